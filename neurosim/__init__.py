@@ -1,0 +1,65 @@
+"""neurosim: a laboratory bench for how neural networks learn.
+
+The names below are loaded when they are first used, so that importing neurosim is quick: it loads
+neither numba nor matplotlib.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from neurosim.version import __version__
+
+if TYPE_CHECKING:
+    from neurosim.errors import NeurosimError as NeurosimError
+    from neurosim.plugin import Activation as Activation
+    from neurosim.plugin import DataRequest as DataRequest
+    from neurosim.plugin import Dataset as Dataset
+    from neurosim.plugin import FromLogits as FromLogits
+    from neurosim.plugin import Initializer as Initializer
+    from neurosim.plugin import Loss as Loss
+    from neurosim.plugin import Optimizer as Optimizer
+    from neurosim.plugin import RowActivation as RowActivation
+    from neurosim.plugin import Schedule as Schedule
+    from neurosim.plugin import Table as Table
+    from neurosim.plugin import hookimpl as hookimpl
+    from neurosim.registry import build_registry as build_registry
+    from neurosim.scenario import Scenario as Scenario
+    from neurosim.scenario import load_scenario as load_scenario
+    from neurosim.simulator import Simulator as Simulator
+    from neurosim.training import run as run
+
+_HOME = {
+    "Activation": "neurosim.plugin",
+    "DataRequest": "neurosim.plugin",
+    "Dataset": "neurosim.plugin",
+    "FromLogits": "neurosim.plugin",
+    "Initializer": "neurosim.plugin",
+    "Loss": "neurosim.plugin",
+    "NeurosimError": "neurosim.errors",
+    "Optimizer": "neurosim.plugin",
+    "RowActivation": "neurosim.plugin",
+    "Scenario": "neurosim.scenario",
+    "Schedule": "neurosim.plugin",
+    "Simulator": "neurosim.simulator",
+    "Table": "neurosim.plugin",
+    "build_registry": "neurosim.registry",
+    "hookimpl": "neurosim.plugin",
+    "load_scenario": "neurosim.scenario",
+    "run": "neurosim.training",
+}
+
+__all__ = ["__version__", *sorted(_HOME)]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'neurosim' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

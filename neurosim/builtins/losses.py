@@ -1,0 +1,183 @@
+"""Losses: the value for one row of outputs `a` and its target `y`, and the gradient `da`.
+
+Losses that average do so over the outputs of a row. Targets of the two-class losses are 0 and 1.
+"""
+
+import math
+
+from neurosim.plugin import FromLogits, Loss, hookimpl
+
+
+def mse(a, y):
+    total = 0.0
+    for k in range(len(a)):
+        total += (a[k] - y[k]) * (a[k] - y[k])
+    return total / len(a)
+
+
+def mse_gradient(a, y, da):
+    for k in range(len(a)):
+        da[k] = 2.0 * (a[k] - y[k]) / len(a)
+
+
+def mae(a, y):
+    total = 0.0
+    for k in range(len(a)):
+        total += abs(a[k] - y[k])
+    return total / len(a)
+
+
+def mae_gradient(a, y, da):
+    for k in range(len(a)):
+        if a[k] > y[k]:
+            da[k] = 1.0 / len(a)
+        elif a[k] < y[k]:
+            da[k] = -1.0 / len(a)
+        else:
+            da[k] = 0.0
+
+
+def huber(a, y, delta):
+    total = 0.0
+    for k in range(len(a)):
+        distance = abs(a[k] - y[k])
+        if distance <= delta:
+            total += 0.5 * distance * distance
+        else:
+            total += delta * (distance - 0.5 * delta)
+    return total / len(a)
+
+
+def huber_gradient(a, y, da, delta):
+    for k in range(len(a)):
+        da[k] = min(max(a[k] - y[k], -delta), delta) / len(a)
+
+
+# A probability of exactly 0 or 1 would make the logarithm infinite; these bounds (of float32) keep
+# the loss of a sure mistake finite. The pair with sigmoid needs none.
+SMALLEST_PROBABILITY = 1e-30
+SMALLEST_VARIANCE = 1e-12
+
+
+def binary_cross_entropy(a, y):
+    total = 0.0
+    for k in range(len(a)):
+        total -= y[k] * math.log(max(a[k], SMALLEST_PROBABILITY))
+        total -= (1.0 - y[k]) * math.log(max(1.0 - a[k], SMALLEST_PROBABILITY))
+    return total / len(a)
+
+
+def binary_cross_entropy_gradient(a, y, da):
+    for k in range(len(a)):
+        da[k] = (a[k] - y[k]) / max(a[k] * (1.0 - a[k]), SMALLEST_VARIANCE) / len(a)
+
+
+def sigmoid_cross_entropy(z, a, y):
+    total = 0.0
+    for k in range(len(z)):
+        total += max(z[k], 0.0) - z[k] * y[k] + math.log1p(math.exp(-abs(z[k])))
+    return total / len(z)
+
+
+def sigmoid_cross_entropy_gradient(z, a, y, dz):
+    for k in range(len(z)):
+        dz[k] = (a[k] - y[k]) / len(z)
+
+
+def categorical_cross_entropy(a, y):
+    return -math.log(max(a[y], SMALLEST_PROBABILITY))
+
+
+def categorical_cross_entropy_gradient(a, y, da):
+    for k in range(len(a)):
+        da[k] = 0.0
+    da[y] = -1.0 / max(a[y], SMALLEST_PROBABILITY)
+
+
+def softmax_cross_entropy(z, a, y):
+    largest = z[0]
+    for k in range(1, len(z)):
+        largest = max(largest, z[k])
+    total = 0.0
+    for k in range(len(z)):
+        total += math.exp(z[k] - largest)
+    return math.log(total) + (largest - z[y])
+
+
+def softmax_cross_entropy_gradient(z, a, y, dz):
+    for k in range(len(z)):
+        dz[k] = a[k]
+    dz[y] = a[y] - 1.0
+
+
+def hinge(a, y):
+    total = 0.0
+    for k in range(len(a)):
+        total += max(0.0, 1.0 - (2.0 * y[k] - 1.0) * a[k])
+    return total / len(a)
+
+
+def hinge_gradient(a, y, da):
+    for k in range(len(a)):
+        side = 2.0 * y[k] - 1.0
+        da[k] = -side / len(a) if side * a[k] < 1.0 else 0.0
+
+
+def perceptron(a, y):
+    total = 0.0
+    for k in range(len(a)):
+        total += max(0.0, -(2.0 * y[k] - 1.0) * a[k])
+    return total
+
+
+def perceptron_gradient(a, y, da):
+    for k in range(len(a)):
+        side = 2.0 * y[k] - 1.0
+        da[k] = -side if side * a[k] < 0.0 else 0.0
+
+
+# With a step output the loss is (step(z) - y) z, and descending its gradient step(z) - y is
+# Rosenblatt's rule: w += lr (y - step(z)) x.
+def step_perceptron(z, a, y):
+    total = 0.0
+    for k in range(len(z)):
+        total += (a[k] - y[k]) * z[k]
+    return total
+
+
+def step_perceptron_gradient(z, a, y, dz):
+    for k in range(len(z)):
+        dz[k] = a[k] - y[k]
+
+
+@hookimpl
+def neurosim_losses():
+    return [
+        Loss("mse", mse, mse_gradient, source="mean squared error"),
+        Loss("mae", mae, mae_gradient, source="mean absolute error"),
+        Loss("huber", huber, huber_gradient, params={"delta": 1.0}, source="Huber 1964"),
+        Loss(
+            "binary_cross_entropy",
+            binary_cross_entropy,
+            binary_cross_entropy_gradient,
+            from_logits=(FromLogits("sigmoid", sigmoid_cross_entropy, sigmoid_cross_entropy_gradient),),
+            source="negative log-likelihood of a Bernoulli variable",
+        ),
+        Loss(
+            "categorical_cross_entropy",
+            categorical_cross_entropy,
+            categorical_cross_entropy_gradient,
+            targets="classes",
+            from_logits=(FromLogits("softmax", softmax_cross_entropy, softmax_cross_entropy_gradient),),
+            source="negative log-likelihood of a categorical variable",
+        ),
+        Loss("hinge", hinge, hinge_gradient, threshold=0.0, source="Cortes and Vapnik 1995"),
+        Loss(
+            "perceptron",
+            perceptron,
+            perceptron_gradient,
+            from_logits=(FromLogits("step", step_perceptron, step_perceptron_gradient),),
+            threshold=0.0,
+            source="Rosenblatt 1958",
+        ),
+    ]

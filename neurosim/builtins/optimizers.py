@@ -1,0 +1,83 @@
+"""Optimizers: the new value of one parameter w with gradient g at step t = 1, 2, ..."""
+
+import math
+
+from neurosim.plugin import Optimizer, hookimpl
+
+
+def sgd(w, g, v, t, lr, momentum, nesterov, weight_decay):
+    g = g + weight_decay * w
+    v = momentum * v + g
+    step = g + momentum * v if nesterov > 0.0 else v
+    return w - lr * step, v
+
+
+def rmsprop(w, g, v, t, lr, rho, eps, weight_decay):
+    g = g + weight_decay * w
+    v = rho * v + (1.0 - rho) * g * g
+    return w - lr * g / (math.sqrt(v) + eps), v
+
+
+def adagrad(w, g, s, t, lr, eps, weight_decay):
+    g = g + weight_decay * w
+    s = s + g * g
+    return w - lr * g / (math.sqrt(s) + eps), s
+
+
+def adam(w, g, m, v, t, lr, beta1, beta2, eps, weight_decay):
+    g = g + weight_decay * w
+    m = beta1 * m + (1.0 - beta1) * g
+    v = beta2 * v + (1.0 - beta2) * g * g
+    m_hat = m / (1.0 - beta1**t)
+    v_hat = v / (1.0 - beta2**t)
+    return w - lr * m_hat / (math.sqrt(v_hat) + eps), m, v
+
+
+def adamw(w, g, m, v, t, lr, beta1, beta2, eps, weight_decay):
+    w = w - lr * weight_decay * w
+    m = beta1 * m + (1.0 - beta1) * g
+    v = beta2 * v + (1.0 - beta2) * g * g
+    m_hat = m / (1.0 - beta1**t)
+    v_hat = v / (1.0 - beta2**t)
+    return w - lr * m_hat / (math.sqrt(v_hat) + eps), m, v
+
+
+@hookimpl
+def neurosim_optimizers():
+    return [
+        Optimizer(
+            "sgd",
+            sgd,
+            slots=("v",),
+            params={"lr": 0.01, "momentum": 0.0, "nesterov": 0.0, "weight_decay": 0.0},
+            source="Polyak 1964; nesterov: Sutskever et al. 2013",
+        ),
+        Optimizer(
+            "rmsprop",
+            rmsprop,
+            slots=("v",),
+            params={"lr": 0.01, "rho": 0.99, "eps": 1e-8, "weight_decay": 0.0},
+            source="Tieleman and Hinton 2012",
+        ),
+        Optimizer(
+            "adagrad",
+            adagrad,
+            slots=("s",),
+            params={"lr": 0.01, "eps": 1e-10, "weight_decay": 0.0},
+            source="Duchi, Hazan and Singer 2011",
+        ),
+        Optimizer(
+            "adam",
+            adam,
+            slots=("m", "v"),
+            params={"lr": 0.001, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.0},
+            source="arXiv:1412.6980, algorithm 1",
+        ),
+        Optimizer(
+            "adamw",
+            adamw,
+            slots=("m", "v"),
+            params={"lr": 0.001, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.01},
+            source="arXiv:1711.05101, algorithm 2",
+        ),
+    ]

@@ -1,0 +1,429 @@
+"""The records a plugin returns: plain Python functions with a name and their parameters.
+
+Functions of activations, losses and optimizers work on scalars (or on one row of scalars), use the
+``math`` module and ordinary literals, and are compiled for every backend. Functions of
+initializers, schedules and data sets run on the host and may use NumPy freely.
+
+Every record checks itself when it is made: argument names must follow the order given in its
+docstring, so that a mistake is found where it was written.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, ClassVar, Literal
+
+from neurosim.errors import PluginError
+
+Scalar = Callable[..., float]
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+
+
+def _check_name(kind: str, name: object) -> None:
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise PluginError(
+            f"{kind} name {name!r} is not usable",
+            "A name starts with a lower-case letter and has lower-case letters, digits and _ only.",
+        )
+
+
+def _check_arguments(kind: str, name: str, role: str, function: object, expected: Sequence[str]) -> None:
+    """Raise PluginError unless `function` takes as many arguments as `expected`, parameters by name."""
+    if not callable(function):
+        raise PluginError(f"{kind} {name!r}: {role} must be a function, not {function!r}")
+    found = list(inspect.signature(function).parameters)
+    # Leading arguments may have any name (z, x, ...); parameters are bound by the declared order,
+    # so their names must agree with it.
+    fixed = [entry for entry in expected if entry.startswith("<")]
+    declared = list(expected[len(fixed) :])
+    if len(found) != len(expected) or found[len(fixed) :] != declared:
+        wanted = ", ".join(entry.strip("<>") for entry in expected)
+        raise PluginError(
+            f"{kind} {name!r}: {role} takes ({', '.join(found)}), expected ({wanted})",
+            "The declared params come last, in the order they are declared in.",
+        )
+
+
+def _frozen(kind: str, name: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
+    for key in params:
+        if not isinstance(key, str) or not key.isidentifier() or key in {"name", "source"}:
+            raise PluginError(f"{kind} {name!r}: parameter {key!r} must be an identifier")
+    return MappingProxyType(dict(params))
+
+
+def _frozen_numbers(kind: str, name: str, params: Mapping[str, float]) -> Mapping[str, float]:
+    for key, value in params.items():
+        if not isinstance(value, int | float):
+            raise PluginError(f"{kind} {name!r}: parameter {key!r} needs a number as default, not {value!r}")
+    return _frozen(kind, name, {key: float(value) for key, value in params.items()})
+
+
+@dataclass(frozen=True)
+class Activation:
+    """An activation applied to each unit by itself.
+
+    Parameters
+    ----------
+    name : str
+        How scenarios call it.
+    f : function ``f(z, *params) -> a``
+        The activation of one weighted sum.
+    df : function ``df(z, a, *params) -> da/dz``
+        Its derivative, given the input and the output.
+    params : mapping of str to float
+        Parameters and their defaults, in the order in which the functions take them.
+    kinks : tuple of float
+        Inputs at which the derivative jumps (0 for ReLU); checks step around them.
+    usual_init : str
+        The initializer a layer with this activation gets when the scenario names none.
+    source : str
+        Where the formula comes from (paper, equation).
+    """
+
+    kind: ClassVar[str] = "activation"
+    name: str
+    f: Scalar
+    df: Scalar
+    params: Mapping[str, float] = field(default_factory=dict)
+    kinks: tuple[float, ...] = ()
+    usual_init: str = "glorot_uniform"
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        _check_name(self.kind, self.name)
+        object.__setattr__(self, "params", _frozen_numbers(self.kind, self.name, self.params))
+        _check_arguments(self.kind, self.name, "f", self.f, ["<z>", *self.params])
+        _check_arguments(self.kind, self.name, "df", self.df, ["<z>", "<a>", *self.params])
+
+    @property
+    def functions(self) -> tuple[Scalar, ...]:
+        """The functions that decide what this record computes."""
+        return (self.f, self.df)
+
+
+@dataclass(frozen=True)
+class RowActivation:
+    """An activation of a whole row of units, such as softmax.
+
+    Parameters
+    ----------
+    name : str
+        How scenarios call it.
+    f : function ``f(z, a, *params)``
+        Fills the row `a` with the activation of the row `z`.
+    backward : function ``backward(z, a, da, dz, *params)``
+        Fills the row `dz` with the gradient with respect to `z`, given the gradient `da` with
+        respect to `a` (the product of `da` with the Jacobian).
+    params, usual_init, source
+        As for `Activation`.
+    """
+
+    kind: ClassVar[str] = "activation"
+    name: str
+    f: Callable[..., None]
+    backward: Callable[..., None]
+    params: Mapping[str, float] = field(default_factory=dict)
+    usual_init: str = "glorot_uniform"
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        _check_name(self.kind, self.name)
+        object.__setattr__(self, "params", _frozen_numbers(self.kind, self.name, self.params))
+        _check_arguments(self.kind, self.name, "f", self.f, ["<z>", "<a>", *self.params])
+        _check_arguments(
+            self.kind, self.name, "backward", self.backward, ["<z>", "<a>", "<da>", "<dz>", *self.params]
+        )
+
+    @property
+    def functions(self) -> tuple[Callable[..., Any], ...]:
+        """The functions that decide what this record computes."""
+        return (self.f, self.backward)
+
+
+@dataclass(frozen=True)
+class FromLogits:
+    """A loss together with the output activation before it, computed from the weighted sums z.
+
+    Used instead of the loss's own pair when the last layer has this activation: the two are then
+    one formula, which stays finite where the activation saturates.
+
+    Parameters
+    ----------
+    activation : str
+        The output activation this pair belongs to.
+    value : function ``value(z, a, y, *params) -> float``
+        Loss of one row; `z` are its weighted sums, `a` its outputs, `y` its target.
+    gradient : function ``gradient(z, a, y, dz, *params)``
+        Fills the row `dz` with the gradient with respect to `z`.
+    """
+
+    activation: str
+    value: Scalar
+    gradient: Callable[..., None]
+
+
+@dataclass(frozen=True)
+class Loss:
+    """The loss of one row of outputs against its target.
+
+    The loss of a batch is the mean over its rows.
+
+    Parameters
+    ----------
+    name : str
+        How scenarios call it.
+    value : function ``value(a, y, *params) -> float``
+        Loss of one row: `a` is the row of outputs; `y` is the row of target values or, with
+        ``targets="classes"``, the index of the right class.
+    gradient : function ``gradient(a, y, da, *params)``
+        Fills the row `da` with the gradient with respect to `a`.
+    targets : "values" or "classes"
+        What `y` is.
+    params : mapping of str to float
+        Parameters and their defaults.
+    from_logits : tuple of FromLogits
+        Pairs with an output activation, used instead of `value` and `gradient` where they fit.
+    threshold : float
+        An output above it counts as class 1 when one unit tells two classes apart.
+    source : str
+        Where the formula comes from.
+    """
+
+    kind: ClassVar[str] = "loss"
+    name: str
+    value: Scalar
+    gradient: Callable[..., None]
+    targets: Literal["values", "classes"] = "values"
+    params: Mapping[str, float] = field(default_factory=dict)
+    from_logits: tuple[FromLogits, ...] = ()
+    threshold: float = 0.5
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        _check_name(self.kind, self.name)
+        if self.targets not in ("values", "classes"):
+            raise PluginError(f"loss {self.name!r}: targets must be 'values' or 'classes', not {self.targets!r}")
+        object.__setattr__(self, "params", _frozen_numbers(self.kind, self.name, self.params))
+        _check_arguments(self.kind, self.name, "value", self.value, ["<a>", "<y>", *self.params])
+        _check_arguments(self.kind, self.name, "gradient", self.gradient, ["<a>", "<y>", "<da>", *self.params])
+        for pair in self.from_logits:
+            role = f"from_logits[{pair.activation}]"
+            arguments = ["<z>", "<a>", "<y>"]
+            _check_arguments(self.kind, self.name, f"{role}.value", pair.value, [*arguments, *self.params])
+            _check_arguments(
+                self.kind, self.name, f"{role}.gradient", pair.gradient, [*arguments, "<dz>", *self.params]
+            )
+
+    def pair_for(self, activation: str) -> FromLogits | None:
+        """The pair for the output activation named, or None."""
+        return next((pair for pair in self.from_logits if pair.activation == activation), None)
+
+    @property
+    def functions(self) -> tuple[Callable[..., Any], ...]:
+        """The functions that decide what this record computes."""
+        pairs = [function for pair in self.from_logits for function in (pair.value, pair.gradient)]
+        return (self.value, self.gradient, *pairs)
+
+
+@dataclass(frozen=True)
+class Optimizer:
+    """A rule that updates one parameter from its gradient.
+
+    Parameters
+    ----------
+    name : str
+        How scenarios call it.
+    update : function ``update(w, g, *slots, t, *params) -> (w, *slots)``
+        New value of the parameter `w` with gradient `g`, and of its slots. `t` counts the steps
+        from 1. Without slots it returns `w` alone. Expressions of `t` and `params` only are worked
+        out once a step, not once a parameter.
+    slots : tuple of str
+        Names of the numbers kept for each parameter between steps; all start at 0.
+    params : mapping of str to float
+        Parameters and their defaults; the learning rate is the one called ``lr``, which must exist.
+    source : str
+        Where the rule comes from.
+    """
+
+    kind: ClassVar[str] = "optimizer"
+    name: str
+    update: Callable[..., Any]
+    slots: tuple[str, ...] = ()
+    params: Mapping[str, float] = field(default_factory=dict)
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        _check_name(self.kind, self.name)
+        object.__setattr__(self, "slots", tuple(self.slots))
+        object.__setattr__(self, "params", _frozen_numbers(self.kind, self.name, self.params))
+        if "lr" not in self.params:
+            raise PluginError(f"optimizer {self.name!r}: params must have a learning rate called 'lr'")
+        expected = ["<w>", "<g>", *(f"<{slot}>" for slot in self.slots), "<t>", *self.params]
+        _check_arguments(self.kind, self.name, "update", self.update, expected)
+
+    @property
+    def functions(self) -> tuple[Callable[..., Any], ...]:
+        """The functions that decide what this record computes."""
+        return (self.update,)
+
+
+@dataclass(frozen=True)
+class Initializer:
+    """The start values of a layer.
+
+    Parameters
+    ----------
+    name : str
+        How scenarios call it.
+    weight : function ``weight(random, shape, fan_in, fan_out, *params) -> array``
+        Start values of the weights; `random` is a `neurosim.randomness.Stream`, `shape` the shape
+        to return, `fan_in` and `fan_out` the numbers of inputs and outputs of one unit.
+    bias : the same, or None
+        Start values of the biases; zeros when left out.
+    params : mapping of str to float
+        Parameters and their defaults.
+    source : str
+        Where the rule comes from.
+    """
+
+    kind: ClassVar[str] = "initializer"
+    name: str
+    weight: Callable[..., Any]
+    bias: Callable[..., Any] | None = None
+    params: Mapping[str, float] = field(default_factory=dict)
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        _check_name(self.kind, self.name)
+        object.__setattr__(self, "params", _frozen_numbers(self.kind, self.name, self.params))
+        expected = ["<random>", "<shape>", "<fan_in>", "<fan_out>", *self.params]
+        _check_arguments(self.kind, self.name, "weight", self.weight, expected)
+        if self.bias is not None:
+            _check_arguments(self.kind, self.name, "bias", self.bias, expected)
+
+    @property
+    def functions(self) -> tuple[Callable[..., Any], ...]:
+        """The functions that decide what this record computes."""
+        return (self.weight,) if self.bias is None else (self.weight, self.bias)
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How the learning rate changes over a run.
+
+    Parameters
+    ----------
+    name : str
+        How scenarios call it.
+    factor : function ``factor(step, steps, *params) -> float``
+        What the learning rate is multiplied by at `step` (from 0) of `steps` in the whole run.
+    params : mapping of str to float
+        Parameters and their defaults.
+    source : str
+        Where the rule comes from.
+    """
+
+    kind: ClassVar[str] = "schedule"
+    name: str
+    factor: Scalar
+    params: Mapping[str, float] = field(default_factory=dict)
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        _check_name(self.kind, self.name)
+        object.__setattr__(self, "params", _frozen_numbers(self.kind, self.name, self.params))
+        _check_arguments(self.kind, self.name, "factor", self.factor, ["<step>", "<steps>", *self.params])
+
+    @property
+    def functions(self) -> tuple[Callable[..., Any], ...]:
+        """The functions that decide what this record computes."""
+        return (self.factor,)
+
+
+@dataclass(frozen=True)
+class Table:
+    """The rows of a data set, as a `Dataset` returns them.
+
+    Parameters
+    ----------
+    features : array (rows, features), float or uint8
+        Inputs. uint8 is kept as it is and read as value / 255.
+    targets : array
+        Class indices (rows,) for classification, values (rows, outputs) for regression.
+    classes : tuple of str
+        Names of the classes; empty for regression.
+    feature_names : tuple of str
+        Names of the inputs, where they have names.
+    image_shape : tuple of int
+        (height, width) or (channels, height, width) where rows are images, else empty.
+    test_features, test_targets : arrays or None
+        Rows that the data set itself keeps apart for testing.
+    """
+
+    features: Any
+    targets: Any
+    classes: tuple[str, ...] = ()
+    feature_names: tuple[str, ...] = ()
+    image_shape: tuple[int, ...] = ()
+    test_features: Any = None
+    test_targets: Any = None
+
+
+@dataclass(frozen=True)
+class DataRequest:
+    """What a data set is given to load itself with.
+
+    Parameters
+    ----------
+    random : neurosim.randomness.Stream
+        Random numbers that depend on the scenario's seed only.
+    folder : pathlib.Path
+        ``<data folder>/<name of the data set>``; it need not exist.
+    base : pathlib.Path
+        Folder that relative paths in the scenario start from.
+    """
+
+    random: Any
+    folder: Any
+    base: Any
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A source of rows to learn from.
+
+    Parameters
+    ----------
+    name : str
+        How scenarios call it.
+    load : function ``load(request, *options) -> Table``
+        Makes or reads the rows; `request` is a `DataRequest`.
+    options : mapping
+        Options that may stand beside ``source`` in the scenario, with their defaults. The type of
+        a default is the type its option must have; a default of None makes the option required.
+    description : str
+        One line for ``neurosim list datasets``.
+    source : str
+        Where the data come from.
+    """
+
+    kind: ClassVar[str] = "dataset"
+    name: str
+    load: Callable[..., Table]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    description: str = ""
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        _check_name(self.kind, self.name)
+        object.__setattr__(self, "options", _frozen(self.kind, self.name, self.options))
+        _check_arguments(self.kind, self.name, "load", self.load, ["<request>", *self.options])
+
+    @property
+    def functions(self) -> tuple[Callable[..., Any], ...]:
+        """The functions that decide what this record computes."""
+        return (self.load,)
