@@ -1,0 +1,142 @@
+"""What a backend must do, and the two things it is given: rows to learn from, and orders.
+
+A backend owns the parameters and the optimizer's state of one network. Backends differ in speed and
+precision, never in meaning: same order of rows, same dropout masks, same formulas.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurosim.network import Network, Training
+from neurosim.randomness import key
+
+Accuracy = Literal["none", "threshold", "argmax"]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of inputs with their targets, ready for a network.
+
+    Attributes
+    ----------
+    features : array (rows, inputs), float32, float64 or uint8
+        Inputs; the network sees ``features * scale + shift``.
+    values : array (rows, outputs), float32 or float64, or (rows, 0)
+        Targets of losses on values.
+    classes : int32 array (rows,), or (0,)
+        Class indices; empty for regression.
+    accuracy : "none", "threshold" or "argmax"
+        How a right answer is told from an output row.
+    """
+
+    features: NDArray[Any]
+    values: NDArray[Any]
+    classes: NDArray[np.int32]
+    accuracy: Accuracy
+    scale: float = 1.0
+    shift: float = 0.0
+
+    @property
+    def count(self) -> int:
+        """How many rows there are."""
+        return int(self.features.shape[0])
+
+
+@dataclass(frozen=True)
+class Totals:
+    """Sums over rows: of the loss, and of right answers."""
+
+    loss: float
+    correct: float
+    rows: int
+    accuracy: Accuracy
+
+    @property
+    def mean_loss(self) -> float:
+        """Loss per row."""
+        return self.loss / self.rows
+
+    @property
+    def accuracy_share(self) -> float | None:
+        """Share of right answers; None where there is no such thing."""
+        return None if self.accuracy == "none" else self.correct / self.rows
+
+
+class Backend(ABC):
+    """One network on one machine.
+
+    Parameters
+    ----------
+    network : Network
+        What to compute.
+    training : Training
+        Optimizer, schedule and batches.
+    seed : int
+        Decides start values, shuffles and dropout.
+    threads : int or None
+        Threads to use; None for all processors. Never changes a result.
+    """
+
+    name: ClassVar[str]
+    dtype: ClassVar[Any]
+
+    def __init__(self, network: Network, training: Training, seed: int, threads: int | None = None) -> None:
+        self.network = network
+        self.training = training
+        self.seed = seed
+        self.steps_done = 0
+        self.parameters = network.start_values(seed).astype(self.dtype)
+        self.state = np.zeros((len(training.optimizer.record.slots), network.size), self.dtype)
+        self.compile_seconds = 0.0
+
+    def prepare(self) -> None:  # noqa: B027
+        """Compile whatever is not compiled yet; the seconds it took are in `compile_seconds`."""
+
+    @abstractmethod
+    def forward(self, features: NDArray[Any]) -> NDArray[Any]:
+        """Network outputs (rows, outputs) for inputs (rows, inputs); dropout off."""
+
+    @abstractmethod
+    def gradients(self, rows: Rows) -> tuple[float, NDArray[Any]]:
+        """Mean loss and its gradient, flat like the parameters; dropout off."""
+
+    @abstractmethod
+    def train_step(self, rows: Rows) -> float:
+        """One update on all `rows` as one batch, dropout on; returns the mean loss before it."""
+
+    @abstractmethod
+    def train_epoch(self, rows: Rows, epoch: int) -> Totals:
+        """Update on every batch of epoch number `epoch` (from 0); sums as seen on the way, before each update."""
+
+    @abstractmethod
+    def evaluate(self, rows: Rows) -> Totals:
+        """Loss and right answers over `rows`; dropout off."""
+
+    def shuffle_key(self, epoch: int) -> int:
+        """Key of the order of rows in an epoch."""
+        return key(self.seed, "shuffle", epoch)
+
+    def dropout_keys(self, *when: int | str) -> NDArray[np.uint64]:
+        """Key of each dropout layer's masks, for an epoch or a single step."""
+        keys = [key(self.seed, "dropout", layer.index, *when) for layer in self.network.dropouts]
+        return np.array(keys, np.uint64)
+
+    def step_rate(self) -> float:
+        """Learning rate of a single step outside of epochs: the optimizer's own."""
+        optimizer = self.training.optimizer
+        return optimizer.values[list(optimizer.record.params).index("lr")]
+
+
+def in_order(per_block: Sequence[Any] | NDArray[np.float64]) -> float:
+    """Sum from first to last, so that the result does not depend on how a sum is vectorised."""
+    total = 0.0
+    for value in per_block:
+        total += float(value)
+    return total

@@ -1,0 +1,100 @@
+"""Where compiled code is kept between processes, and how generated code gets there.
+
+Numba's own cache does not notice when a function called by a cached one changes. So nothing here is
+cached under a name that could be reused: generated modules are files named by the hash of their
+text, and the cache folder of every kernel is named by a hash of all that it could depend on
+(the versions of Python, numba, llvmlite and neurosim, and our own kernel sources).
+
+The folder is private to the user, since Numba's cache files are pickles. Where it cannot be
+written, everything is compiled afresh in memory, after one warning.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib.util
+import linecache
+import os
+import sys
+import tempfile
+import warnings
+from pathlib import Path
+from types import ModuleType
+
+import llvmlite
+import numba
+import platformdirs
+
+from neurosim.version import __version__
+
+KERNEL_SOURCES = ("*.py", "cpu/*.py")
+
+
+@functools.cache
+def fingerprint() -> str:
+    """Hash of everything that compiled code depends on besides its own text."""
+    digest = hashlib.sha256()
+    for part in (sys.version, numba.__version__, llvmlite.__version__, __version__):
+        digest.update(part.encode())
+    here = Path(__file__).parent
+    for pattern in KERNEL_SOURCES:
+        for file in sorted(here.glob(pattern)):
+            digest.update(file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+@functools.cache
+def cache_folder() -> Path | None:
+    """The folder for compiled code (``NEUROSIM_CACHE``, else the per-user cache), or None if unwritable."""
+    root = Path(os.environ.get("NEUROSIM_CACHE") or platformdirs.user_cache_dir("neurosim"))
+    folder = root / "kernels" / fingerprint()
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        warnings.warn(
+            f"compiled kernels cannot be kept in {folder} ({error.strerror}); they are compiled again in each run. "
+            "Set NEUROSIM_CACHE to a folder that can be written.",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+        return None
+    return folder
+
+
+def load_generated(stem: str, text: str) -> ModuleType:
+    """Import generated source text as a module, from a file named by its content where possible.
+
+    Parameters
+    ----------
+    stem : str
+        What the module is, for people who look into the folder.
+    text : str
+        Its source.
+    """
+    name = f"neurosim_{stem}_{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+    if name in sys.modules:
+        return sys.modules[name]
+    folder = cache_folder()
+    if folder is None:
+        module = ModuleType(name)
+        module.__file__ = f"<{name}>"
+        linecache.cache[module.__file__] = (len(text), None, text.splitlines(keepends=True), module.__file__)
+        sys.modules[name] = module
+        exec(compile(text, module.__file__, "exec"), module.__dict__)
+        return module
+    path = folder / f"{name}.py"
+    if not path.exists() or path.read_text() != text:
+        descriptor, temporary = tempfile.mkstemp(dir=folder, suffix=".tmp")
+        with os.fdopen(descriptor, "w") as file:
+            file.write(text)
+        Path(temporary).replace(path)
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    # Numba finds a cached function's module again by this name.
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module

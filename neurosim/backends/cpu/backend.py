@@ -1,0 +1,227 @@
+"""The CPU backend: owns parameters and buffers, and calls the compiled engine."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import threadpoolctl
+from numpy.typing import NDArray
+
+from neurosim.backends.base import Backend, Rows, Totals, in_order
+from neurosim.backends.cpu import engine, masks, team
+from neurosim.backends.cpu.kernels import activation_kernels, loss_kernel, optimizer_kernels
+from neurosim.backends.cpu.plan import Plan, build_plan
+from neurosim.backends.cpu.products import sgemm_address
+from neurosim.network import Dense, Network, Training
+
+EVALUATION_ROWS = 128
+# Networks with fewer multiply-adds a step than this are quicker on one thread.
+WORTH_THREADS = 200_000
+_JUDGES = {"none": engine.NO_ACCURACY, "threshold": engine.BY_THRESHOLD, "argmax": engine.BY_ARGMAX}
+
+
+@functools.cache
+def _blas() -> Any:
+    """The BLAS libraries of this process; made after SciPy's is loaded, or it would be missed."""
+    sgemm_address()
+    return threadpoolctl.ThreadpoolController()
+
+
+class CpuBackend(Backend):
+    """float32, compiled; see `neurosim.backends.cpu`."""
+
+    name = "cpu"
+    dtype = np.float32
+
+    def __init__(self, network: Network, training: Training, seed: int, threads: int | None = None) -> None:
+        super().__init__(network, training, seed, threads)
+        self.threads = threads if threads is not None else team.available_threads()
+        self.gradient = np.zeros(network.size, np.float32)
+        self._plans: dict[tuple[str, int], Plan] = {}
+        self._ready = False
+
+    def prepare(self) -> None:
+        """Compile whatever is not compiled yet."""
+        if self._ready:
+            return
+        start = time.perf_counter()
+        dense = [layer for layer in self.network.layers if isinstance(layer, Dense)]
+        self._activations = {layer.name: activation_kernels(layer.activation.record) for layer in dense}
+        self._loss = loss_kernel(self.network.loss.record, self.network.pair)
+        optimizer = self.training.optimizer
+        self._optimizer = optimizer_kernels(optimizer.record)
+        self._optimizer_params = np.array(optimizer.values, np.float64)
+        self._ready = True
+        # Calls without rows compile the engine before any thread enters it.
+        nothing = Rows(
+            np.zeros((0, self.network.inputs), np.float32),
+            np.zeros((0, self.network.outputs), np.float32),
+            np.zeros(0, np.int32),
+            "none",
+        )
+        self._train(self._plan("training", 1), nothing, np.zeros(0, np.int64), (), np.zeros(0), 1, update=False)
+        self.evaluate(nothing)
+        masks.shuffle(np.uint64(0), np.zeros(0, np.int64))
+        self.compile_seconds += time.perf_counter() - start
+
+    def forward(self, features: NDArray[Any]) -> NDArray[np.float32]:
+        """Network outputs (rows, outputs), float32."""
+        outputs = np.zeros((features.shape[0], self.network.outputs), np.float32)
+        rows = Rows(features, np.zeros((0, 0), np.float32), np.zeros(0, np.int32), "none")
+        self._evaluate(rows, outputs)
+        return outputs
+
+    def evaluate(self, rows: Rows) -> Totals:
+        """Loss and right answers over `rows`; dropout off."""
+        totals = self._evaluate(rows, np.zeros((0, self.network.outputs), np.float32))
+        return self._totals(rows, totals)
+
+    def gradients(self, rows: Rows) -> tuple[float, NDArray[np.float32]]:
+        """Mean loss and its gradient, flat; dropout off."""
+        self.prepare()
+        plan = self._plan("gradients", rows.count)
+        order = np.arange(rows.count)
+        totals = self._train(plan, rows, order, (), np.zeros(1), rows.count, update=False)
+        return in_order(totals[:, 0]) / rows.count, self.gradient.copy()
+
+    def train_step(self, rows: Rows) -> float:
+        """One update on all `rows`; returns the mean loss before it."""
+        self.prepare()
+        plan = self._plan("training", max(rows.count, self.training.batch_size))
+        keys = self.dropout_keys("step", self.steps_done)
+        totals = self._train(plan, rows, np.arange(rows.count), keys, np.array([self.step_rate()]), rows.count)
+        self.steps_done += 1
+        return in_order(totals[:, 0]) / rows.count
+
+    def train_epoch(self, rows: Rows, epoch: int) -> Totals:
+        """Update on every batch of an epoch."""
+        self.prepare()
+        batch = min(self.training.batch_size, rows.count)
+        steps = -(-rows.count // batch)
+        order = np.arange(rows.count)
+        if self.training.shuffle:
+            masks.shuffle(np.uint64(self.shuffle_key(epoch)), order)
+        rates = self.training.rates(epoch, steps)
+        totals = self._train(self._plan("training", batch), rows, order, self.dropout_keys(epoch), rates, batch)
+        self.steps_done += steps
+        return self._totals(rows, totals)
+
+    def _totals(self, rows: Rows, per_block: NDArray[np.float64]) -> Totals:
+        return Totals(in_order(per_block[:, 0]), in_order(per_block[:, 1]), rows.count, rows.accuracy)
+
+    def _plan(self, purpose: str, capacity: int, copy: int = 0) -> Plan:
+        """The plan for a purpose; one is kept for each, made anew when more rows come."""
+        key = (purpose, copy)
+        if key not in self._plans or self._plans[key].capacity < capacity:
+            backward = purpose != "evaluation"
+            self._plans[key] = build_plan(
+                self.network,
+                capacity,
+                self._activations,
+                self._loss,
+                self.parameters,
+                self.gradient if backward else None,
+                self.state if purpose == "training" and self.state.size else None,
+                dropout=purpose == "training",
+            )
+        return self._plans[key]
+
+    def _train(
+        self,
+        plan: Plan,
+        rows: Rows,
+        order: NDArray[np.int64],
+        keys: Any,
+        rates: NDArray[np.float64],
+        batch: int,
+        *,
+        update: bool = True,
+    ) -> NDArray[np.float64]:
+        threads = self._threads_for(min(batch, max(rows.count, 1)))
+        totals = np.zeros((max(2, batch // 64), 2))
+        constants = np.zeros((threads, 64), np.float32)
+        params = self._optimizer_params
+        optimizer = (
+            self._optimizer.update if update else 0,
+            self._optimizer.constants,
+            params.ctypes.data,
+            self.network.size,
+            constants,
+        )
+        arguments = (
+            plan.stages,
+            plan.loss,
+            plan.inputs,
+            _data(rows),
+            order,
+            batch,
+            np.asarray(keys, np.uint64),
+            optimizer,
+            rates,
+            self.steps_done,
+            self._judge(rows),
+            sgemm_address(),
+            totals,
+        )
+        words = team.barrier_words()
+        with _single_threaded_blas(plan.needs_blas):
+            team.run_together(threads, lambda thread, size: engine.train(*arguments, thread, size, words))
+        return totals
+
+    def _evaluate(self, rows: Rows, outputs: NDArray[np.float32]) -> NDArray[np.float64]:
+        self.prepare()
+        # The size of a chunk must not depend on the number of threads, only on the rows.
+        capacity = min(EVALUATION_ROWS, max(rows.count, 1))
+        chunks = -(-rows.count // EVALUATION_ROWS)
+        threads = min(self._threads_for(max(rows.count, 1)), max(chunks, 1))
+        plans = [self._plan("evaluation", EVALUATION_ROWS if capacity > 16 else 16, k) for k in range(threads)]
+        totals = np.zeros((max(chunks, 1), 2))
+        data, judge, sgemm = _data(rows), self._judge(rows), sgemm_address()
+        no_keys = np.zeros(0, np.uint64)
+
+        def work(thread: int, size: int) -> None:
+            plan = plans[thread]
+            engine.evaluate(
+                plan.stages, plan.loss, plan.inputs[0:1], data, judge, sgemm, no_keys, totals, outputs, thread, size
+            )
+
+        with _single_threaded_blas(plans[0].needs_blas):
+            team.run_together(threads, work)
+        return totals
+
+    def _judge(self, rows: Rows) -> tuple[int, np.float32]:
+        return _JUDGES[rows.accuracy], np.float32(self.network.loss.record.threshold)
+
+    def _threads_for(self, rows: int) -> int:
+        weights = sum(layer.weight.size for layer in self.network.layers if isinstance(layer, Dense))
+        return self.threads if rows * weights >= WORTH_THREADS else 1
+
+
+def _data(rows: Rows) -> tuple[Any, ...]:
+    """The data set as the engine takes it: bytes or float32 numbers, the other one empty."""
+    width = rows.features.shape[1]
+    is_bytes = rows.features.dtype == np.uint8
+    empty = (0, width)
+    return (
+        np.ascontiguousarray(rows.features) if is_bytes else np.zeros(empty, np.uint8),
+        np.zeros(empty, np.float32) if is_bytes else np.ascontiguousarray(rows.features, np.float32),
+        np.ascontiguousarray(rows.values, np.float32),
+        np.ascontiguousarray(rows.classes, np.int32),
+        np.float32(rows.scale),
+        np.float32(rows.shift),
+    )
+
+
+@contextlib.contextmanager
+def _single_threaded_blas(needed: bool) -> Iterator[None]:
+    """Our threads each call BLAS on their own block; a BLAS with threads of its own would fight them."""
+    if not needed:
+        yield
+        return
+    with _blas().limit(limits=1, user_api="blas"):
+        yield

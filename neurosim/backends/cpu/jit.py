@@ -1,0 +1,57 @@
+"""How every CPU kernel is compiled: the flags, and the cache, in one place.
+
+Flags. Contraction (fused multiply-add) and ignoring the sign of zero change no result from one
+machine run to the next, and vector loops and their scalar remainders round alike. Reassociation,
+reciprocals and approximate functions would break that, and flags that assume no NaN would break the
+detection of divergence. The NumPy error model removes the check of each division for zero, which
+stops loops from being vectorised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numba
+from numba import config
+
+from neurosim.backends.cache import cache_folder
+
+FLAGS: dict[str, Any] = {"fastmath": {"contract", "nsz"}, "error_model": "numpy"}
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def compiled(function: Function) -> Function:
+    """Compile `function` when it is first called from compiled code."""
+    return numba.njit(**FLAGS)(function)  # type: ignore[no-any-return]
+
+
+def scalar(function: Function) -> Function:
+    """Compile a translated scalar function; it becomes part of the loops that call it."""
+    return numba.njit(inline="never", **FLAGS)(function)  # type: ignore[no-any-return]
+
+
+def entry(function: Function) -> Function:
+    """Compile `function` to be called from Python, without the interpreter's lock, and cache it."""
+    return _cached(lambda cache: numba.njit(nogil=True, cache=cache, **FLAGS)(function))  # type: ignore[no-any-return]
+
+
+def kernel(signature: Any) -> Callable[[Function], Any]:
+    """Compile a function with a fixed signature to machine code that is called by its address."""
+
+    def compile_kernel(function: Function) -> Any:
+        return _cached(lambda cache: numba.cfunc(signature, cache=cache, **FLAGS)(function))
+
+    return compile_kernel
+
+
+def _cached(build: Callable[[bool], Any]) -> Any:
+    folder = cache_folder()
+    if folder is None:
+        return build(False)
+    before = config.CACHE_DIR
+    config.CACHE_DIR = str(folder)
+    try:
+        return build(True)
+    finally:
+        config.CACHE_DIR = before

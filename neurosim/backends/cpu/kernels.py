@@ -1,0 +1,75 @@
+"""The compiled kernels of activations, losses and optimizers: built once, then found by address."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+from numba.core.errors import NumbaError
+
+from neurosim.backends.cache import load_generated
+from neurosim.backends.cpu.templates import activation_source, loss_source, optimizer_source
+from neurosim.errors import PluginError
+from neurosim.plugin import Activation, FromLogits, Loss, Optimizer, RowActivation
+
+
+@dataclass(frozen=True)
+class ActivationKernels:
+    """Addresses of the two passes of an activation; `module` keeps their code alive."""
+
+    forward: int
+    backward: int
+    module: ModuleType
+
+
+@dataclass(frozen=True)
+class LossKernel:
+    """Address of a loss; `module` keeps its code alive."""
+
+    loss: int
+    module: ModuleType
+
+
+@dataclass(frozen=True)
+class OptimizerKernels:
+    """Addresses of an optimizer's update and of its constants; `module` keeps their code alive."""
+
+    update: int
+    constants: int
+    module: ModuleType
+
+
+def activation_kernels(activation: Activation | RowActivation) -> ActivationKernels:
+    """Compile an activation, or find it compiled.
+
+    Raises
+    ------
+    PluginError
+        When its functions cannot be compiled.
+    """
+    module = _load(activation, activation_source(activation))
+    return ActivationKernels(module.forward.address, module.backward.address, module)
+
+
+def loss_kernel(loss: Loss, pair: FromLogits | None) -> LossKernel:
+    """Compile a loss, or find it compiled; raises as `activation_kernels` does."""
+    module = _load(loss, loss_source(loss, pair))
+    return LossKernel(module.loss.address, module)
+
+
+def optimizer_kernels(optimizer: Optimizer) -> OptimizerKernels:
+    """Compile an optimizer, or find it compiled; raises as `activation_kernels` does."""
+    module = _load(optimizer, optimizer_source(optimizer))
+    return OptimizerKernels(module.update.address, module.step_constants.address, module)
+
+
+def _load(record: Any, text: str) -> ModuleType:
+    try:
+        return load_generated(f"{record.kind}_{record.name}", text)
+    except NumbaError as error:
+        raise PluginError(
+            f"{record.kind} {record.name!r} cannot be compiled for the CPU",
+            "Use scalar arithmetic, if/else, for k in range(...), and functions of the math module; "
+            "a name must keep one type (number or index) throughout.",
+        ) from error

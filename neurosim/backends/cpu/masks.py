@@ -1,0 +1,51 @@
+"""Dropout masks and shuffles: the compiled form of the numbers defined in `neurosim.randomness`."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from neurosim.backends.cpu.jit import compiled, entry
+from neurosim.backends.cpu.memory import floats
+from neurosim.randomness import GOLDEN as _GOLDEN
+
+GOLDEN = np.uint64(_GOLDEN)
+ZERO = np.float32(0)
+
+
+@compiled
+def mix64(value):  # type: ignore[no-untyped-def]
+    """The finalizer of SplitMix64."""
+    value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return value ^ (value >> np.uint64(31))
+
+
+@compiled
+def drop_row(source, out, first, units, key, row, below, scale):  # type: ignore[no-untyped-def]
+    """out = source * scale where the unit is kept, else 0.
+
+    `source` and `out` are addresses of `units` numbers, the units `first`, `first` + 1, ... of the
+    row with number `row`; forward and backward alike.
+    """
+    word = mix64(key + np.uint64(row + 1) * GOLDEN)
+    start = np.uint32(word >> np.uint64(32)) + np.uint32(first)
+    second = np.uint32(word)
+    values = floats(source, units)
+    results = floats(out, units)
+    for j in range(units):
+        bits = np.uint32(start + np.uint32(j))
+        bits = np.uint32((bits ^ (bits >> np.uint32(16))) * np.uint32(0x7FEB352D))
+        bits = np.uint32((bits ^ (bits >> np.uint32(15)) ^ second) * np.uint32(0x846CA68B))
+        bits = np.uint32(bits ^ (bits >> np.uint32(16)))
+        results[j] = values[j] * scale if bits >= below else ZERO
+
+
+@entry
+def shuffle(key, order):  # type: ignore[no-untyped-def]
+    """Fill `order` (int64) with the permutation of its indices that belongs to `key`."""
+    for k in range(order.size):
+        order[k] = k
+    for last in range(order.size - 1, 0, -1):
+        word = mix64(key + np.uint64(last + 1) * GOLDEN)
+        other = np.int64(((word >> np.uint64(32)) * np.uint64(last + 1)) >> np.uint64(32))
+        order[last], order[other] = order[other], order[last]

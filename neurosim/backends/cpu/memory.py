@@ -1,0 +1,192 @@
+"""What compiled code needs below arrays: views at an address, calls by address, atomic words.
+
+The engine keeps its buffers in a few flat arrays and hands kernels addresses (integers), so one
+compiled engine calls any kernel for any shape. Views made here own nothing: no reference counts are
+touched in the hot loops.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from llvmlite import ir
+from numba import carray, types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from neurosim.backends.cpu.jit import compiled
+
+_WORD = ir.IntType(64)
+_FLOAT = ir.FloatType()
+_DOUBLE = ir.DoubleType()
+
+
+def _pointer_intrinsic(target: Any) -> Any:
+    """An intrinsic that reads an address as a pointer to `target`."""
+
+    @intrinsic
+    def pointer(typingctx: Any, address: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            return builder.inttoptr(arguments[0], context.get_value_type(signature.return_type))
+
+        return types.CPointer(target)(types.intp), codegen
+
+    return pointer
+
+
+_float_pointer = _pointer_intrinsic(types.float32)
+_double_pointer = _pointer_intrinsic(types.float64)
+_int_pointer = _pointer_intrinsic(types.int32)
+
+
+@intrinsic
+def address_of(typingctx: Any, array: Any) -> Any:
+    """Address of the first element of an array."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        view = context.make_array(signature.args[0])(context, builder, arguments[0])
+        return builder.ptrtoint(view.data, context.get_value_type(types.intp))
+
+    return types.intp(array), codegen
+
+
+@compiled
+def floats(address: int, count: int) -> Any:
+    """float32 view of `count` numbers at `address`."""
+    return carray(_float_pointer(address), (count,))
+
+
+@compiled
+def matrix(address: int, rows: int, columns: int) -> Any:
+    """float32 view (rows, columns) at `address`."""
+    return carray(_float_pointer(address), (rows, columns))
+
+
+@compiled
+def doubles(address: int, count: int) -> Any:
+    """float64 view of `count` numbers at `address`."""
+    return carray(_double_pointer(address), (count,))
+
+
+@compiled
+def integers(address: int, count: int) -> Any:
+    """int32 view of `count` numbers at `address`."""
+    return carray(_int_pointer(address), (count,))
+
+
+def _caller(returns: ir.Type, numba_returns: Any, words: int, trailing: list[tuple[ir.Type, Any]]) -> Any:
+    """An intrinsic that calls the function at an address: `words` integers, then `trailing` arguments."""
+    llvm_types = [_WORD] * words + [kind for kind, _ in trailing]
+    numba_types = [types.intp] * words + [kind for _, kind in trailing]
+
+    @intrinsic
+    def call(typingctx: Any, address: Any, arguments: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+            function_type = ir.FunctionType(returns, llvm_types)
+            function = builder.inttoptr(values[0], function_type.as_pointer())
+            unpacked = cgutils.unpack_tuple(builder, values[1], len(numba_types))
+            result = builder.call(function, unpacked)
+            return context.get_dummy_value() if isinstance(returns, ir.VoidType) else result
+
+        return numba_returns(types.intp, types.Tuple(numba_types)), codegen
+
+    return call
+
+
+# The signatures of the kernels, and how the engine calls each (see `templates.py`).
+ACTIVATION = types.void(*[types.intp] * 9)
+LOSS = types.float64(*[types.intp] * 9, types.float32)
+UPDATE = types.void(*[types.intp] * 6)
+CONSTANTS = types.void(types.intp, types.intp, types.float64, types.float64)
+call_activation = _caller(ir.VoidType(), types.void, 9, [])
+call_loss = _caller(_DOUBLE, types.float64, 9, [(_FLOAT, types.float32)])
+call_update = _caller(ir.VoidType(), types.void, 6, [])
+call_constants = _caller(ir.VoidType(), types.void, 2, [(_DOUBLE, types.float64)] * 2)
+
+
+@intrinsic
+def atomic_add(typingctx: Any, address: Any, value: Any) -> Any:
+    """Add to the 64-bit word at `address`, atomically; returns the value before."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        word = builder.inttoptr(arguments[0], _WORD.as_pointer())
+        return builder.atomic_rmw("add", word, arguments[1], "seq_cst")
+
+    return types.intp(types.intp, types.intp), codegen
+
+
+@intrinsic
+def atomic_load(typingctx: Any, address: Any) -> Any:
+    """The 64-bit word at `address`, with everything written before it was set."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        word = builder.inttoptr(arguments[0], _WORD.as_pointer())
+        return builder.load_atomic(word, "seq_cst", 8)
+
+    return types.intp(types.intp), codegen
+
+
+@intrinsic
+def yield_processor(typingctx: Any) -> Any:
+    """Let another thread run on this processor (``sched_yield``, ``SwitchToThread``)."""
+    name = "SwitchToThread" if sys.platform == "win32" else "sched_yield"
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        function_type = ir.FunctionType(ir.IntType(32), [])
+        function = cgutils.get_or_insert_function(builder.module, function_type, name)
+        builder.call(function, [])
+        return context.get_dummy_value()
+
+    return types.void(), codegen
+
+
+@intrinsic
+def blas_sgemm(
+    typingctx: Any, function: Any, transposed: Any, shape: Any, left: Any, right: Any, result: Any, beta: Any
+) -> Any:
+    """Call a Fortran ``sgemm`` at an address.
+
+    `transposed` is two flags, `shape` is (m, n, k), and `left`, `right` and `result` are
+    (address, leading dimension), all in the column-major sense of BLAS.
+    """
+    pair = types.UniTuple(types.intp, 2)
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        def spill(value: Any, kind: ir.Type) -> Any:
+            slot = cgutils.alloca_once(builder, kind)
+            builder.store(value, slot)
+            return builder.bitcast(slot, ir.IntType(8).as_pointer())
+
+        def integer(value: Any) -> Any:
+            return spill(builder.trunc(value, ir.IntType(32)), ir.IntType(32))
+
+        def letter(flag: Any) -> Any:
+            is_set = builder.icmp_signed("!=", flag, ir.Constant(_WORD, 0))
+            byte = ir.IntType(8)
+            return spill(builder.select(is_set, ir.Constant(byte, ord("T")), ir.Constant(byte, ord("N"))), byte)
+
+        def unpack(value: Any, count: int) -> Any:
+            return cgutils.unpack_tuple(builder, value, count)
+
+        def data(value: Any) -> Any:
+            return builder.inttoptr(value, ir.IntType(8).as_pointer())
+
+        address, flags, sizes, a, b, c, scale = arguments
+        pointer = ir.IntType(8).as_pointer()
+        target = builder.inttoptr(address, ir.FunctionType(ir.VoidType(), [pointer] * 13).as_pointer())
+        flag_a, flag_b = unpack(flags, 2)
+        m, n, k = unpack(sizes, 3)
+        (a_data, a_stride), (b_data, b_stride), (c_data, c_stride) = (unpack(part, 2) for part in (a, b, c))
+        one = spill(ir.Constant(_FLOAT, 1.0), _FLOAT)
+        # fmt: off
+        builder.call(target, [
+            letter(flag_a), letter(flag_b), integer(m), integer(n), integer(k), one,
+            data(a_data), integer(a_stride), data(b_data), integer(b_stride),
+            spill(scale, _FLOAT), data(c_data), integer(c_stride),
+        ])
+        # fmt: on
+        return context.get_dummy_value()
+
+    signature = types.void(types.intp, pair, types.UniTuple(types.intp, 3), pair, pair, pair, types.float32)
+    return signature, codegen

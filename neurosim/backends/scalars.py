@@ -1,0 +1,389 @@
+"""From a plain Python function of scalars to float32 source text that compilers take.
+
+A plugin author writes ordinary Python: ``0.5 * z``, ``len(a)``, ``math.exp``. Taken literally a
+compiler would widen half of that to float64, since a Python literal is a double. `translate` reads
+the function's source and writes it again with every number as float32 (``F(0.5)``), module
+constants put in as literals, and the functions it calls translated along with it. What cannot be
+compiled is refused with the line it stands in and what to write instead.
+
+Integers are kept where Python needs them: in indices, in ``range`` and in names that only ever
+hold integers (loop variables, ``n = len(a)``); everywhere else they are read as float32.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import math
+import textwrap
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from neurosim.errors import PluginError
+
+MATH_FUNCTIONS = frozenset(
+    "acos acosh asin asinh atan atan2 atanh ceil copysign cos cosh erf erfc exp expm1 fabs floor fmod hypot "
+    "isfinite isinf isnan log log10 log1p log2 pow sin sinh sqrt tan tanh trunc".split()
+)
+MATH_CONSTANTS = {name: getattr(math, name) for name in ("pi", "e", "tau", "inf", "nan")}
+BUILTIN_FUNCTIONS = frozenset({"abs", "min", "max", "float"})
+_STATEMENTS = (
+    ast.Assign,
+    ast.AugAssign,
+    ast.AnnAssign,
+    ast.Return,
+    ast.If,
+    ast.For,
+    ast.While,
+    ast.Break,
+    ast.Continue,
+    ast.Pass,
+    ast.Expr,
+)
+
+
+@dataclass
+class Translation:
+    """Source text of a translated function and of the functions it needs.
+
+    Attributes
+    ----------
+    name : str
+        Name of the translated function in `source`.
+    source : str
+        Python text defining it and its helpers; it needs the names ``F`` (the float type) and
+        ``math``, and the decorator ``scalar``.
+    """
+
+    name: str
+    source: str
+
+
+@dataclass
+class _Unit:
+    """Translations under way: helpers by the identity of their function, in the order they are needed."""
+
+    texts: list[str] = field(default_factory=list)
+    names: dict[Any, str] = field(default_factory=dict)
+
+
+def parse(function: Callable[..., Any]) -> ast.FunctionDef:
+    """The syntax tree of a plain function, its line numbers those of its file.
+
+    Raises
+    ------
+    PluginError
+        When there is no source text, or it is not one plain ``def``.
+    """
+    label = getattr(function, "__name__", repr(function))
+    try:
+        lines, first = inspect.getsourcelines(function)
+        tree = ast.parse(textwrap.dedent("".join(lines)))
+    except (OSError, TypeError, SyntaxError) as error:
+        raise PluginError(
+            f"the source of {label} cannot be read", "Write the function with def in a Python file."
+        ) from error
+    node = tree.body[0]
+    if not isinstance(node, ast.FunctionDef):
+        raise PluginError(f"{label} is not a plain function", "Write it with def, not as a lambda or a class.")
+    ast.increment_lineno(node, first - 1)
+    if node.decorator_list:
+        raise refuse(function, node, "decorators are not compiled", "leave the decorator out")
+    arguments = node.args
+    if arguments.vararg or arguments.kwarg or arguments.kwonlyargs or arguments.defaults:
+        raise refuse(
+            function, node, "only plain arguments are compiled", "leave out *, ** and defaults; declare params instead"
+        )
+    if ast.get_docstring(node) is not None:
+        node.body = node.body[1:] or [ast.Pass()]
+    return node
+
+
+def refuse(function: Callable[..., Any], node: ast.AST, what: str, instead: str) -> PluginError:
+    """The error for a piece of `function` that cannot be compiled."""
+    file = getattr(getattr(function, "__code__", None), "co_filename", "?")
+    line = getattr(node, "lineno", "?")
+    name = getattr(function, "__name__", "?")
+    return PluginError(f"{file}:{line}: in {name}: {what}", f"Instead: {instead}.")
+
+
+def translate(function: Callable[..., Any], integers: Sequence[int] = ()) -> Translation:
+    """Write `function` again with float32 numbers.
+
+    Parameters
+    ----------
+    function : function
+        A plain Python function of scalars (or of rows it indexes), calling only `math`, ``abs``,
+        ``min``, ``max``, ``len``, ``range`` and other functions of the same kind.
+    integers : sequence of int
+        Positions of arguments that are integers (a class index).
+
+    Raises
+    ------
+    PluginError
+        Naming file and line, for anything that cannot be compiled.
+    """
+    unit = _Unit()
+    name = _translate_into(unit, function, integers)
+    return Translation(name, "\n\n".join(unit.texts))
+
+
+def _translate_into(unit: _Unit, function: Callable[..., Any], integers: Sequence[int] = ()) -> str:
+    if function in unit.names:
+        return unit.names[function]
+    node = parse(function)
+    name = f"{node.name}_{len(unit.names)}" if unit.names else node.name
+    unit.names[function] = name
+    arguments = [argument.arg for argument in node.args.args]
+    for argument in node.args.args:
+        argument.annotation = None
+    node.returns = None
+    node.name = name
+    body = FloatWriter(function, unit, integer_names(node, {arguments[k] for k in integers}))
+    node.body = [body.visit(statement) for statement in node.body]
+    unit.texts.append("@scalar\n" + ast.unparse(ast.fix_missing_locations(node)))
+    return name
+
+
+def namespace(function: Callable[..., Any]) -> dict[str, Any]:
+    """Names a function sees besides its own: its closure, then its module."""
+    closure = inspect.getclosurevars(function)
+    return {**closure.builtins, **closure.globals, **closure.nonlocals}
+
+
+def integer_names(node: ast.FunctionDef, arguments: set[str]) -> set[str]:
+    """Names that only ever hold integers: loop variables, lengths, and sums of these."""
+    assigned: dict[str, list[ast.expr | None]] = {}
+    for part in ast.walk(node):
+        if isinstance(part, ast.For) and isinstance(part.target, ast.Name):
+            assigned.setdefault(part.target.id, []).append(None)
+        elif isinstance(part, ast.Assign) and len(part.targets) == 1 and isinstance(part.targets[0], ast.Name):
+            assigned.setdefault(part.targets[0].id, []).append(part.value)
+        elif isinstance(part, ast.AugAssign) and isinstance(part.target, ast.Name):
+            assigned.setdefault(part.target.id, []).append(part.value)
+    indexing = {
+        name.id
+        for part in ast.walk(node)
+        for place in _integer_places(part)
+        for name in ast.walk(place)
+        if isinstance(name, ast.Name)
+    }
+
+    def is_integer(value: ast.expr | None, known: set[str]) -> bool:
+        match value:
+            case None:
+                return True
+            case ast.Constant(value=int()):
+                return True
+            case ast.Name(id=name):
+                return name in known
+            case ast.Call(func=ast.Name(id="len" | "int")):
+                return True
+            case ast.BinOp(left=left, right=right, op=ast.Add() | ast.Sub() | ast.Mult() | ast.FloorDiv() | ast.Mod()):
+                return is_integer(left, known) and is_integer(right, known)
+            case ast.UnaryOp(operand=operand, op=ast.USub()):
+                return is_integer(operand, known)
+        return False
+
+    candidates = {
+        name
+        for name, values in assigned.items()
+        # A name that starts as a bare literal is a float unless it is used to count or to index.
+        if name in indexing or not all(isinstance(value, ast.Constant) for value in values)
+    }
+    while True:
+        wrong = {
+            name
+            for name in candidates
+            if not all(is_integer(value, candidates | arguments) for value in assigned[name])
+        }
+        if not wrong:
+            return candidates | arguments
+        candidates -= wrong
+
+
+def _integer_places(part: ast.AST) -> list[ast.expr]:
+    match part:
+        case ast.Subscript(slice=index):
+            return [index]
+        case ast.Call(func=ast.Name(id="range"), args=arguments):
+            return arguments
+    return []
+
+
+class FloatWriter(ast.NodeTransformer):
+    """Rewrites one function body so that every number outside an index is of the float type."""
+
+    def __init__(self, function: Callable[..., Any], unit: _Unit, integers: set[str]) -> None:
+        self.function = function
+        self.unit = unit
+        self.integers = integers
+        self.outside = namespace(function)
+        self.module = getattr(function, "__globals__", {})
+        self.local = set(function.__code__.co_varnames)
+
+    def visit(self, node: ast.AST) -> Any:
+        """Translate a node; statements that no compiler takes are refused here."""
+        if isinstance(node, ast.stmt) and not isinstance(node, _STATEMENTS):
+            what = f"{type(node).__name__} is not compiled"
+            raise refuse(self.function, node, what, "use assignments, if, for, while and return")
+        return super().visit(node)
+
+    def generic_visit(self, node: ast.AST) -> ast.AST:
+        """Refuse expressions outside the language of scalars; descend into the rest."""
+        if isinstance(node, ast.expr) and not isinstance(
+            node, ast.BinOp | ast.UnaryOp | ast.BoolOp | ast.Compare | ast.IfExp | ast.Tuple
+        ):
+            what = f"{ast.unparse(node)!r} is not compiled"
+            raise refuse(self.function, node, what, "write scalar arithmetic with math functions")
+        return super().generic_visit(node)
+
+    def visit_Constant(self, node: ast.Constant) -> ast.AST:  # noqa: N802
+        if isinstance(node.value, bool):
+            return node
+        if isinstance(node.value, int | float):
+            return ast.copy_location(float_literal(node.value), node)
+        raise refuse(self.function, node, f"{node.value!r} is not a number", "use numbers only")
+
+    def visit_Name(self, node: ast.Name) -> ast.AST:  # noqa: N802
+        if node.id in self.integers and isinstance(node.ctx, ast.Load):
+            return _float_of(node)
+        if node.id in self.local or isinstance(node.ctx, ast.Store):
+            return node
+        return ast.copy_location(float_literal(self._constant(node)), node)
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:  # noqa: N802
+        if self._is_math(node.value) and node.attr in MATH_CONSTANTS:
+            return ast.copy_location(float_literal(MATH_CONSTANTS[node.attr]), node)
+        raise refuse(
+            self.function, node, f"{ast.unparse(node)} is not compiled", "use numbers, arguments and the math module"
+        )
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:  # noqa: N802
+        match node:
+            case ast.BinOp(op=ast.Pow(), right=ast.Constant(value=float() | int() as power)) if power == int(power):
+                # A whole power stays an integer literal: compilers make multiplications of it.
+                node.left = self.visit(node.left)
+                node.right = ast.copy_location(ast.Constant(int(power)), node.right)
+                return node
+            case ast.BinOp(op=ast.MatMult() | ast.LShift() | ast.RShift() | ast.BitAnd() | ast.BitOr() | ast.BitXor()):
+                raise refuse(self.function, node, "bit and matrix operators are not compiled", "use + - * / ** // %")
+        return self.generic_visit(node)
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:  # noqa: N802
+        if not isinstance(node.value, ast.Name) or node.value.id not in self.local:
+            raise refuse(self.function, node, f"{ast.unparse(node)} is not compiled", "index only the row arguments")
+        node.slice = self._integer(node.slice)
+        return node
+
+    def visit_For(self, node: ast.For) -> ast.AST:  # noqa: N802
+        match node:
+            case ast.For(target=ast.Name(), iter=ast.Call(func=ast.Name(id="range")), orelse=[]):
+                node.iter.args = [self._integer(argument) for argument in node.iter.args]  # type: ignore[attr-defined]
+                node.body = [self.visit(statement) for statement in node.body]
+                return node
+        raise refuse(self.function, node, "only loops over range(...) are compiled", "for k in range(len(z))")
+
+    def visit_Assign(self, node: ast.Assign) -> ast.AST:  # noqa: N802
+        match node.targets:
+            case [ast.Name(id=name)] if name in self.integers:
+                node.value = self._integer(node.value)
+                return node
+        return super().generic_visit(node)
+
+    def visit_AugAssign(self, node: ast.AugAssign) -> ast.AST:  # noqa: N802
+        if isinstance(node.target, ast.Name) and node.target.id in self.integers:
+            node.value = self._integer(node.value)
+            return node
+        return super().generic_visit(node)
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:  # noqa: N802
+        if node.value is None:
+            return ast.copy_location(ast.Pass(), node)
+        return self.visit(ast.copy_location(ast.Assign([node.target], node.value), node))
+
+    def visit_Expr(self, node: ast.Expr) -> ast.AST:  # noqa: N802
+        if isinstance(node.value, ast.Constant | ast.Call):
+            raise refuse(self.function, node, f"{ast.unparse(node)!r} does nothing here", "leave it out")
+        return super().generic_visit(node)
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:  # noqa: N802
+        if node.keywords or any(isinstance(argument, ast.Starred) for argument in node.args):
+            raise refuse(self.function, node, "keyword and * arguments are not compiled", "pass arguments by position")
+        match node.func:
+            case ast.Attribute(value=base, attr=attr) if self._is_math(base):
+                if attr not in MATH_FUNCTIONS:
+                    raise refuse(self.function, node, f"math.{attr} is not compiled", "use another function of math")
+                node.func = ast.Attribute(ast.Name("math", ast.Load()), attr, ast.Load())
+            case ast.Attribute(attr=attr):
+                instead = f"write math.{attr}" if attr in MATH_FUNCTIONS else "use the math module"
+                raise refuse(self.function, node, f"{ast.unparse(node.func)} is not compiled", instead)
+            case ast.Name(id="len") if "len" not in self.local:
+                return _float_of(node)
+            case ast.Name(id="int"):
+                return _float_of(self._integer(node))
+            case ast.Name(id="float"):
+                return self.visit(node.args[0])  # type: ignore[no-any-return]
+            case ast.Name(id=name) if name in BUILTIN_FUNCTIONS and self.outside.get(name) in (abs, min, max):
+                pass
+            case ast.Name(id=name) if name not in self.local:
+                node.func = ast.copy_location(self._function(node.func, name), node.func)
+            case _:
+                raise refuse(self.function, node, f"{ast.unparse(node)!r} is not compiled", "call functions by name")
+        node.args = [self.visit(argument) for argument in node.args]
+        return node
+
+    def _function(self, node: ast.AST, name: str) -> ast.Name:
+        """The name under which a function called by this one is translated."""
+        target = self.outside.get(name)
+        owner = getattr(target, "__module__", None)
+        if owner == "math" and getattr(target, "__name__", "") in MATH_FUNCTIONS:
+            return ast.Name(f"math.{target.__name__}", ast.Load())  # type: ignore[union-attr]
+        if not inspect.isfunction(target):
+            raise refuse(self.function, node, f"{name} cannot be called here", "call math functions or your own")
+        return ast.Name(_translate_into(self.unit, target), ast.Load())
+
+    def _constant(self, node: ast.Name) -> float:
+        value = self.outside.get(node.id)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            what = f"{node.id} is not known" if value is None else f"{node.id} is not a number"
+            raise refuse(self.function, node, what, "use arguments and numbers; pass settings as params")
+        return value
+
+    def _is_math(self, node: ast.AST) -> bool:
+        return isinstance(node, ast.Name) and self.outside.get(node.id, self.module.get(node.id)) is math
+
+    def _integer(self, node: ast.expr) -> ast.expr:
+        """Check an integer expression (an index, a range bound); it stays as it is written."""
+        for part in ast.walk(node):
+            match part:
+                case ast.Name(id="len" | "int"):
+                    pass
+                case ast.Name(id=name) if name not in self.local:
+                    value = self._constant(part)
+                    if value != int(value):
+                        raise refuse(self.function, part, f"{name} is not an integer", "index with integers")
+                    part.id = str(int(value))
+                case ast.Call(func=ast.Name(id="len" | "int")):
+                    pass
+                case ast.Call() | ast.Attribute():
+                    raise refuse(
+                        self.function, part, f"{ast.unparse(part)} is not an integer", "index with loop variables"
+                    )
+        return node
+
+
+def float_literal(value: float) -> ast.expr:
+    """``F(value)``, also for infinity and NaN."""
+    if math.isfinite(value):
+        number: ast.expr = ast.Constant(float(value))
+    else:
+        number = ast.Attribute(ast.Name("math", ast.Load()), "nan" if math.isnan(value) else "inf", ast.Load())
+        if value < 0:
+            number = ast.UnaryOp(ast.USub(), number)
+    return ast.Call(ast.Name("F", ast.Load()), [number], [])
+
+
+def _float_of(node: ast.expr) -> ast.Call:
+    return ast.copy_location(ast.Call(ast.Name("F", ast.Load()), [node], []), node)
