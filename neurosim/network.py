@@ -207,7 +207,8 @@ class Network:
         if missing or unknown:
             parts = [f"missing: {', '.join(missing)}"] if missing else []
             parts += [f"unknown: {', '.join(unknown)}"] if unknown else []
-            raise ShapeError("parameters do not fit this network: " + "; ".join(parts), "needed: " + ", ".join(expected))
+            what = "parameters do not fit this network: " + "; ".join(parts)
+            raise ShapeError(what, "needed: " + ", ".join(expected))
         flat = np.empty(self.size, dtype)
         for parameter in self.parameters:
             array = np.asarray(named[parameter.name])

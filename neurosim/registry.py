@@ -66,6 +66,7 @@ class Catalog:
         self._entries: dict[str, list[Entry]] = {}
 
     def add(self, entry: Entry) -> None:
+        """Put in one more entry."""
         self._entries.setdefault(entry.record.name, []).append(entry)
 
     def __iter__(self) -> Iterator[Entry]:

@@ -92,7 +92,8 @@ def load_generated(stem: str, text: str) -> ModuleType:
             file.write(text)
         Path(temporary).replace(path)
     spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     # Numba finds a cached function's module again by this name.
     sys.modules[name] = module

@@ -68,7 +68,11 @@ class _Lifter(ast.NodeTransformer):
     """Takes step-invariant statements and expressions out of an update."""
 
     def __init__(
-        self, function: Callable[..., Any], node: ast.FunctionDef, invariant: set[str], varying: Sequence[str] | set[str]
+        self,
+        function: Callable[..., Any],
+        node: ast.FunctionDef,
+        invariant: set[str],
+        varying: Sequence[str] | set[str],
     ) -> None:
         self.function = function
         self.outside = namespace(function)
@@ -102,13 +106,13 @@ class _Lifter(ast.NodeTransformer):
             return self._constant(node)
         return super().visit(node)
 
-    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:  # noqa: N802
+    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
         if isinstance(node.op, ast.Div) and self._lifts(node.right) and _has_name(node.right):
             reciprocal = ast.BinOp(ast.Constant(1.0), ast.Div(), node.right)
             return ast.BinOp(self.visit(node.left), ast.Mult(), self._constant(reciprocal))
         return self.generic_visit(node)
 
-    def visit_Call(self, node: ast.Call) -> ast.AST:  # noqa: N802
+    def visit_Call(self, node: ast.Call) -> ast.AST:
         node.args = [self.visit(argument) for argument in node.args]
         return node
 

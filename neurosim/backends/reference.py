@@ -136,7 +136,9 @@ class ReferenceBackend(Backend):
         optimizer = self.training.optimizer
         update = uncompiled(optimizer.record.update)
         names = list(optimizer.record.params)
-        values = [np.float64(rate if name == "lr" else value) for name, value in zip(names, optimizer.values, strict=True)]
+        values = [
+            np.float64(rate if name == "lr" else value) for name, value in zip(names, optimizer.values, strict=True)
+        ]
         with np.errstate(all="ignore"):
             for i in range(self.network.size):
                 new = update(self.parameters[i], gradient[i], *self.state[:, i], self.steps_done, *values)

@@ -23,8 +23,10 @@ from typing import Any
 from neurosim.errors import PluginError
 
 MATH_FUNCTIONS = frozenset(
-    "acos acosh asin asinh atan atan2 atanh ceil copysign cos cosh erf erfc exp expm1 fabs floor fmod hypot "
-    "isfinite isinf isnan log log10 log1p log2 pow sin sinh sqrt tan tanh trunc".split()
+    (
+        "acos acosh asin asinh atan atan2 atanh ceil copysign cos cosh erf erfc exp expm1 fabs floor fmod hypot "
+        "isfinite isinf isnan log log10 log1p log2 pow sin sinh sqrt tan tanh trunc"
+    ).split()
 )
 MATH_CONSTANTS = {name: getattr(math, name) for name in ("pi", "e", "tau", "inf", "nan")}
 BUILTIN_FUNCTIONS = frozenset({"abs", "min", "max", "float"})
@@ -239,28 +241,28 @@ class FloatWriter(ast.NodeTransformer):
             raise refuse(self.function, node, what, "write scalar arithmetic with math functions")
         return super().generic_visit(node)
 
-    def visit_Constant(self, node: ast.Constant) -> ast.AST:  # noqa: N802
+    def visit_Constant(self, node: ast.Constant) -> ast.AST:
         if isinstance(node.value, bool):
             return node
         if isinstance(node.value, int | float):
             return ast.copy_location(float_literal(node.value), node)
         raise refuse(self.function, node, f"{node.value!r} is not a number", "use numbers only")
 
-    def visit_Name(self, node: ast.Name) -> ast.AST:  # noqa: N802
+    def visit_Name(self, node: ast.Name) -> ast.AST:
         if node.id in self.integers and isinstance(node.ctx, ast.Load):
             return _float_of(node)
         if node.id in self.local or isinstance(node.ctx, ast.Store):
             return node
         return ast.copy_location(float_literal(self._constant(node)), node)
 
-    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:  # noqa: N802
+    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
         if self._is_math(node.value) and node.attr in MATH_CONSTANTS:
             return ast.copy_location(float_literal(MATH_CONSTANTS[node.attr]), node)
         raise refuse(
             self.function, node, f"{ast.unparse(node)} is not compiled", "use numbers, arguments and the math module"
         )
 
-    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:  # noqa: N802
+    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
         match node:
             case ast.BinOp(op=ast.Pow(), right=ast.Constant(value=float() | int() as power)) if power == int(power):
                 # A whole power stays an integer literal: compilers make multiplications of it.
@@ -271,13 +273,13 @@ class FloatWriter(ast.NodeTransformer):
                 raise refuse(self.function, node, "bit and matrix operators are not compiled", "use + - * / ** // %")
         return self.generic_visit(node)
 
-    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:  # noqa: N802
+    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
         if not isinstance(node.value, ast.Name) or node.value.id not in self.local:
             raise refuse(self.function, node, f"{ast.unparse(node)} is not compiled", "index only the row arguments")
         node.slice = self._integer(node.slice)
         return node
 
-    def visit_For(self, node: ast.For) -> ast.AST:  # noqa: N802
+    def visit_For(self, node: ast.For) -> ast.AST:
         match node:
             case ast.For(target=ast.Name(), iter=ast.Call(func=ast.Name(id="range")), orelse=[]):
                 node.iter.args = [self._integer(argument) for argument in node.iter.args]  # type: ignore[attr-defined]
@@ -285,30 +287,30 @@ class FloatWriter(ast.NodeTransformer):
                 return node
         raise refuse(self.function, node, "only loops over range(...) are compiled", "for k in range(len(z))")
 
-    def visit_Assign(self, node: ast.Assign) -> ast.AST:  # noqa: N802
+    def visit_Assign(self, node: ast.Assign) -> ast.AST:
         match node.targets:
             case [ast.Name(id=name)] if name in self.integers:
                 node.value = self._integer(node.value)
                 return node
         return super().generic_visit(node)
 
-    def visit_AugAssign(self, node: ast.AugAssign) -> ast.AST:  # noqa: N802
+    def visit_AugAssign(self, node: ast.AugAssign) -> ast.AST:
         if isinstance(node.target, ast.Name) and node.target.id in self.integers:
             node.value = self._integer(node.value)
             return node
         return super().generic_visit(node)
 
-    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:  # noqa: N802
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
         if node.value is None:
             return ast.copy_location(ast.Pass(), node)
         return self.visit(ast.copy_location(ast.Assign([node.target], node.value), node))
 
-    def visit_Expr(self, node: ast.Expr) -> ast.AST:  # noqa: N802
+    def visit_Expr(self, node: ast.Expr) -> ast.AST:
         if isinstance(node.value, ast.Constant | ast.Call):
             raise refuse(self.function, node, f"{ast.unparse(node)!r} does nothing here", "leave it out")
         return super().generic_visit(node)
 
-    def visit_Call(self, node: ast.Call) -> ast.AST:  # noqa: N802
+    def visit_Call(self, node: ast.Call) -> ast.AST:
         if node.keywords or any(isinstance(argument, ast.Starred) for argument in node.args):
             raise refuse(self.function, node, "keyword and * arguments are not compiled", "pass arguments by position")
         match node.func:

@@ -135,9 +135,7 @@ def neurosim_activations():
         Activation("step", step, step_derivative, kinks=(0.0,), source="Rosenblatt 1958"),
         Activation("sigmoid", sigmoid, sigmoid_derivative, source="logistic function"),
         Activation("tanh", tanh, tanh_derivative, source="hyperbolic tangent"),
-        Activation(
-            "relu", relu, relu_derivative, kinks=(0.0,), usual_init="he_uniform", source="Nair and Hinton 2010"
-        ),
+        Activation("relu", relu, relu_derivative, kinks=(0.0,), usual_init="he_uniform", source="Nair and Hinton 2010"),
         Activation(
             "leaky_relu",
             leaky_relu,
@@ -173,9 +171,7 @@ def neurosim_activations():
             usual_init="he_uniform",
             source="arXiv:1710.05941",
         ),
-        Activation(
-            "softplus", softplus, softplus_derivative, usual_init="he_uniform", source="Dugas et al. 2001"
-        ),
+        Activation("softplus", softplus, softplus_derivative, usual_init="he_uniform", source="Dugas et al. 2001"),
         Activation(
             "hard_sigmoid",
             hard_sigmoid,

@@ -64,7 +64,5 @@ def neurosim_initializers():
         Initializer("he_uniform", he_uniform, source=HE),
         Initializer("he_normal", he_normal, source=HE),
         Initializer("lecun_normal", lecun_normal, source="LeCun et al. 1998, equation 16"),
-        Initializer(
-            "torch_linear", torch_linear, bias=torch_linear, source="PyTorch's default for Linear layers"
-        ),
+        Initializer("torch_linear", torch_linear, bias=torch_linear, source="PyTorch's default for Linear layers"),
     ]

@@ -134,9 +134,7 @@ class RowActivation:
         _check_name(self.kind, self.name)
         object.__setattr__(self, "params", _frozen_numbers(self.kind, self.name, self.params))
         _check_arguments(self.kind, self.name, "f", self.f, ["<z>", "<a>", *self.params])
-        _check_arguments(
-            self.kind, self.name, "backward", self.backward, ["<z>", "<a>", "<da>", "<dz>", *self.params]
-        )
+        _check_arguments(self.kind, self.name, "backward", self.backward, ["<z>", "<a>", "<da>", "<dz>", *self.params])
 
     @property
     def functions(self) -> tuple[Callable[..., Any], ...]:

@@ -41,7 +41,7 @@ GATHER_ROWS = 16
 
 
 @compiled
-def row_blocks(rows):  # type: ignore[no-untyped-def]
+def row_blocks(rows):
     """Blocks that the rows of a batch are cut into."""
     if rows < 16:
         return 1
@@ -49,7 +49,7 @@ def row_blocks(rows):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def gather_row(data, source, place, x, values, classes):  # type: ignore[no-untyped-def]
+def gather_row(data, source, place, x, values, classes):
     """Copy one row of the data set, scaled, with its targets, to place number `place` of a batch."""
     bytes_, numbers, targets, labels, scale, shift = data
     if bytes_.shape[0] > 0:
@@ -72,7 +72,7 @@ def gather_row(data, source, place, x, values, classes):  # type: ignore[no-unty
 
 
 @compiled
-def drop_block(stage, source, out, r0, r1, c0, c1, first_row, keys):  # type: ignore[no-untyped-def]
+def drop_block(stage, source, out, r0, r1, c0, c1, first_row, keys):
     """Apply a dropout stage's mask to a block, from `source` to `out`."""
     units = stage[UNITS]
     key = keys[stage[DROPOUT_INDEX]]
@@ -84,7 +84,7 @@ def drop_block(stage, source, out, r0, r1, c0, c1, first_row, keys):  # type: ig
 
 
 @compiled
-def forward_block(stage, x, r0, r1, c0, c1, first_row, keys, sgemm):  # type: ignore[no-untyped-def]
+def forward_block(stage, x, r0, r1, c0, c1, first_row, keys, sgemm):
     """One block of one stage: its weighted sums, bias and activation, or its dropout."""
     inputs = stage[INPUTS]
     units = stage[UNITS]
@@ -99,7 +99,7 @@ def forward_block(stage, x, r0, r1, c0, c1, first_row, keys, sgemm):  # type: ig
 
 
 @compiled
-def pull_back(plan, s, r0, r1, c0, c1, first_row, keys, whole_rows):  # type: ignore[no-untyped-def]
+def pull_back(plan, s, r0, r1, c0, c1, first_row, keys, whole_rows):
     """Turn the gradient of stage `s`'s outputs, in place, into that of the weighted sums behind it.
 
     Goes back through dropout stages to the dense stage they follow. An activation of whole rows is
@@ -116,7 +116,7 @@ def pull_back(plan, s, r0, r1, c0, c1, first_row, keys, whole_rows):  # type: ig
 
 
 @compiled
-def count_right(loss, r0, r1, accuracy, threshold):  # type: ignore[no-untyped-def]
+def count_right(loss, r0, r1, accuracy, threshold):
     """How many rows of the block give the right class."""
     outputs = loss[OUTPUTS]
     right = 0
@@ -135,7 +135,7 @@ def count_right(loss, r0, r1, accuracy, threshold):  # type: ignore[no-untyped-d
 
 
 @compiled
-def loss_block(loss, d, r0, r1, scale, judge, totals):  # type: ignore[no-untyped-def]
+def loss_block(loss, d, r0, r1, scale, judge, totals):
     """Add loss and right answers of a block of rows to `totals`; write the gradient unless `d` is 0."""
     accuracy, threshold = judge
     arguments = (loss[LOSS_Z], loss[LOSS_A], loss[VALUES], loss[CLASSES], d, loss[OUTPUTS], r0, r1, loss[LOSS_PARAMS])
@@ -145,7 +145,7 @@ def loss_block(loss, d, r0, r1, scale, judge, totals):  # type: ignore[no-untype
 
 
 @compiled
-def backward_block(plan, s, x, rows, q, blocks, first_row, keys, update, sgemm):  # type: ignore[no-untyped-def]
+def backward_block(plan, s, x, rows, q, blocks, first_row, keys, update, sgemm):
     """Block `q` of `blocks` of a dense stage's backward pass: a range of its inputs, and their update."""
     stage = plan[s]
     inputs = stage[INPUTS]
@@ -181,7 +181,7 @@ def backward_block(plan, s, x, rows, q, blocks, first_row, keys, update, sgemm):
 
 
 @compiled
-def forward_pass(plan, x, rows, first_row, keys, sgemm, thread, threads, barrier):  # type: ignore[no-untyped-def]
+def forward_pass(plan, x, rows, first_row, keys, sgemm, thread, threads, barrier):
     """All stages for a batch, each thread its blocks; ends ready for the loss of this thread's rows."""
     for s in range(plan.shape[0]):
         stage = plan[s]
@@ -201,7 +201,7 @@ def forward_pass(plan, x, rows, first_row, keys, sgemm, thread, threads, barrier
 
 
 @compiled
-def backward_pass(plan, x, rows, first_row, keys, update, sgemm, thread, threads, barrier):  # type: ignore[no-untyped-def]
+def backward_pass(plan, x, rows, first_row, keys, update, sgemm, thread, threads, barrier):
     """Gradients of all dense stages, from last to first, and their updates; D of the last holds dz."""
     after_loss = True
     for s in range(plan.shape[0] - 1, -1, -1):
@@ -226,7 +226,7 @@ def backward_pass(plan, x, rows, first_row, keys, update, sgemm, thread, threads
 
 
 @compiled
-def gather_batch(data, order, start, rows, x, loss, thread, threads):  # type: ignore[no-untyped-def]
+def gather_batch(data, order, start, rows, x, loss, thread, threads):
     """Copy this thread's share of rows `start` to `start + rows` of `order` into a batch."""
     for first in range(thread * GATHER_ROWS, rows, threads * GATHER_ROWS):
         for place in range(first, min(first + GATHER_ROWS, rows)):
@@ -234,7 +234,9 @@ def gather_batch(data, order, start, rows, x, loss, thread, threads):  # type: i
 
 
 @entry
-def train(plan, loss, inputs, data, order, batch, keys, optimizer, rates, t, judge, sgemm, totals, thread, threads, words):  # type: ignore[no-untyped-def] # noqa: E501
+def train(
+    plan, loss, inputs, data, order, batch, keys, optimizer, rates, t, judge, sgemm, totals, thread, threads, words
+):
     """Train on the rows in `order`, batch by batch; called by every thread of a team at once.
 
     Parameters
@@ -293,7 +295,7 @@ def train(plan, loss, inputs, data, order, batch, keys, optimizer, rates, t, jud
 
 
 @entry
-def evaluate(plan, loss, inputs, data, judge, sgemm, keys, totals, outputs, thread, threads):  # type: ignore[no-untyped-def]
+def evaluate(plan, loss, inputs, data, judge, sgemm, keys, totals, outputs, thread, threads):
     """Forward pass and loss of all rows in chunks of the plan's capacity, dealt out to the threads.
 
     Every thread has a `plan`, a `loss` and `inputs` of its own. Chunk q adds to ``totals[q]``. The

@@ -13,7 +13,7 @@ ZERO = np.float32(0)
 
 
 @compiled
-def mix64(value):  # type: ignore[no-untyped-def]
+def mix64(value):
     """The finalizer of SplitMix64."""
     value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -21,7 +21,7 @@ def mix64(value):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def drop_row(source, out, first, units, key, row, below, scale):  # type: ignore[no-untyped-def]
+def drop_row(source, out, first, units, key, row, below, scale):
     """out = source * scale where the unit is kept, else 0.
 
     `source` and `out` are addresses of `units` numbers, the units `first`, `first` + 1, ... of the
@@ -41,7 +41,7 @@ def drop_row(source, out, first, units, key, row, below, scale):  # type: ignore
 
 
 @entry
-def shuffle(key, order):  # type: ignore[no-untyped-def]
+def shuffle(key, order):
     """Fill `order` (int64) with the permutation of its indices that belongs to `key`."""
     for k in range(order.size):
         order[k] = k

@@ -11,11 +11,13 @@ import sys
 from typing import Any
 
 from llvmlite import ir
-from numba import carray, types
+from numba import carray, extending, types
 from numba.core import cgutils
-from numba.extending import intrinsic
 
 from neurosim.backends.cpu.jit import compiled
+
+# Intrinsics are called from compiled code with the arguments after the first, which no type checker sees.
+intrinsic: Any = extending.intrinsic
 
 _WORD = ir.IntType(64)
 _FLOAT = ir.FloatType()

@@ -26,7 +26,7 @@ def sgemm_address() -> int:
 
 
 @compiled
-def multiply(sgemm, rows, columns, inner, left, left_stride, right, right_stride, out, out_stride):  # type: ignore[no-untyped-def]
+def multiply(sgemm, rows, columns, inner, left, left_stride, right, right_stride, out, out_stride):
     """out = left @ right, shapes (rows, inner) and (inner, columns)."""
     if rows * columns * inner > SMALL:
         # BLAS is column-major: it sees the transposes, so it is given right.T @ left.T.
@@ -53,7 +53,7 @@ def multiply(sgemm, rows, columns, inner, left, left_stride, right, right_stride
 
 
 @compiled
-def multiply_transposed_right(sgemm, rows, columns, inner, left, left_stride, right, right_stride, out, out_stride):  # type: ignore[no-untyped-def]
+def multiply_transposed_right(sgemm, rows, columns, inner, left, left_stride, right, right_stride, out, out_stride):
     """out = left @ right.T, shapes (rows, inner) and (columns, inner)."""
     if rows * columns * inner > SMALL:
         blas_sgemm(
@@ -78,7 +78,7 @@ def multiply_transposed_right(sgemm, rows, columns, inner, left, left_stride, ri
 
 
 @compiled
-def multiply_transposed_left(sgemm, rows, columns, inner, left, left_stride, right, right_stride, out, out_stride):  # type: ignore[no-untyped-def]
+def multiply_transposed_left(sgemm, rows, columns, inner, left, left_stride, right, right_stride, out, out_stride):
     """out = left.T @ right, shapes (inner, rows) and (inner, columns)."""
     if rows * columns * inner > SMALL:
         blas_sgemm(
@@ -103,7 +103,7 @@ def multiply_transposed_left(sgemm, rows, columns, inner, left, left_stride, rig
 
 
 @compiled
-def column_sums(source, rows, stride, first, columns, out):  # type: ignore[no-untyped-def]
+def column_sums(source, rows, stride, first, columns, out):
     """out[j] = sum over rows of source[:, first + j]."""
     sums = floats(out, columns)
     for j in range(columns):

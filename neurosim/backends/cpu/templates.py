@@ -203,7 +203,9 @@ def optimizer_source(optimizer: Optimizer) -> str:
         update=split.name,
         count=split.count,
         constants=_indented(f"c_{k} = c[{k}]" for k in range(split.count)),
-        slots=_indented(f"{name} = floats(state_address + 4 * {k} * state_stride, count)" for k, name in enumerate(slots)),
+        slots=_indented(
+            f"{name} = floats(state_address + 4 * {k} * state_stride, count)" for k, name in enumerate(slots)
+        ),
         results=", ".join([elements[0], *elements[2:]]),
         values=", ".join(elements),
         arguments="".join(f", c_{k}" for k in range(split.count)),

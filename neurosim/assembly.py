@@ -1,0 +1,220 @@
+"""From a scenario to what a backend needs: the rows, the network and the training settings.
+
+Names become records here (through the registry), and shapes that only the data can tell are worked
+out and checked.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from neurosim.backends.base import Accuracy, Rows
+from neurosim.data import Prepared, dataset_folder, prepare
+from neurosim.errors import DataError, ScenarioError, ShapeError, UsageError
+from neurosim.network import Network, NetworkBuilder, Training, choose
+from neurosim.plugin import DataRequest, Table
+from neurosim.randomness import Stream
+from neurosim.scenario import Scenario
+
+SPLITS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A scenario, assembled.
+
+    Attributes
+    ----------
+    network : Network
+        Layers, shapes and loss.
+    training : Training
+        Optimizer, schedule and batches.
+    data : Prepared
+        The splits and how inputs were scaled.
+    splits : dict of str to Rows
+        ``train`` and, where they exist, ``validation`` and ``test``.
+    """
+
+    network: Network
+    training: Training
+    data: Prepared
+    splits: dict[str, Rows]
+
+
+def assemble(scenario: Scenario, seed: int, data_dir: Path | str | None = None) -> Problem:
+    """Load the data and build the network of a scenario.
+
+    Raises
+    ------
+    DataError
+        When data are missing or damaged.
+    ShapeError
+        When layers do not fit each other, the data, or the loss.
+    """
+    data = load_data(scenario, seed, data_dir)
+    network = build_network(scenario, data)
+    splits = {}
+    for name in SPLITS:
+        split = getattr(data, name)
+        if split is not None:
+            splits[name] = data_rows(network, data, split.features, split.targets)
+    return Problem(network, build_training(scenario), data, splits)
+
+
+def load_data(scenario: Scenario, seed: int, data_dir: Path | str | None = None) -> Prepared:
+    """The rows of a scenario, split and scaled."""
+    section = scenario.data
+    dataset = scenario.registry.datasets.get(section.source)
+    folder = dataset_folder(dataset.name, data_dir)
+    request = DataRequest(Stream(seed, "data"), folder, scenario.base)
+    table = dataset.load(request, **section.options)
+    if not isinstance(table, Table):
+        raise DataError(f"data set {dataset.name!r} returned {type(table).__name__}, not a Table")
+    normalize = section.normalize
+    return prepare(
+        table,
+        seed=seed,
+        test_fraction=section.test_fraction,
+        validation_fraction=section.validation_fraction,
+        normalize=(normalize.mean, normalize.std) if normalize is not None else None,
+        standardize=section.standardize,
+    )
+
+
+def build_network(scenario: Scenario, data: Prepared) -> Network:
+    """The network of a scenario for the shape of its data."""
+    registry, section = scenario.registry, scenario.network
+    # Rows are vectors unless the first layer is one that works on images.
+    keeps_image = data.image_shape and section.layers[0].kind == "flatten"
+    builder = NetworkBuilder(data.image_shape if keeps_image else (data.inputs,))
+    for layer in section.layers:
+        if layer.kind == "dense":
+            activation = choose(registry.activations.get(layer.activation.name), layer.activation.params)
+            if layer.init is not None:
+                init = choose(registry.initializers.get(layer.init.name), layer.init.params)
+            else:
+                init = choose(registry.initializers.get(activation.record.usual_init))
+            given = layer.bias if isinstance(layer.bias, list) else None
+            builder.dense(
+                layer.units,
+                activation,
+                init,
+                bias=layer.bias is not False,
+                start_weight=layer.weight,
+                start_bias=given,
+            )
+        elif layer.kind == "dropout":
+            builder.dropout(layer.rate)
+        else:
+            builder.flatten()
+    loss = section.loss
+    network = builder.build(choose(registry.losses.get(loss.name), loss.params))
+    _check_outputs(network, data)
+    return network
+
+
+def build_training(scenario: Scenario) -> Training:
+    """Optimizer, schedule and batches of a scenario."""
+    registry, section = scenario.registry, scenario.optimizer
+    schedule = section.schedule
+    return Training(
+        choose(registry.optimizers.get(section.name), section.params),
+        choose(
+            registry.schedules.get(schedule.name if schedule is not None else "constant"),
+            schedule.params if schedule is not None else {},
+        ),
+        scenario.training.batch_size,
+        scenario.training.shuffle,
+        scenario.training.epochs,
+    )
+
+
+def data_rows(network: Network, data: Prepared, features: NDArray[Any], targets: NDArray[Any]) -> Rows:
+    """Rows of the data set as the network's loss wants them."""
+    outputs, loss = network.outputs, network.loss.record
+    no_values = np.zeros((0, outputs), np.float32)
+    if not data.classes:
+        return Rows(features, targets.astype(np.float32), np.zeros(0, np.int32), "none", data.scale, data.shift)
+    classes = targets.astype(np.int32)
+    accuracy: Accuracy = "threshold" if outputs == 1 else "argmax"
+    if loss.targets == "classes":
+        values = no_values
+    elif outputs == 1:
+        values = classes[:, None].astype(np.float32)
+    else:
+        values = np.eye(outputs, dtype=np.float32)[classes]
+    return Rows(features, values, classes, accuracy, data.scale, data.shift)
+
+
+def _check_outputs(network: Network, data: Prepared) -> None:
+    """Raise unless the last layer and the loss fit the targets."""
+    outputs, loss = network.outputs, network.loss.record
+    last = f"network.{network.layers[-1].name}"
+    if not data.classes:
+        if loss.targets == "classes":
+            raise ScenarioError(
+                f"network.loss: {loss.name} tells classes apart, but the targets of this data set are values",
+                "Use a loss on values, such as mse.",
+            )
+        width = int(data.train.targets.shape[1])
+        if outputs != width:
+            raise ShapeError(f"{last} has {outputs} units, but the targets have {width} values: it needs {width}")
+        return
+    count = len(data.classes)
+    if loss.targets == "classes" and outputs != count:
+        raise ShapeError(
+            f"{last} has {outputs} units, but the data set has {count} classes: {loss.name} needs one unit per class"
+        )
+    if loss.targets == "values" and outputs != count and not (outputs == 1 and count == 2):
+        wanted = "1 or 2" if count == 2 else str(count)
+        raise ShapeError(f"{last} has {outputs} units, but the data set has {count} classes: it needs {wanted}")
+
+
+def given_rows(network: Network, features: ArrayLike, targets: ArrayLike) -> Rows:
+    """Rows from arrays that a caller gives, checked against the network.
+
+    Parameters
+    ----------
+    features : (rows, inputs) float
+        What the network sees, already scaled.
+    targets : class indices (rows,) for losses on classes, else (rows, outputs)
+        What it should answer.
+
+    Raises
+    ------
+    ShapeError
+        When a shape does not fit.
+    UsageError
+        For a class index out of range, and for no rows.
+    """
+    x = given_features(network, features)
+    outputs = network.outputs
+    y = np.asarray(targets)
+    if x.shape[0] == 0:
+        raise UsageError("X has no rows")
+    if network.loss.record.targets == "classes":
+        if y.shape != (x.shape[0],):
+            raise ShapeError(
+                f"y has shape {y.shape}, this loss needs ({x.shape[0]},)", "Give one class index for each row of X."
+            )
+        if not np.issubdtype(y.dtype, np.integer) or y.min() < 0 or y.max() >= outputs:
+            raise UsageError(f"y must hold class indices from 0 to {outputs - 1}")
+        return Rows(x, np.zeros((0, outputs), np.float32), y.astype(np.int32), "none")
+    if y.ndim == 1 and outputs == 1:
+        y = y[:, None]
+    if y.shape != (x.shape[0], outputs):
+        raise ShapeError(f"y has shape {y.shape}, this network needs ({x.shape[0]}, {outputs})")
+    return Rows(x, y.astype(np.float64), np.zeros(0, np.int32), "none")
+
+
+def given_features(network: Network, features: ArrayLike) -> NDArray[Any]:
+    """Inputs that a caller gives as a float64 array (rows, inputs), checked; raises ShapeError."""
+    x = np.asarray(features, np.float64)
+    if x.ndim < 2 or int(np.prod(x.shape[1:])) != network.inputs:
+        raise ShapeError(f"X has shape {x.shape}, this network needs (rows, {network.inputs})")
+    return x.reshape(x.shape[0], network.inputs)

@@ -1,0 +1,48 @@
+"""What a run measured, epoch by epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, overload
+
+Record = dict[str, Any]
+METRICS = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "test_loss", "test_accuracy")
+COLUMNS = ("epoch", *METRICS, "lr", "seconds")
+
+
+class History(Sequence[Record]):
+    """Per-epoch records; each column is also an attribute, such as ``history.train_loss``.
+
+    ``train_loss`` and ``train_accuracy`` are measured on each batch just before its update, with
+    dropout on; the other measures are taken at the end of the epoch, with dropout off. A measure
+    that a run does not have is None. ``epoch`` counts from 1, ``seconds`` is the training time of
+    the epoch, ``lr`` the learning rate of its last step.
+    """
+
+    def __init__(self, records: Sequence[Record] = ()) -> None:
+        self._records = list(records)
+
+    def append(self, record: Record) -> None:
+        """Add the record of one more epoch."""
+        self._records.append(record)
+
+    @overload
+    def __getitem__(self, index: int) -> Record: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Record]: ...
+    def __getitem__(self, index: int | slice) -> Record | list[Record]:
+        return self._records[index]
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def __iter__(self) -> Iterator[Record]:
+        return iter(self._records)
+
+    def __getattr__(self, name: str) -> list[Any]:
+        if name not in COLUMNS:
+            raise AttributeError(f"a history has {', '.join(COLUMNS)}, not {name!r}")
+        return [record.get(name) for record in self._records]
+
+    def __repr__(self) -> str:
+        return f"<History of {len(self)} epochs: {', '.join(COLUMNS)}>"

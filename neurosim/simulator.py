@@ -1,0 +1,226 @@
+"""The simulator: a scenario's network on a backend, ready to be trained and looked into."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from neurosim.assembly import assemble, given_features, given_rows
+from neurosim.backends.select import make_backend
+from neurosim.errors import DivergedError, UsageError
+from neurosim.history import History, Record
+from neurosim.scenario import Scenario
+from neurosim.suggestions import unknown
+
+Measures = dict[str, float | None]
+
+
+class Simulator:
+    """The network of a scenario with its parameters, its optimizer's state and its data.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        As `neurosim.load_scenario` returns it.
+    backend : {"cpu", "reference"}
+        Compiled float32 engine, or plain NumPy in float64.
+    seed : int, optional
+        Instead of the scenario's.
+    threads : int, optional
+        For the CPU backend; all processors by default. The results do not depend on it.
+    data_dir : path, optional
+        Folder with data sets, instead of ``NEUROSIM_DATA`` or the per-user cache.
+
+    Attributes
+    ----------
+    network : neurosim.network.Network
+        Layers and shapes.
+    data : neurosim.data.Prepared
+        The splits, and how inputs were scaled.
+    history : History
+        One record for each epoch trained so far.
+    """
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        backend: str = "cpu",
+        seed: int | None = None,
+        threads: int | None = None,
+        data_dir: Path | str | None = None,
+    ) -> None:
+        self.scenario = scenario
+        self.seed = scenario.scenario.seed if seed is None else seed
+        if not 0 <= self.seed < 2**63:
+            raise UsageError(f"a seed is a number from 0 to 2**63 - 1, not {self.seed}")
+        problem = assemble(scenario, self.seed, data_dir)
+        self.network = problem.network
+        self.training = problem.training
+        self.data = problem.data
+        self.history = History()
+        self._splits = problem.splits
+        self._backend = make_backend(backend, self.network, self.training, self.seed, threads)
+
+    @property
+    def backend(self) -> str:
+        """Name of the backend."""
+        return self._backend.name
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """Which of train, validation and test there are."""
+        return tuple(self._splits)
+
+    @property
+    def parameters(self) -> dict[str, NDArray[Any]]:
+        """Copies of all parameters by name, such as ``layers.0.weight`` (inputs, units).
+
+        float32; float64 on the reference backend. Use `set_parameters` to change them.
+        """
+        return self.network.named(self._backend.parameters.copy())
+
+    def set_parameters(self, parameters: Mapping[str, ArrayLike]) -> None:
+        """Replace all parameters; the optimizer's state stays.
+
+        Raises
+        ------
+        ShapeError
+            When names or shapes differ from those of `parameters`; nothing is changed then.
+        """
+        self._backend.parameters[:] = self.network.flat(parameters, self._backend.dtype)
+
+    def prepare(self) -> float:
+        """Compile what is not compiled yet; returns the seconds that compiling has taken so far."""
+        self._backend.prepare()
+        return self._backend.compile_seconds
+
+    def forward(self, X: ArrayLike) -> NDArray[Any]:
+        """Outputs (rows, outputs) for inputs (rows, features); dropout off.
+
+        Raises
+        ------
+        ShapeError
+            When X has the wrong number of features.
+        """
+        return self._backend.forward(given_features(self.network, X))
+
+    def gradients(self, X: ArrayLike, y: ArrayLike) -> tuple[float, dict[str, NDArray[Any]]]:
+        """Mean loss over the rows, and its gradient by parameter name; dropout off.
+
+        `y` holds class indices (rows,) for losses on classes, else values (rows, outputs).
+        Raises ShapeError and UsageError when X and y do not fit the network.
+        """
+        loss, gradient = self._backend.gradients(given_rows(self.network, X, y))
+        return loss, self.network.named(gradient)
+
+    def step(self, X: ArrayLike, y: ArrayLike) -> float:
+        """One optimizer update on these rows as one batch, dropout on; returns the loss before it."""
+        return self._backend.train_step(given_rows(self.network, X, y))
+
+    def evaluate(self, split: str = "test") -> Measures:
+        """``{"loss": ..., "accuracy": ...}`` on a split, dropout off; accuracy is None for regression.
+
+        Raises
+        ------
+        UsageError
+            When the scenario has no such split.
+        """
+        if split not in self._splits:
+            raise UsageError(*unknown("split of this scenario", split, self._splits))
+        totals = self._backend.evaluate(self._splits[split])
+        return {"loss": totals.mean_loss, "accuracy": totals.accuracy_share}
+
+    def train(self, on_epoch: Callable[[Record], None] | None = None) -> History:
+        """Train the epochs of the scenario that are not done yet.
+
+        Parameters
+        ----------
+        on_epoch : function, optional
+            Called with the record of each epoch when it ends.
+
+        Raises
+        ------
+        DivergedError
+            When loss or parameters stop being finite.
+        """
+        while len(self.history) < self.training.epochs:
+            record = self.train_epoch()
+            if on_epoch is not None:
+                on_epoch(record)
+        return self.history
+
+    def train_epoch(self) -> Record:
+        """Train one more epoch and measure; the record is also added to `history`."""
+        epoch = len(self.history)
+        rows = self._splits["train"]
+        self._backend.prepare()
+        start = time.perf_counter()
+        totals = self._backend.train_epoch(rows, epoch)
+        seconds = time.perf_counter() - start
+        self._check_finite(epoch, totals.mean_loss)
+        record: Record = {
+            "epoch": epoch + 1,
+            "train_loss": totals.mean_loss,
+            "train_accuracy": totals.accuracy_share,
+        }
+        for split in ("validation", "test"):
+            if split in self._splits or split == "test":
+                measures = self.evaluate(split) if split in self._splits else {}
+                record[f"{split}_loss"] = measures.get("loss")
+                record[f"{split}_accuracy"] = measures.get("accuracy")
+        steps = -(-rows.count // min(self.training.batch_size, rows.count))
+        record["lr"] = float(self.training.rates(epoch, steps)[-1])
+        record["seconds"] = seconds
+        self.history.append(record)
+        return record
+
+    def final_measures(self) -> dict[str, float | None]:
+        """Loss and accuracy of the network as it is now on every split, null where there is none."""
+        final: dict[str, float | None] = {}
+        for split in ("train", "validation", "test"):
+            if split in self._splits or split != "validation":
+                measures = self.evaluate(split) if split in self._splits else {}
+                final[f"{split}_loss"] = measures.get("loss")
+                final[f"{split}_accuracy"] = measures.get("accuracy")
+        return final
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Everything that training changes, as arrays, for a checkpoint."""
+        backend = self._backend
+        return {
+            "parameters": backend.parameters.copy(),
+            "optimizer": backend.state.copy(),
+            "steps_done": np.array([backend.steps_done], np.int64),
+        }
+
+    def restore(self, state: Mapping[str, NDArray[Any]], history: History) -> None:
+        """Continue from a `state` of this same scenario, with the records of the epochs before it."""
+        backend = self._backend
+        for name, target in (("parameters", backend.parameters), ("optimizer", backend.state)):
+            if state[name].shape != target.shape:
+                raise UsageError(f"the checkpoint's {name} have shape {state[name].shape}, not {target.shape}")
+            target[:] = state[name]
+        backend.steps_done = int(state["steps_done"][0])
+        self.history = history
+
+    def _check_finite(self, epoch: int, loss: float) -> None:
+        bad = [name for name, array in self.network.named(self._backend.parameters).items() if not _all_finite(array)]
+        if math.isfinite(loss) and not bad:
+            return
+        what = f"the loss is {loss}" if not math.isfinite(loss) else f"{bad[0]} is no longer finite"
+        raise DivergedError(
+            f"training diverged in epoch {epoch + 1}: {what}",
+            "Try a smaller learning rate (--set optimizer.lr=...), or scale the inputs ([data] standardize = true).",
+        )
+
+
+def _all_finite(array: NDArray[Any]) -> bool:
+    # The sum is finite unless something in it is not, or it overflows; only then look closer.
+    with np.errstate(all="ignore"):
+        return bool(np.isfinite(array.sum())) or bool(np.isfinite(array).all())
