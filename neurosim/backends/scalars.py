@@ -22,12 +22,13 @@ from typing import Any
 
 from neurosim.errors import PluginError
 
-MATH_FUNCTIONS = frozenset(
-    (
-        "acos acosh asin asinh atan atan2 atanh ceil copysign cos cosh erf erfc exp expm1 fabs floor fmod hypot "
-        "isfinite isinf isnan log log10 log1p log2 pow sin sinh sqrt tan tanh trunc"
-    ).split()
-)
+# fmt: off
+MATH_FUNCTIONS = frozenset({
+    "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "ceil", "copysign", "cos", "cosh", "erf", "erfc",
+    "exp", "expm1", "fabs", "floor", "fmod", "hypot", "isfinite", "isinf", "isnan", "log", "log10", "log1p", "log2",
+    "pow", "sin", "sinh", "sqrt", "tan", "tanh", "trunc",
+})
+# fmt: on
 MATH_CONSTANTS = {name: getattr(math, name) for name in ("pi", "e", "tau", "inf", "nan")}
 BUILTIN_FUNCTIONS = frozenset({"abs", "min", "max", "float"})
 _STATEMENTS = (
@@ -303,7 +304,8 @@ class FloatWriter(ast.NodeTransformer):
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
         if node.value is None:
             return ast.copy_location(ast.Pass(), node)
-        return self.visit(ast.copy_location(ast.Assign([node.target], node.value), node))
+        plain: ast.AST = self.visit(ast.copy_location(ast.Assign([node.target], node.value), node))
+        return plain
 
     def visit_Expr(self, node: ast.Expr) -> ast.AST:
         if isinstance(node.value, ast.Constant | ast.Call):

@@ -49,6 +49,14 @@ def row_blocks(rows):
 
 
 @compiled
+def edge(q, blocks, count):
+    """Where block `q` of `blocks` begins among `count` rows or columns: on a multiple of 8 where it can."""
+    if q == blocks:
+        return count
+    return q * count // blocks // 8 * 8
+
+
+@compiled
 def gather_row(data, source, place, x, values, classes):
     """Copy one row of the data set, scaled, with its targets, to place number `place` of a batch."""
     bytes_, numbers, targets, labels, scale, shift = data
@@ -150,8 +158,8 @@ def backward_block(plan, s, x, rows, q, blocks, first_row, keys, update, sgemm):
     stage = plan[s]
     inputs = stage[INPUTS]
     units = stage[UNITS]
-    k0 = q * inputs // blocks
-    k1 = (q + 1) * inputs // blocks
+    k0 = edge(q, blocks, inputs)
+    k1 = edge(q + 1, blocks, inputs)
     weight = stage[WEIGHT] + 4 * k0 * units
     gradient = stage[WEIGHT_GRADIENT] + 4 * k0 * units
     if stage[DX] != 0:
@@ -164,8 +172,8 @@ def backward_block(plan, s, x, rows, q, blocks, first_row, keys, update, sgemm):
         arguments = (weight, gradient, stage[WEIGHT_STATE] + 4 * k0 * units, state_stride, (k1 - k0) * units, constants)
         call_update(function, arguments)
     if stage[HAS_BIAS]:
-        j0 = q * units // blocks
-        j1 = (q + 1) * units // blocks
+        j0 = edge(q, blocks, units)
+        j1 = edge(q + 1, blocks, units)
         column_sums(stage[D], rows, units, j0, j1 - j0, stage[BIAS_GRADIENT] + 4 * j0)
         if function != 0:
             at = 4 * j0
@@ -189,12 +197,12 @@ def forward_pass(plan, x, rows, first_row, keys, sgemm, thread, threads, barrier
         if stage[BY_ROWS]:
             blocks = row_blocks(rows)
             for q in range(thread, blocks, threads):
-                r0, r1 = q * rows // blocks, (q + 1) * rows // blocks
+                r0, r1 = edge(q, blocks, rows), edge(q + 1, blocks, rows)
                 forward_block(stage, source, r0, r1, 0, stage[UNITS], first_row, keys, sgemm)
         else:
             blocks = stage[COLUMN_BLOCKS]
             for q in range(thread, blocks, threads):
-                c0, c1 = q * stage[UNITS] // blocks, (q + 1) * stage[UNITS] // blocks
+                c0, c1 = edge(q, blocks, stage[UNITS]), edge(q + 1, blocks, stage[UNITS])
                 forward_block(stage, source, 0, rows, c0, c1, first_row, keys, sgemm)
         if stage[WAIT]:
             wait(barrier, threads)
@@ -212,7 +220,7 @@ def backward_pass(plan, x, rows, first_row, keys, update, sgemm, thread, threads
             # The pass above worked on columns and left this out.
             blocks = row_blocks(rows)
             for q in range(thread, blocks, threads):
-                r0, r1 = q * rows // blocks, (q + 1) * rows // blocks
+                r0, r1 = edge(q, blocks, rows), edge(q + 1, blocks, rows)
                 arguments = (stage[Z], stage[A], stage[D], stage[UNITS], r0, r1, 0, stage[UNITS], stage[PARAMS])
                 call_activation(stage[BACKWARD], arguments)
             wait(barrier, threads)
@@ -281,7 +289,7 @@ def train(
         blocks = row_blocks(rows)
         scale = np.float32(1.0 / rows)
         for q in range(thread, blocks, threads):
-            r0, r1 = q * rows // blocks, (q + 1) * rows // blocks
+            r0, r1 = edge(q, blocks, rows), edge(q + 1, blocks, rows)
             loss_block(loss, loss[LOSS_D], r0, r1, scale, judge, totals[q])
             if not loss[FROM_LOGITS]:
                 pull_back(plan, last, r0, r1, 0, loss[OUTPUTS], start, keys, True)

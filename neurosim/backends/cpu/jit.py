@@ -23,17 +23,17 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 def compiled(function: Function) -> Function:
     """Compile `function` when it is first called from compiled code."""
-    return numba.njit(**FLAGS)(function)  # type: ignore[no-any-return]
+    return numba.njit(**FLAGS)(function)
 
 
 def scalar(function: Function) -> Function:
     """Compile a translated scalar function; it becomes part of the loops that call it."""
-    return numba.njit(inline="never", **FLAGS)(function)  # type: ignore[no-any-return]
+    return numba.njit(inline="never", **FLAGS)(function)
 
 
 def entry(function: Function) -> Function:
     """Compile `function` to be called from Python, without the interpreter's lock, and cache it."""
-    return _cached(lambda cache: numba.njit(nogil=True, cache=cache, **FLAGS)(function))  # type: ignore[no-any-return]
+    return _cached(lambda cache: numba.njit(nogil=True, cache=cache, **FLAGS)(function))
 
 
 def kernel(signature: Any) -> Callable[[Function], Any]:

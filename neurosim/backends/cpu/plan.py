@@ -87,7 +87,7 @@ def column_blocks(units: int) -> int:
     """Blocks that `units` columns are cut into: enough to share out, not so many that packing costs."""
     if units < 32:
         return 1
-    return max(2, units // 256)
+    return 2 * max(1, units // 512)
 
 
 def _address(array: NDArray[np.float32] | NDArray[np.int32], offset: int = 0) -> int:

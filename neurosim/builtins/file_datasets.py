@@ -1,0 +1,183 @@
+"""Data sets that come from files: iris and digits are shipped, MNIST is fetched, csv is your own."""
+
+import gzip
+from decimal import Decimal
+from pathlib import Path
+
+import numpy as np
+
+from neurosim.data import parse_number, read_csv, read_idx, stored_file
+from neurosim.errors import DataError, UsageError
+from neurosim.plugin import Dataset, Table, hookimpl
+from neurosim.suggestions import did_you_mean
+
+TABLES = Path(__file__).with_name("tables")
+TASKS = ("auto", "classification", "regression")
+# More different whole numbers than this are taken for values rather than classes.
+MOST_AUTO_CLASSES = 20
+
+DIGITS = tuple("0123456789")
+CLOTHES = (
+    "T-shirt/top",
+    "trouser",
+    "pullover",
+    "dress",
+    "coat",
+    "sandal",
+    "shirt",
+    "sneaker",
+    "bag",
+    "ankle boot",
+)
+
+
+def iris(request):
+    return table_of(read_csv(TABLES / "iris.csv"), "species", task="classification")
+
+
+def digits(request):
+    with gzip.open(TABLES / "digits.csv.gz", "rt", encoding="ascii") as lines:
+        rows = np.loadtxt(lines, delimiter=",", dtype=np.float32)
+    return Table(
+        features=np.ascontiguousarray(rows[:, :64]),
+        targets=rows[:, 64].astype(np.int64),
+        classes=DIGITS,
+        image_shape=(8, 8),
+    )
+
+
+def csv(request, file, target, features, task):
+    if task not in TASKS:
+        raise UsageError(f'task = "{task}": expected one of {", ".join(TASKS)}', did_you_mean(task, TASKS))
+    return table_of(read_csv(Path(request.base) / file), target, features, task)
+
+
+def table_of(table, target, features=(), task="auto"):
+    """The columns `features` (all but the target when empty) as inputs, and one column as target."""
+    table.require([target, *features])
+    if target in features or len(set(features)) < len(features):
+        raise UsageError(f"features = {list(features)}: each column once, and not the target", f'target is "{target}".')
+    names = tuple(features) or tuple(name for name in table.names if name != target)
+    if not names:
+        raise DataError(f'{table.path}: there is no column besides the target "{target}"')
+    inputs = table.numbers(names)
+    labels = table.texts(target)
+    if task == "regression" or (task == "auto" and looks_like_values(labels)):
+        return Table(features=inputs, targets=table.numbers([target]), feature_names=names)
+    classes, indices = classes_of(labels)
+    if len(classes) < 2:
+        raise DataError(
+            f'{table.path}: column "{target}" has the same value "{classes[0]}" in every row',
+            "Classification needs two classes or more.",
+        )
+    return Table(features=inputs, targets=indices, classes=classes, feature_names=names)
+
+
+def looks_like_values(labels):
+    """Whether a target column is for regression: numbers, unless they are a few whole ones.
+
+    A few fields among numbers that are none are faults to be reported, not names of classes.
+    """
+    numbers = [number for number in map(parse_number, labels) if number is not None]
+    if len(numbers) <= len(labels) / 2:
+        return False
+    few = len(set(numbers)) <= min(MOST_AUTO_CLASSES, len(labels) / 2)
+    return not (len(numbers) == len(labels) and few and all(number.is_integer() for number in numbers))
+
+
+def classes_of(labels):
+    """Names of the classes, in order (of numbers where all are numbers), and the class index of each label."""
+    numbers = [parse_number(label) for label in labels]
+    # Decimal tells long identifiers apart, and takes 1 and 1.0 for the same class.
+    if all(number is not None and np.isfinite(number) for number in numbers):
+        keys = [Decimal(label) for label in labels]
+    else:
+        keys = labels
+    spelling = dict(zip(reversed(keys), reversed(labels), strict=True))
+    ordered = sorted(spelling)
+    index = {key: position for position, key in enumerate(ordered)}
+    return tuple(spelling[key] for key in ordered), np.array([index[key] for key in keys], dtype=np.int64)
+
+
+def mnist(request, samples, test_samples):
+    return images_in(request.folder, "mnist", DIGITS, samples, test_samples)
+
+
+def fashion_mnist(request, samples, test_samples):
+    return images_in(request.folder, "fashion_mnist", CLOTHES, samples, test_samples)
+
+
+def images_in(folder, name, classes, samples, test_samples):
+    """The 28x28 images of the four files that MNIST and its successors consist of."""
+    features, targets = images_and_labels(folder, name, "train", classes, "samples", samples)
+    test_features, test_targets = images_and_labels(folder, name, "t10k", classes, "test_samples", test_samples)
+    return Table(
+        features=features,
+        targets=targets,
+        classes=classes,
+        image_shape=(28, 28),
+        test_features=test_features,
+        test_targets=test_targets,
+    )
+
+
+def images_and_labels(folder, name, part, classes, option, samples):
+    images = read_idx(find(folder, name, f"{part}-images-idx3-ubyte.gz"), (None, 28, 28))
+    path = find(folder, name, f"{part}-labels-idx1-ubyte.gz")
+    labels = read_idx(path, (len(images),))
+    if labels.max() >= len(classes):
+        row = int(np.argmax(labels >= len(classes)))
+        raise DataError(f"{path}: label {labels[row]} in row {row}, expected 0 to {len(classes) - 1}")
+    if not 0 <= samples <= len(images):
+        raise UsageError(f"{option} = {samples}: expected 0 to {len(images)}", "0 takes all of them.")
+    count = samples or len(images)
+    return images[:count].reshape(count, 28 * 28), labels[:count].astype(np.int64)
+
+
+def find(folder, name, file):
+    path = stored_file(Path(folder), file)
+    if path is None:
+        raise DataError(
+            f"{name}: {file} is not in {folder}",
+            f"Run  neurosim data fetch {name}  or point NEUROSIM_DATA / --data-dir at a folder that has {name}/{file}",
+        )
+    return path
+
+
+@hookimpl
+def neurosim_datasets():
+    images = {"samples": 0, "test_samples": 0}
+    return [
+        Dataset(
+            "iris",
+            iris,
+            description="150 iris flowers of 3 species, 4 lengths in cm",
+            source="Fisher 1936",
+        ),
+        Dataset(
+            "digits",
+            digits,
+            description="1,797 handwritten digits as 8x8 images, values 0 to 16",
+            source="Alpaydin and Kaynak 1998 (UCI Machine Learning Repository)",
+        ),
+        Dataset(
+            "csv",
+            csv,
+            options={"file": None, "target": None, "features": [], "task": "auto"},
+            description="a CSV file with named columns",
+        ),
+        Dataset(
+            "mnist",
+            mnist,
+            options=images,
+            description="70,000 handwritten digits as 28x28 images, 10,000 of them for testing",
+            source="LeCun, Cortes and Burges 1998",
+        ),
+        Dataset(
+            "fashion_mnist",
+            fashion_mnist,
+            options=images,
+            description="70,000 pieces of clothing as 28x28 images, 10,000 of them for testing",
+            source="arXiv:1708.07747",
+        ),
+    ]

@@ -1,0 +1,109 @@
+"""The ``neurosim`` command: its subcommands, and how every error becomes a message and an exit code."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import warnings
+from typing import Any
+
+import click
+
+from neurosim.errors import NeurosimError
+from neurosim.suggestions import did_you_mean
+from neurosim.version import __version__
+
+# Each module has its click command under the name `command`. The help texts stand here so that
+# ``neurosim --help`` loads none of them.
+COMMANDS = {
+    "run": "Train a scenario and show what came of it.",
+    "list": "List activations, losses, optimizers, data sets, scenarios, ...",
+    "info": "Show versions, threads, caches and data folders.",
+    "data": "List data sets, or download one.",
+    "schema": "Print the JSON Schema of scenario files, for editors.",
+}
+INTERRUPTED = 130
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names of the commands, in the order of the help page."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name, imported now."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"neurosim.cli.{cmd_name.replace('-', '_')}")
+        command: click.Command = module.command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does it, with the nearest command for a misspelt one."""
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            hint = did_you_mean(args[0], COMMANDS) or "Commands: " + ", ".join(COMMANDS)
+            raise click.UsageError(f'no command "{args[0]}"; {hint}', ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The commands and what they do."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, "--version", prog_name="neurosim")
+@click.option("--debug", is_flag=True, expose_value=False, help="Show a traceback for errors; works after any command.")
+def application() -> None:
+    """A laboratory bench for how neural networks learn.
+
+    Try:  neurosim run xor
+    """
+
+
+def execute(arguments: list[str]) -> int:
+    """Run the command line; returns the exit status.
+
+    0 done; 1 unexpected; 2 wrong usage, scenario or plugin; 3 files and data; 4 training diverged;
+    5 an expectation was missed; 130 interrupted.
+    """
+    debug = "--debug" in arguments
+    arguments = [argument for argument in arguments if argument != "--debug"]
+    with warnings.catch_warnings():
+        warnings.showwarning = _show_warning
+        try:
+            outcome: Any = application.main(arguments, prog_name="neurosim", standalone_mode=False)
+            sys.stdout.flush()
+            return outcome if isinstance(outcome, int) else 0
+        except BrokenPipeError:
+            # The reader of a pipe has left; say nothing more, not even at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+        except (KeyboardInterrupt, click.Abort):
+            click.echo("interrupted", err=True)
+            return INTERRUPTED
+        except click.ClickException as error:
+            error.show()
+            return error.exit_code
+        except NeurosimError as error:
+            if debug:
+                raise
+            click.secho(f"Error: {error.message}", fg="red", err=True)
+            if error.hint:
+                click.echo(f"Hint: {error.hint}", err=True)
+            return error.exit_code
+        except Exception as error:
+            if debug:
+                raise
+            click.secho(f"Error: unexpected {type(error).__name__}: {error}", fg="red", err=True)
+            click.echo("Hint: this is a fault of neurosim; run again with --debug to see where.", err=True)
+            return 1
+
+
+def _show_warning(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
+    click.secho(f"Warning: {message}", fg="yellow", err=True)

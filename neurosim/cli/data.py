@@ -1,0 +1,116 @@
+"""``neurosim data``: which data sets there are, where their files are, and how to get them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from neurosim.cli.options import DATA_DIR, JSON, print_json
+
+if TYPE_CHECKING:
+    from neurosim.data import Download
+    from neurosim.registry import Entry
+
+
+@click.group()
+def data() -> None:
+    """List data sets, and download those that are too large to ship."""
+
+
+@data.command("list")
+@DATA_DIR
+@JSON
+def list_command(data_dir: Path | None, as_json: bool) -> None:
+    """List the data sets, and whether their files are there."""
+    from neurosim.data import data_root
+    from neurosim.registry import build_registry
+
+    found = [describe(entry, data_dir) for entry in build_registry().datasets]
+    if as_json:
+        print_json({"data_folder": str(data_root(data_dir)), "datasets": found})
+        return
+    for dataset in found:
+        click.echo(f"{dataset['name']:<14} {dataset['description']}")
+        if dataset["options"]:
+            options = (name if value is None else f"{name}={value!r}" for name, value in dataset["options"].items())
+            click.echo(f"{'':<14} options: {', '.join(options)}")
+        if dataset["download"]:
+            here = f"files in {dataset['folder']}" if dataset["present"] else f"not here yet: run  {dataset['how']}"
+            click.echo(f"{'':<14} {here}")
+
+
+@data.command("fetch")
+@click.argument("name")
+@DATA_DIR
+def fetch_command(name: str, data_dir: Path | None) -> None:
+    """Download the data set NAME from a public mirror, and verify it.
+
+    Files that are there and right are left alone.
+    """
+    from neurosim.data import DOWNLOADS, data_root, dataset_folder
+    from neurosim.errors import UsageError
+    from neurosim.registry import build_registry
+
+    if name not in DOWNLOADS and name in build_registry().datasets.names():
+        raise UsageError(f"{name} needs no download", f"neurosim data fetch knows {', '.join(DOWNLOADS)}.")
+    folder = dataset_folder(name, data_dir)
+    with_progress(name, folder)
+    click.echo(f"{name} is in {folder}, verified")
+    if data_dir is not None:
+        click.echo(f"use it with  --data-dir {data_root(data_dir)}  or NEUROSIM_DATA")
+
+
+def describe(entry: Entry, data_dir: Path | None) -> dict[str, Any]:
+    """What ``data list --json`` says about one data set.
+
+    `download` says whether it needs files that `fetch` gets; `present` whether they are in `folder`
+    (None where nothing is needed), `how` the command that gets them.
+    """
+    from neurosim.data import DOWNLOADS, dataset_folder, missing_files
+
+    record = entry.record
+    needs_files = entry.plugin.name == "builtin" and record.name in DOWNLOADS
+    folder = dataset_folder(record.name, data_dir)
+    present = not missing_files(record.name, folder) if needs_files else None
+    return {
+        "name": record.name,
+        "plugin": entry.plugin.name,
+        "description": record.description,
+        "source": record.source,
+        "options": dict(record.options),
+        "download": needs_files,
+        "present": present,
+        "folder": str(folder) if needs_files else None,
+        "how": f"neurosim data fetch {record.name}" if present is False else None,
+    }
+
+
+def with_progress(name: str, folder: Path, downloads: dict[str, Download] | None = None) -> None:
+    """Fetch a data set: a line that moves on a terminal, else one line for each file."""
+    from rich.console import Console
+
+    from neurosim.data import DOWNLOADS, fetch
+
+    console = Console(stderr=True)
+    known = DOWNLOADS if downloads is None else downloads
+    if not console.is_terminal:
+        started: set[str] = set()
+
+        def announce(file: str, done: int) -> None:
+            if file not in started:
+                started.add(file)
+                click.echo(f"downloading {file}", err=True)
+
+        fetch(name, folder, announce, known)
+        return
+    with console.status(f"checking {folder}") as status:
+
+        def show(file: str, done: int) -> None:
+            status.update(f"downloading {file}: {done / 1e6:.1f} MB")
+
+        fetch(name, folder, show, known)
+
+
+command = data

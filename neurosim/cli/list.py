@@ -1,0 +1,93 @@
+"""``neurosim list``: what scenarios can name, and which plugin each comes from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from neurosim.cli.options import JSON, PLUGIN, print_json
+
+RECORDS = ("activations", "losses", "optimizers", "datasets", "initializers", "schedules")
+KINDS = (*RECORDS[:3], "layers", *RECORDS[3:], "scenarios")
+
+
+@click.command()
+@click.argument("what", required=False, type=click.Choice(KINDS))
+@PLUGIN
+@JSON
+def command(what: str | None, plugins: tuple[Path, ...], as_json: bool) -> None:
+    """List everything that scenarios can name, or one kind of it."""
+    from neurosim.registry import build_registry
+
+    registry = build_registry(plugins)
+    listed: dict[str, list[dict[str, Any]]] = {}
+    for kind in (what,) if what else KINDS:
+        listed[kind] = _rows(kind, registry)
+    if as_json:
+        print_json(listed)
+        return
+    for number, (kind, rows) in enumerate(listed.items()):
+        if number:
+            click.echo()
+        if what is None:
+            click.secho(kind, bold=True)
+        width = max((len(row["name"]) for row in rows), default=0)
+        for row in rows:
+            details = [row["params"], row["about"], "" if row["plugin"] in ("", "builtin") else f"from {row['plugin']}"]
+            click.echo(f"  {row['name']:<{width}}  " + "; ".join(part for part in details if part))
+    for plugin in registry.broken():
+        click.secho(f"broken plugin {plugin.name} ({plugin.origin}): {plugin.error}", fg="red", err=True)
+
+
+def _rows(kind: str, registry: Any) -> list[dict[str, Any]]:
+    if kind == "scenarios":
+        return _scenarios()
+    if kind == "layers":
+        return _layers()
+    rows = []
+    for entry in getattr(registry, kind):
+        record = entry.record
+        settings = record.options if kind == "datasets" else record.params
+        about = record.description if kind == "datasets" else record.source
+        rows.append(
+            {
+                "name": record.name,
+                "params": ", ".join(f"{name} = {_value(value)}" for name, value in settings.items()),
+                "about": about,
+                "plugin": entry.plugin.name,
+            }
+        )
+    return rows
+
+
+def _value(value: Any) -> str:
+    if value is None:
+        return "(required)"
+    return f"{value:g}" if isinstance(value, float) else repr(value)
+
+
+def _layers() -> list[dict[str, Any]]:
+    from neurosim.scenario import layer_kinds
+
+    return [
+        {"name": name, "params": ", ".join(keys), "about": about, "plugin": "builtin"}
+        for name, keys, about in layer_kinds()
+    ]
+
+
+def _scenarios() -> list[dict[str, Any]]:
+    import tomllib
+
+    from neurosim.scenario import shipped
+
+    return [
+        {
+            "name": name,
+            "params": "",
+            "about": tomllib.loads(path.read_text(encoding="utf-8"))["scenario"]["title"],
+            "plugin": "",
+        }
+        for name, path in shipped().items()
+    ]

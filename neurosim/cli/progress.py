@@ -1,0 +1,131 @@
+"""Progress of a run: a live line on a terminal, plain lines elsewhere, nothing when asked."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import click
+
+from neurosim.history import Record
+from neurosim.simulator import Simulator
+from neurosim.training import Observer
+
+PLAIN_LINES = 10
+LONGEST_SILENCE = 5.0
+COMPILING = "compiling kernels: only the first time, the result is kept"
+
+
+class SilentProgress(Observer):
+    """Says nothing; the others add to it. A context manager, so that a live line is always closed."""
+
+    def __enter__(self) -> SilentProgress:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: Any, trace: TracebackType | None) -> None:
+        pass
+
+    def interrupted(self, checkpoint: Path | None) -> None:
+        """Say how to go on."""
+        if checkpoint is not None:
+            click.echo(f"stopped; go on with: neurosim run --resume {checkpoint.parent.parent}", err=True)
+
+
+def measures(record: Record) -> str:
+    """Loss and accuracy of an epoch, in a few words."""
+    text = f"loss {record['train_loss']:.4f}"
+    if record["train_accuracy"] is not None:
+        text += f"  accuracy {record['train_accuracy']:.1%}"
+    for split in ("validation", "test"):
+        if record.get(f"{split}_accuracy") is not None:
+            text += f"  {split} {record[f'{split}_accuracy']:.1%}"
+        elif record.get(f"{split}_loss") is not None:
+            text += f"  {split} loss {record[f'{split}_loss']:.4f}"
+    return text
+
+
+def speed(rows: int, seconds: float) -> str:
+    """Samples per second, rounded to what a reader can take in."""
+    rate = rows / seconds if seconds > 0 else 0.0
+    return f"{rate / 1000:,.0f}k samples/s" if rate >= 10_000 else f"{rate:,.0f} samples/s"
+
+
+class PlainProgress(SilentProgress):
+    """A line now and then, for logs."""
+
+    def compiling(self) -> None:
+        """Say that it takes a while, and why."""
+        click.echo(COMPILING)
+
+    def started(self, simulator: Simulator) -> None:
+        """Say what is trained."""
+        self.epochs = simulator.training.epochs
+        self.rows = len(simulator.data.train)
+        self.every = max(1, -(-self.epochs // PLAIN_LINES))
+        self.last = time.monotonic()
+        name = simulator.scenario.scenario.name
+        click.echo(f"{name}: {simulator.network.size:,} parameters, {self.rows:,} rows, {self.epochs} epochs")
+
+    def epoch(self, record: Record) -> None:
+        """Print some of the epochs: first, last, evenly between, and after a long silence."""
+        number, now = record["epoch"], time.monotonic()
+        due = number in (1, self.epochs) or number % self.every == 0
+        if due or now - self.last > LONGEST_SILENCE:
+            self.last = now
+            rate = speed(self.rows, record["seconds"])
+            click.echo(f"epoch {number:>{len(str(self.epochs))}}/{self.epochs}  {measures(record)}  {rate}")
+
+
+class LiveProgress(SilentProgress):
+    """A line that moves."""
+
+    def __init__(self, progress: Any) -> None:
+        self.progress = progress
+        self.task: Any = None
+
+    def __enter__(self) -> LiveProgress:
+        self.progress.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: Any, trace: TracebackType | None) -> None:
+        self.progress.stop()
+
+    def compiling(self) -> None:
+        """Say that it takes a while, and why."""
+        self.progress.console.print(COMPILING, style="dim")
+
+    def started(self, simulator: Simulator) -> None:
+        """Begin the bar."""
+        self.rows = len(simulator.data.train)
+        total = simulator.training.epochs
+        done = len(simulator.history)
+        self.task = self.progress.add_task("epoch", total=total, completed=done, measures="", rate="")
+
+    def epoch(self, record: Record) -> None:
+        """Move the bar."""
+        self.progress.update(self.task, advance=1, measures=measures(record), rate=speed(self.rows, record["seconds"]))
+
+
+def progress_display(*, silent: bool) -> SilentProgress:
+    """What fits where standard output goes."""
+    if silent:
+        return SilentProgress()
+    return _live_progress() if click.get_text_stream("stdout").isatty() else PlainProgress()
+
+
+def _live_progress() -> LiveProgress:
+    """A live line on the terminal: epoch, loss, accuracy, samples per second, time left."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    return LiveProgress(
+        Progress(
+            TextColumn("epoch"),
+            MofNCompleteColumn(),
+            BarColumn(bar_width=16),
+            TextColumn("{task.fields[measures]}"),
+            TextColumn("[dim]{task.fields[rate]}"),
+            TimeRemainingColumn(compact=True),
+        )
+    )

@@ -1,0 +1,76 @@
+"""``neurosim run``: train a scenario, show progress, print a summary and the lesson."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from neurosim.cli.options import DATA_DIR, JSON, PLUGIN, SET, print_json
+
+MISSED = 5
+
+
+@click.command()
+@click.argument("scenario", required=False)
+@SET
+@click.option("--backend", type=click.Choice(["cpu", "reference", "cuda"]), default="cpu", show_default=True)
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Instead of the scenario's seed.")
+@click.option("--threads", type=click.IntRange(1), help="Threads to use; all processors by default.")
+@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Run folder; else runs/<name>-<time>.")
+@PLUGIN
+@DATA_DIR
+@click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Go on with an interrupted run.")
+@JSON
+@click.option("--quiet", is_flag=True, help="Print errors and missed expectations only.")
+def command(
+    scenario: str | None,
+    settings: tuple[str, ...],
+    backend: str,
+    seed: int | None,
+    threads: int | None,
+    out: Path | None,
+    plugins: tuple[Path, ...],
+    data_dir: Path | None,
+    resume: Path | None,
+    as_json: bool,
+    quiet: bool,
+) -> int:
+    """Train SCENARIO: a TOML file, or the name of a shipped one (neurosim list scenarios)."""
+    from neurosim.cli.progress import progress_display
+    from neurosim.cli.summary import print_summary, report_missed
+    from neurosim.plots import write_pictures
+    from neurosim.scenario import load_scenario
+    from neurosim.scenario.overrides import parse_overrides
+    from neurosim.training import run
+    from neurosim.training.folder import default_folder
+    from neurosim.training.runs import scenario_of
+
+    if scenario is None:
+        if resume is None:
+            raise click.UsageError("which scenario? Try: neurosim run xor  (all of them: neurosim list scenarios)")
+        if settings or seed is not None or out is not None:
+            raise click.UsageError("--resume goes on with a run as it is; --set, --seed and --out do not go with it")
+        scenario = str(scenario_of(resume))
+    loaded = load_scenario(scenario, overrides=parse_overrides(settings), plugins=plugins)
+    if resume is None:
+        out = out or default_folder(loaded.scenario.name)
+    with progress_display(silent=as_json or quiet) as observer:
+        result = run(
+            loaded,
+            backend=backend,
+            seed=seed,
+            threads=threads,
+            out=out,
+            data_dir=data_dir,
+            resume=resume,
+            observer=observer,
+        )
+    assert result.folder is not None
+    pictures = write_pictures(result.simulator, result.folder)
+    if as_json:
+        print_json(result.as_json())
+    elif not quiet:
+        print_summary(result, pictures)
+    report_missed(result)
+    return 0 if result.met else MISSED

@@ -1,0 +1,50 @@
+"""What ``neurosim run`` prints at its end."""
+
+from __future__ import annotations
+
+import shutil
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from neurosim.training import Result
+
+
+def print_summary(result: Result, pictures: Sequence[Path]) -> None:
+    """Outcome, expectations, lesson, and where the files are."""
+    scenario = result.scenario.scenario
+    click.echo()
+    click.secho(scenario.title, bold=True)
+    click.echo()
+    for split in ("train", "validation", "test"):
+        loss = result.metrics.get(f"{split}_loss")
+        accuracy = result.metrics.get(f"{split}_accuracy")
+        if loss is not None:
+            words = f"  {split:<11} loss {loss:<10.5g}"
+            click.echo(words + (f" accuracy {accuracy:.2%}" if accuracy is not None else ""))
+    seconds = result.seconds
+    click.echo(f"  {'time':<11} training {seconds['train']:.2f} s, compiling {seconds['compile']:.2f} s")
+    for expectation in result.expectations:
+        if expectation.met:
+            click.echo(f"  {'expected':<11} {expectation.text}: " + click.style("met", fg="green"))
+    if scenario.lesson:
+        width = min(shutil.get_terminal_size().columns, 88)
+        click.echo()
+        for paragraph in scenario.lesson.strip().split("\n\n"):
+            click.echo(textwrap.fill(" ".join(paragraph.split()), width))
+            click.echo()
+    else:
+        click.echo()
+    click.echo(f"Files: {result.folder}")
+    if pictures:
+        click.echo("Pictures: " + ", ".join(picture.name for picture in pictures))
+
+
+def report_missed(result: Result) -> None:
+    """Say on standard error which expectations were missed."""
+    for expectation in result.expectations:
+        if not expectation.met:
+            value = "there is no such measure" if expectation.value is None else f"it is {expectation.value:.6g}"
+            click.secho(f"Missed: expected {expectation.text}, but {value}", fg="red", err=True)

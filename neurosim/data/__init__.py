@@ -1,0 +1,33 @@
+"""Data: from files to rows that a network can be trained on.
+
+1. A registered data set is asked for its rows and gives a `Table`. Those with files read them with
+   `read_idx` (MNIST) or `read_csv` (anything with named columns) from `dataset_folder`, and
+   `fetch` downloads and verifies what is public.
+2. `prepare` checks the table, deals its rows to `Split` objects and scales them: a `Prepared`.
+
+Readers believe nothing a file says about itself; each fault is a `neurosim.errors.DataError`.
+"""
+
+from neurosim.data.csv_file import CsvFile, parse_number, read_csv
+from neurosim.data.fetch import DOWNLOADS, Download, RemoteFile, fetch, missing_files
+from neurosim.data.folders import data_root, dataset_folder, stored_file
+from neurosim.data.idx import read_idx
+from neurosim.data.prepare import Prepared, Split, prepare
+
+__all__ = [
+    "DOWNLOADS",
+    "CsvFile",
+    "Download",
+    "Prepared",
+    "RemoteFile",
+    "Split",
+    "data_root",
+    "dataset_folder",
+    "fetch",
+    "missing_files",
+    "parse_number",
+    "prepare",
+    "read_csv",
+    "read_idx",
+    "stored_file",
+]

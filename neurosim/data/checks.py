@@ -1,0 +1,93 @@
+"""Whether a table keeps the contract of `neurosim.plugin.Table`.
+
+A data set may come from anybody's plugin or file; a network trained on a table that is silently
+wrong would only seem to be bad at learning.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurosim.errors import DataError
+from neurosim.plugin.contracts import Table
+
+
+def check_table(table: Table) -> None:
+    """Raise DataError at the first thing in `table` that breaks the contract."""
+    _check_rows("training", table.features, table.targets, table.classes)
+    width = table.features.shape[1]
+    if table.classes and len(table.classes) < 2:
+        raise DataError(f"there is only one class ({table.classes[0]})", "Classification needs two classes or more.")
+    if table.feature_names and len(table.feature_names) != width:
+        raise DataError(f"there are {width} features but {len(table.feature_names)} feature names")
+    if table.image_shape and math.prod(table.image_shape) != width:
+        raise DataError(f"there are {width} features, which is not an image of {table.image_shape}")
+    if (table.test_features is None) != (table.test_targets is None):
+        raise DataError("test features and test targets must be given together")
+    if table.test_features is None:
+        return
+    _check_rows("test", table.test_features, table.test_targets, table.classes)
+    for what, test, train in (
+        ("features", table.test_features, table.features),
+        ("targets", table.test_targets, table.targets),
+    ):
+        if test.shape[1:] != train.shape[1:]:
+            raise DataError(f"the test {what} have the shape {test.shape}, the training {what} {train.shape}")
+    if (table.test_features.dtype == np.uint8) != (table.features.dtype == np.uint8):
+        raise DataError(
+            f"the training features are {table.features.dtype}, the test features {table.test_features.dtype}",
+            "Bytes are read as value / 255: both must be uint8, or neither.",
+        )
+
+
+def _check_rows(part: str, features: Any, targets: Any, classes: tuple[str, ...]) -> None:
+    _check_features(f"the {part} features", features)
+    if not isinstance(targets, np.ndarray):
+        raise DataError(f"the {part} targets must be a NumPy array, not {type(targets).__name__}")
+    if targets.ndim and len(targets) != len(features):
+        raise DataError(f"there are {len(features)} {part} rows but {len(targets)} {part} targets")
+    if classes:
+        _check_labels(f"the {part} targets", targets, len(classes))
+    else:
+        _check_values(f"the {part} targets", targets)
+
+
+def _check_features(what: str, features: Any) -> None:
+    if not isinstance(features, np.ndarray) or features.ndim != 2:
+        found = f"shape {features.shape}" if isinstance(features, np.ndarray) else type(features).__name__
+        raise DataError(f"{what} must be an array (rows, features), not {found}")
+    if features.size == 0:
+        raise DataError(f"{what} are empty: {features.shape[0]} rows of {features.shape[1]} features")
+    if features.dtype == np.uint8:
+        return
+    if not np.issubdtype(features.dtype, np.floating):
+        raise DataError(f"{what} must be float or uint8, not {features.dtype}", "Use  .astype(np.float32).")
+    _check_finite(what, features)
+
+
+def _check_labels(what: str, labels: NDArray[Any], classes: int) -> None:
+    if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
+        raise DataError(f"{what} must be class indices, integers of shape (rows,), not {labels.dtype} {labels.shape}")
+    wrong = np.flatnonzero((labels < 0) | (labels >= classes))
+    if len(wrong):
+        raise DataError(f"{what} must be 0 to {classes - 1}; row {wrong[0]} has {labels[wrong[0]]}")
+
+
+def _check_values(what: str, values: NDArray[Any]) -> None:
+    if values.ndim != 2 or values.shape[1] == 0 or not np.issubdtype(values.dtype, np.floating):
+        raise DataError(
+            f"{what} must be floats of shape (rows, outputs), not {values.dtype} {values.shape}",
+            "One output: .reshape(-1, 1). Class indices: name the classes.",
+        )
+    with np.errstate(over="ignore"):
+        _check_finite(what, values.astype(np.float32))
+
+
+def _check_finite(what: str, values: NDArray[Any]) -> None:
+    if not np.isfinite(values).all():
+        row, column = np.argwhere(~np.isfinite(values))[0]
+        raise DataError(f"{what} must be finite numbers; row {row}, column {column} has {values[row, column]}")

@@ -1,0 +1,252 @@
+"""From a table to what a network is trained on: checked, split and scaled.
+
+Rows are dealt to the splits by a permutation that depends on the seed only, and class by class, so
+that each split has every class in its share. Inside a split rows keep the order of the table.
+
+The network's input is ``raw * scale + shift``, whatever the table holds. Floats are scaled here,
+once. Bytes stay bytes, a quarter of the memory, and the engine scales them while it reads them.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurosim.data.checks import check_table
+from neurosim.errors import DataError, UsageError
+from neurosim.plugin.contracts import Table
+from neurosim.randomness import Stream
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Some rows of a data set.
+
+    Attributes
+    ----------
+    features : array (rows, features), float32 or uint8, C-contiguous
+        Inputs; what the network gets is ``features * scale + shift`` (see `Prepared`).
+    targets : array
+        Class indices, int64 (rows,), or values, float32 (rows, outputs).
+    rows : array (rows,) of int64
+        Their numbers in the table, or in its own test rows, from 0.
+    """
+
+    features: NDArray[Any]
+    targets: NDArray[Any]
+    rows: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A data set that is ready to be trained on.
+
+    Attributes
+    ----------
+    train : Split
+        Rows to learn from; never empty.
+    validation, test : Split or None
+        Rows kept apart; None where there are none.
+    scale, shift : float
+        The network's input is ``features * scale + shift``; 1 and 0 for float32 features.
+    feature_scale, feature_shift : array (features,) of float64
+        The same from the values in the table: ``input = raw * feature_scale + feature_shift``.
+        Pictures use them to show original coordinates.
+    classes, feature_names, image_shape
+        As in `Table`.
+    """
+
+    train: Split
+    validation: Split | None
+    test: Split | None
+    scale: float
+    shift: float
+    feature_scale: Floats
+    feature_shift: Floats
+    classes: tuple[str, ...] = ()
+    feature_names: tuple[str, ...] = ()
+    image_shape: tuple[int, ...] = ()
+
+    @property
+    def inputs(self) -> int:
+        """The number of features."""
+        return int(self.train.features.shape[1])
+
+    def to_input(self, raw: NDArray[Any]) -> Floats:
+        """What the network gets for values as the table has them: float64 (rows, features)."""
+        return np.asarray(raw, dtype=np.float64) * self.feature_scale + self.feature_shift
+
+    def to_raw(self, inputs: NDArray[Any]) -> Floats:
+        """The values as the table has them, from the network's inputs: float64 (rows, features)."""
+        return (np.asarray(inputs, dtype=np.float64) - self.feature_shift) / self.feature_scale
+
+
+def prepare(
+    table: Table,
+    *,
+    seed: int,
+    test_fraction: float = 0.0,
+    validation_fraction: float = 0.0,
+    normalize: tuple[float, float] | None = None,
+    standardize: bool = False,
+) -> Prepared:
+    """Check, split and scale a table.
+
+    Parameters
+    ----------
+    table : Table
+        Rows as a data set returns them.
+    seed : int
+        Decides which rows go where; the test rows do not depend on `validation_fraction`.
+    test_fraction, validation_fraction : float
+        Shares of the table's rows to keep apart, from 0 to below 1. A table with test rows of its
+        own allows no `test_fraction`.
+    normalize : (mean, deviation), optional
+        Subtract the mean and divide by the deviation, the same for all features; for bytes both
+        are meant for value / 255.
+    standardize : bool
+        Give each feature mean 0 and standard deviation 1 on the training rows; a constant feature
+        becomes 0. Bytes become float32.
+
+    Raises
+    ------
+    DataError
+        For a table that breaks the contract of `Table`, and for values that are not finite.
+    UsageError
+        For fractions and scalings that make no sense.
+    """
+    check_table(table)
+    _check_fractions(table, test_fraction, validation_fraction)
+    chosen = _deal(table, seed, test_fraction, validation_fraction)
+    train = chosen["train"]
+    feature_scale, feature_shift = _affine(table.features[train], normalize, standardize)
+    # One scale and shift for all features can be left to the engine.
+    as_bytes = table.features.dtype == np.uint8 and not standardize
+
+    def split(features: NDArray[Any], targets: NDArray[Any], rows: NDArray[np.int64]) -> Split | None:
+        if len(rows) == 0:
+            return None
+        if len(rows) < len(features):
+            features, targets = features[rows], targets[rows]
+        if not as_bytes:
+            features = _scaled(features, feature_scale, feature_shift)
+        kind = np.int64 if table.classes else np.float32
+        return Split(np.ascontiguousarray(features), np.ascontiguousarray(targets, dtype=kind), rows)
+
+    def of_table(name: str) -> Split | None:
+        return split(table.features, table.targets, chosen[name])
+
+    training = of_table("train")
+    assert training is not None  # _deal leaves at least one row
+    if table.test_features is None:
+        test = of_table("test")
+    else:
+        test = split(table.test_features, table.test_targets, np.arange(len(table.test_features)))
+    return Prepared(
+        train=training,
+        validation=of_table("validation"),
+        test=test,
+        scale=float(feature_scale[0]) if as_bytes else 1.0,
+        shift=float(feature_shift[0]) if as_bytes else 0.0,
+        feature_scale=feature_scale,
+        feature_shift=feature_shift,
+        classes=tuple(table.classes),
+        feature_names=tuple(table.feature_names),
+        image_shape=tuple(table.image_shape),
+    )
+
+
+def _check_fractions(table: Table, test: float, validation: float) -> None:
+    for name, fraction in (("test_fraction", test), ("validation_fraction", validation)):
+        if not 0 <= fraction < 1:
+            raise UsageError(f"{name} = {fraction}: expected a share from 0 to below 1", "0.2 is one row in five.")
+    if test + validation >= 1:
+        raise UsageError(
+            f"test_fraction + validation_fraction = {test + validation:g} leaves no rows to learn from",
+            "Both together must be below 1.",
+        )
+    if test > 0 and table.test_features is not None:
+        raise UsageError(
+            f"test_fraction = {test}: this data set has its own {len(table.test_features)} test rows",
+            "Leave test_fraction out; validation_fraction takes rows from the training part.",
+        )
+
+
+def _deal(table: Table, seed: int, test: float, validation: float) -> dict[str, NDArray[np.int64]]:
+    """The row numbers of each split, in ascending order."""
+    count = len(table.features)
+    order = Stream(seed, "split").permutation(count)
+    groups = [order]
+    if table.classes:
+        labels = np.asarray(table.targets)[order]
+        groups = [order[labels == label] for label in range(len(table.classes))]
+    sizes = np.array([len(group) for group in groups])
+    for_test = _shares(sizes, "test_fraction", test, free=sizes - 1)
+    for_validation = _shares(sizes, "validation_fraction", validation, free=sizes - 1 - for_test)
+    parts: dict[str, list[NDArray[np.int64]]] = {"test": [], "validation": [], "train": []}
+    for group, first, second in zip(groups, for_test, for_validation, strict=True):
+        parts["test"].append(group[:first])
+        parts["validation"].append(group[first : first + second])
+        parts["train"].append(group[first + second :])
+    return {name: np.sort(np.concatenate(rows)) for name, rows in parts.items()}
+
+
+def _shares(sizes: NDArray[np.int64], name: str, fraction: float, free: NDArray[np.int64]) -> NDArray[np.int64]:
+    """How many rows of each class to keep apart: the fraction of each, rounded so that the total is right.
+
+    `free` rows of each class may be taken at most, so that training keeps a row of every class.
+    """
+    exact = sizes * fraction
+    taken: NDArray[np.int64] = np.floor(exact).astype(np.int64)
+    total = math.floor(sizes.sum() * fraction + 0.5)
+    largest_remainders = np.argsort(taken - exact, kind="stable")
+    taken[largest_remainders[: total - taken.sum()]] += 1
+    taken = np.minimum(taken, np.maximum(free, 0))
+    if fraction > 0 and taken.sum() == 0:
+        raise UsageError(
+            f"{name} = {fraction}: that is less than one of the {sizes.sum()} rows",
+            "Choose a larger share, or 0 to keep no rows apart.",
+        )
+    return taken
+
+
+def _affine(train: NDArray[Any], normalize: tuple[float, float] | None, standardize: bool) -> tuple[Floats, Floats]:
+    """Scale and shift of each feature, from the values in the table to the network's inputs."""
+    features = train.shape[1]
+    if normalize is not None and standardize:
+        raise UsageError("normalize and standardize exclude each other", "Leave one of them out.")
+    if standardize:
+        values = train.astype(np.float64)
+        with np.errstate(over="ignore", invalid="ignore"):
+            mean, deviation = values.mean(axis=0), values.std(axis=0)
+        if not (np.isfinite(mean).all() and np.isfinite(deviation).all()):
+            raise DataError("the features are too large to standardize", "Give them in another unit.")
+        # Compared with itself: the deviation of a constant may be a rounding error above 0.
+        constant = (values == values[0]).all(axis=0) | (deviation == 0)
+        scale = 1.0 / np.where(constant, 1.0, deviation)
+        return scale, np.where(constant, -values[0], -mean * scale)
+    mean, deviation = normalize if normalize is not None else (0.0, 1.0)
+    if not (abs(mean) <= 1e18 and 1e-18 <= deviation <= 1e18):  # what float32 can divide by
+        raise UsageError(
+            f"normalize: mean = {mean}, std = {deviation}: expected ordinary numbers and a positive std",
+            "MNIST uses  normalize = { mean = 0.1307, std = 0.3081 }.",
+        )
+    largest = 255.0 if train.dtype == np.uint8 else 1.0
+    return np.full(features, 1.0 / (largest * deviation)), np.full(features, -mean / deviation)
+
+
+def _scaled(features: NDArray[Any], scale: Floats, shift: Floats) -> NDArray[np.float32]:
+    with np.errstate(over="ignore", invalid="ignore"):
+        scaled = (features.astype(np.float64) * scale + shift).astype(np.float32)
+    if not np.isfinite(scaled).all():
+        raise DataError("the features are too large for float32", "Scale them with standardize = true.")
+    return scaled

@@ -1,0 +1,47 @@
+"""Loss and accuracy over the epochs."""
+
+from __future__ import annotations
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from neurosim.history import History
+from neurosim.plots.style import TEST, TRAIN, VALIDATION, figure
+
+LINES = (("train", TRAIN, "-"), ("validation", VALIDATION, "--"), ("test", TEST, "-"))
+
+
+def learning_curves(history: History, title: str) -> Figure:
+    """Loss, and accuracy where there is one, side by side."""
+    has_accuracy = any(value is not None for value in history.train_accuracy)
+    made, panels = figure(9.0 if has_accuracy else 5.5, 3.8, 2 if has_accuracy else 1, title)
+    _panel(panels[0], history, "loss")
+    panels[0].set_ylabel("loss")
+    losses = [value for split, _, _ in LINES for value in getattr(history, f"{split}_loss") if value]
+    if losses and min(losses) > 0 and max(losses) / min(losses) > 30:
+        panels[0].set_yscale("log")
+        panels[0].set_ylabel("loss (logarithmic)")
+    else:
+        panels[0].set_ylim(bottom=0)
+    if has_accuracy:
+        _panel(panels[1], history, "accuracy")
+        panels[1].set_ylabel("accuracy")
+        panels[1].yaxis.set_major_formatter(PercentFormatter(1.0))
+        low = min(
+            value for split, _, _ in LINES for value in getattr(history, f"{split}_accuracy") if value is not None
+        )
+        panels[1].set_ylim(max(0.0, low - 0.05) if low > 0.5 else 0.0, 1.01)
+    return made
+
+
+def _panel(axes: Axes, history: History, measure: str) -> None:
+    epochs = history.epoch
+    for split, colour, line in LINES:
+        values = getattr(history, f"{split}_{measure}")
+        if any(value is not None for value in values):
+            marker = "o" if len(epochs) <= 20 else None
+            axes.plot(epochs, values, line, color=colour, label=split, linewidth=1.6, marker=marker, markersize=3.5)
+    axes.set_xlabel("epoch")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.legend(frameon=False, fontsize=9)

@@ -1,0 +1,60 @@
+"""Write the defaults of the records into a checked scenario, so that it says all that will run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from neurosim.registry import Catalog, Registry
+from neurosim.scenario.names import LAYER_CHOICES
+from neurosim.scenario.schema import Choice, DataSection, OptimizerSection, ScenarioFile
+
+
+def complete(sections: ScenarioFile, registry: Registry) -> ScenarioFile:
+    """The scenario with all options and parameters, in the order in which the records have them.
+
+    A dense layer without start values and without an initializer gets the usual one for its
+    activation.
+    """
+    network, optimizer, data = sections.network, sections.optimizer, sections.data
+    layers = [_layer(layer, registry) for layer in network.layers]
+    schedule = optimizer.schedule and _choice(optimizer.schedule, registry.schedules)
+    update = {
+        "data": DataSection(**_own(data), **_options(data, registry)),
+        "network": network.model_copy(update={"loss": _choice(network.loss, registry.losses), "layers": layers}),
+        "optimizer": OptimizerSection(
+            name=optimizer.name,
+            schedule=schedule,
+            **{**registry.optimizers.get(optimizer.name).params, **optimizer.params},
+        ),
+    }
+    return sections.model_copy(update=update)
+
+
+def _own(section: DataSection) -> dict[str, Any]:
+    return {key: getattr(section, key) for key in DataSection.model_fields}
+
+
+def _options(data: DataSection, registry: Registry) -> dict[str, Any]:
+    options = {}
+    for key, default in registry.datasets.get(data.source).options.items():
+        value = data.options.get(key, default)
+        if isinstance(default, float):
+            value = float(value)
+        options[key] = list(value) if isinstance(value, tuple) else value
+    return options
+
+
+def _choice(choice: Choice, catalog: Catalog) -> Choice:
+    return Choice(name=choice.name, **{**catalog.get(choice.name).params, **choice.params})
+
+
+def _layer(layer: Any, registry: Registry) -> Any:
+    update = {}
+    for key, catalog in LAYER_CHOICES.items():
+        choice = getattr(layer, key, None)
+        if choice is not None:
+            update[key] = _choice(choice, getattr(registry, catalog))
+    if layer.kind == "dense" and layer.init is None and layer.weight is None:
+        usual = registry.activations.get(layer.activation.name).usual_init
+        update["init"] = _choice(Choice(name=usual), registry.initializers)
+    return layer.model_copy(update=update)

@@ -1,0 +1,100 @@
+"""Rules between the values of a scenario that can be checked before any data are read.
+
+Like `names.py`, these read the values as they stand in the file and pass over wrong types.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from neurosim.errors import PluginError
+from neurosim.registry import Registry
+from neurosim.scenario.faults import Fault, show
+from neurosim.scenario.locate import KeyPath
+from neurosim.scenario.names import layers_of, table
+
+
+def consistency_faults(tree: Mapping[str, Any], registry: Registry) -> Iterator[Fault]:
+    """Values that do not go together."""
+    yield from _data(table(tree, "data"))
+    yield from _start_values(tree)
+    yield from _output(tree, registry)
+    yield from _expectations(tree)
+
+
+def _data(section: Mapping[str, Any]) -> Iterator[Fault]:
+    if section.get("standardize") is True and isinstance(section.get("normalize"), Mapping):
+        yield Fault(("data", "standardize"), "normalize is given too; keep one of the two")
+    shares = [section.get(f"{split}_fraction", 0) for split in ("validation", "test")]
+    if all(isinstance(share, int | float) and 0 <= share < 1 for share in shares) and sum(shares) >= 1:
+        yield Fault(("data", "test_fraction"), "with validation_fraction no row is left to train on")
+
+
+def _start_values(tree: Mapping[str, Any]) -> Iterator[Fault]:
+    inputs: int | None = None  # of the layer looked at, where known without data
+    for path, layer in layers_of(tree):
+        if layer.get("kind") == "dense":
+            units = layer.get("units")
+            units = units if isinstance(units, int) and units >= 1 else None
+            yield from _start_values_of(path, layer, inputs, units)
+            inputs = units
+        elif layer.get("kind") not in ("dropout", "flatten"):
+            inputs = None
+
+
+def _start_values_of(path: KeyPath, layer: Mapping[str, Any], inputs: int | None, units: int | None) -> Iterator[Fault]:
+    weight, bias = layer.get("weight"), layer.get("bias")
+    if isinstance(bias, list) and units is not None and len(bias) != units:
+        yield Fault((*path, "bias"), f"expected one number for each of the {units} units, not {len(bias)}")
+    if not isinstance(weight, list):
+        return
+    if inputs is not None and len(weight) != inputs:
+        yield Fault((*path, "weight"), f"expected one row for each of the {inputs} inputs, not {len(weight)}")
+    for index, row in enumerate(weight):
+        if isinstance(row, list) and units is not None and len(row) != units:
+            yield Fault((*path, "weight", index), f"expected one number for each of the {units} units, not {len(row)}")
+
+
+def _output(tree: Mapping[str, Any], registry: Registry) -> Iterator[Fault]:
+    """The last layer must give what the loss takes."""
+    layers = list(layers_of(tree))
+    if not layers:
+        return
+    if not any("units" in layer or layer.get("kind") not in ("dropout", "flatten") for _, layer in layers):
+        yield Fault(("network", "layers"), "there is nothing to train; expected at least one dense layer")
+        return
+    path, last = layers[-1]
+    if last.get("kind") == "dropout":
+        yield Fault((*path, "kind"), "the last layer is the output and cannot be dropped out of")
+    if last.get("kind") != "dense" or last.get("units") != 1:
+        return
+    if _name(last.get("activation")) == "softmax":
+        yield Fault((*path, "activation"), 'softmax of a single unit is always 1; one unit goes with "sigmoid"')
+    loss = _name(table(tree, "network").get("loss"))
+    try:
+        takes_classes = registry.losses.get(str(loss)).targets == "classes"
+    except PluginError:
+        return
+    if takes_classes:
+        yield Fault((*path, "units"), f"{loss} needs one unit per class, at least 2, not 1")
+
+
+def _name(value: object) -> object:
+    return value.get("name") if isinstance(value, Mapping) else value
+
+
+def _expectations(tree: Mapping[str, Any]) -> Iterator[Fault]:
+    for metric, bound in table(tree, "expect").items():
+        path = ("expect", metric)
+        if metric.startswith("validation_") and not table(tree, "data").get("validation_fraction"):
+            yield Fault(path, "no rows are kept apart for it; set data.validation_fraction")
+        if not isinstance(bound, Mapping):
+            continue
+        limits = {key: bound[key] for key in ("at_least", "at_most") if isinstance(bound.get(key), int | float)}
+        if metric.endswith("_accuracy"):
+            for key, limit in limits.items():
+                if not 0 <= limit <= 1:
+                    yield Fault((*path, key), f"an accuracy is a share from 0 to 1, not {show(limit)}")
+        if len(limits) == 2 and limits["at_least"] > limits["at_most"]:
+            yield Fault(path, "at_least is above at_most; nothing can be both")

@@ -1,0 +1,127 @@
+"""Faults of a scenario file, and how they are told: one line each, with the place and the key."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from neurosim.errors import ScenarioError
+from neurosim.scenario.locate import KeyPath, Position
+
+# What fits on one screen.
+MAX_FAULTS = 20
+MAX_TEXT = 300
+MAX_VALUE = 60
+
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+_LONGEST_INT = 10**18
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing that is wrong.
+
+    Parameters
+    ----------
+    path : tuple of str and int
+        Key path of what is wrong, or of what is missing; empty for the whole file.
+    text : str
+        What is wrong and what was expected.
+    """
+
+    path: KeyPath
+    text: str
+
+
+def shorten(text: str, length: int = MAX_TEXT) -> str:
+    """The text without its middle where it is longer than `length`, safe to print."""
+    if len(text) > length:
+        half = (length - 5) // 2
+        text = f"{text[:half]} ... {text[-half:]}"
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def show(value: Any) -> str:
+    """The value as TOML writes it, shortened."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return shorten(json.dumps(shorten(value, MAX_VALUE), ensure_ascii=False), 2 * MAX_VALUE)
+    if isinstance(value, int) and abs(value) > _LONGEST_INT:
+        # Python refuses to write out very long integers.
+        return f"an integer of {value.bit_length()} bits"
+    if isinstance(value, Mapping):
+        entries = list(value.items())[:4]
+        inside = ", ".join(f"{show_path((str(key),))} = {show(entry)}" for key, entry in entries)
+        return shorten(f"{{ {inside}{', ...' if len(value) > 4 else ''} }}", MAX_VALUE)
+    if isinstance(value, list):
+        inside = ", ".join(show(entry) for entry in value[:6])
+        return shorten(f"[{inside}{', ...' if len(value) > 6 else ''}]", MAX_VALUE)
+    return shorten(str(value), MAX_VALUE)
+
+
+def show_path(path: KeyPath) -> str:
+    """The path as a dotted key: ``network.layers.0.units``."""
+    parts = (str(part) for part in path)
+    return shorten(".".join(part if _BARE_KEY.fullmatch(part) else show(part) for part in parts), 120)
+
+
+class Report:
+    """Turns faults into a `ScenarioError`.
+
+    Parameters
+    ----------
+    file : str
+        The file as it is to be called in messages.
+    positions : mapping
+        What `locate` found in it.
+    labels : mapping
+        For each overridden key path, the option that did it (``--set training.epochs=abc``).
+    """
+
+    def __init__(
+        self,
+        file: str,
+        positions: Mapping[KeyPath, Position] | None = None,
+        labels: Mapping[KeyPath, str] | None = None,
+    ) -> None:
+        self._file = file
+        self._positions = positions or {}
+        self._labels = labels or {}
+
+    def error(self, faults: Iterable[Fault]) -> ScenarioError:
+        """The error that tells all faults, in the order of the file."""
+        found = sorted(dict.fromkeys(faults), key=lambda fault: (self._position(fault.path), show_path(fault.path)))
+        lines = [self._line(fault) for fault in found[:MAX_FAULTS]]
+        if len(found) > MAX_FAULTS:
+            lines.append(f"{shorten(self._file)}: ... and {len(found) - MAX_FAULTS} more")
+        return ScenarioError("\n".join(lines))
+
+    def _line(self, fault: Fault) -> str:
+        place = self._label(fault.path)
+        if place is None:
+            line, column = self._position(fault.path)
+            place = f"{shorten(self._file)}:{line}:{column}"
+        parts = [place, show_path(fault.path), shorten(fault.text)]
+        return ": ".join(part for part in parts if part)
+
+    def _position(self, path: KeyPath) -> Position:
+        """Place of the key, else of the table it should be in, else the start of the file."""
+        for length in range(len(path), 0, -1):
+            if path[:length] in self._positions:
+                return self._positions[path[:length]]
+        return (1, 1)
+
+    def _label(self, path: KeyPath) -> str | None:
+        """The option that put the value at `path` there, None where the file did."""
+        for length in range(len(path), 0, -1):
+            if path[:length] in self._labels:
+                return self._labels[path[:length]]
+        if path in self._positions:
+            return None
+        # A table that is there only because an option put something into it.
+        made = (label for key, label in self._labels.items() if path and key[: len(path)] == path)
+        return next(made, None)

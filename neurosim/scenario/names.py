@@ -1,0 +1,164 @@
+"""What a scenario names must exist: records, their parameters and options, required plugins.
+
+The checks read the values as they stand in the file, so that they find their faults also beside
+faults of shape. What has the wrong type is passed over: `shape.py` tells it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion
+
+from neurosim.errors import PluginError
+from neurosim.registry import Catalog, Registry
+from neurosim.scenario.faults import Fault, show
+from neurosim.scenario.locate import KeyPath
+from neurosim.scenario.schema import DataSection, OptimizerSection
+from neurosim.suggestions import did_you_mean
+
+# Keys of layers that name records, and the catalog they are looked up in.
+LAYER_CHOICES = {"activation": "activations", "init": "initializers"}
+
+
+def name_faults(tree: Mapping[str, Any], registry: Registry) -> Iterator[Fault]:
+    """Everything named in the tree that the registry does not have."""
+    network, optimizer = table(tree, "network"), table(tree, "optimizer")
+    yield from _data(table(tree, "data"), registry.datasets)
+    yield from _choice(("network", "loss"), network.get("loss"), registry.losses)
+    for place, layer in layers_of(tree):
+        for key, catalog in LAYER_CHOICES.items():
+            yield from _choice((*place, key), layer.get(key), getattr(registry, catalog))
+    yield from _optimizer(optimizer, registry.optimizers)
+    yield from _choice(("optimizer", "schedule"), optimizer.get("schedule"), registry.schedules)
+    required = table(tree, "requires").get("plugins")
+    for index, text in enumerate(required if isinstance(required, list) else []):
+        problem = _requirement(text, registry) if isinstance(text, str) else ""
+        if problem:
+            yield Fault(("requires", "plugins", index), problem)
+
+
+def table(tree: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    """The table under this key, empty where there is none."""
+    value = tree.get(key)
+    return value if isinstance(value, Mapping) else {}
+
+
+def layers_of(tree: Mapping[str, Any]) -> Iterator[tuple[KeyPath, Mapping[str, Any]]]:
+    """The layers that are tables, with their key paths."""
+    layers = table(tree, "network").get("layers")
+    for index, layer in enumerate(layers if isinstance(layers, list) else []):
+        if isinstance(layer, Mapping):
+            yield ("network", "layers", index), layer
+
+
+def _look_up(path: KeyPath, name: object, catalog: Catalog) -> tuple[Any, list[Fault]]:
+    if not isinstance(name, str):
+        return None, []
+    try:
+        return catalog.get(name), []
+    except PluginError as error:
+        if name in catalog.names() or "given by" in error.message:
+            return None, [Fault(path, f"{error.message}; {error.hint}")]
+        return None, [Fault(path, f"unknown {catalog.what} {show(name)}; {error.hint}")]
+
+
+def _choice(path: KeyPath, value: object, catalog: Catalog) -> Iterator[Fault]:
+    is_table = isinstance(value, Mapping)
+    name = value.get("name") if isinstance(value, Mapping) else value
+    record, faults = _look_up((*path, "name") if is_table else path, name, catalog)
+    yield from faults
+    if record is not None and isinstance(value, Mapping):
+        for key in value:
+            if key != "name" and key not in record.params:
+                yield Fault((*path, key), _no_such("parameter", key, f"{catalog.what} {name}", record.params))
+
+
+def _optimizer(section: Mapping[str, Any], catalog: Catalog) -> Iterator[Fault]:
+    record, faults = _look_up(("optimizer", "name"), section.get("name"), catalog)
+    yield from faults
+    rate = section.get("lr")
+    if isinstance(rate, int | float) and rate < 0:
+        yield Fault(("optimizer", "lr"), f"expected a learning rate of at least 0, not {show(rate)}")
+    own = OptimizerSection.model_fields
+    for key in section:
+        if record is not None and key not in own and key not in record.params:
+            what = f"optimizer {record.name}"
+            yield Fault(("optimizer", key), _no_such("parameter", key, what, record.params, own))
+
+
+def _data(section: Mapping[str, Any], catalog: Catalog) -> Iterator[Fault]:
+    record, faults = _look_up(("data", "source"), section.get("source"), catalog)
+    yield from faults
+    if record is None:
+        return
+    own = DataSection.model_fields
+    for key, value in section.items():
+        if key in own:
+            continue
+        if key not in record.options:
+            yield Fault(("data", key), _no_such("option", key, f"data set {record.name}", record.options, own))
+            continue
+        expected = _expected_option(record.options[key], value)
+        if expected:
+            yield Fault(("data", key), f"expected {expected}, not {show(value)}")
+    for key, default in record.options.items():
+        if default is None and key not in section:
+            yield Fault(("data", key), f"missing; data set {record.name} needs it (a text in quotes)")
+
+
+def _expected_option(default: object, value: object) -> str:
+    """What an option with this default must be, if `value` is not that."""
+    kinds: tuple[tuple[type | tuple[type, ...], bool, str], ...] = (
+        (bool, isinstance(value, bool), "true or false"),
+        (int, isinstance(value, int) and not isinstance(value, bool), "a whole number"),
+        (float, isinstance(value, int | float) and not isinstance(value, bool), "a number"),
+        ((str, type(None)), isinstance(value, str), "a text in quotes"),
+        ((list, tuple), _is_flat_list(value), "a list of texts or numbers"),
+    )
+    for kind, fits, words in kinds:
+        if isinstance(default, kind):
+            return "" if fits else words
+    return "" if type(value) is type(default) else f"a value like {show(default)}"
+
+
+def _is_flat_list(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(entry, str | int | float) for entry in value)
+
+
+def _no_such(what: str, key: str, owner: str, names: Mapping[str, Any], others: Mapping[str, Any] | None = None) -> str:
+    near = did_you_mean(key, [*names, *(others or {})])
+    listed = f"it has {', '.join(names)}" if names else f"it has no {what}s"
+    return f"unknown {what} of {owner}; {f'{near} ' if near else ''}{listed}"
+
+
+def _requirement(text: str, registry: Registry) -> str:
+    """What is wrong with a required plugin; empty when it is there."""
+    try:
+        wanted = Requirement(text)
+    except InvalidRequirement:
+        return f'expected a plugin\'s name and versions, such as "neurosim-swish>=1.0", not {show(text)}'
+    if wanted.url or wanted.marker or wanted.extras:
+        return f"expected a plugin's name and versions only, not {show(text)}"
+    found = [p for p in registry.plugins if canonicalize_name(p.name) == canonicalize_name(wanted.name)]
+    if not found:
+        near = did_you_mean(wanted.name, [plugin.name for plugin in registry.plugins])
+        loaded = ", ".join(plugin.name for plugin in registry.plugins) or "none"
+        return f"plugin {show(wanted.name)} is not there; {near or f'loaded plugins: {loaded}'}"
+    plugin = found[0]
+    if plugin.error:
+        return f"plugin {show(plugin.name)} is broken: {plugin.error}"
+    if not wanted.specifier:
+        return ""
+    if not plugin.version:
+        return f"plugin {show(plugin.name)} is a file without a version, and {wanted.specifier} is required"
+    try:
+        fits = wanted.specifier.contains(plugin.version, prereleases=True)
+    except InvalidVersion:
+        fits = False
+    if fits:
+        return ""
+    return f"plugin {show(plugin.name)} has version {plugin.version}, and {wanted.specifier} is required"

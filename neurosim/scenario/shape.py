@@ -1,0 +1,159 @@
+"""From a tree of values to the sections of `schema.py`, and from pydantic's errors to faults."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from neurosim.scenario.faults import Fault, show
+from neurosim.scenario.locate import KeyPath
+from neurosim.scenario.schema import Metric, ScenarioFile
+from neurosim.suggestions import unknown
+
+# More errors than anybody reads; each costs a search for the nearest spelling.
+_MAX_ERRORS = 200
+
+_MISSING = "missing; expected"
+
+# What was expected, by the type of pydantic's error; braces are filled from its context.
+_EXPECTED = {
+    "bool_type": "true or false",
+    "bias": "true, false or a list of start values, one per unit",
+    "bound": "at_least or at_most, or both",
+    "choice": "a name or a table {{ name = ..., parameter = number }}",
+    "dict_type": "a table",
+    "finite_number": "a finite number",
+    "float_type": "a number",
+    "greater_than": "a number above {gt:g}",
+    "greater_than_equal": "a number of at least {ge:g}",
+    "int_type": "a whole number",
+    "less_than": "a number below {lt:g}",
+    "less_than_equal": "a number of at most {le}",
+    "list_type": "a list",
+    "model_attributes_type": "a table",
+    "model_type": "a table",
+    "string_pattern_mismatch": "lower-case letters, digits and hyphens only",
+    "string_too_long": "at most {max_length} characters",
+    "string_type": "a text in quotes",
+    "too_short": "at least {min_length} of them",
+}
+
+
+def validate(tree: Mapping[str, Any]) -> tuple[ScenarioFile | None, list[Fault]]:
+    """The sections of a scenario, or what is wrong with their shape."""
+    try:
+        return ScenarioFile.model_validate(tree), []
+    except ValidationError as error:
+        details = error.errors(include_url=False)[:_MAX_ERRORS]
+        faults = [_fault(detail, tree) for detail in details]
+        return None, [fault for fault in faults if not _is_explained(fault, faults)]
+
+
+def _is_explained(fault: Fault, faults: list[Fault]) -> bool:
+    """Whether a key is missing only because it is there in a wrong spelling."""
+    if not fault.text.startswith(_MISSING):
+        return False
+    suggestion = f'did you mean "{fault.path[-1]}"?'
+    return any(other.path[:-1] == fault.path[:-1] and suggestion in other.text for other in faults)
+
+
+def _fault(detail: ErrorDetails, tree: Mapping[str, Any]) -> Fault:
+    path = _key_path(detail["loc"], tree)
+    kind, value = detail["type"], detail["input"]
+    if kind == "extra_forbidden":
+        return Fault(path, _unknown("key", str(path[-1]), _fields_of(path[:-1], tree)))
+    if kind == "missing":
+        return Fault(path, f"{_MISSING}: {_description(path, tree)}")
+    if kind == "literal_error" and path[:1] == ("expect",):
+        return Fault(path, _unknown("measure", str(value), get_args(Metric)))
+    if kind == "union_tag_not_found":
+        return Fault((*path, "kind"), "missing; expected one of: " + ", ".join(_layer_kinds(path)))
+    if kind == "union_tag_invalid":
+        given = value.get("kind") if isinstance(value, Mapping) else value
+        return Fault((*path, "kind"), _unknown("kind of layer", str(given), _layer_kinds(path)))
+    if kind in _EXPECTED:
+        return Fault(path, f"expected {_EXPECTED[kind].format(**detail.get('ctx', {}))}, not {show(value)}")
+    return Fault(path, f"{detail['msg']}, not {show(value)}")
+
+
+def _unknown(what: str, word: str, known: Any) -> str:
+    message, hint = unknown(what, word, known)
+    # The word stands in the key path already.
+    return f"unknown key; {hint}" if what == "key" else f"unknown {what} {show(word)}; {hint}" if hint else message
+
+
+def _key_path(loc: tuple[str | int, ...], tree: Mapping[str, Any]) -> KeyPath:
+    """The place in the file: pydantic's, without the names of the alternatives it tried."""
+    path: KeyPath = ()
+    here: Any = tree
+    for index, part in enumerate(loc):
+        if isinstance(here, Mapping):
+            is_last = index == len(loc) - 1
+            if part == "[key]" or (part not in here and (not is_last or part == here.get("kind"))):
+                continue
+        elif not (isinstance(here, list) and isinstance(part, int)):
+            continue
+        path, here = (*path, part), _inside(here, part)
+    return path
+
+
+# What the models say about a place: which keys there are, and what they mean.
+
+
+def _model_at(path: KeyPath, tree: Mapping[str, Any]) -> type[BaseModel] | None:
+    annotation: Any = ScenarioFile
+    here: Any = tree
+    for part in path:
+        if get_origin(annotation) in (list, dict):
+            annotation = get_args(annotation)[-1]
+        else:
+            model = _one_model(annotation, here.get("kind") if isinstance(here, Mapping) else None)
+            annotation = model.model_fields[str(part)].annotation if model else None
+        here = _inside(here, part)
+    return _one_model(annotation, here.get("kind") if isinstance(here, Mapping) else None)
+
+
+def _inside(value: Any, part: str | int) -> Any:
+    if isinstance(value, Mapping):
+        return value.get(part)
+    return value[part] if isinstance(value, list) and isinstance(part, int) and part < len(value) else None
+
+
+def _one_model(annotation: Any, kind: object) -> type[BaseModel] | None:
+    models = list(_models_in(annotation))
+    if len(models) > 1:
+        models = [model for model in models if kind in _kinds([model])]
+    return models[0] if models else None
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The models among the alternatives of an annotation."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    elif get_origin(annotation) is not list:
+        for part in get_args(annotation):
+            yield from _models_in(part)
+
+
+def _kinds(models: list[type[BaseModel]]) -> list[str]:
+    fields = [model.model_fields["kind"] for model in models if "kind" in model.model_fields]
+    return [kind for field in fields for kind in get_args(field.annotation)]
+
+
+def _layer_kinds(path: KeyPath) -> list[str]:
+    layers: Any = ScenarioFile.model_fields["network"].annotation
+    return _kinds(list(_models_in(get_args(layers.model_fields["layers"].annotation)[0])))
+
+
+def _fields_of(path: KeyPath, tree: Mapping[str, Any]) -> list[str]:
+    model = _model_at(path, tree)
+    return list(model.model_fields) if model else []
+
+
+def _description(path: KeyPath, tree: Mapping[str, Any]) -> str:
+    model = _model_at(path[:-1], tree)
+    field = model.model_fields.get(str(path[-1])) if model else None
+    return (field.description if field else None) or "a value"

@@ -1,0 +1,66 @@
+"""A scenario as TOML, laid out as a person would write it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import tomli_w
+
+from neurosim.scenario.schema import Choice, Section
+
+if TYPE_CHECKING:
+    from neurosim.scenario.load import Scenario
+
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+
+
+def to_toml(scenario: Scenario) -> str:
+    """The scenario as a TOML document; loads to an equal scenario."""
+    lines = ["[scenario]", *_entries(scenario.scenario)]
+    lines += ["", "[data]", *_entries(scenario.data)]
+    lines += ["", "[network]", f"loss = {_value(scenario.network.loss)}"]
+    for layer in scenario.network.layers:
+        lines += ["", "[[network.layers]]", *_entries(layer)]
+    lines += ["", "[optimizer]", *_entries(scenario.optimizer)]
+    lines += ["", "[training]", *_entries(scenario.training)]
+    if scenario.expect:
+        lines += ["", "[expect]"]
+        lines += [f"{metric} = {_value(bound)}" for metric, bound in scenario.expect.items()]
+    if scenario.requires.plugins:
+        lines += ["", "[requires]", *_entries(scenario.requires)]
+    return "\n".join(lines) + "\n"
+
+
+def _items(section: Section) -> dict[str, Any]:
+    """Fields and further keys that have a value; those left out have no place in TOML."""
+    names = [*type(section).model_fields, *(section.__pydantic_extra__ or {})]
+    return {name: getattr(section, name) for name in names if getattr(section, name) is not None}
+
+
+def _entries(section: Section) -> Iterator[str]:
+    for key, value in _items(section).items():
+        yield f"{_key(key)} = {_value(value)}"
+
+
+def _key(key: str) -> str:
+    return key if _BARE_KEY.fullmatch(key) else _scalar(key)
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, Choice) and not value.params:
+        return _scalar(value.name)
+    if isinstance(value, Section):
+        value = _items(value)
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{_key(key)} = {_value(entry)}" for key, entry in value.items()) + " }"
+    if isinstance(value, list):
+        return "[" + ", ".join(_value(entry) for entry in value) + "]"
+    return _scalar(value)
+
+
+def _scalar(value: Any) -> str:
+    # Several lines read well as several lines, but TOML readers change a bare carriage return.
+    readable = isinstance(value, str) and "\r" not in value
+    return tomli_w.dumps({"x": value}, multiline_strings=readable).removeprefix("x = ").removesuffix("\n")

@@ -1,0 +1,6 @@
+"""Running a scenario from start to end: progress, expectations, the run folder, checkpoints."""
+
+from neurosim.training.expectations import Expectation
+from neurosim.training.runs import Observer, Result, run
+
+__all__ = ["Expectation", "Observer", "Result", "run"]

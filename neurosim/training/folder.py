@@ -1,0 +1,153 @@
+"""The run folder: what a run leaves behind, for people, for plots and for other tools."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+import platform
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from neurosim.errors import DataError
+from neurosim.files import cannot_write, make_folder, write_atomically
+from neurosim.history import COLUMNS, Record
+from neurosim.network import Dense, Dropout, Network
+from neurosim.registry import Registry
+from neurosim.simulator import Simulator
+from neurosim.version import __version__
+
+SCENARIO = "scenario.toml"
+METRICS = "metrics.jsonl"
+SUMMARY = "summary.json"
+MODEL = "model.safetensors"
+MODEL_FORMAT = "neurosim-model-1"
+
+
+def default_folder(name: str, now: dt.datetime | None = None) -> Path:
+    """``runs/<name>-<UTC time>``, a number added where that exists already."""
+    moment = now or dt.datetime.now(dt.UTC)
+    stem = Path("runs") / f"{name}-{moment:%Y%m%dT%H%M%SZ}"
+    folder, number = stem, 1
+    while folder.exists():
+        number += 1
+        folder = stem.with_name(f"{stem.name}-{number}")
+    return folder
+
+
+class RunFolder:
+    """Writes the files of one run as they come.
+
+    Parameters
+    ----------
+    path : Path
+        The folder; made if it does not exist. A finished run in it is refused.
+
+    Raises
+    ------
+    DataError
+        When the folder cannot be made or written, or already holds a run.
+    """
+
+    def __init__(self, path: Path, *, resume: bool = False) -> None:
+        if path.exists() and not path.is_dir():
+            raise DataError(f"{path} is a file, not a folder", "Choose another --out.")
+        if not resume and (path / SUMMARY).exists():
+            raise DataError(f"{path} already holds a finished run", "Choose another --out, or remove that folder.")
+        self.path = make_folder(path)
+        self.metrics_path = path / METRICS
+
+    def start(self, scenario_text: str, records: list[Record]) -> None:
+        """Write the scenario, and the metrics of the epochs that are done already."""
+        write_atomically(self.path / SCENARIO, scenario_text)
+        write_atomically(self.metrics_path, "".join(_line(record) for record in records))
+
+    def add_epoch(self, record: Record) -> None:
+        """Append one epoch to ``metrics.jsonl``."""
+        try:
+            with self.metrics_path.open("a", encoding="utf-8") as file:
+                file.write(_line(record))
+        except OSError as error:
+            raise cannot_write(self.metrics_path, error) from error
+
+    def finish(self, simulator: Simulator, summary: Mapping[str, Any]) -> None:
+        """Write the model and the summary."""
+        write_atomically(self.path / MODEL, model_bytes(simulator))
+        complete = {**summary, **provenance(simulator.scenario.registry)}
+        write_atomically(self.path / SUMMARY, json.dumps(complete, indent=2, allow_nan=False) + "\n")
+
+
+def _line(record: Record) -> str:
+    ordered = {name: record[name] for name in (*COLUMNS, *record) if name in record}
+    return json.dumps(ordered, allow_nan=False) + "\n"
+
+
+def model_bytes(simulator: Simulator) -> bytes:
+    """The trained parameters (float32) as a safetensors file with a description of the network.
+
+    The same parameters give the same bytes.
+    """
+    import safetensors.numpy
+
+    tensors = {name: np.ascontiguousarray(array, np.float32) for name, array in simulator.parameters.items()}
+    metadata = {
+        "format": MODEL_FORMAT,
+        "network": json.dumps(describe(simulator.network), sort_keys=True),
+        "input": json.dumps(
+            {
+                "scale": simulator.data.feature_scale.tolist(),
+                "shift": simulator.data.feature_shift.tolist(),
+                "classes": list(simulator.data.classes),
+            }
+        ),
+    }
+    return safetensors.numpy.save(tensors, metadata)
+
+
+def describe(network: Network) -> dict[str, Any]:
+    """The network as plain data, enough to build it again."""
+    layers: list[dict[str, Any]] = []
+    for layer in network.layers:
+        entry: dict[str, Any] = {"name": layer.name, "kind": layer.kind}
+        if isinstance(layer, Dense):
+            activation = layer.activation
+            params = dict(zip(activation.record.params, activation.values, strict=True))
+            entry |= {
+                "inputs": layer.inputs,
+                "units": layer.units,
+                "activation": {"name": activation.name, **params},
+                "bias": layer.bias is not None,
+            }
+        elif isinstance(layer, Dropout):
+            entry["rate"] = layer.rate
+        layers.append(entry)
+    loss = network.loss
+    return {
+        "input_shape": list(network.input_shape),
+        "layers": layers,
+        "loss": {"name": loss.name, **dict(zip(loss.record.params, loss.values, strict=True))},
+    }
+
+
+def provenance(registry: Registry) -> dict[str, Any]:
+    """Versions, machine and plugins: what a result may depend on besides its scenario."""
+    import numba
+    import scipy
+
+    versions = {
+        "neurosim": __version__,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "numba": numba.__version__,
+        "scipy": scipy.__version__,
+    }
+    machine = {"system": platform.system(), "processor": platform.machine(), "cores": os.cpu_count()}
+    plugins = [
+        {"name": plugin.name, "version": plugin.version, "sha256": plugin.sha256}
+        for plugin in registry.plugins
+        if not plugin.error
+    ]
+    return {"versions": versions, "machine": machine, "plugins": plugins}

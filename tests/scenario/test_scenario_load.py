@@ -1,0 +1,76 @@
+import subprocess
+import sys
+
+import pytest
+from scenario_text import GOOD
+
+from neurosim.scenario import load_scenario, shipped
+
+NAMES = ["and", "digits", "iris", "mnist", "moons", "nand", "or", "sine", "spirals", "xor", "xor-perceptron"]
+
+
+def test_shipped_names():
+    assert list(shipped()) == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_shipped_scenarios_load_and_come_back(name, registry, tmp_path):
+    scenario = load_scenario(name, registry=registry)
+    assert scenario.scenario.name == name
+    assert scenario.base == shipped()[name].parent
+    assert scenario.expect
+    assert scenario.scenario.lesson.count(".") >= 3
+    copy = tmp_path / "copy.toml"
+    copy.write_text(scenario.to_toml(), encoding="utf-8")
+    again = load_scenario(copy, registry=registry)
+    assert again == scenario
+    assert again.to_toml() == scenario.to_toml()
+    assert (
+        shipped()[name].read_text(encoding="utf-8").startswith("#:schema ../neurosim/scenario/scenario.schema.json\n")
+    )
+
+
+def test_everything_comes_back(load):
+    text = GOOD.replace("units = 1", "units = 1\nweight = [[1], [-0.5], [1e-30], [2]]\nbias = [0.25]")
+    text = text.replace('title = "A good one"', r'title = "q\" \\ \u001b ä\r\n\ttab"' + '\nlesson = "a\\n\\"\\"\\" b "')
+    text = text.replace("lr = 0.05", 'lr = 1\nschedule = { name = "cosine", final = 0.5 }')
+    text = text.replace("noise = 0.2", "noise = 1\nnormalize = { mean = 1, std = 2.5 }\nvalidation_fraction = 0.125")
+    text += '[expect]\nvalidation_loss = { at_least = 0, at_most = 2.5 }\n[requires]\nplugins = ["neurosim-swish>=1"]\n'
+    scenario = load(text)
+    toml = scenario.to_toml()
+    assert toml.count("[[network.layers]]") == 2
+    assert load(toml) == scenario
+
+
+def test_completed_values(load):
+    scenario = load()
+    first, last = scenario.network.layers
+    assert (first.activation.name, first.activation.params) == ("leaky_relu", {"alpha": 0.1})
+    assert first.init.name == "he_uniform"
+    assert (last.init.name, last.bias) == ("glorot_uniform", True)
+    assert scenario.data.options == {"samples": 400, "noise": 0.2}
+    assert list(scenario.optimizer.params) == ["lr", "beta1", "beta2", "eps", "weight_decay"]
+    assert scenario.optimizer.params["beta1"] == 0.9
+    assert (scenario.training.batch_size, scenario.training.shuffle) == (32, True)
+
+
+def test_booleans_are_parameters(load):
+    scenario = load(overrides={"optimizer": {"name": "sgd", "momentum": 0.9, "nesterov": True}})
+    assert scenario.optimizer.params == {"lr": 0.01, "momentum": 0.9, "nesterov": 1.0, "weight_decay": 0.0}
+
+
+def test_explicit_weights_need_no_initializer(load):
+    assert load(overrides={"network.layers.1.weight": [[1.0]] * 4}).network.layers[1].init is None
+
+
+def test_frozen(load):
+    scenario = load()
+    with pytest.raises(Exception, match="frozen"):
+        scenario.training.epochs = 3
+    with pytest.raises(AttributeError):
+        scenario.path = None
+
+
+def test_light_import():
+    code = "import neurosim.scenario, sys; sys.exit(bool({'numba', 'matplotlib', 'numpy'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,120 @@
+"""Small networks, rows and backends for tests; importable as ``support``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from neurosim.backends.base import Backend, Rows
+from neurosim.backends.select import make_backend
+from neurosim.network import Network, NetworkBuilder, Training, choose
+from neurosim.registry import build_registry
+
+BUILTINS = build_registry(entry_points=False)
+
+
+@dataclass(frozen=True)
+class BackendUnderTest:
+    """A backend and the relative errors it is allowed.
+
+    `values` holds for outputs, losses and gradients, `trajectory` for parameters after 100 steps.
+    """
+
+    name: str
+    values: float
+    trajectory: float
+
+    def make(self, network: Network, training: Training, seed: int = 0, threads: int | None = 1) -> Backend:
+        return make_backend(self.name, network, training, seed, threads)
+
+
+BACKENDS = (
+    BackendUnderTest("reference", values=1e-9, trajectory=1e-8),
+    BackendUnderTest("cpu", values=1e-5, trajectory=1e-4),
+)
+REFERENCE = BACKENDS[0]
+# What is compared with the reference.
+COMPILED = BACKENDS[1:]
+
+
+def chosen(catalog: Any, name: Any, params: Mapping[str, float] | None = None) -> Any:
+    """A built-in by name, a ``(name, params)`` pair, or a record of the test's own."""
+    if isinstance(name, tuple):
+        name, params = name
+    return choose(catalog.get(name) if isinstance(name, str) else name, params)
+
+
+@dataclass(frozen=True)
+class Dense:
+    units: int
+    activation: Any = "identity"
+    bias: bool = True
+    init: Any = "torch_linear"
+
+
+@dataclass(frozen=True)
+class Dropout:
+    rate: float
+
+
+class Flatten:
+    pass
+
+
+def network(inputs: int | tuple[int, ...], layers: Sequence[Any], loss: Any = "mse") -> Network:
+    """A network from `Dense`, `Dropout` and `Flatten` entries."""
+    builder = NetworkBuilder((inputs,) if isinstance(inputs, int) else inputs)
+    for layer in layers:
+        if isinstance(layer, Dense):
+            activation = chosen(BUILTINS.activations, layer.activation)
+            builder.dense(layer.units, activation, chosen(BUILTINS.initializers, layer.init), bias=layer.bias)
+        elif isinstance(layer, Dropout):
+            builder.dropout(layer.rate)
+        else:
+            builder.flatten()
+    return builder.build(chosen(BUILTINS.losses, loss))
+
+
+def training(
+    optimizer: Any = "sgd", *, batch: int = 8, shuffle: bool = False, epochs: int = 3, schedule: Any = "constant"
+) -> Training:
+    """Training settings; the optimizer is a name or ``(name, params)``."""
+    return Training(
+        chosen(BUILTINS.optimizers, optimizer), chosen(BUILTINS.schedules, schedule), batch, shuffle, epochs
+    )
+
+
+def rows(count: int, inputs: int, outputs: int, *, seed: int = 1, spread: float = 1.5, accuracy: Any = None) -> Rows:
+    """Normal inputs with targets for every kind of loss: classes, and the same as zeros and ones."""
+    random = np.random.default_rng(seed)
+    features = (spread * random.normal(size=(count, inputs))).astype(np.float32)
+    classes = random.integers(0, max(outputs, 2), count).astype(np.int32)
+    values = classes[:, None].astype(np.float32) if outputs == 1 else np.eye(outputs, dtype=np.float32)[classes]
+    return Rows(features, values, classes, accuracy or ("threshold" if outputs == 1 else "argmax"))
+
+
+def error(found: Any, expected: Any) -> float:
+    """Largest difference of two arrays of one shape, relative to the largest number expected."""
+    found, expected = np.asarray(found, np.float64), np.asarray(expected, np.float64)
+    assert found.shape == expected.shape
+    assert np.isfinite(found).all()
+    assert np.isfinite(expected).all()
+    largest = float(np.abs(expected).max(initial=0.0))
+    return float(np.abs(found - expected).max(initial=0.0)) / (largest or 1.0)
+
+
+def array_errors(net: Network, found: Any, expected: Any) -> dict[str, float]:
+    """`error` of each named array in two flat vectors."""
+    ours, theirs = net.named(found), net.named(expected)
+    return {name: error(ours[name], theirs[name]) for name in ours}
+
+
+def slope(function: Callable[[float], float], at: float, width: float = 1e-3) -> float:
+    """Derivative by central differences of order 8 (error about width**8)."""
+    weights = (4 / 5, -1 / 5, 4 / 105, -1 / 280)
+    return sum(
+        weight * (function(at + k * width) - function(at - k * width)) for k, weight in enumerate(weights, 1)
+    ) / width
