@@ -10,8 +10,13 @@ import os
 os.environ["NEUROSIM_DISABLE_PLUGINS"] = "1"
 os.environ.pop("NEUROSIM_PLUGINS", None)
 
+import hypothesis
 import pytest
 import support
+
+# No deadline: the first example may be the one that compiles. No database: nothing is written into the tree.
+hypothesis.settings.register_profile("neurosim", deadline=None, database=None, max_examples=60)
+hypothesis.settings.load_profile("neurosim")
 
 
 @pytest.fixture(scope="session")

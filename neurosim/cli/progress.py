@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from pathlib import Path
 from types import TracebackType
@@ -112,7 +113,9 @@ def progress_display(*, silent: bool) -> SilentProgress:
     """What fits where standard output goes."""
     if silent:
         return SilentProgress()
-    return _live_progress() if click.get_text_stream("stdout").isatty() else PlainProgress()
+    if sys.stdout.isatty():
+        return _live_progress()
+    return PlainProgress()
 
 
 def _live_progress() -> LiveProgress:

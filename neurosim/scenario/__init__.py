@@ -2,5 +2,6 @@
 
 from neurosim.scenario.catalog import shipped
 from neurosim.scenario.load import Scenario, load_scenario
+from neurosim.scenario.schema import layer_kinds
 
-__all__ = ["Scenario", "load_scenario", "shipped"]
+__all__ = ["Scenario", "layer_kinds", "load_scenario", "shipped"]

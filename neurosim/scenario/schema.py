@@ -7,7 +7,7 @@ checked in `names.py`. The descriptions are what editors show, by way of the JSO
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
@@ -152,6 +152,17 @@ class Flatten(Section):
 
 # A new kind of layer is a class above and a name here.
 Layer = Annotated[Dense | Dropout | Flatten, Field(discriminator="kind")]
+
+
+def layer_kinds() -> list[tuple[str, list[str], str]]:
+    """Each kind of layer: its name, its keys besides ``kind``, and what it does."""
+    union, *_ = get_args(Layer)
+    kinds = []
+    for model in get_args(union):
+        (name,) = get_args(model.model_fields["kind"].annotation)
+        keys = [key for key in model.model_fields if key != "kind"]
+        kinds.append((name, keys, (model.__doc__ or "").partition("\n")[0].rstrip(".")))
+    return kinds
 
 
 class NetworkSection(Section):

@@ -7,6 +7,7 @@ import json
 import os
 import platform
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from neurosim.files import cannot_write, make_folder, write_atomically
 from neurosim.history import COLUMNS, Record
 from neurosim.network import Dense, Dropout, Network
 from neurosim.registry import Registry
+from neurosim.scenario import Scenario
 from neurosim.simulator import Simulator
 from neurosim.version import __version__
 
@@ -25,6 +27,17 @@ METRICS = "metrics.jsonl"
 SUMMARY = "summary.json"
 MODEL = "model.safetensors"
 MODEL_FORMAT = "neurosim-model-1"
+
+
+def portable(scenario: Scenario) -> Scenario:
+    """The scenario with data files named from the root, so that a copy elsewhere finds them."""
+    file = scenario.data.options.get("file")
+    if not isinstance(file, str):
+        return scenario
+    data = scenario.data.model_copy()
+    assert data.__pydantic_extra__ is not None
+    data.__pydantic_extra__["file"] = str((scenario.base / file).resolve())
+    return replace(scenario, data=data)
 
 
 def default_folder(name: str, now: dt.datetime | None = None) -> Path:
@@ -93,18 +106,24 @@ def model_bytes(simulator: Simulator) -> bytes:
     import safetensors.numpy
 
     tensors = {name: np.ascontiguousarray(array, np.float32) for name, array in simulator.parameters.items()}
-    metadata = {
+    data = simulator.data
+    description = {
         "format": MODEL_FORMAT,
-        "network": json.dumps(describe(simulator.network), sort_keys=True),
-        "input": json.dumps(
-            {
-                "scale": simulator.data.feature_scale.tolist(),
-                "shift": simulator.data.feature_shift.tolist(),
-                "classes": list(simulator.data.classes),
-            }
-        ),
+        "network": describe(simulator.network),
+        "input": {
+            "scale": _shortest(data.feature_scale.tolist()),
+            "shift": _shortest(data.feature_shift.tolist()),
+            "features": list(data.feature_names),
+        },
+        "classes": list(data.classes),
     }
-    return safetensors.numpy.save(tensors, metadata)
+    # One entry: safetensors writes several in an order that changes from process to process.
+    return safetensors.numpy.save(tensors, {"neurosim": json.dumps(description, sort_keys=True)})
+
+
+def _shortest(values: list[float]) -> float | list[float]:
+    """One number where all are the same."""
+    return values[0] if len(set(values)) == 1 else values
 
 
 def describe(network: Network) -> dict[str, Any]:

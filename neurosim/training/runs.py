@@ -15,7 +15,7 @@ from neurosim.scenario import Scenario, load_scenario
 from neurosim.simulator import Simulator
 from neurosim.training.checkpoint import load_checkpoint, remove_checkpoint, save_checkpoint
 from neurosim.training.expectations import Expectation, check_expectations
-from neurosim.training.folder import SCENARIO, RunFolder
+from neurosim.training.folder import SCENARIO, RunFolder, portable
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,7 @@ def run(
     target = resume if resume is not None else out
     folder = RunFolder(Path(target), resume=resume is not None) if target is not None else None
     if folder is not None:
-        folder.start(scenario.to_toml(), list(simulator.history))
+        folder.start(portable(scenario).to_toml(), list(simulator.history))
     with on_compilation(watcher.compiling):
         simulator.prepare()
     watcher.started(simulator)
