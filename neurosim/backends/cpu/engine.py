@@ -37,6 +37,8 @@ from neurosim.backends.cpu.team import wait
 ) = (int(field) for field in Field)  # fmt: skip
 (LOSS, LOSS_PARAMS, LOSS_Z, LOSS_A, LOSS_D, OUTPUTS, VALUES, CLASSES, FROM_LOGITS) = (int(f) for f in LossField)
 NO_ACCURACY, BY_THRESHOLD, BY_ARGMAX = 0, 1, 2
+# Passed as np.int64(START): a literal 0 would compile the callee a second time for itself.
+START = 0
 GATHER_ROWS = 16
 
 
@@ -165,7 +167,7 @@ def backward_block(plan, s, x, rows, q, blocks, first_row, keys, update, sgemm):
     if stage[DX] != 0:
         dx = stage[DX] + 4 * k0
         multiply_transposed_right(sgemm, rows, k1 - k0, units, stage[D], units, weight, units, dx, inputs)
-        pull_back(plan, s - 1, 0, rows, k0, k1, first_row, keys, False)
+        pull_back(plan, s - 1, np.int64(START), rows, k0, k1, first_row, keys, np.bool_(False))
     multiply_transposed_left(sgemm, k1 - k0, units, rows, x + 4 * k0, inputs, stage[D], units, gradient, units)
     function, state_stride, constants = update
     if function != 0:
@@ -198,12 +200,12 @@ def forward_pass(plan, x, rows, first_row, keys, sgemm, thread, threads, barrier
             blocks = row_blocks(rows)
             for q in range(thread, blocks, threads):
                 r0, r1 = edge(q, blocks, rows), edge(q + 1, blocks, rows)
-                forward_block(stage, source, r0, r1, 0, stage[UNITS], first_row, keys, sgemm)
+                forward_block(stage, source, r0, r1, np.int64(START), stage[UNITS], first_row, keys, sgemm)
         else:
             blocks = stage[COLUMN_BLOCKS]
             for q in range(thread, blocks, threads):
                 c0, c1 = edge(q, blocks, stage[UNITS]), edge(q + 1, blocks, stage[UNITS])
-                forward_block(stage, source, 0, rows, c0, c1, first_row, keys, sgemm)
+                forward_block(stage, source, np.int64(START), rows, c0, c1, first_row, keys, sgemm)
         if stage[WAIT]:
             wait(barrier, threads)
 
@@ -277,7 +279,7 @@ def train(
     first_slab = address_of(inputs)
     last = plan.shape[0] - 1
     count = order.size
-    gather_batch(data, order, 0, min(batch, count), first_slab, loss, thread, threads)
+    gather_batch(data, order, np.int64(START), min(batch, count), first_slab, loss, thread, threads)
     wait(barrier, threads)
     for step in range((count + batch - 1) // batch):
         start = step * batch
@@ -292,7 +294,7 @@ def train(
             r0, r1 = edge(q, blocks, rows), edge(q + 1, blocks, rows)
             loss_block(loss, loss[LOSS_D], r0, r1, scale, judge, totals[q])
             if not loss[FROM_LOGITS]:
-                pull_back(plan, last, r0, r1, 0, loss[OUTPUTS], start, keys, True)
+                pull_back(plan, last, r0, r1, np.int64(START), loss[OUTPUTS], start, keys, np.bool_(True))
         wait(barrier, threads)
         backward_pass(plan, x, rows, start, keys, (update, state_stride, mine), sgemm, thread, threads, barrier)
         following = start + batch
@@ -323,9 +325,9 @@ def evaluate(plan, loss, inputs, data, judge, sgemm, keys, totals, outputs, thre
         for s in range(plan.shape[0]):
             stage = plan[s]
             source = x if stage[X] == 0 else stage[X]
-            forward_block(stage, source, 0, rows, 0, stage[UNITS], start, keys, sgemm)
+            forward_block(stage, source, np.int64(START), rows, np.int64(START), stage[UNITS], start, keys, sgemm)
         if has_targets:
-            loss_block(loss, 0, 0, rows, np.float32(0), judge, totals[q])
+            loss_block(loss, np.int64(START), np.int64(START), rows, np.float32(0), judge, totals[q])
         if outputs.shape[0] > 0:
             a = floats(loss[LOSS_A], rows * width)
             for i in range(rows):

@@ -27,8 +27,8 @@ def compiled(function: Function) -> Function:
 
 
 def scalar(function: Function) -> Function:
-    """Compile a translated scalar function; it becomes part of the loops that call it."""
-    return numba.njit(inline="never", **FLAGS)(function)
+    """Compile a function of scalars as a part of every loop that calls it, so that the loop can be vectorised."""
+    return numba.njit(forceinline=True, **FLAGS)(function)
 
 
 def entry(function: Function) -> Function:

@@ -77,6 +77,26 @@ def integers(address: int, count: int) -> Any:
     return carray(_int_pointer(address), (count,))
 
 
+@intrinsic
+def bits_of(typingctx: Any, number: Any) -> Any:
+    """The 32 bits of a float32, as an int32."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.bitcast(arguments[0], ir.IntType(32))
+
+    return types.int32(types.float32), codegen
+
+
+@intrinsic
+def float_of(typingctx: Any, bits: Any) -> Any:
+    """The float32 with these 32 bits."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.bitcast(arguments[0], _FLOAT)
+
+    return types.float32(types.int32), codegen
+
+
 def _caller(returns: ir.Type, numba_returns: Any, words: int, trailing: list[tuple[ir.Type, Any]]) -> Any:
     """An intrinsic that calls the function at an address: `words` integers, then `trailing` arguments."""
     llvm_types = [_WORD] * words + [kind for kind, _ in trailing]

@@ -1,0 +1,199 @@
+"""exp, log, tanh, erf and their kin in float32, written so that loops over them are vectorised.
+
+The C library's versions are calls, and a call stops a loop from being vectorised. These have no
+branches and no tables: range reduction, a polynomial, and selections for the special cases. Each is
+within 2 units in the last place of the true value over all of float32 on processors with fused
+multiply-add, infinities and NaN included; `tests/backends/test_vector_math.py` holds that.
+
+Generated kernels see this module under the name ``math``, so that plugin authors write
+``math.exp``. Functions that are not here (``sin``, ``pow``, ...) are the C library's.
+
+Polynomials: Moshier's Cephes (expf, logf, tanhf); erf after Juffa.
+"""
+
+from __future__ import annotations
+
+from math import (  # noqa: F401 (what generated kernels may call besides the functions below)
+    acos,
+    acosh,
+    asin,
+    asinh,
+    atan,
+    atan2,
+    atanh,
+    ceil,
+    copysign,
+    cos,
+    cosh,
+    erfc,
+    fabs,
+    floor,
+    fmod,
+    hypot,
+    inf,
+    isfinite,
+    isinf,
+    isnan,
+    log2,
+    log10,
+    nan,
+    pow,  # noqa: A004
+    sin,
+    sinh,
+    sqrt,
+    tan,
+    trunc,
+)
+
+import numpy as np
+
+from neurosim.backends.cpu.jit import scalar
+from neurosim.backends.cpu.memory import bits_of, float_of
+
+F = np.float32
+I = np.int32  # noqa: E741
+INFINITY = F(np.inf)
+NAN = F(np.nan)
+# Adding and subtracting 1.5 * 2**23 rounds to the nearest integer.
+ROUND = F(12582912.0)
+LOG2_E = F(1.44269504088896341)
+LN2_HIGH = F(0.693359375)
+LN2_LOW = F(-2.12194440e-4)
+SMALLEST_NORMAL = F(1.17549435e-38)
+
+
+@scalar
+def power_of_two(n):
+    """2**n for an int32 from -126 to 127."""
+    return float_of((n + I(127)) << I(23))
+
+
+@scalar
+def reduced(x):
+    """(n, r) with x = n ln 2 + r and r at most half of ln 2."""
+    n = x * LOG2_E + ROUND - ROUND
+    r = (x - n * LN2_HIGH) - n * LN2_LOW
+    return I(n), r
+
+
+@scalar
+def expm1_near_zero(r):
+    """exp(r) - 1 for r up to half of ln 2."""
+    p = F(1.9875691500e-4) * r + F(1.3981999507e-3)
+    p = p * r + F(8.3334519073e-3)
+    p = p * r + F(4.1665795894e-2)
+    p = p * r + F(1.6666665459e-1)
+    p = p * r + F(5.0000001201e-1)
+    return p * (r * r) + r
+
+
+@scalar
+def exp(x):
+    """e**x."""
+    # Beyond these the result is 0 or infinity; written so that NaN stays NaN.
+    x = F(89.0) if x > F(89.0) else x
+    x = F(-104.0) if x < F(-104.0) else x
+    n, r = reduced(x)
+    half = n >> I(1)
+    # In two factors, since 2**n alone may be out of range where the result is not.
+    return (expm1_near_zero(r) + F(1.0)) * power_of_two(half) * power_of_two(n - half)
+
+
+@scalar
+def expm1(x):
+    """e**x - 1, exact to the last places near 0."""
+    x = F(89.0) if x > F(89.0) else x
+    x = F(-18.0) if x < F(-18.0) else x
+    n, r = reduced(x)
+    scale = power_of_two(n - I(1))
+    return F(2.0) * (scale * expm1_near_zero(r) + (scale - F(0.5)))
+
+
+@scalar
+def log_parts(x):
+    """(m, e) with x = (1 + m) 2**e and 1 + m from 0.7 to 1.4, for finite x > 0."""
+    tiny = x < SMALLEST_NORMAL
+    x = x * F(8388608.0) if tiny else x
+    bits = bits_of(x)
+    # Shift the exponent's boundary to sqrt(1/2).
+    shifted = bits - I(0x3F3504F3)
+    e = shifted >> I(23)
+    m = float_of(bits - (e << I(23))) - F(1.0)
+    e = e - I(23) if tiny else e
+    return m, F(e)
+
+
+@scalar
+def log_near_one(m):
+    """log(1 + m) - m for 1 + m from 0.7 to 1.4."""
+    square = m * m
+    p = F(7.0376836292e-2) * m + F(-1.1514610310e-1)
+    p = p * m + F(1.1676998740e-1)
+    p = p * m + F(-1.2420140846e-1)
+    p = p * m + F(1.4249322787e-1)
+    p = p * m + F(-1.6668057665e-1)
+    p = p * m + F(2.0000714765e-1)
+    p = p * m + F(-2.4999993993e-1)
+    p = p * m + F(3.3333331174e-1)
+    return p * (m * square) - F(0.5) * square
+
+
+@scalar
+def log(x):
+    """Natural logarithm; -infinity at 0, NaN below."""
+    m, e = log_parts(x)
+    result = (m + (log_near_one(m) + e * LN2_LOW)) + e * LN2_HIGH
+    result = -INFINITY if x == F(0.0) else result
+    result = NAN if x < F(0.0) else result
+    return x if not x < INFINITY else result
+
+
+@scalar
+def log1p(x):
+    """log(1 + x), exact to the last places near 0; -infinity at -1, NaN below."""
+    u = F(1.0) + x
+    m, e = log_parts(u)
+    # What the sum u has lost of x.
+    lost = (x - (u - F(1.0))) / u
+    lost = F(0.0) if not u < INFINITY else lost
+    result = (m + (log_near_one(m) + (e * LN2_LOW + lost))) + e * LN2_HIGH
+    small = x if u == F(1.0) else result
+    small = -INFINITY if u == F(0.0) else small
+    small = NAN if u < F(0.0) else small
+    return x if not x < INFINITY else small
+
+
+@scalar
+def tanh(x):
+    """Hyperbolic tangent."""
+    size = abs(x)
+    s = x * x
+    p = F(-5.70498872745e-3) * s + F(2.06390887954e-2)
+    p = p * s + F(-5.37397155531e-2)
+    p = p * s + F(1.33314422036e-1)
+    p = p * s + F(-3.33332819422e-1)
+    near_zero = p * (s * x) + x
+    far = F(1.0) - F(2.0) / (exp(size + size) + F(1.0))
+    far = -far if x < F(0.0) else far
+    return near_zero if size < F(0.625) else far
+
+
+@scalar
+def erf(x):
+    """Error function."""
+    size = abs(x)
+    s = x * x
+    p = F(-5.96761703e-4) * s + F(4.99119423e-3)
+    p = p * s + F(-2.67681349e-2)
+    p = p * s + F(1.12819925e-1)
+    p = p * s + F(-3.76125336e-1)
+    p = p * s + F(1.28379166e-1)
+    near_zero = p * x + x
+    t = F(4.0) if size > F(4.0) else size
+    q = (F(-1.72853470e-5) * t + F(3.83197126e-4)) * (t * t) + (F(-3.88396438e-3) * t + F(2.42546219e-2))
+    q = q * t + F(-1.06777877e-1)
+    q = q * t + F(-6.34846687e-1)
+    q = q * t + F(-1.28717512e-1)
+    far = F(1.0) - exp(q * t - t)
+    far = -far if x < F(0.0) else far
+    return near_zero if size <= F(0.927734375) else far
