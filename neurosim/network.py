@@ -250,12 +250,17 @@ class Training:
     shuffle: bool
     epochs: int
 
-    def rates(self, epoch: int, steps: int) -> NDArray[np.float64]:
-        """Learning rate of each step of an epoch (from 0), shape (steps,), float64."""
-        base = self.optimizer.values[list(self.optimizer.record.params).index("lr")]
-        total = max(self.epochs, epoch + 1) * steps
+    @property
+    def rate(self) -> float:
+        """The optimizer's own learning rate, before any schedule."""
+        return self.optimizer.values[list(self.optimizer.record.params).index("lr")]
+
+    def rates(self, epoch: int, steps: int, epochs: int = 1) -> NDArray[np.float64]:
+        """Learning rate of each step of `epochs` epochs from number `epoch` (from 0) on, flat, float64."""
+        first, last = epoch * steps, (epoch + epochs) * steps
+        total = max(self.epochs * steps, last)
         factor, values = self.schedule.record.factor, self.schedule.values
-        return np.array([base * factor(epoch * steps + step, total, *values) for step in range(steps)], np.float64)
+        return self.rate * np.array([factor(step, total, *values) for step in range(first, last)], np.float64)
 
 
 @dataclass

@@ -38,10 +38,14 @@ def key(seed: int, *purpose: int | str) -> int:
     """Fold a seed and a purpose (words and numbers) into a 64-bit key."""
     state = mix64(seed + GOLDEN)
     for part in purpose:
-        words = [part] if isinstance(part, int) else [len(part), *part.encode()]
-        for word in words:
-            state = mix64((state ^ (word & MASK64)) + GOLDEN)
+        for word in [part] if isinstance(part, int) else [len(part), *part.encode()]:
+            state = fold(state, word)
     return state
+
+
+def fold(state: int, word: int) -> int:
+    """The key of a purpose that is `word` longer than that of the key `state`."""
+    return mix64((state ^ (word & MASK64)) + GOLDEN)
 
 
 def _mix64_array(value: NDArray[np.uint64]) -> NDArray[np.uint64]:

@@ -115,6 +115,7 @@ def array_errors(net: Network, found: Any, expected: Any) -> dict[str, float]:
 def slope(function: Callable[[float], float], at: float, width: float = 1e-3) -> float:
     """Derivative by central differences of order 8 (error about width**8)."""
     weights = (4 / 5, -1 / 5, 4 / 105, -1 / 280)
-    return sum(
-        weight * (function(at + k * width) - function(at - k * width)) for k, weight in enumerate(weights, 1)
-    ) / width
+    return (
+        sum(weight * (function(at + k * width) - function(at - k * width)) for k, weight in enumerate(weights, 1))
+        / width
+    )

@@ -18,6 +18,18 @@ from neurosim.network import Network, Training
 from neurosim.randomness import key
 
 Accuracy = Literal["none", "threshold", "argmax"]
+# The same as numbers, for compiled code.
+JUDGES: dict[Accuracy, int] = {"none": 0, "threshold": 1, "argmax": 2}
+
+
+def shuffle_key(seed: int, epoch: int) -> int:
+    """Key of the order of rows in an epoch."""
+    return key(seed, "shuffle", epoch)
+
+
+def dropout_keys(network: Network, seed: int, *when: int | str) -> list[int]:
+    """Key of each dropout layer's masks, for an epoch or a single step."""
+    return [key(seed, "dropout", layer.index, *when) for layer in network.dropouts]
 
 
 @dataclass(frozen=True)
@@ -118,20 +130,6 @@ class Backend(ABC):
     @abstractmethod
     def evaluate(self, rows: Rows) -> Totals:
         """Loss and right answers over `rows`; dropout off."""
-
-    def shuffle_key(self, epoch: int) -> int:
-        """Key of the order of rows in an epoch."""
-        return key(self.seed, "shuffle", epoch)
-
-    def dropout_keys(self, *when: int | str) -> NDArray[np.uint64]:
-        """Key of each dropout layer's masks, for an epoch or a single step."""
-        keys = [key(self.seed, "dropout", layer.index, *when) for layer in self.network.dropouts]
-        return np.array(keys, np.uint64)
-
-    def step_rate(self) -> float:
-        """Learning rate of a single step outside of epochs: the optimizer's own."""
-        optimizer = self.training.optimizer
-        return optimizer.values[list(optimizer.record.params).index("lr")]
 
 
 def in_order(per_block: Sequence[Any] | NDArray[np.float64]) -> float:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.backends.base import Backend, Rows, Totals
+from neurosim.backends.base import Backend, Rows, Totals, dropout_keys, shuffle_key
 from neurosim.backends.uncompiled import apply, uncompiled
 from neurosim.network import Dense, Dropout, Network, Training
 from neurosim.plugin import RowActivation
@@ -40,17 +40,19 @@ class ReferenceBackend(Backend):
 
     def train_step(self, rows: Rows) -> float:
         """One update on all `rows`; returns the mean loss before it."""
-        keys = self.dropout_keys("step", self.steps_done)
+        keys = dropout_keys(self.network, self.seed, "step", self.steps_done)
         loss, _, gradient = self._learn(rows, np.arange(rows.count), keys, 0)
-        self._update(gradient, self.step_rate())
+        self._update(gradient, self.training.rate)
         return loss / rows.count
 
     def train_epoch(self, rows: Rows, epoch: int) -> Totals:
         """Update on every batch of an epoch."""
-        order = permutation(self.shuffle_key(epoch), rows.count) if self.training.shuffle else np.arange(rows.count)
+        order = (
+            permutation(shuffle_key(self.seed, epoch), rows.count) if self.training.shuffle else np.arange(rows.count)
+        )
         batch = min(self.training.batch_size, rows.count)
         starts = range(0, rows.count, batch)
-        keys = self.dropout_keys(epoch)
+        keys = dropout_keys(self.network, self.seed, epoch)
         loss = correct = 0.0
         for start, rate in zip(starts, self.training.rates(epoch, len(starts)), strict=True):
             batch_loss, batch_correct, gradient = self._learn(rows, order[start : start + batch], keys, start)
@@ -66,7 +68,7 @@ class ReferenceBackend(Backend):
         return Totals(sum(losses), self._correct(outputs[-1], rows, everything), rows.count, rows.accuracy)
 
     def _learn(
-        self, rows: Rows, chosen: NDArray[np.int64], keys: NDArray[np.uint64] | None, first_row: int
+        self, rows: Rows, chosen: NDArray[np.int64], keys: list[int] | None, first_row: int
     ) -> tuple[float, float, Array]:
         """Sum of the loss, right answers and mean gradient of a batch, the rows `chosen`."""
         row_numbers = first_row + np.arange(chosen.size)
@@ -91,7 +93,7 @@ class ReferenceBackend(Backend):
                 d = d * _mask(layer, keys, row_numbers)
         return sum(losses), self._correct(trace[-1], rows, chosen), gradient
 
-    def _forward(self, x: Array, keys: NDArray[np.uint64] | None, row_numbers: Any) -> list[Array]:
+    def _forward(self, x: Array, keys: list[int] | None, row_numbers: Any) -> list[Array]:
         """The input, then weighted sums and outputs of every layer; dropout only with `keys`."""
         weights = self.network.named(self.parameters)
         trace = [x]
@@ -152,9 +154,9 @@ def _inputs(rows: Rows, chosen: NDArray[np.int64]) -> Array:
     return rows.features[chosen].astype(np.float64) * rows.scale + rows.shift
 
 
-def _mask(layer: Dropout, keys: NDArray[np.uint64], row_numbers: NDArray[np.int64]) -> Array:
+def _mask(layer: Dropout, keys: list[int], row_numbers: NDArray[np.int64]) -> Array:
     """0 where a unit is dropped, else 1 / (1 - rate)."""
-    bits = uniform_bits(int(keys[layer.index]), row_numbers, layer.units)
+    bits = uniform_bits(keys[layer.index], row_numbers, layer.units)
     return np.where(bits >= drop_below(layer.rate), 1.0 / (1.0 - layer.rate), 0.0)
 
 

@@ -56,9 +56,7 @@ def test_backends_follow_the_schedule(backend):
     net = support.network(1, [support.Dense(1)], "mae")
     bench = backend.make(net, settings)
     bench.parameters[:] = [10.0, 10.0]
-    rows = support.Rows(
-        np.zeros((6, 1), np.float32), np.zeros((6, 1), np.float32), np.zeros(0, np.int32), "none"
-    )
+    rows = support.Rows(np.zeros((6, 1), np.float32), np.zeros((6, 1), np.float32), np.zeros(0, np.int32), "none")
     for epoch in range(3):
         bench.train_epoch(rows, epoch)
     total = sum(settings.rates(epoch, 3).sum() for epoch in range(3))

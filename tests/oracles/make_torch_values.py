@@ -9,6 +9,7 @@ layer. Only the functions of the second half need torch.
 """
 
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -104,7 +105,7 @@ TRAJECTORIES = {
 
 def parameters():
     """Flat parameters of the 4-5-3 network, float64 and exact in float32."""
-    size = sum(inputs * units + units for inputs, units in zip(WIDTHS, WIDTHS[1:], strict=False))
+    size = sum(inputs * units + units for inputs, units in pairwise(WIDTHS))
     k = np.arange(size)
     return ((29 * k + 7) % 101 - 50) / 64.0 + 1.0 / 8192.0
 
@@ -176,7 +177,7 @@ def _linear_layers():
     import torch
 
     flat, offset, layers = parameters(), 0, []
-    for inputs, units in zip(WIDTHS, WIDTHS[1:], strict=False):
+    for inputs, units in pairwise(WIDTHS):
         layer = torch.nn.Linear(inputs, units, dtype=torch.float64)
         weight = flat[offset : offset + inputs * units].reshape(inputs, units)
         bias = flat[offset + inputs * units : offset + inputs * units + units]
@@ -237,6 +238,10 @@ def _trajectory(kind, arguments, size):
 
 def compute():
     """All values, as the file holds them."""
+    import torch
+
+    # On such small arrays PyTorch's threads only wait for each other.
+    torch.set_num_threads(1)
     return {
         "torch": VERSION,
         "networks": {" ".join(case): _network(*case) for case in NETWORKS},

@@ -12,8 +12,16 @@ import numpy as np
 import threadpoolctl
 from numpy.typing import NDArray
 
-from neurosim.backends.base import Backend, Rows, Totals, in_order
+from neurosim.backends.base import Backend, Rows, Totals, dropout_keys, in_order, shuffle_key
 from neurosim.backends.cpu import engine, masks, team
+from neurosim.backends.cpu.groups import (
+    CompiledKernels,
+    LaneGroup,
+    compile_lane_loss,
+    is_small,
+    judge_of,
+    lane_data,
+)
 from neurosim.backends.cpu.kernels import activation_kernels, loss_kernel, optimizer_kernels
 from neurosim.backends.cpu.plan import Plan, build_plan
 from neurosim.backends.cpu.products import sgemm_address
@@ -22,7 +30,6 @@ from neurosim.network import Dense, Network, Training
 EVALUATION_ROWS = 128
 # Networks with fewer multiply-adds a step than this are quicker on one thread.
 WORTH_THREADS = 200_000
-_JUDGES = {"none": engine.NO_ACCURACY, "threshold": engine.BY_THRESHOLD, "argmax": engine.BY_ARGMAX}
 
 
 @functools.cache
@@ -44,6 +51,7 @@ class CpuBackend(Backend):
         self.gradient = np.zeros(network.size, np.float32)
         self._plans: dict[tuple[str, int], Plan] = {}
         self._ready = False
+        self._small_rows: Rows | None = None
 
     def prepare(self) -> None:
         """Compile whatever is not compiled yet."""
@@ -51,11 +59,20 @@ class CpuBackend(Backend):
             return
         start = time.perf_counter()
         dense = [layer for layer in self.network.layers if isinstance(layer, Dense)]
-        self._activations = {layer.name: activation_kernels(layer.activation.record) for layer in dense}
-        self._loss = loss_kernel(self.network.loss.record, self.network.pair)
+        small = is_small(self.network)
         optimizer = self.training.optimizer
-        self._optimizer = optimizer_kernels(optimizer.record)
+        self._kernels = CompiledKernels(
+            {layer.name: activation_kernels(layer.activation.record) for layer in dense},
+            loss_kernel(self.network.loss.record, self.network.pair),
+            compile_lane_loss(self.network) if small else None,
+            optimizer_kernels(optimizer.record),
+        )
         self._optimizer_params = np.array(optimizer.values, np.float64)
+        # A small network is trained as an ensemble of one.
+        if small:
+            self._group = LaneGroup(
+                self.network, self.training, self._kernels, [self.seed], self.parameters, self.state
+            )
         self._ready = True
         # Calls without rows compile the engine before any thread enters it.
         nothing = Rows(
@@ -66,6 +83,8 @@ class CpuBackend(Backend):
         )
         self._train(self._plan("training", 1), nothing, np.zeros(0, np.int64), (), np.zeros(0), 1, update=False)
         self.evaluate(nothing)
+        if small:
+            self._group.train(lane_data([nothing]), judge_of(self.network, nothing), 0, 0, 0)
         masks.shuffle(np.uint64(0), np.zeros(0, np.int64))
         self.compile_seconds += time.perf_counter() - start
 
@@ -93,8 +112,8 @@ class CpuBackend(Backend):
         """One update on all `rows`; returns the mean loss before it."""
         self.prepare()
         plan = self._plan("training", max(rows.count, self.training.batch_size))
-        keys = self.dropout_keys("step", self.steps_done)
-        totals = self._train(plan, rows, np.arange(rows.count), keys, np.array([self.step_rate()]), rows.count)
+        keys = dropout_keys(self.network, self.seed, "step", self.steps_done)
+        totals = self._train(plan, rows, np.arange(rows.count), keys, np.array([self.training.rate]), rows.count)
         self.steps_done += 1
         return in_order(totals[:, 0]) / rows.count
 
@@ -103,13 +122,24 @@ class CpuBackend(Backend):
         self.prepare()
         batch = min(self.training.batch_size, rows.count)
         steps = -(-rows.count // batch)
+        if is_small(self.network):
+            return self._train_small(rows, epoch, steps)
         order = np.arange(rows.count)
         if self.training.shuffle:
-            masks.shuffle(np.uint64(self.shuffle_key(epoch)), order)
+            masks.shuffle(np.uint64(shuffle_key(self.seed, epoch)), order)
         rates = self.training.rates(epoch, steps)
-        totals = self._train(self._plan("training", batch), rows, order, self.dropout_keys(epoch), rates, batch)
+        keys = dropout_keys(self.network, self.seed, epoch)
+        totals = self._train(self._plan("training", batch), rows, order, keys, rates, batch)
         self.steps_done += steps
         return self._totals(rows, totals)
+
+    def _train_small(self, rows: Rows, epoch: int, steps: int) -> Totals:
+        if self._small_rows is not rows:
+            self._small_rows, self._small_data = rows, lane_data([rows])
+        totals = self._group.train(self._small_data, judge_of(self.network, rows), epoch, 1, self.steps_done)
+        self.steps_done += steps
+        loss, correct = totals[0, 0].tolist()
+        return Totals(loss, correct, rows.count, rows.accuracy)
 
     def _totals(self, rows: Rows, per_block: NDArray[np.float64]) -> Totals:
         return Totals(in_order(per_block[:, 0]), in_order(per_block[:, 1]), rows.count, rows.accuracy)
@@ -122,8 +152,8 @@ class CpuBackend(Backend):
             self._plans[key] = build_plan(
                 self.network,
                 capacity,
-                self._activations,
-                self._loss,
+                self._kernels.activations,
+                self._kernels.loss,
                 self.parameters,
                 self.gradient if backward else None,
                 self.state if purpose == "training" and self.state.size else None,
@@ -147,8 +177,8 @@ class CpuBackend(Backend):
         constants = np.zeros((threads, 64), np.float32)
         params = self._optimizer_params
         optimizer = (
-            self._optimizer.update if update else 0,
-            self._optimizer.constants,
+            self._kernels.optimizer.update if update else 0,
+            self._kernels.optimizer.constants,
             params.ctypes.data,
             self.network.size,
             constants,
@@ -164,7 +194,7 @@ class CpuBackend(Backend):
             optimizer,
             rates,
             self.steps_done,
-            self._judge(rows),
+            judge_of(self.network, rows),
             sgemm_address(),
             totals,
         )
@@ -181,7 +211,7 @@ class CpuBackend(Backend):
         threads = min(self._threads_for(max(rows.count, 1)), max(chunks, 1))
         plans = [self._plan("evaluation", EVALUATION_ROWS if capacity > 16 else 16, k) for k in range(threads)]
         totals = np.zeros((max(chunks, 1), 2))
-        data, judge, sgemm = _data(rows), self._judge(rows), sgemm_address()
+        data, judge, sgemm = _data(rows), judge_of(self.network, rows), sgemm_address()
         no_keys = np.zeros(0, np.uint64)
 
         def work(thread: int, size: int) -> None:
@@ -193,9 +223,6 @@ class CpuBackend(Backend):
         with _single_threaded_blas(plans[0].needs_blas):
             team.run_together(threads, work)
         return totals
-
-    def _judge(self, rows: Rows) -> tuple[int, np.float32]:
-        return _JUDGES[rows.accuracy], np.float32(self.network.loss.record.threshold)
 
     def _threads_for(self, rows: int) -> int:
         weights = sum(layer.weight.size for layer in self.network.layers if isinstance(layer, Dense))

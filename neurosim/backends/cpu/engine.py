@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from neurosim.backends.base import JUDGES
 from neurosim.backends.cpu.jit import compiled, entry
 from neurosim.backends.cpu.masks import drop_row
 from neurosim.backends.cpu.memory import (
@@ -36,7 +37,7 @@ from neurosim.backends.cpu.team import wait
     DROP_BELOW, DROP_SCALE,
 ) = (int(field) for field in Field)  # fmt: skip
 (LOSS, LOSS_PARAMS, LOSS_Z, LOSS_A, LOSS_D, OUTPUTS, VALUES, CLASSES, FROM_LOGITS) = (int(f) for f in LossField)
-NO_ACCURACY, BY_THRESHOLD, BY_ARGMAX = 0, 1, 2
+NO_ACCURACY, BY_THRESHOLD = JUDGES["none"], JUDGES["threshold"]
 # Passed as np.int64(START): a literal 0 would compile the callee a second time for itself.
 START = 0
 GATHER_ROWS = 16

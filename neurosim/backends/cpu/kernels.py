@@ -9,7 +9,7 @@ from typing import Any
 from numba.core.errors import NumbaError
 
 from neurosim.backends.cache import load_generated
-from neurosim.backends.cpu.templates import activation_source, loss_source, optimizer_source
+from neurosim.backends.cpu.templates import activation_source, lane_loss_source, loss_source, optimizer_source
 from neurosim.errors import PluginError
 from neurosim.plugin import Activation, FromLogits, Loss, Optimizer, RowActivation
 
@@ -55,6 +55,12 @@ def activation_kernels(activation: Activation | RowActivation) -> ActivationKern
 def loss_kernel(loss: Loss, pair: FromLogits | None) -> LossKernel:
     """Compile a loss, or find it compiled; raises as `activation_kernels` does."""
     module = _load(loss, loss_source(loss, pair))
+    return LossKernel(module.loss.address, module)
+
+
+def lane_loss_kernel(loss: Loss, pair: FromLogits | None) -> LossKernel:
+    """Compile a loss for many networks of one output, or find it compiled; raises as `activation_kernels` does."""
+    module = _load(loss, lane_loss_source(loss, pair))
     return LossKernel(module.loss.address, module)
 
 

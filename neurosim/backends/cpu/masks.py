@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from neurosim.backends.cpu.jit import compiled, entry
+from neurosim.backends.cpu.jit import compiled, entry, scalar
 from neurosim.backends.cpu.memory import floats
 from neurosim.randomness import GOLDEN as _GOLDEN
 
@@ -21,6 +21,21 @@ def mix64(value):
 
 
 @compiled
+def fold(state, word):
+    """The key of a purpose that is `word` longer than that of the key `state`."""
+    return mix64((state ^ np.uint64(word)) + GOLDEN)
+
+
+@scalar
+def uniform(start, second, unit):
+    """32 random bits of a unit, from the two keys of its row."""
+    bits = np.uint32(start + np.uint32(unit))
+    bits = np.uint32((bits ^ (bits >> np.uint32(16))) * np.uint32(0x7FEB352D))
+    bits = np.uint32((bits ^ (bits >> np.uint32(15)) ^ second) * np.uint32(0x846CA68B))
+    return np.uint32(bits ^ (bits >> np.uint32(16)))
+
+
+@compiled
 def drop_row(source, out, first, units, key, row, below, scale):
     """out = source * scale where the unit is kept, else 0.
 
@@ -33,15 +48,23 @@ def drop_row(source, out, first, units, key, row, below, scale):
     values = floats(source, units)
     results = floats(out, units)
     for j in range(units):
-        bits = np.uint32(start + np.uint32(j))
-        bits = np.uint32((bits ^ (bits >> np.uint32(16))) * np.uint32(0x7FEB352D))
-        bits = np.uint32((bits ^ (bits >> np.uint32(15)) ^ second) * np.uint32(0x846CA68B))
-        bits = np.uint32(bits ^ (bits >> np.uint32(16)))
-        results[j] = values[j] * scale if bits >= below else ZERO
+        results[j] = values[j] * scale if uniform(start, second, j) >= below else ZERO
 
 
-@entry
-def shuffle(key, order):
+@compiled
+def drop_lane(source, out, lane, lanes, units, key, row, below, scale):
+    """As `drop_row`, for one of `lanes` networks whose numbers lie side by side."""
+    word = mix64(key + np.uint64(row + 1) * GOLDEN)
+    start = np.uint32(word >> np.uint64(32))
+    second = np.uint32(word)
+    values = floats(source, units * lanes)
+    results = floats(out, units * lanes)
+    for j in range(units):
+        results[j * lanes + lane] = values[j * lanes + lane] * scale if uniform(start, second, j) >= below else ZERO
+
+
+@compiled
+def fill_permutation(key, order):
     """Fill `order` (int64) with the permutation of its indices that belongs to `key`."""
     for k in range(order.size):
         order[k] = k
@@ -49,3 +72,9 @@ def shuffle(key, order):
         word = mix64(key + np.uint64(last + 1) * GOLDEN)
         other = np.int64(((word >> np.uint64(32)) * np.uint64(last + 1)) >> np.uint64(32))
         order[last], order[other] = order[other], order[last]
+
+
+@entry
+def shuffle(key, order):
+    """`fill_permutation`, called from Python."""
+    fill_permutation(key, order)

@@ -119,10 +119,12 @@ def _caller(returns: ir.Type, numba_returns: Any, words: int, trailing: list[tup
 # The signatures of the kernels, and how the engine calls each (see `templates.py`).
 ACTIVATION = types.void(*[types.intp] * 9)
 LOSS = types.float64(*[types.intp] * 9, types.float32)
+LANE_LOSS = types.void(*[types.intp] * 9, types.float32)
 UPDATE = types.void(*[types.intp] * 6)
 CONSTANTS = types.void(types.intp, types.intp, types.float64, types.float64)
 call_activation = _caller(ir.VoidType(), types.void, 9, [])
 call_loss = _caller(_DOUBLE, types.float64, 9, [(_FLOAT, types.float32)])
+call_lane_loss = _caller(ir.VoidType(), types.void, 9, [(_FLOAT, types.float32)])
 call_update = _caller(ir.VoidType(), types.void, 6, [])
 call_constants = _caller(ir.VoidType(), types.void, 2, [(_DOUBLE, types.float64)] * 2)
 

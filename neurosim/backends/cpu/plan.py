@@ -104,6 +104,7 @@ def build_plan(
     state: NDArray[np.float32] | None,
     *,
     dropout: bool,
+    lanes: int = 1,
 ) -> Plan:
     """Lay out a network for the engine.
 
@@ -123,8 +124,11 @@ def build_plan(
         The optimizer's state.
     dropout : bool
         Whether dropout layers drop; else they are left out.
+    lanes : int
+        Networks side by side, see `neurosim.backends.cpu.lanes`; all arrays then have as many
+        numbers for each one here.
     """
-    builder = _PlanBuilder(network, capacity, parameters, gradient, state)
+    builder = _PlanBuilder(network, capacity, parameters, gradient, state, lanes)
     for layer in network.layers:
         if isinstance(layer, Dense):
             builder.dense(layer, kernels[layer.name])
@@ -143,8 +147,10 @@ class _PlanBuilder:
         parameters: NDArray[np.float32],
         gradient: NDArray[np.float32] | None,
         state: NDArray[np.float32] | None,
+        lanes: int,
     ) -> None:
         self.network = network
+        self.lanes = lanes
         self.capacity = capacity
         self.parameters = parameters
         self.gradient = gradient
@@ -152,11 +158,11 @@ class _PlanBuilder:
         self.rows: list[NDArray[np.int64]] = []
         self.keep: list[NDArray[np.float32] | NDArray[np.int32]] = []
         # Two batches: the next one is gathered while this one's backward pass ends.
-        self.inputs = np.zeros((2, capacity, network.inputs), np.float32)
+        self.inputs = np.zeros((2, capacity * lanes, network.inputs), np.float32)
         self.keep.append(self.inputs)
 
     def _buffer(self, *shape: int) -> int:
-        array = np.zeros(shape, np.float32)
+        array = np.zeros((*shape, self.lanes), np.float32)
         self.keep.append(array)
         return _address(array)
 
@@ -186,10 +192,12 @@ class _PlanBuilder:
         stage[Field.INPUT_BLOCKS] = column_blocks(layer.inputs)
         stage[Field.Z] = self._buffer(self.capacity, layer.units)
         stage[Field.A] = self._buffer(self.capacity, layer.units)
-        stage[Field.WEIGHT] = _address(self.parameters, layer.weight.offset)
+        stage[Field.WEIGHT] = _address(self.parameters, layer.weight.offset * self.lanes)
         stage[Field.HAS_BIAS] = layer.bias is not None
         stage[Field.BIAS] = (
-            _address(self.parameters, layer.bias.offset) if layer.bias is not None else self._buffer(layer.units)
+            _address(self.parameters, layer.bias.offset * self.lanes)
+            if layer.bias is not None
+            else self._buffer(layer.units)
         )
         stage[Field.FORWARD] = kernels.forward
         stage[Field.BACKWARD] = kernels.backward
@@ -198,13 +206,13 @@ class _PlanBuilder:
             return
         stage[Field.D] = self._buffer(self.capacity, layer.units)
         stage[Field.DX] = before[Field.D] if before is not None and trained_before else 0
-        stage[Field.WEIGHT_GRADIENT] = _address(self.gradient, layer.weight.offset)
+        stage[Field.WEIGHT_GRADIENT] = _address(self.gradient, layer.weight.offset * self.lanes)
         if self.state is not None:
-            stage[Field.WEIGHT_STATE] = _address(self.state, layer.weight.offset)
+            stage[Field.WEIGHT_STATE] = _address(self.state, layer.weight.offset * self.lanes)
         if layer.bias is not None:
-            stage[Field.BIAS_GRADIENT] = _address(self.gradient, layer.bias.offset)
+            stage[Field.BIAS_GRADIENT] = _address(self.gradient, layer.bias.offset * self.lanes)
             if self.state is not None:
-                stage[Field.BIAS_STATE] = _address(self.state, layer.bias.offset)
+                stage[Field.BIAS_STATE] = _address(self.state, layer.bias.offset * self.lanes)
 
     def dropout(self, layer: Dropout) -> None:
         before = self.rows[-1] if self.rows else None
@@ -225,7 +233,7 @@ class _PlanBuilder:
         # The loss works on blocks of rows.
         self.rows[-1][Field.WAIT] = not self.rows[-1][Field.BY_ROWS]
         last, outputs = self.rows[-1], self.network.outputs
-        classes = np.zeros(self.capacity, np.int32)
+        classes = np.zeros(self.capacity * self.lanes, np.int32)
         self.keep.append(classes)
         table = np.zeros(len(LossField), np.int64)
         table[LossField.FUNCTION] = loss.loss

@@ -20,7 +20,7 @@ import numpy as np
 
 from neurosim.backends.cpu import vector_math as math
 from neurosim.backends.cpu.jit import kernel, scalar
-from neurosim.backends.cpu.memory import ACTIVATION, CONSTANTS, LOSS, UPDATE, doubles, floats, integers
+from neurosim.backends.cpu.memory import ACTIVATION, CONSTANTS, LANE_LOSS, LOSS, UPDATE, doubles, floats, integers
 
 F = np.float32
 
@@ -113,6 +113,36 @@ def loss(z_address, a_address, values, classes, d_address, stride, r0, r1, param
     return total
 """
 
+_LANE_LOSS = """\
+{value_source}
+
+
+{gradient_source}
+
+
+@kernel(LANE_LOSS)
+def loss(z_address, a_address, values, classes, d_address, lanes, rows, params, totals, scale):
+{params}
+    total = doubles(totals, lanes)
+    losses = np.empty(lanes, np.float32)
+    for i in range(rows):
+        at = 4 * i * lanes
+        all_z = floats(z_address + at, lanes)
+        all_a = floats(a_address + at, lanes)
+        all_y = floats(values + at, lanes)
+        # Rows of one number as tuples: their length is known, and so the loop is vectorised.
+        for k in range(lanes):
+            z, a, y = (all_z[k],), (all_a[k],), (all_y[k],)
+            losses[k] = {value}({row}, y{arguments})
+        for k in range(lanes):
+            total[k] += np.float64(losses[k])
+        for k in range(lanes):
+            z, a, y = (all_z[k],), (all_a[k],), (all_y[k],)
+            d = floats(d_address + at + 4 * k, 1)
+            {gradient}({row}, y, d{arguments})
+            d[0] *= scale
+"""
+
 _OPTIMIZER = """\
 {update_source}
 
@@ -172,19 +202,31 @@ def activation_source(activation: Activation | RowActivation) -> str:
 
 def loss_source(loss: Loss, pair: FromLogits | None) -> str:
     """Module text with the kernel ``loss``: from the outputs or, with `pair`, from the logits."""
+    target = (
+        "integers(classes + 4 * i, 1)[0]" if loss.targets == "classes" else "floats(values + 4 * i * stride, stride)"
+    )
+    return _loss_source(loss, pair, _LOSS, target)
+
+
+def lane_loss_source(loss: Loss, pair: FromLogits | None) -> str:
+    """Module text with the kernel ``loss`` of many networks of one output each, for a loss on values."""
+    return _loss_source(loss, pair, _LANE_LOSS, "")
+
+
+def _loss_source(loss: Loss, pair: FromLogits | None, template: str, target: str) -> str:
     params, arguments = _parameters(loss.params)
     classes = loss.targets == "classes"
     of = f"the loss {loss.name}" + (f" on logits of {pair.activation}" if pair else "")
     source = pair or loss
     value = translate(source.value, [2 if pair else 1] if classes else [])
     gradient = translate(source.gradient, [2 if pair else 1] if classes else [])
-    return _HEADER.format(what=f"kernel of {of}") + _LOSS.format(
+    return _HEADER.format(what=f"kernel of {of}") + template.format(
         value_source=value.source,
         gradient_source=gradient.source,
         value=value.name,
         gradient=gradient.name,
         row="z, a" if pair else "a",
-        target="integers(classes + 4 * i, 1)[0]" if classes else "floats(values + 4 * i * stride, stride)",
+        target=target,
         params=params,
         arguments=arguments,
     )

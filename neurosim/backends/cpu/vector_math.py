@@ -37,7 +37,7 @@ from math import (  # noqa: F401 (what generated kernels may call besides the fu
     log2,
     log10,
     nan,
-    pow,  # noqa: A004
+    pow,
     sin,
     sinh,
     sqrt,

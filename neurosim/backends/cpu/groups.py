@@ -1,0 +1,165 @@
+"""Small networks side by side, from Python: their buffers, their random keys, and the calls into `lanes`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurosim.backends.base import JUDGES, Rows, dropout_keys
+from neurosim.backends.cpu import lanes
+from neurosim.backends.cpu.kernels import ActivationKernels, LossKernel, OptimizerKernels, lane_loss_kernel
+from neurosim.backends.cpu.plan import build_plan
+from neurosim.network import Network, Training
+from neurosim.randomness import key
+
+# Networks of up to this many parameters are trained side by side.
+SMALL_NETWORK = 4096
+
+
+@dataclass(frozen=True)
+class CompiledKernels:
+    """The kernels of a network and its optimizer."""
+
+    activations: dict[str, ActivationKernels]
+    loss: LossKernel
+    lane_loss: LossKernel | None
+    optimizer: OptimizerKernels
+
+
+def is_small(network: Network) -> bool:
+    """Whether a network is trained by `lanes`; depends on the network only."""
+    return network.size <= SMALL_NETWORK
+
+
+def lanes_for(network: Network) -> int:
+    """How many networks side by side keep a group's numbers in the processor's cache."""
+    return 64 if network.size <= 256 else 16
+
+
+def compile_lane_loss(network: Network) -> LossKernel | None:
+    """The loss for rows of one output; None where rows have more, or a loss that needs more."""
+    has_values = network.loss.record.targets == "values"
+    return lane_loss_kernel(network.loss.record, network.pair) if network.outputs == 1 and has_values else None
+
+
+class LaneGroup:
+    """Some networks that differ in their seed, and what trains them.
+
+    Parameters
+    ----------
+    network : Network
+        What they have in common.
+    training : Training
+        Optimizer, schedule and batches.
+    kernels : CompiledKernels
+        Compiled functions.
+    seeds : sequence of int
+        One for each network.
+    parameters : float32 (size, lanes)
+        Their parameters, changed in place.
+    state : float32 (slots, size, lanes)
+        The optimizer's state, changed in place.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        training: Training,
+        kernels: CompiledKernels,
+        seeds: Sequence[int],
+        parameters: NDArray[np.float32],
+        state: NDArray[np.float32],
+    ) -> None:
+        self.network = network
+        self.training = training
+        self.kernels = kernels
+        self.seeds = list(seeds)
+        self.parameters = parameters
+        self.state = state
+        self.gradient = np.zeros_like(parameters)
+        self.params = np.array(training.optimizer.values, np.float64)
+        self._capacity = 0
+
+    def _prepare(self, capacity: int) -> None:
+        if capacity <= self._capacity:
+            return
+        count = len(self.seeds)
+        self._capacity = capacity
+        self._plan = build_plan(
+            self.network,
+            capacity,
+            self.kernels.activations,
+            self.kernels.loss,
+            self.parameters,
+            self.gradient,
+            self.state if self.state.size else None,
+            dropout=True,
+            lanes=count,
+        )
+        widest = max(int(np.prod(layer.output_shape)) for layer in self.network.layers)
+        self._scratch = np.zeros((4, capacity * widest * count), np.float32)
+
+    def train(self, data: tuple[Any, ...], judge: Any, first_epoch: int, epochs: int, steps_done: int) -> NDArray[Any]:
+        """Train `epochs` epochs; returns sums of loss and right answers, float64 (epochs, lanes, 2).
+
+        `data` is (features, values, classes) with a leading axis of one member for each network, or
+        of one member that they share.
+        """
+        count, rows = len(self.seeds), data[0].shape[1]
+        batch = max(1, min(self.training.batch_size, rows))
+        self._prepare(batch)
+        steps = -(-rows // batch)
+        shuffles = [key(seed, "shuffle") for seed in self.seeds] if self.training.shuffle else []
+        keys = np.zeros((count, len(self.network.dropouts)), np.uint64)
+        for k, seed in enumerate(self.seeds):
+            keys[k] = dropout_keys(self.network, seed)
+        totals = np.zeros((epochs, count, 2))
+        kernels = self.kernels
+        optimizer = (
+            kernels.optimizer.update,
+            kernels.optimizer.constants,
+            self.params.ctypes.data,
+            self.parameters.ctypes.data,
+            self.gradient.ctypes.data,
+            self.state.ctypes.data,
+            self.parameters.size,
+        )
+        lanes.train(
+            self._plan.stages,
+            self._plan.loss,
+            kernels.lane_loss.loss if kernels.lane_loss is not None else 0,
+            self._plan.inputs.ctypes.data,
+            data,
+            np.tile(np.arange(rows), (count, 1)),
+            np.array(shuffles, np.uint64),
+            batch,
+            keys,
+            optimizer,
+            self.training.rates(first_epoch, steps, epochs),
+            first_epoch,
+            steps_done,
+            judge,
+            tuple(int(row.ctypes.data) for row in self._scratch),
+            totals,
+        )
+        return totals
+
+
+def lane_data(members: Sequence[Rows]) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int32]]:
+    """Data sets of one shape, stacked as `LaneGroup.train` takes them; inputs are scaled here."""
+    scale = [(np.float32(rows.scale), np.float32(rows.shift)) for rows in members]
+    features = [rows.features.astype(np.float32) * a + b for rows, (a, b) in zip(members, scale, strict=True)]
+    return (
+        np.stack(features),
+        np.stack([rows.values.astype(np.float32) for rows in members]),
+        np.stack([rows.classes.astype(np.int32) for rows in members]),
+    )
+
+
+def judge_of(network: Network, rows: Rows) -> tuple[int, np.float32]:
+    """How right answers are told, as compiled code takes it."""
+    return JUDGES[rows.accuracy], np.float32(network.loss.record.threshold)

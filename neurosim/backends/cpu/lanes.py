@@ -1,0 +1,330 @@
+"""Many small networks at once: the same arithmetic for each, vectorised across them.
+
+A network of 17 parameters is too small for anything but overhead. Here `lanes` networks that
+differ only in their seed lie side by side: each number of the usual layout becomes `lanes` numbers,
+so every loop ends in one over networks. Each network's sums are taken in the same order for any
+number of lanes, so a member of an ensemble has the bits of the single run with its seed, and a
+single run of a small network is an ensemble of one (whose innermost loops then run over units).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from neurosim.backends.cpu.engine import BY_THRESHOLD, NO_ACCURACY
+from neurosim.backends.cpu.jit import compiled, entry
+from neurosim.backends.cpu.masks import drop_lane, fill_permutation, fold
+from neurosim.backends.cpu.memory import (
+    address_of,
+    call_activation,
+    call_constants,
+    call_lane_loss,
+    call_loss,
+    call_update,
+    floats,
+    integers,
+)
+from neurosim.backends.cpu.plan import DENSE, DROPOUT, Field, LossField
+
+KIND, INPUTS, UNITS = int(Field.KIND), int(Field.INPUTS), int(Field.UNITS)
+X, Z, A, D, DX = int(Field.X), int(Field.Z), int(Field.A), int(Field.D), int(Field.DX)
+WEIGHT, WEIGHT_GRADIENT = int(Field.WEIGHT), int(Field.WEIGHT_GRADIENT)
+BIAS, BIAS_GRADIENT, HAS_BIAS = int(Field.BIAS), int(Field.BIAS_GRADIENT), int(Field.HAS_BIAS)
+FORWARD, BACKWARD, WHOLE_ROWS, PARAMS = (
+    int(field) for field in (Field.FORWARD, Field.BACKWARD, Field.WHOLE_ROWS, Field.PARAMS)
+)
+DROPOUT_INDEX, DROP_BELOW, DROP_SCALE = int(Field.DROPOUT_INDEX), int(Field.DROP_BELOW), int(Field.DROP_SCALE)
+(LOSS, LOSS_PARAMS, LOSS_Z, LOSS_A, LOSS_D, OUTPUTS, VALUES, CLASSES, FROM_LOGITS) = (int(f) for f in LossField)
+
+
+@compiled
+def add_scaled(out, factors, source, blocks, lanes):
+    """out[j, l] += factors[l] * source[j, l] for `blocks` j: one input's share of a row of sums."""
+    if lanes == 1:
+        factor = floats(factors, 1)[0]
+        total = floats(out, blocks)
+        row = floats(source, blocks)
+        for j in range(blocks):
+            total[j] += factor * row[j]
+        return
+    factor = floats(factors, lanes)
+    for j in range(blocks):
+        total = floats(out + 4 * j * lanes, lanes)
+        row = floats(source + 4 * j * lanes, lanes)
+        for k in range(lanes):
+            total[k] += factor[k] * row[k]
+
+
+@compiled
+def weighted_sums(stage, x, rows, lanes):
+    """z[i, j] = bias[j] + sum over k of x[i, k] weight[k, j]."""
+    inputs, units = stage[INPUTS], stage[UNITS]
+    width = units * lanes
+    bias = floats(stage[BIAS], width)
+    for i in range(rows):
+        out = stage[Z] + 4 * i * width
+        z = floats(out, width)
+        for j in range(width):
+            z[j] = bias[j]
+        for k in range(inputs):
+            add_scaled(out, x + 4 * (i * inputs + k) * lanes, stage[WEIGHT] + 4 * k * width, units, lanes)
+
+
+@compiled
+def weight_gradients(stage, x, rows, lanes):
+    """Gradients of weight[k, j]: sum over i of x[i, k] d[i, j]; of bias[j]: sum over i of d[i, j]."""
+    inputs, units = stage[INPUTS], stage[UNITS]
+    width = units * lanes
+    gradient = floats(stage[WEIGHT_GRADIENT], inputs * width)
+    for j in range(inputs * width):
+        gradient[j] = np.float32(0)
+    for i in range(rows):
+        d = stage[D] + 4 * i * width
+        for k in range(inputs):
+            at = stage[WEIGHT_GRADIENT] + 4 * k * width
+            add_scaled(at, x + 4 * (i * inputs + k) * lanes, d, units, lanes)
+    if stage[HAS_BIAS]:
+        sums = floats(stage[BIAS_GRADIENT], width)
+        for j in range(width):
+            sums[j] = np.float32(0)
+        for i in range(rows):
+            d = floats(stage[D] + 4 * i * width, width)
+            for j in range(width):
+                sums[j] += d[j]
+
+
+@compiled
+def input_gradients(stage, rows, lanes):
+    """dx[i, k] = sum over j of d[i, j] weight[k, j]."""
+    inputs, units = stage[INPUTS], stage[UNITS]
+    for i in range(rows):
+        dx = floats(stage[DX] + 4 * i * inputs * lanes, inputs * lanes)
+        d = floats(stage[D] + 4 * i * units * lanes, units * lanes)
+        weight = floats(stage[WEIGHT], inputs * units * lanes)
+        for k in range(inputs * lanes):
+            dx[k] = np.float32(0)
+        if lanes == 1:
+            for j in range(units):
+                for k in range(inputs):
+                    dx[k] += d[j] * weight[k * units + j]
+        else:
+            for j in range(units):
+                factor = floats(stage[D] + 4 * (i * units + j) * lanes, lanes)
+                for k in range(inputs):
+                    total = floats(stage[DX] + 4 * (i * inputs + k) * lanes, lanes)
+                    row = floats(stage[WEIGHT] + 4 * (k * units + j) * lanes, lanes)
+                    for l in range(lanes):  # noqa: E741
+                        total[l] += factor[l] * row[l]
+
+
+@compiled
+def to_rows(source, out, rows, units, lanes):
+    """From [row, unit, lane] to [lane, row, unit]: what works on whole rows needs them together."""
+    values = floats(source, rows * units * lanes)
+    results = floats(out, rows * units * lanes)
+    for i in range(rows * units):
+        for k in range(lanes):
+            results[k * rows * units + i] = values[i * lanes + k]
+
+
+@compiled
+def from_rows(source, out, rows, units, lanes):
+    """The way back of `to_rows`."""
+    values = floats(source, rows * units * lanes)
+    results = floats(out, rows * units * lanes)
+    for i in range(rows * units):
+        for k in range(lanes):
+            results[i * lanes + k] = values[k * rows * units + i]
+
+
+@compiled
+def activate(stage, rows, lanes, scratch, backward):
+    """Apply the activation of a stage: from z to a or, `backward`, to the gradient in d."""
+    units = stage[UNITS]
+    count = rows * units * lanes
+    zeros, first, second, third = scratch
+    if not stage[WHOLE_ROWS]:
+        # All numbers as one long row; the bias is in z already.
+        if backward:
+            call_activation(stage[BACKWARD], (stage[Z], stage[A], stage[D], count, 0, 1, 0, count, stage[PARAMS]))
+        else:
+            call_activation(stage[FORWARD], (stage[Z], zeros, stage[A], count, 0, 1, 0, count, stage[PARAMS]))
+        return
+    to_rows(stage[Z], first, rows, units, lanes)
+    if backward:
+        to_rows(stage[A], second, rows, units, lanes)
+        to_rows(stage[D], third, rows, units, lanes)
+        arguments = (first, second, third, units, 0, rows * lanes, 0, units, stage[PARAMS])
+        call_activation(stage[BACKWARD], arguments)
+        from_rows(third, stage[D], rows, units, lanes)
+    else:
+        call_activation(stage[FORWARD], (first, zeros, second, units, 0, rows * lanes, 0, units, stage[PARAMS]))
+        from_rows(second, stage[A], rows, units, lanes)
+
+
+@compiled
+def drop(stage, source, out, rows, lanes, first_row, epoch, keys):
+    """Apply the dropout of a stage; each network has masks of its own."""
+    units = stage[UNITS]
+    scale = floats(stage[DROP_SCALE], 1)[0]
+    below = np.uint32(stage[DROP_BELOW])
+    for k in range(lanes):
+        key = fold(keys[k, stage[DROPOUT_INDEX]], epoch)
+        for i in range(rows):
+            at = 4 * i * units * lanes
+            drop_lane(source + at, out + at, k, lanes, units, key, first_row + i, below, scale)
+
+
+@compiled
+def pull_back(plan, s, rows, lanes, first_row, epoch, keys, scratch):
+    """Turn the gradient of stage `s`'s outputs, in place, into that of the weighted sums behind it."""
+    while plan[s, KIND] == DROPOUT:
+        drop(plan[s], plan[s, D], plan[s, D], rows, lanes, first_row, epoch, keys)
+        s -= 1
+    activate(plan[s], rows, lanes, scratch, True)
+
+
+@compiled
+def gather(data, order, start, rows, lanes, x, loss, by_lane):
+    """Copy each network's own rows of its own data set into a batch."""
+    features, values, classes = data
+    width = features.shape[2]
+    outputs = values.shape[2]
+    inputs = floats(x, rows * width * lanes)
+    for k in range(lanes):
+        member = k if features.shape[0] > 1 else 0
+        for i in range(rows):
+            source = order[k, start + i]
+            for j in range(width):
+                inputs[(i * width + j) * lanes + k] = features[member, source, j]
+            # Targets lie as the loss wants them: lane by lane, or network by network.
+            place = i * lanes + k if by_lane else k * rows + i
+            if values.shape[1] > 0:
+                target = floats(loss[VALUES] + 4 * place * outputs, outputs)
+                for j in range(outputs):
+                    target[j] = values[member, source, j]
+            if classes.shape[1] > 0:
+                integers(loss[CLASSES] + 4 * place, 1)[0] = classes[member, source]
+
+
+@compiled
+def lose(loss, lane_loss, rows, lanes, scale, judge, totals, sums, scratch):
+    """Loss, its gradient, and right answers of a batch; adds to `totals` (lanes, 2)."""
+    accuracy, threshold = judge
+    outputs = loss[OUTPUTS]
+    _zeros, first, second, third = scratch
+    if lane_loss != 0:
+        for k in range(lanes):
+            sums[k] = 0.0
+        place = address_of(sums)
+        arguments = (loss[LOSS_Z], loss[LOSS_A], loss[VALUES], loss[CLASSES], loss[LOSS_D], lanes, rows)
+        call_lane_loss(lane_loss, (*arguments, loss[LOSS_PARAMS], place, scale))
+        for k in range(lanes):
+            totals[k, 0] += sums[k]
+        if accuracy == BY_THRESHOLD:
+            a = floats(loss[LOSS_A], rows * lanes)
+            labels = integers(loss[CLASSES], rows * lanes)
+            for i in range(rows):
+                for k in range(lanes):
+                    totals[k, 1] += (1 if a[i * lanes + k] > threshold else 0) == labels[i * lanes + k]
+        return
+    to_rows(loss[LOSS_Z], first, rows, outputs, lanes)
+    to_rows(loss[LOSS_A], second, rows, outputs, lanes)
+    labels = integers(loss[CLASSES], rows * lanes)
+    for k in range(lanes):
+        arguments = (first, second, loss[VALUES], loss[CLASSES], third, outputs, k * rows, (k + 1) * rows)
+        totals[k, 0] += call_loss(loss[LOSS], (*arguments, loss[LOSS_PARAMS], scale))
+        if accuracy != NO_ACCURACY:
+            for i in range(k * rows, (k + 1) * rows):
+                a = floats(second + 4 * i * outputs, outputs)
+                best = 0
+                for j in range(1, outputs):
+                    if a[j] > a[best]:
+                        best = j
+                totals[k, 1] += best == labels[i]
+    from_rows(third, loss[LOSS_D], rows, outputs, lanes)
+
+
+@entry
+def train(
+    plan,
+    loss,
+    lane_loss,
+    x,
+    data,
+    order,
+    shuffles,
+    batch,
+    keys,
+    optimizer,
+    rates,
+    first_epoch,
+    t,
+    judge,
+    scratch,
+    totals,
+):
+    """Train a group of networks for some epochs.
+
+    Parameters
+    ----------
+    plan, loss : int64
+        The stage table and the loss table, laid out for as many lanes as `order` has rows.
+    lane_loss : int
+        Address of the loss for rows of one output.
+    x : int
+        Address of the batch of inputs.
+    data : (float32 (members, rows, features), float32 (members, rows, outputs), int32 (members, rows))
+        The data sets; one member stands for all where they share it.
+    order : int64 (lanes, rows)
+        Row numbers in their order; worked on.
+    shuffles : uint64 (lanes,) or (0,)
+        Keys of the shuffles, to be folded with the epoch; without any, rows keep their order.
+    keys : uint64 (lanes, dropout layers)
+        Keys of the dropout masks, to be folded with the epoch.
+    optimizer : (update, constants, params, parameters, gradient, state, count)
+        Kernels and addresses; `count` numbers are updated.
+    rates : float64 (epochs * steps,)
+        Learning rate of each step.
+    first_epoch, t : int
+        Epochs and steps done before.
+    totals : float64 (epochs, lanes, 2)
+        Sums of loss and of right answers, added to.
+    """
+    lanes, rows = order.shape
+    update, step_constants, params, parameters, gradient, state, count = optimizer
+    constants = np.zeros(64, np.float32)
+    sums = np.zeros(lanes)
+    last = plan.shape[0] - 1
+    done = 0
+    for number in range(totals.shape[0]):
+        epoch = first_epoch + number
+        if shuffles.shape[0] > 0:
+            for k in range(lanes):
+                fill_permutation(fold(shuffles[k], epoch), order[k])
+        for step in range((rows + batch - 1) // batch):
+            start = step * batch
+            size = min(batch, rows - start)
+            gather(data, order, start, size, lanes, x, loss, lane_loss != 0)
+            for s in range(last + 1):
+                stage = plan[s]
+                source = x if stage[X] == 0 else stage[X]
+                if stage[KIND] == DENSE:
+                    weighted_sums(stage, source, size, lanes)
+                    activate(stage, size, lanes, scratch, False)
+                else:
+                    drop(stage, source, stage[A], size, lanes, start, epoch, keys)
+            lose(loss, lane_loss, size, lanes, np.float32(1.0 / size), judge, totals[number], sums, scratch)
+            if not loss[FROM_LOGITS]:
+                pull_back(plan, last, size, lanes, start, epoch, keys, scratch)
+            for s in range(last, -1, -1):
+                stage = plan[s]
+                if stage[KIND] == DENSE:
+                    weight_gradients(stage, x if stage[X] == 0 else stage[X], size, lanes)
+                    if stage[DX] != 0:
+                        input_gradients(stage, size, lanes)
+                        pull_back(plan, s - 1, size, lanes, start, epoch, keys, scratch)
+            done += 1
+            place = address_of(constants)
+            call_constants(step_constants, (params, place, np.float64(t + done), rates[done - 1]))
+            call_update(update, (parameters, gradient, state, count, count, place))
