@@ -194,7 +194,9 @@ def _load_file(path: Path) -> tuple[Plugin, ModuleType | None]:
         module = importlib.util.module_from_spec(spec)
         sys.modules[name] = module
         try:
-            # Compiled here rather than by the loader, which could take a stale .pyc for it.
+            # Compiled here rather than by the loader, which could take a stale .pyc for it. The text
+            # is kept: backends translate it, and by then the file may say something else.
+            module.__dict__["__neurosim_source__"] = content.decode()
             exec(compile(content, str(path), "exec"), module.__dict__)
         except BaseException:
             del sys.modules[name]

@@ -10,11 +10,22 @@ multiplication by its reciprocal.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Sequence
+import copy
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from neurosim.backends.scalars import FloatWriter, _Unit, integer_names, namespace, parse, refuse
+from neurosim.backends.scalars import (
+    MATH_FUNCTIONS,
+    FloatWriter,
+    Translator,
+    integer_names,
+    namespace,
+    own_name,
+    parse,
+    refuse,
+)
 from neurosim.plugin import Optimizer
 
 
@@ -25,15 +36,21 @@ class SplitUpdate:
     Attributes
     ----------
     constants : list of str
-        Lines of the step's part: float64 statements on ``t`` and the params that fill ``out[0]``,
-        ``out[1]``, ...
+        Lines of the step's part, float64: statements on the step and the params (under their
+        generated names, see `own_name`) that fill ``out[0]``, ``out[1]``, ...; they need
+        ``exact_math``, Python's own ``math``.
+    step : str
+        Generated name of the step.
     update : str
-        Text of the function ``update(w, g, *slots, *constants)`` in float32, and its helpers.
+        Text of the float32 function of ``(w, g, *slots, *constants)``, and of its helpers.
+    name : str
+        Name of that function.
     count : int
         How many constants there are.
     """
 
     constants: list[str]
+    step: str
     update: str
     name: str
     count: int
@@ -47,34 +64,29 @@ def split_update(optimizer: Optimizer) -> SplitUpdate:
     PluginError
         Naming file and line, for anything that cannot be compiled.
     """
-    node = parse(optimizer.update)
+    function = optimizer.update
+    node = parse(function)
     names = [argument.arg for argument in node.args.args]
     per_parameter = names[: 2 + len(optimizer.slots)]
-    lifter = _Lifter(optimizer.update, node, set(names[len(per_parameter) :]), set(per_parameter))
-    body = [kept for statement in node.body if (kept := lifter.statement(statement)) is not None]
-    unit = _Unit()
-    unit.names[optimizer.update] = node.name
-    writer = FloatWriter(optimizer.update, unit, integer_names(node, set()))
+    step = names[len(per_parameter)]
+    lifter = _Lifter(function, node, set(names[len(per_parameter) :]), set(per_parameter))
+    node.body = [kept for statement in node.body if (kept := lifter.statement(statement)) is not None]
+    node.args.args = [ast.arg(name) for name in [*per_parameter, *lifter.names]]
+    translator = Translator()
+    name = translator.name_for(function)
+    writer = FloatWriter(function, translator, integer_names(node, set()))
     writer.local |= set(lifter.names)
-    node.args = ast.arguments([], [ast.arg(name) for name in [*per_parameter, *lifter.names]], None, [], [], None, [])
-    node.body = [writer.visit(statement) for statement in body]
-    node.returns = None
-    unit.texts.append("@scalar\n" + ast.unparse(ast.fix_missing_locations(node)))
+    translator.texts.append(writer.write(node, name))
     lines = [*lifter.statements, *(f"out[{k}] = F({text})" for k, text in enumerate(lifter.expressions))]
-    return SplitUpdate(lines, "\n\n".join(unit.texts), node.name, len(lifter.names))
+    return SplitUpdate(lines, own_name(step), translator.source, name, len(lifter.names))
 
 
 class _Lifter(ast.NodeTransformer):
     """Takes step-invariant statements and expressions out of an update."""
 
     def __init__(
-        self,
-        function: Callable[..., Any],
-        node: ast.FunctionDef,
-        invariant: set[str],
-        varying: Sequence[str] | set[str],
+        self, function: Callable[..., Any], node: ast.FunctionDef, invariant: set[str], varying: set[str]
     ) -> None:
-        self.function = function
         self.outside = namespace(function)
         self.statements: list[str] = []
         self.expressions: list[str] = []
@@ -84,30 +96,28 @@ class _Lifter(ast.NodeTransformer):
         for part in ast.walk(node):
             if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store):
                 assigned[part.id] = assigned.get(part.id, 0) + 1
-        # A parameter that is assigned again is no longer the same for the whole update.
-        self.invariant -= set(assigned)
         self.once = {name for name, count in assigned.items() if count == 1 and name not in {*invariant, *varying}}
-        reassigned = set(assigned) & set(invariant)
+        reassigned = sorted(set(assigned) & set(invariant))
         if reassigned:
-            name = sorted(reassigned)[0]
-            raise refuse(function, node, f"{name} is assigned to", "give the changed value a name of its own")
+            what = f"{reassigned[0]} is assigned to"
+            raise refuse(function, node, what, "give the changed value a name of its own")
 
     def statement(self, node: ast.stmt) -> ast.stmt | None:
         match node:
             case ast.Assign(targets=[ast.Name(id=name)], value=value) if name in self.once and self._lifts(value):
-                self.statements.append(f"{name} = {ast.unparse(value)}")
+                self.statements.append(f"{own_name(name)} = {self._text(value)}")
                 self.invariant.add(name)
                 return None
         return self.visit(node)  # type: ignore[no-any-return]
 
     def visit(self, node: ast.AST) -> Any:
         stored = isinstance(getattr(node, "ctx", None), ast.Store)
-        if isinstance(node, ast.expr) and not stored and self._lifts(node) and _has_name(node):
+        if isinstance(node, ast.expr) and not stored and self._lifts(node) and self._has_name(node):
             return self._constant(node)
         return super().visit(node)
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
-        if isinstance(node.op, ast.Div) and self._lifts(node.right) and _has_name(node.right):
+        if isinstance(node.op, ast.Div) and self._lifts(node.right) and self._has_name(node.right):
             reciprocal = ast.BinOp(ast.Constant(1.0), ast.Div(), node.right)
             return ast.BinOp(self.visit(node.left), ast.Mult(), self._constant(reciprocal))
         return self.generic_visit(node)
@@ -117,25 +127,36 @@ class _Lifter(ast.NodeTransformer):
         return node
 
     def _constant(self, node: ast.expr) -> ast.Name:
-        text = ast.unparse(node)
+        text = self._text(node)
         if text not in self.expressions:
             self.expressions.append(text)
-            self.names.append(f"constant_{len(self.names)}")
+            self.names.append(f"constant{len(self.names)}")
         return ast.copy_location(ast.Name(self.names[self.expressions.index(text)], ast.Load()), node)
+
+    def _text(self, node: ast.expr) -> str:
+        """The expression with generated names."""
+        renamed = copy.deepcopy(node)
+        for part in ast.walk(renamed):
+            if isinstance(part, ast.Name):
+                part.id = "exact_math" if self._is_math(part) else own_name(part.id)
+        return ast.unparse(renamed)
+
+    def _is_math(self, node: ast.AST) -> bool:
+        return isinstance(node, ast.Name) and node.id not in self.invariant and self.outside.get(node.id) is math
+
+    def _has_name(self, node: ast.expr) -> bool:
+        return any(isinstance(part, ast.Name) and part.id in self.invariant for part in ast.walk(node))
 
     def _lifts(self, node: ast.expr) -> bool:
         """Whether the expression is made of step-invariant names, numbers and math only."""
         for part in ast.walk(node):
             match part:
                 case ast.Name(id=name, ctx=ast.Load()) if name not in self.invariant:
-                    if name != "math":
+                    if not self._is_math(part):
                         return False
-                case ast.Call(func=ast.Attribute(value=ast.Name(id="math"))):
-                    pass
+                case ast.Call(func=ast.Attribute(value=value, attr=attr)) if self._is_math(value):
+                    if attr not in MATH_FUNCTIONS:
+                        return False
                 case ast.Call() | ast.Subscript():
                     return False
         return True
-
-
-def _has_name(node: ast.expr) -> bool:
-    return any(isinstance(part, ast.Name) and part.id != "math" for part in ast.walk(node))

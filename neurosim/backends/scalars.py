@@ -30,6 +30,8 @@ MATH_FUNCTIONS = frozenset({
 })
 # fmt: on
 MATH_CONSTANTS = {name: getattr(math, name) for name in ("pi", "e", "tau", "inf", "nan")}
+# Where the loader of plugin files keeps the text it has loaded; the file may have changed since.
+LOADED_SOURCE = "__neurosim_source__"
 BUILTIN_FUNCTIONS = frozenset({"abs", "min", "max", "float"})
 _STATEMENTS = (
     ast.Assign,
@@ -64,11 +66,36 @@ class Translation:
 
 
 @dataclass
-class _Unit:
-    """Translations under way: helpers by the identity of their function, in the order they are needed."""
+class Translator:
+    """Translates functions into one module; what they share is translated once.
+
+    Names of the author's are told apart from those of the module by an underscore at their end,
+    and functions of one name by a number.
+    """
 
     texts: list[str] = field(default_factory=list)
     names: dict[Any, str] = field(default_factory=dict)
+
+    @property
+    def source(self) -> str:
+        """All functions translated so far."""
+        return "\n\n".join(self.texts)
+
+    def name_for(self, function: Callable[..., Any]) -> str:
+        """Reserve a name for `function`."""
+        self.names[function] = f"{function.__name__}_{len(self.names)}_"
+        return self.names[function]
+
+    def add(self, function: Callable[..., Any], integers: Sequence[int] = ()) -> str:
+        """Translate `function`, unless that is done; returns its name. See `translate`."""
+        if function in self.names:
+            return self.names[function]
+        node = parse(function)
+        name = self.name_for(function)
+        arguments = [argument.arg for argument in node.args.args]
+        writer = FloatWriter(function, self, integer_names(node, {arguments[k] for k in integers}))
+        self.texts.append(writer.write(node, name))
+        return name
 
 
 def parse(function: Callable[..., Any]) -> ast.FunctionDef:
@@ -81,7 +108,7 @@ def parse(function: Callable[..., Any]) -> ast.FunctionDef:
     """
     label = getattr(function, "__name__", repr(function))
     try:
-        lines, first = inspect.getsourcelines(function)
+        lines, first = _source_lines(function)
         tree = ast.parse(textwrap.dedent("".join(lines)))
     except (OSError, TypeError, SyntaxError) as error:
         raise PluginError(
@@ -101,6 +128,15 @@ def parse(function: Callable[..., Any]) -> ast.FunctionDef:
     if ast.get_docstring(node) is not None:
         node.body = node.body[1:] or [ast.Pass()]
     return node
+
+
+def _source_lines(function: Callable[..., Any]) -> tuple[list[str], int]:
+    """The lines of a function and the number of the first, as they were when it was loaded."""
+    loaded = getattr(function, "__globals__", {}).get(LOADED_SOURCE)
+    if loaded is None:
+        return inspect.getsourcelines(function)
+    first = function.__code__.co_firstlineno
+    return inspect.getblock(loaded.splitlines(keepends=True)[first - 1 :]), first
 
 
 def refuse(function: Callable[..., Any], node: ast.AST, what: str, instead: str) -> PluginError:
@@ -127,26 +163,9 @@ def translate(function: Callable[..., Any], integers: Sequence[int] = ()) -> Tra
     PluginError
         Naming file and line, for anything that cannot be compiled.
     """
-    unit = _Unit()
-    name = _translate_into(unit, function, integers)
-    return Translation(name, "\n\n".join(unit.texts))
-
-
-def _translate_into(unit: _Unit, function: Callable[..., Any], integers: Sequence[int] = ()) -> str:
-    if function in unit.names:
-        return unit.names[function]
-    node = parse(function)
-    name = f"{node.name}_{len(unit.names)}" if unit.names else node.name
-    unit.names[function] = name
-    arguments = [argument.arg for argument in node.args.args]
-    for argument in node.args.args:
-        argument.annotation = None
-    node.returns = None
-    node.name = name
-    body = FloatWriter(function, unit, integer_names(node, {arguments[k] for k in integers}))
-    node.body = [body.visit(statement) for statement in node.body]
-    unit.texts.append("@scalar\n" + ast.unparse(ast.fix_missing_locations(node)))
-    return name
+    translator = Translator()
+    name = translator.add(function, integers)
+    return Translation(name, translator.source)
 
 
 def namespace(function: Callable[..., Any]) -> dict[str, Any]:
@@ -218,13 +237,27 @@ def _integer_places(part: ast.AST) -> list[ast.expr]:
 class FloatWriter(ast.NodeTransformer):
     """Rewrites one function body so that every number outside an index is of the float type."""
 
-    def __init__(self, function: Callable[..., Any], unit: _Unit, integers: set[str]) -> None:
+    def __init__(self, function: Callable[..., Any], translator: Translator, integers: set[str]) -> None:
         self.function = function
-        self.unit = unit
+        self.translator = translator
         self.integers = integers
         self.outside = namespace(function)
         self.module = getattr(function, "__globals__", {})
         self.local = set(function.__code__.co_varnames)
+
+    def write(self, node: ast.FunctionDef, name: str) -> str:
+        """Text of the function, under another name."""
+        node.name = name
+        node.returns = None
+        for argument in node.args.args:
+            argument.annotation = None
+        node.body = [self.visit(statement) for statement in node.body]
+        for part in ast.walk(node):
+            if isinstance(part, ast.Name) and part.id in self.local and not hasattr(part, "ours"):
+                part.id = own_name(part.id)
+            elif isinstance(part, ast.arg):
+                part.arg = own_name(part.arg)
+        return "@scalar\n" + ast.unparse(ast.fix_missing_locations(node))
 
     def visit(self, node: ast.AST) -> Any:
         """Translate a node; statements that no compiler takes are refused here."""
@@ -319,15 +352,15 @@ class FloatWriter(ast.NodeTransformer):
             case ast.Attribute(value=base, attr=attr) if self._is_math(base):
                 if attr not in MATH_FUNCTIONS:
                     raise refuse(self.function, node, f"math.{attr} is not compiled", "use another function of math")
-                node.func = ast.Attribute(ast.Name("math", ast.Load()), attr, ast.Load())
+                node.func = ast.Attribute(_ours("math"), attr, ast.Load())
             case ast.Attribute(attr=attr):
                 instead = f"write math.{attr}" if attr in MATH_FUNCTIONS else "use the math module"
                 raise refuse(self.function, node, f"{ast.unparse(node.func)} is not compiled", instead)
             case ast.Name(id="len") if "len" not in self.local:
-                return _float_of(node)
-            case ast.Name(id="int"):
                 return _float_of(self._integer(node))
-            case ast.Name(id="float"):
+            case ast.Name(id="int") if "int" not in self.local:
+                return _float_of(self._integer(node))
+            case ast.Name(id="float") if "float" not in self.local:
                 return self.visit(node.args[0])  # type: ignore[no-any-return]
             case ast.Name(id=name) if name in BUILTIN_FUNCTIONS and self.outside.get(name) in (abs, min, max):
                 pass
@@ -343,10 +376,10 @@ class FloatWriter(ast.NodeTransformer):
         target = self.outside.get(name)
         owner = getattr(target, "__module__", None)
         if owner == "math" and getattr(target, "__name__", "") in MATH_FUNCTIONS:
-            return ast.Name(f"math.{target.__name__}", ast.Load())  # type: ignore[union-attr]
+            return _ours(f"math.{target.__name__}")  # type: ignore[union-attr]
         if not inspect.isfunction(target):
             raise refuse(self.function, node, f"{name} cannot be called here", "call math functions or your own")
-        return ast.Name(_translate_into(self.unit, target), ast.Load())
+        return _ours(self.translator.add(target))
 
     def _constant(self, node: ast.Name) -> float:
         value = self.outside.get(node.id)
@@ -360,22 +393,40 @@ class FloatWriter(ast.NodeTransformer):
 
     def _integer(self, node: ast.expr) -> ast.expr:
         """Check an integer expression (an index, a range bound); it stays as it is written."""
-        for part in ast.walk(node):
-            match part:
-                case ast.Name(id="len" | "int"):
-                    pass
-                case ast.Name(id=name) if name not in self.local:
-                    value = self._constant(part)
-                    if value != int(value):
-                        raise refuse(self.function, part, f"{name} is not an integer", "index with integers")
-                    part.id = str(int(value))
-                case ast.Call(func=ast.Name(id="len" | "int")):
-                    pass
-                case ast.Call() | ast.Attribute():
-                    raise refuse(
-                        self.function, part, f"{ast.unparse(part)} is not an integer", "index with loop variables"
-                    )
+        match node:
+            case ast.Call(func=ast.Name(id="int"), args=[argument]):
+                # The whole part of any number.
+                node.args = [self.visit(argument)]
+                node.func = _ours("int")
+            case ast.Call(func=ast.Name(id="len"), args=[ast.Name()]):
+                node.func = _ours("len")
+            case ast.Name(id=name) if name not in self.local:
+                value = self._constant(node)
+                if value != int(value):
+                    raise refuse(self.function, node, f"{name} is not an integer", "index with integers")
+                return ast.copy_location(ast.Constant(int(value)), node)
+            case ast.Name() | ast.Constant():
+                pass
+            case ast.BinOp():
+                node.left, node.right = self._integer(node.left), self._integer(node.right)
+            case ast.UnaryOp():
+                node.operand = self._integer(node.operand)
+            case _:
+                what = f"{ast.unparse(node)} is not an integer"
+                raise refuse(self.function, node, what, "index with loop variables, or write int(...)")
         return node
+
+
+def own_name(name: str) -> str:
+    """How a name of the author's is written in generated text; none of ours ends like this."""
+    return f"{name}_"
+
+
+def _ours(name: str) -> ast.Name:
+    """A name that the generated module provides."""
+    node = ast.Name(name, ast.Load())
+    node.ours = True  # type: ignore[attr-defined]
+    return node
 
 
 def float_literal(value: float) -> ast.expr:
@@ -383,11 +434,11 @@ def float_literal(value: float) -> ast.expr:
     if math.isfinite(value):
         number: ast.expr = ast.Constant(float(value))
     else:
-        number = ast.Attribute(ast.Name("math", ast.Load()), "nan" if math.isnan(value) else "inf", ast.Load())
+        number = ast.Attribute(_ours("math"), "nan" if math.isnan(value) else "inf", ast.Load())
         if value < 0:
             number = ast.UnaryOp(ast.USub(), number)
-    return ast.Call(ast.Name("F", ast.Load()), [number], [])
+    return ast.Call(_ours("F"), [number], [])
 
 
 def _float_of(node: ast.expr) -> ast.Call:
-    return ast.copy_location(ast.Call(ast.Name("F", ast.Load()), [node], []), node)
+    return ast.copy_location(ast.Call(_ours("F"), [node], []), node)

@@ -4,7 +4,7 @@ Python raises where floating point would carry on: ``math.exp(1000)``, ``1.0 / 0
 gives infinity and goes on, and textbook formulas count on it: ``1 / (1 + exp(-z))`` is right for
 every z only if exp may overflow. So `uncompiled` rebinds a function's ``math`` (and that of the
 functions it calls) to one that returns infinity and NaN, and numbers are passed as NumPy doubles,
-whose division does the same. The code that runs is the author's own.
+whose division does the same. Apart from that the code that runs is the author's own.
 """
 
 from __future__ import annotations
@@ -27,10 +27,12 @@ _UFUNCS = {
     "atan": np.arctan,
     "atan2": np.arctan2,
     "atanh": np.arctanh,
+    "ceil": np.ceil,
     "cos": np.cos,
     "cosh": np.cosh,
     "exp": np.exp,
     "expm1": np.expm1,
+    "floor": np.floor,
     "fmod": np.fmod,
     "log": np.log,
     "log10": np.log10,
@@ -41,6 +43,7 @@ _UFUNCS = {
     "sinh": np.sinh,
     "sqrt": np.sqrt,
     "tan": np.tan,
+    "trunc": np.trunc,
 }
 
 
@@ -52,34 +55,38 @@ class _MachineMath(types.ModuleType):
 
 
 machine_math = _MachineMath("math")
+_REPLACED: dict[Any, Any] = {math: machine_math}
 for _name, _ufunc in _UFUNCS.items():
     setattr(machine_math, _name, _ufunc)
+    _REPLACED[getattr(math, _name)] = _ufunc
 
 
 @functools.cache
 def uncompiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`function` with the arithmetic of the machine; its code is unchanged."""
-    return _rebind(function, {})
+    """`function` with the arithmetic of the machine: what it says is unchanged."""
+    return _rebind(function, {})  # type: ignore[no-any-return]
 
 
-def _rebind(function: Callable[..., Any], done: dict[Any, Any]) -> Callable[..., Any]:
-    if function in done:
-        return done[function]  # type: ignore[no-any-return]
-    if not inspect.isfunction(function):
-        return function
-    names = dict(function.__globals__)
-    rebound = types.FunctionType(
-        function.__code__, names, function.__name__, function.__defaults__, function.__closure__
-    )
-    done[function] = rebound
-    for name in function.__code__.co_names:
-        value = names.get(name)
-        if value is math:
-            names[name] = machine_math
-        elif inspect.isfunction(value):
-            names[name] = _rebind(value, done)
-        elif getattr(value, "__module__", None) == "math" and name in _UFUNCS:
-            names[name] = _UFUNCS[name]
+def _rebind(value: Any, done: dict[Any, Any]) -> Any:
+    """`value` with its arithmetic replaced, where it is a function or a part of ``math``."""
+    if not inspect.isfunction(value):
+        try:
+            return _REPLACED.get(value, value)
+        except TypeError:  # not hashable, so none of those
+            return value
+    if value in done:
+        return done[value]
+    names = dict(value.__globals__)
+    code = value.__code__
+    numbers = tuple(np.float64(entry) if isinstance(entry, float) else entry for entry in code.co_consts)
+    cells = tuple(types.CellType() for _ in value.__closure__ or ())
+    rebound = types.FunctionType(code.replace(co_consts=numbers), names, value.__name__, None, cells or None)
+    done[value] = rebound
+    for name in code.co_names:
+        if name in names:
+            names[name] = _rebind(names[name], done)
+    for cell, original in zip(cells, value.__closure__ or (), strict=True):
+        cell.cell_contents = _rebind(original.cell_contents, done)
     return rebound
 
 

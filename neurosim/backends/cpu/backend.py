@@ -174,7 +174,8 @@ class CpuBackend(Backend):
     ) -> NDArray[np.float64]:
         threads = self._threads_for(min(batch, max(rows.count, 1)))
         totals = np.zeros((max(2, batch // 64), 2))
-        constants = np.zeros((threads, 64), np.float32)
+        # A cache line at the least for each thread.
+        constants = np.zeros((threads, 16 + self._kernels.optimizer.count), np.float32)
         params = self._optimizer_params
         optimizer = (
             self._kernels.optimizer.update if update else 0,

@@ -82,6 +82,7 @@ class LaneGroup:
         self.state = state
         self.gradient = np.zeros_like(parameters)
         self.params = np.array(training.optimizer.values, np.float64)
+        self.constants = np.zeros(16 + kernels.optimizer.count, np.float32)
         self._capacity = 0
 
     def _prepare(self, capacity: int) -> None:
@@ -123,6 +124,7 @@ class LaneGroup:
             kernels.optimizer.update,
             kernels.optimizer.constants,
             self.params.ctypes.data,
+            self.constants.ctypes.data,
             self.parameters.ctypes.data,
             self.gradient.ctypes.data,
             self.state.ctypes.data,

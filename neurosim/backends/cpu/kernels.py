@@ -33,10 +33,14 @@ class LossKernel:
 
 @dataclass(frozen=True)
 class OptimizerKernels:
-    """Addresses of an optimizer's update and of its constants; `module` keeps their code alive."""
+    """Addresses of an optimizer's update and of its constants, of which there are `count`.
+
+    `module` keeps their code alive.
+    """
 
     update: int
     constants: int
+    count: int
     module: ModuleType
 
 
@@ -67,7 +71,7 @@ def lane_loss_kernel(loss: Loss, pair: FromLogits | None) -> LossKernel:
 def optimizer_kernels(optimizer: Optimizer) -> OptimizerKernels:
     """Compile an optimizer, or find it compiled; raises as `activation_kernels` does."""
     module = _load(optimizer, optimizer_source(optimizer))
-    return OptimizerKernels(module.update.address, module.step_constants.address, module)
+    return OptimizerKernels(module.update.address, module.step_constants.address, module.CONSTANT_COUNT, module)
 
 
 def _load(record: Any, text: str) -> ModuleType:

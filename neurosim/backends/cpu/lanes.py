@@ -232,8 +232,8 @@ def lose(loss, lane_loss, rows, lanes, scale, judge, totals, sums, scratch):
     to_rows(loss[LOSS_A], second, rows, outputs, lanes)
     labels = integers(loss[CLASSES], rows * lanes)
     for k in range(lanes):
-        arguments = (first, second, loss[VALUES], loss[CLASSES], third, outputs, k * rows, (k + 1) * rows)
-        totals[k, 0] += call_loss(loss[LOSS], (*arguments, loss[LOSS_PARAMS], scale))
+        batch = (first, second, loss[VALUES], loss[CLASSES], third, outputs, k * rows, (k + 1) * rows)
+        totals[k, 0] += call_loss(loss[LOSS], (*batch, loss[LOSS_PARAMS], scale))
         if accuracy != NO_ACCURACY:
             for i in range(k * rows, (k + 1) * rows):
                 a = floats(second + 4 * i * outputs, outputs)
@@ -282,7 +282,7 @@ def train(
         Keys of the shuffles, to be folded with the epoch; without any, rows keep their order.
     keys : uint64 (lanes, dropout layers)
         Keys of the dropout masks, to be folded with the epoch.
-    optimizer : (update, constants, params, parameters, gradient, state, count)
+    optimizer : (update, step_constants, params, constants, parameters, gradient, state, count)
         Kernels and addresses; `count` numbers are updated.
     rates : float64 (epochs * steps,)
         Learning rate of each step.
@@ -292,8 +292,7 @@ def train(
         Sums of loss and of right answers, added to.
     """
     lanes, rows = order.shape
-    update, step_constants, params, parameters, gradient, state, count = optimizer
-    constants = np.zeros(64, np.float32)
+    update, step_constants, params, constants, parameters, gradient, state, count = optimizer
     sums = np.zeros(lanes)
     last = plan.shape[0] - 1
     done = 0
@@ -325,6 +324,5 @@ def train(
                         input_gradients(stage, size, lanes)
                         pull_back(plan, s - 1, size, lanes, start, epoch, keys, scratch)
             done += 1
-            place = address_of(constants)
-            call_constants(step_constants, (params, place, np.float64(t + done), rates[done - 1]))
-            call_update(update, (parameters, gradient, state, count, count, place))
+            call_constants(step_constants, (params, constants, np.float64(t + done), rates[done - 1]))
+            call_update(update, (parameters, gradient, state, count, count, constants))

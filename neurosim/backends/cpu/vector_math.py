@@ -21,14 +21,11 @@ from math import (  # noqa: F401 (what generated kernels may call besides the fu
     atan,
     atan2,
     atanh,
-    ceil,
     copysign,
     cos,
     cosh,
     erfc,
     fabs,
-    floor,
-    fmod,
     hypot,
     inf,
     isfinite,
@@ -42,7 +39,6 @@ from math import (  # noqa: F401 (what generated kernels may call besides the fu
     sinh,
     sqrt,
     tan,
-    trunc,
 )
 
 import numpy as np
@@ -60,6 +56,30 @@ LOG2_E = F(1.44269504088896341)
 LN2_HIGH = F(0.693359375)
 LN2_LOW = F(-2.12194440e-4)
 SMALLEST_NORMAL = F(1.17549435e-38)
+
+
+@scalar
+def floor(x):
+    """Largest whole number not above x, as a float32."""
+    return np.floor(x)
+
+
+@scalar
+def ceil(x):
+    """Smallest whole number not below x, as a float32."""
+    return np.ceil(x)
+
+
+@scalar
+def trunc(x):
+    """The whole part of x, as a float32."""
+    return np.trunc(x)
+
+
+@scalar
+def fmod(x, y):
+    """The rest of x / y, with the sign of x."""
+    return np.fmod(x, y)
 
 
 @scalar

@@ -1,0 +1,82 @@
+"""Networks side by side: each has the bits of the run alone, and the meaning of the reference."""
+
+import numpy as np
+import pytest
+import support
+
+from neurosim.backends.cpu import backend as cpu_backend
+from neurosim.backends.cpu.backend import CpuBackend
+from neurosim.backends.cpu.groups import LaneGroup, judge_of, lane_data
+from neurosim.backends.reference import ReferenceBackend
+
+EPOCHS = 3
+NETWORKS = {
+    "one output": ([support.Dense(5, "tanh"), support.Dense(1, "sigmoid")], "binary_cross_entropy"),
+    "classes": ([support.Dense(6, "relu"), support.Dense(3, "softmax")], "categorical_cross_entropy"),
+    "softmax inside": ([support.Dense(4, "softmax"), support.Dense(3, "identity")], "mse"),
+    "softmax without its pair": ([support.Dense(4, "gelu"), support.Dense(3, "softmax")], "mse"),
+    "dropout": (
+        [support.Dropout(0.2), support.Dense(7, "swish"), support.Dropout(0.4), support.Dense(2, "sigmoid")],
+        "binary_cross_entropy",
+    ),
+    "no bias": ([support.Dense(5, "elu", bias=False), support.Dense(1, "identity")], "huber"),
+}
+
+
+def problem(name):
+    layers, loss = NETWORKS[name]
+    net = support.network(4, layers, loss)
+    return net, support.rows(11, 4, net.outputs), support.training("adam", batch=4, shuffle=True)
+
+
+def trained_group(net, rows, training, seeds):
+    single = CpuBackend(net, training, seeds[0], 1)
+    single.prepare()
+    parameters = np.stack([net.start_values(seed) for seed in seeds], axis=1)
+    state = np.zeros((2, net.size, len(seeds)), np.float32)
+    group = LaneGroup(net, training, single._kernels, seeds, parameters, state)
+    totals = group.train(lane_data([rows]), judge_of(net, rows), 0, EPOCHS, 0)
+    return group, totals
+
+
+@pytest.mark.parametrize("lanes", [2, 16, 33])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_member_has_the_bits_of_the_single_run(name, lanes):
+    net, rows, training = problem(name)
+    seeds = list(range(40, 40 + lanes))
+    group, totals = trained_group(net, rows, training, seeds)
+    for member in (0, lanes - 1):
+        single = CpuBackend(net, training, seeds[member])
+        losses = [single.train_epoch(rows, epoch).loss for epoch in range(EPOCHS)]
+        assert np.array_equal(single.parameters, group.parameters[:, member])
+        assert np.array_equal(single.state, group.state[:, :, member])
+        assert losses == totals[:, member, 0].tolist()
+
+
+@pytest.mark.parametrize("small", [True, False], ids=["lanes", "blocks"])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_both_ways_to_train_agree_with_the_reference(name, small, monkeypatch):
+    monkeypatch.setattr(cpu_backend, "is_small", lambda network: small)
+    net, rows, training = problem(name)
+    fast, slow = CpuBackend(net, training, 7), ReferenceBackend(net, training, 7)
+    for epoch in range(EPOCHS):
+        one, other = fast.train_epoch(rows, epoch), slow.train_epoch(rows, epoch)
+        assert one.mean_loss == pytest.approx(other.mean_loss, rel=1e-4)
+        assert one.correct == other.correct
+    assert support.error(fast.parameters, slow.parameters) < 1e-4
+
+
+def test_members_may_have_data_of_their_own():
+    net, rows, training = problem("one output")
+    other = support.rows(11, 4, net.outputs, seed=5)
+    seeds = [3, 3]
+    single = CpuBackend(net, training, 3, 1)
+    single.prepare()
+    parameters = np.stack([net.start_values(seed) for seed in seeds], axis=1)
+    group = LaneGroup(net, training, single._kernels, seeds, parameters, np.zeros((2, net.size, 2), np.float32))
+    group.train(lane_data([rows, other]), judge_of(net, rows), 0, 1, 0)
+    for member, its_rows in enumerate((rows, other)):
+        alone = CpuBackend(net, training, 3)
+        alone.train_epoch(its_rows, 0)
+        assert np.array_equal(alone.parameters, group.parameters[:, member])
+    assert not np.array_equal(group.parameters[:, 0], group.parameters[:, 1])
