@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from neurosim.version import __version__
 
 if TYPE_CHECKING:
+    from neurosim.ensemble import Ensemble as Ensemble
     from neurosim.errors import NeurosimError as NeurosimError
     from neurosim.plugin import Activation as Activation
     from neurosim.plugin import DataRequest as DataRequest
@@ -34,6 +35,7 @@ _HOME = {
     "Activation": "neurosim.plugin",
     "DataRequest": "neurosim.plugin",
     "Dataset": "neurosim.plugin",
+    "Ensemble": "neurosim.ensemble",
     "FromLogits": "neurosim.plugin",
     "Initializer": "neurosim.plugin",
     "Loss": "neurosim.plugin",

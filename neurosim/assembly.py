@@ -58,25 +58,35 @@ def assemble(scenario: Scenario, seed: int, data_dir: Path | str | None = None) 
     """
     data = load_data(scenario, seed, data_dir)
     network = build_network(scenario, data)
-    splits = {}
-    for name in SPLITS:
-        split = getattr(data, name)
-        if split is not None:
-            splits[name] = data_rows(network, data, split.features, split.targets)
-    return Problem(network, build_training(scenario), data, splits)
+    return Problem(network, build_training(scenario), data, split_rows(network, data))
+
+
+def split_rows(network: Network, data: Prepared) -> dict[str, Rows]:
+    """The splits there are, as the network's loss wants them."""
+    splits = {name: getattr(data, name) for name in SPLITS}
+    return {
+        name: data_rows(network, data, split.features, split.targets)
+        for name, split in splits.items()
+        if split is not None
+    }
 
 
 def load_data(scenario: Scenario, seed: int, data_dir: Path | str | None = None) -> Prepared:
     """The rows of a scenario, split and scaled."""
+    return load_seeded_data(scenario, seed, data_dir)[0]
+
+
+def load_seeded_data(scenario: Scenario, seed: int, data_dir: Path | str | None = None) -> tuple[Prepared, bool]:
+    """The rows of a scenario, and whether they depend on the seed."""
     section = scenario.data
     dataset = scenario.registry.datasets.get(section.source)
     folder = dataset_folder(dataset.name, data_dir)
-    request = DataRequest(Stream(seed, "data"), folder, scenario.base)
-    table = dataset.load(request, **section.options)
+    random = Stream(seed, "data")
+    table = dataset.load(DataRequest(random, folder, scenario.base), **section.options)
     if not isinstance(table, Table):
         raise DataError(f"data set {dataset.name!r} returned {type(table).__name__}, not a Table")
     normalize = section.normalize
-    return prepare(
+    prepared = prepare(
         table,
         seed=seed,
         test_fraction=section.test_fraction,
@@ -84,6 +94,7 @@ def load_data(scenario: Scenario, seed: int, data_dir: Path | str | None = None)
         normalize=(normalize.mean, normalize.std) if normalize is not None else None,
         standardize=section.standardize,
     )
+    return prepared, not random.untouched or section.test_fraction > 0 or section.validation_fraction > 0
 
 
 def build_network(scenario: Scenario, data: Prepared) -> Network:

@@ -105,6 +105,11 @@ class Stream:
         self._key = key(seed, *purpose)
         self._position = 0
 
+    @property
+    def untouched(self) -> bool:
+        """Whether no number was drawn yet: what was made beside it then does not depend on the seed."""
+        return self._position == 0
+
     def _words(self, count: int) -> NDArray[np.uint64]:
         start, self._position = self._position, self._position + count
         return words(self._key, start, count)

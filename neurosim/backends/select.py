@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from neurosim.backends.base import Backend
+from neurosim.backends.base import Backend, Rows
 from neurosim.errors import BackendError, UsageError
 from neurosim.network import Network, Training
 from neurosim.suggestions import unknown
+
+if TYPE_CHECKING:
+    from neurosim.backends.cpu.ensembles import SmallEnsemble
 
 NAMES = ("reference", "cpu", "cuda")
 
@@ -36,6 +40,22 @@ def make_backend(name: str, network: Network, training: Training, seed: int, thr
     if name == "cuda":
         raise BackendError("this version of neurosim has no CUDA backend", "Use --backend cpu.")
     raise UsageError(*unknown("backend", name, NAMES))
+
+
+def make_small_ensemble(backend: Backend, seeds: Sequence[int], rows: Sequence[Rows]) -> SmallEnsemble | None:
+    """What trains many networks like that of `backend` side by side; None where they are too large.
+
+    `rows` are the training rows of each, or of all.
+    """
+    if backend.name != "cpu" or len({(entry.count, entry.features.shape[1]) for entry in rows}) != 1:
+        return None
+    from neurosim.backends.cpu.backend import CpuBackend
+    from neurosim.backends.cpu.ensembles import SmallEnsemble
+    from neurosim.backends.cpu.groups import is_small
+
+    if not isinstance(backend, CpuBackend) or not is_small(backend.network):
+        return None
+    return SmallEnsemble(backend, seeds, rows)
 
 
 @contextmanager

@@ -12,14 +12,14 @@ import click
 
 from neurosim.history import Record
 from neurosim.simulator import Simulator
-from neurosim.training import Observer
+from neurosim.training import EnsembleObserver
 
 PLAIN_LINES = 10
 LONGEST_SILENCE = 5.0
 COMPILING = "compiling kernels: only the first time, the result is kept"
 
 
-class SilentProgress(Observer):
+class SilentProgress(EnsembleObserver):
     """Says nothing; the others add to it. A context manager, so that a live line is always closed."""
 
     def __enter__(self) -> SilentProgress:
@@ -69,6 +69,12 @@ class PlainProgress(SilentProgress):
         name = simulator.scenario.scenario.name
         click.echo(f"{name}: {simulator.network.size:,} parameters, {self.rows:,} rows, {self.epochs} epochs")
 
+    def share(self, done: float) -> None:
+        """Print every fifth of the work of an ensemble."""
+        if int(done * 5) > int(getattr(self, "done", 0.0) * 5):
+            click.echo(f"{done:.0%} done")
+        self.done = done
+
     def epoch(self, record: Record) -> None:
         """Print some of the epochs: first, last, evenly between, and after a long silence."""
         number, now = record["epoch"], time.monotonic()
@@ -104,28 +110,34 @@ class LiveProgress(SilentProgress):
         done = len(simulator.history)
         self.task = self.progress.add_task("epoch", total=total, completed=done, measures="", rate="")
 
+    def share(self, done: float) -> None:
+        """Move the bar of an ensemble."""
+        if self.task is None:
+            self.task = self.progress.add_task("", total=1.0, measures="", rate="")
+        self.progress.update(self.task, completed=done)
+
     def epoch(self, record: Record) -> None:
         """Move the bar."""
         self.progress.update(self.task, advance=1, measures=measures(record), rate=speed(self.rows, record["seconds"]))
 
 
-def progress_display(*, silent: bool) -> SilentProgress:
-    """What fits where standard output goes."""
+def progress_display(*, silent: bool, counting: str = "epoch") -> SilentProgress:
+    """What fits where standard output goes; `counting` says what the numbers of a live line are of."""
     if silent:
         return SilentProgress()
     if sys.stdout.isatty():
-        return _live_progress()
+        return _live_progress(counting)
     return PlainProgress()
 
 
-def _live_progress() -> LiveProgress:
+def _live_progress(counting: str) -> LiveProgress:
     """A live line on the terminal: epoch, loss, accuracy, samples per second, time left."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+    count = [TextColumn("epoch"), MofNCompleteColumn()] if counting == "epoch" else [TextColumn(counting)]
     return LiveProgress(
         Progress(
-            TextColumn("epoch"),
-            MofNCompleteColumn(),
+            *count,
             BarColumn(bar_width=16),
             TextColumn("{task.fields[measures]}"),
             TextColumn("[dim]{task.fields[rate]}"),

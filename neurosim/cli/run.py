@@ -16,6 +16,7 @@ MISSED = 5
 @SET
 @click.option("--backend", type=click.Choice(["cpu", "reference", "cuda"]), default="cpu", show_default=True)
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Instead of the scenario's seed.")
+@click.option("--seeds", type=click.IntRange(1), metavar="N", help="Train N networks that differ in their seed only.")
 @click.option("--threads", type=click.IntRange(1), help="Threads to use; all processors by default.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Run folder; else runs/<name>-<time>.")
 @PLUGIN
@@ -28,6 +29,7 @@ def command(
     settings: tuple[str, ...],
     backend: str,
     seed: int | None,
+    seeds: int | None,
     threads: int | None,
     out: Path | None,
     plugins: tuple[Path, ...],
@@ -38,6 +40,7 @@ def command(
 ) -> int:
     """Train SCENARIO: a TOML file, or the name of a shipped one (neurosim list scenarios)."""
     from neurosim.cli.progress import progress_display
+    from neurosim.cli.seeds import train_seeds
     from neurosim.cli.summary import print_summary, report_missed
     from neurosim.plots import write_pictures
     from neurosim.scenario import load_scenario
@@ -55,6 +58,13 @@ def command(
     loaded = load_scenario(scenario, overrides=parse_overrides(settings), plugins=plugins)
     if resume is None:
         out = out or default_folder(loaded.scenario.name)
+    if seeds is not None:
+        if resume is not None:
+            raise click.UsageError("--resume goes on with a single run, not with --seeds")
+        assert out is not None
+        first = 0 if seed is None else seed
+        train_seeds(loaded, range(first, first + seeds), backend, threads, data_dir, out, as_json=as_json, quiet=quiet)
+        return 0
     with progress_display(silent=as_json or quiet) as observer:
         result = run(
             loaded,

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from neurosim.ensemble import Ensemble
 from neurosim.plots.curves import learning_curves
+from neurosim.plots.ensembles import ensemble_histogram
 from neurosim.plots.inputs import decision_boundary, fitted_curve
 from neurosim.plots.style import save
 from neurosim.simulator import Simulator
+
+
+def write_ensemble_pictures(ensemble: Ensemble, folder: Path) -> list[Path]:
+    """Draw ``ensemble.png``; returns the files written. Raises DataError when it cannot be written."""
+    title = f"{ensemble.scenario.scenario.title} ({len(ensemble.members)} seeds)"
+    return [save(ensemble_histogram(ensemble, title), folder / "ensemble.png", title)]
 
 
 def write_pictures(simulator: Simulator, folder: Path) -> list[Path]:

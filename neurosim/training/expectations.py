@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -47,7 +48,8 @@ class Expectation:
         """The form that ``--json`` and ``summary.json`` use."""
         bounds = {"at_least": self.at_least, "at_most": self.at_most}
         given = {name: bound for name, bound in bounds.items() if bound is not None}
-        return {"name": self.name, "value": self.value, "met": self.met, **given}
+        value = self.value if self.value is not None and math.isfinite(self.value) else None
+        return {"name": self.name, "value": value, "met": self.met, **given}
 
 
 def check_expectations(scenario: Scenario, measures: Mapping[str, float | None]) -> list[Expectation]:

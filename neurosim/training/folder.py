@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import math
 import os
 import platform
 from collections.abc import Mapping
@@ -93,8 +94,14 @@ class RunFolder:
         write_atomically(self.path / SUMMARY, json.dumps(complete, indent=2, allow_nan=False) + "\n")
 
 
+def finite(measures: Mapping[str, Any]) -> dict[str, Any]:
+    """The same with None for what is not finite: JSON has no infinity."""
+    infinite = {name for name, value in measures.items() if isinstance(value, float) and not math.isfinite(value)}
+    return {name: None if name in infinite else value for name, value in measures.items()}
+
+
 def _line(record: Record) -> str:
-    ordered = {name: record[name] for name in (*COLUMNS, *record) if name in record}
+    ordered = finite({name: record[name] for name in (*COLUMNS, *record) if name in record})
     return json.dumps(ordered, allow_nan=False) + "\n"
 
 

@@ -15,7 +15,7 @@ from neurosim.scenario import Scenario, load_scenario
 from neurosim.simulator import Simulator
 from neurosim.training.checkpoint import load_checkpoint, remove_checkpoint, save_checkpoint
 from neurosim.training.expectations import Expectation, check_expectations
-from neurosim.training.folder import SCENARIO, RunFolder, portable
+from neurosim.training.folder import SCENARIO, RunFolder, finite, portable
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Result:
             "seed": self.simulator.seed,
             "epochs": len(self.history),
             "parameters": self.simulator.network.size,
-            "final": self.metrics,
+            "final": finite(self.metrics),
             "expectations": [expectation.as_json() for expectation in self.expectations],
             "seconds": self.seconds,
             "run_dir": None if self.folder is None else str(self.folder),

@@ -29,15 +29,16 @@ ALLOWED = {
     "backends": {"network", "plugin", "errors", "randomness", "suggestions", "version"},
     "assembly": {"backends", "data", "network", "plugin", "scenario", "errors", "randomness"},
     "simulator": {"assembly", "backends", "history", "scenario", "errors", "suggestions"},
+    "ensemble": {"simulator", "assembly", "backends", "history", "scenario", "errors"},
     "training": {
-        "simulator", "backends", "scenario", "registry", "network", "history", "files", "errors", "version",
+        "simulator", "ensemble", "backends", "scenario", "registry", "network", "history", "files", "errors", "version",
     },
-    "plots": {"simulator", "history", "files"},
+    "plots": {"simulator", "ensemble", "history", "files"},
     "cli": {
-        "training", "plots", "simulator", "scenario", "registry", "data", "backends", "history", "errors",
+        "ensemble", "training", "plots", "simulator", "scenario", "registry", "data", "backends", "history", "errors",
         "suggestions", "version",
     },
-    "__init__": {"errors", "plugin", "registry", "scenario", "simulator", "training", "version"},
+    "__init__": {"ensemble", "errors", "plugin", "registry", "scenario", "simulator", "training", "version"},
     "__main__": {"cli"},
 }  # fmt: skip
 

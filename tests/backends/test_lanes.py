@@ -34,7 +34,7 @@ def trained_group(net, rows, training, seeds):
     single.prepare()
     parameters = np.stack([net.start_values(seed) for seed in seeds], axis=1)
     state = np.zeros((2, net.size, len(seeds)), np.float32)
-    group = LaneGroup(net, training, single._kernels, seeds, parameters, state)
+    group = LaneGroup(net, training, single.kernels, seeds, parameters, state)
     totals = group.train(lane_data([rows]), judge_of(net, rows), 0, EPOCHS, 0)
     return group, totals
 
@@ -73,7 +73,7 @@ def test_members_may_have_data_of_their_own():
     single = CpuBackend(net, training, 3, 1)
     single.prepare()
     parameters = np.stack([net.start_values(seed) for seed in seeds], axis=1)
-    group = LaneGroup(net, training, single._kernels, seeds, parameters, np.zeros((2, net.size, 2), np.float32))
+    group = LaneGroup(net, training, single.kernels, seeds, parameters, np.zeros((2, net.size, 2), np.float32))
     group.train(lane_data([rows, other]), judge_of(net, rows), 0, 1, 0)
     for member, its_rows in enumerate((rows, other)):
         alone = CpuBackend(net, training, 3)

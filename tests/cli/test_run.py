@@ -185,14 +185,16 @@ def test_plugin_file_gives_an_activation(neurosim):
 
 def test_interrupted_run_resumes_to_the_same_bytes(neurosim, tmp_path):
     script = (
-        "import sys\n"
+        "import signal, sys\n"
+        # A shell that starts this in the background has it ignore the signal.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from neurosim.cli import progress\n"
         "seen = progress.PlainProgress.epoch\n"
         "def epoch(self, record):\n"
         "    seen(self, record)\n"
         "    if record['epoch'] == 7:\n"
         "        print('now', flush=True)\n"
-        "        import signal; signal.raise_signal(signal.SIGINT)\n"
+        "        signal.raise_signal(signal.SIGINT)\n"
         "progress.PlainProgress.epoch = epoch\n"
         "from neurosim.cli import main\n"
         "main(sys.argv[1:])\n"

@@ -61,7 +61,7 @@ class CpuBackend(Backend):
         dense = [layer for layer in self.network.layers if isinstance(layer, Dense)]
         small = is_small(self.network)
         optimizer = self.training.optimizer
-        self._kernels = CompiledKernels(
+        self.kernels = CompiledKernels(
             {layer.name: activation_kernels(layer.activation.record) for layer in dense},
             loss_kernel(self.network.loss.record, self.network.pair),
             compile_lane_loss(self.network) if small else None,
@@ -70,9 +70,7 @@ class CpuBackend(Backend):
         self._optimizer_params = np.array(optimizer.values, np.float64)
         # A small network is trained as an ensemble of one.
         if small:
-            self._group = LaneGroup(
-                self.network, self.training, self._kernels, [self.seed], self.parameters, self.state
-            )
+            self._group = LaneGroup(self.network, self.training, self.kernels, [self.seed], self.parameters, self.state)
         self._ready = True
         # Calls without rows compile the engine before any thread enters it.
         nothing = Rows(
@@ -152,8 +150,8 @@ class CpuBackend(Backend):
             self._plans[key] = build_plan(
                 self.network,
                 capacity,
-                self._kernels.activations,
-                self._kernels.loss,
+                self.kernels.activations,
+                self.kernels.loss,
                 self.parameters,
                 self.gradient if backward else None,
                 self.state if purpose == "training" and self.state.size else None,
@@ -175,11 +173,11 @@ class CpuBackend(Backend):
         threads = self._threads_for(min(batch, max(rows.count, 1)))
         totals = np.zeros((max(2, batch // 64), 2))
         # A cache line at the least for each thread.
-        constants = np.zeros((threads, 16 + self._kernels.optimizer.count), np.float32)
+        constants = np.zeros((threads, 16 + self.kernels.optimizer.count), np.float32)
         params = self._optimizer_params
         optimizer = (
-            self._kernels.optimizer.update if update else 0,
-            self._kernels.optimizer.constants,
+            self.kernels.optimizer.update if update else 0,
+            self.kernels.optimizer.constants,
             params.ctypes.data,
             self.network.size,
             constants,

@@ -1,0 +1,66 @@
+"""An ensemble of small networks, cut into groups that fit the cache and dealt out to threads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurosim.backends.base import Rows
+from neurosim.backends.cpu import team
+from neurosim.backends.cpu.backend import CpuBackend
+from neurosim.backends.cpu.groups import LaneGroup, judge_of, lane_data, lanes_for
+
+
+class SmallEnsemble:
+    """Networks that differ in their seed only, trained together.
+
+    Parameters
+    ----------
+    backend : CpuBackend
+        Gives the network, the training settings and the compiled kernels; it is not trained.
+    seeds : sequence of int
+        One for each member.
+    rows : sequence of Rows
+        Training rows of each member, all of one shape, or a single one that all share.
+    """
+
+    def __init__(self, backend: CpuBackend, seeds: Sequence[int], rows: Sequence[Rows]) -> None:
+        network, training = backend.network, backend.training
+        slots = len(training.optimizer.record.slots)
+        width = lanes_for(network)
+        self.threads = backend.threads
+        self.epochs_done = 0
+        self._steps = -(-rows[0].count // min(training.batch_size, rows[0].count))
+        self._judge = judge_of(network, rows[0])
+        self._groups: list[LaneGroup] = []
+        shared = lane_data(rows) if len(rows) == 1 else None
+        self._data = []
+        for first in range(0, len(seeds), width):
+            chosen = seeds[first : first + width]
+            parameters = np.stack([network.start_values(seed) for seed in chosen], axis=1)
+            state = np.zeros((slots, network.size, len(chosen)), np.float32)
+            self._groups.append(LaneGroup(network, training, backend.kernels, chosen, parameters, state))
+            self._data.append(shared if shared is not None else lane_data(rows[first : first + width]))
+
+    def train(self, epochs: int) -> NDArray[np.float64]:
+        """Train some more epochs; returns sums of loss and right answers, (epochs, members, 2)."""
+        outcomes: list[NDArray[np.float64] | None] = [None] * len(self._groups)
+        # Groups are dealt out one by one, so that a slow processor gets fewer.
+        waiting = iter(range(len(self._groups)))
+
+        def work(thread: int, threads: int) -> None:
+            for number in waiting:
+                group, data = self._groups[number], self._data[number]
+                done = self.epochs_done
+                outcomes[number] = group.train(data, self._judge, done, epochs, done * self._steps)
+
+        team.run_together(min(self.threads, len(self._groups)), work)
+        self.epochs_done += epochs
+        return np.concatenate([outcome for outcome in outcomes if outcome is not None], axis=1)
+
+    @property
+    def parameters(self) -> NDArray[np.float32]:
+        """Parameters of all members, (members, size)."""
+        return np.concatenate([group.parameters.T for group in self._groups])

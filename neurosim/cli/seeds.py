@@ -1,0 +1,62 @@
+"""``neurosim run --seeds N``: how often does it learn?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from neurosim.cli.options import print_json
+from neurosim.cli.progress import progress_display
+from neurosim.ensemble import Ensemble
+from neurosim.plots import write_ensemble_pictures
+from neurosim.scenario import Scenario
+from neurosim.training import run_ensemble
+
+
+def train_seeds(
+    scenario: Scenario,
+    seeds: range,
+    backend: str,
+    threads: int | None,
+    data_dir: Path | None,
+    out: Path,
+    *,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Train `scenario` from every seed and say what came of it."""
+    ensemble = Ensemble(scenario, seeds, backend, threads, data_dir)
+    with progress_display(silent=as_json or quiet, counting=f"{len(seeds)} networks") as observer:
+        result = run_ensemble(ensemble, out, observer)
+    pictures = write_ensemble_pictures(ensemble, out)
+    if as_json:
+        print_json(result)
+    elif not quiet:
+        _print(scenario, result, pictures)
+
+
+def _print(scenario: Scenario, result: dict[str, Any], pictures: list[Path]) -> None:
+    click.echo()
+    click.secho(scenario.scenario.title, bold=True)
+    click.echo()
+    first, last = result["seeds"]
+    click.echo(f"  {'networks':<18} {result['networks']:,} (seeds {first} to {last})")
+    if result["success_rate"] is not None:
+        low, high = result["success_interval"]
+        rate = f"{result['success_rate']:.1%} met every expectation ({result['successes']:,} networks)"
+        click.echo(f"  {'success':<18} {rate}, 95% interval {low:.1%} to {high:.1%}")
+    else:
+        click.echo(f"  {'success':<18} not judged: the scenario has no [expect]")
+    for name, words in (("epochs_to_success", "epochs to success"), ("final_train_loss", "final loss")):
+        spread = result[name]
+        if spread is not None:
+            numbers = f"median {spread['median']:.4g}, 10% {spread['10%']:.4g}, 90% {spread['90%']:.4g}"
+            click.echo(f"  {words:<18} {numbers}")
+    if result["diverged"]:
+        click.echo(f"  {'diverged':<18} {result['diverged']:,}")
+    click.echo(f"  {'time':<18} {result['seconds']['train']:.2f} s")
+    click.echo()
+    click.echo(f"Files: {result['run_dir']} (one row for each seed in ensemble.csv)")
+    click.echo("Pictures: " + ", ".join(picture.name for picture in pictures))

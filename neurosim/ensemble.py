@@ -1,0 +1,211 @@
+"""Many runs of one scenario that differ only in their seed: how often does it learn?
+
+One run answers for one seed. An ensemble trains hundreds and counts: the share that keeps the
+scenario's promises, with an interval, and how many epochs it took them.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurosim.assembly import build_network, build_training, load_seeded_data, split_rows
+from neurosim.backends.base import Rows
+from neurosim.backends.select import make_backend, make_small_ensemble
+from neurosim.errors import DivergedError, UsageError
+from neurosim.history import METRICS
+from neurosim.scenario import Scenario
+from neurosim.simulator import Simulator
+
+# Progress is told about this often.
+PORTIONS = 20
+
+
+@dataclass(frozen=True)
+class Member:
+    """One network of an ensemble, when it has been trained.
+
+    Attributes
+    ----------
+    seed : int
+        Its seed; ``neurosim run SCENARIO --seed SEED`` gives the same network to the bit.
+    measures : dict
+        Final loss and accuracy of each split, dropout off.
+    success : bool or None
+        Whether it met every expectation of the scenario; None when the scenario has none.
+    epochs_to_success : int or None
+        The first epoch that met what ``[expect]`` says of the training rows, as measured during
+        that epoch; None if none did, if the member failed, or if there is nothing said of them.
+    """
+
+    seed: int
+    measures: dict[str, float | None]
+    success: bool | None
+    epochs_to_success: int | None
+
+
+@dataclass
+class Ensemble:
+    """A scenario trained from many seeds.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        As `neurosim.load_scenario` returns it.
+    seeds : sequence of int
+        One network for each.
+    backend : {"cpu", "reference"}
+        Where to train.
+    threads : int, optional
+        Threads of the CPU backend; the results do not depend on it.
+    data_dir : path, optional
+        Folder with data sets.
+    """
+
+    scenario: Scenario
+    seeds: Sequence[int]
+    backend: str = "cpu"
+    threads: int | None = None
+    data_dir: Path | str | None = None
+    members: list[Member] = field(default_factory=list)
+    seconds: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not self.seeds:
+            raise UsageError("an ensemble needs at least one seed")
+
+    def train(self, on_progress: Callable[[float], None] | None = None) -> list[Member]:
+        """Train every member; returns them in the order of the seeds.
+
+        Parameters
+        ----------
+        on_progress : function, optional
+            Called with the share that is done, from 0 to 1.
+
+        Raises
+        ------
+        NeurosimError
+            As `Simulator` does. A member that diverges is no error: it has failed.
+        """
+        tell = on_progress or (lambda share: None)
+        data, seeded = load_seeded_data(self.scenario, self.seeds[0], self.data_dir)
+        network, training = build_network(self.scenario, data), build_training(self.scenario)
+        first = make_backend(self.backend, network, training, self.seeds[0], self.threads)
+        first.prepare()
+        start = time.perf_counter()
+        splits = [split_rows(network, data)]
+        if seeded:
+            others = (load_seeded_data(self.scenario, seed, self.data_dir)[0] for seed in self.seeds[1:])
+            splits += [split_rows(network, other) for other in others]
+        together = make_small_ensemble(first, self.seeds, [split["train"] for split in splits])
+        if together is None:
+            self.members = self._one_by_one(tell)
+        else:
+            reached = np.zeros(len(self.seeds), np.int64)
+            done = 0
+            for portion in range(PORTIONS):
+                epochs = training.epochs * (portion + 1) // PORTIONS - done
+                if epochs > 0:
+                    self._note_success(reached, together.train(epochs), splits[0]["train"], done)
+                done += epochs
+                tell((portion + 1) / PORTIONS)
+            self.members = []
+            for k, (seed, parameters) in enumerate(zip(self.seeds, together.parameters, strict=True)):
+                first.parameters[:] = parameters
+                rows = splits[k] if seeded else splits[0]
+                totals = {name: first.evaluate(its_rows) for name, its_rows in rows.items()}
+                measures = {f"{name}_loss": total.mean_loss for name, total in totals.items()}
+                shares = {f"{name}_accuracy": total.accuracy_share for name, total in totals.items()}
+                self.members.append(self._member(seed, {**measures, **shares}, int(reached[k])))
+        self.seconds = time.perf_counter() - start
+        return self.members
+
+    def _one_by_one(self, tell: Callable[[float], None]) -> list[Member]:
+        """Networks too large to be trained side by side."""
+        members = []
+        for number, seed in enumerate(self.seeds):
+            simulator = Simulator(self.scenario, self.backend, seed, self.threads, self.data_dir)
+            try:
+                history = simulator.train()
+            except DivergedError:
+                history = simulator.history
+            reached = next((record["epoch"] for record in history if self._meets(record, "train")), 0)
+            members.append(self._member(seed, simulator.final_measures(), reached))
+            tell((number + 1) / len(self.seeds))
+        return members
+
+    def _note_success(self, reached: NDArray[np.int64], totals: NDArray[Any], rows: Rows, done: int) -> None:
+        """Enter the first epoch that met the expectations on the training rows, member by member."""
+        measures = {"train_loss": totals[:, :, 0] / rows.count}
+        if rows.accuracy != "none":
+            measures["train_accuracy"] = totals[:, :, 1] / rows.count
+        bounds = {name: bound for name, bound in self.scenario.expect.items() if name in measures}
+        if not bounds:
+            return
+        met = np.ones(totals.shape[:2], bool)
+        for name, bound in bounds.items():
+            with np.errstate(invalid="ignore"):
+                met &= measures[name] >= (-math.inf if bound.at_least is None else bound.at_least)
+                met &= measures[name] <= (math.inf if bound.at_most is None else bound.at_most)
+        new = met.any(axis=0) & (reached == 0)
+        reached[new] = done + 1 + met.argmax(axis=0)[new]
+
+    def _meets(self, measures: dict[str, Any], split: str = "") -> bool:
+        """Whether `measures` meet all expectations, or those on one split; False where there are none."""
+        bounds = {name: bound for name, bound in self.scenario.expect.items() if name.startswith(split)}
+        for name, bound in bounds.items():
+            value = measures.get(name)
+            if value is None or not math.isfinite(value):
+                return False
+            if bound.at_least is not None and value < bound.at_least:
+                return False
+            if bound.at_most is not None and value > bound.at_most:
+                return False
+        return bool(bounds)
+
+    def _member(self, seed: int, measures: dict[str, float | None], reached: int) -> Member:
+        ordered = {name: measures.get(name) for name in METRICS if name in measures}
+        success = self._meets(ordered) if self.scenario.expect else None
+        return Member(seed, ordered, success, reached if success and reached > 0 else None)
+
+    def summary(self) -> dict[str, Any]:
+        """Success rate with its 95% interval, quantiles of epochs to success, spread of the final loss."""
+        judged = [member.success for member in self.members if member.success is not None]
+        successes = sum(judged)
+        epochs = [member.epochs_to_success for member in self.members if member.epochs_to_success is not None]
+        losses = [member.measures["train_loss"] for member in self.members]
+        finite = [loss for loss in losses if loss is not None and math.isfinite(loss)]
+        return {
+            "networks": len(self.members),
+            "successes": successes if judged else None,
+            "success_rate": successes / len(judged) if judged else None,
+            "success_interval": wilson_interval(successes, len(judged)) if judged else None,
+            "epochs_to_success": quantiles(epochs),
+            "final_train_loss": quantiles(finite),
+            "diverged": len(losses) - len(finite),
+        }
+
+
+def wilson_interval(successes: int, trials: int, z: float = 1.959963984540054) -> tuple[float, float]:
+    """Bounds on a success rate, 95% unless `z` says otherwise (Wilson 1927)."""
+    rate, weight = successes / trials, z * z / trials
+    centre = (rate + weight / 2) / (1 + weight)
+    reach = z / (1 + weight) * math.sqrt(rate * (1 - rate) / trials + weight / (4 * trials))
+    # Rounding must not push a bound past what is certain.
+    low = 0.0 if successes == 0 else centre - reach
+    return low, 1.0 if successes == trials else centre + reach
+
+
+def quantiles(values: Sequence[float]) -> dict[str, float] | None:
+    """10%, median and 90% of some values; None for none."""
+    if not values:
+        return None
+    low, middle, high = np.quantile(np.array(values, np.float64), [0.1, 0.5, 0.9]).tolist()
+    return {"10%": low, "median": middle, "90%": high}

@@ -1,0 +1,69 @@
+"""A run of many seeds: training, files, and the summary."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from neurosim.backends.select import on_compilation
+from neurosim.ensemble import Ensemble
+from neurosim.files import write_atomically
+from neurosim.training.folder import SUMMARY, RunFolder, portable, provenance
+from neurosim.training.runs import Observer
+
+TABLE = "ensemble.csv"
+
+
+class EnsembleObserver(Observer):
+    """Hears of an ensemble's progress."""
+
+    def share(self, done: float) -> None:
+        """This share of the work is done, from 0 to 1."""
+
+
+def run_ensemble(ensemble: Ensemble, out: Path, observer: EnsembleObserver | None = None) -> dict[str, Any]:
+    """Train an ensemble and write ``scenario.toml``, ``ensemble.csv`` and ``summary.json``.
+
+    Returns the object that ``neurosim run --seeds N --json`` prints.
+
+    Raises
+    ------
+    NeurosimError
+        As `neurosim.training.run` does.
+    """
+    begin = time.perf_counter()
+    watcher = observer or EnsembleObserver()
+    folder = RunFolder(out)
+    write_atomically(folder.path / "scenario.toml", portable(ensemble.scenario).to_toml())
+    with on_compilation(watcher.compiling):
+        ensemble.train(watcher.share)
+    total = time.perf_counter() - begin
+    write_atomically(folder.path / TABLE, table(ensemble))
+    result = {
+        "scenario": ensemble.scenario.scenario.name,
+        "backend": ensemble.backend,
+        "seeds": [ensemble.seeds[0], ensemble.seeds[-1]],
+        **ensemble.summary(),
+        "seconds": {"train": ensemble.seconds, "total": total},
+        "run_dir": str(folder.path),
+    }
+    complete = {**result, **provenance(ensemble.scenario.registry)}
+    write_atomically(folder.path / SUMMARY, json.dumps(complete, indent=2, allow_nan=False) + "\n")
+    return result
+
+
+def table(ensemble: Ensemble) -> str:
+    """One row for each seed, as CSV with a header; empty where there is no value."""
+    names = list(ensemble.members[0].measures)
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["seed", "success", "epochs_to_success", *names])
+    for member in ensemble.members:
+        success = "" if member.success is None else int(member.success)
+        measures = ["" if member.measures[name] is None else member.measures[name] for name in names]
+        writer.writerow([member.seed, success, member.epochs_to_success, *measures])
+    return text.getvalue()

@@ -1,0 +1,128 @@
+"""Ensembles over seeds: each member is the single run, and the statistics are the published ones."""
+
+import csv
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from neurosim import Ensemble, Simulator, load_scenario
+from neurosim.ensemble import quantiles, wilson_interval
+from neurosim.errors import UsageError
+
+
+def short(name, epochs, **more):
+    return load_scenario(name, overrides={"training.epochs": epochs, **more})
+
+
+@pytest.mark.parametrize(("name", "epochs"), [("xor", 60), ("moons", 4), ("iris", 3), ("sine", 2)])
+@pytest.mark.parametrize("threads", [1, 3])
+def test_a_member_is_the_single_run_with_its_seed(name, epochs, threads):
+    scenario = short(name, epochs)
+    ensemble = Ensemble(scenario, range(5, 75), threads=threads)
+    ensemble.train()
+    for k in (0, 1, 69):
+        simulator = Simulator(scenario, seed=5 + k)
+        history = simulator.train()
+        member = ensemble.members[k]
+        assert member.seed == 5 + k
+        final = simulator.final_measures()
+        assert all(final[key] == value for key, value in member.measures.items())
+        bound = scenario.expect.get("train_accuracy")
+        if bound is not None and member.success:
+            reached = [record["epoch"] for record in history if record["train_accuracy"] >= bound.at_least]
+            assert member.epochs_to_success == reached[0]
+
+
+def test_networks_too_large_for_lanes_are_trained_too():
+    scenario = short("digits", 1)
+    ensemble = Ensemble(scenario, [3, 4])
+    ensemble.train()
+    simulator = Simulator(scenario, seed=4)
+    simulator.train()
+    assert ensemble.members[1].measures["test_loss"] == simulator.final_measures()["test_loss"]
+
+
+def test_the_reference_backend_agrees():
+    scenario = short("xor", 30)
+    found = {}
+    for backend in ("cpu", "reference"):
+        ensemble = Ensemble(scenario, range(3), backend)
+        ensemble.train()
+        found[backend] = [member.measures["train_loss"] for member in ensemble.members]
+    assert found["cpu"] == pytest.approx(found["reference"], rel=1e-4)
+
+
+def test_a_diverged_member_has_failed_and_stops_nobody():
+    scenario = load_scenario(
+        "sine",
+        overrides={
+            "training.epochs": 5,
+            "optimizer": {"name": "sgd", "lr": 1e6},
+            "network.layers.0.activation": "identity",
+            "network.layers.1.activation": "identity",
+        },
+    )
+    ensemble = Ensemble(scenario, range(3))
+    ensemble.train()
+    assert [member.success for member in ensemble.members] == [False] * 3
+    summary = ensemble.summary()
+    assert summary["diverged"] == 3
+    assert summary["final_train_loss"] is None
+
+
+def test_no_seeds_is_an_error():
+    with pytest.raises(UsageError):
+        Ensemble(load_scenario("xor"), [])
+
+
+@pytest.mark.parametrize(("successes", "trials"), [(0, 10), (10, 10), (7, 10), (966, 1000), (1, 1)])
+def test_wilson_interval_is_scipys(successes, trials):
+    interval = stats.binomtest(successes, trials).proportion_ci(0.95, method="wilson")
+    assert wilson_interval(successes, trials) == pytest.approx((interval.low, interval.high), abs=1e-12)
+
+
+def test_quantiles():
+    assert quantiles([]) is None
+    assert quantiles(list(range(101))) == {"10%": 10.0, "median": 50.0, "90%": 90.0}
+
+
+def test_success_needs_expectations():
+    scenario = short("xor", 2, expect={})
+    ensemble = Ensemble(scenario, range(2))
+    ensemble.train()
+    summary = ensemble.summary()
+    assert summary["success_rate"] is None
+    assert summary["successes"] is None
+    assert all(member.success is None for member in ensemble.members)
+
+
+def test_command_line(tmp_path, monkeypatch, capsys):
+    from neurosim.cli.application import execute
+
+    monkeypatch.chdir(tmp_path)
+    assert execute(["run", "xor", "--seeds", "100", "--out", "many", "--json"]) == 0
+    value = json.loads(capsys.readouterr().out)
+    assert value["networks"] == 100
+    assert value["seeds"] == [0, 99]
+    assert 0.8 < value["success_rate"] <= 1.0
+    low, high = value["success_interval"]
+    assert low < value["success_rate"] < high
+    rows = list(csv.DictReader(Path("many/ensemble.csv").read_text().splitlines()))
+    assert [int(row["seed"]) for row in rows] == list(range(100))
+    assert sum(int(row["success"]) for row in rows) == value["successes"]
+    losses = [float(row["train_loss"]) for row in rows]
+    assert np.median(losses) == pytest.approx(value["final_train_loss"]["median"])
+    assert all(math.isfinite(loss) for loss in losses)
+    assert {path.name for path in Path("many").iterdir()} == {
+        "ensemble.csv", "ensemble.png", "scenario.toml", "summary.json",
+    }  # fmt: skip
+    assert execute(["run", "xor", "--seeds", "20", "--seed", "7", "--out", "some"]) == 0
+    out = capsys.readouterr().out
+    assert "20 (seeds 7 to 26)" in out
+    assert "95% interval" in out
+    assert execute(["run", "xor", "--seeds", "0"]) == 2
+    assert execute(["run", "xor", "--seeds", "5", "--resume", "x"]) == 2
