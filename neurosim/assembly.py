@@ -224,8 +224,10 @@ def given_rows(network: Network, features: ArrayLike, targets: ArrayLike) -> Row
 
 
 def given_features(network: Network, features: ArrayLike) -> NDArray[Any]:
-    """Inputs that a caller gives as a float64 array (rows, inputs), checked; raises ShapeError."""
-    x = np.asarray(features, np.float64)
+    """Inputs that a caller gives as a float array (rows, inputs), checked; raises ShapeError."""
+    x = np.asarray(features)
+    if x.dtype != np.float32:
+        x = x.astype(np.float64)
     if x.ndim < 2 or int(np.prod(x.shape[1:])) != network.inputs:
         raise ShapeError(f"X has shape {x.shape}, this network needs (rows, {network.inputs})")
     return x.reshape(x.shape[0], network.inputs)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import repeat
 from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
@@ -260,7 +261,8 @@ class Training:
         first, last = epoch * steps, (epoch + epochs) * steps
         total = max(self.epochs * steps, last)
         factor, values = self.schedule.record.factor, self.schedule.values
-        return self.rate * np.array([factor(step, total, *values) for step in range(first, last)], np.float64)
+        steps_and_settings = (range(first, last), repeat(total), *(repeat(value) for value in values))
+        return self.rate * np.fromiter(map(factor, *steps_and_settings), np.float64, last - first)
 
 
 @dataclass

@@ -64,6 +64,24 @@ def cache_folder() -> Path | None:
     return folder
 
 
+def _write_once(path: Path, text: str) -> None:
+    """Write a file that another process may be writing too; the first one stays.
+
+    Numba takes a newer file for another one, so replacing it by its like would cost a compilation.
+    """
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        if path.read_text() != text:
+            Path(temporary).replace(path)
+    except OSError:  # no hard links here
+        Path(temporary).replace(path)
+    Path(temporary).unlink(missing_ok=True)
+
+
 def load_generated(stem: str, text: str) -> ModuleType:
     """Import generated source text as a module, from a file named by its content where possible.
 
@@ -87,10 +105,7 @@ def load_generated(stem: str, text: str) -> ModuleType:
         return module
     path = folder / f"{name}.py"
     if not path.exists() or path.read_text() != text:
-        descriptor, temporary = tempfile.mkstemp(dir=folder, suffix=".tmp")
-        with os.fdopen(descriptor, "w") as file:
-            file.write(text)
-        Path(temporary).replace(path)
+        _write_once(path, text)
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None

@@ -10,4 +10,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its status; see `neurosim.cli.application`."""
     from neurosim.cli.application import execute
 
-    sys.exit(execute(list(sys.argv[1:] if arguments is None else arguments)))
+    sys.exit(execute(list(sys.argv[1:] if arguments is None else arguments), helper_processes=True))

@@ -21,6 +21,7 @@ COMMANDS = {
     "list": "List activations, losses, optimizers, data sets, scenarios, ...",
     "info": "Show versions, threads, caches and data folders.",
     "data": "List data sets, or download one.",
+    "bench": "Measure training in Python, in NumPy and compiled.",
     "schema": "Print the JSON Schema of scenario files, for editors.",
 }
 INTERRUPTED = 130
@@ -66,8 +67,10 @@ def application() -> None:
     """
 
 
-def execute(arguments: list[str]) -> int:
+def execute(arguments: list[str], *, helper_processes: bool = False) -> int:
     """Run the command line; returns the exit status.
+
+    `helper_processes` allows commands to start processes that save time.
 
     0 done; 1 unexpected; 2 wrong usage, scenario or plugin; 3 files and data; 4 training diverged;
     5 an expectation was missed; 130 interrupted.
@@ -77,7 +80,8 @@ def execute(arguments: list[str]) -> int:
     with warnings.catch_warnings():
         warnings.showwarning = _show_warning
         try:
-            outcome: Any = application.main(arguments, prog_name="neurosim", standalone_mode=False)
+            options = {"helper processes": helper_processes}
+            outcome: Any = application.main(arguments, prog_name="neurosim", standalone_mode=False, obj=options)
             sys.stdout.flush()
             return outcome if isinstance(outcome, int) else 0
         except BrokenPipeError:

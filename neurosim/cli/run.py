@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from neurosim.cli.drawing import drawing
 from neurosim.cli.options import DATA_DIR, JSON, PLUGIN, SET, print_json
 
 MISSED = 5
@@ -39,48 +40,62 @@ def command(
     quiet: bool,
 ) -> int:
     """Train SCENARIO: a TOML file, or the name of a shipped one (neurosim list scenarios)."""
-    from neurosim.cli.progress import progress_display
-    from neurosim.cli.seeds import train_seeds
-    from neurosim.cli.summary import print_summary, report_missed
-    from neurosim.plots import write_pictures
-    from neurosim.scenario import load_scenario
-    from neurosim.scenario.overrides import parse_overrides
-    from neurosim.training import run
-    from neurosim.training.folder import default_folder
-    from neurosim.training.runs import scenario_of
+    _check(scenario, settings, seed, seeds, out, resume)
+    with drawing(silent=seeds is not None) as studio:
+        from neurosim.scenario import load_scenario
+        from neurosim.scenario.overrides import parse_overrides
+        from neurosim.training.folder import SCENARIO, default_folder
 
-    if scenario is None:
-        if resume is None:
-            raise click.UsageError("which scenario? Try: neurosim run xor  (all of them: neurosim list scenarios)")
-        if settings or seed is not None or out is not None:
-            raise click.UsageError("--resume goes on with a run as it is; --set, --seed and --out do not go with it")
-        scenario = str(scenario_of(resume))
-    loaded = load_scenario(scenario, overrides=parse_overrides(settings), plugins=plugins)
-    if resume is None:
-        out = out or default_folder(loaded.scenario.name)
-    if seeds is not None:
-        if resume is not None:
-            raise click.UsageError("--resume goes on with a single run, not with --seeds")
-        assert out is not None
-        first = 0 if seed is None else seed
-        train_seeds(loaded, range(first, first + seeds), backend, threads, data_dir, out, as_json=as_json, quiet=quiet)
-        return 0
-    with progress_display(silent=as_json or quiet) as observer:
-        result = run(
-            loaded,
-            backend=backend,
-            seed=seed,
-            threads=threads,
-            out=out,
-            data_dir=data_dir,
-            resume=resume,
-            observer=observer,
-        )
-    assert result.folder is not None
-    pictures = write_pictures(result.simulator, result.folder)
+        source = scenario if scenario is not None else str(Path(resume or "") / SCENARIO)
+        loaded = load_scenario(source, overrides=parse_overrides(settings), plugins=plugins)
+        folder = resume or out or default_folder(loaded.scenario.name)
+        if seeds is not None:
+            from neurosim.cli.seeds import train_seeds
+
+            first = 0 if seed is None else seed
+            chosen = range(first, first + seeds)
+            train_seeds(loaded, chosen, backend, threads, data_dir, folder, as_json=as_json, quiet=quiet)
+            return 0
+
+        from neurosim.analysis.facts import run_facts
+        from neurosim.cli.progress import progress_display
+        from neurosim.cli.summary import print_summary, report_missed
+        from neurosim.training import run
+
+        with progress_display(silent=as_json or quiet) as observer:
+            result = run(
+                loaded,
+                backend=backend,
+                seed=seed,
+                threads=threads,
+                out=None if resume else folder,
+                data_dir=data_dir,
+                resume=resume,
+                observer=observer,
+            )
+        pictures = studio.draw(run_facts(result.simulator), folder)
     if as_json:
         print_json(result.as_json())
     elif not quiet:
         print_summary(result, pictures)
     report_missed(result)
     return 0 if result.met else MISSED
+
+
+def _check(
+    scenario: str | None,
+    settings: tuple[str, ...],
+    seed: int | None,
+    seeds: int | None,
+    out: Path | None,
+    resume: Path | None,
+) -> None:
+    """Raise UsageError for options that do not go together."""
+    if scenario is None and resume is None:
+        raise click.UsageError("which scenario? Try: neurosim run xor  (all of them: neurosim list scenarios)")
+    if resume is None:
+        return
+    if seeds is not None:
+        raise click.UsageError("--resume goes on with a single run, not with --seeds")
+    if settings or seed is not None or out is not None:
+        raise click.UsageError("--resume goes on with a run as it is; --set, --seed and --out do not go with it")

@@ -10,7 +10,7 @@ import click
 from neurosim.cli.options import print_json
 from neurosim.cli.progress import progress_display
 from neurosim.ensemble import Ensemble
-from neurosim.plots import write_ensemble_pictures
+from neurosim.plots.pictures import write_ensemble_pictures
 from neurosim.scenario import Scenario
 from neurosim.training import run_ensemble
 

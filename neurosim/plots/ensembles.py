@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from neurosim.ensemble import Ensemble
 from neurosim.plots.style import COLOURS, INK, figure
+
+if TYPE_CHECKING:  # the drawing process never sees one
+    from neurosim.ensemble import Ensemble
 
 BINS = 40
 

@@ -21,10 +21,20 @@ TRAIN, TEST, VALIDATION = COLOURS[0], COLOURS[1], COLOURS[2]
 INK, FAINT = "#222222", "#d9d9d9"
 
 
-def figure(width: float, height: float, columns: int = 1, title: str = "") -> tuple[Figure, list[Axes]]:
-    """A figure of `columns` panels side by side, sizes in inches."""
-    made = Figure(figsize=(width, height), dpi=120, layout="constrained", facecolor="white")
+def figure(
+    width: float, height: float, columns: int = 1, title: str = "", below: float = 0.0, beside: float = 0.0
+) -> tuple[Figure, list[Axes]]:
+    """A figure of `columns` panels side by side; sizes in inches, `below` and `beside` are kept free."""
+    made = Figure(figsize=(width, height), dpi=120, facecolor="white")
     FigureCanvasAgg(made)
+    # Fixed margins: letting matplotlib work them out would draw everything twice.
+    made.subplots_adjust(
+        left=0.75 / width,
+        right=1 - (0.2 + beside) / width,
+        bottom=(0.6 + below) / height,
+        top=1 - 0.45 / height,
+        wspace=0.28,
+    )
     panels = [made.add_subplot(1, columns, k + 1) for k in range(columns)]
     for panel in panels:
         panel.spines[["top", "right"]].set_visible(False)
@@ -33,7 +43,7 @@ def figure(width: float, height: float, columns: int = 1, title: str = "") -> tu
         panel.grid(True, color=FAINT, linewidth=0.6)
         panel.set_axisbelow(True)
     if title:
-        made.suptitle(title, fontsize=12, color=INK, x=0.02, ha="left")
+        made.suptitle(title, fontsize=12, color=INK, x=0.15 / width, y=1 - 0.1 / height, ha="left", va="top")
     return made, panels
 
 

@@ -15,7 +15,7 @@ from neurosim.scenario import Scenario, load_scenario
 from neurosim.simulator import Simulator
 from neurosim.training.checkpoint import load_checkpoint, remove_checkpoint, save_checkpoint
 from neurosim.training.expectations import Expectation, check_expectations
-from neurosim.training.folder import SCENARIO, RunFolder, finite, portable
+from neurosim.training.folder import RunFolder, finite, portable
 
 
 @dataclass(frozen=True)
@@ -173,8 +173,3 @@ def run(
         folder.finish(simulator, result.as_json())
         remove_checkpoint(folder.path)
     return result
-
-
-def scenario_of(folder: Path) -> Path:
-    """The scenario file in a run folder."""
-    return folder / SCENARIO

@@ -33,10 +33,12 @@ ALLOWED = {
     "training": {
         "simulator", "ensemble", "backends", "scenario", "registry", "network", "history", "files", "errors", "version",
     },
-    "plots": {"simulator", "ensemble", "history", "files"},
+    "analysis": {"simulator", "history"},
+    "plots": {"analysis", "ensemble", "history", "files"},
+    "bench": {"backends", "network", "randomness", "registry", "errors"},
     "cli": {
-        "ensemble", "training", "plots", "simulator", "scenario", "registry", "data", "backends", "history", "errors",
-        "suggestions", "version",
+        "analysis", "bench", "ensemble", "training", "plots", "simulator", "scenario", "registry", "data", "backends",
+        "history", "errors", "suggestions", "version",
     },
     "__init__": {"ensemble", "errors", "plugin", "registry", "scenario", "simulator", "training", "version"},
     "__main__": {"cli"},

@@ -3,10 +3,12 @@
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import support
+from numba.core import event
 
 from neurosim.backends import cache
 
@@ -87,6 +89,90 @@ def test_a_cache_that_cannot_be_written_costs_one_warning(tmp_path):
     assert (count, category) == ("1", "RuntimeWarning")
     assert "compiled kernels cannot be kept in" in message
     assert "Set NEUROSIM_CACHE" in message
+
+
+KERNELS = """
+import ctypes, sys
+import numpy as np
+from numba.core import event
+from neurosim import build_registry
+from neurosim.backends.cpu.kernels import activation_kernels
+
+class Count(event.Listener):
+    started = 0
+    def on_start(self, event):
+        self.started += 1
+    def on_end(self, event):
+        pass
+
+count = Count()
+event.register("numba:compile", count)
+z, bias, a = np.linspace(-2, 2, 8, dtype=np.float32), np.zeros(8, np.float32), np.zeros(8, np.float32)
+for name in ("tanh", "softmax"):
+    kernels = activation_kernels(build_registry().activations.get(name))
+    forward = ctypes.CFUNCTYPE(None, *[ctypes.c_ssize_t] * 9)(kernels.forward)
+    forward(z.ctypes.data, bias.ctypes.data, a.ctypes.data, 8, 0, 1, 0, 8, bias.ctypes.data)
+    print(a.tobytes().hex())
+print(count.started)
+"""
+
+
+def test_two_processes_that_start_cold_at_once_leave_a_good_cache(tmp_path):
+    def kernels(_=None):
+        command = [sys.executable, "-c", KERNELS]
+        environment = {**os.environ, "NEUROSIM_CACHE": str(tmp_path)}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=True)
+        assert done.stderr == ""
+        *values, compiled = done.stdout.splitlines()
+        return values, int(compiled)
+
+    with ThreadPoolExecutor(2) as pool:
+        both = list(pool.map(kernels, range(2)))
+    assert all(compiled > 0 for _, compiled in both)
+    values, compiled = kernels()
+    assert compiled == 0
+    assert both[0][0] == both[1][0] == values
+    assert not list(tmp_path.rglob("*.tmp"))
+
+
+@pytest.fixture
+def compilations():
+    """Counts what is compiled, as opposed to found in the cache, while the test runs."""
+
+    class Count(event.Listener):
+        started = 0
+
+        def on_start(self, event):
+            self.started += 1
+
+        def on_end(self, event):
+            pass
+
+    count = Count()
+    event.register("numba:compile", count)
+    yield count
+    event.unregister("numba:compile", count)
+
+
+def test_other_shapes_and_settings_compile_nothing(compilations):
+    def trained(widths, rows, lr, batch, seed, rate):
+        layers = [layer for width in widths for layer in (support.Dense(width, "tanh"), support.Dropout(rate))]
+        net = support.network(5, [*layers, support.Dense(3, "softmax")], "categorical_cross_entropy")
+        bench = support.COMPILED[0].make(
+            net, support.training(("adam", {"lr": lr}), batch=batch, shuffle=True), seed=seed
+        )
+        data = support.rows(rows, 5, 3)
+        bench.train_epoch(data, 0)
+        bench.train_step(data)
+        bench.evaluate(data)
+
+    # One small and one large network bring in all there is.
+    trained([6], 20, 0.01, 8, 1, 0.1)
+    trained([300, 40], 20, 0.01, 8, 1, 0.1)
+    before = compilations.started
+    trained([7, 9, 4], 31, 0.5, 5, 2, 0.3)
+    trained([200, 130, 70, 64, 33], 31, 0.5, 16, 3, 0.5)
+    assert compilations.started == before
 
 
 @pytest.fixture

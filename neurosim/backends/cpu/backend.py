@@ -51,6 +51,7 @@ class CpuBackend(Backend):
         self.gradient = np.zeros(network.size, np.float32)
         self._plans: dict[tuple[str, int], Plan] = {}
         self._ready = False
+        self._blocks_ready = False
         self._small_rows: Rows | None = None
 
     def prepare(self) -> None:
@@ -72,19 +73,29 @@ class CpuBackend(Backend):
         if small:
             self._group = LaneGroup(self.network, self.training, self.kernels, [self.seed], self.parameters, self.state)
         self._ready = True
-        # Calls without rows compile the engine before any thread enters it.
-        nothing = Rows(
-            np.zeros((0, self.network.inputs), np.float32),
-            np.zeros((0, self.network.outputs), np.float32),
-            np.zeros(0, np.int32),
-            "none",
-        )
-        self._train(self._plan("training", 1), nothing, np.zeros(0, np.int64), (), np.zeros(0), 1, update=False)
-        self.evaluate(nothing)
+        nothing = self._no_rows()
         if small:
             self._group.train(lane_data([nothing]), judge_of(self.network, nothing), 0, 0, 0)
-        masks.shuffle(np.uint64(0), np.zeros(0, np.int64))
+        else:
+            self._prepare_blocks()
+        self.evaluate(nothing)
         self.compile_seconds += time.perf_counter() - start
+
+    def _prepare_blocks(self) -> None:
+        """Compile the engine of larger networks, by a call without rows, before any thread enters it.
+
+        A small network needs it for single steps and gradients only.
+        """
+        if self._blocks_ready:
+            return
+        self._blocks_ready = True
+        no_order = np.zeros(0, np.int64)
+        masks.shuffle(np.uint64(0), no_order)
+        self._train(self._plan("training", 1), self._no_rows(), no_order, (), np.zeros(0), 1, update=False)
+
+    def _no_rows(self) -> Rows:
+        features = np.zeros((0, self.network.inputs), np.float32)
+        return Rows(features, np.zeros((0, self.network.outputs), np.float32), np.zeros(0, np.int32), "none")
 
     def forward(self, features: NDArray[Any]) -> NDArray[np.float32]:
         """Network outputs (rows, outputs), float32."""
@@ -170,6 +181,7 @@ class CpuBackend(Backend):
         *,
         update: bool = True,
     ) -> NDArray[np.float64]:
+        self._prepare_blocks()
         threads = self._threads_for(min(batch, max(rows.count, 1)))
         totals = np.zeros((max(2, batch // 64), 2))
         # A cache line at the least for each thread.

@@ -56,6 +56,28 @@ def add_scaled(out, factors, source, blocks, lanes):
 
 
 @compiled
+def add_two_scaled(out, factors, source, other_factors, other_source, blocks, lanes):
+    """`add_scaled` twice, one after the other, with one pass over the sums."""
+    if lanes == 1:
+        factor = floats(factors, 1)[0]
+        other = floats(other_factors, 1)[0]
+        total = floats(out, blocks)
+        row = floats(source, blocks)
+        other_row = floats(other_source, blocks)
+        for j in range(blocks):
+            total[j] = (total[j] + factor * row[j]) + other * other_row[j]
+        return
+    first = floats(factors, lanes)
+    second = floats(other_factors, lanes)
+    for j in range(blocks):
+        total = floats(out + 4 * j * lanes, lanes)
+        row = floats(source + 4 * j * lanes, lanes)
+        other_row = floats(other_source + 4 * j * lanes, lanes)
+        for k in range(lanes):
+            total[k] = (total[k] + first[k] * row[k]) + second[k] * other_row[k]
+
+
+@compiled
 def weighted_sums(stage, x, rows, lanes):
     """z[i, j] = bias[j] + sum over k of x[i, k] weight[k, j]."""
     inputs, units = stage[INPUTS], stage[UNITS]
@@ -66,7 +88,12 @@ def weighted_sums(stage, x, rows, lanes):
         z = floats(out, width)
         for j in range(width):
             z[j] = bias[j]
-        for k in range(inputs):
+        for k in range(0, inputs - 1, 2):
+            at = x + 4 * (i * inputs + k) * lanes
+            weight = stage[WEIGHT] + 4 * k * width
+            add_two_scaled(out, at, weight, at + 4 * lanes, weight + 4 * width, units, lanes)
+        if inputs & 1:
+            k = inputs - 1
             add_scaled(out, x + 4 * (i * inputs + k) * lanes, stage[WEIGHT] + 4 * k * width, units, lanes)
 
 
@@ -78,11 +105,17 @@ def weight_gradients(stage, x, rows, lanes):
     gradient = floats(stage[WEIGHT_GRADIENT], inputs * width)
     for j in range(inputs * width):
         gradient[j] = np.float32(0)
-    for i in range(rows):
+    for i in range(0, rows - 1, 2):
         d = stage[D] + 4 * i * width
         for k in range(inputs):
-            at = stage[WEIGHT_GRADIENT] + 4 * k * width
-            add_scaled(at, x + 4 * (i * inputs + k) * lanes, d, units, lanes)
+            out = stage[WEIGHT_GRADIENT] + 4 * k * width
+            at = x + 4 * (i * inputs + k) * lanes
+            add_two_scaled(out, at, d, at + 4 * inputs * lanes, d + 4 * width, units, lanes)
+    if rows & 1:
+        i = rows - 1
+        for k in range(inputs):
+            out = stage[WEIGHT_GRADIENT] + 4 * k * width
+            add_scaled(out, x + 4 * (i * inputs + k) * lanes, stage[D] + 4 * i * width, units, lanes)
     if stage[HAS_BIAS]:
         sums = floats(stage[BIAS_GRADIENT], width)
         for j in range(width):
@@ -208,32 +241,29 @@ def gather(data, order, start, rows, lanes, x, loss, by_lane):
 
 
 @compiled
-def lose(loss, lane_loss, rows, lanes, scale, judge, totals, sums, scratch):
-    """Loss, its gradient, and right answers of a batch; adds to `totals` (lanes, 2)."""
+def lose(loss, lane_loss, rows, lanes, scale, judge, sums, scratch):
+    """Loss, its gradient, and right answers of a batch; adds to `sums` (2, lanes)."""
     accuracy, threshold = judge
     outputs = loss[OUTPUTS]
     _zeros, first, second, third = scratch
     if lane_loss != 0:
-        for k in range(lanes):
-            sums[k] = 0.0
         place = address_of(sums)
         arguments = (loss[LOSS_Z], loss[LOSS_A], loss[VALUES], loss[CLASSES], loss[LOSS_D], lanes, rows)
         call_lane_loss(lane_loss, (*arguments, loss[LOSS_PARAMS], place, scale))
-        for k in range(lanes):
-            totals[k, 0] += sums[k]
         if accuracy == BY_THRESHOLD:
-            a = floats(loss[LOSS_A], rows * lanes)
-            labels = integers(loss[CLASSES], rows * lanes)
+            right = sums[1]
             for i in range(rows):
+                a = floats(loss[LOSS_A] + 4 * i * lanes, lanes)
+                labels = integers(loss[CLASSES] + 4 * i * lanes, lanes)
                 for k in range(lanes):
-                    totals[k, 1] += (1 if a[i * lanes + k] > threshold else 0) == labels[i * lanes + k]
+                    right[k] += 1.0 if (a[k] > threshold) == (labels[k] == 1) else 0.0
         return
     to_rows(loss[LOSS_Z], first, rows, outputs, lanes)
     to_rows(loss[LOSS_A], second, rows, outputs, lanes)
     labels = integers(loss[CLASSES], rows * lanes)
     for k in range(lanes):
         batch = (first, second, loss[VALUES], loss[CLASSES], third, outputs, k * rows, (k + 1) * rows)
-        totals[k, 0] += call_loss(loss[LOSS], (*batch, loss[LOSS_PARAMS], scale))
+        sums[0, k] += call_loss(loss[LOSS], (*batch, loss[LOSS_PARAMS], scale))
         if accuracy != NO_ACCURACY:
             for i in range(k * rows, (k + 1) * rows):
                 a = floats(second + 4 * i * outputs, outputs)
@@ -241,7 +271,7 @@ def lose(loss, lane_loss, rows, lanes, scale, judge, totals, sums, scratch):
                 for j in range(1, outputs):
                     if a[j] > a[best]:
                         best = j
-                totals[k, 1] += best == labels[i]
+                sums[1, k] += best == labels[i]
     from_rows(third, loss[LOSS_D], rows, outputs, lanes)
 
 
@@ -293,18 +323,22 @@ def train(
     """
     lanes, rows = order.shape
     update, step_constants, params, constants, parameters, gradient, state, count = optimizer
-    sums = np.zeros(lanes)
+    sums = np.zeros((2, lanes))
+    # The whole data set in its own order is one and the same batch every time.
+    same_batch = shuffles.shape[0] == 0 and batch >= rows
     last = plan.shape[0] - 1
     done = 0
     for number in range(totals.shape[0]):
         epoch = first_epoch + number
+        sums[:] = 0.0
         if shuffles.shape[0] > 0:
             for k in range(lanes):
                 fill_permutation(fold(shuffles[k], epoch), order[k])
         for step in range((rows + batch - 1) // batch):
             start = step * batch
             size = min(batch, rows - start)
-            gather(data, order, start, size, lanes, x, loss, lane_loss != 0)
+            if number == 0 or not same_batch:
+                gather(data, order, start, size, lanes, x, loss, lane_loss != 0)
             for s in range(last + 1):
                 stage = plan[s]
                 source = x if stage[X] == 0 else stage[X]
@@ -313,7 +347,7 @@ def train(
                     activate(stage, size, lanes, scratch, False)
                 else:
                     drop(stage, source, stage[A], size, lanes, start, epoch, keys)
-            lose(loss, lane_loss, size, lanes, np.float32(1.0 / size), judge, totals[number], sums, scratch)
+            lose(loss, lane_loss, size, lanes, np.float32(1.0 / size), judge, sums, scratch)
             if not loss[FROM_LOGITS]:
                 pull_back(plan, last, size, lanes, start, epoch, keys, scratch)
             for s in range(last, -1, -1):
@@ -326,3 +360,6 @@ def train(
             done += 1
             call_constants(step_constants, (params, constants, np.float64(t + done), rates[done - 1]))
             call_update(update, (parameters, gradient, state, count, count, constants))
+        for k in range(lanes):
+            totals[number, k, 0] += sums[0, k]
+            totals[number, k, 1] += sums[1, k]

@@ -114,13 +114,14 @@ _LANE_LOSS = """\
 def loss(z_address, a_address, values, classes, d_address, lanes, rows, params, totals, scale):
 {params}
     total = doubles(totals, lanes)
-    losses = np.empty(lanes, np.float32)
     for i in range(rows):
         at = 4 * i * lanes
         all_z = floats(z_address + at, lanes)
         all_a = floats(a_address + at, lanes)
         all_y = floats(values + at, lanes)
         # Rows of one number as tuples: their length is known, and so the loop is vectorised.
+        # The losses lie where the gradient will.
+        losses = floats(d_address + at, lanes)
         for k in range(lanes):
             z, a, y = (all_z[k],), (all_a[k],), (all_y[k],)
             losses[k] = {value}({row}, y{arguments})

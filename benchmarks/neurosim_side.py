@@ -1,0 +1,106 @@
+"""What neurosim does in each comparison; see `worker.Worker` for what a contender has."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import problems
+
+from neurosim import Simulator
+from neurosim.assembly import assemble
+from neurosim.backends.select import make_backend, make_small_ensemble
+
+
+class MnistEpoch:
+    """One epoch of training."""
+
+    units = repeats = 1
+
+    def __init__(self, threads: int, folder: Path, activation: str = "relu") -> None:
+        problem = assemble(problems.mnist_scenario(activation), seed=0)
+        self.rows, self.test = problem.splits["train"], problem.splits["test"]
+        self.make = lambda: make_backend("cpu", problem.network, problem.training, 0, threads)
+        self.backend, self.epoch = self.make(), 0
+
+    def setup(self) -> None:
+        pass
+
+    def run(self) -> None:
+        self.totals = self.backend.train_epoch(self.rows, self.epoch)
+        self.epoch += 1
+
+    def validate(self) -> dict[str, float]:
+        self.backend, self.epoch = self.make(), 0
+        for _ in range(problems.VALIDATION_EPOCHS):
+            self.run()
+        accuracy = self.backend.evaluate(self.test).accuracy_share
+        assert accuracy is not None
+        return {"train_loss": self.totals.mean_loss, "test_accuracy": accuracy}
+
+
+class MnistEvaluation:
+    """Loss and accuracy on the 10,000 test rows."""
+
+    units, repeats = 1, 20
+
+    def __init__(self, threads: int, folder: Path) -> None:
+        self.simulator = Simulator(problems.mnist_scenario(), seed=0, threads=threads)
+
+    def setup(self) -> None:
+        pass
+
+    def run(self) -> None:
+        self.measures = self.simulator.evaluate("test")
+
+    def validate(self) -> dict[str, float]:
+        self.run()
+        loss, accuracy = self.measures["loss"], self.measures["accuracy"]
+        assert loss is not None
+        assert accuracy is not None
+        return {"loss": loss, "accuracy": accuracy}
+
+
+class MnistForward:
+    """Output array of 10,000 rows that are given as an array, through the public ``Simulator.forward``."""
+
+    units, repeats = 1, 20
+
+    def __init__(self, threads: int, folder: Path) -> None:
+        self.simulator = Simulator(problems.mnist_scenario(), seed=0, threads=threads)
+        self.x = problems.read_mnist(folder)[0]["test_x"]
+
+    def setup(self) -> None:
+        pass
+
+    def run(self) -> None:
+        self.outputs = self.simulator.forward(self.x)
+
+    def validate(self) -> dict[str, list[float]]:
+        self.run()
+        return {"outputs": self.outputs[:100].ravel().tolist()}
+
+
+class XorSteps:
+    """Steps of some networks on the four rows, by the compiled loop that ``run --seeds`` and ``run`` use."""
+
+    def __init__(self, threads: int, folder: Path, networks: int, steps: int, repeats: int) -> None:
+        self.networks, self.steps, self.repeats = networks, steps, repeats
+        self.units = networks * steps
+        problem = assemble(problems.xor_scenario(), seed=0)
+        self.rows = problem.splits["train"]
+        self.backend = make_backend("cpu", problem.network, problem.training, 0, threads)
+        self.backend.prepare()
+
+    def setup(self) -> None:
+        ensemble = make_small_ensemble(self.backend, range(self.networks), [self.rows])
+        assert ensemble is not None
+        self.ensemble = ensemble
+
+    def run(self) -> None:
+        self.totals = self.ensemble.train(self.steps)
+
+    def validate(self) -> dict[str, list[float]]:
+        self.setup()
+        totals = self.ensemble.train(problems.VALIDATION_STEPS)
+        return {"losses": (totals[-1, :, 0] / np.float64(self.rows.count)).tolist()}

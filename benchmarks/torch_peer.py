@@ -1,0 +1,152 @@
+"""What PyTorch does in each comparison; see `worker.Worker` for what a contender has."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import problems
+import torch
+from torch import nn
+
+
+def mnist_network(folder: Path) -> tuple[nn.Sequential, dict[str, torch.Tensor]]:
+    """The network with the common start values, and all rows in memory."""
+    rows, layers = problems.read_mnist(folder)
+    modules: list[nn.Module] = []
+    for weight, bias in layers:
+        linear = nn.Linear(*weight.shape)
+        with torch.no_grad():
+            linear.weight.copy_(torch.from_numpy(weight.T))
+            linear.bias.copy_(torch.from_numpy(bias))
+        modules += [linear, nn.ReLU(), nn.Dropout(problems.DROPOUT)]
+    return nn.Sequential(*modules[:-2]), {name: torch.from_numpy(array) for name, array in rows.items()}
+
+
+class MnistEpoch:
+    """One epoch of training: rows gathered by a random permutation, no DataLoader.
+
+    `mode` is "eager", "fused" (eager with Adam(fused=True)) or "compile" (torch.compile, fused Adam).
+    """
+
+    units = repeats = 1
+
+    def __init__(self, threads: int, folder: Path, mode: str) -> None:
+        torch.set_num_threads(threads)
+        self.mode, self.folder = mode, folder
+        self.start()
+
+    def start(self) -> None:
+        torch.manual_seed(0)
+        self.network, self.rows = mnist_network(self.folder)
+        self.optimizer = torch.optim.Adam(self.network.parameters(), problems.RATE, fused=self.mode != "eager")
+        self.forward = torch.compile(self.network, dynamic=False) if self.mode == "compile" else self.network
+
+    def setup(self) -> None:
+        pass
+
+    def run(self) -> None:
+        x, y = self.rows["train_x"], self.rows["train_y"]
+        self.total = torch.zeros(())
+        for chosen in torch.randperm(len(x)).split(problems.BATCH):
+            loss = nn.functional.cross_entropy(self.forward(x[chosen]), y[chosen])
+            self.optimizer.zero_grad()
+            loss.backward()
+            self.optimizer.step()
+            self.total += loss.detach() * len(chosen)
+
+    def validate(self) -> dict[str, float]:
+        self.start()
+        for _ in range(problems.VALIDATION_EPOCHS):
+            self.run()
+        self.network.eval()
+        with torch.no_grad():
+            right = self.network(self.rows["test_x"]).argmax(1) == self.rows["test_y"]
+        self.network.train()
+        return {
+            "train_loss": self.total.item() / len(self.rows["train_x"]),
+            "test_accuracy": right.float().mean().item(),
+        }
+
+
+class MnistEvaluation:
+    """Loss and accuracy on the 10,000 test rows, `rows` of them at a time."""
+
+    units, repeats = 1, 20
+
+    def __init__(self, threads: int, folder: Path, rows: int) -> None:
+        torch.set_num_threads(threads)
+        self.network, data = mnist_network(folder)
+        self.network.eval()
+        self.batches = list(zip(data["test_x"].split(rows), data["test_y"].split(rows), strict=True))
+
+    def setup(self) -> None:
+        pass
+
+    @torch.no_grad()
+    def run(self) -> None:
+        self.loss = self.right = 0.0
+        for x, y in self.batches:
+            logits = self.network(x)
+            self.loss += nn.functional.cross_entropy(logits, y, reduction="sum").item()
+            self.right += (logits.argmax(1) == y).sum().item()
+
+    def validate(self) -> dict[str, float]:
+        self.run()
+        count = sum(len(x) for x, _ in self.batches)
+        return {"loss": self.loss / count, "accuracy": self.right / count}
+
+
+class MnistForward:
+    """Probabilities of 10,000 rows, `rows` of them at a time."""
+
+    units, repeats = 1, 20
+
+    def __init__(self, threads: int, folder: Path, rows: int) -> None:
+        torch.set_num_threads(threads)
+        self.network, data = mnist_network(folder)
+        self.network.eval()
+        self.batches = data["test_x"].split(rows)
+
+    def setup(self) -> None:
+        pass
+
+    @torch.no_grad()
+    def run(self) -> None:
+        self.outputs = torch.cat([self.network(x).softmax(1) for x in self.batches])
+
+    def validate(self) -> dict[str, list[float]]:
+        self.run()
+        return {"outputs": self.outputs[:100].flatten().tolist()}
+
+
+class XorSteps:
+    """Full-batch steps of the first network."""
+
+    def __init__(self, threads: int, folder: Path, steps: int, repeats: int, fused: bool) -> None:
+        torch.set_num_threads(threads)
+        self.units, self.repeats, self.fused, self.folder = steps, repeats, fused, folder
+        self.x, self.y = torch.from_numpy(problems.XOR_INPUTS), torch.from_numpy(problems.XOR_TARGETS)
+
+    def setup(self) -> None:
+        self.network = nn.Sequential(nn.Linear(2, 4), nn.Tanh(), nn.Linear(4, 1))
+        starts = problems.read_xor(self.folder)
+        with torch.no_grad():
+            for parameter, start in zip(self.network.parameters(), starts, strict=True):
+                parameter.copy_(torch.from_numpy(start[0].T.copy()))
+        self.optimizer = torch.optim.Adam(self.network.parameters(), problems.XOR_RATE, fused=self.fused)
+
+    def run(self) -> None:
+        self.train(self.units)
+
+    def train(self, steps: int) -> None:
+        for _ in range(steps):
+            # Sigmoid and binary cross-entropy in one, as neurosim and JAX have it too.
+            self.loss = nn.functional.binary_cross_entropy_with_logits(self.network(self.x), self.y)
+            self.optimizer.zero_grad()
+            self.loss.backward()
+            self.optimizer.step()
+
+    def validate(self) -> dict[str, list[float]]:
+        self.setup()
+        self.train(problems.VALIDATION_STEPS)
+        return {"losses": [self.loss.item()]}

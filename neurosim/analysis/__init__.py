@@ -1,0 +1,1 @@
+"""Numbers about a trained network, for pictures and pages: nothing here draws."""

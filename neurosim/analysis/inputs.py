@@ -1,0 +1,99 @@
+"""What a network answers over its whole input space, where that has one or two dimensions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:  # what draws these numbers need not load a simulator
+    from neurosim.simulator import Simulator
+
+
+GRID = 200
+CURVE = 400
+MARGIN = 0.15
+
+
+@dataclass(frozen=True)
+class Points:
+    """The rows of one split, in the units of the data set.
+
+    Attributes
+    ----------
+    inputs : float64 (rows, inputs)
+        Their inputs.
+    targets : (rows,) class indices, or (rows, outputs) values
+        What should come out.
+    """
+
+    inputs: NDArray[np.float64]
+    targets: NDArray[Any]
+
+
+@dataclass(frozen=True)
+class InputMap:
+    """A network's outputs over a line or a plane of inputs, and the data that lie in it.
+
+    Attributes
+    ----------
+    axes : tuple of float64 arrays
+        The grid along each input, one or two of them.
+    outputs : float64 (outputs,) + shape of the grid
+        What the network answers; for two inputs the second one runs along the rows.
+    points : dict of str to Points
+        The splits.
+    labels : tuple of str
+        Names of the inputs.
+    classes : tuple of str
+        Names of the classes; empty for regression.
+    threshold : float
+        Above it a single output means class 1.
+    """
+
+    axes: tuple[NDArray[np.float64], ...]
+    outputs: NDArray[np.float64]
+    points: dict[str, Points]
+    labels: tuple[str, ...]
+    classes: tuple[str, ...] = ()
+    threshold: float = field(default=0.5)
+
+
+def input_map(simulator: Simulator) -> InputMap | None:
+    """The map of a simulator's network, or None where it cannot be drawn.
+
+    It can for two inputs and classes, and for one input and one output value.
+    """
+    network, data = simulator.network, simulator.data
+    plane = network.inputs == 2 and bool(data.classes)
+    line = network.inputs == 1 and network.outputs == 1 and not data.classes
+    if not (plane or line):
+        return None
+    points = {split: _points(simulator, split) for split in simulator.splits}
+    inputs = points["train"].inputs
+    axes = tuple(_axis(inputs[:, k], GRID if plane else CURVE) for k in range(network.inputs))
+    grid = np.stack(np.meshgrid(*axes), axis=-1)
+    outputs = simulator.forward(data.to_input(grid.reshape(-1, network.inputs))).astype(np.float64)
+    names = data.feature_names or tuple(f"input {k + 1}" for k in range(network.inputs))
+    return InputMap(
+        axes,
+        np.moveaxis(outputs.reshape(*grid.shape[:-1], network.outputs), -1, 0),
+        points,
+        tuple(names),
+        tuple(data.classes),
+        network.loss.record.threshold,
+    )
+
+
+def _axis(values: NDArray[np.float64], count: int) -> NDArray[np.float64]:
+    low, high = float(values.min()), float(values.max())
+    margin = MARGIN * ((high - low) or 1.0)
+    return np.linspace(low - margin, high + margin, count)
+
+
+def _points(simulator: Simulator, split: str) -> Points:
+    data = getattr(simulator.data, split)
+    inputs = data.features.astype(np.float64) * simulator.data.scale + simulator.data.shift
+    return Points(simulator.data.to_raw(inputs), data.targets)

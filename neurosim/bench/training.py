@@ -1,0 +1,252 @@
+"""The ladder: the same training in plain Python, in NumPy, compiled, and compiled on all threads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurosim.backends.base import Backend, Rows
+from neurosim.bench.measure import Timing, Work, blas_threads, square_product
+from neurosim.bench.naive import Naive
+from neurosim.bench.plain_numpy import PlainNumpy
+from neurosim.bench.problem import RATE, Problem
+from neurosim.bench.report import Agreement, Peak, Way
+from neurosim.errors import BackendError
+
+# float32 sums of some hundred numbers are good to about 1e-6 of the largest.
+TOLERANCE = 1e-4
+
+
+class Trainer(Protocol):
+    """What all ways of training can do."""
+
+    def reset(self) -> None:
+        """Back to the start values."""
+
+    def gradients(self, rows: Rows) -> tuple[float, NDArray[Any]]:
+        """Mean loss and its gradient, flat in the order of the network's parameters."""
+
+    def train(self, rows: Rows, batch: int) -> float:
+        """One pass over the rows; returns the mean loss, each batch's before its update."""
+
+
+class NaiveTrainer:
+    """`Naive`, fed from arrays; it reads lists, made off the clock."""
+
+    def __init__(self, problem: Problem) -> None:
+        self._naive = Naive(problem.layers(), RATE)
+        self._rows: Rows | None = None
+
+    def _lists(self, rows: Rows) -> tuple[list[list[float]], list[int]]:
+        if self._rows is not rows:
+            self._rows, self._as_lists = rows, (rows.features.tolist(), rows.classes.tolist())
+        return self._as_lists
+
+    def reset(self) -> None:
+        """Back to the start values."""
+        self._naive.reset()
+
+    def gradients(self, rows: Rows) -> tuple[float, NDArray[Any]]:
+        """Mean loss and its gradient, flat."""
+        loss, found = self._naive.gradients(*self._lists(rows))
+        return loss, _flat(zip(found.weights, found.biases, strict=True))
+
+    def train(self, rows: Rows, batch: int) -> float:
+        """One pass over the rows."""
+        return self._naive.train(*self._lists(rows), batch)
+
+
+class NumpyTrainer:
+    """`PlainNumpy`, its matrix products on `threads` threads."""
+
+    def __init__(self, problem: Problem, threads: int) -> None:
+        self._plain = PlainNumpy(problem.layers(), RATE)
+        self._threads = threads
+
+    def reset(self) -> None:
+        """Back to the start values."""
+        self._plain.reset()
+
+    def gradients(self, rows: Rows) -> tuple[float, NDArray[Any]]:
+        """Mean loss and its gradient, flat."""
+        with blas_threads(self._threads):
+            loss, found = self._plain.gradients(rows.features, rows.classes)
+        return loss, _flat(found)
+
+    def train(self, rows: Rows, batch: int) -> float:
+        """One pass over the rows."""
+        with blas_threads(self._threads):
+            return self._plain.train(rows.features, rows.classes, batch)
+
+
+class BackendTrainer:
+    """A backend of neurosim."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self._start = backend.parameters.copy()
+
+    def reset(self) -> None:
+        """Back to the start values."""
+        self._backend.parameters[:] = self._start
+        self._backend.state[:] = 0.0
+        self._backend.steps_done = 0
+
+    def gradients(self, rows: Rows) -> tuple[float, NDArray[Any]]:
+        """Mean loss and its gradient, flat."""
+        return self._backend.gradients(rows)
+
+    def train(self, rows: Rows, batch: int) -> float:
+        """One pass over the rows; the batch is that of the backend's training."""
+        return self._backend.train_epoch(rows, 0).mean_loss
+
+
+def _flat(pairs: Any) -> NDArray[Any]:
+    return np.concatenate([np.asarray(part, np.float64).ravel() for pair in pairs for part in pair])
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """A way of training, how many threads it uses, and the rows it is timed on."""
+
+    name: str
+    threads: int
+    trainer: Trainer
+    rows: Rows
+
+
+def contestants(problem: Problem, backend_of: Callable[[int], Backend], threads: int) -> list[Contestant]:
+    """All ways, slowest first; those on several threads only where there are several.
+
+    Parameters
+    ----------
+    problem : Problem
+        What is trained.
+    backend_of : function
+        Gives a backend, start values in it, for a number of threads.
+    threads : int
+        All threads.
+    """
+    rows = problem.rows
+    found = [
+        Contestant("naive", 1, NaiveTrainer(problem), problem.first(problem.size.batch)),
+        Contestant("numpy", 1, NumpyTrainer(problem, 1), rows),
+        Contestant("compiled", 1, BackendTrainer(backend_of(1)), rows),
+    ]
+    if threads > 1:
+        found += [
+            Contestant("numpy_threads", threads, NumpyTrainer(problem, threads), rows),
+            Contestant("compiled_threads", threads, BackendTrainer(backend_of(threads)), rows),
+        ]
+    return found
+
+
+def check(problem: Problem, entered: Sequence[Contestant], tolerance: float = TOLERANCE) -> Agreement:
+    """Have all ways compute loss and gradients of one batch, then its loss after one update; all start alike.
+
+    The naive loops are float64 and the simplest, so the others are held against them.
+
+    Raises
+    ------
+    BackendError
+        When any differs by more than `tolerance`, relative to the largest number of the array.
+    """
+    rows = problem.first(problem.size.checked_rows)
+    answers = []
+    for entry in entered:
+        entry.trainer.reset()
+        loss, gradient = entry.trainer.gradients(rows)
+        entry.trainer.train(rows, problem.size.batch)
+        after, _ = entry.trainer.gradients(rows)
+        answers.append((loss, gradient, after))
+    expected_loss, expected_gradient, expected_after = answers[0]
+    expected = problem.network.named(expected_gradient)
+    worst = [0.0, 0.0, 0.0]
+    for entry, (loss, gradient, after) in zip(entered[1:], answers[1:], strict=True):
+        found = problem.network.named(gradient)
+        errors = [
+            abs(loss / expected_loss - 1.0),
+            max(_relative(found[name], expected[name]) for name in expected),
+            abs(after / expected_after - 1.0),
+        ]
+        for what, error in zip(("loss", "gradients", "loss after one update"), errors, strict=True):
+            if not error <= tolerance:
+                raise BackendError(
+                    f"nothing was timed: the {what} of {entry.name} (threads: {entry.threads}) and of the naive loops "
+                    f"differ by {error:.1e}, allowed is {tolerance:.0e}",
+                    "One of them is wrong on this machine: a fault of neurosim or of a library. Please report it.",
+                )
+        worst = [max(pair) for pair in zip(worst, errors, strict=True)]
+    return Agreement(rows.count, worst[0], worst[1], worst[2], tolerance)
+
+
+def _relative(found: NDArray[Any], expected: NDArray[Any]) -> float:
+    largest = float(np.abs(expected).max())
+    return float(np.abs(found - expected).max()) / (largest or 1.0)
+
+
+def works(problem: Problem, entered: Sequence[Contestant], threads: int) -> dict[str, Work]:
+    """What takes turns: the peak on one and on all threads, then every way.
+
+    Nothing that is compared follows directly on a BLAS with several threads, except the naive loops.
+    """
+    found = {peak_name(count): Work(square_product(problem.size.peak, count)) for count in sorted({1, threads})}
+    # The threads of a BLAS spin for some milliseconds after their work, and would slow down what
+    # comes next. The naive loops take seconds and do not notice; so they follow.
+    for entry in sorted(entered, key=lambda entry: entry.name != "numpy_threads"):
+        every = problem.size.slow_every if entry.name in ("naive", "numpy_threads") else 1
+        found[entry.name] = Work(_pass_of(entry, problem.size.batch), entry.trainer.reset, every=every)
+    return found
+
+
+def _pass_of(entry: Contestant, batch: int) -> Callable[[], object]:
+    return lambda: entry.trainer.train(entry.rows, batch)
+
+
+def peak_name(threads: int) -> str:
+    """Name of the work that measures the peak."""
+    return f"peak {threads}"
+
+
+def peaks(problem: Problem, timings: Mapping[str, Timing], threads: int) -> list[Peak]:
+    """GFLOP/s of the large products: the best round, since it is to say what the machine can do."""
+    flops = 2 * problem.size.peak**3
+    found = []
+    for count in sorted({1, threads}):
+        timing = timings[peak_name(count)]
+        found.append(Peak(count, flops / timing.quickest / 1e9, timing.spread))
+    return found
+
+
+def ladder(
+    problem: Problem, entered: Sequence[Contestant], timings: Mapping[str, Timing], peak: Sequence[Peak]
+) -> tuple[list[Way], list[Way]]:
+    """Rates and ratios of every way, from medians: the ladder, and what stands beside it."""
+    gflops_of = {entry.threads: entry.gflops for entry in peak}
+    first = timings["naive"].per(problem.first(problem.size.batch).count).median
+    steps: list[Way] = []
+    beside: list[Way] = []
+    before: float | None = None
+    for entry in entered:
+        timing = timings[entry.name].per(entry.rows.count)
+        gflops = problem.size.flops_per_sample / timing.median / 1e9
+        on_ladder = entry.name != "numpy_threads"
+        way = Way(
+            name=entry.name,
+            threads=entry.threads,
+            rows=entry.rows.count,
+            samples_per_second=1.0 / timing.median,
+            gflops=gflops,
+            peak_share=gflops / gflops_of[entry.threads],
+            over_previous=before / timing.median if on_ladder and before is not None else None,
+            over_naive=first / timing.median,
+            spread=timing.spread,
+        )
+        (steps if on_ladder else beside).append(way)
+        if on_ladder:
+            before = timing.median
+    return steps, beside

@@ -1,0 +1,79 @@
+"""Drawing in a process of its own, so that loading matplotlib and training happen side by side.
+
+For a network that trains in milliseconds, drawing is most of the wait. `Studio` starts
+``python -m neurosim.plots.studio``, which loads matplotlib at once and then reads the facts of the
+run from its standard input. Where that fails for whatever reason, the pictures are drawn here.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from neurosim.analysis.facts import RunFacts
+
+DONE = b"drawn"
+MODULE = "neurosim.plots.studio"
+
+
+class Studio:
+    """Draws the pictures of one run; a context manager.
+
+    Parameters
+    ----------
+    own_process : bool
+        Whether to start a process for it, at once; else everything happens in `draw`.
+    """
+
+    def __init__(self, *, own_process: bool) -> None:
+        self.own_process = own_process
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Studio:
+        if not self.own_process:
+            return self
+        pipe = subprocess.PIPE
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", MODULE], stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL
+            )
+        except OSError:
+            self._process = None
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.communicate()
+            self._process = None
+
+    def draw(self, facts: RunFacts, folder: Path) -> list[Path]:
+        """Draw the pictures of a run into its folder; as `write_pictures`."""
+        process, self._process = self._process, None
+        if process is not None:
+            order = str(folder.resolve()).encode() + b"\n" + facts.to_bytes()
+            answer, _ = process.communicate(order)
+            lines = answer.splitlines()
+            if process.returncode == 0 and lines and lines[-1] == DONE:
+                return [folder / line.decode() for line in lines[:-1]]
+        from neurosim.plots.pictures import write_pictures
+
+        return write_pictures(facts, folder)
+
+
+def main() -> None:
+    """Load matplotlib, read an order, draw, and print the names of the pictures."""
+    from neurosim.analysis.facts import RunFacts
+    from neurosim.plots.pictures import rehearse, write_pictures
+
+    rehearse()
+    folder = Path(sys.stdin.buffer.readline().rstrip(b"\n").decode())
+    written = write_pictures(RunFacts.from_bytes(sys.stdin.buffer.read()), folder)
+    sys.stdout.buffer.write(b"".join(path.name.encode() + b"\n" for path in written) + DONE)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,106 @@
+"""Pictures of runs: which ones there are, what is in them, and that two ways of drawing agree."""
+
+import subprocess
+
+import numpy as np
+import pytest
+from matplotlib.image import imread
+
+from neurosim import Simulator, load_scenario
+from neurosim.analysis.facts import RunFacts, run_facts
+from neurosim.plots import studio
+from neurosim.plots.inputs import decision_boundary, fitted_curve
+from neurosim.plots.pictures import write_pictures
+from neurosim.plots.studio import Studio
+
+
+@pytest.fixture(scope="module")
+def facts():
+    def trained(name, epochs):
+        simulator = Simulator(load_scenario(name, overrides={"training.epochs": epochs}))
+        simulator.train()
+        return run_facts(simulator)
+
+    return {
+        "moons": trained("moons", 3),
+        "sine": trained("sine", 3),
+        "iris": trained("iris", 3),
+        "xor": trained("xor", 0),
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "pictures"),
+    [
+        ("moons", {"learning_curves.png", "decision_boundary.png"}),
+        ("sine", {"learning_curves.png", "fitted_curve.png"}),
+        ("iris", {"learning_curves.png"}),
+        ("xor", {"decision_boundary.png"}),
+    ],
+)
+def test_each_kind_of_problem_has_its_pictures(facts, tmp_path, name, pictures):
+    written = write_pictures(facts[name], tmp_path)
+    assert {path.name for path in written} == pictures
+    for path in written:
+        image = imread(path)
+        assert image.shape[0] > 300
+        assert image.shape[1] > 500
+        assert image.std() > 0.02, "an empty picture"
+
+
+def test_the_same_facts_give_the_same_bytes(facts, tmp_path):
+    names = [path.name for path in write_pictures(facts["moons"], tmp_path)]
+    first = [(tmp_path / name).read_bytes() for name in names]
+    write_pictures(RunFacts.from_bytes(facts["moons"].to_bytes()), tmp_path)
+    assert [(tmp_path / name).read_bytes() for name in names] == first
+
+
+def test_the_map_holds_the_networks_own_answers():
+    simulator = Simulator(load_scenario("xor", overrides={"training.epochs": 400}))
+    simulator.train()
+    shown = run_facts(simulator).inputs
+    xs, ys = shown.axes
+    i, j = 17, 140
+    expected = simulator.forward(simulator.data.to_input(np.array([[xs[j], ys[i]]])))[0, 0]
+    assert shown.outputs[0, i, j] == pytest.approx(expected, rel=1e-5)
+    assert shown.points["train"].inputs.tolist() == [[0, 0], [0, 1], [1, 0], [1, 1]]
+
+
+def test_a_plane_shows_data_boundary_and_names(facts):
+    made = decision_boundary(facts["moons"].inputs, "title")
+    axes = made.axes[0]
+    assert len(axes.collections) == 6  # the map, the boundary, and two classes in two splits
+    assert axes.get_xlabel()
+    assert made.legends[0].get_texts()[0].get_text().startswith("class ")
+
+
+def test_a_curve_shows_data_and_function(facts):
+    axes = fitted_curve(facts["sine"].inputs, "title").axes[0]
+    assert len(axes.lines) == 1
+    assert len(axes.lines[0].get_xdata()) == 400
+
+
+def test_a_process_of_its_own_draws_the_same(facts, tmp_path):
+    here, there = tmp_path / "here", tmp_path / "there with spaces é"
+    here.mkdir()
+    there.mkdir()
+    write_pictures(facts["moons"], here)
+    with Studio(own_process=True) as helper:
+        written = helper.draw(facts["moons"], there)
+    assert [path.parent for path in written] == [there, there]
+    for path in written:
+        assert path.read_bytes() == (here / path.name).read_bytes()
+
+
+def test_a_helper_that_dies_costs_no_picture(facts, tmp_path, monkeypatch):
+    monkeypatch.setattr(studio, "MODULE", "no.such.module")
+    with Studio(own_process=True) as helper:
+        assert len(helper.draw(facts["iris"], tmp_path)) == 1
+    assert (tmp_path / "learning_curves.png").is_file()
+
+
+def test_a_helper_that_is_not_needed_is_ended():
+    with Studio(own_process=True) as helper:
+        process = helper._process
+    assert isinstance(process, subprocess.Popen)
+    assert process.returncode is not None
