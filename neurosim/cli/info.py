@@ -66,7 +66,7 @@ def _blas() -> str:
     """The BLAS that the CPU engine calls."""
     import threadpoolctl
 
-    from neurosim.backends.cpu.products import sgemm_address
+    from neurosim.backends.cpu.blas import sgemm_address
 
     sgemm_address()
     libraries = [entry for entry in threadpoolctl.threadpool_info() if entry["user_api"] == "blas"]

@@ -7,6 +7,8 @@ run from its standard input. Where that fails for whatever reason, the pictures 
 
 from __future__ import annotations
 
+import gc
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -66,6 +68,7 @@ class Studio:
 
 def main() -> None:
     """Load matplotlib, read an order, draw, and print the names of the pictures."""
+    gc.set_threshold(100_000)
     from neurosim.analysis.facts import RunFacts
     from neurosim.plots.pictures import rehearse, write_pictures
 
@@ -73,6 +76,8 @@ def main() -> None:
     folder = Path(sys.stdin.buffer.readline().rstrip(b"\n").decode())
     written = write_pictures(RunFacts.from_bytes(sys.stdin.buffer.read()), folder)
     sys.stdout.buffer.write(b"".join(path.name.encode() + b"\n" for path in written) + DONE)
+    sys.stdout.flush()
+    os._exit(0)
 
 
 if __name__ == "__main__":

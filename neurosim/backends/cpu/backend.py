@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import functools
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import threadpoolctl
 from numpy.typing import NDArray
 
 from neurosim.backends.base import Backend, Rows, Totals, dropout_keys, in_order, shuffle_key
-from neurosim.backends.cpu import engine, masks, team
+from neurosim.backends.cpu import blas, engine, masks, team
 from neurosim.backends.cpu.groups import (
     CompiledKernels,
     LaneGroup,
@@ -24,19 +20,11 @@ from neurosim.backends.cpu.groups import (
 )
 from neurosim.backends.cpu.kernels import activation_kernels, loss_kernel, optimizer_kernels
 from neurosim.backends.cpu.plan import Plan, build_plan
-from neurosim.backends.cpu.products import sgemm_address
 from neurosim.network import Dense, Network, Training
 
 EVALUATION_ROWS = 128
 # Networks with fewer multiply-adds a step than this are quicker on one thread.
 WORTH_THREADS = 200_000
-
-
-@functools.cache
-def _blas() -> Any:
-    """The BLAS libraries of this process; made after SciPy's is loaded, or it would be missed."""
-    sgemm_address()
-    return threadpoolctl.ThreadpoolController()
 
 
 class CpuBackend(Backend):
@@ -206,11 +194,11 @@ class CpuBackend(Backend):
             rates,
             self.steps_done,
             judge_of(self.network, rows),
-            sgemm_address(),
+            blas.sgemm_address(),
             totals,
         )
         words = team.barrier_words()
-        with _single_threaded_blas(plan.needs_blas):
+        with blas.single_threaded(plan.needs_blas):
             team.run_together(threads, lambda thread, size: engine.train(*arguments, thread, size, words))
         return totals
 
@@ -222,7 +210,7 @@ class CpuBackend(Backend):
         threads = min(self._threads_for(max(rows.count, 1)), max(chunks, 1))
         plans = [self._plan("evaluation", EVALUATION_ROWS if capacity > 16 else 16, k) for k in range(threads)]
         totals = np.zeros((max(chunks, 1), 2))
-        data, judge, sgemm = _data(rows), judge_of(self.network, rows), sgemm_address()
+        data, judge, sgemm = _data(rows), judge_of(self.network, rows), blas.sgemm_address()
         no_keys = np.zeros(0, np.uint64)
 
         def work(thread: int, size: int) -> None:
@@ -231,7 +219,7 @@ class CpuBackend(Backend):
                 plan.stages, plan.loss, plan.inputs[0:1], data, judge, sgemm, no_keys, totals, outputs, thread, size
             )
 
-        with _single_threaded_blas(plans[0].needs_blas):
+        with blas.single_threaded(plans[0].needs_blas):
             team.run_together(threads, work)
         return totals
 
@@ -253,13 +241,3 @@ def _data(rows: Rows) -> tuple[Any, ...]:
         np.float32(rows.scale),
         np.float32(rows.shift),
     )
-
-
-@contextlib.contextmanager
-def _single_threaded_blas(needed: bool) -> Iterator[None]:
-    """Our threads each call BLAS on their own block; a BLAS with threads of its own would fight them."""
-    if not needed:
-        yield
-        return
-    with _blas().limit(limits=1, user_api="blas"):
-        yield

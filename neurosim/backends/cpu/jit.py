@@ -16,6 +16,10 @@ import numba
 from numba import config
 
 from neurosim.backends.cache import cache_folder
+from neurosim.backends.cpu.blas import load_scipy_linalg
+
+# Numba imports it in any case, the slow way.
+load_scipy_linalg()
 
 FLAGS: dict[str, Any] = {"fastmath": {"contract", "nsz"}, "error_model": "numpy"}
 Function = TypeVar("Function", bound=Callable[..., Any])

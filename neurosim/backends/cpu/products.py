@@ -6,8 +6,6 @@ of the two computes a product depends on its shape only, so the bits do too.
 
 from __future__ import annotations
 
-import functools
-
 import numpy as np
 
 from neurosim.backends.cpu.jit import compiled
@@ -15,14 +13,6 @@ from neurosim.backends.cpu.memory import blas_sgemm, floats
 
 # Below this many multiply-adds the loops here are quicker than a BLAS call.
 SMALL = 2048
-
-
-@functools.cache
-def sgemm_address() -> int:
-    """Address of the Fortran ``sgemm`` of the BLAS that SciPy brings along."""
-    from numba.extending import get_cython_function_address
-
-    return int(get_cython_function_address("scipy.linalg.cython_blas", "sgemm"))
 
 
 @compiled
