@@ -214,7 +214,7 @@ def pull_back(plan, s, rows, lanes, first_row, epoch, keys, scratch):
     while plan[s, KIND] == DROPOUT:
         drop(plan[s], plan[s, D], plan[s, D], rows, lanes, first_row, epoch, keys)
         s -= 1
-    activate(plan[s], rows, lanes, scratch, True)
+    activate(plan[s], rows, lanes, scratch, np.bool_(True))
 
 
 @compiled
@@ -330,7 +330,8 @@ def train(
     done = 0
     for number in range(totals.shape[0]):
         epoch = first_epoch + number
-        sums[:] = 0.0
+        for k in range(lanes):
+            sums[0, k] = sums[1, k] = 0.0
         if shuffles.shape[0] > 0:
             for k in range(lanes):
                 fill_permutation(fold(shuffles[k], epoch), order[k])
@@ -344,7 +345,7 @@ def train(
                 source = x if stage[X] == 0 else stage[X]
                 if stage[KIND] == DENSE:
                     weighted_sums(stage, source, size, lanes)
-                    activate(stage, size, lanes, scratch, False)
+                    activate(stage, size, lanes, scratch, np.bool_(False))
                 else:
                     drop(stage, source, stage[A], size, lanes, start, epoch, keys)
             lose(loss, lane_loss, size, lanes, np.float32(1.0 / size), judge, sums, scratch)
