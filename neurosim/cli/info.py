@@ -32,6 +32,7 @@ def _facts() -> dict[str, dict[str, Any]]:
     import platform
 
     from neurosim.backends.cache import cache_folder
+    from neurosim.backends.cpu.blas import chosen_sgemm
     from neurosim.backends.cpu.team import available_threads
     from neurosim.data import data_root
     from neurosim.registry import build_registry
@@ -51,7 +52,7 @@ def _facts() -> dict[str, dict[str, Any]]:
             "system": f"{platform.system()} {platform.machine()}",
             "processors": os.cpu_count(),
             "threads": available_threads(),
-            "BLAS": _blas(),
+            "BLAS": chosen_sgemm()[1],
             "GPU": "not used: this version has no CUDA backend",
         },
         "folders": {
@@ -60,15 +61,3 @@ def _facts() -> dict[str, dict[str, Any]]:
         },
         "plugins": plugins or {"installed": "none"},
     }
-
-
-def _blas() -> str:
-    """The BLAS that the CPU engine calls."""
-    import threadpoolctl
-
-    from neurosim.backends.cpu.blas import sgemm_address
-
-    sgemm_address()
-    libraries = [entry for entry in threadpoolctl.threadpool_info() if entry["user_api"] == "blas"]
-    names = {f"{entry['internal_api']} {entry['version']} ({entry.get('architecture', '?')})" for entry in libraries}
-    return ", ".join(sorted(names)) or "unknown"

@@ -1,8 +1,9 @@
-"""The BLAS that SciPy brings along: loading it, its ``sgemm``, and its threads."""
+"""The BLAS that NumPy and SciPy bring along: its ``sgemm``, and its threads."""
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import functools
 import sys
 import types
@@ -12,6 +13,8 @@ from typing import Any
 import numpy as np
 
 UNUSED = "numpy.f2py"
+# Names of sgemm in the builds of OpenBLAS there are: with 64-bit integers or not, renamed or not.
+SYMBOLS = ("scipy_sgemm_64_", "sgemm_64_", "scipy_sgemm_", "sgemm_")
 
 
 def load_scipy_linalg() -> None:
@@ -33,20 +36,42 @@ def load_scipy_linalg() -> None:
 
 
 @functools.cache
-def sgemm_address() -> int:
-    """Address of the Fortran ``sgemm``."""
-    from numba.extending import get_cython_function_address
+def libraries() -> Any:
+    """The BLAS libraries of this process, NumPy's and SciPy's, as threadpoolctl sees them."""
+    import threadpoolctl
 
-    return int(get_cython_function_address("scipy.linalg.cython_blas", "sgemm"))
+    load_scipy_linalg()
+    return threadpoolctl.ThreadpoolController().select(user_api="blas")
 
 
 @functools.cache
-def _libraries() -> Any:
-    """The BLAS libraries of this process; made after SciPy's is loaded, or it would be missed."""
-    import threadpoolctl
+def chosen_sgemm() -> tuple[int, str]:
+    """Address of a Fortran ``sgemm``, and the library it is of.
 
-    sgemm_address()
-    return threadpoolctl.ThreadpoolController()
+    NumPy and SciPy bring an OpenBLAS each, and they are not equally quick (0.3.31 is a quarter
+    quicker than 0.3.30 on the products of a batch): the newest one is taken. Its integers may have
+    32 or 64 bits; the caller passes 64, of which a library with 32 reads the lower half.
+    """
+    found = []
+    for library in libraries().lib_controllers if sys.byteorder == "little" else ():
+        if library.internal_api != "openblas" or library.version is None:
+            continue
+        symbol = next((name for name in SYMBOLS if hasattr(library.dynlib, name)), None)
+        if symbol is not None:
+            version = tuple(int(part) for part in library.version.split(".") if part.isdecimal())
+            address = ctypes.cast(getattr(library.dynlib, symbol), ctypes.c_void_p).value
+            found.append((version, address, f"OpenBLAS {library.version} ({library.architecture})"))
+    if found:
+        _, address, name = max(found)
+        return int(address or 0), name
+    from numba.extending import get_cython_function_address
+
+    return int(get_cython_function_address("scipy.linalg.cython_blas", "sgemm")), "SciPy's BLAS"
+
+
+def sgemm_address() -> int:
+    """Address of the ``sgemm`` that the engine calls."""
+    return chosen_sgemm()[0]
 
 
 @contextlib.contextmanager
@@ -55,5 +80,5 @@ def single_threaded(needed: bool) -> Iterator[None]:
     if not needed:
         yield
         return
-    with _libraries().limit(limits=1, user_api="blas"):
+    with libraries().limit(limits=1):
         yield

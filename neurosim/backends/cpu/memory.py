@@ -183,7 +183,8 @@ def blas_sgemm(
             return builder.bitcast(slot, ir.IntType(8).as_pointer())
 
         def integer(value: Any) -> Any:
-            return spill(builder.trunc(value, ir.IntType(32)), ir.IntType(32))
+            # 64 bits, which a BLAS with 32-bit integers reads the lower half of.
+            return spill(value, _WORD)
 
         def letter(flag: Any) -> Any:
             is_set = builder.icmp_signed("!=", flag, ir.Constant(_WORD, 0))
