@@ -23,6 +23,7 @@ from neurosim.backends.cpu.memory import (
     call_constants,
     call_loss,
     call_update,
+    exchange_float_mode,
     floats,
     integers,
 )
@@ -41,6 +42,7 @@ NO_ACCURACY, BY_THRESHOLD = JUDGES["none"], JUDGES["threshold"]
 # Passed as np.int64(START): a literal 0 would compile the callee a second time for itself.
 START = 0
 GATHER_ROWS = 16
+FLUSH = -1
 
 
 @compiled
@@ -273,6 +275,7 @@ def train(
     totals : float64 (row blocks, 2)
         Sums of loss and of right answers, added to.
     """
+    mode = exchange_float_mode(FLUSH)
     update, step_constants, params, state_stride, constants = optimizer
     barrier = address_of(words)
     mine = address_of(constants) + 4 * thread * constants.shape[1]
@@ -303,6 +306,7 @@ def train(
             other = first_slab + ((step + 1) & 1) * slab
             gather_batch(data, order, following, min(batch, count - following), other, loss, thread, threads)
         wait(barrier, threads)
+    exchange_float_mode(mode)
 
 
 @entry

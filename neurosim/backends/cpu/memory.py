@@ -7,6 +7,7 @@ touched in the hot loops.
 
 from __future__ import annotations
 
+import platform
 import sys
 from typing import Any
 
@@ -215,3 +216,35 @@ def blas_sgemm(
 
     signature = types.void(types.intp, pair, types.UniTuple(types.intp, 3), pair, pair, pair, types.float32)
     return signature, codegen
+
+
+@intrinsic
+def exchange_float_mode(typingctx: Any, mode: Any) -> Any:
+    """Set the mode of this thread's floating-point unit and return the one before (x86; elsewhere nothing).
+
+    A mode of -1 sets "denormals are zero": an operand or result too small for a normal float32 counts
+    as 0. Adam's moments of weights without gradient decay through that range for thousands of steps,
+    in which every operation on them would take a hundred cycles.
+    """
+    has_register = platform.machine().lower() in ("x86_64", "amd64", "i686")
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        if not has_register:
+            return arguments[0]
+        word, byte = ir.IntType(32), ir.IntType(8).as_pointer()
+        slot = cgutils.alloca_once(builder, word)
+        place = builder.bitcast(slot, byte)
+        access = ir.FunctionType(ir.VoidType(), [byte])
+        store = cgutils.get_or_insert_function(builder.module, access, "llvm.x86.sse.stmxcsr")
+        load = cgutils.get_or_insert_function(builder.module, access, "llvm.x86.sse.ldmxcsr")
+        builder.call(store, [place])
+        before = builder.load(slot)
+        # Bit 15 flushes results, bit 6 reads operands as zero.
+        flushing = builder.or_(before, ir.Constant(word, 0x8040))
+        wanted = builder.trunc(arguments[0], word)
+        is_default = builder.icmp_signed("==", wanted, ir.Constant(word, -1))
+        builder.store(builder.select(is_default, flushing, wanted), slot)
+        builder.call(load, [place])
+        return builder.zext(before, _WORD)
+
+    return types.intp(types.intp), codegen
