@@ -19,13 +19,12 @@ sys.exit(done.returncode)
 """
 
 COUNT_COMPILATIONS = """
-import json, runpy, sys
+import json, sys
 from numba.core import event
+from neurosim.cli.application import execute
 with event.install_recorder("numba:compile") as recorder:
-    try:
-        runpy.run_module("neurosim", run_name="__main__", alter_sys=True)
-    except SystemExit as stop:
-        assert not stop.code, stop.code
+    status = execute(sys.argv[1:], helper_processes=True)
+assert status == 0, status
 print(json.dumps(sum(record.is_start for _, record in recorder.buffer)), file=sys.stderr)
 """
 

@@ -22,17 +22,19 @@ from neurosim.backends.cpu.blas import load_scipy_linalg
 load_scipy_linalg()
 
 FLAGS: dict[str, Any] = {"fastmath": {"contract", "nsz"}, "error_model": "numpy"}
+# Functions that only compiled code calls need no entries for Python and C, which take time to compile.
+INNER = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def compiled(function: Function) -> Function:
     """Compile `function` when it is first called from compiled code."""
-    return numba.njit(**FLAGS)(function)
+    return numba.njit(**INNER, **FLAGS)(function)
 
 
 def scalar(function: Function) -> Function:
     """Compile a function of scalars as a part of every loop that calls it, so that the loop can be vectorised."""
-    return numba.njit(forceinline=True, **FLAGS)(function)
+    return numba.njit(forceinline=True, **INNER, **FLAGS)(function)
 
 
 def entry(function: Function) -> Function:
