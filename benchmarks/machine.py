@@ -6,7 +6,9 @@ import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
 
-LIBRARIES = ("neurosim-edu", "numba", "llvmlite", "numpy", "scipy", "torch", "jax", "optax")
+from neurosim.version import __version__
+
+LIBRARIES = ("numba", "llvmlite", "numpy", "scipy", "torch", "jax", "optax")
 
 
 def describe_machine() -> dict[str, str]:
@@ -20,6 +22,7 @@ def describe_machine() -> dict[str, str]:
         "cores": str(usable),
         "system": f"{platform.system()} {platform.machine()}",
         "Python": platform.python_version(),
+        "neurosim": __version__,
     }
     for name in LIBRARIES:
         try:

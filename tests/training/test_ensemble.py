@@ -19,7 +19,7 @@ def short(name, epochs, **more):
 
 
 @pytest.mark.parametrize(("name", "epochs"), [("xor", 60), ("moons", 4), ("iris", 3), ("sine", 2)])
-@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("threads", [1, 2, 4, 7])
 def test_a_member_is_the_single_run_with_its_seed(name, epochs, threads):
     scenario = short(name, epochs)
     ensemble = Ensemble(scenario, range(5, 75), threads=threads)
