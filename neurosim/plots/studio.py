@@ -39,8 +39,14 @@ class Studio:
             return self
         pipe = subprocess.PIPE
         try:
+            # This very package, and nothing of that name that may lie in the current folder (-P).
+            paths = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
             self._process = subprocess.Popen(
-                [sys.executable, "-m", MODULE], stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL
+                [sys.executable, "-P", "-m", MODULE],
+                stdin=pipe,
+                stdout=pipe,
+                stderr=subprocess.DEVNULL,
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in paths if path)},
             )
         except OSError:
             self._process = None

@@ -104,3 +104,14 @@ def test_a_helper_that_is_not_needed_is_ended():
         process = helper._process
     assert isinstance(process, subprocess.Popen)
     assert process.returncode is not None
+
+
+def test_the_helper_runs_nothing_from_the_current_folder(facts, tmp_path, monkeypatch):
+    for name in ("neurosim", "matplotlib", "numpy"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("neurosim.plots.pictures.write_pictures", lambda facts, folder: pytest.fail("drawn here"))
+    with Studio(own_process=True) as helper:
+        assert len(helper.draw(facts["iris"], tmp_path)) == 1
+    assert not (tmp_path / "ran").exists()
