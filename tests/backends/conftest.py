@@ -1,0 +1,23 @@
+"""What the tests of translated functions share."""
+
+import importlib.util
+
+import pytest
+
+
+@pytest.fixture
+def write(tmp_path):
+    """A module from source text, as a plugin file would be."""
+    count = 0
+
+    def make(text, name="plugin"):
+        nonlocal count
+        count += 1
+        path = tmp_path / f"{name}_{count}.py"
+        path.write_text(text)
+        spec = importlib.util.spec_from_file_location(f"{name}_{count}", path)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    return make

@@ -1,0 +1,134 @@
+"""What cannot be compiled is refused: with the file, the line, and what to write instead."""
+
+import math
+
+import pytest
+import support
+
+from neurosim.backends.invariants import split_update
+from neurosim.backends.scalars import translate
+from neurosim.errors import PluginError
+from neurosim.plugin import Optimizer, RowActivation
+
+REFUSED = {
+    "numpy": ("return np.exp(z)  # here", "math.exp"),
+    "numpy constant": ("return z * np.pi  # here", "math module"),
+    "unknown math": ("return math.gamma(z)  # here", "another function of math"),
+    "a lambda": ("f = lambda x: x  # here\n    return f(z)", "math functions"),
+    "a comprehension": ("return sum([z for k in range(3)])  # here", "math functions or your own"),
+    "a list": ("return [z][0]  # here", "index only the row arguments"),
+    "a string": ('return z if z > 0 else "no"  # here', "numbers only"),
+    "an f-string": ('return f"{z}"  # here', "scalar arithmetic"),
+    "None": ("return z if z is None else 0.0  # here", "numbers only"),
+    "printing": ("print(z)  # here\n    return z", "leave it out"),
+    "global": ("global COUNT  # here\n    return z", "use assignments, if, for, while and return"),
+    "nested def": (
+        "def g(x):  # here\n        return x\n    return g(z)",
+        "use assignments, if, for, while and return",
+    ),
+    "try": ("try:  # here\n        return z\n    except ValueError:\n        return 0.0", "use assignments"),
+    "with": ("with STATE:  # here\n        return z", "use assignments"),
+    "assert": ("assert z > 0  # here\n    return z", "use assignments"),
+    "raise": ("raise ValueError  # here", "use assignments"),
+    "import": ("import os  # here\n    return z", "use assignments"),
+    "keyword arguments": ("return helper(x=z)  # here", "by position"),
+    "star arguments": ("return helper(*STATE)  # here", "by position"),
+    "global state": ("return z * STATE[0]  # here", "index only the row arguments"),
+    "a list as number": ("return z * STATE  # here", "pass settings as params"),
+    "unknown name": ("return z * missing  # here", "pass settings as params"),
+    "unknown function": ("return missing(z)  # here", "math functions or your own"),
+    "a class": ("return Thing(z)  # here", "math functions or your own"),
+    "a method": ("return z.real()  # here", "math module"),
+    "an attribute": ("return z.real  # here", "math module"),
+    "a loop over a list": ("for k in (1, 2):  # here\n        z += k\n    return z", "for k in range(len(z))"),
+    "for-else": ("for k in range(3):  # here\n        z += 1\n    else:\n        z = 0\n    return z", "range"),
+    "bits": ("return z & 1  # here", "+ - * /"),
+    "matrices": ("return z @ z  # here", "+ - * /"),
+    "walrus": ("return (y := z) * y  # here", "scalar arithmetic"),
+    "a bare literal": ("z + 1\n    3  # here\n    return z", "leave it out"),
+    "yield": ("yield z  # here", ""),
+    "complex": ("return z * 1j  # here", "numbers only"),
+    "round": ("return round(z)  # here", "math functions or your own"),
+    "a fraction as index": (
+        "total = 0.0\n    for k in range(HALF):  # here\n        total += z\n    return z",
+        "integers",
+    ),
+}
+PRELUDE = """\
+import math
+import numpy as np
+
+STATE = [1.0]
+COUNT = 0
+HALF = 0.5
+
+class Thing:
+    pass
+
+def helper(x):
+    return x
+
+"""
+
+
+@pytest.mark.parametrize(("body", "instead"), REFUSED.values(), ids=REFUSED.keys())
+def test_refusals_name_the_line_and_the_way_out(write, body, instead):
+    text = f"{PRELUDE}def f(z):\n    {body}\n"
+    module = write(text)
+    line = next(number for number, part in enumerate(text.splitlines(), 1) if "# here" in part)
+    with pytest.raises(PluginError) as caught:
+        translate(module.f)
+    assert caught.value.message.startswith(f"{module.__file__}:{line}: in f: ")
+    assert caught.value.hint.startswith("Instead: ")
+    assert instead in caught.value.hint
+
+
+SIGNATURES = {
+    "defaults": "def f(z, beta=1.0):  # here\n    return z",
+    "star": "def f(*z):  # here\n    return 1.0",
+    "keywords only": "def f(z, *, beta):  # here\n    return z",
+    "double star": "def f(z, **beta):  # here\n    return z",
+    "decorator": "@decorate\ndef f(z):  # here\n    return z",
+}
+
+
+@pytest.mark.parametrize("text", SIGNATURES.values(), ids=SIGNATURES.keys())
+def test_refused_signatures_name_the_line(write, text):
+    module = write(f"def decorate(function):\n    return function\n\n{text}\n")
+    source = (f"def decorate(function):\n    return function\n\n{text}\n").splitlines()
+    line = next(number for number, part in enumerate(source, 1) if "# here" in part)
+    with pytest.raises(PluginError, match="Instead: leave") as caught:
+        translate(module.f)
+    assert caught.value.message.startswith(f"{module.__file__}:{line}: in f: ")
+
+
+def test_a_refusal_in_a_helper_names_the_helper(write):
+    module = write("import numpy as np\n\ndef g(x):\n    return np.exp(x)\n\ndef f(z):\n    return g(z)\n")
+    with pytest.raises(PluginError, match=r":4: in g: np.exp is not compiled"):
+        translate(module.f)
+
+
+def test_functions_without_source_are_refused(write):
+    namespace = {}
+    exec("def f(z):\n    return z\n", namespace)
+    with pytest.raises(PluginError, match="the source of f cannot be read"):
+        translate(namespace["f"])
+    with pytest.raises(PluginError, match="not a plain function"):
+        translate(write("f = lambda z: z\n").f)
+    with pytest.raises(PluginError):
+        translate(math.exp)
+
+
+def test_what_only_numba_refuses_is_a_plugin_error(write):
+    """A name that is a number here and a row there."""
+    module = write("def f(z, a):\n    for k in range(len(z)):\n        a[k] = z\n\ndef b(z, a, da, dz):\n    pass\n")
+    net = support.network(1, [support.Dense(2, RowActivation("crooked", module.f, module.b))])
+    with pytest.raises(PluginError, match="'crooked' cannot be compiled for the CPU"):
+        support.COMPILED[0].make(net, support.training()).prepare()
+
+
+def test_changing_a_setting_in_an_update_is_refused(write):
+    module = write("def f(w, g, t, lr):\n    lr = lr / t  # here\n    return w - lr * g\n")
+    with pytest.raises(PluginError, match="lr is assigned to") as caught:
+        split_update(Optimizer("x", module.f, params={"lr": 0.1}))
+    assert "a name of its own" in caught.value.hint
