@@ -49,8 +49,10 @@ def _two_classes(made: Figure, axes: Axes, shown: InputMap) -> None:
     bar = made.colorbar(image, ax=axes, fraction=0.05, pad=0.03)
     bar.set_label("output of the network", fontsize=9, color=INK)
     bar.outline.set_visible(False)
-    if answer.min() < threshold < answer.max():
-        axes.contour(xs, ys, answer, levels=[threshold], colors=[INK], linewidths=1.4)
+    # A step answers 0 or 1, and the threshold itself may be one of them: then the line is half-way.
+    level = threshold if answer.min() < threshold < answer.max() else middle
+    if answer.min() < level < answer.max():
+        axes.contour(xs, ys, answer, levels=[level], colors=[INK], linewidths=1.4)
 
 
 def _many_classes(axes: Axes, shown: InputMap) -> None:

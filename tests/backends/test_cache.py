@@ -12,10 +12,8 @@ from numba.core import event
 
 from neurosim.backends import cache
 
-# Trains a small network and prints how many functions were compiled, which warnings came, and the bytes.
-SCRIPT = """
-import hashlib, sys, warnings
-sys.path.insert(0, sys.argv[1])
+# Counts what is compiled, as opposed to found in the cache.
+COUNT = """
 from numba.core import event
 
 class Count(event.Listener):
@@ -27,6 +25,15 @@ class Count(event.Listener):
 
 count = Count()
 event.register("numba:compile", count)
+"""
+
+# Trains a small network and prints how many functions were compiled, which warnings came, and the bytes.
+SCRIPT = (
+    COUNT
+    + """
+import hashlib, sys, warnings
+sys.path.insert(0, sys.argv[1])
+
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
     from test_cache import train
@@ -35,6 +42,7 @@ print(count.started)
 print(len(caught), *{warning.category.__name__ for warning in caught}, *{str(warning.message) for warning in caught})
 print(hashlib.sha256(result).hexdigest())
 """
+)
 HERE = Path(__file__).parent
 
 
@@ -91,22 +99,14 @@ def test_a_cache_that_cannot_be_written_costs_one_warning(tmp_path):
     assert "Set NEUROSIM_CACHE" in message
 
 
-KERNELS = """
+KERNELS = (
+    COUNT
+    + """
 import ctypes, sys
 import numpy as np
-from numba.core import event
 from neurosim import build_registry
 from neurosim.backends.cpu.kernels import activation_kernels
 
-class Count(event.Listener):
-    started = 0
-    def on_start(self, event):
-        self.started += 1
-    def on_end(self, event):
-        pass
-
-count = Count()
-event.register("numba:compile", count)
 z, bias, a = np.linspace(-2, 2, 8, dtype=np.float32), np.zeros(8, np.float32), np.zeros(8, np.float32)
 for name in ("tanh", "softmax"):
     kernels = activation_kernels(build_registry().activations.get(name))
@@ -115,6 +115,7 @@ for name in ("tanh", "softmax"):
     print(a.tobytes().hex())
 print(count.started)
 """
+)
 
 
 def test_two_processes_that_start_cold_at_once_leave_a_good_cache(tmp_path):

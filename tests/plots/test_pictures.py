@@ -74,6 +74,16 @@ def test_a_plane_shows_data_boundary_and_names(facts):
     assert made.legends[0].get_texts()[0].get_text().startswith("class ")
 
 
+def test_the_line_of_a_perceptron_is_drawn():
+    simulator = Simulator(load_scenario("and"))
+    simulator.train()
+    line = decision_boundary(run_facts(simulator).inputs, "title").axes[0].collections[1]
+    places = line.get_paths()[0].vertices
+    weight, bias = simulator.parameters["layers.0.weight"][:, 0], simulator.parameters["layers.0.bias"][0]
+    # As near to w1 x1 + w2 x2 + b = 0 as the grid of the picture allows.
+    assert np.abs(places @ weight + bias).max() < 0.01 * np.abs(weight).max()
+
+
 def test_a_curve_shows_data_and_function(facts):
     axes = fitted_curve(facts["sine"].inputs, "title").axes[0]
     assert len(axes.lines) == 1

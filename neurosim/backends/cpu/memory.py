@@ -167,10 +167,8 @@ def yield_processor(typingctx: Any) -> Any:
 
 
 @intrinsic
-def blas_sgemm(
-    typingctx: Any, function: Any, transposed: Any, shape: Any, left: Any, right: Any, result: Any, beta: Any
-) -> Any:
-    """Call a Fortran ``sgemm`` at an address.
+def blas_sgemm(typingctx: Any, function: Any, transposed: Any, shape: Any, left: Any, right: Any, result: Any) -> Any:
+    """Call a Fortran ``sgemm`` at an address, with alpha 1 and beta 0.
 
     `transposed` is two flags, `shape` is (m, n, k), and `left`, `right` and `result` are
     (address, leading dimension), all in the column-major sense of BLAS.
@@ -198,23 +196,23 @@ def blas_sgemm(
         def data(value: Any) -> Any:
             return builder.inttoptr(value, ir.IntType(8).as_pointer())
 
-        address, flags, sizes, a, b, c, scale = arguments
+        address, flags, sizes, a, b, c = arguments
         pointer = ir.IntType(8).as_pointer()
         target = builder.inttoptr(address, ir.FunctionType(ir.VoidType(), [pointer] * 13).as_pointer())
         flag_a, flag_b = unpack(flags, 2)
         m, n, k = unpack(sizes, 3)
         (a_data, a_stride), (b_data, b_stride), (c_data, c_stride) = (unpack(part, 2) for part in (a, b, c))
-        one = spill(ir.Constant(_FLOAT, 1.0), _FLOAT)
+        one, zero = (spill(ir.Constant(_FLOAT, value), _FLOAT) for value in (1.0, 0.0))
         # fmt: off
         builder.call(target, [
             letter(flag_a), letter(flag_b), integer(m), integer(n), integer(k), one,
             data(a_data), integer(a_stride), data(b_data), integer(b_stride),
-            spill(scale, _FLOAT), data(c_data), integer(c_stride),
+            zero, data(c_data), integer(c_stride),
         ])
         # fmt: on
         return context.get_dummy_value()
 
-    signature = types.void(types.intp, pair, types.UniTuple(types.intp, 3), pair, pair, pair, types.float32)
+    signature = types.void(types.intp, pair, types.UniTuple(types.intp, 3), pair, pair, pair)
     return signature, codegen
 
 

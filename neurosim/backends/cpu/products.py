@@ -27,7 +27,6 @@ def multiply(sgemm, rows, columns, inner, left, left_stride, right, right_stride
             (right, right_stride),
             (left, left_stride),
             (out, out_stride),
-            np.float32(0),
         )
         return
     for i in range(rows):
@@ -53,7 +52,6 @@ def multiply_transposed_right(sgemm, rows, columns, inner, left, left_stride, ri
             (right, right_stride),
             (left, left_stride),
             (out, out_stride),
-            np.float32(0),
         )
         return
     for i in range(rows):
@@ -78,7 +76,6 @@ def multiply_transposed_left(sgemm, rows, columns, inner, left, left_stride, rig
             (right, right_stride),
             (left, left_stride),
             (out, out_stride),
-            np.float32(0),
         )
         return
     for i in range(rows):
