@@ -1,0 +1,52 @@
+"""The live line of a run on a terminal, and the word about compiling."""
+
+import io
+
+import numba
+import pytest
+from rich.console import Console
+
+from neurosim import Simulator, load_scenario
+from neurosim.backends.select import on_compilation
+from neurosim.cli import progress
+
+
+@pytest.fixture
+def terminal(monkeypatch):
+    """A terminal 110 columns wide; gives what was written to it."""
+    screen = io.StringIO()
+    monkeypatch.setattr(
+        "rich.progress.get_console", lambda: Console(file=screen, force_terminal=True, width=110, color_system=None)
+    )
+    return screen
+
+
+def test_the_live_line_shows_epoch_loss_accuracy_speed_and_time_left(terminal):
+    simulator = Simulator(load_scenario("moons", overrides={"training.epochs": 3}))
+    with progress._live_progress("epoch") as observer:
+        observer.compiling()
+        observer.started(simulator)
+        simulator.train(observer.epoch)
+    shown = terminal.getvalue()
+    assert progress.COMPILING in shown
+    last = shown.split("\r")[-1]
+    for word in ("epoch 3/3", "loss", "accuracy", "test", "samples/s", "0:00"):
+        assert word in last, last
+
+
+def test_the_live_line_of_an_ensemble_counts_networks(terminal):
+    with progress._live_progress("20 networks") as observer:
+        observer.share(0.5)
+        observer.share(1.0)
+    assert "20 networks" in terminal.getvalue()
+
+
+def test_compiling_is_told_once_and_only_when_something_is_compiled():
+    told = []
+    with on_compilation(lambda: told.append("now")):
+        pass
+    assert told == []
+    with on_compilation(lambda: told.append("now")):
+        numba.njit(lambda x: x + 1)(1)
+        numba.njit(lambda x: x + 2)(1)
+    assert told == ["now"]
