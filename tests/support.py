@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from neurosim.backends.base import Backend, Rows
+from neurosim.backends.scalars import Translator
 from neurosim.backends.select import make_backend
 from neurosim.network import Network, NetworkBuilder, Training, choose
 from neurosim.registry import build_registry
@@ -119,3 +120,17 @@ def slope(function: Callable[[float], float], at: float, width: float = 1e-3) ->
         sum(weight * (function(at + k * width) - function(at - k * width)) for k, weight in enumerate(weights, 1))
         / width
     )
+
+
+@dataclass(frozen=True)
+class Translation:
+    """The source of one translated function and its helpers, and its name in there."""
+
+    name: str
+    source: str
+
+
+def translate(function: Callable[..., Any], integers: Sequence[int] = ()) -> Translation:
+    """One function alone, translated."""
+    translator = Translator()
+    return Translation(translator.add(function, integers), translator.source)

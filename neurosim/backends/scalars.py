@@ -1,7 +1,7 @@
 """From a plain Python function of scalars to float32 source text that compilers take.
 
 A plugin author writes ordinary Python: ``0.5 * z``, ``len(a)``, ``math.exp``. Taken literally a
-compiler would widen half of that to float64, since a Python literal is a double. `translate` reads
+compiler would widen half of that to float64, since a Python literal is a double. `Translator` reads
 the function's source and writes it again with every number as float32 (``F(0.5)``), module
 constants put in as literals, and the functions it calls translated along with it. What cannot be
 compiled is refused with the line it stands in and what to write instead.
@@ -49,28 +49,12 @@ _STATEMENTS = (
 
 
 @dataclass
-class Translation:
-    """Source text of a translated function and of the functions it needs.
-
-    Attributes
-    ----------
-    name : str
-        Name of the translated function in `source`.
-    source : str
-        Python text defining it and its helpers; it needs the names ``F`` (the float type) and
-        ``math``, and the decorator ``scalar``.
-    """
-
-    name: str
-    source: str
-
-
-@dataclass
 class Translator:
     """Translates functions into one module; what they share is translated once.
 
     Names of the author's are told apart from those of the module by an underscore at their end,
-    and functions of one name by a number.
+    and functions of one name by a number. The text needs the names ``F`` (the float type) and
+    ``math``, and the decorator ``scalar``.
     """
 
     texts: list[str] = field(default_factory=list)
@@ -87,7 +71,21 @@ class Translator:
         return self.names[function]
 
     def add(self, function: Callable[..., Any], integers: Sequence[int] = ()) -> str:
-        """Translate `function`, unless that is done; returns its name. See `translate`."""
+        """Write `function` again with float32 numbers, unless that is done; returns its name.
+
+        Parameters
+        ----------
+        function : function
+            A plain Python function of scalars (or of rows it indexes), calling only `math`,
+            ``abs``, ``min``, ``max``, ``len``, ``range`` and other functions of the same kind.
+        integers : sequence of int
+            Positions of arguments that are integers (a class index).
+
+        Raises
+        ------
+        PluginError
+            Naming file and line, for anything that cannot be compiled.
+        """
         if function in self.names:
             return self.names[function]
         node = parse(function)
@@ -145,27 +143,6 @@ def refuse(function: Callable[..., Any], node: ast.AST, what: str, instead: str)
     line = getattr(node, "lineno", "?")
     name = getattr(function, "__name__", "?")
     return PluginError(f"{file}:{line}: in {name}: {what}", f"Instead: {instead}.")
-
-
-def translate(function: Callable[..., Any], integers: Sequence[int] = ()) -> Translation:
-    """Write `function` again with float32 numbers.
-
-    Parameters
-    ----------
-    function : function
-        A plain Python function of scalars (or of rows it indexes), calling only `math`, ``abs``,
-        ``min``, ``max``, ``len``, ``range`` and other functions of the same kind.
-    integers : sequence of int
-        Positions of arguments that are integers (a class index).
-
-    Raises
-    ------
-    PluginError
-        Naming file and line, for anything that cannot be compiled.
-    """
-    translator = Translator()
-    name = translator.add(function, integers)
-    return Translation(name, translator.source)
 
 
 def namespace(function: Callable[..., Any]) -> dict[str, Any]:

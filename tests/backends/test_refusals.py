@@ -4,9 +4,9 @@ import math
 
 import pytest
 import support
+from support import translate
 
 from neurosim.backends.invariants import split_update
-from neurosim.backends.scalars import translate
 from neurosim.errors import PluginError
 from neurosim.plugin import Optimizer, RowActivation
 

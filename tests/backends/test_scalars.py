@@ -12,12 +12,12 @@ from numba.core import typed_passes
 from numba.core.compiler import run_frontend
 from numba.core.ir import Expr
 from numba.core.registry import cpu_target
+from support import Translation, translate
 
 from neurosim.backends import scalars
 from neurosim.backends.cpu import vector_math
 from neurosim.backends.cpu.jit import FLAGS
 from neurosim.backends.invariants import split_update
-from neurosim.backends.scalars import translate
 from neurosim.backends.uncompiled import uncompiled
 from neurosim.plugin import Activation, RowActivation
 
@@ -278,7 +278,7 @@ def test_built_in_updates_use_float32_only(registry):
     for entry in registry.optimizers:
         optimizer = entry.record
         split = split_update(optimizer)
-        function = compiled_text(scalars.Translation(split.name, split.update))
+        function = compiled_text(Translation(split.name, split.update))
         arguments = (types.float32,) * (2 + len(optimizer.slots) + split.count)
         wide = [text for text in wide_operations(function, arguments) if "returns" not in text]
         assert not wide, (optimizer.name, wide)

@@ -23,6 +23,8 @@ from neurosim.backends.cpu.plan import Plan, build_plan
 from neurosim.network import Dense, Network, Training
 
 EVALUATION_ROWS = 128
+# So few rows are one chunk in any case, and need no larger buffers.
+FEW_ROWS = 16
 # Networks with fewer multiply-adds a step than this are quicker on one thread.
 WORTH_THREADS = 200_000
 
@@ -204,11 +206,11 @@ class CpuBackend(Backend):
 
     def _evaluate(self, rows: Rows, outputs: NDArray[np.float32]) -> NDArray[np.float64]:
         self.prepare()
-        # The size of a chunk must not depend on the number of threads, only on the rows.
-        capacity = min(EVALUATION_ROWS, max(rows.count, 1))
         chunks = -(-rows.count // EVALUATION_ROWS)
         threads = min(self._threads_for(max(rows.count, 1)), max(chunks, 1))
-        plans = [self._plan("evaluation", EVALUATION_ROWS if capacity > 16 else 16, k) for k in range(threads)]
+        # The size of a chunk must not depend on the number of threads, only on the rows.
+        capacity = EVALUATION_ROWS if rows.count > FEW_ROWS else FEW_ROWS
+        plans = [self._plan("evaluation", capacity, k) for k in range(threads)]
         totals = np.zeros((max(chunks, 1), 2))
         data, judge, sgemm = _data(rows), judge_of(self.network, rows), blas.sgemm_address()
         no_keys = np.zeros(0, np.uint64)
