@@ -22,6 +22,7 @@ import pluggy
 
 from neurosim import builtins
 from neurosim.errors import DataError, PluginError
+from neurosim.formulas.source import LOADED_SOURCE
 from neurosim.plugin import contracts, hookspecs
 from neurosim.suggestions import did_you_mean, unknown
 
@@ -196,7 +197,7 @@ def _load_file(path: Path) -> tuple[Plugin, ModuleType | None]:
         try:
             # Compiled here rather than by the loader, which could take a stale .pyc for it. The text
             # is kept: backends translate it, and by then the file may say something else.
-            module.__dict__["__neurosim_source__"] = content.decode()
+            module.__dict__[LOADED_SOURCE] = content.decode()
             exec(compile(content, str(path), "exec"), module.__dict__)
         except BaseException:
             del sys.modules[name]

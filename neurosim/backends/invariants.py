@@ -16,16 +16,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from neurosim.backends.scalars import (
-    MATH_FUNCTIONS,
-    FloatWriter,
-    Translator,
-    integer_names,
-    namespace,
-    own_name,
-    parse,
-    refuse,
-)
+from neurosim.backends.scalars import FloatWriter, Translator, own_name
+from neurosim.formulas.source import MATH_FUNCTIONS, integer_names, namespace, parse, refuse
 from neurosim.plugin import Optimizer
 
 

@@ -114,7 +114,7 @@ class ReferenceBackend(Backend):
         """Loss of each row, and the gradient with respect to a, or to z for a pair from logits."""
         loss, pair = self.network.loss, self.network.pair
         formula = pair or loss.record
-        value, gradient = uncompiled(formula.value), uncompiled(formula.gradient)
+        value, gradient = uncompiled(formula.value), uncompiled(formula.derivative)
         d = np.zeros_like(a)
         losses = []
         with np.errstate(all="ignore"):
@@ -174,7 +174,7 @@ def _activation(layer: Dense, z: Array) -> Array:
 def _activation_backward(layer: Dense, z: Array, a: Array, d: Array) -> Array:
     record, values = layer.activation.record, layer.activation.values
     if not isinstance(record, RowActivation):
-        return d * apply(record.df, z, a, params=values)
+        return d * apply(record.derivative, z, a, params=values)
     dz = np.empty_like(z)
     with np.errstate(all="ignore"):
         for i in range(z.shape[0]):

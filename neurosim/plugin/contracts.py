@@ -18,8 +18,10 @@ from types import MappingProxyType
 from typing import Any, ClassVar, Literal
 
 from neurosim.errors import PluginError
+from neurosim.formulas.derivatives import derive_gradient, derive_slope
 
 Scalar = Callable[..., float]
+ArgumentKind = Literal["number", "row", "class"]
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -63,6 +65,35 @@ def _frozen_numbers(kind: str, name: str, params: Mapping[str, float]) -> Mappin
 
 
 @dataclass(frozen=True)
+class Formula:
+    """One compiled function of a record.
+
+    Attributes
+    ----------
+    role : str
+        What it is in its record, such as ``df``.
+    function : function
+        As the author wrote it, or as it was derived.
+    arguments : tuple of {"number", "row", "class"}
+        What each argument is: a number, a row of numbers, or the index of a class.
+    results : int
+        How many numbers it returns; 0 where it fills a row instead.
+    """
+
+    role: str
+    function: Callable[..., Any]
+    arguments: tuple[ArgumentKind, ...]
+    results: int = 1
+
+
+def _formula(
+    role: str, function: Callable[..., Any], arguments: Sequence[ArgumentKind], params: Mapping[str, Any], results: int
+) -> Formula:
+    numbers: tuple[ArgumentKind, ...] = ("number",) * len(params)
+    return Formula(role, function, (*arguments, *numbers), results)
+
+
+@dataclass(frozen=True)
 class Activation:
     """An activation applied to each unit by itself.
 
@@ -72,8 +103,8 @@ class Activation:
         How scenarios call it.
     f : function ``f(z, *params) -> a``
         The activation of one weighted sum.
-    df : function ``df(z, a, *params) -> da/dz``
-        Its derivative, given the input and the output.
+    df : function ``df(z, a, *params) -> da/dz``, optional
+        Its derivative, given the input and the output. Left out, it is derived from `f`.
     params : mapping of str to float
         Parameters and their defaults, in the order in which the functions take them.
     kinks : tuple of float
@@ -87,7 +118,7 @@ class Activation:
     kind: ClassVar[str] = "activation"
     name: str
     f: Scalar
-    df: Scalar
+    df: Scalar | None = None
     params: Mapping[str, float] = field(default_factory=dict)
     kinks: tuple[float, ...] = ()
     usual_init: str = "glorot_uniform"
@@ -97,12 +128,27 @@ class Activation:
         _check_name(self.kind, self.name)
         object.__setattr__(self, "params", _frozen_numbers(self.kind, self.name, self.params))
         _check_arguments(self.kind, self.name, "f", self.f, ["<z>", *self.params])
-        _check_arguments(self.kind, self.name, "df", self.df, ["<z>", "<a>", *self.params])
+        if self.df is not None:
+            _check_arguments(self.kind, self.name, "df", self.df, ["<z>", "<a>", *self.params])
 
     @property
-    def functions(self) -> tuple[Scalar, ...]:
-        """The functions that decide what this record computes."""
-        return (self.f, self.df)
+    def derivative(self) -> Scalar:
+        """`df`, or the derivative of `f` where `df` was left out.
+
+        Raises
+        ------
+        PluginError
+            Naming file and line, where `f` cannot be derived.
+        """
+        return self.df if self.df is not None else derive_slope(self.f)
+
+    @property
+    def formulas(self) -> tuple[Formula, ...]:
+        """The functions that compilers see; raises as `derivative` does."""
+        return (
+            _formula("f", self.f, ["number"], self.params, 1),
+            _formula("df", self.derivative, ["number", "number"], self.params, 1),
+        )
 
 
 @dataclass(frozen=True)
@@ -137,9 +183,12 @@ class RowActivation:
         _check_arguments(self.kind, self.name, "backward", self.backward, ["<z>", "<a>", "<da>", "<dz>", *self.params])
 
     @property
-    def functions(self) -> tuple[Callable[..., Any], ...]:
-        """The functions that decide what this record computes."""
-        return (self.f, self.backward)
+    def formulas(self) -> tuple[Formula, ...]:
+        """The functions that compilers see."""
+        return (
+            _formula("f", self.f, ["row"] * 2, self.params, 0),
+            _formula("backward", self.backward, ["row"] * 4, self.params, 0),
+        )
 
 
 @dataclass(frozen=True)
@@ -163,6 +212,11 @@ class FromLogits:
     value: Scalar
     gradient: Callable[..., None]
 
+    @property
+    def derivative(self) -> Callable[..., None]:
+        """`gradient`, under the name it has in a `Loss` too."""
+        return self.gradient
+
 
 @dataclass(frozen=True)
 class Loss:
@@ -177,8 +231,9 @@ class Loss:
     value : function ``value(a, y, *params) -> float``
         Loss of one row: `a` is the row of outputs; `y` is the row of target values or, with
         ``targets="classes"``, the index of the right class.
-    gradient : function ``gradient(a, y, da, *params)``
-        Fills the row `da` with the gradient with respect to `a`.
+    gradient : function ``gradient(a, y, da, *params)``, optional
+        Fills the row `da` with the gradient with respect to `a`. Left out, it is derived from
+        `value`, at a cost that grows with the square of the number of outputs.
     targets : "values" or "classes"
         What `y` is.
     params : mapping of str to float
@@ -194,7 +249,7 @@ class Loss:
     kind: ClassVar[str] = "loss"
     name: str
     value: Scalar
-    gradient: Callable[..., None]
+    gradient: Callable[..., None] | None = None
     targets: Literal["values", "classes"] = "values"
     params: Mapping[str, float] = field(default_factory=dict)
     from_logits: tuple[FromLogits, ...] = ()
@@ -207,7 +262,8 @@ class Loss:
             raise PluginError(f"loss {self.name!r}: targets must be 'values' or 'classes', not {self.targets!r}")
         object.__setattr__(self, "params", _frozen_numbers(self.kind, self.name, self.params))
         _check_arguments(self.kind, self.name, "value", self.value, ["<a>", "<y>", *self.params])
-        _check_arguments(self.kind, self.name, "gradient", self.gradient, ["<a>", "<y>", "<da>", *self.params])
+        if self.gradient is not None:
+            _check_arguments(self.kind, self.name, "gradient", self.gradient, ["<a>", "<y>", "<da>", *self.params])
         for pair in self.from_logits:
             role = f"from_logits[{pair.activation}]"
             arguments = ["<z>", "<a>", "<y>"]
@@ -221,10 +277,31 @@ class Loss:
         return next((pair for pair in self.from_logits if pair.activation == activation), None)
 
     @property
-    def functions(self) -> tuple[Callable[..., Any], ...]:
-        """The functions that decide what this record computes."""
-        pairs = [function for pair in self.from_logits for function in (pair.value, pair.gradient)]
-        return (self.value, self.gradient, *pairs)
+    def derivative(self) -> Callable[..., None]:
+        """`gradient`, or the one derived from `value` where `gradient` was left out.
+
+        Raises
+        ------
+        PluginError
+            Naming file and line, where `value` cannot be derived.
+        """
+        return self.gradient if self.gradient is not None else derive_gradient(self.value)
+
+    @property
+    def formulas(self) -> tuple[Formula, ...]:
+        """The functions that compilers see; raises as `derivative` does."""
+        y: ArgumentKind = "class" if self.targets == "classes" else "row"
+        found = [
+            _formula("value", self.value, ["row", y], self.params, 1),
+            _formula("gradient", self.derivative, ["row", y, "row"], self.params, 0),
+        ]
+        for pair in self.from_logits:
+            role = f"from_logits[{pair.activation}]"
+            found += [
+                _formula(f"{role}.value", pair.value, ["row", "row", y], self.params, 1),
+                _formula(f"{role}.gradient", pair.gradient, ["row", "row", y, "row"], self.params, 0),
+            ]
+        return tuple(found)
 
 
 @dataclass(frozen=True)
@@ -264,9 +341,10 @@ class Optimizer:
         _check_arguments(self.kind, self.name, "update", self.update, expected)
 
     @property
-    def functions(self) -> tuple[Callable[..., Any], ...]:
-        """The functions that decide what this record computes."""
-        return (self.update,)
+    def formulas(self) -> tuple[Formula, ...]:
+        """The function that compilers see."""
+        numbers: list[ArgumentKind] = ["number"] * (3 + len(self.slots))
+        return (_formula("update", self.update, numbers, self.params, 1 + len(self.slots)),)
 
 
 @dataclass(frozen=True)
@@ -303,11 +381,6 @@ class Initializer:
         if self.bias is not None:
             _check_arguments(self.kind, self.name, "bias", self.bias, expected)
 
-    @property
-    def functions(self) -> tuple[Callable[..., Any], ...]:
-        """The functions that decide what this record computes."""
-        return (self.weight,) if self.bias is None else (self.weight, self.bias)
-
 
 @dataclass(frozen=True)
 class Schedule:
@@ -335,11 +408,6 @@ class Schedule:
         _check_name(self.kind, self.name)
         object.__setattr__(self, "params", _frozen_numbers(self.kind, self.name, self.params))
         _check_arguments(self.kind, self.name, "factor", self.factor, ["<step>", "<steps>", *self.params])
-
-    @property
-    def functions(self) -> tuple[Callable[..., Any], ...]:
-        """The functions that decide what this record computes."""
-        return (self.factor,)
 
 
 @dataclass(frozen=True)
@@ -420,8 +488,3 @@ class Dataset:
         _check_name(self.kind, self.name)
         object.__setattr__(self, "options", _frozen(self.kind, self.name, self.options))
         _check_arguments(self.kind, self.name, "load", self.load, ["<request>", *self.options])
-
-    @property
-    def functions(self) -> tuple[Callable[..., Any], ...]:
-        """The functions that decide what this record computes."""
-        return (self.load,)

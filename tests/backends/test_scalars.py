@@ -208,9 +208,9 @@ def test_built_in_formulas_are_translated_without_a_change(registry, catalog):
     random = np.random.default_rng(1)
     for entry in getattr(registry, catalog):
         record = entry.record
-        for function in record.functions:
-            plain = uncompiled(function)
-            integers, arguments, outputs = arguments_for(record, function, random)
+        for formula in record.formulas:
+            function, plain = formula.function, uncompiled(formula.function)
+            integers, arguments, outputs = arguments_for(record, formula, random)
             translated = run(translate(function, integers), np.float64)
             copies = [value.copy() if isinstance(value, np.ndarray) else value for value in arguments]
             expected, found = plain(*arguments), translated(*copies)
@@ -219,22 +219,18 @@ def test_built_in_formulas_are_translated_without_a_change(registry, catalog):
                 assert (copies[k] == arguments[k]).all()
 
 
-def arguments_for(record, function, random):
+def arguments_for(record, formula, random):
     """Positions of integers, numbers to call a formula with, and positions of rows it fills."""
+    count = len(formula.arguments) - len(record.params)
     params = [np.float64(value) for value in record.params.values()]
-    if isinstance(record, Activation):
-        count = 1 if function is record.f else 2
-        return [], [*(np.float64(value) for value in random.normal(size=count)), *params], []
-    count = function.__code__.co_argcount - len(params)
-    values = [random.uniform(0.1, 0.9, 4) for _ in range(count)]
-    if isinstance(record, RowActivation):
-        return [], [*values, *params], [count - 1]
-    place = 1 if function in (record.value, record.gradient) else 2
-    is_gradient = count == place + 2
-    if record.targets == "classes":
-        values[place] = 2
-        return [place], [*values, *params], [count - 1] if is_gradient else []
-    return [], [*values, *params], [count - 1] if is_gradient else []
+    make = {
+        "number": lambda: np.float64(random.normal()),
+        "row": lambda: random.uniform(0.1, 0.9, 4),
+        "class": lambda: 2,
+    }
+    values = [make[kind]() for kind in formula.arguments[:count]]
+    integers = [place for place, kind in enumerate(formula.arguments) if kind == "class"]
+    return integers, [*values, *params], [] if formula.results else [count - 1]
 
 
 # No float64 ------------------------------------------------------------------------------------------------
@@ -265,8 +261,9 @@ def compiled_text(translation):
 def test_built_in_formulas_use_float32_only(registry):
     for entry in [*registry.activations, *registry.losses]:
         record = entry.record
-        for function in record.functions:
-            integers, arguments, _ = arguments_for(record, function, np.random.default_rng(1))
+        for formula in record.formulas:
+            function = formula.function
+            integers, arguments, _ = arguments_for(record, formula, np.random.default_rng(1))
             numba_types = [ROW if isinstance(value, np.ndarray) else types.float32 for value in arguments]
             for place in integers:
                 numba_types[place] = types.int32

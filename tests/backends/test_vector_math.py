@@ -65,7 +65,7 @@ def test_loops_are_vectorised(name):
 
 
 def test_the_rest_of_math_is_there():
-    from neurosim.backends.scalars import MATH_FUNCTIONS
+    from neurosim.formulas.source import MATH_FUNCTIONS
 
     for name in MATH_FUNCTIONS:
         assert hasattr(vector_math, name) or getattr(math, name) is getattr(vector_math, name)

@@ -185,7 +185,7 @@ def activation_source(activation: Activation | RowActivation) -> str:
         return header + _ROW_ACTIVATION.format(
             functions=translator.source, f=f, backward=backward, params=params, arguments=arguments
         )
-    df = translator.add(activation.df)
+    df = translator.add(activation.derivative)
     return header + _ACTIVATION.format(functions=translator.source, f=f, df=df, params=params, arguments=arguments)
 
 
@@ -210,7 +210,7 @@ def _loss_source(loss: Loss, pair: FromLogits | None, template: str, target: str
     integers = [2 if pair else 1] if classes else []
     translator = Translator()
     value = translator.add(source.value, integers)
-    gradient = translator.add(source.gradient, integers)
+    gradient = translator.add(source.derivative, integers)
     return _HEADER.format(what=f"kernel of {of}") + template.format(
         functions=translator.source,
         value=value,

@@ -1,0 +1,1 @@
+"""Formulas as authors write them, read as syntax trees and rewritten; nothing here knows a compiler."""
