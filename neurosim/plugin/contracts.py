@@ -89,7 +89,7 @@ class Formula:
 def _formula(
     role: str, function: Callable[..., Any], arguments: Sequence[ArgumentKind], params: Mapping[str, Any], results: int
 ) -> Formula:
-    numbers: tuple[ArgumentKind, ...] = ("number",) * len(params)
+    numbers: list[ArgumentKind] = ["number"] * len(params)
     return Formula(role, function, (*arguments, *numbers), results)
 
 
