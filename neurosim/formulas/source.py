@@ -11,7 +11,7 @@ import ast
 import inspect
 import math
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Container, Mapping
 from typing import Any
 
 from neurosim.errors import PluginError
@@ -81,6 +81,20 @@ def namespace(function: Callable[..., Any]) -> dict[str, Any]:
     """Names a function sees besides its own: its closure, then its module."""
     closure = inspect.getclosurevars(function)
     return {**closure.builtins, **closure.globals, **closure.nonlocals}
+
+
+def math_function(node: ast.expr, outside: Mapping[str, Any], local: Container[str]) -> str:
+    """Name of the function of `math` that an expression is, such as ``math.exp``; empty for anything else.
+
+    `outside` are the names a function sees besides its own, which are `local`.
+    """
+    match node:
+        case ast.Attribute(value=ast.Name(id=module), attr=name) if module not in local:
+            return name if outside.get(module) is math and hasattr(math, name) else ""
+        case ast.Name(id=name) if name not in local:
+            found = outside.get(name)
+            return str(found.__name__) if inspect.isbuiltin(found) and found.__module__ == "math" else ""
+    return ""
 
 
 def integer_names(node: ast.FunctionDef, arguments: set[str]) -> set[str]:
