@@ -6,7 +6,7 @@ out and checked.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from neurosim.backends.base import Accuracy, Rows
 from neurosim.data import Prepared, dataset_folder, prepare
-from neurosim.errors import DataError, ScenarioError, ShapeError, UsageError
+from neurosim.errors import DataError, PluginError, ScenarioError, ShapeError, UsageError
 from neurosim.network import Network, NetworkBuilder, Training, choose
-from neurosim.plugin import DataRequest, Table
+from neurosim.plugin import DataRequest, Loss, Table
 from neurosim.randomness import Stream
+from neurosim.registry import BUILTIN, Entry
 from neurosim.scenario import Scenario
 
 SPLITS = ("train", "validation", "test")
@@ -103,13 +104,15 @@ def build_network(scenario: Scenario, data: Prepared) -> Network:
     # Rows are vectors unless the first layer is one that works on images.
     keeps_image = data.image_shape and section.layers[0].kind == "flatten"
     builder = NetworkBuilder(data.image_shape if keeps_image else (data.inputs,))
+    entry = None
     for layer in section.layers:
         if layer.kind == "dense":
-            activation = choose(registry.activations.get(layer.activation.name), layer.activation.params)
+            entry = registry.activations.entry(layer.activation.name)
+            activation = choose(entry.record, layer.activation.params)
             if layer.init is not None:
                 init = choose(registry.initializers.get(layer.init.name), layer.init.params)
             else:
-                init = choose(registry.initializers.get(activation.record.usual_init))
+                init = choose(registry.initializers.meant_by(entry.plugin, entry.record.usual_init).record)
             given = layer.bias if isinstance(layer.bias, list) else None
             builder.dense(
                 layer.units,
@@ -123,10 +126,23 @@ def build_network(scenario: Scenario, data: Prepared) -> Network:
             builder.dropout(layer.rate)
         else:
             builder.flatten()
-    loss = section.loss
-    network = builder.build(choose(registry.losses.get(loss.name), loss.params))
+    network = builder.build(choose(_loss(scenario, entry), section.loss.params))
     _check_outputs(network, data)
     return network
+
+
+def _loss(scenario: Scenario, output: Entry | None) -> Loss:
+    """The loss, without its pairs from logits where they mean another activation of the output's name."""
+    registry = scenario.registry
+    entry = registry.losses.entry(scenario.network.loss.name)
+    loss: Loss = entry.record
+    if output is None or loss.pair_for(output.record.name) is None:
+        return loss
+    try:
+        meant = registry.activations.meant_by(entry.plugin, output.record.name)
+    except PluginError:  # several plugins give it, none of them the loss's own
+        meant = None
+    return loss if meant is output else replace(loss, from_logits=())
 
 
 def build_training(scenario: Scenario) -> Training:
@@ -136,7 +152,7 @@ def build_training(scenario: Scenario) -> Training:
     return Training(
         choose(registry.optimizers.get(section.name), section.params),
         choose(
-            registry.schedules.get(schedule.name if schedule is not None else "constant"),
+            registry.schedules.get(schedule.name if schedule is not None else f"{BUILTIN}:constant"),
             schedule.params if schedule is not None else {},
         ),
         scenario.training.batch_size,

@@ -33,6 +33,11 @@ class Chosen(Generic[Record]):
         """Name of the record."""
         return str(getattr(self.record, "name"))  # noqa: B009
 
+    @property
+    def params(self) -> dict[str, float]:
+        """The parameters' values by name."""
+        return dict(zip(getattr(self.record, "params"), self.values, strict=True))  # noqa: B009
+
 
 def choose(record: Any, params: Mapping[str, float] | None = None) -> Chosen[Any]:
     """`record` with its defaults, some of them replaced by `params`."""

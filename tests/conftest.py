@@ -9,6 +9,8 @@ import os
 # Before anything builds a registry: a plugin of the machine's owner must not change what is tested.
 os.environ["NEUROSIM_DISABLE_PLUGINS"] = "1"
 os.environ.pop("NEUROSIM_PLUGINS", None)
+# Before numba is imported: CUDA kernels run in its simulator, unless a GPU is to be tested.
+os.environ["NUMBA_ENABLE_CUDASIM"] = "0" if os.environ.get("NEUROSIM_TEST_GPU") else "1"
 
 import hypothesis
 import pytest
@@ -25,7 +27,14 @@ def registry():
     return support.BUILTINS
 
 
-@pytest.fixture(params=support.BACKENDS, ids=lambda backend: backend.name)
+def _all_backends():
+    """The CUDA backend on a GPU only: in the simulator tests/backends/test_agreement.py has to do."""
+    for backend in support.BACKENDS:
+        if not backend.simulated:
+            yield pytest.param(backend, id=backend.name, marks=pytest.mark.gpu if backend.needs_gpu else ())
+
+
+@pytest.fixture(params=_all_backends())
 def backend(request):
     """Each backend in turn, with how exactly it computes: ``backend.make(network, training)``."""
     return request.param

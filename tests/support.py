@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pytest
 
 from neurosim.backends.base import Backend, Rows
 from neurosim.backends.scalars import Translator
@@ -15,6 +17,9 @@ from neurosim.network import Network, NetworkBuilder, Training, choose
 from neurosim.registry import build_registry
 
 BUILTINS = build_registry(entry_points=False)
+
+
+SIMULATED_PARAMETERS = 100
 
 
 @dataclass(frozen=True)
@@ -29,7 +34,23 @@ class BackendUnderTest:
     trajectory: float
 
     def make(self, network: Network, training: Training, seed: int = 0, threads: int | None = 1) -> Backend:
+        if self.simulated and network.size > SIMULATED_PARAMETERS:
+            pytest.skip(f"{network.size} parameters would take minutes in the CUDA simulator")
         return make_backend(self.name, network, training, seed, threads)
+
+    @property
+    def simulated(self) -> bool:
+        """Whether it runs in the CUDA simulator, where each thread is a thread of Python."""
+        return self.name == "cuda" and os.environ["NUMBA_ENABLE_CUDASIM"] == "1"
+
+    @property
+    def needs_gpu(self) -> bool:
+        """Whether it runs on a real GPU."""
+        return self.name == "cuda" and not self.simulated
+
+    def rows(self, count: int, inputs: int, outputs: int, **settings: Any) -> Rows:
+        """`rows`, but few of them in the simulator."""
+        return rows(min(count, 7) if self.simulated else count, inputs, outputs, **settings)
 
 
 BACKENDS = (
@@ -130,7 +151,7 @@ class Translation:
     source: str
 
 
-def translate(function: Callable[..., Any], integers: Sequence[int] = ()) -> Translation:
-    """One function alone, translated."""
+def translate(function: Callable[..., Any], arguments: Sequence[Any] = ()) -> Translation:
+    """One function alone, translated; `arguments` are the kinds of its arguments."""
     translator = Translator()
-    return Translation(translator.add(function, integers), translator.source)
+    return Translation(translator.add(function, arguments), translator.source)

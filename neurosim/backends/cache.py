@@ -19,6 +19,7 @@ import os
 import sys
 import tempfile
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -100,9 +101,7 @@ def load_generated(stem: str, text: str) -> ModuleType:
         module = ModuleType(name)
         module.__file__ = f"<{name}>"
         linecache.cache[module.__file__] = (len(text), None, text.splitlines(keepends=True), module.__file__)
-        sys.modules[name] = module
-        exec(compile(text, module.__file__, "exec"), module.__dict__)
-        return module
+        return _executed(module, lambda: exec(compile(text, module.__file__ or "", "exec"), module.__dict__))
     path = folder / f"{name}.py"
     if not path.exists() or path.read_text() != text:
         _write_once(path, text)
@@ -110,7 +109,16 @@ def load_generated(stem: str, text: str) -> ModuleType:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    # Numba finds a cached function's module again by this name.
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
+    loader = spec.loader
+    return _executed(module, lambda: loader.exec_module(module))
+
+
+def _executed(module: ModuleType, execute: Callable[[], None]) -> ModuleType:
+    """`module`, executed under its name, by which Numba finds a cached function's module again."""
+    sys.modules[module.__name__] = module
+    try:
+        execute()
+    except BaseException:
+        del sys.modules[module.__name__]
+        raise
     return module

@@ -16,8 +16,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from neurosim.backends.scalars import FloatWriter, Translator, own_name
-from neurosim.formulas.source import MATH_FUNCTIONS, integer_names, namespace, parse, refuse
+from neurosim.backends.scalars import Translator, own_name
+from neurosim.formulas.kinds import check_kinds
+from neurosim.formulas.source import MATH_FUNCTIONS, namespace, parse, refuse
 from neurosim.plugin import Optimizer
 
 
@@ -33,8 +34,8 @@ class SplitUpdate:
         ``exact_math``, Python's own ``math``.
     step : str
         Generated name of the step.
-    update : str
-        Text of the float32 function of ``(w, g, *slots, *constants)``, and of its helpers.
+    translator : Translator
+        Has the float32 function of ``(w, g, *slots, *constants)``, and its helpers.
     name : str
         Name of that function.
     count : int
@@ -43,34 +44,38 @@ class SplitUpdate:
 
     constants: list[str]
     step: str
-    update: str
+    translator: Translator
     name: str
     count: int
 
+    @property
+    def update(self) -> str:
+        """Text of the float32 function and of its helpers."""
+        return self.translator.source
 
-def split_update(optimizer: Optimizer) -> SplitUpdate:
-    """Split the update of `optimizer`.
+
+def split_update(optimizer: Optimizer, translator: Translator | None = None) -> SplitUpdate:
+    """Split the update of `optimizer`; its part for each parameter goes to `translator`, by default a new one.
 
     Raises
     ------
     PluginError
         Naming file and line, for anything that cannot be compiled.
     """
-    function = optimizer.update
+    (formula,) = optimizer.formulas
+    function = formula.function
     node = parse(function)
+    check_kinds(function, node, formula.arguments, formula.results)
     names = [argument.arg for argument in node.args.args]
     per_parameter = names[: 2 + len(optimizer.slots)]
     step = names[len(per_parameter)]
     lifter = _Lifter(function, node, set(names[len(per_parameter) :]), set(per_parameter))
     node.body = [kept for statement in node.body if (kept := lifter.statement(statement)) is not None]
     node.args.args = [ast.arg(name) for name in [*per_parameter, *lifter.names]]
-    translator = Translator()
-    name = translator.name_for(function)
-    writer = FloatWriter(function, translator, integer_names(node, set()))
-    writer.local |= set(lifter.names)
-    translator.texts.append(writer.write(node, name))
+    translator = Translator() if translator is None else translator
+    name = translator.write(function, node, (), lifter.names)
     lines = [*lifter.statements, *(f"out[{k}] = F({text})" for k, text in enumerate(lifter.expressions))]
-    return SplitUpdate(lines, own_name(step), translator.source, name, len(lifter.names))
+    return SplitUpdate(lines, own_name(step), translator, name, len(lifter.names))
 
 
 class _Lifter(ast.NodeTransformer):

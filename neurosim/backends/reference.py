@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurosim.backends.base import Backend, Rows, Totals, dropout_keys, shuffle_key
+from neurosim.backends.health import formula_fault
 from neurosim.backends.uncompiled import apply, uncompiled
 from neurosim.network import Dense, Dropout, Network, Training
 from neurosim.plugin import RowActivation
@@ -28,6 +29,12 @@ class ReferenceBackend(Backend):
 
     def __init__(self, network: Network, training: Training, seed: int, threads: int | None = None) -> None:
         super().__init__(network, training, seed, threads)
+        # What would run here only is refused as the compiled backends refuse it.
+        activations = [layer.activation.record for layer in network.layers if isinstance(layer, Dense)]
+        for record in (*activations, network.loss.record, training.optimizer.record):
+            fault = formula_fault(record)
+            if fault is not None:
+                raise fault
 
     def forward(self, features: NDArray[Any]) -> Array:
         """Network outputs (rows, outputs), float64."""

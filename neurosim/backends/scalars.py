@@ -15,14 +15,17 @@ from __future__ import annotations
 import ast
 import inspect
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from neurosim.formulas.kinds import ArgumentKind, check_kinds
 from neurosim.formulas.source import (
     MATH_CONSTANTS,
     MATH_FUNCTIONS,
+    indexing_arguments,
     integer_names,
+    math_function,
     namespace,
     parse,
     refuse,
@@ -44,6 +47,17 @@ _STATEMENTS = (
 )
 
 
+@dataclass(frozen=True)
+class Origin:
+    """Where a generated function comes from.
+
+    `lines` are the author's lines of its statements, in the order of `ast.walk`.
+    """
+
+    function: Callable[..., Any]
+    lines: tuple[int, ...]
+
+
 @dataclass
 class Translator:
     """Translates functions into one module; what they share is translated once.
@@ -54,19 +68,17 @@ class Translator:
     """
 
     texts: list[str] = field(default_factory=list)
-    names: dict[Any, str] = field(default_factory=dict)
+    origins: dict[str, Origin] = field(default_factory=dict)
+    _names: dict[tuple[Callable[..., Any], tuple[ArgumentKind, ...]], str] = field(default_factory=dict)
 
     @property
     def source(self) -> str:
         """All functions translated so far."""
         return "\n\n".join(self.texts)
 
-    def name_for(self, function: Callable[..., Any]) -> str:
-        """Reserve a name for `function`."""
-        self.names[function] = f"{function.__name__}_{len(self.names)}_"
-        return self.names[function]
-
-    def add(self, function: Callable[..., Any], integers: Sequence[int] = ()) -> str:
+    def add(
+        self, function: Callable[..., Any], arguments: Sequence[ArgumentKind] = (), results: int | None = None
+    ) -> str:
         """Write `function` again with float32 numbers, unless that is done; returns its name.
 
         Parameters
@@ -74,31 +86,70 @@ class Translator:
         function : function
             A plain Python function of scalars (or of rows it indexes), calling only `math`,
             ``abs``, ``min``, ``max``, ``len``, ``range`` and other functions of the same kind.
-        integers : sequence of int
-            Positions of arguments that are integers (a class index).
+        arguments : sequence of {"number", "row", "class"}
+            What each argument is; numbers where left out.
+        results : int, optional
+            How many numbers it must return; 0 where it fills a row.
 
         Raises
         ------
         PluginError
             Naming file and line, for anything that cannot be compiled.
         """
-        if function in self.names:
-            return self.names[function]
+        kinds = tuple(arguments)
+        if (function, kinds) in self._names:
+            return self._names[function, kinds]
         node = parse(function)
-        name = self.name_for(function)
-        arguments = [argument.arg for argument in node.args.args]
-        writer = FloatWriter(function, self, integer_names(node, {arguments[k] for k in integers}))
-        self.texts.append(writer.write(node, name))
+        check_kinds(function, node, kinds, results)
+        return self.write(function, node, kinds)
+
+    def write(
+        self,
+        function: Callable[..., Any],
+        node: ast.FunctionDef,
+        arguments: tuple[ArgumentKind, ...],
+        extra_names: Iterable[str] = (),
+    ) -> str:
+        """Write a checked function from its syntax tree; `extra_names` are arguments that its author did not write."""
+        name = f"{function.__name__}_{len(self._names)}_"
+        self._names[function, arguments] = name
+        given = [argument.arg for argument in node.args.args]
+        kinds = dict(zip(given, arguments, strict=False))
+        classes = {key for key, kind in kinds.items() if kind == "class"}
+        rows = {key for key, kind in kinds.items() if kind == "row"}
+        writer = FloatWriter(function, self, integer_names(node, classes), rows)
+        writer.local |= set(extra_names)
+        text = writer.write(node, name)
+        lines = tuple(part.lineno for part in ast.walk(node) if isinstance(part, ast.stmt))
+        self.origins[name] = Origin(function, lines)
+        self.texts.append(text)
         return name
+
+    def origin_of(self, text: str, line: int) -> tuple[Callable[..., Any], int] | None:
+        """The author's function and line behind a line of generated module text, if there is one."""
+        for node in ast.parse(text).body:
+            if isinstance(node, ast.FunctionDef) and node.name in self.origins and line <= (node.end_lineno or 0):
+                origin = self.origins[node.name]
+                statements = [part for part in ast.walk(node) if isinstance(part, ast.stmt)]
+                before = [
+                    (part.lineno, theirs)
+                    for part, theirs in zip(statements, origin.lines, strict=True)
+                    if part.lineno <= line
+                ]
+                return (origin.function, max(before)[1]) if before else None
+        return None
 
 
 class FloatWriter(ast.NodeTransformer):
     """Rewrites one function body so that every number outside an index is of the float type."""
 
-    def __init__(self, function: Callable[..., Any], translator: Translator, integers: set[str]) -> None:
+    def __init__(
+        self, function: Callable[..., Any], translator: Translator, integers: set[str], rows: set[str]
+    ) -> None:
         self.function = function
         self.translator = translator
         self.integers = integers
+        self.rows = rows
         self.outside = namespace(function)
         self.module = getattr(function, "__globals__", {})
         self.local = set(function.__code__.co_varnames)
@@ -163,7 +214,23 @@ class FloatWriter(ast.NodeTransformer):
                 return node
             case ast.BinOp(op=ast.MatMult() | ast.LShift() | ast.RShift() | ast.BitAnd() | ast.BitOr() | ast.BitXor()):
                 raise refuse(self.function, node, "bit and matrix operators are not compiled", "use + - * / ** // %")
-        return self.generic_visit(node)
+        node.left, node.right = self._number(node.left), self._number(node.right)
+        return node
+
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.AST:
+        if isinstance(node.op, ast.Invert):
+            raise refuse(self.function, node, "bit and matrix operators are not compiled", "use + - * / ** // %")
+        node.operand = self.visit(node.operand) if isinstance(node.op, ast.Not) else self._number(node.operand)
+        return node
+
+    def visit_IfExp(self, node: ast.IfExp) -> ast.AST:
+        node.test, node.body, node.orelse = self.visit(node.test), self._number(node.body), self._number(node.orelse)
+        return node
+
+    def visit_Return(self, node: ast.Return) -> ast.AST:
+        if node.value is not None:
+            node.value = self._number(node.value)
+        return node
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
         if not isinstance(node.value, ast.Name) or node.value.id not in self.local:
@@ -184,7 +251,9 @@ class FloatWriter(ast.NodeTransformer):
             case [ast.Name(id=name)] if name in self.integers:
                 node.value = self._integer(node.value)
                 return node
-        return super().generic_visit(node)
+        node.targets = [self.visit(target) for target in node.targets]
+        node.value = self._number(node.value)
+        return node
 
     def visit_AugAssign(self, node: ast.AugAssign) -> ast.AST:
         if isinstance(node.target, ast.Name) and node.target.id in self.integers:
@@ -219,25 +288,50 @@ class FloatWriter(ast.NodeTransformer):
             case ast.Name(id="int") if "int" not in self.local:
                 return _float_of(self._integer(node))
             case ast.Name(id="float") if "float" not in self.local:
-                return self.visit(node.args[0])  # type: ignore[no-any-return]
+                return self._number(node.args[0])
             case ast.Name(id=name) if name in BUILTIN_FUNCTIONS and self.outside.get(name) in (abs, min, max):
                 pass
             case ast.Name(id=name) if name not in self.local:
-                node.func = ast.copy_location(self._function(node.func, name), node.func)
+                return self._call(node, name)
             case _:
                 raise refuse(self.function, node, f"{ast.unparse(node)!r} is not compiled", "call functions by name")
-        node.args = [self.visit(argument) for argument in node.args]
+        node.args = [self._number(argument) for argument in node.args]
         return node
 
-    def _function(self, node: ast.AST, name: str) -> ast.Name:
-        """The name under which a function called by this one is translated."""
+    def _call(self, node: ast.Call, name: str) -> ast.AST:
+        """A call of a function of `math`, or of another one of the author's, which is translated too."""
         target = self.outside.get(name)
-        owner = getattr(target, "__module__", None)
-        if owner == "math" and getattr(target, "__name__", "") in MATH_FUNCTIONS:
-            return _ours(f"math.{target.__name__}")  # type: ignore[union-attr]
+        from_math = math_function(node.func, self.outside, self.local)
+        if from_math in MATH_FUNCTIONS:
+            node.func = _ours(f"math.{from_math}")
+            node.args = [self._number(argument) for argument in node.args]
+            return node
         if not inspect.isfunction(target):
-            raise refuse(self.function, node, f"{name} cannot be called here", "call math functions or your own")
-        return _ours(self.translator.add(target))
+            raise refuse(self.function, node.func, f"{name} cannot be called here", "call math functions or your own")
+        indexing = indexing_arguments(target)
+        kinds: list[ArgumentKind] = []
+        for place, argument in enumerate(node.args):
+            if isinstance(argument, ast.Name) and argument.id in self.rows:
+                kinds.append("row")
+            elif place in indexing and self._is_integer(argument):
+                kinds.append("class")
+                node.args[place] = self._integer(argument)
+            else:
+                kinds.append("number")
+                node.args[place] = self._number(argument)
+        node.func = _ours(self.translator.add(target, kinds))
+        return node
+
+    def _is_integer(self, node: ast.expr) -> bool:
+        return all(part.id in self.integers for part in ast.walk(node) if isinstance(part, ast.Name))
+
+    def _number(self, node: ast.expr) -> ast.expr:
+        """An expression in a place where a number is needed; a truth value becomes 0 or 1."""
+        truth = isinstance(node, ast.Compare | ast.BoolOp) or (
+            isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not)
+        )
+        translated: ast.expr = self.visit(node)
+        return _float_of(translated) if truth else translated
 
     def _constant(self, node: ast.Name) -> float:
         value = self.outside.get(node.id)

@@ -61,7 +61,7 @@ def run_benchmark(
             "the reference backend is there to be right, not fast: nothing to measure", "Use --backend cpu."
         )
     begun = clock()
-    registry = build_registry(entry_points=False)
+    registry = build_registry(entry_points=False, environment=False)
     size = size or (QUICK if quick else FULL)
     problem = make_problem(size, registry)
 

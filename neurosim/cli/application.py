@@ -20,6 +20,7 @@ COMMANDS = {
     "run": "Train a scenario and show what came of it.",
     "list": "List activations, losses, optimizers, data sets, scenarios, ...",
     "info": "Show versions, threads, caches and data folders.",
+    "plugins": "List plugins with their health; check one; make a new one.",
     "data": "List data sets, or download one.",
     "bench": "Measure training in Python, in NumPy and compiled.",
     "schema": "Print the JSON Schema of scenario files, for editors.",

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from neurosim.cli.options import JSON, PLUGIN, print_json
+from neurosim.cli.options import JSON, PLUGIN, PLUGINS_DIR, print_json
 
 RECORDS = ("activations", "losses", "optimizers", "datasets", "initializers", "schedules")
 KINDS = (*RECORDS[:3], "layers", *RECORDS[3:], "scenarios")
@@ -16,29 +16,34 @@ KINDS = (*RECORDS[:3], "layers", *RECORDS[3:], "scenarios")
 @click.command()
 @click.argument("what", required=False, type=click.Choice(KINDS))
 @PLUGIN
+@PLUGINS_DIR
 @JSON
-def command(what: str | None, plugins: tuple[Path, ...], as_json: bool) -> None:
+def command(what: str | None, plugins: tuple[Path, ...], plugin_folders: tuple[Path, ...], as_json: bool) -> None:
     """List everything that scenarios can name, or one kind of it."""
     from neurosim.registry import build_registry
 
-    registry = build_registry(plugins)
+    registry = build_registry(plugins, plugin_folders=plugin_folders)
     listed: dict[str, list[dict[str, Any]]] = {}
     for kind in (what,) if what else KINDS:
         listed[kind] = _rows(kind, registry)
     if as_json:
         print_json(listed)
-        return
+    else:
+        _print(listed, titles=what is None)
+    for plugin in registry.broken():
+        click.secho(f"broken plugin {plugin.label}: {plugin.error}", fg="red", err=True)
+
+
+def _print(listed: dict[str, list[dict[str, Any]]], *, titles: bool) -> None:
     for number, (kind, rows) in enumerate(listed.items()):
         if number:
             click.echo()
-        if what is None:
+        if titles:
             click.secho(kind, bold=True)
         width = max((len(row["name"]) for row in rows), default=0)
         for row in rows:
             details = [row["params"], row["about"], "" if row["plugin"] in ("", "builtin") else f"from {row['plugin']}"]
             click.echo(f"  {row['name']:<{width}}  " + "; ".join(part for part in details if part))
-    for plugin in registry.broken():
-        click.secho(f"broken plugin {plugin.name} ({plugin.origin}): {plugin.error}", fg="red", err=True)
 
 
 def _rows(kind: str, registry: Any) -> list[dict[str, Any]]:
@@ -47,13 +52,14 @@ def _rows(kind: str, registry: Any) -> list[dict[str, Any]]:
     if kind == "layers":
         return _layers()
     rows = []
-    for entry in getattr(registry, kind):
+    catalog = getattr(registry, kind)
+    for entry in catalog:
         record = entry.record
         settings = record.options if kind == "datasets" else record.params
         about = record.description if kind == "datasets" else record.source
         rows.append(
             {
-                "name": record.name,
+                "name": catalog.spelling(entry),
                 "params": ", ".join(f"{name} = {_value(value)}" for name, value in settings.items()),
                 "about": about,
                 "plugin": entry.plugin.name,

@@ -16,6 +16,14 @@ PLUGIN = click.option(
     type=click.Path(path_type=Path),
     help="Load a plugin from a file; can be given several times.",
 )
+PLUGINS_DIR = click.option(
+    "--plugins-dir",
+    "plugin_folders",
+    multiple=True,
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Load all plugin files of a folder; can be given several times.",
+)
 SET = click.option(
     "--set",
     "settings",

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from neurosim.cli.drawing import drawing
-from neurosim.cli.options import DATA_DIR, JSON, PLUGIN, SET, print_json
+from neurosim.cli.options import DATA_DIR, JSON, PLUGIN, PLUGINS_DIR, SET, print_json
 
 MISSED = 5
 
@@ -21,6 +21,7 @@ MISSED = 5
 @click.option("--threads", type=click.IntRange(1), help="Threads to use; all processors by default.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Run folder; else runs/<name>-<time>.")
 @PLUGIN
+@PLUGINS_DIR
 @DATA_DIR
 @click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Go on with an interrupted run.")
 @JSON
@@ -34,6 +35,7 @@ def command(
     threads: int | None,
     out: Path | None,
     plugins: tuple[Path, ...],
+    plugin_folders: tuple[Path, ...],
     data_dir: Path | None,
     resume: Path | None,
     as_json: bool,
@@ -42,12 +44,14 @@ def command(
     """Train SCENARIO: a TOML file, or the name of a shipped one (neurosim list scenarios)."""
     _check(scenario, settings, seed, seeds, out, resume)
     with drawing(silent=seeds is not None) as studio:
+        from neurosim.registry import build_registry
         from neurosim.scenario import load_scenario
         from neurosim.scenario.overrides import parse_overrides
         from neurosim.training.folder import SCENARIO, default_folder
 
         source = scenario if scenario is not None else str(Path(resume or "") / SCENARIO)
-        loaded = load_scenario(source, overrides=parse_overrides(settings), plugins=plugins)
+        registry = build_registry(plugins, plugin_folders=plugin_folders)
+        loaded = load_scenario(source, overrides=parse_overrides(settings), registry=registry)
         folder = resume or out or default_folder(loaded.scenario.name)
         if seeds is not None:
             from neurosim.cli.seeds import train_seeds

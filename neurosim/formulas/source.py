@@ -107,13 +107,7 @@ def integer_names(node: ast.FunctionDef, arguments: set[str]) -> set[str]:
             assigned.setdefault(part.targets[0].id, []).append(part.value)
         elif isinstance(part, ast.AugAssign) and isinstance(part.target, ast.Name):
             assigned.setdefault(part.target.id, []).append(part.value)
-    indexing = {
-        name.id
-        for part in ast.walk(node)
-        for place in _integer_places(part)
-        for name in ast.walk(place)
-        if isinstance(name, ast.Name)
-    }
+    indexing = _indexing_names(node)
 
     def is_integer(value: ast.expr | None, known: set[str]) -> bool:
         match value:
@@ -137,6 +131,8 @@ def integer_names(node: ast.FunctionDef, arguments: set[str]) -> set[str]:
         # A name that starts as a bare literal is a float unless it is used to count or to index.
         if name in indexing or not all(isinstance(value, ast.Constant) for value in values)
     }
+    # An argument is what the caller gives, whatever is assigned to it later.
+    candidates -= {argument.arg for argument in node.args.args} - arguments
     while True:
         wrong = {
             name
@@ -146,6 +142,24 @@ def integer_names(node: ast.FunctionDef, arguments: set[str]) -> set[str]:
         if not wrong:
             return candidates | arguments
         candidates -= wrong
+
+
+def indexing_arguments(function: Callable[..., Any]) -> set[int]:
+    """Positions of the arguments that a function uses as an index or in ``range``."""
+    node = parse(function)
+    indexing = _indexing_names(node)
+    return {place for place, argument in enumerate(node.args.args) if argument.arg in indexing}
+
+
+def _indexing_names(node: ast.FunctionDef) -> set[str]:
+    """Names that stand in an index or in ``range``."""
+    return {
+        name.id
+        for part in ast.walk(node)
+        for place in _integer_places(part)
+        for name in ast.walk(place)
+        if isinstance(name, ast.Name)
+    }
 
 
 def _integer_places(part: ast.AST) -> list[ast.expr]:

@@ -19,9 +19,9 @@ from typing import Any, ClassVar, Literal
 
 from neurosim.errors import PluginError
 from neurosim.formulas.derivatives import derive_gradient, derive_slope
+from neurosim.formulas.kinds import ArgumentKind
 
 Scalar = Callable[..., float]
-ArgumentKind = Literal["number", "row", "class"]
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from neurosim.errors import PluginError
 from neurosim.registry import Catalog, Registry
 from neurosim.scenario.names import LAYER_CHOICES
 from neurosim.scenario.schema import Choice, DataSection, OptimizerSection, ScenarioFile
@@ -55,6 +56,14 @@ def _layer(layer: Any, registry: Registry) -> Any:
         if choice is not None:
             update[key] = _choice(choice, getattr(registry, catalog))
     if layer.kind == "dense" and layer.init is None and layer.weight is None:
-        usual = registry.activations.get(layer.activation.name).usual_init
-        update["init"] = _choice(Choice(name=usual), registry.initializers)
+        update["init"] = _choice(Choice(name=_usual_init(layer.activation.name, registry)), registry.initializers)
     return layer.model_copy(update=update)
+
+
+def _usual_init(activation: str, registry: Registry) -> str:
+    entry = registry.activations.entry(activation)
+    try:
+        return registry.initializers.spelling(registry.initializers.meant_by(entry.plugin, entry.record.usual_init))
+    except PluginError as error:
+        owner = f"activation {entry.record.name!r} of plugin {entry.plugin.label}"
+        raise PluginError(f"usual_init of {owner}: {error.message}", error.hint) from error

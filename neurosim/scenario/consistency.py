@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from neurosim.errors import PluginError
-from neurosim.registry import Registry
+from neurosim.registry import BUILTIN, Registry
 from neurosim.scenario.faults import Fault, show
 from neurosim.scenario.locate import KeyPath
 from neurosim.scenario.names import layers_of, table
@@ -69,7 +69,7 @@ def _output(tree: Mapping[str, Any], registry: Registry) -> Iterator[Fault]:
         yield Fault((*path, "kind"), "the last layer is the output and cannot be dropped out of")
     if last.get("kind") != "dense" or last.get("units") != 1:
         return
-    if _name(last.get("activation")) == "softmax":
+    if _name(last.get("activation")) in ("softmax", f"{BUILTIN}:softmax"):
         yield Fault((*path, "activation"), 'softmax of a single unit is always 1; one unit goes with "sigmoid"')
     loss = _name(table(tree, "network").get("loss"))
     try:

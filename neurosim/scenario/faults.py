@@ -30,10 +30,13 @@ class Fault:
         Key path of what is wrong, or of what is missing; empty for the whole file.
     text : str
         What is wrong and what was expected.
+    unknown_name : bool
+        Whether it is a name that a plugin could give.
     """
 
     path: KeyPath
     text: str
+    unknown_name: bool = False
 
 
 def shorten(text: str, length: int = MAX_TEXT) -> str:
@@ -92,13 +95,13 @@ class Report:
         self._positions = positions or {}
         self._labels = labels or {}
 
-    def error(self, faults: Iterable[Fault]) -> ScenarioError:
+    def error(self, faults: Iterable[Fault], hint: str = "") -> ScenarioError:
         """The error that tells all faults, in the order of the file."""
         found = sorted(dict.fromkeys(faults), key=lambda fault: (self._position(fault.path), show_path(fault.path)))
         lines = [self._line(fault) for fault in found[:MAX_FAULTS]]
         if len(found) > MAX_FAULTS:
             lines.append(f"{shorten(self._file)}: ... and {len(found) - MAX_FAULTS} more")
-        return ScenarioError("\n".join(lines))
+        return ScenarioError("\n".join(lines), hint)
 
     def _line(self, fault: Fault) -> str:
         place = self._label(fault.path)

@@ -32,7 +32,7 @@ def json_schema(registry: Registry | None = None) -> dict[str, Any]:
 
 def render() -> str:
     """The schema with the names of the built-ins only, as the text of `scenario.schema.json`."""
-    schema = _schema(build_registry(entry_points=False), plugin=BUILTIN)
+    schema = _schema(build_registry(entry_points=False, environment=False), plugin=BUILTIN)
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
@@ -76,7 +76,8 @@ def _records(catalog: Catalog, plugin: str | None) -> list[Any]:
 
 
 def _names(catalog: Catalog, plugin: str | None) -> dict[str, Any]:
-    return {"anyOf": [{"enum": sorted(record.name for record in _records(catalog, plugin))}, {"type": "string"}]}
+    names = sorted(catalog.spelling(entry) for entry in catalog if plugin in (None, entry.plugin.name))
+    return {"anyOf": [{"enum": names}, {"type": "string"}]}
 
 
 def _options(registry: Registry, plugin: str | None) -> dict[str, Any]:

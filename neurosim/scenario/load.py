@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from neurosim.errors import UsageError
-from neurosim.registry import Registry, build_registry
+from neurosim.registry import Plugin, Registry, build_registry, suspects
 from neurosim.scenario import overrides as changes
 from neurosim.scenario.completion import complete
 from neurosim.scenario.consistency import consistency_faults
@@ -27,6 +27,7 @@ from neurosim.scenario.schema import (
     TrainingSection,
 )
 from neurosim.scenario.shape import validate
+from neurosim.scenario.uses import used_plugins
 from neurosim.scenario.writing import to_toml
 
 
@@ -61,6 +62,11 @@ class Scenario:
     base: Path = field(compare=False)
     registry: Registry = field(compare=False, repr=False)
 
+    @property
+    def plugins(self) -> list[Plugin]:
+        """The plugins that it uses or requires, besides the built-ins."""
+        return used_plugins(self)
+
     def to_toml(self) -> str:
         """The scenario as TOML, with overrides and defaults written out; loads to an equal one."""
         return to_toml(self)
@@ -86,7 +92,9 @@ def load_scenario(
     seed : int, optional
         Replaces the seed of the file.
     plugins : sequence of paths
-        Python files to load as plugins. The scenario itself never makes code load.
+        Python files to load as plugins, and folders of such files. A file named here must work; a
+        broken one in a folder hurts only a scenario that needs it. The scenario itself never makes
+        code load.
     registry : Registry, optional
         What the scenario may name, instead of the built-ins and the installed plugins.
 
@@ -122,7 +130,8 @@ def load_scenario(
     changed, faults = changes.apply(tree, values)
 
     if registry is None:
-        registry = build_registry(plugins)
+        folders = [path for path in plugins if Path(path).is_dir()]
+        registry = build_registry([path for path in plugins if path not in folders], plugin_folders=folders)
     sections, shape_faults = validate(changed)
     faults += unusable(changed)
     told = {fault.path for fault in faults}
@@ -132,7 +141,8 @@ def load_scenario(
             told.add(fault.path)
             faults.append(fault)
     if faults or sections is None:
-        raise Report(shown, positions, labels).error(faults)
+        hint = suspects(registry.plugins) if any(fault.unknown_name for fault in faults) else ""
+        raise Report(shown, positions, labels).error(faults, hint)
 
     sections = complete(sections, registry)
     return Scenario(

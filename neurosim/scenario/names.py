@@ -14,11 +14,11 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion
 
 from neurosim.errors import PluginError
-from neurosim.registry import Catalog, Registry
+from neurosim.registry import Catalog, Plugin, Registry
 from neurosim.scenario.faults import Fault, show
 from neurosim.scenario.locate import KeyPath
 from neurosim.scenario.schema import DataSection, OptimizerSection
-from neurosim.suggestions import did_you_mean
+from neurosim.suggestions import did_you_mean, unknown
 
 # Keys of layers that name records, and the catalog they are looked up in.
 LAYER_CHOICES = {"activation": "activations", "init": "initializers"}
@@ -58,12 +58,13 @@ def layers_of(tree: Mapping[str, Any]) -> Iterator[tuple[KeyPath, Mapping[str, A
 def _look_up(path: KeyPath, name: object, catalog: Catalog) -> tuple[Any, list[Fault]]:
     if not isinstance(name, str):
         return None, []
+    if not catalog.candidates(name):
+        near = unknown(catalog.what, name, catalog.known(name))[1]
+        return None, [Fault(path, f"unknown {catalog.what} {show(name)}; {near}", unknown_name=True)]
     try:
         return catalog.get(name), []
-    except PluginError as error:
-        if name in catalog.names() or "given by" in error.message:
-            return None, [Fault(path, f"{error.message}; {error.hint}")]
-        return None, [Fault(path, f"unknown {catalog.what} {show(name)}; {error.hint}")]
+    except PluginError as error:  # several plugins give it
+        return None, [Fault(path, f"{error.message}; {error.hint}")]
 
 
 def _choice(path: KeyPath, value: object, catalog: Catalog) -> Iterator[Fault]:
@@ -135,6 +136,12 @@ def _no_such(what: str, key: str, owner: str, names: Mapping[str, Any], others: 
     return f"unknown {what} of {owner}; {f'{near} ' if near else ''}{listed}"
 
 
+def required(wanted: Requirement, registry: Registry) -> list[Plugin]:
+    """The plugins of the name that is required, broken or not: a distribution may have several."""
+    name = canonicalize_name(wanted.name)
+    return [plugin for plugin in registry.plugins if canonicalize_name(plugin.name) == name]
+
+
 def _requirement(text: str, registry: Registry) -> str:
     """What is wrong with a required plugin; empty when it is there."""
     try:
@@ -143,12 +150,12 @@ def _requirement(text: str, registry: Registry) -> str:
         return f'expected a plugin\'s name and versions, such as "neurosim-swish>=1.0", not {show(text)}'
     if wanted.url or wanted.marker or wanted.extras:
         return f"expected a plugin's name and versions only, not {show(text)}"
-    found = [p for p in registry.plugins if canonicalize_name(p.name) == canonicalize_name(wanted.name)]
+    found = required(wanted, registry)
     if not found:
-        near = did_you_mean(wanted.name, [plugin.name for plugin in registry.plugins])
-        loaded = ", ".join(plugin.name for plugin in registry.plugins) or "none"
-        return f"plugin {show(wanted.name)} is not there; {near or f'loaded plugins: {loaded}'}"
-    plugin = found[0]
+        working = [plugin.name for plugin in registry.plugins if not plugin.error]
+        near = did_you_mean(wanted.name, working) or f"loaded plugins: {', '.join(working) or 'none'}"
+        return f"plugin {show(wanted.name)} is not there; {near}"
+    plugin = next((plugin for plugin in found if plugin.error), found[0])
     if plugin.error:
         return f"plugin {show(plugin.name)} is broken: {plugin.error}"
     if not wanted.specifier:

@@ -51,7 +51,7 @@ def run_ensemble(ensemble: Ensemble, out: Path, observer: EnsembleObserver | Non
         "seconds": {"train": ensemble.seconds, "total": total},
         "run_dir": str(folder.path),
     }
-    complete = {**result, **provenance(ensemble.scenario.registry)}
+    complete = {**result, **provenance(ensemble.scenario)}
     write_atomically(folder.path / SUMMARY, json.dumps(complete, indent=2, allow_nan=False) + "\n")
     return result
 

@@ -18,7 +18,6 @@ from neurosim.errors import DataError
 from neurosim.files import cannot_write, make_folder, write_atomically
 from neurosim.history import COLUMNS, Record
 from neurosim.network import Dense, Dropout, Network
-from neurosim.registry import Registry
 from neurosim.scenario import Scenario
 from neurosim.simulator import Simulator
 from neurosim.version import __version__
@@ -90,7 +89,7 @@ class RunFolder:
     def finish(self, simulator: Simulator, summary: Mapping[str, Any]) -> None:
         """Write the model and the summary."""
         write_atomically(self.path / MODEL, model_bytes(simulator))
-        complete = {**summary, **provenance(simulator.scenario.registry)}
+        complete = {**summary, **provenance(simulator.scenario)}
         write_atomically(self.path / SUMMARY, json.dumps(complete, indent=2, allow_nan=False) + "\n")
 
 
@@ -123,6 +122,7 @@ def model_bytes(simulator: Simulator) -> bytes:
             "features": list(data.feature_names),
         },
         "classes": list(data.classes),
+        "plugins": plugin_records(simulator.scenario),
     }
     # One entry: safetensors writes several in an order that changes from process to process.
     return safetensors.numpy.save(tensors, {"neurosim": json.dumps(description, sort_keys=True)})
@@ -158,8 +158,8 @@ def describe(network: Network) -> dict[str, Any]:
     }
 
 
-def provenance(registry: Registry) -> dict[str, Any]:
-    """Versions, machine and plugins: what a result may depend on besides its scenario."""
+def provenance(scenario: Scenario) -> dict[str, Any]:
+    """Versions, machine and the plugins used: what a result may depend on besides its scenario."""
     import numba
     import scipy
 
@@ -171,9 +171,9 @@ def provenance(registry: Registry) -> dict[str, Any]:
         "scipy": scipy.__version__,
     }
     machine = {"system": platform.system(), "processor": platform.machine(), "cores": os.cpu_count()}
-    plugins = [
-        {"name": plugin.name, "version": plugin.version, "sha256": plugin.sha256}
-        for plugin in registry.plugins
-        if not plugin.error
-    ]
-    return {"versions": versions, "machine": machine, "plugins": plugins}
+    return {"versions": versions, "machine": machine, "plugins": plugin_records(scenario)}
+
+
+def plugin_records(scenario: Scenario) -> list[dict[str, str]]:
+    """Name, version and source hash of each plugin that the scenario uses or requires."""
+    return [{"name": plugin.name, "version": plugin.version, "sha256": plugin.sha256} for plugin in scenario.plugins]

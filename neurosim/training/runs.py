@@ -115,7 +115,7 @@ def run(
     out : path, optional
         Folder for the files of the run; without it nothing is written.
     plugins : sequence of paths
-        Plugin files to load.
+        Plugin files to load, and folders of plugin files.
     data_dir : path, optional
         Folder with data sets.
     resume : path, optional

@@ -8,7 +8,7 @@ from support import translate
 
 from neurosim.backends.invariants import split_update
 from neurosim.errors import PluginError
-from neurosim.plugin import Optimizer, RowActivation
+from neurosim.plugin import Activation, Optimizer, RowActivation
 
 REFUSED = {
     "numpy": ("return np.exp(z)  # here", "math.exp"),
@@ -119,12 +119,71 @@ def test_functions_without_source_are_refused(write):
         translate(math.exp)
 
 
-def test_what_only_numba_refuses_is_a_plugin_error(write):
-    """A name that is a number here and a row there."""
-    module = write("def f(z, a):\n    for k in range(len(z)):\n        a[k] = z\n\ndef b(z, a, da, dz):\n    pass\n")
-    net = support.network(1, [support.Dense(2, RowActivation("crooked", module.f, module.b))])
-    with pytest.raises(PluginError, match="'crooked' cannot be compiled for the CPU"):
-        support.COMPILED[0].make(net, support.training()).prepare()
+def test_what_only_numba_refuses_names_the_line_too(write):
+    """Two numbers in place of one, twice: a module that failed is not taken for a compiled one."""
+    module = write(
+        "def g(x):\n    return x, x\n\ndef f(z):\n    a = 2 * z\n    return a + g(z)\n\ndef df(z, a):\n    return 1\n"
+    )
+    net = support.network(1, [support.Dense(2, Activation("crooked", module.f, module.df))])
+    for _ in range(2):
+        with pytest.raises(PluginError) as caught:
+            support.COMPILED[0].make(net, support.training()).prepare()
+    assert caught.value.message.startswith(f"{module.__file__}:6: in f: ")
+    assert "typing" not in str(caught.value).lower()
+    assert len(str(caught.value).splitlines()) == 2
+
+
+KINDS = {
+    "a row as a number": ("def f(z, a):\n    for k in range(len(z)):\n        a[k] = z  # here\n", "take one entry"),
+    "a row given another value": ("def f(z, a):\n    a = z[0]  # here\n", "set its entries"),
+    "a row returned": ("def f(z, a):\n    return 1.0  # here\n", "return nothing"),
+}
+
+
+@pytest.mark.parametrize(("text", "instead"), KINDS.values(), ids=KINDS.keys())
+def test_mistaken_rows_are_refused(write, text, instead):
+    module = write(text + "\ndef b(z, a, da, dz):\n    dz[0] = da[0]\n")
+    refused(RowActivation("x", module.f, module.b), module, text, instead)
+
+
+NUMBERS = {
+    "an index into a number": ("def f(z):\n    return z[0]  # here\n", "without an index"),
+    "no result": ("def f(z):\n    if z > 0:\n        return z\n    else:\n        z = 2 * z  # not here\n", "return"),
+    "two results": ("def f(z):\n    return z, z  # here\n", "return one number"),
+    "nothing returned": ("def f(z):\n    return  # here\n", "return one number"),
+    "too many arguments": ("def g(x):\n    return x\n\ndef f(z):\n    return g(z, z)  # here\n", "give it 1"),
+    "too few arguments": ("import math\n\ndef f(z):\n    return math.pow(z)  # here\n", "give it 2"),
+    "a base of the logarithm": ("import math\n\ndef f(z):\n    return math.log(z, 2)  # here\n", "math.log(base)"),
+    "max of one number": ("def f(z):\n    return max(z)  # here\n", "max(x, y)"),
+    "a name before its value": ("def f(z):\n    y = x * z  # here\n    x = y\n    return x\n", "assign to it before"),
+    "a function that calls itself": ("def f(z):\n    return f(z - 1) if z > 1 else z  # here\n", "use a loop"),
+}
+
+
+@pytest.mark.parametrize(("text", "instead"), NUMBERS.values(), ids=NUMBERS.keys())
+def test_mistaken_numbers_are_refused(write, text, instead):
+    module = write(text + "\ndef df(z, a):\n    return 1.0\n")
+    refused(Activation("x", module.f, module.df), module, text, instead)
+
+
+def refused(record, module, text, instead):
+    """On every backend, in the same words."""
+    line = next((number for number, part in enumerate(text.splitlines(), 1) if "# here" in part), None)
+    messages = set()
+    for backend in support.BACKENDS:
+        net = support.network(1, [support.Dense(2, record)])
+        with pytest.raises(PluginError) as caught:
+            backend.make(net, support.training()).prepare()
+        messages.add(str(caught.value))
+    (message,) = messages
+    assert message.startswith(f"{module.__file__}:{line or ''}")
+    assert instead in message
+
+
+def test_updates_return_what_they_should(write):
+    module = write("def f(w, g, v, t, lr):\n    return w - lr * g  # here\n")
+    with pytest.raises(PluginError, match=":2: in f: 1 value returned, 2 expected"):
+        split_update(Optimizer("x", module.f, slots=("v",), params={"lr": 0.1}))
 
 
 def test_changing_a_setting_in_an_update_is_refused(write):

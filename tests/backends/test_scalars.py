@@ -1,27 +1,20 @@
 """The translation of plain Python functions: same meaning, and no float64."""
 
 import math
-import re
 
 import numba
 import numpy as np
 import pytest
 import support
 from numba import types
-from numba.core import typed_passes
-from numba.core.compiler import run_frontend
-from numba.core.ir import Expr
-from numba.core.registry import cpu_target
-from support import Translation, translate
+from support import translate
 
-from neurosim.backends import scalars
-from neurosim.backends.cpu import vector_math
-from neurosim.backends.cpu.jit import FLAGS
-from neurosim.backends.invariants import split_update
+from neurosim.backends.cpu.jit import FLAGS, INNER
+from neurosim.backends.cpu.purity import wide_in, wide_instructions, wide_operations
+from neurosim.backends.scalars import Translator
 from neurosim.backends.uncompiled import uncompiled
+from neurosim.formulas.source import MATH_FUNCTIONS
 from neurosim.plugin import Activation, RowActivation
-
-ROW = types.Array(types.float32, 1, "C")
 
 
 def run(translation, float_type, decorator=lambda function: function, mathematics=math):
@@ -173,7 +166,9 @@ def test_accepted_functions_mean_the_same(write):
             assert translated(np.float64(z)) == pytest.approx(function(z), rel=1e-14), (name, z)
     for name in ON_ROWS:
         function = getattr(module, name)
-        assert run(translate(function), np.float64)(np.array(numbers)) == pytest.approx(function(numbers), rel=1e-14)
+        assert run(translate(function, ["row"]), np.float64)(np.array(numbers)) == pytest.approx(
+            function(numbers), rel=1e-14
+        )
 
 
 def test_accepted_functions_compile_and_mean_the_same(backend, write):
@@ -210,8 +205,8 @@ def test_built_in_formulas_are_translated_without_a_change(registry, catalog):
         record = entry.record
         for formula in record.formulas:
             function, plain = formula.function, uncompiled(formula.function)
-            integers, arguments, outputs = arguments_for(record, formula, random)
-            translated = run(translate(function, integers), np.float64)
+            _, arguments, outputs = arguments_for(record, formula, random)
+            translated = run(translate(function, formula.arguments), np.float64)
             copies = [value.copy() if isinstance(value, np.ndarray) else value for value in arguments]
             expected, found = plain(*arguments), translated(*copies)
             assert found == expected
@@ -236,71 +231,20 @@ def arguments_for(record, formula, random):
 # No float64 ------------------------------------------------------------------------------------------------
 
 
-def wide_operations(function, arguments):
-    """Operations and results of a compiled function that are not float32: what Numba infers."""
-    interpretation = run_frontend(function)
-    typing, target = cpu_target.typing_context, cpu_target.target_context
-    typing.refresh()
-    inferred = typed_passes.type_inference_stage(typing, target, interpretation, arguments, None)
-    typemap, result, calls = inferred[:3]
-    found = [] if result in (types.float32, types.none) else [f"returns {result}"]
-    for expression, signature in calls.items():
-        if not isinstance(expression, Expr) or signature is None:
-            continue
-        if expression.op == "call" and isinstance(typemap[expression.func.name], types.NumberClass):
-            continue  # F(0.5): a float64 literal becomes a float32 number at once
-        if types.float64 in (*signature.args, signature.return_type):
-            found.append(f"{expression}: {signature}")
-    return found
-
-
-def compiled_text(translation):
-    return run(translation, np.float32, lambda function: numba.njit(**FLAGS)(function), vector_math).py_func
-
-
-def test_built_in_formulas_use_float32_only(registry):
-    for entry in [*registry.activations, *registry.losses]:
-        record = entry.record
-        for formula in record.formulas:
-            function = formula.function
-            integers, arguments, _ = arguments_for(record, formula, np.random.default_rng(1))
-            numba_types = [ROW if isinstance(value, np.ndarray) else types.float32 for value in arguments]
-            for place in integers:
-                numba_types[place] = types.int32
-            wide = wide_operations(compiled_text(translate(function, integers)), tuple(numba_types))
-            assert not wide, (record.name, function.__name__, wide)
-
-
-def test_built_in_updates_use_float32_only(registry):
-    for entry in registry.optimizers:
-        optimizer = entry.record
-        split = split_update(optimizer)
-        function = compiled_text(Translation(split.name, split.update))
-        arguments = (types.float32,) * (2 + len(optimizer.slots) + split.count)
-        wide = [text for text in wide_operations(function, arguments) if "returns" not in text]
-        assert not wide, (optimizer.name, wide)
-
-
-def test_the_check_sees_float64():
-    def careless(z):
-        return 0.5 * z
-
-    assert wide_operations(careless, (types.float32,))
+def wide(function, kinds=("number",)):
+    """What is float64 in a function, compiled."""
+    translator = Translator()
+    return wide_in(translator, translator.add(function, kinds), kinds)
 
 
 def test_accepted_functions_use_float32_only(write):
-    module = write(LANGUAGE)
-    for name in ON_NUMBERS:
-        wide = wide_operations(compiled_text(translate(getattr(module, name))), (types.float32,))
-        assert not wide, (name, wide)
-    for name in ON_ROWS:
-        wide = wide_operations(compiled_text(translate(getattr(module, name))), (ROW,))
-        assert not wide, (name, wide)
+    terms = [*(f"{name}(a[0])" for name in ON_NUMBERS), *(f"{name}(a)" for name in ON_ROWS)]
+    module = write(LANGUAGE + f"\n\ndef everything(a):\n    return {' + '.join(terms)}\n")
+    assert not wide(module.everything, ["row"])
 
 
 def test_whole_parts_of_products_use_float32_only(write):
-    module = write("def f(z):\n    return z - int(3 * z)\n")
-    assert not wide_operations(compiled_text(translate(module.f)), (types.float32,))
+    assert not wide(write("def f(z):\n    return z - int(3 * z)\n").f)
 
 
 def test_whole_parts_may_be_of_any_number(write):
@@ -317,23 +261,34 @@ def call_of(name):
     return f"math.{name}(z, 0.75)" if name in TWO_ARGUMENTS else f"math.{name}(z)"
 
 
-@pytest.mark.parametrize("name", sorted(scalars.MATH_FUNCTIONS))
-def test_math_functions_use_float32_only(write, name):
-    module = write(f"import math\n\ndef f(z):\n    return z + 0.5 * {call_of(name)}\n")
-    assert not wide_operations(compiled_text(translate(module.f)), (types.float32,))
+def test_math_functions_use_float32_only(write):
+    """In what Numba infers, and below that in LLVM."""
+    terms = " + ".join(call_of(name) for name in sorted(MATH_FUNCTIONS))
+    module = write(f"import math\n\ndef f(z):\n    return z**2 + z**3.0 + z**0.5 + 2**z + 0.5 * z + {terms}\n")
+    assert not wide(module.f)
 
 
-def test_machine_code_of_math_functions_has_no_float64(write):
-    """In LLVM, below what Numba's types tell."""
-    terms = " + ".join(call_of(name) for name in sorted(scalars.MATH_FUNCTIONS))
-    module = write(f"import math\n\ndef f(z):\n    return z**2 + z**3.0 + z**0.5 + 2**z + {terms}\n")
-    function = run(translate(module.f), np.float32, lambda function: numba.njit(**FLAGS)(function), vector_math)
-    function.compile((types.float32,))
-    (text,) = function.inspect_llvm().values()
-    # Not the function that Python calls, which takes and gives a Python float.
-    bodies = re.findall(r"^define .*?^}", text, re.MULTILINE | re.DOTALL)
-    bodies = [body for body in bodies if "cpython" not in body.splitlines()[0]]
-    assert bodies
-    for body in bodies:
-        assert "double" not in body
-        assert "fpext" not in body
+def careless(z):
+    return 0.5 * z
+
+
+def test_the_check_sees_float64_in_what_numba_infers():
+    (line, operation), (_, result) = wide_operations(careless, (types.float32,))
+    assert line == careless.__code__.co_firstlineno + 1
+    assert operation == "mul is (float64, float64) -> float64"
+    assert result == "the result is float64"
+
+
+def test_the_check_sees_float64_in_machine_code():
+    found = wide_instructions(numba.njit(**INNER, **FLAGS)(careless), (types.float32,))
+    assert any("fmul" in line and "double" in line for line in found)
+
+
+def test_the_check_sees_float64_in_a_function_that_is_called(write):
+    """Where it is told by the author's line."""
+    module = write("def helper(x):\n    return x / 3\n\ndef f(z):\n    return helper(z) + 1\n")
+    translator = Translator()
+    name = translator.add(module.f)
+    translator.texts[:] = [text.replace("F(3.0)", "3.0") for text in translator.texts]
+    found = wide_in(translator, name, ["number"])
+    assert found[0] == f"{module.__file__}:2: truediv is (float64, float64) -> float64"

@@ -71,7 +71,6 @@ def test_text_explains_every_line(neurosim):
     ("arguments", "words"),
     [
         (("--backend", "reference"), "nothing to measure"),
-        (("--backend", "cuda"), "no CUDA backend"),
         (("--backend", "abacus"), "abacus"),
         (("--threads", "0"), "--threads"),
     ],
@@ -81,10 +80,6 @@ def test_what_cannot_be_measured(neurosim, arguments, words):
     assert done.code == 2
     assert done.out == ""
     assert words in done.err
-
-
-def test_cuda_gives_the_error_of_run(neurosim):
-    assert neurosim("bench", "--backend", "cuda").err == neurosim("run", "xor", "--backend", "cuda").err
 
 
 def test_disagreement_prints_no_times(neurosim, monkeypatch):

@@ -103,7 +103,6 @@ def test_reference_backend_tells_the_same_story(neurosim):
 def test_bad_usage_exits_with_2_and_a_hint(neurosim, tmp_path):
     cases = {
         ("run",): "which scenario? Try: neurosim run xor",
-        ("run", "xor", "--backend", "cuda"): "no CUDA backend",
         ("run", "xor", "--set", "training.epocs=3"): 'did you mean "epochs"?',
         ("run", "xor", "--set", "nonsense"): "key.path=value",
         ("run", "xor", "--threads", "0"): "--threads",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import linecache
+import re
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -9,7 +11,13 @@ from typing import Any
 from numba.core.errors import NumbaError
 
 from neurosim.backends.cache import load_generated
-from neurosim.backends.cpu.templates import activation_source, lane_loss_source, loss_source, optimizer_source
+from neurosim.backends.cpu.templates import (
+    Generated,
+    activation_source,
+    lane_loss_source,
+    loss_source,
+    optimizer_source,
+)
 from neurosim.errors import PluginError
 from neurosim.plugin import Activation, FromLogits, Loss, Optimizer, RowActivation
 
@@ -74,12 +82,29 @@ def optimizer_kernels(optimizer: Optimizer) -> OptimizerKernels:
     return OptimizerKernels(module.update.address, module.step_constants.address, module.CONSTANT_COUNT, module)
 
 
-def _load(record: Any, text: str) -> ModuleType:
+def _load(record: Any, generated: Generated) -> ModuleType:
     try:
-        return load_generated(f"{record.kind}_{record.name}", text)
+        return load_generated(f"{record.kind}_{record.name}", generated.text)
     except NumbaError as error:
-        raise PluginError(
-            f"{record.kind} {record.name!r} cannot be compiled for the CPU",
-            "Use scalar arithmetic, if/else, for k in range(...), and functions of the math module; "
-            "a name must keep one type (number or index) throughout.",
-        ) from error
+        raise _refusal(record, generated, error) from error
+
+
+def _refusal(record: Any, generated: Generated, error: NumbaError) -> PluginError:
+    """What Numba refuses, in terms of the author's line.
+
+    Numba's own message, which goes on for pages, stays with the traceback.
+    """
+    lines = re.findall(r'File "[^"]*neurosim_[^"]*", line (\d+)', str(error))
+    found = [place for line in lines if (place := generated.translator.origin_of(generated.text, int(line)))]
+    where, what = f"{record.kind} {record.name!r}", "cannot be compiled for the CPU"
+    if found:
+        function, line = found[-1]
+        code = function.__code__
+        source = linecache.getline(code.co_filename, line).strip()
+        where = f"{code.co_filename}:{line}: in {function.__name__}"
+        what = f"{source!r} {what}" if source else what
+    return PluginError(
+        f"{where}: {what}",
+        "Instead: use scalar arithmetic, if/else, for k in range(...), and functions of the math module; "
+        "a name must keep one type (number or index) throughout.",
+    )

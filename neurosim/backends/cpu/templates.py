@@ -8,9 +8,11 @@ them through a pointer. Rows `r0` to `r1` and columns `c0` to `c1` are the block
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from neurosim.backends.invariants import split_update
 from neurosim.backends.scalars import Translator, own_name
+from neurosim.formulas.kinds import ArgumentKind
 from neurosim.plugin import Activation, FromLogits, Loss, Optimizer, RowActivation
 
 _HEADER = '''\
@@ -174,44 +176,55 @@ def _parameters(names: Iterable[str]) -> tuple[str, str]:
     return _indented(lines), "".join(f", {own_name(name)}" for name in names)
 
 
-def activation_source(activation: Activation | RowActivation) -> str:
-    """Module text with the kernels ``forward`` and ``backward`` of an activation."""
+@dataclass(frozen=True)
+class Generated:
+    """Text of a module, and the translator that knows whose functions are in it."""
+
+    text: str
+    translator: Translator
+
+
+def activation_source(activation: Activation | RowActivation) -> Generated:
+    """Module with the kernels ``forward`` and ``backward`` of an activation."""
     params, arguments = _parameters(activation.params)
     header = _HEADER.format(what=f"kernels of the activation {activation.name}")
     translator = Translator()
-    f = translator.add(activation.f)
     if isinstance(activation, RowActivation):
-        backward = translator.add(activation.backward)
-        return header + _ROW_ACTIVATION.format(
+        f = translator.add(activation.f, ["row", "row"], 0)
+        backward = translator.add(activation.backward, ["row"] * 4, 0)
+        text = header + _ROW_ACTIVATION.format(
             functions=translator.source, f=f, backward=backward, params=params, arguments=arguments
         )
-    df = translator.add(activation.derivative)
-    return header + _ACTIVATION.format(functions=translator.source, f=f, df=df, params=params, arguments=arguments)
+        return Generated(text, translator)
+    f = translator.add(activation.f, (), 1)
+    df = translator.add(activation.derivative, (), 1)
+    text = header + _ACTIVATION.format(functions=translator.source, f=f, df=df, params=params, arguments=arguments)
+    return Generated(text, translator)
 
 
-def loss_source(loss: Loss, pair: FromLogits | None) -> str:
-    """Module text with the kernel ``loss``: from the outputs or, with `pair`, from the logits."""
+def loss_source(loss: Loss, pair: FromLogits | None) -> Generated:
+    """Module with the kernel ``loss``: from the outputs or, with `pair`, from the logits."""
     target = (
         "integers(classes + 4 * i, 1)[0]" if loss.targets == "classes" else "floats(values + 4 * i * stride, stride)"
     )
     return _loss_source(loss, pair, _LOSS, target)
 
 
-def lane_loss_source(loss: Loss, pair: FromLogits | None) -> str:
-    """Module text with the kernel ``loss`` of many networks of one output each, for a loss on values."""
+def lane_loss_source(loss: Loss, pair: FromLogits | None) -> Generated:
+    """Module with the kernel ``loss`` of many networks of one output each, for a loss on values."""
     return _loss_source(loss, pair, _LANE_LOSS, "")
 
 
-def _loss_source(loss: Loss, pair: FromLogits | None, template: str, target: str) -> str:
+def _loss_source(loss: Loss, pair: FromLogits | None, template: str, target: str) -> Generated:
     params, arguments = _parameters(loss.params)
-    classes = loss.targets == "classes"
+    y: ArgumentKind = "class" if loss.targets == "classes" else "row"
+    given: list[ArgumentKind] = ["row", "row", y] if pair else ["row", y]
     of = f"the loss {loss.name}" + (f" on logits of {pair.activation}" if pair else "")
     source = pair or loss
-    integers = [2 if pair else 1] if classes else []
     translator = Translator()
-    value = translator.add(source.value, integers)
-    gradient = translator.add(source.derivative, integers)
-    return _HEADER.format(what=f"kernel of {of}") + template.format(
+    value = translator.add(source.value, given, 1)
+    gradient = translator.add(source.derivative, [*given, "row"], 0)
+    text = _HEADER.format(what=f"kernel of {of}") + template.format(
         functions=translator.source,
         value=value,
         gradient=gradient,
@@ -220,16 +233,17 @@ def _loss_source(loss: Loss, pair: FromLogits | None, template: str, target: str
         params=params,
         arguments=arguments,
     )
+    return Generated(text, translator)
 
 
-def optimizer_source(optimizer: Optimizer) -> str:
-    """Module text with the kernels ``update`` and ``step_constants`` of an optimizer."""
+def optimizer_source(optimizer: Optimizer) -> Generated:
+    """Module with the kernels ``update`` and ``step_constants`` of an optimizer."""
     split = split_update(optimizer)
     slots = [f"slot_{k}" for k in range(len(optimizer.slots))]
     names = list(optimizer.params)
     reads = [f"{own_name(name)} = {'learning_rate' if name == 'lr' else f'p[{k}]'}" for k, name in enumerate(names)]
     elements = [f"{name}[i]" for name in ("w", "g", *slots)]
-    return _HEADER.format(what=f"kernels of the optimizer {optimizer.name}") + _OPTIMIZER.format(
+    text = _HEADER.format(what=f"kernels of the optimizer {optimizer.name}") + _OPTIMIZER.format(
         functions=split.update,
         step=split.step,
         update=split.name,
@@ -245,3 +259,4 @@ def optimizer_source(optimizer: Optimizer) -> str:
         params=_indented(reads),
         lines=_indented(split.constants),
     )
+    return Generated(text, split.translator)

@@ -1,0 +1,100 @@
+"""An activation and its derivative over a range of inputs, for a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurosim.backends.uncompiled import apply
+from neurosim.plugin import Activation
+
+REACH = 6.0
+POINTS = 601
+# How close the two ends of a line come to a kink between them.
+GAP = 1e-9
+# Values besides the default, as factors of it.
+FACTORS = (0.5, 2.0)
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Curve:
+    """The activation and its derivative for one choice of parameters.
+
+    Attributes
+    ----------
+    label : str
+        The parameter that tells it from the others; empty where there is only one curve.
+    a, slope : float64 arrays, as long as `ActivationCurves.z`
+        Outputs and derivatives; NaN at the kinks, so that lines break there.
+    at_kinks : tuple of (float, float)
+        Output and derivative at each kink.
+    """
+
+    label: str
+    a: Array
+    slope: Array
+    at_kinks: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True)
+class ActivationCurves:
+    """What a picture of an activation shows.
+
+    Attributes
+    ----------
+    name : str
+        Of the activation.
+    z : float64 array
+        Inputs, those on both sides of each kink among them.
+    kinks : tuple of float
+        The declared ones that lie in the range.
+    curves : tuple of Curve
+        That with the default parameters first.
+    derived : bool
+        Whether neurosim has derived the derivative.
+    """
+
+    name: str
+    z: Array
+    kinks: tuple[float, ...]
+    curves: tuple[Curve, ...]
+    derived: bool
+
+
+def activation_curves(record: Activation) -> ActivationCurves:
+    """The curves of an activation with its default parameters, and with half and twice the first of them.
+
+    Raises
+    ------
+    PluginError
+        Where the derivative was left out and cannot be derived.
+    """
+    kinks = tuple(sorted(kink for kink in record.kinks if abs(kink) <= REACH))
+    around = [kink + side for kink in kinks for side in (-GAP, 0.0, GAP)]
+    z = np.unique(np.concatenate([np.linspace(-REACH, REACH, POINTS), around]))
+    varied = next(iter(record.params), None)
+    choices: list[Mapping[str, float]] = [record.params]
+    if varied is not None:
+        choices += [{**record.params, varied: factor * record.params[varied]} for factor in FACTORS]
+    curves = []
+    for params in choices:
+        label = "" if varied is None else f"{varied} = {params[varied]:g}"
+        curves.append(_curve(record, params, z, kinks, label))
+    return ActivationCurves(record.name, z, kinks, tuple(curves), record.df is None)
+
+
+def _curve(record: Activation, params: Mapping[str, float], z: Array, kinks: tuple[float, ...], label: str) -> Curve:
+    values = tuple(params.values())
+    a = apply(record.f, z, params=values)
+    slope = apply(record.derivative, z, a, params=values)
+    places = [int(np.flatnonzero(z == kink)[0]) for kink in kinks]
+    at_kinks = tuple((float(a[place]), float(slope[place])) for place in places)
+    with np.errstate(invalid="ignore"):
+        for line in (a, slope):
+            line[~np.isfinite(line)] = np.nan
+            line[places] = np.nan
+    return Curve(label, a, slope, at_kinks)

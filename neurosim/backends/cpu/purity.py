@@ -1,0 +1,120 @@
+"""Whether compiled formulas compute in float32 only: what Numba infers, and what LLVM makes of it.
+
+One float64 among the operations of a loop halves how many numbers a vector instruction takes, and on
+most GPUs costs far more. It comes in unseen: a literal, an integer in a division, a function that
+exists for doubles only.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numba
+import numpy as np
+from numba import types
+from numba.core import typed_passes
+from numba.core.compiler import run_frontend
+from numba.core.ir import Expr
+from numba.core.registry import cpu_target
+
+from neurosim.backends.cpu import vector_math
+from neurosim.backends.cpu.jit import FLAGS, INNER
+from neurosim.backends.invariants import split_update
+from neurosim.backends.scalars import Translator
+from neurosim.formulas.kinds import ArgumentKind
+from neurosim.plugin import Optimizer
+
+_TYPES = {"number": types.float32, "row": types.Array(types.float32, 1, "C"), "class": types.int32}
+
+
+def wide_parts(record: Any) -> list[str]:
+    """Everything in the compiled formulas of `record` that is float64; empty where all is well.
+
+    Raises
+    ------
+    PluginError
+        When a formula cannot be translated.
+    """
+    if isinstance(record, Optimizer):
+        split = split_update(record)
+        kinds: list[ArgumentKind] = ["number"] * (2 + len(record.slots) + split.count)
+        return [f"update: {part}" for part in wide_in(split.translator, split.name, kinds)]
+    found = []
+    for formula in record.formulas:
+        translator = Translator()
+        name = translator.add(formula.function, formula.arguments, formula.results)
+        found += [f"{formula.role}: {part}" for part in wide_in(translator, name, formula.arguments)]
+    return found
+
+
+def wide_in(translator: Translator, name: str, kinds: Sequence[ArgumentKind]) -> list[str]:
+    """What is float64 in the translated function `name`, whose arguments are of these kinds."""
+    arguments = tuple(_TYPES[kind] for kind in kinds)
+    functions: dict[str, Any] = {"F": np.float32, "math": vector_math, "scalar": numba.njit(**INNER, **FLAGS)}
+    exec(translator.source, functions)
+    operations = wide_operations(functions[name].py_func, arguments)
+    if not operations:
+        return wide_instructions(functions[name], arguments)
+    found = []
+    for line, what in operations:
+        origin = translator.origin_of(translator.source, line)
+        where = f"{origin[0].__code__.co_filename}:{origin[1]}: " if origin else ""
+        found.append(where + what)
+    return found
+
+
+def wide_operations(function: Callable[..., Any], arguments: tuple[Any, ...]) -> list[tuple[int, str]]:
+    """Operations and results of a function, and of those it calls, that Numba infers to be float64, and their lines."""
+    return list(dict.fromkeys(_operations(function, arguments, set())))
+
+
+def _operations(
+    function: Callable[..., Any], arguments: tuple[Any, ...], seen: set[tuple[Any, ...]]
+) -> Iterator[tuple[int, str]]:
+    if (function, arguments) in seen:
+        return
+    seen.add((function, arguments))
+    typing, target = cpu_target.typing_context, cpu_target.target_context
+    typing.refresh()
+    inferred = typed_passes.type_inference_stage(typing, target, run_frontend(function), arguments, None)
+    typemap, result, calls = inferred[:3]
+    for expression, signature in calls.items():
+        if not isinstance(expression, Expr) or signature is None:
+            continue
+        called = typemap[expression.func.name] if expression.op == "call" else None
+        if isinstance(called, types.NumberClass):
+            continue  # F(0.5): a float64 literal becomes a float32 number at once
+        if isinstance(called, types.Dispatcher) and called.dispatcher.py_func.__globals__ is function.__globals__:
+            yield from _operations(called.dispatcher.py_func, signature.args, seen)
+        elif any(_is_wide(kind) for kind in (*signature.args, signature.return_type)):
+            yield expression.loc.line, f"{_operation(expression, called)} is {signature}"
+    if not all(kind in (types.float32, types.none) for kind in _parts(result)):
+        yield function.__code__.co_firstlineno + 1, f"the result is {result}"
+
+
+def _parts(kind: Any) -> Sequence[Any]:
+    """The types in a tuple, or the one type that is none."""
+    return tuple(kind) if isinstance(kind, types.BaseTuple) else (kind,)
+
+
+def _is_wide(kind: Any) -> bool:
+    return any(part in (types.float64, types.complex128) for part in _parts(kind))
+
+
+def _operation(expression: Any, called: Any) -> str:
+    """What an operation is, for people."""
+    if called is not None:
+        return getattr(getattr(called, "typing_key", None), "__name__", str(called))
+    has_operator = expression.op in ("binop", "inplace_binop", "unary")
+    return expression.fn.__name__ if has_operator else str(expression.op)
+
+
+def wide_instructions(dispatcher: Any, arguments: tuple[Any, ...]) -> list[str]:
+    """Lines of the optimised LLVM text of a compiled function that have a double in them."""
+    dispatcher.compile(arguments)
+    text = dispatcher.inspect_llvm(arguments)
+    bodies = re.findall(r"^define .*?^}", text, re.MULTILINE | re.DOTALL)
+    lines = (line.strip() for body in bodies for line in body.splitlines())
+    return [f"in machine code: {line}" for line in lines if re.search(r"\b(double|fpext)\b", line)]

@@ -1,0 +1,234 @@
+"""Every formula of a record on CUDA, over many cases: on the GPU or, where there is none, in the simulator."""
+
+from __future__ import annotations
+
+import linecache
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurosim.backends.cuda.execution import Failure, Job, Launch, Outcome, compile_all, run
+from neurosim.backends.cuda.helper import compile_without_simulator, run_in_simulator
+from neurosim.backends.cuda.step_constants import step_constants
+from neurosim.backends.cuda.target import Capability, find_device, simulated
+from neurosim.backends.cuda.templates import KernelText, Record, inputs_of, kernel_text
+from neurosim.errors import BackendError, NeurosimError, PluginError, ShapeError, UsageError
+from neurosim.plugin import Optimizer
+from neurosim.plugin.contracts import Formula
+from neurosim.suggestions import unknown
+
+Cases = Mapping[str, Sequence[NDArray[Any]]]
+_INSTEAD = (
+    "Instead: use scalar arithmetic, if/else, for k in range(...), and functions of the math module; "
+    "a name must keep one type (number or index) throughout."
+)
+CAPABILITIES: tuple[Capability, ...] = ((7, 5), (8, 0), (9, 0))
+
+
+@dataclass(frozen=True)
+class Request:
+    """A record and the cases to evaluate its formulas on.
+
+    Attributes
+    ----------
+    record : Activation, RowActivation, Loss or Optimizer
+        Whose formulas to run.
+    cases : mapping of str to sequence of arrays
+        For each role to run (see `Formula`), one array for each argument that is not a parameter:
+        numbers (cases,), rows (cases, units), class indices (cases,). A row that the formula fills
+        is not given.
+    params : mapping of str to float
+        Values of parameters; the others have their defaults.
+    """
+
+    record: Record
+    cases: Cases
+    params: Mapping[str, float] | None = None
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What the formulas of a record gave.
+
+    Attributes
+    ----------
+    where : str
+        The GPU's name, or ``the CUDA simulator``.
+    results : mapping of str to float32 array
+        For each role the numbers returned (cases, results) or the rows filled (cases, units).
+    """
+
+    where: str
+    results: Mapping[str, NDArray[np.float32]]
+
+
+def evaluate(record: Record, cases: Cases, params: Mapping[str, float] | None = None) -> Evaluation:
+    """Run formulas of a record on CUDA, one thread a case.
+
+    Parameters
+    ----------
+    record, cases, params
+        As in `Request`.
+
+    Raises
+    ------
+    PluginError
+        For a formula that cannot be compiled, naming the author's line.
+    BackendError
+        For one that fails when it runs, and when there is neither a GPU nor the simulator.
+    ShapeError, UsageError
+        For cases that do not fit the formulas.
+    """
+    (outcome,) = evaluate_many([Request(record, cases, params)])
+    if isinstance(outcome, NeurosimError):
+        raise outcome
+    return outcome
+
+
+def evaluate_many(requests: Iterable[Request]) -> list[Evaluation | NeurosimError]:
+    """`evaluate` for each request, in one go; what would be raised for one of them is in its place.
+
+    Raises
+    ------
+    BackendError
+        When there is neither a GPU nor the simulator.
+    """
+    answers: list[Any] = [_prepared(request) for request in requests]
+    places = [place for place, answer in enumerate(answers) if isinstance(answer, _Prepared)]
+    jobs = [answers[place].job for place in places]
+    for place, outcome in zip(places, _run(jobs) if jobs else [], strict=True):
+        answers[place] = _evaluation(answers[place], outcome)
+    return answers
+
+
+def compile_formulas(record: Record, capabilities: Sequence[Capability] = CAPABILITIES) -> list[str]:
+    """Compile every formula of a record for GPUs of these compute capabilities; no GPU is needed.
+
+    Returns
+    -------
+    list of str
+        Each float64 instruction found, as ``role: instruction``; empty where all is float32.
+
+    Raises
+    ------
+    PluginError
+        For a formula that cannot be compiled, naming the author's line.
+    BackendError
+        Where libNVVM, CUDA's compiler, is not found.
+    """
+    prepared = _prepare(Request(record, {formula.role: _one_case(record, formula) for formula in record.formulas}))
+    compile_here = compile_without_simulator if simulated() else compile_all
+    (outcome,) = compile_here([prepared.job], capabilities)
+    if outcome.failure is not None:
+        raise _fault(prepared, outcome.failure, "")
+    return outcome.wide
+
+
+def _run(jobs: Sequence[Job]) -> list[Outcome]:
+    if simulated():
+        return run(jobs)
+    try:
+        find_device()
+    except BackendError:
+        return run_in_simulator(jobs)
+    return run(jobs)
+
+
+# From a request to a job ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    request: Request
+    generated: KernelText
+    job: Job
+
+
+def _prepared(request: Request) -> _Prepared | NeurosimError:
+    try:
+        return _prepare(request)
+    except NeurosimError as error:
+        return error
+
+
+def _prepare(request: Request) -> _Prepared:
+    record = request.record
+    generated = kernel_text(record)
+    params = {**record.params, **(request.params or {})}
+    for name in params:
+        if name not in record.params:
+            raise UsageError(*unknown(f"parameter of {record.name}", name, list(record.params)))
+    formulas = {formula.role: formula for formula in record.formulas}
+    launches = []
+    for role, arrays in request.cases.items():
+        if role not in formulas:
+            raise UsageError(*unknown(f"formula of {record.name}", role, list(formulas)))
+        inputs = _inputs(record, formulas[role], arrays)
+        results = formulas[role].results
+        shape = (len(inputs[0]), results) if results else inputs[0].shape
+        if isinstance(record, Optimizer):
+            *inputs, steps = inputs
+            inputs.append(_some(step_constants(record, params, steps)))
+        values = _some(np.array(list(params.values()), np.float32))
+        # What a formula leaves unfilled stays NaN.
+        launches.append(Launch(role, generated.kernels[role], [*inputs, values], np.full(shape, np.nan, np.float32)))
+    return _Prepared(request, generated, Job(f"cuda_{record.kind}_{record.name}", generated.text, launches))
+
+
+def _some(array: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The array, or zeros where it is empty along its last axis: a GPU takes no empty arrays."""
+    return array if array.shape[-1] else np.zeros((*array.shape[:-1], 1), np.float32)
+
+
+def _inputs(record: Record, formula: Formula, arrays: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
+    kinds = inputs_of(record, formula)
+    fitting = len(arrays) == len(kinds)
+    inputs = [
+        np.ascontiguousarray(array, np.int32 if kind == "class" else np.float32)
+        for array, kind in zip(arrays, kinds, strict=False)
+    ]
+    for array, kind in zip(inputs, kinds, strict=False):
+        rows = next((other.shape for other, theirs in zip(inputs, kinds, strict=False) if theirs == "row"), ())
+        fitting &= array.shape == rows if kind == "row" else array.shape == inputs[0].shape[:1]
+    if not fitting or not all(array.size for array in inputs):
+        found = ", ".join(str(array.shape) for array in inputs)
+        raise ShapeError(
+            f"the cases of {formula.role} of {record.name} have shapes {found}",
+            f"Its arguments are {', '.join(kinds)}: numbers and classes (cases,), rows (cases, units), at least one.",
+        )
+    return inputs
+
+
+def _one_case(record: Record, formula: Formula) -> list[NDArray[Any]]:
+    return [np.ones((1, 2) if kind == "row" else 1, np.float32) for kind in inputs_of(record, formula)]
+
+
+# From an outcome to an evaluation ---------------------------------------------------------------------------
+
+
+def _evaluation(prepared: _Prepared, outcome: Outcome) -> Evaluation | NeurosimError:
+    if outcome.failure is not None:
+        return _fault(prepared, outcome.failure, outcome.where)
+    roles = [launch.role for launch in prepared.job.launches]
+    return Evaluation(outcome.where, dict(zip(roles, outcome.results, strict=True)))
+
+
+def _fault(prepared: _Prepared, failure: Failure, where: str) -> NeurosimError:
+    """A failure in terms of the author's line, where that is known."""
+    record, generated = prepared.request.record, prepared.generated
+    places = [generated.translator.origin_of(generated.text, line) for line in failure.lines]
+    known = [place for place in places if place is not None]
+    at, source = f"{record.kind} {record.name!r}", failure.role
+    if known:
+        function, line = known[-1]
+        code = function.__code__
+        at = f"{code.co_filename}:{line}: in {function.__name__}"
+        text = linecache.getline(code.co_filename, line).strip()
+        source = repr(text) if text else source
+    cause = f": {failure.cause}" if failure.cause else ""
+    if failure.refused:
+        return PluginError(f"{at}: {source} cannot be compiled for CUDA{cause}", _INSTEAD)
+    return BackendError(f"{at}: {source} fails on {where}{cause}")

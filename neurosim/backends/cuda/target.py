@@ -1,0 +1,181 @@
+"""What there is of CUDA on this machine; the one module that imports numba.cuda.
+
+Importing it raises `BackendError` where numba has no CUDA target. With ``NUMBA_ENABLE_CUDASIM=1``
+set before numba is imported, everything here runs in the simulator: kernels are Python, each thread
+of a block is a thread of Python.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from neurosim.errors import BackendError
+
+INSTALL = 'pip install "neurosim-edu[cuda13]", or [cuda12] for a driver of CUDA 12; nvidia-smi shows which it is'
+
+try:
+    from numba import cuda, float32  # noqa: F401 (float32 is for generated modules)
+except ImportError as error:
+    raise BackendError("numba has no CUDA target here", INSTALL) from error
+
+# What only the compiler for a GPU understands.
+GPU_KEYWORDS = frozenset({"forceinline", "launch_bounds", "lineinfo", "lto", "max_registers", "shared_memory_carveout"})
+THREADS_PER_BLOCK = 128
+Capability = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Device:
+    """A GPU that can be used: what it is called, and its compute capability, such as (9, 0)."""
+
+    name: str
+    capability: Capability
+
+
+def simulated() -> bool:
+    """Whether this process has the simulator in place of a GPU."""
+    # The variable itself may have been set or unset since numba was imported.
+    return str(cuda.jit.__module__).startswith("numba.cuda.simulator")
+
+
+def find_device() -> Device:
+    """The GPU that kernels will run on.
+
+    Raises
+    ------
+    BackendError
+        Saying what is missing (a driver, a device, a compiler) and what to do about it.
+    """
+    if simulated():
+        raise BackendError("this process runs the CUDA simulator", "Unset NUMBA_ENABLE_CUDASIM to use the GPU.")
+    try:
+        device = cuda.get_current_device()
+        name, capability = device.name, device.compute_capability
+    except Exception as error:  # of several classes, and not the same ones in all versions
+        raise _no_device(error) from error
+    check_compiler()
+    return Device(name.decode() if isinstance(name, bytes) else str(name), (capability[0], capability[1]))
+
+
+def _no_device(error: Exception) -> BackendError:
+    cause = " ".join(str(error).split())
+    if "NO_DEVICE" in cause:
+        return BackendError(
+            "the NVIDIA driver finds no GPU", "See nvidia-smi, and whether CUDA_VISIBLE_DEVICES hides it."
+        )
+    if "library cannot be found" in cause:
+        return BackendError(
+            "there is no NVIDIA driver on this machine", "Install the driver of the GPU: https://www.nvidia.com/drivers"
+        )
+    return BackendError(f"the GPU cannot be used: {cause}", "See nvidia-smi.")
+
+
+@functools.cache
+def check_compiler() -> None:
+    """Raise `BackendError` unless kernels can be compiled here, which needs no GPU."""
+    if simulated():
+        raise BackendError("the CUDA simulator compiles nothing", "Unset NUMBA_ENABLE_CUDASIM.")
+    try:
+        # Numba's own answer may be yes where the library then cannot be loaded.
+        cuda.compile(_needs_libdevice, (numba.float32,), cc=(8, 0))
+    except Exception as error:  # of a class that depends on what is missing
+        cause = str(error).strip().partition("\n")[0]
+        raise BackendError(f"libNVVM, the compiler of CUDA kernels, cannot be used: {cause}", INSTALL) from error
+
+
+def _needs_libdevice(x):  # type: ignore[no-untyped-def]
+    return math.exp(x)
+
+
+# How functions are compiled ---------------------------------------------------------------------------------
+
+if simulated():
+    from neurosim.backends.cuda import simulator
+
+    simulator.repair()
+
+# What generated modules call `math`.
+math: ModuleType = importlib.import_module("neurosim.backends.cuda.simulated_math" if simulated() else "math")
+
+
+def jit(function: Callable[..., Any] | None = None, **options: Any) -> Any:
+    """``cuda.jit``; keywords that only a GPU understands are left out in the simulator."""
+    if simulated():
+        options = {key: value for key, value in options.items() if key not in GPU_KEYWORDS}
+    decorate = cuda.jit(**options)
+    return decorate if function is None else decorate(function)
+
+
+def scalar(function: Callable[..., Any]) -> Any:
+    """Compile a function of scalars (or of rows) that kernels call."""
+    # In the simulator a call through cuda.jit rewrites the globals of the function each time.
+    return function if simulated() else cuda.jit(device=True)(function)
+
+
+# What kernels share a step of the way: compiled like a scalar function, but it may ask for its thread.
+inner = scalar
+
+
+@scalar
+def larger(x, y):  # type: ignore[no-untyped-def]
+    """``max(x, y)`` as Python and the CPU engine have it, for NaN too."""
+    return y if y > x else x
+
+
+@scalar
+def smaller(x, y):  # type: ignore[no-untyped-def]
+    """``min(x, y)`` as Python and the CPU engine have it, for NaN too."""
+    return y if y < x else x
+
+
+# Running and compiling --------------------------------------------------------------------------------------
+
+
+def launch(kernel: Any, arguments: Sequence[NDArray[Any]], results: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Run a kernel with one thread for each row of `results`, its last argument; gives them filled.
+
+    The simulator runs all rows on a few threads, since it takes long to start one; so the kernel
+    must loop with a stride of the whole grid.
+    """
+    threads = 2 if simulated() else THREADS_PER_BLOCK
+    blocks = 2 if simulated() else -(-len(results) // threads)
+    on_device = [cuda.to_device(array) for array in (*arguments, results)]
+    with warnings.catch_warnings():
+        # Some cases do not fill a GPU, and are not meant to.
+        warnings.filterwarnings("ignore", message="Grid size")
+        if simulated():
+            # The threads of the simulator have settings of their own, out of reach of np.errstate.
+            warnings.simplefilter("ignore", RuntimeWarning)
+        kernel[blocks, threads](*on_device)
+        filled: NDArray[np.float32] = on_device[-1].copy_to_host()
+    return filled
+
+
+def compile_ptx(kernel: Any, types: Sequence[Any], capability: Capability) -> str:
+    """The assembly text of a kernel for arguments of the types given; no GPU is needed."""
+    with _in_place_of_a_device(capability):
+        text, _ = cuda.compile(kernel.py_func, tuple(types), device=False, abi="numba", cc=capability)
+    return str(text)
+
+
+@contextmanager
+def _in_place_of_a_device(capability: Capability) -> Iterator[None]:
+    """Let numba compile the functions that a kernel calls, for which it asks the device, without one."""
+    dispatcher: Any = importlib.import_module("numba.cuda.dispatcher")
+    before = dispatcher.get_current_device
+    dispatcher.get_current_device = lambda: SimpleNamespace(compute_capability=capability)
+    try:
+        yield
+    finally:
+        dispatcher.get_current_device = before

@@ -1,0 +1,34 @@
+"""Whether a record's formulas can be translated at all; nothing is compiled, and no compiler is loaded."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from neurosim.backends.invariants import split_update
+from neurosim.backends.scalars import Translator
+from neurosim.errors import PluginError
+from neurosim.formulas.kinds import ArgumentKind
+from neurosim.plugin import Activation, Loss, Optimizer
+
+
+def formula_fault(record: Any) -> PluginError | None:
+    """Why a formula of `record` cannot be translated, or None where all can.
+
+    Initializers, schedules and data sets run on the host and have no formulas.
+    """
+    translator = Translator()
+    try:
+        # What the author wrote comes first: only what is right can be derived.
+        if isinstance(record, Activation):
+            translator.add(record.f, ["number"] * (1 + len(record.params)), 1)
+        elif isinstance(record, Loss):
+            given: list[ArgumentKind] = ["row", "class" if record.targets == "classes" else "row"]
+            given += ["number"] * len(record.params)
+            translator.add(record.value, given, 1)
+        elif isinstance(record, Optimizer):
+            split_update(record)
+        for formula in getattr(record, "formulas", ()):
+            translator.add(formula.function, formula.arguments, formula.results)
+    except PluginError as fault:
+        return fault
+    return None

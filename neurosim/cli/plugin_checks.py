@@ -1,0 +1,199 @@
+"""What ``neurosim plugins check`` does: choose records, check them, draw them, print the verdicts."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import textwrap
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from neurosim.cli.plugin_lists import entries_of, load_plugins
+from neurosim.errors import DataError, NeurosimError, PluginError, UsageError
+from neurosim.plugin import Activation
+from neurosim.registry import BUILTIN, Entry, Plugin, Registry, suspects
+from neurosim.suggestions import unknown
+from neurosim.testing import Verdict, check_many
+from neurosim.testing.derived import derived_source
+
+COLOURS = {"passed": "green", "failed": "red", "skipped": "yellow", "noted": "cyan", "drawn": "cyan"}
+WIDEST = 88
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Records to check, and the registry they are in."""
+
+    registry: Registry
+    entries: list[Entry]
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A record with its verdicts.
+
+    Attributes
+    ----------
+    entry : Entry
+        The record and its plugin.
+    verdicts : list of Verdict
+        In their order.
+    derived : str
+        The text of the derivative, where neurosim has derived it.
+    picture : Path or None
+        The file with the picture of an activation.
+    """
+
+    entry: Entry
+    verdicts: list[Verdict]
+    derived: str
+    picture: Path | None
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything that was checked."""
+
+    checked: list[Checked]
+
+    @property
+    def counts(self) -> Counter[str]:
+        """How many verdicts there are of each outcome."""
+        return Counter(verdict.outcome for entry in self.checked for verdict in entry.verdicts)
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing failed."""
+        return not self.counts["failed"]
+
+    def as_json(self) -> dict[str, Any]:
+        """The object of ``--json``."""
+        records = [
+            {
+                "plugin": entry.entry.plugin.name,
+                "kind": entry.entry.record.kind,
+                "name": entry.entry.record.name,
+                "verdicts": [vars(verdict) for verdict in entry.verdicts],
+                "derived": entry.derived or None,
+                "picture": str(entry.picture) if entry.picture else None,
+            }
+            for entry in self.checked
+        ]
+        outcomes = ("passed", "noted", "skipped", "failed")
+        return {"passed": self.passed, "counts": {name: self.counts[name] for name in outcomes}, "records": records}
+
+
+def choose_records(what: str, files: Sequence[Path], folders: Sequence[Path]) -> Chosen:
+    """The records that a name or a file stands for.
+
+    Raises
+    ------
+    PluginError
+        When the plugin is broken.
+    UsageError
+        For an unknown name (with the nearest one), and for a folder.
+    DataError
+        For a file that is not there.
+    """
+    path = Path(what)
+    is_file = path.suffix == ".py" or path.is_file()
+    if is_file and not path.is_file():
+        raise DataError(f"plugin file not found: {what}")
+    registry = load_plugins([*files, path] if is_file else files, folders)
+    entries = entries_of(registry)
+    if is_file:
+        plugin = next(p for p in registry.plugins if os.path.realpath(p.origin) == os.path.realpath(path))
+        return Chosen(registry, _of_plugin(plugin, entries))
+    if what == BUILTIN:
+        return Chosen(registry, [entry for entry in entries if entry.plugin.name == BUILTIN])
+    named = [plugin for plugin in registry.plugins if plugin.name == what]
+    if named:
+        return Chosen(registry, [entry for plugin in named for entry in _of_plugin(plugin, entries)])
+    owner, _, bare = what.rpartition(":")
+    found = [entry for entry in entries if entry.record.name == bare and owner in ("", entry.plugin.name)]
+    if not found and path.is_dir():
+        hint = f"Install the package in it (pip install -e {what}), then check it by its name."
+        raise UsageError(f"{what} is a folder", hint)
+    if not found:
+        names = {BUILTIN, *(plugin.name for plugin in registry.plugins), *(entry.record.name for entry in entries)}
+        message, hint = unknown("plugin or record", what, names)
+        if not hint.startswith("did you mean"):
+            hint = "neurosim plugins  lists the plugins, and  neurosim list  what there is."
+        raise UsageError(message, "\n".join(part for part in (hint, suspects(registry.plugins)) if part))
+    return Chosen(registry, found)
+
+
+def _of_plugin(plugin: Plugin, entries: Sequence[Entry]) -> list[Entry]:
+    if plugin.error:
+        raise PluginError(f"plugin {plugin.label} is broken: {plugin.error}")
+    return [entry for entry in entries if entry.plugin is plugin]
+
+
+def check_chosen(chosen: Chosen, folder: Path | None) -> Report:
+    """Check all records, and draw the activations among them into a folder, if one is given."""
+    if sys.stderr.isatty():
+        click.echo(f"checking {', '.join(dict.fromkeys(entry.record.name for entry in chosen.entries))} ...", err=True)
+    results = check_many([entry.record for entry in chosen.entries], registry=chosen.registry)
+    names = Counter(entry.record.name for entry in chosen.entries if isinstance(entry.record, Activation))
+    checked = []
+    for entry, verdicts in zip(chosen.entries, results, strict=True):
+        record = entry.record
+        picture = None
+        if folder is not None and isinstance(record, Activation):
+            stem = record.name if names[record.name] == 1 else f"{entry.plugin.name}-{record.name}"
+            picture = _draw(record, folder / f"{stem}.png")
+        checked.append(Checked(entry, verdicts, derived_source(record), picture))
+    return Report(checked)
+
+
+def _draw(record: Activation, path: Path) -> Path | None:
+    """The picture of an activation; None where its functions give nothing to draw."""
+    from neurosim.analysis.activations import activation_curves
+    from neurosim.files import make_folder
+    from neurosim.plots.activations import write_activation
+
+    try:
+        curves = activation_curves(record)
+    except (NeurosimError, ArithmeticError, LookupError, NameError, TypeError, ValueError):
+        # What the author's functions raise; the verdicts say so.
+        return None
+    make_folder(path.parent)
+    return write_activation(curves, path)
+
+
+def print_checks(report: Report) -> None:
+    """A heading and one line or more for each verdict of each record, and the counts."""
+    for entry in report.checked:
+        _print_record(entry)
+        click.echo()
+    counts = report.counts
+    order = ("passed", "noted", "skipped", "failed")
+    parts = [click.style(f"{counts[name]} {name}", fg=COLOURS[name]) for name in order if counts[name]]
+    click.echo(", ".join(parts) or "nothing to check")
+
+
+def _print_record(entry: Checked) -> None:
+    record, plugin = entry.entry.record, entry.entry.plugin
+    origin = " ".join(part for part in (plugin.name, plugin.version) if part)
+    click.echo(click.style(f"{record.kind} {record.name}", bold=True) + f"  ({origin})")
+    rows: list[tuple[str, str, str]] = [(verdict.item, verdict.outcome, verdict.detail) for verdict in entry.verdicts]
+    if entry.picture is not None:
+        rows.append(("picture", "drawn", str(entry.picture)))
+    item_width = max(len(item) for item, _, _ in rows)
+    width = min(shutil.get_terminal_size((80, 24)).columns, WIDEST)
+    column = 2 + item_width + 2 + 7 + 2
+    for item, outcome, detail in rows:
+        wrapped = textwrap.wrap(detail, max(width - column, 30), break_long_words=False, break_on_hyphens=False) or [""]
+        click.echo(f"  {item:<{item_width}}  " + click.style(f"{outcome:<7}", fg=COLOURS[outcome]) + f"  {wrapped[0]}")
+        for line in wrapped[1:]:
+            click.echo(" " * column + line)
+    if entry.derived:
+        click.echo("  The derivative, as neurosim has worked it out:")
+        click.echo()
+        click.echo(textwrap.indent(entry.derived.rstrip(), "      "))

@@ -1,0 +1,60 @@
+"""``neurosim plugins new``: write a plugin to start from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command("new")
+@click.argument("name")
+@click.option(
+    "--kind",
+    type=click.Choice(["activation", "loss", "optimizer", "dataset"]),
+    default="activation",
+    show_default=True,
+    help="What the plugin gives.",
+)
+@click.option("--single-file", is_flag=True, help="Write NAME.py, for --plugin, instead of a package.")
+@click.option("--out", type=click.Path(path_type=Path), default=Path(), metavar="DIR", help="Folder to write into.")
+def command(name: str, kind: str, single_file: bool, out: Path) -> None:
+    """Write a plugin called NAME: it works as it is, and is there to be changed.
+
+    Without --single-file it is a package neurosim-NAME, to be installed, with tests and a README.
+    """
+    from neurosim import scaffold
+    from neurosim.registry import build_registry
+
+    what = scaffold.KINDS[kind]
+    builtins = build_registry(entry_points=False, environment=False)
+    names = scaffold.plugin_names(name, getattr(builtins, what.catalog).names(), file=single_file)
+    if single_file:
+        (path,) = scaffold.write_files(out, scaffold.single_file(names, what))
+        file = _quoted(path)
+        _report([path], [f"neurosim plugins check {file}", what.run_command(names.record, file)])
+        return
+    folder = out / names.distribution
+    paths = scaffold.write_files(folder, scaffold.package_files(names, what))
+    steps = [
+        f"cd {_quoted(folder)}",
+        'pip install -e ".[test]"',
+        "python -m pytest",
+        f"neurosim plugins check {names.record}",
+        what.run_command(names.record),
+    ]
+    _report(paths, steps)
+
+
+def _report(paths: list[Path], steps: list[str]) -> None:
+    for path in paths:
+        click.echo(f"wrote {path}")
+    click.echo("\nNext:")
+    for step in steps:
+        click.echo(f"  {step}")
+
+
+def _quoted(path: Path) -> str:
+    """The path as it is typed in a shell."""
+    text = str(path)
+    return f'"{text}"' if " " in text else text

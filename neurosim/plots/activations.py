@@ -1,0 +1,71 @@
+"""An activation and its derivative, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from neurosim.analysis.activations import ActivationCurves
+from neurosim.plots.style import COLOURS, INK, figure, save
+
+# Widths of lines.
+STRONG, FAINT = 2.2, 1.3
+# The other values of a parameter: dashed and dotted, so that they can be told apart in grey too.
+STYLES = ("-", "--", ":")
+# A jump smaller than this share of the panel cannot be seen.
+VISIBLE = 0.01
+# What varies less is drawn as a straight line in the middle.
+FLAT = 1e-6
+
+
+def activation_figure(shown: ActivationCurves) -> Figure:
+    """The function on the left, its derivative on the right."""
+    made, (left, right) = figure(9.0, 3.8, 2, shown.name)
+    functions = [(curve.a, [at[0] for at in curve.at_kinks]) for curve in shown.curves]
+    slopes = [(curve.slope, [at[1] for at in curve.at_kinks]) for curve in shown.curves]
+    _panel(left, shown, functions, COLOURS[0])
+    _panel(right, shown, slopes, COLOURS[1])
+    left.set_ylabel("output  f(z)")
+    right.set_ylabel("derivative  f\N{PRIME}(z)" + (", derived from f" if shown.derived else ""))
+    if shown.curves[0].label:
+        lines, labels = left.get_legend_handles_labels()
+        # Drawn last, so that it lies on top, but read first.
+        left.legend(lines[-1:] + lines[:-1], labels[-1:] + labels[:-1], frameon=False, fontsize=9)
+    return made
+
+
+def write_activation(shown: ActivationCurves, path: Path) -> Path:
+    """Draw an activation into a PNG file; raises DataError when it cannot be written."""
+    return save(activation_figure(shown), path, shown.name)
+
+
+def _panel(
+    axes: Axes, shown: ActivationCurves, lines: Sequence[tuple[NDArray[np.float64], Sequence[float]]], colour: str
+) -> None:
+    """One curve for each choice of parameters; each line comes with its values at the kinks."""
+    axes.axhline(0.0, color=INK, linewidth=0.7)
+    axes.axvline(0.0, color=INK, linewidth=0.7)
+    for k in (*range(1, len(lines)), 0):
+        label = shown.curves[k].label + (" (default)" if k == 0 else "")
+        width, strength = (STRONG, 1.0) if k == 0 else (FAINT, 0.55)
+        axes.plot(shown.z, lines[k][0], STYLES[k], color=colour, linewidth=width, alpha=strength, label=label)
+    axes.margins(x=0.0)
+    axes.set_xlabel("weighted sum  z")
+    low, high = axes.dataLim.intervaly
+    if high - low < FLAT:
+        axes.set_ylim(low - 1.0, high + 1.0)
+    line, at_kinks = lines[0]
+    for kink, value in zip(shown.kinks, at_kinks, strict=True):
+        place = int(np.searchsorted(shown.z, kink))
+        ends = (line[place - 1], line[place + 1])
+        if abs(ends[1] - ends[0]) <= VISIBLE * (high - low):
+            continue
+        # Where a line breaks: a full point where the function is, an open one where it is not.
+        for end in ends:
+            inside = colour if abs(end - value) <= VISIBLE * (high - low) else "white"
+            axes.plot([kink], [end], "o", markersize=5, color=colour, markerfacecolor=inside, zorder=4)

@@ -1,0 +1,13 @@
+"""What is there: every activation, loss, optimizer, ... and the plugin it comes from.
+
+`build_registry` is a factory, and nothing is kept globally: two registries never disturb each
+other. A plugin that cannot be loaded is listed as broken and hurts nothing else.
+"""
+
+from neurosim.registry.build import build_registry
+from neurosim.registry.catalogs import BUILTIN, Catalog, Entry, Plugin, suspects
+from neurosim.registry.collection import Registry
+from neurosim.registry.hooks import HOOKS
+from neurosim.registry.installed import GROUP
+
+__all__ = ["BUILTIN", "GROUP", "HOOKS", "Catalog", "Entry", "Plugin", "Registry", "build_registry", "suspects"]

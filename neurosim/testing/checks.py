@@ -1,0 +1,86 @@
+"""Checking a record of any kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from neurosim.errors import UsageError
+from neurosim.plugin import Activation, Dataset, Initializer, Loss, Optimizer, RowActivation, Schedule
+from neurosim.registry import Registry
+from neurosim.testing.activations import activation_items
+from neurosim.testing.cuda import Pending, resolve
+from neurosim.testing.host import check_dataset, check_initializer, check_schedule
+from neurosim.testing.losses import loss_items
+from neurosim.testing.optimizers import optimizer_items
+from neurosim.testing.rows import row_activation_items
+from neurosim.testing.scope import Scope, scope
+from neurosim.testing.verdicts import Verdict, failures
+
+_ITEMS: dict[type, Callable[[Any, Scope], Sequence[Verdict | Pending]]] = {
+    Activation: activation_items,
+    RowActivation: row_activation_items,
+    Loss: loss_items,
+    Optimizer: optimizer_items,
+    Initializer: lambda record, chosen: check_initializer(record),
+    Schedule: lambda record, chosen: check_schedule(record),
+    Dataset: lambda record, chosen: check_dataset(record),
+}
+
+
+def check(record: Any, *, backends: Iterable[str] | None = None, registry: Registry | None = None) -> list[Verdict]:
+    """Check a record of any kind.
+
+    Parameters
+    ----------
+    record : Activation, RowActivation, Loss, Optimizer, Initializer, Schedule or Dataset
+        What to check.
+    backends : iterable of str, optional
+        Backends to compare, of ``reference``, ``cpu`` and ``cuda``; all of them when left out.
+    registry : Registry, optional
+        Where other records are found by name, such as the activation of a loss's pair; the
+        built-ins when left out.
+
+    Returns
+    -------
+    list of Verdict
+        One for each item, always in the same order for one kind of record. Of a formula that does
+        not come to an end only that is said.
+
+    Raises
+    ------
+    UsageError
+        For something that is no record, and for an unknown backend.
+    """
+    return check_many([record], backends=backends, registry=registry)[0]
+
+
+def check_many(
+    records: Iterable[Any], *, backends: Iterable[str] | None = None, registry: Registry | None = None
+) -> list[list[Verdict]]:
+    """Check several records; as `check` for each, but the CUDA simulator is started only once."""
+    chosen = scope(backends, registry)
+    return resolve([_items(record, chosen) for record in records])
+
+
+def _items(record: Any, chosen: Scope) -> Sequence[Verdict | Pending]:
+    items = _ITEMS.get(type(record))
+    if items is None:
+        kinds = ", ".join(kind.__name__ for kind in _ITEMS)
+        raise UsageError(f"{record!r} is not a record of a plugin", f"Check one of these: {kinds}.")
+    return items(record, chosen)
+
+
+def assert_passes(
+    record: Any, *, backends: Iterable[str] | None = None, registry: Registry | None = None
+) -> list[Verdict]:
+    """Check a record and raise AssertionError, saying what failed, unless all is well; for tests.
+
+    Parameters are those of `check`; returns the verdicts.
+    """
+    verdicts = check(record, backends=backends, registry=registry)
+    failed = failures(verdicts)
+    if failed:
+        lines = [f"{record.kind} {record.name} fails {len(failed)} of {len(verdicts)} checks:"]
+        raise AssertionError("\n".join([*lines, *(f"  {verdict.item}: {verdict.detail}" for verdict in failed)]))
+    return verdicts

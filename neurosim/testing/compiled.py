@@ -1,0 +1,90 @@
+"""Checks that all compiled records share: that they can be compiled, and to what."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from neurosim.backends.health import formula_fault
+from neurosim.errors import PluginError
+from neurosim.plugin import Loss, Optimizer
+from neurosim.testing.cuda import ITEM as CUDA
+from neurosim.testing.cuda import Pending
+from neurosim.testing.loops import check_loops
+from neurosim.testing.scope import Scope
+from neurosim.testing.verdicts import Verdict, attempt, failed, passed, sentence, skipped, some
+
+NO_DERIVATIVE = "there is no derivative, and it cannot be worked out"
+
+
+def endless_verdicts(record: Any) -> list[Verdict | Pending]:
+    """The verdicts on a record with a loop that does not end, for which nothing else can be run; else none."""
+    if formula_fault(record) is not None:
+        return []
+    try:
+        check_loops(record)
+    except PluginError as error:
+        return [failed("formula", sentence(error)), skipped("all others", "they would not come to an end either")]
+    return []
+
+
+def formula_verdict(record: Any, chosen: Scope) -> Verdict:
+    """Whether all formulas can be translated and, with a CPU backend, compiled."""
+    fault = formula_fault(record)
+    if fault is not None:
+        return failed("formula", sentence(fault))
+    roles = ", ".join(formula.role for formula in record.formulas)
+    if "cpu" not in chosen.backends:
+        return passed("formula", f"{roles}: can be translated")
+    return attempt("formula", lambda: _compile(record, roles))
+
+
+def has_derivative(record: Any) -> bool:
+    """Whether the derivative, or the gradient, was given or can be derived."""
+    try:
+        return record.derivative is not None
+    except PluginError:
+        return False
+
+
+def _compile(record: Any, roles: str) -> Verdict:
+    from neurosim.backends.cpu.kernels import activation_kernels, loss_kernel, optimizer_kernels
+
+    if isinstance(record, Loss):
+        for pair in (None, *record.from_logits):
+            loss_kernel(record, pair)
+    elif isinstance(record, Optimizer):
+        optimizer_kernels(record)
+    else:
+        activation_kernels(record)
+    return passed("formula", f"{roles}: compiled for the CPU")
+
+
+def float32_verdict(record: Any) -> Verdict:
+    """Whether the compiled formulas take, give and compute float32 only."""
+    from neurosim.backends.cpu.purity import wide_parts
+
+    wide = wide_parts(record)
+    if wide:
+        return failed("float32", f"float64 in the compiled code: {some(wide, 3)}")
+    return passed("float32", "float32 in and out, no float64 in types or machine code")
+
+
+def if_compiled(formula: Verdict, item: str, chosen: Scope, look: Callable[[], Verdict]) -> Verdict:
+    """What `look` finds; skipped where there is nothing to run, or without a CPU backend to run it on."""
+    refusal = _not_run(formula, item, chosen, "cpu")
+    return attempt(item, look) if refusal is None else refusal
+
+
+def on_cuda(formula: Verdict, chosen: Scope, prepare: Callable[[], Pending]) -> Verdict | Pending:
+    """The check on CUDA, still to be done; skipped as above."""
+    refusal = _not_run(formula, CUDA, chosen, "cuda")
+    return attempt(CUDA, prepare) if refusal is None else refusal
+
+
+def _not_run(formula: Verdict, item: str, chosen: Scope, backend: str) -> Verdict | None:
+    if formula.outcome != "passed":
+        return skipped(item, "the formula cannot be compiled")
+    if backend not in chosen.backends:
+        return skipped(item, f"the backend {backend} was not asked for")
+    return None

@@ -1,0 +1,22 @@
+"""The text of derivatives that neurosim has worked out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from neurosim.errors import PluginError
+from neurosim.formulas.derivatives import source_of
+from neurosim.plugin import Activation, Loss
+
+
+def derived_source(record: Any) -> str:
+    """The derivative or gradient that was derived for `record`; empty where the author gave it, or there is none."""
+    left_out = (isinstance(record, Activation) and record.df is None) or (
+        isinstance(record, Loss) and record.gradient is None
+    )
+    if not left_out:
+        return ""
+    try:
+        return source_of(record.derivative)
+    except PluginError:  # the check of the formula says why
+        return ""

@@ -1,0 +1,73 @@
+"""A gradient with respect to a row of numbers, held against finite differences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from neurosim.testing.plain import Array
+from neurosim.testing.slopes import axis, find_jump, side_slopes, slopes
+from neurosim.testing.verdicts import number
+
+TOLERANCE = 1e-8
+# More numbers at a kink than this mean that something else is wrong.
+MOST_LEFT_OUT = 0.2
+
+
+@dataclass
+class GradientCheck:
+    """What many comparisons have shown.
+
+    Attributes
+    ----------
+    compared : int
+        Numbers held against a slope.
+    left_out : int
+        Numbers at which the slope jumps.
+    worst : float
+        The largest error among those that are right.
+    wrong : list of str
+        The others.
+    """
+
+    compared: int = 0
+    left_out: int = 0
+    worst: float = 0.0
+    wrong: list[str] = field(default_factory=list)
+
+    def add(self, function: Callable[[Array], float], found: Array, row: Array, describe: Callable[[int], str]) -> None:
+        """Compare `found` with the gradient of `function` at `row`."""
+        for k in range(row.size):
+            along, at = axis(function, row, k), row[k : k + 1]
+            expected = float(slopes(along, at)[0])
+            self.compared += 1
+            error = self._error(float(found[k]), expected)
+            if error <= TOLERANCE:
+                self.worst = max(self.worst, error)
+            elif find_jump(along, float(at[0])) is not None:
+                self.left_out += 1
+            # Where the slope itself bends, only the differences of one side are exact.
+            elif not any(self._error(float(found[k]), float(side[0])) <= TOLERANCE for side in side_slopes(along, at)):
+                self.wrong.append(f"{describe(k)} is {number(found[k])}, the slope there {number(expected)}")
+
+    @staticmethod
+    def _error(found: float, expected: float) -> float:
+        error = abs(found - expected) / max(1.0, abs(expected))
+        return error if np.isfinite(error) else np.inf
+
+    @property
+    def too_many_kinks(self) -> bool:
+        """Whether so many numbers were left out that the rest says little."""
+        return self.left_out > MOST_LEFT_OUT * max(self.compared, 1)
+
+    @property
+    def right(self) -> bool:
+        """Whether the gradient is right wherever it was compared, and was compared at enough places."""
+        return not self.wrong and not self.too_many_kinks and self.compared > 0
+
+
+def row_text(values: Array) -> str:
+    """A row of numbers, short enough to read."""
+    return f"[{', '.join(f'{value:.3g}' for value in np.atleast_1d(values))}]"

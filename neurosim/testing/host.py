@@ -1,0 +1,191 @@
+"""Checks of what runs on the host and is not compiled: initializers, schedules and data sets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from neurosim.data import dataset_folder
+from neurosim.data.checks import check_table
+from neurosim.errors import DataError
+from neurosim.plugin import DataRequest, Dataset, Initializer, Schedule, Table
+from neurosim.randomness import Stream
+from neurosim.registry import Registry
+from neurosim.testing.plain import Array
+from neurosim.testing.scope import scope
+from neurosim.testing.verdicts import Verdict, attempt, failed, noted, number, passed, sentence, skipped
+
+FAN_IN, FAN_OUT = 200, 100
+LENGTHS = (1, 2, 10, 1000)
+OWN_NUMBERS = "take random numbers from the argument only, which depends on the seed"
+
+
+def check_initializer(
+    record: Initializer, *, backends: Iterable[str] | None = None, registry: Registry | None = None
+) -> list[Verdict]:
+    """Check an initializer.
+
+    Parameters
+    ----------
+    record : Initializer
+        What to check.
+    backends, registry
+        Unused here.
+
+    Returns
+    -------
+    list of Verdict
+        ``shape``, ``values``, ``determinism``, ``seeds``, ``spread``.
+    """
+    scope(backends, registry)
+    return [
+        attempt("shape", lambda: _shape(record)),
+        attempt("values", lambda: _values(record)),
+        attempt("determinism", lambda: _start_determinism(record)),
+        attempt("seeds", lambda: _seeds(record)),
+        attempt("spread", lambda: _spread(record)),
+    ]
+
+
+def _draw(record: Initializer, part: str, shape: tuple[int, ...], seed: int = 1) -> Any:
+    """Start values of ``weight`` or ``bias``."""
+    rule = record.weight if part == "weight" else record.bias
+    assert rule is not None  # not asked for where there is none
+    return rule(Stream(seed, "init", part), shape, FAN_IN, FAN_OUT, *record.params.values())
+
+
+def _parts(record: Initializer) -> dict[str, tuple[int, ...]]:
+    shapes: dict[str, tuple[int, ...]] = {"weight": (FAN_IN, FAN_OUT)}
+    return shapes if record.bias is None else {**shapes, "bias": (FAN_OUT,)}
+
+
+def _shape(record: Initializer) -> Verdict:
+    for part, usual in _parts(record).items():
+        for shape in (usual, (1,) * len(usual), (3,) * len(usual)):
+            found = np.asarray(_draw(record, part, shape)).shape
+            if found != shape:
+                return failed("shape", f"{part} gives an array of shape {found} where {shape} is asked for")
+    return passed("shape", f"{' and '.join(_parts(record))}: as asked for")
+
+
+def _values(record: Initializer) -> Verdict:
+    for part, shape in _parts(record).items():
+        with np.errstate(all="ignore"):
+            values = np.asarray(_draw(record, part, shape)).astype(np.float32)
+        if not np.isfinite(values).all():
+            return failed("values", f"{part} has {values[~np.isfinite(values)][0]} among its values in float32")
+    return passed("values", "finite numbers in float32")
+
+
+def _start_determinism(record: Initializer) -> Verdict:
+    for part, shape in _parts(record).items():
+        first, second = (np.asarray(_draw(record, part, shape)) for _ in range(2))
+        if not np.array_equal(first, second):
+            return failed("determinism", f"{part} differs from call to call with one seed: {OWN_NUMBERS}")
+    return passed("determinism", "one seed, the same bits")
+
+
+def _seeds(record: Initializer) -> Verdict:
+    first, second = (np.asarray(_draw(record, "weight", (FAN_IN, FAN_OUT), seed)) for seed in (1, 2))
+    if np.array_equal(first, second):
+        return noted("seeds", "the same weights for every seed")
+    return passed("seeds", "another seed, other weights")
+
+
+def _spread(record: Initializer) -> Verdict:
+    weights: Array = np.asarray(_draw(record, "weight", (FAN_IN, FAN_OUT)), np.float64)
+    return noted(
+        "spread",
+        f"weights from {FAN_IN} inputs to {FAN_OUT} units: mean {number(weights.mean())}, "
+        f"standard deviation {number(weights.std())}, from {number(weights.min())} to {number(weights.max())}",
+    )
+
+
+def check_schedule(
+    record: Schedule, *, backends: Iterable[str] | None = None, registry: Registry | None = None
+) -> list[Verdict]:
+    """Check a schedule: ``factors`` and ``course``; arguments as for `check_initializer`."""
+    scope(backends, registry)
+    return [attempt("factors", lambda: _factors(record)), attempt("course", lambda: _course(record))]
+
+
+def _factors(record: Schedule) -> Verdict:
+    for steps in LENGTHS:
+        for step in range(steps):
+            factor = record.factor(step, steps, *record.params.values())
+            if not (np.isfinite(factor) and factor >= 0.0):
+                where = f"at step {step} of {steps}"
+                return failed("factors", f"the factor {where} is {factor}, and must be a number from 0 on")
+    return passed("factors", f"finite and not negative in runs of {', '.join(map(str, LENGTHS))} steps")
+
+
+def _course(record: Schedule) -> Verdict:
+    steps = LENGTHS[-1]
+    shown = [float(record.factor(step, steps, *record.params.values())) for step in (0, steps // 2, steps - 1)]
+    start, middle, end = map(number, shown)
+    return noted("course", f"{start} at the start, {middle} in the middle, {end} at the end of {steps} steps")
+
+
+def check_dataset(
+    record: Dataset, *, backends: Iterable[str] | None = None, registry: Registry | None = None
+) -> list[Verdict]:
+    """Check a data set with its default options: ``load``, ``table`` and ``determinism``.
+
+    It is skipped where options are required, and where its files are not there. Arguments as for
+    `check_initializer`.
+    """
+    scope(backends, registry)
+    required = [name for name, default in record.options.items() if default is None]
+    if required:
+        return [_not_loaded(f"required options: {', '.join(required)}")]
+    folder = dataset_folder(record.name)
+    try:
+        table = _load(record, folder, seed=1)
+    except DataError as error:
+        if not folder.exists():
+            return [_not_loaded(sentence(error))]
+        return [failed("load", sentence(error))]
+    except Exception:  # said by the verdict below, with its place
+        return [attempt("load", lambda: _loaded(_load(record, folder, seed=1)))]
+    if not isinstance(table, Table):
+        return [failed("load", f"returns {type(table).__name__}, and must return a Table")]
+    return [
+        _loaded(table),
+        attempt("table", lambda: _table(table)),
+        attempt("determinism", lambda: _same_rows(record, table, folder)),
+    ]
+
+
+def _not_loaded(reason: str) -> Verdict:
+    return skipped("load", reason)
+
+
+def _load(record: Dataset, folder: Path, seed: int) -> Any:
+    return record.load(DataRequest(Stream(seed, "data"), folder, Path.cwd()), **record.options)
+
+
+def _loaded(table: Table) -> Verdict:
+    targets = f"{len(table.classes)} classes" if table.classes else "values as targets"
+    return passed("load", f"{len(table.features)} rows, {targets}")
+
+
+def _table(table: Table) -> Verdict:
+    check_table(table)
+    return passed("table", "shapes, types and numbers are as a Table needs them")
+
+
+def _same_rows(record: Dataset, table: Table, folder: Path) -> Verdict:
+    again, other = (_load(record, folder, seed) for seed in (1, 2))
+    if not _equal(table, again):
+        return failed("determinism", f"rows differ from call to call with one seed: {OWN_NUMBERS}, request.random")
+    varies = "the same rows for every seed" if _equal(table, other) else "other rows for another seed"
+    return passed("determinism", f"one seed, the same rows; {varies}")
+
+
+def _equal(first: Table, second: Table) -> bool:
+    names = ("features", "targets", "test_features", "test_targets")
+    pairs = ((getattr(first, name), getattr(second, name)) for name in names)
+    return all((a is None and b is None) or np.array_equal(a, b) for a, b in pairs)

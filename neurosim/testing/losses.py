@@ -1,0 +1,200 @@
+"""Checks of losses."""
+
+from __future__ import annotations
+
+import copy
+import functools
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+from neurosim.errors import PluginError
+from neurosim.plugin import FromLogits, Loss
+from neurosim.registry import Registry
+from neurosim.testing.agreement import loss_agreement
+from neurosim.testing.compiled import (
+    NO_DERIVATIVE,
+    endless_verdicts,
+    float32_verdict,
+    formula_verdict,
+    has_derivative,
+    if_compiled,
+    on_cuda,
+)
+from neurosim.testing.cuda import Cases, Pending, resolve
+from neurosim.testing.domains import DOMAINS, Fit, Rows, compare, fitting_domain
+from neurosim.testing.extremes import extreme_rows, infinite, infinite_on_cpu
+from neurosim.testing.pairs import pair_item, pair_rows, pair_verdict
+from neurosim.testing.plain import Array, Measure, PairMeasure, assigned, numbers, parameter_sets, with_params
+from neurosim.testing.scope import Scope, built_in, scope
+from neurosim.testing.verdicts import Verdict, attempt, failed, noted, passed, size, skipped, some
+
+# Of the exponential of such outputs float32 can take the square.
+MODERATE = 40.0
+NOWHERE = "the value is not finite for any kind of outputs and targets that was tried"
+
+
+def check_loss(
+    record: Loss, *, backends: Iterable[str] | None = None, registry: Registry | None = None
+) -> list[Verdict]:
+    """Check a loss.
+
+    Parameters
+    ----------
+    record : Loss
+        What to check.
+    backends : iterable of str, optional
+        Backends to compare; all of them when left out.
+    registry : Registry, optional
+        Where the output activations of pairs are found; the built-ins when left out.
+
+    Returns
+    -------
+    list of Verdict
+        ``formula``, ``gradient``, ``range``, one for each pair (``from logits of sigmoid``),
+        ``float32``, ``reference = cpu``, ``cuda``.
+    """
+    return resolve([loss_items(record, scope(backends, registry))])[0]
+
+
+def loss_items(record: Loss, chosen: Scope) -> list[Verdict | Pending]:
+    """The items of `check_loss`, that on CUDA still to be done."""
+    endless = endless_verdicts(record)
+    if endless:
+        return endless
+    formula = formula_verdict(record, chosen)
+    compiled = formula.outcome == "passed" and "cpu" in chosen.backends
+
+    @functools.cache
+    def fit() -> Fit:
+        return fitting_domain(Measure(record, numbers(record.params)))
+
+    def if_derivable(item: str, look: Callable[[], Verdict]) -> Verdict:
+        return attempt(item, look) if has_derivative(record) else skipped(item, NO_DERIVATIVE)
+
+    def pair_check(pair: FromLogits) -> Verdict:
+        return if_derivable(pair_item(pair), lambda: pair_verdict(record, pair, chosen, compiled=compiled))
+
+    def agreement() -> Verdict:
+        cases = agreement_cases(record, fit(), chosen)
+        return loss_agreement(record, cases, usable_sets(record, fit()), chosen)
+
+    def pending() -> Pending:
+        return Pending(record, cuda_cases(record, fit(), chosen), usable_sets(record, fit()))
+
+    return [
+        formula,
+        if_derivable("gradient", lambda: gradient_verdict(record, fit())),
+        if_derivable("range", lambda: range_verdict(record, fit(), compiled=compiled)),
+        *map(pair_check, record.from_logits),
+        if_compiled(formula, "float32", chosen, lambda: float32_verdict(record)),
+        if_compiled(formula, "reference = cpu", chosen, agreement),
+        on_cuda(formula, chosen, pending),
+    ]
+
+
+def gradient_verdict(record: Loss, fit: Fit) -> Verdict:
+    """Whether the gradient is the slope of the value."""
+    whose = "derived from value" if record.gradient is None else "gradient as given"
+    if not fit.rows:
+        return failed("gradient", NOWHERE)
+    sets, check, where = usable_sets(record, fit), copy.deepcopy(fit.check), f"for {fit.domain.text}"
+    for params in sets[1:]:
+        compare(check, Measure(record, numbers(params)), fit.all_rows, "a")
+    if check.wrong:
+        count = f"{len(check.wrong)} of {check.compared} numbers"
+        return failed("gradient", f"{whose}: wrong in {count} {where}: {some(check.wrong, 2)}")
+    if check.too_many_kinks:
+        text = f"the slope of value jumps at {check.left_out} of {check.compared} random places {where}"
+        return failed("gradient", f"{whose}: {text}")
+    others = "".join(f", also with {assigned(params)}" for params in sets[1:])
+    left_out = f"; {check.left_out} at kinks left out" if check.left_out else ""
+    unusable = f"; the value is not finite for targets that are {' or '.join(fit.unusable)}" if fit.unusable else ""
+    return passed(
+        "gradient",
+        f"{whose}: the slope of value in {check.compared} numbers {where}{others}; worst error {size(check.worst)}"
+        f"{left_out}{unusable}",
+    )
+
+
+def range_verdict(record: Loss, fit: Fit, *, compiled: bool) -> Verdict:
+    """Whether value and gradient are finite for the outermost outputs, and where output and target are the same."""
+    if not fit.rows:
+        return failed("range", NOWHERE)
+    measure = Measure(record, numbers(record.params))
+
+    def fault(extremes: tuple[float, ...]) -> str:
+        rows = extreme_rows(extremes, fit.all_rows)
+        rows += [(y, y) for _, y in fit.all_rows if not isinstance(y, int) and _inside(y, extremes)]
+        identity = built_in().activations.get("identity")
+        return infinite(measure, rows, "a") or (compiled and infinite_on_cpu(record, identity, rows, "a")) or ""
+
+    precisions = "float64 and float32" if compiled else "float64"
+    found = fault(fit.domain.extremes)
+    if not found:
+        return passed("range", f"finite for {_reach(fit.domain.extremes)} in {precisions}")
+    for extremes in _narrower(fit):
+        if not fault(extremes):
+            return noted("range", f"finite for {_reach(extremes)} in {precisions}, but {found}")
+    advice = "outputs do come to this: divide by max(..., 1e-30), and take the logarithm of max(..., 1e-30)"
+    return failed("range", f"{found}; {advice}")
+
+
+def _reach(extremes: tuple[float, ...]) -> str:
+    return f"outputs from {min(extremes):g} to {max(extremes):g}"
+
+
+def _narrower(fit: Fit) -> list[tuple[float, ...]]:
+    """Outputs that a loss may be made for although it is finite for further ones, if not for all.
+
+    Exponentials grow beyond float32 for outputs that no training that works comes to, and losses
+    of probabilities may have poles elsewhere.
+    """
+    moderate = tuple(float(np.clip(value, -MODERATE, MODERATE)) for value in fit.domain.extremes)
+    own = DOMAINS.index(fit.domain)
+    return [moderate, *(domain.extremes for domain in DOMAINS[own + 1 :])]
+
+
+def _inside(y: Array, extremes: tuple[float, ...]) -> bool:
+    return bool((y >= min(extremes)).all() and (y <= max(extremes)).all())
+
+
+def usable_sets(record: Loss, fit: Fit) -> list[dict[str, float]]:
+    """The defaults and, if the value stays finite with them, other parameters."""
+
+    def is_usable(params: tuple[float, ...]) -> bool:
+        return all(np.isfinite(Measure(record, params).value(a, y)) for a, y in fit.all_rows)
+
+    return parameter_sets(record, is_usable)
+
+
+def cuda_cases(record: Loss, fit: Fit, chosen: Scope) -> Cases:
+    """Rows of one width for the loss and each of its pairs."""
+    found: dict[str, list[Any]] = {}
+    for name, rows in agreement_cases(record, fit, chosen).items():
+        width = max(row.size for row, _ in rows)
+        z, y = zip(*((row, y) for row, y in rows if row.size == width), strict=True)
+        arrays = [np.array(z, np.float32), np.array(y, np.int32 if record.targets == "classes" else np.float32)]
+        if name:
+            activation = chosen.activation(record, name)
+            curve = with_params(activation, activation.params)
+            arrays.insert(1, np.array([curve.f(row) for row in z], np.float32))
+        prefix = f"from_logits[{name}]." if name else ""
+        found |= {f"{prefix}value": arrays, f"{prefix}gradient": arrays}
+    return found
+
+
+def agreement_cases(record: Loss, fit: Fit, chosen: Scope) -> dict[str, Rows]:
+    """Rows for the loss itself and for each of its pairs, by the name of the activation."""
+    if not fit.rows:
+        raise PluginError(NOWHERE)
+    cases = {"": fit.all_rows}
+    for pair in record.from_logits:
+        try:
+            activation = chosen.activation(record, pair.activation)
+        except PluginError:
+            continue
+        measure = PairMeasure(Measure(record, numbers(record.params)), pair, with_params(activation, activation.params))
+        cases[pair.activation] = pair_rows(measure)
+    return cases

@@ -1,0 +1,57 @@
+"""How fast an activation's compiled passes are, next to those of ReLU."""
+
+from __future__ import annotations
+
+import ctypes
+import time
+from typing import Any
+
+import numpy as np
+
+from neurosim.network import choose
+from neurosim.testing.scope import built_in
+from neurosim.testing.verdicts import Verdict, noted
+
+# A block of a wide layer that stays in the processor's cache, as the engine works on it.
+ROWS, COLUMNS = 256, 256
+# About a million numbers, both passes.
+ROUNDS = 16
+
+
+def activation_speed(record: Any) -> Verdict:
+    """Time of forward and backward passes relative to ReLU: medians of rounds in which both take turns."""
+    own, relu = _Passes(record), _Passes(built_in().activations.get("relu"))
+    own.seconds()
+    relu.seconds()
+    times = np.array([[own.seconds(), relu.seconds()] for _ in range(ROUNDS)])
+    ours, theirs = np.median(times, axis=0)
+    nanoseconds = 1e9 * ours / (ROWS * COLUMNS)
+    return noted("speed", f"{ours / theirs:.1f} times relu on one thread ({nanoseconds:.2g} ns a unit, both passes)")
+
+
+class _Passes:
+    """Both passes of an activation over a block."""
+
+    def __init__(self, record: Any) -> None:
+        from neurosim.backends.cpu.kernels import activation_kernels
+
+        # Code and arrays are called by address: this object keeps them alive.
+        self.kernels = activation_kernels(record)
+        signature = ctypes.CFUNCTYPE(None, *[ctypes.c_ssize_t] * 9)
+        self.forward, self.backward = signature(self.kernels.forward), signature(self.kernels.backward)
+        self.sums = np.random.default_rng(1).normal(0.0, 2.0, (ROWS, COLUMNS)).astype(np.float32)
+        self.z, self.a, self.d = (np.zeros_like(self.sums) for _ in range(3))
+        self.bias = np.zeros(COLUMNS, np.float32)
+        self.params = np.array(choose(record).values, np.float32)
+
+    def seconds(self) -> float:
+        """The time that both take, once."""
+        # The first pass changes z, and the second one d.
+        self.z[:] = self.sums
+        self.d[:] = 1.0
+        z, a, d, bias, params = (array.ctypes.data for array in (self.z, self.a, self.d, self.bias, self.params))
+        block = (COLUMNS, 0, ROWS, 0, COLUMNS, params)
+        start = time.perf_counter()
+        self.forward(z, bias, a, *block)
+        self.backward(z, a, d, *block)
+        return time.perf_counter() - start

@@ -1,0 +1,104 @@
+"""What a check says about one property of a record."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeVar
+
+import numpy as np
+
+from neurosim.errors import NeurosimError
+
+Outcome = Literal["passed", "failed", "skipped", "noted"]
+Finding = TypeVar("Finding")
+_OURS = Path(__file__).parents[1]
+_BUILTINS, _NUMPY = _OURS / "builtins", Path(np.__file__).parent
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The outcome for one item of a check.
+
+    Attributes
+    ----------
+    item : str
+        What was looked at, such as ``derivative``.
+    outcome : "passed", "failed", "skipped" or "noted"
+        A note is information, neither good nor bad.
+    detail : str
+        What was found, in a sentence; for a failure where, and what to do.
+    """
+
+    item: str
+    outcome: Outcome
+    detail: str
+
+
+def passed(item: str, detail: str) -> Verdict:
+    """All is well."""
+    return Verdict(item, "passed", detail)
+
+
+def failed(item: str, detail: str) -> Verdict:
+    """Something is wrong."""
+    return Verdict(item, "failed", detail)
+
+
+def skipped(item: str, detail: str) -> Verdict:
+    """Not looked at, and why."""
+    return Verdict(item, "skipped", detail)
+
+
+def noted(item: str, detail: str) -> Verdict:
+    """Something worth knowing."""
+    return Verdict(item, "noted", detail)
+
+
+def failures(verdicts: Iterable[Verdict]) -> list[Verdict]:
+    """Those that failed."""
+    return [verdict for verdict in verdicts if verdict.outcome == "failed"]
+
+
+def attempt(item: str, look: Callable[[], Finding]) -> Finding | Verdict:
+    """What `look` finds; an exception in an author's function is a finding too."""
+    try:
+        return look()
+    except NeurosimError as error:
+        return failed(item, sentence(error))
+    except Exception as error:
+        return failed(item, f"{_place(error)}{type(error).__name__}: {error}")
+
+
+def sentence(error: NeurosimError) -> str:
+    """Message and hint in one paragraph."""
+    if not error.hint:
+        return error.message
+    return f"{error.message.rstrip('.')}. {error.hint}"
+
+
+def _place(error: Exception) -> str:
+    """The innermost place in the author's file, if there is one."""
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        parents = Path(frame.filename).parents
+        if _BUILTINS in parents or not (_OURS in parents or _NUMPY in parents):
+            return f"{frame.filename}:{frame.lineno}: in {frame.name}: "
+    return ""
+
+
+def size(error: float) -> str:
+    """An error as people read it: its order of magnitude and one digit."""
+    return f"{error:.0e}" if error else "0"
+
+
+def number(value: float) -> str:
+    """A number with the digits that matter."""
+    return f"{float(value) + 0.0:.6g}"
+
+
+def some(values: Iterable[str], most: int = 4) -> str:
+    """The first few of many, joined with commas."""
+    listed = list(values)
+    return ", ".join(listed[:most]) + (f", ... ({len(listed)} in all)" if len(listed) > most else "")

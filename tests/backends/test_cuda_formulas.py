@@ -1,0 +1,438 @@
+"""Formulas on CUDA: on the GPU where there is one, else in the simulator; and compiled for GPUs without one."""
+
+import math
+import sys
+from dataclasses import dataclass
+
+import numba
+import numpy as np
+import pytest
+import support
+
+from neurosim.backends.cuda import simulated_math, target
+from neurosim.backends.cuda.execution import wide_instructions
+from neurosim.backends.cuda.formulas import Request, compile_formulas, evaluate, evaluate_many
+from neurosim.backends.cuda.helper import run_in_simulator
+from neurosim.backends.cuda.templates import inputs_of
+from neurosim.backends.uncompiled import machine_math, uncompiled
+from neurosim.errors import BackendError, PluginError, ShapeError, UsageError
+from neurosim.formulas.kinds import OF_TWO
+from neurosim.formulas.source import MATH_FUNCTIONS
+from neurosim.plugin import Activation, Loss, Optimizer, RowActivation
+
+TOLERANCE = 1e-5
+
+
+def gpu():
+    try:
+        target.find_device()
+    except BackendError:
+        return False
+    return True
+
+
+SIMULATED = pytest.mark.skipif(gpu(), reason="the GPU does not tell of such mistakes")
+
+
+def expected_of(record, formula, arrays, params):
+    """What the author's code gives in float64, case by case."""
+    plain = uncompiled(formula.function)
+    numbers = [np.float64(np.float32(value)) for value in params.values()]
+    found = []
+    with np.errstate(all="ignore"):
+        for inputs in zip(*(wide(array) for array in arrays), strict=True):
+            if formula.results:
+                found.append(np.atleast_1d(plain(*inputs, *numbers)))
+            else:
+                row = np.full(arrays[0].shape[1], np.nan)
+                plain(*inputs, row, *numbers)
+                found.append(row)
+    return np.array(found, np.float64)
+
+
+def wide(array):
+    array = np.asarray(array)
+    return array if array.dtype.kind == "i" else array.astype(np.float32).astype(np.float64)
+
+
+@dataclass
+class Checked:
+    """A request, for comparison with the author's code."""
+
+    request: Request
+
+    def assert_agrees(self, outcome):
+        assert not isinstance(outcome, Exception), outcome
+        record = self.request.record
+        params = {**record.params, **(self.request.params or {})}
+        assert set(outcome.results) == set(self.request.cases)
+        for formula in record.formulas:
+            found = outcome.results[formula.role]
+            expected = expected_of(record, formula, self.request.cases[formula.role], params)
+            assert found.dtype == np.float32
+            what = f"{record.name}, {formula.role}"
+            np.testing.assert_allclose(found, expected, TOLERANCE, TOLERANCE, equal_nan=True, err_msg=what)
+
+
+RANDOM = np.random.default_rng(3)
+FAR = [-np.inf, -1e4, -800.0, -100.0, -30.0, 30.0, 100.0, 800.0, 1e4, np.inf]
+POINTS = np.array([*FAR, *np.linspace(-5.0, 5.0, 41), np.nan], np.float32)
+
+
+def activation_cases(record, params):
+    f = record.formulas[0]
+    outputs = expected_of(record, f, [POINTS], {**record.params, **params})[:, 0]
+    return {"f": [POINTS], "df": [POINTS, outputs]}
+
+
+def row_cases(record, units, spread=2.0):
+    """Rows of all sizes, for every formula: z normal, everything else between 0 and 1."""
+    count = 24
+    classes = RANDOM.integers(0, units, count).astype(np.int32)
+    cases = {}
+    for formula in record.formulas:
+        kinds = inputs_of(record, formula)
+        arrays = [classes if kind == "class" else RANDOM.uniform(0.02, 0.98, (count, units)) for kind in kinds]
+        if isinstance(record, RowActivation) or formula.role.startswith("from_logits"):
+            arrays[0] = RANDOM.normal(0.0, spread, (count, units))
+        cases[formula.role] = arrays
+    return cases
+
+
+def update_cases(record):
+    count = 40
+    arrays = [RANDOM.normal(size=count) for _ in "wg"] + [RANDOM.uniform(0.0, 2.0, count) for _ in record.slots]
+    return {"update": [*arrays, RANDOM.choice([1.0, 2.0, 3.0, 10.0, 1000.0, 60000.0], count)]}
+
+
+def built_in_requests():
+    for entry in support.BUILTINS.activations:
+        record = entry.record
+        others = {name: 0.5 * value + 0.3 for name, value in record.params.items()}
+        if isinstance(record, Activation):
+            for params in [{}, others] if others else [{}]:
+                yield Request(record, activation_cases(record, params), params)
+        else:
+            for units in (1, 2, 7):
+                yield Request(record, row_cases(record, units, spread=200.0))
+    for entry in support.BUILTINS.losses:
+        for units in (1, 5):
+            yield Request(entry.record, row_cases(entry.record, units))
+        yield Request(entry.record, row_cases(entry.record, 3, spread=500.0))
+    for entry in support.BUILTINS.optimizers:
+        yield Request(entry.record, update_cases(entry.record))
+    sgd = support.BUILTINS.optimizers.get("sgd")
+    yield Request(sgd, update_cases(sgd), {"momentum": 0.9, "nesterov": 1.0, "weight_decay": 0.01})
+
+
+def test_built_ins_agree_with_the_definition():
+    checked = [Checked(request) for request in built_in_requests()]
+    outcomes = evaluate_many(entry.request for entry in checked)
+    for entry, outcome in zip(checked, outcomes, strict=True):
+        entry.assert_agrees(outcome)
+    names = {entry.request.record.name for entry in checked}
+    assert len(names) == sum(
+        len(catalog.names())
+        for catalog in (support.BUILTINS.activations, support.BUILTINS.losses, support.BUILTINS.optimizers)
+    )
+
+
+PLUGIN = '''
+import math
+from math import exp, inf
+
+TERMS = 6
+
+def half(x):
+    return x / 2
+
+def helper(x, y):
+    return half(x) + max(y, 0, -x) - min(x, y)
+
+def language(z, beta):
+    """Helpers, loops, branches, whole powers, literals."""
+    total = 0
+    term = 1
+    for k in range(1, TERMS):
+        term = term * half(z) / k
+        total += term
+        if total > 100:
+            break
+    if -2 < z <= 1:
+        total = total + helper(z, 1) ** 2 - abs(z) ** 3
+    elif not z == 4:
+        total -= 2 ** half(z / 10)
+    else:
+        pass
+    n = 3
+    while n > 0:
+        total = total + n * beta
+        n -= 1
+    return total / (1 + z**2) + math.erf(z) * int(beta * 3) + z**-1 * 1e-3
+
+def language_derivative(z, a, beta):
+    return a if z > 0 else beta
+
+def overflowing(z):
+    return 1 / (1 + exp(z)) + 1 / (1 + exp(-z) ** 2) + 1 / (z * 1e30) ** 2 + max(z, 0) + min(0, z)
+
+def dividing(z, a):
+    return (1 / (z - z) + math.log(z - z)) * a
+
+def ratio(z):
+    return exp(z) / exp(z) if z < 0 else exp(z) / (1 + exp(z))
+
+def small_steps(z):
+    return (z + 1) - 1
+
+def small_steps_in_math(z, a):
+    return math.sqrt(1 + z) ** 2 - 1
+
+def ranks(z, a, shift):
+    n = len(z)
+    for i in range(n):
+        a[i] = shift
+        for j in range(i + 1, n):
+            a[i] += (z[i] - z[-1]) * (j - i) / n
+
+def ranks_back(z, a, da, dz, shift):
+    for k in range(len(z)):
+        dz[k] = da[k] * shift
+
+def focal(a, y, gamma):
+    p = max(a[y], 1e-30)
+    return -((1 - p) ** gamma) * math.log(p)
+
+def focal_gradient(a, y, da, gamma):
+    for k in range(len(a)):
+        da[k] = 0
+    p = max(a[y], 1e-30)
+    da[y] = gamma * (1 - p) ** (gamma - 1) * math.log(p) - (1 - p) ** gamma / p
+
+def plain(w, g, t, lr):
+    return w - lr * g
+
+def three(w, g, m, v, s, t, lr, beta):
+    b = 1 - beta**t
+    m = m + (g - m) * beta
+    v = max(v, g * g)
+    return w - lr / b * m / (math.sqrt(v) + 1e-8) / math.sqrt(t), m, v, s + 1
+'''
+
+
+@pytest.fixture
+def plugin(write):
+    return write(PLUGIN)
+
+
+def test_what_authors_may_write_agrees_with_the_definition(plugin):
+    z = np.array([-3.5, -2.0, -0.7, 0.25, 1.0, 2.5, 4.0, 9.0])
+    language = Activation("language", plugin.language, plugin.language_derivative, params={"beta": 0.75})
+    ranks = RowActivation("ranks", plugin.ranks, plugin.ranks_back, params={"shift": 0.5})
+    focal = Loss("focal", plugin.focal, plugin.focal_gradient, targets="classes", params={"gamma": 2.0})
+    plain = Optimizer("plain", plugin.plain, params={"lr": 0.1})
+    three = Optimizer("three", plugin.three, slots=("m", "v", "s"), params={"lr": 0.1, "beta": 0.9})
+    checked = [
+        Checked(Request(language, {"f": [z], "df": [z, z]})),
+        Checked(Request(language, {"f": [z], "df": [z, z]}, {"beta": 2.5})),
+        Checked(Request(ranks, row_cases(ranks, 4))),
+        Checked(Request(focal, row_cases(focal, 4), {"gamma": 1.5})),
+        Checked(Request(plain, update_cases(plain))),
+        Checked(Request(three, update_cases(three))),
+    ]
+    for entry, outcome in zip(checked, evaluate_many(entry.request for entry in checked), strict=True):
+        entry.assert_agrees(outcome)
+
+
+def test_formulas_go_on_where_python_would_raise(plugin):
+    z = np.array([-np.inf, -1e4, -800.0, -90.0, 0.0, 90.0, 800.0, np.inf, np.nan])
+    overflowing = Activation("overflowing", plugin.overflowing, plugin.dividing)
+    ratio = Activation("ratio", plugin.ratio, plugin.dividing)
+    checked = Checked(Request(overflowing, {"f": [z], "df": [z, np.ones(z.size)]}))
+    first, second = evaluate_many([checked.request, Request(ratio, {"f": [z]})])
+    checked.assert_agrees(first)
+    # In float32 exp overflows from 88.7 on, in float64 only from 709.8 on.
+    in_float32 = [np.nan, np.nan, np.nan, 1.0, 0.5, np.nan, np.nan, np.nan, np.nan]
+    np.testing.assert_allclose(second.results["f"][:, 0], in_float32, equal_nan=True)
+
+
+def test_numbers_are_float32(plugin):
+    record = Activation("small_steps", plugin.small_steps, plugin.small_steps_in_math)
+    z = np.array([1e-9, 1e-3])
+    results = evaluate(record, {"f": [z], "df": [z, z]}).results
+    for role in ("f", "df"):
+        assert results[role][0, 0] == 0.0
+        assert results[role][1, 0] == pytest.approx(1e-3, rel=1e-3)
+
+
+@pytest.mark.parametrize("name", sorted(MATH_FUNCTIONS))
+def test_math_of_the_simulator_is_that_of_float32(name):
+    function, exact = getattr(simulated_math, name), getattr(machine_math, name)
+    for x in np.array([-800.0, -1.0, -0.3, 0.0, 0.3, 1.0, 2.5, 90.0, np.inf, np.nan], np.float32):
+        numbers = [x, np.float32(0.75)] if name in OF_TWO else [x]
+        with np.errstate(all="ignore"):
+            found = function(*numbers)
+            expected = exact(*(np.float64(number) for number in numbers))
+            expected = expected if isinstance(expected, bool) else np.float32(expected)
+        if name.startswith("is"):
+            assert bool(found) == expected
+        else:
+            assert type(found) is np.float32
+            assert found == pytest.approx(expected, rel=1e-5, nan_ok=True)
+
+
+def test_says_where_it_ran():
+    identity = support.BUILTINS.activations.get("identity")
+    where = target.find_device().name if gpu() else "the CUDA simulator"
+    assert evaluate(identity, {"f": [[1.0]]}).where == where
+
+
+# What goes wrong --------------------------------------------------------------------------------------------
+
+BROKEN = """
+def derivative(z, a):
+    return 1
+
+def changing(z):
+    if z > 1:
+        t = z, z
+    else:
+        t = z
+    return t
+
+def outside(a, y):
+    return (
+        a[0]
+        + a[len(a)]
+    )
+
+def value(a, y):
+    return a[0] / len(a)
+
+def dividing(a, y, da):
+    for k in range(len(a)):
+        da[k] = a[k // (k - 1)]
+
+def untranslatable(z):
+    return z.real
+"""
+
+
+@SIMULATED
+def test_failures_are_told_with_the_authors_line_and_hurt_no_other_record(write):
+    module = write(BROKEN)
+    outside = Loss("outside", module.outside, module.dividing)
+    dividing = Loss("dividing", module.value, module.dividing)
+    untranslatable = Activation("untranslatable", module.untranslatable, module.derivative)
+    rows = np.ones((3, 4))
+    requests = [
+        Request(outside, {"value": [rows, rows]}),
+        Request(dividing, {"value": [rows, rows], "gradient": [rows, rows]}),
+        Request(untranslatable, {"f": [[1.0]]}),
+        Request(support.BUILTINS.activations.get("identity"), {"f": [[2.0]]}),
+    ]
+    first, second, third, sound = evaluate_many(requests)
+    assert isinstance(first, BackendError)
+    assert first.message == (
+        f"{module.__file__}:13: in outside: 'return (' fails on the CUDA simulator: "
+        "IndexError: index 4 is out of bounds for axis 0 with size 4"
+    )
+    assert isinstance(second, BackendError)
+    assert second.message.startswith(f"{module.__file__}:23: in dividing: 'da[k] = a[k // (k - 1)]' fails on")
+    assert "ZeroDivisionError" in second.message
+    assert isinstance(third, PluginError)
+    assert ":26: in untranslatable" in third.message
+    assert sound.results["f"].tolist() == [[2.0]]
+    with pytest.raises(BackendError, match="index 4 is out of bounds"):
+        evaluate(outside, {"value": [rows, rows]})
+
+
+def test_cases_that_do_not_fit_are_refused(registry):
+    swish, cross_entropy = registry.activations.get("swish"), registry.losses.get("categorical_cross_entropy")
+    with pytest.raises(UsageError, match='"slope"'):
+        evaluate(swish, {"slope": [[1.0]]})
+    with pytest.raises(UsageError, match='"alpha"'):
+        evaluate(swish, {"f": [[1.0]]}, {"alpha": 1.0})
+    for cases in ({"f": [[1.0], [1.0]]}, {"df": [[1.0, 2.0], [1.0]]}, {"f": [[]]}, {"f": [[[1.0]]]}, {"f": []}):
+        with pytest.raises(ShapeError, match="of swish"):
+            evaluate(swish, cases)
+    rows = np.ones((2, 3))
+    for cases in ({"value": [rows, rows]}, {"value": [rows, [0]]}, {"value": [rows[0], [0]]}):
+        with pytest.raises(ShapeError, match=r"rows \(cases, units\)"):
+            evaluate(cross_entropy, cases)
+
+
+def test_a_process_that_fails_is_told_in_one_line(monkeypatch, tmp_path):
+    (tmp_path / "numba.py").write_text("raise RuntimeError('out of order')\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(BackendError, match=r"^the process for CUDA failed: RuntimeError: out of order$"):
+        run_in_simulator([])
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "nothing"))
+    with pytest.raises(BackendError, match=r"^no process for CUDA can be started: No such file"):
+        run_in_simulator([])
+
+
+# Compiled without a GPU -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def compiler():
+    """Skips where libNVVM is missing."""
+    try:
+        target.check_compiler()
+    except BackendError as error:
+        pytest.skip(f"{error.message}; {error.hint}")
+
+
+@pytest.mark.usefixtures("compiler")
+def test_built_ins_have_no_float64(registry):
+    for entry in [*registry.activations, *registry.losses, *registry.optimizers]:
+        assert compile_formulas(entry.record, [(9, 0)]) == [], entry.record.name
+
+
+@pytest.mark.usefixtures("compiler")
+def test_plugins_have_no_float64_on_any_gpu(plugin):
+    """Reducing a large argument of sin takes float64 in CUDA's own library, which is not the author's doing."""
+    language = Activation("language", plugin.language, plugin.language_derivative, params={"beta": 0.75})
+    three = Optimizer("three", plugin.three, slots=("m", "v", "s"), params={"lr": 0.1, "beta": 0.9})
+    for record in (language, three):
+        assert compile_formulas(record) == []
+
+
+@pytest.mark.usefixtures("compiler")
+def test_math_functions_have_no_float64(write):
+    terms = " + ".join(
+        f"(z if math.{name}(z) else a)"
+        if name.startswith("is")
+        else f"math.{name}(z, a)"
+        if name in OF_TWO
+        else f"math.{name}(z)"
+        for name in sorted(MATH_FUNCTIONS)
+    )
+    module = write(f"import math\n\ndef f(z):\n    return z\n\ndef df(z, a):\n    return {terms} + z % 3 + z // a\n")
+    assert compile_formulas(Activation("everything", module.f, module.df), [(9, 0)]) == []
+
+
+@pytest.mark.usefixtures("compiler")
+def test_the_check_sees_float64():
+    @target.jit
+    def careless(x, results):
+        results[0] = 0.5 * x[0] + math.sin(x[0])
+
+    @target.jit
+    def careful(x, results):
+        results[0] = x[0] + math.sin(x[0])
+
+    array = numba.typeof(np.ones(1, np.float32))
+    assert not wide_instructions(target.compile_ptx(careful, [array, array], (8, 0)))
+    found = wide_instructions(target.compile_ptx(careless, [array, array], (8, 0)))
+    assert any(instruction.startswith("fma.rn.f64") for instruction in found)
+
+
+@pytest.mark.usefixtures("compiler")
+def test_what_cannot_be_compiled_is_told_with_the_authors_line(write):
+    module = write(BROKEN)
+    with pytest.raises(PluginError) as caught:
+        compile_formulas(Activation("changing", module.changing, module.derivative))
+    assert caught.value.message == f"{module.__file__}:10: in changing: 'return t' cannot be compiled for CUDA"
+    assert caught.value.hint.startswith("Instead: ")

@@ -1,0 +1,154 @@
+"""The kit on initializers, schedules and data sets: what is wrong fails its own item."""
+
+import numpy as np
+import pytest
+from kit import failed, only_failure, verdict
+
+from neurosim.errors import DataError
+from neurosim.plugin import Dataset, Initializer, Schedule, Table
+
+# Initializers -----------------------------------------------------------------------------------------------
+
+
+def test_a_good_initializer_passes():
+    def rule(random, shape, fan_in, fan_out, spread):
+        return random.normal(0.0, spread, shape)
+
+    record = Initializer("rule", rule, bias=rule, params={"spread": 0.5})
+    assert not failed(record)
+    assert "standard deviation 0.5" in verdict(record, "spread").detail
+
+
+def test_a_wrong_shape():
+    def turned(random, shape, fan_in, fan_out):
+        return random.uniform(-1.0, 1.0, shape[::-1])
+
+    assert "where (200, 100) is asked for" in only_failure(Initializer("turned", turned), "shape")
+
+
+def test_start_values_that_float32_does_not_hold():
+    def huge(random, shape, fan_in, fan_out):
+        return random.uniform(1e39, 2e39, shape)
+
+    assert "inf among its values in float32" in only_failure(Initializer("huge", huge), "values")
+
+
+def test_random_numbers_of_its_own():
+    generator = np.random.default_rng(1)
+
+    def own(random, shape, fan_in, fan_out):
+        return generator.normal(size=shape)
+
+    assert "take random numbers from the argument only" in only_failure(Initializer("own", own), "determinism")
+
+
+def test_a_constant_is_a_note():
+    def ones(random, shape, fan_in, fan_out):
+        return np.ones(shape)
+
+    assert verdict(Initializer("ones", ones), "seeds").outcome == "noted"
+
+
+def test_an_initializer_that_raises():
+    def broken(random, shape, fan_in, fan_out):
+        return random.gauss(shape)
+
+    found = failed(Initializer("broken", broken))
+    assert found["shape"].startswith(f"{__file__}:")
+    assert "in broken: AttributeError" in found["shape"]
+
+
+# Schedules --------------------------------------------------------------------------------------------------
+
+
+def test_a_good_schedule_passes():
+    def falling(step, steps):
+        return 1.0 - step / steps
+
+    record = Schedule("falling", falling)
+    assert not failed(record)
+    assert verdict(record, "course").detail == "1 at the start, 0.5 in the middle, 0.001 at the end of 1000 steps"
+
+
+@pytest.mark.parametrize(
+    ("formula", "fault"),
+    [
+        (lambda step, steps: 1.0 - step, "at step 2 of 10 is -1"),
+        (lambda step, steps: float("nan"), "at step 0 of 1 is nan"),
+    ],
+)
+def test_factors_that_are_no_factors(formula, fault):
+    assert fault in only_failure(Schedule("formula", formula), "factors")
+
+
+def test_a_division_by_zero_in_a_run_of_one_step():
+    def careless(step, steps):
+        return 1.0 - step / (steps - 1)
+
+    found = failed(Schedule("careless", careless))
+    assert "in careless: ZeroDivisionError" in found["factors"]
+
+
+# Data sets --------------------------------------------------------------------------------------------------
+
+
+def table(points):
+    return Table(points.astype(np.float32), np.arange(len(points)) % 2, classes=("a", "b"))
+
+
+def test_a_good_data_set_passes():
+    def cloud(request, samples):
+        return table(request.random.normal(0.0, 1.0, (samples, 2)))
+
+    record = Dataset("cloud", cloud, options={"samples": 6})
+    assert not failed(record)
+    assert verdict(record, "load").detail == "6 rows, 2 classes"
+    assert "other rows for another seed" in verdict(record, "determinism").detail
+
+
+def test_rows_that_do_not_depend_on_the_seed_alone():
+    generator = np.random.default_rng(1)
+
+    def own(request):
+        return table(generator.normal(size=(6, 2)))
+
+    assert "request.random" in only_failure(Dataset("own", own), "determinism")
+
+
+def test_a_table_that_breaks_the_contract():
+    def mixed_up(request):
+        return Table(np.zeros((6, 2)), np.zeros(5, np.int64), classes=("a", "b"))
+
+    assert "6 training rows but 5 training targets" in only_failure(Dataset("mixed_up", mixed_up), "table")
+
+
+def test_something_else_than_a_table():
+    def pair(request):
+        return np.zeros((2, 2)), np.zeros(2)
+
+    assert only_failure(Dataset("pair", pair), "load") == "returns tuple, and must return a Table"
+
+
+def test_required_options_are_skipped():
+    def file(request, path):
+        return table(np.zeros((2, 2)))
+
+    found = verdict(Dataset("file", file, options={"path": None}), "load")
+    assert (found.outcome, found.detail) == ("skipped", "required options: path")
+
+
+def test_missing_files_are_skipped_and_damaged_ones_are_not(tmp_path, monkeypatch):
+    def file(request):
+        raise DataError(f"{request.folder} has no images", "Fetch them.")
+
+    monkeypatch.setenv("NEUROSIM_DATA", str(tmp_path))
+    assert verdict(Dataset("file", file), "load").outcome == "skipped"
+    (tmp_path / "file").mkdir()
+    assert only_failure(Dataset("file", file), "load").endswith("has no images. Fetch them.")
+
+
+def test_a_data_set_that_raises():
+    def broken(request):
+        return request.rows
+
+    assert "in broken: AttributeError" in only_failure(Dataset("broken", broken), "load")
