@@ -56,6 +56,7 @@ class BackendUnderTest:
 BACKENDS = (
     BackendUnderTest("reference", values=1e-9, trajectory=1e-8),
     BackendUnderTest("cpu", values=1e-5, trajectory=1e-4),
+    BackendUnderTest("cuda", values=1e-5, trajectory=1e-4),
 )
 REFERENCE = BACKENDS[0]
 # What is compared with the reference.

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from neurosim.backends.base import Backend, Rows
 from neurosim.errors import BackendError, UsageError
 from neurosim.network import Network, Training
 from neurosim.suggestions import unknown
-
-if TYPE_CHECKING:
-    from neurosim.backends.cpu.ensembles import SmallEnsemble
 
 NAMES = ("reference", "cpu", "cuda")
 
@@ -38,24 +38,55 @@ def make_backend(name: str, network: Network, training: Training, seed: int, thr
 
         return CpuBackend(network, training, seed, threads)
     if name == "cuda":
-        raise BackendError("this version of neurosim has no CUDA backend", "Use --backend cpu.")
+        from neurosim.backends.cuda.backend import CudaBackend
+
+        return CudaBackend(network, training, seed, threads)
     raise UsageError(*unknown("backend", name, NAMES))
 
 
-def make_small_ensemble(backend: Backend, seeds: Sequence[int], rows: Sequence[Rows]) -> SmallEnsemble | None:
+def describe_gpu() -> str:
+    """The GPU that the CUDA backend would use, or why there is none."""
+    try:
+        from neurosim.backends.cuda.target import find_device
+
+        device = find_device()
+    except BackendError as error:
+        return f"none: {error.message}"
+    return f"{device.name}, compute capability {device.capability[0]}.{device.capability[1]}"
+
+
+class Ensemble(Protocol):
+    """Networks that differ in their seed, trained together."""
+
+    @property
+    def parameters(self) -> NDArray[np.float32]:
+        """Parameters of all members, (members, size)."""
+
+    def train(self, epochs: int) -> NDArray[np.float64]:
+        """Train some more epochs; returns sums of loss and right answers, (epochs, members, 2)."""
+
+
+def make_small_ensemble(backend: Backend, seeds: Sequence[int], rows: Sequence[Rows]) -> Ensemble | None:
     """What trains many networks like that of `backend` side by side; None where they are too large.
 
     `rows` are the training rows of each, or of all.
     """
-    if backend.name != "cpu" or len({(entry.count, entry.features.shape[1]) for entry in rows}) != 1:
+    if len({(entry.count, entry.features.shape[1]) for entry in rows}) != 1:
         return None
-    from neurosim.backends.cpu.backend import CpuBackend
-    from neurosim.backends.cpu.ensembles import SmallEnsemble
-    from neurosim.backends.cpu.groups import is_small
+    if backend.name == "cpu":
+        from neurosim.backends.cpu.backend import CpuBackend
+        from neurosim.backends.cpu.ensembles import SmallEnsemble
+        from neurosim.backends.cpu.groups import is_small
 
-    if not isinstance(backend, CpuBackend) or not is_small(backend.network):
-        return None
-    return SmallEnsemble(backend, seeds, rows)
+        assert isinstance(backend, CpuBackend)
+        return SmallEnsemble(backend, seeds, rows) if is_small(backend.network) else None
+    if backend.name == "cuda":
+        from neurosim.backends.cuda.backend import CudaBackend
+        from neurosim.backends.cuda.networks import GpuEnsemble
+
+        assert isinstance(backend, CudaBackend)
+        return GpuEnsemble(backend, seeds, rows) if backend.is_small else None
+    return None
 
 
 @contextmanager

@@ -34,13 +34,14 @@ def _facts() -> dict[str, dict[str, Any]]:
     from neurosim.backends.cache import cache_folder
     from neurosim.backends.cpu.blas import chosen_sgemm
     from neurosim.backends.cpu.team import available_threads
+    from neurosim.backends.select import describe_gpu
     from neurosim.data import data_root
     from neurosim.registry import build_registry
     from neurosim.version import __version__
 
     packages = ("numpy", "numba", "llvmlite", "scipy", "matplotlib", "pluggy", "pydantic", "safetensors")
     registry = build_registry()
-    plugins = {plugin.name: plugin.error or f"{plugin.version} {plugin.origin}".strip() for plugin in registry.plugins}
+    plugins = {plugin.label: plugin.error or f"{plugin.version} {plugin.origin}".strip() for plugin in registry.plugins}
     cache = cache_folder()
     return {
         "versions": {
@@ -53,7 +54,7 @@ def _facts() -> dict[str, dict[str, Any]]:
             "processors": os.cpu_count(),
             "threads": available_threads(),
             "BLAS": chosen_sgemm()[1],
-            "GPU": "not used: this version has no CUDA backend",
+            "GPU": describe_gpu(),
         },
         "folders": {
             "data": str(data_root()),

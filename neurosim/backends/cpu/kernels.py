@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import linecache
-import re
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -18,7 +16,7 @@ from neurosim.backends.cpu.templates import (
     loss_source,
     optimizer_source,
 )
-from neurosim.errors import PluginError
+from neurosim.backends.refusals import refusal
 from neurosim.plugin import Activation, FromLogits, Loss, Optimizer, RowActivation
 
 
@@ -86,25 +84,5 @@ def _load(record: Any, generated: Generated) -> ModuleType:
     try:
         return load_generated(f"{record.kind}_{record.name}", generated.text)
     except NumbaError as error:
-        raise _refusal(record, generated, error) from error
-
-
-def _refusal(record: Any, generated: Generated, error: NumbaError) -> PluginError:
-    """What Numba refuses, in terms of the author's line.
-
-    Numba's own message, which goes on for pages, stays with the traceback.
-    """
-    lines = re.findall(r'File "[^"]*neurosim_[^"]*", line (\d+)', str(error))
-    found = [place for line in lines if (place := generated.translator.origin_of(generated.text, int(line)))]
-    where, what = f"{record.kind} {record.name!r}", "cannot be compiled for the CPU"
-    if found:
-        function, line = found[-1]
-        code = function.__code__
-        source = linecache.getline(code.co_filename, line).strip()
-        where = f"{code.co_filename}:{line}: in {function.__name__}"
-        what = f"{source!r} {what}" if source else what
-    return PluginError(
-        f"{where}: {what}",
-        "Instead: use scalar arithmetic, if/else, for k in range(...), and functions of the math module; "
-        "a name must keep one type (number or index) throughout.",
-    )
+        subject = f"{record.kind} {record.name!r}"
+        raise refusal(subject, "the CPU", generated.text, generated.translator, error) from error

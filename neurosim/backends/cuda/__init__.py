@@ -1,11 +1,20 @@
-"""CUDA: the same formulas in float32, on an NVIDIA GPU or in the simulator of Numba.
+"""The CUDA backend: the same formulas in float32, on an NVIDIA GPU or in the simulator of Numba.
 
 Numba's CUDA target comes as a package of its own (numba-cuda) that few machines need, so nothing
 here is imported before CUDA is asked for, and `target` is the one module that imports it.
 
-Read in this order: `target` (what there is on this machine, and how functions are compiled for it),
-`templates` (the text of a module of kernels around translated formulas), `execution` (launches and
-compilations of such a module), `helper` (the same in a process of its own, where the simulator can
-be switched on), `formulas` (every formula of a record over many cases). `simulator` and
-`simulated_math` make the simulator behave as a GPU does.
+The engine, in the order in which to read it:
+
+* `kernels`: what runs on the GPU, written to be read; `blanks` are the names that are filled in.
+* `table`: a network as numbers, and a training step as a list of phases.
+* `generation`, `modules`: the kernels' text with the formulas of one network put in.
+* `device`, `launches`, `graphs`: memory, launches, and launches recorded once and replayed.
+* `strategy`: which of three ways to train: one block of threads per network, one launch per epoch,
+  or one launch per phase. `networks` is the first of them, for one network or thousands.
+* `backend`: all of it behind the interface of every backend.
+
+Beside it: `formulas` runs every formula of a record over many cases (`templates` its kernels,
+`execution` and `helper` the launches, here or in a process where the simulator can be switched on);
+`resources` compiles for GPUs that are not there; `simulator` and `simulated_math` make the simulator
+behave as a GPU does.
 """

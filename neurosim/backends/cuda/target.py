@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -164,9 +165,22 @@ def launch(kernel: Any, arguments: Sequence[NDArray[Any]], results: NDArray[np.f
 
 def compile_ptx(kernel: Any, types: Sequence[Any], capability: Capability) -> str:
     """The assembly text of a kernel for arguments of the types given; no GPU is needed."""
+    return str(compile_kernel(kernel, types, capability, "ptx"))
+
+
+def compile_kernel(kernel: Any, types: Sequence[Any], capability: Capability, output: str) -> Any:
+    """A kernel as ``"ptx"`` (text) or, with numba-cuda, as ``"ltoir"`` (bytes for its linker); no GPU is needed."""
+    # The built-in target knows one kind only, and no word for it.
+    option = {} if output == "ptx" else {"output": output}
     with _in_place_of_a_device(capability):
-        text, _ = cuda.compile(kernel.py_func, tuple(types), device=False, abi="numba", cc=capability)
-    return str(text)
+        code, _ = cuda.compile(kernel.py_func, tuple(types), device=False, abi="numba", cc=capability, **option)
+    return code
+
+
+def device_runtime() -> bytes:
+    """CUDA's library of what barriers across the grid need, for the linker of numba-cuda."""
+    libraries: Any = importlib.import_module("numba.cuda.cudadrv.libs")
+    return Path(libraries.get_cudalib("cudadevrt", static=True)).read_bytes()
 
 
 @contextmanager

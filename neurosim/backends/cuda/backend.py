@@ -1,0 +1,280 @@
+"""The CUDA backend: keeps parameters, state and data on the GPU, and decides which kernels train."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurosim.backends.base import JUDGES, Backend, Rows, Totals, dropout_keys, in_order, shuffle_key
+from neurosim.backends.cuda.device import DeviceRows, Memory, call_cooperative, cooperative_blocks, upload_rows
+from neurosim.backends.cuda.generation import activations_of
+from neurosim.backends.cuda.graphs import Replay
+from neurosim.backends.cuda.launches import PhaseLaunches
+from neurosim.backends.cuda.modules import load_kernels
+from neurosim.backends.cuda.networks import SmallNetworks
+from neurosim.backends.cuda.step_constants import step_constants
+from neurosim.backends.cuda.strategy import Sizes, Strategy, choose_strategy, sizes
+from neurosim.backends.cuda.table import build_table
+from neurosim.backends.cuda.target import find_device, simulated
+from neurosim.network import Network, Training
+from neurosim.randomness import permutation
+
+
+class CudaBackend(Backend):
+    """float32, on an NVIDIA GPU; see `neurosim.backends.cuda`.
+
+    Parameters
+    ----------
+    strategy : Strategy, optional
+        Which kernels train the network; chosen by its size when left out.
+
+    Raises
+    ------
+    BackendError
+        Where there is no GPU, saying what is missing.
+    """
+
+    name = "cuda"
+    dtype = np.float32
+
+    def __init__(
+        self,
+        network: Network,
+        training: Training,
+        seed: int,
+        threads: int | None = None,
+        *,
+        strategy: Strategy | None = None,
+        given_sizes: Sizes | None = None,
+    ) -> None:
+        if not simulated():
+            find_device()
+        self._memory = Memory(network.size, len(training.optimizer.record.slots))
+        self._host: dict[str, NDArray[np.float32]] = {}
+        self._on_device = False
+        super().__init__(network, training, seed, threads)
+        self.strategy = strategy or choose_strategy(network)
+        self._sizes = given_sizes or sizes()
+        self._modules: dict[str, ModuleType] = {}
+        self._launches: dict[tuple[int, str], PhaseLaunches] = {}
+        self._rows: list[tuple[Rows, DeviceRows]] = []
+        self._single: SmallNetworks | None = None
+        self._single_rows: Rows | None = None
+
+    @property
+    def is_small(self) -> bool:
+        """Whether networks like this one are trained by one block of threads each."""
+        return self.strategy is Strategy.SINGLE_BLOCK
+
+    # Parameters and state: on the GPU while it trains, on the host when somebody looks ---------------------------
+
+    def _fetch(self, name: str) -> NDArray[np.float32]:
+        """The host's copy, which may be written to: it is what counts until the GPU computes again."""
+        if self._on_device:
+            self._to_host()
+        return self._host[name]
+
+    @property
+    def parameters(self) -> NDArray[np.float32]:
+        """Flat vector of parameters."""
+        return self._fetch("parameters")
+
+    @parameters.setter
+    def parameters(self, value: NDArray[np.float32]) -> None:
+        self._host["parameters"] = value
+
+    @property
+    def state(self) -> NDArray[np.float32]:
+        """The optimizer's slots, (slots, size)."""
+        return self._fetch("state")
+
+    @state.setter
+    def state(self, value: NDArray[np.float32]) -> None:
+        self._host["state"] = value
+
+    def _to_host(self) -> None:
+        memory = self._memory
+        self._host["parameters"] = memory.download(memory.weights)
+        slots = self._host["state"].shape[0]
+        self._host["state"] = memory.download(memory.state)[:slots].copy()
+        self._on_device = False
+
+    def _to_device(self) -> None:
+        if self._on_device:
+            return
+        memory = self._memory
+        memory.weights = memory.upload(self._host["parameters"])
+        memory.state = memory.upload(self._host["state"])
+        self._on_device = True
+
+    # Compilation -------------------------------------------------------------------------------------------------
+
+    def prepare(self) -> None:
+        """Compile whatever is not compiled yet."""
+        if self._modules:
+            return
+        start = time.perf_counter()
+        optimizer = self.training.optimizer.record
+        for kind, tiles in self._sizes.tiles_for(self.strategy).items():
+            self._modules[kind] = load_kernels(self.network, optimizer, tiles, kind)
+        self.compile_seconds += time.perf_counter() - start
+
+    def _module(self, kind: str) -> ModuleType:
+        self.prepare()
+        return self._modules[kind]
+
+    def _phases(self, capacity: int, rows: Rows) -> PhaseLaunches:
+        """Launches for batches of up to `capacity` rows."""
+        module = self._module("separate")
+        self._to_device()
+        place = (capacity, rows.accuracy)
+        if place not in self._launches:
+            table = build_table(self.network, capacity, activations_of(self.network), judge=JUDGES[rows.accuracy])
+            most = self._sizes.most_blocks
+            self._launches[place] = PhaseLaunches(module, table, self._sizes.separate, self._memory, most)
+        return self._launches[place]
+
+    def _data(self, rows: Rows) -> DeviceRows:
+        """The rows on the GPU; those asked for last stay there."""
+        for known, on_device in self._rows:
+            if known is rows:
+                return on_device
+        self._rows = [*self._rows[-2:], (rows, upload_rows(self._memory, rows))]
+        return self._rows[-1][1]
+
+    # What a backend does -----------------------------------------------------------------------------------------
+
+    def forward(self, features: NDArray[Any]) -> NDArray[np.float32]:
+        """Network outputs (rows, outputs), float32."""
+        nothing = np.zeros((features.shape[0], self.network.outputs), np.float32)
+        classes = np.zeros(features.shape[0], np.int32)
+        rows = Rows(features, nothing, classes, "none")
+        outputs = np.zeros((rows.count, self.network.outputs), np.float32)
+        data = upload_rows(self._memory, rows)
+        for phases, first, count in self._chunks(rows):
+            phases.run(phases.table.forward(), data, count)
+            outputs[first : first + count] = phases.outputs(count)
+        return outputs
+
+    def evaluate(self, rows: Rows) -> Totals:
+        """Loss and right answers over `rows`; dropout off."""
+        data = self._data(rows)
+        measures = self._memory.empty((max(rows.count, 1), 2), np.float32)
+        for phases, _, count in self._chunks(rows):
+            phases.run([*phases.table.forward(), *phases.table.judge()], data, count, measures=measures)
+        return self._totals(rows, self._memory.download(measures))
+
+    def _chunks(self, rows: Rows) -> Iterator[tuple[PhaseLaunches, int, int]]:
+        """Launches with their cursor on each chunk of some rows: (launches, first row, rows)."""
+        capacity = min(max(rows.count, 1), self._sizes.evaluation_rows)
+        for first in range(0, rows.count, capacity):
+            phases = self._phases(capacity, rows)
+            count = min(capacity, rows.count - first)
+            phases.place(first, count)
+            yield phases, first, count
+
+    def gradients(self, rows: Rows) -> tuple[float, NDArray[np.float32]]:
+        """Mean loss and its gradient, flat; dropout off."""
+        data, phases = upload_rows(self._memory, rows), self._phases(rows.count, rows)
+        measures = self._memory.empty((rows.count, 2), np.float32)
+        phases.place(0, rows.count)
+        phases.run(phases.table.step(), data, rows.count, measures=measures)
+        totals = self._totals(rows, self._memory.download(measures))
+        return totals.mean_loss, self._memory.download(self._memory.gradient)
+
+    def train_step(self, rows: Rows) -> float:
+        """One update on all `rows`; returns the mean loss before it."""
+        data, phases = upload_rows(self._memory, rows), self._phases(rows.count, rows)
+        keys = self._memory.upload(np.array(dropout_keys(self.network, self.seed, "step", self.steps_done), np.uint64))
+        measures = self._memory.empty((rows.count, 2), np.float32)
+        phases.place(0, rows.count)
+        constants = self._constants(np.array([self.training.rate]))
+        phases.run(phases.table.step(), data, rows.count, measures=measures, keys=keys, constants=constants)
+        self.steps_done += 1
+        return self._totals(rows, self._memory.download(measures)).mean_loss
+
+    def train_epoch(self, rows: Rows, epoch: int) -> Totals:
+        """Update on every batch of an epoch."""
+        self.prepare()
+        batch = min(self.training.batch_size, rows.count)
+        steps = -(-rows.count // batch)
+        if self.is_small:
+            loss, correct = self._train_small(rows, epoch)
+            self.steps_done += steps
+            return Totals(loss, correct, rows.count, rows.accuracy)
+        order = permutation(shuffle_key(self.seed, epoch), rows.count) if self.training.shuffle else None
+        data = self._data(rows)
+        if order is not None:
+            data = data.in_order(self._memory.upload(order.astype(np.int32)))
+        keys = self._memory.upload(np.array(dropout_keys(self.network, self.seed, epoch), np.uint64))
+        constants = self._constants(self.training.rates(epoch, steps))
+        measures = self._memory.empty((rows.count, 2), np.float32)
+        train = self._train_persistent if self.strategy is Strategy.PERSISTENT else self._train_separate
+        train(rows, data, batch, keys, constants, measures)
+        self.steps_done += steps
+        return self._totals(rows, self._memory.download(measures))
+
+    def _train_small(self, rows: Rows, epoch: int) -> tuple[float, float]:
+        """One network as an ensemble of one."""
+        if self._single is None or self._single_rows is not rows or not self._on_device:
+            weights, state = self._fetch("parameters"), self._fetch("state")
+            self._single_rows = rows
+            self._single = self.small_networks([self.seed], [rows], weights[None], state[None])
+            # The other kernels see the same arrays.
+            self._memory.weights, self._memory.state = self._single.flat()
+            self._on_device = True
+        loss, correct = self._single.train(epoch, 1, self.steps_done)[0, 0].tolist()
+        return loss, correct
+
+    def small_networks(
+        self, seeds: Sequence[int], rows: Sequence[Rows], weights: NDArray[np.float32], state: NDArray[np.float32]
+    ) -> SmallNetworks:
+        """Networks like this one, one block of threads each, from these start values (see `SmallNetworks`)."""
+        module, tiles = self._module("single_block"), self._sizes.single_block
+        return SmallNetworks(module, self.network, self.training, tiles, seeds, rows, weights, state)
+
+    def _train_persistent(
+        self, rows: Rows, data: DeviceRows, batch: int, keys: Any, constants: Any, measures: Any
+    ) -> None:
+        """An epoch in one launch."""
+        module, tiles = self._module("persistent"), self._sizes.persistent
+        phases = self._phases(batch, rows)
+        memory = self._memory
+        arguments = (phases.program, phases.stages, phases.loss, batch, *data.arrays, phases.numbers)
+        arguments += (memory.weights, memory.state, memory.gradient, phases.work, keys, constants, measures)
+        blocks = cooperative_blocks(module.train_epoch, tiles.threads, *arguments)
+        call_cooperative(module.train_epoch, blocks, tiles.threads, *arguments)
+
+    def _train_separate(
+        self, rows: Rows, data: DeviceRows, batch: int, keys: Any, constants: Any, measures: Any
+    ) -> None:
+        """Each phase a launch; the launches of a step are recorded once and replayed."""
+        phases = self._phases(batch, rows)
+        phases.place(0, batch)
+        program = phases.table.step()
+        whole, rest = divmod(rows.count, batch)
+
+        def step() -> None:
+            phases.run(program, data, batch, measures=measures, keys=keys, constants=constants)
+            phases.advance(batch, rows.count)
+
+        replay = Replay(step)
+        for _ in range(whole):
+            replay()
+        if rest:
+            phases.run(program, data, rest, measures=measures, keys=keys, constants=constants)
+
+    def _constants(self, rates: NDArray[np.float64]) -> Any:
+        """What the optimizer's update takes in each of the coming steps, on the GPU."""
+        optimizer = self.training.optimizer
+        numbers = np.arange(self.steps_done + 1, self.steps_done + 1 + rates.size)
+        return self._memory.upload(step_constants(optimizer.record, optimizer.params, numbers, rates))
+
+    def _totals(self, rows: Rows, measures: NDArray[np.float32]) -> Totals:
+        columns = measures[: rows.count].astype(np.float64)
+        return Totals(in_order(columns[:, 0]), in_order(columns[:, 1]), rows.count, rows.accuracy)

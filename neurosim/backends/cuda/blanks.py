@@ -1,0 +1,49 @@
+"""The blanks in the kernels: what a generated module fills in for one network.
+
+The files in `neurosim.backends.cuda.kernels` are ordinary Python and are read as such, but they are
+never imported. Their text is put behind a header that defines the names below: functions translated
+from the plugins that the network uses, and the sizes of tiles. Kernels so have no calls through
+pointers and no branches on sizes, and a plugin's formula stands in the middle of them.
+"""
+
+# mypy: disable-error-code="no-untyped-def"
+
+# Tiles. A block of threads works out ROWS x COLUMNS numbers of a product at a time, DEPTH terms after DEPTH terms;
+# each of its THREADS threads keeps DOWN x ACROSS of them in registers.
+ROWS = COLUMNS = DEPTH = 16
+DOWN = ACROSS = 1
+THREADS = (ROWS // DOWN) * (COLUMNS // ACROSS)
+# Slots of the optimizer, and constants of a step that it takes.
+SLOTS = CONSTANTS = 0
+
+
+def activate(which, z, numbers, at):
+    """Activation number `which` of one weighted sum; its parameters are ``numbers[at]``, ``numbers[at + 1]``, ..."""
+
+
+def slope(which, z, a, numbers, at):
+    """Its derivative."""
+
+
+def activate_row(which, z, a, numbers, at):
+    """Fills the row `a` with a row-wise activation of the row `z`."""
+
+
+def pull_back_row(which, z, a, da, dz, numbers, at):
+    """Fills the row `dz` with the gradient with respect to `z`."""
+
+
+def loss_of_row(z, a, y, numbers, at):
+    """The loss of one row; `y` is the row of target values, or the index of the right class."""
+
+
+def loss_gradient(z, a, y, d, numbers, at):
+    """Fills the row `d` with the gradient with respect to `a`, or to `z` for a pair from logits."""
+
+
+def update(weights, state, k, g, constants, step):
+    """Updates parameter `k` and its slots from its gradient `g`, with the constants of a step."""
+
+
+def target_of(values, classes, row):
+    """The target of a row of the data set: ``values[row]`` or ``classes[row]``, whichever the loss wants."""

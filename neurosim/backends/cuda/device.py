@@ -1,0 +1,172 @@
+"""What lies in the GPU's memory, and calling kernels on it."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numba.core.errors import NumbaError
+from numpy.typing import NDArray
+
+from neurosim.backends.base import Rows
+from neurosim.backends.cuda.target import cuda, simulated
+from neurosim.backends.refusals import refusal
+from neurosim.errors import BackendError, DataError
+
+# The simulator's threads wait for one another by asking again and again: they should not hold on for long.
+SWITCH_SECONDS = 5e-5
+
+
+def free_bytes() -> int | None:
+    """Free memory of the GPU; None in the simulator."""
+    return None if simulated() else int(cuda.current_context().get_memory_info()[0])
+
+
+def check_room(asked: int, free: int | None) -> None:
+    """Raise DataError where `asked` bytes are more than are free."""
+    if free is not None and asked > free:
+        raise DataError(
+            f"the GPU has no room for this: {asked:,} bytes asked, {free:,} free",
+            "Use a smaller batch_size or network, or --backend cpu; nvidia-smi shows what else is on the GPU.",
+        )
+
+
+@contextmanager
+def _simulation() -> Iterator[None]:
+    """Settings for the time in which the simulator runs a kernel."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH_SECONDS)
+    try:
+        with warnings.catch_warnings():
+            # Its threads have settings of their own, out of reach of np.errstate.
+            warnings.simplefilter("ignore", RuntimeWarning)
+            yield
+    finally:
+        sys.setswitchinterval(before)
+
+
+# Name under which a generated module keeps where its text comes from.
+GENERATED = "__neurosim_generated__"
+# Where launches go: the default stream, or the builder of a graph.
+_DEFAULT_STREAM = 0
+_streams: list[Any] = [_DEFAULT_STREAM]
+
+
+@contextmanager
+def launching_into(stream: Any) -> Iterator[None]:
+    """Send launches to a stream or to the builder of a graph."""
+    _streams.append(stream)
+    try:
+        yield
+    finally:
+        _streams.pop()
+
+
+def call(kernel: Any, blocks: int, threads: int, *arguments: Any) -> None:
+    """Launch a kernel; the host does not wait for it."""
+    if simulated():
+        with _simulation():
+            kernel[blocks, threads](*arguments)
+        return
+    with warnings.catch_warnings():
+        # A small network does not fill a GPU, and is not meant to.
+        warnings.filterwarnings("ignore", message="Grid size")
+        try:
+            kernel[blocks, threads, _streams[-1]](*arguments)
+        except NumbaError as error:
+            generated = kernel.py_func.__globals__.get(GENERATED)
+            if generated is None:
+                raise
+            raise refusal("a plugin", "the GPU", generated.text, generated.translator, error) from error
+
+
+def cooperative_blocks(kernel: Any, threads: int, *arguments: Any) -> int:
+    """How many blocks of a kernel with barriers across the grid fit on the GPU at once."""
+    if simulated():
+        return 1
+    compiled = kernel.compile(tuple(kernel.typeof_pyval(argument) for argument in arguments))
+    return int(compiled.max_cooperative_grid_blocks(threads))
+
+
+def call_cooperative(kernel: Any, blocks: int, threads: int, *arguments: Any) -> None:
+    """Launch a kernel with barriers across the grid.
+
+    Raises
+    ------
+    BackendError
+        For more than one block in the simulator, which runs blocks one after the other.
+    """
+    if simulated() and blocks > 1:
+        raise BackendError(
+            f"the CUDA simulator runs blocks one after the other, so {blocks} of them cannot meet at a barrier",
+            "Use one block.",
+        )
+    call(kernel, blocks, threads, *arguments)
+
+
+class Memory:
+    """Parameters, optimizer state and gradient of a network on the GPU, and whatever else is put there."""
+
+    def __init__(self, size: int, slots: int) -> None:
+        self.weights = self.empty(size, np.float32)
+        self.state = self.empty((max(slots, 1), size), np.float32)
+        self.gradient = self.empty(size, np.float32)
+
+    def upload(self, array: NDArray[Any]) -> Any:
+        """A copy on the GPU; an array without entries becomes one with a single 0 in the axes that have none."""
+        if array.size == 0 and array.ndim > 1:
+            array = np.zeros(tuple(max(length, 1) for length in array.shape), array.dtype)
+        if array.size == 0:
+            return cuda.to_device(np.zeros(0, array.dtype)) if simulated() else cuda.device_array(0, array.dtype)
+        check_room(array.nbytes, free_bytes())
+        return cuda.to_device(np.ascontiguousarray(array))
+
+    def empty(self, shape: Any, dtype: Any) -> Any:
+        """Room on the GPU, in which anything may be."""
+        check_room(int(np.prod(shape)) * np.dtype(dtype).itemsize, free_bytes())
+        return cuda.device_array(shape, dtype)
+
+    @staticmethod
+    def download(array: Any) -> NDArray[Any]:
+        """A copy on the host; waits for the kernels before it."""
+        copied: NDArray[Any] = array.copy_to_host()
+        return copied
+
+
+@dataclass(frozen=True)
+class DeviceRows:
+    """Rows of a data set on the GPU: bytes stay bytes."""
+
+    features: Any
+    values: Any
+    classes: Any
+    scaling: Any
+    order: Any
+    count: int
+
+    @property
+    def arrays(self) -> tuple[Any, ...]:
+        """Features, values, classes, scaling and order, as every kernel takes them."""
+        return self.features, self.values, self.classes, self.scaling, self.order
+
+    def in_order(self, order: Any) -> DeviceRows:
+        """The same rows in another order."""
+        return replace(self, order=order)
+
+
+def upload_rows(memory: Memory, rows: Rows) -> DeviceRows:
+    """Copy rows to the GPU, in their own order."""
+    features = rows.features if rows.features.dtype == np.uint8 else rows.features.astype(np.float32)
+    return DeviceRows(
+        memory.upload(features),
+        memory.upload(rows.values.astype(np.float32)),
+        memory.upload(rows.classes.astype(np.int32)),
+        memory.upload(np.array([rows.scale, rows.shift], np.float32)),
+        memory.upload(np.arange(rows.count, dtype=np.int32)),
+        rows.count,
+    )

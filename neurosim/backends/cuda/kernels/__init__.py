@@ -1,0 +1,10 @@
+"""The CUDA kernels, as text to read and to fill in: see `neurosim.backends.cuda.blanks`.
+
+* `phases`: the pieces of a training step, each for all blocks of threads together: weighted sums,
+  loss, gradients, updates. Everything that computes is here.
+* `single_block`: a whole training in one launch, one block of threads per network.
+* `persistent`: an epoch per launch, the whole GPU on one network, barriers across the grid.
+* `separate`: each phase a launch of its own, for networks of any size.
+
+The three differ in how the phases of a step wait for one another, and in nothing else.
+"""

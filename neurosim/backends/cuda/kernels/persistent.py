@@ -1,0 +1,37 @@
+"""An epoch in one launch: the blocks stay on the GPU and meet at barriers across the grid.
+
+What it computes. Every step of one epoch of one network (see `phases`): for a network of L dense
+layers 2 L + 1 phases a step, each ended by a barrier.
+
+Launch geometry. A cooperative launch: no more blocks than fit on the GPU at once, since a block that
+waits must not keep another from starting; THREADS threads each. Blocks share out the tiles of
+every phase.
+
+Where the bytes go. Data set, parameters and optimizer state lie in the GPU's memory and, when they
+fit as those of an MLP on MNIST do, in its level-2 cache; activations and gradients of a batch never
+leave it. Nothing goes to the host but the measures, after the epoch. What a step costs beyond its
+arithmetic is the barriers, a microsecond or two each, where launches would cost several times that.
+"""
+
+from neurosim.backends.cuda.kernels.phases import run_phase
+from neurosim.backends.cuda.target import cuda, jit
+
+
+@jit
+def train_epoch(
+    program, stages, loss, batch, features, values, classes, scaling, order, numbers, weights, state, gradient, work,
+    keys, constants, measures
+):  # fmt: skip
+    """Train one epoch: the rows `order` of the data set, `batch` at a time; `constants` (steps, n)."""
+    grid = cuda.cg.this_grid()
+    net = (stages, numbers, weights, work, keys)
+    data = (features, values, classes, order, scaling)
+    learner = (state, gradient, constants)
+    team = (cuda.blockIdx.x, cuda.gridDim.x)
+    for step in range((order.shape[0] + batch - 1) // batch):
+        first = step * batch
+        rows = min(batch, order.shape[0] - first)
+        for p in range(program.shape[0]):
+            kind, s = program[p, 0], program[p, 1]
+            run_phase(kind, s, net, data, loss, rows, first, learner, step, 1, measures, team)
+            grid.sync()

@@ -1,0 +1,104 @@
+"""Each phase of a step as a launch: forward passes, evaluation, gradients, single steps and large networks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurosim.backends.cuda.device import DeviceRows, Memory, call
+from neurosim.backends.cuda.generation import Tiles
+from neurosim.backends.cuda.table import DENSE, Field, Phase, Table
+
+
+class PhaseLaunches:
+    """The kernels of `kernels.separate` for one network and batches of up to the table's capacity.
+
+    Parameters
+    ----------
+    module : module
+        Generated from ``separate``.
+    table : Table
+        The network.
+    tiles : Tiles
+        How its products are cut up.
+    memory : Memory
+        Where parameters, state and gradient lie.
+    most_blocks : int
+        Blocks of a launch at most.
+    """
+
+    def __init__(self, module: ModuleType, table: Table, tiles: Tiles, memory: Memory, most_blocks: int) -> None:
+        self.module = module
+        self.table = table
+        self.tiles = tiles
+        self.memory = memory
+        self.most_blocks = most_blocks
+        self.stages = memory.upload(table.stages)
+        self.loss = memory.upload(table.loss)
+        self.program = memory.upload(table.program())
+        self.numbers = memory.upload(table.numbers)
+        self.work = memory.empty(max(table.work, 1), np.float32)
+        self.cursor = memory.upload(np.zeros(3, np.int32))
+        self._no_keys = memory.upload(np.zeros(0, np.uint64))
+        self._no_constants = memory.upload(np.zeros((1, 1), np.float32))
+        self._no_measures = memory.upload(np.zeros((1, 2), np.float32))
+
+    def place(self, first: int, rows: int) -> None:
+        """Set where the batch begins and how many rows it has; the next step is number 0."""
+        self.cursor = self.memory.upload(np.array([first, rows, 0], np.int32))
+
+    def advance(self, batch: int, count: int) -> None:
+        """The next batch of `count` rows in all, and the next step."""
+        call(self.module.advance, 1, 1, self.cursor, batch, count)
+
+    def run(
+        self,
+        phases: Iterable[tuple[Phase, int]],
+        data: DeviceRows,
+        rows: int,
+        *,
+        measures: Any = None,
+        keys: Any = None,
+        constants: Any = None,
+    ) -> None:
+        """Launch one phase after the other for the batch of `rows` rows at the cursor.
+
+        `measures` (rows of the epoch, 2) gets loss and right answer; without `keys` nothing is dropped;
+        without `constants` the gradient is kept in place of an update.
+        """
+        memory = self.memory
+        arguments = (
+            self.cursor, self.stages, self.loss, *data.arrays, self.numbers, memory.weights, memory.state,
+            memory.gradient, self.work,
+            self._no_keys if keys is None else keys,
+            self._no_constants if constants is None else constants,
+            self._no_measures if measures is None else measures,
+            int(constants is not None),
+        )  # fmt: skip
+        for kind, s in phases:
+            blocks = max(1, min(self._blocks(kind, self.table.stages[s], rows), self.most_blocks))
+            call(self.module.run, blocks, self.tiles.threads, int(kind), s, *arguments)
+
+    def _blocks(self, kind: Phase, stage: NDArray[np.int32], rows: int) -> int:
+        """Blocks for all the work of a phase at once."""
+        inputs, units = int(stage[Field.INPUTS]), int(stage[Field.UNITS])
+        dense = stage[Field.KIND] == DENSE
+        if kind == Phase.LEARN:
+            products = [entry for entry in self.table.stages if entry[Field.KIND] == DENSE]
+            return sum(self.tiles.count(int(entry[Field.INPUTS]), int(entry[Field.UNITS])) for entry in products)
+        if kind == Phase.FORWARD and dense:
+            return self.tiles.count(rows, units)
+        if kind == Phase.BACKWARD and dense:
+            return self.tiles.count(rows, inputs)
+        numbers = rows if kind in (Phase.FINISH_ROWS, Phase.JUDGE_ROWS) else rows * units
+        return -(-numbers // self.tiles.threads)
+
+    def outputs(self, rows: int) -> NDArray[np.float32]:
+        """What the last stage gave for the batch at the cursor, (rows, outputs)."""
+        stage = self.table.stages[-1]
+        start, units = int(stage[Field.OUT]), int(stage[Field.UNITS])
+        return self.memory.download(self.work[start : start + rows * units]).reshape(rows, units)

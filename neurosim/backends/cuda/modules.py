@@ -1,0 +1,26 @@
+"""Loading the generated kernels of a network; what cannot be compiled is told in terms of the author's line."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+from neurosim.backends.cache import load_generated
+from neurosim.backends.cuda.device import GENERATED
+from neurosim.backends.cuda.generation import Tiles, generate
+from neurosim.network import Network
+from neurosim.plugin import Optimizer
+
+
+def load_kernels(network: Network, optimizer: Optimizer, tiles: Tiles, kernels: str) -> ModuleType:
+    """The module of one kind of kernels for a network.
+
+    Raises
+    ------
+    PluginError
+        Naming file and line, for a formula that cannot be compiled.
+    """
+    generated = generate(network, optimizer, tiles, kernels)
+    module = load_generated(f"cuda_{kernels}", generated.text)
+    # A kernel is compiled when it is first launched; what is refused then is told with the help of this.
+    setattr(module, GENERATED, generated)
+    return module

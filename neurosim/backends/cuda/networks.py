@@ -1,0 +1,147 @@
+"""Small networks on the GPU, one block of threads each: one of them, or thousands that differ in their seed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurosim.backends.base import JUDGES, Rows, dropout_keys
+from neurosim.backends.cuda.device import Memory, call
+from neurosim.backends.cuda.generation import Tiles, activations_of
+from neurosim.backends.cuda.step_constants import step_constants
+from neurosim.backends.cuda.table import build_table
+from neurosim.network import Network, Training
+from neurosim.randomness import key
+
+if TYPE_CHECKING:
+    from neurosim.backends.cuda.backend import CudaBackend
+
+
+class SmallNetworks:
+    """Networks that differ in their seed only, trained by `kernels.single_block`.
+
+    Parameters
+    ----------
+    module : module
+        Generated from ``single_block``.
+    network, training : Network, Training
+        What they have in common.
+    tiles : Tiles
+        How products are cut up.
+    seeds : sequence of int
+        One for each network.
+    rows : sequence of Rows
+        Training rows of each, all of one shape, or a single one that all share.
+    weights, state : float32 (networks, size), (networks, slots, size)
+        Start values.
+    """
+
+    def __init__(
+        self,
+        module: ModuleType,
+        network: Network,
+        training: Training,
+        tiles: Tiles,
+        seeds: Sequence[int],
+        rows: Sequence[Rows],
+        weights: NDArray[np.float32],
+        state: NDArray[np.float32],
+    ) -> None:
+        self.module = module
+        self.training = training
+        self.tiles = tiles
+        self.count = len(seeds)
+        self.rows = rows[0].count
+        self.batch = max(1, min(training.batch_size, self.rows))
+        table = build_table(network, self.batch, activations_of(network), judge=JUDGES[rows[0].accuracy])
+        memory = Memory(network.size, 0)
+        upload = memory.upload
+        # Scaled here: the members' data may be scaled differently.
+        features = np.stack(
+            [
+                member.features.astype(np.float32) * np.float32(member.scale) + np.float32(member.shift)
+                for member in rows
+            ]
+        )
+        keys = np.zeros((self.count, len(network.dropouts), 2), np.uint64)
+        for number, seed in enumerate(seeds):
+            keys[number, :, 0] = dropout_keys(network, seed)
+        shuffles = [key(seed, "shuffle") for seed in seeds] if training.shuffle else []
+        self._memory = memory
+        self._table = (upload(table.program()), upload(table.stages), upload(table.loss))
+        self._data = (
+            upload(features),
+            upload(np.stack([member.values.astype(np.float32) for member in rows])),
+            upload(np.stack([member.classes.astype(np.int32) for member in rows])),
+            upload(np.array([1.0, 0.0], np.float32)),
+            upload(np.tile(np.arange(self.rows, dtype=np.int32), (self.count, 1))),
+            upload(np.array(shuffles, np.uint64)),
+            upload(table.numbers),
+        )
+        self.weights = upload(weights)
+        self.state = upload(state)
+        self._work = memory.empty((self.count, max(table.work, 1)), np.float32)
+        self._keys = upload(keys)
+        self._measures = memory.empty((self.count, self.rows, 2), np.float32)
+
+    def train(self, first_epoch: int, epochs: int, steps_done: int) -> NDArray[np.float64]:
+        """Train `epochs` epochs; returns sums of loss and right answers, (epochs, networks, 2)."""
+        steps = -(-self.rows // self.batch)
+        optimizer = self.training.optimizer
+        rates = self.training.rates(first_epoch, steps, epochs)
+        numbers = np.arange(steps_done + 1, steps_done + 1 + rates.size)
+        constants = step_constants(optimizer.record, optimizer.params, numbers, rates)
+        memory = self._memory
+        totals = memory.empty((self.count, max(epochs, 1), 2), np.float32)
+        call(
+            self.module.train_networks, self.count, self.tiles.threads, *self._table, self.batch, epochs, first_epoch,
+            *self._data, self.weights, self.state, memory.gradient, self._work, self._keys,
+            memory.upload(constants), self._measures, totals,
+        )  # fmt: skip
+        return memory.download(totals)[:, :epochs].transpose(1, 0, 2).astype(np.float64)
+
+    def parameters(self) -> NDArray[np.float32]:
+        """Parameters, (networks, size)."""
+        return self._memory.download(self.weights)
+
+    def flat(self) -> tuple[Any, Any]:
+        """Parameters (size,) and state (slots, size) of a single network, on the GPU."""
+        return self.weights[0], self.state[0]
+
+
+class GpuEnsemble:
+    """Networks that differ in their seed only, trained together.
+
+    Parameters
+    ----------
+    backend : CudaBackend
+        Gives the network, the training settings and the compiled kernels; it is not trained.
+    seeds : sequence of int
+        One for each member.
+    rows : sequence of Rows
+        Training rows of each member, all of one shape, or a single one that all share.
+    """
+
+    def __init__(self, backend: CudaBackend, seeds: Sequence[int], rows: Sequence[Rows]) -> None:
+        network, training = backend.network, backend.training
+        slots = len(training.optimizer.record.slots)
+        weights = np.stack([network.start_values(seed) for seed in seeds])
+        state = np.zeros((len(seeds), slots, network.size), np.float32)
+        self._networks = backend.small_networks(seeds, rows, weights, state)
+        self._steps = -(-rows[0].count // min(training.batch_size, rows[0].count))
+        self._epochs_done = 0
+
+    def train(self, epochs: int) -> NDArray[np.float64]:
+        """Train some more epochs; returns sums of loss and right answers, (epochs, members, 2)."""
+        done = self._epochs_done
+        self._epochs_done += epochs
+        return self._networks.train(done, epochs, done * self._steps)
+
+    @property
+    def parameters(self) -> NDArray[np.float32]:
+        """Parameters of all members, (members, size)."""
+        return self._networks.parameters()

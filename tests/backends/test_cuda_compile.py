@@ -1,0 +1,79 @@
+"""Every kernel of the CUDA engine, compiled and linked for real: no spilled registers, no float64.
+
+No GPU is needed, but numba-cuda is. The compiler and the simulator exclude each other in one
+process, so each capability has a process of its own.
+"""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("numba_cuda") is None,
+    reason="needs numba-cuda: pip install 'neurosim-edu[cuda13]' 'cuda-toolkit==13.0.*'",
+)
+
+SCRIPT = """
+import json
+import sys
+
+from numba import types
+import support
+from support import Dense, Dropout
+from neurosim.backends.cuda.modules import load_kernels
+from neurosim.backends.cuda.resources import resources_of
+from neurosim.backends.cuda.strategy import ON_GPU
+
+capability = tuple(json.loads(sys.argv[1]))
+f1, f2, f3 = (types.Array(types.float32, n, "C") for n in (1, 2, 3))
+i1, i2 = (types.Array(types.int32, n, "C") for n in (1, 2))
+u1, u3, b2 = types.Array(types.uint64, 1, "C"), types.Array(types.uint64, 3, "C"), types.Array(types.uint8, 2, "C")
+i = types.int64
+data, net = (b2, f2, i1, f1, i1), (f1, f1, f2, f1, f1, u1)
+SIGNATURES = {
+    "separate": {"run": (i, i, i1, i2, i1, *data, *net, f2, f2, i), "advance": (i1, i, i)},
+    "persistent": {"train_epoch": (i2, i2, i1, i, *data, *net, f2, f2)},
+    "single_block": {
+        "train_networks": (i2, i2, i1, i, i, i, f3, f3, i2, f1, i2, u1, f1, f2, f3, f1, f2, u3, f2, f3, f3)
+    },
+}
+layers = [Dense(256, "relu"), Dropout(0.2), Dense(128, "gelu"), Dense(10, "softmax")]
+network = support.network(784, layers, "categorical_cross_entropy")
+optimizer = support.BUILTINS.optimizers.get("adam")
+found = {}
+for kind, kernels in SIGNATURES.items():
+    module = load_kernels(network, optimizer, getattr(ON_GPU, kind), kind)
+    for name, signature in kernels.items():
+        used = resources_of(getattr(module, name), signature, capability, cooperative=kind == "persistent")
+        found[f"{kind}.{name}"] = [used.registers, used.spilled, used.shared, used.wide]
+print(json.dumps(found))
+"""
+
+
+@pytest.mark.parametrize("capability", [(7, 5), (8, 0), (9, 0), (10, 0)], ids=lambda pair: f"sm_{pair[0]}{pair[1]}")
+def test_kernels_spill_nothing_and_stay_in_float32(capability):
+    environment = {
+        **os.environ,
+        "NUMBA_ENABLE_CUDASIM": "0",
+        "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")]),
+    }
+    command = [sys.executable, "-c", SCRIPT, json.dumps(capability)]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert set(found) == {
+        "separate.run",
+        "separate.advance",
+        "persistent.train_epoch",
+        "single_block.train_networks",
+    }
+    for name, (registers, spilled, shared, wide) in found.items():
+        assert spilled == 0, (name, registers)
+        assert wide == [], name
+        assert registers <= 255
+        assert shared <= 48 * 1024, name
