@@ -22,7 +22,7 @@ COMMANDS = {
     "info": "Show versions, threads, caches and data folders.",
     "plugins": "List plugins with their health; check one; make a new one.",
     "data": "List data sets, or download one.",
-    "bench": "Measure training in Python, in NumPy and compiled.",
+    "bench": "Measure training in Python, in NumPy and compiled, or on a GPU.",
     "schema": "Print the JSON Schema of scenario files, for editors.",
 }
 INTERRUPTED = 130

@@ -24,14 +24,17 @@ PRODUCTS = {
 
 @click.command()
 @click.option("--backend", type=click.Choice(["cpu", "reference", "cuda"]), default="cpu", show_default=True)
-@click.option("--threads", type=click.IntRange(1), help="Threads of the last line; all processors by default.")
+@click.option("--threads", type=click.IntRange(1), help="Threads of the CPU; all processors by default.")
 @click.option("--quick", is_flag=True, help="A few seconds: a smaller network and fewer rounds, rougher figures.")
 @JSON
 def command(backend: str, threads: int | None, quick: bool, as_json: bool) -> None:
-    """Train one small network in plain Python, in NumPy and compiled, and compare."""
+    """Train one small network in plain Python, in NumPy and compiled, and compare; or measure a GPU."""
+    progress = _Progress(silent=as_json)
+    if backend == "cuda":
+        _bench_gpu(threads, progress, quick=quick, as_json=as_json)
+        return
     from neurosim.bench.run import run_benchmark
 
-    progress = _Progress(silent=as_json)
     try:
         report = run_benchmark(backend, threads, quick=quick, say=progress.say)
     finally:
@@ -40,6 +43,20 @@ def command(backend: str, threads: int | None, quick: bool, as_json: bool) -> No
         print_json(report.as_json())
     else:
         _print(report)
+
+
+def _bench_gpu(threads: int | None, progress: _Progress, *, quick: bool, as_json: bool) -> None:
+    from neurosim.bench.gpu import run_gpu_benchmark
+    from neurosim.cli.bench_gpu import show
+
+    try:
+        report = run_gpu_benchmark(threads, quick=quick, say=progress.say)
+    finally:
+        progress.clear()
+    if as_json:
+        print_json(report.as_json())
+    else:
+        show(report)
 
 
 class _Progress:

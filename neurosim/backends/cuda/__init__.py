@@ -15,6 +15,7 @@ The engine, in the order in which to read it:
 
 Beside it: `formulas` runs every formula of a record over many cases (`templates` its kernels,
 `execution` and `helper` the launches, here or in a process where the simulator can be switched on);
-`resources` compiles for GPUs that are not there; `simulator` and `simulated_math` make the simulator
-behave as a GPU does.
+`ladder` and `vector_loads` make the products of `kernels.products`, and `probes` measures what the
+GPU and a launch can do: all for the benchmark. `resources` compiles for GPUs that are not there;
+`simulator` and `simulated_math` make the simulator behave as a GPU does.
 """

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.backends.base import JUDGES, Backend, Rows, Totals, dropout_keys, in_order, shuffle_key
+from neurosim.backends.base import JUDGES, Backend, Rows, Totals, dropout_keys, shuffle_key
+from neurosim.backends.cpu import masks
 from neurosim.backends.cuda.device import DeviceRows, Memory, call_cooperative, cooperative_blocks, upload_rows
 from neurosim.backends.cuda.generation import activations_of
 from neurosim.backends.cuda.graphs import Replay
@@ -22,7 +23,6 @@ from neurosim.backends.cuda.strategy import Sizes, Strategy, choose_strategy, si
 from neurosim.backends.cuda.table import build_table
 from neurosim.backends.cuda.target import find_device, simulated
 from neurosim.network import Network, Training
-from neurosim.randomness import permutation
 
 
 class CudaBackend(Backend):
@@ -207,9 +207,11 @@ class CudaBackend(Backend):
             loss, correct = self._train_small(rows, epoch)
             self.steps_done += steps
             return Totals(loss, correct, rows.count, rows.accuracy)
-        order = permutation(shuffle_key(self.seed, epoch), rows.count) if self.training.shuffle else None
         data = self._data(rows)
-        if order is not None:
+        if self.training.shuffle:
+            # One swap waits for the other: work for a processor, in compiled code.
+            order = np.arange(rows.count)
+            masks.shuffle(np.uint64(shuffle_key(self.seed, epoch)), order)
             data = data.in_order(self._memory.upload(order.astype(np.int32)))
         keys = self._memory.upload(np.array(dropout_keys(self.network, self.seed, epoch), np.uint64))
         constants = self._constants(self.training.rates(epoch, steps))
@@ -276,5 +278,6 @@ class CudaBackend(Backend):
         return self._memory.upload(step_constants(optimizer.record, optimizer.params, numbers, rates))
 
     def _totals(self, rows: Rows, measures: NDArray[np.float32]) -> Totals:
-        columns = measures[: rows.count].astype(np.float64)
-        return Totals(in_order(columns[:, 0]), in_order(columns[:, 1]), rows.count, rows.accuracy)
+        # Running sums add from first to last, as every backend does.
+        loss, correct = np.cumsum(measures[: rows.count], axis=0, dtype=np.float64)[-1].tolist()
+        return Totals(loss, correct, rows.count, rows.accuracy)

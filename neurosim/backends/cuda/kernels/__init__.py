@@ -5,6 +5,8 @@
 * `single_block`: a whole training in one launch, one block of threads per network.
 * `persistent`: an epoch per launch, the whole GPU on one network, barriers across the grid.
 * `separate`: each phase a launch of its own, for networks of any size.
+* `products`: one product of matrices four times over, each way quicker than the one before.
 
-The three differ in how the phases of a step wait for one another, and in nothing else.
+`single_block`, `persistent` and `separate` differ in how the phases of a step wait for one another,
+and in nothing else.
 """

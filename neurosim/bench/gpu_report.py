@@ -1,0 +1,149 @@
+"""What a benchmark on a GPU found, as plain data."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from neurosim.bench.measure import Timing
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """The GPU in numbers; `peak_gflops` is what its cores could do at their highest clock."""
+
+    name: str
+    capability: tuple[int, int]
+    processors: int
+    cores: int
+    clock_mhz: float
+    memory_bytes: int
+    peak_gflops: float
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Microseconds of something that computes nothing, by how many arrays or blocks take part."""
+
+    count: int
+    microseconds: float
+    spread: float
+
+
+@dataclass(frozen=True)
+class Rate:
+    """A matrix product (size, size) @ (size, size) by one kernel."""
+
+    name: str
+    size: int
+    gflops: float
+    peak_share: float
+    spread: float
+
+
+@dataclass(frozen=True)
+class Checked:
+    """Largest difference from NumPy in float64, relative to the largest number, over `products` products."""
+
+    products: int
+    error: float
+    tolerance: float
+
+
+@dataclass(frozen=True)
+class Duel:
+    """The same training on this machine's processors and on the GPU.
+
+    Attributes
+    ----------
+    value : int
+        Batch size, width or networks.
+    cpu_seconds, gpu_seconds : float
+        Medians.
+    cpu_spread, gpu_spread : float
+        Interquartile range of the rounds / median.
+    flops : int
+        Floating-point operations of the matrix products in it.
+    difference : float
+        Relative, between what both have computed.
+    """
+
+    value: int
+    cpu_seconds: float
+    gpu_seconds: float
+    cpu_spread: float
+    gpu_spread: float
+    flops: int
+    difference: float
+
+    @classmethod
+    def of(cls, value: int, cpu: Timing, gpu: Timing, flops: int, difference: float) -> Duel:
+        """From the rounds of both."""
+        return cls(value, cpu.median, gpu.median, cpu.spread, gpu.spread, flops, difference)
+
+    @property
+    def speedup(self) -> float:
+        """How many times as fast the GPU is."""
+        return self.cpu_seconds / self.gpu_seconds
+
+    @property
+    def gpu_gflops(self) -> float:
+        """GFLOP/s on the GPU."""
+        return self.flops / self.gpu_seconds / 1e9
+
+    def as_json(self) -> dict[str, Any]:
+        """The fields by name, with what follows from them."""
+        return {**asdict(self), "speedup": self.speedup, "gpu_gflops": self.gpu_gflops}
+
+
+@dataclass(frozen=True)
+class Crossover:
+    """One training after the other, each larger in one respect than the one before."""
+
+    what: str
+    duels: list[Duel]
+
+    @property
+    def overtakes_at(self) -> int | None:
+        """The value from which on the GPU is quicker; None where the CPU is quicker in the last one."""
+        found = None
+        for duel in reversed(self.duels):
+            if duel.speedup <= 1.0:
+                break
+            found = duel.value
+        return found
+
+    def as_json(self) -> dict[str, Any]:
+        """What was varied, where the GPU overtakes, and each training."""
+        return {
+            "what": self.what,
+            "overtakes_at": self.overtakes_at,
+            "duels": [duel.as_json() for duel in self.duels],
+        }
+
+
+@dataclass(frozen=True)
+class GpuReport:
+    """Everything."""
+
+    quick: bool
+    machine: dict[str, Any]
+    threads: int
+    gpu: Gpu
+    compilation: dict[str, float]
+    launches: list[Cost]
+    barrier: Cost
+    checked: Checked
+    products: list[Rate]
+    widths: tuple[int, ...]
+    epoch_rows: int
+    epoch: Duel
+    xor_steps: int
+    crossovers: list[Crossover]
+    rounds: int
+    seconds: float
+
+    def as_json(self) -> dict[str, Any]:
+        """For ``--json``: the fields by name."""
+        nested = {"epoch": self.epoch.as_json(), "crossovers": [entry.as_json() for entry in self.crossovers]}
+        return {"backend": "cuda", **asdict(self), **nested}

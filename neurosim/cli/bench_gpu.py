@@ -1,0 +1,134 @@
+"""What ``neurosim bench --backend cuda`` prints."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from neurosim.bench.gpu_report import Crossover, Duel, GpuReport
+
+WIDTH = 80
+IDEAS = {
+    "naive": "one thread a result",
+    "tiled": "shared memory",
+    "register_tiled": "4 x 4 results a thread",
+    "vectorised": "8 x 8, 16 bytes a load",
+    "cublas": "NVIDIA's library",
+}
+
+
+def show(report: GpuReport) -> None:
+    """Print everything."""
+    click.secho("A GPU, alone and beside this machine's processors", bold=True)
+    click.echo()
+    _show_facts(report)
+    click.echo()
+    _show_products(report)
+    click.echo()
+    _show_training(report)
+    for crossover in report.crossovers:
+        click.echo()
+        _show_crossover(crossover)
+    click.echo()
+    _paragraph(
+        f"Medians of {report.rounds} rounds in which all take turns; {report.seconds:.0f} s in all. spread: how far "
+        "the middle half of the rounds reaches, as a share of the median."
+    )
+
+
+def _paragraph(text: str, label: str = "") -> None:
+    start = f"  {label:<10}" if label else "  "
+    click.echo(textwrap.fill(text, WIDTH, initial_indent=start, subsequent_indent=" " * len(start)))
+
+
+def _number(value: float) -> str:
+    """Three digits that matter, or thousands."""
+    return f"{value:,.0f}" if value >= 99.5 else f"{value:.3g}"
+
+
+def _time(seconds: float) -> str:
+    for unit, size in (("s", 1.0), ("ms", 1e-3), ("us", 1e-6)):
+        if seconds >= size:
+            return f"{_number(seconds / size)} {unit}"
+    return f"{_number(seconds / 1e-9)} ns"
+
+
+def _show_facts(report: GpuReport) -> None:
+    gpu = report.gpu
+    _paragraph(
+        f"{gpu.name}, capability {gpu.capability[0]}.{gpu.capability[1]}: {gpu.processors} multiprocessors of "
+        f"{gpu.cores} cores at up to {gpu.clock_mhz:,.0f} MHz, {gpu.memory_bytes / 2**30:.0f} GiB",
+        "device",
+    )
+    _paragraph(
+        f"{_number(gpu.peak_gflops)} GFLOP/s in float32, if every core did a multiplication and an addition in each "
+        "clock",
+        "peak",
+    )
+    compiling = report.compilation
+    _paragraph(
+        f"{compiling['products']:.1f} s for the products, {compiling['training']:.1f} s for the training; not part "
+        "of any time below",
+        "compiling",
+    )
+    found = report.checked
+    _paragraph(
+        f"{found.products} products against NumPy in float64: largest difference {found.error:.0e} (relative; "
+        f"allowed {found.tolerance:.0e}). Each training: its loss against that on the CPU",
+        "checked",
+    )
+    costs = ", ".join(f"{_number(cost.microseconds)} us with {cost.count}" for cost in report.launches)
+    _paragraph(f"of a kernel that does nothing, by its arguments: {costs} arrays", "launch")
+    _paragraph(
+        f"{_number(report.barrier.microseconds)} us for {report.barrier.count} blocks to wait for one another within "
+        "a launch (grid barrier)",
+        "barrier",
+    )
+
+
+def _show_products(report: GpuReport) -> None:
+    click.secho(f"  {'matrix products':<40}{'size':>8}{'GFLOP/s':>12}{'peak':>8}{'spread':>8}", bold=True)
+    for rate in report.products:
+        title = f"{rate.name}: {IDEAS[rate.name]}"
+        click.echo(f"  {title:<40}{rate.size:>8}{_number(rate.gflops):>12}{rate.peak_share:>8.1%}{rate.spread:>8.0%}")
+    if not any(rate.name == "cublas" for rate in report.products):
+        _paragraph("NVIDIA's own product, cuBLAS, is measured where CuPy is installed.")
+
+
+def _heading(title: str) -> None:
+    click.secho(f"  {title:<30}{'CPU':>12}{'GPU':>12}{'times CPU':>12}{'spread':>12}", bold=True)
+
+
+def _show_duel(title: str, duel: Duel) -> None:
+    spread = f"{duel.cpu_spread:.0%}, {duel.gpu_spread:.0%}"
+    click.echo(
+        f"  {title:<30}{_time(duel.cpu_seconds):>12}{_time(duel.gpu_seconds):>12}"
+        f"{_number(duel.speedup) + 'x':>12}{spread:>12}"
+    )
+
+
+def _show_training(report: GpuReport) -> None:
+    _heading("training")
+    _show_duel(f"{report.epoch_rows:,} rows in batches of {report.epoch.value}", report.epoch)
+    widths = "-".join(str(width) for width in report.widths)
+    gpu = report.epoch
+    _paragraph(
+        f"An epoch of {widths} with Adam, data resident, {report.threads} threads on the CPU; "
+        f"{_number(gpu.gpu_gflops)} GFLOP/s on the GPU, {gpu.gpu_gflops / report.gpu.peak_gflops:.1%} of its peak."
+    )
+
+
+def _show_crossover(crossover: Crossover) -> None:
+    _heading(crossover.what)
+    for duel in crossover.duels:
+        _show_duel(f"{duel.value:,}", duel)
+    value = crossover.overtakes_at
+    if value is None:
+        _paragraph("The CPU is quicker in the largest of these: too little work for the GPU.")
+    elif value == crossover.duels[0].value:
+        _paragraph("The GPU is quicker in all of these.")
+    else:
+        _paragraph(f"The GPU overtakes the CPU at {value:,}: below that it mostly waits.")
