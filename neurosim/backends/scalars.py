@@ -47,6 +47,27 @@ _STATEMENTS = (
 )
 
 
+_PLAIN = "use assignments, if, for, while and return"
+_ANY_STATEMENT = ("this statement is not compiled", _PLAIN)
+_NO_EFFECT = (
+    "it gets numbers and returns numbers: pass settings as params, and let an optimizer keep its slots; " + _PLAIN
+)
+# Statements that authors try, in their words.
+_OUTSIDE: dict[type[ast.stmt], tuple[str, str]] = {
+    ast.Global: ("a formula cannot change a name outside it (global)", _NO_EFFECT),
+    ast.Nonlocal: ("a formula cannot change a name outside it (nonlocal)", _NO_EFFECT),
+    ast.FunctionDef: ("a function inside the function is not compiled", f"define it in the module; {_PLAIN}"),
+    ast.ClassDef: ("a class inside the function is not compiled", _PLAIN),
+    ast.Try: ("try is not compiled", f"nothing raises here: results are infinity or NaN; {_PLAIN}"),
+    ast.Raise: ("raise is not compiled", f"return math.nan; {_PLAIN}"),
+    ast.Assert: ("assert is not compiled", f"test it with if; {_PLAIN}"),
+    ast.Import: ("import is not compiled", f"import at the top of the file; {_PLAIN}"),
+    ast.ImportFrom: ("import is not compiled", f"import at the top of the file; {_PLAIN}"),
+    ast.With: ("with is not compiled", _PLAIN),
+    ast.Match: ("match is not compiled", _PLAIN),
+}
+
+
 @dataclass(frozen=True)
 class Origin:
     """Where a generated function comes from.
@@ -96,9 +117,15 @@ class Translator:
         PluginError
             Naming file and line, for anything that cannot be compiled.
         """
-        kinds = tuple(arguments)
-        if (function, kinds) in self._names:
-            return self._names[function, kinds]
+        missing = function.__code__.co_argcount - len(arguments) if inspect.isfunction(function) else 0
+        numbers: list[ArgumentKind] = ["number"] * missing
+        kinds = (*arguments, *numbers)
+        name = self._names.get((function, kinds))
+        if name is not None and name not in self.origins:
+            what = f"{function.__name__} calls itself by way of another function"
+            raise refuse(function, parse(function), what, "use a loop")
+        if name is not None:
+            return name
         node = parse(function)
         check_kinds(function, node, kinds, results)
         return self.write(function, node, kinds)
@@ -171,8 +198,7 @@ class FloatWriter(ast.NodeTransformer):
     def visit(self, node: ast.AST) -> Any:
         """Translate a node; statements that no compiler takes are refused here."""
         if isinstance(node, ast.stmt) and not isinstance(node, _STATEMENTS):
-            what = f"{type(node).__name__} is not compiled"
-            raise refuse(self.function, node, what, "use assignments, if, for, while and return")
+            raise refuse(self.function, node, *_OUTSIDE.get(type(node), _ANY_STATEMENT))
         return super().visit(node)
 
     def generic_visit(self, node: ast.AST) -> ast.AST:

@@ -21,7 +21,7 @@ REFUSED = {
     "an f-string": ('return f"{z}"  # here', "scalar arithmetic"),
     "None": ("return z if z is None else 0.0  # here", "numbers only"),
     "printing": ("print(z)  # here\n    return z", "leave it out"),
-    "global": ("global COUNT  # here\n    return z", "use assignments, if, for, while and return"),
+    "global": ("global COUNT  # here\n    return z", "pass settings as params"),
     "nested def": (
         "def g(x):  # here\n        return x\n    return g(z)",
         "use assignments, if, for, while and return",
@@ -156,6 +156,10 @@ NUMBERS = {
     "a base of the logarithm": ("import math\n\ndef f(z):\n    return math.log(z, 2)  # here\n", "math.log(base)"),
     "max of one number": ("def f(z):\n    return max(z)  # here\n", "max(x, y)"),
     "a name before its value": ("def f(z):\n    y = x * z  # here\n    x = y\n    return x\n", "assign to it before"),
+    "functions that call each other": (
+        "def g(x):\n    return f(x) if x > 1 else x\n\ndef f(z):  # here\n    return g(z - 1)\n",
+        "use a loop",
+    ),
     "a function that calls itself": ("def f(z):\n    return f(z - 1) if z > 1 else z  # here\n", "use a loop"),
 }
 
