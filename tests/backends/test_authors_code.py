@@ -1,5 +1,6 @@
 """Authors' code as it comes: any names, overflow as the machine has it, files edited after they were loaded."""
 
+import inspect
 import math
 
 import numpy as np
@@ -180,3 +181,16 @@ def test_a_loaded_plugin_keeps_its_text_when_the_file_is_edited(tmp_path):
     record = build_registry([path]).activations.get("edited")
     path.write_text(EDITED.format(factor="3.5"))
     assert "3.5" not in activation_source(record).text
+
+
+# As fast as a built-in ---------------------------------------------------------------------------------------
+
+
+def test_a_plugin_compiles_to_what_a_built_in_of_its_formula_compiles_to(write):
+    """Not about as fast: the same text, and so the same machine code."""
+    swish = support.BUILTINS.activations.get("swish")
+    text = "import math\n\n" + "\n\n".join(map(inspect.getsource, (swish.f, swish.df)))
+    module = write(text)
+    mine = Activation("swish", module.swish, module.swish_derivative, params={"beta": 1.0})
+    assert mine.f is not swish.f
+    assert activation_source(mine).text == activation_source(swish).text
