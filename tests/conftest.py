@@ -10,7 +10,7 @@ import os
 os.environ["NEUROSIM_DISABLE_PLUGINS"] = "1"
 os.environ.pop("NEUROSIM_PLUGINS", None)
 # Before numba is imported: CUDA kernels run in its simulator, unless a GPU is to be tested.
-os.environ["NUMBA_ENABLE_CUDASIM"] = "0" if os.environ.get("NEUROSIM_TEST_GPU") else "1"
+os.environ.setdefault("NUMBA_ENABLE_CUDASIM", "0" if os.environ.get("NEUROSIM_TEST_GPU") else "1")
 
 import hypothesis
 import pytest
