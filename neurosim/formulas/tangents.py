@@ -24,8 +24,10 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from neurosim.errors import PluginError
-from neurosim.formulas.rules import FLAT, RULES
-from neurosim.formulas.source import MATH_FUNCTIONS, math_function, namespace, parse, refuse
+from neurosim.formulas.activity import Activity, assigned_names, whole_power
+from neurosim.formulas.rules import RULES
+from neurosim.formulas.source import MATH_FUNCTIONS, namespace, parse, refuse
+from neurosim.formulas.texts import added, is_atom, is_number, negative
 
 # What is varied in an argument: nothing, the number itself, or one entry of the row.
 Varied = Literal["", "number", "row"]
@@ -50,7 +52,7 @@ class Helpers(Protocol):
         """A function of the arguments, the tangents of the varied numbers, and the index in varied rows."""
 
 
-class TangentWriter:
+class TangentWriter(Activity):
     """Writes the function that computes the tangent of another one's result.
 
     Parameters
@@ -80,15 +82,15 @@ class TangentWriter:
         self.outside = namespace(function)
         self.node = parse(function)
         names = [argument.arg for argument in self.node.args.args]
-        self.local = set(names) | {name for name, _ in _assigned(self.node)}
+        self.local = set(names) | {name for name, _ in assigned_names(self.node)}
         self._taken = {*self.local, *self.outside, *function.__globals__}
         self.rows = {name for name, kind in zip(names, varied, strict=True) if kind == "row"}
         numbers = [name for name, kind in zip(names, varied, strict=True) if kind == "number"]
         self.math = self._math_module()
-        self.active = self._active_names(set(numbers))
-        self.tame = self._tame_names(set(names))
+        self.active = self.find_active(set(numbers))
+        self.tame = self.find_tame(set(names))
         self.tangents = {name: self.fresh(f"d_{name}") for name in sorted(self.active)}
-        stored = {name for name, _ in _assigned(self.node)}
+        stored = {name for name, _ in assigned_names(self.node)}
         self._start: list[str] = []
         if unit:
             for name in numbers:
@@ -136,81 +138,6 @@ class TangentWriter:
         name = self.fresh("math") if "math" in self._taken else "math"
         self.outside[name] = math
         return name
-
-    def _active_names(self, active: set[str]) -> set[str]:
-        """Names that depend on what is varied."""
-        assigned = list(_assigned(self.node))
-        while True:
-            found = {name for name, value in assigned if value is not None and self._depends(value, active)}
-            if found <= active:
-                return active
-            active = active | found
-
-    def _depends(self, node: ast.expr, active: set[str]) -> bool:
-        match node:
-            case ast.Name(id=name):
-                return name in active
-            case ast.Subscript(value=ast.Name(id=name)):
-                return name in self.rows
-            case ast.Compare() | ast.BoolOp() | ast.UnaryOp(op=ast.Not()):
-                return False
-            case ast.IfExp(body=body, orelse=orelse):
-                return self._depends(body, active) or self._depends(orelse, active)
-            case ast.BinOp(op=ast.FloorDiv()):
-                return False
-            case ast.Call(args=arguments):
-                if self._builtin(node) in (len, int) or self._math_name(node) in FLAT:
-                    return False
-                rows = any(isinstance(part, ast.Name) and part.id in self.rows for part in arguments)
-                return rows or any(self._depends(part, active) for part in arguments)
-        return any(self._depends(part, active) for part in ast.iter_child_nodes(node) if isinstance(part, ast.expr))
-
-    def _tame_names(self, arguments: set[str]) -> set[str]:
-        """Names whose values and tangents stay finite."""
-        assigned = list(_assigned(self.node))
-        tame = arguments | {name for name, _ in assigned}
-        while True:
-            wild = {name for name, value in assigned if value is not None and not self._is_tame(value, tame)}
-            if not wild & tame:
-                return tame
-            tame = tame - wild
-
-    def _is_tame(self, node: ast.expr, tame: set[str]) -> bool:
-        if not self._depends(node, self.active):
-            return True
-        match node:
-            case ast.Name(id=name):
-                return name in tame
-            case ast.Subscript():
-                return True
-            case ast.BinOp(op=ast.Add() | ast.Sub() | ast.Mult() | ast.Mod(), left=left, right=right):
-                return self._is_tame(left, tame) and self._is_tame(right, tame)
-            case ast.BinOp(op=ast.Div(), left=left, right=right) if not self._depends(right, self.active):
-                return self._is_tame(left, tame)
-            case ast.BinOp(op=ast.Pow(), left=left, right=right) if (whole_power(right) or -1) >= 0:
-                return self._is_tame(left, tame)
-            case ast.UnaryOp(operand=operand):
-                return self._is_tame(operand, tame)
-            case ast.IfExp(body=body, orelse=orelse):
-                return self._is_tame(body, tame) and self._is_tame(orelse, tame)
-            case ast.Call(args=arguments):
-                name = self._math_name(node)
-                known = name in RULES and RULES[name].tame
-                if known or name == "fabs" or self._builtin(node) in (abs, min, max, float):
-                    return all(self._is_tame(argument, tame) for argument in arguments)
-        return False
-
-    def _math_name(self, node: ast.Call) -> str:
-        """Name of the function of `math` that is called, or an empty string."""
-        return math_function(node.func, self.outside, self.local)
-
-    def _builtin(self, node: ast.Call) -> Any:
-        """The built-in function that is called, or None."""
-        match node.func:
-            case ast.Name(id=name) if name not in self.local:
-                found = self.outside.get(name)
-                return found if found in (abs, min, max, float, int, len) else None
-        return None
 
     def refuse(self, node: ast.AST, what: str = "") -> PluginError:
         """The error for a piece that cannot be derived."""
@@ -319,9 +246,9 @@ class TangentWriter:
         """Text of an expression and of its tangent; lines that they need are written before."""
         if isinstance(node, ast.Name) and node.id in self.rows:
             raise self.refuse(node, f"the row {node.id} can only be indexed where a derivative is to be worked out")
-        if not self._depends(node, self.active):
+        if not self.depends(node, self.active):
             return Dual(ast.unparse(node))
-        tame = self._is_tame(node, self.tame)
+        tame = self.is_tame(node, self.tame)
         match node:
             case ast.Name(id=name):
                 return Dual(name, self.tangents[name], tame)
@@ -411,7 +338,7 @@ class TangentWriter:
     def _call(self, node: ast.Call, tame: bool) -> Dual:
         if node.keywords or any(isinstance(argument, ast.Starred) for argument in node.args):
             raise refuse(self.function, node, "keyword and * arguments are not compiled", "pass arguments by position")
-        name, builtin = self._math_name(node), self._builtin(node)
+        name, builtin = self.math_name(node), self.builtin(node)
         if name in RULES and len(node.args) == 1:
             return self._ruled(node, name, tame)
         if (name == "fabs" or builtin is abs) and len(node.args) == 1:
@@ -509,59 +436,3 @@ class TangentWriter:
             self.outside[name] = tangent
         passed = [*arguments, *tangents, *([index] if index else [])]
         return Dual(f"{node.func.id}({', '.join(arguments)})", f"{name}({', '.join(passed)})", tame)
-
-
-def _assigned(node: ast.FunctionDef) -> Iterator[tuple[str, ast.expr | None]]:
-    """Each name that is assigned to with what it gets; None for a loop variable."""
-    for part in ast.walk(node):
-        match part:
-            case ast.Assign(targets=[ast.Name(id=name)], value=value):
-                yield name, value
-            case ast.Assign(targets=[ast.Tuple(elts=targets)], value=ast.Tuple(elts=values)):
-                for target, value in zip(targets, values, strict=False):
-                    if isinstance(target, ast.Name):
-                        yield target.id, value
-            case ast.AugAssign(target=ast.Name(id=name), op=op, value=value):
-                yield name, ast.BinOp(ast.Name(name, ast.Load()), op, value)
-            case ast.AnnAssign(target=ast.Name(id=name), value=value) if value is not None:
-                yield name, value
-            case ast.For(target=ast.Name(id=name)):
-                yield name, None
-
-
-def whole_power(node: ast.expr) -> int | None:
-    """The value of a literal whole exponent, such as 3 or -1; None for anything else."""
-    match node:
-        case ast.Constant(value=int() | float() as power) if not isinstance(power, bool) and power == int(power):
-            return int(power)
-        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as power)) if power == int(power):
-            return -int(power)
-    return None
-
-
-def is_number(text: str) -> bool:
-    """Whether the text is a literal number."""
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
-def is_atom(text: str) -> bool:
-    """Whether the text is a name or a number, which may stand twice at no cost."""
-    return text.isidentifier() or is_number(text)
-
-
-def added(left: str, right: str) -> str:
-    """Text of a sum of tangents, either of which may be nothing."""
-    if left and right:
-        return f"({left}) - ({right[2:-1]})" if right.startswith("-(") else f"({left}) + ({right})"
-    return left or right
-
-
-def negative(text: str) -> str:
-    """Text of a tangent with the other sign."""
-    if text in ("1.0", "-1.0"):
-        return "-1.0" if text == "1.0" else "1.0"
-    return f"-({text})" if text else ""
