@@ -13,7 +13,9 @@ from support import Dense, Dropout, Flatten
 
 from neurosim.backends.cuda import device, strategy
 from neurosim.backends.cuda.backend import CudaBackend
+from neurosim.backends.cuda.generation import activations_of
 from neurosim.backends.cuda.strategy import IN_SIMULATOR, Strategy, choose_strategy
+from neurosim.backends.cuda.table import build_table
 from neurosim.backends.select import make_small_ensemble
 from neurosim.errors import BackendError, DataError
 
@@ -120,6 +122,18 @@ def test_the_simulator_refuses_more_blocks_at_a_barrier():
     """It runs one after the other: they would wait for ever, or not at all."""
     with pytest.raises(BackendError, match="2 of them cannot meet at a barrier"):
         device.call_cooperative(None, 2, IN_SIMULATOR.persistent.threads)
+
+
+def test_a_layer_that_is_not_there_is_refused_by_name():
+    """Not passed over, as flatten is."""
+
+    class Unknown:
+        kind, name, output_shape, parameters = "fourier", "layers.1", (3,), ()
+
+    net = support.network(2, [Dense(3)])
+    unknown = replace(net, layers=(*net.layers, Unknown()))
+    with pytest.raises(BackendError, match=r"no fourier layer \(layers\.1\)"):
+        build_table(unknown, 4, activations_of(net), judge=0)
 
 
 def test_no_room_is_told_with_what_was_asked():

@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.network import Dense, Dropout, Network
+from neurosim.errors import BackendError
+from neurosim.network import Dense, Dropout, Flatten, Network
 from neurosim.plugin import RowActivation
 from neurosim.randomness import drop_below
 
@@ -179,6 +180,8 @@ def build_table(network: Network, capacity: int, activations: Sequence[Any], *, 
                 stage[Field.KIND], stage[Field.INPUTS], stage[Field.UNITS] = DROPOUT, layer.units, layer.units
                 stage[Field.D] = space(layer.units)
                 stages.append(stage)
+        elif not isinstance(layer, Flatten):
+            raise BackendError(f"the CUDA backend has no {layer.kind} layer ({layer.name})", "Use --backend cpu.")
     loss = [NONE] * len(LossField)
     loss[LossField.PARAMS] = keep(*network.loss.values)
     loss[LossField.JUDGE] = judge
