@@ -15,11 +15,12 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from neurosim.errors import PluginError
-from neurosim.formulas.derivatives import derive_gradient, derive_slope
-from neurosim.formulas.kinds import ArgumentKind
+
+if TYPE_CHECKING:
+    from neurosim.formulas.kinds import ArgumentKind
 
 Scalar = Callable[..., float]
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -140,7 +141,12 @@ class Activation:
         PluginError
             Naming file and line, where `f` cannot be derived.
         """
-        return self.df if self.df is not None else derive_slope(self.f)
+        if self.df is not None:
+            return self.df
+        # Few records need it, and every command loads this module.
+        from neurosim.formulas.derivatives import derive_slope
+
+        return derive_slope(self.f)
 
     @property
     def formulas(self) -> tuple[Formula, ...]:
@@ -285,7 +291,11 @@ class Loss:
         PluginError
             Naming file and line, where `value` cannot be derived.
         """
-        return self.gradient if self.gradient is not None else derive_gradient(self.value)
+        if self.gradient is not None:
+            return self.gradient
+        from neurosim.formulas.derivatives import derive_gradient
+
+        return derive_gradient(self.value)
 
     @property
     def formulas(self) -> tuple[Formula, ...]:
