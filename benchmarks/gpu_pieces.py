@@ -17,7 +17,8 @@ from pieces import TRAINED_ALIKE, XOR_LOSS, XOR_SHARE, describe, faster
 from neurosim.assembly import assemble
 from neurosim.backends.base import Backend, Rows, shuffle_key
 from neurosim.backends.select import make_backend, make_small_ensemble
-from neurosim.network import Dense, Network, Training
+from neurosim.layers import Dense
+from neurosim.network import Network, Training
 from neurosim.randomness import permutation
 
 # Same start, order and rounding of sums but for their own order, and no dropout.

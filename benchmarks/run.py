@@ -11,6 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import deep_pieces
 import pieces
 import report
 import whole_processes
@@ -26,6 +27,11 @@ PIECES = {
     "evaluation": pieces.evaluation,
     "xor": pieces.xor,
     "ensemble": pieces.ensemble,
+    "lenet": deep_pieces.lenet,
+    "keras": deep_pieces.keras,
+    "batchnorm": deep_pieces.batchnorm,
+    "residual": deep_pieces.residual,
+    "augmentation": deep_pieces.augmentation,
     "memory": whole_processes.memory,
     "startup": whole_processes.startup,
 }

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from neurosim.plugin import Activation as Activation
     from neurosim.plugin import DataRequest as DataRequest
     from neurosim.plugin import Dataset as Dataset
+    from neurosim.plugin import FeedbackSchedule as FeedbackSchedule
     from neurosim.plugin import FromLogits as FromLogits
     from neurosim.plugin import Initializer as Initializer
     from neurosim.plugin import Loss as Loss
@@ -36,6 +37,7 @@ _HOME = {
     "DataRequest": "neurosim.plugin",
     "Dataset": "neurosim.plugin",
     "Ensemble": "neurosim.ensemble",
+    "FeedbackSchedule": "neurosim.plugin",
     "FromLogits": "neurosim.plugin",
     "Initializer": "neurosim.plugin",
     "Loss": "neurosim.plugin",

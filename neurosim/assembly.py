@@ -1,12 +1,11 @@
 """From a scenario to what a backend needs: the rows, the network and the training settings.
 
-Names become records here (through the registry), and shapes that only the data can tell are worked
-out and checked.
+Names become records here (through the registry). The layers are put together in `construction.py`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +13,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neurosim.backends.base import Accuracy, Rows
+from neurosim.construction import build_network
 from neurosim.data import Prepared, dataset_folder, prepare
-from neurosim.errors import DataError, PluginError, ScenarioError, ShapeError, UsageError
-from neurosim.network import Network, NetworkBuilder, Training, choose
-from neurosim.plugin import DataRequest, Loss, Table
+from neurosim.errors import DataError, ShapeError, UsageError
+from neurosim.layers import choose
+from neurosim.network import Network, Training
+from neurosim.plugin import DataRequest, Table
 from neurosim.randomness import Stream
-from neurosim.registry import BUILTIN, Entry
+from neurosim.registry import BUILTIN
 from neurosim.scenario import Scenario
 
 SPLITS = ("train", "validation", "test")
@@ -98,53 +99,6 @@ def load_seeded_data(scenario: Scenario, seed: int, data_dir: Path | str | None 
     return prepared, not random.untouched or section.test_fraction > 0 or section.validation_fraction > 0
 
 
-def build_network(scenario: Scenario, data: Prepared) -> Network:
-    """The network of a scenario for the shape of its data."""
-    registry, section = scenario.registry, scenario.network
-    # Rows are vectors unless the first layer is one that works on images.
-    keeps_image = data.image_shape and section.layers[0].kind == "flatten"
-    builder = NetworkBuilder(data.image_shape if keeps_image else (data.inputs,))
-    entry = None
-    for layer in section.layers:
-        if layer.kind == "dense":
-            entry = registry.activations.entry(layer.activation.name)
-            activation = choose(entry.record, layer.activation.params)
-            if layer.init is not None:
-                init = choose(registry.initializers.get(layer.init.name), layer.init.params)
-            else:
-                init = choose(registry.initializers.meant_by(entry.plugin, entry.record.usual_init).record)
-            given = layer.bias if isinstance(layer.bias, list) else None
-            builder.dense(
-                layer.units,
-                activation,
-                init,
-                bias=layer.bias is not False,
-                start_weight=layer.weight,
-                start_bias=given,
-            )
-        elif layer.kind == "dropout":
-            builder.dropout(layer.rate)
-        else:
-            builder.flatten()
-    network = builder.build(choose(_loss(scenario, entry), section.loss.params))
-    _check_outputs(network, data)
-    return network
-
-
-def _loss(scenario: Scenario, output: Entry | None) -> Loss:
-    """The loss, without its pairs from logits where they mean another activation of the output's name."""
-    registry = scenario.registry
-    entry = registry.losses.entry(scenario.network.loss.name)
-    loss: Loss = entry.record
-    if output is None or loss.pair_for(output.record.name) is None:
-        return loss
-    try:
-        meant = registry.activations.meant_by(entry.plugin, output.record.name)
-    except PluginError:  # several plugins give it, none of them the loss's own
-        meant = None
-    return loss if meant is output else replace(loss, from_logits=())
-
-
 def build_training(scenario: Scenario) -> Training:
     """Optimizer, schedule and batches of a scenario."""
     registry, section = scenario.registry, scenario.optimizer
@@ -158,6 +112,8 @@ def build_training(scenario: Scenario) -> Training:
         scenario.training.batch_size,
         scenario.training.shuffle,
         scenario.training.epochs,
+        scenario.training.clip_value,
+        scenario.training.clip_norm,
     )
 
 
@@ -176,30 +132,6 @@ def data_rows(network: Network, data: Prepared, features: NDArray[Any], targets:
     else:
         values = np.eye(outputs, dtype=np.float32)[classes]
     return Rows(features, values, classes, accuracy, data.scale, data.shift)
-
-
-def _check_outputs(network: Network, data: Prepared) -> None:
-    """Raise unless the last layer and the loss fit the targets."""
-    outputs, loss = network.outputs, network.loss.record
-    last = f"network.{network.layers[-1].name}"
-    if not data.classes:
-        if loss.targets == "classes":
-            raise ScenarioError(
-                f"network.loss: {loss.name} tells classes apart, but the targets of this data set are values",
-                "Use a loss on values, such as mse.",
-            )
-        width = int(data.train.targets.shape[1])
-        if outputs != width:
-            raise ShapeError(f"{last} has {outputs} units, but the targets have {width} values: it needs {width}")
-        return
-    count = len(data.classes)
-    if loss.targets == "classes" and outputs != count:
-        raise ShapeError(
-            f"{last} has {outputs} units, but the data set has {count} classes: {loss.name} needs one unit per class"
-        )
-    if loss.targets == "values" and outputs != count and not (outputs == 1 and count == 2):
-        wanted = "1 or 2" if count == 2 else str(count)
-        raise ShapeError(f"{last} has {outputs} units, but the data set has {count} classes: it needs {wanted}")
 
 
 def given_rows(network: Network, features: ArrayLike, targets: ArrayLike) -> Rows:

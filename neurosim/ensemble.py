@@ -16,13 +16,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.assembly import build_network, build_training, load_seeded_data, split_rows
+from neurosim.assembly import build_training, load_seeded_data, split_rows
+from neurosim.augmentation import augments
 from neurosim.backends.base import Rows
 from neurosim.backends.select import make_backend, make_small_ensemble
+from neurosim.construction import build_network
 from neurosim.errors import DivergedError, UsageError
 from neurosim.history import METRICS
 from neurosim.scenario import Scenario
 from neurosim.simulator import Simulator
+from neurosim.watch import watches
 
 # Progress is told about this often.
 PORTIONS = 20
@@ -104,7 +107,9 @@ class Ensemble:
         if seeded:
             others = (load_seeded_data(self.scenario, seed, self.data_dir)[0] for seed in self.seeds[1:])
             splits += [split_rows(network, other) for other in others]
-        together = make_small_ensemble(first, self.seeds, [split["train"] for split in splits])
+        rows = [split["train"] for split in splits]
+        alone = watches(self.scenario) or augments(self.scenario)
+        together = None if alone else make_small_ensemble(first, self.seeds, rows)
         if together is None:
             self.members = self._one_by_one(tell)
         else:
@@ -119,8 +124,8 @@ class Ensemble:
             self.members = []
             for k, (seed, parameters) in enumerate(zip(self.seeds, together.parameters, strict=True)):
                 first.parameters[:] = parameters
-                rows = splits[k] if seeded else splits[0]
-                totals = {name: first.evaluate(its_rows) for name, its_rows in rows.items()}
+                own = splits[k] if seeded else splits[0]
+                totals = {name: first.evaluate(its_rows) for name, its_rows in own.items()}
                 measures = {f"{name}_loss": total.mean_loss for name, total in totals.items()}
                 shares = {f"{name}_accuracy": total.accuracy_share for name, total in totals.items()}
                 self.members.append(self._member(seed, {**measures, **shares}, int(reached[k])))
@@ -128,7 +133,7 @@ class Ensemble:
         return self.members
 
     def _one_by_one(self, tell: Callable[[float], None]) -> list[Member]:
-        """Networks too large to be trained side by side."""
+        """Networks that are too large to be trained side by side, or that stop or change their rows one by one."""
         members = []
         for number, seed in enumerate(self.seeds):
             simulator = Simulator(self.scenario, self.backend, seed, self.threads, self.data_dir)

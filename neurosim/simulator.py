@@ -12,11 +12,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neurosim.assembly import assemble, given_features, given_rows
+from neurosim.augmentation import make_augmenter
 from neurosim.backends.select import make_backend
 from neurosim.errors import DivergedError, UsageError
 from neurosim.history import History, Record
 from neurosim.scenario import Scenario
 from neurosim.suggestions import unknown
+from neurosim.watch import Watch
 
 Measures = dict[str, float | None]
 
@@ -45,6 +47,8 @@ class Simulator:
         The splits, and how inputs were scaled.
     history : History
         One record for each epoch trained so far.
+    watch : neurosim.watch.Watch
+        When training stops early, and which epoch was best.
     """
 
     def __init__(
@@ -65,6 +69,8 @@ class Simulator:
         self.data = problem.data
         self.history = History()
         self._splits = problem.splits
+        self._augmenter = make_augmenter(scenario, self.data, self._splits["train"], self.seed, threads)
+        self.watch = Watch(scenario, self.training, self._splits)
         self._backend = make_backend(backend, self.network, self.training, self.seed, threads)
 
     @property
@@ -95,10 +101,25 @@ class Simulator:
         """
         self._backend.parameters[:] = self.network.flat(parameters, self._backend.dtype)
 
+    @property
+    def statistics(self) -> dict[str, NDArray[Any]]:
+        """Copies of the running means and variances of batch normalization by name; empty where there is none.
+
+        They are no parameters: training moves them, and evaluation uses them.
+        """
+        return self.network.named_statistics(self._backend.statistics.copy())
+
+    def set_statistics(self, statistics: Mapping[str, ArrayLike]) -> None:
+        """Replace all running statistics; raises as `set_parameters` does."""
+        self._backend.statistics[:] = self.network.flat_statistics(statistics, self._backend.dtype)
+
     def prepare(self) -> float:
         """Compile what is not compiled yet; returns the seconds that compiling has taken so far."""
         self._backend.prepare()
-        return self._backend.compile_seconds
+        if self._augmenter is None:
+            return self._backend.compile_seconds
+        self._augmenter.prepare()
+        return self._backend.compile_seconds + self._augmenter.compile_seconds
 
     def forward(self, X: ArrayLike) -> NDArray[Any]:
         """Outputs (rows, outputs) for inputs (rows, features); dropout off.
@@ -137,7 +158,9 @@ class Simulator:
         return {"loss": totals.mean_loss, "accuracy": totals.accuracy_share}
 
     def train(self, on_epoch: Callable[[Record], None] | None = None) -> History:
-        """Train the epochs of the scenario that are not done yet.
+        """Train the epochs of the scenario that are not done yet, or fewer with early stopping.
+
+        Where the scenario keeps the best weights, the network has them afterwards.
 
         Parameters
         ----------
@@ -149,18 +172,21 @@ class Simulator:
         DivergedError
             When loss or parameters stop being finite.
         """
-        while len(self.history) < self.training.epochs:
+        while len(self.history) < self.training.epochs and not self.watch.stops:
             record = self.train_epoch()
             if on_epoch is not None:
                 on_epoch(record)
+        self.watch.put_back(self._backend)
         return self.history
 
     def train_epoch(self) -> Record:
         """Train one more epoch and measure; the record is also added to `history`."""
         epoch = len(self.history)
         rows = self._splits["train"]
-        self._backend.prepare()
+        self.prepare()
         start = time.perf_counter()
+        if self._augmenter is not None:
+            rows = self._augmenter.rows(epoch)
         totals = self._backend.train_epoch(rows, epoch)
         seconds = time.perf_counter() - start
         self._check_finite(epoch, totals.mean_loss)
@@ -178,6 +204,7 @@ class Simulator:
         record["lr"] = float(self.training.rates(epoch, steps)[-1])
         record["seconds"] = seconds
         self.history.append(record)
+        self.watch.add(record, self._backend)
         return record
 
     def final_measures(self) -> dict[str, float | None]:
@@ -197,17 +224,25 @@ class Simulator:
             "parameters": backend.parameters.copy(),
             "optimizer": backend.state.copy(),
             "steps_done": np.array([backend.steps_done], np.int64),
+            **({"statistics": backend.statistics.copy()} if self.network.batch_norms else {}),
+            **self.watch.state(),
         }
 
     def restore(self, state: Mapping[str, NDArray[Any]], history: History) -> None:
         """Continue from a `state` of this same scenario, with the records of the epochs before it."""
         backend = self._backend
-        for name, target in (("parameters", backend.parameters), ("optimizer", backend.state)):
+        targets = {"parameters": backend.parameters, "optimizer": backend.state}
+        if self.network.batch_norms:
+            targets["statistics"] = backend.statistics
+        for name, target in targets.items():
+            if name not in state:
+                raise UsageError(f"the checkpoint has no {name}")
             if state[name].shape != target.shape:
                 raise UsageError(f"the checkpoint's {name} have shape {state[name].shape}, not {target.shape}")
             target[:] = state[name]
         backend.steps_done = int(state["steps_done"][0])
         self.history = history
+        self.watch.restore(state, history, backend)
 
     def _check_finite(self, epoch: int, loss: float) -> None:
         bad = [name for name, array in self.network.named(self._backend.parameters).items() if not _all_finite(array)]

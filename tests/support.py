@@ -13,7 +13,9 @@ import pytest
 from neurosim.backends.base import Backend, Rows
 from neurosim.backends.scalars import Translator
 from neurosim.backends.select import make_backend
-from neurosim.network import Network, NetworkBuilder, Training, choose
+from neurosim.building import NetworkBuilder
+from neurosim.layers import Penalty, choose
+from neurosim.network import Network, Training
 from neurosim.registry import build_registry
 
 BUILTINS = build_registry(entry_points=False)
@@ -76,6 +78,8 @@ class Dense:
     activation: Any = "identity"
     bias: bool = True
     init: Any = "torch_linear"
+    l1: float = 0.0
+    l2: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -83,30 +87,116 @@ class Dropout:
     rate: float
 
 
+@dataclass(frozen=True)
 class Flatten:
     pass
 
 
+@dataclass(frozen=True)
+class Conv2d:
+    channels: int
+    kernel: tuple[int, int] = (3, 3)
+    activation: Any = "identity"
+    stride: tuple[int, int] = (1, 1)
+    padding: str = "valid"
+    bias: bool = True
+    init: Any = "torch_linear"
+    l1: float = 0.0
+    l2: float = 0.0
+
+
+@dataclass(frozen=True)
+class Pool:
+    """`kind` is "max" or "avg"."""
+
+    kind: str = "max"
+    size: tuple[int, int] = (2, 2)
+    stride: tuple[int, int] | None = None
+    padding: str = "valid"
+
+
+@dataclass(frozen=True)
+class GlobalAvgPool:
+    pass
+
+
+@dataclass(frozen=True)
+class BatchNorm:
+    momentum: float = 0.1
+
+
+@dataclass(frozen=True)
+class LayerNorm:
+    pass
+
+
+@dataclass(frozen=True)
+class Activation:
+    activation: Any
+
+
+@dataclass(frozen=True)
+class Residual:
+    layers: tuple[Any, ...]
+
+
 def network(inputs: int | tuple[int, ...], layers: Sequence[Any], loss: Any = "mse") -> Network:
-    """A network from `Dense`, `Dropout` and `Flatten` entries."""
+    """A network from the entries above; `inputs` is a number of units or the shape of a map."""
     builder = NetworkBuilder((inputs,) if isinstance(inputs, int) else inputs)
-    for layer in layers:
-        if isinstance(layer, Dense):
-            activation = chosen(BUILTINS.activations, layer.activation)
-            builder.dense(layer.units, activation, chosen(BUILTINS.initializers, layer.init), bias=layer.bias)
-        elif isinstance(layer, Dropout):
-            builder.dropout(layer.rate)
-        else:
-            builder.flatten()
+    _stack(builder, layers)
     return builder.build(chosen(BUILTINS.losses, loss))
 
 
+def _stack(builder: NetworkBuilder, layers: Sequence[Any]) -> None:
+    for layer in layers:
+        if isinstance(layer, Dense | Conv2d):
+            activation, init = chosen(BUILTINS.activations, layer.activation), chosen(BUILTINS.initializers, layer.init)
+            penalty = Penalty(layer.l1, layer.l2)
+            if isinstance(layer, Dense):
+                builder.dense(layer.units, activation, init, bias=layer.bias, penalty=penalty)
+                continue
+            how = {"stride": layer.stride, "padding": layer.padding, "bias": layer.bias, "penalty": penalty}
+            builder.conv2d(layer.channels, layer.kernel, activation, init, **how)
+        elif isinstance(layer, Pool):
+            add = builder.max_pool2d if layer.kind == "max" else builder.avg_pool2d
+            add(layer.size, layer.stride, layer.padding)
+        elif isinstance(layer, GlobalAvgPool):
+            builder.global_avg_pool2d()
+        elif isinstance(layer, BatchNorm):
+            builder.batch_norm(layer.momentum)
+        elif isinstance(layer, LayerNorm):
+            builder.layer_norm()
+        elif isinstance(layer, Activation):
+            builder.activation(chosen(BUILTINS.activations, layer.activation))
+        elif isinstance(layer, Dropout):
+            builder.dropout(layer.rate)
+        elif isinstance(layer, Residual):
+            projection = chosen(BUILTINS.activations, "identity"), chosen(BUILTINS.initializers, "torch_linear")
+            with builder.residual(projection):
+                _stack(builder, layer.layers)
+        else:
+            builder.flatten()
+
+
 def training(
-    optimizer: Any = "sgd", *, batch: int = 8, shuffle: bool = False, epochs: int = 3, schedule: Any = "constant"
+    optimizer: Any = "sgd",
+    *,
+    batch: int = 8,
+    shuffle: bool = False,
+    epochs: int = 3,
+    schedule: Any = "constant",
+    clip_value: float | None = None,
+    clip_norm: float | None = None,
 ) -> Training:
     """Training settings; the optimizer is a name or ``(name, params)``."""
     return Training(
-        chosen(BUILTINS.optimizers, optimizer), chosen(BUILTINS.schedules, schedule), batch, shuffle, epochs
+        chosen(BUILTINS.optimizers, optimizer),
+        chosen(BUILTINS.schedules, schedule),
+        batch,
+        shuffle,
+        epochs,
+        clip_value=clip_value,
+        clip_norm=clip_norm,
     )
 
 
@@ -133,6 +223,31 @@ def array_errors(net: Network, found: Any, expected: Any) -> dict[str, float]:
     """`error` of each named array in two flat vectors."""
     ours, theirs = net.named(found), net.named(expected)
     return {name: error(ours[name], theirs[name]) for name in ours}
+
+
+def named_errors(found: Mapping[str, Any], expected: Mapping[str, Any]) -> dict[str, float]:
+    """Largest difference of each array, relative to its largest number or to a tenth of the largest of all.
+
+    For gradients that are 0 but for rounding, as that of a bias before batch normalization.
+    """
+    assert list(found) == list(expected)
+    floor = max((float(np.abs(array).max(initial=0.0)) for array in expected.values()), default=0.0) / 10.0
+    errors = {}
+    for name, array in expected.items():
+        largest = max(float(np.abs(array).max(initial=0.0)), floor) or 1.0
+        ours = np.asarray(found[name], np.float64).reshape(np.shape(array))
+        assert np.isfinite(ours).all(), name
+        errors[name] = float(np.abs(ours - array).max(initial=0.0)) / largest
+    return errors
+
+
+def scattered(bench: Backend, seed: int = 0) -> Backend:
+    """The backend with start values and running statistics that differ from 0 and 1 everywhere."""
+    random = np.random.default_rng(seed)
+    bench.parameters += 0.3 * random.normal(size=bench.parameters.size).astype(np.float32)
+    for name, numbers in bench.network.named_statistics(bench.statistics).items():
+        numbers += random.uniform(-0.3 if name.endswith("mean") else 0.0, 0.5, numbers.size).astype(np.float32)
+    return bench
 
 
 def slope(function: Callable[[float], float], at: float, width: float = 1e-3) -> float:

@@ -106,6 +106,7 @@ class Backend(ABC):
         self.steps_done = 0
         self.parameters = network.start_values(seed).astype(self.dtype)
         self.state = np.zeros((len(training.optimizer.record.slots), network.size), self.dtype)
+        self.statistics = network.start_statistics().astype(self.dtype)
         self.compile_seconds = 0.0
 
     def prepare(self) -> None:  # noqa: B027
@@ -117,11 +118,11 @@ class Backend(ABC):
 
     @abstractmethod
     def gradients(self, rows: Rows) -> tuple[float, NDArray[Any]]:
-        """Mean loss and its gradient, flat like the parameters; dropout off."""
+        """Mean objective (loss and penalties) and its gradient, flat; dropout off, statistics of these rows."""
 
     @abstractmethod
     def train_step(self, rows: Rows) -> float:
-        """One update on all `rows` as one batch, dropout on; returns the mean loss before it."""
+        """One update on all `rows` as one batch, dropout on; returns the mean objective before it."""
 
     @abstractmethod
     def train_epoch(self, rows: Rows, epoch: int) -> Totals:
@@ -129,7 +130,15 @@ class Backend(ABC):
 
     @abstractmethod
     def evaluate(self, rows: Rows) -> Totals:
-        """Loss and right answers over `rows`; dropout off."""
+        """Loss and right answers over `rows`; dropout off, running statistics."""
+
+    def penalty(self) -> float:
+        """What the weights cost as they are now: the part of the objective that is not the loss."""
+        total = 0.0
+        for layer in self.network.penalised:
+            weight = self.parameters[layer.weight.span].astype(np.float64)
+            total += layer.penalty.l1 * float(np.abs(weight).sum()) + layer.penalty.l2 / 2 * float((weight**2).sum())
+        return total
 
 
 def in_order(per_block: Sequence[Any] | NDArray[np.float64]) -> float:

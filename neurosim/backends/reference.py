@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neurosim.backends import reference_layers
 from neurosim.backends.base import Backend, Rows, Totals, dropout_keys, shuffle_key
 from neurosim.backends.health import formula_fault
-from neurosim.backends.uncompiled import apply, uncompiled
-from neurosim.network import Dense, Dropout, Network, Training
-from neurosim.plugin import RowActivation
-from neurosim.randomness import drop_below, permutation, uniform_bits
-
-Array = NDArray[np.float64]
+from neurosim.backends.reference_layers import Array, Trace
+from neurosim.backends.uncompiled import uncompiled
+from neurosim.layers import Activate, Conv2d, Dense
+from neurosim.network import Network, Training
+from neurosim.randomness import permutation
 
 
 class ReferenceBackend(Backend):
@@ -30,7 +30,9 @@ class ReferenceBackend(Backend):
     def __init__(self, network: Network, training: Training, seed: int, threads: int | None = None) -> None:
         super().__init__(network, training, seed, threads)
         # What would run here only is refused as the compiled backends refuse it.
-        activations = [layer.activation.record for layer in network.layers if isinstance(layer, Dense)]
+        activations = [
+            layer.activation.record for layer in network.parts if isinstance(layer, Dense | Conv2d | Activate)
+        ]
         for record in (*activations, network.loss.record, training.optimizer.record):
             fault = formula_fault(record)
             if fault is not None:
@@ -38,19 +40,24 @@ class ReferenceBackend(Backend):
 
     def forward(self, features: NDArray[Any]) -> Array:
         """Network outputs (rows, outputs), float64."""
-        return self._forward(features.astype(np.float64), None, None)[-1]
+        return self._forward(features.astype(np.float64), self._trace())[1]
 
     def gradients(self, rows: Rows) -> tuple[float, Array]:
-        """Mean loss and its gradient, flat; dropout off."""
-        loss, _, gradient = self._learn(rows, np.arange(rows.count), None, 0)
-        return loss / rows.count, gradient
+        """Mean objective and its gradient, flat; dropout off, batch statistics."""
+        everything = np.arange(rows.count)
+        trace = self._trace(training=True, row_numbers=everything)
+        loss, _, gradient = self._learn(rows, everything, trace)
+        return loss / rows.count + self.penalty(), gradient
 
     def train_step(self, rows: Rows) -> float:
-        """One update on all `rows`; returns the mean loss before it."""
+        """One update on all `rows`; returns the mean objective before it."""
+        everything = np.arange(rows.count)
         keys = dropout_keys(self.network, self.seed, "step", self.steps_done)
-        loss, _, gradient = self._learn(rows, np.arange(rows.count), keys, 0)
+        trace = self._trace(training=True, keys=keys, row_numbers=everything, move_statistics=True)
+        loss, _, gradient = self._learn(rows, everything, trace)
+        before = loss / rows.count + self.penalty()
         self._update(gradient, self.training.rate)
-        return loss / rows.count
+        return before
 
     def train_epoch(self, rows: Rows, epoch: int) -> Totals:
         """Update on every batch of an epoch."""
@@ -62,7 +69,10 @@ class ReferenceBackend(Backend):
         keys = dropout_keys(self.network, self.seed, epoch)
         loss = correct = 0.0
         for start, rate in zip(starts, self.training.rates(epoch, len(starts)), strict=True):
-            batch_loss, batch_correct, gradient = self._learn(rows, order[start : start + batch], keys, start)
+            chosen = order[start : start + batch]
+            row_numbers = start + np.arange(chosen.size)
+            trace = self._trace(training=True, keys=keys, row_numbers=row_numbers, move_statistics=True)
+            batch_loss, batch_correct, gradient = self._learn(rows, chosen, trace)
             self._update(gradient, rate)
             loss, correct = loss + batch_loss, correct + batch_correct
         return Totals(loss, correct, rows.count, rows.accuracy)
@@ -70,52 +80,41 @@ class ReferenceBackend(Backend):
     def evaluate(self, rows: Rows) -> Totals:
         """Loss and right answers over `rows`; dropout off."""
         everything = np.arange(rows.count)
-        outputs = self._forward(_inputs(rows, everything), None, None)
-        losses, _ = self._loss(outputs[-2], outputs[-1], rows, everything)
-        return Totals(sum(losses), self._correct(outputs[-1], rows, everything), rows.count, rows.accuracy)
+        z, a = self._forward(_inputs(rows, everything), self._trace())
+        losses, _ = self._loss(z, a, rows, everything)
+        return Totals(sum(losses), self._correct(a, rows, everything), rows.count, rows.accuracy)
 
-    def _learn(
-        self, rows: Rows, chosen: NDArray[np.int64], keys: list[int] | None, first_row: int
-    ) -> tuple[float, float, Array]:
-        """Sum of the loss, right answers and mean gradient of a batch, the rows `chosen`."""
-        row_numbers = first_row + np.arange(chosen.size)
-        trace = self._forward(_inputs(rows, chosen), keys, row_numbers)
-        losses, d = self._loss(trace[-2], trace[-1], rows, chosen)
-        d = d / chosen.size
-        weights = self.network.named(self.parameters)
-        gradient = np.zeros(self.network.size)
-        gradients = self.network.named(gradient)
-        from_logits = self.network.pair is not None
-        # Each layer left its input, its weighted sums and its outputs behind in the trace.
-        for k, layer in reversed(list(enumerate(self.network.layers))):
-            x, z, a = trace[2 * k], trace[2 * k + 1], trace[2 * k + 2]
-            if isinstance(layer, Dense):
-                if not (from_logits and layer is self.network.layers[-1]):
-                    d = _activation_backward(layer, z, a, d)
-                gradients[layer.weight.name][:] = x.T @ d
-                if layer.bias is not None:
-                    gradients[layer.bias.name][:] = d.sum(axis=0)
-                d = d @ weights[layer.weight.name].T
-            elif isinstance(layer, Dropout) and keys is not None:
-                d = d * _mask(layer, keys, row_numbers)
-        return sum(losses), self._correct(trace[-1], rows, chosen), gradient
+    def _trace(self, **how: Any) -> Trace:
+        """A pass with the parameters as they are now."""
+        statistics = self.network.named_statistics(self.statistics)
+        return Trace(self.network.named(self.parameters), statistics, **how)
 
-    def _forward(self, x: Array, keys: list[int] | None, row_numbers: Any) -> list[Array]:
-        """The input, then weighted sums and outputs of every layer; dropout only with `keys`."""
-        weights = self.network.named(self.parameters)
-        trace = [x]
+    def _forward(self, x: Array, trace: Trace) -> tuple[Array, Array]:
+        """What the last activation is given, and the outputs; both (rows, outputs)."""
+        rows = x.shape[0]
+        a = x.reshape(rows, *self.network.input_shape)
         for layer in self.network.layers:
-            z = trace[-1]
-            a = z
-            if isinstance(layer, Dense):
-                z = z @ weights[layer.weight.name]
-                if layer.bias is not None:
-                    z = z + weights[layer.bias.name]
-                a = _activation(layer, z)
-            elif isinstance(layer, Dropout) and keys is not None:
-                a = z * _mask(layer, keys, row_numbers)
-            trace += [z, a]
-        return trace
+            a = reference_layers.forward(layer, a, trace)
+        last = self.network.layers[-1]
+        z = trace.saved[last.name][1] if isinstance(last, Dense | Conv2d | Activate) else a
+        return z.reshape(rows, -1), a.reshape(rows, -1)
+
+    def _learn(self, rows: Rows, chosen: NDArray[np.int64], trace: Trace) -> tuple[float, float, Array]:
+        """Sum of the loss, right answers and mean gradient of a batch, the rows `chosen`."""
+        z, a = self._forward(_inputs(rows, chosen), trace)
+        losses, d = self._loss(z, a, rows, chosen)
+        gradient = np.zeros(self.network.size)
+        trace.gradients = self.network.named(gradient)
+        last = self.network.layers[-1]
+        if self.network.pair is not None:
+            reference_layers.skip_activation(last, trace)
+        d = (d / chosen.size).reshape(chosen.size, *last.output_shape)
+        for layer in reversed(self.network.layers):
+            d = reference_layers.backward(layer, d, trace)
+        for layer in self.network.penalised:
+            weight, penalty = trace.weights[layer.weight.name], layer.penalty
+            trace.gradients[layer.weight.name] += penalty.l1 * np.sign(weight) + penalty.l2 * weight
+        return sum(losses), self._correct(a, rows, chosen), gradient
 
     def _loss(self, z: Array, a: Array, rows: Rows, chosen: NDArray[np.int64]) -> tuple[list[float], Array]:
         """Loss of each row, and the gradient with respect to a, or to z for a pair from logits."""
@@ -140,8 +139,9 @@ class ReferenceBackend(Backend):
         return float(np.sum(answers == rows.classes[chosen]))
 
     def _update(self, gradient: Array, rate: float) -> None:
-        """One step of the optimizer on every parameter."""
+        """Clip the gradient, and one step of the optimizer on every parameter."""
         self.steps_done += 1
+        gradient = _clipped(gradient, self.training)
         optimizer = self.training.optimizer
         update = uncompiled(optimizer.record.update)
         names = list(optimizer.record.params)
@@ -161,29 +161,11 @@ def _inputs(rows: Rows, chosen: NDArray[np.int64]) -> Array:
     return rows.features[chosen].astype(np.float64) * rows.scale + rows.shift
 
 
-def _mask(layer: Dropout, keys: list[int], row_numbers: NDArray[np.int64]) -> Array:
-    """0 where a unit is dropped, else 1 / (1 - rate)."""
-    bits = uniform_bits(keys[layer.index], row_numbers, layer.units)
-    return np.where(bits >= drop_below(layer.rate), 1.0 / (1.0 - layer.rate), 0.0)
-
-
-def _activation(layer: Dense, z: Array) -> Array:
-    record, values = layer.activation.record, layer.activation.values
-    if not isinstance(record, RowActivation):
-        return apply(record.f, z, params=values)
-    a = np.empty_like(z)
-    with np.errstate(all="ignore"):
-        for i in range(z.shape[0]):
-            uncompiled(record.f)(z[i], a[i], *values)
-    return a
-
-
-def _activation_backward(layer: Dense, z: Array, a: Array, d: Array) -> Array:
-    record, values = layer.activation.record, layer.activation.values
-    if not isinstance(record, RowActivation):
-        return d * apply(record.derivative, z, a, params=values)
-    dz = np.empty_like(z)
-    with np.errstate(all="ignore"):
-        for i in range(z.shape[0]):
-            uncompiled(record.backward)(z[i], a[i], d[i], dz[i], *values)
-    return dz
+def _clipped(gradient: Array, training: Training) -> Array:
+    """The gradient within the bounds that training sets (Pascanu et al. 2013, arXiv:1211.5063, algorithm 1)."""
+    if training.clip_value is not None:
+        return np.clip(gradient, -training.clip_value, training.clip_value)
+    if training.clip_norm is not None:
+        norm = float(np.sqrt((gradient**2).sum()))
+        return gradient * (training.clip_norm / norm) if norm > training.clip_norm else gradient
+    return gradient

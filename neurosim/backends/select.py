@@ -67,11 +67,13 @@ class Ensemble(Protocol):
 
 
 def make_small_ensemble(backend: Backend, seeds: Sequence[int], rows: Sequence[Rows]) -> Ensemble | None:
-    """What trains many networks like that of `backend` side by side; None where they are too large.
+    """What trains many networks like that of `backend` side by side; None where that cannot be.
+
+    They must be small, and the learning rate must not depend on how each of them gets on.
 
     `rows` are the training rows of each, or of all.
     """
-    if len({(entry.count, entry.features.shape[1]) for entry in rows}) != 1:
+    if backend.training.needs_feedback or len({(entry.count, entry.features.shape[1]) for entry in rows}) != 1:
         return None
     if backend.name == "cpu":
         from neurosim.backends.cpu.backend import CpuBackend
@@ -79,7 +81,7 @@ def make_small_ensemble(backend: Backend, seeds: Sequence[int], rows: Sequence[R
         from neurosim.backends.cpu.groups import is_small
 
         assert isinstance(backend, CpuBackend)
-        return SmallEnsemble(backend, seeds, rows) if is_small(backend.network) else None
+        return SmallEnsemble(backend, seeds, rows) if is_small(backend.network, backend.training) else None
     if backend.name == "cuda":
         from neurosim.backends.cuda.backend import CudaBackend
         from neurosim.backends.cuda.networks import GpuEnsemble

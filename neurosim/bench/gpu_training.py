@@ -14,8 +14,10 @@ from neurosim.backends.select import Ensemble, make_backend, make_small_ensemble
 from neurosim.bench.gpu_report import Crossover, Duel
 from neurosim.bench.measure import Clock, Work, interleaved
 from neurosim.bench.problem import SEED, Problem, Size, make_problem
+from neurosim.building import NetworkBuilder
 from neurosim.errors import BackendError
-from neurosim.network import Network, NetworkBuilder, Training, choose
+from neurosim.layers import choose
+from neurosim.network import Network, Training
 from neurosim.registry import Registry
 
 # Between the losses of two trainings in float32, which drift apart step by step.

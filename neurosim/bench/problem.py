@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurosim.backends.base import Rows
-from neurosim.network import Dense, Network, NetworkBuilder, Training, choose
+from neurosim.building import NetworkBuilder
+from neurosim.layers import Dense, choose
+from neurosim.network import Network, Training
 from neurosim.randomness import Stream
 from neurosim.registry import Registry
 

@@ -59,55 +59,79 @@ SMALLEST_PROBABILITY = 1e-30
 SMALLEST_VARIANCE = 1e-12
 
 
-def binary_cross_entropy(a, y):
+# Label smoothing (arXiv:1512.00567, section 7) takes a share of each target and deals it out evenly over
+# all classes; here there are two of them.
+def smoothed(y, label_smoothing):
+    return y * (1.0 - label_smoothing) + 0.5 * label_smoothing
+
+
+def binary_cross_entropy(a, y, label_smoothing):
     total = 0.0
     for k in range(len(a)):
-        total -= y[k] * math.log(max(a[k], SMALLEST_PROBABILITY))
-        total -= (1.0 - y[k]) * math.log(max(1.0 - a[k], SMALLEST_PROBABILITY))
+        target = smoothed(y[k], label_smoothing)
+        total -= target * math.log(max(a[k], SMALLEST_PROBABILITY))
+        total -= (1.0 - target) * math.log(max(1.0 - a[k], SMALLEST_PROBABILITY))
     return total / len(a)
 
 
-def binary_cross_entropy_gradient(a, y, da):
+def binary_cross_entropy_gradient(a, y, da, label_smoothing):
     for k in range(len(a)):
-        da[k] = (a[k] - y[k]) / max(a[k] * (1.0 - a[k]), SMALLEST_VARIANCE) / len(a)
+        variance = max(a[k] * (1.0 - a[k]), SMALLEST_VARIANCE)
+        da[k] = (a[k] - smoothed(y[k], label_smoothing)) / variance / len(a)
 
 
-def sigmoid_cross_entropy(z, a, y):
+def sigmoid_cross_entropy(z, a, y, label_smoothing):
     total = 0.0
     for k in range(len(z)):
-        total += max(z[k], 0.0) - z[k] * y[k] + math.log1p(math.exp(-abs(z[k])))
+        target = smoothed(y[k], label_smoothing)
+        total += max(z[k], 0.0) - z[k] * target + math.log1p(math.exp(-abs(z[k])))
     return total / len(z)
 
 
-def sigmoid_cross_entropy_gradient(z, a, y, dz):
+def sigmoid_cross_entropy_gradient(z, a, y, dz, label_smoothing):
     for k in range(len(z)):
-        dz[k] = (a[k] - y[k]) / len(z)
+        dz[k] = (a[k] - smoothed(y[k], label_smoothing)) / len(z)
 
 
-def categorical_cross_entropy(a, y):
-    return -math.log(max(a[y], SMALLEST_PROBABILITY))
-
-
-def categorical_cross_entropy_gradient(a, y, da):
+# Without smoothing only the right class counts, and the others need no logarithm.
+def categorical_cross_entropy(a, y, label_smoothing):
+    right = -math.log(max(a[y], SMALLEST_PROBABILITY))
+    if label_smoothing == 0.0:
+        return right
+    total = 0.0
     for k in range(len(a)):
-        da[k] = 0.0
-    da[y] = -1.0 / max(a[y], SMALLEST_PROBABILITY)
+        total -= math.log(max(a[k], SMALLEST_PROBABILITY))
+    return (1.0 - label_smoothing) * right + label_smoothing * total / len(a)
 
 
-def softmax_cross_entropy(z, a, y):
+def categorical_cross_entropy_gradient(a, y, da, label_smoothing):
+    share = label_smoothing / len(a)
+    for k in range(len(a)):
+        da[k] = -share / max(a[k], SMALLEST_PROBABILITY)
+    da[y] = (label_smoothing - 1.0 - share) / max(a[y], SMALLEST_PROBABILITY)
+
+
+def softmax_cross_entropy(z, a, y, label_smoothing):
     largest = z[0]
     for k in range(1, len(z)):
         largest = max(largest, z[k])
     total = 0.0
     for k in range(len(z)):
         total += math.exp(z[k] - largest)
-    return math.log(total) + (largest - z[y])
-
-
-def softmax_cross_entropy_gradient(z, a, y, dz):
+    loss = math.log(total) + (largest - z[y])
+    if label_smoothing == 0.0:
+        return loss
+    above = 0.0
     for k in range(len(z)):
-        dz[k] = a[k]
-    dz[y] = a[y] - 1.0
+        above += z[y] - z[k]
+    return loss + label_smoothing * above / len(z)
+
+
+def softmax_cross_entropy_gradient(z, a, y, dz, label_smoothing):
+    share = label_smoothing / len(z)
+    for k in range(len(z)):
+        dz[k] = a[k] - share
+    dz[y] = a[y] - (1.0 - label_smoothing + share)
 
 
 def hinge(a, y):
@@ -160,6 +184,7 @@ def neurosim_losses():
             "binary_cross_entropy",
             binary_cross_entropy,
             binary_cross_entropy_gradient,
+            params={"label_smoothing": 0.0},
             from_logits=(FromLogits("sigmoid", sigmoid_cross_entropy, sigmoid_cross_entropy_gradient),),
             source="negative log-likelihood of a Bernoulli variable",
         ),
@@ -168,6 +193,7 @@ def neurosim_losses():
             categorical_cross_entropy,
             categorical_cross_entropy_gradient,
             targets="classes",
+            params={"label_smoothing": 0.0},
             from_logits=(FromLogits("softmax", softmax_cross_entropy, softmax_cross_entropy_gradient),),
             source="negative log-likelihood of a categorical variable",
         ),

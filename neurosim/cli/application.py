@@ -19,7 +19,7 @@ from neurosim.version import __version__
 COMMANDS = {
     "run": "Train a scenario and show what came of it.",
     "list": "List activations, losses, optimizers, data sets, scenarios, ...",
-    "info": "Show versions, threads, caches and data folders.",
+    "info": "Show versions, threads, caches and data folders, or what a scenario's network is made of.",
     "plugins": "List plugins with their health; check one; make a new one.",
     "data": "List data sets, or download one.",
     "bench": "Measure training in Python, in NumPy and compiled, or on a GPU.",

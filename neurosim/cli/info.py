@@ -1,18 +1,39 @@
-"""``neurosim info``: what neurosim runs on."""
+"""``neurosim info``: what neurosim runs on, or what a scenario's network is made of."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
 
-from neurosim.cli.options import JSON, print_json
+from neurosim.cli.options import DATA_DIR, JSON, PLUGIN, PLUGINS_DIR, SET, print_json
 
 
 @click.command()
+@click.argument("scenario", required=False)
+@SET
+@PLUGIN
+@PLUGINS_DIR
+@DATA_DIR
 @JSON
-def command(as_json: bool) -> None:
-    """Show versions, threads, BLAS, GPU, caches and data folders."""
+def command(
+    scenario: str | None,
+    settings: tuple[str, ...],
+    plugins: tuple[Path, ...],
+    plugin_folders: tuple[Path, ...],
+    data_dir: Path | None,
+    as_json: bool,
+) -> None:
+    """Show the network of SCENARIO: layers, shapes, parameters, multiply-adds and memory.
+
+    Without SCENARIO show versions, threads, BLAS, GPU, caches and data folders.
+    """
+    if scenario is not None:
+        _show_network(scenario, settings, plugins, plugin_folders, data_dir, as_json=as_json)
+        return
+    if settings or plugins or plugin_folders or data_dir is not None:
+        raise click.UsageError("these options go with a scenario. Try: neurosim info mnist")
     facts = _facts()
     if as_json:
         print_json(facts)
@@ -24,6 +45,33 @@ def command(as_json: bool) -> None:
         click.secho(group, bold=True)
         for name, value in entries.items():
             click.echo(f"  {name:<{width}}  {value}")
+
+
+def _show_network(
+    scenario: str,
+    settings: tuple[str, ...],
+    plugins: tuple[Path, ...],
+    plugin_folders: tuple[Path, ...],
+    data_dir: Path | None,
+    *,
+    as_json: bool,
+) -> None:
+    from neurosim.analysis.architecture import architecture
+    from neurosim.assembly import build_training, load_data
+    from neurosim.cli.architecture import print_architecture
+    from neurosim.construction import build_network
+    from neurosim.registry import build_registry
+    from neurosim.scenario import load_scenario
+    from neurosim.scenario.overrides import parse_overrides
+
+    registry = build_registry(plugins, plugin_folders=plugin_folders)
+    loaded = load_scenario(scenario, overrides=parse_overrides(settings), registry=registry)
+    network = build_network(loaded, load_data(loaded, loaded.scenario.seed, data_dir))
+    numbers = architecture(network, build_training(loaded))
+    if as_json:
+        print_json({"scenario": loaded.scenario.name, **numbers.as_json()})
+    else:
+        print_architecture(loaded.scenario.title, numbers)
 
 
 def _facts() -> dict[str, dict[str, Any]]:

@@ -24,6 +24,8 @@ def print_summary(result: Result, pictures: Sequence[Path]) -> None:
         if loss is not None:
             words = f"  {split:<11} loss {loss:<10.5g}"
             click.echo(words + (f" accuracy {accuracy:.2%}" if accuracy is not None else ""))
+    for what, words in result.simulator.watch.messages.items():
+        click.echo(f"  {what:<11} {words}")
     seconds = result.seconds
     click.echo(f"  {'time':<11} training {seconds['train']:.2f} s, compiling {seconds['compile']:.2f} s")
     for expectation in result.expectations:

@@ -24,6 +24,8 @@ def check_table(table: Table) -> None:
         raise DataError(f"there is only one class ({table.classes[0]})", "Classification needs two classes or more.")
     if table.feature_names and len(table.feature_names) != width:
         raise DataError(f"there are {width} features but {len(table.feature_names)} feature names")
+    if table.image_shape and len(table.image_shape) not in (2, 3):
+        raise DataError(f"image_shape is (height, width) or (height, width, channels), not {table.image_shape}")
     if table.image_shape and math.prod(table.image_shape) != width:
         raise DataError(f"there are {width} features, which is not an image of {table.image_shape}")
     if (table.test_features is None) != (table.test_targets is None):

@@ -108,8 +108,8 @@ def prepare(
     seed : int
         Decides which rows go where; the test rows do not depend on `validation_fraction`.
     test_fraction, validation_fraction : float
-        Shares of the table's rows to keep apart, from 0 to below 1. A table with test rows of its
-        own allows no `test_fraction`.
+        Shares of the table's rows to keep apart, from 0 to below 1; of classes the same share of
+        each. A table with test rows of its own allows no `test_fraction`.
     normalize : (mean, deviation), optional
         Subtract the mean and divide by the deviation, the same for all features; for bytes both
         are meant for value / 255.

@@ -421,6 +421,37 @@ class Schedule:
 
 
 @dataclass(frozen=True)
+class FeedbackSchedule:
+    """How the learning rate follows the progress of a run.
+
+    Parameters
+    ----------
+    name : str
+        How scenarios call it.
+    factor : function ``factor(losses, *params) -> float``
+        What the learning rate is multiplied by in the next epoch. `losses` is the list of the
+        losses after each epoch so far, empty before the first: of the validation rows where a
+        scenario keeps some apart, else of the training rows. It depends on its arguments only, and
+        changes none of them.
+    params : mapping of str to float
+        Parameters and their defaults.
+    source : str
+        Where the rule comes from.
+    """
+
+    kind: ClassVar[str] = "schedule"
+    name: str
+    factor: Scalar
+    params: Mapping[str, float] = field(default_factory=dict)
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        _check_name(self.kind, self.name)
+        object.__setattr__(self, "params", _frozen_numbers(self.kind, self.name, self.params))
+        _check_arguments(self.kind, self.name, "factor", self.factor, ["<losses>", *self.params])
+
+
+@dataclass(frozen=True)
 class Table:
     """The rows of a data set, as a `Dataset` returns them.
 
@@ -435,7 +466,7 @@ class Table:
     feature_names : tuple of str
         Names of the inputs, where they have names.
     image_shape : tuple of int
-        (height, width) or (channels, height, width) where rows are images, else empty.
+        (height, width) or (height, width, channels) where rows are images, else empty.
     test_features, test_targets : arrays or None
         Rows that the data set itself keeps apart for testing.
     """

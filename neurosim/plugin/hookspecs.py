@@ -27,6 +27,7 @@ import pluggy
 from neurosim.plugin.contracts import (
     Activation,
     Dataset,
+    FeedbackSchedule,
     Initializer,
     Loss,
     Optimizer,
@@ -59,8 +60,8 @@ def neurosim_initializers() -> list[Initializer]:  # type: ignore[empty-body]
 
 
 @hookspec
-def neurosim_schedules() -> list[Schedule]:  # type: ignore[empty-body]
-    """Return schedules: the factor of the learning rate at each step of a run."""
+def neurosim_schedules() -> list[Schedule | FeedbackSchedule]:  # type: ignore[empty-body]
+    """Return schedules: the factor of the learning rate at each step of a run, or after the losses so far."""
 
 
 @hookspec

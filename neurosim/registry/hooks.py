@@ -20,7 +20,7 @@ HOOKS: dict[str, tuple[str, tuple[type, ...]]] = {
     "losses": ("neurosim_losses", (contracts.Loss,)),
     "optimizers": ("neurosim_optimizers", (contracts.Optimizer,)),
     "initializers": ("neurosim_initializers", (contracts.Initializer,)),
-    "schedules": ("neurosim_schedules", (contracts.Schedule,)),
+    "schedules": ("neurosim_schedules", (contracts.Schedule, contracts.FeedbackSchedule)),
     "datasets": ("neurosim_datasets", (contracts.Dataset,)),
 }
 _NAMES = [hook for hook, _ in HOOKS.values()]

@@ -1,7 +1,7 @@
 """Scenario files: what to train, on what, how, and what must come of it."""
 
 from neurosim.scenario.catalog import shipped
+from neurosim.scenario.layers import layer_kinds
 from neurosim.scenario.load import Scenario, load_scenario
-from neurosim.scenario.schema import layer_kinds
 
 __all__ = ["Scenario", "layer_kinds", "load_scenario", "shipped"]

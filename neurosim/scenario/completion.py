@@ -5,16 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from neurosim.errors import PluginError
-from neurosim.registry import Catalog, Registry
+from neurosim.registry import BUILTIN, Catalog, Registry
 from neurosim.scenario.names import LAYER_CHOICES
-from neurosim.scenario.schema import Choice, DataSection, OptimizerSection, ScenarioFile
+from neurosim.scenario.schema import DataSection, OptimizerSection, ScenarioFile
+from neurosim.scenario.values import Choice
+
+IDENTITY = f"{BUILTIN}:identity"
 
 
 def complete(sections: ScenarioFile, registry: Registry) -> ScenarioFile:
     """The scenario with all options and parameters, in the order in which the records have them.
 
-    A dense layer without start values and without an initializer gets the usual one for its
-    activation.
+    A layer with weights, without start values and without an initializer, gets the usual one for
+    its activation.
     """
     network, optimizer, data = sections.network, sections.optimizer, sections.data
     layers = [_layer(layer, registry) for layer in network.layers]
@@ -50,13 +53,19 @@ def _choice(choice: Choice, catalog: Catalog) -> Choice:
 
 
 def _layer(layer: Any, registry: Registry) -> Any:
-    update = {}
+    update: dict[str, Any] = {}
     for key, catalog in LAYER_CHOICES.items():
         choice = getattr(layer, key, None)
         if choice is not None:
             update[key] = _choice(choice, getattr(registry, catalog))
-    if layer.kind == "dense" and layer.init is None and layer.weight is None:
-        update["init"] = _choice(Choice(name=_usual_init(layer.activation.name, registry)), registry.initializers)
+    if "init" in type(layer).model_fields and layer.init is None and getattr(layer, "weight", None) is None:
+        # The projection of a residual layer has no activation.
+        activation = IDENTITY if layer.kind == "residual" else layer.activation.name
+        update["init"] = _choice(Choice(name=_usual_init(activation, registry)), registry.initializers)
+    if "size" in type(layer).model_fields and layer.stride is None:
+        update["stride"] = layer.size
+    if "layers" in type(layer).model_fields:
+        update["layers"] = [_layer(inner, registry) for inner in layer.layers]
     return layer.model_copy(update=update)
 
 

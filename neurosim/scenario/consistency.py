@@ -11,15 +11,25 @@ from typing import Any
 from neurosim.errors import PluginError
 from neurosim.registry import BUILTIN, Registry
 from neurosim.scenario.faults import Fault, show
+from neurosim.scenario.flow import flow, written_out
+from neurosim.scenario.layers import MAX_LAYERS
 from neurosim.scenario.locate import KeyPath
 from neurosim.scenario.names import layers_of, table
+from neurosim.scenario.schema import EarlyStopping
+
+_LEARNS_NOTHING = (
+    "dropout", "flatten", "activation", "max_pool2d", "avg_pool2d", "global_avg_pool2d", "residual", "group",
+)  # fmt: skip
 
 
 def consistency_faults(tree: Mapping[str, Any], registry: Registry) -> Iterator[Fault]:
     """Values that do not go together."""
     yield from _data(table(tree, "data"))
+    yield from _size(tree)
     yield from _start_values(tree)
     yield from _output(tree, registry)
+    yield from _shares(tree, registry)
+    yield from _training(tree)
     yield from _expectations(tree)
 
 
@@ -32,15 +42,9 @@ def _data(section: Mapping[str, Any]) -> Iterator[Fault]:
 
 
 def _start_values(tree: Mapping[str, Any]) -> Iterator[Fault]:
-    inputs: int | None = None  # of the layer looked at, where known without data
-    for path, layer in layers_of(tree):
-        if layer.get("kind") == "dense":
-            units = layer.get("units")
-            units = units if isinstance(units, int) and units >= 1 else None
-            yield from _start_values_of(path, layer, inputs, units)
-            inputs = units
-        elif layer.get("kind") not in ("dropout", "flatten"):
-            inputs = None
+    for step in flow(tree):
+        if step.layer.get("kind") == "dense":
+            yield from _start_values_of(step.path, step.layer, step.inputs, step.outputs)
 
 
 def _start_values_of(path: KeyPath, layer: Mapping[str, Any], inputs: int | None, units: int | None) -> Iterator[Fault]:
@@ -56,20 +60,30 @@ def _start_values_of(path: KeyPath, layer: Mapping[str, Any], inputs: int | None
             yield Fault((*path, "weight", index), f"expected one number for each of the {units} units, not {len(row)}")
 
 
+def _size(tree: Mapping[str, Any]) -> Iterator[Fault]:
+    count = written_out(table(tree, "network"))
+    if count > MAX_LAYERS:
+        yield Fault(("network", "layers"), f"with all repetitions these are {count:,} layers; at most {MAX_LAYERS:,}")
+
+
 def _output(tree: Mapping[str, Any], registry: Registry) -> Iterator[Fault]:
     """The last layer must give what the loss takes."""
-    layers = list(layers_of(tree))
-    if not layers:
+    if not table(tree, "network").get("layers"):
         return
-    if not any("units" in layer or layer.get("kind") not in ("dropout", "flatten") for _, layer in layers):
-        yield Fault(("network", "layers"), "there is nothing to train; expected at least one dense layer")
+    if not any("units" in layer or layer.get("kind") not in _LEARNS_NOTHING for _, layer in layers_of(tree)):
+        expected = "expected at least one dense or conv2d layer"
+        yield Fault(("network", "layers"), f"there is nothing to train; {expected}")
         return
-    path, last = layers[-1]
-    if last.get("kind") == "dropout":
+    steps = list(flow(tree))
+    if not steps:
+        return
+    last = steps[-1]
+    path, layer = last.path, last.layer
+    if layer.get("kind") == "dropout":
         yield Fault((*path, "kind"), "the last layer is the output and cannot be dropped out of")
-    if last.get("kind") != "dense" or last.get("units") != 1:
+    if last.outputs != 1:
         return
-    if _name(last.get("activation")) in ("softmax", f"{BUILTIN}:softmax"):
+    if _name(layer.get("activation")) in ("softmax", f"{BUILTIN}:softmax"):
         yield Fault((*path, "activation"), 'softmax of a single unit is always 1; one unit goes with "sigmoid"')
     loss = _name(table(tree, "network").get("loss"))
     try:
@@ -77,11 +91,45 @@ def _output(tree: Mapping[str, Any], registry: Registry) -> Iterator[Fault]:
     except PluginError:
         return
     if takes_classes:
-        yield Fault((*path, "units"), f"{loss} needs one unit per class, at least 2, not 1")
+        told = (*path, "units") if "units" in layer else path
+        yield Fault(told, f"{loss} needs one unit per class, at least 2, not 1")
 
 
 def _name(value: object) -> object:
     return value.get("name") if isinstance(value, Mapping) else value
+
+
+def _shares(tree: Mapping[str, Any], registry: Registry) -> Iterator[Fault]:
+    """Parameters of built-in records that are shares of a whole."""
+    for path, catalog, key in (
+        (("network", "loss"), registry.losses, "label_smoothing"),
+        (("optimizer", "schedule"), registry.schedules, "warmup"),
+    ):
+        section, chosen = path
+        choice = table(tree, section).get(chosen)
+        value = choice.get(key) if isinstance(choice, Mapping) else None
+        builtin = [entry.plugin.name == BUILTIN for entry in catalog.candidates(str(_name(choice)))]
+        if isinstance(value, int | float) and not 0 <= value <= 1 and builtin == [True]:
+            yield Fault((*path, key), f"expected a share from 0 to 1, not {show(value)}")
+
+
+def _training(tree: Mapping[str, Any]) -> Iterator[Fault]:
+    section = table(tree, "training")
+    if section.get("clip_value") is not None and section.get("clip_norm") is not None:
+        yield Fault(("training", "clip_norm"), "clip_value is given too; keep one of the two")
+    yield from _watched(tree, ("training", "keep_best"), section.get("keep_best"))
+    stopping = section.get("early_stopping")
+    if isinstance(stopping, Mapping):
+        path: KeyPath = ("training", "early_stopping")
+        if "metric" in stopping:
+            path = (*path, "metric")
+        yield from _watched(tree, path, stopping.get("metric", EarlyStopping.model_fields["metric"].default))
+
+
+def _watched(tree: Mapping[str, Any], path: KeyPath, metric: object) -> Iterator[Fault]:
+    """A measure of rows that nothing keeps apart."""
+    if str(metric).startswith("validation_") and not table(tree, "data").get("validation_fraction"):
+        yield Fault(path, f"no rows are kept apart for {metric}; set data.validation_fraction")
 
 
 def _expectations(tree: Mapping[str, Any]) -> Iterator[Fault]:

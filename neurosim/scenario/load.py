@@ -11,6 +11,7 @@ from typing import Any
 from neurosim.errors import UsageError
 from neurosim.registry import Plugin, Registry, build_registry, suspects
 from neurosim.scenario import overrides as changes
+from neurosim.scenario.augmentation import AugmentationSection
 from neurosim.scenario.completion import complete
 from neurosim.scenario.consistency import consistency_faults
 from neurosim.scenario.faults import Report, shorten
@@ -37,7 +38,7 @@ class Scenario:
 
     Attributes
     ----------
-    scenario, data, network, optimizer, training : sections
+    scenario, data, network, optimizer, training, augmentation : sections
         See `neurosim.scenario.schema`.
     expect : mapping of str to Bound
         What the run must show, by measure.
@@ -56,6 +57,7 @@ class Scenario:
     network: NetworkSection
     optimizer: OptimizerSection
     training: TrainingSection
+    augmentation: AugmentationSection
     expect: Mapping[str, Bound]
     requires: RequiresSection
     path: Path | None = field(compare=False)
@@ -151,6 +153,7 @@ def load_scenario(
         network=sections.network,
         optimizer=sections.optimizer,
         training=sections.training,
+        augmentation=sections.augmentation,
         expect={str(metric): bound for metric, bound in sections.expect.items()},
         requires=sections.requires,
         path=path,

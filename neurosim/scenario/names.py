@@ -48,11 +48,20 @@ def table(tree: Mapping[str, Any], key: str) -> Mapping[str, Any]:
 
 
 def layers_of(tree: Mapping[str, Any]) -> Iterator[tuple[KeyPath, Mapping[str, Any]]]:
-    """The layers that are tables, with their key paths."""
-    layers = table(tree, "network").get("layers")
+    """The layers that are tables, with their key paths; after each one those inside it."""
+    pending = list(layers_in(table(tree, "network"), ("network",)))[::-1]
+    while pending:
+        path, layer = pending.pop()
+        yield path, layer
+        pending += list(layers_in(layer, path))[::-1]
+
+
+def layers_in(table: Mapping[str, Any], path: KeyPath) -> Iterator[tuple[KeyPath, Mapping[str, Any]]]:
+    """The layers that are tables right inside a table at `path`."""
+    layers = table.get("layers")
     for index, layer in enumerate(layers if isinstance(layers, list) else []):
         if isinstance(layer, Mapping):
-            yield ("network", "layers", index), layer
+            yield (*path, "layers", index), layer
 
 
 def _look_up(path: KeyPath, name: object, catalog: Catalog) -> tuple[Any, list[Fault]]:

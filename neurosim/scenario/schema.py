@@ -6,59 +6,14 @@ checked in `names.py`. The descriptions are what editors show, by way of the JSO
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal, get_args
+from typing import Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-Number = Annotated[float, Field(allow_inf_nan=False)]
-
-
-def _switch_to_number(value: object) -> object:
-    return float(value) if isinstance(value, bool) else value
-
-
-# Parameters of formulas are numbers; true and false are a readable way to write 1 and 0.
-Parameter = Annotated[Number, BeforeValidator(_switch_to_number, json_schema_input_type=float | bool)]
-Option = str | int | float | bool | list[Any]
-
-
-class Section(BaseModel):
-    """Base of all parts of a scenario: exact types, no unknown keys, no later changes."""
-
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
-
-
-class Choice(Section):
-    """The name of a record and the values of its parameters.
-
-    Written as a name (``"relu"``) or as a table (``{ name = "leaky_relu", alpha = 0.01 }``).
-    """
-
-    model_config = ConfigDict(extra="allow")
-    __pydantic_extra__: dict[str, Parameter] = Field(init=False)
-
-    name: str = Field(description="Name of the record, see `neurosim list`.")
-
-    @property
-    def params(self) -> dict[str, float]:
-        """Parameters by name: after loading, all that the record has, in its order."""
-        return dict(self.__pydantic_extra__ or {})
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_name(cls, value: object) -> object:
-        if isinstance(value, str):
-            return {"name": value}
-        if not isinstance(value, Mapping | Choice):
-            raise PydanticCustomError("choice", "a name or a table {{ name = ..., parameter = number }}")
-        return value
-
-
-def _choice(catalog: str, description: str, **others: Any) -> Any:
-    """Field of a `Choice` whose name is looked up in this catalog of the registry."""
-    return Field(description=description, json_schema_extra={"names": catalog}, **others)
+from neurosim.scenario.augmentation import AugmentationSection
+from neurosim.scenario.layers import Layer
+from neurosim.scenario.values import Choice, Number, Parameter, Section, choice
 
 
 class ScenarioSection(Section):
@@ -89,10 +44,13 @@ class DataSection(Section):
 
     source: str = Field(description="A registered data set, see `neurosim list datasets`.")
     validation_fraction: Number = Field(
-        default=0.0, ge=0, lt=1, description="Share of the training rows kept apart to watch the run."
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="Share of the rows, of each class alike, kept apart to watch the run; not learnt from.",
     )
     test_fraction: Number = Field(
-        default=0.0, ge=0, lt=1, description="Share of the rows kept apart for the final test."
+        default=0.0, ge=0, lt=1, description="Share of the rows, of each class alike, kept apart for the final test."
     )
     normalize: Normalize | None = Field(
         default=None, description="Scale every feature with the same fixed numbers: (value - mean) / std."
@@ -108,67 +66,10 @@ class DataSection(Section):
         return dict(self.__pydantic_extra__ or {})
 
 
-def _bias_form(value: object) -> str | None:
-    return "values" if isinstance(value, list) else "switch" if isinstance(value, bool) else None
-
-
-Bias = Annotated[
-    Annotated[bool, Tag("switch")] | Annotated[list[Number], Tag("values")],
-    Discriminator(
-        _bias_form, custom_error_type="bias", custom_error_message="true, false or a list of start values, one per unit"
-    ),
-]
-
-
-class Dense(Section):
-    """Every unit sees all inputs: activation(inputs @ weight + bias)."""
-
-    kind: Literal["dense"] = Field(description="Kind of layer.")
-    units: int = Field(ge=1, le=1_000_000, description="Number of units, which is the number of outputs.")
-    activation: Choice = _choice(
-        "activations", "Function applied to each weighted sum.", default=Choice(name="identity")
-    )
-    init: Choice | None = _choice(
-        "initializers", "How the start values are drawn; left out: the usual way for the activation.", default=None
-    )
-    weight: list[list[Number]] | None = Field(
-        default=None, description="Start values instead of random ones: one row per input, one number per unit."
-    )
-    bias: Bias = Field(default=True, description="Whether units have a bias, or its start values, one per unit.")
-
-
-class Dropout(Section):
-    """Sets a random share of its inputs to zero while training, and scales up the others."""
-
-    kind: Literal["dropout"] = Field(description="Kind of layer.")
-    rate: Number = Field(ge=0, lt=1, description="Share of the inputs set to zero.")
-
-
-class Flatten(Section):
-    """Turns an image into one row of numbers."""
-
-    kind: Literal["flatten"] = Field(description="Kind of layer.")
-
-
-# A new kind of layer is a class above and a name here.
-Layer = Annotated[Dense | Dropout | Flatten, Field(discriminator="kind")]
-
-
-def layer_kinds() -> list[tuple[str, list[str], str]]:
-    """Each kind of layer: its name, its keys besides ``kind``, and what it does."""
-    union, *_ = get_args(Layer)
-    kinds = []
-    for model in get_args(union):
-        (name,) = get_args(model.model_fields["kind"].annotation)
-        keys = [key for key in model.model_fields if key != "kind"]
-        kinds.append((name, keys, (model.__doc__ or "").partition("\n")[0].rstrip(".")))
-    return kinds
-
-
 class NetworkSection(Section):
     """The network and what it is to make small."""
 
-    loss: Choice = _choice("losses", "How far off the outputs are: what training makes small.")
+    loss: Choice = choice("losses", "How far off the outputs are: what training makes small.")
     layers: list[Layer] = Field(min_length=1, description="Layers, from the input to the output.")
 
 
@@ -182,7 +83,7 @@ class OptimizerSection(Section):
         description="A registered optimizer, see `neurosim list optimizers`.",
         json_schema_extra={"names": "optimizers"},
     )
-    schedule: Choice | None = _choice(
+    schedule: Choice | None = choice(
         "schedules", "How the learning rate changes over the run; left out: not at all.", default=None
     )
 
@@ -192,12 +93,43 @@ class OptimizerSection(Section):
         return dict(self.__pydantic_extra__ or {})
 
 
+Metric = Literal["train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "test_loss", "test_accuracy"]
+
+
+class EarlyStopping(Section):
+    """When to stop before the last epoch: once a measure has not got better for some epochs."""
+
+    metric: Metric = Field(
+        default="validation_loss",
+        description="The measure to watch: of a loss smaller is better, of an accuracy larger.",
+    )
+    patience: int = Field(
+        default=5, ge=1, le=2**31 - 1, description="Stop after this many epochs in a row without a better value."
+    )
+    min_delta: Number = Field(
+        default=0.0, ge=0, description="By how much a value has to beat the best one before it to count as better."
+    )
+
+
 class TrainingSection(Section):
     """How long and in which portions to train."""
 
     epochs: int = Field(ge=0, le=2**31 - 1, description="Passes over the training rows; 0 just looks.")
     batch_size: int = Field(default=32, ge=1, le=2**31 - 1, description="Rows per step of the optimizer.")
     shuffle: bool = Field(default=True, description="Whether each epoch has a new random order of the rows.")
+    clip_value: Number | None = Field(
+        default=None, gt=0, description="Gradients beyond this number, up or down, are set to it; or use clip_norm."
+    )
+    clip_norm: Number | None = Field(
+        default=None, gt=0, description="A gradient longer than this, over all parameters, is scaled down to it."
+    )
+    early_stopping: EarlyStopping | None = Field(
+        default=None, description="Stop before the last epoch when a measure gets no better; left out: never."
+    )
+    keep_best: Metric | None = Field(
+        default=None,
+        description="End with the weights of the epoch in which this measure was best; left out: of the last epoch.",
+    )
 
 
 class Bound(Section):
@@ -213,9 +145,6 @@ class Bound(Section):
         return self
 
 
-Metric = Literal["train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "test_loss", "test_accuracy"]
-
-
 class RequiresSection(Section):
     """What must be there for the scenario to run."""
 
@@ -229,6 +158,9 @@ class ScenarioFile(Section):
 
     scenario: ScenarioSection = Field(description="What the scenario is called and what it teaches.")
     data: DataSection = Field(description="What the network learns from.")
+    augmentation: AugmentationSection = Field(
+        default=AugmentationSection(), description="Random changes of the training images, new ones in each epoch."
+    )
     network: NetworkSection = Field(description="The network and what it is to make small.")
     optimizer: OptimizerSection = Field(description="How the gradients change the parameters.")
     training: TrainingSection = Field(description="How long and in which portions to train.")

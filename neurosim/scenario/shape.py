@@ -33,6 +33,8 @@ _EXPECTED = {
     "less_than": "a number below {lt:g}",
     "less_than_equal": "a number of at most {le}",
     "list_type": "a list",
+    "literal_error": "{expected}",
+    "pair": "a whole number, or two: [vertical, horizontal]",
     "model_attributes_type": "a table",
     "model_type": "a table",
     "string_pattern_mismatch": "lower-case letters, digits and hyphens only",
@@ -67,7 +69,7 @@ def _fault(detail: ErrorDetails, tree: Mapping[str, Any]) -> Fault:
         return Fault(path, _unknown("key", str(path[-1]), _fields_of(path[:-1], tree)))
     if kind == "missing":
         return Fault(path, f"{_MISSING}: {_description(path, tree)}")
-    if kind == "literal_error" and path[:1] == ("expect",):
+    if kind == "literal_error" and path[:1] in (("expect",), ("training",)):
         return Fault(path, _unknown("measure", str(value), get_args(Metric)))
     if kind == "union_tag_not_found":
         return Fault((*path, "kind"), "missing; expected one of: " + ", ".join(_layer_kinds(path)))
@@ -89,14 +91,18 @@ def _key_path(loc: tuple[str | int, ...], tree: Mapping[str, Any]) -> KeyPath:
     """The place in the file: pydantic's, without the names of the alternatives it tried."""
     path: KeyPath = ()
     here: Any = tree
+    at_element = False
     for index, part in enumerate(loc):
         if isinstance(here, Mapping):
-            is_last = index == len(loc) - 1
-            if part == "[key]" or (part not in here and (not is_last or part == here.get("kind"))):
+            # A layer's kind is told behind its place; it may be the name of one of its keys too.
+            is_kind = at_element and part == here.get("kind")
+            at_element = False
+            if is_kind or part == "[key]" or (part not in here and index < len(loc) - 1):
                 continue
         elif not (isinstance(here, list) and isinstance(part, int)):
             continue
         path, here = (*path, part), _inside(here, part)
+        at_element = isinstance(part, int)
     return path
 
 

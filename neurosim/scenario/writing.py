@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import tomli_w
 
-from neurosim.scenario.schema import Choice, Section
+from neurosim.scenario.augmentation import AugmentationSection
+from neurosim.scenario.values import Choice, Section
 
 if TYPE_CHECKING:
     from neurosim.scenario.load import Scenario
@@ -20,9 +21,10 @@ def to_toml(scenario: Scenario) -> str:
     """The scenario as a TOML document; loads to an equal scenario."""
     lines = ["[scenario]", *_entries(scenario.scenario)]
     lines += ["", "[data]", *_entries(scenario.data)]
+    if scenario.augmentation != AugmentationSection():
+        lines += ["", "[augmentation]", *_entries(scenario.augmentation)]
     lines += ["", "[network]", f"loss = {_value(scenario.network.loss)}"]
-    for layer in scenario.network.layers:
-        lines += ["", "[[network.layers]]", *_entries(layer)]
+    lines += _layers(scenario.network.layers, "network.layers")
     lines += ["", "[optimizer]", *_entries(scenario.optimizer)]
     lines += ["", "[training]", *_entries(scenario.training)]
     if scenario.expect:
@@ -31,6 +33,14 @@ def to_toml(scenario: Scenario) -> str:
     if scenario.requires.plugins:
         lines += ["", "[requires]", *_entries(scenario.requires)]
     return "\n".join(lines) + "\n"
+
+
+def _layers(layers: list[Any], place: str) -> Iterator[str]:
+    """The tables of some layers, each with those of the layers inside it behind it."""
+    for layer in layers:
+        inner = getattr(layer, "layers", [])
+        yield from ("", f"[[{place}]]", *_entries(layer.model_copy(update={"layers": None}) if inner else layer))
+        yield from _layers(inner, f"{place}.layers")
 
 
 def _items(section: Section) -> dict[str, Any]:

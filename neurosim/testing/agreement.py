@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from neurosim.backends.base import Backend, Rows
 from neurosim.backends.select import make_backend
-from neurosim.network import NetworkBuilder, Training, choose
+from neurosim.building import NetworkBuilder
+from neurosim.layers import choose
+from neurosim.network import Training
 from neurosim.plugin import Activation, Loss, Optimizer, RowActivation
 from neurosim.testing.plain import Array, Curve, numbers
 from neurosim.testing.probe import PROBE, ZEROS

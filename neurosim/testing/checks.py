@@ -6,7 +6,16 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from neurosim.errors import UsageError
-from neurosim.plugin import Activation, Dataset, Initializer, Loss, Optimizer, RowActivation, Schedule
+from neurosim.plugin import (
+    Activation,
+    Dataset,
+    FeedbackSchedule,
+    Initializer,
+    Loss,
+    Optimizer,
+    RowActivation,
+    Schedule,
+)
 from neurosim.registry import Registry
 from neurosim.testing.activations import activation_items
 from neurosim.testing.cuda import Pending, resolve
@@ -24,6 +33,7 @@ _ITEMS: dict[type, Callable[[Any, Scope], Sequence[Verdict | Pending]]] = {
     Optimizer: optimizer_items,
     Initializer: lambda record, chosen: check_initializer(record),
     Schedule: lambda record, chosen: check_schedule(record),
+    FeedbackSchedule: lambda record, chosen: check_schedule(record),
     Dataset: lambda record, chosen: check_dataset(record),
 }
 
@@ -33,7 +43,7 @@ def check(record: Any, *, backends: Iterable[str] | None = None, registry: Regis
 
     Parameters
     ----------
-    record : Activation, RowActivation, Loss, Optimizer, Initializer, Schedule or Dataset
+    record : Activation, RowActivation, Loss, Optimizer, Initializer, Schedule, FeedbackSchedule or Dataset
         What to check.
     backends : iterable of str, optional
         Backends to compare, of ``reference``, ``cpu`` and ``cuda``; all of them when left out.

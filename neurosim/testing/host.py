@@ -11,7 +11,7 @@ import numpy as np
 from neurosim.data import dataset_folder
 from neurosim.data.checks import check_table
 from neurosim.errors import DataError
-from neurosim.plugin import DataRequest, Dataset, Initializer, Schedule, Table
+from neurosim.plugin import DataRequest, Dataset, FeedbackSchedule, Initializer, Schedule, Table
 from neurosim.randomness import Stream
 from neurosim.registry import Registry
 from neurosim.testing.plain import Array
@@ -105,10 +105,19 @@ def _spread(record: Initializer) -> Verdict:
 
 
 def check_schedule(
-    record: Schedule, *, backends: Iterable[str] | None = None, registry: Registry | None = None
+    record: Schedule | FeedbackSchedule, *, backends: Iterable[str] | None = None, registry: Registry | None = None
 ) -> list[Verdict]:
-    """Check a schedule: ``factors`` and ``course``; arguments as for `check_initializer`."""
+    """Check a schedule: ``factors`` and ``course``; arguments as for `check_initializer`.
+
+    Of a schedule with feedback also ``determinism``: that it follows from the losses alone.
+    """
     scope(backends, registry)
+    if isinstance(record, FeedbackSchedule):
+        return [
+            attempt("factors", lambda: _feedback_factors(record)),
+            attempt("determinism", lambda: _feedback_determinism(record)),
+            attempt("course", lambda: _feedback_course(record)),
+        ]
     return [attempt("factors", lambda: _factors(record)), attempt("course", lambda: _course(record))]
 
 
@@ -127,6 +136,56 @@ def _course(record: Schedule) -> Verdict:
     shown = [float(record.factor(step, steps, *record.params.values())) for step in (0, steps // 2, steps - 1)]
     start, middle, end = map(number, shown)
     return noted("course", f"{start} at the start, {middle} in the middle, {end} at the end of {steps} steps")
+
+
+def _loss_courses(epochs: int = 100) -> dict[str, list[float]]:
+    """Losses as runs have them."""
+    wobble = Stream(1, "losses").uniform(0.5, 1.5, (epochs,))
+    return {
+        "that fall": [1.0 / (1.0 + epoch) for epoch in range(epochs)],
+        "that rise": [1.0 + epoch for epoch in range(epochs)],
+        "that stay the same": [1.0] * epochs,
+        "that are 0": [0.0] * epochs,
+        "that go up and down": [float(value) for value in wobble],
+        "below 0": [-1.0 - epoch for epoch in range(epochs)],
+    }
+
+
+def _feedback_factor(record: FeedbackSchedule, losses: list[float]) -> float:
+    return float(record.factor(losses, *record.params.values()))
+
+
+def _feedback_factors(record: FeedbackSchedule) -> Verdict:
+    for name, course in _loss_courses().items():
+        for epoch in range(len(course) + 1):
+            factor = _feedback_factor(record, course[:epoch])
+            if not (np.isfinite(factor) and factor >= 0.0):
+                where = (
+                    f"after {epoch} losses {name}" if epoch else "before the first epoch, where there are no losses,"
+                )
+                return failed("factors", f"the factor {where} is {factor}, and must be a number from 0 on")
+    return passed("factors", f"finite and not negative after losses {', '.join(_loss_courses())}")
+
+
+def _feedback_determinism(record: FeedbackSchedule) -> Verdict:
+    for name, course in _loss_courses().items():
+        given = list(course)
+        alone = _feedback_factor(record, given)
+        if given != course:
+            return failed("determinism", "changes the list of losses, which is not its own")
+        for epoch in range(len(course) + 1):
+            again = _feedback_factor(record, course[:epoch])
+        if again != alone:
+            what = f"{number(alone)} after {len(course)} losses {name}, and {number(again)} when asked once more"
+            return failed("determinism", f"{what}: keep nothing between calls, all is in the list")
+    return passed("determinism", "the same losses, the same factor")
+
+
+def _feedback_course(record: FeedbackSchedule) -> Verdict:
+    courses = _loss_courses()
+    start = number(_feedback_factor(record, []))
+    ends = [f"{number(_feedback_factor(record, courses[name]))} after 100 losses {name}" for name in list(courses)[:3]]
+    return noted("course", f"{start} at the start; {', '.join(ends)}")
 
 
 def check_dataset(

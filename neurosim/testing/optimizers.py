@@ -11,7 +11,7 @@ import numpy as np
 
 from neurosim.backends.uncompiled import uncompiled
 from neurosim.errors import PluginError
-from neurosim.network import choose
+from neurosim.layers import choose
 from neurosim.plugin import Optimizer
 from neurosim.registry import Registry
 from neurosim.testing.agreement import make_layer, step_row, update_agreement

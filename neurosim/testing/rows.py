@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from neurosim.network import choose
+from neurosim.layers import choose
 from neurosim.plugin import RowActivation
 from neurosim.registry import Registry
 from neurosim.testing.agreement import make_layer, row_activation_agreement, run_layer

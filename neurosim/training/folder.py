@@ -17,9 +17,9 @@ import numpy as np
 from neurosim.errors import DataError
 from neurosim.files import cannot_write, make_folder, write_atomically
 from neurosim.history import COLUMNS, Record
-from neurosim.network import Dense, Dropout, Network
 from neurosim.scenario import Scenario
 from neurosim.simulator import Simulator
+from neurosim.training.description import describe
 from neurosim.version import __version__
 
 SCENARIO = "scenario.toml"
@@ -105,13 +105,14 @@ def _line(record: Record) -> str:
 
 
 def model_bytes(simulator: Simulator) -> bytes:
-    """The trained parameters (float32) as a safetensors file with a description of the network.
+    """The trained parameters and running statistics (float32) as a safetensors file that describes the network.
 
     The same parameters give the same bytes.
     """
     import safetensors.numpy
 
-    tensors = {name: np.ascontiguousarray(array, np.float32) for name, array in simulator.parameters.items()}
+    arrays = {**simulator.parameters, **simulator.statistics}
+    tensors = {name: np.ascontiguousarray(array, np.float32) for name, array in arrays.items()}
     data = simulator.data
     description = {
         "format": MODEL_FORMAT,
@@ -131,31 +132,6 @@ def model_bytes(simulator: Simulator) -> bytes:
 def _shortest(values: list[float]) -> float | list[float]:
     """One number where all are the same."""
     return values[0] if len(set(values)) == 1 else values
-
-
-def describe(network: Network) -> dict[str, Any]:
-    """The network as plain data, enough to build it again."""
-    layers: list[dict[str, Any]] = []
-    for layer in network.layers:
-        entry: dict[str, Any] = {"name": layer.name, "kind": layer.kind}
-        if isinstance(layer, Dense):
-            activation = layer.activation
-            params = dict(zip(activation.record.params, activation.values, strict=True))
-            entry |= {
-                "inputs": layer.inputs,
-                "units": layer.units,
-                "activation": {"name": activation.name, **params},
-                "bias": layer.bias is not None,
-            }
-        elif isinstance(layer, Dropout):
-            entry["rate"] = layer.rate
-        layers.append(entry)
-    loss = network.loss
-    return {
-        "input_shape": list(network.input_shape),
-        "layers": layers,
-        "loss": {"name": loss.name, **dict(zip(loss.record.params, loss.values, strict=True))},
-    }
 
 
 def provenance(scenario: Scenario) -> dict[str, Any]:

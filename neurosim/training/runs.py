@@ -55,12 +55,21 @@ class Result:
         return all(expectation.met for expectation in self.expectations)
 
     def as_json(self) -> dict[str, Any]:
-        """The object that ``neurosim run --json`` prints."""
+        """The object that ``neurosim run --json`` prints.
+
+        ``stopped_early`` and ``best_epoch`` are there where the scenario asks for early stopping or for
+        the best weights.
+        """
+        training, watch = self.scenario.training, self.simulator.watch
+        stopped = {} if training.early_stopping is None else {"stopped_early": watch.stopped_early}
+        kept = {} if training.keep_best is None else {"best_epoch": watch.kept_epoch}
         return {
             "scenario": self.scenario.scenario.name,
             "backend": self.simulator.backend,
             "seed": self.simulator.seed,
             "epochs": len(self.history),
+            **stopped,
+            **kept,
             "parameters": self.simulator.network.size,
             "final": finite(self.metrics),
             "expectations": [expectation.as_json() for expectation in self.expectations],

@@ -1,8 +1,20 @@
-"""What the tests of translated functions share."""
+"""What the tests of backends and translated functions share."""
 
 import importlib.util
 
 import pytest
+import support
+
+
+@pytest.fixture(
+    params=[
+        pytest.param(backend, id=backend.name, marks=pytest.mark.gpu if backend.needs_gpu else ())
+        for backend in support.COMPILED
+    ]
+)
+def compiled(request):
+    """Each backend that is held to the reference."""
+    return request.param
 
 
 @pytest.fixture

@@ -16,17 +16,6 @@ OUTPUTS = {
 PAIRINGS = [(loss, act) for loss in support.BUILTINS.losses.names() for act in OUTPUTS.get(loss, ACTIVATIONS)]
 
 
-@pytest.fixture(
-    params=[
-        pytest.param(backend, id=backend.name, marks=pytest.mark.gpu if backend.needs_gpu else ())
-        for backend in support.COMPILED
-    ]
-)
-def compiled(request):
-    """Each backend that is held to the reference."""
-    return request.param
-
-
 def check_pass(compiled, net, rows, settings=None, seed=3):
     """Outputs, loss and gradient with dropout off; returns both backends."""
     settings = settings or support.training()

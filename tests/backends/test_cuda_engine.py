@@ -14,8 +14,8 @@ from support import Dense, Dropout, Flatten
 from neurosim.backends.cuda import device, strategy
 from neurosim.backends.cuda.backend import CudaBackend
 from neurosim.backends.cuda.generation import activations_of
+from neurosim.backends.cuda.layout import build_table
 from neurosim.backends.cuda.strategy import IN_SIMULATOR, Strategy, choose_strategy
-from neurosim.backends.cuda.table import build_table
 from neurosim.backends.select import make_small_ensemble
 from neurosim.errors import BackendError, DataError
 

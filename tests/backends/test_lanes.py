@@ -56,7 +56,7 @@ def test_a_member_has_the_bits_of_the_single_run(name, lanes):
 @pytest.mark.parametrize("small", [True, False], ids=["lanes", "blocks"])
 @pytest.mark.parametrize("name", NETWORKS)
 def test_both_ways_to_train_agree_with_the_reference(name, small, monkeypatch):
-    monkeypatch.setattr(cpu_backend, "is_small", lambda network: small)
+    monkeypatch.setattr(cpu_backend, "is_small", lambda network, training: small)
     net, rows, training = problem(name)
     fast, slow = CpuBackend(net, training, 7), ReferenceBackend(net, training, 7)
     for epoch in range(EPOCHS):

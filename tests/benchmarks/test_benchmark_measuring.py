@@ -7,7 +7,13 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
+
+from neurosim.assembly import build_training
+from neurosim.backends.select import make_backend
+from neurosim.construction import build_network
+from neurosim.data.prepare import Prepared, Split
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 
@@ -16,7 +22,7 @@ FOLDER = Path(__file__).parents[2] / "benchmarks"
 def modules(monkeypatch):
     """The benchmark's modules, which are scripts beside each other and no package."""
     monkeypatch.syspath_prepend(str(FOLDER))
-    names = ("measure", "outcome", "report", "pieces")
+    names = ("measure", "outcome", "report", "pieces", "deep_pieces", "deep_problems")
     before = set(sys.modules)
     yield SimpleNamespace(**{name: __import__(name) for name in names})
     for name in set(sys.modules) - before:
@@ -69,6 +75,49 @@ def test_without_a_peer_there_is_no_ratio(modules):
     row = modules.pieces.faster("work", "ours", ["missing peer"], samples, 2.5)
     assert row.value is None
     assert row.met is None
+
+
+def test_the_quickest_peers_of_the_heat_go_on(modules):
+    times = {"ours": (0.1, 0.1), "b": (3.0, 3.0), "a": (1.0, 9.0), "c": (2.0, 2.0), "d": (4.0, 4.0)}
+    heat = {name: modules.measure.Samples(seconds) for name, seconds in times.items()}
+    assert modules.deep_pieces.finalists(heat, "ours") == ["c", "b"]
+    assert modules.deep_pieces.finalists({"ours": heat["ours"], "b": heat["b"]}, "ours") == ["b"]
+
+
+@pytest.mark.parametrize(
+    ("name", "mode"),
+    [
+        ("lenet", "fused"),
+        ("lenet", "fused, channels last"),
+        ("keras", "fused"),
+        ("keras", "fused, channels last"),
+        ("batchnorm", "fused"),
+        ("residual", "fused"),
+    ],
+)
+def test_both_sides_have_the_same_network(modules, name, mode):
+    """The same outputs from the same parameters: no weight is in another place."""
+    torch = pytest.importorskip("torch")
+    layers, scenario = modules.deep_problems.NETWORKS[name], modules.deep_problems.deep_scenario(name)
+    x = np.random.default_rng(1).normal(size=(3, 784)).astype(np.float32)
+    digits, ones = tuple("0123456789"), np.ones(784)
+    split = Split(x, np.array([0, 5, 9]), np.arange(3))
+    data = Prepared(split, None, None, 1.0, 0.0, ones, 0 * ones, classes=digits, image_shape=(28, 28))
+    net = build_network(scenario, data)
+    ours = make_backend("reference", net, build_training(scenario), 0)
+    ours.parameters += np.random.default_rng(2).normal(0, 0.05, net.size)
+    stack = __import__("deep_torch_peer").Stack(
+        list(net.named(ours.parameters).values()), len(net.input_shape) == 3, mode.endswith("channels last")
+    )
+    theirs = torch.nn.Sequential(*stack.modules(layers)).double().eval()
+    with torch.no_grad():
+        outputs = theirs(torch.from_numpy(x).double().reshape(3, *stack_input(net))).softmax(1)
+    np.testing.assert_allclose(outputs.numpy(), ours.forward(x), rtol=0, atol=1e-5)
+
+
+def stack_input(net):
+    """Channels first, as PyTorch takes them."""
+    return net.input_shape if len(net.input_shape) == 1 else (net.input_shape[2], *net.input_shape[:2])
 
 
 def test_a_bound_from_above(modules):

@@ -18,15 +18,28 @@ PAIR_IDS = [f"{record.name}-{pair.activation}" for record, pair in PAIRS]
 PROBABILITIES = {"binary_cross_entropy", "categorical_cross_entropy"}
 
 
-def loss_value(record, a, y):
+# The records with their defaults, and those that smooth labels doing so.
+SETTINGS = [(record, {}) for record in RECORDS]
+SETTINGS += [(record, {"label_smoothing": 0.3}) for record in RECORDS if "label_smoothing" in record.params]
+
+
+def name_of(value):
+    return "-".join(f"{key}={number}" for key, number in value.items()) if isinstance(value, dict) else value.name
+
+
+def values_of(record, params):
+    return {**record.params, **params}.values()
+
+
+def loss_value(record, a, y, **params):
     with np.errstate(all="ignore"):
-        return float(uncompiled(record.value)(a, y, *record.params.values()))
+        return float(uncompiled(record.value)(a, y, *values_of(record, params)))
 
 
-def loss_gradient(record, a, y):
+def loss_gradient(record, a, y, **params):
     da = np.full_like(a, np.nan)
     with np.errstate(all="ignore"):
-        uncompiled(record.gradient)(a, y, da, *record.params.values())
+        uncompiled(record.gradient)(a, y, da, *values_of(record, params))
     return da
 
 
@@ -40,15 +53,15 @@ def activate(name, z):
     return a
 
 
-def pair_value(record, pair, z, y):
+def pair_value(record, pair, z, y, **params):
     with np.errstate(all="ignore"):
-        return float(uncompiled(pair.value)(z, activate(pair.activation, z), y, *record.params.values()))
+        return float(uncompiled(pair.value)(z, activate(pair.activation, z), y, *values_of(record, params)))
 
 
-def pair_gradient(record, pair, z, y):
+def pair_gradient(record, pair, z, y, **params):
     dz = np.full_like(z, np.nan)
     with np.errstate(all="ignore"):
-        uncompiled(pair.gradient)(z, activate(pair.activation, z), y, dz, *record.params.values())
+        uncompiled(pair.gradient)(z, activate(pair.activation, z), y, dz, *values_of(record, params))
     return dz
 
 
@@ -72,14 +85,14 @@ def targets(record, units, random):
     return [random.integers(0, 2, units).astype(float), *soft]
 
 
-@pytest.mark.parametrize("record", RECORDS, ids=lambda record: record.name)
+@pytest.mark.parametrize(("record", "params"), SETTINGS, ids=name_of)
 @pytest.mark.parametrize("units", [1, 4])
-def test_gradient_is_the_slope(record, units):
+def test_gradient_is_the_slope(record, params, units):
     random = np.random.default_rng(7)
     for _ in range(20):
         for y in targets(record, units, random):
             a = random.uniform(0.05, 0.95, units) if record.name in PROBABILITIES else 2.0 * random.normal(size=units)
-            expected = numerical(lambda row, y=y: loss_value(record, row, y), a)
+            expected = numerical(lambda row, y=y: loss_value(record, row, y, **params), a)
             # Away from the kinks, which lie at a = y, |a - y| = delta, side * a = 1 and a = 0.
             distances = [0.0, 1.0, -1.0]
             safe = np.ones(units, bool)
@@ -87,7 +100,8 @@ def test_gradient_is_the_slope(record, units):
                 for point in distances:
                     safe &= np.abs(a - np.asarray(y) - point) > 0.01
                     safe &= np.abs(a - point) > 0.01
-            np.testing.assert_allclose(loss_gradient(record, a, y)[safe], expected[safe], rtol=1e-8, atol=1e-8)
+            found = loss_gradient(record, a, y, **params)
+            np.testing.assert_allclose(found[safe], expected[safe], rtol=1e-8, atol=1e-8)
 
 
 def test_closed_values(registry):
@@ -124,40 +138,50 @@ def test_the_pairs_are_all_there():
     assert PAIR_IDS == ["binary_cross_entropy-sigmoid", "categorical_cross_entropy-softmax", "perceptron-step"]
 
 
+@pytest.mark.parametrize("smoothing", [0.0, 0.3])
 @pytest.mark.parametrize(("record", "pair"), PAIRS, ids=PAIR_IDS)
 @pytest.mark.parametrize("units", [1, 3])
-def test_pair_gradient_is_the_slope(record, pair, units):
+def test_pair_gradient_is_the_slope(record, pair, units, smoothing):
+    if smoothing and "label_smoothing" not in record.params:
+        pytest.skip("it has no smoothing of labels")
+    params = {"label_smoothing": smoothing} if smoothing else {}
     random = np.random.default_rng(3)
     for _ in range(20):
         for y in targets(record, units, random):
             z = 3.0 * random.normal(size=units)
             z[np.abs(z) < 0.01] = 0.5  # the step's kink
-            expected = numerical(lambda row, y=y: pair_value(record, pair, row, y), z)
-            np.testing.assert_allclose(pair_gradient(record, pair, z, y), expected, rtol=1e-8, atol=1e-9)
+            expected = numerical(lambda row, y=y: pair_value(record, pair, row, y, **params), z)
+            np.testing.assert_allclose(pair_gradient(record, pair, z, y, **params), expected, rtol=1e-8, atol=1e-9)
 
 
-def check_pair_equals_chain(record, pair, z, y):
+def check_pair_equals_chain(record, pair, z, y, **params):
     """Loss of the activation's output, and its gradient through the activation's derivative."""
     a = activate(pair.activation, z)
-    assert pair_value(record, pair, z, y) == pytest.approx(loss_value(record, a, y), rel=1e-9, abs=1e-9)
+    value = loss_value(record, a, y, **params)
+    assert pair_value(record, pair, z, y, **params) == pytest.approx(value, rel=1e-9, abs=1e-9)
     activation = support.BUILTINS.activations.get(pair.activation)
-    da = loss_gradient(record, a, y)
+    da = loss_gradient(record, a, y, **params)
     if isinstance(activation, Activation):
         chain = da * apply(activation.df, z, a, params=())
     else:
         chain = np.empty_like(z)
         uncompiled(activation.backward)(z, a, da, chain)
-    np.testing.assert_allclose(pair_gradient(record, pair, z, y), chain, rtol=1e-7, atol=1e-9)
+    np.testing.assert_allclose(pair_gradient(record, pair, z, y, **params), chain, rtol=1e-7, atol=1e-9)
 
 
-@given(st.lists(st.floats(-8.0, 8.0), min_size=1, max_size=5), st.integers(0, 4), st.floats(0.0, 1.0))
-def test_cross_entropy_pairs_equal_the_unfused_chain(z, label, share):
+@given(
+    st.lists(st.floats(-8.0, 8.0), min_size=1, max_size=5),
+    st.integers(0, 4),
+    st.floats(0.0, 1.0),
+    st.just(0.0) | st.floats(0.0, 1.0),
+)
+def test_cross_entropy_pairs_equal_the_unfused_chain(z, label, share, smoothing):
     z = np.array(z)
     losses = support.BUILTINS.losses
     record = losses.get("categorical_cross_entropy")
-    check_pair_equals_chain(record, record.pair_for("softmax"), z, label % z.size)
+    check_pair_equals_chain(record, record.pair_for("softmax"), z, label % z.size, label_smoothing=smoothing)
     record = losses.get("binary_cross_entropy")
-    check_pair_equals_chain(record, record.pair_for("sigmoid"), z, np.full(z.size, share))
+    check_pair_equals_chain(record, record.pair_for("sigmoid"), z, np.full(z.size, share), label_smoothing=smoothing)
 
 
 def test_perceptron_pair_is_the_perceptron_loss_of_the_weighted_sum(registry):
@@ -169,6 +193,48 @@ def test_perceptron_pair_is_the_perceptron_loss_of_the_weighted_sum(registry):
             row, target = np.array([z]), np.array([y])
             assert pair_value(record, pair, row, target) == pytest.approx(loss_value(record, row, target))
             assert pair_gradient(record, pair, row, target) == [(1.0 if z >= 0.0 else 0.0) - y]
+
+
+def test_smoothed_labels_in_closed_form(registry):
+    """Two classes with a share of 0.2 dealt out: targets 0.9 and 0.1."""
+    expected = -0.9 * math.log(0.75) - 0.1 * math.log(0.25)
+    categorical, binary = registry.losses.get("categorical_cross_entropy"), registry.losses.get("binary_cross_entropy")
+    assert loss_value(categorical, np.array([0.25, 0.75]), 1, label_smoothing=0.2) == pytest.approx(expected)
+    assert loss_value(binary, np.array([0.75]), np.array([1.0]), label_smoothing=0.2) == pytest.approx(expected)
+    z = np.array([0.0, math.log(3.0)])
+    pair = categorical.pair_for("softmax")
+    assert pair_value(categorical, pair, z, 1, label_smoothing=0.2) == pytest.approx(expected)
+    assert pair_gradient(categorical, pair, z, 1, label_smoothing=0.2) == pytest.approx([0.15, -0.15])
+    pair = binary.pair_for("sigmoid")
+    for label, target in ((0.0, 0.1), (1.0, 0.9)):
+        found = pair_gradient(binary, pair, z[1:], np.array([label]), label_smoothing=0.2)
+        assert found == pytest.approx([0.75 - target])
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1, 1.0])
+def test_smoothed_labels_are_those_of_torch(backend, smoothing):
+    torch = pytest.importorskip("torch")
+    functional = torch.nn.functional
+    for activation, loss in (("softmax", "categorical_cross_entropy"), ("sigmoid", "binary_cross_entropy")):
+        net = support.network(3, [support.Dense(4, activation)], (loss, {"label_smoothing": smoothing}))
+        bench = backend.make(net, support.training())
+        rows = support.rows(9, 3, 4)
+        found, gradient = bench.gradients(rows)
+        weight, bias = (
+            torch.tensor(np.array(array, np.float64), requires_grad=True)
+            for array in net.named(bench.parameters).values()
+        )
+        z = torch.tensor(rows.features, dtype=torch.float64) @ weight + bias
+        if activation == "softmax":
+            classes = torch.tensor(rows.classes, dtype=torch.int64)
+            expected = functional.cross_entropy(z, classes, label_smoothing=smoothing)
+        else:
+            targets = torch.tensor(rows.values, dtype=torch.float64) * (1.0 - smoothing) + smoothing / 2.0
+            expected = functional.binary_cross_entropy_with_logits(z, targets)
+        expected.backward()
+        assert found == pytest.approx(expected.item(), rel=backend.values)
+        for ours, theirs in zip(net.named(gradient).values(), (weight.grad, bias.grad), strict=True):
+            assert support.error(ours, theirs.numpy()) < backend.values
 
 
 def one_layer(backend, activation, loss, units, z):

@@ -1,11 +1,13 @@
 """The kit on initializers, schedules and data sets: what is wrong fails its own item."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from kit import failed, only_failure, verdict
 
 from neurosim.errors import DataError
-from neurosim.plugin import Dataset, Initializer, Schedule, Table
+from neurosim.plugin import Dataset, FeedbackSchedule, Initializer, Schedule, Table
 
 # Initializers -----------------------------------------------------------------------------------------------
 
@@ -87,6 +89,50 @@ def test_a_division_by_zero_in_a_run_of_one_step():
 
     found = failed(Schedule("careless", careless))
     assert "in careless: ZeroDivisionError" in found["factors"]
+
+
+def test_a_good_schedule_with_feedback_passes():
+    def halved_when_worse(losses, floor):
+        return max(0.5 ** sum(later > earlier for earlier, later in pairwise(losses)), floor)
+
+    record = FeedbackSchedule("halved", halved_when_worse, params={"floor": 0.125})
+    assert not failed(record)
+    detail = verdict(record, "course").detail
+    assert detail.startswith("1 at the start; 1 after 100 losses that fall, 0.125 after 100 losses that rise")
+
+
+@pytest.mark.parametrize(
+    ("formula", "fault"),
+    [
+        (lambda losses: 1.0 - 0.1 * len(losses), "after 11 losses that fall is -0.1"),
+        (lambda losses: float("nan"), "before the first epoch"),
+        (lambda losses: 1.0 / max(losses, default=1.0) if len(losses) != 3 else float("inf"), "after 3 losses"),
+    ],
+)
+def test_feedback_that_gives_no_factors(formula, fault):
+    assert fault in failed(FeedbackSchedule("formula", formula))["factors"]
+
+
+def test_feedback_has_to_follow_from_the_losses():
+    calls = []
+
+    def counting(losses):
+        calls.append(len(losses))
+        return 1.0 / len(calls)
+
+    def emptying(losses):
+        losses.clear()
+        return 1.0
+
+    assert "keep nothing between calls" in only_failure(FeedbackSchedule("counting", counting), "determinism")
+    assert "changes the list" in only_failure(FeedbackSchedule("emptying", emptying), "determinism")
+
+
+def test_feedback_that_needs_a_loss():
+    def careless(losses):
+        return 0.5 if losses[-1] > 1.0 else 1.0
+
+    assert "in careless: IndexError" in failed(FeedbackSchedule("careless", careless))["factors"]
 
 
 # Data sets --------------------------------------------------------------------------------------------------

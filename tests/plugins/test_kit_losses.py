@@ -187,15 +187,15 @@ def test_a_loss_that_is_never_finite():
 
 def entropy_of(activation, value, gradient, record):
     pair = FromLogits(activation, value, gradient)
-    return Loss("entropy", record.value, record.gradient, from_logits=(pair,))
+    return Loss("entropy", record.value, record.gradient, params=record.params, from_logits=(pair,))
 
 
-def wrong_slope(z, a, y, dz):
+def wrong_slope(z, a, y, dz, label_smoothing):
     for k in range(len(z)):
         dz[k] = a[k] - y[k]
 
 
-def overflowing(z, a, y):
+def overflowing(z, a, y, label_smoothing):
     total = 0.0
     for k in range(len(z)):
         total += math.log(1.0 + math.exp(z[k])) - z[k] * y[k]
@@ -209,10 +209,10 @@ def test_a_pair_with_a_wrong_gradient(registry):
 
 
 def test_a_pair_that_is_another_loss(registry):
-    def plain(z, a, y):
+    def plain(z, a, y, label_smoothing):
         return squares(z, y)
 
-    def plain_gradient(z, a, y, dz):
+    def plain_gradient(z, a, y, dz, label_smoothing):
         for k in range(len(z)):
             dz[k] = 2.0 * (z[k] - y[k])
 

@@ -6,7 +6,10 @@ from scenario_text import GOOD
 
 from neurosim.scenario import load_scenario, shipped
 
-NAMES = ["and", "digits", "iris", "mnist", "moons", "nand", "or", "sine", "spirals", "xor", "xor-perceptron"]
+NAMES = [
+    "and", "digits", "digits-cnn", "iris", "mnist", "mnist-cnn", "mnist-resnet", "mnist-vgg", "moons", "nand", "or",
+    "sine", "spirals", "xor", "xor-perceptron",
+]  # fmt: skip
 
 
 def test_shipped_names():

@@ -19,12 +19,16 @@ from neurosim.backends.cpu.groups import (
     lane_data,
 )
 from neurosim.backends.cpu.kernels import activation_kernels, loss_kernel, optimizer_kernels
-from neurosim.backends.cpu.plan import Plan, build_plan
-from neurosim.network import Dense, Network, Training
+from neurosim.backends.cpu.plan import Plan, Vectors, build_plan
+from neurosim.backends.cpu.updates import BY_NORM, BY_VALUE, CHUNK, NO_CLIPPING
+from neurosim.layers import Activate, Conv2d, Dense
+from neurosim.network import Network, Training
 
 EVALUATION_ROWS = 128
 # So few rows are one chunk in any case, and need no larger buffers.
 FEW_ROWS = 16
+# float32 in a line of the cache.
+ALIGNED = 16
 # Networks with fewer multiply-adds a step than this are quicker on one thread.
 WORTH_THREADS = 200_000
 
@@ -39,7 +43,11 @@ class CpuBackend(Backend):
         super().__init__(network, training, seed, threads)
         self.threads = threads if threads is not None else team.available_threads()
         self.gradient = np.zeros(network.size, np.float32)
+        self._small = is_small(network, training)
         self._plans: dict[tuple[str, int], Plan] = {}
+        self._squares = np.zeros(-(-network.size // CHUNK))
+        self._scratch = np.zeros((0, 0), np.float32)
+        self._maps = (0, 0, 0)
         self._ready = False
         self._blocks_ready = False
         self._small_rows: Rows | None = None
@@ -49,11 +57,11 @@ class CpuBackend(Backend):
         if self._ready:
             return
         start = time.perf_counter()
-        dense = [layer for layer in self.network.layers if isinstance(layer, Dense)]
-        small = is_small(self.network)
+        activated = [layer for layer in self.network.parts if isinstance(layer, Dense | Conv2d | Activate)]
+        small = self._small
         optimizer = self.training.optimizer
         self.kernels = CompiledKernels(
-            {layer.name: activation_kernels(layer.activation.record) for layer in dense},
+            {layer.name: activation_kernels(layer.activation.record) for layer in activated},
             loss_kernel(self.network.loss.record, self.network.pair),
             compile_lane_loss(self.network) if small else None,
             optimizer_kernels(optimizer.record),
@@ -62,6 +70,11 @@ class CpuBackend(Backend):
         # A small network is trained as an ensemble of one.
         if small:
             self._group = LaneGroup(self.network, self.training, self.kernels, [self.seed], self.parameters, self.state)
+        if any(len(layer.output_shape) == 3 for layer in self.network.parts):
+            # Imported, which is compiled, only for networks that need it.
+            from neurosim.backends.cpu import maps
+
+            self._maps = (maps.forward.address, maps.backward.address, maps.pack.address)
         self._ready = True
         nothing = self._no_rows()
         if small:
@@ -100,28 +113,29 @@ class CpuBackend(Backend):
         return self._totals(rows, totals)
 
     def gradients(self, rows: Rows) -> tuple[float, NDArray[np.float32]]:
-        """Mean loss and its gradient, flat; dropout off."""
+        """Mean objective and its gradient, flat; dropout off, statistics of these rows."""
         self.prepare()
         plan = self._plan("gradients", rows.count)
         order = np.arange(rows.count)
         totals = self._train(plan, rows, order, (), np.zeros(1), rows.count, update=False)
-        return in_order(totals[:, 0]) / rows.count, self.gradient.copy()
+        return in_order(totals[:, 0]) / rows.count + self.penalty(), self.gradient.copy()
 
     def train_step(self, rows: Rows) -> float:
-        """One update on all `rows`; returns the mean loss before it."""
+        """One update on all `rows`; returns the mean objective before it."""
         self.prepare()
+        penalty = self.penalty()
         plan = self._plan("training", max(rows.count, self.training.batch_size))
         keys = dropout_keys(self.network, self.seed, "step", self.steps_done)
         totals = self._train(plan, rows, np.arange(rows.count), keys, np.array([self.training.rate]), rows.count)
         self.steps_done += 1
-        return in_order(totals[:, 0]) / rows.count
+        return in_order(totals[:, 0]) / rows.count + penalty
 
     def train_epoch(self, rows: Rows, epoch: int) -> Totals:
         """Update on every batch of an epoch."""
         self.prepare()
         batch = min(self.training.batch_size, rows.count)
         steps = -(-rows.count // batch)
-        if is_small(self.network):
+        if self._small:
             return self._train_small(rows, epoch, steps)
         order = np.arange(rows.count)
         if self.training.shuffle:
@@ -153,10 +167,13 @@ class CpuBackend(Backend):
                 capacity,
                 self.kernels.activations,
                 self.kernels.loss,
-                self.parameters,
-                self.gradient if backward else None,
-                self.state if purpose == "training" and self.state.size else None,
-                dropout=purpose == "training",
+                Vectors(
+                    self.parameters,
+                    self.gradient if backward else None,
+                    self.state if purpose == "training" and self.state.size else None,
+                    self.statistics,
+                ),
+                training=purpose == "training",
             )
         return self._plans[key]
 
@@ -195,8 +212,11 @@ class CpuBackend(Backend):
             optimizer,
             rates,
             self.steps_done,
+            self._clip(),
             judge_of(self.network, rows),
             blas.sgemm_address(),
+            self._maps,
+            self._contexts(threads, plan),
             totals,
         )
         words = team.barrier_words()
@@ -214,20 +234,44 @@ class CpuBackend(Backend):
         totals = np.zeros((max(chunks, 1), 2))
         data, judge, sgemm = _data(rows), judge_of(self.network, rows), blas.sgemm_address()
         no_keys = np.zeros(0, np.uint64)
+        how = (data, rows.count, capacity, judge, sgemm, no_keys, self._maps)
+        contexts = self._contexts(threads, plans[0])
 
         def work(thread: int, size: int) -> None:
             plan = plans[thread]
             engine.evaluate(
-                plan.stages, plan.loss, plan.inputs[0:1], data, judge, sgemm, no_keys, totals, outputs, thread, size
+                plan.stages, plan.loss, plan.inputs[0:1], *how, contexts[thread], totals, outputs, thread, size
             )
 
         with blas.single_threaded(plans[0].needs_blas):
             team.run_together(threads, work)
         return totals
 
+    def _contexts(self, threads: int, plan: Plan) -> NDArray[np.int64]:
+        """For each thread, what it tells the kernels for maps: room for it, and the address of some scratch."""
+        if self._scratch.shape[0] < threads or self._scratch.shape[1] < plan.scratch + ALIGNED:
+            self._scratch = np.zeros((threads, -(-plan.scratch // ALIGNED) * ALIGNED + 2 * ALIGNED), np.float32)
+        contexts = np.zeros((threads, ALIGNED), np.int64)
+        for thread in range(threads):
+            address = self._scratch[thread].ctypes.data
+            contexts[thread, engine.SCRATCH] = address + -address % (4 * ALIGNED)
+        return contexts
+
+    def _clip(self) -> tuple[Any, ...]:
+        """How gradients are clipped, as the engine takes it."""
+        training = self.training
+        kind, bound = NO_CLIPPING, 0.0
+        if training.clip_value is not None:
+            kind, bound = BY_VALUE, training.clip_value
+        elif training.clip_norm is not None:
+            kind, bound = BY_NORM, training.clip_norm
+        vectors = (self.parameters, self.gradient, self.state)
+        addresses = (array.ctypes.data for array in vectors)
+        return (kind, bound, *addresses, self.network.size, self._squares.ctypes.data)
+
     def _threads_for(self, rows: int) -> int:
-        weights = sum(layer.weight.size for layer in self.network.layers if isinstance(layer, Dense))
-        return self.threads if rows * weights >= WORTH_THREADS else 1
+        work = rows * sum(layer.multiply_adds for layer in self.network.parts)
+        return self.threads if work >= WORTH_THREADS else 1
 
 
 def _data(rows: Rows) -> tuple[Any, ...]:

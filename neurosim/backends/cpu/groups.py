@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from neurosim.backends.base import JUDGES, Rows, dropout_keys
 from neurosim.backends.cpu import lanes
 from neurosim.backends.cpu.kernels import ActivationKernels, LossKernel, OptimizerKernels, lane_loss_kernel
-from neurosim.backends.cpu.plan import build_plan
+from neurosim.backends.cpu.plan import Vectors, build_plan
+from neurosim.layers import Dense, Dropout, Flatten
 from neurosim.network import Network, Training
 from neurosim.randomness import key
 
@@ -30,9 +31,11 @@ class CompiledKernels:
     optimizer: OptimizerKernels
 
 
-def is_small(network: Network) -> bool:
-    """Whether a network is trained by `lanes`; depends on the network only."""
-    return network.size <= SMALL_NETWORK
+def is_small(network: Network, training: Training) -> bool:
+    """Whether a network is trained by `lanes`; depends on what is trained only, not on the machine."""
+    simple = all(isinstance(layer, Dense | Dropout | Flatten) for layer in network.layers)
+    clipped = training.clip_value is not None or training.clip_norm is not None
+    return simple and not clipped and not network.penalised and network.size <= SMALL_NETWORK
 
 
 def lanes_for(network: Network) -> int:
@@ -95,10 +98,8 @@ class LaneGroup:
             capacity,
             self.kernels.activations,
             self.kernels.loss,
-            self.parameters,
-            self.gradient,
-            self.state if self.state.size else None,
-            dropout=True,
+            Vectors(self.parameters, self.gradient, self.state if self.state.size else None, np.zeros(0, np.float32)),
+            training=True,
             lanes=count,
         )
         widest = max(int(np.prod(layer.output_shape)) for layer in self.network.layers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -17,6 +18,7 @@ from neurosim.backends.cpu.templates import (
     optimizer_source,
 )
 from neurosim.backends.refusals import refusal
+from neurosim.formulas.source import parse
 from neurosim.plugin import Activation, FromLogits, Loss, Optimizer, RowActivation
 
 
@@ -60,6 +62,17 @@ def activation_kernels(activation: Activation | RowActivation) -> ActivationKern
     """
     module = _load(activation, activation_source(activation))
     return ActivationKernels(module.forward.address, module.backward.address, module)
+
+
+def is_identity(activation: Activation | RowActivation) -> bool:
+    """Whether an activation is ``def f(z): return z``, which needs no kernel."""
+    if isinstance(activation, RowActivation):
+        return False
+    definition = parse(activation.f)
+    statement, argument = definition.body[0], definition.args.args[0].arg
+    return (
+        isinstance(statement, ast.Return) and isinstance(statement.value, ast.Name) and statement.value.id == argument
+    )
 
 
 def loss_kernel(loss: Loss, pair: FromLogits | None) -> LossKernel:

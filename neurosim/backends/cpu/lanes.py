@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from neurosim.backends.cpu.engine import BY_THRESHOLD, NO_ACCURACY
 from neurosim.backends.cpu.jit import compiled, entry
+from neurosim.backends.cpu.losses import BY_THRESHOLD, NO_ACCURACY
 from neurosim.backends.cpu.masks import drop_lane, fill_permutation, fold
 from neurosim.backends.cpu.memory import (
     address_of,
@@ -24,17 +24,39 @@ from neurosim.backends.cpu.memory import (
     floats,
     integers,
 )
-from neurosim.backends.cpu.plan import DENSE, DROPOUT, Field, LossField
-
-KIND, INPUTS, UNITS = int(Field.KIND), int(Field.INPUTS), int(Field.UNITS)
-X, Z, A, D, DX = int(Field.X), int(Field.Z), int(Field.A), int(Field.D), int(Field.DX)
-WEIGHT, WEIGHT_GRADIENT = int(Field.WEIGHT), int(Field.WEIGHT_GRADIENT)
-BIAS, BIAS_GRADIENT, HAS_BIAS = int(Field.BIAS), int(Field.BIAS_GRADIENT), int(Field.HAS_BIAS)
-FORWARD, BACKWARD, WHOLE_ROWS, PARAMS = (
-    int(field) for field in (Field.FORWARD, Field.BACKWARD, Field.WHOLE_ROWS, Field.PARAMS)
+from neurosim.backends.cpu.table import (
+    BACKWARD,
+    BIAS,
+    BIAS_GRADIENT,
+    CLASSES,
+    DENSE,
+    DROP_BELOW,
+    DROP_SCALE,
+    DROPOUT,
+    DROPOUT_INDEX,
+    DX,
+    FORWARD,
+    HAS_BIAS,
+    INPUTS,
+    KIND,
+    LOSS,
+    LOSS_A,
+    LOSS_D,
+    LOSS_FROM_LOGITS,
+    LOSS_PARAMS,
+    LOSS_Z,
+    OUTPUTS,
+    PARAMS,
+    UNITS,
+    VALUES,
+    WEIGHT,
+    WEIGHT_GRADIENT,
+    WHOLE_ROWS,
+    A,
+    D,
+    X,
+    Z,
 )
-DROPOUT_INDEX, DROP_BELOW, DROP_SCALE = int(Field.DROPOUT_INDEX), int(Field.DROP_BELOW), int(Field.DROP_SCALE)
-(LOSS, LOSS_PARAMS, LOSS_Z, LOSS_A, LOSS_D, OUTPUTS, VALUES, CLASSES, FROM_LOGITS) = (int(f) for f in LossField)
 
 
 @compiled
@@ -176,6 +198,8 @@ def activate(stage, rows, lanes, scratch, backward):
     units = stage[UNITS]
     count = rows * units * lanes
     zeros, first, second, third = scratch
+    if stage[FORWARD] == 0:
+        return
     if not stage[WHOLE_ROWS]:
         # All numbers as one long row; the bias is in z already.
         if backward:
@@ -349,7 +373,7 @@ def train(
                 else:
                     drop(stage, source, stage[A], size, lanes, start, epoch, keys)
             lose(loss, lane_loss, size, lanes, np.float32(1.0 / size), judge, sums, scratch)
-            if not loss[FROM_LOGITS]:
+            if not loss[LOSS_FROM_LOGITS]:
                 pull_back(plan, last, size, lanes, start, epoch, keys, scratch)
             for s in range(last, -1, -1):
                 stage = plan[s]

@@ -41,6 +41,7 @@ def _pointer_intrinsic(target: Any) -> Any:
 _float_pointer = _pointer_intrinsic(types.float32)
 _double_pointer = _pointer_intrinsic(types.float64)
 _int_pointer = _pointer_intrinsic(types.int32)
+_word_pointer = _pointer_intrinsic(types.int64)
 
 
 @intrinsic
@@ -76,6 +77,12 @@ def doubles(address: int, count: int) -> Any:
 def integers(address: int, count: int) -> Any:
     """int32 view of `count` numbers at `address`."""
     return carray(_int_pointer(address), (count,))
+
+
+@compiled
+def words(address: int, count: int) -> Any:
+    """int64 view of `count` numbers at `address`."""
+    return carray(_word_pointer(address), (count,))
 
 
 @intrinsic
@@ -123,10 +130,12 @@ LOSS = types.float64(*[types.intp] * 9, types.float32)
 LANE_LOSS = types.void(*[types.intp] * 9, types.float32)
 UPDATE = types.void(*[types.intp] * 6)
 CONSTANTS = types.void(types.intp, types.intp, types.float64, types.float64)
+MAPS = types.void(*[types.intp] * 5)
 call_activation = _caller(ir.VoidType(), types.void, 9, [])
 call_loss = _caller(_DOUBLE, types.float64, 9, [(_FLOAT, types.float32)])
 call_lane_loss = _caller(ir.VoidType(), types.void, 9, [(_FLOAT, types.float32)])
 call_update = _caller(ir.VoidType(), types.void, 6, [])
+call_maps = _caller(ir.VoidType(), types.void, 5, [])
 call_constants = _caller(ir.VoidType(), types.void, 2, [(_DOUBLE, types.float64)] * 2)
 
 

@@ -13,15 +13,17 @@ from numpy.typing import NDArray
 from neurosim.backends.base import JUDGES, Backend, Rows, Totals, dropout_keys, shuffle_key
 from neurosim.backends.cpu import masks
 from neurosim.backends.cuda.device import DeviceRows, Memory, call_cooperative, cooperative_blocks, upload_rows
-from neurosim.backends.cuda.generation import activations_of
+from neurosim.backends.cuda.generation import activations_of, works_on_maps
 from neurosim.backends.cuda.graphs import Replay
 from neurosim.backends.cuda.launches import PhaseLaunches
+from neurosim.backends.cuda.layout import build_table
 from neurosim.backends.cuda.modules import load_kernels
 from neurosim.backends.cuda.networks import SmallNetworks
 from neurosim.backends.cuda.step_constants import step_constants
 from neurosim.backends.cuda.strategy import Sizes, Strategy, choose_strategy, sizes
-from neurosim.backends.cuda.table import build_table
+from neurosim.backends.cuda.table import Table
 from neurosim.backends.cuda.target import find_device, simulated
+from neurosim.errors import BackendError
 from neurosim.network import Network, Training
 
 
@@ -54,11 +56,17 @@ class CudaBackend(Backend):
     ) -> None:
         if not simulated():
             find_device()
-        self._memory = Memory(network.size, len(training.optimizer.record.slots))
+        statistics = sum(entry.size for entry in network.statistics)
+        self._memory = Memory(network.size, len(training.optimizer.record.slots), statistics)
         self._host: dict[str, NDArray[np.float32]] = {}
         self._on_device = False
         super().__init__(network, training, seed, threads)
         self.strategy = strategy or choose_strategy(network)
+        if self.strategy is Strategy.SINGLE_BLOCK and works_on_maps(network):
+            raise BackendError(
+                "the kernels of one block per network have no convolutions and no pools",
+                f"Leave the strategy out, or use {Strategy.PERSISTENT} or {Strategy.SEPARATE}.",
+            )
         self._sizes = given_sizes or sizes()
         self._modules: dict[str, ModuleType] = {}
         self._launches: dict[tuple[int, str], PhaseLaunches] = {}
@@ -68,8 +76,11 @@ class CudaBackend(Backend):
 
     @property
     def is_small(self) -> bool:
-        """Whether networks like this one are trained by one block of threads each."""
-        return self.strategy is Strategy.SINGLE_BLOCK
+        """Whether many networks like this one can be trained at once, by one block of threads each.
+
+        An ensemble's members hand over their parameters alone, so those with running statistics cannot.
+        """
+        return self.strategy is Strategy.SINGLE_BLOCK and not self.network.statistics
 
     # Parameters and state: on the GPU while it trains, on the host when somebody looks ---------------------------
 
@@ -97,9 +108,23 @@ class CudaBackend(Backend):
     def state(self, value: NDArray[np.float32]) -> None:
         self._host["state"] = value
 
+    @property
+    def statistics(self) -> NDArray[np.float32]:
+        """Flat vector of running means and variances."""
+        return self._fetch("statistics")
+
+    @statistics.setter
+    def statistics(self, value: NDArray[np.float32]) -> None:
+        self._host["statistics"] = value
+
+    def _numbers(self) -> NDArray[np.float32]:
+        """The parameters with the running statistics behind them, as the kernels take them."""
+        return np.concatenate([self._fetch("parameters"), self._fetch("statistics")])
+
     def _to_host(self) -> None:
         memory = self._memory
-        self._host["parameters"] = memory.download(memory.weights)
+        numbers, size = memory.download(memory.weights), self.network.size
+        self._host["parameters"], self._host["statistics"] = numbers[:size].copy(), numbers[size:].copy()
         slots = self._host["state"].shape[0]
         self._host["state"] = memory.download(memory.state)[:slots].copy()
         self._on_device = False
@@ -108,7 +133,7 @@ class CudaBackend(Backend):
         if self._on_device:
             return
         memory = self._memory
-        memory.weights = memory.upload(self._host["parameters"])
+        memory.weights = memory.upload(self._numbers())
         memory.state = memory.upload(self._host["state"])
         self._on_device = True
 
@@ -134,10 +159,21 @@ class CudaBackend(Backend):
         self._to_device()
         place = (capacity, rows.accuracy)
         if place not in self._launches:
-            table = build_table(self.network, capacity, activations_of(self.network), judge=JUDGES[rows.accuracy])
+            table = self._table(capacity, rows)
             most = self._sizes.most_blocks
             self._launches[place] = PhaseLaunches(module, table, self._sizes.separate, self._memory, most)
         return self._launches[place]
+
+    def _table(self, capacity: int, rows: Rows) -> Table:
+        """The network, laid out for batches of up to `capacity` rows."""
+        return build_table(
+            self.network,
+            capacity,
+            activations_of(self.network),
+            judge=JUDGES[rows.accuracy],
+            training=self.training,
+            terms=self._sizes.terms,
+        )
 
     def _data(self, rows: Rows) -> DeviceRows:
         """The rows on the GPU; those asked for last stay there."""
@@ -162,7 +198,7 @@ class CudaBackend(Backend):
         return outputs
 
     def evaluate(self, rows: Rows) -> Totals:
-        """Loss and right answers over `rows`; dropout off."""
+        """Loss and right answers over `rows`; dropout off, running statistics."""
         data = self._data(rows)
         measures = self._memory.empty((max(rows.count, 1), 2), np.float32)
         for phases, _, count in self._chunks(rows):
@@ -171,7 +207,8 @@ class CudaBackend(Backend):
 
     def _chunks(self, rows: Rows) -> Iterator[tuple[PhaseLaunches, int, int]]:
         """Launches with their cursor on each chunk of some rows: (launches, first row, rows)."""
-        capacity = min(max(rows.count, 1), self._sizes.evaluation_rows)
+        fitting = max(self._sizes.evaluation_numbers // max(self._table(1, rows).work, 1), 1)
+        capacity = min(max(rows.count, 1), self._sizes.evaluation_rows, fitting)
         for first in range(0, rows.count, capacity):
             phases = self._phases(capacity, rows)
             count = min(capacity, rows.count - first)
@@ -179,16 +216,18 @@ class CudaBackend(Backend):
             yield phases, first, count
 
     def gradients(self, rows: Rows) -> tuple[float, NDArray[np.float32]]:
-        """Mean loss and its gradient, flat; dropout off."""
+        """Mean objective (loss and penalties) and its gradient, flat; dropout off, statistics of these rows."""
+        penalty = self.penalty()
         data, phases = upload_rows(self._memory, rows), self._phases(rows.count, rows)
         measures = self._memory.empty((rows.count, 2), np.float32)
         phases.place(0, rows.count)
-        phases.run(phases.table.step(), data, rows.count, measures=measures)
+        phases.run(phases.table.gradients(), data, rows.count, measures=measures)
         totals = self._totals(rows, self._memory.download(measures))
-        return totals.mean_loss, self._memory.download(self._memory.gradient)
+        return totals.mean_loss + penalty, self._memory.download(self._memory.gradient)
 
     def train_step(self, rows: Rows) -> float:
-        """One update on all `rows`; returns the mean loss before it."""
+        """One update on all `rows`; returns the mean objective before it."""
+        penalty = self.penalty()
         data, phases = upload_rows(self._memory, rows), self._phases(rows.count, rows)
         keys = self._memory.upload(np.array(dropout_keys(self.network, self.seed, "step", self.steps_done), np.uint64))
         measures = self._memory.empty((rows.count, 2), np.float32)
@@ -196,14 +235,14 @@ class CudaBackend(Backend):
         constants = self._constants(np.array([self.training.rate]))
         phases.run(phases.table.step(), data, rows.count, measures=measures, keys=keys, constants=constants)
         self.steps_done += 1
-        return self._totals(rows, self._memory.download(measures)).mean_loss
+        return self._totals(rows, self._memory.download(measures)).mean_loss + penalty
 
     def train_epoch(self, rows: Rows, epoch: int) -> Totals:
         """Update on every batch of an epoch."""
         self.prepare()
         batch = min(self.training.batch_size, rows.count)
         steps = -(-rows.count // batch)
-        if self.is_small:
+        if self.strategy is Strategy.SINGLE_BLOCK:
             loss, correct = self._train_small(rows, epoch)
             self.steps_done += steps
             return Totals(loss, correct, rows.count, rows.accuracy)
@@ -224,9 +263,9 @@ class CudaBackend(Backend):
     def _train_small(self, rows: Rows, epoch: int) -> tuple[float, float]:
         """One network as an ensemble of one."""
         if self._single is None or self._single_rows is not rows or not self._on_device:
-            weights, state = self._fetch("parameters"), self._fetch("state")
+            numbers, state = self._numbers(), self._fetch("state")
             self._single_rows = rows
-            self._single = self.small_networks([self.seed], [rows], weights[None], state[None])
+            self._single = self.small_networks([self.seed], [rows], numbers[None], state[None])
             # The other kernels see the same arrays.
             self._memory.weights, self._memory.state = self._single.flat()
             self._on_device = True
@@ -237,8 +276,8 @@ class CudaBackend(Backend):
         self, seeds: Sequence[int], rows: Sequence[Rows], weights: NDArray[np.float32], state: NDArray[np.float32]
     ) -> SmallNetworks:
         """Networks like this one, one block of threads each, from these start values (see `SmallNetworks`)."""
-        module, tiles = self._module("single_block"), self._sizes.single_block
-        return SmallNetworks(module, self.network, self.training, tiles, seeds, rows, weights, state)
+        module, tiles, terms = self._module("single_block"), self._sizes.single_block, self._sizes.terms
+        return SmallNetworks(module, self.network, self.training, tiles, terms, seeds, rows, weights, state)
 
     def _train_persistent(
         self, rows: Rows, data: DeviceRows, batch: int, keys: Any, constants: Any, measures: Any

@@ -47,3 +47,27 @@ def update(weights, state, k, g, constants, step):
 
 def target_of(values, classes, row):
     """The target of a row of the data set: ``values[row]`` or ``classes[row]``, whichever the loss wants."""
+
+
+def run_layer_phase(kind, net, data, s, rows, first, learning, team, shared):
+    """A phase of other layers than dense ones and dropout: of `kernels.layers` where there are any, else nothing."""
+
+
+def learn_layers(net, rows, learner, step, learning, team):
+    """What such layers learn; likewise."""
+
+
+def run_map_phase(kind, net, data, s, rows, first, team, shared):
+    """A phase of a convolution or a pool: of `kernels.pools` where there are any, else nothing."""
+
+
+def learn_convolution(net, s, rows, learner, step, learning, team):
+    """What the convolution `s` learns: of `kernels.convolution`; likewise."""
+
+
+def run_norm_phase(kind, net, data, s, rows, first, learning, team):
+    """A phase of a normalization: of `kernels.norms` where there are any, else nothing."""
+
+
+def learn_norm(net, s, rows, learner, step, learning, team):
+    """What the normalization `s` learns; likewise."""

@@ -112,8 +112,9 @@ def call_cooperative(kernel: Any, blocks: int, threads: int, *arguments: Any) ->
 class Memory:
     """Parameters, optimizer state and gradient of a network on the GPU, and whatever else is put there."""
 
-    def __init__(self, size: int, slots: int) -> None:
-        self.weights = self.empty(size, np.float32)
+    def __init__(self, size: int, slots: int, statistics: int = 0) -> None:
+        # The running statistics lie behind the parameters.
+        self.weights = self.empty(size + statistics, np.float32)
         self.state = self.empty((max(slots, 1), size), np.float32)
         self.gradient = self.empty(size, np.float32)
 

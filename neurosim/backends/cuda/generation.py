@@ -12,7 +12,8 @@ from neurosim.backends.cuda.templates import in_pairs
 from neurosim.backends.invariants import SplitUpdate, split_update
 from neurosim.backends.scalars import Translator
 from neurosim.formulas.kinds import ArgumentKind
-from neurosim.network import Dense, Network
+from neurosim.layers import Activate, BatchNorm, Conv2d, Dense, Dropout, Flatten, GlobalAvgPool2d, LayerNorm, Pool2d
+from neurosim.network import Network
 from neurosim.plugin import Activation, Optimizer, RowActivation
 
 KERNELS = Path(__file__).parent / "kernels"
@@ -37,6 +38,29 @@ SLOTS, CONSTANTS = {slots}, {constants}
 
 {choices}
 '''
+
+# Kernel files that a network may do without, and what then stands in their place.
+_MAPS = (
+    ("convolution", "pools"),
+    {
+        "run_map_phase": "kind, net, data, s, rows, first, team, shared",
+        "learn_convolution": "net, s, rows, learner, step, learning, team",
+    },
+)
+_NORMS = (
+    ("norms",),
+    {
+        "run_norm_phase": "kind, net, data, s, rows, first, learning, team",
+        "learn_norm": "net, s, rows, learner, step, learning, team",
+    },
+)
+_LAYERS = (
+    ("layers",),
+    {
+        "run_layer_phase": "kind, net, data, s, rows, first, learning, team, shared",
+        "learn_layers": "net, rows, learner, step, learning, team",
+    },
+)
 
 
 @dataclass(frozen=True)
@@ -73,8 +97,8 @@ class Generated:
 def activations_of(network: Network) -> list[Activation | RowActivation]:
     """The network's different activations, in the order in which its kernels number them."""
     found: list[Activation | RowActivation] = []
-    for layer in network.layers:
-        if isinstance(layer, Dense) and layer.activation.record not in found:
+    for layer in network.parts:
+        if isinstance(layer, Dense | Conv2d | Activate) and layer.activation.record not in found:
             found.append(layer.activation.record)
     return found
 
@@ -106,7 +130,24 @@ def generate(network: Network, optimizer: Optimizer, tiles: Tiles, kernels: str)
         functions=in_pairs(translator.source),
         choices="\n\n\n".join(choices),
     )
-    return Generated(header + _text_of("phases") + _text_of(kernels), translator)
+    others = not all(isinstance(layer, Dense | Dropout | Flatten) for layer in network.layers)
+    norms = any(isinstance(layer, BatchNorm | LayerNorm) for layer in network.parts)
+    needs = (_LAYERS, others), (_NORMS, norms), (_MAPS, works_on_maps(network))
+    text = header + _text_of("common") + _text_of("phases") + "".join(_part(*need) for need in needs)
+    return Generated(text + _text_of(kernels), translator)
+
+
+def works_on_maps(network: Network) -> bool:
+    """Whether there are convolutions or pools."""
+    return any(isinstance(layer, Conv2d | Pool2d | GlobalAvgPool2d) for layer in network.parts)
+
+
+def _part(part: tuple[tuple[str, ...], dict[str, str]], needed: bool) -> str:
+    """Kernel files, or functions that do nothing in their place."""
+    files, functions = part
+    if needed:
+        return "".join(_text_of(name) for name in files)
+    return "".join(f"\n\n@inner\ndef {name}({arguments}):\n    pass\n" for name, arguments in functions.items())
 
 
 def _text_of(kernels: str) -> str:

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurosim.backends.cuda.device import DeviceRows, Memory, call
+from neurosim.backends.cuda.fields import Field, Kind, Phase
 from neurosim.backends.cuda.generation import Tiles
-from neurosim.backends.cuda.table import DENSE, Field, Phase, Table
+from neurosim.backends.cuda.table import Table
 
 
 class PhaseLaunches:
@@ -85,17 +86,46 @@ class PhaseLaunches:
 
     def _blocks(self, kind: Phase, stage: NDArray[np.int32], rows: int) -> int:
         """Blocks for all the work of a phase at once."""
-        inputs, units = int(stage[Field.INPUTS]), int(stage[Field.UNITS])
-        dense = stage[Field.KIND] == DENSE
-        if kind == Phase.LEARN:
-            products = [entry for entry in self.table.stages if entry[Field.KIND] == DENSE]
-            return sum(self.tiles.count(int(entry[Field.INPUTS]), int(entry[Field.UNITS])) for entry in products)
-        if kind == Phase.FORWARD and dense:
-            return self.tiles.count(rows, units)
-        if kind == Phase.BACKWARD and dense:
-            return self.tiles.count(rows, inputs)
-        numbers = rows if kind in (Phase.FINISH_ROWS, Phase.JUDGE_ROWS) else rows * units
+        inputs, units, count = int(stage[Field.INPUTS]), int(stage[Field.UNITS]), self.tiles.count
+        out, into = int(stage[Field.CHANNELS]), int(stage[Field.MAP_CHANNELS])
+        if kind in (Phase.LEARN, Phase.GATHER):
+            products = [entry for entry in self.table.stages if entry[Field.KIND] == Kind.DENSE]
+            tiles = sum(count(int(entry[Field.INPUTS]), int(entry[Field.UNITS])) for entry in products)
+            # The parts of other layers' gradients are added up number by number.
+            return max(tiles, self._threads(self.memory.gradient.shape[0]) if self.table.has_parts else 0)
+        if kind == Phase.FORWARD:
+            return count(rows, units)
+        if kind == Phase.BACKWARD:
+            return count(rows, inputs)
+        if kind == Phase.CONVOLVE:
+            return count(rows * (units // out), out)
+        if kind == Phase.CONVOLVE_BACKWARD:
+            return count(rows * (inputs // into), into)
+        if kind == Phase.CONVOLVE_PARTS:
+            parts = -(-rows * (units // out) // int(stage[Field.TERMS]))
+            return parts * count(int(stage[Field.KERNEL_HEIGHT] * stage[Field.KERNEL_WIDTH]) * into, out)
+        return self._threads(self._numbers(kind, stage, rows))
+
+    def _threads(self, numbers: int) -> int:
+        """Blocks for one thread for each of so many numbers."""
         return -(-numbers // self.tiles.threads)
+
+    def _numbers(self, kind: Phase, stage: NDArray[np.int32], rows: int) -> int:
+        """How many numbers or rows a phase goes through, one thread each."""
+        units, out = int(stage[Field.UNITS]), int(stage[Field.CHANNELS])
+        if kind in (Phase.FINISH_ROWS, Phase.JUDGE_ROWS):
+            return rows
+        if kind == Phase.ADD_SQUARES:
+            return self.table.squares_parts
+        if kind == Phase.UPDATE:
+            return int(self.memory.gradient.shape[0])
+        if kind in (Phase.CHANNEL_PARTS, Phase.GRADIENT_PARTS):
+            return -(-rows * (units // out) // int(stage[Field.TERMS])) * out
+        if kind in (Phase.CHANNEL_STATISTICS, Phase.RUNNING_STATISTICS, Phase.CHANNEL_GRADIENTS):
+            return out
+        if kind in (Phase.GROUP_STATISTICS, Phase.GROUP_GRADIENTS):
+            return rows * (units // out)
+        return rows * (int(stage[Field.INPUTS]) if kind == Phase.POOL_BACKWARD else units)
 
     def outputs(self, rows: int) -> NDArray[np.float32]:
         """What the last stage gave for the batch at the cursor, (rows, outputs)."""

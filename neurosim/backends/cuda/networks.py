@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from neurosim.backends.base import JUDGES, Rows, dropout_keys
 from neurosim.backends.cuda.device import Memory, call
+from neurosim.backends.cuda.fields import Terms
 from neurosim.backends.cuda.generation import Tiles, activations_of
+from neurosim.backends.cuda.layout import build_table
 from neurosim.backends.cuda.step_constants import step_constants
-from neurosim.backends.cuda.table import build_table
 from neurosim.network import Network, Training
 from neurosim.randomness import key
 
@@ -30,14 +31,14 @@ class SmallNetworks:
         Generated from ``single_block``.
     network, training : Network, Training
         What they have in common.
-    tiles : Tiles
-        How products are cut up.
+    tiles, terms : Tiles, Terms
+        How products and long sums are cut up.
     seeds : sequence of int
         One for each network.
     rows : sequence of Rows
         Training rows of each, all of one shape, or a single one that all share.
-    weights, state : float32 (networks, size), (networks, slots, size)
-        Start values.
+    weights, state : float32 (networks, numbers), (networks, slots, size)
+        Start values: the parameters with the running statistics behind them, and the optimizer's state.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class SmallNetworks:
         network: Network,
         training: Training,
         tiles: Tiles,
+        terms: Terms,
         seeds: Sequence[int],
         rows: Sequence[Rows],
         weights: NDArray[np.float32],
@@ -57,8 +59,15 @@ class SmallNetworks:
         self.count = len(seeds)
         self.rows = rows[0].count
         self.batch = max(1, min(training.batch_size, self.rows))
-        table = build_table(network, self.batch, activations_of(network), judge=JUDGES[rows[0].accuracy])
-        memory = Memory(network.size, 0)
+        table = build_table(
+            network,
+            self.batch,
+            activations_of(network),
+            judge=JUDGES[rows[0].accuracy],
+            training=training,
+            terms=terms,
+        )
+        memory = Memory(1, 0)
         upload = memory.upload
         # Scaled here: the members' data may be scaled differently.
         features = np.stack(
@@ -84,6 +93,7 @@ class SmallNetworks:
         )
         self.weights = upload(weights)
         self.state = upload(state)
+        self._gradient = memory.empty((self.count, network.size), np.float32)
         self._work = memory.empty((self.count, max(table.work, 1)), np.float32)
         self._keys = upload(keys)
         self._measures = memory.empty((self.count, self.rows, 2), np.float32)
@@ -99,17 +109,17 @@ class SmallNetworks:
         totals = memory.empty((self.count, max(epochs, 1), 2), np.float32)
         call(
             self.module.train_networks, self.count, self.tiles.threads, *self._table, self.batch, epochs, first_epoch,
-            *self._data, self.weights, self.state, memory.gradient, self._work, self._keys,
+            *self._data, self.weights, self.state, self._gradient, self._work, self._keys,
             memory.upload(constants), self._measures, totals,
         )  # fmt: skip
         return memory.download(totals)[:, :epochs].transpose(1, 0, 2).astype(np.float64)
 
     def parameters(self) -> NDArray[np.float32]:
-        """Parameters, (networks, size)."""
+        """Parameters and what lies behind them, (networks, numbers)."""
         return self._memory.download(self.weights)
 
     def flat(self) -> tuple[Any, Any]:
-        """Parameters (size,) and state (slots, size) of a single network, on the GPU."""
+        """Parameters and what lies behind them (numbers,) and state (slots, size) of a single network, on the GPU."""
         return self.weights[0], self.state[0]
 
 

@@ -5,14 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from neurosim.backends.cuda.generation import Tiles
+from neurosim.backends.cuda.fields import Terms
+from neurosim.backends.cuda.generation import Tiles, works_on_maps
 from neurosim.backends.cuda.target import simulated
-from neurosim.network import Dense, Network
+from neurosim.layers import Conv2d, Dense
+from neurosim.network import Network
 
 # Up to this many parameters a network is trained by one block of threads, as it is side by side with others on the CPU.
 SMALL_NETWORK = 4096
 # Up to this many units a layer's tiles keep a GPU busy for less time than a launch takes.
 WIDE_LAYER = 1024
+# So many channels fill the columns of the larger tiles.
+WIDE_CONVOLUTION = 64
 
 
 class Strategy(Enum):
@@ -24,22 +28,43 @@ class Strategy(Enum):
 
 
 def choose_strategy(network: Network) -> Strategy:
-    """By the size of the network alone."""
-    if network.size <= SMALL_NETWORK:
+    """By the sizes in the network alone.
+
+    A network that works on maps has much to do however few its parameters are: a block is not enough.
+    """
+    if network.size <= SMALL_NETWORK and not works_on_maps(network):
         return Strategy.SINGLE_BLOCK
-    widest = max(layer.units for layer in network.layers if isinstance(layer, Dense))
-    return Strategy.PERSISTENT if widest <= WIDE_LAYER else Strategy.SEPARATE
+    wide = any(
+        (isinstance(layer, Dense) and layer.units > WIDE_LAYER)
+        or (isinstance(layer, Conv2d) and layer.channels >= WIDE_CONVOLUTION)
+        for layer in network.parts
+    )
+    return Strategy.SEPARATE if wide else Strategy.PERSISTENT
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """Tiles of each kind of kernels, rows that are evaluated at a time, and blocks of a launch at most."""
+    """How work is cut up.
+
+    Attributes
+    ----------
+    single_block, persistent, separate : Tiles
+        Tiles of each kind of kernels.
+    evaluation_rows, evaluation_numbers : int
+        Rows that are evaluated at a time at most, and numbers of the work space that they may take.
+    most_blocks : int
+        Blocks of a launch at most.
+    terms : Terms
+        How long sums are cut.
+    """
 
     single_block: Tiles
     persistent: Tiles
     separate: Tiles
     evaluation_rows: int
+    evaluation_numbers: int
     most_blocks: int
+    terms: Terms
 
     def tiles_for(self, strategy: Strategy) -> dict[str, Tiles]:
         """The kinds of kernels that a strategy needs, with their tiles; evaluation needs ``separate``."""
@@ -56,7 +81,10 @@ ON_GPU = Sizes(
     persistent=Tiles(16, 16, 16, 1, 1),
     separate=Tiles(64, 64, 16, 4, 4),
     evaluation_rows=8192,
+    # 1 GiB; a network of dense layers stays far below.
+    evaluation_numbers=2**28,
     most_blocks=65_535,
+    terms=Terms(),
 )
 # A thread of the simulator costs a tenth of a millisecond: few threads, few blocks, odd shapes to find mistakes.
 IN_SIMULATOR = Sizes(
@@ -64,7 +92,9 @@ IN_SIMULATOR = Sizes(
     persistent=Tiles(4, 2, 5, 2, 1),
     separate=Tiles(4, 6, 3, 2, 3),
     evaluation_rows=64,
+    evaluation_numbers=2**28,
     most_blocks=2,
+    terms=Terms(convolution=7, channel=5, norm=3),
 )
 
 

@@ -1,70 +1,48 @@
 """A network as the table of numbers that the CUDA kernels walk through, and a step as a list of phases.
 
-Each row is a stage: a dense layer with its activation and the dropout right behind it, or a dropout
-layer that follows no dense one (flatten moves no data and needs none). Entries are sizes, flags and
-offsets: into the flat vector of parameters, and into one work space that holds what a batch leaves
-behind on its way.
+Each row is a stage: a layer with its activation and the dropout right behind it; a dropout layer
+that follows no activation; fork and join of a residual layer (flatten moves no data and needs none).
+Entries are sizes, flags and offsets (see `fields`): into the flat vector of parameters, behind
+which the running statistics lie, and into one work space that holds what a batch leaves behind
+on its way. `layout` makes the table.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import IntEnum, auto
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.errors import BackendError
-from neurosim.network import Dense, Dropout, Flatten, Network
-from neurosim.plugin import RowActivation
-from neurosim.randomness import drop_below
+from neurosim.backends.cuda.fields import NONE, Field, Kind, LossField, Phase
 
-DENSE, DROPOUT = 0, 1
-NONE = -1
+Program = list[tuple[Phase, int]]
 
-
-class Field(IntEnum):
-    """Columns of the stage table."""
-
-    KIND = 0
-    INPUTS = auto()
-    UNITS = auto()
-    X = auto()  # offset of the inputs in the work space; NONE for the batch itself
-    Z = auto()  # of the weighted sums
-    A = auto()  # of the activations
-    OUT = auto()  # of what leaves the stage: the activations, or these after dropout
-    D = auto()  # of the gradient with respect to what leaves the stage, then to the weighted sums
-    DZ = auto()  # of a row-wise activation's result on the way back; NONE for others
-    BEHIND = auto()  # the stage that the gradient of the inputs goes to; NONE where nothing learns from it
-    WEIGHT = auto()  # offset in the parameters
-    BIAS = auto()  # NONE where there is none
-    ACTIVATION = auto()  # its number among the network's activations
-    WHOLE_ROWS = auto()  # the activation works on rows
-    PARAMS = auto()  # offset of the activation's parameters among the numbers
-    DROP = auto()  # number of the dropout layer; NONE for no dropout
-    DROP_BELOW = auto()  # the lower 32 bits, as a signed number
-    DROP_SCALE = auto()  # offset of 1 / (1 - rate) among the numbers
-
-
-class LossField(IntEnum):
-    """Entries of the loss table."""
-
-    PARAMS = 0
-    JUDGE = auto()
-    THRESHOLD = auto()  # offset among the numbers
-
-
-class Phase(IntEnum):
-    """Kinds of phases; what each does is in `neurosim.backends.cuda.kernels.phases`."""
-
-    FORWARD = 0
-    FINISH_ROWS = auto()
-    JUDGE_ROWS = auto()
-    PULL_BACK = auto()
-    BACKWARD = auto()
-    LEARN = auto()
+# The phase that does most of a stage's work, forward and backward; what a normalization needs before it is below.
+_FORWARD = {
+    Kind.DENSE: Phase.FORWARD,
+    Kind.DROPOUT: Phase.DROP_FORWARD,
+    Kind.CONVOLUTION: Phase.CONVOLVE,
+    Kind.MAX_POOL: Phase.POOL_FORWARD,
+    Kind.AVG_POOL: Phase.POOL_FORWARD,
+    Kind.BATCH_NORM: Phase.NORMALISE,
+    Kind.LAYER_NORM: Phase.NORMALISE,
+    Kind.ALONE: Phase.ACTIVATE,
+    Kind.JOIN: Phase.JOIN_FORWARD,
+}
+_BACKWARD = {
+    Kind.DENSE: Phase.BACKWARD,
+    Kind.DROPOUT: Phase.DROP_BACKWARD,
+    Kind.CONVOLUTION: Phase.CONVOLVE_BACKWARD,
+    Kind.MAX_POOL: Phase.POOL_BACKWARD,
+    Kind.AVG_POOL: Phase.POOL_BACKWARD,
+    Kind.BATCH_NORM: Phase.NORMALISE_BACKWARD,
+    Kind.LAYER_NORM: Phase.NORMALISE_BACKWARD,
+    Kind.ALONE: Phase.ACTIVATE_BACKWARD,
+    Kind.FORK: Phase.FORK_BACKWARD,
+    Kind.JOIN: Phase.JOIN_BACKWARD,
+}
+LEARNERS = frozenset({Kind.DENSE, Kind.CONVOLUTION, Kind.BATCH_NORM, Kind.LAYER_NORM})
 
 
 @dataclass(frozen=True)
@@ -76,11 +54,13 @@ class Table:
     stages : int32 (stages, fields)
     loss : int32 (fields,)
     numbers : float32
-        Parameters of activations and loss, scales and thresholds.
+        Bounds on the gradient, parameters of activations and loss, scales and thresholds.
     work : int
         Size of the work space.
     from_logits : bool
         Whether the loss is computed from the last weighted sums.
+    clips_norm : bool
+        Whether the length of the gradient has a bound.
     """
 
     stages: NDArray[np.int32]
@@ -89,108 +69,75 @@ class Table:
     work: int
     capacity: int
     from_logits: bool
+    clips_norm: bool
 
-    def forward(self) -> list[tuple[Phase, int]]:
-        """The phases of a forward pass, each with its stage."""
+    def forward(self, *, training: bool = False) -> Program:
+        """The phases of a forward pass, each with its stage; `training` with the statistics of the batch."""
         found = []
         for s, stage in enumerate(self.stages):
-            found.append((Phase.FORWARD, s))
+            kind = Kind(int(stage[Field.KIND]))
+            if kind == Kind.LAYER_NORM:
+                found.append((Phase.GROUP_STATISTICS, s))
+            elif kind == Kind.BATCH_NORM and training:
+                found += [(Phase.CHANNEL_PARTS, s), (Phase.CHANNEL_STATISTICS, s)]
+            elif kind == Kind.BATCH_NORM:
+                found.append((Phase.RUNNING_STATISTICS, s))
+            if kind in _FORWARD:
+                found.append((_FORWARD[kind], s))
             if stage[Field.WHOLE_ROWS] == 1:
                 found.append((Phase.FINISH_ROWS, s))
         return found
 
-    def judge(self) -> list[tuple[Phase, int]]:
+    def judge(self) -> Program:
         """The phase that measures the outputs and begins the way back."""
         return [(Phase.JUDGE_ROWS, len(self.stages) - 1)]
 
-    def backward(self) -> list[tuple[Phase, int]]:
-        """The phases from the gradient of the loss to that of every stage's weighted sums."""
+    def backward(self) -> Program:
+        """The phases from the gradient of the loss to that of every stage, and the parts of long sums."""
         last = len(self.stages) - 1
-        found = [] if self.from_logits else [(Phase.PULL_BACK, last)]
-        for s in range(last, 0, -1):
-            behind = int(self.stages[s, Field.BEHIND])
-            if behind == NONE:
-                break
-            found.append((Phase.BACKWARD, s))
-            if self.stages[behind, Field.KIND] != DENSE or self.stages[behind, Field.WHOLE_ROWS] == 1:
-                found.append((Phase.PULL_BACK, behind))
+        found: Program = []
+        for s in range(last, -1, -1):
+            stage = self.stages[s]
+            kind = Kind(int(stage[Field.KIND]))
+            goes_on = stage[Field.BEHIND] != NONE or stage[Field.SKIP_BEHIND] != NONE
+            if not goes_on and kind not in LEARNERS:
+                continue
+            # What comes from a stage in front is the gradient of the weighted sums already, but for whole rows.
+            by_unit = stage[Field.ACTIVATION] != NONE and stage[Field.WHOLE_ROWS] == 0
+            if (s == last and not self.from_logits and by_unit) or (
+                stage[Field.WHOLE_ROWS] == 1 and not (s == last and self.from_logits)
+            ):
+                found.append((Phase.PULL_BACK, s))
+            if kind == Kind.CONVOLUTION:
+                found.append((Phase.CONVOLVE_PARTS, s))
+            if kind in (Kind.BATCH_NORM, Kind.LAYER_NORM):
+                found.append((Phase.GRADIENT_PARTS, s))
+            if goes_on and kind in (Kind.BATCH_NORM, Kind.LAYER_NORM):
+                found.append((Phase.CHANNEL_GRADIENTS if kind == Kind.BATCH_NORM else Phase.GROUP_GRADIENTS, s))
+            if goes_on:
+                found.append((_BACKWARD[kind], s))
         return found
 
-    def step(self) -> list[tuple[Phase, int]]:
+    def gradients(self) -> Program:
+        """All phases of a step but the update: loss and gradients of a batch."""
+        return [*self.forward(training=True), *self.judge(), *self.backward(), (Phase.GATHER, 0)]
+
+    def step(self) -> Program:
         """All phases of a training step."""
-        return [*self.forward(), *self.judge(), *self.backward(), (Phase.LEARN, 0)]
+        if self.clips_norm:
+            return [*self.gradients(), (Phase.ADD_SQUARES, 0), (Phase.UPDATE, 0)]
+        return [*self.forward(training=True), *self.judge(), *self.backward(), (Phase.LEARN, 0)]
 
     def program(self) -> NDArray[np.int32]:
         """`step` as the kernels take it, int32 (phases, 2)."""
         return np.array(self.step(), np.int32)
 
+    @property
+    def has_parts(self) -> bool:
+        """Whether there are layers whose gradients are sums of parts."""
+        return bool((self.stages[:, Field.PARTS] != NONE).any())
 
-def build_table(network: Network, capacity: int, activations: Sequence[Any], *, judge: int) -> Table:
-    """Lay out a network.
-
-    Parameters
-    ----------
-    network : Network
-        What to lay out.
-    capacity : int
-        Most rows of a batch.
-    activations : sequence of records
-        The network's different activations, in the order in which kernels number them.
-    judge : int
-        How right answers are told; see `neurosim.backends.base.JUDGES`.
-    """
-    numbers: list[float] = []
-    stages: list[list[int]] = []
-    work = 0
-
-    def space(units: int) -> int:
-        nonlocal work
-        work += capacity * units
-        return work - capacity * units
-
-    def keep(*values: float) -> int:
-        numbers.extend(values)
-        return len(numbers) - len(values)
-
-    for layer in network.layers:
-        stage = [NONE] * len(Field)
-        before = stages[-1] if stages else None
-        stage[Field.X] = before[Field.OUT] if before is not None else NONE
-        learns = any(entry[Field.KIND] == DENSE for entry in stages)
-        stage[Field.BEHIND] = len(stages) - 1 if learns else NONE
-        if isinstance(layer, Dense):
-            z, a, d = space(layer.units), space(layer.units), space(layer.units)
-            stage[Field.KIND], stage[Field.INPUTS], stage[Field.UNITS] = DENSE, layer.inputs, layer.units
-            stage[Field.Z], stage[Field.A], stage[Field.OUT], stage[Field.D] = z, a, a, d
-            stage[Field.WEIGHT] = layer.weight.offset
-            stage[Field.BIAS] = layer.bias.offset if layer.bias is not None else NONE
-            stage[Field.ACTIVATION] = activations.index(layer.activation.record)
-            stage[Field.WHOLE_ROWS] = int(isinstance(layer.activation.record, RowActivation))
-            stage[Field.DZ] = space(layer.units) if stage[Field.WHOLE_ROWS] else NONE
-            stage[Field.PARAMS] = keep(*layer.activation.values)
-            stages.append(stage)
-        elif isinstance(layer, Dropout):
-            fused = before is not None and before[Field.KIND] == DENSE and before[Field.DROP] == NONE
-            target = before if before is not None and fused else stage
-            target[Field.DROP] = layer.index
-            target[Field.DROP_BELOW] = int(np.uint32(drop_below(layer.rate)).astype(np.int32))
-            target[Field.DROP_SCALE] = keep(1.0 / (1.0 - layer.rate) if layer.rate < 1.0 else 0.0)
-            target[Field.OUT] = space(layer.units)
-            if not fused:
-                stage[Field.KIND], stage[Field.INPUTS], stage[Field.UNITS] = DROPOUT, layer.units, layer.units
-                stage[Field.D] = space(layer.units)
-                stages.append(stage)
-        elif not isinstance(layer, Flatten):
-            raise BackendError(f"the CUDA backend has no {layer.kind} layer ({layer.name})", "Use --backend cpu.")
-    loss = [NONE] * len(LossField)
-    loss[LossField.PARAMS] = keep(*network.loss.values)
-    loss[LossField.JUDGE] = judge
-    loss[LossField.THRESHOLD] = keep(network.loss.record.threshold)
-    return Table(
-        np.array(stages, np.int32),
-        np.array(loss, np.int32),
-        np.array(numbers, np.float32),
-        work,
-        capacity,
-        network.pair is not None,
-    )
+    @property
+    def squares_parts(self) -> int:
+        """Parts of the sum of squares of the gradient."""
+        return int(self.loss[LossField.SQUARES_PARTS])

@@ -29,138 +29,75 @@ writes it). Between two phases all blocks must have finished the first; who runs
 import numpy as np
 
 from neurosim.backends.cuda.blanks import (
-    ACROSS,
     COLUMNS,
     DEPTH,
-    DOWN,
     ROWS,
     THREADS,
-    activate,
     activate_row,
+    learn_layers,
     loss_gradient,
     loss_of_row,
     pull_back_row,
-    slope,
+    run_layer_phase,
     target_of,
     update,
 )
-from neurosim.backends.cuda.target import cuda, float32, inner
+from neurosim.backends.cuda.kernels.common import (
+    ACTIVATION,
+    ADD_SQUARES,
+    BACKWARD,
+    BEHIND,
+    BIAS,
+    CLIP_NORM,
+    DENSE,
+    DROP,
+    DROP_BACKWARD,
+    DROP_FORWARD,
+    DZ,
+    FINISH_ROWS,
+    FORWARD,
+    GATHER,
+    INPUTS,
+    JUDGE,
+    JUDGE_ROWS,
+    KIND,
+    LEARN,
+    LEFT,
+    LOSS_PARAMS,
+    ONE,
+    OUT,
+    PARAMS,
+    PER_THREAD,
+    PULL_BACK,
+    RIGHT,
+    SQUARES,
+    SQUARES_PARTS,
+    THRESHOLD,
+    UNITS,
+    UPDATE,
+    WEIGHT,
+    WHOLE_ROWS,
+    ZERO,
+    A,
+    D,
+    Z,
+    accumulate,
+    clear,
+    finish_unit,
+    first_of,
+    input_of,
+    keep_gradient,
+    learn_one,
+    learn_weight,
+    mask,
+    share,
+    stride_of,
+    through_unit,
+    tiles_of,
+)
+from neurosim.backends.cuda.target import cuda, float32, inner, larger, math
 
-# Three bundles go through everything below:
-#     net = (stages, numbers, weights, work, keys)           the network, and what a batch leaves behind
-#     data = (features, values, classes, order, scaling)     the data set and the order of its rows
-#     learner = (state, gradient, constants)                 the optimizer
-#     team = (block, blocks)                                 which block of threads this is, of how many
-# A batch is the rows `first`, `first + 1`, ... of the order, `rows` in all.
-
-# Columns of the stage table, entries of the loss table: see `neurosim.backends.cuda.table`.
-(
-    KIND, INPUTS, UNITS, X, Z, A, OUT, D, DZ, BEHIND, WEIGHT, BIAS, ACTIVATION, WHOLE_ROWS, PARAMS, DROP, DROP_BELOW,
-    DROP_SCALE,
-) = range(18)  # fmt: skip
-LOSS_PARAMS, JUDGE, THRESHOLD = range(3)
-FORWARD, FINISH_ROWS, JUDGE_ROWS, PULL_BACK, BACKWARD, LEARN = range(6)
-DENSE = 0
 BY_THRESHOLD, BY_LARGEST = 1, 2
-ZERO, ONE = np.float32(0), np.float32(1)
-# One more than needed, so that threads that store a column hit different banks of shared memory.
-LEFT = ROWS + 1
-RIGHT = COLUMNS + 1
-PER_THREAD = DOWN * ACROSS
-THREADS_ACROSS = COLUMNS // ACROSS
-GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-MIX1, MIX2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
-S27, S30, S31, S32 = np.uint64(27), np.uint64(30), np.uint64(31), np.uint64(32)
-HASH1, HASH2 = np.uint32(0x7FEB352D), np.uint32(0x846CA68B)
-S15, S16 = np.uint32(15), np.uint32(16)
-
-
-# Random numbers: those of neurosim.randomness -----------------------------------------------------------------
-
-
-@inner
-def mix64(value):
-    """The finalizer of SplitMix64."""
-    value = (value ^ (value >> S30)) * MIX1
-    value = (value ^ (value >> S27)) * MIX2
-    return value ^ (value >> S31)
-
-
-@inner
-def mask(net, s, row, unit):
-    """0 where a unit is dropped in this row of the epoch, else 1 / (1 - rate); 1 where nothing is."""
-    stages, numbers, _, _, keys = net
-    drop = stages[s, DROP]
-    if drop < 0 or keys.shape[0] == 0:
-        return ONE
-    word = mix64(keys[drop] + np.uint64(row + 1) * GOLDEN)
-    bits = np.uint32(np.uint32(unit) + np.uint32(word >> S32))
-    bits = np.uint32((bits ^ (bits >> S16)) * HASH1)
-    bits = np.uint32((bits ^ (bits >> S15) ^ np.uint32(word)) * HASH2)
-    bits = np.uint32(bits ^ (bits >> S16))
-    return numbers[stages[s, DROP_SCALE]] if bits >= np.uint32(stages[s, DROP_BELOW]) else ZERO
-
-
-# Tiles ----------------------------------------------------------------------------------------------------------
-
-
-@inner
-def input_of(net, data, s, row, first, k):
-    """Input number `k` of stage `s` in row `row` of the batch."""
-    stages, _, _, work, _ = net
-    x = stages[s, X]
-    if x < 0:
-        features, _, _, order, scaling = data
-        return np.float32(features[order[first + row], k]) * scaling[0] + scaling[1]
-    return work[x + row * stages[s, INPUTS] + k]
-
-
-@inner
-def first_of(team):
-    """Number of this thread among all threads of a team: where a loop over numbers or rows begins."""
-    return team[0] * THREADS + cuda.threadIdx.x
-
-
-@inner
-def stride_of(team):
-    """Threads of a team: the step of such a loop."""
-    return team[1] * THREADS
-
-
-@inner
-def clear(sums):
-    """All sums of a thread start at 0."""
-    for k in range(PER_THREAD):
-        sums[k] = ZERO
-
-
-@inner
-def accumulate(left, right, sums, thread):
-    """Add DEPTH terms to each sum of a thread; `left` (DEPTH, ROWS) and `right` (DEPTH, COLUMNS) are shared."""
-    i0 = thread // THREADS_ACROSS * DOWN
-    j0 = thread % THREADS_ACROSS * ACROSS
-    for k in range(DEPTH):
-        for i in range(DOWN):
-            factor = left[k, i0 + i]
-            for j in range(ACROSS):
-                sums[i * ACROSS + j] += factor * right[k, j0 + j]
-
-
-@inner
-def share(sums, result, thread):
-    """Lay a thread's sums into the shared `result` (ROWS, COLUMNS), from where any thread may take them."""
-    i0 = thread // THREADS_ACROSS * DOWN
-    j0 = thread % THREADS_ACROSS * ACROSS
-    for i in range(DOWN):
-        for j in range(ACROSS):
-            result[i0 + i, j0 + j] = sums[i * ACROSS + j]
-
-
-@inner
-def tiles_of(rows, columns):
-    """Tiles that a product of this shape is cut into."""
-    return ((rows + ROWS - 1) // ROWS) * ((columns + COLUMNS - 1) // COLUMNS)
-
 
 # Programs -------------------------------------------------------------------------------------------------------
 
@@ -183,8 +120,18 @@ def run_phase(kind, s, net, data, loss, rows, first, learner, step, learning, me
         pull_back(net, s, rows, first, team)
     elif kind == BACKWARD:
         backward(net, s, rows, first, team, shared)
+    elif kind == DROP_FORWARD:
+        drop_forward(net, data, s, rows, first, team)
+    elif kind == DROP_BACKWARD:
+        drop_backward(net, s, rows, first, team)
+    elif kind in (LEARN, GATHER):
+        learn(net, data, rows, first, learner, step, learning if kind == LEARN else 0, team, shared)
+    elif kind == ADD_SQUARES:
+        add_squares(net, loss, learner, team)
+    elif kind == UPDATE:
+        update_all(net, loss, learner, step, team)
     else:
-        learn(net, data, rows, first, learner, step, learning, team, shared)
+        run_layer_phase(kind, net, data, s, rows, first, learning, team, shared)
 
 
 # Forward --------------------------------------------------------------------------------------------------------
@@ -192,11 +139,8 @@ def run_phase(kind, s, net, data, loss, rows, first, learner, step, learning, me
 
 @inner
 def forward(net, data, s, rows, first, team, shared):
-    """Stage `s` for a batch."""
+    """The dense stage `s` for a batch."""
     stages, _, weights, _, _ = net
-    if stages[s, KIND] != DENSE:
-        drop_forward(net, data, s, rows, first, team)
-        return
     left, right, result = shared
     sums = cuda.local.array(PER_THREAD, float32)
     thread = cuda.threadIdx.x
@@ -226,27 +170,12 @@ def forward(net, data, s, rows, first, team, shared):
             i = r0 + e // COLUMNS
             j = c0 + e % COLUMNS
             if i < rows and j < units:
-                finish_unit(net, s, i, first, j, result[e // COLUMNS, e % COLUMNS])
-
-
-@inner
-def finish_unit(net, s, row, first, unit, total):
-    """Bias, activation and dropout of one unit, from its weighted sum without bias."""
-    stages, numbers, weights, work, _ = net
-    place = row * stages[s, UNITS] + unit
-    if stages[s, BIAS] >= 0:
-        total += weights[stages[s, BIAS] + unit]
-    work[stages[s, Z] + place] = total
-    if stages[s, WHOLE_ROWS] == 0:
-        a = activate(stages[s, ACTIVATION], total, numbers, stages[s, PARAMS])
-        work[stages[s, A] + place] = a
-        if stages[s, DROP] >= 0:
-            work[stages[s, OUT] + place] = a * mask(net, s, first + row, unit)
+                finish_unit(net, s, i, first, j, j, result[e // COLUMNS, e % COLUMNS])
 
 
 @inner
 def drop_forward(net, data, s, rows, first, team):
-    """A dropout stage that follows no dense one."""
+    """A dropout stage that follows no activation."""
     stages, _, _, work, _ = net
     units = stages[s, UNITS]
     for e in range(first_of(team), rows * units, stride_of(team)):
@@ -286,7 +215,7 @@ def judge_rows(net, data, loss, rows, first, measures, team):
     for row in range(first_of(team), rows, stride_of(team)):
         source = order[first + row]
         out = stages[last, OUT] + row * units
-        z = stages[last, Z] + row * units if stages[last, KIND] == DENSE else out
+        z = stages[last, Z] + row * units if stages[last, Z] >= 0 else out
         d = stages[last, D] + row * units
         y = target_of(values, classes, source)
         z_row, a_row = work[z : z + units], work[out : out + units]
@@ -322,10 +251,7 @@ def pull_back(net, s, rows, first, team):
     """Turn the gradient of what leaves stage `s`, in place, into that of its weighted sums."""
     stages, _, _, work, _ = net
     units, gradient = stages[s, UNITS], stages[s, D]
-    if stages[s, KIND] != DENSE:
-        for e in range(first_of(team), rows * units, stride_of(team)):
-            work[gradient + e] *= mask(net, s, first + e // units, e % units)
-    elif stages[s, WHOLE_ROWS] == 0:
+    if stages[s, WHOLE_ROWS] == 0:
         for e in range(first_of(team), rows * units, stride_of(team)):
             work[gradient + e] = through_unit(net, s, e // units, first, e % units, work[gradient + e])
     else:
@@ -350,24 +276,10 @@ def pull_back_whole_row(net, s, row, first):
 
 
 @inner
-def through_unit(net, s, row, first, unit, d):
-    """Gradient with respect to a weighted sum, from that of what leaves the unit."""
-    stages, numbers, _, work, _ = net
-    place = row * stages[s, UNITS] + unit
-    z, a = work[stages[s, Z] + place], work[stages[s, A] + place]
-    kept = d * mask(net, s, first + row, unit)
-    return kept * slope(stages[s, ACTIVATION], z, a, numbers, stages[s, PARAMS])
-
-
-@inner
 def backward(net, s, rows, first, team, shared):
-    """From the gradient of stage `s`'s weighted sums to that of the stage behind it."""
+    """From the gradient of the weighted sums of the dense stage `s` to that of the stage behind it."""
     stages, _, weights, work, _ = net
     inputs, units, weight, gradient = stages[s, INPUTS], stages[s, UNITS], stages[s, WEIGHT], stages[s, D]
-    if stages[s, KIND] != DENSE:
-        for e in range(first_of(team), rows * inputs, stride_of(team)):
-            keep_gradient(net, stages[s, BEHIND], e // inputs, first, e % inputs, work[gradient + e])
-        return
     left, right, result = shared
     sums = cuda.local.array(PER_THREAD, float32)
     thread = cuda.threadIdx.x
@@ -400,12 +312,15 @@ def backward(net, s, rows, first, team, shared):
 
 
 @inner
-def keep_gradient(net, s, row, first, unit, d):
-    """Store the gradient of a unit that leaves stage `s`: that of its weighted sum, where no whole row is needed."""
+def drop_backward(net, s, rows, first, team):
+    """A dropout stage that follows no activation."""
     stages, _, _, work, _ = net
-    place = stages[s, D] + row * stages[s, UNITS] + unit
-    by_unit = stages[s, KIND] == DENSE and stages[s, WHOLE_ROWS] == 0
-    work[place] = through_unit(net, s, row, first, unit, d) if by_unit else d
+    units, gradient = stages[s, UNITS], stages[s, D]
+    for e in range(first_of(team), rows * units, stride_of(team)):
+        row = e // units
+        unit = e % units
+        d = work[gradient + e] * mask(net, s, first + row, unit)
+        keep_gradient(net, stages[s, BEHIND], row, first, unit, d)
 
 
 # Update ---------------------------------------------------------------------------------------------------------
@@ -413,10 +328,9 @@ def keep_gradient(net, s, row, first, unit, d):
 
 @inner
 def learn(net, data, rows, first, learner, step, learning, team, shared):
-    """Gradients of all weights and biases, and at once their update; without `learning` they are kept instead.
+    """Gradients of all parameters, and at once their update; without `learning` they are kept instead.
 
-    `learner` is (state, gradient, constants). All stages together: no stage waits for another, so
-    there is work for every block.
+    All stages together: no stage waits for another, so there is work for every block.
     """
     stages, _, _, work, _ = net
     block, blocks = team
@@ -436,6 +350,7 @@ def learn(net, data, rows, first, learner, step, learning, team, shared):
                 for row in range(rows):
                     g += work[stages[s, D] + row * units + unit]
                 learn_one(net, stages[s, BIAS] + unit, g, learner, step, learning)
+    learn_layers(net, rows, learner, step, learning, team)
 
 
 @inner
@@ -470,15 +385,54 @@ def weight_tile(net, data, s, tile, rows, first, learner, step, learning, shared
         i = r0 + e // COLUMNS
         j = c0 + e % COLUMNS
         if i < inputs and j < units:
-            learn_one(net, weight + i * units + j, result[e // COLUMNS, e % COLUMNS], learner, step, learning)
+            learn_weight(net, s, weight + i * units + j, result[e // COLUMNS, e % COLUMNS], learner, step, learning)
+
+
+# Bounds on the length of the gradient ---------------------------------------------------------------------------
 
 
 @inner
-def learn_one(net, k, g, learner, step, learning):
-    """Update parameter `k` from its gradient, or keep the gradient."""
+def add_squares(net, loss, learner, team):
+    """Largest number of each part of the gradient, and the sum of squares of all in its measure: one thread a part.
+
+    No square so grows beyond float32 (Blue 1978, doi:10.1145/355769.355771, has the like).
+    """
+    _, _, _, work, _ = net
+    _, gradient, _ = learner
+    parts = loss[SQUARES_PARTS]
+    for part in range(first_of(team), parts, stride_of(team)):
+        largest, total = ZERO, ZERO
+        for k in range(part, gradient.shape[0], parts):
+            largest = larger(largest, math.fabs(gradient[k]))
+        if largest > ZERO:
+            for k in range(part, gradient.shape[0], parts):
+                measured = gradient[k] / largest
+                total += measured * measured
+        work[loss[SQUARES] + 2 * part] = largest
+        work[loss[SQUARES] + 2 * part + 1] = total
+
+
+@inner
+def scale_of_gradient(net, loss):
+    """What shortens the gradient to the bound on its length; 1 where it is not longer."""
+    _, numbers, _, work, _ = net
+    at, bound = loss[SQUARES], numbers[CLIP_NORM]
+    largest, total = ZERO, ZERO
+    for part in range(loss[SQUARES_PARTS]):
+        largest = larger(largest, work[at + 2 * part])
+    if largest > ZERO:
+        for part in range(loss[SQUARES_PARTS]):
+            measured = work[at + 2 * part] / largest
+            total += work[at + 2 * part + 1] * measured * measured
+    length = largest * math.sqrt(total)
+    return bound / length if length > bound else ONE
+
+
+@inner
+def update_all(net, loss, learner, step, team):
+    """Update every parameter by its gradient, which has been gathered, within the bound on its length."""
     _, _, weights, _, _ = net
     state, gradient, constants = learner
-    if learning != 0:
-        update(weights, state, k, g, constants, step)
-    else:
-        gradient[k] = g
+    scale = scale_of_gradient(net, loss)
+    for k in range(first_of(team), gradient.shape[0], stride_of(team)):
+        update(weights, state, k, gradient[k] * scale, constants, step)

@@ -13,7 +13,8 @@ Where the bytes go. A network of a few hundred parameters, its work space and it
 stay in the cache nearest to its block; memory sees the start values, the measures and the result.
 """
 
-from neurosim.backends.cuda.kernels.phases import GOLDEN, S32, ZERO, mix64, np, run_phase
+from neurosim.backends.cuda.kernels.common import GOLDEN, S32, ZERO, mix64, np
+from neurosim.backends.cuda.kernels.phases import run_phase
 from neurosim.backends.cuda.target import cuda, inner, jit
 
 
@@ -34,7 +35,7 @@ def train_networks(
     rows = features.shape[1]
     net = (stages, numbers, weights[network], work[network], keys[network, :, 1])
     data = (features[member], values[member], classes[member], order[network], scaling)
-    learner = (state[network], gradient, constants)
+    learner = (state[network], gradient[network], constants)
     team = (0, 1)
     step = 0
     for epoch in range(epochs):

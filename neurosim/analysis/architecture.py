@@ -1,0 +1,127 @@
+"""What a network is made of, in numbers: shapes, parameters, multiply-adds and memory."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from neurosim.layers import Activate, Conv2d, Dense, Dropout, Flatten, Layer, Pool2d, Residual
+from neurosim.network import Network, Training
+
+FLOAT_BYTES = 4  # of the compiled backends
+
+
+@dataclass(frozen=True)
+class LayerNumbers:
+    """One layer, without the layers inside it.
+
+    Attributes
+    ----------
+    name, kind : str
+        As the network has them; a projection has the kind of layer that it is.
+    settings : str
+        In a few words what else describes it, such as "5 x 5, relu".
+    depth : int
+        How many residual layers it is in.
+    output_shape : list of int
+        Shape of one row that leaves it.
+    parameters : int
+        How many numbers it learns.
+    multiply_adds : int
+        Multiplications with a weight for one row, forward.
+    activation_bytes : int
+        Memory of its outputs for one batch, float32; 0 where they are its inputs in another shape.
+    """
+
+    name: str
+    kind: str
+    settings: str
+    depth: int
+    output_shape: list[int]
+    parameters: int
+    multiply_adds: int
+    activation_bytes: int
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A network in numbers.
+
+    Attributes
+    ----------
+    input_shape : list of int
+        Shape of one input row.
+    batch_size : int
+        Rows of the batch that the memory is for.
+    layers : list of LayerNumbers
+        In order, those inside a residual layer after it.
+    parameters, multiply_adds : int
+        Sums over the layers; multiply-adds are for one row, forward.
+    parameter_bytes, gradient_bytes, optimizer_bytes, activation_bytes : int
+        Memory that training needs, float32: parameters and running statistics, their gradient, the
+        optimizer's state, and the outputs of all layers for one batch.
+    """
+
+    input_shape: list[int]
+    batch_size: int
+    layers: list[LayerNumbers]
+    parameters: int
+    multiply_adds: int
+    parameter_bytes: int
+    gradient_bytes: int
+    optimizer_bytes: int
+    activation_bytes: int
+
+    def as_json(self) -> dict[str, Any]:
+        """The object that ``neurosim info SCENARIO --json`` prints."""
+        return asdict(self)
+
+
+def architecture(network: Network, training: Training) -> Architecture:
+    """The numbers of a network that is trained like this."""
+    layers = [numbers for layer in network.layers for numbers in _numbers(layer, 0, training.batch_size)]
+    learnt = network.size * FLOAT_BYTES
+    return Architecture(
+        list(network.input_shape),
+        training.batch_size,
+        layers,
+        network.size,
+        sum(layer.multiply_adds for layer in layers),
+        learnt + sum(entry.size for entry in network.statistics) * FLOAT_BYTES,
+        learnt,
+        learnt * len(training.optimizer.record.slots),
+        sum(layer.activation_bytes for layer in layers),
+    )
+
+
+def _numbers(layer: Layer, depth: int, batch: int) -> Iterator[LayerNumbers]:
+    inner = layer.parts if isinstance(layer, Residual) else ()
+    shape = layer.output_shape
+    yield LayerNumbers(
+        layer.name,
+        layer.kind,
+        _settings(layer),
+        depth,
+        list(shape),
+        0 if inner else sum(parameter.size for parameter in layer.parameters),
+        layer.multiply_adds,
+        0 if isinstance(layer, Flatten) else batch * math.prod(shape) * FLOAT_BYTES,
+    )
+    for part in inner:
+        yield from _numbers(part, depth + 1, batch)
+
+
+def _settings(layer: Layer) -> str:
+    words = []
+    if isinstance(layer, Conv2d | Pool2d):
+        kernel, stride = layer.window.kernel, layer.window.stride
+        words.append(f"{kernel[0]} x {kernel[1]}")
+        if stride != ((1, 1) if isinstance(layer, Conv2d) else kernel):
+            words.append(f"stride {stride[0]}" if stride[0] == stride[1] else f"stride {stride[0]} x {stride[1]}")
+    if isinstance(layer, Dense | Conv2d | Activate) and layer.activation.name != "identity":
+        words.append(layer.activation.name)
+    if isinstance(layer, Dropout):
+        words.append(f"{layer.rate:g}")
+    return ", ".join(words)

@@ -1,0 +1,110 @@
+"""Image augmentation: what each training image is changed by before an epoch, as pure data.
+
+An image is looked up at moved places. The grey value of pixel (x, y) of the new image is read, by
+bilinear interpolation, from the place
+
+    A^-1 ((x, y) - centre - shift) + centre + alpha * (Gaussian of deviation sigma * noise)(x, y)
+
+of the old one, where A = scale * rotation * shear and noise is a pair of uniform random numbers
+from -1 to 1 for each pixel: the affine and the elastic distortions of Simard, Steinkraus and Platt
+2003. Outside the image lies its background. The Gaussian has sum 1, ends at 4 deviations and sees
+zeros outside the image, as ``scipy.ndimage.gaussian_filter(noise, sigma, mode="constant")`` does, so
+that alpha means what it means in the usual programs (the paper's alpha belongs to a kernel that is
+scaled in another way).
+
+Random numbers are those of `neurosim.randomness.uniform_bits`, read as signed integers over 2**31,
+with the key of `augmentation_key` and the number of the row among the training rows: numbers 0 to 4
+of a row are for the shift in x and in y, the rotation, the scale and the shear, and from `FIELD` on
+there is one for each pixel's displacement in x, then one for each in y. So what one kind of change
+draws does not depend on whether the others are on.
+
+The compiled function that does this is in `neurosim.backends.cpu.augmentation`; every backend uses it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurosim.randomness import key
+
+# The first random number of a row that belongs to the displacement field.
+FIELD = 8
+# Deviations after which the Gaussian is cut off, as in SciPy.
+TRUNCATE = 4.0
+
+
+@dataclass(frozen=True)
+class Strengths:
+    """How far images are changed; each change is drawn uniformly from minus to plus its strength.
+
+    Attributes
+    ----------
+    shift : float
+        Pixels, in x and in y.
+    rotation : float
+        Degrees about the centre of the image, counter-clockwise where y points down.
+    scale : float
+        Share of the size, below 1: images are 1 - scale to 1 + scale as large.
+    shear : float
+        Degrees by which upright lines are tilted, below 90.
+    alpha, sigma : float
+        Displacement of single pixels: its strength in pixels before smoothing, and the standard
+        deviation in pixels of the Gaussian that smooths it, above 0.
+    """
+
+    shift: float = 0.0
+    rotation: float = 0.0
+    scale: float = 0.0
+    shear: float = 0.0
+    alpha: float = 0.0
+    sigma: float = 1.0
+
+    @property
+    def any(self) -> bool:
+        """Whether anything is changed at all."""
+        return any(getattr(self, entry.name) > 0 for entry in fields(self) if entry.name != "sigma")
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """All that decides the augmented images, besides the images.
+
+    Images are changed as they are in the data set. Features were scaled since; so they are first
+    taken back, and the new ones are scaled in the same way.
+
+    Attributes
+    ----------
+    strengths : Strengths
+        How far images are changed.
+    shape : (height, width, channels)
+        Of the images, each a row of features in this order.
+    seed : int
+        Of the run.
+    background : float
+        Value outside the image.
+    scale, shift : array (features,) of float64
+        ``feature = pixel * scale + shift`` for each feature of the rows.
+    """
+
+    strengths: Strengths
+    shape: tuple[int, int, int]
+    seed: int
+    background: float
+    scale: NDArray[np.float64]
+    shift: NDArray[np.float64]
+
+
+def augmentation_key(seed: int, epoch: int) -> int:
+    """Key of the random numbers that change the images of an epoch."""
+    return key(seed, "augmentation", epoch)
+
+
+def gaussian(sigma: float) -> NDArray[np.float64]:
+    """The middle and the right half of a Gaussian of sum 1, shape (radius + 1,)."""
+    radius = int(TRUNCATE * sigma + 0.5)
+    half = np.exp(-0.5 * (np.arange(radius + 1) / sigma) ** 2)
+    total: np.float64 = 2 * half.sum() - half[0]
+    return half / total

@@ -1,0 +1,72 @@
+"""Batches: rows of the data set, scaled and copied to where the first stage reads them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from neurosim.backends.cpu.jit import compiled
+from neurosim.backends.cpu.memory import floats, integers
+from neurosim.backends.cpu.table import CLASSES, VALUES
+from neurosim.backends.cpu.vectors import LANES as GROUP
+from neurosim.backends.cpu.vectors import LINE
+
+# Rows that a thread gathers at a time: those of a group of maps.
+GATHER_ROWS = 16
+
+
+@compiled
+def gather_features(data, source, out):
+    """Copy the inputs of one row of the data set, scaled, to `out`."""
+    bytes_, numbers, _, _, scale, shift = data
+    if bytes_.shape[0] > 0:
+        width = bytes_.shape[1]
+        x = floats(out, width)
+        for j in range(width):
+            x[j] = np.float32(bytes_[source, j]) * scale + shift
+    else:
+        width = numbers.shape[1]
+        x = floats(out, width)
+        for j in range(width):
+            x[j] = numbers[source, j] * scale + shift
+
+
+@compiled
+def gather_line(data, source, out, place):
+    """As `gather_features`, into line number `place` of a group of maps."""
+    bytes_, numbers, _, _, scale, shift = data
+    if bytes_.shape[0] > 0:
+        for j in range(bytes_.shape[1]):
+            floats(out + j * LINE, GROUP)[place] = np.float32(bytes_[source, j]) * scale + shift
+    else:
+        for j in range(numbers.shape[1]):
+            floats(out + j * LINE, GROUP)[place] = numbers[source, j] * scale + shift
+
+
+@compiled
+def gather_targets(data, source, place, loss):
+    """Copy the targets of one row of the data set to place number `place` of a batch."""
+    _, _, targets, labels, _, _ = data
+    if targets.shape[0] > 0:
+        outputs = targets.shape[1]
+        target = floats(loss[VALUES] + 4 * place * outputs, outputs)
+        for j in range(outputs):
+            target[j] = targets[source, j]
+    if labels.shape[0] > 0:
+        integers(loss[CLASSES] + 4 * place, 1)[0] = labels[source]
+
+
+@compiled
+def gather_batch(data, order, start, rows, x, on_maps, loss, thread, threads):
+    """Copy this thread's share of rows `start` to `start + rows` of `order` into a batch."""
+    width = data[0].shape[1]
+    for first in range(thread * GATHER_ROWS, rows, threads * GATHER_ROWS):
+        last = min(first + GATHER_ROWS, rows)
+        for place in range(first, last):
+            source = order[start + place]
+            gather_targets(data, source, place, loss)
+            if not on_maps:
+                gather_features(data, source, x + 4 * place * width)
+        if on_maps:
+            # Lines without a sample of their own repeat the last one, so that nothing strange is computed.
+            for n in range(GROUP):
+                gather_line(data, order[start + min(first + n, rows - 1)], x + 4 * first * width, n)

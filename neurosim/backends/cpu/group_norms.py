@@ -1,0 +1,237 @@
+"""Batch and layer normalization of maps in groups of samples, see `neurosim.backends.cpu.maps`."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from neurosim.backends.cpu.jit import compiled
+from neurosim.backends.cpu.memory import floats
+from neurosim.backends.cpu.norms import ONE, ZERO, move_running
+from neurosim.backends.cpu.pools import clear
+from neurosim.backends.cpu.table import (
+    A_GROUP,
+    BATCH,
+    BIAS,
+    CHANNELS,
+    DX,
+    INNER,
+    INVERSE,
+    MEAN,
+    MOVE,
+    OTHER,
+    PARTIAL,
+    PARTIALS,
+    RUNNING_MEAN,
+    RUNNING_VARIANCE,
+    SETTINGS,
+    UNITS,
+    WEIGHT,
+    Z,
+)
+from neurosim.backends.cpu.vectors import LANES, LINE, sum_of_line
+
+
+@compiled
+def sum_lines(lines, out, channels, rows):
+    """out[c] = sum of the first `rows` numbers of line c."""
+    sums = floats(out, channels)
+    for c in range(channels):
+        line = floats(lines + c * LINE, LANES)
+        for n in range(rows, LANES):
+            line[n] = ZERO
+        sums[c] = sum_of_line(lines + c * LINE)
+
+
+@compiled
+def batch_moments(stage, group, x, rows, scratch):
+    """Means of a group's channels, and sums of squares about them."""
+    channels = stage[CHANNELS]
+    positions = stage[UNITS] // channels
+    mean = floats(stage[PARTIALS] + 4 * group * stage[PARTIAL], channels)
+    squares = stage[PARTIALS] + 4 * (group * stage[PARTIAL] + channels)
+    lines = floats(scratch, channels * LANES)
+    clear(scratch, channels * LANES)
+    for p in range(positions):
+        row = floats(x + p * channels * LINE, channels * LANES)
+        for n in range(channels * LANES):
+            lines[n] += row[n]
+    sum_lines(scratch, stage[PARTIALS] + 4 * group * stage[PARTIAL], channels, rows)
+    share = ONE / np.float32(positions * rows)
+    for c in range(channels):
+        mean[c] *= share
+    clear(scratch, channels * LANES)
+    for p in range(positions):
+        for c in range(channels):
+            line = floats(scratch + c * LINE, LANES)
+            row = floats(x + (p * channels + c) * LINE, LANES)
+            middle = mean[c]
+            for n in range(LANES):
+                line[n] += (row[n] - middle) * (row[n] - middle)
+    sum_lines(scratch, squares, channels, rows)
+
+
+@compiled
+def combine_moments(stage, group, rows, mean, inverse):
+    """Mean and 1 / deviation of all groups' channels, in their order (Chan, Golub and LeVeque 1979)."""
+    channels = stage[CHANNELS]
+    positions = stage[UNITS] // channels
+    epsilon = floats(stage[SETTINGS], 2)[0]
+    for c in range(channels):
+        total, squares, count = ZERO, ZERO, ZERO
+        for g in range((rows + LANES - 1) // LANES):
+            moments = floats(stage[OTHER] + 4 * g * stage[INNER], 2 * channels)
+            more = np.float32(positions * min(LANES, rows - g * LANES))
+            step = moments[c] - total
+            share = more / (count + more)
+            total += step * share
+            squares += moments[channels + c] + step * step * count * share
+            count += more
+        variance = squares / count
+        mean[c], inverse[c] = total, ONE / np.sqrt(variance + epsilon)
+        if group == 0:
+            floats(stage[MEAN], channels)[c] = mean[c]
+            floats(stage[INVERSE], channels)[c] = inverse[c]
+            if stage[MOVE]:
+                move_running(stage, c, total, variance, rows * positions)
+
+
+@compiled
+def batch_norm(stage, group, x, a, rows, scratch):
+    """Normalise a group with the moments of all `rows` samples, or with the running ones."""
+    channels = stage[CHANNELS]
+    mean, inverse = floats(scratch, channels), floats(scratch + 4 * channels, channels)
+    if stage[BATCH]:
+        combine_moments(stage, group, rows, mean, inverse)
+    else:
+        running_mean, running_variance = (
+            floats(stage[RUNNING_MEAN], channels),
+            floats(stage[RUNNING_VARIANCE], channels),
+        )
+        for c in range(channels):
+            mean[c] = running_mean[c]
+            inverse[c] = ONE / np.sqrt(running_variance[c] + floats(stage[SETTINGS], 2)[0])
+    gamma, beta = floats(stage[WEIGHT], channels), floats(stage[BIAS], channels)
+    for p in range(stage[UNITS] // channels):
+        for c in range(channels):
+            row = floats(x + (p * channels + c) * LINE, LANES)
+            out = floats(a + (p * channels + c) * LINE, LANES)
+            middle, scale, shift = mean[c], inverse[c] * gamma[c], beta[c]
+            for n in range(LANES):
+                out[n] = (row[n] - middle) * scale + shift
+
+
+@compiled
+def batch_norm_sums(stage, group, x, d, scratch):
+    """A group's share of the gradients of gamma and beta."""
+    channels = stage[CHANNELS]
+    mean, inverse = floats(stage[MEAN], channels), floats(stage[INVERSE], channels)
+    clear(scratch, 2 * channels * LANES)
+    for p in range(stage[UNITS] // channels):
+        for c in range(channels):
+            row = floats(x + (p * channels + c) * LINE, LANES)
+            slope = floats(d + (p * channels + c) * LINE, LANES)
+            products = floats(scratch + c * LINE, LANES)
+            sums = floats(scratch + (channels + c) * LINE, LANES)
+            middle, scale = mean[c], inverse[c]
+            for n in range(LANES):
+                products[n] += slope[n] * ((row[n] - middle) * scale)
+                sums[n] += slope[n]
+    sum_lines(scratch, stage[PARTIALS] + 4 * group * stage[PARTIAL], 2 * channels, LANES)
+
+
+@compiled
+def batch_norm_backward(stage, x, d, rows, group_rows, scratch):
+    """From the gradient of a group's outputs to that of its inputs, in place; `stage` is that of the moments."""
+    channels = stage[CHANNELS]
+    positions = stage[UNITS] // channels
+    mean, inverse, gamma = (
+        floats(stage[MEAN], channels),
+        floats(stage[INVERSE], channels),
+        floats(stage[WEIGHT], channels),
+    )
+    sums = floats(scratch, 2 * channels)
+    clear(scratch, 2 * channels)
+    for g in range((rows + LANES - 1) // LANES):
+        partial = floats(stage[OTHER] + 4 * g * stage[INNER], 2 * channels)
+        for c in range(2 * channels):
+            sums[c] += partial[c]
+    share = ONE / np.float32(rows * positions)
+    for p in range(positions):
+        for c in range(channels):
+            row = floats(x + (p * channels + c) * LINE, LANES)
+            slope = floats(d + (p * channels + c) * LINE, LANES)
+            middle, scale, factor = mean[c], inverse[c], inverse[c] * gamma[c]
+            product, level = sums[c] * share, sums[channels + c] * share
+            for n in range(LANES):
+                slope[n] = factor * (slope[n] - level - ((row[n] - middle) * scale) * product)
+            for n in range(group_rows, LANES):
+                slope[n] = ZERO
+
+
+@compiled
+def layer_norm(stage, group, x, a, scratch):
+    """Normalise the channels of each position; leaves the normalised inputs in Z."""
+    channels = stage[CHANNELS]
+    positions = stage[UNITS] // channels
+    # Where maps of all groups are kept, their deviations are.
+    kept = group if stage[A_GROUP] != 0 else 0
+    z = stage[Z] + group * stage[A_GROUP]
+    gamma, beta = floats(stage[WEIGHT], channels), floats(stage[BIAS], channels)
+    epsilon = floats(stage[SETTINGS], 2)[0]
+    share = ONE / np.float32(channels)
+    mean = floats(scratch, LANES)
+    for p in range(positions):
+        inverse = floats(stage[INVERSE] + (kept * positions + p) * LINE, LANES)
+        clear(scratch, LANES)
+        for c in range(channels):
+            row = floats(x + (p * channels + c) * LINE, LANES)
+            for n in range(LANES):
+                mean[n] += row[n]
+        for n in range(LANES):
+            mean[n] *= share
+            inverse[n] = ZERO
+        for c in range(channels):
+            row = floats(x + (p * channels + c) * LINE, LANES)
+            for n in range(LANES):
+                inverse[n] += (row[n] - mean[n]) * (row[n] - mean[n])
+        for n in range(LANES):
+            inverse[n] = ONE / np.sqrt(inverse[n] * share + epsilon)
+        for c in range(channels):
+            at = (p * channels + c) * LINE
+            row, normal, out = floats(x + at, LANES), floats(z + at, LANES), floats(a + at, LANES)
+            for n in range(LANES):
+                normal[n] = (row[n] - mean[n]) * inverse[n]
+                out[n] = normal[n] * gamma[c] + beta[c]
+
+
+@compiled
+def layer_norm_backward(stage, group, d, dx, scratch):
+    """Gradient of a group's inputs, into DX, and its share of those of gamma and beta."""
+    channels = stage[CHANNELS]
+    positions = stage[UNITS] // channels
+    z = stage[Z] + group * stage[A_GROUP]
+    gamma = floats(stage[WEIGHT], channels)
+    share = ONE / np.float32(channels)
+    level = floats(scratch + 2 * channels * LINE, LANES)
+    product = floats(scratch + (2 * channels + 1) * LINE, LANES)
+    clear(scratch, 2 * channels * LANES)
+    for p in range(positions):
+        clear(scratch + 2 * channels * LINE, 2 * LANES)
+        inverse = floats(stage[INVERSE] + (group * positions + p) * LINE, LANES)
+        for c in range(channels):
+            at = (p * channels + c) * LINE
+            slope, normal = floats(d + at, LANES), floats(z + at, LANES)
+            products, sums = floats(scratch + c * LINE, LANES), floats(scratch + (channels + c) * LINE, LANES)
+            for n in range(LANES):
+                both = slope[n] * normal[n]
+                products[n] += both
+                sums[n] += slope[n]
+                product[n] += both * gamma[c]
+                level[n] += slope[n] * gamma[c]
+        if stage[DX] != 0:
+            for c in range(channels):
+                at = (p * channels + c) * LINE
+                slope, normal, out = floats(d + at, LANES), floats(z + at, LANES), floats(dx + at, LANES)
+                for n in range(LANES):
+                    out[n] = inverse[n] * (slope[n] * gamma[c] - level[n] * share - normal[n] * (product[n] * share))
+    sum_lines(scratch, stage[PARTIALS] + 4 * group * stage[PARTIAL], 2 * channels, LANES)

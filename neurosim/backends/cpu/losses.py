@@ -1,0 +1,53 @@
+"""The loss of a block of rows, and how many of its answers are right."""
+
+from __future__ import annotations
+
+from neurosim.backends.base import JUDGES
+from neurosim.backends.cpu.jit import (
+    compiled,
+)
+from neurosim.backends.cpu.memory import (
+    call_loss,
+    floats,
+    integers,
+)
+from neurosim.backends.cpu.table import (
+    CLASSES,
+    LOSS,
+    LOSS_A,
+    LOSS_PARAMS,
+    LOSS_Z,
+    OUTPUTS,
+    VALUES,
+)
+
+NO_ACCURACY, BY_THRESHOLD = JUDGES["none"], JUDGES["threshold"]
+
+
+@compiled
+def count_right(loss, r0, r1, accuracy, threshold):
+    """How many rows of the block give the right class."""
+    outputs = loss[OUTPUTS]
+    right = 0
+    for i in range(r0, r1):
+        a = floats(loss[LOSS_A] + 4 * i * outputs, outputs)
+        label = integers(loss[CLASSES] + 4 * i, 1)[0]
+        if accuracy == BY_THRESHOLD:
+            right += (1 if a[0] > threshold else 0) == label
+        else:
+            best = 0
+            for j in range(1, outputs):
+                if a[j] > a[best]:
+                    best = j
+            right += best == label
+    return right
+
+
+@compiled
+def loss_block(loss, d, r0, r1, scale, judge, totals):
+    """Add loss and right answers of a block of rows to `totals`; write the gradient unless `d` is 0."""
+    accuracy, threshold = judge
+    arguments = (loss[LOSS_Z], loss[LOSS_A], loss[VALUES], loss[CLASSES], d, loss[OUTPUTS], r0, r1, loss[LOSS_PARAMS])
+    totals[0] += call_loss(loss[LOSS], (*arguments, scale))
+    if accuracy != NO_ACCURACY:
+        totals[1] += count_right(loss, r0, r1, accuracy, threshold)

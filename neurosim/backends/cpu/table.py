@@ -1,0 +1,89 @@
+"""The columns of the tables that compiled code walks through: a row for each stage, one for the loss."""
+
+from __future__ import annotations
+
+from enum import IntEnum, auto
+
+# Kinds of stages. Maps have all but the dense one, vectors the first seven.
+DENSE, DROPOUT, ACTIVATION, BATCH_NORM, LAYER_NORM, FORK, ADD = range(7)
+CONV, MAX_POOL, AVG_POOL, MOMENTS, TO_ROWS = range(7, 12)
+
+
+class Field(IntEnum):
+    """Columns of the stage table. What is called an address is 0 where there is no such thing."""
+
+    KIND = 0
+    INPUTS = auto()
+    UNITS = auto()  # numbers of one row that leaves
+    CHANNELS = auto()  # length of the last axis
+    MAPS = auto()  # works on maps, group by group, see `neurosim.backends.cpu.maps`
+    BY_ROWS = auto()  # cut into blocks of rows, not of columns
+    COLUMN_BLOCKS = auto()  # blocks of columns in the forward pass
+    INPUT_BLOCKS = auto()  # blocks of inputs in the backward pass
+    WAIT = auto()  # the next stage needs the other threads' blocks of this one
+    ACTIVE = auto()  # the gradient with respect to the outputs is needed
+    X = auto()  # address of the inputs; 0 for the batch itself
+    Z = auto()  # address of the weighted sums
+    A = auto()  # address of the outputs
+    D = auto()  # address of the gradient with respect to the outputs, then to z
+    DX = auto()  # address of the gradient with respect to the inputs; 0 where nobody needs it
+    OTHER = auto()  # what a join adds, and what a fork adds to the gradient
+    INNER = auto()  # where a join copies its gradient to: the last stage before it
+    PROJECTION = auto()  # the stage is a projection: its gradient is that of a join, for weighted sums
+    WEIGHT = auto()  # or gamma
+    BIAS = auto()  # or beta
+    WEIGHT_GRADIENT = auto()
+    BIAS_GRADIENT = auto()
+    WEIGHT_STATE = auto()
+    BIAS_STATE = auto()
+    WEIGHTS = auto()  # how many weights
+    HAS_BIAS = auto()
+    PENALTY = auto()  # address of l1 and l2
+    FORWARD = auto()  # address of the activation's kernel; 0 where it changes nothing
+    BACKWARD = auto()
+    WHOLE_ROWS = auto()  # the activation works on rows
+    PARAMS = auto()  # address of the activation's parameters
+    FROM_LOGITS = auto()  # the gradient that comes is with respect to z
+    DROPOUT_INDEX = auto()
+    DROP_BELOW = auto()
+    DROP_SCALE = auto()  # address of 1 / (1 - rate)
+    BATCH = auto()  # normalise with the statistics of the batch
+    MOVE = auto()  # and have the running ones follow
+    SETTINGS = auto()  # address of epsilon and momentum
+    RUNNING_MEAN = auto()
+    RUNNING_VARIANCE = auto()
+    MEAN = auto()  # address of the means in use
+    INVERSE = auto()  # address of 1 / sqrt(variance + epsilon)
+    X_GROUP = auto()  # bytes from one group of maps to the next, in what comes in
+    A_GROUP = auto()  # and in what goes out
+    GEOMETRY = auto()  # address of the numbers that describe a kernel's way over a map
+    PACKED = auto()  # addresses of copies of the weights in the order in which convolutions read them
+    PACKED_TRANSPOSED = auto()
+    PARTIALS = auto()  # address of sums over each group
+    PARTIAL = auto()  # numbers in one of them
+
+
+class LossField(IntEnum):
+    """Entries of the loss table."""
+
+    FUNCTION = 0
+    PARAMS = auto()
+    Z = auto()
+    A = auto()
+    D = auto()
+    OUTPUTS = auto()
+    VALUES = auto()  # address of the batch's target values
+    CLASSES = auto()  # address of the batch's class indices
+    FROM_LOGITS = auto()
+
+
+# Numba reads module constants, not members of an enumeration.
+(
+    KIND, INPUTS, UNITS, CHANNELS, MAPS, BY_ROWS, COLUMN_BLOCKS, INPUT_BLOCKS, WAIT, ACTIVE, X, Z, A, D, DX, OTHER,
+    INNER, PROJECTION, WEIGHT, BIAS, WEIGHT_GRADIENT, BIAS_GRADIENT, WEIGHT_STATE, BIAS_STATE, WEIGHTS, HAS_BIAS,
+    PENALTY, FORWARD, BACKWARD, WHOLE_ROWS, PARAMS, FROM_LOGITS, DROPOUT_INDEX, DROP_BELOW, DROP_SCALE, BATCH, MOVE,
+    SETTINGS, RUNNING_MEAN, RUNNING_VARIANCE, MEAN, INVERSE, X_GROUP, A_GROUP, GEOMETRY, PACKED, PACKED_TRANSPOSED,
+    PARTIALS, PARTIAL,
+) = (int(field) for field in Field)  # fmt: skip
+(LOSS, LOSS_PARAMS, LOSS_Z, LOSS_A, LOSS_D, OUTPUTS, VALUES, CLASSES, LOSS_FROM_LOGITS) = (int(f) for f in LossField)
+FIELDS = len(Field)

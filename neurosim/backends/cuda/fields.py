@@ -1,0 +1,151 @@
+"""What the numbers of a network's table mean: kinds of stages, columns, and the phases of a step.
+
+The kernel files give the same names the same numbers; a test holds them to it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum, auto
+
+NONE = -1
+
+
+class Kind(IntEnum):
+    """Kinds of stages."""
+
+    DENSE = 0
+    DROPOUT = auto()
+    CONVOLUTION = auto()
+    MAX_POOL = auto()
+    AVG_POOL = auto()
+    BATCH_NORM = auto()
+    LAYER_NORM = auto()
+    ALONE = auto()  # an activation on its own
+    FORK = auto()  # where a skip leaves: moves no data, adds two gradients
+    JOIN = auto()  # where a skip comes back
+
+
+class Field(IntEnum):
+    """Columns of the stage table; NONE where a stage has no such thing. Offsets are into the work space."""
+
+    KIND = 0
+    INPUTS = auto()  # numbers of a row that enters
+    UNITS = auto()  # numbers of a row that leaves
+    X = auto()  # offset of the inputs; NONE for the batch itself
+    Z = auto()  # of the weighted sums, or whatever else the activation is given
+    A = auto()  # of the activations
+    OUT = auto()  # of what leaves the stage: the activations, or these after dropout
+    D = auto()  # of the gradient with respect to what leaves the stage; where there is an activation, then to Z
+    DZ = auto()  # of a row-wise activation's result on the way back
+    BEHIND = auto()  # the stage that the gradient of the inputs goes to; NONE where nothing learns from it
+    WEIGHT = auto()  # offset in the parameters
+    BIAS = auto()  # likewise
+    ACTIVATION = auto()  # its number among the network's activations
+    WHOLE_ROWS = auto()  # the activation works on rows
+    PARAMS = auto()  # offset among the numbers: the activation's parameters; epsilon and momentum of a normalization
+    DROP = auto()  # number of the dropout layer
+    DROP_BELOW = auto()  # the lower 32 bits, as a signed number
+    DROP_SCALE = auto()  # offset of 1 / (1 - rate) among the numbers
+    PENALTY = auto()  # offset of l1 and l2 among the numbers
+    CHANNELS = auto()  # of what leaves: length of the last axis
+    MAP_HEIGHT = auto()  # from here to OUT_WIDTH: how a window slides over the map that enters
+    MAP_WIDTH = auto()
+    MAP_CHANNELS = auto()
+    KERNEL_HEIGHT = auto()
+    KERNEL_WIDTH = auto()
+    STRIDE_DOWN = auto()
+    STRIDE_ACROSS = auto()
+    PAD_TOP = auto()
+    PAD_LEFT = auto()
+    OUT_HEIGHT = auto()
+    OUT_WIDTH = auto()
+    PARTS = auto()  # offset of the parts of long sums
+    TERMS = auto()  # terms of each part
+    PLACES = auto()  # offset of the cells that a max pool has chosen
+    STATISTICS = auto()  # offset of the STATISTIC numbers of each group that is normalised
+    RUNNING_MEAN = auto()  # offset behind the parameters
+    RUNNING_VARIANCE = auto()
+    SKIP = auto()  # of a join: offset of what it adds, NONE for the batch itself; of a fork: the gradient it adds
+    SKIP_BEHIND = auto()  # the projection, which a join's gradient also goes to
+
+
+class Statistic(IntEnum):
+    """What is kept of each group that is normalised: of a channel, or of a position of a row."""
+
+    MEAN = 0
+    INVERSE = auto()  # 1 / sqrt(variance + epsilon)
+    MEAN_D = auto()  # mean of the gradient with respect to the normalised numbers
+    MEAN_DN = auto()  # mean of the product of the two
+
+
+class LossField(IntEnum):
+    """Entries of the loss table."""
+
+    PARAMS = 0
+    JUDGE = auto()
+    THRESHOLD = auto()  # offset among the numbers
+    SQUARES = auto()  # offset of the parts of the gradient's norm in the work space
+    SQUARES_PARTS = auto()  # how many parts that are
+
+
+class Number(IntEnum):
+    """What the numbers begin with; infinite for no bound."""
+
+    CLIP_VALUE = 0
+    CLIP_NORM = auto()
+
+
+class Phase(IntEnum):
+    """Kinds of phases; what each does is in `neurosim.backends.cuda.kernels`."""
+
+    FORWARD = 0
+    FINISH_ROWS = auto()
+    JUDGE_ROWS = auto()
+    PULL_BACK = auto()
+    BACKWARD = auto()
+    DROP_FORWARD = auto()
+    DROP_BACKWARD = auto()
+    LEARN = auto()  # all stages: gradients of the parameters, and their update
+    GATHER = auto()  # all stages: the gradients alone
+    ADD_SQUARES = auto()  # all parameters: the parts of the gradient's norm
+    UPDATE = auto()  # all parameters, by gradients that were gathered
+    # From here on: what only networks with other layers than dense ones have.
+    ACTIVATE = auto()
+    ACTIVATE_BACKWARD = auto()
+    JOIN_FORWARD = auto()
+    JOIN_BACKWARD = auto()
+    FORK_BACKWARD = auto()
+    CONVOLVE = auto()
+    CONVOLVE_BACKWARD = auto()
+    CONVOLVE_PARTS = auto()
+    POOL_FORWARD = auto()
+    POOL_BACKWARD = auto()
+    CHANNEL_PARTS = auto()
+    CHANNEL_STATISTICS = auto()
+    RUNNING_STATISTICS = auto()
+    GROUP_STATISTICS = auto()
+    NORMALISE = auto()
+    GRADIENT_PARTS = auto()
+    CHANNEL_GRADIENTS = auto()
+    GROUP_GRADIENTS = auto()
+    NORMALISE_BACKWARD = auto()
+
+
+@dataclass(frozen=True)
+class Terms:
+    """How long sums are cut into parts that are added up side by side; the bits depend on it.
+
+    Attributes
+    ----------
+    convolution : int
+        Places of the batch's maps in a part of a weight gradient.
+    channel : int
+        Places in a part of a sum over a channel.
+    norm : int
+        Parts of the sum of squares of the gradient.
+    """
+
+    convolution: int = 1024
+    channel: int = 256
+    norm: int = 256

@@ -1,0 +1,223 @@
+"""What all phases are made of: random numbers, tiles of a product, and what happens to a single unit.
+
+Three bundles go through everything:
+
+    net = (stages, numbers, weights, work, keys)           the network, and what a batch leaves behind
+    data = (features, values, classes, order, scaling)     the data set and the order of its rows
+    learner = (state, gradient, constants)                 the optimizer
+    team = (block, blocks)                                 which block of threads this is, of how many
+
+A batch is the rows `first`, `first + 1`, ... of the order, `rows` in all. In the work space the rows of a
+stage lie one behind the other, and a row has its numbers in the order height, width, channels.
+"""
+
+import numpy as np
+
+from neurosim.backends.cuda.blanks import (
+    ACROSS,
+    COLUMNS,
+    DEPTH,
+    DOWN,
+    ROWS,
+    THREADS,
+    activate,
+    slope,
+    update,
+)
+from neurosim.backends.cuda.target import cuda, inner, larger, smaller
+
+# Kinds of stages, columns of the stage table, entries of the loss table, phases: see `neurosim.backends.cuda.fields`.
+DENSE, DROPOUT, CONVOLUTION, MAX_POOL, AVG_POOL, BATCH_NORM, LAYER_NORM, ALONE, FORK, JOIN = range(10)
+(
+    KIND, INPUTS, UNITS, X, Z, A, OUT, D, DZ, BEHIND, WEIGHT, BIAS, ACTIVATION, WHOLE_ROWS, PARAMS, DROP, DROP_BELOW,
+    DROP_SCALE, PENALTY, CHANNELS, MAP_HEIGHT, MAP_WIDTH, MAP_CHANNELS, KERNEL_HEIGHT, KERNEL_WIDTH, STRIDE_DOWN,
+    STRIDE_ACROSS, PAD_TOP, PAD_LEFT, OUT_HEIGHT, OUT_WIDTH, PARTS, TERMS, PLACES, STATISTICS, RUNNING_MEAN,
+    RUNNING_VARIANCE, SKIP, SKIP_BEHIND,
+) = range(39)  # fmt: skip
+LOSS_PARAMS, JUDGE, THRESHOLD, SQUARES, SQUARES_PARTS = range(5)
+CLIP_VALUE, CLIP_NORM = range(2)
+(
+    FORWARD, FINISH_ROWS, JUDGE_ROWS, PULL_BACK, BACKWARD, DROP_FORWARD, DROP_BACKWARD, LEARN, GATHER, ADD_SQUARES,
+    UPDATE, ACTIVATE, ACTIVATE_BACKWARD, JOIN_FORWARD, JOIN_BACKWARD, FORK_BACKWARD, CONVOLVE, CONVOLVE_BACKWARD,
+    CONVOLVE_PARTS, POOL_FORWARD, POOL_BACKWARD, CHANNEL_PARTS, CHANNEL_STATISTICS, RUNNING_STATISTICS,
+    GROUP_STATISTICS, NORMALISE, GRADIENT_PARTS, CHANNEL_GRADIENTS, GROUP_GRADIENTS, NORMALISE_BACKWARD,
+) = range(30)  # fmt: skip
+ZERO, ONE = np.float32(0), np.float32(1)
+# One more than needed, so that threads that store a column hit different banks of shared memory.
+LEFT = ROWS + 1
+RIGHT = COLUMNS + 1
+PER_THREAD = DOWN * ACROSS
+THREADS_ACROSS = COLUMNS // ACROSS
+GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+MIX1, MIX2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
+S27, S30, S31, S32 = np.uint64(27), np.uint64(30), np.uint64(31), np.uint64(32)
+HASH1, HASH2 = np.uint32(0x7FEB352D), np.uint32(0x846CA68B)
+S15, S16 = np.uint32(15), np.uint32(16)
+
+
+# Random numbers: those of neurosim.randomness -----------------------------------------------------------------
+
+
+@inner
+def mix64(value):
+    """The finalizer of SplitMix64."""
+    value = (value ^ (value >> S30)) * MIX1
+    value = (value ^ (value >> S27)) * MIX2
+    return value ^ (value >> S31)
+
+
+@inner
+def mask(net, s, row, unit):
+    """0 where a unit is dropped in this row of the epoch, else 1 / (1 - rate); 1 where nothing is."""
+    stages, numbers, _, _, keys = net
+    drop = stages[s, DROP]
+    if drop < 0 or keys.shape[0] == 0:
+        return ONE
+    word = mix64(keys[drop] + np.uint64(row + 1) * GOLDEN)
+    bits = np.uint32(np.uint32(unit) + np.uint32(word >> S32))
+    bits = np.uint32((bits ^ (bits >> S16)) * HASH1)
+    bits = np.uint32((bits ^ (bits >> S15) ^ np.uint32(word)) * HASH2)
+    bits = np.uint32(bits ^ (bits >> S16))
+    return numbers[stages[s, DROP_SCALE]] if bits >= np.uint32(stages[s, DROP_BELOW]) else ZERO
+
+
+# Where numbers lie ----------------------------------------------------------------------------------------------
+
+
+@inner
+def value_at(net, data, x, units, row, first, k):
+    """Number `k` in row `row` of what lies at offset `x`, in rows of `units`; in the batch itself where `x` is NONE."""
+    _, _, _, work, _ = net
+    if x < 0:
+        features, _, _, order, scaling = data
+        return np.float32(features[order[first + row], k]) * scaling[0] + scaling[1]
+    return work[x + row * units + k]
+
+
+@inner
+def input_of(net, data, s, row, first, k):
+    """Input number `k` of stage `s` in row `row` of the batch."""
+    stages, _, _, _, _ = net
+    return value_at(net, data, stages[s, X], stages[s, INPUTS], row, first, k)
+
+
+@inner
+def split(number, size):
+    """Quotient and rest of numbers that are not negative; without a sign and in 32 bits they come quickest."""
+    whole = np.uint32(number) // np.uint32(size)
+    return np.int64(whole), np.int64(number) - np.int64(whole) * np.int64(size)
+
+
+@inner
+def first_of(team):
+    """Number of this thread among all threads of a team: where a loop over numbers or rows begins."""
+    return team[0] * THREADS + cuda.threadIdx.x
+
+
+@inner
+def stride_of(team):
+    """Threads of a team: the step of such a loop."""
+    return team[1] * THREADS
+
+
+# Tiles ----------------------------------------------------------------------------------------------------------
+
+
+@inner
+def clear(sums):
+    """All sums of a thread start at 0."""
+    for k in range(PER_THREAD):
+        sums[k] = ZERO
+
+
+@inner
+def accumulate(left, right, sums, thread):
+    """Add DEPTH terms to each sum of a thread; `left` (DEPTH, ROWS) and `right` (DEPTH, COLUMNS) are shared."""
+    i0 = thread // THREADS_ACROSS * DOWN
+    j0 = thread % THREADS_ACROSS * ACROSS
+    for k in range(DEPTH):
+        for i in range(DOWN):
+            factor = left[k, i0 + i]
+            for j in range(ACROSS):
+                sums[i * ACROSS + j] += factor * right[k, j0 + j]
+
+
+@inner
+def share(sums, result, thread):
+    """Lay a thread's sums into the shared `result` (ROWS, COLUMNS), from where any thread may take them."""
+    i0 = thread // THREADS_ACROSS * DOWN
+    j0 = thread % THREADS_ACROSS * ACROSS
+    for i in range(DOWN):
+        for j in range(ACROSS):
+            result[i0 + i, j0 + j] = sums[i * ACROSS + j]
+
+
+@inner
+def tiles_of(rows, columns):
+    """Tiles that a product of this shape is cut into."""
+    return ((rows + ROWS - 1) // ROWS) * ((columns + COLUMNS - 1) // COLUMNS)
+
+
+# A unit's way forward, back, and what a parameter learns --------------------------------------------------------
+
+
+@inner
+def finish_unit(net, s, row, first, unit, channel, total):
+    """Bias, activation and dropout of one unit, from its weighted sum without bias."""
+    stages, numbers, weights, work, _ = net
+    place = row * stages[s, UNITS] + unit
+    if stages[s, BIAS] >= 0:
+        total += weights[stages[s, BIAS] + channel]
+    work[stages[s, Z] + place] = total
+    if stages[s, WHOLE_ROWS] == 0:
+        a = activate(stages[s, ACTIVATION], total, numbers, stages[s, PARAMS])
+        work[stages[s, A] + place] = a
+        if stages[s, DROP] >= 0:
+            work[stages[s, OUT] + place] = a * mask(net, s, first + row, unit)
+
+
+@inner
+def through_unit(net, s, row, first, unit, d):
+    """Gradient with respect to a weighted sum, from that of what leaves the unit."""
+    stages, numbers, _, work, _ = net
+    place = row * stages[s, UNITS] + unit
+    z, a = work[stages[s, Z] + place], work[stages[s, A] + place]
+    kept = d * mask(net, s, first + row, unit)
+    return kept * slope(stages[s, ACTIVATION], z, a, numbers, stages[s, PARAMS])
+
+
+@inner
+def keep_gradient(net, s, row, first, unit, d):
+    """Store the gradient of a unit that leaves stage `s`: that of its weighted sum, where no whole row is needed."""
+    stages, _, _, work, _ = net
+    place = stages[s, D] + row * stages[s, UNITS] + unit
+    by_unit = stages[s, ACTIVATION] >= 0 and stages[s, WHOLE_ROWS] == 0
+    work[place] = through_unit(net, s, row, first, unit, d) if by_unit else d
+
+
+@inner
+def learn_weight(net, s, k, g, learner, step, learning):
+    """`learn_one` for a weight of stage `s`, whose size may cost something."""
+    stages, numbers, weights, _, _ = net
+    at = stages[s, PENALTY]
+    if at >= 0:
+        w = weights[k]
+        l1 = numbers[at]
+        if w < ZERO:
+            l1 = -l1
+        elif w == ZERO:
+            l1 = ZERO
+        g += l1 + numbers[at + 1] * w
+    learn_one(net, k, g, learner, step, learning)
+
+
+@inner
+def learn_one(net, k, g, learner, step, learning):
+    """Update parameter `k` from its gradient, or keep the gradient."""
+    _, numbers, weights, _, _ = net
+    state, gradient, constants = learner
+    if learning != 0:
+        bound = numbers[CLIP_VALUE]
+        update(weights, state, k, smaller(larger(g, -bound), bound), constants, step)
+    else:
+        gradient[k] = g

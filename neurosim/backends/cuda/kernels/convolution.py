@@ -1,0 +1,276 @@
+"""Convolutions, as products of matrices that are never written down.
+
+What is computed. Maps x (height, width, channels in), weights W (cells, channels out) with a cell for each place
+under the kernel and each channel in, output maps of `positions` places; with P (rows * positions, cells) the matrix
+whose row holds what lies under the kernel at one place of one row's map, 0 in the padding:
+
+    forward    z = P W + b,  a = f(z),  out = a * mask
+    backward   dx[y, x, c] = sum of d[u, v, o] * W[i, j, c, o] over the places (u, v) and the cells (i, j) under
+               which (y, x) lies: u * stride + i - top = y, v * stride + j - left = x
+    update     dW = P^T d,  db = column sums of d,  then the optimizer
+
+How. The tiles of `phases`; only where the numbers of a tile come from is another matter. An entry of P is looked up
+in x when it is loaded (implicit im2col), and on the way back each input gathers its terms, so that no two threads
+add to one number.
+
+dW has few entries, each a sum over all places of all rows. It is cut into parts of TERMS places: parts are
+worked out side by side, each into a matrix of its own, and added up in order when the weights learn.
+
+Where the bytes go. An input is loaded once for each cell and each column of tiles, mostly from cache; W once for each
+row of tiles. The parts of dW are written once and read once.
+
+Launch geometry. As in `phases`. Which terms make a part depends on TERMS and the rows alone, so the bits do not
+depend on the number of blocks.
+"""
+
+from neurosim.backends.cuda.blanks import COLUMNS, DEPTH, ROWS, THREADS
+from neurosim.backends.cuda.kernels.common import (
+    BEHIND,
+    BIAS,
+    CHANNELS,
+    KERNEL_HEIGHT,
+    KERNEL_WIDTH,
+    MAP_CHANNELS,
+    MAP_HEIGHT,
+    MAP_WIDTH,
+    OUT_HEIGHT,
+    OUT_WIDTH,
+    PAD_LEFT,
+    PAD_TOP,
+    PARTS,
+    PER_THREAD,
+    STRIDE_ACROSS,
+    STRIDE_DOWN,
+    TERMS,
+    WEIGHT,
+    ZERO,
+    D,
+    accumulate,
+    clear,
+    finish_unit,
+    first_of,
+    input_of,
+    keep_gradient,
+    learn_one,
+    learn_weight,
+    share,
+    split,
+    stride_of,
+    tiles_of,
+)
+from neurosim.backends.cuda.target import cuda, float32, inner
+
+
+@inner
+def window_of(stages, s):
+    """How the window of a stage slides: sizes of the map, the kernel, the strides, the padding and the output map."""
+    return (
+        stages[s, MAP_HEIGHT], stages[s, MAP_WIDTH], stages[s, KERNEL_HEIGHT], stages[s, KERNEL_WIDTH],
+        stages[s, STRIDE_DOWN], stages[s, STRIDE_ACROSS], stages[s, PAD_TOP], stages[s, PAD_LEFT],
+        stages[s, OUT_HEIGHT], stages[s, OUT_WIDTH],
+    )  # fmt: skip
+
+
+@inner
+def cells_of(stages, s):
+    """Weights of one output: places under the kernel, times channels in."""
+    return stages[s, KERNEL_HEIGHT] * stages[s, KERNEL_WIDTH] * stages[s, MAP_CHANNELS]
+
+
+@inner
+def parts_of(stages, s, rows):
+    """Parts that the sums over all output places of a batch are cut into, and how many places there are."""
+    places = rows * stages[s, OUT_HEIGHT] * stages[s, OUT_WIDTH]
+    return (places + stages[s, TERMS] - 1) // stages[s, TERMS], places
+
+
+@inner
+def under_kernel(net, data, s, window, channels, place, cell, first):
+    """Entry (place, cell) of P: `place` counts the output places of all rows, `cell` those under the kernel."""
+    height, width, _, kernel_width, down, across, top, left, high, wide = window
+    row, at = split(place, high * wide)
+    u, v = split(at, wide)
+    ij, channel = split(cell, channels)
+    i, j = split(ij, kernel_width)
+    y = u * down + i - top
+    x = v * across + j - left
+    if y < 0 or y >= height or x < 0 or x >= width:
+        return ZERO
+    return input_of(net, data, s, row, first, (y * width + x) * channels + channel)
+
+
+@inner
+def above_input(net, s, window, channels, place, cell):
+    """The gradient that reaches an input place through a cell; `cell` counts those under the kernel, by channel out."""
+    stages, _, _, work, _ = net
+    height, width, _, kernel_width, down, across, top, left, high, wide = window
+    row, at = split(place, height * width)
+    y, x = split(at, width)
+    ij, channel = split(cell, channels)
+    i, j = split(ij, kernel_width)
+    below, right = y + top - i, x + left - j
+    if below < 0 or right < 0:
+        return ZERO
+    u, between_rows = split(below, down)
+    v, between_columns = split(right, across)
+    if between_rows != 0 or between_columns != 0 or u >= high or v >= wide:
+        return ZERO
+    return work[stages[s, D] + ((row * high + u) * wide + v) * channels + channel]
+
+
+@inner
+def convolve(net, data, s, rows, first, team, shared):
+    """The convolution `s` for a batch: z = P W and what follows."""
+    stages, _, weights, _, _ = net
+    left, right, result = shared
+    sums = cuda.local.array(PER_THREAD, float32)
+    thread = cuda.threadIdx.x
+    window, channels, cells = window_of(stages, s), stages[s, MAP_CHANNELS], cells_of(stages, s)
+    outputs, weight = stages[s, CHANNELS], stages[s, WEIGHT]
+    positions = stages[s, OUT_HEIGHT] * stages[s, OUT_WIDTH]
+    places = rows * positions
+    across = (outputs + COLUMNS - 1) // COLUMNS
+    for tile in range(team[0], tiles_of(places, outputs), team[1]):
+        r0 = tile // across * ROWS
+        c0 = tile % across * COLUMNS
+        clear(sums)
+        for k0 in range(0, cells, DEPTH):
+            for e in range(thread, DEPTH * ROWS, THREADS):
+                k = e % DEPTH
+                i = e // DEPTH
+                inside = r0 + i < places and k0 + k < cells
+                left[k, i] = under_kernel(net, data, s, window, channels, r0 + i, k0 + k, first) if inside else ZERO
+            for e in range(thread, DEPTH * COLUMNS, THREADS):
+                j = e % COLUMNS
+                k = e // COLUMNS
+                inside = k0 + k < cells and c0 + j < outputs
+                right[k, j] = weights[weight + (k0 + k) * outputs + c0 + j] if inside else ZERO
+            cuda.syncthreads()
+            accumulate(left, right, sums, thread)
+            cuda.syncthreads()
+        share(sums, result, thread)
+        cuda.syncthreads()
+        for e in range(thread, ROWS * COLUMNS, THREADS):
+            i = r0 + e // COLUMNS
+            j = c0 + e % COLUMNS
+            if i < places and j < outputs:
+                row, at = split(i, positions)
+                finish_unit(net, s, row, first, at * outputs + j, j, result[e // COLUMNS, e % COLUMNS])
+
+
+@inner
+def convolve_backward(net, s, rows, first, team, shared):
+    """From the gradient of the weighted sums of the convolution `s` to that of the stage behind it."""
+    stages, _, weights, _, _ = net
+    left, right, result = shared
+    sums = cuda.local.array(PER_THREAD, float32)
+    thread = cuda.threadIdx.x
+    window, inputs, outputs = window_of(stages, s), stages[s, MAP_CHANNELS], stages[s, CHANNELS]
+    weight = stages[s, WEIGHT]
+    cells = stages[s, KERNEL_HEIGHT] * stages[s, KERNEL_WIDTH] * outputs
+    positions = stages[s, MAP_HEIGHT] * stages[s, MAP_WIDTH]
+    places = rows * positions
+    across = (inputs + COLUMNS - 1) // COLUMNS
+    for tile in range(team[0], tiles_of(places, inputs), team[1]):
+        r0 = tile // across * ROWS
+        c0 = tile % across * COLUMNS
+        clear(sums)
+        for k0 in range(0, cells, DEPTH):
+            for e in range(thread, DEPTH * ROWS, THREADS):
+                k = e % DEPTH
+                i = e // DEPTH
+                inside = r0 + i < places and k0 + k < cells
+                left[k, i] = above_input(net, s, window, outputs, r0 + i, k0 + k) if inside else ZERO
+            for e in range(thread, DEPTH * COLUMNS, THREADS):
+                k = e % DEPTH
+                j = e // DEPTH
+                if k0 + k < cells and c0 + j < inputs:
+                    ij, output = split(k0 + k, outputs)
+                    right[k, j] = weights[weight + (ij * inputs + c0 + j) * outputs + output]
+                else:
+                    right[k, j] = ZERO
+            cuda.syncthreads()
+            accumulate(left, right, sums, thread)
+            cuda.syncthreads()
+        share(sums, result, thread)
+        cuda.syncthreads()
+        for e in range(thread, ROWS * COLUMNS, THREADS):
+            i = r0 + e // COLUMNS
+            j = c0 + e % COLUMNS
+            if i < places and j < inputs:
+                row, at = split(i, positions)
+                keep_gradient(net, stages[s, BEHIND], row, first, at * inputs + j, result[e // COLUMNS, e % COLUMNS])
+
+
+@inner
+def convolve_parts(net, data, s, rows, first, team, shared):
+    """The parts of dW = P^T d and of the column sums of d: (parts, weights and biases)."""
+    stages, _, _, work, _ = net
+    cells, outputs = cells_of(stages, s), stages[s, CHANNELS]
+    parts, places = parts_of(stages, s, rows)
+    tiles = tiles_of(cells, outputs)
+    for item in range(team[0], parts * tiles, team[1]):
+        part, tile = split(item, tiles)
+        begin = part * stages[s, TERMS]
+        weight_part(net, data, s, part, tile, begin, min(begin + stages[s, TERMS], places), first, shared)
+    for e in range(first_of(team), parts * outputs, stride_of(team)):
+        part, channel = split(e, outputs)
+        begin = part * stages[s, TERMS]
+        total = ZERO
+        for place in range(begin, min(begin + stages[s, TERMS], places)):
+            total += work[stages[s, D] + place * outputs + channel]
+        work[stages[s, PARTS] + part * (cells + 1) * outputs + cells * outputs + channel] = total
+
+
+@inner
+def weight_part(net, data, s, part, tile, begin, end, first, shared):
+    """One tile of the part of dW that the places from `begin` to `end` make."""
+    stages, _, _, work, _ = net
+    left, right, result = shared
+    sums = cuda.local.array(PER_THREAD, float32)
+    thread = cuda.threadIdx.x
+    window, channels, cells = window_of(stages, s), stages[s, MAP_CHANNELS], cells_of(stages, s)
+    outputs, gradient = stages[s, CHANNELS], stages[s, D]
+    target = stages[s, PARTS] + part * (cells + 1) * outputs
+    across = (outputs + COLUMNS - 1) // COLUMNS
+    r0 = tile // across * ROWS
+    c0 = tile % across * COLUMNS
+    clear(sums)
+    for k0 in range(begin, end, DEPTH):
+        for e in range(thread, DEPTH * ROWS, THREADS):
+            i = e % ROWS
+            k = e // ROWS
+            inside = r0 + i < cells and k0 + k < end
+            left[k, i] = under_kernel(net, data, s, window, channels, k0 + k, r0 + i, first) if inside else ZERO
+        for e in range(thread, DEPTH * COLUMNS, THREADS):
+            j = e % COLUMNS
+            k = e // COLUMNS
+            inside = k0 + k < end and c0 + j < outputs
+            right[k, j] = work[gradient + (k0 + k) * outputs + c0 + j] if inside else ZERO
+        cuda.syncthreads()
+        accumulate(left, right, sums, thread)
+        cuda.syncthreads()
+    share(sums, result, thread)
+    cuda.syncthreads()
+    for e in range(thread, ROWS * COLUMNS, THREADS):
+        i = r0 + e // COLUMNS
+        j = c0 + e % COLUMNS
+        if i < cells and j < outputs:
+            work[target + i * outputs + j] = result[e // COLUMNS, e % COLUMNS]
+
+
+@inner
+def learn_convolution(net, s, rows, learner, step, learning, team):
+    """Add up the parts of each weight's and each bias's gradient, in order; then they learn."""
+    stages, _, _, work, _ = net
+    outputs = stages[s, CHANNELS]
+    weights = cells_of(stages, s) * outputs
+    parts, _ = parts_of(stages, s, rows)
+    for k in range(first_of(team), weights + outputs, stride_of(team)):
+        g = ZERO
+        for part in range(parts):
+            g += work[stages[s, PARTS] + part * (weights + outputs) + k]
+        if k < weights:
+            learn_weight(net, s, stages[s, WEIGHT] + k, g, learner, step, learning)
+        elif stages[s, BIAS] >= 0:
+            learn_one(net, stages[s, BIAS] + k - weights, g, learner, step, learning)

@@ -1,0 +1,125 @@
+"""The phases of layers other than dense ones and dropout: residual layers, activations, and which file has the others.
+
+A residual layer is a fork, the stages inside, and a join that adds what the skip brings. On the way back the join's
+gradient goes both ways: through the stages inside, and by the skip, through a projection where there is one.
+The fork adds the two.
+
+A network is compiled with what it needs: without this file where it has dense layers and dropout only, without
+those of maps or normalizations where it has none.
+"""
+
+from neurosim.backends.cuda.blanks import learn_convolution, learn_norm, run_map_phase, run_norm_phase
+from neurosim.backends.cuda.kernels.common import (
+    ACTIVATE,
+    ACTIVATE_BACKWARD,
+    BATCH_NORM,
+    BEHIND,
+    CHANNEL_PARTS,
+    CONVOLUTION,
+    CONVOLVE,
+    FORK_BACKWARD,
+    JOIN_BACKWARD,
+    JOIN_FORWARD,
+    KIND,
+    LAYER_NORM,
+    OUT,
+    SKIP,
+    SKIP_BEHIND,
+    UNITS,
+    D,
+    finish_unit,
+    first_of,
+    input_of,
+    keep_gradient,
+    split,
+    stride_of,
+    value_at,
+)
+from neurosim.backends.cuda.target import inner
+
+
+@inner
+def run_layer_phase(kind, net, data, s, rows, first, learning, team, shared):
+    """A phase that `phases.run_phase` does not know."""
+    if kind == ACTIVATE:
+        activate_alone(net, data, s, rows, first, team)
+    elif kind == ACTIVATE_BACKWARD:
+        pass_back(net, s, rows, first, team)
+    elif kind == JOIN_FORWARD:
+        join_forward(net, data, s, rows, first, team)
+    elif kind == JOIN_BACKWARD:
+        join_backward(net, s, rows, first, team)
+    elif kind == FORK_BACKWARD:
+        fork_backward(net, s, rows, first, team)
+    elif kind >= CHANNEL_PARTS:
+        run_norm_phase(kind, net, data, s, rows, first, learning, team)
+    elif kind >= CONVOLVE:
+        run_map_phase(kind, net, data, s, rows, first, team, shared)
+
+
+@inner
+def learn_layers(net, rows, learner, step, learning, team):
+    """What convolutions and normalizations learn, from sums whose parts are there."""
+    stages, _, _, _, _ = net
+    for s in range(stages.shape[0]):
+        kind = stages[s, KIND]
+        if kind == CONVOLUTION:
+            learn_convolution(net, s, rows, learner, step, learning, team)
+        elif kind in (BATCH_NORM, LAYER_NORM):
+            learn_norm(net, s, rows, learner, step, learning, team)
+
+
+@inner
+def activate_alone(net, data, s, rows, first, team):
+    """An activation on its own; what enters is its weighted sum."""
+    stages, _, _, _, _ = net
+    units = stages[s, UNITS]
+    for e in range(first_of(team), rows * units, stride_of(team)):
+        row, unit = split(e, units)
+        finish_unit(net, s, row, first, unit, 0, input_of(net, data, s, row, first, unit))
+
+
+@inner
+def pass_back(net, s, rows, first, team):
+    """The gradient of stage `s`, as it is, to the stage behind it."""
+    stages, _, _, work, _ = net
+    units = stages[s, UNITS]
+    for e in range(first_of(team), rows * units, stride_of(team)):
+        row, unit = split(e, units)
+        keep_gradient(net, stages[s, BEHIND], row, first, unit, work[stages[s, D] + e])
+
+
+@inner
+def join_forward(net, data, s, rows, first, team):
+    """What comes out of the stages of a residual layer, and what the skip brings."""
+    stages, _, _, work, _ = net
+    units = stages[s, UNITS]
+    for e in range(first_of(team), rows * units, stride_of(team)):
+        row, unit = split(e, units)
+        brought = value_at(net, data, stages[s, SKIP], units, row, first, unit)
+        work[stages[s, OUT] + e] = input_of(net, data, s, row, first, unit) + brought
+
+
+@inner
+def join_backward(net, s, rows, first, team):
+    """The gradient of a join to the stages inside and to the projection, where these learn."""
+    stages, _, _, work, _ = net
+    units, behind, projection = stages[s, UNITS], stages[s, BEHIND], stages[s, SKIP_BEHIND]
+    for e in range(first_of(team), rows * units, stride_of(team)):
+        row, unit = split(e, units)
+        d = work[stages[s, D] + e]
+        if behind >= 0:
+            keep_gradient(net, behind, row, first, unit, d)
+        if projection >= 0:
+            keep_gradient(net, projection, row, first, unit, d)
+
+
+@inner
+def fork_backward(net, s, rows, first, team):
+    """The gradient that comes through the stages inside, and the one that comes by the skip, to the stage behind."""
+    stages, _, _, work, _ = net
+    units = stages[s, UNITS]
+    for e in range(first_of(team), rows * units, stride_of(team)):
+        row, unit = split(e, units)
+        d = work[stages[s, D] + e] + work[stages[s, SKIP] + e]
+        keep_gradient(net, stages[s, BEHIND], row, first, unit, d)

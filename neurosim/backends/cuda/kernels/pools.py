@@ -1,0 +1,133 @@
+"""Pools of maps: the largest or the mean of what lies under a window, channel by channel.
+
+What is computed. Forward one thread for each output, backward one for each input, which gathers the gradients of the
+windows that it lies under: no two threads add to one number. Of several largest numbers the first is chosen, in the
+order in which rows are read; its cell is kept for the way back. Cells of the padding do not count. The mean over a
+whole map is a window as large as the map.
+
+Where the bytes go. Neighbouring threads take neighbouring channels: whole lines, mostly from cache, since windows
+that overlap share their inputs.
+
+Launch geometry. Any number of blocks.
+"""
+
+from neurosim.backends.cuda.kernels.common import (
+    BEHIND,
+    CHANNELS,
+    CONVOLVE,
+    CONVOLVE_BACKWARD,
+    CONVOLVE_PARTS,
+    INPUTS,
+    KIND,
+    MAX_POOL,
+    ONE,
+    OUT,
+    PLACES,
+    POOL_FORWARD,
+    UNITS,
+    ZERO,
+    D,
+    first_of,
+    input_of,
+    keep_gradient,
+    np,
+    split,
+    stride_of,
+)
+from neurosim.backends.cuda.kernels.convolution import convolve, convolve_backward, convolve_parts, window_of
+from neurosim.backends.cuda.target import inner
+
+
+@inner
+def run_map_phase(kind, net, data, s, rows, first, team, shared):
+    """A phase of a convolution or a pool."""
+    if kind == CONVOLVE:
+        convolve(net, data, s, rows, first, team, shared)
+    elif kind == CONVOLVE_BACKWARD:
+        convolve_backward(net, s, rows, first, team, shared)
+    elif kind == CONVOLVE_PARTS:
+        convolve_parts(net, data, s, rows, first, team, shared)
+    elif kind == POOL_FORWARD:
+        pool_forward(net, data, s, rows, first, team)
+    else:
+        pool_backward(net, s, rows, first, team)
+
+
+@inner
+def inside_map(begin, length, size):
+    """The part of the cells from `begin` on that lies inside of a map: its first and its end."""
+    return max(begin, 0), min(begin + length, size)
+
+
+@inner
+def share_of_mean(window, u, v):
+    """1 / the number of the map's cells that lie under the window at output place (u, v)."""
+    height, width, kernel_height, kernel_width, down, across, top, left, _, _ = window
+    y0, y1 = inside_map(u * down - top, kernel_height, height)
+    x0, x1 = inside_map(v * across - left, kernel_width, width)
+    return ONE / np.float32((y1 - y0) * (x1 - x0))
+
+
+@inner
+def pool_forward(net, data, s, rows, first, team):
+    """The pool `s` for a batch."""
+    stages, _, _, work, _ = net
+    window, channels, units = window_of(stages, s), stages[s, CHANNELS], stages[s, UNITS]
+    height, width, kernel_height, kernel_width, down, across, top, left, _, wide = window
+    is_max = stages[s, KIND] == MAX_POOL
+    for e in range(first_of(team), rows * units, stride_of(team)):
+        row, unit = split(e, units)
+        place, channel = split(unit, channels)
+        u, v = split(place, wide)
+        y0, y1 = inside_map(u * down - top, kernel_height, height)
+        x0, x1 = inside_map(v * across - left, kernel_width, width)
+        found = ZERO
+        chosen = y0 * width + x0
+        for y in range(y0, y1):
+            for x in range(x0, x1):
+                value = input_of(net, data, s, row, first, (y * width + x) * channels + channel)
+                if not is_max:
+                    found += value
+                # A NaN is larger than all, so that it is not lost.
+                elif (y == y0 and x == x0) or value > found or value != value:
+                    found = value
+                    chosen = y * width + x
+        if is_max:
+            # Numbers this small are exact in float32.
+            work[stages[s, PLACES] + e] = np.float32(chosen)
+        else:
+            found *= share_of_mean(window, u, v)
+        work[stages[s, OUT] + e] = found
+
+
+@inner
+def windows_over(place, kernel, stride, padding, size):
+    """Output places, along one axis, whose windows lie over the input `place`: the first and the end."""
+    reached = place + padding
+    begin = (reached - kernel + stride) // stride if reached >= kernel else 0
+    return begin, min(reached // stride + 1, size)
+
+
+@inner
+def pool_backward(net, s, rows, first, team):
+    """From the gradient of what leaves the pool `s` to that of the stage behind it."""
+    stages, _, _, work, _ = net
+    window, channels, inputs = window_of(stages, s), stages[s, CHANNELS], stages[s, INPUTS]
+    _, width, kernel_height, kernel_width, down, across, top, left, high, wide = window
+    is_max = stages[s, KIND] == MAX_POOL
+    for e in range(first_of(team), rows * inputs, stride_of(team)):
+        row, unit = split(e, inputs)
+        place, channel = split(unit, channels)
+        y, x = split(place, width)
+        u0, u1 = windows_over(y, kernel_height, down, top, high)
+        v0, v1 = windows_over(x, kernel_width, across, left, wide)
+        total = ZERO
+        for u in range(u0, u1):
+            for v in range(v0, v1):
+                at = ((row * high + u) * wide + v) * channels + channel
+                d = work[stages[s, D] + at]
+                if not is_max:
+                    total += d * share_of_mean(window, u, v)
+                elif work[stages[s, PLACES] + at] == np.float32(place):
+                    total += d
+        keep_gradient(net, stages[s, BEHIND], row, first, unit, total)

@@ -1,0 +1,75 @@
+"""What ``neurosim info SCENARIO`` prints: the network as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from neurosim.analysis.architecture import Architecture
+
+_HEADINGS = ("layer", "kind", "output", "parameters", "multiply-adds", "memory")
+_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
+
+
+def print_architecture(title: str, numbers: Architecture) -> None:
+    """Title, one line for each layer, and the totals."""
+    rows = [_HEADINGS, ("input", "", _shape(numbers.input_shape), "", "", "")]
+    for layer in numbers.layers:
+        name = "  " * layer.depth + layer.name.removeprefix("layers.")
+        kind = f"{layer.kind} {layer.settings}".strip()
+        rows.append(
+            (
+                name,
+                kind,
+                _shape(layer.output_shape),
+                _count(layer.parameters),
+                _count(layer.multiply_adds),
+                memory(layer.activation_bytes) if layer.activation_bytes else "",
+            )
+        )
+    total = (f"{numbers.parameters:,}", f"{numbers.multiply_adds:,}", memory(numbers.activation_bytes))
+    rows.append(("total", "", "", *total))
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADINGS))]
+    click.secho(title, bold=True)
+    click.echo()
+    for number, row in enumerate(rows):
+        click.secho(_line(row, widths), bold=number == 0 or number == len(rows) - 1)
+    click.echo()
+    click.echo("multiply-adds are for one row on its way forward; training takes about three times as many")
+    click.echo(f"memory is that of the outputs, float32, for a batch of {numbers.batch_size:,} rows")
+    click.echo()
+    click.echo("training keeps")
+    parts = {
+        "parameters": numbers.parameter_bytes,
+        "gradient": numbers.gradient_bytes,
+        "optimizer": numbers.optimizer_bytes,
+        "outputs": numbers.activation_bytes,
+    }
+    for name, size in {**parts, "total": sum(parts.values())}.items():
+        click.echo(f"  {name:<11} {memory(size):>10}")
+
+
+def _line(row: Sequence[str], widths: Sequence[int]) -> str:
+    """Words to the left, numbers to the right."""
+    cells = [f"{cell:<{width}}" for cell, width in zip(row[:2], widths[:2], strict=True)]
+    cells += [f"{cell:>{width}}" for cell, width in zip(row[2:], widths[2:], strict=True)]
+    return "  ".join(cells).rstrip()
+
+
+def _shape(shape: Sequence[int]) -> str:
+    return " x ".join(str(size) for size in shape)
+
+
+def _count(number: int) -> str:
+    return f"{number:,}" if number else ""
+
+
+def memory(size: int) -> str:
+    """Bytes in the unit that reads best: ``1.5 KiB``."""
+    value, unit = float(size), 0
+    while value >= 999.5 and unit < len(_UNITS) - 1:
+        value, unit = value / 1024, unit + 1
+    return f"{size} B" if unit == 0 else f"{value:.3g} {_UNITS[unit]}"

@@ -1,0 +1,78 @@
+"""How wide the rows are on their way through the layers, as far as the file alone tells.
+
+Reads the values as they stand in the file and passes over wrong types, like `names.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from neurosim.scenario.layers import MAX_REPEAT
+from neurosim.scenario.locate import KeyPath
+from neurosim.scenario.names import layers_in, table
+
+_KEEPS_WIDTH = ("dropout", "flatten", "activation", "batch_norm", "layer_norm")
+
+
+@dataclass(frozen=True)
+class Step:
+    """One layer on the way.
+
+    Attributes
+    ----------
+    path : tuple of str and int
+        Where it stands in the file.
+    layer : mapping
+        Its values.
+    inputs, outputs : int or None
+        Numbers in a row that comes in and goes out; None where only the data can tell, and for maps.
+    """
+
+    path: KeyPath
+    layer: Mapping[str, Any]
+    inputs: int | None
+    outputs: int | None
+
+
+def flow(tree: Mapping[str, Any]) -> Iterator[Step]:
+    """The layers in the order in which data flow: those of a group in its place, those of a residual layer before it.
+
+    Repeated layers come twice, the second time with the width that the first time left.
+    """
+    yield from _through(table(tree, "network"), ("network",), None)
+
+
+def _through(holder: Mapping[str, Any], path: KeyPath, width: int | None) -> Iterator[Step]:
+    for place, layer in layers_in(holder, path):
+        for _ in range(2 if repeats(layer) > 1 else 1):
+            before, kind = width, layer.get("kind")
+            if kind in ("group", "residual"):
+                for step in _through(layer, place, before):
+                    width = step.outputs
+                    yield step
+            elif kind == "dense":
+                units = layer.get("units")
+                width = units if isinstance(units, int) and units >= 1 else None
+            elif kind not in _KEEPS_WIDTH:
+                width = None
+            if kind != "group":
+                yield Step(place, layer, before, width)
+
+
+def repeats(layer: Mapping[str, Any]) -> int:
+    """How many times a layer stands in the network."""
+    repeat = layer.get("repeat", 1)
+    return repeat if isinstance(repeat, int) and 1 <= repeat <= MAX_REPEAT else 1
+
+
+def written_out(holder: Mapping[str, Any]) -> int:
+    """How many layers there are inside a table once every repetition is written out."""
+    count = 0
+    for _, layer in layers_in(holder, ()):
+        own = 0 if layer.get("kind") == "group" else 1
+        if layer.get("kind") == "residual" and "activation" in layer:
+            own += 1
+        count += repeats(layer) * (own + written_out(layer))
+    return count

@@ -1,0 +1,56 @@
+"""What the models of a scenario are made of: numbers, choices of records, and the base of all sections."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+Number = Annotated[float, Field(allow_inf_nan=False)]
+
+
+def _switch_to_number(value: object) -> object:
+    return float(value) if isinstance(value, bool) else value
+
+
+# Parameters of formulas are numbers; true and false are a readable way to write 1 and 0.
+Parameter = Annotated[Number, BeforeValidator(_switch_to_number, json_schema_input_type=float | bool)]
+
+
+class Section(BaseModel):
+    """Base of all parts of a scenario: exact types, no unknown keys, no later changes."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class Choice(Section):
+    """The name of a record and the values of its parameters.
+
+    Written as a name (``"relu"``) or as a table (``{ name = "leaky_relu", alpha = 0.01 }``).
+    """
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Parameter] = Field(init=False)
+
+    name: str = Field(description="Name of the record, see `neurosim list`.")
+
+    @property
+    def params(self) -> dict[str, float]:
+        """Parameters by name: after loading, all that the record has, in its order."""
+        return dict(self.__pydantic_extra__ or {})
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_name(cls, value: object) -> object:
+        if isinstance(value, str):
+            return {"name": value}
+        if not isinstance(value, Mapping | Choice):
+            raise PydanticCustomError("choice", "a name or a table {{ name = ..., parameter = number }}")
+        return value
+
+
+def choice(catalog: str, description: str, **others: Any) -> Any:
+    """Field of a `Choice` whose name is looked up in this catalog of the registry."""
+    return Field(description=description, json_schema_extra={"names": catalog}, **others)

@@ -1,0 +1,108 @@
+"""``neurosim info SCENARIO``: the network in numbers, against figures that are published or counted by hand."""
+
+import json
+import math
+
+import pytest
+
+from neurosim.cli.architecture import memory
+
+# 28 x 28 pixels without a download.
+TINY = """\
+import numpy as np
+from neurosim import Dataset, Table, hookimpl
+def load(request):
+    digits = tuple(str(digit) for digit in range(10))
+    return Table(np.zeros((20, 784), np.float32), np.arange(20) % 10, digits, image_shape=(28, 28))
+@hookimpl
+def neurosim_datasets():
+    return [Dataset("tiny", load)]
+"""
+
+
+@pytest.fixture
+def numbers(neurosim, tmp_path):
+    """The JSON object for a scenario on images of 28 x 28."""
+    (tmp_path / "tiny.py").write_text(TINY)
+
+    def ask(name, *more):
+        done = neurosim("info", name, "--plugin", "tiny.py", "--set", 'data={source="tiny"}', *more, "--json")
+        assert (done.code, done.err) == (0, "")
+        return json.loads(done.out)
+
+    return ask
+
+
+def test_lenet_has_the_numbers_that_everybody_finds(numbers):
+    found = numbers("mnist-cnn")
+    # LeNet-5 with a full second convolution: 61,706 parameters, 416,520 multiply-adds.
+    assert (found["parameters"], found["multiply_adds"]) == (61_706, 416_520)
+    assert [layer["output_shape"] for layer in found["layers"]] == [
+        [28, 28, 6], [14, 14, 6], [10, 10, 16], [5, 5, 16], [400], [120], [84], [10],
+    ]  # fmt: skip
+    outputs = 28 * 28 * 6 + 14 * 14 * 6 + 10 * 10 * 16 + 5 * 5 * 16 + 120 + 84 + 10
+    assert found["activation_bytes"] == 64 * 4 * outputs
+    assert (found["parameter_bytes"], found["gradient_bytes"]) == (4 * 61_706, 4 * 61_706)
+    assert found["optimizer_bytes"] == 2 * 4 * 61_706  # Adam keeps two numbers for each
+    assert (found["input_shape"], found["batch_size"]) == ([28, 28, 1], 64)
+
+
+@pytest.mark.parametrize("name", ["mnist-cnn", "mnist-vgg", "mnist-resnet"])
+def test_columns_add_up(numbers, name):
+    found = numbers(name)
+    for column in ("parameters", "multiply_adds", "activation_bytes"):
+        assert sum(layer[column] for layer in found["layers"]) == found[column]
+    assert found["multiply_adds"] <= 15_000_000
+
+
+def test_residual_layers_hold_theirs(numbers):
+    found = numbers("mnist-resnet", "--set", "training.batch_size=1", "--set", "optimizer.name=sgd")
+    by_name = {layer["name"]: layer for layer in found["layers"]}
+    outer, inner, skip = (by_name[name] for name in ("layers.8", "layers.8.layers.0", "layers.8.projection"))
+    assert (outer["kind"], outer["depth"], outer["parameters"], outer["output_shape"]) == (
+        "residual", 0, 0, [7, 7, 32],
+    )  # fmt: skip
+    assert (inner["depth"], inner["parameters"], inner["multiply_adds"]) == (1, 9 * 16 * 32, 49 * 9 * 16 * 32)
+    assert (skip["kind"], skip["parameters"], skip["settings"]) == ("conv2d", 16 * 32, "1 x 1, stride 2")
+    assert outer["activation_bytes"] == 4 * math.prod([7, 7, 32])
+    statistics = sum(2 * layer["output_shape"][-1] for layer in found["layers"] if layer["kind"] == "batch_norm")
+    assert found["parameter_bytes"] == 4 * (found["parameters"] + statistics)
+
+
+def test_the_table(neurosim):
+    done = neurosim("info", "digits-cnn", "--set", "network.layers.5.kind=dense")
+    assert (done.code, done.err) == (0, "")
+    lines = [" ".join(line.split()) for line in done.out.splitlines()]
+    assert "layer kind output parameters multiply-adds memory" in lines
+    assert "2 conv2d 3 x 3, relu 4 x 4 x 32 4,640 73,728 64 KiB" in lines
+    assert "4 flatten 128" in lines
+    assert "total 6,090 84,224 241 KiB" in lines
+
+
+def test_errors_are_the_usual_ones(neurosim, tmp_path):
+    missing = neurosim("info", "mnist-cnn", "--data-dir", tmp_path)
+    assert missing.code == 3
+    assert "mnist" in missing.err
+    wrong = neurosim(
+        "info", "digits-cnn", "--set", "network.layers.0.kernel=11", "--set", "network.layers.0.padding=valid"
+    )
+    assert wrong.code == 2
+    assert "network.layers.0 (conv2d): a window of 11 x 11 does not fit" in wrong.err
+    alone = neurosim("info", "--set", "training.epochs=1")
+    assert alone.code == 2
+    assert "neurosim info mnist" in alone.err
+
+
+@pytest.mark.parametrize(
+    ("size", "words"),
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (1000, "0.977 KiB"),
+        (1536, "1.5 KiB"),
+        (1023 * 1024, "0.999 MiB"),
+        (3 << 30, "3 GiB"),
+    ],
+)
+def test_memory_reads_well(size, words):
+    assert memory(size) == words

@@ -1,0 +1,247 @@
+"""Stacking layers: shapes, the layout of parameters, and what is said where shapes do not fit."""
+
+import numpy as np
+import pytest
+import support
+from support import (
+    Activation,
+    BatchNorm,
+    Conv2d,
+    Dense,
+    Dropout,
+    Flatten,
+    GlobalAvgPool,
+    LayerNorm,
+    Pool,
+    Residual,
+)
+
+from neurosim.building import NetworkBuilder
+from neurosim.errors import ShapeError
+
+IMAGE = (6, 5, 2)
+# inputs, layers -> parts of the message: the layer, what came in, what it needs; and of the hint
+FAULTS = {
+    "dense on a map": (
+        IMAGE,
+        [Dense(3)],
+        ["network.layers.0 (dense)", "needs a vector", "a map (6, 5, 2) comes in"],
+        "flatten",
+    ),
+    "dense behind a conv": (
+        IMAGE,
+        [Conv2d(4), Pool(), Dense(3)],
+        ["network.layers.2 (dense)", "needs a vector", "a map (2, 1, 4) comes in"],
+        "global_avg_pool2d",
+    ),
+    "conv on a vector": (
+        7,
+        [Dense(5), Conv2d(4)],
+        ["network.layers.1 (conv2d)", "needs a map (height, width, channels)", "a vector of 5 comes in"],
+        "images",
+    ),
+    "conv behind flatten": (
+        IMAGE,
+        [Flatten(), Conv2d(4)],
+        ["network.layers.1 (conv2d)", "needs a map", "a vector of 60 comes in"],
+        "flatten",
+    ),
+    "conv on a picture without channels": (
+        (6, 5),
+        [Conv2d(4)],
+        ["network.layers.0 (conv2d)", "needs a map (height, width, channels)", "a map (6, 5) comes in"],
+        "images",
+    ),
+    "max pool on a vector": (
+        7,
+        [Pool("max")],
+        ["network.layers.0 (max_pool2d)", "needs a map", "a vector of 7 comes in"],
+        "images",
+    ),
+    "avg pool on a vector": (
+        7,
+        [Pool("avg")],
+        ["network.layers.0 (avg_pool2d)", "needs a map", "a vector of 7 comes in"],
+        "images",
+    ),
+    "global avg pool on a vector": (
+        7,
+        [GlobalAvgPool()],
+        ["network.layers.0 (global_avg_pool2d)", "needs a map", "a vector of 7 comes in"],
+        "images",
+    ),
+    "kernel higher than the map": (
+        IMAGE,
+        [Conv2d(4, (7, 1))],
+        ["network.layers.0 (conv2d)", "7 x 1", "does not fit", "the map (6, 5, 2) that comes in"],
+        'padding = "same"',
+    ),
+    "kernel wider than the map": (
+        IMAGE,
+        [Conv2d(4, (1, 6))],
+        ["network.layers.0 (conv2d)", "1 x 6", "does not fit", "the map (6, 5, 2)"],
+        "smaller window",
+    ),
+    "one pool too many": (
+        IMAGE,
+        [Pool(), Pool(), Pool()],
+        ["network.layers.2 (max_pool2d)", "2 x 2", "does not fit", "the map (1, 1, 2)"],
+        "fewer pools",
+    ),
+    "softmax of a conv": (
+        IMAGE,
+        [Conv2d(4, activation="softmax")],
+        ["network.layers.0 (conv2d)", "softmax", "whole row", "not on a map"],
+        "activation",
+    ),
+    "softmax of a map": (
+        IMAGE,
+        [Conv2d(4), Activation("softmax")],
+        ["network.layers.1 (activation)", "softmax needs a vector", "a map (4, 3, 4) comes in"],
+        "flatten",
+    ),
+    "residual without layers": (7, [Residual(())], ["network.layers.0 (residual)", "no layers inside"], ""),
+    "residual from a map to a vector": (
+        IMAGE,
+        [Residual((Flatten(),))],
+        ["network.layers.0 (residual)", "a map (6, 5, 2) goes in", "a vector of 60 comes out", "no projection"],
+        "",
+    ),
+    "residual that cuts the border": (
+        IMAGE,
+        [Residual((Conv2d(2),))],
+        ["network.layers.0 (residual)", "a map (6, 5, 2) goes in", "a map (4, 3, 2) comes out", "no stride"],
+        'padding = "same"',
+    ),
+    "dense in a residual": (
+        IMAGE,
+        [Conv2d(3), Residual((Conv2d(3, padding="same"), Dense(4)))],
+        ["network.layers.1.layers.1 (dense)", "needs a vector", "a map (4, 3, 3) comes in"],
+        "flatten",
+    ),
+    "conv in a residual in a residual": (
+        IMAGE,
+        [Residual((Dropout(0.1), Residual((Conv2d(2, (9, 9)),))))],
+        ["network.layers.0.layers.1.layers.0 (conv2d)", "9 x 9", "does not fit", "the map (6, 5, 2)"],
+        "smaller window",
+    ),
+}
+
+
+@pytest.mark.parametrize(("inputs", "layers", "parts", "hint"), FAULTS.values(), ids=FAULTS.keys())
+def test_a_shape_that_does_not_fit_is_told(inputs, layers, parts, hint):
+    """The layer by its place, what came in, what it needs, and what to do."""
+    with pytest.raises(ShapeError) as found:
+        support.network(inputs, layers)
+    for part in parts:
+        assert part in found.value.message
+    assert hint in found.value.hint
+
+
+def test_a_skip_without_a_projection_adds_equal_shapes_only():
+    identity = support.chosen(support.BUILTINS.activations, "identity")
+    init = support.chosen(support.BUILTINS.initializers, "zeros")
+    builder = NetworkBuilder((4,))
+    told = r"layers\.0 \(residual\): a vector of 4 goes in and a vector of 3 comes out"
+    with pytest.raises(ShapeError, match=told), builder.residual():
+        builder.dense(3, identity, init)
+
+
+# layers on a map (7, 6, 2), the shape that leaves them: by the formulas of PyTorch's and TensorFlow's manuals
+SHAPES = [
+    ([Conv2d(3, (3, 2))], (5, 5, 3)),
+    ([Conv2d(3, (3, 2), padding="same")], (7, 6, 3)),
+    ([Conv2d(3, (3, 3), stride=(2, 2))], (3, 2, 3)),
+    ([Conv2d(3, (3, 3), stride=(2, 2), padding="same")], (4, 3, 3)),
+    ([Conv2d(3, (1, 1), stride=(3, 5))], (3, 2, 3)),
+    ([Conv2d(3, (1, 1), stride=(9, 9), padding="same")], (1, 1, 3)),
+    ([Pool("max")], (3, 3, 2)),
+    ([Pool("max", padding="same")], (4, 3, 2)),
+    ([Pool("avg", (3, 3), (1, 2))], (5, 2, 2)),
+    ([Pool("avg", (7, 6))], (1, 1, 2)),
+    ([GlobalAvgPool()], (2,)),
+    ([Flatten()], (84,)),
+    ([BatchNorm()], (7, 6, 2)),
+    ([LayerNorm(), Activation("relu"), Dropout(0.5)], (7, 6, 2)),
+    ([Residual((Conv2d(5, stride=(2, 2), padding="same"), BatchNorm()))], (4, 3, 5)),
+    ([Residual((Pool("max", (3, 3), (2, 3), "same"),))], (4, 2, 2)),
+]
+
+
+@pytest.mark.parametrize(("layers", "shape"), SHAPES, ids=[repr(shape) for _, shape in SHAPES])
+def test_shapes(layers, shape):
+    """As declared, and as the reference computes them."""
+    net = support.network((7, 6, 2), layers)
+    assert net.layers[-1].output_shape == shape
+    assert net.outputs == np.prod(shape)
+    bench = support.REFERENCE.make(net, support.training())
+    assert bench.forward(np.ones((2, 84))).shape == (2, net.outputs)
+
+
+def test_parameters_lie_one_behind_the_other():
+    """In the order of the layers, a projection behind the layers it goes around; statistics by themselves."""
+    layers = [
+        Conv2d(3, (2, 2), bias=False),
+        BatchNorm(),
+        Residual((Conv2d(4, padding="same"), LayerNorm(), Residual((BatchNorm(),)))),
+        GlobalAvgPool(),
+        Residual((Dense(2),)),
+        Dense(5),
+    ]
+    net = support.network(IMAGE, layers)
+    expected = {
+        "layers.0.weight": (2, 2, 2, 3),
+        "layers.1.gamma": (3,),
+        "layers.1.beta": (3,),
+        "layers.2.layers.0.weight": (3, 3, 3, 4),
+        "layers.2.layers.0.bias": (4,),
+        "layers.2.layers.1.gamma": (4,),
+        "layers.2.layers.1.beta": (4,),
+        "layers.2.layers.2.layers.0.gamma": (4,),
+        "layers.2.layers.2.layers.0.beta": (4,),
+        "layers.2.projection.weight": (1, 1, 3, 4),
+        "layers.4.layers.0.weight": (4, 2),
+        "layers.4.layers.0.bias": (2,),
+        "layers.4.projection.weight": (4, 2),
+        "layers.5.weight": (2, 5),
+        "layers.5.bias": (5,),
+    }
+    for entries, wanted in (
+        (net.parameters, expected),
+        (
+            net.statistics,
+            {
+                "layers.1.mean": (3,),
+                "layers.1.variance": (3,),
+                "layers.2.layers.2.layers.0.mean": (4,),
+                "layers.2.layers.2.layers.0.variance": (4,),
+            },
+        ),
+    ):
+        assert {entry.name: entry.shape for entry in entries} == wanted
+        end = 0
+        for entry in entries:
+            assert entry.offset == end
+            end += entry.size
+    assert net.size == end_of(net.parameters)
+    assert net.start_statistics().tolist() == [0.0] * 3 + [1.0] * 3 + [0.0] * 4 + [1.0] * 4
+
+
+def end_of(entries):
+    return entries[-1].offset + entries[-1].size
+
+
+def test_start_values_of_norms_and_convolutions():
+    """gamma 1, beta 0; a convolution's fans count the cells of its kernel (He et al. 2015)."""
+    net = support.network((9, 9, 50), [Conv2d(200, (3, 3), init="he_normal"), BatchNorm(), LayerNorm()])
+    values = net.named(net.start_values(0))
+    for name in ("layers.1", "layers.2"):
+        assert (values[f"{name}.gamma"] == 1.0).all()
+        assert (values[f"{name}.beta"] == 0.0).all()
+    assert values["layers.0.weight"].std() == pytest.approx(np.sqrt(2.0 / (9 * 50)), rel=0.02)
+
+
+def test_multiply_adds():
+    """Of a convolution: each of its outputs sees every cell under the kernel."""
+    net = support.network((7, 6, 2), [Conv2d(3, (3, 2)), Flatten(), Dense(4)])
+    assert [layer.multiply_adds for layer in net.layers] == [5 * 5 * 3 * 3 * 2 * 2, 0, 75 * 4]

@@ -1,0 +1,339 @@
+"""Writes torch_layer_values.json: what PyTorch computes for small networks of every kind of layer.
+
+    PYTHONPATH=tests python -m oracles.make_torch_layer_values
+
+Inputs, parameters and running statistics are hashes of whole numbers (fractions of powers of two, exact
+in float32), so that the file depends on nothing but PyTorch's arithmetic in float64. Only `compute`
+and what it calls need torch.
+"""
+
+import json
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import support
+from support import Activation, BatchNorm, Conv2d, Dense, Flatten, GlobalAvgPool, LayerNorm, Pool, Residual
+
+FILE = Path(__file__).with_name("torch_layer_values.json")
+VERSION = "2.13.0"
+EPOCHS = 3
+CCE = "categorical_cross_entropy"
+
+
+# PyTorch says that it copies the map where a "same" kernel has an even size.
+EVEN_KERNELS = "Using padding='same' with even kernel lengths"
+
+
+@dataclass(frozen=True)
+class Case:
+    """A network, and a short training with batches in order, the last one incomplete."""
+
+    inputs: Any
+    layers: tuple[Any, ...]
+    loss: str = "mse"
+    rows: int = 11
+    batch: int = 4
+    lr: float = 0.05
+    clip_value: float | None = None
+    clip_norm: float | None = None
+
+    @property
+    def network(self):
+        return support.network(self.inputs, self.layers, self.loss)
+
+    @property
+    def training(self):
+        clips = {"clip_value": self.clip_value, "clip_norm": self.clip_norm}
+        return support.training(("sgd", {"lr": self.lr}), batch=self.batch, **clips)
+
+
+FIRST = Conv2d(2, (1, 1), "tanh")
+LAST = (Flatten(), Dense(3, "softmax"))
+
+
+def _layer(*layers, inputs=(5, 6, 2), last=LAST, **how):
+    """Layers on a map, between others: that before has gradients of its own only through them."""
+    return Case(inputs, (FIRST, *layers, *last), CCE, **how)
+
+
+def _vector(*layers, **how):
+    return Case(4, (Dense(6, "tanh"), *layers, Dense(3, "softmax")), CCE, **how)
+
+
+def _conv(*conv, inputs=(5, 6, 2), **how):
+    return _layer(Conv2d(*conv, **how), inputs=inputs)
+
+
+def _block(channels, stride=(1, 1)):
+    """The basic block of He et al. 2016."""
+    conv = {"padding": "same", "bias": False}
+    return Residual(
+        (
+            Conv2d(channels, (3, 3), stride=stride, **conv),
+            BatchNorm(),
+            Activation("relu"),
+            Conv2d(channels, (3, 3), **conv),
+            BatchNorm(),
+        )
+    )
+
+
+CASES = {
+    "conv": _conv(3, (3, 3), "tanh"),
+    "conv, same": _conv(3, (3, 3), "gelu", padding="same"),
+    "conv, same, even kernel": _conv(3, (2, 4), "tanh", padding="same"),
+    "conv, stride 2": _conv(3, (3, 3), "relu", stride=(2, 2)),
+    "conv, same, stride 2": _conv(3, (3, 3), "relu", stride=(2, 2), padding="same"),
+    "conv, same, stride 2 of an odd map": _conv(3, (3, 2), stride=(2, 2), padding="same", inputs=(7, 5, 1)),
+    "conv, stride larger than the kernel": _conv(2, (1, 2), "tanh", stride=(2, 4)),
+    "conv, same, stride larger than the kernel": _conv(2, (2, 1), "tanh", stride=(3, 2), padding="same"),
+    "conv, kernel of the map's size": _conv(4, (5, 6), "tanh"),
+    "conv, kernel larger than the map": _conv(2, (5, 7), "tanh", padding="same", inputs=(2, 3, 2)),
+    "conv, no bias": _conv(3, (3, 2), "swish", bias=False),
+    "conv, one channel": _conv(1, (3, 3), "tanh", inputs=(4, 4, 1)),
+    "conv, map of one cell": _conv(3, (3, 3), "tanh", padding="same", inputs=(1, 1, 2)),
+    "conv, map of one column": _conv(3, (3, 1), "tanh", inputs=(6, 1, 2)),
+    "conv, many channels": Case((4, 4, 5), (Conv2d(17, (3, 3), "relu"), Conv2d(9, (2, 2), "tanh"), *LAST), CCE),
+    "conv first and last": Case((5, 4, 2), (Conv2d(3, (3, 3), "tanh"), Conv2d(2, (2, 2), "sigmoid"))),
+    "conv last, from logits": Case((3, 4, 2), (Conv2d(1, (3, 4), "sigmoid"),), "binary_cross_entropy"),
+    "max pool": _layer(Pool("max")),
+    "max pool, overlapping": _layer(Pool("max", (3, 3), (2, 2))),
+    "max pool, stride larger than the window": _layer(Pool("max", (2, 1), (3, 2))),
+    "max pool, same": _layer(Pool("max", (3, 3), (1, 1), "same")),
+    "max pool, same, stride 2": _layer(Pool("max", (3, 2), (2, 2), "same")),
+    "avg pool": _layer(Pool("avg", (2, 3))),
+    "avg pool, overlapping": _layer(Pool("avg", (3, 3), (2, 1))),
+    "avg pool, same": _layer(Pool("avg", (3, 3), (1, 1), "same")),
+    "avg pool, same, stride 2": _layer(Pool("avg", (2, 3), (2, 2), "same")),
+    "global avg pool": _layer(Conv2d(4, (2, 2), "relu"), last=(GlobalAvgPool(), Dense(3, "softmax"))),
+    "global avg pool last": Case((4, 3, 2), (Conv2d(3, (2, 2), "tanh"), GlobalAvgPool())),
+    "batch norm": _vector(BatchNorm()),
+    "batch norm, momentum 1": _vector(BatchNorm(1.0)),
+    "batch norm, momentum 0.3, on a map": _layer(BatchNorm(0.3)),
+    "batch norm on a map": _layer(BatchNorm()),
+    "batch norm on a map, one row": _layer(BatchNorm(), batch=10),
+    "batch norm first": Case((3, 4, 2), (BatchNorm(), *LAST), CCE),
+    "batch norm last": Case(4, (Dense(3, "tanh"), BatchNorm())),
+    "layer norm": _vector(LayerNorm()),
+    "layer norm on a map": _layer(Conv2d(4, (2, 2)), LayerNorm(), Activation("relu")),
+    "layer norm, one row": _vector(LayerNorm(), batch=1, rows=4),
+    "layer norm last": Case(4, (Dense(3, "tanh"), LayerNorm())),
+    "activation": _layer(Conv2d(3), BatchNorm(), Activation("swish")),
+    "activation of vectors": _vector(Activation("softmax")),
+    "activation last, from logits": Case(4, (Dense(3), Activation("softmax")), CCE),
+    "residual": _vector(Residual((Dense(6, "tanh"),))),
+    "residual, two layers and norms": _vector(Residual((BatchNorm(), Dense(4, "relu"), LayerNorm(), Dense(6)))),
+    "residual, projection": _vector(Residual((Dense(5, "tanh"), Dense(7, "relu")))),
+    "residual in a residual": _vector(Residual((Dense(5, "tanh"), Residual((Dense(5, "tanh"), LayerNorm()))))),
+    "residual first": Case(4, (Residual((Dense(4, "tanh"),)), Dense(3, "softmax")), CCE),
+    "residual last": Case(4, (Dense(3, "tanh"), Residual((Dense(3, "tanh"),)))),
+    "residual on a map": _layer(_block(2), Activation("relu")),
+    "residual on a map, projection": _layer(_block(3), Activation("relu")),
+    "residual on a map, stride": _layer(_block(3, (2, 2)), Activation("relu")),
+    "residual around a pool": _layer(
+        Residual((Conv2d(3, (3, 3), "tanh", padding="same"), Pool("avg", padding="same")))
+    ),
+    "l1": Case(4, (Dense(5, "tanh", l1=0.02), Dense(3, "softmax", l1=0.01)), CCE),
+    "l2": Case(4, (Dense(5, "tanh", l2=0.3), Dense(3, "softmax")), CCE),
+    "l1 and l2 in a conv net": Case(
+        (5, 5, 1),
+        (Conv2d(3, l1=0.01, l2=0.1), BatchNorm(), Residual((Conv2d(3, (1, 1), "tanh", l2=0.2),)), *LAST),
+        CCE,
+    ),
+    "clip value": _vector(clip_value=0.02, lr=0.5),
+    "clip norm": _vector(clip_norm=0.1, lr=0.5),
+    "clip norm above the gradient": _vector(clip_norm=100.0, lr=0.5),
+    "clip value of a penalised conv net": Case(
+        (5, 5, 1), (Conv2d(3, l2=0.5), BatchNorm(), *LAST), CCE, clip_value=0.05, lr=0.5
+    ),
+    "clip norm of a penalised conv net": Case(
+        (5, 5, 1), (Conv2d(3, l1=0.1), BatchNorm(), *LAST), CCE, clip_norm=0.2, lr=0.5
+    ),
+    "lenet": Case(
+        (12, 12, 1),
+        (
+            Conv2d(3, (3, 3), "relu", padding="same"),
+            Pool("max"),
+            Conv2d(5, (3, 3), "relu"),
+            Pool("max"),
+            Flatten(),
+            Dense(7, "relu"),
+            Dense(3, "softmax"),
+        ),
+        CCE,
+    ),
+    "resnet": Case(
+        (8, 8, 1),
+        (
+            Conv2d(3, (3, 3), padding="same", bias=False),
+            BatchNorm(),
+            Activation("relu"),
+            _block(3),
+            Activation("relu"),
+            _block(4, (2, 2)),
+            Activation("relu"),
+            GlobalAvgPool(),
+            Dense(3, "softmax"),
+        ),
+        CCE,
+    ),
+}
+# Those in the file: at least one with each kind of layer, penalty and bound.
+STORED = (
+    "conv, same, stride 2",
+    "conv, stride larger than the kernel",
+    "max pool, same, stride 2",
+    "avg pool, same, stride 2",
+    "global avg pool",
+    "batch norm",
+    "batch norm on a map",
+    "layer norm on a map",
+    "residual on a map, stride",
+    "residual, projection",
+    "l1 and l2 in a conv net",
+    "clip value of a penalised conv net",
+    "clip norm of a penalised conv net",
+)
+
+
+def _hashed(count, start):
+    """Numbers from -1 to 1 that look like chance: 12 bits of a multiplicative hash."""
+    k = np.arange(start, start + count, dtype=np.uint64) + np.uint64(1)
+    bits = (k * np.uint64(2654435761) * (k + np.uint64(7)) >> np.uint64(13)) & np.uint64(0xFFF)
+    return bits.astype(np.float64) / 2048.0 - 1.0 + 1.0 / 4096.0
+
+
+def start_values(net):
+    """Parameters and running statistics by name: weights as large as their inputs' number allows."""
+    values, start = {}, 0
+    for entry in (*net.parameters, *net.statistics):
+        numbers = _hashed(entry.size, start).reshape(entry.shape)
+        start += entry.size
+        what = entry.name.rpartition(".")[2]
+        if what == "weight":
+            # A power of two, so that the products are exact.
+            fan = int(np.prod(entry.shape[:-1]))
+            numbers = numbers * 2.0 ** -round(np.log2(fan) / 2 - 0.5)
+        elif what in ("gamma", "variance"):
+            numbers = 1.0 + numbers / 2.0
+        else:
+            numbers = numbers / 4.0
+        values[entry.name] = numbers
+    return values
+
+
+def rows(case, span=slice(None)):
+    """The rows of a case: inputs, values and classes."""
+    net = case.network
+    features = 2.0 * _hashed(case.rows * net.inputs, 10_000).reshape(case.rows, net.inputs)
+    classes = (np.arange(case.rows) * 2 % 3).astype(np.int32)
+    values = _hashed(case.rows * net.outputs, 50_000).reshape(case.rows, net.outputs)
+    if case.loss == "binary_cross_entropy":
+        values = np.round(2.0 * values + 2.0) / 4.0
+    return support.Rows(features[span], values[span], classes[span], "none")
+
+
+def spans(case):
+    """The batches of an epoch."""
+    return [slice(start, min(start + case.batch, case.rows)) for start in range(0, case.rows, case.batch)]
+
+
+# ---------------------------------------------------------------------------------------------------------
+# From here on: PyTorch.
+
+
+def _loss(case, outputs, given):
+    import torch
+
+    if case.loss == CCE:
+        return torch.nn.functional.nll_loss(torch.log(outputs), torch.tensor(given.classes, dtype=torch.int64))
+    kinds = {"mse": torch.nn.functional.mse_loss, "binary_cross_entropy": torch.nn.functional.binary_cross_entropy}
+    return kinds[case.loss](outputs, torch.tensor(given.values))
+
+
+def _clip(case, parameters):
+    import torch
+
+    if case.clip_value is not None:
+        torch.nn.utils.clip_grad_value_(parameters, case.clip_value)
+    if case.clip_norm is not None:
+        # As clip_grad_norm_, which adds 1e-6 to the norm to be safe from zero: more than is compared here.
+        gradients = [parameter.grad for parameter in parameters]
+        norm = torch.nn.utils.get_total_norm(gradients)
+        if norm > case.clip_norm:
+            for gradient in gradients:
+                gradient *= case.clip_norm / norm
+
+
+def compute(case):
+    """Outputs, objective and gradient of the start values, and what training makes of them."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=EVEN_KERNELS)
+        return _compute(case)
+
+
+def _compute(case):
+    import torch
+    from oracles.torch_network import TorchNetwork
+
+    # On such small arrays PyTorch's threads only wait for each other.
+    torch.set_num_threads(1)
+    net = TorchNetwork(case.inputs, case.layers)
+    start, everything = start_values(case.network), rows(case)
+    net.set(start)
+    with torch.no_grad():
+        before = net.outputs(everything.features)
+    outputs = net.outputs(everything.features, training=True)
+    objective = _loss(case, outputs, everything) + net.penalty()
+    objective.backward()
+    gradient = net.numbers({name: entry.grad for name, entry in net.parameters.items()})
+    # The pass above has moved the running statistics.
+    net.set(start)
+    trained = list(net.parameters.values())
+    optimizer = torch.optim.SGD(trained, lr=case.lr)
+    losses = []
+    for _ in range(EPOCHS):
+        total = 0.0
+        for span in spans(case):
+            given = rows(case, span)
+            optimizer.zero_grad()
+            loss = _loss(case, net.outputs(given.features, training=True), given)
+            (loss + net.penalty()).backward()
+            _clip(case, trained)
+            optimizer.step()
+            total += loss.item() * given.count
+        losses.append(total)
+    with torch.no_grad():
+        after = net.outputs(everything.features)
+    return {
+        "outputs": _digits(before),
+        "objective": _digits(objective.detach()),
+        "gradient": _digits_by_name(gradient),
+        "losses": _digits(losses),
+        "parameters": _digits_by_name(net.numbers(net.parameters)),
+        "statistics": _digits_by_name(net.numbers(net.statistics)),
+        "trained outputs": _digits(after),
+    }
+
+
+def _digits(array):
+    """Twelve digits: more than is compared, and the same on machines that round differently."""
+    return [float(f"{value:.12g}") for value in np.ravel(array)]
+
+
+def _digits_by_name(arrays):
+    return {name: _digits(array) for name, array in arrays.items()}
+
+
+if __name__ == "__main__":
+    import torch
+
+    if torch.__version__.partition("+")[0] != VERSION:
+        raise SystemExit(f"needs torch {VERSION}, found {torch.__version__}")
+    # One case a line, so that a change shows where it is.
+    lines = [f"{json.dumps(name)}:{json.dumps(compute(CASES[name]), separators=(',', ':'))}" for name in STORED]
+    FILE.write_text("{\n" + ",\n".join(lines) + "\n}\n")
+    print(f"{FILE}: {FILE.stat().st_size / 1000:.0f} kB")

@@ -1,0 +1,251 @@
+"""The networks of `support` as PyTorch modules, in float64, read from the test's own list of layers.
+
+Nothing of neurosim's shapes, windows or parameters is used, so that a mistake there shows. Names are
+neurosim's; arrays are turned from PyTorch's layout (channels first, weight (units, inputs) and (channels
+out, channels in, height, width)) into neurosim's.
+"""
+
+import numpy as np
+import torch
+from support import (
+    Activation,
+    BatchNorm,
+    Conv2d,
+    Dense,
+    Dropout,
+    GlobalAvgPool,
+    LayerNorm,
+    Pool,
+    Residual,
+)
+from torch import nn
+from torch.nn import functional
+
+ACTIVATIONS = {
+    "identity": nn.Identity,
+    "gelu": nn.GELU,
+    "relu": nn.ReLU,
+    "sigmoid": nn.Sigmoid,
+    "softmax": lambda: nn.Softmax(dim=1),
+    "softplus": nn.Softplus,
+    "swish": nn.SiLU,
+    "tanh": nn.Tanh,
+}
+
+
+def same_padding(size, kernel, stride):
+    """Cells before and after, so that there are size / stride outputs, rounded up; one more cell after."""
+    outputs = (size + stride - 1) // stride
+    cells = max((outputs - 1) * stride + kernel - size, 0)
+    return cells // 2, cells - cells // 2
+
+
+class Padded(nn.Module):
+    """A windowed module with "same" padding for any stride: cells of `value`, then the module."""
+
+    def __init__(self, module, kernel, stride, value=0.0):
+        super().__init__()
+        self.module, self.kernel, self.stride, self.value = module, kernel, stride, value
+
+    def forward(self, x):
+        (top, bottom), (left, right) = (
+            same_padding(size, *how) for size, *how in zip(x.shape[2:], self.kernel, self.stride, strict=True)
+        )
+        return self.module(functional.pad(x, (left, right, top, bottom), value=self.value))
+
+
+class MeanOfCells(nn.Module):
+    """Mean of the cells of the map under each window: their sum through their number."""
+
+    def __init__(self, size, stride, padding):
+        super().__init__()
+        pool = nn.AvgPool2d(size, stride, divisor_override=1)
+        self.sum = Padded(pool, size, stride) if padding == "same" else pool
+
+    def forward(self, x):
+        return self.sum(x) / self.sum(torch.ones_like(x))
+
+
+class ChannelNorm(nn.Module):
+    """Layer normalization over the channels of each position."""
+
+    def __init__(self, channels):
+        super().__init__()
+        self.norm = nn.LayerNorm(channels)
+
+    def forward(self, x):
+        return self.norm(x.movedim(1, -1)).movedim(-1, 1)
+
+
+class ChannelsLast(nn.Module):
+    """Flatten in the order height, width, channels."""
+
+    def forward(self, x):
+        return x.movedim(1, -1).flatten(1)
+
+
+class Skip(nn.Module):
+    """Layers with a skip around them."""
+
+    def __init__(self, layers, projection):
+        super().__init__()
+        self.layers, self.projection = layers, projection
+
+    def forward(self, x):
+        return self.layers(x) + self.projection(x)
+
+
+def _conv(spec, channels):
+    if spec.padding == "same" and spec.stride == (1, 1):
+        return nn.Conv2d(channels, spec.channels, spec.kernel, padding="same", bias=spec.bias)
+    conv = nn.Conv2d(channels, spec.channels, spec.kernel, spec.stride, bias=spec.bias)
+    return Padded(conv, spec.kernel, spec.stride) if spec.padding == "same" else conv
+
+
+def _pool(spec):
+    stride = spec.stride or spec.size
+    odd = all(size % 2 for size in spec.size)
+    if spec.padding == "same" and stride == (1, 1) and odd and spec.kind == "avg":
+        around = tuple(size // 2 for size in spec.size)
+        return nn.AvgPool2d(spec.size, stride, padding=around, count_include_pad=False)
+    if spec.kind == "avg":
+        return MeanOfCells(spec.size, stride, spec.padding)
+    pool = nn.MaxPool2d(spec.size, stride)
+    return Padded(pool, spec.size, stride, -torch.inf) if spec.padding == "same" else pool
+
+
+def _residual(spec, shape):
+    """The group, with a projection where the shape changes: as far as the strides inside go."""
+    layers, after = _stack(spec.layers, shape)
+    projection = nn.Identity()
+    if after != shape:
+        if len(shape) == 1:
+            projection = nn.Linear(*shape, *after, bias=False)
+        else:
+            strides = [
+                inner.stride or inner.size if isinstance(inner, Pool) else inner.stride
+                for inner in spec.layers
+                if isinstance(inner, Conv2d | Pool)
+            ]
+            steps = tuple(int(step) for step in np.prod(strides, axis=0))
+            projection = nn.Conv2d(shape[0], after[0], 1, steps, bias=False)
+    return Skip(layers, projection), after
+
+
+def _module(spec, shape):
+    """The module of one layer for inputs of this shape (channels first)."""
+    if isinstance(spec, Dense):
+        return nn.Sequential(nn.Linear(*shape, spec.units, bias=spec.bias), ACTIVATIONS[spec.activation]())
+    if isinstance(spec, Conv2d):
+        return nn.Sequential(_conv(spec, shape[0]), ACTIVATIONS[spec.activation]())
+    if isinstance(spec, Pool):
+        return _pool(spec)
+    if isinstance(spec, GlobalAvgPool):
+        return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    if isinstance(spec, BatchNorm):
+        return (nn.BatchNorm1d if len(shape) == 1 else nn.BatchNorm2d)(shape[0], momentum=spec.momentum)
+    if isinstance(spec, LayerNorm):
+        return ChannelNorm(shape[0])
+    if isinstance(spec, Activation):
+        return ACTIVATIONS[spec.activation]()
+    if isinstance(spec, Dropout):
+        return nn.Identity()
+    return ChannelsLast()
+
+
+def _stack(specs, shape):
+    """Modules in a row, and the shape that leaves them, as a map of ones tells it."""
+    modules = []
+    for spec in specs:
+        if isinstance(spec, Residual):
+            module, shape = _residual(spec, shape)
+        else:
+            module = _module(spec, shape).double()
+            with torch.no_grad():
+                shape = tuple(module.eval()(torch.ones(1, *shape, dtype=torch.float64)).shape[1:])
+        modules.append(module.train())
+    return nn.Sequential(*modules).double(), shape
+
+
+def _entries(stack, prefix="layers"):
+    """Parameters and statistics by neurosim's name, in neurosim's order: (name, tensor)."""
+    for index, module in enumerate(stack):
+        name = f"{prefix}.{index}"
+        if isinstance(module, Skip):
+            yield from _entries(module.layers, f"{name}.layers")
+            if hasattr(module.projection, "weight"):
+                yield f"{name}.projection.weight", module.projection.weight
+            continue
+        for part in module.modules():
+            if isinstance(part, nn.Linear | nn.Conv2d):
+                yield f"{name}.weight", part.weight
+                if part.bias is not None:
+                    yield f"{name}.bias", part.bias
+            elif isinstance(part, nn.LayerNorm | nn.BatchNorm1d | nn.BatchNorm2d):
+                yield f"{name}.gamma", part.weight
+                yield f"{name}.beta", part.bias
+                if not isinstance(part, nn.LayerNorm):
+                    yield f"{name}.mean", part.running_mean
+                    yield f"{name}.variance", part.running_var
+
+
+def _ours(tensor):
+    """An array in neurosim's layout."""
+    if tensor.ndim == 4:
+        return tensor.detach().permute(2, 3, 1, 0).numpy()
+    return tensor.detach().numpy().T
+
+
+def _theirs(array):
+    array = torch.tensor(np.ascontiguousarray(array), dtype=torch.float64)
+    return array.permute(3, 2, 0, 1) if array.ndim == 4 else array.T if array.ndim == 2 else array
+
+
+class TorchNetwork:
+    """One network, its parameters and statistics by neurosim's names and in its layout.
+
+    `inputs` and `layers` are those of `support.network`.
+    """
+
+    def __init__(self, inputs, layers):
+        self.shape = (inputs,) if isinstance(inputs, int) else inputs
+        first = self.shape if len(self.shape) == 1 else (self.shape[2], *self.shape[:2])
+        self.stack, _ = _stack(layers, first)
+        tensors = dict(_entries(self.stack))
+        self.parameters = {name: entry for name, entry in tensors.items() if isinstance(entry, nn.Parameter)}
+        self.statistics = {name: entry for name, entry in tensors.items() if name not in self.parameters}
+        specs = [spec for _, spec in walk(layers) if isinstance(spec, Dense | Conv2d)]
+        weights = [name for name in self.parameters if name.endswith(".weight") and "projection" not in name]
+        self.penalties = [(self.parameters[name], spec) for name, spec in zip(weights, specs, strict=True)]
+
+    def set(self, values):
+        """Take over parameters and statistics by name."""
+        with torch.no_grad():
+            for name, tensor in (self.parameters | self.statistics).items():
+                tensor.copy_(_theirs(values[name]))
+
+    def outputs(self, features, *, training=False):
+        """(rows, outputs), channels last, for features (rows, inputs)."""
+        x = torch.tensor(features, dtype=torch.float64).reshape(-1, *self.shape)
+        a = self.stack.train(training)(x.movedim(-1, 1))
+        return a.movedim(1, -1).flatten(1)
+
+    def penalty(self):
+        """What the weights cost."""
+        return sum(
+            spec.l1 * weight.abs().sum() + spec.l2 / 2 * weight.square().sum() for weight, spec in self.penalties
+        )
+
+    @staticmethod
+    def numbers(tensors):
+        """Arrays by name in neurosim's layout, from tensors by name."""
+        return {name: _ours(tensor).copy() for name, tensor in tensors.items()}
+
+
+def walk(layers, prefix="layers"):
+    """Name and list entry of every layer, those inside of residual ones in their place."""
+    for index, layer in enumerate(layers):
+        if isinstance(layer, Residual):
+            yield from walk(layer.layers, f"{prefix}.{index}.layers")
+        else:
+            yield f"{prefix}.{index}", layer
