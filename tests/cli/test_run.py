@@ -59,7 +59,9 @@ def test_a_missed_expectation_exits_with_5_and_says_so(neurosim):
     assert "Missed: expected train accuracy at least 1, but it is" in done.err
 
 
-@pytest.mark.parametrize("name", ["and", "or", "nand", "xor-perceptron", "moons", "spirals", "sine", "iris", "digits"])
+@pytest.mark.parametrize(
+    "name", ["and", "or", "nand", "xor-perceptron", "moons", "spirals", "sine", "iris", "digits", "digits-cnn"]
+)
 def test_shipped_scenarios_show_what_they_promise(neurosim, name):
     done = neurosim("run", name, "--quiet")
     assert done.err == ""
@@ -229,9 +231,19 @@ def test_a_closed_pipe_is_no_error(tmp_path):
     assert done.stdout.count("\n") == 1
 
 
-@pytest.mark.skipif(
-    not Path(os.environ.get("NEUROSIM_DATA", "nowhere"), "mnist").is_dir(), reason="NEUROSIM_DATA has no mnist"
-)
+HAS_MNIST = Path(os.environ.get("NEUROSIM_DATA", "nowhere"), "mnist").is_dir()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not HAS_MNIST, reason="NEUROSIM_DATA has no mnist")
+@pytest.mark.parametrize(("name", "accuracy"), [("mnist-cnn", 0.992), ("mnist-vgg", 0.994), ("mnist-resnet", 0.994)])
+def test_convolutional_networks_reach_their_accuracy(neurosim, name, accuracy):
+    done = neurosim("run", name, "--json", "--out", "run")
+    assert done.code == 0, done.err
+    assert json.loads(done.out)["final"]["test_accuracy"] >= accuracy
+
+
+@pytest.mark.skipif(not HAS_MNIST, reason="NEUROSIM_DATA has no mnist")
 def test_mnist_reaches_98_percent(neurosim):
     accuracies = []
     for seed in (0, 1, 2):
