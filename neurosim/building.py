@@ -23,6 +23,7 @@ from neurosim.layers import (
     MaxPool2d,
     Parameter,
     Penalty,
+    Pool2d,
     Residual,
     Shape,
     Window,
@@ -226,11 +227,16 @@ class NetworkBuilder:
             layers = tuple(self._stacks.pop().layers)
         if not layers:
             raise ShapeError(f"network.{name} (residual) has no layers inside")
-        skip = None if after == before else self._projection(name, before, after, projection)
+        skip = None if after == before else self._projection(name, before, after, layers, projection)
         self.layers.append(Residual(name, before, layers, skip))
 
     def _projection(
-        self, name: str, before: Shape, after: Shape, chosen: tuple[Chosen[Any], Chosen[Initializer]] | None
+        self,
+        name: str,
+        before: Shape,
+        after: Shape,
+        layers: tuple[Layer, ...],
+        chosen: tuple[Chosen[Any], Chosen[Initializer]] | None,
     ) -> Dense | Conv2d:
         shapes = f"{_show(before)} goes in and {_show(after)} comes out of its layers"
         if chosen is None:
@@ -241,9 +247,7 @@ class NetworkBuilder:
         if len(before) == 1:
             parameter = self._parameter(weight, (before[0], after[0]))
             return Dense(f"{name}.projection", before[0], after[0], chosen[0], parameter, None, chosen[1])
-        # The stride that brings one size to the other, where there is one.
-        down, across = -(-before[0] // after[0]), -(-before[1] // after[1])
-        window = Window.padded(before, (1, 1), (down, across), "valid")
+        window = Window.padded(before, (1, 1), _stride(layers), "valid")
         if window.output_size != after[:2]:
             raise ShapeError(
                 f"network.{name} (residual): {shapes}; no stride of a 1 x 1 convolution makes one of the other",
@@ -279,3 +283,17 @@ class NetworkBuilder:
 
 def _show(shape: Shape) -> str:
     return f"a vector of {shape[0]}" if len(shape) == 1 else f"a map {shape}"
+
+
+def _stride(layers: tuple[Layer, ...]) -> Pair:
+    """Steps in the map that goes in from one cell to the next of the map that comes out."""
+    down, across = 1, 1
+    for layer in layers:
+        if isinstance(layer, Conv2d | Pool2d):
+            stride = layer.window.stride
+        elif isinstance(layer, Residual):
+            stride = _stride(layer.layers)
+        else:
+            continue
+        down, across = down * stride[0], across * stride[1]
+    return down, across

@@ -30,8 +30,8 @@ class Simulator:
     ----------
     scenario : Scenario
         As `neurosim.load_scenario` returns it.
-    backend : {"cpu", "reference"}
-        Compiled float32 engine, or plain NumPy in float64.
+    backend : {"cpu", "cuda", "reference"}
+        Compiled float32 engine, the same on an NVIDIA GPU, or plain NumPy in float64.
     seed : int, optional
         Instead of the scenario's.
     threads : int, optional
@@ -132,7 +132,10 @@ class Simulator:
         return self._backend.forward(given_features(self.network, X))
 
     def gradients(self, X: ArrayLike, y: ArrayLike) -> tuple[float, dict[str, NDArray[Any]]]:
-        """Mean loss over the rows, and its gradient by parameter name; dropout off.
+        """Mean loss over the rows with the penalties, and its gradient by parameter name.
+
+        Dropout is off. Batch normalization uses the statistics of these rows, as in training, and leaves
+        the running ones as they are.
 
         `y` holds class indices (rows,) for losses on classes, else values (rows, outputs).
         Raises ShapeError and UsageError when X and y do not fit the network.
@@ -141,7 +144,10 @@ class Simulator:
         return loss, self.network.named(gradient)
 
     def step(self, X: ArrayLike, y: ArrayLike) -> float:
-        """One optimizer update on these rows as one batch, dropout on; returns the loss before it."""
+        """One optimizer update on these rows as one batch, dropout on.
+
+        Returns the mean loss with the penalties, before the update.
+        """
         return self._backend.train_step(given_rows(self.network, X, y))
 
     def evaluate(self, split: str = "test") -> Measures:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from neurosim.data.checks import check_table
 from neurosim.errors import DataError, UsageError
-from neurosim.plugin.contracts import Table
+from neurosim.plugin.host_contracts import Table
 from neurosim.randomness import Stream
 
 Floats = NDArray[np.float64]

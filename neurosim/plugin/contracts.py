@@ -1,8 +1,8 @@
-"""The records a plugin returns: plain Python functions with a name and their parameters.
+"""The records whose functions are compiled: activations, losses and optimizers.
 
-Functions of activations, losses and optimizers work on scalars (or on one row of scalars), use the
-``math`` module and ordinary literals, and are compiled for every backend. Functions of
-initializers, schedules and data sets run on the host and may use NumPy freely.
+Their functions are plain Python on scalars (or on one row of scalars), with the ``math`` module and
+ordinary literals, and are compiled for every backend. The records whose functions run as they are
+stand in `neurosim.plugin.host_contracts`.
 
 Every record checks itself when it is made: argument names must follow the order given in its
 docstring, so that a mistake is found where it was written.
@@ -10,59 +10,17 @@ docstring, so that a mistake is found where it was written.
 
 from __future__ import annotations
 
-import inspect
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from neurosim.errors import PluginError
+from neurosim.plugin.checks import check_arguments, check_name, frozen_numbers
 
 if TYPE_CHECKING:
     from neurosim.formulas.kinds import ArgumentKind
 
 Scalar = Callable[..., float]
-_NAME = re.compile(r"[a-z][a-z0-9_]*")
-
-
-def _check_name(kind: str, name: object) -> None:
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise PluginError(
-            f"{kind} name {name!r} is not usable",
-            "A name starts with a lower-case letter and has lower-case letters, digits and _ only.",
-        )
-
-
-def _check_arguments(kind: str, name: str, role: str, function: object, expected: Sequence[str]) -> None:
-    """Raise PluginError unless `function` takes as many arguments as `expected`, parameters by name."""
-    if not callable(function):
-        raise PluginError(f"{kind} {name!r}: {role} must be a function, not {function!r}")
-    found = list(inspect.signature(function).parameters)
-    # Leading arguments may have any name (z, x, ...); parameters are bound by the declared order,
-    # so their names must agree with it.
-    fixed = [entry for entry in expected if entry.startswith("<")]
-    declared = list(expected[len(fixed) :])
-    if len(found) != len(expected) or found[len(fixed) :] != declared:
-        wanted = ", ".join(entry.strip("<>") for entry in expected)
-        raise PluginError(
-            f"{kind} {name!r}: {role} takes ({', '.join(found)}), expected ({wanted})",
-            "The declared params come last, in the order they are declared in.",
-        )
-
-
-def _frozen(kind: str, name: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
-    for key in params:
-        if not isinstance(key, str) or not key.isidentifier() or key in {"name", "source"}:
-            raise PluginError(f"{kind} {name!r}: parameter {key!r} must be an identifier")
-    return MappingProxyType(dict(params))
-
-
-def _frozen_numbers(kind: str, name: str, params: Mapping[str, float]) -> Mapping[str, float]:
-    for key, value in params.items():
-        if not isinstance(value, int | float):
-            raise PluginError(f"{kind} {name!r}: parameter {key!r} needs a number as default, not {value!r}")
-    return _frozen(kind, name, {key: float(value) for key, value in params.items()})
 
 
 @dataclass(frozen=True)
@@ -126,11 +84,11 @@ class Activation:
     source: str = ""
 
     def __post_init__(self) -> None:
-        _check_name(self.kind, self.name)
-        object.__setattr__(self, "params", _frozen_numbers(self.kind, self.name, self.params))
-        _check_arguments(self.kind, self.name, "f", self.f, ["<z>", *self.params])
+        check_name(self.kind, self.name)
+        object.__setattr__(self, "params", frozen_numbers(self.kind, self.name, self.params))
+        check_arguments(self.kind, self.name, "f", self.f, ["<z>", *self.params])
         if self.df is not None:
-            _check_arguments(self.kind, self.name, "df", self.df, ["<z>", "<a>", *self.params])
+            check_arguments(self.kind, self.name, "df", self.df, ["<z>", "<a>", *self.params])
 
     @property
     def derivative(self) -> Scalar:
@@ -183,10 +141,10 @@ class RowActivation:
     source: str = ""
 
     def __post_init__(self) -> None:
-        _check_name(self.kind, self.name)
-        object.__setattr__(self, "params", _frozen_numbers(self.kind, self.name, self.params))
-        _check_arguments(self.kind, self.name, "f", self.f, ["<z>", "<a>", *self.params])
-        _check_arguments(self.kind, self.name, "backward", self.backward, ["<z>", "<a>", "<da>", "<dz>", *self.params])
+        check_name(self.kind, self.name)
+        object.__setattr__(self, "params", frozen_numbers(self.kind, self.name, self.params))
+        check_arguments(self.kind, self.name, "f", self.f, ["<z>", "<a>", *self.params])
+        check_arguments(self.kind, self.name, "backward", self.backward, ["<z>", "<a>", "<da>", "<dz>", *self.params])
 
     @property
     def formulas(self) -> tuple[Formula, ...]:
@@ -263,20 +221,18 @@ class Loss:
     source: str = ""
 
     def __post_init__(self) -> None:
-        _check_name(self.kind, self.name)
+        check_name(self.kind, self.name)
         if self.targets not in ("values", "classes"):
             raise PluginError(f"loss {self.name!r}: targets must be 'values' or 'classes', not {self.targets!r}")
-        object.__setattr__(self, "params", _frozen_numbers(self.kind, self.name, self.params))
-        _check_arguments(self.kind, self.name, "value", self.value, ["<a>", "<y>", *self.params])
+        object.__setattr__(self, "params", frozen_numbers(self.kind, self.name, self.params))
+        check_arguments(self.kind, self.name, "value", self.value, ["<a>", "<y>", *self.params])
         if self.gradient is not None:
-            _check_arguments(self.kind, self.name, "gradient", self.gradient, ["<a>", "<y>", "<da>", *self.params])
+            check_arguments(self.kind, self.name, "gradient", self.gradient, ["<a>", "<y>", "<da>", *self.params])
         for pair in self.from_logits:
             role = f"from_logits[{pair.activation}]"
             arguments = ["<z>", "<a>", "<y>"]
-            _check_arguments(self.kind, self.name, f"{role}.value", pair.value, [*arguments, *self.params])
-            _check_arguments(
-                self.kind, self.name, f"{role}.gradient", pair.gradient, [*arguments, "<dz>", *self.params]
-            )
+            check_arguments(self.kind, self.name, f"{role}.value", pair.value, [*arguments, *self.params])
+            check_arguments(self.kind, self.name, f"{role}.gradient", pair.gradient, [*arguments, "<dz>", *self.params])
 
     def pair_for(self, activation: str) -> FromLogits | None:
         """The pair for the output activation named, or None."""
@@ -342,190 +298,16 @@ class Optimizer:
     source: str = ""
 
     def __post_init__(self) -> None:
-        _check_name(self.kind, self.name)
+        check_name(self.kind, self.name)
         object.__setattr__(self, "slots", tuple(self.slots))
-        object.__setattr__(self, "params", _frozen_numbers(self.kind, self.name, self.params))
+        object.__setattr__(self, "params", frozen_numbers(self.kind, self.name, self.params))
         if "lr" not in self.params:
             raise PluginError(f"optimizer {self.name!r}: params must have a learning rate called 'lr'")
         expected = ["<w>", "<g>", *(f"<{slot}>" for slot in self.slots), "<t>", *self.params]
-        _check_arguments(self.kind, self.name, "update", self.update, expected)
+        check_arguments(self.kind, self.name, "update", self.update, expected)
 
     @property
     def formulas(self) -> tuple[Formula, ...]:
         """The function that compilers see."""
         numbers: list[ArgumentKind] = ["number"] * (3 + len(self.slots))
         return (_formula("update", self.update, numbers, self.params, 1 + len(self.slots)),)
-
-
-@dataclass(frozen=True)
-class Initializer:
-    """The start values of a layer.
-
-    Parameters
-    ----------
-    name : str
-        How scenarios call it.
-    weight : function ``weight(random, shape, fan_in, fan_out, *params) -> array``
-        Start values of the weights; `random` is a `neurosim.randomness.Stream`, `shape` the shape
-        to return, `fan_in` and `fan_out` the numbers of inputs and outputs of one unit.
-    bias : the same, or None
-        Start values of the biases; zeros when left out.
-    params : mapping of str to float
-        Parameters and their defaults.
-    source : str
-        Where the rule comes from.
-    """
-
-    kind: ClassVar[str] = "initializer"
-    name: str
-    weight: Callable[..., Any]
-    bias: Callable[..., Any] | None = None
-    params: Mapping[str, float] = field(default_factory=dict)
-    source: str = ""
-
-    def __post_init__(self) -> None:
-        _check_name(self.kind, self.name)
-        object.__setattr__(self, "params", _frozen_numbers(self.kind, self.name, self.params))
-        expected = ["<random>", "<shape>", "<fan_in>", "<fan_out>", *self.params]
-        _check_arguments(self.kind, self.name, "weight", self.weight, expected)
-        if self.bias is not None:
-            _check_arguments(self.kind, self.name, "bias", self.bias, expected)
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """How the learning rate changes over a run.
-
-    Parameters
-    ----------
-    name : str
-        How scenarios call it.
-    factor : function ``factor(step, steps, *params) -> float``
-        What the learning rate is multiplied by at `step` (from 0) of `steps` in the whole run.
-    params : mapping of str to float
-        Parameters and their defaults.
-    source : str
-        Where the rule comes from.
-    """
-
-    kind: ClassVar[str] = "schedule"
-    name: str
-    factor: Scalar
-    params: Mapping[str, float] = field(default_factory=dict)
-    source: str = ""
-
-    def __post_init__(self) -> None:
-        _check_name(self.kind, self.name)
-        object.__setattr__(self, "params", _frozen_numbers(self.kind, self.name, self.params))
-        _check_arguments(self.kind, self.name, "factor", self.factor, ["<step>", "<steps>", *self.params])
-
-
-@dataclass(frozen=True)
-class FeedbackSchedule:
-    """How the learning rate follows the progress of a run.
-
-    Parameters
-    ----------
-    name : str
-        How scenarios call it.
-    factor : function ``factor(losses, *params) -> float``
-        What the learning rate is multiplied by in the next epoch. `losses` is the list of the
-        losses after each epoch so far, empty before the first: of the validation rows where a
-        scenario keeps some apart, else of the training rows. It depends on its arguments only, and
-        changes none of them.
-    params : mapping of str to float
-        Parameters and their defaults.
-    source : str
-        Where the rule comes from.
-    """
-
-    kind: ClassVar[str] = "schedule"
-    name: str
-    factor: Scalar
-    params: Mapping[str, float] = field(default_factory=dict)
-    source: str = ""
-
-    def __post_init__(self) -> None:
-        _check_name(self.kind, self.name)
-        object.__setattr__(self, "params", _frozen_numbers(self.kind, self.name, self.params))
-        _check_arguments(self.kind, self.name, "factor", self.factor, ["<losses>", *self.params])
-
-
-@dataclass(frozen=True)
-class Table:
-    """The rows of a data set, as a `Dataset` returns them.
-
-    Parameters
-    ----------
-    features : array (rows, features), float or uint8
-        Inputs. uint8 is kept as it is and read as value / 255.
-    targets : array
-        Class indices (rows,) for classification, values (rows, outputs) for regression.
-    classes : tuple of str
-        Names of the classes; empty for regression.
-    feature_names : tuple of str
-        Names of the inputs, where they have names.
-    image_shape : tuple of int
-        (height, width) or (height, width, channels) where rows are images, else empty.
-    test_features, test_targets : arrays or None
-        Rows that the data set itself keeps apart for testing.
-    """
-
-    features: Any
-    targets: Any
-    classes: tuple[str, ...] = ()
-    feature_names: tuple[str, ...] = ()
-    image_shape: tuple[int, ...] = ()
-    test_features: Any = None
-    test_targets: Any = None
-
-
-@dataclass(frozen=True)
-class DataRequest:
-    """What a data set is given to load itself with.
-
-    Parameters
-    ----------
-    random : neurosim.randomness.Stream
-        Random numbers that depend on the scenario's seed only.
-    folder : pathlib.Path
-        ``<data folder>/<name of the data set>``; it need not exist.
-    base : pathlib.Path
-        Folder that relative paths in the scenario start from.
-    """
-
-    random: Any
-    folder: Any
-    base: Any
-
-
-@dataclass(frozen=True)
-class Dataset:
-    """A source of rows to learn from.
-
-    Parameters
-    ----------
-    name : str
-        How scenarios call it.
-    load : function ``load(request, *options) -> Table``
-        Makes or reads the rows; `request` is a `DataRequest`.
-    options : mapping
-        Options that may stand beside ``source`` in the scenario, with their defaults. The type of
-        a default is the type its option must have; a default of None makes the option required.
-    description : str
-        One line for ``neurosim list datasets``.
-    source : str
-        Where the data come from.
-    """
-
-    kind: ClassVar[str] = "dataset"
-    name: str
-    load: Callable[..., Table]
-    options: Mapping[str, Any] = field(default_factory=dict)
-    description: str = ""
-    source: str = ""
-
-    def __post_init__(self) -> None:
-        _check_name(self.kind, self.name)
-        object.__setattr__(self, "options", _frozen(self.kind, self.name, self.options))
-        _check_arguments(self.kind, self.name, "load", self.load, ["<request>", *self.options])

@@ -24,16 +24,8 @@ from __future__ import annotations
 
 import pluggy
 
-from neurosim.plugin.contracts import (
-    Activation,
-    Dataset,
-    FeedbackSchedule,
-    Initializer,
-    Loss,
-    Optimizer,
-    RowActivation,
-    Schedule,
-)
+from neurosim.plugin.contracts import Activation, Loss, Optimizer, RowActivation
+from neurosim.plugin.host_contracts import Dataset, FeedbackSchedule, Initializer, Schedule
 
 hookspec = pluggy.HookspecMarker("neurosim")
 hookimpl = pluggy.HookimplMarker("neurosim")

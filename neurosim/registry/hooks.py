@@ -11,7 +11,7 @@ from typing import Any
 import pluggy
 
 from neurosim.formulas.source import LOADED_SOURCE
-from neurosim.plugin import contracts, hookspecs
+from neurosim.plugin import contracts, hookspecs, host_contracts
 from neurosim.suggestions import did_you_mean
 
 # What each hook returns, under the name that `neurosim list` and the registry use for it.
@@ -19,9 +19,9 @@ HOOKS: dict[str, tuple[str, tuple[type, ...]]] = {
     "activations": ("neurosim_activations", (contracts.Activation, contracts.RowActivation)),
     "losses": ("neurosim_losses", (contracts.Loss,)),
     "optimizers": ("neurosim_optimizers", (contracts.Optimizer,)),
-    "initializers": ("neurosim_initializers", (contracts.Initializer,)),
-    "schedules": ("neurosim_schedules", (contracts.Schedule, contracts.FeedbackSchedule)),
-    "datasets": ("neurosim_datasets", (contracts.Dataset,)),
+    "initializers": ("neurosim_initializers", (host_contracts.Initializer,)),
+    "schedules": ("neurosim_schedules", (host_contracts.Schedule, host_contracts.FeedbackSchedule)),
+    "datasets": ("neurosim_datasets", (host_contracts.Dataset,)),
 }
 _NAMES = [hook for hook, _ in HOOKS.values()]
 _DEF = re.compile(r"\s*(async\s+)?def\b")

@@ -53,6 +53,7 @@ SMALL = {
         (4, 4, 1),
         [Residual((Conv2d(2, (3, 3), stride=(2, 2), padding="same"), BatchNorm())), Activation("relu"), *LAST],
     ),
+    "global average first": ((3, 2, 3), [GlobalAvgPool(), Dense(2, "softmax")]),
     "dropout on a map": ((4, 4, 1), [CONV, Dropout(0.4), *LAST]),
     "dropout first, on a map": ((4, 4, 1), [Dropout(0.4), CONV, *LAST]),
     "dropout in a residual": ((3, 3, 1), [Residual((Dropout(0.4), Conv2d(1, padding="same"))), *LAST]),

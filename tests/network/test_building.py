@@ -245,3 +245,11 @@ def test_multiply_adds():
     """Of a convolution: each of its outputs sees every cell under the kernel."""
     net = support.network((7, 6, 2), [Conv2d(3, (3, 2)), Flatten(), Dense(4)])
     assert [layer.multiply_adds for layer in net.layers] == [5 * 5 * 3 * 3 * 2 * 2, 0, 75 * 4]
+
+
+def test_the_skip_has_the_strides_of_the_layers_it_goes_around():
+    """6 cells at strides of 4 and 2 x 2: strides of 3 and 6 would give as many, of other cells."""
+    inside = (Conv2d(3, (3, 3), stride=(4, 2), padding="same"), Pool("max", (1, 2), (1, 2), "same"))
+    (layer,) = support.network((6, 6, 2), [Residual(inside)]).layers
+    assert layer.projection.window.stride == (4, 4)
+    assert layer.projection.output_shape == layer.output_shape == (2, 2, 3)

@@ -10,16 +10,10 @@ from numpy.typing import NDArray
 
 from neurosim.backends.base import Backend, Rows, Totals, dropout_keys, in_order, shuffle_key
 from neurosim.backends.cpu import blas, engine, masks, team
-from neurosim.backends.cpu.groups import (
-    CompiledKernels,
-    LaneGroup,
-    compile_lane_loss,
-    is_small,
-    judge_of,
-    lane_data,
-)
+from neurosim.backends.cpu.groups import CompiledKernels, LaneGroup, compile_lane_loss, is_small, judge_of, lane_data
 from neurosim.backends.cpu.kernels import activation_kernels, loss_kernel, optimizer_kernels
-from neurosim.backends.cpu.plan import Plan, Vectors, build_plan
+from neurosim.backends.cpu.plan import Plan, Vectors, build_plan, starts_on_maps
+from neurosim.backends.cpu.table import SCRATCH
 from neurosim.backends.cpu.updates import BY_NORM, BY_VALUE, CHUNK, NO_CLIPPING
 from neurosim.layers import Activate, Conv2d, Dense
 from neurosim.network import Network, Training
@@ -70,7 +64,7 @@ class CpuBackend(Backend):
         # A small network is trained as an ensemble of one.
         if small:
             self._group = LaneGroup(self.network, self.training, self.kernels, [self.seed], self.parameters, self.state)
-        if any(len(layer.output_shape) == 3 for layer in self.network.parts):
+        if starts_on_maps(self.network):
             # Imported, which is compiled, only for networks that need it.
             from neurosim.backends.cpu import maps
 
@@ -254,7 +248,7 @@ class CpuBackend(Backend):
         contexts = np.zeros((threads, ALIGNED), np.int64)
         for thread in range(threads):
             address = self._scratch[thread].ctypes.data
-            contexts[thread, engine.SCRATCH] = address + -address % (4 * ALIGNED)
+            contexts[thread, SCRATCH] = address + -address % (4 * ALIGNED)
         return contexts
 
     def _clip(self) -> tuple[Any, ...]:

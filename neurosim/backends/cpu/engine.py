@@ -22,30 +22,11 @@ from neurosim.backends.cpu.blocks import (
     stop,
     update_columns,
 )
-from neurosim.backends.cpu.gathering import (
-    gather_batch,
-    gather_features,
-    gather_line,
-    gather_targets,
-)
-from neurosim.backends.cpu.jit import (
-    compiled,
-    entry,
-)
-from neurosim.backends.cpu.losses import (
-    loss_block,
-)
-from neurosim.backends.cpu.memory import (
-    address_of,
-    call_constants,
-    call_maps,
-    exchange_float_mode,
-    floats,
-)
-from neurosim.backends.cpu.norms import (
-    layer_norm_columns_backward,
-    layer_norm_rows_backward,
-)
+from neurosim.backends.cpu.gathering import gather_batch, gather_features, gather_line, gather_targets
+from neurosim.backends.cpu.jit import compiled, entry
+from neurosim.backends.cpu.losses import loss_block
+from neurosim.backends.cpu.memory import address_of, call_constants, call_maps, exchange_float_mode, floats
+from neurosim.backends.cpu.norms import layer_norm_columns_backward, layer_norm_rows_backward
 from neurosim.backends.cpu.table import (
     ACTIVATION,
     ACTIVE,
@@ -53,7 +34,10 @@ from neurosim.backends.cpu.table import (
     COLUMN_BLOCKS,
     DENSE,
     DX,
+    FIRST_ROW,
+    INPUT,
     INPUT_BLOCKS,
+    KEYS,
     KIND,
     LAYER_NORM,
     LOSS_A,
@@ -63,25 +47,17 @@ from neurosim.backends.cpu.table import (
     MOMENTS,
     OUTPUTS,
     PROJECTION,
+    ROWS,
+    SCRATCH,
     UNITS,
     WAIT,
     WHOLE_ROWS,
 )
-from neurosim.backends.cpu.team import (
-    wait,
-)
-from neurosim.backends.cpu.updates import (
-    BY_NORM,
-    NO_CLIPPING,
-    clipped_update,
-    finish_maps,
-    sum_squares,
-)
+from neurosim.backends.cpu.team import wait
+from neurosim.backends.cpu.updates import BY_NORM, NO_CLIPPING, clipped_update, finish_maps, sum_squares
 from neurosim.backends.cpu.vectors import LANES as GROUP
 
 FLUSH = -1
-# What a call of `maps` is told, see there.
-INPUT, ROWS, FIRST_ROW, KEYS, SCRATCH = range(5)
 
 
 @compiled

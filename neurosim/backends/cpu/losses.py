@@ -3,23 +3,9 @@
 from __future__ import annotations
 
 from neurosim.backends.base import JUDGES
-from neurosim.backends.cpu.jit import (
-    compiled,
-)
-from neurosim.backends.cpu.memory import (
-    call_loss,
-    floats,
-    integers,
-)
-from neurosim.backends.cpu.table import (
-    CLASSES,
-    LOSS,
-    LOSS_A,
-    LOSS_PARAMS,
-    LOSS_Z,
-    OUTPUTS,
-    VALUES,
-)
+from neurosim.backends.cpu.jit import compiled
+from neurosim.backends.cpu.memory import call_loss, floats, integers
+from neurosim.backends.cpu.table import CLASSES, LOSS, LOSS_A, LOSS_PARAMS, LOSS_Z, OUTPUTS, VALUES
 
 NO_ACCURACY, BY_THRESHOLD = JUDGES["none"], JUDGES["threshold"]
 

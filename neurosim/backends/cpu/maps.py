@@ -46,6 +46,7 @@ from neurosim.backends.cpu.table import (
     BATCH_NORM,
     BIAS,
     CHANNELS,
+    CONTEXT,
     CONV,
     DROP_BELOW,
     DROP_SCALE,
@@ -53,12 +54,15 @@ from neurosim.backends.cpu.table import (
     DROPOUT_INDEX,
     DX,
     FIELDS,
+    FIRST_ROW,
     FORK,
     FORWARD,
     FROM_LOGITS,
     GEOMETRY,
     HAS_BIAS,
     INNER,
+    INPUT,
+    KEYS,
     KIND,
     LAYER_NORM,
     MAX_POOL,
@@ -69,6 +73,8 @@ from neurosim.backends.cpu.table import (
     PARAMS,
     PARTIAL,
     PARTIALS,
+    ROWS,
+    SCRATCH,
     TO_ROWS,
     UNITS,
     WEIGHT,
@@ -83,9 +89,6 @@ from neurosim.backends.cpu.vectors import LANES as GROUP
 from neurosim.backends.cpu.vectors import LINE, stack_lines
 
 ZERO = np.float32(0)
-# What a call is told besides the stages: entries of a table of integers.
-INPUT, ROWS, FIRST_ROW, KEYS, SCRATCH = range(5)
-CONTEXT = 5
 
 
 @compiled

@@ -35,6 +35,8 @@ from neurosim.backends.cpu.table import (
     Field,
     LossField,
 )
+from neurosim.backends.cpu.vectors import LANES as GROUP
+from neurosim.backends.cpu.vectors import LINE
 from neurosim.layers import (
     Activate,
     AvgPool2d,
@@ -55,9 +57,6 @@ from neurosim.network import Network
 from neurosim.plugin import RowActivation
 from neurosim.randomness import drop_below
 
-# Samples of a group of maps, side by side.
-GROUP = 16
-LINE = 4 * GROUP
 IN_PLACE = (DROPOUT, ACTIVATION, BATCH_NORM)
 Stage = NDArray[np.int64]
 
@@ -74,11 +73,6 @@ class Plan:
     scratch: int
     keep: list[NDArray[Any]] = field(default_factory=list)
 
-    @property
-    def has_maps(self) -> bool:
-        """Whether there are stages that work on maps."""
-        return bool(self.stages[:, Field.MAPS].any())
-
 
 def column_blocks(units: int) -> int:
     """Blocks that `units` columns are cut into: enough to share out, not so many that packing costs."""
@@ -87,9 +81,11 @@ def column_blocks(units: int) -> int:
     return 2 * max(1, units // 512)
 
 
-def groups_of(rows: int) -> int:
-    """Groups of maps that hold this many samples."""
-    return -(-rows // GROUP)
+def starts_on_maps(network: Network) -> bool:
+    """Whether the first stages of a network work on maps, which the others never do again."""
+    # What works number by number may as well work on the rows that a flatten behind it makes.
+    caring = (layer for layer in network.layers if not isinstance(layer, Dropout | Activate))
+    return len(network.input_shape) == 3 and not isinstance(next(caring, None), Flatten)
 
 
 def _address(array: NDArray[Any], offset: int = 0) -> int:
@@ -166,12 +162,9 @@ class _PlanBuilder:
         # The stage whose outputs come next, which is not always the one above in the table.
         self.before: Stage | None = None
         self.keep: list[NDArray[Any]] = []
-        self.groups = groups_of(capacity)
+        self.groups = -(-capacity // GROUP)
         self.scratch = 0
-        shape = network.input_shape
-        # What works number by number may as well work on the rows that a flatten behind it makes.
-        caring = (layer for layer in network.layers if not isinstance(layer, Dropout | Activate))
-        self.on_maps = len(shape) == 3 and not isinstance(next(caring, None), Flatten)
+        self.on_maps = starts_on_maps(network)
         # Two batches: the next one is gathered while this one's backward pass ends.
         rows = self.groups * GROUP if self.on_maps and self.backward else GROUP if self.on_maps else capacity
         self.inputs = self._aligned(2 * rows * lanes * network.inputs).reshape(2, rows * lanes, network.inputs)

@@ -87,3 +87,6 @@ class LossField(IntEnum):
 ) = (int(field) for field in Field)  # fmt: skip
 (LOSS, LOSS_PARAMS, LOSS_Z, LOSS_A, LOSS_D, OUTPUTS, VALUES, CLASSES, LOSS_FROM_LOGITS) = (int(f) for f in LossField)
 FIELDS = len(Field)
+# What a call of the kernels for maps is told besides the stages: entries of a table of integers.
+INPUT, ROWS, FIRST_ROW, KEYS, SCRATCH = range(5)
+CONTEXT = 5
