@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from neurosim.scenario import load_scenario as load_scenario
     from neurosim.simulator import Simulator as Simulator
     from neurosim.training import run as run
+    from neurosim.training import study as study
 
 _HOME = {
     "Activation": "neurosim.plugin",
@@ -52,6 +53,7 @@ _HOME = {
     "hookimpl": "neurosim.plugin",
     "load_scenario": "neurosim.scenario",
     "run": "neurosim.training",
+    "study": "neurosim.training",
 }
 
 __all__ = ["__version__", *sorted(_HOME)]

@@ -16,6 +16,8 @@ from neurosim.augmentation import make_augmenter
 from neurosim.backends.select import make_backend
 from neurosim.errors import DivergedError, UsageError
 from neurosim.history import History, Record
+from neurosim.recording import Recording
+from neurosim.recording.recorder import Recorder
 from neurosim.scenario import Scenario
 from neurosim.suggestions import unknown
 from neurosim.watch import Watch
@@ -72,6 +74,8 @@ class Simulator:
         self._augmenter = make_augmenter(scenario, self.data, self._splits["train"], self.seed, threads)
         self.watch = Watch(scenario, self.training, self._splits)
         self._backend = make_backend(backend, self.network, self.training, self.seed, threads)
+        asked = scenario.record
+        self._recorder = None if asked is None else Recorder(asked, self._backend, self._splits["train"])
 
     @property
     def backend(self) -> str:
@@ -82,6 +86,11 @@ class Simulator:
     def splits(self) -> tuple[str, ...]:
         """Which of train, validation and test there are."""
         return tuple(self._splits)
+
+    @property
+    def recording(self) -> Recording | None:
+        """What was recorded of the layers so far; None where the scenario asks for nothing."""
+        return None if self._recorder is None else self._recorder.recording
 
     @property
     def parameters(self) -> dict[str, NDArray[Any]]:
@@ -182,6 +191,8 @@ class Simulator:
             record = self.train_epoch()
             if on_epoch is not None:
                 on_epoch(record)
+        if self._recorder is not None:
+            self._recorder.finish(len(self.history))
         self.watch.put_back(self._backend)
         return self.history
 
@@ -193,7 +204,7 @@ class Simulator:
         start = time.perf_counter()
         if self._augmenter is not None:
             rows = self._augmenter.rows(epoch)
-        totals = self._backend.train_epoch(rows, epoch)
+        totals = (self._recorder or self._backend).train_epoch(rows, epoch)
         seconds = time.perf_counter() - start
         self._check_finite(epoch, totals.mean_loss)
         record: Record = {
@@ -232,6 +243,7 @@ class Simulator:
             "steps_done": np.array([backend.steps_done], np.int64),
             **({"statistics": backend.statistics.copy()} if self.network.batch_norms else {}),
             **self.watch.state(),
+            **(self._recorder.state() if self._recorder is not None else {}),
         }
 
     def restore(self, state: Mapping[str, NDArray[Any]], history: History) -> None:
@@ -249,6 +261,21 @@ class Simulator:
         backend.steps_done = int(state["steps_done"][0])
         self.history = history
         self.watch.restore(state, history, backend)
+        if self._recorder is not None:
+            self._recorder.restore(state)
+
+    def adopt(self, arrays: Mapping[str, NDArray[Any]], history: History, recording: Recording | None = None) -> None:
+        """Be the network that a finished run of this scenario has left: its weights, its records.
+
+        The optimizer's state is not among them, so there is no going on from here.
+        """
+        self.set_parameters({name: array for name, array in arrays.items() if name in self.parameters})
+        if self.network.batch_norms:
+            self.set_statistics({name: array for name, array in arrays.items() if name in self.statistics})
+        self.history = history
+        self.watch.follow(history)
+        if self._recorder is not None and recording is not None:
+            self._recorder.recording = recording
 
     def _check_finite(self, epoch: int, loss: float) -> None:
         bad = [name for name, array in self.network.named(self._backend.parameters).items() if not _all_finite(array)]

@@ -160,6 +160,13 @@ class Watch:
         for record in records:
             self._note(record)
 
+    def follow(self, records: Sequence[Record]) -> None:
+        """Note the records of a finished run, whose best weights the network has already."""
+        for record in records:
+            self._note(record)
+        if self.best is not None:
+            self.kept_epoch = self.best.epoch
+
     @property
     def messages(self) -> dict[str, str]:
         """In words, why training stopped early and which weights were kept, by ``stopped`` and ``kept``."""

@@ -81,6 +81,34 @@ class Totals:
         return None if self.accuracy == "none" else self.correct / self.rows
 
 
+@dataclass(frozen=True)
+class Signals:
+    """What one layer computed for some rows.
+
+    Attributes
+    ----------
+    outputs : array (rows, *output shape)
+        What it passed on, channels last.
+    sums : array of the same shape, or None
+        What its activation was given; None for layers without one.
+    errors : array of the same shape, or None
+        Gradient of the mean objective with respect to the weighted sums, for layers with weights.
+    """
+
+    outputs: NDArray[Any]
+    sums: NDArray[Any] | None
+    errors: NDArray[Any] | None
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """Objective and gradient as `Backend.gradients` gives them, and what each layer computed, by its name."""
+
+    loss: float
+    gradient: NDArray[Any]
+    layers: dict[str, Signals]
+
+
 class Backend(ABC):
     """One network on one machine.
 
@@ -121,16 +149,31 @@ class Backend(ABC):
         """Mean objective (loss and penalties) and its gradient, flat; dropout off, statistics of these rows."""
 
     @abstractmethod
+    def inspect(self, rows: Rows) -> Inspection:
+        """As `gradients`, with what every layer of `Network.parts` computed for the rows."""
+
+    @abstractmethod
     def train_step(self, rows: Rows) -> float:
         """One update on all `rows` as one batch, dropout on; returns the mean objective before it."""
 
     @abstractmethod
-    def train_epoch(self, rows: Rows, epoch: int) -> Totals:
-        """Update on every batch of epoch number `epoch` (from 0); sums as seen on the way, before each update."""
+    def train_epoch(self, rows: Rows, epoch: int, first: int = 0, last: int | None = None) -> Totals:
+        """Update on every batch of epoch number `epoch` (from 0); sums as seen on the way, before each update.
+
+        With `first` and `last` only the steps from number `first` to before number `last` are done. An epoch
+        in parts gives the same bits as a whole one.
+        """
 
     @abstractmethod
     def evaluate(self, rows: Rows) -> Totals:
         """Loss and right answers over `rows`; dropout off, running statistics."""
+
+    def span(self, rows: Rows, first: int, last: int | None) -> tuple[int, int, int]:
+        """Of the steps of an epoch from `first` to before `last`: (rows before them, rows after them, last step)."""
+        batch = min(self.training.batch_size, rows.count)
+        steps = -(-rows.count // batch)
+        end = steps if last is None else min(last, steps)
+        return first * batch, min(end * batch, rows.count), end
 
     def penalty(self) -> float:
         """What the weights cost as they are now: the part of the objective that is not the loss."""

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurosim.backends import reference_layers
-from neurosim.backends.base import Backend, Rows, Totals, dropout_keys, shuffle_key
+from neurosim.backends.base import Backend, Inspection, Rows, Signals, Totals, dropout_keys, shuffle_key
 from neurosim.backends.health import formula_fault
 from neurosim.backends.reference_layers import Array, Trace
 from neurosim.backends.uncompiled import uncompiled
@@ -49,6 +49,21 @@ class ReferenceBackend(Backend):
         loss, _, gradient = self._learn(rows, everything, trace)
         return loss / rows.count + self.penalty(), gradient
 
+    def inspect(self, rows: Rows) -> Inspection:
+        """As `gradients`, with what every layer computed."""
+        everything = np.arange(rows.count)
+        trace = self._trace(training=True, row_numbers=everything)
+        loss, _, gradient = self._learn(rows, everything, trace)
+        layers = {
+            layer.name: Signals(
+                trace.outputs[layer.name],
+                trace.saved[layer.name][1] if isinstance(layer, Dense | Conv2d | Activate) else None,
+                trace.errors.get(layer.name),
+            )
+            for layer in self.network.parts
+        }
+        return Inspection(loss / rows.count + self.penalty(), gradient, layers)
+
     def train_step(self, rows: Rows) -> float:
         """One update on all `rows`; returns the mean objective before it."""
         everything = np.arange(rows.count)
@@ -59,23 +74,25 @@ class ReferenceBackend(Backend):
         self._update(gradient, self.training.rate)
         return before
 
-    def train_epoch(self, rows: Rows, epoch: int) -> Totals:
-        """Update on every batch of an epoch."""
+    def train_epoch(self, rows: Rows, epoch: int, first: int = 0, last: int | None = None) -> Totals:
+        """Update on every batch of an epoch, or of some of its steps."""
         order = (
             permutation(shuffle_key(self.seed, epoch), rows.count) if self.training.shuffle else np.arange(rows.count)
         )
         batch = min(self.training.batch_size, rows.count)
         starts = range(0, rows.count, batch)
+        begin, end, last = self.span(rows, first, last)
         keys = dropout_keys(self.network, self.seed, epoch)
         loss = correct = 0.0
-        for start, rate in zip(starts, self.training.rates(epoch, len(starts)), strict=True):
+        rates = self.training.rates(epoch, len(starts))
+        for start, rate in zip(starts[first:last], rates[first:last], strict=True):
             chosen = order[start : start + batch]
             row_numbers = start + np.arange(chosen.size)
             trace = self._trace(training=True, keys=keys, row_numbers=row_numbers, move_statistics=True)
             batch_loss, batch_correct, gradient = self._learn(rows, chosen, trace)
             self._update(gradient, rate)
             loss, correct = loss + batch_loss, correct + batch_correct
-        return Totals(loss, correct, rows.count, rows.accuracy)
+        return Totals(loss, correct, end - begin, rows.accuracy)
 
     def evaluate(self, rows: Rows) -> Totals:
         """Loss and right answers over `rows`; dropout off."""

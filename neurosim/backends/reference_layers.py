@@ -58,6 +58,8 @@ class Trace:
         Gradients of the parameters, entered by the backward pass.
     saved : dict
         By layer name, what the backward pass needs.
+    outputs, errors : dict of str to array
+        By layer name, what it passed on and, for layers with weights, the gradient of its weighted sums.
     """
 
     weights: dict[str, Array]
@@ -68,11 +70,14 @@ class Trace:
     move_statistics: bool = False
     gradients: dict[str, Array] = field(default_factory=dict)
     saved: dict[str, Any] = field(default_factory=dict)
+    outputs: dict[str, Array] = field(default_factory=dict)
+    errors: dict[str, Array] = field(default_factory=dict)
 
 
 def forward(layer: Layer, x: Array, trace: Trace) -> Array:
     """Outputs of a layer for inputs (rows, *input shape)."""
-    return _FORWARD[layer.kind](layer, x, trace)
+    trace.outputs[layer.name] = _FORWARD[layer.kind](layer, x, trace)
+    return trace.outputs[layer.name]
 
 
 def backward(layer: Layer, d: Array, trace: Trace) -> Array:
@@ -134,6 +139,7 @@ def _dense(layer: Dense, x: Array, trace: Trace) -> Array:
 def _dense_backward(layer: Dense, d: Array, trace: Trace) -> Array:
     dz = _activation_backward(layer, d, trace)
     x, _, _ = trace.saved[layer.name]
+    trace.errors[layer.name] = dz
     trace.gradients[layer.weight.name][:] = x.T @ dz
     if layer.bias is not None:
         trace.gradients[layer.bias.name][:] = dz.sum(axis=0)
@@ -175,6 +181,7 @@ def _conv2d(layer: Conv2d, x: Array, trace: Trace) -> Array:
 def _conv2d_backward(layer: Conv2d, d: Array, trace: Trace) -> Array:
     dz = _activation_backward(layer, d, trace)
     x, _, _ = trace.saved[layer.name]
+    trace.errors[layer.name] = dz
     windows = _windows(x, layer.window)
     trace.gradients[layer.weight.name][:] = np.einsum("nyxcij,nyxo->ijco", windows, dz, optimize=True)
     if layer.bias is not None:

@@ -7,5 +7,6 @@ MODULES = (
     "neurosim.builtins.initializers",
     "neurosim.builtins.schedules",
     "neurosim.builtins.toy_datasets",
+    "neurosim.builtins.function_datasets",
     "neurosim.builtins.file_datasets",
 )

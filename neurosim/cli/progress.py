@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -12,14 +13,14 @@ import click
 
 from neurosim.history import Record
 from neurosim.simulator import Simulator
-from neurosim.training import EnsembleObserver
+from neurosim.training import EnsembleObserver, Result, StudyObserver
 
 PLAIN_LINES = 10
 LONGEST_SILENCE = 5.0
 COMPILING = "compiling kernels: only the first time, the result is kept"
 
 
-class SilentProgress(EnsembleObserver):
+class SilentProgress(EnsembleObserver, StudyObserver):
     """Says nothing; the others add to it. A context manager, so that a live line is always closed."""
 
     def __enter__(self) -> SilentProgress:
@@ -28,10 +29,10 @@ class SilentProgress(EnsembleObserver):
     def __exit__(self, kind: type[BaseException] | None, value: Any, trace: TracebackType | None) -> None:
         pass
 
-    def interrupted(self, checkpoint: Path | None) -> None:
+    def interrupted(self, folder: Path | None) -> None:
         """Say how to go on."""
-        if checkpoint is not None:
-            click.echo(f"stopped; go on with: neurosim run --resume {checkpoint.parent.parent}", err=True)
+        if folder is not None:
+            click.echo(f"stopped; go on with: neurosim run --resume {folder}", err=True)
 
 
 def measures(record: Record) -> str:
@@ -45,6 +46,13 @@ def measures(record: Record) -> str:
         elif record.get(f"{split}_loss") is not None:
             text += f"  {split} loss {record[f'{split}_loss']:.4f}"
     return text
+
+
+def final_measures(result: Result) -> str:
+    """Loss and accuracy at the end of a run, in a few words."""
+    if not result.history:
+        return "nothing trained"
+    return measures(result.metrics)
 
 
 def speed(rows: int, seconds: float) -> str:
@@ -68,6 +76,15 @@ class PlainProgress(SilentProgress):
         self.last = time.monotonic()
         name = simulator.scenario.scenario.name
         click.echo(f"{name}: {simulator.network.size:,} parameters, {self.rows:,} rows, {self.epochs} epochs")
+
+    def planned(self, members: Sequence[str], epochs: int) -> None:
+        """Say how much there is to do."""
+        self.width = max(map(len, members), default=0)
+        click.echo(f"{len(members)} networks, {epochs:,} epochs in all")
+
+    def finished(self, member: str, result: Result) -> None:
+        """Say what has become of a network."""
+        click.echo(f"{member:<{self.width}}  {final_measures(result)}")
 
     def share(self, done: float) -> None:
         """Print every fifth of the work of an ensemble."""
@@ -109,6 +126,10 @@ class LiveProgress(SilentProgress):
         total = simulator.training.epochs
         done = len(simulator.history)
         self.task = self.progress.add_task("epoch", total=total, completed=done, measures="", rate="")
+
+    def finished(self, member: str, result: Result) -> None:
+        """Say beside the bar what has become of a network."""
+        self.progress.update(self.task, measures=f"{member}: {final_measures(result)}")
 
     def share(self, done: float) -> None:
         """Move the bar of an ensemble."""

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from neurosim.cli.drawing import drawing
 from neurosim.cli.options import DATA_DIR, JSON, PLUGIN, PLUGINS_DIR, SET, print_json
 
-MISSED = 5
+if TYPE_CHECKING:
+    from neurosim.scenario import Scenario
+
+DIVERGED, MISSED = 4, 5
 
 
 @click.command()
 @click.argument("scenario", required=False)
 @SET
 @click.option("--backend", type=click.Choice(["cpu", "reference", "cuda"]), default="cpu", show_default=True)
+@click.option("--variant", metavar="NAME", help="Train this variant only; else all, for a scenario that has some.")
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Instead of the scenario's seed.")
 @click.option("--seeds", type=click.IntRange(1), metavar="N", help="Train N networks that differ in their seed only.")
 @click.option("--threads", type=click.IntRange(1), help="Threads to use; all processors by default.")
@@ -30,6 +35,7 @@ def command(
     scenario: str | None,
     settings: tuple[str, ...],
     backend: str,
+    variant: str | None,
     seed: int | None,
     seeds: int | None,
     threads: int | None,
@@ -41,8 +47,11 @@ def command(
     as_json: bool,
     quiet: bool,
 ) -> int:
-    """Train SCENARIO: a TOML file, or the name of a shipped one (neurosim list scenarios)."""
-    _check(scenario, settings, seed, seeds, out, resume)
+    """Train SCENARIO: a TOML file, or the name of a shipped one (neurosim list scenarios).
+
+    A scenario with variants or repeats is several networks: all are trained and compared.
+    """
+    _check(scenario, settings, variant, seed, seeds, out, resume)
     with drawing(silent=seeds is not None) as studio:
         from neurosim.registry import build_registry
         from neurosim.scenario import load_scenario
@@ -52,14 +61,29 @@ def command(
         source = scenario if scenario is not None else str(Path(resume or "") / SCENARIO)
         registry = build_registry(plugins, plugin_folders=plugin_folders)
         loaded = load_scenario(source, overrides=parse_overrides(settings), registry=registry)
-        folder = resume or out or default_folder(loaded.scenario.name)
+        if variant is not None:
+            from neurosim.training import one_variant
+
+            loaded = one_variant(loaded, variant)
+        folder = resume or out or default_folder(_name(loaded))
         if seeds is not None:
+            if loaded.variants:
+                raise click.UsageError(f"--seeds trains one scenario; which --variant? {', '.join(loaded.variants)}")
             from neurosim.cli.seeds import train_seeds
 
             first = 0 if seed is None else seed
             chosen = range(first, first + seeds)
             train_seeds(loaded, chosen, backend, threads, data_dir, folder, as_json=as_json, quiet=quiet)
             return 0
+
+        if loaded.is_study:
+            from neurosim.cli.studies import run_study
+
+            found = run_study(
+                loaded, backend, seed, threads, data_dir, folder,
+                resume=resume is not None, as_json=as_json, quiet=quiet,
+            )  # fmt: skip
+            return DIVERGED if found.diverged else 0 if found.met else MISSED
 
         from neurosim.analysis.facts import run_facts
         from neurosim.cli.progress import progress_display
@@ -82,13 +106,20 @@ def command(
         print_json(result.as_json())
     elif not quiet:
         print_summary(result, pictures)
-    report_missed(result)
+    report_missed(result.expectations)
     return 0 if result.met else MISSED
+
+
+def _name(scenario: Scenario) -> str:
+    """What the run folder is called after."""
+    name = scenario.scenario.name
+    return f"{name}-{scenario.variant}" if scenario.variant else name
 
 
 def _check(
     scenario: str | None,
     settings: tuple[str, ...],
+    variant: str | None,
     seed: int | None,
     seeds: int | None,
     out: Path | None,
@@ -101,5 +132,7 @@ def _check(
         return
     if seeds is not None:
         raise click.UsageError("--resume goes on with a single run, not with --seeds")
-    if settings or seed is not None or out is not None:
-        raise click.UsageError("--resume goes on with a run as it is; --set, --seed and --out do not go with it")
+    if settings or variant is not None or seed is not None or out is not None:
+        raise click.UsageError(
+            "--resume goes on with a run as it is; --set, --variant, --seed and --out do not go with it"
+        )

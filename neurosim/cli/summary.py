@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from neurosim.training import Result
+from neurosim.training import Expectation, Result
 
 
 def print_summary(result: Result, pictures: Sequence[Path]) -> None:
@@ -28,25 +28,34 @@ def print_summary(result: Result, pictures: Sequence[Path]) -> None:
         click.echo(f"  {what:<11} {words}")
     seconds = result.seconds
     click.echo(f"  {'time':<11} training {seconds['train']:.2f} s, compiling {seconds['compile']:.2f} s")
-    for expectation in result.expectations:
-        if expectation.met:
-            click.echo(f"  {'expected':<11} {expectation.text}: " + click.style("met", fg="green"))
-    if scenario.lesson:
-        width = min(shutil.get_terminal_size().columns, 88)
-        click.echo()
-        for paragraph in scenario.lesson.strip().split("\n\n"):
-            click.echo(textwrap.fill(" ".join(paragraph.split()), width))
-            click.echo()
-    else:
-        click.echo()
+    print_met(result.expectations)
+    print_lesson(scenario.lesson)
     click.echo(f"Files: {result.folder}")
     if pictures:
         click.echo("Pictures: " + ", ".join(picture.name for picture in pictures))
 
 
-def report_missed(result: Result) -> None:
-    """Say on standard error which expectations were missed."""
-    for expectation in result.expectations:
+def print_met(expectations: Sequence[Expectation]) -> None:
+    """The promises that were kept."""
+    for expectation in expectations:
+        if expectation.met:
+            click.echo(f"  {'expected':<11} {expectation.text}: " + click.style("met", fg="green"))
+
+
+def print_lesson(lesson: str) -> None:
+    """The lesson in paragraphs that fit the terminal, with an empty line before and behind."""
+    click.echo()
+    if not lesson:
+        return
+    width = min(shutil.get_terminal_size().columns, 88)
+    for paragraph in lesson.strip().split("\n\n"):
+        click.echo(textwrap.fill(" ".join(paragraph.split()), width))
+        click.echo()
+
+
+def report_missed(expectations: Sequence[Expectation]) -> None:
+    """Say on standard error which promises were missed."""
+    for expectation in expectations:
         if not expectation.met:
             value = "there is no such measure" if expectation.value is None else f"it is {expectation.value:.6g}"
             click.secho(f"Missed: expected {expectation.text}, but {value}", fg="red", err=True)

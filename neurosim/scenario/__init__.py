@@ -3,5 +3,6 @@
 from neurosim.scenario.catalog import shipped
 from neurosim.scenario.layers import layer_kinds
 from neurosim.scenario.load import Scenario, load_scenario
+from neurosim.scenario.study import Claim, RecordSection
 
-__all__ = ["Scenario", "layer_kinds", "load_scenario", "shipped"]
+__all__ = ["Claim", "RecordSection", "Scenario", "layer_kinds", "load_scenario", "shipped"]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,10 @@ from neurosim.errors import UsageError
 from neurosim.registry import Plugin, Registry, build_registry, suspects
 from neurosim.scenario import overrides as changes
 from neurosim.scenario.augmentation import AugmentationSection
+from neurosim.scenario.claims import study_faults
 from neurosim.scenario.completion import complete
 from neurosim.scenario.consistency import consistency_faults
-from neurosim.scenario.faults import Report, shorten
+from neurosim.scenario.faults import Fault, Report, shorten
 from neurosim.scenario.locate import KeyPath, locate
 from neurosim.scenario.names import name_faults
 from neurosim.scenario.reading import find, parse, read, unusable
@@ -24,12 +25,16 @@ from neurosim.scenario.schema import (
     NetworkSection,
     OptimizerSection,
     RequiresSection,
+    ScenarioFile,
     ScenarioSection,
     TrainingSection,
 )
 from neurosim.scenario.shape import validate
+from neurosim.scenario.study import Claim, PlotsSection, RecordSection, Variant
 from neurosim.scenario.uses import used_plugins
+from neurosim.scenario.variants import expand, override_variants
 from neurosim.scenario.writing import to_toml
+from neurosim.suggestions import unknown
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,18 @@ class Scenario:
         What the run must show, by measure.
     requires : RequiresSection
         Plugins that must be loaded; they are.
+    record : RecordSection or None
+        What to record of every layer.
+    plots : PlotsSection
+        How variants are drawn together.
+    claims : tuple of Claim
+        What must come of it; a variant has those that are about it alone.
+    variants : mapping of str to Scenario
+        The variants by name, in the order of the file; each is a scenario without any.
+    variant : str
+        Name of the variant that this scenario is, else empty.
+    given : ScenarioFile
+        The sections as they were written, without defaults; variants start from these.
     path : pathlib.Path or None
         The file it was read from.
     base : pathlib.Path
@@ -60,14 +77,40 @@ class Scenario:
     augmentation: AugmentationSection
     expect: Mapping[str, Bound]
     requires: RequiresSection
+    record: RecordSection | None
+    plots: PlotsSection
+    claims: tuple[Claim, ...]
     path: Path | None = field(compare=False)
     base: Path = field(compare=False)
     registry: Registry = field(compare=False, repr=False)
+    given: ScenarioFile = field(compare=False, repr=False)
+    variants: Mapping[str, Scenario] = field(default_factory=dict)
+    variant: str = field(default="", compare=False)
 
     @property
     def plugins(self) -> list[Plugin]:
         """The plugins that it uses or requires, besides the built-ins."""
         return used_plugins(self)
+
+    @property
+    def is_study(self) -> bool:
+        """Whether it is several runs: variants, or repeats from several seeds."""
+        return bool(self.variants) or self.scenario.repeats > 1
+
+    def about(self, variant: str) -> Variant:
+        """Name, group and value of a variant.
+
+        Raises
+        ------
+        UsageError
+            When there is no such variant.
+        """
+        for entry in self.given.variants:
+            if entry.name == variant:
+                return entry
+        known = [entry.name for entry in self.given.variants]
+        hint = unknown("variant", variant, known)[1] if known else "the scenario has no [[variants]]"
+        raise UsageError(f'unknown variant "{variant}" of scenario {self.scenario.name}', hint)
 
     def to_toml(self) -> str:
         """The scenario as TOML, with overrides and defaults written out; loads to an equal one."""
@@ -130,23 +173,53 @@ def load_scenario(
         values["scenario", "seed"] = seed
         labels["scenario", "seed"] = f"--seed {seed}"
     changed, faults = changes.apply(tree, values)
+    own = {path: value for path, value in values.items() if path[0] not in ("variants", "claims", "plots", "scenario")}
+    labels |= {place: labels[path] for place, path in override_variants(changed, own).items()}
 
     if registry is None:
         folders = [path for path in plugins if Path(path).is_dir()]
         registry = build_registry([path for path in plugins if path not in folders], plugin_folders=folders)
-    sections, shape_faults = validate(changed)
-    faults += unusable(changed)
-    told = {fault.path for fault in faults}
-    for fault in chain(shape_faults, name_faults(changed, registry), consistency_faults(changed, registry)):
-        # One line for each place: what is no number at all need not be of the right size too.
-        if fault.path not in told:
-            told.add(fault.path)
-            faults.append(fault)
+    sections, own_faults = _check(changed, registry)
+    faults += [*unusable(changed), *own_faults, *study_faults(changed)]
+    expanded = list(expand(changed))
+    variants = []
+    known = set(own_faults)
+    for variant in expanded:
+        found, variant_faults = _check(variant.tree, registry)
+        variants.append(found)
+        relocated = (variant.relocated(fault, known) for fault in variant_faults)
+        faults += [*variant.faults, *(fault for fault in relocated if fault is not None)]
     if faults or sections is None:
         hint = suspects(registry.plugins) if any(fault.unknown_name for fault in faults) else ""
-        raise Report(shown, positions, labels).error(faults, hint)
+        raise Report(shown, positions, labels).error(_one_each(faults), hint)
 
-    sections = complete(sections, registry)
+    base = path.resolve().parent
+    return replace(
+        _scenario(sections, path, base, registry),
+        variants={
+            about.name: _variant(about.name, found, sections, path, base, registry)
+            for about, found in zip(sections.variants, variants, strict=True)
+            if found is not None
+        },
+    )
+
+
+def _check(tree: dict[str, Any], registry: Registry) -> tuple[ScenarioFile | None, list[Fault]]:
+    """The sections of a tree, and all that is wrong with it."""
+    sections, faults = validate(tree)
+    return sections, list(chain(faults, name_faults(tree, registry), consistency_faults(tree, registry)))
+
+
+def _one_each(faults: Iterable[Fault]) -> list[Fault]:
+    """One fault for each place: what is no number at all need not be of the right size too."""
+    first: dict[KeyPath, Fault] = {}
+    for fault in faults:
+        first.setdefault(fault.path, fault)
+    return list(first.values())
+
+
+def _scenario(given: ScenarioFile, path: Path, base: Path, registry: Registry) -> Scenario:
+    sections = complete(given, registry)
     return Scenario(
         scenario=sections.scenario,
         data=sections.data,
@@ -156,7 +229,25 @@ def load_scenario(
         augmentation=sections.augmentation,
         expect={str(metric): bound for metric, bound in sections.expect.items()},
         requires=sections.requires,
+        record=sections.record,
+        plots=sections.plots,
+        claims=tuple(sections.claims),
         path=path,
-        base=path.resolve().parent,
+        base=base,
         registry=registry,
+        given=given,
     )
+
+
+def _variant(
+    name: str, given: ScenarioFile, study: ScenarioFile, path: Path, base: Path, registry: Registry
+) -> Scenario:
+    """One variant as a scenario of its own, with the claims that are about it alone."""
+    alone = [
+        claim.model_copy(update={"of": None})
+        for claim in study.claims
+        if claim.exceeds is None and (not claim.subjects or name in claim.subjects)
+    ]
+    title = given.scenario.model_copy(update={"title": f"{given.scenario.title} ({name})"})
+    sections = given.model_copy(update={"claims": alone, "scenario": title})
+    return replace(_scenario(sections, path, base, registry), variant=name)

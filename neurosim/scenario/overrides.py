@@ -84,13 +84,13 @@ def apply(tree: Mapping[str, Any], overrides: Mapping[KeyPath, Any]) -> tuple[di
     changed = copy.deepcopy(dict(tree))
     faults = []
     for path, value in overrides.items():
-        problem = _put(changed, path, _as_toml(value))
+        problem = put(changed, path, as_toml(value))
         if problem:
             faults.append(Fault(path, problem))
     return changed, faults
 
 
-def _put(tree: dict[str, Any], path: KeyPath, value: Any) -> str:
+def put(tree: dict[str, Any], path: KeyPath, value: Any) -> str:
     """Set one value, making the tables on the way; return what is wrong, or nothing."""
     container: Any = tree
     for depth, part in enumerate(path):
@@ -114,12 +114,12 @@ def _put(tree: dict[str, Any], path: KeyPath, value: Any) -> str:
     return ""
 
 
-def _as_toml(value: Any) -> Any:
+def as_toml(value: Any) -> Any:
     """Python and NumPy values as tomllib would have read them."""
     if isinstance(value, Mapping):
-        return {str(key): _as_toml(entry) for key, entry in value.items()}
+        return {str(key): as_toml(entry) for key, entry in value.items()}
     if hasattr(value, "tolist"):
         value = value.tolist()
     if isinstance(value, list | tuple):
-        return [_as_toml(entry) for entry in value]
+        return [as_toml(entry) for entry in value]
     return value

@@ -6,13 +6,14 @@ checked in `names.py`. The descriptions are what editors show, by way of the JSO
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from neurosim.scenario.augmentation import AugmentationSection
 from neurosim.scenario.layers import Layer
+from neurosim.scenario.study import MAX_VARIANTS, Claim, Metric, PlotsSection, RecordSection, Variant
 from neurosim.scenario.values import Choice, Number, Parameter, Section, choice
 
 
@@ -26,6 +27,12 @@ class ScenarioSection(Section):
     )
     title: str = Field(description="One line that says what the scenario shows.")
     seed: int = Field(default=0, ge=0, le=2**63 - 1, description="All randomness follows from this number.")
+    repeats: int = Field(
+        default=1,
+        ge=1,
+        le=1000,
+        description="Train this many times, from the seeds seed, seed + 1, ...; results are means over them.",
+    )
     lesson: str = Field(default="", description="What to look for; printed after the run.")
 
 
@@ -91,9 +98,6 @@ class OptimizerSection(Section):
     def params(self) -> dict[str, float]:
         """Parameters by name: after loading, all that the optimizer has, in its order."""
         return dict(self.__pydantic_extra__ or {})
-
-
-Metric = Literal["train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "test_loss", "test_accuracy"]
 
 
 class EarlyStopping(Section):
@@ -166,6 +170,16 @@ class ScenarioFile(Section):
     training: TrainingSection = Field(description="How long and in which portions to train.")
     expect: dict[Metric, Bound] = Field(
         default={}, description="What the run must show, such as train_accuracy = { at_least = 1.0 }."
+    )
+    record: RecordSection | None = Field(
+        default=None, description="What to record of every layer during training; left out: nothing."
+    )
+    plots: PlotsSection = Field(default=PlotsSection(), description="How the variants are drawn together.")
+    variants: list[Variant] = Field(
+        default=[], max_length=MAX_VARIANTS, description="Versions of the scenario that are trained and compared."
+    )
+    claims: list[Claim] = Field(
+        default=[], description="What must come of it, also between variants; checked at the end."
     )
     requires: RequiresSection = Field(
         default=RequiresSection(), description="What must be there for the scenario to run."

@@ -10,7 +10,8 @@ from pydantic_core import ErrorDetails
 
 from neurosim.scenario.faults import Fault, show
 from neurosim.scenario.locate import KeyPath
-from neurosim.scenario.schema import Metric, ScenarioFile
+from neurosim.scenario.schema import ScenarioFile
+from neurosim.scenario.study import METRICS, QUANTITIES, Measure
 from neurosim.suggestions import unknown
 
 # More errors than anybody reads; each costs a search for the nearest spelling.
@@ -18,11 +19,22 @@ _MAX_ERRORS = 200
 
 _MISSING = "missing; expected"
 
+# The measures that each section knows.
+_MEASURES: dict[str | int, tuple[str, ...]] = {
+    "expect": METRICS,
+    "training": METRICS,
+    "record": QUANTITIES,
+    "plots": get_args(Measure),
+    "claims": get_args(Measure),
+}
+
 # What was expected, by the type of pydantic's error; braces are filled from its context.
 _EXPECTED = {
     "bool_type": "true or false",
     "bias": "true, false or a list of start values, one per unit",
     "bound": "at_least or at_most, or both",
+    "claim": "either bounds (at_least, at_most), or exceeds, or exceeds_layer",
+    "claim_distance": "by or times beside exceeds or exceeds_layer, not both",
     "choice": "a name or a table {{ name = ..., parameter = number }}",
     "dict_type": "a table",
     "finite_number": "a finite number",
@@ -40,6 +52,7 @@ _EXPECTED = {
     "string_pattern_mismatch": "lower-case letters, digits and hyphens only",
     "string_too_long": "at most {max_length} characters",
     "string_type": "a text in quotes",
+    "too_long": "at most {max_length} of them",
     "too_short": "at least {min_length} of them",
 }
 
@@ -69,8 +82,8 @@ def _fault(detail: ErrorDetails, tree: Mapping[str, Any]) -> Fault:
         return Fault(path, _unknown("key", str(path[-1]), _fields_of(path[:-1], tree)))
     if kind == "missing":
         return Fault(path, f"{_MISSING}: {_description(path, tree)}")
-    if kind == "literal_error" and path[:1] in (("expect",), ("training",)):
-        return Fault(path, _unknown("measure", str(value), get_args(Metric)))
+    if kind == "literal_error" and path[0] in _MEASURES and path[-1] not in ("per", "scale"):
+        return Fault(path, _unknown("measure", str(value), _MEASURES[path[0]]))
     if kind == "union_tag_not_found":
         return Fault((*path, "kind"), "missing; expected one of: " + ", ".join(_layer_kinds(path)))
     if kind == "union_tag_invalid":

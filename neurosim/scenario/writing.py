@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import tomli_w
 
 from neurosim.scenario.augmentation import AugmentationSection
+from neurosim.scenario.study import PlotsSection
 from neurosim.scenario.values import Choice, Section
 
 if TYPE_CHECKING:
@@ -18,20 +19,34 @@ _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def to_toml(scenario: Scenario) -> str:
-    """The scenario as a TOML document; loads to an equal scenario."""
+    """The scenario as a TOML document; loads to an equal scenario.
+
+    Where there are variants, defaults are left out: what a variant says decides on the defaults of its own.
+    """
+    given: Any = scenario.given if scenario.variants else scenario
+    # The seed, and data files named from the root, may be others than those given.
     lines = ["[scenario]", *_entries(scenario.scenario)]
     lines += ["", "[data]", *_entries(scenario.data)]
-    if scenario.augmentation != AugmentationSection():
-        lines += ["", "[augmentation]", *_entries(scenario.augmentation)]
-    lines += ["", "[network]", f"loss = {_value(scenario.network.loss)}"]
-    lines += _layers(scenario.network.layers, "network.layers")
-    lines += ["", "[optimizer]", *_entries(scenario.optimizer)]
-    lines += ["", "[training]", *_entries(scenario.training)]
-    if scenario.expect:
+    if given.augmentation != AugmentationSection():
+        lines += ["", "[augmentation]", *_entries(given.augmentation)]
+    lines += ["", "[network]", f"loss = {_value(given.network.loss)}"]
+    lines += _layers(given.network.layers, "network.layers")
+    lines += ["", "[optimizer]", *_entries(given.optimizer)]
+    lines += ["", "[training]", *_entries(given.training)]
+    if given.expect:
         lines += ["", "[expect]"]
-        lines += [f"{metric} = {_value(bound)}" for metric, bound in scenario.expect.items()]
-    if scenario.requires.plugins:
-        lines += ["", "[requires]", *_entries(scenario.requires)]
+        lines += [f"{metric} = {_value(bound)}" for metric, bound in given.expect.items()]
+    if given.record is not None:
+        lines += ["", "[record]", *_entries(given.record)]
+    if given.plots != PlotsSection():
+        lines += ["", "[plots]", *_entries(given.plots)]
+    if scenario.variants:
+        for variant in given.variants:
+            lines += ["", "[[variants]]", *_entries(variant)]
+    for claim in given.claims:
+        lines += ["", "[[claims]]", *_entries(claim)]
+    if given.requires.plugins:
+        lines += ["", "[requires]", *_entries(given.requires)]
     return "\n".join(lines) + "\n"
 
 

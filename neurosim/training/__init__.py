@@ -2,6 +2,18 @@
 
 from neurosim.training.ensembles import EnsembleObserver, run_ensemble
 from neurosim.training.expectations import Expectation
-from neurosim.training.runs import Observer, Result, run
+from neurosim.training.runs import Observer, Result, one_variant, run
+from neurosim.training.study import Study, StudyObserver, study
 
-__all__ = ["EnsembleObserver", "Expectation", "Observer", "Result", "run", "run_ensemble"]
+__all__ = [
+    "EnsembleObserver",
+    "Expectation",
+    "Observer",
+    "Result",
+    "Study",
+    "StudyObserver",
+    "one_variant",
+    "run",
+    "run_ensemble",
+    "study",
+]

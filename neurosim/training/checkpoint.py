@@ -76,6 +76,11 @@ def load_checkpoint(folder: Path, simulator: Simulator) -> None:
     simulator.restore(tensors, history)
 
 
+def has_checkpoint(folder: Path) -> bool:
+    """Whether a run folder has a checkpoint."""
+    return (folder / FOLDER / STATE).is_file()
+
+
 def remove_checkpoint(folder: Path) -> None:
     """Remove the checkpoint of a run that has finished."""
     path = folder / FOLDER / STATE

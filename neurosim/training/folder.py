@@ -17,7 +17,9 @@ import numpy as np
 from neurosim.errors import DataError
 from neurosim.files import cannot_write, make_folder, write_atomically
 from neurosim.history import COLUMNS, Record
+from neurosim.recording.recording import FILE as RECORD
 from neurosim.scenario import Scenario
+from neurosim.scenario.study import Variant
 from neurosim.simulator import Simulator
 from neurosim.training.description import describe
 from neurosim.version import __version__
@@ -31,13 +33,34 @@ MODEL_FORMAT = "neurosim-model-1"
 
 def portable(scenario: Scenario) -> Scenario:
     """The scenario with data files named from the root, so that a copy elsewhere finds them."""
+    given = scenario.given
+    if given.variants:
+        moved = [_portable_variant(variant, scenario.base) for variant in given.variants]
+        scenario = replace(scenario, given=given.model_copy(update={"variants": moved}))
     file = scenario.data.options.get("file")
     if not isinstance(file, str):
         return scenario
     data = scenario.data.model_copy()
     assert data.__pydantic_extra__ is not None
-    data.__pydantic_extra__["file"] = str((scenario.base / file).resolve())
+    data.__pydantic_extra__["file"] = _absolute(file, scenario.base)
     return replace(scenario, data=data)
+
+
+def _portable_variant(variant: Variant, base: Path) -> Variant:
+    """A variant with the data file that it names, if it does."""
+    moved = variant.model_copy()
+    changes = dict(moved.__pydantic_extra__ or {})
+    data = changes.get("data")
+    if isinstance(data, dict) and isinstance(data.get("file"), str):
+        changes["data"] = {**data, "file": _absolute(data["file"], base)}
+    if isinstance(changes.get("data.file"), str):
+        changes["data.file"] = _absolute(changes["data.file"], base)
+    moved.__pydantic_extra__ = changes
+    return moved
+
+
+def _absolute(file: str, base: Path) -> str:
+    return str((base / file).resolve())
 
 
 def default_folder(name: str, now: dt.datetime | None = None) -> Path:
@@ -87,7 +110,9 @@ class RunFolder:
             raise cannot_write(self.metrics_path, error) from error
 
     def finish(self, simulator: Simulator, summary: Mapping[str, Any]) -> None:
-        """Write the model and the summary."""
+        """Write the model, what was recorded, and the summary."""
+        if simulator.recording is not None:
+            write_atomically(self.path / RECORD, simulator.recording.to_bytes())
         write_atomically(self.path / MODEL, model_bytes(simulator))
         complete = {**summary, **provenance(simulator.scenario)}
         write_atomically(self.path / SUMMARY, json.dumps(complete, indent=2, allow_nan=False) + "\n")
@@ -127,6 +152,17 @@ def model_bytes(simulator: Simulator) -> bytes:
     }
     # One entry: safetensors writes several in an order that changes from process to process.
     return safetensors.numpy.save(tensors, {"neurosim": json.dumps(description, sort_keys=True)})
+
+
+def read_model(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of a model file by name; raises DataError when it is missing or damaged."""
+    import safetensors
+    import safetensors.numpy
+
+    try:
+        return safetensors.numpy.load_file(path)
+    except (safetensors.SafetensorError, OSError) as error:
+        raise DataError(f"{path} is not a readable model: {error}") from error
 
 
 def _shortest(values: list[float]) -> float | list[float]:

@@ -11,10 +11,11 @@ from typing import Any
 from neurosim.backends.select import on_compilation
 from neurosim.errors import UsageError
 from neurosim.history import History, Record
+from neurosim.recording import Recording
 from neurosim.scenario import Scenario, load_scenario
 from neurosim.simulator import Simulator
 from neurosim.training.checkpoint import load_checkpoint, remove_checkpoint, save_checkpoint
-from neurosim.training.expectations import Expectation, check_expectations
+from neurosim.training.expectations import Expectation, Outcome, check_expectations
 from neurosim.training.folder import RunFolder, finite, portable
 
 
@@ -54,6 +55,16 @@ class Result:
         """Whether every expectation was met."""
         return all(expectation.met for expectation in self.expectations)
 
+    @property
+    def recording(self) -> Recording | None:
+        """What was recorded of each layer, as the scenario's ``[record]`` asks."""
+        return self.simulator.recording
+
+    @property
+    def outcome(self) -> Outcome:
+        """What promises are held against."""
+        return Outcome(self.metrics, self.history, self.recording)
+
     def as_json(self) -> dict[str, Any]:
         """The object that ``neurosim run --json`` prints.
 
@@ -90,8 +101,8 @@ class Observer:
     def epoch(self, record: Record) -> None:
         """An epoch has ended."""
 
-    def interrupted(self, checkpoint: Path | None) -> None:
-        """The user stopped the run; a checkpoint was written when there is a run folder."""
+    def interrupted(self, folder: Path | None) -> None:
+        """The user stopped the run; where it has a folder, it can be resumed from there."""
 
 
 def run(
@@ -106,14 +117,17 @@ def run(
     data_dir: Path | str | None = None,
     resume: Path | str | None = None,
     observer: Observer | None = None,
+    variant: str | None = None,
 ) -> Result:
-    """Run a scenario from start to end.
+    """Run a scenario from start to end: one network.
+
+    A scenario with variants or repeats is several networks; `neurosim.study` trains them all.
 
     Parameters
     ----------
     scenario : Scenario, path, or name of a shipped scenario
         What to run.
-    backend : {"cpu", "reference"}
+    backend : {"cpu", "cuda", "reference"}
         Where to run it.
     seed : int, optional
         Instead of the scenario's.
@@ -131,6 +145,8 @@ def run(
         Run folder with a checkpoint to go on from.
     observer : Observer, optional
         Told about progress.
+    variant : str, optional
+        Name of the variant to run, for a scenario that has some.
 
     Raises
     ------
@@ -141,21 +157,58 @@ def run(
     """
     begin = time.perf_counter()
     watcher = observer or Observer()
-    if not isinstance(scenario, Scenario):
-        scenario = load_scenario(scenario, overrides=overrides, plugins=plugins)
-    elif overrides or plugins:
-        raise UsageError("overrides and plugins go with a path or a name", "Give them to load_scenario instead.")
-    if seed is not None:
-        scenario = replace(scenario, scenario=scenario.scenario.model_copy(update={"seed": seed}))
-    simulator = Simulator(scenario, backend, None, threads, data_dir)
+    chosen = prepare_scenario(scenario, seed, overrides, plugins)
+    if variant is not None:
+        chosen = one_variant(chosen, variant)
+    if chosen.is_study:
+        names = ", ".join(chosen.variants)
+        raise UsageError(
+            f"scenario {chosen.scenario.name} is several networks, and run trains one",
+            f"neurosim.study trains them all; run(..., variant=...) one of {names}."
+            if names
+            else 'neurosim.study trains them all; run(..., overrides={"scenario.repeats": 1}) one.',
+        )
+    simulator = Simulator(chosen, backend, None, threads, data_dir)
     if resume is not None:
         load_checkpoint(Path(resume), simulator)
     target = resume if resume is not None else out
     folder = RunFolder(Path(target), resume=resume is not None) if target is not None else None
-    if folder is not None:
-        folder.start(portable(scenario).to_toml(), list(simulator.history))
     with on_compilation(watcher.compiling):
         simulator.prepare()
+    return train_to_end(simulator, folder, watcher, begin)
+
+
+def prepare_scenario(
+    scenario: Scenario | Path | str,
+    seed: int | None,
+    overrides: Mapping[str, Any] | None = None,
+    plugins: Sequence[Path | str] = (),
+) -> Scenario:
+    """The scenario to run, loaded where it is not, with another seed where one is given."""
+    if not isinstance(scenario, Scenario):
+        scenario = load_scenario(scenario, overrides=overrides, plugins=plugins)
+    elif overrides or plugins:
+        raise UsageError("overrides and plugins go with a path or a name", "Give them to load_scenario instead.")
+    return scenario if seed is None else with_seed(scenario, seed)
+
+
+def with_seed(scenario: Scenario, seed: int) -> Scenario:
+    """The scenario, and its variants, with another seed."""
+    variants = {name: with_seed(variant, seed) for name, variant in scenario.variants.items()}
+    section = scenario.scenario.model_copy(update={"seed": seed})
+    return replace(scenario, scenario=section, variants=variants)
+
+
+def one_variant(scenario: Scenario, name: str) -> Scenario:
+    """A variant as a scenario of its own; raises UsageError when there is none of this name."""
+    return scenario.variants[scenario.about(name).name]
+
+
+def train_to_end(simulator: Simulator, folder: RunFolder | None, watcher: Observer, begin: float) -> Result:
+    """Train what is left of a scenario, measure, judge, and write the files; as `run`."""
+    scenario = simulator.scenario
+    if folder is not None:
+        folder.start(portable(scenario).to_toml(), list(simulator.history))
     watcher.started(simulator)
 
     def on_epoch(record: Record) -> None:
@@ -166,19 +219,21 @@ def run(
     try:
         simulator.train(on_epoch)
     except KeyboardInterrupt:
-        checkpoint = save_checkpoint(folder.path, simulator) if folder is not None else None
-        watcher.interrupted(checkpoint)
+        if folder is not None:
+            save_checkpoint(folder.path, simulator)
+        watcher.interrupted(None if folder is None else folder.path)
         raise
-    metrics = simulator.final_measures()
-    seconds = {
-        "compile": simulator.prepare(),
-        "train": sum(simulator.history.seconds),
-        "total": time.perf_counter() - begin,
-    }
-    path = folder.path if folder is not None else None
-    expectations = check_expectations(scenario, metrics)
-    result = Result(scenario, simulator, simulator.history, metrics, expectations, seconds, path)
+    result = result_of(simulator, folder.path if folder is not None else None, time.perf_counter() - begin)
     if folder is not None:
         folder.finish(simulator, result.as_json())
         remove_checkpoint(folder.path)
     return result
+
+
+def result_of(simulator: Simulator, folder: Path | None, total: float) -> Result:
+    """The result of a simulator that is trained."""
+    metrics = simulator.final_measures()
+    seconds = {"compile": simulator.prepare(), "train": sum(simulator.history.seconds), "total": total}
+    outcome = Outcome(metrics, simulator.history, simulator.recording)
+    expectations = check_expectations(simulator.scenario, outcome)
+    return Result(simulator.scenario, simulator, simulator.history, metrics, expectations, seconds, folder)

@@ -35,17 +35,21 @@ ALLOWED = {
         "backends", "construction", "data", "layers", "network", "plugin", "registry", "scenario", "errors",
         "randomness",
     },
+    "recording": {"backends", "layers", "plugin", "scenario", "errors"},
     "watch": {"backends", "network", "history", "scenario", "errors"},
     "augmentation": {"backends", "data", "scenario", "errors"},
-    "simulator": {"assembly", "augmentation", "backends", "history", "scenario", "watch", "errors", "suggestions"},
+    "simulator": {
+        "assembly", "augmentation", "backends", "history", "recording", "scenario", "watch", "errors", "suggestions",
+    },
     "ensemble": {
         "simulator", "assembly", "augmentation", "backends", "construction", "history", "scenario", "watch", "errors",
     },
     "training": {
-        "simulator", "ensemble", "backends", "scenario", "layers", "network", "history", "files", "errors", "version",
+        "simulator", "ensemble", "backends", "recording", "scenario", "layers", "network", "history", "files", "errors",
+        "version",
     },
-    "analysis": {"backends", "layers", "network", "plugin", "simulator", "history"},
-    "plots": {"analysis", "ensemble", "history", "files"},
+    "analysis": {"backends", "layers", "network", "plugin", "recording", "scenario", "simulator", "history"},
+    "plots": {"analysis", "ensemble", "history", "recording", "files"},
     "bench": {"backends", "building", "layers", "network", "randomness", "registry", "errors"},
     "scaffold": {"errors", "files", "version"},
     "testing": {

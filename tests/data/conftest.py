@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from neurosim.builtins import file_datasets, toy_datasets
+from neurosim.builtins import file_datasets, function_datasets, toy_datasets
 from neurosim.plugin import DataRequest
 from neurosim.randomness import Stream
 
-RECORDS = {record.name: record for module in (toy_datasets, file_datasets) for record in module.neurosim_datasets()}
+MODULES = (toy_datasets, function_datasets, file_datasets)
+RECORDS = {record.name: record for module in MODULES for record in module.neurosim_datasets()}
 
 
 @pytest.fixture

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.backends.base import Backend, Rows, Totals, dropout_keys, in_order, shuffle_key
+from neurosim.backends.base import Backend, Inspection, Rows, Totals, dropout_keys, in_order, shuffle_key
 from neurosim.backends.cpu import blas, engine, masks, team
 from neurosim.backends.cpu.groups import CompiledKernels, LaneGroup, compile_lane_loss, is_small, judge_of, lane_data
+from neurosim.backends.cpu.inspection import layer_signals
 from neurosim.backends.cpu.kernels import activation_kernels, loss_kernel, optimizer_kernels
 from neurosim.backends.cpu.plan import Plan, Vectors, build_plan, starts_on_maps
 from neurosim.backends.cpu.table import SCRATCH
@@ -124,29 +125,35 @@ class CpuBackend(Backend):
         self.steps_done += 1
         return in_order(totals[:, 0]) / rows.count + penalty
 
-    def train_epoch(self, rows: Rows, epoch: int) -> Totals:
-        """Update on every batch of an epoch."""
+    def inspect(self, rows: Rows) -> Inspection:
+        """As `gradients`, with what every layer computed."""
+        loss, gradient = self.gradients(rows)
+        return Inspection(loss, gradient, layer_signals(self.network, self._plan("gradients", rows.count), rows.count))
+
+    def train_epoch(self, rows: Rows, epoch: int, first: int = 0, last: int | None = None) -> Totals:
+        """Update on every batch of an epoch, or of some of its steps."""
         self.prepare()
         batch = min(self.training.batch_size, rows.count)
         steps = -(-rows.count // batch)
+        begin, end, last = self.span(rows, first, last)
         if self._small:
-            return self._train_small(rows, epoch, steps)
+            return self._train_small(rows, epoch, (first, last), end - begin)
         order = np.arange(rows.count)
         if self.training.shuffle:
             masks.shuffle(np.uint64(shuffle_key(self.seed, epoch)), order)
-        rates = self.training.rates(epoch, steps)
+        rates = self.training.rates(epoch, steps)[first:last].copy()
         keys = dropout_keys(self.network, self.seed, epoch)
-        totals = self._train(self._plan("training", batch), rows, order, keys, rates, batch)
-        self.steps_done += steps
-        return self._totals(rows, totals)
+        totals = self._train(self._plan("training", batch), rows, order, keys, rates, batch, span=(begin, end))
+        self.steps_done += last - first
+        return Totals(in_order(totals[:, 0]), in_order(totals[:, 1]), end - begin, rows.accuracy)
 
-    def _train_small(self, rows: Rows, epoch: int, steps: int) -> Totals:
+    def _train_small(self, rows: Rows, epoch: int, steps: tuple[int, int], count: int) -> Totals:
         if self._small_rows is not rows:
             self._small_rows, self._small_data = rows, lane_data([rows])
-        totals = self._group.train(self._small_data, judge_of(self.network, rows), epoch, 1, self.steps_done)
-        self.steps_done += steps
+        totals = self._group.train(self._small_data, judge_of(self.network, rows), epoch, 1, self.steps_done, *steps)
+        self.steps_done += steps[1] - steps[0]
         loss, correct = totals[0, 0].tolist()
-        return Totals(loss, correct, rows.count, rows.accuracy)
+        return Totals(loss, correct, count, rows.accuracy)
 
     def _totals(self, rows: Rows, per_block: NDArray[np.float64]) -> Totals:
         return Totals(in_order(per_block[:, 0]), in_order(per_block[:, 1]), rows.count, rows.accuracy)
@@ -181,6 +188,7 @@ class CpuBackend(Backend):
         batch: int,
         *,
         update: bool = True,
+        span: tuple[int, int] | None = None,
     ) -> NDArray[np.float64]:
         self._prepare_blocks()
         threads = self._threads_for(min(batch, max(rows.count, 1)))
@@ -201,6 +209,7 @@ class CpuBackend(Backend):
             plan.inputs,
             _data(rows),
             order,
+            span if span is not None else (0, order.size),
             batch,
             np.asarray(keys, np.uint64),
             optimizer,

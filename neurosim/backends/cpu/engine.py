@@ -160,10 +160,10 @@ def after_loss(plan, from_logits):
 
 @entry
 def train(
-    plan, loss, inputs, data, order, batch, keys, optimizer, rates, t, clip, judge, sgemm, maps, contexts, totals,
+    plan, loss, inputs, data, order, span, batch, keys, optimizer, rates, t, clip, judge, sgemm, maps, contexts, totals,
     thread, threads, words,
 ):  # fmt: skip
-    """Train on the rows in `order`, batch by batch; called by every thread of a team at once.
+    """Train on a span of the rows in `order`, batch by batch; called by every thread of a team at once.
 
     Parameters
     ----------
@@ -175,6 +175,8 @@ def train(
         The data set; of the first two one is empty.
     order : int64 (rows,)
         Row numbers, in the order of the epoch.
+    span : (int, int)
+        The first place in it to train on, and the one behind the last.
     keys : uint64 (dropout layers,)
         Keys of the dropout masks.
     optimizer : (update, constants, params, state stride, float32 (threads, constants))
@@ -204,15 +206,15 @@ def train(
     on_maps = plan[0, MAPS] != 0
     context = contexts[thread]
     context[KEYS] = address_of(keys)
-    count = order.size
+    first, last = span
     # Clipping needs the whole gradient before anything is updated.
     late = function != 0 and clip[0] != NO_CLIPPING
     update = (np.int64(START) if late else function, state_stride, mine)
-    gather_batch(data, order, np.int64(START), min(batch, count), first_slab, on_maps, loss, thread, threads)
+    gather_batch(data, order, first, min(batch, last - first), first_slab, on_maps, loss, thread, threads)
     wait(barrier, threads)
-    for step in range((count + batch - 1) // batch):
-        start = step * batch
-        rows = min(batch, count - start)
+    for step in range((last - first + batch - 1) // batch):
+        start = first + step * batch
+        rows = min(batch, last - start)
         x = first_slab + (step & 1) * slab
         context[INPUT], context[ROWS], context[FIRST_ROW] = x, rows, start
         if function != 0:
@@ -243,9 +245,9 @@ def train(
                 wait(barrier, threads)
             clipped_update(clip, (function, state_stride, mine), thread, threads)
         following = start + batch
-        if following < count:
+        if following < last:
             other = first_slab + ((step + 1) & 1) * slab
-            gather_batch(data, order, following, min(batch, count - following), other, on_maps, loss, thread, threads)
+            gather_batch(data, order, following, min(batch, last - following), other, on_maps, loss, thread, threads)
         wait(barrier, threads)
     exchange_float_mode(mode)
 

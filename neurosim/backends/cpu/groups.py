@@ -105,8 +105,19 @@ class LaneGroup:
         widest = max(int(np.prod(layer.output_shape)) for layer in self.network.layers)
         self._scratch = np.zeros((4, capacity * widest * count), np.float32)
 
-    def train(self, data: tuple[Any, ...], judge: Any, first_epoch: int, epochs: int, steps_done: int) -> NDArray[Any]:
+    def train(
+        self,
+        data: tuple[Any, ...],
+        judge: Any,
+        first_epoch: int,
+        epochs: int,
+        steps_done: int,
+        first: int = 0,
+        last: int | None = None,
+    ) -> NDArray[Any]:
         """Train `epochs` epochs; returns sums of loss and right answers, float64 (epochs, lanes, 2).
+
+        With `first` and `last` only the steps from number `first` to before number `last` of a single epoch.
 
         `data` is (features, values, classes) with a leading axis of one member for each network, or
         of one member that they share.
@@ -115,6 +126,8 @@ class LaneGroup:
         batch = max(1, min(self.training.batch_size, rows))
         self._prepare(batch)
         steps = -(-rows // batch)
+        last = steps if last is None else last
+        rates = self.training.rates(first_epoch, steps, epochs)
         shuffles = [key(seed, "shuffle") for seed in self.seeds] if self.training.shuffle else []
         keys = np.zeros((count, len(self.network.dropouts)), np.uint64)
         for k, seed in enumerate(self.seeds):
@@ -142,8 +155,10 @@ class LaneGroup:
             batch,
             keys,
             optimizer,
-            self.training.rates(first_epoch, steps, epochs),
+            rates if epochs != 1 else rates[first:last].copy(),
             first_epoch,
+            first,
+            last,
             steps_done,
             judge,
             tuple(int(row.ctypes.data) for row in self._scratch),

@@ -313,6 +313,8 @@ def train(
     optimizer,
     rates,
     first_epoch,
+    first_step,
+    last_step,
     t,
     judge,
     scratch,
@@ -342,6 +344,8 @@ def train(
         Learning rate of each step.
     first_epoch, t : int
         Epochs and steps done before.
+    first_step, last_step : int
+        The steps of each epoch to do: from the first to before the last.
     totals : float64 (epochs, lanes, 2)
         Sums of loss and of right answers, added to.
     """
@@ -359,7 +363,7 @@ def train(
         if shuffles.shape[0] > 0:
             for k in range(lanes):
                 fill_permutation(fold(shuffles[k], epoch), order[k])
-        for step in range((rows + batch - 1) // batch):
+        for step in range(first_step, last_step):
             start = step * batch
             size = min(batch, rows - start)
             if number == 0 or not same_batch:

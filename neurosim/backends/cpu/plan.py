@@ -63,7 +63,10 @@ Stage = NDArray[np.int64]
 
 @dataclass
 class Plan:
-    """The table of a network for batches of up to `capacity` rows, and the buffers it points into."""
+    """The table of a network for batches of up to `capacity` rows, and the buffers it points into.
+
+    `places` has for each layer, by name, the stage whose outputs are its outputs; -1 where these are the inputs.
+    """
 
     stages: NDArray[np.int64]
     loss: NDArray[np.int64]
@@ -72,6 +75,7 @@ class Plan:
     needs_blas: bool
     scratch: int
     keep: list[NDArray[Any]] = field(default_factory=list)
+    places: dict[str, int] = field(default_factory=dict)
 
 
 def column_blocks(units: int) -> int:
@@ -159,6 +163,7 @@ class _PlanBuilder:
         self.training, self.lanes = training, lanes
         self.backward = vectors.gradient is not None
         self.stages: list[Stage] = []
+        self.places: dict[str, int] = {}
         # The stage whose outputs come next, which is not always the one above in the table.
         self.before: Stage | None = None
         self.keep: list[NDArray[Any]] = []
@@ -263,6 +268,10 @@ class _PlanBuilder:
             self._residual(layer)
         else:
             raise TypeError(f"no stage for {layer}")
+        self._note_place(layer, self.before)
+
+    def _note_place(self, layer: Layer, stage: Stage | None) -> None:
+        self.places[layer.name] = next((k for k, known in enumerate(self.stages) if known is stage), -1)
 
     def _learns(
         self, stage: Stage, weight: Parameter, bias: Parameter | None, penalty: tuple[float, float] = (0, 0)
@@ -442,6 +451,7 @@ class _PlanBuilder:
             projection = layer.projection
             skip = self._dense(projection) if isinstance(projection, Dense) else self._conv2d(projection)
             skip[Field.PROJECTION] = 1
+            self._note_place(projection, skip)
             if active:
                 skip[Field.DX] = fork[Field.OTHER] = self._rows_or_groups(layer.units)
             self.before = fork
@@ -481,7 +491,8 @@ class _PlanBuilder:
         table[LossField.FROM_LOGITS] = self.network.pair is not None
         dense = (stage for stage in self.stages if stage[Field.KIND] == DENSE)
         needs_blas = self.capacity * max((int(s[Field.INPUTS] * s[Field.UNITS]) for s in dense), default=0) > 2048
-        return Plan(np.array(self.stages), table, self.capacity, self.inputs, needs_blas, self.scratch, self.keep)
+        stages = np.array(self.stages)
+        return Plan(stages, table, self.capacity, self.inputs, needs_blas, self.scratch, self.keep, self.places)
 
 
 def _gradient_of(before: Stage | None) -> int:

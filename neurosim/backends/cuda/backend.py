@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.backends.base import JUDGES, Backend, Rows, Totals, dropout_keys, shuffle_key
+from neurosim.backends.base import JUDGES, Backend, Inspection, Rows, Totals, dropout_keys, shuffle_key
 from neurosim.backends.cpu import masks
 from neurosim.backends.cuda.device import DeviceRows, Memory, call_cooperative, cooperative_blocks, upload_rows
 from neurosim.backends.cuda.generation import activations_of, works_on_maps
 from neurosim.backends.cuda.graphs import Replay
+from neurosim.backends.cuda.inspection import layer_signals
 from neurosim.backends.cuda.launches import PhaseLaunches
 from neurosim.backends.cuda.layout import build_table
 from neurosim.backends.cuda.modules import load_kernels
@@ -237,15 +238,22 @@ class CudaBackend(Backend):
         self.steps_done += 1
         return self._totals(rows, self._memory.download(measures)).mean_loss + penalty
 
-    def train_epoch(self, rows: Rows, epoch: int) -> Totals:
-        """Update on every batch of an epoch."""
+    def inspect(self, rows: Rows) -> Inspection:
+        """As `gradients`, with what every layer computed."""
+        loss, gradient = self.gradients(rows)
+        phases = self._phases(rows.count, rows)
+        return Inspection(loss, gradient, layer_signals(self.network, phases, rows))
+
+    def train_epoch(self, rows: Rows, epoch: int, first: int = 0, last: int | None = None) -> Totals:
+        """Update on every batch of an epoch, or of some of its steps."""
         self.prepare()
         batch = min(self.training.batch_size, rows.count)
         steps = -(-rows.count // batch)
+        begin, end, last = self.span(rows, first, last)
         if self.strategy is Strategy.SINGLE_BLOCK:
-            loss, correct = self._train_small(rows, epoch)
-            self.steps_done += steps
-            return Totals(loss, correct, rows.count, rows.accuracy)
+            loss, correct = self._train_small(rows, epoch, first, last)
+            self.steps_done += last - first
+            return Totals(loss, correct, end - begin, rows.accuracy)
         data = self._data(rows)
         if self.training.shuffle:
             # One swap waits for the other: work for a processor, in compiled code.
@@ -253,14 +261,14 @@ class CudaBackend(Backend):
             masks.shuffle(np.uint64(shuffle_key(self.seed, epoch)), order)
             data = data.in_order(self._memory.upload(order.astype(np.int32)))
         keys = self._memory.upload(np.array(dropout_keys(self.network, self.seed, epoch), np.uint64))
-        constants = self._constants(self.training.rates(epoch, steps))
+        constants = self._constants(self.training.rates(epoch, steps)[first:last])
         measures = self._memory.empty((rows.count, 2), np.float32)
         train = self._train_persistent if self.strategy is Strategy.PERSISTENT else self._train_separate
-        train(rows, data, batch, keys, constants, measures)
-        self.steps_done += steps
-        return self._totals(rows, self._memory.download(measures))
+        train(rows, data, batch, (begin, end), keys, constants, measures)
+        self.steps_done += last - first
+        return self._totals(rows, self._memory.download(measures)[begin:end])
 
-    def _train_small(self, rows: Rows, epoch: int) -> tuple[float, float]:
+    def _train_small(self, rows: Rows, epoch: int, first: int, last: int) -> tuple[float, float]:
         """One network as an ensemble of one."""
         if self._single is None or self._single_rows is not rows or not self._on_device:
             numbers, state = self._numbers(), self._fetch("state")
@@ -269,7 +277,7 @@ class CudaBackend(Backend):
             # The other kernels see the same arrays.
             self._memory.weights, self._memory.state = self._single.flat()
             self._on_device = True
-        loss, correct = self._single.train(epoch, 1, self.steps_done)[0, 0].tolist()
+        loss, correct = self._single.train(epoch, 1, self.steps_done, first, last)[0, 0].tolist()
         return loss, correct
 
     def small_networks(
@@ -280,29 +288,30 @@ class CudaBackend(Backend):
         return SmallNetworks(module, self.network, self.training, tiles, terms, seeds, rows, weights, state)
 
     def _train_persistent(
-        self, rows: Rows, data: DeviceRows, batch: int, keys: Any, constants: Any, measures: Any
+        self, rows: Rows, data: DeviceRows, batch: int, span: tuple[int, int], keys: Any, constants: Any, measures: Any
     ) -> None:
-        """An epoch in one launch."""
+        """An epoch, or a span of its rows, in one launch."""
         module, tiles = self._module("persistent"), self._sizes.persistent
         phases = self._phases(batch, rows)
         memory = self._memory
-        arguments = (phases.program, phases.stages, phases.loss, batch, *data.arrays, phases.numbers)
+        arguments = (phases.program, phases.stages, phases.loss, batch, *span, *data.arrays, phases.numbers)
         arguments += (memory.weights, memory.state, memory.gradient, phases.work, keys, constants, measures)
         blocks = cooperative_blocks(module.train_epoch, tiles.threads, *arguments)
         call_cooperative(module.train_epoch, blocks, tiles.threads, *arguments)
 
     def _train_separate(
-        self, rows: Rows, data: DeviceRows, batch: int, keys: Any, constants: Any, measures: Any
+        self, rows: Rows, data: DeviceRows, batch: int, span: tuple[int, int], keys: Any, constants: Any, measures: Any
     ) -> None:
         """Each phase a launch; the launches of a step are recorded once and replayed."""
         phases = self._phases(batch, rows)
-        phases.place(0, batch)
+        begin, end = span
+        phases.place(begin, min(batch, end - begin))
         program = phases.table.step()
-        whole, rest = divmod(rows.count, batch)
+        whole, rest = divmod(end - begin, batch)
 
         def step() -> None:
             phases.run(program, data, batch, measures=measures, keys=keys, constants=constants)
-            phases.advance(batch, rows.count)
+            phases.advance(batch, end)
 
         replay = Replay(step)
         for _ in range(whole):
@@ -318,5 +327,5 @@ class CudaBackend(Backend):
 
     def _totals(self, rows: Rows, measures: NDArray[np.float32]) -> Totals:
         # Running sums add from first to last, as every backend does.
-        loss, correct = np.cumsum(measures[: rows.count], axis=0, dtype=np.float64)[-1].tolist()
-        return Totals(loss, correct, rows.count, rows.accuracy)
+        loss, correct = np.cumsum(measures, axis=0, dtype=np.float64)[-1].tolist()
+        return Totals(loss, correct, len(measures), rows.accuracy)

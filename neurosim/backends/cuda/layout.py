@@ -108,6 +108,7 @@ def build_table(
         capacity,
         network.pair is not None,
         clip_norm is not None,
+        layout.places,
     )
 
 
@@ -120,6 +121,7 @@ class _Layout:
         self.activations = activations
         self.terms = terms
         self.stages: list[list[int]] = []
+        self.places: dict[str, tuple[int, int]] = {}
         self.numbers: list[float] = []
         self.work = 0
         self._add: dict[type, Callable[[Any, _Flow], _Flow]] = {
@@ -153,10 +155,12 @@ class _Layout:
         """Add layers, one behind the other; returns what leaves the last one."""
         for layer in layers:
             if isinstance(layer, Flatten):
+                self.places[layer.name] = (NONE, flow.out)
                 continue
             if type(layer) not in self._add:
                 raise BackendError(f"the CUDA backend has no {layer.kind} layer ({layer.name})", "Use --backend cpu.")
             flow = self._add[type(layer)](layer, flow)
+            self.places[layer.name] = (len(self.stages) - 1, flow.out)
         return flow
 
     def _stage(self, kind: Kind, inputs: int, units: int, flow: _Flow) -> list[int]:

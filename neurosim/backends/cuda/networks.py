@@ -98,18 +98,26 @@ class SmallNetworks:
         self._keys = upload(keys)
         self._measures = memory.empty((self.count, self.rows, 2), np.float32)
 
-    def train(self, first_epoch: int, epochs: int, steps_done: int) -> NDArray[np.float64]:
-        """Train `epochs` epochs; returns sums of loss and right answers, (epochs, networks, 2)."""
+    def train(
+        self, first_epoch: int, epochs: int, steps_done: int, first: int = 0, last: int | None = None
+    ) -> NDArray[np.float64]:
+        """Train `epochs` epochs; returns sums of loss and right answers, (epochs, networks, 2).
+
+        With `first` and `last` only the steps from number `first` to before number `last` of a single epoch.
+        """
         steps = -(-self.rows // self.batch)
+        last = steps if last is None else last
+        span = (first * self.batch, min(last * self.batch, self.rows))
         optimizer = self.training.optimizer
         rates = self.training.rates(first_epoch, steps, epochs)
+        rates = rates if epochs != 1 else rates[first:last]
         numbers = np.arange(steps_done + 1, steps_done + 1 + rates.size)
         constants = step_constants(optimizer.record, optimizer.params, numbers, rates)
         memory = self._memory
         totals = memory.empty((self.count, max(epochs, 1), 2), np.float32)
         call(
             self.module.train_networks, self.count, self.tiles.threads, *self._table, self.batch, epochs, first_epoch,
-            *self._data, self.weights, self.state, self._gradient, self._work, self._keys,
+            *span, *self._data, self.weights, self.state, self._gradient, self._work, self._keys,
             memory.upload(constants), self._measures, totals,
         )  # fmt: skip
         return memory.download(totals)[:, :epochs].transpose(1, 0, 2).astype(np.float64)

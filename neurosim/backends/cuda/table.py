@@ -61,6 +61,9 @@ class Table:
         Whether the loss is computed from the last weighted sums.
     clips_norm : bool
         Whether the length of the gradient has a bound.
+    places : dict of str to (int, int)
+        For each layer, by name, the stage that computes it (`NONE` where none does: a layer that moves
+        nothing) and where its outputs lie in the work space (`NONE` for the inputs).
     """
 
     stages: NDArray[np.int32]
@@ -70,6 +73,7 @@ class Table:
     capacity: int
     from_logits: bool
     clips_norm: bool
+    places: dict[str, tuple[int, int]]
 
     def forward(self, *, training: bool = False) -> Program:
         """The phases of a forward pass, each with its stage; `training` with the statistics of the batch."""

@@ -19,18 +19,21 @@ from neurosim.backends.cuda.target import cuda, jit
 
 @jit
 def train_epoch(
-    program, stages, loss, batch, features, values, classes, scaling, order, numbers, weights, state, gradient, work,
-    keys, constants, measures
+    program, stages, loss, batch, begin, end, features, values, classes, scaling, order, numbers, weights, state,
+    gradient, work, keys, constants, measures
 ):  # fmt: skip
-    """Train one epoch: the rows `order` of the data set, `batch` at a time; `constants` (steps, n)."""
+    """Train one epoch: the rows `order` of the data set, `batch` at a time; `constants` (steps, n).
+
+    Only those at the places from `begin` to before `end` of the order.
+    """
     grid = cuda.cg.this_grid()
     net = (stages, numbers, weights, work, keys)
     data = (features, values, classes, order, scaling)
     learner = (state, gradient, constants)
     team = (cuda.blockIdx.x, cuda.gridDim.x)
-    for step in range((order.shape[0] + batch - 1) // batch):
-        first = step * batch
-        rows = min(batch, order.shape[0] - first)
+    for step in range((end - begin + batch - 1) // batch):
+        first = begin + step * batch
+        rows = min(batch, end - first)
         for p in range(program.shape[0]):
             kind, s = program[p, 0], program[p, 1]
             run_phase(kind, s, net, data, loss, rows, first, learner, step, 1, measures, team)

@@ -20,11 +20,12 @@ from neurosim.backends.cuda.target import cuda, inner, jit
 
 @jit
 def train_networks(
-    program, stages, loss, batch, epochs, first_epoch, features, values, classes, scaling, order, shuffles, numbers,
-    weights, state, gradient, work, keys, constants, measures, totals
+    program, stages, loss, batch, epochs, first_epoch, begin, end, features, values, classes, scaling, order, shuffles,
+    numbers, weights, state, gradient, work, keys, constants, measures, totals
 ):  # fmt: skip
     """Train `epochs` epochs of every network; sums of loss and right answers go to `totals` (networks, epochs, 2).
 
+    Of each epoch only the rows at the places from `begin` to before `end` of its order.
     `features` (members, rows, inputs) and `values`, `classes` likewise have one member for each network,
     or one that all share; `shuffles` (networks,) is the key of the order of rows, empty for no shuffle;
     `keys` (networks, dropouts, 2) are those of the masks before and after the epoch is folded in;
@@ -32,7 +33,6 @@ def train_networks(
     """
     network = cuda.blockIdx.x
     member = network if features.shape[0] > 1 else 0
-    rows = features.shape[1]
     net = (stages, numbers, weights[network], work[network], keys[network, :, 1])
     data = (features[member], values[member], classes[member], order[network], scaling)
     learner = (state[network], gradient[network], constants)
@@ -45,15 +45,15 @@ def train_networks(
             for k in range(keys.shape[1]):
                 keys[network, k, 1] = fold(keys[network, k, 0], first_epoch + epoch)
         cuda.syncthreads()
-        for first in range(0, rows, batch):
-            count = min(batch, rows - first)
+        for first in range(begin, end, batch):
+            count = min(batch, end - first)
             for p in range(program.shape[0]):
                 kind, s = program[p, 0], program[p, 1]
                 run_phase(kind, s, net, data, loss, count, first, learner, step, 1, measures[network], team)
                 cuda.syncthreads()
             step += 1
         if cuda.threadIdx.x < 2:
-            totals[network, epoch, cuda.threadIdx.x] = exact_sum(measures[network], cuda.threadIdx.x)
+            totals[network, epoch, cuda.threadIdx.x] = exact_sum(measures[network, begin:end], cuda.threadIdx.x)
         cuda.syncthreads()
 
 

@@ -1,0 +1,118 @@
+"""Everything that the pictures of a study show: its runs side by side, as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from neurosim.analysis.inputs import InputMap, input_map
+from neurosim.history import History
+from neurosim.recording import Recording
+
+if TYPE_CHECKING:  # what draws these numbers need not load a simulator
+    from neurosim.scenario import Scenario
+    from neurosim.simulator import Simulator
+
+
+@dataclass(frozen=True)
+class RunOfStudy:
+    """One run.
+
+    Attributes
+    ----------
+    seed : int
+        Its seed.
+    history : History
+        The epochs.
+    final : dict
+        Measures at the end, dropout off; None where there is no such measure.
+    recording : Recording or None
+        What was recorded of the layers.
+    inputs : InputMap or None
+        The network's answers over its inputs, where they can be drawn; of the first seed only.
+    """
+
+    seed: int
+    history: History
+    final: dict[str, float | None]
+    recording: Recording | None
+    inputs: InputMap | None
+
+
+@dataclass(frozen=True)
+class VariantFacts:
+    """The runs of one variant.
+
+    Attributes
+    ----------
+    name, group : str
+        Its name, empty where there are only repeats, and the line it belongs to.
+    value : float or None
+        Its place on the axis.
+    runs : tuple of RunOfStudy
+        One for each seed.
+    """
+
+    name: str
+    group: str
+    value: float | None
+    runs: tuple[RunOfStudy, ...]
+
+
+@dataclass(frozen=True)
+class StudyFacts:
+    """What there is to draw of a study.
+
+    Attributes
+    ----------
+    title : str
+        Title of the scenario.
+    variants : tuple of VariantFacts
+        In the order of the file.
+    measure, layer : str
+        What is drawn against the values; `layer` of a recorded measure.
+    against, scale : str
+        What the values are, and "linear" or "logarithmic".
+    """
+
+    title: str
+    variants: tuple[VariantFacts, ...]
+    measure: str
+    layer: str
+    against: str
+    scale: str
+
+
+def study_facts(scenario: Scenario, runs: Sequence[tuple[Simulator, dict[str, float | None]]]) -> StudyFacts:
+    """Collect what there is to draw of the trained simulators of a study, each with its final measures."""
+    variants = []
+    for name in tuple(scenario.variants) or ("",):
+        own = [(simulator, final) for simulator, final in runs if simulator.scenario.variant == name]
+        about = scenario.about(name) if name else None
+        variants.append(
+            VariantFacts(
+                name,
+                about.group if about is not None else "",
+                about.value if about is not None else None,
+                tuple(
+                    RunOfStudy(
+                        simulator.seed,
+                        simulator.history,
+                        final,
+                        simulator.recording,
+                        input_map(simulator) if place == 0 else None,
+                    )
+                    for place, (simulator, final) in enumerate(own)
+                ),
+            )
+        )
+    plots = scenario.plots
+    measure = plots.measure or _usual_measure([final for _, final in runs])
+    return StudyFacts(scenario.scenario.title, tuple(variants), measure, plots.layer, plots.against, plots.scale)
+
+
+def _usual_measure(finals: Sequence[dict[str, float | None]]) -> str:
+    """The accuracy on rows that were not learnt from, else the loss on them, else those on the training rows."""
+    order = ("test_accuracy", "train_accuracy", "test_loss", "train_loss")
+    return next((name for name in order if all(final.get(name) is not None for final in finals)), "train_loss")

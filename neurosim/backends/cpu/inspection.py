@@ -1,0 +1,57 @@
+"""What the layers computed, read from the buffers that a plan leaves behind."""
+
+from __future__ import annotations
+
+import ctypes
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurosim.backends.base import Signals
+from neurosim.backends.cpu.plan import Plan
+from neurosim.backends.cpu.table import TO_ROWS, Field
+from neurosim.backends.cpu.vectors import LANES as GROUP
+from neurosim.layers import Activate, Conv2d, Dense, Shape
+from neurosim.network import Network
+
+
+def layer_signals(network: Network, plan: Plan, rows: int) -> dict[str, Signals]:
+    """Copies of what each layer computed for the `rows` rows that the plan was run on last.
+
+    The plan must have a backward pass: others use buffers again and again.
+    """
+    found = {}
+    for layer in network.parts:
+        place = plan.places[layer.name]
+        has_weights = isinstance(layer, Dense | Conv2d)
+
+        def read(field: Field, place: int = place, shape: Shape = layer.output_shape) -> NDArray[np.float32]:
+            return _read(plan, place, field, rows, shape)
+
+        found[layer.name] = Signals(
+            read(Field.A),
+            # Where an activation is a stage of its own, its sums are the outputs before it.
+            read(Field.Z) if has_weights or isinstance(layer, Activate) else None,
+            read(Field.D) if has_weights else None,
+        )
+    return found
+
+
+def _read(plan: Plan, place: int, field: Field, rows: int, shape: Shape) -> NDArray[np.float32]:
+    stage = plan.stages[max(place, 0)]
+    address = int(stage[field]) if place >= 0 else 0
+    on_maps = bool(stage[Field.MAPS]) and stage[Field.KIND] != TO_ROWS
+    # No address: these are the inputs.
+    return _array(address or int(plan.inputs.ctypes.data), rows, shape, on_maps)
+
+
+def _array(address: int, rows: int, shape: Shape, on_maps: bool) -> NDArray[np.float32]:
+    """Numbers of `rows` rows; those of maps lie in groups of samples, the number of the sample last."""
+    count = math.prod(shape)
+    groups = -(-rows // GROUP)
+    total = (groups * GROUP if on_maps else rows) * count
+    flat = np.ctypeslib.as_array((ctypes.c_float * total).from_address(address))
+    if on_maps:
+        flat = flat.reshape(groups, count, GROUP).transpose(0, 2, 1).reshape(groups * GROUP, count)
+    return flat.reshape(-1, *shape)[:rows].copy()

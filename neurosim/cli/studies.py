@@ -1,0 +1,104 @@
+"""``neurosim run`` of a scenario with variants or repeats."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from neurosim.analysis.studies import study_facts
+from neurosim.cli.options import print_json
+from neurosim.cli.progress import progress_display
+from neurosim.cli.summary import print_lesson, print_met, report_missed
+from neurosim.history import METRICS
+from neurosim.plots.studies import write_study_pictures
+from neurosim.scenario import Scenario
+from neurosim.training import Study, study
+
+
+def run_study(
+    scenario: Scenario,
+    backend: str,
+    seed: int | None,
+    threads: int | None,
+    data_dir: Path | None,
+    folder: Path,
+    *,
+    resume: bool,
+    as_json: bool,
+    quiet: bool,
+) -> Study:
+    """Train all of a study and say what came of it."""
+    count = max(len(scenario.variants), 1) * scenario.scenario.repeats
+    with progress_display(silent=as_json or quiet, counting=f"{count} networks") as observer:
+        found = study(
+            scenario,
+            backend=backend,
+            seed=seed,
+            threads=threads,
+            out=None if resume else folder,
+            resume=folder if resume else None,
+            data_dir=data_dir,
+            observer=observer,
+        )
+    runs = [(result.simulator, result.metrics) for result in found.results]
+    pictures = write_study_pictures(study_facts(scenario, runs), folder)
+    if as_json:
+        print_json(found.as_json())
+    elif not quiet:
+        _print(found, pictures)
+    for label, fault in found.diverged.items():
+        click.secho(f"Diverged: {label}: {fault}", fg="red", err=True)
+    report_missed(found.expectations)
+    return found
+
+
+def _print(found: Study, pictures: Sequence[Path]) -> None:
+    scenario = found.scenario.scenario
+    click.echo()
+    click.secho(scenario.title, bold=True)
+    click.echo()
+    for line in _table(found):
+        click.echo(f"  {line}")
+    click.echo()
+    seconds = found.seconds
+    parts = f"training {seconds['train']:.1f} s (all networks added up), compiling {seconds['compile']:.2f} s"
+    click.echo(f"  {'time':<11} {seconds['total']:.1f} s; {parts}")
+    print_met(found.expectations)
+    print_lesson(scenario.lesson)
+    click.echo(f"Files: {found.folder}")
+    click.echo("Pictures: " + ", ".join(picture.name for picture in pictures))
+
+
+def _table(found: Study) -> list[str]:
+    """One line for each variant: measures at the end, their spread where there are several seeds, and the time."""
+    measures = [name for name in METRICS if any(found.spread(variant, name) for variant in found.names)]
+    repeats = found.scenario.scenario.repeats
+    named = found.names != ("",)
+    header = [*(["variant"] if named else []), *(name.replace("_", " ") for name in measures), "s/epoch"]
+    rows = [header]
+    for variant in found.names:
+        cells = [_cell(found.spread(variant, name), name, repeats) for name in measures]
+        times = [value for result in found[variant] for value in result.history.seconds]
+        per_epoch = f"{sum(times) / len(times):.2g}" if times else "-"
+        rows.append([*([variant] if named else []), *cells, per_epoch])
+    widths = [max(len(row[place]) for row in rows) for place in range(len(header))]
+    lines = []
+    for row in rows:
+        first = row[0].ljust(widths[0]) if named else row[0].rjust(widths[0])
+        others = (cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))
+        lines.append("  ".join([first, *others]).rstrip())
+    if repeats > 1:
+        lines.append(f"(mean and standard deviation of {repeats} seeds)")
+    return lines
+
+
+def _cell(spread: tuple[float, float] | None, measure: str, repeats: int) -> str:
+    if spread is None or not math.isfinite(spread[0]):
+        return "-"
+    mean, deviation = spread
+    if measure.endswith("_accuracy"):
+        return f"{mean:.2%}" + (f" ± {100 * deviation:.2f}" if repeats > 1 else "")
+    return f"{mean:.4g}" + (f" ± {deviation:.2g}" if repeats > 1 else "")

@@ -1,0 +1,225 @@
+"""Measuring the layers of a network while it is trained.
+
+Gradients and activations are those of some training rows, always the same, with dropout off and, where
+there is batch normalization, with the statistics of these rows. Only the ratio of update to weight is of
+the training itself: of the step just done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurosim.backends.base import Backend, Inspection, Rows, Totals
+from neurosim.errors import UsageError
+from neurosim.layers import Activate, Conv2d, Dense
+from neurosim.plugin import Activation
+from neurosim.recording.recording import Recording, histogram, per_layer
+from neurosim.recording.slopes import Flat, flat_regions
+from neurosim.scenario import RecordSection
+
+Measured = dict[str, float]
+Activated = Dense | Conv2d | Activate
+# Names of what is recorded, in a checkpoint.
+_KEPT = "record_"
+_OF_ROWS = ("gradient_norm", "activation_mean", "activation_std", "dead", "saturated", "selectivity")
+
+
+class Recorder:
+    """Trains epochs as the backend does, and measures on the way.
+
+    Parameters
+    ----------
+    asked : RecordSection
+        What to record, and when.
+    backend : Backend
+        Of the network.
+    rows : Rows
+        The training rows; some of them, spread evenly, are measured on.
+    """
+
+    def __init__(self, asked: RecordSection, backend: Backend, rows: Rows) -> None:
+        self._asked = asked
+        self._backend = backend
+        self._network = backend.network
+        self._probe = _spread(rows, asked.rows)
+        parts = self._network.parts
+        self._weighted = [layer for layer in parts if isinstance(layer, Dense | Conv2d)]
+        self._activated = [
+            layer for layer in parts if isinstance(layer, Activated) and layer.activation.name != "identity"
+        ]
+        # What a unit of the output is like says nothing about how learning flows.
+        last = self._network.layers[-1].name
+        self._hidden = [layer for layer in self._activated if layer.name != last]
+        shown = {layer.name for layer in (*self._weighted, *self._activated)}
+        self.recording = Recording(tuple(layer.name for layer in parts if layer.name in shown))
+
+    def train_epoch(self, rows: Rows, epoch: int) -> Totals:
+        """As `Backend.train_epoch`, to the same bits."""
+        if not len(self.recording):
+            self._add(epoch, {})
+        steps = -(-rows.count // min(self._backend.training.batch_size, rows.count))
+        parts = []
+        done = 0
+        for stop in self._stops(epoch, steps):
+            if stop - 1 > done:
+                parts.append(self._backend.train_epoch(rows, epoch, done, stop - 1))
+            before = self._weights()
+            parts.append(self._backend.train_epoch(rows, epoch, stop - 1, stop))
+            self._add(epoch + stop / steps, self._update_ratios(before))
+            done = stop
+        if done < steps:
+            parts.append(self._backend.train_epoch(rows, epoch, done, steps))
+        loss, correct = sum(part.loss for part in parts), sum(part.correct for part in parts)
+        return Totals(loss, correct, sum(part.rows for part in parts), parts[0].accuracy)
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """What was recorded so far as arrays, for a checkpoint."""
+        return {_KEPT + name: array for name, array in self.recording.arrays().items() if name != "layers"}
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Record on from a `state`; raises UsageError when it is of a run that recorded nothing."""
+        kept = {name.removeprefix(_KEPT): array for name, array in state.items() if name.startswith(_KEPT)}
+        if "epochs" not in kept:
+            raise UsageError("the checkpoint has nothing of what was recorded")
+        self.recording = Recording.from_arrays({"layers": np.array(self.recording.layers), **kept})
+
+    def finish(self, epochs: int) -> None:
+        """Record the end where it was not due, such as after early stopping."""
+        if not len(self.recording) or self.recording.epochs[-1] < epochs:
+            self._add(epochs, {})
+
+    def _stops(self, epoch: int, steps: int) -> list[int]:
+        """After which steps of an epoch to record, counted from 1."""
+        every, last = self._asked.every, self._backend.training.epochs
+        if self._asked.per == "step":
+            first = epoch * steps
+            stops = [number - first for number in range(first + 1, first + steps + 1) if number % every == 0]
+            return stops if stops[-1:] == [steps] or epoch + 1 < last else [*stops, steps]
+        return [steps] if (epoch + 1) % every == 0 or epoch + 1 == last else []
+
+    def _weights(self) -> NDArray[Any] | None:
+        return self._backend.parameters.copy() if "update_ratio" in self._asked.quantities else None
+
+    def _update_ratios(self, before: NDArray[Any] | None) -> Measured:
+        if before is None:
+            return {}
+        after = self._backend.parameters
+        spans = {layer.name: layer.weight.span for layer in self._weighted}
+        return {name: _ratio(_norm(after[span] - before[span]), _norm(before[span])) for name, span in spans.items()}
+
+    def _add(self, epoch: float, update_ratios: Measured) -> None:
+        asked, layers = self._asked.quantities, self.recording.layers
+        measured: dict[str, NDArray[Any]] = {}
+        looks_at_rows = any(name in _OF_ROWS or name == "activation_histogram" for name in asked)
+        seen = self._backend.inspect(self._probe) if looks_at_rows else None
+        for name in asked:
+            if name.endswith("_histogram"):
+                measured |= self._histograms(name, seen)
+            elif name == "update_ratio":
+                measured[name] = per_layer(layers, update_ratios)
+            elif name == "weight_norm":
+                measured[name] = per_layer(layers, self._norms(self._backend.parameters))
+            elif seen is not None:
+                measured[name] = per_layer(layers, self._quantity(name, seen))
+        self.recording.add(epoch, self._backend.steps_done, measured)
+
+    def _norms(self, flat: NDArray[Any]) -> Measured:
+        return {layer.name: _norm(flat[layer.weight.span]) for layer in self._weighted}
+
+    def _quantity(self, name: str, seen: Inspection) -> Measured:
+        if name == "gradient_norm":
+            return self._norms(seen.gradient)
+        of_outputs: dict[str, Callable[[NDArray[Any]], float]] = {
+            "activation_mean": lambda a: float(a.mean(dtype=np.float64)),
+            "activation_std": lambda a: float(a.std(dtype=np.float64)),
+            "selectivity": lambda a: _selectivity(a, self._probe.classes),
+        }
+        if name in of_outputs:
+            layers = self._hidden if name == "selectivity" else self._activated
+            if name == "selectivity" and not self._probe.classes.size:
+                return {}
+            return {layer.name: of_outputs[name](seen.layers[layer.name].outputs) for layer in layers}
+        share = _dead_share if name == "dead" else _saturated_share
+        found = {}
+        for layer in self._hidden:
+            record, sums = layer.activation.record, seen.layers[layer.name].sums
+            if isinstance(record, Activation) and sums is not None:
+                found[layer.name] = share(sums, *flat_regions(record, layer.activation.values))
+        return found
+
+    def _histograms(self, name: str, seen: Inspection | None) -> dict[str, NDArray[Any]]:
+        found = {}
+        if name == "weight_histogram":
+            parameters = self._backend.parameters
+            found = {layer.name: histogram(parameters[layer.weight.span]) for layer in self._weighted}
+        elif seen is not None:
+            found = {layer.name: histogram(seen.layers[layer.name].outputs) for layer in self._activated}
+        empty = histogram(np.zeros(1, np.float32))
+        nothing = (np.zeros_like(empty[0]), np.full_like(empty[1], np.nan))
+        entries = [found.get(layer, nothing) for layer in self.recording.layers]
+        return {
+            name: np.stack([counts for counts, _ in entries]),
+            f"{name}_range": np.stack([ends for _, ends in entries]),
+        }
+
+
+def _spread(rows: Rows, count: int) -> Rows:
+    """Up to `count` of the rows, evenly spread."""
+    chosen = np.arange(rows.count) if rows.count <= count else np.arange(count) * rows.count // count
+    return Rows(
+        rows.features[chosen],
+        rows.values[chosen] if rows.values.shape[0] else rows.values,
+        rows.classes[chosen] if rows.classes.size else rows.classes,
+        rows.accuracy,
+        rows.scale,
+        rows.shift,
+    )
+
+
+def _norm(values: NDArray[Any]) -> float:
+    """Length of a vector; in float32 tiny numbers would square to nothing."""
+    largest = float(np.abs(values).max(initial=0.0))
+    if largest == 0.0 or not np.isfinite(largest):
+        return largest
+    scaled = values.ravel() * np.float64(1.0 / largest) if largest < 1e-12 or largest > 1e12 else values.ravel()
+    factor = largest if largest < 1e-12 or largest > 1e12 else 1.0
+    return factor * float(np.sqrt(np.dot(scaled, scaled)))
+
+
+def _ratio(part: float, whole: float) -> float:
+    return part / whole if whole > 0 else float("nan")
+
+
+def _dead_share(sums: NDArray[Any], dead: Flat, saturated: Flat) -> float:
+    """Share of units that pass nothing back for any row; a channel is one unit."""
+    flat = dead(sums)
+    return float(flat.reshape(-1, flat.shape[-1]).all(axis=0).mean())
+
+
+def _saturated_share(sums: NDArray[Any], dead: Flat, saturated: Flat) -> float:
+    """Share of answers, over units and rows, for which next to nothing is passed back."""
+    return float(saturated(sums).mean())
+
+
+def _selectivity(outputs: NDArray[Any], classes: NDArray[np.int32]) -> float:
+    """Mean class selectivity of the units (Morcos et al. 2018, arXiv:1803.06959, equation 1).
+
+    For each unit (m - o) / (m + o): m is its mean answer to the class that it answers to most, o that to all
+    others. 0: it answers to all alike; 1: to one class only. Answers are counted from the smallest where
+    there are negative ones.
+    """
+    answers = outputs.reshape(outputs.shape[0], -1, outputs.shape[-1]).mean(axis=1, dtype=np.float64)
+    answers = answers - np.minimum(answers.min(axis=0), 0.0)
+    found = np.unique(classes)
+    if found.size < 2:
+        return float("nan")
+    means = np.stack([answers[classes == k].mean(axis=0) for k in found])
+    most = means.max(axis=0)
+    others = (means.sum(axis=0) - most) / (found.size - 1)
+    total = most + others
+    shares = np.divide(most - others, total, out=np.zeros_like(total), where=total > 0)
+    return float(shares.mean())

@@ -1,0 +1,173 @@
+"""What was recorded of each layer over a run, and its file.
+
+``record.npz`` is an ordinary NumPy archive (read with ``numpy.load``, no pickle):
+
+* ``layers``: names of the layers, (layers,) text; ``epochs`` float64 and ``steps`` int64, (times,): when it
+  was measured, in epochs and in optimizer steps done; the first time is before training.
+* one float32 array (times, layers) for each quantity, NaN for a layer that has no such thing;
+* for each histogram ``<name>`` uint32 (times, layers, bins) with the counts, and ``<name>_range`` float32
+  (times, layers, 2) with the smallest and the largest value: the bins divide that range evenly.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurosim.errors import DataError
+
+FILE = "record.npz"
+HISTOGRAMS = ("activation_histogram", "weight_histogram")
+BINS = 40
+# Ways to make one number of those of all layers.
+SUMMARIES: dict[str, Callable[..., Any]] = {"mean": np.nanmean, "max": np.nanmax, "min": np.nanmin}
+_TIMES = ("epochs", "steps", "layers")
+
+
+@dataclass
+class Recording:
+    """Quantities by layer and time.
+
+    Attributes
+    ----------
+    layers : tuple of str
+        Names of the layers, from the input to the output.
+    epochs, steps : list
+        For each time the epochs and the optimizer steps done before.
+    values : dict of str to list of float32 arrays
+        For each quantity and time one number per layer, NaN for layers without; for each histogram the
+        counts (layers, bins) and under ``<name>_range`` the ranges (layers, 2).
+    """
+
+    layers: tuple[str, ...]
+    epochs: list[float] = field(default_factory=list)
+    steps: list[int] = field(default_factory=list)
+    values: dict[str, list[NDArray[Any]]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.epochs)
+
+    def add(self, epoch: float, step: int, measured: Mapping[str, NDArray[Any]]) -> None:
+        """Add what was measured at one time."""
+        self.epochs.append(epoch)
+        self.steps.append(step)
+        for name, array in measured.items():
+            self.values.setdefault(name, []).append(array)
+
+    @property
+    def quantities(self) -> tuple[str, ...]:
+        """What was recorded."""
+        return tuple(name for name in self.values if not name.endswith("_range"))
+
+    def series(self, quantity: str) -> NDArray[np.float64]:
+        """A quantity over time, (times, layers); NaN for layers that have no such thing."""
+        return np.array(self.values[quantity], np.float64)
+
+    def layers_with(self, quantity: str) -> list[int]:
+        """Places of the layers that have this quantity."""
+        if quantity in HISTOGRAMS:
+            found = np.any([counts.any(axis=1) for counts in self.values[quantity]], axis=0)
+        else:
+            found = ~np.isnan(self.series(quantity)).all(axis=0)
+        return [int(place) for place in np.flatnonzero(found)]
+
+    def over_time(self, quantity: str, layer: str) -> NDArray[np.float64] | None:
+        """A quantity of a layer at each time; None where there is no such quantity or layer.
+
+        `layer` is a name, or "first", "last", "mean", "max" or "min" of the layers that have the quantity.
+        """
+        if quantity not in self.values or quantity in HISTOGRAMS or not len(self):
+            return None
+        places, series = self.layers_with(quantity), self.series(quantity)
+        if not places:
+            return None
+        if layer in SUMMARIES:
+            found: NDArray[np.float64] = SUMMARIES[layer](series[:, places], axis=1)
+            return found
+        if layer in ("first", "last"):
+            return series[:, places[0 if layer == "first" else -1]]
+        return series[:, self.layers.index(layer)] if layer in self.layers else None
+
+    def value(self, quantity: str, layer: str, epoch: int | None = None) -> float | None:
+        """A quantity of a layer after an epoch, at the end when left out; None where it was not recorded."""
+        found = self.over_time(quantity, layer)
+        if found is None:
+            return None
+        if epoch is None:
+            # There is no update to measure where training stopped early.
+            there = found[~np.isnan(found)]
+            return float(there[-1]) if there.size else None
+        times = [place for place, time in enumerate(self.epochs) if time == epoch]
+        return float(found[times[-1]]) if times else None
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """The arrays of the file."""
+        return {
+            "layers": np.array(self.layers, np.str_),
+            "epochs": np.array(self.epochs, np.float64),
+            "steps": np.array(self.steps, np.int64),
+            **{name: np.array(self.values[name]) for name in sorted(self.values)},
+        }
+
+    @staticmethod
+    def from_arrays(arrays: Mapping[str, NDArray[Any]]) -> Recording:
+        """A recording from what `arrays` gave."""
+        values = {name: list(array) for name, array in arrays.items() if name not in _TIMES}
+        layers = tuple(str(name) for name in arrays["layers"])
+        return Recording(layers, arrays["epochs"].tolist(), arrays["steps"].tolist(), values)
+
+    def to_bytes(self) -> bytes:
+        """The content of ``record.npz``; the same recording gives the same bytes."""
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, allow_pickle=False, **self.arrays())
+        return buffer.getvalue()
+
+
+def load_recording(path: Path | str) -> Recording:
+    """Read a ``record.npz``, given itself or the run folder that it is in.
+
+    Raises
+    ------
+    DataError
+        When there is none, or it cannot be read.
+    """
+    file = Path(path)
+    file = file / FILE if file.is_dir() else file
+    try:
+        with np.load(io.BytesIO(file.read_bytes()), allow_pickle=False) as archive:
+            return Recording.from_arrays({name: archive[name] for name in archive.files})
+    except FileNotFoundError as error:
+        raise DataError(
+            f"nothing was recorded in {file.parent}", "Ask for it in the scenario: [record] quantities = [...]"
+        ) from error
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise DataError(f"{file} is not a readable recording: {error}") from error
+
+
+def histogram(values: NDArray[Any]) -> tuple[NDArray[np.uint32], NDArray[np.float32]]:
+    """Counts in `BINS` even bins from the smallest to the largest finite value, and these two."""
+    flat = values.ravel()
+    low, high = float(flat.min()), float(flat.max())
+    if not np.isfinite([low, high]).all():
+        flat = flat[np.isfinite(flat)]
+        low, high = (float(flat.min()), float(flat.max())) if flat.size else (0.0, 0.0)
+    width = (high - low) / BINS
+    if width > 0:
+        places = ((flat - low) * (1.0 / width)).astype(np.int32)
+        counts = np.bincount(np.minimum(places, BINS - 1), minlength=BINS)
+    else:
+        counts = np.zeros(BINS, np.int64)
+        counts[BINS // 2] = flat.size
+    return counts.astype(np.uint32), np.array([low, high], np.float32)
+
+
+def per_layer(layers: Sequence[str], found: Mapping[str, float]) -> NDArray[np.float32]:
+    """One number for each layer, NaN where there is none."""
+    return np.array([found.get(name, np.nan) for name in layers], np.float32)

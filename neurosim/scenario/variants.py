@@ -1,0 +1,125 @@
+"""From a scenario with variants to the scenario that each of them is."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from neurosim.errors import UsageError
+from neurosim.scenario.faults import Fault, show, show_path
+from neurosim.scenario.locate import KeyPath
+from neurosim.scenario.overrides import key_path, put
+from neurosim.scenario.study import CHANGEABLE, Variant
+from neurosim.suggestions import unknown
+
+# With one of these keys a section is about another record, whose parameters differ: nothing of the old one stays.
+_NAMING = ("name", "source")
+# Parts of a study that a single network has no use for.
+_ABOUT_ALL = ("variants", "claims")
+
+
+@dataclass(frozen=True)
+class Expanded:
+    """The tree of one variant.
+
+    Attributes
+    ----------
+    index : int
+        Its place among the variants.
+    tree : dict
+        The whole scenario as the variant has it, without variants and claims.
+    sources : dict
+        For each key path that the variant sets, where it says so.
+    faults : list of Fault
+        Keys that fit nowhere.
+    """
+
+    index: int
+    tree: dict[str, Any]
+    sources: dict[KeyPath, KeyPath]
+    faults: list[Fault]
+
+    def relocated(self, fault: Fault, known: set[Fault]) -> Fault | None:
+        """A fault of the tree at the place in the file that is to blame; None for one of the file itself."""
+        for length in range(len(fault.path), 0, -1):
+            source = self.sources.get(fault.path[:length])
+            if source is not None:
+                return Fault((*source, *fault.path[length:]), fault.text, fault.unknown_name)
+        if fault in known:
+            return None
+        return Fault(("variants", self.index), f"{show_path(fault.path)}: {fault.text}", fault.unknown_name)
+
+
+def expand(tree: Mapping[str, Any]) -> Iterator[Expanded]:
+    """Each variant of a scenario, as far as it has the shape of one."""
+    variants = tree.get("variants")
+    for index, variant in enumerate(variants if isinstance(variants, list) else []):
+        if isinstance(variant, Mapping):
+            yield _expand(tree, index, variant)
+
+
+def _expand(tree: Mapping[str, Any], index: int, variant: Mapping[str, Any]) -> Expanded:
+    own = copy.deepcopy({key: value for key, value in tree.items() if key not in _ABOUT_ALL})
+    sources: dict[KeyPath, KeyPath] = {}
+    faults = []
+    for key, value in variant.items():
+        if key in Variant.model_fields:
+            continue
+        place: KeyPath = ("variants", index, key)
+        try:
+            path = key_path(key)
+        except UsageError as error:
+            faults.append(Fault(place, f"{error.message}; {error.hint}"))
+            continue
+        if path[0] not in CHANGEABLE:
+            hint = unknown("key", str(path[0]), [*Variant.model_fields, *CHANGEABLE])[1]
+            faults.append(Fault(place, f"unknown key; {hint}" if hint else "unknown key"))
+        elif len(path) > 1:
+            problem = put(own, path, copy.deepcopy(value))
+            if problem:
+                faults.append(Fault(place, problem))
+            sources[path] = place
+        elif not isinstance(value, Mapping):
+            faults.append(Fault(place, f"expected a table, not {show(value)}"))
+        else:
+            section = own.get(key)
+            own[key] = section if isinstance(section, dict) else {}
+            _merge(own[key], value, path, place, sources)
+    return Expanded(index, own, sources, faults)
+
+
+def _merge(
+    section: dict[str, Any], values: Mapping[str, Any], path: KeyPath, place: KeyPath, sources: dict[KeyPath, KeyPath]
+) -> None:
+    """Put the keys of a table into a section; one that names a record starts anew."""
+    if any(key in values for key in _NAMING):
+        section.clear()
+        sources[path] = place
+    for key, value in values.items():
+        section[key] = copy.deepcopy(value)
+        sources[*path, key] = (*place, key)
+
+
+def override_variants(tree: dict[str, Any], values: Mapping[KeyPath, Any]) -> dict[KeyPath, KeyPath]:
+    """Make overrides of the whole scenario win over what variants say; changes `tree`.
+
+    Returns for each override that was written into a variant its place there, and the override's own path.
+    """
+    written: dict[KeyPath, KeyPath] = {}
+    for expanded in list(expand(tree)):
+        for path, value in values.items():
+            if any(_overlap(path, source) for source in expanded.sources):
+                key = ".".join(str(part) for part in path)
+                variant = tree["variants"][expanded.index]
+                # At the end: later keys win.
+                variant.pop(key, None)
+                variant[key] = value
+                written["variants", expanded.index, key] = path
+    return written
+
+
+def _overlap(one: KeyPath, other: KeyPath) -> bool:
+    shorter = min(len(one), len(other))
+    return one[:shorter] == other[:shorter]

@@ -1,0 +1,309 @@
+"""All runs of a scenario with variants or repeats: trained side by side, and held against each other."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from neurosim.backends.cpu.team import available_threads
+from neurosim.backends.select import on_compilation
+from neurosim.errors import DivergedError
+from neurosim.files import write_atomically
+from neurosim.history import METRICS, Record
+from neurosim.scenario import Scenario
+from neurosim.simulator import Simulator
+from neurosim.training.expectations import Expectation, check_bounds, check_claims
+from neurosim.training.folder import SCENARIO, SUMMARY, RunFolder, finite, portable, provenance
+from neurosim.training.reading import read_finished, stopped_at
+from neurosim.training.runs import Observer, Result, prepare_scenario, result_of, train_to_end, with_seed
+
+TABLE = "study.csv"
+MEMBERS = "members"
+
+
+@dataclass(frozen=True)
+class Study:
+    """What the runs of a study gave.
+
+    Attributes
+    ----------
+    scenario : Scenario
+        What was run.
+    results : tuple of Result
+        Every run: all seeds of the first variant, then those of the next one.
+    expectations : list of Expectation
+        The promises, those between variants last; of several seeds the mean counts.
+    diverged : dict of str to str
+        For each run that diverged, by its label, what happened.
+    seconds : dict
+        ``compile``, ``train`` (of all runs together) and ``total``.
+    folder : Path or None
+        The run folder; each run has a folder of its own in it.
+    """
+
+    scenario: Scenario
+    results: tuple[Result, ...]
+    expectations: list[Expectation]
+    diverged: dict[str, str]
+    seconds: dict[str, float]
+    folder: Path | None
+
+    @property
+    def met(self) -> bool:
+        """Whether every expectation was met."""
+        return all(expectation.met for expectation in self.expectations)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The variants; one without a name where there are only repeats."""
+        return tuple(self.scenario.variants) or ("",)
+
+    def __getitem__(self, variant: str) -> tuple[Result, ...]:
+        """The runs of a variant, in the order of the seeds; raises UsageError for an unknown one."""
+        name = self.scenario.about(variant).name if self.scenario.variants else variant
+        return tuple(result for result in self.results if result.scenario.variant == name)
+
+    def spread(self, variant: str, measure: str) -> tuple[float, float] | None:
+        """Mean and standard deviation of a final measure over the seeds; None where it is missing."""
+        values = [result.metrics.get(measure) for result in self[variant]]
+        known = [value for value in values if value is not None and math.isfinite(value)]
+        if not known or len(known) < len(values):
+            return None
+        return float(np.mean(known)), float(np.std(known, ddof=1)) if len(known) > 1 else 0.0
+
+    def as_json(self) -> dict[str, Any]:
+        """The object that ``neurosim run --json`` prints: that of a run, with all runs under ``runs``.
+
+        ``final`` has the means where there are only repeats; of variants there is no common result.
+        """
+        alone = self.names == ("",)
+        spreads = {name: self.spread("", name) if alone else None for name in METRICS}
+        final = {name: spread and spread[0] for name, spread in spreads.items()}
+        first = self.results[0]
+        runs = [{"variant": result.scenario.variant or None, **result.as_json()} for result in self.results]
+        return {
+            "scenario": self.scenario.scenario.name,
+            "backend": first.simulator.backend,
+            "seed": self.scenario.scenario.seed,
+            "epochs": first.simulator.training.epochs if alone else None,
+            "parameters": first.simulator.network.size if alone else None,
+            "final": {name: mean for name, mean in final.items() if mean is not None or "validation" not in name},
+            "expectations": [expectation.as_json() for expectation in self.expectations],
+            "seconds": self.seconds,
+            "run_dir": None if self.folder is None else str(self.folder),
+            "variants": [name for name in self.names if name],
+            "repeats": self.scenario.scenario.repeats,
+            "diverged": self.diverged,
+            "runs": [
+                {key: value for key, value in run.items() if key not in ("scenario", "backend", "expectations")}
+                for run in runs
+            ],
+        }
+
+
+class StudyObserver(Observer):
+    """Hears of a study's progress, from several threads but never at once."""
+
+    def planned(self, members: Sequence[str], epochs: int) -> None:
+        """What will be trained, and all epochs together."""
+
+    def share(self, done: float) -> None:
+        """This share of the work is done, from 0 to 1."""
+
+    def finished(self, member: str, result: Result) -> None:
+        """A run has ended."""
+
+
+@dataclass
+class _Member:
+    """One run of a study."""
+
+    label: str
+    scenario: Scenario
+    folder: Path | None
+    simulator: Simulator | None = None
+    result: Result | None = None
+    fault: str = ""
+
+
+@dataclass
+class _Progress(Observer):
+    """What the threads of a study share: the count of epochs, and whether to stop."""
+
+    observer: StudyObserver
+    epochs: int
+    done: int = 0
+    stop: bool = False
+    lock: Any = field(default_factory=threading.Lock)
+
+    def epoch(self, record: Record) -> None:
+        """Count, and stop this run too once the user has stopped the study."""
+        with self.lock:
+            self.done += 1
+            self.observer.share(min(self.done / max(self.epochs, 1), 1.0))
+        if self.stop:
+            raise KeyboardInterrupt
+
+
+def study(
+    scenario: Scenario | Path | str,
+    *,
+    backend: str = "cpu",
+    seed: int | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    threads: int | None = None,
+    out: Path | str | None = None,
+    plugins: Sequence[Path | str] = (),
+    data_dir: Path | str | None = None,
+    resume: Path | str | None = None,
+    observer: StudyObserver | None = None,
+) -> Study:
+    """Train every variant of a scenario from every seed, and hold them against its promises.
+
+    Parameters are those of `neurosim.run`. On the CPU several networks are trained side by side, each with
+    its share of the threads; results do not depend on it. A run that diverges does not end the study.
+    With `resume`, runs that are finished are read and not trained again.
+
+    Raises
+    ------
+    NeurosimError
+        As `neurosim.run` does, but for divergence.
+    KeyboardInterrupt
+        When the user stops it; with `out` or `resume` each run leaves a checkpoint first.
+    """
+    begin = time.perf_counter()
+    watcher = observer or StudyObserver()
+    chosen = prepare_scenario(scenario, seed, overrides, plugins)
+    target = resume if resume is not None else out
+    folder = None if target is None else RunFolder(Path(target), resume=resume is not None)
+    if folder is not None:
+        write_atomically(folder.path / SCENARIO, portable(chosen).to_toml())
+    members = _members(chosen, None if folder is None else folder.path)
+    available = threads or available_threads()
+    at_once = min(available, len(members)) if backend == "cpu" else 1
+    each = max(available // at_once, 1) if backend == "cpu" else threads
+    with on_compilation(watcher.compiling):
+        for member in members:
+            if resume is not None and member.folder is not None:
+                member.result = read_finished(member.folder, member.scenario, backend, each, data_dir)
+            if member.result is None:
+                member.simulator = Simulator(member.scenario, backend, None, each, data_dir)
+                member.simulator.prepare()
+    try:
+        _train_all([member for member in members if member.result is None], at_once, watcher, resume is not None)
+    except KeyboardInterrupt:
+        watcher.interrupted(None if folder is None else folder.path)
+        raise
+    results = tuple(member.result for member in members if member.result is not None)
+    found = Study(
+        chosen,
+        results,
+        _expectations(chosen, results),
+        {member.label: member.fault for member in members if member.fault},
+        {
+            "compile": sum(result.seconds["compile"] for result in results),
+            "train": sum(result.seconds["train"] for result in results),
+            "total": time.perf_counter() - begin,
+        },
+        None if folder is None else folder.path,
+    )
+    if folder is not None:
+        write_atomically(folder.path / TABLE, table(found))
+        complete = {**found.as_json(), **provenance(chosen)}
+        write_atomically(folder.path / SUMMARY, json.dumps(complete, indent=2, allow_nan=False) + "\n")
+    return found
+
+
+def _members(scenario: Scenario, folder: Path | None) -> list[_Member]:
+    """Every variant from every seed."""
+    first, repeats = scenario.scenario.seed, scenario.scenario.repeats
+    members = []
+    for name, variant in (scenario.variants or {"": scenario}).items():
+        for seed in range(first, first + repeats):
+            own = with_seed(_alone(variant), seed)
+            parts = [name] if name else []
+            parts += [f"seed-{seed}"] if repeats > 1 else []
+            path = None if folder is None else folder.joinpath(MEMBERS, *parts)
+            members.append(_Member(" ".join(parts), own, path))
+    return members
+
+
+def _alone(scenario: Scenario) -> Scenario:
+    """One run of a scenario that is to be repeated."""
+    return replace(scenario, scenario=scenario.scenario.model_copy(update={"repeats": 1}))
+
+
+def _train_all(members: Sequence[_Member], at_once: int, watcher: StudyObserver, resume: bool) -> None:
+    """Train the members, some of them at once, and put their results into them."""
+    epochs = sum(member.scenario.training.epochs for member in members)
+    watcher.planned([member.label for member in members], epochs)
+    progress = _Progress(watcher, epochs)
+    with ThreadPoolExecutor(max_workers=max(at_once, 1)) as pool:
+        futures = [pool.submit(_train_one, member, progress, resume) for member in members]
+        try:
+            _wait(futures)
+        except BaseException:
+            progress.stop = True
+            for future in futures:
+                future.cancel()
+            raise
+
+
+def _wait(futures: Sequence[Future[None]]) -> None:
+    """Until all have ended, or one has failed, whose error is raised."""
+    done, _ = wait(futures, return_when=FIRST_EXCEPTION)
+    for future in done:
+        future.result()
+
+
+def _train_one(member: _Member, progress: _Progress, resume: bool) -> None:
+    begin = time.perf_counter()
+    simulator = member.simulator
+    assert simulator is not None
+    folder = None
+    if member.folder is not None:
+        folder = RunFolder(member.folder, resume=resume)
+        if resume:
+            stopped_at(member.folder, simulator)
+    try:
+        member.result = train_to_end(simulator, folder, progress, begin)
+    except DivergedError as error:
+        member.fault = error.message
+        member.result = result_of(simulator, member.folder, time.perf_counter() - begin)
+    with progress.lock:
+        # Epochs that early stopping has saved are no work left.
+        progress.done += simulator.training.epochs - len(simulator.history)
+        progress.observer.share(min(progress.done / max(progress.epochs, 1), 1.0))
+        progress.observer.finished(member.label, member.result)
+
+
+def _expectations(scenario: Scenario, results: Sequence[Result]) -> list[Expectation]:
+    """Bounds on each variant, then the claims."""
+    variants = scenario.variants or {"": scenario}
+    outcomes = {name: [result.outcome for result in results if result.scenario.variant == name] for name in variants}
+    bounds = [check_bounds(variant, outcomes[name], name) for name, variant in variants.items()]
+    return [*(expectation for found in bounds for expectation in found), *check_claims(scenario.claims, outcomes)]
+
+
+def table(study: Study) -> str:
+    """One row for each run, as CSV with a header; empty where there is no value."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["variant", "seed", "epochs", "parameters", *METRICS, "seconds"])
+    for result in study.results:
+        metrics = finite({name: result.metrics.get(name) for name in METRICS})
+        about = [result.scenario.variant, result.simulator.seed, len(result.history), result.simulator.network.size]
+        values = [metrics[name] for name in METRICS]
+        writer.writerow([*about, *values, f"{result.seconds['train']:.6g}"])
+    return text.getvalue()
