@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from neurosim.assembly import assemble, given_features, given_rows
 from neurosim.augmentation import make_augmenter
+from neurosim.backends.base import Inspection
 from neurosim.backends.select import make_backend
 from neurosim.errors import DivergedError, UsageError
 from neurosim.history import History, Record
@@ -151,6 +152,13 @@ class Simulator:
         """
         loss, gradient = self._backend.gradients(given_rows(self.network, X, y))
         return loss, self.network.named(gradient)
+
+    def inspect(self, X: ArrayLike, y: ArrayLike) -> Inspection:
+        """As `gradients`, with what every layer computed: outputs, weighted sums and their errors, by layer name.
+
+        Raises ShapeError and UsageError when X and y do not fit the network.
+        """
+        return self._backend.inspect(given_rows(self.network, X, y))
 
     def step(self, X: ArrayLike, y: ArrayLike) -> float:
         """One optimizer update on these rows as one batch, dropout on.

@@ -11,7 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurosim.analysis.inputs import InputMap, Points, input_map
+from neurosim.analysis.responses import ChannelResponses, channel_responses
 from neurosim.history import History
+from neurosim.recording import Recording
+
+# What was recorded, among the other arrays.
+_RECORDED = "recorded "
 
 if TYPE_CHECKING:  # what draws these numbers need not load a simulator
     from neurosim.simulator import Simulator
@@ -29,11 +34,17 @@ class RunFacts:
         The epochs.
     inputs : InputMap or None
         The network's answers over its inputs, where they can be drawn.
+    responses : tuple of ChannelResponses
+        What the convolutions respond to; empty for networks without.
+    recording : Recording or None
+        What was recorded of the layers.
     """
 
     title: str
     history: History
     inputs: InputMap | None
+    responses: tuple[ChannelResponses, ...] = ()
+    recording: Recording | None = None
 
     def to_bytes(self) -> bytes:
         """The facts as an npz archive; `from_bytes` reads it."""
@@ -47,6 +58,11 @@ class RunFacts:
             arrays["outputs"] = shown.outputs
             for split, points in shown.points.items():
                 arrays |= {f"{split} inputs": points.inputs, f"{split} targets": points.targets}
+        about["responses"] = [entry.layer for entry in self.responses]
+        for entry in self.responses:
+            arrays |= {f"{entry.layer} patches": entry.patches, f"{entry.layer} strongest": entry.strongest}
+        if self.recording is not None:
+            arrays |= {_RECORDED + name: array for name, array in self.recording.arrays().items()}
         buffer = io.BytesIO()
         np.savez(buffer, allow_pickle=False, about=np.array(json.dumps(about)), **arrays)
         return buffer.getvalue()
@@ -67,9 +83,17 @@ class RunFacts:
                     tuple(about["classes"]),
                     about["threshold"],
                 )
-        return RunFacts(about["title"], History(about["history"]), inputs)
+            responses = tuple(
+                ChannelResponses(layer, archive[f"{layer} patches"], archive[f"{layer} strongest"])
+                for layer in about["responses"]
+            )
+            names = [name for name in archive.files if name.startswith(_RECORDED)]
+            recorded = {name.removeprefix(_RECORDED): archive[name] for name in names}
+            recording = Recording.from_arrays(recorded) if recorded else None
+        return RunFacts(about["title"], History(about["history"]), inputs, responses, recording)
 
 
 def run_facts(simulator: Simulator) -> RunFacts:
     """Collect what there is to draw of a trained simulator."""
-    return RunFacts(simulator.scenario.scenario.title, simulator.history, input_map(simulator))
+    title = simulator.scenario.scenario.title
+    return RunFacts(title, simulator.history, input_map(simulator), channel_responses(simulator), simulator.recording)

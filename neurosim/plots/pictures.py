@@ -11,6 +11,7 @@ from neurosim.history import History
 from neurosim.plots.curves import learning_curves
 from neurosim.plots.ensembles import ensemble_histogram
 from neurosim.plots.inputs import decision_boundary, fitted_curve
+from neurosim.plots.responses import responses
 from neurosim.plots.style import save
 
 if TYPE_CHECKING:  # the drawing process never sees one
@@ -27,7 +28,8 @@ def write_pictures(facts: RunFacts, folder: Path) -> list[Path]:
     """Draw what can be drawn of a run; returns the files written.
 
     ``learning_curves.png`` always (unless no epoch was trained), ``decision_boundary.png`` for two
-    inputs and classes, ``fitted_curve.png`` for one input and one output.
+    inputs and classes, ``fitted_curve.png`` for one input and one output, ``responses.png`` for
+    convolutions.
 
     Raises
     ------
@@ -41,6 +43,8 @@ def write_pictures(facts: RunFacts, folder: Path) -> list[Path]:
         written.append(save(decision_boundary(facts.inputs, title), folder / "decision_boundary.png", title))
     elif facts.inputs is not None:
         written.append(save(fitted_curve(facts.inputs, title), folder / "fitted_curve.png", title))
+    if facts.responses:
+        written.append(save(responses(facts.responses, title), folder / "responses.png", title))
     return written
 
 

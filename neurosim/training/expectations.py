@@ -11,6 +11,7 @@ import numpy as np
 
 from neurosim.history import History
 from neurosim.recording import Recording
+from neurosim.recording.recording import SUMMARIES
 from neurosim.scenario import Claim, Scenario
 from neurosim.scenario.study import names_in
 
@@ -111,7 +112,7 @@ def _check(claim: Claim, outcomes: Outcomes) -> list[Expectation]:
         what = _words(claim, claim.layer, name)
         if claim.exceeds_layer is not None:
             smaller = _mean(outcomes.get(name, ()), claim.measure, claim.exceeds_layer, claim.epoch)
-            found.append(_compared(claim, what, value, f"that of the {claim.exceeds_layer} layer", smaller))
+            found.append(_compared(claim, what, value, f"that of {_layer_words(claim.exceeds_layer)}", smaller))
         elif claim.exceeds is None:
             found.append(Expectation(what, claim.at_least, claim.at_most, value))
         for other in names_in(claim.exceeds):
@@ -144,10 +145,16 @@ def _mean(
     return float(np.mean(known)) if known and len(known) == len(values) else None
 
 
+def _layer_words(layer: str) -> str:
+    if layer in SUMMARIES:
+        return f"the {layer} of the layers"
+    return f"the {layer} layer" if layer in ("first", "last") else f"layer {layer}"
+
+
 def _words(claim: Claim, layer: str | None, variant: str) -> str:
     words: str = claim.measure
     if layer is not None:
-        words += f" ({layer} of the layers)" if layer in ("mean", "max", "min") else f" of the {layer} layer"
+        words += f" ({layer} of the layers)" if layer in SUMMARIES else f" of {_layer_words(layer)}"
     if claim.epoch is not None:
         words += " before training" if claim.epoch == 0 else f" after epoch {claim.epoch}"
     return f"{words} of {variant}" if variant else words
