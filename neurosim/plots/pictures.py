@@ -11,6 +11,8 @@ from neurosim.history import History
 from neurosim.plots.curves import learning_curves
 from neurosim.plots.ensembles import ensemble_histogram
 from neurosim.plots.inputs import decision_boundary, fitted_curve
+from neurosim.plots.layers import layer_pictures
+from neurosim.plots.lines import PLAIN
 from neurosim.plots.responses import responses
 from neurosim.plots.style import save
 
@@ -29,7 +31,7 @@ def write_pictures(facts: RunFacts, folder: Path) -> list[Path]:
 
     ``learning_curves.png`` always (unless no epoch was trained), ``decision_boundary.png`` for two
     inputs and classes, ``fitted_curve.png`` for one input and one output, ``responses.png`` for
-    convolutions.
+    convolutions, and a picture for each recorded quantity, by its name.
 
     Raises
     ------
@@ -45,6 +47,9 @@ def write_pictures(facts: RunFacts, folder: Path) -> list[Path]:
         written.append(save(fitted_curve(facts.inputs, title), folder / "fitted_curve.png", title))
     if facts.responses:
         written.append(save(responses(facts.responses, title), folder / "responses.png", title))
+    if facts.recording is not None:
+        for name, picture in layer_pictures(title, [("", [facts.recording])], [PLAIN]).items():
+            written.append(save(picture, folder / f"{name}.png", title))
     return written
 
 

@@ -1,21 +1,150 @@
-"""The runs of a study, drawn together."""
+"""The runs of a study, drawn together: variants side by side, seeds as bands."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from neurosim.analysis.studies import StudyFacts
-from neurosim.plots.style import COLOURS, figure, save
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator, PercentFormatter
+
+from neurosim.analysis.studies import RunOfStudy, StudyFacts, VariantFacts
+from neurosim.plots.layers import SHARES, WORDS, layer_pictures
+from neurosim.plots.lines import LINES, Look, band, fit_scale, legend_beside, looks, room_for
+from neurosim.plots.panels import boundaries, fits
+from neurosim.plots.style import INK, figure, save
+
+NOTE = "band: smallest to largest of {} seeds"
 
 
 def write_study_pictures(facts: StudyFacts, folder: Path) -> list[Path]:
-    """Draw what can be drawn of a study; returns the files written."""
-    made, (axes,) = figure(7.0, 4.2, 1, facts.title, beside=1.8)
-    for place, variant in enumerate(facts.variants):
-        for number, run in enumerate(variant.runs):
-            label = variant.name if number == 0 else None
-            axes.plot(run.history.epoch, run.history.train_loss, color=COLOURS[place % len(COLOURS)], label=label)
-    axes.set_xlabel("epoch")
-    axes.set_ylabel("loss")
-    made.legend(loc="center right", frameon=False, fontsize=9)
-    return [save(made, folder / "comparison.png", facts.title)]
+    """Draw what can be drawn of a study; returns the files written.
+
+    ``comparison.png`` always; ``against.png`` where every variant has a value; a picture for each recorded
+    quantity; ``decision_boundaries.png`` or ``fitted_curves.png`` where inputs can be drawn.
+
+    Raises
+    ------
+    DataError
+        When a file cannot be written.
+    """
+    made: dict[str, Figure] = {}
+    if any(len(run.history) for variant in facts.variants for run in variant.runs):
+        made["comparison"] = comparison(facts)
+    if len(facts.variants) > 1 and all(variant.value is not None for variant in facts.variants):
+        made["against"] = against(facts)
+    recorded = [(variant.name, [run.recording for run in variant.runs if run.recording]) for variant in facts.variants]
+    made |= layer_pictures(facts.title, [entry for entry in recorded if entry[1]], looks(facts.variants))
+    maps = [(variant.name, variant.runs[0].inputs) for variant in facts.variants if variant.runs]
+    shown = [(name, inputs) for name, inputs in maps if inputs is not None]
+    if shown and len(facts.variants) > 1:
+        flat = [entry for entry in shown if len(entry[1].axes) == 2]
+        if flat:
+            made["decision_boundaries"] = boundaries(facts.title, flat)
+        else:
+            made["fitted_curves"] = fits(facts.title, shown)
+    return [save(picture, folder / f"{name}.png", facts.title) for name, picture in made.items()]
+
+
+def comparison(facts: StudyFacts) -> Figure:
+    """Loss, and accuracy where there is one, over the epochs."""
+    runs = [run for variant in facts.variants for run in variant.runs]
+    split = "test" if any(_has(run, "test_accuracy") for run in runs) else "train"
+    has_accuracy = any(_has(run, f"{split}_accuracy") for run in runs)
+    names = [variant.name for variant in facts.variants]
+    room = room_for(names) if any(names) else room_for(["train", "test"])
+    made, panels = figure(
+        (9.0 if has_accuracy else 5.5) + room, 4.0, 2 if has_accuracy else 1, facts.title, below=0.2, beside=room
+    )
+    if any(names):
+        shown = [(panels[0], "train_loss")] + ([(panels[1], f"{split}_accuracy")] if has_accuracy else [])
+        for axes, measure in shown:
+            for variant, look in zip(facts.variants, looks(facts.variants), strict=True):
+                _curve(axes, variant, measure, look, variant.name)
+    else:
+        for axes, kind in zip(panels, ("loss", "accuracy"), strict=False):
+            for place, part in enumerate(("train", "test")):
+                _curve(axes, facts.variants[0], f"{part}_{kind}", Look(LINES[place], "-"), part)
+    measured = "train_loss"
+    fit_scale(panels[0], [value for run in runs for value in getattr(run.history, measured)],
+              "training loss" if any(names) else "loss")  # fmt: skip
+    if has_accuracy:
+        words = f"{split.replace('train', 'training')} accuracy" if any(names) else "accuracy"
+        panels[1].set_ylabel(words)
+        panels[1].yaxis.set_major_formatter(PercentFormatter(1.0))
+        values = [value for run in runs for value in getattr(run.history, f"{split}_accuracy") if value is not None]
+        panels[1].set_ylim(max(0.0, min(values) - 0.05) if min(values) > 0.5 else 0.0, 1.02)
+    for axes in panels:
+        axes.set_xlabel("epoch")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    legend_beside(made, panels[0], room)
+    _note(made, facts)
+    return made
+
+
+def _has(run: RunOfStudy, measure: str) -> bool:
+    return any(value is not None for value in getattr(run.history, measure))
+
+
+def _curve(axes: object, variant: VariantFacts, measure: str, look: Look, label: str) -> None:
+    longest = max((run.history for run in variant.runs), key=len)
+    runs = [getattr(run.history, measure) for run in variant.runs]
+    band(axes, longest.epoch, runs, look, label)  # type: ignore[arg-type]
+
+
+def against(facts: StudyFacts) -> Figure:
+    """A measure at the end against the variants' values, one line for each group."""
+    groups = list(dict.fromkeys(variant.group for variant in facts.variants))
+    room = room_for(groups) if len(groups) > 1 else 0.2
+    made, (axes,) = figure(6.0 + room, 4.0, 1, facts.title, below=0.2, beside=room)
+    drawn: list[float] = []
+    for place, group in enumerate(groups):
+        own = sorted((v for v in facts.variants if v.group == group), key=lambda v: v.value or 0.0)
+        values = [[_at_end(run, facts) for run in variant.runs] for variant in own]
+        seeds = [list(column) for column in zip(*values, strict=False)]
+        band(axes, [variant.value or 0.0 for variant in own], seeds, Look(LINES[place % len(LINES)], "-"), group)
+        drawn += [value for column in values for value in column if value is not None]
+    if facts.scale == "logarithmic":
+        axes.set_xscale("log")
+    ticks = sorted({variant.value or 0.0 for variant in facts.variants})
+    if len(ticks) <= 10 and not _crowded(ticks, logarithmic=facts.scale == "logarithmic"):
+        axes.xaxis.set_major_locator(FixedLocator(ticks))
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.set_xlabel(facts.against)
+    if facts.measure.endswith("_accuracy") or facts.measure in SHARES:
+        axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+        axes.set_ylim(0.0, 1.02)
+        axes.set_ylabel(_words(facts))
+    else:
+        fit_scale(axes, drawn, _words(facts))
+    if len(groups) > 1:
+        legend_beside(made, axes, room)
+    _note(made, facts)
+    return made
+
+
+def _crowded(ticks: Sequence[float], *, logarithmic: bool) -> bool:
+    """Whether labels at the ticks would run into each other."""
+    places = np.log(ticks) if logarithmic and min(ticks) > 0 else np.array(ticks)
+    reach = float(places[-1] - places[0]) or 1.0
+    return bool(len(ticks) > 1 and np.diff(places).min() / reach < 0.045)
+
+
+def _at_end(run: RunOfStudy, facts: StudyFacts) -> float | None:
+    if facts.measure in run.final:
+        return run.final[facts.measure]
+    return run.recording.value(facts.measure, facts.layer) if run.recording is not None else None
+
+
+def _words(facts: StudyFacts) -> str:
+    known = WORDS.get(facts.measure)
+    words = known if known is not None else facts.measure.replace("train_", "training_").replace("_", " ")
+    return words if known is None else f"{words} ({facts.layer} of the layers)"
+
+
+def _note(made: Figure, facts: StudyFacts) -> None:
+    seeds = max((len(variant.runs) for variant in facts.variants), default=1)
+    if seeds > 1:
+        made.text(0.99, 0.01, NOTE.format(seeds), fontsize=8, color=INK, ha="right", va="bottom")

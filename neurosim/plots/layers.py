@@ -1,0 +1,148 @@
+"""What was recorded of the layers: by layer, over the epochs, and as histograms."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from neurosim.plots.lines import Look, band, fit_scale, legend_beside, room_for
+from neurosim.plots.style import FAINT, INK, figure
+from neurosim.recording import Recording
+from neurosim.recording.recording import HISTOGRAMS
+
+WORDS = {
+    "gradient_norm": "gradient norm",
+    "weight_norm": "weight norm",
+    "update_ratio": "update / weight",
+    "activation_mean": "mean activation",
+    "activation_std": "deviation of activations",
+    "dead": "share of dead units",
+    "saturated": "share of saturated answers",
+    "selectivity": "class selectivity",
+}
+SHARES = ("dead", "saturated", "selectivity")
+# Of these the two ends of the network tell more than a mean.
+BY_ENDS = ("gradient_norm", "update_ratio")
+MOST_VARIANTS, MOST_LAYERS = 8, 6
+Recorded = Sequence[tuple[str, Sequence[Recording]]]
+
+
+def layer_pictures(title: str, recorded: Recorded, variant_looks: Sequence[Look]) -> dict[str, Figure]:
+    """A picture for each recorded quantity, by its name; of several recordings of a variant the mean and a band."""
+    found: dict[str, Figure] = {}
+    for quantity in WORDS:
+        entries = [(name, [r for r in records if quantity in r.quantities]) for name, records in recorded]
+        entries = [(name, [r for r in records if r.layers_with(quantity)]) for name, records in entries]
+        looks = [look for (_, records), look in zip(entries, variant_looks, strict=False) if records]
+        entries = [entry for entry in entries if entry[1]]
+        if entries:
+            found[quantity] = _quantity(title, quantity, entries, looks)
+    for quantity in HISTOGRAMS:
+        shown = [(name, records[0]) for name, records in recorded if records and quantity in records[0].quantities]
+        shown = [(name, record) for name, record in shown if record.layers_with(quantity)]
+        if shown:
+            found[quantity] = _histograms(title, quantity, shown)
+    return found
+
+
+def _quantity(title: str, quantity: str, entries: Recorded, looks: Sequence[Look]) -> Figure:
+    """By layer at the start (thin) and at the end, and over the epochs."""
+    names = [name for name, _ in entries]
+    room = room_for([*names, "at the start"])
+    made, panels = figure(9.0 + room, 4.0, 2, title, below=0.2, beside=room)
+    by_layer, over_time = panels
+    drawn: list[list[float]] = [[], []]
+    for (name, records), look in zip(entries, looks, strict=True):
+        places = records[0].layers_with(quantity)
+        numbers = list(range(1, len(places) + 1))
+        series = np.stack([record.series(quantity)[-1][places] for record in records])
+        last = [_last_known(record, quantity, places) for record in records]
+        band(by_layer, numbers, last, look, name or "at the end")
+        start = np.mean([record.series(quantity)[0][places] for record in records], axis=0)
+        if len(records[0]) > 1 and not np.isnan(start).all():
+            by_layer.plot(numbers, start, color=look.colour, linewidth=0.9, linestyle=(0, (4, 2)), alpha=0.9)
+        drawn[0] += [*series.ravel(), *start, *(value for run in last for value in run)]
+        for layer, line in (("first", look.line), ("last", ":")) if quantity in BY_ENDS else (("mean", look.line),):
+            runs = [[] if (found := record.over_time(quantity, layer)) is None else list(found) for record in records]
+            times = max((record.epochs for record in records), key=len)
+            band(over_time, times, runs, Look(look.colour, line), "")
+            drawn[1] += [value for run in runs for value in run]
+    for axes, values in zip(panels, drawn, strict=True):
+        share = quantity in SHARES
+        fit_scale(axes, values, WORDS[quantity], share=share)
+        if share:
+            axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+            axes.set_ylim(-0.02, 1.04)
+    by_layer.set_xlabel("layer (1 = first); thin and dashed: before training")
+    by_layer.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ends = "first layer; dotted: last layer" if quantity in BY_ENDS else "mean of the layers"
+    over_time.set_xlabel(f"epoch ({ends})")
+    legend_beside(made, by_layer, room)
+    return made
+
+
+def _last_known(record: Recording, quantity: str, places: Sequence[int]) -> list[float]:
+    """The latest number of each layer that is one: the end of a run that stopped early has no update."""
+    series = record.series(quantity)[:, places]
+    known = np.flatnonzero(~np.isnan(series).all(axis=1))
+    return [float(value) for value in series[known[-1]]]
+
+
+def _histograms(title: str, quantity: str, shown: Sequence[tuple[str, Recording]]) -> Figure:
+    """Rows of variants, columns of layers: filled at the end, an outline before training."""
+    rows = shown[:MOST_VARIANTS]
+    columns = max(min(len(record.layers_with(quantity)), MOST_LAYERS) for _, record in rows)
+    left = 0.35 + 0.085 * max(len(name) for name, _ in rows)
+    width, height = left + 1.45 * columns + 0.2, 0.85 + 1.05 * len(rows) + 0.3
+    made = Figure(figsize=(max(width, 5.5), height), dpi=120, facecolor="white")
+    width = max(width, 5.5)
+    FigureCanvasAgg(made)
+    what = "activations" if quantity.startswith("activation") else "weights"
+    made.suptitle(
+        f"{title}\n{what} by layer: filled at the end, outlined before training", fontsize=11, color=INK,
+        x=0.15 / width, y=1 - 0.08 / height, ha="left", va="top",
+    )  # fmt: skip
+    made.subplots_adjust(
+        left=left / width, right=1 - 0.15 / width, bottom=0.3 / height, top=1 - 0.9 / height, hspace=0.45, wspace=0.18
+    )
+    for row, (name, record) in enumerate(rows):
+        places = record.layers_with(quantity)
+        chosen = [places[k] for k in np.linspace(0, len(places) - 1, min(len(places), MOST_LAYERS)).round().astype(int)]
+        for column, place in enumerate(chosen):
+            axes = made.add_subplot(len(rows), columns, row * columns + column + 1)
+            _histogram(axes, record, quantity, place)
+            if row == 0:
+                axes.set_title(f"layer {places.index(place) + 1}", fontsize=9, color=INK)
+            if column == 0:
+                axes.set_ylabel(name, fontsize=9, color=INK, rotation=0, ha="right", va="center")
+    if len(shown) > MOST_VARIANTS:
+        note = f"the first {MOST_VARIANTS} of {len(shown)} variants"
+        made.text(1 - 0.15 / width, 1 - 0.3 / height, note, fontsize=8, ha="right", va="top", color=INK)
+    return made
+
+
+def _histogram(axes: Axes, record: Recording, quantity: str, place: int) -> None:
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.set_yticks([])
+    axes.tick_params(colors=INK, labelsize=7)
+    axes.xaxis.set_major_locator(MaxNLocator(3))
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:.3g}")
+    axes.grid(True, axis="x", color=FAINT, linewidth=0.5)
+    axes.set_axisbelow(True)
+    for time, filled in ((len(record) - 1, True), (0, False)):
+        counts = np.asarray(record.values[quantity][time][place], np.float64)
+        low, high = (float(end) for end in record.values[f"{quantity}_range"][time][place])
+        if not counts.any() or not np.isfinite([low, high]).all():
+            continue
+        if high <= low:
+            low, high = low - 0.5, high + 0.5
+        edges = np.linspace(low, high, len(counts) + 1)
+        # As tall as each other, however narrow.
+        axes.stairs(counts / counts.max(), edges, fill=filled, color="#0072B2" if filled else INK,
+                    alpha=0.6 if filled else 1.0, linewidth=0.9)  # fmt: skip
+    axes.set_ylim(0, 1.08)

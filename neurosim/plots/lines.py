@@ -1,0 +1,105 @@
+"""Lines of many runs: a look for each variant, means with bands, and axes that fit what is drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from neurosim.analysis.studies import VariantFacts
+from neurosim.plots.style import COLOURS
+
+# Yellow cannot be read on white.
+LINES = tuple(colour for colour in COLOURS if colour != "#F0E442")
+STYLES = ("-", "--", "-.", ":")
+MANY_VALUES = 6
+# Lines over more than this factor are drawn on a logarithmic axis.
+WIDE = 30.0
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Look:
+    """Colour and line style of a variant, the same in all pictures of a study."""
+
+    colour: str
+    line: str
+
+
+PLAIN = Look(LINES[0], "-")
+
+
+def looks(variants: Sequence[VariantFacts]) -> list[Look]:
+    """A look for each variant; where they are many numbers on a scale, colours from dark to bright by group."""
+    if len(variants) > MANY_VALUES and all(variant.value is not None for variant in variants):
+        groups = list(dict.fromkeys(variant.group for variant in variants))
+        sizes = {group: [v for v in variants if v.group == group] for group in groups}
+        scale = colormaps["viridis"]
+        found = []
+        for variant in variants:
+            own = sizes[variant.group]
+            share = own.index(variant) / max(len(own) - 1, 1)
+            found.append(Look(to_hex(scale(0.85 * share)), STYLES[groups.index(variant.group) % len(STYLES)]))
+        return found
+    return [Look(LINES[k % len(LINES)], STYLES[k // len(LINES) % len(STYLES)]) for k in range(len(variants))]
+
+
+def band(
+    axes: Axes, x: Sequence[float] | Array, runs: Sequence[Sequence[float | None]], look: Look, label: str
+) -> None:
+    """Mean of some runs over `x`, and the room between the smallest and the largest; runs may end early."""
+    length = max((len(run) for run in runs), default=0)
+    values = np.full((len(runs), length), np.nan)
+    for row, run in zip(values, runs, strict=True):
+        row[: len(run)] = [np.nan if value is None or not np.isfinite(value) else value for value in run]
+    there = ~np.isnan(values).all(axis=0)
+    if not there.any():
+        return
+    xs = np.asarray(x, np.float64)[:length][there]
+    shown = values[:, there]
+    marker = "o" if len(xs) <= 12 else None
+    axes.plot(
+        xs, np.nanmean(shown, axis=0), look.line, color=look.colour, label=label, linewidth=1.6, marker=marker,
+        markersize=3.5,
+    )  # fmt: skip
+    if len(runs) > 1:
+        low, high = np.nanmin(shown, axis=0), np.nanmax(shown, axis=0)
+        axes.fill_between(xs, low, high, color=look.colour, alpha=0.18, linewidth=0)
+
+
+def fit_scale(axes: Axes, values: Sequence[float], words: str, *, share: bool = False) -> None:
+    """A logarithmic y axis where positive values span much, and its label."""
+    numbers = np.array([value for value in values if value is not None and np.isfinite(value)], np.float64)
+    positive = numbers[numbers > 0]
+    if not share and positive.size and numbers.min() >= 0 and positive.max() / positive.min() > WIDE:
+        # Zeros have no place on it.
+        axes.set_yscale("log", nonpositive="mask")
+        axes.set_ylim(positive.min() / 2, positive.max() * 2)
+        words += " (logarithmic)"
+    elif numbers.size and numbers.min() >= 0 and not share:
+        axes.set_ylim(bottom=0)
+    axes.set_ylabel(words)
+
+
+def legend_beside(made: Figure, axes: Axes, room: float, *, title: str = "") -> None:
+    """The lines' names right of everything, in the `room` (inches) that is kept free there."""
+    handles, labels = axes.get_legend_handles_labels()
+    if len(labels) < 2 and not any(labels):
+        return
+    width = made.get_size_inches()[0]
+    size = 9 if len(labels) <= 14 else 7
+    made.legend(
+        handles, labels, loc="center left", bbox_to_anchor=(1 - (room - 0.05) / width, 0.5), frameon=False,
+        fontsize=size, title=title or None, title_fontsize=size, borderaxespad=0.0,
+    )  # fmt: skip
+
+
+def room_for(names: Sequence[str]) -> float:
+    """Inches that a legend of these names takes."""
+    return 0.65 + 0.075 * max((len(name) for name in names), default=0)
