@@ -7,8 +7,10 @@ from scenario_text import GOOD
 from neurosim.scenario import load_scenario, shipped
 
 NAMES = [
-    "and", "digits", "digits-cnn", "iris", "mnist", "mnist-cnn", "mnist-resnet", "mnist-vgg", "moons", "nand", "or",
-    "sine", "spirals", "xor", "xor-perceptron",
+    "and", "batch-size", "depth", "digits", "digits-cnn", "dying-relu", "features", "initialization", "iris",
+    "learning-rate", "loss-functions", "mnist", "mnist-cnn", "mnist-mlp-best", "mnist-mlp-elastic", "mnist-resnet",
+    "mnist-vgg", "moons", "nand", "optimizers", "or", "overfitting", "sine", "spirals", "universal-approximation",
+    "vanishing-gradient", "xor", "xor-perceptron",
 ]  # fmt: skip
 
 
@@ -21,7 +23,7 @@ def test_shipped_scenarios_load_and_come_back(name, registry, tmp_path):
     scenario = load_scenario(name, registry=registry)
     assert scenario.scenario.name == name
     assert scenario.base == shipped()[name].parent
-    assert scenario.expect
+    assert scenario.expect or scenario.claims
     assert scenario.scenario.lesson.count(".") >= 3
     copy = tmp_path / "copy.toml"
     copy.write_text(scenario.to_toml(), encoding="utf-8")

@@ -104,7 +104,8 @@ def test_command_line(tmp_path, monkeypatch, capsys):
     from neurosim.cli.application import execute
 
     monkeypatch.chdir(tmp_path)
-    assert execute(["run", "xor", "--seeds", "100", "--out", "many", "--json"]) == 0
+    few_units = ["--set", "network.layers.0.units=4"]
+    assert execute(["run", "xor", "--seeds", "100", "--out", "many", "--json", *few_units]) == 0
     value = json.loads(capsys.readouterr().out)
     assert value["networks"] == 100
     assert value["seeds"] == [0, 99]

@@ -129,7 +129,7 @@ def test_repeats_alone_are_a_study_without_variants():
     assert found.as_json()["final"]["train_loss"] == pytest.approx(
         np.mean([result.metrics["train_loss"] for result in found.results])
     )
-    assert found.as_json()["parameters"] == 17
+    assert found.as_json()["parameters"] == 25
 
 
 def test_run_trains_one_network_only(path):

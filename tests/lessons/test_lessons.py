@@ -1,0 +1,40 @@
+"""Every shipped scenario shows what it promises, from any seed: a lesson that holds by luck is no lesson."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from neurosim import load_scenario, run, study
+from neurosim.scenario import shipped
+
+HAS_MNIST = Path(os.environ.get("NEUROSIM_DATA", "nowhere"), "mnist").is_dir()
+# Seconds on two cores, where it is more than a few.
+LONG = {"mnist", "mnist-cnn", "mnist-vgg", "mnist-resnet", "mnist-mlp-best", "mnist-mlp-elastic"}
+NAMES = sorted(shipped())
+SEEDS = range(5)
+
+
+def missed(name, seed, **overrides):
+    """The promises that were not kept, in words."""
+    scenario = load_scenario(name, overrides=overrides, seed=seed)
+    outcome = study(scenario) if scenario.is_study else run(scenario)
+    return [f"{entry.text}, but it is {entry.value}" for entry in outcome.expectations if not entry.met]
+
+
+@pytest.mark.parametrize("name", sorted(set(NAMES) - LONG))
+def test_a_short_lesson_keeps_its_promises(name):
+    """From a seed that nobody has chosen, one network of each variant."""
+    assert missed(name, 2026, **{"scenario.repeats": 1}) == []
+
+
+@pytest.mark.lessons
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("name", NAMES)
+def test_every_lesson_keeps_its_promises_from_every_seed(name, seed):
+    if name in LONG and not HAS_MNIST:
+        pytest.skip("NEUROSIM_DATA has no mnist")
+    # The best networks take tens of minutes, as the mean of several seeds: once is enough.
+    if name in ("mnist-mlp-best", "mnist-mlp-elastic", "mnist-vgg", "mnist-resnet") and seed:
+        pytest.skip("once")
+    assert missed(name, seed) == []
