@@ -88,8 +88,8 @@ def study_facts(scenario: Scenario, runs: Sequence[tuple[Simulator, dict[str, fl
     """Collect what there is to draw of the trained simulators of a study, each with its final measures."""
     variants = []
     for name in tuple(scenario.variants) or ("",):
-        own = [(simulator, final) for simulator, final in runs if simulator.scenario.variant == name]
         about = scenario.about(name) if name else None
+        own = [run for run in runs if about is None or run[0].scenario.variant == name]
         variants.append(
             VariantFacts(
                 name,

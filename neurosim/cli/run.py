@@ -81,7 +81,7 @@ def command(
 
             found = run_study(
                 loaded, backend, seed, threads, data_dir, folder,
-                resume=resume is not None, as_json=as_json, quiet=quiet,
+                resume=resume is not None, changed=bool(settings), as_json=as_json, quiet=quiet,
             )  # fmt: skip
             return DIVERGED if found.diverged else 0 if found.met else MISSED
 
@@ -106,7 +106,7 @@ def command(
         print_json(result.as_json())
     elif not quiet:
         print_summary(result, pictures)
-    report_missed(result.expectations)
+    report_missed(result.expectations, changed=bool(settings))
     return 0 if result.met else MISSED
 
 

@@ -27,6 +27,7 @@ def run_study(
     folder: Path,
     *,
     resume: bool,
+    changed: bool,
     as_json: bool,
     quiet: bool,
 ) -> Study:
@@ -51,7 +52,7 @@ def run_study(
         _print(found, pictures)
     for label, fault in found.diverged.items():
         click.secho(f"Diverged: {label}: {fault}", fg="red", err=True)
-    report_missed(found.expectations)
+    report_missed(found.expectations, changed=changed)
     return found
 
 
@@ -76,7 +77,7 @@ def _table(found: Study) -> list[str]:
     """One line for each variant: measures at the end, their spread where there are several seeds, and the time."""
     measures = [name for name in METRICS if any(found.spread(variant, name) for variant in found.names)]
     repeats = found.scenario.scenario.repeats
-    named = found.names != ("",)
+    named = bool(found.scenario.variants)
     header = [*(["variant"] if named else []), *(name.replace("_", " ") for name in measures), "s/epoch"]
     rows = [header]
     for variant in found.names:

@@ -53,37 +53,48 @@ def layer_pictures(title: str, recorded: Recorded, variant_looks: Sequence[Look]
 def _quantity(title: str, quantity: str, entries: Recorded, looks: Sequence[Look]) -> Figure:
     """By layer at the start (thin) and at the end, and over the epochs."""
     names = [name for name, _ in entries]
-    room = room_for([*names, "at the start"])
-    made, panels = figure(9.0 + room, 4.0, 2, title, below=0.2, beside=room)
-    by_layer, over_time = panels
-    drawn: list[list[float]] = [[], []]
+    room = room_for([*names, "at the end"])
+    # Of a single layer there is nothing to draw by layer.
+    several = any(len(records[0].layers_with(quantity)) > 1 for _, records in entries)
+    made, panels = figure(
+        9.0 + room if several else 5.5 + room, 4.0, 2 if several else 1, title, below=0.2, beside=room
+    )
+    over_time = panels[-1]
+    drawn: list[list[float]] = [[], []] if several else [[]]
     for (name, records), look in zip(entries, looks, strict=True):
-        places = records[0].layers_with(quantity)
-        numbers = list(range(1, len(places) + 1))
-        series = np.stack([record.series(quantity)[-1][places] for record in records])
-        last = [_last_known(record, quantity, places) for record in records]
-        band(by_layer, numbers, last, look, name or "at the end")
-        start = np.mean([record.series(quantity)[0][places] for record in records], axis=0)
-        if len(records[0]) > 1 and not np.isnan(start).all():
-            by_layer.plot(numbers, start, color=look.colour, linewidth=0.9, linestyle=(0, (4, 2)), alpha=0.9)
-        drawn[0] += [*series.ravel(), *start, *(value for run in last for value in run)]
-        for layer, line in (("first", look.line), ("last", ":")) if quantity in BY_ENDS else (("mean", look.line),):
+        if several:
+            drawn[0] += _by_layer(panels[0], quantity, records, look, name or "at the end")
+        ends = several and quantity in BY_ENDS
+        for layer, line in (("first", look.line), ("last", ":")) if ends else (("mean", look.line),):
             runs = [[] if (found := record.over_time(quantity, layer)) is None else list(found) for record in records]
             times = max((record.epochs for record in records), key=len)
-            band(over_time, times, runs, Look(look.colour, line), "")
-            drawn[1] += [value for run in runs for value in run]
+            band(over_time, times, runs, Look(look.colour, line), name if layer != "last" else "")
+            drawn[-1] += [value for run in runs for value in run]
     for axes, values in zip(panels, drawn, strict=True):
         share = quantity in SHARES
         fit_scale(axes, values, WORDS[quantity], share=share)
         if share:
             axes.yaxis.set_major_formatter(PercentFormatter(1.0))
             axes.set_ylim(-0.02, 1.04)
-    by_layer.set_xlabel("layer (1 = first); thin and dashed: before training")
-    by_layer.xaxis.set_major_locator(MaxNLocator(integer=True))
-    ends = "first layer; dotted: last layer" if quantity in BY_ENDS else "mean of the layers"
-    over_time.set_xlabel(f"epoch ({ends})")
-    legend_beside(made, by_layer, room)
+    if several:
+        panels[0].set_xlabel("layer (1 = first); thin and dashed: before training")
+        panels[0].xaxis.set_major_locator(MaxNLocator(integer=True))
+    which = "first layer; dotted: last layer" if quantity in BY_ENDS else "mean of the layers"
+    over_time.set_xlabel(f"epoch ({which})" if several else "epoch")
+    legend_beside(made, panels[0], room)
     return made
+
+
+def _by_layer(axes: Axes, quantity: str, records: Sequence[Recording], look: Look, label: str) -> list[float]:
+    """Lines over the layers, before training and at the end; returns the numbers drawn."""
+    places = records[0].layers_with(quantity)
+    numbers = list(range(1, len(places) + 1))
+    last = [_last_known(record, quantity, places) for record in records]
+    band(axes, numbers, last, look, label)
+    start = np.mean([record.series(quantity)[0][places] for record in records], axis=0)
+    if len(records[0]) > 1 and not np.isnan(start).all():
+        axes.plot(numbers, start, color=look.colour, linewidth=0.9, linestyle=(0, (4, 2)), alpha=0.9)
+    return [*start, *(value for run in last for value in run)]
 
 
 def _last_known(record: Recording, quantity: str, places: Sequence[int]) -> list[float]:

@@ -90,7 +90,7 @@ def fit_scale(axes: Axes, values: Sequence[float], words: str, *, share: bool = 
 def legend_beside(made: Figure, axes: Axes, room: float, *, title: str = "") -> None:
     """The lines' names right of everything, in the `room` (inches) that is kept free there."""
     handles, labels = axes.get_legend_handles_labels()
-    if len(labels) < 2 and not any(labels):
+    if not labels:
         return
     width = made.get_size_inches()[0]
     size = 9 if len(labels) <= 14 else 7

@@ -54,27 +54,29 @@ def comparison(facts: StudyFacts) -> Figure:
     has_accuracy = any(_has(run, f"{split}_accuracy") for run in runs)
     names = [variant.name for variant in facts.variants]
     room = room_for(names) if any(names) else room_for(["train", "test"])
-    made, panels = figure(
-        (9.0 if has_accuracy else 5.5) + room, 4.0, 2 if has_accuracy else 1, facts.title, below=0.2, beside=room
-    )
+    losses = ["train_loss"]
+    if any(names) and facts.measure.endswith("_loss") and facts.measure not in losses:
+        losses.append(facts.measure)
+    count = len(losses) + has_accuracy
+    made, panels = figure((1.0 + 4.2 * count) + room, 4.0, count, facts.title, below=0.2, beside=room)
     if any(names):
-        shown = [(panels[0], "train_loss")] + ([(panels[1], f"{split}_accuracy")] if has_accuracy else [])
-        for axes, measure in shown:
+        measures = [*losses, *([f"{split}_accuracy"] if has_accuracy else [])]
+        for axes, measure in zip(panels, measures, strict=True):
             for variant, look in zip(facts.variants, looks(facts.variants), strict=True):
                 _curve(axes, variant, measure, look, variant.name)
     else:
         for axes, kind in zip(panels, ("loss", "accuracy"), strict=False):
             for place, part in enumerate(("train", "test")):
                 _curve(axes, facts.variants[0], f"{part}_{kind}", Look(LINES[place], "-"), part)
-    measured = "train_loss"
-    fit_scale(panels[0], [value for run in runs for value in getattr(run.history, measured)],
-              "training loss" if any(names) else "loss")  # fmt: skip
+    for axes, measure in zip(panels, losses, strict=False):
+        words = measure.replace("train_", "training_").replace("_", " ") if any(names) else "loss"
+        fit_scale(axes, [value for run in runs for value in getattr(run.history, measure)], words)
     if has_accuracy:
         words = f"{split.replace('train', 'training')} accuracy" if any(names) else "accuracy"
-        panels[1].set_ylabel(words)
-        panels[1].yaxis.set_major_formatter(PercentFormatter(1.0))
+        panels[-1].set_ylabel(words)
+        panels[-1].yaxis.set_major_formatter(PercentFormatter(1.0))
         values = [value for run in runs for value in getattr(run.history, f"{split}_accuracy") if value is not None]
-        panels[1].set_ylim(max(0.0, min(values) - 0.05) if min(values) > 0.5 else 0.0, 1.02)
+        panels[-1].set_ylim(max(0.0, min(values) - 0.05) if min(values) > 0.5 else 0.0, 1.02)
     for axes in panels:
         axes.set_xlabel("epoch")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -89,7 +89,9 @@ class Recording:
         if not places:
             return None
         if layer in SUMMARIES:
-            found: NDArray[np.float64] = SUMMARIES[layer](series[:, places], axis=1)
+            found = np.full(len(self), np.nan)
+            there = ~np.isnan(series[:, places]).all(axis=1)
+            found[there] = SUMMARIES[layer](series[there][:, places], axis=1)
             return found
         if layer in ("first", "last"):
             return series[:, places[0 if layer == "first" else -1]]

@@ -66,8 +66,8 @@ class Study:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The variants; one without a name where there are only repeats."""
-        return tuple(self.scenario.variants) or ("",)
+        """The variants; where there are only repeats, the one that they are of, which may have no name."""
+        return tuple(self.scenario.variants) or (self.scenario.variant,)
 
     def __getitem__(self, variant: str) -> tuple[Result, ...]:
         """The runs of a variant, in the order of the seeds; raises UsageError for an unknown one."""
@@ -87,8 +87,8 @@ class Study:
 
         ``final`` has the means where there are only repeats; of variants there is no common result.
         """
-        alone = self.names == ("",)
-        spreads = {name: self.spread("", name) if alone else None for name in METRICS}
+        alone = not self.scenario.variants
+        spreads = {name: self.spread(self.names[0], name) if alone else None for name in METRICS}
         final = {name: spread and spread[0] for name, spread in spreads.items()}
         first = self.results[0]
         runs = [{"variant": result.scenario.variant or None, **result.as_json()} for result in self.results]
@@ -290,7 +290,7 @@ def _train_one(member: _Member, progress: _Progress, resume: bool) -> None:
 
 def _expectations(scenario: Scenario, results: Sequence[Result]) -> list[Expectation]:
     """Bounds on each variant, then the claims."""
-    variants = scenario.variants or {"": scenario}
+    variants = scenario.variants or {scenario.variant: scenario}
     outcomes = {name: [result.outcome for result in results if result.scenario.variant == name] for name in variants}
     bounds = [check_bounds(variant, outcomes[name], name) for name, variant in variants.items()]
     return [*(expectation for found in bounds for expectation in found), *check_claims(scenario.claims, outcomes)]

@@ -132,6 +132,16 @@ def test_repeats_alone_are_a_study_without_variants():
     assert found.as_json()["parameters"] == 25
 
 
+def test_one_variant_can_be_repeated(path):
+    scenario = load_scenario(path)
+    alone, among = study(scenario.variants["relu"]), study(scenario)["relu"]
+    assert alone.names == ("relu",)
+    assert [result.metrics for result in alone.results] == [result.metrics for result in among]
+    assert alone.spread("relu", "train_loss") is not None
+    assert alone.as_json()["final"]["train_loss"] is not None
+    assert [(entry.name, entry.met) for entry in alone.expectations] == [("train_loss of relu", True)]
+
+
 def test_run_trains_one_network_only(path):
     with pytest.raises(UsageError) as caught:
         run(path)
