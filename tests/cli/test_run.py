@@ -235,7 +235,15 @@ def test_convolutional_networks_reach_their_accuracy(neurosim, name, accuracy):
 
 
 @pytest.mark.skipif(not HAS_MNIST, reason="NEUROSIM_DATA has no mnist")
-def test_mnist_reaches_98_percent(neurosim):
+def test_mnist_reaches_almost_98_percent(neurosim):
+    done = neurosim("run", "mnist", "--json", "--out", "run")
+    assert done.code == 0, done.err
+    assert json.loads(done.out)["final"]["test_accuracy"] >= 0.977
+
+
+@pytest.mark.lessons
+@pytest.mark.skipif(not HAS_MNIST, reason="NEUROSIM_DATA has no mnist")
+def test_mnist_reaches_98_percent_from_three_seeds(neurosim):
     accuracies = []
     for seed in (0, 1, 2):
         done = neurosim("run", "mnist", "--json", "--seed", seed, "--out", f"seed{seed}")
