@@ -127,7 +127,7 @@ def _expected_option(default: object, value: object) -> str:
         (int, isinstance(value, int) and not isinstance(value, bool), "a whole number"),
         (float, isinstance(value, int | float) and not isinstance(value, bool), "a number"),
         ((str, type(None)), isinstance(value, str), "a text in quotes"),
-        ((list, tuple), _is_flat_list(value), "a list of texts or numbers"),
+        ((list, tuple), _is_list(value), "a list of texts or numbers"),
     )
     for kind, fits, words in kinds:
         if isinstance(default, kind):
@@ -135,8 +135,16 @@ def _expected_option(default: object, value: object) -> str:
     return "" if type(value) is type(default) else f"a value like {show(default)}"
 
 
-def _is_flat_list(value: object) -> bool:
-    return isinstance(value, list) and all(isinstance(entry, str | int | float) for entry in value)
+def _is_list(value: object) -> bool:
+    """Whether it is a list of texts or numbers, or of lists of numbers, such as points."""
+
+    def plain(entry: object) -> bool:
+        return isinstance(entry, str | int | float)
+
+    def numbers(entry: object) -> bool:
+        return isinstance(entry, list) and all(isinstance(part, int | float) for part in entry)
+
+    return isinstance(value, list) and (all(map(plain, value)) or all(map(numbers, value)))
 
 
 def _no_such(what: str, key: str, owner: str, names: Mapping[str, Any], others: Mapping[str, Any] | None = None) -> str:

@@ -79,3 +79,10 @@ def test_frozen(load):
 def test_light_import():
     code = "import neurosim.scenario, sys; sys.exit(bool({'numba', 'matplotlib', 'numpy'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_points_are_pairs(tmp_path):
+    points = {"data": {"source": "function", "function": "points", "points": [[0, 0], [1, 2.5]]}}
+    scenario = load_scenario("sine", overrides=points)
+    (tmp_path / "again.toml").write_text(scenario.to_toml(), encoding="utf-8")
+    assert load_scenario(tmp_path / "again.toml").data.options["points"] == [[0, 0], [1, 2.5]]
