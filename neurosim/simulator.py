@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from neurosim.assembly import assemble, given_features, given_rows
 from neurosim.augmentation import make_augmenter
-from neurosim.backends.base import Inspection
+from neurosim.backends.base import Inspection, Rows
 from neurosim.backends.select import make_backend
 from neurosim.errors import DivergedError, UsageError
 from neurosim.history import History, Record
@@ -160,6 +160,13 @@ class Simulator:
         """
         return self._backend.inspect(given_rows(self.network, X, y))
 
+    def loss(self, X: ArrayLike, y: ArrayLike) -> float:
+        """Mean loss over the rows with the penalties, as `gradients` gives it; raises as it does."""
+        rows = given_rows(self.network, X, y)
+        if self.network.batch_norms:
+            return self._backend.gradients(rows)[0]
+        return self._backend.evaluate(rows).mean_loss + self._backend.penalty()
+
     def step(self, X: ArrayLike, y: ArrayLike) -> float:
         """One optimizer update on these rows as one batch, dropout on.
 
@@ -175,9 +182,7 @@ class Simulator:
         UsageError
             When the scenario has no such split.
         """
-        if split not in self._splits:
-            raise UsageError(*unknown("split of this scenario", split, self._splits))
-        totals = self._backend.evaluate(self._splits[split])
+        totals = self._backend.evaluate(self.split_rows(split))
         return {"loss": totals.mean_loss, "accuracy": totals.accuracy_share}
 
     def train(self, on_epoch: Callable[[Record], None] | None = None) -> History:
@@ -225,12 +230,55 @@ class Simulator:
                 measures = self.evaluate(split) if split in self._splits else {}
                 record[f"{split}_loss"] = measures.get("loss")
                 record[f"{split}_accuracy"] = measures.get("accuracy")
-        steps = -(-rows.count // min(self.training.batch_size, rows.count))
-        record["lr"] = float(self.training.rates(epoch, steps)[-1])
+        record["lr"] = float(self.training.rates(epoch, self.steps_per_epoch)[-1])
         record["seconds"] = seconds
         self.history.append(record)
         self.watch.add(record, self._backend)
         return record
+
+    def train_steps(self, count: int) -> None:
+        """Train this many steps of the scenario from its start, without an end of the last epoch.
+
+        For looking at the network in the middle of an epoch: `history` has the epochs that are complete,
+        and training cannot go on from here.
+
+        Raises
+        ------
+        UsageError
+            When the scenario has fewer steps, or some are done already.
+        DivergedError
+            When loss or parameters stop being finite.
+        """
+        steps = self.steps_per_epoch
+        total = steps * self.training.epochs
+        if self._backend.steps_done:
+            raise UsageError("this simulator has been trained already", "Make a new one.")
+        if not 0 <= count <= total:
+            raise UsageError(f"there is no step {count}: training has {total} steps", f"{steps} for each epoch.")
+        for _ in range(count // steps):
+            self.train_epoch()
+        epoch, rest = divmod(count, steps)
+        if rest:
+            self.prepare()
+            rows = self._splits["train"] if self._augmenter is None else self._augmenter.rows(epoch)
+            self._backend.train_epoch(rows, epoch, 0, rest)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Updates in one epoch."""
+        rows = self._splits["train"].count
+        return -(-rows // min(self.training.batch_size, rows))
+
+    def rate_of_step(self, step: int) -> float:
+        """Learning rate of a step, counted from 0 over all epochs; of those before the end of training so far."""
+        epoch, place = divmod(step, self.steps_per_epoch)
+        return float(self.training.rates(epoch, self.steps_per_epoch)[place])
+
+    def split_rows(self, split: str) -> Rows:
+        """The rows of a split as the backends get them; raises UsageError when there is none."""
+        if split not in self._splits:
+            raise UsageError(*unknown("split of this scenario", split, self._splits))
+        return self._splits[split]
 
     def final_measures(self) -> dict[str, float | None]:
         """Loss and accuracy of the network as it is now on every split, null where there is none."""

@@ -60,6 +60,12 @@ class Rows:
         """How many rows there are."""
         return int(self.features.shape[0])
 
+    def some(self, chosen: slice | NDArray[np.integer]) -> Rows:
+        """The chosen ones of the rows."""
+        values = self.values[chosen] if self.values.shape[0] else self.values
+        classes = self.classes[chosen] if self.classes.size else self.classes
+        return Rows(self.features[chosen], values, classes, self.accuracy, self.scale, self.shift)
+
 
 @dataclass(frozen=True)
 class Totals:

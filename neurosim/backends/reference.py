@@ -44,16 +44,26 @@ class ReferenceBackend(Backend):
 
     def gradients(self, rows: Rows) -> tuple[float, Array]:
         """Mean objective and its gradient, flat; dropout off, batch statistics."""
+        loss, gradient, _ = self.trace(rows)
+        return loss, gradient
+
+    def trace(self, rows: Rows) -> tuple[float, Array, Trace]:
+        """As `gradients`, with everything that the passes there and back have left behind."""
         everything = np.arange(rows.count)
         trace = self._trace(training=True, row_numbers=everything)
         loss, _, gradient = self._learn(rows, everything, trace)
-        return loss / rows.count + self.penalty(), gradient
+        return loss / rows.count + self.penalty(), gradient, trace
+
+    def objective(self, rows: Rows) -> float:
+        """The mean objective as `gradients` gives it, without its gradient."""
+        everything = np.arange(rows.count)
+        z, a = self._forward(_inputs(rows, everything), self._trace(training=True, row_numbers=everything))
+        losses, _ = self._loss(z, a, rows, everything)
+        return sum(losses) / rows.count + self.penalty()
 
     def inspect(self, rows: Rows) -> Inspection:
         """As `gradients`, with what every layer computed."""
-        everything = np.arange(rows.count)
-        trace = self._trace(training=True, row_numbers=everything)
-        loss, _, gradient = self._learn(rows, everything, trace)
+        loss, gradient, trace = self.trace(rows)
         layers = {
             layer.name: Signals(
                 trace.outputs[layer.name],
@@ -62,7 +72,7 @@ class ReferenceBackend(Backend):
             )
             for layer in self.network.parts
         }
-        return Inspection(loss / rows.count + self.penalty(), gradient, layers)
+        return Inspection(loss, gradient, layers)
 
     def train_step(self, rows: Rows) -> float:
         """One update on all `rows`; returns the mean objective before it."""
@@ -158,7 +168,7 @@ class ReferenceBackend(Backend):
     def _update(self, gradient: Array, rate: float) -> None:
         """Clip the gradient, and one step of the optimizer on every parameter."""
         self.steps_done += 1
-        gradient = _clipped(gradient, self.training)
+        gradient = clipped(gradient, self.training)
         optimizer = self.training.optimizer
         update = uncompiled(optimizer.record.update)
         names = list(optimizer.record.params)
@@ -178,7 +188,7 @@ def _inputs(rows: Rows, chosen: NDArray[np.int64]) -> Array:
     return rows.features[chosen].astype(np.float64) * rows.scale + rows.shift
 
 
-def _clipped(gradient: Array, training: Training) -> Array:
+def clipped(gradient: Array, training: Training) -> Array:
     """The gradient within the bounds that training sets (Pascanu et al. 2013, arXiv:1211.5063, algorithm 1)."""
     if training.clip_value is not None:
         return np.clip(gradient, -training.clip_value, training.clip_value)

@@ -60,6 +60,9 @@ class Trace:
         By layer name, what the backward pass needs.
     outputs, errors : dict of str to array
         By layer name, what it passed on and, for layers with weights, the gradient of its weighted sums.
+    received, sent : dict of str to array
+        By layer name, the gradient with respect to its outputs, and with respect to its inputs. What the
+        last layer has received is with respect to its weighted sums where loss and activation are one formula.
     """
 
     weights: dict[str, Array]
@@ -72,6 +75,8 @@ class Trace:
     saved: dict[str, Any] = field(default_factory=dict)
     outputs: dict[str, Array] = field(default_factory=dict)
     errors: dict[str, Array] = field(default_factory=dict)
+    received: dict[str, Array] = field(default_factory=dict)
+    sent: dict[str, Array] = field(default_factory=dict)
 
 
 def forward(layer: Layer, x: Array, trace: Trace) -> Array:
@@ -82,7 +87,9 @@ def forward(layer: Layer, x: Array, trace: Trace) -> Array:
 
 def backward(layer: Layer, d: Array, trace: Trace) -> Array:
     """Gradient with respect to the inputs, from that with respect to the outputs."""
-    return _BACKWARD[layer.kind](layer, d, trace)
+    trace.received[layer.name] = d
+    trace.sent[layer.name] = _BACKWARD[layer.kind](layer, d, trace)
+    return trace.sent[layer.name]
 
 
 def skip_activation(layer: Layer, trace: Trace) -> None:

@@ -18,6 +18,7 @@ from neurosim.version import __version__
 # ``neurosim --help`` loads none of them.
 COMMANDS = {
     "run": "Train a scenario and show what came of it.",
+    "explain": "Show one training step with all its numbers, or make homework of it.",
     "list": "List activations, losses, optimizers, data sets, scenarios, ...",
     "info": "Show versions, threads, caches and data folders, or what a scenario's network is made of.",
     "plugins": "List plugins with their health; check one; make a new one.",

@@ -170,14 +170,7 @@ class Recorder:
 def _spread(rows: Rows, count: int) -> Rows:
     """Up to `count` of the rows, evenly spread."""
     chosen = np.arange(rows.count) if rows.count <= count else np.arange(count) * rows.count // count
-    return Rows(
-        rows.features[chosen],
-        rows.values[chosen] if rows.values.shape[0] else rows.values,
-        rows.classes[chosen] if rows.classes.size else rows.classes,
-        rows.accuracy,
-        rows.scale,
-        rows.shift,
-    )
+    return rows.some(chosen)
 
 
 def _norm(values: NDArray[Any]) -> float:

@@ -49,6 +49,9 @@ ALLOWED = {
         "version",
     },
     "analysis": {"backends", "layers", "network", "plugin", "recording", "scenario", "simulator", "history"},
+    "worksheet": {
+        "backends", "formulas", "layers", "network", "plugin", "simulator", "history", "errors",
+    },
     "plots": {"analysis", "ensemble", "history", "recording", "files"},
     "bench": {"backends", "building", "layers", "network", "randomness", "registry", "errors"},
     "scaffold": {"errors", "files", "version"},
@@ -58,8 +61,8 @@ ALLOWED = {
     },
     "cli": {
         "analysis", "assembly", "bench", "construction", "ensemble", "training", "plots", "simulator", "scenario",
-        "registry", "data", "backends", "history", "scaffold", "testing", "plugin", "files", "errors", "suggestions",
-        "version",
+        "registry", "data", "backends", "history", "scaffold", "testing", "worksheet", "plugin", "files", "errors",
+        "suggestions", "version",
     },
     "__init__": {"ensemble", "errors", "plugin", "registry", "scenario", "simulator", "training", "version"},
     "__main__": {"cli"},

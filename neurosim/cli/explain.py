@@ -1,0 +1,104 @@
+"""``neurosim explain``: one training step as a worksheet with all its numbers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from neurosim.cli.options import DATA_DIR, PLUGIN, PLUGINS_DIR, SET
+
+if TYPE_CHECKING:
+    from neurosim.scenario import Scenario
+    from neurosim.worksheet import Sheet
+
+SUFFIXES = {"text": ".txt", "markdown": ".md", "html": ".html"}
+
+
+@click.command()
+@click.argument("scenario", required=False)
+@click.option("--sample", type=click.IntRange(0), metavar="I", help="Training row, from 0; else one that is not all 0.")
+@click.option("--step", "steps", type=click.IntRange(0), default=0, metavar="K", help="Train K steps first.")
+@click.option("--format", "kind", type=click.Choice(list(SUFFIXES)), default="text", show_default=True)
+@click.option("--blank", is_flag=True, help="Leave gaps, for homework; writes the sheet and the answers to files.")
+@click.option("--variant", metavar="NAME", help="Of a scenario with variants; else the first one.")
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Instead of the scenario's seed.")
+@SET
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="Write to this file; with --blank to this folder (else the current one).",
+)
+@PLUGIN
+@PLUGINS_DIR
+@DATA_DIR
+def command(
+    scenario: str | None,
+    sample: int | None,
+    steps: int,
+    kind: str,
+    blank: bool,
+    variant: str | None,
+    seed: int | None,
+    settings: tuple[str, ...],
+    out: Path | None,
+    plugins: tuple[Path, ...],
+    plugin_folders: tuple[Path, ...],
+    data_dir: Path | None,
+) -> None:
+    """Show one training step of SCENARIO for one sample: forward, loss, backward and update, with the numbers.
+
+    SCENARIO is a TOML file, or the name of a shipped one (neurosim list scenarios).
+    """
+    if scenario is None:
+        raise click.UsageError("which scenario? Try: neurosim explain xor  (all of them: neurosim list scenarios)")
+    from neurosim.files import make_folder, write_atomically
+    from neurosim.registry import build_registry
+    from neurosim.scenario import load_scenario
+    from neurosim.scenario.overrides import parse_overrides
+    from neurosim.simulator import Simulator
+    from neurosim.worksheet import explain
+
+    registry = build_registry(plugins, plugin_folders=plugin_folders)
+    chosen = _one(load_scenario(scenario, overrides=parse_overrides(settings), registry=registry), variant)
+    sheet = explain(Simulator(chosen, seed=seed, data_dir=data_dir), sample, steps)
+    if blank:
+        folder = make_folder(out or Path())
+        for what, gaps in (("worksheet", True), ("answers", False)):
+            path = folder / f"{sheet.name}-{what}{SUFFIXES[kind]}"
+            write_atomically(path, _printed(sheet, kind, blank=gaps, title=what))
+            click.echo(f"{what.capitalize():<10} {path}")
+    elif out is not None:
+        make_folder(out.parent)
+        write_atomically(out, _printed(sheet, kind))
+        click.echo(f"Worksheet: {out}")
+    else:
+        click.echo(_printed(sheet, kind), nl=False)
+
+
+def _one(scenario: Scenario, variant: str | None) -> Scenario:
+    """The network that is explained: of several variants the one asked for, else the first."""
+    from neurosim.training import one_variant
+
+    if variant is not None:
+        return one_variant(scenario, variant)
+    if not scenario.variants:
+        return scenario
+    first = next(iter(scenario.variants))
+    others = ", ".join(name for name in scenario.variants if name != first)
+    click.echo(f"This is variant {first}; --variant explains another one: {others}", err=True)
+    return scenario.variants[first]
+
+
+def _printed(sheet: Sheet, kind: str, *, blank: bool = False, title: str = "") -> str:
+    from dataclasses import replace
+
+    from neurosim.worksheet.html import as_html
+    from neurosim.worksheet.layout import Gaps
+    from neurosim.worksheet.markdown import as_markdown
+    from neurosim.worksheet.text import as_text
+
+    named = replace(sheet, title=f"{sheet.title}: {title}" if title else sheet.title)
+    return {"text": as_text, "markdown": as_markdown, "html": as_html}[kind](named, Gaps(blank))

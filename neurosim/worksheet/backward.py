@@ -1,0 +1,298 @@
+"""Phase 3: the backward pass: each factor of the chain rule, and each gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from neurosim.layers import (
+    Activate,
+    AvgPool2d,
+    BatchNorm,
+    Conv2d,
+    Dense,
+    GlobalAvgPool2d,
+    Layer,
+    LayerNorm,
+    MaxPool2d,
+    Residual,
+)
+from neurosim.plugin import RowActivation
+from neurosim.worksheet.forward import receptive_field, settings, weighted_sum
+from neurosim.worksheet.losses import loss_slopes
+from neurosim.worksheet.names import ALL, FEW, Names
+from neurosim.worksheet.numbers import joined, written
+from neurosim.worksheet.sheet import Number, Piece, Section, computed, given
+from neurosim.worksheet.step import Index, largest
+from neurosim.worksheet.tracing import Argument, trace
+
+
+def backward_phase(section: Section, names: Names) -> None:
+    """From the loss to the first layer."""
+    layers = names.step.network.layers
+    start = section.section("From the loss")
+    loss_slopes(start, names, names.shown[layers[-1].name])
+    skipped: list[Layer] = []
+    for layer in reversed(names.layers):
+        if layer.name not in names.detailed:
+            skipped.append(layer)
+            continue
+        _sum_up(section, names, skipped)
+        skipped = []
+        if layer.kind in _BACKWARD:
+            _BACKWARD[layer.kind](section.section(names.title(layer).capitalize()), names, layer)
+    # The first layers are always shown, so none is left here.
+
+
+def _sum_up(section: Section, names: Names, layers: list[Layer]) -> None:
+    if not layers:
+        return
+    first, last = names.numbers[layers[-1].name], names.numbers[layers[0].name]
+    inner = section.section(f"Layers {last} to {first}")
+    inner.say("In the same way. How long the gradient is that arrives at each of them for this sample:")
+    rows: list[list[Piece]] = []
+    for layer in layers:
+        slope = float(np.sqrt((names.step.received(layer) ** 2).sum()))
+        rows.append([str(names.numbers[layer.name]), layer.kind.replace("_", " "), Number(slope)])
+    inner.table(("layer", "what", "length of ∂L/∂a"), rows)
+
+
+def _slope_number(names: Names, layer: Layer, index: Index, value: float) -> Number:
+    """A gradient of a layer; computed where the sheet works it out."""
+    return computed(value) if index in names.shown.get(layer.name, ()) else given(value)
+
+
+def _through_activation(section: Section, names: Names, layer: Dense | Conv2d | Activate) -> None:
+    """From the gradient of the outputs to that of the weighted sums."""
+    step = names.step
+    if layer is step.network.layers[-1] and step.network.pair is not None:
+        return  # the loss has given it already
+    record = layer.activation.record
+    for index in names.shown[layer.name]:
+        arrives, slope = float(step.received(layer)[index]), float(step.errors(layer)[index])
+        symbol, output = names.weighted(layer, index), names.output(layer, index)
+        if isinstance(record, RowActivation):
+            section.tell(names.slope(symbol), f"{record.name} backward, from all ∂L/∂a", slope)
+            continue
+        if record.name == "identity":
+            section.line(names.slope(symbol), f"{names.slope(output)}, as a = z", (), slope)
+            continue
+        z, a = float(step.sums(layer)[index]), float(step.outputs(layer)[index])
+        derivative = f"∂{output}/∂{symbol}"
+        arguments = [Argument(symbol, z, computed=True), Argument(output, a, computed=True), *settings(layer)]
+        found = trace(record.derivative, arguments, [derivative])
+        section.blocks += found.lines
+        section.line(
+            names.slope(symbol),
+            f"{names.slope(output)}·{derivative}",
+            [computed(arrives), "·", computed(found.results[0])],
+            slope,
+        )
+
+
+def _dense(section: Section, names: Names, layer: Dense) -> None:
+    _through_activation(section, names, layer)
+    step = names.step
+    weight = step.trace.weights[layer.weight.name]
+    errors = step.errors(layer)
+    for index in names.shown[layer.name]:
+        unit = index[0]
+        products = [weight[place, unit] * names.input_number(layer, (place,)).value for place in range(layer.inputs)]
+        few = layer.inputs <= ALL
+        places = range(layer.inputs) if few else [found[0] for found in largest(np.array(products), FEW)]
+        for place in places:
+            value = names.input_number(layer, (place,))
+            what = names.input(layer, (place,))
+            parameter = names.parameter(layer.weight, layer, (place, unit))
+            _weight_slope(section, names, layer, parameter, (place, unit), what, value, float(errors[unit]), index)
+        if layer.bias is not None:
+            parameter = names.parameter(layer.bias, layer, index)
+            total = float(step.network.named(step.gradient)[layer.bias.name][index])
+            own = names.slope(names.weighted(layer, index))
+            if step.alone:
+                section.line(names.slope(parameter), own, (), total)
+            else:
+                section.tell(names.slope(parameter), f"sum of {own} over the batch", total)
+    _wide(section, names, layer)
+    _hand_on(section, names, layer, lambda place: _dense_terms(names, layer, place))
+
+
+def _weight_slope(
+    section: Section,
+    names: Names,
+    layer: Dense,
+    parameter: str,
+    place: Index,
+    what: str,
+    value: Number,
+    error: float,
+    index: Index,
+) -> None:
+    """The gradient of one weight: its input times the error of its unit, and what a penalty adds."""
+    step = names.step
+    total = float(step.network.named(step.gradient)[layer.weight.name][place])
+    own = names.slope(names.weighted(layer, index))
+    symbols = [f"{what}·{own}"]
+    numbers: list[list[Piece]] = [[value, "·", computed(error)]]
+    if not step.alone:
+        symbols.append("(the same of the other rows)")
+        numbers.append([given(_without_penalty(names, layer, place, total) - value.value * error)])
+    penalty, weight = layer.penalty, float(step.trace.weights[layer.weight.name][place])
+    if penalty.l2:
+        symbols.append(f"{penalty.l2:g}·{parameter}")
+        numbers.append([f"{penalty.l2:g}·", given(weight)])
+    if penalty.l1:
+        symbols.append(f"{penalty.l1:g}·sign({parameter})")
+        numbers.append([f"{penalty.l1:g}·", given(float(np.sign(weight)))])
+    section.line(names.slope(parameter), " + ".join(symbols), joined(numbers), total)
+
+
+def _without_penalty(names: Names, layer: Dense, place: Index, total: float) -> float:
+    weight = float(names.step.trace.weights[layer.weight.name][place])
+    return total - layer.penalty.l2 * weight - layer.penalty.l1 * float(np.sign(weight))
+
+
+def _wide(section: Section, names: Names, layer: Dense | Conv2d) -> None:
+    """What is not shown of the gradient of the weights."""
+    gradient = names.step.network.named(names.step.gradient)[layer.weight.name]
+    if names.is_whole(layer) and gradient.shape[0] <= ALL:
+        return
+    zeros = int((gradient == 0).sum())
+    length = float(np.sqrt((gradient**2).sum()))
+    section.say(
+        f"In the same way for all {gradient.size} weights of the layer: the gradient is {written(length)} long, its "
+        f"largest number {written(float(np.abs(gradient).max()))}; {zeros} of the numbers are 0."
+    )
+
+
+def _dense_terms(names: Names, layer: Dense, place: Index) -> list[tuple[str, str, Number, Number]]:
+    """What an input of a dense layer gets back from each unit: weight times error."""
+    weight, errors = names.step.trace.weights[layer.weight.name], names.step.errors(layer)
+    return [
+        (
+            names.parameter(layer.weight, layer, (*place, unit)),
+            names.slope(names.weighted(layer, (unit,))),
+            given(weight[(*place, unit)]),
+            _slope_number(names, layer, (unit,), float(errors[unit])),
+        )
+        for unit in range(layer.units)
+    ]
+
+
+def _hand_on(section: Section, names: Names, layer: Layer, terms: Callable[[Index], Any] | None) -> None:
+    """The gradient of the inputs, for those that the layer before has on the sheet."""
+    sent = names.step.sent(layer)
+    share = f" through {names.title(layer)}" if layer.name in names.branches else ""
+    for source, index, place in _inputs_shown(names, layer):
+        value, name = float(sent[place]), names.slope(names.output(source, index)) + share
+        if terms is None:
+            section.tell(name, "" if share else f"from {names.title(layer)}", value)
+            continue
+        symbols, numbers = weighted_sum(terms(place))
+        section.line(name, " + ".join(symbols), joined(numbers), value)
+
+
+def _inputs_shown(names: Names, layer: Layer) -> list[tuple[Layer, Index, Index]]:
+    """The layer before, its outputs that are shown, and where they stand among the inputs of this one."""
+    size = names.step.sent(layer)
+    found = []
+    for flat in range(size.size):
+        place = tuple(int(part) for part in np.unravel_index(flat, size.shape))
+        source, index = names.origin(layer, place)
+        if source is None:
+            return []
+        if index in names.shown.get(source.name, ()):
+            found.append((source, index, place))
+    return found
+
+
+def _conv2d(section: Section, names: Names, layer: Conv2d) -> None:
+    _through_activation(section, names, layer)
+    step = names.step
+    gradient = step.network.named(step.gradient)
+    errors = step.errors(layer)
+    index = names.shown[layer.name][0]
+    channel = index[2]
+    cells = receptive_field(layer.window, index)
+    slopes = gradient[layer.weight.name][..., channel]
+    kernel = largest(slopes, 1)[0]
+    i, j, c = kernel
+    section.say(
+        f"A weight of the kernel takes part at all {errors.shape[0]} x {errors.shape[1]} places of the map, so its "
+        f"gradient is a sum over them{'' if step.alone else ' and over the rows of the batch'}. For the weight of "
+        f"output channel {channel + 1} with the largest one:"
+    )
+    place = next(((y, x) for a, b, (y, x) in cells if (a, b) == (i, j)), None)
+    parameter = names.parameter(layer.weight, layer, (*kernel, channel))
+    total = float(slopes[kernel])
+    own = names.slope(names.weighted(layer, index))
+    if place is not None:
+        value = names.input_number(layer, (*place, c))
+        term = value.value * float(errors[index])
+        symbols = f"{names.input(layer, (*place, c))}·{own} + (the other places)"
+        numbers: list[Piece] = [value, "·", computed(float(errors[index])), " + ", given(total - term)]
+        section.line(names.slope(parameter), symbols, numbers, total)
+    else:
+        section.tell(names.slope(parameter), "sum over the places of the map", total)
+    if layer.bias is not None:
+        parameter = names.parameter(layer.bias, layer, (channel,))
+        words = f"sum of ∂L/∂z over all places of channel {channel + 1}"
+        section.tell(names.slope(parameter), words, float(gradient[layer.bias.name][channel]))
+    _wide(section, names, layer)
+    _hand_on(section, names, layer, None)
+
+
+def _pool(section: Section, names: Names, layer: MaxPool2d | AvgPool2d) -> None:
+    what = (
+        "The gradient goes to the cell that was the largest, and to no other:"
+        if isinstance(layer, MaxPool2d)
+        else "The gradient is shared out evenly among the cells:"
+    )
+    _passed(section, names, layer, what)
+
+
+def _global_avg_pool2d(section: Section, names: Names, layer: GlobalAvgPool2d) -> None:
+    height, width, _ = layer.shape
+    _passed(section, names, layer, f"Each cell gets the {height * width}-th part of the gradient of its channel:")
+
+
+def _norm(section: Section, names: Names, layer: BatchNorm | LayerNorm) -> None:
+    gradient = names.step.network.named(names.step.gradient)
+    for index in names.shown[layer.name]:
+        channel = index[-1:]
+        for entry, words in ((layer.gamma, "∂L/∂a·(normalised input)"), (layer.beta, "∂L/∂a")):
+            name = names.slope(names.parameter(entry, layer, channel))
+            over = "the batch" if isinstance(layer, BatchNorm) else "all places"
+            section.tell(name, f"sum of {words} over {over}", float(gradient[entry.name][channel]))
+    _passed(section, names, layer, "Through mean and deviation too, which depend on every input:")
+
+
+def _activate(section: Section, names: Names, layer: Activate) -> None:
+    _through_activation(section, names, layer)
+
+
+def _residual(section: Section, names: Names, layer: Residual) -> None:
+    _passed(
+        section, names, layer, "The sum hands its gradient to both ways as it is; where they began, both come together:"
+    )
+
+
+def _passed(section: Section, names: Names, layer: Layer, words: str) -> None:
+    """A layer whose way back is told in words and results."""
+    section.say(words)
+    _hand_on(section, names, layer, None)
+
+
+_BACKWARD: dict[str, Callable[[Section, Names, Any], None]] = {
+    "dense": _dense,
+    "conv2d": _conv2d,
+    "max_pool2d": _pool,
+    "avg_pool2d": _pool,
+    "global_avg_pool2d": _global_avg_pool2d,
+    "batch_norm": _norm,
+    "layer_norm": _norm,
+    "activation": _activate,
+    "residual": _residual,
+}

@@ -1,0 +1,105 @@
+"""The end of the sheet: its gradients against finite differences of the loss."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from neurosim.worksheet.names import Names
+from neurosim.worksheet.sheet import Number, Piece, Section
+from neurosim.worksheet.update import flat_place, shown_parameters
+
+# Steps for the difference, from the largest; a smaller one is tried where a kink lies between both points.
+STEPS = (1e-5, 1e-6, 1e-7)
+AGREED = 1e-6
+# The slope of one side is less exact.
+SIDED = 1e-4
+# Two passes for each, so large networks are checked at fewer places.
+MOST, MOST_OF_LARGE, LARGE = 40, 6, 20_000
+
+
+def check_phase(section: Section, names: Names) -> bool:
+    """Compare what is shown of the gradient with differences; returns whether all agree."""
+    step = names.step
+    places = shown_parameters(names)
+    most = MOST if step.network.size <= LARGE else MOST_OF_LARGE
+    chosen = [places[place] for place in np.unique(np.linspace(0, len(places) - 1, min(len(places), most)).astype(int))]
+    section.say(
+        "Nothing of the chain rule is needed to check a gradient: move one weight w by a small h to both sides, and "
+        "see how the loss changes. ∂L/∂w is about (L(w + h) - L(w - h)) / (2h)."
+    )
+    rows: list[list[Piece]] = []
+    worst = 0.0
+    kinks: list[str] = []
+    wrong: list[str] = []
+    for layer, parameter, index in chosen:
+        at, name = flat_place(parameter, index), names.parameter(parameter, layer, index)
+        slope = float(step.gradient[at])
+        found = _difference(names, at, slope)
+        if found.error <= AGREED:
+            worst = max(worst, found.error)
+        else:
+            (kinks if found.one_sided else wrong).append(name)
+        rows.append([name, Number(slope), Number(found.quotient), f"{abs(slope - found.quotient):.1e}"])
+    section.table(("parameter", "gradient", "difference quotient", "apart"), rows)
+    few = f" {len(chosen)} of the {len(places)} gradients above" if len(chosen) < len(places) else " gradients"
+    if kinks:
+        section.say(
+            f"For {', '.join(kinks)} the loss has a kink just here: it goes up or down more steeply on one side than "
+            "on the other, and the gradient is that of one side. A difference quotient looks at both."
+        )
+    if wrong:
+        section.say(
+            f"They do not agree for {', '.join(wrong)}. Either the loss jumps there, or the derivative of a plugin is "
+            "wrong: neurosim plugins check finds out.",
+            strong=True,
+        )
+    elif len(kinks) < len(chosen):
+        section.say(
+            f"All{few if not kinks else ' others'} agree: they differ by less than {_above(worst)} of their size.",
+            strong=True,
+        )
+    return not wrong
+
+
+def _above(error: float) -> str:
+    """The next power of ten."""
+    return f"1e{int(np.floor(np.log10(max(error, 1e-16)))) + 1}"
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A difference quotient, how far it is from the gradient, and whether that is the slope of one side."""
+
+    quotient: float
+    error: float
+    one_sided: bool
+
+
+def _difference(names: Names, at: int, slope: float) -> _Found:
+    """The difference quotient that fits best; errors are relative, or to 1e-3 where both are small."""
+    step, parameters = names.step, names.step.backend.parameters
+    weight = float(step.before[at])
+
+    def loss(value: float) -> float:
+        parameters[at] = value
+        return step.backend.objective(step.rows)
+
+    def error(found: float) -> float:
+        return abs(found - slope) / max(abs(found), abs(slope), 1e-3)
+
+    try:
+        quotients = []
+        for size in STEPS:
+            h = size * max(1.0, abs(weight))
+            above, below = loss(weight + h), loss(weight - h)
+            quotients.append((above - below) / (2 * h))
+            if error(quotients[-1]) <= AGREED:
+                break
+        best = min(quotients, key=error)
+        here = loss(weight)
+        sides = ((above - here) / h, (here - below) / h)
+        return _Found(best, error(best), min(map(error, sides)) <= SIDED)
+    finally:
+        parameters[at] = weight

@@ -1,0 +1,135 @@
+"""The whole sheet, from what is given to the check."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from neurosim.history import History
+from neurosim.simulator import Simulator
+from neurosim.worksheet.backward import backward_phase
+from neurosim.worksheet.check import check_phase
+from neurosim.worksheet.forward import forward_phase
+from neurosim.worksheet.losses import loss_phase
+from neurosim.worksheet.names import ALL, Names
+from neurosim.worksheet.numbers import written
+from neurosim.worksheet.separation import is_perceptron, separation
+from neurosim.worksheet.sheet import Number, Piece, Sheet
+from neurosim.worksheet.step import take_step
+from neurosim.worksheet.update import flat_place, remembers, shown_parameters, update_phase
+
+
+def explain(simulator: Simulator, sample: int | None = None, steps: int = 0) -> Sheet:
+    """The four phases of one training step on one sample, with their numbers.
+
+    The numbers are those of the reference backend, in float64, from the parameters and the optimizer's state that
+    `simulator` has after training; dropout is off.
+
+    Parameters
+    ----------
+    simulator : Simulator
+        A new one; it is trained.
+    sample : int, optional
+        Number of the training row, from 0; else the first one with an input that is not 0.
+    steps : int
+        How many steps of the scenario are trained before.
+
+    Raises
+    ------
+    UsageError
+        When there is no such row or step, or the simulator has been trained already.
+    DivergedError
+        When training diverges before.
+    """
+    start = simulator.state()
+    step = take_step(simulator, sample, steps)
+    names = Names(step)
+    about = simulator.scenario.scenario
+    variant = f"-{simulator.scenario.variant}" if simulator.scenario.variant else ""
+    sheet = Sheet(about.title, f"{about.name}{variant}-seed-{simulator.seed}")
+    _given(sheet, names, simulator)
+    forward_phase(sheet.section("1. Forward: from the inputs to the output"), names)
+    loss_phase(sheet.section("2. Loss: how wrong the output is"), names)
+    backward_phase(sheet.section("3. Backward: how the loss depends on every number"), names)
+    update_phase(sheet.section("4. Update: the step against the gradient"), names)
+    check_phase(sheet.section("5. Check: the gradients, found in another way", answers=True), names)
+    if is_perceptron(simulator):
+        simulator.restore(start, History())
+        separation(sheet, simulator)
+    return sheet
+
+
+def _given(sheet: Sheet, names: Names, simulator: Simulator) -> None:
+    """The sample, the network, and the parameters before the step."""
+    step, data = names.step, simulator.data
+    section = sheet.section("Given")
+    variant = f", variant {simulator.scenario.variant}" if simulator.scenario.variant else ""
+    shape = " x ".join(map(str, step.network.input_shape))
+    plural = "s" * (step.network.inputs != 1)
+    section.say(
+        f"Scenario {simulator.scenario.scenario.name}{variant}, seed {simulator.seed}. The network has {shape} "
+        f"input{plural}, {len(names.layers)} layer{'s' * (len(names.layers) != 1)} and {step.network.size} parameters. "
+        + (f"It has been trained for {step.done} steps." if step.done else "It has not been trained yet.")
+    )
+    rows = simulator.split_rows("train").count
+    section.say(_sample(names, rows, data.classes))
+    if step.alone:
+        usual = min(step.training.batch_size, rows)
+        if usual > 1:
+            section.say(
+                f"The step below learns from this sample alone. In training a batch has {usual} rows; each gradient is "
+                "then the mean of those of its rows."
+            )
+    else:
+        section.say(
+            f"Batch normalization looks at the whole batch, so the step is on {step.rows.count} rows, of which the "
+            f"sample is number {step.place + 1}. L is the mean loss of them, and each ∂L is of this mean."
+        )
+    section.say(
+        "z are weighted sums, a outputs, w weights, b biases, x inputs and y the target. The number behind a letter is "
+        "the layer; in brackets is the unit, or for a weight: from input, to unit."
+    )
+    x = step.inputs.ravel()
+    if x.size <= 2 * ALL:
+        raw = data.to_raw(x[None])[0]
+        scaled = not np.allclose(raw, x)
+        header = ["input", *(["in the data"] if scaled else []), "value"]
+        labels = data.feature_names or ("",) * x.size
+        cells: list[list[Piece]] = []
+        for k, value in enumerate(x):
+            name = f"x[{k + 1}]" + (f" {labels[k]}" if labels[k] else "")
+            cells.append([name, *([Number(float(raw[k]))] if scaled else []), Number(float(value))])
+        section.table(header, cells)
+    else:
+        blank = int((x == x.min()).sum())
+        section.say(
+            f"Its {x.size} inputs are from {written(x.min())} to {written(x.max())}, mean {written(x.mean())}; "
+            f"{blank} of them have the smallest value."
+        )
+    shown = shown_parameters(names)
+    few = "" if len(shown) == step.network.size else f" ({len(shown)} of {step.network.size}, those worked with below)"
+    rows_of: list[list[Piece]] = [
+        [names.parameter(parameter, layer, index), Number(float(step.before[flat_place(parameter, index)]))]
+        for layer, parameter, index in shown
+    ]
+    section.table(("parameter", "value") * 3, _in_columns(rows_of, 3), f"The parameters before the step{few}:")
+    slots = step.training.optimizer.record.slots
+    if not step.done and remembers(names):
+        section.say(f"The optimizer's state ({', '.join(slots)} of each parameter) is 0 before the first step.")
+
+
+def _sample(names: Names, rows: int, classes: tuple[str, ...]) -> str:
+    """Which sample it is, and what it should give."""
+    step = names.step
+    y = step.target()
+    number = f"The sample is training row {step.sample} (of {rows}, counted from 0)"
+    if isinstance(y, int):
+        return f"{number}; the right class is {classes[y] if classes else y}: output {y + 1}."
+    values = ", ".join(written(float(value)) for value in y)
+    return f"{number}; its target is y = {values if y.size == 1 else f'({values})'}."
+
+
+def _in_columns(rows: list[list[Piece]], columns: int) -> list[list[Piece]]:
+    """Rows of two cells side by side, read downwards."""
+    high = -(-len(rows) // columns)
+    padded = rows + [["", ""]] * (high * columns - len(rows))
+    return [[cell for k in range(columns) for cell in padded[k * high + row]] for row in range(high)]

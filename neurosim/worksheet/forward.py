@@ -1,0 +1,344 @@
+"""Phase 1: the forward pass, layer by layer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from neurosim.layers import (
+    Activate,
+    AvgPool2d,
+    BatchNorm,
+    Conv2d,
+    Dense,
+    Dropout,
+    Flatten,
+    GlobalAvgPool2d,
+    Layer,
+    LayerNorm,
+    MaxPool2d,
+    Pool2d,
+    Residual,
+    Window,
+)
+from neurosim.plugin import RowActivation
+from neurosim.worksheet.names import ALL, FEW, Names
+from neurosim.worksheet.numbers import joined, numbered, written
+from neurosim.worksheet.sheet import Number, Piece, Section, computed, given
+from neurosim.worksheet.step import Index, largest
+from neurosim.worksheet.tracing import Argument, trace
+
+
+def forward_phase(section: Section, names: Names) -> None:
+    """Every layer in the order in which data flow."""
+    skipped: list[Layer] = []
+    for layer in names.layers:
+        if layer.name not in names.detailed:
+            skipped.append(layer)
+            continue
+        _sum_up(section, names, skipped)
+        skipped = []
+        inner = section.section(f"{names.title(layer).capitalize()}: {describe(layer)}")
+        _select(inner, names, layer)
+        _FORWARD[layer.kind](inner, names, layer)
+
+
+def describe(layer: Layer) -> str:
+    """A layer in a few words."""
+    words = [layer.kind.replace("_", " ")]
+    if isinstance(layer, Dense):
+        words += [f"{layer.units} unit" + "s" * (layer.units != 1), layer.activation.name]
+    elif isinstance(layer, Conv2d):
+        high, wide = layer.window.kernel
+        words += [f"{layer.channels} channel" + "s" * (layer.channels != 1), f"kernel {high} x {wide}"]
+        words += [layer.activation.name] * (layer.activation.name != "identity")
+    elif isinstance(layer, Pool2d):
+        words.append(" x ".join(map(str, layer.window.kernel)))
+    elif isinstance(layer, Activate):
+        words.append(layer.activation.name)
+    elif isinstance(layer, Dropout):
+        words.append(f"rate {layer.rate:g}")
+    return ", ".join(words)
+
+
+def _sum_up(section: Section, names: Names, layers: Sequence[Layer]) -> None:
+    """The layers that are not shown in detail, one row each."""
+    if not layers:
+        return
+    first, last = names.numbers[layers[0].name], names.numbers[layers[-1].name]
+    inner = section.section(f"Layers {first} to {last}")
+    inner.say("These work as the layers before and behind them. Their outputs for this sample:")
+    rows: list[list[Piece]] = []
+    for layer in layers:
+        a = names.step.outputs(layer)
+        numbers = [Number(float(value)) for value in (a.mean(), a.min(), a.max())]
+        rows.append([str(names.numbers[layer.name]), describe(layer), *numbers])
+    inner.table(("layer", "what", "mean a", "smallest", "largest"), rows)
+
+
+def _select(section: Section, names: Names, layer: Layer) -> None:
+    """Say which outputs are shown, and what the others are like."""
+    if names.is_whole(layer) or isinstance(layer, Flatten | Dropout):
+        return
+    a, shown = names.step.outputs(layer), names.shown[layer.name]
+    what = "units" if a.ndim == 1 else "places of the maps"
+    which = ", ".join(numbered(index) for index in shown)
+    zeros = int((a == 0).sum())
+    words = f"Shown: {which} of {a.size} {what}, where the loss depends on the layer most. "
+    words += f"All {a.size}: mean a = {written(a.mean())}, from {written(a.min())} to {written(a.max())}"
+    section.say(words + (f"; {zeros} of them are 0." if zeros else "."))
+
+
+Term = tuple[str, str, Number, Number]
+
+
+def weighted_sum(terms: Sequence[Term]) -> tuple[list[str], list[list[Piece]]]:
+    """Symbols and numbers of a sum of products: all terms, or the largest and what the others come to."""
+    products = np.array([weight.value * value.value for _, _, weight, value in terms])
+    places = range(len(terms)) if len(terms) <= ALL else [index[0] for index in largest(products, FEW)]
+    shown = [terms[place] for place in places]
+    symbols = [f"{weight}·{value}" for weight, value, _, _ in shown]
+    numbers: list[list[Piece]] = [[weight, "·", value] for _, _, weight, value in shown]
+    if len(shown) < len(terms):
+        rest = float(np.delete(products, list(places)).sum())
+        symbols.append(f"({len(terms) - len(shown)} more)")
+        numbers.append([given(rest)])
+    return symbols, numbers
+
+
+def _dense(section: Section, names: Names, layer: Dense) -> None:
+    weight = names.step.trace.weights[layer.weight.name]
+    for index in names.shown[layer.name]:
+        unit = index[0]
+        terms = [
+            (
+                names.parameter(layer.weight, layer, (place, unit)),
+                names.input(layer, (place,)),
+                given(weight[place, unit]),
+                names.input_number(layer, (place,)),
+            )
+            for place in range(layer.inputs)
+        ]
+        _weighted(section, names, layer, index, terms)
+    _row_activation(section, names, layer)
+
+
+def _weighted(section: Section, names: Names, layer: Dense | Conv2d, index: Index, terms: Sequence[Term]) -> None:
+    """A weighted sum with its bias, and the activation of it."""
+    z = float(names.step.sums(layer)[index])
+    symbols, numbers = weighted_sum(terms)
+    if layer.bias is not None:
+        channel = index[-1:]
+        symbols.append(names.parameter(layer.bias, layer, channel))
+        numbers.append([given(names.step.trace.weights[layer.bias.name][channel])])
+    section.line(names.weighted(layer, index), " + ".join(symbols), joined(numbers), z)
+    _activation(section, names, layer, index)
+
+
+def _activation(section: Section, names: Names, layer: Dense | Conv2d | Activate, index: Index) -> None:
+    """The activation of one number, from its own formula."""
+    record = layer.activation.record
+    if isinstance(record, RowActivation):
+        return
+    z, name = float(names.step.sums(layer)[index]), names.output(layer, index)
+    symbol = names.weighted(layer, index)
+    if record.name == "identity":
+        section.line(name, symbol, (), z)
+        return
+    found = trace(record.f, [Argument(symbol, z, computed=True), *settings(layer)], [name])
+    lines = list(found.lines)
+    if len(lines) == 1 and lines[0].formula == f"{record.name}({symbol})":
+        section.blocks += lines
+        return
+    for line in lines[:-1]:
+        section.blocks.append(line)
+    last = lines[-1]
+    # Its name as the book has it, then what it means, unless that is a bare number.
+    meaning = f" = {last.formula}" if last.filled else ""
+    section.line(name, f"{record.name}({symbol}){meaning}", last.filled, last.value, last.note)
+
+
+def settings(layer: Dense | Conv2d | Activate) -> list[Argument]:
+    """The parameters of a layer's activation."""
+    return [Argument(name, value, setting=True) for name, value in layer.activation.params.items()]
+
+
+def _row_activation(section: Section, names: Names, layer: Dense | Activate) -> None:
+    """An activation of all units together."""
+    record = layer.activation.record
+    if not isinstance(record, RowActivation):
+        return
+    z, a = names.step.sums(layer), names.step.outputs(layer)
+    symbol = f"z{names.numbers[layer.name]}"
+    if record.name == "softmax" and z.ndim == 1:
+        with np.errstate(over="ignore"):
+            total = float(np.exp(z).sum())
+        plain = math.isfinite(total) and total > 0.0
+        everything = z.size <= ALL
+        if plain:
+            words = f"sum of exp({symbol}[k]) over all {z.size} units"
+            if everything:
+                section.line("S", words, joined([["exp(", computed(value), ")"] for value in z]), total)
+            else:
+                section.tell("S", words, total)
+        for index in names.shown[layer.name]:
+            own = names.weighted(layer, index)
+            divisor = Number(total, computed=everything)
+            numbers: list[Piece] = ["exp(", computed(z[index]), ") / ", divisor] if plain else []
+            section.line(names.output(layer, index), f"softmax({own}) = exp({own}) / S", numbers, float(a[index]))
+        return
+    for index in names.shown[layer.name]:
+        section.tell(names.output(layer, index), f"{record.name} of the whole row {symbol}", float(a[index]))
+
+
+def _conv2d(section: Section, names: Names, layer: Conv2d) -> None:
+    """One receptive field, and the sum over it."""
+    index = names.shown[layer.name][0]
+    *_, channel = index
+    weight = names.step.trace.weights[layer.weight.name]
+    cells = receptive_field(layer.window, index)
+    patch = np.zeros(weight.shape[:3])
+    for i, j, place in cells:
+        for c in range(weight.shape[2]):
+            patch[i, j, c] = names.input_number(layer, (*place, c)).value
+    products = patch * weight[..., channel]
+    by_channel = products.sum(axis=(0, 1))
+    strongest = int(np.abs(by_channel).argmax())
+    section.say(
+        f"The receptive field of {names.weighted(layer, index)}: {weight.shape[0]} x {weight.shape[1]} cells of "
+        f"{weight.shape[2]} input channel{'s' * (weight.shape[2] != 1)}, multiplied with the kernel of output channel "
+        f"{channel + 1} cell by cell, and added up. Input channel {strongest + 1}, which counts most:"
+    )
+    for caption, grid in (
+        ("what it sees", patch[..., strongest]),
+        ("kernel", weight[..., strongest, channel]),
+        ("products", products[..., strongest]),
+    ):
+        section.table((), [[Number(float(value)) for value in row] for row in grid], caption)
+    z = float(names.step.sums(layer)[index])
+    if weight.shape[2] <= ALL:
+        symbols = [f"sum over channel {c + 1}" for c in range(weight.shape[2])]
+        numbers: list[list[Piece]] = [[Number(float(v), computed=c == strongest)] for c, v in enumerate(by_channel)]
+    else:
+        symbols = [f"sum over channel {strongest + 1}", f"({weight.shape[2] - 1} more channels)"]
+        numbers = [[computed(by_channel[strongest])], [given(by_channel.sum() - by_channel[strongest])]]
+    if layer.bias is not None:
+        symbols.append(names.parameter(layer.bias, layer, (channel,)))
+        numbers.append([given(names.step.trace.weights[layer.bias.name][channel])])
+    section.line(names.weighted(layer, index), " + ".join(symbols), joined(numbers), z)
+    _activation(section, names, layer, index)
+
+
+def receptive_field(window: Window, index: Index) -> list[tuple[int, int, tuple[int, int]]]:
+    """The cells under the kernel for an output, those of the padding left out: (i, j, (y, x)) each."""
+    y, x = index[0], index[1]
+    top, _, left, _ = window.padding
+    height, width, _ = window.input_shape
+    found = []
+    for i in range(window.kernel[0]):
+        for j in range(window.kernel[1]):
+            place = (y * window.stride[0] + i - top, x * window.stride[1] + j - left)
+            if 0 <= place[0] < height and 0 <= place[1] < width:
+                found.append((i, j, place))
+    return found
+
+
+def _pool(section: Section, names: Names, layer: MaxPool2d | AvgPool2d) -> None:
+    for index in names.shown[layer.name]:
+        cells = [(*place, index[2]) for _, _, place in receptive_field(layer.window, index)]
+        symbols = [names.input(layer, cell) for cell in cells]
+        numbers = [names.input_number(layer, cell) for cell in cells]
+        value, name = float(names.step.outputs(layer)[index]), names.output(layer, index)
+        if isinstance(layer, MaxPool2d):
+            filled: list[Piece] = ["max("]
+            for place, number in enumerate(numbers):
+                filled += [", " if place else "", number]
+            section.line(name, f"max({', '.join(symbols)})", [*filled, ")"], value)
+        else:
+            filled = ["(", *joined([[number] for number in numbers]), f") / {len(cells)}"]
+            section.line(name, f"({' + '.join(symbols)}) / {len(cells)}", filled, value)
+
+
+def _global_avg_pool2d(section: Section, names: Names, layer: GlobalAvgPool2d) -> None:
+    height, width, _ = layer.shape
+    for index in names.shown[layer.name]:
+        source = names.sources[layer.name]
+        where = "the input" if source is None else f"a{names.numbers[source.name]}"
+        words = f"mean of the {height * width} numbers of channel {index[0] + 1} of {where}"
+        section.tell(names.output(layer, index), words, float(names.step.outputs(layer)[index]))
+
+
+def _norm(section: Section, names: Names, layer: BatchNorm | LayerNorm) -> None:
+    """Mean and deviation over the batch or over the channels, and what becomes of one number."""
+    step = names.step
+    normal, spread = step.trace.saved[layer.name]
+    weights = step.trace.weights
+    over = "the batch" if isinstance(layer, BatchNorm) else "its channels"
+    for index in names.shown[layer.name]:
+        channel = index[-1:]
+        x = names.input_number(layer, index)
+        deviation = float(np.broadcast_to(spread, normal.shape)[(step.place, *index)])
+        mean = x.value - float(normal[(step.place, *index)]) * deviation
+        own, symbol = names.input(layer, index), numbered(index)
+        section.tell(f"mean{symbol}", f"mean of {own} over {over}", mean)
+        words = f"sqrt(variance over {over} + {layer.epsilon:g})"
+        section.tell(f"deviation{symbol}", words, deviation)
+        gamma, beta = given(weights[layer.gamma.name][channel]), given(weights[layer.beta.name][channel])
+        names_of = [names.parameter(entry, layer, channel) for entry in (layer.gamma, layer.beta)]
+        section.line(
+            names.output(layer, index),
+            f"{names_of[0]}·({own} - mean{symbol}) / deviation{symbol} + {names_of[1]}",
+            [gamma, "·(", x, " - ", given(mean), ") / ", given(deviation), " + ", beta],
+            float(step.outputs(layer)[index]),
+        )
+
+
+def _activate(section: Section, names: Names, layer: Activate) -> None:
+    for index in names.shown[layer.name]:
+        _activation(section, names, layer, index)
+    _row_activation(section, names, layer)
+
+
+def _dropout(section: Section, names: Names, layer: Dropout) -> None:
+    section.say(
+        f"Dropout is off on this sheet: outputs are inputs. In training it sets a share of {layer.rate:g} of them to "
+        "0, chosen at random for each sample, and scales the others up."
+    )
+
+
+def _flatten(section: Section, names: Names, layer: Flatten) -> None:
+    shape = " x ".join(map(str, layer.shape))
+    section.say(f"The map of {shape} is read as one vector of {layer.units}: row by row, the channels last.")
+
+
+def _residual(section: Section, names: Names, layer: Residual) -> None:
+    section.say("What comes in is added to what the layers inside make of it:")
+    last = layer.layers[-1]
+    for index in names.shown[layer.name]:
+        skip = layer.projection
+        inside = names.output(last, index)
+        around = names.output(skip, index) if skip is not None else names.input(layer, index)
+        value = float(names.step.outputs(layer)[index])
+        parts: list[list[Piece]] = [
+            [names.output_number(last, index)],
+            [names.output_number(skip, index) if skip is not None else names.input_number(layer, index)],
+        ]
+        section.line(names.output(layer, index), f"{inside} + {around}", joined(parts), value)
+
+
+_FORWARD: dict[str, Callable[[Section, Names, Any], None]] = {
+    "dense": _dense,
+    "conv2d": _conv2d,
+    "max_pool2d": _pool,
+    "avg_pool2d": _pool,
+    "global_avg_pool2d": _global_avg_pool2d,
+    "batch_norm": _norm,
+    "layer_norm": _norm,
+    "activation": _activate,
+    "dropout": _dropout,
+    "flatten": _flatten,
+    "residual": _residual,
+}

@@ -1,0 +1,157 @@
+"""Phase 2: the loss, and where the backward pass starts: its gradient with respect to the outputs or the sums.
+
+The losses that every textbook has are written as the textbook has them; others, and those of plugins, are
+followed in their own source.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from neurosim.backends.uncompiled import uncompiled
+from neurosim.layers import Dense
+from neurosim.worksheet.names import Names
+from neurosim.worksheet.numbers import joined
+from neurosim.worksheet.sheet import Number, Piece, Section, computed, given
+from neurosim.worksheet.step import Array, Index
+
+# Losses whose gradient with respect to the sums is output - target when the activation belongs to them.
+_DIFFERENCES = ("binary_cross_entropy", "categorical_cross_entropy", "perceptron")
+
+
+def loss_phase(section: Section, names: Names) -> float:
+    """The loss of the sample and, in the objective, the rest of the batch and the penalties; returns the loss."""
+    step = names.step
+    own = sample_loss(names)
+    _own_loss(section, names, own)
+    if not step.alone:
+        words = f"mean loss of the {step.rows.count} rows of the batch"
+        section.tell("L", words, step.objective - step.backend.penalty())
+    if step.network.penalised:
+        section.say("Large weights cost something as well (l1·sum|w| + l2/2·sum w^2); what is minimised is the sum:")
+        section.line("L + penalty", "", [computed(own), " + ", given(step.backend.penalty())], step.objective)
+    return own
+
+
+def sample_loss(names: Names) -> float:
+    """The loss of the sample as the simulator computes it."""
+    step = names.step
+    loss, pair = step.network.loss, step.network.pair
+    z, a, y = _row(names)
+    formula = uncompiled((pair or loss.record).value)
+    with np.errstate(all="ignore"):
+        return float(formula(*((z, a, y) if pair else (a, y)), *loss.values))
+
+
+def _row(names: Names) -> tuple[Array, Array, int | Array]:
+    """What the last activation is given, what it makes of it, and the target."""
+    step = names.step
+    last = step.network.layers[-1]
+    a = step.outputs(last).ravel()
+    z = step.sums(last).ravel() if step.network.pair is not None else a
+    return z, a, step.target()
+
+
+def target_symbol(names: Names, unit: int) -> str:
+    """``y``, or ``y[2]`` where there are several outputs."""
+    return "y" if names.step.network.outputs == 1 else f"y[{unit + 1}]"
+
+
+def target_number(names: Names, unit: int) -> Number:
+    """What output `unit` should be; of classes 1 for the right one."""
+    y = names.step.target()
+    return given(float(y == unit) if isinstance(y, int) else float(y[unit]))
+
+
+def _plain(names: Names) -> bool:
+    """Whether the loss is what the textbook has: no label smoothing or another setting that changes it."""
+    loss = names.step.network.loss
+    return not any(loss.values)
+
+
+def _own_loss(section: Section, names: Names, value: float) -> None:
+    step = names.step
+    loss, last = step.network.loss, step.network.layers[-1]
+    z, a, y = _row(names)
+    symbol = "L" if step.alone else "loss of the sample"
+    count = a.size
+    outputs = [names.output(last, tuple(map(int, np.unravel_index(k, last.output_shape)))) for k in range(count)]
+    targets = [target_symbol(names, k) for k in range(count)]
+    wanted = [target_number(names, k) for k in range(count)]
+    numbers = [computed(entry) for entry in a]
+    few = count <= 4
+    name = loss.name
+    over = f" / {count}" if count > 1 else ""
+    if name == "mse" and few:
+        symbols = " + ".join(f"({o} - {t})^2" for o, t in zip(outputs, targets, strict=True))
+        filled = joined([["(", o, " - ", t, ")^2"] for o, t in zip(numbers, wanted, strict=True)])
+        _divided(section, symbol, symbols, filled, over, value)
+    elif name == "binary_cross_entropy" and _plain(names) and count == 1 and isinstance(y, np.ndarray):
+        if not 0.0 < a[0] < 1.0:
+            section.line(symbol, f"-(y·ln {outputs[0]} + (1 - y)·ln(1 - {outputs[0]}))", (), value)
+            return
+        form = f"-(y·ln {outputs[0]} + (1 - y)·ln(1 - {outputs[0]}))"
+        filled = ["-(", wanted[0], "·ln ", numbers[0], " + (1 - ", wanted[0], ")·ln(1 - ", numbers[0], "))"]
+        section.line(symbol, form, filled, value)
+    elif name == "categorical_cross_entropy" and _plain(names) and isinstance(y, int):
+        section.line(symbol, f"-ln {outputs[y]}, the probability of the right class", ["-ln ", numbers[y]], value)
+    elif name == "perceptron" and step.network.pair is not None and count == 1:
+        weighted = names.weighted(last, (0,))
+        form = f"({outputs[0]} - y)·{weighted}"
+        section.line(symbol, form, ["(", numbers[0], " - ", wanted[0], ")·", computed(z[0])], value)
+    else:
+        called = f"{name}({', '.join((*outputs, *targets))})" if few else f"{name} of all {count} outputs"
+        section.tell(symbol, called, value)
+
+
+def _divided(section: Section, name: str, symbols: str, filled: list[Piece], over: str, value: float) -> None:
+    if over:
+        section.line(name, f"({symbols}){over}", ["(", *filled, f"){over}"], value)
+    else:
+        section.line(name, symbols, filled, value)
+
+
+def loss_slopes(section: Section, names: Names, indices: Sequence[Index]) -> None:
+    """Where the way back starts, for some outputs of the last layer.
+
+    With respect to the weighted sums where loss and activation are one formula, else to the outputs.
+    """
+    step = names.step
+    last, loss, pair = step.network.layers[-1], step.network.loss, step.network.pair
+    share = "" if step.alone else f" / {step.rows.count}"
+    if pair is not None:
+        section.say(
+            f"{loss.name} and {pair.activation} are one formula, whose derivative is simple:"
+            if loss.name in _DIFFERENCES and _plain(names)
+            else f"{loss.name} and {pair.activation} are derived as one formula:"
+        )
+    else:
+        section.say("The derivative of the loss with respect to the output:")
+    received = step.received(last)
+    for index in indices:
+        unit = int(np.ravel_multi_index(index, last.output_shape))
+        value = float(received[index])
+        output, target = names.output(last, index), target_symbol(names, unit)
+        a, y = names.output_number(last, index), target_number(names, unit)
+        slope = names.slope(names.weighted(last, index) if pair is not None else output)
+        filled: list[Piece]
+        if (
+            pair is not None
+            and loss.name in _DIFFERENCES
+            and _plain(names)
+            and (step.network.outputs == 1 or loss.name != "binary_cross_entropy")
+        ):
+            symbols, filled = f"{output} - {target}", [a, " - ", y]
+        elif loss.name == "mse" and pair is None:
+            over = "" if step.network.outputs == 1 else f" / {step.network.outputs}"
+            symbols, filled = f"2·({output} - {target}){over}", ["2·(", a, " - ", y, f"){over}"]
+        else:
+            section.tell(slope, f"derivative of {loss.name}{share}", value)
+            continue
+        if share:
+            symbols, filled = f"({symbols}){share}", ["(", *filled, f"){share}"]
+        section.line(slope, symbols, filled, value)
+    if isinstance(last, Dense) and len(indices) < step.network.outputs:
+        section.say(f"The other {step.network.outputs - len(indices)} outputs follow in the same way.")

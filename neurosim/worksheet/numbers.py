@@ -1,0 +1,48 @@
+"""Numbers, indices and names as they stand on a worksheet."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from neurosim.worksheet.sheet import Number, Piece
+
+DIGITS = 5
+
+
+def written(value: float) -> str:
+    """A number with five significant digits."""
+    if math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return "infinity" if value > 0 else "-infinity"
+    text = f"{value:.{DIGITS}g}"
+    return "0" if text == "-0" else text
+
+
+def numbered(index: Sequence[int]) -> str:
+    """An index, counted from 1, in brackets."""
+    return "[" + ",".join(str(part + 1) for part in index) + "]"
+
+
+def product(left: Piece, right: Piece) -> list[Piece]:
+    """Two factors; a negative second one is bracketed when it is written."""
+    return [left, "·", right]
+
+
+def joined(terms: Sequence[Sequence[Piece]]) -> list[Piece]:
+    """A sum of terms."""
+    found: list[Piece] = []
+    for place, term in enumerate(terms):
+        found += [" + ", *term] if place else term
+    return found
+
+
+def in_context(pieces: Sequence[Piece], write: object = None) -> list[tuple[Piece, bool]]:
+    """Each piece, and whether a negative number there has to be bracketed: after an operator."""
+    found = []
+    before = ""
+    for piece in pieces:
+        found.append((piece, isinstance(piece, Number) and before.rstrip()[-1:] in "+-·/^" and before.strip() != ""))
+        before = piece if isinstance(piece, str) else "0"
+    return found

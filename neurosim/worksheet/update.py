@@ -1,0 +1,171 @@
+"""Phase 4: the update: the optimizer's rule on one weight of each layer, and old and new of all that are shown."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from neurosim.backends.uncompiled import uncompiled
+from neurosim.layers import BatchNorm, Conv2d, Dense, Layer, LayerNorm, Parameter
+from neurosim.worksheet.losses import target_symbol
+from neurosim.worksheet.names import ALL, FEW, Names
+from neurosim.worksheet.numbers import written
+from neurosim.worksheet.sheet import Piece, Section, computed, given
+from neurosim.worksheet.step import Index, largest
+from neurosim.worksheet.tracing import Argument, trace
+
+# One row of the table: the parameter, its layer and its index.
+Place = tuple[Layer, Parameter, Index]
+
+
+def update_phase(section: Section, names: Names) -> None:
+    """The rule worked out once for each layer, then the table."""
+    step, optimizer = names.step, names.step.training.optimizer
+    count = step.done + 1
+    schedule = step.training.schedule.name
+    words = f"The optimizer is {optimizer.name}; this is its step t = {count}, with lr = {written(step.rate)}"
+    section.say(words + (f" by the schedule {schedule}." if schedule != "constant" else "."))
+    used = {name: value for name, value in optimizer.params.items() if name != "lr" and value != 0.0}
+    if used:
+        section.say("Its other settings: " + ", ".join(f"{name} = {written(value)}" for name, value in used.items()))
+    _clipping(section, names)
+    places = shown_parameters(names)
+    worked: set[str] = set()
+    for place in places:
+        layer = place[0]
+        if layer.name not in worked:
+            worked.add(layer.name)
+            _work_out(section, names, place)
+    _perceptron(section, names, places)
+    _table(section, names, places)
+
+
+def shown_parameters(names: Names) -> list[Place]:
+    """The weights and biases whose gradients are on the sheet."""
+    found: list[Place] = []
+    step = names.step
+    for layer in names.layers:
+        if layer.name not in names.detailed:
+            continue
+        if isinstance(layer, Dense):
+            weight = step.trace.weights[layer.weight.name]
+            for (unit,) in names.shown[layer.name]:
+                values = [names.input_number(layer, (place,)).value for place in range(layer.inputs)]
+                products = weight[:, unit] * values
+                few = layer.inputs <= ALL
+                places = range(layer.inputs) if few else [index[0] for index in largest(products, FEW)]
+                found += [(layer, layer.weight, (place, unit)) for place in places]
+                found += [(layer, layer.bias, (unit,))] if layer.bias is not None else []
+        elif isinstance(layer, Conv2d):
+            channel = names.shown[layer.name][0][2]
+            slopes = step.network.named(step.gradient)[layer.weight.name][..., channel]
+            found.append((layer, layer.weight, (*largest(slopes, 1)[0], channel)))
+            found += [(layer, layer.bias, (channel,))] if layer.bias is not None else []
+        elif isinstance(layer, BatchNorm | LayerNorm):
+            channels = dict.fromkeys(index[-1:] for index in names.shown[layer.name])
+            found += [(layer, entry, channel) for channel in channels for entry in (layer.gamma, layer.beta)]
+    return found
+
+
+def flat_place(parameter: Parameter, index: Index) -> int:
+    """Where a number lies in the flat vector."""
+    return parameter.offset + int(np.ravel_multi_index(index, parameter.shape))
+
+
+def _clipping(section: Section, names: Names) -> None:
+    """Say what is done to the gradient before the optimizer gets it."""
+    step = names.step
+    training, gradient = step.training, step.gradient
+    if training.clip_value is not None:
+        section.say(
+            f"Each number of the gradient is held between -{training.clip_value:g} and {training.clip_value:g}."
+        )
+    if training.clip_norm is not None:
+        length = float(np.sqrt((gradient**2).sum()))
+        section.tell("length of the gradient", "sqrt(sum of squares of all its numbers)", length)
+        if length > training.clip_norm:
+            section.say(
+                f"It is longer than {training.clip_norm:g}, so every number is scaled down by the ratio of both."
+            )
+
+
+def _work_out(section: Section, names: Names, place: Place) -> None:
+    """The rule on one parameter, in the optimizer's own formula."""
+    step, optimizer = names.step, names.step.training.optimizer
+    layer, parameter, index = place
+    at, name = flat_place(parameter, index), names.parameter(parameter, layer, index)
+    slots = optimizer.record.slots
+    settings = [
+        Argument(key, step.rate if key == "lr" else value, setting=True) for key, value in optimizer.params.items()
+    ]
+    arguments = [
+        Argument(name, step.before[at]),
+        Argument(names.slope(name), step.clipped[at], computed=True),
+        *(Argument(slot, step.state[row, at]) for row, slot in enumerate(slots)),
+        Argument("t", step.done + 1),
+        *settings,
+    ]
+    found = trace(optimizer.record.update, arguments, [f"new {name}", *(f"new {slot}" for slot in slots)])
+    inner = section.section(f"{names.title(layer).capitalize()}, worked out for {name}")
+    inner.blocks += found.lines
+
+
+def _perceptron(section: Section, names: Names, places: list[Place]) -> None:
+    """Rosenblatt's rule, where this is what the step comes to."""
+    step = names.step
+    loss, pair, optimizer = step.network.loss, step.network.pair, step.training.optimizer
+    extras = any(value for name, value in optimizer.params.items() if name != "lr")
+    last = step.network.layers[-1]
+    if loss.name != "perceptron" or pair is None or optimizer.name != "sgd" or extras or not isinstance(last, Dense):
+        return
+    inner = section.section("This is Rosenblatt's perceptron rule")
+    inner.say(
+        "As the gradient is (output - target) times the input, the step is: w = w + lr·(target - output)·input. "
+        "A right answer changes nothing; a wrong one moves each weight by lr times its input, towards the target."
+    )
+    for layer, parameter, index in places:
+        if layer is not last:
+            continue
+        at, unit = flat_place(parameter, index), index[-1]
+        target = target_symbol(names, unit)
+        output = names.output(last, (unit,))
+        name = names.parameter(parameter, layer, index)
+        y = given(float(np.asarray(step.target())[unit]))
+        filled: list[Piece] = [given(step.before[at]), " + ", given(step.rate), "·(", y, " - "]
+        filled += [names.output_number(last, (unit,)), ")"]
+        symbols = f"{name} + lr·({target} - {output})"
+        if parameter is last.weight:
+            symbols += f"·{names.input(layer, index[:1])}"
+            filled += ["·", names.input_number(layer, index[:1])]
+        inner.line(f"new {name}", symbols, filled, step.updated(at)[0])
+
+
+def remembers(names: Names) -> bool:
+    """Whether the state makes a difference: it makes none to gradient descent without momentum."""
+    optimizer = names.step.training.optimizer
+    update, slots = uncompiled(optimizer.record.update), len(optimizer.record.slots)
+    if not slots:
+        return False
+    weights = [
+        update(np.float64(1.0), np.float64(0.5), *[value] * slots, 2, *optimizer.values)[0] for value in (0.0, 1.0)
+    ]
+    return bool(weights[0] != weights[1])
+
+
+def _table(section: Section, names: Names, places: list[Place]) -> None:
+    step, slots = names.step, names.step.training.optimizer.record.slots
+    inner = section.section("All that are shown")
+    rows: list[list[Piece]] = []
+    states: list[list[Piece]] = []
+    used = range(len(slots)) if remembers(names) else range(0)
+    for layer, parameter, index in places:
+        at, name = flat_place(parameter, index), names.parameter(parameter, layer, index)
+        new, *after = step.updated(at)
+        rows.append([name, computed(step.clipped[at]), given(step.before[at]), computed(new)])
+        state: list[Piece] = [name]
+        for row in used:
+            state += [given(step.state[row, at]), computed(after[row])]
+        states.append(state)
+    inner.table(("parameter", "gradient", "old", "new"), rows)
+    if used:
+        header = [f"{slots[row]} {when}" for row in used for when in ("before", "after")]
+        inner.table(("parameter", *header), states, "The optimizer's state:")
