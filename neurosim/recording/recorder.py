@@ -25,6 +25,8 @@ Measured = dict[str, float]
 Activated = Dense | Conv2d | Activate
 # Names of what is recorded, in a checkpoint.
 _KEPT = "record_"
+# More than this is not kept.
+MOST_BYTES = 2**30
 _OF_ROWS = ("gradient_norm", "activation_mean", "activation_std", "dead", "saturated", "selectivity")
 
 
@@ -55,7 +57,22 @@ class Recorder:
         last = self._network.layers[-1].name
         self._hidden = [layer for layer in self._activated if layer.name != last]
         shown = {layer.name for layer in (*self._weighted, *self._activated)}
+        self._check_size(rows)
         self.recording = Recording(tuple(layer.name for layer in parts if layer.name in shown))
+
+    def _check_size(self, rows: Rows) -> None:
+        """Refuse to keep the parameters more often than memory and disk allow."""
+        if "parameters" not in self._asked.quantities:
+            return
+        training = self._backend.training
+        steps = -(-rows.count // min(training.batch_size, rows.count))
+        times = training.epochs * (steps if self._asked.per == "step" else 1) // self._asked.every + 2
+        size = 4 * times * (self._backend.parameters.size + self._backend.statistics.size)
+        if size > MOST_BYTES:
+            raise UsageError(
+                f"recording all parameters {times} times would take {size / 2**30:.1f} GiB",
+                f"Record them less often: [record] every = {self._asked.every * -(-size // MOST_BYTES)}.",
+            )
 
     def train_epoch(self, rows: Rows, epoch: int) -> Totals:
         """As `Backend.train_epoch`, to the same bits."""
@@ -117,6 +134,8 @@ class Recorder:
         looks_at_rows = any(name in _OF_ROWS or name == "activation_histogram" for name in asked)
         seen = self._backend.inspect(self._probe) if looks_at_rows else None
         for name in asked:
+            if name == "parameters":
+                continue
             if name.endswith("_histogram"):
                 measured |= self._histograms(name, seen)
             elif name == "update_ratio":
@@ -125,7 +144,14 @@ class Recorder:
                 measured[name] = per_layer(layers, self._norms(self._backend.parameters))
             elif seen is not None:
                 measured[name] = per_layer(layers, self._quantity(name, seen))
-        self.recording.add(epoch, self._backend.steps_done, measured)
+        self.recording.add(
+            epoch, self._backend.steps_done, measured, self._parameters() if "parameters" in asked else {}
+        )
+
+    def _parameters(self) -> dict[str, NDArray[Any]]:
+        network, backend = self._network, self._backend
+        flat, statistics = (array.astype(np.float32) for array in (backend.parameters, backend.statistics))
+        return {**network.named(flat), **network.named_statistics(statistics)}
 
     def _norms(self, flat: NDArray[Any]) -> Measured:
         return {layer.name: _norm(flat[layer.weight.span]) for layer in self._weighted}

@@ -6,7 +6,9 @@
   was measured, in epochs and in optimizer steps done; the first time is before training.
 * one float32 array (times, layers) for each quantity, NaN for a layer that has no such thing;
 * for each histogram ``<name>`` uint32 (times, layers, bins) with the counts, and ``<name>_range`` float32
-  (times, layers, 2) with the smallest and the largest value: the bins divide that range evenly.
+  (times, layers, 2) with the smallest and the largest value: the bins divide that range evenly;
+* ``parameters/<name>`` float32 (times, *shape): every parameter, and the running statistics of batch
+  normalization, by the names that they have in the model file.
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ BINS = 40
 # Ways to make one number of those of all layers.
 SUMMARIES: dict[str, Callable[..., Any]] = {"mean": np.nanmean, "max": np.nanmax, "min": np.nanmin}
 _TIMES = ("epochs", "steps", "layers")
+_PARAMETERS = "parameters/"
 
 
 @dataclass
@@ -44,22 +47,37 @@ class Recording:
     values : dict of str to list of float32 arrays
         For each quantity and time one number per layer, NaN for layers without; for each histogram the
         counts (layers, bins) and under ``<name>_range`` the ranges (layers, 2).
+    parameters : dict of str to list of float32 arrays
+        For each time every parameter and running statistic by name; empty where they are not recorded.
     """
 
     layers: tuple[str, ...]
     epochs: list[float] = field(default_factory=list)
     steps: list[int] = field(default_factory=list)
     values: dict[str, list[NDArray[Any]]] = field(default_factory=dict)
+    parameters: dict[str, list[NDArray[Any]]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.epochs)
 
-    def add(self, epoch: float, step: int, measured: Mapping[str, NDArray[Any]]) -> None:
-        """Add what was measured at one time."""
+    def add(
+        self,
+        epoch: float,
+        step: int,
+        measured: Mapping[str, NDArray[Any]],
+        parameters: Mapping[str, NDArray[Any]] | None = None,
+    ) -> None:
+        """Add what was measured at one time, and the parameters where they are recorded."""
         self.epochs.append(epoch)
         self.steps.append(step)
         for name, array in measured.items():
             self.values.setdefault(name, []).append(array)
+        for name, array in (parameters or {}).items():
+            self.parameters.setdefault(name, []).append(array)
+
+    def parameters_at(self, place: int) -> dict[str, NDArray[Any]]:
+        """The parameters and running statistics of one of the times, by name; empty where none are recorded."""
+        return {name: arrays[place] for name, arrays in self.parameters.items()}
 
     @property
     def quantities(self) -> tuple[str, ...]:
@@ -116,14 +134,19 @@ class Recording:
             "epochs": np.array(self.epochs, np.float64),
             "steps": np.array(self.steps, np.int64),
             **{name: np.array(self.values[name]) for name in sorted(self.values)},
+            **{_PARAMETERS + name: np.array(self.parameters[name]) for name in sorted(self.parameters)},
         }
 
     @staticmethod
     def from_arrays(arrays: Mapping[str, NDArray[Any]]) -> Recording:
         """A recording from what `arrays` gave."""
-        values = {name: list(array) for name, array in arrays.items() if name not in _TIMES}
+        kept = {name: list(array) for name, array in arrays.items() if name not in _TIMES}
+        values = {name: entries for name, entries in kept.items() if not name.startswith(_PARAMETERS)}
+        parameters = {
+            name.removeprefix(_PARAMETERS): entries for name, entries in kept.items() if name.startswith(_PARAMETERS)
+        }
         layers = tuple(str(name) for name in arrays["layers"])
-        return Recording(layers, arrays["epochs"].tolist(), arrays["steps"].tolist(), values)
+        return Recording(layers, arrays["epochs"].tolist(), arrays["steps"].tolist(), values, parameters)
 
     def to_bytes(self) -> bytes:
         """The content of ``record.npz``; the same recording gives the same bytes."""

@@ -267,3 +267,24 @@ def test_layers_without_a_quantity_are_left_out_of_its_mean():
         warnings.simplefilter("error")
         recording.add(1, 1, {"dead": np.full(3, np.nan, np.float32)})
         assert recording.value("dead", "a") == 0.5
+
+
+def test_recorded_parameters_are_those_of_each_time(tmp_path):
+    found = simulator({"record": {"quantities": ["parameters"], "every": 2}})
+    seen = [{**found.parameters, **found.statistics}]
+    found.train(lambda _: seen.append({**found.parameters, **found.statistics}))
+    (tmp_path / "record.npz").write_bytes(found.recording.to_bytes())
+    again = load_recording(tmp_path)
+    assert again.epochs == [0.0, 2.0, 3.0]
+    assert again.quantities == ()
+    for place, epoch in enumerate((0, 2, 3)):
+        kept = again.parameters_at(place)
+        assert kept.keys() == seen[epoch].keys()
+        assert all(kept[name].tobytes() == seen[epoch][name].tobytes() for name in kept)
+
+
+def test_recording_all_parameters_of_every_step_of_a_long_run_is_refused():
+    asked = {"record": {"quantities": ["parameters"], "per": "step"}, "training.epochs": 3_000_000}
+    with pytest.raises(UsageError, match="would take .* GiB") as caught:
+        simulator(asked)
+    assert "[record] every = " in caught.value.hint
