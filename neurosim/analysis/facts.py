@@ -2,24 +2,58 @@
 
 from __future__ import annotations
 
-import io
-import json
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from neurosim.analysis.catalogue import CATALOGUE, RECORDED, usual_pictures
+from neurosim.analysis.classification import Classification, Mistake, classification
+from neurosim.analysis.diagram import Diagram, diagram
+from neurosim.analysis.feature_maps import FeatureMaps, LayerOutputs, feature_maps
 from neurosim.analysis.inputs import InputMap, Points, input_map
+from neurosim.analysis.packing import pack, unpack
 from neurosim.analysis.responses import ChannelResponses, channel_responses
+from neurosim.analysis.surfaces import Path, Surface, loss_surface
+from neurosim.analysis.units import LayerMaps, UnitMaps, unit_maps
+from neurosim.analysis.weights import Kernels, filters, weight_images
 from neurosim.history import History
 from neurosim.recording import Recording
 
-# What was recorded, among the other arrays.
-_RECORDED = "recorded "
-
 if TYPE_CHECKING:  # what draws these numbers need not load a simulator
     from neurosim.simulator import Simulator
+
+_CLASSES = (
+    ChannelResponses, Classification, Diagram, FeatureMaps, InputMap, Kernels, LayerMaps, LayerOutputs, Mistake, Path,
+    Points, Recording, Surface, UnitMaps,
+)  # fmt: skip
+# What each picture is drawn from; several may be drawn from the same.
+_PARTS: dict[str, Callable[[Simulator], Any]] = {
+    "inputs": input_map,
+    "units": unit_maps,
+    "diagram": diagram,
+    "surface": lambda simulator: loss_surface([("", simulator)]),
+    "classification": classification,
+    "weights": weight_images,
+    "filters": filters,
+    "maps": feature_maps,
+    "responses": channel_responses,
+    # The parameters are large, and what is drawn of them is drawn of other parts.
+    "recording": lambda simulator: simulator.recording and replace(simulator.recording, parameters={}),
+}
+PART_OF = {
+    "decision_boundary": "inputs",
+    "fitted_curve": "inputs",
+    "unit_maps": "units",
+    "network_diagram": "diagram",
+    "loss_surface": "surface",
+    "confusion_matrix": "classification",
+    "worst_mistakes": "classification",
+    "first_layer_weights": "weights",
+    "filters": "filters",
+    "feature_maps": "maps",
+    "responses": "responses",
+    **dict.fromkeys(RECORDED, "recording"),
+}
 
 
 @dataclass(frozen=True)
@@ -32,68 +66,55 @@ class RunFacts:
         Title of the scenario.
     history : History
         The epochs.
-    inputs : InputMap or None
-        The network's answers over its inputs, where they can be drawn.
-    responses : tuple of ChannelResponses
-        What the convolutions respond to; empty for networks without.
-    recording : Recording or None
-        What was recorded of the layers.
+    pictures : tuple of str
+        Names of the pictures to draw.
+    formats : tuple of str
+        What they are written as: "png", "svg".
+    parts : dict of str to facts
+        What the pictures are drawn from.
     """
 
     title: str
     history: History
-    inputs: InputMap | None
-    responses: tuple[ChannelResponses, ...] = ()
-    recording: Recording | None = None
+    pictures: tuple[str, ...]
+    formats: tuple[str, ...] = ("png",)
+    parts: dict[str, Any] = field(default_factory=dict)
+
+    def part(self, picture: str) -> Any:
+        """What a picture is drawn from; the history where it needs nothing else."""
+        return self.parts[PART_OF[picture]] if picture in PART_OF else self.history
 
     def to_bytes(self) -> bytes:
         """The facts as an npz archive; `from_bytes` reads it."""
-        about: dict[str, object] = {"title": self.title, "history": list(self.history)}
-        arrays: dict[str, NDArray[np.generic]] = {}
-        if self.inputs is not None:
-            shown = self.inputs
-            about |= {"splits": list(shown.points), "labels": shown.labels, "classes": shown.classes}
-            about |= {"threshold": shown.threshold, "axes": len(shown.axes)}
-            arrays |= {f"axis {k}": axis for k, axis in enumerate(shown.axes)}
-            arrays["outputs"] = shown.outputs
-            for split, points in shown.points.items():
-                arrays |= {f"{split} inputs": points.inputs, f"{split} targets": points.targets}
-        about["responses"] = [entry.layer for entry in self.responses]
-        for entry in self.responses:
-            arrays |= {f"{entry.layer} patches": entry.patches, f"{entry.layer} strongest": entry.strongest}
-        if self.recording is not None:
-            arrays |= {_RECORDED + name: array for name, array in self.recording.arrays().items()}
-        buffer = io.BytesIO()
-        np.savez(buffer, allow_pickle=False, about=np.array(json.dumps(about)), **arrays)
-        return buffer.getvalue()
+        return pack(self)
 
     @staticmethod
     def from_bytes(content: bytes) -> RunFacts:
         """Facts from what `to_bytes` gave."""
-        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-            about = json.loads(str(archive["about"]))
-            inputs = None
-            if "axes" in about:
-                splits = about["splits"]
-                inputs = InputMap(
-                    tuple(archive[f"axis {k}"] for k in range(about["axes"])),
-                    archive["outputs"],
-                    {split: Points(archive[f"{split} inputs"], archive[f"{split} targets"]) for split in splits},
-                    tuple(about["labels"]),
-                    tuple(about["classes"]),
-                    about["threshold"],
-                )
-            responses = tuple(
-                ChannelResponses(layer, archive[f"{layer} patches"], archive[f"{layer} strongest"])
-                for layer in about["responses"]
-            )
-            names = [name for name in archive.files if name.startswith(_RECORDED)]
-            recorded = {name.removeprefix(_RECORDED): archive[name] for name in names}
-            recording = Recording.from_arrays(recorded) if recorded else None
-        return RunFacts(about["title"], History(about["history"]), inputs, responses, recording)
+        facts: RunFacts = unpack(content, (*_CLASSES, RunFacts))
+        return facts
 
 
-def run_facts(simulator: Simulator) -> RunFacts:
-    """Collect what there is to draw of a trained simulator."""
-    title = simulator.scenario.scenario.title
-    return RunFacts(title, simulator.history, input_map(simulator), channel_responses(simulator), simulator.recording)
+def run_facts(
+    simulator: Simulator, pictures: Sequence[str] | None = None, formats: Sequence[str] | None = None
+) -> RunFacts:
+    """Collect what there is to draw of a trained simulator.
+
+    Left out, pictures and formats are those that the scenario's ``[plots]`` asks for; of these, pictures that this
+    network cannot have are left out.
+    """
+    asked = simulator.scenario.plots
+    if pictures is None:
+        pictures = usual_pictures(simulator) if asked.pictures is None else tuple(dict.fromkeys(asked.pictures))
+    drawn = [name for name in pictures if not CATALOGUE[name].lacks(simulator)]
+    parts = {
+        part: _PARTS[part](simulator) for part in dict.fromkeys(PART_OF[name] for name in drawn if name in PART_OF)
+    }
+    found = RunFacts(
+        simulator.scenario.scenario.title, simulator.history, tuple(drawn), tuple(formats or asked.formats), parts
+    )
+    nothing = {name for name in drawn if name in PART_OF and not found.part(name)}
+    if "classification" in parts and not parts["classification"].mistakes:
+        nothing.add("worst_mistakes")
+    kept = tuple(name for name in drawn if name not in nothing)
+    return RunFacts(found.title, found.history, kept, found.formats, parts)

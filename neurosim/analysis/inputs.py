@@ -71,29 +71,36 @@ def input_map(simulator: Simulator) -> InputMap | None:
     line = network.inputs == 1 and network.outputs == 1 and not data.classes
     if not (plane or line):
         return None
-    points = {split: _points(simulator, split) for split in simulator.splits}
+    points = {split: input_points(simulator, split) for split in simulator.splits}
     inputs = points["train"].inputs
-    axes = tuple(_axis(inputs[:, k], GRID if plane else CURVE) for k in range(network.inputs))
+    axes = tuple(input_axis(inputs[:, k], GRID if plane else CURVE) for k in range(network.inputs))
     grid = np.stack(np.meshgrid(*axes), axis=-1)
     outputs = simulator.forward(data.to_input(grid.reshape(-1, network.inputs))).astype(np.float64)
-    names = data.feature_names or tuple(f"input {k + 1}" for k in range(network.inputs))
     return InputMap(
         axes,
         np.moveaxis(outputs.reshape(*grid.shape[:-1], network.outputs), -1, 0),
         points,
-        tuple(names),
+        input_names(simulator),
         tuple(data.classes),
         network.loss.record.threshold,
     )
 
 
-def _axis(values: NDArray[np.float64], count: int) -> NDArray[np.float64]:
+def input_names(simulator: Simulator) -> tuple[str, ...]:
+    """Names of the inputs."""
+    count = simulator.network.inputs
+    return tuple(simulator.data.feature_names) or tuple(f"input {k + 1}" for k in range(count))
+
+
+def input_axis(values: NDArray[np.float64], count: int) -> NDArray[np.float64]:
+    """Places from the smallest to the largest value, with a margin."""
     low, high = float(values.min()), float(values.max())
     margin = MARGIN * ((high - low) or 1.0)
     return np.linspace(low - margin, high + margin, count)
 
 
-def _points(simulator: Simulator, split: str) -> Points:
+def input_points(simulator: Simulator, split: str) -> Points:
+    """The rows of a split, in the units of the data set."""
     data = getattr(simulator.data, split)
     inputs = data.features.astype(np.float64) * simulator.data.scale + simulator.data.shift
     return Points(simulator.data.to_raw(inputs), data.targets)

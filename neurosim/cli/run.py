@@ -85,6 +85,7 @@ def command(
             )  # fmt: skip
             return DIVERGED if found.diverged else 0 if found.met else MISSED
 
+        from neurosim.analysis.catalogue import why_not
         from neurosim.analysis.facts import run_facts
         from neurosim.cli.progress import progress_display
         from neurosim.cli.summary import print_summary, report_missed
@@ -101,7 +102,10 @@ def command(
                 resume=resume,
                 observer=observer,
             )
-        pictures = studio.draw(run_facts(result.simulator), folder)
+        facts = run_facts(result.simulator)
+        pictures = studio.draw(facts, folder)
+    for name in set(loaded.plots.pictures or ()) - set(facts.pictures):
+        click.echo(f"No picture {name}: {why_not(name, result.simulator)}", err=True)
     if as_json:
         print_json(result.as_json())
     elif not quiet:

@@ -41,7 +41,7 @@ def layer_pictures(title: str, recorded: Recorded, variant_looks: Sequence[Look]
         looks = [look for (_, records), look in zip(entries, variant_looks, strict=False) if records]
         entries = [entry for entry in entries if entry[1]]
         if entries:
-            found[quantity] = _quantity(title, quantity, entries, looks)
+            found[quantity] = layer_picture(title, quantity, entries, looks)
     for quantity in HISTOGRAMS:
         shown = [(name, records[0]) for name, records in recorded if records and quantity in records[0].quantities]
         shown = [(name, record) for name, record in shown if record.layers_with(quantity)]
@@ -50,7 +50,7 @@ def layer_pictures(title: str, recorded: Recorded, variant_looks: Sequence[Look]
     return found
 
 
-def _quantity(title: str, quantity: str, entries: Recorded, looks: Sequence[Look]) -> Figure:
+def layer_picture(title: str, quantity: str, entries: Recorded, looks: Sequence[Look]) -> Figure:
     """By layer at the start (thin) and at the end, and over the epochs."""
     names = [name for name, _ in entries]
     room = room_for([*names, "at the end"])

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from matplotlib.figure import Figure
+
+from neurosim.analysis.catalogue import RECORDED
 from neurosim.analysis.facts import RunFacts
 from neurosim.history import History
 from neurosim.plots.curves import learning_curves
-from neurosim.plots.ensembles import ensemble_histogram
-from neurosim.plots.inputs import decision_boundary, fitted_curve
-from neurosim.plots.layers import layer_pictures
-from neurosim.plots.lines import PLAIN
-from neurosim.plots.responses import responses
 from neurosim.plots.style import save
+from neurosim.recording import Recording
+from neurosim.recording.recording import HISTOGRAMS
 
 if TYPE_CHECKING:  # the drawing process never sees one
     from neurosim.ensemble import Ensemble
@@ -27,33 +28,62 @@ def rehearse() -> None:
 
 
 def write_pictures(facts: RunFacts, folder: Path) -> list[Path]:
-    """Draw what can be drawn of a run; returns the files written.
-
-    ``learning_curves.png`` always (unless no epoch was trained), ``decision_boundary.png`` for two
-    inputs and classes, ``fitted_curve.png`` for one input and one output, ``responses.png`` for
-    convolutions, and a picture for each recorded quantity, by its name.
+    """Draw the pictures that the facts are about, under their names; returns the files written.
 
     Raises
     ------
     DataError
         When a file cannot be written.
     """
-    title, written = facts.title, []
-    if len(facts.history) > 0:
-        written.append(save(learning_curves(facts.history, title), folder / "learning_curves.png", title))
-    if facts.inputs is not None and len(facts.inputs.axes) == 2:
-        written.append(save(decision_boundary(facts.inputs, title), folder / "decision_boundary.png", title))
-    elif facts.inputs is not None:
-        written.append(save(fitted_curve(facts.inputs, title), folder / "fitted_curve.png", title))
-    if facts.responses:
-        written.append(save(responses(facts.responses, title), folder / "responses.png", title))
-    if facts.recording is not None:
-        for name, picture in layer_pictures(title, [("", [facts.recording])], [PLAIN]).items():
-            written.append(save(picture, folder / f"{name}.png", title))
+    written = []
+    for name in facts.pictures:
+        made = draw(name, facts)
+        written += [save(made, folder / f"{name}.{kind}", facts.title) for kind in facts.formats]
     return written
+
+
+def draw(name: str, facts: RunFacts) -> Figure:
+    """One picture of a run."""
+    title, part = facts.title, facts.part(name)
+    if name == "learning_curves":
+        return learning_curves(facts.history, title)
+    if name in RECORDED:
+        return _recorded(name, part, title)
+    # Each needs its own module only: loading them all would take longer than drawing.
+    module = importlib.import_module(f"neurosim.plots.{_MODULES[name]}")
+    made: Figure = getattr(module, name)(part, title)
+    return made
+
+
+_MODULES = {
+    "decision_boundary": "inputs",
+    "fitted_curve": "inputs",
+    "unit_maps": "units",
+    "network_diagram": "diagram",
+    "loss_surface": "surfaces",
+    "confusion_matrix": "classification",
+    "worst_mistakes": "classification",
+    "first_layer_weights": "weights",
+    "filters": "weights",
+    "feature_maps": "feature_maps",
+    "responses": "responses",
+}
+
+
+def _recorded(name: str, recording: Recording, title: str) -> Figure:
+    if name in HISTOGRAMS:
+        from neurosim.plots.histograms import histograms_over_time
+
+        return histograms_over_time(recording, name, title)
+    from neurosim.plots.layers import layer_picture
+    from neurosim.plots.lines import PLAIN
+
+    return layer_picture(title, name, [("", [recording])], [PLAIN])
 
 
 def write_ensemble_pictures(ensemble: Ensemble, folder: Path) -> list[Path]:
     """Draw ``ensemble.png``; returns the files written. Raises DataError when it cannot be written."""
+    from neurosim.plots.ensembles import ensemble_histogram
+
     title = f"{ensemble.scenario.scenario.title} ({len(ensemble.members)} seeds)"
     return [save(ensemble_histogram(ensemble, title), folder / "ensemble.png", title)]

@@ -7,11 +7,14 @@ Colours are those of Okabe and Ito (2008), which people with colour blindness ca
 from __future__ import annotations
 
 import io
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from neurosim.files import write_atomically
@@ -47,10 +50,29 @@ def figure(
     return made, panels
 
 
+def canvas(width: float, height: float, title: str) -> Figure:
+    """A figure without panels; sizes in inches."""
+    made = Figure(figsize=(width, height), dpi=120, facecolor="white")
+    FigureCanvasAgg(made)
+    made.suptitle(title, fontsize=12, color=INK, x=0.15 / width, y=1 - 0.1 / height, ha="left", va="top")
+    return made
+
+
+@cache
+def signed() -> LinearSegmentedColormap:
+    """Colours of numbers with a sign: blue below the middle, orange above."""
+    return LinearSegmentedColormap.from_list("signed", [COLOURS[0], "#f7f7f7", COLOURS[1]])
+
+
 def save(made: Figure, path: Path, title: str) -> Path:
-    """Write a figure as PNG; the same figure gives the same bytes."""
+    """Write a figure as PNG, or as SVG where the path ends so; the same figure gives the same bytes."""
     buffer = io.BytesIO()
-    metadata: dict[str, Any] = {"Title": title, "Software": "neurosim"}
-    made.savefig(buffer, format="png", metadata=metadata)
+    if path.suffix == ".svg":
+        # Text stays text; names of parts would be random, and the date another one each time.
+        with rc_context({"svg.fonttype": "none", "svg.hashsalt": "neurosim"}):
+            made.savefig(buffer, format="svg", metadata={"Title": title, "Creator": "neurosim", "Date": None})
+    else:
+        metadata: dict[str, Any] = {"Title": title, "Software": "neurosim"}
+        made.savefig(buffer, format="png", metadata=metadata)
     write_atomically(path, buffer.getvalue())
     return path

@@ -19,8 +19,15 @@ Measure = Literal[
     "gradient_norm", "weight_norm", "update_ratio", "activation_mean", "activation_std", "dead", "saturated",
     "selectivity",
 ]  # fmt: skip
+Picture = Literal[
+    "learning_curves", "decision_boundary", "fitted_curve", "unit_maps", "network_diagram", "loss_surface",
+    "confusion_matrix", "worst_mistakes", "first_layer_weights", "filters", "feature_maps", "responses",
+    "gradient_norm", "weight_norm", "update_ratio", "activation_mean", "activation_std", "dead", "saturated",
+    "selectivity", "activation_histogram", "weight_histogram",
+]  # fmt: skip
 METRICS: tuple[str, ...] = get_args(Metric)
 QUANTITIES: tuple[str, ...] = get_args(Quantity)
+PICTURES: tuple[str, ...] = get_args(Picture)
 
 MAX_VARIANTS = 100
 # What a variant may change: everything that decides on a run, but not what the scenario is called.
@@ -65,8 +72,14 @@ class RecordSection(Section):
 
 
 class PlotsSection(Section):
-    """How the variants are drawn together."""
+    """Which pictures a run writes, and how variants are drawn together."""
 
+    pictures: list[Picture] | None = Field(
+        default=None, description="The pictures of a single run; left out: the usual ones for its kind of problem."
+    )
+    formats: list[Literal["png", "svg"]] = Field(
+        default=["png"], min_length=1, description="What they are written as; SVG can be scaled."
+    )
     measure: Measure | None = Field(
         default=None, description="What is drawn against the variants' values; left out: the accuracy, else the loss."
     )

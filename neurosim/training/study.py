@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +25,11 @@ from neurosim.scenario import Scenario
 from neurosim.simulator import Simulator
 from neurosim.training.expectations import Expectation, check_bounds, check_claims
 from neurosim.training.folder import SCENARIO, SUMMARY, RunFolder, finite, portable, provenance
+from neurosim.training.members import study_members
 from neurosim.training.reading import read_finished, stopped_at
-from neurosim.training.runs import Observer, Result, prepare_scenario, result_of, train_to_end, with_seed
+from neurosim.training.runs import Observer, Result, prepare_scenario, result_of, train_to_end
 
 TABLE = "study.csv"
-MEMBERS = "members"
 
 
 @dataclass(frozen=True)
@@ -189,7 +189,8 @@ def study(
     folder = None if target is None else RunFolder(Path(target), resume=resume is not None)
     if folder is not None:
         write_atomically(folder.path / SCENARIO, portable(chosen).to_toml())
-    members = _members(chosen, None if folder is None else folder.path)
+    planned = study_members(chosen, None if folder is None else folder.path)
+    members = [_Member(label, own, path) for label, own, path in planned]
     available = threads or available_threads()
     at_once = min(available, len(members)) if backend == "cpu" else 1
     each = max(available // at_once, 1) if backend == "cpu" else threads
@@ -223,25 +224,6 @@ def study(
         complete = {**found.as_json(), **provenance(chosen)}
         write_atomically(folder.path / SUMMARY, json.dumps(complete, indent=2, allow_nan=False) + "\n")
     return found
-
-
-def _members(scenario: Scenario, folder: Path | None) -> list[_Member]:
-    """Every variant from every seed."""
-    first, repeats = scenario.scenario.seed, scenario.scenario.repeats
-    members = []
-    for name, variant in (scenario.variants or {"": scenario}).items():
-        for seed in range(first, first + repeats):
-            own = with_seed(_alone(variant), seed)
-            parts = [name] if name else []
-            parts += [f"seed-{seed}"] if repeats > 1 else []
-            path = None if folder is None else folder.joinpath(MEMBERS, *parts)
-            members.append(_Member(" ".join(parts), own, path))
-    return members
-
-
-def _alone(scenario: Scenario) -> Scenario:
-    """One run of a scenario that is to be repeated."""
-    return replace(scenario, scenario=scenario.scenario.model_copy(update={"repeats": 1}))
 
 
 def _train_all(members: Sequence[_Member], at_once: int, watcher: StudyObserver, resume: bool) -> None:

@@ -45,8 +45,8 @@ ALLOWED = {
         "simulator", "assembly", "augmentation", "backends", "construction", "history", "scenario", "watch", "errors",
     },
     "training": {
-        "simulator", "ensemble", "backends", "recording", "scenario", "layers", "network", "history", "files", "errors",
-        "version",
+        "simulator", "ensemble", "backends", "recording", "registry", "scenario", "layers", "network", "history",
+        "files", "errors", "version",
     },
     "analysis": {"backends", "layers", "network", "plugin", "recording", "scenario", "simulator", "history"},
     "worksheet": {

@@ -34,7 +34,7 @@ def facts():
     [
         ("moons", {"learning_curves.png", "decision_boundary.png"}),
         ("sine", {"learning_curves.png", "fitted_curve.png"}),
-        ("iris", {"learning_curves.png"}),
+        ("iris", {"learning_curves.png", "confusion_matrix.png"}),
         ("xor", {"decision_boundary.png"}),
     ],
 )
@@ -58,7 +58,7 @@ def test_the_same_facts_give_the_same_bytes(facts, tmp_path):
 def test_the_map_holds_the_networks_own_answers():
     simulator = Simulator(load_scenario("xor", overrides={"training.epochs": 400}))
     simulator.train()
-    shown = run_facts(simulator).inputs
+    shown = run_facts(simulator).part("decision_boundary")
     xs, ys = shown.axes
     i, j = 17, 140
     expected = simulator.forward(simulator.data.to_input(np.array([[xs[j], ys[i]]])))[0, 0]
@@ -67,7 +67,7 @@ def test_the_map_holds_the_networks_own_answers():
 
 
 def test_a_plane_shows_data_boundary_and_names(facts):
-    made = decision_boundary(facts["moons"].inputs, "title")
+    made = decision_boundary(facts["moons"].part("decision_boundary"), "title")
     axes = made.axes[0]
     assert len(axes.collections) == 6  # the map, the boundary, and two classes in two splits
     assert axes.get_xlabel()
@@ -77,7 +77,7 @@ def test_a_plane_shows_data_boundary_and_names(facts):
 def test_the_line_of_a_perceptron_is_drawn():
     simulator = Simulator(load_scenario("and"))
     simulator.train()
-    line = decision_boundary(run_facts(simulator).inputs, "title").axes[0].collections[1]
+    line = decision_boundary(run_facts(simulator).part("decision_boundary"), "title").axes[0].collections[1]
     places = line.get_paths()[0].vertices
     weight, bias = simulator.parameters["layers.0.weight"][:, 0], simulator.parameters["layers.0.bias"][0]
     # As near to w1 x1 + w2 x2 + b = 0 as the grid of the picture allows.
@@ -85,7 +85,7 @@ def test_the_line_of_a_perceptron_is_drawn():
 
 
 def test_a_curve_shows_data_and_function(facts):
-    axes = fitted_curve(facts["sine"].inputs, "title").axes[0]
+    axes = fitted_curve(facts["sine"].part("fitted_curve"), "title").axes[0]
     assert len(axes.lines) == 1
     assert len(axes.lines[0].get_xdata()) == 400
 
@@ -105,7 +105,7 @@ def test_a_process_of_its_own_draws_the_same(facts, tmp_path):
 def test_a_helper_that_dies_costs_no_picture(facts, tmp_path, monkeypatch):
     monkeypatch.setattr(studio, "MODULE", "no.such.module")
     with Studio(own_process=True) as helper:
-        assert len(helper.draw(facts["iris"], tmp_path)) == 1
+        assert len(helper.draw(facts["iris"], tmp_path)) == 2
     assert (tmp_path / "learning_curves.png").is_file()
 
 
@@ -123,5 +123,5 @@ def test_the_helper_runs_nothing_from_the_current_folder(facts, tmp_path, monkey
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("neurosim.plots.pictures.write_pictures", lambda facts, folder: pytest.fail("drawn here"))
     with Studio(own_process=True) as helper:
-        assert len(helper.draw(facts["iris"], tmp_path)) == 1
+        assert len(helper.draw(facts["iris"], tmp_path)) == 2
     assert not (tmp_path / "ran").exists()

@@ -285,6 +285,6 @@ def test_recorded_parameters_are_those_of_each_time(tmp_path):
 
 def test_recording_all_parameters_of_every_step_of_a_long_run_is_refused():
     asked = {"record": {"quantities": ["parameters"], "per": "step"}, "training.epochs": 3_000_000}
-    with pytest.raises(UsageError, match="would take .* GiB") as caught:
+    with pytest.raises(UsageError, match=r"would take .* GiB") as caught:
         simulator(asked)
     assert "[record] every = " in caught.value.hint

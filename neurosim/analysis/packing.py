@@ -1,0 +1,76 @@
+"""Facts as bytes, for the process that draws: dataclasses of plain data and arrays, without pickle.
+
+The skeleton is JSON in an npz archive, the arrays lie beside it. Only the classes that the reader names are made.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurosim.history import History
+
+# Keys of the skeleton that stand for something else than a mapping.
+_CLASS, _ARRAY, _TUPLE, _HISTORY = "!class", "!array", "!tuple", "!history"
+
+
+def pack(value: object) -> bytes:
+    """A value as an npz archive; raises TypeError for what is not plain data."""
+    arrays: dict[str, NDArray[Any]] = {}
+    skeleton = json.dumps(_flatten(value, arrays))
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, skeleton=np.array(skeleton), **arrays)
+    return buffer.getvalue()
+
+
+def unpack(content: bytes, classes: Sequence[type]) -> Any:
+    """The value again; `classes` are the dataclasses that may be in it."""
+    known = {cls.__name__: cls for cls in classes}
+    with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+        arrays = {name: archive[name] for name in archive.files}
+    return _restore(json.loads(str(arrays.pop("skeleton"))), arrays, known)
+
+
+def _flatten(value: object, arrays: dict[str, NDArray[Any]]) -> Any:
+    if value is None or isinstance(value, bool | int | float | str):
+        # NumPy's numbers are numbers of Python too, but JSON does not know them all.
+        return value.item() if isinstance(value, np.generic) else value
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        name = f"array {len(arrays)}"
+        arrays[name] = value
+        return {_ARRAY: name}
+    if isinstance(value, History):
+        return {_HISTORY: _flatten(list(value), arrays)}
+    if is_dataclass(value) and not isinstance(value, type):
+        entries = {entry.name: _flatten(getattr(value, entry.name), arrays) for entry in fields(value)}
+        return {_CLASS: type(value).__name__, **entries}
+    if isinstance(value, tuple):
+        return {_TUPLE: [_flatten(entry, arrays) for entry in value]}
+    if isinstance(value, list):
+        return [_flatten(entry, arrays) for entry in value]
+    if isinstance(value, Mapping):
+        return {str(key): _flatten(entry, arrays) for key, entry in value.items()}
+    raise TypeError(f"{type(value).__name__} is no plain data")
+
+
+def _restore(found: Any, arrays: Mapping[str, NDArray[Any]], known: Mapping[str, type]) -> Any:
+    if isinstance(found, list):
+        return [_restore(entry, arrays, known) for entry in found]
+    if not isinstance(found, dict):
+        return found
+    if _ARRAY in found:
+        return arrays[found[_ARRAY]]
+    if _TUPLE in found:
+        return tuple(_restore(entry, arrays, known) for entry in found[_TUPLE])
+    if _HISTORY in found:
+        return History(_restore(found[_HISTORY], arrays, known))
+    entries = {key: _restore(entry, arrays, known) for key, entry in found.items() if key != _CLASS}
+    return known[found[_CLASS]](**entries) if _CLASS in found else entries

@@ -1,0 +1,161 @@
+"""The loss around the way that an optimizer has taken, on the plane that fits the way best.
+
+The plane goes through the middle of all parameter vectors on the way, along their first two principal components
+(Li et al. 2018, arXiv:1712.09913, section 7.2, who lay it through the last one).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:  # what draws these numbers need not load a simulator
+    from neurosim.simulator import Simulator
+
+ROWS = 1000
+# Room around the paths, as a share of their reach.
+MARGIN = 0.2
+# Points along each direction, and multiplications that are worth the wait.
+FINEST, COARSEST, WORK = 41, 17, 4e11
+# Points of a path are thinned out to these.
+MOST_POINTS = 400
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Path:
+    """One way over the surface.
+
+    Attributes
+    ----------
+    name : str
+        Whose it is; empty where there is only one.
+    places : float64 (times, 2)
+        The points on the plane that are nearest to it.
+    epochs : float64 (times,)
+        When it was there.
+    losses : (float, float)
+        The loss at its start and at its end, not on the plane but where it really was.
+    """
+
+    name: str
+    places: Array
+    epochs: Array
+    losses: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Surface:
+    """The loss on a plane.
+
+    Attributes
+    ----------
+    xs, ys : float64 (points,)
+        The grid along both directions, in units of the parameters.
+    losses : float64 (ys, xs)
+        The mean loss with penalties over some training rows; NaN where it is not finite.
+    shares : (float, float)
+        How much of the ways' variance lies along each direction.
+    paths : tuple of Path
+        The ways.
+    rows : int
+        How many training rows the loss is of.
+    """
+
+    xs: Array
+    ys: Array
+    losses: Array
+    shares: tuple[float, float]
+    paths: tuple[Path, ...]
+    rows: int
+
+
+def loss_surface(runs: Sequence[tuple[str, Simulator]]) -> Surface | None:
+    """The surface of one or several runs of one network, whose parameters were recorded.
+
+    None where nothing has moved. The rows and the loss are those of the first run, whose parameters are as before
+    afterwards.
+    """
+    first = runs[0][1]
+    names = list(first.parameters)
+    ways = [_way(simulator, names) for _, simulator in runs]
+    everything = np.concatenate([way for way, _ in ways])
+    middle = everything.mean(axis=0)
+    _, strengths, directions = np.linalg.svd(everything - middle, full_matrices=False)
+    if not strengths.size or strengths[0] <= 1e-9:
+        return None
+    if len(directions) < 2 or strengths[1] <= 1e-9 * strengths[0]:
+        # A straight way: any other direction makes a plane of it.
+        directions = np.vstack([directions[0], _across(directions[0])])
+        strengths = np.array([strengths[0], 0.0])
+    # The same plane has the same directions everywhere: their largest number is positive.
+    plane = directions[:2] * np.sign(directions[:2][range(2), np.abs(directions[:2]).argmax(axis=1)])[:, None]
+    total = float((strengths**2).sum())
+    shares = (float(strengths[0] ** 2 / total), float(strengths[1] ** 2 / total))
+    places = [(way - middle) @ plane.T for way, _ in ways]
+    x, y = _rows(first)
+    size = _grid_size(first, len(x))
+    reach = np.concatenate(places)
+    xs, ys = (_axis(reach[:, k], reach, size) for k in range(2))
+    kept, statistics = first.parameters, first.statistics
+    try:
+        losses = np.array([[_loss(first, middle + plane.T @ (u, v), x, y) for u in xs] for v in ys])
+        paths = tuple(
+            Path(name, place, epochs, tuple(_loss(first, way[end], x, y) for end in (0, -1)))  # type: ignore[arg-type]
+            for (name, _), (way, epochs), place in zip(runs, ways, places, strict=True)
+        )
+    finally:
+        first.set_parameters(kept)
+        if statistics:
+            first.set_statistics(statistics)
+    losses[~np.isfinite(losses)] = np.nan
+    return Surface(xs, ys, losses, shares, paths, len(x))
+
+
+def _way(simulator: Simulator, names: Sequence[str]) -> tuple[Array, Array]:
+    """The parameter vectors on the way, (times, parameters), and when."""
+    recording = simulator.recording
+    assert recording is not None
+    chosen = np.unique(np.linspace(0, len(recording) - 1, min(len(recording), MOST_POINTS)).round().astype(int))
+    vectors = [np.concatenate([recording.parameters[name][k].ravel() for name in names]) for k in chosen]
+    return np.array(vectors, np.float64), np.array(recording.epochs)[chosen]
+
+
+def _across(direction: Array) -> Array:
+    """A direction at right angles to another one."""
+    other = np.zeros_like(direction)
+    other[np.abs(direction).argmin()] = 1.0
+    other -= direction * direction.dot(other)
+    return np.asarray(other / np.linalg.norm(other))
+
+
+def _rows(simulator: Simulator) -> tuple[Array, NDArray[np.generic]]:
+    """Training rows, evenly spread, as the network sees them, with their targets."""
+    rows = simulator.split_rows("train")
+    chosen = rows.some(np.unique(np.linspace(0, rows.count - 1, min(rows.count, ROWS)).round().astype(int)))
+    x = chosen.features.astype(np.float64) * chosen.scale + chosen.shift
+    by_class = simulator.network.loss.record.targets == "classes"
+    return x, chosen.classes if by_class else chosen.values
+
+
+def _grid_size(simulator: Simulator, rows: int) -> int:
+    """How fine the grid may be."""
+    work = rows * sum(layer.multiply_adds for layer in simulator.network.parts)
+    return int(np.clip(np.sqrt(WORK / max(work, 1)), COARSEST, FINEST))
+
+
+def _axis(values: Array, both: Array, size: int) -> Array:
+    """Places that hold a path with room around it; along a short way as much as a third of the long one."""
+    reach = float(np.ptp(both, axis=0).max())
+    middle, half = (values.max() + values.min()) / 2, max(float(np.ptp(values)), reach / 3) / 2
+    return np.linspace(middle - (1 + MARGIN) * half, middle + (1 + MARGIN) * half, size)
+
+
+def _loss(simulator: Simulator, vector: Array, x: Array, y: NDArray[np.generic]) -> float:
+    simulator.set_parameters(simulator.network.named(vector))
+    with np.errstate(all="ignore"):
+        return simulator.loss(x, y)

@@ -1,0 +1,102 @@
+"""What each unit of a network answers over its input space, where that has one or two dimensions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurosim.analysis.inputs import Points, input_axis, input_names, input_points
+from neurosim.layers import Activate, Dense
+
+if TYPE_CHECKING:  # what draws these numbers need not load a simulator
+    from neurosim.simulator import Simulator
+
+GRID, CURVE = 60, 200
+MOST_UNITS, MOST_LAYERS = 16, 6
+
+
+@dataclass(frozen=True)
+class LayerMaps:
+    """Some units of one layer.
+
+    Attributes
+    ----------
+    name, activation : str
+        Of the layer.
+    units : tuple of int
+        Which units, from 0.
+    of : int
+        How many it has.
+    answers : float32 (units,) + shape of the grid
+        Their outputs.
+    sums : float32, as `answers`
+        What their activation was given: a unit's own line is where this is 0.
+    """
+
+    name: str
+    activation: str
+    units: tuple[int, ...]
+    of: int
+    answers: NDArray[np.float32]
+    sums: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class UnitMaps:
+    """The layers of a network, from the first to the output.
+
+    Attributes
+    ----------
+    axes : tuple of float64 arrays
+        The grid along each input, one or two of them.
+    layers : tuple of LayerMaps
+        The layers.
+    points : Points
+        The training rows.
+    labels : tuple of str
+        Names of the inputs.
+    left_out : int
+        Layers between the first and the last that are not among them.
+    """
+
+    axes: tuple[NDArray[np.float64], ...]
+    layers: tuple[LayerMaps, ...]
+    points: Points
+    labels: tuple[str, ...]
+    left_out: int = 0
+
+
+def unit_maps(simulator: Simulator) -> UnitMaps:
+    """The maps of a network of one or two inputs, without batch normalization."""
+    network, data = simulator.network, simulator.data
+    points = input_points(simulator, "train")
+    count = GRID if network.inputs == 2 else CURVE
+    axes = tuple(input_axis(points.inputs[:, k], count) for k in range(network.inputs))
+    grid = np.stack(np.meshgrid(*axes), axis=-1)
+    rows = data.to_input(grid.reshape(-1, network.inputs))
+    seen = simulator.inspect(rows, _any_targets(simulator, len(rows))).layers
+    active = [layer for layer in network.layers if isinstance(layer, Dense | Activate)]
+    chosen = active if len(active) <= MOST_LAYERS else [*active[: MOST_LAYERS - 1], active[-1]]
+    layers = []
+    for layer in chosen:
+        width = layer.output_shape[0]
+        units = np.unique(np.linspace(0, width - 1, min(width, MOST_UNITS)).round().astype(int))
+        signals = seen[layer.name]
+        sums = signals.outputs if signals.sums is None else signals.sums
+        answers, given = (
+            np.moveaxis(found[:, units].reshape(*grid.shape[:-1], len(units)), -1, 0).astype(np.float32)
+            for found in (signals.outputs, sums)
+        )
+        names = tuple(int(unit) for unit in units)
+        layers.append(LayerMaps(layer.name, layer.activation.name, names, width, answers, given))
+    return UnitMaps(axes, tuple(layers), points, input_names(simulator), len(active) - len(chosen))
+
+
+def _any_targets(simulator: Simulator, rows: int) -> NDArray[np.generic]:
+    """Targets that the loss accepts; what the units answer does not depend on them."""
+    if simulator.network.loss.record.targets == "classes":
+        return np.zeros(rows, np.int64)
+    return np.zeros((rows, simulator.network.outputs))

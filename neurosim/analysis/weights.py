@@ -1,0 +1,78 @@
+"""Weights that can be looked at: those of a first dense layer over images, and the kernels of convolutions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurosim.layers import Conv2d, Dense
+
+if TYPE_CHECKING:  # what draws these numbers need not load a simulator
+    from neurosim.simulator import Simulator
+
+MOST_UNITS, MOST_INPUTS, MOST_LAYERS = 40, 8, 6
+
+
+@dataclass(frozen=True)
+class Kernels:
+    """Some kernels of one layer.
+
+    Attributes
+    ----------
+    layer : str
+        Its name.
+    units, inputs : tuple of int
+        Which units or output channels, and which input channels, from 0.
+    of_units, of_inputs : int
+        How many there are.
+    weights : float32 (units, inputs, height, width)
+        The weights.
+    """
+
+    layer: str
+    units: tuple[int, ...]
+    of_units: int
+    inputs: tuple[int, ...]
+    of_inputs: int
+    weights: NDArray[np.float32]
+
+
+def weight_images(simulator: Simulator) -> Kernels | None:
+    """The weights of a first dense layer, each unit's as an image; None for other networks."""
+    shape = simulator.data.image_shape
+    layer = next((layer for layer in simulator.network.layers if layer.parameters), None)
+    if len(shape) < 2 or not isinstance(layer, Dense) or layer.inputs != simulator.network.inputs:
+        return None
+    channels = shape[2] if len(shape) > 2 else 1
+    units, inputs = _spread(layer.units, MOST_UNITS), _spread(channels, MOST_INPUTS)
+    weight = simulator.parameters[layer.weight.name].reshape(*shape[:2], channels, layer.units)
+    return _kernels(layer.name, weight, units, inputs)
+
+
+def filters(simulator: Simulator) -> tuple[Kernels, ...]:
+    """The kernels of the convolutions but for those of one cell, from the first on; some of each."""
+    layers = [layer for layer in simulator.network.parts if isinstance(layer, Conv2d) and max(layer.window.kernel) > 1]
+    parameters = simulator.parameters
+    return tuple(
+        _kernels(
+            layer.name,
+            parameters[layer.weight.name],
+            _spread(layer.channels, 2 * MOST_INPUTS),
+            _spread(layer.window.channels, MOST_INPUTS),
+        )
+        for layer in layers[:MOST_LAYERS]
+    )
+
+
+def _kernels(name: str, weight: NDArray[np.floating], units: tuple[int, ...], inputs: tuple[int, ...]) -> Kernels:
+    """From weights (height, width, inputs, units)."""
+    chosen = np.asarray(weight, np.float32)[:, :, list(inputs)][..., list(units)]
+    return Kernels(name, units, weight.shape[3], inputs, weight.shape[2], chosen.transpose(3, 2, 0, 1))
+
+
+def _spread(count: int, most: int) -> tuple[int, ...]:
+    """Up to `most` of a number of things, evenly spread."""
+    return tuple(int(place) for place in np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int)))

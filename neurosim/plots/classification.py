@@ -1,0 +1,166 @@
+"""Which classes are taken for which, and the surest wrong answers."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+
+from neurosim.analysis.classification import Classification, Mistake
+from neurosim.plots.style import COLOURS, INK, canvas, figure
+
+# Beyond as many classes counts in the cells cannot be read.
+READABLE = 12
+# Names longer than this are cut.
+LONGEST = 16
+
+
+def confusion_matrix(shown: Classification, title: str) -> Figure:
+    """True class down, answer across; right answers blue, wrong ones orange, as shares of the true class."""
+    count = len(shown.classes)
+    cell = 0.56 if count <= READABLE else max(6.0 / count, 0.12)
+    names = [_short(name) for name in shown.classes]
+    room = 0.75 + 0.085 * max(map(len, names))
+    beside = 0.95
+    width = max(room + count * cell + beside, 5.2)
+    below = 0.75 if count <= READABLE and max(map(len, names)) <= 4 else 0.45 + 0.08 * max(map(len, names))
+    height = 0.98 + count * cell + below
+    made = canvas(width, height, title)
+    axes = made.add_axes((room / width, below / height, count * cell / width, count * cell / height))
+    shares = shown.counts / np.maximum(shown.counts.sum(axis=1, keepdims=True), 1)
+    right = np.eye(count, dtype=bool)
+    # Each with a scale of its own, so that the many right answers do not hide the wrong ones.
+    blue = LinearSegmentedColormap.from_list("right", ["#ffffff", COLOURS[0]])
+    orange = LinearSegmentedColormap.from_list("wrong", ["#ffffff", COLOURS[1]])
+    worst = float(shares[~right].max(initial=0.0)) or 1.0
+    colours = np.where(right[..., None], blue(0.75 * shares), orange(0.85 * shares / worst))
+    axes.imshow(colours, interpolation="nearest")
+    axes.set_xticks(range(count), names, rotation=0 if below == 0.75 else 90)
+    axes.set_yticks(range(count), names)
+    axes.tick_params(length=0, colors=INK, labelsize=9 if count <= READABLE else 6)
+    axes.spines[:].set_visible(False)
+    axes.set_xlabel("answer of the network")
+    axes.set_ylabel("true class")
+    if count <= READABLE:
+        _counts(axes, shown)
+    _recalls(axes, shown, small=count > READABLE)
+    made.text(
+        0.15 / width, 1 - 0.37 / height,
+        f"{shown.accuracy:.2%} of {int(shown.counts.sum())} {_split(shown)} rows are right; "
+        "right answers blue, wrong ones orange",
+        fontsize=9, color=INK, ha="left", va="top",
+    )  # fmt: skip
+    return made
+
+
+def _split(shown: Classification) -> str:
+    return {"train": "training"}.get(shown.split, shown.split)
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= LONGEST else name[: LONGEST - 1] + "…"
+
+
+def _counts(axes: Axes, shown: Classification) -> None:
+    """The number of rows in every cell that has some."""
+    digits = len(str(int(shown.counts.max())))
+    for (row, column), count in np.ndenumerate(shown.counts):
+        if count:
+            strong = row == column and count >= 0.6 * shown.counts[row].sum()
+            axes.text(
+                column, row, str(int(count)), ha="center", va="center", fontsize=9 if digits <= 4 else 7,
+                color="white" if strong else INK,
+            )  # fmt: skip
+
+
+def _recalls(axes: Axes, shown: Classification, *, small: bool) -> None:
+    """Right of each row the share of it that is right."""
+    totals = shown.counts.sum(axis=1)
+    count = len(totals)
+    for row, total in enumerate(totals):
+        words = f"{shown.counts[row, row] / total:.1%}" if total else "no rows"
+        axes.text(count - 0.3, row, words, fontsize=6 if small else 8, color=INK, ha="left", va="center")
+    axes.text(count - 0.3, -0.75, "right", fontsize=6 if small else 8, color=INK, ha="left", va="center")
+
+
+def worst_mistakes(shown: Classification, title: str) -> Figure:
+    """The wrong answers that the network was surest of, as images or as bars of their strengths."""
+    return _images(shown, title) if len(shown.image_shape) >= 2 else _bars(shown, title)
+
+
+def _sure(value: float, shown: Classification) -> str:
+    return f"{value:.1%}" if shown.probabilities else f"{value:.3g}"
+
+
+def _heading(shown: Classification) -> str:
+    wrong = int(shown.counts.sum() - np.trace(shown.counts))
+    few = f"the {len(shown.mistakes)} surest of " if wrong > len(shown.mistakes) else ""
+    return f"{few}{wrong} wrong answer{'s' * (wrong != 1)} on {int(shown.counts.sum())} {_split(shown)} rows"
+
+
+def _images(shown: Classification, title: str) -> Figure:
+    columns = min(8, max(len(shown.mistakes), 4))
+    rows = -(-len(shown.mistakes) // columns)
+    side, caption, top = 1.0, 0.52, 0.72
+    width, height = columns * (side + 0.12) + 0.3, top + rows * (side + caption) + 0.1
+    width = max(width, 5.5)
+    made = canvas(width, height, title)
+    made.text(0.15 / width, 1 - 0.37 / height, _heading(shown), fontsize=9, color=INK, ha="left", va="top")
+    for place, mistake in enumerate(shown.mistakes):
+        row, column = divmod(place, columns)
+        left, bottom = 0.2 + column * (side + 0.12), height - top - row * (side + caption) - side
+        axes = made.add_axes((left / width, bottom / height, side / width, side / height))
+        _image(axes, mistake, shown)
+        answer, right = (_short(shown.classes[k]) for k in (mistake.answer, mistake.right))
+        words = f"{answer}: {_sure(mistake.sure, shown)}\nis {right}: {_sure(mistake.chance, shown)}"
+        made.text(
+            (left + side / 2) / width, (bottom - 0.05) / height, words, fontsize=8, color=INK, ha="center", va="top"
+        )
+    return made
+
+
+def _image(axes: Axes, mistake: Mistake, shown: Classification) -> None:
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.spines[:].set_color("#b0b0b0")
+    picture = mistake.features.reshape(shown.image_shape)
+    low, high = float(picture.min()), float(picture.max())
+    if picture.ndim == 3 and picture.shape[2] == 3:
+        axes.imshow((picture - low) / ((high - low) or 1.0), interpolation="nearest")
+    else:
+        axes.imshow(picture.reshape(picture.shape[:2]), cmap="gray_r", interpolation="nearest")
+
+
+def _bars(shown: Classification, title: str) -> Figure:
+    """One line for each mistake: what it was taken for, what it is, and its features where they are few."""
+    mistakes = shown.mistakes[:12]
+    made, (axes,) = figure(8.4, 1.55 + 0.42 * len(mistakes), 1, title)
+    height = made.get_size_inches()[1]
+    made.subplots_adjust(left=0.42, top=1 - 0.75 / height, bottom=0.6 / height)
+    made.text(0.15 / 8.4, 1 - 0.37 / height, _heading(shown), fontsize=9, color=INK, ha="left", va="top")
+    places = np.arange(len(mistakes))
+    for offset, colour, label, values in (
+        (-0.19, COLOURS[1], "the wrong answer", [mistake.sure for mistake in mistakes]),
+        (0.19, COLOURS[0], "the true class", [mistake.chance for mistake in mistakes]),
+    ):
+        axes.barh(places + offset, values, 0.36, color=colour, label=label)
+    axes.set_yticks(places, [_row_words(mistake, shown) for mistake in mistakes])
+    axes.tick_params(axis="y", length=0, labelsize=8)
+    axes.invert_yaxis()
+    axes.grid(False, axis="y")
+    axes.set_xlabel("probability" if shown.probabilities else "output")
+    if shown.probabilities:
+        axes.set_xlim(0.0, 1.0)
+    axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2, frameon=False, fontsize=8, borderaxespad=0.1)
+    return made
+
+
+def _row_words(mistake: Mistake, shown: Classification) -> str:
+    """Which row it is, and what it holds."""
+    what = (
+        f"row {mistake.row}: {_short(shown.classes[mistake.right])} taken for {_short(shown.classes[mistake.answer])}"
+    )
+    if len(mistake.features) > 4:
+        return what
+    return what + "\n" + ", ".join(f"{value:.3g}" for value in mistake.features)

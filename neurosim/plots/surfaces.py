@@ -1,0 +1,69 @@
+"""The loss on the plane of an optimizer's path, or of the paths of several."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.colors import LinearSegmentedColormap, LogNorm, Normalize
+from matplotlib.figure import Figure
+
+from neurosim.analysis.surfaces import Surface
+from neurosim.plots.lines import LINES, Look, legend_beside, room_for
+from neurosim.plots.style import COLOURS, INK, figure
+
+LEVELS = 22
+# The deepest places dark, but not so dark that the end of a path is lost in them.
+_GREYS = LinearSegmentedColormap.from_list("greys", ["#6a6a6a", "#fbfbfb"])
+# Losses over more than this factor are drawn on a logarithmic scale.
+WIDE = 30.0
+
+
+def loss_surface(shown: Surface, title: str, looks: Sequence[Look] = ()) -> Figure:
+    """Contours of the loss, with each path from its start (circle) to its end (star)."""
+    several = len(shown.paths) > 1
+    room = room_for([path.name for path in shown.paths]) + 0.25 if several else 0.0
+    made, (axes,) = figure(7.6 + room, 5.4, 1, title, below=0.25, beside=room + 0.5)
+    losses = np.ma.masked_invalid(shown.losses)
+    low, high = float(losses.min()), float(losses.max())
+    # What lies far above everything on the way is one colour.
+    ways = [loss for path in shown.paths for loss in path.losses if np.isfinite(loss)]
+    high = min(high, max(5 * max(ways, default=high), low * 1.01))
+    wide = low > 0 and high / low > WIDE
+    levels = np.geomspace(low, high, LEVELS) if wide else np.linspace(low, high if high > low else low + 1, LEVELS)
+    norm = LogNorm(levels[0], levels[-1]) if wide else Normalize(levels[0], levels[-1])
+    image = axes.contourf(shown.xs, shown.ys, losses, levels=levels, cmap=_GREYS, norm=norm, extend="max")
+    axes.contour(shown.xs, shown.ys, losses, levels=levels[::2], colors=["#777777"], linewidths=0.4)
+    bar = made.colorbar(image, ax=axes, fraction=0.05, pad=0.03)
+    bar.set_label("loss" + (" (logarithmic)" if wide else ""), fontsize=9, color=INK)
+    bar.ax.tick_params(labelsize=8, colors=INK)
+    bar.ax.minorticks_off()
+    ticks = [float(level) for level in levels[:: (LEVELS - 1) // 7]]
+    bar.set_ticks(ticks, labels=[f"{level:.2g}" for level in ticks])
+    for place, path in enumerate(shown.paths):
+        look = looks[place] if looks else Look((LINES if several else COLOURS[1:])[place % 7], "-")
+        xs, ys = path.places.T
+        axes.plot(xs, ys, look.line, color="white", linewidth=3.2, alpha=0.8, zorder=2)
+        axes.plot(xs, ys, look.line, color=look.colour, linewidth=1.6, label=path.name or None, zorder=3)
+        if len(xs) <= 40:
+            axes.plot(xs, ys, ".", color=look.colour, markersize=4, zorder=3)
+        axes.plot(xs[0], ys[0], "o", color=look.colour, markeredgecolor="white", markersize=8, zorder=4)
+        axes.plot(xs[-1], ys[-1], "*", color=look.colour, markeredgecolor="white", markersize=15, zorder=5)
+    axes.grid(False)
+    axes.set_xlim(shown.xs[0], shown.xs[-1])
+    axes.set_ylim(shown.ys[0], shown.ys[-1])
+    whose = "paths'" if several else "path's"
+    axes.set_xlabel(f"direction 1 ({shown.shares[0]:.0%} of the {whose} variance)")
+    axes.set_ylabel(f"direction 2 ({shown.shares[1]:.0%})")
+    if several:
+        legend_beside(made, axes, room)
+    made.text(0.01, 0.01, _note(shown), fontsize=8, color=INK, ha="left", va="bottom")
+    return made
+
+
+def _note(shown: Surface) -> str:
+    words = f"circle: start; star: end; loss of {shown.rows} training rows on this plane"
+    if len(shown.paths) == 1:
+        start, end = shown.paths[0].losses
+        return f"{words}; on the path itself from {start:.3g} to {end:.3g}"
+    return f"{words}, beside which the paths lie"

@@ -1,0 +1,98 @@
+"""What each unit of a network answers over its one or two inputs, layer by layer."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from neurosim.analysis.units import LayerMaps, UnitMaps
+from neurosim.plots.style import COLOURS, INK, canvas, signed
+
+CELL, GAP, LEFT, TOP = 0.98, 0.14, 1.15, 0.78
+COLUMNS = 8
+
+
+def unit_maps(shown: UnitMaps, title: str) -> Figure:
+    """One row or two for each layer, the input side at the top."""
+    lines = [(layer, first) for layer in shown.layers for first in range(0, len(layer.units), COLUMNS)]
+    columns = max(min(len(layer.units), COLUMNS) for layer in shown.layers)
+    width = max(LEFT + columns * (CELL + GAP) + 0.1, 6.2)
+    heads = sum(first == 0 for _, first in lines)
+    height = TOP + len(lines) * (CELL + GAP) + 0.26 * heads + 0.35
+    made = canvas(width, height, title)
+    flat = len(shown.axes) == 2
+    what = (
+        "answers below 0 (of a sigmoid 0.5) blue, above it orange; line: weighted sum 0"
+        if flat
+        else "answer of each unit"
+    )
+    left_out = f"; {shown.left_out} layers between are left out" if shown.left_out else ""
+    made.text(0.15 / width, 1 - 0.37 / height, what + left_out, fontsize=9, color=INK, ha="left", va="top")
+    y = height - TOP
+    for layer, first in lines:
+        if first == 0:
+            y -= 0.26
+        _label(made, layer, first, y, width, height, last=layer is shown.layers[-1], number=shown.layers.index(layer))
+        y -= CELL
+        for column, place in enumerate(range(first, min(first + COLUMNS, len(layer.units)))):
+            left = LEFT + column * (CELL + GAP)
+            axes = made.add_axes((left / width, y / height, CELL / width, CELL / height))
+            (_plane if flat else _curve)(axes, shown, layer, place)
+            axes.set_xticks([])
+            axes.set_yticks([])
+            axes.spines[:].set_color("#b0b0b0")
+            if len(layer.units) > 1:
+                axes.set_title(f"unit {layer.units[place] + 1}", fontsize=7, color=INK, pad=2)
+        y -= GAP
+    note = f"across: {shown.labels[0]}" + (f", up: {shown.labels[1]}" if flat else ", up: answer")
+    made.text(LEFT / width, 0.1 / height, note, fontsize=8, color=INK, ha="left", va="bottom")
+    return made
+
+
+def _label(
+    made: Figure, layer: LayerMaps, first: int, y: float, width: float, height: float, *, last: bool, number: int
+) -> None:
+    if first:
+        return
+    few = f"\n{len(layer.units)} of {layer.of}" if len(layer.units) < layer.of else ""
+    name = "output" if last else f"layer {number + 1}"
+    made.text(0.15 / width, (y - CELL / 2) / height, f"{name}\n{layer.activation}{few}", fontsize=8.5, color=INK,
+              ha="left", va="center")  # fmt: skip
+
+
+def _plane(axes: Axes, shown: UnitMaps, layer: LayerMaps, place: int) -> None:
+    """The answer over the plane, around the middle of what the activation can be."""
+    xs, ys = shown.axes
+    answer = layer.answers[place]
+    low, high = float(layer.answers.min()), float(layer.answers.max())
+    # Answers of a sigmoid or a step are above or below a half.
+    middle = 0.5 if layer.activation in ("sigmoid", "step", "hard_sigmoid", "softmax") else 0.0
+    reach = max(high - middle, middle - low) or 1.0
+    axes.imshow(
+        answer, origin="lower", extent=(xs[0], xs[-1], ys[0], ys[-1]), aspect="auto", cmap=signed(),
+        vmin=middle - reach, vmax=middle + reach, interpolation="bilinear",
+    )  # fmt: skip
+    sums = layer.sums[place]
+    if sums.min() < 0 < sums.max():
+        axes.contour(xs, ys, sums, levels=[0.0], colors=[INK], linewidths=1.0)
+    inputs, targets = shown.points.inputs, shown.points.targets
+    chosen = np.linspace(0, len(inputs) - 1, min(len(inputs), 80)).astype(int)
+    marks = ("o", "s", "^", "D")
+    for k in np.unique(targets[chosen]):
+        own = chosen[targets[chosen] == k]
+        axes.plot(
+            inputs[own, 0], inputs[own, 1], marks[int(k) % 4], markersize=2.4 if len(inputs) > 10 else 5, color=INK,
+            markerfacecolor=COLOURS[int(k) % len(COLOURS)], markeredgewidth=0.3,
+        )  # fmt: skip
+    axes.set_xlim(xs[0], xs[-1])
+    axes.set_ylim(ys[0], ys[-1])
+
+
+def _curve(axes: Axes, shown: UnitMaps, layer: LayerMaps, place: int) -> None:
+    low, high = float(layer.answers.min()), float(layer.answers.max())
+    margin = 0.08 * ((high - low) or 1.0)
+    axes.axhline(0.0, color="#b0b0b0", linewidth=0.7)
+    axes.plot(shown.axes[0], layer.answers[place], color=COLOURS[0], linewidth=1.5)
+    axes.set_xlim(shown.axes[0][0], shown.axes[0][-1])
+    axes.set_ylim(low - margin, high + margin)
