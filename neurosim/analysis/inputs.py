@@ -61,10 +61,11 @@ class InputMap:
     threshold: float = field(default=0.5)
 
 
-def input_map(simulator: Simulator) -> InputMap | None:
+def input_map(simulator: Simulator, size: int = GRID) -> InputMap | None:
     """The map of a simulator's network, or None where it cannot be drawn.
 
-    It can for two inputs and classes, and for one input and one output value.
+    It can for two inputs and classes, and for one input and one output value. `size` is the number of points
+    along each of two inputs.
     """
     network, data = simulator.network, simulator.data
     plane = network.inputs == 2 and bool(data.classes)
@@ -73,7 +74,7 @@ def input_map(simulator: Simulator) -> InputMap | None:
         return None
     points = {split: input_points(simulator, split) for split in simulator.splits}
     inputs = points["train"].inputs
-    axes = tuple(input_axis(inputs[:, k], GRID if plane else CURVE) for k in range(network.inputs))
+    axes = tuple(input_axis(inputs[:, k], size if plane else CURVE) for k in range(network.inputs))
     grid = np.stack(np.meshgrid(*axes), axis=-1)
     outputs = simulator.forward(data.to_input(grid.reshape(-1, network.inputs))).astype(np.float64)
     return InputMap(

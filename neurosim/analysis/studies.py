@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from neurosim.analysis.inputs import InputMap, input_map
+from neurosim.analysis.surfaces import Surface, loss_surface
 from neurosim.history import History
 from neurosim.recording import Recording
 
@@ -74,6 +75,8 @@ class StudyFacts:
         What is drawn against the values; `layer` of a recorded measure.
     against, scale : str
         What the values are, and "linear" or "logarithmic".
+    surface : Surface or None
+        The loss around the ways of all variants, where their parameters were recorded and are alike.
     """
 
     title: str
@@ -82,6 +85,7 @@ class StudyFacts:
     layer: str
     against: str
     scale: str
+    surface: Surface | None = None
 
 
 def study_facts(scenario: Scenario, runs: Sequence[tuple[Simulator, dict[str, float | None]]]) -> StudyFacts:
@@ -109,7 +113,23 @@ def study_facts(scenario: Scenario, runs: Sequence[tuple[Simulator, dict[str, fl
         )
     plots = scenario.plots
     measure = plots.measure or _usual_measure([final for _, final in runs])
-    return StudyFacts(scenario.scenario.title, tuple(variants), measure, plots.layer, plots.against, plots.scale)
+    surface = _surface([next(s for s, _ in runs if s.scenario.variant == name) for name in scenario.variants])
+    title = scenario.scenario.title
+    return StudyFacts(title, tuple(variants), measure, plots.layer, plots.against, plots.scale, surface)
+
+
+def _surface(simulators: Sequence[Simulator]) -> Surface | None:
+    """The surface of the first run of each variant; None where they do not lie on one."""
+    if len(simulators) < 2 or any(s.recording is None or not s.recording.parameters for s in simulators):
+        return None
+    first = simulators[0]
+    shapes = [{name: array.shape for name, array in s.parameters.items()} for s in simulators]
+    same_loss = all(s.scenario.data == first.scenario.data and s.network.loss == first.network.loss for s in simulators)
+    # The functions between the weights make the surface, too.
+    same_network = all(s.network.layers == first.network.layers for s in simulators)
+    if not (same_loss and same_network and all(found == shapes[0] for found in shapes)):
+        return None
+    return loss_surface([(s.scenario.variant, s) for s in simulators])
 
 
 def _usual_measure(finals: Sequence[dict[str, float | None]]) -> str:

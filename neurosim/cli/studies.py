@@ -45,7 +45,7 @@ def run_study(
             observer=observer,
         )
     runs = [(result.simulator, result.metrics) for result in found.results]
-    pictures = write_study_pictures(study_facts(scenario, runs), folder)
+    pictures = write_study_pictures(study_facts(scenario, runs), folder, scenario.plots.formats)
     if as_json:
         print_json(found.as_json())
     elif not quiet:

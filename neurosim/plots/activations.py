@@ -1,7 +1,8 @@
-"""An activation and its derivative, side by side."""
+"""Activations and their derivatives: one of them side by side, or all on one sheet."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from neurosim.analysis.activations import ActivationCurves
-from neurosim.plots.style import COLOURS, INK, figure, save
+from neurosim.plots.style import COLOURS, INK, canvas, figure, save
 
 # Widths of lines.
 STRONG, FAINT = 2.2, 1.3
@@ -39,8 +40,44 @@ def activation_figure(shown: ActivationCurves) -> Figure:
     return made
 
 
+def activation_sheet(shown: Sequence[ActivationCurves], title: str) -> Figure:
+    """Several activations on one page: each with its derivative, with its default parameters."""
+    columns = min(max(math.ceil(math.sqrt(1.3 * len(shown))), 1), 5)
+    rows = -(-len(shown) // columns)
+    width, height = max(0.4 + 2.15 * columns, 5.5), 1.25 + 1.75 * rows
+    made = canvas(width, height, title)
+    made.subplots_adjust(
+        left=0.45 / width, right=1 - 0.15 / width, bottom=0.75 / height, top=1 - 0.75 / height, hspace=0.5, wspace=0.28
+    )
+    for place, entry in enumerate(shown):
+        axes = made.add_subplot(rows, columns, place + 1)
+        axes.axhline(0.0, color=INK, linewidth=0.6)
+        axes.axvline(0.0, color=INK, linewidth=0.6)
+        curve = entry.curves[0]
+        axes.plot(entry.z, curve.slope, "--", color=COLOURS[1], linewidth=1.3, label="derivative  f\N{PRIME}(z)")
+        axes.plot(entry.z, curve.a, "-", color=COLOURS[0], linewidth=1.8, label="output  f(z)")
+        settings = f" ({curve.label})" if curve.label else ""
+        axes.set_title(entry.name + settings, fontsize=8.5, color=INK)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.tick_params(colors=INK, labelsize=7)
+        axes.margins(x=0.0)
+        low, high = axes.get_ylim()
+        # Near 0 is where they differ; what grows without bound is cut.
+        axes.set_ylim(max(low, -3.0), min(high, 3.5))
+    handles, labels = made.axes[0].get_legend_handles_labels()
+    made.legend(handles[::-1], labels[::-1], loc="lower right", ncols=2, frameon=False, fontsize=9)
+    made.text(0.15 / width, 0.16 / height, "across: weighted sum  z", fontsize=9, color=INK, ha="left", va="bottom")
+    return made
+
+
+def write_activation_sheet(shown: Sequence[ActivationCurves], path: Path) -> Path:
+    """Draw a sheet of activations into a file; raises DataError when it cannot be written."""
+    title = f"{len(shown)} activations and their derivatives"
+    return save(activation_sheet(shown, title), path, title)
+
+
 def write_activation(shown: ActivationCurves, path: Path) -> Path:
-    """Draw an activation into a PNG file; raises DataError when it cannot be written."""
+    """Draw an activation into a file; raises DataError when it cannot be written."""
     return save(activation_figure(shown), path, shown.name)
 
 

@@ -14,15 +14,17 @@ from neurosim.plots.layers import SHARES, WORDS, layer_pictures
 from neurosim.plots.lines import LINES, Look, band, fit_scale, legend_beside, looks, room_for
 from neurosim.plots.panels import boundaries, fits
 from neurosim.plots.style import INK, figure, save
+from neurosim.plots.surfaces import loss_surface
 
 NOTE = "band: smallest to largest of {} seeds"
 
 
-def write_study_pictures(facts: StudyFacts, folder: Path) -> list[Path]:
+def write_study_pictures(facts: StudyFacts, folder: Path, formats: Sequence[str] = ("png",)) -> list[Path]:
     """Draw what can be drawn of a study; returns the files written.
 
     ``comparison.png`` always; ``against.png`` where every variant has a value; a picture for each recorded
-    quantity; ``decision_boundaries.png`` or ``fitted_curves.png`` where inputs can be drawn.
+    quantity; ``loss_surface.png`` where parameters were recorded; ``decision_boundaries.png`` or
+    ``fitted_curves.png`` where inputs can be drawn.
 
     Raises
     ------
@@ -44,6 +46,23 @@ def write_study_pictures(facts: StudyFacts, folder: Path) -> list[Path]:
             made["decision_boundaries"] = boundaries(facts.title, flat)
         else:
             made["fitted_curves"] = fits(facts.title, shown)
+    if facts.surface is not None:
+        made["loss_surface"] = loss_surface(facts.surface, facts.title, looks(facts.variants))
+    return [save(picture, folder / f"{name}.{kind}", facts.title) for name, picture in made.items() for kind in formats]
+
+
+def write_comparison(facts: StudyFacts, folder: Path) -> list[Path]:
+    """Draw runs that were not trained together: their curves, and what all of them have recorded.
+
+    Raises
+    ------
+    DataError
+        When a file cannot be written.
+    """
+    made = {"comparison": comparison(facts)}
+    recorded = [(variant.name, [run.recording for run in variant.runs if run.recording]) for variant in facts.variants]
+    if all(records for _, records in recorded):
+        made |= layer_pictures(facts.title, recorded, looks(facts.variants))
     return [save(picture, folder / f"{name}.png", facts.title) for name, picture in made.items()]
 
 

@@ -48,11 +48,14 @@ ALLOWED = {
         "simulator", "ensemble", "backends", "recording", "registry", "scenario", "layers", "network", "history",
         "files", "errors", "version",
     },
-    "analysis": {"backends", "layers", "network", "plugin", "recording", "scenario", "simulator", "history"},
+    "analysis": {
+        "backends", "layers", "network", "plugin", "recording", "scenario", "simulator", "training", "history",
+        "errors",
+    },
     "worksheet": {
         "backends", "formulas", "layers", "network", "plugin", "simulator", "history", "errors",
     },
-    "plots": {"analysis", "ensemble", "history", "recording", "files"},
+    "plots": {"analysis", "ensemble", "history", "recording", "files", "errors"},
     "bench": {"backends", "building", "layers", "network", "randomness", "registry", "errors"},
     "scaffold": {"errors", "files", "version"},
     "testing": {

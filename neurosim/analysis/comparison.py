@@ -1,0 +1,185 @@
+"""Finished runs beside each other: which of their settings differ, and whether they can be compared at all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from neurosim.analysis.studies import RunOfStudy, StudyFacts, VariantFacts
+from neurosim.errors import UsageError
+
+if TYPE_CHECKING:  # what compares need not load a simulator
+    from neurosim.scenario import Scenario
+    from neurosim.training import Result
+
+# Sections whose keys are settings, and keys of the data section that only scale the inputs.
+SECTIONS = ("data", "augmentation", "network", "optimizer", "training")
+SCALING = ("standardize", "normalize")
+LONGEST_LABEL = 26
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One run.
+
+    Attributes
+    ----------
+    label : str
+        What it is called: what differs, where that is short, else its folder.
+    folder : Path or None
+        Where it is.
+    settings : dict of str to str
+        Its settings by key path, those with a default among them.
+    result : Result
+        The run.
+    """
+
+    label: str
+    folder: Path | None
+    settings: dict[str, str]
+    result: Result
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Runs side by side.
+
+    Attributes
+    ----------
+    runs : tuple of Compared
+        In the order given.
+    differing : tuple of str
+        Key paths of the settings that are not the same for all.
+    remarks : tuple of str
+        What to mind when comparing.
+    """
+
+    runs: tuple[Compared, ...]
+    differing: tuple[str, ...]
+    remarks: tuple[str, ...]
+
+
+def compare(results: Sequence[Result], *, of_one_study: bool = False) -> Comparison:
+    """Put runs beside each other.
+
+    Raises
+    ------
+    UsageError
+        When they have learnt from different data, unless they are variants of one study, whose author meant it.
+    """
+    found = [settings(result.scenario) for result in results]
+    if not of_one_study:
+        for result, own in zip(results, found, strict=True):
+            _same_data(results[0], found[0], result, own)
+    keys = dict.fromkeys(key for own in found for key in own)
+    differing = tuple(key for key in keys if len({own.get(key, "-") for own in found}) > 1)
+    if of_one_study and any(result.scenario.variant for result in results):
+        # Every variant was trained from the same seeds.
+        differing = tuple(key for key in differing if key != "seed")
+    labels = _labels(results, found, differing, of_one_study=of_one_study)
+    runs = tuple(
+        Compared(label, result.folder, own, result) for label, result, own in zip(labels, results, found, strict=True)
+    )
+    return Comparison(runs, differing, tuple(_remarks(results, differing)))
+
+
+def settings(scenario: Scenario) -> dict[str, str]:
+    """Every setting of a scenario by its key path, as it would stand in the file."""
+    found = {"seed": str(scenario.scenario.seed)}
+    for section in SECTIONS:
+        value = getattr(scenario, section)
+        found |= dict(_leaves(value.model_dump(exclude_none=True), section))
+    return found
+
+
+def _leaves(value: Any, path: str) -> list[tuple[str, str]]:
+    if isinstance(value, Mapping):
+        # A name with its own settings is told by the name.
+        entries = dict(value)
+        own = [(path, str(entries.pop("name")))] if "name" in entries and "kind" not in entries else []
+        params = entries.pop("params", None)
+        if isinstance(params, Mapping):
+            entries |= params
+        return own + [leaf for key, entry in entries.items() for leaf in _leaves(entry, f"{path}.{key}")]
+    if isinstance(value, list) and any(isinstance(entry, Mapping) for entry in value):
+        return [leaf for place, entry in enumerate(value) for leaf in _leaves(entry, f"{path}.{place}")]
+    return [(path, f"{value:g}" if isinstance(value, float) else str(value))]
+
+
+def _same_data(first: Result, own: Mapping[str, str], other: Result, others: Mapping[str, str]) -> None:
+    keys = dict.fromkeys(key for key in (*own, *others) if key.startswith("data."))
+    for key in keys:
+        word = key.split(".")[1]
+        if word in SCALING or word == "validation_fraction" or own.get(key) == others.get(key):
+            continue
+        here, there = own.get(key, "not set"), others.get(key, "not set")
+        raise UsageError(
+            f"{_where(first)} and {_where(other)} have learnt from different data: {key} is {here} and {there}",
+            "Losses and accuracies on different rows say nothing about each other.",
+        )
+
+
+def _where(result: Result) -> str:
+    return str(result.folder) if result.folder is not None else result.scenario.scenario.name
+
+
+def _labels(
+    results: Sequence[Result],
+    found: Sequence[Mapping[str, str]],
+    differing: Sequence[str],
+    *,
+    of_one_study: bool,
+) -> list[str]:
+    """The variant's name; else what differs, where that is short; else the folder."""
+    if of_one_study:
+        return [result.scenario.variant or f"seed {result.simulator.seed}" for result in results]
+    short = [", ".join(f"{_last(key)} {own.get(key, '-')}" for key in differing) for own in found]
+    if differing and len(differing) <= 2 and len(set(short)) == len(short) and max(map(len, short)) <= LONGEST_LABEL:
+        return short
+    names = [Path(_where(result)).name for result in results]
+    return [f"{name} ({place})" if names.count(name) > 1 else name for place, name in enumerate(names, 1)]
+
+
+def _last(key: str) -> str:
+    return key.rpartition(".")[2]
+
+
+def _remarks(results: Sequence[Result], differing: Sequence[str]) -> list[str]:
+    found = []
+    losses = dict.fromkeys(result.scenario.network.loss.name for result in results)
+    if len(losses) > 1:
+        found.append(f"The losses are different functions ({', '.join(losses)}): compare accuracies, not losses.")
+    if "seed" in differing and len(results) > 1 and len(differing) > 1:
+        found.append("The seeds differ as well: part of each difference is chance.")
+    return found
+
+
+def by_label(shown: Comparison) -> dict[str, list[Compared]]:
+    """The runs of each label: of a study's variant those from its seeds."""
+    groups: dict[str, list[Compared]] = {}
+    for run in shown.runs:
+        groups.setdefault(run.label, []).append(run)
+    return groups
+
+
+def comparison_facts(shown: Comparison, title: str) -> StudyFacts:
+    """What there is to draw of runs side by side: one line each; runs of one variant are one line with a band."""
+    variants = tuple(
+        VariantFacts(
+            label,
+            "",
+            None,
+            tuple(
+                RunOfStudy(
+                    run.result.simulator.seed, run.result.history, run.result.metrics, run.result.recording, None
+                )
+                for run in runs
+            ),
+        )
+        for label, runs in by_label(shown).items()
+    )
+    finals = [run.result.metrics for run in shown.runs]
+    has_test = all(final.get("test_loss") is not None for final in finals)
+    return StudyFacts(title, variants, "test_loss" if has_test else "train_loss", "mean", "", "linear")

@@ -1,0 +1,93 @@
+"""What a film of a run shows: the recorded times that become its frames, and what there was at each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from neurosim.analysis.catalogue import how_to_record, shows_curve, shows_plane
+from neurosim.analysis.inputs import InputMap, input_map
+from neurosim.history import History
+from neurosim.recording import Recording
+from neurosim.recording.recording import HISTOGRAMS
+
+if TYPE_CHECKING:  # what draws these numbers need not load a simulator
+    from neurosim.simulator import Simulator
+
+FILMS = ("boundary", "histograms", "gradients")
+MOST_FRAMES = 60
+GRID = 100
+
+
+@dataclass(frozen=True)
+class Film:
+    """The frames of a film.
+
+    Attributes
+    ----------
+    kind : str
+        "boundary", "histograms" or "gradients".
+    title : str
+        Title of the scenario.
+    history : History
+        The epochs, for the curve beside.
+    recording : Recording
+        What was recorded, without the parameters.
+    places : tuple of int
+        Which of the recorded times are frames.
+    maps : tuple of InputMap
+        For "boundary" what the network answered at each of them.
+    """
+
+    kind: str
+    title: str
+    history: History
+    recording: Recording
+    places: tuple[int, ...]
+    maps: tuple[InputMap, ...] = ()
+
+
+def no_film(kind: str, simulator: Simulator) -> str:
+    """Why a run has no such film and what would change that; empty where it has."""
+    recording = simulator.recording
+    if kind == "boundary":
+        if not (shows_plane(simulator) or shows_curve(simulator)):
+            return "its inputs cannot be drawn: that needs two inputs and classes, or one input and one output value"
+        return "" if recording is not None and recording.parameters else how_to_record("parameters")
+    wanted = HISTOGRAMS if kind == "histograms" else ("gradient_norm",)
+    if recording is None or not any(name in recording.quantities for name in wanted):
+        return how_to_record(wanted[-1])
+    return ""
+
+
+def film(kind: str, simulator: Simulator) -> Film:
+    """The frames of a film that a run has what for; see `no_film`."""
+    recording = simulator.recording
+    assert recording is not None
+    places = np.unique(np.linspace(0, len(recording) - 1, min(len(recording), MOST_FRAMES)).round().astype(int))
+    chosen = tuple(int(place) for place in places)
+    maps = _maps(simulator, recording, chosen) if kind == "boundary" else ()
+    title = simulator.scenario.scenario.title
+    return Film(kind, title, simulator.history, replace(recording, parameters={}), chosen, maps)
+
+
+def _maps(simulator: Simulator, recording: Recording, places: tuple[int, ...]) -> tuple[InputMap, ...]:
+    """What the network answered at each time; it is as before afterwards."""
+    parameters, statistics = simulator.parameters, simulator.statistics
+    found = []
+    try:
+        for place in places:
+            kept = recording.parameters_at(place)
+            simulator.set_parameters({name: kept[name] for name in parameters})
+            if statistics:
+                simulator.set_statistics({name: kept[name] for name in statistics})
+            shown = input_map(simulator, GRID)
+            assert shown is not None
+            found.append(shown)
+    finally:
+        simulator.set_parameters(parameters)
+        if statistics:
+            simulator.set_statistics(statistics)
+    return tuple(found)

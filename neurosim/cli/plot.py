@@ -1,0 +1,154 @@
+"""``neurosim plot``: pictures and films of finished runs, and of activations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from neurosim.cli.options import DATA_DIR, PLUGIN, PLUGINS_DIR
+from neurosim.errors import UsageError
+from neurosim.suggestions import unknown
+
+if TYPE_CHECKING:
+    from neurosim.registry import Registry
+    from neurosim.simulator import Simulator
+    from neurosim.training.reading import ReadRun
+
+FILMS = ("boundary", "histograms", "gradients")
+FILM_FORMATS = ("gif", "mp4")
+
+
+@click.command()
+@click.argument("runs", nargs=-1, metavar="[RUN]...")
+@click.option("--only", "names", multiple=True, metavar="NAME", help="Draw only this picture; may be given again.")
+@click.option("--animate", "films", multiple=True, type=click.Choice(FILMS), help="Write a film of it instead.")
+@click.option(
+    "--format",
+    "kind",
+    type=click.Choice(["png", "svg", *FILM_FORMATS]),
+    help="png or svg; of films gif or, where ffmpeg is there, mp4.",
+)
+@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Folder to write to; else that of the run.")
+@click.option("--activations", is_flag=True, help="Draw activations instead: all on one sheet, or those named.")
+@PLUGIN
+@PLUGINS_DIR
+@DATA_DIR
+def command(
+    runs: tuple[str, ...],
+    names: tuple[str, ...],
+    films: tuple[str, ...],
+    kind: str | None,
+    out: Path | None,
+    activations: bool,
+    plugins: tuple[Path, ...],
+    plugin_folders: tuple[Path, ...],
+    data_dir: Path | None,
+) -> None:
+    """Draw all pictures that each RUN, a folder that neurosim run has written, has what for."""
+    if not runs and not activations:
+        raise click.UsageError("which run? Try: neurosim plot runs/xor-...  or: neurosim plot --activations")
+    if (kind in FILM_FORMATS) != bool(films) and kind is not None:
+        raise click.UsageError(f"--format {kind} goes {'with' if not films else 'without'} --animate")
+    from neurosim.registry import build_registry
+
+    registry = build_registry(plugins, plugin_folders=plugin_folders)
+    if activations:
+        _activations(runs, registry, out or Path(), kind or "png")
+        return
+    from neurosim.training.reading import read_run
+
+    for run in runs:
+        found = read_run(run, registry, data_dir=data_dir)
+        folder = found.folder if out is None else out if len(runs) == 1 else out / found.folder.name
+        _draw_run(found, names, films, kind, folder)
+
+
+def _draw_run(run: ReadRun, names: Sequence[str], films: Sequence[str], kind: str | None, folder: Path) -> None:
+    from neurosim.files import make_folder
+
+    make_folder(folder)
+    if run.scenario.is_study:
+        if names or films:
+            raise UsageError(
+                f"{run.folder} is a study of several networks",
+                f"Name one of them, such as {run.results[0].folder}; without --only the study itself is drawn.",
+            )
+        from neurosim.analysis.studies import study_facts
+        from neurosim.plots.studies import write_study_pictures
+
+        runs = [(result.simulator, result.metrics) for result in run.results]
+        facts = study_facts(run.scenario, runs)
+        _say(write_study_pictures(facts, folder, [kind] if kind else run.scenario.plots.formats))
+        return
+    simulator = run.results[0].simulator
+    if films:
+        for name in films:
+            _film(name, simulator, run.folder, folder, kind or "gif")
+        return
+    from neurosim.analysis.catalogue import CATALOGUE, lacking, why_not
+    from neurosim.analysis.facts import run_facts
+    from neurosim.plots.pictures import write_pictures
+
+    for name in names:
+        if name not in CATALOGUE:
+            raise UsageError(*unknown("picture", name, CATALOGUE))
+    facts_of = run_facts(simulator, names or list(CATALOGUE), [kind] if kind else None)
+    _say(write_pictures(facts_of, folder))
+    missing = {name: why_not(name, simulator) for name in names if name not in facts_of.pictures}
+    if missing:
+        raise UsageError("\n".join(f"no picture {name} of {run.folder}: {why}" for name, why in missing.items()))
+    if not names:
+        _say_missing(lacking(simulator))
+
+
+def _say(written: Sequence[Path]) -> None:
+    for path in written:
+        click.echo(str(path))
+
+
+def _say_missing(reasons: dict[str, str]) -> None:
+    """One line for each picture that is not there; what was not recorded in one line together."""
+    recorded = [name for name, reason in reasons.items() if reason.startswith("it was not recorded")]
+    for name, reason in reasons.items():
+        if name not in recorded:
+            click.echo(f"no {name}: {reason}", err=True)
+    quantities = ["parameters" if name == "loss_surface" else name for name in recorded]
+    if quantities:
+        click.echo(f"not recorded, so not drawn: {', '.join(recorded)}", err=True)
+        asked = ", ".join(f'"{name}"' for name in quantities)
+        click.echo(f"to have them, run with  --set 'record.quantities=[{asked}]'", err=True)
+
+
+def _film(name: str, simulator: Simulator, run: Path, folder: Path, kind: str) -> None:
+    from neurosim.analysis.frames import film, no_film
+    from neurosim.plots.animation import has_ffmpeg, write_film
+
+    reason = no_film(name, simulator)
+    if reason:
+        raise UsageError(f"no film of the {name} of {run}: {reason}")
+    if kind == "mp4" and not has_ffmpeg():
+        raise UsageError("ffmpeg is not there, which writes MP4", "Install it, or leave --format out for a GIF.")
+    _say([write_film(film(name, simulator), folder / f"{name}.{kind}")])
+
+
+def _activations(names: Sequence[str], registry: Registry, folder: Path, kind: str) -> None:
+    from neurosim.analysis.activations import activation_curves
+    from neurosim.files import make_folder
+    from neurosim.plots.activations import write_activation, write_activation_sheet
+    from neurosim.plugin import Activation
+
+    make_folder(folder)
+    entries = list(registry.activations) if not names else [registry.activations.entry(name) for name in names]
+    records = [entry.record for entry in entries]
+    drawn = [record for record in records if isinstance(record, Activation)]
+    for record in records:
+        if record not in drawn:
+            click.echo(f"no {record.name}: it is a function of a whole row, not of one number", err=True)
+    if names:
+        _say([write_activation(activation_curves(record), folder / f"{record.name}.{kind}") for record in drawn])
+    else:
+        curves = [activation_curves(record) for record in drawn]
+        _say([write_activation_sheet(curves, folder / f"activations.{kind}")])

@@ -1,0 +1,206 @@
+"""Films of a run as GIF, or as MP4 where ffmpeg is there."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+from PIL import Image
+
+from neurosim.analysis.frames import Film
+from neurosim.errors import DataError
+from neurosim.files import write_atomically
+from neurosim.plots.inputs import draw_boundary, draw_fit
+from neurosim.plots.style import COLOURS, FAINT, INK, canvas
+from neurosim.recording.recording import HISTOGRAMS
+
+# Milliseconds of a frame, and of the last one.
+FRAME, LAST = 100, 2500
+DPI = 90
+MOST_LAYERS = 6
+
+
+def has_ffmpeg() -> bool:
+    """Whether MP4 files can be written."""
+    return shutil.which("ffmpeg") is not None
+
+
+def write_film(film: Film, path: Path) -> Path:
+    """Draw a film into a ``.gif`` or ``.mp4`` file.
+
+    Raises
+    ------
+    DataError
+        When the file cannot be written, or ffmpeg fails.
+    """
+    pictures = [_pixels(made) for made in frames(film)]
+    write_atomically(path, _mp4(pictures) if path.suffix == ".mp4" else _gif(pictures))
+    return path
+
+
+def frames(film: Film) -> Iterator[Figure]:
+    """One figure for each frame."""
+    draw = {"boundary": _boundary, "histograms": _histograms, "gradients": _gradients}[film.kind]
+    for number, place in enumerate(film.places):
+        yield draw(film, number, place)
+
+
+def _pixels(made: Figure) -> NDArray[np.uint8]:
+    made.set_dpi(DPI)
+    drawn = FigureCanvasAgg(made)
+    drawn.draw()  # type: ignore[no-untyped-call]
+    pixels = np.asarray(drawn.buffer_rgba())[..., :3]  # type: ignore[no-untyped-call]
+    # Films have an even number of pixels in both directions.
+    return np.ascontiguousarray(pixels[: pixels.shape[0] // 2 * 2, : pixels.shape[1] // 2 * 2])
+
+
+def _gif(pictures: list[NDArray[np.uint8]]) -> bytes:
+    # One palette for all, else colours would flicker: that of the start, the middle and the end together.
+    several = np.concatenate([pictures[0], pictures[len(pictures) // 2], pictures[-1]])
+    palette = Image.fromarray(several).quantize(200, dither=Image.Dither.NONE)
+    images = [Image.fromarray(picture).quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures]
+    buffer = io.BytesIO()
+    images[0].save(
+        buffer, format="GIF", save_all=True, append_images=images[1:], loop=0,
+        duration=[FRAME] * (len(images) - 1) + [LAST],
+    )  # fmt: skip
+    return buffer.getvalue()
+
+
+def _mp4(pictures: list[NDArray[np.uint8]]) -> bytes:
+    import tempfile
+
+    high, wide = pictures[0].shape[:2]
+    held = pictures + [pictures[-1]] * (LAST // FRAME - 1)
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / "film.mp4"
+        command = ["ffmpeg", "-y", "-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{wide}x{high}"]
+        command += ["-r", str(1000 // FRAME), "-i", "-", "-pix_fmt", "yuv420p", "-fflags", "+bitexact", str(target)]
+        done = subprocess.run(command, input=b"".join(p.tobytes() for p in held), capture_output=True, check=False)
+        if done.returncode or not target.is_file():
+            reason = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
+            raise DataError(f"ffmpeg failed: {' '.join(reason) or done.returncode}", "Leave --format out for a GIF.")
+        return target.read_bytes()
+
+
+def _page(film: Film, place: int, width: float, height: float) -> Figure:
+    """A figure with title and time."""
+    made = canvas(width, height, film.title)
+    epoch = film.recording.epochs[place]
+    when = "before training" if epoch == 0 else f"epoch {epoch:g}"
+    made.text(0.15 / width, 1 - 0.37 / height, when, fontsize=10, color=INK, ha="left", va="top", weight="bold")
+    return made
+
+
+def _boundary(film: Film, number: int, place: int) -> Figure:
+    """The answer over the inputs, and the loss with a marker."""
+    shown = film.maps[number]
+    made = _page(film, place, 8.6, 4.4)
+    axes = made.add_axes((0.08, 0.14, 0.44, 0.70))
+    _tidy(axes)
+    if len(shown.axes) == 2:
+        draw_boundary(axes, shown)
+        axes.set_ylabel(shown.labels[1])
+    else:
+        draw_fit(axes, shown)
+        every = np.concatenate([entry.outputs[0] for entry in film.maps] + [shown.points["train"].targets[:, 0]])
+        margin = 0.05 * float(np.ptp(every))
+        axes.set_ylim(float(every.min()) - margin, float(every.max()) + margin)
+        axes.set_ylabel("output")
+    axes.set_xlabel(shown.labels[0])
+    _loss(made.add_axes((0.63, 0.14, 0.34, 0.70)), film, place)
+    return made
+
+
+def _gradients(film: Film, number: int, place: int) -> Figure:
+    """A bar for each layer on one axis for the whole film, and the loss with a marker."""
+    recording = film.recording
+    made = _page(film, place, 8.6, 4.4)
+    axes = made.add_axes((0.09, 0.14, 0.44, 0.70))
+    _tidy(axes)
+    places = recording.layers_with("gradient_norm")
+    series = recording.series("gradient_norm")[:, places]
+    positive = series[np.isfinite(series) & (series > 0)]
+    low, high = (float(positive.min()), float(positive.max())) if positive.size else (0.1, 1.0)
+    values = np.nan_to_num(series[place])
+    numbers = np.arange(1, len(places) + 1)
+    axes.set_yscale("log", nonpositive="clip")
+    axes.set_ylim(low / 2, high * 2)
+    axes.bar(numbers, np.maximum(values, low / 2), width=0.7, color=COLOURS[0])
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_xlim(0.4, len(places) + 0.6)
+    axes.set_xlabel("layer (1 = first)")
+    axes.set_ylabel("gradient norm (logarithmic)")
+    _loss(made.add_axes((0.63, 0.14, 0.34, 0.70)), film, place)
+    return made
+
+
+def _histograms(film: Film, number: int, place: int) -> Figure:
+    """How the activations, else the weights, of each layer are spread."""
+    recording = film.recording
+    quantity = next(name for name in HISTOGRAMS if name in recording.quantities)
+    places = recording.layers_with(quantity)
+    count = min(len(places), MOST_LAYERS)
+    chosen = [places[k] for k in np.linspace(0, len(places) - 1, count).round().astype(int)]
+    columns = min(count, 3)
+    rows = -(-count // columns)
+    width, height = max(2.7 * columns + 0.4, 6.0), 0.95 + 1.9 * rows
+    made = _page(film, place, width, height)
+    made.subplots_adjust(
+        left=0.3 / width, right=1 - 0.2 / width, bottom=0.45 / height, top=1 - 0.95 / height, hspace=0.55, wspace=0.15
+    )
+    what = "activations" if quantity.startswith("activation") else "weights"
+    for k, layer in enumerate(chosen):
+        axes = made.add_subplot(rows, columns, k + 1)
+        _tidy(axes)
+        axes.set_yticks([])
+        axes.spines["left"].set_visible(False)
+        ends = np.array([entry[layer] for entry in recording.values[f"{quantity}_range"]], np.float64)
+        low, high = float(np.nanmin(ends)), float(np.nanmax(ends))
+        counts = np.asarray(recording.values[quantity][place][layer], np.float64)
+        first, last = (float(end) for end in ends[place])
+        if counts.any() and np.isfinite([first, last]).all():
+            if last <= first:
+                first, last = first - 0.5, last + 0.5
+            edges = np.linspace(first, last, len(counts) + 1)
+            axes.stairs(counts / counts.max(), edges, fill=True, color=COLOURS[0], alpha=0.7)
+        margin = 0.03 * ((high - low) or 1.0)
+        axes.set_xlim(low - margin, high + margin)
+        axes.set_ylim(0, 1.08)
+        axes.xaxis.set_major_locator(MaxNLocator(4))
+        axes.set_title(f"{what} of layer {places.index(layer) + 1}", fontsize=8.5, color=INK)
+    return made
+
+
+def _tidy(axes: Axes) -> None:
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(colors=INK, labelsize=8)
+    axes.grid(True, color=FAINT, linewidth=0.5)
+    axes.set_axisbelow(True)
+
+
+def _loss(axes: Axes, film: Film, place: int) -> None:
+    """The loss over the epochs, and where the film is."""
+    _tidy(axes)
+    epochs, losses = np.array(film.history.epoch, np.float64), np.array(film.history.train_loss, np.float64)
+    axes.plot(epochs, losses, color=COLOURS[0], linewidth=1.4)
+    now = film.recording.epochs[place]
+    axes.axvline(now, color=COLOURS[1], linewidth=1.0)
+    if len(epochs):
+        axes.plot([max(now, epochs[0])], [np.interp(now, epochs, losses)], "o", color=COLOURS[1], markersize=6)
+    if len(losses) and losses.min() > 0 and losses.max() / losses.min() > 30:
+        axes.set_yscale("log")
+    elif len(losses):
+        axes.set_ylim(0, float(np.nanmax(losses)) * 1.05)
+    axes.set_xlim(0, max(film.recording.epochs[-1], 1))
+    axes.set_xlabel("epoch")
+    axes.set_ylabel("training loss")
