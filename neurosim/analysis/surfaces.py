@@ -88,7 +88,7 @@ def loss_surface(runs: Sequence[tuple[str, Simulator]]) -> Surface | None:
     _, strengths, directions = np.linalg.svd(everything - middle, full_matrices=False)
     if not strengths.size or strengths[0] <= 1e-9:
         return None
-    if len(directions) < 2 or strengths[1] <= 1e-9 * strengths[0]:
+    if len(directions) < 2 or strengths[1] <= 1e-6 * strengths[0]:
         # A straight way: any other direction makes a plane of it.
         directions = np.vstack([directions[0], _across(directions[0])])
         strengths = np.array([strengths[0], 0.0])

@@ -1,0 +1,92 @@
+"""``neurosim compare``: what differs, what came of it, and which runs cannot be compared."""
+
+import json
+
+import pytest
+
+
+@pytest.fixture
+def runs(neurosim):
+    for name, lr, seed in (("a", 0.01, 0), ("b", 0.1, 0), ("c", 0.01, 4)):
+        done = neurosim(
+            "run", "iris", "--quiet", "--out", name, "--seed", seed, "--set", f"optimizer.lr={lr}",
+            "--set", "training.epochs=3", "--set", "expect={}",
+        )  # fmt: skip
+        assert done.code == 0
+    return neurosim
+
+
+def test_the_setting_that_differs_and_what_follows(runs, tmp_path):
+    done = runs("compare", "a", "b", "--out", "both")
+    assert (done.code, done.err) == (0, "")
+    rows = {line.split("  ")[0]: line.split() for line in done.out.splitlines() if line}
+    assert rows["optimizer.lr"][1:] == ["0.01", "0.1"]
+    assert "lr 0.01" in done.out
+    assert {"train loss", "test accuracy", "s/epoch", "parameters"} <= set(rows)
+    assert "training.epochs" not in rows
+    assert (tmp_path / "both" / "comparison.png").is_file()
+    assert max(map(len, done.out.splitlines())) <= 80
+
+
+def test_as_json(runs):
+    done = runs("compare", "a", "c", "--json", "--out", "both")
+    found = json.loads(done.out)
+    assert found["differing"] == {"seed": ["0", "4"]}
+    assert [run["label"] for run in found["runs"]] == ["seed 0", "seed 4"]
+    assert found["runs"][0]["final"]["test_loss"] is not None
+
+
+def test_many_settings_are_told_by_folder(runs):
+    runs("run", "iris", "--quiet", "--out", "d", "--set", "optimizer.name=sgd", "--set", "network.layers.0.units=4",
+         "--set", "training.epochs=2", "--set", "expect={}")  # fmt: skip
+    done = runs("compare", "a", "b", "c", "d")
+    assert done.code == 0
+    assert "network.layers.0.units" in done.out
+    header = next(line for line in done.out.splitlines() if line.startswith("differs"))
+    assert header.split()[1:] == ["a", "b", "c", "d"]
+    assert "The seeds differ as well" in done.out
+    assert "runs/comparison-" in done.out
+
+
+def test_variants_of_one_study_are_means_over_its_seeds(neurosim):
+    neurosim("run", "optimizers", "--quiet", "--out", "o", "--set", "training.epochs=2", "--set", "scenario.repeats=2")
+    done = neurosim("compare", "o", "--out", "p")
+    assert done.code == 0
+    lines = [line.split() for line in done.out.splitlines()]
+    assert next(line for line in lines if line[:1] == ["adam"])[:3] == ["adam", "adam", "0.03"]
+    assert sum(line[:1] == ["momentum"] for line in lines) == 2
+    assert "±" in done.out
+    assert "p/comparison.png" in done.out
+
+
+def test_other_losses_are_no_measure(runs):
+    runs("run", "iris", "--quiet", "--out", "e", "--set", "network.loss=mse", "--set", "training.epochs=2",
+         "--set", "expect={}")  # fmt: skip
+    done = runs("compare", "a", "e")
+    assert "The losses are different functions (categorical_cross_entropy, mse)" in done.out
+
+
+def test_other_data_are_refused(runs):
+    runs("run", "xor", "--quiet", "--out", "x")
+    done = runs("compare", "a", "x")
+    assert done.code == 2
+    assert "a and x have learnt from different data: data.source is iris and xor" in done.err
+    runs("run", "iris", "--quiet", "--out", "f", "--set", "data.test_fraction=0.4", "--set", "training.epochs=1",
+         "--set", "expect={}")  # fmt: skip
+    other = runs("compare", "a", "f")
+    assert other.code == 2
+    assert "data.test_fraction is 0.2 and 0.4" in other.err
+
+
+@pytest.mark.parametrize(
+    ("code", "words", "message"),
+    [
+        (2, (), "which runs? Try: neurosim compare"),
+        (2, ("a",), "a is a single run; name another one"),
+        (3, ("a", "nothing"), "there is no such run folder"),
+    ],
+)
+def test_mistakes(runs, code, words, message):
+    done = runs("compare", *words)
+    assert done.code == code
+    assert message in done.err

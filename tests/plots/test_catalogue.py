@@ -1,0 +1,142 @@
+"""Which pictures a run has, why it has no others, and that every one can be drawn, as PNG and as SVG."""
+
+import numpy as np
+import pytest
+from matplotlib.image import imread
+
+from neurosim import Simulator, load_scenario
+from neurosim.analysis.catalogue import CATALOGUE, lacking
+from neurosim.analysis.facts import RunFacts, run_facts
+from neurosim.plots.pictures import write_pictures
+from neurosim.scenario.study import PICTURES, QUANTITIES
+
+CNN = {
+    "network.layers.0.channels": 4, "network.layers.2.channels": 4, "training.epochs": 2, "expect": {},
+}  # fmt: skip
+RUNS = {
+    "xor": {"training.epochs": 40, "record.every": 4},
+    "and": {},
+    "moons": {"training.epochs": 4, "record.every": 1},
+    "sine": {"training.epochs": 4, "record.every": 1},
+    "iris": {"training.epochs": 4},
+    "digits": {"training.epochs": 2},
+    "digits-cnn": CNN,
+}
+
+
+@pytest.fixture(scope="module")
+def simulators():
+    def trained(name, changes):
+        recorded = {"record": {"quantities": list(QUANTITIES), "every": changes.get("record.every", 1), "rows": 40}}
+        others = {key: value for key, value in changes.items() if key != "record.every"}
+        simulator = Simulator(load_scenario(name, overrides=others | recorded))
+        simulator.train()
+        return simulator
+
+    return {name: trained(name, changes) for name, changes in RUNS.items()}
+
+
+def test_names_stand_in_one_order_everywhere():
+    assert tuple(CATALOGUE) == PICTURES
+
+
+@pytest.mark.parametrize(
+    ("name", "usual"),
+    [
+        ("xor", {"learning_curves", "decision_boundary"}),
+        ("sine", {"learning_curves", "fitted_curve"}),
+        ("iris", {"learning_curves", "confusion_matrix"}),
+        ("digits", {"learning_curves", "confusion_matrix", "worst_mistakes"}),
+        ("digits-cnn", {"learning_curves", "confusion_matrix", "worst_mistakes", "responses"}),
+    ],
+)
+def test_usual_pictures_by_kind_of_problem(simulators, name, usual):
+    recorded = set(QUANTITIES) & set(PICTURES)
+    assert set(run_facts(simulators[name]).pictures) - recorded == usual
+    assert set(run_facts(simulators[name]).pictures) & recorded
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_a_picture_is_drawn_or_it_is_said_why_not(simulators, name, tmp_path):
+    facts = run_facts(simulators[name], PICTURES)
+    reasons = lacking(simulators[name])
+    # Only what has nothing to show is neither.
+    assert set(PICTURES) - set(facts.pictures) - set(reasons) <= {"worst_mistakes", "loss_surface"}
+    assert not set(facts.pictures) & set(reasons)
+    assert all(reason and "\n" not in reason for reason in reasons.values())
+    for path in write_pictures(facts, tmp_path):
+        image = imread(path)
+        assert image.shape[0] > 200
+        assert image.shape[1] > 500
+        assert image.std() > 0.02, f"{path.stem} is empty"
+
+
+@pytest.mark.parametrize("name", ["moons", "digits-cnn"])
+def test_facts_reach_another_process_whole(simulators, name):
+    facts = run_facts(simulators[name], PICTURES)
+    assert RunFacts.from_bytes(facts.to_bytes()).to_bytes() == facts.to_bytes()
+
+
+def test_a_picture_can_be_scaled(simulators, tmp_path):
+    facts = run_facts(simulators["xor"], ["learning_curves", "network_diagram"], ["svg"])
+    first = [path.read_bytes() for path in write_pictures(facts, tmp_path)]
+    assert [path.name for path in sorted(tmp_path.iterdir())] == ["learning_curves.svg", "network_diagram.svg"]
+    assert first == [path.read_bytes() for path in write_pictures(facts, tmp_path)]
+    assert b"epoch</text>" in first[0], "text stays text"
+
+
+@pytest.mark.parametrize(
+    ("name", "picture", "words"),
+    [
+        ("iris", "decision_boundary", "the network has 4 inputs; a boundary can be drawn for two"),
+        ("sine", "confusion_matrix", "values to predict, not classes"),
+        ("iris", "filters", "no convolutions"),
+        ("digits", "network_diagram", "too large"),
+        ("digits-cnn", "first_layer_weights", "not dense"),
+        ("and", "unit_maps", "no hidden layer"),
+    ],
+)
+def test_reasons_say_what_is_missing(simulators, name, picture, words):
+    assert words in lacking(simulators[name])[picture]
+
+
+def test_what_was_not_recorded_is_told_with_the_way_to_it():
+    simulator = Simulator(load_scenario("iris", overrides={"training.epochs": 1}))
+    simulator.train()
+    reasons = lacking(simulator)
+    assert "--set 'record.quantities=[\"dead\"]'" in reasons["dead"]
+    assert '"parameters"' in reasons["loss_surface"]
+    # The way works.
+    recorded = Simulator(load_scenario("iris", overrides={"training.epochs": 1, "record.quantities": ["dead"]}))
+    recorded.train()
+    assert "dead" not in lacking(recorded)
+
+
+def test_the_scenario_says_which_pictures(tmp_path):
+    asked = {"plots.pictures": ["network_diagram", "filters"], "plots.formats": ["svg", "png"], "training.epochs": 1}
+    simulator = Simulator(load_scenario("iris", overrides=asked))
+    simulator.train()
+    written = write_pictures(run_facts(simulator), tmp_path)
+    assert [path.name for path in written] == ["network_diagram.svg", "network_diagram.png"]
+
+
+def test_numbers_of_numpy_and_unknown_classes():
+    from dataclasses import dataclass
+
+    from neurosim.analysis.packing import pack, unpack
+
+    @dataclass(frozen=True)
+    class Fact:
+        numbers: tuple[float, ...]
+        about: dict[str, object]
+
+    given = Fact((1.5, float("nan")), {"a": [np.float64(2.0), None, True], "b": np.arange(3)})
+    found = unpack(pack(given), [Fact])
+    assert found.numbers[0] == 1.5
+    assert np.isnan(found.numbers[1])
+    assert found.about["a"] == [2.0, None, True]
+    assert found.about["b"].tolist() == [0, 1, 2]
+    with pytest.raises(KeyError):
+        unpack(pack(given), [])
+    with pytest.raises(TypeError, match="no plain data"):
+        pack({"x": object()})
