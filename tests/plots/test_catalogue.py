@@ -57,13 +57,29 @@ def test_usual_pictures_by_kind_of_problem(simulators, name, usual):
 
 
 @pytest.mark.parametrize("name", RUNS)
-def test_a_picture_is_drawn_or_it_is_said_why_not(simulators, name, tmp_path):
+def test_a_run_has_a_picture_or_it_is_said_why_not(simulators, name):
     facts = run_facts(simulators[name], PICTURES)
     reasons = lacking(simulators[name])
     # Only what has nothing to show is neither.
     assert set(PICTURES) - set(facts.pictures) - set(reasons) <= {"worst_mistakes", "loss_surface"}
     assert not set(facts.pictures) & set(reasons)
     assert all(reason and "\n" not in reason for reason in reasons.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "pictures"),
+    [
+        ("moons", ["unit_maps", "decision_boundary", "loss_surface"]),
+        ("sine", ["unit_maps", "fitted_curve", "learning_curves"]),
+        ("iris", ["network_diagram", "worst_mistakes", "confusion_matrix"]),
+        ("xor", ["network_diagram", "weight_histogram"]),
+        ("digits", ["first_layer_weights", "worst_mistakes"]),
+        ("digits-cnn", ["filters", "feature_maps", "responses", "activation_histogram", "dead", "gradient_norm"]),
+    ],
+)
+def test_every_picture_can_be_drawn(simulators, name, pictures, tmp_path):
+    facts = run_facts(simulators[name], pictures)
+    assert list(facts.pictures) == pictures
     for path in write_pictures(facts, tmp_path):
         image = imread(path)
         assert image.shape[0] > 200

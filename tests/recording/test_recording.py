@@ -199,7 +199,7 @@ def test_a_run_that_is_resumed_records_on(tmp_path):
     load_checkpoint(tmp_path, second)
     second.train()
     assert second.recording.to_bytes() == whole.recording.to_bytes()
-    bare = simulator()
+    bare = simulator({"record": None})
     save_checkpoint(tmp_path, bare)
     with pytest.raises(UsageError, match="nothing of what was recorded"):
         load_checkpoint(tmp_path, simulator(ALL))
