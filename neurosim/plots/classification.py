@@ -90,7 +90,10 @@ def worst_mistakes(shown: Classification, title: str) -> Figure:
 
 
 def _sure(value: float, shown: Classification) -> str:
-    return f"{value:.1%}" if shown.probabilities else f"{value:.3g}"
+    if not shown.probabilities:
+        return f"{value:.3g}"
+    # Nothing that is only nearly certain is called certain.
+    return ">99.9%" if 0.9995 <= value < 1.0 else "<0.1%" if 0.0 < value < 0.0005 else f"{value:.1%}"
 
 
 def _heading(shown: Classification) -> str:

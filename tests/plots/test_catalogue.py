@@ -1,5 +1,8 @@
 """Which pictures a run has, why it has no others, and that every one can be drawn, as PNG and as SVG."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 from matplotlib.image import imread
@@ -7,6 +10,7 @@ from matplotlib.image import imread
 from neurosim import Simulator, load_scenario
 from neurosim.analysis.catalogue import CATALOGUE, lacking
 from neurosim.analysis.facts import RunFacts, run_facts
+from neurosim.analysis.frames import FILMS
 from neurosim.plots.pictures import write_pictures
 from neurosim.scenario.study import PICTURES, QUANTITIES
 
@@ -156,3 +160,9 @@ def test_numbers_of_numpy_and_unknown_classes():
         unpack(pack(given), [])
     with pytest.raises(TypeError, match="no plain data"):
         pack({"x": object()})
+
+
+def test_the_documentation_lists_every_picture_and_film():
+    text = (Path(__file__).parents[2] / "docs" / "pictures.md").read_text(encoding="utf-8")
+    first = [line.split("|")[1] for line in text.splitlines() if line.startswith("| `")]
+    assert set(re.findall(r"`(?:--animate )?([a-z_]+)`", " ".join(first))) == {*PICTURES, *FILMS}

@@ -3,6 +3,7 @@
 import functools
 import math
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -207,3 +208,11 @@ def test_markdown_tables_have_their_columns():
     for place in rules:
         assert rows[place].count("|") == rows[place - 1].replace("\\|", "").count("|")
     assert text.count("```") % 2 == 0
+
+
+def test_the_readme_shows_a_piece_of_a_real_sheet():
+    text = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    (piece,) = re.findall(r"```text\n(.*?)```", text, flags=re.DOTALL)
+    printed = as_text(sheet_of("xor"), Gaps())
+    for part in piece.split("...\n"):
+        assert part in printed

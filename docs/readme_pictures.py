@@ -1,0 +1,54 @@
+"""Draw the pictures that the README and ``docs/pictures.md`` show, from runs of shipped scenarios.
+
+    NEUROSIM_DATA=... python docs/readme_pictures.py
+
+MNIST has to be there. The pictures go to ``docs/pictures``.
+"""
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from PIL import Image
+
+HERE = Path(__file__).parent / "pictures"
+COLOURS = 128
+# Scenario, picture (or film), and what is set for it.
+SHOWN = [
+    ("spirals", "unit_maps", ()),
+    ("optimizers", "loss_surface", ("scenario.repeats=1",)),
+    ("mnist", "worst_mistakes", ()),
+    ("xor", "network_diagram", ()),
+]
+FILM = ("moons", "boundary")
+
+
+def neurosim(*words: str) -> None:
+    """Run a command; ends the script where it fails."""
+    done = subprocess.run([sys.executable, "-m", "neurosim", *words])
+    if done.returncode not in (0, 5):
+        sys.exit(f"neurosim {' '.join(words)} ended with {done.returncode}")
+
+
+def main() -> None:
+    """Run the scenarios and keep their pictures."""
+    with tempfile.TemporaryDirectory() as folder:
+        for scenario, name, settings in SHOWN:
+            run = f"{folder}/{scenario}"
+            neurosim(
+                "run", scenario, "--quiet", "--out", run, *(word for entry in settings for word in ("--set", entry))
+            )
+            if not Path(run, f"{name}.png").is_file():
+                neurosim("plot", run, "--only", name)
+            with Image.open(Path(run, f"{name}.png")) as picture:
+                target = HERE / f"{scenario}-{name.replace('_', '-')}.png"
+                picture.convert("RGB").quantize(COLOURS).save(target, optimize=True)
+        scenario, film = FILM
+        neurosim("run", scenario, "--quiet", "--out", f"{folder}/{scenario}")
+        neurosim("plot", f"{folder}/{scenario}", "--animate", film)
+        (HERE / f"{scenario}-{film}.gif").write_bytes(Path(folder, scenario, f"{film}.gif").read_bytes())
+
+
+if __name__ == "__main__":
+    main()
