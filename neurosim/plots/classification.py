@@ -59,7 +59,8 @@ def _split(shown: Classification) -> str:
 
 
 def _short(name: str) -> str:
-    return name if len(name) <= LONGEST else name[: LONGEST - 1] + "…"
+    # Names that are alike often differ at their end.
+    return name if len(name) <= LONGEST else name[: LONGEST - 8] + "…" + name[-7:]
 
 
 def _counts(axes: Axes, shown: Classification) -> None:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from neurosim.analysis.inputs import InputMap
 from neurosim.plots.inputs import draw_boundary, draw_fit
-from neurosim.plots.style import FAINT, INK
+from neurosim.plots.style import FAINT, INK, canvas
 
 MOST, COLUMNS = 12, 4
 SIDE, TOP = 2.3, 0.55
@@ -45,14 +44,12 @@ def _grid(title: str, shown: Shown) -> tuple[Figure, list[Axes]]:
     columns = min(count, COLUMNS)
     rows = -(-count // columns)
     width, height = max(columns * SIDE + 0.3, 5.5), rows * (SIDE + 0.1) + TOP
-    made = Figure(figsize=(width, height), dpi=120, facecolor="white")
-    FigureCanvasAgg(made)
+    left_out = f" (the first {MOST} of {len(shown)} variants)" if len(shown) > MOST else ""
+    made = canvas(width, height, title + left_out)
     made.subplots_adjust(
         left=0.4 / width, right=1 - 0.12 / width, bottom=0.32 / height, top=1 - (TOP + 0.28) / height,
         wspace=0.2, hspace=0.32,
     )  # fmt: skip
-    left_out = f" (the first {MOST} of {len(shown)} variants)" if len(shown) > MOST else ""
-    made.suptitle(title + left_out, fontsize=12, color=INK, x=0.15 / width, y=1 - 0.1 / height, ha="left", va="top")
     panels = [made.add_subplot(rows, columns, k + 1) for k in range(count)]
     for axes, (name, _) in zip(panels, shown, strict=False):
         axes.set_title(name, fontsize=9, color=INK)

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from neurosim.analysis.responses import ChannelResponses
-from neurosim.plots.style import INK
+from neurosim.plots.style import INK, canvas
 
 CELL, GAP, TOP, LEFT = 0.42, 0.35, 0.95, 0.2
 MOST_LAYERS = 4
@@ -22,9 +21,7 @@ def responses(shown: Sequence[ChannelResponses], title: str) -> Figure:
     rows = max(layer.patches.shape[0] for layer in layers)
     width = max(2 * LEFT + len(layers) * columns * CELL + (len(layers) - 1) * GAP, 5.5)
     height = TOP + rows * CELL + 0.45
-    made = Figure(figsize=(width, height), dpi=120, facecolor="white")
-    FigureCanvasAgg(made)
-    made.suptitle(title, fontsize=12, color=INK, x=0.15 / width, y=1 - 0.1 / height, ha="left", va="top")
+    made = canvas(width, height, title)
     for place, layer in enumerate(layers):
         left = LEFT + place * (columns * CELL + GAP)
         high, wide = layer.patches.shape[2:4]

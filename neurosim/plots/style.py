@@ -46,7 +46,7 @@ def figure(
         panel.grid(True, color=FAINT, linewidth=0.6)
         panel.set_axisbelow(True)
     if title:
-        made.suptitle(title, fontsize=12, color=INK, x=0.15 / width, y=1 - 0.1 / height, ha="left", va="top")
+        _entitle(made, title)
     return made, panels
 
 
@@ -54,8 +54,16 @@ def canvas(width: float, height: float, title: str) -> Figure:
     """A figure without panels; sizes in inches."""
     made = Figure(figsize=(width, height), dpi=120, facecolor="white")
     FigureCanvasAgg(made)
-    made.suptitle(title, fontsize=12, color=INK, x=0.15 / width, y=1 - 0.1 / height, ha="left", va="top")
+    _entitle(made, title)
     return made
+
+
+def _entitle(made: Figure, title: str) -> None:
+    """The title at the top left, smaller where it is too long for the picture."""
+    width, height = made.get_size_inches()
+    # A letter of 12 points is about 0.09 inches wide.
+    size = min(12.0, max(12.0 * (width - 0.3) / (0.09 * max(len(title), 1)), 6.5))
+    made.suptitle(title, fontsize=size, color=INK, x=0.15 / width, y=1 - 0.1 / height, ha="left", va="top")
 
 
 @cache
