@@ -13,6 +13,7 @@ from neurosim.errors import UsageError
 from neurosim.suggestions import unknown
 
 if TYPE_CHECKING:
+    from neurosim.recording import Recording
     from neurosim.registry import Registry
     from neurosim.simulator import Simulator
     from neurosim.training.reading import ReadRun
@@ -101,7 +102,7 @@ def _draw_run(run: ReadRun, names: Sequence[str], films: Sequence[str], kind: st
     if missing:
         raise UsageError("\n".join(f"no picture {name} of {run.folder}: {why}" for name, why in missing.items()))
     if not names:
-        _say_missing(lacking(simulator))
+        _say_missing(lacking(simulator), simulator.recording)
 
 
 def _say(written: Sequence[Path]) -> None:
@@ -109,14 +110,18 @@ def _say(written: Sequence[Path]) -> None:
         click.echo(str(path))
 
 
-def _say_missing(reasons: dict[str, str]) -> None:
+def _say_missing(reasons: dict[str, str], recording: Recording | None) -> None:
     """One line for each picture that is not there; what was not recorded in one line together."""
     recorded = [name for name, reason in reasons.items() if reason.startswith("it was not recorded")]
     for name, reason in reasons.items():
         if name not in recorded:
             click.echo(f"no {name}: {reason}", err=True)
-    quantities = ["parameters" if name == "loss_surface" else name for name in recorded]
-    if quantities:
+    if recorded:
+        # What is recorded already stays so.
+        quantities = (
+            [] if recording is None else [*recording.quantities, *(["parameters"] * bool(recording.parameters))]
+        )
+        quantities += ["parameters" if name == "loss_surface" else name for name in recorded]
         click.echo(f"not recorded, so not drawn: {', '.join(recorded)}", err=True)
         asked = ", ".join(f'"{name}"' for name in quantities)
         click.echo(f"to have them, run with  --set 'record.quantities=[{asked}]'", err=True)

@@ -63,9 +63,9 @@ ALLOWED = {
         "suggestions",
     },
     "cli": {
-        "analysis", "assembly", "bench", "construction", "ensemble", "training", "plots", "simulator", "scenario",
-        "registry", "data", "backends", "history", "scaffold", "testing", "worksheet", "plugin", "files", "errors",
-        "suggestions", "version",
+        "analysis", "assembly", "bench", "construction", "ensemble", "training", "plots", "recording", "simulator",
+        "scenario", "registry", "data", "backends", "history", "scaffold", "testing", "worksheet", "plugin", "files",
+        "errors", "suggestions", "version",
     },
     "__init__": {"ensemble", "errors", "plugin", "registry", "scenario", "simulator", "training", "version"},
     "__main__": {"cli"},

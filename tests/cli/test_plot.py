@@ -31,7 +31,7 @@ def test_all_that_a_run_has_what_for(neurosim, run, tmp_path):
     assert all((tmp_path / run / name).is_file() for name in names)
     assert "no filters: the network has no convolutions" in done.err
     assert "not recorded, so not drawn: gradient_norm, weight_norm" in done.err
-    assert 'record.quantities=["gradient_norm"' in done.err
+    assert 'record.quantities=["parameters", "gradient_norm"' in done.err
 
 
 def test_one_picture_elsewhere_that_can_be_scaled(neurosim, run, tmp_path):
