@@ -108,7 +108,9 @@ def classification(simulator: Simulator) -> Classification | None:
         for place, features in zip(chosen, raw, strict=True)
     )
     activation = getattr(network.layers[-1], "activation", None)
-    probabilities = activation is not None and activation.name in PROBABILITIES
+    # A loss that tells classes apart elsewhere than at a half does not take its output for a probability.
+    halved = network.outputs > 1 or network.loss.record.threshold == 0.5
+    probabilities = activation is not None and activation.name in PROBABILITIES and halved
     return Classification(
         name, counts, tuple(data.classes), mistakes, probabilities, tuple(data.image_shape), tuple(data.feature_names)
     )

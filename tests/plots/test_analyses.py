@@ -166,3 +166,12 @@ def test_quantiles_from_counts_are_those_of_the_values_to_a_bin():
     found = quantiles(recording, "weight_histogram", 0, 0, shares)
     width = float(np.ptp(values)) / len(counts)
     np.testing.assert_allclose(found, np.quantile(values, shares), atol=width)
+
+
+@pytest.mark.parametrize(("loss", "probabilities"), [("binary_cross_entropy", True), ("hinge", False)])
+def test_an_output_is_a_probability_only_where_the_loss_halves_it(loss, probabilities):
+    simulator = Simulator(load_scenario("moons", overrides={"network.loss": loss, "expect": {}}))
+    found = classification(simulator)
+    assert found.probabilities == probabilities
+    if probabilities:
+        assert all(0.0 <= mistake.chance <= mistake.sure <= 1.0 for mistake in found.mistakes)
