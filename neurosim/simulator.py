@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from neurosim.backends.select import make_backend
 from neurosim.errors import DivergedError, UsageError
 from neurosim.history import History, Record
 from neurosim.recording import Recording
+from neurosim.recording.for_report import recorded_for_report
 from neurosim.recording.recorder import Recorder
 from neurosim.scenario import Scenario
 from neurosim.suggestions import unknown
@@ -41,6 +43,8 @@ class Simulator:
         For the CPU backend; all processors by default. The results do not depend on it.
     data_dir : path, optional
         Folder with data sets, instead of ``NEUROSIM_DATA`` or the per-user cache.
+    for_report : bool
+        Record what the page about a run shows, besides what the scenario asks for.
 
     Attributes
     ----------
@@ -61,8 +65,9 @@ class Simulator:
         seed: int | None = None,
         threads: int | None = None,
         data_dir: Path | str | None = None,
+        *,
+        for_report: bool = False,
     ) -> None:
-        self.scenario = scenario
         self.seed = scenario.scenario.seed if seed is None else seed
         if not 0 <= self.seed < 2**63:
             raise UsageError(f"a seed is a number from 0 to 2**63 - 1, not {self.seed}")
@@ -76,7 +81,11 @@ class Simulator:
         self.watch = Watch(scenario, self.training, self._splits)
         self._backend = make_backend(backend, self.network, self.training, self.seed, threads)
         asked = scenario.record
-        self._recorder = None if asked is None else Recorder(asked, self._backend, self._splits["train"])
+        if for_report:
+            asked = recorded_for_report(asked, self.network, self.training.epochs, len(self.data.classes))
+        self.scenario = scenario if asked is scenario.record else replace(scenario, record=asked)
+        judged = next(self._splits[name] for name in ("test", "validation", "train") if name in self._splits)
+        self._recorder = None if asked is None else Recorder(asked, self._backend, self._splits["train"], judged)
 
     @property
     def backend(self) -> str:

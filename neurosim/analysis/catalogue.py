@@ -192,6 +192,16 @@ def _always(simulator: Simulator) -> bool:
     return True
 
 
+def _asked(quantity: str) -> Callable[[Simulator], bool]:
+    """Whether the scenario itself asks for it; what is recorded for the report is on the report."""
+
+    def usual(simulator: Simulator) -> bool:
+        given = simulator.scenario.given.record
+        return given is not None and quantity in given.quantities
+
+    return usual
+
+
 def _on_demand(simulator: Simulator) -> bool:
     return False
 
@@ -213,6 +223,6 @@ _PICTURES = [
     Picture("filters", "the kernels of the convolutions", _no_convolution, _on_demand),
     Picture("feature_maps", "what the layers make of one image", _no_convolution, _on_demand),
     Picture("responses", "the parts of images that channels answer to most", _no_convolution, _always),
-    *(Picture(name, shows, _not_recorded(name), _always) for name, shows in RECORDED.items()),
+    *(Picture(name, shows, _not_recorded(name), _asked(name)) for name, shows in RECORDED.items()),
 ]
 CATALOGUE = {picture.name: picture for picture in _PICTURES}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -154,6 +155,42 @@ def _remarks(results: Sequence[Result], differing: Sequence[str]) -> list[str]:
     if "seed" in differing and len(results) > 1 and len(differing) > 1:
         found.append("The seeds differ as well: part of each difference is chance.")
     return found
+
+
+def common_title(shown: Comparison) -> str:
+    """The title of the scenario that all are of, else how many there are."""
+    titles = dict.fromkeys(run.result.scenario.scenario.title for run in shown.runs)
+    return next(iter(titles)) if len(titles) == 1 else f"{len(shown.runs)} runs compared"
+
+
+def outcome(runs: Sequence[Compared]) -> dict[str, str]:
+    """What came of a run, in words; of several from different seeds mean and standard deviation."""
+    results = [run.result for run in runs]
+    cells = {}
+    for name in results[0].metrics:
+        known = [value for result in results if (value := result.metrics[name]) is not None]
+        if known:
+            cells[name.replace("_", " ")] = _measure(known, percent=name.endswith("_accuracy"))
+    seconds = [value for result in results for value in result.history.seconds if value]
+    epochs = sorted({len(result.history) for result in results})
+    cells["epochs"] = str(epochs[0]) if len(epochs) == 1 else f"{epochs[0]} to {epochs[-1]}"
+    cells["s/epoch"] = f"{sum(seconds) / len(seconds):.2g}" if seconds else "-"
+    cells["parameters"] = str(results[0].simulator.network.size)
+    promises = [expectation for result in results for expectation in result.expectations]
+    if promises:
+        cells["promises met"] = f"{sum(promise.met for promise in promises)} of {len(promises)}"
+    if len(runs) > 1:
+        cells["seeds"] = str(len(runs))
+    return cells
+
+
+def _measure(values: Sequence[float], *, percent: bool) -> str:
+    mean = sum(values) / len(values)
+    words = f"{mean:.2%}" if percent else f"{mean:.4g}"
+    if len(values) == 1:
+        return words
+    deviation = statistics.stdev(values)
+    return f"{words} ± {100 * deviation:.2f}" if percent else f"{words} ± {deviation:.2g}"
 
 
 def by_label(shown: Comparison) -> dict[str, list[Compared]]:

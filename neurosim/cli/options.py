@@ -37,6 +37,7 @@ DATA_DIR = click.option(
     metavar="DIR",
     help="Folder with data sets; else NEUROSIM_DATA, else the per-user cache.",
 )
+NO_REPORT = click.option("--no-report", is_flag=True, help="Write no report.html, and record nothing for it.")
 JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from neurosim.cli.drawing import drawing
-from neurosim.cli.options import DATA_DIR, JSON, PLUGIN, PLUGINS_DIR, SET, print_json
+from neurosim.cli.options import DATA_DIR, JSON, NO_REPORT, PLUGIN, PLUGINS_DIR, SET, print_json
 
 if TYPE_CHECKING:
     from neurosim.scenario import Scenario
@@ -29,6 +29,7 @@ DIVERGED, MISSED = 4, 5
 @PLUGINS_DIR
 @DATA_DIR
 @click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Go on with an interrupted run.")
+@NO_REPORT
 @JSON
 @click.option("--quiet", is_flag=True, help="Print errors and missed expectations only.")
 def command(
@@ -44,6 +45,7 @@ def command(
     plugin_folders: tuple[Path, ...],
     data_dir: Path | None,
     resume: Path | None,
+    no_report: bool,
     as_json: bool,
     quiet: bool,
 ) -> int:
@@ -81,7 +83,7 @@ def command(
 
             found = run_study(
                 loaded, backend, seed, threads, data_dir, folder,
-                resume=resume is not None, changed=bool(settings), as_json=as_json, quiet=quiet,
+                resume=resume is not None, changed=bool(settings), report=not no_report, as_json=as_json, quiet=quiet,
             )  # fmt: skip
             return DIVERGED if found.diverged else 0 if found.met else MISSED
 
@@ -101,15 +103,25 @@ def command(
                 data_dir=data_dir,
                 resume=resume,
                 observer=observer,
+                for_report=not no_report,
             )
         facts = run_facts(result.simulator)
-        pictures = studio.draw(facts, folder)
+        drawn = studio.begin(facts, folder)
+        if no_report:
+            pictures, report = drawn(), None
+        else:
+            from neurosim.report.run import prepare_run_page, write_run_page
+
+            # While the pictures are drawn in another process.
+            prepared = prepare_run_page(result, data_dir)
+            pictures = drawn()
+            report = write_run_page(prepared, pictures, folder)
     for name in set(loaded.plots.pictures or ()) - set(facts.pictures):
         click.echo(f"No picture {name}: {why_not(name, result.simulator)}", err=True)
     if as_json:
         print_json(result.as_json())
     elif not quiet:
-        print_summary(result, pictures)
+        print_summary(result, pictures, report)
     report_missed(result.expectations, changed=bool(settings))
     return 0 if result.met else MISSED
 

@@ -11,7 +11,7 @@ import click
 from neurosim.analysis.studies import study_facts
 from neurosim.cli.options import print_json
 from neurosim.cli.progress import progress_display
-from neurosim.cli.summary import print_lesson, print_met, report_missed
+from neurosim.cli.summary import print_files, print_lesson, print_met, report_missed
 from neurosim.history import METRICS
 from neurosim.plots.studies import write_study_pictures
 from neurosim.scenario import Scenario
@@ -28,6 +28,7 @@ def run_study(
     *,
     resume: bool,
     changed: bool,
+    report: bool,
     as_json: bool,
     quiet: bool,
 ) -> Study:
@@ -46,17 +47,22 @@ def run_study(
         )
     runs = [(result.simulator, result.metrics) for result in found.results]
     pictures = write_study_pictures(study_facts(scenario, runs), folder, scenario.plots.formats)
+    page = None
+    if report and len(found.results) > 1:
+        from neurosim.report.comparison import write_study_page
+
+        page = write_study_page(scenario, found.results, pictures, folder)
     if as_json:
         print_json(found.as_json())
     elif not quiet:
-        _print(found, pictures)
+        _print(found, pictures, page)
     for label, fault in found.diverged.items():
         click.secho(f"Diverged: {label}: {fault}", fg="red", err=True)
     report_missed(found.expectations, changed=changed)
     return found
 
 
-def _print(found: Study, pictures: Sequence[Path]) -> None:
+def _print(found: Study, pictures: Sequence[Path], page: Path | None) -> None:
     scenario = found.scenario.scenario
     click.echo()
     click.secho(scenario.title, bold=True)
@@ -69,8 +75,7 @@ def _print(found: Study, pictures: Sequence[Path]) -> None:
     click.echo(f"  {'time':<11} {seconds['total']:.1f} s; {parts}")
     print_met(found.expectations)
     print_lesson(scenario.lesson)
-    click.echo(f"Files: {found.folder}")
-    click.echo("Pictures: " + ", ".join(picture.name for picture in pictures))
+    print_files(found.folder, pictures, page)
 
 
 def _table(found: Study) -> list[str]:

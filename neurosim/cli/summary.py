@@ -12,7 +12,7 @@ import click
 from neurosim.training import Expectation, Result
 
 
-def print_summary(result: Result, pictures: Sequence[Path]) -> None:
+def print_summary(result: Result, pictures: Sequence[Path], report: Path | None = None) -> None:
     """Outcome, expectations, lesson, and where the files are."""
     scenario = result.scenario.scenario
     click.echo()
@@ -30,9 +30,16 @@ def print_summary(result: Result, pictures: Sequence[Path]) -> None:
     click.echo(f"  {'time':<11} training {seconds['train']:.2f} s, compiling {seconds['compile']:.2f} s")
     print_met(result.expectations)
     print_lesson(scenario.lesson)
-    click.echo(f"Files: {result.folder}")
+    print_files(result.folder, pictures, report)
+
+
+def print_files(folder: Path | None, pictures: Sequence[Path], report: Path | None) -> None:
+    """Where the files are, and which of them to open."""
+    click.echo(f"Files: {folder}")
     if pictures:
         click.echo("Pictures: " + ", ".join(picture.name for picture in pictures))
+    if report is not None:
+        click.echo(f"All on one page: {report}")
 
 
 def print_met(expectations: Sequence[Expectation]) -> None:

@@ -11,6 +11,8 @@ import gc
 import os
 import subprocess
 import sys
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -60,16 +62,32 @@ class Studio:
 
     def draw(self, facts: RunFacts, folder: Path) -> list[Path]:
         """Draw the pictures of a run into its folder; as `write_pictures`."""
+        return self.begin(facts, folder)()
+
+    def begin(self, facts: RunFacts, folder: Path) -> Callable[[], list[Path]]:
+        """Begin to draw the pictures of a run into its folder.
+
+        Returns a function that waits for them and gives what `write_pictures` does.
+        """
         process, self._process = self._process, None
+        answers: list[bytes] = []
+        asker = None
         if process is not None:
             order = str(folder.resolve()).encode() + b"\n" + facts.to_bytes()
-            answer, _ = process.communicate(order)
-            lines = answer.splitlines()
-            if process.returncode == 0 and lines and lines[-1] == DONE:
-                return [folder / line.decode() for line in lines[:-1]]
-        from neurosim.plots.pictures import write_pictures
+            asker = threading.Thread(target=lambda: answers.append(process.communicate(order)[0]), daemon=True)
+            asker.start()
 
-        return write_pictures(facts, folder)
+        def finish() -> list[Path]:
+            if process is not None and asker is not None:
+                asker.join()
+                lines = answers[0].splitlines() if answers else []
+                if process.returncode == 0 and lines and lines[-1] == DONE:
+                    return [folder / line.decode() for line in lines[:-1]]
+            from neurosim.plots.pictures import write_pictures
+
+            return write_pictures(facts, folder)
+
+        return finish
 
 
 def main() -> None:

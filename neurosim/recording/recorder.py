@@ -27,6 +27,7 @@ Activated = Dense | Conv2d | Activate
 _KEPT = "record_"
 # More than this is not kept.
 MOST_BYTES = 2**30
+_AT_ONCE = 10_000
 _OF_ROWS = ("gradient_norm", "activation_mean", "activation_std", "dead", "saturated", "selectivity")
 
 
@@ -41,10 +42,13 @@ class Recorder:
         Of the network.
     rows : Rows
         The training rows; some of them, spread evenly, are measured on.
+    judged : Rows
+        The rows that answers are counted on.
     """
 
-    def __init__(self, asked: RecordSection, backend: Backend, rows: Rows) -> None:
+    def __init__(self, asked: RecordSection, backend: Backend, rows: Rows, judged: Rows) -> None:
         self._asked = asked
+        self._judged = judged
         self._backend = backend
         self._network = backend.network
         self._probe = _spread(rows, asked.rows)
@@ -134,7 +138,7 @@ class Recorder:
         looks_at_rows = any(name in _OF_ROWS or name == "activation_histogram" for name in asked)
         seen = self._backend.inspect(self._probe) if looks_at_rows else None
         for name in asked:
-            if name == "parameters":
+            if name in ("parameters", "confusion"):
                 continue
             if name.endswith("_histogram"):
                 measured |= self._histograms(name, seen)
@@ -145,7 +149,11 @@ class Recorder:
             elif seen is not None:
                 measured[name] = per_layer(layers, self._quantity(name, seen))
         self.recording.add(
-            epoch, self._backend.steps_done, measured, self._parameters() if "parameters" in asked else {}
+            epoch,
+            self._backend.steps_done,
+            measured,
+            self._parameters() if "parameters" in asked else {},
+            confusion(self._backend, self._judged) if "confusion" in asked else None,
         )
 
     def _parameters(self) -> dict[str, NDArray[Any]]:
@@ -191,6 +199,21 @@ class Recorder:
             name: np.stack([counts for counts, _ in entries]),
             f"{name}_range": np.stack([ends for _, ends in entries]),
         }
+
+
+def confusion(backend: Backend, rows: Rows) -> NDArray[np.uint32] | None:
+    """How many rows of a class (down) are taken for a class (across); None where there are no classes."""
+    if rows.accuracy == "none":
+        return None
+    found = []
+    for first in range(0, rows.count, _AT_ONCE):
+        some = rows.features[first : first + _AT_ONCE]
+        outputs = backend.forward(some.astype(backend.dtype) * backend.dtype(rows.scale) + backend.dtype(rows.shift))
+        threshold = backend.network.loss.record.threshold
+        found.append(outputs.argmax(axis=1) if rows.accuracy == "argmax" else outputs[:, 0] > threshold)
+    count = max(backend.network.outputs, 2)
+    pairs = rows.classes.astype(np.int64) * count + np.concatenate(found)
+    return np.bincount(pairs, minlength=count * count).reshape(count, count).astype(np.uint32)
 
 
 def _spread(rows: Rows, count: int) -> Rows:

@@ -8,7 +8,9 @@
 * for each histogram ``<name>`` uint32 (times, layers, bins) with the counts, and ``<name>_range`` float32
   (times, layers, 2) with the smallest and the largest value: the bins divide that range evenly;
 * ``parameters/<name>`` float32 (times, *shape): every parameter, and the running statistics of batch
-  normalization, by the names that they have in the model file.
+  normalization, by the names that they have in the model file;
+* ``confusion`` uint32 (times, classes, classes): test rows of a class (first) that were taken for a class (second);
+  validation rows, else training rows, where there are no test rows.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ BINS = 40
 # Ways to make one number of those of all layers.
 SUMMARIES: dict[str, Callable[..., Any]] = {"mean": np.nanmean, "max": np.nanmax, "min": np.nanmin}
 _TIMES = ("epochs", "steps", "layers")
-_PARAMETERS = "parameters/"
+_PARAMETERS, _CONFUSION = "parameters/", "confusion"
 
 
 @dataclass
@@ -49,6 +51,8 @@ class Recording:
         counts (layers, bins) and under ``<name>_range`` the ranges (layers, 2).
     parameters : dict of str to list of float32 arrays
         For each time every parameter and running statistic by name; empty where they are not recorded.
+    confusion : list of uint32 arrays (classes, classes)
+        For each time how many rows of a class were taken for a class; empty where that is not recorded.
     """
 
     layers: tuple[str, ...]
@@ -56,6 +60,7 @@ class Recording:
     steps: list[int] = field(default_factory=list)
     values: dict[str, list[NDArray[Any]]] = field(default_factory=dict)
     parameters: dict[str, list[NDArray[Any]]] = field(default_factory=dict)
+    confusion: list[NDArray[np.uint32]] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.epochs)
@@ -66,14 +71,17 @@ class Recording:
         step: int,
         measured: Mapping[str, NDArray[Any]],
         parameters: Mapping[str, NDArray[Any]] | None = None,
+        confusion: NDArray[np.uint32] | None = None,
     ) -> None:
-        """Add what was measured at one time, and the parameters where they are recorded."""
+        """Add what was measured at one time, with the parameters and the confusion where they are recorded."""
         self.epochs.append(epoch)
         self.steps.append(step)
         for name, array in measured.items():
             self.values.setdefault(name, []).append(array)
         for name, array in (parameters or {}).items():
             self.parameters.setdefault(name, []).append(array)
+        if confusion is not None:
+            self.confusion.append(confusion)
 
     def parameters_at(self, place: int) -> dict[str, NDArray[Any]]:
         """The parameters and running statistics of one of the times, by name; empty where none are recorded."""
@@ -135,18 +143,20 @@ class Recording:
             "steps": np.array(self.steps, np.int64),
             **{name: np.array(self.values[name]) for name in sorted(self.values)},
             **{_PARAMETERS + name: np.array(self.parameters[name]) for name in sorted(self.parameters)},
+            **({_CONFUSION: np.array(self.confusion)} if self.confusion else {}),
         }
 
     @staticmethod
     def from_arrays(arrays: Mapping[str, NDArray[Any]]) -> Recording:
         """A recording from what `arrays` gave."""
         kept = {name: list(array) for name, array in arrays.items() if name not in _TIMES}
+        confusion = kept.pop(_CONFUSION, [])
         values = {name: entries for name, entries in kept.items() if not name.startswith(_PARAMETERS)}
         parameters = {
             name.removeprefix(_PARAMETERS): entries for name, entries in kept.items() if name.startswith(_PARAMETERS)
         }
         layers = tuple(str(name) for name in arrays["layers"])
-        return Recording(layers, arrays["epochs"].tolist(), arrays["steps"].tolist(), values, parameters)
+        return Recording(layers, arrays["epochs"].tolist(), arrays["steps"].tolist(), values, parameters, confusion)
 
     def to_bytes(self) -> bytes:
         """The content of ``record.npz``; the same recording gives the same bytes."""

@@ -118,6 +118,7 @@ def run(
     resume: Path | str | None = None,
     observer: Observer | None = None,
     variant: str | None = None,
+    for_report: bool = False,
 ) -> Result:
     """Run a scenario from start to end: one network.
 
@@ -147,6 +148,8 @@ def run(
         Told about progress.
     variant : str, optional
         Name of the variant to run, for a scenario that has some.
+    for_report : bool
+        Record what `neurosim report` shows, besides what the scenario asks for.
 
     Raises
     ------
@@ -168,7 +171,8 @@ def run(
             if names
             else 'neurosim.study trains them all; run(..., overrides={"scenario.repeats": 1}) one.',
         )
-    simulator = Simulator(chosen, backend, None, threads, data_dir)
+    # A run that is resumed records on what it has recorded so far.
+    simulator = Simulator(chosen, backend, None, threads, data_dir, for_report=for_report and resume is None)
     if resume is not None:
         load_checkpoint(Path(resume), simulator)
     target = resume if resume is not None else out

@@ -210,7 +210,7 @@ def study(
     found = Study(
         chosen,
         results,
-        _expectations(chosen, results),
+        study_expectations(chosen, results),
         {member.label: member.fault for member in members if member.fault},
         {
             "compile": sum(result.seconds["compile"] for result in results),
@@ -270,8 +270,8 @@ def _train_one(member: _Member, progress: _Progress, resume: bool) -> None:
         progress.observer.finished(member.label, member.result)
 
 
-def _expectations(scenario: Scenario, results: Sequence[Result]) -> list[Expectation]:
-    """Bounds on each variant, then the claims."""
+def study_expectations(scenario: Scenario, results: Sequence[Result]) -> list[Expectation]:
+    """What became of the promises of a study: bounds on each variant, then the claims."""
     variants = scenario.variants or {scenario.variant: scenario}
     outcomes = {name: [result.outcome for result in results if result.scenario.variant == name] for name in variants}
     bounds = [check_bounds(variant, outcomes[name], name) for name, variant in variants.items()]

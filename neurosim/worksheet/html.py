@@ -39,15 +39,19 @@ th, td { padding: .1rem .7rem; text-align: left; border-bottom: 1px solid var(--
 def as_html(sheet: Sheet, gaps: Gaps) -> str:
     """The sheet as a page of its own."""
     title = escape(sheet.title)
+    body = as_fragment(sheet, gaps)
     lines = [
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">",
         f"<title>{title}</title>\n<style>\n{STYLE}\n</style>\n</head>\n<body>\n<main>\n<h1>{title}</h1>",
     ]
-    for section in sheet.asked(blank=gaps.blank):
-        lines += _section(section, gaps, 2)
-    return "\n".join([*lines, "</main>\n</body>\n</html>"]) + "\n"
+    return "\n".join([*lines, body, "</main>\n</body>\n</html>"]) + "\n"
+
+
+def as_fragment(sheet: Sheet, gaps: Gaps, level: int = 2) -> str:
+    """The sections of the sheet for a page that brings its own style; `level` is that of their headings."""
+    return "\n".join(line for section in sheet.asked(blank=gaps.blank) for line in _section(section, gaps, level))
 
 
 def _section(section: Section, gaps: Gaps, level: int) -> Iterator[str]:

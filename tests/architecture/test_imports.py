@@ -19,6 +19,7 @@ ALLOWED = {
     "suggestions": set(),
     "randomness": set(),
     "history": set(),
+    "markup": set(),
     "files": {"errors"},
     "formulas": {"errors"},
     "plugin": {"errors", "formulas"},
@@ -35,7 +36,7 @@ ALLOWED = {
         "backends", "construction", "data", "layers", "network", "plugin", "registry", "scenario", "errors",
         "randomness",
     },
-    "recording": {"backends", "layers", "plugin", "scenario", "errors"},
+    "recording": {"backends", "layers", "network", "plugin", "scenario", "errors"},
     "watch": {"backends", "network", "history", "scenario", "errors"},
     "augmentation": {"backends", "data", "scenario", "errors"},
     "simulator": {
@@ -55,6 +56,10 @@ ALLOWED = {
     "worksheet": {
         "backends", "formulas", "layers", "network", "plugin", "simulator", "history", "errors",
     },
+    "report": {
+        "analysis", "worksheet", "training", "simulator", "recording", "formulas", "layers", "network", "plugin",
+        "scenario", "history", "files", "markup", "errors",
+    },
     "plots": {"analysis", "ensemble", "history", "recording", "files", "errors"},
     "bench": {"backends", "building", "layers", "network", "randomness", "registry", "errors"},
     "scaffold": {"errors", "files", "version"},
@@ -63,9 +68,9 @@ ALLOWED = {
         "suggestions",
     },
     "cli": {
-        "analysis", "assembly", "bench", "construction", "ensemble", "training", "plots", "recording", "simulator",
-        "scenario", "registry", "data", "backends", "history", "scaffold", "testing", "worksheet", "plugin", "files",
-        "errors", "suggestions", "version",
+        "analysis", "assembly", "bench", "construction", "ensemble", "training", "plots", "recording", "report",
+        "simulator", "scenario", "registry", "data", "backends", "history", "scaffold", "testing", "worksheet",
+        "plugin", "files", "errors", "suggestions", "version",
     },
     "__init__": {"ensemble", "errors", "plugin", "registry", "scenario", "simulator", "training", "version"},
     "__main__": {"cli"},

@@ -56,7 +56,7 @@ def test_variants_of_one_study_are_means_over_its_seeds(neurosim):
     assert next(line for line in lines if line[:1] == ["adam"])[:3] == ["adam", "adam", "0.03"]
     assert sum(line[:1] == ["momentum"] for line in lines) == 2
     assert "±" in done.out
-    assert "p/comparison.png" in done.out
+    assert "Pictures in p: comparison.png" in done.out
 
 
 def test_other_losses_are_no_measure(runs):

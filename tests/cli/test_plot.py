@@ -16,7 +16,9 @@ def neurosim_activations():
 
 @pytest.fixture
 def run(neurosim):
-    done = neurosim("run", "moons", "--quiet", "--out", "r", "--set", "training.epochs=3", "--set", "expect={}")
+    done = neurosim(
+        "run", "moons", "--quiet", "--no-report", "--out", "r", "--set", "training.epochs=3", "--set", "expect={}"
+    )
     assert done.code == 0
     return "r"
 

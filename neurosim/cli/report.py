@@ -1,0 +1,76 @@
+"""``neurosim report``: one page about a run, or about several."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from neurosim.cli.options import DATA_DIR, PLUGIN, PLUGINS_DIR
+
+if TYPE_CHECKING:
+    from neurosim.training.reading import ReadRun
+
+
+@click.command()
+@click.argument("runs", nargs=-1, metavar="[RUN]...")
+@click.option("--open", "opened", is_flag=True, help="Show it in the browser.")
+@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Folder to write to; else that of the run.")
+@PLUGIN
+@PLUGINS_DIR
+@DATA_DIR
+def command(
+    runs: tuple[str, ...],
+    opened: bool,
+    out: Path | None,
+    plugins: tuple[Path, ...],
+    plugin_folders: tuple[Path, ...],
+    data_dir: Path | None,
+) -> None:
+    """Write report.html for each RUN, a folder that neurosim run has written; of several, one that compares them."""
+    if not runs:
+        raise click.UsageError("which run? Try: neurosim report runs/xor-...  or, to compare, several of them")
+    from neurosim.registry import build_registry
+    from neurosim.training.reading import read_run
+
+    registry = build_registry(plugins, plugin_folders=plugin_folders)
+    read = [read_run(run, registry, data_dir=data_dir) for run in runs]
+    path = _of_one(read[0], out, data_dir) if len(read) == 1 else _of_several(read, out)
+    click.echo(str(path))
+    if opened and click.launch(str(path)):
+        click.echo("No browser could be started here; open the file above in one.", err=True)
+
+
+def _of_one(run: ReadRun, out: Path | None, data_dir: Path | None) -> Path:
+    from neurosim.files import make_folder
+
+    folder = make_folder(out or run.folder)
+    if run.scenario.is_study and len(run.results) > 1:
+        from neurosim.analysis.studies import study_facts
+        from neurosim.plots.studies import write_study_pictures
+        from neurosim.report.comparison import write_study_page
+
+        facts = study_facts(run.scenario, [(result.simulator, result.metrics) for result in run.results])
+        pictures = write_study_pictures(facts, folder, run.scenario.plots.formats)
+        return write_study_page(run.scenario, run.results, pictures, folder)
+    from neurosim.analysis.facts import run_facts
+    from neurosim.plots.pictures import write_pictures
+    from neurosim.report.run import prepare_run_page, write_run_page
+
+    result = run.results[0]
+    pictures = write_pictures(run_facts(result.simulator), folder)
+    return write_run_page(prepare_run_page(result, data_dir), pictures, folder)
+
+
+def _of_several(read: list[ReadRun], out: Path | None) -> Path:
+    from neurosim.analysis.comparison import common_title, compare, comparison_facts
+    from neurosim.files import make_folder
+    from neurosim.plots.studies import write_comparison
+    from neurosim.report.comparison import write_comparison_page
+    from neurosim.training.folder import default_folder
+
+    found = compare([result for run in read for result in run.results])
+    title = common_title(found)
+    folder = make_folder(out or default_folder("comparison"))
+    return write_comparison_page(found, title, write_comparison(comparison_facts(found, title), folder), folder)

@@ -1,0 +1,95 @@
+// The network of a run, evaluated as the engine does: one row forward, dropout off, running statistics.
+
+// What JavaScript's Math lacks.
+const lacking = {
+  copysign: (x, y) => (y < 0 || Object.is(y, -0) ? -Math.abs(x) : Math.abs(x)),
+  floormod: (x, y) => x - y * Math.floor(x / y),
+  // Abramowitz and Stegun 7.1.6: all terms are positive, so none cancel.
+  erf(x) {
+    if (Math.abs(x) > 6) return Math.sign(x);
+    let term = x;
+    let sum = x;
+    for (let n = 1; n < 200 && Math.abs(term) > 1e-17 * Math.abs(sum); n += 1) {
+      term *= (2 * x * x) / (2 * n + 1);
+      sum += term;
+    }
+    return (2 / Math.sqrt(Math.PI)) * Math.exp(-x * x) * sum;
+  },
+  // 7.1.14, the continued fraction, where 1 - erf(x) would cancel.
+  erfc(x) {
+    if (x < 2) return 1 - lacking.erf(x);
+    let fraction = x;
+    for (let k = 60; k > 0; k -= 1) fraction = x + k / 2 / fraction;
+    return Math.exp(-x * x) / (Math.sqrt(Math.PI) * fraction);
+  },
+};
+
+class Net {
+  constructor(plane) {
+    this.plane = plane;
+    this.values = numbers(plane.parameters, Float32Array);
+  }
+
+  // Outputs of every layer for one row in the units of the data set, at one of the recorded times.
+  run(raw, frame) {
+    const { scale: factors, shift, size, layers } = this.plane;
+    const values = this.values.subarray(frame * size, (frame + 1) * size);
+    const row = Float64Array.from(raw, (x, k) => x * factors[k] + shift[k]);
+    const seen = [];
+    chain(layers, row, values, seen);
+    return seen;
+  }
+
+  outputs(raw, frame) {
+    return this.run(raw, frame).at(-1);
+  }
+}
+
+function chain(layers, row, values, seen) {
+  let passed = row;
+  for (const layer of layers) {
+    passed = KINDS[layer.kind](layer, passed, values);
+    if (seen) seen.push(passed);
+  }
+  return passed;
+}
+
+const KINDS = {
+  dense(layer, row, values) {
+    const sums = new Float64Array(layer.units);
+    for (let k = 0; k < layer.units; k += 1) sums[k] = layer.bias === null ? 0 : values[layer.bias + k];
+    for (let i = 0; i < row.length; i += 1) {
+      const from = layer.weight + i * layer.units;
+      for (let k = 0; k < layer.units; k += 1) sums[k] += row[i] * values[from + k];
+    }
+    return activate(layer.activation, sums);
+  },
+  activation: (layer, row) => activate(layer.activation, row),
+  dropout: (layer, row) => row,
+  flatten: (layer, row) => row,
+  batch_norm: (layer, row, values) =>
+    row.map((x, k) => {
+      const width = Math.sqrt(values[layer.variance + k] + layer.epsilon);
+      return ((x - values[layer.mean + k]) / width) * values[layer.gamma + k] + values[layer.beta + k];
+    }),
+  layer_norm(layer, row, values) {
+    const mean = row.reduce((sum, x) => sum + x, 0) / row.length;
+    const variance = row.reduce((sum, x) => sum + (x - mean) ** 2, 0) / row.length;
+    const width = Math.sqrt(variance + layer.epsilon);
+    return row.map((x, k) => ((x - mean) / width) * values[layer.gamma + k] + values[layer.beta + k]);
+  },
+  residual(layer, row, values) {
+    const inner = chain(layer.layers, row, values, null);
+    const skipped = layer.projection ? KINDS.dense(layer.projection, row, values) : row;
+    return inner.map((x, k) => x + skipped[k]);
+  },
+};
+
+function activate({ formula, params, row }, sums) {
+  if (row) {
+    const answers = new Float64Array(sums.length);
+    FORMULAS[formula](sums, answers, ...params);
+    return answers;
+  }
+  return sums.map((z) => FORMULAS[formula](z, ...params));
+}

@@ -1,0 +1,89 @@
+"""The page about several runs: what differs between them, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from neurosim.analysis.comparison import Comparison, by_label, compare, outcome
+from neurosim.files import write_atomically
+from neurosim.markup import escape, table
+from neurosim.report import sections
+from neurosim.report.javascript import Script
+from neurosim.report.live import live_data
+from neurosim.report.page import page
+from neurosim.report.run import FILE
+from neurosim.scenario import Scenario
+from neurosim.training import Result
+from neurosim.training.folder import portable, provenance
+from neurosim.training.study import study_expectations
+
+# Of more runs the drawings would be too small to see.
+MOST_DRAWN = 24
+
+
+def write_study_page(scenario: Scenario, results: Sequence[Result], pictures: Sequence[Path], folder: Path) -> Path:
+    """Write ``report.html`` for a study of several runs; raises DataError when it cannot be written."""
+    found = compare(results, of_one_study=True)
+    about = scenario.scenario
+    promises = sections.expectations(study_expectations(scenario, results))
+    still = [
+        ("lesson", "What to look for", sections.lesson(about.lesson)),
+        ("results", "Results", _outcome(found) + promises),
+        ("differs", "What differs", _differing(found)),
+        ("watch", "Watch them learn", _live()),
+        ("pictures", "Pictures", sections.pictures(pictures)),
+        ("scenario", "The scenario", sections.scenario_text(portable(scenario).to_toml())),
+        ("made", "How it was made", sections.provenance(provenance(scenario), {"scenario": about.name})),
+    ]
+    return _write(about.title, about.name, found, still, folder)
+
+
+def write_comparison_page(found: Comparison, title: str, pictures: Sequence[Path], folder: Path) -> Path:
+    """Write ``report.html`` for runs that were trained one by one; raises DataError when it cannot be written."""
+    lessons = dict.fromkeys(run.result.scenario.scenario.lesson for run in found.runs)
+    about = {run.label: str(run.folder) for run in found.runs if run.folder is not None}
+    remarks = "\n".join(f"<p>{escape(remark)}</p>" for remark in found.remarks)
+    still = [
+        ("lesson", "What to look for", sections.lesson(next(iter(lessons))) if len(lessons) == 1 else ""),
+        ("results", "Results", _outcome(found) + remarks),
+        ("differs", "What differs", _differing(found)),
+        ("watch", "Watch them learn", _live()),
+        ("pictures", "Pictures", sections.pictures(pictures)),
+        ("made", "How it was made", sections.provenance(provenance(found.runs[0].result.scenario), about)),
+    ]
+    return _write(title, f"{len(found.runs)} runs", found, still, folder)
+
+
+def _write(title: str, above: str, found: Comparison, still: Sequence[tuple[str, str, str]], folder: Path) -> Path:
+    script = Script()
+    firsts = [(label, runs[0].result.simulator) for label, runs in by_label(found).items()]
+    live = [live_data(simulator, script, label) for label, simulator in firsts[:MOST_DRAWN]]
+    header = f'<header>\n<p class="soft">neurosim: {escape(above)}</p>\n<h1>{escape(title)}</h1>\n</header>'
+    path = folder / FILE
+    write_atomically(path, page(title, f"{header}\n{sections.contents(still)}", {"runs": live}, script))
+    return path
+
+
+def _outcome(found: Comparison) -> str:
+    groups = by_label(found)
+    cells = {label: outcome(runs) for label, runs in groups.items()}
+    names = list(dict.fromkeys(name for own in cells.values() for name in own))
+    rows = [[label, *(own.get(name, "-") for name in names)] for label, own in cells.items()]
+    return f'<div class="scroll">{table(["run", *names], rows, range(1, len(names) + 1))}</div>'
+
+
+def _differing(found: Comparison) -> str:
+    if not found.differing:
+        return "<p>All settings are the same.</p>"
+    groups = by_label(found)
+    rows = [[label, *(runs[0].settings.get(key, "-") for key in found.differing)] for label, runs in groups.items()]
+    return f'<div class="scroll">{table(["run", *found.differing], rows)}</div>'
+
+
+def _live() -> str:
+    words = (
+        "The curves of all runs, of several seeds that of the first; where parameters were recorded, the slider moves "
+        "all of them together. Point at a drawing for its numbers."
+    )
+    return f'<p>{words}</p>\n<div id="live"></div>\n<noscript><p>The moving part needs JavaScript.</p></noscript>'

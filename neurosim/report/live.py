@@ -1,0 +1,142 @@
+"""What the live part of a page draws, as plain JSON: the recorded epochs of one run."""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurosim.analysis.catalogue import shows_curve, shows_plane
+from neurosim.analysis.inputs import input_axis, input_names, input_points
+from neurosim.errors import PluginError
+from neurosim.history import METRICS
+from neurosim.recording import Recording
+from neurosim.recording.recording import HISTOGRAMS
+from neurosim.report.evaluation import can_evaluate, network_data
+from neurosim.report.javascript import Script
+
+if TYPE_CHECKING:
+    from neurosim.simulator import Simulator
+
+MOST_FRAMES, MOST_EPOCHS, MOST_POINTS = 60, 600, 1500
+# Of each of several runs.
+FEWER_FRAMES = 30
+# Of more layers or classes the numbers would fill the page.
+MOST_LAYERS, MOST_CLASSES = 40, 50
+JUDGED = ("test", "validation", "train")
+
+
+def live_data(simulator: Simulator, script: Script, label: str = "") -> dict[str, Any]:
+    """The recorded epochs of a run; `script` gets the formulas that the page needs.
+
+    With a `label` it is one of several runs: then its layers are left out.
+    """
+    recording = simulator.recording or Recording(())
+    places = _spread(len(recording), FEWER_FRAMES if label else MOST_FRAMES)
+    return {
+        "label": label,
+        "epochs": [float(recording.epochs[place]) for place in places],
+        "history": _history(simulator),
+        "layers": list(recording.layers),
+        "gradients": None if label else _gradients(recording, places),
+        "histograms": {} if label else {name: _histograms(recording, name, places) for name in HISTOGRAMS},
+        "confusion": _confusion(simulator, recording, places),
+        "plane": _plane(simulator, recording, places, script),
+    }
+
+
+def _spread(count: int, most: int) -> list[int]:
+    """Up to `most` of the places, evenly, with the first and the last."""
+    return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int)).tolist() if count else []
+
+
+def _history(simulator: Simulator) -> dict[str, list[Any]]:
+    history = simulator.history
+    places = _spread(len(history), MOST_EPOCHS)
+    columns = {name: getattr(history, name) for name in ("epoch", *METRICS)}
+    return {
+        name: [_rounded(column[place]) for place in places]
+        for name, column in columns.items()
+        if any(value is not None for value in column)
+    }
+
+
+def _gradients(recording: Recording, places: list[int]) -> dict[str, Any] | None:
+    if "gradient_norm" not in recording.quantities or not places:
+        return None
+    layers = recording.layers_with("gradient_norm")[:MOST_LAYERS]
+    values = recording.series("gradient_norm")[np.ix_(places, layers)]
+    return {"layers": layers, "values": [[_rounded(value) for value in row] for row in values.tolist()]}
+
+
+def _histograms(recording: Recording, name: str, places: list[int]) -> dict[str, Any] | None:
+    if name not in recording.quantities or not places:
+        return None
+    layers = recording.layers_with(name)[:MOST_LAYERS]
+    counts, ranges = recording.values[name], recording.values[f"{name}_range"]
+    return {
+        "layers": layers,
+        "counts": [counts[place][layers].tolist() for place in places],
+        "ranges": [[[_rounded(end) for end in ends] for ends in ranges[place][layers].tolist()] for place in places],
+    }
+
+
+def _confusion(simulator: Simulator, recording: Recording, places: list[int]) -> dict[str, Any] | None:
+    classes = simulator.data.classes
+    if not recording.confusion or len(classes) > MOST_CLASSES:
+        return None
+    counts = [recording.confusion[place].tolist() for place in places]
+    split = next(name for name in JUDGED if name in simulator.splits)
+    return {"classes": list(classes), "split": split, "counts": counts}
+
+
+def _plane(simulator: Simulator, recording: Recording, places: list[int], script: Script) -> dict[str, Any] | None:
+    """The network and its parameters at each time, where its inputs can be drawn."""
+    network, data = simulator.network, simulator.data
+    drawn = shows_plane(simulator) or shows_curve(simulator)
+    if not (drawn and recording.parameters and can_evaluate(network)):
+        return None
+    try:
+        layers = network_data(network, script)
+    except PluginError:  # a formula without a translation: the pictures show what there is
+        return None
+    names = [*(entry.name for entry in network.parameters), *(entry.name for entry in network.statistics)]
+    frames = np.array(
+        [np.concatenate([recording.parameters[name][place].ravel() for name in names]) for place in places]
+    )
+    points = {split: input_points(simulator, split) for split in simulator.splits if split != "validation"}
+    inputs = points["train"].inputs
+    targets = np.concatenate([found.targets.ravel() for found in points.values()]).astype(np.float64)
+    margin = 0.15 * (float(np.ptp(targets)) or 1.0)
+    return {
+        "labels": list(input_names(simulator)),
+        "axes": [_ends(input_axis(inputs[:, k], 2)) for k in range(network.inputs)],
+        "range": [float(targets.min()) - margin, float(targets.max()) + margin],
+        "classes": list(data.classes),
+        "threshold": network.loss.record.threshold,
+        "scale": np.broadcast_to(data.feature_scale, network.inputs).tolist(),
+        "shift": np.broadcast_to(data.feature_shift, network.inputs).tolist(),
+        "layers": layers,
+        "size": frames.shape[1],
+        "parameters": base64.b64encode(frames.astype("<f4").tobytes()).decode(),
+        "points": {name: _points(found.inputs, found.targets) for name, found in points.items()},
+    }
+
+
+def _points(inputs: NDArray[np.float64], targets: NDArray[Any]) -> dict[str, Any]:
+    places = _spread(len(inputs), MOST_POINTS)
+    rows = [[_rounded(value) for value in row] for row in inputs[places].tolist()]
+    return {"inputs": rows, "targets": [_rounded(value) for value in targets[places].ravel().tolist()]}
+
+
+def _ends(axis: NDArray[np.float64]) -> list[float]:
+    return [float(axis[0]), float(axis[-1])]
+
+
+def _rounded(value: Any) -> Any:
+    """Seven digits, as much as a float32 has; None for what is not finite, which JSON does not know."""
+    if not isinstance(value, float):
+        return value
+    return float(f"{value:.7g}") if np.isfinite(value) else None

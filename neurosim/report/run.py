@@ -1,0 +1,106 @@
+"""The page about one run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from neurosim.errors import NeurosimError
+from neurosim.files import write_atomically
+from neurosim.markup import escape
+from neurosim.report import sections
+from neurosim.report.javascript import Script
+from neurosim.report.live import live_data
+from neurosim.report.page import page
+from neurosim.simulator import Simulator
+from neurosim.training import Result
+from neurosim.training.folder import portable, provenance
+from neurosim.worksheet import Sheet, explain
+
+FILE = "report.html"
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """All of a page but its pictures, which may still be drawn meanwhile."""
+
+    result: Result
+    sheet: Sheet | None
+    live: dict[str, Any]
+    script: Script
+    about: dict[str, Any]
+
+
+def prepare_run_page(result: Result, data_dir: Path | str | None = None) -> Prepared:
+    """Collect what the page about a run says."""
+    script = Script()
+    simulator = result.simulator
+    return Prepared(
+        result, _worksheet(simulator, data_dir), live_data(simulator, script), script, provenance(simulator.scenario)
+    )
+
+
+def run_page(prepared: Prepared, pictures: Sequence[Path]) -> str:
+    """The page as HTML, with these pictures of the run in it."""
+    result, simulator = prepared.result, prepared.result.simulator
+    scenario = result.scenario.scenario
+    about = {
+        "scenario": scenario.name,
+        "seed": str(simulator.seed),
+        "backend": simulator.backend,
+        "compiling": f"{result.seconds['compile']:.3g} s",
+    }
+    body = "\n".join(
+        [
+            f'<header>\n<p class="soft">neurosim: {escape(scenario.name)}, seed {simulator.seed}</p>',
+            f"<h1>{escape(scenario.title)}</h1>\n{sections.figures(sections.key_figures(result))}\n</header>",
+            sections.contents(
+                [
+                    ("lesson", "What to look for", sections.lesson(scenario.lesson)),
+                    ("results", "Results", _results(result)),
+                    ("watch", "Watch it learn", _live(prepared)),
+                    ("pictures", "Pictures", sections.pictures(pictures)),
+                    ("step", "One step by hand", sections.worksheet(prepared.sheet) if prepared.sheet else ""),
+                    ("network", "The network", sections.network(simulator)),
+                    ("scenario", "The scenario", sections.scenario_text(portable(simulator.scenario).to_toml())),
+                    ("made", "How it was made", sections.provenance(prepared.about, about)),
+                ]
+            ),
+        ]
+    )
+    return page(scenario.title, body, {"runs": [prepared.live]}, prepared.script)
+
+
+def write_run_page(prepared: Prepared, pictures: Sequence[Path], folder: Path) -> Path:
+    """Write ``report.html`` into the folder of a run; raises DataError when it cannot be written."""
+    path = folder / FILE
+    write_atomically(path, run_page(prepared, pictures))
+    return path
+
+
+def _results(result: Result) -> str:
+    return "\n".join(part for part in (sections.messages(result), sections.expectations(result.expectations)) if part)
+
+
+def _live(prepared: Prepared) -> str:
+    if not prepared.live["history"].get("epoch"):
+        return ""
+    words = (
+        "Press Play, or move the slider: all drawings below go to that epoch together. "
+        "Point at a drawing for its numbers."
+        if len(prepared.live["epochs"]) > 1
+        else "Nothing was recorded during this run, so only the curves can be shown: it was told --no-report, "
+        "or made without the command neurosim run."
+    )
+    return f'<p>{words}</p>\n<div id="live"></div>\n<noscript><p>The moving part needs JavaScript.</p></noscript>'
+
+
+def _worksheet(simulator: Simulator, data_dir: Path | str | None) -> Sheet | None:
+    """The first step of the run, on a network of its own."""
+    fresh = Simulator(simulator.scenario, simulator.backend, simulator.seed, data_dir=data_dir)
+    try:
+        return explain(fresh)
+    except NeurosimError:  # what explain refuses to explain
+        return None

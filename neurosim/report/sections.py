@@ -1,0 +1,150 @@
+"""The still sections of a page: results, pictures, worksheet, network, scenario, provenance."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from neurosim.analysis.architecture import architecture
+from neurosim.analysis.catalogue import CATALOGUE
+from neurosim.markup import escape, paragraphs, table
+from neurosim.simulator import Simulator
+from neurosim.training import Expectation, Result
+from neurosim.worksheet import Sheet
+from neurosim.worksheet.html import as_fragment
+from neurosim.worksheet.layout import Gaps
+
+KINDS = {".png": "image/png", ".svg": "image/svg+xml"}
+# What is in pictures that the catalogue of single runs does not have.
+OTHERS = {
+    "comparison": "loss and accuracy of all runs",
+    "against": "the outcome against the variants' values",
+    "decision_boundaries": "the answers of the networks over the plane of two inputs, with the data",
+    "fitted_curves": "the functions that the networks have learnt, with the data",
+}
+
+
+def section(name: str, title: str, body: str) -> str:
+    """A section with its heading; empty where there is nothing in it."""
+    return f'<section id="{name}">\n<h2>{escape(title)}</h2>\n{body}\n</section>' if body else ""
+
+
+def contents(sections: Sequence[tuple[str, str, str]]) -> str:
+    """Links to the sections that there are, then the sections."""
+    there = [entry for entry in sections if entry[2]]
+    links = "\n".join(f'<a href="#{name}">{escape(title)}</a>' for name, title, _ in there)
+    return f'<nav aria-label="On this page">\n{links}\n</nav>\n' + "\n".join(section(*entry) for entry in there)
+
+
+def figures(numbers: Mapping[str, str]) -> str:
+    """A row of numbers with what they are."""
+    items = "\n".join(f"<li>{escape(name)} <b>{escape(value)}</b></li>" for name, value in numbers.items())
+    return f'<ul class="figures">\n{items}\n</ul>'
+
+
+def key_figures(result: Result) -> dict[str, str]:
+    """What came of a run, in a few numbers."""
+    metrics = result.metrics
+    found = {}
+    for split in ("test", "validation", "train"):
+        for measure in ("accuracy", "loss"):
+            value = metrics.get(f"{split}_{measure}")
+            if value is not None:
+                found[f"{split} {measure}"] = f"{value:.2%}" if measure == "accuracy" else f"{value:.4g}"
+    found["epochs"] = f"{len(result.history):,}"
+    found["parameters"] = f"{result.simulator.network.size:,}"
+    found["training"] = f"{result.seconds['train']:.3g} s"
+    return found
+
+
+def expectations(found: Sequence[Expectation]) -> str:
+    """The promises of the scenario and what became of them."""
+    lines = []
+    for promise in found:
+        value = "there is no such measure" if promise.value is None else f"it is {promise.value:.6g}"
+        outcome = '<span class="met">met</span>' if promise.met else '<span class="missed">missed</span>'
+        lines.append(f"<li>{escape(promise.text)}: {outcome} ({value})</li>")
+    return f"<h3>What the scenario promised</h3>\n<ul>\n{chr(10).join(lines)}\n</ul>" if lines else ""
+
+
+def messages(result: Result) -> str:
+    """Why training stopped, and which weights were kept."""
+    found = result.simulator.watch.messages
+    return "\n".join(f"<p>{escape(what.capitalize())} {escape(words)}.</p>" for what, words in found.items())
+
+
+def pictures(paths: Sequence[Path]) -> str:
+    """The pictures of a run folder, put into the page."""
+    lines = []
+    for path in paths:
+        if path.suffix not in KINDS:
+            continue
+        known = CATALOGUE[path.stem].shows if path.stem in CATALOGUE else OTHERS.get(path.stem, "")
+        words = known or path.stem.replace("_", " ").replace("-", " ")
+        words = words[0].upper() + words[1:]
+        content = base64.b64encode(path.read_bytes()).decode()
+        image = f'<img alt="{escape(words)}" src="data:{KINDS[path.suffix]};base64,{content}">'
+        lines.append(f"<figure>{image}<figcaption>{escape(words)}.</figcaption></figure>")
+    return f'<div class="pictures">\n{chr(10).join(lines)}\n</div>' if lines else ""
+
+
+def worksheet(sheet: Sheet) -> str:
+    """One step with all its numbers, folded away."""
+    about = (
+        "The first training step on one sample, with every number: forward, loss, backward, update, and a check. "
+        "The command neurosim explain prints it for other samples and later steps."
+    )
+    body = as_fragment(sheet, Gaps(False), 3)
+    return (
+        f'<p>{about}</p>\n<details>\n<summary>Show the step</summary>\n<div class="worksheet">{body}</div>\n</details>'
+    )
+
+
+def network(simulator: Simulator) -> str:
+    """The layers as a table."""
+    found = architecture(simulator.network, simulator.training)
+    rows = [
+        [
+            "\u00a0\u00a0" * layer.depth + layer.name,
+            layer.kind.replace("_", " "),
+            layer.settings,
+            " x ".join(map(str, layer.output_shape)),
+            f"{layer.parameters:,}",
+            f"{layer.multiply_adds:,}",
+        ]
+        for layer in found.layers
+    ]
+    header = ["layer", "kind", "settings", "output", "parameters", "multiply-adds for a row"]
+    total = ["together", "", "", "", f"{found.parameters:,}", f"{found.multiply_adds:,}"]
+    shape = " x ".join(map(str, found.input_shape))
+    shown = table(header, [*rows, total], (4, 5), f"Input: {shape}")
+    training = simulator.scenario.optimizer
+    rate = getattr(training, "lr", None)
+    words = f"Loss {simulator.network.loss.name}; optimizer {training.name}" + (
+        f", learning rate {rate:g}" if rate else ""
+    )
+    rows_words = f"; {len(simulator.data.train):,} training rows in batches of {simulator.training.batch_size:,}"
+    return f'<p>{escape(words + rows_words)}.</p>\n<div class="scroll">{shown}</div>'
+
+
+def scenario_text(text: str) -> str:
+    """The scenario as it was run."""
+    about = "As it was run, with every default written out; neurosim run trains it again, to the same result."
+    return f"<p>{about}</p>\n<details>\n<summary>Show the file</summary>\n<pre>{escape(text)}</pre>\n</details>"
+
+
+def provenance(about: Mapping[str, Any], rows: Mapping[str, str]) -> str:
+    """Versions, machine and plugins; `rows` are put in front."""
+    found = dict(rows)
+    found |= {name: str(version) for name, version in about.get("versions", {}).items()}
+    found |= {name: str(value) for name, value in about.get("machine", {}).items()}
+    for plugin in about.get("plugins", []):
+        found[f"plugin {plugin['name']}"] = f"{plugin['version']}, SHA-256 {plugin['sha256']}"
+    return f'<div class="scroll">{table([], [[name, value] for name, value in found.items()])}</div>'
+
+
+def lesson(text: str) -> str:
+    """The lesson of the scenario."""
+    return paragraphs(text)

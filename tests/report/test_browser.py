@@ -1,0 +1,235 @@
+"""The page in headless Chromium: it moves, it computes what the engine computes, it works with the keyboard."""
+
+import itertools
+
+import numpy as np
+import pytest
+from report.conftest import trained, written
+
+import neurosim
+from neurosim.plugin import RowActivation
+from neurosim.report.javascript import Script
+
+ACTIVATIONS = sorted(neurosim.build_registry([]).activations, key=lambda entry: entry.record.name)
+
+
+def number(text):
+    return float(text.replace("\N{MINUS SIGN}", "-"))
+
+
+@pytest.fixture(scope="module")
+def xor(tmp_path_factory):
+    result = trained("xor", record__every=10)
+    return result, written(result, tmp_path_factory.mktemp("xor"))
+
+
+def move(page, k):
+    page.place(".timeline input").fill(str(k))
+
+
+def test_the_slider_moves_everything(xor, opened):
+    page = opened(xor[1])
+    shown = {"canvas": [], "#watch .small svg": [], "#live svg": []}
+    told = []
+    for k in (0, 20, 40):
+        move(page, k)
+        told.append(page.place(".timeline output").text_content())
+        for place, pictures in shown.items():
+            pictures.append(page.place(place).last.screenshot())
+    assert told[0] == "before training"
+    assert told[2] == "after epoch 400"
+    for place, pictures in shown.items():
+        assert all(one != other for one, other in itertools.combinations(pictures, 2)), place
+
+
+def test_gradients_and_curves_tell_the_recorded_numbers(xor, opened):
+    result, path = xor
+    page = opened(path)
+    move(page, 20)
+    shown = [number(text) for text in page.place("svg[aria-label^=Gradient] text.value").all_text_contents()]
+    assert shown == pytest.approx(result.recording.values["gradient_norm"][20], rel=1e-5)
+    curve = page.place("svg[aria-label^=Loss]")
+    width = curve.bounding_box()["width"]
+    # The right end of the axis: x from 52 to 448 of 460.
+    curve.hover(position={"x": 448 / 460 * width, "y": 60})
+    tip = page.place("#tip").text_content()
+    assert "epoch 400" in tip
+    assert number(tip.split("train ")[1]) == pytest.approx(result.history.train_loss[-1], rel=1e-5)
+    # A click goes to the epoch.
+    curve.click(position={"x": (52 + 198) / 460 * width, "y": 60})
+    assert page.place(".timeline output").text_content() == "after epoch 200"
+
+
+LAYERS = {
+    "dense": "",
+    "batch_norm": '[[network.layers]]\nkind = "batch_norm"\n',
+    "layer_norm": '[[network.layers]]\nkind = "layer_norm"\n',
+    "residual": '[[network.layers]]\nkind = "residual"\n[[network.layers.layers]]\nkind = "dense"\nunits = 9\n'
+    'activation = "gelu"\n[[network.layers.layers]]\nkind = "dense"\nunits = 5\n',
+    "dropout": '[[network.layers]]\nkind = "dropout"\nrate = 0.4\n[[network.layers]]\nkind = "activation"\n'
+    'activation = "softplus"\n',
+}
+NETWORK = """
+[scenario]
+name = "n"
+title = "A network"
+[data]
+source = "blobs"
+samples = 90
+classes = 3
+standardize = true
+[network]
+loss = "categorical_cross_entropy"
+[[network.layers]]
+kind = "dense"
+units = 7
+activation = {{ name = "leaky_relu", alpha = 0.1 }}
+{layers}
+[[network.layers]]
+kind = "dense"
+units = 3
+activation = "softmax"
+[optimizer]
+name = "adam"
+lr = 0.02
+[training]
+epochs = 5
+batch_size = 16
+[record]
+quantities = ["parameters"]
+"""
+
+
+@pytest.mark.parametrize("kind", LAYERS)
+def test_units_under_the_pointer_are_those_of_the_engine(kind, tmp_path, opened):
+    (tmp_path / "n.toml").write_text(NETWORK.format(layers=LAYERS[kind]))
+    result = trained(tmp_path / "n.toml")
+    page = opened(written(result, tmp_path))
+    simulator, recording = result.simulator, result.recording
+    box = page.place("canvas").bounding_box()
+    for k, (across, down) in zip((0, 3, 5), ((0.2, 0.3), (0.7, 0.6), (0.5, 0.9)), strict=True):
+        move(page, k)
+        page.page.mouse.move(box["x"] + across * box["width"], box["y"] + down * box["height"])
+        raw = [number(text.split(" = ")[1]) for text in page.place("#inputs li").all_text_contents()]
+        kept = recording.parameters_at(k)
+        simulator.set_parameters({name: kept[name] for name in simulator.parameters})
+        if simulator.statistics:
+            simulator.set_statistics({name: kept[name] for name in simulator.statistics})
+        last = simulator.network.layers[-1].name
+        shown = [number(text) for text in page.place(f"[data-layer='{last}'] li").all_text_contents()]
+        output = simulator.forward(simulator.data.to_input(np.array([raw])))[0]
+        # The inputs are shown with six digits, which the network may amplify.
+        assert shown == pytest.approx(output, abs=2e-5)
+        if not simulator.statistics:  # which inspect does not use
+            seen = simulator.inspect(simulator.data.to_input(np.array([raw])), [0]).layers["layers.0"].outputs[0]
+            first = [number(text) for text in page.place("[data-layer='layers.0'] li").all_text_contents()]
+            assert first == pytest.approx(seen, rel=1e-5, abs=1e-5)
+        answer = page.place("#answer").text_content()
+        assert answer == f"Answer: class {simulator.data.classes[int(np.argmax(output))]}"
+
+
+def test_every_activation_is_the_authors(xor, opened):
+    """The translated functions, over numbers of all sizes."""
+    page = opened(xor[1])
+    grid = [0.0, *(sign * size for sign in (1, -1) for size in (1e-6, 0.1, 0.7, 1.0, 2.5, 3.0, 8.0, 40.0))]
+    script = Script()
+    functions = {entry.record.name: (script.add(entry.record.f), entry.record) for entry in ACTIVATIONS}
+    lacking = "const lacking = " + _lacking() + ";"
+    for name, (formula, record) in functions.items():
+        params = list(record.params.values())
+        if isinstance(record, RowActivation):
+            rows = [grid[:4], [-3.0, 5.0, 5.0]]
+            expected = []
+            for row in rows:
+                answers = [0.0] * len(row)
+                record.f(row, answers, *params)
+                expected.append(answers)
+            call = f"rows.map(z => {{ const a = z.map(() => 0); FORMULAS.{formula}(z, a, ...params); return a; }})"
+            found = _evaluate(page, f"{lacking}{script.source} return {call};", rows, params)
+            assert list(itertools.chain(*found)) == pytest.approx(list(itertools.chain(*expected)), rel=1e-12), name
+            continue
+        expected = [record.f(z, *params) for z in grid]
+        found = _evaluate(
+            page, f"{lacking}{script.source} return rows.map(z => FORMULAS.{formula}(z, ...params));", grid, params
+        )
+        assert found == pytest.approx(expected, rel=1e-12, abs=1e-13), name
+
+
+def _lacking():
+    from importlib.resources import files
+
+    text = files("neurosim.report").joinpath("assets", "network.js").read_text(encoding="utf-8")
+    start = text.index("{", text.index("const lacking"))
+    return text[start : text.index("};", start) + 1]
+
+
+def _evaluate(page, body, rows, params):
+    # A page of its own: the policy of a report lets no other script run.
+    blank = page.context.new_page()
+    return blank.evaluate(f"([rows, params]) => {{ {body} }}", [rows, params])
+
+
+def test_the_keyboard_does_all(xor, opened):
+    page = opened(xor[1])
+    page.place(".timeline input").focus()
+    page.page.keyboard.press("Home")
+    assert page.place(".timeline output").text_content() == "before training"
+    page.page.keyboard.press("ArrowRight")
+    assert page.place(".timeline output").text_content() == "after epoch 10"
+    page.place("canvas").focus()
+    before = page.place("#inputs").text_content()
+    page.page.keyboard.press("ArrowLeft")
+    assert page.place("#inputs").text_content() != before
+    page.place(".timeline button").focus()
+    page.page.keyboard.press("Enter")
+    assert page.place(".timeline button").text_content() == "Pause"
+    page.page.get_by_text("after epoch 400").wait_for()
+    assert page.place(".timeline button").text_content() == "Play"
+    page.place("#step summary").focus()
+    page.page.keyboard.press("Enter")
+    assert page.place("#step pre").first.is_visible()
+
+
+def test_drawings_have_words_for_those_who_do_not_see_them(xor, opened):
+    page = opened(xor[1])
+    for place in ("img", "canvas", "#live svg"):
+        for one in page.place(place).all():
+            assert one.get_attribute("alt") or one.get_attribute("aria-label")
+    assert page.place("html").get_attribute("lang") == "en"
+    assert page.place("h1").count() == 1
+
+
+@pytest.mark.parametrize("name", ["sine", "iris", "digits", "xor-perceptron", "spirals"])
+def test_other_problems(name, tmp_path, opened):
+    page = opened(written(trained(name, training__epochs=4), tmp_path))
+    pictures = []
+    for k in (0, 1):
+        move(page, k)
+        pictures.append(page.place("#live .view").first.screenshot())
+    assert pictures[0] != pictures[1]
+
+
+def test_nothing_trained(tmp_path, opened):
+    page = opened(written(trained("xor", training__epochs=0, expect={}), tmp_path))
+    assert page.place("#watch").count() == 0
+
+
+@pytest.mark.parametrize(
+    "look", [{"color_scheme": "dark"}, {"is_mobile": True, "viewport": {"width": 360, "height": 700}}]
+)
+def test_dark_and_on_a_phone(xor, browser, look):
+    context = browser.new_context(**look)
+    page = context.new_page()
+    page.goto(xor[1].as_uri())
+    wide = page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
+    colours = page.evaluate("[getComputedStyle(document.body).backgroundColor, getComputedStyle(document.body).color]")
+    context.close()
+    assert wide[0] <= wide[1]
+    assert (colours[0] == "rgb(21, 24, 27)") == ("color_scheme" in look)
+    assert colours[0] != colours[1]
+
+
+def test_printing_opens_what_is_folded(xor, opened):
+    page = opened(xor[1])
+    page.page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    assert page.page.evaluate("[...document.querySelectorAll('details')].every(one => one.open)")
