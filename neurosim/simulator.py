@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from neurosim.history import History, Record
 from neurosim.recording import Recording
 from neurosim.recording.for_report import recorded_for_report
 from neurosim.recording.recorder import Recorder
-from neurosim.scenario import Scenario
+from neurosim.scenario import RecordSection, Scenario
 from neurosim.suggestions import unknown
 from neurosim.watch import Watch
 
@@ -168,6 +168,16 @@ class Simulator:
         Raises ShapeError and UsageError when X and y do not fit the network.
         """
         return self._backend.inspect(given_rows(self.network, X, y))
+
+    def measure_layers(self, quantities: Sequence[str], rows: int = 256) -> Recording:
+        """What ``[record]`` would record of every layer of the network as it is now, at a single time.
+
+        `rows` is the number of training rows that gradients and activations are measured on.
+        """
+        asked = RecordSection.model_validate({"quantities": list(quantities), "rows": rows})
+        recorder = Recorder(asked, self._backend, self._splits["train"], self._splits["train"])
+        recorder.finish(len(self.history))
+        return recorder.recording
 
     def loss(self, X: ArrayLike, y: ArrayLike) -> float:
         """Mean loss over the rows with the penalties, as `gradients` gives it; raises as it does."""

@@ -21,6 +21,7 @@ COMMANDS = {
     "explain": "Show one training step with all its numbers, or make homework of it.",
     "plot": "Draw pictures or films of a finished run, or of activations.",
     "report": "Put everything about runs on one page that opens by double click.",
+    "doctor": "Say in plain words what is wrong with a run, and how to prove it.",
     "compare": "Compare finished runs: settings, results and curves.",
     "list": "List activations, losses, optimizers, data sets, scenarios, ...",
     "info": "Show versions, threads, caches and data folders, or what a scenario's network is made of.",

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from neurosim.errors import DataError
+from neurosim.errors import DataError, DivergedError
 from neurosim.files import cannot_write, make_folder, write_atomically
 from neurosim.history import COLUMNS, Record
 from neurosim.recording.recording import FILE as RECORD
@@ -28,6 +28,7 @@ SCENARIO = "scenario.toml"
 METRICS = "metrics.jsonl"
 SUMMARY = "summary.json"
 MODEL = "model.safetensors"
+FAILURE = "failure.json"
 MODEL_FORMAT = "neurosim-model-1"
 
 
@@ -98,6 +99,7 @@ class RunFolder:
 
     def start(self, scenario_text: str, records: list[Record]) -> None:
         """Write the scenario, and the metrics of the epochs that are done already."""
+        (self.path / FAILURE).unlink(missing_ok=True)
         write_atomically(self.path / SCENARIO, scenario_text)
         write_atomically(self.metrics_path, "".join(_line(record) for record in records))
 
@@ -108,6 +110,11 @@ class RunFolder:
                 file.write(_line(record))
         except OSError as error:
             raise cannot_write(self.metrics_path, error) from error
+
+    def fail(self, epoch: int, error: DivergedError) -> None:
+        """Write why training ended in this epoch, counted from 1."""
+        words = {"kind": "diverged", "epoch": epoch, "message": error.message}
+        write_atomically(self.path / FAILURE, json.dumps(words, indent=2) + "\n")
 
     def finish(self, simulator: Simulator, summary: Mapping[str, Any]) -> None:
         """Write the model, what was recorded, and the summary."""

@@ -14,7 +14,7 @@ from neurosim.scenario import Scenario, load_scenario
 from neurosim.simulator import Simulator
 from neurosim.training.checkpoint import has_checkpoint, load_checkpoint
 from neurosim.training.expectations import Outcome, check_expectations
-from neurosim.training.folder import METRICS, MODEL, SCENARIO, SUMMARY, read_model
+from neurosim.training.folder import FAILURE, METRICS, MODEL, SCENARIO, SUMMARY, read_model
 from neurosim.training.members import study_members
 from neurosim.training.runs import Result
 
@@ -105,6 +105,36 @@ def read_run(
     return ReadRun(path, scenario, tuple(result for result in found if result is not None))
 
 
+@dataclass(frozen=True)
+class FailedRun:
+    """A run that diverged: its scenario, the epochs before, and what happened."""
+
+    scenario: Scenario
+    history: History
+    message: str
+
+
+def read_failed(folder: Path | str, registry: Registry | None = None) -> FailedRun | None:
+    """Read the folder of a run that diverged; None where it did not.
+
+    Raises
+    ------
+    DataError
+        When a file is missing or damaged.
+    ScenarioError
+        When its scenario cannot be read.
+    """
+    path = Path(folder)
+    file = path / FAILURE
+    if not file.is_file():
+        return None
+    try:
+        message = str(json.loads(file.read_text(encoding="utf-8"))["message"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{file} is not readable: {error}") from error
+    return FailedRun(load_scenario(path / SCENARIO, registry=registry), _history(path / METRICS), message)
+
+
 def _check_folder(path: Path) -> None:
     """Say what a folder is that is not the folder of a finished run."""
     if not path.is_dir():
@@ -119,6 +149,8 @@ def _check_folder(path: Path) -> None:
         inside = sorted(place.parent for place in path.glob(f"*/{SCENARIO}"))
         hint = f"There are runs in it, such as {inside[-1]}." if inside else "A run folder has a scenario.toml."
         raise DataError(f"{path} is not a run folder", hint)
+    if (path / FAILURE).is_file():
+        raise DataError(f"the run in {path} diverged", f"neurosim doctor {path}  says why, as far as can be told.")
     if not (path / SUMMARY).is_file():
         raise DataError(f"the run in {path} is not finished", f"neurosim run --resume {path}  goes on with it.")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from neurosim.backends.select import on_compilation
-from neurosim.errors import UsageError
+from neurosim.errors import DivergedError, UsageError
 from neurosim.history import History, Record
 from neurosim.recording import Recording
 from neurosim.scenario import Scenario, load_scenario
@@ -222,6 +222,10 @@ def train_to_end(simulator: Simulator, folder: RunFolder | None, watcher: Observ
 
     try:
         simulator.train(on_epoch)
+    except DivergedError as error:
+        if folder is not None:
+            folder.fail(len(simulator.history) + 1, error)
+        raise
     except KeyboardInterrupt:
         if folder is not None:
             save_checkpoint(folder.path, simulator)

@@ -60,7 +60,8 @@ ALLOWED = {
         "analysis", "worksheet", "training", "simulator", "recording", "formulas", "layers", "network", "plugin",
         "scenario", "history", "files", "markup", "errors",
     },
-    "plots": {"analysis", "ensemble", "history", "recording", "files", "errors"},
+    "diagnosis": {"layers", "plugin", "recording", "scenario", "simulator", "history", "errors"},
+    "plots": {"analysis", "diagnosis", "ensemble", "history", "recording", "files", "errors"},
     "bench": {"backends", "building", "layers", "network", "randomness", "registry", "errors"},
     "scaffold": {"errors", "files", "version"},
     "testing": {
@@ -68,9 +69,9 @@ ALLOWED = {
         "suggestions",
     },
     "cli": {
-        "analysis", "assembly", "bench", "construction", "ensemble", "training", "plots", "recording", "report",
-        "simulator", "scenario", "registry", "data", "backends", "history", "scaffold", "testing", "worksheet",
-        "plugin", "files", "errors", "suggestions", "version",
+        "analysis", "assembly", "bench", "construction", "diagnosis", "ensemble", "training", "plots", "recording",
+        "report", "simulator", "scenario", "registry", "data", "backends", "history", "scaffold", "testing",
+        "worksheet", "plugin", "files", "errors", "suggestions", "version",
     },
     "__init__": {"ensemble", "errors", "plugin", "registry", "scenario", "simulator", "training", "version"},
     "__main__": {"cli"},

@@ -232,6 +232,7 @@ def test_convolutional_networks_reach_their_accuracy(neurosim, name, accuracy):
     done = neurosim("run", name, "--json", "--out", "run")
     assert done.code == 0, done.err
     assert json.loads(done.out)["final"]["test_accuracy"] >= accuracy
+    assert "Nothing wrong found." in neurosim("doctor", "run").out
 
 
 @pytest.mark.skipif(not HAS_MNIST, reason="NEUROSIM_DATA has no mnist")
@@ -239,6 +240,8 @@ def test_mnist_reaches_almost_98_percent(neurosim):
     done = neurosim("run", "mnist", "--json", "--out", "run")
     assert done.code == 0, done.err
     assert json.loads(done.out)["final"]["test_accuracy"] >= 0.977
+    assert 200_000 < Path("run/report.html").stat().st_size < 3_000_000
+    assert "Nothing wrong found." in neurosim("doctor", "run").out
 
 
 @pytest.mark.lessons

@@ -1,0 +1,154 @@
+"""``neurosim doctor``: what is wrong with a run, from evidence, and how to prove it."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import textwrap
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from neurosim.cli.options import DATA_DIR, JSON, PLUGIN, PLUGINS_DIR, print_json
+
+if TYPE_CHECKING:
+    from neurosim.diagnosis import Diagnosis, Finding
+    from neurosim.registry import Registry
+
+
+@click.command()
+@click.argument("run", required=False, metavar="RUN")
+@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Folder for the pictures; else the run's.")
+@PLUGIN
+@PLUGINS_DIR
+@DATA_DIR
+@JSON
+def command(
+    run: str | None,
+    out: Path | None,
+    plugins: tuple[Path, ...],
+    plugin_folders: tuple[Path, ...],
+    data_dir: Path | None,
+    as_json: bool,
+) -> None:
+    """Say what is wrong with RUN, a folder that neurosim run has written: dead units, a bad learning rate, ...
+
+    Each finding has its number, the limit and where that is from, a picture, and a command that proves it by
+    changing one thing. Runs that diverged are diagnosed too; of a study each variant, from its first seed.
+    """
+    if run is None:
+        raise click.UsageError("which run? Try: neurosim doctor runs/xor-...")
+    from neurosim.registry import build_registry
+
+    registry = build_registry(plugins, plugin_folders=plugin_folders)
+    found = _diagnoses(Path(run), registry, data_dir)
+    reports = [_with_pictures(folder, diagnosis, out or folder) for folder, diagnosis in found]
+    if as_json:
+        print_json([_as_json(*report) for report in reports])
+        return
+    for report in reports:
+        _print(*report)
+
+
+def _diagnoses(folder: Path, registry: Registry, data_dir: Path | None) -> list[tuple[Path, Diagnosis]]:
+    """The diagnosis of a run, or of each variant of a study."""
+    from neurosim.diagnosis import collect, diagnose
+    from neurosim.simulator import Simulator
+    from neurosim.training.reading import read_failed, read_run
+
+    failed = read_failed(folder, registry)
+    if failed is not None:
+        fresh = Simulator(failed.scenario, data_dir=data_dir)
+        return [(folder, diagnose(collect(fresh, None, failed.message, failed.history)))]
+    read = read_run(folder, registry, data_dir=data_dir)
+    found: dict[str, tuple[Path, Diagnosis]] = {}
+    for result in read.results:
+        variant = result.scenario.variant
+        if variant not in found:
+            fresh = Simulator(result.scenario, seed=result.simulator.seed, data_dir=data_dir)
+            found[variant] = (result.folder or folder, diagnose(collect(fresh, result.simulator)))
+    return list(found.values())
+
+
+Report = tuple[Path, "Diagnosis", dict[str, Path]]
+
+
+def _with_pictures(folder: Path, diagnosis: Diagnosis, target: Path) -> Report:
+    """Draw the evidence of each finding."""
+    pictures = {}
+    if diagnosis.findings:
+        from neurosim.files import make_folder
+        from neurosim.plots.diagnosis import evidence_picture
+        from neurosim.plots.style import save
+
+        make_folder(target)
+        for finding in diagnosis.findings:
+            path = target / f"doctor-{finding.name}.png"
+            pictures[finding.name] = save(evidence_picture(finding), path, finding.title)
+    return folder, diagnosis, pictures
+
+
+def _proof(folder: Path, finding: Finding) -> str:
+    """The command that runs the same scenario with one thing changed."""
+    if not finding.settings:
+        return ""
+    settings = " ".join(f"--set {shlex.quote(setting)}" for setting in finding.settings)
+    scenario, out = (shlex.quote(str(path)) for path in (folder / "scenario.toml", f"{folder}-{finding.name}"))
+    return f"neurosim run {scenario} {settings} --out {out}"
+
+
+def _print(folder: Path, diagnosis: Diagnosis, pictures: dict[str, Path]) -> None:
+    evidence = diagnosis.evidence
+    click.secho(f"{evidence.scenario.scenario.title}  ({folder})", bold=True)
+    if evidence.failure:
+        click.echo("  The run did not reach its end.")
+    elif evidence.skill is not None:
+        click.echo(f"  Of what there is to learn from the training rows it has learnt {max(evidence.skill, 0):.0%}.")
+    if not diagnosis.findings:
+        click.echo("  Nothing wrong found.")
+        if evidence.poor:
+            _say(
+                "But little was learnt: the network may be too small or of the wrong kind for this task, or train "
+                "too shortly; neurosim info SCENARIO shows what it is made of."
+            )
+    for number, finding in enumerate(diagnosis.findings, 1):
+        click.echo()
+        click.secho(f"{number}. {finding.title}", fg="yellow", bold=True)
+        _say(finding.words)
+        _say(f"{finding.number:.3g}, limit {finding.threshold:g}: {finding.measure}", "measured")
+        _say(finding.source, "limit from")
+        if finding.follows:
+            _say("; ".join(finding.follows), "may follow")
+        click.echo(f"  {'picture':<11} {pictures[finding.name]}")
+        proof = _proof(folder, finding)
+        if proof:
+            # In one piece, so that it can be copied.
+            click.echo(f"  {'prove it':<11} {proof}")
+            _say(finding.expect, "expect")
+    click.echo()
+
+
+def _say(words: str, label: str = "") -> None:
+    width = min(shutil.get_terminal_size().columns, 88)
+    first = f"  {label:<11} " if label else "  "
+    click.echo(textwrap.fill(words, width, initial_indent=first, subsequent_indent=" " * len(first)))
+
+
+def _as_json(folder: Path, diagnosis: Diagnosis, pictures: dict[str, Path]) -> dict[str, Any]:
+    evidence = diagnosis.evidence
+    return {
+        "run_dir": str(folder),
+        "variant": evidence.scenario.variant,
+        "failure": evidence.failure,
+        "learnt": evidence.skill,
+        "findings": [
+            {
+                **finding.as_json(),
+                "picture": str(pictures[finding.name]),
+                "command": _proof(folder, finding),
+                "expect": finding.expect,
+            }
+            for finding in diagnosis.findings
+        ],
+    }

@@ -1,0 +1,325 @@
+"""What a diagnosis is made from: measured at the start of a run, at its end, and on its data.
+
+The start is made again from the scenario and its seed, which gives the same weights; the end is the model that the
+run has left. So there is evidence for every run, whatever it has recorded.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurosim.errors import DivergedError
+from neurosim.history import History
+from neurosim.layers import Activate, Conv2d, Dense
+from neurosim.plugin import Activation
+from neurosim.recording.slopes import flat_regions
+from neurosim.scenario import Scenario
+from neurosim.simulator import Simulator
+
+STEPS = 10
+LEARNT = 0.5
+PROBED = 1000
+# Neighbours looked at, in tables of at least so many rows, and how often classes are dealt out anew.
+NEAREST, FEWEST, DEALS = 3, 40, 100
+# Inputs of images are of one kind; those of tables are made the same size before distances are taken.
+MANY_INPUTS = 100
+REACH = 29.0
+_QUANTITIES = ("gradient_norm", "weight_norm", "dead", "saturated")
+Shares = dict[str, float]
+
+
+@dataclass(frozen=True)
+class LayerState:
+    """The layers of a network at one time, by name; a layer is missing where it has no such thing.
+
+    Attributes
+    ----------
+    gradients, weights : dict of str to float
+        Length of the gradient and of the weights of each layer with weights, from the input to the output.
+    dead : dict of str to float
+        Share of dead units of each hidden layer.
+    saturated : dict of str to float
+        Share of saturated answers of each hidden layer whose activation is flat at both ends, such as tanh.
+    """
+
+    gradients: Shares
+    weights: Shares
+    dead: Shares
+    saturated: Shares
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """How often training rows that lie next to each other have the same class.
+
+    Attributes
+    ----------
+    rows : int
+        How many were looked at.
+    agreement : float
+        The share of neighbours of the same class.
+    chance, spread : float
+        Mean and standard deviation of that share when the classes are dealt out at random.
+    """
+
+    rows: int
+    agreement: float
+    chance: float
+    spread: float
+
+    @property
+    def deviations(self) -> float:
+        """How many standard deviations the agreement lies above chance."""
+        return (self.agreement - self.chance) / max(self.spread, 1e-9)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Everything that is known of a run.
+
+    Attributes
+    ----------
+    scenario : Scenario
+        What was run.
+    history : History
+        The epochs.
+    failure : str
+        Why training ended; empty where it went to its end.
+    start, end : LayerState
+        The layers before and after training; of a run that failed the end is None.
+    pace : dict of str to float
+        How far each layer's weights moved in a step, beside their length: mean of the first steps.
+    travelled : dict of str to float
+        How far they moved in all, beside their length at the start; empty where training failed.
+    alike : dict of str to (int, int)
+        For each hidden layer how many of its units differ from each other at the start, and how many there are.
+    inputs : float64 (features,)
+        Root mean square of each input as the network gets it.
+    input_names : tuple of str
+        Names of the inputs.
+    counts : int64 (classes, classes), or None
+        Training rows of a class (down) that the trained network takes for a class (across).
+    neighbours : Neighbours or None
+        Whether classes have to do with the inputs at all; None where too few rows tell.
+    kept_apart : tuple of (float, float, int), or None
+        Accuracy on the training rows and on the rows kept apart, and how many of these there are; for values the
+        losses. None where no rows were kept apart, or training failed.
+    losses : tuple of (float, float), or None
+        Mean loss on the training rows before and after training; None where training failed.
+    skill : float or None
+        How much of what there is to learn was learnt from the training rows: 0 for what a constant answer gives, 1 for
+        no error; None where training failed.
+    """
+
+    scenario: Scenario
+    history: History
+    failure: str
+    start: LayerState
+    end: LayerState | None
+    pace: Shares
+    travelled: Shares
+    alike: dict[str, tuple[int, int]]
+    inputs: NDArray[np.float64]
+    input_names: tuple[str, ...]
+    counts: NDArray[np.int64] | None
+    neighbours: Neighbours | None
+    kept_apart: tuple[float, float, int] | None
+    losses: tuple[float, float] | None
+    skill: float | None
+
+    @property
+    def poor(self) -> bool:
+        """Whether less than half was learnt of what there is to learn, the loss has not fallen, or training failed."""
+        if self.skill is None or self.losses is None:
+            return True
+        return not (self.skill >= LEARNT and self.losses[1] < self.losses[0])
+
+    @property
+    def classes(self) -> int:
+        """How many classes there are; 0 for values."""
+        return 0 if self.counts is None else len(self.counts)
+
+
+def collect(fresh: Simulator, trained: Simulator | None, failure: str = "", history: History | None = None) -> Evidence:
+    """Measure what a diagnosis needs.
+
+    Parameters
+    ----------
+    fresh : Simulator
+        Of the scenario, not trained yet; it is trained for some steps.
+    trained : Simulator or None
+        With what training has left; None where it failed.
+    failure : str
+        Why it failed.
+    history : History, optional
+        The epochs of a run that failed.
+    """
+    before = fresh.parameters
+    start, alike = _state(fresh), _alike(fresh)
+    inputs = _input_sizes(fresh)
+    neighbours, begun = _neighbours(fresh), _loss(fresh)
+    pace = _pace(fresh, before)
+    return Evidence(
+        fresh.scenario,
+        trained.history if trained is not None else history or History(),
+        failure,
+        start,
+        None if trained is None else _state(trained),
+        pace,
+        {} if trained is None else _moved(before, trained.parameters),
+        alike,
+        inputs,
+        tuple(fresh.data.feature_names) or tuple(f"input {k + 1}" for k in range(len(inputs))),
+        None if trained is None else _counts(trained),
+        neighbours,
+        None if trained is None else _kept_apart(trained),
+        None if trained is None else (begun, _loss(trained)),
+        None if trained is None else _skill(trained),
+    )
+
+
+def _state(simulator: Simulator) -> LayerState:
+    found = simulator.measure_layers(_QUANTITIES)
+    states = [
+        {
+            name: float(value)
+            for name, value in zip(found.layers, found.values[quantity][0], strict=True)
+            if not np.isnan(value)
+        }
+        for quantity in _QUANTITIES
+    ]
+    gradients, weights, dead, saturated = states
+    both = _flat_at_both_ends(simulator)
+    return LayerState(gradients, weights, dead, {name: share for name, share in saturated.items() if name in both})
+
+
+def _flat_at_both_ends(simulator: Simulator) -> set[str]:
+    """Hidden layers that can saturate: a ReLU that is off is no more than that."""
+    found = set()
+    for layer in simulator.network.parts:
+        if isinstance(layer, Dense | Conv2d | Activate) and isinstance(layer.activation.record, Activation):
+            _, saturated = flat_regions(layer.activation.record, layer.activation.values)
+            if saturated(np.array([-REACH, REACH])).all():
+                found.add(layer.name)
+    return found
+
+
+def _pace(simulator: Simulator, before: dict[str, NDArray[Any]]) -> Shares:
+    """Over the first steps, or all where there are fewer."""
+    steps = min(STEPS, simulator.steps_per_epoch * simulator.training.epochs)
+    if not steps:
+        return {}
+    try:
+        simulator.train_steps(steps)
+    except DivergedError:
+        return {name: float("inf") for name in _moved(before, before)}
+    return {name: share / steps for name, share in _moved(before, simulator.parameters).items()}
+
+
+def _moved(before: dict[str, NDArray[Any]], after: dict[str, NDArray[Any]]) -> Shares:
+    """Length of the change of each weight, beside its length; weights that were all 0 are left out."""
+    found = {}
+    for name, weight in before.items():
+        length = float(np.linalg.norm(weight.astype(np.float64)))
+        if name.endswith(".weight") and length > 0:
+            change = after[name].astype(np.float64) - weight
+            found[name.removesuffix(".weight")] = float(np.linalg.norm(change)) / length
+    return found
+
+
+def _alike(simulator: Simulator) -> dict[str, tuple[int, int]]:
+    """Two units are the same where their weights are, and the gradients of these: then they stay the same."""
+    data, network = simulator.data.train, simulator.network
+    chosen = slice(0, PROBED)
+    rows = simulator.split_rows("train")
+    targets = rows.classes[chosen] if network.loss.record.targets == "classes" else rows.values[chosen]
+    inputs = data.features[chosen].astype(np.float32) * np.float32(rows.scale) + np.float32(rows.shift)
+    _, gradients = simulator.gradients(inputs, targets)
+    parameters = simulator.parameters
+    found = {}
+    for layer in network.parts:
+        if not isinstance(layer, Dense | Conv2d) or layer.name == network.layers[-1].name:
+            continue
+        name = f"{layer.name}.weight"
+        weight, gradient = (array[name].reshape(-1, array[name].shape[-1]) for array in (parameters, gradients))
+        # What a batch norm behind takes out of a gradient comes back as rounding.
+        scale = float(np.abs(gradient).max()) or 1.0
+        both = np.vstack([weight, np.round(gradient / scale, 5)])
+        if both.shape[1] > 1:
+            found[layer.name] = (len(np.unique(both, axis=1).T), both.shape[1])
+    return found
+
+
+def _input_sizes(simulator: Simulator) -> NDArray[np.float64]:
+    rows = simulator.split_rows("train").some(slice(0, 10 * PROBED))
+    inputs = rows.features.astype(np.float64) * rows.scale + rows.shift
+    sizes: NDArray[np.float64] = np.sqrt(np.mean(inputs**2, axis=0))
+    return sizes
+
+
+def _answers(simulator: Simulator) -> tuple[NDArray[np.floating], NDArray[Any]]:
+    """Outputs and targets of training rows."""
+    rows = simulator.split_rows("train").some(slice(0, 10 * PROBED))
+    inputs = rows.features.astype(np.float32) * np.float32(rows.scale) + np.float32(rows.shift)
+    return simulator.forward(inputs), (rows.classes if rows.classes.size else rows.values)
+
+
+def _counts(simulator: Simulator) -> NDArray[np.int64] | None:
+    classes = len(simulator.data.classes)
+    if not classes:
+        return None
+    outputs, right = _answers(simulator)
+    threshold = simulator.network.loss.record.threshold
+    found = outputs.argmax(axis=1) if outputs.shape[1] > 1 else (outputs[:, 0] > threshold).astype(np.int64)
+    pairs = right.astype(np.int64) * classes + found
+    return np.bincount(pairs, minlength=classes * classes).reshape(classes, classes)
+
+
+def _skill(simulator: Simulator) -> float | None:
+    counts = _counts(simulator)
+    if counts is not None:
+        total = max(int(counts.sum()), 1)
+        usual = counts.sum(axis=1).max() / total
+        return float((np.trace(counts) / total - usual) / max(1 - usual, 1e-9))
+    outputs, targets = _answers(simulator)
+    error = float(np.mean((outputs - targets) ** 2))
+    spread = float(np.mean((targets - targets.mean(axis=0)) ** 2))
+    return 1 - error / spread if spread > 0 else None
+
+
+def _kept_apart(simulator: Simulator) -> tuple[float, float, int] | None:
+    split = next((name for name in ("validation", "test") if name in simulator.splits), None)
+    if split is None:
+        return None
+    pair = simulator.evaluate("train"), simulator.evaluate(split)
+    measure = "loss" if pair[0]["accuracy"] is None else "accuracy"
+    learnt, other = (float(found[measure] or 0.0) for found in pair)
+    return learnt, other, simulator.split_rows(split).count
+
+
+def _loss(simulator: Simulator) -> float:
+    return float(simulator.evaluate("train")["loss"] or 0.0)
+
+
+def _neighbours(simulator: Simulator) -> Neighbours | None:
+    """The nearest other rows of some training rows, among all of these; chance is dealing the classes out anew."""
+    rows = simulator.split_rows("train")
+    if not rows.classes.size or rows.count < FEWEST:
+        return None
+    chosen = np.linspace(0, rows.count - 1, min(rows.count, PROBED)).astype(int)
+    inputs = rows.features[chosen].astype(np.float64)
+    spread = inputs.std(axis=0)
+    inputs = inputs / np.where(spread > 0, spread, 1.0) if inputs.shape[1] < MANY_INPUTS else inputs
+    squares = (inputs**2).sum(axis=1)
+    distances = squares[:, None] + squares[None] - 2 * inputs @ inputs.T
+    np.fill_diagonal(distances, np.inf)
+    nearest = np.argpartition(distances, NEAREST, axis=1)[:, :NEAREST]
+    classes = rows.classes[chosen]
+    random = np.random.default_rng(0)
+    dealt = [random.permutation(classes) for _ in range(DEALS)]
+    shares = [float((some[nearest] == some[:, None]).mean()) for some in (classes, *dealt)]
+    return Neighbours(len(classes), shares[0], float(np.mean(shares[1:])), float(np.std(shares[1:])))

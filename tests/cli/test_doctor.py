@@ -1,0 +1,70 @@
+"""``neurosim doctor``: what it says, of healthy, sick and failed runs and of studies."""
+
+import json
+import shlex
+
+import pytest
+
+
+def test_nothing_wrong(neurosim, tmp_path):
+    neurosim("run", "xor", "--quiet", "--out", "r")
+    before = {path.name for path in (tmp_path / "r").iterdir()}
+    done = neurosim("doctor", "r")
+    assert (done.code, done.err) == (0, "")
+    assert "Nothing wrong found." in done.out
+    assert "has learnt 100%" in done.out
+    assert {path.name for path in (tmp_path / "r").iterdir()} == before
+
+
+def test_little_learnt_is_not_hidden(neurosim):
+    neurosim("run", "xor-perceptron", "--quiet", "--out", "r")
+    out = " ".join(neurosim("doctor", "r").out.split())
+    assert "Nothing wrong found. But little was learnt: the network may be too small" in out
+
+
+def test_a_run_that_diverged_and_the_command_that_proves_it(neurosim, tmp_path):
+    failed = neurosim("run", "moons", "--quiet", "--out", "r", "--set", "optimizer.name=sgd",
+                      "--set", "optimizer.lr=1e20", "--set", "expect={}")  # fmt: skip
+    assert failed.code == 4
+    assert neurosim("plot", "r").code == 3
+    done = neurosim("doctor", "r")
+    assert done.code == 0
+    assert "1. The learning rate is too high" in done.out
+    assert "limit 0.1" in done.out
+    assert "CS231n" in done.out
+    assert (tmp_path / "r" / "doctor-rate_too_high.png").is_file()
+    (line,) = (line for line in done.out.splitlines() if line.strip().startswith("prove it"))
+    words = shlex.split(line)[2:]
+    assert words[0] == "neurosim"
+    assert neurosim(*words[1:]).code == 0
+    assert "The learning rate is too high" not in neurosim("doctor", "r-rate_too_high").out
+
+
+def test_json_and_a_folder_for_pictures(neurosim, tmp_path):
+    neurosim("run", "iris", "--quiet", "--out", "r", "--set", "optimizer.lr=1e-7", "--set", "expect={}")
+    (found,) = json.loads(neurosim("doctor", "r", "--json", "--out", "here").out)
+    (finding,) = (one for one in found["findings"] if one["name"] == "rate_too_low")
+    assert finding["number"] < finding["threshold"]
+    assert finding["settings"] == ["optimizer.lr=0.03"] or finding["settings"][0].startswith("optimizer.lr=")
+    assert finding["command"].startswith("neurosim run r/scenario.toml --set optimizer.lr=")
+    assert (tmp_path / "here" / "doctor-rate_too_low.png").is_file()
+    assert not list((tmp_path / "r").glob("doctor-*"))
+
+
+def test_each_variant_of_a_study(neurosim):
+    neurosim("run", "loss-functions", "--quiet", "--out", "o", "--set", "training.epochs=2", "--set", "claims=[]")
+    done = neurosim("doctor", "o", "--json")
+    assert [entry["variant"] for entry in json.loads(done.out)][:2] == ["cross-entropy-0", "cross-entropy-0.5"]
+
+
+@pytest.mark.parametrize(
+    ("code", "words", "message"),
+    [
+        (2, (), "which run? Try: neurosim doctor runs/xor-"),
+        (3, ("nothing",), "there is no such run folder"),
+    ],
+)
+def test_mistakes(neurosim, code, words, message):
+    done = neurosim("doctor", *words)
+    assert done.code == code
+    assert message in done.err
