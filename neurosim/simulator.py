@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from neurosim.assembly import assemble, given_features, given_rows
 from neurosim.augmentation import make_augmenter
-from neurosim.backends.base import Inspection, Rows
+from neurosim.backends.base import Begun, Inspection, Rows, in_all
 from neurosim.backends.select import make_backend
 from neurosim.errors import DivergedError, UsageError
 from neurosim.history import History, Record
@@ -76,6 +76,7 @@ class Simulator:
         self.training = problem.training
         self.data = problem.data
         self.history = History()
+        self._begun = Begun()
         self._splits = problem.splits
         self._augmenter = make_augmenter(scenario, self.data, self._splits["train"], self.seed, threads)
         self.watch = Watch(scenario, self.training, self._splits)
@@ -231,12 +232,11 @@ class Simulator:
     def train_epoch(self) -> Record:
         """Train one more epoch and measure; the record is also added to `history`."""
         epoch = len(self.history)
-        rows = self._splits["train"]
         self.prepare()
         start = time.perf_counter()
-        if self._augmenter is not None:
-            rows = self._augmenter.rows(epoch)
-        totals = (self._recorder or self._backend).train_epoch(rows, epoch)
+        rows = self._epoch_rows(epoch)
+        totals = (self._recorder or self._backend).train_epoch(rows, epoch, self._begun.steps)
+        totals, self._begun = in_all((*self._begun.totals, totals)), Begun()
         seconds = time.perf_counter() - start
         self._check_finite(epoch, totals.mean_loss)
         record: Record = {
@@ -255,32 +255,36 @@ class Simulator:
         self.watch.add(record, self._backend)
         return record
 
-    def train_steps(self, count: int) -> None:
-        """Train this many steps of the scenario from its start, without an end of the last epoch.
+    def train_to(self, step: int) -> None:
+        """Train on until `step` steps of the scenario are done in all, which may be in the middle of an epoch.
 
-        For looking at the network in the middle of an epoch: `history` has the epochs that are complete,
-        and training cannot go on from here.
+        `history` has the epochs that are complete; `train_epoch` completes the one that is begun, and the whole of
+        it gives the same bits as without a stop.
 
         Raises
         ------
         UsageError
-            When the scenario has fewer steps, or some are done already.
+            When the scenario has fewer steps, or more are done already.
         DivergedError
             When loss or parameters stop being finite.
         """
         steps = self.steps_per_epoch
         total = steps * self.training.epochs
-        if self._backend.steps_done:
-            raise UsageError("this simulator has been trained already", "Make a new one.")
-        if not 0 <= count <= total:
-            raise UsageError(f"there is no step {count}: training has {total} steps", f"{steps} for each epoch.")
-        for _ in range(count // steps):
+        if not 0 <= step <= total:
+            raise UsageError(f"there is no step {step}: training has {total} steps", f"{steps} for each epoch.")
+        if step < len(self.history) * steps + self._begun.steps:
+            raise UsageError(f"this simulator has been trained beyond step {step}", "Make a new one.")
+        while len(self.history) < step // steps:
             self.train_epoch()
-        epoch, rest = divmod(count, steps)
-        if rest:
+        first, last = self._begun.steps, step % steps
+        if last > first:
             self.prepare()
-            rows = self._splits["train"] if self._augmenter is None else self._augmenter.rows(epoch)
-            self._backend.train_epoch(rows, epoch, 0, rest)
+            epoch = len(self.history)
+            totals = self._backend.train_epoch(self._epoch_rows(epoch), epoch, first, last)
+            self._begun = Begun(last, (*self._begun.totals, totals))
+
+    def _epoch_rows(self, epoch: int) -> Rows:
+        return self._splits["train"] if self._augmenter is None else self._augmenter.rows(epoch)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -317,6 +321,7 @@ class Simulator:
             "optimizer": backend.state.copy(),
             "steps_done": np.array([backend.steps_done], np.int64),
             **({"statistics": backend.statistics.copy()} if self.network.batch_norms else {}),
+            **self._begun.state(),
             **self.watch.state(),
             **(self._recorder.state() if self._recorder is not None else {}),
         }
@@ -335,6 +340,7 @@ class Simulator:
             target[:] = state[name]
         backend.steps_done = int(state["steps_done"][0])
         self.history = history
+        self._begun = Begun.restored(state, self._splits["train"].accuracy)
         self.watch.restore(state, history, backend)
         if self._recorder is not None:
             self._recorder.restore(state)

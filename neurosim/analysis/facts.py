@@ -38,7 +38,7 @@ _PARTS: dict[str, Callable[[Simulator], Any]] = {
     "maps": feature_maps,
     "responses": channel_responses,
     # The parameters are large, and what is drawn of them is drawn of other parts.
-    "recording": lambda simulator: simulator.recording and replace(simulator.recording, parameters={}),
+    "recording": lambda simulator: simulator.recording and replace(simulator.recording, parameters={}, optimizer=[]),
 }
 PART_OF = {
     "decision_boundary": "inputs",

@@ -7,7 +7,7 @@ precision, never in meaning: same order of rows, same dropout masks, same formul
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -85,6 +85,45 @@ class Totals:
     def accuracy_share(self) -> float | None:
         """Share of right answers; None where there is no such thing."""
         return None if self.accuracy == "none" else self.correct / self.rows
+
+
+def in_all(parts: Sequence[Totals]) -> Totals:
+    """The totals of parts of an epoch together."""
+    loss, correct = sum(part.loss for part in parts), sum(part.correct for part in parts)
+    return Totals(loss, correct, sum(part.rows for part in parts), parts[0].accuracy)
+
+
+@dataclass(frozen=True)
+class Begun:
+    """What is done of an epoch that is not complete.
+
+    Attributes
+    ----------
+    steps : int
+        How many of its steps.
+    totals : tuple of Totals
+        Of the parts that they were done in.
+    """
+
+    steps: int = 0
+    totals: tuple[Totals, ...] = ()
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """The same as arrays, for a checkpoint; nothing between two epochs."""
+        if not self.steps:
+            return {}
+        numbers = [[part.loss, part.correct, part.rows] for part in self.totals]
+        return {"begun_steps": np.array([self.steps], np.int64), "begun_totals": np.array(numbers, np.float64)}
+
+    @staticmethod
+    def restored(state: Mapping[str, NDArray[Any]], accuracy: Accuracy) -> Begun:
+        """What a `state` holds of it."""
+        if "begun_steps" not in state:
+            return Begun()
+        parts = tuple(
+            Totals(loss, correct, int(rows), accuracy) for loss, correct, rows in state["begun_totals"].tolist()
+        )
+        return Begun(int(state["begun_steps"][0]), parts)
 
 
 @dataclass(frozen=True)

@@ -57,9 +57,13 @@ def _of_one(run: ReadRun, out: Path | None, data_dir: Path | None) -> Path:
     from neurosim.analysis.facts import run_facts
     from neurosim.plots.pictures import write_pictures
     from neurosim.report.run import prepare_run_page, write_run_page
+    from neurosim.scenario.study import PICTURES
 
     result = run.results[0]
-    pictures = write_pictures(run_facts(result.simulator), folder)
+    names = [f"{name}.{kind}" for name in ("replay", *PICTURES) for kind in run.scenario.plots.formats]
+    pictures = [run.folder / name for name in names if (run.folder / name).is_file()]
+    if not pictures:
+        pictures = write_pictures(run_facts(result.simulator), folder)
     return write_run_page(prepare_run_page(result, data_dir), pictures, folder)
 
 

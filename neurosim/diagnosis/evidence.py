@@ -214,7 +214,7 @@ def _pace(simulator: Simulator, before: dict[str, NDArray[Any]]) -> Shares:
     if not steps:
         return {}
     try:
-        simulator.train_steps(steps)
+        simulator.train_to(steps)
     except DivergedError:
         return {name: float("inf") for name in _moved(before, before)}
     return {name: share / steps for name, share in _moved(before, simulator.parameters).items()}

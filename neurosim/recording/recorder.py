@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.backends.base import Backend, Inspection, Rows, Totals
+from neurosim.backends.base import Backend, Inspection, Rows, Totals, in_all
 from neurosim.errors import UsageError
 from neurosim.layers import Activate, Conv2d, Dense
 from neurosim.plugin import Activation
@@ -65,27 +65,34 @@ class Recorder:
         self.recording = Recording(tuple(layer.name for layer in parts if layer.name in shown))
 
     def _check_size(self, rows: Rows) -> None:
-        """Refuse to keep the parameters more often than memory and disk allow."""
-        if "parameters" not in self._asked.quantities:
+        """Refuse to keep parameters and the optimizer's state more often than memory and disk allow."""
+        sizes = {
+            "parameters": self._backend.parameters.size + self._backend.statistics.size,
+            "optimizer": self._backend.state.size,
+        }
+        kept = [name for name in sizes if name in self._asked.quantities]
+        if not kept:
             return
         training = self._backend.training
         steps = -(-rows.count // min(training.batch_size, rows.count))
         times = training.epochs * (steps if self._asked.per == "step" else 1) // self._asked.every + 2
-        size = 4 * times * (self._backend.parameters.size + self._backend.statistics.size)
+        size = 4 * times * sum(sizes[name] for name in kept)
         if size > MOST_BYTES:
             raise UsageError(
-                f"recording all parameters {times} times would take {size / 2**30:.1f} GiB",
+                f"recording {' and '.join(kept)} {times} times would take {size / 2**30:.1f} GiB",
                 f"Record them less often: [record] every = {self._asked.every * -(-size // MOST_BYTES)}.",
             )
 
-    def train_epoch(self, rows: Rows, epoch: int) -> Totals:
-        """As `Backend.train_epoch`, to the same bits."""
-        if not len(self.recording):
-            self._add(epoch, {})
+    def train_epoch(self, rows: Rows, epoch: int, first: int = 0) -> Totals:
+        """As `Backend.train_epoch` from the step `first` to the end, to the same bits."""
         steps = -(-rows.count // min(self._backend.training.batch_size, rows.count))
+        if not len(self.recording):
+            self._add(epoch + first / steps, {})
         parts = []
-        done = 0
+        done = first
         for stop in self._stops(epoch, steps):
+            if stop <= first:
+                continue
             if stop - 1 > done:
                 parts.append(self._backend.train_epoch(rows, epoch, done, stop - 1))
             before = self._weights()
@@ -94,8 +101,7 @@ class Recorder:
             done = stop
         if done < steps:
             parts.append(self._backend.train_epoch(rows, epoch, done, steps))
-        loss, correct = sum(part.loss for part in parts), sum(part.correct for part in parts)
-        return Totals(loss, correct, sum(part.rows for part in parts), parts[0].accuracy)
+        return in_all(parts)
 
     def state(self) -> dict[str, NDArray[Any]]:
         """What was recorded so far as arrays, for a checkpoint."""
@@ -138,7 +144,7 @@ class Recorder:
         looks_at_rows = any(name in _OF_ROWS or name == "activation_histogram" for name in asked)
         seen = self._backend.inspect(self._probe) if looks_at_rows else None
         for name in asked:
-            if name in ("parameters", "confusion"):
+            if name in ("parameters", "confusion", "optimizer"):
                 continue
             if name.endswith("_histogram"):
                 measured |= self._histograms(name, seen)
@@ -154,6 +160,7 @@ class Recorder:
             measured,
             self._parameters() if "parameters" in asked else {},
             confusion(self._backend, self._judged) if "confusion" in asked else None,
+            self._backend.state.astype(np.float32) if "optimizer" in asked else None,
         )
 
     def _parameters(self) -> dict[str, NDArray[Any]]:

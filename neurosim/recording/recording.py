@@ -10,7 +10,8 @@
 * ``parameters/<name>`` float32 (times, *shape): every parameter, and the running statistics of batch
   normalization, by the names that they have in the model file;
 * ``confusion`` uint32 (times, classes, classes): test rows of a class (first) that were taken for a class (second);
-  validation rows, else training rows, where there are no test rows.
+  validation rows, else training rows, where there are no test rows;
+* ``optimizer`` float32 (times, slots, parameters): what the optimizer keeps of each parameter.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ BINS = 40
 # Ways to make one number of those of all layers.
 SUMMARIES: dict[str, Callable[..., Any]] = {"mean": np.nanmean, "max": np.nanmax, "min": np.nanmin}
 _TIMES = ("epochs", "steps", "layers")
-_PARAMETERS, _CONFUSION = "parameters/", "confusion"
+_PARAMETERS, _CONFUSION, _OPTIMIZER = "parameters/", "confusion", "optimizer"
 
 
 @dataclass
@@ -53,6 +54,8 @@ class Recording:
         For each time every parameter and running statistic by name; empty where they are not recorded.
     confusion : list of uint32 arrays (classes, classes)
         For each time how many rows of a class were taken for a class; empty where that is not recorded.
+    optimizer : list of float32 arrays (slots, parameters)
+        For each time the optimizer's state; empty where that is not recorded.
     """
 
     layers: tuple[str, ...]
@@ -61,6 +64,7 @@ class Recording:
     values: dict[str, list[NDArray[Any]]] = field(default_factory=dict)
     parameters: dict[str, list[NDArray[Any]]] = field(default_factory=dict)
     confusion: list[NDArray[np.uint32]] = field(default_factory=list)
+    optimizer: list[NDArray[np.float32]] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.epochs)
@@ -72,8 +76,9 @@ class Recording:
         measured: Mapping[str, NDArray[Any]],
         parameters: Mapping[str, NDArray[Any]] | None = None,
         confusion: NDArray[np.uint32] | None = None,
+        optimizer: NDArray[np.float32] | None = None,
     ) -> None:
-        """Add what was measured at one time, with the parameters and the confusion where they are recorded."""
+        """Add what was measured at one time, with the states that are recorded."""
         self.epochs.append(epoch)
         self.steps.append(step)
         for name, array in measured.items():
@@ -82,10 +87,18 @@ class Recording:
             self.parameters.setdefault(name, []).append(array)
         if confusion is not None:
             self.confusion.append(confusion)
+        if optimizer is not None:
+            self.optimizer.append(optimizer)
 
     def parameters_at(self, place: int) -> dict[str, NDArray[Any]]:
         """The parameters and running statistics of one of the times, by name; empty where none are recorded."""
         return {name: arrays[place] for name, arrays in self.parameters.items()}
+
+    def until(self, step: int) -> Recording:
+        """What was recorded when at most so many steps were done."""
+        count = sum(done <= step for done in self.steps)
+        kept = {name: array if name == "layers" else array[:count] for name, array in self.arrays().items()}
+        return Recording.from_arrays(kept)
 
     @property
     def quantities(self) -> tuple[str, ...]:
@@ -144,19 +157,22 @@ class Recording:
             **{name: np.array(self.values[name]) for name in sorted(self.values)},
             **{_PARAMETERS + name: np.array(self.parameters[name]) for name in sorted(self.parameters)},
             **({_CONFUSION: np.array(self.confusion)} if self.confusion else {}),
+            **({_OPTIMIZER: np.array(self.optimizer)} if self.optimizer else {}),
         }
 
     @staticmethod
     def from_arrays(arrays: Mapping[str, NDArray[Any]]) -> Recording:
         """A recording from what `arrays` gave."""
         kept = {name: list(array) for name, array in arrays.items() if name not in _TIMES}
-        confusion = kept.pop(_CONFUSION, [])
+        confusion, optimizer = kept.pop(_CONFUSION, []), kept.pop(_OPTIMIZER, [])
         values = {name: entries for name, entries in kept.items() if not name.startswith(_PARAMETERS)}
         parameters = {
             name.removeprefix(_PARAMETERS): entries for name, entries in kept.items() if name.startswith(_PARAMETERS)
         }
         layers = tuple(str(name) for name in arrays["layers"])
-        return Recording(layers, arrays["epochs"].tolist(), arrays["steps"].tolist(), values, parameters, confusion)
+        return Recording(
+            layers, arrays["epochs"].tolist(), arrays["steps"].tolist(), values, parameters, confusion, optimizer
+        )
 
     def to_bytes(self) -> bytes:
         """The content of ``record.npz``; the same recording gives the same bytes."""

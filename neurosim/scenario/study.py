@@ -12,7 +12,7 @@ from neurosim.scenario.values import Number, Section
 Metric = Literal["train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "test_loss", "test_accuracy"]
 Quantity = Literal[
     "gradient_norm", "weight_norm", "update_ratio", "activation_mean", "activation_std", "dead", "saturated",
-    "selectivity", "activation_histogram", "weight_histogram", "parameters", "confusion",
+    "selectivity", "activation_histogram", "weight_histogram", "parameters", "confusion", "optimizer",
 ]  # fmt: skip
 Measure = Literal[
     "train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "test_loss", "test_accuracy",

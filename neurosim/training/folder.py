@@ -111,9 +111,10 @@ class RunFolder:
         except OSError as error:
             raise cannot_write(self.metrics_path, error) from error
 
-    def fail(self, epoch: int, error: DivergedError) -> None:
-        """Write why training ended in this epoch, counted from 1."""
-        words = {"kind": "diverged", "epoch": epoch, "message": error.message}
+    def fail(self, simulator: Simulator, error: DivergedError) -> None:
+        """Write why training ended in the epoch after the last complete one."""
+        epoch = len(simulator.history) + 1
+        words = {"kind": "diverged", "epoch": epoch, "message": error.message, "backend": simulator.backend}
         write_atomically(self.path / FAILURE, json.dumps(words, indent=2) + "\n")
 
     def finish(self, simulator: Simulator, summary: Mapping[str, Any]) -> None:

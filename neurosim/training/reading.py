@@ -41,7 +41,7 @@ def read_finished(
     simulator = Simulator(scenario, backend, None, threads, data_dir)
     recording = load_recording(folder) if scenario.record is not None else None
     try:
-        simulator.adopt(read_model(folder / MODEL), _history(folder / METRICS), recording)
+        simulator.adopt(read_model(folder / MODEL), read_history(folder / METRICS), recording)
     except (ShapeError, UsageError) as error:
         raise DataError(f"{folder / MODEL} does not fit {folder / SCENARIO}: {error.message}") from error
     return _as_finished(simulator, folder)
@@ -107,9 +107,10 @@ def read_run(
 
 @dataclass(frozen=True)
 class FailedRun:
-    """A run that diverged: its scenario, the epochs before, and what happened."""
+    """A run that diverged: its scenario and backend, the epochs before, and what happened."""
 
     scenario: Scenario
+    backend: str
     history: History
     message: str
 
@@ -129,10 +130,11 @@ def read_failed(folder: Path | str, registry: Registry | None = None) -> FailedR
     if not file.is_file():
         return None
     try:
-        message = str(json.loads(file.read_text(encoding="utf-8"))["message"])
+        found = json.loads(file.read_text(encoding="utf-8"))
+        message, backend = str(found["message"]), str(found["backend"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{file} is not readable: {error}") from error
-    return FailedRun(load_scenario(path / SCENARIO, registry=registry), _history(path / METRICS), message)
+    return FailedRun(load_scenario(path / SCENARIO, registry=registry), backend, read_history(path / METRICS), message)
 
 
 def _check_folder(path: Path) -> None:
@@ -161,7 +163,8 @@ def stopped_at(folder: Path, simulator: Simulator) -> None:
         load_checkpoint(folder, simulator)
 
 
-def _history(path: Path) -> History:
+def read_history(path: Path) -> History:
+    """The epochs of a ``metrics.jsonl``; raises DataError when it cannot be read."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
         return History([json.loads(line) for line in lines])

@@ -224,7 +224,7 @@ def train_to_end(simulator: Simulator, folder: RunFolder | None, watcher: Observ
         simulator.train(on_epoch)
     except DivergedError as error:
         if folder is not None:
-            folder.fail(len(simulator.history) + 1, error)
+            folder.fail(simulator, error)
         raise
     except KeyboardInterrupt:
         if folder is not None:

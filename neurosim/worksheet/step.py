@@ -146,7 +146,7 @@ def take_step(simulator: Simulator, sample: int | None, steps: int) -> Step:
         raise UsageError(
             f"there is no training row {sample}", f"There are {count}: --sample takes a number from 0 to {count - 1}."
         )
-    simulator.train_steps(steps)
+    simulator.train_to(steps)
     backend = ReferenceBackend(simulator.network, simulator.training, simulator.seed)
     state = simulator.state()
     backend.parameters[:] = state["parameters"]

@@ -1,0 +1,140 @@
+"""``neurosim replay``: a run from one of its steps on, with one thing changed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from neurosim.cli.options import DATA_DIR, JSON, PLUGIN, PLUGINS_DIR, SET, print_json
+
+if TYPE_CHECKING:
+    from neurosim.training.replay import Origin, Replay
+
+
+class Place(click.ParamType[tuple[str, int]]):
+    """A number of steps, or of epochs as in ``epoch:3``."""
+
+    name = "step"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, int]:
+        """("step" or "epoch", number)."""
+        unit, _, number = str(value).rpartition(":")
+        if unit not in ("", "step", "epoch") or not number.isdecimal():
+            self.fail(f"{value!r} is neither a number of steps, such as 120, nor of epochs: epoch:3", param, ctx)
+        return unit or "step", int(number)
+
+
+@click.command()
+@click.argument("run", required=False, metavar="RUN")
+@click.option("--from", "place", type=Place(), metavar="STEP", help="Fork after so many steps, or epoch:N; 0: at once.")
+@SET
+@click.option("--threads", type=click.IntRange(1), help="Threads to use; all processors by default.")
+@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Run folder; else runs/<name>-<time>.")
+@PLUGIN
+@PLUGINS_DIR
+@DATA_DIR
+@JSON
+def command(
+    run: str | None,
+    place: tuple[str, int] | None,
+    settings: tuple[str, ...],
+    threads: int | None,
+    out: Path | None,
+    plugins: tuple[Path, ...],
+    plugin_folders: tuple[Path, ...],
+    data_dir: Path | None,
+    as_json: bool,
+) -> None:
+    """Go back to a step of RUN and train on from there with something --set: the same weights, the same batches.
+
+    Without --set the same future comes out, to the bit. Both futures are drawn from the fork on.
+    """
+    example = "neurosim replay runs/xor-... --from epoch:20 --set optimizer.lr=0.5"
+    if run is None:
+        raise click.UsageError(f"which run? Try: {example}")
+    if place is None:
+        raise click.UsageError(f"from which step? Try: {example}")
+    from neurosim.cli.progress import progress_display
+    from neurosim.registry import build_registry
+    from neurosim.scenario.overrides import parse_overrides
+    from neurosim.training.folder import default_folder
+    from neurosim.training.replay import read_origin, run_replay
+
+    registry = build_registry(plugins, plugin_folders=plugin_folders)
+    origin = read_origin(run, registry)
+    changes = parse_overrides(settings)
+    folder = out or default_folder(f"{origin.scenario.scenario.name}-replay")
+    with progress_display(silent=as_json) as observer:
+        found = run_replay(
+            origin,
+            place,
+            changes,
+            out=folder,
+            threads=threads,
+            data_dir=data_dir,
+            observer=observer,
+        )
+    pictures = _pictures(found, settings, folder)
+    report = _report(found, pictures, folder, data_dir)
+    if as_json:
+        print_json({**found.branch.as_json(), "replay": found.as_json()})
+        return
+    _print(found, origin, settings)
+    from neurosim.cli.summary import print_files
+
+    print_files(folder, pictures, report)
+
+
+def _pictures(found: Replay, settings: tuple[str, ...], folder: Path) -> list[Path]:
+    from neurosim.analysis.catalogue import RECORDED, usual_pictures
+    from neurosim.analysis.facts import run_facts
+    from neurosim.plots.pictures import write_pictures
+    from neurosim.plots.replay import futures
+    from neurosim.plots.style import save
+
+    title = found.origin.scenario.scenario.title
+    change = ", ".join(settings) or "again"
+    drawn = futures(title, change, found.epoch, found.origin.history, found.branch.history)
+    simulator = found.branch.simulator
+    # What was recorded is in the report.
+    names = [name for name in usual_pictures(simulator) if name not in RECORDED]
+    return [save(drawn, folder / "replay.png", title), *write_pictures(run_facts(simulator, names), folder)]
+
+
+def _report(found: Replay, pictures: list[Path], folder: Path, data_dir: Path | None) -> Path:
+    from neurosim.report.run import prepare_run_page, write_run_page
+
+    return write_run_page(prepare_run_page(found.branch, data_dir), pictures, folder)
+
+
+def _print(found: Replay, origin: Origin, settings: tuple[str, ...]) -> None:
+    """Both futures in numbers."""
+    click.echo()
+    click.secho(origin.scenario.scenario.title, bold=True)
+    click.echo()
+    again = f"; {found.trained_again} of them trained again" if found.trained_again else ""
+    click.echo(f"  forked after step {found.step} (epoch {found.epoch:g}){again}")
+    click.echo(f"  changed: {', '.join(settings) or 'nothing'}")
+    click.echo()
+    was, changed = (history[-1] if len(history) else {} for history in (origin.history, found.branch.history))
+    click.echo(f"  {'last epoch':<20} {'as it was':>12} {'changed':>12}")
+    for name in (
+        "train_loss",
+        "train_accuracy",
+        "validation_loss",
+        "validation_accuracy",
+        "test_loss",
+        "test_accuracy",
+    ):
+        if was.get(name) is not None or changed.get(name) is not None:
+            cells = [_cell(name, record.get(name)) for record in (was, changed)]
+            click.echo(f"  {name.replace('_', ' '):<20} {cells[0]:>12} {cells[1]:>12}")
+    click.echo()
+
+
+def _cell(name: str, value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.2%}" if name.endswith("accuracy") else f"{value:.5g}"

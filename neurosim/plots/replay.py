@@ -1,0 +1,63 @@
+"""Two futures of one run: as it was, and with one thing changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from neurosim.history import History
+from neurosim.plots.style import COLOURS, INK, figure
+
+WAS, CHANGED, BEFORE = COLOURS[0], COLOURS[1], "#888888"
+
+
+def futures(title: str, change: str, fork: float, was: History, changed: History) -> Figure:
+    """Loss and accuracy of a run and of its replay.
+
+    Parameters
+    ----------
+    title, change : str
+        Title of the scenario, and what was changed.
+    fork : float
+        Where they part, in epochs.
+    was, changed : History
+        The epochs of both; up to the fork they are the same.
+    """
+    split = "test" if any(value is not None for value in was.test_loss) else "train"
+    measures = [f"{split}_loss"]
+    if any(value is not None for value in getattr(was, f"{split}_accuracy")):
+        measures.append(f"{split}_accuracy")
+    made, panels = figure(4.6 * len(measures) + 0.6, 4.2, len(measures), title, below=0.4)
+    for axes, measure in zip(panels, measures, strict=True):
+        _panel(axes, measure, change, fork, was, changed)
+    made.legend(*panels[0].get_legend_handles_labels(), loc="lower center", ncols=4, frameon=False, fontsize=9)
+    return made
+
+
+def _panel(axes: Axes, measure: str, change: str, fork: float, was: History, changed: History) -> None:
+    common = int(fork)
+    old, new = getattr(was, measure), getattr(changed, measure)
+    if common:
+        _line(axes, was.epoch[:common], old[:common], BEFORE, "before")
+    first = max(common - 1, 0)
+    _line(axes, was.epoch[first:], old[first:], WAS, "as it was", offset=common - first)
+    _line(axes, changed.epoch[first:], new[first:], CHANGED, change, offset=common - first)
+    axes.axvline(fork, color=INK, linewidth=1.2, linestyle="--", label="fork")
+    known = [value for value in [*old, *new] if value is not None and np.isfinite(value)]
+    if measure.endswith("_loss") and known and min(known) > 0 and max(known) > 30 * min(known):
+        axes.set_yscale("log")
+    axes.set_xlabel("epoch")
+    axes.set_ylabel(measure.replace("_", " "))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+
+
+def _line(
+    axes: Axes, epochs: Sequence[int], values: Sequence[float | None], colour: str, label: str, offset: int = 0
+) -> None:
+    """A line; where it is one epoch long, a dot. `offset` epochs in front only join it to what was before."""
+    found = [np.nan if value is None else value for value in values]
+    axes.plot(epochs, found, color=colour, label=label, marker="o" if len(found) - offset == 1 else "", markersize=4)

@@ -1,0 +1,284 @@
+"""A run again from one of its steps, with one thing changed: the same weights, the same batches ahead, another future.
+
+Runs are repeatable to the bit, so the network at any step can be had again: from the last recorded checkpoint before
+it (parameters and the optimizer's state, where both were recorded), else from the start.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from neurosim.backends.select import on_compilation
+from neurosim.errors import DataError, UsageError
+from neurosim.files import write_atomically
+from neurosim.history import History
+from neurosim.recording import Recording, load_recording
+from neurosim.registry import Registry
+from neurosim.scenario import RecordSection, Scenario, load_scenario
+from neurosim.simulator import Simulator
+from neurosim.training.folder import METRICS, MODEL, SCENARIO, SUMMARY, RunFolder
+from neurosim.training.reading import read_failed, read_history, read_run
+from neurosim.training.runs import Observer, Result, train_to_end
+
+FILE = "replay.json"
+# What has to be equal for the same batches to lie ahead.
+SAME = ("data", "augmentation")
+# Losses of the epochs trained again may differ by this much before it is said.
+CLOSE = 1e-12
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The run that is replayed.
+
+    Attributes
+    ----------
+    folder : Path
+        Where it is.
+    scenario : Scenario
+        What was run.
+    backend : str
+        On which backend.
+    history : History
+        Its epochs.
+    """
+
+    folder: Path
+    scenario: Scenario
+    backend: str
+    history: History
+
+
+@dataclass(frozen=True)
+class Replay:
+    """A run and what it would have become.
+
+    Attributes
+    ----------
+    origin : Origin
+        The run as it was.
+    branch : Result
+        The other future; its history begins with the epochs before the fork.
+    step : int
+        Steps done at the fork.
+    epoch : float
+        The same in epochs.
+    settings : dict of str to object
+        What was changed.
+    trained_again : int
+        Steps that had to be trained again to get to the fork.
+    """
+
+    origin: Origin
+    branch: Result
+    step: int
+    epoch: float
+    settings: dict[str, Any]
+    trained_again: int
+
+    def as_json(self) -> dict[str, Any]:
+        """Where it forks and what was changed, for ``replay.json``."""
+        return {
+            "run": str(self.origin.folder),
+            "step": self.step,
+            "epoch": self.epoch,
+            "settings": self.settings,
+            "trained_again": self.trained_again,
+        }
+
+
+def read_origin(folder: Path | str, registry: Registry | None = None) -> Origin:
+    """Read a run to replay: one that has ended, or that diverged.
+
+    Raises
+    ------
+    DataError
+        When it is no run folder, the run has not ended, or a file is damaged.
+    UsageError
+        When it is a study of several networks.
+    """
+    path = Path(folder)
+    failed = read_failed(path, registry)
+    if failed is not None:
+        return Origin(path, failed.scenario, failed.backend, failed.history)
+    scenario = load_scenario(path / SCENARIO, registry=registry) if (path / SUMMARY).is_file() else None
+    if scenario is None or not (path / MODEL).is_file():
+        # Says what is wrong with it, or gives the networks of a study.
+        runs = read_run(path, registry).results
+        raise UsageError(f"{path} is a study of several networks", f"Name one of them, such as {runs[0].folder}.")
+    try:
+        backend = str(json.loads((path / SUMMARY).read_text(encoding="utf-8"))["backend"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{path / SUMMARY} is not a readable summary: {error}") from error
+    return Origin(path, scenario, backend, read_history(path / METRICS))
+
+
+def run_replay(
+    origin: Origin,
+    place: int | tuple[str, int],
+    settings: Mapping[str, Any],
+    *,
+    out: Path | str | None = None,
+    threads: int | None = None,
+    data_dir: Path | str | None = None,
+    observer: Observer | None = None,
+) -> Replay:
+    """Train the future of a run from one of its steps, with other settings.
+
+    Parameters
+    ----------
+    origin : Origin
+        The run; see `read_origin`.
+    place : int or (unit, int)
+        After how many steps of the run it forks, 0 for before the first; ("epoch", 3) is after three epochs.
+    settings : mapping
+        Values to put in place of the scenario's, such as ``{"optimizer.lr": 0.01}``. With none the future is the
+        same, to the bit.
+    out, threads, data_dir, observer
+        As for `neurosim.run`.
+
+    Raises
+    ------
+    UsageError
+        When there is no such step, or with these settings there are no longer the same weights or batches.
+    DataError
+        When training the run again does not give what it gave then.
+    NeurosimError
+        As `neurosim.run` does.
+    """
+    begin = time.perf_counter()
+    watcher = observer or Observer()
+    changed = _changed(origin, settings)
+    trunk = Simulator(_without_recording(origin.scenario), origin.backend, None, threads, data_dir)
+    branch = Simulator(changed, origin.backend, None, threads, data_dir)
+    steps = trunk.steps_per_epoch
+    unit, number = place if isinstance(place, tuple) else ("step", place)
+    step = number * steps if unit == "epoch" else number
+    total = len(origin.history) * steps
+    if not 0 <= step <= total:
+        done = f"{len(origin.history)} epochs of {steps} step{'s' * (steps != 1)}"
+        raise UsageError(f"there is no {unit} {number}: the run did {done}", f"--from takes 0 to {total} steps.")
+    _check_fit(trunk, branch)
+    folder = None if out is None else RunFolder(Path(out))
+    with on_compilation(watcher.compiling):
+        trunk.prepare()
+        branch.prepare()
+    recording = _recording(origin)
+    first = _begin(trunk, origin, recording, step)
+    trunk.train_to(step)
+    _check_same(trunk, origin)
+    branch.restore(_state(trunk, branch, recording, origin.scenario.record, step), History(list(trunk.history)))
+    result = train_to_end(branch, folder, watcher, begin)
+    found = Replay(origin, result, step, step / steps, dict(settings), step - first)
+    if folder is not None:
+        write_atomically(folder.path / FILE, json.dumps(found.as_json(), indent=2, default=str) + "\n")
+    return found
+
+
+def _changed(origin: Origin, settings: Mapping[str, Any]) -> Scenario:
+    """The scenario with the settings; the parts that make the batches must be as they were."""
+    scenario = origin.scenario
+    changed = load_scenario(origin.folder / SCENARIO, overrides=settings, registry=scenario.registry)
+    for section in SAME:
+        if getattr(changed, section) != getattr(scenario, section):
+            raise UsageError(
+                f"with another [{section}] there are other rows ahead, not the same batches",
+                "neurosim run trains the changed scenario from its start; neurosim compare shows both.",
+            )
+    if changed.scenario.seed != scenario.scenario.seed:
+        raise UsageError(
+            "with another seed there are other batches ahead", "neurosim run --seed trains it from its start."
+        )
+    if changed.is_study:
+        raise UsageError("a replay is of one network", "Leave variants and repeats as they are.")
+    return changed
+
+
+def _without_recording(scenario: Scenario) -> Scenario:
+    """What leads to the fork was recorded before."""
+    return replace(scenario, record=None)
+
+
+def _check_fit(trunk: Simulator, branch: Simulator) -> None:
+    """The network must have the same weights, by name and shape."""
+    ours = {name: array.shape for name, array in trunk.parameters.items()}
+    theirs = {name: array.shape for name, array in branch.parameters.items()}
+    for name in {**ours, **theirs}:
+        if ours.get(name) != theirs.get(name):
+            was, now = (
+                f"has shape {shape}" if shape else "is not there" for shape in (ours.get(name), theirs.get(name))
+            )
+            raise UsageError(
+                f"these settings change the network: {name} {was} in the run and {now} in the replay",
+                "A replay goes on with the same weights; neurosim run trains the changed network from its start.",
+            )
+    if branch.watch.best is not None and trunk.watch.best is None:
+        raise UsageError("training.keep_best cannot begin at a fork", "The epochs before it were not watched.")
+
+
+def _recording(origin: Origin) -> Recording | None:
+    if origin.scenario.record is None or not (origin.folder / "record.npz").is_file():
+        return None
+    return load_recording(origin.folder)
+
+
+def _begin(trunk: Simulator, origin: Origin, recording: Recording | None, step: int) -> int:
+    """Bring the trunk to the last checkpoint that was recorded before the step; returns its step."""
+    state = trunk.state()
+    steps = trunk.steps_per_epoch
+    # Recorded numbers are float32; best weights are not among them.
+    exact = state["parameters"].dtype == np.float32 and trunk.watch.best is None
+    if recording is None or not recording.parameters or not exact:
+        return 0
+    if state["optimizer"].size and not recording.optimizer:
+        return 0
+    places = [place for place, done in enumerate(recording.steps) if done <= step and done % steps == 0]
+    if not places:
+        return 0
+    place = places[-1]
+    kept = recording.parameters_at(place)
+    trunk.set_parameters({name: kept[name] for name in trunk.parameters})
+    if trunk.statistics:
+        trunk.set_statistics({name: kept[name] for name in trunk.statistics})
+    found = trunk.state()
+    if recording.optimizer:
+        found["optimizer"] = recording.optimizer[place]
+    found["steps_done"] = np.array([recording.steps[place]], np.int64)
+    trunk.restore(found, History(list(origin.history)[: recording.steps[place] // steps]))
+    return recording.steps[place]
+
+
+def _check_same(trunk: Simulator, origin: Origin) -> None:
+    """Training again must have given what it gave then; another machine or version may not."""
+    for now, then in zip(trunk.history, origin.history, strict=False):
+        here, there = now["train_loss"], then["train_loss"]
+        if there is not None and not math.isclose(here, there, rel_tol=CLOSE):
+            raise DataError(
+                f"epoch {now['epoch']} trained again gives the loss {here!r}, and the run had {there!r}",
+                "The run was made by another version, on another machine, or its data or plugins have changed since: "
+                "train it again with neurosim run.",
+            )
+
+
+def _state(
+    trunk: Simulator, branch: Simulator, recording: Recording | None, recorded: RecordSection | None, step: int
+) -> dict[str, Any]:
+    """What the branch begins with: all of the trunk that it has a place for."""
+    own = branch.state()
+    state = {**trunk.state(), **{name: array for name, array in own.items() if name.startswith("record_")}}
+    same = branch.scenario.optimizer.name == trunk.scenario.optimizer.name
+    if not same or state["optimizer"].shape != own["optimizer"].shape:
+        # Another optimizer begins with nothing in its memory.
+        state["optimizer"] = own["optimizer"]
+    if recording is not None and branch.scenario.record == recorded:
+        before = recording.until(step)
+        state |= {f"record_{name}": array for name, array in before.arrays().items() if name != "layers"}
+    return state
