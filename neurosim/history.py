@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, overload
 
+from neurosim.markup import measure, table
+
 Record = dict[str, Any]
 METRICS = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "test_loss", "test_accuracy")
+# Epochs in the table of a notebook.
+SHOWN = 10
 COLUMNS = ("epoch", *METRICS, "lr", "seconds")
 
 
@@ -43,6 +47,15 @@ class History(Sequence[Record]):
         if name not in COLUMNS:
             raise AttributeError(f"a history has {', '.join(COLUMNS)}, not {name!r}")
         return [record.get(name) for record in self._records]
+
+    def _repr_html_(self) -> str:
+        """The first and the last epochs as a table, for notebooks."""
+        there = [name for name in METRICS if any(value is not None for value in getattr(self, name))]
+        rows = [[str(record["epoch"]), *(measure(name, record.get(name)) for name in there)] for record in self]
+        if len(rows) > SHOWN:
+            rows = [*rows[: SHOWN // 2], ["…"] * (len(there) + 1), *rows[-SHOWN // 2 :]]
+        header = ["epoch", *(name.replace("_", " ") for name in there)]
+        return table(header, rows, range(len(header)), f"{len(self)} epochs")
 
     def __repr__(self) -> str:
         return f"<History of {len(self)} epochs: {', '.join(COLUMNS)}>"

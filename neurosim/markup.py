@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-__all__ = ["escape", "paragraphs", "table"]
+__all__ = ["escape", "measure", "paragraphs", "table"]
+
+
+def measure(name: str, value: float | None) -> str:
+    """A loss or an accuracy as a reader wants it; a dash where there is none."""
+    if value is None:
+        return "-"
+    return f"{value:.2%}" if name.endswith("accuracy") else f"{value:.5g}"
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], numeric: Sequence[int] = (), caption: str = "") -> str:

@@ -28,6 +28,7 @@ from neurosim.layers import (
     Shape,
     walk,
 )
+from neurosim.markup import table
 from neurosim.plugin import FeedbackSchedule, FromLogits, Loss, Optimizer, Schedule
 from neurosim.randomness import Stream
 
@@ -117,6 +118,18 @@ class Network:
         for layer in self.batch_norms:
             values[layer.variance.span] = 1.0
         return values
+
+    def _repr_html_(self) -> str:
+        """The layers as a table, for notebooks."""
+        rows = []
+        for layer in self.parts:
+            learnt = sum(parameter.size for parameter in layer.parameters)
+            activation = layer.activation.name if isinstance(layer, Dense | Conv2d | Activate) else ""
+            shape = " x ".join(map(str, layer.output_shape))
+            rows.append([layer.name, layer.kind.replace("_", " "), activation, shape, f"{learnt:,}"])
+        shape = " x ".join(map(str, self.input_shape))
+        caption = f"Input {shape}, {self.size:,} parameters, loss {self.loss.name}"
+        return table(["layer", "kind", "activation", "output", "parameters"], rows, (4,), caption)
 
     def named(self, flat: NDArray[Any]) -> dict[str, NDArray[Any]]:
         """Views into a flat vector by parameter name."""

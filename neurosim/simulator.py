@@ -18,6 +18,7 @@ from neurosim.backends.base import Begun, Inspection, Rows, in_all
 from neurosim.backends.select import make_backend
 from neurosim.errors import DivergedError, UsageError
 from neurosim.history import History, Record
+from neurosim.markup import escape
 from neurosim.recording import Recording
 from neurosim.recording.for_report import recorded_for_report
 from neurosim.recording.recorder import Recorder
@@ -87,6 +88,14 @@ class Simulator:
         self.scenario = scenario if asked is scenario.record else replace(scenario, record=asked)
         judged = next(self._splits[name] for name in ("test", "validation", "train") if name in self._splits)
         self._recorder = None if asked is None else Recorder(asked, self._backend, self._splits["train"], judged)
+
+    def _repr_html_(self) -> str:
+        """What it is and what its network is made of, for notebooks."""
+        about = f"{self.scenario.scenario.title}: backend {self.backend}, seed {self.seed}"
+        trained = (
+            f"{len(self.history)} of {self.training.epochs} epochs trained, {len(self.data.train):,} training rows"
+        )
+        return f"<p><b>{escape(about)}</b><br>{escape(trained)}</p>{self.network._repr_html_()}"
 
     @property
     def backend(self) -> str:

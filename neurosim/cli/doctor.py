@@ -53,21 +53,21 @@ def command(
 
 def _diagnoses(folder: Path, registry: Registry, data_dir: Path | None) -> list[tuple[Path, Diagnosis]]:
     """The diagnosis of a run, or of each variant of a study."""
-    from neurosim.diagnosis import collect, diagnose
+    from neurosim.diagnosis import collect, judge
     from neurosim.simulator import Simulator
     from neurosim.training.reading import read_failed, read_run
 
     failed = read_failed(folder, registry)
     if failed is not None:
         fresh = Simulator(failed.scenario, data_dir=data_dir)
-        return [(folder, diagnose(collect(fresh, None, failed.message, failed.history)))]
+        return [(folder, judge(collect(fresh, None, failed.message, failed.history)))]
     read = read_run(folder, registry, data_dir=data_dir)
     found: dict[str, tuple[Path, Diagnosis]] = {}
     for result in read.results:
         variant = result.scenario.variant
         if variant not in found:
             fresh = Simulator(result.scenario, seed=result.simulator.seed, data_dir=data_dir)
-            found[variant] = (result.folder or folder, diagnose(collect(fresh, result.simulator)))
+            found[variant] = (result.folder or folder, judge(collect(fresh, result.simulator)))
     return list(found.values())
 
 

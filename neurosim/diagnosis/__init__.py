@@ -4,8 +4,8 @@ Reading order: `evidence` (what is measured), `finding` (what is said), `layers`
 their thresholds), `remedies` (the one thing to change), `diagnosis` (all of it).
 """
 
-from neurosim.diagnosis.diagnosis import Diagnosis, diagnose
+from neurosim.diagnosis.diagnosis import Diagnosis, diagnose, judge
 from neurosim.diagnosis.evidence import Evidence, collect
 from neurosim.diagnosis.finding import Bars, Finding, Lines
 
-__all__ = ["Bars", "Diagnosis", "Evidence", "Finding", "Lines", "collect", "diagnose"]
+__all__ = ["Bars", "Diagnosis", "Evidence", "Finding", "Lines", "collect", "diagnose", "judge"]

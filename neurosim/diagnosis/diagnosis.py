@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
-from neurosim.diagnosis.evidence import Evidence
+from neurosim.diagnosis.evidence import Evidence, collect
 from neurosim.diagnosis.finding import Finding
 from neurosim.diagnosis.layers import (
     dead_units,
@@ -22,6 +23,8 @@ from neurosim.diagnosis.training import (
     shuffled_labels,
     unscaled_inputs,
 )
+from neurosim.markup import escape, table
+from neurosim.simulator import Simulator
 
 # Causes before what may come of them.
 CHECKS: dict[str, Callable[[Evidence], Finding | None]] = {
@@ -67,9 +70,34 @@ class Diagnosis:
     evidence: Evidence
     findings: tuple[Finding, ...]
 
+    def _repr_html_(self) -> str:
+        """What was found, for notebooks."""
+        head = f"<p><b>{escape(self.evidence.scenario.scenario.title)}</b></p>"
+        if not self.findings:
+            return f"{head}<p>Nothing wrong found.</p>"
+        rows = [
+            [one.title, f"{one.number:.3g}", f"{one.threshold:g}", one.measure, ", ".join(one.settings)]
+            for one in self.findings
+        ]
+        words = "".join(f"<li>{escape(one.words)}</li>" for one in self.findings)
+        return f"{head}<ol>{words}</ol>{table(['', 'measured', 'limit', 'of what', 'change'], rows, (1, 2))}"
 
-def diagnose(evidence: Evidence) -> Diagnosis:
-    """Look for every disease."""
+
+def diagnose(run: Any) -> Diagnosis:
+    """Look for every disease in a trained network.
+
+    Parameters
+    ----------
+    run : Simulator, or a result of `neurosim.run`
+        The network. Its start is made again from its scenario and seed.
+    """
+    trained: Simulator = getattr(run, "simulator", run)
+    fresh = Simulator(trained.scenario, trained.backend, trained.seed)
+    return judge(collect(fresh, trained))
+
+
+def judge(evidence: Evidence) -> Diagnosis:
+    """Look for every disease in the evidence."""
     found: dict[str, Finding] = {}
     for name, check in CHECKS.items():
         finding = check(evidence)

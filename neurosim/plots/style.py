@@ -24,11 +24,20 @@ TRAIN, TEST, VALIDATION = COLOURS[0], COLOURS[1], COLOURS[2]
 INK, FAINT = "#222222", "#d9d9d9"
 
 
+class Picture(Figure):
+    """A figure that notebooks show; `savefig` writes it, as any figure of matplotlib."""
+
+    def _repr_png_(self) -> bytes:
+        buffer = io.BytesIO()
+        self.savefig(buffer, format="png")
+        return buffer.getvalue()
+
+
 def figure(
     width: float, height: float, columns: int = 1, title: str = "", below: float = 0.0, beside: float = 0.0
 ) -> tuple[Figure, list[Axes]]:
     """A figure of `columns` panels side by side; sizes in inches, `below` and `beside` are kept free."""
-    made = Figure(figsize=(width, height), dpi=120, facecolor="white")
+    made = Picture(figsize=(width, height), dpi=120, facecolor="white")
     FigureCanvasAgg(made)
     # Fixed margins: letting matplotlib work them out would draw everything twice.
     made.subplots_adjust(
@@ -52,7 +61,7 @@ def figure(
 
 def canvas(width: float, height: float, title: str) -> Figure:
     """A figure without panels; sizes in inches."""
-    made = Figure(figsize=(width, height), dpi=120, facecolor="white")
+    made = Picture(figsize=(width, height), dpi=120, facecolor="white")
     FigureCanvasAgg(made)
     _entitle(made, title)
     return made

@@ -11,6 +11,7 @@ from typing import Any
 from neurosim.backends.select import on_compilation
 from neurosim.errors import DivergedError, UsageError
 from neurosim.history import History, Record
+from neurosim.markup import escape, measure, table
 from neurosim.recording import Recording
 from neurosim.scenario import Scenario, load_scenario
 from neurosim.simulator import Simulator
@@ -49,6 +50,26 @@ class Result:
     expectations: list[Expectation]
     seconds: dict[str, float]
     folder: Path | None
+
+    def _repr_html_(self) -> str:
+        """Measures and promises, for notebooks."""
+        rows = [
+            [
+                split,
+                measure("loss", self.metrics[f"{split}_loss"]),
+                measure("accuracy", self.metrics[f"{split}_accuracy"]),
+            ]
+            for split in ("train", "validation", "test")
+            if self.metrics.get(f"{split}_loss") is not None
+        ]
+        about = self.scenario.scenario
+        promises = "".join(
+            f"<li>{escape(promise.text)}: {'met' if promise.met else '<b>missed</b>'}</li>"
+            for promise in self.expectations
+        )
+        words = f"{len(self.history)} epochs, seed {self.simulator.seed}, {self.seconds['train']:.3g} s of training"
+        shown = table(["", "loss", "accuracy"], rows, (1, 2))
+        return f"<p><b>{escape(about.title)}</b><br>{escape(words)}</p>{shown}<ul>{promises}</ul>"
 
     @property
     def met(self) -> bool:
@@ -145,7 +166,7 @@ def run(
     resume : path, optional
         Run folder with a checkpoint to go on from.
     observer : Observer, optional
-        Told about progress.
+        Told about progress; left out, a notebook shows it.
     variant : str, optional
         Name of the variant to run, for a scenario that has some.
     for_report : bool
@@ -159,7 +180,9 @@ def run(
         When the user stops it; with `out` or `resume` a checkpoint is written first.
     """
     begin = time.perf_counter()
-    watcher = observer or Observer()
+    from neurosim.training.notebook import in_notebook
+
+    watcher = observer or in_notebook() or Observer()
     chosen = prepare_scenario(scenario, seed, overrides, plugins)
     if variant is not None:
         chosen = one_variant(chosen, variant)

@@ -183,7 +183,9 @@ def study(
         When the user stops it; with `out` or `resume` each run leaves a checkpoint first.
     """
     begin = time.perf_counter()
-    watcher = observer or StudyObserver()
+    from neurosim.training.notebook import in_notebook
+
+    watcher = observer or in_notebook() or StudyObserver()
     chosen = prepare_scenario(scenario, seed, overrides, plugins)
     target = resume if resume is not None else out
     folder = None if target is None else RunFolder(Path(target), resume=resume is not None)

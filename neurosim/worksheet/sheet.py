@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from neurosim.markup import escape
+
 
 @dataclass(frozen=True)
 class Number:
@@ -155,6 +157,13 @@ class Sheet:
         for section in self.sections:
             for part in section.walk():
                 yield from (block for block in part.blocks if isinstance(block, Line))
+
+    def _repr_html_(self) -> str:
+        """The whole sheet, for notebooks."""
+        from neurosim.worksheet.html import as_fragment
+        from neurosim.worksheet.layout import Gaps
+
+        return f"<h2>{escape(self.title)}</h2>{as_fragment(self, Gaps(False), 3)}"
 
     @property
     def values(self) -> dict[str, float]:

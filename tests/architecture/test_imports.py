@@ -18,8 +18,8 @@ ALLOWED = {
     "errors": set(),
     "suggestions": set(),
     "randomness": set(),
-    "history": set(),
     "markup": set(),
+    "history": {"markup"},
     "files": {"errors"},
     "formulas": {"errors"},
     "plugin": {"errors", "formulas"},
@@ -28,7 +28,7 @@ ALLOWED = {
     "data": {"errors", "files", "plugin", "randomness", "suggestions"},
     "registry": {"builtins", "formulas", "plugin", "errors", "suggestions"},
     "scenario": {"registry", "plugin", "errors", "suggestions"},
-    "network": {"layers", "plugin", "errors", "randomness"},
+    "network": {"layers", "markup", "plugin", "errors", "randomness"},
     "building": {"layers", "network", "plugin", "errors"},
     "backends": {"formulas", "layers", "network", "plugin", "errors", "randomness", "suggestions", "version"},
     "construction": {"building", "data", "layers", "network", "plugin", "registry", "scenario", "errors"},
@@ -40,28 +40,29 @@ ALLOWED = {
     "watch": {"backends", "network", "history", "scenario", "errors"},
     "augmentation": {"backends", "data", "scenario", "errors"},
     "simulator": {
-        "assembly", "augmentation", "backends", "history", "recording", "scenario", "watch", "errors", "suggestions",
+        "assembly", "augmentation", "backends", "history", "markup", "recording", "scenario", "watch", "errors",
+        "suggestions",
     },
     "ensemble": {
         "simulator", "assembly", "augmentation", "backends", "construction", "history", "scenario", "watch", "errors",
     },
     "training": {
         "simulator", "ensemble", "backends", "recording", "registry", "scenario", "layers", "network", "history",
-        "files", "errors", "version",
+        "files", "markup", "errors", "version",
     },
     "analysis": {
         "backends", "layers", "network", "plugin", "recording", "scenario", "simulator", "training", "history",
         "errors",
     },
     "worksheet": {
-        "backends", "formulas", "layers", "network", "plugin", "simulator", "history", "errors",
+        "backends", "formulas", "layers", "network", "plugin", "simulator", "history", "markup", "errors",
     },
     "report": {
-        "analysis", "worksheet", "training", "simulator", "recording", "formulas", "layers", "network", "plugin",
-        "scenario", "history", "files", "markup", "errors",
+        "analysis", "plots", "worksheet", "training", "simulator", "recording", "formulas", "layers", "network",
+        "plugin", "scenario", "history", "files", "markup", "errors",
     },
-    "diagnosis": {"layers", "plugin", "recording", "scenario", "simulator", "history", "errors"},
-    "plots": {"analysis", "diagnosis", "ensemble", "history", "recording", "files", "errors"},
+    "diagnosis": {"layers", "markup", "plugin", "recording", "scenario", "simulator", "history", "errors"},
+    "plots": {"analysis", "diagnosis", "ensemble", "history", "recording", "files", "errors", "suggestions"},
     "bench": {"backends", "building", "layers", "network", "randomness", "registry", "errors"},
     "scaffold": {"errors", "files", "version"},
     "testing": {
@@ -73,7 +74,10 @@ ALLOWED = {
         "report", "simulator", "scenario", "registry", "data", "backends", "history", "scaffold", "testing",
         "worksheet", "plugin", "files", "errors", "suggestions", "version",
     },
-    "__init__": {"ensemble", "errors", "plugin", "registry", "scenario", "simulator", "training", "version"},
+    "__init__": {
+        "diagnosis", "ensemble", "errors", "plots", "plugin", "registry", "report", "scenario", "simulator", "training",
+        "worksheet", "version",
+    },
     "__main__": {"cli"},
 }  # fmt: skip
 
@@ -89,6 +93,7 @@ CONFINED = {
     "pydantic_core": {"scenario"},
     "pooch": {"data"},
     "safetensors": {"training"},
+    "IPython": {"training"},
 }
 
 

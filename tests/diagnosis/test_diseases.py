@@ -3,7 +3,7 @@
 import pytest
 
 import neurosim
-from neurosim.diagnosis import collect, diagnose
+from neurosim.diagnosis import collect, judge
 from neurosim.diagnosis.diagnosis import CHECKS
 from neurosim.errors import DivergedError
 from neurosim.simulator import Simulator
@@ -92,8 +92,8 @@ def diagnosed(path, seed, overrides=None):
     try:
         trained.train()
     except DivergedError as error:
-        return diagnose(collect(fresh, None, error.message, trained.history))
-    return diagnose(collect(fresh, trained))
+        return judge(collect(fresh, None, error.message, trained.history))
+    return judge(collect(fresh, trained))
 
 
 def test_every_disease_has_its_run():

@@ -1,0 +1,40 @@
+"""Pictures as figures, for notebooks and scripts; nothing is written, and nothing opens a window."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from neurosim.analysis.catalogue import CATALOGUE, usual_pictures, why_not
+from neurosim.analysis.facts import run_facts
+from neurosim.errors import UsageError
+from neurosim.plots.pictures import draw
+from neurosim.suggestions import unknown
+
+
+def plot(run: Any, picture: str | None = None) -> Figure:
+    """One picture of a trained network as a matplotlib figure.
+
+    Parameters
+    ----------
+    run : Simulator, or a result of `neurosim.run`
+        The network.
+    picture : str, optional
+        Its name, as in ``neurosim plot RUN --only NAME``; left out, the one that shows most of this kind of problem.
+
+    Raises
+    ------
+    UsageError
+        When there is no such picture, or this network cannot have it.
+    """
+    simulator = getattr(run, "simulator", run)
+    if picture is None:
+        # The curves come first, and what the network answers second.
+        picture = next((name for name in usual_pictures(simulator) if name != "learning_curves"), "learning_curves")
+    if picture not in CATALOGUE:
+        raise UsageError(*unknown("picture", picture, CATALOGUE))
+    facts = run_facts(simulator, [picture])
+    if picture not in facts.pictures:
+        raise UsageError(f"no picture {picture}: {why_not(picture, simulator)}")
+    return draw(picture, facts)

@@ -1,0 +1,36 @@
+"""The page about a run, written from Python."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from neurosim.analysis.facts import run_facts
+from neurosim.files import make_folder, write_atomically
+from neurosim.report.run import prepare_run_page, run_page
+from neurosim.training import Result
+
+
+def write_report(result: Result, path: Path | str) -> Path:
+    """Write all that is known of a run as one HTML file, as ``neurosim run`` does; returns its path.
+
+    Parameters
+    ----------
+    result : Result
+        What `neurosim.run` returned; with ``for_report=True`` the page can show every epoch.
+    path : path
+        The file.
+
+    Raises
+    ------
+    DataError
+        When the file cannot be written.
+    """
+    from neurosim.plots.pictures import write_pictures
+
+    target = Path(path)
+    make_folder(target.parent)
+    with tempfile.TemporaryDirectory() as folder:
+        pictures = write_pictures(run_facts(result.simulator), Path(folder))
+        write_atomically(target, run_page(prepare_run_page(result), pictures))
+    return target
