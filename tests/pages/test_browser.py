@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from report.conftest import trained, written
+from pages.runs import trained, written
 
 import neurosim
 from neurosim.plugin import RowActivation

@@ -1,12 +1,9 @@
-"""Runs with their pages, and a browser that opens them."""
+"""A browser that opens pages."""
 
 import os
 import shutil
 
 import pytest
-
-import neurosim
-from neurosim.report.run import prepare_run_page, run_page
 
 CHROMIUM = os.environ.get("NEUROSIM_TEST_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 
@@ -55,16 +52,3 @@ def opened(browser):
         assert found.complaints == []
         # Pictures in the page are data: URLs.
         assert [url for url in found.requests if not url.startswith("data:")] == [path.as_uri()]
-
-
-def trained(name, **overrides):
-    """A trained run of a shipped scenario that has recorded for its report."""
-    keys = {key.replace("__", "."): value for key, value in overrides.items()}
-    return neurosim.run(name, overrides=keys, for_report=True)
-
-
-def written(result, folder):
-    """The path of its page, without pictures."""
-    path = folder / "report.html"
-    path.write_text(run_page(prepare_run_page(result), []), encoding="utf-8")
-    return path
