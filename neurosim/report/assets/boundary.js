@@ -27,8 +27,9 @@ function canvasView(root, label, ratio, [xs, ys], draw) {
     draw(context, scale(xs, [0, width]), scale(ys, [width * ratio, 0]), width, width * ratio);
   };
   window.addEventListener("resize", redraw);
-  window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
-  window.addEventListener("beforeprint", redraw);
+  for (const look of ["(prefers-color-scheme: dark)", "print"]) {
+    window.matchMedia(look).addEventListener("change", redraw);
+  }
   return { canvas, redraw };
 }
 
