@@ -57,7 +57,7 @@ DISEASED = {
         optimizer='name = "sgd"\nlr = 0.00001', stack=layers("tanh", 2, last=(4, "softmax")), **FOUR
     ),
     "overfitting": scenario(
-        data=FEW, optimizer='name = "adam"\nlr = 0.03', stack=layers("relu", count=2, units=100), epochs=300
+        data=FEW, optimizer='name = "adam"\nlr = 0.03', stack=layers("relu", count=2, units=100), epochs=120
     ),
     "class_collapse": scenario(stack=layers("relu", more="bias = " + str([-9.0] * 12))),
     "unscaled_inputs": scenario(data=LARGE),

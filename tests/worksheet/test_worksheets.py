@@ -18,8 +18,8 @@ from neurosim.worksheet.markdown import as_markdown
 from neurosim.worksheet.sheet import Line, Number, Table
 from neurosim.worksheet.text import as_text
 
-# A whole batch of large maps takes the plain NumPy of the reference long.
-LARGE = {"mnist-resnet"}
+# A whole batch of large maps, or wide layers, take the plain NumPy of the reference long.
+LARGE = {"mnist-resnet", "mnist-mlp-best", "mnist-mlp-elastic"}
 NAMES = [pytest.param(name, marks=[pytest.mark.slow] * (name in LARGE)) for name in shipped()]
 SMALL = ["xor", "and", "iris", "sine", "digits-cnn", "depth"]
 
