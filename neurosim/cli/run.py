@@ -75,7 +75,10 @@ def command(
 
             first = 0 if seed is None else seed
             chosen = range(first, first + seeds)
-            train_seeds(loaded, chosen, backend, threads, data_dir, folder, as_json=as_json, quiet=quiet)
+            train_seeds(
+                loaded, chosen, backend, threads, data_dir, folder,
+                report=not no_report, as_json=as_json, quiet=quiet,
+            )  # fmt: skip
             return 0
 
         if loaded.is_study:

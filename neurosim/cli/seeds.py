@@ -23,6 +23,7 @@ def train_seeds(
     data_dir: Path | None,
     out: Path,
     *,
+    report: bool,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -31,13 +32,18 @@ def train_seeds(
     with progress_display(silent=as_json or quiet, counting=f"{len(seeds)} networks") as observer:
         result = run_ensemble(ensemble, out, observer)
     pictures = write_ensemble_pictures(ensemble, out)
+    page = None
+    if report:
+        from neurosim.report.ensemble import write_ensemble_page
+
+        page = write_ensemble_page(scenario, result, pictures, out)
     if as_json:
         print_json(result)
     elif not quiet:
-        _print(scenario, result, pictures)
+        _print(scenario, result, pictures, page)
 
 
-def _print(scenario: Scenario, result: dict[str, Any], pictures: list[Path]) -> None:
+def _print(scenario: Scenario, result: dict[str, Any], pictures: list[Path], page: Path | None) -> None:
     click.echo()
     click.secho(scenario.scenario.title, bold=True)
     click.echo()
@@ -60,3 +66,5 @@ def _print(scenario: Scenario, result: dict[str, Any], pictures: list[Path]) -> 
     click.echo()
     click.echo(f"Files: {result['run_dir']} (one row for each seed in ensemble.csv)")
     click.echo("Pictures: " + ", ".join(picture.name for picture in pictures))
+    if page is not None:
+        click.echo(f"All on one page: {page}")

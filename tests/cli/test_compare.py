@@ -9,9 +9,21 @@ import pytest
 def runs(neurosim):
     for name, lr, seed in (("a", 0.01, 0), ("b", 0.1, 0), ("c", 0.01, 4)):
         done = neurosim(
-            "run", "iris", "--quiet", "--out", name, "--seed", seed, "--set", f"optimizer.lr={lr}",
-            "--set", "training.epochs=3", "--set", "expect={}",
-        )  # fmt: skip
+            "run",
+            "iris",
+            "--quiet",
+            "--no-report",
+            "--out",
+            name,
+            "--seed",
+            seed,
+            "--set",
+            f"optimizer.lr={lr}",
+            "--set",
+            "training.epochs=3",
+            "--set",
+            "expect={}",
+        )
         assert done.code == 0
     return neurosim
 
@@ -37,8 +49,22 @@ def test_as_json(runs):
 
 
 def test_many_settings_are_told_by_folder(runs):
-    runs("run", "iris", "--quiet", "--out", "d", "--set", "optimizer.name=sgd", "--set", "network.layers.0.units=4",
-         "--set", "training.epochs=2", "--set", "expect={}")  # fmt: skip
+    runs(
+        "run",
+        "iris",
+        "--quiet",
+        "--no-report",
+        "--out",
+        "d",
+        "--set",
+        "optimizer.name=sgd",
+        "--set",
+        "network.layers.0.units=4",
+        "--set",
+        "training.epochs=2",
+        "--set",
+        "expect={}",
+    )
     done = runs("compare", "a", "b", "c", "d")
     assert done.code == 0
     assert "network.layers.0.units" in done.out
@@ -49,7 +75,18 @@ def test_many_settings_are_told_by_folder(runs):
 
 
 def test_variants_of_one_study_are_means_over_its_seeds(neurosim):
-    neurosim("run", "optimizers", "--quiet", "--out", "o", "--set", "training.epochs=2", "--set", "scenario.repeats=2")
+    neurosim(
+        "run",
+        "optimizers",
+        "--quiet",
+        "--no-report",
+        "--out",
+        "o",
+        "--set",
+        "training.epochs=2",
+        "--set",
+        "scenario.repeats=2",
+    )
     done = neurosim("compare", "o", "--out", "p")
     assert done.code == 0
     lines = [line.split() for line in done.out.splitlines()]
@@ -60,19 +97,43 @@ def test_variants_of_one_study_are_means_over_its_seeds(neurosim):
 
 
 def test_other_losses_are_no_measure(runs):
-    runs("run", "iris", "--quiet", "--out", "e", "--set", "network.loss=mse", "--set", "training.epochs=2",
-         "--set", "expect={}")  # fmt: skip
+    runs(
+        "run",
+        "iris",
+        "--quiet",
+        "--no-report",
+        "--out",
+        "e",
+        "--set",
+        "network.loss=mse",
+        "--set",
+        "training.epochs=2",
+        "--set",
+        "expect={}",
+    )
     done = runs("compare", "a", "e")
     assert "The losses are different functions (categorical_cross_entropy, mse)" in done.out
 
 
 def test_other_data_are_refused(runs):
-    runs("run", "xor", "--quiet", "--out", "x")
+    runs("run", "xor", "--quiet", "--no-report", "--out", "x")
     done = runs("compare", "a", "x")
     assert done.code == 2
     assert "a and x have learnt from different data: data.source is iris and xor" in done.err
-    runs("run", "iris", "--quiet", "--out", "f", "--set", "data.test_fraction=0.4", "--set", "training.epochs=1",
-         "--set", "expect={}")  # fmt: skip
+    runs(
+        "run",
+        "iris",
+        "--quiet",
+        "--no-report",
+        "--out",
+        "f",
+        "--set",
+        "data.test_fraction=0.4",
+        "--set",
+        "training.epochs=1",
+        "--set",
+        "expect={}",
+    )
     other = runs("compare", "a", "f")
     assert other.code == 2
     assert "data.test_fraction is 0.2 and 0.4" in other.err

@@ -50,14 +50,25 @@ def test_a_film(neurosim, run, tmp_path):
 
 
 def test_two_runs_have_a_folder_each(neurosim, run, tmp_path):
-    neurosim("run", "xor", "--quiet", "--out", "s")
+    neurosim("run", "xor", "--quiet", "--no-report", "--out", "s")
     done = neurosim("plot", "r", "s", "--only", "learning_curves", "--out", "both")
     assert done.code == 0
     assert done.out.splitlines() == ["both/r/learning_curves.png", "both/s/learning_curves.png"]
 
 
 def test_a_study(neurosim, tmp_path):
-    neurosim("run", "optimizers", "--quiet", "--out", "o", "--set", "training.epochs=3", "--set", "scenario.repeats=1")
+    neurosim(
+        "run",
+        "optimizers",
+        "--quiet",
+        "--no-report",
+        "--out",
+        "o",
+        "--set",
+        "training.epochs=3",
+        "--set",
+        "scenario.repeats=1",
+    )
     done = neurosim("plot", "o", "--out", "p")
     assert done.code == 0
     assert {"p/comparison.png", "p/loss_surface.png"} <= set(done.out.splitlines())

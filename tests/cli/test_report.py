@@ -17,6 +17,14 @@ def test_run_writes_a_page_unless_told_not_to(neurosim, tmp_path):
     assert "confusion" not in (tmp_path / "b" / "scenario.toml").read_text()
 
 
+def test_many_seeds(neurosim, tmp_path):
+    done = neurosim("run", "xor", "--seeds", "12", "--out", "s")
+    assert "All on one page: s/report.html" in done.out
+    text = (tmp_path / "s" / "report.html").read_text()
+    assert "met every expectation" in text
+    assert text.count("<img ") == 1
+
+
 def test_recording_for_the_page_changes_nothing_else(neurosim, tmp_path):
     neurosim("run", "moons", *QUICK, "--out", "a")
     neurosim("run", "moons", *QUICK, "--out", "b", "--no-report")

@@ -122,6 +122,16 @@ def test_what_is_recorded_is_the_recording(tmp_path):
     assert run["history"]["train_loss"] == pytest.approx(result.history.train_loss, rel=1e-6)
 
 
+def test_every_picture_has_words(tmp_path):
+    import neurosim
+
+    path = neurosim.write_report(trained("iris", training__epochs=3), tmp_path / "deep" / "page.html")
+    images = read(path).named("img")
+    assert len(images) == 2
+    assert {image["alt"] for image in images} == {"Loss and accuracy over the epochs", "Which class is taken for which"}
+    assert all(image["src"].startswith("data:image/png;base64,iVBOR") for image in images)
+
+
 def test_long_runs_are_thinned_out(tmp_path):
     result = trained("xor", training__epochs=2000, record__every=1)
     path = written(result, tmp_path)

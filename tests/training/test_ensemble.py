@@ -119,7 +119,7 @@ def test_command_line(tmp_path, monkeypatch, capsys):
     assert np.median(losses) == pytest.approx(value["final_train_loss"]["median"])
     assert all(math.isfinite(loss) for loss in losses)
     assert {path.name for path in Path("many").iterdir()} == {
-        "ensemble.csv", "ensemble.png", "scenario.toml", "summary.json",
+        "ensemble.csv", "ensemble.png", "report.html", "scenario.toml", "summary.json",
     }  # fmt: skip
     assert execute(["run", "xor", "--seeds", "20", "--seed", "7", "--out", "some"]) == 0
     out = capsys.readouterr().out

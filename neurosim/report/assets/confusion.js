@@ -3,7 +3,7 @@
 function confusionView(root, run) {
   const { classes, split, counts } = run.confusion;
   const view = element("div", root, { class: "view" });
-  element("h3", view, {}, `Which class is taken for which (${split} rows)`);
+  element("h3", view, {}, run.label || `Which class is taken for which (${split} rows)`);
   const count = classes.length, left = 70, top = 28, side = Math.max(14, Math.floor(390 / count));
   const size = left + side * count + 4;
   const picture = shape("svg", view, { viewBox: `0 0 ${size} ${top + side * count + 4}`, role: "img" });

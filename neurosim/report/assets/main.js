@@ -2,56 +2,58 @@
 
 const page = JSON.parse(document.getElementById("recorded").textContent);
 
-function live(root) {
-  const { runs } = page;
+const HISTOGRAMS = {
+  activation_histogram: ["How activations are spread", "What the units of each layer answer to some training rows; the ends of the axis are the same for all epochs."],
+  weight_histogram: ["How weights are spread", "The weights of each layer; the ends of the axis are the same for all epochs."],
+};
+
+// Every drawing is told the epoch that the slider stands at.
+function live(root, runs) {
   const single = runs.length === 1;
-  const longest = runs.reduce((best, run) => (run.epochs.length > best.epochs.length ? run : best));
-  const steps = [];
-  const markers = [];
+  const told = [];
+  const follow = (run, show) => told.push((epoch) => show(nearest(run.epochs, epoch)));
+  // The run that goes on for longest sets the pace; of several the one with most frames.
+  const pace = runs.reduce((best, run) => (reach(run) > reach(best) ? run : best));
   const controls = element("div", root);
   const views = element("div", root, { class: single ? "views" : "views many" });
   const charts = single ? views : element("div", root, { class: "views" });
   let bar = null;
-  const choose = (epoch) => bar && bar.go(nearest(longest.epochs, epoch));
 
-  for (const run of runs) {
-    const at = (show) => steps.push((part) => show(Math.round(part * (run.epochs.length - 1))));
-    if (run.plane) {
-      const panel = single ? element("div", null) : null;
-      const moved = single ? unitsView(panel, run) : null;
-      at((run.plane.axes.length === 2 ? boundaryView : fittedView)(views, run, moved));
-      if (panel) views.append(panel);
-    }
-    if (run.confusion && (single || !run.plane) && !(run.plane && run.confusion.classes.length === 2)) at(confusionView(views, run));
-  }
+  for (const run of runs) answers(views, run, single, follow);
   for (const [title, measure] of [["Loss", "loss"], ["Accuracy", "accuracy"]]) {
     const lines = linesOf(runs, measure);
-    if (lines.length) markers.push(curves(charts, title, lines, choose));
+    if (lines.length) told.push(curves(charts, title, lines, (epoch) => bar && bar.go(nearest(pace.epochs, epoch))));
   }
-  if (single) {
-    const [run] = runs;
-    if (run.gradients) steps.push((part) => bars(Math.round(part * (run.epochs.length - 1))));
-    const bars = run.gradients ? gradientBars(views, run) : null;
-    for (const [name, title, words] of [
-      ["activation_histogram", "How activations are spread", "What the units of each layer answer to some training rows; the ends of the axis are the same for all epochs."],
-      ["weight_histogram", "How weights are spread", "The weights of each layer; the ends of the axis are the same for all epochs."],
-    ]) {
-      const found = run.histograms[name];
-      if (found) {
-        const show = histograms(views, run, title, words, found);
-        steps.push((part) => show(Math.round(part * (run.epochs.length - 1))));
-      }
-    }
-  }
-  if (longest.epochs.length > 1) {
-    bar = timeline(controls, longest.epochs, (frame) => {
-      const part = frame / (longest.epochs.length - 1);
-      for (const step of steps) step(part);
-      for (const mark of markers) mark(longest.epochs[frame]);
-    });
-  } else for (const step of steps) step(0);
+  if (single) inside(views, runs[0], follow);
+  const show = (frame) => told.forEach((tell) => tell(pace.epochs[frame]));
+  if (pace.epochs.length > 1) bar = timeline(controls, pace.epochs, show);
+  else if (pace.epochs.length) show(0);
 }
 
-live(document.getElementById("live"));
+function reach(run) {
+  return run.epochs.length ? run.epochs.at(-1) + run.epochs.length / 1e6 : -1;
+}
+
+// What the network answers: over its inputs where these can be drawn, else class by class.
+function answers(root, run, single, follow) {
+  if (run.plane) {
+    const drawn = run.plane.axes.length === 2 ? boundaryView : fittedView;
+    const panel = single ? element("div", null) : null;
+    follow(run, drawn(root, run, single ? unitsView(panel, run) : null));
+    if (panel) root.append(panel);
+  }
+  if (run.confusion && !run.plane) follow(run, confusionView(root, run));
+}
+
+// What happens in the layers.
+function inside(root, run, follow) {
+  if (run.gradients) follow(run, gradientBars(root, run));
+  for (const [name, [title, words]] of Object.entries(HISTOGRAMS)) {
+    if (run.histograms[name]) follow(run, histograms(root, run, title, words, run.histograms[name]));
+  }
+}
+
+const root = document.getElementById("live");
+if (root) live(root, page.runs);
 // What is folded away would not be printed.
 window.addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((one) => { one.open = true; }));

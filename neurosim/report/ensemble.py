@@ -1,0 +1,61 @@
+"""The page about a run of many seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from neurosim.files import write_atomically
+from neurosim.markup import escape, table
+from neurosim.report import sections
+from neurosim.report.javascript import Script
+from neurosim.report.page import page
+from neurosim.report.run import FILE
+from neurosim.scenario import Scenario
+from neurosim.training.folder import portable, provenance
+
+SPREADS = {"epochs_to_success": "epochs to success", "final_train_loss": "final loss"}
+
+
+def write_ensemble_page(scenario: Scenario, summary: Mapping[str, Any], pictures: Sequence[Path], folder: Path) -> Path:
+    """Write ``report.html`` for a run of many seeds; raises DataError when it cannot be written.
+
+    `summary` is the object that ``neurosim run --seeds N --json`` prints.
+    """
+    about = scenario.scenario
+    first, last = summary["seeds"]
+    numbers = {"networks": f"{summary['networks']:,}", "seeds": f"{first} to {last}"}
+    if summary["success_rate"] is not None:
+        low, high = summary["success_interval"]
+        numbers |= {
+            "met every expectation": f"{summary['success_rate']:.1%}",
+            "95% interval": f"{low:.1%} to {high:.1%}",
+        }
+    if summary["diverged"]:
+        numbers["diverged"] = f"{summary['diverged']:,}"
+    spreads = {words: summary[name] for name, words in SPREADS.items() if summary[name] is not None}
+    header = list(next(iter(spreads.values()))) if spreads else []
+    rows = [[words, *(f"{spread[name]:.4g}" for name in header)] for words, spread in spreads.items()]
+    body = "\n".join(
+        [
+            f'<header>\n<p class="soft">neurosim: {escape(about.name)}, {summary["networks"]:,} networks</p>',
+            f"<h1>{escape(about.title)}</h1>\n{sections.figures(numbers)}\n</header>",
+            sections.contents(
+                [
+                    ("lesson", "What to look for", sections.lesson(about.lesson)),
+                    (
+                        "results",
+                        "Over the seeds",
+                        table(["", *header], rows, range(1, len(header) + 1)) if rows else "",
+                    ),
+                    ("pictures", "Pictures", sections.pictures(pictures)),
+                    ("scenario", "The scenario", sections.scenario_text(portable(scenario).to_toml())),
+                    ("made", "How it was made", sections.provenance(provenance(scenario), {"scenario": about.name})),
+                ]
+            ),
+        ]
+    )
+    path = folder / FILE
+    write_atomically(path, page(about.title, body, {"runs": []}, Script()))
+    return path
