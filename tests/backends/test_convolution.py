@@ -131,9 +131,11 @@ def plain(case):
     return {"z": z, "dx": dx, "dweight": dweight, "dbias": dz.sum((0, 1, 3))}
 
 
-def assert_close(found, expected):
+def assert_close(case, found, expected):
     for name, values in expected.items():
-        scale = max(1.0, np.abs(values).max())
+        # The bias gradient is a long sum, whose terms may cancel: it is as exact as they are many.
+        terms = np.sqrt(case.dz.array[:, :, 0].size) / 10 if name == "dbias" else 0.0
+        scale = max(1.0, np.abs(values).max(), terms)
         worst = np.abs(found[name] - values).max()
         assert worst <= TOLERANCE * scale, f"{name} is off by {worst:.2g}, of numbers up to {scale:.2g}"
 
@@ -159,7 +161,7 @@ SHAPES = {
 @pytest.mark.parametrize("name", SHAPES)
 def test_the_definition(name):
     case = Convolution(SHAPES[name])
-    assert_close(case.everything(), plain(case))
+    assert_close(case, case.everything(), plain(case))
 
 
 @pytest.mark.parametrize("name", SHAPES)
@@ -180,7 +182,7 @@ def test_pytorch(name):
     z.backward(dz)
     expected = {"z": z, "dx": x.grad, "dweight": weight.grad}
     expected = {key: value.detach().numpy().transpose(2, 3, 1, 0) for key, value in expected.items()}
-    assert_close(case.everything(), {**expected, "dbias": bias.grad.numpy()})
+    assert_close(case, case.everything(), {**expected, "dbias": bias.grad.numpy()})
 
 
 @st.composite
@@ -202,7 +204,7 @@ def geometries(draw):
 @given(geometries(), st.integers(0, 2**32))
 def test_any_shape(geometry, seed):
     case = Convolution(geometry, seed)
-    assert_close(case.everything(), plain(case))
+    assert_close(case, case.everything(), plain(case))
 
 
 @given(geometries(), st.data())
