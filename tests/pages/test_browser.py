@@ -7,7 +7,9 @@ import pytest
 from pages.runs import trained, written
 
 import neurosim
+from neurosim.analysis.comparison import compare
 from neurosim.plugin import RowActivation
+from neurosim.report.comparison import write_comparison_page
 from neurosim.report.javascript import Script
 
 ACTIVATIONS = sorted(neurosim.build_registry([]).activations, key=lambda entry: entry.record.name)
@@ -210,6 +212,20 @@ def test_other_problems(name, tmp_path, opened):
         move(page, k)
         pictures.append(page.place("#live .view").first.screenshot())
     assert pictures[0] != pictures[1]
+
+
+def test_runs_of_different_length_go_to_the_same_epoch(tmp_path, opened):
+    runs = [trained("moons", training__epochs=count) for count in (4, 8)]
+    page = opened(write_comparison_page(compare(runs), "Two runs", [], tmp_path))
+
+    def drawn(epoch):
+        move(page, epoch // 2)  # recorded at every second one
+        assert page.place(".timeline output").text_content() == f"after epoch {epoch}"
+        return [page.place("canvas").nth(k).screenshot() for k in (0, 1)]
+
+    four, eight = drawn(4), drawn(8)
+    assert four[0] == eight[0]
+    assert four[1] != eight[1]
 
 
 def test_nothing_trained(tmp_path, opened):

@@ -1,6 +1,9 @@
 // What the recorded network answers over its one or two inputs, computed here from its parameters.
 
-const CELLS = 90;
+// Cells along each side of a drawing, fewer where each of them costs more: `numbers` are those of all networks shown.
+function fineness(numbers) {
+  return Math.round(Math.min(Math.max(Math.sqrt(2e7 / numbers), 36), 90));
+}
 
 function hue(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -33,7 +36,7 @@ function canvasView(root, label, ratio, [xs, ys], draw) {
   return { canvas, redraw };
 }
 
-function boundaryView(root, run, moved) {
+function boundaryView(root, run, moved, cells) {
   const { plane } = run;
   const { axes, classes, threshold, points } = plane;
   const net = new Net(plane);
@@ -43,13 +46,13 @@ function boundaryView(root, run, moved) {
   const label = `The network's answer over ${plane.labels.join(" and ")}, with the data`;
   const { canvas, redraw } = canvasView(view, label, 0.8, axes, (context, x, y, width, height) => {
     if (!answers) return;
-    paint(context, answers, { classes, threshold, width, height });
+    paint(context, answers, cells, { threshold, width, height });
     scatter(context, points, x, y);
     if (probe) cross(context, x(probe[0]), y(probe[1]));
   });
   const show = (next) => {
     frame = next;
-    answers = sample(net, axes, frame);
+    answers = sample(net, axes, cells, frame);
     if (probe) moved(net, probe, frame);
     redraw();
   };
@@ -65,15 +68,15 @@ function boundaryView(root, run, moved) {
   return show;
 }
 
-function sample(net, [xs, ys], frame) {
+function sample(net, [xs, ys], cells, frame) {
   const found = [];
-  const x = scale([0, CELLS - 1], xs), y = scale([0, CELLS - 1], ys);
-  for (let j = 0; j < CELLS; j += 1) for (let i = 0; i < CELLS; i += 1) found.push(net.outputs([x(i), y(j)], frame));
+  const x = scale([0, cells - 1], xs), y = scale([0, cells - 1], ys);
+  for (let j = 0; j < cells; j += 1) for (let i = 0; i < cells; i += 1) found.push(net.outputs([x(i), y(j)], frame));
   return found;
 }
 
-function paint(context, answers, { classes, threshold, width, height }) {
-  const image = new ImageData(CELLS, CELLS);
+function paint(context, answers, cells, { threshold, width, height }) {
+  const image = new ImageData(cells, cells);
   const neutral = parts(hue("--neutral"));
   const single = answers[0].length === 1;
   let low = Infinity, high = -Infinity;
@@ -82,7 +85,7 @@ function paint(context, answers, { classes, threshold, width, height }) {
   const middle = share ? 0.5 : low <= threshold && threshold <= high ? threshold : (low + high) / 2;
   const reach = share ? 0.5 : Math.max(high - middle, middle - low) || 1;
   const sides = answers.map((answer, place) => {
-    const j = CELLS - 1 - Math.floor(place / CELLS), i = place % CELLS;
+    const j = cells - 1 - Math.floor(place / cells), i = place % cells;
     let side, mixed;
     if (single) {
       const signed = (answer[0] - middle) / reach;
@@ -92,28 +95,28 @@ function paint(context, answers, { classes, threshold, width, height }) {
       side = answer.indexOf(Math.max(...answer));
       mixed = blend(neutral, parts(colour(side)), 0.45);
     }
-    image.data.set([...mixed, 255], 4 * (j * CELLS + i));
+    image.data.set([...mixed, 255], 4 * (j * cells + i));
     return side;
   });
   const small = document.createElement("canvas");
-  small.width = CELLS;
-  small.height = CELLS;
+  small.width = cells;
+  small.height = cells;
   small.getContext("2d").putImageData(image, 0, 0);
   context.imageSmoothingEnabled = single;
   context.drawImage(small, 0, 0, width, height);
-  if (single) contour(context, sides, width, height);
+  if (single) contour(context, sides, cells, width, height);
 }
 
 // Where the answer changes sides: marching squares, the ends of each piece interpolated.
-function contour(context, sides, width, height) {
-  const u = scale([-0.5, CELLS - 0.5], [0, width]), v = scale([-0.5, CELLS - 0.5], [height, 0]);
+function contour(context, sides, cells, width, height) {
+  const u = scale([-0.5, cells - 0.5], [0, width]), v = scale([-0.5, cells - 0.5], [height, 0]);
   context.strokeStyle = hue("--ink");
   context.lineWidth = 1.6;
   context.beginPath();
-  for (let j = 0; j + 1 < CELLS; j += 1) {
-    for (let i = 0; i + 1 < CELLS; i += 1) {
+  for (let j = 0; j + 1 < cells; j += 1) {
+    for (let i = 0; i + 1 < cells; i += 1) {
       const corners = [[i, j], [i + 1, j], [i + 1, j + 1], [i, j + 1]];
-      const values = corners.map(([a, b]) => sides[b * CELLS + a]);
+      const values = corners.map(([a, b]) => sides[b * cells + a]);
       const ends = [];
       corners.forEach(([a, b], k) => {
         const [c, d] = corners[(k + 1) % 4];

@@ -39,7 +39,7 @@ function answers(root, run, single, follow) {
   if (run.plane) {
     const drawn = run.plane.axes.length === 2 ? boundaryView : fittedView;
     const panel = single ? element("div", null) : null;
-    follow(run, drawn(root, run, single ? unitsView(panel, run) : null));
+    follow(run, drawn(root, run, single ? unitsView(panel, run) : null, fineness(run.plane.size * page.runs.length)));
     if (panel) root.append(panel);
   }
   if (run.confusion && !run.plane) follow(run, confusionView(root, run));
