@@ -135,6 +135,8 @@ class _Writer:
                 return "(" + " && ".join(f"{a} {_OPERATORS[type(op)]} {b}" for a, op, b in pairs) + ")"
             case ast.IfExp(test=test, body=body, orelse=orelse):
                 return f"({self._value(test)} ? {self._value(body)} : {self._value(orelse)})"
+            case ast.Tuple(elts=parts):
+                return f"[{', '.join(map(self._value, parts))}]"
             case ast.Call():
                 return self._call(node)
         raise self._refuse(node)

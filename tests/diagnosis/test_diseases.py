@@ -113,6 +113,13 @@ def test_it_is_found_from_every_seed(name, folder):
         assert finding.words
 
 
+def test_a_limit_is_not_crossed_by_what_is_slower(folder):
+    """Steps of an ordinary length, of a run that learns nothing for another reason."""
+    names = [finding.name for finding in diagnosed(folder / "vanishing_gradient.toml", 0).findings]
+    assert "rate_too_high" not in names
+    assert "rate_too_low" not in names
+
+
 def cured(finding, folder, seed):
     changes = dict(setting.split("=", 1) for setting in finding.settings)
     from neurosim.scenario.overrides import parse_overrides

@@ -1,6 +1,7 @@
 """The page in headless Chromium: it moves, it computes what the engine computes, it works with the keyboard."""
 
 import itertools
+import math
 
 import numpy as np
 import pytest
@@ -58,8 +59,8 @@ def test_gradients_and_curves_tell_the_recorded_numbers(xor, opened):
     assert "epoch 400" in tip
     assert number(tip.split("train ")[1]) == pytest.approx(result.history.train_loss[-1], rel=1e-5)
     # A click goes to the epoch.
-    curve.click(position={"x": (52 + 198) / 460 * width, "y": 60})
-    assert page.place(".timeline output").text_content() == "after epoch 200"
+    curve.click(position={"x": (52 + 99) / 460 * width, "y": 60})
+    assert page.place(".timeline output").text_content() == "after epoch 100"
 
 
 LAYERS = {
@@ -155,6 +156,40 @@ def test_every_activation_is_the_authors(xor, opened):
             page, f"{lacking}{script.source} return rows.map(z => FORMULAS.{formula}(z, ...params));", grid, params
         )
         assert found == pytest.approx(expected, rel=1e-12, abs=1e-13), name
+
+
+SHIFT = 0.25
+
+
+def helper(z):
+    return z - SHIFT
+
+
+def everything(z, rate):
+    """Every piece of the language of formulas that the built-ins do not use."""
+    total, k = 0.0, 0
+    for k in range(3):
+        if k == 1 and not z > 100.0:
+            continue
+        total += helper(z) * k
+    for k in range(6, 0, -2):
+        total -= k % 4 + k // 4
+    while True:
+        total = total * rate**2
+        if abs(total) < 1.0 or total != total:
+            break
+    sign = math.copysign(1.0, z) if -1.0 < z <= 1.0 or z >= 2.5 else -1
+    rest = (z % 0.7) + (-7.5) // 2.0 + math.fmod(z, 3.0) + math.atan2(z, 2.0) + math.hypot(z, 1.0)
+    return total + sign * math.pi + rest + math.erfc(z) + max(z, rate, 0.1) + math.floor(z) + math.trunc(z)
+
+
+def test_the_whole_language_of_formulas(xor, opened):
+    page = opened(xor[1])
+    script = Script()
+    name = script.add(everything)
+    grid = [-7.3, -2.0, -0.4, 0.0, 0.3, 0.9, 1.5, 2.6, 4.2]
+    body = f"const lacking = {_lacking()}; {script.source} return rows.map(z => FORMULAS.{name}(z, ...params));"
+    assert _evaluate(page, body, grid, [0.5]) == pytest.approx([everything(z, 0.5) for z in grid], rel=1e-12)
 
 
 def _lacking():

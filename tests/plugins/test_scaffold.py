@@ -33,7 +33,8 @@ def next_steps(text):
 
 
 def contents(folder):
-    return {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
+    files = [path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+    return {str(path.relative_to(folder)): path.read_text() for path in files}
 
 
 @pytest.fixture(scope="module")
