@@ -29,11 +29,30 @@ def write_atomically(path: Path, content: bytes | str) -> None:
         # mkstemp makes files for the user only; run folders are made to be shared.
         Path(temporary).chmod(0o644)
         Path(temporary).replace(path)
+        _sync_folder(path.parent)
     except OSError as error:
         if temporary is not None:
             with contextlib.suppress(OSError):
                 Path(temporary).unlink()
         raise cannot_write(path, error) from error
+
+
+def _sync_folder(folder: Path) -> None:
+    """Bring the new name to the disk; where folders cannot be opened (Windows) the system does it."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what `write_atomically` has left in a folder where it was killed; nobody else may be writing there."""
+    for path in folder.glob(".*.tmp"):
+        with contextlib.suppress(OSError):
+            path.unlink()
 
 
 def make_folder(path: Path) -> Path:

@@ -29,6 +29,10 @@ class SilentProgress(EnsembleObserver, StudyObserver):
     def __exit__(self, kind: type[BaseException] | None, value: Any, trace: TracebackType | None) -> None:
         pass
 
+    def stopping(self) -> None:
+        """Say that it takes until the end of the epoch."""
+        click.echo("stopping at the end of this epoch; once more to stop at once", err=True)
+
     def interrupted(self, folder: Path | None) -> None:
         """Say how to go on."""
         if folder is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,7 +29,13 @@ DIVERGED, MISSED = 4, 5
 @PLUGIN
 @PLUGINS_DIR
 @DATA_DIR
-@click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Go on with an interrupted run.")
+@click.option(
+    "--resume",
+    type=click.Path(path_type=Path),
+    metavar="RUN",
+    help="Go on with an interrupted run: its folder, or a checkpoint.",
+)
+@click.option("--force", is_flag=True, help="With --resume: go on though scenario, data or plugins have changed.")
 @NO_REPORT
 @JSON
 @click.option("--quiet", is_flag=True, help="Print errors and missed expectations only.")
@@ -45,6 +52,7 @@ def command(
     plugin_folders: tuple[Path, ...],
     data_dir: Path | None,
     resume: Path | None,
+    force: bool,
     no_report: bool,
     as_json: bool,
     quiet: bool,
@@ -54,20 +62,25 @@ def command(
     A scenario with variants or repeats is several networks: all are trained and compared.
     """
     _check(scenario, settings, variant, seed, seeds, out, resume)
+    if force and resume is None:
+        raise click.UsageError("--force goes with --resume")
+    # A request to end is answered like Ctrl-C: what is done is kept.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with drawing(silent=seeds is not None) as studio:
         from neurosim.registry import build_registry
         from neurosim.scenario import load_scenario
         from neurosim.scenario.overrides import parse_overrides
         from neurosim.training.folder import SCENARIO, default_folder
+        from neurosim.training.runs import run_folder_of
 
-        source = scenario if scenario is not None else str(Path(resume or "") / SCENARIO)
+        source = scenario if scenario is not None else str(run_folder_of(resume or "") / SCENARIO)
         registry = build_registry(plugins, plugin_folders=plugin_folders)
         loaded = load_scenario(source, overrides=parse_overrides(settings), registry=registry)
         if variant is not None:
             from neurosim.training import one_variant
 
             loaded = one_variant(loaded, variant)
-        folder = resume or out or default_folder(_name(loaded))
+        folder = run_folder_of(resume) if resume else out or default_folder(_name(loaded))
         if seeds is not None:
             if loaded.variants:
                 raise click.UsageError(f"--seeds trains one scenario; which --variant? {', '.join(loaded.variants)}")
@@ -105,6 +118,7 @@ def command(
                 out=None if resume else folder,
                 data_dir=data_dir,
                 resume=resume,
+                force=force,
                 observer=observer,
                 for_report=not no_report,
             )

@@ -112,6 +112,10 @@ class Scenario:
         hint = unknown("variant", variant, known)[1] if known else "the scenario has no [[variants]]"
         raise UsageError(f'unknown variant "{variant}" of scenario {self.scenario.name}', hint)
 
+    def with_training(self, training: TrainingSection) -> Scenario:
+        """The same with another ``[training]``."""
+        return replace(self, training=training, given=self.given.model_copy(update={"training": training}))
+
     def to_toml(self) -> str:
         """The scenario as TOML, with overrides and defaults written out; loads to an equal one."""
         return to_toml(self)

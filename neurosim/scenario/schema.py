@@ -134,6 +134,12 @@ class TrainingSection(Section):
         default=None,
         description="End with the weights of the epoch in which this measure was best; left out: of the last epoch.",
     )
+    checkpoint_every: int | None = Field(
+        default=None,
+        ge=1,
+        le=2**31 - 1,
+        description="Write a checkpoint after each so many epochs; left out: at ends of epochs, every few seconds.",
+    )
 
 
 class Bound(Section):

@@ -1,29 +1,94 @@
 """The state of a run between two epochs, so that it can go on as if it had never stopped.
 
 Random numbers are a function of seed, epoch and place, so parameters, optimizer state, the count of
-steps and the history are all there is to keep.
+steps and the history are all there is to keep. With them lies what they belong to: the scenario, the data and
+the plugins, so that a run never goes on with others unnoticed.
 """
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import json
+import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from neurosim.errors import DataError
+from neurosim.errors import DataError, UsageError
 from neurosim.files import make_folder, write_atomically
-from neurosim.history import History
+from neurosim.history import History, Record
 from neurosim.simulator import Simulator
+from neurosim.training.folder import plugin_records, portable
 
 FOLDER = "checkpoint"
-STATE = "state.safetensors"
-FORMAT = "neurosim-checkpoint-1"
+FORMAT = "neurosim-checkpoint-2"
+# The newest ones that are kept.
+KEPT = 2
+# Without checkpoint_every a run writes one at the end of an epoch, but no sooner than this after the last one.
+SECONDS = 5.0
 
 
-def save_checkpoint(folder: Path, simulator: Simulator) -> Path:
-    """Write the state of `simulator` into a run folder; returns the file written."""
+class Checkpoints:
+    """Writes the checkpoints of one run.
+
+    Parameters
+    ----------
+    folder : Path
+        The run folder.
+    simulator : Simulator
+        Whose state they are.
+    """
+
+    def __init__(self, folder: Path, simulator: Simulator) -> None:
+        self._folder = folder
+        self._simulator = simulator
+        self._every = simulator.scenario.training.checkpoint_every
+        self._written = time.monotonic()
+        self._identity: dict[str, Any] = {}
+
+    def after(self, record: Record) -> None:
+        """Write one at the end of an epoch, where it is time."""
+        if self._every is not None:
+            due = record["epoch"] % self._every == 0
+        else:
+            due = time.monotonic() - self._written >= SECONDS
+        # The end of the run is kept in its model.
+        if due and record["epoch"] < self._simulator.training.epochs:
+            self.save()
+
+    def save(self) -> Path:
+        """Write one now; returns the file."""
+        self._identity = self._identity or identity(self._simulator)
+        path = save_checkpoint(self._folder, self._simulator, self._identity)
+        self._written = time.monotonic()
+        return path
+
+
+def identity(simulator: Simulator) -> dict[str, Any]:
+    """What a state belongs to: the scenario as text, the rows by their SHA-256, and the plugins."""
+    scenario = portable(simulator.scenario)
+    # How often a checkpoint is written changes nothing in it.
+    training = scenario.training.model_copy(update={"checkpoint_every": None})
+    digest = hashlib.sha256()
+    for name in simulator.splits:
+        split = getattr(simulator.data, name)
+        for array in (split.features, split.targets):
+            digest.update(f"{name} {array.dtype} {array.shape}".encode())
+            digest.update(np.ascontiguousarray(array).data)
+    return {
+        "scenario": scenario.with_training(training).to_toml(),
+        "data": digest.hexdigest(),
+        "plugins": plugin_records(simulator.scenario),
+    }
+
+
+def save_checkpoint(folder: Path, simulator: Simulator, belongs: dict[str, Any] | None = None) -> Path:
+    """Write the state of `simulator` into a run folder, and remove all but the newest; returns the file written.
+
+    `belongs` is what `identity` gives, where it is known already.
+    """
     import safetensors.numpy
 
     tensors = {name: np.ascontiguousarray(array) for name, array in simulator.state().items()}
@@ -31,59 +96,131 @@ def save_checkpoint(folder: Path, simulator: Simulator) -> Path:
     metadata = {
         "format": FORMAT,
         "backend": simulator.backend,
-        "seed": str(simulator.seed),
-        "history": json.dumps(list(simulator.history)),
-        "sha256": json.dumps(digests),
+        "seed": simulator.seed,
+        "history": list(simulator.history),
+        "sha256": digests,
+        "identity": belongs or identity(simulator),
     }
-    path = make_folder(folder / FOLDER) / STATE
-    write_atomically(path, safetensors.numpy.save(tensors, metadata))
+    # One entry: safetensors writes several in an order that changes from process to process.
+    content = safetensors.numpy.save(tensors, {"neurosim": json.dumps(metadata)})
+    step = int(tensors["steps_done"][0])
+    path = make_folder(folder / FOLDER) / f"step-{step:012d}-{_digest(content)}.safetensors"
+    write_atomically(path, content)
+    for old in [other for other in _files(folder) if other != path][: 1 - KEPT]:
+        old.unlink(missing_ok=True)
     return path
 
 
-def load_checkpoint(folder: Path, simulator: Simulator) -> None:
-    """Bring `simulator` to the state that a run folder's checkpoint has.
+def drop_beyond(folder: Path, step: int) -> None:
+    """Remove the checkpoints of a run folder that are of later steps: of a run that was here before."""
+    for path in _files(folder):
+        if int(path.name.split("-")[1].split(".")[0]) > step:
+            path.unlink(missing_ok=True)
+
+
+def _digest(content: bytes) -> str:
+    """The start of the SHA-256 of a whole file, which is part of its name."""
+    return hashlib.sha256(content).hexdigest()[:16]
+
+
+def load_checkpoint(source: Path, simulator: Simulator, *, force: bool = False) -> None:
+    """Bring `simulator` to the state that a checkpoint has.
+
+    Parameters
+    ----------
+    source : Path
+        The file, or a run folder, whose newest one it then is.
+    simulator : Simulator
+        Of the scenario that the checkpoint was written by.
+    force : bool
+        Go on even where scenario, data or plugins have changed since; shapes must fit all the same.
 
     Raises
     ------
     DataError
         When there is no checkpoint, or it is damaged.
     UsageError
-        When it belongs to another network, seed or backend.
+        When it belongs to another scenario, data, plugins, network, seed or backend; the message shows what differs.
     """
-    import safetensors
+    import safetensors.numpy
 
-    path = folder / FOLDER / STATE
-    if not path.is_file():
-        raise DataError(f"no checkpoint in {folder}", "A run that was interrupted leaves one; a finished run has none.")
+    path = source if source.is_file() else newest(source)
+    if path is None:
+        raise DataError(f"no checkpoint in {source}", "A run that was interrupted leaves one; a finished run has none.")
     try:
-        with safetensors.safe_open(path, "numpy") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
-        digests = json.loads(metadata["sha256"])
-        history = History(json.loads(metadata["history"]))
-        backend, seed = metadata["backend"], int(metadata["seed"])
-    except (safetensors.SafetensorError, OSError, KeyError, ValueError) as error:
-        raise DataError(f"{path} is not a readable checkpoint: {error}") from error
+        content = path.read_bytes()
+        named = path.stem.split("-")[2:]
+        if named and named[0] != _digest(content):
+            raise ValueError("its content does not match the checksum in its name")
+        tensors = safetensors.numpy.load(content)
+        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+        metadata = json.loads(header["__metadata__"]["neurosim"])
+        digests, history, belongs = metadata["sha256"], History(metadata["history"]), metadata["identity"]
+        backend, seed = str(metadata["backend"]), int(metadata["seed"])
+    except (safetensors.SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{path} is not a readable checkpoint: {error}", _older(path)) from error
+    if set(digests) != set(tensors):
+        raise DataError(f"{path} is damaged: tensors are missing", _older(path))
     for name, array in tensors.items():
-        if digests.get(name) != hashlib.sha256(array.tobytes()).hexdigest():
-            raise DataError(f"{path} is damaged: {name} does not match its checksum")
+        if digests[name] != hashlib.sha256(array.tobytes()).hexdigest():
+            raise DataError(f"{path} is damaged: {name} does not match its checksum", _older(path))
     if (backend, seed) != (simulator.backend, simulator.seed):
         raise DataError(
             f"{path} was written by backend {backend} with seed {seed}, "
             f"not by {simulator.backend} with seed {simulator.seed}",
             "Resume with the same --backend and --seed.",
         )
+    changes = [] if force else differences(belongs, identity(simulator))
+    if changes:
+        what = "\n".join(changes)
+        raise UsageError(
+            f"{path} belongs to another run than the one to go on with:\n{what}",
+            "Undo the change, or go on all the same with --force.",
+        )
     simulator.restore(tensors, history)
+
+
+def differences(was: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """What has changed between two identities, line by line."""
+    lines = list(difflib.unified_diff(was["scenario"].splitlines(), now["scenario"].splitlines(), lineterm="", n=0))
+    found = [f"  scenario: {line}" for line in lines if line[:1] in "+-" and line[:3] not in ("+++", "---")]
+    if was["data"] != now["data"]:
+        found.append(f"  data: the rows have changed (SHA-256 {was['data'][:12]}…, now {now['data'][:12]}…)")
+    before, after = ({plugin["name"]: plugin for plugin in entry["plugins"]} for entry in (was, now))
+    for name in {**before, **after}:
+        old, new = before.get(name), after.get(name)
+        if old != new:
+            words = [f"{one['version']} ({one['sha256'][:12]}…)" if one else "not there" for one in (old, new)]
+            found.append(f"  plugin {name}: {words[0]}, now {words[1]}")
+    return found
+
+
+def newest(folder: Path) -> Path | None:
+    """The newest checkpoint of a run folder; None where it has none."""
+    found = _files(folder)
+    return found[-1] if found else None
 
 
 def has_checkpoint(folder: Path) -> bool:
     """Whether a run folder has a checkpoint."""
-    return (folder / FOLDER / STATE).is_file()
+    return newest(folder) is not None
 
 
 def remove_checkpoint(folder: Path) -> None:
-    """Remove the checkpoint of a run that has finished."""
-    path = folder / FOLDER / STATE
-    path.unlink(missing_ok=True)
-    if path.parent.is_dir() and not any(path.parent.iterdir()):
-        path.parent.rmdir()
+    """Remove the checkpoints of a run that has finished."""
+    for path in _files(folder):
+        path.unlink(missing_ok=True)
+    place = folder / FOLDER
+    if place.is_dir() and not any(place.iterdir()):
+        place.rmdir()
+
+
+def _files(folder: Path) -> list[Path]:
+    """The checkpoints of a run folder, the newest last."""
+    return sorted((folder / FOLDER).glob("step-*.safetensors"))
+
+
+def _older(path: Path) -> str:
+    """Where the one before a damaged checkpoint is."""
+    others = [other for other in sorted(path.parent.glob("step-*.safetensors")) if other.name < path.name]
+    return f"The one before it is whole, maybe: --resume {others[-1]}" if others else ""

@@ -38,6 +38,14 @@ def run_ensemble(ensemble: Ensemble, out: Path, observer: EnsembleObserver | Non
     begin = time.perf_counter()
     watcher = observer or EnsembleObserver()
     folder = RunFolder(out)
+    try:
+        return _run(ensemble, folder, watcher, begin)
+    finally:
+        folder.close()
+
+
+def _run(ensemble: Ensemble, folder: RunFolder, watcher: EnsembleObserver, begin: float) -> dict[str, Any]:
+    """Train the networks and write the files."""
     write_atomically(folder.path / "scenario.toml", portable(ensemble.scenario).to_toml())
     with on_compilation(watcher.compiling):
         ensemble.train(watcher.share)

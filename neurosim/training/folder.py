@@ -15,13 +15,14 @@ from typing import Any
 import numpy as np
 
 from neurosim.errors import DataError, DivergedError
-from neurosim.files import cannot_write, make_folder, write_atomically
+from neurosim.files import cannot_write, make_folder, sweep, write_atomically
 from neurosim.history import COLUMNS, Record
 from neurosim.recording.recording import FILE as RECORD
 from neurosim.scenario import Scenario
 from neurosim.scenario.study import Variant
 from neurosim.simulator import Simulator
 from neurosim.training.description import describe
+from neurosim.training.lock import FolderLock
 from neurosim.version import __version__
 
 SCENARIO = "scenario.toml"
@@ -86,7 +87,7 @@ class RunFolder:
     Raises
     ------
     DataError
-        When the folder cannot be made or written, or already holds a run.
+        When the folder cannot be made or written, already holds a run, or another process writes to it.
     """
 
     def __init__(self, path: Path, *, resume: bool = False) -> None:
@@ -96,6 +97,14 @@ class RunFolder:
             raise DataError(f"{path} already holds a finished run", "Choose another --out, or remove that folder.")
         self.path = make_folder(path)
         self.metrics_path = path / METRICS
+        self._lock = FolderLock(path)
+        # Whoever was killed while writing has left these; nobody else writes here now.
+        sweep(path)
+        sweep(path / "checkpoint")
+
+    def close(self) -> None:
+        """Let other processes write there; called at the end, however the run ends."""
+        self._lock.release()
 
     def start(self, scenario_text: str, records: list[Record]) -> None:
         """Write the scenario, and the metrics of the epochs that are done already."""

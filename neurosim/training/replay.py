@@ -168,6 +168,24 @@ def run_replay(
         raise UsageError(f"there is no {unit} {number}: the run did {done}", f"--from takes 0 to {total} steps.")
     _check_fit(trunk, branch)
     folder = None if out is None else RunFolder(Path(out))
+    try:
+        return _train(origin, trunk, branch, folder, watcher, step, settings, begin)
+    finally:
+        if folder is not None:
+            folder.close()
+
+
+def _train(
+    origin: Origin,
+    trunk: Simulator,
+    branch: Simulator,
+    folder: RunFolder | None,
+    watcher: Observer,
+    step: int,
+    settings: Mapping[str, Any],
+    begin: float,
+) -> Replay:
+    """Go to the fork, and on from there."""
     with on_compilation(watcher.compiling):
         trunk.prepare()
         branch.prepare()
@@ -177,7 +195,7 @@ def run_replay(
     _check_same(trunk, origin)
     branch.restore(_state(trunk, branch, recording, origin.scenario.record, step), History(list(trunk.history)))
     result = train_to_end(branch, folder, watcher, begin)
-    found = Replay(origin, result, step, step / steps, dict(settings), step - first)
+    found = Replay(origin, result, step, step / trunk.steps_per_epoch, dict(settings), step - first)
     if folder is not None:
         write_atomically(folder.path / FILE, json.dumps(found.as_json(), indent=2, default=str) + "\n")
     return found

@@ -15,9 +15,10 @@ from neurosim.markup import escape, measure, table
 from neurosim.recording import Recording
 from neurosim.scenario import Scenario, load_scenario
 from neurosim.simulator import Simulator
-from neurosim.training.checkpoint import load_checkpoint, remove_checkpoint, save_checkpoint
+from neurosim.training.checkpoint import Checkpoints, drop_beyond, has_checkpoint, load_checkpoint, remove_checkpoint
 from neurosim.training.expectations import Expectation, Outcome, check_expectations
 from neurosim.training.folder import RunFolder, finite, portable
+from neurosim.training.interruption import interruptions
 
 
 @dataclass(frozen=True)
@@ -122,6 +123,9 @@ class Observer:
     def epoch(self, record: Record) -> None:
         """An epoch has ended."""
 
+    def stopping(self) -> None:
+        """The user has asked for an end, which comes with that of the epoch."""
+
     def interrupted(self, folder: Path | None) -> None:
         """The user stopped the run; where it has a folder, it can be resumed from there."""
 
@@ -137,6 +141,7 @@ def run(
     plugins: Sequence[Path | str] = (),
     data_dir: Path | str | None = None,
     resume: Path | str | None = None,
+    force: bool = False,
     observer: Observer | None = None,
     variant: str | None = None,
     for_report: bool = False,
@@ -164,7 +169,9 @@ def run(
     data_dir : path, optional
         Folder with data sets.
     resume : path, optional
-        Run folder with a checkpoint to go on from.
+        Run folder to go on with from its newest checkpoint, or one of its checkpoints.
+    force : bool
+        Go on even where scenario, data or plugins have changed since the checkpoint.
     observer : Observer, optional
         Told about progress; left out, a notebook shows it.
     variant : str, optional
@@ -197,12 +204,22 @@ def run(
     # A run that is resumed records on what it has recorded so far.
     simulator = Simulator(chosen, backend, None, threads, data_dir, for_report=for_report and resume is None)
     if resume is not None:
-        load_checkpoint(Path(resume), simulator)
-    target = resume if resume is not None else out
+        load_checkpoint(Path(resume), simulator, force=force)
+    target = run_folder_of(resume) if resume is not None else out
     folder = RunFolder(Path(target), resume=resume is not None) if target is not None else None
-    with on_compilation(watcher.compiling):
-        simulator.prepare()
-    return train_to_end(simulator, folder, watcher, begin)
+    try:
+        with on_compilation(watcher.compiling):
+            simulator.prepare()
+        return train_to_end(simulator, folder, watcher, begin)
+    finally:
+        if folder is not None:
+            folder.close()
+
+
+def run_folder_of(resume: Path | str) -> Path:
+    """The run folder that is meant by itself or by one of its checkpoints."""
+    path = Path(resume)
+    return path.parent.parent if path.is_file() else path
 
 
 def prepare_scenario(
@@ -238,21 +255,37 @@ def train_to_end(simulator: Simulator, folder: RunFolder | None, watcher: Observ
         folder.start(portable(scenario).to_toml(), list(simulator.history))
     watcher.started(simulator)
 
+    checkpoints = None
+    if folder is not None:
+        drop_beyond(folder.path, len(simulator.history) * simulator.steps_per_epoch)
+        checkpoints = Checkpoints(folder.path, simulator)
+    # Between two epochs the state is whole; within one the weights may be ahead of the history.
+    whole = True
+
     def on_epoch(record: Record) -> None:
-        if folder is not None:
+        nonlocal whole
+        whole = True
+        if folder is not None and checkpoints is not None:
             folder.add_epoch(record)
+            checkpoints.after(record)
         watcher.epoch(record)
+        if asked():
+            raise KeyboardInterrupt
+        whole = False
 
     try:
-        simulator.train(on_epoch)
+        with interruptions(watcher.stopping) as asked:
+            whole = False
+            simulator.train(on_epoch)
     except DivergedError as error:
         if folder is not None:
             folder.fail(simulator, error)
         raise
     except KeyboardInterrupt:
-        if folder is not None:
-            save_checkpoint(folder.path, simulator)
-        watcher.interrupted(None if folder is None else folder.path)
+        if checkpoints is not None and whole:
+            checkpoints.save()
+        kept = folder is not None and has_checkpoint(folder.path)
+        watcher.interrupted(folder.path if folder is not None and kept else None)
         raise
     result = result_of(simulator, folder.path if folder is not None else None, time.perf_counter() - begin)
     if folder is not None:

@@ -208,6 +208,9 @@ def study(
     except KeyboardInterrupt:
         watcher.interrupted(None if folder is None else folder.path)
         raise
+    finally:
+        if folder is not None:
+            folder.close()
     results = tuple(member.result for member in members if member.result is not None)
     found = Study(
         chosen,
@@ -265,6 +268,9 @@ def _train_one(member: _Member, progress: _Progress, resume: bool) -> None:
     except DivergedError as error:
         member.fault = error.message
         member.result = result_of(simulator, member.folder, time.perf_counter() - begin)
+    finally:
+        if folder is not None:
+            folder.close()
     with progress.lock:
         # Epochs that early stopping has saved are no work left.
         progress.done += simulator.training.epochs - len(simulator.history)

@@ -200,9 +200,9 @@ def test_a_run_that_is_resumed_records_on(tmp_path):
     second.train()
     assert second.recording.to_bytes() == whole.recording.to_bytes()
     bare = simulator({"record": None})
-    save_checkpoint(tmp_path, bare)
+    save_checkpoint(tmp_path / "bare", bare)
     with pytest.raises(UsageError, match="nothing of what was recorded"):
-        load_checkpoint(tmp_path, simulator(ALL))
+        load_checkpoint(tmp_path / "bare", simulator(ALL), force=True)
 
 
 def test_the_file_is_a_plain_archive(tmp_path):

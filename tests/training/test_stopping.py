@@ -152,7 +152,7 @@ def test_a_checkpoint_without_the_best_weights_is_refused(tmp_path):
     first.train_epoch()
     save_checkpoint(tmp_path, first)
     with pytest.raises(UsageError, match=r"best parameters with shape \(\d+,\), but has none"):
-        load_checkpoint(tmp_path, simulator(KEEPING))
+        load_checkpoint(tmp_path, simulator(KEEPING), force=True)
 
 
 # Schedules with feedback ------------------------------------------------------------------------------------

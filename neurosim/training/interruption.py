@@ -1,0 +1,38 @@
+"""Ctrl-C and the request to end (SIGTERM) wait for the end of the epoch, so that what is kept is whole."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+@contextmanager
+def interruptions(told: Callable[[], None]) -> Iterator[Callable[[], bool]]:
+    """Within this, the first signal only asks for an end; the second one raises KeyboardInterrupt at once.
+
+    Gives a function that says whether an end was asked for. `told` is called when that happens. Outside of the
+    main thread signals do not arrive, and nothing changes.
+    """
+    asked = False
+
+    def note(number: int, frame: FrameType | None) -> None:
+        nonlocal asked
+        if asked:
+            raise KeyboardInterrupt
+        asked = True
+        told()
+
+    before: dict[signal.Signals, Any] = {}
+    if threading.current_thread() is threading.main_thread():
+        before = {number: signal.signal(number, note) for number in SIGNALS}
+    try:
+        yield lambda: asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,275 @@
+"""Checkpoints: what survives a kill, a flipped bit, a changed scenario, and a second process in the same folder."""
+
+import json
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+import neurosim
+from neurosim.errors import DataError, UsageError
+from neurosim.simulator import Simulator
+from neurosim.training.checkpoint import load_checkpoint, newest, save_checkpoint
+from neurosim.training.folder import RunFolder
+from neurosim.training.runs import Observer
+
+# Long enough to be killed in the middle, with a state of every kind.
+LONG = ("--set", "training.epochs=400", "--set", "training.checkpoint_every=1", "--set", "expect={}", "--no-report")
+
+
+class Stop(Observer):
+    """Ctrl-C at the end of an epoch."""
+
+    def __init__(self, epoch):
+        self.at = epoch
+
+    def epoch(self, record):
+        if record["epoch"] == self.at:
+            raise KeyboardInterrupt
+
+
+def stopped(folder, epoch, **overrides):
+    keys = {"training.epochs": 9, "expect": {}, **{key.replace("__", "."): value for key, value in overrides.items()}}
+    with pytest.raises(KeyboardInterrupt):
+        neurosim.run("moons", overrides=keys, out=folder, observer=Stop(epoch))
+    return keys
+
+
+def files(folder):
+    return sorted(path.name for path in (folder / "checkpoint").iterdir())
+
+
+def start(folder, *words):
+    command = [sys.executable, "-m", "neurosim", "run", "moons", *LONG, "--out", str(folder), *words]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def resume(folder):
+    words = [sys.executable, "-m", "neurosim", "run", "--resume", str(folder), "--quiet", "--no-report"]
+    return subprocess.run(words, capture_output=True, text=True)
+
+
+def wait_for(folder, count):
+    """Until so many epochs are written."""
+    end = time.monotonic() + 120
+    while time.monotonic() < end:
+        metrics = folder / "metrics.jsonl"
+        if metrics.is_file() and metrics.read_bytes().count(b"\n") >= count:
+            return
+        time.sleep(0.005)
+    raise AssertionError("the run did not get there")
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The model of a run that nothing has stopped."""
+    folder = tmp_path_factory.mktemp("whole")
+    process = start(folder / "run", "--quiet")
+    out, err = process.communicate()
+    assert process.returncode == 0, (out, err)
+    return (folder / "run" / "model.safetensors").read_bytes()
+
+
+def kills(count, tmp_path, whole):
+    moments = random.Random(8)
+    for number in range(count):
+        folder = tmp_path / str(number)
+        process = start(folder, "--quiet")
+        wait_for(folder, moments.randrange(1, 330))
+        process.kill()
+        process.communicate()
+        announced = (folder / "metrics.jsonl").read_bytes().count(b"\n")
+        kept = newest(folder)
+        if kept is not None:
+            # The epoch is written before its checkpoint: at most the last one may be without.
+            assert int(kept.name.split("-")[1]) >= (announced - 1) * 10
+            done = resume(folder)
+            assert done.returncode == 0, done.stderr
+            assert (folder / "model.safetensors").read_bytes() == whole
+            assert not list(folder.glob(".*"))
+
+
+def test_a_killed_run_goes_on_to_the_same_bits(tmp_path, whole):
+    kills(2, tmp_path, whole)
+
+
+@pytest.mark.slow
+def test_five_hundred_kills(tmp_path, whole):
+    kills(500, tmp_path, whole)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_request_to_end_leaves_a_checkpoint(number, tmp_path, whole):
+    process = start(tmp_path / "run")
+    wait_for(tmp_path / "run", 3)
+    process.send_signal(number)
+    out, err = process.communicate()
+    assert process.returncode == 130, (out, err)
+    assert "stopping at the end of this epoch" in err
+    assert f"go on with: neurosim run --resume {tmp_path / 'run'}" in err
+    assert resume(tmp_path / "run").returncode == 0
+    assert (tmp_path / "run" / "model.safetensors").read_bytes() == whole
+
+
+def test_two_are_kept_and_what_was_killed_is_swept(tmp_path):
+    stopped(tmp_path / "run", 6, training__checkpoint_every=2)
+    assert [name.split("-")[1] for name in files(tmp_path / "run")] == ["000000000040", "000000000060"]
+    (tmp_path / "run" / ".metrics.jsonl.abc.tmp").write_text("half")
+    (tmp_path / "run" / "checkpoint" / ".step.x.tmp").write_text("half")
+    result = neurosim.run(tmp_path / "run" / "scenario.toml", resume=tmp_path / "run")
+    assert len(result.history) == 9
+    assert not list((tmp_path / "run").glob("**/.*"))
+    assert not (tmp_path / "run" / "checkpoint").exists()
+
+
+def test_an_older_checkpoint_by_its_file(tmp_path):
+    stopped(tmp_path / "run", 6, training__checkpoint_every=2)
+    older = tmp_path / "run" / "checkpoint" / files(tmp_path / "run")[0]
+    result = neurosim.run(tmp_path / "run" / "scenario.toml", resume=older)
+    assert result.folder == tmp_path / "run"
+    assert len((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()) == 9
+
+
+def test_a_new_run_does_not_go_on_with_an_old_one(tmp_path):
+    stopped(tmp_path / "run", 6)
+    stopped(tmp_path / "run", 2, optimizer__lr=0.5)
+    (name,) = files(tmp_path / "run")
+    assert name.startswith("step-000000000020-")
+
+
+def edited(folder):
+    scenario = folder / "scenario.toml"
+    scenario.write_text(scenario.read_text().replace("lr = 0.01", "lr = 0.02"))
+    return scenario
+
+
+def test_a_changed_scenario_is_refused_and_shown(tmp_path):
+    stopped(tmp_path / "run", 4)
+    scenario = edited(tmp_path / "run")
+    with pytest.raises(UsageError) as caught:
+        neurosim.run(scenario, resume=tmp_path / "run")
+    assert "scenario: -lr = 0.01\n  scenario: +lr = 0.02" in caught.value.message
+    assert "--force" in caught.value.hint
+    result = neurosim.run(scenario, resume=tmp_path / "run", force=True)
+    assert len(result.history) == 9
+
+
+def test_how_often_checkpoints_are_written_may_change(tmp_path):
+    stopped(tmp_path / "run", 4)
+    scenario = tmp_path / "run" / "scenario.toml"
+    scenario.write_text(scenario.read_text().replace("[training]\n", "[training]\ncheckpoint_every = 3\n"))
+    assert len(neurosim.run(scenario, resume=tmp_path / "run").history) == 9
+
+
+CSV = """
+[scenario]
+name = "c"
+title = "A table"
+[data]
+source = "csv"
+file = "rows.csv"
+target = "y"
+[network]
+loss = "binary_cross_entropy"
+[[network.layers]]
+kind = "dense"
+units = 1
+activation = "{activation}"
+[optimizer]
+name = "sgd"
+lr = 0.1
+[training]
+epochs = 6
+batch_size = 4
+"""
+PLUGIN = """
+import math
+from neurosim import Activation, hookimpl
+def bend(z):
+    return {factor} / (1.0 + math.exp(-z))
+@hookimpl
+def neurosim_activations():
+    return [Activation("bend", bend)]
+"""
+
+
+def test_changed_rows_and_plugins_are_refused(tmp_path):
+    (tmp_path / "rows.csv").write_text("a,y\n" + "".join(f"{k},{k % 2}\n" for k in range(8)))
+    (tmp_path / "bend.py").write_text(PLUGIN.format(factor="1.0"))
+    (tmp_path / "c.toml").write_text(CSV.format(activation="bend"))
+    plugins = [tmp_path / "bend.py"]
+    with pytest.raises(KeyboardInterrupt):
+        neurosim.run(tmp_path / "c.toml", plugins=plugins, out=tmp_path / "run", observer=Stop(3))
+    (tmp_path / "rows.csv").write_text("a,y\n" + "".join(f"{k},{1 - k % 2}\n" for k in range(8)))
+    (tmp_path / "bend.py").write_text(PLUGIN.format(factor="0.9"))
+    with pytest.raises(UsageError) as caught:
+        neurosim.run(tmp_path / "run" / "scenario.toml", plugins=plugins, resume=tmp_path / "run")
+    assert "data: the rows have changed (SHA-256 " in caught.value.message
+    assert "plugin bend" in caught.value.message
+
+
+def test_every_flipped_bit_and_every_cut_is_noticed(tmp_path):
+    simulator = Simulator(neurosim.load_scenario("xor"))
+    path = save_checkpoint(tmp_path, simulator)
+    content = path.read_bytes()
+    damage = random.Random(3)
+    for number in range(400):
+        if number % 2:
+            place = damage.randrange(len(content))
+            broken = bytearray(content)
+            broken[place] ^= 1 << damage.randrange(8)
+        else:
+            broken = content[: damage.randrange(len(content))]
+        path.write_bytes(bytes(broken))
+        with pytest.raises(DataError, match="is not a readable checkpoint"):
+            load_checkpoint(tmp_path, simulator)
+    path.write_bytes(content)
+    load_checkpoint(tmp_path, simulator)
+
+
+def test_a_damaged_one_names_the_one_before(tmp_path):
+    stopped(tmp_path / "run", 6, training__checkpoint_every=2)
+    names = files(tmp_path / "run")
+    path = tmp_path / "run" / "checkpoint" / names[1]
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(DataError) as caught:
+        neurosim.run(tmp_path / "run" / "scenario.toml", resume=tmp_path / "run")
+    assert names[0] in caught.value.hint
+
+
+def test_a_second_process_is_refused(tmp_path):
+    process = start(tmp_path / "run")
+    wait_for(tmp_path / "run", 1)
+    second = subprocess.run(
+        [sys.executable, "-m", "neurosim", "run", "moons", "--out", str(tmp_path / "run")],
+        capture_output=True,
+        text=True,
+    )
+    process.kill()
+    process.communicate()
+    assert second.returncode == 3
+    assert f"another neurosim (process {process.pid}) is writing to" in second.stderr
+    # The dead hold nothing.
+    RunFolder(tmp_path / "run").close()
+    assert not (tmp_path / "run" / ".lock").exists()
+
+
+def test_force_goes_with_resume(capsys):
+    from neurosim.cli.application import execute
+
+    assert execute(["run", "xor", "--force"]) == 2
+    assert "--force goes with --resume" in capsys.readouterr().err
+
+
+def test_the_metrics_of_a_killed_run_are_those_of_the_checkpoint(tmp_path):
+    """An epoch that was announced after the checkpoint is trained again, and stands there once."""
+    stopped(tmp_path / "run", 5, training__checkpoint_every=5)
+    metrics = tmp_path / "run" / "metrics.jsonl"
+    lines = metrics.read_text().splitlines()
+    metrics.write_text("\n".join([*lines, lines[-1].replace('"epoch": 5', '"epoch": 6')]) + "\n" + '{"epoch": 7, "tra')
+    neurosim.run(tmp_path / "run" / "scenario.toml", resume=tmp_path / "run")
+    epochs = [json.loads(line)["epoch"] for line in metrics.read_text().splitlines()]
+    assert epochs == list(range(1, 10))
