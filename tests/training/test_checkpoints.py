@@ -17,7 +17,7 @@ from neurosim.training.folder import RunFolder
 from neurosim.training.runs import Observer
 
 # Long enough to be killed in the middle, with a state of every kind.
-LONG = ("--set", "training.epochs=400", "--set", "training.checkpoint_every=1", "--set", "expect={}", "--no-report")
+LONG = ("--set", "training.epochs=150", "--set", "training.checkpoint_every=1", "--set", "expect={}", "--no-report")
 
 
 class Stop(Observer):
@@ -78,7 +78,7 @@ def kills(count, tmp_path, whole):
     for number in range(count):
         folder = tmp_path / str(number)
         process = start(folder, "--quiet")
-        wait_for(folder, moments.randrange(1, 330))
+        wait_for(folder, moments.randrange(1, 120))
         process.kill()
         process.communicate()
         announced = (folder / "metrics.jsonl").read_bytes().count(b"\n")
@@ -241,7 +241,7 @@ def test_a_damaged_one_names_the_one_before(tmp_path):
 
 
 def test_a_second_process_is_refused(tmp_path):
-    process = start(tmp_path / "run")
+    process = start(tmp_path / "run", "--set", "training.epochs=1000000")
     wait_for(tmp_path / "run", 1)
     second = subprocess.run(
         [sys.executable, "-m", "neurosim", "run", "moons", "--out", str(tmp_path / "run")],
