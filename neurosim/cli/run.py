@@ -99,7 +99,8 @@ def command(
 
             found = run_study(
                 loaded, backend, seed, threads, data_dir, folder,
-                resume=resume is not None, changed=bool(settings), report=not no_report, as_json=as_json, quiet=quiet,
+                resume=resume is not None, force=force, changed=bool(settings),
+                report=not no_report, as_json=as_json, quiet=quiet,
             )  # fmt: skip
             return DIVERGED if found.diverged else 0 if found.met else MISSED
 

@@ -27,6 +27,7 @@ def run_study(
     folder: Path,
     *,
     resume: bool,
+    force: bool,
     changed: bool,
     report: bool,
     as_json: bool,
@@ -42,6 +43,7 @@ def run_study(
             threads=threads,
             out=None if resume else folder,
             resume=folder if resume else None,
+            force=force,
             data_dir=data_dir,
             observer=observer,
         )

@@ -157,10 +157,10 @@ def _check_folder(path: Path) -> None:
         raise DataError(f"the run in {path} is not finished", f"neurosim run --resume {path}  goes on with it.")
 
 
-def stopped_at(folder: Path, simulator: Simulator) -> None:
+def stopped_at(folder: Path, simulator: Simulator, *, force: bool = False) -> None:
     """Bring a simulator to where an interrupted run stopped, if it had begun."""
     if has_checkpoint(folder):
-        load_checkpoint(folder, simulator)
+        load_checkpoint(folder, simulator, force=force)
 
 
 def read_history(path: Path) -> History:

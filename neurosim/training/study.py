@@ -167,6 +167,7 @@ def study(
     plugins: Sequence[Path | str] = (),
     data_dir: Path | str | None = None,
     resume: Path | str | None = None,
+    force: bool = False,
     observer: StudyObserver | None = None,
 ) -> Study:
     """Train every variant of a scenario from every seed, and hold them against its promises.
@@ -189,6 +190,26 @@ def study(
     chosen = prepare_scenario(scenario, seed, overrides, plugins)
     target = resume if resume is not None else out
     folder = None if target is None else RunFolder(Path(target), resume=resume is not None)
+    try:
+        return _run(chosen, folder, backend, threads, data_dir, watcher, begin, resume=resume is not None, force=force)
+    finally:
+        if folder is not None:
+            folder.close()
+
+
+def _run(
+    chosen: Scenario,
+    folder: RunFolder | None,
+    backend: str,
+    threads: int | None,
+    data_dir: Path | str | None,
+    watcher: StudyObserver,
+    begin: float,
+    *,
+    resume: bool,
+    force: bool,
+) -> Study:
+    """Train what is left of a study, and write its files."""
     if folder is not None:
         write_atomically(folder.path / SCENARIO, portable(chosen).to_toml())
     planned = study_members(chosen, None if folder is None else folder.path)
@@ -198,19 +219,16 @@ def study(
     each = max(available // at_once, 1) if backend == "cpu" else threads
     with on_compilation(watcher.compiling):
         for member in members:
-            if resume is not None and member.folder is not None:
+            if resume and member.folder is not None:
                 member.result = read_finished(member.folder, member.scenario, backend, each, data_dir)
             if member.result is None:
                 member.simulator = Simulator(member.scenario, backend, None, each, data_dir)
                 member.simulator.prepare()
     try:
-        _train_all([member for member in members if member.result is None], at_once, watcher, resume is not None)
+        _train_all([member for member in members if member.result is None], at_once, watcher, resume, force)
     except KeyboardInterrupt:
         watcher.interrupted(None if folder is None else folder.path)
         raise
-    finally:
-        if folder is not None:
-            folder.close()
     results = tuple(member.result for member in members if member.result is not None)
     found = Study(
         chosen,
@@ -231,13 +249,13 @@ def study(
     return found
 
 
-def _train_all(members: Sequence[_Member], at_once: int, watcher: StudyObserver, resume: bool) -> None:
+def _train_all(members: Sequence[_Member], at_once: int, watcher: StudyObserver, resume: bool, force: bool) -> None:
     """Train the members, some of them at once, and put their results into them."""
     epochs = sum(member.scenario.training.epochs for member in members)
     watcher.planned([member.label for member in members], epochs)
     progress = _Progress(watcher, epochs)
     with ThreadPoolExecutor(max_workers=max(at_once, 1)) as pool:
-        futures = [pool.submit(_train_one, member, progress, resume) for member in members]
+        futures = [pool.submit(_train_one, member, progress, resume, force) for member in members]
         try:
             _wait(futures)
         except BaseException:
@@ -254,16 +272,16 @@ def _wait(futures: Sequence[Future[None]]) -> None:
         future.result()
 
 
-def _train_one(member: _Member, progress: _Progress, resume: bool) -> None:
+def _train_one(member: _Member, progress: _Progress, resume: bool, force: bool) -> None:
     begin = time.perf_counter()
     simulator = member.simulator
     assert simulator is not None
     folder = None
     if member.folder is not None:
         folder = RunFolder(member.folder, resume=resume)
-        if resume:
-            stopped_at(member.folder, simulator)
     try:
+        if resume and member.folder is not None:
+            stopped_at(member.folder, simulator, force=force)
         member.result = train_to_end(simulator, folder, progress, begin)
     except DivergedError as error:
         member.fault = error.message

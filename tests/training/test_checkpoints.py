@@ -12,6 +12,7 @@ import pytest
 import neurosim
 from neurosim.errors import DataError, UsageError
 from neurosim.simulator import Simulator
+from neurosim.training import StudyObserver
 from neurosim.training.checkpoint import load_checkpoint, newest, save_checkpoint
 from neurosim.training.folder import RunFolder
 from neurosim.training.runs import Observer
@@ -140,21 +141,50 @@ def test_a_new_run_does_not_go_on_with_an_old_one(tmp_path):
     assert name.startswith("step-000000000020-")
 
 
-def edited(folder):
+def edited(folder, old, new):
     scenario = folder / "scenario.toml"
-    scenario.write_text(scenario.read_text().replace("lr = 0.01", "lr = 0.02"))
+    text = scenario.read_text()
+    assert old in text
+    scenario.write_text(text.replace(old, new))
     return scenario
 
 
 def test_a_changed_scenario_is_refused_and_shown(tmp_path):
     stopped(tmp_path / "run", 4)
-    scenario = edited(tmp_path / "run")
+    scenario = edited(tmp_path / "run", "lr = 0.01", "lr = 0.02")
     with pytest.raises(UsageError) as caught:
         neurosim.run(scenario, resume=tmp_path / "run")
     assert "scenario: -lr = 0.01\n  scenario: +lr = 0.02" in caught.value.message
     assert "--force" in caught.value.hint
     result = neurosim.run(scenario, resume=tmp_path / "run", force=True)
     assert len(result.history) == 9
+
+
+STUDY = """
+[[variants]]
+name = "slow"
+"optimizer.lr" = 0.001
+[[variants]]
+name = "fast"
+"optimizer.lr" = 0.1
+"""
+
+
+def test_a_study_refuses_changes_too(tmp_path):
+    (tmp_path / "s.toml").write_text(neurosim.load_scenario("moons", overrides={"expect": {}}).to_toml() + STUDY)
+
+    class StopStudy(StudyObserver):
+        def share(self, done):
+            if done > 0.1:
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        neurosim.study(tmp_path / "s.toml", out=tmp_path / "run", observer=StopStudy())
+    scenario = edited(tmp_path / "run", "samples = 400", "samples = 300")
+    with pytest.raises(UsageError, match="scenario: -samples = 400"):
+        neurosim.study(scenario, resume=tmp_path / "run")
+    found = neurosim.study(scenario, resume=tmp_path / "run", force=True)
+    assert [len(result.history) for result in found.results] == [100, 100]
 
 
 def test_how_often_checkpoints_are_written_may_change(tmp_path):
