@@ -20,9 +20,8 @@ from neurosim.errors import DataError, UsageError
 from neurosim.files import make_folder, write_atomically
 from neurosim.history import History, Record
 from neurosim.simulator import Simulator
-from neurosim.training.folder import plugin_records, portable
+from neurosim.training.folder import CHECKPOINTS, plugin_records, portable
 
-FOLDER = "checkpoint"
 FORMAT = "neurosim-checkpoint-2"
 # The newest ones that are kept.
 KEPT = 2
@@ -104,7 +103,7 @@ def save_checkpoint(folder: Path, simulator: Simulator, belongs: dict[str, Any] 
     # One entry: safetensors writes several in an order that changes from process to process.
     content = safetensors.numpy.save(tensors, {"neurosim": json.dumps(metadata)})
     step = int(tensors["steps_done"][0])
-    path = make_folder(folder / FOLDER) / f"step-{step:012d}-{_digest(content)}.safetensors"
+    path = make_folder(folder / CHECKPOINTS) / f"step-{step:012d}-{_digest(content)}.safetensors"
     write_atomically(path, content)
     for old in [other for other in _files(folder) if other != path][: 1 - KEPT]:
         old.unlink(missing_ok=True)
@@ -210,14 +209,14 @@ def remove_checkpoint(folder: Path) -> None:
     """Remove the checkpoints of a run that has finished."""
     for path in _files(folder):
         path.unlink(missing_ok=True)
-    place = folder / FOLDER
+    place = folder / CHECKPOINTS
     if place.is_dir() and not any(place.iterdir()):
         place.rmdir()
 
 
 def _files(folder: Path) -> list[Path]:
     """The checkpoints of a run folder, the newest last."""
-    return sorted((folder / FOLDER).glob("step-*.safetensors"))
+    return sorted((folder / CHECKPOINTS).glob("step-*.safetensors"))
 
 
 def _older(path: Path) -> str:

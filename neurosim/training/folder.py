@@ -30,6 +30,7 @@ METRICS = "metrics.jsonl"
 SUMMARY = "summary.json"
 MODEL = "model.safetensors"
 FAILURE = "failure.json"
+CHECKPOINTS = "checkpoint"
 MODEL_FORMAT = "neurosim-model-1"
 
 
@@ -100,7 +101,7 @@ class RunFolder:
         self._lock = FolderLock(path)
         # Whoever was killed while writing has left these; nobody else writes here now.
         sweep(path)
-        sweep(path / "checkpoint")
+        sweep(path / CHECKPOINTS)
 
     def close(self) -> None:
         """Let other processes write there; called at the end, however the run ends."""

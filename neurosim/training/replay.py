@@ -21,6 +21,7 @@ from neurosim.errors import DataError, UsageError
 from neurosim.files import write_atomically
 from neurosim.history import History
 from neurosim.recording import Recording, load_recording
+from neurosim.recording.recording import FILE as RECORD
 from neurosim.registry import Registry
 from neurosim.scenario import RecordSection, Scenario, load_scenario
 from neurosim.simulator import Simulator
@@ -243,7 +244,7 @@ def _check_fit(trunk: Simulator, branch: Simulator) -> None:
 
 
 def _recording(origin: Origin) -> Recording | None:
-    if origin.scenario.record is None or not (origin.folder / "record.npz").is_file():
+    if origin.scenario.record is None or not (origin.folder / RECORD).is_file():
         return None
     return load_recording(origin.folder)
 
@@ -276,7 +277,7 @@ def _begin(trunk: Simulator, origin: Origin, recording: Recording | None, step: 
 
 def _check_same(trunk: Simulator, origin: Origin) -> None:
     """Training again must have given what it gave then; another machine or version may not."""
-    for now, then in zip(trunk.history, origin.history, strict=False):
+    for now, then in zip(trunk.history, origin.history[: len(trunk.history)], strict=True):
         here, there = now["train_loss"], then["train_loss"]
         if there is not None and not math.isclose(here, there, rel_tol=CLOSE):
             raise DataError(

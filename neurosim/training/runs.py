@@ -260,7 +260,7 @@ def train_to_end(simulator: Simulator, folder: RunFolder | None, watcher: Observ
         drop_beyond(folder.path, len(simulator.history) * simulator.steps_per_epoch)
         checkpoints = Checkpoints(folder.path, simulator)
     # Between two epochs the state is whole; within one the weights may be ahead of the history.
-    whole = True
+    whole = False
 
     def on_epoch(record: Record) -> None:
         nonlocal whole
@@ -275,7 +275,6 @@ def train_to_end(simulator: Simulator, folder: RunFolder | None, watcher: Observ
 
     try:
         with interruptions(watcher.stopping) as asked:
-            whole = False
             simulator.train(on_epoch)
     except DivergedError as error:
         if folder is not None:
