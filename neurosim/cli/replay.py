@@ -129,12 +129,6 @@ def _print(found: Replay, origin: Origin, settings: tuple[str, ...]) -> None:
         "test_accuracy",
     ):
         if was.get(name) is not None or changed.get(name) is not None:
-            cells = [_cell(name, record.get(name)) for record in (was, changed)]
+            cells = [measure(name, record.get(name)) for record in (was, changed)]
             click.echo(f"  {name.replace('_', ' '):<20} {cells[0]:>12} {cells[1]:>12}")
     click.echo()
-
-
-def _cell(name: str, value: float | None) -> str:
-    if value is None:
-        return "-"
-    return f"{value:.2%}" if name.endswith("accuracy") else f"{value:.5g}"

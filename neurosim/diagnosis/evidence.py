@@ -163,6 +163,7 @@ def collect(fresh: Simulator, trained: Simulator | None, failure: str = "", hist
     inputs = _input_sizes(fresh)
     neighbours, begun = _neighbours(fresh), _loss(fresh)
     pace = _pace(fresh, before)
+    counts = None if trained is None else _counts(trained)
     return Evidence(
         fresh.scenario,
         trained.history if trained is not None else history or History(),
@@ -174,11 +175,11 @@ def collect(fresh: Simulator, trained: Simulator | None, failure: str = "", hist
         alike,
         inputs,
         tuple(fresh.data.feature_names) or tuple(f"input {k + 1}" for k in range(len(inputs))),
-        None if trained is None else _counts(trained),
+        counts,
         neighbours,
         None if trained is None else _kept_apart(trained),
         None if trained is None else (begun, _loss(trained)),
-        None if trained is None else _skill(trained),
+        None if trained is None else _skill(trained, counts),
     )
 
 
@@ -279,8 +280,7 @@ def _counts(simulator: Simulator) -> NDArray[np.int64] | None:
     return np.bincount(pairs, minlength=classes * classes).reshape(classes, classes)
 
 
-def _skill(simulator: Simulator) -> float | None:
-    counts = _counts(simulator)
+def _skill(simulator: Simulator, counts: NDArray[np.int64] | None) -> float | None:
     if counts is not None:
         total = max(int(counts.sum()), 1)
         usual = counts.sum(axis=1).max() / total

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from neurosim.analysis.comparison import Comparison, by_label, compare, outcome
 from neurosim.files import write_atomically
-from neurosim.markup import escape, table
+from neurosim.markup import escape, paragraphs, table
 from neurosim.report import sections
 from neurosim.report.javascript import Script
 from neurosim.report.live import live_data
@@ -28,7 +28,7 @@ def write_study_page(scenario: Scenario, results: Sequence[Result], pictures: Se
     about = scenario.scenario
     promises = sections.expectations(study_expectations(scenario, results))
     still = [
-        ("lesson", "What to look for", sections.lesson(about.lesson)),
+        ("lesson", "What to look for", paragraphs(about.lesson)),
         ("results", "Results", _outcome(found) + promises),
         ("differs", "What differs", _differing(found)),
         ("watch", "Watch them learn", _live()),
@@ -45,7 +45,7 @@ def write_comparison_page(found: Comparison, title: str, pictures: Sequence[Path
     about = {run.label: str(run.folder) for run in found.runs if run.folder is not None}
     remarks = "\n".join(f"<p>{escape(remark)}</p>" for remark in found.remarks)
     still = [
-        ("lesson", "What to look for", sections.lesson(next(iter(lessons))) if len(lessons) == 1 else ""),
+        ("lesson", "What to look for", paragraphs(next(iter(lessons))) if len(lessons) == 1 else ""),
         ("results", "Results", _outcome(found) + remarks),
         ("differs", "What differs", _differing(found)),
         ("watch", "Watch them learn", _live()),

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from neurosim.files import write_atomically
-from neurosim.markup import escape, table
+from neurosim.markup import escape, paragraphs, table
 from neurosim.report import sections
 from neurosim.report.javascript import Script
 from neurosim.report.page import page
@@ -43,7 +43,7 @@ def write_ensemble_page(scenario: Scenario, summary: Mapping[str, Any], pictures
             f"<h1>{escape(about.title)}</h1>\n{sections.figures(numbers)}\n</header>",
             sections.contents(
                 [
-                    ("lesson", "What to look for", sections.lesson(about.lesson)),
+                    ("lesson", "What to look for", paragraphs(about.lesson)),
                     (
                         "results",
                         "Over the seeds",

@@ -9,7 +9,7 @@ from typing import Any
 
 from neurosim.errors import NeurosimError
 from neurosim.files import write_atomically
-from neurosim.markup import escape
+from neurosim.markup import escape, paragraphs
 from neurosim.report import sections
 from neurosim.report.javascript import Script
 from neurosim.report.live import live_data
@@ -58,7 +58,7 @@ def run_page(prepared: Prepared, pictures: Sequence[Path]) -> str:
             f"<h1>{escape(scenario.title)}</h1>\n{sections.figures(sections.key_figures(result))}\n</header>",
             sections.contents(
                 [
-                    ("lesson", "What to look for", sections.lesson(scenario.lesson)),
+                    ("lesson", "What to look for", paragraphs(scenario.lesson)),
                     ("results", "Results", _results(result)),
                     ("watch", "Watch it learn", _live(prepared)),
                     ("pictures", "Pictures", sections.pictures(pictures)),

@@ -9,7 +9,7 @@ from typing import Any
 
 from neurosim.analysis.architecture import architecture
 from neurosim.analysis.catalogue import CATALOGUE
-from neurosim.markup import escape, paragraphs, table
+from neurosim.markup import escape, table
 from neurosim.simulator import Simulator
 from neurosim.training import Expectation, Result
 from neurosim.worksheet import Sheet
@@ -122,9 +122,9 @@ def network(simulator: Simulator) -> str:
     total = ["together", "", "", "", f"{found.parameters:,}", f"{found.multiply_adds:,}"]
     shape = " x ".join(map(str, found.input_shape))
     shown = table(header, [*rows, total], (4, 5), f"Input: {shape}")
-    training = simulator.scenario.optimizer
-    rate = getattr(training, "lr", None)
-    words = f"Loss {simulator.network.loss.name}; optimizer {training.name}" + (
+    optimizer = simulator.scenario.optimizer
+    rate = getattr(optimizer, "lr", None)
+    words = f"Loss {simulator.network.loss.name}; optimizer {optimizer.name}" + (
         f", learning rate {rate:g}" if rate else ""
     )
     rows_words = f"; {len(simulator.data.train):,} training rows in batches of {simulator.training.batch_size:,}"
@@ -145,8 +145,3 @@ def provenance(about: Mapping[str, Any], rows: Mapping[str, str]) -> str:
     for plugin in about.get("plugins", []):
         found[f"plugin {plugin['name']}"] = f"{plugin['version']}, SHA-256 {plugin['sha256']}"
     return f'<div class="scroll">{table([], [[name, value] for name, value in found.items()])}</div>'
-
-
-def lesson(text: str) -> str:
-    """The lesson of the scenario."""
-    return paragraphs(text)

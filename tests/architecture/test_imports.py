@@ -72,7 +72,7 @@ ALLOWED = {
     "cli": {
         "analysis", "assembly", "bench", "construction", "diagnosis", "ensemble", "training", "plots", "recording",
         "report", "simulator", "scenario", "registry", "data", "backends", "history", "scaffold", "testing",
-        "worksheet", "plugin", "files", "errors", "suggestions", "version",
+        "worksheet", "plugin", "files", "markup", "errors", "suggestions", "version",
     },
     "__init__": {
         "diagnosis", "ensemble", "errors", "plots", "plugin", "registry", "report", "scenario", "simulator", "training",

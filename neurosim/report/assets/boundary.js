@@ -78,6 +78,7 @@ function sample(net, [xs, ys], cells, frame) {
 function paint(context, answers, cells, { threshold, width, height }) {
   const image = new ImageData(cells, cells);
   const neutral = parts(hue("--neutral"));
+  const hues = COLOURS.map(parts);
   const single = answers[0].length === 1;
   let low = Infinity, high = -Infinity;
   for (const answer of answers) { low = Math.min(low, answer[0]); high = Math.max(high, answer[0]); }
@@ -90,10 +91,10 @@ function paint(context, answers, cells, { threshold, width, height }) {
     if (single) {
       const signed = (answer[0] - middle) / reach;
       side = answer[0] - (low < threshold && threshold < high ? threshold : middle);
-      mixed = blend(neutral, parts(colour(signed > 0 ? 1 : 0)), 0.65 * Math.min(Math.abs(signed), 1));
+      mixed = blend(neutral, hues[signed > 0 ? 1 : 0], 0.65 * Math.min(Math.abs(signed), 1));
     } else {
       side = answer.indexOf(Math.max(...answer));
-      mixed = blend(neutral, parts(colour(side)), 0.45);
+      mixed = blend(neutral, hues[side % hues.length], 0.45);
     }
     image.data.set([...mixed, 255], 4 * (j * cells + i));
     return side;
