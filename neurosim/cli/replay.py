@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from neurosim.cli.options import DATA_DIR, JSON, PLUGIN, PLUGINS_DIR, SET, print_json
+from neurosim.history import METRICS
+from neurosim.markup import measure
 
 if TYPE_CHECKING:
     from neurosim.training.replay import Origin, Replay
@@ -120,14 +122,7 @@ def _print(found: Replay, origin: Origin, settings: tuple[str, ...]) -> None:
     click.echo()
     was, changed = (history[-1] if len(history) else {} for history in (origin.history, found.branch.history))
     click.echo(f"  {'last epoch':<20} {'as it was':>12} {'changed':>12}")
-    for name in (
-        "train_loss",
-        "train_accuracy",
-        "validation_loss",
-        "validation_accuracy",
-        "test_loss",
-        "test_accuracy",
-    ):
+    for name in METRICS:
         if was.get(name) is not None or changed.get(name) is not None:
             cells = [measure(name, record.get(name)) for record in (was, changed)]
             click.echo(f"  {name.replace('_', ' '):<20} {cells[0]:>12} {cells[1]:>12}")
