@@ -28,11 +28,16 @@ def executed(tmp_path_factory):
     pytest.importorskip("nbclient", reason="nbclient is not installed")
     pytest.importorskip("ipykernel", reason="ipykernel is not installed")
     folder = tmp_path_factory.mktemp("notebook")
+    return execute(NOTEBOOK, folder), folder
+
+
+def execute(path, folder):
+    """The notebook with its outputs, run in a folder."""
     environment = {**os.environ, "IPYTHONDIR": str(folder / "ipython"), "PYTHONWARNINGS": "default"}
-    words = [sys.executable, "-c", EXECUTE, str(NOTEBOOK), str(folder / "done.ipynb"), str(folder)]
+    words = [sys.executable, "-c", EXECUTE, str(path), str(folder / "done.ipynb"), str(folder)]
     done = subprocess.run(words, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
-    return json.loads((folder / "done.ipynb").read_text(encoding="utf-8")), folder
+    return json.loads((folder / "done.ipynb").read_text(encoding="utf-8"))
 
 
 def outputs(notebook, source):
@@ -68,6 +73,18 @@ def test_pictures_are_shown(executed, source):
 )
 def test_tables_are_shown(executed, source, words):
     assert words in outputs(executed[0], source)[-1]["text/html"]
+
+
+def test_a_study_shows_its_progress(tmp_path):
+    pytest.importorskip("nbclient", reason="nbclient is not installed")
+    pytest.importorskip("ipykernel", reason="ipykernel is not installed")
+    code = "import neurosim\nfound = neurosim.study('loss-functions', overrides={'claims': []})"
+    cell = {"cell_type": "code", "id": "a", "metadata": {}, "execution_count": None, "outputs": [], "source": code}
+    notebook = json.loads(NOTEBOOK.read_text(encoding="utf-8")) | {"cells": [cell]}
+    (tmp_path / "study.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
+    (progress,) = outputs(execute(tmp_path / "study.ipynb", tmp_path), "neurosim.study")
+    assert 'value="1.0000"' in progress["text/html"]
+    assert "networks" in progress["text/html"]
 
 
 def test_the_file_has_no_outputs():

@@ -263,6 +263,32 @@ def test_runs_of_different_length_go_to_the_same_epoch(tmp_path, opened):
     assert four[1] != eight[1]
 
 
+def test_every_drawing_tells_its_numbers(tmp_path, opened):
+    result = trained("iris", training__epochs=4)
+    page = opened(written(result, tmp_path))
+    tip = page.place("#tip")
+    counts = result.recording.confusion[-1]
+    page.place("svg[aria-label^=Confusion] rect").nth(0).hover()
+    name = result.simulator.data.classes[0]
+    told = f"{counts[0, 0]} of {counts[0].sum()} rows of class {name} were taken for {name}"
+    assert tip.text_content() == told
+    page.place("svg[aria-label^=Gradient] rect").nth(0).hover()
+    shown = number(tip.text_content().split(": ")[1])
+    assert shown == pytest.approx(result.recording.values["gradient_norm"][-1][0], rel=1e-5)
+    page.place("svg[aria-label='How weights are spread of layers.0']").hover()
+    low, high = (number(words) for words in tip.text_content().split("from ")[1].split(" to "))
+    assert [low, high] == pytest.approx(result.recording.values["weight_histogram_range"][-1][0], rel=1e-5)
+
+
+def test_a_page_of_many_seeds(tmp_path, opened):
+    from neurosim.cli.application import execute
+
+    assert execute(["run", "xor", "--seeds", "8", "--quiet", "--out", str(tmp_path / "s")]) == 0
+    page = opened(tmp_path / "s" / "report.html")
+    assert page.place(".figures").text_content().split()[:2] == ["networks", "8"]
+    assert page.place("img").count() == 1
+
+
 def test_nothing_trained(tmp_path, opened):
     page = opened(written(trained("xor", training__epochs=0, expect={}), tmp_path))
     assert page.place("#watch").count() == 0
