@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from neurosim.assembly import assemble, given_features, given_rows
+from neurosim.assembly import Problem, assemble, given_features, given_rows
 from neurosim.augmentation import make_augmenter
 from neurosim.backends.base import Begun, Inspection, Rows, in_all
 from neurosim.backends.select import make_backend
@@ -21,7 +21,7 @@ from neurosim.history import History, Record
 from neurosim.markup import escape
 from neurosim.recording import Recording
 from neurosim.recording.for_report import recorded_for_report
-from neurosim.recording.recorder import Recorder
+from neurosim.recording.recorder import Recorder, confusion
 from neurosim.scenario import RecordSection, Scenario
 from neurosim.suggestions import unknown
 from neurosim.watch import Watch
@@ -46,6 +46,8 @@ class Simulator:
         Folder with data sets, instead of ``NEUROSIM_DATA`` or the per-user cache.
     for_report : bool
         Record what the page about a run shows, besides what the scenario asks for.
+    like : Simulator, optional
+        Of the same scenario and seed: its data are used, and not loaded again; see `fresh`.
 
     Attributes
     ----------
@@ -68,11 +70,16 @@ class Simulator:
         data_dir: Path | str | None = None,
         *,
         for_report: bool = False,
+        like: Simulator | None = None,
     ) -> None:
         self.seed = scenario.scenario.seed if seed is None else seed
         if not 0 <= self.seed < 2**63:
             raise UsageError(f"a seed is a number from 0 to 2**63 - 1, not {self.seed}")
-        problem = assemble(scenario, self.seed, data_dir)
+        problem = assemble(scenario, self.seed, data_dir) if like is None else like._problem
+        # The losses so far are of one training.
+        problem = replace(problem, training=replace(problem.training, losses=[]))
+        self._problem: Problem = problem
+        self._threads = threads
         self.network = problem.network
         self.training = problem.training
         self.data = problem.data
@@ -86,8 +93,12 @@ class Simulator:
         if for_report:
             asked = recorded_for_report(asked, self.network, self.training.epochs, len(self.data.classes))
         self.scenario = scenario if asked is scenario.record else replace(scenario, record=asked)
-        judged = next(self._splits[name] for name in ("test", "validation", "train") if name in self._splits)
+        judged = self._splits[self.judged_split]
         self._recorder = None if asked is None else Recorder(asked, self._backend, self._splits["train"], judged)
+
+    def fresh(self) -> Simulator:
+        """Another simulator of the same scenario, seed and backend, not trained yet; the data are shared."""
+        return Simulator(self.scenario, self.backend, self.seed, self._threads, like=self)
 
     def _repr_html_(self) -> str:
         """What it is and what its network is made of, for notebooks."""
@@ -106,6 +117,11 @@ class Simulator:
     def splits(self) -> tuple[str, ...]:
         """Which of train, validation and test there are."""
         return tuple(self._splits)
+
+    @property
+    def judged_split(self) -> str:
+        """The split that says most about the network: test, else validation, else train."""
+        return next(name for name in ("test", "validation", "train") if name in self._splits)
 
     @property
     def recording(self) -> Recording | None:
@@ -213,6 +229,16 @@ class Simulator:
         """
         totals = self._backend.evaluate(self.split_rows(split))
         return {"loss": totals.mean_loss, "accuracy": totals.accuracy_share}
+
+    def confusion(self, split: str = "test") -> NDArray[np.uint32] | None:
+        """How many rows of a class (down) are taken for a class (across); None where there are no classes.
+
+        Raises
+        ------
+        UsageError
+            When the scenario has no such split.
+        """
+        return confusion(self._backend, self.split_rows(split))
 
     def train(self, on_epoch: Callable[[Record], None] | None = None) -> History:
         """Train the epochs of the scenario that are not done yet, or fewer with early stopping.

@@ -83,7 +83,7 @@ def classification(simulator: Simulator) -> Classification | None:
     data, network = simulator.data, simulator.network
     if not data.classes:
         return None
-    name = next(name for name in ("test", "validation", "train") if name in simulator.splits)
+    name = simulator.judged_split
     split = getattr(data, name)
     strengths = np.concatenate(
         [_strengths(simulator, split.features[first : first + BATCH]) for first in range(0, len(split), BATCH)]

@@ -53,7 +53,7 @@ def command(
 
 def _diagnoses(folder: Path, registry: Registry, data_dir: Path | None) -> list[tuple[Path, Diagnosis]]:
     """The diagnosis of a run, or of each variant of a study."""
-    from neurosim.diagnosis import collect, judge
+    from neurosim.diagnosis import collect, diagnose, judge
     from neurosim.simulator import Simulator
     from neurosim.training.reading import read_failed, read_run
 
@@ -66,8 +66,7 @@ def _diagnoses(folder: Path, registry: Registry, data_dir: Path | None) -> list[
     for result in read.results:
         variant = result.scenario.variant
         if variant not in found:
-            fresh = Simulator(result.scenario, seed=result.simulator.seed, data_dir=data_dir)
-            found[variant] = (result.folder or folder, judge(collect(fresh, result.simulator)))
+            found[variant] = (result.folder or folder, diagnose(result))
     return list(found.values())
 
 

@@ -79,7 +79,7 @@ def command(
             observer=observer,
         )
     pictures = _pictures(found, settings, folder)
-    report = _report(found, pictures, folder, data_dir)
+    report = _report(found, pictures, folder)
     if as_json:
         print_json({**found.branch.as_json(), "replay": found.as_json()})
         return
@@ -105,10 +105,10 @@ def _pictures(found: Replay, settings: tuple[str, ...], folder: Path) -> list[Pa
     return [save(drawn, folder / "replay.png", title), *write_pictures(run_facts(simulator, names), folder)]
 
 
-def _report(found: Replay, pictures: list[Path], folder: Path, data_dir: Path | None) -> Path:
+def _report(found: Replay, pictures: list[Path], folder: Path) -> Path:
     from neurosim.report.run import prepare_run_page, write_run_page
 
-    return write_run_page(prepare_run_page(found.branch, data_dir), pictures, folder)
+    return write_run_page(prepare_run_page(found.branch), pictures, folder)
 
 
 def _print(found: Replay, origin: Origin, settings: tuple[str, ...]) -> None:

@@ -36,13 +36,13 @@ def command(
 
     registry = build_registry(plugins, plugin_folders=plugin_folders)
     read = [read_run(run, registry, data_dir=data_dir) for run in runs]
-    path = _of_one(read[0], out, data_dir) if len(read) == 1 else _of_several(read, out)
+    path = _of_one(read[0], out) if len(read) == 1 else _of_several(read, out)
     click.echo(str(path))
     if opened and click.launch(str(path)):
         click.echo("No browser could be started here; open the file above in one.", err=True)
 
 
-def _of_one(run: ReadRun, out: Path | None, data_dir: Path | None) -> Path:
+def _of_one(run: ReadRun, out: Path | None) -> Path:
     from neurosim.files import make_folder
 
     folder = make_folder(out or run.folder)
@@ -64,7 +64,7 @@ def _of_one(run: ReadRun, out: Path | None, data_dir: Path | None) -> Path:
     pictures = [run.folder / name for name in names if (run.folder / name).is_file()]
     if not pictures:
         pictures = write_pictures(run_facts(result.simulator), folder)
-    return write_run_page(prepare_run_page(result, data_dir), pictures, folder)
+    return write_run_page(prepare_run_page(result), pictures, folder)
 
 
 def _of_several(read: list[ReadRun], out: Path | None) -> Path:

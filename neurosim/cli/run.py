@@ -131,7 +131,7 @@ def command(
             from neurosim.report.run import prepare_run_page, write_run_page
 
             # While the pictures are drawn in another process.
-            prepared = prepare_run_page(result, data_dir)
+            prepared = prepare_run_page(result)
             pictures = drawn()
             report = write_run_page(prepared, pictures, folder)
     for name in set(loaded.plots.pictures or ()) - set(facts.pictures):

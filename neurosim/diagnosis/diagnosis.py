@@ -92,8 +92,7 @@ def diagnose(run: Any) -> Diagnosis:
         The network. Its start is made again from its scenario and seed.
     """
     trained: Simulator = getattr(run, "simulator", run)
-    fresh = Simulator(trained.scenario, trained.backend, trained.seed)
-    return judge(collect(fresh, trained))
+    return judge(collect(trained.fresh(), trained))
 
 
 def judge(evidence: Evidence) -> Diagnosis:

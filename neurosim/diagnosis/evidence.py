@@ -18,7 +18,7 @@ from neurosim.layers import Activate, Conv2d, Dense
 from neurosim.plugin import Activation
 from neurosim.recording.slopes import flat_regions
 from neurosim.scenario import Scenario
-from neurosim.simulator import Simulator
+from neurosim.simulator import Measures, Simulator
 
 STEPS = 10
 LEARNT = 0.5
@@ -101,7 +101,7 @@ class Evidence:
         Root mean square of each input as the network gets it.
     input_names : tuple of str
         Names of the inputs.
-    counts : int64 (classes, classes), or None
+    counts : uint32 (classes, classes), or None
         Training rows of a class (down) that the trained network takes for a class (across).
     neighbours : Neighbours or None
         Whether classes have to do with the inputs at all; None where too few rows tell.
@@ -125,7 +125,7 @@ class Evidence:
     alike: dict[str, tuple[int, int]]
     inputs: NDArray[np.float64]
     input_names: tuple[str, ...]
-    counts: NDArray[np.int64] | None
+    counts: NDArray[np.uint32] | None
     neighbours: Neighbours | None
     kept_apart: tuple[float, float, int] | None
     losses: tuple[float, float] | None
@@ -163,7 +163,8 @@ def collect(fresh: Simulator, trained: Simulator | None, failure: str = "", hist
     inputs = _input_sizes(fresh)
     neighbours, begun = _neighbours(fresh), _loss(fresh)
     pace = _pace(fresh, before)
-    counts = None if trained is None else _counts(trained)
+    counts = None if trained is None else trained.confusion("train")
+    learnt = {} if trained is None else trained.evaluate("train")
     return Evidence(
         fresh.scenario,
         trained.history if trained is not None else history or History(),
@@ -177,8 +178,8 @@ def collect(fresh: Simulator, trained: Simulator | None, failure: str = "", hist
         tuple(fresh.data.feature_names) or tuple(f"input {k + 1}" for k in range(len(inputs))),
         counts,
         neighbours,
-        None if trained is None else _kept_apart(trained),
-        None if trained is None else (begun, _loss(trained)),
+        None if trained is None else _kept_apart(trained, learnt),
+        None if trained is None else (begun, float(learnt["loss"] or 0.0)),
         None if trained is None else _skill(trained, counts),
     )
 
@@ -262,42 +263,25 @@ def _input_sizes(simulator: Simulator) -> NDArray[np.float64]:
     return sizes
 
 
-def _answers(simulator: Simulator) -> tuple[NDArray[np.floating], NDArray[Any]]:
-    """Outputs and targets of training rows."""
-    rows = simulator.split_rows("train").some(slice(0, 10 * PROBED))
-    inputs = rows.features.astype(np.float32) * np.float32(rows.scale) + np.float32(rows.shift)
-    return simulator.forward(inputs), (rows.classes if rows.classes.size else rows.values)
-
-
-def _counts(simulator: Simulator) -> NDArray[np.int64] | None:
-    classes = len(simulator.data.classes)
-    if not classes:
-        return None
-    outputs, right = _answers(simulator)
-    threshold = simulator.network.loss.record.threshold
-    found = outputs.argmax(axis=1) if outputs.shape[1] > 1 else (outputs[:, 0] > threshold).astype(np.int64)
-    pairs = right.astype(np.int64) * classes + found
-    return np.bincount(pairs, minlength=classes * classes).reshape(classes, classes)
-
-
-def _skill(simulator: Simulator, counts: NDArray[np.int64] | None) -> float | None:
+def _skill(simulator: Simulator, counts: NDArray[np.uint32] | None) -> float | None:
     if counts is not None:
         total = max(int(counts.sum()), 1)
         usual = counts.sum(axis=1).max() / total
         return float((np.trace(counts) / total - usual) / max(1 - usual, 1e-9))
-    outputs, targets = _answers(simulator)
+    rows = simulator.split_rows("train").some(slice(0, 10 * PROBED))
+    inputs = rows.features.astype(np.float32) * np.float32(rows.scale) + np.float32(rows.shift)
+    outputs, targets = simulator.forward(inputs), rows.values
     error = float(np.mean((outputs - targets) ** 2))
     spread = float(np.mean((targets - targets.mean(axis=0)) ** 2))
     return 1 - error / spread if spread > 0 else None
 
 
-def _kept_apart(simulator: Simulator) -> tuple[float, float, int] | None:
+def _kept_apart(simulator: Simulator, train: Measures) -> tuple[float, float, int] | None:
     split = next((name for name in ("validation", "test") if name in simulator.splits), None)
     if split is None:
         return None
-    pair = simulator.evaluate("train"), simulator.evaluate(split)
-    measure = "loss" if pair[0]["accuracy"] is None else "accuracy"
-    learnt, other = (float(found[measure] or 0.0) for found in pair)
+    measure = "loss" if train["accuracy"] is None else "accuracy"
+    learnt, other = (float(found[measure] or 0.0) for found in (train, simulator.evaluate(split)))
     return learnt, other, simulator.split_rows(split).count
 
 

@@ -25,7 +25,6 @@ MOST_FRAMES, MOST_EPOCHS, MOST_POINTS = 60, 600, 1500
 FEWER_FRAMES = 30
 # Of more layers or classes the numbers would fill the page.
 MOST_LAYERS, MOST_CLASSES = 40, 50
-JUDGED = ("test", "validation", "train")
 
 
 def live_data(simulator: Simulator, script: Script, label: str = "") -> dict[str, Any]:
@@ -88,8 +87,7 @@ def _confusion(simulator: Simulator, recording: Recording, places: list[int]) ->
     if not recording.confusion or len(classes) > MOST_CLASSES:
         return None
     counts = [recording.confusion[place].tolist() for place in places]
-    split = next(name for name in JUDGED if name in simulator.splits)
-    return {"classes": list(classes), "split": split, "counts": counts}
+    return {"classes": list(classes), "split": simulator.judged_split, "counts": counts}
 
 
 def _plane(simulator: Simulator, recording: Recording, places: list[int], script: Script) -> dict[str, Any] | None:

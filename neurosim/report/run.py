@@ -33,13 +33,11 @@ class Prepared:
     about: dict[str, Any]
 
 
-def prepare_run_page(result: Result, data_dir: Path | str | None = None) -> Prepared:
+def prepare_run_page(result: Result) -> Prepared:
     """Collect what the page about a run says."""
     script = Script()
     simulator = result.simulator
-    return Prepared(
-        result, _worksheet(simulator, data_dir), live_data(simulator, script), script, provenance(simulator.scenario)
-    )
+    return Prepared(result, _worksheet(simulator), live_data(simulator, script), script, provenance(simulator.scenario))
 
 
 def run_page(prepared: Prepared, pictures: Sequence[Path]) -> str:
@@ -97,10 +95,9 @@ def _live(prepared: Prepared) -> str:
     return f'<p>{words}</p>\n<div id="live"></div>\n<noscript><p>The moving part needs JavaScript.</p></noscript>'
 
 
-def _worksheet(simulator: Simulator, data_dir: Path | str | None) -> Sheet | None:
+def _worksheet(simulator: Simulator) -> Sheet | None:
     """The first step of the run, on a network of its own."""
-    fresh = Simulator(simulator.scenario, simulator.backend, simulator.seed, data_dir=data_dir)
     try:
-        return explain(fresh)
+        return explain(simulator.fresh())
     except NeurosimError:  # what explain refuses to explain
         return None
