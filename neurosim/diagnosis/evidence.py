@@ -91,9 +91,9 @@ class Evidence:
         Why training ended; empty where it went to its end.
     start, end : LayerState
         The layers before and after training; of a run that failed the end is None.
-    pace : dict of str to float
+    update_ratio : dict of str to float
         How far each layer's weights moved in a step, beside their length: mean of the first steps.
-    travelled : dict of str to float
+    distance : dict of str to float
         How far they moved in all, beside their length at the start; empty where training failed.
     alike : dict of str to (int, int)
         For each hidden layer how many of its units differ from each other at the start, and how many there are.
@@ -120,8 +120,8 @@ class Evidence:
     failure: str
     start: LayerState
     end: LayerState | None
-    pace: Shares
-    travelled: Shares
+    update_ratio: Shares
+    distance: Shares
     alike: dict[str, tuple[int, int]]
     inputs: NDArray[np.float64]
     input_names: tuple[str, ...]
@@ -137,6 +137,11 @@ class Evidence:
         if self.skill is None or self.losses is None:
             return True
         return not (self.skill >= LEARNT and self.losses[1] < self.losses[0])
+
+    @property
+    def largest_update(self) -> float:
+        """The update ratio of the layer whose weights move fastest; 0 where nothing was trained."""
+        return max(self.update_ratio.values(), default=0.0)
 
     @property
     def classes(self) -> int:
@@ -162,7 +167,7 @@ def collect(fresh: Simulator, trained: Simulator | None, failure: str = "", hist
     start, alike = _state(fresh), _alike(fresh)
     inputs = _input_sizes(fresh)
     neighbours, begun = _neighbours(fresh), _loss(fresh)
-    pace = _pace(fresh, before)
+    ratio = _update_ratio(fresh, before)
     counts = None if trained is None else trained.confusion("train")
     learnt = {} if trained is None else trained.evaluate("train")
     return Evidence(
@@ -171,7 +176,7 @@ def collect(fresh: Simulator, trained: Simulator | None, failure: str = "", hist
         failure,
         start,
         None if trained is None else _state(trained),
-        pace,
+        ratio,
         {} if trained is None else _moved(before, trained.parameters),
         alike,
         inputs,
@@ -210,7 +215,7 @@ def _flat_at_both_ends(simulator: Simulator) -> set[str]:
     return found
 
 
-def _pace(simulator: Simulator, before: dict[str, NDArray[Any]]) -> Shares:
+def _update_ratio(simulator: Simulator, before: dict[str, NDArray[Any]]) -> Shares:
     """Over the first steps, or all where there are fewer."""
     steps = min(STEPS, simulator.steps_per_epoch * simulator.training.epochs)
     if not steps:

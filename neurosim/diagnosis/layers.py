@@ -70,7 +70,9 @@ def saturation(evidence: Evidence) -> Finding | None:
     shares, limit = (start, SATURATED) if early else (end, STUCK)
     worst = max(shares, key=lambda name: shares[name])
     when = "at the start" if early else "at the end, and little was learnt"
-    cure = remedies.usual_init(evidence.scenario) if early else remedies.slower(evidence.scenario, _fastest(evidence))
+    cure = (
+        remedies.usual_init(evidence.scenario) if early else remedies.slower(evidence.scenario, evidence.largest_update)
+    )
     return Finding(
         "saturation",
         "Saturated units",
@@ -157,10 +159,6 @@ def _beside(evidence: Evidence) -> dict[str, float]:
         if length > 0:
             found[name] = gradient / length if math.isfinite(gradient) else math.inf
     return found
-
-
-def _fastest(evidence: Evidence) -> float:
-    return max(evidence.pace.values(), default=0.0)
 
 
 def _bars(

@@ -7,7 +7,7 @@ from typing import Any
 
 from neurosim.scenario import Scenario
 
-USUAL_PACE = 1e-2
+USUAL_RATIO = 1e-2
 # A learning rate that hardly any network diverges with.
 SAFE = 1e-3
 
@@ -20,18 +20,18 @@ def rate(scenario: Scenario, factor: float) -> tuple[str, ...]:
     return (f"optimizer.lr={float(f'{now * factor:.0e}'):g}",)
 
 
-def slower(scenario: Scenario, pace: float) -> tuple[str, ...]:
+def slower(scenario: Scenario, ratio: float) -> tuple[str, ...]:
     """A rate with which weights move by about a hundredth of their length in a step, ten times lower at least."""
-    if not math.isfinite(pace):
+    if not math.isfinite(ratio):
         # How much too high it is cannot be told.
         now = getattr(scenario.optimizer, "lr", None)
         return rate(scenario, min(1e-3, SAFE / now) if isinstance(now, int | float) and now > 0 else 1e-3)
-    return rate(scenario, min(0.1, USUAL_PACE / pace) if pace > 0 else 0.1)
+    return rate(scenario, min(0.1, USUAL_RATIO / ratio) if ratio > 0 else 0.1)
 
 
-def faster(scenario: Scenario, pace: float) -> tuple[str, ...]:
+def faster(scenario: Scenario, ratio: float) -> tuple[str, ...]:
     """A rate with which weights move by about a hundredth of their length in a step, ten times higher at least."""
-    return rate(scenario, max(10.0, USUAL_PACE / pace) if pace > 0 else 100.0)
+    return rate(scenario, max(10.0, USUAL_RATIO / ratio) if ratio > 0 else 100.0)
 
 
 def hidden(scenario: Scenario) -> list[tuple[str, Any]]:

@@ -89,13 +89,13 @@ def shuffled_labels(evidence: Evidence) -> Finding | None:
 
 def rate_too_high(evidence: Evidence) -> Finding | None:
     """Steps that are long beside the weights, of a run that has failed or learnt little."""
-    pace = max(evidence.pace.values(), default=0.0)
-    if not (evidence.failure or (evidence.poor and pace > FAST)):
+    ratio = evidence.largest_update
+    if not (evidence.failure or (evidence.poor and ratio > FAST)):
         return None
     words = f"{evidence.failure[:1].upper()}{evidence.failure[1:]}. " if evidence.failure else ""
-    layer = max(evidence.pace, key=lambda name: evidence.pace[name], default="")
-    if math.isfinite(pace):
-        words += f"Over the first steps the weights of {layer} moved by {pace:.2g} of their length in each."
+    layer = max(evidence.update_ratio, key=lambda name: evidence.update_ratio[name], default="")
+    if math.isfinite(ratio):
+        words += f"Over the first steps the weights of {layer} moved by {ratio:.2g} of their length in each."
     else:
         words += "Training left the finite numbers within its first steps."
     return Finding(
@@ -103,35 +103,35 @@ def rate_too_high(evidence: Evidence) -> Finding | None:
         "The learning rate is too high",
         words,
         "move of the weights in a step, beside their length",
-        pace,
+        ratio,
         FAST,
         f"{RATIO}; a hundred times that is our limit. Bengio 2012 (arXiv:1206.5533), section 3.1.1, on rates that "
         "make the loss grow",
         _loss(evidence),
-        remedies.slower(evidence.scenario, pace),
+        remedies.slower(evidence.scenario, ratio),
         "a loss that falls from epoch to epoch",
     )
 
 
 def rate_too_low(evidence: Evidence) -> Finding | None:
     """Weights that have hardly left their start, of a run that has learnt little."""
-    pace = max(evidence.pace.values(), default=0.0)
-    travelled = max(evidence.travelled.values(), default=math.inf)
-    if evidence.failure or pace >= SLOW or travelled >= STAYED:
+    ratio = evidence.largest_update
+    distance = max(evidence.distance.values(), default=math.inf)
+    if evidence.failure or ratio >= SLOW or distance >= STAYED:
         return None
     if evidence.losses is None or evidence.losses[1] < HALF * evidence.losses[0]:
         return None
     return Finding(
         "rate_too_low",
         "The learning rate is too low",
-        f"The weights moved by {pace:.2g} of their length in a step at the start, and by {travelled:.2g} in the whole "
+        f"The weights moved by {ratio:.2g} of their length in a step at the start, and by {distance:.2g} in the whole "
         "run: training ended where it had hardly begun.",
         "move of the weights in a step, beside their length",
-        pace,
+        ratio,
         SLOW,
         RATIO,
         _loss(evidence),
-        remedies.faster(evidence.scenario, pace),
+        remedies.faster(evidence.scenario, ratio),
         "a loss that falls further in as many epochs",
     )
 
@@ -192,9 +192,9 @@ def class_collapse(evidence: Evidence) -> Finding | None:
         COLLAPSED,
         "Hill 1973 on the effective number of classes; the limit is ours",
         Bars("Share of the answers that each class gets", names, tuple(float(share) for share in answers)),
-        remedies.slower(evidence.scenario, max(evidence.pace.values(), default=0.0))
-        if max(evidence.pace.values(), default=0.0) > SLOW
-        else remedies.faster(evidence.scenario, max(evidence.pace.values(), default=0.0)),
+        (remedies.slower if evidence.largest_update > SLOW else remedies.faster)(
+            evidence.scenario, evidence.largest_update
+        ),
         "answers of all classes",
     )
 
