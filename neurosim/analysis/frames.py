@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from neurosim.analysis.catalogue import how_to_record, shows_curve, shows_plane
 from neurosim.analysis.inputs import InputMap, input_map
+from neurosim.analysis.spacing import evenly
 from neurosim.history import History
 from neurosim.recording import Recording
 from neurosim.recording.recording import HISTOGRAMS
@@ -66,8 +65,7 @@ def film(kind: str, simulator: Simulator) -> Film:
     """The frames of a film that a run has what for; see `no_film`."""
     recording = simulator.recording
     assert recording is not None
-    places = np.unique(np.linspace(0, len(recording) - 1, min(len(recording), MOST_FRAMES)).round().astype(int))
-    chosen = tuple(int(place) for place in places)
+    chosen = tuple(evenly(len(recording), MOST_FRAMES))
     maps = _maps(simulator, recording, chosen) if kind == "boundary" else ()
     title = simulator.scenario.scenario.title
     return Film(kind, title, simulator.history, replace(recording, parameters={}), chosen, maps)

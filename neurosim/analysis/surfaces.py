@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from neurosim.analysis.spacing import evenly
+
 if TYPE_CHECKING:  # what draws these numbers need not load a simulator
     from neurosim.simulator import Simulator
 
@@ -120,7 +122,7 @@ def _way(simulator: Simulator, names: Sequence[str]) -> tuple[Array, Array]:
     """The parameter vectors on the way, (times, parameters), and when."""
     recording = simulator.recording
     assert recording is not None
-    chosen = np.unique(np.linspace(0, len(recording) - 1, min(len(recording), MOST_POINTS)).round().astype(int))
+    chosen = evenly(len(recording), MOST_POINTS)
     vectors = [np.concatenate([recording.parameters[name][k].ravel() for name in names]) for k in chosen]
     return np.array(vectors, np.float64), np.array(recording.epochs)[chosen]
 
@@ -136,7 +138,7 @@ def _across(direction: Array) -> Array:
 def _rows(simulator: Simulator) -> tuple[Array, NDArray[np.generic]]:
     """Training rows, evenly spread, as the network sees them, with their targets."""
     rows = simulator.split_rows("train")
-    chosen = rows.some(np.unique(np.linspace(0, rows.count - 1, min(rows.count, ROWS)).round().astype(int)))
+    chosen = rows.some(np.array(evenly(rows.count, ROWS)))
     x = chosen.features.astype(np.float64) * chosen.scale + chosen.shift
     by_class = simulator.network.loss.record.targets == "classes"
     return x, chosen.classes if by_class else chosen.values

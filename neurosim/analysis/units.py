@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurosim.analysis.inputs import Points, input_axis, input_names, input_points
+from neurosim.analysis.spacing import evenly
 from neurosim.layers import Activate, Dense
 
 if TYPE_CHECKING:  # what draws these numbers need not load a simulator
@@ -83,15 +84,14 @@ def unit_maps(simulator: Simulator) -> UnitMaps:
     layers = []
     for layer in chosen:
         width = layer.output_shape[0]
-        units = np.unique(np.linspace(0, width - 1, min(width, MOST_UNITS)).round().astype(int))
+        units = evenly(width, MOST_UNITS)
         signals = seen[layer.name]
         sums = signals.outputs if signals.sums is None else signals.sums
         answers, given = (
             np.moveaxis(found[:, units].reshape(*grid.shape[:-1], len(units)), -1, 0).astype(np.float32)
             for found in (signals.outputs, sums)
         )
-        names = tuple(int(unit) for unit in units)
-        layers.append(LayerMaps(layer.name, layer.activation.name, names, width, answers, given))
+        layers.append(LayerMaps(layer.name, layer.activation.name, tuple(units), width, answers, given))
     return UnitMaps(axes, tuple(layers), points, input_names(simulator), len(active) - len(chosen))
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from neurosim.analysis.spacing import evenly
 from neurosim.layers import Conv2d, Dense
 
 if TYPE_CHECKING:  # what draws these numbers need not load a simulator
@@ -47,7 +48,7 @@ def weight_images(simulator: Simulator) -> Kernels | None:
     if len(shape) < 2 or not isinstance(layer, Dense) or layer.inputs != simulator.network.inputs:
         return None
     channels = shape[2] if len(shape) > 2 else 1
-    units, inputs = _spread(layer.units, MOST_UNITS), _spread(channels, MOST_INPUTS)
+    units, inputs = tuple(evenly(layer.units, MOST_UNITS)), tuple(evenly(channels, MOST_INPUTS))
     weight = simulator.parameters[layer.weight.name].reshape(*shape[:2], channels, layer.units)
     return _kernels(layer.name, weight, units, inputs)
 
@@ -60,8 +61,8 @@ def filters(simulator: Simulator) -> tuple[Kernels, ...]:
         _kernels(
             layer.name,
             parameters[layer.weight.name],
-            _spread(layer.channels, 2 * MOST_INPUTS),
-            _spread(layer.window.channels, MOST_INPUTS),
+            tuple(evenly(layer.channels, 2 * MOST_INPUTS)),
+            tuple(evenly(layer.window.channels, MOST_INPUTS)),
         )
         for layer in layers[:MOST_LAYERS]
     )
@@ -71,8 +72,3 @@ def _kernels(name: str, weight: NDArray[np.floating], units: tuple[int, ...], in
     """From weights (height, width, inputs, units)."""
     chosen = np.asarray(weight, np.float32)[:, :, list(inputs)][..., list(units)]
     return Kernels(name, units, weight.shape[3], inputs, weight.shape[2], chosen.transpose(3, 2, 0, 1))
-
-
-def _spread(count: int, most: int) -> tuple[int, ...]:
-    """Up to `most` of a number of things, evenly spread."""
-    return tuple(int(place) for place in np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int)))

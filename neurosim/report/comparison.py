@@ -58,7 +58,7 @@ def write_comparison_page(found: Comparison, title: str, pictures: Sequence[Path
 def _write(title: str, above: str, found: Comparison, still: Sequence[tuple[str, str, str]], folder: Path) -> Path:
     script = Script()
     firsts = [(label, runs[0].result.simulator) for label, runs in by_label(found).items()]
-    live = [live_data(simulator, script, label) for label, simulator in firsts[:MOST_DRAWN]]
+    live = [live_data(simulator, script, label, inside=False) for label, simulator in firsts[:MOST_DRAWN]]
     header = f'<header>\n<p class="soft">neurosim: {escape(above)}</p>\n<h1>{escape(title)}</h1>\n</header>'
     path = folder / FILE
     write_atomically(path, page(title, f"{header}\n{sections.contents(still)}", {"runs": live}, script))

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from neurosim.analysis.catalogue import shows_curve, shows_plane
 from neurosim.analysis.inputs import input_axis, input_names, input_points
+from neurosim.analysis.spacing import evenly
 from neurosim.errors import PluginError
 from neurosim.history import METRICS
 from neurosim.recording import Recording
@@ -27,33 +28,37 @@ FEWER_FRAMES = 30
 MOST_LAYERS, MOST_CLASSES = 40, 50
 
 
-def live_data(simulator: Simulator, script: Script, label: str = "") -> dict[str, Any]:
+def live_data(simulator: Simulator, script: Script, label: str = "", *, inside: bool = True) -> dict[str, Any]:
     """The recorded epochs of a run; `script` gets the formulas that the page needs.
 
-    With a `label` it is one of several runs: then its layers are left out.
+    Parameters
+    ----------
+    simulator : Simulator
+        The trained network.
+    script : Script
+        Where the formulas go.
+    label : str
+        What it is called among several runs.
+    inside : bool
+        Whether what happens in the layers is told, too; one of several runs does with fewer frames and without.
     """
     recording = simulator.recording or Recording(())
-    places = _spread(len(recording), FEWER_FRAMES if label else MOST_FRAMES)
+    places = evenly(len(recording), MOST_FRAMES if inside else FEWER_FRAMES)
     return {
         "label": label,
         "epochs": [float(recording.epochs[place]) for place in places],
         "history": _history(simulator),
         "layers": list(recording.layers),
-        "gradients": None if label else _gradients(recording, places),
-        "histograms": {} if label else {name: _histograms(recording, name, places) for name in HISTOGRAMS},
+        "gradients": _gradients(recording, places) if inside else None,
+        "histograms": {name: _histograms(recording, name, places) for name in HISTOGRAMS} if inside else {},
         "confusion": _confusion(simulator, recording, places),
         "plane": _plane(simulator, recording, places, script),
     }
 
 
-def _spread(count: int, most: int) -> list[int]:
-    """Up to `most` of the places, evenly, with the first and the last."""
-    return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int)).tolist() if count else []
-
-
 def _history(simulator: Simulator) -> dict[str, list[Any]]:
     history = simulator.history
-    places = _spread(len(history), MOST_EPOCHS)
+    places = evenly(len(history), MOST_EPOCHS)
     columns = {name: getattr(history, name) for name in ("epoch", *METRICS)}
     return {
         name: [_rounded(column[place]) for place in places]
@@ -124,7 +129,7 @@ def _plane(simulator: Simulator, recording: Recording, places: list[int], script
 
 
 def _points(inputs: NDArray[np.float64], targets: NDArray[Any]) -> dict[str, Any]:
-    places = _spread(len(inputs), MOST_POINTS)
+    places = evenly(len(inputs), MOST_POINTS)
     rows = [[_rounded(value) for value in row] for row in inputs[places].tolist()]
     return {"inputs": rows, "targets": [_rounded(value) for value in targets[places].ravel().tolist()]}
 
