@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from neurosim.simulator import Simulator as Simulator
     from neurosim.training import run as run
     from neurosim.training import study as study
+    from neurosim.training.prediction import load_model as load_model
     from neurosim.worksheet import explain as explain
 
 _HOME = {
@@ -57,6 +58,7 @@ _HOME = {
     "diagnose": "neurosim.diagnosis",
     "explain": "neurosim.worksheet",
     "hookimpl": "neurosim.plugin",
+    "load_model": "neurosim.training.prediction",
     "load_scenario": "neurosim.scenario",
     "plot": "neurosim.plots.shown",
     "run": "neurosim.training",

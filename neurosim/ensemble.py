@@ -138,11 +138,13 @@ class Ensemble:
         for number, seed in enumerate(self.seeds):
             simulator = Simulator(self.scenario, self.backend, seed, self.threads, self.data_dir)
             try:
-                history = simulator.train()
+                simulator.train()
+                final = simulator.final_measures()
             except DivergedError:
-                history = simulator.history
+                final = dict.fromkeys(METRICS, math.nan)
+            history = simulator.history
             reached = next((record["epoch"] for record in history if self._meets(record, "train")), 0)
-            members.append(self._member(seed, simulator.final_measures(), reached))
+            members.append(self._member(seed, final, reached))
             tell((number + 1) / len(self.seeds))
         return members
 

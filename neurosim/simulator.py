@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -14,8 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from neurosim.assembly import Problem, assemble, given_features, given_rows
 from neurosim.augmentation import make_augmenter
-from neurosim.backends.base import Begun, Inspection, Rows, in_all
+from neurosim.backends.base import Begun, Inspection, Rows, Totals, in_all
 from neurosim.backends.select import make_backend
+from neurosim.divergence import Guard
 from neurosim.errors import DivergedError, UsageError
 from neurosim.history import History, Record
 from neurosim.markup import escape
@@ -89,6 +89,7 @@ class Simulator:
         self._augmenter = make_augmenter(scenario, self.data, self._splits["train"], self.seed, threads)
         self.watch = Watch(scenario, self.training, self._splits)
         self._backend = make_backend(backend, self.network, self.training, self.seed, threads)
+        self._guard = Guard(self._backend)
         asked = scenario.record
         if for_report:
             asked = recorded_for_report(asked, self.network, self.training.epochs, len(self.data.classes))
@@ -253,7 +254,7 @@ class Simulator:
         Raises
         ------
         DivergedError
-            When loss or parameters stop being finite.
+            When loss, gradients or parameters stop being finite; the network is as it was before that epoch.
         """
         while len(self.history) < self.training.epochs and not self.watch.stops:
             record = self.train_epoch()
@@ -270,10 +271,14 @@ class Simulator:
         self.prepare()
         start = time.perf_counter()
         rows = self._epoch_rows(epoch)
-        totals = (self._recorder or self._backend).train_epoch(rows, epoch, self._begun.steps)
+        first = self._begun.steps
+        self._guard.begin()
+        # The guard tells of what is not finite, with its place.
+        with np.errstate(all="ignore"):
+            totals = (self._recorder or self._backend).train_epoch(rows, epoch, first)
+        self._check_finite(rows, epoch, totals, first)
         totals, self._begun = in_all((*self._begun.totals, totals)), Begun()
         seconds = time.perf_counter() - start
-        self._check_finite(epoch, totals.mean_loss)
         record: Record = {
             "epoch": epoch + 1,
             "train_loss": totals.mean_loss,
@@ -315,7 +320,11 @@ class Simulator:
         if last > first:
             self.prepare()
             epoch = len(self.history)
-            totals = self._backend.train_epoch(self._epoch_rows(epoch), epoch, first, last)
+            rows = self._epoch_rows(epoch)
+            self._guard.begin()
+            with np.errstate(all="ignore"):
+                totals = self._backend.train_epoch(rows, epoch, first, last)
+            self._check_finite(rows, epoch, totals, first, last)
             self._begun = Begun(last, (*self._begun.totals, totals))
 
     def _epoch_rows(self, epoch: int) -> Rows:
@@ -393,18 +402,11 @@ class Simulator:
         if self._recorder is not None and recording is not None:
             self._recorder.recording = recording
 
-    def _check_finite(self, epoch: int, loss: float) -> None:
-        bad = [name for name, array in self.network.named(self._backend.parameters).items() if not _all_finite(array)]
-        if math.isfinite(loss) and not bad:
-            return
-        what = f"the loss is {loss}" if not math.isfinite(loss) else f"{bad[0]} is no longer finite"
-        raise DivergedError(
-            f"training diverged in epoch {epoch + 1}: {what}",
-            "Try a smaller learning rate (--set optimizer.lr=...), or scale the inputs ([data] standardize = true).",
-        )
-
-
-def _all_finite(array: NDArray[Any]) -> bool:
-    # The sum is finite unless something in it is not, or it overflows; only then look closer.
-    with np.errstate(all="ignore"):
-        return bool(np.isfinite(array.sum())) or bool(np.isfinite(array).all())
+    def _check_finite(self, rows: Rows, epoch: int, totals: Totals, first: int = 0, last: int | None = None) -> None:
+        """Go back to the last finite state, and raise DivergedError, where there are numbers that are not finite."""
+        try:
+            self._guard.check(rows, epoch, totals, first, last)
+        except DivergedError:
+            if self._recorder is not None:
+                self._recorder.recording = self._recorder.recording.until(self._backend.steps_done)
+            raise

@@ -23,6 +23,7 @@ COMMANDS = {
     "report": "Put everything about runs on one page that opens by double click.",
     "doctor": "Say in plain words what is wrong with a run, and how to prove it.",
     "replay": "Go back to a step of a run, change one thing, and draw both futures.",
+    "predict": "Let a trained network answer for new rows.",
     "compare": "Compare finished runs: settings, results and curves.",
     "list": "List activations, losses, optimizers, data sets, scenarios, ...",
     "info": "Show versions, threads, caches and data folders, or what a scenario's network is made of.",

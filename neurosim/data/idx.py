@@ -38,15 +38,15 @@ CHUNK = 1 << 20
 OTHER_TYPES = {9: "signed bytes", 11: "16-bit integers", 12: "32-bit integers", 13: "floats", 14: "doubles"}
 
 
-def read_idx(path: Path | str, shape: Sequence[int | None]) -> NDArray[np.uint8]:
+def read_idx(path: Path | str, shape: Sequence[int | None] | None) -> NDArray[np.uint8]:
     """Read an IDX file of unsigned bytes, plain or compressed with gzip (told by its content).
 
     Parameters
     ----------
     path : path
         The file.
-    shape : sequence of int or None
-        What the dimensions must be; None where any size from 1 will do.
+    shape : sequence of int or None, or None
+        What the dimensions must be, None where any size from 1 will do; None for any number of them.
 
     Returns
     -------
@@ -79,9 +79,13 @@ def _damaged(path: Path, fault: str) -> DataError:
     return DataError(f"{path}: not a usable IDX file: {fault}", "Delete it and get it again.")
 
 
-def _read(path: Path, file: BinaryIO | gzip.GzipFile, shape: Sequence[int | None], at_most: int) -> NDArray[np.uint8]:
-    found = _read_shape(path, file, len(shape))
-    if any(wanted is not None and wanted != got for wanted, got in zip(shape, found, strict=True)):
+def _read(
+    path: Path, file: BinaryIO | gzip.GzipFile, shape: Sequence[int | None] | None, at_most: int
+) -> NDArray[np.uint8]:
+    found = _read_shape(path, file, None if shape is None else len(shape))
+    if shape is not None and any(
+        wanted is not None and wanted != got for wanted, got in zip(shape, found, strict=True)
+    ):
         raise _damaged(path, f"it holds an array of {_sizes(found)}, expected {_sizes(shape)}")
     count = math.prod(found)
     if count == 0:
@@ -105,15 +109,21 @@ def _read(path: Path, file: BinaryIO | gzip.GzipFile, shape: Sequence[int | None
     return values.reshape(found)
 
 
-def _read_shape(path: Path, file: BinaryIO | gzip.GzipFile, dimensions: int) -> tuple[int, ...]:
+def _read_shape(path: Path, file: BinaryIO | gzip.GzipFile, dimensions: int | None) -> tuple[int, ...]:
     magic = file.read(4)
     if len(magic) < 4:
         raise _damaged(path, f"it ends after {len(magic)} bytes")
     if magic[:2] != b"\0\0":
-        raise _damaged(path, f"it starts with the bytes {magic.hex(' ')}, expected 00 00 08 {dimensions:02x}")
+        raise _damaged(
+            path, f"it starts with the bytes {magic.hex(' ')}, expected 00 00 08 and the number of dimensions"
+        )
     if magic[2] != UNSIGNED_BYTE:
         kind = OTHER_TYPES.get(magic[2], f"numbers of the unknown type {magic[2]}")
         raise _damaged(path, f"it holds {kind}, expected unsigned bytes")
+    if magic[3] == 0:
+        raise _damaged(path, "it has no dimensions")
+    if dimensions is None:
+        dimensions = magic[3]
     if magic[3] != dimensions:
         raise _damaged(path, f"it has {magic[3]} dimensions, expected {dimensions}")
     sizes = file.read(4 * dimensions)

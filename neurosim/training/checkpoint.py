@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-import json
 import time
 from pathlib import Path
 from typing import Any
@@ -20,9 +19,11 @@ from neurosim.errors import DataError, UsageError
 from neurosim.files import make_folder, write_atomically
 from neurosim.history import History, Record
 from neurosim.simulator import Simulator
-from neurosim.training.folder import CHECKPOINTS, plugin_records, portable
+from neurosim.training.folder import CHECKPOINTS, portable
+from neurosim.training.model import plugin_records
+from neurosim.training.sealed import seal, unseal
 
-FORMAT = "neurosim-checkpoint-2"
+FORMAT = "neurosim-checkpoint-3"
 # The newest ones that are kept.
 KEPT = 2
 # Without checkpoint_every a run writes one at the end of an epoch, but no sooner than this after the last one.
@@ -88,23 +89,17 @@ def save_checkpoint(folder: Path, simulator: Simulator, belongs: dict[str, Any] 
 
     `belongs` is what `identity` gives, where it is known already.
     """
-    import safetensors.numpy
-
-    tensors = {name: np.ascontiguousarray(array) for name, array in simulator.state().items()}
-    digests = {name: hashlib.sha256(array.tobytes()).hexdigest() for name, array in tensors.items()}
+    tensors = simulator.state()
     metadata = {
         "format": FORMAT,
         "backend": simulator.backend,
         "seed": simulator.seed,
         "history": list(simulator.history),
-        "sha256": digests,
         "identity": belongs or identity(simulator),
     }
-    # One entry: safetensors writes several in an order that changes from process to process.
-    content = safetensors.numpy.save(tensors, {"neurosim": json.dumps(metadata)})
     step = int(tensors["steps_done"][0])
-    path = make_folder(folder / CHECKPOINTS) / f"step-{step:012d}-{_digest(content)}.safetensors"
-    write_atomically(path, content)
+    path = make_folder(folder / CHECKPOINTS) / f"step-{step:012d}.safetensors"
+    write_atomically(path, seal(tensors, metadata))
     for old in [other for other in _files(folder) if other != path][: 1 - KEPT]:
         old.unlink(missing_ok=True)
     return path
@@ -113,13 +108,8 @@ def save_checkpoint(folder: Path, simulator: Simulator, belongs: dict[str, Any] 
 def drop_beyond(folder: Path, step: int) -> None:
     """Remove the checkpoints of a run folder that are of later steps: of a run that was here before."""
     for path in _files(folder):
-        if int(path.name.split("-")[1].split(".")[0]) > step:
+        if int(path.stem.split("-")[1]) > step:
             path.unlink(missing_ok=True)
-
-
-def _digest(content: bytes) -> str:
-    """The start of the SHA-256 of a whole file, which is part of its name."""
-    return hashlib.sha256(content).hexdigest()[:16]
 
 
 def load_checkpoint(source: Path, simulator: Simulator, *, force: bool = False) -> None:
@@ -141,28 +131,19 @@ def load_checkpoint(source: Path, simulator: Simulator, *, force: bool = False) 
     UsageError
         When it belongs to another scenario, data, plugins, network, seed or backend; the message shows what differs.
     """
-    import safetensors.numpy
-
     path = source if source.is_file() else newest(source)
     if path is None:
         raise DataError(f"no checkpoint in {source}", "A run that was interrupted leaves one; a finished run has none.")
     try:
-        content = path.read_bytes()
-        named = path.stem.split("-")[2:]
-        if named and named[0] != _digest(content):
-            raise ValueError("its content does not match the checksum in its name")
-        tensors = safetensors.numpy.load(content)
-        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
-        metadata = json.loads(header["__metadata__"]["neurosim"])
-        digests, history, belongs = metadata["sha256"], History(metadata["history"]), metadata["identity"]
+        tensors, metadata = unseal(path, "checkpoint")
+        if metadata["format"] != FORMAT:
+            raise ValueError(f"its format is {metadata['format']}, not {FORMAT}")
+        history, belongs = History(metadata["history"]), metadata["identity"]
         backend, seed = str(metadata["backend"]), int(metadata["seed"])
-    except (safetensors.SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+    except DataError as error:
+        raise DataError(error.message, _older(path)) from error
+    except (KeyError, TypeError, ValueError) as error:
         raise DataError(f"{path} is not a readable checkpoint: {error}", _older(path)) from error
-    if set(digests) != set(tensors):
-        raise DataError(f"{path} is damaged: tensors are missing", _older(path))
-    for name, array in tensors.items():
-        if digests[name] != hashlib.sha256(array.tobytes()).hexdigest():
-            raise DataError(f"{path} is damaged: {name} does not match its checksum", _older(path))
     if (backend, seed) != (simulator.backend, simulator.seed):
         raise DataError(
             f"{path} was written by backend {backend} with seed {seed}, "

@@ -21,17 +21,15 @@ from neurosim.recording.recording import FILE as RECORD
 from neurosim.scenario import Scenario
 from neurosim.scenario.study import Variant
 from neurosim.simulator import Simulator
-from neurosim.training.description import describe
 from neurosim.training.lock import FolderLock
+from neurosim.training.model import MODEL, model_bytes, plugin_records
 from neurosim.version import __version__
 
 SCENARIO = "scenario.toml"
 METRICS = "metrics.jsonl"
 SUMMARY = "summary.json"
-MODEL = "model.safetensors"
 FAILURE = "failure.json"
 CHECKPOINTS = "checkpoint"
-MODEL_FORMAT = "neurosim-model-1"
 
 
 def portable(scenario: Scenario) -> Scenario:
@@ -147,47 +145,6 @@ def _line(record: Record) -> str:
     return json.dumps(ordered, allow_nan=False) + "\n"
 
 
-def model_bytes(simulator: Simulator) -> bytes:
-    """The trained parameters and running statistics (float32) as a safetensors file that describes the network.
-
-    The same parameters give the same bytes.
-    """
-    import safetensors.numpy
-
-    arrays = {**simulator.parameters, **simulator.statistics}
-    tensors = {name: np.ascontiguousarray(array, np.float32) for name, array in arrays.items()}
-    data = simulator.data
-    description = {
-        "format": MODEL_FORMAT,
-        "network": describe(simulator.network),
-        "input": {
-            "scale": _shortest(data.feature_scale.tolist()),
-            "shift": _shortest(data.feature_shift.tolist()),
-            "features": list(data.feature_names),
-        },
-        "classes": list(data.classes),
-        "plugins": plugin_records(simulator.scenario),
-    }
-    # One entry: safetensors writes several in an order that changes from process to process.
-    return safetensors.numpy.save(tensors, {"neurosim": json.dumps(description, sort_keys=True)})
-
-
-def read_model(path: Path) -> dict[str, np.ndarray]:
-    """The arrays of a model file by name; raises DataError when it is missing or damaged."""
-    import safetensors
-    import safetensors.numpy
-
-    try:
-        return safetensors.numpy.load_file(path)
-    except (safetensors.SafetensorError, OSError) as error:
-        raise DataError(f"{path} is not a readable model: {error}") from error
-
-
-def _shortest(values: list[float]) -> float | list[float]:
-    """One number where all are the same."""
-    return values[0] if len(set(values)) == 1 else values
-
-
 def provenance(scenario: Scenario) -> dict[str, Any]:
     """Versions, machine and the plugins used: what a result may depend on besides its scenario."""
     import numba
@@ -202,8 +159,3 @@ def provenance(scenario: Scenario) -> dict[str, Any]:
     }
     machine = {"system": platform.system(), "processor": platform.machine(), "cores": os.cpu_count()}
     return {"versions": versions, "machine": machine, "plugins": plugin_records(scenario)}
-
-
-def plugin_records(scenario: Scenario) -> list[dict[str, str]]:
-    """Name, version and source hash of each plugin that the scenario uses or requires."""
-    return [{"name": plugin.name, "version": plugin.version, "sha256": plugin.sha256} for plugin in scenario.plugins]

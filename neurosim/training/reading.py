@@ -14,8 +14,9 @@ from neurosim.scenario import Scenario, load_scenario
 from neurosim.simulator import Simulator
 from neurosim.training.checkpoint import has_checkpoint, load_checkpoint
 from neurosim.training.expectations import Outcome, check_expectations
-from neurosim.training.folder import FAILURE, METRICS, MODEL, SCENARIO, SUMMARY, read_model
+from neurosim.training.folder import FAILURE, METRICS, SCENARIO, SUMMARY
 from neurosim.training.members import study_members
+from neurosim.training.model import MODEL, read_model
 from neurosim.training.runs import Result
 
 # What a run of many seeds leaves.

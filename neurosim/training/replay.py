@@ -25,7 +25,8 @@ from neurosim.recording.recording import FILE as RECORD
 from neurosim.registry import Registry
 from neurosim.scenario import RecordSection, Scenario, load_scenario
 from neurosim.simulator import Simulator
-from neurosim.training.folder import METRICS, MODEL, SCENARIO, SUMMARY, RunFolder
+from neurosim.training.folder import METRICS, SCENARIO, SUMMARY, RunFolder
+from neurosim.training.model import MODEL
 from neurosim.training.reading import read_failed, read_history, read_run
 from neurosim.training.runs import Observer, Result, train_to_end
 

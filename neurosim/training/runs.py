@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from neurosim.backends.select import on_compilation
+from neurosim.divergence import SLOWER
 from neurosim.errors import DivergedError, UsageError
 from neurosim.history import History, Record
 from neurosim.markup import escape, measure, table
@@ -276,26 +278,53 @@ def train_to_end(simulator: Simulator, folder: RunFolder | None, watcher: Observ
     try:
         with interruptions(watcher.stopping) as asked:
             simulator.train(on_epoch)
+        result = result_of(simulator, folder.path if folder is not None else None, time.perf_counter() - begin)
     except DivergedError as error:
-        if folder is not None:
-            folder.fail(simulator, error)
-        raise
+        if folder is None or checkpoints is None:
+            raise
+        folder.fail(simulator, error)
+        # What was last finite, so that a smaller learning rate can go on from there.
+        checkpoints.save()
+        raise DivergedError(error.message, f"{error.hint}\n{_rescue(folder.path, len(simulator.history))}") from error
     except KeyboardInterrupt:
         if checkpoints is not None and whole:
             checkpoints.save()
         kept = folder is not None and has_checkpoint(folder.path)
         watcher.interrupted(folder.path if folder is not None and kept else None)
         raise
-    result = result_of(simulator, folder.path if folder is not None else None, time.perf_counter() - begin)
     if folder is not None:
         folder.finish(simulator, result.as_json())
         remove_checkpoint(folder.path)
     return result
 
 
+def _rescue(folder: Path, epochs: int) -> str:
+    """How to go on from the checkpoint that a diverged run leaves."""
+    return (
+        f"The state after {epochs} epochs is kept: change {folder / 'scenario.toml'}, "
+        f"then  neurosim run --resume {folder} --force"
+    )
+
+
 def result_of(simulator: Simulator, folder: Path | None, total: float) -> Result:
-    """The result of a simulator that is trained."""
+    """The result of a simulator that is trained; raises DivergedError where its loss is not finite."""
     metrics = simulator.final_measures()
+    loss = metrics["train_loss"]
+    if loss is not None and not math.isfinite(loss):
+        raise DivergedError(
+            f"training diverged in epoch {len(simulator.history)}, its last: the loss is {loss} with the last weights",
+            SLOWER,
+        )
+    return _as_result(simulator, metrics, folder, total)
+
+
+def diverged_result(simulator: Simulator, folder: Path | None, total: float) -> Result:
+    """The result of a simulator whose training diverged: no measure is a number."""
+    metrics = {name: value and math.nan for name, value in simulator.final_measures().items()}
+    return _as_result(simulator, {**metrics, "train_loss": math.nan}, folder, total)
+
+
+def _as_result(simulator: Simulator, metrics: dict[str, float | None], folder: Path | None, total: float) -> Result:
     seconds = {"compile": simulator.prepare(), "train": sum(simulator.history.seconds), "total": total}
     outcome = Outcome(metrics, simulator.history, simulator.recording)
     expectations = check_expectations(simulator.scenario, outcome)

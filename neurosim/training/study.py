@@ -27,7 +27,7 @@ from neurosim.training.expectations import Expectation, check_bounds, check_clai
 from neurosim.training.folder import SCENARIO, SUMMARY, RunFolder, finite, portable, provenance
 from neurosim.training.members import study_members
 from neurosim.training.reading import read_finished, stopped_at
-from neurosim.training.runs import Observer, Result, prepare_scenario, result_of, train_to_end
+from neurosim.training.runs import Observer, Result, diverged_result, prepare_scenario, train_to_end
 
 TABLE = "study.csv"
 
@@ -285,7 +285,7 @@ def _train_one(member: _Member, progress: _Progress, resume: bool, force: bool) 
         member.result = train_to_end(simulator, folder, progress, begin)
     except DivergedError as error:
         member.fault = error.message
-        member.result = result_of(simulator, member.folder, time.perf_counter() - begin)
+        member.result = diverged_result(simulator, member.folder, time.perf_counter() - begin)
     finally:
         if folder is not None:
             folder.close()

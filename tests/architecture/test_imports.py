@@ -39,16 +39,17 @@ ALLOWED = {
     "recording": {"backends", "layers", "network", "plugin", "scenario", "errors"},
     "watch": {"backends", "network", "history", "scenario", "errors"},
     "augmentation": {"backends", "data", "scenario", "errors"},
+    "divergence": {"backends", "layers", "errors", "randomness"},
     "simulator": {
-        "assembly", "augmentation", "backends", "history", "markup", "recording", "scenario", "watch", "errors",
-        "suggestions",
+        "assembly", "augmentation", "backends", "divergence", "history", "markup", "recording", "scenario", "watch",
+        "errors", "suggestions",
     },
     "ensemble": {
         "simulator", "assembly", "augmentation", "backends", "construction", "history", "scenario", "watch", "errors",
     },
     "training": {
-        "simulator", "ensemble", "backends", "recording", "registry", "scenario", "layers", "network", "history",
-        "files", "markup", "errors", "version",
+        "simulator", "divergence", "ensemble", "backends", "building", "recording", "registry", "scenario", "layers",
+        "network", "data", "history", "files", "markup", "errors", "suggestions", "version",
     },
     "analysis": {
         "backends", "layers", "network", "plugin", "recording", "scenario", "simulator", "training", "history",

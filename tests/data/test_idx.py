@@ -41,7 +41,7 @@ def test_reads_plain_and_packed_files(read, content):
     [
         (b"", "ends after 0 bytes"),
         (PLAIN[:7], "ends within the header, after 7 bytes"),
-        (b"\x89PNG" + PLAIN[4:], "starts with the bytes 89 50 4e 47, expected 00 00 08 03"),
+        (b"\x89PNG" + PLAIN[4:], "starts with the bytes 89 50 4e 47, expected 00 00 08 and"),
         (b"\0\0\x0d\x03" + PLAIN[4:], "holds floats, expected unsigned bytes"),
         (b"\0\0\x07\x03" + PLAIN[4:], "unknown type 7"),
         (b"\0\0\x08\x01" + PLAIN[4:], "has 1 dimensions, expected 3"),

@@ -13,7 +13,7 @@ from neurosim.errors import ShapeError, UsageError
 from neurosim.layers import choose
 from neurosim.registry import build_registry
 from neurosim.training.checkpoint import load_checkpoint, save_checkpoint
-from neurosim.training.folder import model_bytes
+from neurosim.training.model import model_bytes
 
 BUILTINS = build_registry(entry_points=False)
 NORMED = [

@@ -1,0 +1,118 @@
+"""``neurosim predict``: a trained network, from its file alone, answers for new rows."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from neurosim.cli.options import JSON, PLUGIN, PLUGINS_DIR, print_json
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from neurosim.training.prediction import Model
+
+SHOWN = 20
+
+
+@click.command()
+@click.argument("model", required=False, type=click.Path(path_type=Path))
+@click.option("--data", type=click.Path(path_type=Path), metavar="FILE", help="CSV with named columns, or IDX (.gz).")
+@click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Write all answers to a CSV file.")
+@click.option("--backend", type=click.Choice(["cpu", "reference", "cuda"]), default="cpu", show_default=True)
+@click.option("--threads", type=click.IntRange(1), help="Threads to use; all processors by default.")
+@PLUGIN
+@PLUGINS_DIR
+@click.option("--force", is_flag=True, help="Predict though a plugin has changed since the training.")
+@JSON
+def command(
+    model: Path | None,
+    data: Path | None,
+    out: Path | None,
+    backend: str,
+    threads: int | None,
+    plugins: tuple[Path, ...],
+    plugin_folders: tuple[Path, ...],
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Let MODEL, a run folder or its model.safetensors, answer for the rows of a file.
+
+    The file has raw values, as the training data had: they are scaled as in training. Columns of a CSV file are
+    found by name; others, such as the target, are left out.
+    """
+    if model is None or data is None:
+        raise click.UsageError("which model, which rows? Try: neurosim predict runs/iris-... --data flowers.csv")
+    from neurosim.registry import build_registry
+    from neurosim.training.prediction import load_model
+
+    registry = build_registry(plugins, plugin_folders=plugin_folders)
+    loaded = load_model(model, backend=backend, threads=threads, registry=registry, force=force)
+    outputs = loaded.outputs(loaded.read(data))
+    if out is not None:
+        from neurosim.files import write_atomically
+
+        write_atomically(out, _table(loaded, outputs))
+    if as_json:
+        print_json(_as_json(loaded, data, outputs))
+    else:
+        _print(loaded, outputs, out)
+
+
+def _columns(model: Model) -> list[str]:
+    """Headings of the outputs."""
+    count = model.network.outputs
+    if len(model.classes) == count:
+        return list(model.classes)
+    if model.classes:
+        return [f"output (above {model.network.loss.record.threshold:g}: {model.classes[1]})"]
+    return ["value"] if count == 1 else [f"value {number + 1}" for number in range(count)]
+
+
+def _table(model: Model, outputs: NDArray[Any]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    named = ["prediction"] if model.classes else []
+    writer.writerow(["row", *named, *_columns(model)])
+    for number, (answer, row) in enumerate(zip(model.answers(outputs), outputs.tolist(), strict=True), 1):
+        writer.writerow([number, *([answer] if named else []), *row])
+    return text.getvalue()
+
+
+def _as_json(model: Model, data: Path, outputs: NDArray[Any]) -> dict[str, Any]:
+    answers = model.answers(outputs).tolist()
+    rows = [
+        {"class": answer, "outputs": row} if model.classes else {"outputs": row}
+        for answer, row in zip(answers, outputs.tolist(), strict=True)
+    ]
+    return {
+        "model": str(model.path),
+        "data": str(data),
+        "rows": len(outputs),
+        "classes": list(model.classes) or None,
+        "predictions": rows,
+    }
+
+
+def _print(model: Model, outputs: NDArray[Any], out: Path | None) -> None:
+    headings = _columns(model)
+    widths = [max(len(heading), 8) for heading in headings]
+    first = max(len("prediction"), *(len(name) for name in model.classes or ("",))) if model.classes else 0
+    click.echo(
+        f"{'row':>6}  "
+        + (f"{'prediction':<{first}}  " if first else "")
+        + "  ".join(f"{heading:>{width}}" for heading, width in zip(headings, widths, strict=True))
+    )
+    shown = outputs[:SHOWN]
+    for number, (answer, row) in enumerate(zip(model.answers(shown), shown.tolist(), strict=True), 1):
+        values = "  ".join(f"{value:>{width}.4g}" for value, width in zip(row, widths, strict=True))
+        click.echo(f"{number:>6}  " + (f"{answer:<{first}}  " if first else "") + values)
+    if len(outputs) > SHOWN:
+        where = f"all in {out}" if out is not None else "--out FILE writes all, --json prints all"
+        click.echo(f"   ... {len(outputs):,} rows; {where}")
+    elif out is not None:
+        click.echo(f"written to {out}")

@@ -1,0 +1,53 @@
+"""The model file: the trained weights, with what they are the weights of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurosim.scenario import Scenario
+from neurosim.simulator import Simulator
+from neurosim.training.description import describe
+from neurosim.training.sealed import seal, unseal
+
+MODEL = "model.safetensors"
+FORMAT = "neurosim-model-2"
+
+
+def model_bytes(simulator: Simulator) -> bytes:
+    """The trained parameters and running statistics (float32) as a safetensors file that describes the network.
+
+    The same parameters give the same bytes.
+    """
+    arrays = {**simulator.parameters, **simulator.statistics}
+    data = simulator.data
+    description = {
+        "format": FORMAT,
+        "network": describe(simulator.network),
+        "input": {
+            "scale": _shortest(data.feature_scale.tolist()),
+            "shift": _shortest(data.feature_shift.tolist()),
+            "features": list(data.feature_names),
+        },
+        "classes": list(data.classes),
+        "plugins": plugin_records(simulator.scenario),
+    }
+    return seal({name: array.astype(np.float32) for name, array in arrays.items()}, description)
+
+
+def read_model(path: Path) -> dict[str, NDArray[Any]]:
+    """The arrays of a model file by name; raises DataError when it is missing or damaged."""
+    return unseal(path, "model")[0]
+
+
+def _shortest(values: list[float]) -> float | list[float]:
+    """One number where all are the same."""
+    return values[0] if len(set(values)) == 1 else values
+
+
+def plugin_records(scenario: Scenario) -> list[dict[str, str]]:
+    """Name, version and source hash of each plugin that the scenario uses or requires."""
+    return [{"name": plugin.name, "version": plugin.version, "sha256": plugin.sha256} for plugin in scenario.plugins]

@@ -1,0 +1,238 @@
+"""A trained network from its file alone: no scenario, no training data."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from neurosim.backends.base import Backend
+from neurosim.backends.select import make_backend
+from neurosim.data import read_csv, read_idx
+from neurosim.errors import DataError, NeurosimError, PluginError, ShapeError, UsageError
+from neurosim.layers import choose
+from neurosim.network import Network, Training
+from neurosim.registry import BUILTIN, Plugin, Registry, build_registry
+from neurosim.training.folder import SCENARIO
+from neurosim.training.model import FORMAT, MODEL
+from neurosim.training.rebuild import rebuild
+from neurosim.training.sealed import unseal
+
+# What IDX files, packed or not, begin with; no text does.
+_IDX_STARTS = (b"\x1f\x8b", b"\0\0")
+
+
+@dataclass(frozen=True)
+class Model:
+    """A trained network, ready to answer; `load_model` reads it.
+
+    Attributes
+    ----------
+    path : Path
+        The file.
+    network : Network
+        Layers and shapes.
+    classes : tuple of str
+        Names of the classes; empty where the outputs are values.
+    features : tuple of str
+        Names of the columns that it learnt from; empty where they had none.
+    scale, shift : array (inputs,), float64
+        The network is given ``raw * scale + shift``.
+    """
+
+    path: Path
+    network: Network
+    classes: tuple[str, ...]
+    features: tuple[str, ...]
+    scale: NDArray[np.float64]
+    shift: NDArray[np.float64]
+    _backend: Backend = field(repr=False)
+
+    def outputs(self, X: ArrayLike) -> NDArray[Any]:
+        """Outputs (rows, outputs) for raw rows (rows, features), as the data set had them before any scaling.
+
+        Raises
+        ------
+        ShapeError
+            When X has the wrong number of features.
+        UsageError
+            When X is not of finite numbers, or too large for float32 when scaled.
+        """
+        x = np.asarray(X)
+        if x.ndim < 2 or math.prod(x.shape[1:]) != self.network.inputs:
+            raise ShapeError(f"X has shape {x.shape}, this network needs (rows, {self.network.inputs})")
+        try:
+            raw = x.reshape(len(x), self.network.inputs).astype(np.float64)
+        except (TypeError, ValueError) as error:
+            raise UsageError(f"X must hold numbers: {error}") from error
+        with np.errstate(all="ignore"):
+            scaled = (raw * self.scale + self.shift).astype(np.float32)
+        if not np.isfinite(scaled).all():
+            row, column = np.argwhere(~np.isfinite(scaled))[0]
+            raise UsageError(f"row {row}, column {column} has {raw[row, column]}: not a number the network can take")
+        if not len(x):
+            return np.zeros((0, self.network.outputs), np.float32)
+        return self._backend.forward(scaled)
+
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
+        """Names of the classes (rows,), or values (rows, outputs) where there are no classes; raises as `outputs`."""
+        return self.answers(self.outputs(X))
+
+    def answers(self, outputs: NDArray[Any]) -> NDArray[Any]:
+        """What `predict` gives for these outputs of the network."""
+        if not self.classes:
+            return outputs
+        if outputs.shape[1] == 1:
+            chosen = (outputs[:, 0] > self.network.loss.record.threshold).astype(int)
+        else:
+            chosen = outputs.argmax(axis=1)
+        answers: NDArray[Any] = np.array(self.classes)[chosen]
+        return answers
+
+    def read(self, path: Path | str) -> NDArray[Any]:
+        """Raw rows (rows, features) for `predict` from a file: CSV with named columns, or IDX (bytes, as MNIST).
+
+        Columns are found by the names that the network learnt from, and others are left out; where it knows none,
+        all columns are taken in their order.
+
+        Raises
+        ------
+        DataError
+            When the file is missing or damaged, or has not what the network needs.
+        """
+        file, inputs = Path(path), self.network.inputs
+        try:
+            with file.open("rb") as stream:
+                start = stream.read(2)
+        except OSError as error:
+            raise DataError(f"{file}: cannot be read: {error.strerror or error}") from error
+        if start in _IDX_STARTS:
+            rows = read_idx(file, None)
+            if math.prod(rows.shape[1:]) != inputs:
+                found = " x ".join(map(str, rows.shape[1:])) or "one"
+                raise DataError(f"{file}: its rows have {found} numbers, and this network needs {inputs}")
+            return rows.reshape(len(rows), inputs)
+        table = read_csv(file)
+        names = self.features or table.names
+        if len(names) != inputs:
+            raise DataError(
+                f"{file}: has {len(names)} columns, and this network needs {inputs}",
+                "The columns that it learnt from had no names, so there must be exactly as many, in their order.",
+            )
+        return table.numbers(names)
+
+
+def load_model(
+    path: Path | str,
+    *,
+    backend: str = "cpu",
+    threads: int | None = None,
+    registry: Registry | None = None,
+    force: bool = False,
+) -> Model:
+    """Read the network of a finished run: its ``model.safetensors``, or the run folder.
+
+    Nothing in the file is executed: it names formulas, which the built-ins and the plugins of `registry` must have.
+
+    Parameters
+    ----------
+    path : path
+        The file or the folder.
+    backend : {"cpu", "cuda", "reference"}
+        Where to compute.
+    threads : int, optional
+        Threads of the CPU backend.
+    registry : Registry, optional
+        What there is; the built-ins and the installed plugins by default.
+    force : bool
+        Take plugins that have changed since the training.
+
+    Raises
+    ------
+    DataError
+        When the file is missing, damaged, or not a model of neurosim.
+    PluginError
+        When a plugin that it needs is not there, or has changed.
+    """
+    file = Path(path)
+    if file.is_dir():
+        file = _in_folder(file)
+    tensors, words = unseal(file, "model")
+    if words.get("format") != FORMAT:
+        raise DataError(f"{file} is not a model of this version: its format is {words.get('format')!r}, not {FORMAT!r}")
+    known = registry if registry is not None else build_registry()
+    try:
+        network, plugins = rebuild(words["network"], known)
+        classes, features = _names(words["classes"]), _names(words["input"]["features"])
+        scale, shift = (_numbers(words["input"][key], network.inputs) for key in ("scale", "shift"))
+        recorded = {str(entry["name"]): str(entry["sha256"]) for entry in words["plugins"]}
+        _check(network, tensors, classes, features)
+    except NeurosimError as error:
+        raise type(error)(f"{file}: {error.message}", error.hint) from error
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
+        fault = f"it has no {error}" if isinstance(error, KeyError) else str(error)
+        raise DataError(f"{file} does not describe a network: {fault}") from error
+    if not force:
+        _check_plugins(file, plugins, recorded)
+    training = Training(
+        choose(known.optimizers.get(f"{BUILTIN}:sgd")), choose(known.schedules.get(f"{BUILTIN}:constant")), 1, False, 1
+    )
+    ready = make_backend(backend, network, training, 0, threads)
+    ready.parameters[:] = network.flat({entry.name: tensors[entry.name] for entry in network.parameters}, ready.dtype)
+    if network.batch_norms:
+        statistics = {entry.name: tensors[entry.name] for entry in network.statistics}
+        ready.statistics[:] = network.flat_statistics(statistics, ready.dtype)
+    return Model(file, network, classes, features, scale, shift, ready)
+
+
+def _in_folder(folder: Path) -> Path:
+    if not (folder / MODEL).is_file():
+        what = "the run in it has not ended" if (folder / SCENARIO).is_file() else "it is not the folder of a run"
+        raise DataError(f"{folder} has no {MODEL}: {what}", "A study has one in the folder of each of its networks.")
+    return folder / MODEL
+
+
+def _names(found: Any) -> tuple[str, ...]:
+    if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
+        raise ValueError("names are no texts")
+    return tuple(found)
+
+
+def _numbers(found: Any, count: int) -> NDArray[np.float64]:
+    numbers = np.asarray(found, np.float64)
+    if numbers.shape not in ((), (count,)) or not np.isfinite(numbers).all():
+        raise ValueError("its inputs are not scaled by finite numbers, one for each")
+    # Bytes times a number of another kind would be cut.
+    return numbers if numbers.ndim else np.full(count, float(numbers))
+
+
+def _check(
+    network: Network, tensors: Mapping[str, NDArray[Any]], classes: tuple[str, ...], features: tuple[str, ...]
+) -> None:
+    """The weights must be those of the network, before anything of its size is made."""
+    wanted = {entry.name: entry.shape for entry in (*network.parameters, *network.statistics)}
+    found = {name: array.shape for name, array in tensors.items()}
+    for name in {**wanted, **found}:
+        if wanted.get(name) != found.get(name):
+            raise ValueError(f"{name} has the shape {found.get(name)} and the network needs {wanted.get(name)}")
+        if tensors[name].dtype != np.float32 or not np.isfinite(tensors[name]).all():
+            raise ValueError(f"{name} is not of finite float32 numbers")
+    if classes and len(classes) != network.outputs and (len(classes), network.outputs) != (2, 1):
+        raise ValueError(f"it names {len(classes)} classes for {network.outputs} outputs")
+    if features and len(features) != network.inputs:
+        raise ValueError(f"it names {len(features)} features for {network.inputs} inputs")
+
+
+def _check_plugins(file: Path, plugins: list[Plugin], recorded: Mapping[str, str]) -> None:
+    for plugin in plugins:
+        if recorded.get(plugin.name) != plugin.sha256:
+            raise PluginError(
+                f"{file}: plugin {plugin.name} is not the one that the network was trained with: "
+                f"SHA-256 {recorded.get(plugin.name, 'none')[:12]}, now {plugin.sha256[:12]}",
+                "Get the plugin as it was, or predict all the same with --force (force=True).",
+            )

@@ -1,0 +1,186 @@
+"""Divergence: where it began is named, what was finite is kept, and a study or an ensemble counts it."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+from support import BACKENDS
+
+import neurosim
+from neurosim.cli.application import execute
+from neurosim.errors import DivergedError
+from neurosim.simulator import Simulator
+
+ROWS = 8
+SCENARIO = """
+[scenario]
+name = "wild"
+title = "One wild row"
+[data]
+source = "csv"
+file = "rows.csv"
+target = "y"
+task = "regression"
+[network]
+loss = "mse"
+[[network.layers]]
+kind = "dense"
+units = 1
+activation = "identity"
+weight = [[1.0]]
+bias = [0.0]
+{more}
+[optimizer]
+name = "{optimizer}"
+lr = {lr}
+[training]
+epochs = 3
+batch_size = {batch}
+shuffle = {shuffle}
+"""
+BURST = """
+import math
+from neurosim import Activation, hookimpl
+def burst(z):
+    return math.exp(z)
+@hookimpl
+def neurosim_activations():
+    return [Activation("burst", burst)]
+"""
+LAYER = '[[network.layers]]\nkind = "activation"\nactivation = "burst"'
+
+
+def write(folder, value, row, *, target=1.0, more="", optimizer="sgd", lr=1e-9, batch=1, shuffle="false"):
+    """A table in which one row has another value, and a scenario that learns from it."""
+    lines = [f"{value if number == row else 0.5},{target if number == row else 1.0}\n" for number in range(ROWS)]
+    (folder / "rows.csv").write_text("x,y\n" + "".join(lines))
+    (folder / "burst.py").write_text(BURST)
+    path = folder / "wild.toml"
+    path.write_text(SCENARIO.format(more=more, optimizer=optimizer, lr=lr, batch=batch, shuffle=shuffle))
+    return neurosim.load_scenario(path, plugins=[folder / "burst.py"])
+
+
+def message(scenario, backend="cpu"):
+    with pytest.raises(DivergedError) as caught:
+        Simulator(scenario, backend).train()
+    return caught.value.message
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize(
+    ("row", "batch", "place"), [(0, 1, "1 of 8"), (5, 1, "6 of 8"), (5, 2, "3 of 4"), (7, 3, "3 of 3")]
+)
+def test_the_batch_and_the_layer_are_those_of_the_wild_row(backend, row, batch, place, tmp_path):
+    scenario = write(tmp_path, 1e4, row, more=LAYER, batch=batch)
+    assert f"epoch 1, batch {place}: the outputs of layers.1 are no longer finite" in message(scenario, backend.name)
+
+
+def test_the_batch_is_found_in_the_shuffled_order(tmp_path):
+    from neurosim.backends.base import shuffle_key
+    from neurosim.randomness import permutation
+
+    scenario = write(tmp_path, 1e4, 2, more=LAYER, shuffle="true")
+    place = permutation(shuffle_key(0, 0), ROWS).tolist().index(2) + 1
+    assert f"batch {place} of 8" in message(scenario)
+
+
+def test_too_large_a_sum_is_named(tmp_path):
+    scenario = neurosim.load_scenario(
+        write(tmp_path, 3e38, 3).base / "wild.toml", overrides={"network.layers.0.weight": [[10.0]]}
+    )
+    assert "batch 4 of 8: the weighted sums of layers.0 are no longer finite" in message(scenario)
+
+
+def test_the_loss_is_named(tmp_path):
+    assert "batch 4 of 8: the loss is inf" in message(write(tmp_path, 1e20, 3))
+
+
+def test_the_gradient_is_named(tmp_path):
+    # The error is 1e13, its square a float32 number; the gradient, 2e13 times the input 1e26, is none.
+    write(tmp_path, 1e26, 3, target=1e26)
+    scenario = neurosim.load_scenario(tmp_path / "wild.toml", overrides={"network.layers.0.weight": [[1.0 + 2.0**-23]]})
+    assert "batch 4 of 8: the gradient of layers.0.weight is no longer finite" in message(scenario)
+
+
+def test_the_update_is_named(tmp_path):
+    assert "batch 1 of 8: the update leaves layers.0" in message(write(tmp_path, 2.0, 0, target=9.0, lr=1e38))
+
+
+def test_the_memory_of_the_optimizer_is_named(tmp_path):
+    found = message(write(tmp_path, 1e12, 3, target=-1e12, optimizer="adam"))
+    assert "batch 4 of 8: " in found
+    assert "of the optimizer for layers.0.weight is no longer finite" in found
+
+
+def test_hints_tell_start_from_later(tmp_path):
+    with pytest.raises(DivergedError) as caught:
+        Simulator(write(tmp_path, 1e4, 0, more=LAYER)).train()
+    assert "Nothing was learnt yet" in caught.value.hint
+    with pytest.raises(DivergedError) as caught:
+        Simulator(write(tmp_path, 1e4, 5, more=LAYER)).train()
+    assert "smaller learning rate" in caught.value.hint
+
+
+LATE = {"training.epochs": 20, "optimizer.lr": 3.0, "optimizer.name": "sgd", "network.loss": "mse", "expect": {},
+        "network.layers.0.activation": "identity", "network.layers.1.activation": "identity"}  # fmt: skip
+
+
+def late(**more):
+    """It goes well for some epochs."""
+    return neurosim.load_scenario("sine", overrides={**LATE, **more})
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_the_simulator_is_left_as_it_was_before_the_epoch(backend, tmp_path):
+    simulator = Simulator(late(), backend.name)
+    with pytest.raises(DivergedError):
+        simulator.train()
+    done = len(simulator.history)
+    again = Simulator(late(), backend.name)
+    for _ in range(done):
+        again.train_epoch()
+    for name, array in again.parameters.items():
+        assert np.isfinite(array).all()
+        np.testing.assert_array_equal(array, simulator.parameters[name])
+    with pytest.raises(DivergedError):
+        again.train_to((done + 1) * again.steps_per_epoch)
+
+
+def test_a_diverged_run_can_go_on_from_its_last_finite_state(tmp_path, capsys):
+    (tmp_path / "late.toml").write_text(late().to_toml())
+    run = tmp_path / "run"
+    assert execute(["run", str(tmp_path / "late.toml"), "--out", str(run), "--quiet"]) == 4
+    err = capsys.readouterr().err
+    assert "training diverged in epoch" in err
+    assert f"neurosim run --resume {run} --force" in err
+    failure = json.loads((run / "failure.json").read_text())
+    before = (run / "metrics.jsonl").read_text()
+    assert failure["epoch"] == len(before.splitlines()) + 1
+    scenario = run / "scenario.toml"
+    scenario.write_text(scenario.read_text().replace("lr = 3.0", "lr = 0.01"))
+    assert execute(["run", "--resume", str(run), "--quiet"]) == 2
+    assert "scenario: +lr = 0.01" in capsys.readouterr().err
+    assert execute(["run", "--resume", str(run), "--force", "--quiet", "--no-report"]) == 0
+    assert (run / "metrics.jsonl").read_text().startswith(before)
+    assert len((run / "metrics.jsonl").read_text().splitlines()) == 20
+    assert not (run / "failure.json").exists()
+
+
+def test_a_last_update_that_goes_wrong_is_no_success(tmp_path):
+    # Finite weights, and with them a loss that is none.
+    write(tmp_path, 1e15, 7, target=0.0, lr=1e-8)
+    scenario = neurosim.load_scenario(tmp_path / "wild.toml", overrides={"training.epochs": 1})
+    with pytest.raises(DivergedError, match="its last: the loss is inf with the last weights"):
+        neurosim.run(scenario)
+
+
+def test_an_ensemble_counts_it():
+    found = neurosim.Ensemble(late(), [0, 1], backend="reference")
+    found.train()
+    assert found.summary()["diverged"] == 2
+
+
+def test_nothing_is_said_of_numbers_that_are_large_and_finite(tmp_path):
+    history = Simulator(write(tmp_path, 1e9, 3, lr=1e-30)).train()
+    assert all(math.isfinite(record["train_loss"]) for record in history)

@@ -1,0 +1,263 @@
+"""A model file by itself: it answers as the network that was trained, and believes nothing it is told."""
+
+import gzip
+import json
+import struct
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import neurosim
+from neurosim.cli.application import execute
+from neurosim.errors import DataError, PluginError, ShapeError, UsageError
+from neurosim.training.model import FORMAT
+from neurosim.training.sealed import seal, unseal
+
+SHORT = {"training.epochs": 2, "expect": {}}
+PLUGIN = """
+import math
+from neurosim import Activation, hookimpl
+def bend(z):
+    return {factor} * math.tanh(z)
+@hookimpl
+def neurosim_activations():
+    return [Activation("bend", bend)]
+"""
+
+
+def trained(folder, scenario, plugins=(), **overrides):
+    keys = {**SHORT, **{key.replace("__", "."): value for key, value in overrides.items()}}
+    return neurosim.run(scenario, overrides=keys, out=folder, plugins=plugins)
+
+
+@pytest.mark.parametrize("name", ["xor", "iris", "sine", "digits", "digits-cnn", "spirals"])
+@pytest.mark.parametrize("backend", ["cpu", "reference"])
+def test_it_answers_as_the_trained_network(name, backend, tmp_path):
+    result = trained(tmp_path / "run", name)
+    simulator = result.simulator
+    raw = simulator.data.to_raw(simulator.data.train.features.astype(np.float64))
+    if simulator.data.train.features.dtype == np.uint8:
+        raw = simulator.data.train.features
+    model = neurosim.load_model(tmp_path / "run", backend=backend)
+    rows = simulator.split_rows("train")
+    expected = simulator.forward(rows.features * np.float32(rows.scale) + np.float32(rows.shift))
+    outputs = model.outputs(raw)
+    np.testing.assert_allclose(outputs, expected, rtol=2e-3, atol=2e-4)
+    if model.classes:
+        share = float(np.mean(model.predict(raw) == np.array(model.classes)[rows.classes]))
+        assert share == pytest.approx(simulator.evaluate("train")["accuracy"], abs=0.02)
+
+
+RESIDUAL = """
+[scenario]
+name = "deep"
+title = "Every kind of layer"
+[data]
+source = "digits"
+[network]
+loss = "categorical_cross_entropy"
+layers = [
+  { kind = "conv2d", channels = 4, kernel = 3, padding = "same", activation = "identity", bias = false },
+  { kind = "batch_norm" },
+  { kind = "activation", activation = { name = "leaky_relu", alpha = 0.05 } },
+  { kind = "residual", activation = "relu", layers = [
+    { kind = "conv2d", channels = 6, kernel = 3, stride = 2, padding = "same", activation = "relu" },
+    { kind = "batch_norm" } ] },
+  { kind = "max_pool2d", size = 3, stride = 1, padding = "same" },
+  { kind = "avg_pool2d", size = 2 },
+  { kind = "flatten" },
+  { kind = "layer_norm" },
+  { kind = "dropout", rate = 0.2 },
+  { kind = "residual", layers = [{ kind = "dense", units = 24, activation = "tanh" }] },
+  { kind = "dense", units = 10, activation = "softmax" },
+]
+[optimizer]
+name = "adam"
+lr = 0.01
+[training]
+epochs = 1
+batch_size = 64
+"""
+
+
+def test_every_kind_of_layer_is_built_again(tmp_path):
+    (tmp_path / "deep.toml").write_text(RESIDUAL)
+    result = neurosim.run(tmp_path / "deep.toml", out=tmp_path / "run")
+    data = result.simulator.data
+    model = neurosim.load_model(tmp_path / "run/model.safetensors")
+    assert model.network.parameters == result.simulator.network.parameters
+    expected = result.simulator.forward(data.train.features)
+    np.testing.assert_array_equal(model.outputs(data.to_raw(data.train.features)), expected)
+
+
+def test_columns_are_found_by_name(tmp_path):
+    trained(tmp_path / "run", "iris")
+    model = neurosim.load_model(tmp_path / "run")
+    names = list(model.features)
+    row = dict(zip(names, [5.1, 3.5, 1.4, 0.2], strict=True))
+    (tmp_path / "a.csv").write_text(",".join(names) + "\n" + ",".join(str(row[n]) for n in names) + "\n")
+    back = names[::-1]
+    (tmp_path / "b.csv").write_text("species," + ",".join(back) + "\nx," + ",".join(str(row[n]) for n in back) + "\n")
+    np.testing.assert_array_equal(model.read(tmp_path / "a.csv"), model.read(tmp_path / "b.csv"))
+    np.testing.assert_array_equal(model.read(tmp_path / "a.csv"), [[5.1, 3.5, 1.4, 0.2]])
+
+
+def test_images_come_as_idx(tmp_path):
+    trained(tmp_path / "run", "digits")
+    model = neurosim.load_model(tmp_path / "run")
+    images = np.arange(3 * 64, dtype=np.uint8).reshape(3, 8, 8) % 17
+    content = struct.pack(">4B3I", 0, 0, 8, 3, 3, 8, 8) + images.tobytes()
+    (tmp_path / "images").write_bytes(content)
+    (tmp_path / "images.gz").write_bytes(gzip.compress(content))
+    for name in ("images", "images.gz"):
+        np.testing.assert_array_equal(model.read(tmp_path / name), images.reshape(3, 64))
+    assert set(model.predict(images)) <= set(model.classes)
+
+
+def test_in_a_fresh_process(tmp_path):
+    trained(tmp_path / "run", "iris", training__epochs=60)
+    (tmp_path / "a.csv").write_text(
+        "sepal_length,sepal_width,petal_length,petal_width\n5.1,3.5,1.4,0.2\n7.7,2.6,6.9,2.3\n"
+    )
+    words = ["predict", str(tmp_path / "run"), "--data", str(tmp_path / "a.csv"), "--json"]
+    done = subprocess.run([sys.executable, "-m", "neurosim", *words], capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert (found["rows"], found["classes"]) == (2, ["setosa", "versicolor", "virginica"])
+    assert [entry["class"] for entry in found["predictions"]] == ["setosa", "virginica"]
+    assert sum(found["predictions"][0]["outputs"]) == pytest.approx(1.0, abs=1e-6)
+
+
+def test_the_command(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    trained(tmp_path / "run", "iris")
+    names = "sepal_length,sepal_width,petal_length,petal_width"
+    (tmp_path / "a.csv").write_text(names + "\n" + "5.1,3.5,1.4,0.2\n" * 30)
+    assert execute(["predict", "run", "--data", "a.csv", "--out", "answers.csv"]) == 0
+    out = capsys.readouterr().out
+    assert "prediction" in out
+    assert "... 30 rows; all in answers.csv" in out
+    lines = (tmp_path / "answers.csv").read_text().splitlines()
+    assert lines[0] == "row,prediction,setosa,versicolor,virginica"
+    assert len(lines) == 31
+    for words, code, text in (
+        (["predict"], 2, "which model, which rows?"),
+        (["predict", "nothing", "--data", "a.csv"], 3, "No such file"),
+        (["predict", "run", "--data", "none.csv"], 3, "none.csv: cannot be read"),
+        (["predict", ".", "--data", "a.csv"], 3, "it is not the folder of a run"),
+        (["predict", "a.csv", "--data", "a.csv"], 3, "is not a readable model"),
+    ):
+        assert execute(words) == code
+        assert text in capsys.readouterr().err
+
+
+def test_plugins_must_be_there_and_the_same(tmp_path):
+    plugin = tmp_path / "bend.py"
+    plugin.write_text(PLUGIN.format(factor="1.0"))
+    trained(tmp_path / "run", "xor", [plugin], network__layers__0__activation="bend")
+    with pytest.raises(PluginError, match="bend"):
+        neurosim.load_model(tmp_path / "run")
+    assert neurosim.load_model(tmp_path / "run", registry=neurosim.build_registry([plugin])).classes
+    plugin.write_text(PLUGIN.format(factor="0.5"))
+    changed = neurosim.build_registry([plugin])
+    with pytest.raises(PluginError, match="not the one that the network was trained with"):
+        neurosim.load_model(tmp_path / "run", registry=changed)
+    assert neurosim.load_model(tmp_path / "run", registry=changed, force=True).classes
+
+
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory):
+    """Tensors and description of a good model."""
+    folder = tmp_path_factory.mktemp("good")
+    trained(folder / "run", "iris")
+    return unseal(folder / "run/model.safetensors", "model")
+
+
+def put(tree, path, value):
+    """A copy of a tree with one value replaced."""
+    copy = json.loads(json.dumps(tree))
+    place = copy
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = value
+    return copy
+
+
+DEEP = {"kind": "residual", "layers": []}
+for _ in range(300):
+    DEEP = {"kind": "residual", "layers": [DEEP]}
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (["format"], "neurosim-model-99"),
+        (["network"], []),
+        (["network", "input_shape"], [10**12]),
+        (["network", "input_shape"], [-4]),
+        (["network", "input_shape"], []),
+        (["network", "input_shape"], "4"),
+        (["network", "layers"], []),
+        (["network", "layers"], [DEEP]),
+        (["network", "layers", 0, "kind"], "os.system"),
+        (["network", "layers", 0, "kind"], ["dense"]),
+        (["network", "layers", 0, "units"], 10**15),
+        (["network", "layers", 0, "units"], 1e3),
+        (["network", "layers", 0, "units"], True),
+        (["network", "layers", 0, "name"], "../../x"),
+        (["network", "layers", 0, "extra"], 1),
+        (["network", "layers", 0, "activation"], {"name": "../evil.py"}),
+        (["network", "layers", 0, "activation"], {"name": "leaky_relu", "slope": "exec"}),
+        (["network", "loss", "name"], "subprocess.run"),
+        (["input", "scale"], [1.0]),
+        (["input", "scale"], "x"),
+        (["input", "shift"], float("nan")),
+        (["input", "features"], ["a"]),
+        (["classes"], ["a", 2, "c"]),
+        (["classes"], ["a"]),
+        (["plugins"], 3),
+    ],
+)
+def test_a_lying_description_is_refused(parts, path, value, tmp_path):
+    tensors, words = parts
+    file = tmp_path / "m.safetensors"
+    file.write_bytes(seal(tensors, put(words, path, value)))
+    with pytest.raises((DataError, PluginError, ShapeError, UsageError)) as caught:
+        neurosim.load_model(file)
+    assert str(file) in caught.value.message
+
+
+@pytest.mark.parametrize("change", ["shape", "dtype", "nan", "missing", "more"])
+def test_weights_must_be_those_of_the_network(parts, change, tmp_path):
+    tensors, words = dict(parts[0]), parts[1]
+    name = "layers.0.weight"
+    if change == "shape":
+        tensors[name] = tensors[name][:, :-1]
+    elif change == "dtype":
+        tensors[name] = tensors[name].astype(np.int32)
+    elif change == "nan":
+        tensors[name] = tensors[name] * np.float32(np.nan)
+    elif change == "missing":
+        del tensors[name]
+    else:
+        tensors["more"] = np.zeros(3, np.float32)
+    file = tmp_path / "m.safetensors"
+    file.write_bytes(seal(tensors, words))
+    with pytest.raises(DataError, match="more" if change == "more" else name):
+        neurosim.load_model(file)
+
+
+def test_rows_that_do_not_fit(parts, tmp_path):
+    file = tmp_path / "m.safetensors"
+    file.write_bytes(seal(*parts))
+    model = neurosim.load_model(file)
+    assert parts[1]["format"] == FORMAT
+    with pytest.raises(ShapeError, match="needs \\(rows, 4\\)"):
+        model.outputs(np.zeros((3, 5)))
+    with pytest.raises(UsageError, match="row 1, column 2"):
+        model.outputs([[1, 2, 3, 4], [1, 2, np.nan, 4]])
+    with pytest.raises(UsageError, match="X must hold numbers"):
+        model.outputs([["a", "b", "c", "d"]])
+    assert model.predict(np.zeros((0, 4))).shape == (0,)
