@@ -1,20 +1,23 @@
-"""Divergence: training that leaves the finite numbers, found at the end of an epoch and traced to its batch.
+"""Divergence: training that leaves the finite numbers, noticed in the epoch and traced to its batch.
 
-Each epoch begins with a copy of the state. Where loss, parameters or the optimizer's memory are no longer finite
-at its end, the epoch is repeated from that copy by halves (an epoch in parts gives the same bits), which finds the
-batch; what the layers compute for its rows tells where it began.
+The loss of every epoch is looked at. A look at every parameter and at the optimizer's memory costs more than a tiny
+epoch does, so it is taken when training has gone on for long enough to make that cost disappear: in every epoch of more
+than a few milliseconds. Each look that finds all finite is followed by a copy of the state. When something is not
+finite, training is repeated from the copy (the same steps give the same bits), epoch by epoch and then by halves, which
+finds the batch; what the layers compute for its rows tells where it began.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.backends.base import Backend, Rows, Totals, shuffle_key
+from neurosim.backends.base import Backend, Begun, Rows, Totals, shuffle_key
 from neurosim.errors import DivergedError
 from neurosim.layers import Layer, Residual
 from neurosim.randomness import permutation
@@ -26,6 +29,8 @@ SLOWER = (
 SMALLER = (
     "Nothing was learnt yet: scale the inputs ([data] standardize = true), or choose an init with smaller weights."
 )
+# Training goes on for so many times as long as the last look at all numbers took before the next one.
+RARELY = 200
 
 
 class Guard:
@@ -35,42 +40,91 @@ class Guard:
     ----------
     backend : Backend
         Whose training is watched.
+    rows_of : function ``rows_of(epoch) -> Rows``
+        The training rows of an epoch, from 0.
+    always : bool
+        Look at all numbers in every epoch, whatever that costs.
     """
 
-    def __init__(self, backend: Backend) -> None:
+    def __init__(self, backend: Backend, rows_of: Callable[[int], Rows], *, always: bool) -> None:
         self._backend = backend
+        self._rows_of = rows_of
+        self._rarely = 0 if always else RARELY
         self._start = _State(backend)
+        self._place = (0, Begun())
+        self._kept = False
+        self._next_look = 0.0
 
-    def begin(self) -> None:
-        """Keep the state as it is now; called before each epoch or part of one."""
-        self._start.keep()
+    def forget(self) -> None:
+        """The backend has been changed from outside: what was kept leads no longer to what it is."""
+        self._kept = False
 
-    def check(self, rows: Rows, epoch: int, totals: Totals, first: int = 0, last: int | None = None) -> None:
-        """Look at what the steps since `begin` have made: those from `first` to before `last` of an epoch.
+    def begin(self, epoch: int, begun: Begun) -> None:
+        """Called before some steps of an epoch are made, with what of it is done."""
+        if not self._kept:
+            self._start.keep()
+            self._place = (epoch, begun)
+            self._kept = True
+
+    def check(self, epoch: int, totals: Totals, last: int) -> None:
+        """Look at what the steps since `begin` have made, up to before number `last` of an epoch.
 
         Raises
         ------
         DivergedError
-            When something is not finite; the backend is as it was at `begin` then.
+            When something is not finite; the backend is then as it was at the place that `settle` returns.
         """
-        if self._finite(totals):
+        if not math.isfinite(totals.loss):
+            self._trace(epoch, last)
+        elif time.perf_counter() >= self._next_look:
+            self.settle(epoch, last)
+
+    def settle(self, epoch: int, last: int | None) -> None:
+        """Look at all numbers now, when an epoch is done, or its steps before number `last`; raises as `check`."""
+        if not self._kept:
             return
-        with np.errstate(all="ignore"):
-            end = self._backend.span(rows, first, last)[2]
-            step = self._first_bad(rows, epoch, first, end)
-            what = self._first_bad_tensor(rows, epoch, step)
+        before = time.perf_counter()
+        if not self._finite():
+            self._trace(epoch, last)
+        # The copy, which comes next, takes about as long as the look.
+        now = time.perf_counter()
+        self._next_look = now + 2 * self._rarely * (now - before)
+        self._kept = False
+
+    @property
+    def place(self) -> tuple[int, Begun]:
+        """After a divergence: the epoch that the backend has been brought back to, and what of it is done."""
+        return self._place
+
+    def _trace(self, epoch: int, last: int | None) -> None:
+        """Find the step after which something is not finite first, go back, and raise DivergedError."""
+        backend, (first_epoch, begun) = self._backend, self._place
         self._start.put_back()
-        batches = self._backend.span(rows, 0, None)[2]
-        at_once = epoch == step == 0 and what.startswith(("the weighted sums", "the outputs", "the loss"))
+        with np.errstate(all="ignore"):
+            for number in range(first_epoch, epoch + 1):
+                rows = self._rows_of(number)
+                first = begun.steps if number == first_epoch else 0
+                end = backend.span(rows, first, last if number == epoch else None)[2]
+                if number > first_epoch:
+                    self._start.keep()
+                    self._place = (number, Begun())
+                if not self._finite(backend.train_epoch(rows, number, first, end)):
+                    break
+            step = self._first_bad(rows, number, first, end)
+            what = self._first_bad_tensor(rows, number, step)
+        self._start.put_back()
+        self._kept = False
+        batches = backend.span(rows, 0, None)[2]
+        at_once = number == step == 0 and what.startswith(("the weighted sums", "the outputs", "the loss"))
         raise DivergedError(
-            f"training diverged in epoch {epoch + 1}, batch {step + 1} of {batches}: {what}",
+            f"training diverged in epoch {number + 1}, batch {step + 1} of {batches}: {what}",
             SMALLER if at_once else SLOWER,
         )
 
-    def _finite(self, totals: Totals) -> bool:
+    def _finite(self, totals: Totals | None = None) -> bool:
         backend = self._backend
         arrays = (backend.parameters, backend.state, backend.statistics)
-        return math.isfinite(totals.loss) and all(all_finite(array) for array in arrays)
+        return (totals is None or math.isfinite(totals.loss)) and all(all_finite(array) for array in arrays)
 
     def _first_bad(self, rows: Rows, epoch: int, first: int, end: int) -> int:
         """The first step after which something is not finite; the backend is left as it is before this step."""
@@ -160,6 +214,4 @@ def in_order(layers: Sequence[Layer]) -> Iterator[Layer]:
 
 def all_finite(array: NDArray[Any]) -> bool:
     """Whether all numbers of an array are finite."""
-    # The sum is finite unless something in it is not, or it overflows; only then look closer.
-    with np.errstate(all="ignore"):
-        return bool(np.isfinite(array.sum())) or bool(np.isfinite(array).all())
+    return bool(np.isfinite(array).all())

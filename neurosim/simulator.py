@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,9 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from neurosim.assembly import Problem, assemble, given_features, given_rows
 from neurosim.augmentation import make_augmenter
-from neurosim.backends.base import Begun, Inspection, Rows, Totals, in_all
+from neurosim.backends.base import Inspection, Rows
 from neurosim.backends.select import make_backend
-from neurosim.divergence import Guard
+from neurosim.epochs import Epochs
 from neurosim.errors import DivergedError, UsageError
 from neurosim.history import History, Record
 from neurosim.markup import escape
@@ -84,18 +83,19 @@ class Simulator:
         self.training = problem.training
         self.data = problem.data
         self.history = History()
-        self._begun = Begun()
         self._splits = problem.splits
         self._augmenter = make_augmenter(scenario, self.data, self._splits["train"], self.seed, threads)
         self.watch = Watch(scenario, self.training, self._splits)
         self._backend = make_backend(backend, self.network, self.training, self.seed, threads)
-        self._guard = Guard(self._backend)
         asked = scenario.record
         if for_report:
             asked = recorded_for_report(asked, self.network, self.training.epochs, len(self.data.classes))
         self.scenario = scenario if asked is scenario.record else replace(scenario, record=asked)
         judged = self._splits[self.judged_split]
         self._recorder = None if asked is None else Recorder(asked, self._backend, self._splits["train"], judged)
+        # Weights that are kept must be known to be finite.
+        always = self.watch.best is not None
+        self._epochs = Epochs(self._backend, self._epoch_rows, self._recorder, always_look=always)
 
     def fresh(self) -> Simulator:
         """Another simulator of the same scenario, seed and backend, not trained yet; the data are shared."""
@@ -146,6 +146,7 @@ class Simulator:
             When names or shapes differ from those of `parameters`; nothing is changed then.
         """
         self._backend.parameters[:] = self.network.flat(parameters, self._backend.dtype)
+        self._epochs.changed()
 
     @property
     def statistics(self) -> dict[str, NDArray[Any]]:
@@ -158,6 +159,7 @@ class Simulator:
     def set_statistics(self, statistics: Mapping[str, ArrayLike]) -> None:
         """Replace all running statistics; raises as `set_parameters` does."""
         self._backend.statistics[:] = self.network.flat_statistics(statistics, self._backend.dtype)
+        self._epochs.changed()
 
     def prepare(self) -> float:
         """Compile what is not compiled yet; returns the seconds that compiling has taken so far."""
@@ -218,6 +220,7 @@ class Simulator:
 
         Returns the mean loss with the penalties, before the update.
         """
+        self._epochs.changed()
         return self._backend.train_step(given_rows(self.network, X, y))
 
     def evaluate(self, split: str = "test") -> Measures:
@@ -241,7 +244,9 @@ class Simulator:
         """
         return confusion(self._backend, self.split_rows(split))
 
-    def train(self, on_epoch: Callable[[Record], None] | None = None) -> History:
+    def train(
+        self, on_epoch: Callable[[Record], None] | None = None, on_part: Callable[[], None] | None = None
+    ) -> History:
         """Train the epochs of the scenario that are not done yet, or fewer with early stopping.
 
         Where the scenario keeps the best weights, the network has them afterwards.
@@ -250,35 +255,36 @@ class Simulator:
         ----------
         on_epoch : function, optional
             Called with the record of each epoch when it ends.
+        on_part : function, optional
+            Called within epochs of more than about a second, now and then. There as in `on_epoch` the state is
+            whole: it can be kept, and training may be left by an exception and gone on with later.
 
         Raises
         ------
         DivergedError
-            When loss, gradients or parameters stop being finite; the network is as it was before that epoch.
+            When loss, gradients or parameters stop being finite. The network is then as it was before that epoch,
+            or at a later step of it, and `history` has the epochs until there.
         """
         while len(self.history) < self.training.epochs and not self.watch.stops:
-            record = self.train_epoch()
+            record = self.train_epoch(on_part)
             if on_epoch is not None:
                 on_epoch(record)
+        self._settle()
         if self._recorder is not None:
             self._recorder.finish(len(self.history))
         self.watch.put_back(self._backend)
+        self._epochs.changed()
         return self.history
 
-    def train_epoch(self) -> Record:
-        """Train one more epoch and measure; the record is also added to `history`."""
+    def train_epoch(self, on_part: Callable[[], None] | None = None) -> Record:
+        """Train one more epoch and measure; the record is also added to `history`. `on_part` is as in `train`."""
         epoch = len(self.history)
         self.prepare()
-        start = time.perf_counter()
-        rows = self._epoch_rows(epoch)
-        first = self._begun.steps
-        self._guard.begin()
-        # The guard tells of what is not finite, with its place.
-        with np.errstate(all="ignore"):
-            totals = (self._recorder or self._backend).train_epoch(rows, epoch, first)
-        self._check_finite(rows, epoch, totals, first)
-        totals, self._begun = in_all((*self._begun.totals, totals)), Begun()
-        seconds = time.perf_counter() - start
+        try:
+            totals, seconds = self._epochs.complete(epoch, on_part)
+        except DivergedError:
+            self._go_back()
+            raise
         record: Record = {
             "epoch": epoch + 1,
             "train_loss": totals.mean_loss,
@@ -312,20 +318,16 @@ class Simulator:
         total = steps * self.training.epochs
         if not 0 <= step <= total:
             raise UsageError(f"there is no step {step}: training has {total} steps", f"{steps} for each epoch.")
-        if step < len(self.history) * steps + self._begun.steps:
+        if step < len(self.history) * steps + self._epochs.begun_steps:
             raise UsageError(f"this simulator has been trained beyond step {step}", "Make a new one.")
         while len(self.history) < step // steps:
             self.train_epoch()
-        first, last = self._begun.steps, step % steps
-        if last > first:
-            self.prepare()
-            epoch = len(self.history)
-            rows = self._epoch_rows(epoch)
-            self._guard.begin()
-            with np.errstate(all="ignore"):
-                totals = self._backend.train_epoch(rows, epoch, first, last)
-            self._check_finite(rows, epoch, totals, first, last)
-            self._begun = Begun(last, (*self._begun.totals, totals))
+        self.prepare()
+        try:
+            self._epochs.advance(len(self.history), step % steps)
+        except DivergedError:
+            self._go_back()
+            raise
 
     def _epoch_rows(self, epoch: int) -> Rows:
         return self._splits["train"] if self._augmenter is None else self._augmenter.rows(epoch)
@@ -358,14 +360,15 @@ class Simulator:
         return final
 
     def state(self) -> dict[str, NDArray[Any]]:
-        """Everything that training changes, as arrays, for a checkpoint."""
+        """Everything that training changes, as arrays, for a checkpoint; raises DivergedError as `train` does."""
+        self._settle()
         backend = self._backend
         return {
             "parameters": backend.parameters.copy(),
             "optimizer": backend.state.copy(),
             "steps_done": np.array([backend.steps_done], np.int64),
             **({"statistics": backend.statistics.copy()} if self.network.batch_norms else {}),
-            **self._begun.state(),
+            **self._epochs.state(),
             **self.watch.state(),
             **(self._recorder.state() if self._recorder is not None else {}),
         }
@@ -384,7 +387,7 @@ class Simulator:
             target[:] = state[name]
         backend.steps_done = int(state["steps_done"][0])
         self.history = history
-        self._begun = Begun.restored(state, self._splits["train"].accuracy)
+        self._epochs.restore(state, self._splits["train"])
         self.watch.restore(state, history, backend)
         if self._recorder is not None:
             self._recorder.restore(state)
@@ -402,11 +405,15 @@ class Simulator:
         if self._recorder is not None and recording is not None:
             self._recorder.recording = recording
 
-    def _check_finite(self, rows: Rows, epoch: int, totals: Totals, first: int = 0, last: int | None = None) -> None:
-        """Go back to the last finite state, and raise DivergedError, where there are numbers that are not finite."""
+    def _settle(self) -> None:
+        """Make sure that all numbers are finite, or go back to where they were and raise DivergedError."""
         try:
-            self._guard.check(rows, epoch, totals, first, last)
+            self._epochs.settle(len(self.history))
         except DivergedError:
-            if self._recorder is not None:
-                self._recorder.recording = self._recorder.recording.until(self._backend.steps_done)
+            self._go_back()
             raise
+
+    def _go_back(self) -> None:
+        """Be where the backend has been brought back to after a divergence: epochs beyond it are forgotten."""
+        self.history = History(self.history[: self._epochs.after_divergence()])
+        self.watch.go_back(self.history)

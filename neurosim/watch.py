@@ -152,7 +152,12 @@ class Watch:
                         f"the checkpoint should have the best {name} with shape {array.shape}, but has {what}"
                     )
                 weights[name] = np.array(found)
-        self._weights, self.kept_epoch = weights, None
+        self._weights = weights
+        self.go_back(records)
+
+    def go_back(self, records: Sequence[Record]) -> None:
+        """Watch on from these records alone; the best weights must be those of one of them."""
+        self.kept_epoch = None
         self._training.losses.clear()
         for measure in (self.stopping, self.best):
             if measure is not None:

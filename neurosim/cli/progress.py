@@ -30,8 +30,8 @@ class SilentProgress(EnsembleObserver, StudyObserver):
         pass
 
     def stopping(self) -> None:
-        """Say that it takes until the end of the epoch."""
-        click.echo("stopping at the end of this epoch; once more to stop at once", err=True)
+        """Say that it was heard: what is being computed is completed first."""
+        click.echo("stopping in a moment; once more to stop at once", err=True)
 
     def interrupted(self, folder: Path | None) -> None:
         """Say how to go on."""

@@ -64,18 +64,18 @@ def command(
     _check(scenario, settings, variant, seed, seeds, out, resume)
     if force and resume is None:
         raise click.UsageError("--force goes with --resume")
-    # A request to end is answered like Ctrl-C: what is done is kept.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    _answer_like_ctrl_c()
     with drawing(silent=seeds is not None) as studio:
         from neurosim.registry import build_registry
         from neurosim.scenario import load_scenario
         from neurosim.scenario.overrides import parse_overrides
         from neurosim.training.folder import SCENARIO, default_folder
-        from neurosim.training.runs import run_folder_of
+        from neurosim.training.runs import is_of_run, run_folder_of
 
         source = scenario if scenario is not None else str(run_folder_of(resume or "") / SCENARIO)
         registry = build_registry(plugins, plugin_folders=plugin_folders)
-        loaded = load_scenario(source, overrides=parse_overrides(settings), registry=registry)
+        own = is_of_run(source, resume)
+        loaded = load_scenario(source, overrides=parse_overrides(settings), registry=registry, own=own)
         if variant is not None:
             from neurosim.training import one_variant
 
@@ -142,6 +142,14 @@ def command(
         print_summary(result, pictures, report)
     report_missed(result.expectations, changed=bool(settings))
     return 0 if result.met else MISSED
+
+
+def _answer_like_ctrl_c() -> None:
+    """A request to end and a lost terminal: what is done is kept. What ``nohup`` ignores stays ignored."""
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)  # Windows has no SIGHUP
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler)
 
 
 def _name(scenario: Scenario) -> str:

@@ -83,15 +83,16 @@ class Recorder:
                 f"Record them less often: [record] every = {self._asked.every * -(-size // MOST_BYTES)}.",
             )
 
-    def train_epoch(self, rows: Rows, epoch: int, first: int = 0) -> Totals:
-        """As `Backend.train_epoch` from the step `first` to the end, to the same bits."""
-        steps = -(-rows.count // min(self._backend.training.batch_size, rows.count))
+    def train_epoch(self, rows: Rows, epoch: int, first: int = 0, last: int | None = None) -> Totals:
+        """As `Backend.train_epoch`, to the same bits."""
+        steps = self._backend.span(rows, 0, None)[2]
+        last = steps if last is None else last
         if not len(self.recording):
             self._add(epoch + first / steps, {})
         parts = []
         done = first
         for stop in self._stops(epoch, steps):
-            if stop <= first:
+            if not first < stop <= last:
                 continue
             if stop - 1 > done:
                 parts.append(self._backend.train_epoch(rows, epoch, done, stop - 1))
@@ -99,8 +100,8 @@ class Recorder:
             parts.append(self._backend.train_epoch(rows, epoch, stop - 1, stop))
             self._add(epoch + stop / steps, self._update_ratios(before))
             done = stop
-        if done < steps:
-            parts.append(self._backend.train_epoch(rows, epoch, done, steps))
+        if done < last:
+            parts.append(self._backend.train_epoch(rows, epoch, done, last))
         return in_all(parts)
 
     def state(self) -> dict[str, NDArray[Any]]:

@@ -1,4 +1,4 @@
-"""The state of a run between two epochs, so that it can go on as if it had never stopped.
+"""The state of a run between two epochs, or two parts of one, so that it can go on as if it had never stopped.
 
 Random numbers are a function of seed, epoch and place, so parameters, optimizer state, the count of
 steps and the history are all there is to keep. With them lies what they belong to: the scenario, the data and
@@ -26,7 +26,8 @@ from neurosim.training.sealed import seal, unseal
 FORMAT = "neurosim-checkpoint-3"
 # The newest ones that are kept.
 KEPT = 2
-# Without checkpoint_every a run writes one at the end of an epoch, but no sooner than this after the last one.
+# Without checkpoint_every a run writes one at the end of an epoch, or of a part of a long one, but no sooner than
+# this after the last one.
 SECONDS = 5.0
 
 
@@ -50,12 +51,14 @@ class Checkpoints:
 
     def after(self, record: Record) -> None:
         """Write one at the end of an epoch, where it is time."""
-        if self._every is not None:
-            due = record["epoch"] % self._every == 0
-        else:
-            due = time.monotonic() - self._written >= SECONDS
+        due = self._late() if self._every is None else record["epoch"] % self._every == 0
         # The end of the run is kept in its model.
         if due and record["epoch"] < self._simulator.training.epochs:
+            self.save()
+
+    def within(self) -> None:
+        """Write one within an epoch, where it is time and the scenario does not say when."""
+        if self._every is None and self._late():
             self.save()
 
     def save(self) -> Path:
@@ -64,6 +67,9 @@ class Checkpoints:
         path = save_checkpoint(self._folder, self._simulator, self._identity)
         self._written = time.monotonic()
         return path
+
+    def _late(self) -> bool:
+        return time.monotonic() - self._written >= SECONDS
 
 
 def identity(simulator: Simulator) -> dict[str, Any]:

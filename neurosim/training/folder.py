@@ -7,7 +7,7 @@ import json
 import math
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -109,7 +109,7 @@ class RunFolder:
         """Write the scenario, and the metrics of the epochs that are done already."""
         (self.path / FAILURE).unlink(missing_ok=True)
         write_atomically(self.path / SCENARIO, scenario_text)
-        write_atomically(self.metrics_path, "".join(_line(record) for record in records))
+        self._write_metrics(records)
 
     def add_epoch(self, record: Record) -> None:
         """Append one epoch to ``metrics.jsonl``."""
@@ -119,9 +119,13 @@ class RunFolder:
         except OSError as error:
             raise cannot_write(self.metrics_path, error) from error
 
+    def _write_metrics(self, records: Iterable[Record]) -> None:
+        write_atomically(self.metrics_path, "".join(_line(record) for record in records))
+
     def fail(self, simulator: Simulator, error: DivergedError) -> None:
-        """Write why training ended in the epoch after the last complete one."""
+        """Write why training ended in the epoch after the last complete one; epochs beyond it count no longer."""
         epoch = len(simulator.history) + 1
+        self._write_metrics(simulator.history)
         words = {"kind": "diverged", "epoch": epoch, "message": error.message, "backend": simulator.backend}
         write_atomically(self.path / FAILURE, json.dumps(words, indent=2) + "\n")
 

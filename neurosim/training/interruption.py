@@ -1,4 +1,4 @@
-"""Ctrl-C and the request to end (SIGTERM) wait for the end of the epoch, so that what is kept is whole."""
+"""Ctrl-C, a request to end (SIGTERM) and a lost terminal (SIGHUP) wait for a moment in which what is kept is whole."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+# There is no SIGHUP on Windows.
+SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
 @contextmanager
@@ -17,7 +18,7 @@ def interruptions(told: Callable[[], None]) -> Iterator[Callable[[], bool]]:
     """Within this, the first signal only asks for an end; the second one raises KeyboardInterrupt at once.
 
     Gives a function that says whether an end was asked for. `told` is called when that happens. Outside of the
-    main thread signals do not arrive, and nothing changes.
+    main thread signals do not arrive, and nothing changes. Signals that are ignored, as by ``nohup``, stay ignored.
     """
     asked = False
 
@@ -30,7 +31,8 @@ def interruptions(told: Callable[[], None]) -> Iterator[Callable[[], bool]]:
 
     before: dict[signal.Signals, Any] = {}
     if threading.current_thread() is threading.main_thread():
-        before = {number: signal.signal(number, note) for number in SIGNALS}
+        heard = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+        before = {number: signal.signal(number, note) for number in heard}
     try:
         yield lambda: asked
     finally:

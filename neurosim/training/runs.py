@@ -19,7 +19,7 @@ from neurosim.scenario import Scenario, load_scenario
 from neurosim.simulator import Simulator
 from neurosim.training.checkpoint import Checkpoints, drop_beyond, has_checkpoint, load_checkpoint, remove_checkpoint
 from neurosim.training.expectations import Expectation, Outcome, check_expectations
-from neurosim.training.folder import RunFolder, finite, portable
+from neurosim.training.folder import SCENARIO, RunFolder, finite, portable
 from neurosim.training.interruption import interruptions
 
 
@@ -125,8 +125,11 @@ class Observer:
     def epoch(self, record: Record) -> None:
         """An epoch has ended."""
 
+    def part(self) -> None:
+        """A part of a long epoch has ended."""
+
     def stopping(self) -> None:
-        """The user has asked for an end, which comes with that of the epoch."""
+        """The user has asked for an end, which comes in a moment."""
 
     def interrupted(self, folder: Path | None) -> None:
         """The user stopped the run; where it has a folder, it can be resumed from there."""
@@ -192,7 +195,7 @@ def run(
     from neurosim.training.notebook import in_notebook
 
     watcher = observer or in_notebook() or Observer()
-    chosen = prepare_scenario(scenario, seed, overrides, plugins)
+    chosen = prepare_scenario(scenario, seed, overrides, plugins, resume)
     if variant is not None:
         chosen = one_variant(chosen, variant)
     if chosen.is_study:
@@ -224,15 +227,22 @@ def run_folder_of(resume: Path | str) -> Path:
     return path.parent.parent if path.is_file() else path
 
 
+def is_of_run(scenario: Path | str, resume: Path | str | None) -> bool:
+    """Whether a scenario is the one in the run folder that is to be resumed: neurosim has written it for the user."""
+    return resume is not None and Path(scenario).absolute() == (run_folder_of(resume) / SCENARIO).absolute()
+
+
 def prepare_scenario(
     scenario: Scenario | Path | str,
     seed: int | None,
     overrides: Mapping[str, Any] | None = None,
     plugins: Sequence[Path | str] = (),
+    resume: Path | str | None = None,
 ) -> Scenario:
     """The scenario to run, loaded where it is not, with another seed where one is given."""
     if not isinstance(scenario, Scenario):
-        scenario = load_scenario(scenario, overrides=overrides, plugins=plugins)
+        own = is_of_run(scenario, resume)
+        scenario = load_scenario(scenario, overrides=overrides, plugins=plugins, own=own)
     elif overrides or plugins:
         raise UsageError("overrides and plugins go with a path or a name", "Give them to load_scenario instead.")
     return scenario if seed is None else with_seed(scenario, seed)
@@ -261,7 +271,7 @@ def train_to_end(simulator: Simulator, folder: RunFolder | None, watcher: Observ
     if folder is not None:
         drop_beyond(folder.path, len(simulator.history) * simulator.steps_per_epoch)
         checkpoints = Checkpoints(folder.path, simulator)
-    # Between two epochs the state is whole; within one the weights may be ahead of the history.
+    # Within these functions the state is whole; elsewhere the weights may be ahead of the history.
     whole = False
 
     def on_epoch(record: Record) -> None:
@@ -275,9 +285,19 @@ def train_to_end(simulator: Simulator, folder: RunFolder | None, watcher: Observ
             raise KeyboardInterrupt
         whole = False
 
+    def on_part() -> None:
+        nonlocal whole
+        whole = True
+        if checkpoints is not None:
+            checkpoints.within()
+        watcher.part()
+        if asked():
+            raise KeyboardInterrupt
+        whole = False
+
     try:
         with interruptions(watcher.stopping) as asked:
-            simulator.train(on_epoch)
+            simulator.train(on_epoch, on_part)
         result = result_of(simulator, folder.path if folder is not None else None, time.perf_counter() - begin)
     except DivergedError as error:
         if folder is None or checkpoints is None:

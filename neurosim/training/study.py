@@ -152,6 +152,10 @@ class _Progress(Observer):
         with self.lock:
             self.done += 1
             self.observer.share(min(self.done / max(self.epochs, 1), 1.0))
+        self.part()
+
+    def part(self) -> None:
+        """Stop this run too, within an epoch."""
         if self.stop:
             raise KeyboardInterrupt
 
@@ -187,7 +191,7 @@ def study(
     from neurosim.training.notebook import in_notebook
 
     watcher = observer or in_notebook() or StudyObserver()
-    chosen = prepare_scenario(scenario, seed, overrides, plugins)
+    chosen = prepare_scenario(scenario, seed, overrides, plugins, resume)
     target = resume if resume is not None else out
     folder = None if target is None else RunFolder(Path(target), resume=resume is not None)
     try:

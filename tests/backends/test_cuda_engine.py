@@ -85,6 +85,23 @@ def test_looking_and_writing_between_epochs_counts():
     assert support.error(bench.parameters, reference.parameters) < 1e-5
 
 
+@pytest.mark.parametrize("way", list(Strategy), ids=lambda way: way.value)
+def test_what_is_written_and_looked_at_is_what_is_trained_next(way):
+    """A forward pass after a write brings the numbers to the GPU: those that training uses must be the same."""
+    net, _, bench = make("softmax", way)
+    _, _, other = make("softmax", way)
+    rows = support.rows(7, net.inputs, net.outputs)
+    bench.train_epoch(rows, 0)
+    for written in (bench, other):
+        written.parameters[:] = 0.25
+        written.state[:] = 0.0
+        written.steps_done = 3
+    bench.forward(rows.features)
+    bench.train_epoch(rows, 1)
+    other.train_epoch(rows, 1)
+    np.testing.assert_array_equal(bench.parameters, other.parameters)
+
+
 def test_an_ensemble_is_many_single_runs():
     """One launch for several epochs of several networks; each has the bits of the run with its seed."""
     net, training, first = make("softmax", Strategy.SINGLE_BLOCK)

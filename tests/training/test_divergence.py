@@ -5,12 +5,14 @@ import math
 
 import numpy as np
 import pytest
-from support import BACKENDS
+from support import BACKENDS, COMPILED
 
 import neurosim
+from neurosim import divergence
 from neurosim.cli.application import execute
 from neurosim.errors import DivergedError
 from neurosim.simulator import Simulator
+from neurosim.training.checkpoint import save_checkpoint
 
 ROWS = 8
 SCENARIO = """
@@ -120,6 +122,73 @@ def test_hints_tell_start_from_later(tmp_path):
     with pytest.raises(DivergedError) as caught:
         Simulator(write(tmp_path, 1e4, 5, more=LAYER)).train()
     assert "smaller learning rate" in caught.value.hint
+
+
+HIDING = """
+from neurosim import Activation, hookimpl
+def hide(z):
+    return z if z < 1.0 else 1.0
+@hookimpl
+def neurosim_activations():
+    return [Activation("hide", hide, kinks=(1.0,))]
+"""
+# The first row makes the weight infinite; the answers stay finite, since the activation hides it.
+HIDDEN = (
+    SCENARIO.replace('"mse"', '"mae"')
+    .replace('activation = "identity"', 'activation = "hide"')
+    .replace("[[1.0]]", "[[-1.0]]")
+)
+
+
+def hidden(folder, **more):
+    (folder / "rows.csv").write_text("x,y\n1e30,1\n" + "0.5,1\n" * 7)
+    (folder / "hide.py").write_text(HIDING)
+    path = folder / "hidden.toml"
+    path.write_text(
+        HIDDEN.format(more="", optimizer="sgd", lr=1e10, batch=1, shuffle="false")
+        + "keep_best = 'train_loss'\n" * bool(more)
+    )
+    return neurosim.load_scenario(path, plugins=[folder / "hide.py"])
+
+
+@pytest.mark.parametrize("rarely", [0, 1e9])
+@pytest.mark.parametrize("backend", COMPILED, ids=lambda backend: backend.name)
+def test_a_weight_is_found_that_the_loss_says_nothing_of(backend, rarely, tmp_path, monkeypatch):
+    """Whenever all numbers are looked at, the batch is the same, and epochs that came after do not count."""
+    monkeypatch.setattr(divergence, "RARELY", rarely)
+    simulator = Simulator(hidden(tmp_path), backend.name)
+    simulator._epochs._guard._next_look = rarely
+    epochs = []
+    with pytest.raises(DivergedError, match=r"epoch 1, batch 1 of 8: the update leaves layers\.0\.weight no longer"):
+        simulator.train(epochs.append)
+    assert len(epochs) == (3 if rarely else 0)
+    assert len(simulator.history) == 0
+    assert simulator.parameters["layers.0.weight"].tolist() == [[-1.0]]
+
+
+def test_what_was_announced_too_early_is_taken_back(tmp_path, monkeypatch):
+    monkeypatch.setattr(divergence.time, "perf_counter", lambda: -1.0)
+    with pytest.raises(DivergedError, match="epoch 1, batch 1 of 8"):
+        neurosim.run(hidden(tmp_path), out=tmp_path / "run")
+    assert (tmp_path / "run" / "metrics.jsonl").read_text() == ""
+    assert json.loads((tmp_path / "run" / "failure.json").read_text())["epoch"] == 1
+
+
+def test_weights_that_are_kept_as_the_best_are_known_to_be_finite(tmp_path, monkeypatch):
+    simulator = Simulator(hidden(tmp_path, keep=True))
+    epochs = []
+    with pytest.raises(DivergedError, match="epoch 1, batch 1 of 8"):
+        simulator.train(epochs.append)
+    assert epochs == []
+
+
+def test_no_checkpoint_is_written_of_what_is_not_finite(tmp_path, monkeypatch):
+    simulator = Simulator(hidden(tmp_path))
+    simulator._epochs._guard._next_look = math.inf
+    simulator.train_epoch()
+    with pytest.raises(DivergedError):
+        save_checkpoint(tmp_path, simulator)
+    assert np.isfinite(simulator.parameters["layers.0.weight"]).all()
 
 
 LATE = {"training.epochs": 20, "optimizer.lr": 3.0, "optimizer.name": "sgd", "network.loss": "mse", "expect": {},

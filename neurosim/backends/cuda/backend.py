@@ -136,6 +136,8 @@ class CudaBackend(Backend):
         memory = self._memory
         memory.weights = memory.upload(self._numbers())
         memory.state = memory.upload(self._host["state"])
+        # It has arrays of its own, which are not these.
+        self._single = None
         self._on_device = True
 
     # Compilation -------------------------------------------------------------------------------------------------
