@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import tempfile
 from pathlib import Path
 
 from neurosim.errors import DataError
+
+_HINTS = {
+    errno.ENOSPC: "The disk is full: make room, or choose a folder on another one.",
+    errno.EDQUOT: "Your share of the disk is used up: make room, or choose a folder on another one.",
+    errno.EROFS: "It is on a disk that can only be read: choose another folder.",
+    errno.EACCES: "You have no right to: choose another folder, or have its rights changed.",
+    errno.EIO: "The disk may be failing: choose a folder on another one.",
+    errno.EFBIG: "Files of this size are not allowed there (ulimit -f, or the file system).",
+    errno.ENOENT: "Check how the path is written.",
+    errno.ENAMETOOLONG: "Choose a shorter name.",
+    errno.EMFILE: "This process may open more files after  ulimit -n 4096",
+}
 
 
 def write_atomically(path: Path, content: bytes | str) -> None:
@@ -21,7 +34,12 @@ def write_atomically(path: Path, content: bytes | str) -> None:
     data = content.encode() if isinstance(content, str) else content
     temporary = None
     try:
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+        if path.exists() and not path.is_file() and not path.is_dir():
+            # A device or a pipe, such as /dev/stdout: nothing can be put in its place.
+            path.write_bytes(data)
+            return
+        # A name may be as long as names can be.
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=".tmp")
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
             file.flush()
@@ -32,8 +50,7 @@ def write_atomically(path: Path, content: bytes | str) -> None:
         _sync_folder(path.parent)
     except OSError as error:
         if temporary is not None:
-            with contextlib.suppress(OSError):
-                Path(temporary).unlink()
+            remove(Path(temporary))
         raise cannot_write(path, error) from error
 
 
@@ -51,8 +68,21 @@ def _sync_folder(folder: Path) -> None:
 def sweep(folder: Path) -> None:
     """Remove what `write_atomically` has left in a folder where it was killed; nobody else may be writing there."""
     for path in folder.glob(".*.tmp"):
-        with contextlib.suppress(OSError):
-            path.unlink()
+        remove(path)
+
+
+def remove(path: Path) -> None:
+    """Remove a file that is no longer needed; where that is not possible, it stays, and nothing depends on it."""
+    with contextlib.suppress(OSError):
+        path.unlink()
+
+
+def must_remove(path: Path) -> None:
+    """Remove a file, if it is there, that would be taken for something else; raises DataError where it stays."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise cannot_write(path, error) from error
 
 
 def make_folder(path: Path) -> Path:
@@ -66,4 +96,9 @@ def make_folder(path: Path) -> Path:
 
 def cannot_write(path: Path, error: OSError) -> DataError:
     """The error for a file or folder that cannot be written."""
-    return DataError(f"cannot write {path}: {error.strerror or error}", "Check the folder, its rights and the disk.")
+    return DataError(f"cannot write {path}: {error.strerror or error}", advice(error))
+
+
+def advice(error: OSError) -> str:
+    """What to do where a file cannot be read or written."""
+    return _HINTS.get(error.errno or 0, "Check the path, its rights and the disk.")

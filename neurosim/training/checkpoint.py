@@ -7,6 +7,7 @@ the plugins, so that a run never goes on with others unnoticed.
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import hashlib
 import time
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from neurosim.errors import DataError, UsageError
-from neurosim.files import make_folder, write_atomically
+from neurosim.files import make_folder, must_remove, remove, write_atomically
 from neurosim.history import History, Record
 from neurosim.simulator import Simulator
 from neurosim.training.folder import CHECKPOINTS, portable
@@ -107,7 +108,7 @@ def save_checkpoint(folder: Path, simulator: Simulator, belongs: dict[str, Any] 
     path = make_folder(folder / CHECKPOINTS) / f"step-{step:012d}.safetensors"
     write_atomically(path, seal(tensors, metadata))
     for old in [other for other in _files(folder) if other != path][: 1 - KEPT]:
-        old.unlink(missing_ok=True)
+        remove(old)
     return path
 
 
@@ -115,7 +116,7 @@ def drop_beyond(folder: Path, step: int) -> None:
     """Remove the checkpoints of a run folder that are of later steps: of a run that was here before."""
     for path in _files(folder):
         if int(path.stem.split("-")[1]) > step:
-            path.unlink(missing_ok=True)
+            must_remove(path)
 
 
 def load_checkpoint(source: Path, simulator: Simulator, *, force: bool = False) -> None:
@@ -195,10 +196,9 @@ def has_checkpoint(folder: Path) -> bool:
 def remove_checkpoint(folder: Path) -> None:
     """Remove the checkpoints of a run that has finished."""
     for path in _files(folder):
-        path.unlink(missing_ok=True)
-    place = folder / CHECKPOINTS
-    if place.is_dir() and not any(place.iterdir()):
-        place.rmdir()
+        remove(path)
+    with contextlib.suppress(OSError):  # not there, or something of the user's is in it
+        (folder / CHECKPOINTS).rmdir()
 
 
 def _files(folder: Path) -> list[Path]:

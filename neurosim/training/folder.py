@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from neurosim.errors import DataError, DivergedError
-from neurosim.files import cannot_write, make_folder, sweep, write_atomically
+from neurosim.files import cannot_write, make_folder, must_remove, sweep, write_atomically
 from neurosim.history import COLUMNS, Record
 from neurosim.recording.recording import FILE as RECORD
 from neurosim.scenario import Scenario
@@ -107,7 +107,7 @@ class RunFolder:
 
     def start(self, scenario_text: str, records: list[Record]) -> None:
         """Write the scenario, and the metrics of the epochs that are done already."""
-        (self.path / FAILURE).unlink(missing_ok=True)
+        must_remove(self.path / FAILURE)
         write_atomically(self.path / SCENARIO, scenario_text)
         self._write_metrics(records)
 

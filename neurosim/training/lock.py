@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import IO
 
 from neurosim.errors import DataError
-from neurosim.files import cannot_write
+from neurosim.files import cannot_write, remove
 
 NAME = ".lock"
 
@@ -36,17 +36,21 @@ class FolderLock:
             raise DataError(
                 f"another neurosim (process {holder}) is writing to {folder}", "Wait for it, or choose another --out."
             )
-        self._file.truncate(0)
-        self._file.write(str(os.getpid()))
-        self._file.flush()
+        try:
+            self._file.truncate(0)
+            self._file.write(str(os.getpid()))
+            self._file.flush()
+        except OSError as error:
+            self.release()
+            raise cannot_write(self._path, error) from error
 
     def release(self) -> None:
         """Let others write there."""
         if self._file is not None:
             # Removed while it is held, so that nobody else's is removed.
+            remove(self._path)
             with contextlib.suppress(OSError):
-                self._path.unlink()
-            self._file.close()
+                self._file.close()
             self._file = None
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from neurosim.backends.select import on_compilation
 from neurosim.divergence import SLOWER
-from neurosim.errors import DivergedError, UsageError
+from neurosim.errors import DataError, DivergedError, UsageError
 from neurosim.history import History, Record
 from neurosim.markup import escape, measure, table
 from neurosim.recording import Recording
@@ -298,7 +298,11 @@ def train_to_end(simulator: Simulator, folder: RunFolder | None, watcher: Observ
     try:
         with interruptions(watcher.stopping) as asked:
             simulator.train(on_epoch, on_part)
-        result = result_of(simulator, folder.path if folder is not None else None, time.perf_counter() - begin)
+            result = result_of(simulator, folder.path if folder is not None else None, time.perf_counter() - begin)
+            if folder is not None:
+                folder.finish(simulator, result.as_json())
+                remove_checkpoint(folder.path)
+            return result
     except DivergedError as error:
         if folder is None or checkpoints is None:
             raise
@@ -306,16 +310,17 @@ def train_to_end(simulator: Simulator, folder: RunFolder | None, watcher: Observ
         # What was last finite, so that a smaller learning rate can go on from there.
         checkpoints.save()
         raise DivergedError(error.message, f"{error.hint}\n{_rescue(folder.path, len(simulator.history))}") from error
+    except DataError as error:
+        if folder is None or not has_checkpoint(folder.path):
+            raise
+        go_on = f"What was kept last is whole: neurosim run --resume {folder.path}  goes on from there."
+        raise DataError(error.message, f"{error.hint}\n{go_on}") from error
     except KeyboardInterrupt:
         if checkpoints is not None and whole:
             checkpoints.save()
         kept = folder is not None and has_checkpoint(folder.path)
         watcher.interrupted(folder.path if folder is not None and kept else None)
         raise
-    if folder is not None:
-        folder.finish(simulator, result.as_json())
-        remove_checkpoint(folder.path)
-    return result
 
 
 def _rescue(folder: Path, epochs: int) -> str:

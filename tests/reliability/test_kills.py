@@ -1,6 +1,5 @@
 """A run that is killed again and again, at any moment, ends with the same bits as one that nothing has stopped."""
 
-import json
 import os
 import random
 import subprocess
@@ -10,55 +9,16 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from sizes import sizes
+from whole_runs import check_what_is_kept, epochs_in, left_by, write_scenario
 
 from neurosim.training.checkpoint import newest
-from neurosim.training.sealed import unseal
 
 EPOCHS = 150
-STEPS = 10
-# A state of every kind: the optimizer's memory, running statistics, dropout, best weights, what was recorded.
-SCENARIO = f"""
-[scenario]
-name = "killed"
-title = "Killed again and again"
-seed = 5
-[data]
-source = "moons"
-samples = 200
-validation_fraction = 0.2
-[network]
-loss = "binary_cross_entropy"
-layers = [
-  {{ kind = "dense", units = 12, activation = "relu" }},
-  {{ kind = "batch_norm" }},
-  {{ kind = "dropout", rate = 0.1 }},
-  {{ kind = "dense", units = 1, activation = "sigmoid" }},
-]
-[optimizer]
-name = "adam"
-lr = 0.01
-schedule = {{ name = "reduce_on_plateau", patience = 5 }}
-[training]
-epochs = {EPOCHS}
-batch_size = 16
-checkpoint_every = 1
-keep_best = "validation_loss"
-[record]
-quantities = ["gradient_norm", "parameters"]
-every = 20
-[plots]
-pictures = []
-"""
 
 
 def neurosim(*words, **streams):
     command = [sys.executable, "-m", "neurosim", "run", *map(str, words), "--quiet", "--no-report"]
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, **streams)
-
-
-def epochs_in(folder):
-    metrics = folder / "metrics.jsonl"
-    return metrics.read_bytes().count(b"\n") if metrics.is_file() else 0
 
 
 def wait_for(process, folder, epochs):
@@ -67,32 +27,15 @@ def wait_for(process, folder, epochs):
         time.sleep(0.001)
 
 
-def left_by(folder):
-    """What a run leaves, without the seconds that it took."""
-    lines = [json.loads(line) | {"seconds": 0} for line in (folder / "metrics.jsonl").read_text().splitlines()]
-    return [lines, (folder / "model.safetensors").read_bytes(), (folder / "record.npz").read_bytes()]
-
-
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     """The scenario, and what a run of it leaves that nothing has stopped."""
     folder = tmp_path_factory.mktemp("whole")
-    (folder / "killed.toml").write_text(SCENARIO)
-    process = neurosim(folder / "killed.toml", "--out", folder / "run")
+    scenario = write_scenario(folder / "whole.toml", EPOCHS)
+    process = neurosim(scenario, "--out", folder / "run")
     assert process.wait() == 0, process.stderr.read()
     process.stderr.close()
-    return folder / "killed.toml", left_by(folder / "run")
-
-
-def check_what_is_kept(folder, announced):
-    """Every checkpoint is whole, and the newest is not older than the last one that was complete for certain."""
-    kept = newest(folder)
-    # An epoch is announced before its checkpoint is written, and after that of the epoch before.
-    assert announced < 2 or kept is not None
-    if kept is not None:
-        assert int(kept.stem.split("-")[1]) >= (announced - 1) * STEPS
-        for path in kept.parent.glob("step-*.safetensors"):
-            unseal(path, "checkpoint")
+    return scenario, left_by(folder / "run")
 
 
 def kill_to_the_end(scenario, folder, seed, expected, most):
