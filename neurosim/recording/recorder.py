@@ -17,7 +17,7 @@ from neurosim.backends.base import Backend, Inspection, Rows, Totals, in_all
 from neurosim.errors import UsageError
 from neurosim.layers import Activate, Conv2d, Dense
 from neurosim.plugin import Activation
-from neurosim.recording.recording import Recording, histogram, per_layer
+from neurosim.recording.recording import BINS, Recording, histogram, per_layer
 from neurosim.recording.slopes import Flat, flat_regions
 from neurosim.scenario import RecordSection
 
@@ -109,11 +109,33 @@ class Recorder:
         return {_KEPT + name: array for name, array in self.recording.arrays().items() if name != "layers"}
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """Record on from a `state`; raises UsageError when it is of a run that recorded nothing."""
+        """Record on from a `state`; raises UsageError when it is of a run that recorded nothing, or something else."""
         kept = {name.removeprefix(_KEPT): array for name, array in state.items() if name.startswith(_KEPT)}
         if "epochs" not in kept:
             raise UsageError("the checkpoint has nothing of what was recorded")
+        shapes = {"epochs": (), "steps": (), **(self._shapes() if len(kept["epochs"]) else {})}
+        for name in {**kept, **shapes}:
+            if name not in kept or name not in shapes or kept[name].shape[1:] != shapes[name]:
+                raise UsageError(f"the checkpoint has recorded something else than this run does: {name}")
         self.recording = Recording.from_arrays({"layers": np.array(self.recording.layers), **kept})
+
+    def _shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shape of what is recorded at one time, by its name in the file."""
+        asked, layers = self._asked.quantities, len(self.recording.layers)
+        shapes: dict[str, tuple[int, ...]] = {}
+        for name in asked:
+            if name == "parameters":
+                shapes |= {f"parameters/{key}": array.shape for key, array in self._parameters().items()}
+            elif name == "optimizer":
+                shapes[name] = self._backend.state.shape
+            elif name == "confusion":
+                classes = max(self._network.outputs, 2)
+                shapes |= {} if self._judged.accuracy == "none" else {name: (classes, classes)}
+            elif name.endswith("_histogram"):
+                shapes |= {name: (layers, BINS), f"{name}_range": (layers, 2)}
+            else:
+                shapes[name] = (layers,)
+        return shapes
 
     def finish(self, epochs: int) -> None:
         """Record the end where it was not due, such as after early stopping."""

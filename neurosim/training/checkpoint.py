@@ -20,16 +20,23 @@ from neurosim.errors import DataError, UsageError
 from neurosim.files import make_folder, must_remove, remove, write_atomically
 from neurosim.history import History, Record
 from neurosim.simulator import Simulator
+from neurosim.training.fitting import check_fit
 from neurosim.training.folder import CHECKPOINTS, portable
 from neurosim.training.model import plugin_records
 from neurosim.training.sealed import seal, unseal
+from neurosim.version import __version__
 
-FORMAT = "neurosim-checkpoint-3"
+FORMAT = "neurosim-checkpoint-4"
 # The newest ones that are kept.
 KEPT = 2
 # Without checkpoint_every a run writes one at the end of an epoch, or of a part of a long one, but no sooner than
 # this after the last one.
 SECONDS = 5.0
+# ... and no sooner than so many times as long as that one took.
+RARELY = 30
+# Of what has changed, so much is shown: lines, and letters of a line.
+SHOWN = 16
+LONGEST = 120
 
 
 class Checkpoints:
@@ -47,7 +54,7 @@ class Checkpoints:
         self._folder = folder
         self._simulator = simulator
         self._every = simulator.scenario.training.checkpoint_every
-        self._written = time.monotonic()
+        self._next = time.monotonic() + SECONDS
         self._identity: dict[str, Any] = {}
 
     def after(self, record: Record) -> None:
@@ -65,16 +72,18 @@ class Checkpoints:
     def save(self) -> Path:
         """Write one now; returns the file."""
         self._identity = self._identity or identity(self._simulator)
+        begin = time.monotonic()
         path = save_checkpoint(self._folder, self._simulator, self._identity)
-        self._written = time.monotonic()
+        end = time.monotonic()
+        self._next = end + max(SECONDS, RARELY * (end - begin))
         return path
 
     def _late(self) -> bool:
-        return time.monotonic() - self._written >= SECONDS
+        return time.monotonic() >= self._next
 
 
 def identity(simulator: Simulator) -> dict[str, Any]:
-    """What a state belongs to: the scenario as text, the rows by their SHA-256, and the plugins."""
+    """What a state belongs to: the scenario as text, the rows by their SHA-256, the plugins, and the version."""
     scenario = portable(simulator.scenario)
     # How often a checkpoint is written changes nothing in it.
     training = scenario.training.model_copy(update={"checkpoint_every": None})
@@ -88,6 +97,7 @@ def identity(simulator: Simulator) -> dict[str, Any]:
         "scenario": scenario.with_training(training).to_toml(),
         "data": digest.hexdigest(),
         "plugins": plugin_records(simulator.scenario),
+        "version": __version__,
     }
 
 
@@ -145,12 +155,13 @@ def load_checkpoint(source: Path, simulator: Simulator, *, force: bool = False) 
         tensors, metadata = unseal(path, "checkpoint")
         if metadata["format"] != FORMAT:
             raise ValueError(f"its format is {metadata['format']}, not {FORMAT}")
-        history, belongs = History(metadata["history"]), metadata["identity"]
+        records, belongs = list(metadata["history"]), _told(metadata["identity"])
         backend, seed = str(metadata["backend"]), int(metadata["seed"])
     except DataError as error:
         raise DataError(error.message, _older(path)) from error
     except (KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{path} is not a readable checkpoint: {error}", _older(path)) from error
+        fault = f"it has no {error}" if isinstance(error, KeyError) else error
+        raise DataError(f"{path} is not a readable checkpoint: {fault}", _older(path)) from error
     if (backend, seed) != (simulator.backend, simulator.seed):
         raise DataError(
             f"{path} was written by backend {backend} with seed {seed}, "
@@ -159,12 +170,31 @@ def load_checkpoint(source: Path, simulator: Simulator, *, force: bool = False) 
         )
     changes = [] if force else differences(belongs, identity(simulator))
     if changes:
-        what = "\n".join(changes)
+        more = [f"  and {len(changes) - SHOWN} lines more"] if len(changes) > SHOWN else []
+        what = "\n".join(line[:LONGEST] for line in [*changes[:SHOWN], *more])
         raise UsageError(
             f"{path} belongs to another run than the one to go on with:\n{what}",
             "Undo the change, or go on all the same with --force.",
         )
-    simulator.restore(tensors, history)
+    try:
+        check_fit(tensors, records, simulator, same_rows=not force)
+        simulator.restore(tensors, History(records))
+    except (UsageError, ValueError) as error:
+        fault = error.message if isinstance(error, UsageError) else error
+        raise UsageError(
+            f"{path} does not fit the run to go on with: {fault}",
+            "Start the run anew, or bring its scenario and data back to what they were.",
+        ) from error
+
+
+def _told(found: Any) -> dict[str, Any]:
+    """An identity as a checkpoint tells it, which may be anything; raises KeyError, TypeError or ValueError."""
+    texts = {key: found[key] for key in ("scenario", "data", "version")}
+    plugins = [{key: entry[key] for key in ("name", "version", "sha256")} for entry in found["plugins"]]
+    for entry in (texts, *plugins):
+        if not all(isinstance(text, str) for text in entry.values()):
+            raise ValueError("what it belongs to is not told in texts")
+    return {**texts, "plugins": plugins}
 
 
 def differences(was: dict[str, Any], now: dict[str, Any]) -> list[str]:
@@ -179,6 +209,8 @@ def differences(was: dict[str, Any], now: dict[str, Any]) -> list[str]:
         if old != new:
             words = [f"{one['version']} ({one['sha256'][:12]}…)" if one else "not there" for one in (old, new)]
             found.append(f"  plugin {name}: {words[0]}, now {words[1]}")
+    if was["version"] != now["version"]:
+        found.append(f"  neurosim: {was['version']}, now {now['version']}, which may compute other bits")
     return found
 
 

@@ -10,7 +10,8 @@ import pytest
 
 import neurosim
 from neurosim.errors import DataError, UsageError
-from neurosim.training import StudyObserver
+from neurosim.simulator import Simulator
+from neurosim.training import StudyObserver, checkpoint
 from neurosim.training.folder import RunFolder
 from neurosim.training.runs import Observer
 
@@ -107,6 +108,24 @@ def test_two_are_kept_and_what_was_killed_is_swept(tmp_path):
     assert not (tmp_path / "run" / "checkpoint").exists()
 
 
+def test_how_often_depends_on_what_it_takes(tmp_path, monkeypatch):
+    """On a clock that only writing moves on: after 1 s of it the next is due in 30 s, after a moment in 5."""
+    now = [0.0]
+    written = []
+
+    def save(folder, simulator, belongs):
+        written.append(now[0])
+        now[0] += 1.0 if len(written) == 1 else 0.01
+
+    monkeypatch.setattr(checkpoint.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(checkpoint, "save_checkpoint", save)
+    checkpoints = checkpoint.Checkpoints(tmp_path, Simulator(neurosim.load_scenario("xor")))
+    for second in range(50):
+        now[0] = max(now[0], float(second))
+        checkpoints.after({"epoch": 1})
+    assert written == [5.0, 36.0, 42.0, 48.0]
+
+
 def test_an_older_checkpoint_by_its_file(tmp_path):
     stopped(tmp_path / "run", 6, training__checkpoint_every=2)
     older = tmp_path / "run" / "checkpoint" / files(tmp_path / "run")[0]
@@ -139,6 +158,13 @@ def test_a_changed_scenario_is_refused_and_shown(tmp_path):
     assert "--force" in caught.value.hint
     result = neurosim.run(scenario, resume=tmp_path / "run", force=True)
     assert len(result.history) == 9
+
+
+def test_another_version_is_refused_and_shown(tmp_path, monkeypatch):
+    stopped(tmp_path / "run", 4)
+    monkeypatch.setattr(checkpoint, "__version__", "99.0")
+    with pytest.raises(UsageError, match=r"neurosim: .*, now 99\.0"):
+        neurosim.run(tmp_path / "run" / "scenario.toml", resume=tmp_path / "run")
 
 
 STUDY = """
