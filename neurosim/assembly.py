@@ -5,6 +5,9 @@ Names become records here (through the registry). The layers are put together in
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,11 +20,13 @@ from neurosim.construction import build_network
 from neurosim.data import Prepared, dataset_folder, prepare
 from neurosim.errors import DataError, ShapeError, UsageError
 from neurosim.layers import choose
+from neurosim.memory import check_memory
 from neurosim.network import Network, Training
 from neurosim.plugin import DataRequest, Table
 from neurosim.randomness import Stream
 from neurosim.registry import BUILTIN
 from neurosim.scenario import Scenario
+from neurosim.scenario.schema import DataSection
 
 SPLITS = ("train", "validation", "test")
 
@@ -57,10 +62,13 @@ def assemble(scenario: Scenario, seed: int, data_dir: Path | str | None = None) 
         When data are missing or damaged.
     ShapeError
         When layers do not fit each other, the data, or the loss.
+    BackendError
+        When the machine has not the memory to train the network.
     """
     data = load_data(scenario, seed, data_dir)
-    network = build_network(scenario, data)
-    return Problem(network, build_training(scenario), data, split_rows(network, data))
+    network, training = build_network(scenario, data), build_training(scenario)
+    check_memory(network, training, len(data.train))
+    return Problem(network, training, data, split_rows(network, data))
 
 
 def split_rows(network: Network, data: Prepared) -> dict[str, Rows]:
@@ -84,19 +92,31 @@ def load_seeded_data(scenario: Scenario, seed: int, data_dir: Path | str | None 
     dataset = scenario.registry.datasets.get(section.source)
     folder = dataset_folder(dataset.name, data_dir)
     random = Stream(seed, "data")
-    table = dataset.load(DataRequest(random, folder, scenario.base), **section.options)
-    if not isinstance(table, Table):
-        raise DataError(f"data set {dataset.name!r} returned {type(table).__name__}, not a Table")
-    normalize = section.normalize
-    prepared = prepare(
-        table,
-        seed=seed,
-        test_fraction=section.test_fraction,
-        validation_fraction=section.validation_fraction,
-        normalize=(normalize.mean, normalize.std) if normalize is not None else None,
-        standardize=section.standardize,
-    )
+    with _blamed(scenario):
+        table = dataset.load(DataRequest(random, folder, scenario.base, scenario.vouched), **section.options)
+        if not isinstance(table, Table):
+            raise DataError(f"data set {dataset.name!r} returned {type(table).__name__}, not a Table")
+        normalize = section.normalize
+        prepared = prepare(
+            table,
+            seed=seed,
+            test_fraction=section.test_fraction,
+            validation_fraction=section.validation_fraction,
+            normalize=(normalize.mean, normalize.std) if normalize is not None else None,
+            standardize=section.standardize,
+        )
     return prepared, not random.untouched or section.test_fraction > 0 or section.validation_fraction > 0
+
+
+@contextmanager
+def _blamed(scenario: Scenario) -> Iterator[None]:
+    """Say where the options of the data are set that are wrong: the one that a message begins with, or all."""
+    try:
+        yield
+    except UsageError as error:
+        keys = (*DataSection.model_fields, *scenario.data.options)
+        key = next((f"data.{key}" for key in keys if re.match(rf"{re.escape(key)}\b", error.message)), "data")
+        raise UsageError(f"{scenario.place(key)}: data: {error.message}", error.hint) from error
 
 
 def build_training(scenario: Scenario) -> Training:
@@ -130,7 +150,8 @@ def data_rows(network: Network, data: Prepared, features: NDArray[Any], targets:
     elif outputs == 1:
         values = classes[:, None].astype(np.float32)
     else:
-        values = np.eye(outputs, dtype=np.float32)[classes]
+        values = np.zeros((len(classes), outputs), np.float32)
+        values[np.arange(len(classes)), classes] = 1.0
     return Rows(features, values, classes, accuracy, data.scale, data.shift)
 
 

@@ -44,7 +44,9 @@ def build_network(scenario: Scenario, data: Prepared) -> Network:
         network = stacking.builder.build(choose(loss, scenario.network.loss.params))
         _check_outputs(network, data)
     except ShapeError as error:
-        raise ShapeError(error.message + stacking.place, error.hint) from error
+        raise ShapeError(f"{stacking.position}: {error.message}{stacking.place}", error.hint) from error
+    except ScenarioError as error:
+        raise ScenarioError(f"{scenario.place('network.loss')}: {error.message}", error.hint) from error
     return network
 
 
@@ -76,6 +78,7 @@ class _Stacking:
     """
 
     def __init__(self, scenario: Scenario, builder: NetworkBuilder) -> None:
+        self._scenario = scenario
         self._registry = scenario.registry
         self.builder = builder
         self.output: Entry | None = None
@@ -86,6 +89,11 @@ class _Stacking:
     def place(self) -> str:
         """Where in the file the latest layer stands, for the end of a message; empty where its name says so."""
         return "" if self._name == self._path else f"; in the file this is {', '.join([self._path, *self._copies])}"
+
+    @property
+    def position(self) -> str:
+        """File, line and column of the latest layer, or the option that sets it."""
+        return self._scenario.place(self._path)
 
     def add(self, layers: Sequence[Any], path: str, name: str, copies: tuple[str, ...] = ()) -> None:
         """Add the layers of the table at `path` in the file to the layer `name` of the network."""

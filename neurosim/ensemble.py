@@ -23,6 +23,7 @@ from neurosim.backends.select import make_backend, make_small_ensemble
 from neurosim.construction import build_network
 from neurosim.errors import DivergedError, UsageError
 from neurosim.history import METRICS
+from neurosim.memory import check_memory
 from neurosim.scenario import Scenario
 from neurosim.simulator import Simulator
 from neurosim.watch import watches
@@ -100,6 +101,7 @@ class Ensemble:
         tell = on_progress or (lambda share: None)
         data, seeded = load_seeded_data(self.scenario, self.seeds[0], self.data_dir)
         network, training = build_network(self.scenario, data), build_training(self.scenario)
+        check_memory(network, training, len(data.train))
         first = make_backend(self.backend, network, training, self.seeds[0], self.threads)
         first.prepare()
         start = time.perf_counter()

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import tempfile
+import time
 from pathlib import Path
 
 from neurosim.errors import DataError
@@ -18,6 +19,10 @@ _HINTS = {
     errno.EIO: "The disk may be failing: choose a folder on another one.",
     errno.EFBIG: "Files of this size are not allowed there (ulimit -f, or the file system).",
     errno.ENOENT: "Check how the path is written.",
+    errno.ENOTDIR: "There is a file where a folder should be: choose another path.",
+    errno.EEXIST: "There is something else of this name: choose another path.",
+    errno.EISDIR: "This is a folder: give the name of a file.",
+    errno.ELOOP: "Links lead to each other here: choose another path.",
     errno.ENAMETOOLONG: "Choose a shorter name.",
     errno.EMFILE: "This process may open more files after  ulimit -n 4096",
 }
@@ -31,11 +36,12 @@ def write_atomically(path: Path, content: bytes | str) -> None:
     DataError
         When the file cannot be written (folder missing or read-only, disk full).
     """
-    data = content.encode() if isinstance(content, str) else content
+    # The name of a file, which a text may have in it, need not be text.
+    data = content.encode(errors="backslashreplace") if isinstance(content, str) else content
     temporary = None
     try:
-        if path.exists() and not path.is_file() and not path.is_dir():
-            # A device or a pipe, such as /dev/stdout: nothing can be put in its place.
+        if _is_no_file(path):
+            # Nothing can be put in its place.
             path.write_bytes(data)
             return
         # A name may be as long as names can be.
@@ -54,6 +60,12 @@ def write_atomically(path: Path, content: bytes | str) -> None:
         raise cannot_write(path, error) from error
 
 
+def _is_no_file(path: Path) -> bool:
+    """Whether it is a device or a pipe, or a name of an open stream such as /dev/stdout, whatever that leads to."""
+    streams = path.parent.absolute() in (Path("/dev"), Path("/dev/fd"), Path("/proc/self/fd"))
+    return path.exists() and not path.is_dir() and (streams or not path.is_file())
+
+
 def _sync_folder(folder: Path) -> None:
     """Bring the new name to the disk; where folders cannot be opened (Windows) the system does it."""
     if os.name != "posix":
@@ -65,10 +77,15 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def sweep(folder: Path) -> None:
-    """Remove what `write_atomically` has left in a folder where it was killed; nobody else may be writing there."""
+def sweep(folder: Path, older_than: float = 0.0) -> None:
+    """Remove what `write_atomically` has left in a folder where it was killed.
+
+    Where others may be writing there, `older_than` spares files that were changed within so many seconds.
+    """
     for path in folder.glob(".*.tmp"):
-        remove(path)
+        with contextlib.suppress(OSError):
+            if not older_than or time.time() - path.stat().st_mtime > older_than:
+                remove(path)
 
 
 def remove(path: Path) -> None:

@@ -27,12 +27,12 @@ def check_ordinary(path: Path) -> None:
     try:
         mode = os.stat(path).st_mode
     except FileNotFoundError as error:
-        raise DataError(f"{path}: no such file") from error
+        raise DataError(f"{path}: no such file", "Check how the path is written.") from error
     except (OSError, ValueError) as error:  # a loop of links, a null byte, ...
         raise unreadable(path, error) from error
     if not stat.S_ISREG(mode):
         what = next((words for is_kind, words in _KINDS if is_kind(mode)), "something else")
-        raise DataError(f"{path}: is {what}, not a file")
+        raise DataError(f"{path}: is {what}, not a file", "Give the path of an ordinary file.")
 
 
 def open_ordinary(path: Path) -> BinaryIO:
@@ -46,4 +46,5 @@ def open_ordinary(path: Path) -> BinaryIO:
 
 def unreadable(path: Path, error: Exception) -> DataError:
     """The error for a file that cannot be read."""
-    return DataError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}")
+    reason = getattr(error, "strerror", None) or error
+    return DataError(f"{path}: cannot be read: {reason}", "Check the path, the file's rights and the disk.")

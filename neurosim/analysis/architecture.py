@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from neurosim.layers import Activate, Conv2d, Dense, Dropout, Flatten, Layer, Pool2d, Residual
+from neurosim.layers import Activate, Conv2d, Dense, Dropout, Layer, Pool2d, Residual
+from neurosim.memory import output_memory, training_memory
 from neurosim.network import Network, Training
-
-FLOAT_BYTES = 4  # of the compiled backends
 
 
 @dataclass(frozen=True)
@@ -79,20 +77,21 @@ class Architecture:
         return asdict(self)
 
 
-def architecture(network: Network, training: Training) -> Architecture:
-    """The numbers of a network that is trained like this."""
-    layers = [numbers for layer in network.layers for numbers in _numbers(layer, 0, training.batch_size)]
-    learnt = network.size * FLOAT_BYTES
+def architecture(network: Network, training: Training, rows: int) -> Architecture:
+    """The numbers of a network that is trained like this on so many rows."""
+    batch = min(training.batch_size, rows)
+    layers = [numbers for layer in network.layers for numbers in _numbers(layer, 0, batch)]
+    memory = training_memory(network, training, rows)
     return Architecture(
         list(network.input_shape),
-        training.batch_size,
+        batch,
         layers,
         network.size,
         sum(layer.multiply_adds for layer in layers),
-        learnt + sum(entry.size for entry in network.statistics) * FLOAT_BYTES,
-        learnt,
-        learnt * len(training.optimizer.record.slots),
-        sum(layer.activation_bytes for layer in layers),
+        memory.parameters,
+        memory.gradient,
+        memory.optimizer,
+        memory.outputs,
     )
 
 
@@ -107,7 +106,7 @@ def _numbers(layer: Layer, depth: int, batch: int) -> Iterator[LayerNumbers]:
         list(shape),
         0 if inner else sum(parameter.size for parameter in layer.parameters),
         layer.multiply_adds,
-        0 if isinstance(layer, Flatten) else batch * math.prod(shape) * FLOAT_BYTES,
+        output_memory(layer, batch),
     )
     for part in inner:
         yield from _numbers(part, depth + 1, batch)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -185,6 +186,9 @@ def outcome(runs: Sequence[Compared]) -> dict[str, str]:
 
 
 def _measure(values: Sequence[float], *, percent: bool) -> str:
+    diverged = sum(not math.isfinite(value) for value in values)
+    if diverged:
+        return "diverged" if diverged == len(values) else f"{diverged} of {len(values)} diverged"
     mean = sum(values) / len(values)
     words = f"{mean:.2%}" if percent else f"{mean:.4g}"
     if len(values) == 1:

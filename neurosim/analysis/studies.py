@@ -94,6 +94,8 @@ def study_facts(scenario: Scenario, runs: Sequence[tuple[Simulator, dict[str, fl
     for name in tuple(scenario.variants) or ("",):
         about = scenario.about(name) if name else None
         own = [run for run in runs if about is None or run[0].scenario.variant == name]
+        if not own:  # all of them diverged, and left no network
+            continue
         variants.append(
             VariantFacts(
                 name,
@@ -113,7 +115,8 @@ def study_facts(scenario: Scenario, runs: Sequence[tuple[Simulator, dict[str, fl
         )
     plots = scenario.plots
     measure = plots.measure or _usual_measure([final for _, final in runs])
-    surface = _surface([next(s for s, _ in runs if s.scenario.variant == name) for name in scenario.variants])
+    firsts = {simulator.scenario.variant: simulator for simulator, _ in reversed(runs)}
+    surface = _surface([firsts[name] for name in scenario.variants if name in firsts])
     title = scenario.scenario.title
     return StudyFacts(title, tuple(variants), measure, plots.layer, plots.against, plots.scale, surface)
 

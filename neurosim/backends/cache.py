@@ -55,14 +55,41 @@ def cache_folder() -> Path | None:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        warnings.warn(
-            f"compiled kernels cannot be kept in {folder} ({error.strerror}); they are compiled again in each run. "
-            "Set NEUROSIM_CACHE to a folder that can be written.",
-            RuntimeWarning,
-            stacklevel=2,
-        )
+        _warn_not_kept(folder, error.strerror or str(error))
         return None
     return folder
+
+
+def warn_not_kept(reason: str) -> None:
+    """Say, once in a process, that something could not be kept in the cache folder."""
+    folder = cache_folder()
+    if folder is not None:
+        _warn_not_kept(folder, reason)
+
+
+@functools.cache
+def _warn_not_kept(folder: Path, reason: str) -> None:
+    warnings.warn(
+        f"compiled kernels cannot be kept in {folder} ({reason}); they are compiled again in each run. "
+        "Set NEUROSIM_CACHE to a folder that can be written.",
+        RuntimeWarning,
+        stacklevel=3,
+    )
+
+
+def _kept(name: str, text: str) -> Path | None:
+    """The file of the cache folder with this text; None where it cannot be kept."""
+    folder = cache_folder()
+    if folder is None:
+        return None
+    path = folder / name
+    try:
+        if not path.exists() or path.read_bytes() != text.encode():
+            _write_once(path, text)
+    except OSError as error:
+        warn_not_kept(error.strerror or str(error))
+        return None
+    return path
 
 
 def _write_once(path: Path, text: str) -> None:
@@ -71,16 +98,18 @@ def _write_once(path: Path, text: str) -> None:
     Numba takes a newer file for another one, so replacing it by its like would cost a compilation.
     """
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
     try:
-        os.link(temporary, path)
-    except FileExistsError:
-        if path.read_text() != text:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(text.encode())
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            if path.read_bytes() != text.encode():
+                Path(temporary).replace(path)
+        except OSError:  # no hard links here
             Path(temporary).replace(path)
-    except OSError:  # no hard links here
-        Path(temporary).replace(path)
-    Path(temporary).unlink(missing_ok=True)
+    finally:
+        Path(temporary).unlink(missing_ok=True)
 
 
 def load_generated(stem: str, text: str) -> ModuleType:
@@ -96,15 +125,12 @@ def load_generated(stem: str, text: str) -> ModuleType:
     name = f"neurosim_{stem}_{hashlib.sha256(text.encode()).hexdigest()[:16]}"
     if name in sys.modules:
         return sys.modules[name]
-    folder = cache_folder()
-    if folder is None:
+    path = _kept(f"{name}.py", text)
+    if path is None:
         module = ModuleType(name)
         module.__file__ = f"<{name}>"
         linecache.cache[module.__file__] = (len(text), None, text.splitlines(keepends=True), module.__file__)
         return _executed(module, lambda: exec(compile(text, module.__file__ or "", "exec"), module.__dict__))
-    path = folder / f"{name}.py"
-    if not path.exists() or path.read_text() != text:
-        _write_once(path, text)
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None

@@ -1,12 +1,14 @@
 """Data sets that come from files: iris and digits are shipped, MNIST is fetched, csv is your own."""
 
 import gzip
-from decimal import Decimal
+import shlex
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from neurosim.data import parse_number, read_csv, read_idx, stored_file
+from neurosim.data import damaged_files, dataset_folder, is_own, parse_number, read_csv, read_idx, stored_file
 from neurosim.errors import DataError, UsageError
 from neurosim.plugin import Dataset, Table, hookimpl
 from neurosim.suggestions import did_you_mean
@@ -49,7 +51,7 @@ def digits(request):
 def csv(request, file, target, features, task):
     if task not in TASKS:
         raise UsageError(f'task = "{task}": expected one of {", ".join(TASKS)}', did_you_mean(task, TASKS))
-    return table_of(read_csv(Path(request.base) / file), target, features, task)
+    return table_of(read_csv(request.file(file)), target, features, task)
 
 
 def table_of(table, target, features=(), task="auto"):
@@ -61,10 +63,9 @@ def table_of(table, target, features=(), task="auto"):
     if not names:
         raise DataError(f'{table.path}: there is no column besides the target "{target}"')
     inputs = table.numbers(names)
-    labels = table.texts(target)
-    if task == "regression" or (task == "auto" and looks_like_values(labels)):
+    if task == "regression" or (task == "auto" and looks_like_values(table.texts(target))):
         return Table(features=inputs, targets=table.numbers([target]), feature_names=names)
-    classes, indices = classes_of(labels)
+    classes, indices = classes_of(table.texts(target))
     if len(classes) < 2:
         raise DataError(
             f'{table.path}: column "{target}" has the same value "{classes[0]}" in every row',
@@ -78,25 +79,46 @@ def looks_like_values(labels):
 
     A few fields among numbers that are none are faults to be reported, not names of classes.
     """
-    numbers = [number for number in map(parse_number, labels) if number is not None]
-    if len(numbers) <= len(labels) / 2:
+    count, numbers, whole = 0, 0, True
+    different: set[float] = set()
+    for number in map(parse_number, labels):
+        count += 1
+        if number is None:
+            continue
+        numbers += 1
+        whole = whole and number.is_integer()
+        if len(different) <= MOST_AUTO_CLASSES:
+            different.add(number)
+    if numbers <= count / 2:
         return False
-    few = len(set(numbers)) <= min(MOST_AUTO_CLASSES, len(labels) / 2)
-    return not (len(numbers) == len(labels) and few and all(number.is_integer() for number in numbers))
+    few = len(different) <= min(MOST_AUTO_CLASSES, count / 2)
+    return not (numbers == count and few and whole)
 
 
 def classes_of(labels):
     """Names of the classes, in order (of numbers where all are numbers), and the class index of each label."""
-    numbers = [parse_number(label) for label in labels]
-    # Decimal tells long identifiers apart, and takes 1 and 1.0 for the same class.
-    if all(number is not None and np.isfinite(number) for number in numbers):
-        keys = [Decimal(label) for label in labels]
-    else:
-        keys = labels
-    spelling = dict(zip(reversed(keys), reversed(labels), strict=True))
+    places: dict[str, int] = {}
+    found = np.fromiter((places.setdefault(label, len(places)) for label in labels), dtype=np.int64)
+    keys: list[Any] = list(map(exact_number, places))
+    if None in keys:
+        keys = list(places)
+    spelling: dict[Any, str] = {}
+    for key, label in zip(keys, places, strict=True):
+        spelling.setdefault(key, label)
     ordered = sorted(spelling)
     index = {key: position for position, key in enumerate(ordered)}
-    return tuple(spelling[key] for key in ordered), np.array([index[key] for key in keys], dtype=np.int64)
+    return tuple(spelling[key] for key in ordered), np.array([index[key] for key in keys], dtype=np.int64)[found]
+
+
+def exact_number(label):
+    """The finite number that a label writes, or None; long identifiers stay apart, and 1 and 1.0 are the same."""
+    number = parse_number(label)
+    if number is None or not np.isfinite(number):
+        return None
+    try:
+        return Decimal(label)
+    except InvalidOperation:  # an exponent of twenty digits
+        return None
 
 
 def mnist(request, samples, test_samples):
@@ -109,6 +131,8 @@ def fashion_mnist(request, samples, test_samples):
 
 def images_in(folder, name, classes, samples, test_samples):
     """The 28x28 images of the four files that MNIST and its successors consist of."""
+    folder = Path(folder)
+    refuse_damaged(folder, name)
     features, targets = images_and_labels(folder, name, "train", classes, "samples", samples)
     test_features, test_targets = images_and_labels(folder, name, "t10k", classes, "test_samples", test_samples)
     return Table(
@@ -122,26 +146,59 @@ def images_in(folder, name, classes, samples, test_samples):
 
 
 def images_and_labels(folder, name, part, classes, option, samples):
-    images = read_idx(find(folder, name, f"{part}-images-idx3-ubyte.gz"), (None, 28, 28))
-    path = find(folder, name, f"{part}-labels-idx1-ubyte.gz")
-    labels = read_idx(path, (len(images),))
+    images = read(folder, name, f"{part}-images-idx3-ubyte.gz", (None, 28, 28))
+    file = f"{part}-labels-idx1-ubyte.gz"
+    labels = read(folder, name, file, (len(images),))
     if labels.max() >= len(classes):
         row = int(np.argmax(labels >= len(classes)))
-        raise DataError(f"{path}: label {labels[row]} in row {row}, expected 0 to {len(classes) - 1}")
+        raise DataError(
+            f"{find(folder, name, file)}: label {labels[row]} in row {row}, expected 0 to {len(classes) - 1}",
+            replacing(folder, name),
+        )
     if not 0 <= samples <= len(images):
         raise UsageError(f"{option} = {samples}: expected 0 to {len(images)}", "0 takes all of them.")
     count = samples or len(images)
     return images[:count].reshape(count, 28 * 28), labels[:count].astype(np.int64)
 
 
+def refuse_damaged(folder, name):
+    """Raise DataError where a file is not the published one, if neurosim itself put it there.
+
+    In a folder that the user has named any files of this form will do, such as those of EMNIST.
+    """
+    damaged = damaged_files(name, folder) if is_own(folder) else []
+    if damaged:
+        raise DataError(f"{folder}: damaged: {', '.join(damaged)}", replacing(folder, name))
+
+
+def read(folder, name, file, shape):
+    """The array in a file of a data set."""
+    path = find(folder, name, file)
+    try:
+        return read_idx(path, shape)
+    except DataError as error:
+        # One without a hint cannot be opened, which a new file would not change.
+        raise DataError(error.message, error.hint and replacing(folder, name)) from error
+
+
 def find(folder, name, file):
-    path = stored_file(Path(folder), file)
+    path = stored_file(folder, file)
     if path is None:
         raise DataError(
             f"{name}: {file} is not in {folder}",
-            f"Run  neurosim data fetch {name}  or point NEUROSIM_DATA / --data-dir at a folder that has {name}/{file}",
+            f"Run  {fetching(folder, name)}  or point NEUROSIM_DATA / --data-dir at a folder that has {name}/{file}",
         )
     return path
+
+
+def replacing(folder, name):
+    return f"Run  {fetching(folder, name)}  to replace it with the published file."
+
+
+def fetching(folder, name):
+    """The command that downloads a data set into this folder."""
+    named = "" if folder == dataset_folder(name) else f" --data-dir {shlex.quote(str(folder.parent))}"
+    return f"neurosim data fetch {name}{named}"
 
 
 @hookimpl

@@ -14,6 +14,7 @@ from neurosim.plugin import Dataset, Table, hookimpl
 
 MOST_SAMPLES = 10_000_000
 MOST_NOISE = 1e6
+MOST_CLASSES = 1000
 
 
 def load_and(request):
@@ -39,8 +40,10 @@ def truth_table(outputs):
 
 def blobs(request, samples, noise, classes):
     """Round clouds around centres spread evenly on a circle of radius 4: about -6 to 6."""
-    if classes < 2:
-        raise UsageError(f"classes = {classes}: there must be at least 2", "Write  classes = 2  or more.")
+    if not 2 <= classes <= MOST_CLASSES:
+        raise UsageError(
+            f"classes = {classes}: expected 2 to {MOST_CLASSES}", "On the circle more clouds than some 20 are one ring."
+        )
     check(samples, classes, noise)
     label = take_turns(samples, classes)
     angle = 2 * math.pi * label / classes

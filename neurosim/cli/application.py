@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import importlib
-import os
 import sys
+import traceback
 import warnings
 from typing import Any
 
 import click
 
-from neurosim.errors import NeurosimError
+from neurosim.cli import INTERRUPTED
 from neurosim.suggestions import did_you_mean
 from neurosim.version import __version__
 
@@ -32,7 +32,16 @@ COMMANDS = {
     "bench": "Measure training in Python, in NumPy and compiled, or on a GPU.",
     "schema": "Print the JSON Schema of scenario files, for editors.",
 }
-INTERRUPTED = 130
+# A path may have 4096 letters.
+LONGEST = 600
+
+
+class _EscapedError(Exception):
+    """An error that means something else to click than it does here."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__(str(error))
+        self.error = error
 
 
 class LazyGroup(click.Group):
@@ -49,6 +58,13 @@ class LazyGroup(click.Group):
         module = importlib.import_module(f"neurosim.cli.{cmd_name.replace('-', '_')}")
         command: click.Command = module.command
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """As click does it; what click would take for its own affair is taken past it."""
+        try:
+            return super().invoke(ctx)
+        except (EOFError, BrokenPipeError, SystemExit) as error:
+            raise _EscapedError(error) from error
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -92,29 +108,34 @@ def execute(arguments: list[str], *, helper_processes: bool = False) -> int:
             outcome: Any = application.main(arguments, prog_name="neurosim", standalone_mode=False, obj=options)
             sys.stdout.flush()
             return outcome if isinstance(outcome, int) else 0
-        except BrokenPipeError:
-            # The reader of a pipe has left; say nothing more, not even at exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return 0
-        except (KeyboardInterrupt, click.Abort):
-            click.echo("interrupted", err=True)
-            return INTERRUPTED
-        except click.ClickException as error:
-            error.show()
-            return error.exit_code
-        except NeurosimError as error:
-            if debug:
-                raise
-            click.secho(f"Error: {error.message}", fg="red", err=True)
-            if error.hint:
-                click.echo(f"Hint: {error.hint}", err=True)
-            return error.exit_code
-        except Exception as error:
-            if debug:
-                raise
-            click.secho(f"Error: unexpected {type(error).__name__}: {error}", fg="red", err=True)
-            click.echo("Hint: this is a fault of neurosim; run again with --debug to see where.", err=True)
-            return 1
+        except (Exception, KeyboardInterrupt) as error:
+            return _report(error.error if isinstance(error, _EscapedError) else error, debug=debug)
+
+
+def _report(error: BaseException, *, debug: bool) -> int:
+    """Say what happened on standard error; returns the exit status."""
+    if debug:
+        traceback.print_exception(error)
+    if isinstance(error, KeyboardInterrupt | click.Abort):
+        click.echo("interrupted", err=True)
+        return INTERRUPTED
+    if isinstance(error, click.ClickException):
+        error.show()
+        return error.exit_code
+    from neurosim.cli.failures import failure_of
+
+    failure = failure_of(error)
+    click.secho(f"Error: {_shortened(failure.message)}", fg="red", err=True)
+    if failure.hint:
+        click.echo(f"Hint: {_shortened(failure.hint)}", err=True)
+    return failure.code
+
+
+def _shortened(text: str) -> str:
+    """The text without the middle of lines that would fill the screen alone; bytes of names that are no text spelt."""
+    half = LONGEST // 2
+    text = text.encode(errors="backslashreplace").decode()
+    return "\n".join(line if len(line) <= LONGEST else f"{line[:half]} ... {line[-half:]}" for line in text.split("\n"))
 
 
 def _show_warning(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from neurosim.memory import show_bytes
+
 if TYPE_CHECKING:
     from neurosim.analysis.architecture import Architecture
 
 _HEADINGS = ("layer", "kind", "output", "parameters", "multiply-adds", "memory")
-_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
 def print_architecture(title: str, numbers: Architecture) -> None:
@@ -27,10 +28,10 @@ def print_architecture(title: str, numbers: Architecture) -> None:
                 _shape(layer.output_shape),
                 _count(layer.parameters),
                 _count(layer.multiply_adds),
-                memory(layer.activation_bytes) if layer.activation_bytes else "",
+                show_bytes(layer.activation_bytes) if layer.activation_bytes else "",
             )
         )
-    total = (f"{numbers.parameters:,}", f"{numbers.multiply_adds:,}", memory(numbers.activation_bytes))
+    total = (f"{numbers.parameters:,}", f"{numbers.multiply_adds:,}", show_bytes(numbers.activation_bytes))
     rows.append(("total", "", "", *total))
     widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADINGS))]
     click.secho(title, bold=True)
@@ -49,7 +50,7 @@ def print_architecture(title: str, numbers: Architecture) -> None:
         "outputs": numbers.activation_bytes,
     }
     for name, size in {**parts, "total": sum(parts.values())}.items():
-        click.echo(f"  {name:<11} {memory(size):>10}")
+        click.echo(f"  {name:<11} {show_bytes(size):>10}")
 
 
 def _line(row: Sequence[str], widths: Sequence[int]) -> str:
@@ -65,11 +66,3 @@ def _shape(shape: Sequence[int]) -> str:
 
 def _count(number: int) -> str:
     return f"{number:,}" if number else ""
-
-
-def memory(size: int) -> str:
-    """Bytes in the unit that reads best: ``1.5 KiB``."""
-    value, unit = float(size), 0
-    while value >= 999.5 and unit < len(_UNITS) - 1:
-        value, unit = value / 1024, unit + 1
-    return f"{size} B" if unit == 0 else f"{value:.3g} {_UNITS[unit]}"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from neurosim.cli.options import DATA_DIR, JSON, PLUGIN, PLUGINS_DIR, print_json
+from neurosim.cli.options import DATA_DIR, JSON, PLUGIN, PLUGINS_DIR, FilePath, print_json
 
 if TYPE_CHECKING:
     from neurosim.analysis.comparison import Comparison
@@ -20,8 +20,8 @@ LONGEST = 28
 
 
 @click.command()
-@click.argument("runs", nargs=-1, metavar="[RUN]...")
-@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Folder for the pictures.")
+@click.argument("runs", nargs=-1, type=FilePath(path_type=str), metavar="[RUN]...")
+@click.option("--out", type=FilePath(), metavar="DIR", help="Folder for the pictures.")
 @PLUGIN
 @PLUGINS_DIR
 @DATA_DIR
@@ -38,6 +38,7 @@ def command(
     if not runs:
         raise click.UsageError("which runs? Try: neurosim compare runs/first runs/second")
     from neurosim.analysis.comparison import common_title, compare, comparison_facts
+    from neurosim.cli.summary import print_left_out
     from neurosim.files import make_folder
     from neurosim.plots.studies import write_comparison
     from neurosim.registry import build_registry
@@ -46,6 +47,7 @@ def command(
 
     registry = build_registry(plugins, plugin_folders=plugin_folders)
     read = [read_run(run, registry, data_dir=data_dir) for run in runs]
+    print_left_out([left for run in read for left in run.diverged])
     results = [result for run in read for result in run.results]
     if len(results) < 2:
         raise click.UsageError(f"{runs[0]} is a single run; name another one to compare it with")

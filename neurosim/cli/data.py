@@ -37,8 +37,7 @@ def list_command(data_dir: Path | None, as_json: bool) -> None:
             options = (name if value is None else f"{name}={value!r}" for name, value in dataset["options"].items())
             click.echo(f"{'':<14} options: {', '.join(options)}")
         if dataset["download"]:
-            here = f"files in {dataset['folder']}" if dataset["present"] else f"not here yet: run  {dataset['how']}"
-            click.echo(f"{'':<14} {here}")
+            click.echo(f"{'':<14} {_state(dataset)}")
 
 
 @data.command("fetch")
@@ -47,7 +46,7 @@ def list_command(data_dir: Path | None, as_json: bool) -> None:
 def fetch_command(name: str, data_dir: Path | None) -> None:
     """Download the data set NAME from a public mirror, and verify it.
 
-    Files that are there and right are left alone.
+    Files that are there and right are left alone, damaged ones are replaced.
     """
     from neurosim.data import DOWNLOADS, data_root, dataset_folder
     from neurosim.errors import UsageError
@@ -62,18 +61,28 @@ def fetch_command(name: str, data_dir: Path | None) -> None:
         click.echo(f"use it with  --data-dir {data_root(data_dir)}  or NEUROSIM_DATA")
 
 
+def _state(dataset: dict[str, Any]) -> str:
+    """Where the files of a data set are, or how to get them."""
+    if not dataset["present"]:
+        return f"not here yet: run  {dataset['how']}"
+    here = f"files in {dataset['folder']}"
+    return f"{here}; damaged: {', '.join(dataset['damaged'])}: run  {dataset['how']}" if dataset["damaged"] else here
+
+
 def describe(entry: Entry, data_dir: Path | None) -> dict[str, Any]:
     """What ``data list --json`` says about one data set.
 
     `download` says whether it needs files that `fetch` gets; `present` whether they are in `folder`
-    (None where nothing is needed), `how` the command that gets them.
+    (None where nothing is needed), `damaged` which of them are not the published ones (looked at in neurosim's own
+    folder; elsewhere others are allowed), `how` the command that gets or replaces them.
     """
-    from neurosim.data import DOWNLOADS, dataset_folder, missing_files
+    from neurosim.data import DOWNLOADS, damaged_files, dataset_folder, is_own, missing_files
 
     record = entry.record
     needs_files = entry.plugin.name == "builtin" and record.name in DOWNLOADS
     folder = dataset_folder(record.name, data_dir)
     present = not missing_files(record.name, folder) if needs_files else None
+    damaged = damaged_files(record.name, folder) if needs_files and is_own(folder) else []
     return {
         "name": record.name,
         "plugin": entry.plugin.name,
@@ -82,8 +91,9 @@ def describe(entry: Entry, data_dir: Path | None) -> dict[str, Any]:
         "options": dict(record.options),
         "download": needs_files,
         "present": present,
+        "damaged": damaged,
         "folder": str(folder) if needs_files else None,
-        "how": f"neurosim data fetch {record.name}" if present is False else None,
+        "how": f"neurosim data fetch {record.name}" if present is False or damaged else None,
     }
 
 

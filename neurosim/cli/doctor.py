@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from neurosim.cli.options import DATA_DIR, JSON, PLUGIN, PLUGINS_DIR, print_json
+from neurosim.cli.options import DATA_DIR, JSON, PLUGIN, PLUGINS_DIR, FilePath, print_json
 
 if TYPE_CHECKING:
     from neurosim.diagnosis import Diagnosis, Finding
     from neurosim.registry import Registry
+    from neurosim.scenario import Scenario
 
 
 @click.command()
-@click.argument("run", required=False, metavar="RUN")
-@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Folder for the pictures; else the run's.")
+@click.argument("run", required=False, type=FilePath(path_type=str), metavar="RUN")
+@click.option("--out", type=FilePath(), metavar="DIR", help="Folder for the pictures; else the run's.")
 @PLUGIN
 @PLUGINS_DIR
 @DATA_DIR
@@ -53,16 +54,29 @@ def command(
 
 def _diagnoses(folder: Path, registry: Registry, data_dir: Path | None) -> list[tuple[Path, Diagnosis]]:
     """The diagnosis of a run, or of each variant of a study."""
+    from dataclasses import replace
+
     from neurosim.diagnosis import collect, diagnose, judge
     from neurosim.simulator import Simulator
     from neurosim.training.reading import read_failed, read_run
 
-    failed = read_failed(folder, registry)
-    if failed is not None:
-        fresh = Simulator(failed.scenario, data_dir=data_dir)
-        return [(folder, judge(collect(fresh, None, failed.message, failed.history)))]
-    read = read_run(folder, registry, data_dir=data_dir)
+    def of_failed(place: Path, variant: str = "") -> Diagnosis | None:
+        failed = read_failed(place, registry)
+        if failed is None:
+            return None
+        fresh = Simulator(replace(failed.scenario, variant=variant), data_dir=data_dir)
+        return judge(collect(fresh, None, failed.message, failed.history))
+
+    diagnosis = of_failed(folder)
+    if diagnosis is not None:
+        return [(folder, diagnosis)]
+    read = read_run(folder, registry, data_dir=data_dir, some=False)
     found: dict[str, tuple[Path, Diagnosis]] = {}
+    # That a seed diverged says more than that another one did not.
+    for variant, place in read.diverged:
+        diagnosis = of_failed(place, variant)
+        if diagnosis is not None:
+            found.setdefault(variant, (place, diagnosis))
     for result in read.results:
         variant = result.scenario.variant
         if variant not in found:
@@ -88,13 +102,16 @@ def _with_pictures(folder: Path, diagnosis: Diagnosis, target: Path) -> Report:
     return folder, diagnosis, pictures
 
 
-def _proof(folder: Path, finding: Finding) -> str:
+def _proof(folder: Path, finding: Finding, scenario: Scenario) -> str:
     """The command that runs the same scenario with one thing changed."""
     if not finding.settings:
         return ""
-    settings = " ".join(f"--set {shlex.quote(setting)}" for setting in finding.settings)
-    scenario, out = (shlex.quote(str(path)) for path in (folder / "scenario.toml", f"{folder}-{finding.name}"))
-    return f"neurosim run {scenario} {settings} --out {out}"
+    # Its user has to name a file that lies beside the scenario of old, and not in the run folder.
+    file = scenario.data.options.get("file")
+    own = [f"data.file={scenario.base / file}"] if isinstance(file, str) else []
+    settings = " ".join(f"--set {shlex.quote(setting)}" for setting in [*finding.settings, *own])
+    path, out = (shlex.quote(str(place)) for place in (folder / "scenario.toml", f"{folder}-{finding.name}"))
+    return f"neurosim run {path} {settings} --out {out}"
 
 
 def _print(folder: Path, diagnosis: Diagnosis, pictures: dict[str, Path]) -> None:
@@ -120,7 +137,7 @@ def _print(folder: Path, diagnosis: Diagnosis, pictures: dict[str, Path]) -> Non
         if finding.follows:
             _say("; ".join(finding.follows), "may follow")
         click.echo(f"  {'picture':<11} {pictures[finding.name]}")
-        proof = _proof(folder, finding)
+        proof = _proof(folder, finding, evidence.scenario)
         if proof:
             # In one piece, so that it can be copied.
             click.echo(f"  {'prove it':<11} {proof}")
@@ -145,7 +162,7 @@ def _as_json(folder: Path, diagnosis: Diagnosis, pictures: dict[str, Path]) -> d
             {
                 **finding.as_json(),
                 "picture": str(pictures[finding.name]),
-                "command": _proof(folder, finding),
+                "command": _proof(folder, finding, evidence.scenario),
                 "expect": finding.expect,
             }
             for finding in diagnosis.findings

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from neurosim.cli.options import DATA_DIR, PLUGIN, PLUGINS_DIR, SET
+from neurosim.cli.options import DATA_DIR, PLUGIN, PLUGINS_DIR, SET, FilePath
 
 if TYPE_CHECKING:
     from neurosim.scenario import Scenario
@@ -17,7 +17,7 @@ SUFFIXES = {"text": ".txt", "markdown": ".md", "html": ".html"}
 
 
 @click.command()
-@click.argument("scenario", required=False)
+@click.argument("scenario", required=False, type=FilePath(path_type=str), metavar="[SCENARIO]")
 @click.option("--sample", type=click.IntRange(0), metavar="I", help="Training row, from 0; else one that is not all 0.")
 @click.option("--step", "steps", type=click.IntRange(0), default=0, metavar="K", help="Train K steps first.")
 @click.option("--format", "kind", type=click.Choice(list(SUFFIXES)), default="text", show_default=True)
@@ -27,7 +27,7 @@ SUFFIXES = {"text": ".txt", "markdown": ".md", "html": ".html"}
 @SET
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=FilePath(),
     metavar="PATH",
     help="Write to this file; with --blank to this folder (else the current one).",
 )

@@ -7,11 +7,11 @@ from typing import Any
 
 import click
 
-from neurosim.cli.options import DATA_DIR, JSON, PLUGIN, PLUGINS_DIR, SET, print_json
+from neurosim.cli.options import DATA_DIR, JSON, PLUGIN, PLUGINS_DIR, SET, FilePath, print_json
 
 
 @click.command()
-@click.argument("scenario", required=False)
+@click.argument("scenario", required=False, type=FilePath(path_type=str), metavar="[SCENARIO]")
 @SET
 @PLUGIN
 @PLUGINS_DIR
@@ -66,8 +66,8 @@ def _show_network(
 
     registry = build_registry(plugins, plugin_folders=plugin_folders)
     loaded = load_scenario(scenario, overrides=parse_overrides(settings), registry=registry)
-    network = build_network(loaded, load_data(loaded, loaded.scenario.seed, data_dir))
-    numbers = architecture(network, build_training(loaded))
+    data = load_data(loaded, loaded.scenario.seed, data_dir)
+    numbers = architecture(build_network(loaded, data), build_training(loaded), len(data.train))
     if as_json:
         print_json({"scenario": loaded.scenario.name, **numbers.as_json()})
     else:

@@ -8,12 +8,26 @@ from typing import Any
 
 import click
 
+
+class FilePath(click.Path):
+    """A path, refused where it is empty: it would mean the current folder, and is a variable that was not set."""
+
+    def __init__(self, *, file_okay: bool = True, path_type: type[Any] = Path) -> None:
+        super().__init__(file_okay=file_okay, path_type=path_type)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path as `path_type`."""
+        if value == "":
+            self.fail("the path is empty", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 PLUGIN = click.option(
     "--plugin",
     "plugins",
     multiple=True,
     metavar="FILE.py",
-    type=click.Path(path_type=Path),
+    type=FilePath(),
     help="Load a plugin from a file; can be given several times.",
 )
 PLUGINS_DIR = click.option(
@@ -21,7 +35,7 @@ PLUGINS_DIR = click.option(
     "plugin_folders",
     multiple=True,
     metavar="DIR",
-    type=click.Path(path_type=Path),
+    type=FilePath(),
     help="Load all plugin files of a folder; can be given several times.",
 )
 SET = click.option(
@@ -33,7 +47,7 @@ SET = click.option(
 )
 DATA_DIR = click.option(
     "--data-dir",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=FilePath(file_okay=False),
     metavar="DIR",
     help="Folder with data sets; else NEUROSIM_DATA, else the per-user cache.",
 )

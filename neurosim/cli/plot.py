@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from neurosim.cli.options import DATA_DIR, PLUGIN, PLUGINS_DIR
+from neurosim.cli.options import DATA_DIR, PLUGIN, PLUGINS_DIR, FilePath
 from neurosim.errors import UsageError
 from neurosim.suggestions import unknown
 
@@ -23,7 +23,7 @@ FILM_FORMATS = ("gif", "mp4")
 
 
 @click.command()
-@click.argument("runs", nargs=-1, metavar="[RUN]...")
+@click.argument("runs", nargs=-1, type=FilePath(path_type=str), metavar="[RUN]...")
 @click.option("--only", "names", multiple=True, metavar="NAME", help="Draw only this picture; may be given again.")
 @click.option("--animate", "films", multiple=True, type=click.Choice(FILMS), help="Write a film of it instead.")
 @click.option(
@@ -32,7 +32,7 @@ FILM_FORMATS = ("gif", "mp4")
     type=click.Choice(["png", "svg", *FILM_FORMATS]),
     help="png or svg; of films gif or, where ffmpeg is there, mp4.",
 )
-@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Folder to write to; else that of the run.")
+@click.option("--out", type=FilePath(), metavar="DIR", help="Folder to write to; else that of the run.")
 @click.option("--activations", is_flag=True, help="Draw activations instead: all on one sheet, or those named.")
 @PLUGIN
 @PLUGINS_DIR
@@ -78,8 +78,10 @@ def _draw_run(run: ReadRun, names: Sequence[str], films: Sequence[str], kind: st
                 f"Name one of them, such as {run.results[0].folder}; without --only the study itself is drawn.",
             )
         from neurosim.analysis.studies import study_facts
+        from neurosim.cli.summary import print_left_out
         from neurosim.plots.studies import write_study_pictures
 
+        print_left_out(run.diverged)
         runs = [(result.simulator, result.metrics) for result in run.results]
         facts = study_facts(run.scenario, runs)
         _say(write_study_pictures(facts, folder, [kind] if kind else run.scenario.plots.formats))

@@ -102,9 +102,9 @@ def choose_records(what: str, files: Sequence[Path], folders: Sequence[Path]) ->
         For a file that is not there.
     """
     path = Path(what)
-    is_file = path.suffix == ".py" or path.is_file()
+    is_file = path.suffix == ".py" or path.is_file() or (len(path.parts) > 1 and not path.is_dir())
     if is_file and not path.is_file():
-        raise DataError(f"plugin file not found: {what}")
+        raise DataError(f"plugin file not found: {what}", "Check how the path is written.")
     registry = load_plugins([*files, path] if is_file else files, folders)
     entries = entries_of(registry)
     if is_file:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from neurosim.cli.options import JSON, PLUGIN, PLUGINS_DIR, print_json
+from neurosim.cli.options import JSON, PLUGIN, PLUGINS_DIR, FilePath, print_json
 from neurosim.suggestions import did_you_mean
 
 _GIVEN = "neurosim.cli.plugins"
@@ -65,12 +65,12 @@ def command(ctx: click.Context, plugins: tuple[Path, ...], plugin_folders: tuple
 
 
 @command.command("check")
-@click.argument("what", required=False, metavar="NAME|FILE")
+@click.argument("what", required=False, type=FilePath(path_type=str), metavar="NAME|FILE")
 @PLUGIN
 @PLUGINS_DIR
 @click.option(
     "--out",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=FilePath(file_okay=False),
     default=Path("plugin-check"),
     show_default=True,
     metavar="DIR",

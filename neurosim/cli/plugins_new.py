@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from neurosim.cli.options import FilePath
+
 
 @click.command("new")
 @click.argument("name")
@@ -17,7 +19,7 @@ import click
     help="What the plugin gives.",
 )
 @click.option("--single-file", is_flag=True, help="Write NAME.py, for --plugin, instead of a package.")
-@click.option("--out", type=click.Path(path_type=Path), default=Path(), metavar="DIR", help="Folder to write into.")
+@click.option("--out", type=FilePath(), default=Path(), metavar="DIR", help="Folder to write into.")
 def command(name: str, kind: str, single_file: bool, out: Path) -> None:
     """Write a plugin called NAME: it works as it is, and is there to be changed.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from neurosim.cli.options import JSON, PLUGIN, PLUGINS_DIR, print_json
+from neurosim.cli.options import JSON, PLUGIN, PLUGINS_DIR, FilePath, print_json
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,9 +20,9 @@ SHOWN = 20
 
 
 @click.command()
-@click.argument("model", required=False, type=click.Path(path_type=Path))
-@click.option("--data", type=click.Path(path_type=Path), metavar="FILE", help="CSV with named columns, or IDX (.gz).")
-@click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Write all answers to a CSV file.")
+@click.argument("model", required=False, type=FilePath())
+@click.option("--data", type=FilePath(), metavar="FILE", help="CSV with named columns, or IDX (.gz).")
+@click.option("--out", type=FilePath(), metavar="FILE", help="Write all answers to a CSV file.")
 @click.option("--backend", type=click.Choice(["cpu", "reference", "cuda"]), default="cpu", show_default=True)
 @click.option("--threads", type=click.IntRange(1), help="Threads to use; all processors by default.")
 @PLUGIN

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from neurosim.cli.options import DATA_DIR, PLUGIN, PLUGINS_DIR
+from neurosim.cli.options import DATA_DIR, PLUGIN, PLUGINS_DIR, FilePath
 
 if TYPE_CHECKING:
     from neurosim.training.reading import ReadRun
 
 
 @click.command()
-@click.argument("runs", nargs=-1, metavar="[RUN]...")
+@click.argument("runs", nargs=-1, type=FilePath(path_type=str), metavar="[RUN]...")
 @click.option("--open", "opened", is_flag=True, help="Show it in the browser.")
-@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Folder to write to; else that of the run.")
+@click.option("--out", type=FilePath(), metavar="DIR", help="Folder to write to; else that of the run.")
 @PLUGIN
 @PLUGINS_DIR
 @DATA_DIR
@@ -31,11 +31,13 @@ def command(
     """Write report.html for each RUN, a folder that neurosim run has written; of several, one that compares them."""
     if not runs:
         raise click.UsageError("which run? Try: neurosim report runs/xor-...  or, to compare, several of them")
+    from neurosim.cli.summary import print_left_out
     from neurosim.registry import build_registry
     from neurosim.training.reading import read_run
 
     registry = build_registry(plugins, plugin_folders=plugin_folders)
     read = [read_run(run, registry, data_dir=data_dir) for run in runs]
+    print_left_out([left for run in read for left in run.diverged])
     path = _of_one(read[0], out) if len(read) == 1 else _of_several(read, out)
     click.echo(str(path))
     if opened and click.launch(str(path)):

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from neurosim.cli.drawing import drawing
-from neurosim.cli.options import DATA_DIR, JSON, NO_REPORT, PLUGIN, PLUGINS_DIR, SET, print_json
+from neurosim.cli.options import DATA_DIR, JSON, NO_REPORT, PLUGIN, PLUGINS_DIR, SET, FilePath, print_json
+from neurosim.errors import DataError
 
 if TYPE_CHECKING:
     from neurosim.scenario import Scenario
@@ -18,20 +19,22 @@ DIVERGED, MISSED = 4, 5
 
 
 @click.command()
-@click.argument("scenario", required=False)
+@click.argument("scenario", required=False, type=FilePath(path_type=str), metavar="[SCENARIO]")
 @SET
 @click.option("--backend", type=click.Choice(["cpu", "reference", "cuda"]), default="cpu", show_default=True)
 @click.option("--variant", metavar="NAME", help="Train this variant only; else all, for a scenario that has some.")
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Instead of the scenario's seed.")
-@click.option("--seeds", type=click.IntRange(1), metavar="N", help="Train N networks that differ in their seed only.")
+@click.option(
+    "--seeds", type=click.IntRange(1, 1_000_000), metavar="N", help="Train N networks that differ only in their seed."
+)
 @click.option("--threads", type=click.IntRange(1), help="Threads to use; all processors by default.")
-@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Run folder; else runs/<name>-<time>.")
+@click.option("--out", type=FilePath(), metavar="DIR", help="Run folder; else runs/<name>-<time>.")
 @PLUGIN
 @PLUGINS_DIR
 @DATA_DIR
 @click.option(
     "--resume",
-    type=click.Path(path_type=Path),
+    type=FilePath(),
     metavar="RUN",
     help="Go on with an interrupted run: its folder, or a checkpoint.",
 )
@@ -72,7 +75,7 @@ def command(
         from neurosim.training.folder import SCENARIO, default_folder
         from neurosim.training.runs import is_of_run, run_folder_of
 
-        source = scenario if scenario is not None else str(run_folder_of(resume or "") / SCENARIO)
+        source = scenario if scenario is not None else str(_of_run(run_folder_of(resume or "") / SCENARIO))
         registry = build_registry(plugins, plugin_folders=plugin_folders)
         own = is_of_run(source, resume)
         loaded = load_scenario(source, overrides=parse_overrides(settings), registry=registry, own=own)
@@ -150,6 +153,16 @@ def _answer_like_ctrl_c() -> None:
         number = getattr(signal, name, None)  # Windows has no SIGHUP
         if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, signal.default_int_handler)
+
+
+def _of_run(scenario: Path) -> Path:
+    """The scenario of a run that is to go on; there must be one."""
+    if not scenario.is_file():
+        raise DataError(
+            f"{scenario.parent} is not the folder of a run: it has no {scenario.name}",
+            "Runs are in runs/, or where --out said; --resume takes such a folder, or a checkpoint in it.",
+        )
+    return scenario
 
 
 def _name(scenario: Scenario) -> str:

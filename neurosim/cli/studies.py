@@ -16,6 +16,10 @@ from neurosim.history import METRICS
 from neurosim.plots.studies import write_study_pictures
 from neurosim.scenario import Scenario
 from neurosim.training import Study, study
+from neurosim.training.folder import SUMMARY
+
+# So many networks that diverged are told.
+SHOWN = 10
 
 
 def run_study(
@@ -58,8 +62,10 @@ def run_study(
         print_json(found.as_json())
     elif not quiet:
         _print(found, pictures, page)
-    for label, fault in found.diverged.items():
+    for label, fault in list(found.diverged.items())[:SHOWN]:
         click.secho(f"Diverged: {label}: {fault}", fg="red", err=True)
+    if len(found.diverged) > SHOWN:
+        click.echo(f"... and {len(found.diverged) - SHOWN} more; {folder / SUMMARY} has all of them", err=True)
     report_missed(found.expectations, changed=changed)
     return found
 

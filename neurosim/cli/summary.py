@@ -42,6 +42,13 @@ def print_files(folder: Path | None, pictures: Sequence[Path], report: Path | No
         click.echo(f"All on one page: {report}")
 
 
+def print_left_out(diverged: Sequence[tuple[str, Path]]) -> None:
+    """Say on standard error that runs of a study that was read are not in what is shown of it."""
+    if diverged:
+        runs = "a run" if len(diverged) == 1 else f"{len(diverged)} runs"
+        click.echo(f"left out: {runs} that diverged; neurosim doctor {diverged[0][1]}  says why", err=True)
+
+
 def print_met(expectations: Sequence[Expectation]) -> None:
     """The promises that were kept."""
     for expectation in expectations:

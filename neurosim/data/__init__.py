@@ -9,10 +9,11 @@ Readers believe nothing a file says about itself; each fault is a `neurosim.erro
 """
 
 from neurosim.data.csv_file import CsvFile, parse_number, read_csv
-from neurosim.data.fetch import DOWNLOADS, Download, RemoteFile, fetch, missing_files
-from neurosim.data.folders import data_root, dataset_folder, stored_file
+from neurosim.data.fetch import fetch
+from neurosim.data.folders import data_root, dataset_folder, is_own, stored_file
 from neurosim.data.idx import read_idx
 from neurosim.data.prepare import Prepared, Split, prepare
+from neurosim.data.published import DOWNLOADS, Download, RemoteFile, damaged_files, missing_files
 
 __all__ = [
     "DOWNLOADS",
@@ -21,9 +22,11 @@ __all__ = [
     "Prepared",
     "RemoteFile",
     "Split",
+    "damaged_files",
     "data_root",
     "dataset_folder",
     "fetch",
+    "is_own",
     "missing_files",
     "parse_number",
     "prepare",

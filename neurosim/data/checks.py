@@ -85,8 +85,14 @@ def _check_values(what: str, values: NDArray[Any]) -> None:
             f"{what} must be floats of shape (rows, outputs), not {values.dtype} {values.shape}",
             "One output: .reshape(-1, 1). Class indices: name the classes.",
         )
-    with np.errstate(over="ignore"):
-        _check_finite(what, values.astype(np.float32))
+    _check_finite(what, values)
+    too_large = np.argwhere(np.abs(values) > np.finfo(np.float32).max)
+    if len(too_large):
+        row, column = too_large[0]
+        raise DataError(
+            f"{what} are too large for float32; row {row}, column {column} has {values[row, column]}",
+            "Give them in another unit, such as thousands.",
+        )
 
 
 def _check_finite(what: str, values: NDArray[Any]) -> None:

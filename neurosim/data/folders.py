@@ -18,8 +18,15 @@ def data_root(data_dir: Path | str | None = None) -> Path:
         ``NEUROSIM_DATA``; then ``data`` in the per-user cache folder.
     """
     chosen = data_dir or os.environ.get(VARIABLE)
-    if chosen:
-        return Path(chosen).expanduser()
+    return Path(chosen).expanduser() if chosen else _cache()
+
+
+def is_own(folder: Path) -> bool:
+    """Whether a data set's folder is in the per-user cache, which neurosim alone fills."""
+    return folder.parent == _cache()
+
+
+def _cache() -> Path:
     import platformdirs
 
     return Path(platformdirs.user_cache_dir("neurosim", appauthor=False)) / "data"

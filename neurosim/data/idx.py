@@ -10,7 +10,7 @@ bytes   meaning
 rest    the numbers, the last dimension running fastest
 ======  =====================================================
 
-The header is not believed: memory is reserved only for what a file of that size can hold, and one
+The header is not believed: memory is reserved only for what a file of that size can sensibly hold, and one
 byte more than promised is asked for, so that a small file cannot unpack into a flood.
 """
 
@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import gzip
 import math
+import os
 import struct
 import zlib
 from collections.abc import Sequence
@@ -28,18 +29,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurosim.errors import DataError
+from neurosim.input_files import open_ordinary, unreadable
 
 UNSIGNED_BYTE = 8
 LARGEST = 1 << 30
 GZIP_MAGIC = b"\x1f\x8b"
-# Deflate cannot do better than 1032 to 1 (RFC 1951: 258 bytes from two bits).
-BEST_RATIO = 1032
+# A packed file may hold this much, or more where it is not packed better than this: MNIST is packed 5 to 1, and what
+# is made to fill the memory up to 1032 to 1 (RFC 1951: 258 bytes from two bits).
+EXPANDED = 1 << 26
+EXPANSION = 20
+# NumPy has arrays of 32 dimensions, and from its version 2 on of 64.
+MOST_DIMENSIONS = 32
 CHUNK = 1 << 20
 OTHER_TYPES = {9: "signed bytes", 11: "16-bit integers", 12: "32-bit integers", 13: "floats", 14: "doubles"}
 
 
 def read_idx(path: Path | str, shape: Sequence[int | None] | None) -> NDArray[np.uint8]:
     """Read an IDX file of unsigned bytes, plain or compressed with gzip (told by its content).
+
+    The array has at most 1 GiB, and no more bytes than the file; of a compressed one no more than twenty times the
+    file, where that is more than 64 MiB.
 
     Parameters
     ----------
@@ -58,25 +67,23 @@ def read_idx(path: Path | str, shape: Sequence[int | None] | None) -> NDArray[np
         For a file that is missing, damaged, too short, too long, or not of this type and shape.
     """
     path = Path(path)
-    try:
-        if not path.is_file():
-            raise DataError(f"{path}: no such file")
-        with path.open("rb") as file:
-            size = path.stat().st_size
-            if file.read(2) == GZIP_MAGIC:
-                file.seek(0)
-                with gzip.GzipFile(fileobj=file) as unpacked:
-                    return _read(path, unpacked, shape, size * BEST_RATIO)
+    with open_ordinary(path) as file:
+        try:
+            size = os.fstat(file.fileno()).st_size
+            packed = file.read(2) == GZIP_MAGIC
             file.seek(0)
-            return _read(path, file, shape, size)
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise _damaged(path, f"the gzip data are broken ({error})") from error
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+            if not packed:
+                return _read(path, file, shape, size)
+            with gzip.GzipFile(fileobj=file) as unpacked:
+                return _read(path, unpacked, shape, max(EXPANDED, size * EXPANSION))
+        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+            raise _damaged(path, f"the gzip data are broken ({error})") from error
+        except OSError as error:
+            raise unreadable(path, error) from error
 
 
-def _damaged(path: Path, fault: str) -> DataError:
-    return DataError(f"{path}: not a usable IDX file: {fault}", "Delete it and get it again.")
+def _damaged(path: Path, fault: str, hint: str = "Delete it and get it again.") -> DataError:
+    return DataError(f"{path}: not a usable IDX file: {fault}", hint)
 
 
 def _read(
@@ -94,7 +101,8 @@ def _read(
     if count > LARGEST:
         raise _damaged(path, f"{promised}, more than the {LARGEST} that are read")
     if count > at_most:
-        raise _damaged(path, f"{promised}, more than a file of this size can hold")
+        hint = "If it is compressed, and nearly all zeros for a good reason, unpack it yourself: gunzip."
+        raise _damaged(path, f"{promised}, more than a file of this size should hold", hint)
     values = np.empty(count, dtype=np.uint8)
     filled = 0
     while filled < count:
@@ -113,6 +121,8 @@ def _read_shape(path: Path, file: BinaryIO | gzip.GzipFile, dimensions: int | No
     magic = file.read(4)
     if len(magic) < 4:
         raise _damaged(path, f"it ends after {len(magic)} bytes")
+    if magic[:2] == GZIP_MAGIC:
+        raise _damaged(path, "it is compressed twice")
     if magic[:2] != b"\0\0":
         raise _damaged(
             path, f"it starts with the bytes {magic.hex(' ')}, expected 00 00 08 and the number of dimensions"
@@ -122,6 +132,8 @@ def _read_shape(path: Path, file: BinaryIO | gzip.GzipFile, dimensions: int | No
         raise _damaged(path, f"it holds {kind}, expected unsigned bytes")
     if magic[3] == 0:
         raise _damaged(path, "it has no dimensions")
+    if magic[3] > MOST_DIMENSIONS:
+        raise _damaged(path, f"it has {magic[3]} dimensions, more than the {MOST_DIMENSIONS} that are read")
     if dimensions is None:
         dimensions = magic[3]
     if magic[3] != dimensions:

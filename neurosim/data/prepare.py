@@ -188,7 +188,8 @@ def _deal(table: Table, seed: int, test: float, validation: float) -> dict[str, 
     groups = [order]
     if table.classes:
         labels = np.asarray(table.targets)[order]
-        groups = [order[labels == label] for label in range(len(table.classes))]
+        ends = np.cumsum(np.bincount(labels, minlength=len(table.classes)))
+        groups = np.split(order[np.argsort(labels, kind="stable")], ends[:-1])
     sizes = np.array([len(group) for group in groups])
     for_test = _shares(sizes, "test_fraction", test, free=sizes - 1)
     for_validation = _shares(sizes, "validation_fraction", validation, free=sizes - 1 - for_test)

@@ -73,7 +73,8 @@ class Studio:
         answers: list[bytes] = []
         asker = None
         if process is not None:
-            order = str(folder.resolve()).encode() + b"\n" + facts.to_bytes()
+            # A folder may have a line break in its name, but no zero byte.
+            order = os.fsencode(folder.resolve()) + b"\0" + facts.to_bytes()
             asker = threading.Thread(target=lambda: answers.append(process.communicate(order)[0]), daemon=True)
             asker.start()
 
@@ -97,8 +98,8 @@ def main() -> None:
     from neurosim.plots.pictures import rehearse, write_pictures
 
     rehearse()
-    folder = Path(sys.stdin.buffer.readline().rstrip(b"\n").decode())
-    written = write_pictures(RunFacts.from_bytes(sys.stdin.buffer.read()), folder)
+    folder, _, facts = sys.stdin.buffer.read().partition(b"\0")
+    written = write_pictures(RunFacts.from_bytes(facts), Path(os.fsdecode(folder)))
     sys.stdout.buffer.write(b"".join(path.name.encode() + b"\n" for path in written) + DONE)
     sys.stdout.flush()
     os._exit(0)

@@ -6,10 +6,14 @@ checks itself when it is made.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, ClassVar
 
+from neurosim.errors import UsageError
+from neurosim.input_files import check_ordinary, unreadable
 from neurosim.plugin.checks import check_arguments, check_name, frozen, frozen_numbers
 
 Scalar = Callable[..., float]
@@ -150,11 +154,63 @@ class DataRequest:
         ``<data folder>/<name of the data set>``; it need not exist.
     base : pathlib.Path
         Folder that relative paths in the scenario start from.
+    vouched : set of str
+        Files, as the scenario names them, that the user has named too: these may lie anywhere.
     """
 
     random: Any
     folder: Any
     base: Any
+    vouched: frozenset[str] = frozenset()
+
+    def file(self, name: str, option: str = "file") -> Path:
+        """The file that a scenario names, if a scenario may have it read.
+
+        A scenario may be from anybody. It is given files below its own folder and below the data folder, links
+        followed, and those that the user himself has named.
+
+        Parameters
+        ----------
+        name : str
+            As the scenario has it; a relative path starts from `base`.
+        option : str
+            The data set's option that it is from, for the hint.
+
+        Returns
+        -------
+        pathlib.Path
+            An absolute path of an ordinary file. Nothing was opened.
+
+        Raises
+        ------
+        UsageError
+            When it lies elsewhere.
+        DataError
+            When it is missing, or a folder, a device or a pipe.
+        """
+        path = Path(self.base) / name
+        if name not in self.vouched:
+            self._confine(path, name, option)
+        check_ordinary(path)
+        return path
+
+    def _confine(self, path: Path, name: str, option: str) -> None:
+        places = [Path(self.base), Path(self.folder).parent]
+        try:
+            allowed = [place.resolve() for place in places]
+            # On Windows, to follow a path to another machine would already send it the user's name.
+            near = path.drive in {place.drive for place in (*places, *allowed)}
+            found = path.resolve() if near else path
+        except (OSError, RuntimeError, ValueError) as error:  # a loop of links, a null byte, ...
+            raise unreadable(path, error) from error
+        if near and any(found.is_relative_to(place) for place in allowed):
+            return
+        raise UsageError(
+            f"{option} = {name!r}: {found} lies outside of the scenario's folder ({allowed[0]}) "
+            f"and of the data folder ({allowed[1]}), where a scenario may not read",
+            f"If it is a file of yours:  --set {shlex.quote(f'data.{option}={found}')}  "
+            f"or  --data-dir {shlex.quote(str(found.parent))}",
+        )
 
 
 @dataclass(frozen=True)

@@ -17,16 +17,22 @@
 from __future__ import annotations
 
 import io
+import math
+import os
+import struct
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neurosim.errors import DataError
+from neurosim.input_files import open_ordinary
 
 FILE = "record.npz"
 HISTOGRAMS = ("activation_histogram", "weight_histogram")
@@ -34,6 +40,15 @@ BINS = 40
 # Ways to make one number of those of all layers.
 SUMMARIES: dict[str, Callable[..., Any]] = {"mean": np.nanmean, "max": np.nanmax, "min": np.nanmin}
 _TIMES = ("epochs", "steps", "layers")
+# What NumPy and zipfile raise where a file is damaged.
+_UNREADABLE = (
+    OSError, ValueError, LookupError, EOFError, TypeError, AttributeError, OverflowError, RuntimeError, MemoryError,
+    SyntaxError, tokenize.TokenError, zipfile.BadZipFile, zlib.error, struct.error,
+)  # fmt: skip
+# An archive may hold this much, or more where it is not packed better than this.
+EXPANDED = 1 << 27
+EXPANSION = 20
+_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 _PARAMETERS, _CONFUSION, _OPTIMIZER = "parameters/", "confusion", "optimizer"
 
 
@@ -176,8 +191,13 @@ class Recording:
 
     def to_bytes(self) -> bytes:
         """The content of ``record.npz``; the same recording gives the same bytes."""
+        arrays = self.arrays()
         buffer = io.BytesIO()
-        np.savez_compressed(buffer, allow_pickle=False, **self.arrays())
+        np.savez_compressed(buffer, allow_pickle=False, **arrays)
+        if sum(array.nbytes for array in arrays.values()) > _largest(buffer.tell()) // 2:
+            # Nearly all zeros: so packed it could be taken for a file that is meant to fill the memory.
+            buffer = io.BytesIO()
+            np.savez(buffer, allow_pickle=False, **arrays)
         return buffer.getvalue()
 
 
@@ -187,19 +207,75 @@ def load_recording(path: Path | str) -> Recording:
     Raises
     ------
     DataError
-        When there is none, or it cannot be read.
+        When there is none, it cannot be read, or it would unpack to more than 128 MiB that are also more than
+        twenty times its size.
     """
     file = Path(path)
     file = file / FILE if file.is_dir() else file
-    try:
-        with np.load(io.BytesIO(file.read_bytes()), allow_pickle=False) as archive:
-            return Recording.from_arrays({name: archive[name] for name in archive.files})
-    except FileNotFoundError as error:
+    if not file.exists():
         raise DataError(
             f"nothing was recorded in {file.parent}", "Ask for it in the scenario: [record] quantities = [...]"
+        )
+    try:
+        with open_ordinary(file) as stream:
+            _check_unpacked(stream)
+            with np.load(stream, allow_pickle=False) as archive:
+                return Recording.from_arrays(_checked({name: archive[name] for name in archive.files}))
+    except _UNREADABLE as error:
+        raise DataError(
+            f"{file} is not a readable recording: {error}",
+            "It is damaged, or no recording of neurosim; neurosim run makes another one.",
         ) from error
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise DataError(f"{file} is not a readable recording: {error}") from error
+
+
+def _largest(packed: int) -> int:
+    """How many bytes an archive of `packed` bytes may hold."""
+    return max(EXPANDED, packed * EXPANSION)
+
+
+def _check_unpacked(stream: BinaryIO) -> None:
+    """Raise ValueError where an archive, or an array in it, would take more memory than its file can stand for."""
+    with zipfile.ZipFile(stream) as archive:
+        entries = archive.infolist()
+        total, most = sum(entry.file_size for entry in entries), _largest(os.fstat(stream.fileno()).st_size)
+        if total > most:
+            raise ValueError(f"it would unpack to {total} bytes, more than the {most} that a file of its size may hold")
+        for entry in entries:
+            with archive.open(entry) as member:
+                header = _HEADERS.get(np.lib.format.read_magic(member))
+                if header is None:
+                    raise ValueError(f"{entry.filename} is of another version of NumPy's format")
+                shape, _, kind = header(member)
+                left = entry.file_size - member.tell()
+            if math.prod(shape) * max(kind.itemsize, 1) > left:
+                raise ValueError(f"{entry.filename} has the shape {shape} and only {left} bytes")
+    stream.seek(0)
+
+
+def _checked(arrays: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """The arrays of a file; raises ValueError where they have not the kinds and shapes that a recording has."""
+    for name, kind in (("layers", "U"), ("epochs", "f"), ("steps", "i")):
+        if arrays[name].ndim != 1 or arrays[name].dtype.kind != kind:
+            raise ValueError(f"{name} has shape {arrays[name].shape} and type {arrays[name].dtype}")
+    epochs, steps = arrays["epochs"], arrays["steps"]
+    rising = all((np.diff(numbers, prepend=0) >= 0).all() for numbers in (epochs, steps))
+    if not rising or len(epochs) != len(steps):
+        raise ValueError("its times do not follow each other")
+    for name, array in arrays.items():
+        if name not in _TIMES:
+            begin = _shape(name, len(epochs), len(arrays["layers"]))
+            if array.dtype.kind not in "fu" or array.shape[: len(begin)] != begin:
+                raise ValueError(f"{name} has shape {array.shape} and type {array.dtype}")
+    return arrays
+
+
+def _shape(name: str, times: int, layers: int) -> tuple[int, ...]:
+    """What the shape of an array begins with."""
+    if name in (_CONFUSION, _OPTIMIZER) or name.startswith(_PARAMETERS):
+        return (times,)
+    if name in HISTOGRAMS:
+        return times, layers, BINS
+    return (times, layers, 2) if name.removesuffix("_range") in HISTOGRAMS else (times, layers)
 
 
 def histogram(values: NDArray[Any]) -> tuple[NDArray[np.uint32], NDArray[np.float32]]:

@@ -6,8 +6,13 @@ other. A plugin that cannot be loaded is listed as broken and hurts nothing else
 
 from neurosim.registry.build import build_registry
 from neurosim.registry.catalogs import BUILTIN, Catalog, Entry, Plugin, suspects
+from neurosim.registry.causes import one_line
 from neurosim.registry.collection import Registry
 from neurosim.registry.hooks import HOOKS
 from neurosim.registry.installed import GROUP
+from neurosim.registry.raised import raised_by
 
-__all__ = ["BUILTIN", "GROUP", "HOOKS", "Catalog", "Entry", "Plugin", "Registry", "build_registry", "suspects"]
+__all__ = [
+    "BUILTIN", "GROUP", "HOOKS", "Catalog", "Entry", "Plugin", "Registry", "build_registry", "one_line", "raised_by",
+    "suspects",
+]  # fmt: skip

@@ -84,7 +84,7 @@ def _existing_file(path: Path) -> Path:
             raise UsageError(f"plugin {path} is a folder", f"For all plugin files in it: --plugins-dir {path}")
     except OSError as error:
         raise DataError(f"cannot read plugin file {path}: {error.strerror}") from error
-    raise DataError(f"plugin file not found: {path}")
+    raise DataError(f"plugin file not found: {path}", "Check how the path is written.")
 
 
 def _files_in(folder: Path) -> list[Path]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import os
 import re
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ from neurosim.registry.catalogs import Plugin
 from neurosim.registry.collection import Registry
 from neurosim.registry.sources import Source
 
+MODULE_PREFIX = "neurosim_plugin_"
 ONE_FILE = "make a package of several files: neurosim plugins new NAME"
 
 
@@ -61,9 +63,9 @@ def _execute(path: Path, content: bytes) -> ModuleType:
     # Compiled here rather than by the import system, which could take a stale .pyc for it.
     text = _text(path, content)
     code = compile(text, str(path), "exec", dont_inherit=True)
-    key = hashlib.sha256(str(path.resolve()).encode() + b"\0" + content).hexdigest()
+    key = hashlib.sha256(os.fsencode(path.resolve()) + b"\0" + content).hexdigest()
     # A name that no import statement finds by accident, and that no other version of the file has.
-    name = f"neurosim_plugin_{key[:16]}"
+    name = f"{MODULE_PREFIX}{key[:16]}"
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     module = importlib.util.module_from_spec(spec)

@@ -106,7 +106,7 @@ def worksheet(sheet: Sheet) -> str:
 
 def network(simulator: Simulator) -> str:
     """The layers as a table."""
-    found = architecture(simulator.network, simulator.training)
+    found = architecture(simulator.network, simulator.training, len(simulator.data.train))
     rows = [
         [
             "\u00a0\u00a0" * layer.depth + layer.name,

@@ -103,12 +103,16 @@ class Report:
             lines.append(f"{shorten(self._file)}: ... and {len(found) - MAX_FAULTS} more")
         return ScenarioError("\n".join(lines), hint)
 
+    def place(self, path: KeyPath) -> str:
+        """Where a value was set: file, line and column, or the option that did it."""
+        label = self._label(path)
+        if label is not None:
+            return label
+        line, column = self._position(path)
+        return f"{shorten(self._file)}:{line}:{column}"
+
     def _line(self, fault: Fault) -> str:
-        place = self._label(fault.path)
-        if place is None:
-            line, column = self._position(fault.path)
-            place = f"{shorten(self._file)}:{line}:{column}"
-        parts = [place, show_path(fault.path), shorten(fault.text)]
+        parts = [self.place(fault.path), show_path(fault.path), shorten(fault.text)]
         return ": ".join(part for part in parts if part)
 
     def _position(self, path: KeyPath) -> Position:

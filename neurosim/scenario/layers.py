@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Discriminator, Field, Tag
 
-from neurosim.scenario.values import Choice, Number, Section, choice
+from neurosim.scenario.values import Choice, Number, Section, Weight, choice
 
 # More than anybody means; each layer costs memory and time before training begins.
 MAX_LAYERS = 10_000
@@ -22,7 +22,7 @@ def _bias_form(value: object) -> str | None:
 
 
 Bias = Annotated[
-    Annotated[bool, Tag("switch")] | Annotated[list[Number], Tag("values")],
+    Annotated[bool, Tag("switch")] | Annotated[list[Weight], Tag("values")],
     Discriminator(
         _bias_form, custom_error_type="bias", custom_error_message="true, false or a list of start values, one per unit"
     ),
@@ -68,7 +68,7 @@ class Dense(Section):
         "activations", "Function applied to each weighted sum.", default=Choice(name="identity")
     )
     init: Choice | None = choice("initializers", _INIT, default=None)
-    weight: list[list[Number]] | None = Field(
+    weight: list[list[Weight]] | None = Field(
         default=None, description="Start values instead of random ones: one row per input, one number per unit."
     )
     bias: Bias = Field(default=True, description="Whether units have a bias, or its start values, one per unit.")

@@ -33,6 +33,7 @@ from neurosim.scenario.shape import validate
 from neurosim.scenario.study import Claim, PlotsSection, RecordSection, Variant
 from neurosim.scenario.uses import used_plugins
 from neurosim.scenario.variants import expand, override_variants
+from neurosim.scenario.vouching import vouched_for
 from neurosim.scenario.writing import to_toml
 from neurosim.suggestions import unknown
 
@@ -65,8 +66,12 @@ class Scenario:
         The file it was read from.
     base : pathlib.Path
         Folder that relative paths in ``[data]`` start from.
+    vouched : set of str
+        Data files, as they are named in it, that may lie anywhere, because the user has named them himself.
     registry : Registry
         Where its names are looked up.
+    report : Report
+        Knows where in the file everything stands.
     """
 
     scenario: ScenarioSection
@@ -86,6 +91,13 @@ class Scenario:
     given: ScenarioFile = field(compare=False, repr=False)
     variants: Mapping[str, Scenario] = field(default_factory=dict)
     variant: str = field(default="", compare=False)
+    vouched: frozenset[str] = field(default=frozenset(), compare=False)
+    report: Report = field(default_factory=lambda: Report(""), compare=False, repr=False)
+
+    def place(self, key: str) -> str:
+        """Where a key path is set, for the beginning of a message: ``xor.toml:20:1``, or the option that sets it."""
+        of = f": variant {self.variant}" if self.variant else ""
+        return f"{self.report.place(changes.key_path(key))}{of}"
 
     @property
     def plugins(self) -> list[Plugin]:
@@ -128,8 +140,12 @@ def load_scenario(
     seed: int | None = None,
     plugins: Sequence[Path | str] = (),
     registry: Registry | None = None,
+    own: bool = False,
 ) -> Scenario:
     """Load a scenario and check all of it.
+
+    A scenario may be from anybody: of the data files that it names only those below its folder and below the data
+    folder will be read, unless the user names one himself, by an override.
 
     Parameters
     ----------
@@ -146,6 +162,8 @@ def load_scenario(
         code load.
     registry : Registry, optional
         What the scenario may name, instead of the built-ins and the installed plugins.
+    own : bool
+        Whether the user stands behind all files that it names, as with the scenario in a folder of one of his runs.
 
     Raises
     ------
@@ -171,15 +189,17 @@ def load_scenario(
     values: dict[KeyPath, Any] = {}
     labels: dict[KeyPath, str] = {}
     for key, value in (overrides or {}).items():
-        values[changes.key_path(key)] = value
+        values[changes.key_path(key)] = changes.as_toml(value)
         labels[changes.key_path(key)] = changes.label(key, value)
     if seed is not None:
         values["scenario", "seed"] = seed
         labels["scenario", "seed"] = f"--seed {seed}"
     changed, faults = changes.apply(tree, values)
-    own = {path: value for path, value in values.items() if path[0] not in ("variants", "claims", "plots", "scenario")}
-    labels |= {place: labels[path] for place, path in override_variants(changed, own).items()}
+    apart = ("variants", "claims", "plots", "scenario")
+    shared = {path: value for path, value in values.items() if path[0] not in apart}
+    labels |= {place: labels[path] for place, path in override_variants(changed, shared).items()}
 
+    report = Report(shown, positions, labels)
     if registry is None:
         folders = [path for path in plugins if Path(path).is_dir()]
         registry = build_registry([path for path in plugins if path not in folders], plugin_folders=folders)
@@ -195,13 +215,15 @@ def load_scenario(
         faults += [*variant.faults, *(fault for fault in relocated if fault is not None)]
     if faults or sections is None:
         hint = suspects(registry.plugins) if any(fault.unknown_name for fault in faults) else ""
-        raise Report(shown, positions, labels).error(_one_each(faults), hint)
+        raise report.error(_one_each(faults), hint)
 
     base = path.resolve().parent
+    vouched = vouched_for({(key,): value for key, value in changed.items()} if own else values)
     return replace(
-        _scenario(sections, path, base, registry),
+        _scenario(sections, path, base, registry, report),
+        vouched=vouched,
         variants={
-            about.name: _variant(about.name, found, sections, path, base, registry)
+            about.name: replace(_variant(about.name, found, sections, path, base, registry, report), vouched=vouched)
             for about, found in zip(sections.variants, variants, strict=True)
             if found is not None
         },
@@ -222,7 +244,7 @@ def _one_each(faults: Iterable[Fault]) -> list[Fault]:
     return list(first.values())
 
 
-def _scenario(given: ScenarioFile, path: Path, base: Path, registry: Registry) -> Scenario:
+def _scenario(given: ScenarioFile, path: Path, base: Path, registry: Registry, report: Report) -> Scenario:
     sections = complete(given, registry)
     return Scenario(
         scenario=sections.scenario,
@@ -240,11 +262,12 @@ def _scenario(given: ScenarioFile, path: Path, base: Path, registry: Registry) -
         base=base,
         registry=registry,
         given=given,
+        report=report,
     )
 
 
 def _variant(
-    name: str, given: ScenarioFile, study: ScenarioFile, path: Path, base: Path, registry: Registry
+    name: str, given: ScenarioFile, study: ScenarioFile, path: Path, base: Path, registry: Registry, report: Report
 ) -> Scenario:
     """One variant as a scenario of its own, with the claims that are about it alone."""
     alone = [
@@ -254,4 +277,4 @@ def _variant(
     ]
     title = given.scenario.model_copy(update={"title": f"{given.scenario.title} ({name})"})
     sections = given.model_copy(update={"claims": alone, "scenario": title})
-    return replace(_scenario(sections, path, base, registry), variant=name)
+    return replace(_scenario(sections, path, base, registry, report), variant=name)

@@ -20,10 +20,11 @@ MAX_DEPTH = 16
 INT64 = range(-(2**63), 2**63)
 
 _PLACE = re.compile(r"\s*\(at (?:line (\d+), column (\d+)|end of document)\)$")
-# Python refuses to read longer decimal integers, and reads a dotted key in quadratic time.
-_LONG_INT = re.compile(r"[0-9][0-9_]{4000,}")
+# Python refuses to read longer decimal integers, and reads a dotted key in quadratic time. Both patterns give nothing
+# back once they have taken it, and so do not themselves take quadratic time.
+_LONG_INT = re.compile(r"(?<![0-9_])[0-9][0-9_]{4000,}+")
 _LONG_KEY = re.compile(
-    r"""(?:^[ \t]*\[*|[{,])[ \t]*+(?:(?:[\w-]++|"[^"\n]*"|'[^'\n]*')[ \t]*+\.[ \t]*+){1000}""", re.MULTILINE
+    r"""(?:^[ \t]*+\[*+|[{,])[ \t]*+(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){1000}""", re.MULTILINE
 )
 
 

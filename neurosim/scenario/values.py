@@ -9,6 +9,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from pydantic_core import PydanticCustomError
 
 Number = Annotated[float, Field(allow_inf_nan=False)]
+# A number that float32 holds, which networks are made of.
+Weight = Annotated[Number, Field(ge=-3.4e38, le=3.4e38)]
 
 
 def _switch_to_number(value: object) -> object:

@@ -11,7 +11,7 @@ from neurosim.errors import UsageError
 from neurosim.scenario.faults import Fault, show, show_path
 from neurosim.scenario.locate import KeyPath
 from neurosim.scenario.overrides import key_path, put
-from neurosim.scenario.study import CHANGEABLE, Variant
+from neurosim.scenario.study import CHANGEABLE, MAX_VARIANTS, Variant
 from neurosim.suggestions import unknown
 
 # With one of these keys a section is about another record, whose parameters differ: nothing of the old one stays.
@@ -53,9 +53,9 @@ class Expanded:
 
 
 def expand(tree: Mapping[str, Any]) -> Iterator[Expanded]:
-    """Each variant of a scenario, as far as it has the shape of one."""
+    """Each variant of a scenario, as far as it has the shape of one; no more than there may be."""
     variants = tree.get("variants")
-    for index, variant in enumerate(variants if isinstance(variants, list) else []):
+    for index, variant in enumerate(variants[:MAX_VARIANTS] if isinstance(variants, list) else []):
         if isinstance(variant, Mapping):
             yield _expand(tree, index, variant)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import tomli_w
 
+from neurosim.errors import ScenarioError
 from neurosim.scenario.augmentation import AugmentationSection
 from neurosim.scenario.study import PlotsSection
 from neurosim.scenario.values import Choice, Section
@@ -16,12 +17,19 @@ if TYPE_CHECKING:
     from neurosim.scenario.load import Scenario
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+# What Python makes of the bytes of a file name that are no text.
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def to_toml(scenario: Scenario) -> str:
     """The scenario as a TOML document; loads to an equal scenario.
 
     Where there are variants, defaults are left out: what a variant says decides on the defaults of its own.
+
+    Raises
+    ------
+    ScenarioError
+        When the name of a file has bytes that are no text.
     """
     given: Any = scenario.given if scenario.variants else scenario
     # The seed, and data files named from the root, may be others than those given.
@@ -47,6 +55,13 @@ def to_toml(scenario: Scenario) -> str:
         lines += ["", "[[claims]]", *_entries(claim)]
     if given.requires.plugins:
         lines += ["", "[requires]", *_entries(given.requires)]
+    for line in lines:
+        if _SURROGATE.search(line):
+            shown = line.encode("utf-8", "backslashreplace").decode()
+            raise ScenarioError(
+                f"scenario {scenario.scenario.name} cannot be written as TOML: {shown} is no text in UTF-8",
+                "Rename the file, or the folder that it is in.",
+            )
     return "\n".join(lines) + "\n"
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import difflib
 import hashlib
+import json
 import time
 from pathlib import Path
 from typing import Any
@@ -21,12 +22,13 @@ from neurosim.files import make_folder, must_remove, remove, write_atomically
 from neurosim.history import History, Record
 from neurosim.simulator import Simulator
 from neurosim.training.fitting import check_fit
-from neurosim.training.folder import CHECKPOINTS, portable
+from neurosim.training.folder import CHECKPOINTS, SCENARIO, portable
 from neurosim.training.model import plugin_records
 from neurosim.training.sealed import seal, unseal
 from neurosim.version import __version__
 
 FORMAT = "neurosim-checkpoint-4"
+_HISTORY = "history"
 # The newest ones that are kept.
 KEPT = 2
 # Without checkpoint_every a run writes one at the end of an epoch, or of a part of a long one, but no sooner than
@@ -107,14 +109,15 @@ def save_checkpoint(folder: Path, simulator: Simulator, belongs: dict[str, Any] 
     `belongs` is what `identity` gives, where it is known already.
     """
     tensors = simulator.state()
+    step = int(tensors["steps_done"][0])
+    # Beside the tensors, since it grows without bound, and the header of a file may not.
+    tensors[_HISTORY] = np.frombuffer(json.dumps(list(simulator.history)).encode(), np.uint8)
     metadata = {
         "format": FORMAT,
         "backend": simulator.backend,
         "seed": simulator.seed,
-        "history": list(simulator.history),
         "identity": belongs or identity(simulator),
     }
-    step = int(tensors["steps_done"][0])
     path = make_folder(folder / CHECKPOINTS) / f"step-{step:012d}.safetensors"
     write_atomically(path, seal(tensors, metadata))
     for old in [other for other in _files(folder) if other != path][: 1 - KEPT]:
@@ -155,11 +158,12 @@ def load_checkpoint(source: Path, simulator: Simulator, *, force: bool = False) 
         tensors, metadata = unseal(path, "checkpoint")
         if metadata["format"] != FORMAT:
             raise ValueError(f"its format is {metadata['format']}, not {FORMAT}")
-        records, belongs = list(metadata["history"]), _told(metadata["identity"])
+        records = list(json.loads(tensors.pop(_HISTORY).tobytes()))
+        belongs = _told(metadata["identity"])
         backend, seed = str(metadata["backend"]), int(metadata["seed"])
     except DataError as error:
         raise DataError(error.message, _older(path)) from error
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
         fault = f"it has no {error}" if isinstance(error, KeyError) else error
         raise DataError(f"{path} is not a readable checkpoint: {fault}", _older(path)) from error
     if (backend, seed) != (simulator.backend, simulator.seed):
@@ -177,7 +181,7 @@ def load_checkpoint(source: Path, simulator: Simulator, *, force: bool = False) 
             "Undo the change, or go on all the same with --force.",
         )
     try:
-        check_fit(tensors, records, simulator, same_rows=not force)
+        check_fit(tensors, records, simulator)
         simulator.restore(tensors, History(records))
     except (UsageError, ValueError) as error:
         fault = error.message if isinstance(error, UsageError) else error
@@ -241,4 +245,6 @@ def _files(folder: Path) -> list[Path]:
 def _older(path: Path) -> str:
     """Where the one before a damaged checkpoint is."""
     others = [other for other in sorted(path.parent.glob("step-*.safetensors")) if other.name < path.name]
-    return f"The one before it is whole, maybe: --resume {others[-1]}" if others else ""
+    if others:
+        return f"The one before it is whole, maybe: --resume {others[-1]}"
+    return f"There is no other one: train the run again with  neurosim run {path.parent.parent / SCENARIO} --out DIR"

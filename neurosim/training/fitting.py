@@ -20,10 +20,8 @@ _BEST, _BEGUN, _RECORD = "best_", "begun_", "record_"
 _BEGUN_ARRAYS = {"begun_steps": (1,), "begun_totals": (-1, 3), "begun_seconds": (1,)}
 
 
-def check_fit(found: Arrays, records: Sequence[Any], simulator: Simulator, *, same_rows: bool = True) -> None:
+def check_fit(found: Arrays, records: Sequence[Any], simulator: Simulator) -> None:
     """Check the arrays and the history of a checkpoint against the simulator that is to have them.
-
-    Without `same_rows` an epoch may have had another number of steps.
 
     Raises
     ------
@@ -36,7 +34,7 @@ def check_fit(found: Arrays, records: Sequence[Any], simulator: Simulator, *, sa
     for name in usual:
         _check_array(found, name, own[name].shape, own[name].dtype)
     _check_best(found, own, simulator)
-    _check_steps(found, len(records) if same_rows else None, simulator.steps_per_epoch)
+    _check_steps(found, simulator.steps_per_epoch)
     _check_recorded(found, own)
     for name in found:
         if name not in usual and not name.startswith((_BEST, _BEGUN, _RECORD)):
@@ -68,18 +66,17 @@ def _check_best(found: Arrays, own: Arrays, simulator: Simulator) -> None:
         _check_array(found, name, own[usual].shape, own[usual].dtype)
 
 
-def _check_steps(found: Arrays, epochs: int | None, steps: int) -> None:
-    """The count of steps must be that of the epochs in the history, where that is known, and of the one begun."""
-    begun = 0
+def _check_steps(found: Arrays, steps: int) -> None:
+    """Steps are counted from 0; an epoch that is begun is not complete."""
+    done = int(found["steps_done"][0])
+    if done < 0:
+        raise ValueError(f"it has done {done} steps")
     if any(name.startswith(_BEGUN) for name in found):
         for name, shape in _BEGUN_ARRAYS.items():
             _check_array(found, name, shape, np.int64 if name == "begun_steps" else np.float64)
         begun = int(found["begun_steps"][0])
         if not 0 < begun < steps or not len(found["begun_totals"]):
             raise ValueError(f"it has {begun} steps of an epoch of {steps}")
-    done = int(found["steps_done"][0])
-    if done < 0 or (epochs is not None and done != epochs * steps + begun):
-        raise ValueError(f"it has done {done} steps, and its history tells of {(epochs or 0) * steps + begun}")
 
 
 def _check_recorded(found: Arrays, own: Arrays) -> None:
@@ -89,6 +86,8 @@ def _check_recorded(found: Arrays, own: Arrays) -> None:
         if kept:
             raise ValueError("it has recorded its layers, and this run records nothing")
         return
+    if not kept:
+        raise ValueError("it has nothing of what was recorded")
     for name, dtype in (("record_epochs", np.float64), ("record_steps", np.int64)):
         _check_array(found, name, (-1,), dtype)
     times = len(kept["record_epochs"])

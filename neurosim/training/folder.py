@@ -61,7 +61,10 @@ def _portable_variant(variant: Variant, base: Path) -> Variant:
 
 
 def _absolute(file: str, base: Path) -> str:
-    return str((base / file).resolve())
+    try:
+        return str((base / file).resolve())
+    except (OSError, RuntimeError, ValueError):  # a loop of links, a null byte: said when it is to be read
+        return str(base / file)
 
 
 def default_folder(name: str, now: dt.datetime | None = None) -> Path:

@@ -15,9 +15,11 @@ from neurosim.backends.base import Backend
 from neurosim.backends.select import make_backend
 from neurosim.data import read_csv, read_idx
 from neurosim.errors import DataError, NeurosimError, PluginError, ShapeError, UsageError
+from neurosim.input_files import open_ordinary, unreadable
 from neurosim.layers import choose
 from neurosim.network import Network, Training
 from neurosim.registry import BUILTIN, Plugin, Registry, build_registry
+from neurosim.suggestions import did_you_mean
 from neurosim.training.folder import SCENARIO
 from neurosim.training.model import FORMAT, MODEL
 from neurosim.training.rebuild import rebuild
@@ -25,6 +27,8 @@ from neurosim.training.sealed import unseal
 
 # What IDX files, packed or not, begin with; no text does.
 _IDX_STARTS = (b"\x1f\x8b", b"\0\0")
+# Of the description in a model file. It has no more than about 60 bytes for each input and 300 for each layer.
+MOST_WORDS = 1 << 24
 
 
 @dataclass(frozen=True)
@@ -106,11 +110,11 @@ class Model:
             When the file is missing or damaged, or has not what the network needs.
         """
         file, inputs = Path(path), self.network.inputs
-        try:
-            with file.open("rb") as stream:
+        with open_ordinary(file) as stream:
+            try:
                 start = stream.read(2)
-        except OSError as error:
-            raise DataError(f"{file}: cannot be read: {error.strerror or error}") from error
+            except OSError as error:
+                raise unreadable(file, error) from error
         if start in _IDX_STARTS:
             rows = read_idx(file, None)
             if math.prod(rows.shape[1:]) != inputs:
@@ -123,6 +127,12 @@ class Model:
             raise DataError(
                 f"{file}: has {len(names)} columns, and this network needs {inputs}",
                 "The columns that it learnt from had no names, so there must be exactly as many, in their order.",
+            )
+        missing = [name for name in names if name not in table.names]
+        if missing:
+            raise DataError(
+                f'{file}: has no column "{missing[0]}", which the network learnt from',
+                did_you_mean(missing[0], table.names) or f"It needs {', '.join(names)}; other columns are left out.",
             )
         return table.numbers(names)
 
@@ -138,6 +148,7 @@ def load_model(
     """Read the network of a finished run: its ``model.safetensors``, or the run folder.
 
     Nothing in the file is executed: it names formulas, which the built-ins and the plugins of `registry` must have.
+    It may be from anybody: of its description at most 16 MiB are read, and of the whole file 4 GiB.
 
     Parameters
     ----------
@@ -162,9 +173,12 @@ def load_model(
     file = Path(path)
     if file.is_dir():
         file = _in_folder(file)
-    tensors, words = unseal(file, "model")
+    tensors, words = unseal(file, "model", MOST_WORDS)
     if words.get("format") != FORMAT:
-        raise DataError(f"{file} is not a model of this version: its format is {words.get('format')!r}, not {FORMAT!r}")
+        raise DataError(
+            f"{file} is not a model of this version: its format is {words.get('format')!r}, not {FORMAT!r}",
+            "Train the network again, or predict with the version of neurosim that has written the file.",
+        )
     known = registry if registry is not None else build_registry()
     try:
         network, plugins = rebuild(words["network"], known)
@@ -176,7 +190,9 @@ def load_model(
         raise type(error)(f"{file}: {error.message}", error.hint) from error
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
         fault = f"it has no {error}" if isinstance(error, KeyError) else str(error)
-        raise DataError(f"{file} does not describe a network: {fault}") from error
+        raise DataError(
+            f"{file} does not describe a network: {fault}", "It was not written by neurosim: train the network again."
+        ) from error
     if not force:
         _check_plugins(file, plugins, recorded)
     training = Training(
@@ -222,7 +238,8 @@ def _check(
             raise ValueError(f"{name} has the shape {found.get(name)} and the network needs {wanted.get(name)}")
         if tensors[name].dtype != np.float32 or not np.isfinite(tensors[name]).all():
             raise ValueError(f"{name} is not of finite float32 numbers")
-    if classes and len(classes) != network.outputs and (len(classes), network.outputs) != (2, 1):
+    # One output is above or below a threshold.
+    if classes and len(classes) != max(network.outputs, 2):
         raise ValueError(f"it names {len(classes)} classes for {network.outputs} outputs")
     if features and len(features) != network.inputs:
         raise ValueError(f"it names {len(features)} features for {network.inputs} inputs")

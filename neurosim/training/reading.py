@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 from neurosim.errors import DataError, ShapeError, UsageError
 from neurosim.history import History
-from neurosim.recording import load_recording
+from neurosim.recording import Recording, load_recording
+from neurosim.recording.recording import FILE as RECORD
 from neurosim.registry import Registry
 from neurosim.scenario import Scenario, load_scenario
 from neurosim.simulator import Simulator
@@ -18,6 +18,7 @@ from neurosim.training.folder import FAILURE, METRICS, SCENARIO, SUMMARY
 from neurosim.training.members import study_members
 from neurosim.training.model import MODEL, read_model
 from neurosim.training.runs import Result
+from neurosim.training.texts import damaged, is_there, read_failure, read_history, read_measures
 
 # What a run of many seeds leaves.
 TABLE = "ensemble.csv"
@@ -37,29 +38,42 @@ def read_finished(
     DataError
         When a file of it is missing or damaged.
     """
-    if not (folder / SUMMARY).is_file():
+    if not is_there(folder / SUMMARY):
         return None
+    summary, history = read_measures(folder)
     simulator = Simulator(scenario, backend, None, threads, data_dir)
-    recording = load_recording(folder) if scenario.record is not None else None
+    if summary.seed != simulator.seed:
+        raise damaged(folder / SUMMARY, f"its seed is {summary.seed}, and that of {SCENARIO} {simulator.seed}")
+    begun = simulator.recording
+    recording = None if begun is None else load_recording(_must_be_there(folder / RECORD))
     try:
-        simulator.adopt(read_model(folder / MODEL), read_history(folder / METRICS), recording)
+        simulator.adopt(read_model(_must_be_there(folder / MODEL)), history, recording)
     except (ShapeError, UsageError) as error:
-        raise DataError(f"{folder / MODEL} does not fit {folder / SCENARIO}: {error.message}") from error
-    return _as_finished(simulator, folder)
+        raise DataError(
+            f"{folder / MODEL} does not fit {folder / SCENARIO}: {error.message}",
+            "One of them was changed after the run; neurosim predict needs the model alone.",
+        ) from error
+    same = begun is None or recording is None or (recording.layers == begun.layers and fits(recording, simulator))
+    if not same:
+        raise damaged(folder / RECORD, f"it is of another network than that of {SCENARIO}")
+    # Nothing is measured again.
+    final = summary.final
+    promises = check_expectations(scenario, Outcome(final, history, simulator.recording))
+    return Result(scenario, simulator, history, final, promises, summary.seconds, folder)
 
 
-def _as_finished(simulator: Simulator, folder: Path) -> Result:
-    """The result with the measures and the seconds that its summary has; nothing is measured again."""
-    path = folder / SUMMARY
-    try:
-        summary = json.loads(path.read_text(encoding="utf-8"))
-        final = dict(summary["final"])
-        seconds = {name: float(summary["seconds"][name]) for name in ("compile", "train", "total")}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{path} is not a readable summary: {error}") from error
-    outcome = Outcome(final, simulator.history, simulator.recording)
-    promises = check_expectations(simulator.scenario, outcome)
-    return Result(simulator.scenario, simulator, simulator.history, final, promises, seconds, folder)
+def _must_be_there(path: Path) -> Path:
+    if not is_there(path):
+        again = f"neurosim run {path.parent / SCENARIO} --out DIR"
+        raise DataError(f"{path} is missing", f"Bring it back, or train the run again:  {again}")
+    return path
+
+
+def fits(recording: Recording, simulator: Simulator) -> bool:
+    """Whether the parameters that were recorded, if any were, are those of this network."""
+    shapes = {name: array.shape for name, array in {**simulator.parameters, **simulator.statistics}.items()}
+    kept = {name: arrays[0].shape for name, arrays in recording.parameters.items() if arrays}
+    return not kept or kept == shapes
 
 
 @dataclass(frozen=True)
@@ -74,11 +88,14 @@ class ReadRun:
         As it was run; a study where it has variants or repeats.
     results : tuple of Result
         The run, or all finished runs of a study in its order.
+    diverged : tuple of (str, Path)
+        Variant and folder of each run of a study that diverged.
     """
 
     folder: Path
     scenario: Scenario
     results: tuple[Result, ...]
+    diverged: tuple[tuple[str, Path], ...] = ()
 
 
 def read_run(
@@ -87,23 +104,44 @@ def read_run(
     *,
     data_dir: Path | str | None = None,
     threads: int | None = None,
+    some: bool = True,
 ) -> ReadRun:
     """Read the folder of a finished run or study, with its trained networks.
+
+    The folder is taken for one of the user's own: the data file that its scenario names is read wherever it lies.
 
     Raises
     ------
     DataError
-        When it is no run folder, the run is not finished, or a file is missing or damaged.
+        When it is no run folder, the run is not finished, or a file is missing or damaged; of a study, when one of
+        its networks is neither finished nor diverged, or with `some` where all have diverged.
     ScenarioError
         When its scenario cannot be read, for example because a plugin is not there.
     """
     path = Path(folder)
     _check_folder(path)
-    scenario = load_scenario(path / SCENARIO, registry=registry)
+    scenario = load_scenario(path / SCENARIO, registry=registry, own=True)
     # Seeds are written into the scenario.
     members = study_members(scenario, path) if scenario.is_study else [("", scenario, path)]
-    found = [read_finished(place, own, "cpu", threads, data_dir) for _, own, place in members if place is not None]
-    return ReadRun(path, scenario, tuple(result for result in found if result is not None))
+    results, diverged = [], []
+    for label, own, place in members:
+        assert place is not None
+        result = read_finished(place, own, "cpu", threads, data_dir)
+        if result is not None:
+            results.append(result)
+        elif is_there(place / FAILURE):
+            diverged.append((own.variant, place))
+        else:
+            raise DataError(
+                f"the study in {path} lacks {label}: {place} has no {SUMMARY}",
+                f"neurosim run --resume {path}  trains what is missing.",
+            )
+    if some and not results:
+        raise DataError(
+            f"every network of the study in {path} diverged",
+            f"neurosim doctor {path}  says why, as far as can be told.",
+        )
+    return ReadRun(path, scenario, tuple(results), tuple(diverged))
 
 
 @dataclass(frozen=True)
@@ -117,7 +155,7 @@ class FailedRun:
 
 
 def read_failed(folder: Path | str, registry: Registry | None = None) -> FailedRun | None:
-    """Read the folder of a run that diverged; None where it did not.
+    """Read the folder of a run that diverged; None where it did not; a data file may lie anywhere, as for `read_run`.
 
     Raises
     ------
@@ -127,15 +165,14 @@ def read_failed(folder: Path | str, registry: Registry | None = None) -> FailedR
         When its scenario cannot be read.
     """
     path = Path(folder)
-    file = path / FAILURE
-    if not file.is_file():
+    if not is_there(path / FAILURE):
         return None
-    try:
-        found = json.loads(file.read_text(encoding="utf-8"))
-        message, backend = str(found["message"]), str(found["backend"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{file} is not readable: {error}") from error
-    return FailedRun(load_scenario(path / SCENARIO, registry=registry), backend, read_history(path / METRICS), message)
+    failure = read_failure(path / FAILURE)
+    history = read_history(path / METRICS)
+    if failure.epoch != len(history) + 1:
+        raise damaged(path / METRICS, f"it has {len(history)} epochs, and the run diverged in epoch {failure.epoch}")
+    scenario = load_scenario(path / SCENARIO, registry=registry, own=True)
+    return FailedRun(scenario, failure.backend, history, failure.message)
 
 
 def _check_folder(path: Path) -> None:
@@ -143,18 +180,18 @@ def _check_folder(path: Path) -> None:
     if not path.is_dir():
         what = "is a file, not a run folder" if path.exists() else "there is no such run folder"
         raise DataError(f"{path}: {what}", "Runs are in runs/, or where --out said.")
-    if (path / TABLE).is_file() and not (path / MODEL).is_file():
+    if is_there(path / TABLE) and not is_there(path / MODEL):
         raise DataError(
             f"{path} is a run of many seeds: it has no network of its own",
             "ensemble.csv has what came of each seed; neurosim run --seed N trains one of them again.",
         )
-    if not (path / SCENARIO).is_file():
+    if not is_there(path / SCENARIO):
         inside = sorted(place.parent for place in path.glob(f"*/{SCENARIO}"))
         hint = f"There are runs in it, such as {inside[-1]}." if inside else "A run folder has a scenario.toml."
         raise DataError(f"{path} is not a run folder", hint)
-    if (path / FAILURE).is_file():
+    if is_there(path / FAILURE):
         raise DataError(f"the run in {path} diverged", f"neurosim doctor {path}  says why, as far as can be told.")
-    if not (path / SUMMARY).is_file():
+    if not is_there(path / SUMMARY):
         raise DataError(f"the run in {path} is not finished", f"neurosim run --resume {path}  goes on with it.")
 
 
@@ -162,12 +199,3 @@ def stopped_at(folder: Path, simulator: Simulator, *, force: bool = False) -> No
     """Bring a simulator to where an interrupted run stopped, if it had begun."""
     if has_checkpoint(folder):
         load_checkpoint(folder, simulator, force=force)
-
-
-def read_history(path: Path) -> History:
-    """The epochs of a ``metrics.jsonl``; raises DataError when it cannot be read."""
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-        return History([json.loads(line) for line in lines])
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} is not readable: {error}") from error

@@ -25,10 +25,11 @@ from neurosim.recording.recording import FILE as RECORD
 from neurosim.registry import Registry
 from neurosim.scenario import RecordSection, Scenario, load_scenario
 from neurosim.simulator import Simulator
-from neurosim.training.folder import METRICS, SCENARIO, SUMMARY, RunFolder
+from neurosim.training.folder import SCENARIO, SUMMARY, RunFolder
 from neurosim.training.model import MODEL
-from neurosim.training.reading import read_failed, read_history, read_run
+from neurosim.training.reading import fits, read_failed, read_run
 from neurosim.training.runs import Observer, Result, train_to_end
+from neurosim.training.texts import damaged, is_there, read_measures
 
 FILE = "replay.json"
 # What has to be equal for the same batches to lie ahead.
@@ -98,7 +99,7 @@ class Replay:
 
 
 def read_origin(folder: Path | str, registry: Registry | None = None) -> Origin:
-    """Read a run to replay: one that has ended, or that diverged.
+    """Read a run to replay: one that has ended, or that diverged; its data file may lie anywhere, as for `read_run`.
 
     Raises
     ------
@@ -111,16 +112,13 @@ def read_origin(folder: Path | str, registry: Registry | None = None) -> Origin:
     failed = read_failed(path, registry)
     if failed is not None:
         return Origin(path, failed.scenario, failed.backend, failed.history)
-    scenario = load_scenario(path / SCENARIO, registry=registry) if (path / SUMMARY).is_file() else None
-    if scenario is None or not (path / MODEL).is_file():
+    scenario = load_scenario(path / SCENARIO, registry=registry, own=True) if is_there(path / SUMMARY) else None
+    if scenario is None or scenario.is_study or not is_there(path / MODEL):
         # Says what is wrong with it, or gives the networks of a study.
         runs = read_run(path, registry).results
         raise UsageError(f"{path} is a study of several networks", f"Name one of them, such as {runs[0].folder}.")
-    try:
-        backend = str(json.loads((path / SUMMARY).read_text(encoding="utf-8"))["backend"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{path / SUMMARY} is not a readable summary: {error}") from error
-    return Origin(path, scenario, backend, read_history(path / METRICS))
+    summary, history = read_measures(path)
+    return Origin(path, scenario, summary.backend, history)
 
 
 def run_replay(
@@ -191,7 +189,7 @@ def _train(
     with on_compilation(watcher.compiling):
         trunk.prepare()
         branch.prepare()
-    recording = _recording(origin)
+    recording = _recording(origin, trunk)
     first = _begin(trunk, origin, recording, step)
     trunk.train_to(step)
     _check_same(trunk, origin)
@@ -206,7 +204,7 @@ def _train(
 def _changed(origin: Origin, settings: Mapping[str, Any]) -> Scenario:
     """The scenario with the settings; the parts that make the batches must be as they were."""
     scenario = origin.scenario
-    changed = load_scenario(origin.folder / SCENARIO, overrides=settings, registry=scenario.registry)
+    changed = load_scenario(origin.folder / SCENARIO, overrides=settings, registry=scenario.registry, own=True)
     for section in SAME:
         if getattr(changed, section) != getattr(scenario, section):
             raise UsageError(
@@ -244,10 +242,14 @@ def _check_fit(trunk: Simulator, branch: Simulator) -> None:
         raise UsageError("training.keep_best cannot begin at a fork", "The epochs before it were not watched.")
 
 
-def _recording(origin: Origin) -> Recording | None:
-    if origin.scenario.record is None or not (origin.folder / RECORD).is_file():
+def _recording(origin: Origin, trunk: Simulator) -> Recording | None:
+    path = origin.folder / RECORD
+    if origin.scenario.record is None or not is_there(path):
         return None
-    return load_recording(origin.folder)
+    recording = load_recording(path)
+    if not fits(recording, trunk):
+        raise damaged(path, f"it is of another network than that of {SCENARIO}")
+    return recording
 
 
 def _begin(trunk: Simulator, origin: Origin, recording: Recording | None, step: int) -> int:

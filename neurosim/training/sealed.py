@@ -8,18 +8,28 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neurosim.errors import DataError
+from neurosim.files import advice
+from neurosim.input_files import open_ordinary
 
+_CHANGED = "It is damaged, or not a file of neurosim: bring back a copy, or train again."
 _UNSEALED = b"0" * 64
 # As it stands in a header: a JSON text within a JSON text.
 _SEAL = rb"\"seal\": \""
+LARGEST = 1 << 32
+# Safetensors itself reads no longer headers.
+MOST_WORDS = 100_000_000
+MOST_BRACKETS = 1 << 20
+# What a damaged header raises, besides safetensors' own error.
+_UNREADABLE = (KeyError, TypeError, ValueError, AttributeError, RecursionError, MemoryError)
 
 
 def seal(tensors: Mapping[str, NDArray[Any]], description: Mapping[str, Any]) -> bytes:
@@ -35,11 +45,13 @@ def seal(tensors: Mapping[str, NDArray[Any]], description: Mapping[str, Any]) ->
     # One entry: safetensors writes several in an order that changes from process to process.
     content = safetensors.numpy.save(arrays, {"neurosim": json.dumps(words)})
     place = content.index(_SEAL) + len(_SEAL)
-    return _with_seal(content, place, hashlib.sha256(content).hexdigest().encode())
+    return content[:place] + hashlib.sha256(content).hexdigest().encode() + content[place + len(_UNSEALED) :]
 
 
-def unseal(path: Path, what: str) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+def unseal(path: Path, what: str, most_words: int = MOST_WORDS) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     """The tensors and the description of a file that `seal` made; `what` is said of it where it cannot be read.
+
+    A file of more than 4 GiB is not read, and none whose header is longer than `most_words` bytes.
 
     Raises
     ------
@@ -50,31 +62,57 @@ def unseal(path: Path, what: str) -> tuple[dict[str, NDArray[Any]], dict[str, An
     import safetensors.numpy
 
     try:
-        content = path.read_bytes()
-        header = content[8 : 8 + int.from_bytes(content[:8], "little")]
-        place = header.find(_SEAL) + 8 + len(_SEAL)
-        found = content[place : place + 64]
-        if _SEAL not in header:
+        with open_ordinary(path) as file:
+            content = _read(file, most_words)
+        length = int.from_bytes(content[:8], "little")
+        place = content.find(_SEAL, 8, 8 + length) + len(_SEAL)
+        if place < 8 + len(_SEAL):
             raise ValueError("it has no checksum of neurosim")
-        if hashlib.sha256(_with_seal(content, place, _UNSEALED)).hexdigest().encode() != found:
+        if _sealing(content, place) != content[place : place + 64]:
             raise ValueError("its content does not match its checksum")
         tensors = safetensors.numpy.load(content)
-        words = json.loads(json.loads(header)["__metadata__"]["neurosim"])
+        words = _parsed(_parsed(content[8 : 8 + length].decode())["__metadata__"]["neurosim"])
         digests = dict(words["sha256"])
     except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
-    except (safetensors.SafetensorError, KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
-        raise DataError(f"{path} is not a readable {what}: {error}") from error
+        raise DataError(f"{path} cannot be read: {error.strerror or error}", advice(error)) from error
+    except (safetensors.SafetensorError, *_UNREADABLE) as error:
+        raise DataError(f"{path} is not a readable {what}: {error}", _CHANGED) from error
     damaged = [
         name for name in {**digests, **tensors} if name not in tensors or digests.get(name) != _sha256(tensors[name])
     ]
     if damaged:
-        raise DataError(f"{path} is not a readable {what}: {damaged[0]} does not match its checksum")
+        raise DataError(f"{path} is not a readable {what}: {damaged[0]} does not match its checksum", _CHANGED)
     return tensors, words
 
 
-def _with_seal(content: bytes, place: int, digest: bytes) -> bytes:
-    return content[:place] + digest + content[place + len(digest) :]
+def _read(file: BinaryIO, most_words: int) -> bytes:
+    """All bytes of a file, once it is known how long it is and how much of it is its header."""
+    size = os.fstat(file.fileno()).st_size
+    length = int.from_bytes(file.read(8), "little")
+    if length > most_words:
+        raise ValueError(f"its header is said to have {length} bytes, more than the {most_words} that are read")
+    if size > LARGEST:
+        raise ValueError(f"it has {size} bytes, more than the {LARGEST} that are read")
+    file.seek(0)
+    return file.read(size)
+
+
+def _parsed(text: str) -> Any:
+    """What a JSON text says; raises ValueError where it cannot be read, or says too much."""
+    # An empty list takes twenty times as much memory as its text.
+    brackets = text.count("[") + text.count("{")
+    if brackets > MOST_BRACKETS:
+        raise ValueError(f"its header has {brackets} lists and objects, more than the {MOST_BRACKETS} that are read")
+    return json.loads(text)
+
+
+def _sealing(content: bytes, place: int) -> bytes:
+    """The checksum of the whole file, with zeros in its own place."""
+    view = memoryview(content)
+    digest = hashlib.sha256(view[:place])
+    digest.update(_UNSEALED)
+    digest.update(view[place + len(_UNSEALED) :])
+    return digest.hexdigest().encode()
 
 
 def _sha256(array: NDArray[Any]) -> str:

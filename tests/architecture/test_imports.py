@@ -30,11 +30,12 @@ ALLOWED = {
     "registry": {"builtins", "formulas", "plugin", "errors", "suggestions"},
     "scenario": {"registry", "plugin", "errors", "suggestions"},
     "network": {"layers", "markup", "plugin", "errors", "randomness"},
+    "memory": {"layers", "network", "errors"},
     "building": {"layers", "network", "plugin", "errors"},
     "backends": {"formulas", "layers", "network", "plugin", "errors", "randomness", "suggestions", "version"},
     "construction": {"building", "data", "layers", "network", "plugin", "registry", "scenario", "errors"},
     "assembly": {
-        "backends", "construction", "data", "layers", "network", "plugin", "registry", "scenario", "errors",
+        "backends", "construction", "data", "layers", "memory", "network", "plugin", "registry", "scenario", "errors",
         "randomness",
     },
     "recording": {"backends", "input_files", "layers", "network", "plugin", "scenario", "errors"},
@@ -47,14 +48,16 @@ ALLOWED = {
         "errors", "suggestions",
     },
     "ensemble": {
-        "simulator", "assembly", "augmentation", "backends", "construction", "history", "scenario", "watch", "errors",
+        "memory", "simulator", "assembly", "augmentation", "backends", "construction", "history", "scenario",
+        "watch", "errors",
     },
     "training": {
         "simulator", "divergence", "ensemble", "backends", "building", "recording", "registry", "scenario", "layers",
         "network", "data", "history", "files", "input_files", "markup", "errors", "suggestions", "version",
     },
     "analysis": {
-        "backends", "layers", "network", "plugin", "recording", "scenario", "simulator", "training", "history",
+        "backends", "layers", "memory", "network", "plugin", "recording", "scenario", "simulator", "training",
+        "history",
         "errors",
     },
     "worksheet": {
@@ -75,7 +78,7 @@ ALLOWED = {
     "cli": {
         "analysis", "assembly", "bench", "construction", "diagnosis", "ensemble", "training", "plots", "recording",
         "report", "simulator", "scenario", "registry", "data", "backends", "history", "scaffold", "testing",
-        "worksheet", "plugin", "files", "markup", "errors", "suggestions", "version",
+        "worksheet", "plugin", "files", "markup", "memory", "errors", "suggestions", "version",
     },
     "__init__": {
         "diagnosis", "ensemble", "errors", "plots", "plugin", "registry", "report", "scenario", "simulator", "training",

@@ -216,3 +216,43 @@ def test_every_kernel_source_is_part_of_the_fingerprint():
     assert cpu <= covered
     assert here / "scalars.py" in covered
     assert here / "invariants.py" in covered
+
+
+def test_files_that_are_damaged_are_compiled_again(tmp_path):
+    def kernels():
+        done = subprocess.run(
+            [sys.executable, "-c", KERNELS.replace('("tanh", "softmax")', '("tanh",)')],
+            env={**os.environ, "NEUROSIM_CACHE": str(tmp_path)}, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        assert done.stderr == ""
+        *values, compiled = done.stdout.splitlines()
+        return values, int(compiled)
+
+    expected, cold = kernels()
+    for path in tmp_path.rglob("*.nbc"):
+        content = bytearray(path.read_bytes())
+        content[len(content) // 2] ^= 1  # in the machine code
+        path.write_bytes(content)
+    assert kernels() == (expected, cold)
+    index, *others = sorted(path for path in tmp_path.rglob("*.nb?") if path.suffix == ".nbi")
+    index.write_bytes(b"")
+    for path in others:
+        path.write_bytes(path.read_bytes()[:-40])
+    assert kernels() == (expected, cold)
+    assert kernels() == (expected, 0)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="limits of POSIX")
+@pytest.mark.parametrize("most", [100, 10_000], ids=["nothing", "modules only"])
+def test_a_cache_on_a_full_disk_costs_one_warning(most, tmp_path):
+    """A limit on the size of files stands for the full disk: nothing fits, or no compiled code."""
+    limited = f"import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, ({most}, {most}))\n" + KERNELS
+    done = subprocess.run(
+        [sys.executable, "-W", "always::RuntimeWarning", "-c", limited.replace('("tanh", "softmax")', '("tanh",)')],
+        env={**os.environ, "NEUROSIM_CACHE": str(tmp_path)}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stderr.count("RuntimeWarning: compiled kernels cannot be kept in") == 1
+    assert "File too large" in done.stderr
+    assert int(done.stdout.splitlines()[-1]) > 0
+    assert bool(list(tmp_path.rglob("*.py"))) == (most > 100)
+    assert not [path for path in tmp_path.rglob("*") if path.suffix == ".nbc" or "tmp" in path.name]

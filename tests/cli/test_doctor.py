@@ -57,6 +57,28 @@ def test_each_variant_of_a_study(neurosim):
     assert [entry["variant"] for entry in json.loads(done.out)][:2] == ["cross-entropy-0", "cross-entropy-0.5"]
 
 
+def test_a_study_of_which_some_or_all_networks_diverged(neurosim, tmp_path):
+    wild = ["--set", "scenario.repeats=2", "--set", "optimizer.name=sgd", "--set", "optimizer.lr=1e20"]
+    calm = ["--set", "claims=[]", "--set", "training.epochs=2", "--set", "scenario.repeats=1",
+            "--set", "network.layers.0.activation=identity",
+            "--set", "variants.0.optimizer.name=sgd", "--set", "variants.0.optimizer.lr=1e30"]  # fmt: skip
+    assert neurosim("run", "moons", "--quiet", "--out", "all", *wild).code == 4
+    assert neurosim("run", "loss-functions", "--quiet", "--out", "some", *calm).code == 4
+    (found,) = json.loads(neurosim("doctor", "all", "--json").out)
+    assert "diverged" in found["failure"]
+    refused = neurosim("plot", "all")
+    assert refused.code == 3
+    assert "every network of the study in all diverged" in refused.err
+    entries = {entry["variant"]: entry["failure"] for entry in json.loads(neurosim("doctor", "some", "--json").out)}
+    first = next(iter(entries))
+    assert "diverged" in entries.pop(first)
+    assert entries
+    assert not any(entries.values())
+    drawn = neurosim("plot", "some")
+    assert drawn.code == 0
+    assert drawn.err == f"left out: a run that diverged; neurosim doctor some/members/{first}  says why\n"
+
+
 @pytest.mark.parametrize(
     ("code", "words", "message"),
     [

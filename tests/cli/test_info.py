@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from neurosim.cli.architecture import memory
+from neurosim.memory import show_bytes
 
 # 28 x 28 pixels without a download.
 TINY = """\
@@ -13,7 +13,7 @@ import numpy as np
 from neurosim import Dataset, Table, hookimpl
 def load(request):
     digits = tuple(str(digit) for digit in range(10))
-    return Table(np.zeros((20, 784), np.float32), np.arange(20) % 10, digits, image_shape=(28, 28))
+    return Table(np.zeros((64, 784), np.float32), np.arange(64) % 10, digits, image_shape=(28, 28))
 @hookimpl
 def neurosim_datasets():
     return [Dataset("tiny", load)]
@@ -105,4 +105,4 @@ def test_errors_are_the_usual_ones(neurosim, tmp_path):
     ],
 )
 def test_memory_reads_well(size, words):
-    assert memory(size) == words
+    assert show_bytes(size) == words

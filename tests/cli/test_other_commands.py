@@ -76,6 +76,9 @@ def test_schema_is_a_schema(neurosim):
     jsonschema.Draft202012Validator.check_schema(schema)
 
 
-def test_debug_shows_the_traceback(neurosim):
-    with pytest.raises(Exception, match="no-such"):
-        neurosim("run", "no-such.toml", "--debug")
+def test_debug_shows_the_traceback_and_ends_as_without(neurosim):
+    plain, debug = (neurosim("run", "no-such.toml", *more) for more in ([], ["--debug"]))
+    assert "Traceback (most recent call last):" in debug.err
+    assert debug.err.endswith(plain.err)
+    assert "Traceback" not in plain.err
+    assert (plain.code, debug.code) == (3, 3)

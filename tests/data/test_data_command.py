@@ -65,8 +65,23 @@ def test_list_as_json(data_dir):
     assert listed["mnist"]["present"] is True
     assert listed["mnist"]["plugin"] == "builtin"
     assert listed["fashion_mnist"]["present"] is False
+    # Where the user has put them other files may have the names.
+    assert listed["mnist"]["damaged"] == []
     assert listed["fashion_mnist"]["how"] == "neurosim data fetch fashion_mnist"
     assert listed["csv"]["options"]["file"] is None
+
+
+def test_list_finds_damaged_files_in_the_cache(data_dir, monkeypatch):
+    monkeypatch.delenv("NEUROSIM_DATA", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(data_dir / "cache"))
+    data_root().mkdir(parents=True)
+    (data_dir / "mnist").rename(dataset_folder("mnist"))
+    first = DOWNLOADS["mnist"].files[0].name
+    assert f"damaged: {first}, " in run("list").output
+    result = run("list", "--json")
+    listed = {dataset["name"]: dataset for dataset in json.loads(result.stdout)["datasets"]}
+    assert listed["mnist"]["damaged"] == [file.name for file in DOWNLOADS["mnist"].files]
+    assert listed["mnist"]["how"] == "neurosim data fetch mnist"
 
 
 @pytest.mark.parametrize(("name", "text"), [("iris", "needs no download"), ("minst", "unknown data set")])

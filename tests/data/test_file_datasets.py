@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from neurosim.builtins.file_datasets import TABLES, images_in
+from neurosim.cli.application import execute
 from neurosim.data import DOWNLOADS, dataset_folder
-from neurosim.data.fetch import is_right
+from neurosim.data.published import is_right
 from neurosim.errors import DataError, UsageError
 
 HAS_MNIST = bool(os.environ.get("NEUROSIM_DATA")) and dataset_folder("mnist").is_dir()
@@ -101,6 +102,53 @@ def test_missing_files_say_what_would_help(load, tmp_path, name):
     assert f"neurosim data fetch {name}" in caught.value.hint
     assert f"{name}/train-images-idx3-ubyte.gz" in caught.value.hint
     assert "NEUROSIM_DATA / --data-dir" in caught.value.hint
+
+
+@pytest.fixture
+def cached(image_folder, tmp_path, monkeypatch):
+    """Files in the form of MNIST, whole but not the published ones, in the folder that neurosim fetches into."""
+    monkeypatch.delenv("NEUROSIM_DATA", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    folder = dataset_folder("mnist")
+    folder.parent.mkdir(parents=True)
+    return image_folder.rename(folder)
+
+
+def test_in_the_cache_only_the_published_files_will_do(load, cached):
+    with pytest.raises(DataError) as caught:
+        load("mnist", folder=cached)
+    assert caught.value.message.startswith(f"{cached}: damaged: train-images-idx3-ubyte.gz, ")
+    assert caught.value.hint == "Run  neurosim data fetch mnist  to replace it with the published file."
+
+
+def test_a_damaged_file_in_the_cache_ends_a_run_with_3_and_says_what_helps(cached, monkeypatch, tmp_path, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert execute(["run", "mnist"]) == 3
+    assert "Hint: Run  neurosim data fetch mnist  to replace it" in capsys.readouterr().err
+    assert not (tmp_path / "runs").exists()
+
+
+def test_in_a_folder_that_the_user_names_other_files_will_do(load, cached, tmp_path):
+    own = cached.rename(tmp_path / "mnist")
+    assert load("mnist", folder=own).features.shape == (12, 784)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"?" * 50, gzip.compress(b"?" * 50, mtime=0), gzip.compress(bytes(50), mtime=0)[:-9]],
+    ids=["empty", "text", "packed text", "cut"],
+)
+def test_a_damaged_file_says_how_to_get_it_again(load, image_folder, tmp_path, monkeypatch, content):
+    own = image_folder.rename(tmp_path / "mnist")
+    (own / "t10k-images-idx3-ubyte.gz").write_bytes(content)
+    with pytest.raises(DataError, match="t10k-images") as caught:
+        load("mnist", folder=own)
+    fetching = f"Run  neurosim data fetch mnist --data-dir {tmp_path}  to replace it"
+    assert caught.value.hint == f"{fetching} with the published file."
+    monkeypatch.setenv("NEUROSIM_DATA", str(tmp_path))
+    with pytest.raises(DataError, match="t10k-images") as caught:
+        load("mnist", folder=own)
+    assert caught.value.hint == "Run  neurosim data fetch mnist  to replace it with the published file."
 
 
 @needs_mnist

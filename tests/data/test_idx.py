@@ -52,6 +52,8 @@ def test_reads_plain_and_packed_files(read, content):
         (PACKED[:-9], "gzip data are broken"),
         (PACKED[:-8] + b"\0\0\0\0" + PACKED[-4:], "gzip data are broken"),
         (PACKED + b"junk", "gzip data are broken"),
+        (gzip.compress(PACKED), "compressed twice"),
+        (PACKED[:-1] + b"\1", "gzip data are broken"),
         (struct.pack(">BBBBIII", 0, 0, 8, 3, 0, 4, 5), "holds no rows"),
         (struct.pack(">BBBBIII", 0, 0, 8, 3, 3, 5, 4) + bytes(60), "array of 3 x 5 x 4, expected any x 4 x 5"),
     ],
@@ -64,9 +66,37 @@ def test_names_the_file_and_the_fault(read, content, fault):
     assert fault in caught.value.message
 
 
+def test_gzip_may_come_in_several_members(read):
+    np.testing.assert_array_equal(read(gzip.compress(PLAIN[:9]) + gzip.compress(PLAIN[9:])), IMAGES)
+    with pytest.raises(DataError, match="but more follow"):
+        read(PACKED + PACKED)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize(
+    ("sizes", "fault"),
+    [
+        ((1,) * 255, "has 255 dimensions, more than the 32"),
+        ((1,) * 33, "has 33 dimensions, more than the 32"),
+        ((2**31, 2**31, 4), "more than the 1073741824"),  # 2**64: nothing, where sizes overflow
+        ((2**32 - 1,) * 3, "more than the 1073741824"),
+        ((0,) * 32, "holds no rows"),
+    ],
+    ids=["255", "33", "64 bits", "largest", "none"],
+)
+def test_sizes_that_no_array_has(read, sizes, fault, packed):
+    content = struct.pack(f">BBBB{len(sizes)}I", 0, 0, 8, len(sizes), *sizes) + b"x"
+    with pytest.raises(DataError, match=fault):
+        read(gzip.compress(content) if packed else content, None)
+
+
+def test_any_number_of_dimensions_that_an_array_can_have(read):
+    assert read(struct.pack(">BBBB32I", 0, 0, 8, 32, *(1,) * 32) + b"x", None).shape == (1,) * 32
+
+
 def test_missing_file_and_folder(tmp_path):
-    for path in (tmp_path / "nothing.gz", tmp_path):
-        with pytest.raises(DataError, match="no such file"):
+    for path, fault in ((tmp_path / "nothing.gz", "no such file"), (tmp_path, "is a folder")):
+        with pytest.raises(DataError, match=fault):
             read_idx(path, (None,))
 
 
@@ -94,6 +124,14 @@ def test_a_bomb_is_not_unpacked(read):
         assert tracemalloc.get_traced_memory()[1] < 8 << 20
     finally:
         tracemalloc.stop()
+
+
+def test_what_is_packed_too_well_is_not_unpacked(read):
+    """Nothing but zeros, as the header says: no data are packed 1000 to 1, beyond a size that does not matter."""
+    small, large = (struct.pack(">BBBBI", 0, 0, 8, 1, count) + bytes(count) for count in (60 << 20, 70 << 20))
+    assert read(gzip.compress(small, 1), (None,)).shape == (60 << 20,)
+    with pytest.raises(DataError, match=r"= 73400320 bytes, more than a file of this size should hold"):
+        read(gzip.compress(large, 9), (None,))
 
 
 @st.composite

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from neurosim.data import prepare
 from neurosim.errors import DataError, UsageError
 from neurosim.plugin import Table
+from neurosim.randomness import Stream
 
 LABELS = np.repeat([0, 1, 2], [60, 30, 10])
 FLOATS = Table(
@@ -65,6 +66,15 @@ def test_every_class_keeps_its_share():
     assert np.bincount(prepared.test.targets).tolist() == [12, 6, 2]
     assert np.bincount(prepared.validation.targets).tolist() == [6, 3, 1]
     assert np.bincount(prepared.train.targets).tolist() == [42, 21, 7]
+
+
+def test_the_rows_of_a_class_are_taken_in_the_order_of_one_permutation():
+    labels = np.random.default_rng(1).integers(0, 3, 3000)
+    table = Table(np.zeros((3000, 1)), labels, classes=("a", "b", "c"))
+    found = prepare(table, seed=3, test_fraction=0.2).test.rows
+    order = Stream(3, "split").permutation(3000)
+    expected = [row for label in range(3) for row in order[labels[order] == label][: sum(labels[found] == label)]]
+    assert found.tolist() == sorted(expected)
 
 
 def test_the_seed_decides_and_validation_leaves_the_test_rows_alone():
@@ -199,7 +209,10 @@ def changed(array, place, value):
         (replace(BYTES, image_shape=(3, 3)), "4 features, which is not an image of (3, 3)"),
         (replace(VALUES, targets=VALUES.targets[:, 0]), "floats of shape (rows, outputs), not float64 (20,)"),
         (replace(VALUES, targets=changed(VALUES.targets, (1, 0), math.inf)), "row 1, column 0 has inf"),
-        (replace(VALUES, targets=changed(VALUES.targets, (1, 0), 1e39)), "row 1, column 0 has inf"),
+        (
+            replace(VALUES, targets=changed(VALUES.targets, (1, 0), 1e39)),
+            "float32; row 1, column 0 has 1e+39",
+        ),
         (replace(FLOATS, test_features=FLOATS.features), "given together"),
         (replace(FLOATS, test_features=FLOATS.features[:9, :2], test_targets=LABELS[:9]), "the test features"),
         (replace(FLOATS, test_features=np.ones((1, 3), np.uint8), test_targets=LABELS[:1]), "the test features uint8"),

@@ -98,6 +98,7 @@ def test_sine_is_one_period(load):
     [
         ("blobs", {"samples": 2}),
         ("blobs", {"classes": 1}),
+        ("blobs", {"classes": 1001, "samples": 2000}),
         ("circles", {"samples": 1}),
         ("moons", {"samples": -4}),
         ("moons", {"samples": 10**12}),

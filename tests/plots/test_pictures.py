@@ -90,11 +90,12 @@ def test_a_curve_shows_data_and_function(facts):
     assert len(axes.lines[0].get_xdata()) == 400
 
 
-def test_a_process_of_its_own_draws_the_same(facts, tmp_path):
-    here, there = tmp_path / "here", tmp_path / "there with spaces é"
+def test_a_process_of_its_own_draws_the_same(facts, tmp_path, monkeypatch):
+    here, there = tmp_path / "here", tmp_path / "there with spaces é\nand a line break"
     here.mkdir()
     there.mkdir()
     write_pictures(facts["moons"], here)
+    monkeypatch.setattr("neurosim.plots.pictures.write_pictures", lambda facts, folder: pytest.fail("drawn here"))
     with Studio(own_process=True) as helper:
         written = helper.draw(facts["moons"], there)
     assert [path.parent for path in written] == [there, there]

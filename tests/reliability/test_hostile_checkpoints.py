@@ -26,7 +26,7 @@ def other_array(array, chance):
         lambda: array.reshape(-1)[:0],
         lambda: np.zeros((), array.dtype),
         lambda: array.astype(chance.choice(["float64", "float32", "int64", "uint8", "bool"])),
-        lambda: np.full_like(array, chance.choice([-1, 0, 1, 2**30])),
+        lambda: np.full(array.shape, chance.choice([-1, 0, 1, 2**30])).astype(array.dtype),
         lambda: array + chance.choice([np.inf, np.nan, 1e30, -(2.0**62)]),
     )
     with np.errstate(all="ignore"):

@@ -33,8 +33,10 @@ from neurosim.scenario import load_scenario, shipped
         (b"\xef\xbb\xbf \n", "s.toml:1:1: the file is empty"),
         (b"#" * (1 << 20) + b"\n", "larger than 1 MiB"),
         (b"a" * (1 << 19), "not valid TOML"),
+        (b" " * (1 << 19) + b"a", "not valid TOML"),
+        (b"x = [" + (b"1" * 3999 + b",") * 200 + b"1" * 5000, "s.toml:1:800006: a number of 5000 digits"),
     ],
-    ids=range(19),
+    ids=range(21),
 )
 def test_traps(faults, content, words):
     lines = faults(content)

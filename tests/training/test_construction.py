@@ -147,7 +147,9 @@ TOO_DEEP = {"kind": "group", "repeat": 10, "layers": [CONV]}
 def test_errors_tell_the_place_in_the_file(layers, words):
     with pytest.raises(ShapeError) as caught:
         network(*layers)
-    assert caught.value.message == words
+    place, message = caught.value.message.split("]: ")
+    assert place.startswith("--set network.layers=[")
+    assert message == words
 
 
 def test_a_map_needs_images():

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 import struct
 import subprocess
 import sys
@@ -104,6 +105,19 @@ def test_columns_are_found_by_name(tmp_path):
     np.testing.assert_array_equal(model.read(tmp_path / "a.csv"), [[5.1, 3.5, 1.4, 0.2]])
 
 
+def test_a_missing_column_is_named_with_what_may_be_meant(tmp_path):
+    trained(tmp_path / "run", "iris")
+    model = neurosim.load_model(tmp_path / "run")
+    for heading, hint in (
+        ("sepal_length,sepal_width,petal_lenght,petal_width", 'did you mean "petal_lenght"?'),
+        ("a,b,c,d", "It needs sepal"),
+    ):
+        (tmp_path / "a.csv").write_text(f"{heading}\n1,2,3,4\n")
+        with pytest.raises(DataError, match="which the network learnt from") as caught:
+            model.read(tmp_path / "a.csv")
+        assert hint in caught.value.hint
+
+
 def test_images_come_as_idx(tmp_path):
     trained(tmp_path / "run", "digits")
     model = neurosim.load_model(tmp_path / "run")
@@ -144,8 +158,8 @@ def test_the_command(tmp_path, capsys, monkeypatch):
     assert len(lines) == 31
     for words, code, text in (
         (["predict"], 2, "which model, which rows?"),
-        (["predict", "nothing", "--data", "a.csv"], 3, "No such file"),
-        (["predict", "run", "--data", "none.csv"], 3, "none.csv: cannot be read"),
+        (["predict", "nothing", "--data", "a.csv"], 3, "nothing: no such file"),
+        (["predict", "run", "--data", "none.csv"], 3, "none.csv: no such file"),
         (["predict", ".", "--data", "a.csv"], 3, "it is not the folder of a run"),
         (["predict", "a.csv", "--data", "a.csv"], 3, "is not a readable model"),
     ):
@@ -247,6 +261,48 @@ def test_weights_must_be_those_of_the_network(parts, change, tmp_path):
     file.write_bytes(seal(tensors, words))
     with pytest.raises(DataError, match="more" if change == "more" else name):
         neurosim.load_model(file)
+
+
+def test_one_output_is_for_two_classes(tmp_path):
+    trained(tmp_path / "run", "xor")
+    tensors, words = unseal(tmp_path / "run/model.safetensors", "model")
+    file = tmp_path / "m.safetensors"
+    file.write_bytes(seal(tensors, words | {"classes": ["no", "yes"]}))
+    assert neurosim.load_model(file).predict([[0.0, 1.0]]).shape == (1,)
+    for classes in (["alone"], ["a", "b", "c"]):
+        file.write_bytes(seal(tensors, words | {"classes": classes}))
+        with pytest.raises(DataError, match=f"it names {len(classes)} classes for 1 output"):
+            neurosim.load_model(file)
+
+
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        (struct.pack("<Q", 10**10), "its header is said to have 10000000000 bytes"),
+        (b"\xff" * 8, "its header is said to have"),
+        (b"\x01", "it has no checksum"),
+        (b"", "it has no checksum"),
+        (seal({}, {"network": [[]] * 2**20}), "has 10485.. lists and objects, more than the 1048576"),
+        (seal({}, {"network": "x" * 2**24}), "more than the 16777216 that are read"),
+    ],
+    ids=["10 GB", "most", "short", "empty", "lists", "long"],
+)
+def test_a_description_without_measure_is_not_read(content, fault, tmp_path):
+    file = tmp_path / "m.safetensors"
+    file.write_bytes(content)
+    with pytest.raises(DataError, match=fault):
+        neurosim.load_model(file)
+
+
+def test_only_ordinary_files_are_read(parts, tmp_path):
+    """A pipe would be waited for, and a device has no end."""
+    (tmp_path / "model.safetensors").write_bytes(seal(*parts))
+    os.mkfifo(tmp_path / "pipe")
+    model = neurosim.load_model(tmp_path)
+    for path, fault in (("pipe", "is a pipe, not a file"), ("/dev/zero", "is a device"), ("gone", "no such file")):
+        for read in (neurosim.load_model, model.read):
+            with pytest.raises(DataError, match=fault):
+                read(tmp_path / path)
 
 
 def test_rows_that_do_not_fit(parts, tmp_path):

@@ -1,5 +1,6 @@
 """Run folders, read again."""
 
+import re
 import shutil
 
 import pytest
@@ -75,11 +76,62 @@ def test_an_unfinished_run(copy):
 @pytest.mark.parametrize("damage", [b"", b"{", b"\x00" * 100])
 def test_damaged_files_are_named(copy, name, damage):
     (copy / name).write_bytes(damage)
-    if name == "metrics.jsonl" and not damage:
-        assert len(read_run(copy).results[0].history) == 0
-        return
     with pytest.raises(DataError, match=name.replace(".", r"\.")):
         read_run(copy)
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "words"),
+    [
+        ("metrics.jsonl", '{"epoch": 2', '{"epoch": 3', "line 2: epoch 3 comes where epoch 2 should be"),
+        ("metrics.jsonl", '"lr": ', '"rl": ', "line 1: there is no lr"),
+        ("metrics.jsonl", '"train_loss": ', '"train_loss": [], "was": ', "line 1: train_loss is no number"),
+        ("metrics.jsonl", '"train_loss": ', '"train_loss": NaN, "was": ', "line 1: not JSON: NaN is not a number"),
+        ("metrics.jsonl", '"train_loss": ', f'"train_loss": 1{"0" * 400}, "was": ', "line 1: train_loss is no number"),
+        ("metrics.jsonl", '{"epoch": 3', '3\n{"epoch": 3', "line 3: expected a JSON object"),
+        ("summary.json", '"epochs": 3', '"epochs": 2', "it has 3 epochs, and summary.json says 2"),
+        ("summary.json", '"seed": 5', '"seed": 6', "its seed is 6, and that of scenario.toml 5"),
+        ("summary.json", '"train_loss": ', '"train_loss": "low", "was": ', "final: train_loss is no number"),
+        ("summary.json", '"seconds": ', '"seconds": 1, "was": ', "seconds: expected a JSON object"),
+        ("summary.json", '"backend": "cpu"', '"backend": []', "backend is none of cpu, cuda, reference"),
+    ],
+)
+def test_what_no_run_has_written_is_refused(copy, name, old, new, words):
+    text = (copy / name).read_text()
+    (copy / name).write_text(text.replace(old, new, 1))
+    with pytest.raises(DataError, match=re.escape(words)) as caught:
+        read_run(copy)
+    assert "is damaged" in caught.value.message
+    assert f"neurosim run {copy / 'scenario.toml'} --out DIR" in caught.value.hint
+
+
+@pytest.mark.parametrize("name", ["metrics.jsonl", "model.safetensors", "record.npz", "summary.json", "scenario.toml"])
+def test_what_is_no_file_is_named(copy, name):
+    (copy / name).unlink()
+    (copy / name).symlink_to("nowhere")
+    with pytest.raises(DataError, match=re.escape(name)) as caught:
+        read_run(copy)
+    assert caught.value.hint
+    (copy / name).unlink()
+    (copy / name).mkdir()
+    with pytest.raises(DataError, match=re.escape(name)):
+        read_run(copy)
+
+
+def test_a_recording_of_another_network(copy, tmp_path):
+    overrides = {"training.epochs": 3, "record.quantities": ["parameters", "dead"], "network.layers.0.units": 7}
+    run("moons", seed=5, overrides=overrides, out=tmp_path / "other")
+    shutil.copy(tmp_path / "other/record.npz", copy)
+    with pytest.raises(DataError, match=r"record\.npz is damaged: it is of another network"):
+        read_run(copy)
+
+
+def test_a_study_that_lacks_a_network_is_not_taken_for_a_whole_one(tmp_path):
+    study("moons", overrides={"training.epochs": 1, "scenario.repeats": 2, "expect": {}}, out=tmp_path / "study")
+    (tmp_path / "study/members/seed-1/summary.json").unlink()
+    with pytest.raises(DataError, match="lacks seed-1") as caught:
+        read_run(tmp_path / "study")
+    assert f"neurosim run --resume {tmp_path / 'study'}" in caught.value.hint
 
 
 def test_weights_of_another_network(copy):

@@ -13,10 +13,11 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import numba
-from numba import config
+from numba.core.ccallback import CFunc
+from numba.core.sigutils import normalize_signature
 
-from neurosim.backends.cache import cache_folder
 from neurosim.backends.cpu.blas import load_scipy_linalg
+from neurosim.backends.cpu.kernel_cache import kernel_cache
 
 # Numba imports it in any case, the slow way.
 load_scipy_linalg()
@@ -39,25 +40,18 @@ def scalar(function: Function) -> Function:
 
 def entry(function: Function) -> Function:
     """Compile `function` to be called from Python, without the interpreter's lock, and cache it."""
-    return _cached(lambda cache: numba.njit(nogil=True, cache=cache, **FLAGS)(function))
+    dispatcher = numba.njit(nogil=True, **FLAGS)(function)
+    dispatcher._cache = kernel_cache(function)
+    return dispatcher
 
 
 def kernel(signature: Any) -> Callable[[Function], Any]:
     """Compile a function with a fixed signature to machine code that is called by its address."""
 
     def compile_kernel(function: Function) -> Any:
-        return _cached(lambda cache: numba.cfunc(signature, cache=cache, **FLAGS)(function))
+        made: Any = CFunc(function, normalize_signature(signature), {}, dict(FLAGS))
+        made._cache = kernel_cache(function)
+        made.compile()
+        return made
 
     return compile_kernel
-
-
-def _cached(build: Callable[[bool], Any]) -> Any:
-    folder = cache_folder()
-    if folder is None:
-        return build(False)
-    before = config.CACHE_DIR
-    config.CACHE_DIR = str(folder)
-    try:
-        return build(True)
-    finally:
-        config.CACHE_DIR = before

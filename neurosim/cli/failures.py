@@ -1,0 +1,93 @@
+"""What a command that fails says: a message, a hint and the exit status, for whatever was raised."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shlex
+from typing import NamedTuple
+
+from neurosim.errors import DataError, NeurosimError, UsageError
+from neurosim.files import advice
+
+_TOO_BIG = ("array is too big", "Maximum allowed dimension exceeded")
+
+
+class Failure(NamedTuple):
+    """A message and a hint, either of a few lines, and the exit status."""
+
+    message: str
+    hint: str
+    code: int
+
+
+def failure_of(error: BaseException) -> Failure:
+    """What to say of an error, and what to exit with."""
+    if isinstance(error, NeurosimError):
+        return Failure(error.message, error.hint, error.exit_code)
+    if _is_of_memory(error):
+        return _no_memory(error)
+    if isinstance(error, OSError):
+        return _of_file(error)
+    return _of_plugin(error) or _unexpected(error)
+
+
+def _is_of_memory(error: BaseException) -> bool:
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
+    # The second is NumPy's for sizes beyond any memory.
+    return isinstance(error, MemoryError) or (isinstance(error, ValueError) and str(error).startswith(_TOO_BIG))
+
+
+def _no_memory(error: BaseException) -> Failure:
+    # NumPy says how much it wanted, Python nothing.
+    wanted = f": {_line(error)}" if str(error) and not isinstance(error, OSError) else ""
+    return Failure(
+        f"there is not enough memory{wanted}",
+        "Make the batches, the network, the rows or what is recorded smaller (--set training.batch_size=..., "
+        "network.layers.0.units=..., record.quantities=[...]); neurosim info SCENARIO shows what takes how much.",
+        DataError.exit_code,
+    )
+
+
+def _of_file(error: OSError) -> Failure:
+    names = [os.fsdecode(name) for name in (error.filename, error.filename2) if isinstance(name, str | bytes)]
+    reason = error.strerror or _line(error) or type(error).__name__
+    message = f"{' and '.join(names)}: {reason}" if names else reason
+    return Failure(message, advice(error), DataError.exit_code)
+
+
+def _of_plugin(error: BaseException) -> Failure | None:
+    """An error in the functions of a plugin, which are called long after it was loaded; None for one elsewhere."""
+    from neurosim.registry import raised_by
+
+    found = raised_by(error)
+    if found is None:
+        return None
+    plugin, cause = found
+    return Failure(
+        f"plugin {plugin} has failed: {cause}",
+        f"neurosim plugins check {shlex.quote(plugin)}  looks for faults; --debug shows how it came to be called.",
+        UsageError.exit_code,
+    )
+
+
+def _unexpected(error: BaseException) -> Failure:
+    if isinstance(error, RecursionError):
+        return Failure(
+            "something is nested too deeply to be worked on",
+            "Nest layers, settings or formulas less; run again with --debug to see where.",
+            UsageError.exit_code,
+        )
+    return Failure(
+        f"unexpected {type(error).__name__}: {_line(error)}",
+        "This is a fault of neurosim; run again with --debug to see where.",
+        1,
+    )
+
+
+def _line(error: BaseException) -> str:
+    """The first line of its text."""
+    from neurosim.registry import one_line
+
+    return one_line(str(error))

@@ -1,0 +1,88 @@
+"""Standard streams that a run outlives: their reader may leave, the terminal close, the disk behind them fill up."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import select
+import sys
+from typing import Any, TextIO
+
+# A pipe without a reader, and a terminal that is gone: nobody misses what is not written.
+_UNREAD = (errno.EPIPE, errno.EIO)
+
+
+class LastingFile(io.FileIO):
+    """What is written to an open descriptor until that fails; from then on nothing is written, and nothing raised.
+
+    Attributes
+    ----------
+    error : OSError or None
+        Why not everything was written; None also where nobody reads it any more.
+    """
+
+    def __init__(self, descriptor: int, name: str) -> None:
+        super().__init__(descriptor, "w", closefd=False)
+        self.name: Any = name
+        self.error: OSError | None = None
+        self._over = False
+
+    def write(self, data: Any) -> int:
+        """Write some of the data, or drop all of it; returns the number of bytes that are done with."""
+        while not self._over:
+            try:
+                count = super().write(data)
+            except OSError as error:
+                self._over = True
+                self.error = None if error.errno in _UNREAD else error
+            else:
+                if count is not None:
+                    return count
+                # Another program has set the descriptor, which it shares, not to wait.
+                select.select([], [self], [])
+        return memoryview(data).nbytes
+
+
+def open_descriptors() -> None:
+    """Open those of the descriptors 0 to 2 that are closed, so that no file gets one and is printed into."""
+    while True:
+        descriptor = os.open(os.devnull, os.O_RDWR)
+        if descriptor > 2:
+            os.close(descriptor)
+            return
+        os.set_inheritable(descriptor, True)
+
+
+def lasting(stream: TextIO | None, descriptor: int, name: str) -> TextIO:
+    """A stream like `stream` that never raises when it is written to; `finish` tells what happened."""
+    if stream is None:
+        # It was closed when Python started.
+        return io.TextIOWrapper(io.BufferedWriter(LastingFile(descriptor, name)), "utf-8", "backslashreplace")
+    buffer = getattr(stream, "buffer", None)
+    if type(getattr(buffer, "raw", buffer)) is not io.FileIO:
+        return stream  # a console of Windows, or what an embedding program has put there
+    stream.flush()
+    return io.TextIOWrapper(
+        io.BufferedWriter(LastingFile(stream.fileno(), name)),
+        encoding=stream.encoding,
+        # A character that the terminal lacks must not end a run either.
+        errors="backslashreplace" if stream.errors == "strict" else stream.errors,
+        line_buffering=bool(getattr(stream, "line_buffering", False) or getattr(stream, "write_through", False)),
+    )
+
+
+def make_lasting() -> None:
+    """Put such streams in place of the standard ones of this process."""
+    open_descriptors()
+    sys.stdout = lasting(sys.stdout, 1, "<stdout>")
+    sys.stderr = lasting(sys.stderr, 2, "<stderr>")
+    if sys.stdin is None:
+        sys.stdin = os.fdopen(0, closefd=False)
+
+
+def finish(stream: TextIO) -> OSError | None:
+    """Write what is still to be written; returns why a reader of the stream has not got everything."""
+    stream.flush()
+    raw = getattr(getattr(stream, "buffer", None), "raw", None)
+    return raw.error if isinstance(raw, LastingFile) else None

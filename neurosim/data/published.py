@@ -1,0 +1,197 @@
+"""What can be downloaded, and telling a published file from any other.
+
+A file counts as the right one when the SHA-256 of its .gz form is the published one, or when that of the bytes
+inside is: mirrors may have compressed the same bytes again.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import BinaryIO
+
+from neurosim.data.folders import stored_file
+
+CHUNK = 1 << 16
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """One file of a download.
+
+    Parameters
+    ----------
+    name : str
+        Its name on every mirror and on disk; ends in ``.gz``.
+    sha256 : str
+        Published SHA-256 of the .gz file; empty where only the payload is known.
+    payload_sha256 : str
+        Published SHA-256 of the unpacked bytes; empty where only the .gz file is known.
+    payload_size : int
+        Number of unpacked bytes; what is read from a mirror, and unpacked, is capped by it.
+    """
+
+    name: str
+    sha256: str
+    payload_sha256: str
+    payload_size: int
+
+    @property
+    def largest_download(self) -> int:
+        """No .gz file of the payload needs more bytes: deflate adds at most 5 in every 16 kB."""
+        return self.payload_size + self.payload_size // 1000 + 4096
+
+
+@dataclass(frozen=True)
+class Download:
+    """A data set that can be downloaded: its files, and the addresses of folders that have them all."""
+
+    files: tuple[RemoteFile, ...]
+    mirrors: tuple[str, ...]
+
+
+# SHA-256 of the .gz files and mirrors: TensorFlow Datasets, url_checksums/mnist.txt and
+# fashion_mnist.txt; further mirrors: torchvision (MNIST) and Keras (Fashion-MNIST). The payload
+# hashes of MNIST are those of the bytes inside.
+DOWNLOADS: Mapping[str, Download] = MappingProxyType(
+    {
+        "mnist": Download(
+            files=(
+                RemoteFile(
+                    "train-images-idx3-ubyte.gz",
+                    "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+                    "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+                    47_040_016,
+                ),
+                RemoteFile(
+                    "train-labels-idx1-ubyte.gz",
+                    "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+                    "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+                    60_008,
+                ),
+                RemoteFile(
+                    "t10k-images-idx3-ubyte.gz",
+                    "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+                    "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+                    7_840_016,
+                ),
+                RemoteFile(
+                    "t10k-labels-idx1-ubyte.gz",
+                    "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+                    "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+                    10_008,
+                ),
+            ),
+            mirrors=(
+                "https://storage.googleapis.com/cvdf-datasets/mnist/",
+                "https://ossci-datasets.s3.amazonaws.com/mnist/",
+                "http://yann.lecun.com/exdb/mnist/",
+            ),
+        ),
+        "fashion_mnist": Download(
+            files=(
+                RemoteFile(
+                    "train-images-idx3-ubyte.gz",
+                    "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
+                    "",
+                    47_040_016,
+                ),
+                RemoteFile(
+                    "train-labels-idx1-ubyte.gz",
+                    "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
+                    "",
+                    60_008,
+                ),
+                RemoteFile(
+                    "t10k-images-idx3-ubyte.gz",
+                    "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
+                    "",
+                    7_840_016,
+                ),
+                RemoteFile(
+                    "t10k-labels-idx1-ubyte.gz",
+                    "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
+                    "",
+                    10_008,
+                ),
+            ),
+            mirrors=(
+                "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+                "https://storage.googleapis.com/tensorflow/tf-keras-datasets/",
+            ),
+        ),
+    }
+)
+
+
+def missing_files(name: str, folder: Path, downloads: Mapping[str, Download] = DOWNLOADS) -> list[str]:
+    """Names of the files of a data set that `folder` does not have, packed or not; contents are not checked."""
+    return [file.name for file in downloads[name].files if stored_file(folder, file.name) is None]
+
+
+def damaged_files(name: str, folder: Path, downloads: Mapping[str, Download] = DOWNLOADS) -> list[str]:
+    """Names of the files of a data set that are in `folder` and are surely not the published ones."""
+    found = ((file, stored_file(folder, file.name)) for file in downloads[name].files)
+    return [path.name for file, path in found if path is not None and is_damaged(path, file)]
+
+
+def is_damaged(path: Path, file: RemoteFile) -> bool:
+    """Whether `path` surely does not hold the bytes of `file`.
+
+    An unpacked file of which only the .gz form was published cannot be told, nor one that cannot be read.
+    """
+    try:
+        return (_is_packed(path, file) or bool(file.payload_sha256)) and not is_right(path, file)
+    except OSError:
+        return False
+
+
+def is_right(path: Path, file: RemoteFile) -> bool:
+    """Whether `path` holds the bytes of `file`, going by the published hashes.
+
+    They must be packed, unless `path` has the name of `file` without ``.gz``.
+
+    Raises
+    ------
+    OSError
+        When `path` cannot be read.
+    """
+    with path.open("rb") as stream:
+        if _is_packed(path, file):
+            return is_right_packed(stream, file)
+        return bool(file.payload_sha256) and _sha256(stream, file.payload_size) == file.payload_sha256
+
+
+def is_right_packed(stream: BinaryIO, file: RemoteFile) -> bool:
+    """Whether the stream has the bytes of `file`, packed; no more of them are read or unpacked than it can have."""
+    if file.sha256 and _sha256(stream, file.largest_download) == file.sha256:
+        return True
+    if not file.payload_sha256:
+        return False
+    stream.seek(0)
+    try:
+        with gzip.GzipFile(fileobj=stream) as payload:
+            return _sha256(payload, file.payload_size) == file.payload_sha256
+    except (gzip.BadGzipFile, EOFError, zlib.error):
+        return False
+
+
+def _is_packed(path: Path, file: RemoteFile) -> bool:
+    return path.name != file.name.removesuffix(".gz")
+
+
+def _sha256(stream: BinaryIO | gzip.GzipFile, at_most: int) -> str:
+    """SHA-256 of a stream, or an empty string when it has more than `at_most` bytes."""
+    digest = hashlib.sha256()
+    while at_most >= 0:
+        part = stream.read(min(CHUNK, at_most + 1))
+        if not part:
+            return digest.hexdigest()
+        digest.update(part)
+        at_most -= len(part)
+    return ""

@@ -1,0 +1,173 @@
+"""The text files that a run leaves, read again and believed only where they say what a run can have written."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+from neurosim.errors import DataError
+from neurosim.history import METRICS, History
+from neurosim.training.folder import METRICS as FILE
+from neurosim.training.folder import SCENARIO, SUMMARY
+
+BACKENDS = ("cpu", "cuda", "reference")
+# What every run has, null where there are no such rows; those of validation are there only where there are some.
+_ALWAYS = tuple(name for name in METRICS if not name.startswith("validation"))
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What ``summary.json`` says of a run.
+
+    Attributes
+    ----------
+    backend : str
+        Where it was trained.
+    seed, epochs : int
+        Its seed, and how many epochs it trained.
+    final : dict of str to float or None
+        The measures at the end.
+    seconds : dict of str to float
+        ``compile``, ``train`` and ``total``.
+    """
+
+    backend: str
+    seed: int
+    epochs: int
+    final: dict[str, float | None]
+    seconds: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What ``failure.json`` says of a run that diverged: where it was trained, in which epoch it ended, and why."""
+
+    backend: str
+    epoch: int
+    message: str
+
+
+def read_history(path: Path) -> History:
+    """The epochs of a ``metrics.jsonl``; raises DataError when it cannot be read or is damaged."""
+    records = []
+    for number, line in enumerate(_text(path).splitlines(), 1):
+        written = _Written(_parsed(line, path, f"line {number}: "), path, f"line {number}: ")
+        if written.whole("epoch") != number:
+            written.refuse(f"epoch {written.entry('epoch')} comes where epoch {number} should be")
+        for name in (*_ALWAYS, "lr", "seconds", *written.values.keys() & set(METRICS)):
+            written.measure(name)
+        records.append(written.values)
+    return History(records)
+
+
+def read_summary(path: Path) -> Summary:
+    """The ``summary.json`` of a run; raises DataError when it cannot be read or is damaged."""
+    written = _Written(_parsed(_text(path), path), path)
+    final, seconds = written.part("final"), written.part("seconds")
+    measures = [name for name in METRICS if name in _ALWAYS or name in final.values]
+    return Summary(
+        written.backend(),
+        written.whole("seed"),
+        written.whole("epochs"),
+        {name: final.measure(name) for name in measures},
+        {name: seconds.number(name) for name in ("compile", "train", "total")},
+    )
+
+
+def read_measures(folder: Path) -> tuple[Summary, History]:
+    """The summary and the epochs of a finished run; raises DataError where one is damaged or they do not agree."""
+    summary, history = read_summary(folder / SUMMARY), read_history(folder / FILE)
+    if summary.epochs != len(history):
+        raise damaged(folder / FILE, f"it has {len(history)} epochs, and {SUMMARY} says {summary.epochs}")
+    return summary, history
+
+
+def read_failure(path: Path) -> Failure:
+    """The ``failure.json`` of a run that diverged; raises DataError when it cannot be read or is damaged."""
+    written = _Written(_parsed(_text(path), path), path)
+    message = written.entry("message")
+    if not isinstance(message, str):
+        written.refuse("message is no text")
+    return Failure(written.backend(), written.whole("epoch"), str(message))
+
+
+def is_there(path: Path) -> bool:
+    """Whether there is such a file; raises DataError for anything else of this name."""
+    if path.is_file():
+        return True
+    if path.is_symlink():
+        raise DataError(f"{path} is a link to nowhere", "Bring the file back that it leads to, or remove the link.")
+    if path.exists():
+        raise DataError(f"{path} is not a file", "A run writes a file of this name: remove what is there now.")
+    return False
+
+
+def damaged(path: Path, what: str) -> DataError:
+    """The error for a file of a run that says what no run writes."""
+    again = f"neurosim run {path.parent / SCENARIO} --out DIR"
+    return DataError(f"{path} is damaged: {what}", f"It was changed after the run. To train the run again:  {again}")
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror or error}", "A run has such a file.") from error
+    except ValueError as error:
+        raise damaged(path, f"not text in UTF-8: {error}") from error
+
+
+def _parsed(text: str, path: Path, place: str = "") -> Any:
+    try:
+        return json.loads(text, parse_constant=_no_number)
+    except (ValueError, RecursionError) as error:
+        raise damaged(path, f"{place}not JSON: {error}") from error
+
+
+def _no_number(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a number there")
+
+
+class _Written:
+    """A JSON object, whose entries have to be what a run writes."""
+
+    def __init__(self, values: Any, path: Path, place: str = "") -> None:
+        self.values: dict[str, Any] = values
+        self._path, self._place = path, place
+        if not isinstance(values, dict):
+            self.refuse("expected a JSON object with braces")
+
+    def refuse(self, what: str) -> NoReturn:
+        raise damaged(self._path, self._place + what)
+
+    def entry(self, key: str) -> Any:
+        if key not in self.values:
+            self.refuse(f"there is no {key}")
+        return self.values[key]
+
+    def part(self, key: str) -> _Written:
+        return _Written(self.entry(key), self._path, f"{self._place}{key}: ")
+
+    def backend(self) -> str:
+        name = self.entry("backend")
+        if name not in BACKENDS:
+            self.refuse(f"backend is none of {', '.join(BACKENDS)}")
+        return str(name)
+
+    def whole(self, key: str) -> int:
+        number = self.entry(key)
+        if type(number) is not int or not 0 <= number < 2**63:
+            self.refuse(f"{key} is no whole number")
+        return int(number)
+
+    def number(self, key: str) -> float:
+        number = self.entry(key)
+        if type(number) not in (int, float) or abs(number) > sys.float_info.max:
+            self.refuse(f"{key} is no number")
+        return float(number)
+
+    def measure(self, key: str) -> float | None:
+        return None if self.entry(key) is None else self.number(key)
