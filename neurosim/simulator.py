@@ -231,7 +231,9 @@ class Simulator:
         UsageError
             When the scenario has no such split.
         """
-        totals = self._backend.evaluate(self.split_rows(split))
+        # A loss that is not finite says so itself.
+        with np.errstate(all="ignore"):
+            totals = self._backend.evaluate(self.split_rows(split))
         return {"loss": totals.mean_loss, "accuracy": totals.accuracy_share}
 
     def confusion(self, split: str = "test") -> NDArray[np.uint32] | None:
@@ -328,6 +330,7 @@ class Simulator:
         except DivergedError:
             self._go_back()
             raise
+        self._settle()
 
     def _epoch_rows(self, epoch: int) -> Rows:
         return self._splits["train"] if self._augmenter is None else self._augmenter.rows(epoch)

@@ -98,12 +98,13 @@ def check(scenario, expected, folder, call, number, fault):
     return True
 
 
-@sizes(short=4, full=10_000)
+@sizes(short=1, full=10_000)
 def test_the_checkpoint_before_is_there_after_every_fault(count, whole, tmp_path):
     scenario, expected, places = whole
     assert {call for call, _ in places} == set(FAULTS)
     cases = [(call, number, fault) for call, number in places for fault in FAULTS[call]]
-    chosen = cases[:: max(1, len(cases) // count)]
+    step = max(1, len(cases) // count)
+    chosen = cases[step // 2 :: step]
     with ThreadPoolExecutor(2) as pool:
         hits = list(pool.map(lambda n: check(scenario, expected, tmp_path / str(n), *chosen[n]), range(len(chosen))))
     print(f"{sum(hits)} faults of {len(chosen)} injected, {len(places)} calls")

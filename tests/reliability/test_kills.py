@@ -13,7 +13,7 @@ from whole_runs import check_what_is_kept, epochs_in, left_by, write_scenario
 
 from neurosim.training.checkpoint import newest
 
-EPOCHS = 150
+EPOCHS = 80
 
 
 def neurosim(*words, **streams):

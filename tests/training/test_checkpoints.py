@@ -16,7 +16,7 @@ from neurosim.training.folder import RunFolder
 from neurosim.training.runs import Observer
 
 # Long enough to be killed in the middle, with a state of every kind.
-LONG = ("--set", "training.epochs=150", "--set", "training.checkpoint_every=1", "--set", "expect={}", "--no-report")
+LONG = ("--set", "training.epochs=80", "--set", "training.checkpoint_every=1", "--set", "expect={}", "--no-report")
 
 
 class Stop(Observer):

@@ -80,9 +80,11 @@ def facts(folder):
 
 @pytest.mark.parametrize("backend", BACKENDS, ids=lambda backend: backend.name)
 def test_a_run_stopped_within_an_epoch_goes_on_to_the_same_bits(backend, scenario, part, tmp_path):
+    if backend.simulated and part != 2:
+        pytest.skip("in the simulator one way to cut an epoch is enough")
     neurosim.run(scenario, backend=backend.name, out=tmp_path / "whole")
     stops = 4 * (-(-4 // part) - 1)
-    for at in (1, stops // 2 + 1, stops):
+    for at in (2,) if backend.simulated else (1, stops // 2 + 1, stops):
         run = tmp_path / f"stopped-{at}"
         with pytest.raises(KeyboardInterrupt):
             neurosim.run(scenario, backend=backend.name, out=run, observer=StopAt(at))
