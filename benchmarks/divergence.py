@@ -1,6 +1,6 @@
 """What watching for numbers that are not finite costs: epochs with and without it, in turns.
 
-    NEUROSIM_DATA=... python benchmarks/divergence.py [--rounds N]
+    NEUROSIM_DATA=... python benchmarks/divergence.py [--rounds N] [--only CASE]
 
 The share is that of the training time, without evaluation. Both networks must end with the same bits.
 """
@@ -59,9 +59,13 @@ def seconds(trained: Simulator, epochs: int) -> float:
 def main() -> None:
     """Measure and print a table."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--rounds", type=int, default=15)
-    rounds = options.parse_args().rounds
+    options.add_argument("--rounds", type=int, default=31)
+    options.add_argument("--only", choices=list(CASES), help="one of the cases")
+    chosen = options.parse_args()
+    rounds = chosen.rounds
     for case, (name, epochs, changes) in CASES.items():
+        if chosen.only not in (None, case):
+            continue
         both = [simulator(name, changes, watched=watched) for watched in (True, False)]
         times: list[list[float]] = [[], []]
         for number in range(rounds):

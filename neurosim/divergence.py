@@ -2,7 +2,7 @@
 
 The loss of every epoch is looked at. A look at every parameter and at the optimizer's memory costs more than a tiny
 epoch does, so it is taken when training has gone on for long enough to make that cost disappear: in every epoch of more
-than a few milliseconds. Each look that finds all finite is followed by a copy of the state. When something is not
+than some ten milliseconds. Each look that finds all finite is followed by a copy of the state. When something is not
 finite, training is repeated from the copy (the same steps give the same bits), epoch by epoch and then by halves, which
 finds the batch; what the layers compute for its rows tells where it began.
 """
@@ -30,7 +30,7 @@ SMALLER = (
     "Nothing was learnt yet: scale the inputs ([data] standardize = true), or choose an init with smaller weights."
 )
 # Training goes on for so many times as long as the last look at all numbers took before the next one.
-RARELY = 200
+RARELY = 400
 
 LARGEST = float(np.finfo(np.float32).max)
 
@@ -68,8 +68,10 @@ class Guard:
             self._place = (epoch, begun)
             self._kept = True
 
-    def check(self, epoch: int, totals: Totals, last: int) -> None:
+    def check(self, epoch: int, totals: Totals, last: int, now: float) -> None:
         """Look at what the steps since `begin` have made, up to before number `last` of an epoch.
+
+        `now` is the time of `time.perf_counter`.
 
         Raises
         ------
@@ -78,7 +80,7 @@ class Guard:
         """
         if not math.isfinite(totals.loss):
             self._trace(epoch, last)
-        elif time.perf_counter() >= self._next_look:
+        elif now >= self._next_look:
             self.settle(epoch, last)
 
     def settle(self, epoch: int, last: int | None) -> None:

@@ -120,6 +120,7 @@ class Epochs:
         # The guard tells of what is not finite, with its place.
         with np.errstate(all="ignore"):
             totals = (recorder or self._backend).train_epoch(rows, epoch, self._begun.steps, last)
-        self._guard.check(epoch, totals, last)
+        end = time.perf_counter()
+        self._guard.check(epoch, totals, last, end)
         self._begun = Begun(last, (*self._begun.totals, totals))
-        self._seconds += time.perf_counter() - start
+        self._seconds += end - start
