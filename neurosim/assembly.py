@@ -20,7 +20,6 @@ from neurosim.construction import build_network
 from neurosim.data import Prepared, dataset_folder, prepare
 from neurosim.errors import DataError, ShapeError, UsageError
 from neurosim.layers import choose
-from neurosim.memory import check_memory
 from neurosim.network import Network, Training
 from neurosim.plugin import DataRequest, Table
 from neurosim.randomness import Stream
@@ -62,12 +61,9 @@ def assemble(scenario: Scenario, seed: int, data_dir: Path | str | None = None) 
         When data are missing or damaged.
     ShapeError
         When layers do not fit each other, the data, or the loss.
-    BackendError
-        When the machine has not the memory to train the network.
     """
     data = load_data(scenario, seed, data_dir)
     network, training = build_network(scenario, data), build_training(scenario)
-    check_memory(network, training, len(data.train))
     return Problem(network, training, data, split_rows(network, data))
 
 

@@ -1,10 +1,10 @@
 """Divergence: training that leaves the finite numbers, noticed in the epoch and traced to its batch.
 
 The loss of every epoch is looked at. A look at every parameter and at the optimizer's memory costs more than a tiny
-epoch does, so it is taken when training has gone on for long enough to make that cost disappear: in every epoch of more
-than some ten milliseconds. Each look that finds all finite is followed by a copy of the state. When something is not
-finite, training is repeated from the copy (the same steps give the same bits), epoch by epoch and then by halves, which
-finds the batch; what the layers compute for its rows tells where it began.
+epoch does, so it is taken when training has gone on for long enough to make that cost disappear. Each look that finds
+all finite is followed by a copy of the state. When something is not finite, training is repeated from the copy (the
+same steps give the same bits), epoch by epoch and then by halves, which finds the batch; what the layers compute for
+its rows tells where it began.
 """
 
 from __future__ import annotations

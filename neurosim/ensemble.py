@@ -101,7 +101,8 @@ class Ensemble:
         tell = on_progress or (lambda share: None)
         data, seeded = load_seeded_data(self.scenario, self.seeds[0], self.data_dir)
         network, training = build_network(self.scenario, data), build_training(self.scenario)
-        check_memory(network, training, len(data.train))
+        if self.backend != "cuda":  # a GPU has memory of its own
+            check_memory(network, training, len(data.train))
         first = make_backend(self.backend, network, training, self.seeds[0], self.threads)
         first.prepare()
         start = time.perf_counter()

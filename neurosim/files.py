@@ -11,6 +11,9 @@ from pathlib import Path
 
 from neurosim.errors import DataError
 
+# What the names of temporary files end with, and of no others.
+TEMPORARY = ".neurosim-tmp"
+
 _HINTS = {
     errno.ENOSPC: "The disk is full: make room, or choose a folder on another one.",
     errno.EDQUOT: "Your share of the disk is used up: make room, or choose a folder on another one.",
@@ -45,7 +48,7 @@ def write_atomically(path: Path, content: bytes | str) -> None:
             path.write_bytes(data)
             return
         # A name may be as long as names can be.
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=".tmp")
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=TEMPORARY)
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
             file.flush()
@@ -82,7 +85,7 @@ def sweep(folder: Path, older_than: float = 0.0) -> None:
 
     Where others may be writing there, `older_than` spares files that were changed within so many seconds.
     """
-    for path in folder.glob(".*.tmp"):
+    for path in folder.glob(f".*{TEMPORARY}"):
         with contextlib.suppress(OSError):
             if not older_than or time.time() - path.stat().st_mtime > older_than:
                 remove(path)

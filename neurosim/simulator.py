@@ -18,6 +18,7 @@ from neurosim.epochs import Epochs
 from neurosim.errors import DivergedError, UsageError
 from neurosim.history import History, Record
 from neurosim.markup import escape
+from neurosim.memory import check_memory
 from neurosim.recording import Recording
 from neurosim.recording.for_report import recorded_for_report
 from neurosim.recording.recorder import Recorder, confusion
@@ -75,6 +76,8 @@ class Simulator:
         if not 0 <= self.seed < 2**63:
             raise UsageError(f"a seed is a number from 0 to 2**63 - 1, not {self.seed}")
         problem = assemble(scenario, self.seed, data_dir) if like is None else like._problem
+        if backend != "cuda":  # a GPU has memory of its own
+            check_memory(problem.network, problem.training, problem.splits["train"].count)
         # The losses so far are of one training.
         problem = replace(problem, training=replace(problem.training, losses=[]))
         self._problem: Problem = problem
@@ -340,6 +343,11 @@ class Simulator:
         """Updates in one epoch."""
         rows = self._splits["train"].count
         return -(-rows // min(self.training.batch_size, rows))
+
+    @property
+    def steps_done(self) -> int:
+        """Updates so far, those of an epoch that is not complete among them."""
+        return self._backend.steps_done
 
     def rate_of_step(self, step: int) -> float:
         """Learning rate of a step, counted from 0 over all epochs; of those before the end of training so far."""

@@ -54,6 +54,9 @@ def cache_folder() -> Path | None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         with tempfile.TemporaryFile(dir=folder):
             pass
+        if os.name == "posix" and (folder.stat().st_uid != os.geteuid() or folder.stat().st_mode & 0o022):
+            _warn_not_kept(folder, "others may write there")
+            return None
     except OSError as error:
         _warn_not_kept(folder, error.strerror or str(error))
         return None

@@ -38,7 +38,7 @@ DIVERGED, MISSED = 4, 5
     metavar="RUN",
     help="Go on with an interrupted run: its folder, or a checkpoint.",
 )
-@click.option("--force", is_flag=True, help="With --resume: go on though scenario, data or plugins have changed.")
+@click.option("--force", is_flag=True, help="With --resume: go on though scenario, data, plugins or version differ.")
 @NO_REPORT
 @JSON
 @click.option("--quiet", is_flag=True, help="Print errors and missed expectations only.")

@@ -9,9 +9,6 @@ import select
 import sys
 from typing import Any, TextIO
 
-# A pipe without a reader, and a terminal that is gone: nobody misses what is not written.
-_UNREAD = (errno.EPIPE, errno.EIO)
-
 
 class LastingFile(io.FileIO):
     """What is written to an open descriptor until that fails; from then on nothing is written, and nothing raised.
@@ -27,6 +24,8 @@ class LastingFile(io.FileIO):
         self.name: Any = name
         self.error: OSError | None = None
         self._over = False
+        # A pipe without a reader, and a terminal that is gone: nobody misses what is not written.
+        self._unread = (errno.EPIPE, errno.EIO) if os.isatty(descriptor) else (errno.EPIPE,)
 
     def write(self, data: Any) -> int:
         """Write some of the data, or drop all of it; returns the number of bytes that are done with."""
@@ -35,7 +34,7 @@ class LastingFile(io.FileIO):
                 count = super().write(data)
             except OSError as error:
                 self._over = True
-                self.error = None if error.errno in _UNREAD else error
+                self.error = None if error.errno in self._unread else error
             else:
                 if count is not None:
                     return count

@@ -22,7 +22,7 @@ from neurosim.files import make_folder, must_remove, remove, write_atomically
 from neurosim.history import History, Record
 from neurosim.simulator import Simulator
 from neurosim.training.fitting import check_fit
-from neurosim.training.folder import CHECKPOINTS, SCENARIO, portable
+from neurosim.training.folder import CHECKPOINT_NAME, CHECKPOINTS, portable, train_again
 from neurosim.training.model import plugin_records
 from neurosim.training.sealed import seal, unseal
 from neurosim.version import __version__
@@ -132,6 +132,14 @@ def drop_beyond(folder: Path, step: int) -> None:
             must_remove(path)
 
 
+def checkpoint_of(source: Path) -> Path:
+    """The checkpoint that is meant by itself or by its run folder; raises DataError where there is none."""
+    path = source if source.is_file() else newest(source)
+    if path is None:
+        raise DataError(f"no checkpoint in {source}", "A run that was interrupted leaves one; a finished run has none.")
+    return path
+
+
 def load_checkpoint(source: Path, simulator: Simulator, *, force: bool = False) -> None:
     """Bring `simulator` to the state that a checkpoint has.
 
@@ -142,18 +150,16 @@ def load_checkpoint(source: Path, simulator: Simulator, *, force: bool = False) 
     simulator : Simulator
         Of the scenario that the checkpoint was written by.
     force : bool
-        Go on even where scenario, data or plugins have changed since; shapes must fit all the same.
+        Go on even where scenario, data, plugins or version have changed since; shapes must fit all the same.
 
     Raises
     ------
     DataError
         When there is no checkpoint, or it is damaged.
     UsageError
-        When it belongs to another scenario, data, plugins, network, seed or backend; the message shows what differs.
+        When it belongs to another scenario, data, plugins, version or network; the message shows what differs.
     """
-    path = source if source.is_file() else newest(source)
-    if path is None:
-        raise DataError(f"no checkpoint in {source}", "A run that was interrupted leaves one; a finished run has none.")
+    path = checkpoint_of(source)
     try:
         tensors, metadata = unseal(path, "checkpoint")
         if metadata["format"] != FORMAT:
@@ -239,12 +245,13 @@ def remove_checkpoint(folder: Path) -> None:
 
 def _files(folder: Path) -> list[Path]:
     """The checkpoints of a run folder, the newest last."""
-    return sorted((folder / CHECKPOINTS).glob("step-*.safetensors"))
+    return sorted(path for path in (folder / CHECKPOINTS).glob("*") if CHECKPOINT_NAME.fullmatch(path.name))
 
 
 def _older(path: Path) -> str:
     """Where the one before a damaged checkpoint is."""
-    others = [other for other in sorted(path.parent.glob("step-*.safetensors")) if other.name < path.name]
+    folder = path.parent.parent
+    others = [other for other in _files(folder) if other.name < path.name]
     if others:
         return f"The one before it is whole, maybe: --resume {others[-1]}"
-    return f"There is no other one: train the run again with  neurosim run {path.parent.parent / SCENARIO} --out DIR"
+    return f"There is no other one: train the run again with  {train_again(folder)}"

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import json
 import math
 import os
 import platform
+import re
+import shlex
+import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -30,6 +34,7 @@ METRICS = "metrics.jsonl"
 SUMMARY = "summary.json"
 FAILURE = "failure.json"
 CHECKPOINTS = "checkpoint"
+CHECKPOINT_NAME = re.compile(r"step-\d{12,}\.safetensors")
 
 
 def portable(scenario: Scenario) -> Scenario:
@@ -84,7 +89,9 @@ class RunFolder:
     Parameters
     ----------
     path : Path
-        The folder; made if it does not exist. A finished run in it is refused.
+        The folder; made if it does not exist.
+    resume : bool
+        Go on with the run in it; else a finished run in it, and one that can be resumed, are refused.
 
     Raises
     ------
@@ -95,11 +102,15 @@ class RunFolder:
     def __init__(self, path: Path, *, resume: bool = False) -> None:
         if path.exists() and not path.is_dir():
             raise DataError(f"{path} is a file, not a folder", "Choose another --out.")
-        if not resume and (path / SUMMARY).exists():
-            raise DataError(f"{path} already holds a finished run", "Choose another --out, or remove that folder.")
         self.path = make_folder(path)
         self.metrics_path = path / METRICS
         self._lock = FolderLock(path)
+        if not resume:
+            try:
+                _refuse_other_run(path)
+            except DataError:
+                self._lock.release()
+                raise
         # Whoever was killed while writing has left these; nobody else writes here now.
         sweep(path)
         sweep(path / CHECKPOINTS)
@@ -110,7 +121,9 @@ class RunFolder:
 
     def start(self, scenario_text: str, records: list[Record]) -> None:
         """Write the scenario, and the metrics of the epochs that are done already."""
+        # What is written from here on is of a run that is neither finished nor failed.
         must_remove(self.path / FAILURE)
+        must_remove(self.path / SUMMARY)
         write_atomically(self.path / SCENARIO, scenario_text)
         self._write_metrics(records)
 
@@ -139,6 +152,26 @@ class RunFolder:
         write_atomically(self.path / MODEL, model_bytes(simulator))
         complete = {**summary, **provenance(simulator.scenario)}
         write_atomically(self.path / SUMMARY, json.dumps(complete, indent=2, allow_nan=False) + "\n")
+
+
+def _refuse_other_run(path: Path) -> None:
+    """Raise DataError where a folder has a finished run, or one that can be gone on with."""
+    if (path / SUMMARY).exists():
+        raise DataError(f"{path} already holds a finished run", "Choose another --out, or remove that folder.")
+    if any(CHECKPOINT_NAME.fullmatch(file.name) for file in (path / CHECKPOINTS).glob("*")):
+        raise DataError(
+            f"{path} holds a run that was interrupted",
+            f"neurosim run --resume {path}  goes on with it; or choose another --out, or remove that folder.",
+        )
+
+
+def train_again(folder: Path) -> str:
+    """The command that trains the run in a folder again; its user names the data file, if it has one."""
+    words = ["neurosim", "run", str(folder / SCENARIO), "--out", "DIR"]
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        file = tomllib.loads((folder / SCENARIO).read_text(encoding="utf-8"))["data"]["file"]
+        words += ["--set", f"data.file={file}"]
+    return shlex.join(words)
 
 
 def finite(measures: Mapping[str, Any]) -> dict[str, Any]:

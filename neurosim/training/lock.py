@@ -24,25 +24,32 @@ class FolderLock:
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / NAME
+        self._file: IO[str] | None = None
         try:
-            self._file: IO[str] | None = self._path.open("a+", encoding="utf-8")
-        except OSError as error:
-            raise cannot_write(self._path, error) from error
-        if not _hold(self._file):
-            self._file.seek(0)
-            holder = self._file.read().strip() or "unknown"
-            self._file.close()
-            self._file = None
-            raise DataError(
-                f"another neurosim (process {holder}) is writing to {folder}", "Wait for it, or choose another --out."
-            )
-        try:
+            self._file = self._held(folder)
             self._file.truncate(0)
             self._file.write(str(os.getpid()))
             self._file.flush()
         except OSError as error:
             self.release()
             raise cannot_write(self._path, error) from error
+
+    def _held(self, folder: Path) -> IO[str]:
+        """The lock file, open and held; raises DataError where another process holds it."""
+        while True:
+            with contextlib.ExitStack() as on_failure:
+                file = on_failure.enter_context(self._path.open("a+", encoding="utf-8"))
+                if not _hold(file):
+                    file.seek(0)
+                    holder = file.read().strip() or "unknown"
+                    raise DataError(
+                        f"another neurosim (process {holder}) is writing to {folder}",
+                        "Wait for it, or choose another --out.",
+                    )
+                # The one who held it before may have removed the file that is open here.
+                if _is_at(file, self._path):
+                    on_failure.pop_all()
+                    return file
 
     def release(self) -> None:
         """Let others write there."""
@@ -55,7 +62,7 @@ class FolderLock:
 
 
 def _hold(file: IO[str]) -> bool:
-    """Whether the file could be locked for this process alone."""
+    """Whether the file could be locked for this process alone; raises OSError where files cannot be locked at all."""
     try:
         import fcntl
     except ImportError:  # Windows
@@ -68,10 +75,14 @@ def _hold(file: IO[str]) -> bool:
         return True
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except BlockingIOError:
         return False
-    # The one who held it before may have removed the file that is open here.
+    return True
+
+
+def _is_at(file: IO[str], path: Path) -> bool:
+    """Whether the open file is the one that is at the path now."""
     try:
-        return os.fstat(file.fileno()).st_ino == os.stat(file.name).st_ino
-    except OSError:
+        return os.path.samestat(os.fstat(file.fileno()), os.stat(path))
+    except FileNotFoundError:
         return False

@@ -27,7 +27,9 @@ from neurosim.training.sealed import unseal
 
 # What IDX files, packed or not, begin with; no text does.
 _IDX_STARTS = (b"\x1f\x8b", b"\0\0")
-# Of the description in a model file. It has no more than about 60 bytes for each input and 300 for each layer.
+# Bytes of a model file from anybody.
+LARGEST = 1 << 32
+# Of the description in it. It has no more than about 60 bytes for each input and 300 for each layer.
 MOST_WORDS = 1 << 24
 
 
@@ -173,7 +175,7 @@ def load_model(
     file = Path(path)
     if file.is_dir():
         file = _in_folder(file)
-    tensors, words = unseal(file, "model", MOST_WORDS)
+    tensors, words = unseal(file, "model", MOST_WORDS, LARGEST)
     if words.get("format") != FORMAT:
         raise DataError(
             f"{file} is not a model of this version: its format is {words.get('format')!r}, not {FORMAT!r}",

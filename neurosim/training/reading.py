@@ -14,7 +14,7 @@ from neurosim.scenario import Scenario, load_scenario
 from neurosim.simulator import Simulator
 from neurosim.training.checkpoint import has_checkpoint, load_checkpoint
 from neurosim.training.expectations import Outcome, check_expectations
-from neurosim.training.folder import FAILURE, METRICS, SCENARIO, SUMMARY
+from neurosim.training.folder import FAILURE, METRICS, SCENARIO, SUMMARY, train_again
 from neurosim.training.members import study_members
 from neurosim.training.model import MODEL, read_model
 from neurosim.training.runs import Result
@@ -64,8 +64,7 @@ def read_finished(
 
 def _must_be_there(path: Path) -> Path:
     if not is_there(path):
-        again = f"neurosim run {path.parent / SCENARIO} --out DIR"
-        raise DataError(f"{path} is missing", f"Bring it back, or train the run again:  {again}")
+        raise DataError(f"{path} is missing", f"Bring it back, or train the run again:  {train_again(path.parent)}")
     return path
 
 

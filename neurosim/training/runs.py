@@ -17,7 +17,14 @@ from neurosim.markup import escape, measure, table
 from neurosim.recording import Recording
 from neurosim.scenario import Scenario, load_scenario
 from neurosim.simulator import Simulator
-from neurosim.training.checkpoint import Checkpoints, drop_beyond, has_checkpoint, load_checkpoint, remove_checkpoint
+from neurosim.training.checkpoint import (
+    Checkpoints,
+    checkpoint_of,
+    drop_beyond,
+    has_checkpoint,
+    load_checkpoint,
+    remove_checkpoint,
+)
 from neurosim.training.expectations import Expectation, Outcome, check_expectations
 from neurosim.training.folder import SCENARIO, RunFolder, finite, portable
 from neurosim.training.interruption import interruptions
@@ -209,10 +216,13 @@ def run(
     # A run that is resumed records on what it has recorded so far.
     simulator = Simulator(chosen, backend, None, threads, data_dir, for_report=for_report and resume is None)
     if resume is not None:
-        load_checkpoint(Path(resume), simulator, force=force)
+        checkpoint_of(Path(resume))
     target = run_folder_of(resume) if resume is not None else out
     folder = RunFolder(Path(target), resume=resume is not None) if target is not None else None
     try:
+        if resume is not None:
+            # What is there is looked at when nobody else can be writing any more.
+            load_checkpoint(Path(resume), simulator, force=force)
         with on_compilation(watcher.compiling):
             simulator.prepare()
         return train_to_end(simulator, folder, watcher, begin)
@@ -269,7 +279,7 @@ def train_to_end(simulator: Simulator, folder: RunFolder | None, watcher: Observ
 
     checkpoints = None
     if folder is not None:
-        drop_beyond(folder.path, len(simulator.history) * simulator.steps_per_epoch)
+        drop_beyond(folder.path, simulator.steps_done)
         checkpoints = Checkpoints(folder.path, simulator)
     # Within these functions the state is whole; elsewhere the weights may be ahead of the history.
     whole = False
@@ -296,38 +306,41 @@ def train_to_end(simulator: Simulator, folder: RunFolder | None, watcher: Observ
         whole = False
 
     try:
-        with interruptions(watcher.stopping) as asked:
-            simulator.train(on_epoch, on_part)
-            result = result_of(simulator, folder.path if folder is not None else None, time.perf_counter() - begin)
-            if folder is not None:
-                folder.finish(simulator, result.as_json())
-                remove_checkpoint(folder.path)
-            return result
+        try:
+            with interruptions(watcher.stopping) as asked:
+                simulator.train(on_epoch, on_part)
+                result = result_of(simulator, folder.path if folder is not None else None, time.perf_counter() - begin)
+                if folder is not None:
+                    folder.finish(simulator, result.as_json())
+                    remove_checkpoint(folder.path)
+                return result
+        except KeyboardInterrupt:
+            if checkpoints is not None and whole:
+                checkpoints.save()
+            kept = folder is not None and has_checkpoint(folder.path)
+            watcher.interrupted(folder.path if folder is not None and kept else None)
+            raise
     except DivergedError as error:
         if folder is None or checkpoints is None:
             raise
-        folder.fail(simulator, error)
-        # What was last finite, so that a smaller learning rate can go on from there.
-        checkpoints.save()
-        raise DivergedError(error.message, f"{error.hint}\n{_rescue(folder.path, len(simulator.history))}") from error
+        raise DivergedError(error.message, f"{error.hint}\n{_kept(folder, checkpoints, simulator, error)}") from error
     except DataError as error:
         if folder is None or not has_checkpoint(folder.path):
             raise
         go_on = f"What was kept last is whole: neurosim run --resume {folder.path}  goes on from there."
         raise DataError(error.message, f"{error.hint}\n{go_on}") from error
-    except KeyboardInterrupt:
-        if checkpoints is not None and whole:
-            checkpoints.save()
-        kept = folder is not None and has_checkpoint(folder.path)
-        watcher.interrupted(folder.path if folder is not None and kept else None)
-        raise
 
 
-def _rescue(folder: Path, epochs: int) -> str:
-    """How to go on from the checkpoint that a diverged run leaves."""
+def _kept(folder: RunFolder, checkpoints: Checkpoints, simulator: Simulator, error: DivergedError) -> str:
+    """Keep what was last finite, so that a smaller learning rate can go on from there; says how to."""
+    try:
+        checkpoints.save()
+        folder.fail(simulator, error)
+    except DataError as failure:
+        return f"Not all of its last finite state could be kept: {failure.message}"
     return (
-        f"The state after {epochs} epochs is kept: change {folder / 'scenario.toml'}, "
-        f"then  neurosim run --resume {folder} --force"
+        f"The state after {len(simulator.history)} epochs is kept: change {folder.path / SCENARIO}, "
+        f"then  neurosim run --resume {folder.path} --force"
     )
 
 

@@ -24,7 +24,6 @@ _CHANGED = "It is damaged, or not a file of neurosim: bring back a copy, or trai
 _UNSEALED = b"0" * 64
 # As it stands in a header: a JSON text within a JSON text.
 _SEAL = rb"\"seal\": \""
-LARGEST = 1 << 32
 # Safetensors itself reads no longer headers.
 MOST_WORDS = 100_000_000
 MOST_BRACKETS = 1 << 20
@@ -48,10 +47,12 @@ def seal(tensors: Mapping[str, NDArray[Any]], description: Mapping[str, Any]) ->
     return content[:place] + hashlib.sha256(content).hexdigest().encode() + content[place + len(_UNSEALED) :]
 
 
-def unseal(path: Path, what: str, most_words: int = MOST_WORDS) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+def unseal(
+    path: Path, what: str, most_words: int = MOST_WORDS, largest: int | None = None
+) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     """The tensors and the description of a file that `seal` made; `what` is said of it where it cannot be read.
 
-    A file of more than 4 GiB is not read, and none whose header is longer than `most_words` bytes.
+    A file of more than `largest` bytes is not read, and none whose header is longer than `most_words` bytes.
 
     Raises
     ------
@@ -63,7 +64,7 @@ def unseal(path: Path, what: str, most_words: int = MOST_WORDS) -> tuple[dict[st
 
     try:
         with open_ordinary(path) as file:
-            content = _read(file, most_words)
+            content = _read(file, most_words, largest)
         length = int.from_bytes(content[:8], "little")
         place = content.find(_SEAL, 8, 8 + length) + len(_SEAL)
         if place < 8 + len(_SEAL):
@@ -85,14 +86,14 @@ def unseal(path: Path, what: str, most_words: int = MOST_WORDS) -> tuple[dict[st
     return tensors, words
 
 
-def _read(file: BinaryIO, most_words: int) -> bytes:
+def _read(file: BinaryIO, most_words: int, largest: int | None) -> bytes:
     """All bytes of a file, once it is known how long it is and how much of it is its header."""
     size = os.fstat(file.fileno()).st_size
     length = int.from_bytes(file.read(8), "little")
     if length > most_words:
         raise ValueError(f"its header is said to have {length} bytes, more than the {most_words} that are read")
-    if size > LARGEST:
-        raise ValueError(f"it has {size} bytes, more than the {LARGEST} that are read")
+    if largest is not None and size > largest:
+        raise ValueError(f"it has {size} bytes, more than the {largest} that are read")
     file.seek(0)
     return file.read(size)
 

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 from neurosim.errors import DataError
 from neurosim.history import METRICS, History
 from neurosim.training.folder import METRICS as FILE
-from neurosim.training.folder import SCENARIO, SUMMARY
+from neurosim.training.folder import SUMMARY, train_again
 
 BACKENDS = ("cpu", "cuda", "reference")
 # What every run has, null where there are no such rows; those of validation are there only where there are some.
@@ -107,7 +107,7 @@ def is_there(path: Path) -> bool:
 
 def damaged(path: Path, what: str) -> DataError:
     """The error for a file of a run that says what no run writes."""
-    again = f"neurosim run {path.parent / SCENARIO} --out DIR"
+    again = train_again(path.parent)
     return DataError(f"{path} is damaged: {what}", f"It was changed after the run. To train the run again:  {again}")
 
 

@@ -35,7 +35,7 @@ ALLOWED = {
     "backends": {"formulas", "layers", "network", "plugin", "errors", "randomness", "suggestions", "version"},
     "construction": {"building", "data", "layers", "network", "plugin", "registry", "scenario", "errors"},
     "assembly": {
-        "backends", "construction", "data", "layers", "memory", "network", "plugin", "registry", "scenario", "errors",
+        "backends", "construction", "data", "layers", "network", "plugin", "registry", "scenario", "errors",
         "randomness",
     },
     "recording": {"backends", "input_files", "layers", "network", "plugin", "scenario", "errors"},
@@ -44,8 +44,8 @@ ALLOWED = {
     "divergence": {"backends", "layers", "errors", "randomness"},
     "epochs": {"backends", "divergence", "recording"},
     "simulator": {
-        "assembly", "augmentation", "backends", "epochs", "history", "markup", "recording", "scenario", "watch",
-        "errors", "suggestions",
+        "assembly", "augmentation", "backends", "epochs", "history", "markup", "memory", "recording", "scenario",
+        "watch", "errors", "suggestions",
     },
     "ensemble": {
         "memory", "simulator", "assembly", "augmentation", "backends", "construction", "history", "scenario",

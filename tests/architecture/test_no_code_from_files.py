@@ -54,6 +54,7 @@ REASONS = {
     ("backends/cache.py", "exec_module"): KERNELS,
     ("backends/cache.py", "spec_from_file_location"): KERNELS,
     ("backends/cache.py", "module_from_spec"): KERNELS,
+    ("backends/cpu/kernel_cache.py", "pickle"): "the version in Numba's own cache files, in a folder of the user alone",
     ("backends/cpu/purity.py", "exec"): FORMULAS,
     ("backends/cuda/step_constants.py", "exec"): FORMULAS,
     ("formulas/derivatives.py", "compile"): FORMULAS,

@@ -325,12 +325,12 @@ def test_a_killed_download_leaves_nothing(get, tmp_path, server):
 def test_what_a_killed_process_was_writing_is_swept_once_nobody_can_be_at_it(get, tmp_path):
     folder = tmp_path / "tiny"
     folder.mkdir()
-    old, new = folder / ".images.gz.a.tmp", folder / ".images.gz.b.tmp"
+    old, new = folder / ".images.gz.a.neurosim-tmp", folder / ".images.gz.b.neurosim-tmp"
     old.write_bytes(PACKED)
     new.write_bytes(PACKED)
     os.utime(old, (0, 0))
     get("good")
-    assert in_folder(tmp_path) == [".images.gz.b.tmp", "images.gz"]
+    assert in_folder(tmp_path) == [".images.gz.b.neurosim-tmp", "images.gz"]
 
 
 def test_several_processes_may_fetch_at_once(get, tmp_path, server):

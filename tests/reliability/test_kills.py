@@ -65,7 +65,7 @@ def kill_to_the_end(scenario, folder, seed, expected, most):
         assert process.wait() == 0, process.stderr.read()
         process.stderr.close()
     assert left_by(folder) == expected, f"seed {seed}"
-    assert not list(folder.glob(".*.tmp"))
+    assert not list(folder.glob(".*tmp"))
     assert not (folder / "checkpoint").exists()
     return kills
 

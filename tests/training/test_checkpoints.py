@@ -9,7 +9,7 @@ import time
 import pytest
 
 import neurosim
-from neurosim.errors import DataError, UsageError
+from neurosim.errors import DataError, DivergedError, UsageError
 from neurosim.simulator import Simulator
 from neurosim.training import StudyObserver, checkpoint
 from neurosim.training.folder import RunFolder
@@ -100,8 +100,8 @@ def test_what_nohup_ignores_stays_ignored(tmp_path, whole):
 def test_two_are_kept_and_what_was_killed_is_swept(tmp_path):
     stopped(tmp_path / "run", 6, training__checkpoint_every=2)
     assert [name[5:17] for name in files(tmp_path / "run")] == ["000000000040", "000000000060"]
-    (tmp_path / "run" / ".metrics.jsonl.abc.tmp").write_text("half")
-    (tmp_path / "run" / "checkpoint" / ".step.x.tmp").write_text("half")
+    (tmp_path / "run" / ".metrics.jsonl.abc.neurosim-tmp").write_text("half")
+    (tmp_path / "run" / "checkpoint" / ".step.x.neurosim-tmp").write_text("half")
     result = neurosim.run(tmp_path / "run" / "scenario.toml", resume=tmp_path / "run")
     assert len(result.history) == 9
     assert not list((tmp_path / "run").glob("**/.*"))
@@ -136,9 +136,47 @@ def test_an_older_checkpoint_by_its_file(tmp_path):
 
 def test_a_new_run_does_not_go_on_with_an_old_one(tmp_path):
     stopped(tmp_path / "run", 6)
-    stopped(tmp_path / "run", 2, optimizer__lr=0.5)
-    (name,) = files(tmp_path / "run")
-    assert name == "step-000000000020.safetensors"
+    kept = files(tmp_path / "run")
+    with pytest.raises(DataError, match="holds a run that was interrupted") as caught:
+        neurosim.run("moons", out=tmp_path / "run")
+    assert f"neurosim run --resume {tmp_path / 'run'}" in caught.value.hint
+    assert files(tmp_path / "run") == kept
+
+
+def test_a_file_of_ones_own_beside_the_checkpoints_is_left_alone(tmp_path):
+    stopped(tmp_path / "run", 6)
+    (tmp_path / "run" / "checkpoint" / "step-old.safetensors").write_text("a copy")
+    neurosim.run(tmp_path / "run" / "scenario.toml", resume=tmp_path / "run")
+    assert files(tmp_path / "run") == ["step-old.safetensors"]
+
+
+def test_a_run_that_goes_on_is_not_finished_meanwhile(tmp_path):
+    """Killed between its last file and the end, a finished run still has a checkpoint."""
+    stopped(tmp_path / "run", 6)
+    (tmp_path / "run" / "summary.json").write_text("{}")
+    with pytest.raises(KeyboardInterrupt):
+        neurosim.run(tmp_path / "run" / "scenario.toml", resume=tmp_path / "run", observer=Stop(8))
+    assert not (tmp_path / "run" / "summary.json").exists()
+
+
+def test_a_disk_that_is_full_when_training_diverges_or_stops_hides_neither(tmp_path, monkeypatch):
+    def full(*arguments):
+        raise DataError("no room", "Make some.")
+
+    class Full(Stop):
+        def epoch(self, record):
+            if record["epoch"] == self.at:
+                monkeypatch.setattr(checkpoint, "write_atomically", full)
+                raise KeyboardInterrupt
+
+    overrides = {"training.epochs": 9, "training.checkpoint_every": 1, "expect": {}}
+    with pytest.raises(DataError, match="no room") as caught:
+        neurosim.run("moons", overrides=overrides, out=tmp_path / "run", observer=Full(4))
+    assert "neurosim run --resume" in caught.value.hint
+    wild = {"optimizer.lr": 1e30, "optimizer.name": "sgd", "expect": {}, "training.epochs": 3}
+    with pytest.raises(DivergedError, match="diverged in epoch") as diverged:
+        neurosim.run("sine", overrides=wild, out=tmp_path / "wild")
+    assert "could be kept: no room" in diverged.value.hint
 
 
 def edited(folder, old, new):
@@ -271,7 +309,7 @@ def test_a_second_process_is_refused(tmp_path):
     assert second.returncode == 3
     assert f"another neurosim (process {process.pid}) is writing to" in second.stderr
     # The dead hold nothing.
-    RunFolder(tmp_path / "run").close()
+    RunFolder(tmp_path / "run", resume=True).close()
     assert not (tmp_path / "run" / ".lock").exists()
 
 

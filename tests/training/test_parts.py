@@ -71,6 +71,21 @@ class StopAt(Observer):
             raise KeyboardInterrupt
 
 
+class StillThere(Observer):
+    """What a run goes on from is there until it has something newer."""
+
+    def __init__(self, checkpoint):
+        self.checkpoint = checkpoint
+        self.seen = False
+
+    def part(self):
+        assert self.seen or self.checkpoint.is_file()
+        self.seen = True
+
+    def epoch(self, record):
+        self.part()
+
+
 def facts(folder):
     """What must not depend on stops."""
     lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
@@ -89,7 +104,8 @@ def test_a_run_stopped_within_an_epoch_goes_on_to_the_same_bits(backend, scenari
         with pytest.raises(KeyboardInterrupt):
             neurosim.run(scenario, backend=backend.name, out=run, observer=StopAt(at))
         assert int(newest(run).stem.split("-")[1]) % 4
-        neurosim.run(run / "scenario.toml", backend=backend.name, resume=run)
+        kept = newest(run)
+        neurosim.run(run / "scenario.toml", backend=backend.name, resume=run, observer=StillThere(kept))
         assert facts(run) == facts(tmp_path / "whole")
 
 

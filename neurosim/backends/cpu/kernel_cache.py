@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import pickle
 from typing import Any
 
 from numba import config
@@ -24,12 +25,25 @@ class _CheckedFiles(IndexDataCacheFile):
         content: bytes = super()._dump(obj)
         return content + hashlib.sha256(content).digest()
 
+    def _load_index(self) -> Any:
+        try:
+            with open(self._index_path, "rb") as file:
+                pickle.load(file)  # the version, which Numba writes before the rest
+                _check(file.read(), self._index_name)
+        except FileNotFoundError:
+            pass
+        return super()._load_index()
+
     def _load_data(self, name: str) -> Any:
         with open(self._data_path(name), "rb") as file:
-            content = file.read()
-        if hashlib.sha256(content[:-_SIZE]).digest() != content[-_SIZE:]:
-            raise ValueError(f"{name} is damaged")
+            _check(file.read(), name)
         return super()._load_data(name)
+
+
+def _check(content: bytes, name: str) -> None:
+    """Raise ValueError unless the content ends with its own checksum."""
+    if hashlib.sha256(content[:-_SIZE]).digest() != content[-_SIZE:]:
+        raise ValueError(f"{name} is damaged")
 
 
 class KernelCache(FunctionCache):
