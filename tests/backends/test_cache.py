@@ -236,10 +236,25 @@ def test_files_that_are_damaged_are_compiled_again(tmp_path):
     assert kernels() == (expected, cold)
     index, *others = sorted(path for path in tmp_path.rglob("*.nb?") if path.suffix == ".nbi")
     index.write_bytes(b"")
+    cut, *others = others
+    cut.write_bytes(cut.read_bytes()[:-40])
     for path in others:
-        path.write_bytes(path.read_bytes()[:-40])
+        # What it says of a file of machine code: the number in its name, that is of another signature.
+        path.write_bytes(path.read_bytes().replace(b".1.nbc", b".2.nbc"))
     assert kernels() == (expected, cold)
     assert kernels() == (expected, 0)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="rights of POSIX")
+def test_a_folder_that_others_may_write_to_is_not_used(other_folder):
+    other_folder.mkdir(parents=True)
+    other_folder.chmod(0o777)
+    cache.cache_folder.cache_clear()
+    with pytest.warns(RuntimeWarning, match="others may write there"):
+        assert cache.cache_folder() is None
+    other_folder.chmod(0o700)
+    cache.cache_folder.cache_clear()
+    assert cache.cache_folder() == other_folder
 
 
 @pytest.mark.skipif(os.name != "posix", reason="limits of POSIX")
