@@ -109,3 +109,25 @@ def test_the_checkpoint_before_is_there_after_every_fault(count, whole, tmp_path
         hits = list(pool.map(lambda n: check(scenario, expected, tmp_path / str(n), *chosen[n]), range(len(chosen))))
     print(f"{sum(hits)} faults of {len(chosen)} injected, {len(places)} calls")
     assert sum(hits) >= 0.9 * len(chosen)
+
+
+def under_fault(words, out, log, *options):
+    """What a command ends with whose output goes to a file, under injected faults."""
+    with out.open("wb") as stream:
+        traced = ["strace", "-f", "-qq", "-o", str(log), *options, sys.executable, "-m", "neurosim", *words]
+        return subprocess.run(traced, stdout=stream, stderr=subprocess.PIPE, text=True)
+
+
+def test_output_that_a_broken_disk_loses_is_no_success(tmp_path):
+    out = tmp_path / "out"
+    done = under_fault(["list"], out, tmp_path / "log", "-P", str(out), "-e", "inject=write:error=EIO")
+    assert done.returncode == 3
+    assert "Error: cannot write standard output: Input/output error" in done.stderr
+
+
+def test_a_disk_that_cannot_lock_is_not_taken_for_another_process(tmp_path):
+    words = ["run", "xor", "--quiet", "--no-report", "--out", str(tmp_path / "run")]
+    done = under_fault(words, tmp_path / "out", tmp_path / "log", "-e", "inject=flock:error=ENOLCK")
+    assert done.returncode == 3
+    assert "No locks available" in done.stderr
+    assert "another neurosim" not in done.stderr
