@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,20 @@ DATA_DIR = click.option(
 )
 NO_REPORT = click.option("--no-report", is_flag=True, help="Write no report.html, and record nothing for it.")
 JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
+
+
+class Told(enum.Enum):
+    """What a run says on standard output."""
+
+    ALL = "progress and summary"
+    PROGRESS = "progress"
+    JSON = "one JSON object"
+    NOTHING = "nothing"
+
+    @property
+    def silent(self) -> bool:
+        """Whether it shows no progress."""
+        return self in (Told.JSON, Told.NOTHING)
 
 
 def print_json(value: Any) -> None:

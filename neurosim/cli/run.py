@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from neurosim.cli.drawing import drawing
-from neurosim.cli.options import DATA_DIR, JSON, NO_REPORT, PLUGIN, PLUGINS_DIR, SET, FilePath, print_json
+from neurosim.cli.options import DATA_DIR, JSON, NO_REPORT, PLUGIN, PLUGINS_DIR, SET, FilePath, Told
 from neurosim.errors import DataError
 
 if TYPE_CHECKING:
@@ -67,6 +67,7 @@ def command(
     _check(scenario, settings, variant, seed, seeds, out, resume)
     if force and resume is None:
         raise click.UsageError("--force goes with --resume")
+    told = Told.JSON if as_json else Told.NOTHING if quiet else Told.ALL
     _answer_like_ctrl_c()
     with drawing(silent=seeds is not None) as studio:
         from neurosim.registry import build_registry
@@ -93,7 +94,7 @@ def command(
             chosen = range(first, first + seeds)
             train_seeds(
                 loaded, chosen, backend, threads, data_dir, folder,
-                report=not no_report, as_json=as_json, quiet=quiet,
+                report=not no_report, told=told,
             )  # fmt: skip
             return 0
 
@@ -102,49 +103,17 @@ def command(
 
             found = run_study(
                 loaded, backend, seed, threads, data_dir, folder,
-                resume=resume is not None, force=force, changed=bool(settings),
-                report=not no_report, as_json=as_json, quiet=quiet,
+                resume=resume is not None, force=force, changed=bool(settings), report=not no_report, told=told,
             )  # fmt: skip
             return DIVERGED if found.diverged else 0 if found.met else MISSED
 
-        from neurosim.analysis.catalogue import why_not
-        from neurosim.analysis.facts import run_facts
-        from neurosim.cli.progress import progress_display
-        from neurosim.cli.summary import print_summary, report_missed
-        from neurosim.training import run
+        from neurosim.cli.single import run_single
 
-        with progress_display(silent=as_json or quiet) as observer:
-            result = run(
-                loaded,
-                backend=backend,
-                seed=seed,
-                threads=threads,
-                out=None if resume else folder,
-                data_dir=data_dir,
-                resume=resume,
-                force=force,
-                observer=observer,
-                for_report=not no_report,
-            )
-        facts = run_facts(result.simulator)
-        drawn = studio.begin(facts, folder)
-        if no_report:
-            pictures, report = drawn(), None
-        else:
-            from neurosim.report.run import prepare_run_page, write_run_page
-
-            # While the pictures are drawn in another process.
-            prepared = prepare_run_page(result)
-            pictures = drawn()
-            report = write_run_page(prepared, pictures, folder)
-    for name in set(loaded.plots.pictures or ()) - set(facts.pictures):
-        click.echo(f"No picture {name}: {why_not(name, result.simulator)}", err=True)
-    if as_json:
-        print_json(result.as_json())
-    elif not quiet:
-        print_summary(result, pictures, report)
-    report_missed(result.expectations, changed=bool(settings))
-    return 0 if result.met else MISSED
+        result = run_single(
+            loaded, backend, seed, threads, data_dir, folder, studio,
+            resume=resume, force=force, changed=bool(settings), report=not no_report, told=told,
+        )  # fmt: skip
+        return 0 if result.met else MISSED
 
 
 def _answer_like_ctrl_c() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from neurosim.cli.options import print_json
+from neurosim.cli.options import Told, print_json
 from neurosim.cli.progress import progress_display
 from neurosim.ensemble import Ensemble
 from neurosim.plots.pictures import write_ensemble_pictures
@@ -24,12 +24,11 @@ def train_seeds(
     out: Path,
     *,
     report: bool,
-    as_json: bool,
-    quiet: bool,
+    told: Told,
 ) -> None:
     """Train `scenario` from every seed and say what came of it."""
     ensemble = Ensemble(scenario, seeds, backend, threads, data_dir)
-    with progress_display(silent=as_json or quiet, counting=f"{len(seeds)} networks") as observer:
+    with progress_display(silent=told.silent, counting=f"{len(seeds)} networks") as observer:
         result = run_ensemble(ensemble, out, observer)
     pictures = write_ensemble_pictures(ensemble, out)
     page = None
@@ -37,9 +36,9 @@ def train_seeds(
         from neurosim.report.ensemble import write_ensemble_page
 
         page = write_ensemble_page(scenario, result, pictures, out)
-    if as_json:
+    if told is Told.JSON:
         print_json(result)
-    elif not quiet:
+    elif told is Told.ALL:
         _print(scenario, result, pictures, page)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from neurosim.analysis.studies import study_facts
-from neurosim.cli.options import print_json
+from neurosim.cli.options import Told, print_json
 from neurosim.cli.progress import progress_display
 from neurosim.cli.summary import print_files, print_lesson, print_met, report_missed
 from neurosim.history import METRICS
@@ -34,12 +34,11 @@ def run_study(
     force: bool,
     changed: bool,
     report: bool,
-    as_json: bool,
-    quiet: bool,
+    told: Told,
 ) -> Study:
     """Train all of a study and say what came of it."""
     count = max(len(scenario.variants), 1) * scenario.scenario.repeats
-    with progress_display(silent=as_json or quiet, counting=f"{count} networks") as observer:
+    with progress_display(silent=told.silent, counting=f"{count} networks") as observer:
         found = study(
             scenario,
             backend=backend,
@@ -58,9 +57,9 @@ def run_study(
         from neurosim.report.comparison import write_study_page
 
         page = write_study_page(scenario, found.results, pictures, folder)
-    if as_json:
+    if told is Told.JSON:
         print_json(found.as_json())
-    elif not quiet:
+    elif told is Told.ALL:
         _print(found, pictures, page)
     for label, fault in list(found.diverged.items())[:SHOWN]:
         click.secho(f"Diverged: {label}: {fault}", fg="red", err=True)

@@ -1,0 +1,66 @@
+"""``neurosim run`` of one network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from neurosim.analysis.catalogue import why_not
+from neurosim.analysis.facts import run_facts
+from neurosim.cli.options import Told, print_json
+from neurosim.cli.progress import progress_display
+from neurosim.cli.summary import print_summary, report_missed
+from neurosim.plots.studio import Studio
+from neurosim.scenario import Scenario
+from neurosim.training import Result, run
+
+
+def run_single(
+    scenario: Scenario,
+    backend: str,
+    seed: int | None,
+    threads: int | None,
+    data_dir: Path | None,
+    folder: Path,
+    studio: Studio,
+    *,
+    resume: Path | None,
+    force: bool,
+    changed: bool,
+    report: bool,
+    told: Told,
+) -> Result:
+    """Train a network and say what came of it."""
+    with progress_display(silent=told.silent) as observer:
+        result = run(
+            scenario,
+            backend=backend,
+            seed=seed,
+            threads=threads,
+            out=None if resume else folder,
+            data_dir=data_dir,
+            resume=resume,
+            force=force,
+            observer=observer,
+            for_report=report,
+        )
+    facts = run_facts(result.simulator)
+    drawn = studio.begin(facts, folder)
+    if report:
+        from neurosim.report.run import prepare_run_page, write_run_page
+
+        # While the pictures are drawn in another process.
+        prepared = prepare_run_page(result)
+        pictures = drawn()
+        page = write_run_page(prepared, pictures, folder)
+    else:
+        pictures, page = drawn(), None
+    for name in set(scenario.plots.pictures or ()) - set(facts.pictures):
+        click.echo(f"No picture {name}: {why_not(name, result.simulator)}", err=True)
+    if told is Told.JSON:
+        print_json(result.as_json())
+    elif told is Told.ALL:
+        print_summary(result, pictures, page)
+    report_missed(result.expectations, changed=changed)
+    return result
