@@ -10,7 +10,7 @@ NAMES = [
     "and", "batch-size", "depth", "digits", "digits-cnn", "dying-relu", "features", "initialization", "iris",
     "learning-rate", "loss-functions", "mnist", "mnist-cnn", "mnist-mlp-best", "mnist-mlp-elastic", "mnist-resnet",
     "mnist-vgg", "moons", "nand", "optimizers", "or", "overfitting", "sine", "spirals", "universal-approximation",
-    "vanishing-gradient", "xor", "xor-perceptron",
+    "vanishing-gradient", "xor", "xor-perceptron", "xor-two-units",
 ]  # fmt: skip
 
 
