@@ -26,6 +26,7 @@ COMMANDS = {
     "predict": "Let a trained network answer for new rows.",
     "compare": "Compare finished runs: settings, results and curves.",
     "list": "List activations, losses, optimizers, data sets, scenarios, ...",
+    "glossary": "Explain a word, such as epoch or gradient, in plain sentences.",
     "info": "Show versions, threads, caches and data folders, or what a scenario's network is made of.",
     "plugins": "List plugins with their health; check one; make a new one.",
     "data": "List data sets, or download one.",

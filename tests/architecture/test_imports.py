@@ -20,6 +20,7 @@ ALLOWED = {
     "suggestions": set(),
     "randomness": set(),
     "markup": set(),
+    "glossary": set(),
     "history": {"markup"},
     "files": {"errors"},
     "formulas": {"errors"},
@@ -64,8 +65,8 @@ ALLOWED = {
         "backends", "formulas", "layers", "network", "plugin", "simulator", "history", "markup", "errors",
     },
     "report": {
-        "analysis", "plots", "worksheet", "training", "simulator", "recording", "formulas", "layers", "network",
-        "plugin", "scenario", "history", "files", "markup", "errors",
+        "analysis", "glossary", "plots", "worksheet", "training", "simulator", "recording", "formulas", "layers",
+        "network", "plugin", "scenario", "history", "files", "markup", "errors",
     },
     "diagnosis": {"layers", "markup", "plugin", "recording", "scenario", "simulator", "history", "errors"},
     "plots": {"analysis", "diagnosis", "ensemble", "history", "recording", "files", "errors", "suggestions"},
@@ -77,7 +78,7 @@ ALLOWED = {
     },
     "cli": {
         "analysis", "assembly", "bench", "construction", "diagnosis", "ensemble", "training", "plots", "recording",
-        "report", "simulator", "scenario", "registry", "data", "backends", "history", "scaffold", "testing",
+        "glossary", "report", "simulator", "scenario", "registry", "data", "backends", "history", "scaffold", "testing",
         "worksheet", "plugin", "files", "markup", "memory", "errors", "suggestions", "version",
     },
     "__init__": {
