@@ -280,19 +280,21 @@ def _shape(name: str, times: int, layers: int) -> tuple[int, ...]:
 
 def histogram(values: NDArray[Any]) -> tuple[NDArray[np.uint32], NDArray[np.float32]]:
     """Counts in `BINS` even bins from the smallest to the largest finite value, and these two."""
-    flat = values.ravel()
+    # In float64 no difference of two float32 numbers is lost or beyond the range, however small or large they are.
+    flat = values.ravel().astype(np.float64)
     low, high = float(flat.min()), float(flat.max())
     if not np.isfinite([low, high]).all():
         flat = flat[np.isfinite(flat)]
         low, high = (float(flat.min()), float(flat.max())) if flat.size else (0.0, 0.0)
     width = (high - low) / BINS
-    if width > 0:
-        places = ((flat - low) * (1.0 / width)).astype(np.int32)
-        counts = np.bincount(np.minimum(places, BINS - 1), minlength=BINS)
+    if 0 < width < np.inf:
+        places = np.clip(((flat - low) / width).astype(np.int64), 0, BINS - 1)
+        counts = np.bincount(places, minlength=BINS)
     else:
         counts = np.zeros(BINS, np.int64)
         counts[BINS // 2] = flat.size
-    return counts.astype(np.uint32), np.array([low, high], np.float32)
+    limit = np.finfo(np.float32).max
+    return counts.astype(np.uint32), np.clip([low, high], -limit, limit).astype(np.float32)
 
 
 def per_layer(layers: Sequence[str], found: Mapping[str, float]) -> NDArray[np.float32]:

@@ -6,6 +6,9 @@ import warnings
 
 import numpy as np
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from neurosim import Simulator, load_scenario, run
 from neurosim.errors import DataError, UsageError
@@ -241,6 +244,24 @@ def test_histograms_of_odd_values():
     counts, ends = histogram(np.full(5, 2.0, np.float32))
     assert counts.sum() == 5
     assert histogram(np.full(3, math.nan, np.float32))[0].sum() == 0
+
+
+@given(arrays(np.float32, st.integers(1, 40), elements=st.floats(width=32, allow_nan=True, allow_infinity=True)))
+@example(np.array([0.0, 1e-45], np.float32))
+@example(np.array([-3.4e38, 3.4e38], np.float32))
+@example(np.array([-1.1754944e-38, 0.0, 1e-39], np.float32))
+def test_histograms_count_every_finite_number_once(values):
+    counts, ends = histogram(values)
+    finite = values[np.isfinite(values)].astype(np.float64)
+    assert counts.sum() == finite.size
+    if finite.size:
+        assert ends.tolist() == [finite.min(), finite.max()]
+        if finite.min() < finite.max():
+            # Every number lies in the bin that it belongs to, or at the edge of it.
+            edges = np.linspace(finite.min(), finite.max(), BINS + 1)
+            slack = 1e-9 * (finite.max() - finite.min())
+            for upto, edge in zip(np.cumsum(counts), edges[1:], strict=True):
+                assert (finite < edge - slack).sum() <= upto <= (finite <= edge + slack).sum()
 
 
 def test_tiny_gradients_do_not_vanish_in_float32():
