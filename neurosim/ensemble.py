@@ -1,7 +1,8 @@
 """Many runs of one scenario that differ only in their seed: how often does it learn?
 
-One run answers for one seed. An ensemble trains hundreds and counts: the share that keeps the
-scenario's promises, with an interval, and how many epochs it took them.
+One run answers for one seed. An ensemble trains hundreds and counts: the share that learns what the
+scenario promises, with an interval, and how many epochs it took them. Where a scenario promises
+that something cannot be learnt, a network that does as promised is no success: see `Scenario.expects_failure`.
 """
 
 from __future__ import annotations
@@ -43,15 +44,20 @@ class Member:
     measures : dict
         Final loss and accuracy of each split, dropout off.
     success : bool or None
+        Whether it has learnt what the scenario is about: where failure is expected, whether it has done
+        better than that; None when the scenario expects nothing.
+    as_expected : bool or None
         Whether it met every expectation of the scenario; None when the scenario has none.
     epochs_to_success : int or None
         The first epoch that met what ``[expect]`` says of the training rows, as measured during
-        that epoch; None if none did, if the member failed, or if there is nothing said of them.
+        that epoch; None if none did, if the member failed, if failure is expected, or if there is
+        nothing said of them.
     """
 
     seed: int
     measures: dict[str, float | None]
     success: bool | None
+    as_expected: bool | None
     epochs_to_success: int | None
 
 
@@ -182,11 +188,34 @@ class Ensemble:
 
     def _member(self, seed: int, measures: dict[str, float | None], reached: int) -> Member:
         ordered = {name: measures.get(name) for name in METRICS if name in measures}
-        success = self._meets(ordered) if self.scenario.expect else None
-        return Member(seed, ordered, success, reached if success and reached > 0 else None)
+        if not self.scenario.expect:
+            return Member(seed, ordered, None, None, None)
+        met = self._meets(ordered)
+        if self.scenario.expects_failure:
+            # A network that diverged has not met what is expected, but has learnt nothing either.
+            known = [ordered.get(name) for name in self.scenario.expect]
+            finite = all(value is not None and math.isfinite(value) for value in known)
+            return Member(seed, ordered, finite and not met, met, None)
+        return Member(seed, ordered, met, met, reached if met and reached > 0 else None)
+
+    def _best(self) -> dict[str, float] | None:
+        """Where failure is expected, the best that any member has come to of each measure that is spoken of."""
+        if not self.scenario.expects_failure:
+            return None
+        best = {}
+        for name in self.scenario.expect:
+            values = [member.measures.get(name) for member in self.members]
+            known = [value for value in values if value is not None and math.isfinite(value)]
+            if known:
+                best[name] = max(known) if name.endswith("accuracy") else min(known)
+        return best
 
     def summary(self) -> dict[str, Any]:
-        """Success rate with its 95% interval, quantiles of epochs to success, spread of the final loss."""
+        """Success rate with its 95% interval, quantiles of epochs to success, spread of the final loss.
+
+        ``expects`` is "success" or "failure", or None without ``[expect]``; ``as_expected`` counts the
+        networks that met it, and ``best`` has the best measures where failure is expected.
+        """
         judged = [member.success for member in self.members if member.success is not None]
         successes = sum(judged)
         epochs = [member.epochs_to_success for member in self.members if member.epochs_to_success is not None]
@@ -194,6 +223,9 @@ class Ensemble:
         finite = [loss for loss in losses if loss is not None and math.isfinite(loss)]
         return {
             "networks": len(self.members),
+            "expects": ("failure" if self.scenario.expects_failure else "success") if judged else None,
+            "as_expected": sum(bool(member.as_expected) for member in self.members) if judged else None,
+            "best": self._best(),
             "successes": successes if judged else None,
             "success_rate": successes / len(judged) if judged else None,
             "success_interval": wilson_interval(successes, len(judged)) if judged else None,

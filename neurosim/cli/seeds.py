@@ -13,6 +13,7 @@ from neurosim.ensemble import Ensemble
 from neurosim.plots.pictures import write_ensemble_pictures
 from neurosim.scenario import Scenario
 from neurosim.training import run_ensemble
+from neurosim.training.ensembles import verdict
 
 
 def train_seeds(
@@ -48,12 +49,8 @@ def _print(scenario: Scenario, result: dict[str, Any], pictures: list[Path], pag
     click.echo()
     first, last = result["seeds"]
     click.echo(f"  {'networks':<18} {result['networks']:,} (seeds {first} to {last})")
-    if result["success_rate"] is not None:
-        low, high = result["success_interval"]
-        rate = f"{result['success_rate']:.1%} met every expectation ({result['successes']:,} networks)"
-        click.echo(f"  {'success':<18} {rate}, 95% interval {low:.1%} to {high:.1%}")
-    else:
-        click.echo(f"  {'success':<18} not judged: the scenario has no [expect]")
+    label = "outcome" if result["expects"] == "failure" else "success"
+    click.echo(f"  {label:<18} {verdict(result)}")
     for name, words in (("epochs_to_success", "epochs to success"), ("final_train_loss", "final loss")):
         spread = result[name]
         if spread is not None:

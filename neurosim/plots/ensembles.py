@@ -6,8 +6,9 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from neurosim.plots.style import COLOURS, INK, figure
 
@@ -15,49 +16,90 @@ if TYPE_CHECKING:  # the drawing process never sees one
     from neurosim.ensemble import Ensemble
 
 BINS = 40
+# What the colours mean: the members that met every expectation, and the others.
+SUCCESS = ("success", "failure")
+FAILURE = ("did not learn it, as expected", "not as expected")
 
 
 def ensemble_histogram(ensemble: Ensemble, title: str) -> Figure:
-    """Final loss of every network and, where there is a success to wait for, the epochs it took."""
-    summary = ensemble.summary()
+    """Final loss of every network, and beside it what they were to show.
+
+    That is the epochs to success where there is a success to wait for; where failure is expected, how far they came.
+    """
+    failing = ensemble.scenario.expects_failure
     epochs = [member.epochs_to_success for member in ensemble.members if member.epochs_to_success is not None]
-    losses = [(member.measures["train_loss"], member.success) for member in ensemble.members]
-    finite = [(loss, success) for loss, success in losses if loss is not None and math.isfinite(loss)]
-    made, panels = figure(9.6 if epochs else 5.5, 3.8, 2 if epochs else 1, title)
-    axes = panels[0]
-    if finite:
-        values = np.array([max(loss, 1e-12) for loss, _ in finite])
-        logarithmic = values.max() / values.min() > 30
-        edges = np.geomspace if logarithmic else np.linspace
-        high = values.max() * (1 + 1e-9)
-        bins = edges(values.min(), high if high > values.min() else high + 1e-9, BINS + 1)
-        good = np.array([success is not False for _, success in finite])
-        groups = [(values[good], COLOURS[0], "success"), (values[~good], COLOURS[1], "failure")]
-        shown = [(data, colour, f"{name}: {len(data)}") for data, colour, name in groups if len(data)]
-        axes.hist(
-            [data for data, _, _ in shown],
-            bins=bins.tolist(),
-            stacked=True,
-            color=[colour for _, colour, _ in shown],
-            label=[label for _, _, label in shown],
-        )
-        axes.set_xscale("log" if logarithmic else "linear")
-        if summary["success_rate"] is not None:
-            axes.legend(frameon=False, fontsize=9)
-    axes.set_xlabel("final training loss")
-    axes.set_ylabel("networks")
-    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
-    if epochs:
-        axes = panels[1]
-        # Most are quick and a few slow: cut the longest tail off the picture, not off the numbers.
-        reach = max(int(np.quantile(epochs, 0.99)), min(epochs) + 1)
-        width = -(-(reach - min(epochs) + 1) // BINS)
-        bins = np.arange(min(epochs), reach + width + 1, width) - 0.5
-        axes.hist(np.minimum(epochs, reach), bins=bins.tolist(), color=COLOURS[0])
-        median = float(np.median(epochs))
-        axes.axvline(median, color=INK, linewidth=1.2)
-        axes.text(median, axes.get_ylim()[1], f" median {median:g}", va="top", fontsize=9, color=INK)
-        late = sum(value > reach for value in epochs)
-        axes.set_xlabel("epochs to success" + (f" (the last bar: {reach} and more)" if late else ""))
+    beside = failing or bool(epochs)
+    made, panels = figure(9.6 if beside else 5.5, 3.8, 2 if beside else 1, title)
+    _losses(panels[0], ensemble, FAILURE if failing else SUCCESS)
+    panels[0].set_ylabel("networks")
+    if failing:
+        _measure(panels[1], ensemble, next(iter(ensemble.scenario.expect)))
+    elif epochs:
+        _epochs(panels[1], epochs)
+    for axes in panels:
         axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     return made
+
+
+def _losses(axes: Axes, ensemble: Ensemble, names: tuple[str, str]) -> None:
+    """How the final losses are spread."""
+    axes.set_xlabel("final training loss")
+    losses = [(member.measures["train_loss"], member.as_expected) for member in ensemble.members]
+    finite = [(loss, met) for loss, met in losses if loss is not None and math.isfinite(loss)]
+    if not finite:
+        return
+    values = np.array([max(loss, 1e-12) for loss, _ in finite])
+    logarithmic = values.max() / values.min() > 30
+    edges = np.geomspace if logarithmic else np.linspace
+    high = values.max() * (1 + 1e-9)
+    bins = edges(values.min(), high if high > values.min() else high + 1e-9, BINS + 1)
+    good = np.array([met is not False for _, met in finite])
+    groups = [(values[good], COLOURS[0], names[0]), (values[~good], COLOURS[1], names[1])]
+    shown = [(data, colour, f"{name}: {len(data)}") for data, colour, name in groups if len(data)]
+    axes.hist(
+        [data for data, _, _ in shown],
+        bins=bins.tolist(),
+        stacked=True,
+        color=[colour for _, colour, _ in shown],
+        label=[label for _, _, label in shown],
+    )
+    axes.set_xscale("log" if logarithmic else "linear")
+    if ensemble.scenario.expect:
+        axes.legend(frameon=False, fontsize=9)
+
+
+def _epochs(axes: Axes, epochs: list[int]) -> None:
+    """How many epochs success took."""
+    # Most are quick and a few slow: cut the longest tail off the picture, not off the numbers.
+    reach = max(int(np.quantile(epochs, 0.99)), min(epochs) + 1)
+    width = -(-(reach - min(epochs) + 1) // BINS)
+    bins = np.arange(min(epochs), reach + width + 1, width) - 0.5
+    axes.hist(np.minimum(epochs, reach), bins=bins.tolist(), color=COLOURS[0])
+    median = float(np.median(epochs))
+    axes.axvline(median, color=INK, linewidth=1.2)
+    axes.text(median, axes.get_ylim()[1], f" median {median:g}", va="top", fontsize=9, color=INK)
+    late = sum(value > reach for value in epochs)
+    axes.set_xlabel("epochs to success" + (f" (the last bar: {reach} and more)" if late else ""))
+
+
+def _measure(axes: Axes, ensemble: Ensemble, name: str) -> None:
+    """How a measure of which little is expected is spread, and the bound that no network should pass."""
+    share, bound = name.endswith("accuracy"), ensemble.scenario.expect[name]
+    found = [member.measures.get(name) for member in ensemble.members]
+    values = np.array([value for value in found if value is not None and math.isfinite(value)])
+    limit = bound.at_most if share else bound.at_least
+    assert limit is not None
+    if share:
+        # Each bar stands on the accuracy that it counts, whatever it is.
+        centres, counts = np.unique(values, return_counts=True)
+        gaps = np.diff(centres)
+        axes.bar(centres, counts, width=min(0.05, float(gaps.min()) if len(gaps) else 0.05), color=COLOURS[0])
+        axes.set_xlim(-0.03, 1.03)
+        axes.xaxis.set_major_formatter(PercentFormatter(1.0))
+    elif len(values):
+        axes.hist(values, bins=BINS, color=COLOURS[0])
+    axes.axvline(limit, color=INK, linewidth=1.2, linestyle="--")
+    words = f"expected: at most {100 * limit:.4g}% " if share else f" expected: at least {limit:.4g}"
+    side = "right" if share else "left"
+    axes.text(limit, axes.get_ylim()[1], words, va="top", ha=side, fontsize=9, color=INK)
+    axes.set_xlabel(f"final {name.replace('_', ' ')}")

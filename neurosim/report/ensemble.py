@@ -13,6 +13,7 @@ from neurosim.report.javascript import Script
 from neurosim.report.page import page
 from neurosim.report.run import FILE
 from neurosim.scenario import Scenario
+from neurosim.training.ensembles import shown, verdict
 from neurosim.training.folder import portable, provenance
 
 SPREADS = {"epochs_to_success": "epochs to success", "final_train_loss": "final loss"}
@@ -26,7 +27,10 @@ def write_ensemble_page(scenario: Scenario, summary: Mapping[str, Any], pictures
     about = scenario.scenario
     first, last = summary["seeds"]
     numbers = {"networks": f"{summary['networks']:,}", "seeds": f"{first} to {last}"}
-    if summary["success_rate"] is not None:
+    if summary["expects"] == "failure":
+        numbers["learnt it"] = f"{summary['successes']:,}"
+        numbers |= {f"best {name.replace('_', ' ')}": shown(name, value) for name, value in summary["best"].items()}
+    elif summary["success_rate"] is not None:
         low, high = summary["success_interval"]
         numbers |= {
             "met every expectation": f"{summary['success_rate']:.1%}",
@@ -34,9 +38,13 @@ def write_ensemble_page(scenario: Scenario, summary: Mapping[str, Any], pictures
         }
     if summary["diverged"]:
         numbers["diverged"] = f"{summary['diverged']:,}"
+    told = verdict(summary)
     spreads = {words: summary[name] for name, words in SPREADS.items() if summary[name] is not None}
     header = list(next(iter(spreads.values()))) if spreads else []
     rows = [[words, *(f"{spread[name]:.4g}" for name in header)] for words, spread in spreads.items()]
+    outcome = f"<p>{escape(told[0].upper() + told[1:])}.</p>"
+    if rows:
+        outcome += "\n" + table(["", *header], rows, range(1, len(header) + 1))
     body = "\n".join(
         [
             f'<header>\n<p class="soft">neurosim: {escape(about.name)}, {summary["networks"]:,} networks</p>',
@@ -47,7 +55,7 @@ def write_ensemble_page(scenario: Scenario, summary: Mapping[str, Any], pictures
                     (
                         "results",
                         "Over the seeds",
-                        table(["", *header], rows, range(1, len(header) + 1)) if rows else "",
+                        outcome,
                     ),
                     ("pictures", "Pictures", sections.pictures(pictures)),
                     ("scenario", "The scenario", sections.scenario_text(portable(scenario).to_toml())),

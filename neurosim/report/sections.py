@@ -20,7 +20,7 @@ KINDS = {".png": "image/png", ".svg": "image/svg+xml"}
 # What is in pictures that the catalogue of single runs does not have.
 OTHERS = {
     "comparison": "loss and accuracy of all runs",
-    "ensemble": "how often and how fast the networks learn, and where their losses end",
+    "ensemble": "how many networks learn, how fast or how far, and where their losses end",
     "replay": "both futures: the run as it was, and with the change",
     "against": "the outcome against the variants' values",
     "decision_boundaries": "the answers of the networks over the plane of two inputs, with the data",

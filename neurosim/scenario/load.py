@@ -109,6 +109,16 @@ class Scenario:
         """Whether it is several runs: variants, or repeats from several seeds."""
         return bool(self.variants) or self.scenario.repeats > 1
 
+    @property
+    def expects_failure(self) -> bool:
+        """Whether all that ``[expect]`` says is how little can be learnt: an accuracy of at most 75%, for example."""
+        return bool(self.expect) and all(
+            bound.at_least is None and bound.at_most is not None and bound.at_most < 1.0
+            if measure.endswith("accuracy")
+            else bound.at_most is None
+            for measure, bound in self.expect.items()
+        )
+
     def about(self, variant: str) -> Variant:
         """Name, group and value of a variant.
 

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -69,9 +70,31 @@ def table(ensemble: Ensemble) -> str:
     names = list(ensemble.members[0].measures)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["seed", "success", "epochs_to_success", *names])
+    writer.writerow(["seed", "success", "as_expected", "epochs_to_success", *names])
     for member in ensemble.members:
-        success = "" if member.success is None else int(member.success)
+        judged = ["" if verdict is None else int(verdict) for verdict in (member.success, member.as_expected)]
         measures = ["" if member.measures[name] is None else member.measures[name] for name in names]
-        writer.writerow([member.seed, success, member.epochs_to_success, *measures])
+        writer.writerow([member.seed, *judged, member.epochs_to_success, *measures])
     return text.getvalue()
+
+
+def verdict(summary: Mapping[str, Any]) -> str:
+    """In a sentence, what came of the networks that a `summary` is about."""
+    count, successes = summary["networks"], summary["successes"]
+    if successes is None:
+        return "not judged: the scenario has no [expect]"
+    if summary["expects"] == "failure":
+        best = ", ".join(f"{name.replace('_', ' ')} {shown(name, value)}" for name, value in summary["best"].items())
+        told = f" (best {best})" if best else ""
+        if not successes:
+            return f"as expected, none of {count:,} networks learns it{told}"
+        learn = "network does" if successes == 1 else "networks do"
+        return f"against expectation, {successes:,} of {count:,} {learn} better than the scenario expects{told}"
+    low, high = summary["success_interval"]
+    rate = f"{summary['success_rate']:.1%} met every expectation ({successes:,} of {count:,} networks)"
+    return f"{rate}, 95% interval {low:.1%} to {high:.1%}"
+
+
+def shown(name: str, value: float) -> str:
+    """A measure as it is written: an accuracy in percent."""
+    return f"{value:.4g}" if name.endswith("loss") else f"{100 * value:.4g}%"

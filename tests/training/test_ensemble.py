@@ -12,6 +12,8 @@ from scipy import stats
 from neurosim import Ensemble, Simulator, load_scenario
 from neurosim.ensemble import quantiles, wilson_interval
 from neurosim.errors import UsageError
+from neurosim.plots.ensembles import ensemble_histogram
+from neurosim.training.ensembles import verdict
 
 
 def short(name, epochs, **more):
@@ -98,6 +100,68 @@ def test_success_needs_expectations():
     assert summary["success_rate"] is None
     assert summary["successes"] is None
     assert all(member.success is None for member in ensemble.members)
+
+
+FAILURE = {"train_accuracy": {"at_most": 0.75}}
+
+
+@pytest.mark.parametrize(
+    ("expect", "failure"),
+    [
+        (FAILURE, True),
+        ({"train_accuracy": {"at_least": 0.9}}, False),
+        ({"train_loss": {"at_least": 0.5}}, True),
+        ({"train_loss": {"at_most": 0.1}}, False),
+        # Learnt by heart: that is to succeed, and the other is how.
+        ({"train_accuracy": {"at_least": 1.0}, "test_accuracy": {"at_most": 0.8}}, False),
+        ({"train_accuracy": {"at_most": 1.0}}, False),
+        ({}, False),
+    ],
+)
+def test_a_lesson_that_is_a_failure(expect, failure):
+    assert load_scenario("moons", overrides={"expect": expect}).expects_failure is failure
+
+
+def test_what_cannot_be_learnt_is_no_success(tmp_path, capsys):
+    from neurosim.cli.application import execute
+
+    assert execute(["run", "xor-perceptron", "--seeds", "100", "--out", str(tmp_path / "many")]) == 0
+    out = capsys.readouterr().out
+    assert "as expected, none of 100 networks learns it (best train accuracy 50%)" in out
+    assert "success" not in out
+    found = json.loads((tmp_path / "many" / "summary.json").read_text())
+    told = {name: found[name] for name in ("expects", "successes", "success_rate", "as_expected", "epochs_to_success")}
+    assert told == {
+        "expects": "failure", "successes": 0, "success_rate": 0.0, "as_expected": 100, "epochs_to_success": None,
+    }  # fmt: skip
+    assert found["best"] == {"train_accuracy": 0.5}
+    rows = csv.DictReader((tmp_path / "many" / "ensemble.csv").read_text().splitlines())
+    assert {(row["success"], row["as_expected"]) for row in rows} == {("0", "1")}
+    page = (tmp_path / "many" / "report.html").read_text()
+    assert "As expected, none of 100 networks learns it" in page
+    assert "success" not in page.split("<main>")[1].split("</main>")[0].split('id="scenario"')[0].lower()
+
+
+def test_the_picture_of_a_failure_that_was_expected_names_none_a_success():
+    ensemble = Ensemble(load_scenario("xor-perceptron"), range(40))
+    ensemble.train()
+    made = ensemble_histogram(ensemble, "XOR")
+    words = set()
+    for axes in made.axes:
+        words |= {text.get_text().strip() for text in axes.texts}
+        words |= {text.get_text() for text in (axes.get_legend().get_texts() if axes.get_legend() else [])}
+    assert words == {"did not learn it, as expected: 40", "expected: at most 75%"}
+    assert made.axes[1].get_xlabel() == "final train accuracy"
+
+
+def test_networks_that_do_better_than_a_failure_are_told():
+    ensemble = Ensemble(short("xor", 200, expect=FAILURE), range(6))
+    ensemble.train()
+    assert [member.success for member in ensemble.members] == [True] * 6
+    summary = ensemble.summary()
+    assert (summary["successes"], summary["as_expected"], summary["best"]) == (6, 0, {"train_accuracy": 1.0})
+    words = "against expectation, 6 of 6 networks do better than the scenario expects (best train accuracy 100%)"
+    assert verdict(summary) == words
 
 
 def test_command_line(tmp_path, monkeypatch, capsys):
