@@ -52,8 +52,8 @@ class Problem:
     splits: dict[str, Rows]
 
 
-def assemble(scenario: Scenario, seed: int, data_dir: Path | str | None = None) -> Problem:
-    """Load the data and build the network of a scenario.
+def assemble(scenario: Scenario, data_dir: Path | str | None = None) -> Problem:
+    """Load the data and build the network of a scenario; neither depends on the seed of a run.
 
     Raises
     ------
@@ -62,7 +62,7 @@ def assemble(scenario: Scenario, seed: int, data_dir: Path | str | None = None) 
     ShapeError
         When layers do not fit each other, the data, or the loss.
     """
-    data = load_data(scenario, seed, data_dir)
+    data = load_data(scenario, data_dir)
     network, training = build_network(scenario, data), build_training(scenario)
     return Problem(network, training, data, split_rows(network, data))
 
@@ -77,31 +77,25 @@ def split_rows(network: Network, data: Prepared) -> dict[str, Rows]:
     }
 
 
-def load_data(scenario: Scenario, seed: int, data_dir: Path | str | None = None) -> Prepared:
-    """The rows of a scenario, split and scaled."""
-    return load_seeded_data(scenario, seed, data_dir)[0]
-
-
-def load_seeded_data(scenario: Scenario, seed: int, data_dir: Path | str | None = None) -> tuple[Prepared, bool]:
-    """The rows of a scenario, and whether they depend on the seed."""
+def load_data(scenario: Scenario, data_dir: Path | str | None = None) -> Prepared:
+    """The rows of a scenario, split and scaled: the same for every seed, as ``[data] seed`` has drawn them."""
     section = scenario.data
     dataset = scenario.registry.datasets.get(section.source)
     folder = dataset_folder(dataset.name, data_dir)
-    random = Stream(seed, "data")
     with _blamed(scenario):
-        table = dataset.load(DataRequest(random, folder, scenario.base, scenario.vouched), **section.options)
+        request = DataRequest(Stream(section.seed, "data"), folder, scenario.base, scenario.vouched)
+        table = dataset.load(request, **section.options)
         if not isinstance(table, Table):
             raise DataError(f"data set {dataset.name!r} returned {type(table).__name__}, not a Table")
         normalize = section.normalize
-        prepared = prepare(
+        return prepare(
             table,
-            seed=seed,
+            seed=section.seed,
             test_fraction=section.test_fraction,
             validation_fraction=section.validation_fraction,
             normalize=(normalize.mean, normalize.std) if normalize is not None else None,
             standardize=section.standardize,
         )
-    return prepared, not random.untouched or section.test_fraction > 0 or section.validation_fraction > 0
 
 
 @contextmanager

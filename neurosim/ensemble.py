@@ -1,4 +1,4 @@
-"""Many runs of one scenario that differ only in their seed: how often does it learn?
+"""Many runs of one scenario on the same rows that differ only in their seed: how often does it learn?
 
 One run answers for one seed. An ensemble trains hundreds and counts: the share that learns what the
 scenario promises, with an interval, and how many epochs it took them. Where a scenario promises
@@ -17,11 +17,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.assembly import build_training, load_seeded_data, split_rows
+from neurosim.assembly import assemble
 from neurosim.augmentation import augments
 from neurosim.backends.base import Rows
 from neurosim.backends.select import make_backend, make_small_ensemble
-from neurosim.construction import build_network
 from neurosim.errors import DivergedError, UsageError
 from neurosim.history import METRICS
 from neurosim.memory import check_memory
@@ -85,6 +84,7 @@ class Ensemble:
     threads: int | None = None
     data_dir: Path | str | None = None
     members: list[Member] = field(default_factory=list)
+    rows_sha256: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
 
     def __post_init__(self) -> None:
@@ -105,20 +105,16 @@ class Ensemble:
             As `Simulator` does. A member that diverges is no error: it has failed.
         """
         tell = on_progress or (lambda share: None)
-        data, seeded = load_seeded_data(self.scenario, self.seeds[0], self.data_dir)
-        network, training = build_network(self.scenario, data), build_training(self.scenario)
+        problem = assemble(self.scenario, self.data_dir)
+        self.rows_sha256 = problem.data.sha256
+        network, training, splits = problem.network, problem.training, problem.splits
         if self.backend != "cuda":  # a GPU has memory of its own
-            check_memory(network, training, len(data.train))
+            check_memory(network, training, splits["train"].count)
         first = make_backend(self.backend, network, training, self.seeds[0], self.threads)
         first.prepare()
         start = time.perf_counter()
-        splits = [split_rows(network, data)]
-        if seeded:
-            others = (load_seeded_data(self.scenario, seed, self.data_dir)[0] for seed in self.seeds[1:])
-            splits += [split_rows(network, other) for other in others]
-        rows = [split["train"] for split in splits]
         alone = watches(self.scenario) or augments(self.scenario)
-        together = None if alone else make_small_ensemble(first, self.seeds, rows)
+        together = None if alone else make_small_ensemble(first, self.seeds, [splits["train"]])
         if together is None:
             self.members = self._one_by_one(tell)
         else:
@@ -127,14 +123,13 @@ class Ensemble:
             for portion in range(PORTIONS):
                 epochs = training.epochs * (portion + 1) // PORTIONS - done
                 if epochs > 0:
-                    self._note_success(reached, together.train(epochs), splits[0]["train"], done)
+                    self._note_success(reached, together.train(epochs), splits["train"], done)
                 done += epochs
                 tell((portion + 1) / PORTIONS)
             self.members = []
             for k, (seed, parameters) in enumerate(zip(self.seeds, together.parameters, strict=True)):
                 first.parameters[:] = parameters
-                own = splits[k] if seeded else splits[0]
-                totals = {name: first.evaluate(its_rows) for name, its_rows in own.items()}
+                totals = {name: first.evaluate(rows) for name, rows in splits.items()}
                 measures = {f"{name}_loss": total.mean_loss for name, total in totals.items()}
                 shares = {f"{name}_accuracy": total.accuracy_share for name, total in totals.items()}
                 self.members.append(self._member(seed, {**measures, **shares}, int(reached[k])))
@@ -143,9 +138,10 @@ class Ensemble:
 
     def _one_by_one(self, tell: Callable[[float], None]) -> list[Member]:
         """Networks that are too large to be trained side by side, or that stop or change their rows one by one."""
-        members = []
+        members: list[Member] = []
+        simulator: Simulator | None = None
         for number, seed in enumerate(self.seeds):
-            simulator = Simulator(self.scenario, self.backend, seed, self.threads, self.data_dir)
+            simulator = Simulator(self.scenario, self.backend, seed, self.threads, self.data_dir, like=simulator)
             try:
                 simulator.train()
                 final = simulator.final_measures()

@@ -96,7 +96,7 @@ class Stream:
     Parameters
     ----------
     seed : int
-        The scenario's seed.
+        That of the scenario, or of its data.
     *purpose : int or str
         What the numbers are for; other purposes give independent streams.
     """
@@ -104,11 +104,6 @@ class Stream:
     def __init__(self, seed: int, *purpose: int | str) -> None:
         self._key = key(seed, *purpose)
         self._position = 0
-
-    @property
-    def untouched(self) -> bool:
-        """Whether no number was drawn yet: what was made beside it then does not depend on the seed."""
-        return self._position == 0
 
     def _words(self, count: int) -> NDArray[np.uint64]:
         start, self._position = self._position, self._position + count

@@ -47,7 +47,7 @@ class Simulator:
     for_report : bool
         Record what the page about a run shows, besides what the scenario asks for.
     like : Simulator, optional
-        Of the same scenario and seed: its data are used, and not loaded again; see `fresh`.
+        Of the same scenario, from any seed: its data are used, and not loaded again; see `fresh`.
 
     Attributes
     ----------
@@ -75,7 +75,7 @@ class Simulator:
         self.seed = scenario.scenario.seed if seed is None else seed
         if not 0 <= self.seed < 2**63:
             raise UsageError(f"a seed is a number from 0 to 2**63 - 1, not {self.seed}")
-        problem = assemble(scenario, self.seed, data_dir) if like is None else like._problem
+        problem = assemble(scenario, data_dir) if like is None else like._problem
         if backend != "cuda":  # a GPU has memory of its own
             check_memory(problem.network, problem.training, problem.splits["train"].count)
         # The losses so far are of one training.

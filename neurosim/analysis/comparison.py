@@ -11,14 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 from neurosim.analysis.studies import RunOfStudy, StudyFacts, VariantFacts
 from neurosim.errors import UsageError
+from neurosim.scenario.faults import show
 
 if TYPE_CHECKING:  # what compares need not load a simulator
     from neurosim.scenario import Scenario
     from neurosim.training import Result
 
-# Sections whose keys are settings, and keys of the data section that only scale the inputs.
+# Sections whose keys are settings, and keys of the data section that only scale.
 SECTIONS = ("data", "augmentation", "network", "optimizer", "training")
 SCALING = ("standardize", "normalize")
+# What a network is judged by, if it is there: the first of these.
+JUDGED = ("test", "validation", "train")
 LONGEST_LABEL = 26
 
 
@@ -69,12 +72,12 @@ def compare(results: Sequence[Result], *, of_one_study: bool = False) -> Compari
     Raises
     ------
     UsageError
-        When they have learnt from different data, unless they are variants of one study, whose author meant it.
+        When they were measured on different rows, unless they are of one study, whose author meant it.
     """
     found = [settings(result.scenario) for result in results]
     if not of_one_study:
-        for result, own in zip(results, found, strict=True):
-            _same_data(results[0], found[0], result, own)
+        for result in results:
+            _same_rows(results[0], result)
     keys = dict.fromkeys(key for own in found for key in own)
     differing = tuple(key for key in keys if len({own.get(key, "-") for own in found}) > 1)
     if of_one_study and any(result.scenario.variant for result in results):
@@ -110,17 +113,30 @@ def _leaves(value: Any, path: str) -> list[tuple[str, str]]:
     return [(path, f"{value:g}" if isinstance(value, float) else str(value))]
 
 
-def _same_data(first: Result, own: Mapping[str, str], other: Result, others: Mapping[str, str]) -> None:
-    keys = dict.fromkeys(key for key in (*own, *others) if key.startswith("data."))
-    for key in keys:
-        word = key.split(".")[1]
-        if word in SCALING or word == "validation_fraction" or own.get(key) == others.get(key):
-            continue
-        here, there = own.get(key, "not set"), others.get(key, "not set")
-        raise UsageError(
-            f"{_where(first)} and {_where(other)} have learnt from different data: {key} is {here} and {there}",
-            "Losses and accuracies on different rows say nothing about each other.",
-        )
+def _same_rows(first: Result, other: Result) -> None:
+    """Raise UsageError where two runs were measured on different rows."""
+    if _judged_rows(first) == _judged_rows(other):
+        return
+    own, others = (result.scenario.data.model_dump(exclude_none=True) for result in (first, other))
+    keys = [key for key in {**own, **others} if key not in SCALING and own.get(key) != others.get(key)]
+    # The options of another data set are others too.
+    keys = ["source"] if "source" in keys else keys
+    settings = [f"data.{key} is {_shown(own, key)} and {_shown(others, key)}" for key in keys]
+    why = ", ".join(settings) or "with the same [data], so the data themselves have changed in between"
+    raise UsageError(
+        f"{_where(first)} and {_where(other)} were measured on different rows: {why}",
+        "Losses and accuracies on different rows say nothing about each other.",
+    )
+
+
+def _judged_rows(result: Result) -> tuple[str, str]:
+    """The split that says most about a network, and what identifies its rows."""
+    split = next(name for name in JUDGED if name in result.rows_sha256)
+    return split, result.rows_sha256[split]
+
+
+def _shown(settings: Mapping[str, Any], key: str) -> str:
+    return show(settings[key]) if key in settings else "not set"
 
 
 def _where(result: Result) -> str:
@@ -153,8 +169,24 @@ def _remarks(results: Sequence[Result], differing: Sequence[str]) -> list[str]:
     losses = dict.fromkeys(result.scenario.network.loss.name for result in results)
     if len(losses) > 1:
         found.append(f"The losses are different functions ({', '.join(losses)}): compare accuracies, not losses.")
+    found += _row_remarks(results)
     if "seed" in differing and len(results) > 1 and len(differing) > 1:
         found.append("The seeds differ as well: part of each difference is chance.")
+    return found
+
+
+def _row_remarks(results: Sequence[Result]) -> list[str]:
+    """Where not all have learnt from the same rows, or were measured on the same; and where rows are others now."""
+    found = []
+    if len({_judged_rows(result) for result in results}) > 1:
+        found.append("Not all were measured on the same rows: their losses and accuracies cannot be compared directly.")
+    if len({result.rows_sha256.get("train") for result in results}) > 1:
+        counts = sorted({len(result.simulator.data.train) for result in results})
+        rows = f" ({counts[0]:,} to {counts[-1]:,} of them)" if len(counts) > 1 else ""
+        found.append(f"Not all have learnt from the same training rows{rows}.")
+    changed = [_where(result) for result in results if result.rows_sha256 != result.simulator.data.sha256]
+    if changed:
+        found.append(f"The data of {' and '.join(changed[:3])} have changed since the training.")
     return found
 
 

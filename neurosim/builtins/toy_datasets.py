@@ -1,7 +1,7 @@
 """Small data sets made from a formula and random numbers: truth tables, clouds, curves.
 
-Each function gets a request, whose ``request.random`` depends only on the scenario's seed, and its
-options, and returns a table with float32 features. Classes take turns row by row, so they are
+Each function gets a request, whose ``request.random`` depends only on ``[data] seed``, and its options,
+and returns a table with float32 features. Classes take turns row by row, so they are
 equally large (to within one row). `noise` is the standard deviation of normal noise.
 """
 

@@ -66,7 +66,7 @@ def _show_network(
 
     registry = build_registry(plugins, plugin_folders=plugin_folders)
     loaded = load_scenario(scenario, overrides=parse_overrides(settings), registry=registry)
-    data = load_data(loaded, loaded.scenario.seed, data_dir)
+    data = load_data(loaded, data_dir)
     numbers = architecture(build_network(loaded, data), build_training(loaded), len(data.train))
     if as_json:
         print_json({"scenario": loaded.scenario.name, **numbers.as_json()})

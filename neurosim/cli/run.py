@@ -23,9 +23,16 @@ DIVERGED, MISSED = 4, 5
 @SET
 @click.option("--backend", type=click.Choice(["cpu", "reference", "cuda"]), default="cpu", show_default=True)
 @click.option("--variant", metavar="NAME", help="Train this variant only; else all, for a scenario that has some.")
-@click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Instead of the scenario's seed.")
 @click.option(
-    "--seeds", type=click.IntRange(1, 1_000_000), metavar="N", help="Train N networks that differ only in their seed."
+    "--seed",
+    type=click.IntRange(0, 2**63 - 1),
+    help="Instead of the scenario's: other start weights and another order, the same rows (data.seed decides these).",
+)
+@click.option(
+    "--seeds",
+    type=click.IntRange(1, 1_000_000),
+    metavar="N",
+    help="Train N networks on the same rows that differ only in their seed.",
 )
 @click.option("--threads", type=click.IntRange(1), help="Threads to use; all processors by default.")
 @click.option("--out", type=FilePath(), metavar="DIR", help="Run folder; else runs/<name>-<time>.")

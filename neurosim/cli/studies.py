@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from neurosim.analysis.comparison import compare
 from neurosim.analysis.studies import study_facts
 from neurosim.cli.options import Told, print_json
 from neurosim.cli.progress import progress_display
@@ -76,6 +77,8 @@ def _print(found: Study, pictures: Sequence[Path], page: Path | None) -> None:
     click.echo()
     for line in _table(found):
         click.echo(f"  {line}")
+    for remark in compare(found.results, of_one_study=True).remarks:
+        click.echo(f"  {remark}")
     click.echo()
     seconds = found.seconds
     parts = f"training {seconds['train']:.1f} s (all networks added up), compiling {seconds['compile']:.2f} s"

@@ -1,7 +1,7 @@
 """From a table to what a network is trained on: checked, split and scaled.
 
-Rows are dealt to the splits by a permutation that depends on the seed only, and class by class, so
-that each split has every class in its share. Inside a split rows keep the order of the table.
+Rows are dealt to the splits by a permutation that depends on the data's seed only, and class by class,
+so that each split has every class in its share. Inside a split rows keep the order of the table.
 
 The network's input is ``raw * scale + shift``, whatever the table holds. Floats are scaled here,
 once. Bytes stay bytes, a quarter of the memory, and the engine scales them while it reads them.
@@ -9,7 +9,9 @@ once. Bytes stay bytes, a quarter of the memory, and the engine scales them whil
 
 from __future__ import annotations
 
+import hashlib
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,11 +38,14 @@ class Split:
         Class indices, int64 (rows,), or values, float32 (rows, outputs).
     rows : array (rows,) of int64
         Their numbers in the table, or in its own test rows, from 0.
+    sha256 : str
+        Of the rows as they are in the table, before any scaling: runs whose rows have the same were measured alike.
     """
 
     features: NDArray[Any]
     targets: NDArray[Any]
     rows: NDArray[np.int64]
+    sha256: str
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -75,6 +80,12 @@ class Prepared:
     classes: tuple[str, ...] = ()
     feature_names: tuple[str, ...] = ()
     image_shape: tuple[int, ...] = ()
+
+    @property
+    def sha256(self) -> dict[str, str]:
+        """The SHA-256 of each split's rows, by its name."""
+        splits = {"train": self.train, "validation": self.validation, "test": self.test}
+        return {name: split.sha256 for name, split in splits.items() if split is not None}
 
     @property
     def inputs(self) -> int:
@@ -137,10 +148,11 @@ def prepare(
             return None
         if len(rows) < len(features):
             features, targets = features[rows], targets[rows]
+        digest = _digest(features, targets, table.classes)
         if not as_bytes:
             features = _scaled(features, feature_scale, feature_shift)
         kind = np.int64 if table.classes else np.float32
-        return Split(np.ascontiguousarray(features), np.ascontiguousarray(targets, dtype=kind), rows)
+        return Split(np.ascontiguousarray(features), np.ascontiguousarray(targets, dtype=kind), rows, digest)
 
     def of_table(name: str) -> Split | None:
         return split(table.features, table.targets, chosen[name])
@@ -163,6 +175,15 @@ def prepare(
         feature_names=tuple(table.feature_names),
         image_shape=tuple(table.image_shape),
     )
+
+
+def _digest(features: NDArray[Any], targets: NDArray[Any], classes: Sequence[str]) -> str:
+    """SHA-256 of some rows of a table."""
+    digest = hashlib.sha256(repr(tuple(classes)).encode())
+    for array in (features, targets):
+        digest.update(f"{array.dtype.str} {array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
 
 
 def _check_fractions(table: Table, test: float, validation: float) -> None:

@@ -12,11 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
-from neurosim.errors import UsageError
+from neurosim.errors import PluginError, UsageError
 from neurosim.input_files import check_ordinary, unreadable
 from neurosim.plugin.checks import check_arguments, check_name, frozen, frozen_numbers
 
 Scalar = Callable[..., float]
+# Keys of ``[data]`` that belong to the scenario, whatever the data set is.
+SCENARIO_KEYS = ("source", "seed", "validation_fraction", "test_fraction", "normalize", "standardize")
 
 
 @dataclass(frozen=True)
@@ -149,7 +151,7 @@ class DataRequest:
     Parameters
     ----------
     random : neurosim.randomness.Stream
-        Random numbers that depend on the scenario's seed only.
+        Random numbers that depend on ``[data] seed`` only.
     folder : pathlib.Path
         ``<data folder>/<name of the data set>``; it need not exist.
     base : pathlib.Path
@@ -225,7 +227,8 @@ class Dataset:
         Makes or reads the rows; `request` is a `DataRequest`.
     options : mapping
         Options that may stand beside ``source`` in the scenario, with their defaults. The type of
-        a default is the type its option must have; a default of None makes the option required.
+        a default is the type its option must have; a default of None makes the option required. Keys that every
+        ``[data]`` has, such as ``seed``, are no options.
     description : str
         One line for ``neurosim list datasets``.
     source : str
@@ -241,5 +244,11 @@ class Dataset:
 
     def __post_init__(self) -> None:
         check_name(self.kind, self.name)
+        taken = next((key for key in SCENARIO_KEYS if key in self.options), None)
+        if taken is not None:
+            raise PluginError(
+                f"{self.kind} {self.name!r}: its option {taken!r} is a key that every [data] section has",
+                "Call the option something else; request.random already follows [data] seed.",
+            )
         object.__setattr__(self, "options", frozen(self.kind, self.name, self.options))
         check_arguments(self.kind, self.name, "load", self.load, ["<request>", *self.options])

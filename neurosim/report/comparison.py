@@ -29,7 +29,7 @@ def write_study_page(scenario: Scenario, results: Sequence[Result], pictures: Se
     promises = sections.expectations(study_expectations(scenario, results))
     still = [
         ("lesson", "What to look for", paragraphs(about.lesson)),
-        ("results", "Results", _outcome(found) + promises),
+        ("results", "Results", _outcome(found) + _remarks(found) + promises),
         ("differs", "What differs", _differing(found)),
         ("watch", "Watch them learn", _live()),
         ("pictures", "Pictures", sections.pictures(pictures)),
@@ -43,10 +43,9 @@ def write_comparison_page(found: Comparison, title: str, pictures: Sequence[Path
     """Write ``report.html`` for runs that were trained one by one; raises DataError when it cannot be written."""
     lessons = dict.fromkeys(run.result.scenario.scenario.lesson for run in found.runs)
     about = {run.label: str(run.folder) for run in found.runs if run.folder is not None}
-    remarks = "\n".join(f"<p>{escape(remark)}</p>" for remark in found.remarks)
     still = [
         ("lesson", "What to look for", paragraphs(next(iter(lessons))) if len(lessons) == 1 else ""),
-        ("results", "Results", _outcome(found) + remarks),
+        ("results", "Results", _outcome(found) + _remarks(found)),
         ("differs", "What differs", _differing(found)),
         ("watch", "Watch them learn", _live()),
         ("pictures", "Pictures", sections.pictures(pictures)),
@@ -71,6 +70,10 @@ def _outcome(found: Comparison) -> str:
     names = list(dict.fromkeys(name for own in cells.values() for name in own))
     rows = [[label, *(own.get(name, "-") for name in names)] for label, own in cells.items()]
     return f'<div class="scroll">{table(["run", *names], rows, range(1, len(names) + 1))}</div>'
+
+
+def _remarks(found: Comparison) -> str:
+    return "\n".join(f"<p>{escape(remark)}</p>" for remark in found.remarks)
 
 
 def _differing(found: Comparison) -> str:

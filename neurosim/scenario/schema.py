@@ -26,7 +26,12 @@ class ScenarioSection(Section):
         description="Short name, part of the run folder's name: lower-case letters, digits and hyphens.",
     )
     title: str = Field(description="One line that says what the scenario shows.")
-    seed: int = Field(default=0, ge=0, le=2**63 - 1, description="All randomness follows from this number.")
+    seed: int = Field(
+        default=0,
+        ge=0,
+        le=2**63 - 1,
+        description="Decides start weights, order of the rows, dropout and augmentation; data.seed decides the rows.",
+    )
     repeats: int = Field(
         default=1,
         ge=1,
@@ -50,6 +55,12 @@ class DataSection(Section):
     __pydantic_extra__: dict[str, Any] = Field(init=False)
 
     source: str = Field(description="A registered data set, see `neurosim list datasets`.")
+    seed: int = Field(
+        default=0,
+        ge=0,
+        le=2**63 - 1,
+        description="Decides the rows of a random data set, and which rows are for training, validation and test.",
+    )
     validation_fraction: Number = Field(
         default=0.0,
         ge=0,

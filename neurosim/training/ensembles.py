@@ -58,6 +58,7 @@ def _run(ensemble: Ensemble, folder: RunFolder, watcher: EnsembleObserver, begin
         "seeds": [ensemble.seeds[0], ensemble.seeds[-1]],
         **ensemble.summary(),
         "seconds": {"train": ensemble.seconds, "total": total},
+        "rows_sha256": ensemble.rows_sha256,
         "run_dir": str(folder.path),
     }
     complete = {**result, **provenance(ensemble.scenario)}

@@ -59,7 +59,8 @@ def read_finished(
     # Nothing is measured again.
     final = summary.final
     promises = check_expectations(scenario, Outcome(final, history, simulator.recording))
-    return Result(scenario, simulator, history, final, promises, summary.seconds, folder)
+    rows = summary.rows_sha256 or simulator.data.sha256
+    return Result(scenario, simulator, history, final, promises, summary.seconds, folder, rows)
 
 
 def _must_be_there(path: Path) -> Path:

@@ -51,6 +51,8 @@ class Result:
         ``compile``, ``train`` (without evaluation) and ``total``.
     folder : Path or None
         The run folder.
+    rows_sha256 : dict of str to str
+        SHA-256 of the rows of each split when it was trained, as the data set had them before any scaling.
     """
 
     scenario: Scenario
@@ -60,6 +62,7 @@ class Result:
     expectations: list[Expectation]
     seconds: dict[str, float]
     folder: Path | None
+    rows_sha256: Mapping[str, str]
 
     def _repr_html_(self) -> str:
         """Measures and promises, for notebooks."""
@@ -116,6 +119,7 @@ class Result:
             "final": finite(self.metrics),
             "expectations": [expectation.as_json() for expectation in self.expectations],
             "seconds": self.seconds,
+            "rows_sha256": dict(self.rows_sha256),
             "run_dir": None if self.folder is None else str(self.folder),
         }
 
@@ -366,4 +370,5 @@ def _as_result(simulator: Simulator, metrics: dict[str, float | None], folder: P
     seconds = {"compile": simulator.prepare(), "train": sum(simulator.history.seconds), "total": total}
     outcome = Outcome(metrics, simulator.history, simulator.recording)
     expectations = check_expectations(simulator.scenario, outcome)
-    return Result(simulator.scenario, simulator, simulator.history, metrics, expectations, seconds, folder)
+    rows = simulator.data.sha256
+    return Result(simulator.scenario, simulator, simulator.history, metrics, expectations, seconds, folder, rows)

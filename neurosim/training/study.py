@@ -222,12 +222,16 @@ def _run(
     at_once = min(available, len(members)) if backend == "cpu" else 1
     each = max(available // at_once, 1) if backend == "cpu" else threads
     with on_compilation(watcher.compiling):
+        like: dict[str, Simulator] = {}  # the seeds of a variant share its rows
         for member in members:
+            variant = member.scenario.variant
             if resume and member.folder is not None:
                 member.result = read_finished(member.folder, member.scenario, backend, each, data_dir)
             if member.result is None:
-                member.simulator = Simulator(member.scenario, backend, None, each, data_dir)
+                shared = like.get(variant)
+                member.simulator = Simulator(member.scenario, backend, None, each, data_dir, like=shared)
                 member.simulator.prepare()
+                like.setdefault(variant, member.simulator)
     try:
         _train_all([member for member in members if member.result is None], at_once, watcher, resume, force)
     except KeyboardInterrupt:

@@ -32,6 +32,8 @@ class Summary:
         The measures at the end.
     seconds : dict of str to float
         ``compile``, ``train`` and ``total``.
+    rows_sha256 : dict of str to str
+        SHA-256 of the rows of each split; empty in runs of older versions.
     """
 
     backend: str
@@ -39,6 +41,7 @@ class Summary:
     epochs: int
     final: dict[str, float | None]
     seconds: dict[str, float]
+    rows_sha256: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,7 @@ def read_summary(path: Path) -> Summary:
         written.whole("epochs"),
         {name: final.measure(name) for name in measures},
         {name: seconds.number(name) for name in ("compile", "train", "total")},
+        written.texts("rows_sha256") if "rows_sha256" in written.values else {},
     )
 
 
@@ -150,6 +154,12 @@ class _Written:
 
     def part(self, key: str) -> _Written:
         return _Written(self.entry(key), self._path, f"{self._place}{key}: ")
+
+    def texts(self, key: str) -> dict[str, str]:
+        texts = self.part(key).values
+        if not all(isinstance(text, str) for text in texts.values()):
+            self.refuse(f"{key} is not all text")
+        return texts
 
     def backend(self) -> str:
         name = self.entry("backend")

@@ -101,7 +101,7 @@ def test_both_sides_have_the_same_network(modules, name, mode):
     layers, scenario = modules.deep_problems.NETWORKS[name], modules.deep_problems.deep_scenario(name)
     x = np.random.default_rng(1).normal(size=(3, 784)).astype(np.float32)
     digits, ones = tuple("0123456789"), np.ones(784)
-    split = Split(x, np.array([0, 5, 9]), np.arange(3))
+    split = Split(x, np.array([0, 5, 9]), np.arange(3), "")
     data = Prepared(split, None, None, 1.0, 0.0, ones, 0 * ones, classes=digits, image_shape=(28, 28))
     net = build_network(scenario, data)
     ours = make_backend("reference", net, build_training(scenario), 0)

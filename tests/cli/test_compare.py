@@ -119,7 +119,7 @@ def test_other_data_are_refused(runs):
     runs("run", "xor", "--quiet", "--no-report", "--out", "x")
     done = runs("compare", "a", "x")
     assert done.code == 2
-    assert "a and x have learnt from different data: data.source is iris and xor" in done.err
+    assert 'a and x were measured on different rows: data.source is "iris" and "xor"\n' in done.err
     runs(
         "run",
         "iris",
@@ -136,7 +136,62 @@ def test_other_data_are_refused(runs):
     )
     other = runs("compare", "a", "f")
     assert other.code == 2
-    assert "data.test_fraction is 0.2 and 0.4" in other.err
+    assert "data.test_fraction is 0.2 and 0.4\n" in other.err
+
+
+SCENARIO = """
+[scenario]
+name = "own"
+title = "Own"
+[data]
+source = "csv"
+file = "rows.csv"
+target = "y"
+test_fraction = 0.25
+[network]
+loss = "binary_cross_entropy"
+layers = [{ kind = "dense", units = 1, activation = "sigmoid" }]
+[optimizer]
+name = "sgd"
+lr = 0.1
+[training]
+epochs = 1
+"""
+
+
+def test_the_rows_decide_and_not_the_settings(neurosim, tmp_path):
+    def train(out, *words):
+        done = neurosim("run", "own.toml", "--backend", "reference", "--no-report", "--quiet", "--out", out, *words)
+        assert done.code == 0, done.err
+
+    rows = "x,y\n" + "".join(f"{k},{'no' if k < 20 else 'yes'}\n" for k in range(40))
+    (tmp_path / "own.toml").write_text(SCENARIO)
+    (tmp_path / "rows.csv").write_text(rows)
+    train("first")
+    train("another-start", "--seed", "3")
+    train("scaled", "--set", "data.standardize=true")
+    train("fewer", "--set", "data.validation_fraction=0.25")
+    train("another-split", "--set", "data.seed=3")
+    # Another start and other scales are the same rows; only the training rows are fewer.
+    done = neurosim("compare", "first", "another-start", "scaled")
+    assert (done.code, done.err) == (0, "")
+    assert "rows" not in done.out
+    assert (
+        "Not all have learnt from the same training rows (20 to 30 of them)."
+        in neurosim("compare", "first", "fewer").out
+    )
+    other = neurosim("compare", "first", "another-split")
+    assert other.code == 2
+    assert other.err.startswith("Error: first and another-split were measured on different rows: data.seed is 0 and 3")
+    # The same settings, another file.
+    (tmp_path / "rows.csv").write_text(rows.replace(",no", ".5,no"))
+    train("later")
+    done = neurosim("compare", "first", "later")
+    assert done.code == 2
+    assert "the data themselves have changed" in done.err
+    done = neurosim("compare", "first", "another-start")
+    assert done.code == 0
+    assert "The data of first and another-start have changed since the training." in done.out
 
 
 @pytest.mark.parametrize(

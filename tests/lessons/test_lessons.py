@@ -31,6 +31,13 @@ def test_a_short_lesson_keeps_its_promises(name):
 
 
 @pytest.mark.lessons
+@pytest.mark.parametrize("draw", SEEDS)
+def test_overfitting_is_the_same_lesson_with_other_digits(draw):
+    """Its text says that another 36 digits teach the same."""
+    assert missed("overfitting", 0, **{"data.seed": draw}) == []
+
+
+@pytest.mark.lessons
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("name", NAMES)
 def test_every_lesson_keeps_its_promises_from_every_seed(name, seed):

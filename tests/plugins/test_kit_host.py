@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from kit import failed, only_failure, verdict
 
-from neurosim.errors import DataError
+from neurosim.errors import DataError, PluginError
 from neurosim.plugin import Dataset, FeedbackSchedule, Initializer, Schedule, Table
+from neurosim.scenario.schema import DataSection
 
 # Initializers -----------------------------------------------------------------------------------------------
 
@@ -150,6 +151,12 @@ def test_a_good_data_set_passes():
     assert not failed(record)
     assert verdict(record, "load").detail == "6 rows, 2 classes"
     assert "other rows for another seed" in verdict(record, "determinism").detail
+
+
+@pytest.mark.parametrize("key", DataSection.model_fields)
+def test_keys_of_every_data_section_are_no_options(key):
+    with pytest.raises(PluginError, match=f"option '{key}' is a key that every"):
+        Dataset("cloud", lambda request, option: None, options={key: 6})
 
 
 def test_rows_that_do_not_depend_on_the_seed_alone():

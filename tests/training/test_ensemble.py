@@ -39,6 +39,19 @@ def test_a_member_is_the_single_run_with_its_seed(name, epochs, threads):
             assert member.epochs_to_success == reached[0]
 
 
+def test_all_members_learn_from_the_same_rows():
+    """The seed decides where they start; the seed of the data is another one."""
+    scenario = short("moons", 1)
+    first, second = Simulator(scenario, seed=1), Simulator(scenario, seed=2)
+    assert first.data.sha256 == second.data.sha256
+    assert np.array_equal(first.data.train.features, second.data.train.features)
+    assert not np.array_equal(first.parameters["layers.0.weight"], second.parameters["layers.0.weight"])
+    assert Simulator(short("moons", 1, **{"data.seed": 1}), seed=1).data.sha256 != first.data.sha256
+    ensemble = Ensemble(scenario, [1, 2])
+    ensemble.train()
+    assert ensemble.rows_sha256 == first.data.sha256
+
+
 def test_networks_too_large_for_lanes_are_trained_too():
     scenario = short("digits", 1)
     ensemble = Ensemble(scenario, [3, 4])

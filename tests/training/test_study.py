@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from neurosim import load_scenario, run, study
+from neurosim.analysis.comparison import compare
 from neurosim.errors import UsageError
 from neurosim.history import History
 from neurosim.scenario import Claim
@@ -140,6 +141,19 @@ def test_one_variant_can_be_repeated(path):
     assert alone.spread("relu", "train_loss") is not None
     assert alone.as_json()["final"]["train_loss"] is not None
     assert [(entry.name, entry.met) for entry in alone.expectations] == [("train_loss of relu", True)]
+
+
+def test_seeds_share_their_rows_and_variants_may_have_others(path):
+    overrides = {"variants.1.data.samples": 40, "claims": [], "training.epochs": 1}
+    found = study(path, overrides=overrides)
+    rows = {name: {result.rows_sha256["test"] for result in found[name]} for name in found.names}
+    assert [len(own) for own in rows.values()] == [1, 1, 1]
+    assert rows["tanh"] == rows["stuck"] != rows["relu"]
+    remarks = compare(found.results, of_one_study=True).remarks
+    assert remarks == (
+        "Not all were measured on the same rows: their losses and accuracies cannot be compared directly.",
+        "Not all have learnt from the same training rows (30 to 45 of them).",
+    )
 
 
 def test_run_trains_one_network_only(path):
