@@ -18,8 +18,17 @@ SUFFIXES = {"text": ".txt", "markdown": ".md", "html": ".html"}
 
 @click.command()
 @click.argument("scenario", required=False, type=FilePath(path_type=str), metavar="[SCENARIO]")
-@click.option("--sample", type=click.IntRange(0), metavar="I", help="Training row, from 0; else one that is not all 0.")
+@click.option("--sample", type=click.IntRange(0), metavar="I", help="Training row, from 0; else an instructive one.")
 @click.option("--step", "steps", type=click.IntRange(0), default=0, metavar="K", help="Train K steps first.")
+@click.option("--path", is_flag=True, help="Follow one path through the network and back only: some twenty lines.")
+@click.option(
+    "--unit",
+    "units",
+    type=click.IntRange(1),
+    multiple=True,
+    metavar="N",
+    help="With --path: go through this hidden unit, from 1; once for each hidden layer. Else the largest gradient's.",
+)
 @click.option("--format", "kind", type=click.Choice(list(SUFFIXES)), default="text", show_default=True)
 @click.option("--blank", is_flag=True, help="Leave gaps, for homework; writes the sheet and the answers to files.")
 @click.option("--variant", metavar="NAME", help="Of a scenario with variants; else the first one.")
@@ -38,6 +47,8 @@ def command(
     scenario: str | None,
     sample: int | None,
     steps: int,
+    path: bool,
+    units: tuple[int, ...],
     kind: str,
     blank: bool,
     variant: str | None,
@@ -50,6 +61,8 @@ def command(
 ) -> None:
     """Show one training step of SCENARIO for one sample: forward, loss, backward and update, with the numbers.
 
+    To begin with, --path shows a short piece of it: one way through the network, and back.
+
     SCENARIO is a TOML file, or the name of a shipped one (neurosim list scenarios).
     """
     if scenario is None:
@@ -61,15 +74,17 @@ def command(
     from neurosim.simulator import Simulator
     from neurosim.worksheet import explain
 
+    if units and not path:
+        raise click.UsageError("--unit goes with --path")
     registry = build_registry(plugins, plugin_folders=plugin_folders)
     chosen = _one(load_scenario(scenario, overrides=parse_overrides(settings), registry=registry), variant)
-    sheet = explain(Simulator(chosen, seed=seed, data_dir=data_dir), sample, steps)
+    sheet = explain(Simulator(chosen, seed=seed, data_dir=data_dir), sample, steps, path=path, units=units)
     if blank:
         folder = make_folder(out or Path())
         for what, gaps in (("worksheet", True), ("answers", False)):
-            path = folder / f"{sheet.name}-{what}{SUFFIXES[kind]}"
-            write_atomically(path, _printed(sheet, kind, blank=gaps, title=what))
-            click.echo(f"{what.capitalize():<10} {path}")
+            file = folder / f"{sheet.name}-{what}{SUFFIXES[kind]}"
+            write_atomically(file, _printed(sheet, kind, blank=gaps, title=what))
+            click.echo(f"{what.capitalize():<10} {file}")
     elif out is not None:
         make_folder(out.parent)
         write_atomically(out, _printed(sheet, kind))

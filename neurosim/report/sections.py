@@ -96,7 +96,7 @@ def worksheet(sheet: Sheet) -> str:
     """One step with all its numbers, folded away."""
     about = (
         "The first training step on one sample, with every number: forward, loss, backward, update, and a check. "
-        "The command neurosim explain prints it for other samples and later steps."
+        "The command neurosim explain prints it for other samples and later steps; with --path, a short one."
     )
     body = as_fragment(sheet, Gaps(False), 3)
     return (

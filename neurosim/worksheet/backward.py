@@ -22,17 +22,25 @@ from neurosim.layers import (
 from neurosim.plugin import RowActivation
 from neurosim.worksheet.forward import receptive_field, settings, weighted_sum
 from neurosim.worksheet.losses import loss_slopes
-from neurosim.worksheet.names import ALL, FEW, Names
+from neurosim.worksheet.names import ALL, Names
 from neurosim.worksheet.numbers import joined, written
 from neurosim.worksheet.sheet import Number, Piece, Section, computed, given
 from neurosim.worksheet.step import Index, largest
 from neurosim.worksheet.tracing import Argument, trace
 
+# What stands before the first slope of a sheet.
+DEFINITION = (
+    '∂L/∂w (say "dee L by dee w") is a slope: how fast the loss L changes when w alone moves a little. Where it is '
+    "positive, a larger w makes the loss larger. The slopes are worked out from the output backwards, hence the name "
+    "backpropagation."
+)
+
 
 def backward_phase(section: Section, names: Names) -> None:
     """From the loss to the first layer."""
     layers = names.step.network.layers
-    start = section.section("From the loss")
+    section.say(DEFINITION)
+    start = section if names.brief else section.section("From the loss")
     loss_slopes(start, names, names.shown[layers[-1].name])
     skipped: list[Layer] = []
     for layer in reversed(names.layers):
@@ -42,14 +50,29 @@ def backward_phase(section: Section, names: Names) -> None:
         _sum_up(section, names, skipped)
         skipped = []
         if layer.kind in _BACKWARD:
-            _BACKWARD[layer.kind](section.section(names.title(layer).capitalize()), names, layer)
+            inner = section if names.brief else section.section(names.title(layer).capitalize())
+            _BACKWARD[layer.kind](inner, names, layer)
     # The first layers are always shown, so none is left here.
+
+
+def _tell_chain_rule(section: Section, names: Names, inner: str, through: str, words: str = ":") -> bool:
+    """Say the rule where it is first used, from `inner` by way of `through` to the loss; returns whether it was now."""
+    first = not names.told_chain_rule
+    if first:
+        names.told_chain_rule = True
+        section.say(
+            f"The chain rule: {inner} moves {through}, and {through} moves L, so the two slopes multiply{words}"
+        )
+    return first
 
 
 def _sum_up(section: Section, names: Names, layers: list[Layer]) -> None:
     if not layers:
         return
     first, last = names.numbers[layers[-1].name], names.numbers[layers[0].name]
+    if names.brief:
+        section.say(f"In the same way through layers {last} to {first}, which are left out here.")
+        return
     inner = section.section(f"Layers {last} to {first}")
     inner.say("In the same way. How long the gradient is that arrives at each of them for this sample:")
     rows: list[list[Piece]] = []
@@ -81,6 +104,7 @@ def _through_activation(section: Section, names: Names, layer: Dense | Conv2d | 
             continue
         z, a = float(step.sums(layer)[index]), float(step.outputs(layer)[index])
         derivative = f"∂{output}/∂{symbol}"
+        _tell_chain_rule(section, names, symbol, output)
         arguments = [Argument(symbol, z, computed=True), Argument(output, a, computed=True), *settings(layer)]
         found = trace(record.derivative, arguments, [derivative])
         section.blocks += found.lines
@@ -95,14 +119,10 @@ def _through_activation(section: Section, names: Names, layer: Dense | Conv2d | 
 def _dense(section: Section, names: Names, layer: Dense) -> None:
     _through_activation(section, names, layer)
     step = names.step
-    weight = step.trace.weights[layer.weight.name]
     errors = step.errors(layer)
     for index in names.shown[layer.name]:
         unit = index[0]
-        products = [weight[place, unit] * names.input_number(layer, (place,)).value for place in range(layer.inputs)]
-        few = layer.inputs <= ALL
-        places = range(layer.inputs) if few else [found[0] for found in largest(np.array(products), FEW)]
-        for place in places:
+        for place in names.inputs_shown(layer, unit):
             value = names.input_number(layer, (place,))
             what = names.input(layer, (place,))
             parameter = names.parameter(layer.weight, layer, (place, unit))
@@ -116,7 +136,7 @@ def _dense(section: Section, names: Names, layer: Dense) -> None:
             else:
                 section.tell(names.slope(parameter), f"sum of {own} over the batch", total)
     _wide(section, names, layer)
-    _hand_on(section, names, layer, lambda place: _dense_terms(names, layer, place))
+    _hand_on(section, names, layer, lambda place: _dense_terms(names, layer, place), names.units_shown(layer))
 
 
 def _weight_slope(
@@ -136,6 +156,11 @@ def _weight_slope(
     own = names.slope(names.weighted(layer, index))
     symbols = [f"{what}·{own}"]
     numbers: list[list[Piece]] = [[value, "·", computed(error)]]
+    through = names.weighted(layer, index)
+    words = f". ∂{through}/∂{parameter} is {what}, the number that the weight is multiplied by:"
+    if _tell_chain_rule(section, names, parameter, through, words):
+        symbols = [f"{own}·∂{through}/∂{parameter}"]
+        numbers = [[computed(error), "·", value]]
     if not step.alone:
         symbols.append("(the same of the other rows)")
         numbers.append([given(_without_penalty(names, layer, place, total) - value.value * error)])
@@ -157,7 +182,7 @@ def _without_penalty(names: Names, layer: Dense, place: Index, total: float) -> 
 def _wide(section: Section, names: Names, layer: Dense | Conv2d) -> None:
     """What is not shown of the gradient of the weights."""
     gradient = names.step.network.named(names.step.gradient)[layer.weight.name]
-    if names.is_whole(layer) and gradient.shape[0] <= ALL:
+    if names.brief or (names.is_whole(layer) and gradient.shape[0] <= ALL):
         return
     zeros = int((gradient == 0).sum())
     length = float(np.sqrt((gradient**2).sum()))
@@ -181,7 +206,13 @@ def _dense_terms(names: Names, layer: Dense, place: Index) -> list[tuple[str, st
     ]
 
 
-def _hand_on(section: Section, names: Names, layer: Layer, terms: Callable[[Index], Any] | None) -> None:
+def _hand_on(
+    section: Section,
+    names: Names,
+    layer: Layer,
+    terms: Callable[[Index], Any] | None,
+    units: list[int] | None = None,
+) -> None:
     """The gradient of the inputs, for those that the layer before has on the sheet."""
     sent = names.step.sent(layer)
     share = f" through {names.title(layer)}" if layer.name in names.branches else ""
@@ -190,7 +221,7 @@ def _hand_on(section: Section, names: Names, layer: Layer, terms: Callable[[Inde
         if terms is None:
             section.tell(name, "" if share else f"from {names.title(layer)}", value)
             continue
-        symbols, numbers = weighted_sum(terms(place))
+        symbols, numbers = weighted_sum(terms(place), units)
         section.line(name, " + ".join(symbols), joined(numbers), value)
 
 

@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from neurosim.history import History
 from neurosim.simulator import Simulator
 from neurosim.worksheet.backward import backward_phase
 from neurosim.worksheet.check import check_phase
+from neurosim.worksheet.choice import choose
 from neurosim.worksheet.forward import forward_phase
 from neurosim.worksheet.losses import loss_phase
-from neurosim.worksheet.names import ALL, Names
+from neurosim.worksheet.names import ALL, LETTERS, Names
 from neurosim.worksheet.numbers import written
+from neurosim.worksheet.path import path_sheet
 from neurosim.worksheet.separation import is_perceptron, separation
-from neurosim.worksheet.sheet import Number, Piece, Sheet
+from neurosim.worksheet.sheet import Number, Piece, Sheet, in_columns
 from neurosim.worksheet.step import take_step
 from neurosim.worksheet.update import flat_place, remembers, shown_parameters, update_phase
 
 
-def explain(simulator: Simulator, sample: int | None = None, steps: int = 0) -> Sheet:
+def explain(
+    simulator: Simulator,
+    sample: int | None = None,
+    steps: int = 0,
+    *,
+    path: bool = False,
+    units: Sequence[int] = (),
+) -> Sheet:
     """The four phases of one training step on one sample, with their numbers.
 
     The numbers are those of the reference backend, in float64, from the parameters and the optimizer's state that
@@ -29,19 +40,27 @@ def explain(simulator: Simulator, sample: int | None = None, steps: int = 0) -> 
     simulator : Simulator
         A new one; it is trained.
     sample : int, optional
-        Number of the training row, from 0; else the first one with an input that is not 0.
+        Number of the training row, from 0; else one with a large error and few gradients of 0, and the sheet says so.
     steps : int
         How many steps of the scenario are trained before.
+    path : bool
+        Follow a single path through the network and back: a sheet of some twenty lines.
+    units : sequence of int
+        With `path`: the unit to go through in each hidden layer, from 1, from the first hidden layer on; for layers
+        without one that with the largest gradient.
 
     Raises
     ------
     UsageError
-        When there is no such row or step, or the simulator has been trained already.
+        When there is no such row, step or unit, no single path through the network, or the simulator has been
+        trained already.
     DivergedError
         When training diverges before.
     """
     start = simulator.state()
-    step = take_step(simulator, sample, steps)
+    step = take_step(simulator, sample, steps, choose)
+    if path or units:
+        return path_sheet(simulator, step, units)
     names = Names(step)
     about = simulator.scenario.scenario
     variant = f"-{simulator.scenario.variant}" if simulator.scenario.variant else ""
@@ -71,7 +90,7 @@ def _given(sheet: Sheet, names: Names, simulator: Simulator) -> None:
         + (f"It has been trained for {step.done} steps." if step.done else "It has not been trained yet.")
     )
     rows = simulator.split_rows("train").count
-    section.say(_sample(names, rows, data.classes))
+    section.say(step.describe(rows, data.classes))
     if step.alone:
         usual = min(step.training.batch_size, rows)
         if usual > 1:
@@ -84,10 +103,7 @@ def _given(sheet: Sheet, names: Names, simulator: Simulator) -> None:
             f"Batch normalization looks at the whole batch, so the step is on {step.rows.count} rows, of which the "
             f"sample is number {step.place + 1}. L is the mean loss of them, and each ∂L is of this mean."
         )
-    section.say(
-        "z are weighted sums, a outputs, w weights, b biases, x inputs and y the target. The number behind a letter is "
-        "the layer; in brackets is the unit, or for a weight: from input, to unit."
-    )
+    section.say(LETTERS)
     x = step.inputs.ravel()
     if x.size <= 2 * ALL:
         raw = data.to_raw(x[None])[0]
@@ -111,25 +127,7 @@ def _given(sheet: Sheet, names: Names, simulator: Simulator) -> None:
         [names.parameter(parameter, layer, index), Number(float(step.before[flat_place(parameter, index)]))]
         for layer, parameter, index in shown
     ]
-    section.table(("parameter", "value") * 3, _in_columns(rows_of, 3), f"The parameters before the step{few}:")
+    section.table(("parameter", "value") * 3, in_columns(rows_of, 3), f"The parameters before the step{few}:")
     slots = step.training.optimizer.record.slots
     if not step.done and remembers(names):
         section.say(f"The optimizer's state ({', '.join(slots)} of each parameter) is 0 before the first step.")
-
-
-def _sample(names: Names, rows: int, classes: tuple[str, ...]) -> str:
-    """Which sample it is, and what it should give."""
-    step = names.step
-    y = step.target()
-    number = f"The sample is training row {step.sample} (of {rows}, counted from 0)"
-    if isinstance(y, int):
-        return f"{number}; the right class is {classes[y] if classes else y}: output {y + 1}."
-    values = ", ".join(written(float(value)) for value in y)
-    return f"{number}; its target is y = {values if y.size == 1 else f'({values})'}."
-
-
-def _in_columns(rows: list[list[Piece]], columns: int) -> list[list[Piece]]:
-    """Rows of two cells side by side, read downwards."""
-    high = -(-len(rows) // columns)
-    padded = rows + [["", ""]] * (high * columns - len(rows))
-    return [[cell for k in range(columns) for cell in padded[k * high + row]] for row in range(high)]

@@ -41,8 +41,12 @@ def forward_phase(section: Section, names: Names) -> None:
             continue
         _sum_up(section, names, skipped)
         skipped = []
-        inner = section.section(f"{names.title(layer).capitalize()}: {describe(layer)}")
-        _select(inner, names, layer)
+        inner = section
+        if names.brief and isinstance(layer, Dropout | Flatten):
+            continue  # the numbers go through as they are
+        if not names.brief:
+            inner = section.section(f"{names.title(layer).capitalize()}: {describe(layer)}")
+            _select(inner, names, layer)
         _FORWARD[layer.kind](inner, names, layer)
 
 
@@ -69,6 +73,9 @@ def _sum_up(section: Section, names: Names, layers: Sequence[Layer]) -> None:
     if not layers:
         return
     first, last = names.numbers[layers[0].name], names.numbers[layers[-1].name]
+    if names.brief:
+        section.say(f"Layers {first} to {last} work in the same way, and are left out here.")
+        return
     inner = section.section(f"Layers {first} to {last}")
     inner.say("These work as the layers before and behind them. Their outputs for this sample:")
     rows: list[list[Piece]] = []
@@ -95,10 +102,16 @@ def _select(section: Section, names: Names, layer: Layer) -> None:
 Term = tuple[str, str, Number, Number]
 
 
-def weighted_sum(terms: Sequence[Term]) -> tuple[list[str], list[list[Piece]]]:
-    """Symbols and numbers of a sum of products: all terms, or the largest and what the others come to."""
+def weighted_sum(terms: Sequence[Term], chosen: Sequence[int] | None = None) -> tuple[list[str], list[list[Piece]]]:
+    """Symbols and numbers of a sum of products: all terms, or some and what the others come to.
+
+    Left out, `chosen` are the terms that come to most.
+    """
     products = np.array([weight.value * value.value for _, _, weight, value in terms])
-    places = range(len(terms)) if len(terms) <= ALL else [index[0] for index in largest(products, FEW)]
+    if chosen is None:
+        chosen = [index[0] for index in largest(products, FEW)] if len(terms) > ALL else range(len(terms))
+    # A single other term takes no more room than the words for it.
+    places = chosen if len(chosen) < len(terms) - 1 else range(len(terms))
     shown = [terms[place] for place in places]
     symbols = [f"{weight}·{value}" for weight, value, _, _ in shown]
     numbers: list[list[Piece]] = [[weight, "·", value] for _, _, weight, value in shown]
@@ -126,10 +139,10 @@ def _dense(section: Section, names: Names, layer: Dense) -> None:
     _row_activation(section, names, layer)
 
 
-def _weighted(section: Section, names: Names, layer: Dense | Conv2d, index: Index, terms: Sequence[Term]) -> None:
+def _weighted(section: Section, names: Names, layer: Dense, index: Index, terms: Sequence[Term]) -> None:
     """A weighted sum with its bias, and the activation of it."""
     z = float(names.step.sums(layer)[index])
-    symbols, numbers = weighted_sum(terms)
+    symbols, numbers = weighted_sum(terms, names.inputs_shown(layer, index[0]))
     if layer.bias is not None:
         channel = index[-1:]
         symbols.append(names.parameter(layer.bias, layer, channel))
@@ -177,7 +190,7 @@ def _row_activation(section: Section, names: Names, layer: Dense | Activate) -> 
         with np.errstate(over="ignore"):
             total = float(np.exp(z).sum())
         plain = math.isfinite(total) and total > 0.0
-        everything = z.size <= ALL
+        everything = names.is_whole(layer)
         if plain:
             words = f"sum of exp({symbol}[k]) over all {z.size} units"
             if everything:

@@ -10,12 +10,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from neurosim.backends.uncompiled import uncompiled
 from neurosim.layers import Dense
 from neurosim.worksheet.names import Names
 from neurosim.worksheet.numbers import joined
 from neurosim.worksheet.sheet import Number, Piece, Section, computed, given
-from neurosim.worksheet.step import Array, Index
+from neurosim.worksheet.step import Index, last_row, sample_loss
 
 # Losses whose gradient with respect to the sums is output - target when the activation belongs to them.
 _DIFFERENCES = ("binary_cross_entropy", "categorical_cross_entropy", "perceptron")
@@ -24,7 +23,7 @@ _DIFFERENCES = ("binary_cross_entropy", "categorical_cross_entropy", "perceptron
 def loss_phase(section: Section, names: Names) -> float:
     """The loss of the sample and, in the objective, the rest of the batch and the penalties; returns the loss."""
     step = names.step
-    own = sample_loss(names)
+    own = sample_loss(step)
     _own_loss(section, names, own)
     if not step.alone:
         words = f"mean loss of the {step.rows.count} rows of the batch"
@@ -33,25 +32,6 @@ def loss_phase(section: Section, names: Names) -> float:
         section.say("Large weights cost something as well (l1·sum|w| + l2/2·sum w^2); what is minimised is the sum:")
         section.line("L + penalty", "", [computed(own), " + ", given(step.backend.penalty())], step.objective)
     return own
-
-
-def sample_loss(names: Names) -> float:
-    """The loss of the sample as the simulator computes it."""
-    step = names.step
-    loss, pair = step.network.loss, step.network.pair
-    z, a, y = _row(names)
-    formula = uncompiled((pair or loss.record).value)
-    with np.errstate(all="ignore"):
-        return float(formula(*((z, a, y) if pair else (a, y)), *loss.values))
-
-
-def _row(names: Names) -> tuple[Array, Array, int | Array]:
-    """What the last activation is given, what it makes of it, and the target."""
-    step = names.step
-    last = step.network.layers[-1]
-    a = step.outputs(last).ravel()
-    z = step.sums(last).ravel() if step.network.pair is not None else a
-    return z, a, step.target()
 
 
 def target_symbol(names: Names, unit: int) -> str:
@@ -74,13 +54,14 @@ def _plain(names: Names) -> bool:
 def _own_loss(section: Section, names: Names, value: float) -> None:
     step = names.step
     loss, last = step.network.loss, step.network.layers[-1]
-    z, a, y = _row(names)
+    z, a, y = last_row(step)
     symbol = "L" if step.alone else "loss of the sample"
     count = a.size
-    outputs = [names.output(last, tuple(map(int, np.unravel_index(k, last.output_shape)))) for k in range(count)]
+    places = [tuple(map(int, np.unravel_index(k, last.output_shape))) for k in range(count)]
+    outputs = [names.output(last, place) for place in places]
     targets = [target_symbol(names, k) for k in range(count)]
     wanted = [target_number(names, k) for k in range(count)]
-    numbers = [computed(entry) for entry in a]
+    numbers = [names.output_number(last, place) for place in places]
     few = count <= 4
     name = loss.name
     over = f" / {count}" if count > 1 else ""
@@ -122,13 +103,13 @@ def loss_slopes(section: Section, names: Names, indices: Sequence[Index]) -> Non
     last, loss, pair = step.network.layers[-1], step.network.loss, step.network.pair
     share = "" if step.alone else f" / {step.rows.count}"
     if pair is not None:
+        simple = loss.name in _DIFFERENCES and _plain(names)
         section.say(
-            f"{loss.name} and {pair.activation} are one formula, whose derivative is simple:"
-            if loss.name in _DIFFERENCES and _plain(names)
-            else f"{loss.name} and {pair.activation} are derived as one formula:"
+            f"The slopes of {loss.name} and of {pair.activation} are taken together"
+            + (", since their product is simple: the output minus the target." if simple else ", as one formula.")
         )
     else:
-        section.say("The derivative of the loss with respect to the output:")
+        section.say("The slope of the loss when the output changes:")
     received = step.received(last)
     for index in indices:
         unit = int(np.ravel_multi_index(index, last.output_shape))
@@ -153,5 +134,5 @@ def loss_slopes(section: Section, names: Names, indices: Sequence[Index]) -> Non
         if share:
             symbols, filled = f"({symbols}){share}", ["(", *filled, f"){share}"]
         section.line(slope, symbols, filled, value)
-    if isinstance(last, Dense) and len(indices) < step.network.outputs:
+    if isinstance(last, Dense) and len(indices) < step.network.outputs and not names.brief:
         section.say(f"The other {step.network.outputs - len(indices)} outputs follow in the same way.")

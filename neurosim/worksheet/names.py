@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 
@@ -22,6 +23,10 @@ from neurosim.worksheet.step import Index, Step, in_order, largest, sources
 ALL, FEW = 6, 3
 # Of a network with more layers than this the ones in the middle are summed up.
 MANY_LAYERS, FIRST, LAST = 10, 3, 4
+LETTERS = (
+    "z are weighted sums, a outputs, w weights, b biases, x inputs and y the target. The number behind a letter is "
+    "the layer; in brackets is the unit, or for a weight: from input, to unit."
+)
 
 
 @dataclass
@@ -42,7 +47,12 @@ class Names:
         Of each layer the outputs that are worked out.
     detailed : set of str
         The layers that are shown in detail.
+    told_chain_rule : bool
+        Whether the sheet has said what the chain rule is: it does where it first uses it.
     """
+
+    # Whether the sheet is a short one: no headings for single layers, and no words on what is left out.
+    brief: ClassVar[bool] = False
 
     step: Step
     layers: tuple[Layer, ...] = field(init=False)
@@ -50,6 +60,7 @@ class Names:
     sources: dict[str, Layer | None] = field(init=False)
     shown: dict[str, list[Index]] = field(init=False)
     detailed: set[str] = field(init=False)
+    told_chain_rule: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
         parts = self.layers = tuple(in_order(self.step.network.layers))
@@ -67,6 +78,18 @@ class Names:
             return [(unit,) for unit in range(outputs.size)]
         slopes = self.step.errors(layer) if isinstance(layer, Dense | Conv2d) else self.step.received(layer)
         return largest(slopes, FEW if outputs.ndim == 1 else 1)
+
+    def inputs_shown(self, layer: Dense, unit: int) -> list[int]:
+        """The inputs of a unit whose weights are worked with: all of a few, else those with the largest products."""
+        if layer.inputs <= ALL:
+            return list(range(layer.inputs))
+        weight = self.step.trace.weights[layer.weight.name][:, unit]
+        products = [weight[place] * self.input_number(layer, (place,)).value for place in range(layer.inputs)]
+        return [index[0] for index in largest(np.array(products), FEW)]
+
+    def units_shown(self, layer: Dense) -> list[int] | None:
+        """The units through which a gradient is followed back; None: all of a few, else the largest shares."""
+        return None
 
     def title(self, layer: Layer) -> str:
         """Such as "layer 2"."""

@@ -183,3 +183,10 @@ def given(value: float) -> Number:
 def computed(value: float) -> Number:
     """A number that the sheet works out."""
     return Number(float(value), computed=True)
+
+
+def in_columns(rows: list[list[Piece]], columns: int) -> list[list[Piece]]:
+    """Rows of two cells side by side, read downwards."""
+    high = -(-len(rows) // columns)
+    padded = rows + [["", ""]] * (high * columns - len(rows))
+    return [[cell for k in range(columns) for cell in padded[k * high + row]] for row in range(high)]

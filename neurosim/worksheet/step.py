@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from neurosim.errors import DivergedError, UsageError
 from neurosim.layers import Layer, Residual
 from neurosim.network import Network, Training
 from neurosim.simulator import Simulator
+from neurosim.worksheet.numbers import written
 
 Array = NDArray[np.float64]
 Index = tuple[int, ...]
@@ -52,6 +53,8 @@ class Step:
         The parameters.
     state : float64 (slots, parameters)
         The optimizer's state before the update.
+    reason : str
+        Why this sample was picked; empty where it was asked for.
     """
 
     backend: ReferenceBackend
@@ -66,6 +69,7 @@ class Step:
     clipped: Array
     before: Array
     state: Array
+    reason: str = ""
 
     @property
     def network(self) -> Network:
@@ -125,11 +129,28 @@ class Step:
             return int(self.rows.classes[self.place])
         return np.asarray(self.rows.values[self.place], np.float64)
 
+    def describe(self, rows: int, classes: tuple[str, ...]) -> str:
+        """Which of the training rows the sample is, what it should give, and why it was picked."""
+        y = self.target()
+        number = f"The sample is training row {self.sample} (of {rows}, counted from 0)"
+        if isinstance(y, int):
+            what = f"{number}; the right class is {classes[y] if classes else y}: output {y + 1}."
+        else:
+            values = ", ".join(written(float(value)) for value in y)
+            what = f"{number}; its target is y = {values if y.size == 1 else f'({values})'}."
+        return f"{what} {self.reason}".rstrip()
 
-def take_step(simulator: Simulator, sample: int | None, steps: int) -> Step:
+
+# Of a step on several rows: the one to explain, and why.
+Choose = Callable[["Step", int], tuple[int, str]]
+# So many rows are looked at, the first of the file.
+CANDIDATES = 32
+
+
+def take_step(simulator: Simulator, sample: int | None, steps: int, choose: Choose) -> Step:
     """Train `steps` steps of the scenario, then work out one more on the training row `sample`.
 
-    Left out, it is the first row that has an input other than 0.
+    Left out, `choose` picks one: it gets the step on the first rows, and how many rows there are.
 
     Raises
     ------
@@ -140,9 +161,7 @@ def take_step(simulator: Simulator, sample: int | None, steps: int) -> Step:
     """
     features = simulator.split_rows("train").features
     count = features.shape[0]
-    if sample is None:
-        sample = int(features.any(axis=1).argmax())
-    if not 0 <= sample < count:
+    if sample is not None and not 0 <= sample < count:
         raise UsageError(
             f"there is no training row {sample}", f"There are {count}: --sample takes a number from 0 to {count - 1}."
         )
@@ -156,22 +175,48 @@ def take_step(simulator: Simulator, sample: int | None, steps: int) -> Step:
         backend.statistics[:] = state["statistics"]
     if not np.isfinite(backend.parameters).all():
         raise DivergedError(f"training has diverged within {steps} steps", "Try a smaller learning rate.")
-    rows, place = _batch(simulator, sample)
+    reason = ""
+    if sample is None:
+        size = _batch_size(simulator) if simulator.network.batch_norms else min(CANDIDATES, count)
+        tried = _step(simulator, backend, slice(0, size), 0, steps)
+        sample, reason = choose(tried, count)
+    size = _batch_size(simulator)
+    first = min(sample // size * size, count - size)
+    return replace(_step(simulator, backend, slice(first, first + size), sample - first, steps), reason=reason)
+
+
+def _step(simulator: Simulator, backend: ReferenceBackend, chosen: slice, place: int, steps: int) -> Step:
+    """The numbers of a step on some training rows."""
+    rows = simulator.split_rows("train").some(chosen)
     objective, gradient, trace = backend.trace(rows)
     return Step(
-        backend, rows, place, sample, backend.steps_done, simulator.rate_of_step(steps), objective, gradient, trace,
-        clipped(gradient, simulator.training), backend.parameters.copy(), backend.state.copy(),
+        backend, rows, place, chosen.start + place, backend.steps_done, simulator.rate_of_step(steps), objective,
+        gradient, trace, clipped(gradient, simulator.training), backend.parameters.copy(), backend.state.copy(),
     )  # fmt: skip
 
 
-def _batch(simulator: Simulator, sample: int) -> tuple[Rows, int]:
-    """The sample alone; where a layer looks at the whole batch, the rows of the file that begin with it."""
-    rows = simulator.split_rows("train")
-    size = 1
-    if simulator.network.batch_norms:
-        size = min(simulator.training.batch_size, rows.count)
-    first = min(sample, rows.count - size)
-    return rows.some(slice(first, first + size)), sample - first
+def _batch_size(simulator: Simulator) -> int:
+    """The sample alone; where a layer looks at the whole batch, as many rows as in training."""
+    if not simulator.network.batch_norms:
+        return 1
+    return min(simulator.training.batch_size, simulator.split_rows("train").count)
+
+
+def last_row(step: Step) -> tuple[Array, Array, int | Array]:
+    """What the last activation is given for the sample, what it makes of it, and the target."""
+    last = step.network.layers[-1]
+    a = step.outputs(last).ravel()
+    z = step.sums(last).ravel() if step.network.pair is not None else a
+    return z, a, step.target()
+
+
+def sample_loss(step: Step) -> float:
+    """The loss of the sample as the simulator computes it."""
+    loss, pair = step.network.loss, step.network.pair
+    z, a, y = last_row(step)
+    formula = uncompiled((pair or loss.record).value)
+    with np.errstate(all="ignore"):
+        return float(formula(*((z, a, y) if pair else (a, y)), *loss.values))
 
 
 def in_order(layers: tuple[Layer, ...]) -> Iterator[Layer]:

@@ -7,9 +7,9 @@ import numpy as np
 from neurosim.backends.uncompiled import uncompiled
 from neurosim.layers import BatchNorm, Conv2d, Dense, Layer, LayerNorm, Parameter
 from neurosim.worksheet.losses import target_symbol
-from neurosim.worksheet.names import ALL, FEW, Names
+from neurosim.worksheet.names import Names
 from neurosim.worksheet.numbers import written
-from neurosim.worksheet.sheet import Piece, Section, computed, given
+from neurosim.worksheet.sheet import Line, Piece, Section, computed, given
 from neurosim.worksheet.step import Index, largest
 from neurosim.worksheet.tracing import Argument, trace
 
@@ -29,12 +29,10 @@ def update_phase(section: Section, names: Names) -> None:
         section.say("Its other settings: " + ", ".join(f"{name} = {written(value)}" for name, value in used.items()))
     _clipping(section, names)
     places = shown_parameters(names)
-    worked: set[str] = set()
-    for place in places:
-        layer = place[0]
-        if layer.name not in worked:
-            worked.add(layer.name)
-            _work_out(section, names, place)
+    for name in dict.fromkeys(place[0].name for place in places):
+        # A gradient of 0 would show nothing of the rule.
+        own = [place for place in places if place[0].name == name]
+        _work_out(section, names, max(own, key=lambda place: abs(step.gradient[flat_place(place[1], place[2])])))
     _perceptron(section, names, places)
     _table(section, names, places)
 
@@ -47,13 +45,8 @@ def shown_parameters(names: Names) -> list[Place]:
         if layer.name not in names.detailed:
             continue
         if isinstance(layer, Dense):
-            weight = step.trace.weights[layer.weight.name]
             for (unit,) in names.shown[layer.name]:
-                values = [names.input_number(layer, (place,)).value for place in range(layer.inputs)]
-                products = weight[:, unit] * values
-                few = layer.inputs <= ALL
-                places = range(layer.inputs) if few else [index[0] for index in largest(products, FEW)]
-                found += [(layer, layer.weight, (place, unit)) for place in places]
+                found += [(layer, layer.weight, (place, unit)) for place in names.inputs_shown(layer, unit)]
                 found += [(layer, layer.bias, (unit,))] if layer.bias is not None else []
         elif isinstance(layer, Conv2d):
             channel = names.shown[layer.name][0][2]
@@ -89,7 +82,15 @@ def _clipping(section: Section, names: Names) -> None:
 
 
 def _work_out(section: Section, names: Names, place: Place) -> None:
-    """The rule on one parameter, in the optimizer's own formula."""
+    """The rule on one parameter of a layer, under a heading."""
+    layer, parameter, index = place
+    name = names.parameter(parameter, layer, index)
+    inner = section.section(f"{names.title(layer).capitalize()}, worked out for {name}")
+    inner.blocks += rule_lines(names, place)
+
+
+def rule_lines(names: Names, place: Place) -> list[Line]:
+    """The optimizer's own formula on one parameter."""
     step, optimizer = names.step, names.step.training.optimizer
     layer, parameter, index = place
     at, name = flat_place(parameter, index), names.parameter(parameter, layer, index)
@@ -105,8 +106,7 @@ def _work_out(section: Section, names: Names, place: Place) -> None:
         *settings,
     ]
     found = trace(optimizer.record.update, arguments, [f"new {name}", *(f"new {slot}" for slot in slots)])
-    inner = section.section(f"{names.title(layer).capitalize()}, worked out for {name}")
-    inner.blocks += found.lines
+    return list(found.lines)
 
 
 def _perceptron(section: Section, names: Names, places: list[Place]) -> None:

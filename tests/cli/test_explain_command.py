@@ -18,6 +18,15 @@ def test_a_sheet_in_a_file(neurosim, tmp_path, kind, begins):
     assert (tmp_path / "sheets" / "a b.x").read_text(encoding="utf-8").startswith(begins)
 
 
+@pytest.mark.parametrize(("kind", "begins"), [("markdown", "# XOR"), ("html", "<!doctype html>"), ("text", "XOR: ")])
+def test_one_path_is_printed_like_the_full_sheet(neurosim, kind, begins):
+    done = neurosim("explain", "xor", "--path", "--unit", 2, "--format", kind)
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith(begins)
+    assert "a1[2]" in done.out.replace("\\", "")
+    assert "a1[1]" not in done.out.replace("\\", "")
+
+
 def test_homework_and_its_answers(neurosim, tmp_path):
     done = neurosim("explain", "xor", "--blank", "--seed", 3, "--format", "markdown")
     assert done.code == 0
@@ -48,6 +57,8 @@ def test_of_variants_the_first_unless_another_is_named(neurosim):
         (2, ("xor", "--step", 1000), "training has 400 steps"),
         (2, ("depth", "--variant", "nothing"), "nothing"),
         (2, ("xor", "--format", "pdf"), "text"),
+        (2, ("xor", "--unit", 2), "--unit goes with --path"),
+        (2, ("xor", "--path", "--unit", 9), "--unit takes a number from 1 to 6"),
     ],
 )
 def test_mistakes(neurosim, code, words, message):

@@ -1,0 +1,54 @@
+"""Which sample is explained when none is asked for: one at which there is something to see."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from neurosim.layers import Conv2d, Dense
+from neurosim.worksheet.step import Step, sample_loss
+
+# A row that moves nearly as many weights as another is as good.
+NEARLY = 0.9
+
+
+def choose(step: Step, rows: int) -> tuple[int, str]:
+    """Of the rows of a step the one to explain, and why.
+
+    Of those at which the most weights have a gradient the one with the largest loss: at a row whose inputs are 0, or
+    at which units are dead, the backward pass would be lines of zeros.
+
+    Parameters
+    ----------
+    step : Step
+        On the first training rows.
+    rows : int
+        How many training rows there are.
+    """
+    tried = [replace(step, place=place) for place in range(step.rows.count)]
+    moving = np.array([_moving(one) for one in tried])
+    losses = np.nan_to_num([sample_loss(one) for one in tried])
+    of = f"all {rows} training rows" if len(tried) == rows else f"the first {len(tried)} training rows"
+    if not moving.any():
+        # Zeros of the inputs would hide even the weighted sums.
+        first = int(np.array([one.inputs.any() for one in tried]).argmax())
+        return first, f"The weights' gradients are all 0 here, at {of}, so any of them shows as much{OTHERS}"
+    candidates = np.flatnonzero(moving >= NEARLY * moving.max())
+    best = int(candidates[losses[candidates].argmax()])
+    return best, f"Picked from {of}: of those that move the most weights, it has the largest error{OTHERS}"
+
+
+OTHERS = "; --sample takes another."
+
+
+def _moving(step: Step) -> float:
+    """How many weights have a gradient from the sample; of convolutions in proportion to the places with an error."""
+    count = 0.0
+    for layer in step.network.parts:
+        if isinstance(layer, Dense):
+            inputs = step.trace.saved[layer.name][0][step.place]
+            count += float(np.count_nonzero(inputs) * np.count_nonzero(step.errors(layer)))
+        elif isinstance(layer, Conv2d):
+            count += layer.weight.size * float((step.errors(layer) != 0).mean())
+    return count
