@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from neurosim.cli.given import RunPath
 from neurosim.cli.options import DATA_DIR, JSON, PLUGIN, PLUGINS_DIR, FilePath, print_json
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ LONGEST = 28
 
 
 @click.command()
-@click.argument("runs", nargs=-1, type=FilePath(path_type=str), metavar="[RUN]...")
+@click.argument("runs", nargs=-1, type=RunPath(path_type=str), metavar="[RUN]...")
 @click.option("--out", type=FilePath(), metavar="DIR", help="Folder for the pictures.")
 @PLUGIN
 @PLUGINS_DIR

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from neurosim.cli.given import RunPath
 from neurosim.cli.options import DATA_DIR, JSON, PLUGIN, PLUGINS_DIR, FilePath, print_json
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("run", required=False, type=FilePath(path_type=str), metavar="RUN")
+@click.argument("run", required=False, type=RunPath(path_type=str), metavar="RUN")
 @click.option("--out", type=FilePath(), metavar="DIR", help="Folder for the pictures; else the run's.")
 @PLUGIN
 @PLUGINS_DIR

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from neurosim.cli.given import ScenarioPath, scenario_source
 from neurosim.cli.options import DATA_DIR, PLUGIN, PLUGINS_DIR, SET, FilePath
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ SUFFIXES = {"text": ".txt", "markdown": ".md", "html": ".html"}
 
 
 @click.command()
-@click.argument("scenario", required=False, type=FilePath(path_type=str), metavar="[SCENARIO]")
+@click.argument("scenario", required=False, type=ScenarioPath(path_type=str), metavar="[SCENARIO]")
 @click.option("--sample", type=click.IntRange(0), metavar="I", help="Training row, from 0; else an instructive one.")
 @click.option("--step", "steps", type=click.IntRange(0), default=0, metavar="K", help="Train K steps first.")
 @click.option("--path", is_flag=True, help="Follow one path through the network and back only: some twenty lines.")
@@ -77,7 +78,9 @@ def command(
     if units and not path:
         raise click.UsageError("--unit goes with --path")
     registry = build_registry(plugins, plugin_folders=plugin_folders)
-    chosen = _one(load_scenario(scenario, overrides=parse_overrides(settings), registry=registry), variant)
+    source, own = scenario_source(scenario)
+    loaded = load_scenario(source, overrides=parse_overrides(settings), registry=registry, own=own)
+    chosen = _one(loaded, variant)
     sheet = explain(Simulator(chosen, seed=seed, data_dir=data_dir), sample, steps, path=path, units=units)
     if blank:
         folder = make_folder(out or Path())

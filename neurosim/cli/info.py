@@ -7,11 +7,12 @@ from typing import Any
 
 import click
 
-from neurosim.cli.options import DATA_DIR, JSON, PLUGIN, PLUGINS_DIR, SET, FilePath, print_json
+from neurosim.cli.given import ScenarioPath, scenario_source
+from neurosim.cli.options import DATA_DIR, JSON, PLUGIN, PLUGINS_DIR, SET, print_json
 
 
 @click.command()
-@click.argument("scenario", required=False, type=FilePath(path_type=str), metavar="[SCENARIO]")
+@click.argument("scenario", required=False, type=ScenarioPath(path_type=str), metavar="[SCENARIO]")
 @SET
 @PLUGIN
 @PLUGINS_DIR
@@ -65,7 +66,8 @@ def _show_network(
     from neurosim.scenario.overrides import parse_overrides
 
     registry = build_registry(plugins, plugin_folders=plugin_folders)
-    loaded = load_scenario(scenario, overrides=parse_overrides(settings), registry=registry)
+    source, own = scenario_source(scenario)
+    loaded = load_scenario(source, overrides=parse_overrides(settings), registry=registry, own=own)
     data = load_data(loaded, data_dir)
     numbers = architecture(build_network(loaded, data), build_training(loaded), len(data.train))
     if as_json:

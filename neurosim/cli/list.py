@@ -30,6 +30,8 @@ def command(what: str | None, plugins: tuple[Path, ...], plugin_folders: tuple[P
         print_json(listed)
     else:
         _print(listed, titles=what is None)
+        if what == "scenarios":
+            click.echo("\nneurosim run NAME trains one; neurosim copy NAME puts it here to be edited.")
     for plugin in registry.broken():
         click.secho(f"broken plugin {plugin.label}: {plugin.error}", fg="red", err=True)
 
@@ -41,9 +43,14 @@ def _print(listed: dict[str, list[dict[str, Any]]], *, titles: bool) -> None:
         if titles:
             click.secho(kind, bold=True)
         width = max((len(row["name"]) for row in rows), default=0)
+        chapter = ""
         for row in rows:
+            if row.get("chapter", "") != chapter:
+                chapter = row["chapter"]
+                click.echo(f"  {chapter}")
             details = [row["params"], row["about"], "" if row["plugin"] in ("", "builtin") else f"from {row['plugin']}"]
-            click.echo(f"  {row['name']:<{width}}  " + "; ".join(part for part in details if part))
+            indent = "    " if chapter else "  "
+            click.echo(f"{indent}{row['name']:<{width}}  " + "; ".join(part for part in details if part))
 
 
 def _rows(kind: str, registry: Any) -> list[dict[str, Any]]:
@@ -84,9 +91,11 @@ def _layers() -> list[dict[str, Any]]:
 
 
 def _scenarios() -> list[dict[str, Any]]:
+    """In the order of the course."""
     import tomllib
 
     from neurosim.scenario import shipped
+    from neurosim.scenario.course import chapter_of
 
     return [
         {
@@ -94,6 +103,7 @@ def _scenarios() -> list[dict[str, Any]]:
             "params": "",
             "about": tomllib.loads(path.read_text(encoding="utf-8"))["scenario"]["title"],
             "plugin": "",
+            "chapter": chapter_of(name),
         }
         for name, path in shipped().items()
     ]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from neurosim.cli.given import RunPath
 from neurosim.cli.options import JSON, PLUGIN, PLUGINS_DIR, FilePath, print_json
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ SHOWN = 20
 
 
 @click.command()
-@click.argument("model", required=False, type=FilePath())
+@click.argument("model", required=False, type=RunPath(), metavar="MODEL")
 @click.option("--data", type=FilePath(), metavar="FILE", help="CSV with named columns, or IDX (.gz).")
 @click.option("--out", type=FilePath(), metavar="FILE", help="Write all answers to a CSV file.")
 @click.option("--backend", type=click.Choice(["cpu", "reference", "cuda"]), default="cpu", show_default=True)

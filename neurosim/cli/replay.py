@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from neurosim.cli.given import RunPath
 from neurosim.cli.options import DATA_DIR, JSON, PLUGIN, PLUGINS_DIR, SET, FilePath, print_json
 from neurosim.history import METRICS
 from neurosim.markup import measure
@@ -29,7 +30,7 @@ class Place(click.ParamType[tuple[str, int]]):
 
 
 @click.command()
-@click.argument("run", required=False, type=FilePath(path_type=str), metavar="RUN")
+@click.argument("run", required=False, type=RunPath(path_type=str), metavar="RUN")
 @click.option("--from", "place", type=Place(), metavar="STEP", help="Fork after so many steps, or epoch:N; 0: at once.")
 @SET
 @click.option("--threads", type=click.IntRange(1), help="Threads to use; all processors by default.")

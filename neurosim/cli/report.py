@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from neurosim.cli.given import RunPath
 from neurosim.cli.options import DATA_DIR, PLUGIN, PLUGINS_DIR, FilePath
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("runs", nargs=-1, type=FilePath(path_type=str), metavar="[RUN]...")
+@click.argument("runs", nargs=-1, type=RunPath(path_type=str), metavar="[RUN]...")
 @click.option("--open", "opened", is_flag=True, help="Show it in the browser.")
 @click.option("--out", type=FilePath(), metavar="DIR", help="Folder to write to; else that of the run.")
 @PLUGIN

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from neurosim.cli.drawing import drawing
+from neurosim.cli.given import RunPath, ScenarioPath, run_path, scenario_source
 from neurosim.cli.options import DATA_DIR, JSON, NO_REPORT, PLUGIN, PLUGINS_DIR, SET, FilePath, Told
 from neurosim.errors import DataError
 
@@ -19,7 +20,7 @@ DIVERGED, MISSED = 4, 5
 
 
 @click.command()
-@click.argument("scenario", required=False, type=FilePath(path_type=str), metavar="[SCENARIO]")
+@click.argument("scenario", required=False, type=ScenarioPath(path_type=str), metavar="[SCENARIO]")
 @SET
 @click.option("--backend", type=click.Choice(["cpu", "reference", "cuda"]), default="cpu", show_default=True)
 @click.option("--variant", metavar="NAME", help="Train this variant only; else all, for a scenario that has some.")
@@ -41,7 +42,7 @@ DIVERGED, MISSED = 4, 5
 @DATA_DIR
 @click.option(
     "--resume",
-    type=FilePath(),
+    type=RunPath(found=False),
     metavar="RUN",
     help="Go on with an interrupted run: its folder, or a checkpoint.",
 )
@@ -74,6 +75,8 @@ def command(
     _check(scenario, settings, variant, seed, seeds, out, resume)
     if force and resume is None:
         raise click.UsageError("--force goes with --resume")
+    if resume is not None:
+        resume = run_path(resume, quiet=quiet)
     told = Told.JSON if as_json else Told.NOTHING if quiet else Told.ALL
     _answer_like_ctrl_c()
     with drawing(silent=seeds is not None) as studio:
@@ -83,9 +86,12 @@ def command(
         from neurosim.training.folder import SCENARIO, default_folder
         from neurosim.training.runs import is_of_run, run_folder_of
 
-        source = scenario if scenario is not None else str(_of_run(run_folder_of(resume or "") / SCENARIO))
+        if scenario is not None:
+            source, own = scenario_source(scenario, quiet=quiet)
+            own = own or is_of_run(source, resume)
+        else:
+            source, own = str(_of_run(run_folder_of(resume or "") / SCENARIO)), True
         registry = build_registry(plugins, plugin_folders=plugin_folders)
-        own = is_of_run(source, resume)
         loaded = load_scenario(source, overrides=parse_overrides(settings), registry=registry, own=own)
         if variant is not None:
             from neurosim.training import one_variant

@@ -10,7 +10,7 @@ from neurosim.analysis.catalogue import why_not
 from neurosim.analysis.facts import run_facts
 from neurosim.cli.options import Told, print_json
 from neurosim.cli.progress import progress_display
-from neurosim.cli.summary import print_summary, report_missed
+from neurosim.cli.summary import print_next, print_summary, report_missed
 from neurosim.plots.studio import Studio
 from neurosim.scenario import Scenario
 from neurosim.training import Result, run
@@ -62,5 +62,6 @@ def run_single(
         print_json(result.as_json())
     elif told is Told.ALL:
         print_summary(result, pictures, page)
+        print_next(scenario)
     report_missed(result.expectations, changed=changed)
     return result

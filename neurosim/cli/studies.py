@@ -12,7 +12,7 @@ from neurosim.analysis.comparison import compare
 from neurosim.analysis.studies import study_facts
 from neurosim.cli.options import Told, print_json
 from neurosim.cli.progress import progress_display
-from neurosim.cli.summary import print_files, print_lesson, print_met, report_missed
+from neurosim.cli.summary import print_files, print_lesson, print_met, print_next, report_missed
 from neurosim.history import METRICS
 from neurosim.plots.studies import write_study_pictures
 from neurosim.scenario import Scenario
@@ -62,6 +62,7 @@ def run_study(
         print_json(found.as_json())
     elif told is Told.ALL:
         _print(found, pictures, page)
+        print_next(scenario)
     for label, fault in list(found.diverged.items())[:SHOWN]:
         click.secho(f"Diverged: {label}: {fault}", fg="red", err=True)
     if len(found.diverged) > SHOWN:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import click
 
+from neurosim.scenario import Scenario
+from neurosim.scenario.course import next_lesson
 from neurosim.training import Expectation, Result
 
 
@@ -40,6 +42,13 @@ def print_files(folder: Path | None, pictures: Sequence[Path], report: Path | No
         click.echo("Pictures: " + ", ".join(picture.name for picture in pictures))
     if report is not None:
         click.echo(f"All on one page: {report}")
+
+
+def print_next(scenario: Scenario) -> None:
+    """The command that runs the next lesson of the course, where this one is a lesson of it."""
+    following = next_lesson(scenario.scenario.name) if scenario.is_shipped else None
+    if following is not None:
+        click.echo(f"next: neurosim run {following}")
 
 
 def print_left_out(diverged: Sequence[tuple[str, Path]]) -> None:

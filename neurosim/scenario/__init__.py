@@ -1,8 +1,37 @@
-"""Scenario files: what to train, on what, how, and what must come of it."""
+"""Scenario files: what to train, on what, how, and what must come of it.
 
-from neurosim.scenario.catalog import shipped
-from neurosim.scenario.layers import layer_kinds
-from neurosim.scenario.load import Scenario, load_scenario
-from neurosim.scenario.study import Claim, RecordSection
+The names below are loaded when they are first used: whoever only asks which scenarios there are
+need not wait for everything that checks them.
+"""
 
-__all__ = ["Claim", "RecordSection", "Scenario", "layer_kinds", "load_scenario", "shipped"]
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from neurosim.scenario.catalog import shipped as shipped
+    from neurosim.scenario.layers import layer_kinds as layer_kinds
+    from neurosim.scenario.load import Scenario as Scenario
+    from neurosim.scenario.load import load_scenario as load_scenario
+    from neurosim.scenario.study import Claim as Claim
+    from neurosim.scenario.study import RecordSection as RecordSection
+
+_HOME = {
+    "Claim": "neurosim.scenario.study",
+    "RecordSection": "neurosim.scenario.study",
+    "Scenario": "neurosim.scenario.load",
+    "layer_kinds": "neurosim.scenario.layers",
+    "load_scenario": "neurosim.scenario.load",
+    "shipped": "neurosim.scenario.catalog",
+}
+
+__all__ = list(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'neurosim.scenario' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from neurosim.scenario.course import lessons
+
 _PACKAGE = Path(__file__).resolve().parent.parent
 # Inside the package when installed, beside it in a checkout.
 _FOLDERS = (_PACKAGE / "scenarios", _PACKAGE.parent / "scenarios")
 
 
 def shipped() -> dict[str, Path]:
-    """Files of the shipped scenarios by name, in alphabetical order."""
+    """Files of the shipped scenarios by name, in the order of the course."""
+    order = {name: place for place, name in enumerate(lessons())}
     for folder in _FOLDERS:
-        files = sorted((file.stem, file) for file in folder.glob("*.toml"))
+        files = sorted((order.get(file.stem, len(order)), file.stem, file) for file in folder.glob("*.toml"))
         if files:
-            return dict(files)
+            return {name: file for _, name, file in files}
     return {}

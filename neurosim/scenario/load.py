@@ -12,6 +12,7 @@ from neurosim.errors import UsageError
 from neurosim.registry import Plugin, Registry, build_registry, suspects
 from neurosim.scenario import overrides as changes
 from neurosim.scenario.augmentation import AugmentationSection
+from neurosim.scenario.catalog import shipped
 from neurosim.scenario.claims import study_faults
 from neurosim.scenario.completion import complete
 from neurosim.scenario.consistency import consistency_faults
@@ -118,6 +119,11 @@ class Scenario:
             else bound.at_most is None
             for measure, bound in self.expect.items()
         )
+
+    @property
+    def is_shipped(self) -> bool:
+        """Whether it came with neurosim, changed or not."""
+        return self.path is not None and self.path == shipped().get(self.path.stem)
 
     def about(self, variant: str) -> Variant:
         """Name, group and value of a variant.

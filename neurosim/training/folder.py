@@ -22,6 +22,8 @@ from neurosim.errors import DataError, DivergedError
 from neurosim.files import cannot_write, make_folder, must_remove, sweep, write_atomically
 from neurosim.history import COLUMNS, Record
 from neurosim.recording.recording import FILE as RECORD
+from neurosim.run_folders import RUNS
+from neurosim.run_folders import SCENARIO as SCENARIO
 from neurosim.scenario import Scenario
 from neurosim.scenario.study import Variant
 from neurosim.simulator import Simulator
@@ -29,7 +31,6 @@ from neurosim.training.lock import FolderLock
 from neurosim.training.model import MODEL, model_bytes, plugin_records
 from neurosim.version import __version__
 
-SCENARIO = "scenario.toml"
 METRICS = "metrics.jsonl"
 SUMMARY = "summary.json"
 FAILURE = "failure.json"
@@ -75,7 +76,7 @@ def _absolute(file: str, base: Path) -> str:
 def default_folder(name: str, now: dt.datetime | None = None) -> Path:
     """``runs/<name>-<UTC time>``, a number added where that exists already."""
     moment = now or dt.datetime.now(dt.UTC)
-    stem = Path("runs") / f"{name}-{moment:%Y%m%dT%H%M%SZ}"
+    stem = RUNS / f"{name}-{moment:%Y%m%dT%H%M%SZ}"
     folder, number = stem, 1
     while folder.exists():
         number += 1

@@ -19,6 +19,7 @@ from neurosim.input_files import open_ordinary, unreadable
 from neurosim.layers import choose
 from neurosim.network import Network, Training
 from neurosim.registry import BUILTIN, Plugin, Registry, build_registry
+from neurosim.run_folders import likely_run, no_run
 from neurosim.suggestions import did_you_mean
 from neurosim.training.folder import SCENARIO
 from neurosim.training.model import FORMAT, MODEL
@@ -175,6 +176,10 @@ def load_model(
     file = Path(path)
     if file.is_dir():
         file = _in_folder(file)
+    elif file.suffix == ".toml":
+        raise no_run(file)
+    elif not file.exists():
+        raise DataError(f"{file}: no such file", likely_run(file))
     tensors, words = unseal(file, "model", MOST_WORDS, LARGEST)
     if words.get("format") != FORMAT:
         raise DataError(

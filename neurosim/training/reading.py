@@ -10,6 +10,7 @@ from neurosim.history import History
 from neurosim.recording import Recording, load_recording
 from neurosim.recording.recording import FILE as RECORD
 from neurosim.registry import Registry
+from neurosim.run_folders import no_run
 from neurosim.scenario import Scenario, load_scenario
 from neurosim.simulator import Simulator
 from neurosim.training.checkpoint import has_checkpoint, load_checkpoint
@@ -178,8 +179,7 @@ def read_failed(folder: Path | str, registry: Registry | None = None) -> FailedR
 def _check_folder(path: Path) -> None:
     """Say what a folder is that is not the folder of a finished run."""
     if not path.is_dir():
-        what = "is a file, not a run folder" if path.exists() else "there is no such run folder"
-        raise DataError(f"{path}: {what}", "Runs are in runs/, or where --out said.")
+        raise no_run(path)
     if is_there(path / TABLE) and not is_there(path / MODEL):
         raise DataError(
             f"{path} is a run of many seeds: it has no network of its own",

@@ -30,6 +30,7 @@ ALLOWED = {
     "data": {"errors", "files", "input_files", "plugin", "randomness", "suggestions"},
     "registry": {"builtins", "formulas", "plugin", "errors", "suggestions"},
     "scenario": {"registry", "plugin", "errors", "suggestions"},
+    "run_folders": {"scenario", "errors"},
     "network": {"layers", "markup", "plugin", "errors", "randomness"},
     "memory": {"layers", "network", "errors"},
     "building": {"layers", "network", "plugin", "errors"},
@@ -54,7 +55,8 @@ ALLOWED = {
     },
     "training": {
         "simulator", "divergence", "ensemble", "backends", "building", "recording", "registry", "scenario", "layers",
-        "network", "data", "history", "files", "input_files", "markup", "errors", "suggestions", "version",
+        "network", "data", "history", "files", "input_files", "markup", "errors", "run_folders", "suggestions",
+        "version",
     },
     "analysis": {
         "backends", "layers", "memory", "network", "plugin", "recording", "scenario", "simulator", "training",
@@ -79,7 +81,8 @@ ALLOWED = {
     "cli": {
         "analysis", "assembly", "bench", "construction", "diagnosis", "ensemble", "training", "plots", "recording",
         "glossary", "report", "simulator", "scenario", "registry", "data", "backends", "history", "scaffold", "testing",
-        "worksheet", "plugin", "files", "markup", "memory", "errors", "suggestions", "version",
+        "worksheet", "plugin", "files", "markup", "memory", "errors", "run_folders", "suggestions",
+        "version",
     },
     "__init__": {
         "diagnosis", "ensemble", "errors", "plots", "plugin", "registry", "report", "scenario", "simulator", "training",

@@ -34,6 +34,7 @@ LIBRARY = "a library by a constant name, which is only there with the GPU packag
 NAMED = "the plugin file that the user names with --plugin, --plugins-dir or NEUROSIM_PLUGINS"
 REASONS = {
     ("__init__.py", "import_module"): LAZILY,
+    ("scenario/__init__.py", "import_module"): LAZILY,
     ("testing/__init__.py", "import_module"): LAZILY,
     ("cli/application.py", "import_module"): LAZILY,
     ("cli/plugins.py", "import_module"): LAZILY,
