@@ -95,6 +95,7 @@ def load_data(scenario: Scenario, data_dir: Path | str | None = None) -> Prepare
             validation_fraction=section.validation_fraction,
             normalize=(normalize.mean, normalize.std) if normalize is not None else None,
             standardize=section.standardize,
+            standardize_targets=bool(section.standardize_targets),
         )
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # what compares need not load a simulator
 
 # Sections whose keys are settings, and keys of the data section that only scale.
 SECTIONS = ("data", "augmentation", "network", "optimizer", "training")
-SCALING = ("standardize", "normalize")
+SCALING = ("standardize", "normalize", "standardize_targets")
 # What a network is judged by, if it is there: the first of these.
 JUDGED = ("test", "validation", "train")
 LONGEST_LABEL = 26
@@ -169,6 +169,8 @@ def _remarks(results: Sequence[Result], differing: Sequence[str]) -> list[str]:
     losses = dict.fromkeys(result.scenario.network.loss.name for result in results)
     if len(losses) > 1:
         found.append(f"The losses are different functions ({', '.join(losses)}): compare accuracies, not losses.")
+    if len({tuple(result.simulator.data.target_scale) for result in results}) > 1:
+        found.append("The losses are of targets scaled differently: compare RMSE and R², not losses.")
     found += _row_remarks(results)
     if "seed" in differing and len(results) > 1 and len(differing) > 1:
         found.append("The seeds differ as well: part of each difference is chance.")

@@ -64,14 +64,14 @@ def table_of(table, target, features=(), task="auto"):
         raise DataError(f'{table.path}: there is no column besides the target "{target}"')
     inputs = table.numbers(names)
     if task == "regression" or (task == "auto" and looks_like_values(table.texts(target))):
-        return Table(features=inputs, targets=table.numbers([target]), feature_names=names)
+        return Table(inputs, table.numbers([target]), feature_names=names, target_names=(target,))
     classes, indices = classes_of(table.texts(target))
     if len(classes) < 2:
         raise DataError(
             f'{table.path}: column "{target}" has the same value "{classes[0]}" in every row',
             "Classification needs two classes or more.",
         )
-    return Table(features=inputs, targets=indices, classes=classes, feature_names=names)
+    return Table(inputs, indices, classes, feature_names=names, target_names=(target,))
 
 
 def looks_like_values(labels):

@@ -43,8 +43,8 @@ def command(
 ) -> None:
     """Let MODEL, a run folder or its model.safetensors, answer for the rows of a file.
 
-    The file has raw values, as the training data had: they are scaled as in training. Columns of a CSV file are
-    found by name; others, such as the target, are left out.
+    The file has raw values, as the training data had: they are scaled as in training, and so are the answers, back
+    into the units of the target. Columns of a CSV file are found by name; others, such as the target, are left out.
     """
     if model is None or data is None:
         raise click.UsageError("which model, which rows? Try: neurosim predict runs/iris-... --data flowers.csv")
@@ -71,6 +71,8 @@ def _columns(model: Model) -> list[str]:
         return list(model.classes)
     if model.classes:
         return [f"output (above {model.network.loss.record.threshold:g}: {model.classes[1]})"]
+    if model.targets:
+        return list(model.targets)
     return ["value"] if count == 1 else [f"value {number + 1}" for number in range(count)]
 
 
@@ -110,7 +112,9 @@ def _print(model: Model, outputs: NDArray[Any], out: Path | None) -> None:
     )
     shown = outputs[:SHOWN]
     for number, (answer, row) in enumerate(zip(model.answers(shown), shown.tolist(), strict=True), 1):
-        values = "  ".join(f"{value:>{width}.4g}" for value, width in zip(row, widths, strict=True))
+        # Probabilities, or values in units of their own, such as 286,306.
+        texts = (f"{value:.4g}" if model.classes else f"{value:,.6g}" for value in row)
+        values = "  ".join(f"{text:>{width}}" for text, width in zip(texts, widths, strict=True))
         click.echo(f"{number:>6}  " + (f"{answer:<{first}}  " if first else "") + values)
     if len(outputs) > SHOWN:
         where = f"all in {out}" if out is not None else "--out FILE writes all, --json prints all"

@@ -24,6 +24,9 @@ def check_table(table: Table) -> None:
         raise DataError(f"there is only one class ({table.classes[0]})", "Classification needs two classes or more.")
     if table.feature_names and len(table.feature_names) != width:
         raise DataError(f"there are {width} features but {len(table.feature_names)} feature names")
+    outputs = 1 if table.classes else table.targets.shape[1]
+    if table.target_names and len(table.target_names) != outputs:
+        raise DataError(f"there are {outputs} targets but {len(table.target_names)} target names")
     if table.image_shape and len(table.image_shape) not in (2, 3):
         raise DataError(f"image_shape is (height, width) or (height, width, channels), not {table.image_shape}")
     if table.image_shape and math.prod(table.image_shape) != width:

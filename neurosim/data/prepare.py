@@ -5,6 +5,7 @@ so that each split has every class in its share. Inside a split rows keep the or
 
 The network's input is ``raw * scale + shift``, whatever the table holds. Floats are scaled here,
 once. Bytes stay bytes, a quarter of the memory, and the engine scales them while it reads them.
+Values that a network is to answer are scaled in the same way, where that is asked for.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ class Split:
     features : array (rows, features), float32 or uint8, C-contiguous
         Inputs; what the network gets is ``features * scale + shift`` (see `Prepared`).
     targets : array
-        Class indices, int64 (rows,), or values, float32 (rows, outputs).
+        Class indices, int64 (rows,), or values, float32 (rows, outputs), as the network learns them (see `Prepared`).
     rows : array (rows,) of int64
         Their numbers in the table, or in its own test rows, from 0.
     sha256 : str
@@ -66,7 +67,9 @@ class Prepared:
     feature_scale, feature_shift : array (features,) of float64
         The same from the values in the table: ``input = raw * feature_scale + feature_shift``.
         Pictures use them to show original coordinates.
-    classes, feature_names, image_shape
+    target_scale, target_shift : array (outputs,) of float64
+        What the network learns to answer: ``value in the table * target_scale + target_shift``; empty for classes.
+    classes, feature_names, image_shape, target_names
         As in `Table`.
     """
 
@@ -77,9 +80,12 @@ class Prepared:
     shift: float
     feature_scale: Floats
     feature_shift: Floats
+    target_scale: Floats
+    target_shift: Floats
     classes: tuple[str, ...] = ()
     feature_names: tuple[str, ...] = ()
     image_shape: tuple[int, ...] = ()
+    target_names: tuple[str, ...] = ()
 
     @property
     def sha256(self) -> dict[str, str]:
@@ -96,6 +102,15 @@ class Prepared:
         """What the network gets for values as the table has them: float64 (rows, features)."""
         return np.asarray(raw, dtype=np.float64) * self.feature_scale + self.feature_shift
 
+    @property
+    def scales_targets(self) -> bool:
+        """Whether the network learns other values than those in the table."""
+        return bool((self.target_scale != 1.0).any() or (self.target_shift != 0.0).any())
+
+    def to_target_units(self, outputs: NDArray[Any]) -> Floats:
+        """The network's outputs, or targets, in the units of the table: float64 (rows, outputs)."""
+        return (np.asarray(outputs, dtype=np.float64) - self.target_shift) / self.target_scale
+
     def to_raw(self, inputs: NDArray[Any]) -> Floats:
         """The values as the table has them, from the network's inputs: float64 (rows, features)."""
         return (np.asarray(inputs, dtype=np.float64) - self.feature_shift) / self.feature_scale
@@ -109,6 +124,7 @@ def prepare(
     validation_fraction: float = 0.0,
     normalize: tuple[float, float] | None = None,
     standardize: bool = False,
+    standardize_targets: bool = False,
 ) -> Prepared:
     """Check, split and scale a table.
 
@@ -127,6 +143,8 @@ def prepare(
     standardize : bool
         Give each feature mean 0 and standard deviation 1 on the training rows; a constant feature
         becomes 0. Bytes become float32.
+    standardize_targets : bool
+        The same for each target; classes stay what they are.
 
     Raises
     ------
@@ -141,6 +159,11 @@ def prepare(
     train = chosen["train"]
     feature_scale, feature_shift = _affine(table.features[train], normalize, standardize)
     # One scale and shift for all features can be left to the engine.
+    scales_targets = standardize_targets and not table.classes
+    outputs = 0 if table.classes else table.targets.shape[1]
+    target_scale, target_shift = np.ones(outputs), np.zeros(outputs)
+    if scales_targets:
+        target_scale, target_shift = _standard("targets", table.targets[train].astype(np.float64))
     as_bytes = table.features.dtype == np.uint8 and not standardize
 
     def split(features: NDArray[Any], targets: NDArray[Any], rows: NDArray[np.int64]) -> Split | None:
@@ -151,6 +174,8 @@ def prepare(
         digest = _digest(features, targets, table.classes)
         if not as_bytes:
             features = _scaled(features, feature_scale, feature_shift)
+        if scales_targets:
+            targets = targets.astype(np.float64) * target_scale + target_shift
         kind = np.int64 if table.classes else np.float32
         return Split(np.ascontiguousarray(features), np.ascontiguousarray(targets, dtype=kind), rows, digest)
 
@@ -171,9 +196,12 @@ def prepare(
         shift=float(feature_shift[0]) if as_bytes else 0.0,
         feature_scale=feature_scale,
         feature_shift=feature_shift,
+        target_scale=target_scale,
+        target_shift=target_shift,
         classes=tuple(table.classes),
         feature_names=tuple(table.feature_names),
         image_shape=tuple(table.image_shape),
+        target_names=tuple(table.target_names),
     )
 
 
@@ -247,15 +275,7 @@ def _affine(train: NDArray[Any], normalize: tuple[float, float] | None, standard
     if normalize is not None and standardize:
         raise UsageError("normalize and standardize exclude each other", "Leave one of them out.")
     if standardize:
-        values = train.astype(np.float64)
-        with np.errstate(over="ignore", invalid="ignore"):
-            mean, deviation = values.mean(axis=0), values.std(axis=0)
-        if not (np.isfinite(mean).all() and np.isfinite(deviation).all()):
-            raise DataError("the features are too large to standardize", "Give them in another unit.")
-        # Compared with itself: the deviation of a constant may be a rounding error above 0.
-        constant = (values == values[0]).all(axis=0) | (deviation == 0)
-        scale = 1.0 / np.where(constant, 1.0, deviation)
-        return scale, np.where(constant, -values[0], -mean * scale)
+        return _standard("features", train.astype(np.float64))
     mean, deviation = normalize if normalize is not None else (0.0, 1.0)
     if not (abs(mean) <= 1e18 and 1e-18 <= deviation <= 1e18):  # what float32 can divide by
         raise UsageError(
@@ -264,6 +284,18 @@ def _affine(train: NDArray[Any], normalize: tuple[float, float] | None, standard
         )
     largest = 255.0 if train.dtype == np.uint8 else 1.0
     return np.full(features, 1.0 / (largest * deviation)), np.full(features, -mean / deviation)
+
+
+def _standard(what: str, values: Floats) -> tuple[Floats, Floats]:
+    """Scale and shift that give each column mean 0 and standard deviation 1; a constant one becomes 0."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean, deviation = values.mean(axis=0), values.std(axis=0)
+    if not (np.isfinite(mean).all() and np.isfinite(deviation).all()):
+        raise DataError(f"the {what} are too large to standardize", "Give them in another unit.")
+    # Compared with itself: the deviation of a constant may be a rounding error above 0.
+    constant = (values == values[0]).all(axis=0) | (deviation == 0)
+    scale = 1.0 / np.where(constant, 1.0, deviation)
+    return scale, np.where(constant, -values[0], -mean * scale)
 
 
 def _scaled(features: NDArray[Any], scale: Floats, shift: Floats) -> NDArray[np.float32]:

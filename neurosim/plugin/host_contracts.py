@@ -18,7 +18,9 @@ from neurosim.plugin.checks import check_arguments, check_name, frozen, frozen_n
 
 Scalar = Callable[..., float]
 # Keys of ``[data]`` that belong to the scenario, whatever the data set is.
-SCENARIO_KEYS = ("source", "seed", "validation_fraction", "test_fraction", "normalize", "standardize")
+SCENARIO_KEYS = (
+    "source", "seed", "validation_fraction", "test_fraction", "normalize", "standardize", "standardize_targets",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -133,6 +135,8 @@ class Table:
         (height, width) or (height, width, channels) where rows are images, else empty.
     test_features, test_targets : arrays or None
         Rows that the data set itself keeps apart for testing.
+    target_names : tuple of str
+        Names of the targets, one for each output, where they have names; of classes the name of their column.
     """
 
     features: Any
@@ -142,6 +146,7 @@ class Table:
     image_shape: tuple[int, ...] = ()
     test_features: Any = None
     test_targets: Any = None
+    target_names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from neurosim.scenario.schema import DataSection, OptimizerSection, ScenarioFile
 from neurosim.scenario.values import Choice
 
 IDENTITY = f"{BUILTIN}:identity"
+CSV = f"{BUILTIN}:csv"
 
 
 def complete(sections: ScenarioFile, registry: Registry) -> ScenarioFile:
@@ -23,7 +24,10 @@ def complete(sections: ScenarioFile, registry: Registry) -> ScenarioFile:
     layers = [_layer(layer, registry) for layer in network.layers]
     schedule = optimizer.schedule and _choice(optimizer.schedule, registry.schedules)
     update = {
-        "data": DataSection(**_own(data), **_options(data, registry)),
+        "data": DataSection(
+            **{**_own(data), "standardize_targets": _standardizes_targets(sections, registry)},
+            **_options(data, registry),
+        ),
         "network": network.model_copy(update={"loss": _choice(network.loss, registry.losses), "layers": layers}),
         "optimizer": OptimizerSection(
             name=optimizer.name,
@@ -36,6 +40,22 @@ def complete(sections: ScenarioFile, registry: Registry) -> ScenarioFile:
 
 def _own(section: DataSection) -> dict[str, Any]:
     return {key: getattr(section, key) for key in DataSection.model_fields}
+
+
+def _standardizes_targets(sections: ScenarioFile, registry: Registry) -> bool:
+    """What is asked for; else whether targets may be in units of their own and the outputs can be any number."""
+    data, network = sections.data, sections.network
+    if data.standardize_targets is not None:
+        return data.standardize_targets
+    if registry.datasets.get(data.source) is not registry.datasets.get(CSV):
+        return False
+    if data.options.get("task") == "classification" or registry.losses.get(network.loss.name).targets == "classes":
+        return False
+    last = network.layers[-1]
+    while getattr(last, "layers", None) and last.kind == "group":
+        last = last.layers[-1]
+    activation = getattr(last, "activation", None)
+    return activation is None or registry.activations.get(activation.name) is registry.activations.get(IDENTITY)
 
 
 def _options(data: DataSection, registry: Registry) -> dict[str, Any]:

@@ -77,6 +77,11 @@ class DataSection(Section):
         default=False,
         description="Scale each feature to mean 0 and standard deviation 1, as measured on the training rows.",
     )
+    standardize_targets: bool | None = Field(
+        default=None,
+        description="Regression: scale each target to mean 0 and standard deviation 1 on the training rows; "
+        "predictions stay in its own units. Left out: true for csv with a linear output layer, else false.",
+    )
 
     @property
     def options(self) -> dict[str, Any]:

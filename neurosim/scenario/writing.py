@@ -34,7 +34,10 @@ def to_toml(scenario: Scenario) -> str:
     given: Any = scenario.given if scenario.variants else scenario
     # The seed, and data files named from the root, may be others than those given.
     lines = ["[scenario]", *_entries(scenario.scenario)]
-    lines += ["", "[data]", *_entries(scenario.data)]
+    data = scenario.data
+    if scenario.variants:
+        data = data.model_copy(update={"standardize_targets": given.data.standardize_targets})
+    lines += ["", "[data]", *_entries(data)]
     if given.augmentation != AugmentationSection():
         lines += ["", "[augmentation]", *_entries(given.augmentation)]
     lines += ["", "[network]", f"loss = {_value(given.network.loss)}"]

@@ -14,7 +14,9 @@ from neurosim.training.description import describe
 from neurosim.training.sealed import seal, unseal
 
 MODEL = "model.safetensors"
-FORMAT = "neurosim-model-2"
+FORMAT = "neurosim-model-3"
+# Before that targets were never scaled, and nothing was said of them.
+FORMATS = ("neurosim-model-2", FORMAT)
 
 
 def model_bytes(simulator: Simulator) -> bytes:
@@ -31,6 +33,11 @@ def model_bytes(simulator: Simulator) -> bytes:
             "scale": _shortest(data.feature_scale.tolist()),
             "shift": _shortest(data.feature_shift.tolist()),
             "features": list(data.feature_names),
+        },
+        "target": {
+            "scale": data.target_scale.tolist(),
+            "shift": data.target_shift.tolist(),
+            "names": list(data.target_names),
         },
         "classes": list(data.classes),
         "plugins": plugin_records(simulator.scenario),

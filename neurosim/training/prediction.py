@@ -22,7 +22,7 @@ from neurosim.registry import BUILTIN, Plugin, Registry, build_registry
 from neurosim.run_folders import likely_run, no_run
 from neurosim.suggestions import did_you_mean
 from neurosim.training.folder import SCENARIO
-from neurosim.training.model import FORMAT, MODEL
+from neurosim.training.model import FORMAT, FORMATS, MODEL
 from neurosim.training.rebuild import rebuild
 from neurosim.training.sealed import unseal
 
@@ -50,6 +50,10 @@ class Model:
         Names of the columns that it learnt from; empty where they had none.
     scale, shift : array (inputs,), float64
         The network is given ``raw * scale + shift``.
+    targets : tuple of str
+        Names of the columns that it answers; empty where they had none.
+    target_scale, target_shift : array (outputs,), float64
+        The network learnt to answer ``value * target_scale + target_shift``; empty where there are classes.
     """
 
     path: Path
@@ -58,10 +62,13 @@ class Model:
     features: tuple[str, ...]
     scale: NDArray[np.float64]
     shift: NDArray[np.float64]
+    targets: tuple[str, ...]
+    target_scale: NDArray[np.float64]
+    target_shift: NDArray[np.float64]
     _backend: Backend = field(repr=False)
 
     def outputs(self, X: ArrayLike) -> NDArray[Any]:
-        """Outputs (rows, outputs) for raw rows (rows, features), as the data set had them before any scaling.
+        """Outputs (rows, outputs) for raw rows (rows, features), both in the units of the data set.
 
         Raises
         ------
@@ -84,7 +91,11 @@ class Model:
             raise UsageError(f"row {row}, column {column} has {raw[row, column]}: not a number the network can take")
         if not len(x):
             return np.zeros((0, self.network.outputs), np.float32)
-        return self._backend.forward(scaled)
+        outputs = self._backend.forward(scaled)
+        if not ((self.target_scale != 1.0).any() or self.target_shift.any()):
+            return outputs
+        values: NDArray[Any] = (outputs - self.target_shift) / self.target_scale
+        return values
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Names of the classes (rows,), or values (rows, outputs) where there are no classes; raises as `outputs`."""
@@ -181,7 +192,7 @@ def load_model(
     elif not file.exists():
         raise DataError(f"{file}: no such file", likely_run(file))
     tensors, words = unseal(file, "model", MOST_WORDS, LARGEST)
-    if words.get("format") != FORMAT:
+    if words.get("format") not in FORMATS:
         raise DataError(
             f"{file} is not a model of this version: its format is {words.get('format')!r}, not {FORMAT!r}",
             "Train the network again, or predict with the version of neurosim that has written the file.",
@@ -192,7 +203,14 @@ def load_model(
         classes, features = _names(words["classes"]), _names(words["input"]["features"])
         scale, shift = (_numbers(words["input"][key], network.inputs) for key in ("scale", "shift"))
         recorded = {str(entry["name"]): str(entry["sha256"]) for entry in words["plugins"]}
+        target = words["target"] if words["format"] == FORMAT else {}
+        targets = _names(target.get("names", []))
+        count = 0 if classes else network.outputs
+        target_scale, target_shift = (
+            _numbers(target.get(key, plain), count) for key, plain in (("scale", 1.0), ("shift", 0.0))
+        )
         _check(network, tensors, classes, features)
+        _check_targets(network, classes, targets, target_scale)
     except NeurosimError as error:
         raise type(error)(f"{file}: {error.message}", error.hint) from error
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
@@ -210,7 +228,7 @@ def load_model(
     if network.batch_norms:
         statistics = {entry.name: tensors[entry.name] for entry in network.statistics}
         ready.statistics[:] = network.flat_statistics(statistics, ready.dtype)
-    return Model(file, network, classes, features, scale, shift, ready)
+    return Model(file, network, classes, features, scale, shift, targets, target_scale, target_shift, ready)
 
 
 def _in_folder(folder: Path) -> Path:
@@ -229,7 +247,7 @@ def _names(found: Any) -> tuple[str, ...]:
 def _numbers(found: Any, count: int) -> NDArray[np.float64]:
     numbers = np.asarray(found, np.float64)
     if numbers.shape not in ((), (count,)) or not np.isfinite(numbers).all():
-        raise ValueError("its inputs are not scaled by finite numbers, one for each")
+        raise ValueError("its inputs or targets are not scaled by finite numbers, one for each")
     # Bytes times a number of another kind would be cut.
     return numbers if numbers.ndim else np.full(count, float(numbers))
 
@@ -250,6 +268,15 @@ def _check(
         raise ValueError(f"it names {len(classes)} classes for {network.outputs} outputs")
     if features and len(features) != network.inputs:
         raise ValueError(f"it names {len(features)} features for {network.inputs} inputs")
+
+
+def _check_targets(
+    network: Network, classes: tuple[str, ...], targets: tuple[str, ...], scale: NDArray[np.float64]
+) -> None:
+    if (scale == 0.0).any():
+        raise ValueError("it scales its targets by 0")
+    if targets and len(targets) != (1 if classes else network.outputs):
+        raise ValueError(f"it names {len(targets)} targets for {network.outputs} outputs")
 
 
 def _check_plugins(file: Path, plugins: list[Plugin], recorded: Mapping[str, str]) -> None:

@@ -102,7 +102,9 @@ def test_both_sides_have_the_same_network(modules, name, mode):
     x = np.random.default_rng(1).normal(size=(3, 784)).astype(np.float32)
     digits, ones = tuple("0123456789"), np.ones(784)
     split = Split(x, np.array([0, 5, 9]), np.arange(3), "")
-    data = Prepared(split, None, None, 1.0, 0.0, ones, 0 * ones, classes=digits, image_shape=(28, 28))
+    data = Prepared(
+        split, None, None, 1.0, 0.0, ones, 0 * ones, ones[:0], ones[:0], classes=digits, image_shape=(28, 28)
+    )
     net = build_network(scenario, data)
     ours = make_backend("reference", net, build_training(scenario), 0)
     ours.parameters += np.random.default_rng(2).normal(0, 0.05, net.size)

@@ -146,6 +146,27 @@ def test_standardize_uses_the_training_rows_only():
     assert not prepared.train.features[:, 2].any()
 
 
+def test_standardized_targets_use_the_training_rows_only():
+    table = replace(VALUES, targets=np.column_stack([1e6 + 5e4 * np.arange(20.0), np.full(20, 0.1)]))
+    prepared = prepare(table, seed=1, test_fraction=0.25, standardize_targets=True)
+    assert prepared.scales_targets
+    np.testing.assert_allclose(prepared.train.targets.mean(axis=0), 0.0, atol=1e-6)
+    np.testing.assert_allclose(prepared.train.targets.std(axis=0), [1.0, 0.0], atol=1e-6)
+    for split in (prepared.train, prepared.test):
+        raw = prepared.to_target_units(split.targets)
+        np.testing.assert_allclose(raw, table.targets[split.rows], rtol=1e-6)
+    plain = prepare(table, seed=1, test_fraction=0.25)
+    assert not plain.scales_targets
+    assert plain.sha256 == prepared.sha256
+    np.testing.assert_array_equal(plain.to_target_units(plain.train.targets), plain.train.targets)
+
+
+def test_classes_are_not_scaled():
+    prepared = prepare(FLOATS, seed=1, standardize_targets=True)
+    assert not prepared.scales_targets
+    assert prepared.train.targets.tolist() == LABELS.tolist()
+
+
 def test_standardized_bytes_become_floats():
     prepared = prepare(BYTES, seed=1, standardize=True)
     assert prepared.train.features.dtype == np.float32

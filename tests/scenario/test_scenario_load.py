@@ -35,6 +35,46 @@ def test_shipped_scenarios_load_and_come_back(name, registry, tmp_path):
     )
 
 
+CSV_DATA = 'source = "csv"\nfile = "houses.csv"\ntarget = "price"'
+
+
+@pytest.mark.parametrize(
+    ("data", "activation", "loss", "scaled"),
+    [
+        (CSV_DATA, "identity", "mse", True),
+        (CSV_DATA.replace('"csv"', '"builtin:csv"'), "builtin:identity", "huber", True),
+        (CSV_DATA, "sigmoid", "mse", False),
+        (CSV_DATA, "relu", "mse", False),
+        (CSV_DATA + '\ntask = "classification"', "identity", "mse", False),
+        (CSV_DATA + "\nstandardize_targets = false", "identity", "mse", False),
+        ('source = "sine"', "identity", "mse", False),
+        ('source = "sine"\nstandardize_targets = true', "identity", "mse", True),
+    ],
+)
+def test_targets_in_units_of_their_own_are_scaled(data, activation, loss, scaled, load):
+    """Of a CSV file, unless the output could not follow; the resolved scenario says it."""
+    text = GOOD.replace('source = "moons"\nnoise = 0.2', data).replace(
+        'activation = "sigmoid"', f'activation = "{activation}"'
+    )
+    text = text.replace('loss = "binary_cross_entropy"', f'loss = "{loss}"')
+    assert all(part in text for part in (data, activation, loss))
+    found = load(text)
+    assert found.data.standardize_targets is scaled
+    assert f"standardize_targets = {str(scaled).lower()}" in found.to_toml()
+    assert load(found.to_toml()) == found
+
+
+def test_a_variant_decides_on_its_own_whether_its_targets_are_scaled(load):
+    text = GOOD.replace('source = "moons"\nnoise = 0.2', CSV_DATA).replace(
+        'activation = "sigmoid"', 'activation = "identity"'
+    )
+    text = text.replace('loss = "binary_cross_entropy"', 'loss = "mse"')
+    text += '[[variants]]\nname = "linear"\n[[variants]]\nname = "bounded"\n"network.layers.1.activation" = "sigmoid"\n'
+    for scenario in (found := load(text), load(found.to_toml())):
+        scaled = {name: variant.data.standardize_targets for name, variant in scenario.variants.items()}
+        assert scaled == {"linear": True, "bounded": False}
+
+
 def test_everything_comes_back(load):
     text = GOOD.replace("units = 1", "units = 1\nweight = [[1], [-0.5], [1e-30], [2]]\nbias = [0.25]")
     text = text.replace('title = "A good one"', r'title = "q\" \\ \u001b ä\r\n\ttab"' + '\nlesson = "a\\n\\"\\"\\" b "')
