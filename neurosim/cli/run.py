@@ -20,7 +20,7 @@ DIVERGED, MISSED = 4, 5
 
 
 @click.command()
-@click.argument("scenario", required=False, type=ScenarioPath(path_type=str), metavar="[SCENARIO]")
+@click.argument("scenarios", nargs=-1, type=ScenarioPath(path_type=str), metavar="[SCENARIO]...")
 @SET
 @click.option("--backend", type=click.Choice(["cpu", "reference", "cuda"]), default="cpu", show_default=True)
 @click.option("--variant", metavar="NAME", help="Train this variant only; else all, for a scenario that has some.")
@@ -36,7 +36,12 @@ DIVERGED, MISSED = 4, 5
     help="Train N networks on the same rows that differ only in their seed.",
 )
 @click.option("--threads", type=click.IntRange(1), help="Threads to use; all processors by default.")
-@click.option("--out", type=FilePath(), metavar="DIR", help="Run folder; else runs/<name>-<time>.")
+@click.option(
+    "--out",
+    type=FilePath(),
+    metavar="DIR",
+    help="Run folder, or of several scenarios the folder for theirs; else runs/<name>-<time>.",
+)
 @PLUGIN
 @PLUGINS_DIR
 @DATA_DIR
@@ -51,7 +56,7 @@ DIVERGED, MISSED = 4, 5
 @JSON
 @click.option("--quiet", is_flag=True, help="Print errors and missed expectations only.")
 def command(
-    scenario: str | None,
+    scenarios: tuple[str, ...],
     settings: tuple[str, ...],
     backend: str,
     variant: str | None,
@@ -70,15 +75,26 @@ def command(
 ) -> int:
     """Train SCENARIO: a TOML file, or the name of a shipped one (neurosim list scenarios).
 
-    A scenario with variants or repeats is several networks: all are trained and compared.
+    A scenario with variants or repeats is several networks: all are trained and compared. Several scenarios are
+    trained one after the other and ranked. The folder of a run, or "last" for the newest one, stands for the
+    scenario that was run.
     """
-    _check(scenario, settings, variant, seed, seeds, out, resume)
+    _check(scenarios, settings, variant, seed, seeds, out, resume)
     if force and resume is None:
         raise click.UsageError("--force goes with --resume")
+    scenario = scenarios[0] if scenarios else None
     if resume is not None:
         resume = run_path(resume, quiet=quiet)
     told = Told.JSON if as_json else Told.NOTHING if quiet else Told.ALL
     _answer_like_ctrl_c()
+    if len(scenarios) > 1:
+        from neurosim.cli.several import Wishes, run_several
+        from neurosim.registry import build_registry
+        from neurosim.scenario.overrides import parse_overrides
+
+        registry = build_registry(plugins, plugin_folders=plugin_folders)
+        wishes = Wishes(backend, seed, threads, data_dir, changed=bool(settings), report=not no_report)
+        return run_several(scenarios, parse_overrides(settings), registry, wishes, out, told)
     with drawing(silent=seeds is not None) as studio:
         from neurosim.registry import build_registry
         from neurosim.scenario import load_scenario
@@ -154,7 +170,7 @@ def _name(scenario: Scenario) -> str:
 
 
 def _check(
-    scenario: str | None,
+    scenarios: tuple[str, ...],
     settings: tuple[str, ...],
     variant: str | None,
     seed: int | None,
@@ -163,8 +179,12 @@ def _check(
     resume: Path | None,
 ) -> None:
     """Raise UsageError for options that do not go together."""
-    if scenario is None and resume is None:
+    if not scenarios and resume is None:
         raise click.UsageError("which scenario? Try: neurosim run xor  (all of them: neurosim list scenarios)")
+    if len(scenarios) > 1:
+        for option, value in (("--seeds", seeds), ("--variant", variant), ("--resume", resume)):
+            if value is not None:
+                raise click.UsageError(f"{option} goes with one scenario, and {len(scenarios)} are given")
     if resume is None:
         return
     if seeds is not None:

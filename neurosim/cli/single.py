@@ -30,6 +30,7 @@ def run_single(
     changed: bool,
     report: bool,
     told: Told,
+    label: str = "",
 ) -> Result:
     """Train a network and say what came of it."""
     with progress_display(silent=told.silent) as observer:
@@ -63,5 +64,5 @@ def run_single(
     elif told is Told.ALL:
         print_summary(result, pictures, page)
         print_next(scenario)
-    report_missed(result.expectations, changed=changed)
+    report_missed(result.expectations, changed=changed, label=label)
     return result

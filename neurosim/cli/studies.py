@@ -36,6 +36,7 @@ def run_study(
     changed: bool,
     report: bool,
     told: Told,
+    label: str = "",
 ) -> Study:
     """Train all of a study and say what came of it."""
     count = max(len(scenario.variants), 1) * scenario.scenario.repeats
@@ -63,11 +64,12 @@ def run_study(
     elif told is Told.ALL:
         _print(found, pictures, page)
         print_next(scenario)
-    for label, fault in list(found.diverged.items())[:SHOWN]:
-        click.secho(f"Diverged: {label}: {fault}", fg="red", err=True)
+    of = f"{label}: " if label else ""
+    for member, fault in list(found.diverged.items())[:SHOWN]:
+        click.secho(f"Diverged: {of}{member}: {fault}", fg="red", err=True)
     if len(found.diverged) > SHOWN:
         click.echo(f"... and {len(found.diverged) - SHOWN} more; {folder / SUMMARY} has all of them", err=True)
-    report_missed(found.expectations, changed=changed)
+    report_missed(found.expectations, changed=changed, label=label)
     return found
 
 

@@ -76,11 +76,15 @@ def print_lesson(lesson: str) -> None:
         click.echo()
 
 
-def report_missed(expectations: Sequence[Expectation], *, changed: bool) -> None:
-    """Say on standard error which promises were missed; `changed`: the user has set something else."""
+def report_missed(expectations: Sequence[Expectation], *, changed: bool, label: str = "") -> None:
+    """Say on standard error which promises were missed; `changed`: the user has set something else.
+
+    `label` says of which scenario, where there are several.
+    """
+    of = f"{label}: " if label else ""
     missed = [expectation for expectation in expectations if not expectation.met]
     for expectation in missed:
         value = "there is no such measure" if expectation.value is None else f"it is {expectation.value:.6g}"
-        click.secho(f"Missed: expected {expectation.text}, but {value}", fg="red", err=True)
+        click.secho(f"Missed: {of}expected {expectation.text}, but {value}", fg="red", err=True)
     if missed and changed:
         click.echo("These are the promises of the scenario as it was written; --set has changed it.", err=True)

@@ -1,0 +1,266 @@
+"""``neurosim run a.toml b.toml``: several scenarios one after the other, ranked at the end."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from neurosim.analysis.ranking import Contender, Ranking, rank
+from neurosim.cli.drawing import drawing
+from neurosim.cli.failures import failure_of
+from neurosim.cli.given import scenario_source
+from neurosim.cli.options import Told, print_json
+from neurosim.errors import NeurosimError
+from neurosim.history import METRICS
+from neurosim.markup import measure
+from neurosim.registry import Registry
+from neurosim.scenario import Scenario, load_scenario
+from neurosim.training.folder import default_folder
+
+if TYPE_CHECKING:
+    from neurosim.training import Result, Study
+
+DIVERGED, MISSED = 4, 5
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What all of the runs have in common; see the options of ``neurosim run``."""
+
+    backend: str
+    seed: int | None
+    threads: int | None
+    data_dir: Path | None
+    changed: bool
+    report: bool
+
+
+@dataclass
+class Ran:
+    """What came of one scenario.
+
+    Attributes
+    ----------
+    label : str
+        The scenario as it was named on the command line.
+    folder : Path
+        Its run folder.
+    code : int
+        The exit status that it would have had alone.
+    networks : list of (Contender, Path)
+        The networks that reached their end, with the folder of each.
+    summary : dict
+        The object that ``--json`` prints for it alone; empty where it did not reach its end.
+    error : str
+        Why it did not.
+    """
+
+    label: str
+    folder: Path
+    code: int = 0
+    networks: list[tuple[Contender, Path]] = field(default_factory=list)
+    summary: dict[str, Any] = field(default_factory=dict)
+    error: str = ""
+
+
+def run_several(
+    given: Sequence[str],
+    overrides: dict[str, Any],
+    registry: Registry,
+    wishes: Wishes,
+    out: Path | None,
+    told: Told,
+) -> int:
+    """Train every scenario, rank what came of them, and return the exit status: the gravest of them all.
+
+    Scenarios that cannot be read are told before anything is trained; a run that fails leaves the others alone.
+    """
+    scenarios = _loaded(given, overrides, registry, quiet=told is Told.NOTHING)
+    labels = [f"{name} ({given[:place].count(name) + 1})" if given.count(name) > 1 else name
+              for place, name in enumerate(given)]  # fmt: skip
+    folders = _folders(scenarios, out)
+    done: list[Ran] = []
+    try:
+        for number, (label, scenario) in enumerate(zip(labels, scenarios, strict=True)):
+            if told is Told.ALL:
+                click.secho(f"{chr(10) if number else ''}[{number + 1}/{len(scenarios)}] {label}", bold=True)
+            folder = folders[number] if folders else default_folder(scenario.scenario.name)
+            done.append(Ran(label, folder))
+            _train(done[-1], scenario, wishes, Told.PROGRESS if told is Told.ALL else Told.NOTHING)
+    except KeyboardInterrupt:
+        done.pop()
+        if done and told is Told.ALL:
+            _print(done)
+        raise
+    if told is Told.JSON:
+        print_json(_as_json(done))
+    elif told is Told.ALL:
+        _print(done)
+    # The smaller the status, the graver, but for 0.
+    return min((ran.code for ran in done if ran.code), default=0)
+
+
+def _loaded(given: Sequence[str], overrides: dict[str, Any], registry: Registry, *, quiet: bool) -> list[Scenario]:
+    """All scenarios; raises one error for all that cannot be read."""
+    found, errors = [], []
+    for name in given:
+        try:
+            path, own = scenario_source(name, quiet=quiet)
+            found.append(load_scenario(path, overrides=overrides, registry=registry, own=own))
+        except NeurosimError as error:
+            errors.append(error)
+    if errors:
+        if len(errors) == 1:
+            raise errors[0]
+        raise type(errors[0])("\n".join(str(error) for error in errors), "Nothing was trained.")
+    return found
+
+
+def _folders(scenarios: Sequence[Scenario], out: Path | None) -> list[Path]:
+    """A folder below `out` for each; where two scenarios have one name, with a number."""
+    if out is None:
+        return []
+    names = [scenario.scenario.name for scenario in scenarios]
+    return [
+        out / (f"{name}-{names[:place].count(name) + 1}" if name in names[:place] else name)
+        for place, name in enumerate(names)
+    ]
+
+
+def _train(ran: Ran, scenario: Scenario, wishes: Wishes, told: Told) -> None:
+    """Train one scenario and note what came of it."""
+    how = (wishes.backend, wishes.seed, wishes.threads, wishes.data_dir, ran.folder)
+    try:
+        if scenario.is_study:
+            from neurosim.cli.studies import run_study
+
+            found = run_study(
+                scenario,
+                *how,
+                resume=False,
+                force=False,
+                changed=wishes.changed,
+                report=wishes.report,
+                told=told,
+                label=ran.label,
+            )
+            ran.code = DIVERGED if found.diverged else 0 if found.met else MISSED
+            ran.networks = _of_study(ran, found)
+            ran.summary = found.as_json()
+            return
+        with drawing(silent=False) as studio:
+            from neurosim.cli.single import run_single
+
+            result = run_single(
+                scenario, *how, studio,
+                resume=None, force=False, changed=wishes.changed, report=wishes.report, told=told,
+                label=ran.label,
+            )  # fmt: skip
+        ran.code = 0 if result.met else MISSED
+        ran.networks = [(_contender(ran.label, result), ran.folder)]
+        ran.summary = result.as_json()
+    except Exception as error:
+        failure = failure_of(error)
+        if failure.code == 1:  # a fault of neurosim, to be told as such
+            raise
+        ran.code, ran.error = failure.code, failure.message
+        click.secho(f"Error: {ran.label}: {failure.message}", fg="red", err=True)
+        if failure.hint:
+            click.echo(f"Hint: {failure.hint}", err=True)
+
+
+def _contender(label: str, result: Result) -> Contender:
+    return Contender(label, result.metrics, result.scenario.network.loss.name, result.rows_sha256)
+
+
+def _of_study(ran: Ran, found: Study) -> list[tuple[Contender, Path]]:
+    """One contender for each variant, with the means over its seeds."""
+    contenders = []
+    for variant in found.names:
+        results = found[variant]
+        if not results:  # all of them diverged
+            continue
+        means = {name: spread and spread[0] for name in METRICS for spread in [found.spread(variant, name)]}
+        label = f"{ran.label}: {variant}" if variant else ran.label
+        first = results[0]
+        place = ran.folder if len(results) > 1 or first.folder is None else first.folder
+        contenders.append((Contender(label, means, first.scenario.network.loss.name, first.rows_sha256), place))
+    return contenders
+
+
+def _ranked(done: Sequence[Ran]) -> tuple[Ranking, list[tuple[Contender, Path, Ran]]]:
+    networks = [(contender, folder, ran) for ran in done for contender, folder in ran.networks]
+    return rank([contender for contender, _, _ in networks]), networks
+
+
+def _print(done: Sequence[Ran]) -> None:
+    ranking, networks = _ranked(done)
+    shown = [name for name in METRICS if any(_number(contender, name) is not None for contender, _, _ in networks)]
+    header = ["", "scenario", *(name.replace("_", " ") for name in shown), ""]
+    rows = [header]
+    for number, place in ranking.order:
+        contender, _, ran = networks[place]
+        cells = [measure(name, _number(contender, name)) for name in shown]
+        rows.append(["" if number is None else str(number), contender.label, *cells, _remark(ran)])
+    for ran in done:
+        if not ran.networks:
+            rows.append(["", ran.label, *["-"] * len(shown), _remark(ran)])
+    click.echo()
+    click.secho(_title(ranking, len(done)), bold=True)
+    click.echo()
+    widths = [max(len(row[place]) for row in rows) for place in range(len(header))]
+    for row in rows:
+        numbers = (cell.rjust(width) for cell, width in zip(row[2:-1], widths[2:-1], strict=True))
+        click.echo("  ".join([row[0].rjust(widths[0]), row[1].ljust(widths[1]), *numbers, row[-1]]).rstrip())
+    click.echo()
+    for words in ranking.remarks:
+        click.echo(words)
+    for ran in done:
+        click.echo(f"Files of {ran.label}: {ran.folder}")
+    ended = [str(ran.folder) for ran in done if ran.networks]
+    if len(ended) > 1 and ranking.same_rows:
+        click.echo(f"Side by side: neurosim compare {' '.join(ended)}")
+
+
+def _title(ranking: Ranking, count: int) -> str:
+    if ranking.measure is None:
+        return f"{count} scenarios"
+    return f"{count} scenarios, the best {ranking.measure.replace('_', ' ')} first"
+
+
+def _number(contender: Contender, name: str) -> float | None:
+    value = contender.metrics.get(name)
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _remark(ran: Ran) -> str:
+    if ran.error or ran.code == DIVERGED:
+        return "diverged" if ran.code == DIVERGED else "failed"
+    return "expectation missed" if ran.code == MISSED else ""
+
+
+def _as_json(done: Sequence[Ran]) -> dict[str, Any]:
+    ranking, networks = _ranked(done)
+    return {
+        "measure": ranking.measure,
+        "ranking": [
+            {
+                "rank": number,
+                "label": networks[place][0].label,
+                "value": _number(networks[place][0], ranking.measure) if ranking.measure else None,
+                "run_dir": str(networks[place][1]),
+            }
+            for number, place in ranking.order
+        ],
+        "remarks": list(ranking.remarks),
+        "runs": [
+            {"label": ran.label, "exit_code": ran.code, "error": ran.error or None, "run_dir": str(ran.folder)}
+            | ran.summary
+            for ran in done
+        ],
+    }
