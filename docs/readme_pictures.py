@@ -20,6 +20,8 @@ SHOWN = [
     ("optimizers", "loss_surface", ("scenario.repeats=1",)),
     ("mnist", "worst_mistakes", ()),
     ("xor", "network_diagram", ()),
+    ("xor", "hidden_space", ()),
+    ("xor-two-units", "hidden_space", ()),
 ]
 FILM = ("moons", "boundary")
 
@@ -36,9 +38,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for scenario, name, settings in SHOWN:
             run = f"{folder}/{scenario}"
-            neurosim(
-                "run", scenario, "--quiet", "--out", run, *(word for entry in settings for word in ("--set", entry))
-            )
+            if not Path(run).is_dir():
+                changes = (word for entry in settings for word in ("--set", entry))
+                neurosim("run", scenario, "--quiet", "--out", run, *changes)
             if not Path(run, f"{name}.png").is_file():
                 neurosim("plot", run, "--only", name)
             with Image.open(Path(run, f"{name}.png")) as picture:

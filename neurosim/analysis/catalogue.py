@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from neurosim.analysis.hidden import hidden_units, output_place
 from neurosim.layers import Conv2d, Dense
 from neurosim.scenario.study import PICTURES
 
@@ -28,6 +29,8 @@ RECORDED = {
 }
 # More units in a layer, layers or weights cannot be told apart in a diagram.
 DIAGRAM_UNITS, DIAGRAM_LAYERS, DIAGRAM_WEIGHTS = 16, 6, 150
+# More hidden units, inputs or classes, and a plane shows too little of the hidden space to be drawn unasked.
+HIDDEN_UNITS, HIDDEN_INPUTS, HIDDEN_CLASSES = 16, 4, 4
 # Paths with fewer points have no plane.
 PATH = 3
 
@@ -139,6 +142,24 @@ def _no_unit_maps(simulator: Simulator) -> str:
     return "" if hidden else "the network has no hidden layer"
 
 
+def no_hidden_space(simulator: Simulator) -> str:
+    """Why the hidden space of a network cannot be drawn; empty where it can."""
+    network = simulator.network
+    if not simulator.data.classes:
+        return _no_classes(simulator)
+    if network.batch_norms:
+        return "with batch normalization a unit's answer depends on the other rows of the batch"
+    if output_place(network) is None:
+        return "the network does not end with a dense layer, whose units divide the hidden space"
+    return "" if hidden_units(network) else "the network has no hidden layer"
+
+
+def _small_hidden_space(simulator: Simulator) -> bool:
+    network, classes = simulator.network, len(simulator.data.classes)
+    few = network.inputs <= HIDDEN_INPUTS and classes <= HIDDEN_CLASSES
+    return few and hidden_units(network) <= HIDDEN_UNITS
+
+
 def _no_diagram(simulator: Simulator) -> str:
     layers = simulator.network.layers
     if not all(isinstance(layer, Dense) for layer in layers):
@@ -214,6 +235,7 @@ _PICTURES = [
     Picture("learning_curves", "loss and accuracy over the epochs", _no_epoch, _always),
     Picture("decision_boundary", "the answer over the plane of two inputs, with the data", _no_plane, _always),
     Picture("fitted_curve", "the learnt function of one input, with the data", _no_curve, _always),
+    Picture("hidden_space", "where the last hidden layer puts the rows", no_hidden_space, _small_hidden_space),
     Picture("unit_maps", "what each hidden unit answers over the inputs", _no_unit_maps, _on_demand),
     Picture("network_diagram", "units as circles, weights as lines of their width", _no_diagram, _on_demand),
     Picture("loss_surface", "the loss on the plane of the optimizer's path", _no_surface, _on_demand),

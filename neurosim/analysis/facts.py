@@ -10,6 +10,7 @@ from neurosim.analysis.catalogue import CATALOGUE, RECORDED, usual_pictures
 from neurosim.analysis.classification import Classification, Mistake, classification
 from neurosim.analysis.diagram import Diagram, diagram
 from neurosim.analysis.feature_maps import FeatureMaps, LayerOutputs, feature_maps
+from neurosim.analysis.hidden import HiddenMoment, HiddenSpace, hidden_space
 from neurosim.analysis.inputs import InputMap, Points, input_map
 from neurosim.analysis.packing import pack, unpack
 from neurosim.analysis.responses import ChannelResponses, channel_responses
@@ -23,12 +24,13 @@ if TYPE_CHECKING:  # what draws these numbers need not load a simulator
     from neurosim.simulator import Simulator
 
 _CLASSES = (
-    ChannelResponses, Classification, Diagram, FeatureMaps, InputMap, Kernels, LayerMaps, LayerOutputs, Mistake, Path,
-    Points, Recording, Surface, UnitMaps,
+    ChannelResponses, Classification, Diagram, FeatureMaps, HiddenMoment, HiddenSpace, InputMap, Kernels, LayerMaps,
+    LayerOutputs, Mistake, Path, Points, Recording, Surface, UnitMaps,
 )  # fmt: skip
 # What each picture is drawn from; several may be drawn from the same.
 _PARTS: dict[str, Callable[[Simulator], Any]] = {
     "inputs": input_map,
+    "hidden": hidden_space,
     "units": unit_maps,
     "diagram": diagram,
     "surface": lambda simulator: loss_surface([("", simulator)]),
@@ -43,6 +45,7 @@ _PARTS: dict[str, Callable[[Simulator], Any]] = {
 PART_OF = {
     "decision_boundary": "inputs",
     "fitted_curve": "inputs",
+    "hidden_space": "hidden",
     "unit_maps": "units",
     "network_diagram": "diagram",
     "loss_surface": "surface",

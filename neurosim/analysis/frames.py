@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from neurosim.analysis.catalogue import how_to_record, shows_curve, shows_plane
+from neurosim.analysis.catalogue import how_to_record, no_hidden_space, shows_curve, shows_plane
+from neurosim.analysis.hidden import HiddenSpace, hidden_space_at
 from neurosim.analysis.inputs import InputMap, input_map
 from neurosim.analysis.spacing import evenly
 from neurosim.history import History
@@ -15,7 +16,7 @@ from neurosim.recording.recording import HISTOGRAMS
 if TYPE_CHECKING:  # what draws these numbers need not load a simulator
     from neurosim.simulator import Simulator
 
-FILMS = ("boundary", "histograms", "gradients")
+FILMS = ("boundary", "hidden_space", "histograms", "gradients")
 MOST_FRAMES = 60
 GRID = 100
 
@@ -27,7 +28,7 @@ class Film:
     Attributes
     ----------
     kind : str
-        "boundary", "histograms" or "gradients".
+        One of `FILMS`.
     title : str
         Title of the scenario.
     history : History
@@ -37,7 +38,9 @@ class Film:
     places : tuple of int
         Which of the recorded times are frames.
     maps : tuple of InputMap
-        For "boundary" what the network answered at each of them.
+        For "boundary" what the network answered at each of them; for "hidden_space", too, where that can be drawn.
+    hidden : HiddenSpace or None
+        For "hidden_space" where the rows were at each of them.
     """
 
     kind: str
@@ -46,14 +49,17 @@ class Film:
     recording: Recording
     places: tuple[int, ...]
     maps: tuple[InputMap, ...] = ()
+    hidden: HiddenSpace | None = None
 
 
 def no_film(kind: str, simulator: Simulator) -> str:
     """Why a run has no such film and what would change that; empty where it has."""
     recording = simulator.recording
-    if kind == "boundary":
-        if not (shows_plane(simulator) or shows_curve(simulator)):
-            return "its inputs cannot be drawn: that needs two inputs and classes, or one input and one output value"
+    if kind == "boundary" and not (shows_plane(simulator) or shows_curve(simulator)):
+        return "its inputs cannot be drawn: that needs two inputs and classes, or one input and one output value"
+    if kind == "hidden_space" and no_hidden_space(simulator):
+        return no_hidden_space(simulator)
+    if kind in ("boundary", "hidden_space"):
         return "" if recording is not None and recording.parameters else how_to_record("parameters")
     wanted = HISTOGRAMS if kind == "histograms" else ("gradient_norm",)
     if recording is None or not any(name in recording.quantities for name in wanted):
@@ -66,9 +72,14 @@ def film(kind: str, simulator: Simulator) -> Film:
     recording = simulator.recording
     assert recording is not None
     chosen = tuple(evenly(len(recording), MOST_FRAMES))
-    maps = _maps(simulator, recording, chosen) if kind == "boundary" else ()
+    drawn = kind == "boundary" or (kind == "hidden_space" and shows_plane(simulator))
+    maps = _maps(simulator, recording, chosen) if drawn else ()
+    hidden = None
+    if kind == "hidden_space":
+        times = [(recording.epochs[place], recording.parameters_at(place)) for place in chosen]
+        hidden = hidden_space_at(simulator, times)
     title = simulator.scenario.scenario.title
-    return Film(kind, title, simulator.history, replace(recording, parameters={}), chosen, maps)
+    return Film(kind, title, simulator.history, replace(recording, parameters={}), chosen, maps, hidden)
 
 
 def _maps(simulator: Simulator, recording: Recording, places: tuple[int, ...]) -> tuple[InputMap, ...]:

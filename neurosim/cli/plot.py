@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from neurosim.simulator import Simulator
     from neurosim.training.reading import ReadRun
 
-FILMS = ("boundary", "histograms", "gradients")
+FILMS = ("boundary", "hidden_space", "histograms", "gradients")
 FILM_FORMATS = ("gif", "mp4")
 
 
@@ -136,7 +136,7 @@ def _film(name: str, simulator: Simulator, run: Path, folder: Path, kind: str) -
 
     reason = no_film(name, simulator)
     if reason:
-        raise UsageError(f"no film of the {name} of {run}: {reason}")
+        raise UsageError(f"no film of the {name.replace('_', ' ')} of {run}: {reason}")
     if kind == "mp4" and not has_ffmpeg():
         raise UsageError("ffmpeg is not there, which writes MP4", "Install it, or leave --format out for a GIF.")
     _say([write_film(film(name, simulator), folder / f"{name}.{kind}")])

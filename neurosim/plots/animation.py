@@ -19,6 +19,7 @@ from PIL import Image
 from neurosim.analysis.frames import Film
 from neurosim.errors import DataError
 from neurosim.files import write_atomically
+from neurosim.plots.hidden import draw_hidden, spread_words
 from neurosim.plots.inputs import draw_boundary, draw_fit
 from neurosim.plots.style import COLOURS, FAINT, INK, canvas
 from neurosim.recording.recording import HISTOGRAMS
@@ -49,7 +50,9 @@ def write_film(film: Film, path: Path) -> Path:
 
 def frames(film: Film) -> Iterator[Figure]:
     """One figure for each frame."""
-    draw = {"boundary": _boundary, "histograms": _histograms, "gradients": _gradients}[film.kind]
+    draw = {"boundary": _boundary, "hidden_space": _hidden_space, "histograms": _histograms, "gradients": _gradients}[
+        film.kind
+    ]
     for number, place in enumerate(film.places):
         yield draw(film, number, place)
 
@@ -66,7 +69,8 @@ def _pixels(made: Figure) -> NDArray[np.uint8]:
 def _gif(pictures: list[NDArray[np.uint8]]) -> bytes:
     # One palette for all, else colours would flicker: that of the start, the middle and the end together.
     several = np.concatenate([pictures[0], pictures[len(pictures) // 2], pictures[-1]])
-    palette = Image.fromarray(several).quantize(200, dither=Image.Dither.NONE)
+    # Small marks keep their own colours, however much of the picture is pale.
+    palette = Image.fromarray(several).quantize(200, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
     images = [Image.fromarray(picture).quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures]
     buffer = io.BytesIO()
     images[0].save(
@@ -118,6 +122,30 @@ def _boundary(film: Film, number: int, place: int) -> Figure:
         axes.set_ylabel("output")
     axes.set_xlabel(shown.labels[0])
     _loss(made.add_axes((0.63, 0.14, 0.34, 0.70)), film, place)
+    return made
+
+
+def _hidden_space(film: Film, number: int, place: int) -> Figure:
+    """The answer over the plane of two inputs, else the loss, and the hidden space at the right."""
+    hidden = film.hidden
+    assert hidden is not None
+    made = _page(film, place, 8.6, 4.6)
+    left, right = (0.08, 0.13, 0.4, 0.68), (0.58, 0.13, 0.4, 0.68)
+    axes = made.add_axes(right if film.maps else left)
+    draw_hidden(axes, hidden, number)
+    axes.set_title(f"hidden space{spread_words(hidden, number)}", fontsize=9, color=INK)
+    axes.set_xlabel(hidden.labels[0])
+    axes.set_ylabel(hidden.labels[1])
+    if film.maps:
+        shown = film.maps[number]
+        axes = made.add_axes(left)
+        _tidy(axes)
+        draw_boundary(axes, shown)
+        axes.set_title("the plane of the inputs", fontsize=9, color=INK)
+        axes.set_xlabel(shown.labels[0])
+        axes.set_ylabel(shown.labels[1])
+    else:
+        _loss(made.add_axes(right), film, place)
     return made
 
 

@@ -58,6 +58,7 @@ def draw(name: str, facts: RunFacts) -> Figure:
 _MODULES = {
     "decision_boundary": "inputs",
     "fitted_curve": "inputs",
+    "hidden_space": "hidden",
     "unit_maps": "units",
     "network_diagram": "diagram",
     "loss_surface": "surfaces",

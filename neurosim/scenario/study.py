@@ -20,8 +20,8 @@ Measure = Literal[
     "selectivity",
 ]  # fmt: skip
 Picture = Literal[
-    "learning_curves", "decision_boundary", "fitted_curve", "unit_maps", "network_diagram", "loss_surface",
-    "confusion_matrix", "worst_mistakes", "first_layer_weights", "filters", "feature_maps", "responses",
+    "learning_curves", "decision_boundary", "fitted_curve", "hidden_space", "unit_maps", "network_diagram",
+    "loss_surface", "confusion_matrix", "worst_mistakes", "first_layer_weights", "filters", "feature_maps", "responses",
     "gradient_norm", "weight_norm", "update_ratio", "activation_mean", "activation_std", "dead", "saturated",
     "selectivity", "activation_histogram", "weight_histogram",
 ]  # fmt: skip

@@ -47,9 +47,9 @@ def test_names_stand_in_one_order_everywhere():
 @pytest.mark.parametrize(
     ("name", "usual"),
     [
-        ("xor", {"learning_curves", "decision_boundary"}),
+        ("xor", {"learning_curves", "decision_boundary", "hidden_space"}),
         ("sine", {"learning_curves", "fitted_curve"}),
-        ("iris", {"learning_curves", "confusion_matrix"}),
+        ("iris", {"learning_curves", "hidden_space", "confusion_matrix"}),
         ("digits", {"learning_curves", "confusion_matrix", "worst_mistakes"}),
         ("digits-cnn", {"learning_curves", "confusion_matrix", "worst_mistakes", "responses"}),
     ],
@@ -73,12 +73,15 @@ def test_a_run_has_a_picture_or_it_is_said_why_not(simulators, name):
 @pytest.mark.parametrize(
     ("name", "pictures"),
     [
-        ("moons", ["unit_maps", "decision_boundary", "loss_surface"]),
+        ("moons", ["unit_maps", "decision_boundary", "hidden_space", "loss_surface"]),
         ("sine", ["unit_maps", "fitted_curve", "learning_curves"]),
         ("iris", ["network_diagram", "worst_mistakes", "confusion_matrix"]),
         ("xor", ["network_diagram", "weight_histogram"]),
-        ("digits", ["first_layer_weights", "worst_mistakes"]),
-        ("digits-cnn", ["filters", "feature_maps", "responses", "activation_histogram", "dead", "gradient_norm"]),
+        ("digits", ["hidden_space", "first_layer_weights", "worst_mistakes"]),
+        (
+            "digits-cnn",
+            ["hidden_space", "filters", "feature_maps", "responses", "activation_histogram", "dead", "gradient_norm"],
+        ),
     ],
 )
 def test_every_picture_can_be_drawn(simulators, name, pictures, tmp_path):

@@ -1,0 +1,188 @@
+"""Where a network puts its rows in the space of its last hidden layer, and how the output layer divides it."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from neurosim.analysis.hidden import HiddenMoment, HiddenSpace
+from neurosim.plots.style import COLOURS, INK, canvas, signed
+
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "p", "h")
+GRID_LINE = "#8a8a8a"
+# Rows that are nearer to each other than these shares of an axis lie on the same spot, or have one label together.
+SAME, NEAR = 0.02, 0.05
+# So many rows are drawn one by one.
+FEW = 10
+# About as wide is a letter of a name, as a share of the axis.
+LETTER = 0.016
+
+
+def hidden_space(shown: HiddenSpace, title: str) -> Figure:
+    """Before training at the left, after it at the right."""
+    width, height = 9.6, 5.3
+    made = canvas(width, height, title)
+    made.text(0.15 / width, 1 - 0.37 / height, in_words(shown), fontsize=9, color=INK, ha="left", va="top")
+    last = len(shown.moments) - 1
+    for column, number in enumerate((0, last)):
+        left = 0.75 + 4.6 * column
+        axes = made.add_axes((left / width, 1.0 / height, 4.0 / width, (height - 2.05) / height))
+        draw_hidden(axes, shown, number)
+        when = "before training" if number == 0 else "after training"
+        # A title of the panel itself would have matplotlib lay out everything twice.
+        made.text((left + 2.0) / width, 1 - 0.98 / height, when + spread_words(shown, number), fontsize=10, color=INK,
+                  ha="center", va="bottom")  # fmt: skip
+        axes.set_xlabel(shown.labels[0], fontsize=9)
+        if column == 0:
+            axes.set_ylabel(shown.labels[1], fontsize=9)
+    made.legend(handles=_key(shown), loc="lower center", ncols=5, frameon=False, fontsize=9)
+    return made
+
+
+def in_words(shown: HiddenSpace) -> str:
+    """What is in the picture."""
+    several = len(shown.moments[0].answers) > 1
+    if shown.units == 1:
+        words = "where the output of the hidden unit puts each row"
+    elif shown.units == 2:
+        lines = "straight lines through them" if several else "one straight line through them"
+        words = f"where the outputs of the two hidden units put each row; the output layer draws {lines}"
+    else:
+        looks = "most of what" if not shown.whole else "all that"
+        plane = f"on a plane with {looks} the output layer sees"
+        words = f"where the outputs of the {shown.units} hidden units put each row, {plane}"
+    return words + (f" ({len(shown.targets)} of {shown.of} rows)" if len(shown.targets) < shown.of else "")
+
+
+def spread_words(shown: HiddenSpace, number: int) -> str:
+    """How much of the rows' spread a plane of more than two units holds."""
+    return f" ({shown.moments[number].spread:.0%} of the rows' spread)" if shown.units > 2 else ""
+
+
+def draw_hidden(axes: Axes, shown: HiddenSpace, number: int) -> None:
+    """The hidden space at one time."""
+    moment = shown.moments[number]
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(colors=INK, labelsize=8)
+    axes.set_xlim(*shown.xs)
+    axes.set_ylim(*shown.ys)
+    axes.xaxis.set_major_locator(MaxNLocator(5))
+    axes.yaxis.set_major_locator(MaxNLocator(5))
+    if shown.units == 1:
+        axes.set_yticks([])
+    axes.add_collection(LineCollection(list(moment.folded), colors=GRID_LINE, linewidths=0.7, alpha=0.8, zorder=2))
+    seen = _one_output(axes, shown, moment) if len(moment.answers) == 1 else _several_outputs(axes, shown, moment)
+    if not seen:
+        axes.text(0.98, 0.02, "the line is outside this picture", transform=axes.transAxes, fontsize=8, color=INK,
+                  ha="right", va="bottom")  # fmt: skip
+    _rows(axes, shown, moment)
+
+
+def _one_output(axes: Axes, shown: HiddenSpace, moment: HiddenMoment) -> bool:
+    """The answer as a colour and the line at which it changes sides; whether the line can be seen."""
+    answers = [entry.answers for entry in shown.moments]
+    low, high = min(float(entry.min()) for entry in answers), max(float(entry.max()) for entry in answers)
+    # A probability, or a step: the colours always span 0 to 1.
+    middle, reach = (0.5, 0.5) if low >= 0 and high <= 1 else (
+        shown.threshold, max(high - shown.threshold, shown.threshold - low) or 1.0
+    )  # fmt: skip
+    axes.imshow(
+        moment.answers[0], origin="lower", extent=(*shown.xs, *shown.ys), aspect="auto", cmap=signed(),
+        vmin=middle - reach, vmax=middle + reach, alpha=0.5, interpolation="bilinear", zorder=0,
+    )  # fmt: skip
+    sums = moment.sums[0]
+    levels = sorted(level for level in shown.levels if sums.min() < level < sums.max())
+    if levels:
+        axes.contour(shown.xs, shown.ys, sums, levels=levels, colors=[INK], linewidths=1.6, linestyles="-", zorder=3)
+    return bool(levels)
+
+
+def _several_outputs(axes: Axes, shown: HiddenSpace, moment: HiddenMoment) -> bool:
+    """The region of each class; whether there is more than one."""
+    answers = moment.answers
+    count, up, across = answers.shape
+    largest: NDArray[np.int64] = answers.argmax(axis=0)
+    pale = np.array([[0.65 + 0.35 * part for part in to_rgb(COLOURS[k % len(COLOURS)])] for k in range(count)])
+    axes.imshow(pale[largest], origin="lower", extent=(*shown.xs, *shown.ys), aspect="auto", zorder=0)
+    xs, ys = np.linspace(*shown.xs, across), np.linspace(*shown.ys, up)
+    regions = np.unique(largest)
+    for k in regions if len(regions) > 1 else ():
+        ahead = answers[k] - np.delete(answers, k, axis=0).max(axis=0)
+        axes.contour(xs, ys, ahead, levels=[0.0], colors=[INK], linewidths=1.0, zorder=3)
+    return len(regions) > 1
+
+
+def _rows(axes: Axes, shown: HiddenSpace, moment: HiddenMoment) -> None:
+    """The rows; of those that lie on the same spot, a later one is drawn smaller on top."""
+    places = moment.places
+    reach = np.array([np.ptp(shown.xs), np.ptp(shown.ys)])
+    if len(places) > FEW:
+        for k in np.unique(shown.targets):
+            _mark(axes, int(k), places[shown.targets == k], 5.0 if len(places) <= 200 else 3.5, 4)
+    else:
+        for spot in _together(places / reach, SAME):
+            for depth, row in enumerate(spot):
+                _mark(axes, int(shown.targets[row]), places[[row]], 10.5 / 1.5**depth, 4 + depth)
+    if shown.names:
+        for number, spot in enumerate(_together(places / reach, NEAR)):
+            names, place = " and ".join(shown.names[row] for row in spot), places[spot[0]]
+            outward = (place - places.mean(axis=0)) / reach
+            if shown.units == 1:  # all lie on one line: above it and below it in turn
+                outward = np.array([0.0, 1.0 if number % 2 else -1.0])
+            _name(axes, shown, names, place, outward)
+
+
+def _mark(axes: Axes, k: int, places: NDArray[np.float64], size: float, order: int) -> None:
+    """Rows of one class."""
+    axes.plot(
+        places[:, 0], places[:, 1], MARKERS[k % len(MARKERS)], markersize=size, color=COLOURS[k % len(COLOURS)],
+        markeredgecolor="white", markeredgewidth=0.9 if size > 5.5 else 0.4, zorder=order,
+    )  # fmt: skip
+
+
+def _together(places: NDArray[np.float64], near: float) -> list[list[int]]:
+    """The rows in groups that lie near to the first of each."""
+    spots: list[list[int]] = []
+    for row, place in enumerate(places):
+        for spot in spots:
+            if np.abs(places[spot[0]] - place).max() < near:
+                spot.append(row)
+                break
+        else:
+            spots.append([row])
+    return spots
+
+
+def _name(axes: Axes, shown: HiddenSpace, name: str, place: NDArray[np.float64], outward: NDArray[np.float64]) -> None:
+    """The name of the rows at a place, away from the others but inside the picture."""
+    length = float(np.linalg.norm(outward))
+    right, up = outward / length if length > 0 else (0.0, 1.0)
+    x, wide = (place[0] - shown.xs[0]) / np.ptp(shown.xs), LETTER * len(name) + 0.04
+    side = "left" if right > 0.4 else "right" if right < -0.4 else "center"
+    free = {"left": 1 - x, "right": x, "center": 2 * min(x, 1 - x)}
+    if free[side] < wide:
+        side, right, up = ("left" if x < 0.5 else "right"), 0.0, 1.0 if up >= 0 else -1.0
+    axes.annotate(
+        name, (float(place[0]), float(place[1])), (11 * right, 11 * up), textcoords="offset points",
+        fontsize=8.5, color=INK, ha=side, va="bottom" if up > 0.4 else "top" if up < -0.4 else "center", zorder=20,
+        bbox={"boxstyle": "round,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.6},
+    )  # fmt: skip
+
+
+def _key(shown: HiddenSpace) -> list[Line2D]:
+    """What marks and lines mean."""
+    handles = []
+    for k, name in enumerate(shown.classes[: len(MARKERS)]):
+        colour, mark = COLOURS[k % len(COLOURS)], MARKERS[k]
+        handles.append(Line2D([], [], color=colour, marker=mark, linestyle="", label=f"class {name}"))
+    border = "where the answer changes" if len(shown.moments[0].answers) == 1 else "where the answers change"
+    handles.append(Line2D([], [], color=INK, linewidth=1.6, label=border))
+    if len(shown.moments[0].folded):
+        handles.append(Line2D([], [], color=GRID_LINE, linewidth=0.9, label="grid on the plane of the inputs"))
+    return handles
