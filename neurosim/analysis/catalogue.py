@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -71,9 +71,9 @@ def usual_pictures(simulator: Simulator) -> tuple[str, ...]:
     return tuple(name for name in PICTURES if CATALOGUE[name].usual(simulator) and not CATALOGUE[name].lacks(simulator))
 
 
-def lacking(simulator: Simulator) -> dict[str, str]:
-    """For every picture that a run cannot have, why."""
-    reasons = {name: CATALOGUE[name].lacks(simulator) for name in PICTURES}
+def lacking(simulator: Simulator, but: Collection[str] = ()) -> dict[str, str]:
+    """For every picture that a run cannot have, why; of those in `but` something else is known."""
+    reasons = {name: CATALOGUE[name].lacks(simulator) for name in PICTURES if name not in but}
     return {name: reason for name, reason in reasons.items() if reason}
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from neurosim.analysis.catalogue import CATALOGUE, RECORDED, usual_pictures
+from neurosim.analysis.catalogue import CATALOGUE, RECORDED
 from neurosim.analysis.classification import Classification, Mistake, classification
 from neurosim.analysis.diagram import Diagram, diagram
+from neurosim.analysis.failures import Failures, Unforgiven
 from neurosim.analysis.feature_maps import FeatureMaps, LayerOutputs, feature_maps
 from neurosim.analysis.hidden import HiddenMoment, HiddenSpace, hidden_space
 from neurosim.analysis.inputs import InputMap, Points, input_map
@@ -99,25 +100,36 @@ class RunFacts:
 
 
 def run_facts(
-    simulator: Simulator, pictures: Sequence[str] | None = None, formats: Sequence[str] | None = None
+    simulator: Simulator,
+    pictures: Sequence[str] | None = None,
+    formats: Sequence[str] | None = None,
+    failures: Failures | None = None,
 ) -> RunFacts:
     """Collect what there is to draw of a trained simulator.
 
     Left out, pictures and formats are those that the scenario's ``[plots]`` asks for; of these, pictures that this
-    network cannot have are left out.
+    network cannot have are left out. So is a picture whose facts cannot be collected: what was raised is put into
+    `failures`, or raised where these are left out.
     """
+    failures = Unforgiven() if failures is None else failures
     asked = simulator.scenario.plots
-    if pictures is None:
-        pictures = usual_pictures(simulator) if asked.pictures is None else tuple(dict.fromkeys(asked.pictures))
-    drawn = [name for name in pictures if not CATALOGUE[name].lacks(simulator)]
-    parts = {
-        part: _PARTS[part](simulator) for part in dict.fromkeys(PART_OF[name] for name in drawn if name in PART_OF)
-    }
-    found = RunFacts(
-        simulator.scenario.scenario.title, simulator.history, tuple(drawn), tuple(formats or asked.formats), parts
-    )
-    nothing = {name for name in drawn if name in PART_OF and not found.part(name)}
-    if "classification" in parts and not parts["classification"].mistakes:
-        nothing.add("worst_mistakes")
-    kept = tuple(name for name in drawn if name not in nothing)
-    return RunFacts(found.title, found.history, kept, found.formats, parts)
+    wanted = asked.pictures if pictures is None else pictures
+    drawn = []
+    for name in CATALOGUE if wanted is None else dict.fromkeys(wanted):
+        with failures.kept(name):
+            picture = CATALOGUE[name]
+            if (wanted is not None or picture.usual(simulator)) and not picture.lacks(simulator):
+                drawn.append(name)
+    parts: dict[str, Any] = {}
+    for part in dict.fromkeys(PART_OF[name] for name in drawn if name in PART_OF):
+        with failures.kept(*(name for name in drawn if PART_OF.get(name) == part)):
+            parts[part] = _PARTS[part](simulator)
+    kept = tuple(name for name in drawn if name not in failures and _has_something(name, parts))
+    return RunFacts(simulator.scenario.scenario.title, simulator.history, kept, tuple(formats or asked.formats), parts)
+
+
+def _has_something(name: str, parts: Mapping[str, Any]) -> bool:
+    """Whether there is anything to draw."""
+    if name == "worst_mistakes":
+        return bool(parts["classification"].mistakes)
+    return name not in PART_OF or bool(parts[PART_OF[name]])

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from neurosim.analysis.failures import Failures, Unforgiven
 from neurosim.analysis.inputs import InputMap, input_map
 from neurosim.analysis.surfaces import Surface, loss_surface
 from neurosim.history import History
@@ -88,8 +89,14 @@ class StudyFacts:
     surface: Surface | None = None
 
 
-def study_facts(scenario: Scenario, runs: Sequence[tuple[Simulator, dict[str, float | None]]]) -> StudyFacts:
-    """Collect what there is to draw of the trained simulators of a study, each with its final measures."""
+def study_facts(
+    scenario: Scenario, runs: Sequence[tuple[Simulator, dict[str, float | None]]], failures: Failures | None = None
+) -> StudyFacts:
+    """Collect what there is to draw of the trained simulators of a study, each with its final measures.
+
+    What is raised is put into `failures` under the name of the picture, or raised where these are left out.
+    """
+    failures = Unforgiven() if failures is None else failures
     variants = []
     for name in tuple(scenario.variants) or ("",):
         about = scenario.about(name) if name else None
@@ -107,7 +114,7 @@ def study_facts(scenario: Scenario, runs: Sequence[tuple[Simulator, dict[str, fl
                         simulator.history,
                         final,
                         simulator.recording,
-                        input_map(simulator) if place == 0 else None,
+                        _inputs(simulator, failures) if place == 0 else None,
                     )
                     for place, (simulator, final) in enumerate(own)
                 ),
@@ -116,9 +123,18 @@ def study_facts(scenario: Scenario, runs: Sequence[tuple[Simulator, dict[str, fl
     plots = scenario.plots
     measure = plots.measure or _usual_measure([final for _, final in runs])
     firsts = {simulator.scenario.variant: simulator for simulator, _ in reversed(runs)}
-    surface = _surface([firsts[name] for name in scenario.variants if name in firsts])
+    surface = None
+    with failures.kept("loss_surface"):
+        surface = _surface([firsts[name] for name in scenario.variants if name in firsts])
     title = scenario.scenario.title
     return StudyFacts(title, tuple(variants), measure, plots.layer, plots.against, plots.scale, surface)
+
+
+def _inputs(simulator: Simulator, failures: Failures) -> InputMap | None:
+    """What the network answers over its inputs; None where that cannot be drawn."""
+    with failures.kept("decision_boundaries" if simulator.data.classes else "fitted_curves"):
+        return input_map(simulator)
+    return None
 
 
 def _surface(simulators: Sequence[Simulator]) -> Surface | None:

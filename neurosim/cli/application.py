@@ -105,7 +105,7 @@ def execute(arguments: list[str], *, helper_processes: bool = False) -> int:
     with warnings.catch_warnings():
         warnings.showwarning = _show_warning
         try:
-            options = {"helper processes": helper_processes}
+            options = {"helper processes": helper_processes, "debug": debug}
             outcome: Any = application.main(arguments, prog_name="neurosim", standalone_mode=False, obj=options)
             sys.stdout.flush()
             return outcome if isinstance(outcome, int) else 0

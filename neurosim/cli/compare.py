@@ -39,6 +39,8 @@ def command(
     if not runs:
         raise click.UsageError("which runs? Try: neurosim compare runs/first runs/second")
     from neurosim.analysis.comparison import common_title, compare, comparison_facts
+    from neurosim.analysis.failures import Failures
+    from neurosim.cli.pictures import say_failures
     from neurosim.cli.summary import print_left_out
     from neurosim.files import make_folder
     from neurosim.plots.studies import write_comparison
@@ -55,7 +57,9 @@ def command(
     found = compare(results, of_one_study=len(read) == 1)
     folder = make_folder(out or default_folder("comparison"))
     title = common_title(found)
-    pictures = write_comparison(comparison_facts(found, title), folder)
+    failures = Failures()
+    pictures = write_comparison(comparison_facts(found, title), folder, failures)
+    say_failures(failures)
     if as_json:
         print_json(_as_json(found, folder, pictures))
         return
@@ -63,7 +67,7 @@ def command(
         click.echo(line)
     for remark in found.remarks:
         click.echo(remark)
-    names = ", ".join(picture.name for picture in pictures)
+    names = ", ".join(picture.name for picture in pictures) or "none"
     click.echo(textwrap.fill(f"Pictures in {folder}: {names}", NARROW, break_long_words=False, break_on_hyphens=False))
 
 

@@ -48,7 +48,7 @@ def command(
     plugins: tuple[Path, ...],
     plugin_folders: tuple[Path, ...],
     data_dir: Path | None,
-) -> None:
+) -> int:
     """Draw all pictures that each RUN, a folder that neurosim run has written, has what for."""
     if not runs and not activations:
         raise click.UsageError("which run? Try: neurosim plot runs/xor-...  or: neurosim plot --activations")
@@ -59,19 +59,26 @@ def command(
     registry = build_registry(plugins, plugin_folders=plugin_folders)
     if activations:
         _activations(runs, registry, out or Path(), kind or "png")
-        return
+        return 0
     from neurosim.training.reading import read_run
 
+    codes = []
     for run in runs:
         found = read_run(run, registry, data_dir=data_dir)
         folder = found.folder if out is None else out if len(runs) == 1 else out / found.folder.name
-        _draw_run(found, names, films, kind, folder)
+        codes.append(_draw_run(found, names, films, kind, folder))
+    return max(codes)
 
 
-def _draw_run(run: ReadRun, names: Sequence[str], films: Sequence[str], kind: str | None, folder: Path) -> None:
+def _draw_run(run: ReadRun, names: Sequence[str], films: Sequence[str], kind: str | None, folder: Path) -> int:
+    """Draw what there is to draw, or what is asked for; returns the exit status."""
+    from neurosim.analysis.failures import Failures
+    from neurosim.cli.failures import failure_of
+    from neurosim.cli.pictures import say_failures
     from neurosim.files import make_folder
 
     make_folder(folder)
+    failures = Failures()
     if run.scenario.is_study:
         if names or films:
             raise UsageError(
@@ -84,14 +91,15 @@ def _draw_run(run: ReadRun, names: Sequence[str], films: Sequence[str], kind: st
 
         print_left_out(run.diverged)
         runs = [(result.simulator, result.metrics) for result in run.results]
-        facts = study_facts(run.scenario, runs)
-        _say(write_study_pictures(facts, folder, [kind] if kind else run.scenario.plots.formats))
-        return
+        facts = study_facts(run.scenario, runs, failures)
+        _say(write_study_pictures(facts, folder, [kind] if kind else run.scenario.plots.formats, failures))
+        say_failures(failures)
+        return 0
     simulator = run.results[0].simulator
     if films:
         for name in films:
             _film(name, simulator, run.folder, folder, kind or "gif")
-        return
+        return 0
     from neurosim.analysis.catalogue import CATALOGUE, lacking, why_not
     from neurosim.analysis.facts import run_facts
     from neurosim.plots.pictures import write_pictures
@@ -99,13 +107,17 @@ def _draw_run(run: ReadRun, names: Sequence[str], films: Sequence[str], kind: st
     for name in names:
         if name not in CATALOGUE:
             raise UsageError(*unknown("picture", name, CATALOGUE))
-    facts_of = run_facts(simulator, names or list(CATALOGUE), [kind] if kind else None)
-    _say(write_pictures(facts_of, folder))
-    missing = {name: why_not(name, simulator) for name in names if name not in facts_of.pictures}
+    facts_of = run_facts(simulator, names or list(CATALOGUE), [kind] if kind else None, failures)
+    _say(write_pictures(facts_of, folder, failures))
+    say_failures(failures)
+    drawn = {*facts_of.pictures, *failures}
+    missing = {name: why_not(name, simulator) for name in names if name not in drawn}
     if missing:
         raise UsageError("\n".join(f"no picture {name} of {run.folder}: {why}" for name, why in missing.items()))
     if not names:
-        _say_missing(lacking(simulator), simulator.recording)
+        _say_missing(lacking(simulator, failures), simulator.recording)
+        return 0
+    return max((failure_of(error).code for error in failures.values()), default=0)
 
 
 def _say(written: Sequence[Path]) -> None:

@@ -93,17 +93,25 @@ def command(
 def _pictures(found: Replay, settings: tuple[str, ...], folder: Path) -> list[Path]:
     from neurosim.analysis.catalogue import RECORDED, usual_pictures
     from neurosim.analysis.facts import run_facts
+    from neurosim.analysis.failures import Failures
+    from neurosim.cli.pictures import say_failures
     from neurosim.plots.pictures import write_pictures
     from neurosim.plots.replay import futures
     from neurosim.plots.style import save
 
     title = found.origin.scenario.scenario.title
     change = ", ".join(settings) or "again"
-    drawn = futures(title, change, found.epoch, found.origin.history, found.branch.history)
+    failures = Failures()
+    written: list[Path] = []
+    with failures.kept("replay"):
+        drawn = futures(title, change, found.epoch, found.origin.history, found.branch.history)
+        written.append(save(drawn, folder / "replay.png", title))
     simulator = found.branch.simulator
     # What was recorded is in the report.
     names = [name for name in usual_pictures(simulator) if name not in RECORDED]
-    return [save(drawn, folder / "replay.png", title), *write_pictures(run_facts(simulator, names), folder)]
+    written += write_pictures(run_facts(simulator, names, failures=failures), folder, failures)
+    say_failures(failures)
+    return written
 
 
 def _report(found: Replay, pictures: list[Path], folder: Path) -> Path:

@@ -46,16 +46,21 @@ def command(
 
 
 def _of_one(run: ReadRun, out: Path | None) -> Path:
+    from neurosim.analysis.failures import Failures
+    from neurosim.cli.pictures import say_failures
     from neurosim.files import make_folder
 
+    failures = Failures()
     folder = make_folder(out or run.folder)
     if run.scenario.is_study and len(run.results) > 1:
         from neurosim.analysis.studies import study_facts
         from neurosim.plots.studies import write_study_pictures
         from neurosim.report.comparison import write_study_page
 
-        facts = study_facts(run.scenario, [(result.simulator, result.metrics) for result in run.results])
-        pictures = write_study_pictures(facts, folder, run.scenario.plots.formats)
+        runs = [(result.simulator, result.metrics) for result in run.results]
+        facts = study_facts(run.scenario, runs, failures)
+        pictures = write_study_pictures(facts, folder, run.scenario.plots.formats, failures)
+        say_failures(failures)
         return write_study_page(run.scenario, run.results, pictures, folder)
     from neurosim.analysis.facts import run_facts
     from neurosim.plots.pictures import write_pictures
@@ -66,12 +71,15 @@ def _of_one(run: ReadRun, out: Path | None) -> Path:
     names = [f"{name}.{kind}" for name in ("replay", *PICTURES) for kind in run.scenario.plots.formats]
     pictures = [run.folder / name for name in names if (run.folder / name).is_file()]
     if not pictures:
-        pictures = write_pictures(run_facts(result.simulator), folder)
+        pictures = write_pictures(run_facts(result.simulator, failures=failures), folder, failures)
+        say_failures(failures)
     return write_run_page(prepare_run_page(result), pictures, folder)
 
 
 def _of_several(read: list[ReadRun], out: Path | None) -> Path:
     from neurosim.analysis.comparison import common_title, compare, comparison_facts
+    from neurosim.analysis.failures import Failures
+    from neurosim.cli.pictures import say_failures
     from neurosim.files import make_folder
     from neurosim.plots.studies import write_comparison
     from neurosim.report.comparison import write_comparison_page
@@ -80,4 +88,7 @@ def _of_several(read: list[ReadRun], out: Path | None) -> Path:
     found = compare([result for run in read for result in run.results])
     title = common_title(found)
     folder = make_folder(out or default_folder("comparison"))
-    return write_comparison_page(found, title, write_comparison(comparison_facts(found, title), folder), folder)
+    failures = Failures()
+    pictures = write_comparison(comparison_facts(found, title), folder, failures)
+    say_failures(failures)
+    return write_comparison_page(found, title, pictures, folder)

@@ -7,7 +7,9 @@ from typing import Any
 
 import click
 
+from neurosim.analysis.failures import Failures
 from neurosim.cli.options import Told, print_json
+from neurosim.cli.pictures import say_failures
 from neurosim.cli.progress import progress_display
 from neurosim.ensemble import Ensemble
 from neurosim.plots.pictures import write_ensemble_pictures
@@ -31,12 +33,14 @@ def train_seeds(
     ensemble = Ensemble(scenario, seeds, backend, threads, data_dir)
     with progress_display(silent=told.silent, counting=f"{len(seeds)} networks") as observer:
         result = run_ensemble(ensemble, out, observer)
-    pictures = write_ensemble_pictures(ensemble, out)
+    failures = Failures()
+    pictures = write_ensemble_pictures(ensemble, out, failures)
     page = None
     if report:
         from neurosim.report.ensemble import write_ensemble_page
 
         page = write_ensemble_page(scenario, result, pictures, out)
+    say_failures(failures)
     if told is Told.JSON:
         print_json(result)
     elif told is Told.ALL:
@@ -61,6 +65,7 @@ def _print(scenario: Scenario, result: dict[str, Any], pictures: list[Path], pag
     click.echo(f"  {'time':<18} {result['seconds']['train']:.2f} s")
     click.echo()
     click.echo(f"Files: {result['run_dir']} (one row for each seed in ensemble.csv)")
-    click.echo("Pictures: " + ", ".join(picture.name for picture in pictures))
+    if pictures:
+        click.echo("Pictures: " + ", ".join(picture.name for picture in pictures))
     if page is not None:
         click.echo(f"All on one page: {page}")

@@ -8,7 +8,9 @@ import click
 
 from neurosim.analysis.catalogue import why_not
 from neurosim.analysis.facts import run_facts
+from neurosim.analysis.failures import Failures
 from neurosim.cli.options import Told, print_json
+from neurosim.cli.pictures import say_failures
 from neurosim.cli.progress import progress_display
 from neurosim.cli.summary import print_next, print_summary, report_missed
 from neurosim.plots.studio import Studio
@@ -46,8 +48,9 @@ def run_single(
             observer=observer,
             for_report=report,
         )
-    facts = run_facts(result.simulator)
-    drawn = studio.begin(facts, folder)
+    failures = Failures()
+    facts = run_facts(result.simulator, failures=failures)
+    drawn = studio.begin(facts, folder, failures)
     if report:
         from neurosim.report.run import prepare_run_page, write_run_page
 
@@ -57,7 +60,8 @@ def run_single(
         page = write_run_page(prepared, pictures, folder)
     else:
         pictures, page = drawn(), None
-    for name in set(scenario.plots.pictures or ()) - set(facts.pictures):
+    say_failures(failures)
+    for name in set(scenario.plots.pictures or ()) - set(facts.pictures) - set(failures):
         click.echo(f"No picture {name}: {why_not(name, result.simulator)}", err=True)
     if told is Told.JSON:
         print_json(result.as_json())

@@ -9,8 +9,10 @@ from pathlib import Path
 import click
 
 from neurosim.analysis.comparison import compare
+from neurosim.analysis.failures import Failures
 from neurosim.analysis.studies import study_facts
 from neurosim.cli.options import Told, print_json
+from neurosim.cli.pictures import say_failures
 from neurosim.cli.progress import progress_display
 from neurosim.cli.summary import print_files, print_lesson, print_met, print_next, report_missed
 from neurosim.history import METRICS
@@ -53,7 +55,8 @@ def run_study(
             observer=observer,
         )
     runs = [(result.simulator, result.metrics) for result in found.results]
-    pictures = write_study_pictures(study_facts(scenario, runs), folder, scenario.plots.formats)
+    failures = Failures()
+    pictures = write_study_pictures(study_facts(scenario, runs, failures), folder, scenario.plots.formats, failures)
     page = None
     if report and len(found.results) > 1:
         from neurosim.report.comparison import write_study_page
@@ -64,6 +67,7 @@ def run_study(
     elif told is Told.ALL:
         _print(found, pictures, page)
         print_next(scenario)
+    say_failures(failures)
     of = f"{label}: " if label else ""
     for member, fault in list(found.diverged.items())[:SHOWN]:
         click.secho(f"Diverged: {of}{member}: {fault}", fg="red", err=True)

@@ -10,6 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from neurosim.analysis.failures import Failures, Unforgiven
 from neurosim.plots.lines import Look, band, fit_scale, legend_beside, room_for
 from neurosim.plots.style import FAINT, INK, figure
 from neurosim.recording import Recording
@@ -32,8 +33,14 @@ MOST_VARIANTS, MOST_LAYERS = 8, 6
 Recorded = Sequence[tuple[str, Sequence[Recording]]]
 
 
-def layer_pictures(title: str, recorded: Recorded, variant_looks: Sequence[Look]) -> dict[str, Figure]:
-    """A picture for each recorded quantity, by its name; of several recordings of a variant the mean and a band."""
+def layer_pictures(
+    title: str, recorded: Recorded, variant_looks: Sequence[Look], failures: Failures | None = None
+) -> dict[str, Figure]:
+    """A picture for each recorded quantity, by its name; of several recordings of a variant the mean and a band.
+
+    What is raised while one is drawn is put into `failures`, or raised where these are left out.
+    """
+    failures = Unforgiven() if failures is None else failures
     found: dict[str, Figure] = {}
     for quantity in WORDS:
         entries = [(name, [r for r in records if quantity in r.quantities]) for name, records in recorded]
@@ -41,12 +48,14 @@ def layer_pictures(title: str, recorded: Recorded, variant_looks: Sequence[Look]
         looks = [look for (_, records), look in zip(entries, variant_looks, strict=False) if records]
         entries = [entry for entry in entries if entry[1]]
         if entries:
-            found[quantity] = layer_picture(title, quantity, entries, looks)
+            with failures.kept(quantity):
+                found[quantity] = layer_picture(title, quantity, entries, looks)
     for quantity in HISTOGRAMS:
         shown = [(name, records[0]) for name, records in recorded if records and quantity in records[0].quantities]
         shown = [(name, record) for name, record in shown if record.layers_with(quantity)]
         if shown:
-            found[quantity] = _histograms(title, quantity, shown)
+            with failures.kept(quantity):
+                found[quantity] = _histograms(title, quantity, shown)
     return found
 
 

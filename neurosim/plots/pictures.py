@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import io
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from matplotlib.figure import Figure
 
 from neurosim.analysis.catalogue import RECORDED
 from neurosim.analysis.facts import RunFacts
+from neurosim.analysis.failures import Failures, Unforgiven
 from neurosim.history import History
 from neurosim.plots.curves import learning_curves
 from neurosim.plots.style import save
@@ -27,18 +29,24 @@ def rehearse() -> None:
     learning_curves(History(epochs), "0123456789").savefig(io.BytesIO())
 
 
-def write_pictures(facts: RunFacts, folder: Path) -> list[Path]:
-    """Draw the pictures that the facts are about, under their names; returns the files written.
+def write_pictures(
+    facts: RunFacts, folder: Path, failures: Failures | None = None, pictures: Sequence[str] | None = None
+) -> list[Path]:
+    """Draw the pictures that the facts are about, or some of them, under their names; returns the files written.
+
+    What is raised while one is drawn is put into `failures`, or raised where these are left out.
 
     Raises
     ------
     DataError
         When a file cannot be written.
     """
-    written = []
-    for name in facts.pictures:
-        made = draw(name, facts)
-        written += [save(made, folder / f"{name}.{kind}", facts.title) for kind in facts.formats]
+    failures = Unforgiven() if failures is None else failures
+    written: list[Path] = []
+    for name in facts.pictures if pictures is None else pictures:
+        with failures.kept(name):
+            made = draw(name, facts)
+            written += [save(made, folder / f"{name}.{kind}", facts.title) for kind in facts.formats]
     return written
 
 
@@ -82,9 +90,13 @@ def _recorded(name: str, recording: Recording, title: str) -> Figure:
     return layer_picture(title, name, [("", [recording])], [PLAIN])
 
 
-def write_ensemble_pictures(ensemble: Ensemble, folder: Path) -> list[Path]:
+def write_ensemble_pictures(ensemble: Ensemble, folder: Path, failures: Failures | None = None) -> list[Path]:
     """Draw ``ensemble.png``; returns the files written. Raises DataError when it cannot be written."""
     from neurosim.plots.ensembles import ensemble_histogram
 
+    failures = Unforgiven() if failures is None else failures
     title = f"{ensemble.scenario.scenario.title} ({len(ensemble.members)} seeds)"
-    return [save(ensemble_histogram(ensemble, title), folder / "ensemble.png", title)]
+    written: list[Path] = []
+    with failures.kept("ensemble"):
+        written.append(save(ensemble_histogram(ensemble, title), folder / "ensemble.png", title))
+    return written

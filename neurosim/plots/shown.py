@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from neurosim.analysis.catalogue import CATALOGUE, usual_pictures, why_not
 from neurosim.analysis.facts import run_facts
-from neurosim.errors import UsageError
+from neurosim.errors import NeurosimError, UsageError
 from neurosim.plots.pictures import draw
 from neurosim.suggestions import unknown
 
@@ -27,6 +27,8 @@ def plot(run: Any, picture: str | None = None) -> Figure:
     ------
     UsageError
         When there is no such picture, or this network cannot have it.
+    NeurosimError
+        When drawing it fails, by a fault of neurosim or of a plugin.
     """
     simulator = getattr(run, "simulator", run)
     if picture is None:
@@ -34,7 +36,15 @@ def plot(run: Any, picture: str | None = None) -> Figure:
         picture = next((name for name in usual_pictures(simulator) if name != "learning_curves"), "learning_curves")
     if picture not in CATALOGUE:
         raise UsageError(*unknown("picture", picture, CATALOGUE))
-    facts = run_facts(simulator, [picture])
-    if picture not in facts.pictures:
-        raise UsageError(f"no picture {picture}: {why_not(picture, simulator)}")
-    return draw(picture, facts)
+    try:
+        facts = run_facts(simulator, [picture])
+        if picture not in facts.pictures:
+            raise UsageError(f"no picture {picture}: {why_not(picture, simulator)}")
+        return draw(picture, facts)
+    except NeurosimError:
+        raise
+    except Exception as error:
+        raise NeurosimError(
+            f"the picture {picture} could not be drawn: {type(error).__name__}: {error}",
+            "This is a fault of neurosim, or of a plugin in use, and not of yours; the error above says where.",
+        ) from error

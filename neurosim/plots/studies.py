@@ -2,56 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator, PercentFormatter
 
+from neurosim.analysis.failures import Failures, Unforgiven
 from neurosim.analysis.studies import RunOfStudy, StudyFacts, VariantFacts
 from neurosim.plots.layers import SHARES, WORDS, layer_pictures
 from neurosim.plots.lines import LINES, Look, band, fit_scale, legend_beside, looks, room_for
 from neurosim.plots.panels import boundaries, fits
 from neurosim.plots.style import INK, figure, save
 from neurosim.plots.surfaces import loss_surface
+from neurosim.recording import Recording
 
 NOTE = "band: smallest to largest of {} seeds"
 
 
-def write_study_pictures(facts: StudyFacts, folder: Path, formats: Sequence[str] = ("png",)) -> list[Path]:
+def write_study_pictures(
+    facts: StudyFacts, folder: Path, formats: Sequence[str] = ("png",), failures: Failures | None = None
+) -> list[Path]:
     """Draw what can be drawn of a study; returns the files written.
 
     ``comparison.png`` always; ``against.png`` where every variant has a value; a picture for each recorded
     quantity; ``loss_surface.png`` where parameters were recorded; ``decision_boundaries.png`` or
-    ``fitted_curves.png`` where inputs can be drawn.
+    ``fitted_curves.png`` where inputs can be drawn. What is raised while one is drawn is put into `failures`, or
+    raised where these are left out.
 
     Raises
     ------
     DataError
         When a file cannot be written.
     """
+    failures = Unforgiven() if failures is None else failures
     made: dict[str, Figure] = {}
     if any(len(run.history) for variant in facts.variants for run in variant.runs):
-        made["comparison"] = comparison(facts)
+        with failures.kept("comparison"):
+            made["comparison"] = comparison(facts)
     if len(facts.variants) > 1 and all(variant.value is not None for variant in facts.variants):
-        made["against"] = against(facts)
-    recorded = [(variant.name, [run.recording for run in variant.runs if run.recording]) for variant in facts.variants]
-    made |= layer_pictures(facts.title, [entry for entry in recorded if entry[1]], looks(facts.variants))
+        with failures.kept("against"):
+            made["against"] = against(facts)
+    made |= layer_pictures(facts.title, _recorded(facts), looks(facts.variants), failures)
     maps = [(variant.name, variant.runs[0].inputs) for variant in facts.variants if variant.runs]
     shown = [(name, inputs) for name, inputs in maps if inputs is not None]
     if shown and len(facts.variants) > 1:
         flat = [entry for entry in shown if len(entry[1].axes) == 2]
-        if flat:
-            made["decision_boundaries"] = boundaries(facts.title, flat)
-        else:
-            made["fitted_curves"] = fits(facts.title, shown)
+        name, panels, entries = ("decision_boundaries", boundaries, flat) if flat else ("fitted_curves", fits, shown)
+        with failures.kept(name):
+            made[name] = panels(facts.title, entries)
     if facts.surface is not None:
-        made["loss_surface"] = loss_surface(facts.surface, facts.title, looks(facts.variants))
-    return [save(picture, folder / f"{name}.{kind}", facts.title) for name, picture in made.items() for kind in formats]
+        with failures.kept("loss_surface"):
+            made["loss_surface"] = loss_surface(facts.surface, facts.title, looks(facts.variants))
+    return _save(made, facts.title, folder, formats, failures)
 
 
-def write_comparison(facts: StudyFacts, folder: Path) -> list[Path]:
+def write_comparison(facts: StudyFacts, folder: Path, failures: Failures | None = None) -> list[Path]:
     """Draw runs that were not trained together: their curves, and what all of them have recorded.
 
     Raises
@@ -59,11 +66,30 @@ def write_comparison(facts: StudyFacts, folder: Path) -> list[Path]:
     DataError
         When a file cannot be written.
     """
-    made = {"comparison": comparison(facts)}
-    recorded = [(variant.name, [run.recording for run in variant.runs if run.recording]) for variant in facts.variants]
+    failures = Unforgiven() if failures is None else failures
+    made: dict[str, Figure] = {}
+    with failures.kept("comparison"):
+        made["comparison"] = comparison(facts)
+    recorded = _recorded(facts)
     if all(records for _, records in recorded):
-        made |= layer_pictures(facts.title, recorded, looks(facts.variants))
-    return [save(picture, folder / f"{name}.png", facts.title) for name, picture in made.items()]
+        made |= layer_pictures(facts.title, recorded, looks(facts.variants), failures)
+    return _save(made, facts.title, folder, ("png",), failures)
+
+
+def _recorded(facts: StudyFacts) -> list[tuple[str, list[Recording]]]:
+    """What was recorded of the runs of each variant."""
+    return [(variant.name, [run.recording for run in variant.runs if run.recording]) for variant in facts.variants]
+
+
+def _save(
+    made: Mapping[str, Figure], title: str, folder: Path, formats: Sequence[str], failures: Failures
+) -> list[Path]:
+    """Write each picture that can be rendered; returns the files."""
+    written: list[Path] = []
+    for name, picture in made.items():
+        with failures.kept(name):
+            written += [save(picture, folder / f"{name}.{kind}", title) for kind in formats]
+    return written
 
 
 def comparison(facts: StudyFacts) -> Figure:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from neurosim.analysis.facts import RunFacts
+    from neurosim.analysis.failures import Failures
 
 DONE = b"drawn"
 MODULE = "neurosim.plots.studio"
@@ -60,46 +61,61 @@ class Studio:
             self._process.communicate()
             self._process = None
 
-    def draw(self, facts: RunFacts, folder: Path) -> list[Path]:
+    def draw(self, facts: RunFacts, folder: Path, failures: Failures | None = None) -> list[Path]:
         """Draw the pictures of a run into its folder; as `write_pictures`."""
-        return self.begin(facts, folder)()
+        return self.begin(facts, folder, failures)()
 
-    def begin(self, facts: RunFacts, folder: Path) -> Callable[[], list[Path]]:
+    def begin(self, facts: RunFacts, folder: Path, failures: Failures | None = None) -> Callable[[], list[Path]]:
         """Begin to draw the pictures of a run into its folder.
 
         Returns a function that waits for them and gives what `write_pictures` does.
         """
-        process, self._process = self._process, None
+        process = self._process
         answers: list[bytes] = []
         asker = None
-        if process is not None:
-            # A folder may have a line break in its name, but no zero byte.
-            order = os.fsencode(folder.resolve()) + b"\0" + facts.to_bytes()
+        order = _order(facts, folder) if process is not None else b""
+        if process is not None and order:
+            self._process = None
             asker = threading.Thread(target=lambda: answers.append(process.communicate(order)[0]), daemon=True)
             asker.start()
 
         def finish() -> list[Path]:
+            drawn: list[Path] = []
             if process is not None and asker is not None:
                 asker.join()
                 lines = answers[0].splitlines() if answers else []
                 if process.returncode == 0 and lines and lines[-1] == DONE:
-                    return [folder / line.decode() for line in lines[:-1]]
-            from neurosim.plots.pictures import write_pictures
+                    drawn = [folder / line.decode() for line in lines[:-1]]
+            missing = [name for name in facts.pictures if name not in {path.stem for path in drawn}]
+            if missing:
+                from neurosim.plots.pictures import write_pictures
 
-            return write_pictures(facts, folder)
+                drawn += write_pictures(facts, folder, failures, missing)
+            return sorted(drawn, key=lambda path: facts.pictures.index(path.stem))
 
         return finish
+
+
+def _order(facts: RunFacts, folder: Path) -> bytes:
+    """What the other process is told; nothing where the facts cannot be put into bytes."""
+    try:
+        # A folder may have a line break in its name, but no zero byte.
+        return os.fsencode(folder.resolve()) + b"\0" + facts.to_bytes()
+    except TypeError:
+        return b""
 
 
 def main() -> None:
     """Load matplotlib, read an order, draw, and print the names of the pictures."""
     gc.set_threshold(100_000)
     from neurosim.analysis.facts import RunFacts
+    from neurosim.analysis.failures import Failures
     from neurosim.plots.pictures import rehearse, write_pictures
 
     rehearse()
     folder, _, facts = sys.stdin.buffer.read().partition(b"\0")
-    written = write_pictures(RunFacts.from_bytes(facts), Path(os.fsdecode(folder)))
+    # What fails here is drawn once more where the run is, which can say why.
+    written = write_pictures(RunFacts.from_bytes(facts), Path(os.fsdecode(folder)), Failures())
     sys.stdout.buffer.write(b"".join(path.name.encode() + b"\n" for path in written) + DONE)
     sys.stdout.flush()
     os._exit(0)

@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from neurosim.analysis.inputs import Points
 from neurosim.analysis.units import LayerMaps, UnitMaps
 from neurosim.plots.style import COLOURS, INK, canvas, signed
 
@@ -76,8 +77,18 @@ def _plane(axes: Axes, shown: UnitMaps, layer: LayerMaps, place: int) -> None:
     sums = layer.sums[place]
     if sums.min() < 0 < sums.max():
         axes.contour(xs, ys, sums, levels=[0.0], colors=[INK], linewidths=1.0)
-    inputs, targets = shown.points.inputs, shown.points.targets
+    _data(axes, shown.points)
+    axes.set_xlim(xs[0], xs[-1])
+    axes.set_ylim(ys[0], ys[-1])
+
+
+def _data(axes: Axes, points: Points) -> None:
+    """Some of the rows: by class, or small and plain where they have values."""
+    inputs, targets = points.inputs, points.targets
     chosen = np.linspace(0, len(inputs) - 1, min(len(inputs), 80)).astype(int)
+    if targets.ndim > 1:
+        axes.plot(inputs[chosen, 0], inputs[chosen, 1], "o", markersize=1.6, color=INK, markeredgewidth=0, alpha=0.6)
+        return
     marks = ("o", "s", "^", "D")
     for k in np.unique(targets[chosen]):
         own = chosen[targets[chosen] == k]
@@ -85,8 +96,6 @@ def _plane(axes: Axes, shown: UnitMaps, layer: LayerMaps, place: int) -> None:
             inputs[own, 0], inputs[own, 1], marks[int(k) % 4], markersize=2.4 if len(inputs) > 10 else 5, color=INK,
             markerfacecolor=COLOURS[int(k) % len(COLOURS)], markeredgewidth=0.3,
         )  # fmt: skip
-    axes.set_xlim(xs[0], xs[-1])
-    axes.set_ylim(ys[0], ys[-1])
 
 
 def _curve(axes: Axes, shown: UnitMaps, layer: LayerMaps, place: int) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import tempfile
+import warnings
 from pathlib import Path
 
 from neurosim.analysis.facts import run_facts
+from neurosim.analysis.failures import Failures
 from neurosim.files import make_folder, write_atomically
 from neurosim.report.run import prepare_run_page, run_page
 from neurosim.training import Result
@@ -25,12 +27,20 @@ def write_report(result: Result, path: Path | str) -> Path:
     ------
     DataError
         When the file cannot be written.
+
+    Warns
+    -----
+    UserWarning
+        For each picture that could not be drawn; the page is written without it.
     """
     from neurosim.plots.pictures import write_pictures
 
     target = Path(path)
     make_folder(target.parent)
     with tempfile.TemporaryDirectory() as folder:
-        pictures = write_pictures(run_facts(result.simulator), Path(folder))
+        failures = Failures()
+        pictures = write_pictures(run_facts(result.simulator, failures=failures), Path(folder), failures)
+        for name, error in failures.items():
+            warnings.warn(f"no picture {name}: {type(error).__name__}: {error}", stacklevel=2)
         write_atomically(target, run_page(prepare_run_page(result), pictures))
     return target
