@@ -91,7 +91,7 @@ def _print(found: Study, pictures: Sequence[Path], page: Path | None) -> None:
     parts = f"training {seconds['train']:.1f} s (all networks added up), compiling {seconds['compile']:.2f} s"
     click.echo(f"  {'time':<11} {seconds['total']:.1f} s; {parts}")
     print_met(found.expectations)
-    print_lesson(scenario.lesson)
+    print_lesson(found.scenario, missed=not found.met)
     print_files(found.folder, pictures, page)
 
 

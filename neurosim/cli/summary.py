@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from neurosim.glossary import mentions
 from neurosim.scenario import Scenario
 from neurosim.scenario.course import next_lesson
 from neurosim.training import Expectation, Result
@@ -31,7 +32,7 @@ def print_summary(result: Result, pictures: Sequence[Path], report: Path | None 
     seconds = result.seconds
     click.echo(f"  {'time':<11} training {seconds['train']:.2f} s, compiling {seconds['compile']:.2f} s")
     print_met(result.expectations)
-    print_lesson(scenario.lesson)
+    print_lesson(result.scenario, missed=not result.met)
     print_files(result.folder, pictures, report)
 
 
@@ -65,15 +66,26 @@ def print_met(expectations: Sequence[Expectation]) -> None:
             click.echo(f"  {'expected':<11} {expectation.text}: " + click.style("met", fg="green"))
 
 
-def print_lesson(lesson: str) -> None:
-    """The lesson in paragraphs that fit the terminal, with an empty line before and behind."""
+def print_lesson(scenario: Scenario, *, missed: bool) -> None:
+    """The lesson in paragraphs that fit the terminal, with an empty line before and behind.
+
+    Before it stands, where something else was run than it speaks of, that this is so.
+    """
     click.echo()
+    lesson = scenario.scenario.lesson.strip()
     if not lesson:
         return
     width = min(shutil.get_terminal_size().columns, 88)
-    for paragraph in lesson.strip().split("\n\n"):
+    note = scenario.lesson_note(missed=missed)
+    if note:
+        click.secho(textwrap.fill(note, width), fg="yellow")
+        click.echo()
+    for paragraph in lesson.split("\n\n"):
         click.echo(textwrap.fill(" ".join(paragraph.split()), width))
         click.echo()
+    word = next((entry.word for *_, entry in mentions(lesson)), None)
+    if word is not None:
+        click.echo(f"A word is new to you? neurosim glossary {word}")
 
 
 def report_missed(expectations: Sequence[Expectation], *, changed: bool, label: str = "") -> None:

@@ -7,12 +7,13 @@ from pathlib import Path
 
 from neurosim.analysis.comparison import Comparison, by_label, compare, outcome
 from neurosim.files import write_atomically
-from neurosim.markup import escape, paragraphs, table
+from neurosim.markup import escape, table
 from neurosim.report import sections
 from neurosim.report.javascript import Script
 from neurosim.report.live import live_data
 from neurosim.report.page import page
-from neurosim.report.run import FILE
+from neurosim.report.run import DRAWN, FILE
+from neurosim.report.words import Words
 from neurosim.scenario import Scenario
 from neurosim.training import Result
 from neurosim.training.folder import portable, provenance
@@ -26,13 +27,17 @@ def write_study_page(scenario: Scenario, results: Sequence[Result], pictures: Se
     """Write ``report.html`` for a study of several runs; raises DataError when it cannot be written."""
     found = compare(results, of_one_study=True)
     about = scenario.scenario
-    promises = sections.expectations(study_expectations(scenario, results))
+    words = Words()
+    words.add(*DRAWN)
+    promises = study_expectations(scenario, results)
+    missed = not all(promise.met for promise in promises)
     still = [
-        ("lesson", "What to look for", paragraphs(about.lesson)),
-        ("results", "Results", _outcome(found) + _remarks(found) + promises),
+        ("lesson", "What to look for", sections.lesson(scenario, words, missed=missed)),
+        ("results", "Results", _outcome(found) + _remarks(found) + sections.expectations(promises)),
         ("differs", "What differs", _differing(found)),
         ("watch", "Watch them learn", _live()),
         ("pictures", "Pictures", sections.pictures(pictures)),
+        ("words", "The words", words.section()),
         ("scenario", "The scenario", sections.scenario_text(portable(scenario).to_toml())),
         ("made", "How it was made", sections.provenance(provenance(scenario), {"scenario": about.name})),
     ]
@@ -41,17 +46,31 @@ def write_study_page(scenario: Scenario, results: Sequence[Result], pictures: Se
 
 def write_comparison_page(found: Comparison, title: str, pictures: Sequence[Path], folder: Path) -> Path:
     """Write ``report.html`` for runs that were trained one by one; raises DataError when it cannot be written."""
-    lessons = dict.fromkeys(run.result.scenario.scenario.lesson for run in found.runs)
+    words = Words()
+    words.add(*DRAWN)
     about = {run.label: str(run.folder) for run in found.runs if run.folder is not None}
     still = [
-        ("lesson", "What to look for", paragraphs(next(iter(lessons))) if len(lessons) == 1 else ""),
+        ("lesson", "What to look for", _lesson(found, words)),
         ("results", "Results", _outcome(found) + _remarks(found)),
         ("differs", "What differs", _differing(found)),
         ("watch", "Watch them learn", _live()),
         ("pictures", "Pictures", sections.pictures(pictures)),
+        ("words", "The words", words.section()),
         ("made", "How it was made", sections.provenance(provenance(found.runs[0].result.scenario), about)),
     ]
     return _write(title, f"{len(found.runs)} runs", found, still, folder)
+
+
+def _lesson(found: Comparison, words: Words) -> str:
+    """The lesson that all runs have in common, and whether some were of something else."""
+    results = [run.result for run in found.runs]
+    if len({result.scenario.scenario.lesson for result in results}) != 1:
+        return ""
+    noted = [result.scenario.lesson_note(missed=not result.met) for result in results]
+    lesson = words.paragraphs(results[0].scenario.scenario.lesson)
+    if not lesson or not any(noted):
+        return lesson
+    return f'<p class="note">Some of these runs are not what the lesson speaks of: see what differs.</p>\n{lesson}'
 
 
 def _write(title: str, above: str, found: Comparison, still: Sequence[tuple[str, str, str]], folder: Path) -> Path:

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from neurosim.files import write_atomically
-from neurosim.markup import escape, paragraphs, table
+from neurosim.markup import escape, table
 from neurosim.report import sections
 from neurosim.report.javascript import Script
 from neurosim.report.page import page
 from neurosim.report.run import FILE
+from neurosim.report.words import Words
 from neurosim.scenario import Scenario
 from neurosim.training.ensembles import shown, verdict
 from neurosim.training.folder import portable, provenance
@@ -25,6 +26,7 @@ def write_ensemble_page(scenario: Scenario, summary: Mapping[str, Any], pictures
     `summary` is the object that ``neurosim run --seeds N --json`` prints.
     """
     about = scenario.scenario
+    words = Words()
     first, last = summary["seeds"]
     numbers = {"networks": f"{summary['networks']:,}", "seeds": f"{first} to {last}"}
     if summary["expects"] == "failure":
@@ -48,16 +50,17 @@ def write_ensemble_page(scenario: Scenario, summary: Mapping[str, Any], pictures
     body = "\n".join(
         [
             f'<header>\n<p class="soft">neurosim: {escape(about.name)}, {summary["networks"]:,} networks</p>',
-            f"<h1>{escape(about.title)}</h1>\n{sections.figures(numbers)}\n</header>",
+            f"<h1>{escape(about.title)}</h1>\n{sections.figures(numbers, words)}\n</header>",
             sections.contents(
                 [
-                    ("lesson", "What to look for", paragraphs(about.lesson)),
+                    ("lesson", "What to look for", sections.lesson(scenario, words, missed=False)),
                     (
                         "results",
                         "Over the seeds",
                         outcome,
                     ),
                     ("pictures", "Pictures", sections.pictures(pictures)),
+                    ("words", "The words", words.section()),
                     ("scenario", "The scenario", sections.scenario_text(portable(scenario).to_toml())),
                     ("made", "How it was made", sections.provenance(provenance(scenario), {"scenario": about.name})),
                 ]

@@ -9,17 +9,20 @@ from typing import Any
 
 from neurosim.errors import NeurosimError
 from neurosim.files import write_atomically
-from neurosim.markup import escape, paragraphs
+from neurosim.markup import escape
 from neurosim.report import sections
 from neurosim.report.javascript import Script
 from neurosim.report.live import live_data
 from neurosim.report.page import page
+from neurosim.report.words import Words
 from neurosim.simulator import Simulator
 from neurosim.training import Result
 from neurosim.training.folder import portable, provenance
 from neurosim.worksheet import Sheet, explain
 
 FILE = "report.html"
+# What the moving drawings are of.
+DRAWN = ("loss", "gradient", "epoch")
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,8 @@ def run_page(prepared: Prepared, pictures: Sequence[Path]) -> str:
     """The page as HTML, with these pictures of the run in it."""
     result, simulator = prepared.result, prepared.result.simulator
     scenario = result.scenario.scenario
+    words = Words()
+    words.add(*DRAWN)
     about = {
         "scenario": scenario.name,
         "seed": str(simulator.seed),
@@ -53,15 +58,16 @@ def run_page(prepared: Prepared, pictures: Sequence[Path]) -> str:
     body = "\n".join(
         [
             f'<header>\n<p class="soft">neurosim: {escape(scenario.name)}, seed {simulator.seed}</p>',
-            f"<h1>{escape(scenario.title)}</h1>\n{sections.figures(sections.key_figures(result))}\n</header>",
+            f"<h1>{escape(scenario.title)}</h1>\n{sections.figures(sections.key_figures(result), words)}\n</header>",
             sections.contents(
                 [
-                    ("lesson", "What to look for", paragraphs(scenario.lesson)),
+                    ("lesson", "What to look for", sections.lesson(result.scenario, words, missed=not result.met)),
                     ("results", "Results", _results(result)),
                     ("watch", "Watch it learn", _live(prepared)),
                     ("pictures", "Pictures", sections.pictures(pictures)),
                     ("step", "One step by hand", sections.worksheet(prepared.sheet) if prepared.sheet else ""),
-                    ("network", "The network", sections.network(simulator)),
+                    ("network", "The network", sections.network(simulator, words)),
+                    ("words", "The words", words.section()),
                     ("scenario", "The scenario", sections.scenario_text(portable(simulator.scenario).to_toml())),
                     ("made", "How it was made", sections.provenance(prepared.about, about)),
                 ]

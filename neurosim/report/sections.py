@@ -10,6 +10,8 @@ from typing import Any
 from neurosim.analysis.architecture import architecture
 from neurosim.analysis.catalogue import CATALOGUE
 from neurosim.markup import escape, table
+from neurosim.report.words import Words
+from neurosim.scenario import Scenario
 from neurosim.simulator import Simulator
 from neurosim.training import Expectation, Result
 from neurosim.worksheet import Sheet
@@ -40,9 +42,16 @@ def contents(sections: Sequence[tuple[str, str, str]]) -> str:
     return f'<nav aria-label="On this page">\n{links}\n</nav>\n' + "\n".join(section(*entry) for entry in there)
 
 
-def figures(numbers: Mapping[str, str]) -> str:
+def lesson(scenario: Scenario, words: Words, *, missed: bool) -> str:
+    """What to look for; before it, where something else was run than it speaks of, that this is so."""
+    text = scenario.scenario.lesson
+    note = scenario.lesson_note(missed=missed) if text else ""
+    return (f'<p class="note">{escape(note)}</p>\n' if note else "") + words.paragraphs(text)
+
+
+def figures(numbers: Mapping[str, str], words: Words) -> str:
     """A row of numbers with what they are."""
-    items = "\n".join(f"<li>{escape(name)} <b>{escape(value)}</b></li>" for name, value in numbers.items())
+    items = "\n".join(f"<li>{words.text(name)} <b>{escape(value)}</b></li>" for name, value in numbers.items())
     return f'<ul class="figures">\n{items}\n</ul>'
 
 
@@ -104,7 +113,7 @@ def worksheet(sheet: Sheet) -> str:
     )
 
 
-def network(simulator: Simulator) -> str:
+def network(simulator: Simulator, words: Words) -> str:
     """The layers as a table."""
     found = architecture(simulator.network, simulator.training, len(simulator.data.train))
     rows = [
@@ -124,11 +133,11 @@ def network(simulator: Simulator) -> str:
     shown = table(header, [*rows, total], (4, 5), f"Input: {shape}")
     optimizer = simulator.scenario.optimizer
     rate = getattr(optimizer, "lr", None)
-    words = f"Loss {simulator.network.loss.name}; optimizer {optimizer.name}" + (
+    about = f"Loss {simulator.network.loss.name}; optimizer {optimizer.name}" + (
         f", learning rate {rate:g}" if rate else ""
     )
     rows_words = f"; {len(simulator.data.train):,} training rows in batches of {simulator.training.batch_size:,}"
-    return f'<p>{escape(words + rows_words)}.</p>\n<div class="scroll">{shown}</div>'
+    return f'<p>{words.text(about + rows_words)}.</p>\n<div class="scroll">{shown}</div>'
 
 
 def scenario_text(text: str) -> str:

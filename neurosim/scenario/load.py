@@ -13,6 +13,7 @@ from neurosim.registry import Plugin, Registry, build_registry, suspects
 from neurosim.scenario import overrides as changes
 from neurosim.scenario.augmentation import AugmentationSection
 from neurosim.scenario.catalog import shipped
+from neurosim.scenario.changes import VARIANT, added, changed_keys, lesson_note
 from neurosim.scenario.claims import study_faults
 from neurosim.scenario.completion import complete
 from neurosim.scenario.consistency import consistency_faults
@@ -125,6 +126,13 @@ class Scenario:
         """Whether it came with neurosim, changed or not."""
         return self.path is not None and self.path == shipped().get(self.path.stem)
 
+    def lesson_note(self, *, missed: bool) -> str:
+        """What a reader of the lesson has to know where something else was run than it speaks of; else empty.
+
+        `missed`: something did not come out as promised.
+        """
+        return lesson_note(self.scenario.changed, missed=missed)
+
     def about(self, variant: str) -> Variant:
         """Name, group and value of a variant.
 
@@ -211,6 +219,9 @@ def load_scenario(
         values["scenario", "seed"] = seed
         labels["scenario", "seed"] = f"--seed {seed}"
     changed, faults = changes.apply(tree, values)
+    names = changed_keys(tree, values)
+    if names and isinstance(changed.get("scenario"), dict):
+        changed["scenario"]["changed"] = added(changed["scenario"].get("changed"), names)
     apart = ("variants", "claims", "plots", "scenario")
     shared = {path: value for path, value in values.items() if path[0] not in apart}
     labels |= {place: labels[path] for place, path in override_variants(changed, shared).items()}
@@ -291,6 +302,7 @@ def _variant(
         for claim in study.claims
         if claim.exceeds is None and (not claim.subjects or name in claim.subjects)
     ]
-    title = given.scenario.model_copy(update={"title": f"{given.scenario.title} ({name})"})
-    sections = given.model_copy(update={"claims": alone, "scenario": title})
+    about = given.scenario
+    own = {"title": f"{about.title} ({name})", "changed": added(about.changed, [f"{VARIANT}{name}"])}
+    sections = given.model_copy(update={"claims": alone, "scenario": about.model_copy(update=own)})
     return replace(_scenario(sections, path, base, registry, report), variant=name)

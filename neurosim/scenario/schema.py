@@ -39,6 +39,11 @@ class ScenarioSection(Section):
         description="Train this many times, from the seeds seed, seed + 1, ...; results are means over them.",
     )
     lesson: str = Field(default="", description="What to look for; printed after the run.")
+    changed: list[str] | None = Field(
+        default=None,
+        description="Written by neurosim into a run's copy: what --set and the like have changed of what the lesson "
+        "speaks of.",
+    )
 
 
 class Normalize(Section):

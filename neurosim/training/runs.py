@@ -16,6 +16,7 @@ from neurosim.history import History, Record
 from neurosim.markup import escape, measure, table
 from neurosim.recording import Recording
 from neurosim.scenario import Scenario, load_scenario
+from neurosim.scenario.changes import SEED, added
 from neurosim.simulator import Simulator
 from neurosim.training.checkpoint import (
     Checkpoints,
@@ -259,7 +260,11 @@ def prepare_scenario(
         scenario = load_scenario(scenario, overrides=overrides, plugins=plugins, own=own)
     elif overrides or plugins:
         raise UsageError("overrides and plugins go with a path or a name", "Give them to load_scenario instead.")
-    return scenario if seed is None else with_seed(scenario, seed)
+    if seed is None or seed == scenario.scenario.seed:
+        return scenario
+    names = added(scenario.scenario.changed, [SEED])
+    section = scenario.scenario.model_copy(update={"changed": names})
+    return with_seed(replace(scenario, scenario=section), seed)
 
 
 def with_seed(scenario: Scenario, seed: int) -> Scenario:

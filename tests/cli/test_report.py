@@ -59,7 +59,7 @@ def test_a_study_and_runs_side_by_side(neurosim, tmp_path):
     [
         (2, (), "which run? Try: neurosim report runs/xor-"),
         (3, ("nothing",), "there is no such run folder"),
-        (2, ("iris", "moons"), "have learnt from different data"),
+        (2, ("iris", "moons"), "were measured on different rows"),
     ],
 )
 def test_mistakes(neurosim, code, words, message):
