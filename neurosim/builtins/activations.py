@@ -1,4 +1,9 @@
-"""Activations: `f(z)` and its derivative `df(z, a)`, on one weighted sum z with output a = f(z)."""
+"""Activations: `f(z)` and its derivative `df(z, a)`, on one weighted sum z with output a = f(z).
+
+Every one of them passes NaN on, so that a training that diverges is seen to. No comparison with NaN is true:
+``0.0 if z < 0.0 else z`` keeps it, ``z if z > 0.0 else 0.0`` makes 0 of it; and ``max(z, 0.0)`` keeps a NaN that
+comes first. Neither do derivatives make 0 of it, which would stop a gradient.
+"""
 
 import math
 
@@ -14,7 +19,7 @@ def identity_derivative(z, a):
 
 
 def step(z):
-    return 1.0 if z >= 0.0 else 0.0
+    return 1.0 if z >= 0.0 else 0.0 if z < 0.0 else z
 
 
 def step_derivative(z, a):
@@ -38,11 +43,11 @@ def tanh_derivative(z, a):
 
 
 def relu(z):
-    return z if z > 0.0 else 0.0
+    return 0.0 if z < 0.0 else z
 
 
 def relu_derivative(z, a):
-    return 1.0 if z > 0.0 else 0.0
+    return 0.0 if z <= 0.0 else 1.0
 
 
 def leaky_relu(z, alpha):
@@ -105,7 +110,7 @@ def hard_sigmoid(z):
 
 
 def hard_sigmoid_derivative(z, a):
-    return 1.0 / 6.0 if -3.0 < z < 3.0 else 0.0
+    return 0.0 if z <= -3.0 or z >= 3.0 else 1.0 / 6.0
 
 
 def softmax(z, a):

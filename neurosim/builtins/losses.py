@@ -1,6 +1,8 @@
 """Losses: the value for one row of outputs `a` and its target `y`, and the gradient `da`.
 
 Losses that average do so over the outputs of a row. Targets of the two-class losses are 0 and 1.
+An output that is NaN makes the loss NaN, and no gradient 0: as in `neurosim.builtins.activations`, what a comparison
+with NaN, which is never true, leads to must keep it.
 """
 
 import math
@@ -34,7 +36,8 @@ def mae_gradient(a, y, da):
         elif a[k] < y[k]:
             da[k] = -1.0 / len(a)
         else:
-            da[k] = 0.0
+            # 0, or NaN.
+            da[k] = a[k] - y[k]
 
 
 def huber(a, y, delta):
@@ -93,10 +96,13 @@ def sigmoid_cross_entropy_gradient(z, a, y, dz, label_smoothing):
         dz[k] = (a[k] - smoothed(y[k], label_smoothing)) / len(z)
 
 
-# Without smoothing only the right class counts, and the others need no logarithm.
+# Without smoothing only the right class counts, and the others need no logarithm; but none of them may be NaN.
 def categorical_cross_entropy(a, y, label_smoothing):
     right = -math.log(max(a[y], SMALLEST_PROBABILITY))
     if label_smoothing == 0.0:
+        for k in range(len(a)):
+            if a[k] != a[k]:
+                return a[k]
         return right
     total = 0.0
     for k in range(len(a)):
@@ -137,27 +143,27 @@ def softmax_cross_entropy_gradient(z, a, y, dz, label_smoothing):
 def hinge(a, y):
     total = 0.0
     for k in range(len(a)):
-        total += max(0.0, 1.0 - (2.0 * y[k] - 1.0) * a[k])
+        total += max(1.0 - (2.0 * y[k] - 1.0) * a[k], 0.0)
     return total / len(a)
 
 
 def hinge_gradient(a, y, da):
     for k in range(len(a)):
         side = 2.0 * y[k] - 1.0
-        da[k] = -side / len(a) if side * a[k] < 1.0 else 0.0
+        da[k] = 0.0 if side * a[k] >= 1.0 else -side / len(a)
 
 
 def perceptron(a, y):
     total = 0.0
     for k in range(len(a)):
-        total += max(0.0, -(2.0 * y[k] - 1.0) * a[k])
+        total += max(-(2.0 * y[k] - 1.0) * a[k], 0.0)
     return total
 
 
 def perceptron_gradient(a, y, da):
     for k in range(len(a)):
         side = 2.0 * y[k] - 1.0
-        da[k] = -side if side * a[k] < 0.0 else 0.0
+        da[k] = 0.0 if side * a[k] >= 0.0 else -side
 
 
 # With a step output the loss is (step(z) - y) z, and descending its gradient step(z) - y is

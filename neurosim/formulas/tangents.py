@@ -382,7 +382,8 @@ class TangentWriter(Activity):
             dx, dy = self.bind(chosen.tangent or "0.0"), self.bind(other.tangent or "0.0")
             if is_number(dx) and is_number(dy):
                 first = (float(dx) >= float(dy)) if largest else (float(dx) <= float(dy))
-                tangent = f"({dx} if {x} {sign}{'=' if first else ''} {y} else {dy})"
+                # As `max` and `min` choose: the second only where the comparison holds, which for NaN it does not.
+                tangent = f"({dy} if {y} {sign}{'' if first else '='} {x} else {dx})"
             else:
                 tangent = f"({dx} if {x} {sign} {y} else {dy} if {y} {sign} {x} else {name}({dx}, {dy}))"
             chosen = Dual(f"{name}({x}, {y})", tangent, tame)

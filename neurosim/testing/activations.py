@@ -20,11 +20,12 @@ from neurosim.testing.compiled import (
     on_cuda,
 )
 from neurosim.testing.cuda import Cases, Pending, resolve
+from neurosim.testing.nans import hidden_by_activation
 from neurosim.testing.plain import Array, Curve, assigned, numbers, parameter_sets
 from neurosim.testing.scope import Scope, scope
 from neurosim.testing.slopes import Jump, find_jump, side_slopes, slopes
 from neurosim.testing.speed import activation_speed
-from neurosim.testing.verdicts import Verdict, attempt, failed, number, passed, size, skipped, some
+from neurosim.testing.verdicts import Verdict, attempt, failed, noted, number, passed, size, skipped, some
 
 TOLERANCE = 1e-8
 # Differences of numbers that are far from 1 are less exact.
@@ -222,7 +223,7 @@ def _look_closer(curve: Curve, z: float, found: float, expected: float, toleranc
 
 
 def range_verdict(record: Activation, chosen: Scope, *, compiled: bool) -> Verdict:
-    """Whether `f` and `df` are finite from -1e4 to 1e4, in float64 and in float32, and what they do at infinity."""
+    """Whether `f` and `df` are finite from -1e4 to 1e4, in both precisions, and what they do at infinity and NaN."""
     z = extremes(record)
     curve = Curve(record, numbers(record.params))
     results = [("float64", z, curve.f(z), curve.df(z))]
@@ -238,7 +239,9 @@ def range_verdict(record: Activation, chosen: Scope, *, compiled: bool) -> Verdi
                 where = f"{name}({number(at[place])}) = {values[place]}"
                 return failed("range", f"{where} in {precision}, and it must be finite from -1e4 to 1e4{advice}")
     precisions = " and ".join(entry[0] for entry in results)
-    return passed("range", f"finite from -1e4 to 1e4 in {precisions}; {_at_infinity(curve)}")
+    text = f"finite from -1e4 to 1e4 in {precisions}; {_at_infinity(curve)}"
+    hidden = hidden_by_activation(curve)
+    return noted("range", f"{text}; but {hidden}") if hidden else passed("range", text)
 
 
 def _advice(record: Activation, at: float, precision: str) -> str:

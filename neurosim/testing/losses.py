@@ -25,6 +25,7 @@ from neurosim.testing.compiled import (
 from neurosim.testing.cuda import Cases, Pending, resolve
 from neurosim.testing.domains import DOMAINS, Fit, Rows, compare, fitting_domain
 from neurosim.testing.extremes import extreme_rows, infinite, infinite_on_cpu
+from neurosim.testing.nans import hidden_by_loss
 from neurosim.testing.pairs import pair_item, pair_rows, pair_verdict
 from neurosim.testing.plain import Array, Measure, PairMeasure, assigned, numbers, parameter_sets, with_params
 from neurosim.testing.scope import Scope, built_in, scope
@@ -133,7 +134,9 @@ def range_verdict(record: Loss, fit: Fit, *, compiled: bool) -> Verdict:
     precisions = "float64 and float32" if compiled else "float64"
     found = fault(fit.domain.extremes)
     if not found:
-        return passed("range", f"finite for {_reach(fit.domain.extremes)} in {precisions}")
+        text = f"finite for {_reach(fit.domain.extremes)} in {precisions}"
+        hidden = hidden_by_loss(measure, fit.all_rows, "a")
+        return noted("range", f"{text}, but {hidden}") if hidden else passed("range", text)
     for extremes in _narrower(fit):
         if not fault(extremes):
             return noted("range", f"finite for {_reach(extremes)} in {precisions}, but {found}")

@@ -9,9 +9,10 @@ from neurosim.plugin import FromLogits, Loss
 from neurosim.testing.domains import Rows, compare, draw_rows, target_text
 from neurosim.testing.extremes import extreme_rows, infinite, infinite_on_cpu
 from neurosim.testing.gradients import GradientCheck, row_text
+from neurosim.testing.nans import hidden_by_loss
 from neurosim.testing.plain import Measure, PairMeasure, numbers, with_params
 from neurosim.testing.scope import Scope
-from neurosim.testing.verdicts import Verdict, failed, passed, size, skipped, some
+from neurosim.testing.verdicts import Verdict, failed, noted, passed, size, skipped, some
 
 UNITS = (1, 3)
 # The activation's output has lost digits where it saturates; the pair has not.
@@ -49,11 +50,12 @@ def pair_verdict(record: Loss, pair: FromLogits, chosen: Scope, *, compiled: boo
     fault = infinite(measure, extreme, "z") or (compiled and infinite_on_cpu(record, activation, extreme, "z"))
     if fault:
         return failed(item, f"{fault}; write the formula so that exp gets negative numbers only")
-    return passed(
-        item,
+    text = (
         f"gradient is the slope of the value in {check.compared} numbers, worst error {size(check.worst)}; "
-        f"{unfused}; finite for weighted sums of +-1e4",
+        f"{unfused}; finite for weighted sums of +-1e4"
     )
+    hidden = hidden_by_loss(measure, rows, "z")
+    return noted(item, f"{text}; but {hidden}") if hidden else passed(item, text)
 
 
 def pair_rows(measure: PairMeasure) -> Rows:

@@ -132,16 +132,16 @@ def test_units_under_the_pointer_are_those_of_the_engine(kind, tmp_path, opened)
 
 
 def test_every_activation_is_the_authors(xor, opened):
-    """The translated functions, over numbers of all sizes."""
+    """The translated functions, over numbers of all sizes; NaN stays NaN."""
     page = opened(xor[1])
-    grid = [0.0, *(sign * size for sign in (1, -1) for size in (1e-6, 0.1, 0.7, 1.0, 2.5, 3.0, 8.0, 40.0))]
+    grid = [0.0, *(sign * size for sign in (1, -1) for size in (1e-6, 0.1, 0.7, 1.0, 2.5, 3.0, 8.0, 40.0)), math.nan]
     script = Script()
     functions = {entry.record.name: (script.add(entry.record.f), entry.record) for entry in ACTIVATIONS}
     lacking = "const lacking = " + _lacking() + ";"
     for name, (formula, record) in functions.items():
         params = list(record.params.values())
         if isinstance(record, RowActivation):
-            rows = [grid[:4], [-3.0, 5.0, 5.0]]
+            rows = [grid[:4], [-3.0, 5.0, 5.0], [1.0, math.nan, 2.0]]
             expected = []
             for row in rows:
                 answers = [0.0] * len(row)
@@ -149,13 +149,16 @@ def test_every_activation_is_the_authors(xor, opened):
                 expected.append(answers)
             call = f"rows.map(z => {{ const a = z.map(() => 0); FORMULAS.{formula}(z, a, ...params); return a; }})"
             found = _evaluate(page, f"{lacking}{script.source} return {call};", rows, params)
-            assert list(itertools.chain(*found)) == pytest.approx(list(itertools.chain(*expected)), rel=1e-12), name
+            flat = list(itertools.chain(*found))
+            assert flat == pytest.approx(list(itertools.chain(*expected)), rel=1e-12, nan_ok=True), name
+            assert all(map(math.isnan, found[-1])), name
             continue
         expected = [record.f(z, *params) for z in grid]
         found = _evaluate(
             page, f"{lacking}{script.source} return rows.map(z => FORMULAS.{formula}(z, ...params));", grid, params
         )
-        assert found == pytest.approx(expected, rel=1e-12, abs=1e-13), name
+        assert found == pytest.approx(expected, rel=1e-12, abs=1e-13, nan_ok=True), name
+        assert math.isnan(found[-1]), name
 
 
 SHIFT = 0.25

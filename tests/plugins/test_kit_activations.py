@@ -125,6 +125,27 @@ def test_a_derivative_that_ignores_a_parameter():
     assert "with beta = 1.4" in detail
 
 
+def test_one_that_hides_nan_is_warned_of():
+    found = verdict(Activation("relu", relu, relu_derivative, kinks=(0.0,)), "range", UNCOMPILED)
+    assert found.outcome == "noted"
+    assert "but f(nan) = 0: a training that diverges may go unnoticed behind it" in found.detail
+    assert "0.0 if z < 0.0 else z" in found.detail
+
+
+def test_a_row_that_hides_nan_is_warned_of():
+    def clipped(z, a):
+        for k in range(len(z)):
+            a[k] = max(0.0, z[k])
+
+    def clipped_backward(z, a, da, dz):
+        for k in range(len(z)):
+            dz[k] = da[k] if z[k] > 0.0 else 0.0
+
+    found = verdict(RowActivation("clipped", clipped, clipped_backward), "range", UNCOMPILED)
+    assert found.outcome == "noted"
+    assert "f gives [0, 0, 2] for z = [nan, -1, 2]" in found.detail
+
+
 def test_an_undeclared_kink():
     detail = only_failure(Activation("relu", relu, relu_derivative), "derivative")
     assert "the slope of f jumps at z = 0 (from 0 to 1)" in detail

@@ -173,6 +173,19 @@ def test_a_pole_outside_of_probabilities_is_a_note():
     assert found.detail.startswith("finite for outputs from 0 to 10000 in float64, but the value for a = [-1")
 
 
+def test_one_that_hides_nan_is_warned_of():
+    def margin(a, y):
+        total = 0.0
+        for k in range(len(a)):
+            total += max(0.0, 1.0 - y[k] * a[k])
+        return total
+
+    found = verdict(Loss("margin", margin), "range", UNCOMPILED)
+    assert found.outcome == "noted"
+    assert "but the value for a = [nan" in found.detail
+    assert "may go unnoticed" in found.detail
+
+
 def test_a_loss_that_is_never_finite():
     def never(a, y):
         return math.log(-abs(a[0]) - 1.0)

@@ -115,9 +115,8 @@ def drop_group(stage, source, out, first_row, keys):
         values = floats(source + unit * LINE, GROUP)
         results = floats(out + unit * LINE, GROUP)
         for n in range(GROUP):
-            results[n] = (
-                values[n] * scale if uniform(np.uint32(starts[n]), np.uint32(seconds[n]), unit) >= below else ZERO
-            )
+            kept = uniform(np.uint32(starts[n]), np.uint32(seconds[n]), unit) >= below
+            results[n] = values[n] * (scale if kept else ZERO)
 
 
 @compiled

@@ -37,7 +37,7 @@ def uniform(start, second, unit):
 
 @compiled
 def drop_row(source, out, first, units, key, row, below, scale):
-    """out = source * scale where the unit is kept, else 0.
+    """out = source * scale where the unit is kept, else source * 0: NaN stays NaN, as in the other backends.
 
     `source` and `out` are addresses of `units` numbers, the units `first`, `first` + 1, ... of the
     row with number `row`; forward and backward alike.
@@ -48,7 +48,7 @@ def drop_row(source, out, first, units, key, row, below, scale):
     values = floats(source, units)
     results = floats(out, units)
     for j in range(units):
-        results[j] = values[j] * scale if uniform(start, second, j) >= below else ZERO
+        results[j] = values[j] * (scale if uniform(start, second, j) >= below else ZERO)
 
 
 @compiled
@@ -60,7 +60,8 @@ def drop_lane(source, out, lane, lanes, units, key, row, below, scale):
     values = floats(source, units * lanes)
     results = floats(out, units * lanes)
     for j in range(units):
-        results[j * lanes + lane] = values[j * lanes + lane] * scale if uniform(start, second, j) >= below else ZERO
+        kept = uniform(start, second, j) >= below
+        results[j * lanes + lane] = values[j * lanes + lane] * (scale if kept else ZERO)
 
 
 @compiled

@@ -66,7 +66,8 @@ def max_pool_backward(geometry, x, a, d, dx, scratch):
                     at = (i * width + j) * channels * LINE
                     cell, out = floats(x + at, count), floats(dx + at, count)
                     for n in range(count):
-                        is_largest = cell[n] == largest[n]
+                        # Where a NaN was passed on, it is the first NaN.
+                        is_largest = cell[n] == largest[n] or cell[n] != cell[n]
                         out[n] += left[n] if is_largest else ZERO
                         left[n] = ZERO if is_largest else left[n]
 

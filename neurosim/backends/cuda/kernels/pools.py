@@ -88,8 +88,8 @@ def pool_forward(net, data, s, rows, first, team):
                 value = input_of(net, data, s, row, first, (y * width + x) * channels + channel)
                 if not is_max:
                     found += value
-                # A NaN is larger than all, so that it is not lost.
-                elif (y == y0 and x == x0) or value > found or value != value:
+                # A NaN is larger than all, so that it is not lost; of several, too, the first is chosen.
+                elif (y == y0 and x == x0) or value > found or (value != value and found == found):
                     found = value
                     chosen = y * width + x
         if is_max:

@@ -1,0 +1,55 @@
+"""Whether formulas pass NaN on: one that makes a number of it hides that a training diverges."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from neurosim.testing.domains import Rows, target_text
+from neurosim.testing.gradients import row_text
+from neurosim.testing.plain import Array, Curve, RowCurve
+from neurosim.testing.verdicts import number
+
+ADVICE = (
+    "a training that diverges may go unnoticed behind it; no comparison with NaN is true, so write "
+    "0.0 if z < 0.0 else z rather than z if z > 0.0 else 0.0, and max(z, 0.0) rather than max(0.0, z)"
+)
+
+
+def hidden_by_activation(curve: Curve | RowCurve) -> str:
+    """What an activation makes of NaN, in words; empty where it stays NaN."""
+    if isinstance(curve, Curve):
+        (answer,) = _tried(curve.f, np.array([np.nan]))
+        return "" if np.isnan(answer) else f"f(nan) = {number(answer)}: {ADVICE}"
+    for place in range(3):
+        z = _with_nan(np.array([0.5, -1.0, 2.0]), place)
+        a = _tried(curve.f, z)
+        if not np.isnan(a[place]):
+            return f"f gives {row_text(a)} for z = {row_text(z)}: {ADVICE}"
+    return ""
+
+
+def hidden_by_loss(measure: Any, rows: Rows, name: str) -> str:
+    """The first row with a NaN whose loss is a number, in words; of classes, one where the right one is NaN."""
+    for a, y in rows:
+        for place in (y,) if isinstance(y, int) else range(a.size):
+            row = _with_nan(a, place)
+            value = _tried(lambda row, y=y: np.full(row.size, measure.value(row, y)), row)[0]
+            if not np.isnan(value):
+                return f"the value for {name} = {row_text(row)}, y = {target_text(y)} is {number(value)}: {ADVICE}"
+    return ""
+
+
+def _with_nan(row: Array, place: int) -> Array:
+    changed = row.astype(np.float64)
+    changed[place] = np.nan
+    return changed
+
+
+def _tried(function: Any, row: Array) -> Array:
+    """What a function gives; NaN where it raises, as ``int(nan)`` does: compiled it could be any number."""
+    try:
+        return np.asarray(function(row))
+    except (ValueError, OverflowError):
+        return np.full(row.size, np.nan)
