@@ -22,7 +22,7 @@ from neurosim.augmentation import augments
 from neurosim.backends.base import Rows
 from neurosim.backends.select import make_backend, make_small_ensemble
 from neurosim.errors import DivergedError, UsageError
-from neurosim.history import METRICS
+from neurosim.measures import final_measures
 from neurosim.memory import check_memory
 from neurosim.scenario import Scenario
 from neurosim.simulator import Simulator
@@ -30,6 +30,8 @@ from neurosim.watch import watches
 
 # Progress is told about this often.
 PORTIONS = 20
+# What is measured of the training rows during an epoch.
+DURING = ("train_loss", "train_accuracy")
 
 
 @dataclass(frozen=True)
@@ -129,10 +131,8 @@ class Ensemble:
             self.members = []
             for k, (seed, parameters) in enumerate(zip(self.seeds, together.parameters, strict=True)):
                 first.parameters[:] = parameters
-                totals = {name: first.evaluate(rows) for name, rows in splits.items()}
-                measures = {f"{name}_loss": total.mean_loss for name, total in totals.items()}
-                shares = {f"{name}_accuracy": total.accuracy_share for name, total in totals.items()}
-                self.members.append(self._member(seed, {**measures, **shares}, int(reached[k])))
+                final = final_measures(first, splits, problem.data)
+                self.members.append(self._member(seed, final, int(reached[k])))
         self.seconds = time.perf_counter() - start
         return self.members
 
@@ -146,9 +146,9 @@ class Ensemble:
                 simulator.train()
                 final = simulator.final_measures()
             except DivergedError:
-                final = dict.fromkeys(METRICS, math.nan)
+                final = dict.fromkeys(simulator.final_measures(), math.nan)
             history = simulator.history
-            reached = next((record["epoch"] for record in history if self._meets(record, "train")), 0)
+            reached = next((record["epoch"] for record in history if self._meets(record, DURING)), 0)
             members.append(self._member(seed, final, reached))
             tell((number + 1) / len(self.seeds))
         return members
@@ -169,9 +169,9 @@ class Ensemble:
         new = met.any(axis=0) & (reached == 0)
         reached[new] = done + 1 + met.argmax(axis=0)[new]
 
-    def _meets(self, measures: dict[str, Any], split: str = "") -> bool:
-        """Whether `measures` meet all expectations, or those on one split; False where there are none."""
-        bounds = {name: bound for name, bound in self.scenario.expect.items() if name.startswith(split)}
+    def _meets(self, measures: dict[str, Any], which: Sequence[str] = ()) -> bool:
+        """Whether `measures` meet all expectations, or those on `which` of them; False where there are none."""
+        bounds = {name: bound for name, bound in self.scenario.expect.items() if not which or name in which}
         for name, bound in bounds.items():
             value = measures.get(name)
             if value is None or not math.isfinite(value):
@@ -183,7 +183,10 @@ class Ensemble:
         return bool(bounds)
 
     def _member(self, seed: int, measures: dict[str, float | None], reached: int) -> Member:
-        ordered = {name: measures.get(name) for name in METRICS if name in measures}
+        # Of the splits that there are.
+        ordered = {
+            name: value for name, value in measures.items() if measures[f"{name.split('_')[0]}_loss"] is not None
+        }
         if not self.scenario.expect:
             return Member(seed, ordered, None, None, None)
         met = self._meets(ordered)
@@ -203,7 +206,7 @@ class Ensemble:
             values = [member.measures.get(name) for member in self.members]
             known = [value for value in values if value is not None and math.isfinite(value)]
             if known:
-                best[name] = max(known) if name.endswith("accuracy") else min(known)
+                best[name] = max(known) if name.endswith(("accuracy", "r2")) else min(known)
         return best
 
     def summary(self) -> dict[str, Any]:

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from html import escape
 
-__all__ = ["escape", "measure", "paragraphs", "table"]
+__all__ = ["amount", "escape", "measure", "measure_words", "paragraphs", "table"]
 
 
 def measure(name: str, value: float | None) -> str:
-    """A loss or an accuracy as a reader wants it; a dash where there is none."""
+    """A measure as a reader wants it, by what its name ends with; a dash where there is none."""
     if value is None:
         return "-"
+    if name.endswith("rmse"):
+        return amount(value)
     return f"{value:.2%}" if name.endswith("accuracy") else f"{value:.5g}"
+
+
+def amount(value: float) -> str:
+    """A number in units of its own, such as 286,306 or 0.02146: four digits, and all before the point."""
+    return f"{value:,.0f}" if 1e4 <= abs(value) < 1e15 else f"{value:,.4g}"
+
+
+def measure_words(name: str) -> str:
+    """The name of a measure, or words with one in them, as a reader knows it: ``test_r2`` is test R²."""
+    return re.sub(r"\br2\b", "R²", name.replace("_", " ")).replace("rmse", "RMSE")
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], numeric: Sequence[int] = (), caption: str = "") -> str:

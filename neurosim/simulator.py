@@ -18,6 +18,7 @@ from neurosim.epochs import Epochs
 from neurosim.errors import DivergedError, UsageError
 from neurosim.history import History, Record
 from neurosim.markup import escape
+from neurosim.measures import final_measures
 from neurosim.memory import check_memory
 from neurosim.recording import Recording
 from neurosim.recording.for_report import recorded_for_report
@@ -361,14 +362,8 @@ class Simulator:
         return self._splits[split]
 
     def final_measures(self) -> dict[str, float | None]:
-        """Loss and accuracy of the network as it is now on every split, null where there is none."""
-        final: dict[str, float | None] = {}
-        for split in ("train", "validation", "test"):
-            if split in self._splits or split != "validation":
-                measures = self.evaluate(split) if split in self._splits else {}
-                final[f"{split}_loss"] = measures.get("loss")
-                final[f"{split}_accuracy"] = measures.get("accuracy")
-        return final
+        """What there is to say of the network as it is now on every split; see `neurosim.measures`."""
+        return final_measures(self._backend, self._splits, self.data)
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Everything that training changes, as arrays, for a checkpoint; raises DivergedError as `train` does."""

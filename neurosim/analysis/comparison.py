@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from neurosim.analysis.studies import RunOfStudy, StudyFacts, VariantFacts
 from neurosim.errors import UsageError
+from neurosim.markup import amount, measure_words
+from neurosim.measures import judged_split
 from neurosim.scenario.faults import show
 
 if TYPE_CHECKING:  # what compares need not load a simulator
@@ -202,10 +204,11 @@ def outcome(runs: Sequence[Compared]) -> dict[str, str]:
     """What came of a run, in words; of several from different seeds mean and standard deviation."""
     results = [run.result for run in runs]
     cells = {}
+    judged = judged_split(results[0].metrics)
     for name in results[0].metrics:
-        known = [value for result in results if (value := result.metrics[name]) is not None]
-        if known:
-            cells[name.replace("_", " ")] = _measure(known, percent=name.endswith("_accuracy"))
+        known = [value for result in results if (value := result.metrics.get(name)) is not None]
+        if known and ("baseline" not in name or name.startswith(judged)):
+            cells[measure_words(name)] = _measure(name, known)
     seconds = [value for result in results for value in result.history.seconds if value]
     epochs = sorted({len(result.history) for result in results})
     cells["epochs"] = str(epochs[0]) if len(epochs) == 1 else f"{epochs[0]} to {epochs[-1]}"
@@ -219,16 +222,17 @@ def outcome(runs: Sequence[Compared]) -> dict[str, str]:
     return cells
 
 
-def _measure(values: Sequence[float], *, percent: bool) -> str:
+def _measure(name: str, values: Sequence[float]) -> str:
     diverged = sum(not math.isfinite(value) for value in values)
     if diverged:
         return "diverged" if diverged == len(values) else f"{diverged} of {len(values)} diverged"
     mean = sum(values) / len(values)
-    words = f"{mean:.2%}" if percent else f"{mean:.4g}"
+    percent, in_units = name.endswith("_accuracy"), name.endswith("rmse")
+    words = f"{mean:.2%}" if percent else amount(mean) if in_units else f"{mean:.4g}"
     if len(values) == 1:
         return words
     deviation = statistics.stdev(values)
-    return f"{words} ± {100 * deviation:.2f}" if percent else f"{words} ± {deviation:.2g}"
+    return f"{words} ± {f'{100 * deviation:.2f}' if percent else amount(deviation) if in_units else f'{deviation:.2g}'}"
 
 
 def by_label(shown: Comparison) -> dict[str, list[Compared]]:

@@ -16,6 +16,7 @@ from neurosim.cli.pictures import say_failures
 from neurosim.cli.progress import progress_display
 from neurosim.cli.summary import print_files, print_lesson, print_met, print_next, report_missed
 from neurosim.history import METRICS
+from neurosim.markup import measure_words
 from neurosim.plots.studies import write_study_pictures
 from neurosim.scenario import Scenario
 from neurosim.training import Study, study
@@ -84,6 +85,8 @@ def _print(found: Study, pictures: Sequence[Path], page: Path | None) -> None:
     click.echo()
     for line in _table(found):
         click.echo(f"  {line}")
+    for what, words in found.results[0].remarks.items():
+        click.echo(f"  {what}: {words}")
     for remark in compare(found.results, of_one_study=True).remarks:
         click.echo(f"  {remark}")
     click.echo()
@@ -97,10 +100,11 @@ def _print(found: Study, pictures: Sequence[Path], page: Path | None) -> None:
 
 def _table(found: Study) -> list[str]:
     """One line for each variant: measures at the end, their spread where there are several seeds, and the time."""
-    measures = [name for name in METRICS if any(found.spread(variant, name) for variant in found.names)]
+    names = [*METRICS, *(name for name in found.final_only if name.endswith("_r2"))]
+    measures = [name for name in names if any(found.spread(variant, name) for variant in found.names)]
     repeats = found.scenario.scenario.repeats
     named = bool(found.scenario.variants)
-    header = [*(["variant"] if named else []), *(name.replace("_", " ") for name in measures), "s/epoch"]
+    header = [*(["variant"] if named else []), *map(measure_words, measures), "s/epoch"]
     rows = [header]
     for variant in found.names:
         cells = [_cell(found.spread(variant, name), name, repeats) for name in measures]

@@ -10,6 +10,8 @@ from pathlib import Path
 import click
 
 from neurosim.glossary import mentions
+from neurosim.markup import measure, measure_words
+from neurosim.measures import SPLITS, measured
 from neurosim.scenario import Scenario
 from neurosim.scenario.course import next_lesson
 from neurosim.training import Expectation, Result
@@ -21,12 +23,13 @@ def print_summary(result: Result, pictures: Sequence[Path], report: Path | None 
     click.echo()
     click.secho(scenario.title, bold=True)
     click.echo()
-    for split in ("train", "validation", "test"):
-        loss = result.metrics.get(f"{split}_loss")
-        accuracy = result.metrics.get(f"{split}_accuracy")
-        if loss is not None:
-            words = f"  {split:<11} loss {loss:<10.5g}"
-            click.echo(words + (f" accuracy {accuracy:.2%}" if accuracy is not None else ""))
+    names = measured(result.metrics)
+    for split in SPLITS:
+        cells = [(measure_words(name), measure(name, result.metrics.get(f"{split}_{name}"))) for name in names]
+        if result.metrics.get(f"{split}_loss") is not None:
+            click.echo(f"  {split:<11} " + " ".join(f"{name} {text:<10}" for name, text in cells).rstrip())
+    for what, words in result.remarks.items():
+        click.echo(f"  {what:<11} {words}")
     for what, words in result.simulator.watch.messages.items():
         click.echo(f"  {what:<11} {words}")
     seconds = result.seconds

@@ -9,7 +9,7 @@ from typing import Any
 
 from neurosim.analysis.architecture import architecture
 from neurosim.analysis.catalogue import CATALOGUE
-from neurosim.markup import escape, table
+from neurosim.markup import escape, measure, measure_words, table
 from neurosim.report.words import Words
 from neurosim.scenario import Scenario
 from neurosim.simulator import Simulator
@@ -60,10 +60,11 @@ def key_figures(result: Result) -> dict[str, str]:
     metrics = result.metrics
     found = {}
     for split in ("test", "validation", "train"):
-        for measure in ("accuracy", "loss"):
-            value = metrics.get(f"{split}_{measure}")
+        for name in ("accuracy", "r2", "rmse", "loss"):
+            value = metrics.get(f"{split}_{name}")
             if value is not None:
-                found[f"{split} {measure}"] = f"{value:.2%}" if measure == "accuracy" else f"{value:.4g}"
+                shown = f"{value:.4g}" if name in ("loss", "r2") else measure(name, value)
+                found[measure_words(f"{split}_{name}")] = shown
     found["epochs"] = f"{len(result.history):,}"
     found["parameters"] = f"{result.simulator.network.size:,}"
     found["training"] = f"{result.seconds['train']:.3g} s"
@@ -81,9 +82,10 @@ def expectations(found: Sequence[Expectation]) -> str:
 
 
 def messages(result: Result) -> str:
-    """Why training stopped, and which weights were kept."""
-    found = result.simulator.watch.messages
-    return "\n".join(f"<p>{escape(what.capitalize())} {escape(words)}.</p>" for what, words in found.items())
+    """What to know about the measures, why training stopped, and which weights were kept."""
+    lines = [f"{what.capitalize()}: {words}." for what, words in result.remarks.items()]
+    lines += [f"{what.capitalize()} {words}." for what, words in result.simulator.watch.messages.items()]
+    return "\n".join(f"<p>{escape(line)}</p>" for line in lines)
 
 
 def pictures(paths: Sequence[Path]) -> str:

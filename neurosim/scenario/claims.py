@@ -8,7 +8,7 @@ from typing import Any, get_args
 from neurosim.scenario.faults import Fault, show
 from neurosim.scenario.locate import KeyPath
 from neurosim.scenario.names import table
-from neurosim.scenario.study import METRICS, Measure
+from neurosim.scenario.study import METRICS, PROMISES, Measure
 from neurosim.suggestions import unknown
 
 
@@ -58,7 +58,7 @@ def _variants_named(path: KeyPath, value: object, names: Mapping[str, int]) -> I
 def _measured(path: KeyPath, measure: object, recorded: set[str], tree: Mapping[str, Any]) -> Iterator[Fault]:
     if not isinstance(measure, str) or measure not in get_args(Measure):
         return
-    if measure not in METRICS and measure not in recorded:
+    if measure not in PROMISES and measure not in recorded:
         yield Fault(path, f"{measure} is not recorded; add it to record.quantities")
     kept_apart = [table(tree, "data"), *(table(variant, "data") for _, variant in tables(tree, "variants"))]
     if measure.startswith("validation_") and not any(section.get("validation_fraction") for section in kept_apart):
@@ -66,12 +66,14 @@ def _measured(path: KeyPath, measure: object, recorded: set[str], tree: Mapping[
 
 
 def _sense(path: KeyPath, claim: Mapping[str, Any]) -> Iterator[Fault]:
-    about_layers = str(claim.get("measure")) not in METRICS
+    about_layers = str(claim.get("measure")) not in PROMISES
     if not about_layers:
         for key in ("layer", "exceeds_layer"):
             if key in claim:
                 yield Fault((*path, key), f"{claim.get('measure')} is a measure of the whole network, not of a layer")
-        if claim.get("epoch") == 0:
+        if claim.get("measure") not in METRICS and "epoch" in claim:
+            yield Fault((*path, "epoch"), f"{claim.get('measure')} is measured at the end only; leave epoch out")
+        elif claim.get("epoch") == 0:
             yield Fault((*path, "epoch"), "measures are there from epoch 1 on; only recorded quantities start at 0")
     elif "layer" not in claim:
         yield Fault((*path, "layer"), f"missing; which layer's {claim.get('measure')}? for example: first, last, mean")

@@ -144,5 +144,7 @@ def _expectations(tree: Mapping[str, Any]) -> Iterator[Fault]:
             for key, limit in limits.items():
                 if not 0 <= limit <= 1:
                     yield Fault((*path, key), f"an accuracy is a share from 0 to 1, not {show(limit)}")
+        if metric.endswith("_r2") and limits.get("at_least", 0) > 1:
+            yield Fault((*path, "at_least"), f"R² is at most 1, never {show(limits['at_least'])}")
         if len(limits) == 2 and limits["at_least"] > limits["at_most"]:
             yield Fault(path, "at_least is above at_most; nothing can be both")

@@ -116,7 +116,7 @@ class Scenario:
         """Whether all that ``[expect]`` says is how little can be learnt: an accuracy of at most 75%, for example."""
         return bool(self.expect) and all(
             bound.at_least is None and bound.at_most is not None and bound.at_most < 1.0
-            if measure.endswith("accuracy")
+            if measure.endswith(("accuracy", "r2"))
             else bound.at_most is None
             for measure, bound in self.expect.items()
         )

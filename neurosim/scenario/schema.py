@@ -13,7 +13,7 @@ from pydantic_core import PydanticCustomError
 
 from neurosim.scenario.augmentation import AugmentationSection
 from neurosim.scenario.layers import Layer
-from neurosim.scenario.study import MAX_VARIANTS, Claim, Metric, PlotsSection, RecordSection, Variant
+from neurosim.scenario.study import MAX_VARIANTS, Claim, Metric, PlotsSection, Promise, RecordSection, Variant
 from neurosim.scenario.values import Choice, Number, Parameter, Section, choice
 
 
@@ -195,7 +195,7 @@ class ScenarioFile(Section):
     network: NetworkSection = Field(description="The network and what it is to make small.")
     optimizer: OptimizerSection = Field(description="How the gradients change the parameters.")
     training: TrainingSection = Field(description="How long and in which portions to train.")
-    expect: dict[Metric, Bound] = Field(
+    expect: dict[Promise, Bound] = Field(
         default={}, description="What the run must show, such as train_accuracy = { at_least = 1.0 }."
     )
     record: RecordSection | None = Field(

@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails
 from neurosim.scenario.faults import Fault, show
 from neurosim.scenario.locate import KeyPath
 from neurosim.scenario.schema import ScenarioFile
-from neurosim.scenario.study import METRICS, QUANTITIES, Measure
+from neurosim.scenario.study import METRICS, PROMISES, QUANTITIES, Measure
 from neurosim.suggestions import unknown
 
 # More errors than anybody reads; each costs a search for the nearest spelling.
@@ -21,7 +21,7 @@ _MISSING = "missing; expected"
 
 # The measures that each section knows.
 _MEASURES: dict[str | int, tuple[str, ...]] = {
-    "expect": METRICS,
+    "expect": PROMISES,
     "training": METRICS,
     "record": QUANTITIES,
     "plots": get_args(Measure),

@@ -10,12 +10,18 @@ from pydantic_core import PydanticCustomError
 from neurosim.scenario.values import Number, Section
 
 Metric = Literal["train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "test_loss", "test_accuracy"]
+# What a run can promise: these, and what is measured at its end only.
+Promise = Literal[
+    "train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "test_loss", "test_accuracy",
+    "train_rmse", "train_r2", "validation_rmse", "validation_r2", "test_rmse", "test_r2",
+]  # fmt: skip
 Quantity = Literal[
     "gradient_norm", "weight_norm", "update_ratio", "activation_mean", "activation_std", "dead", "saturated",
     "selectivity", "activation_histogram", "weight_histogram", "parameters", "confusion", "optimizer",
 ]  # fmt: skip
 Measure = Literal[
     "train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "test_loss", "test_accuracy",
+    "train_rmse", "train_r2", "validation_rmse", "validation_r2", "test_rmse", "test_r2",
     "gradient_norm", "weight_norm", "update_ratio", "activation_mean", "activation_std", "dead", "saturated",
     "selectivity",
 ]  # fmt: skip
@@ -26,6 +32,7 @@ Picture = Literal[
     "selectivity", "activation_histogram", "weight_histogram",
 ]  # fmt: skip
 METRICS: tuple[str, ...] = get_args(Metric)
+PROMISES: tuple[str, ...] = get_args(Promise)
 QUANTITIES: tuple[str, ...] = get_args(Quantity)
 PICTURES: tuple[str, ...] = get_args(Picture)
 
@@ -128,7 +135,7 @@ class Claim(Section):
     @property
     def recorded(self) -> bool:
         """Whether it is about something recorded."""
-        return self.measure not in METRICS
+        return self.measure not in PROMISES
 
 
 def names_in(names: Names | None) -> tuple[str, ...]:

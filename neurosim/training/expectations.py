@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from neurosim.history import History
+from neurosim.markup import measure_words
 from neurosim.recording import Recording
 from neurosim.recording.recording import SUMMARIES
 from neurosim.scenario import Claim, Scenario
@@ -53,7 +54,7 @@ class Expectation:
         parts = [f"above {self.above:g}"] if self.above is not None else []
         parts += [f"at least {self.at_least:g}"] if self.at_least is not None else []
         parts += [f"at most {self.at_most:g}"] if self.at_most is not None else []
-        return f"{self.name.replace('_', ' ')} {' and '.join(parts)}"
+        return f"{measure_words(self.name)} {' and '.join(parts)}"
 
     def as_json(self) -> dict[str, Any]:
         """The form that ``--json`` and ``summary.json`` use."""

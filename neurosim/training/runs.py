@@ -13,7 +13,8 @@ from neurosim.backends.select import on_compilation
 from neurosim.divergence import SLOWER
 from neurosim.errors import DataError, DivergedError, UsageError
 from neurosim.history import History, Record
-from neurosim.markup import escape, measure, table
+from neurosim.markup import escape, measure, measure_words, table
+from neurosim.measures import SPLITS, measure_remarks, measured
 from neurosim.recording import Recording
 from neurosim.scenario import Scenario, load_scenario
 from neurosim.scenario.changes import SEED, added
@@ -44,8 +45,9 @@ class Result:
     history : History
         Per-epoch records; ``history.train_loss`` is a list.
     metrics : dict
-        Final measures, dropout off: ``train_loss``, ``train_accuracy``, ``test_loss``,
-        ``test_accuracy`` and, with a validation split, its two.
+        Final measures, dropout off: ``train_loss``, ``train_accuracy``, ``test_loss``, ``test_accuracy`` and, with a
+        validation split, its two; then of each split ``..._rmse``, ``..._r2`` and ``..._baseline_rmse`` where the
+        targets are values, in their units, and ``..._baseline_accuracy`` where they are classes.
     expectations : list of Expectation
         The scenario's promises and what became of them.
     seconds : dict
@@ -67,13 +69,10 @@ class Result:
 
     def _repr_html_(self) -> str:
         """Measures and promises, for notebooks."""
+        names = measured(self.metrics)
         rows = [
-            [
-                split,
-                measure("loss", self.metrics[f"{split}_loss"]),
-                measure("accuracy", self.metrics[f"{split}_accuracy"]),
-            ]
-            for split in ("train", "validation", "test")
+            [split, *(measure(name, self.metrics.get(f"{split}_{name}")) for name in names)]
+            for split in SPLITS
             if self.metrics.get(f"{split}_loss") is not None
         ]
         about = self.scenario.scenario
@@ -82,8 +81,14 @@ class Result:
             for promise in self.expectations
         )
         words = f"{len(self.history)} epochs, seed {self.simulator.seed}, {self.seconds['train']:.3g} s of training"
-        shown = table(["", "loss", "accuracy"], rows, (1, 2))
+        shown = table(["", *map(measure_words, names)], rows, range(1, len(names) + 1))
+        shown += "".join(f"<p>{escape(name)}: {escape(text)}</p>" for name, text in self.remarks.items())
         return f"<p><b>{escape(about.title)}</b><br>{escape(words)}</p>{shown}<ul>{promises}</ul>"
+
+    @property
+    def remarks(self) -> dict[str, str]:
+        """What to know about the measures: the baseline, and the units."""
+        return measure_remarks(self.metrics, self.simulator.data)
 
     @property
     def met(self) -> bool:
@@ -367,7 +372,8 @@ def result_of(simulator: Simulator, folder: Path | None, total: float) -> Result
 
 def diverged_result(simulator: Simulator, folder: Path | None, total: float) -> Result:
     """The result of a simulator whose training diverged: no measure is a number."""
-    metrics = {name: value and math.nan for name, value in simulator.final_measures().items()}
+    final = simulator.final_measures()
+    metrics = {name: value if "baseline" in name else value and math.nan for name, value in final.items()}
     return _as_result(simulator, {**metrics, "train_loss": math.nan}, folder, total)
 
 

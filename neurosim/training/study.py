@@ -21,6 +21,7 @@ from neurosim.backends.select import on_compilation
 from neurosim.errors import DivergedError
 from neurosim.files import write_atomically
 from neurosim.history import METRICS, Record
+from neurosim.measures import FINAL_ONLY
 from neurosim.scenario import Scenario
 from neurosim.simulator import Simulator
 from neurosim.training.expectations import Expectation, check_bounds, check_claims
@@ -30,6 +31,8 @@ from neurosim.training.reading import read_finished, stopped_at
 from neurosim.training.runs import Observer, Result, diverged_result, prepare_scenario, train_to_end
 
 TABLE = "study.csv"
+# What ``final`` has even where it is not measured.
+ALWAYS = tuple(name for name in METRICS if not name.startswith("validation"))
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,11 @@ class Study:
         """The variants; where there are only repeats, the one that they are of, which may have no name."""
         return tuple(self.scenario.variants) or (self.scenario.variant,)
 
+    @property
+    def final_only(self) -> tuple[str, ...]:
+        """The measures of its runs that are taken at their end only."""
+        return tuple(name for name in FINAL_ONLY if any(name in result.metrics for result in self.results))
+
     def __getitem__(self, variant: str) -> tuple[Result, ...]:
         """The runs of a variant, in the order of the seeds; raises UsageError for an unknown one."""
         name = self.scenario.about(variant).name if self.scenario.variants else variant
@@ -88,7 +96,8 @@ class Study:
         ``final`` has the means where there are only repeats; of variants there is no common result.
         """
         alone = not self.scenario.variants
-        spreads = {name: self.spread(self.names[0], name) if alone else None for name in METRICS}
+        known = (*METRICS, *self.final_only)
+        spreads = {name: self.spread(self.names[0], name) if alone else None for name in known}
         final = {name: spread and spread[0] for name, spread in spreads.items()}
         first = self.results[0]
         runs = [{"variant": result.scenario.variant or None, **result.as_json()} for result in self.results]
@@ -98,7 +107,7 @@ class Study:
             "seed": self.scenario.scenario.seed,
             "epochs": first.simulator.training.epochs if alone else None,
             "parameters": first.simulator.network.size if alone else None,
-            "final": {name: mean for name, mean in final.items() if mean is not None or "validation" not in name},
+            "final": {name: mean for name, mean in final.items() if mean is not None or name in ALWAYS},
             "expectations": [expectation.as_json() for expectation in self.expectations],
             "seconds": self.seconds,
             "run_dir": None if self.folder is None else str(self.folder),
@@ -316,10 +325,11 @@ def table(study: Study) -> str:
     """One row for each run, as CSV with a header; empty where there is no value."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["variant", "seed", "epochs", "parameters", *METRICS, "seconds"])
+    names = (*METRICS, *study.final_only)
+    writer.writerow(["variant", "seed", "epochs", "parameters", *names, "seconds"])
     for result in study.results:
-        metrics = finite({name: result.metrics.get(name) for name in METRICS})
+        metrics = finite({name: result.metrics.get(name) for name in names})
         about = [result.scenario.variant, result.simulator.seed, len(result.history), result.simulator.network.size]
-        values = [metrics[name] for name in METRICS]
+        values = [metrics[name] for name in names]
         writer.writerow([*about, *values, f"{result.seconds['train']:.6g}"])
     return text.getvalue()

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 from neurosim.errors import DataError
 from neurosim.history import METRICS, History
+from neurosim.measures import FINAL_ONLY
 from neurosim.training.folder import METRICS as FILE
 from neurosim.training.folder import SUMMARY, train_again
 
@@ -70,7 +71,7 @@ def read_summary(path: Path) -> Summary:
     """The ``summary.json`` of a run; raises DataError when it cannot be read or is damaged."""
     written = _Written(_parsed(_text(path), path), path)
     final, seconds = written.part("final"), written.part("seconds")
-    measures = [name for name in METRICS if name in _ALWAYS or name in final.values]
+    measures = [name for name in (*METRICS, *FINAL_ONLY) if name in _ALWAYS or name in final.values]
     return Summary(
         written.backend(),
         written.whole("seed"),

@@ -45,23 +45,23 @@ ALLOWED = {
     "augmentation": {"backends", "data", "scenario", "errors"},
     "divergence": {"backends", "layers", "errors", "randomness"},
     "epochs": {"backends", "divergence", "recording"},
+    "measures": {"backends", "data", "markup"},
     "simulator": {
-        "assembly", "augmentation", "backends", "epochs", "history", "markup", "memory", "recording", "scenario",
-        "watch", "errors", "suggestions",
+        "assembly", "augmentation", "backends", "epochs", "history", "markup", "measures", "memory", "recording",
+        "scenario", "watch", "errors", "suggestions",
     },
     "ensemble": {
-        "memory", "simulator", "assembly", "augmentation", "backends", "construction", "history", "scenario",
-        "watch", "errors",
+        "measures", "memory", "simulator", "assembly", "augmentation", "backends", "construction", "history",
+        "scenario", "watch", "errors",
     },
     "training": {
         "simulator", "divergence", "ensemble", "backends", "building", "recording", "registry", "scenario", "layers",
-        "network", "data", "history", "files", "input_files", "markup", "errors", "run_folders", "suggestions",
-        "version",
+        "network", "data", "history", "files", "input_files", "markup", "measures", "errors", "run_folders",
+        "suggestions", "version",
     },
     "analysis": {
-        "backends", "layers", "memory", "network", "plugin", "recording", "scenario", "simulator", "training",
-        "history",
-        "errors",
+        "backends", "layers", "markup", "measures", "memory", "network", "plugin", "recording", "scenario",
+        "simulator", "training", "history", "errors",
     },
     "worksheet": {
         "backends", "formulas", "layers", "network", "plugin", "simulator", "history", "markup", "errors",
@@ -81,7 +81,7 @@ ALLOWED = {
     "cli": {
         "analysis", "assembly", "bench", "construction", "diagnosis", "ensemble", "training", "plots", "recording",
         "glossary", "report", "simulator", "scenario", "registry", "data", "backends", "history", "scaffold", "testing",
-        "worksheet", "plugin", "files", "markup", "memory", "errors", "run_folders", "suggestions",
+        "worksheet", "plugin", "files", "markup", "measures", "memory", "errors", "run_folders", "suggestions",
         "version",
     },
     "__init__": {

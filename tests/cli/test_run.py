@@ -39,12 +39,15 @@ def test_json_is_one_object_and_nothing_else(neurosim):
     done = neurosim("run", "xor", "--json", "--out", "here", "--seed", "3", *QUICK, "--set", "expect={}")
     value = json.loads(done.out)
     assert set(value) == {
-        "scenario", "backend", "seed", "epochs", "parameters", "final", "expectations", "seconds", "run_dir",
+        "scenario", "backend", "seed", "epochs", "parameters", "final", "expectations", "seconds", "rows_sha256",
+        "run_dir",
     }  # fmt: skip
     assert value["seed"] == 3
     assert value["epochs"] == 2
     assert value["parameters"] == 25
-    assert set(value["final"]) == {"train_loss", "train_accuracy", "test_loss", "test_accuracy"}
+    assert set(value["final"]) == {
+        "train_loss", "train_accuracy", "test_loss", "test_accuracy", "train_baseline_accuracy",
+    }  # fmt: skip
     assert value["final"]["test_loss"] is None
     assert set(value["seconds"]) == {"compile", "train", "total"}
     summary = json.loads(Path("here/summary.json").read_text())

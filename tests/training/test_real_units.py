@@ -7,6 +7,10 @@ import numpy as np
 import pytest
 
 import neurosim
+from neurosim import Ensemble
+from neurosim.cli.summary import print_summary
+from neurosim.report.run import prepare_run_page, run_page
+from neurosim.training.reading import read_run
 
 SCENARIO = """
 [scenario]
@@ -30,6 +34,9 @@ name = "adam"
 lr = 0.02
 [training]
 epochs = 30
+[expect]
+test_r2 = { at_least = 0.8 }
+validation_rmse = { at_most = 50000.0 }
 """
 
 
@@ -81,3 +88,99 @@ def test_the_command_answers_in_the_units_of_the_target(houses, capsys):
     found = json.loads(capsys.readouterr().out)["predictions"][0]["outputs"]
     assert shown == pytest.approx(found[0], rel=1e-5)
     assert found[0] == pytest.approx(houses.table[0, 3], abs=60000)
+
+
+def test_measures_are_in_the_units_of_the_target(houses):
+    """Against the textbook's formulas, on the table itself."""
+    result, simulator = houses.result, houses.result.simulator
+    model = neurosim.load_model(houses.run, backend="reference")
+    mean = houses.table[simulator.data.train.rows, 3].mean()
+    for split in ("train", "validation", "test"):
+        rows = houses.table[getattr(simulator.data, split).rows]
+        errors = model.predict(rows[:, :3])[:, 0] - rows[:, 3]
+        spread = np.sum((rows[:, 3] - rows[:, 3].mean()) ** 2)
+        assert result.metrics[f"{split}_rmse"] == pytest.approx(np.sqrt(np.mean(errors**2)), rel=1e-4)
+        assert result.metrics[f"{split}_r2"] == pytest.approx(1 - np.sum(errors**2) / spread, abs=1e-6)
+        baseline = np.sqrt(np.mean((mean - rows[:, 3]) ** 2))
+        assert result.metrics[f"{split}_baseline_rmse"] == pytest.approx(baseline, rel=1e-6)
+    assert result.metrics["test_rmse"] < 0.45 * result.metrics["test_baseline_rmse"]
+    assert [(promise.text, promise.met) for promise in result.expectations] == [
+        ("test R² at least 0.8", True),
+        ("validation RMSE at most 50000", True),
+    ]
+
+
+def test_what_a_run_leaves_says_it_too(houses):
+    summary = json.loads((houses.run / "summary.json").read_text())
+    assert summary["final"] == houses.result.metrics
+    read = read_run(houses.run).results[0]
+    assert read.metrics == houses.result.metrics
+    html = read._repr_html_()
+    assert '<th class="number">R²</th>' in html
+    assert "baseline: test RMSE" in html
+    page = run_page(prepare_run_page(read), [])
+    assert "Baseline: test RMSE" in page
+    assert "RMSE is in the units of price; the loss is that of standardized targets." in page
+
+
+def test_the_printed_summary(houses, capsys):
+    print_summary(houses.result, [])
+    out = capsys.readouterr().out
+    rmse = f"{houses.result.metrics['test_rmse']:,.0f}"
+    line = next(line for line in out.splitlines() if line.startswith("  test "))
+    assert line.split()[3:6] == ["RMSE", rmse, "R²"]
+    assert "  baseline    test RMSE " in out
+    assert "from always answering the mean of the training rows" in out
+
+
+def test_an_ensemble_has_them_too(houses):
+    """Trained side by side or one by one, each member is the single run."""
+    scenario = neurosim.load_scenario(houses.folder / "houses.toml", overrides={"training.epochs": 1})
+    for backend in ("cpu", "reference"):
+        ensemble = Ensemble(scenario, [0, 1], backend, threads=1)
+        ensemble.train()
+        single = neurosim.run(scenario, backend=backend, seed=1, threads=1)
+        assert ensemble.members[1].measures == single.metrics
+        assert ensemble.members[1].success is single.met
+
+
+TWO_OUTPUTS = """
+import numpy as np
+from neurosim import Dataset, Table, hookimpl
+
+def load(request):
+    x = request.random.uniform(-1.0, 1.0, (80, 2))
+    both = np.column_stack([3e5 + 1e5 * x[:, 0], 0.001 * x[:, 1]])
+    return Table(x, both, target_names=("price", "share"))
+
+@hookimpl
+def neurosim_datasets():
+    return [Dataset("pair", load)]
+"""
+
+
+def test_several_outputs_of_different_size_are_learnt_alike(tmp_path):
+    (tmp_path / "pair.py").write_text(TWO_OUTPUTS)
+    text = SCENARIO.replace(
+        '"csv"\nfile = "houses.csv"\ntarget = "price"\nstandardize = true', '"pair"\nstandardize_targets = true'
+    )
+    text = text.replace("units = 1", "units = 2").replace("validation_rmse = { at_most = 50000.0 }\n", "")
+    (tmp_path / "pair.toml").write_text(text)
+    plugins = [tmp_path / "pair.py"]
+    result = neurosim.run(tmp_path / "pair.toml", backend="reference", out=tmp_path / "run", plugins=plugins)
+    assert result.met, result.metrics
+    model = neurosim.load_model(tmp_path / "run", backend="reference")
+    price, share = model.predict([[0.5, -0.5]])[0]
+    assert price == pytest.approx(3.5e5, rel=0.1)
+    assert share == pytest.approx(-0.0005, abs=0.0002)
+
+
+def test_the_baseline_of_classes_is_the_largest_one():
+    """Nine in ten are the same: 90% is what no learning gets."""
+    result = neurosim.run("iris", backend="reference", overrides={"training.epochs": 1, "expect": {}})
+    rows = result.simulator.data
+    largest = np.bincount(rows.train.targets).argmax()
+    assert result.metrics["test_baseline_accuracy"] == np.mean(rows.test.targets == largest)
+    assert result.metrics["train_baseline_accuracy"] == pytest.approx(1 / 3, abs=0.01)
+    assert "test_r2" not in result.metrics
+    assert result.remarks["baseline"].endswith(f'from always answering "{rows.classes[largest]}", the largest class')
