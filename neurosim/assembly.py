@@ -62,7 +62,11 @@ def assemble(scenario: Scenario, data_dir: Path | str | None = None) -> Problem:
     ShapeError
         When layers do not fit each other, the data, or the loss.
     """
-    data = load_data(scenario, data_dir)
+    return assemble_on(scenario, load_data(scenario, data_dir))
+
+
+def assemble_on(scenario: Scenario, data: Prepared) -> Problem:
+    """Build the network of a scenario for data that are loaded; raises ShapeError as `assemble` does."""
     network, training = build_network(scenario, data), build_training(scenario)
     return Problem(network, training, data, split_rows(network, data))
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from neurosim.assembly import Problem, assemble, given_features, given_rows
+from neurosim.assembly import Problem, assemble, assemble_on, given_features, given_rows
 from neurosim.augmentation import make_augmenter
 from neurosim.backends.base import Inspection, Rows
 from neurosim.backends.select import make_backend
@@ -48,7 +48,7 @@ class Simulator:
     for_report : bool
         Record what the page about a run shows, besides what the scenario asks for.
     like : Simulator, optional
-        Of the same scenario, from any seed: its data are used, and not loaded again; see `fresh`.
+        Of a scenario with the same ``[data]``, from any seed: its data are used, and not loaded again; see `fresh`.
 
     Attributes
     ----------
@@ -76,13 +76,17 @@ class Simulator:
         self.seed = scenario.scenario.seed if seed is None else seed
         if not 0 <= self.seed < 2**63:
             raise UsageError(f"a seed is a number from 0 to 2**63 - 1, not {self.seed}")
-        problem = assemble(scenario, data_dir) if like is None else like._problem
+        if like is None:
+            problem = assemble(scenario, data_dir)
+        else:
+            problem = like._problem if scenario is like.scenario else assemble_on(scenario, like._problem.data)
         if backend != "cuda":  # a GPU has memory of its own
             check_memory(problem.network, problem.training, problem.splits["train"].count)
         # The losses so far are of one training.
         problem = replace(problem, training=replace(problem.training, losses=[]))
         self._problem: Problem = problem
         self._threads = threads
+        self._data_dir = data_dir
         self.network = problem.network
         self.training = problem.training
         self.data = problem.data
@@ -94,16 +98,33 @@ class Simulator:
         asked = scenario.record
         if for_report:
             asked = recorded_for_report(asked, self.network, self.training.epochs, len(self.data.classes))
-        self.scenario = scenario if asked is scenario.record else replace(scenario, record=asked)
+        self.scenario: Scenario = scenario if asked is scenario.record else replace(scenario, record=asked)
         judged = self._splits[self.judged_split]
         self._recorder = None if asked is None else Recorder(asked, self._backend, self._splits["train"], judged)
         # Weights that are kept must be known to be finite.
         always = self.watch.best is not None
         self._epochs = Epochs(self._backend, self._epoch_rows, self._recorder, always_look=always)
 
-    def fresh(self) -> Simulator:
-        """Another simulator of the same scenario, seed and backend, not trained yet; the data are shared."""
-        return Simulator(self.scenario, self.backend, self.seed, self._threads, like=self)
+    def fresh(self, *, bare: bool = False) -> Simulator:
+        """Another simulator of the same scenario, seed and backend, not trained yet; the data are shared.
+
+        A `bare` one records nothing, and its scenario promises nothing.
+        """
+        scenario = replace(self.scenario, record=None, expect={}, claims=()) if bare else self.scenario
+        return Simulator(scenario, self.backend, self.seed, self._threads, self._data_dir, like=self)
+
+    def changed(self, overrides: Mapping[str, Any]) -> Simulator:
+        """As `fresh`, with some values of the scenario replaced, by dotted key path; the seed may be one of them.
+
+        Raises
+        ------
+        NeurosimError
+            When the values do not fit the scenario, the data or each other.
+        """
+        scenario = self.scenario.changed(overrides)
+        seed = scenario.scenario.seed if "scenario.seed" in overrides else self.seed
+        like = self if scenario.data == self.scenario.data else None
+        return Simulator(scenario, self.backend, seed, self._threads, self._data_dir, like=like)
 
     def _repr_html_(self) -> str:
         """What it is and what its network is made of, for notebooks."""
@@ -117,6 +138,11 @@ class Simulator:
     def backend(self) -> str:
         """Name of the backend."""
         return self._backend.name
+
+    @property
+    def augments(self) -> bool:
+        """Whether the training rows are changed at random in each epoch."""
+        return self._augmenter is not None
 
     @property
     def splits(self) -> tuple[str, ...]:
@@ -227,8 +253,10 @@ class Simulator:
         self._epochs.changed()
         return self._backend.train_step(given_rows(self.network, X, y))
 
-    def evaluate(self, split: str = "test") -> Measures:
+    def evaluate(self, split: str = "test", most: int | None = None) -> Measures:
         """``{"loss": ..., "accuracy": ...}`` on a split, dropout off; accuracy is None for regression.
+
+        `most` is as in `split_rows`.
 
         Raises
         ------
@@ -237,18 +265,20 @@ class Simulator:
         """
         # A loss that is not finite says so itself.
         with np.errstate(all="ignore"):
-            totals = self._backend.evaluate(self.split_rows(split))
+            totals = self._backend.evaluate(self.split_rows(split, most))
         return {"loss": totals.mean_loss, "accuracy": totals.accuracy_share}
 
-    def confusion(self, split: str = "test") -> NDArray[np.uint32] | None:
+    def confusion(self, split: str = "test", most: int | None = None) -> NDArray[np.uint32] | None:
         """How many rows of a class (down) are taken for a class (across); None where there are no classes.
+
+        `most` is as in `split_rows`.
 
         Raises
         ------
         UsageError
             When the scenario has no such split.
         """
-        return confusion(self._backend, self.split_rows(split))
+        return confusion(self._backend, self.split_rows(split, most))
 
     def train(
         self, on_epoch: Callable[[Record], None] | None = None, on_part: Callable[[], None] | None = None
@@ -355,11 +385,15 @@ class Simulator:
         epoch, place = divmod(step, self.steps_per_epoch)
         return float(self.training.rates(epoch, self.steps_per_epoch)[place])
 
-    def split_rows(self, split: str) -> Rows:
-        """The rows of a split as the backends get them; raises UsageError when there is none."""
+    def split_rows(self, split: str, most: int | None = None) -> Rows:
+        """The rows of a split as the backends get them, or so many of them, evenly spread, where there are more.
+
+        Raises UsageError when there is no such split.
+        """
         if split not in self._splits:
             raise UsageError(*unknown("split of this scenario", split, self._splits))
-        return self._splits[split]
+        rows = self._splits[split]
+        return rows if most is None or rows.count <= most else rows.some(np.arange(most) * rows.count // most)
 
     def final_measures(self) -> dict[str, float | None]:
         """What there is to say of the network as it is now on every split; see `neurosim.measures`."""

@@ -1,4 +1,4 @@
-"""``neurosim doctor``: what is wrong with a run, from evidence, and how to prove it."""
+"""``neurosim doctor``: what is wrong with a run, from evidence, and what takes it away."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("run", required=False, type=RunPath(path_type=str), metavar="RUN")
 @click.option("--out", type=FilePath(), metavar="DIR", help="Folder for the pictures; else the run's.")
+@click.option("--no-trials", is_flag=True, help="Only look: remedies are guesses then, and some diseases stay hidden.")
 @PLUGIN
 @PLUGINS_DIR
 @DATA_DIR
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 def command(
     run: str | None,
     out: Path | None,
+    no_trials: bool,
     plugins: tuple[Path, ...],
     plugin_folders: tuple[Path, ...],
     data_dir: Path | None,
@@ -36,15 +38,16 @@ def command(
 ) -> None:
     """Say what is wrong with RUN, a folder that neurosim run has written: dead units, a bad learning rate, ...
 
-    Each finding has its number, the limit and where that is from, a picture, and a command that proves it by
-    changing one thing. Runs that diverged are diagnosed too; of a study each variant, from its first seed.
+    Each finding has its number, the limit and where that is from, a picture, and a command that changes one thing.
+    Doctor has tried that change for some epochs and says what came of it, or says that it is a guess. Runs that
+    diverged are diagnosed too; of a study each variant, from its first seed.
     """
     if run is None:
         raise click.UsageError("which run? Try: neurosim doctor runs/xor-...")
     from neurosim.registry import build_registry
 
     registry = build_registry(plugins, plugin_folders=plugin_folders)
-    found = _diagnoses(Path(run), registry, data_dir)
+    found = _diagnoses(Path(run), registry, data_dir, trials=not no_trials)
     reports = [_with_pictures(folder, diagnosis, out or folder) for folder, diagnosis in found]
     if as_json:
         print_json([_as_json(*report) for report in reports])
@@ -53,66 +56,74 @@ def command(
         _print(*report)
 
 
-def _diagnoses(folder: Path, registry: Registry, data_dir: Path | None) -> list[tuple[Path, Diagnosis]]:
+def _diagnoses(
+    folder: Path, registry: Registry, data_dir: Path | None, *, trials: bool
+) -> list[tuple[Path, Diagnosis]]:
     """The diagnosis of a run, or of each variant of a study."""
     from dataclasses import replace
 
-    from neurosim.diagnosis import collect, diagnose, judge
+    from neurosim.diagnosis import diagnose, diagnose_failed
     from neurosim.simulator import Simulator
     from neurosim.training.reading import read_failed, read_run
 
-    def of_failed(place: Path, variant: str = "") -> Diagnosis | None:
+    def of_failed(place: Path, variant: str = "", shared: int = 1) -> Diagnosis | None:
         failed = read_failed(place, registry)
         if failed is None:
             return None
         fresh = Simulator(replace(failed.scenario, variant=variant), data_dir=data_dir)
-        return judge(collect(fresh, None, failed.message, failed.history))
+        return diagnose_failed(fresh, failed.message, failed.history, trials=trials, shared=shared)
 
     diagnosis = of_failed(folder)
     if diagnosis is not None:
         return [(folder, diagnosis)]
     read = read_run(folder, registry, data_dir=data_dir, some=False)
+    variants = {variant for variant, _ in read.diverged} | {result.scenario.variant for result in read.results}
     found: dict[str, tuple[Path, Diagnosis]] = {}
     # That a seed diverged says more than that another one did not.
     for variant, place in read.diverged:
-        diagnosis = of_failed(place, variant)
+        diagnosis = None if variant in found else of_failed(place, variant, len(variants))
         if diagnosis is not None:
-            found.setdefault(variant, (place, diagnosis))
+            found[variant] = (place, diagnosis)
     for result in read.results:
         variant = result.scenario.variant
         if variant not in found:
-            found[variant] = (result.folder or folder, diagnose(result))
+            found[variant] = (result.folder or folder, diagnose(result, trials=trials, shared=len(variants)))
     return list(found.values())
 
 
+# What --seed changes.
+SEED = "scenario.seed="
 Report = tuple[Path, "Diagnosis", dict[str, Path]]
 
 
 def _with_pictures(folder: Path, diagnosis: Diagnosis, target: Path) -> Report:
-    """Draw the evidence of each finding."""
+    """Draw the evidence of each finding, and how its remedy did."""
     pictures = {}
-    if diagnosis.findings:
+    found = (*diagnosis.findings, *diagnosis.notes)
+    if found:
         from neurosim.files import make_folder
         from neurosim.plots.diagnosis import evidence_picture
         from neurosim.plots.style import save
 
         make_folder(target)
-        for finding in diagnosis.findings:
+        for finding in found:
             path = target / f"doctor-{finding.name}.png"
             pictures[finding.name] = save(evidence_picture(finding), path, finding.title)
     return folder, diagnosis, pictures
 
 
 def _proof(folder: Path, finding: Finding, scenario: Scenario) -> str:
-    """The command that runs the same scenario with one thing changed."""
+    """The command that trains the same scenario with one thing changed; empty where nothing is known to help."""
     if not finding.settings:
         return ""
     # Its user has to name a file that lies beside the scenario of old, and not in the run folder.
     file = scenario.data.options.get("file")
     own = [f"data.file={scenario.base / file}"] if isinstance(file, str) else []
-    settings = " ".join(f"--set {shlex.quote(setting)}" for setting in [*finding.settings, *own])
+    seeds = [setting.removeprefix(SEED) for setting in finding.settings if setting.startswith(SEED)]
+    others = [setting for setting in finding.settings if not setting.startswith(SEED)]
+    words = [f"--seed {seed}" for seed in seeds] + [f"--set {shlex.quote(setting)}" for setting in [*others, *own]]
     path, out = (shlex.quote(str(place)) for place in (folder / "scenario.toml", f"{folder}-{finding.name}"))
-    return f"neurosim run {path} {settings} --out {out}"
+    return f"neurosim run {path} {' '.join(words)} --out {out}"
 
 
 def _print(folder: Path, diagnosis: Diagnosis, pictures: dict[str, Path]) -> None:
@@ -126,24 +137,52 @@ def _print(folder: Path, diagnosis: Diagnosis, pictures: dict[str, Path]) -> Non
         click.echo("  Nothing wrong found.")
         if evidence.poor:
             _say(
-                "But little was learnt: the network may be too small or of the wrong kind for this task, or train "
-                "too shortly; neurosim info SCENARIO shows what it is made of."
+                "But little was learnt. Doctor has also tried other start weights, more units, more steps and other "
+                "learning rates, as far as they fit, and none of them helped: the network may be of the wrong kind for "
+                "this task, or the inputs may not have in them what decides on the answer. neurosim info SCENARIO "
+                "shows what the network is made of."
             )
     for number, finding in enumerate(diagnosis.findings, 1):
         click.echo()
         click.secho(f"{number}. {finding.title}", fg="yellow", bold=True)
-        _say(finding.words)
-        _say(f"{finding.number:.3g}, limit {finding.threshold:g}: {finding.measure}", "measured")
-        _say(finding.source, "limit from")
-        if finding.follows:
-            _say("; ".join(finding.follows), "may follow")
-        click.echo(f"  {'picture':<11} {pictures[finding.name]}")
-        proof = _proof(folder, finding, evidence.scenario)
-        if proof:
-            # In one piece, so that it can be copied.
-            click.echo(f"  {'prove it':<11} {proof}")
-            _say(finding.expect, "expect")
+        _print_finding(folder, finding, evidence.scenario, pictures[finding.name])
+    for note in diagnosis.notes:
+        click.echo()
+        click.secho(f"Worth knowing: {note.title[:1].lower()}{note.title[1:]}", bold=True)
+        _print_finding(folder, note, evidence.scenario, pictures[note.name])
     click.echo()
+
+
+def _print_finding(folder: Path, finding: Finding, scenario: Scenario, picture: Path) -> None:
+    from neurosim.diagnosis.words import number
+
+    _say(finding.words)
+    _say(f"{number(finding.number, 3)}, limit {finding.threshold:g}: {finding.measure}", "measured")
+    _say(finding.source, "limit from")
+    if finding.follows:
+        _say("; ".join(finding.follows), "may follow")
+    click.echo(f"  {'picture':<11} {picture}")
+    if finding.follows:
+        if finding.settings:
+            _say(f"{_changes(finding.settings)}, as above", "change")
+        return
+    proof = _proof(folder, finding, scenario)
+    if finding.tried is not None:
+        _say(f"{_changes(finding.settings)}: {finding.tried.words}", "tried")
+    elif proof:
+        _say(f"{_changes(finding.settings)}: {finding.guess}", "a guess")
+    if proof:
+        # In one piece, so that it can be copied.
+        click.echo(f"  {'prove it' if finding.tried else 'try it':<11} {proof}")
+        _say(finding.expect, "expect")
+    if finding.advice:
+        _say(finding.advice, "besides" if proof else "what helps")
+
+
+def _changes(settings: tuple[str, ...]) -> str:
+    """What is changed, in few words."""
+    shown = [setting.replace(SEED, "--seed ") for setting in settings]
+    return shown[0] if len(shown) == 1 else f"{shown[0]} and {len(shown) - 1} more like it"
 
 
 def _say(words: str, label: str = "") -> None:
@@ -159,13 +198,16 @@ def _as_json(folder: Path, diagnosis: Diagnosis, pictures: dict[str, Path]) -> d
         "variant": evidence.scenario.variant,
         "failure": evidence.failure,
         "learnt": evidence.skill,
-        "findings": [
-            {
-                **finding.as_json(),
-                "picture": str(pictures[finding.name]),
-                "command": _proof(folder, finding, evidence.scenario),
-                "expect": finding.expect,
-            }
-            for finding in diagnosis.findings
-        ],
+        **{
+            key: [
+                {
+                    **finding.as_json(),
+                    "picture": str(pictures[finding.name]),
+                    "command": _proof(folder, finding, evidence.scenario),
+                    "expect": finding.expect,
+                }
+                for finding in found
+            ]
+            for key, found in (("findings", diagnosis.findings), ("notes", diagnosis.notes))
+        },
     }

@@ -1,11 +1,13 @@
-"""What is wrong with a run, in plain words, from evidence.
+"""What is wrong with a run, in plain words, from evidence, and what takes it away, tried.
 
-Reading order: `evidence` (what is measured), `finding` (what is said), `layers` and `training` (the diseases with
-their thresholds), `remedies` (the one thing to change), `diagnosis` (all of it).
+Reading order: `evidence` with `rows` and `measured` (what is measured), `finding` (what is said), the diseases with
+their limits (`data`, `output`, `layers`, `rates`, `capacity`, `outcome`), each of which gives a `suspicion`; `remedies`
+(what may help), `trials` with `range_test` and `budget` (trying it), `treatment` (from a suspicion to a finding),
+`diagnosis` (all of it).
 """
 
-from neurosim.diagnosis.diagnosis import Diagnosis, diagnose, judge
-from neurosim.diagnosis.evidence import Evidence, collect
-from neurosim.diagnosis.finding import Bars, Finding, Lines
+from neurosim.diagnosis.diagnosis import Diagnosis, diagnose, diagnose_failed
+from neurosim.diagnosis.evidence import Evidence
+from neurosim.diagnosis.finding import Bars, Finding, Lines, Trial
 
-__all__ = ["Bars", "Diagnosis", "Evidence", "Finding", "Lines", "collect", "diagnose", "judge"]
+__all__ = ["Bars", "Diagnosis", "Evidence", "Finding", "Lines", "Trial", "diagnose", "diagnose_failed"]

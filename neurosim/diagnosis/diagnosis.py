@@ -6,53 +6,71 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from neurosim.diagnosis import capacity, data, layers, outcome, output, rates
+from neurosim.diagnosis.budget import Budget
 from neurosim.diagnosis.evidence import Evidence, collect
 from neurosim.diagnosis.finding import Finding
-from neurosim.diagnosis.layers import (
-    dead_units,
-    exploding_gradient,
-    saturation,
-    symmetric_start,
-    vanishing_gradient,
-)
-from neurosim.diagnosis.training import (
-    class_collapse,
-    overfitting,
-    rate_too_high,
-    rate_too_low,
-    shuffled_labels,
-    unscaled_inputs,
-)
+from neurosim.diagnosis.suspicion import Suspicion
+from neurosim.diagnosis.treatment import treat, with_rates
+from neurosim.diagnosis.trials import Trials, learns_more
+from neurosim.diagnosis.words import number
+from neurosim.history import History
 from neurosim.markup import escape, table
 from neurosim.simulator import Simulator
 
+Check = Callable[[Evidence], Suspicion | None]
 # Causes before what may come of them.
-CHECKS: dict[str, Callable[[Evidence], Finding | None]] = {
-    "shuffled_labels": shuffled_labels,
-    "unscaled_inputs": unscaled_inputs,
-    "symmetric_start": symmetric_start,
-    "exploding_gradient": exploding_gradient,
-    "vanishing_gradient": vanishing_gradient,
-    "rate_too_high": rate_too_high,
-    "saturation": saturation,
-    "dead_units": dead_units,
-    "rate_too_low": rate_too_low,
-    "overfitting": overfitting,
-    "class_collapse": class_collapse,
+CHECKS: dict[str, Check] = {
+    "shuffled_labels": data.shuffled_labels,
+    "unscaled_targets": data.unscaled_targets,
+    "unscaled_inputs": data.unscaled_inputs,
+    "no_probabilities": output.no_probabilities,
+    "unreachable_targets": output.unreachable_targets,
+    "squashed_twice": output.squashed_twice,
+    "symmetric_start": layers.symmetric_start,
+    "sorted_rows": data.sorted_rows,
+    "strong_regularization": capacity.strong_regularization,
+    "strong_augmentation": capacity.strong_augmentation,
+    "exploding_gradient": layers.exploding_gradient,
+    "vanishing_gradient": layers.vanishing_gradient,
+    "rate_too_high": rates.rate_too_high,
+    "saturation": layers.saturation,
+    "dead_units": layers.dead_units,
+    "rate_too_low": rates.rate_too_low,
+    "class_imbalance": data.class_imbalance,
+    "overfitting": outcome.overfitting,
+    "rising_loss": outcome.rising_loss,
 }
+# Looked for where nothing else explains why little was learnt; the first that is proved is enough.
+UNEXPLAINED: dict[str, Check] = {
+    "few_steps": capacity.few_steps,
+    "unlucky_start": capacity.unlucky_start,
+    "too_small": capacity.too_small,
+    "unsuited_rate": rates.unsuited_rate,
+}
+# A symptom of any of the others.
+LAST: dict[str, Check] = {"class_collapse": outcome.class_collapse}
+
+_ORIGINS = (
+    "shuffled_labels", "unscaled_targets", "unscaled_inputs", "no_probabilities", "unreachable_targets",
+    "squashed_twice", "symmetric_start", "sorted_rows", "strong_regularization", "strong_augmentation",
+)  # fmt: skip
+_NUMBERS = (*_ORIGINS[1:], "exploding_gradient")
 CAUSES = {
-    "exploding_gradient": ("unscaled_inputs",),
-    "vanishing_gradient": ("symmetric_start", "unscaled_inputs", "exploding_gradient"),
-    "rate_too_high": ("unscaled_inputs", "exploding_gradient"),
-    "saturation": ("unscaled_inputs", "exploding_gradient", "rate_too_high"),
-    "dead_units": ("unscaled_inputs", "exploding_gradient", "symmetric_start", "rate_too_high"),
-    "rate_too_low": ("symmetric_start", "vanishing_gradient", "saturation", "dead_units", "shuffled_labels"),
-    "overfitting": ("shuffled_labels",),
-    "class_collapse": (
-        "shuffled_labels", "unscaled_inputs", "symmetric_start", "exploding_gradient", "vanishing_gradient",
-        "rate_too_high", "saturation", "dead_units", "rate_too_low",
+    "exploding_gradient": _ORIGINS[1:],
+    "vanishing_gradient": _NUMBERS,
+    "rate_too_high": _NUMBERS,
+    "saturation": (*_NUMBERS, "rate_too_high"),
+    "dead_units": (*_NUMBERS, "rate_too_high"),
+    "rate_too_low": (*_ORIGINS, "vanishing_gradient", "saturation", "dead_units"),
+    "class_imbalance": (
+        *_ORIGINS, "exploding_gradient", "vanishing_gradient", "rate_too_high", "saturation", "dead_units",
+        "rate_too_low",
     ),
+    "overfitting": ("shuffled_labels",),
+    "rising_loss": ("shuffled_labels", "overfitting"),
 }  # fmt: skip
+RATES = ("rate_too_high", "rate_too_low", "unsuited_rate")
 
 
 @dataclass(frozen=True)
@@ -65,47 +83,124 @@ class Diagnosis:
         What it was found from.
     findings : tuple of Finding
         The diseases, causes before what may come of them; none where nothing is wrong.
+    notes : tuple of Finding
+        What is worth knowing of a run that has nothing wrong with it otherwise, or besides.
     """
 
     evidence: Evidence
     findings: tuple[Finding, ...]
+    notes: tuple[Finding, ...] = ()
+
+    def __repr__(self) -> str:
+        lines = [f"<Diagnosis of {self.evidence.scenario.scenario.title!r}: {self._summary()}>"]
+        for finding in (*self.findings, *self.notes):
+            lines.append(f"  {finding.name}: {_remedy(finding)}")
+        return "\n".join(lines)
+
+    def _summary(self) -> str:
+        names = [
+            f"{len(found)} {word}" for found, word in ((self.findings, "findings"), (self.notes, "notes")) if found
+        ]
+        return ", ".join(names) or "nothing wrong found"
 
     def _repr_html_(self) -> str:
         """What was found, for notebooks."""
         head = f"<p><b>{escape(self.evidence.scenario.scenario.title)}</b></p>"
-        if not self.findings:
+        found = (*self.findings, *self.notes)
+        if not found:
             return f"{head}<p>Nothing wrong found.</p>"
-        rows = [
-            [one.title, f"{one.number:.3g}", f"{one.threshold:g}", one.measure, ", ".join(one.settings)]
-            for one in self.findings
-        ]
-        words = "".join(f"<li>{escape(one.words)}</li>" for one in self.findings)
+        rows = [[one.title, number(one.number, 3), f"{one.threshold:g}", one.measure, _remedy(one)] for one in found]
+        words = "".join(f"<li>{escape(one.words)}</li>" for one in found)
         return f"{head}<ol>{words}</ol>{table(['', 'measured', 'limit', 'of what', 'change'], rows, (1, 2))}"
 
 
-def diagnose(run: Any) -> Diagnosis:
-    """Look for every disease in a trained network.
+def _remedy(finding: Finding) -> str:
+    """What to change, and what came of it when it was tried."""
+    settings = ", ".join(finding.settings)
+    if finding.tried is not None:
+        return f"{settings} (tried: {finding.tried.words})"
+    return f"{settings} (a guess: {finding.guess})" if settings else finding.advice
+
+
+def diagnose(run: Any, *, trials: bool = True, shared: int = 1) -> Diagnosis:
+    """Look for every disease in a trained network, and try what may cure it.
 
     Parameters
     ----------
     run : Simulator, or a result of `neurosim.run`
-        The network. Its start is made again from its scenario and seed.
+        The network. Its start is made again from its scenario and seed; it is left as it is.
+    trials : bool
+        Whether to try remedies, which takes some seconds, and up to a minute for large networks. Without trials
+        they are guesses, and what only a trial can prove is not found.
+    shared : int
+        How many diagnoses share the time of one for trials, such as those of a study.
     """
     trained: Simulator = getattr(run, "simulator", run)
-    return judge(collect(trained.fresh(), trained))
+    evidence = collect(trained.fresh(), trained)
+    return judge(evidence, Trials(trained.fresh(), trained, "", Budget(shared)) if trials else None)
 
 
-def judge(evidence: Evidence) -> Diagnosis:
-    """Look for every disease in the evidence."""
+def diagnose_failed(
+    fresh: Simulator, failure: str, history: History, *, trials: bool = True, shared: int = 1
+) -> Diagnosis:
+    """The same of a run that has left nothing.
+
+    Parameters
+    ----------
+    fresh : Simulator
+        Of its scenario, not trained yet; it is left as it is.
+    failure : str
+        Why training failed.
+    history : History
+        The epochs before.
+    trials, shared : bool, int
+        As in `diagnose`.
+    """
+    evidence = collect(fresh.fresh(), None, failure, history)
+    return judge(evidence, Trials(fresh, None, failure, Budget(shared)) if trials else None)
+
+
+def judge(evidence: Evidence, trials: Trials | None) -> Diagnosis:
+    """Look for every disease in the evidence, and try remedies for those that no other explains."""
     found: dict[str, Finding] = {}
-    for name, check in CHECKS.items():
-        finding = check(evidence)
+    notes: dict[str, Finding] = {}
+
+    def look(name: str, check: Check, causes: tuple[str, ...]) -> None:
+        suspicion = check(evidence)
+        if suspicion is None:
+            return
+        origins = [found[cause] for cause in causes if cause in found]
+        if origins and suspicion.confirm:
+            return
+        finding = _following(suspicion.finding, origins) if origins else treat(suspicion, trials)
         if finding is not None:
-            causes = [found[cause] for cause in CAUSES.get(name, ()) if cause in found]
-            if causes:
-                # What takes the first cause away takes away what comes of it.
-                first = causes[0]
-                titles = tuple(cause.title for cause in causes)
-                finding = replace(finding, follows=titles, settings=first.settings, expect=first.expect)
-            found[name] = finding
-    return Diagnosis(evidence, tuple(found.values()))
+            if trials is not None and name in RATES and not origins:
+                finding = with_rates(finding, trials)
+            # A run that has learnt is still sick where it could have learnt clearly more.
+            (notes if suspicion.note and not learns_more(finding.tried) else found)[name] = finding
+
+    for name, check in CHECKS.items():
+        look(name, check, CAUSES.get(name, ()))
+    if evidence.poor and not found:
+        for name, check in UNEXPLAINED.items():
+            if not found:
+                look(name, check, ())
+    for name, check in LAST.items():
+        look(name, check, tuple(found))
+    if "overfitting" in found:
+        notes.pop("rising_loss", None)
+    return Diagnosis(evidence, tuple(found.values()), tuple(notes.values()))
+
+
+def _following(finding: Finding, origins: list[Finding]) -> Finding:
+    # What takes the first cause away takes away what comes of it.
+    first = origins[0]
+    return replace(
+        finding,
+        follows=tuple(origin.title for origin in origins),
+        settings=first.settings,
+        tried=first.tried,
+        guess=first.guess,
+        advice=first.advice,
+        expect=first.expect,
+    )

@@ -12,6 +12,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neurosim.diagnosis.measured import LEARNT, kept_split, skill, total_steps
+from neurosim.diagnosis.rows import (
+    Neighbours,
+    OutputRange,
+    Targets,
+    input_sizes,
+    neighbours,
+    order,
+    output_range,
+    target_sizes,
+)
 from neurosim.errors import DivergedError
 from neurosim.history import History
 from neurosim.layers import Activate, Conv2d, Dense
@@ -21,12 +32,7 @@ from neurosim.scenario import Scenario
 from neurosim.simulator import Measures, Simulator
 
 STEPS = 10
-LEARNT = 0.5
 PROBED = 1000
-# Neighbours looked at, in tables of at least so many rows, and how often classes are dealt out anew.
-NEAREST, FEWEST, DEALS = 3, 40, 100
-# Inputs of images are of one kind; those of tables are made the same size before distances are taken.
-MANY_INPUTS = 100
 REACH = 29.0
 _QUANTITIES = ("gradient_norm", "weight_norm", "dead", "saturated")
 Shares = dict[str, float]
@@ -53,31 +59,6 @@ class LayerState:
 
 
 @dataclass(frozen=True)
-class Neighbours:
-    """How often training rows that lie next to each other have the same class.
-
-    Attributes
-    ----------
-    rows : int
-        How many were looked at.
-    agreement : float
-        The share of neighbours of the same class.
-    chance, spread : float
-        Mean and standard deviation of that share when the classes are dealt out at random.
-    """
-
-    rows: int
-    agreement: float
-    chance: float
-    spread: float
-
-    @property
-    def deviations(self) -> float:
-        """How many standard deviations the agreement lies above chance."""
-        return (self.agreement - self.chance) / max(self.spread, 1e-9)
-
-
-@dataclass(frozen=True)
 class Evidence:
     """Everything that is known of a run.
 
@@ -85,6 +66,8 @@ class Evidence:
     ----------
     scenario : Scenario
         What was run.
+    seed : int
+        The seed it was run from.
     history : History
         The epochs.
     failure : str
@@ -101,6 +84,17 @@ class Evidence:
         Root mean square of each input as the network gets it.
     input_names : tuple of str
         Names of the inputs.
+    targets : Targets or None
+        How large the targets are; None where they are classes.
+    order : float or None
+        How far the target of a row tells that of the next one in training: 0 as by chance, 1 entirely; None where it
+        does not matter.
+    output : OutputRange
+        What the output activation can answer.
+    steps : (int, int)
+        Steps of an epoch, and of the whole training.
+    class_names : tuple of str
+        Names of the classes.
     counts : uint32 (classes, classes), or None
         Training rows of a class (down) that the trained network takes for a class (across).
     neighbours : Neighbours or None
@@ -116,6 +110,7 @@ class Evidence:
     """
 
     scenario: Scenario
+    seed: int
     history: History
     failure: str
     start: LayerState
@@ -125,6 +120,11 @@ class Evidence:
     alike: dict[str, tuple[int, int]]
     inputs: NDArray[np.float64]
     input_names: tuple[str, ...]
+    targets: Targets | None
+    order: float | None
+    output: OutputRange
+    steps: tuple[int, int]
+    class_names: tuple[str, ...]
     counts: NDArray[np.uint32] | None
     neighbours: Neighbours | None
     kept_apart: tuple[float, float, int] | None
@@ -165,13 +165,13 @@ def collect(fresh: Simulator, trained: Simulator | None, failure: str = "", hist
     """
     before = fresh.parameters
     start, alike = _state(fresh), _alike(fresh)
-    inputs = _input_sizes(fresh)
-    neighbours, begun = _neighbours(fresh), _loss(fresh)
+    inputs, near, begun = input_sizes(fresh), neighbours(fresh), _loss(fresh)
     ratio = _update_ratio(fresh, before)
     counts = None if trained is None else trained.confusion("train")
     learnt = {} if trained is None else trained.evaluate("train")
     return Evidence(
         fresh.scenario,
+        fresh.seed,
         trained.history if trained is not None else history or History(),
         failure,
         start,
@@ -181,11 +181,16 @@ def collect(fresh: Simulator, trained: Simulator | None, failure: str = "", hist
         alike,
         inputs,
         tuple(fresh.data.feature_names) or tuple(f"input {k + 1}" for k in range(len(inputs))),
+        target_sizes(fresh),
+        order(fresh),
+        output_range(fresh),
+        (fresh.steps_per_epoch, total_steps(fresh)),
+        _class_names(fresh),
         counts,
-        neighbours,
+        near,
         None if trained is None else _kept_apart(trained, learnt),
         None if trained is None else (begun, float(learnt["loss"] or 0.0)),
-        None if trained is None else _skill(trained, counts),
+        None if trained is None else skill(trained, counts),
     )
 
 
@@ -261,28 +266,8 @@ def _alike(simulator: Simulator) -> dict[str, tuple[int, int]]:
     return found
 
 
-def _input_sizes(simulator: Simulator) -> NDArray[np.float64]:
-    rows = simulator.split_rows("train").some(slice(0, 10 * PROBED))
-    inputs = rows.features.astype(np.float64) * rows.scale + rows.shift
-    sizes: NDArray[np.float64] = np.sqrt(np.mean(inputs**2, axis=0))
-    return sizes
-
-
-def _skill(simulator: Simulator, counts: NDArray[np.uint32] | None) -> float | None:
-    if counts is not None:
-        total = max(int(counts.sum()), 1)
-        usual = counts.sum(axis=1).max() / total
-        return float((np.trace(counts) / total - usual) / max(1 - usual, 1e-9))
-    rows = simulator.split_rows("train").some(slice(0, 10 * PROBED))
-    inputs = rows.features.astype(np.float32) * np.float32(rows.scale) + np.float32(rows.shift)
-    outputs, targets = simulator.forward(inputs), rows.values
-    error = float(np.mean((outputs - targets) ** 2))
-    spread = float(np.mean((targets - targets.mean(axis=0)) ** 2))
-    return 1 - error / spread if spread > 0 else None
-
-
 def _kept_apart(simulator: Simulator, train: Measures) -> tuple[float, float, int] | None:
-    split = next((name for name in ("validation", "test") if name in simulator.splits), None)
+    split = kept_split(simulator)
     if split is None:
         return None
     measure = "loss" if train["accuracy"] is None else "accuracy"
@@ -290,25 +275,10 @@ def _kept_apart(simulator: Simulator, train: Measures) -> tuple[float, float, in
     return learnt, other, simulator.split_rows(split).count
 
 
+def _class_names(simulator: Simulator) -> tuple[str, ...]:
+    """With the word class before names that are numbers, as those of digits are."""
+    return tuple(f"class {name}" if name[:1].isdigit() else name for name in simulator.data.classes)
+
+
 def _loss(simulator: Simulator) -> float:
     return float(simulator.evaluate("train")["loss"] or 0.0)
-
-
-def _neighbours(simulator: Simulator) -> Neighbours | None:
-    """The nearest other rows of some training rows, among all of these; chance is dealing the classes out anew."""
-    rows = simulator.split_rows("train")
-    if not rows.classes.size or rows.count < FEWEST:
-        return None
-    chosen = np.linspace(0, rows.count - 1, min(rows.count, PROBED)).astype(int)
-    inputs = rows.features[chosen].astype(np.float64)
-    spread = inputs.std(axis=0)
-    inputs = inputs / np.where(spread > 0, spread, 1.0) if inputs.shape[1] < MANY_INPUTS else inputs
-    squares = (inputs**2).sum(axis=1)
-    distances = squares[:, None] + squares[None] - 2 * inputs @ inputs.T
-    np.fill_diagonal(distances, np.inf)
-    nearest = np.argpartition(distances, NEAREST, axis=1)[:, :NEAREST]
-    classes = rows.classes[chosen]
-    random = np.random.default_rng(0)
-    dealt = [random.permutation(classes) for _ in range(DEALS)]
-    shares = [float((some[nearest] == some[:, None]).mean()) for some in (classes, *dealt)]
-    return Neighbours(len(classes), shares[0], float(np.mean(shares[1:])), float(np.std(shares[1:])))

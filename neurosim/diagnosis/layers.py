@@ -7,20 +7,22 @@ from collections.abc import Mapping
 
 from neurosim.diagnosis import remedies
 from neurosim.diagnosis.evidence import Evidence
-from neurosim.diagnosis.finding import Bars, Finding
+from neurosim.diagnosis.finding import Bars, Finding, Remedy
+from neurosim.diagnosis.suspicion import Suspicion
+from neurosim.diagnosis.words import number
 
 DEAD, SATURATED, STUCK = 0.5, 0.5, 0.75
 VANISHED, NOTHING, EXPLODED = 1e-3, 1e-6, 100.0
 
 
-def symmetric_start(evidence: Evidence) -> Finding | None:
+def symmetric_start(evidence: Evidence) -> Suspicion | None:
     """Units that start alike and are moved alike."""
     alike = {name: distinct for name, (distinct, units) in evidence.alike.items() if distinct == 1 and units > 1}
     if not alike:
         return None
     worst = next(iter(alike))
     units = evidence.alike[worst][1]
-    return Finding(
+    finding = Finding(
         "symmetric_start",
         "A dead start: all units of a layer begin alike",
         f"The {units} units of {worst} have the same start weights and the same gradients, so every step moves them "
@@ -30,12 +32,12 @@ def symmetric_start(evidence: Evidence) -> Finding | None:
         2,
         "Goodfellow, Bengio and Courville 2016, section 8.4: the start must break the symmetry between units",
         _bars("Different units among all of a layer, at the start", {n: d / u for n, (d, u) in evidence.alike.items()}),
-        remedies.usual_init(evidence.scenario),
         "the units become different, and the loss falls",
     )
+    return Suspicion(finding, _some(remedies.usual_init(evidence.scenario)))
 
 
-def dead_units(evidence: Evidence) -> Finding | None:
+def dead_units(evidence: Evidence) -> Suspicion | None:
     """Units through which nothing flows back for any row."""
     shares = (evidence.end or evidence.start).dead
     worst = max(shares, key=lambda name: shares[name], default="")
@@ -43,8 +45,7 @@ def dead_units(evidence: Evidence) -> Finding | None:
         return None
     at_start = max(evidence.start.dead.values(), default=0.0) >= DEAD
     when = ", as they were at the start" if at_start else ""
-    cure = remedies.free_bias(evidence.scenario) if at_start else ()
-    return Finding(
+    finding = Finding(
         "dead_units",
         "Dead units",
         f"{shares[worst]:.0%} of the units of {worst} are dead{when}: for every row their activation is flat, so no "
@@ -55,12 +56,17 @@ def dead_units(evidence: Evidence) -> Finding | None:
         "Stanford CS231n, notes on neural networks 1: with too high a learning rate as much as 40% of a network can "
         "be dead. Half of a layer is our limit; Lu et al. 2019 (arXiv:1903.06733) on how it comes about",
         _bars("Share of dead units in each layer", shares, DEAD),
-        cure or remedies.activation(evidence.scenario, "leaky_relu"),
         "units that answer to some rows, so that gradients come through and the loss falls",
     )
+    cures = _some(
+        remedies.free_bias(evidence.scenario) if at_start else (),
+        remedies.usual_init(evidence.scenario) if at_start else (),
+        remedies.activation(evidence.scenario, "leaky_relu"),
+    )
+    return Suspicion(finding, cures, rates=not at_start, goal="alive", note=not evidence.poor)
 
 
-def saturation(evidence: Evidence) -> Finding | None:
+def saturation(evidence: Evidence) -> Suspicion | None:
     """Answers at the flat ends of sigmoid, tanh and the like."""
     start, end = evidence.start.saturated, evidence.end.saturated if evidence.end is not None else {}
     late = evidence.poor and max(end.values(), default=0.0) >= STUCK
@@ -70,10 +76,7 @@ def saturation(evidence: Evidence) -> Finding | None:
     shares, limit = (start, SATURATED) if early else (end, STUCK)
     worst = max(shares, key=lambda name: shares[name])
     when = "at the start" if early else "at the end, and little was learnt"
-    cure = (
-        remedies.usual_init(evidence.scenario) if early else remedies.slower(evidence.scenario, evidence.largest_update)
-    )
-    return Finding(
+    finding = Finding(
         "saturation",
         "Saturated units",
         f"{shares[worst]:.0%} of the answers of {worst} lie where its activation is flat ({when}): hardly any "
@@ -84,12 +87,15 @@ def saturation(evidence: Evidence) -> Finding | None:
         "Glorot and Bengio 2010, section 3, describe saturated layers; that half of the answers (three quarters at the "
         "end) are too many is our limit",
         _bars("Share of saturated answers in each layer", shares, limit),
-        cure or remedies.activation(evidence.scenario, "relu"),
         "fewer saturated answers, and the loss falls",
     )
+    cures = _some(
+        remedies.usual_init(evidence.scenario) if early else (), remedies.activation(evidence.scenario, "relu")
+    )
+    return Suspicion(finding, cures, rates=not early)
 
 
-def vanishing_gradient(evidence: Evidence) -> Finding | None:
+def vanishing_gradient(evidence: Evidence) -> Suspicion | None:
     """Gradients that become small on their way back."""
     gradients = evidence.start.gradients
     if not evidence.poor or len(gradients) < 2:
@@ -104,15 +110,15 @@ def vanishing_gradient(evidence: Evidence) -> Finding | None:
         return None
     shrinks = ratio < VANISHED
     words = (
-        f"At the start the gradient of {worst} is {ratio:.1g} times the largest one of a layer: it shrinks on its way "
-        "back, and the layers at the input hardly learn."
+        f"At the start the gradient of {worst} is {number(ratio, 1)} times the largest one of a layer: it shrinks on "
+        "its way back, and the layers at the input hardly learn."
         if shrinks
-        else f"At the start no layer's gradient is longer than {beside:.1g} times its weights: signals die out on "
-        "their way through the network, and so does what comes back."
+        else f"At the start no layer's gradient is longer than {number(beside, 1)} times its weights: signals die out "
+        "on their way through the network, and so does what comes back."
     )
     # What a shrinking chain of sigmoids needs is another activation, a start that is too small another start.
     start, other = remedies.usual_init(evidence.scenario), remedies.activation(evidence.scenario, "relu")
-    return Finding(
+    finding = Finding(
         "vanishing_gradient",
         "Vanishing gradients",
         words,
@@ -122,32 +128,36 @@ def vanishing_gradient(evidence: Evidence) -> Finding | None:
         "Hochreiter 1991; Glorot and Bengio 2010 (figure 7); the limit is ours: no shipped scenario that learns is "
         "near it",
         _bars("Gradient of each layer at the start", gradients, logarithmic=True),
-        other if shrinks and other else start or other,
         "gradients of about the same length in all layers",
     )
+    return Suspicion(finding, _some(other, start) if shrinks else _some(start, other))
 
 
-def exploding_gradient(evidence: Evidence) -> Finding | None:
+def exploding_gradient(evidence: Evidence) -> Suspicion | None:
     """Gradients that are long beside the weights."""
     beside = _beside(evidence)
     worst = max(beside, key=lambda name: beside[name], default="")
     if not evidence.poor or not worst or beside[worst] <= EXPLODED:
         return None
-    start = remedies.usual_init(evidence.scenario)
-    return Finding(
+    finding = Finding(
         "exploding_gradient",
         "Exploding gradients",
-        f"At the start the gradient of {worst} is {beside[worst]:.2g} times as long as its weights: one step throws "
-        "them far away.",
+        f"At the start the gradient of {worst} is {number(beside[worst])} times as long as its weights: one step "
+        "throws them far away.",
         f"gradient of {worst}, beside its weights",
         beside[worst],
         EXPLODED,
         "Pascanu, Mikolov and Bengio 2013 (arXiv:1211.5063); the limit is ours: of the shipped networks that learn "
         "none but one with a bad start on purpose is beyond it",
         _bars("Gradient of each layer beside its weights, at the start", beside, EXPLODED, logarithmic=True),
-        start or ("training.clip_norm=1",),
         "gradients shorter than the weights, and a loss that falls",
     )
+    return Suspicion(finding, _some(remedies.usual_init(evidence.scenario), ("training.clip_norm=1",)))
+
+
+def _some(*found: Remedy) -> tuple[Remedy, ...]:
+    """Those that change anything."""
+    return tuple(remedy for remedy in found if remedy)
 
 
 def _beside(evidence: Evidence) -> dict[str, float]:

@@ -1,50 +1,44 @@
-"""The one thing to change that proves a finding, as settings of the scenario."""
+"""What may take a disease away, as settings of the scenario; whether it does is for trials to say."""
 
 from __future__ import annotations
 
-import math
+from collections.abc import Iterator
 from typing import Any
 
+from neurosim.diagnosis.finding import Remedy
 from neurosim.scenario import Scenario
 
-USUAL_RATIO = 1e-2
-# A learning rate that hardly any network diverges with.
-SAFE = 1e-3
+# What is usual: strong enough to matter, and weak enough to learn with.
+PENALTY, DROPOUT = 0.0001, 0.2
+MILD = {"shift": 1.0, "rotation": 10.0, "scale": 0.1, "shear": 10.0}
+BATCH = 32
+# Widths to try for layers that have fewer units or channels.
+WIDE = 32
 
 
-def rate(scenario: Scenario, factor: float) -> tuple[str, ...]:
-    """Another learning rate, rounded to one digit; empty where the optimizer has none."""
-    now = getattr(scenario.optimizer, "lr", None)
-    if not isinstance(now, int | float) or now <= 0 or not 0 < factor < math.inf:
-        return ()
-    return (f"optimizer.lr={float(f'{now * factor:.0e}'):g}",)
+def rate(value: float) -> Remedy:
+    """Another learning rate."""
+    return (f"optimizer.lr={value:g}",)
 
 
-def slower(scenario: Scenario, ratio: float) -> tuple[str, ...]:
-    """A rate with which weights move by about a hundredth of their length in a step, ten times lower at least."""
-    if not math.isfinite(ratio):
-        # How much too high it is cannot be told.
-        now = getattr(scenario.optimizer, "lr", None)
-        return rate(scenario, min(1e-3, SAFE / now) if isinstance(now, int | float) and now > 0 else 1e-3)
-    return rate(scenario, min(0.1, USUAL_RATIO / ratio) if ratio > 0 else 0.1)
+def layers(scenario: Scenario) -> Iterator[tuple[str, Any]]:
+    """All layers with their key paths, those inside others after these."""
 
+    def walk(path: str, found: list[Any]) -> Iterator[tuple[str, Any]]:
+        for place, layer in enumerate(found):
+            yield f"{path}.{place}", layer
+            yield from walk(f"{path}.{place}.layers", getattr(layer, "layers", []))
 
-def faster(scenario: Scenario, ratio: float) -> tuple[str, ...]:
-    """A rate with which weights move by about a hundredth of their length in a step, ten times higher at least."""
-    return rate(scenario, max(10.0, USUAL_RATIO / ratio) if ratio > 0 else 100.0)
+    return walk("network.layers", scenario.network.layers)
 
 
 def hidden(scenario: Scenario) -> list[tuple[str, Any]]:
     """Dense and convolution layers below the output, with their key paths."""
-    layers = scenario.network.layers
-    return [
-        (f"network.layers.{place}", layer)
-        for place, layer in enumerate(layers[:-1])
-        if layer.kind in ("dense", "conv2d")
-    ]
+    found = [(path, layer) for path, layer in layers(scenario) if layer.kind in ("dense", "conv2d")]
+    return found[:-1]
 
 
-def activation(scenario: Scenario, name: str) -> tuple[str, ...]:
+def activation(scenario: Scenario, name: str) -> Remedy:
     """Another activation of all hidden layers that have one, with the start values that are usual for it."""
     found: list[str] = []
     for place, layer in enumerate(scenario.network.layers[:-1]):
@@ -56,20 +50,84 @@ def activation(scenario: Scenario, name: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-def free_bias(scenario: Scenario) -> tuple[str, ...]:
+def activation_of(layer: Any) -> str:
+    """Name of a layer's activation; identity where it has none."""
+    found = getattr(layer, "activation", None)
+    return "identity" if found is None else str(found.name)
+
+
+def output_activation(scenario: Scenario, name: str) -> Remedy:
+    """Another activation of the output layer."""
+    place = len(scenario.network.layers) - 1
+    return (f"network.layers.{place}.activation={name}",) if _has(scenario.network.layers[-1], "activation") else ()
+
+
+def free_bias(scenario: Scenario) -> Remedy:
     """Biases that start at 0 instead of at values that the scenario gives."""
     return tuple(f"{path}.bias=true" for path, layer in hidden(scenario) if isinstance(layer.bias, list))
 
 
-def usual_init(scenario: Scenario) -> tuple[str, ...]:
+def usual_init(scenario: Scenario) -> Remedy:
     """The start values that are usual for the activation of each layer."""
     found = []
-    for place, layer in enumerate(scenario.network.layers):
+    for path, layer in layers(scenario):
         if layer.kind in ("dense", "conv2d"):
             usual = _usual(layer.activation.name)
             if layer.init is None or layer.init.name != usual:
-                found.append(f"network.layers.{place}.init={usual}")
+                found.append(f"{path}.init={usual}")
     return tuple(found)
+
+
+def penalty(scenario: Scenario, value: float) -> Remedy:
+    """A price on the weights of the hidden layers; of the output where there are none."""
+    found = hidden(scenario) or [(path, layer) for path, layer in layers(scenario) if _has(layer, "l2")]
+    return tuple(f"{path}.l2={value:g}" for path, _ in found)
+
+
+def weaker_penalty(scenario: Scenario, limit: float) -> Remedy:
+    """A usual price on large weights in each layer whose price is beyond the limit."""
+    found = []
+    for path, layer in layers(scenario):
+        if _has(layer, "l2") and layer.l2 > limit:
+            found.append(f"{path}.l2={PENALTY:g}")
+        if _has(layer, "l1") and layer.l1 > limit:
+            found.append(f"{path}.l1=0")
+    return tuple(found)
+
+
+def weaker_dropout(scenario: Scenario, limit: float) -> Remedy:
+    """A usual share in each dropout layer beyond the limit."""
+    return tuple(
+        f"{path}.rate={DROPOUT:g}" for path, layer in layers(scenario) if layer.kind == "dropout" and layer.rate > limit
+    )
+
+
+def milder_augmentation(scenario: Scenario) -> Remedy:
+    """Changes of the images that leave a person no doubt what they show."""
+    section = scenario.augmentation
+    found = [f"augmentation.{key}={mild:g}" for key, mild in MILD.items() if getattr(section, key) > mild]
+    if section.elastic is not None:
+        found.append(f"augmentation.elastic.alpha={min(section.elastic.alpha, section.elastic.sigma):g}")
+    return tuple(found)
+
+
+def wider(scenario: Scenario) -> Remedy:
+    """Hidden layers with four times as many units or channels, and no fewer than 32; one, where there is none."""
+    found = []
+    for path, layer in hidden(scenario):
+        key = "units" if layer.kind == "dense" else "channels"
+        if not isinstance(layer.bias, list) and getattr(layer, "weight", None) is None:
+            found.append(f"{path}.{key}={max(WIDE, 4 * getattr(layer, key))}")
+    if found or len(scenario.network.layers) != 1 or scenario.network.layers[0].kind != "dense":
+        return tuple(found)
+    output = scenario.network.layers[0]
+    inner = f'{{ kind = "dense", units = {WIDE // 4}, activation = "tanh" }}'
+    outer = f'{{ kind = "dense", units = {output.units}, activation = "{output.activation.name}" }}'
+    return (f"network.layers=[{inner}, {outer}]",)
+
+
+def _has(layer: Any, key: str) -> bool:
+    return key in type(layer).model_fields
 
 
 def _usual(activation: str) -> str:

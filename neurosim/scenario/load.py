@@ -152,6 +152,27 @@ class Scenario:
         """The same with another ``[training]``."""
         return replace(self, training=training, given=self.given.model_copy(update={"training": training}))
 
+    def changed(self, overrides: Mapping[str, Any]) -> Scenario:
+        """The same with some values replaced, by dotted key path, as ``neurosim run RUN/scenario.toml --set`` does.
+
+        Raises
+        ------
+        ScenarioError
+            If the values do not fit; of a study, which is several scenarios, change its variants.
+        UsageError
+            If an override has no usable key path.
+        """
+        values = {changes.key_path(key): changes.as_toml(value) for key, value in overrides.items()}
+        labels = {changes.key_path(key): changes.label(key, value) for key, value in overrides.items()}
+        path = self.path or Path(self.scenario.name)
+        tree, faults = changes.apply(parse(self.to_toml(), path.name), values)
+        report = Report(path.name, {}, labels)
+        sections, more = _check(tree, self.registry)
+        if faults or more or sections is None:
+            raise report.error(_one_each([*faults, *more]))
+        changed = _scenario(sections, path, self.base, self.registry, report)
+        return replace(changed, variant=self.variant, vouched=self.vouched)
+
     def to_toml(self) -> str:
         """The scenario as TOML, with overrides and defaults written out; loads to an equal one."""
         return to_toml(self)

@@ -70,7 +70,9 @@ ALLOWED = {
         "analysis", "glossary", "plots", "worksheet", "training", "simulator", "recording", "formulas", "layers",
         "network", "plugin", "scenario", "history", "files", "markup", "errors",
     },
-    "diagnosis": {"layers", "markup", "plugin", "recording", "scenario", "simulator", "history", "errors"},
+    "diagnosis": {
+        "backends", "layers", "markup", "network", "plugin", "recording", "scenario", "simulator", "history", "errors",
+    },
     "plots": {"analysis", "diagnosis", "ensemble", "history", "recording", "files", "errors", "suggestions"},
     "bench": {"backends", "building", "layers", "network", "randomness", "registry", "errors"},
     "scaffold": {"errors", "files", "version"},

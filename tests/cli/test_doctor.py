@@ -5,6 +5,32 @@ import shlex
 
 import pytest
 
+NOISE = """
+[scenario]
+name = "noise"
+title = "Noise"
+[data]
+source = "csv"
+file = "noise.csv"
+target = "y"
+standardize = true
+[network]
+loss = "mse"
+[[network.layers]]
+kind = "dense"
+units = 2
+activation = "tanh"
+[[network.layers]]
+kind = "dense"
+units = 1
+[optimizer]
+name = "adam"
+lr = 0.01
+[training]
+epochs = 10
+batch_size = 8
+"""
+
 
 def test_nothing_wrong(neurosim, tmp_path):
     neurosim("run", "xor", "--quiet", "--out", "r")
@@ -16,10 +42,24 @@ def test_nothing_wrong(neurosim, tmp_path):
     assert {path.name for path in (tmp_path / "r").iterdir()} == before
 
 
-def test_little_learnt_is_not_hidden(neurosim):
+def test_a_network_without_a_hidden_layer_gets_one(neurosim):
     neurosim("run", "xor-perceptron", "--quiet", "--out", "r")
     out = " ".join(neurosim("doctor", "r").out.split())
-    assert "Nothing wrong found. But little was learnt: the network may be too small" in out
+    assert "1. The network is too small There is no hidden layer" in out
+    assert "epochs the network learns 100% of what there is to learn instead of 0%" in out
+    assert "prove it neurosim run r/scenario.toml --set 'network.layers=[{ kind" in out
+
+
+def test_little_learnt_is_not_hidden(neurosim, tmp_path):
+    """Each input with each target: nothing helps, and nothing is made up."""
+    rows = [f"{k % 4},{k // 4 / 3:.3f}" for k in range(40)]
+    (tmp_path / "noise.csv").write_text("\n".join(["x,y", *rows]) + "\n")
+    (tmp_path / "noise.toml").write_text(NOISE)
+    neurosim("run", "noise.toml", "--quiet", "--out", "r")
+    out = " ".join(neurosim("doctor", "r").out.split())
+    assert "Nothing wrong found. But little was learnt." in out
+    out = " ".join(neurosim("doctor", "r", "--no-trials").out.split())
+    assert "Nothing wrong found. But little was learnt." in out
 
 
 def test_a_run_that_diverged_and_the_command_that_proves_it(neurosim, tmp_path):
@@ -53,7 +93,7 @@ def test_json_and_a_folder_for_pictures(neurosim, tmp_path):
 
 def test_each_variant_of_a_study(neurosim):
     neurosim("run", "loss-functions", "--quiet", "--out", "o", "--set", "training.epochs=2", "--set", "claims=[]")
-    done = neurosim("doctor", "o", "--json")
+    done = neurosim("doctor", "o", "--json", "--no-trials")
     assert [entry["variant"] for entry in json.loads(done.out)][:2] == ["cross-entropy-0", "cross-entropy-0.5"]
 
 
@@ -69,7 +109,8 @@ def test_a_study_of_which_some_or_all_networks_diverged(neurosim, tmp_path):
     refused = neurosim("plot", "all")
     assert refused.code == 3
     assert "every network of the study in all diverged" in refused.err
-    entries = {entry["variant"]: entry["failure"] for entry in json.loads(neurosim("doctor", "some", "--json").out)}
+    printed = json.loads(neurosim("doctor", "some", "--json", "--no-trials").out)
+    entries = {entry["variant"]: entry["failure"] for entry in printed}
     first = next(iter(entries))
     assert "diverged" in entries.pop(first)
     assert entries

@@ -1,0 +1,56 @@
+"""How long doctor may train: decided by the work that it takes, in multiply-adds, and never by the clock.
+
+So a diagnosis comes out the same on every machine.
+"""
+
+from __future__ import annotations
+
+from neurosim.diagnosis.measured import total_steps
+from neurosim.simulator import Simulator
+
+# Of one training, and of all of a diagnosis: some seconds, and less than a minute, of two processors.
+ONE, ALL = 1 << 35, 1 << 38
+# What a step and an epoch cost however small the network is, and each pixel that is moved.
+STEP, EPOCH, PIXEL = 200_000, 4_000_000, 200
+# Plain NumPy is that much slower than compiled kernels.
+SLOWER = {"reference": 100}
+# Fewer steps tell nothing.
+FEWEST = 20
+
+
+class Budget:
+    """What is left of the work for one diagnosis, or for its share where several are made.
+
+    Parameters
+    ----------
+    shared : int
+        How many diagnoses share the work of one.
+    """
+
+    def __init__(self, shared: int = 1) -> None:
+        self._left = ALL // shared
+
+    def spend(self, simulator: Simulator, steps: int) -> bool:
+        """Take what so many steps cost; False, and nothing is taken, where less is left."""
+        cost = steps * _step(simulator)
+        if cost > self._left:
+            return False
+        self._left -= cost
+        return True
+
+
+def longest(simulator: Simulator, trainings: int = 1) -> int:
+    """How many steps may be trained at most, in each of so many trainings; 0 where that would be too few to tell."""
+    total = total_steps(simulator)
+    steps = min(total, ONE // (trainings * _step(simulator)))
+    return steps if steps >= min(FEWEST, total) else 0
+
+
+def _step(simulator: Simulator) -> int:
+    """Multiply-adds of one step, forward and backward, with its share of what an epoch costs."""
+    rows = simulator.split_rows("train").count
+    batch = min(simulator.training.batch_size, rows)
+    layers = 3 * sum(layer.multiply_adds for layer in simulator.network.parts)
+    moved = PIXEL * simulator.network.inputs if simulator.augments else 0
+    work = batch * (layers + moved) + STEP + EPOCH // simulator.steps_per_epoch
+    return work * SLOWER.get(simulator.backend, 1)

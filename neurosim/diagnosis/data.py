@@ -1,0 +1,185 @@
+"""Diseases of the data: of inputs, targets and classes, and of the order in which rows come."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from neurosim.diagnosis.evidence import Evidence
+from neurosim.diagnosis.finding import Bars, Finding
+from neurosim.diagnosis.measured import LEARNT, rare_share
+from neurosim.diagnosis.suspicion import Suspicion
+from neurosim.diagnosis.words import number
+
+LARGE, UNEVEN, MANY, TINY = 10.0, 100.0, 100, 0.01
+CERTAIN = 3.0
+SORTED, RARE = 0.8, 4.0
+
+
+def unscaled_inputs(evidence: Evidence) -> Suspicion | None:
+    """Inputs that are large, or that differ much in size."""
+    sizes = evidence.inputs
+    there = sizes[sizes > 0]
+    if not there.size:
+        return None
+    largest = int(sizes.argmax())
+    uneven = float(there.max() / there.min()) if len(sizes) < MANY else 1.0
+    if sizes[largest] <= LARGE and uneven <= UNEVEN:
+        return None
+    name = evidence.input_names[largest]
+    is_large = sizes[largest] > LARGE
+    words = (
+        f"{name} is {number(sizes[largest], 3)} in size (root mean square); weighted sums are then far outside the "
+        "range that activations and start weights are made for."
+        if is_large
+        else f"The largest input, {name}, is {number(uneven, 3)} times the size of the smallest: one learning rate "
+        "cannot suit the weights of both."
+    )
+    shown = np.argsort(-sizes)[:20]
+    finding = Finding(
+        "unscaled_inputs",
+        "Inputs are not scaled",
+        words,
+        f"size of {name}" if is_large else "largest input, beside the smallest",
+        float(sizes[largest]) if is_large else uneven,
+        LARGE if is_large else UNEVEN,
+        "LeCun, Bottou, Orr and Müller 1998, Efficient BackProp, section 4.3: inputs with mean 0 and variance 1; the "
+        "limit is ours",
+        Bars(
+            "Size of the inputs as the network gets them",
+            tuple(evidence.input_names[k] for k in shown),
+            tuple(float(sizes[k]) for k in shown),
+            LARGE if is_large else None,
+            logarithmic=True,
+        ),
+        "inputs of size 1, and a loss that falls from the first epochs on",
+    )
+    return Suspicion(finding, (("data.standardize=true",),))
+
+
+def unscaled_targets(evidence: Evidence) -> Suspicion | None:
+    """Targets that are so large, or so small, that outputs and steps do not reach them."""
+    found = evidence.targets
+    if found is None or not evidence.poor or (found.spread >= TINY and found.size <= LARGE):
+        return None
+    large = found.size > LARGE
+    words = (
+        f"The targets go from {number(found.low, 3)} to {number(found.high, 3)}, and a new network answers with "
+        "numbers around 0. The loss begins huge, and so do its gradients: either they throw the weights far away, "
+        "or small steps take very long to get there."
+        if large
+        else f"The targets differ by no more than about {number(found.spread, 1)}: to a new network they all look the "
+        "same, and the gradients are too small to learn from."
+    )
+    finding = Finding(
+        "unscaled_targets",
+        "Targets are not scaled",
+        words,
+        "size of the targets (root mean square)" if large else "spread of the targets (standard deviation)",
+        found.size if large else found.spread,
+        LARGE if large else TINY,
+        "Bishop 1995, Neural Networks for Pattern Recognition, section 8.2: targets of about size 1, as inputs; the "
+        "limit is ours",
+        Bars(
+            "The targets as the network is trained on them",
+            ("smallest", "largest", "size", "spread"),
+            (found.low, found.high, found.size, found.spread),
+        ),
+        "a loss around 1 in the first epoch, which falls",
+    )
+    return Suspicion(
+        finding,
+        (("data.standardize_targets=true",),),
+        advice="Scale the targets in the table to mean 0 and standard deviation 1, for example in thousands.",
+    )
+
+
+def shuffled_labels(evidence: Evidence) -> Suspicion | None:
+    """Classes that have nothing to do with the inputs."""
+    found, kept = evidence.neighbours, evidence.kept_apart
+    if found is None or found.deviations >= CERTAIN:
+        return None
+    if kept is not None and evidence.classes:
+        chance = 1 - 1 / evidence.classes
+        spread = math.sqrt(max(found.chance * (1 - found.chance), 1e-12) / kept[2])
+        if kept[1] > found.chance + CERTAIN * spread + 0.1 * chance:
+            return None
+    finding = Finding(
+        "shuffled_labels",
+        "Labels look shuffled",
+        f"Of the rows that lie nearest to a training row {found.agreement:.1%} have its class; with classes dealt out "
+        f"at random it would be {found.chance:.1%}. The inputs say nothing about the labels: a "
+        "network can learn the rows by heart, and nothing else.",
+        "agreement of neighbours above chance, in standard deviations",
+        found.deviations,
+        CERTAIN,
+        "Cover and Hart 1967 on nearest neighbours; Zhang et al. 2017 (arXiv:1611.03530) on networks that learn "
+        "shuffled labels",
+        Bars("Neighbours of the same class", ("here", "by chance"), (found.agreement, found.chance)),
+        "however well the training rows are learnt, the rows kept apart stay at chance",
+    )
+    return Suspicion(
+        finding,
+        advice="No setting cures this. Look at some rows and their labels: was one column sorted without the others, "
+        "or is what decides on the label not among the inputs?",
+    )
+
+
+def sorted_rows(evidence: Evidence) -> Suspicion | None:
+    """Rows that come one class after the other, in every epoch."""
+    found = evidence.order
+    if found is None or found < SORTED:
+        return None
+    kind = "class" if evidence.classes else "target"
+    finding = Finding(
+        "sorted_rows",
+        "Rows come sorted, and are not shuffled",
+        f"Rows with nearly the same {kind} come one after the other, in every epoch. So for many steps the network "
+        f"sees one {kind} only, learns to answer that, and forgets the others.",
+        f"how far the {kind} of a row tells that of the next one (0: as by chance, 1: entirely)",
+        found,
+        SORTED,
+        "Bengio 2012 (arXiv:1206.5533), section 2.1: rows in random order; the limit is ours",
+        Bars(f"How far the {kind} of a row tells that of the next one", ("here", "shuffled"), (found, 0.0), SORTED),
+        "a loss that falls from epoch to epoch",
+    )
+    return Suspicion(finding, (("training.shuffle=true",),), confirm=True, note=not evidence.poor)
+
+
+def class_imbalance(evidence: Evidence) -> Suspicion | None:
+    """A class so rare that it does not pay to learn it."""
+    counts = evidence.counts
+    if counts is None:
+        return None
+    sizes = counts.sum(axis=1)
+    there = sizes[sizes > 0]
+    if there.size < 2 or there.max() < RARE * there.min() or rare_share(counts) >= LEARNT:
+        return None
+    names = evidence.class_names
+    rarest = int(np.where(sizes > 0, sizes, sizes.max() + 1).argmin())
+    largest = int(sizes.argmax())
+    finding = Finding(
+        "class_imbalance",
+        "One class is rare, and is not learnt",
+        f"There are {sizes[largest]:,} training rows of {names[largest]} and only {sizes[rarest]:,} of "
+        f"{names[rarest]}, of which {rare_share(counts):.0%} are recognised. A network that always answers "
+        f"{names[largest]} is right for {sizes[largest] / sizes.sum():.0%} of the rows: the accuracy looks good "
+        "and says little.",
+        "largest class, beside the rarest",
+        float(there.max() / there.min()),
+        RARE,
+        "He and Garcia 2009, Learning from Imbalanced Data; the limit is ours",
+        Bars("Training rows of each class", names, tuple(float(size) for size in sizes)),
+        f"rows of {names[rarest]} that are recognised, also when the accuracy hardly changes",
+    )
+    epochs = evidence.scenario.training.epochs
+    return Suspicion(
+        finding,
+        (*((f"training.epochs={factor * epochs}",) for factor in (4, 16)),),
+        rates=True,
+        goal="rare_class",
+        advice=f"There is no setting that gives a class more weight. What helps is in the table: more rows of "
+        f"{names[rarest]}, or the ones that are there several times, so that both classes are about equally large. "
+        "Judge the network by the confusion matrix, not by its accuracy.",
+    )

@@ -1,0 +1,112 @@
+"""What a training has come to, in the few numbers that two trainings are compared by."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurosim.errors import DivergedError
+from neurosim.simulator import Simulator
+
+# From this share on of what there is to learn, a network has learnt.
+LEARNT = 0.5
+# Rows of a split that a network is measured on, at most.
+MOST = 2000
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A network after some training; what it does not have is None.
+
+    Attributes
+    ----------
+    skill : float or None
+        How much of what there is to learn was learnt from the training rows: 0 for what a constant answer gives, 1 for
+        no error.
+    loss : float or None
+        Mean loss on the training rows, without penalties.
+    kept_loss : float or None
+        Mean loss on the rows kept apart.
+    rare : float or None
+        Share of the training rows of the rarest class that are recognised.
+    dead : float
+        Share of dead units of the hidden layer that has most of them.
+    failure : str
+        Why training ended early; empty where it did not.
+    """
+
+    skill: float | None = None
+    loss: float | None = None
+    kept_loss: float | None = None
+    rare: float | None = None
+    dead: float = 0.0
+    failure: str = ""
+
+    @property
+    def learnt(self) -> bool:
+        """Whether at least half was learnt of what there is to learn."""
+        return self.skill is not None and self.skill >= LEARNT
+
+    def as_json(self) -> dict[str, Any]:
+        """The same as plain data."""
+        return asdict(self)
+
+
+def measure(simulator: Simulator) -> Measured:
+    """Measure a network as it is now, on a part of the rows where there are many."""
+    counts = simulator.confusion("train", MOST)
+    split = kept_split(simulator)
+    dead = simulator.measure_layers(("dead",)).values["dead"][0]
+    return Measured(
+        skill(simulator, counts),
+        simulator.evaluate("train", MOST)["loss"],
+        None if split is None else simulator.evaluate(split, MOST)["loss"],
+        None if counts is None else rare_share(counts),
+        float(np.max(dead[~np.isnan(dead)], initial=0.0)),
+    )
+
+
+def train(simulator: Simulator, steps: int) -> Measured:
+    """Train a new simulator for so many steps, or to its end where these are all, and measure it."""
+    try:
+        if steps < total_steps(simulator):
+            simulator.train_to(steps)
+        else:
+            simulator.train()
+    except DivergedError as error:
+        return Measured(failure=error.message)
+    return measure(simulator)
+
+
+def total_steps(simulator: Simulator) -> int:
+    """Steps of the whole training of its scenario."""
+    return simulator.steps_per_epoch * simulator.training.epochs
+
+
+def kept_split(simulator: Simulator) -> str | None:
+    """The rows kept apart that training is judged by: validation, else test; None where there are none."""
+    return next((name for name in ("validation", "test") if name in simulator.splits), None)
+
+
+def skill(simulator: Simulator, counts: NDArray[np.uint32] | None) -> float | None:
+    """How much of what there is to learn was learnt; `counts` is the confusion matrix of the training rows."""
+    if counts is not None:
+        total = max(int(counts.sum()), 1)
+        usual = counts.sum(axis=1).max() / total
+        return float((np.trace(counts) / total - usual) / max(1 - usual, 1e-9))
+    rows = simulator.split_rows("train", MOST)
+    inputs = rows.features.astype(np.float32) * np.float32(rows.scale) + np.float32(rows.shift)
+    targets = rows.values.astype(np.float64)
+    error = float(np.mean((simulator.forward(inputs) - targets) ** 2))
+    spread = float(np.mean((targets - targets.mean(axis=0)) ** 2))
+    return 1 - error / spread if spread > 0 and np.isfinite(error) else None
+
+
+def rare_share(counts: NDArray[np.uint32]) -> float:
+    """Share of the rows of the rarest class that are recognised."""
+    sizes = counts.sum(axis=1)
+    rarest = int(np.where(sizes > 0, sizes, sizes.max() + 1).argmin())
+    return float(counts[rarest, rarest] / max(int(sizes[rarest]), 1))

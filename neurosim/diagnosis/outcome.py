@@ -1,0 +1,130 @@
+"""Diseases that show in what came out: learnt by heart, or the same answer to everything."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from neurosim.diagnosis import remedies
+from neurosim.diagnosis.curves import kept_losses, losses
+from neurosim.diagnosis.evidence import Evidence
+from neurosim.diagnosis.finding import Bars, Finding, Remedy
+from neurosim.diagnosis.measured import LEARNT
+from neurosim.diagnosis.suspicion import Suspicion
+from neurosim.diagnosis.words import number
+
+GAP, TIMES, CERTAIN, RISEN = 0.1, 3.0, 3.0, 1.5
+COLLAPSED = 0.6
+STOPPING = "Goodfellow, Bengio and Courville 2016, section 5.2; Prechelt 1998 on when to stop"
+
+
+def overfitting(evidence: Evidence) -> Suspicion | None:
+    """Rows that were learnt by heart."""
+    kept = evidence.kept_apart
+    if kept is None or evidence.skill is None or evidence.skill < LEARNT:
+        return None
+    learnt, other, rows = kept
+    if evidence.classes:
+        spread = math.sqrt(max(other * (1 - other), 1e-4) / rows)
+        gap, limit, measure = learnt - other, GAP, "accuracy lost on rows kept apart"
+        found = gap >= max(GAP, CERTAIN * spread)
+        words = f"{learnt:.1%} of the training rows are answered rightly, of the rows kept apart {other:.1%}."
+    else:
+        gap, limit, measure = other / max(learnt, 1e-30), TIMES, "loss on rows kept apart, beside the training loss"
+        found = gap >= TIMES
+        words = f"The loss is {number(learnt)} on the training rows and {number(other)} on the rows kept apart."
+    if not found:
+        return None
+    best = _best_epoch(evidence)
+    finding = Finding(
+        "overfitting",
+        "Overfitting",
+        f"{words} The network has learnt what is particular to its training rows."
+        + (f" On the rows kept apart it was best after epoch {best}." if best else ""),
+        measure,
+        gap,
+        limit,
+        f"{STOPPING}. That 10 points of accuracy, or three times the loss, are too much is our limit",
+        losses(evidence, best),
+        "a smaller gap, and a loss on rows kept apart that is no larger",
+    )
+    return Suspicion(
+        finding,
+        _against_overfitting(evidence, best),
+        goal="kept_apart",
+        advice="What helps most is more training rows; else fewer units, dropout, or for images augmentation.",
+    )
+
+
+def rising_loss(evidence: Evidence) -> Suspicion | None:
+    """A loss on rows kept apart that has turned, while the training loss still falls."""
+    best = _best_epoch(evidence)
+    if best is None or evidence.poor:
+        return None
+    kept = [math.inf if value is None else value for value in kept_losses(evidence)]
+    train = evidence.history.train_loss
+    times = kept[-1] / max(kept[best - 1], 1e-30)
+    if not (times >= RISEN and train[-1] < train[best - 1]):
+        return None
+    sure = (
+        " As many rows may be answered rightly as before, but where the network is wrong it has become very sure of it."
+        if evidence.classes
+        else ""
+    )
+    finding = Finding(
+        "rising_loss",
+        "The loss on rows kept apart rises again",
+        f"On the rows kept apart the loss was smallest after epoch {best} ({number(kept[best - 1])}); at the end it is "
+        f"{number(kept[-1])}, while the training loss has gone on falling.{sure} This is how overfitting begins.",
+        "loss on rows kept apart at the end, beside its smallest",
+        times,
+        RISEN,
+        f"{STOPPING}. That half as much again is worth a word is our limit",
+        losses(evidence, best),
+        "a loss on rows kept apart that is smaller at the end",
+    )
+    return Suspicion(finding, _against_overfitting(evidence, best), goal="kept_apart", note=True)
+
+
+def class_collapse(evidence: Evidence) -> Suspicion | None:
+    """A network that gives the same few answers whatever it is asked."""
+    counts = evidence.counts
+    if counts is None or not evidence.poor:
+        return None
+    there, answered = _effective(counts.sum(axis=1)), _effective(counts.sum(axis=0))
+    if there < 1.5 or answered / there >= COLLAPSED:
+        return None
+    answers = counts.sum(axis=0) / counts.sum()
+    names = evidence.class_names
+    finding = Finding(
+        "class_collapse",
+        "The answers have collapsed",
+        f"{answers.max():.0%} of the training rows get the same answer, {names[int(answers.argmax())]}: the answers "
+        f"are worth {number(answered)} classes, the data have {number(there)}.",
+        "classes answered, beside the classes of the data (exponential of the entropy)",
+        answered / there,
+        COLLAPSED,
+        "Hill 1973 on the effective number of classes; the limit is ours",
+        Bars("Share of the answers that each class gets", names, tuple(float(share) for share in answers)),
+        "answers of all classes",
+    )
+    return Suspicion(finding, rates=True)
+
+
+def _effective(counts: np.ndarray) -> float:
+    shares = counts[counts > 0] / max(counts.sum(), 1)
+    return float(np.exp(-(shares * np.log(shares)).sum()))
+
+
+def _best_epoch(evidence: Evidence) -> int | None:
+    """The epoch with the smallest loss on rows kept apart; None where that is the last one."""
+    found = [math.inf if value is None else value for value in kept_losses(evidence)]
+    best = int(np.argmin(found)) + 1 if found else 0
+    return best if 0 < best < len(found) and math.isfinite(found[best - 1]) else None
+
+
+def _against_overfitting(evidence: Evidence, best: int | None) -> tuple[Remedy, ...]:
+    sooner = (f"training.epochs={best}",) if best else ()
+    found = (sooner, *(remedies.penalty(evidence.scenario, value) for value in (0.01, 0.001)))
+    return tuple(remedy for remedy in found if remedy)

@@ -1,0 +1,176 @@
+"""What the training rows are like: the size of inputs and targets, the order of the rows, their neighbours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurosim.backends.base import Rows
+from neurosim.backends.uncompiled import apply
+from neurosim.layers import Activate, Conv2d, Dense
+from neurosim.network import Network
+from neurosim.plugin import Activation, RowActivation
+from neurosim.simulator import Simulator
+
+PROBED = 1000
+# Neighbours looked at, in tables of at least so many rows, and how often classes are dealt out anew.
+NEAREST, FEWEST, DEALS = 3, 40, 100
+# Inputs of images are of one kind; those of tables are made the same size before distances are taken.
+MANY_INPUTS = 100
+REACH, POINTS = 30.0, 601
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """How often training rows that lie next to each other have the same class.
+
+    Attributes
+    ----------
+    rows : int
+        How many were looked at.
+    agreement : float
+        The share of neighbours of the same class.
+    chance, spread : float
+        Mean and standard deviation of that share when the classes are dealt out at random.
+    """
+
+    rows: int
+    agreement: float
+    chance: float
+    spread: float
+
+    @property
+    def deviations(self) -> float:
+        """How many standard deviations the agreement lies above chance."""
+        return (self.agreement - self.chance) / max(self.spread, 1e-9)
+
+
+@dataclass(frozen=True)
+class Targets:
+    """The values that a network is to answer, as it is trained on them.
+
+    Attributes
+    ----------
+    size : float
+        Their root mean square.
+    spread : float
+        Their standard deviation.
+    low, high : float
+        The smallest and the largest one.
+    """
+
+    size: float
+    spread: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class OutputRange:
+    """What the output activation can answer.
+
+    Attributes
+    ----------
+    low, high : float
+        The smallest and the largest answer; infinite where there is no end.
+    beyond : float
+        Share of the targets' variance that no answer can explain; 0 for classes.
+    """
+
+    low: float
+    high: float
+    beyond: float
+
+
+def input_sizes(simulator: Simulator) -> NDArray[np.float64]:
+    """Root mean square of each input as the network gets it."""
+    rows = simulator.split_rows("train", 10 * PROBED)
+    inputs = rows.features.astype(np.float64) * rows.scale + rows.shift
+    sizes: NDArray[np.float64] = np.sqrt(np.mean(inputs**2, axis=0))
+    return sizes
+
+
+def target_sizes(simulator: Simulator) -> Targets | None:
+    """How large the targets are; None where they are classes."""
+    rows = simulator.split_rows("train", 10 * PROBED)
+    if rows.accuracy != "none":
+        return None
+    values = rows.values.astype(np.float64)
+    size, spread = float(np.sqrt(np.mean(values**2))), float(values.std(axis=0).mean())
+    return Targets(size, spread, float(values.min()), float(values.max()))
+
+
+def output_range(simulator: Simulator) -> OutputRange:
+    """What the output can be, as the output activation's formula tells for sums from -30 to 30."""
+    low, high = -np.inf, np.inf
+    found = _output_activation(simulator.network)
+    if found is not None:
+        record, values = found
+        if isinstance(record, Activation):
+            z = np.linspace(-REACH, REACH, POINTS)
+            answers = apply(record.f, z, params=values)
+            # Where it still moves at the end it goes on.
+            low = float(answers.min()) if _flat(answers, answers.min()) else low
+            high = float(answers.max()) if _flat(answers, answers.max()) else high
+        elif record.name == "softmax":
+            low, high = 0.0, 1.0
+    rows = simulator.split_rows("train", 10 * PROBED)
+    if not rows.values.size:
+        return OutputRange(low, high, 0.0)
+    targets = rows.values.astype(np.float64)
+    variance = float(np.mean((targets - targets.mean(axis=0)) ** 2))
+    lost = float(np.mean((targets - np.clip(targets, low, high)) ** 2))
+    return OutputRange(low, high, lost / variance if variance > 0 else 0.0)
+
+
+def _flat(answers: NDArray[np.float64], extreme: float) -> bool:
+    """Whether the extreme is held over a stretch, or is inside."""
+    return bool((np.abs(answers - extreme) <= 1e-3 * max(float(np.ptp(answers)), 1e-12)).sum() > POINTS // 10)
+
+
+def _output_activation(network: Network) -> tuple[Activation | RowActivation, tuple[float, ...]] | None:
+    layer = network.layers[-1]
+    if isinstance(layer, Dense | Conv2d | Activate):
+        return layer.activation.record, layer.activation.values
+    return None
+
+
+def order(simulator: Simulator) -> float | None:
+    """How far the target of a row tells that of the next one: 0 as by chance, 1 entirely.
+
+    None where the rows are shuffled in each epoch, where a batch has all of them, and where they are few.
+    """
+    rows = simulator.split_rows("train")
+    training = simulator.training
+    if training.shuffle or training.batch_size >= rows.count or rows.count < FEWEST:
+        return None
+    if rows.classes.size:
+        same = float(np.mean(rows.classes[1:] == rows.classes[:-1]))
+        shares = np.bincount(rows.classes) / rows.count
+        chance = float((shares**2).sum())
+        return (same - chance) / (1 - chance) if chance < 1 else None
+    values = rows.values.astype(np.float64)
+    variance = float(values.var(axis=0).sum())
+    return 1 - float((np.diff(values, axis=0) ** 2).sum(axis=1).mean()) / (2 * variance) if variance > 0 else None
+
+
+def neighbours(simulator: Simulator) -> Neighbours | None:
+    """The nearest other rows of some training rows, among all of these; chance is dealing the classes out anew."""
+    rows: Rows = simulator.split_rows("train")
+    if not rows.classes.size or rows.count < FEWEST:
+        return None
+    chosen = np.linspace(0, rows.count - 1, min(rows.count, PROBED)).astype(int)
+    inputs = rows.features[chosen].astype(np.float64)
+    spread = inputs.std(axis=0)
+    inputs = inputs / np.where(spread > 0, spread, 1.0) if inputs.shape[1] < MANY_INPUTS else inputs
+    squares = (inputs**2).sum(axis=1)
+    distances = squares[:, None] + squares[None] - 2 * inputs @ inputs.T
+    np.fill_diagonal(distances, np.inf)
+    nearest = np.argpartition(distances, NEAREST, axis=1)[:, :NEAREST]
+    classes = rows.classes[chosen]
+    random = np.random.default_rng(0)
+    dealt = [random.permutation(classes) for _ in range(DEALS)]
+    shares = [float((some[nearest] == some[:, None]).mean()) for some in (classes, *dealt)]
+    return Neighbours(len(classes), shares[0], float(np.mean(shares[1:])), float(np.std(shares[1:])))

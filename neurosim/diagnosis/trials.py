@@ -1,0 +1,203 @@
+"""Trying remedies: the same scenario, seed and rows, with something changed, trained for a while and compared."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+
+from neurosim.diagnosis.budget import Budget, longest
+from neurosim.diagnosis.finding import Lines, Remedy, Trial
+from neurosim.diagnosis.measured import LEARNT, Measured, measure, total_steps, train
+from neurosim.diagnosis.range_test import RangeTest, range_test
+from neurosim.diagnosis.words import count, number
+from neurosim.errors import NeurosimError
+from neurosim.scenario.overrides import parse_overrides
+from neurosim.simulator import Simulator
+
+# What must become better: what is learnt; the loss on rows kept apart; the rarest class; dead units.
+Goal = Literal["learn", "kept_apart", "rare_class", "alive"]
+# A loss so many times the one before is clearly smaller; so much more learnt is clearly more.
+SMALLER, MORE = 0.9, 0.1
+# Losses on rows kept apart differ by chance alone; so many times the one before, all is well.
+KEPT_WELL = 0.7
+TOO_LONG = "to train for long enough would take doctor too long"
+USED_UP = "what was tried before has used up the time that doctor takes"
+
+
+class Trials:
+    """Tries remedies on one run, within a budget.
+
+    Parameters
+    ----------
+    fresh : Simulator
+        Of the run's scenario and seed; others are made from it, and it is left alone.
+    trained : Simulator or None
+        With what training has left; None where it failed.
+    failure : str
+        Why it failed.
+    budget : Budget
+        How much may be trained.
+    """
+
+    def __init__(self, fresh: Simulator, trained: Simulator | None, failure: str, budget: Budget) -> None:
+        self._fresh = fresh.fresh(bare=True)
+        self._trained = trained
+        self._failure = failure
+        self._budget = budget
+        self._before: dict[int, Measured] = {}
+        self._done: dict[tuple[Remedy, Goal], Trial | str] = {}
+        self._rates: list[RangeTest | None] = []
+
+    @property
+    def seed(self) -> int:
+        """The seed of the run."""
+        return self._fresh.seed
+
+    def rates(self) -> RangeTest | None:
+        """What comes of other learning rates; None where they cannot be tried."""
+        if not self._rates:
+            self._rates.append(range_test(self._fresh, self._budget))
+        return self._rates[0]
+
+    def attempt(self, remedy: Remedy, goal: Goal) -> Trial | str | None:
+        """Train with a remedy.
+
+        Returns the trial; in words why there is none, where it takes too long; None where the remedy does not fit.
+        """
+        if (remedy, goal) not in self._done:
+            try:
+                changed = self._fresh.changed(parse_overrides(remedy))
+            except NeurosimError:
+                return None
+            if changed.scenario == self._fresh.scenario:
+                return None
+            self._done[remedy, goal] = self._compared(remedy, goal, changed)
+        return self._done[remedy, goal]
+
+    def _compared(self, remedy: Remedy, goal: Goal, changed: Simulator) -> Trial | str:
+        total, steps = total_steps(changed), longest(changed)
+        whole = steps == total
+        same = changed.training.epochs == self._fresh.training.epochs
+        if not steps or (not whole and not same):
+            return TOO_LONG
+        if not self._budget.spend(changed, steps):
+            return USED_UP
+        # As many rows seen, whatever the size of a batch.
+        before = self._unchanged(total_steps(self._fresh) if whole else round(steps / total * total_steps(self._fresh)))
+        after = train(changed, steps)
+        if not np.array_equal(changed.split_rows("train").values, self._fresh.split_rows("train").values):
+            # Losses in other units say nothing.
+            before = replace(before, loss=None, kept_loss=None)
+        helped, cured = _judge(goal, before, after)
+        epochs = steps / changed.steps_per_epoch
+        words = f"{_how_long(epochs, steps, whole)} {_comparison(goal, before, after)}"
+        return Trial(
+            remedy, steps, epochs, whole, before, after, helped, cured, words, self._losses(remedy, goal, changed)
+        )
+
+    def _unchanged(self, steps: int) -> Measured:
+        """What the unchanged scenario comes to in so many steps; those cost no more than the remedy's."""
+        if steps not in self._before:
+            if steps < total_steps(self._fresh):
+                found = train(self._fresh.fresh(), steps)
+            elif self._trained is not None:
+                found = measure(self._trained)
+            else:
+                found = Measured(failure=self._failure)
+            self._before[steps] = found
+        return self._before[steps]
+
+    def _losses(self, remedy: Remedy, goal: Goal, changed: Simulator) -> Lines | None:
+        histories = [changed.history] + ([self._trained.history] if self._trained is not None else [])
+        names = [shown(remedy), "unchanged"]
+        column = "train_loss"
+        if goal == "kept_apart":
+            column = "validation_loss" if "validation" in changed.splits else "test_loss"
+        lines = {
+            name: tuple(getattr(history, column)) for name, history in zip(names, histories, strict=False) if history
+        }
+        longest_line = max(map(len, lines.values()), default=0)
+        if longest_line < 2:
+            return None
+        title = "loss on the rows kept apart" if goal == "kept_apart" else "training loss"
+        return Lines(f"What was tried: {title}", tuple(range(1, longest_line + 1)), lines)
+
+
+def shown(remedy: Remedy) -> str:
+    """A remedy in one line."""
+    return remedy[0] if len(remedy) == 1 else f"{remedy[0]}, ..." if remedy else ""
+
+
+def learns_more(trial: Trial | None) -> bool:
+    """Whether clearly more was learnt with what was tried."""
+    return trial is not None and _more(trial.before, trial.after)
+
+
+def _more(before: Measured, after: Measured) -> bool:
+    # Less than nothing, as a network that has unlearnt its start has learnt, is nothing.
+    return max(after.skill or 0.0, 0.0) >= max(before.skill or 0.0, 0.0) + MORE
+
+
+def _judge(goal: Goal, before: Measured, after: Measured) -> tuple[bool, bool]:
+    """Whether a remedy has helped, and whether all is well with it."""
+    if after.loss is None or not math.isfinite(after.loss) or after.skill is None:
+        return False, False
+    if before.loss is None or before.skill is None:
+        # The unchanged run came to no end, or its losses are in other units.
+        return _more(before, after), after.learnt
+    if goal == "kept_apart":
+        ratio = (after.kept_loss or 0.0) / max(before.kept_loss or 0.0, 1e-30)
+        return ratio <= SMALLER and after.learnt, ratio <= KEPT_WELL and after.learnt
+    if goal == "rare_class":
+        now, then = after.rare or 0.0, before.rare or 0.0
+        return now >= then + MORE, now >= LEARNT
+    if goal == "alive" and before.learnt:
+        kept = after.learnt and after.loss <= before.loss / SMALLER
+        return kept and after.dead <= before.dead - MORE, kept and after.dead < LEARNT
+    more = _more(before, after)
+    smaller = after.loss <= SMALLER * before.loss and after.skill >= before.skill - 0.01
+    return more or smaller, after.learnt and (smaller or (more and after.loss < before.loss))
+
+
+def _how_long(epochs: float, steps: int, whole: bool) -> str:
+    if epochs < 1 or (not whole and epochs != round(epochs)):
+        return f"in {count(steps, 'step')}"
+    return f"in {count(round(epochs), 'epoch')}"
+
+
+def _comparison(goal: Goal, before: Measured, after: Measured) -> str:
+    if after.failure:
+        return "training diverges"
+    found = []
+    if goal == "kept_apart":
+        return _change("the loss on the rows kept apart is", _number(after.kept_loss), _number(before.kept_loss))
+    if goal == "rare_class":
+        found.append(
+            _change("of the rows of the rarest class", _share(after.rare), _share(before.rare), "are recognised")
+        )
+    elif goal == "alive" and before.learnt:
+        found.append(_change("", _share(after.dead), _share(before.dead), "of the units are dead"))
+    else:
+        found.append(
+            _change("the network learns", _share(after.skill), _share(before.skill), "of what there is to learn")
+        )
+    if before.loss is None:
+        return f"{found[0]}, and the training loss comes down to {_number(after.loss)}"
+    return f"{found[0]}; {_change('the training loss is', _number(after.loss), _number(before.loss))}"
+
+
+def _change(what: str, now: str, then: str, more: str = "") -> str:
+    # Nothing stands for what a run that failed does not have.
+    instead = f" instead of {then}" if then else ""
+    return " ".join(part for part in (what, now, more) if part) + instead
+
+
+def _share(share: float | None) -> str:
+    return "" if share is None else f"{max(share, 0.0):.0%}"
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else number(value)
