@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from neurosim.cli import INTERRUPTED
+from neurosim.cli.streams import end_line
 from neurosim.suggestions import did_you_mean
 from neurosim.version import __version__
 
@@ -64,7 +65,7 @@ class LazyGroup(click.Group):
         """As click does it; what click would take for its own affair is taken past it."""
         try:
             return super().invoke(ctx)
-        except (EOFError, BrokenPipeError, SystemExit) as error:
+        except (EOFError, BrokenPipeError, KeyboardInterrupt, SystemExit) as error:
             raise _EscapedError(error) from error
 
     def resolve_command(
@@ -115,6 +116,8 @@ def execute(arguments: list[str], *, helper_processes: bool = False) -> int:
 
 def _report(error: BaseException, *, debug: bool) -> int:
     """Say what happened on standard error; returns the exit status."""
+    if isinstance(error, KeyboardInterrupt):
+        end_line(again=bool(error.args))
     if debug:
         traceback.print_exception(error)
     if isinstance(error, KeyboardInterrupt | click.Abort):

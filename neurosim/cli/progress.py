@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from neurosim.cli.streams import end_line, line_ended
 from neurosim.history import Record
 from neurosim.simulator import Simulator
 from neurosim.training import EnsembleObserver, Result, StudyObserver
@@ -31,12 +32,17 @@ class SilentProgress(EnsembleObserver, StudyObserver):
 
     def stopping(self) -> None:
         """Say that it was heard: what is being computed is completed first."""
-        click.echo("stopping in a moment; once more to stop at once", err=True)
+        self.say("stopping in a moment; press Ctrl-C once more to stop at once")
 
     def interrupted(self, folder: Path | None) -> None:
         """Say how to go on."""
         if folder is not None:
-            click.echo(f"stopped; go on with: neurosim run --resume {folder}", err=True)
+            self.say(f"stopped; go on with: neurosim run --resume {folder}")
+
+    def say(self, text: str) -> None:
+        """Say something after Ctrl-C, on a line of its own."""
+        end_line()
+        click.echo(text, err=True)
 
 
 def measures(record: Record) -> str:
@@ -119,10 +125,16 @@ class LiveProgress(SilentProgress):
 
     def __exit__(self, kind: type[BaseException] | None, value: Any, trace: TracebackType | None) -> None:
         self.progress.stop()
+        line_ended()
 
     def compiling(self) -> None:
         """Say that it takes a while, and why."""
         self.progress.console.print(COMPILING, style="dim")
+
+    def say(self, text: str) -> None:
+        """Say something after Ctrl-C above the line that moves, which is drawn anew and so covers ``^C``."""
+        self.progress.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        line_ended()
 
     def started(self, simulator: Simulator) -> None:
         """Begin the bar."""

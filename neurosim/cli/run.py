@@ -11,7 +11,6 @@ import click
 from neurosim.cli.drawing import drawing
 from neurosim.cli.given import RunPath, ScenarioPath, run_path, scenario_source
 from neurosim.cli.options import DATA_DIR, JSON, NO_REPORT, PLUGIN, PLUGINS_DIR, SET, FilePath, Told
-from neurosim.errors import DataError
 
 if TYPE_CHECKING:
     from neurosim.scenario import Scenario
@@ -22,7 +21,11 @@ DIVERGED, MISSED = 4, 5
 @click.command()
 @click.argument("scenarios", nargs=-1, type=ScenarioPath(path_type=str), metavar="[SCENARIO]...")
 @SET
-@click.option("--backend", type=click.Choice(["cpu", "reference", "cuda"]), default="cpu", show_default=True)
+@click.option(
+    "--backend",
+    type=click.Choice(["cpu", "reference", "cuda"]),
+    show_default="cpu; with --resume, that of the run",
+)
 @click.option("--variant", metavar="NAME", help="Train this variant only; else all, for a scenario that has some.")
 @click.option(
     "--seed",
@@ -49,7 +52,7 @@ DIVERGED, MISSED = 4, 5
     "--resume",
     type=RunPath(found=False),
     metavar="RUN",
-    help="Go on with an interrupted run: its folder, or a checkpoint.",
+    help="Go on with a run that was stopped or killed: its folder, or a checkpoint.",
 )
 @click.option("--force", is_flag=True, help="With --resume: go on though scenario, data, plugins or version differ.")
 @NO_REPORT
@@ -58,7 +61,7 @@ DIVERGED, MISSED = 4, 5
 def command(
     scenarios: tuple[str, ...],
     settings: tuple[str, ...],
-    backend: str,
+    backend: str | None,
     variant: str | None,
     seed: int | None,
     seeds: int | None,
@@ -79,9 +82,7 @@ def command(
     trained one after the other and ranked. The folder of a run, or "last" for the newest one, stands for the
     scenario that was run.
     """
-    _check(scenarios, settings, variant, seed, seeds, out, resume)
-    if force and resume is None:
-        raise click.UsageError("--force goes with --resume")
+    _check(scenarios, variant, seeds, out, resume, force=force)
     scenario = scenarios[0] if scenarios else None
     if resume is not None:
         resume = run_path(resume, quiet=quiet)
@@ -93,20 +94,22 @@ def command(
         from neurosim.scenario.overrides import parse_overrides
 
         registry = build_registry(plugins, plugin_folders=plugin_folders)
-        wishes = Wishes(backend, seed, threads, data_dir, changed=bool(settings), report=not no_report)
+        wishes = Wishes(backend or "cpu", seed, threads, data_dir, changed=bool(settings), report=not no_report)
         return run_several(scenarios, parse_overrides(settings), registry, wishes, out, told)
     with drawing(silent=seeds is not None) as studio:
+        from neurosim.cli.resuming import about_to_resume, scenario_there, seeds_there
         from neurosim.registry import build_registry
         from neurosim.scenario import load_scenario
         from neurosim.scenario.overrides import parse_overrides
-        from neurosim.training.folder import SCENARIO, default_folder
-        from neurosim.training.runs import is_of_run, run_folder_of
+        from neurosim.training.folder import default_folder
+        from neurosim.training.resuming import backend_there, is_of_run, run_folder_of
 
+        many = seeds_there(resume, seeds, seed) if resume is not None else None
         if scenario is not None:
             source, own = scenario_source(scenario, quiet=quiet)
             own = own or is_of_run(source, resume)
         else:
-            source, own = str(_of_run(run_folder_of(resume or "") / SCENARIO)), True
+            source, own = scenario_there(resume or Path()), True
         registry = build_registry(plugins, plugin_folders=plugin_folders)
         loaded = load_scenario(source, overrides=parse_overrides(settings), registry=registry, own=own)
         if variant is not None:
@@ -114,16 +117,20 @@ def command(
 
             loaded = one_variant(loaded, variant)
         folder = run_folder_of(resume) if resume else out or default_folder(_name(loaded))
-        if seeds is not None:
+        if resume is not None:
+            about_to_resume(resume, is_study=loaded.is_study, many=many, report=not no_report, told=told)
+            backend = backend or backend_there(resume)
+        backend = backend or "cpu"
+        if seeds is not None or many is not None:
             if loaded.variants:
                 raise click.UsageError(f"--seeds trains one scenario; which --variant? {', '.join(loaded.variants)}")
             from neurosim.cli.seeds import train_seeds
 
-            first = 0 if seed is None else seed
-            chosen = range(first, first + seeds)
+            first = seed or 0
+            chosen = many.seeds if many is not None else range(first, first + (seeds or 0))
             train_seeds(
                 loaded, chosen, backend, threads, data_dir, folder,
-                report=not no_report, told=told,
+                there=many, force=force, report=not no_report, told=told,
             )  # fmt: skip
             return 0
 
@@ -153,16 +160,6 @@ def _answer_like_ctrl_c() -> None:
             signal.signal(number, signal.default_int_handler)
 
 
-def _of_run(scenario: Path) -> Path:
-    """The scenario of a run that is to go on; there must be one."""
-    if not scenario.is_file():
-        raise DataError(
-            f"{scenario.parent} is not the folder of a run: it has no {scenario.name}",
-            "Runs are in runs/, or where --out said; --resume takes such a folder, or a checkpoint in it.",
-        )
-    return scenario
-
-
 def _name(scenario: Scenario) -> str:
     """What the run folder is called after."""
     name = scenario.scenario.name
@@ -171,12 +168,12 @@ def _name(scenario: Scenario) -> str:
 
 def _check(
     scenarios: tuple[str, ...],
-    settings: tuple[str, ...],
     variant: str | None,
-    seed: int | None,
     seeds: int | None,
     out: Path | None,
     resume: Path | None,
+    *,
+    force: bool,
 ) -> None:
     """Raise UsageError for options that do not go together."""
     if not scenarios and resume is None:
@@ -185,11 +182,7 @@ def _check(
         for option, value in (("--seeds", seeds), ("--variant", variant), ("--resume", resume)):
             if value is not None:
                 raise click.UsageError(f"{option} goes with one scenario, and {len(scenarios)} are given")
-    if resume is None:
-        return
-    if seeds is not None:
-        raise click.UsageError("--resume goes on with a single run, not with --seeds")
-    if settings or variant is not None or seed is not None or out is not None:
-        raise click.UsageError(
-            "--resume goes on with a run as it is; --set, --variant, --seed and --out do not go with it"
-        )
+    if force and resume is None:
+        raise click.UsageError("--force goes with --resume")
+    if resume is not None and out is not None:
+        raise click.UsageError("--resume goes on in the folder of the run: leave out --out")

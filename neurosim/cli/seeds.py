@@ -16,6 +16,7 @@ from neurosim.plots.pictures import write_ensemble_pictures
 from neurosim.scenario import Scenario
 from neurosim.training import run_ensemble
 from neurosim.training.ensembles import verdict
+from neurosim.training.seeds import ManySeeds, read_ensemble, refuse_changed
 
 
 def train_seeds(
@@ -26,13 +27,24 @@ def train_seeds(
     data_dir: Path | None,
     out: Path,
     *,
+    there: ManySeeds | None,
+    force: bool,
     report: bool,
     told: Told,
 ) -> None:
-    """Train `scenario` from every seed and say what came of it."""
-    ensemble = Ensemble(scenario, seeds, backend, threads, data_dir)
-    with progress_display(silent=told.silent, counting=f"{len(seeds)} networks") as observer:
-        result = run_ensemble(ensemble, out, observer)
+    """Train `scenario` from every seed and say what came of it; `there` is the run to go on with, if there is one."""
+    if there is not None and not force:
+        refuse_changed(out, scenario)
+    if there is not None and there.finished:
+        ensemble, result = read_ensemble(out, scenario, there)
+    else:
+        ensemble = Ensemble(scenario, seeds, backend, threads, data_dir)
+        with progress_display(silent=told.silent, counting=f"{len(seeds)} networks") as observer:
+            try:
+                result = run_ensemble(ensemble, out, observer, resume=there is not None)
+            except KeyboardInterrupt:
+                observer.say(f"stopped; nothing of it is kept: neurosim run --resume {out}  trains all of them again")
+                raise
     failures = Failures()
     pictures = write_ensemble_pictures(ensemble, out, failures)
     page = None

@@ -9,6 +9,25 @@ import select
 import sys
 from typing import Any, TextIO
 
+import click
+
+# Whether the line that Ctrl-C left on the terminal has been ended.
+_ended = False
+
+
+def end_line(*, again: bool = False) -> None:
+    """After Ctrl-C: leave the line in which the terminal has shown it as ``^C``, once, or `again` for another one."""
+    global _ended
+    if (again or not _ended) and sys.stderr.isatty():
+        click.echo(err=True)
+    _ended = True
+
+
+def line_ended() -> None:
+    """What is shown live has ended that line itself."""
+    global _ended
+    _ended = True
+
 
 class LastingFile(io.FileIO):
     """What is written to an open descriptor until that fails; from then on nothing is written, and nothing raised.

@@ -34,3 +34,19 @@ def recorded_for_report(asked: RecordSection | None, network: Network, epochs: i
     if network.inputs <= 2 and times * (network.size + len(network.start_statistics())) <= MOST_NUMBERS:
         wanted.append("parameters")
     return section.model_copy(update={"quantities": list(dict.fromkeys([*section.quantities, *wanted]))})
+
+
+def asked_for(recorded: RecordSection | None, network: Network, epochs: int, classes: int) -> RecordSection | None:
+    """What a scenario has asked for whose run recorded this for its report: the least that leads to it.
+
+    Parameters are those of `recorded_for_report`; what no report has added to is returned as it is.
+    """
+    if recorded is None:
+        return None
+    if recorded_for_report(None, network, epochs, classes) == recorded:
+        return None
+    for count in range(1, len(recorded.quantities)):
+        asked = recorded.model_copy(update={"quantities": recorded.quantities[:count]})
+        if recorded_for_report(asked, network, epochs, classes) == recorded:
+            return asked
+    return recorded

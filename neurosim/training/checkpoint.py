@@ -8,7 +8,6 @@ the plugins, so that a run never goes on with others unnoticed.
 from __future__ import annotations
 
 import contextlib
-import difflib
 import hashlib
 import json
 import time
@@ -21,13 +20,15 @@ from neurosim.errors import DataError, UsageError
 from neurosim.files import make_folder, must_remove, remove, write_atomically
 from neurosim.history import History, Record
 from neurosim.simulator import Simulator
+from neurosim.training.determining import another_run, determining, scenario_changes
 from neurosim.training.fitting import check_fit
-from neurosim.training.folder import CHECKPOINT_NAME, CHECKPOINTS, portable, train_again
+from neurosim.training.folder import CHECKPOINT_NAME, CHECKPOINTS, train_again
 from neurosim.training.model import plugin_records
 from neurosim.training.sealed import seal, unseal
+from neurosim.training.texts import BACKENDS
 from neurosim.version import __version__
 
-FORMAT = "neurosim-checkpoint-4"
+FORMAT = "neurosim-checkpoint-5"
 _HISTORY = "history"
 # The newest ones that are kept.
 KEPT = 2
@@ -36,9 +37,6 @@ KEPT = 2
 SECONDS = 5.0
 # ... and no sooner than so many times as long as that one took.
 RARELY = 30
-# Of what has changed, so much is shown: lines, and letters of a line.
-SHOWN = 16
-LONGEST = 120
 
 
 class Checkpoints:
@@ -86,11 +84,8 @@ class Checkpoints:
 
 def identity(simulator: Simulator) -> dict[str, Any]:
     """What a state belongs to: the scenario as text, the rows by their SHA-256, the plugins, and the version."""
-    scenario = portable(simulator.scenario)
-    # How often a checkpoint is written changes nothing in it.
-    training = scenario.training.model_copy(update={"checkpoint_every": None})
     return {
-        "scenario": scenario.with_training(training).to_toml(),
+        "scenario": determining(simulator.scenario),
         "data": hashlib.sha256(json.dumps(simulator.data.sha256).encode()).hexdigest(),
         "plugins": plugin_records(simulator.scenario),
         "version": __version__,
@@ -130,8 +125,19 @@ def checkpoint_of(source: Path) -> Path:
     """The checkpoint that is meant by itself or by its run folder; raises DataError where there is none."""
     path = source if source.is_file() else newest(source)
     if path is None:
-        raise DataError(f"no checkpoint in {source}", "A run that was interrupted leaves one; a finished run has none.")
+        raise DataError(f"there is no checkpoint in {source}", "A run that was interrupted leaves one in checkpoint/.")
     return path
+
+
+def backend_of(source: Path) -> str:
+    """The backend that a checkpoint, or the newest one of a run folder, was written by; raises DataError."""
+    path = checkpoint_of(source)
+    name = unseal(path, "checkpoint")[1].get("backend")
+    if name not in BACKENDS:
+        raise DataError(
+            f"{path} is not a readable checkpoint: its backend is none of {', '.join(BACKENDS)}", _older(path)
+        )
+    return str(name)
 
 
 def load_checkpoint(source: Path, simulator: Simulator, *, force: bool = False) -> None:
@@ -174,12 +180,7 @@ def load_checkpoint(source: Path, simulator: Simulator, *, force: bool = False) 
         )
     changes = [] if force else differences(belongs, identity(simulator))
     if changes:
-        more = [f"  and {len(changes) - SHOWN} lines more"] if len(changes) > SHOWN else []
-        what = "\n".join(line[:LONGEST] for line in [*changes[:SHOWN], *more])
-        raise UsageError(
-            f"{path} belongs to another run than the one to go on with:\n{what}",
-            "Undo the change, or go on all the same with --force.",
-        )
+        raise another_run(path, changes, "Undo the change, or go on all the same with --force.")
     try:
         check_fit(tensors, records, simulator)
         simulator.restore(tensors, History(records))
@@ -203,8 +204,7 @@ def _told(found: Any) -> dict[str, Any]:
 
 def differences(was: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """What has changed between two identities, line by line."""
-    lines = list(difflib.unified_diff(was["scenario"].splitlines(), now["scenario"].splitlines(), lineterm="", n=0))
-    found = [f"  scenario: {line}" for line in lines if line[:1] in "+-" and line[:3] not in ("+++", "---")]
+    found = scenario_changes(was["scenario"], now["scenario"])
     if was["data"] != now["data"]:
         found.append(f"  data: the rows have changed (SHA-256 {was['data'][:12]}…, now {now['data'][:12]}…)")
     before, after = ({plugin["name"]: plugin for plugin in entry["plugins"]} for entry in (was, now))

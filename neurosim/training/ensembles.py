@@ -12,11 +12,10 @@ from typing import Any
 
 from neurosim.backends.select import on_compilation
 from neurosim.ensemble import Ensemble
-from neurosim.files import write_atomically
-from neurosim.training.folder import SUMMARY, RunFolder, portable, provenance
+from neurosim.files import remove, write_atomically
+from neurosim.training.folder import SCENARIO, SUMMARY, RunFolder, portable, provenance
 from neurosim.training.runs import Observer
-
-TABLE = "ensemble.csv"
+from neurosim.training.seeds import BEGUN, COLUMNS, TABLE
 
 
 class EnsembleObserver(Observer):
@@ -26,8 +25,12 @@ class EnsembleObserver(Observer):
         """This share of the work is done, from 0 to 1."""
 
 
-def run_ensemble(ensemble: Ensemble, out: Path, observer: EnsembleObserver | None = None) -> dict[str, Any]:
+def run_ensemble(
+    ensemble: Ensemble, out: Path, observer: EnsembleObserver | None = None, *, resume: bool = False
+) -> dict[str, Any]:
     """Train an ensemble and write ``scenario.toml``, ``ensemble.csv`` and ``summary.json``.
+
+    With `resume` the folder may have such a run that was stopped; nothing of it was kept, and all are trained again.
 
     Returns the object that ``neurosim run --seeds N --json`` prints.
 
@@ -38,7 +41,7 @@ def run_ensemble(ensemble: Ensemble, out: Path, observer: EnsembleObserver | Non
     """
     begin = time.perf_counter()
     watcher = observer or EnsembleObserver()
-    folder = RunFolder(out)
+    folder = RunFolder(out, resume=resume)
     try:
         return _run(ensemble, folder, watcher, begin)
     finally:
@@ -47,7 +50,9 @@ def run_ensemble(ensemble: Ensemble, out: Path, observer: EnsembleObserver | Non
 
 def _run(ensemble: Ensemble, folder: RunFolder, watcher: EnsembleObserver, begin: float) -> dict[str, Any]:
     """Train the networks and write the files."""
-    write_atomically(folder.path / "scenario.toml", portable(ensemble.scenario).to_toml())
+    write_atomically(folder.path / SCENARIO, portable(ensemble.scenario).to_toml())
+    seeds = [ensemble.seeds[0], ensemble.seeds[-1]]
+    write_atomically(folder.path / BEGUN, json.dumps({"backend": ensemble.backend, "seeds": seeds}) + "\n")
     with on_compilation(watcher.compiling):
         ensemble.train(watcher.share)
     total = time.perf_counter() - begin
@@ -55,7 +60,7 @@ def _run(ensemble: Ensemble, folder: RunFolder, watcher: EnsembleObserver, begin
     result = {
         "scenario": ensemble.scenario.scenario.name,
         "backend": ensemble.backend,
-        "seeds": [ensemble.seeds[0], ensemble.seeds[-1]],
+        "seeds": seeds,
         **ensemble.summary(),
         "seconds": {"train": ensemble.seconds, "total": total},
         "rows_sha256": ensemble.rows_sha256,
@@ -63,6 +68,7 @@ def _run(ensemble: Ensemble, folder: RunFolder, watcher: EnsembleObserver, begin
     }
     complete = {**result, **provenance(ensemble.scenario)}
     write_atomically(folder.path / SUMMARY, json.dumps(complete, indent=2, allow_nan=False) + "\n")
+    remove(folder.path / BEGUN)
     return result
 
 
@@ -71,7 +77,7 @@ def table(ensemble: Ensemble) -> str:
     names = list(ensemble.members[0].measures)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["seed", "success", "as_expected", "epochs_to_success", *names])
+    writer.writerow([*COLUMNS, *names])
     for member in ensemble.members:
         judged = ["" if verdict is None else int(verdict) for verdict in (member.success, member.as_expected)]
         measures = ["" if member.measures[name] is None else member.measures[name] for name in names]

@@ -35,6 +35,8 @@ METRICS = "metrics.jsonl"
 SUMMARY = "summary.json"
 FAILURE = "failure.json"
 CHECKPOINTS = "checkpoint"
+# The networks of a study, each with a run folder of its own.
+MEMBERS = "members"
 CHECKPOINT_NAME = re.compile(r"step-\d{12,}\.safetensors")
 
 

@@ -25,7 +25,7 @@ def interruptions(told: Callable[[], None]) -> Iterator[Callable[[], bool]]:
     def note(number: int, frame: FrameType | None) -> None:
         nonlocal asked
         if asked:
-            raise KeyboardInterrupt
+            raise KeyboardInterrupt("asked twice")
         asked = True
         told()
 

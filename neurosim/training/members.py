@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from neurosim.scenario import Scenario
+from neurosim.scenario import Scenario, load_scenario
+from neurosim.training.determining import determining, scenario_changes
+from neurosim.training.folder import FAILURE, MEMBERS, SCENARIO, SUMMARY
 from neurosim.training.runs import with_seed
-
-MEMBERS = "members"
+from neurosim.training.texts import is_there
 
 
 def study_members(scenario: Scenario, folder: Path | None) -> list[tuple[str, Scenario, Path | None]]:
@@ -22,6 +23,24 @@ def study_members(scenario: Scenario, folder: Path | None) -> list[tuple[str, Sc
             path = None if folder is None else folder.joinpath(MEMBERS, *parts)
             members.append((" ".join(parts), with_seed(_alone(variant), seed), path))
     return members
+
+
+def changed_members(own: Scenario, chosen: Scenario, folder: Path) -> list[str]:
+    """What differs between the networks of a study in `folder`, and those of `chosen`, line by line.
+
+    `own` is the scenario in the folder; networks that have ended there are known by their own ones.
+    """
+    was, now = ({label: member for label, member, _ in study_members(study, None)} for study in (own, chosen))
+    changes = [f"  {label or 'the network'}: not in that folder" for label in now if label not in was]
+    changes += [f"  {label or 'the network'}: only in that folder" for label in was if label not in now]
+    for label, member, place in study_members(chosen, folder):
+        assert place is not None
+        before = was.get(label, member)
+        if is_there(place / SCENARIO) and (is_there(place / SUMMARY) or is_there(place / FAILURE)):
+            before = load_scenario(place / SCENARIO, registry=chosen.registry, own=True)
+        found = scenario_changes(determining(before), determining(member))
+        changes += [f"  {label}:{line.removeprefix('  scenario:')}" for line in found]
+    return changes
 
 
 def _alone(scenario: Scenario) -> Scenario:

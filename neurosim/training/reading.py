@@ -19,30 +19,19 @@ from neurosim.training.folder import FAILURE, METRICS, SCENARIO, SUMMARY, train_
 from neurosim.training.members import study_members
 from neurosim.training.model import MODEL, read_model
 from neurosim.training.runs import Result
+from neurosim.training.seeds import TABLE, many_seeds
 from neurosim.training.texts import damaged, is_there, read_failure, read_history, read_measures
 
-# What a run of many seeds leaves.
-TABLE = "ensemble.csv"
 
-
-def read_finished(
-    folder: Path,
-    scenario: Scenario,
-    backend: str = "cpu",
-    threads: int | None = None,
-    data_dir: Path | str | None = None,
-) -> Result | None:
-    """The result of a finished run of `scenario`, with its trained network; None where it is not finished.
+def read_finished(folder: Path, simulator: Simulator) -> Result:
+    """The result of a finished run, whose network and records `simulator`, not trained yet, is given.
 
     Raises
     ------
     DataError
         When a file of it is missing or damaged.
     """
-    if not is_there(folder / SUMMARY):
-        return None
     summary, history = read_measures(folder)
-    simulator = Simulator(scenario, backend, None, threads, data_dir)
     if summary.seed != simulator.seed:
         raise damaged(folder / SUMMARY, f"its seed is {summary.seed}, and that of {SCENARIO} {simulator.seed}")
     begun = simulator.recording
@@ -59,9 +48,9 @@ def read_finished(
         raise damaged(folder / RECORD, f"it is of another network than that of {SCENARIO}")
     # Nothing is measured again.
     final = summary.final
-    promises = check_expectations(scenario, Outcome(final, history, simulator.recording))
+    promises = check_expectations(simulator.scenario, Outcome(final, history, simulator.recording))
     rows = summary.rows_sha256 or simulator.data.sha256
-    return Result(scenario, simulator, history, final, promises, summary.seconds, folder, rows)
+    return Result(simulator.scenario, simulator, history, final, promises, summary.seconds, folder, rows)
 
 
 def _must_be_there(path: Path) -> Path:
@@ -127,9 +116,8 @@ def read_run(
     results, diverged = [], []
     for label, own, place in members:
         assert place is not None
-        result = read_finished(place, own, "cpu", threads, data_dir)
-        if result is not None:
-            results.append(result)
+        if is_there(place / SUMMARY):
+            results.append(read_finished(place, Simulator(own, "cpu", None, threads, data_dir)))
         elif is_there(place / FAILURE):
             diverged.append((own.variant, place))
         else:
@@ -180,7 +168,12 @@ def _check_folder(path: Path) -> None:
     """Say what a folder is that is not the folder of a finished run."""
     if not path.is_dir():
         raise no_run(path)
-    if is_there(path / TABLE) and not is_there(path / MODEL):
+    many = many_seeds(path)
+    if many is not None and not many.finished:
+        raise DataError(
+            f"the run of many seeds in {path} is not finished", f"neurosim run --resume {path}  trains them again."
+        )
+    if many is not None or (is_there(path / TABLE) and not is_there(path / MODEL)):
         raise DataError(
             f"{path} is a run of many seeds: it has no network of its own",
             "ensemble.csv has what came of each seed; neurosim run --seed N trains one of them again.",

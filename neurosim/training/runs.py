@@ -21,15 +21,16 @@ from neurosim.scenario.changes import SEED, added
 from neurosim.simulator import Simulator
 from neurosim.training.checkpoint import (
     Checkpoints,
-    checkpoint_of,
     drop_beyond,
     has_checkpoint,
     load_checkpoint,
     remove_checkpoint,
 )
+from neurosim.training.determining import another_run, changes_of, without_report
 from neurosim.training.expectations import Expectation, Outcome, check_expectations
 from neurosim.training.folder import SCENARIO, RunFolder, finite, portable
 from neurosim.training.interruption import interruptions
+from neurosim.training.resuming import is_finished, is_of_run, own_scenario, refuse_diverged, run_folder_of
 
 
 @dataclass(frozen=True)
@@ -191,7 +192,8 @@ def run(
     data_dir : path, optional
         Folder with data sets.
     resume : path, optional
-        Run folder to go on with from its newest checkpoint, or one of its checkpoints.
+        Run folder to go on with from its newest checkpoint, or one of its checkpoints. A run that was killed before
+        its first checkpoint is trained from its start; one that is finished is read, and nothing is trained.
     force : bool
         Go on even where scenario, data or plugins have changed since the checkpoint.
     observer : Observer, optional
@@ -223,16 +225,11 @@ def run(
             if names
             else 'neurosim.study trains them all; run(..., overrides={"scenario.repeats": 1}) one.',
         )
-    # A run that is resumed records on what it has recorded so far.
-    simulator = Simulator(chosen, backend, None, threads, data_dir, for_report=for_report and resume is None)
     if resume is not None:
-        checkpoint_of(Path(resume))
-    target = run_folder_of(resume) if resume is not None else out
-    folder = RunFolder(Path(target), resume=resume is not None) if target is not None else None
+        return _resumed(chosen, Path(resume), backend, threads, data_dir, watcher, begin, force=force)
+    simulator = Simulator(chosen, backend, None, threads, data_dir, for_report=for_report)
+    folder = RunFolder(Path(out)) if out is not None else None
     try:
-        if resume is not None:
-            # What is there is looked at when nobody else can be writing any more.
-            load_checkpoint(Path(resume), simulator, force=force)
         with on_compilation(watcher.compiling):
             simulator.prepare()
         return train_to_end(simulator, folder, watcher, begin)
@@ -241,15 +238,54 @@ def run(
             folder.close()
 
 
-def run_folder_of(resume: Path | str) -> Path:
-    """The run folder that is meant by itself or by one of its checkpoints."""
-    path = Path(resume)
-    return path.parent.parent if path.is_file() else path
+def _resumed(
+    chosen: Scenario,
+    resume: Path,
+    backend: str,
+    threads: int | None,
+    data_dir: Path | str | None,
+    watcher: Observer,
+    begin: float,
+    *,
+    force: bool,
+) -> Result:
+    """The run in a folder, trained to its end from where it was; as `run`."""
+    own = own_scenario(resume, chosen)
+    path = run_folder_of(resume)
+    if own is not None and own.is_study:
+        raise UsageError(
+            f"{path} is a study of several networks, and the scenario to go on with is a single one",
+            f"neurosim run --resume {path}  goes on with all of them.",
+        )
+    # It records on what it has recorded so far, what its report has added among it.
+    going_on = chosen if own is None else replace(chosen, record=own.record)
+    finished = is_finished(resume)
+    simulator = Simulator(going_on, backend, None, threads, data_dir)
+    if chosen.path is not None and is_of_run(chosen.path, resume):
+        simulator.scenario = without_report(going_on, simulator)
+    changes = [] if own is None or force else changes_of(own, chosen, simulator)
+    if changes:
+        raise another_run(
+            path, changes, f"neurosim run --resume {path}  goes on with it as it was; --force with these changes."
+        )
+    if finished:
+        from neurosim.training.reading import read_finished
 
-
-def is_of_run(scenario: Path | str, resume: Path | str | None) -> bool:
-    """Whether a scenario is the one in the run folder that is to be resumed: neurosim has written it for the user."""
-    return resume is not None and Path(scenario).absolute() == (run_folder_of(resume) / SCENARIO).absolute()
+        result = read_finished(path, simulator)
+        remove_checkpoint(path)
+        return result
+    folder = RunFolder(path, resume=True)
+    try:
+        # What is there is looked at when nobody else can be writing any more.
+        if own is None or resume.is_file() or has_checkpoint(path):
+            load_checkpoint(resume, simulator, force=force)
+            if not force:
+                refuse_diverged(path)
+        with on_compilation(watcher.compiling):
+            simulator.prepare()
+        return train_to_end(simulator, folder, watcher, begin)
+    finally:
+        folder.close()
 
 
 def prepare_scenario(

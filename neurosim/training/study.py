@@ -18,17 +18,21 @@ import numpy as np
 
 from neurosim.backends.cpu.team import available_threads
 from neurosim.backends.select import on_compilation
-from neurosim.errors import DivergedError
+from neurosim.errors import DivergedError, UsageError
 from neurosim.files import write_atomically
 from neurosim.history import METRICS, Record
 from neurosim.measures import FINAL_ONLY
 from neurosim.scenario import Scenario
 from neurosim.simulator import Simulator
+from neurosim.training.checkpoint import remove_checkpoint
+from neurosim.training.determining import another_run
 from neurosim.training.expectations import Expectation, check_bounds, check_claims
-from neurosim.training.folder import SCENARIO, SUMMARY, RunFolder, finite, portable, provenance
-from neurosim.training.members import study_members
+from neurosim.training.folder import FAILURE, SCENARIO, SUMMARY, RunFolder, finite, portable, provenance
+from neurosim.training.members import changed_members, study_members
 from neurosim.training.reading import read_finished, stopped_at
+from neurosim.training.resuming import is_finished, own_scenario
 from neurosim.training.runs import Observer, Result, diverged_result, prepare_scenario, train_to_end
+from neurosim.training.texts import is_there, read_failure
 
 TABLE = "study.csv"
 # What ``final`` has even where it is not measured.
@@ -187,7 +191,7 @@ def study(
 
     Parameters are those of `neurosim.run`. On the CPU several networks are trained side by side, each with
     its share of the threads; results do not depend on it. A run that diverges does not end the study.
-    With `resume`, runs that are finished are read and not trained again.
+    With `resume`, runs that are finished, or that diverged, are read and not trained again.
 
     Raises
     ------
@@ -201,6 +205,8 @@ def study(
 
     watcher = observer or in_notebook() or StudyObserver()
     chosen = prepare_scenario(scenario, seed, overrides, plugins, resume)
+    if resume is not None:
+        _check_same(Path(resume), chosen, force=force)
     target = resume if resume is not None else out
     folder = None if target is None else RunFolder(Path(target), resume=resume is not None)
     try:
@@ -223,10 +229,10 @@ def _run(
     force: bool,
 ) -> Study:
     """Train what is left of a study, and write its files."""
-    if folder is not None:
-        write_atomically(folder.path / SCENARIO, portable(chosen).to_toml())
     planned = study_members(chosen, None if folder is None else folder.path)
     members = [_Member(label, own, path) for label, own, path in planned]
+    if folder is not None:
+        write_atomically(folder.path / SCENARIO, portable(chosen).to_toml())
     available = threads or available_threads()
     at_once = min(available, len(members)) if backend == "cpu" else 1
     each = max(available // at_once, 1) if backend == "cpu" else threads
@@ -234,13 +240,13 @@ def _run(
         like: dict[str, Simulator] = {}  # the seeds of a variant share its rows
         for member in members:
             variant = member.scenario.variant
-            if resume and member.folder is not None:
-                member.result = read_finished(member.folder, member.scenario, backend, each, data_dir)
+            member.simulator = Simulator(member.scenario, backend, None, each, data_dir, like=like.get(variant))
+            like.setdefault(variant, member.simulator)
+            if resume:
+                _read(member, force=force)
             if member.result is None:
-                shared = like.get(variant)
-                member.simulator = Simulator(member.scenario, backend, None, each, data_dir, like=shared)
                 member.simulator.prepare()
-                like.setdefault(variant, member.simulator)
+    ended = all(member.result is not None for member in members)
     try:
         _train_all([member for member in members if member.result is None], at_once, watcher, resume, force)
     except KeyboardInterrupt:
@@ -259,11 +265,41 @@ def _run(
         },
         None if folder is None else folder.path,
     )
-    if folder is not None:
+    if folder is not None and not (ended and is_there(folder.path / SUMMARY)):
         write_atomically(folder.path / TABLE, table(found))
         complete = {**found.as_json(), **provenance(chosen)}
         write_atomically(folder.path / SUMMARY, json.dumps(complete, indent=2, allow_nan=False) + "\n")
     return found
+
+
+def _read(member: _Member, *, force: bool) -> None:
+    """Give a member of a study that goes on the result that it has already, if it has ended."""
+    path, simulator = member.folder, member.simulator
+    assert path is not None
+    assert simulator is not None
+    if is_finished(path):
+        member.result = read_finished(path, simulator)
+        remove_checkpoint(path)
+    elif is_there(path / FAILURE) and not force:
+        stopped_at(path, simulator)
+        member.fault = read_failure(path / FAILURE).message
+        member.result = diverged_result(simulator, path, sum(simulator.history.seconds))
+
+
+def _check_same(folder: Path, chosen: Scenario, *, force: bool) -> None:
+    """Raise UsageError where a study to go on with is not that of its folder, or the folder is that of a single run."""
+    own = own_scenario(folder, chosen)
+    if own is None or not own.is_study:
+        names = ", ".join(chosen.variants)
+        raise UsageError(
+            f"{folder} holds a single network, and scenario {chosen.scenario.name} is several",
+            f"Say which of them it is with --variant: {names}." if names else "--set scenario.repeats=1  makes it one.",
+        )
+    changes = [] if force else changed_members(own, chosen, folder)
+    if changes:
+        raise another_run(
+            folder, changes, f"neurosim run --resume {folder}  goes on with it as it was; --force with these changes."
+        )
 
 
 def _train_all(members: Sequence[_Member], at_once: int, watcher: StudyObserver, resume: bool, force: bool) -> None:

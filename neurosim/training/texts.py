@@ -58,7 +58,7 @@ def read_history(path: Path) -> History:
     """The epochs of a ``metrics.jsonl``; raises DataError when it cannot be read or is damaged."""
     records = []
     for number, line in enumerate(_text(path).splitlines(), 1):
-        written = _Written(_parsed(line, path, f"line {number}: "), path, f"line {number}: ")
+        written = Written(_parsed(line, path, f"line {number}: "), path, f"line {number}: ")
         if written.whole("epoch") != number:
             written.refuse(f"epoch {written.entry('epoch')} comes where epoch {number} should be")
         for name in (*_ALWAYS, "lr", "seconds", *written.values.keys() & set(METRICS)):
@@ -69,7 +69,7 @@ def read_history(path: Path) -> History:
 
 def read_summary(path: Path) -> Summary:
     """The ``summary.json`` of a run; raises DataError when it cannot be read or is damaged."""
-    written = _Written(_parsed(_text(path), path), path)
+    written = read_object(path)
     final, seconds = written.part("final"), written.part("seconds")
     measures = [name for name in (*METRICS, *FINAL_ONLY) if name in _ALWAYS or name in final.values]
     return Summary(
@@ -82,6 +82,11 @@ def read_summary(path: Path) -> Summary:
     )
 
 
+def read_object(path: Path) -> Written:
+    """The JSON object in a file of a run; raises DataError when it cannot be read or is damaged."""
+    return Written(_parsed(_text(path), path), path)
+
+
 def read_measures(folder: Path) -> tuple[Summary, History]:
     """The summary and the epochs of a finished run; raises DataError where one is damaged or they do not agree."""
     summary, history = read_summary(folder / SUMMARY), read_history(folder / FILE)
@@ -92,7 +97,7 @@ def read_measures(folder: Path) -> tuple[Summary, History]:
 
 def read_failure(path: Path) -> Failure:
     """The ``failure.json`` of a run that diverged; raises DataError when it cannot be read or is damaged."""
-    written = _Written(_parsed(_text(path), path), path)
+    written = read_object(path)
     message = written.entry("message")
     if not isinstance(message, str):
         written.refuse("message is no text")
@@ -136,8 +141,8 @@ def _no_number(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a number there")
 
 
-class _Written:
-    """A JSON object, whose entries have to be what a run writes."""
+class Written:
+    """A JSON object, whose entries have to be what a run writes; its methods raise DataError where they are not."""
 
     def __init__(self, values: Any, path: Path, place: str = "") -> None:
         self.values: dict[str, Any] = values
@@ -146,39 +151,47 @@ class _Written:
             self.refuse("expected a JSON object with braces")
 
     def refuse(self, what: str) -> NoReturn:
+        """Raise the error for what no run writes."""
         raise damaged(self._path, self._place + what)
 
     def entry(self, key: str) -> Any:
+        """What is under a key, which must be there."""
         if key not in self.values:
             self.refuse(f"there is no {key}")
         return self.values[key]
 
-    def part(self, key: str) -> _Written:
-        return _Written(self.entry(key), self._path, f"{self._place}{key}: ")
+    def part(self, key: str) -> Written:
+        """The object under a key."""
+        return Written(self.entry(key), self._path, f"{self._place}{key}: ")
 
     def texts(self, key: str) -> dict[str, str]:
+        """The object under a key, all of whose values are texts."""
         texts = self.part(key).values
         if not all(isinstance(text, str) for text in texts.values()):
             self.refuse(f"{key} is not all text")
         return texts
 
     def backend(self) -> str:
+        """The name of a backend under ``backend``."""
         name = self.entry("backend")
         if name not in BACKENDS:
             self.refuse(f"backend is none of {', '.join(BACKENDS)}")
         return str(name)
 
     def whole(self, key: str) -> int:
+        """A whole number from 0."""
         number = self.entry(key)
         if type(number) is not int or not 0 <= number < 2**63:
             self.refuse(f"{key} is no whole number")
         return int(number)
 
     def number(self, key: str) -> float:
+        """A finite number."""
         number = self.entry(key)
         if type(number) not in (int, float) or abs(number) > sys.float_info.max:
             self.refuse(f"{key} is no number")
         return float(number)
 
     def measure(self, key: str) -> float | None:
+        """A finite number, or null."""
         return None if self.entry(key) is None else self.number(key)

@@ -1,6 +1,7 @@
 """The live line of a run on a terminal, and the word about compiling."""
 
 import io
+from pathlib import Path
 
 import numba
 import pytest
@@ -8,7 +9,7 @@ from rich.console import Console
 
 from neurosim import Simulator, load_scenario
 from neurosim.backends.select import on_compilation
-from neurosim.cli import progress
+from neurosim.cli import application, progress, streams
 
 
 @pytest.fixture
@@ -39,6 +40,44 @@ def test_the_live_line_of_an_ensemble_counts_networks(terminal):
         observer.share(0.5)
         observer.share(1.0)
     assert "20 networks" in terminal.getvalue()
+
+
+class Screen(io.StringIO):
+    """Standard error on a terminal."""
+
+    def isatty(self):
+        return True
+
+
+def test_what_is_said_after_ctrl_c_begins_a_line(monkeypatch):
+    screen = Screen()
+    monkeypatch.setattr("sys.stderr", screen)
+    monkeypatch.setattr(streams, "_ended", False)
+    observer = progress.PlainProgress()
+    screen.write("^C")
+    observer.stopping()
+    observer.interrupted(Path("runs/xor"))
+    assert application._report(KeyboardInterrupt(), debug=False) == 130
+    lines = screen.getvalue().splitlines()
+    assert lines[0] == "^C"
+    assert [line.split()[0] for line in lines[1:]] == ["stopping", "stopped;", "interrupted"]
+    screen.write("^C")
+    application._report(KeyboardInterrupt("asked twice"), debug=False)
+    assert screen.getvalue().splitlines()[-2:] == ["^C", "interrupted"]
+
+
+def test_what_is_said_after_ctrl_c_stands_above_the_live_line(terminal, monkeypatch):
+    monkeypatch.setattr("sys.stderr", Screen())
+    with progress._live_progress("2 networks") as observer:
+        observer.share(0.5)
+        terminal.write("^C")
+        observer.stopping()
+        observer.interrupted(Path("runs/xor [1]"))
+    shown = terminal.getvalue()
+    for words in ("stopping in a moment", "stopped; go on with: neurosim run --resume runs/xor [1]"):
+        # The live line, with what the terminal wrote into it, is wiped before.
+        assert f"\r\x1b[2K{words}" in shown
+    assert "2 networks" in shown.rpartition("runs/xor [1]")[2]
 
 
 def test_compiling_is_told_once_and_only_when_something_is_compiled():

@@ -1,0 +1,87 @@
+"""``neurosim run --resume``: what is in the folder, and what is left to do there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from neurosim.cli.options import Told
+from neurosim.errors import DataError, UsageError
+from neurosim.report.run import FILE as PAGE
+from neurosim.training.checkpoint import has_checkpoint
+from neurosim.training.folder import SCENARIO, SUMMARY
+from neurosim.training.resuming import is_finished, no_run, run_folder_of
+from neurosim.training.seeds import ManySeeds, many_seeds
+from neurosim.training.texts import is_there
+
+
+def scenario_there(resume: Path) -> str:
+    """The scenario of the run to go on with; raises DataError where there is none."""
+    folder = run_folder_of(resume)
+    if not is_there(folder / SCENARIO):
+        raise no_run(folder)
+    return str(folder / SCENARIO)
+
+
+def seeds_there(resume: Path, seeds: int | None, first: int | None) -> ManySeeds | None:
+    """The run of many seeds in a folder, None where there is another run; those asked for must be the same.
+
+    Raises
+    ------
+    UsageError
+        When `seeds` networks from `first` are asked for, and others are in the folder.
+    """
+    found = many_seeds(resume)
+    if seeds is None:
+        if found is not None and first is not None and first != found.seeds[0]:
+            raise _other_seeds(resume, found)
+        return found
+    if found is None:
+        raise click.UsageError(
+            f"{resume} has no run of many seeds; without --seeds, --resume goes on with the run there"
+        )
+    if found.seeds != range(first or 0, (first or 0) + seeds):
+        raise _other_seeds(resume, found)
+    return found
+
+
+def _other_seeds(resume: Path, found: ManySeeds) -> UsageError:
+    told = f"--seeds {len(found.seeds)} --seed {found.seeds[0]}"
+    return UsageError(
+        f"{resume} is a run of the seeds {found.seeds[0]} to {found.seeds[-1]}, not of these",
+        f"neurosim run --resume {resume}  goes on with it; it was made with {told}.",
+    )
+
+
+def about_to_resume(resume: Path, *, is_study: bool, many: ManySeeds | None, report: bool, told: Told) -> None:
+    """Say what is not obvious of a run to go on with.
+
+    Raises
+    ------
+    DataError
+        When nothing of it is left to do.
+    """
+    if not resume.is_dir():
+        return
+    finished = _is_finished(resume, many, is_study=is_study)
+    if finished and report and is_there(resume / PAGE):
+        more = f"  neurosim plot {resume}  draws more pictures." if many is None else ""
+        raise DataError(
+            f"the run in {resume} is finished: nothing is left to train, to draw or to write",
+            f"Its page is {resume / PAGE}.{more}",
+        )
+    if told is not Told.ALL and told is not Told.PROGRESS:
+        return
+    if finished:
+        click.echo("all of it is trained; what is missing is made now")
+    elif many is not None:
+        click.echo("many seeds are trained in one go and nothing was kept: all of them are trained again")
+    elif not is_study and not has_checkpoint(resume):
+        click.echo("this run ended before its first checkpoint: it is trained from the start")
+
+
+def _is_finished(folder: Path, many: ManySeeds | None, *, is_study: bool) -> bool:
+    if many is not None:
+        return many.finished
+    return is_there(folder / SUMMARY) if is_study else is_finished(folder)

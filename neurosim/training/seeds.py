@@ -1,0 +1,119 @@
+"""The folder of a run of many seeds, read again: which seeds it is of, and what came of them."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from neurosim.ensemble import Ensemble, Member
+from neurosim.history import METRICS
+from neurosim.scenario import Scenario
+from neurosim.training.determining import another_run, determining, scenario_changes
+from neurosim.training.folder import SUMMARY
+from neurosim.training.model import MODEL
+from neurosim.training.resuming import own_scenario
+from neurosim.training.texts import damaged, is_there, read_object
+
+TABLE = "ensemble.csv"
+# There while such a run is under way: which seeds it is of.
+BEGUN = "seeds.json"
+# What the summary has besides the object that the command prints.
+_PROVENANCE = ("versions", "machine", "plugins")
+# Those of the table, before the measures.
+COLUMNS = ("seed", "success", "as_expected", "epochs_to_success")
+
+
+@dataclass(frozen=True)
+class ManySeeds:
+    """A run of many seeds that is in a folder.
+
+    Attributes
+    ----------
+    backend : str
+        Where it was trained.
+    seeds : range
+        Its seeds.
+    finished : bool
+        Whether all of them are trained.
+    """
+
+    backend: str
+    seeds: range
+    finished: bool
+
+
+def many_seeds(folder: Path) -> ManySeeds | None:
+    """The run of many seeds in a folder; None where there is another run, or none; raises DataError for damage."""
+    if is_there(folder / TABLE) and is_there(folder / SUMMARY) and not is_there(folder / MODEL):
+        path, finished = folder / SUMMARY, True
+    elif is_there(folder / BEGUN):
+        path, finished = folder / BEGUN, False
+    else:
+        return None
+    written = read_object(path)
+    seeds = written.entry("seeds")
+    ends = isinstance(seeds, list) and len(seeds) == 2 and all(type(seed) is int for seed in seeds)
+    if not ends or not 0 <= seeds[0] <= seeds[1] < 2**63:
+        written.refuse("seeds are not the first and the last one")
+    return ManySeeds(written.backend(), range(seeds[0], seeds[1] + 1), finished)
+
+
+def refuse_changed(folder: Path, chosen: Scenario) -> None:
+    """Raise UsageError where a scenario differs from that of the run of many seeds in a folder, in what determines it.
+
+    Its promises may differ where no network has been held against them yet.
+    """
+    own = own_scenario(folder, chosen)
+    if own is None:
+        return
+    changes = scenario_changes(determining(replace(own, record=None)), determining(replace(chosen, record=None)))
+    if is_there(folder / SUMMARY) and own.expect != chosen.expect:
+        changes.append("  scenario: another [expect], which the networks were held against")
+    if changes:
+        raise another_run(folder, changes, f"neurosim run --resume {folder}  goes on with it as it was.")
+
+
+def read_ensemble(folder: Path, scenario: Scenario, found: ManySeeds) -> tuple[Ensemble, dict[str, Any]]:
+    """A finished run of many seeds, and the object that ``neurosim run --seeds N --json`` printed of it.
+
+    Raises
+    ------
+    DataError
+        When a file of it is damaged.
+    """
+    ensemble = Ensemble(scenario, found.seeds, found.backend)
+    ensemble.members = _members(folder / TABLE)
+    seeds = [member.seed for member in ensemble.members]
+    if len(seeds) != len(found.seeds) or seeds != list(found.seeds):
+        raise damaged(folder / TABLE, f"its seeds are not those of {SUMMARY}")
+    seconds = read_object(folder / SUMMARY).part("seconds")
+    ensemble.seconds = seconds.number("train")
+    result = {key: value for key, value in read_object(folder / SUMMARY).values.items() if key not in _PROVENANCE}
+    # What is shown is what the rows say.
+    return ensemble, {**result, **ensemble.summary(), "run_dir": str(folder)}
+
+
+def _members(path: Path) -> list[Member]:
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = csv.DictReader(file)
+            names = list(rows.fieldnames or ())
+            if names[: len(COLUMNS)] != list(COLUMNS) or not set(names[len(COLUMNS) :]) <= set(METRICS):
+                raise ValueError(f"its columns are {', '.join(names)}")
+            return [_member(row, names[len(COLUMNS) :]) for row in rows]
+    except (OSError, csv.Error, ValueError, TypeError, OverflowError) as error:
+        raise damaged(path, str(error)) from error
+
+
+def _member(row: Mapping[str, str], measures: list[str]) -> Member:
+    """One row; raises ValueError or TypeError where it is none that was written."""
+    for name in ("success", "as_expected"):
+        if row[name] not in ("", "0", "1"):
+            raise ValueError(f"{name} of seed {row['seed']} is {row[name]}")
+    success, expected = (bool(int(row[name])) if row[name] else None for name in ("success", "as_expected"))
+    measured = {name: float(row[name]) if row[name] else None for name in measures}
+    reached = row["epochs_to_success"]
+    return Member(int(row["seed"]), measured, success, expected, int(reached) if reached else None)
