@@ -12,13 +12,13 @@ import click
 
 from neurosim.cli import INTERRUPTED
 from neurosim.cli.streams import end_line
-from neurosim.suggestions import did_you_mean
 from neurosim.version import __version__
 
 # Each module has its click command under the name `command`. The help texts stand here so that
 # ``neurosim --help`` loads none of them.
 COMMANDS = {
     "run": "Train a scenario and show what came of it.",
+    "copy": "Put a shipped scenario here, to be edited.",
     "explain": "Show one training step with all its numbers, or make homework of it.",
     "plot": "Draw pictures or films of a finished run, or of activations.",
     "report": "Put everything about runs on one page that opens by double click.",
@@ -73,8 +73,9 @@ class LazyGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """As click does it, with the nearest command for a misspelt one."""
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            hint = did_you_mean(args[0], COMMANDS) or "Commands: " + ", ".join(COMMANDS)
-            raise click.UsageError(f'no command "{args[0]}"; {hint}', ctx)
+            from neurosim.cli.suggesting import unknown_command
+
+            raise click.UsageError(unknown_command(args, list(COMMANDS)), ctx)
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -111,6 +112,10 @@ def execute(arguments: list[str], *, helper_processes: bool = False) -> int:
             sys.stdout.flush()
             return outcome if isinstance(outcome, int) else 0
         except (Exception, KeyboardInterrupt) as error:
+            if isinstance(error, click.NoSuchOption):
+                from neurosim.cli.suggesting import unknown_option
+
+                error = unknown_option(error, arguments, list(COMMANDS))
             return _report(error.error if isinstance(error, _EscapedError) else error, debug=debug)
 
 

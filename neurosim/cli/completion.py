@@ -19,12 +19,12 @@ Items = list[CompletionItem[str]]
 
 def scenarios(incomplete: str) -> Items:
     """Shipped scenarios in the order of the course, TOML files, and folders on the way to some."""
-    return items([*_beginning(incomplete, shipped()), *paths(incomplete, ".toml"), *_beginning(incomplete, [LAST])])
+    return items([*beginning(incomplete, shipped()), *paths(incomplete, ".toml"), *beginning(incomplete, [LAST])])
 
 
 def runs(incomplete: str) -> Items:
     """``last``, the runs below ``runs/``, the newest first, and folders."""
-    found = [*_beginning(incomplete, [LAST, *map(str, all_runs())])]
+    found = [*beginning(incomplete, [LAST, *map(str, all_runs())])]
     return items([*found, *(path for path in paths(incomplete) if path.removesuffix(os.sep) not in found)])
 
 
@@ -33,7 +33,8 @@ def items(values: Iterable[str]) -> Items:
     return [CompletionItem(value) for value in values]
 
 
-def _beginning(incomplete: str, words: Iterable[str]) -> list[str]:
+def beginning(incomplete: str, words: Iterable[str]) -> list[str]:
+    """The words that begin with what is typed."""
     return [word for word in words if word.startswith(incomplete)]
 
 

@@ -54,13 +54,29 @@ class ScenarioPath(FilePath):
         return scenarios(incomplete)
 
 
+class ShippedName(click.types.StringParamType):
+    """The name of a shipped scenario."""
+
+    name = "name"
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
+        """Names of shipped scenarios."""
+        from neurosim.cli.completion import beginning, items
+        from neurosim.scenario import shipped
+
+        return items(beginning(incomplete, shipped()))
+
+
 def scenario_source(given: str, *, quiet: bool = False) -> ScenarioSource:
-    """The scenario that is meant; says which run ``last`` is, unless `quiet`."""
+    """The scenario that is meant; says what may surprise about that, unless `quiet`."""
     from neurosim.run_folders import is_last, named_scenario
+    from neurosim.scenario import shipped
 
     source = named_scenario(given)
     if is_last(given) and not quiet:
         _announce(Path(source.path).parent)
+    if given in shipped() and Path(f"{given}.toml").is_file() and not quiet:
+        click.echo(f"{given} is the scenario that came with neurosim; the file here is {given}.toml", err=True)
     return source
 
 

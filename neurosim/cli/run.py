@@ -178,6 +178,12 @@ def _check(
     """Raise UsageError for options that do not go together."""
     if not scenarios and resume is None:
         raise click.UsageError("which scenario? Try: neurosim run xor  (all of them: neurosim list scenarios)")
+    if any("=" in scenario for scenario in scenarios):
+        from neurosim.cli.suggesting import forgotten_set
+
+        words = forgotten_set(scenarios)
+        if words is not None:
+            raise click.UsageError(words)
     if len(scenarios) > 1:
         for option, value in (("--seeds", seeds), ("--variant", variant), ("--resume", resume)):
             if value is not None:

@@ -18,6 +18,7 @@ from neurosim.scenario.claims import study_faults
 from neurosim.scenario.completion import complete
 from neurosim.scenario.consistency import consistency_faults
 from neurosim.scenario.faults import Fault, Report, shorten
+from neurosim.scenario.keys import misplaced
 from neurosim.scenario.locate import KeyPath, locate
 from neurosim.scenario.names import name_faults
 from neurosim.scenario.reading import find, parse, read, unusable
@@ -252,6 +253,8 @@ def load_scenario(
         folders = [path for path in plugins if Path(path).is_dir()]
         registry = build_registry([path for path in plugins if path not in folders], plugin_folders=folders)
     sections, own_faults = _check(changed, registry)
+    # Before what the checks say of the same places.
+    faults = [*(Fault(place, text) for place, text in misplaced(values, tree, registry)), *faults]
     faults += [*unusable(changed), *own_faults, *study_faults(changed)]
     expanded = list(expand(changed))
     variants = []

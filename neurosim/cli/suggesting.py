@@ -1,0 +1,222 @@
+"""What was meant by a command line that click cannot read: the command that does it.
+
+Loaded only when there is such an error.
+"""
+
+from __future__ import annotations
+
+import difflib
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from neurosim.run_folders import LAST, SCENARIO, named_scenario
+from neurosim.scenario import shipped
+from neurosim.scenario.keys import Key, find_key, tree_of
+
+# What other programs call their commands.
+_OTHER_COMMANDS = {
+    "continue": "run --resume",
+    "diagnose": "doctor",
+    "download": "data fetch",
+    "draw": "plot",
+    "evaluate": "predict",
+    "fetch": "data fetch",
+    "fit": "run",
+    "help": "--help",
+    "learn": "run",
+    "ls": "list",
+    "resume": "run --resume",
+    "show": "plot",
+    "test": "predict",
+    "train": "run",
+    "version": "--version",
+    "worksheet": "explain",
+}
+_OF_RUNS = ("run --resume", "doctor", "plot")
+_SETTINGS = "settings"
+
+
+def unknown_command(words: Sequence[str], commands: Sequence[str]) -> str:
+    """What to say of a command line that begins with `words`, the first of which is no command."""
+    word, rest = words[0], list(words[1:])
+    meant = _meant(word, rest, commands)
+    return f'no command "{word}"; {meant}'
+
+
+def _meant(word: str, rest: list[str], commands: Sequence[str]) -> str:
+    from neurosim.cli.list import KINDS
+
+    listed = _command("list", word)
+    if word in shipped() or word.endswith(".toml"):
+        more = f"  (or, to see which there are: {listed})" if word in KINDS else ""
+        return f"to train it: {_command('run', *_as_run([word, *rest]))}{more}"
+    if (Path(word) / SCENARIO).is_file() or word == LAST:
+        return f"to see that run: {_command('report', word)}  or  {_command('plot', word)}"
+    if word in _OTHER_COMMANDS:
+        other = _OTHER_COMMANDS[word]
+        if other in _OF_RUNS:
+            rest = rest or [LAST]
+        return f"did you mean: {_command(*other.split(), *(_as_run(rest) if other == 'run' else rest))}"
+    if word in KINDS:
+        return f"did you mean: {listed}"
+    from neurosim.glossary import find
+
+    if find(" ".join(words := [word, *rest])) is not None:
+        return f"to have it explained: {_command('glossary', *words)}"
+    near = difflib.get_close_matches(word, [*commands, *shipped()], n=1, cutoff=0.6)
+    if near and near[0] not in commands:
+        return f"did you mean: {_command('run', *_as_run([near[0], *rest]))}"
+    if near:
+        return f'did you mean "{near[0]}"?'
+    return "commands: " + ", ".join(commands)
+
+
+def _command(*words: str) -> str:
+    return shlex.join(["neurosim", *words])
+
+
+def _as_run(words: list[str]) -> list[str]:
+    """A command line as ``neurosim run`` takes it."""
+    from neurosim.cli.run import command
+
+    return _with_settings(command, words)
+
+
+def unknown_option(error: click.NoSuchOption, arguments: Sequence[str], commands: Sequence[str]) -> click.UsageError:
+    """The error with what was meant: a setting of the scenario, an option of the command, or nothing known."""
+    context = error.ctx
+    if context is None:
+        return error
+    name = _as_typed(error.option_name, arguments)
+    if context.parent is None:
+        return click.UsageError(_before_command(name, list(arguments), commands), context)
+    words = list(arguments[_depth(context) :])
+    own = _long_options(context.command)
+    word = name.strip("-")
+    if f"--{word}" in own:
+        return click.UsageError(f"no option {name}; did you mean --{word}, with two hyphens?", context)
+    near = difflib.get_close_matches(f"--{word}", own, n=1, cutoff=0.8)
+    if not near and _has_settings(context.command):
+        changed = _with_settings(context.command, words)
+        if changed != words:
+            path = context.command_path.removeprefix("neurosim ").split()
+            meant = _command(*path, *changed)
+            return click.UsageError(
+                f"no option {name}; settings of a scenario are changed with --set: {meant}", context
+            )
+    hint = f"did you mean {near[0]}?" if near else f"{context.command_path} --help  lists those that there are"
+    return click.UsageError(f"no option {name}; {hint}", context)
+
+
+def _as_typed(name: str, arguments: Sequence[str]) -> str:
+    """The option as it stands in the command line: of ``-seed`` click complains about ``-s``."""
+    for argument in arguments:
+        typed = argument.partition("=")[0]
+        if typed == name or (len(name) == 2 and typed.startswith(name) and not typed.startswith("--")):
+            return typed
+    return name
+
+
+def _depth(context: click.Context) -> int:
+    """How many words of the command line name the command."""
+    return len(context.command_path.split()) - 1
+
+
+def _before_command(name: str, arguments: list[str], commands: Sequence[str]) -> str:
+    place = next((place for place, word in enumerate(arguments) if word in commands), None)
+    if place is None:
+        return f"no option {name} here: options follow a command, as in  neurosim run xor --seed 3"
+    moved = [*arguments[place + 1 :], *arguments[:place]]
+    if arguments[place] == "run":
+        moved = _as_run(moved)
+    return f"options follow the command: {_command(arguments[place], *moved)}"
+
+
+def _long_options(command: click.Command) -> list[str]:
+    return [text for option in _options(command) for text in option.opts if text.startswith("--")]
+
+
+def _options(command: click.Command) -> list[click.Option]:
+    return [parameter for parameter in command.params if isinstance(parameter, click.Option)]
+
+
+def _has_settings(command: click.Command) -> bool:
+    return any(option.name == _SETTINGS for option in _options(command))
+
+
+def _with_settings(command: click.Command, words: list[str]) -> list[str]:
+    """The words with ``--set KEY=VALUE`` in place of options that are none, where they are keys of the scenario."""
+    valued = {text: not option.is_flag for option in _options(command) for text in option.opts}
+    given: list[str] = []
+    strange: list[tuple[int, int, str, str]] = []
+    place = 0
+    while place < len(words):
+        name, equals, value = words[place].partition("=")
+        begin, place = place, place + 1
+        if not name.startswith("-") or name == "-":
+            given.append(words[begin])
+        elif name in valued or name in ("-h", "--help"):
+            place += valued.get(name, False) and not equals
+        else:
+            if not equals and place < len(words) and _is_value(words[place]):
+                value, place = words[place], place + 1
+            strange.append((begin, place, name.strip("-"), value))
+    changed, end = [], 0
+    # The value of a flag of other programs may be taken for a scenario, and the other way round: the first one counts.
+    tree = _tree(given)
+    if not given and "SCENARIO" in command.collect_usage_pieces(click.Context(command))[-1]:
+        changed = ["SCENARIO"]
+    for begin, after, name, value in strange:
+        setting = _setting(name, value, tree)
+        if setting:
+            changed += [*words[end:begin], "--set", setting]
+            end = after
+    return [*changed, *words[end:]]
+
+
+def _is_value(word: str) -> bool:
+    return not word.startswith("-") or word[1:2].isdigit() or word[1:2] == "."
+
+
+def _tree(given: list[str]) -> dict[str, object]:
+    """The scenario that is meant by the words that are no options; without one a usual one."""
+    from neurosim.errors import NeurosimError
+
+    for word in given:
+        try:
+            tree = tree_of(named_scenario(word).path)
+        except NeurosimError:
+            continue
+        if tree:
+            return tree
+    return tree_of("xor")
+
+
+def _setting(name: str, value: str, tree: dict[str, object]) -> str:
+    """``KEY=VALUE``, or nothing where no key is meant."""
+    from neurosim.registry import build_registry
+
+    registry = build_registry()
+    key = find_key(name.removeprefix("no-"), tree, registry)
+    if key is None:
+        return ""
+    if name.startswith("no-") and not value:
+        value = "false"
+    return f"{key.path}={value or _example(key)}"
+
+
+def _example(key: Key) -> str:
+    return "true" if key.choices == ("true", "false") else "VALUE"
+
+
+def forgotten_set(words: Sequence[str]) -> str | None:
+    """What to say where one of the scenarios is a setting without ``--set`` before it; None where none is."""
+    strange = [word for word in words if "=" in word and not Path(word).exists()]
+    if not strange:
+        return None
+    scenarios = [word for word in words if word not in strange]
+    settings = [part for word in strange for part in ("--set", word)]
+    return f"{strange[0]} is no scenario; a setting has --set before it: {_command('run', *scenarios, *settings)}"
