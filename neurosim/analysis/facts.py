@@ -74,6 +74,8 @@ class RunFacts:
         Names of the pictures to draw.
     formats : tuple of str
         What they are written as: "png", "svg".
+    loss : str
+        What the loss is called.
     parts : dict of str to facts
         What the pictures are drawn from.
     """
@@ -82,6 +84,7 @@ class RunFacts:
     history: History
     pictures: tuple[str, ...]
     formats: tuple[str, ...] = ("png",)
+    loss: str = "loss"
     parts: dict[str, Any] = field(default_factory=dict)
 
     def part(self, picture: str) -> Any:
@@ -125,7 +128,9 @@ def run_facts(
         with failures.kept(*(name for name in drawn if PART_OF.get(name) == part)):
             parts[part] = _PARTS[part](simulator)
     kept = tuple(name for name in drawn if name not in failures and _has_something(name, parts))
-    return RunFacts(simulator.scenario.scenario.title, simulator.history, kept, tuple(formats or asked.formats), parts)
+    loss = "loss of standardized targets" if simulator.data.scales_targets else "loss"
+    title = simulator.scenario.scenario.title
+    return RunFacts(title, simulator.history, kept, tuple(formats or asked.formats), loss, parts)
 
 
 def _has_something(name: str, parts: Mapping[str, Any]) -> bool:

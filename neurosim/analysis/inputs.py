@@ -42,7 +42,8 @@ class InputMap:
     axes : tuple of float64 arrays
         The grid along each input, one or two of them.
     outputs : float64 (outputs,) + shape of the grid
-        What the network answers; for two inputs the second one runs along the rows.
+        What the network answers, values in the units of the data set; for two inputs the second one runs along the
+        rows.
     points : dict of str to Points
         The splits.
     labels : tuple of str
@@ -51,6 +52,8 @@ class InputMap:
         Names of the classes; empty for regression.
     threshold : float
         Above it a single output means class 1.
+    answer : str
+        Name of the value that the network answers.
     """
 
     axes: tuple[NDArray[np.float64], ...]
@@ -59,6 +62,7 @@ class InputMap:
     labels: tuple[str, ...]
     classes: tuple[str, ...] = ()
     threshold: float = field(default=0.5)
+    answer: str = "output"
 
 
 def input_map(simulator: Simulator, size: int = GRID) -> InputMap | None:
@@ -77,6 +81,8 @@ def input_map(simulator: Simulator, size: int = GRID) -> InputMap | None:
     axes = tuple(input_axis(inputs[:, k], size if plane else CURVE) for k in range(network.inputs))
     grid = np.stack(np.meshgrid(*axes), axis=-1)
     outputs = simulator.forward(data.to_input(grid.reshape(-1, network.inputs))).astype(np.float64)
+    if line:
+        outputs = data.to_target_units(outputs)
     return InputMap(
         axes,
         np.moveaxis(outputs.reshape(*grid.shape[:-1], network.outputs), -1, 0),
@@ -84,6 +90,7 @@ def input_map(simulator: Simulator, size: int = GRID) -> InputMap | None:
         input_names(simulator),
         tuple(data.classes),
         network.loss.record.threshold,
+        data.target_names[0] if line and data.target_names else "output",
     )
 
 
@@ -102,6 +109,6 @@ def input_axis(values: NDArray[np.float64], count: int) -> NDArray[np.float64]:
 
 def input_points(simulator: Simulator, split: str) -> Points:
     """The rows of a split, in the units of the data set."""
-    data = getattr(simulator.data, split)
-    inputs = data.features.astype(np.float64) * simulator.data.scale + simulator.data.shift
-    return Points(simulator.data.to_raw(inputs), data.targets)
+    data, rows = simulator.data, getattr(simulator.data, split)
+    inputs = rows.features.astype(np.float64) * data.scale + data.shift
+    return Points(data.to_raw(inputs), rows.targets if data.classes else data.to_target_units(rows.targets))

@@ -85,7 +85,8 @@ class PlainProgress(SilentProgress):
         self.every = max(1, -(-self.epochs // PLAIN_LINES))
         self.last = time.monotonic()
         name = simulator.scenario.scenario.name
-        click.echo(f"{name}: {simulator.network.size:,} parameters, {self.rows:,} rows, {self.epochs} epochs")
+        scaled = "; the loss is that of standardized targets" if simulator.data.scales_targets else ""
+        click.echo(f"{name}: {simulator.network.size:,} parameters, {self.rows:,} rows, {self.epochs} epochs{scaled}")
 
     def planned(self, members: Sequence[str], epochs: int) -> None:
         """Say how much there is to do."""

@@ -119,7 +119,7 @@ def _boundary(film: Film, number: int, place: int) -> Figure:
         every = np.concatenate([entry.outputs[0] for entry in film.maps] + [shown.points["train"].targets[:, 0]])
         margin = 0.05 * float(np.ptp(every))
         axes.set_ylim(float(every.min()) - margin, float(every.max()) + margin)
-        axes.set_ylabel("output")
+        axes.set_ylabel(shown.answer)
     axes.set_xlabel(shown.labels[0])
     _loss(made.add_axes((0.63, 0.14, 0.34, 0.70)), film, place)
     return made

@@ -12,16 +12,16 @@ from neurosim.plots.style import TEST, TRAIN, VALIDATION, figure
 LINES = (("train", TRAIN, "-"), ("validation", VALIDATION, "--"), ("test", TEST, "-"))
 
 
-def learning_curves(history: History, title: str) -> Figure:
-    """Loss, and accuracy where there is one, side by side."""
+def learning_curves(history: History, title: str, loss: str = "loss") -> Figure:
+    """Loss, called `loss`, and accuracy where there is one, side by side."""
     has_accuracy = any(value is not None for value in history.train_accuracy)
     made, panels = figure(9.0 if has_accuracy else 5.5, 3.8, 2 if has_accuracy else 1, title)
     _panel(panels[0], history, "loss")
-    panels[0].set_ylabel("loss")
+    panels[0].set_ylabel(loss)
     losses = [value for split, _, _ in LINES for value in getattr(history, f"{split}_loss") if value]
     if losses and min(losses) > 0 and max(losses) / min(losses) > 30:
         panels[0].set_yscale("log")
-        panels[0].set_ylabel("loss (logarithmic)")
+        panels[0].set_ylabel(f"{loss} (logarithmic)")
     else:
         panels[0].set_ylim(bottom=0)
     if has_accuracy:

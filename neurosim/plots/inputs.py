@@ -7,10 +7,14 @@ from matplotlib.axes import Axes
 from matplotlib.collections import QuadMesh
 from matplotlib.colors import LinearSegmentedColormap, ListedColormap, to_rgb
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 
 from neurosim.analysis.inputs import InputMap, Points
 from neurosim.plots.style import COLOURS, INK, figure
+
+# From here on thousands are counted along the axis of the values: 500k.
+MANY_DIGITS = 1e4
 
 
 def decision_boundary(shown: InputMap, title: str) -> Figure:
@@ -101,7 +105,7 @@ def fitted_curve(shown: InputMap, title: str) -> Figure:
     made, (axes,) = figure(6.4, 4.2, 1, title)
     draw_fit(axes, shown)
     axes.set_xlabel(shown.labels[0])
-    axes.set_ylabel("output")
+    axes.set_ylabel(shown.answer)
     axes.legend(frameon=False, fontsize=9)
     return made
 
@@ -118,5 +122,7 @@ def draw_fit(axes: Axes, shown: InputMap) -> None:
             test.inputs[:, 0], test.targets[:, 0], s=18, marker="^", color=COLOURS[4], label="test", linewidths=0
         )
     axes.plot(shown.axes[0], shown.outputs[0], color=COLOURS[1], linewidth=2.0, label="network")
+    if float(np.abs(train.targets).max()) >= MANY_DIGITS:
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, place: f"{value / 1000:,g}k" if value else "0"))
     # What the network has seen; outside it only guesses.
     axes.axvspan(float(train.inputs.min()), float(train.inputs.max()), color=COLOURS[0], alpha=0.05, linewidth=0)

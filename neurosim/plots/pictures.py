@@ -54,7 +54,7 @@ def draw(name: str, facts: RunFacts) -> Figure:
     """One picture of a run."""
     title, part = facts.title, facts.part(name)
     if name == "learning_curves":
-        return learning_curves(facts.history, title)
+        return learning_curves(facts.history, title, facts.loss)
     if name in RECORDED:
         return _recorded(name, part, title)
     # Each needs its own module only: loading them all would take longer than drawing.

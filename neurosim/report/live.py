@@ -121,6 +121,8 @@ def _plane(simulator: Simulator, recording: Recording, places: list[int], script
         "threshold": network.loss.record.threshold,
         "scale": np.broadcast_to(data.feature_scale, network.inputs).tolist(),
         "shift": np.broadcast_to(data.feature_shift, network.inputs).tolist(),
+        "answer": data.target_names[0] if data.target_names and not data.classes else "",
+        "target": [data.target_scale.tolist(), data.target_shift.tolist()] if data.scales_targets else None,
         "layers": layers,
         "size": frames.shape[1],
         "parameters": base64.b64encode(frames.astype("<f4").tobytes()).decode(),

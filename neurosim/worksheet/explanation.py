@@ -90,7 +90,7 @@ def _given(sheet: Sheet, names: Names, simulator: Simulator) -> None:
         + (f"It has been trained for {step.done} steps." if step.done else "It has not been trained yet.")
     )
     rows = simulator.split_rows("train").count
-    section.say(step.describe(rows, data.classes))
+    section.say(step.describe(rows, data))
     if step.alone:
         usual = min(step.training.batch_size, rows)
         if usual > 1:

@@ -124,7 +124,7 @@ def _given(section: Section, names: PathNames, simulator: Simulator) -> None:
     variant = f", variant {simulator.scenario.variant}" if simulator.scenario.variant else ""
     trained = f"after {step.done} steps of training" if step.done else "before training"
     section.say(f"Scenario {simulator.scenario.scenario.name}{variant}, seed {simulator.seed}, {trained}.")
-    section.say(step.describe(simulator.split_rows("train").count, simulator.data.classes))
+    section.say(step.describe(simulator.split_rows("train").count, simulator.data))
     section.say(f"The path: {' -> '.join(_stations(names))}. {_choice(names)}".rstrip())
     section.say(LETTERS + " What reaches a sum by other ways is added up: (5 more) are five terms.")
     first = names.dense[0]

@@ -13,8 +13,10 @@ from neurosim.backends.base import Rows
 from neurosim.backends.reference import ReferenceBackend, clipped
 from neurosim.backends.reference_layers import Trace
 from neurosim.backends.uncompiled import uncompiled
+from neurosim.data import Prepared
 from neurosim.errors import DivergedError, UsageError
 from neurosim.layers import Layer, Residual
+from neurosim.markup import amount
 from neurosim.network import Network, Training
 from neurosim.simulator import Simulator
 from neurosim.worksheet.numbers import written
@@ -129,16 +131,29 @@ class Step:
             return int(self.rows.classes[self.place])
         return np.asarray(self.rows.values[self.place], np.float64)
 
-    def describe(self, rows: int, classes: tuple[str, ...]) -> str:
+    def describe(self, rows: int, data: Prepared) -> str:
         """Which of the training rows the sample is, what it should give, and why it was picked."""
         y = self.target()
         number = f"The sample is training row {self.sample} (of {rows}, counted from 0)"
         if isinstance(y, int):
-            what = f"{number}; the right class is {classes[y] if classes else y}: output {y + 1}."
+            what = f"{number}; the right class is {data.classes[y] if data.classes else y}: output {y + 1}."
         else:
             values = ", ".join(written(float(value)) for value in y)
-            what = f"{number}; its target is y = {values if y.size == 1 else f'({values})'}."
+            what = f"{number}; its target is y = {values if y.size == 1 else f'({values})'}.{_unscaled(y, data)}"
         return f"{what} {self.reason}".rstrip()
+
+
+def _unscaled(y: Array, data: Prepared) -> str:
+    """Where targets are standardized, how that was done and what this one is in the units of the data."""
+    if not data.scales_targets:
+        return ""
+    values = data.to_target_units(y[None])[0]
+    parts = []
+    for k, (value, scale, shift) in enumerate(zip(values, data.target_scale, data.target_shift, strict=True)):
+        name = f'"{data.target_names[k]}"' if data.target_names else "the value" if y.size == 1 else f"value {k + 1}"
+        numbers = [amount(float(number)) for number in (value, -shift / scale, 1.0 / scale)]
+        parts.append(f"{name} is {numbers[0]}, with mean {numbers[1]} and standard deviation {numbers[2]}")
+    return f" Targets are standardized: (value - mean) / deviation over the training rows; here {', '.join(parts)}."
 
 
 # Of a step on several rows: the one to explain, and why.

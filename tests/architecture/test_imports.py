@@ -64,7 +64,7 @@ ALLOWED = {
         "simulator", "training", "history", "errors",
     },
     "worksheet": {
-        "backends", "formulas", "layers", "network", "plugin", "simulator", "history", "markup", "errors",
+        "backends", "data", "formulas", "layers", "network", "plugin", "simulator", "history", "markup", "errors",
     },
     "report": {
         "analysis", "glossary", "plots", "worksheet", "training", "simulator", "recording", "formulas", "layers",

@@ -7,10 +7,17 @@ import numpy as np
 import pytest
 
 import neurosim
-from neurosim import Ensemble
+from neurosim import Ensemble, Simulator, explain
+from neurosim.analysis.facts import run_facts
+from neurosim.analysis.inputs import input_map
 from neurosim.cli.summary import print_summary
+from neurosim.plots.pictures import draw
+from neurosim.report.javascript import Script
+from neurosim.report.live import live_data
 from neurosim.report.run import prepare_run_page, run_page
 from neurosim.training.reading import read_run
+from neurosim.worksheet.layout import Gaps
+from neurosim.worksheet.text import as_text
 
 SCENARIO = """
 [scenario]
@@ -184,3 +191,51 @@ def test_the_baseline_of_classes_is_the_largest_one():
     assert result.metrics["train_baseline_accuracy"] == pytest.approx(1 / 3, abs=0.01)
     assert "test_r2" not in result.metrics
     assert result.remarks["baseline"].endswith(f'from always answering "{rows.classes[largest]}", the largest class')
+
+
+@pytest.fixture(scope="module")
+def line(houses):
+    """The price by the area alone, which can be drawn."""
+    overrides = {
+        "data.features": ["area"],
+        "training.epochs": 8,
+        "expect": {},
+        "record": {"quantities": ["parameters"]},
+    }
+    return neurosim.run(houses.folder / "houses.toml", backend="reference", overrides=overrides)
+
+
+def test_the_fitted_curve_is_in_the_units_of_the_data(line):
+    simulator = line.simulator
+    shown = input_map(simulator)
+    assert shown.answer == "price"
+    assert 5e4 <= shown.points["train"].targets.min() <= shown.points["train"].targets.max() <= 5e5
+    middle = len(shown.axes[0]) // 2
+    expected = simulator.data.to_target_units(simulator.forward(simulator.data.to_input([[shown.axes[0][middle]]])))
+    assert shown.outputs[0][middle] == pytest.approx(expected[0, 0])
+    assert 1e5 < shown.outputs[0][middle] < 5e5
+    facts = run_facts(simulator, ["learning_curves", "fitted_curve"])
+    assert draw("fitted_curve", facts).axes[0].get_ylabel() == "price"
+    assert draw("learning_curves", facts).axes[0].get_ylabel().startswith("loss of standardized targets")
+
+
+def test_the_live_page_has_what_it_needs_to_answer_in_them(line):
+    plane = live_data(line.simulator, Script())["plane"]
+    (scale,), (shift,) = plane["target"]
+    assert (0.0 - shift) / scale == pytest.approx(np.mean(line.simulator.data.to_target_units([[0.0]])))
+    assert plane["answer"] == "price"
+    low, high = plane["range"]
+    assert low < 1e5
+    assert high > 4e5
+
+
+def explain_row(houses, path):
+    return as_text(explain(Simulator(houses.result.scenario, "reference"), sample=0, path=path), Gaps())
+
+
+def test_a_worksheet_says_how_its_target_is_scaled(houses):
+    text = " ".join(explain_row(houses, path=False).split())
+    short = " ".join(explain_row(houses, path=True).split())
+    price = houses.table[houses.result.simulator.data.train.rows[0], 3]
+    assert f'here "price" is {price:,.0f}, with mean ' in text
+    assert f'here "price" is {price:,.0f}, with mean ' in short

@@ -220,7 +220,7 @@ function fittedView(root, run, moved) {
     if (probe) cross(context, x(probe[0]), y(net.outputs(probe, frame)[0]));
   });
   if (moved) probed(canvas, [axes[0], null], ([place]) => { probe = [place]; moved(net, probe, frame); redraw(); });
-  element("p", view, { class: "soft" }, `Blue: training rows${points.test ? "; yellow: test rows" : ""}; the line: the network. Across: ${plane.labels[0]}, ${short(axes[0][0])} to ${short(axes[0][1])}; up: ${short(range[0])} to ${short(range[1])}.`);
+  element("p", view, { class: "soft" }, `Blue: training rows${points.test ? "; yellow: test rows" : ""}; the line: the network. Across: ${plane.labels[0]}, ${short(axes[0][0])} to ${short(axes[0][1])}; up: ${plane.answer ? `${plane.answer}, ` : ""}${short(range[0])} to ${short(range[1])}.`);
   return (next) => {
     frame = next;
     if (probe) moved(net, probe, frame);

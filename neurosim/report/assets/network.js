@@ -40,8 +40,12 @@ class Net {
     return seen;
   }
 
+  // In the units of the data set.
   outputs(raw, frame) {
-    return this.run(raw, frame).at(-1);
+    const found = this.run(raw, frame).at(-1);
+    if (!this.plane.target) return found;
+    const [factors, shift] = this.plane.target;
+    return found.map((y, k) => (y - shift[k]) / factors[k]);
   }
 }
 
