@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 import traceback
 import warnings
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from neurosim.cli import INTERRUPTED
 from neurosim.cli.streams import end_line
 from neurosim.version import __version__
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 # Each module has its click command under the name `command`. The help texts stand here so that
 # ``neurosim --help`` loads none of them.
@@ -61,6 +65,13 @@ class LazyGroup(click.Group):
         command: click.Command = module.command
         return command
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
+        """Commands and options that begin with what is typed; no command is imported for that."""
+        from click.shell_completion import CompletionItem
+
+        commands = [CompletionItem(name, help=about) for name, about in COMMANDS.items() if name.startswith(incomplete)]
+        return [*commands, *click.Command.shell_complete(self, ctx, incomplete)]
+
     def invoke(self, ctx: click.Context) -> Any:
         """As click does it; what click would take for its own affair is taken past it."""
         try:
@@ -102,6 +113,11 @@ def execute(arguments: list[str], *, helper_processes: bool = False) -> int:
     0 done; 1 unexpected; 2 wrong usage, scenario or plugin; 3 files and data; 4 training diverged;
     5 an expectation was missed; 130 interrupted.
     """
+    instruction = os.environ.get("_NEUROSIM_COMPLETE")
+    if instruction:
+        from neurosim.cli.shells import answer
+
+        return answer(application, instruction)
     debug = "--debug" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]
     with warnings.catch_warnings():

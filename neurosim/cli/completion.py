@@ -1,36 +1,46 @@
 """What a shell offers for the word that is being typed.
 
-Called at each press of TAB: nothing here loads the engine or draws.
+Called at each press of TAB: nothing here loads the engine or draws. `neurosim.cli.shells` brings it to the shells.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
+import click
 from click.shell_completion import CompletionItem
 
-from neurosim.run_folders import LAST, all_runs
+from neurosim.run_folders import LAST, all_runs, named_scenario
 from neurosim.scenario import shipped
 
 Items = list[CompletionItem[str]]
+# A word of this type is not finished: no space behind it.
+OPEN = "open"
+# Arguments that name a scenario or a run.
+_GIVEN = ("scenarios", "scenario", "runs", "run", "model", "resume")
 
 
 def scenarios(incomplete: str) -> Items:
-    """Shipped scenarios in the order of the course, TOML files, and folders on the way to some."""
+    """Shipped scenarios in the order of the course, TOML files, folders on the way to some, and ``last``."""
     return items([*beginning(incomplete, shipped()), *paths(incomplete, ".toml"), *beginning(incomplete, [LAST])])
 
 
 def runs(incomplete: str) -> Items:
     """``last``, the runs below ``runs/``, the newest first, and folders."""
-    found = [*beginning(incomplete, [LAST, *map(str, all_runs())])]
-    return items([*found, *(path for path in paths(incomplete) if path.removesuffix(os.sep) not in found)])
+    found = beginning(incomplete, [LAST, *map(str, all_runs())])
+    # A folder of runs that are offered already is not offered too.
+    folders = (
+        path for path in paths(incomplete) if not any(run.startswith(path.removesuffix(os.sep)) for run in found)
+    )
+    return items([*found, *folders])
 
 
 def items(values: Iterable[str]) -> Items:
-    """Words as click takes them."""
-    return [CompletionItem(value) for value in values]
+    """Words as click takes them; what ends in ``/`` or ``=`` goes on."""
+    return [CompletionItem(value, type=OPEN if value.endswith((os.sep, "=")) else "plain") for value in values]
 
 
 def beginning(incomplete: str, words: Iterable[str]) -> list[str]:
@@ -50,5 +60,99 @@ def paths(incomplete: str, *endings: str) -> Iterator[str]:
             continue
         if entry.is_dir():
             yield os.path.join(folder, entry.name) + os.sep
-        elif entry.name.endswith(endings) and endings:
+        elif endings and entry.name.endswith(endings):
             yield os.path.join(folder, entry.name)
+
+
+def settings(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
+    """For ``--set``: keys of the scenario that is given, and behind ``=`` the names that a key can be.
+
+    Before the first dot those that the scenario has; behind it also those that it could have.
+    """
+    from neurosim.scenario.keys import setting_keys
+
+    tree = _tree(ctx)
+    typed, equals, value = incomplete.partition("=")
+    keys = list(setting_keys(tree, _builtins() if typed.startswith(("data.", "optimizer.")) else None))
+    if equals:
+        return [item for key in keys if key.path == typed for item in _values(key.path, key.choices, key.value, value)]
+    found = [key for key in keys if key.path.startswith(typed) and ("." in typed or key.value is not None)]
+    # The last part of a key is what people know.
+    found = found or [key for key in keys if key.path.rpartition(".")[2].startswith(typed)]
+    return [CompletionItem(f"{key.path}=", type=OPEN, help=_help(key.about, key.value)) for key in found]
+
+
+def _values(path: str, choices: Iterable[str], now: Any, value: str) -> Items:
+    words = list(choices)
+    if not words and isinstance(now, int | float | str):
+        words = [str(now)]
+    return items(f"{path}={word}" for word in beginning(value, words))
+
+
+def _help(about: str, now: Any) -> str:
+    words = about.replace("\n", " ")
+    if isinstance(now, int | float | str) and len(str(now)) <= 40:
+        return f"now {now}. {words}".strip()
+    return words
+
+
+def variants(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
+    """Names of the variants of the scenario that is given."""
+    entries = _tree(ctx).get("variants")
+    names = [entry.get("name") for entry in entries if isinstance(entry, Mapping)] if isinstance(entries, list) else []
+    return items(beginning(incomplete, (name for name in names if isinstance(name, str))))
+
+
+def pictures(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
+    """Names of pictures."""
+    from neurosim.analysis.catalogue import CATALOGUE
+
+    return items(beginning(incomplete, CATALOGUE))
+
+
+def downloads(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
+    """Data sets that are downloaded."""
+    from neurosim.data import DOWNLOADS
+
+    return items(beginning(incomplete, DOWNLOADS))
+
+
+def plugins(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
+    """Installed plugins and what they give, and Python files."""
+    from neurosim.registry import build_registry
+
+    registry = build_registry()
+    catalogs = (registry.activations, registry.losses, registry.optimizers, registry.datasets)
+    names = dict.fromkeys([plugin.name for plugin in registry.plugins] + [n for c in catalogs for n in c.names()])
+    return items([*beginning(incomplete, names), *paths(incomplete, ".py")])
+
+
+def words(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
+    """Words of the glossary that are one word."""
+    from neurosim.glossary import entries
+
+    return items(beginning(incomplete, [entry.word for entry in entries() if " " not in entry.word]))
+
+
+def _builtins() -> Any:
+    from neurosim.registry import build_registry
+
+    return build_registry(entry_points=False, environment=False)
+
+
+def _tree(ctx: click.Context) -> dict[str, Any]:
+    """The scenario that is given; a usual one where none is yet."""
+    from neurosim.errors import NeurosimError
+    from neurosim.scenario.keys import tree_of
+
+    params = [ctx.params.get(name) for name in _GIVEN]
+    given = [word for value in params for word in (value if isinstance(value, tuple) else [value])]
+    # Behind an option that still lacks its value click leaves the other words unread.
+    for word in [*given, *ctx.args]:
+        try:
+            tree = tree_of(named_scenario(word).path) if isinstance(word, str | Path) else {}
+        except NeurosimError:
+            continue
+        if tree:
+            return tree
+    return tree_of("xor")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from neurosim.cli.options import DATA_DIR, JSON, print_json
+from neurosim.cli.options import DATA_DIR, JSON, offered, print_json
 
 if TYPE_CHECKING:
     from neurosim.data import Download
@@ -41,7 +41,7 @@ def list_command(data_dir: Path | None, as_json: bool) -> None:
 
 
 @data.command("fetch")
-@click.argument("name")
+@click.argument("name", shell_complete=offered("downloads"))
 @DATA_DIR
 def fetch_command(name: str, data_dir: Path | None) -> None:
     """Download the data set NAME from a public mirror, and verify it.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from neurosim.cli.given import ScenarioPath, scenario_source
-from neurosim.cli.options import DATA_DIR, PLUGIN, PLUGINS_DIR, SET, FilePath
+from neurosim.cli.options import DATA_DIR, PLUGIN, PLUGINS_DIR, SET, FilePath, offered
 
 if TYPE_CHECKING:
     from neurosim.scenario import Scenario
@@ -32,7 +32,12 @@ SUFFIXES = {"text": ".txt", "markdown": ".md", "html": ".html"}
 )
 @click.option("--format", "kind", type=click.Choice(list(SUFFIXES)), default="text", show_default=True)
 @click.option("--blank", is_flag=True, help="Leave gaps, for homework; writes the sheet and the answers to files.")
-@click.option("--variant", metavar="NAME", help="Of a scenario with variants; else the first one.")
+@click.option(
+    "--variant",
+    metavar="NAME",
+    shell_complete=offered("variants"),
+    help="Of a scenario with variants; else the first one.",
+)
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Instead of the scenario's seed.")
 @SET
 @click.option(

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from neurosim.cli.options import JSON, print_json
+from neurosim.cli.options import JSON, offered, print_json
 
 if TYPE_CHECKING:
     from neurosim.glossary import Entry
 
 
 @click.command()
-@click.argument("words", nargs=-1, metavar="[WORD]")
+@click.argument("words", nargs=-1, metavar="[WORD]", shell_complete=offered("words"))
 @JSON
 def command(words: tuple[str, ...], as_json: bool) -> None:
     """Explain a WORD of the subject in plain sentences, such as: neurosim glossary learning rate

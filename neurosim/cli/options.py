@@ -5,9 +5,12 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 
 class FilePath(click.Path):
@@ -21,6 +24,18 @@ class FilePath(click.Path):
         if value == "":
             self.fail("the path is empty", param, ctx)
         return super().convert(value, param, ctx)
+
+
+def offered(name: str) -> Callable[[click.Context, click.Parameter, str], list[CompletionItem[str]]]:
+    """The function of this name in `neurosim.cli.completion`, loaded when a shell asks."""
+
+    def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
+        from neurosim.cli import completion
+
+        found: list[CompletionItem[str]] = getattr(completion, name)(ctx, param, incomplete)
+        return found
+
+    return complete
 
 
 PLUGIN = click.option(
@@ -44,6 +59,7 @@ SET = click.option(
     "settings",
     multiple=True,
     metavar="KEY.PATH=VALUE",
+    shell_complete=offered("settings"),
     help="Put another value in place of the scenario's, such as training.epochs=50.",
 )
 DATA_DIR = click.option(

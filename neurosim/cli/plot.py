@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from neurosim.cli.given import RunPath
-from neurosim.cli.options import DATA_DIR, PLUGIN, PLUGINS_DIR, FilePath
+from neurosim.cli.options import DATA_DIR, PLUGIN, PLUGINS_DIR, FilePath, offered
 from neurosim.errors import UsageError
 from neurosim.suggestions import unknown
 
@@ -25,7 +25,14 @@ FILM_FORMATS = ("gif", "mp4")
 
 @click.command()
 @click.argument("runs", nargs=-1, type=RunPath(path_type=str), metavar="[RUN]...")
-@click.option("--only", "names", multiple=True, metavar="NAME", help="Draw only this picture; may be given again.")
+@click.option(
+    "--only",
+    "names",
+    multiple=True,
+    metavar="NAME",
+    shell_complete=offered("pictures"),
+    help="Draw only this picture; may be given again.",
+)
 @click.option("--animate", "films", multiple=True, type=click.Choice(FILMS), help="Write a film of it instead.")
 @click.option(
     "--format",

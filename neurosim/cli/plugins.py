@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from neurosim.cli.options import JSON, PLUGIN, PLUGINS_DIR, FilePath, print_json
+from neurosim.cli.options import JSON, PLUGIN, PLUGINS_DIR, FilePath, offered, print_json
 from neurosim.suggestions import did_you_mean
 
 _GIVEN = "neurosim.cli.plugins"
@@ -65,7 +65,9 @@ def command(ctx: click.Context, plugins: tuple[Path, ...], plugin_folders: tuple
 
 
 @command.command("check")
-@click.argument("what", required=False, type=FilePath(path_type=str), metavar="NAME|FILE")
+@click.argument(
+    "what", required=False, type=FilePath(path_type=str), metavar="NAME|FILE", shell_complete=offered("plugins")
+)
 @PLUGIN
 @PLUGINS_DIR
 @click.option(

@@ -10,7 +10,7 @@ import click
 
 from neurosim.cli.drawing import drawing
 from neurosim.cli.given import RunPath, ScenarioPath, run_path, scenario_source
-from neurosim.cli.options import DATA_DIR, JSON, NO_REPORT, PLUGIN, PLUGINS_DIR, SET, FilePath, Told
+from neurosim.cli.options import DATA_DIR, JSON, NO_REPORT, PLUGIN, PLUGINS_DIR, SET, FilePath, Told, offered
 
 if TYPE_CHECKING:
     from neurosim.scenario import Scenario
@@ -26,7 +26,12 @@ DIVERGED, MISSED = 4, 5
     type=click.Choice(["cpu", "reference", "cuda"]),
     show_default="cpu; with --resume, that of the run",
 )
-@click.option("--variant", metavar="NAME", help="Train this variant only; else all, for a scenario that has some.")
+@click.option(
+    "--variant",
+    metavar="NAME",
+    shell_complete=offered("variants"),
+    help="Train this variant only; else all, for a scenario that has some.",
+)
 @click.option(
     "--seed",
     type=click.IntRange(0, 2**63 - 1),
