@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from neurosim.analysis.hidden import hidden_units, output_place
+from neurosim.analysis.parameters import MOST
 from neurosim.layers import Conv2d, Dense
 from neurosim.scenario.study import PICTURES
 
@@ -172,6 +173,19 @@ def _no_diagram(simulator: Simulator) -> str:
     return ""
 
 
+def _no_paths(simulator: Simulator) -> str:
+    recording, network = simulator.recording, simulator.network
+    if network.size > MOST or not all(isinstance(layer, Dense) for layer in network.layers if layer.parameters):
+        return f"the network has {network.size:,} parameters; lines of dense layers are drawn for up to {MOST}"
+    if recording is None or not recording.parameters:
+        return how_to_record("parameters")
+    return "" if len(recording) > 1 else "no epoch was trained"
+
+
+def _one_unit(simulator: Simulator) -> bool:
+    return simulator.network.outputs == 1 and simulator.network.size <= simulator.network.inputs + 1
+
+
 def _no_surface(simulator: Simulator) -> str:
     recording = simulator.recording
     if recording is None or not recording.parameters:
@@ -238,6 +252,7 @@ _PICTURES = [
     Picture("hidden_space", "where the last hidden layer puts the rows", no_hidden_space, _small_hidden_space),
     Picture("unit_maps", "what each hidden unit answers over the inputs", _no_unit_maps, _on_demand),
     Picture("network_diagram", "units as circles, weights as lines of their width", _no_diagram, _on_demand),
+    Picture("parameters", "every weight and bias over the epochs", _no_paths, _one_unit),
     Picture("loss_surface", "the loss on the plane of the optimizer's path", _no_surface, _on_demand),
     Picture("confusion_matrix", "which class is taken for which", _no_classes, _many_classes),
     Picture("worst_mistakes", "the wrong answers that were surest", _no_classes, has_images),

@@ -14,6 +14,7 @@ from neurosim.analysis.feature_maps import FeatureMaps, LayerOutputs, feature_ma
 from neurosim.analysis.hidden import HiddenMoment, HiddenSpace, hidden_space
 from neurosim.analysis.inputs import InputMap, Points, input_map
 from neurosim.analysis.packing import pack, unpack
+from neurosim.analysis.parameters import ParameterPaths, parameter_paths
 from neurosim.analysis.responses import ChannelResponses, channel_responses
 from neurosim.analysis.surfaces import Path, Surface, loss_surface
 from neurosim.analysis.units import LayerMaps, UnitMaps, unit_maps
@@ -26,7 +27,7 @@ if TYPE_CHECKING:  # what draws these numbers need not load a simulator
 
 _CLASSES = (
     ChannelResponses, Classification, Diagram, FeatureMaps, HiddenMoment, HiddenSpace, InputMap, Kernels, LayerMaps,
-    LayerOutputs, Mistake, Path, Points, Recording, Surface, UnitMaps,
+    LayerOutputs, Mistake, ParameterPaths, Path, Points, Recording, Surface, UnitMaps,
 )  # fmt: skip
 # What each picture is drawn from; several may be drawn from the same.
 _PARTS: dict[str, Callable[[Simulator], Any]] = {
@@ -34,6 +35,7 @@ _PARTS: dict[str, Callable[[Simulator], Any]] = {
     "hidden": hidden_space,
     "units": unit_maps,
     "diagram": diagram,
+    "paths": parameter_paths,
     "surface": lambda simulator: loss_surface([("", simulator)]),
     "classification": classification,
     "weights": weight_images,
@@ -49,6 +51,7 @@ PART_OF = {
     "hidden_space": "hidden",
     "unit_maps": "units",
     "network_diagram": "diagram",
+    "parameters": "paths",
     "loss_surface": "surface",
     "confusion_matrix": "classification",
     "worst_mistakes": "classification",

@@ -70,7 +70,7 @@ def _gif(pictures: list[NDArray[np.uint8]]) -> bytes:
     # One palette for all, else colours would flicker: that of the start, the middle and the end together.
     several = np.concatenate([pictures[0], pictures[len(pictures) // 2], pictures[-1]])
     # Small marks keep their own colours, however much of the picture is pale.
-    palette = Image.fromarray(several).quantize(200, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    palette = Image.fromarray(several).quantize(200, Image.Quantize.MAXCOVERAGE, kmeans=1, dither=Image.Dither.NONE)
     images = [Image.fromarray(picture).quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures]
     buffer = io.BytesIO()
     images[0].save(

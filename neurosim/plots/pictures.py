@@ -69,6 +69,7 @@ _MODULES = {
     "hidden_space": "hidden",
     "unit_maps": "units",
     "network_diagram": "diagram",
+    "parameters": "parameters",
     "loss_surface": "surfaces",
     "confusion_matrix": "classification",
     "worst_mistakes": "classification",

@@ -1,0 +1,71 @@
+"""The weights and biases of a small network over time: how they settle, or go round in circles."""
+
+from __future__ import annotations
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from neurosim.analysis.parameters import ParameterPaths
+from neurosim.plots.style import COLOURS, INK, canvas
+
+STYLES = ("-", "--", ":", "-.")
+
+
+def parameters(shown: ParameterPaths, title: str) -> Figure:
+    """A line for each parameter; of one unit with two inputs the path of its two weights beside them."""
+    plane = bool(shown.weights)
+    width, height = 9.6 if plane else 6.4, 4.4
+    made = canvas(width, height, title)
+    made.text(0.15 / width, 1 - 0.37 / height, in_words(shown), fontsize=9, color=INK, ha="left", va="top")
+    axes = _panel(made, (0.75 / width, 0.6 / height, (4.9 if plane else 5.4) / width, (height - 1.4) / height))
+    # Each stays as it is until the next step changes it.
+    for k, name in enumerate(shown.names):
+        axes.plot(
+            shown.epochs, shown.values[:, k], STYLES[k // len(COLOURS) if len(shown.names) > 3 else k],
+            color=COLOURS[k % len(COLOURS)], linewidth=1.6, label=name, drawstyle="steps-post",
+        )  # fmt: skip
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_xlim(0, float(shown.epochs[-1]) or 1.0)
+    axes.set_xlabel("epoch")
+    axes.set_ylabel("weights and biases" if len(shown.names) > 3 else "weights and bias")
+    axes.legend(frameon=False, fontsize=9, ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1.0))
+    if plane:
+        _path(_panel(made, (6.45 / width, 0.6 / height, 2.95 / width, (height - 1.4) / height)), shown)
+    return made
+
+
+def in_words(shown: ParameterPaths) -> str:
+    """Whether they come to rest."""
+    if shown.rest is not None:
+        return f"at rest from epoch {shown.rest:g} on"
+    if shown.circle is not None:
+        since, period = shown.circle
+        often = "every epoch" if period == 1 else f"every {period:g} epochs"
+        return f"round in circles from epoch {since:g} on: {often} exactly the same numbers come back"
+    return "still moving at the end"
+
+
+def _panel(made: Figure, place: tuple[float, float, float, float]) -> Axes:
+    axes = made.add_axes(place)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(colors=INK, labelsize=9)
+    axes.grid(True, color="#d9d9d9", linewidth=0.6)
+    axes.set_axisbelow(True)
+    return axes
+
+
+def _path(axes: Axes, shown: ParameterPaths) -> None:
+    """The two weights as a point that moves."""
+    across, up = shown.weights
+    xs, ys = shown.values[:, across], shown.values[:, up]
+    axes.plot(xs, ys, color=COLOURS[7], linewidth=1.2, zorder=2)
+    circling = shown.epochs >= shown.circle[0] if shown.circle is not None else None
+    if circling is not None:
+        axes.plot(xs[circling], ys[circling], color=COLOURS[1], linewidth=2.4, zorder=3, label="the circle")
+    axes.plot(xs[:1], ys[:1], "o", color=INK, markersize=7, zorder=4, label="start")
+    axes.plot(xs[-1:], ys[-1:], "*", color=COLOURS[1], markersize=13, zorder=5, label="end")
+    axes.margins(0.12)
+    axes.set_xlabel(shown.names[across])
+    axes.set_ylabel(shown.names[up])
+    axes.legend(frameon=False, fontsize=9, ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1.0), columnspacing=1.0)
