@@ -25,7 +25,9 @@ def test_run_xor_meets_its_promise_and_leaves_a_folder(neurosim, tmp_path):
     assert "what one layer cannot draw" in done.out
     (folder,) = (tmp_path / "runs").iterdir()
     assert folder.name.startswith("xor-")
-    assert {path.name for path in folder.iterdir()} == FILES | {"decision_boundary.png", "record.npz", "report.html"}
+    assert {path.name for path in folder.iterdir()} == FILES | {
+        "decision_boundary.png", "hidden_space.png", "record.npz", "report.html",
+    }  # fmt: skip
     records = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     assert [record["epoch"] for record in records] == list(range(1, 401))
     assert {"train_loss", "train_accuracy", "test_loss", "test_accuracy", "lr", "seconds"} <= set(records[0])

@@ -32,10 +32,10 @@ def facts():
 @pytest.mark.parametrize(
     ("name", "pictures"),
     [
-        ("moons", {"learning_curves.png", "decision_boundary.png"}),
+        ("moons", {"learning_curves.png", "decision_boundary.png", "hidden_space.png"}),
         ("sine", {"learning_curves.png", "fitted_curve.png"}),
-        ("iris", {"learning_curves.png", "confusion_matrix.png"}),
-        ("xor", {"decision_boundary.png"}),
+        ("iris", {"learning_curves.png", "hidden_space.png", "confusion_matrix.png"}),
+        ("xor", {"decision_boundary.png", "hidden_space.png"}),
     ],
 )
 def test_each_kind_of_problem_has_its_pictures(facts, tmp_path, name, pictures):
@@ -98,7 +98,7 @@ def test_a_process_of_its_own_draws_the_same(facts, tmp_path, monkeypatch):
     monkeypatch.setattr("neurosim.plots.pictures.write_pictures", lambda facts, folder: pytest.fail("drawn here"))
     with Studio(own_process=True) as helper:
         written = helper.draw(facts["moons"], there)
-    assert [path.parent for path in written] == [there, there]
+    assert [path.parent for path in written] == [there] * 3
     for path in written:
         assert path.read_bytes() == (here / path.name).read_bytes()
 
@@ -106,7 +106,7 @@ def test_a_process_of_its_own_draws_the_same(facts, tmp_path, monkeypatch):
 def test_a_helper_that_dies_costs_no_picture(facts, tmp_path, monkeypatch):
     monkeypatch.setattr(studio, "MODULE", "no.such.module")
     with Studio(own_process=True) as helper:
-        assert len(helper.draw(facts["iris"], tmp_path)) == 2
+        assert len(helper.draw(facts["iris"], tmp_path)) == 3
     assert (tmp_path / "learning_curves.png").is_file()
 
 
@@ -124,5 +124,5 @@ def test_the_helper_runs_nothing_from_the_current_folder(facts, tmp_path, monkey
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("neurosim.plots.pictures.write_pictures", lambda facts, folder: pytest.fail("drawn here"))
     with Studio(own_process=True) as helper:
-        assert len(helper.draw(facts["iris"], tmp_path)) == 2
+        assert len(helper.draw(facts["iris"], tmp_path)) == 3
     assert not (tmp_path / "ran").exists()
