@@ -65,7 +65,7 @@ class InputMap:
     answer: str = "output"
 
 
-def input_map(simulator: Simulator, size: int = GRID) -> InputMap | None:
+def input_map(simulator: Simulator, size: int | None = None) -> InputMap | None:
     """The map of a simulator's network, or None where it cannot be drawn.
 
     It can for two inputs and classes, and for one input and one output value. `size` is the number of points
@@ -78,7 +78,7 @@ def input_map(simulator: Simulator, size: int = GRID) -> InputMap | None:
         return None
     points = {split: input_points(simulator, split) for split in simulator.splits}
     inputs = points["train"].inputs
-    axes = tuple(input_axis(inputs[:, k], size if plane else CURVE) for k in range(network.inputs))
+    axes = tuple(input_axis(inputs[:, k], (size or GRID) if plane else CURVE) for k in range(network.inputs))
     grid = np.stack(np.meshgrid(*axes), axis=-1)
     outputs = simulator.forward(data.to_input(grid.reshape(-1, network.inputs))).astype(np.float64)
     if line:

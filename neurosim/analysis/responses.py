@@ -63,14 +63,10 @@ def channel_responses(simulator: Simulator) -> tuple[ChannelResponses, ...]:
     fields = _fields(simulator.network)
     if not fields:
         return ()
-    data = simulator.data
-    split = data.test if data.test is not None else data.train
-    features = split.features[:IMAGES].astype(np.float32) * np.float32(data.scale) + np.float32(data.shift)
-    targets = split.targets[:IMAGES]
-    outputs = simulator.network.outputs
-    if simulator.network.loss.record.targets != "classes":
-        targets = targets[:, None] if outputs == 1 else np.eye(outputs)[targets] if targets.ndim == 1 else targets
-    seen = simulator.inspect(features, targets)
+    rows = simulator.split_rows("test" if "test" in simulator.splits else "train").some(slice(0, IMAGES))
+    features = rows.features.astype(np.float32) * np.float32(rows.scale) + np.float32(rows.shift)
+    by_class = simulator.network.loss.record.targets == "classes"
+    seen = simulator.inspect(features, rows.classes if by_class else rows.values)
     images = features.reshape(-1, *simulator.network.input_shape)
     return tuple(_strongest(name, field, seen.layers[name].outputs, images) for name, field in fields.items())
 

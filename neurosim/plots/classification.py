@@ -8,6 +8,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from neurosim.analysis.classification import Classification, Mistake
+from neurosim.plots.images import draw_image
 from neurosim.plots.style import COLOURS, INK, canvas, figure
 
 # Beyond as many classes counts in the cells cannot be read.
@@ -115,25 +116,13 @@ def _images(shown: Classification, title: str) -> Figure:
         row, column = divmod(place, columns)
         left, bottom = 0.2 + column * (side + 0.12), height - top - row * (side + caption) - side
         axes = made.add_axes((left / width, bottom / height, side / width, side / height))
-        _image(axes, mistake, shown)
+        draw_image(axes, mistake.features.reshape(shown.image_shape))
         answer, right = (_short(shown.classes[k]) for k in (mistake.answer, mistake.right))
         words = f"{answer}: {_sure(mistake.sure, shown)}\nis {right}: {_sure(mistake.chance, shown)}"
         made.text(
             (left + side / 2) / width, (bottom - 0.05) / height, words, fontsize=8, color=INK, ha="center", va="top"
         )
     return made
-
-
-def _image(axes: Axes, mistake: Mistake, shown: Classification) -> None:
-    axes.set_xticks([])
-    axes.set_yticks([])
-    axes.spines[:].set_color("#b0b0b0")
-    picture = mistake.features.reshape(shown.image_shape)
-    low, high = float(picture.min()), float(picture.max())
-    if picture.ndim == 3 and picture.shape[2] == 3:
-        axes.imshow((picture - low) / ((high - low) or 1.0), interpolation="nearest")
-    else:
-        axes.imshow(picture.reshape(picture.shape[:2]), cmap="gray_r", interpolation="nearest")
 
 
 def _bars(shown: Classification, title: str) -> Figure:

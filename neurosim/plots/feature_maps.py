@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from neurosim.analysis.feature_maps import FeatureMaps
-from neurosim.plots.style import INK, canvas, signed
+from neurosim.plots.images import draw_image
+from neurosim.plots.style import INK, canvas, plain, signed
 
 SIDE, GAP, LEFT, TOP = 0.82, 0.12, 1.75, 0.75
 
@@ -23,7 +23,7 @@ def feature_maps(shown: FeatureMaps, title: str) -> Figure:
     made.text(0.15 / width, 1 - 0.37 / height, words, fontsize=9, color=INK, ha="left", va="top")
     y = height - TOP - SIDE
     made.text(0.15 / width, (y + SIDE / 2) / height, "input", fontsize=8.5, color=INK, ha="left", va="center")
-    _image(made.add_axes((LEFT / width, y / height, SIDE / width, SIDE / height)), shown.image)
+    draw_image(made.add_axes((LEFT / width, y / height, SIDE / width, SIDE / height)), shown.image)
     for layer in shown.layers:
         y -= SIDE + GAP
         high, wide = layer.maps.shape[1:]
@@ -34,25 +34,9 @@ def feature_maps(shown: FeatureMaps, title: str) -> Figure:
         for column, picture in enumerate(layer.maps):
             left = LEFT + column * (SIDE + GAP)
             axes = made.add_axes((left / width, y / height, SIDE / width, SIDE / height))
-            _plain(axes)
+            plain(axes)
             axes.imshow(picture, cmap=signed(), vmin=-reach, vmax=reach, interpolation="nearest", aspect="auto")
     if shown.left_out:
         note = f"{shown.left_out} more layers follow"
         made.text(LEFT / width, 0.1 / height, note, fontsize=8, color=INK, ha="left", va="bottom")
     return made
-
-
-def _plain(axes: Axes) -> None:
-    axes.set_xticks([])
-    axes.set_yticks([])
-    axes.spines[:].set_color("#b0b0b0")
-    axes.spines[:].set_linewidth(0.5)
-
-
-def _image(axes: Axes, image: np.ndarray) -> None:
-    _plain(axes)
-    low, high = float(image.min()), float(image.max())
-    if image.shape[2] == 3:
-        axes.imshow((image - low) / ((high - low) or 1.0), interpolation="nearest")
-    else:
-        axes.imshow(image[..., 0], cmap="gray_r", interpolation="nearest")

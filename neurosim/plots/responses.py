@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from neurosim.analysis.responses import ChannelResponses
+from neurosim.plots.images import draw_image
 from neurosim.plots.style import INK, canvas
 
 CELL, GAP, TOP, LEFT = 0.42, 0.35, 0.95, 0.2
@@ -42,12 +43,7 @@ def _layer(made: Figure, layer: ChannelResponses, left: float, width: float, hei
             x = left + number * CELL
             y = height - TOP - (channel + 1) * CELL
             axes = made.add_axes((x / width, y / height, 0.92 * CELL / width, 0.92 * CELL / height))
-            axes.set_xticks([])
-            axes.set_yticks([])
-            axes.spines[:].set_visible(False)
             # Beyond the edge of the image there is nothing, which is neither dark nor bright.
             axes.set_facecolor("#f2d9c4")
-            if patch.shape[-1] == 3:
-                axes.imshow(np.clip((patch - low) / ((high - low) or 1.0), 0.0, 1.0), interpolation="nearest")
-            else:
-                axes.imshow(patch[..., 0], cmap="gray", vmin=low, vmax=high, interpolation="nearest")
+            draw_image(axes, patch, (low, high), "gray")
+            axes.spines[:].set_visible(False)

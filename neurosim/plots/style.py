@@ -75,6 +75,14 @@ def _entitle(made: Figure, title: str) -> None:
     made.suptitle(title, fontsize=size, color=INK, x=0.15 / width, y=1 - 0.1 / height, ha="left", va="top")
 
 
+def plain(axes: Axes) -> None:
+    """A frame without numbers, around an image."""
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.spines[:].set_color("#b0b0b0")
+    axes.spines[:].set_linewidth(0.5)
+
+
 @cache
 def signed() -> LinearSegmentedColormap:
     """Colours of numbers with a sign: blue below the middle, orange above."""

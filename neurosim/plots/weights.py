@@ -11,7 +11,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from neurosim.analysis.weights import Kernels
-from neurosim.plots.style import INK, canvas, signed
+from neurosim.plots.style import INK, canvas, plain, signed
 
 TOP, LEFT = 0.75, 0.2
 
@@ -73,10 +73,7 @@ def _few(layer: Kernels) -> str:
 
 
 def _picture(axes: Axes, picture: np.ndarray, reach: float) -> None:
-    axes.set_xticks([])
-    axes.set_yticks([])
-    axes.spines[:].set_color("#b0b0b0")
-    axes.spines[:].set_linewidth(0.5)
+    plain(axes)
     axes.imshow(picture, cmap=signed(), vmin=-reach, vmax=reach, interpolation="nearest", aspect="auto")
 
 
