@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from neurosim.cli.given import ScenarioPath, scenario_source
-from neurosim.cli.options import DATA_DIR, PLUGIN, PLUGINS_DIR, SET, FilePath, offered
+from neurosim.cli.options import DATA_DIR, PLUGIN, PLUGINS_DIR, SET, FilePath, offered, say_notes
 
 if TYPE_CHECKING:
     from neurosim.scenario import Scenario
@@ -86,6 +86,7 @@ def command(
     source, own = scenario_source(scenario)
     loaded = load_scenario(source, overrides=parse_overrides(settings), registry=registry, own=own)
     chosen = _one(loaded, variant)
+    say_notes(chosen)
     sheet = explain(Simulator(chosen, seed=seed, data_dir=data_dir), sample, steps, path=path, units=units)
     if blank:
         folder = make_folder(out or Path())

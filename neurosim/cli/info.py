@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from neurosim.cli.given import ScenarioPath, scenario_source
-from neurosim.cli.options import DATA_DIR, JSON, PLUGIN, PLUGINS_DIR, SET, print_json
+from neurosim.cli.options import DATA_DIR, JSON, PLUGIN, PLUGINS_DIR, SET, print_json, say_notes
 
 
 @click.command()
@@ -68,6 +68,7 @@ def _show_network(
     registry = build_registry(plugins, plugin_folders=plugin_folders)
     source, own = scenario_source(scenario)
     loaded = load_scenario(source, overrides=parse_overrides(settings), registry=registry, own=own)
+    say_notes(loaded)
     data = load_data(loaded, data_dir)
     numbers = architecture(build_network(loaded, data), build_training(loaded), len(data.train))
     if as_json:

@@ -12,6 +12,8 @@ import click
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
+    from neurosim.scenario import Scenario
+
 
 class FilePath(click.Path):
     """A path, refused where it is empty: it would mean the current folder, and is a variable that was not set."""
@@ -84,6 +86,12 @@ class Told(enum.Enum):
     def silent(self) -> bool:
         """Whether it shows no progress."""
         return self in (Told.JSON, Told.NOTHING)
+
+
+def say_notes(scenario: Scenario, *, quiet: bool = False) -> None:
+    """Say on standard error what another name in a scenario has taken with it."""
+    for note in () if quiet else scenario.notes:
+        click.echo(note, err=True)
 
 
 def print_json(value: Any) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from neurosim.cli.given import RunPath
-from neurosim.cli.options import DATA_DIR, JSON, PLUGIN, PLUGINS_DIR, SET, FilePath, print_json
+from neurosim.cli.options import DATA_DIR, JSON, PLUGIN, PLUGINS_DIR, SET, FilePath, print_json, say_notes
 from neurosim.history import METRICS
 from neurosim.markup import measure
 
@@ -79,6 +79,7 @@ def command(
             data_dir=data_dir,
             observer=observer,
         )
+    say_notes(found.branch.scenario)
     pictures = _pictures(found, settings, folder)
     report = _report(found, pictures, folder)
     if as_json:

@@ -10,7 +10,7 @@ import click
 
 from neurosim.cli.drawing import drawing
 from neurosim.cli.given import RunPath, ScenarioPath, run_path, scenario_source
-from neurosim.cli.options import DATA_DIR, JSON, NO_REPORT, PLUGIN, PLUGINS_DIR, SET, FilePath, Told, offered
+from neurosim.cli.options import DATA_DIR, JSON, NO_REPORT, PLUGIN, PLUGINS_DIR, SET, FilePath, Told, offered, say_notes
 
 if TYPE_CHECKING:
     from neurosim.scenario import Scenario
@@ -121,6 +121,7 @@ def command(
             from neurosim.training import one_variant
 
             loaded = one_variant(loaded, variant)
+        say_notes(loaded, quiet=quiet)
         folder = run_folder_of(resume) if resume else out or default_folder(_name(loaded))
         if resume is not None:
             about_to_resume(resume, is_study=loaded.is_study, many=many, report=not no_report, told=told)

@@ -14,7 +14,7 @@ from neurosim.analysis.ranking import Contender, Ranking, rank
 from neurosim.cli.drawing import drawing
 from neurosim.cli.failures import failure_of
 from neurosim.cli.given import scenario_source
-from neurosim.cli.options import Told, print_json
+from neurosim.cli.options import Told, print_json, say_notes
 from neurosim.errors import NeurosimError
 from neurosim.history import METRICS
 from neurosim.markup import measure
@@ -112,6 +112,7 @@ def _loaded(given: Sequence[str], overrides: dict[str, Any], registry: Registry,
         try:
             path, own = scenario_source(name, quiet=quiet)
             found.append(load_scenario(path, overrides=overrides, registry=registry, own=own))
+            say_notes(found[-1], quiet=quiet)
         except NeurosimError as error:
             errors.append(error)
     if errors:

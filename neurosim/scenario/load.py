@@ -22,6 +22,7 @@ from neurosim.scenario.keys import misplaced
 from neurosim.scenario.locate import KeyPath, locate
 from neurosim.scenario.names import name_faults
 from neurosim.scenario.reading import find, parse, read, unusable
+from neurosim.scenario.renaming import renamed
 from neurosim.scenario.schema import (
     Bound,
     DataSection,
@@ -75,6 +76,8 @@ class Scenario:
         Where its names are looked up.
     report : Report
         Knows where in the file everything stands.
+    notes : tuple of str
+        What another name has taken with it when the scenario was loaded, such as parameters of the optimizer before.
     """
 
     scenario: ScenarioSection
@@ -96,6 +99,7 @@ class Scenario:
     variant: str = field(default="", compare=False)
     vouched: frozenset[str] = field(default=frozenset(), compare=False)
     report: Report = field(default_factory=lambda: Report(""), compare=False, repr=False)
+    notes: tuple[str, ...] = field(default=(), compare=False)
 
     def place(self, key: str) -> str:
         """Where a key path is set, for the beginning of a message: ``xor.toml:20:1``, or the option that sets it."""
@@ -166,13 +170,14 @@ class Scenario:
         values = {changes.key_path(key): changes.as_toml(value) for key, value in overrides.items()}
         labels = {changes.key_path(key): changes.label(key, value) for key, value in overrides.items()}
         path = self.path or Path(self.scenario.name)
-        tree, faults = changes.apply(parse(self.to_toml(), path.name), values)
+        made, notes = renamed(parse(self.to_toml(), path.name), values, self.registry)
+        tree, faults = changes.apply(made, values)
         report = Report(path.name, {}, labels)
         sections, more = _check(tree, self.registry)
         if faults or more or sections is None:
             raise report.error(_one_each([*faults, *more]))
         changed = _scenario(sections, path, self.base, self.registry, report)
-        return replace(changed, variant=self.variant, vouched=self.vouched)
+        return replace(changed, variant=self.variant, vouched=self.vouched, notes=tuple(notes))
 
     def to_toml(self) -> str:
         """The scenario as TOML, with overrides and defaults written out; loads to an equal one."""
@@ -240,23 +245,24 @@ def load_scenario(
     if seed is not None:
         values["scenario", "seed"] = seed
         labels["scenario", "seed"] = f"--seed {seed}"
-    changed, faults = changes.apply(tree, values)
+    if registry is None:
+        folders = [path for path in plugins if Path(path).is_dir()]
+        registry = build_registry([path for path in plugins if path not in folders], plugin_folders=folders)
+    made, notes = renamed(tree, values, registry)
+    changed, faults = changes.apply(made, values)
     names = changed_keys(tree, values)
     if names and isinstance(changed.get("scenario"), dict):
         changed["scenario"]["changed"] = added(changed["scenario"].get("changed"), names)
     apart = ("variants", "claims", "plots", "scenario")
     shared = {path: value for path, value in values.items() if path[0] not in apart}
-    labels |= {place: labels[path] for place, path in override_variants(changed, shared).items()}
+    labels |= {place: labels[path] for place, path in override_variants(changed, shared, registry).items()}
 
     report = Report(shown, positions, labels)
-    if registry is None:
-        folders = [path for path in plugins if Path(path).is_dir()]
-        registry = build_registry([path for path in plugins if path not in folders], plugin_folders=folders)
     sections, own_faults = _check(changed, registry)
     # Before what the checks say of the same places.
     faults = [*(Fault(place, text) for place, text in misplaced(values, tree, registry)), *faults]
     faults += [*unusable(changed), *own_faults, *study_faults(changed)]
-    expanded = list(expand(changed))
+    expanded = list(expand(changed, registry))
     variants = []
     known = set(own_faults)
     for variant in expanded:
@@ -273,9 +279,14 @@ def load_scenario(
     return replace(
         _scenario(sections, path, base, registry, report),
         vouched=vouched,
+        notes=(*notes, *(note for variant in expanded for note in variant.notes)),
         variants={
-            about.name: replace(_variant(about.name, found, sections, path, base, registry, report), vouched=vouched)
-            for about, found in zip(sections.variants, variants, strict=True)
+            about.name: replace(
+                _variant(about.name, found, sections, path, base, registry, report),
+                vouched=vouched,
+                notes=(*notes, *variant.notes),
+            )
+            for about, found, variant in zip(sections.variants, variants, expanded, strict=True)
             if found is not None
         },
     )

@@ -13,6 +13,8 @@ from neurosim.scenario.faults import Fault, shorten, show, show_path
 from neurosim.scenario.locate import KeyPath
 
 _EXAMPLE = "for example: --set training.epochs=200 --set network.layers.0.activation=relu"
+# What stands at these keys may be a bare name, which is short for a table with that name alone.
+_NAMED = ("activation", "init", "loss", "schedule")
 _KEY = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 
 
@@ -108,7 +110,10 @@ def put(tree: dict[str, Any], path: KeyPath, value: Any) -> str:
         if depth == len(path) - 1:
             container[key] = value
         elif isinstance(container, dict):
-            container = container.setdefault(key, {})
+            inner = container.setdefault(key, {})
+            if key in _NAMED and isinstance(inner, str):
+                container[key] = {"name": inner}
+            container = container[key]
         else:
             container = container[key]
     return ""

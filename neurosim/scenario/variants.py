@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from neurosim.errors import UsageError
+from neurosim.registry import Registry
 from neurosim.scenario.faults import Fault, show, show_path
 from neurosim.scenario.locate import KeyPath
 from neurosim.scenario.overrides import key_path, put
+from neurosim.scenario.renaming import make_room
 from neurosim.scenario.study import CHANGEABLE, MAX_VARIANTS, Variant
 from neurosim.suggestions import unknown
 
@@ -34,12 +37,15 @@ class Expanded:
         For each key path that the variant sets, where it says so.
     faults : list of Fault
         Keys that fit nowhere.
+    notes : list of str
+        What its names have taken with them, a line each.
     """
 
     index: int
     tree: dict[str, Any]
     sources: dict[KeyPath, KeyPath]
     faults: list[Fault]
+    notes: list[str]
 
     def relocated(self, fault: Fault, known: set[Fault]) -> Fault | None:
         """A fault of the tree at the place in the file that is to blame; None for one of the file itself."""
@@ -52,18 +58,19 @@ class Expanded:
         return Fault(("variants", self.index), f"{show_path(fault.path)}: {fault.text}", fault.unknown_name)
 
 
-def expand(tree: Mapping[str, Any]) -> Iterator[Expanded]:
+def expand(tree: Mapping[str, Any], registry: Registry) -> Iterator[Expanded]:
     """Each variant of a scenario, as far as it has the shape of one; no more than there may be."""
     variants = tree.get("variants")
     for index, variant in enumerate(variants[:MAX_VARIANTS] if isinstance(variants, list) else []):
         if isinstance(variant, Mapping):
-            yield _expand(tree, index, variant)
+            yield _expand(tree, index, variant, registry)
 
 
-def _expand(tree: Mapping[str, Any], index: int, variant: Mapping[str, Any]) -> Expanded:
+def _expand(tree: Mapping[str, Any], index: int, variant: Mapping[str, Any], registry: Registry) -> Expanded:
     own = copy.deepcopy({key: value for key, value in tree.items() if key not in _ABOUT_ALL})
     sources: dict[KeyPath, KeyPath] = {}
-    faults = []
+    faults, notes = [], []
+    paths = _quoted(variant)
     for key, value in variant.items():
         if key in Variant.model_fields:
             continue
@@ -77,6 +84,7 @@ def _expand(tree: Mapping[str, Any], index: int, variant: Mapping[str, Any]) -> 
             hint = unknown("key", str(path[0]), [*Variant.model_fields, *CHANGEABLE])[1]
             faults.append(Fault(place, f"unknown key; {hint}" if hint else "unknown key"))
         elif len(path) > 1:
+            notes.append(make_room(own, path, value, paths, registry))
             problem = put(own, path, copy.deepcopy(value))
             if problem:
                 faults.append(Fault(place, problem))
@@ -86,29 +94,48 @@ def _expand(tree: Mapping[str, Any], index: int, variant: Mapping[str, Any]) -> 
         else:
             section = own.get(key)
             own[key] = section if isinstance(section, dict) else {}
-            _merge(own[key], value, path, place, sources)
-    return Expanded(index, own, sources, faults)
+            notes.append(_merge(own[key], value, path, place, sources))
+    said = [f"variant {variant.get('name')}: {note}" for note in notes if note]
+    return Expanded(index, own, sources, faults, said)
+
+
+def _quoted(variant: Mapping[str, Any]) -> set[KeyPath]:
+    """The key paths that a variant sets, as far as they are some."""
+    found = set()
+    for key in variant:
+        with contextlib.suppress(UsageError):
+            found.add(key_path(key))
+    return found
 
 
 def _merge(
     section: dict[str, Any], values: Mapping[str, Any], path: KeyPath, place: KeyPath, sources: dict[KeyPath, KeyPath]
-) -> None:
-    """Put the keys of a table into a section; one that names a record starts anew."""
-    if any(key in values for key in _NAMING):
+) -> str:
+    """Put the keys of a table into a section; one that names a record starts anew, of which a line is returned."""
+    note = ""
+    naming = next((key for key in _NAMING if key in values), None)
+    if naming is not None:
+        gone = [key for key in section if key not in values]
+        if gone:
+            told = f"{path[0]}.{naming}={values[naming]} begins [{path[0]}] anew"
+            note = f"{told}: {', '.join(gone)} {'is' if len(gone) == 1 else 'are'} left out"
         section.clear()
         sources[path] = place
     for key, value in values.items():
         section[key] = copy.deepcopy(value)
         sources[*path, key] = (*place, key)
+    return note
 
 
-def override_variants(tree: dict[str, Any], values: Mapping[KeyPath, Any]) -> dict[KeyPath, KeyPath]:
+def override_variants(
+    tree: dict[str, Any], values: Mapping[KeyPath, Any], registry: Registry
+) -> dict[KeyPath, KeyPath]:
     """Make overrides of the whole scenario win over what variants say; changes `tree`.
 
     Returns for each override that was written into a variant its place there, and the override's own path.
     """
     written: dict[KeyPath, KeyPath] = {}
-    for expanded in list(expand(tree)):
+    for expanded in list(expand(tree, registry)):
         for path, value in values.items():
             if any(_overlap(path, source) for source in expanded.sources):
                 key = ".".join(str(part) for part in path)

@@ -25,7 +25,7 @@ def determining(scenario: Scenario) -> str:
     """The scenario as text without what changes no number of a run: titles, promises, pictures, checkpoints."""
     return replace(
         portable(scenario),
-        scenario=scenario.scenario.model_copy(update={"title": "", "lesson": ""}),
+        scenario=scenario.scenario.model_copy(update={"title": "", "lesson": "", "changed": None}),
         training=scenario.training.model_copy(update={"checkpoint_every": None}),
         expect={},
         claims=(),

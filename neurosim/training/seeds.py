@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from neurosim.ensemble import Ensemble, Member
-from neurosim.history import METRICS
 from neurosim.scenario import Scenario
 from neurosim.training.determining import another_run, determining, scenario_changes
 from neurosim.training.folder import SUMMARY
@@ -101,7 +100,8 @@ def _members(path: Path) -> list[Member]:
         with path.open(encoding="utf-8", newline="") as file:
             rows = csv.DictReader(file)
             names = list(rows.fieldnames or ())
-            if names[: len(COLUMNS)] != list(COLUMNS) or not set(names[len(COLUMNS) :]) <= set(METRICS):
+            splits = {name.partition("_")[0] for name in names[len(COLUMNS) :]}
+        if names[: len(COLUMNS)] != list(COLUMNS) or not splits <= {"train", "validation", "test"}:
                 raise ValueError(f"its columns are {', '.join(names)}")
             return [_member(row, names[len(COLUMNS) :]) for row in rows]
     except (OSError, csv.Error, ValueError, TypeError, OverflowError) as error:

@@ -1,6 +1,7 @@
 """``neurosim replay``."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -19,6 +20,17 @@ def test_both_futures(neurosim, tmp_path):
     lines = [json.loads((tmp_path / name / "metrics.jsonl").read_text().splitlines()[0]) for name in "rb"]
     assert lines[0]["test_loss"] == lines[1]["test_loss"]
     assert neurosim("compare", "r", "b").code == 0
+
+
+def test_another_optimizer_needs_its_name_only(neurosim):
+    neurosim("run", "moons", *QUICK, "--out", "r")
+    done = neurosim("replay", "r", "--from", "epoch:1", "--set", "optimizer.name=sgd", "--json")
+    assert done.code == 0, done.err
+    assert done.err == "optimizer.name=sgd: beta1, beta2, eps belonged to adam and are left out\n"
+    scenario = Path(json.loads(done.out)["run_dir"], "scenario.toml").read_text()
+    assert 'name = "sgd"' in scenario
+    assert "lr = 0.01" in scenario
+    assert "beta" not in scenario
 
 
 def test_json(neurosim):

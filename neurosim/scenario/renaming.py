@@ -1,0 +1,109 @@
+"""Another name in the place of one: parameters of the record that was named before belong to it, and go with it.
+
+A name is set at ``optimizer.name``, ``data.source``, or at the activation, init, loss or schedule of something, as a
+whole or with ``.name`` behind it.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from neurosim.registry import Catalog, Registry
+from neurosim.scenario.faults import show
+from neurosim.scenario.locate import KeyPath
+from neurosim.scenario.names import LAYER_CHOICES
+from neurosim.scenario.schema import DataSection, OptimizerSection
+
+# Keys whose value is a record, by its name or as a table with its parameters, and the catalog of it.
+CATALOGS = {**LAYER_CHOICES, "loss": "losses", "schedule": "schedules"}
+# Sections that name a record: under which key, in which catalog, and the keys that every such section has.
+SECTIONS = {
+    "optimizer": ("name", "optimizers", frozenset(OptimizerSection.model_fields)),
+    "data": ("source", "datasets", frozenset(DataSection.model_fields)),
+}
+
+
+def renamed(
+    tree: Mapping[str, Any], values: Mapping[KeyPath, Any], registry: Registry
+) -> tuple[dict[str, Any], list[str]]:
+    """A copy of a scenario's tree in which `values` are about to be set, without what they leave no owner.
+
+    Returns also a line about each name that takes parameters with it. Parameters that `values` set stay, to be checked,
+    and so do those that both records have.
+    """
+    changed = copy.deepcopy(dict(tree))
+    told = [make_room(changed, path, value, values, registry) for path, value in values.items()]
+    return changed, [line for line in told if line]
+
+
+def make_room(
+    tree: dict[str, Any], path: KeyPath, value: Any, explicit: Collection[KeyPath], registry: Registry
+) -> str:
+    """Take out of the tree what a name that is about to be set there leaves no owner; returns a line about it.
+
+    `explicit` are the key paths that are set together with it.
+    """
+    table_path, name_key, catalog, own = _naming(path, registry)
+    if catalog is None:
+        return ""
+    whole = path == table_path
+    table = _at(tree, table_path)
+    if not isinstance(table, dict) or not (whole or path[-1] == name_key):
+        return ""
+    old, new = (_record(catalog, name) for name in (table.get(name_key), value))
+    if old is None or new is None or old is new:
+        return ""
+    gone = [
+        key
+        for key in table
+        if key not in own
+        and key in _params(old)
+        and (whole or key not in _params(new))
+        and (*table_path, key) not in explicit
+    ]
+    for key in gone:
+        del table[key]
+    return _line(path, value, gone, str(table[name_key]))
+
+
+def _line(path: KeyPath, value: Any, gone: list[str], old: str) -> str:
+    if not gone:
+        return ""
+    shown = value if isinstance(value, str) else show(value)
+    verb = "is" if len(gone) == 1 else "are"
+    return f"{'.'.join(map(str, path))}={shown}: {', '.join(gone)} belonged to {old} and {verb} left out"
+
+
+def _naming(path: KeyPath, registry: Registry) -> tuple[KeyPath, str, Catalog | None, frozenset[str]]:
+    """The table that a key path is in or is, the key of its name, its catalog, and the keys that are no parameters.
+
+    No catalog where the path has nothing to do with a record.
+    """
+    for length in (len(path), len(path) - 1):
+        if length and path[length - 1] in CATALOGS:
+            return path[:length], "name", getattr(registry, CATALOGS[str(path[length - 1])]), frozenset({"name"})
+    if len(path) == 2 and path[0] in SECTIONS:
+        key, catalog, own = SECTIONS[str(path[0])]
+        return path[:-1], key, getattr(registry, catalog), own
+    return path, "", None, frozenset()
+
+
+def _at(tree: Any, path: KeyPath) -> Any:
+    for part in path:
+        try:
+            tree = tree[part]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return tree
+
+
+def _record(catalog: Catalog, name: object) -> Any:
+    found = catalog.candidates(name) if isinstance(name, str) else []
+    return found[0].record if len(found) == 1 else None
+
+
+def _params(record: Any) -> Mapping[str, Any]:
+    params: Mapping[str, Any] = record.options if hasattr(record, "options") else record.params
+    return params
