@@ -101,7 +101,7 @@ def _members(path: Path) -> list[Member]:
             rows = csv.DictReader(file)
             names = list(rows.fieldnames or ())
             splits = {name.partition("_")[0] for name in names[len(COLUMNS) :]}
-        if names[: len(COLUMNS)] != list(COLUMNS) or not splits <= {"train", "validation", "test"}:
+            if names[: len(COLUMNS)] != list(COLUMNS) or not splits <= {"train", "validation", "test"}:
                 raise ValueError(f"its columns are {', '.join(names)}")
             return [_member(row, names[len(COLUMNS) :]) for row in rows]
     except (OSError, csv.Error, ValueError, TypeError, OverflowError) as error:
