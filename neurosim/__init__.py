@@ -12,10 +12,15 @@ from typing import TYPE_CHECKING, Any
 from neurosim.version import __version__
 
 if TYPE_CHECKING:
-    from neurosim.diagnosis import diagnose as diagnose
     from neurosim.ensemble import Ensemble as Ensemble
     from neurosim.errors import NeurosimError as NeurosimError
-    from neurosim.plots.shown import plot as plot
+    from neurosim.interactive import animate as animate
+    from neurosim.interactive import compare as compare
+    from neurosim.interactive import diagnose as diagnose
+    from neurosim.interactive import explain as explain
+    from neurosim.interactive import plot as plot
+    from neurosim.interactive import replay as replay
+    from neurosim.interactive import write_report as write_report
     from neurosim.plugin import Activation as Activation
     from neurosim.plugin import DataRequest as DataRequest
     from neurosim.plugin import Dataset as Dataset
@@ -29,14 +34,12 @@ if TYPE_CHECKING:
     from neurosim.plugin import Table as Table
     from neurosim.plugin import hookimpl as hookimpl
     from neurosim.registry import build_registry as build_registry
-    from neurosim.report.written import write_report as write_report
     from neurosim.scenario import Scenario as Scenario
     from neurosim.scenario import load_scenario as load_scenario
     from neurosim.simulator import Simulator as Simulator
     from neurosim.training import run as run
     from neurosim.training import study as study
     from neurosim.training.prediction import load_model as load_model
-    from neurosim.worksheet import explain as explain
 
 _HOME = {
     "Activation": "neurosim.plugin",
@@ -54,16 +57,19 @@ _HOME = {
     "Schedule": "neurosim.plugin",
     "Simulator": "neurosim.simulator",
     "Table": "neurosim.plugin",
+    "animate": "neurosim.interactive",
+    "compare": "neurosim.interactive",
+    "diagnose": "neurosim.interactive",
+    "explain": "neurosim.interactive",
+    "plot": "neurosim.interactive",
+    "replay": "neurosim.interactive",
+    "write_report": "neurosim.interactive",
     "build_registry": "neurosim.registry",
-    "diagnose": "neurosim.diagnosis",
-    "explain": "neurosim.worksheet",
     "hookimpl": "neurosim.plugin",
     "load_model": "neurosim.training.prediction",
     "load_scenario": "neurosim.scenario",
-    "plot": "neurosim.plots.shown",
     "run": "neurosim.training",
     "study": "neurosim.training",
-    "write_report": "neurosim.report.written",
 }
 
 __all__ = ["__version__", *sorted(_HOME)]

@@ -22,8 +22,10 @@ from neurosim.augmentation import augments
 from neurosim.backends.base import Rows
 from neurosim.backends.select import make_backend, make_small_ensemble
 from neurosim.errors import DivergedError, UsageError
+from neurosim.markup import escape, table
 from neurosim.measures import final_measures
 from neurosim.memory import check_memory
+from neurosim.run_folders import as_scenario
 from neurosim.scenario import Scenario
 from neurosim.simulator import Simulator
 from neurosim.watch import watches
@@ -68,10 +70,10 @@ class Ensemble:
 
     Parameters
     ----------
-    scenario : Scenario
-        As `neurosim.load_scenario` returns it.
-    seeds : sequence of int
-        One network for each.
+    scenario : Scenario, path, or name of a shipped scenario
+        What to train.
+    seeds : sequence of int, or int
+        One network for each; a number is so many seeds from 0 on.
     backend : {"cpu", "reference"}
         Where to train.
     threads : int, optional
@@ -90,8 +92,50 @@ class Ensemble:
     seconds: float = 0.0
 
     def __post_init__(self) -> None:
+        self.scenario = as_scenario(self.scenario)
+        self.seeds = range(self.seeds) if isinstance(self.seeds, int) else self.seeds
         if not self.seeds:
             raise UsageError("an ensemble needs at least one seed")
+
+    def __repr__(self) -> str:
+        name, count = self.scenario.scenario.name, len(self.seeds)
+        seeds = f"{count:,} seed{'s' * (count != 1)} from {self.seeds[0]}"
+        if not self.members:
+            return f"<Ensemble of {name}: {seeds}, not trained yet>"
+        judged = [member.success for member in self.members if member.success is not None]
+        rate = f"; {sum(judged):,} of {len(judged):,} learn it" if judged else ""
+        return f"<Ensemble of {name}: {seeds}{rate}; {self.seconds:.2g} s>"
+
+    def _repr_html_(self) -> str:
+        """What came of the seeds, in a table for notebooks."""
+        if not self.members:
+            return f"<p>{escape(repr(self))}</p>"
+        found = self.summary()
+        rows = [["networks", f"{found['networks']:,}"]]
+        if found["success_rate"] is not None:
+            low, high = found["success_interval"]
+            rows.append(["learn it", f"{found['success_rate']:.1%} (95% interval {low:.1%} to {high:.1%})"])
+        for name, words in (("epochs_to_success", "epochs to success"), ("final_train_loss", "final training loss")):
+            spread = found[name]
+            if spread is not None:
+                text = f"median {spread['median']:.4g}, 10% {spread['10%']:.4g}, 90% {spread['90%']:.4g}"
+                rows.append([words, text])
+        if found["diverged"]:
+            rows.append(["diverged", f"{found['diverged']:,}"])
+        return f"<p><b>{escape(self.scenario.scenario.title)}</b></p>{table((), rows)}"
+
+    def records(self) -> list[dict[str, Any]]:
+        """A row for each seed, with the columns of ``ensemble.csv``: ``pandas.DataFrame(ensemble.records())``."""
+        return [
+            {
+                "seed": member.seed,
+                "success": member.success,
+                "as_expected": member.as_expected,
+                "epochs_to_success": member.epochs_to_success,
+                **member.measures,
+            }
+            for member in self.members
+        ]
 
     def train(self, on_progress: Callable[[float], None] | None = None) -> list[Member]:
         """Train every member; returns them in the order of the seeds.

@@ -9,10 +9,13 @@ import difflib
 import os
 import tomllib
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from neurosim.errors import DataError
+from neurosim.errors import DataError, UsageError
 from neurosim.scenario import shipped
+
+if TYPE_CHECKING:
+    from neurosim.scenario import Scenario
 
 RUNS = Path("runs")
 LAST = "last"
@@ -103,6 +106,29 @@ def named_scenario(given: Path | str) -> ScenarioSource:
         if _age(folder) is not None:
             return ScenarioSource(str(folder / SCENARIO), own=True)
     return ScenarioSource(text, own=False)
+
+
+def as_scenario(given: Scenario | Path | str) -> Scenario:
+    """The scenario that is meant: itself, its file or name, or the folder of a run, or ``last``, for that run's.
+
+    Raises
+    ------
+    UsageError
+        When it is nothing of these.
+    NeurosimError
+        When it cannot be loaded; see `neurosim.load_scenario`.
+    """
+    from neurosim.scenario import Scenario, load_scenario
+
+    if isinstance(given, Scenario):
+        return given
+    if isinstance(given, str | os.PathLike):
+        source = named_scenario(given)
+        return load_scenario(source.path, own=True) if source.own else load_scenario(given)
+    raise UsageError(
+        f"a Simulator is made of a scenario, and this is of type {type(given).__name__}",
+        'Give the name of a shipped one ("xor"), a TOML file, a Scenario, or the folder of a run.',
+    )
 
 
 def runs_of(scenario: str, root: Path = RUNS) -> list[Path]:

@@ -23,6 +23,7 @@ from neurosim.memory import check_memory
 from neurosim.recording import Recording
 from neurosim.recording.for_report import recorded_for_report
 from neurosim.recording.recorder import Recorder, confusion
+from neurosim.run_folders import as_scenario
 from neurosim.scenario import RecordSection, Scenario
 from neurosim.suggestions import unknown
 from neurosim.watch import Watch
@@ -35,8 +36,8 @@ class Simulator:
 
     Parameters
     ----------
-    scenario : Scenario
-        As `neurosim.load_scenario` returns it.
+    scenario : Scenario, path, or name of a shipped scenario
+        What to train.
     backend : {"cpu", "cuda", "reference"}
         Compiled float32 engine, the same on an NVIDIA GPU, or plain NumPy in float64.
     seed : int, optional
@@ -64,7 +65,7 @@ class Simulator:
 
     def __init__(
         self,
-        scenario: Scenario,
+        scenario: Scenario | Path | str,
         backend: str = "cpu",
         seed: int | None = None,
         threads: int | None = None,
@@ -73,6 +74,7 @@ class Simulator:
         for_report: bool = False,
         like: Simulator | None = None,
     ) -> None:
+        scenario = as_scenario(scenario)
         self.seed = scenario.scenario.seed if seed is None else seed
         if not 0 <= self.seed < 2**63:
             raise UsageError(f"a seed is a number from 0 to 2**63 - 1, not {self.seed}")
@@ -125,6 +127,13 @@ class Simulator:
         seed = scenario.scenario.seed if "scenario.seed" in overrides else self.seed
         like = self if scenario.data == self.scenario.data else None
         return Simulator(scenario, self.backend, seed, self._threads, self._data_dir, like=like)
+
+    def __repr__(self) -> str:
+        name = self.scenario.scenario.name + (f" ({self.scenario.variant})" if self.scenario.variant else "")
+        return (
+            f"<Simulator of {name}: backend {self.backend}, seed {self.seed}, {self.network.size:,} parameters, "
+            f"{len(self.history)} of {self.training.epochs} epochs trained>"
+        )
 
     def _repr_html_(self) -> str:
         """What it is and what its network is made of, for notebooks."""

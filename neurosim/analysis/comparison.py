@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from neurosim.analysis.studies import RunOfStudy, StudyFacts, VariantFacts
 from neurosim.errors import UsageError
-from neurosim.markup import amount, measure_words
+from neurosim.markup import amount, escape, measure_words, table
 from neurosim.measures import judged_split
 from neurosim.scenario.faults import show
 
@@ -66,6 +66,22 @@ class Comparison:
     runs: tuple[Compared, ...]
     differing: tuple[str, ...]
     remarks: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        differs = ", ".join(self.differing) or "nothing"
+        return f"<Comparison of {', '.join(by_label(self))}; differs: {differs}>"
+
+    def _repr_html_(self) -> str:
+        """Which settings differ and what came of each run, for notebooks."""
+        groups = by_label(self)
+        results = [outcome(runs) for runs in groups.values()]
+        firsts = [runs[0] for runs in groups.values()]
+        rows = [[key, *(run.settings.get(key, "-") for run in firsts)] for key in self.differing]
+        # How long an epoch took says more of the machine than of the runs.
+        names = dict.fromkeys(name for cells in results for name in cells if name != "s/epoch")
+        rows += [[name, *(cells.get(name, "-") for cells in results)] for name in names]
+        remarks = "".join(f"<p>{escape(remark)}</p>" for remark in self.remarks)
+        return table(["", *groups], rows, range(1, len(groups) + 1)) + remarks
 
 
 def compare(results: Sequence[Result], *, of_one_study: bool = False) -> Comparison:

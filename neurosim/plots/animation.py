@@ -43,9 +43,14 @@ def write_film(film: Film, path: Path) -> Path:
     DataError
         When the file cannot be written, or ffmpeg fails.
     """
-    pictures = [_pixels(made) for made in frames(film)]
-    write_atomically(path, _mp4(pictures) if path.suffix == ".mp4" else _gif(pictures))
+    write_atomically(path, film_bytes(film, path.suffix.lstrip(".")))
     return path
+
+
+def film_bytes(film: Film, kind: str) -> bytes:
+    """A film as the content of a "gif" or "mp4" file. Raises DataError when ffmpeg fails."""
+    pictures = [_pixels(made) for made in frames(film)]
+    return _mp4(pictures) if kind == "mp4" else _gif(pictures)
 
 
 def frames(film: Film) -> Iterator[Figure]:

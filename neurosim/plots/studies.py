@@ -37,6 +37,12 @@ def write_study_pictures(
         When a file cannot be written.
     """
     failures = Unforgiven() if failures is None else failures
+    return _save(study_figures(facts, failures), facts.title, folder, formats, failures)
+
+
+def study_figures(facts: StudyFacts, failures: Failures | None = None) -> dict[str, Figure]:
+    """The pictures of a study by their names; see `write_study_pictures`."""
+    failures = Unforgiven() if failures is None else failures
     made: dict[str, Figure] = {}
     if any(len(run.history) for variant in facts.variants for run in variant.runs):
         with failures.kept("comparison"):
@@ -55,7 +61,7 @@ def write_study_pictures(
     if facts.surface is not None:
         with failures.kept("loss_surface"):
             made["loss_surface"] = loss_surface(facts.surface, facts.title, looks(facts.variants))
-    return _save(made, facts.title, folder, formats, failures)
+    return made
 
 
 def write_comparison(facts: StudyFacts, folder: Path, failures: Failures | None = None) -> list[Path]:
@@ -67,13 +73,19 @@ def write_comparison(facts: StudyFacts, folder: Path, failures: Failures | None 
         When a file cannot be written.
     """
     failures = Unforgiven() if failures is None else failures
+    return _save(comparison_figures(facts, failures), facts.title, folder, ("png",), failures)
+
+
+def comparison_figures(facts: StudyFacts, failures: Failures | None = None) -> dict[str, Figure]:
+    """The pictures of runs that were not trained together, by their names; see `write_comparison`."""
+    failures = Unforgiven() if failures is None else failures
     made: dict[str, Figure] = {}
     with failures.kept("comparison"):
         made["comparison"] = comparison(facts)
     recorded = _recorded(facts)
     if all(records for _, records in recorded):
         made |= layer_pictures(facts.title, recorded, looks(facts.variants), failures)
-    return _save(made, facts.title, folder, ("png",), failures)
+    return made
 
 
 def _recorded(facts: StudyFacts) -> list[tuple[str, list[Recording]]]:

@@ -106,6 +106,14 @@ class Scenario:
         of = f": variant {self.variant}" if self.variant else ""
         return f"{self.report.place(changes.key_path(key))}{of}"
 
+    def __repr__(self) -> str:
+        name = self.scenario.name + (f" ({self.variant})" if self.variant else "")
+        parts = [self.scenario.title, f"seed {self.scenario.seed}"]
+        parts += [f"{len(self.variants)} variants"] if self.variants else []
+        parts += [f"{self.scenario.repeats} repeats"] if self.scenario.repeats > 1 else []
+        parts += [f"changed: {', '.join(self.scenario.changed)}"] if self.scenario.changed else []
+        return f"<Scenario {name}: {'; '.join(parts)}>"
+
     @property
     def plugins(self) -> list[Plugin]:
         """The plugins that it uses or requires, besides the built-ins."""

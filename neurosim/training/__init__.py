@@ -2,7 +2,8 @@
 
 from neurosim.training.ensembles import EnsembleObserver, run_ensemble
 from neurosim.training.expectations import Expectation
-from neurosim.training.runs import Observer, Result, one_variant, run
+from neurosim.training.observers import Observer
+from neurosim.training.runs import Result, one_variant, run
 from neurosim.training.study import Study, StudyObserver, study
 
 __all__ = [

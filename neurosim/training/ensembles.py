@@ -14,7 +14,7 @@ from neurosim.backends.select import on_compilation
 from neurosim.ensemble import Ensemble
 from neurosim.files import remove, write_atomically
 from neurosim.training.folder import SCENARIO, SUMMARY, RunFolder, portable, provenance
-from neurosim.training.runs import Observer
+from neurosim.training.observers import Observer
 from neurosim.training.seeds import BEGUN, COLUMNS, TABLE
 
 
@@ -74,14 +74,12 @@ def _run(ensemble: Ensemble, folder: RunFolder, watcher: EnsembleObserver, begin
 
 def table(ensemble: Ensemble) -> str:
     """One row for each seed, as CSV with a header; empty where there is no value."""
-    names = list(ensemble.members[0].measures)
+    rows = ensemble.records()
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*COLUMNS, *names])
-    for member in ensemble.members:
-        judged = ["" if verdict is None else int(verdict) for verdict in (member.success, member.as_expected)]
-        measures = ["" if member.measures[name] is None else member.measures[name] for name in names]
-        writer.writerow([member.seed, *judged, member.epochs_to_success, *measures])
+    writer = csv.DictWriter(text, [*COLUMNS, *ensemble.members[0].measures], lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({name: int(value) if isinstance(value, bool) else value for name, value in row.items()})
     return text.getvalue()
 
 

@@ -19,7 +19,8 @@ import numpy as np
 from neurosim.backends.select import on_compilation
 from neurosim.errors import DataError, UsageError
 from neurosim.files import write_atomically
-from neurosim.history import History
+from neurosim.history import METRICS, History
+from neurosim.markup import escape, measure, measure_words, table
 from neurosim.recording import Recording, load_recording
 from neurosim.recording.recording import FILE as RECORD
 from neurosim.registry import Registry
@@ -27,8 +28,9 @@ from neurosim.scenario import RecordSection, Scenario, load_scenario
 from neurosim.simulator import Simulator
 from neurosim.training.folder import SCENARIO, SUMMARY, RunFolder
 from neurosim.training.model import MODEL
+from neurosim.training.observers import Observer
 from neurosim.training.reading import fits, read_failed, read_run
-from neurosim.training.runs import Observer, Result, train_to_end
+from neurosim.training.runs import Result, train_to_end
 from neurosim.training.texts import damaged, is_there, read_measures
 
 FILE = "replay.json"
@@ -86,6 +88,30 @@ class Replay:
     epoch: float
     settings: dict[str, Any]
     trained_again: int
+
+    @property
+    def change(self) -> str:
+        """What was changed, as ``--set`` takes it."""
+        return ", ".join(f"{key}={value}" for key, value in self.settings.items()) or "again"
+
+    def __repr__(self) -> str:
+        name = self.origin.scenario.scenario.name
+        return f"<Replay of {name} from epoch {self.epoch:g}: {self.change}; {self.branch!r}>"
+
+    def _repr_html_(self) -> str:
+        """The last epoch of both futures, for notebooks."""
+        was, now = (history[-1] if len(history) else {} for history in (self.origin.history, self.branch.history))
+        rows = [
+            [measure_words(name), measure(name, was.get(name)), measure(name, now.get(name))]
+            for name in METRICS
+            if was.get(name) is not None or now.get(name) is not None
+        ]
+        title = self.origin.scenario.scenario.title
+        words = f"Forked after epoch {self.epoch:g}, with {self.change if self.settings else 'nothing changed'}"
+        return (
+            f"<p><b>{escape(title)}</b><br>{escape(words)}</p>"
+            f"{table(['last epoch', 'as it was', 'changed'], rows, (1, 2))}"
+        )
 
     def as_json(self) -> dict[str, Any]:
         """Where it forks and what was changed, for ``replay.json``."""

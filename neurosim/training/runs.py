@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from neurosim.training.determining import another_run, changes_of, without_repor
 from neurosim.training.expectations import Expectation, Outcome, check_expectations
 from neurosim.training.folder import SCENARIO, RunFolder, finite, portable
 from neurosim.training.interruption import interruptions
+from neurosim.training.observers import Observer, observer_of
 from neurosim.training.resuming import is_finished, is_of_run, own_scenario, refuse_diverged, run_folder_of
 
 
@@ -68,6 +69,17 @@ class Result:
     folder: Path | None
     rows_sha256: Mapping[str, str]
 
+    def __repr__(self) -> str:
+        measures = ", ".join(
+            f"{measure_words(name)} {measure(name, value)}"
+            for name, value in self.metrics.items()
+            if value is not None and "baseline" not in name
+        )
+        parts = [f"seed {self.simulator.seed}", _counted(len(self.history), "epoch"), measures]
+        parts += promises_met(self.expectations)
+        parts += [] if self.folder is None else [str(self.folder)]
+        return f"<Result of {label_of(self.scenario)}: {'; '.join(parts)}>"
+
     def _repr_html_(self) -> str:
         """Measures and promises, for notebooks."""
         names = measured(self.metrics)
@@ -81,7 +93,7 @@ class Result:
             f"<li>{escape(promise.text)}: {'met' if promise.met else '<b>missed</b>'}</li>"
             for promise in self.expectations
         )
-        words = f"{len(self.history)} epochs, seed {self.simulator.seed}, {self.seconds['train']:.3g} s of training"
+        words = f"{_counted(len(self.history), 'epoch')}, seed {self.simulator.seed}"
         shown = table(["", *map(measure_words, names)], rows, range(1, len(names) + 1))
         shown += "".join(f"<p>{escape(name)}: {escape(text)}</p>" for name, text in self.remarks.items())
         return f"<p><b>{escape(about.title)}</b><br>{escape(words)}</p>{shown}<ul>{promises}</ul>"
@@ -131,26 +143,19 @@ class Result:
         }
 
 
-class Observer:
-    """Hears of a run's progress; every method does nothing until it is overridden."""
+def label_of(scenario: Scenario) -> str:
+    """The name of a scenario, with its variant where it is one."""
+    return scenario.scenario.name + (f" ({scenario.variant})" if scenario.variant else "")
 
-    def compiling(self) -> None:
-        """Kernels are being compiled, which happens the first time only."""
 
-    def started(self, simulator: Simulator) -> None:
-        """Everything is ready; training begins."""
+def promises_met(expectations: Sequence[Expectation]) -> list[str]:
+    """How many promises were met, in words; nothing where there are none."""
+    met = sum(expectation.met for expectation in expectations)
+    return [f"{met} of {_counted(len(expectations), 'promise')} met"] if expectations else []
 
-    def epoch(self, record: Record) -> None:
-        """An epoch has ended."""
 
-    def part(self) -> None:
-        """A part of a long epoch has ended."""
-
-    def stopping(self) -> None:
-        """The user has asked for an end, which comes in a moment."""
-
-    def interrupted(self, folder: Path | None) -> None:
-        """The user stopped the run; where it has a folder, it can be resumed from there."""
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}{'s' * (count != 1)}"
 
 
 def run(
@@ -165,7 +170,7 @@ def run(
     data_dir: Path | str | None = None,
     resume: Path | str | None = None,
     force: bool = False,
-    observer: Observer | None = None,
+    observer: Observer | Callable[[Record], Any] | None = None,
     variant: str | None = None,
     for_report: bool = False,
 ) -> Result:
@@ -196,8 +201,9 @@ def run(
         its first checkpoint is trained from its start; one that is finished is read, and nothing is trained.
     force : bool
         Go on even where scenario, data or plugins have changed since the checkpoint.
-    observer : Observer, optional
-        Told about progress; left out, a notebook shows it.
+    observer : Observer or function, optional
+        Told about progress; a plain function is called with the record of each epoch, such as
+        ``lambda record: print(record["train_loss"])``. Left out, a notebook shows progress.
     variant : str, optional
         Name of the variant to run, for a scenario that has some.
     for_report : bool
@@ -213,7 +219,7 @@ def run(
     begin = time.perf_counter()
     from neurosim.training.notebook import in_notebook
 
-    watcher = observer or in_notebook() or Observer()
+    watcher = observer_of(observer) or in_notebook() or Observer()
     chosen = prepare_scenario(scenario, seed, overrides, plugins, resume)
     if variant is not None:
         chosen = one_variant(chosen, variant)

@@ -8,7 +8,7 @@ import json
 import math
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +21,8 @@ from neurosim.backends.select import on_compilation
 from neurosim.errors import DivergedError, UsageError
 from neurosim.files import write_atomically
 from neurosim.history import METRICS, Record
+from neurosim.markup import escape, measure, measure_words
+from neurosim.markup import table as html_table
 from neurosim.measures import FINAL_ONLY
 from neurosim.scenario import Scenario
 from neurosim.simulator import Simulator
@@ -29,9 +31,10 @@ from neurosim.training.determining import another_run
 from neurosim.training.expectations import Expectation, check_bounds, check_claims
 from neurosim.training.folder import FAILURE, SCENARIO, SUMMARY, RunFolder, finite, portable, provenance
 from neurosim.training.members import changed_members, study_members
+from neurosim.training.observers import Observer
 from neurosim.training.reading import read_finished, stopped_at
 from neurosim.training.resuming import is_finished, own_scenario
-from neurosim.training.runs import Observer, Result, diverged_result, prepare_scenario, train_to_end
+from neurosim.training.runs import Result, diverged_result, prepare_scenario, promises_met, train_to_end
 from neurosim.training.texts import is_there, read_failure
 
 TABLE = "study.csv"
@@ -65,6 +68,34 @@ class Study:
     diverged: dict[str, str]
     seconds: dict[str, float]
     folder: Path | None
+
+    def __repr__(self) -> str:
+        repeats = f" from {self.scenario.scenario.repeats} seeds each" if self.scenario.scenario.repeats > 1 else ""
+        variants = f"{len(self.scenario.variants)} variants" if self.scenario.variants else "1 network"
+        parts = [f"{variants}{repeats}"]
+        parts += [f"{len(self.diverged)} diverged"] if self.diverged else []
+        parts += promises_met(self.expectations)
+        parts += [] if self.folder is None else [str(self.folder)]
+        return f"<Study of {self.scenario.scenario.name}: {'; '.join(parts)}>"
+
+    def _repr_html_(self) -> str:
+        """A row for each network, and the promises, for notebooks."""
+        there = [name for name in METRICS if any(result.metrics.get(name) is not None for result in self.results)]
+        rows = [
+            [
+                result.scenario.variant or result.scenario.scenario.name,
+                str(result.simulator.seed),
+                *(measure(name, result.metrics.get(name)) for name in there),
+            ]
+            for result in self.results
+        ]
+        header = ["network", "seed", *map(measure_words, there)]
+        promises = "".join(
+            f"<li>{escape(promise.text)}: {'met' if promise.met else '<b>missed</b>'}</li>"
+            for promise in self.expectations
+        )
+        title = f"<p><b>{escape(self.scenario.scenario.title)}</b></p>"
+        return f"{title}{html_table(header, rows, range(1, len(header)))}<ul>{promises}</ul>"
 
     @property
     def met(self) -> bool:
@@ -138,6 +169,29 @@ class StudyObserver(Observer):
         """A run has ended."""
 
 
+class _ResultObserver(StudyObserver):
+    """Calls a plain function with the result of each run."""
+
+    def __init__(self, function: Callable[[Result], Any]) -> None:
+        self._function = function
+
+    def finished(self, member: str, result: Result) -> None:
+        """A run has ended."""
+        self._function(result)
+
+
+def _observer_of(given: StudyObserver | Callable[[Result], Any] | None) -> StudyObserver | None:
+    """What is told about progress, from what a caller gives; raises UsageError for anything else."""
+    if given is None or isinstance(given, StudyObserver):
+        return given
+    if not callable(given) or isinstance(given, type):
+        raise UsageError(
+            f"the observer cannot be called with a result: {given!r}",
+            "Give a function, such as  lambda result: print(result),  or a StudyObserver.",
+        )
+    return _ResultObserver(given)
+
+
 @dataclass
 class _Member:
     """One run of a study."""
@@ -185,13 +239,14 @@ def study(
     data_dir: Path | str | None = None,
     resume: Path | str | None = None,
     force: bool = False,
-    observer: StudyObserver | None = None,
+    observer: StudyObserver | Callable[[Result], Any] | None = None,
 ) -> Study:
     """Train every variant of a scenario from every seed, and hold them against its promises.
 
     Parameters are those of `neurosim.run`. On the CPU several networks are trained side by side, each with
     its share of the threads; results do not depend on it. A run that diverges does not end the study.
-    With `resume`, runs that are finished, or that diverged, are read and not trained again.
+    With `resume`, runs that are finished, or that diverged, are read and not trained again. An `observer` that is a
+    plain function is called with the result of each network when it is done.
 
     Raises
     ------
@@ -203,7 +258,7 @@ def study(
     begin = time.perf_counter()
     from neurosim.training.notebook import in_notebook
 
-    watcher = observer or in_notebook() or StudyObserver()
+    watcher = _observer_of(observer) or in_notebook() or StudyObserver()
     chosen = prepare_scenario(scenario, seed, overrides, plugins, resume)
     if resume is not None:
         _check_same(Path(resume), chosen, force=force)

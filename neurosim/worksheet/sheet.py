@@ -158,6 +158,16 @@ class Sheet:
             for part in section.walk():
                 yield from (block for block in part.blocks if isinstance(block, Line))
 
+    def __repr__(self) -> str:
+        return f"<Sheet {self.name}: {sum(1 for _ in self.lines())} lines; print() shows them>"
+
+    def __str__(self) -> str:
+        """The whole sheet as text."""
+        from neurosim.worksheet.layout import Gaps
+        from neurosim.worksheet.text import as_text
+
+        return as_text(self, Gaps(False))
+
     def _repr_html_(self) -> str:
         """The whole sheet, for notebooks."""
         from neurosim.worksheet.html import as_fragment

@@ -48,11 +48,11 @@ ALLOWED = {
     "measures": {"backends", "data", "markup"},
     "simulator": {
         "assembly", "augmentation", "backends", "epochs", "history", "markup", "measures", "memory", "recording",
-        "scenario", "watch", "errors", "suggestions",
+        "run_folders", "scenario", "watch", "errors", "suggestions",
     },
     "ensemble": {
-        "measures", "memory", "simulator", "assembly", "augmentation", "backends", "construction", "history",
-        "scenario", "watch", "errors",
+        "assembly", "augmentation", "backends", "construction", "history", "markup", "measures", "memory",
+        "run_folders", "scenario", "simulator", "watch", "errors",
     },
     "training": {
         "simulator", "divergence", "ensemble", "backends", "building", "recording", "registry", "scenario", "layers",
@@ -74,6 +74,10 @@ ALLOWED = {
         "backends", "layers", "markup", "network", "plugin", "recording", "scenario", "simulator", "history", "errors",
     },
     "plots": {"analysis", "diagnosis", "ensemble", "history", "recording", "files", "errors", "suggestions"},
+    "interactive": {
+        "analysis", "diagnosis", "ensemble", "files", "history", "plots", "report", "run_folders", "scenario",
+        "simulator", "suggestions", "training", "worksheet", "errors",
+    },
     "bench": {"backends", "building", "layers", "network", "randomness", "registry", "errors"},
     "scaffold": {"errors", "files", "version"},
     "testing": {
@@ -87,8 +91,7 @@ ALLOWED = {
         "version",
     },
     "__init__": {
-        "diagnosis", "ensemble", "errors", "plots", "plugin", "registry", "report", "scenario", "simulator", "training",
-        "worksheet", "version",
+        "ensemble", "errors", "interactive", "plugin", "registry", "scenario", "simulator", "training", "version",
     },
     "__main__": {"cli"},
 }  # fmt: skip
@@ -100,7 +103,7 @@ CONFINED = {
     "pluggy": {"plugin", "registry"},
     "click": {"cli"},
     "rich": {"cli"},
-    "matplotlib": {"plots"},
+    "matplotlib": {"plots", "interactive"},  # interactive names the type of a figure only
     "pydantic": {"scenario"},
     "pydantic_core": {"scenario"},
     "pooch": {"data"},

@@ -13,7 +13,7 @@ from neurosim.errors import DataError, DivergedError, UsageError
 from neurosim.simulator import Simulator
 from neurosim.training import StudyObserver, checkpoint
 from neurosim.training.folder import RunFolder
-from neurosim.training.runs import Observer
+from neurosim.training.observers import Observer
 
 # Long enough to be killed in the middle, with a state of every kind.
 LONG = ("--set", "training.epochs=80", "--set", "training.checkpoint_every=1", "--set", "expect={}", "--no-report")

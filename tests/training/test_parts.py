@@ -9,7 +9,7 @@ import neurosim
 from neurosim import epochs
 from neurosim.simulator import Simulator
 from neurosim.training.checkpoint import load_checkpoint, newest, save_checkpoint
-from neurosim.training.runs import Observer
+from neurosim.training.observers import Observer
 
 # 8 rows in batches of 2: 4 steps an epoch; memory of the optimizer, running statistics, dropout, best weights.
 SCENARIO = """

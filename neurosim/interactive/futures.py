@@ -1,0 +1,120 @@
+"""A run again from one of its epochs with something changed, and runs beside each other."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from neurosim.analysis.comparison import Comparison
+from neurosim.analysis.comparison import compare as compare_results
+from neurosim.errors import UsageError
+from neurosim.history import Record
+from neurosim.interactive.given import is_path, read_folder, result_of_run, run_folder
+from neurosim.training import Observer, Result, Study
+from neurosim.training.folder import SCENARIO, portable
+from neurosim.training.notebook import in_notebook
+from neurosim.training.observers import observer_of
+from neurosim.training.replay import Origin, Replay, read_origin, run_replay
+
+
+def replay(
+    run: Any,
+    *,
+    epoch: int | None = None,
+    step: int | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    out: Path | str | None = None,
+    threads: int | None = None,
+    data_dir: Path | str | None = None,
+    observer: Observer | Callable[[Record], Any] | None = None,
+) -> Replay:
+    """Go back to an epoch or a step of a run and train on from there: the same weights, the same batches.
+
+    Parameters
+    ----------
+    run : Result, Simulator, run folder, or "last"
+        The run; of a folder also one that diverged.
+    epoch, step : int
+        One of them: after how many epochs or steps it forks, 0 for before the first.
+    overrides : mapping, optional
+        Values to put in place of the scenario's, such as ``{"optimizer.lr": 0.5}``; with none the same future comes
+        out, to the bit.
+    out, threads, data_dir, observer
+        As for `neurosim.run`.
+
+    Returns
+    -------
+    Replay
+        ``origin`` is the run as it was, ``branch`` the result with the changes; ``neurosim.plot`` draws both.
+
+    Raises
+    ------
+    UsageError
+        When there is no such step, or with these settings there are no longer the same weights or batches.
+    NeurosimError
+        As `neurosim.run` does.
+    """
+    if (epoch is None) == (step is None):
+        raise UsageError(
+            "neurosim.replay needs epoch or step, one of them: where to fork",
+            'For example neurosim.replay(result, epoch=20, overrides={"optimizer.lr": 0.5}).',
+        )
+    place = ("step", step) if step is not None else ("epoch", epoch or 0)
+    options: dict[str, Any] = {
+        "out": out,
+        "threads": threads,
+        "data_dir": data_dir,
+        "observer": observer_of(observer) or in_notebook(),
+    }
+    if is_path(run):
+        return run_replay(read_origin(run_folder(run, "neurosim.replay")), place, overrides or {}, **options)
+    result = result_of_run(run, "neurosim.replay")
+    if result.folder is not None:
+        return run_replay(read_origin(result.folder, result.scenario.registry), place, overrides or {}, **options)
+    # A replay starts from a run folder; of this one it needs the scenario alone.
+    with tempfile.TemporaryDirectory() as folder:
+        own = Path(folder)
+        (own / SCENARIO).write_text(portable(result.scenario).to_toml(), encoding="utf-8")
+        origin = Origin(own, result.scenario, result.simulator.backend, result.history)
+        return run_replay(origin, place, overrides or {}, **options)
+
+
+def compare(*runs: Any) -> Comparison:
+    """Put runs beside each other: which settings differ, and what came of it.
+
+    Parameters
+    ----------
+    *runs : Result, Simulator, run folder, Study, or a list of them
+        Two networks or more; a study is all of its networks.
+
+    Returns
+    -------
+    Comparison
+        In a notebook two tables; ``neurosim.plot`` draws the curves together.
+
+    Raises
+    ------
+    UsageError
+        When there are less than two networks, something is no run, or they were measured on different rows.
+    DataError
+        When there is no such run folder, or the run in it is not finished.
+    """
+    given = list(runs[0]) if len(runs) == 1 and isinstance(runs[0], list | tuple) else list(runs)
+    found = [_results(run) for run in given]
+    results = [result for group in found for result in group]
+    if len(results) < 2:
+        raise UsageError(
+            f"neurosim.compare takes two runs or more, and this is {len(results)}",
+            "For example neurosim.compare(first, second), or the folders of both.",
+        )
+    return compare_results(results, of_one_study=len(found) == 1)
+
+
+def _results(run: Any) -> list[Result]:
+    if isinstance(run, Study):
+        return list(run.results)
+    if is_path(run):
+        return list(read_folder(run, "neurosim.compare").results)
+    return [result_of_run(run, "neurosim.compare")]

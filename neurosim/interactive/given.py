@@ -1,0 +1,121 @@
+"""What may stand for a run: its result, its simulator, its folder, or ``last``; and for a scenario."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from neurosim.errors import UsageError
+from neurosim.run_folders import SCENARIO, named_run
+from neurosim.scenario import Scenario, shipped
+from neurosim.simulator import Simulator
+from neurosim.training import Result, Study
+from neurosim.training.reading import ReadRun, read_run
+from neurosim.training.replay import Replay
+from neurosim.training.runs import result_of
+
+RUN = 'what neurosim.run returned, a trained Simulator, the folder of a run, or "last" for the newest one'
+
+
+def is_path(given: Any) -> bool:
+    """Whether something names a file, a folder, a run or a scenario."""
+    return isinstance(given, str | os.PathLike)
+
+
+def simulator_of(given: Any, taker: str) -> Simulator:
+    """The trained network that is meant; `taker` is the function that was called. Raises as `result_of_run`."""
+    return given if isinstance(given, Simulator) else result_of_run(given, taker).simulator
+
+
+def result_of_run(given: Any, taker: str) -> Result:
+    """The result of the one run that is meant.
+
+    Raises
+    ------
+    UsageError
+        When it is nothing that can stand for a run, a scenario that has not been run, or several networks.
+    DataError
+        When there is no such run folder, or the run in it is not finished.
+    """
+    if isinstance(given, Result):
+        return given
+    if isinstance(given, Replay):
+        return given.branch
+    if isinstance(given, Simulator):
+        return result_of(given, None, sum(given.history.seconds))
+    if isinstance(given, Study):
+        raise several(given.results, taker)
+    if is_path(given):
+        read = read_folder(given, taker)
+        if read.scenario.is_study:
+            raise several(read.results, taker)
+        return read.results[0]
+    raise unfit(given, taker)
+
+
+def read_folder(given: Path | str, taker: str) -> ReadRun:
+    """The run or the study in a folder; raises as `result_of_run`."""
+    folder = run_folder(given, taker)
+    return read_run(folder)
+
+
+def run_folder(given: Path | str, taker: str) -> Path:
+    """The folder of a run that is meant; raises UsageError for what is a scenario."""
+    folder = named_run(given)
+    is_scenario = str(given) in shipped() or folder.suffix == ".toml"
+    if is_scenario and not (folder / SCENARIO).is_file():
+        raise untrained(str(given), taker)
+    return folder
+
+
+def untrained(scenario: str, taker: str) -> UsageError:
+    """The error for a scenario where a run is wanted."""
+    return UsageError(
+        f"{taker} takes a trained network, and {scenario} is a scenario that has not been trained here",
+        f'Train it first: result = neurosim.run("{scenario}"), then {taker}(result).',
+    )
+
+
+def several(results: tuple[Result, ...], taker: str) -> UsageError:
+    """The error for a study where one network is wanted."""
+    folder = results[0].folder
+    example = "study.results[0]" if folder is None else f'"{folder}"'
+    return UsageError(f"{taker} takes one network, and this is a study of {len(results)}", f"Take one: {example}.")
+
+
+def unfit(given: Any, taker: str, takes: str = RUN) -> UsageError:
+    """The error for something that cannot stand for a run."""
+    if isinstance(given, Scenario):
+        return untrained(given.scenario.name, taker)
+    return UsageError(f"{taker} takes {takes}; this is {_kind(given)}")
+
+
+def _kind(given: Any) -> str:
+    if given is None:
+        return "None"
+    name = type(given).__name__
+    return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"
+
+
+def fresh_simulator(given: Any, taker: str) -> Simulator:
+    """A network as it is before training, of a scenario, of its name or file, or of the scenario of a run.
+
+    A Simulator is taken as it is.
+
+    Raises
+    ------
+    UsageError
+        When it is nothing of these.
+    NeurosimError
+        When the scenario cannot be loaded.
+    """
+    if isinstance(given, Simulator):
+        return given
+    if isinstance(given, Replay):
+        given = given.branch
+    if isinstance(given, Result):
+        return given.simulator.fresh()
+    if is_path(given) or isinstance(given, Scenario):
+        return Simulator(given)
+    raise unfit(given, taker, "the name of a scenario, its file, a Scenario, a Simulator, a result or a run folder")

@@ -1,0 +1,104 @@
+"""A diagnosis, a worksheet and a page, of whatever stands for a run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from neurosim.diagnosis import Diagnosis, diagnose_failed
+from neurosim.diagnosis import diagnose as diagnose_network
+from neurosim.interactive.given import fresh_simulator, is_path, result_of_run, run_folder, simulator_of
+from neurosim.report.written import write_report as write_page
+from neurosim.scenario import Scenario
+from neurosim.simulator import Simulator
+from neurosim.training import Result
+from neurosim.training.reading import read_failed
+from neurosim.training.replay import Replay
+from neurosim.worksheet import Sheet
+from neurosim.worksheet import explain as explain_step
+
+
+def diagnose(run: Result | Simulator | Replay | Path | str, *, trials: bool = True) -> Diagnosis:
+    """Look for every disease in a trained network, and try what may cure it.
+
+    Parameters
+    ----------
+    run : Result, Simulator, run folder, or "last"
+        The network; of a folder also a run that diverged. Its start is made again from its scenario and seed; it is
+        left as it is.
+    trials : bool
+        Whether to try remedies, which takes some seconds, and up to a minute for large networks. Without trials they
+        are guesses, and what only a trial can prove is not found.
+
+    Raises
+    ------
+    UsageError
+        When it is no single trained network; the message says what is taken.
+    DataError
+        When there is no such run folder, or the run in it is not finished.
+    """
+    if is_path(run):
+        failed = read_failed(run_folder(run, "neurosim.diagnose"))  # type: ignore[arg-type]
+        if failed is not None:
+            return diagnose_failed(Simulator(failed.scenario), failed.message, failed.history, trials=trials)
+    return diagnose_network(simulator_of(run, "neurosim.diagnose"), trials=trials)
+
+
+def explain(
+    scenario: Scenario | Simulator | Result | Path | str,
+    sample: int | None = None,
+    steps: int = 0,
+    *,
+    path: bool = False,
+    units: Sequence[int] = (),
+) -> Sheet:
+    """The four phases of one training step on one sample, with their numbers.
+
+    The numbers are those of the reference backend, in float64; dropout is off.
+
+    Parameters
+    ----------
+    scenario : name or file of a scenario, Scenario, run folder, "last", Result, or Simulator
+        What to work with: a new network of it. A Simulator must be a new one, and is trained.
+    sample : int, optional
+        Number of the training row, from 0; else one with a large error and few gradients of 0, and the sheet says so.
+    steps : int
+        How many steps of the scenario are trained before.
+    path : bool
+        Follow a single path through the network and back: a sheet of some twenty lines.
+    units : sequence of int
+        With `path`: the unit to go through in each hidden layer, from 1, from the first hidden layer on; for layers
+        without one that with the largest gradient.
+
+    Raises
+    ------
+    UsageError
+        When there is no such row, step or unit, no single path through the network, or the simulator has been
+        trained already.
+    DivergedError
+        When training diverges before.
+    NeurosimError
+        When the scenario cannot be loaded.
+    """
+    simulator = fresh_simulator(scenario, "neurosim.explain")
+    return explain_step(simulator, sample, steps, path=path, units=units)
+
+
+def write_report(run: Result | Simulator | Replay | Path | str, path: Path | str) -> Path:
+    """Write all that is known of a run as one HTML file, as ``neurosim run`` does; returns its path.
+
+    Parameters
+    ----------
+    run : Result, Simulator, run folder, or "last"
+        The run; with ``neurosim.run(..., for_report=True)`` the page can show every epoch.
+    path : path
+        The file.
+
+    Raises
+    ------
+    UsageError
+        When it is no single trained network; the message says what is taken.
+    DataError
+        When the file cannot be written, or there is no such run.
+    """
+    return write_page(result_of_run(run, "neurosim.write_report"), path)
