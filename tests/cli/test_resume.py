@@ -10,7 +10,7 @@ import neurosim as library
 from neurosim.ensemble import Ensemble
 from neurosim.errors import DivergedError
 from neurosim.training import run_ensemble
-from neurosim.training.runs import Observer
+from neurosim.training.observers import Observer
 
 FEW = {"training.epochs": 6, "expect": {}}
 SETTINGS = ("--set", "training.epochs=6", "--set", "expect={}")
