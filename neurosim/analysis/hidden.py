@@ -181,6 +181,18 @@ def hidden_space_at(simulator: Simulator, times: Sequence[tuple[float, Parameter
     )
 
 
+def hidden_directions(simulator: Simulator, times: Sequence[Parameters]) -> list[Array]:
+    """The directions that span the plane with the parameters of several times, (2, units) each.
+
+    They are chosen as in `hidden_space_at`, by the rows as they lie with the present parameters.
+    """
+    output, _ = _output(simulator.network)
+    weights = [_weights(output, parameters)[0] for parameters in times]
+    if output.inputs <= 2:
+        return hidden_planes(weights, np.zeros((1, output.inputs)))
+    return hidden_planes(weights, _Rows(simulator).hidden([(0.0, simulator.parameters)])[0][0])
+
+
 class _Rows:
     """The training rows, and a grid on the plane of two inputs, as the network sees them."""
 

@@ -6,6 +6,7 @@ from neurosim.network import Network
 from neurosim.scenario import RecordSection
 
 FRAMES = 60
+FEW_INPUTS = 4
 # Float32 numbers in all: parameters of larger networks are not kept, unless the scenario asks for them.
 MOST_NUMBERS = 1_000_000
 
@@ -18,7 +19,8 @@ def recorded_for_report(asked: RecordSection | None, network: Network, epochs: i
     asked : RecordSection or None
         What the scenario says; how often it says stays so.
     network : Network
-        Its parameters are recorded where its answers can be drawn over one or two inputs.
+        Its parameters are recorded where its answers can be drawn over one or two inputs, and where it sorts rows of a
+        few inputs into classes: then its hidden space can be drawn.
     epochs : int
         How many will be trained.
     classes : int
@@ -31,7 +33,8 @@ def recorded_for_report(asked: RecordSection | None, network: Network, epochs: i
     if classes:
         wanted.append("confusion")
     times = epochs // section.every + 2
-    if network.inputs <= 2 and times * (network.size + len(network.start_statistics())) <= MOST_NUMBERS:
+    few = network.inputs <= (FEW_INPUTS if classes else 2)
+    if few and times * (network.size + len(network.start_statistics())) <= MOST_NUMBERS:
         wanted.append("parameters")
     return section.model_copy(update={"quantities": list(dict.fromkeys([*section.quantities, *wanted]))})
 

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.analysis.catalogue import shows_curve, shows_plane
+from neurosim.analysis.catalogue import no_hidden_space, shows_curve, shows_plane
+from neurosim.analysis.hidden import (
+    MOST_ROWS,
+    grid_lines,
+    hidden_directions,
+    hidden_space,
+    hidden_units,
+    output_place,
+)
 from neurosim.analysis.inputs import input_axis, input_names, input_points
 from neurosim.analysis.spacing import evenly
 from neurosim.errors import PluginError
@@ -26,6 +34,8 @@ MOST_FRAMES, MOST_EPOCHS, MOST_POINTS = 60, 600, 1500
 FEWER_FRAMES = 30
 # Of more layers or classes the numbers would fill the page.
 MOST_LAYERS, MOST_CLASSES = 40, 50
+# A plane of more hidden units says little, and its directions would fill the page.
+MOST_UNITS = 64
 
 
 def live_data(simulator: Simulator, script: Script, label: str = "", *, inside: bool = True) -> dict[str, Any]:
@@ -44,6 +54,7 @@ def live_data(simulator: Simulator, script: Script, label: str = "", *, inside: 
     """
     recording = simulator.recording or Recording(())
     places = evenly(len(recording), MOST_FRAMES if inside else FEWER_FRAMES)
+    net = _net(simulator, recording, places, script)
     return {
         "label": label,
         "epochs": [float(recording.epochs[place]) for place in places],
@@ -52,7 +63,8 @@ def live_data(simulator: Simulator, script: Script, label: str = "", *, inside: 
         "gradients": _gradients(recording, places) if inside else None,
         "histograms": {name: _histograms(recording, name, places) for name in HISTOGRAMS} if inside else {},
         "confusion": _confusion(simulator, recording, places),
-        "plane": _plane(simulator, recording, places, script),
+        "plane": _plane(simulator, net),
+        "hidden": _hidden(simulator, recording, places, net) if inside else None,
     }
 
 
@@ -95,20 +107,11 @@ def _confusion(simulator: Simulator, recording: Recording, places: list[int]) ->
     return {"classes": list(classes), "split": simulator.judged_split, "counts": counts}
 
 
-def _plane(simulator: Simulator, recording: Recording, places: list[int], script: Script) -> dict[str, Any] | None:
+def _plane(simulator: Simulator, net: dict[str, Any] | None) -> dict[str, Any] | None:
     """The network and its parameters at each time, where its inputs can be drawn."""
     network, data = simulator.network, simulator.data
-    drawn = shows_plane(simulator) or shows_curve(simulator)
-    if not (drawn and recording.parameters and can_evaluate(network)):
+    if net is None or not (shows_plane(simulator) or shows_curve(simulator)):
         return None
-    try:
-        layers = network_data(network, script)
-    except PluginError:  # a formula without a translation: the pictures show what there is
-        return None
-    names = [*(entry.name for entry in network.parameters), *(entry.name for entry in network.statistics)]
-    frames = np.array(
-        [np.concatenate([recording.parameters[name][place].ravel() for name in names]) for place in places]
-    )
     points = {split: input_points(simulator, split) for split in simulator.splits if split != "validation"}
     inputs = points["train"].inputs
     targets = np.concatenate([found.targets.ravel() for found in points.values()]).astype(np.float64)
@@ -119,14 +122,59 @@ def _plane(simulator: Simulator, recording: Recording, places: list[int], script
         "range": [float(targets.min()) - margin, float(targets.max()) + margin],
         "classes": list(data.classes),
         "threshold": network.loss.record.threshold,
-        "scale": np.broadcast_to(data.feature_scale, network.inputs).tolist(),
-        "shift": np.broadcast_to(data.feature_shift, network.inputs).tolist(),
         "answer": data.target_names[0] if data.target_names and not data.classes else "",
         "target": [data.target_scale.tolist(), data.target_shift.tolist()] if data.scales_targets else None,
+        **net,
+        "points": {name: _points(found.inputs, found.targets) for name, found in points.items()},
+    }
+
+
+def _net(simulator: Simulator, recording: Recording, places: list[int], script: Script) -> dict[str, Any] | None:
+    """What the page needs to evaluate the network at each time; None where it cannot."""
+    network, data = simulator.network, simulator.data
+    if not (recording.parameters and can_evaluate(network)):
+        return None
+    try:
+        layers = network_data(network, script)
+    except PluginError:  # a formula without a translation: the pictures show what there is
+        return None
+    names = [*(entry.name for entry in network.parameters), *(entry.name for entry in network.statistics)]
+    frames = np.array(
+        [np.concatenate([recording.parameters[name][place].ravel() for name in names]) for place in places]
+    )
+    return {
+        "scale": np.broadcast_to(data.feature_scale, network.inputs).tolist(),
+        "shift": np.broadcast_to(data.feature_shift, network.inputs).tolist(),
         "layers": layers,
         "size": frames.shape[1],
         "parameters": base64.b64encode(frames.astype("<f4").tobytes()).decode(),
-        "points": {name: _points(found.inputs, found.targets) for name, found in points.items()},
+    }
+
+
+def _hidden(
+    simulator: Simulator, recording: Recording, places: list[int], net: dict[str, Any] | None
+) -> dict[str, Any] | None:
+    """Where the last hidden layer puts the rows; the page works it out with the network at each time."""
+    network = simulator.network
+    if net is None or no_hidden_space(simulator) or hidden_units(network) > MOST_UNITS:
+        return None
+    space = hidden_space(simulator)
+    planes = hidden_directions(simulator, [recording.parameters_at(place) for place in places])
+    train = input_points(simulator, "train")
+    rows = evenly(len(train.inputs), MOST_ROWS)
+    return {
+        "net": None if shows_plane(simulator) else net,
+        "at": output_place(network),
+        "units": space.units,
+        "planes": [[_rounded(value) for value in plane.ravel().tolist()] for plane in planes],
+        "labels": list(space.labels),
+        "levels": list(space.levels),
+        "classes": list(space.classes),
+        "threshold": space.threshold,
+        "inputs": list(input_names(simulator)),
+        "rows": _points(train.inputs[rows], train.targets[rows]),
+        "names": list(space.names),
+        "grid": grid_lines(train.inputs).tolist() if network.inputs == 2 else [],
     }
 
 

@@ -11,7 +11,7 @@ def test_run_writes_a_page_unless_told_not_to(neurosim, tmp_path):
     assert neurosim("run", "xor", *QUICK, "--out", "b", "--no-report").code == 0
     assert not (tmp_path / "b" / "report.html").exists()
     text = (tmp_path / "a" / "report.html").read_text()
-    assert text.count("<img ") == 2
+    assert text.count("<img ") == 3
     # What is recorded for the page is asked for in the scenario that it leaves.
     assert "confusion" in (tmp_path / "a" / "scenario.toml").read_text()
     assert "confusion" not in (tmp_path / "b" / "scenario.toml").read_text()

@@ -9,6 +9,7 @@ from pages.runs import trained, written
 
 import neurosim
 from neurosim.analysis.comparison import compare
+from neurosim.analysis.hidden import hidden_directions
 from neurosim.plugin import RowActivation
 from neurosim.report.comparison import write_comparison_page
 from neurosim.report.javascript import Script
@@ -109,7 +110,7 @@ def test_units_under_the_pointer_are_those_of_the_engine(kind, tmp_path, opened)
     result = trained(tmp_path / "n.toml")
     page = opened(written(result, tmp_path))
     simulator, recording = result.simulator, result.recording
-    box = page.place("canvas").bounding_box()
+    box = page.place("canvas.probed").bounding_box()
     for k, (across, down) in zip((0, 3, 5), ((0.2, 0.3), (0.7, 0.6), (0.5, 0.9)), strict=True):
         move(page, k)
         page.page.mouse.move(box["x"] + across * box["width"], box["y"] + down * box["height"])
@@ -209,6 +210,53 @@ def _evaluate(page, body, rows, params):
     return blank.evaluate(f"([rows, params]) => {{ {body} }}", [rows, params])
 
 
+@pytest.mark.parametrize("name", ["xor", "iris"])
+def test_rows_in_the_hidden_space_are_where_the_engine_puts_them(name, xor, tmp_path, opened):
+    result = xor[0] if name == "xor" else trained(name, training__epochs=4)
+    page = opened(xor[1] if name == "xor" else written(result, tmp_path))
+    simulator, recording = result.simulator, result.recording
+    after = simulator.parameters
+    rows = simulator.split_rows("train")
+    inputs = rows.features.astype(np.float64) * rows.scale + rows.shift
+    seen = []
+    for k in range(len(recording)):
+        simulator.set_parameters(recording.parameters_at(k))
+        targets = rows.classes if simulator.network.outputs > 1 else rows.values
+        signals = simulator.inspect(inputs, targets).layers
+        seen.append([signals[layer].outputs for layer in ("layers.0", "layers.1")])
+    simulator.set_parameters(after)
+    planes = hidden_directions(simulator, [recording.parameters_at(k) for k in range(len(recording))])
+    places = np.array([hidden @ plane.T for (hidden, _), plane in zip(seen, planes, strict=True)])
+    low, high = places.min(axis=(0, 1)), places.max(axis=(0, 1))
+    low, high = low - 0.18 * (high - low), high + 0.18 * (high - low)
+    for k in (0, len(recording) // 2, len(recording) - 1):
+        move(page, k)
+        canvas = page.place("#hidden canvas")
+        box = canvas.bounding_box()
+        row = 2
+        across, up = (places[k, row] - low) / (high - low)
+        canvas.hover(position={"x": across * box["width"], "y": (1 - up) * box["height"]})
+        told = page.place("#tip").text_content().split("\n")
+        hidden, output = ([number(word) for word in line.split(": ")[1].split(", ")] for line in told[2:4])
+        # Another row may lie on the same spot.
+        near = np.abs(seen[k][0][:, :6] - hidden).max(axis=1).argmin()
+        assert places[k, near] == pytest.approx(places[k, row], abs=0.05 * np.ptp(places))
+        assert hidden == pytest.approx(seen[k][0][near, :6], rel=6e-3, abs=1e-6)
+        assert output == pytest.approx(seen[k][1][near], rel=6e-3, abs=1e-6)
+        shown = page.place("#hidden p").text_content()
+        spread = places[k].var(axis=0).sum() / seen[k][0].var(axis=0).sum()
+        assert f"The plane holds {round(100 * float(spread))} % of the rows' spread" in shown
+
+
+def test_the_pointer_over_the_inputs_is_followed_in_the_hidden_space(xor, opened):
+    page = opened(xor[1])
+    pictures = []
+    for across in (60, 300):
+        page.place("canvas.probed").hover(position={"x": across, "y": 150})
+        pictures.append(page.place("#hidden canvas").screenshot())
+    assert pictures[0] != pictures[1]
+
+
 def test_the_keyboard_does_all(xor, opened):
     from playwright.sync_api import expect
 
@@ -218,7 +266,7 @@ def test_the_keyboard_does_all(xor, opened):
     assert page.place(".timeline output").text_content() == "before training"
     page.page.keyboard.press("ArrowRight")
     assert page.place(".timeline output").text_content() == "after epoch 10"
-    page.place("canvas").focus()
+    page.place("canvas.probed").focus()
     before = page.place("#inputs").text_content()
     page.page.keyboard.press("ArrowLeft")
     assert page.place("#inputs").text_content() != before

@@ -128,8 +128,12 @@ def test_every_picture_has_words(tmp_path):
 
     path = neurosim.write_report(trained("iris", training__epochs=3), tmp_path / "deep" / "page.html")
     images = read(path).named("img")
-    assert len(images) == 2
-    assert {image["alt"] for image in images} == {"Loss and accuracy over the epochs", "Which class is taken for which"}
+    assert len(images) == 3
+    assert {image["alt"] for image in images} == {
+        "Loss and accuracy over the epochs",
+        "Where the last hidden layer puts the rows",
+        "Which class is taken for which",
+    }
     assert all(image["src"].startswith("data:image/png;base64,iVBOR") for image in images)
 
 

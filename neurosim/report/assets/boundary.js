@@ -58,14 +58,18 @@ function boundaryView(root, run, moved, cells) {
   };
   if (moved) probed(canvas, axes, (at) => { probe = at; moved(net, at, frame); redraw(); });
   if (!moved) return show;
+  classKey(view, classes);
+  element("p", view, { class: "soft" }, `Across: ${plane.labels[0]}, ${short(axes[0][0])} to ${short(axes[0][1])}. Up: ${plane.labels[1]}, ${short(axes[1][0])} to ${short(axes[1][1])}. ${points.test ? "Triangles are test rows." : ""}`);
+  return show;
+}
+
+function classKey(view, classes) {
   const key = element("div", view, { class: "key" });
   classes.forEach((name, k) => {
     const entry = element("span", key);
     element("i", entry).style.background = colour(k);
     entry.append(`class ${name}`);
   });
-  element("p", view, { class: "soft" }, `Across: ${plane.labels[0]}, ${short(axes[0][0])} to ${short(axes[0][1])}. Up: ${plane.labels[1]}, ${short(axes[1][0])} to ${short(axes[1][1])}. ${points.test ? "Triangles are test rows." : ""}`);
-  return show;
 }
 
 function sample(net, [xs, ys], cells, frame) {
@@ -75,7 +79,8 @@ function sample(net, [xs, ys], cells, frame) {
   return found;
 }
 
-function paint(context, answers, cells, { threshold, width, height }) {
+// `lines`: where the answer changes sides, as numbers that change their sign there; left out, as the answers have it.
+function paint(context, answers, cells, { threshold, width, height, lines = null }) {
   const image = new ImageData(cells, cells);
   const neutral = parts(hue("--neutral"));
   const hues = COLOURS.map(parts);
@@ -105,7 +110,7 @@ function paint(context, answers, cells, { threshold, width, height }) {
   small.getContext("2d").putImageData(image, 0, 0);
   context.imageSmoothingEnabled = single;
   context.drawImage(small, 0, 0, width, height);
-  if (single) contour(context, sides, cells, width, height);
+  for (const line of lines || (single ? [sides] : [])) contour(context, line, cells, width, height);
 }
 
 // Where the answer changes sides: marching squares, the ends of each piece interpolated.

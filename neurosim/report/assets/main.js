@@ -39,9 +39,13 @@ function answers(root, run, single, follow) {
   if (run.plane) {
     const drawn = run.plane.axes.length === 2 ? boundaryView : fittedView;
     const panel = single ? element("div", null) : null;
-    follow(run, drawn(root, run, single ? unitsView(panel, run) : null, fineness(run.plane.size * page.runs.length)));
-    if (panel) root.append(panel);
-  }
+    const hidden = run.hidden ? hiddenView(panel, run) : null;
+    const units = single ? unitsView(panel, run) : null;
+    const moved = single ? (net, raw, frame) => { units(net, raw, frame); if (hidden) hidden.point(raw); } : null;
+    follow(run, drawn(root, run, moved, fineness(run.plane.size * page.runs.length)));
+    if (hidden) follow(run, hidden.show);
+    if (panel) root.append(...panel.children);
+  } else if (run.hidden) follow(run, hiddenView(root, run).show);
   if (run.confusion && !run.plane) follow(run, confusionView(root, run));
 }
 

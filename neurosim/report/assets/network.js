@@ -59,15 +59,7 @@ function chain(layers, row, values, seen) {
 }
 
 const KINDS = {
-  dense(layer, row, values) {
-    const sums = new Float64Array(layer.units);
-    for (let k = 0; k < layer.units; k += 1) sums[k] = layer.bias === null ? 0 : values[layer.bias + k];
-    for (let i = 0; i < row.length; i += 1) {
-      const from = layer.weight + i * layer.units;
-      for (let k = 0; k < layer.units; k += 1) sums[k] += row[i] * values[from + k];
-    }
-    return activate(layer.activation, sums);
-  },
+  dense: (layer, row, values) => activate(layer.activation, weighted(layer, row, values)),
   activation: (layer, row) => activate(layer.activation, row),
   dropout: (layer, row) => row,
   flatten: (layer, row) => row,
@@ -88,6 +80,17 @@ const KINDS = {
     return inner.map((x, k) => x + skipped[k]);
   },
 };
+
+// The weighted sums of a dense layer.
+function weighted(layer, row, values) {
+  const sums = new Float64Array(layer.units);
+  for (let k = 0; k < layer.units; k += 1) sums[k] = layer.bias === null ? 0 : values[layer.bias + k];
+  for (let i = 0; i < row.length; i += 1) {
+    const from = layer.weight + i * layer.units;
+    for (let k = 0; k < layer.units; k += 1) sums[k] += row[i] * values[from + k];
+  }
+  return sums;
+}
 
 function activate({ formula, params, row }, sums) {
   if (row) {
