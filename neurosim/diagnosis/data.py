@@ -13,7 +13,8 @@ from neurosim.diagnosis.suspicion import Suspicion
 from neurosim.diagnosis.words import number
 
 LARGE, UNEVEN, MANY, TINY = 10.0, 100.0, 100, 0.01
-CERTAIN = 3.0
+# Standard deviations above chance that make it likely, and certain, that there is more to it.
+LIKELY, CERTAIN = 2.0, 3.0
 SORTED, RARE = 0.8, 4.0
 
 
@@ -98,7 +99,7 @@ def unscaled_targets(evidence: Evidence) -> Suspicion | None:
 def shuffled_labels(evidence: Evidence) -> Suspicion | None:
     """Classes that have nothing to do with the inputs."""
     found, kept = evidence.neighbours, evidence.kept_apart
-    if found is None or found.deviations >= CERTAIN:
+    if found is None or found.deviations >= LIKELY:
         return None
     if kept is not None and evidence.classes:
         chance = 1 - 1 / evidence.classes
@@ -113,7 +114,7 @@ def shuffled_labels(evidence: Evidence) -> Suspicion | None:
         "network can learn the rows by heart, and nothing else.",
         "agreement of neighbours above chance, in standard deviations",
         found.deviations,
-        CERTAIN,
+        LIKELY,
         "Cover and Hart 1967 on nearest neighbours; Zhang et al. 2017 (arXiv:1611.03530) on networks that learn "
         "shuffled labels",
         Bars("Neighbours of the same class", ("here", "by chance"), (found.agreement, found.chance)),

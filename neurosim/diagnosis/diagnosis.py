@@ -36,12 +36,12 @@ CHECKS: dict[str, Check] = {
     "rate_too_high": rates.rate_too_high,
     "saturation": layers.saturation,
     "dead_units": layers.dead_units,
-    "rate_too_low": rates.rate_too_low,
     "class_imbalance": data.class_imbalance,
+    "rate_too_low": rates.rate_too_low,
     "overfitting": outcome.overfitting,
     "rising_loss": outcome.rising_loss,
 }
-# Looked for where nothing else explains why little was learnt; the first that is proved is enough.
+# Looked for where nothing else explains why little was learnt, or nothing helps against it.
 UNEXPLAINED: dict[str, Check] = {
     "few_steps": capacity.few_steps,
     "unlucky_start": capacity.unlucky_start,
@@ -62,14 +62,15 @@ CAUSES = {
     "rate_too_high": _NUMBERS,
     "saturation": (*_NUMBERS, "rate_too_high"),
     "dead_units": (*_NUMBERS, "rate_too_high"),
-    "rate_too_low": (*_ORIGINS, "vanishing_gradient", "saturation", "dead_units"),
+    "rate_too_low": (*_ORIGINS, "vanishing_gradient", "saturation", "dead_units", "class_imbalance"),
     "class_imbalance": (
         *_ORIGINS, "exploding_gradient", "vanishing_gradient", "rate_too_high", "saturation", "dead_units",
-        "rate_too_low",
     ),
     "overfitting": ("shuffled_labels",),
     "rising_loss": ("shuffled_labels", "overfitting"),
 }  # fmt: skip
+# Nothing in the scenario takes these away, so nothing else explains them.
+NO_CURE = ("shuffled_labels", "class_imbalance")
 RATES = ("rate_too_high", "rate_too_low", "unsuited_rate")
 
 
@@ -181,15 +182,32 @@ def judge(evidence: Evidence, trials: Trials | None) -> Diagnosis:
 
     for name, check in CHECKS.items():
         look(name, check, CAUSES.get(name, ()))
-    if evidence.poor and not found:
-        for name, check in UNEXPLAINED.items():
-            if not found:
-                look(name, check, ())
+    if evidence.poor and not any(finding.settings or name in NO_CURE for name, finding in found.items()):
+        proved = _best_explanation(evidence, trials)
+        if proved is not None:
+            found = {proved.name: proved} | {name: _following(finding, [proved]) for name, finding in found.items()}
     for name, check in LAST.items():
         look(name, check, tuple(found))
     if "overfitting" in found:
         notes.pop("rising_loss", None)
     return Diagnosis(evidence, tuple(found.values()), tuple(notes.values()))
+
+
+def _best_explanation(evidence: Evidence, trials: Trials | None) -> Finding | None:
+    """What is proved by a trial to have held learning back: the first that cures, else what helps most."""
+    proved: list[Finding] = []
+    for name, check in UNEXPLAINED.items():
+        suspicion = check(evidence)
+        finding = None if suspicion is None else treat(suspicion, trials)
+        if finding is not None and finding.tried is not None:
+            proved.append(with_rates(finding, trials) if trials is not None and name in RATES else finding)
+            if finding.tried.cured:
+                return proved[-1]
+    return max(proved, key=lambda finding: _skill(finding), default=None)
+
+
+def _skill(finding: Finding) -> float:
+    return 0.0 if finding.tried is None else finding.tried.after.skill or 0.0
 
 
 def _following(finding: Finding, origins: list[Finding]) -> Finding:

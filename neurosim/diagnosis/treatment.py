@@ -44,13 +44,13 @@ def treat(suspicion: Suspicion, trials: Trials | None) -> Finding | None:
     finding = replace(finding, attempts=tuple(attempts))
     if helped:
         best = max(helped, key=lambda trial: (trial.cured, trial.after.skill or 0.0))
-        partly = "" if best.cured else "This helps, and is not enough on its own. "
-        advice = f"{partly}{suspicion.advice if partly else ''}".strip()
+        partly = f"No single setting cures this: {shown(best.settings)} helps, and is not enough on its own."
+        advice = "" if best.cured else f"{partly} {suspicion.advice}".strip()
         return replace(finding, settings=best.settings, tried=best, advice=advice)
     if guesses:
         return replace(finding, settings=guesses[0][0], guess=guesses[0][1], advice=suspicion.advice)
     names = "; ".join(shown(trial.settings) for trial in attempts)
-    none = f"No single setting cures this: {names} did not help when tried. " if attempts else ""
+    none = f"No single setting cures this. Tried without success: {names}. " if attempts else ""
     return replace(finding, advice=f"{none}{suspicion.advice}".strip())
 
 

@@ -153,7 +153,10 @@ def _judge(goal: Goal, before: Measured, after: Measured) -> tuple[bool, bool]:
         return ratio <= SMALLER and after.learnt, ratio <= KEPT_WELL and after.learnt
     if goal == "rare_class":
         now, then = after.rare or 0.0, before.rare or 0.0
-        return now >= then + MORE, now >= LEARNT
+        # Rare rows learnt by heart are no help.
+        fair = (after.kept_loss or 0.0) <= (before.kept_loss or math.inf) / SMALLER
+        helped = fair and now >= then + MORE
+        return helped, helped and now >= LEARNT
     if goal == "alive" and before.learnt:
         kept = after.learnt and after.loss <= before.loss / SMALLER
         return kept and after.dead <= before.dead - MORE, kept and after.dead < LEARNT

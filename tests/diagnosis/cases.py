@@ -29,13 +29,15 @@ def layers(activation="tanh", count=1, units=12, more="", out="", last=(1, "sigm
     return count * DENSE.format(units, activation, more) + DENSE.format(*last, out)
 
 
+SGD = 'name = "sgd"\nlr = {}'
+STEADY = SGD.format(0.3)
 MOONS = 'source = "moons"\nsamples = 300\nnoise = 0.1\ntest_fraction = 0.3\nstandardize = true'
 
 
 def scenario(
     data=MOONS,
     stack=None,
-    optimizer='name = "sgd"\nlr = 0.3',
+    optimizer=STEADY,
     epochs=15,
     loss="binary_cross_entropy",
     batch=32,
