@@ -1,6 +1,7 @@
 """Data sets that come from files: iris and digits are shipped, MNIST is fetched, csv is your own."""
 
 import gzip
+import json
 import shlex
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -8,7 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from neurosim.data import damaged_files, dataset_folder, is_own, parse_number, read_csv, read_idx, stored_file
+from neurosim.data import (
+    FieldsError,
+    damaged_files,
+    dataset_folder,
+    is_own,
+    parse_number,
+    read_csv,
+    read_idx,
+    stored_file,
+)
 from neurosim.errors import DataError, UsageError
 from neurosim.plugin import Dataset, Table, hookimpl
 from neurosim.suggestions import did_you_mean
@@ -62,9 +72,11 @@ def table_of(table, target, features=(), task="auto"):
     names = tuple(features) or tuple(name for name in table.names if name != target)
     if not names:
         raise DataError(f'{table.path}: there is no column besides the target "{target}"')
-    inputs = table.numbers(names)
-    if task == "regression" or (task == "auto" and looks_like_values(table.texts(target))):
-        return Table(inputs, table.numbers([target]), feature_names=names, target_names=(target,))
+    labels = table.texts(target, skip_missing=True)
+    if task == "regression" or (task == "auto" and looks_like_values(labels)):
+        values = numbers_of(table, (*names, target), target)
+        return Table(values[:, :-1], values[:, -1:], feature_names=names, target_names=(target,))
+    inputs = numbers_of(table, names, target, texts=(target,))
     classes, indices = classes_of(table.texts(target))
     if len(classes) < 2:
         raise DataError(
@@ -72,6 +84,29 @@ def table_of(table, target, features=(), task="auto"):
             "Classification needs two classes or more.",
         )
     return Table(inputs, indices, classes, feature_names=names, target_names=(target,))
+
+
+def numbers_of(table, columns, target, texts=()):
+    """The numbers in some columns; of a column that holds something else the hint says how to do without it."""
+    try:
+        return table.numbers(columns, texts)
+    except FieldsError as faults:
+        useless = [name for name in faults.unusable if name != target]
+        left = [name for name in columns if name not in faults.unusable and name != target]
+        hints = []
+        if target in faults.unusable and target in columns:
+            hints.append(
+                f'The target "{target}" holds no numbers: task = "classification" takes its values for classes.'
+            )
+        if useless and left:
+            setting = "data.features=" + json.dumps(left, ensure_ascii=False)
+            several = "these columns are no features" if len(useless) > 1 else f'"{useless[0]}" is no feature'
+            hints.append(f"Features have to be numbers: {several}. Name those that are:  --set {shlex.quote(setting)}")
+        elif useless:
+            hints.append("Features have to be numbers: write each value as one, such as 0 for no and 1 for yes.")
+        if hints and sum(faults.counts.values()) > sum(faults.counts[name] for name in faults.unusable):
+            hints.append(faults.hint)
+        raise FieldsError(faults.message, " ".join(hints) or faults.hint, faults.counts, faults.unusable) from None
 
 
 def looks_like_values(labels):

@@ -8,7 +8,8 @@
 Readers believe nothing a file says about itself; each fault is a `neurosim.errors.DataError`.
 """
 
-from neurosim.data.csv_file import CsvFile, parse_number, read_csv
+from neurosim.data.csv_faults import FieldsError, parse_number
+from neurosim.data.csv_file import CsvFile, read_csv
 from neurosim.data.fetch import fetch
 from neurosim.data.folders import data_root, dataset_folder, is_own, stored_file
 from neurosim.data.idx import read_idx
@@ -19,6 +20,7 @@ __all__ = [
     "DOWNLOADS",
     "CsvFile",
     "Download",
+    "FieldsError",
     "Prepared",
     "RemoteFile",
     "Split",

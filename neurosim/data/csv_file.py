@@ -1,4 +1,7 @@
-"""CSV files with a header row: comma-separated UTF-8, read with Python's csv module.
+"""CSV files with a header row, in UTF-8, read with Python's csv module.
+
+Columns are separated by commas; or by semicolons or tabs, where the header has more of these. Then a number may have a
+decimal comma, as spreadsheets write it in much of Europe.
 
 Every fault names the file, the row (counted from 1 below the header), its line and the column.
 
@@ -11,7 +14,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
-import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -22,6 +25,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from neurosim.data.csv_faults import MOST_LINES, field_faults
 from neurosim.errors import DataError
 from neurosim.input_files import open_ordinary, unreadable
 from neurosim.suggestions import unknown
@@ -33,11 +37,17 @@ LONGEST_LINE = 1 << 24
 CHUNK = 1 << 20
 # Fields that are numbers and texts at the same time.
 AT_ONCE = 1 << 14
-MISSING = "the value is missing"
-MEND = "Mend the field, or leave out its row."
 RENAME = "The first row must have a name for each column, each another one."
 SHORTEN = "Leave out columns and rows that the network can do without."
-UTF8_AGAIN = "Save it again as CSV with UTF-8 encoding."
+UTF8_AGAIN = (
+    'Save it again as CSV in UTF-8. Excel: Save As, "CSV UTF-8"; LibreOffice: Save As, "Edit filter settings", UTF-8.'
+)
+SEPARATORS = (",", ";", "\t")
+NAMED = {",": "commas", ";": "semicolons", "\t": "tabs"}
+# Two ways of writing one number.
+_DECIMAL_COMMA = re.compile(r"[+-]?[0-9]*,[0-9]+([eE][+-]?[0-9]+)?")
+_QUOTED = re.compile(r'"[^"]*"')
+_POINT_TOO = "other numbers of this column have a decimal comma, so it cannot be told what the point means"
 # What other files begin with that are given for a CSV file, and what to do about it.
 OTHER_FILES = (
     (b"\x1f\x8b", "it is compressed with gzip", "Unpack it first (gunzip, 7-Zip)."),
@@ -57,11 +67,14 @@ class CsvFile:
         Names of the columns.
     count : int
         How many rows there are below the names.
+    separator : str
+        What stands between the columns: "," or ";" or a tab.
     """
 
     path: Path
     names: tuple[str, ...]
     count: int
+    separator: str
     _content: bytes = field(repr=False)
 
     @cached_property
@@ -70,101 +83,115 @@ class CsvFile:
 
     def require(self, columns: Sequence[str]) -> None:
         """Raise DataError (with the nearest name) unless the file has all of `columns`."""
-        for column in columns:
-            if column not in self._places:
-                message, hint = unknown("column", column, self.names)
-                raise DataError(f"{self.path}: {message}", hint)
+        missing = [column for column in dict.fromkeys(columns) if column not in self._places]
+        if missing:
+            found = [unknown("column", column, self.names) for column in missing[:MOST_LINES]]
+            more = f" and {len(missing) - MOST_LINES} more" if len(missing) > MOST_LINES else ""
+            raise DataError(
+                f"{self.path}: {', '.join(message for message, _ in found)}{more}",
+                "; ".join(dict.fromkeys(hint for _, hint in found)),
+            )
 
-    def texts(self, column: str) -> Iterator[str]:
+    def texts(self, column: str, *, skip_missing: bool = False) -> Iterator[str]:
         """The fields of one column, one after the other, without blanks around them.
+
+        Numbers with a decimal comma are given with a point, where the file may have such.
 
         Raises
         ------
         DataError
-            For an unknown column, and on the way for a field that is missing.
+            For an unknown column, and on the way for fields that are missing, unless they are to be skipped.
         """
         self.require([column])
         place = self._places[column]
-        for row, record in enumerate(self._rows(), 1):
-            text = record[place].strip()
-            if not text:
-                raise self._fault(row, column, MISSING)
-            yield text
+        for row, record in enumerate(self._rows()):
+            text = self._field(record[place])
+            if text:
+                yield text
+            elif not skip_missing:
+                raise self._faults(row, [], [column])
 
-    def numbers(self, columns: Sequence[str]) -> NDArray[np.float64]:
+    def numbers(self, columns: Sequence[str], texts: Sequence[str] = ()) -> NDArray[np.float64]:
         """The numbers of several columns, float64 of shape (rows, columns).
 
         Raises
         ------
         DataError
-            For an unknown column and for a field that is missing, not a number or not finite.
+            For an unknown column and for fields that are missing, not numbers or not finite: all of them at once, with
+            those that are missing in the columns `texts`.
         """
-        self.require(columns)
+        self.require([*columns, *texts])
         places = [self._places[column] for column in columns]
         values = np.empty((self.count, len(columns)), dtype=np.float64)
         rows, done = self._rows(), 0
         while block := list(islice(rows, 1 + AT_ONCE // len(self.names))):
-            fields = [record[place].strip() for record in block for place in places]
+            fields = [self._field(record[place]) for record in block for place in places]
             try:
                 numbers = np.fromiter(map(float, fields), np.float64, len(fields))
             except ValueError:
-                raise self._no_number(done, block, places) from None
+                raise self._faults(done, columns, texts) from None
             if not np.isfinite(numbers).all() or "_" in ",".join(fields):
-                raise self._no_number(done, block, places)
+                raise self._faults(done, columns, texts)
             values[done : done + len(block)] = numbers.reshape(len(block), len(columns))
             done += len(block)
+        if self.separator != ",":
+            self._refuse_two_kinds_of_points(columns)
         return values
 
-    def _no_number(self, done: int, block: Sequence[list[str]], places: Sequence[int]) -> DataError:
-        """The error for the first field of some rows, behind `done` others, that is no number."""
-        faults = (
-            self._fault(row, self.names[place], fault)
-            for row, record in enumerate(block, done + 1)
-            for place in places
-            if (fault := _number_fault(record[place].strip()))
-        )
-        return next(faults)
+    def _field(self, written: str) -> str:
+        text = written.strip()
+        if self.separator != "," and _DECIMAL_COMMA.fullmatch(text):
+            return text.replace(",", ".")
+        return text
 
     def _rows(self) -> Iterator[list[str]]:
         """The fields of each row below the names, with the blanks around them."""
-        records = filter(None, csv.reader(_text(self._content), strict=True))
+        records = filter(None, csv.reader(_text(self._content), strict=True, delimiter=self.separator))
         next(records)
         return records
 
-    def _fault(self, row: int, column: str, fault: str) -> DataError:
-        _, line = next(islice(_records(self.path, self._content), row, None))
-        return DataError(f'{self.path}: row {row} (line {line}), column "{column}": {fault}', MEND)
+    def _faults(self, good: int, numbers: Sequence[str], texts: Sequence[str]) -> DataError:
+        """The error for all faults in some columns, of which the first `good` rows have none."""
+        records = islice(_records(self.path, self._content, self.separator), good + 1, None)
+        rows = (
+            (row, line, [self._field(field) for field in record])
+            for row, (record, line) in enumerate(records, good + 1)
+        )
+        places = [[(self._places[name], name) for name in names] for names in (numbers, texts)]
+        return field_faults(self.path, rows, places[0], places[1], good)
 
-
-def parse_number(field: str) -> float | None:
-    """The number that `field` writes (perhaps nan or inf), or None if it writes none."""
-    if "_" in field:  # Python allows 1_000, other programs do not
-        return None
-    try:
-        return float(field)
-    except ValueError:
-        return None
-
-
-def _number_fault(text: str) -> str:
-    """Why a field is no number that can be learnt from; empty where it is one."""
-    if not text:
-        return MISSING
-    number = parse_number(text)
-    shown = repr(text) if len(text) <= 60 else f"{text[:60]!r}..."
-    if number is None:
-        return f"{shown} is not a number"
-    return "" if math.isfinite(number) else f"{shown} is not a finite number"
+    def _refuse_two_kinds_of_points(self, columns: Sequence[str]) -> None:
+        """In one column 1,5 and 2.000 may be what is written for 1.5 and 2000."""
+        commas: set[int] = set()
+        points: dict[int, tuple[int, str]] = {}
+        places = [self._places[column] for column in columns]
+        for row, record in enumerate(self._rows(), 1):
+            for place in places:
+                if "," in record[place]:
+                    commas.add(place)
+                elif "." in record[place] and place not in points:
+                    points[place] = (row, record[place].strip())
+        both = next((place for place in places if place in commas and place in points), None)
+        if both is not None:
+            row, text = points[both]
+            _, line = next(islice(_records(self.path, self._content, self.separator), row, None))
+            where = f'{self.path}: row {row} (line {line}), column "{self.names[both]}"'
+            raise DataError(
+                f"{where}: {text!r} has a point; {_POINT_TOO}",
+                "Write all numbers in one way, without separators of thousands.",
+            )
 
 
 def read_csv(path: Path | str) -> CsvFile:
     """Read a CSV file whose first row names its columns.
 
-    Blank lines are skipped, blanks around a field are dropped, and a byte-order mark is allowed.
+    Columns are separated by commas, semicolons or tabs, by whichever the header has most of; a number may have a
+    decimal comma where these are not commas. Blank lines are skipped, blanks around a field are dropped, and a
+    byte-order mark is allowed.
 
-    What is kept is the file, byte by byte: at most 256 MiB with 67,108,864 (2**26) commas and line ends, in lines of at
-    most 16 MiB and 1,048,576 (2**20) columns. Its numbers take eight bytes each beside it: where all fields are single
-    digits that is four times the file, which is the most.
+    What is kept is the file, byte by byte: at most 256 MiB with 67,108,864 (2**26) separators and line ends, in lines
+    of at most 16 MiB and 1,048,576 (2**20) columns. Its numbers take eight bytes each beside it: where all fields are
+    single digits that is four times the file, which is the most.
 
     Raises
     ------
@@ -179,18 +206,37 @@ def read_csv(path: Path | str) -> CsvFile:
         except OSError as error:
             raise unreadable(path, error) from error
     _check_text(path, content)
-    records = _records(path, content)
+    separator = _separator(content)
+    records = _records(path, content, separator)
     names = tuple(name.strip() for name in next(records, ([], 0))[0])
     if not names:
         raise DataError(f"{path}: the file is empty", "The first row must name the columns.")
     _check_names(path, names)
-    count = 0
+    count = wrong = 0
+    faults: list[tuple[str, str]] = []
     for count, (record, line) in enumerate(records, 1):
         if len(record) != len(names):
-            raise _wrong_length(path, count, line, record, names)
+            wrong += 1
+            if len(faults) < MOST_LINES:
+                faults.append(_wrong_length(count, line, record, names, separator))
+    if wrong:
+        hint = " ".join(dict.fromkeys(hint for _, hint in faults))
+        if wrong == 1:
+            raise DataError(f"{path}: {faults[0][0]}", hint)
+        more = [f"and {wrong - len(faults):,} rows more"] if wrong > len(faults) else []
+        lines = [f"{path}: {wrong:,} of {count:,} rows do not have {len(names)} fields:", *(text for text, _ in faults)]
+        raise DataError("\n  ".join([*lines, *more]), hint)
     if count == 0:
         raise DataError(f"{path}: there are no rows below the column names", "A row for each example.")
-    return CsvFile(path, names, count, content)
+    return CsvFile(path, names, count, separator, content)
+
+
+def _separator(content: bytes) -> str:
+    """What the first line that is not blank has most of, outside quotes; commas where there is nothing to tell."""
+    with _text(content) as lines:
+        header = next((line for line in lines if line.strip()), "")
+    plain = _QUOTED.sub("", header)
+    return max(SEPARATORS, key=plain.count)
 
 
 def _read(path: Path, file: BinaryIO) -> bytes:
@@ -200,17 +246,19 @@ def _read(path: Path, file: BinaryIO) -> bytes:
         if start.startswith(magic):
             raise DataError(f"{path}: not CSV: {what}", hint)
     file.seek(0)
-    size = ends = commas = line = 0
+    size = ends = line = 0
+    separators = dict.fromkeys(SEPARATORS, 0)
     while part := file.read(CHUNK):
         size += len(part)
-        commas += part.count(b",")
+        for separator in SEPARATORS:
+            separators[separator] += part.count(separator.encode())
         ends += max(part.count(b"\n"), part.count(b"\r"))
         last = max(part.rfind(b"\n"), part.rfind(b"\r"))
         line = len(part) - last - 1 + (line if last < 0 else 0)
         if size > LARGEST:
             raise DataError(f"{path}: has more than the {LARGEST} bytes that are read", SHORTEN)
-        if commas + ends > MOST_FIELDS:
-            raise DataError(f"{path}: has more than the {MOST_FIELDS} commas and line ends that are read", SHORTEN)
+        if max(separators.values()) + ends > MOST_FIELDS:
+            raise DataError(f"{path}: has more than the {MOST_FIELDS} separators and line ends that are read", SHORTEN)
         if line > LONGEST_LINE:
             raise DataError(
                 f"{path}: has a line of more than the {LONGEST_LINE} bytes that are read",
@@ -231,7 +279,7 @@ def _check_text(path: Path, content: bytes) -> None:
         return
     line_start = content.rfind(b"\n", 0, place) + 1
     line = content.count(b"\n", 0, place) + 1
-    column = content.count(b",", line_start, place) + 1
+    column = max(content.count(separator.encode(), line_start, place) for separator in SEPARATORS) + 1
     where = f"row {line - 1} (line {line}), column {column}"
     raise DataError(f"{path}: {what}: byte 0x{content[place]:02x} in {where}", UTF8_AGAIN)
 
@@ -254,9 +302,10 @@ def _text(content: bytes) -> io.TextIOWrapper:
     return io.TextIOWrapper(io.BytesIO(content), encoding="utf-8-sig", newline="")
 
 
-def _records(path: Path, content: bytes) -> Iterator[tuple[list[str], int]]:
+def _records(path: Path, content: bytes, separator: str) -> Iterator[tuple[list[str], int]]:
     """The records that are not blank, with the blanks around fields, and the line that each ends in."""
-    reader = csv.reader(_narrow_lines(path, _text(content)), strict=True)
+    lines = _narrow_lines(path, _text(content), separator)
+    reader = csv.reader(lines, strict=True, delimiter=separator)
     row = 0
     try:
         for record in reader:
@@ -266,24 +315,20 @@ def _records(path: Path, content: bytes) -> Iterator[tuple[list[str], int]]:
     except csv.Error as error:
         raise DataError(
             f"{path}: row {row} (line {reader.line_num}): {error}",
-            "A field that contains commas or quotes is written in double quotes, with each quote in it doubled.",
+            f"A field that contains {NAMED[separator]} or quotes is written in double quotes, with each quote in it "
+            "doubled.",
         ) from error
 
 
-def _narrow_lines(path: Path, lines: io.TextIOWrapper) -> Iterator[str]:
+def _narrow_lines(path: Path, lines: io.TextIOWrapper, separator: str) -> Iterator[str]:
     """The lines, none with more columns than are read."""
     for number, line in enumerate(lines, 1):
-        if line.count(",") >= MOST_COLUMNS:
+        if line.count(separator) >= MOST_COLUMNS:
             raise DataError(f"{path}: line {number} has more than the {MOST_COLUMNS} columns that are read", SHORTEN)
         yield line
 
 
 def _check_names(path: Path, names: Sequence[str]) -> None:
-    if len(names) == 1 and (";" in names[0] or "\t" in names[0]):
-        raise DataError(
-            f"{path}: row 0 (line 1): the only column is called {names[0]!r}",
-            "Columns are separated by commas: save the file again with commas.",
-        )
     before: dict[str, int] = {}
     for position, name in enumerate(names, 1):
         if not name:
@@ -294,14 +339,18 @@ def _check_names(path: Path, names: Sequence[str]) -> None:
         before[name] = position
 
 
-def _wrong_length(path: Path, row: int, line: int, record: Sequence[str], names: Sequence[str]) -> DataError:
-    where = f"{path}: row {row} (line {line})"
+def _wrong_length(row: int, line: int, record: Sequence[str], names: Sequence[str], separator: str) -> tuple[str, str]:
+    """What is wrong with a row that is too short or too long, and a hint."""
+    where = f"row {row} (line {line})"
     if len(record) < len(names):
-        return DataError(
+        return (
             f'{where}: ends before column "{names[len(record)]}"; it has {len(record)} of {len(names)} fields',
             "Add what is missing, or leave out the row.",
         )
-    return DataError(
+    hint = f"A field that contains {NAMED[separator]} is written in double quotes."
+    if separator == ",":
+        hint = "A number with a decimal comma counts as two fields: write a point, or separate columns by semicolons."
+    return (
         f'{where}: goes on after the last column "{names[-1]}"; it has {len(record)} fields instead of {len(names)}',
-        "A number with a decimal comma counts as two fields: write a point.",
+        hint,
     )

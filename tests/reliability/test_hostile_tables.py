@@ -137,14 +137,21 @@ def csv_by_others(content):
         return None
     try:
         text = content.decode("utf-8-sig")
-        records = [record for record in csv.reader(io.StringIO(text, newline=""), strict=True) if record]
+        header = re.sub('"[^"]*"', "", next((line for line in io.StringIO(text, newline="") if line.strip()), ""))
+        separator = max(",;\t", key=header.count)
+        lines = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=separator)
+        records = [record for record in lines if record]
     except (UnicodeDecodeError, csv.Error):
         return None
     rows = [[field.strip() for field in record] for record in records]
     if len(rows) < 2 or len({len(row) for row in rows}) > 1 or len({*rows[0], ""}) <= len(rows[0]):
         return None
-    # Not separated by commas.
-    return None if len(rows[0]) == 1 and re.search("[;\t]", rows[0][0]) else rows
+    if separator != ",":
+        rows = [
+            rows[0],
+            *([re.sub(r"^([+-]?\d*),(\d+([eE][+-]?\d+)?)$", r"\1.\2", x) for x in row] for row in rows[1:]),
+        ]
+    return rows
 
 
 def number_by_others(field):
@@ -184,6 +191,8 @@ def check_csv(path, content):
     numeric = True
     for place, name in enumerate(file.names):
         fields = [row[place] for row in wanted[1:]]
+        if file.separator != "," and any("." in field for field in fields):
+            return False  # points and commas in one column are refused, which this reader does not do
         numbers = [number_by_others(field) for field in fields]
         if all(fields):
             assert list(file.texts(name)) == fields
