@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from neurosim.building import NetworkBuilder
 from neurosim.data import Prepared
 from neurosim.errors import PluginError, ScenarioError, ShapeError
@@ -23,6 +25,8 @@ from neurosim.scenario.layers import pair
 # What a layer makes of rows that are images; the other kinds take them either way.
 _NEEDS_MAP = ("conv2d", "max_pool2d", "avg_pool2d", "global_avg_pool2d", "flatten")
 _NEEDS_VECTOR = ("dense",)
+# Classes that a hint names.
+MOST_CLASSES = 12
 
 
 def build_network(scenario: Scenario, data: Prepared) -> Network:
@@ -207,7 +211,19 @@ def _check_outputs(network: Network, data: Prepared) -> None:
         return
     count = len(data.classes)
     if loss.targets == "classes" and outputs != count:
-        raise ShapeError(f"{has}, but the data set has {count} classes: {loss.name} needs one unit per class")
+        raise ShapeError(
+            f"{has}, but the data set has {count} classes: {loss.name} needs one unit per class", _classes_there(data)
+        )
     if loss.targets == "values" and outputs != count and not (outputs == 1 and count == 2):
         wanted = "1 or 2" if count == 2 else str(count)
-        raise ShapeError(f"{has}, but the data set has {count} classes: it needs {wanted}")
+        raise ShapeError(f"{has}, but the data set has {count} classes: it needs {wanted}", _classes_there(data))
+
+
+def _classes_there(data: Prepared) -> str:
+    """The classes with how often they are there, since a misspelt label makes one more."""
+    counts = np.bincount(data.train.targets, minlength=len(data.classes)).tolist()
+    named = [f'"{name}" ({count:,})' for name, count in zip(data.classes, counts, strict=True)]
+    more = f" and {len(named) - MOST_CLASSES} more" if len(named) > MOST_CLASSES else ""
+    rare = [name for name, count in zip(data.classes, counts, strict=True) if count == 1 and max(counts) >= 10]
+    slip = f' Is "{rare[0]}", which only one row has, misspelt?' if rare else ""
+    return f"The classes, with their training rows: {', '.join(named[:MOST_CLASSES])}{more}.{slip}"

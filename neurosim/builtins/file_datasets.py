@@ -256,7 +256,7 @@ def neurosim_datasets():
             "csv",
             csv,
             options={"file": None, "target": None, "features": [], "task": "auto"},
-            description="a CSV file with named columns",
+            description='your own CSV file, with named columns; task is "auto", "classification" or "regression"',
         ),
         Dataset(
             "mnist",

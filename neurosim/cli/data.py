@@ -26,6 +26,7 @@ def list_command(data_dir: Path | None, as_json: bool) -> None:
     """List the data sets, and whether their files are there."""
     from neurosim.data import data_root
     from neurosim.registry import build_registry
+    from neurosim.scenario.schema import DataSection
 
     found = [describe(entry, data_dir) for entry in build_registry().datasets]
     if as_json:
@@ -34,10 +35,18 @@ def list_command(data_dir: Path | None, as_json: bool) -> None:
     for dataset in found:
         click.echo(f"{dataset['name']:<14} {dataset['description']}")
         if dataset["options"]:
-            options = (name if value is None else f"{name}={value!r}" for name, value in dataset["options"].items())
+            options = (f"{name} = {option(value)}" for name, value in dataset["options"].items())
             click.echo(f"{'':<14} options: {', '.join(options)}")
         if dataset["download"]:
             click.echo(f"{'':<14} {_state(dataset)}")
+    click.echo(f"\nEvery data set also takes {', '.join(key for key in DataSection.model_fields if key != 'source')}.")
+
+
+def option(value: Any) -> str:
+    """The default of an option, as a scenario would have it."""
+    from neurosim.scenario.faults import show
+
+    return "(required)" if value is None else show(value)
 
 
 @data.command("fetch")

@@ -76,9 +76,9 @@ def _rows(kind: str, registry: Any) -> list[dict[str, Any]]:
 
 
 def _value(value: Any) -> str:
-    if value is None:
-        return "(required)"
-    return f"{value:g}" if isinstance(value, float) else repr(value)
+    from neurosim.cli.data import option
+
+    return f"{value:g}" if isinstance(value, float) else option(value)
 
 
 def _layers() -> list[dict[str, Any]]:

@@ -212,10 +212,13 @@ class DataRequest:
             raise unreadable(path, error) from error
         if near and any(found.is_relative_to(place) for place in allowed):
             return
+        # What a run leaves; whoever names the folder and not the file in it says that the run is his own.
+        is_run = (Path(self.base) / "metrics.jsonl").is_file()
+        of_run = f"If this is a run of yours, name its folder, {self.base}, and not the file in it. " if is_run else ""
         raise UsageError(
             f"{option} = {name!r}: {found} lies outside of the scenario's folder ({allowed[0]}) "
             f"and of the data folder ({allowed[1]}), where a scenario may not read",
-            f"If it is a file of yours:  --set {shlex.quote(f'data.{option}={found}')}  "
+            f"{of_run}If it is a file of yours:  --set {shlex.quote(f'data.{option}={found}')}  "
             f"or  --data-dir {shlex.quote(str(found.parent))}",
         )
 

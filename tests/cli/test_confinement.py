@@ -149,6 +149,16 @@ def test_commands_on_a_run_read_its_rows(neurosim, runs, words):
     assert done.code == 0, done.err
 
 
+@pytest.mark.parametrize("words", ["info {run}", "explain {run}", "run {run} --out new --no-report"])
+def test_the_scenario_of_a_run_is_named_by_its_folder(neurosim, runs, words):
+    """To name the folder is to say whose run it is; the file in it may be from anybody, and the hint says so."""
+    done = neurosim(*words.format(run=runs / "one").split())
+    assert done.code == 0, done.err
+    refused = neurosim(*words.format(run=runs / "one/scenario.toml").split())
+    assert refused.code == 2
+    assert f"If this is a run of yours, name its folder, {runs}/one, and not the file in it." in refused.err
+
+
 @pytest.mark.parametrize("words", ["run --resume {run}", "run {run}/scenario.toml --resume {run}"])
 def test_a_run_is_resumed_with_its_rows(neurosim, runs, tmp_path, words):
     with pytest.raises(KeyboardInterrupt):

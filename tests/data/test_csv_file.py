@@ -100,7 +100,7 @@ def test_faults_without_end_are_counted(load_csv, monkeypatch):
     assert lines[-1] == "and 2 lines more"
     assert "write each value as one" in caught.value.hint
     monkeypatch.setattr(csv_faults, "LOOKED_AT", 100)
-    with pytest.raises(DataError, match=": more than .* fields are wrong:"):
+    with pytest.raises(DataError, match=r": more than .* fields are wrong:"):
         load_csv(content)
 
 

@@ -54,7 +54,7 @@ def test_list_says_what_is_there_and_how_to_get_the_rest(data_dir):
     assert result.exit_code == 0
     assert f"files in {data_dir / 'mnist'}" in result.output
     assert "not here yet: run  neurosim data fetch fashion_mnist" in result.output
-    assert "options: samples=400, noise=0.1, turns=1.75" in result.output
+    assert "options: samples = 400, noise = 0.1, turns = 1.75" in result.output
 
 
 def test_list_as_json(data_dir):

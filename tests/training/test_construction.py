@@ -28,7 +28,7 @@ def scenario(*layers, **changes):
 
 def network(*layers, **changes):
     loaded = scenario(*layers, **changes)
-    return build_network(loaded, load_data(loaded, 0))
+    return build_network(loaded, load_data(loaded))
 
 
 def kinds(built):
@@ -74,7 +74,7 @@ def test_an_image_has_two_or_three_axes(tmp_path):
     plugin.write_text(COLOUR.format(shape=(1, 2, 4, 3)))
     loaded = load_scenario("digits", overrides={"data": {"source": "colour"}}, plugins=[plugin])
     with pytest.raises(DataError, match="image_shape is"):
-        load_data(loaded, 0)
+        load_data(loaded)
 
 
 def test_groups_and_repetitions_are_written_out():
@@ -156,3 +156,13 @@ def test_a_map_needs_images():
     changes = {"data": {"source": "moons"}, "network.loss": "mse"}
     with pytest.raises(ShapeError, match=r"network.layers.0 \(conv2d\) needs a map .*, but a vector of 2 comes in"):
         network(CONV, {"kind": "flatten"}, OUT, **changes)
+
+
+def test_a_misspelt_class_is_shown(tmp_path):
+    rows = "".join(f"{k},{'cat' if k % 2 else 'dog'}\n" for k in range(30)) + "30,cta\n"
+    (tmp_path / "pets.csv").write_text("x,kind\n" + rows)
+    data = {"source": "csv", "file": str(tmp_path / "pets.csv"), "target": "kind"}
+    with pytest.raises(ShapeError) as caught:
+        network({"kind": "dense", "units": 2, "activation": "softmax"}, data=data)
+    assert "the data set has 3 classes" in caught.value.message
+    assert '"cat" (15), "cta" (1), "dog" (15). Is "cta", which only one row has, misspelt?' in caught.value.hint
