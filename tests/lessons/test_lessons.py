@@ -4,6 +4,8 @@ import os
 from pathlib import Path
 
 import pytest
+from lessons import sentences
+from lessons.later_sentences import course_figures
 
 from neurosim import load_scenario, run, study
 from neurosim.scenario import shipped
@@ -20,7 +22,10 @@ SEEDS = range(5)
 def missed(name, seed, **overrides):
     """The promises that were not kept, in words."""
     scenario = load_scenario(name, overrides=overrides, seed=seed)
-    outcome = study(scenario) if scenario.is_study else run(scenario)
+    return broken(study(scenario) if scenario.is_study else run(scenario))
+
+
+def broken(outcome):
     return [f"{entry.text}, but it is {entry.value}" for entry in outcome.expectations if not entry.met]
 
 
@@ -46,4 +51,12 @@ def test_every_lesson_keeps_its_promises_from_every_seed(name, seed):
     # The best networks take tens of minutes, as the mean of several seeds: once is enough.
     if name in ("mnist-mlp-best", "mnist-mlp-elastic", "mnist-vgg", "mnist-resnet") and seed:
         pytest.skip("once")
-    assert missed(name, seed) == []
+    scenario = load_scenario(name, seed=seed)
+    outcome = study(scenario) if scenario.is_study else run(scenario)
+    assert broken(outcome) == []
+    for check in dict.fromkeys(check for _, check in sentences.OF_THE_RUN.get(name, ())):
+        check(outcome)
+    if name in course_figures() and not seed:
+        results = outcome.results if scenario.is_study else [outcome]
+        accuracy = sum(result.metrics["test_accuracy"] for result in results) / len(results)
+        assert accuracy == pytest.approx(course_figures()[name], abs=0.0012)
