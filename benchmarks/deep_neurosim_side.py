@@ -30,7 +30,7 @@ class Epoch:
     units = repeats = 1
 
     def __init__(self, threads: int, folder: Path, network: str, rows: int) -> None:
-        self.problem, self.threads = assemble(deep_problems.deep_scenario(network), SEED), threads
+        self.problem, self.threads = assemble(deep_problems.deep_scenario(network)), threads
         self.rows = first(self.problem.splits["train"], rows)
         self.backend, self.epoch = cpu_backend(self.problem, threads), 0
 
@@ -58,7 +58,7 @@ class AugmentedEpoch:
 
     def __init__(self, threads: int, augmented: bool) -> None:
         scenario = deep_problems.augmented_scenario(augmented)
-        self.problem, self.threads = assemble(scenario, SEED), threads
+        self.problem, self.threads = assemble(scenario), threads
         self.rows = self.problem.splits["train"]
         self.augmenter = make_augmenter(scenario, self.problem.data, self.rows, SEED, threads)
         assert (self.augmenter is not None) == augmented

@@ -104,7 +104,7 @@ def write_deep(folder: Path, network: str) -> None:
     from neurosim.backends.base import shuffle_key
     from neurosim.randomness import permutation
 
-    problem = assemble(deep_scenario(network), seed=0)
+    problem = assemble(deep_scenario(network))
     data, test = problem.data, problem.data.test
     assert test is not None
     values = problem.network.start_values(0)

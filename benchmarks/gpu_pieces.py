@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import statistics
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -77,7 +79,7 @@ def scaled(rows: Rows) -> np.ndarray:
     return rows.features.astype(np.float32) * np.float32(rows.scale) + np.float32(rows.shift)
 
 
-def for_torch(network: Network, training: Training, rows: Rows, dropout: float, epochs: int) -> Any:
+def for_torch(network: Network, training: Training, rows: Rows, dropout: float, rate: float, epochs: int) -> Any:
     """The same training for PyTorch: start values, rows, and neurosim's own orders of them."""
     import gpu_torch
 
@@ -92,7 +94,7 @@ def for_torch(network: Network, training: Training, rows: Rows, dropout: float, 
         orders=orders,
         batch=training.batch_size,
         dropout=dropout,
-        rate=problems.RATE,
+        rate=rate,
     )
 
 
@@ -133,11 +135,12 @@ def mnist(settings: Settings) -> Outcome:
     import gpu_torch
 
     gpu_torch.full_float32()
-    problem = assemble(problems.mnist_scenario(), seed=0)
+    scenario = problems.mnist_scenario()
+    problem = assemble(scenario)
     rows, test = problem.splits["train"], problem.splits["test"]
     training = problem.training
     epochs = settings.rounds + problems.VALIDATION_EPOCHS + 1
-    work = for_torch(problem.network, training, rows, problems.DROPOUT, epochs)
+    work = for_torch(problem.network, training, rows, problems.dropout_of(scenario), problems.rate_of(scenario), epochs)
     outcome = Outcome()
     names: dict[str, Callable[[], Any]] = {OURS: lambda: Ours(problem.network, training, rows, "cuda")}
     for mode in gpu_torch.MODES:
@@ -173,7 +176,7 @@ def mnist(settings: Settings) -> Outcome:
 
 def accuracy(settings: Settings) -> Outcome:
     """Seconds of training until the test rows are right often enough; what is compiled is compiled before."""
-    problem = assemble(problems.mnist_scenario(), seed=0)
+    problem = assemble(problems.mnist_scenario())
     ours = Ours(problem.network, problem.training, problem.splits["train"], "cuda")
     ours.run()
     ours.accuracy(problem.splits["test"])
@@ -201,7 +204,7 @@ class XorNetworks:
     """XOR networks side by side on one backend, from their start values each time."""
 
     def __init__(self, backend: str, networks: int, steps: int, threads: int) -> None:
-        problem = assemble(problems.xor_scenario(), seed=0)
+        problem = assemble(problems.xor_scenario())
         self.rows, self.networks, self.steps = problem.splits["train"], networks, steps
         self.backend = make_backend(backend, problem.network, problem.training, 0, threads)
         self.backend.prepare()
@@ -229,19 +232,19 @@ def xor(settings: Settings) -> Outcome:
     import gpu_torch
 
     gpu_torch.full_float32()
-    network = assemble(problems.xor_scenario(), seed=0).network
-    named = network.named(network.start_values(0))
-    starts = [named[f"layers.{n}.{kind}"] for n in (0, 1) for kind in ("weight", "bias")]
+    with tempfile.TemporaryDirectory() as folder:
+        problems.write_xor(Path(folder), 1)
+        work = problems.read_xor(Path(folder))
     outcome = Outcome()
     names: dict[str, Callable[[], Any]] = {OURS: lambda: XorNetworks("cuda", 1, XOR_STEPS, settings.threads)}
     peers = {f"PyTorch {kind}": kind == "fused" for kind in gpu_torch.EAGER}
     for name, fused in peers.items():
-        names[name] = lambda fused=fused: gpu_torch.XorSteps(starts, PEER_XOR_STEPS, fused)
+        names[name] = lambda fused=fused: gpu_torch.XorSteps(work, PEER_XOR_STEPS, fused)
     contenders = prepared(names, outcome, settings)
     ours = contenders[OURS].losses(problems.VALIDATION_STEPS)
     for name, fused in peers.items():
         if name in contenders:
-            theirs = [gpu_torch.XorSteps(starts, 1, fused).train(problems.VALIDATION_STEPS)]
+            theirs = [gpu_torch.XorSteps(work, 1, fused).train(problems.VALIDATION_STEPS)]
             agree_each(ours, theirs, XOR_LOSS)
     units = {name: XOR_STEPS if name == OURS else PEER_XOR_STEPS for name in contenders}
     samples = race(contenders, settings, outcome, units)

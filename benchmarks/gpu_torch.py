@@ -10,6 +10,7 @@ import numpy as np
 import problems
 import torch
 from torch import nn
+from torch_networks import dense_stack
 
 MODES = ("fused", "foreach", "graph", "compile", "compile with optimizer")
 EAGER = ("fused", "foreach")
@@ -138,15 +139,12 @@ class Epochs:
 class XorSteps:
     """Full-batch steps of one XOR network, eager."""
 
-    def __init__(self, starts: Sequence[np.ndarray], steps: int, fused: bool, device: str = "cuda") -> None:
+    def __init__(self, work: problems.Xor, steps: int, fused: bool, device: str = "cuda") -> None:
         self.steps = steps
-        self.x = torch.from_numpy(problems.XOR_INPUTS).to(device)
-        self.y = torch.from_numpy(problems.XOR_TARGETS).to(device)
-        self.network = nn.Sequential(nn.Linear(2, 4), nn.Tanh(), nn.Linear(4, 1)).to(device)
-        with torch.no_grad():
-            for parameter, start in zip(self.network.parameters(), starts, strict=True):
-                parameter.copy_(torch.from_numpy(start.T.copy()))
-        self.optimizer = torch.optim.Adam(self.network.parameters(), problems.XOR_RATE, fused=fused, foreach=not fused)
+        self.x, self.y = torch.from_numpy(work.x).to(device), torch.from_numpy(work.y).to(device)
+        first = [(weight[0], bias[0]) for weight, bias in work.starts]
+        self.network = dense_stack(first, lambda: [nn.Tanh()]).to(device)
+        self.optimizer = torch.optim.Adam(self.network.parameters(), work.rate, fused=fused, foreach=not fused)
 
     def train(self, steps: int) -> float:
         """The loss before the last step."""

@@ -18,13 +18,13 @@ import problems
 Parameters = list[tuple[jax.Array, jax.Array]]
 
 
-def logits_of(parameters: Parameters, x: jax.Array, keys: Any = None) -> jax.Array:
+def logits_of(parameters: Parameters, x: jax.Array, keys: Any = None, dropout: float = 0.0) -> jax.Array:
     """Outputs before softmax; dropout after hidden layers if there are keys for it."""
     for number, (weight, bias) in enumerate(parameters[:-1]):
         x = jax.nn.relu(x @ weight + bias)
         if keys is not None:
-            kept = jax.random.bernoulli(keys[number], 1 - problems.DROPOUT, x.shape)
-            x = jnp.where(kept, x / (1 - problems.DROPOUT), 0)
+            kept = jax.random.bernoulli(keys[number], 1 - dropout, x.shape)
+            x = jnp.where(kept, x / (1 - dropout), 0)
     weight, bias = parameters[-1]
     return x @ weight + bias
 
@@ -39,24 +39,24 @@ class MnistEpoch:
 
     def __init__(self, threads: int, folder: Path, random: str) -> None:
         jax.config.update("jax_default_prng_impl", random)
-        rows, self.layers = problems.read_mnist(folder)
-        self.rows = {name: jnp.asarray(array) for name, array in rows.items()}
-        self.optimizer = optax.adam(problems.RATE)
+        self.mnist = problems.read_mnist(folder)
+        self.rows = {name: jnp.asarray(array) for name, array in self.mnist.rows.items()}
+        self.optimizer = optax.adam(self.mnist.rate)
         self.epoch = jax.jit(self._epoch, donate_argnums=0)
         self.start()
 
     def start(self) -> None:
-        parameters = [(jnp.asarray(weight), jnp.asarray(bias)) for weight, bias in self.layers]
+        parameters = [(jnp.asarray(weight), jnp.asarray(bias)) for weight, bias in self.mnist.layers]
         self.carry = (parameters, self.optimizer.init(parameters), jax.random.key(0))
 
     def _epoch(self, carry: Any, x: jax.Array, y: jax.Array) -> tuple[Any, jax.Array]:
         def loss_of(parameters: Parameters, rows: jax.Array, keys: Any) -> jax.Array:
-            logits = logits_of(parameters, x[rows], keys)
+            logits = logits_of(parameters, x[rows], keys, self.mnist.dropout)
             return optax.softmax_cross_entropy_with_integer_labels(logits, y[rows]).mean()
 
         def step(carry: Any, rows: jax.Array) -> tuple[Any, jax.Array]:
             parameters, state, key = carry
-            key, *keys = jax.random.split(key, 3)
+            key, *keys = jax.random.split(key, len(parameters))
             loss, gradients = jax.value_and_grad(loss_of)(parameters, rows, keys)
             updates, state = self.optimizer.update(gradients, state)
             return (optax.apply_updates(parameters, updates), state, key), loss * len(rows)
@@ -64,8 +64,10 @@ class MnistEpoch:
         parameters, state, key = carry
         key, shuffle = jax.random.split(key)
         order = jax.random.permutation(shuffle, len(x))
-        whole = len(x) // problems.BATCH * problems.BATCH
-        carry, losses = jax.lax.scan(step, (parameters, state, key), order[:whole].reshape(-1, problems.BATCH))
+        whole = len(x) // self.mnist.batch * self.mnist.batch
+        carry, losses = jax.lax.scan(step, (parameters, state, key), order[:whole].reshape(-1, self.mnist.batch))
+        if whole == len(x):
+            return carry, losses.sum()
         # The last batch is a small one, and a scan has one shape only.
         carry, last = step(carry, order[whole:])
         return carry, losses.sum() + last
@@ -90,9 +92,10 @@ class XorSteps:
 
     def __init__(self, threads: int, folder: Path, networks: int, steps: int, repeats: int, unroll: int = 1) -> None:
         self.repeats, self.units = repeats, networks * steps
-        starts = [jnp.asarray(start[:networks]) for start in problems.read_xor(folder)]
-        self.starts = starts if networks > 1 else [start[0] for start in starts]
-        self.optimizer = optax.adam(problems.XOR_RATE)
+        self.xor = problems.read_xor(folder)
+        chosen = slice(0, networks) if networks > 1 else 0
+        self.starts = [(jnp.asarray(weight[chosen]), jnp.asarray(bias[chosen])) for weight, bias in self.xor.starts]
+        self.optimizer = optax.adam(self.xor.rate)
 
         def compiled(steps: int) -> Any:
             train = partial(self._train, steps, unroll)
@@ -101,11 +104,14 @@ class XorSteps:
         self.train, self.short = compiled(steps), compiled(problems.VALIDATION_STEPS)
 
     def _train(self, steps: int, unroll: int, parameters: Any) -> tuple[Any, jax.Array]:
-        x, y = jnp.asarray(problems.XOR_INPUTS), jnp.asarray(problems.XOR_TARGETS)
+        x, y = jnp.asarray(self.xor.x), jnp.asarray(self.xor.y)
 
         def loss_of(parameters: Any) -> jax.Array:
-            weight, bias, out_weight, out_bias = parameters
-            logits = jnp.tanh(x @ weight + bias) @ out_weight + out_bias
+            a = x
+            for weight, bias in parameters[:-1]:
+                a = jnp.tanh(a @ weight + bias)
+            weight, bias = parameters[-1]
+            logits = a @ weight + bias
             return optax.sigmoid_binary_cross_entropy(logits, y).mean()
 
         def step(carry: Any, _: None) -> tuple[Any, jax.Array]:

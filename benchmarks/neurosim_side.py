@@ -18,7 +18,7 @@ class MnistEpoch:
     units = repeats = 1
 
     def __init__(self, threads: int, folder: Path, activation: str = "relu") -> None:
-        problem = assemble(problems.mnist_scenario(activation), seed=0)
+        problem = assemble(problems.mnist_scenario(activation))
         self.rows, self.test = problem.splits["train"], problem.splits["test"]
         self.make = lambda: make_backend("cpu", problem.network, problem.training, 0, threads)
         self.backend, self.epoch = self.make(), 0
@@ -68,7 +68,7 @@ class MnistForward:
 
     def __init__(self, threads: int, folder: Path) -> None:
         self.simulator = Simulator(problems.mnist_scenario(), seed=0, threads=threads)
-        self.x = problems.read_mnist(folder)[0]["test_x"]
+        self.x = problems.read_mnist(folder).rows["test_x"]
 
     def setup(self) -> None:
         pass
@@ -87,7 +87,7 @@ class XorSteps:
     def __init__(self, threads: int, folder: Path, networks: int, steps: int, repeats: int) -> None:
         self.networks, self.steps, self.repeats = networks, steps, repeats
         self.units = networks * steps
-        problem = assemble(problems.xor_scenario(), seed=0)
+        problem = assemble(problems.xor_scenario())
         self.rows = problem.splits["train"]
         self.backend = make_backend("cpu", problem.network, problem.training, 0, threads)
         self.backend.prepare()

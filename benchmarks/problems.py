@@ -1,37 +1,78 @@
-"""The common ground of all contenders: the same rows and the same start values, in files.
+"""The common ground of all contenders: the same network, rows and start values, in files.
 
-They are written once, by neurosim, and read by every contender in its own process.
+They are written once, by neurosim, from the shipped scenarios, and read by every contender in its own process: what a
+peer needs to know of the network stands in the file too, so that no width or rate is written down twice.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-BATCH = 64
-RATE = 0.001
-DROPOUT = 0.2
-XOR_RATE = 0.05
 XOR_NETWORKS = 1000
-XOR_INPUTS = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32)
-XOR_TARGETS = np.array([[0], [1], [1], [0]], np.float32)
-# 6 a weight and row, less the gradient for the inputs of the first layer, which nobody needs.
-MNIST_WEIGHTS = 784 * 256 + 256 * 128 + 128 * 10
-EPOCH_FLOP = 60_000 * (6 * MNIST_WEIGHTS - 2 * 784 * 256)
 # Of one run of the contenders.
 VALIDATION_EPOCHS = 2
 VALIDATION_STEPS = 400
 ENSEMBLE_STEPS = 2000
+
+Layers = list[tuple[np.ndarray, np.ndarray]]
+
+
+@dataclass(frozen=True)
+class Mnist:
+    """What a peer reads of the scenario `mnist`: dense layers with ReLU and dropout between them, Adam.
+
+    Attributes
+    ----------
+    rows : dict of str to array
+        ``train_x`` and ``test_x``, scaled float32 (rows, 784), and their classes, int64.
+    layers : list of (weight, bias)
+        Start values of each dense layer; a weight is (inputs, units).
+    batch, rate, dropout : int, float, float
+        Rows of a step, learning rate, and the share of hidden units that are dropped.
+    """
+
+    rows: dict[str, np.ndarray]
+    layers: Layers
+    batch: int
+    rate: float
+    dropout: float
+
+
+@dataclass(frozen=True)
+class Xor:
+    """What a peer reads of the scenario `xor`: dense layers with tanh and, at the end, sigmoid; Adam.
+
+    Attributes
+    ----------
+    x, y : float32 arrays (4, 2) and (4, 1)
+        The rows, all of them in each step.
+    starts : list of (weight, bias)
+        Of each layer, with a leading axis of networks.
+    rate : float
+        Learning rate.
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    starts: Layers
+    rate: float
 
 
 def mnist_scenario(activation: str = "relu") -> Any:
     """The shipped scenario, with another activation for the hidden units if so wanted."""
     import neurosim
 
-    layers = {f"network.layers.{number}.activation": activation for number in (0, 2)}
-    return neurosim.load_scenario("mnist", overrides=layers if activation != "relu" else {})
+    scenario = neurosim.load_scenario("mnist")
+    if activation == "relu":
+        return scenario
+    hidden = [number for number, layer in enumerate(scenario.network.layers[:-1]) if layer.kind == "dense"]
+    return neurosim.load_scenario(
+        "mnist", overrides={f"network.layers.{number}.activation": activation for number in hidden}
+    )
 
 
 def xor_scenario() -> Any:
@@ -42,10 +83,11 @@ def xor_scenario() -> Any:
 
 
 def write_mnist(folder: Path) -> None:
-    """Rows as bytes, how to scale them, and start values."""
+    """Rows as bytes, how to scale them, start values, and the settings of the training."""
     from neurosim.assembly import assemble
 
-    problem = assemble(mnist_scenario(), seed=0)
+    scenario = mnist_scenario()
+    problem = assemble(scenario)
     data = problem.data
     assert data.test is not None
     np.savez(
@@ -56,12 +98,15 @@ def write_mnist(folder: Path) -> None:
         test_y=data.test.targets,
         scale=data.scale,
         shift=data.shift,
-        **problem.network.named(problem.network.start_values(0)),
+        batch=scenario.training.batch_size,
+        rate=rate_of(scenario),
+        dropout=dropout_of(scenario),
+        **_in_order(problem.network.named(problem.network.start_values(0))),
     )
 
 
-def read_mnist(folder: Path) -> tuple[dict[str, np.ndarray], list[tuple[np.ndarray, np.ndarray]]]:
-    """Rows as scaled float32 with int64 classes, and (weight, bias) of each dense layer."""
+def read_mnist(folder: Path) -> Mnist:
+    """What `write_mnist` has written."""
     with np.load(folder / "mnist.npz") as file:
         scale, shift = np.float32(file["scale"]), np.float32(file["shift"])
         rows = {}
@@ -69,20 +114,59 @@ def read_mnist(folder: Path) -> tuple[dict[str, np.ndarray], list[tuple[np.ndarr
             x = file[f"{split}_x"]
             rows[f"{split}_x"] = x.reshape(len(x), -1).astype(np.float32) * scale + shift
             rows[f"{split}_y"] = file[f"{split}_y"].astype(np.int64)
-        layers = [(file[f"layers.{n}.weight"], file[f"layers.{n}.bias"]) for n in (0, 2, 4)]
-    return rows, layers
+        return Mnist(rows, _layers(file), int(file["batch"]), float(file["rate"]), float(file["dropout"]))
 
 
-def write_xor(folder: Path) -> None:
-    """Start values of every network."""
+def epoch_flop(mnist: Mnist) -> int:
+    """Operations of an epoch: 6 a weight and row, less the gradient for the inputs, which nobody needs."""
+    first, *others = (weight.size for weight, _ in mnist.layers)
+    return len(mnist.rows["train_x"]) * (4 * first + 6 * sum(others))
+
+
+def write_xor(folder: Path, networks: int) -> None:
+    """Rows, start values of every network, and the rate."""
     from neurosim.assembly import assemble
 
-    network = assemble(xor_scenario(), seed=0).network
-    starts = [network.named(network.start_values(seed)) for seed in range(XOR_NETWORKS)]
-    np.savez(folder / "xor.npz", **{name: np.stack([start[name] for start in starts]) for name in starts[0]})
+    scenario = xor_scenario()
+    problem = assemble(scenario)
+    rows, network = problem.splits["train"], problem.network
+    starts = [network.named(network.start_values(seed)) for seed in range(networks)]
+    stacked = {name: np.stack([start[name] for start in starts]) for name in starts[0]}
+    np.savez(
+        folder / "xor.npz",
+        x=rows.features * np.float32(rows.scale) + np.float32(rows.shift),
+        y=rows.values,
+        rate=rate_of(scenario),
+        **_in_order(stacked),
+    )
 
 
-def read_xor(folder: Path) -> list[np.ndarray]:
-    """Weight, bias, weight, bias, each with a leading axis of networks."""
+def read_xor(folder: Path) -> Xor:
+    """What `write_xor` has written."""
     with np.load(folder / "xor.npz") as file:
-        return [file[f"layers.{n}.{kind}"] for n in (0, 1) for kind in ("weight", "bias")]
+        return Xor(file["x"].astype(np.float32), file["y"].astype(np.float32), _layers(file), float(file["rate"]))
+
+
+def rate_of(scenario: Any) -> float:
+    """The learning rate; every contender has Adam with it."""
+    assert scenario.optimizer.name == "adam"
+    return float(scenario.optimizer.params["lr"])
+
+
+def dropout_of(scenario: Any) -> float:
+    """The share that is dropped; the peers drop the same one behind every hidden layer."""
+    (rate,) = {layer.rate for layer in scenario.network.layers if layer.kind == "dropout"}
+    return float(rate)
+
+
+def _in_order(named: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Weights and biases under the numbers of their dense layers, counted from 0."""
+    weights = [array for name, array in named.items() if name.endswith(".weight")]
+    biases = [array for name, array in named.items() if name.endswith(".bias")]
+    pairs = enumerate(zip(weights, biases, strict=True))
+    return {f"{kind}_{n}": array for n, pair in pairs for kind, array in zip(("weight", "bias"), pair, strict=True)}
+
+
+def _layers(file: Any) -> Layers:
+    count = sum(name.startswith("weight_") for name in file.files)
+    return [(file[f"weight_{n}"], file[f"bias_{n}"]) for n in range(count)]

@@ -7,19 +7,13 @@ from pathlib import Path
 import problems
 import torch
 from torch import nn
+from torch_networks import dense_stack
 
 
-def mnist_network(folder: Path) -> tuple[nn.Sequential, dict[str, torch.Tensor]]:
+def mnist_network(mnist: problems.Mnist) -> tuple[nn.Sequential, dict[str, torch.Tensor]]:
     """The network with the common start values, and all rows in memory."""
-    rows, layers = problems.read_mnist(folder)
-    modules: list[nn.Module] = []
-    for weight, bias in layers:
-        linear = nn.Linear(*weight.shape)
-        with torch.no_grad():
-            linear.weight.copy_(torch.from_numpy(weight.T))
-            linear.bias.copy_(torch.from_numpy(bias))
-        modules += [linear, nn.ReLU(), nn.Dropout(problems.DROPOUT)]
-    return nn.Sequential(*modules[:-2]), {name: torch.from_numpy(array) for name, array in rows.items()}
+    network = dense_stack(mnist.layers, lambda: [nn.ReLU(), nn.Dropout(mnist.dropout)])
+    return network, {name: torch.from_numpy(array) for name, array in mnist.rows.items()}
 
 
 class MnistEpoch:
@@ -32,13 +26,13 @@ class MnistEpoch:
 
     def __init__(self, threads: int, folder: Path, mode: str) -> None:
         torch.set_num_threads(threads)
-        self.mode, self.folder = mode, folder
+        self.mode, self.mnist = mode, problems.read_mnist(folder)
         self.start()
 
     def start(self) -> None:
         torch.manual_seed(0)
-        self.network, self.rows = mnist_network(self.folder)
-        self.optimizer = torch.optim.Adam(self.network.parameters(), problems.RATE, fused=self.mode != "eager")
+        self.network, self.rows = mnist_network(self.mnist)
+        self.optimizer = torch.optim.Adam(self.network.parameters(), self.mnist.rate, fused=self.mode != "eager")
         self.forward = torch.compile(self.network, dynamic=False) if self.mode == "compile" else self.network
 
     def setup(self) -> None:
@@ -47,7 +41,7 @@ class MnistEpoch:
     def run(self) -> None:
         x, y = self.rows["train_x"], self.rows["train_y"]
         self.total = torch.zeros(())
-        for chosen in torch.randperm(len(x)).split(problems.BATCH):
+        for chosen in torch.randperm(len(x)).split(self.mnist.batch):
             loss = nn.functional.cross_entropy(self.forward(x[chosen]), y[chosen])
             self.optimizer.zero_grad()
             loss.backward()
@@ -75,7 +69,7 @@ class MnistEvaluation:
 
     def __init__(self, threads: int, folder: Path, rows: int) -> None:
         torch.set_num_threads(threads)
-        self.network, data = mnist_network(folder)
+        self.network, data = mnist_network(problems.read_mnist(folder))
         self.network.eval()
         self.batches = list(zip(data["test_x"].split(rows), data["test_y"].split(rows), strict=True))
 
@@ -103,7 +97,7 @@ class MnistForward:
 
     def __init__(self, threads: int, folder: Path, rows: int) -> None:
         torch.set_num_threads(threads)
-        self.network, data = mnist_network(folder)
+        self.network, data = mnist_network(problems.read_mnist(folder))
         self.network.eval()
         self.batches = data["test_x"].split(rows)
 
@@ -124,16 +118,13 @@ class XorSteps:
 
     def __init__(self, threads: int, folder: Path, steps: int, repeats: int, fused: bool) -> None:
         torch.set_num_threads(threads)
-        self.units, self.repeats, self.fused, self.folder = steps, repeats, fused, folder
-        self.x, self.y = torch.from_numpy(problems.XOR_INPUTS), torch.from_numpy(problems.XOR_TARGETS)
+        self.units, self.repeats, self.fused, self.xor = steps, repeats, fused, problems.read_xor(folder)
+        self.x, self.y = torch.from_numpy(self.xor.x), torch.from_numpy(self.xor.y)
 
     def setup(self) -> None:
-        self.network = nn.Sequential(nn.Linear(2, 4), nn.Tanh(), nn.Linear(4, 1))
-        starts = problems.read_xor(self.folder)
-        with torch.no_grad():
-            for parameter, start in zip(self.network.parameters(), starts, strict=True):
-                parameter.copy_(torch.from_numpy(start[0].T.copy()))
-        self.optimizer = torch.optim.Adam(self.network.parameters(), problems.XOR_RATE, fused=self.fused)
+        first = [(weight[0], bias[0]) for weight, bias in self.xor.starts]
+        self.network = dense_stack(first, lambda: [nn.Tanh()])
+        self.optimizer = torch.optim.Adam(self.network.parameters(), self.xor.rate, fused=self.fused)
 
     def run(self) -> None:
         self.train(self.units)
