@@ -144,3 +144,14 @@ def test_peers_have_the_network_of_the_scenario(bench, tmp_path):
         units = [layer.units for layer in scenario.network.layers if layer.kind == "dense"]
         assert [weight.shape[-1] for weight, _ in layers] == units
         assert found.rate == scenario.optimizer.params["lr"]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_peer_of_the_gpu_trains_the_same_network(bench, tmp_path):
+    pytest.importorskip("torch", reason="PyTorch is not installed")
+    gpu_torch, torch_peer = (importlib.import_module(name) for name in ("gpu_torch", "torch_peer"))
+    bench.problems.write_xor(tmp_path, 1)
+    steps = bench.problems.VALIDATION_STEPS
+    on_gpu = gpu_torch.XorSteps(bench.problems.read_xor(tmp_path), 1, False, device="cpu")
+    contender = torch_peer.XorSteps(1, tmp_path, steps, 1, False)
+    assert on_gpu.train(steps) == pytest.approx(contender.validate()["losses"][0], rel=1e-4)
