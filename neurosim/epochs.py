@@ -115,6 +115,7 @@ class Epochs:
         return max(1, PART // max(1, self._work * min(self._backend.training.batch_size, rows.count)))
 
     def _train(self, rows: Rows, epoch: int, last: int, recorder: Recorder | None) -> None:
+        apart = self._apart()
         start = time.perf_counter()
         self._guard.begin(epoch, self._begun)
         # The guard tells of what is not finite, with its place.
@@ -123,4 +124,9 @@ class Epochs:
         end = time.perf_counter()
         self._guard.check(epoch, totals, last, end)
         self._begun = Begun(last, (*self._begun.totals, totals))
-        self._seconds += end - start
+        self._seconds += max(end - start - (self._apart() - apart), 0.0)
+
+    def _apart(self) -> float:
+        """Seconds so far of what happens while steps are done and is no part of them: recording, and compiling."""
+        recording = 0.0 if self._recorder is None else self._recorder.seconds
+        return recording + self._backend.compile_seconds

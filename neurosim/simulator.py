@@ -201,8 +201,10 @@ class Simulator:
         self._epochs.changed()
 
     def prepare(self) -> float:
-        """Compile what is not compiled yet; returns the seconds that compiling has taken so far."""
+        """Compile what training, recording and evaluation need; returns the seconds that compiling has taken so far."""
         self._backend.prepare()
+        if self._recorder is not None:
+            self._recorder.prepare()
         if self._augmenter is None:
             return self._backend.compile_seconds
         self._augmenter.prepare()

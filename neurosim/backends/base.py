@@ -6,8 +6,10 @@ precision, never in meaning: same order of rows, same dropout masks, same formul
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -181,9 +183,28 @@ class Backend(ABC):
         self.state = np.zeros((len(training.optimizer.record.slots), network.size), self.dtype)
         self.statistics = network.start_statistics().astype(self.dtype)
         self.compile_seconds = 0.0
+        self._counting = False
 
     def prepare(self) -> None:  # noqa: B027
         """Compile whatever is not compiled yet; the seconds it took are in `compile_seconds`."""
+
+    def prepare_gradients(self) -> None:
+        """The same with what `gradients` and `inspect` need, which training may do without."""
+        self.prepare()
+
+    @contextmanager
+    def compiling(self) -> Iterator[None]:
+        """Add the time that passes within to `compile_seconds`, once where one is within another."""
+        if self._counting:
+            yield
+            return
+        self._counting = True
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.compile_seconds += time.perf_counter() - start
+            self._counting = False
 
     @abstractmethod
     def forward(self, features: NDArray[Any]) -> NDArray[Any]:

@@ -67,7 +67,9 @@ def final_measures(result: Result) -> str:
 
 def speed(rows: int, seconds: float) -> str:
     """Samples per second, rounded to what a reader can take in."""
-    rate = rows / seconds if seconds > 0 else 0.0
+    if seconds <= 0:  # shorter than the clock can tell
+        return ""
+    rate = rows / seconds
     return f"{rate / 1000:,.0f}k samples/s" if rate >= 10_000 else f"{rate:,.0f} samples/s"
 
 
@@ -110,7 +112,7 @@ class PlainProgress(SilentProgress):
         if due or now - self.last > LONGEST_SILENCE:
             self.last = now
             rate = speed(self.rows, record["seconds"])
-            click.echo(f"epoch {number:>{len(str(self.epochs))}}/{self.epochs}  {measures(record)}  {rate}")
+            click.echo(f"epoch {number:>{len(str(self.epochs))}}/{self.epochs}  {measures(record)}  {rate}".rstrip())
 
 
 class LiveProgress(SilentProgress):

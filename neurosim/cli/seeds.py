@@ -74,7 +74,8 @@ def _print(scenario: Scenario, result: dict[str, Any], pictures: list[Path], pag
             click.echo(f"  {words:<18} {numbers}")
     if result["diverged"]:
         click.echo(f"  {'diverged':<18} {result['diverged']:,}")
-    click.echo(f"  {'time':<18} {result['seconds']['train']:.2f} s")
+    seconds = result["seconds"]
+    click.echo(f"  {'time':<18} training {seconds['train']:.2f} s, compiling {seconds['compile']:.2f} s")
     click.echo()
     click.echo(f"Files: {result['run_dir']} (one row for each seed in ensemble.csv)")
     if pictures:

@@ -7,6 +7,7 @@ the training itself: of the step just done.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -62,6 +63,8 @@ class Recorder:
         self._hidden = [layer for layer in self._activated if layer.name != last]
         shown = {layer.name for layer in (*self._weighted, *self._activated)}
         self._check_size(rows)
+        # What recording has taken so far, without what had to be compiled for it.
+        self.seconds = 0.0
         self.recording = Recording(tuple(layer.name for layer in parts if layer.name in shown))
 
     def _check_size(self, rows: Rows) -> None:
@@ -82,6 +85,11 @@ class Recorder:
                 f"recording {' and '.join(kept)} {times} times would take {size / 2**30:.1f} GiB",
                 f"Record them less often: [record] every = {self._asked.every * -(-size // MOST_BYTES)}.",
             )
+
+    def prepare(self) -> None:
+        """Have the backend compile what is measured with."""
+        if self._looks_at_rows:
+            self._backend.prepare_gradients()
 
     def train_epoch(self, rows: Rows, epoch: int, first: int = 0, last: int | None = None) -> Totals:
         """As `Backend.train_epoch`, to the same bits."""
@@ -161,11 +169,15 @@ class Recorder:
         spans = {layer.name: layer.weight.span for layer in self._weighted}
         return {name: _ratio(_norm(after[span] - before[span]), _norm(before[span])) for name, span in spans.items()}
 
+    @property
+    def _looks_at_rows(self) -> bool:
+        return any(name in _OF_ROWS or name == "activation_histogram" for name in self._asked.quantities)
+
     def _add(self, epoch: float, update_ratios: Measured) -> None:
+        start, compiled = time.perf_counter(), self._backend.compile_seconds
         asked, layers = self._asked.quantities, self.recording.layers
         measured: dict[str, NDArray[Any]] = {}
-        looks_at_rows = any(name in _OF_ROWS or name == "activation_histogram" for name in asked)
-        seen = self._backend.inspect(self._probe) if looks_at_rows else None
+        seen = self._backend.inspect(self._probe) if self._looks_at_rows else None
         for name in asked:
             if name in ("parameters", "confusion", "optimizer"):
                 continue
@@ -185,6 +197,7 @@ class Recorder:
             confusion(self._backend, self._judged) if "confusion" in asked else None,
             self._backend.state.astype(np.float32) if "optimizer" in asked else None,
         )
+        self.seconds += time.perf_counter() - start - (self._backend.compile_seconds - compiled)
 
     def _parameters(self) -> dict[str, NDArray[Any]]:
         network, backend = self._network, self._backend

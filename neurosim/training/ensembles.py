@@ -62,7 +62,7 @@ def _run(ensemble: Ensemble, folder: RunFolder, watcher: EnsembleObserver, begin
         "backend": ensemble.backend,
         "seeds": seeds,
         **ensemble.summary(),
-        "seconds": {"train": ensemble.seconds, "total": total},
+        "seconds": {"compile": ensemble.compile_seconds, "train": ensemble.seconds, "total": total},
         "rows_sha256": ensemble.rows_sha256,
         "run_dir": str(folder.path),
     }

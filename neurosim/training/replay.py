@@ -213,8 +213,9 @@ def _train(
 ) -> Replay:
     """Go to the fork, and on from there."""
     with on_compilation(watcher.compiling):
-        trunk.prepare()
+        # Its time is told, and what it needs is what the trunk needs, and more.
         branch.prepare()
+        trunk.prepare()
     recording = _recording(origin, trunk)
     first = _begin(trunk, origin, recording, step)
     trunk.train_to(step)

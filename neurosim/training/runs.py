@@ -238,7 +238,7 @@ def run(
     try:
         with on_compilation(watcher.compiling):
             simulator.prepare()
-        return train_to_end(simulator, folder, watcher, begin)
+            return train_to_end(simulator, folder, watcher, begin)
     finally:
         if folder is not None:
             folder.close()
@@ -289,7 +289,7 @@ def _resumed(
                 refuse_diverged(path)
         with on_compilation(watcher.compiling):
             simulator.prepare()
-        return train_to_end(simulator, folder, watcher, begin)
+            return train_to_end(simulator, folder, watcher, begin)
     finally:
         folder.close()
 

@@ -89,7 +89,7 @@ def read_ensemble(folder: Path, scenario: Scenario, found: ManySeeds) -> tuple[E
     if len(seeds) != len(found.seeds) or seeds != list(found.seeds):
         raise damaged(folder / TABLE, f"its seeds are not those of {SUMMARY}")
     seconds = read_object(folder / SUMMARY).part("seconds")
-    ensemble.seconds = seconds.number("train")
+    ensemble.seconds, ensemble.compile_seconds = seconds.number("train"), seconds.number("compile")
     result = {key: value for key, value in read_object(folder / SUMMARY).values.items() if key not in _PROVENANCE}
     # What is shown is what the rows say.
     return ensemble, {**result, **ensemble.summary(), "run_dir": str(folder)}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import numpy as np
@@ -51,7 +50,15 @@ class CpuBackend(Backend):
         """Compile whatever is not compiled yet."""
         if self._ready:
             return
-        start = time.perf_counter()
+        with self.compiling():
+            self._compile()
+
+    def prepare_gradients(self) -> None:
+        """The same with what `gradients` and `inspect` need."""
+        self.prepare()
+        self._prepare_blocks()
+
+    def _compile(self) -> None:
         activated = [layer for layer in self.network.parts if isinstance(layer, Dense | Conv2d | Activate)]
         small = self._small
         optimizer = self.training.optimizer
@@ -77,7 +84,6 @@ class CpuBackend(Backend):
         else:
             self._prepare_blocks()
         self.evaluate(nothing)
-        self.compile_seconds += time.perf_counter() - start
 
     def _prepare_blocks(self) -> None:
         """Compile the engine of larger networks, by a call without rows, before any thread enters it.
@@ -87,9 +93,10 @@ class CpuBackend(Backend):
         if self._blocks_ready:
             return
         self._blocks_ready = True
-        no_order = np.zeros(0, np.int64)
-        masks.shuffle(np.uint64(0), no_order)
-        self._train(self._plan("training", 1), self._no_rows(), no_order, (), np.zeros(0), 1, update=False)
+        with self.compiling():
+            no_order = np.zeros(0, np.int64)
+            masks.shuffle(np.uint64(0), no_order)
+            self._train(self._plan("training", 1), self._no_rows(), no_order, (), np.zeros(0), 1, update=False)
 
     def _no_rows(self) -> Rows:
         features = np.zeros((0, self.network.inputs), np.float32)

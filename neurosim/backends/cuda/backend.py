@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from types import ModuleType
 from typing import Any
@@ -146,11 +145,12 @@ class CudaBackend(Backend):
         """Compile whatever is not compiled yet."""
         if self._modules:
             return
-        start = time.perf_counter()
-        optimizer = self.training.optimizer.record
-        for kind, tiles in self._sizes.tiles_for(self.strategy).items():
-            self._modules[kind] = load_kernels(self.network, optimizer, tiles, kind)
-        self.compile_seconds += time.perf_counter() - start
+        with self.compiling():
+            optimizer = self.training.optimizer.record
+            for kind, tiles in self._sizes.tiles_for(self.strategy).items():
+                self._modules[kind] = load_kernels(self.network, optimizer, tiles, kind)
+            if self.training.shuffle and self.strategy is not Strategy.SINGLE_BLOCK:
+                masks.shuffle(np.uint64(0), np.zeros(0, np.int64))
 
     def _module(self, kind: str) -> ModuleType:
         self.prepare()
