@@ -1,0 +1,82 @@
+"""docs/data.md: its example works as it is written there, from the table to the prediction."""
+
+import json
+import re
+import runpy
+from pathlib import Path
+
+import pytest
+
+import neurosim
+from neurosim.builtins.file_datasets import neurosim_datasets
+from neurosim.cli.application import execute
+from neurosim.scenario.schema import DataSection
+
+PAGE = (Path(__file__).parents[2] / "docs/data.md").read_text(encoding="utf-8")
+
+
+def block(start):
+    """The block of code on the page that begins so."""
+    (found,) = [text for text in re.findall(r"```\w+\n(.*?)```", PAGE, re.DOTALL) if text.startswith(start)]
+    return found
+
+
+@pytest.fixture(scope="module")
+def houses(tmp_path_factory):
+    """A folder with what the page says to write, and the commands of the page run in it."""
+    folder = tmp_path_factory.mktemp("houses")
+    for name in ("make_houses.py", "houses.toml"):
+        (folder / name).write_text(block(f"# {name}"), encoding="utf-8")
+    (folder / "new.csv").write_text("rooms,area,distance,year\n4,120,5,1990\n2,60,20,1930\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        runpy.run_path("make_houses.py")
+        yield folder
+
+
+def run_block(start, capsys, skip=()):
+    """Run the commands of a block, and give what they print."""
+    lines = [line.partition("#")[0].split() for line in block(start).splitlines()]
+    for words in lines:
+        if words[0] == "neurosim" and words[1] not in skip:
+            assert execute(words[1:]) == 0, capsys.readouterr().err
+    return capsys.readouterr().out
+
+
+def test_the_example_learns_as_the_page_says(houses, capsys):
+    out = run_block("python make_houses.py", capsys)
+    told = re.findall(r"^ +(train|validation|test) .*RMSE ([\d,]+) +R² ([\d.]+)$", PAGE, re.MULTILINE)
+    shown = re.findall(r"^ +(train|validation|test) .*RMSE ([\d,]+) +R² ([\d.]+)$", out, re.MULTILINE)
+    assert [split for split, _, _ in told] == [split for split, _, _ in shown] == ["train", "validation", "test"]
+    for (_, rmse, r2), (_, rmse_now, r2_now) in zip(told, shown, strict=True):
+        assert float(r2_now) == pytest.approx(float(r2), abs=0.005)
+        assert int(rmse_now.replace(",", "")) == pytest.approx(int(rmse.replace(",", "")), rel=0.02)
+    baseline = re.search(r"baseline +test RMSE [\d,]+, from always answering.*", PAGE)
+    assert baseline[0] in out
+    assert "expected    test R² at least 0.8: met" in out
+    losses = [json.loads(line)["train_loss"] for line in Path("runs/houses/metrics.jsonl").read_text().splitlines()]
+    assert 0.3 < losses[0] < 3
+    assert losses[-1] < 0.1
+
+    answers = run_block("neurosim predict", capsys).splitlines()
+    assert [line.split()[0] for line in answers] == ["row", "1", "2"]
+    prices = [float(line.split()[1].replace(",", "")) for line in answers[1:]]
+    # What the table was made by: 30,000 + 1,500 area + 600 years - 2,500 distance.
+    assert prices == pytest.approx([251_500, 88_000], rel=0.2)
+    model = neurosim.load_model("runs/houses")
+    assert model.predict([[120, 4, 1990, 5]])[0, 0] == pytest.approx(prices[0], rel=1e-4)
+
+
+def test_the_town_is_left_out_by_what_the_hint_says(houses, capsys):
+    text = Path("houses.toml").read_text()
+    Path("all.toml").write_text(re.sub("features = .*", "", text))
+    assert execute(["run", "all.toml", "--out", "all"]) == 3
+    said = capsys.readouterr().err
+    assert "column \"town\": 'Ashby' is not a number (and 399 more in this column)" in said
+    assert f"--set 'data.{re.search('features = .*]', text)[0].replace(' = ', '=')}'" in said
+
+
+def test_the_page_has_every_setting():
+    (csv,) = [record for record in neurosim_datasets() if record.name == "csv"]
+    for key in (*DataSection.model_fields, *csv.options):
+        assert f"\n| `{key}` |" in PAGE
