@@ -96,10 +96,17 @@ def _one_output(axes: Axes, shown: HiddenSpace, moment: HiddenMoment) -> bool:
         moment.answers[0], origin="lower", extent=(*shown.xs, *shown.ys), aspect="auto", cmap=signed(),
         vmin=middle - reach, vmax=middle + reach, alpha=0.5, interpolation="bilinear", zorder=0,
     )  # fmt: skip
-    sums = moment.sums[0]
-    levels = sorted(level for level in shown.levels if sums.min() < level < sums.max())
-    if levels:
-        axes.contour(shown.xs, shown.ys, sums, levels=levels, colors=[INK], linewidths=1.6, linestyles="-", zorder=3)
+    # A linear function: from its values at three corners to where it is at a level.
+    here, right, up = (float(moment.sums[0][corner]) for corner in ((0, 0), (0, 1), (1, 0)))
+    levels = [level for level in shown.levels if moment.sums[0].min() < level < moment.sums[0].max()]
+    for level in levels:
+        ends = np.array([0.0, 1.0])
+        if abs(up - here) >= abs(right - here):
+            across, upward = ends, (level - here - (right - here) * ends) / (up - here)
+        else:
+            across, upward = (level - here - (up - here) * ends) / (right - here), ends
+        xs, ys = shown.xs[0] + across * np.ptp(shown.xs), shown.ys[0] + upward * np.ptp(shown.ys)
+        axes.plot(xs, ys, color=INK, linewidth=1.6, zorder=3)
     return bool(levels)
 
 

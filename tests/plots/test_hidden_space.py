@@ -88,6 +88,18 @@ def test_two_units_are_the_plane_itself(simulators):
     assert corners == pytest.approx(shown.moments[-1].places[[0, 2, 2, 3]], abs=1e-6)
 
 
+@pytest.mark.parametrize("kind", ["one unit", "two units", "six units"])
+def test_on_the_line_that_is_drawn_the_answer_changes(simulators, kind):
+    shown = hidden_space(simulators[kind])
+    for axes, moment in zip(drawn(shown, "A title").axes, shown.moments, strict=True):
+        (line,) = [line for line in axes.lines if len(line.get_xdata()) == 2]
+        (left, right), (down, up) = shown.xs, shown.ys
+        here, across, upward = moment.sums[0][0, 0], moment.sums[0][0, 1], moment.sums[0][1, 0]
+        for x, y in line.get_xydata():
+            found = here + (across - here) * (x - left) / (right - left) + (upward - here) * (y - down) / (up - down)
+            assert found == pytest.approx(0.0, abs=1e-9)
+
+
 @pytest.mark.parametrize("kind", ["six units", "three classes", "ten classes"])
 def test_the_spread_of_a_plane_is_told(simulators, kind):
     shown = hidden_space(simulators[kind])
