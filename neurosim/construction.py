@@ -198,7 +198,7 @@ def _check_outputs(network: Network, data: Prepared) -> None:
     """Raise unless the last layer and the loss fit the targets."""
     outputs, loss = network.outputs, network.loss.record
     last = network.layers[-1]
-    has = f"network.{last.name} has {outputs} {'units' if last.kind == 'dense' else 'outputs'}"
+    has = f"network.{last.name} has {outputs} {'unit' if last.kind == 'dense' else 'output'}{'s' * (outputs != 1)}"
     if not data.classes:
         if loss.targets == "classes":
             raise ScenarioError(

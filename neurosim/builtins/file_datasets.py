@@ -83,6 +83,13 @@ def table_of(table, target, features=(), task="auto"):
             f'{table.path}: column "{target}" has the same value "{classes[0]}" in every row',
             "Classification needs two classes or more.",
         )
+    if task == "auto" and table.count >= MOST_AUTO_CLASSES and len(classes) > table.count / 2:
+        raise DataError(
+            f'{table.path}: column "{target}" has {len(classes):,} different values in {table.count:,} rows, such as '
+            f"{classes[0]!r} and {classes[-1]!r}: too many to be classes, and they are not numbers",
+            "Write numbers without units and without separators of thousands, 1000 and not 1,000; or is another column "
+            "the target?",
+        )
     return Table(inputs, indices, classes, feature_names=names, target_names=(target,))
 
 
@@ -103,7 +110,7 @@ def numbers_of(table, columns, target, texts=()):
             several = "these columns are no features" if len(useless) > 1 else f'"{useless[0]}" is no feature'
             hints.append(f"Features have to be numbers: {several}. Name those that are:  --set {shlex.quote(setting)}")
         elif useless:
-            hints.append("Features have to be numbers: write each value as one, such as 0 for no and 1 for yes.")
+            hints.append("Features have to be numbers: write each value as one, without units; 0 for no and 1 for yes.")
         if hints and sum(faults.counts.values()) > sum(faults.counts[name] for name in faults.unusable):
             hints.append(faults.hint)
         raise FieldsError(faults.message, " ".join(hints) or faults.hint, faults.counts, faults.unusable) from None

@@ -25,7 +25,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.data.csv_faults import MOST_LINES, field_faults
+from neurosim.data.csv_faults import MOST_LINES, field_faults, parse_number
 from neurosim.errors import DataError
 from neurosim.input_files import open_ordinary, unreadable
 from neurosim.suggestions import unknown
@@ -87,10 +87,17 @@ class CsvFile:
         if missing:
             found = [unknown("column", column, self.names) for column in missing[:MOST_LINES]]
             more = f" and {len(missing) - MOST_LINES} more" if len(missing) > MOST_LINES else ""
-            raise DataError(
-                f"{self.path}: {', '.join(message for message, _ in found)}{more}",
-                "; ".join(dict.fromkeys(hint for _, hint in found)),
-            )
+            hint = self._no_names() or "; ".join(dict.fromkeys(hint for _, hint in found))
+            raise DataError(f"{self.path}: {', '.join(message for message, _ in found)}{more}", hint)
+
+    def _no_names(self) -> str:
+        """What to do about a first row that seems to hold no names, or all of them in one."""
+        shown = ", ".join(self.names[:MOST_LINES])
+        if len(self.names) == 1 and " " in shown:
+            return f'The file has a single column, "{shown}". Columns are separated by commas, semicolons or tabs.'
+        if any(parse_number(self._field(name)) is not None for name in self.names):
+            return f"The first row has to name the columns, and here it is: {shown}. Put a row with names above it."
+        return ""
 
     def texts(self, column: str, *, skip_missing: bool = False) -> Iterator[str]:
         """The fields of one column, one after the other, without blanks around them.

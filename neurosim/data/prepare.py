@@ -261,6 +261,11 @@ def _shares(sizes: NDArray[np.int64], name: str, fraction: float, free: NDArray[
     largest_remainders = np.argsort(taken - exact, kind="stable")
     taken[largest_remainders[: total - taken.sum()]] += 1
     taken = np.minimum(taken, np.maximum(free, 0))
+    if fraction > 0 and taken.sum() == 0 and total > 0:
+        raise UsageError(
+            f"{name} = {fraction}: no row can be kept apart, since each class has to keep one to learn from",
+            f"There are {sizes.sum()} rows of {len(sizes)} classes.",
+        )
     if fraction > 0 and taken.sum() == 0:
         raise UsageError(
             f"{name} = {fraction}: that is less than one of the {sizes.sum()} rows",

@@ -133,6 +133,27 @@ def test_rows_of_another_length_are_all_told(write):
     assert caught.value.hint.count("Add what is missing") == 1
 
 
+@pytest.mark.parametrize(
+    ("content", "hint"),
+    [
+        ("a b kind\n1 2 x\n", 'a single column, "a b kind". Columns are separated by commas, semicolons or tabs.'),
+        ("0.79,setosa\n1,x\n", "The first row has to name the columns, and here it is: 0.79, setosa."),
+    ],
+)
+def test_a_first_row_without_names_is_explained(load_csv, content, hint):
+    with pytest.raises(DataError, match='unknown column "kind"') as caught:
+        load_csv(content)
+    assert hint in caught.value.hint
+
+
+def test_a_target_of_words_that_are_all_different_is_no_class(load_csv):
+    rows = "".join(f'{k},"{1000 * k:,}"\n' for k in range(60))
+    with pytest.raises(DataError, match="60 different values in 60 rows, such as '0' and '9,000': too many") as caught:
+        load_csv("x,kind\n" + rows)
+    assert "without separators of thousands" in caught.value.hint
+    assert len(load_csv("x,kind\n" + rows, task="classification").classes) == 60
+
+
 def test_all_unknown_columns_are_named(load_csv):
     with pytest.raises(DataError, match='unknown column "knid", unknown column "wieght"'):
         load_csv(GOOD, target="knid", features=["size", "wieght"])
