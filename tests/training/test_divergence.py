@@ -22,6 +22,7 @@ title = "One wild row"
 [data]
 source = "csv"
 file = "rows.csv"
+standardize_targets = false
 target = "y"
 task = "regression"
 [network]
