@@ -155,10 +155,11 @@ def no_hidden_space(simulator: Simulator) -> str:
     return "" if hidden_units(network) else "the network has no hidden layer"
 
 
-def _small_hidden_space(simulator: Simulator) -> bool:
+def small_hidden_space(simulator: Simulator) -> bool:
+    """Whether there is a hidden space and a plane shows most of what there is to see in it."""
     network, classes = simulator.network, len(simulator.data.classes)
     few = network.inputs <= HIDDEN_INPUTS and classes <= HIDDEN_CLASSES
-    return few and hidden_units(network) <= HIDDEN_UNITS
+    return few and hidden_units(network) <= HIDDEN_UNITS and not no_hidden_space(simulator)
 
 
 def _no_diagram(simulator: Simulator) -> str:
@@ -249,7 +250,7 @@ _PICTURES = [
     Picture("learning_curves", "loss and accuracy over the epochs", _no_epoch, _always),
     Picture("decision_boundary", "the answer over the plane of two inputs, with the data", _no_plane, _always),
     Picture("fitted_curve", "the learnt function of one input, with the data", _no_curve, _always),
-    Picture("hidden_space", "where the last hidden layer puts the rows", no_hidden_space, _small_hidden_space),
+    Picture("hidden_space", "where the last hidden layer puts the rows", no_hidden_space, small_hidden_space),
     Picture("unit_maps", "what each hidden unit answers over the inputs", _no_unit_maps, _on_demand),
     Picture("network_diagram", "units as circles, weights as lines of their width", _no_diagram, _on_demand),
     Picture("parameters", "every weight and bias over the epochs", _no_paths, _one_unit),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from neurosim.analysis.catalogue import small_hidden_space
 from neurosim.analysis.comparison import Comparison, by_label, compare, outcome
 from neurosim.files import write_atomically
 from neurosim.markup import escape, table
@@ -21,6 +22,8 @@ from neurosim.training.study import study_expectations
 
 # Of more runs the drawings would be too small to see.
 MOST_DRAWN = 24
+# The hidden spaces stand below, once more as many drawings.
+MOST_HIDDEN = 6
 
 
 def write_study_page(scenario: Scenario, results: Sequence[Result], pictures: Sequence[Path], folder: Path) -> Path:
@@ -76,7 +79,11 @@ def _lesson(found: Comparison, words: Words) -> str:
 def _write(title: str, above: str, found: Comparison, still: Sequence[tuple[str, str, str]], folder: Path) -> Path:
     script = Script()
     firsts = [(label, runs[0].result.simulator) for label, runs in by_label(found).items()]
-    live = [live_data(simulator, script, label, inside=False) for label, simulator in firsts[:MOST_DRAWN]]
+    # All of them or none: a gap would look like a fault.
+    hidden = len(firsts) <= MOST_HIDDEN and all(small_hidden_space(simulator) for _, simulator in firsts)
+    live = [
+        live_data(simulator, script, label, inside=False, hidden=hidden) for label, simulator in firsts[:MOST_DRAWN]
+    ]
     header = f'<header>\n<p class="soft">neurosim: {escape(above)}</p>\n<h1>{escape(title)}</h1>\n</header>'
     path = folder / FILE
     write_atomically(path, page(title, f"{header}\n{sections.contents(still)}", {"runs": live}, script))

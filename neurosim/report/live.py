@@ -38,7 +38,9 @@ MOST_LAYERS, MOST_CLASSES = 40, 50
 MOST_UNITS = 64
 
 
-def live_data(simulator: Simulator, script: Script, label: str = "", *, inside: bool = True) -> dict[str, Any]:
+def live_data(
+    simulator: Simulator, script: Script, label: str = "", *, inside: bool = True, hidden: bool = True
+) -> dict[str, Any]:
     """The recorded epochs of a run; `script` gets the formulas that the page needs.
 
     Parameters
@@ -51,6 +53,8 @@ def live_data(simulator: Simulator, script: Script, label: str = "", *, inside: 
         What it is called among several runs.
     inside : bool
         Whether what happens in the layers is told, too; one of several runs does with fewer frames and without.
+    hidden : bool
+        Whether the hidden space is told.
     """
     recording = simulator.recording or Recording(())
     places = evenly(len(recording), MOST_FRAMES if inside else FEWER_FRAMES)
@@ -64,7 +68,7 @@ def live_data(simulator: Simulator, script: Script, label: str = "", *, inside: 
         "histograms": {name: _histograms(recording, name, places) for name in HISTOGRAMS} if inside else {},
         "confusion": _confusion(simulator, recording, places),
         "plane": _plane(simulator, net),
-        "hidden": _hidden(simulator, recording, places, net) if inside else None,
+        "hidden": _hidden(simulator, recording, places, net) if hidden else None,
     }
 
 

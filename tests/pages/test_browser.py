@@ -231,7 +231,7 @@ def test_rows_in_the_hidden_space_are_where_the_engine_puts_them(name, xor, tmp_
     low, high = low - 0.18 * (high - low), high + 0.18 * (high - low)
     for k in (0, len(recording) // 2, len(recording) - 1):
         move(page, k)
-        canvas = page.place("#hidden canvas")
+        canvas = page.place(".hidden-space canvas")
         box = canvas.bounding_box()
         row = 2
         across, up = (places[k, row] - low) / (high - low)
@@ -243,7 +243,7 @@ def test_rows_in_the_hidden_space_are_where_the_engine_puts_them(name, xor, tmp_
         assert places[k, near] == pytest.approx(places[k, row], abs=0.05 * np.ptp(places))
         assert hidden == pytest.approx(seen[k][0][near, :6], rel=6e-3, abs=1e-6)
         assert output == pytest.approx(seen[k][1][near], rel=6e-3, abs=1e-6)
-        shown = page.place("#hidden p").text_content()
+        shown = page.place(".hidden-space p").text_content()
         spread = places[k].var(axis=0).sum() / seen[k][0].var(axis=0).sum()
         assert f"The plane holds {round(100 * float(spread))} % of the rows' spread" in shown
 
@@ -253,7 +253,7 @@ def test_the_pointer_over_the_inputs_is_followed_in_the_hidden_space(xor, opened
     pictures = []
     for across in (60, 300):
         page.place("canvas.probed").hover(position={"x": across, "y": 150})
-        pictures.append(page.place("#hidden canvas").screenshot())
+        pictures.append(page.place(".hidden-space canvas").screenshot())
     assert pictures[0] != pictures[1]
 
 
@@ -312,6 +312,19 @@ def test_runs_of_different_length_go_to_the_same_epoch(tmp_path, opened):
     four, eight = drawn(4), drawn(8)
     assert four[0] == eight[0]
     assert four[1] != eight[1]
+
+
+def test_hidden_spaces_stand_side_by_side(xor, tmp_path, opened):
+    two = trained("xor-two-units", training__epochs=400, record__every=10)
+    page = opened(write_comparison_page(compare([xor[0], two]), "Six units and two", [], tmp_path))
+    headings = page.place(".hidden-space h3").all_text_contents()
+    assert len(headings) == 2
+    assert all(heading.endswith(": the hidden space") for heading in headings)
+    pictures = []
+    for k in (0, 20):
+        move(page, k)
+        pictures.append([page.place(".hidden-space canvas").nth(place).screenshot() for place in (0, 1)])
+    assert all(one != other for one, other in zip(*pictures, strict=True))
 
 
 def test_every_drawing_tells_its_numbers(tmp_path, opened):

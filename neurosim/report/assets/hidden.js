@@ -89,8 +89,8 @@ function share(hidden, places, middle, centre) {
 function hiddenView(root, run) {
   const space = new HiddenSpace(run);
   const { labels, rows, names, classes, threshold, units, inputs } = space.about;
-  const view = element("div", root, { class: "view", id: "hidden" });
-  element("h3", view, {}, "The hidden space: every row's new place");
+  const view = element("div", root, { class: "view hidden-space" });
+  element("h3", view, {}, run.label ? `${run.label}: the hidden space` : "The hidden space: every row's new place");
   let frame = 0, probe = null, ends = null;
   const label = `The rows in the plane of ${units === 1 ? "the hidden unit" : `the ${units} hidden units`}, with the line of the output`;
   const { canvas, redraw } = canvasView(view, label, 0.8, space.axes, (context, x, y, width, height) => {

@@ -20,6 +20,10 @@ function live(root, runs) {
   let bar = null;
 
   for (const run of runs) answers(views, run, single, follow);
+  const spaces = single ? [] : runs.filter((run) => run.hidden);
+  const below = spaces.length ? element("div", root, { class: "views many" }) : null;
+  if (below) root.insertBefore(below, views.nextSibling);
+  for (const run of spaces) follow(run, hiddenView(below, run).show);
   for (const [title, measure] of [["Loss", "loss"], ["Accuracy", "accuracy"]]) {
     const lines = linesOf(runs, measure);
     if (lines.length) told.push(curves(charts, title, lines, (epoch) => bar && bar.go(nearest(pace.epochs, epoch))));
@@ -39,13 +43,13 @@ function answers(root, run, single, follow) {
   if (run.plane) {
     const drawn = run.plane.axes.length === 2 ? boundaryView : fittedView;
     const panel = single ? element("div", null) : null;
-    const hidden = run.hidden ? hiddenView(panel, run) : null;
+    const hidden = single && run.hidden ? hiddenView(panel, run) : null;
     const units = single ? unitsView(panel, run) : null;
     const moved = single ? (net, raw, frame) => { units(net, raw, frame); if (hidden) hidden.point(raw); } : null;
     follow(run, drawn(root, run, moved, fineness(run.plane.size * page.runs.length)));
     if (hidden) follow(run, hidden.show);
     if (panel) root.append(...panel.children);
-  } else if (run.hidden) follow(run, hiddenView(root, run).show);
+  } else if (single && run.hidden) follow(run, hiddenView(root, run).show);
   if (run.confusion && !run.plane) follow(run, confusionView(root, run));
 }
 
