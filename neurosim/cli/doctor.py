@@ -174,15 +174,17 @@ def _print_finding(folder: Path, finding: Finding, scenario: Scenario, picture: 
     if proof:
         # In one piece, so that it can be copied.
         click.echo(f"  {'prove it' if finding.tried else 'try it':<11} {proof}")
-        _say(finding.expect, "expect")
+        _say(finding.expect.replace("SCENARIO", shlex.quote(str(folder / "scenario.toml"))), "expect")
     if finding.advice:
         _say(finding.advice, "besides" if proof else "what helps")
 
 
 def _changes(settings: tuple[str, ...]) -> str:
     """What is changed, in few words."""
+    from neurosim.diagnosis.words import count
+
     shown = [setting.replace(SEED, "--seed ") for setting in settings]
-    return shown[0] if len(shown) == 1 else f"{shown[0]} and {len(shown) - 1} more like it"
+    return shown[0] if len(shown) == 1 else f"{shown[0]} and {count(len(shown) - 1, 'setting')} more"
 
 
 def _say(words: str, label: str = "") -> None:

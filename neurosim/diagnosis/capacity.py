@@ -38,10 +38,9 @@ def strong_regularization(evidence: Evidence) -> Suspicion | None:
     )
     is_price = bool(by_price)
     held = (
-        f"The price on large weights is {price:g}: keeping the weights near 0 pays more than learning anything."
+        f"The penalty on large weights is {price:g}: keeping them near 0 pays off more than learning anything."
         if is_price
-        else f"Dropout switches off {rate:.0%} of its inputs in every step: what is left of a row is too little to "
-        "learn from."
+        else f"Dropout switches off {rate:.0%} of its inputs in every step: too little is left of a row to learn from."
     )
     shown = prices if is_price else rates
     finding = Finding(
@@ -51,8 +50,9 @@ def strong_regularization(evidence: Evidence) -> Suspicion | None:
         "l1 or l2 of a layer" if is_price else "share of inputs that dropout switches off",
         price if is_price else rate,
         STRONG_PENALTY if is_price else STRONG_DROPOUT,
-        "Srivastava et al. 2014 on dropout: a share of 0.5 of hidden units, 0.2 of inputs; Goodfellow, Bengio and "
-        "Courville 2016, section 7.1, on penalties; the limit of these is ours",
+        "Goodfellow, Bengio and Courville 2016, section 7.1; the limit is ours"
+        if is_price
+        else "Srivastava et al. 2014: half of the hidden units, a fifth of the inputs",
         Bars(
             "l1 or l2 of each layer" if is_price else "Share that each dropout layer switches off",
             tuple(shown),
@@ -82,9 +82,9 @@ def strong_augmentation(evidence: Evidence) -> Suspicion | None:
     finding = Finding(
         "strong_augmentation",
         "Augmentation is too strong",
-        "The training images are changed so much, in each epoch anew, that what they show is lost: "
-        f"{worst} is {number(sizes[worst])} times what is usual.",
-        f"{worst}, beside what is usual",
+        "The training images are distorted so much, anew in every epoch, that what they show is lost: "
+        f"{worst} is {number(sizes[worst])} times the usual amount.",
+        f"{worst}, beside the usual amount",
         sizes[worst],
         1,
         "Shorten and Khoshgoftaar 2019, A survey on image data augmentation: changes must keep the label; the limit is "
@@ -105,7 +105,7 @@ def few_steps(evidence: Evidence) -> Suspicion | None:
     large = training.batch_size > remedies.BATCH and each < 10
     words = f"The weights were changed only {count(total, 'time')} in the whole training"
     if large:
-        words += f": a batch has {training.batch_size:,} rows, so an epoch is {count(each, 'step')}"
+        words += f": batch_size is {training.batch_size:,}, so an epoch is {count(each, 'step')}"
     finding = Finding(
         "few_steps",
         "Too few steps",
@@ -130,14 +130,14 @@ def unlucky_start(evidence: Evidence) -> Suspicion | None:
     finding = Finding(
         "unlucky_start",
         "An unlucky start",
-        "From these start weights training ends where no small step makes the loss smaller, though the network could "
-        "do better: from other start weights the same scenario learns.",
-        "how much is learnt of what there is",
+        "From these start weights training gets stuck where no small step makes the loss smaller. The network can do "
+        "better: from other start weights the same scenario learns.",
+        "share learnt of what there is to learn",
         max(evidence.skill or 0.0, 0.0),
         0.5,
         "Goodfellow, Bengio and Courville 2016, section 8.2; small networks are stuck more often than wide ones",
         losses(evidence),
-        "a loss that falls further; neurosim run SCENARIO --seeds 20 says how many starts lead there",
+        "a loss that falls further; neurosim run SCENARIO --seeds 20 shows how many starts do that",
     )
     others = tuple((f"scenario.seed={evidence.seed + k}",) for k in range(1, OTHER_SEEDS + 1))
     return Suspicion(finding, others, confirm=True)
@@ -157,7 +157,7 @@ def too_small(evidence: Evidence) -> Suspicion | None:
         words = "There is no hidden layer: one layer alone draws straight boundaries, whatever it is trained on."
     else:
         units = count(int(width), "unit")
-        words = f"{narrowest} has {units}: all that the network knows of a row has to fit through there."
+        words = f"{narrowest} has {units}: everything the network knows about a row has to pass through it."
     finding = Finding(
         "too_small",
         "The network is too small",

@@ -136,8 +136,8 @@ def sorted_rows(evidence: Evidence) -> Suspicion | None:
     finding = Finding(
         "sorted_rows",
         "Rows come sorted, and are not shuffled",
-        f"Rows with nearly the same {kind} come one after the other, in every epoch. So for many steps the network "
-        f"sees one {kind} only, learns to answer that, and forgets the others.",
+        f"Rows of the same {kind} follow one another, in every epoch. For many steps on end the network sees only one "
+        f"{kind}, learns to give that answer, and forgets the others.",
         f"how far the {kind} of a row tells that of the next one (0: as by chance, 1: entirely)",
         found,
         SORTED,
@@ -164,7 +164,7 @@ def class_imbalance(evidence: Evidence) -> Suspicion | None:
         "class_imbalance",
         "One class is rare, and is not learnt",
         f"There are {sizes[largest]:,} training rows of {names[largest]} and only {sizes[rarest]:,} of "
-        f"{names[rarest]}, of which {rare_share(counts):.0%} are recognised. A network that always answers "
+        f"{names[rarest]}; of these {rare_share(counts):.0%} are recognised. A network that always answers "
         f"{names[largest]} is right for {sizes[largest] / sizes.sum():.0%} of the rows: the accuracy looks good "
         "and says little.",
         "largest class, beside the rarest",
@@ -172,7 +172,7 @@ def class_imbalance(evidence: Evidence) -> Suspicion | None:
         RARE,
         "He and Garcia 2009, Learning from Imbalanced Data; the limit is ours",
         Bars("Training rows of each class", names, tuple(float(size) for size in sizes)),
-        f"rows of {names[rarest]} that are recognised, also when the accuracy hardly changes",
+        f"more rows of {names[rarest]} that are recognised, even if the accuracy hardly changes",
     )
     epochs = evidence.scenario.training.epochs
     return Suspicion(

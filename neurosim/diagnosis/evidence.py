@@ -136,7 +136,9 @@ class Evidence:
         """Whether less than half was learnt of what there is to learn, the loss has not fallen, or training failed."""
         if self.skill is None or self.losses is None:
             return True
-        return not (self.skill >= LEARNT and self.losses[1] < self.losses[0])
+        before, after = self.losses
+        # A loss of 0 cannot fall.
+        return not (self.skill >= LEARNT and (after < before or after == 0))
 
     @property
     def largest_update(self) -> float:

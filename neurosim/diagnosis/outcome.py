@@ -100,8 +100,8 @@ def class_collapse(evidence: Evidence) -> Suspicion | None:
     finding = Finding(
         "class_collapse",
         "The answers have collapsed",
-        f"{answers.max():.0%} of the training rows get the same answer, {names[int(answers.argmax())]}: the answers "
-        f"are worth {number(answered)} classes, the data have {number(there)}.",
+        f"{answers.max():.0%} of the training rows get the same answer, {names[int(answers.argmax())]}: in effect "
+        f"the network uses {number(answered)} of {number(there)} classes.",
         "classes answered, beside the classes of the data (exponential of the entropy)",
         answered / there,
         COLLAPSED,

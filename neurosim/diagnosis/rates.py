@@ -49,7 +49,7 @@ def rate_too_low(evidence: Evidence) -> Suspicion | None:
     distance = max(evidence.distance.values(), default=math.inf)
     if evidence.failure or ratio >= SLOW or distance >= STAYED:
         return None
-    if evidence.losses is None or evidence.losses[1] < HALF * evidence.losses[0]:
+    if evidence.losses is None or evidence.losses[1] == 0 or evidence.losses[1] < HALF * evidence.losses[0]:
         return None
     finding = Finding(
         "rate_too_low",
@@ -76,7 +76,7 @@ def unsuited_rate(evidence: Evidence) -> Suspicion | None:
         "Another learning rate does better",
         f"With a learning rate of {rate:g} little was learnt. Others were tried, each with the same few steps from the "
         "same start, and with one of them the loss falls further.",
-        "how much is learnt of what there is",
+        "share learnt of what there is to learn",
         max(evidence.skill or 0.0, 0.0),
         0.5,
         "Smith 2015 (arXiv:1506.01186): a range test of learning rates",

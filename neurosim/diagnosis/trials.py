@@ -88,15 +88,14 @@ class Trials:
         # As many rows seen, whatever the size of a batch.
         before = self._unchanged(total_steps(self._fresh) if whole else round(steps / total * total_steps(self._fresh)))
         after = train(changed, steps)
-        if not np.array_equal(changed.split_rows("train").values, self._fresh.split_rows("train").values):
-            # Losses in other units say nothing.
-            before = replace(before, loss=None, kept_loss=None)
+        # Losses in other units say nothing beside each other.
+        alike = np.array_equal(changed.split_rows("train").values, self._fresh.split_rows("train").values)
+        before = before if alike else replace(before, loss=None, kept_loss=None)
         helped, cured = _judge(goal, before, after)
         epochs = steps / changed.steps_per_epoch
         words = f"{_how_long(epochs, steps, whole)} {_comparison(goal, before, after)}"
-        return Trial(
-            remedy, steps, epochs, whole, before, after, helped, cured, words, self._losses(remedy, goal, changed)
-        )
+        losses = _losses(remedy, goal, changed, self._trained if alike else None)
+        return Trial(remedy, steps, epochs, whole, before, after, helped, cured, words, losses)
 
     def _unchanged(self, steps: int) -> Measured:
         """What the unchanged scenario comes to in so many steps; those cost no more than the remedy's."""
@@ -110,25 +109,23 @@ class Trials:
             self._before[steps] = found
         return self._before[steps]
 
-    def _losses(self, remedy: Remedy, goal: Goal, changed: Simulator) -> Lines | None:
-        histories = [changed.history] + ([self._trained.history] if self._trained is not None else [])
-        names = [shown(remedy), "unchanged"]
-        column = "train_loss"
-        if goal == "kept_apart":
-            column = "validation_loss" if "validation" in changed.splits else "test_loss"
-        lines = {
-            name: tuple(getattr(history, column)) for name, history in zip(names, histories, strict=False) if history
-        }
-        longest_line = max(map(len, lines.values()), default=0)
-        if longest_line < 2:
-            return None
-        title = "loss on the rows kept apart" if goal == "kept_apart" else "training loss"
-        return Lines(f"What was tried: {title}", tuple(range(1, longest_line + 1)), lines)
+
+def _losses(remedy: Remedy, goal: Goal, changed: Simulator, unchanged: Simulator | None) -> Lines | None:
+    """The losses with a remedy, and without it where there are any; None for less than two epochs."""
+    column, title = "train_loss", "training loss"
+    if goal == "kept_apart":
+        column = "validation_loss" if "validation" in changed.splits else "test_loss"
+        title = "loss on the rows kept apart"
+    histories = {shown(remedy): changed.history} | ({"unchanged": unchanged.history} if unchanged is not None else {})
+    lines = {name: tuple(getattr(history, column)) for name, history in histories.items() if history}
+    epochs = max(map(len, lines.values()), default=0)
+    return Lines(f"What was tried: {title}", tuple(range(1, epochs + 1)), lines) if epochs > 1 else None
 
 
 def shown(remedy: Remedy) -> str:
-    """A remedy in one line."""
-    return remedy[0] if len(remedy) == 1 else f"{remedy[0]}, ..." if remedy else ""
+    """A remedy in a few words."""
+    first = remedy[0].replace("scenario.seed=", "seed ") if remedy else ""
+    return first if len(remedy) <= 1 else f"{first}, ..."
 
 
 def learns_more(trial: Trial | None) -> bool:
@@ -161,7 +158,7 @@ def _judge(goal: Goal, before: Measured, after: Measured) -> tuple[bool, bool]:
         kept = after.learnt and after.loss <= before.loss / SMALLER
         return kept and after.dead <= before.dead - MORE, kept and after.dead < LEARNT
     more = _more(before, after)
-    smaller = after.loss <= SMALLER * before.loss and after.skill >= before.skill - 0.01
+    smaller = after.loss <= SMALLER * before.loss and after.loss < before.loss and after.skill >= before.skill - 0.01
     return more or smaller, after.learnt and (smaller or (more and after.loss < before.loss))
 
 
@@ -178,9 +175,8 @@ def _comparison(goal: Goal, before: Measured, after: Measured) -> str:
     if goal == "kept_apart":
         return _change("the loss on the rows kept apart is", _number(after.kept_loss), _number(before.kept_loss))
     if goal == "rare_class":
-        found.append(
-            _change("of the rows of the rarest class", _share(after.rare), _share(before.rare), "are recognised")
-        )
+        recognised = "of the rows of the rarest class are recognised"
+        found.append(_change("", _share(after.rare), _share(before.rare), recognised))
     elif goal == "alive" and before.learnt:
         found.append(_change("", _share(after.dead), _share(before.dead), "of the units are dead"))
     else:

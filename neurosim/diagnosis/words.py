@@ -10,8 +10,10 @@ SMALLEST, LARGEST = 1e-4, 1e7
 
 def number(value: float, digits: int = 2) -> str:
     """A number rounded to so many digits: 0.018, 690, 147,000, 3.2e-07."""
-    if not math.isfinite(value) or value == 0:
-        return f"{value:g}"
+    if not math.isfinite(value):
+        return "infinite"
+    if value == 0:
+        return "0"
     if not SMALLEST <= abs(value) < LARGEST:
         return f"{value:.{digits}g}"
     places = digits - 1 - math.floor(math.log10(abs(value)))

@@ -7,6 +7,7 @@ import math
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from neurosim.diagnosis.finding import Bars, Finding, Lines
 from neurosim.diagnosis.words import number
@@ -36,7 +37,8 @@ def evidence_picture(finding: Finding) -> Figure:
 
 def _bars(axes: Axes, shown: Bars) -> None:
     names, values = shown.names[:MOST_BARS], shown.values[:MOST_BARS]
-    axes.set_title(shown.title, fontsize=9)
+    # Above the axes there is room for the limit.
+    axes.set_title(shown.title, fontsize=9, pad=6 if shown.threshold is None else 16)
     finite = [value for value in values if math.isfinite(value) and value > 0]
     # What is infinite or 0 has no place on the axis: it reaches to its end, or has no bar.
     most = 10 * max(finite, default=1.0)
@@ -53,17 +55,20 @@ def _bars(axes: Axes, shown: Bars) -> None:
     if shown.threshold is not None:
         axes.axvline(shown.threshold, color=COLOURS[1], linewidth=1.6)
         axes.annotate(
-            f"limit {shown.threshold:g}", (shown.threshold, 0.0), (3, 3), xycoords=("data", "axes fraction"),
+            f"limit {shown.threshold:g}", (shown.threshold, 1.0), (3, 2), xycoords=("data", "axes fraction"),
             textcoords="offset points", color=COLOURS[1], fontsize=8,
         )  # fmt: skip
 
 
 def _lines(axes: Axes, shown: Lines) -> None:
     axes.set_title(shown.title, fontsize=9)
-    for (name, values), colour in zip(shown.lines.items(), COLOURS, strict=False):
+    # Where two are the same, the first is seen on top of the second, as it is in the legend.
+    for (name, values), colour, on_top in zip(shown.lines.items(), COLOURS, range(9, 0, -1), strict=False):
         found = np.array([math.nan if value is None else value for value in values], np.float64)
         marker = "o" if len(values) == 1 or shown.logarithmic else ""
-        axes.plot(shown.across[: len(found)], found, color=colour, label=name, marker=marker, markersize=4)
+        axes.plot(
+            shown.across[: len(found)], found, color=colour, label=name, marker=marker, markersize=4, zorder=2 + on_top
+        )
     if shown.mark is not None:
         axes.axvline(shown.mark, color=INK, linewidth=1.2, linestyle="--", label=f"{shown.label} {shown.mark:g}")
     known = [value for values in shown.lines.values() for value in values if value is not None and math.isfinite(value)]
@@ -71,6 +76,8 @@ def _lines(axes: Axes, shown: Lines) -> None:
         axes.set_yscale("log")
     if shown.logarithmic:
         axes.set_xscale("log")
+    elif shown.label == "epoch":
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if known:
         axes.legend(frameon=False, fontsize=9)
     else:
