@@ -122,10 +122,9 @@ def misplaced(
     values: Mapping[tuple[str | int, ...], Any], tree: Mapping[str, Any], registry: Registry | None = None
 ) -> Iterator[tuple[tuple[str | int, ...], str]]:
     """Of key paths to be set those that lack their beginning or end, such as ``epochs``, with what was meant."""
-    sections = _schema()["properties"]
     for path, value in values.items():
         dotted = ".".join(map(str, path))
-        if path[0] not in sections:
+        if path[0] not in _schema()["properties"]:
             ends = (key for key in setting_keys(tree, registry) if key.path.endswith(f".{dotted}"))
             key = next(ends, None) or (find_key(dotted, tree, registry) if len(path) == 1 else None)
             if key is not None:

@@ -1,0 +1,58 @@
+"""Kinds of values of options, and what is said where a value is none of its kind."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    # Older versions of click cannot be subscripted when they run.
+    Value = click.ParamType[Any]
+    _Choice = click.Choice[str]
+else:
+    Value = click.ParamType
+    _Choice = click.Choice
+
+
+class Whole(Value):
+    """A whole number, of at least `least` and, if that is given, at most `most`."""
+
+    name = "number"
+
+    def __init__(self, least: int, most: int | None = None) -> None:
+        self.least = least
+        self.most = most
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The number."""
+        try:
+            number = int(value)
+        except ValueError:
+            self.fail(f"{value!r} is not a whole number", param, ctx)
+        if number < self.least:
+            self.fail(f"{number} is too small: the least is {self.least}", param, ctx)
+        if self.most is not None and number > self.most:
+            self.fail(f"{number} is too large: the most is {self.most}", param, ctx)
+        return number
+
+
+class OneOf(_Choice):
+    """One of a few words."""
+
+    def __init__(self, choices: Sequence[str]) -> None:
+        super().__init__(choices)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The word."""
+        if value in self.choices:
+            return value
+        near = difflib.get_close_matches(str(value), list(self.choices), n=1, cutoff=0.6)
+        words = f'did you mean "{near[0]}"?' if near else f"there are {', '.join(self.choices)}"
+        return self.fail(f"unknown: {value!r}; {words}", param, ctx)
+
+
+# Seeds, as scenarios have them.
+SEED = Whole(0, 2**63 - 1)
