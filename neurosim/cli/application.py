@@ -22,20 +22,20 @@ if TYPE_CHECKING:
 # ``neurosim --help`` loads none of them.
 COMMANDS = {
     "run": "Train a scenario and show what came of it.",
-    "copy": "Put a shipped scenario here, to be edited.",
-    "explain": "Show one training step with all its numbers, or make homework of it.",
+    "copy": "Copy a shipped scenario here, to be edited.",
+    "explain": "Work through one training step with all its numbers, or make homework of it.",
     "plot": "Draw pictures or films of a finished run, or of activations.",
-    "report": "Put everything about runs on one page that opens by double click.",
-    "doctor": "Say in plain words what is wrong with a run, and how to prove it.",
-    "replay": "Go back to a step of a run, change one thing, and draw both futures.",
+    "report": "Put everything about a run, or several, on one page for the browser.",
+    "doctor": "Say in plain words what is wrong with a run, and what to try.",
+    "replay": "Go back to a step of a run, change one thing, and see both futures.",
     "predict": "Let a trained network answer for new rows.",
     "compare": "Compare finished runs: settings, results and curves.",
-    "list": "List activations, losses, optimizers, data sets, scenarios, ...",
-    "glossary": "Explain a word, such as epoch or gradient, in plain sentences.",
-    "info": "Show versions, threads, caches and data folders, or what a scenario's network is made of.",
-    "plugins": "List plugins with their health; check one; make a new one.",
+    "list": "List scenarios, activations, losses, optimizers, data sets and more.",
+    "glossary": "Explain a term, such as epoch or gradient, in plain sentences.",
+    "info": "Show what a scenario's network is made of, or versions, threads and folders.",
+    "plugins": "List plugins and whether they work; check one; start a new one.",
     "data": "List data sets, or download one.",
-    "bench": "Measure training in Python, in NumPy and compiled, or on a GPU.",
+    "bench": "Measure training in plain Python, in NumPy and compiled, or on a GPU.",
     "schema": "Print the JSON Schema of scenario files, for editors.",
 }
 # A path may have 4096 letters.
@@ -97,11 +97,18 @@ class LazyGroup(click.Group):
 
 @click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, "--version", prog_name="neurosim")
-@click.option("--debug", is_flag=True, expose_value=False, help="Show a traceback for errors; works after any command.")
+@click.option(
+    "--debug", is_flag=True, expose_value=False, help="Show the traceback of an error; works with every command."
+)
 def application() -> None:
     """A laboratory bench for how neural networks learn.
 
-    Try:  neurosim run xor
+    \b
+    neurosim run and              the first lesson; each one names the next
+    neurosim list scenarios       all of them, in the order of the course
+    neurosim run xor --seed 3     the same network from another start
+    neurosim report last --open   the page of the run you have just made
+    neurosim COMMAND --help       what a command can do
     """
 
 

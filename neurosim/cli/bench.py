@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from neurosim.cli.options import JSON, print_json
+from neurosim.cli.options import BACKEND, JSON, THREADS, print_json
 
 if TYPE_CHECKING:
     from neurosim.bench.report import Report, Way
@@ -23,9 +23,11 @@ PRODUCTS = {
 
 
 @click.command()
-@click.option("--backend", type=click.Choice(["cpu", "reference", "cuda"]), default="cpu", show_default=True)
-@click.option("--threads", type=click.IntRange(1), help="Threads of the CPU; all processors by default.")
-@click.option("--quick", is_flag=True, help="A few seconds: a smaller network and fewer rounds, rougher figures.")
+@BACKEND
+@THREADS
+@click.option(
+    "--quick", is_flag=True, help="Take only a few seconds: a smaller network and fewer rounds, so rougher figures."
+)
 @JSON
 def command(backend: str, threads: int | None, quick: bool, as_json: bool) -> None:
     """Train one small network in plain Python, in NumPy and compiled, and compare; or measure a GPU."""

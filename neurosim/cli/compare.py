@@ -22,7 +22,9 @@ LONGEST = 28
 
 @click.command()
 @click.argument("runs", nargs=-1, type=RunPath(path_type=str), metavar="[RUN]...")
-@click.option("--out", type=FilePath(), metavar="DIR", help="Folder for the pictures.")
+@click.option(
+    "--out", type=FilePath(), metavar="DIR", help="Folder for the pictures; runs/comparison-<time> by default."
+)
 @PLUGIN
 @PLUGINS_DIR
 @DATA_DIR
@@ -35,9 +37,12 @@ def command(
     data_dir: Path | None,
     as_json: bool,
 ) -> None:
-    """Compare several RUNs, folders that neurosim run has written, or the variants of one study."""
+    """Compare several RUNs, or the variants of one study, side by side: settings, results and curves.
+
+    A RUN is the folder of a run, or "last" for the newest.
+    """
     if not runs:
-        raise click.UsageError("which runs? Try: neurosim compare runs/first runs/second")
+        raise click.UsageError("which runs? Try: neurosim compare last runs/xor-...  (the folders of two runs)")
     from neurosim.analysis.comparison import common_title, compare, comparison_facts
     from neurosim.analysis.failures import Failures
     from neurosim.cli.pictures import say_failures

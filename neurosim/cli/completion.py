@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import click
 from click.shell_completion import CompletionItem
@@ -16,7 +16,7 @@ from click.shell_completion import CompletionItem
 from neurosim.run_folders import LAST, all_runs, named_scenario
 from neurosim.scenario import shipped
 
-Items = list[CompletionItem[str]]
+Items: TypeAlias = "list[CompletionItem[str]]"  # older versions of click cannot be subscripted
 # A word of this type is not finished: no space behind it.
 OPEN = "open"
 # Arguments that name a scenario or a run.

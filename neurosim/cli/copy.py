@@ -20,9 +20,9 @@ _SCHEMA_LINE = "#:schema "
 @click.argument("target", required=False, type=FilePath(), metavar="[FILE]")
 @click.option("--force", is_flag=True, help="Overwrite the file if it is there.")
 def command(name: str | None, target: Path | None, force: bool) -> None:
-    """Put the shipped scenario NAME here, to be edited: NAME.toml in the current folder, or FILE.
+    """Copy the shipped scenario NAME here, to be edited: to NAME.toml in the current folder, or to FILE.
 
-    The copy runs as it is. neurosim list scenarios  shows the names.
+    The copy runs as it is. The names are those of "neurosim list scenarios".
     """
     if name is None:
         raise click.UsageError("which scenario? Try: neurosim copy xor  (all of them: neurosim list scenarios)")

@@ -50,13 +50,15 @@ def option(value: Any) -> str:
 
 
 @data.command("fetch")
-@click.argument("name", shell_complete=offered("downloads"))
+@click.argument("name", required=False, metavar="NAME", shell_complete=offered("downloads"))
 @DATA_DIR
-def fetch_command(name: str, data_dir: Path | None) -> None:
+def fetch_command(name: str | None, data_dir: Path | None) -> None:
     """Download the data set NAME from a public mirror, and verify it.
 
-    Files that are there and right are left alone, damaged ones are replaced.
+    Files that are there and intact are left alone; damaged ones are replaced.
     """
+    if name is None:
+        raise click.UsageError("which data set? Try: neurosim data fetch mnist  (all of them: neurosim data list)")
     from neurosim.data import DOWNLOADS, data_root, dataset_folder
     from neurosim.errors import UsageError
     from neurosim.registry import build_registry

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("run", required=False, type=RunPath(path_type=str), metavar="RUN")
-@click.option("--out", type=FilePath(), metavar="DIR", help="Folder for the pictures; else the run's.")
+@click.option("--out", type=FilePath(), metavar="DIR", help="Folder for the pictures; that of the run by default.")
 @click.option("--no-trials", is_flag=True, help="Only look: remedies are guesses then, and some diseases stay hidden.")
 @PLUGIN
 @PLUGINS_DIR
@@ -36,14 +36,14 @@ def command(
     data_dir: Path | None,
     as_json: bool,
 ) -> None:
-    """Say what is wrong with RUN, a folder that neurosim run has written: dead units, a bad learning rate, ...
+    """Say what is wrong with RUN, the folder of a run, or "last" for the newest: dead units, a bad learning rate, ...
 
     Each finding has its number, the limit and where that is from, a picture, and a command that changes one thing.
     Doctor has tried that change for some epochs and says what came of it, or says that it is a guess. Runs that
     diverged are diagnosed too; of a study each variant, from its first seed.
     """
     if run is None:
-        raise click.UsageError("which run? Try: neurosim doctor runs/xor-...")
+        raise click.UsageError("which run? Try: neurosim doctor last")
     from neurosim.registry import build_registry
 
     registry = build_registry(plugins, plugin_folders=plugin_folders)

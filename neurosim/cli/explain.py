@@ -9,6 +9,7 @@ import click
 
 from neurosim.cli.given import ScenarioPath, scenario_source
 from neurosim.cli.options import DATA_DIR, PLUGIN, PLUGINS_DIR, SET, FilePath, offered, say_notes
+from neurosim.cli.values import SEED, OneOf, Whole
 
 if TYPE_CHECKING:
     from neurosim.scenario import Scenario
@@ -19,32 +20,33 @@ SUFFIXES = {"text": ".txt", "markdown": ".md", "html": ".html"}
 
 @click.command()
 @click.argument("scenario", required=False, type=ScenarioPath(path_type=str), metavar="[SCENARIO]")
-@click.option("--sample", type=click.IntRange(0), metavar="I", help="Training row, from 0; else an instructive one.")
-@click.option("--step", "steps", type=click.IntRange(0), default=0, metavar="K", help="Train K steps first.")
-@click.option("--path", is_flag=True, help="Follow one path through the network and back only: some twenty lines.")
+@click.option("--sample", type=Whole(0), metavar="I", help="The training row, from 0; an instructive one by default.")
+@click.option("--step", "steps", type=Whole(0), default=0, metavar="K", help="Train K steps first.")
+@click.option("--path", is_flag=True, help="Follow a single path through the network and back, in some twenty lines.")
 @click.option(
     "--unit",
     "units",
-    type=click.IntRange(1),
+    type=Whole(1),
     multiple=True,
     metavar="N",
-    help="With --path: go through this hidden unit, from 1; once for each hidden layer. Else the largest gradient's.",
+    help="With --path: go through this hidden unit, counted from 1; once for each hidden layer. By default the path "
+    "follows the largest gradient.",
 )
-@click.option("--format", "kind", type=click.Choice(list(SUFFIXES)), default="text", show_default=True)
-@click.option("--blank", is_flag=True, help="Leave gaps, for homework; writes the sheet and the answers to files.")
+@click.option("--format", "kind", type=OneOf(list(SUFFIXES)), default="text", show_default=True)
+@click.option("--blank", is_flag=True, help="Leave gaps, for homework: writes a worksheet and a file with the answers.")
 @click.option(
     "--variant",
     metavar="NAME",
     shell_complete=offered("variants"),
-    help="Of a scenario with variants; else the first one.",
+    help="The variant to explain, of a scenario that has some; the first one by default.",
 )
-@click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Instead of the scenario's seed.")
+@click.option("--seed", type=SEED, metavar="N", help="Use this seed in place of the scenario's.")
 @SET
 @click.option(
     "--out",
     type=FilePath(),
     metavar="PATH",
-    help="Write to this file; with --blank to this folder (else the current one).",
+    help="Write to this file; with --blank, to this folder (the current one by default).",
 )
 @PLUGIN
 @PLUGINS_DIR
@@ -67,9 +69,12 @@ def command(
 ) -> None:
     """Show one training step of SCENARIO for one sample: forward, loss, backward and update, with the numbers.
 
-    To begin with, --path shows a short piece of it: one way through the network, and back.
+    \b
+    neurosim explain xor --path
+    neurosim explain xor --step 100
 
-    SCENARIO is a TOML file, or the name of a shipped one (neurosim list scenarios).
+    To begin with, --path shows a short piece of it: one way through the network, and back. SCENARIO is the name of a
+    shipped scenario, a TOML file, or a run ("last" for the newest), whose scenario is explained from its start.
     """
     if scenario is None:
         raise click.UsageError("which scenario? Try: neurosim explain xor  (all of them: neurosim list scenarios)")

@@ -26,9 +26,9 @@ def command(
     data_dir: Path | None,
     as_json: bool,
 ) -> None:
-    """Show the network of SCENARIO: layers, shapes, parameters, multiply-adds and memory.
+    """Show what the network of SCENARIO is made of: layers, shapes, parameters, multiply-adds and memory.
 
-    Without SCENARIO show versions, threads, BLAS, GPU, caches and data folders.
+    Without SCENARIO: versions, threads, BLAS, GPU, caches and data folders.
     """
     if scenario is not None:
         _show_network(scenario, settings, plugins, plugin_folders, data_dir, as_json=as_json)

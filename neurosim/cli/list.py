@@ -8,18 +8,24 @@ from typing import Any
 import click
 
 from neurosim.cli.options import JSON, PLUGIN, PLUGINS_DIR, print_json
+from neurosim.cli.values import OneOf
 
 RECORDS = ("activations", "losses", "optimizers", "datasets", "initializers", "schedules")
 KINDS = (*RECORDS[:3], "layers", *RECORDS[3:], "scenarios")
 
 
 @click.command()
-@click.argument("what", required=False, type=click.Choice(KINDS))
+@click.argument("what", required=False, type=OneOf(KINDS), metavar="[KIND]")
 @PLUGIN
 @PLUGINS_DIR
 @JSON
 def command(what: str | None, plugins: tuple[Path, ...], plugin_folders: tuple[Path, ...], as_json: bool) -> None:
-    """List everything that scenarios can name, or one kind of it."""
+    """List everything that scenarios can name, or one KIND of it.
+
+    \b
+    activations  losses        optimizers  layers
+    datasets     initializers  schedules   scenarios
+    """
     from neurosim.registry import build_registry
 
     registry = build_registry(plugins, plugin_folders=plugin_folders)

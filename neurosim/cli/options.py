@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from neurosim.cli.values import OneOf, Whole
+
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
@@ -46,7 +48,7 @@ PLUGIN = click.option(
     multiple=True,
     metavar="FILE.py",
     type=FilePath(),
-    help="Load a plugin from a file; can be given several times.",
+    help="Load the plugin in this file; can be given several times.",
 )
 PLUGINS_DIR = click.option(
     "--plugins-dir",
@@ -54,7 +56,7 @@ PLUGINS_DIR = click.option(
     multiple=True,
     metavar="DIR",
     type=FilePath(),
-    help="Load all plugin files of a folder; can be given several times.",
+    help="Load every plugin file in this folder; can be given several times.",
 )
 SET = click.option(
     "--set",
@@ -62,15 +64,24 @@ SET = click.option(
     multiple=True,
     metavar="KEY.PATH=VALUE",
     shell_complete=offered("settings"),
-    help="Put another value in place of the scenario's, such as training.epochs=50.",
+    help="Change a setting of the scenario, such as training.epochs=50; can be given several times.",
 )
 DATA_DIR = click.option(
     "--data-dir",
     type=FilePath(file_okay=False),
     metavar="DIR",
-    help="Folder with data sets; else NEUROSIM_DATA, else the per-user cache.",
+    help="Folder of data sets; by default NEUROSIM_DATA or, if that is not set, the per-user cache.",
 )
-NO_REPORT = click.option("--no-report", is_flag=True, help="Write no report.html, and record nothing for it.")
+BACKENDS = OneOf(("cpu", "reference", "cuda"), {"gpu": "cuda", "numpy": "reference"})
+BACKEND = click.option(
+    "--backend",
+    type=BACKENDS,
+    default="cpu",
+    show_default=True,
+    help="Where to compute: compiled on the CPU, in plain NumPy (slow and exact), or on a GPU.",
+)
+THREADS = click.option("--threads", type=Whole(1), metavar="N", help="Processor threads to use; all by default.")
+NO_REPORT = click.option("--no-report", is_flag=True, help="Write no report.html and record nothing for it.")
 JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
 
 

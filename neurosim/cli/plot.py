@@ -10,6 +10,7 @@ import click
 
 from neurosim.cli.given import RunPath
 from neurosim.cli.options import DATA_DIR, PLUGIN, PLUGINS_DIR, FilePath, offered
+from neurosim.cli.values import OneOf
 from neurosim.errors import UsageError
 from neurosim.suggestions import unknown
 
@@ -33,15 +34,15 @@ FILM_FORMATS = ("gif", "mp4")
     shell_complete=offered("pictures"),
     help="Draw only this picture; may be given again.",
 )
-@click.option("--animate", "films", multiple=True, type=click.Choice(FILMS), help="Write a film of it instead.")
+@click.option("--animate", "films", multiple=True, type=OneOf(FILMS), help="Make a film of this instead.")
 @click.option(
     "--format",
     "kind",
-    type=click.Choice(["png", "svg", *FILM_FORMATS]),
-    help="png or svg; of films gif or, where ffmpeg is there, mp4.",
+    type=OneOf(["png", "svg", *FILM_FORMATS]),
+    help="Pictures are png or svg; films gif or, if ffmpeg is installed, mp4.",
 )
-@click.option("--out", type=FilePath(), metavar="DIR", help="Folder to write to; else that of the run.")
-@click.option("--activations", is_flag=True, help="Draw activations instead: all on one sheet, or those named.")
+@click.option("--out", type=FilePath(), metavar="DIR", help="Folder to write to; that of the run by default.")
+@click.option("--activations", is_flag=True, help="Draw activations instead: those named, or all of them on one sheet.")
 @PLUGIN
 @PLUGINS_DIR
 @DATA_DIR
@@ -56,9 +57,16 @@ def command(
     plugin_folders: tuple[Path, ...],
     data_dir: Path | None,
 ) -> int:
-    """Draw all pictures that each RUN, a folder that neurosim run has written, has what for."""
+    """Draw every picture that there is something to draw for, of each RUN: the folder of a run, or "last".
+
+    \b
+    neurosim plot last
+    neurosim plot last --only decision_boundary --format svg
+    neurosim plot last --animate boundary
+    neurosim plot --activations relu gelu
+    """
     if not runs and not activations:
-        raise click.UsageError("which run? Try: neurosim plot runs/xor-...  or: neurosim plot --activations")
+        raise click.UsageError("which run? Try: neurosim plot last  or: neurosim plot --activations")
     if (kind in FILM_FORMATS) != bool(films) and kind is not None:
         raise click.UsageError(f"--format {kind} goes {'with' if not films else 'without'} --animate")
     from neurosim.registry import build_registry

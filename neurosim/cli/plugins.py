@@ -12,7 +12,7 @@ from neurosim.suggestions import did_you_mean
 
 _GIVEN = "neurosim.cli.plugins"
 FAILED = 2
-_COMMANDS = {"check": "Check a plugin, or what it gives.", "new": "Write a plugin to start from."}
+_COMMANDS = {"check": "Check a plugin, or something that it provides.", "new": "Write a plugin to start from."}
 
 
 class PluginsGroup(click.Group):
@@ -51,7 +51,7 @@ class PluginsGroup(click.Group):
 @JSON
 @click.pass_context
 def command(ctx: click.Context, plugins: tuple[Path, ...], plugin_folders: tuple[Path, ...], as_json: bool) -> None:
-    """List plugins with what they give, and whether they work."""
+    """List plugins: what each provides, and whether it works."""
     if ctx.invoked_subcommand is not None:
         ctx.meta[_GIVEN] = plugins, plugin_folders, as_json
         return
@@ -76,9 +76,9 @@ def command(ctx: click.Context, plugins: tuple[Path, ...], plugin_folders: tuple
     default=Path("plugin-check"),
     show_default=True,
     metavar="DIR",
-    help="Folder for pictures of activations; made when it is needed.",
+    help="Folder for pictures of activations.",
 )
-@click.option("--no-picture", is_flag=True, help="Draw nothing.")
+@click.option("--no-picture", is_flag=True, help="Draw no pictures.")
 @JSON
 @click.pass_context
 def check_command(
@@ -90,9 +90,9 @@ def check_command(
     no_picture: bool,
     as_json: bool,
 ) -> int:
-    """Check a plugin: NAME of a plugin or of something it gives, or FILE.
+    """Check a plugin: the NAME of one, or of something that it provides, or a FILE.
 
-    Derivatives are held against differences, compiled code against the plain functions, and more.
+    Derivatives are compared with differences, compiled code with the plain functions, and more.
     The exit status is 0 when nothing failed, else 2.
     """
     if what is None:

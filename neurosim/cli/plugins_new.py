@@ -7,24 +7,29 @@ from pathlib import Path
 import click
 
 from neurosim.cli.options import FilePath
+from neurosim.cli.values import OneOf
 
 
 @click.command("new")
-@click.argument("name")
+@click.argument("name", required=False, metavar="NAME")
 @click.option(
     "--kind",
-    type=click.Choice(["activation", "loss", "optimizer", "dataset"]),
+    type=OneOf(["activation", "loss", "optimizer", "dataset"]),
     default="activation",
     show_default=True,
     help="What the plugin gives.",
 )
 @click.option("--single-file", is_flag=True, help="Write NAME.py, for --plugin, instead of a package.")
-@click.option("--out", type=FilePath(), default=Path(), metavar="DIR", help="Folder to write into.")
-def command(name: str, kind: str, single_file: bool, out: Path) -> None:
-    """Write a plugin called NAME: it works as it is, and is there to be changed.
+@click.option(
+    "--out", type=FilePath(), default=Path(), metavar="DIR", help="Folder to write into; the current one by default."
+)
+def command(name: str | None, kind: str, single_file: bool, out: Path) -> None:
+    """Write a plugin called NAME to start from: it works as it is, and is there to be changed.
 
-    Without --single-file it is a package neurosim-NAME, to be installed, with tests and a README.
+    Without --single-file it is a package, neurosim-NAME, to be installed, with tests and a README.
     """
+    if name is None:
+        raise click.UsageError("what is it called? Try: neurosim plugins new soft-step")
     from neurosim import scaffold
     from neurosim.registry import build_registry
 

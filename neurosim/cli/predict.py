@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from neurosim.cli.given import RunPath
-from neurosim.cli.options import JSON, PLUGIN, PLUGINS_DIR, FilePath, print_json
+from neurosim.cli.options import BACKEND, JSON, PLUGIN, PLUGINS_DIR, THREADS, FilePath, print_json
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,13 +22,15 @@ SHOWN = 20
 
 @click.command()
 @click.argument("model", required=False, type=RunPath(), metavar="MODEL")
-@click.option("--data", type=FilePath(), metavar="FILE", help="CSV with named columns, or IDX (.gz).")
+@click.option(
+    "--data", type=FilePath(), metavar="FILE", help="The rows: a CSV file with named columns, or an IDX file (.gz)."
+)
 @click.option("--out", type=FilePath(), metavar="FILE", help="Write all answers to a CSV file.")
-@click.option("--backend", type=click.Choice(["cpu", "reference", "cuda"]), default="cpu", show_default=True)
-@click.option("--threads", type=click.IntRange(1), help="Threads to use; all processors by default.")
+@BACKEND
+@THREADS
 @PLUGIN
 @PLUGINS_DIR
-@click.option("--force", is_flag=True, help="Predict though a plugin has changed since the training.")
+@click.option("--force", is_flag=True, help="Predict even if a plugin has changed since the training.")
 @JSON
 def command(
     model: Path | None,
@@ -41,13 +43,14 @@ def command(
     force: bool,
     as_json: bool,
 ) -> None:
-    """Let MODEL, a run folder or its model.safetensors, answer for the rows of a file.
+    """Let MODEL answer for the rows of a file: the folder of a run, its model.safetensors, or "last".
 
     The file has raw values, as the training data had: they are scaled as in training, and so are the answers, back
     into the units of the target. Columns of a CSV file are found by name; others, such as the target, are left out.
     """
     if model is None or data is None:
-        raise click.UsageError("which model, which rows? Try: neurosim predict runs/iris-... --data flowers.csv")
+        what = "which model, and which rows" if model is None else "which rows"
+        raise click.UsageError(f"{what}? Try: neurosim predict {model or 'last'} --data flowers.csv")
     from neurosim.registry import build_registry
     from neurosim.training.prediction import load_model
 

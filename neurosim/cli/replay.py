@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from neurosim.cli.given import RunPath
-from neurosim.cli.options import DATA_DIR, JSON, PLUGIN, PLUGINS_DIR, SET, FilePath, print_json, say_notes
+from neurosim.cli.options import DATA_DIR, JSON, PLUGIN, PLUGINS_DIR, SET, THREADS, FilePath, print_json, say_notes
+from neurosim.cli.values import Value
 from neurosim.history import METRICS
 from neurosim.markup import measure
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from neurosim.training.replay import Origin, Replay
 
 
-class Place(click.ParamType[tuple[str, int]]):
+class Place(Value):
     """A number of steps, or of epochs as in ``epoch:3``."""
 
     name = "step"
@@ -31,10 +32,16 @@ class Place(click.ParamType[tuple[str, int]]):
 
 @click.command()
 @click.argument("run", required=False, type=RunPath(path_type=str), metavar="RUN")
-@click.option("--from", "place", type=Place(), metavar="STEP", help="Fork after so many steps, or epoch:N; 0: at once.")
+@click.option(
+    "--from",
+    "place",
+    type=Place(),
+    metavar="STEP",
+    help="Fork after this many steps, or after N epochs: epoch:N; 0 is the start.",
+)
 @SET
-@click.option("--threads", type=click.IntRange(1), help="Threads to use; all processors by default.")
-@click.option("--out", type=FilePath(), metavar="DIR", help="Run folder; else runs/<name>-<time>.")
+@THREADS
+@click.option("--out", type=FilePath(), metavar="DIR", help="Folder to write to; runs/<name>-<time> by default.")
 @PLUGIN
 @PLUGINS_DIR
 @DATA_DIR
@@ -50,11 +57,16 @@ def command(
     data_dir: Path | None,
     as_json: bool,
 ) -> None:
-    """Go back to a step of RUN and train on from there with something --set: the same weights, the same batches.
+    """Go back to a step of RUN and train on from there with a setting changed: the same weights, the same batches.
 
-    Without --set the same future comes out, to the bit. Both futures are drawn from the fork on.
+    \b
+    neurosim replay last --from epoch:20 --set optimizer.lr=0.5
+
+    RUN is the folder of a run, or "last" for the newest.
+
+    Without --set the same future comes out, to the bit. Both futures are drawn, from the fork on.
     """
-    example = "neurosim replay runs/xor-... --from epoch:20 --set optimizer.lr=0.5"
+    example = "neurosim replay last --from epoch:20 --set optimizer.lr=0.5"
     if run is None:
         raise click.UsageError(f"which run? Try: {example}")
     if place is None:

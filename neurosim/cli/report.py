@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("runs", nargs=-1, type=RunPath(path_type=str), metavar="[RUN]...")
-@click.option("--open", "opened", is_flag=True, help="Show it in the browser.")
-@click.option("--out", type=FilePath(), metavar="DIR", help="Folder to write to; else that of the run.")
+@click.option("--open", "opened", is_flag=True, help="Open the page in your browser.")
+@click.option("--out", type=FilePath(), metavar="DIR", help="Folder to write to; that of the run by default.")
 @PLUGIN
 @PLUGINS_DIR
 @DATA_DIR
@@ -29,9 +29,12 @@ def command(
     plugin_folders: tuple[Path, ...],
     data_dir: Path | None,
 ) -> None:
-    """Write report.html for each RUN, a folder that neurosim run has written; of several, one that compares them."""
+    """Write report.html for RUN, the folder of a run, or "last" for the newest.
+
+    For several runs, write one page that compares them.
+    """
     if not runs:
-        raise click.UsageError("which run? Try: neurosim report runs/xor-...  or, to compare, several of them")
+        raise click.UsageError("which run? Try: neurosim report last  or, to compare, several of them")
     from neurosim.cli.summary import print_left_out
     from neurosim.registry import build_registry
     from neurosim.training.reading import read_run

@@ -10,7 +10,21 @@ import click
 
 from neurosim.cli.drawing import drawing
 from neurosim.cli.given import RunPath, ScenarioPath, run_path, scenario_source
-from neurosim.cli.options import DATA_DIR, JSON, NO_REPORT, PLUGIN, PLUGINS_DIR, SET, FilePath, Told, offered, say_notes
+from neurosim.cli.options import (
+    BACKENDS,
+    DATA_DIR,
+    JSON,
+    NO_REPORT,
+    PLUGIN,
+    PLUGINS_DIR,
+    SET,
+    THREADS,
+    FilePath,
+    Told,
+    offered,
+    say_notes,
+)
+from neurosim.cli.values import SEED, Whole
 
 if TYPE_CHECKING:
     from neurosim.scenario import Scenario
@@ -23,32 +37,35 @@ DIVERGED, MISSED = 4, 5
 @SET
 @click.option(
     "--backend",
-    type=click.Choice(["cpu", "reference", "cuda"]),
-    show_default="cpu; with --resume, that of the run",
+    type=BACKENDS,
+    help="Where to compute: compiled on the CPU, in plain NumPy (slow and exact), or on a GPU; cpu by default, and "
+    "with --resume what the run was begun with.",
 )
 @click.option(
     "--variant",
     metavar="NAME",
     shell_complete=offered("variants"),
-    help="Train this variant only; else all, for a scenario that has some.",
+    help="Train only this variant of a scenario that has some; all by default.",
 )
 @click.option(
     "--seed",
-    type=click.IntRange(0, 2**63 - 1),
-    help="Instead of the scenario's: other start weights and another order, the same rows (data.seed decides these).",
+    type=SEED,
+    metavar="N",
+    help="Use this seed in place of the scenario's: other start weights and another order of the rows, but the same "
+    "rows (data.seed decides which).",
 )
 @click.option(
     "--seeds",
-    type=click.IntRange(1, 1_000_000),
+    type=Whole(1, 1_000_000),
     metavar="N",
-    help="Train N networks on the same rows that differ only in their seed.",
+    help="Train N networks that differ only in their seed, and say how often it works.",
 )
-@click.option("--threads", type=click.IntRange(1), help="Threads to use; all processors by default.")
+@THREADS
 @click.option(
     "--out",
     type=FilePath(),
     metavar="DIR",
-    help="Run folder, or of several scenarios the folder for theirs; else runs/<name>-<time>.",
+    help="Folder to write to (of several scenarios: a folder for each in it); runs/<name>-<time> by default.",
 )
 @PLUGIN
 @PLUGINS_DIR
@@ -59,10 +76,12 @@ DIVERGED, MISSED = 4, 5
     metavar="RUN",
     help="Go on with a run that was stopped or killed: its folder, or a checkpoint.",
 )
-@click.option("--force", is_flag=True, help="With --resume: go on though scenario, data, plugins or version differ.")
+@click.option(
+    "--force", is_flag=True, help="With --resume: go on even if scenario, data, plugins or version have changed."
+)
 @NO_REPORT
 @JSON
-@click.option("--quiet", is_flag=True, help="Print errors and missed expectations only.")
+@click.option("--quiet", is_flag=True, help="Print only errors and missed expectations.")
 def command(
     scenarios: tuple[str, ...],
     settings: tuple[str, ...],
@@ -81,11 +100,17 @@ def command(
     as_json: bool,
     quiet: bool,
 ) -> int:
-    """Train SCENARIO: a TOML file, or the name of a shipped one (neurosim list scenarios).
+    """Train SCENARIO: one that came with neurosim, by its name, or a TOML file of your own.
 
-    A scenario with variants or repeats is several networks: all are trained and compared. Several scenarios are
-    trained one after the other and ranked. The folder of a run, or "last" for the newest one, stands for the
-    scenario that was run.
+    \b
+    neurosim run xor
+    neurosim run xor --set training.epochs=50 --seed 3
+    neurosim run mine.toml other.toml
+    neurosim run --resume last
+
+    A scenario with variants or repeats is several networks: all of them are trained and compared. Several scenarios
+    are trained one after the other and ranked. The folder of a run, or "last" for the newest one, stands for the
+    scenario of that run: it is run again.
     """
     _check(scenarios, variant, seeds, out, resume, force=force)
     scenario = scenarios[0] if scenarios else None

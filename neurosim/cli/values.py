@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -40,18 +40,20 @@ class Whole(Value):
 
 
 class OneOf(_Choice):
-    """One of a few words."""
+    """One of a few words; `also` has what others call them."""
 
-    def __init__(self, choices: Sequence[str]) -> None:
+    def __init__(self, choices: Sequence[str], also: Mapping[str, str] | None = None) -> None:
         super().__init__(choices)
+        self.also = also or {}
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """The word."""
         if value in self.choices:
             return value
-        near = difflib.get_close_matches(str(value), list(self.choices), n=1, cutoff=0.6)
-        words = f'did you mean "{near[0]}"?' if near else f"there are {', '.join(self.choices)}"
-        return self.fail(f"unknown: {value!r}; {words}", param, ctx)
+        word = str(value)
+        near = self.also.get(word) or next(iter(difflib.get_close_matches(word, self.choices, n=1, cutoff=0.7)), None)
+        hint = f'did you mean "{near}"?' if near else f"it can be {', '.join(self.choices)}"
+        return self.fail(f"there is no {word!r}; {hint}", param, ctx)
 
 
 # Seeds, as scenarios have them.

@@ -17,6 +17,41 @@ def test_every_command_has_help(neurosim, command):
     assert done.err == ""
 
 
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        ("list activation", "there is no 'activation'; did you mean \"activations\"?"),
+        ("list nonsense", "it can be activations, losses, optimizers"),
+        ("run xor --backend gpu", 'did you mean "cuda"?'),
+        ("run xor --backend nonsense", "it can be cpu, reference, cuda"),
+        ("run xor --seed x", "'x' is not a whole number"),
+        ("run xor --seed -3", "-3 is too small: the least is 0"),
+        ("run xor --seeds 1000001", "1000001 is too large: the most is 1000000"),
+        ("explain xor --step 1.5", "'1.5' is not a whole number"),
+        ("data fetch", "which data set? Try: neurosim data fetch mnist"),
+        ("plugins new", "what is it called? Try: neurosim plugins new soft-step"),
+        ("predict", "which model, and which rows? Try: neurosim predict last --data flowers.csv"),
+        ("predict model.safetensors", "which rows? Try: neurosim predict model.safetensors --data flowers.csv"),
+        ("replay", "which run? Try: neurosim replay last --from epoch:20"),
+        ("doctor", "which run? Try: neurosim doctor last"),
+        ("report", "which run? Try: neurosim report last"),
+        ("plot", "which run? Try: neurosim plot last"),
+    ],
+)
+def test_what_is_missing_or_wrong_is_said_with_an_example(neurosim, typed, words):
+    done = neurosim(*typed.split())
+    assert done.code == 2
+    assert words in done.err
+
+
+def test_no_help_page_shows_the_bounds_of_a_number_as_an_inequality(neurosim):
+    for command in COMMANDS:
+        page = neurosim(command, "--help").out
+        assert "<=x" not in page, command
+        assert "x>=" not in page, command
+        assert "INTEGER RANGE" not in page, command
+
+
 def test_version(neurosim):
     assert __version__ in neurosim("--version").out
 
