@@ -35,7 +35,7 @@ def command(name: str | None, target: Path | None, force: bool) -> None:
     if name not in scenarios:
         if Path(name).is_file():
             raise UsageError(f"{name} is a file already", "neurosim copy takes the name of a shipped scenario.")
-        near = did_you_mean(name, scenarios)
+        near = did_you_mean(name.removesuffix(".toml"), scenarios)
         raise UsageError(f'no shipped scenario is called "{name}"', near or "there are " + ", ".join(scenarios))
     path = _file(name, target)
     if os.path.lexists(path) and not force:

@@ -88,7 +88,8 @@ class PlainProgress(SilentProgress):
         self.last = time.monotonic()
         name = simulator.scenario.scenario.name
         scaled = "; the loss is that of standardized targets" if simulator.data.scales_targets else ""
-        click.echo(f"{name}: {simulator.network.size:,} parameters, {self.rows:,} rows, {self.epochs} epochs{scaled}")
+        many = "1 epoch" if self.epochs == 1 else f"{self.epochs:,} epochs"
+        click.echo(f"{name}: {simulator.network.size:,} parameters, {self.rows:,} rows, {many}{scaled}")
 
     def planned(self, members: Sequence[str], epochs: int) -> None:
         """Say how much there is to do."""

@@ -41,7 +41,7 @@ _SETTINGS = "settings"
 
 def unknown_command(words: Sequence[str], commands: Sequence[str]) -> str:
     """What to say of a command line that begins with `words`, the first of which is no command."""
-    word, rest = words[0], list(words[1:])
+    word, rest = words[0], [part for part in words[1:] if part not in ("-h", "--help")]
     meant = _meant(word, rest, commands)
     return f'no command "{word}"; {meant}'
 
@@ -55,6 +55,8 @@ def _meant(word: str, rest: list[str], commands: Sequence[str]) -> str:
         return f"to train it: {_command('run', *_as_run([word, *rest]))}{more}"
     if (Path(word) / SCENARIO).is_file() or word == LAST:
         return f"to see that run: {_command('report', word)}  or  {_command('plot', word)}"
+    if word == "help" and rest[:1] and rest[0] in commands:
+        return f"did you mean: {_command(*rest, '--help')}"
     if word in _OTHER_COMMANDS:
         other = _OTHER_COMMANDS[word]
         if other in _OF_RUNS:
@@ -126,6 +128,11 @@ def _depth(context: click.Context) -> int:
 
 
 def _before_command(name: str, arguments: list[str], commands: Sequence[str]) -> str:
+    near = difflib.get_close_matches(
+        f"--{name.strip('-').lower()}", ("--version", "--debug", "--help"), n=1, cutoff=0.7
+    )
+    if near or name == "-V":
+        return f"no option {name}; did you mean {near[0] if near else '--version'}?"
     place = next((place for place, word in enumerate(arguments) if word in commands), None)
     if place is None:
         return f"no option {name} here: options follow a command, as in  neurosim run xor --seed 3"

@@ -123,7 +123,7 @@ def test_a_study_of_which_some_or_all_networks_diverged(neurosim, tmp_path):
 @pytest.mark.parametrize(
     ("code", "words", "message"),
     [
-        (2, (), "which run? Try: neurosim doctor runs/xor-"),
+        (2, (), "which run? Try: neurosim doctor last"),
         (3, ("nothing",), "there is no such run folder"),
     ],
 )

@@ -89,7 +89,7 @@ def test_all_activations_or_those_named(neurosim, tmp_path):
 @pytest.mark.parametrize(
     ("code", "words", "message"),
     [
-        (2, (), "which run? Try: neurosim plot runs/xor-"),
+        (2, (), "which run? Try: neurosim plot last"),
         (3, ("nothing",), "there is no such run folder"),
         (2, ("r", "--only", "filtres"), 'did you mean "filters"?'),
         (2, ("r", "--only", "filters"), "no picture filters of r: the network has no convolutions"),

@@ -44,7 +44,7 @@ def test_json(neurosim):
 @pytest.mark.parametrize(
     ("code", "words", "message"),
     [
-        (2, (), "which run? Try: neurosim replay runs/xor-..."),
+        (2, (), "which run? Try: neurosim replay last"),
         (2, ("r",), "from which step? Try:"),
         (2, ("r", "--from", "soon"), "neither a number of steps, such as 120"),
         (2, ("r", "--from", "-3"), "neither a number of steps"),

@@ -57,7 +57,7 @@ def test_a_study_and_runs_side_by_side(neurosim, tmp_path):
 @pytest.mark.parametrize(
     ("code", "words", "message"),
     [
-        (2, (), "which run? Try: neurosim report runs/xor-"),
+        (2, (), "which run? Try: neurosim report last"),
         (3, ("nothing",), "there is no such run folder"),
         (2, ("iris", "moons"), "were measured on different rows"),
     ],
