@@ -104,8 +104,8 @@ class Ensemble:
         if not self.members:
             return f"<Ensemble of {name}: {seeds}, not trained yet>"
         judged = [member.success for member in self.members if member.success is not None]
-        rate = f"; {sum(judged):,} of {len(judged):,} learn it" if judged else ""
-        return f"<Ensemble of {name}: {seeds}{rate}; {self.seconds:.2g} s>"
+        rate = f", {sum(judged):,} of {len(judged):,} learn it" if judged else ""
+        return f"<Ensemble of {name}: {seeds}{rate}>"
 
     def _repr_html_(self) -> str:
         """What came of the seeds, in a table for notebooks."""

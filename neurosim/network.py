@@ -119,6 +119,11 @@ class Network:
             values[layer.variance.span] = 1.0
         return values
 
+    def __repr__(self) -> str:
+        shape = " x ".join(map(str, self.input_shape))
+        layers = f"{len(self.layers)} layer{'s' * (len(self.layers) != 1)}"
+        return f"<Network: input {shape}, {layers}, {self.size:,} parameters, loss {self.loss.name}>"
+
     def _repr_html_(self) -> str:
         """The layers as a table, for notebooks."""
         rows = []

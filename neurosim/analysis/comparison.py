@@ -174,6 +174,10 @@ def _labels(
     short = [", ".join(f"{_last(key)} {own.get(key, '-')}" for key in differing) for own in found]
     if differing and len(differing) <= 2 and len(set(short)) == len(short) and max(map(len, short)) <= LONGEST_LABEL:
         return short
+    # Without folders, what differs first has to do.
+    first = [f"{_last(key)} {own.get(key, '-')}" for own in found for key in differing[:1]]
+    if first and len(set(first)) == len(first) and all(result.folder is None for result in results):
+        return first
     names = [Path(_where(result)).name for result in results]
     return [f"{name} ({place})" if names.count(name) > 1 else name for place, name in enumerate(names, 1)]
 

@@ -150,7 +150,7 @@ def test_many_seeds_are_a_table_and_a_picture():
     many.train()
     assert [row["seed"] for row in many.records()] == [0, 1, 2, 3, 4]
     assert "95% interval" in many._repr_html_()
-    assert "5 seeds from 0; " in repr(many)
+    assert "5 seeds from 0, " in repr(many)
     assert isinstance(neurosim.plot(many), Figure)
 
 
@@ -159,7 +159,8 @@ def test_many_seeds_are_a_table_and_a_picture():
 
 def test_what_a_prompt_shows_is_short(result, study):
     sheet = neurosim.explain("xor")
-    for one in (result, result.scenario, result.simulator, result.history, study, study.scenario, sheet):
+    network = result.simulator.network
+    for one in (result, result.scenario, result.simulator, network, result.history, study, study.scenario, sheet):
         assert len(repr(one)) < 200
         assert "\n" not in repr(one)
     written = repr(result)
