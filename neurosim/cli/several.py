@@ -90,10 +90,10 @@ def run_several(
             if told is Told.ALL:
                 click.secho(f"{chr(10) if number else ''}[{number + 1}/{len(scenarios)}] {label}", bold=True)
             folder = folders[number] if folders else default_folder(scenario.scenario.name)
-            done.append(Ran(label, folder))
-            _train(done[-1], scenario, wishes, Told.PROGRESS if told is Told.ALL else Told.NOTHING)
+            ran = Ran(label, folder)
+            _train(ran, scenario, wishes, Told.PROGRESS if told is Told.ALL else Told.NOTHING)
+            done.append(ran)
     except KeyboardInterrupt:
-        done.pop()
         if done and told is Told.ALL:
             _print(done)
         raise

@@ -1,6 +1,8 @@
 """``list``, ``info``, ``schema``, help and version."""
 
 import json
+import re
+from pathlib import Path
 
 import jsonschema
 import pytest
@@ -50,6 +52,11 @@ def test_no_help_page_shows_the_bounds_of_a_number_as_an_inequality(neurosim):
         assert "<=x" not in page, command
         assert "x>=" not in page, command
         assert "INTEGER RANGE" not in page, command
+
+
+def test_the_readme_lists_the_commands_as_the_help_does():
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    assert dict(re.findall(r"^\| `neurosim ([a-z]+)` \| (.+) \|$", readme, re.MULTILINE)) == COMMANDS
 
 
 def test_version(neurosim):

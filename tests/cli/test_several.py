@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from neurosim import Simulator
 from neurosim.analysis.ranking import Contender, rank
 
 TEXT = """
@@ -95,6 +96,24 @@ def test_json_is_one_object(neurosim):
     assert {entry["label"] for entry in found["ranking"]} == {"one.toml", "study.toml: slow", "study.toml: fast"}
     assert found["ranking"][0]["rank"] == 1
     assert done.err.count("Error:") == 1
+
+
+def test_ctrl_c_ends_all_and_shows_what_is_done(neurosim, monkeypatch):
+    names = [write("first.toml", epochs=1), write("second.toml"), write("third.toml")]
+    train = Simulator.train
+
+    def until_the_second(self, *arguments):
+        if self.scenario.scenario.name == "second":
+            raise KeyboardInterrupt
+        return train(self, *arguments)
+
+    monkeypatch.setattr(Simulator, "train", until_the_second)
+    done = neurosim("run", *names, "--out", "all", *QUICK)
+    assert done.code == 130
+    assert "1  first.toml" in done.out
+    assert "Files of second.toml" not in done.out
+    assert not Path("all/third").exists()
+    assert neurosim("run", *names[1:], "--out", "none", *QUICK).code == 130
 
 
 def test_two_of_one_name_have_folders_of_their_own(neurosim):
