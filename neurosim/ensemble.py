@@ -23,7 +23,7 @@ from neurosim.backends.base import Rows
 from neurosim.backends.select import make_backend, make_small_ensemble
 from neurosim.errors import DivergedError, UsageError
 from neurosim.markup import escape, table
-from neurosim.measures import final_measures
+from neurosim.measures import final_measures, measure_remarks
 from neurosim.memory import check_memory
 from neurosim.run_folders import as_scenario
 from neurosim.scenario import Scenario
@@ -89,6 +89,7 @@ class Ensemble:
     data_dir: Path | str | None = None
     members: list[Member] = field(default_factory=list)
     rows_sha256: dict[str, str] = field(default_factory=dict)
+    remarks: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
     compile_seconds: float = 0.0
 
@@ -180,6 +181,8 @@ class Ensemble:
                 final = final_measures(first, splits, problem.data)
                 self.members.append(self._member(seed, final, int(reached[k])))
         # What only single networks need has been compiled since.
+        # The baseline and the units are the same for all.
+        self.remarks = measure_remarks(self.members[0].measures, problem.data)
         self.seconds = time.perf_counter() - start - (self.compile_seconds - first.compile_seconds)
         return self.members
 

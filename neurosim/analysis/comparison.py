@@ -128,6 +128,8 @@ def _leaves(value: Any, path: str) -> list[tuple[str, str]]:
         return own + [leaf for key, entry in entries.items() for leaf in _leaves(entry, f"{path}.{key}")]
     if isinstance(value, list) and any(isinstance(entry, Mapping) for entry in value):
         return [leaf for place, entry in enumerate(value) for leaf in _leaves(entry, f"{path}.{place}")]
+    if isinstance(value, bool):
+        return [(path, str(value).lower())]
     return [(path, f"{value:g}" if isinstance(value, float) else str(value))]
 
 

@@ -7,7 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 SPLITS = ("test", "validation", "train")
-KINDS = ("accuracy", "loss")
+# The larger, the better; then the loss, whose values depend on its function and on how targets are scaled.
+LARGER = ("accuracy", "r2")
+KINDS = (*LARGER, "loss")
 
 
 @dataclass(frozen=True)
@@ -57,11 +59,11 @@ class Ranking:
 def rank(contenders: Sequence[Contender]) -> Ranking:
     """Rank networks by the first measure that all have: of the test rows, the validation rows, the training rows.
 
-    Accuracy comes before loss, which counts only where all have the same loss function; it also decides between
-    equal accuracies.
+    Accuracy, and R² of values, come before loss, which counts only where all have the same loss function; it also
+    decides between equal ones.
     """
     same_loss = len({one.loss for one in contenders}) <= 1
-    measure = _measure(contenders, KINDS if same_loss else KINDS[:1])
+    measure = _measure(contenders, KINDS if same_loss else LARGER)
     if measure is None:
         return Ranking(None, tuple((None, place) for place in range(len(contenders))), _unranked(contenders), False)
     key = _key(measure, use_loss=same_loss)
@@ -95,7 +97,7 @@ def _key(measure: str, *, use_loss: bool) -> Callable[[Contender], tuple[float, 
         value, loss = one.metrics[measure], one.metrics.get(f"{split}_loss")
         assert value is not None
         second = loss if use_loss and loss is not None and math.isfinite(loss) else 0.0
-        return (-value, second) if kind == "accuracy" else (value, 0.0)
+        return (-value, second) if kind in LARGER else (value, 0.0)
 
     return key
 

@@ -72,6 +72,8 @@ def _print(scenario: Scenario, result: dict[str, Any], pictures: list[Path], pag
         if spread is not None:
             numbers = f"median {spread['median']:.4g}, 10% {spread['10%']:.4g}, 90% {spread['90%']:.4g}"
             click.echo(f"  {words:<18} {numbers}")
+    for what, remark in result.get("remarks", {}).items():
+        click.echo(f"  {what:<18} {remark}")
     if result["diverged"]:
         click.echo(f"  {'diverged':<18} {result['diverged']:,}")
     seconds = result["seconds"]

@@ -17,7 +17,7 @@ from neurosim.cli.given import scenario_source
 from neurosim.cli.options import Told, print_json, say_notes
 from neurosim.errors import NeurosimError
 from neurosim.history import METRICS
-from neurosim.markup import measure
+from neurosim.markup import measure, measure_words
 from neurosim.registry import Registry
 from neurosim.scenario import Scenario, load_scenario
 from neurosim.training.folder import default_folder
@@ -201,8 +201,9 @@ def _ranked(done: Sequence[Ran]) -> tuple[Ranking, list[tuple[Contender, Path, R
 
 def _print(done: Sequence[Ran]) -> None:
     ranking, networks = _ranked(done)
-    shown = [name for name in METRICS if any(_number(contender, name) is not None for contender, _, _ in networks)]
-    header = ["", "scenario", *(name.replace("_", " ") for name in shown), ""]
+    names = dict.fromkeys([*METRICS, *([ranking.measure] if ranking.measure else [])])
+    shown = [name for name in names if any(_number(contender, name) is not None for contender, _, _ in networks)]
+    header = ["", "scenario", *map(measure_words, shown), ""]
     rows = [header]
     for number, place in ranking.order:
         contender, _, ran = networks[place]
@@ -231,7 +232,7 @@ def _print(done: Sequence[Ran]) -> None:
 def _title(ranking: Ranking, count: int) -> str:
     if ranking.measure is None:
         return f"{count} scenarios"
-    return f"{count} scenarios, the best {ranking.measure.replace('_', ' ')} first"
+    return f"{count} scenarios, the best {measure_words(ranking.measure)} first"
 
 
 def _number(contender: Contender, name: str) -> float | None:

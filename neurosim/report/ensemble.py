@@ -45,6 +45,8 @@ def write_ensemble_page(scenario: Scenario, summary: Mapping[str, Any], pictures
     header = list(next(iter(spreads.values()))) if spreads else []
     rows = [[words, *(f"{spread[name]:.4g}" for name in header)] for words, spread in spreads.items()]
     outcome = f"<p>{escape(told[0].upper() + told[1:])}.</p>"
+    for what, remark in summary.get("remarks", {}).items():
+        outcome += f"\n<p>{escape(what.capitalize())}: {escape(remark)}.</p>"
     if rows:
         outcome += "\n" + table(["", *header], rows, range(1, len(header) + 1))
     body = "\n".join(

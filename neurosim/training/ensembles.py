@@ -64,6 +64,7 @@ def _run(ensemble: Ensemble, folder: RunFolder, watcher: EnsembleObserver, begin
         **ensemble.summary(),
         "seconds": {"compile": ensemble.compile_seconds, "train": ensemble.seconds, "total": total},
         "rows_sha256": ensemble.rows_sha256,
+        "remarks": ensemble.remarks,
         "run_dir": str(folder.path),
     }
     complete = {**result, **provenance(ensemble.scenario)}
@@ -102,4 +103,4 @@ def verdict(summary: Mapping[str, Any]) -> str:
 
 def shown(name: str, value: float) -> str:
     """A measure as it is written: an accuracy in percent."""
-    return f"{value:.4g}" if name.endswith("loss") else f"{100 * value:.4g}%"
+    return f"{100 * value:.4g}%" if name.endswith("accuracy") else f"{value:.4g}"

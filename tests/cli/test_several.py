@@ -171,3 +171,10 @@ def test_the_measure_that_says_most_decides(contenders, measure, ranks):
 def test_a_ranking_on_different_rows_says_so():
     assert "not measured on the same rows" in rank([of(test_loss=1.0), of(test_loss=2.0, rows="b")]).remarks[0]
     assert not rank([of(test_loss=1.0), of(test_loss=2.0)]).remarks
+
+
+def test_values_are_ranked_by_what_has_no_unit():
+    """A loss of scaled targets is small whatever it is worth; R² is not."""
+    found = rank([of(test_loss=0.1, test_r2=0.7), of(test_loss=1e10, test_r2=0.9)])
+    assert found.measure == "test_r2"
+    assert [place for _, place in found.order] == [1, 0]

@@ -149,6 +149,8 @@ def test_an_ensemble_has_them_too(houses):
         single = neurosim.run(scenario, backend=backend, seed=1, threads=1)
         assert ensemble.members[1].measures == single.metrics
         assert ensemble.members[1].success is single.met
+        assert ensemble.remarks == single.remarks
+        assert list(ensemble.remarks) == ["baseline", "units"]
 
 
 TWO_OUTPUTS = """
