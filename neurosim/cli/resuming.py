@@ -10,7 +10,7 @@ from neurosim.cli.options import Told
 from neurosim.errors import DataError, UsageError
 from neurosim.report.run import FILE as PAGE
 from neurosim.training.checkpoint import has_checkpoint
-from neurosim.training.folder import SCENARIO, SUMMARY
+from neurosim.training.folder import FAILURE, MEMBERS, SCENARIO, SUMMARY
 from neurosim.training.resuming import is_finished, no_run, run_folder_of
 from neurosim.training.seeds import ManySeeds, many_seeds
 from neurosim.training.texts import is_there
@@ -66,7 +66,9 @@ def about_to_resume(resume: Path, *, is_study: bool, many: ManySeeds | None, rep
         return
     finished = _is_finished(resume, many, is_study=is_study)
     if finished and report and is_there(resume / PAGE):
-        more = f"  neurosim plot {resume}  draws more pictures." if many is None else ""
+        more = f"\nneurosim plot {resume}  draws more pictures." if many is None else ""
+        if is_study and any((resume / MEMBERS).rglob(FAILURE)):
+            more = f"\nneurosim doctor {resume}  says why a network diverged, as far as can be told."
         raise DataError(
             f"the run in {resume} is finished: nothing is left to train, to draw or to write",
             f"Its page is {resume / PAGE}.{more}",

@@ -21,7 +21,7 @@ from neurosim.network import Network, Training
 from neurosim.registry import BUILTIN, Plugin, Registry, build_registry
 from neurosim.run_folders import likely_run, no_run
 from neurosim.suggestions import did_you_mean
-from neurosim.training.folder import SCENARIO
+from neurosim.training.folder import MEMBERS, train_again
 from neurosim.training.model import FORMAT, FORMATS, MODEL
 from neurosim.training.rebuild import rebuild
 from neurosim.training.sealed import unseal
@@ -232,9 +232,20 @@ def load_model(
 
 
 def _in_folder(folder: Path) -> Path:
+    """The model in a run folder; raises DataError where there is none, with the reason."""
     if not (folder / MODEL).is_file():
-        what = "the run in it has not ended" if (folder / SCENARIO).is_file() else "it is not the folder of a run"
-        raise DataError(f"{folder} has no {MODEL}: {what}", "A study has one in the folder of each of its networks.")
+        from neurosim.training.reading import check_folder
+
+        check_folder(folder)
+        members = sorted(path.parent for path in (folder / MEMBERS).rglob(MODEL))
+        if members:
+            raise DataError(f"{folder} is a study of several networks", f"Name one of them, such as {members[0]}.")
+        if (folder / MEMBERS).is_dir():
+            raise DataError(
+                f"every network of the study in {folder} diverged",
+                f"neurosim doctor {folder}  says why, as far as can be told.",
+            )
+        raise DataError(f"{folder / MODEL} is missing", f"Bring it back, or train again:  {train_again(folder)}")
     return folder / MODEL
 
 

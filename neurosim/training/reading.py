@@ -109,7 +109,7 @@ def read_run(
         When its scenario cannot be read, for example because a plugin is not there.
     """
     path = Path(folder)
-    _check_folder(path)
+    check_folder(path)
     scenario = load_scenario(path / SCENARIO, registry=registry, own=True)
     # Seeds are written into the scenario.
     members = study_members(scenario, path) if scenario.is_study else [("", scenario, path)]
@@ -164,8 +164,8 @@ def read_failed(folder: Path | str, registry: Registry | None = None) -> FailedR
     return FailedRun(scenario, failure.backend, history, failure.message)
 
 
-def _check_folder(path: Path) -> None:
-    """Say what a folder is that is not the folder of a finished run."""
+def check_folder(path: Path) -> None:
+    """Raise DataError, with the reason and what to do, for what is not the folder of a finished run."""
     if not path.is_dir():
         raise no_run(path)
     many = many_seeds(path)
@@ -176,7 +176,7 @@ def _check_folder(path: Path) -> None:
     if many is not None or (is_there(path / TABLE) and not is_there(path / MODEL)):
         raise DataError(
             f"{path} is a run of many seeds: it has no network of its own",
-            "ensemble.csv has what came of each seed; neurosim run --seed N trains one of them again.",
+            f"{path / TABLE} has what came of each seed; neurosim run {path / SCENARIO} --seed N  trains one of them.",
         )
     if not is_there(path / SCENARIO):
         inside = sorted(place.parent for place in path.glob(f"*/{SCENARIO}"))

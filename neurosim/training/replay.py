@@ -191,7 +191,7 @@ def run_replay(
     total = len(origin.history) * steps
     if not 0 <= step <= total:
         done = f"{len(origin.history)} epochs of {steps} step{'s' * (steps != 1)}"
-        raise UsageError(f"there is no {unit} {number}: the run did {done}", f"--from takes 0 to {total} steps.")
+        raise UsageError(f"there is no {unit} {number}: the run did {done}", _places(total))
     _check_fit(trunk, branch)
     folder = None if out is None else RunFolder(Path(out))
     try:
@@ -226,6 +226,12 @@ def _train(
     if folder is not None:
         write_atomically(folder.path / FILE, json.dumps(found.as_json(), indent=2, default=str) + "\n")
     return found
+
+
+def _places(total: int) -> str:
+    if not total:
+        return "No step was made: --from 0  trains it from its start."
+    return f"--from takes 0 to {total} steps."
 
 
 def _changed(origin: Origin, settings: Mapping[str, Any]) -> Scenario:
