@@ -12,7 +12,7 @@ from neurosim.cli.application import execute
 from neurosim.errors import DataError
 from neurosim.run_folders import all_runs, named_run, named_scenario, newest_run, runs_of
 
-QUICK = ["--set", "training.epochs=3", "--set", "expect={}", "--no-report", "--quiet"]
+QUICK = ["--set", "plots.pictures=[]", "--set", "training.epochs=3", "--set", "expect={}", "--no-report", "--quiet"]
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +141,7 @@ def test_predict_tells_a_scenario_from_a_run(here):
 
 
 def test_a_lesson_names_the_next_one(neurosim):
-    settings = ["--no-report", "--set", "training.epochs=1", "--set", "expect={}"]
+    settings = ["--no-report", "--set", "plots.pictures=[]", "--set", "training.epochs=1", "--set", "expect={}"]
     leads_on = "next: neurosim run xor-two-units\n"
     assert neurosim("run", "xor", *settings).out.endswith(leads_on)
     assert "next:" not in neurosim("run", "last", "--no-report").out  # a copy is no lesson of the course
