@@ -82,7 +82,16 @@ def command(
         found = read_run(run, registry, data_dir=data_dir)
         folder = found.folder if out is None else out if len(runs) == 1 else out / found.folder.name
         codes.append(_draw_run(found, names, films, kind, folder))
+        _say_changed(found)
     return max(codes)
+
+
+def _say_changed(run: ReadRun) -> None:
+    """Say on standard error where the lesson speaks of something else than what is drawn."""
+    missed = not all(result.met for result in run.results)
+    note = run.scenario.lesson_note(missed=missed) if run.scenario.scenario.lesson else ""
+    if note:
+        click.echo(note, err=True)
 
 
 def _draw_run(run: ReadRun, names: Sequence[str], films: Sequence[str], kind: str | None, folder: Path) -> int:

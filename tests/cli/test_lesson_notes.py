@@ -24,6 +24,8 @@ def test_a_changed_run_says_so_on_the_terminal_on_the_page_and_later(neurosim, t
     page.unlink()
     assert neurosim("report", "a").code == 0
     assert f'<p class="note">{NOTE}</p>' in page.read_text(encoding="utf-8")
+    done = neurosim("plot", "a", "--only", "learning_curves")
+    assert (done.code, plain(done.err)) == (0, NOTE)
     # Whoever runs the copy again has not changed anything, but the lesson still speaks of something else.
     assert load_scenario(tmp_path / "a" / "scenario.toml").scenario.changed == ["training.epochs"]
 

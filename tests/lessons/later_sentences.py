@@ -115,12 +115,15 @@ def _():
     "overfitting", "falls for about five epochs and then rises again", "although not more digits are read wrong"
 )
 def _(found):
-    for result in found["none"]:
-        losses, accuracies = result.history.test_loss, result.history.test_accuracy
-        turn = int(np.argmin(losses))
-        assert 3 <= turn + 1 <= 8
-        assert accuracies[-1] > accuracies[turn] - 0.02
-        assert all(np.diff(result.history.train_loss[::20]) < 0)
+    # Means over the seeds: one start alone may turn a few epochs later.
+    losses, accuracies, learnt = (
+        np.mean([getattr(result.history, name) for result in found["none"]], axis=0)
+        for name in ("test_loss", "test_accuracy", "train_loss")
+    )
+    turn = int(np.argmin(losses))
+    assert 3 <= turn + 1 <= 8
+    assert accuracies[-1] > accuracies[turn] - 0.02
+    assert (np.diff(learnt[::20]) < 0).all()
 
 
 @of_the_run("overfitting", "All numbers are means over five starts from the same 36 digits")
