@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from neurosim.diagnosis.evidence import Evidence
-from neurosim.diagnosis.finding import Bars, Finding
+from neurosim.diagnosis.finding import Bars, Finding, Remedy
 from neurosim.diagnosis.measured import LEARNT, rare_share
 from neurosim.diagnosis.suspicion import Suspicion
 from neurosim.diagnosis.words import number
@@ -56,7 +56,16 @@ def unscaled_inputs(evidence: Evidence) -> Suspicion | None:
         ),
         "inputs of size 1, and a loss that falls from the first epochs on",
     )
-    return Suspicion(finding, (("data.standardize=true",),))
+    return Suspicion(finding, (_scaling(evidence),))
+
+
+def _scaling(evidence: Evidence) -> Remedy:
+    """Each input scaled by itself, or other numbers where the scenario scales all of them alike."""
+    now = evidence.scenario.data.normalize
+    if now is None:
+        return ("data.standardize=true",)
+    mean, deviation = evidence.all_inputs
+    return (f"data.normalize={{ mean = {now.mean + now.std * mean:.3g}, std = {max(now.std * deviation, 1e-9):.3g} }}",)
 
 
 def unscaled_targets(evidence: Evidence) -> Suspicion | None:

@@ -170,7 +170,9 @@ def judge(evidence: Evidence, trials: Trials | None) -> Diagnosis:
         suspicion = check(evidence)
         if suspicion is None:
             return
-        origins = [found[cause] for cause in causes if cause in found]
+        # What was tried against without success explains nothing else.
+        there = [cause for cause in causes if cause in found]
+        origins = [found[cause] for cause in there if found[cause].settings or cause in NO_CURE]
         if origins and suspicion.confirm:
             return
         finding = _following(suspicion.finding, origins) if origins else treat(suspicion, trials)

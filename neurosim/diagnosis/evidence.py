@@ -82,6 +82,8 @@ class Evidence:
         For each hidden layer how many of its units differ from each other at the start, and how many there are.
     inputs : float64 (features,)
         Root mean square of each input as the network gets it.
+    all_inputs : (float, float)
+        Mean and standard deviation of all inputs together.
     input_names : tuple of str
         Names of the inputs.
     targets : Targets or None
@@ -119,6 +121,7 @@ class Evidence:
     distance: Shares
     alike: dict[str, tuple[int, int]]
     inputs: NDArray[np.float64]
+    all_inputs: tuple[float, float]
     input_names: tuple[str, ...]
     targets: Targets | None
     order: float | None
@@ -167,7 +170,7 @@ def collect(fresh: Simulator, trained: Simulator | None, failure: str = "", hist
     """
     before = fresh.parameters
     start, alike = _state(fresh), _alike(fresh)
-    inputs, near, begun = input_sizes(fresh), neighbours(fresh), _loss(fresh)
+    (inputs, all_inputs), near, begun = input_sizes(fresh), neighbours(fresh), _loss(fresh)
     ratio = _update_ratio(fresh, before)
     counts = None if trained is None else trained.confusion("train")
     learnt = {} if trained is None else trained.evaluate("train")
@@ -182,6 +185,7 @@ def collect(fresh: Simulator, trained: Simulator | None, failure: str = "", hist
         {} if trained is None else _moved(before, trained.parameters),
         alike,
         inputs,
+        all_inputs,
         tuple(fresh.data.feature_names) or tuple(f"input {k + 1}" for k in range(len(inputs))),
         target_sizes(fresh),
         order(fresh),

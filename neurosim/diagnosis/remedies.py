@@ -41,8 +41,8 @@ def hidden(scenario: Scenario) -> list[tuple[str, Any]]:
 def activation(scenario: Scenario, name: str) -> Remedy:
     """Another activation of all hidden layers that have one, with the start values that are usual for it."""
     found: list[str] = []
-    for place, layer in enumerate(scenario.network.layers[:-1]):
-        path = f"network.layers.{place}"
+    *inner, _ = ((path, layer) for path, layer in layers(scenario) if layer.kind in ("dense", "conv2d", "activation"))
+    for path, layer in inner:
         if layer.kind == "activation":
             found.append(f"{path}.activation={name}")
         elif layer.kind in ("dense", "conv2d") and layer.activation.name != "identity":

@@ -84,12 +84,12 @@ class OutputRange:
     beyond: float
 
 
-def input_sizes(simulator: Simulator) -> NDArray[np.float64]:
-    """Root mean square of each input as the network gets it."""
+def input_sizes(simulator: Simulator) -> tuple[NDArray[np.float64], tuple[float, float]]:
+    """Root mean square of each input as the network gets it; mean and standard deviation of all."""
     rows = simulator.split_rows("train", 10 * PROBED)
     inputs = rows.features.astype(np.float64) * rows.scale + rows.shift
     sizes: NDArray[np.float64] = np.sqrt(np.mean(inputs**2, axis=0))
-    return sizes
+    return sizes, (float(inputs.mean()), float(inputs.std()))
 
 
 def target_sizes(simulator: Simulator) -> Targets | None:

@@ -50,6 +50,8 @@ def treat(suspicion: Suspicion, trials: Trials | None) -> Finding | None:
     if guesses:
         return replace(finding, settings=guesses[0][0], guess=guesses[0][1], advice=suspicion.advice)
     names = "; ".join(shown(trial.settings) for trial in attempts)
+    if not (attempts or suspicion.advice):
+        return replace(finding, advice="None of the changes that doctor could try fits this scenario.")
     none = f"No single setting cures this. Tried without success: {names}. " if attempts else ""
     return replace(finding, advice=f"{none}{suspicion.advice}".strip())
 

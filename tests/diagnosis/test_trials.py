@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from cases import SGD, layers, scenario, trained
+from cases import DENSE, SGD, layers, scenario, trained
 
 from neurosim.diagnosis import diagnose
 from neurosim.diagnosis.budget import Budget, longest
@@ -68,6 +68,29 @@ def test_a_long_training_is_tried_in_part_and_a_hopelessly_long_one_is_not(sick)
     assert 20 <= longest(slow) < 100
     assert longest(slow, trainings=10) == 0
     assert not Budget(10**12).spend(slow, 1)
+
+
+def test_layers_inside_of_others_are_changed_too(tmp_path):
+    """Eight sigmoid layers, written as one that is repeated."""
+    inner = 'layers = [{ kind = "dense", units = 12, activation = "sigmoid" }]'
+    stack = f'[[network.layers]]\nkind = "group"\nrepeat = 8\n{inner}\n' + DENSE.format(1, "sigmoid", "")
+    (tmp_path / "deep.toml").write_text(scenario(stack=stack, epochs=30))
+    first = diagnose(trained(tmp_path / "deep.toml", 0)[0]).findings[0]
+    assert first.name == "vanishing_gradient"
+    assert first.settings[0] == "network.layers.0.layers.0.activation=relu"
+    assert first.tried.helped
+
+
+def test_what_does_not_help_explains_nothing_else(tmp_path):
+    """Inputs that are large, which does no harm here, and a learning rate that does."""
+    large = 'source = "moons"\nsamples = 200\nnormalize = { mean = 0.5, std = 0.04 }'
+    (tmp_path / "both.toml").write_text(scenario(large, optimizer=SGD.format(300.0), stack=layers("relu", 2)))
+    first, second, *_ = diagnose(trained(tmp_path / "both.toml", 0)[0]).findings
+    assert (first.name, second.name) == ("unscaled_inputs", "rate_too_high")
+    assert first.attempts[0].settings[0].startswith("data.normalize={ mean = ")
+    assert first.settings == ()
+    assert not second.follows
+    assert second.tried.helped
 
 
 def test_numbers_are_rounded_as_a_person_would():
