@@ -21,7 +21,7 @@ from neurosim.network import Network, Training
 from neurosim.registry import BUILTIN, Plugin, Registry, build_registry
 from neurosim.run_folders import likely_run, no_run
 from neurosim.suggestions import did_you_mean
-from neurosim.training.folder import MEMBERS, train_again
+from neurosim.training.folder import MEMBERS, SCENARIO, train_again
 from neurosim.training.model import FORMAT, FORMATS, MODEL
 from neurosim.training.rebuild import rebuild
 from neurosim.training.sealed import unseal
@@ -234,6 +234,11 @@ def load_model(
 def _in_folder(folder: Path) -> Path:
     """The model in a run folder; raises DataError where there is none, with the reason."""
     if not (folder / MODEL).is_file():
+        if not (folder / SCENARIO).is_file():
+            raise DataError(
+                f"{folder} has no {MODEL}: it is not the folder of a run",
+                "Name the folder of a run that is trained, or its model file.",
+            )
         from neurosim.training.reading import check_folder
 
         check_folder(folder)

@@ -157,7 +157,7 @@ def test_the_command(tmp_path, capsys, monkeypatch):
     assert lines[0] == "row,prediction,setosa,versicolor,virginica"
     assert len(lines) == 31
     for words, code, text in (
-        (["predict"], 2, "which model, which rows?"),
+        (["predict"], 2, "which model, and which rows?"),
         (["predict", "nothing", "--data", "a.csv"], 3, "nothing: no such file"),
         (["predict", "run", "--data", "none.csv"], 3, "none.csv: no such file"),
         (["predict", ".", "--data", "a.csv"], 3, "it is not the folder of a run"),
