@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import shutil
+import sys
 import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,6 +48,8 @@ def command(
     from neurosim.registry import build_registry
 
     registry = build_registry(plugins, plugin_folders=plugin_folders)
+    if sys.stderr.isatty() and not (no_trials or as_json):
+        click.echo("Looking, and trying what may help; this can take a minute ...", err=True)
     found = _diagnoses(Path(run), registry, data_dir, trials=not no_trials)
     reports = [_with_pictures(folder, diagnosis, out or folder) for folder, diagnosis in found]
     if as_json:
