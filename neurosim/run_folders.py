@@ -122,13 +122,18 @@ def as_scenario(given: Scenario | Path | str) -> Scenario:
 
     if isinstance(given, Scenario):
         return given
-    if isinstance(given, str | os.PathLike):
-        source = named_scenario(given)
-        return load_scenario(source.path, own=True) if source.own else load_scenario(given)
-    raise UsageError(
-        f"a Simulator is made of a scenario, and this is of type {type(given).__name__}",
-        'Give the name of a shipped one ("xor"), a TOML file, a Scenario, or the folder of a run.',
-    )
+    check_scenario_given(given)
+    source = named_scenario(given)
+    return load_scenario(source.path, own=True) if source.own else load_scenario(given)
+
+
+def check_scenario_given(given: object) -> None:
+    """Raise UsageError for what cannot name a scenario."""
+    if not isinstance(given, str | os.PathLike):
+        raise UsageError(
+            f"a scenario is wanted, and this is of type {type(given).__name__}",
+            'Give the name of a shipped one ("xor"), a TOML file, a Scenario, or the folder of a run.',
+        )
 
 
 def runs_of(scenario: str, root: Path = RUNS) -> list[Path]:

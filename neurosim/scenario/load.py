@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
@@ -233,6 +234,10 @@ def load_scenario(
     UsageError
         If an override has no usable key path.
     """
+    if not isinstance(source, str | os.PathLike):
+        raise UsageError(
+            f"load_scenario takes the name of a scenario or the path of one, and this is of type {type(source).__name__}"
+        )
     if registry is not None and plugins:
         raise UsageError("load_scenario takes plugins or a registry, not both", "build_registry(plugins) makes one")
     path = find(source)

@@ -19,7 +19,7 @@ from neurosim.input_files import open_ordinary, unreadable
 from neurosim.layers import choose
 from neurosim.network import Network, Training
 from neurosim.registry import BUILTIN, Plugin, Registry, build_registry
-from neurosim.run_folders import likely_run, no_run
+from neurosim.run_folders import likely_run, named_run, no_run
 from neurosim.suggestions import did_you_mean
 from neurosim.training.folder import MEMBERS, SCENARIO, train_again
 from neurosim.training.model import FORMAT, FORMATS, MODEL
@@ -167,7 +167,7 @@ def load_model(
     Parameters
     ----------
     path : path
-        The file or the folder.
+        The file or the folder; "last" is the newest run.
     backend : {"cpu", "cuda", "reference"}
         Where to compute.
     threads : int, optional
@@ -184,7 +184,7 @@ def load_model(
     PluginError
         When a plugin that it needs is not there, or has changed.
     """
-    file = Path(path)
+    file = named_run(path)
     if file.is_dir():
         file = _in_folder(file)
     elif file.suffix == ".toml":

@@ -16,6 +16,7 @@ from neurosim.history import History, Record
 from neurosim.markup import escape, measure, measure_words, table
 from neurosim.measures import SPLITS, measure_remarks, measured
 from neurosim.recording import Recording
+from neurosim.run_folders import check_scenario_given, named_scenario
 from neurosim.scenario import Scenario, load_scenario
 from neurosim.scenario.changes import SEED, added
 from neurosim.simulator import Simulator
@@ -180,8 +181,8 @@ def run(
 
     Parameters
     ----------
-    scenario : Scenario, path, or name of a shipped scenario
-        What to run.
+    scenario : Scenario, path, name of a shipped scenario, or folder of a run
+        What to run; of a run its scenario, "last" being the newest one.
     backend : {"cpu", "cuda", "reference"}
         Where to run it.
     seed : int, optional
@@ -303,8 +304,11 @@ def prepare_scenario(
 ) -> Scenario:
     """The scenario to run, loaded where it is not, with another seed where one is given."""
     if not isinstance(scenario, Scenario):
-        own = is_of_run(scenario, resume)
-        scenario = load_scenario(scenario, overrides=overrides, plugins=plugins, own=own)
+        check_scenario_given(scenario)
+        source = named_scenario(scenario)
+        own = source.own or is_of_run(scenario, resume)
+        path = source.path if source.own else scenario
+        scenario = load_scenario(path, overrides=overrides, plugins=plugins, own=own)
     elif overrides or plugins:
         raise UsageError("overrides and plugins go with a path or a name", "Give them to load_scenario instead.")
     if seed is None or seed == scenario.scenario.seed:

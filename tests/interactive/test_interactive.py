@@ -82,6 +82,11 @@ def test_a_simulator_is_made_of_what_names_a_scenario(given, result):
     assert neurosim.explain(ways.get(given, given)).lines()
 
 
+def test_a_run_is_run_again_by_its_folder(result):
+    assert neurosim.run(result.folder).history.train_loss == result.history.train_loss
+    assert neurosim.load_model(result.folder).network.size == result.simulator.network.size
+
+
 def test_a_worksheet_is_of_a_new_network_of_a_result(result):
     sheet = neurosim.explain(result, sample=1)
     assert sheet.values == neurosim.explain("xor", sample=1).values
@@ -204,12 +209,14 @@ def test_one_network_of_a_study_has_to_be_named(name, study):
 
 
 def test_what_is_no_scenario_is_refused_in_a_sentence(tmp_path):
-    for make in (neurosim.Simulator, neurosim.explain, lambda given: neurosim.Ensemble(given, 3)):
+    ensemble = lambda given: neurosim.Ensemble(given, 3)  # noqa: E731
+    for make in (neurosim.Simulator, neurosim.explain, neurosim.run, neurosim.study, neurosim.load_scenario, ensemble):
         with pytest.raises(NeurosimError, match="scenario not found: xro"):
             make("xro")
         for nothing in (None, 3, ["xor"]):
-            with pytest.raises(NeurosimError, match="name of a"):
+            with pytest.raises(NeurosimError) as caught:
                 make(nothing)
+            assert "name of a" in f"{caught.value.message} {caught.value.hint}"
 
 
 def test_other_mistakes_are_told(result):
