@@ -236,7 +236,7 @@ def load_scenario(
     """
     if not isinstance(source, str | os.PathLike):
         raise UsageError(
-            f"load_scenario takes the name of a scenario or the path of one, and this is of type {type(source).__name__}"
+            f"load_scenario takes the name of a scenario or its path, and this is of type {type(source).__name__}"
         )
     if registry is not None and plugins:
         raise UsageError("load_scenario takes plugins or a registry, not both", "build_registry(plugins) makes one")
