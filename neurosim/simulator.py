@@ -213,6 +213,9 @@ class Simulator:
     def forward(self, X: ArrayLike) -> NDArray[Any]:
         """Outputs (rows, outputs) for inputs (rows, features); dropout off.
 
+        Both as the network has them: ``data.to_input`` and ``data.to_target_units`` lead from and to the units of the
+        data set.
+
         Raises
         ------
         ShapeError
