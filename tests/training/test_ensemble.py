@@ -44,6 +44,7 @@ def test_all_members_learn_from_the_same_rows():
     scenario = short("moons", 1)
     first, second = Simulator(scenario, seed=1), Simulator(scenario, seed=2)
     assert first.data.sha256 == second.data.sha256
+    assert first.data.sha256 == Simulator(short("moons", 1, **{"scenario.seed": 5})).data.sha256
     assert np.array_equal(first.data.train.features, second.data.train.features)
     assert not np.array_equal(first.parameters["layers.0.weight"], second.parameters["layers.0.weight"])
     assert Simulator(short("moons", 1, **{"data.seed": 1}), seed=1).data.sha256 != first.data.sha256
