@@ -100,6 +100,12 @@ def shows_curve(simulator: Simulator) -> bool:
     return network.inputs == 1 and network.outputs == 1 and not simulator.data.classes
 
 
+def shows_surface(simulator: Simulator) -> bool:
+    """Whether the network is a function of two numbers, which can be drawn over their plane."""
+    network = simulator.network
+    return network.inputs == 2 and network.outputs == 1 and not simulator.data.classes
+
+
 def has_images(simulator: Simulator) -> bool:
     """Whether the rows are images."""
     return len(simulator.data.image_shape) >= 2
@@ -129,9 +135,19 @@ def _no_plane(simulator: Simulator) -> str:
 def _no_curve(simulator: Simulator) -> str:
     if shows_curve(simulator):
         return ""
+    return f"{_inputs_and_outputs(simulator)}; a curve is drawn for one input and one output value"
+
+
+def _no_fitted_surface(simulator: Simulator) -> str:
+    if shows_surface(simulator):
+        return ""
+    return f"{_inputs_and_outputs(simulator)}; a surface is drawn for two inputs and one output value"
+
+
+def _inputs_and_outputs(simulator: Simulator) -> str:
     outputs = simulator.network.outputs
     classes = "classes" if simulator.data.classes else f"{outputs} output{'s' * (outputs != 1)}"
-    return f"{_inputs(simulator)} and {classes}; a curve is drawn for one input and one output value"
+    return f"{_inputs(simulator)} and {classes}"
 
 
 def _no_unit_maps(simulator: Simulator) -> str:
@@ -250,6 +266,7 @@ _PICTURES = [
     Picture("learning_curves", "loss and accuracy over the epochs", _no_epoch, _always),
     Picture("decision_boundary", "the answer over the plane of two inputs, with the data", _no_plane, _always),
     Picture("fitted_curve", "the learnt function of one input, with the data", _no_curve, _always),
+    Picture("fitted_surface", "the learnt function of two inputs, with the data", _no_fitted_surface, _always),
     Picture("hidden_space", "where the last hidden layer puts the rows", no_hidden_space, small_hidden_space),
     Picture("unit_maps", "what each hidden unit answers over the inputs", _no_unit_maps, _on_demand),
     Picture("network_diagram", "units as circles, weights as lines of their width", _no_diagram, _on_demand),

@@ -48,6 +48,7 @@ _PARTS: dict[str, Callable[[Simulator], Any]] = {
 PART_OF = {
     "decision_boundary": "inputs",
     "fitted_curve": "inputs",
+    "fitted_surface": "inputs",
     "hidden_space": "hidden",
     "unit_maps": "units",
     "network_diagram": "diagram",

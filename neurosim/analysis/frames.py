@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from neurosim.analysis.catalogue import how_to_record, no_hidden_space, shows_curve, shows_plane
+from neurosim.analysis.catalogue import how_to_record, no_hidden_space, shows_curve, shows_plane, shows_surface
 from neurosim.analysis.hidden import HiddenSpace, hidden_space_at
 from neurosim.analysis.inputs import InputMap, input_map
 from neurosim.analysis.spacing import evenly
@@ -55,8 +55,10 @@ class Film:
 def no_film(kind: str, simulator: Simulator) -> str:
     """Why a run has no such film and what would change that; empty where it has."""
     recording = simulator.recording
-    if kind == "boundary" and not (shows_plane(simulator) or shows_curve(simulator)):
-        return "its inputs cannot be drawn: that needs two inputs and classes, or one input and one output value"
+    drawn = shows_plane(simulator) or shows_curve(simulator) or shows_surface(simulator)
+    if kind == "boundary" and not drawn:
+        needed = "two inputs and classes, or one or two inputs and one output value"
+        return f"its inputs cannot be drawn: that needs {needed}"
     if kind == "hidden_space" and no_hidden_space(simulator):
         return no_hidden_space(simulator)
     if kind in ("boundary", "hidden_space"):

@@ -147,7 +147,9 @@ def hidden_space_at(simulator: Simulator, times: Sequence[tuple[float, Parameter
 
     The simulator is as before afterwards.
     """
-    output, functions = _output(simulator.network)
+    functions = output_layers(simulator.network)
+    output = functions[0]
+    assert isinstance(output, Dense)
     rows = _Rows(simulator)
     seen = rows.hidden(times)
     layers = [_weights(output, parameters) for _, parameters in times]
@@ -175,7 +177,7 @@ def hidden_space_at(simulator: Simulator, times: Sequence[tuple[float, Parameter
         rows.names,
         tuple(simulator.data.classes),
         threshold,
-        _levels(functions, [moment.sums for moment in moments], threshold) if output.units == 1 else (),
+        levels(functions, [moment.sums for moment in moments], threshold) if output.units == 1 else (),
         output.inputs <= 2 or output.units <= 3,
         rows.of,
     )
@@ -186,7 +188,8 @@ def hidden_directions(simulator: Simulator, times: Sequence[Parameters]) -> list
 
     They are chosen as in `hidden_space_at`, by the rows as they lie with the present parameters.
     """
-    output, _ = _output(simulator.network)
+    output = output_layers(simulator.network)[0]
+    assert isinstance(output, Dense)
     weights = [_weights(output, parameters)[0] for parameters in times]
     if output.inputs <= 2:
         return hidden_planes(weights, np.zeros((1, output.inputs)))
@@ -257,13 +260,11 @@ def axis_labels(output: Dense) -> tuple[str, str]:
     return "first direction of the output weights", "second direction of the output weights"
 
 
-def _output(network: Network) -> tuple[Dense, list[Dense | Activate]]:
-    """The output layer, and all layers from it on that have a function."""
+def output_layers(network: Network) -> list[Dense | Activate]:
+    """The output layer and what follows it, as far as it has a function; there must be an `output_place`."""
     place = output_place(network)
     assert place is not None
-    layer = network.layers[place]
-    assert isinstance(layer, Dense)
-    return layer, [entry for entry in network.layers[place:] if isinstance(entry, Dense | Activate)]
+    return [entry for entry in network.layers[place:] if isinstance(entry, Dense | Activate)]
 
 
 def _weights(layer: Dense, parameters: Parameters) -> tuple[Array, Array]:
@@ -366,7 +367,7 @@ def _through(functions: Sequence[Dense | Activate], sums: Array) -> Array:
     return answers
 
 
-def _levels(functions: Sequence[Dense | Activate], sums: Sequence[Array], threshold: float) -> tuple[float, ...]:
+def levels(functions: Sequence[Dense | Activate], sums: Sequence[Array], threshold: float) -> tuple[float, ...]:
     """Weighted sums of a single output at which its answer changes sides."""
 
     def above(values: Array) -> NDArray[np.bool_]:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neurosim.analysis.sides import sides
+
 if TYPE_CHECKING:  # what draws these numbers need not load a simulator
     from neurosim.simulator import Simulator
 
@@ -54,6 +56,8 @@ class InputMap:
         Above it a single output means class 1.
     answer : str
         Name of the value that the network answers.
+    sides : float64 (1 or classes,) + shape of the grid, or None
+        How far each place is from another answer; boundaries are where a number goes through 0. None for values.
     """
 
     axes: tuple[NDArray[np.float64], ...]
@@ -63,25 +67,30 @@ class InputMap:
     classes: tuple[str, ...] = ()
     threshold: float = field(default=0.5)
     answer: str = "output"
+    sides: NDArray[np.float64] | None = None
 
 
 def input_map(simulator: Simulator, size: int | None = None) -> InputMap | None:
     """The map of a simulator's network, or None where it cannot be drawn.
 
-    It can for two inputs and classes, and for one input and one output value. `size` is the number of points
+    It can for two inputs and classes, and for one or two inputs and one output value. `size` is the number of points
     along each of two inputs.
     """
     network, data = simulator.network, simulator.data
-    plane = network.inputs == 2 and bool(data.classes)
-    line = network.inputs == 1 and network.outputs == 1 and not data.classes
-    if not (plane or line):
+    plane = network.inputs == 2
+    value = network.outputs == 1 and not data.classes
+    if not (plane and data.classes) and not (network.inputs <= 2 and value):
         return None
     points = {split: input_points(simulator, split) for split in simulator.splits}
     inputs = points["train"].inputs
     axes = tuple(input_axis(inputs[:, k], (size or GRID) if plane else CURVE) for k in range(network.inputs))
     grid = np.stack(np.meshgrid(*axes), axis=-1)
-    outputs = simulator.forward(data.to_input(grid.reshape(-1, network.inputs))).astype(np.float64)
-    if line:
+    rows = data.to_input(grid.reshape(-1, network.inputs))
+    outputs = simulator.forward(rows).astype(np.float64)
+    away = None
+    if data.classes:
+        away = sides(simulator, rows, outputs).reshape(-1, *grid.shape[:-1])
+    else:
         outputs = data.to_target_units(outputs)
     return InputMap(
         axes,
@@ -90,7 +99,8 @@ def input_map(simulator: Simulator, size: int | None = None) -> InputMap | None:
         input_names(simulator),
         tuple(data.classes),
         network.loss.record.threshold,
-        data.target_names[0] if line and data.target_names else "output",
+        data.target_names[0] if value and data.target_names else "output",
+        away,
     )
 
 

@@ -132,7 +132,8 @@ def study_facts(
 
 def _inputs(simulator: Simulator, failures: Failures) -> InputMap | None:
     """What the network answers over its inputs; None where that cannot be drawn."""
-    with failures.kept("decision_boundaries" if simulator.data.classes else "fitted_curves"):
+    curves = "fitted_surfaces" if simulator.network.inputs == 2 else "fitted_curves"
+    with failures.kept("decision_boundaries" if simulator.data.classes else curves):
         return input_map(simulator)
     return None
 

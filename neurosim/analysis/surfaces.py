@@ -42,12 +42,23 @@ class Path:
         When it was there.
     losses : (float, float)
         The loss at its start and at its end, not on the plane but where it really was.
+    shades : (float, float)
+        The loss at the points of the plane that are nearest to both: what the picture shows around them.
+    beside : float
+        How far the end lies from the plane, as a share of its distance from the start.
     """
 
     name: str
     places: Array
     epochs: Array
     losses: tuple[float, float]
+    shades: tuple[float, float]
+    beside: float
+
+    def misleads(self, end: int) -> bool:
+        """Whether the loss around its start (0) or its end (-1) is another one on the plane than it really is."""
+        # A third of the whole way down: a hill or a valley that is not there.
+        return not 3 * abs(self.losses[end] - self.shades[end]) <= abs(self.losses[0] - self.losses[-1])
 
 
 @dataclass(frozen=True)
@@ -106,16 +117,21 @@ def loss_surface(runs: Sequence[tuple[str, Simulator]]) -> Surface | None:
     kept, statistics = first.parameters, first.statistics
     try:
         losses = np.array([[_loss(first, middle + plane.T @ (u, v), x, y) for u in xs] for v in ys])
-        paths = tuple(
-            Path(name, place, epochs, tuple(_loss(first, way[end], x, y) for end in (0, -1)))  # type: ignore[arg-type]
-            for (name, _), (way, epochs), place in zip(runs, ways, places, strict=True)
-        )
+        paths = []
+        for (name, _), (way, epochs), place in zip(runs, ways, places, strict=True):
+            real, shown = (
+                (_loss(first, points[0], x, y), _loss(first, points[-1], x, y))
+                for points in (way, middle + place[[0, -1]] @ plane)
+            )
+            beside = float(np.linalg.norm(way[-1] - middle - place[-1] @ plane))
+            far = float(np.linalg.norm(way[-1] - way[0])) or 1.0
+            paths.append(Path(name, place, epochs, real, shown, beside / far))
     finally:
         first.set_parameters(kept)
         if statistics:
             first.set_statistics(statistics)
     losses[~np.isfinite(losses)] = np.nan
-    return Surface(xs, ys, losses, shares, paths, len(x))
+    return Surface(xs, ys, losses, shares, tuple(paths), len(x))
 
 
 def _way(simulator: Simulator, names: Sequence[str]) -> tuple[Array, Array]:

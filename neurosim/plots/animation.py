@@ -20,7 +20,7 @@ from neurosim.analysis.frames import Film
 from neurosim.errors import DataError
 from neurosim.files import write_atomically
 from neurosim.plots.hidden import draw_hidden, spread_words
-from neurosim.plots.inputs import draw_boundary, draw_fit
+from neurosim.plots.inputs import draw_boundary, draw_fit, draw_surface
 from neurosim.plots.style import COLOURS, FAINT, INK, canvas
 from neurosim.recording.recording import HISTOGRAMS
 
@@ -117,7 +117,7 @@ def _boundary(film: Film, number: int, place: int) -> Figure:
     axes = made.add_axes((0.08, 0.14, 0.44, 0.70))
     _tidy(axes)
     if len(shown.axes) == 2:
-        draw_boundary(axes, shown)
+        (draw_boundary if shown.classes else draw_surface)(axes, shown)
         axes.set_ylabel(shown.labels[1])
     else:
         draw_fit(axes, shown)

@@ -12,9 +12,8 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from neurosim.analysis.hidden import HiddenMoment, HiddenSpace
-from neurosim.plots.style import COLOURS, INK, canvas, signed
+from neurosim.plots.style import COLOURS, INK, MARKERS, canvas, signed
 
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "p", "h")
 GRID_LINE = "#8a8a8a"
 # Rows that are nearer to each other than these shares of an axis lie on the same spot, or have one label together.
 SAME, NEAR = 0.02, 0.05

@@ -4,35 +4,63 @@ from __future__ import annotations
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.collections import QuadMesh
-from matplotlib.colors import LinearSegmentedColormap, ListedColormap, to_rgb
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize, to_rgb
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
 from neurosim.analysis.inputs import InputMap, Points
-from neurosim.plots.style import COLOURS, INK, figure
+from neurosim.plots.style import COLOURS, INK, MARKERS, figure, signed
 
 # From here on thousands are counted along the axis of the values: 500k.
 MANY_DIGITS = 1e4
+# How strong the colours behind the data are.
+PALE = 0.55
+# Colours of values, dark to bright, which keep their order in grey.
+VALUES = "viridis"
 
 
 def decision_boundary(shown: InputMap, title: str) -> Figure:
     """The network's answer over the plane of its two inputs, with the data on top."""
-    made, (axes,) = figure(6.6, 5.2, 1, title, below=0.35, beside=0.6 if len(shown.outputs) == 1 else 0.0)
+    made, axes = _plane(shown, title, beside=0.6 if len(shown.outputs) == 1 else 0.0)
     image = draw_boundary(axes, shown)
     if image is not None:
-        bar = made.colorbar(image, ax=axes, fraction=0.05, pad=0.03)
-        bar.set_label("output of the network", fontsize=9, color=INK)
-        bar.outline.set_visible(False)
-    axes.set_xlabel(shown.labels[0])
-    axes.set_ylabel(shown.labels[1])
+        _bar(made, axes, image, "output of the network", PALE)
     # Below the picture: inside it would lie on the data.
     made.legend(*axes.get_legend_handles_labels(), loc="lower center", ncols=4, frameon=False, fontsize=9)
     return made
 
 
-def draw_boundary(axes: Axes, shown: InputMap, *, small: bool = False) -> QuadMesh | None:
+def fitted_surface(shown: InputMap, title: str) -> Figure:
+    """The value that a network has learnt over the plane of its two inputs; each row is filled with its own value."""
+    made, axes = _plane(shown, title, beside=0.75)
+    made.subplots_adjust(top=1 - 0.65 / made.get_figheight())
+    image = draw_surface(axes, shown)
+    _bar(made, axes, image, shown.answer)
+    made.legend(*axes.get_legend_handles_labels(), loc="lower center", ncols=4, frameon=False, fontsize=9)
+    note = "a row that stands out from its surroundings is not fitted"
+    width, height = made.get_size_inches()
+    made.text(0.15 / width, 1 - 0.37 / height, note, fontsize=9, color=INK, ha="left", va="top")
+    return made
+
+
+def _plane(shown: InputMap, title: str, beside: float) -> tuple[Figure, Axes]:
+    """A panel for two inputs, with room for a legend below."""
+    made, (axes,) = figure(6.6, 5.2, 1, title, below=0.35, beside=beside)
+    axes.set_xlabel(shown.labels[0])
+    axes.set_ylabel(shown.labels[1])
+    return made, axes
+
+
+def _bar(made: Figure, axes: Axes, image: ScalarMappable, words: str, alpha: float = 1.0) -> None:
+    bar = made.colorbar(image, ax=axes, fraction=0.05, pad=0.03, alpha=alpha)
+    bar.set_label(words, fontsize=9, color=INK)
+    bar.outline.set_visible(False)
+    bar.ax.tick_params(labelsize=8, colors=INK)
+
+
+def draw_boundary(axes: Axes, shown: InputMap, *, small: bool = False) -> ScalarMappable | None:
     """The answer over the plane and the data; returns what a colour bar is made for, if there is such a thing."""
     axes.grid(False)
     xs, ys = shown.axes
@@ -41,61 +69,120 @@ def draw_boundary(axes: Axes, shown: InputMap, *, small: bool = False) -> QuadMe
         image = _two_classes(axes, shown)
     else:
         _many_classes(axes, shown)
-    _scatter(axes, shown.points["train"], shown.classes, "o", small=small)
+    size = _size(shown.points["train"], small=small)
+    _scatter(axes, shown.points["train"], shown.classes, size)
     if "test" in shown.points and not small:
-        _scatter(axes, shown.points["test"], shown.classes, "^", suffix=" (test)")
+        _scatter(axes, shown.points["test"], shown.classes, size, test=True)
     axes.set_xlim(xs[0], xs[-1])
     axes.set_ylim(ys[0], ys[-1])
     return image
 
 
-def _two_classes(axes: Axes, shown: InputMap) -> QuadMesh:
+def draw_surface(axes: Axes, shown: InputMap, *, small: bool = False) -> ScalarMappable:
+    """The learnt value over the plane and the data, both in the same colours; returns what a colour bar is made for."""
+    axes.grid(False)
     xs, ys = shown.axes
-    answer, threshold = shown.outputs[0], shown.threshold
+    splits = ["train", "test"] if "test" in shown.points and not small else ["train"]
+    targets = np.concatenate([shown.points[split].targets[:, 0] for split in splits])
+    low, high = min(float(shown.outputs.min()), targets.min()), max(float(shown.outputs.max()), targets.max())
+    # Beyond the data a network may answer anything: the colours are for the values that there are.
+    room = 0.25 * float(np.ptp(targets)) or 1.0
+    low, high = max(low, float(targets.min()) - room), min(high, float(targets.max()) + room)
+    scale = Normalize(low, high if high > low else low + 1.0)
+    axes.imshow(
+        shown.outputs[0], origin="lower", extent=_extent(xs, ys), aspect="auto", cmap=VALUES, norm=scale,
+        interpolation="bilinear",
+    )  # fmt: skip
+    if np.ptp(shown.outputs) > 0:
+        levels = MaxNLocator(8).tick_values(low, high)
+        axes.contour(xs, ys, shown.outputs[0], levels=levels, colors=["white"], linewidths=0.6, alpha=0.7)
+    size = _size(shown.points["train"], small=small)
+    for split in splits:
+        points = shown.points[split]
+        axes.scatter(
+            points.inputs[:, 0], points.inputs[:, 1], c=points.targets[:, 0], cmap=VALUES, norm=scale, s=size,
+            marker="o" if split == "train" else "^", edgecolors="white", linewidths=0.7, label=split, zorder=3,
+        )  # fmt: skip
+    axes.set_xlim(xs[0], xs[-1])
+    axes.set_ylim(ys[0], ys[-1])
+    return ScalarMappable(scale, VALUES)
+
+
+def _extent(xs: NDArray[np.float64], ys: NDArray[np.float64]) -> tuple[float, float, float, float]:
+    """Where the edges of an image lie whose pixels have their middles on a grid."""
+    across, up = (xs[1] - xs[0]) / 2, (ys[1] - ys[0]) / 2
+    return xs[0] - across, xs[-1] + across, ys[0] - up, ys[-1] + up
+
+
+def _two_classes(axes: Axes, shown: InputMap) -> ScalarMappable:
+    xs, ys = shown.axes
+    answer, threshold, away = shown.outputs[0], shown.threshold, _sides(shown)[0]
     middle = threshold if answer.min() <= threshold <= answer.max() else 0.5 * (answer.min() + answer.max())
     reach = max(abs(answer.max() - middle), abs(answer.min() - middle)) or 1.0
     if answer.min() >= 0.0 and answer.max() <= 1.0:
         # A probability, or a step: the colours always span 0 to 1.
         middle, reach = 0.5, 0.5
-    colours = LinearSegmentedColormap.from_list("answer", [COLOURS[0], "#f7f7f7", COLOURS[1]])
-    image = axes.pcolormesh(
-        xs, ys, answer, cmap=colours, vmin=middle - reach, vmax=middle + reach, alpha=0.55, shading="nearest",
-        rasterized=True,
-    )  # fmt: skip
-    # A step answers 0 or 1, and the threshold itself may be one of them: then the line is half-way.
-    level = threshold if answer.min() < threshold < answer.max() else middle
-    if answer.min() < level < answer.max():
-        axes.contour(xs, ys, answer, levels=[level], colors=[INK], linewidths=1.4)
-    return image
+    scale = Normalize(middle - reach, middle + reach)
+    two_sided = away.min() < 0.0 < away.max()
+    if two_sided and len(np.unique(answer)) == 2:
+        # A step has one colour on each side, and a sharp edge between them.
+        colours = [signed()(scale(float(value))) for value in (answer[away < 0].min(), answer[away > 0].max())]
+        axes.contourf(xs, ys, away, levels=[away.min() - 1.0, 0.0, away.max() + 1.0], colors=colours, alpha=PALE)
+    else:
+        axes.imshow(
+            answer, origin="lower", extent=_extent(xs, ys), aspect="auto", cmap=signed(), norm=scale, alpha=PALE,
+            interpolation="bilinear",
+        )  # fmt: skip
+    if two_sided:
+        axes.contour(xs, ys, away, levels=[0.0], colors=[INK], linewidths=1.4)
+    return ScalarMappable(scale, signed())
 
 
 def _many_classes(axes: Axes, shown: InputMap) -> None:
     xs, ys = shown.axes
-    count = len(shown.outputs)
-    answer: NDArray[np.int64] = shown.outputs.argmax(axis=0)
-    pale = [tuple(0.65 + 0.35 * part for part in to_rgb(COLOURS[k % len(COLOURS)])) for k in range(count)]
-    axes.pcolormesh(
-        xs, ys, answer, cmap=ListedColormap(pale), vmin=-0.5, vmax=count - 0.5, shading="nearest", rasterized=True
-    )
-    axes.contour(xs, ys, answer, levels=np.arange(count - 1) + 0.5, colors=[INK], linewidths=1.0)
+    away = _sides(shown)
+    answer: NDArray[np.int64] = away.argmax(axis=0)
+    pale = np.array([[0.65 + 0.35 * part for part in to_rgb(COLOURS[k % len(COLOURS)])] for k in range(len(away))])
+    # Below the areas, which leave a gap where three of them meet.
+    axes.imshow(pale[answer], origin="lower", extent=_extent(xs, ys), aspect="auto", interpolation="nearest")
+    regions = np.unique(answer)
+    for k in regions if len(regions) > 1 else ():
+        axes.contourf(xs, ys, away[k], levels=[0.0, away[k].max()], colors=[pale[k]])
+    for k in regions if len(regions) > 1 else ():
+        axes.contour(xs, ys, away[k], levels=[0.0], colors=[INK], linewidths=1.0)
 
 
-def _scatter(
-    axes: Axes, points: Points, classes: tuple[str, ...], marker: str, suffix: str = "", *, small: bool = False
-) -> None:
-    size = 90 if len(points.inputs) <= 10 else 26 if len(points.inputs) <= 400 else 9
-    size = size // 3 if small else size
+def _sides(shown: InputMap) -> NDArray[np.float64]:
+    """How far each place is from another answer."""
+    if shown.sides is not None:
+        return shown.sides
+    if len(shown.outputs) == 1:
+        return shown.outputs - shown.threshold
+    order = np.sort(shown.outputs, axis=0)
+    away: NDArray[np.float64] = shown.outputs - np.where(shown.outputs == order[-1], order[-2], order[-1])
+    return away
+
+
+def _size(points: Points, *, small: bool) -> int:
+    """How large a mark may be."""
+    size = 90 if len(points.inputs) <= 10 else 26 if len(points.inputs) <= 400 else 12
+    return size // 3 if small else size
+
+
+def _scatter(axes: Axes, points: Points, classes: tuple[str, ...], size: int, *, test: bool = False) -> None:
+    """The rows of a split: each class has a colour and a shape; test rows are hollow."""
     for k, name in enumerate(classes):
         chosen = points.inputs[points.targets == k]
+        colour = COLOURS[k % len(COLOURS)]
         axes.scatter(
             chosen[:, 0],
             chosen[:, 1],
             s=size,
-            marker=marker,
-            color=COLOURS[k % len(COLOURS)],
-            edgecolors="white",
-            linewidths=0.3 if small else 0.7,
-            label=f"class {name}{suffix}",
+            marker=MARKERS[k % len(MARKERS)],
+            facecolors="white" if test else colour,
+            edgecolors=colour if test else "white",
+            linewidths=(1.1 if test else 0.7) if size > 20 else 0.8 if test else 0.3,
+            label=f"class {name}" + (" (test)" if test else ""),
             zorder=3,
         )
 

@@ -118,17 +118,20 @@ def _histograms(title: str, quantity: str, shown: Sequence[tuple[str, Recording]
     rows = shown[:MOST_VARIANTS]
     columns = max(min(len(record.layers_with(quantity)), MOST_LAYERS) for _, record in rows)
     left = 0.35 + 0.085 * max(len(name) for name, _ in rows)
-    width, height = left + 1.45 * columns + 0.2, 0.85 + 1.05 * len(rows) + 0.3
+    few = f"the first {MOST_VARIANTS} of {len(shown)}" if len(shown) > MOST_VARIANTS else ""
+    top = 1.1 if few else 0.9
+    width, height = left + 1.45 * columns + 0.2, top - 0.05 + 1.05 * len(rows) + 0.3
     made = Figure(figsize=(max(width, 5.5), height), dpi=120, facecolor="white")
     width = max(width, 5.5)
     FigureCanvasAgg(made)
     what = "activations" if quantity.startswith("activation") else "weights"
+    words = f"{title}\n{what} by layer: filled at the end, outlined before training\n{few}".rstrip()
     made.suptitle(
-        f"{title}\n{what} by layer: filled at the end, outlined before training", fontsize=11, color=INK,
+        words, fontsize=11, color=INK,
         x=0.15 / width, y=1 - 0.08 / height, ha="left", va="top",
     )  # fmt: skip
     made.subplots_adjust(
-        left=left / width, right=1 - 0.15 / width, bottom=0.3 / height, top=1 - 0.9 / height, hspace=0.45, wspace=0.18
+        left=left / width, right=1 - 0.15 / width, bottom=0.3 / height, top=1 - top / height, hspace=0.45, wspace=0.18
     )
     for row, (name, record) in enumerate(rows):
         places = record.layers_with(quantity)
@@ -140,9 +143,6 @@ def _histograms(title: str, quantity: str, shown: Sequence[tuple[str, Recording]
                 axes.set_title(f"layer {places.index(place) + 1}", fontsize=9, color=INK)
             if column == 0:
                 axes.set_ylabel(name, fontsize=9, color=INK, rotation=0, ha="right", va="center")
-    if len(shown) > MOST_VARIANTS:
-        note = f"the first {MOST_VARIANTS} of {len(shown)} variants"
-        made.text(1 - 0.15 / width, 1 - 0.3 / height, note, fontsize=8, ha="right", va="top", color=INK)
     return made
 
 

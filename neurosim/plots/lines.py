@@ -96,10 +96,10 @@ def legend_beside(made: Figure, axes: Axes, room: float, *, title: str = "") -> 
     size = 9 if len(labels) <= 14 else 7
     made.legend(
         handles, labels, loc="center left", bbox_to_anchor=(1 - (room - 0.05) / width, 0.5), frameon=False,
-        fontsize=size, title=title or None, title_fontsize=size, borderaxespad=0.0,
+        fontsize=size, title=title or None, title_fontsize=size, borderaxespad=0.0, handlelength=3.2,
     )  # fmt: skip
 
 
 def room_for(names: Sequence[str]) -> float:
     """Inches that a legend of these names takes."""
-    return 0.65 + 0.075 * max((len(name) for name in names), default=0)
+    return 0.85 + 0.075 * max((len(name) for name in names), default=0)

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from neurosim.analysis.inputs import InputMap
-from neurosim.plots.inputs import draw_boundary, draw_fit
+from neurosim.plots.inputs import draw_boundary, draw_fit, draw_surface
 from neurosim.plots.style import FAINT, INK, canvas
 
 MOST, COLUMNS = 12, 4
@@ -21,6 +21,14 @@ def boundaries(title: str, shown: Shown) -> Figure:
     made, panels = _grid(title, shown)
     for axes, (_, inputs) in zip(panels, shown, strict=False):
         draw_boundary(axes, inputs, small=True)
+    return made
+
+
+def surfaces(title: str, shown: Shown) -> Figure:
+    """The functions of two inputs, each in colours of its own scale."""
+    made, panels = _grid(title, shown)
+    for axes, (_, inputs) in zip(panels, shown, strict=False):
+        draw_surface(axes, inputs, small=True)
     return made
 
 

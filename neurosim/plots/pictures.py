@@ -66,6 +66,7 @@ def draw(name: str, facts: RunFacts) -> Figure:
 _MODULES = {
     "decision_boundary": "inputs",
     "fitted_curve": "inputs",
+    "fitted_surface": "inputs",
     "hidden_space": "hidden",
     "unit_maps": "units",
     "network_diagram": "diagram",

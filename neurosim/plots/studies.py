@@ -13,7 +13,7 @@ from neurosim.analysis.failures import Failures, Unforgiven
 from neurosim.analysis.studies import RunOfStudy, StudyFacts, VariantFacts
 from neurosim.plots.layers import SHARES, WORDS, layer_pictures
 from neurosim.plots.lines import LINES, Look, band, fit_scale, legend_beside, looks, room_for
-from neurosim.plots.panels import boundaries, fits
+from neurosim.plots.panels import boundaries, fits, surfaces
 from neurosim.plots.style import INK, figure, save
 from neurosim.plots.surfaces import loss_surface
 from neurosim.recording import Recording
@@ -27,8 +27,8 @@ def write_study_pictures(
     """Draw what can be drawn of a study; returns the files written.
 
     ``comparison.png`` always; ``against.png`` where every variant has a value; a picture for each recorded
-    quantity; ``loss_surface.png`` where parameters were recorded; ``decision_boundaries.png`` or
-    ``fitted_curves.png`` where inputs can be drawn. What is raised while one is drawn is put into `failures`, or
+    quantity; ``loss_surface.png`` where parameters were recorded; ``decision_boundaries.png``, ``fitted_surfaces.png``
+    or ``fitted_curves.png`` where inputs can be drawn. What is raised while one is drawn is put into `failures`, or
     raised where these are left out.
 
     Raises
@@ -55,7 +55,12 @@ def study_figures(facts: StudyFacts, failures: Failures | None = None) -> dict[s
     shown = [(name, inputs) for name, inputs in maps if inputs is not None]
     if shown and len(facts.variants) > 1:
         flat = [entry for entry in shown if len(entry[1].axes) == 2]
-        name, panels, entries = ("decision_boundaries", boundaries, flat) if flat else ("fitted_curves", fits, shown)
+        with_classes = [entry for entry in flat if entry[1].classes]
+        name, panels, entries = (
+            ("decision_boundaries", boundaries, with_classes) if with_classes
+            else ("fitted_surfaces", surfaces, flat) if flat
+            else ("fitted_curves", fits, shown)
+        )  # fmt: skip
         with failures.kept(name):
             made[name] = panels(facts.title, entries)
     if facts.surface is not None:

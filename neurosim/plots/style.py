@@ -21,6 +21,8 @@ from neurosim.files import write_atomically
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#444444")
 TRAIN, TEST, VALIDATION = COLOURS[0], COLOURS[1], COLOURS[2]
+# Of classes, which are told apart without colours too.
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "p", "h")
 INK, FAINT = "#222222", "#d9d9d9"
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.colors import LinearSegmentedColormap, LogNorm, Normalize
 from matplotlib.figure import Figure
 
-from neurosim.analysis.surfaces import Surface
+from neurosim.analysis.surfaces import Path, Surface
 from neurosim.plots.lines import LINES, Look, legend_beside, room_for
 from neurosim.plots.style import COLOURS, INK, figure
 
@@ -22,8 +22,8 @@ WIDE = 30.0
 def loss_surface(shown: Surface, title: str, looks: Sequence[Look] = ()) -> Figure:
     """Contours of the loss, with each path from its start (circle) to its end (star)."""
     several = len(shown.paths) > 1
-    room = room_for([path.name for path in shown.paths]) + 0.25 if several else 0.0
-    made, (axes,) = figure(7.6 + room, 5.4, 1, title, below=0.25, beside=room + 0.5)
+    room = room_for([*map(_label, shown.paths), "how far beside the plane"]) if several else 0.0
+    made, (axes,) = figure(7.6 + room, 5.6, 1, title, below=0.45, beside=room + 0.5)
     losses = np.ma.masked_invalid(shown.losses)
     low, high = float(losses.min()), float(losses.max())
     # What lies far above everything on the way is one colour.
@@ -44,11 +44,15 @@ def loss_surface(shown: Surface, title: str, looks: Sequence[Look] = ()) -> Figu
         look = looks[place] if looks else Look((LINES if several else COLOURS[1:])[place % 7], "-")
         xs, ys = path.places.T
         axes.plot(xs, ys, look.line, color="white", linewidth=3.2, alpha=0.8, zorder=2)
-        axes.plot(xs, ys, look.line, color=look.colour, linewidth=1.6, label=path.name or None, zorder=3)
+        axes.plot(xs, ys, look.line, color=look.colour, linewidth=1.6, label=_label(path) or None, zorder=3)
         if len(xs) <= 40:
             axes.plot(xs, ys, ".", color=look.colour, markersize=4, zorder=3)
-        axes.plot(xs[0], ys[0], "o", color=look.colour, markeredgecolor="white", markersize=8, zorder=4)
-        axes.plot(xs[-1], ys[-1], "*", color=look.colour, markeredgecolor="white", markersize=15, zorder=5)
+        for end, shape, size in ((0, "o", 8), (-1, "*", 15)):
+            # Hollow where the shade around it is not the loss that there really was.
+            inside, edge = ("white", look.colour) if path.misleads(end) else (look.colour, "white")
+            axes.plot(
+                xs[end], ys[end], shape, color=inside, markeredgecolor=edge, markersize=size, zorder=5 if end else 4
+            )
     axes.grid(False)
     axes.set_xlim(shown.xs[0], shown.xs[-1])
     axes.set_ylim(shown.ys[0], shown.ys[-1])
@@ -56,14 +60,23 @@ def loss_surface(shown: Surface, title: str, looks: Sequence[Look] = ()) -> Figu
     axes.set_xlabel(f"direction 1 ({shown.shares[0]:.0%} of the {whose} variance)")
     axes.set_ylabel(f"direction 2 ({shown.shares[1]:.0%})")
     if several:
-        legend_beside(made, axes, room)
+        legend_beside(made, axes, room, title="loss at the end, and\nhow far beside the plane")
     made.text(0.01, 0.01, _note(shown), fontsize=8, color=INK, ha="left", va="bottom")
     return made
 
 
+def _label(path: Path) -> str:
+    """A path's name, the loss where it really ends, and how much of the way there the plane does not show."""
+    return f"{path.name}: {path.losses[-1]:.2g}, {path.beside:.0%}" if path.name else ""
+
+
 def _note(shown: Surface) -> str:
-    words = f"circle: start; star: end; loss of {shown.rows} training rows on this plane"
+    words = f"circle: start; star: end; shades: loss of {shown.rows} training rows on this plane"
     if len(shown.paths) == 1:
         start, end = shown.paths[0].losses
-        return f"{words}; on the path itself from {start:.3g} to {end:.3g}"
-    return f"{words}, beside which the paths lie"
+        words = f"{words}; on the path itself from {start:.3g} to {end:.3g}"
+    else:
+        words = f"{words}, beside which the paths lie"
+    if not any(path.misleads(end) for path in shown.paths for end in (0, -1)):
+        return words
+    return f"{words}\nhollow: here the path lies so far beside the plane that the shade around it is not its loss"

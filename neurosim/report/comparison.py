@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from neurosim.analysis.catalogue import small_hidden_space
 from neurosim.analysis.comparison import Comparison, by_label, compare, outcome
@@ -38,7 +39,7 @@ def write_study_page(scenario: Scenario, results: Sequence[Result], pictures: Se
         ("lesson", "What to look for", sections.lesson(scenario, words, missed=missed)),
         ("results", "Results", _outcome(found) + _remarks(found) + sections.expectations(promises)),
         ("differs", "What differs", _differing(found)),
-        ("watch", "Watch them learn", _live()),
+        ("watch", "Watch them learn", ""),
         ("pictures", "Pictures", sections.pictures(pictures)),
         ("words", "The words", words.section()),
         ("scenario", "The scenario", sections.scenario_text(portable(scenario).to_toml())),
@@ -56,7 +57,7 @@ def write_comparison_page(found: Comparison, title: str, pictures: Sequence[Path
         ("lesson", "What to look for", _lesson(found, words)),
         ("results", "Results", _outcome(found) + _remarks(found)),
         ("differs", "What differs", _differing(found)),
-        ("watch", "Watch them learn", _live()),
+        ("watch", "Watch them learn", ""),
         ("pictures", "Pictures", sections.pictures(pictures)),
         ("words", "The words", words.section()),
         ("made", "How it was made", sections.provenance(provenance(found.runs[0].result.scenario), about)),
@@ -84,6 +85,7 @@ def _write(title: str, above: str, found: Comparison, still: Sequence[tuple[str,
     live = [
         live_data(simulator, script, label, inside=False, hidden=hidden) for label, simulator in firsts[:MOST_DRAWN]
     ]
+    still = [(name, heading, _live(live, found) if name == "watch" else body) for name, heading, body in still]
     header = f'<header>\n<p class="soft">neurosim: {escape(above)}</p>\n<h1>{escape(title)}</h1>\n</header>'
     path = folder / FILE
     write_atomically(path, page(title, f"{header}\n{sections.contents(still)}", {"runs": live}, script))
@@ -107,12 +109,23 @@ def _differing(found: Comparison) -> str:
         return "<p>All settings are the same.</p>"
     groups = by_label(found)
     rows = [[label, *(runs[0].settings.get(key, "-") for key in found.differing)] for label, runs in groups.items()]
-    return f'<div class="scroll">{table(["run", *found.differing], rows)}</div>'
+    return f'<div class="scroll">{table(["run", *_headings(found.differing)], rows)}</div>'
 
 
-def _live() -> str:
-    words = (
-        "The curves of all runs, of several seeds that of the first; where parameters were recorded, the slider moves "
-        "all of them together. Point at a drawing for its numbers."
+def _headings(keys: Sequence[str]) -> list[str]:
+    """Settings by the last part of their key, where no other one ends alike."""
+    lasts = [key.rpartition(".")[2] for key in keys]
+    short = [lasts.count(last) == 1 and not last.isdecimal() for last in lasts]
+    return [last if enough else key for key, last, enough in zip(keys, lasts, short, strict=True)]
+
+
+def _live(live: Sequence[Mapping[str, Any]], found: Comparison) -> str:
+    groups = by_label(found)
+    words = "The curves of all runs" if len(groups) <= len(live) else f"The curves of the first {len(live)} runs"
+    if any(len(runs) > 1 for runs in groups.values()):
+        words += ", of several seeds that of the first"
+    words += ". Press Play, or move the slider: all drawings go to that epoch together" * any(
+        len(run["epochs"]) > 1 for run in live
     )
+    words += ". Point at a drawing for its numbers."
     return f'<p>{words}</p>\n<div id="live"></div>\n<noscript><p>The moving part needs JavaScript.</p></noscript>'

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.analysis.catalogue import no_hidden_space, shows_curve, shows_plane
+from neurosim.analysis.catalogue import no_hidden_space, shows_curve, shows_plane, shows_surface
 from neurosim.analysis.hidden import (
     MOST_ROWS,
     grid_lines,
     hidden_directions,
     hidden_space,
     hidden_units,
+    levels,
+    output_layers,
     output_place,
 )
 from neurosim.analysis.inputs import input_axis, input_names, input_points
@@ -36,6 +38,8 @@ FEWER_FRAMES = 30
 MOST_LAYERS, MOST_CLASSES = 40, 50
 # A plane of more hidden units says little, and its directions would fill the page.
 MOST_UNITS = 64
+# Weighted sums beyond these are not looked at for a change of sides.
+FARTHEST = 50.0
 
 
 def live_data(
@@ -114,7 +118,7 @@ def _confusion(simulator: Simulator, recording: Recording, places: list[int]) ->
 def _plane(simulator: Simulator, net: dict[str, Any] | None) -> dict[str, Any] | None:
     """The network and its parameters at each time, where its inputs can be drawn."""
     network, data = simulator.network, simulator.data
-    if net is None or not (shows_plane(simulator) or shows_curve(simulator)):
+    if net is None or not (shows_plane(simulator) or shows_curve(simulator) or shows_surface(simulator)):
         return None
     points = {split: input_points(simulator, split) for split in simulator.splits if split != "validation"}
     inputs = points["train"].inputs
@@ -128,9 +132,19 @@ def _plane(simulator: Simulator, net: dict[str, Any] | None) -> dict[str, Any] |
         "threshold": network.loss.record.threshold,
         "answer": data.target_names[0] if data.target_names and not data.classes else "",
         "target": [data.target_scale.tolist(), data.target_shift.tolist()] if data.scales_targets else None,
+        "output": output_place(network),
+        "levels": _levels(simulator),
         **net,
         "points": {name: _points(found.inputs, found.targets) for name, found in points.items()},
     }
+
+
+def _levels(simulator: Simulator) -> list[float]:
+    """The weighted sums of a single output unit at which its answer means another class."""
+    network = simulator.network
+    if network.outputs != 1 or not simulator.data.classes or output_place(network) is None:
+        return []
+    return list(levels(output_layers(network), [np.array([-FARTHEST, FARTHEST])], network.loss.record.threshold))
 
 
 def _net(simulator: Simulator, recording: Recording, places: list[int], script: Script) -> dict[str, Any] | None:

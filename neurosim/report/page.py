@@ -18,7 +18,19 @@ from neurosim.markup import escape
 from neurosim.report.javascript import Script
 
 # In the order in which they need each other.
-SCRIPTS = ("basics", "network", "timeline", "curves", "layers", "confusion", "boundary", "hidden", "pointer", "main")
+SCRIPTS = (
+    "basics",
+    "network",
+    "timeline",
+    "curves",
+    "layers",
+    "confusion",
+    "plane",
+    "boundary",
+    "hidden",
+    "pointer",
+    "main",
+)
 
 
 def page(title: str, body: str, recorded: Mapping[str, Any], script: Script) -> str:

@@ -26,6 +26,7 @@ OTHERS = {
     "replay": "both futures: the run as it was, and with the change",
     "against": "the outcome against the variants' values",
     "decision_boundaries": "the answers of the networks over the plane of two inputs, with the data",
+    "fitted_surfaces": "the functions of two inputs that the networks have learnt, with the data",
     "fitted_curves": "the functions that the networks have learnt, with the data",
 }
 
@@ -99,7 +100,9 @@ def pictures(paths: Sequence[Path]) -> str:
         words = words[0].upper() + words[1:]
         content = base64.b64encode(path.read_bytes()).decode()
         image = f'<img alt="{escape(words)}" src="data:{KINDS[path.suffix]};base64,{content}">'
-        lines.append(f"<figure>{image}<figcaption>{escape(words)}.</figcaption></figure>")
+        # Lessons speak of pictures by the names of their files.
+        caption = f'{escape(words)} <span class="file">({escape(path.name)})</span>'
+        lines.append(f'<figure id="picture-{escape(path.stem)}">{image}<figcaption>{caption}</figcaption></figure>')
     return f'<div class="pictures">\n{chr(10).join(lines)}\n</div>' if lines else ""
 
 

@@ -26,10 +26,10 @@ Measure = Literal[
     "selectivity",
 ]  # fmt: skip
 Picture = Literal[
-    "learning_curves", "decision_boundary", "fitted_curve", "hidden_space", "unit_maps", "network_diagram",
-    "parameters", "loss_surface", "confusion_matrix", "worst_mistakes", "first_layer_weights", "filters",
-    "feature_maps", "responses", "gradient_norm", "weight_norm", "update_ratio", "activation_mean", "activation_std",
-    "dead", "saturated", "selectivity", "activation_histogram", "weight_histogram",
+    "learning_curves", "decision_boundary", "fitted_curve", "fitted_surface", "hidden_space", "unit_maps",
+    "network_diagram", "parameters", "loss_surface", "confusion_matrix", "worst_mistakes", "first_layer_weights",
+    "filters", "feature_maps", "responses", "gradient_norm", "weight_norm", "update_ratio", "activation_mean",
+    "activation_std", "dead", "saturated", "selectivity", "activation_histogram", "weight_histogram",
 ]  # fmt: skip
 METRICS: tuple[str, ...] = get_args(Metric)
 PROMISES: tuple[str, ...] = get_args(Promise)

@@ -8,8 +8,9 @@ import pytest
 from pages.runs import trained, written
 
 import neurosim
-from neurosim.analysis.comparison import compare
+from neurosim.analysis.comparison import compare, comparison_facts
 from neurosim.analysis.hidden import hidden_directions
+from neurosim.plots.studies import write_comparison
 from neurosim.plugin import RowActivation
 from neurosim.report.comparison import write_comparison_page
 from neurosim.report.javascript import Script
@@ -283,7 +284,7 @@ def test_the_keyboard_does_all(xor, opened):
 
 def test_drawings_have_words_for_those_who_do_not_see_them(xor, opened):
     page = opened(xor[1])
-    for place in ("img", "canvas", "#live svg"):
+    for place in ("img", "canvas", "#live svg:not([aria-hidden])"):
         for one in page.place(place).all():
             assert one.get_attribute("alt") or one.get_attribute("aria-label")
     assert page.place("html").get_attribute("lang") == "en"
@@ -325,6 +326,60 @@ def test_hidden_spaces_stand_side_by_side(xor, tmp_path, opened):
         move(page, k)
         pictures.append([page.place(".hidden-space canvas").nth(place).screenshot() for place in (0, 1)])
     assert all(one != other for one, other in zip(*pictures, strict=True))
+
+
+@pytest.fixture(scope="module")
+def ten(tmp_path_factory):
+    """The page of ten runs that recorded nothing, and one of its pictures."""
+    runs = [neurosim.run("iris", overrides={"training.epochs": 3, "optimizer.lr": 0.001 * (k + 1)}) for k in range(10)]
+    folder = tmp_path_factory.mktemp("ten")
+    pictures = write_comparison(comparison_facts(compare(runs), "Ten runs"), folder)
+    return write_comparison_page(compare(runs), "Ten runs", pictures, folder)
+
+
+def test_lines_of_many_runs_can_be_told_apart_and_the_key_shows_how(ten, opened):
+    page = opened(ten)
+    look = "one => [one.getAttribute('stroke'), one.getAttribute('stroke-dasharray')].join()"
+    for chart in page.place(".view:has(.key)").all():
+        drawn = chart.locator("svg[role=img] path.curve").evaluate_all(f"found => found.map({look})")
+        assert len(set(drawn)) == 10
+        assert chart.locator(".key path").evaluate_all(f"found => found.map({look})") == drawn
+
+
+def test_without_a_slider_nothing_speaks_of_one(ten, opened):
+    page = opened(ten)
+    assert page.place("input[type=range]").count() == 0
+    assert "slider" not in page.place("#watch").text_content()
+    assert [marker.is_visible() for marker in page.place(".marker").all()] == [False, False]
+
+
+def test_tables_are_whole_on_a_wide_screen_and_captions_name_their_files(ten, opened):
+    page = opened(ten)
+    page.page.set_viewport_size({"width": 1400, "height": 900})
+    widths = page.place(".scroll").evaluate_all("found => found.map(one => [one.scrollWidth, one.clientWidth])")
+    assert all(inside <= outside for inside, outside in widths)
+    assert page.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    assert "(comparison.png)" in page.place("figcaption").first.text_content()
+
+
+def test_the_line_of_one_unit_is_straight_and_a_step_has_a_sharp_edge(tmp_path, opened):
+    page = opened(written(trained("and"), tmp_path))
+    # Of each row of pixels where it becomes orange, seen in the engine's own colours.
+    edges = page.page.evaluate("""() => {
+      const canvas = document.querySelector("canvas"), {width, height} = canvas;
+      const data = canvas.getContext("2d").getImageData(0, 0, width, height).data, found = [];
+      for (let row = 8; row < height * 0.45; row += 2) {
+        const part = (column, k) => data[4 * (row * width + column) + k];
+        let column = width - 1;
+        while (column > 0 && part(column, 0) > part(column, 2)) column -= 1;
+        if (column < width - 12) found.push([row, column]);
+      }
+      return found;
+    }""")
+    rows, columns = np.array(edges, float).T
+    slope, start = np.polyfit(rows, columns, 1)
+    assert len(rows) > 30
+    assert np.abs(columns - (slope * rows + start)).max() < 1.5, "pixels beside a straight line"
 
 
 def test_every_drawing_tells_its_numbers(tmp_path, opened):

@@ -1,5 +1,7 @@
 """The numbers behind the pictures, against numbers worked out in another way."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -11,6 +13,7 @@ from neurosim.analysis.surfaces import loss_surface
 from neurosim.analysis.units import unit_maps
 from neurosim.analysis.weights import filters, weight_images
 from neurosim.plots.histograms import quantiles
+from neurosim.plots.surfaces import loss_surface as draw_surface
 from neurosim.recording.recording import Recording, histogram
 
 
@@ -108,6 +111,40 @@ def test_a_surface_lies_along_the_principal_components_and_has_the_loss():
     vector = way.mean(axis=0) + np.array([shown.xs[j], shown.ys[i]]) @ directions
     simulator.set_parameters(simulator.network.named(vector))
     assert shown.losses[i, j] == pytest.approx(simulator.evaluate("train")["loss"], rel=1e-4)
+
+
+def test_an_end_beside_the_plane_is_hollow_and_its_real_loss_is_told():
+    runs = [
+        (name, trained("moons", **{"training.epochs": 6, "record.every": 1, "optimizer": optimizer, "expect": {}}))
+        for name, optimizer in (
+            ("one", {"name": "adam", "lr": 0.05}), ("two", {"name": "sgd", "lr": 0.5}), ("three", {"name": "adagrad"}),
+        )
+    ]  # fmt: skip
+    shown = loss_surface(runs)
+    ways = [
+        np.array([flat(simulator, simulator.recording.parameters_at(place)) for place in range(7)])
+        for _, simulator in runs
+    ]
+    everything = np.concatenate(ways)
+    places = np.concatenate([path.places for path in shown.paths])
+    directions = np.linalg.lstsq(places, everything - everything.mean(axis=0), rcond=None)[0]
+    for way, path in zip(ways, shown.paths, strict=True):
+        nearest = everything.mean(axis=0) + path.places[-1] @ directions
+        distance = np.linalg.norm(way[-1] - nearest) / np.linalg.norm(way[-1] - way[0])
+        assert path.beside == pytest.approx(distance, rel=1e-5)
+        runs[0][1].set_parameters(runs[0][1].network.named(nearest))
+        assert path.shades[1] == pytest.approx(runs[0][1].evaluate("train")["loss"], rel=1e-4)
+    # Two of three ends as if they lay on a hill and in a valley that are not there.
+    paths = [
+        replace(path, losses=(0.7, loss), shades=(0.7, shade))
+        for path, loss, shade in zip(shown.paths, (0.1, 0.1, 0.5), (0.12, 1.8, 0.3), strict=True)
+    ]
+    made = draw_surface(replace(shown, paths=tuple(paths)), "T")
+    stars = [line for line in made.axes[0].lines if line.get_marker() == "*"]
+    assert [star.get_markerfacecolor() == "white" for star in stars] == [False, True, True]
+    told = [text.get_text().split(",")[0] for text in made.legends[0].get_texts()]
+    assert told == ["one: 0.1", "two: 0.1", "three: 0.5"]
+    assert "hollow" in made.texts[-1].get_text()
 
 
 def test_a_straight_way_has_a_plane_and_no_way_has_none():

@@ -91,7 +91,8 @@ NETWORKS = {
 RECORDED = [name for name in PICTURES if name in QUANTITIES]
 OTHERS = [name for name in PICTURES if name not in RECORDED]
 OF_SPLITS = [
-    "learning_curves", "decision_boundary", "fitted_curve", "hidden_space", "confusion_matrix", "worst_mistakes",
+    "learning_curves", "decision_boundary", "fitted_curve", "fitted_surface", "hidden_space", "confusion_matrix",
+    "worst_mistakes",
 ]  # fmt: skip
 
 

@@ -88,6 +88,12 @@ def test_units_of_a_regression_with_two_inputs_have_maps(tmp_path):
     drawn = plot(made, "unit_maps")
     assert len(drawn.axes) == 4, "three hidden units and the output"
     assert all(len(axes.lines) == 1 for axes in drawn.axes), "the rows"
+    # What such a run has to show by itself.
+    assert run_facts(made).pictures == ("learning_curves", "fitted_surface")
+    surface = plot(made).axes[0]
+    image, rows = surface.images[0], surface.collections[-1]
+    assert image.get_clim() == rows.get_clim(), "rows in the colours of the surface"
+    assert rows.get_array().tolist() == made.data.to_target_units(made.data.train.targets)[:, 0].tolist()
 
 
 def test_the_run_goes_on_with_its_other_pictures_and_its_report(command, broken, tmp_path):
@@ -100,7 +106,7 @@ def test_the_run_goes_on_with_its_other_pictures_and_its_report(command, broken,
     ]
     assert "Pictures: decision_boundary.png, confusion_matrix.png" in out
     assert {path.name for path in (tmp_path / "r").glob("*.png")} == {"decision_boundary.png", "confusion_matrix.png"}
-    assert (tmp_path / "r" / "report.html").read_text().count("<figure>") == 2
+    assert (tmp_path / "r" / "report.html").read_text().count("<figure ") == 2
 
 
 def fail(*_, **__):

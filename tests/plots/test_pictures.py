@@ -4,6 +4,8 @@ import subprocess
 
 import numpy as np
 import pytest
+from matplotlib.collections import PathCollection
+from matplotlib.contour import ContourSet
 from matplotlib.image import imread
 
 from neurosim import Simulator, load_scenario
@@ -69,19 +71,61 @@ def test_the_map_holds_the_networks_own_answers():
 def test_a_plane_shows_data_boundary_and_names(facts):
     made = decision_boundary(facts["moons"].part("decision_boundary"), "title")
     axes = made.axes[0]
-    assert len(axes.collections) == 6  # the map, the boundary, and two classes in two splits
+    assert len(axes.images) == 1, "the map"
+    assert len(axes.collections) == 5, "the boundary, and two classes in two splits"
     assert axes.get_xlabel()
     assert made.legends[0].get_texts()[0].get_text().startswith("class ")
 
 
-def test_the_line_of_a_perceptron_is_drawn():
-    simulator = Simulator(load_scenario("and"))
+@pytest.mark.parametrize(
+    ("activation", "loss"), [("step", "perceptron"), ("sigmoid", "binary_cross_entropy"), ("tanh", "mse")]
+)
+def test_the_boundary_of_one_unit_is_the_line_of_its_weights(activation, loss):
+    changes = {"network.loss": loss, "network.layers.0.activation": activation, "training.epochs": 20, "expect": {}}
+    simulator = Simulator(load_scenario("and", overrides=changes), backend="reference")
     simulator.train()
-    line = decision_boundary(run_facts(simulator).part("decision_boundary"), "title").axes[0].collections[1]
-    places = line.get_paths()[0].vertices
+    # So sure that its answers are 0 or 1 but for a hair's breadth.
+    simulator.set_parameters({name: 500 * array for name, array in simulator.parameters.items()})
+    axes = decision_boundary(run_facts(simulator).part("decision_boundary"), "title").axes[0]
+    places = np.concatenate([path.vertices for path in _lines(axes) for path in path.get_paths()])
     weight, bias = simulator.parameters["layers.0.weight"][:, 0], simulator.parameters["layers.0.bias"][0]
-    # As near to w1 x1 + w2 x2 + b = 0 as the grid of the picture allows.
-    assert np.abs(places @ weight + bias).max() < 0.01 * np.abs(weight).max()
+    # An output of tanh means class 1 above the threshold of the loss, 0.5.
+    level = np.arctanh(0.5) if activation == "tanh" else 0.0
+    assert np.abs(places @ weight + bias - level).max() < 1e-5 * np.abs(weight).max()
+    assert np.ptp(places, axis=0).max() > 0.3, "it crosses the picture"
+
+
+def _lines(axes):
+    return [entry for entry in axes.collections if isinstance(entry, ContourSet) and not entry.filled]
+
+
+def test_boundaries_between_many_classes_lie_where_two_are_ahead_alike():
+    layers = [{"kind": "dense", "units": 3, "activation": "softmax"}]
+    changes = {
+        "data": {"source": "blobs", "samples": 60, "classes": 3}, "network.layers": layers,
+        "network.loss": "categorical_cross_entropy", "training.epochs": 3, "expect": {},
+        "record": {"quantities": ["dead"]},
+    }  # fmt: skip
+    simulator = Simulator(load_scenario("moons", overrides=changes), backend="reference")
+    simulator.train()
+    simulator.set_parameters({name: 500 * array for name, array in simulator.parameters.items()})
+    lines = _lines(decision_boundary(run_facts(simulator).part("decision_boundary"), "title").axes[0])
+    assert len(lines) == 3, "one around each class"
+    weight, bias = simulator.parameters["layers.0.weight"], simulator.parameters["layers.0.bias"]
+    for line in lines:
+        sums = np.sort(np.concatenate([path.vertices for path in line.get_paths()]) @ weight + bias, axis=1)
+        apart = (sums[:, 2] - sums[:, 1]) / np.abs(weight).max()
+        # But for the corner where three meet.
+        assert np.quantile(apart, 0.9) < 1e-5
+
+
+def test_classes_differ_by_shape_and_test_rows_are_hollow(facts):
+    axes = decision_boundary(facts["moons"].part("decision_boundary"), "title").axes[0]
+    rows = [entry for entry in axes.collections if isinstance(entry, PathCollection)]
+    shapes = [entry.get_paths()[0].vertices.shape for entry in rows]
+    assert shapes[0] != shapes[1]
+    assert shapes[:2] == shapes[2:], "the same in both splits"
+    assert [tuple(entry.get_facecolor()[0][:3]) == (1.0, 1.0, 1.0) for entry in rows] == [False, False, True, True]
 
 
 def test_a_curve_shows_data_and_function(facts):

@@ -128,6 +128,21 @@ def test_recorded_quantities_each_have_a_picture():
     assert len(found["weight_histogram"].axes) == 8
 
 
+@pytest.mark.parametrize("count", [3, 12])
+def test_histograms_of_many_runs_have_no_words_over_each_other(count):
+    names = [f"run-{k}" for k in range(count)]
+    found = layer_pictures("T", [(name, [recording(layers=3)]) for name in names], looks([variant(n) for n in names]))
+    made = found["weight_histogram"]
+    made.draw_without_rendering()
+    words = [*made.texts, *(axes.title for axes in made.axes), *(axes.yaxis.label for axes in made.axes)]
+    boxes = [text.get_window_extent() for text in words if text.get_text()]
+    boxes += [axes.get_window_extent() for axes in made.axes]
+    over = [(one, other) for k, one in enumerate(boxes) for other in boxes[:k] if one.overlaps(other)]
+    assert over == []
+    told = " ".join(text.get_text() for text in made.texts)
+    assert ("the first 8 of 12" in told) == (count == 12)
+
+
 def test_all_pictures_are_written_and_the_same_again(tmp_path):
     shown = facts(
         variant("one", run(0, recording=recording(), inputs=plane()), run(1, recording=recording(3.0)), value=1.0),

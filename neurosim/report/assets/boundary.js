@@ -5,173 +5,51 @@ function fineness(numbers) {
   return Math.round(Math.min(Math.max(Math.sqrt(2e7 / numbers), 36), 90));
 }
 
-function hue(name) {
-  return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-}
-
-function parts(hex) {
-  return [1, 3, 5].map((k) => parseInt(hex.slice(k, k + 2), 16));
-}
-
-function blend(from, to, share) {
-  return from.map((part, k) => part + (to[k] - part) * share);
-}
-
-// A canvas that draws in units of its data; `draw` gets the context and two scales, again at each change of size.
-function canvasView(root, label, ratio, [xs, ys], draw) {
-  const canvas = element("canvas", root, { role: "img", "aria-label": label });
-  const redraw = () => {
-    const width = Math.max(canvas.clientWidth, 120);
-    const dense = window.devicePixelRatio || 1;
-    canvas.width = Math.round(width * dense);
-    canvas.height = Math.round(width * ratio * dense);
-    const context = canvas.getContext("2d");
-    context.scale(dense, dense);
-    draw(context, scale(xs, [0, width]), scale(ys, [width * ratio, 0]), width, width * ratio);
-  };
-  window.addEventListener("resize", redraw);
-  for (const look of ["(prefers-color-scheme: dark)", "print"]) {
-    window.matchMedia(look).addEventListener("change", redraw);
-  }
-  return { canvas, redraw };
-}
-
 function boundaryView(root, run, moved, cells) {
   const { plane } = run;
   const { axes, classes, threshold, points } = plane;
   const net = new Net(plane);
   const view = element("div", root, { class: "view" });
   element("h3", view, {}, run.label || "What the network answers over its two inputs");
-  let frame = 0, answers = null, probe = null;
+  let frame = 0, seen = null, probe = null;
   const label = `The network's answer over ${plane.labels.join(" and ")}, with the data`;
   const { canvas, redraw } = canvasView(view, label, 0.8, axes, (context, x, y, width, height) => {
-    if (!answers) return;
-    paint(context, answers, cells, { threshold, width, height });
+    if (!seen) return;
+    paint(context, seen.answers, cells, { threshold, width, height, lines: seen.lines });
     scatter(context, points, x, y);
     if (probe) cross(context, x(probe[0]), y(probe[1]));
   });
   const show = (next) => {
     frame = next;
-    answers = sample(net, axes, cells, frame);
+    seen = sample(net, axes, cells, frame);
     if (probe) moved(net, probe, frame);
     redraw();
   };
   if (moved) probed(canvas, axes, (at) => { probe = at; moved(net, at, frame); redraw(); });
   if (!moved) return show;
   classKey(view, classes);
-  element("p", view, { class: "soft" }, `Across: ${plane.labels[0]}, ${short(axes[0][0])} to ${short(axes[0][1])}. Up: ${plane.labels[1]}, ${short(axes[1][0])} to ${short(axes[1][1])}. ${points.test ? "Triangles are test rows." : ""}`);
+  element("p", view, { class: "soft" }, `Across: ${plane.labels[0]}, ${short(axes[0][0])} to ${short(axes[0][1])}. Up: ${plane.labels[1]}, ${short(axes[1][0])} to ${short(axes[1][1])}. ${points.test ? "Hollow marks are test rows." : ""}`);
   return show;
 }
 
-function classKey(view, classes) {
-  const key = element("div", view, { class: "key" });
-  classes.forEach((name, k) => {
-    const entry = element("span", key);
-    element("i", entry).style.background = colour(k);
-    entry.append(`class ${name}`);
-  });
-}
-
+// Answers over the plane, and where they change sides: numbers that go smoothly through 0 there. An answer may jump; the
+// weighted sums of the output layer do not, and those of a single unit make an exactly straight line.
 function sample(net, [xs, ys], cells, frame) {
-  const found = [];
+  const { layers, output, levels } = net.plane;
+  const answers = [], sums = [];
   const x = scale([0, cells - 1], xs), y = scale([0, cells - 1], ys);
-  for (let j = 0; j < cells; j += 1) for (let i = 0; i < cells; i += 1) found.push(net.outputs([x(i), y(j)], frame));
-  return found;
-}
-
-// `lines`: where the answer changes sides, as numbers that change their sign there; left out, as the answers have it.
-function paint(context, answers, cells, { threshold, width, height, lines = null }) {
-  const image = new ImageData(cells, cells);
-  const neutral = parts(hue("--neutral"));
-  const hues = COLOURS.map(parts);
-  const single = answers[0].length === 1;
-  let low = Infinity, high = -Infinity;
-  for (const answer of answers) { low = Math.min(low, answer[0]); high = Math.max(high, answer[0]); }
-  const share = low >= 0 && high <= 1;
-  const middle = share ? 0.5 : low <= threshold && threshold <= high ? threshold : (low + high) / 2;
-  const reach = share ? 0.5 : Math.max(high - middle, middle - low) || 1;
-  const sides = answers.map((answer, place) => {
-    const j = cells - 1 - Math.floor(place / cells), i = place % cells;
-    let side, mixed;
-    if (single) {
-      const signed = (answer[0] - middle) / reach;
-      side = answer[0] - (low < threshold && threshold < high ? threshold : middle);
-      mixed = blend(neutral, hues[signed > 0 ? 1 : 0], 0.65 * Math.min(Math.abs(signed), 1));
-    } else {
-      side = answer.indexOf(Math.max(...answer));
-      mixed = blend(neutral, hues[side % hues.length], 0.45);
-    }
-    image.data.set([...mixed, 255], 4 * (j * cells + i));
-    return side;
-  });
-  const small = document.createElement("canvas");
-  small.width = cells;
-  small.height = cells;
-  small.getContext("2d").putImageData(image, 0, 0);
-  context.imageSmoothingEnabled = single;
-  context.drawImage(small, 0, 0, width, height);
-  for (const line of lines || (single ? [sides] : [])) contour(context, line, cells, width, height);
-}
-
-// Where the answer changes sides: marching squares, the ends of each piece interpolated.
-function contour(context, sides, cells, width, height) {
-  const u = scale([-0.5, cells - 0.5], [0, width]), v = scale([-0.5, cells - 0.5], [height, 0]);
-  context.strokeStyle = hue("--ink");
-  context.lineWidth = 1.6;
-  context.beginPath();
-  for (let j = 0; j + 1 < cells; j += 1) {
-    for (let i = 0; i + 1 < cells; i += 1) {
-      const corners = [[i, j], [i + 1, j], [i + 1, j + 1], [i, j + 1]];
-      const values = corners.map(([a, b]) => sides[b * cells + a]);
-      const ends = [];
-      corners.forEach(([a, b], k) => {
-        const [c, d] = corners[(k + 1) % 4];
-        const one = values[k], other = values[(k + 1) % 4];
-        if (one > 0 !== other > 0) {
-          const part = one / (one - other);
-          ends.push([u(a + (c - a) * part), v(b + (d - b) * part)]);
-        }
-      });
-      for (let k = 0; k + 1 < ends.length; k += 2) {
-        context.moveTo(...ends[k]);
-        context.lineTo(...ends[k + 1]);
-      }
+  for (let j = 0; j < cells; j += 1) {
+    for (let i = 0; i < cells; i += 1) {
+      const raw = [x(i), y(j)];
+      const seen = net.run(raw, frame);
+      answers.push(net.translated(seen.at(-1)));
+      if (output !== null) sums.push(weighted(layers[output], output ? seen[output - 1] : net.input(raw), net.at(frame)));
     }
   }
-  context.stroke();
-}
-
-function scatter(context, points, x, y) {
-  for (const [split, { inputs, targets }] of Object.entries(points)) {
-    const size = inputs.length <= 10 ? 7 : inputs.length <= 400 ? 3.6 : 2.2;
-    inputs.forEach(([a, b], k) => {
-      context.beginPath();
-      if (split === "test") {
-        context.moveTo(x(a), y(b) - size);
-        context.lineTo(x(a) + size, y(b) + size * 0.8);
-        context.lineTo(x(a) - size, y(b) + size * 0.8);
-        context.closePath();
-      } else context.arc(x(a), y(b), size, 0, 7);
-      context.fillStyle = colour(targets[k]);
-      context.fill();
-      context.strokeStyle = "#ffffff";
-      context.lineWidth = 0.8;
-      context.stroke();
-    });
-  }
-}
-
-function cross(context, u, v) {
-  for (const [style, width] of [["#ffffff", 4], ["#000000", 1.8]]) {
-    context.strokeStyle = style;
-    context.lineWidth = width;
-    context.beginPath();
-    context.moveTo(u - 9, v);
-    context.lineTo(u + 9, v);
-    context.moveTo(u, v - 9);
-    context.lineTo(u, v + 9);
-    context.stroke();
-  }
+  let lines = null;
+  if (answers[0].length > 1) lines = borders(alike(answers, sums) ? sums : answers);
+  else if (sums.length && levels.length === 1) lines = [sums.map((sum) => sum[0] - levels[0])];
+  return { answers, lines };
 }
 
 // Calls `moved` with the place under the pointer, or where the arrow keys have moved it.
@@ -231,4 +109,41 @@ function fittedView(root, run, moved) {
     if (probe) moved(net, probe, frame);
     redraw();
   };
+}
+
+// Values from dark to bright, in the order that they keep in grey.
+const VALUES = ["#440154", "#3b528b", "#21918c", "#5ec962", "#fde725"].map(parts);
+
+function valueColour(value, [low, high]) {
+  const place = Math.min(Math.max((value - low) / (high - low), 0), 1) * (VALUES.length - 1);
+  const k = Math.min(Math.floor(place), VALUES.length - 2);
+  return blend(VALUES[k], VALUES[k + 1], place - k);
+}
+
+function surfaceView(root, run, moved, cells) {
+  const { plane } = run;
+  const { axes, points, range } = plane;
+  const net = new Net(plane);
+  const view = element("div", root, { class: "view" });
+  element("h3", view, {}, run.label || "The function that the network has learnt");
+  let frame = 0, colours = null, probe = null;
+  const label = `The network's output over ${plane.labels.join(" and ")}, with the data`;
+  const { canvas, redraw } = canvasView(view, label, 0.8, axes, (context, x, y, width, height) => {
+    if (!colours) return;
+    shades(context, colours, cells, width, height);
+    for (const [split, { inputs, targets }] of Object.entries(points)) {
+      inputs.forEach(([a, b], k) => mark(context, split === "test" ? 2 : 0, x(a), y(b), 4, false, `rgb(${valueColour(targets[k], range).join(" ")})`));
+    }
+    if (probe) cross(context, x(probe[0]), y(probe[1]));
+  });
+  const show = (next) => {
+    frame = next;
+    colours = sample(net, axes, cells, frame).answers.map(([answer]) => valueColour(answer, range));
+    if (probe) moved(net, probe, frame);
+    redraw();
+  };
+  if (moved) probed(canvas, axes, (at) => { probe = at; moved(net, at, frame); redraw(); });
+  const words = `Dark: ${short(range[0])}; bright: ${short(range[1])}. Each row is filled with its own value, so that one that stands out is not fitted.`;
+  element("p", view, { class: "soft" }, `${words} Across: ${plane.labels[0]}, ${short(axes[0][0])} to ${short(axes[0][1])}. Up: ${plane.labels[1]}, ${short(axes[1][0])} to ${short(axes[1][1])}.${points.test ? " Triangles are test rows." : ""}`);
+  return show;
 }

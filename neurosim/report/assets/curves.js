@@ -1,6 +1,13 @@
 // Loss and accuracy over the epochs; the marker is where the slider stands.
 
 const SPLITS = ["train", "validation", "test"];
+// Yellow cannot be read on white. When the colours are used up, lines are dashed; as in the pictures.
+const LINES = COLOURS.filter((_, k) => k !== 6);
+const DASHES = ["", "7 4", "8 3 2 3", "2 3"];
+
+function dashes({ dash }) {
+  return dash ? { "stroke-dasharray": dash } : {};
+}
 
 // `lines`: {name, colour, dashed, epochs, values}. `choose` is told the epoch that is clicked on.
 function curves(root, title, lines, choose) {
@@ -27,14 +34,16 @@ function curves(root, title, lines, choose) {
   for (const line of lines) {
     const points = line.epochs.map((epoch, k) => [x(epoch), line.values[k] === null ? NaN : y(line.values[k])]);
     const path = points.filter(([, v]) => Number.isFinite(v)).map(([u, v], k) => `${k ? "L" : "M"}${u.toFixed(1)} ${v.toFixed(1)}`);
-    shape("path", picture, { class: "curve", d: path.join(""), stroke: line.colour, ...(line.dashed ? { "stroke-dasharray": "5 4" } : {}) });
+    shape("path", picture, { class: "curve", d: path.join(""), stroke: line.colour, ...dashes(line) });
     if (points.length === 1) shape("circle", picture, { cx: points[0][0], cy: points[0][1], r: 3, fill: line.colour });
   }
-  const marker = shape("line", picture, { class: "marker", y1: top, y2: height - bottom });
+  // It appears where the slider stands; there may be none.
+  const marker = shape("line", picture, { class: "marker", y1: top, y2: height - bottom, visibility: "hidden" });
   const key = element("div", view, { class: "key" });
   for (const line of lines) {
     const entry = element("span", key);
-    element("i", entry).style.background = line.colour;
+    const sample = shape("svg", entry, { class: "line", viewBox: "0 0 28 10", "aria-hidden": "true" });
+    shape("path", sample, { class: "curve", d: "M1 5H27", stroke: line.colour, ...dashes(line) });
     entry.append(line.name);
   }
   const epochAt = (event) => {
@@ -49,6 +58,7 @@ function curves(root, title, lines, choose) {
   picture.addEventListener("pointerleave", tip.hide);
   picture.addEventListener("click", (event) => choose(epochAt(event)));
   return (epoch) => {
+    marker.setAttribute("visibility", "visible");
     marker.setAttribute("x1", x(Math.min(epoch, last)));
     marker.setAttribute("x2", x(Math.min(epoch, last)));
   };
@@ -64,8 +74,9 @@ function linesOf(runs, measure) {
     for (const split of shown) {
       const k = runs.length === 1 ? SPLITS.indexOf(split) : place;
       const name = runs.length === 1 ? split : `${run.label} (${split})`;
-      const hue = runs.length === 1 ? [0, 2, 1][k] : k;
-      found.push({ name, colour: colour(hue), dashed: k >= COLOURS.length, epochs: history.epoch, values: history[`${split}_${measure}`] });
+      const hue = runs.length === 1 ? [0, 2, 1][k] : k % LINES.length;
+      const dash = runs.length === 1 ? "" : DASHES[Math.floor(k / LINES.length) % DASHES.length];
+      found.push({ name, colour: LINES[hue], dash, epochs: history.epoch, values: history[`${split}_${measure}`] });
     }
   });
   return found;

@@ -74,11 +74,6 @@ class HiddenSpace {
   }
 }
 
-// For each class how far its answer is ahead of all others: where that is 0, its region ends.
-function borders(answers) {
-  return Array.from(answers[0], (_, k) => answers.map((answer) => answer[k] - Math.max(...answer.filter((_, other) => other !== k))));
-}
-
 // How much of the rows' variance lies in the plane.
 function share(hidden, places, middle, centre) {
   const sum = (rows, from) => rows.reduce((total, row) => total + row.reduce((part, value, k) => part + (value - from[k]) ** 2, 0), 0);

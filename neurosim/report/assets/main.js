@@ -41,7 +41,8 @@ function reach(run) {
 // What the network answers: over its inputs where these can be drawn, else class by class.
 function answers(root, run, single, follow) {
   if (run.plane) {
-    const drawn = run.plane.axes.length === 2 ? boundaryView : fittedView;
+    const flat = run.plane.classes.length ? boundaryView : surfaceView;
+    const drawn = run.plane.axes.length === 2 ? flat : fittedView;
     const panel = single ? element("div", null) : null;
     const hidden = single && run.hidden ? hiddenView(panel, run) : null;
     const units = single ? unitsView(panel, run) : null;

@@ -32,17 +32,29 @@ class Net {
 
   // Outputs of every layer for one row in the units of the data set, at one of the recorded times.
   run(raw, frame) {
-    const { scale: factors, shift, size, layers } = this.plane;
-    const values = this.values.subarray(frame * size, (frame + 1) * size);
-    const row = Float64Array.from(raw, (x, k) => x * factors[k] + shift[k]);
     const seen = [];
-    chain(layers, row, values, seen);
+    chain(this.plane.layers, this.input(raw), this.at(frame), seen);
     return seen;
   }
 
-  // In the units of the data set.
+  // A row as the network gets it.
+  input(raw) {
+    const { scale: factors, shift } = this.plane;
+    return Float64Array.from(raw, (x, k) => x * factors[k] + shift[k]);
+  }
+
+  // Its numbers at one of the recorded times.
+  at(frame) {
+    const { size } = this.plane;
+    return this.values.subarray(frame * size, (frame + 1) * size);
+  }
+
   outputs(raw, frame) {
-    const found = this.run(raw, frame).at(-1);
+    return this.translated(this.run(raw, frame).at(-1));
+  }
+
+  // Outputs in the units of the data set.
+  translated(found) {
     if (!this.plane.target) return found;
     const [factors, shift] = this.plane.target;
     return found.map((y, k) => (y - shift[k]) / factors[k]);

@@ -1,0 +1,88 @@
+"""How far an answer is from changing sides, as a number that goes smoothly through 0 where it does.
+
+An answer itself may jump (a step) or be flat but for a hair's breadth (a sigmoid that is sure): between the points of
+a grid nobody can tell from it where the boundary is. The weighted sums of the output layer can: those of a single unit
+are linear in its inputs, so that its boundary is exactly straight.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurosim.analysis.hidden import levels, output_layers, output_place
+
+if TYPE_CHECKING:  # what draws these numbers need not load a simulator
+    from neurosim.simulator import Simulator
+
+# So many rows are looked into at a time: what every layer computes for them is kept.
+CHUNK = 4096
+Array = NDArray[np.float64]
+
+
+def sides(simulator: Simulator, inputs: Array, outputs: Array) -> Array:
+    """For each row how far it is from another answer, (1 or classes, rows).
+
+    Parameters
+    ----------
+    inputs : (rows, inputs)
+        As the network gets them.
+    outputs : (rows, outputs)
+        What it answers.
+
+    Returns
+    -------
+    float64 (1 or classes, rows)
+        Of a single output a number above 0 where it means class 1, else for each class how far it is ahead of all
+        others. Made of the weighted sums where the same rows are on the same side by them, else of the answers.
+    """
+    sums = _sums(simulator, inputs)
+    if outputs.shape[1] == 1:
+        threshold = simulator.network.loss.record.threshold
+        return _single(simulator, sums, outputs[:, 0], threshold)[None]
+    if sums is not None and np.array_equal(sums.argmax(axis=1), outputs.argmax(axis=1)):
+        return _ahead(sums)
+    return _ahead(outputs)
+
+
+def _sums(simulator: Simulator, inputs: Array) -> Array | None:
+    """The weighted sums of the output layer; None where they are not those that the answers are made of."""
+    network = simulator.network
+    place = output_place(network)
+    # Batch normalization looks at all rows of a batch while a network is looked into, but not when it answers.
+    if place is None or network.batch_norms:
+        return None
+    by_class = network.loss.record.targets == "classes"
+    found = []
+    for first in range(0, len(inputs), CHUNK):
+        rows = inputs[first : first + CHUNK]
+        # What the layers compute does not depend on the targets.
+        targets = np.zeros(len(rows), np.int64) if by_class else np.zeros((len(rows), network.outputs))
+        signals = simulator.inspect(rows, targets).layers[network.layers[place].name]
+        found.append(signals.outputs if signals.sums is None else signals.sums)
+    return np.concatenate(found).astype(np.float64)
+
+
+def _single(simulator: Simulator, sums: Array | None, answers: Array, threshold: float) -> Array:
+    above = answers > threshold
+    if sums is not None and above.any() and not above.all():
+        given = sums[:, 0]
+        found = levels(output_layers(simulator.network), [given], threshold)
+        if len(found) == 1:
+            upward = given[above].mean() > given[~above].mean()
+            away = given - found[0] if upward else found[0] - given
+            # Where a sum lies on the level itself, rounding decides.
+            if np.array_equal(away > 0, above) or np.abs(away[(away > 0) != above]).max() <= 1e-6 * np.ptp(given):
+                return away
+    away = answers - threshold
+    # A jump without known sums is taken for half-way.
+    return away if len(np.unique(answers)) > 2 else np.where(above, 1.0, -1.0)
+
+
+def _ahead(scores: Array) -> Array:
+    """For each class how far its score (rows, classes) is above the best other one: (classes, rows)."""
+    order = np.sort(scores, axis=1)
+    best, second = order[:, -1:], order[:, -2:-1]
+    return (scores - np.where(scores == best, second, best)).T
