@@ -21,6 +21,8 @@ from neurosim.simulator import Simulator
 Goal = Literal["learn", "kept_apart", "rare_class", "alive"]
 # A loss so many times the one before is clearly smaller; so much more learnt is clearly more.
 SMALLER, MORE = 0.9, 0.1
+# To recognise less of the rarest class than this is no help.
+WORTH_IT = 0.4
 # Losses on rows kept apart differ by chance alone; so many times the one before, all is well.
 KEPT_WELL = 0.7
 TOO_LONG = "to train for long enough would take doctor too long"
@@ -152,7 +154,7 @@ def _judge(goal: Goal, before: Measured, after: Measured) -> tuple[bool, bool]:
         now, then = after.rare or 0.0, before.rare or 0.0
         # Rare rows learnt by heart are no help.
         fair = (after.kept_loss or 0.0) <= (before.kept_loss or math.inf) / SMALLER
-        helped = fair and now >= then + MORE
+        helped = fair and now >= max(then + MORE, WORTH_IT)
         return helped, helped and now >= LEARNT
     if goal == "alive" and before.learnt:
         kept = after.learnt and after.loss <= before.loss / SMALLER

@@ -177,6 +177,7 @@ def check(name, folder, count):
             there = learnt(healthy, seed, (), rare=setup.rare)
             assert learnt(sick, seed, first.settings, rare=setup.rare) >= there / 2, (seed, first.settings)
         else:
+            assert first.settings == ()
             assert "No single setting cures this" in first.advice
             assert "more rows of rare" in first.advice
 
