@@ -55,7 +55,9 @@ def main(names: list[str]) -> None:
             if done.returncode:
                 sys.exit(f"{name} ended with {done.returncode}")
             with Image.open(out / f"{PICTURES[name]}.png") as picture:
-                picture.convert("RGB").quantize(COLOURS).save(HERE / f"{name}.png", optimize=True)
+                # Few marks keep their own colours, however much of the picture is pale.
+                few = picture.convert("RGB").quantize(COLOURS, Image.Quantize.MAXCOVERAGE, kmeans=1)
+                few.save(HERE / f"{name}.png", optimize=True)
         print(f"{name:<26}{seconds:6.1f} s", flush=True)
 
 
