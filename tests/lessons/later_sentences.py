@@ -335,10 +335,9 @@ def _():
     assert 28 * 28 == 784
 
 
-@of_the_run("mnist-cnn", "less than half its errors", "is below that on the test rows")
+@of_the_run("mnist-cnn", "less than half its errors")
 def _(result):
     assert result.metrics["test_accuracy"] > 0.99
-    assert result.history.train_accuracy[-1] < result.metrics["test_accuracy"] < 0.994
 
 
 @fact("mnist", "mnist-mlp-best makes half as many errors")
