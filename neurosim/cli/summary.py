@@ -88,7 +88,7 @@ def print_lesson(scenario: Scenario, *, missed: bool) -> None:
         click.echo()
     word = next((entry.word for *_, entry in mentions(lesson)), None)
     if word is not None:
-        click.echo(f"A word is new to you? neurosim glossary {word}")
+        click.echo(f"Is a word new to you? Try: neurosim glossary {word}")
 
 
 def report_missed(expectations: Sequence[Expectation], *, changed: bool, label: str = "") -> None:

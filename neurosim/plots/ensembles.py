@@ -65,7 +65,9 @@ def _losses(axes: Axes, ensemble: Ensemble, names: tuple[str, str]) -> None:
     )
     axes.set_xscale("log" if logarithmic else "linear")
     if ensemble.scenario.expect:
-        axes.legend(frameon=False, fontsize=9)
+        # Room for the legend above the bars.
+        axes.set_ylim(top=1.2 * axes.get_ylim()[1])
+        axes.legend(frameon=False, fontsize=9, loc="upper right")
 
 
 def _epochs(axes: Axes, epochs: list[int]) -> None:

@@ -88,4 +88,4 @@ def test_runs_side_by_side_say_it_too(neurosim, tmp_path):
 
 def test_the_lesson_names_a_word_to_look_up(neurosim):
     done = neurosim("run", *XOR, "--out", "a", "--no-report")
-    assert "A word is new to you? neurosim glossary unit\n" in done.out
+    assert "Is a word new to you? Try: neurosim glossary unit\n" in done.out
