@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from neurosim.scenario.locate import KeyPath
+from neurosim.scenario.locate import KeyPath, value_at
 
 SEED = "scenario.seed"
 VARIANT = "variant "
@@ -23,18 +23,9 @@ def changed_keys(tree: Mapping[str, Any], values: Mapping[KeyPath, Any]) -> list
         key = ".".join(map(str, path))
         if path[0] in SILENT or (path[0] == "scenario" and key not in SPEAKING):
             continue
-        if _at(tree, path) != value:
+        if value_at(tree, path) != value:
             found.append(key)
     return found
-
-
-def _at(tree: Any, path: KeyPath) -> Any:
-    for part in path:
-        try:
-            tree = tree[part]
-        except (KeyError, IndexError, TypeError):
-            return None
-    return tree
 
 
 def added(known: Any, more: Iterable[str]) -> list[str] | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from typing import Any
 
 KeyPath = tuple[str | int, ...]
 Position = tuple[int, int]
@@ -178,3 +179,13 @@ class _Scanner:
 
 def _join(path: KeyPath, part: str | int) -> KeyPath:
     return path if len(path) >= MAX_DEPTH else (*path, part)
+
+
+def value_at(tree: Any, path: KeyPath) -> Any:
+    """What stands at a key path; None where there is nothing."""
+    for part in path:
+        try:
+            tree = tree[part]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return tree

@@ -12,7 +12,7 @@ from typing import Any
 
 from neurosim.registry import Catalog, Registry
 from neurosim.scenario.faults import show
-from neurosim.scenario.locate import KeyPath
+from neurosim.scenario.locate import KeyPath, value_at
 from neurosim.scenario.names import LAYER_CHOICES
 from neurosim.scenario.schema import DataSection, OptimizerSection
 
@@ -49,7 +49,7 @@ def make_room(
     if catalog is None:
         return ""
     whole = path == table_path
-    table = _at(tree, table_path)
+    table = value_at(tree, table_path)
     if not isinstance(table, dict) or not (whole or path[-1] == name_key):
         return ""
     old, new = (_record(catalog, name) for name in (table.get(name_key), value))
@@ -88,15 +88,6 @@ def _naming(path: KeyPath, registry: Registry) -> tuple[KeyPath, str, Catalog | 
         key, catalog, own = SECTIONS[str(path[0])]
         return path[:-1], key, getattr(registry, catalog), own
     return path, "", None, frozenset()
-
-
-def _at(tree: Any, path: KeyPath) -> Any:
-    for part in path:
-        try:
-            tree = tree[part]
-        except (KeyError, IndexError, TypeError):
-            return None
-    return tree
 
 
 def _record(catalog: Catalog, name: object) -> Any:
