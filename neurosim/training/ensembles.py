@@ -13,9 +13,9 @@ from typing import Any
 from neurosim.backends.select import on_compilation
 from neurosim.ensemble import Ensemble
 from neurosim.files import remove, write_atomically
-from neurosim.training.folder import SCENARIO, SUMMARY, RunFolder, portable, provenance
+from neurosim.training.folder import BEGUN, ENSEMBLE, SCENARIO, SUMMARY, RunFolder, portable, provenance
 from neurosim.training.observers import Observer
-from neurosim.training.seeds import BEGUN, COLUMNS, TABLE
+from neurosim.training.seeds import COLUMNS
 
 
 class EnsembleObserver(Observer):
@@ -56,7 +56,7 @@ def _run(ensemble: Ensemble, folder: RunFolder, watcher: EnsembleObserver, begin
     with on_compilation(watcher.compiling):
         ensemble.train(watcher.share)
     total = time.perf_counter() - begin
-    write_atomically(folder.path / TABLE, table(ensemble))
+    write_atomically(folder.path / ENSEMBLE, table(ensemble))
     result = {
         "scenario": ensemble.scenario.scenario.name,
         "backend": ensemble.backend,

@@ -35,6 +35,9 @@ METRICS = "metrics.jsonl"
 SUMMARY = "summary.json"
 FAILURE = "failure.json"
 CHECKPOINTS = "checkpoint"
+# Of a run of many seeds: what came of each, and, while it is under way, which seeds it is of.
+ENSEMBLE = "ensemble.csv"
+BEGUN = "seeds.json"
 # The networks of a study, each with a run folder of its own.
 MEMBERS = "members"
 CHECKPOINT_NAME = re.compile(r"step-\d{12,}\.safetensors")
@@ -111,6 +114,7 @@ class RunFolder:
         if not resume:
             try:
                 _refuse_other_run(path)
+                self._forget_seeds()
             except DataError:
                 self._lock.release()
                 raise
@@ -127,8 +131,14 @@ class RunFolder:
         # What is written from here on is of a run that is neither finished nor failed.
         must_remove(self.path / FAILURE)
         must_remove(self.path / SUMMARY)
+        self._forget_seeds()
         write_atomically(self.path / SCENARIO, scenario_text)
         self._write_metrics(records)
+
+    def _forget_seeds(self) -> None:
+        """Remove what a run of many seeds that was stopped here has left: by it the folder would be taken for one."""
+        must_remove(self.path / BEGUN)
+        must_remove(self.path / ENSEMBLE)
 
     def add_epoch(self, record: Record) -> None:
         """Append one epoch to ``metrics.jsonl``."""

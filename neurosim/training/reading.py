@@ -15,11 +15,11 @@ from neurosim.scenario import Scenario, load_scenario
 from neurosim.simulator import Simulator
 from neurosim.training.checkpoint import has_checkpoint, load_checkpoint
 from neurosim.training.expectations import Outcome, check_expectations
-from neurosim.training.folder import FAILURE, METRICS, SCENARIO, SUMMARY, train_again
+from neurosim.training.folder import ENSEMBLE, FAILURE, METRICS, SCENARIO, SUMMARY, train_again
 from neurosim.training.members import study_members
 from neurosim.training.model import MODEL, read_model
 from neurosim.training.runs import Result
-from neurosim.training.seeds import TABLE, many_seeds
+from neurosim.training.seeds import many_seeds
 from neurosim.training.texts import damaged, is_there, read_failure, read_history, read_measures
 
 
@@ -173,10 +173,10 @@ def check_folder(path: Path) -> None:
         raise DataError(
             f"the run of many seeds in {path} is not finished", f"neurosim run --resume {path}  trains them again."
         )
-    if many is not None or (is_there(path / TABLE) and not is_there(path / MODEL)):
+    if many is not None or (is_there(path / ENSEMBLE) and not is_there(path / MODEL)):
         raise DataError(
             f"{path} is a run of many seeds: it has no network of its own",
-            f"{path / TABLE} has what came of each seed; neurosim run {path / SCENARIO} --seed N  trains one of them.",
+            f"{path / ENSEMBLE} has what came of each seed; neurosim run {path / SCENARIO} --seed N  trains one of them.",
         )
     if not is_there(path / SCENARIO):
         inside = sorted(place.parent for place in path.glob(f"*/{SCENARIO}"))

@@ -11,14 +11,11 @@ from typing import Any
 from neurosim.ensemble import Ensemble, Member
 from neurosim.scenario import Scenario
 from neurosim.training.determining import another_run, determining, scenario_changes
-from neurosim.training.folder import SUMMARY
+from neurosim.training.folder import BEGUN, ENSEMBLE, SUMMARY
 from neurosim.training.model import MODEL
 from neurosim.training.resuming import own_scenario
 from neurosim.training.texts import damaged, is_there, read_object
 
-TABLE = "ensemble.csv"
-# There while such a run is under way: which seeds it is of.
-BEGUN = "seeds.json"
 # What the summary has besides the object that the command prints.
 _PROVENANCE = ("versions", "machine", "plugins")
 # Those of the table, before the measures.
@@ -46,7 +43,7 @@ class ManySeeds:
 
 def many_seeds(folder: Path) -> ManySeeds | None:
     """The run of many seeds in a folder; None where there is another run, or none; raises DataError for damage."""
-    if is_there(folder / TABLE) and is_there(folder / SUMMARY) and not is_there(folder / MODEL):
+    if is_there(folder / ENSEMBLE) and is_there(folder / SUMMARY) and not is_there(folder / MODEL):
         path, finished = folder / SUMMARY, True
     elif is_there(folder / BEGUN):
         path, finished = folder / BEGUN, False
@@ -84,10 +81,10 @@ def read_ensemble(folder: Path, scenario: Scenario, found: ManySeeds) -> tuple[E
         When a file of it is damaged.
     """
     ensemble = Ensemble(scenario, found.seeds, found.backend)
-    ensemble.members = _members(folder / TABLE)
+    ensemble.members = _members(folder / ENSEMBLE)
     seeds = [member.seed for member in ensemble.members]
     if len(seeds) != len(found.seeds) or seeds != list(found.seeds):
-        raise damaged(folder / TABLE, f"its seeds are not those of {SUMMARY}")
+        raise damaged(folder / ENSEMBLE, f"its seeds are not those of {SUMMARY}")
     seconds = read_object(folder / SUMMARY).part("seconds")
     ensemble.seconds, ensemble.compile_seconds = seconds.number("train"), seconds.number("compile")
     result = {key: value for key, value in read_object(folder / SUMMARY).values.items() if key not in _PROVENANCE}

@@ -288,6 +288,22 @@ def test_many_seeds_killed_on_the_way_are_trained_again(neurosim, many, monkeypa
     assert not (many / "seeds.json").exists()
 
 
+def test_a_run_in_the_folder_of_many_seeds_that_were_stopped_is_one_of_its_own(neurosim, tmp_path, monkeypatch):
+    def kill(self, *arguments):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as during:
+        during.setattr(Ensemble, "train", kill)
+        assert neurosim("run", "xor", "--seeds", "5", "--out", "there", *SETTINGS).code == 130
+    folder = killed_after_training(tmp_path / "there")
+    before = bits(folder)
+    assert neurosim("plot", folder).code == 0
+    done = neurosim("run", "--resume", folder)
+    assert done.code == 0, done.err
+    assert "what is missing is made now" in done.out
+    assert bits(folder) == before
+
+
 @pytest.mark.parametrize(
     ("name", "old", "new"),
     [
