@@ -54,8 +54,12 @@ def _other_seeds(resume: Path, found: ManySeeds) -> UsageError:
     )
 
 
-def about_to_resume(resume: Path, *, is_study: bool, many: ManySeeds | None, report: bool, told: Told) -> None:
+def about_to_resume(
+    resume: Path, *, is_study: bool, many: ManySeeds | None, force: bool, report: bool, told: Told
+) -> None:
     """Say what is not obvious of a run to go on with.
+
+    With `force` networks of a study that diverged are trained on.
 
     Raises
     ------
@@ -64,11 +68,15 @@ def about_to_resume(resume: Path, *, is_study: bool, many: ManySeeds | None, rep
     """
     if not resume.is_dir():
         return
-    finished = _is_finished(resume, many, is_study=is_study)
+    diverged = is_study and any((resume / MEMBERS).rglob(FAILURE))
+    finished = _is_finished(resume, many, is_study=is_study) and not (force and diverged)
     if finished and report and is_there(resume / PAGE):
         more = f"\nneurosim plot {resume}  draws more pictures." if many is None else ""
-        if is_study and any((resume / MEMBERS).rglob(FAILURE)):
-            more = f"\nneurosim doctor {resume}  says why a network diverged, as far as can be told."
+        if diverged:
+            more = (
+                f"\nneurosim doctor {resume}  says why a network diverged, as far as can be told; with a changed "
+                "scenario, --force goes on with it from its last finite state."
+            )
         raise DataError(
             f"the run in {resume} is finished: nothing is left to train, to draw or to write",
             f"Its page is {resume / PAGE}.{more}",

@@ -149,7 +149,7 @@ def command(
         say_notes(loaded, quiet=quiet)
         folder = run_folder_of(resume) if resume else out or default_folder(_name(loaded))
         if resume is not None:
-            about_to_resume(resume, is_study=loaded.is_study, many=many, report=not no_report, told=told)
+            about_to_resume(resume, is_study=loaded.is_study, many=many, force=force, report=not no_report, told=told)
             backend = backend or backend_there(resume)
         backend = backend or "cpu"
         if seeds is not None or many is not None:

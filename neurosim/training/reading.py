@@ -176,7 +176,8 @@ def check_folder(path: Path) -> None:
     if many is not None or (is_there(path / ENSEMBLE) and not is_there(path / MODEL)):
         raise DataError(
             f"{path} is a run of many seeds: it has no network of its own",
-            f"{path / ENSEMBLE} has what came of each seed; neurosim run {path / SCENARIO} --seed N  trains one of them.",
+            f"{path / ENSEMBLE} has what came of each seed; "
+            f"neurosim run {path / SCENARIO} --seed N  trains one of them.",
         )
     if not is_there(path / SCENARIO):
         inside = sorted(place.parent for place in path.glob(f"*/{SCENARIO}"))

@@ -19,7 +19,7 @@ import numpy as np
 from neurosim.backends.cpu.team import available_threads
 from neurosim.backends.select import on_compilation
 from neurosim.errors import DivergedError, UsageError
-from neurosim.files import write_atomically
+from neurosim.files import must_remove, write_atomically
 from neurosim.history import METRICS, Record
 from neurosim.markup import escape, measure, measure_words
 from neurosim.markup import table as html_table
@@ -245,8 +245,9 @@ def study(
 
     Parameters are those of `neurosim.run`. On the CPU several networks are trained side by side, each with
     its share of the threads; results do not depend on it. A run that diverges does not end the study.
-    With `resume`, runs that are finished, or that diverged, are read and not trained again. An `observer` that is a
-    plain function is called with the result of each network when it is done.
+    With `resume`, runs that are finished, or that diverged, are read and not trained again; with `force` those that
+    diverged go on from their last finite state. An `observer` that is a plain function is called with the result of
+    each network when it is done.
 
     Raises
     ------
@@ -302,6 +303,9 @@ def _run(
             if member.result is None:
                 member.simulator.prepare()
     ended = all(member.result is not None for member in members)
+    if folder is not None and not ended:
+        # A study of which something is trained again is not finished.
+        must_remove(folder.path / SUMMARY)
     try:
         _train_all([member for member in members if member.result is None], at_once, watcher, resume, force)
     except KeyboardInterrupt:

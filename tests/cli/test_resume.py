@@ -9,7 +9,7 @@ import pytest
 import neurosim as library
 from neurosim.ensemble import Ensemble
 from neurosim.errors import DivergedError
-from neurosim.training import run_ensemble
+from neurosim.training import StudyObserver, run_ensemble
 from neurosim.training.observers import Observer
 
 FEW = {"training.epochs": 6, "expect": {}}
@@ -33,6 +33,13 @@ class Stop(Observer):
     def epoch(self, record):
         if record["epoch"] == self.at:
             raise KeyboardInterrupt
+
+
+class StopStudy(StudyObserver):
+    """Ctrl-C when training begins."""
+
+    def planned(self, members, epochs):
+        raise KeyboardInterrupt
 
 
 def stopped(folder, scenario="xor", epoch=3, **how):
@@ -207,6 +214,24 @@ def test_a_study_in_which_a_network_diverged_is_not_trained_again(neurosim, stud
     assert done.code == 4
     assert "Diverged: fast" in done.err
     assert (tmp_path / "run" / "members" / "fast" / "failure.json").stat().st_mtime_ns == before
+
+
+def test_force_goes_on_with_a_network_of_a_study_that_diverged(neurosim, study_file, tmp_path):
+    # So far that the first step leaves the finite numbers: what is kept is the start.
+    wild = ["--set", "variants.1.optimizer.lr=1e60"]
+    assert neurosim("run", study_file, "--out", "run", *wild).code == 4
+    folder = tmp_path / "run"
+    again = neurosim("run", "--resume", folder)
+    assert again.code == 3
+    assert "--force goes on with it" in again.err
+    with pytest.raises(KeyboardInterrupt):
+        library.study(study_file, resume=folder, force=True, observer=StopStudy())
+    # Stopped on the way it is not finished, though its page of before is there.
+    assert not (folder / "summary.json").exists()
+    done = neurosim("run", study_file, "--resume", folder, "--force")
+    assert done.code == 0, done.err
+    assert not list(folder.rglob("failure.json"))
+    assert len(json.loads((folder / "summary.json").read_text())["runs"]) == 2
 
 
 def test_a_finished_network_of_another_study_is_refused(neurosim, study_file, tmp_path):
