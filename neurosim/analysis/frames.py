@@ -70,7 +70,7 @@ def no_film(kind: str, simulator: Simulator) -> str:
 
 
 def film(kind: str, simulator: Simulator) -> Film:
-    """The frames of a film that a run has what for; see `no_film`."""
+    """The frames of a film that a run has the numbers for; see `no_film`."""
     recording = simulator.recording
     assert recording is not None
     chosen = tuple(evenly(len(recording), MOST_FRAMES))
