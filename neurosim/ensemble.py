@@ -23,7 +23,7 @@ from neurosim.backends.base import Rows
 from neurosim.backends.select import make_backend, make_small_ensemble
 from neurosim.errors import DivergedError, UsageError
 from neurosim.markup import escape, table
-from neurosim.measures import final_measures, measure_remarks
+from neurosim.measures import diverged_measures, final_measures, measure_remarks
 from neurosim.memory import check_memory
 from neurosim.run_folders import as_scenario
 from neurosim.scenario import Scenario
@@ -180,9 +180,9 @@ class Ensemble:
                 first.parameters[:] = parameters
                 final = final_measures(first, splits, problem.data)
                 self.members.append(self._member(seed, final, int(reached[k])))
-        # What only single networks need has been compiled since.
         # The baseline and the units are the same for all.
         self.remarks = measure_remarks(self.members[0].measures, problem.data)
+        # What only single networks need has been compiled since.
         self.seconds = time.perf_counter() - start - (self.compile_seconds - first.compile_seconds)
         return self.members
 
@@ -197,7 +197,7 @@ class Ensemble:
                 simulator.train()
                 final = simulator.final_measures()
             except DivergedError:
-                final = dict.fromkeys(simulator.final_measures(), math.nan)
+                final = diverged_measures(simulator.final_measures())
             history = simulator.history
             reached = next((record["epoch"] for record in history if self._meets(record, DURING)), 0)
             members.append(self._member(seed, final, reached))

@@ -49,6 +49,11 @@ def final_measures(backend: Backend, splits: Mapping[str, Rows], data: Prepared)
     return final
 
 
+def diverged_measures(final: Mapping[str, float | None]) -> dict[str, float | None]:
+    """What `final_measures` gives, of a network that diverged: only baselines, which are those of the rows, stay."""
+    return {name: value if value is None or "baseline" in name else math.nan for name, value in final.items()}
+
+
 def measured(final: Mapping[str, float | None]) -> list[str]:
     """The measures to show of each split, without the baseline: the loss and those that some split has."""
     names = ("accuracy", "rmse", "r2")

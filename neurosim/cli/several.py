@@ -127,10 +127,14 @@ def _folders(scenarios: Sequence[Scenario], out: Path | None) -> list[Path]:
     if out is None:
         return []
     names = [scenario.scenario.name for scenario in scenarios]
-    return [
-        out / (f"{name}-{names[:place].count(name) + 1}" if name in names[:place] else name)
-        for place, name in enumerate(names)
-    ]
+    found: list[str] = []
+    for place, name in enumerate(names):
+        own, number = name, names[:place].count(name) + 1
+        # Another scenario may be called like this one with its number.
+        while own in found or (number > 1 and own in names):
+            own, number = f"{name}-{number}", number + 1
+        found.append(own)
+    return [out / own for own in found]
 
 
 def _train(ran: Ran, scenario: Scenario, wishes: Wishes, told: Told) -> None:
@@ -186,7 +190,8 @@ def _of_study(ran: Ran, found: Study) -> list[tuple[Contender, Path]]:
         results = found[variant]
         if not results:  # all of them diverged
             continue
-        means = {name: spread and spread[0] for name in METRICS for spread in [found.spread(variant, name)]}
+        spreads = {name: found.spread(variant, name) for name in (*METRICS, *found.final_only)}
+        means = {name: spread and spread[0] for name, spread in spreads.items()}
         label = f"{ran.label}: {variant}" if variant else ran.label
         first = results[0]
         place = ran.folder if len(results) > 1 or first.folder is None else first.folder

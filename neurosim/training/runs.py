@@ -14,7 +14,7 @@ from neurosim.divergence import SLOWER
 from neurosim.errors import DataError, DivergedError, UsageError
 from neurosim.history import History, Record
 from neurosim.markup import escape, measure, measure_words, table
-from neurosim.measures import SPLITS, measure_remarks, measured
+from neurosim.measures import SPLITS, diverged_measures, measure_remarks, measured
 from neurosim.recording import Recording
 from neurosim.run_folders import check_scenario_given, named_scenario
 from neurosim.scenario import Scenario, load_scenario
@@ -418,9 +418,7 @@ def result_of(simulator: Simulator, folder: Path | None, total: float) -> Result
 
 def diverged_result(simulator: Simulator, folder: Path | None, total: float) -> Result:
     """The result of a simulator whose training diverged: no measure is a number."""
-    final = simulator.final_measures()
-    metrics = {name: value if "baseline" in name else value and math.nan for name, value in final.items()}
-    return _as_result(simulator, {**metrics, "train_loss": math.nan}, folder, total)
+    return _as_result(simulator, diverged_measures(simulator.final_measures()), folder, total)
 
 
 def _as_result(simulator: Simulator, metrics: dict[str, float | None], folder: Path | None, total: float) -> Result:

@@ -127,6 +127,26 @@ def test_two_of_one_name_have_folders_of_their_own(neurosim):
     assert [entry["rank"] for entry in found["ranking"]] == [1, 1, 1]
 
 
+def test_a_scenario_may_be_called_as_the_second_of_another_would_be(neurosim):
+    Path("other").mkdir()
+    names = [write("one.toml", epochs=1), write("other/one.toml", epochs=1), write("one-2.toml", epochs=1)]
+    done = neurosim("run", *names, "--out", "all", "--json", *QUICK)
+    assert done.code == 0, done.err
+    assert [run["run_dir"] for run in json.loads(done.out)["runs"]] == ["all/one", "all/one-3", "all/one-2"]
+
+
+def test_studies_are_ranked_by_what_single_networks_are(neurosim):
+    settings = {"loss": "mse", "last": "identity", "lr": 0.1}
+    several = write("several.toml", more="[[variants]]\nname = 'a'\n[[variants]]\nname = 'b'\n", **settings)
+    text = [Path(name).read_text().replace('"xor"', '"sine"') for name in (several, write("one.toml", **settings))]
+    Path("several.toml").write_text(text[0])
+    Path("one.toml").write_text(text[1])
+    done = neurosim("run", "several.toml", "one.toml", "--json", *QUICK)
+    found = json.loads(done.out)
+    assert found["measure"] == "train_r2", done.err
+    assert len(found["ranking"]) == 3
+
+
 def test_all_that_cannot_be_read_is_told_before_anything_is_trained(neurosim):
     done = neurosim("run", write("good.toml"), "none.toml", write("bad.toml", last="sigmoyd"), *QUICK)
     assert done.code in (2, 3)

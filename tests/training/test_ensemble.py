@@ -90,6 +90,20 @@ def test_a_diverged_member_has_failed_and_stops_nobody():
     assert summary["final_train_loss"] is None
 
 
+def test_the_baseline_does_not_depend_on_whether_the_first_network_diverged():
+    few = {"training.epochs": 2, "data.validation_fraction": 0.2, "training.early_stopping": {"patience": 1}}
+    wild = {**few, "optimizer": {"name": "sgd", "lr": 1e30}, "network.layers.0.activation": "relu"}
+    # Early stopping has them trained one by one.
+    found = []
+    for settings in (few, wild):
+        ensemble = Ensemble(load_scenario("iris", overrides=settings), range(2), "reference")
+        ensemble.train()
+        found.append(ensemble)
+    assert found[1].summary()["diverged"] == 2
+    assert found[0].remarks == found[1].remarks
+    assert list(found[0].members[0].measures) == list(found[1].members[0].measures)
+
+
 def test_no_seeds_is_an_error():
     with pytest.raises(UsageError):
         Ensemble(load_scenario("xor"), [])

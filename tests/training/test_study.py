@@ -11,6 +11,7 @@ from neurosim import load_scenario, run, study
 from neurosim.analysis.comparison import compare
 from neurosim.errors import UsageError
 from neurosim.history import History
+from neurosim.measures import diverged_measures
 from neurosim.scenario import Claim
 from neurosim.training import StudyObserver
 from neurosim.training.expectations import Outcome, check_claims
@@ -175,6 +176,13 @@ def test_a_run_that_diverges_does_not_end_the_study(path):
     assert found.spread("tanh", "train_loss") is None
     assert found.spread("stuck", "train_loss") is not None
     json.dumps(found.as_json(), allow_nan=False)
+
+
+def test_no_measure_of_a_network_that_diverged_is_a_number():
+    found = diverged_measures({"train_loss": 1.0, "train_accuracy": 0.0, "test_loss": None, "train_baseline_rmse": 2.0})
+    assert math.isnan(found["train_loss"])
+    assert math.isnan(found["train_accuracy"])
+    assert (found["test_loss"], found["train_baseline_rmse"]) == (None, 2.0)
 
 
 class StopsAfter(StudyObserver):
