@@ -85,9 +85,14 @@ def read_ensemble(folder: Path, scenario: Scenario, found: ManySeeds) -> tuple[E
     seeds = [member.seed for member in ensemble.members]
     if len(seeds) != len(found.seeds) or seeds != list(found.seeds):
         raise damaged(folder / ENSEMBLE, f"its seeds are not those of {SUMMARY}")
-    seconds = read_object(folder / SUMMARY).part("seconds")
+    written = read_object(folder / SUMMARY)
+    seconds = written.part("seconds")
     ensemble.seconds, ensemble.compile_seconds = seconds.number("train"), seconds.number("compile")
-    result = {key: value for key, value in read_object(folder / SUMMARY).values.items() if key not in _PROVENANCE}
+    # Runs of older versions have none.
+    ensemble.remarks, ensemble.rows_sha256 = (
+        written.texts(name) if name in written.values else {} for name in ("remarks", "rows_sha256")
+    )
+    result = {key: value for key, value in written.values.items() if key not in _PROVENANCE}
     # What is shown is what the rows say.
     return ensemble, {**result, **ensemble.summary(), "run_dir": str(folder)}
 

@@ -336,6 +336,8 @@ def test_a_run_in_the_folder_of_many_seeds_that_were_stopped_is_one_of_its_own(n
         ("ensemble.csv", "\n3,", "\n9,"),
         ("ensemble.csv", "\n3,", "\nthree,"),
         ("summary.json", '"seeds": [', '"seeds": [-'),
+        ("summary.json", '"remarks": {', '"remarks": {"units": 3, '),
+        ("summary.json", '"remarks": {', '"remarks": [], "others": {'),
     ],
 )
 def test_damage_is_named(name, old, new, neurosim, many):
