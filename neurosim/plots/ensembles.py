@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from neurosim.markup import measure_words
 from neurosim.plots.style import COLOURS, INK, figure
 
 if TYPE_CHECKING:  # the drawing process never sees one
@@ -87,9 +88,11 @@ def _epochs(axes: Axes, epochs: list[int]) -> None:
 def _measure(axes: Axes, ensemble: Ensemble, name: str) -> None:
     """How a measure of which little is expected is spread, and the bound that no network should pass."""
     share, bound = name.endswith("accuracy"), ensemble.scenario.expect[name]
+    # Of these, where failure is expected, there is a most, of losses and errors a least.
+    is_most = name.endswith(("accuracy", "r2"))
     found = [member.measures.get(name) for member in ensemble.members]
     values = np.array([value for value in found if value is not None and math.isfinite(value)])
-    limit = bound.at_most if share else bound.at_least
+    limit = bound.at_most if is_most else bound.at_least
     assert limit is not None
     if share:
         # Each bar stands on the accuracy that it counts, whatever it is.
@@ -101,7 +104,8 @@ def _measure(axes: Axes, ensemble: Ensemble, name: str) -> None:
     elif len(values):
         axes.hist(values, bins=BINS, color=COLOURS[0])
     axes.axvline(limit, color=INK, linewidth=1.2, linestyle="--")
-    words = f"expected: at most {100 * limit:.4g}% " if share else f" expected: at least {limit:.4g}"
-    side = "right" if share else "left"
+    shown = f"{100 * limit:.4g}%" if share else f"{limit:.4g}"
+    words = f"expected: at most {shown} " if is_most else f" expected: at least {shown}"
+    side = "right" if is_most else "left"
     axes.text(limit, axes.get_ylim()[1], words, va="top", ha=side, fontsize=9, color=INK)
-    axes.set_xlabel(f"final {name.replace('_', ' ')}")
+    axes.set_xlabel(f"final {measure_words(name)}")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from neurosim.files import write_atomically
-from neurosim.markup import escape, table
+from neurosim.markup import escape, measure_words, table
 from neurosim.report import sections
 from neurosim.report.javascript import Script
 from neurosim.report.page import page
@@ -31,7 +31,7 @@ def write_ensemble_page(scenario: Scenario, summary: Mapping[str, Any], pictures
     numbers = {"networks": f"{summary['networks']:,}", "seeds": f"{first} to {last}"}
     if summary["expects"] == "failure":
         numbers["learnt it"] = f"{summary['successes']:,}"
-        numbers |= {f"best {name.replace('_', ' ')}": shown(name, value) for name, value in summary["best"].items()}
+        numbers |= {f"best {measure_words(name)}": shown(name, value) for name, value in summary["best"].items()}
     elif summary["success_rate"] is not None:
         low, high = summary["success_interval"]
         numbers |= {

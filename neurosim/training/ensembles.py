@@ -13,6 +13,7 @@ from typing import Any
 from neurosim.backends.select import on_compilation
 from neurosim.ensemble import Ensemble
 from neurosim.files import remove, write_atomically
+from neurosim.markup import measure_words
 from neurosim.training.folder import BEGUN, ENSEMBLE, SCENARIO, SUMMARY, RunFolder, portable, provenance
 from neurosim.training.observers import Observer
 from neurosim.training.seeds import COLUMNS
@@ -90,7 +91,7 @@ def verdict(summary: Mapping[str, Any]) -> str:
     if successes is None:
         return "not judged: the scenario has no [expect]"
     if summary["expects"] == "failure":
-        best = ", ".join(f"{name.replace('_', ' ')} {shown(name, value)}" for name, value in summary["best"].items())
+        best = ", ".join(f"{measure_words(name)} {shown(name, value)}" for name, value in summary["best"].items())
         told = f" (best {best})" if best else ""
         if not successes:
             return f"as expected, none of {count:,} networks learns it{told}"

@@ -182,6 +182,16 @@ def test_the_picture_of_a_failure_that_was_expected_names_none_a_success():
     assert made.axes[1].get_xlabel() == "final train accuracy"
 
 
+def test_failure_may_be_told_by_r2():
+    scenario = short("sine", 2, expect={"train_r2": {"at_most": 0.95}})
+    ensemble = Ensemble(scenario, range(3), "reference")
+    ensemble.train()
+    assert verdict(ensemble.summary()).startswith("as expected, none of 3 networks learns it (best train R² ")
+    axes = ensemble_histogram(ensemble, "sine").axes[1]
+    assert [text.get_text().strip() for text in axes.texts] == ["expected: at most 0.95"]
+    assert axes.get_xlabel() == "final train R²"
+
+
 def test_networks_that_do_better_than_a_failure_are_told():
     ensemble = Ensemble(short("xor", 200, expect=FAILURE), range(6))
     ensemble.train()
