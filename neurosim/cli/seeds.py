@@ -33,7 +33,8 @@ def train_seeds(
     told: Told,
 ) -> None:
     """Train `scenario` from every seed and say what came of it; `there` is the run to go on with, if there is one."""
-    if there is not None and not force:
+    # What is trained to its end stays what it is.
+    if there is not None and (there.finished or not force):
         refuse_changed(out, scenario)
     if there is not None and there.finished:
         ensemble, result = read_ensemble(out, scenario, there)

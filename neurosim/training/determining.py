@@ -19,6 +19,8 @@ from neurosim.training.folder import portable
 # Of what has changed, so much is shown: lines, and letters of a line.
 SHOWN = 16
 LONGEST = 120
+# Why even --force does not go on.
+FINISHED = "what is trained to its end stays what it is: train the changed scenario anew, without --resume."
 
 
 def determining(scenario: Scenario) -> str:

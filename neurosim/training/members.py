@@ -25,16 +25,21 @@ def study_members(scenario: Scenario, folder: Path | None) -> list[tuple[str, Sc
     return members
 
 
-def changed_members(own: Scenario, chosen: Scenario, folder: Path) -> list[str]:
+def changed_members(own: Scenario, chosen: Scenario, folder: Path, *, finished: bool = False) -> list[str]:
     """What differs between the networks of a study in `folder`, and those of `chosen`, line by line.
 
-    `own` is the scenario in the folder; networks that have ended there are known by their own ones.
+    `own` is the scenario in the folder; networks that have ended there are known by their own ones. With `finished`
+    only those count that are trained to their end.
     """
     was, now = ({label: member for label, member, _ in study_members(study, None)} for study in (own, chosen))
-    changes = [f"  {label or 'the network'}: not in that folder" for label in now if label not in was]
-    changes += [f"  {label or 'the network'}: only in that folder" for label in was if label not in now]
+    changes: list[str] = []
+    if not finished:
+        changes += [f"  {label or 'the network'}: not in that folder" for label in now if label not in was]
+        changes += [f"  {label or 'the network'}: only in that folder" for label in was if label not in now]
     for label, member, place in study_members(chosen, folder):
         assert place is not None
+        if finished and not is_there(place / SUMMARY):
+            continue
         before = was.get(label, member)
         if is_there(place / SCENARIO) and (is_there(place / SUMMARY) or is_there(place / FAILURE)):
             before = load_scenario(place / SCENARIO, registry=chosen.registry, own=True)

@@ -27,7 +27,7 @@ from neurosim.training.checkpoint import (
     load_checkpoint,
     remove_checkpoint,
 )
-from neurosim.training.determining import another_run, changes_of, without_report
+from neurosim.training.determining import FINISHED, another_run, changes_of, without_report
 from neurosim.training.expectations import Expectation, Outcome, check_expectations
 from neurosim.training.folder import SCENARIO, RunFolder, finite, portable
 from neurosim.training.interruption import interruptions
@@ -270,11 +270,10 @@ def _resumed(
     simulator = Simulator(going_on, backend, None, threads, data_dir)
     if chosen.path is not None and is_of_run(chosen.path, resume):
         simulator.scenario = without_report(going_on, simulator)
-    changes = [] if own is None or force else changes_of(own, chosen, simulator)
+    changes = [] if own is None or (force and not finished) else changes_of(own, chosen, simulator)
     if changes:
-        raise another_run(
-            path, changes, f"neurosim run --resume {path}  goes on with it as it was; --force with these changes."
-        )
+        how = FINISHED if finished else "--force with these changes."
+        raise another_run(path, changes, f"neurosim run --resume {path}  goes on with it as it was; {how}")
     if finished:
         from neurosim.training.reading import read_finished
 

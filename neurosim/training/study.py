@@ -27,7 +27,7 @@ from neurosim.measures import FINAL_ONLY
 from neurosim.scenario import Scenario
 from neurosim.simulator import Simulator
 from neurosim.training.checkpoint import remove_checkpoint
-from neurosim.training.determining import another_run
+from neurosim.training.determining import FINISHED, another_run
 from neurosim.training.expectations import Expectation, check_bounds, check_claims
 from neurosim.training.folder import FAILURE, SCENARIO, SUMMARY, RunFolder, finite, portable, provenance
 from neurosim.training.members import changed_members, study_members
@@ -354,11 +354,10 @@ def _check_same(folder: Path, chosen: Scenario, *, force: bool) -> None:
             f"{folder} holds a single network, and scenario {chosen.scenario.name} is several",
             f"Say which of them it is with --variant: {names}." if names else "--set scenario.repeats=1  makes it one.",
         )
-    changes = [] if force else changed_members(own, chosen, folder)
+    changes = changed_members(own, chosen, folder, finished=force)
     if changes:
-        raise another_run(
-            folder, changes, f"neurosim run --resume {folder}  goes on with it as it was; --force with these changes."
-        )
+        how = FINISHED if force else "--force with these changes."
+        raise another_run(folder, changes, f"neurosim run --resume {folder}  goes on with it as it was; {how}")
 
 
 def _train_all(members: Sequence[_Member], at_once: int, watcher: StudyObserver, resume: bool, force: bool) -> None:

@@ -113,6 +113,14 @@ def test_a_real_difference_is_refused_and_shown(make, words, line, neurosim, tmp
     assert (folder / "scenario.toml").read_bytes() == before
 
 
+def test_not_even_force_changes_what_is_finished(neurosim, tmp_path):
+    folder = killed_after_training(tmp_path / "run")
+    done = neurosim("run", "xor", "--resume", folder, *SETTINGS, "--set", "training.batch_size=2", "--force")
+    assert done.code == 2
+    assert "what is trained to its end stays what it is" in done.err
+    assert not (folder / "report.html").exists()
+
+
 def test_the_backend_is_that_of_the_run(neurosim, tmp_path):
     folder = stopped(tmp_path / "run", backend="reference")
     done = neurosim("run", "--resume", folder, "--json")
@@ -240,6 +248,9 @@ def test_a_finished_network_of_another_study_is_refused(neurosim, study_file, tm
     done = neurosim("run", study_file, "--resume", folder, "--set", "training.batch_size=2")
     assert done.code == 2
     assert "slow: +batch_size = 2" in done.err
+    forced = neurosim("run", study_file, "--resume", folder, "--set", "training.batch_size=2", "--force")
+    assert forced.code == 2
+    assert "what is trained to its end stays what it is" in forced.err
     assert (folder / "scenario.toml").read_bytes() == before
     (folder / "scenario.toml").write_bytes(before.replace(b"0.01", b"0.02"))
     done = neurosim("run", "--resume", folder)
@@ -278,7 +289,8 @@ def many(tmp_path):
 def test_many_seeds_killed_after_training_get_their_picture_and_page(neurosim, many):
     before = (many / "ensemble.csv").read_text(), (many / "summary.json").read_text()
     assert neurosim("run", "xor", "--seeds", "4", "--resume", many, *SETTINGS).code == 2
-    assert neurosim("run", "xor", "--resume", many, *SETTINGS, "--set", "optimizer.lr=1").code == 2
+    for force in ([], ["--force"]):
+        assert neurosim("run", "xor", "--resume", many, *SETTINGS, "--set", "optimizer.lr=1", *force).code == 2
     done = neurosim("run", "xor", "--seeds", "5", "--seed", "2", "--resume", many, *SETTINGS, "--json")
     assert done.code == 0, done.err
     assert json.loads(done.out)["seeds"] == [2, 6]
