@@ -145,10 +145,11 @@ def _many_classes(axes: Axes, shown: InputMap) -> None:
     pale = np.array([[0.65 + 0.35 * part for part in to_rgb(COLOURS[k % len(COLOURS)])] for k in range(len(away))])
     # Below the areas, which leave a gap where three of them meet.
     axes.imshow(pale[answer], origin="lower", extent=_extent(xs, ys), aspect="auto", interpolation="nearest")
-    regions = np.unique(answer)
-    for k in regions if len(regions) > 1 else ():
+    # A class that is only ever level with another one has no edge.
+    edged = [k for k in np.unique(answer) if away[k].min() < 0.0 < away[k].max()]
+    for k in edged:
         axes.contourf(xs, ys, away[k], levels=[0.0, away[k].max()], colors=[pale[k]])
-    for k in regions if len(regions) > 1 else ():
+    for k in edged:
         axes.contour(xs, ys, away[k], levels=[0.0], colors=[INK], linewidths=1.0)
 
 

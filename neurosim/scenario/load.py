@@ -162,10 +162,6 @@ class Scenario:
         hint = unknown("variant", variant, known)[1] if known else "the scenario has no [[variants]]"
         raise UsageError(f'unknown variant "{variant}" of scenario {self.scenario.name}', hint)
 
-    def with_training(self, training: TrainingSection) -> Scenario:
-        """The same with another ``[training]``."""
-        return replace(self, training=training, given=self.given.model_copy(update={"training": training}))
-
     def changed(self, overrides: Mapping[str, Any]) -> Scenario:
         """The same with some values replaced, by dotted key path, as ``neurosim run RUN/scenario.toml --set`` does.
 

@@ -10,6 +10,7 @@ from matplotlib.image import imread
 
 from neurosim import Simulator, load_scenario
 from neurosim.analysis.facts import RunFacts, run_facts
+from neurosim.analysis.inputs import InputMap, Points
 from neurosim.plots import studio
 from neurosim.plots.inputs import decision_boundary, fitted_curve
 from neurosim.plots.pictures import write_pictures
@@ -97,6 +98,16 @@ def test_the_boundary_of_one_unit_is_the_line_of_its_weights(activation, loss):
 
 def _lines(axes):
     return [entry for entry in axes.collections if isinstance(entry, ContourSet) and not entry.filled]
+
+
+def test_a_class_that_is_only_ever_level_with_others_has_no_edge():
+    x = np.linspace(0, 1, 20)
+    across, up = np.meshgrid(x, x)
+    # As outputs with relu are: all 0 in a corner, where the first class is taken.
+    outputs = np.stack([np.zeros_like(across), np.maximum(across - 0.5, 0), np.maximum(up - 0.5, 0)])
+    points = Points(np.array([[0.2, 0.2], [0.8, 0.1], [0.1, 0.9]]), np.array([0, 1, 2]))
+    made = decision_boundary(InputMap((x, x), outputs, {"train": points}, ("a", "b"), ("0", "1", "2")), "corner")
+    assert len(_lines(made.axes[0])) == 2
 
 
 def test_boundaries_between_many_classes_lie_where_two_are_ahead_alike():
