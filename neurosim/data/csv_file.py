@@ -47,7 +47,7 @@ NAMED = {",": "commas", ";": "semicolons", "\t": "tabs"}
 # Two ways of writing one number.
 _DECIMAL_COMMA = re.compile(r"[+-]?[0-9]*,[0-9]+([eE][+-]?[0-9]+)?")
 _QUOTED = re.compile(r'"[^"]*"')
-_POINT_TOO = "other numbers of this column have a decimal comma, so it cannot be told what the point means"
+_POINT_TOO = "other numbers of this file have a decimal comma, so it cannot be told what the point means"
 # What other files begin with that are given for a CSV file, and what to do about it.
 OTHER_FILES = (
     (b"\x1f\x8b", "it is compressed with gzip", "Unpack it first (gunzip, 7-Zip)."),
@@ -168,21 +168,20 @@ class CsvFile:
         return field_faults(self.path, rows, places[0], places[1], good)
 
     def _refuse_two_kinds_of_points(self, columns: Sequence[str]) -> None:
-        """In one column 1,5 and 2.000 may be what is written for 1.5 and 2000."""
-        commas: set[int] = set()
-        points: dict[int, tuple[int, str]] = {}
+        """Beside 1,5 a 2.000, in whatever column, may be what is written for 2000."""
+        comma = False
+        point: tuple[int, int, str] | None = None
         places = [self._places[column] for column in columns]
         for row, record in enumerate(self._rows(), 1):
             for place in places:
                 if "," in record[place]:
-                    commas.add(place)
-                elif "." in record[place] and place not in points:
-                    points[place] = (row, record[place].strip())
-        both = next((place for place in places if place in commas and place in points), None)
-        if both is not None:
-            row, text = points[both]
+                    comma = True
+                elif point is None and "." in record[place]:
+                    point = row, place, record[place].strip()
+        if comma and point is not None:
+            row, place, text = point
             _, line = next(islice(_records(self.path, self._content, self.separator), row, None))
-            where = f'{self.path}: row {row} (line {line}), column "{self.names[both]}"'
+            where = f'{self.path}: row {row} (line {line}), column "{self.names[place]}"'
             raise DataError(
                 f"{where}: {text!r} has a point; {_POINT_TOO}",
                 "Write all numbers in one way, without separators of thousands.",

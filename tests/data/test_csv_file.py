@@ -64,6 +64,9 @@ def test_separators_of_thousands_are_refused_and_not_guessed(write):
     ) as caught:
         read_csv(write("a;b\n1,5;1\n2.000;3\n")).numbers(["a", "b"])
     assert "Write all numbers in one way" in caught.value.hint
+    # A thousand in one column beside a decimal comma in another: read as 1.2 the price would be wrong without a word.
+    with pytest.raises(DataError, match=r"""row 2 \(line 3\), column "price": '1.200' has a point"""):
+        read_csv(write("size;price\n1,5;950\n2,5;1.200\n")).numbers(["size", "price"])
 
 
 def test_a_comma_wins_unless_there_are_more_of_the_others(write):
