@@ -76,8 +76,8 @@ class Simulator:
     ) -> None:
         scenario = as_scenario(scenario)
         self.seed = scenario.scenario.seed if seed is None else seed
-        if not 0 <= self.seed < 2**63:
-            raise UsageError(f"a seed is a number from 0 to 2**63 - 1, not {self.seed}")
+        if not isinstance(self.seed, (int, np.integer)) or not 0 <= self.seed < 2**63:
+            raise UsageError(f"a seed is a whole number from 0 to 2**63 - 1, not {self.seed!r}")
         if like is None:
             problem = assemble(scenario, data_dir)
         else:

@@ -99,9 +99,9 @@ def _tables(found: Comparison) -> list[str]:
 
 
 def _last(key: str) -> str:
-    """The end of a key path, with the layer where it is of one."""
+    """The end of a key path, with the layer where it is of one: ``layers.0.units``."""
     words = key.split(".")
-    return ".".join(words[-2:]) if words[-2:-1] and words[-2].isdigit() else words[-1]
+    return ".".join(words[-3:]) if words[-2:-1] and words[-2].isdigit() else words[-1]
 
 
 def _short(text: str) -> str:

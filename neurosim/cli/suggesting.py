@@ -37,6 +37,8 @@ _OTHER_COMMANDS = {
 }
 _OF_RUNS = ("run --resume", "doctor", "plot")
 _SETTINGS = "settings"
+# The choices of a key that is true or false.
+_SWITCH = ("true", "false")
 
 
 def unknown_command(words: Sequence[str], commands: Sequence[str]) -> str:
@@ -210,13 +212,15 @@ def _setting(name: str, value: str, tree: dict[str, object]) -> str:
     key = find_key(name.removeprefix("no-"), tree, registry)
     if key is None:
         return ""
-    if name.startswith("no-") and not value:
-        value = "false"
+    if name.startswith("no-"):
+        if key.choices != _SWITCH:
+            return ""
+        value = value or "false"
     return f"{key.path}={value or _example(key)}"
 
 
 def _example(key: Key) -> str:
-    return "true" if key.choices == ("true", "false") else "VALUE"
+    return "true" if key.choices == _SWITCH else "VALUE"
 
 
 def forgotten_set(words: Sequence[str]) -> str | None:

@@ -127,7 +127,7 @@ def _losses(remedy: Remedy, goal: Goal, changed: Simulator, unchanged: Simulator
 def shown(remedy: Remedy) -> str:
     """A remedy in a few words."""
     first = remedy[0].replace("scenario.seed=", "seed ") if remedy else ""
-    return first if len(remedy) <= 1 else f"{first}, ..."
+    return first if len(remedy) <= 1 else f"{first} and {len(remedy) - 1} more"
 
 
 def learns_more(trial: Trial | None) -> bool:

@@ -71,6 +71,11 @@ def read(path: Path, shown: str) -> str:
     """
     if path.is_dir():
         raise ScenarioError(f"{shown}: this is a folder; a scenario is a TOML file in it")
+    if path.suffix.lower() in (".csv", ".tsv"):
+        raise ScenarioError(
+            f"{shown}: this is a table of data; a scenario is a TOML file that names it: "
+            f'[data] source = "csv", file = "{path.name}"'
+        )
     try:
         with path.open("rb") as handle:
             content = handle.read(MAX_BYTES + 1)

@@ -47,9 +47,11 @@ def scenario_changes(was: str, now: str) -> list[str]:
 def changes_of(own: Scenario, chosen: Scenario, simulator: Simulator) -> list[str]:
     """What differs between the scenario in a run folder and the one that was named to go on with it.
 
-    `simulator` is of either. What its report has added to the recording is no difference.
+    `simulator` is of either. What its report has added to the recording is no difference, and how often it was added
+    is a matter of the epochs that the run in the folder was to have.
     """
-    if own.record in (chosen.record, recorded_for_report(chosen.record, *_recorded_of(simulator))):
+    network, _, classes = _recorded_of(simulator)
+    if own.record in (chosen.record, recorded_for_report(chosen.record, network, own.training.epochs, classes)):
         chosen = replace(chosen, record=own.record)
     return scenario_changes(determining(own), determining(chosen))
 

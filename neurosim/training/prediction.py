@@ -187,7 +187,7 @@ def load_model(
     file = named_run(path)
     if file.is_dir():
         file = _in_folder(file)
-    elif file.suffix == ".toml":
+    elif file.suffix == ".toml" or not (file.exists() or file.suffix):
         raise no_run(file)
     elif not file.exists():
         raise DataError(f"{file}: no such file", likely_run(file))

@@ -330,10 +330,13 @@ def _state(
     own = branch.state()
     state = {**trunk.state(), **{name: array for name, array in own.items() if name.startswith("record_")}}
     same = branch.scenario.optimizer.name == trunk.scenario.optimizer.name
-    if not same or state["optimizer"].shape != own["optimizer"].shape:
+    remembers = same and state["optimizer"].shape == own["optimizer"].shape
+    if not remembers:
         # Another optimizer begins with nothing in its memory.
         state["optimizer"] = own["optimizer"]
-    if recording is not None and branch.scenario.record == recorded:
+    # What was recorded of the old optimizer's memory cannot be gone on with by another one.
+    goes_on = branch.scenario.record == recorded and (remembers or recording is None or not len(recording.optimizer))
+    if recording is not None and goes_on:
         before = recording.until(step)
         state |= {f"record_{name}": array for name, array in before.arrays().items() if name != "layers"}
     return state

@@ -72,6 +72,9 @@ def test_many_settings_are_told_by_folder(runs):
     assert header.split()[1:] == ["a", "b", "c", "d"]
     assert "The seeds differ as well" in done.out
     assert "runs/comparison-" in done.out
+    # More runs than there are columns for: a row for each, and the layer in the heading of the column.
+    rows = runs("compare", *"abcd", *"abcd", *"abcd").out
+    assert "layers.0.units" in next(line for line in rows.splitlines() if line.startswith("run "))
 
 
 def test_variants_of_one_study_are_means_over_its_seeds(neurosim):

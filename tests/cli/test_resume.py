@@ -121,6 +121,14 @@ def test_not_even_force_changes_what_is_finished(neurosim, tmp_path):
     assert not (folder / "report.html").exists()
 
 
+def test_what_the_report_records_is_no_difference_where_there_is_another(neurosim, tmp_path):
+    folder = stopped(tmp_path / "run", "iris", backend="reference")
+    done = neurosim("run", "iris", "--resume", folder, *SETTINGS, "--set", "training.epochs=600")
+    assert done.code == 2
+    assert "scenario: +epochs = 600" in done.err
+    assert "quantities" not in done.err
+
+
 def test_the_backend_is_that_of_the_run(neurosim, tmp_path):
     folder = stopped(tmp_path / "run", backend="reference")
     done = neurosim("run", "--resume", folder, "--json")

@@ -147,6 +147,12 @@ def test_a_film_is_saved_and_shows_itself(result, tmp_path):
     assert repr(film).startswith("<Animation of the boundary, XOR")
 
 
+@pytest.mark.parametrize("seed", ["3", 1.5, -1, 2**63])
+def test_a_seed_is_a_whole_number(seed):
+    with pytest.raises(NeurosimError, match="a seed is a whole number from 0 to"):
+        neurosim.run("xor", overrides=EPOCHS, seed=seed)
+
+
 def test_many_seeds_are_a_table_and_a_picture():
     many = neurosim.Ensemble("xor", 5)
     assert repr(many) == "<Ensemble of xor: 5 seeds from 0, not trained yet>"

@@ -109,3 +109,11 @@ def test_anything_anywhere_is_a_scenario_or_an_error_of_ours(load, overrides):
         message = error.message
     assert message.count("\n") <= 20
     assert message or load(scenario.to_toml()) == scenario
+
+
+@pytest.mark.parametrize("name", ["prices.csv", "PRICES.TSV"])
+def test_a_table_of_data_is_no_scenario(name, tmp_path):
+    path = tmp_path / name
+    path.write_text("area,price\n70,110\n")
+    with pytest.raises(ScenarioError, match=f'a scenario is a TOML file that names it.*file = "{name}"'):
+        load_scenario(path)

@@ -158,7 +158,8 @@ def test_the_command(tmp_path, capsys, monkeypatch):
     assert len(lines) == 31
     for words, code, text in (
         (["predict"], 2, "which model, and which rows?"),
-        (["predict", "nothing", "--data", "a.csv"], 3, "nothing: no such file"),
+        (["predict", "nothing", "--data", "a.csv"], 3, "nothing: there is no such run folder"),
+        (["predict", "no.safetensors", "--data", "a.csv"], 3, "no.safetensors: no such file"),
         (["predict", "run", "--data", "none.csv"], 3, "none.csv: no such file"),
         (["predict", ".", "--data", "a.csv"], 3, "it is not the folder of a run"),
         (["predict", "a.csv", "--data", "a.csv"], 3, "is not a readable model"),
@@ -302,7 +303,7 @@ def test_only_ordinary_files_are_read(parts, tmp_path):
     (tmp_path / "model.safetensors").write_bytes(seal(*parts))
     os.mkfifo(tmp_path / "pipe")
     model = neurosim.load_model(tmp_path)
-    for path, fault in (("pipe", "is a pipe, not a file"), ("/dev/zero", "is a device"), ("gone", "no such file")):
+    for path, fault in (("pipe", "is a pipe, not a file"), ("/dev/zero", "is a device"), ("gone.csv", "no such file")):
         for read in (neurosim.load_model, model.read):
             with pytest.raises(DataError, match=fault):
                 read(tmp_path / path)

@@ -122,6 +122,18 @@ def test_another_optimizer_begins_with_an_empty_memory(ran, tmp_path):
     assert about["settings"] == {"optimizer": {"name": "rmsprop", "lr": 0.1}}
 
 
+@pytest.mark.parametrize("other", ["rmsprop", "sgd"])
+def test_another_optimizer_where_the_memory_is_recorded(other, ran, tmp_path):
+    """What is recorded of the old memory fits another optimizer in neither meaning nor, here, shape."""
+    _, origin = ran("checkpoints")
+    found = run_replay(origin, 24, {"optimizer": {"name": other, "lr": 0.1}})
+    assert found.branch.history.train_loss[:4] == list(origin.history.train_loss)[:4]
+    assert found.branch.history.train_loss[4:] != list(origin.history.train_loss)[4:]
+    recording = found.branch.recording
+    assert recording.epochs[0] == 4
+    assert {array.shape for array in recording.optimizer} == {found.branch.simulator.state()["optimizer"].shape}
+
+
 def test_more_epochs(ran):
     _, origin = ran()
     found = run_replay(origin, ("epoch", 8), {"training.epochs": 12})

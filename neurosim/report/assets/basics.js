@@ -32,7 +32,7 @@ function short(value) {
 }
 
 function percent(value) {
-  return `${Number((100 * value).toPrecision(4))} %`;
+  return `${Number((100 * value).toPrecision(4))}%`;
 }
 
 function numbers(base64, type) {
