@@ -24,7 +24,7 @@ from neurosim.randomness import permutation
 
 SLOWER = (
     "Try a smaller learning rate (--set optimizer.lr=...), clipped gradients (--set training.clip_norm=1), "
-    "or scale the inputs ([data] standardize = true)."
+    "or, where that is not done yet, scaled inputs ([data] standardize = true)."
 )
 SMALLER = (
     "Nothing was learnt yet: scale the inputs ([data] standardize = true), or choose an init with smaller weights."

@@ -263,7 +263,7 @@ def _many_classes(simulator: Simulator) -> bool:
 
 
 _PICTURES = [
-    Picture("learning_curves", "loss and accuracy over the epochs", _no_epoch, _always),
+    Picture("learning_curves", "loss over the epochs, and accuracy where there are classes", _no_epoch, _always),
     Picture("decision_boundary", "the answer over the plane of two inputs, with the data", _no_plane, _always),
     Picture("fitted_curve", "the learnt function of one input, with the data", _no_curve, _always),
     Picture("fitted_surface", "the learnt function of two inputs, with the data", _no_fitted_surface, _always),

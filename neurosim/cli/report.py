@@ -35,6 +35,9 @@ def command(
     """
     if not runs:
         raise click.UsageError("which run? Try: neurosim report last  or, to compare, several of them")
+    if out is not None and out.suffix.lower() in (".html", ".htm") and not out.is_dir():
+        folder = out.with_suffix("")
+        raise click.UsageError(f"--out takes a folder, into which report.html is written, such as: --out {folder}")
     from neurosim.cli.summary import print_left_out
     from neurosim.registry import build_registry
     from neurosim.training.reading import read_run

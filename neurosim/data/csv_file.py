@@ -87,11 +87,11 @@ class CsvFile:
         if missing:
             found = [unknown("column", column, self.names) for column in missing[:MOST_LINES]]
             more = f" and {len(missing) - MOST_LINES} more" if len(missing) > MOST_LINES else ""
-            hint = self._no_names() or "; ".join(dict.fromkeys(hint for _, hint in found))
+            hint = self.without_names() or "; ".join(dict.fromkeys(hint for _, hint in found))
             raise DataError(f"{self.path}: {', '.join(message for message, _ in found)}{more}", hint)
 
-    def _no_names(self) -> str:
-        """What to do about a first row that seems to hold no names, or all of them in one."""
+    def without_names(self) -> str:
+        """What to do about a first row that seems to hold no names, or all of them in one; else nothing."""
         shown = ", ".join(self.names[:MOST_LINES])
         if len(self.names) == 1 and " " in shown:
             return f'The file has a single column, "{shown}". Columns are separated by commas, semicolons or tabs.'

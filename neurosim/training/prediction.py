@@ -146,7 +146,9 @@ class Model:
         if missing:
             raise DataError(
                 f'{file}: has no column "{missing[0]}", which the network learnt from',
-                did_you_mean(missing[0], table.names) or f"It needs {', '.join(names)}; other columns are left out.",
+                table.without_names()
+                or did_you_mean(missing[0], table.names)
+                or f"It needs {', '.join(names)}; other columns are left out.",
             )
         return table.numbers(names)
 

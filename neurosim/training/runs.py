@@ -398,7 +398,7 @@ def _kept(folder: RunFolder, checkpoints: Checkpoints, simulator: Simulator, err
     except DataError as failure:
         return f"Not all of its last finite state could be kept: {failure.message}"
     return (
-        f"The state after {len(simulator.history)} epochs is kept: change {folder.path / SCENARIO}, "
+        f"The state after {_counted(len(simulator.history), 'epoch')} is kept: change {folder.path / SCENARIO}, "
         f"then  neurosim run --resume {folder.path} --force"
     )
 

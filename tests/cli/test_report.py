@@ -38,6 +38,10 @@ def test_a_page_again_and_elsewhere(neurosim, tmp_path):
     assert (done.code, done.out, done.err) == (0, "r/report.html\n", "")
     assert "Nothing was recorded during this run" in (tmp_path / "r" / "report.html").read_text()
     assert neurosim("report", "r", "--out", "here").out == "here/report.html\n"
+    done = neurosim("report", "r", "--out", "there.html")
+    assert (done.code, done.out) == (2, "")
+    assert "--out takes a folder, into which report.html is written, such as: --out there\n" in done.err
+    assert not (tmp_path / "there.html").exists()
 
 
 def test_a_study_and_runs_side_by_side(neurosim, tmp_path):

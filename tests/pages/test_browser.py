@@ -246,7 +246,7 @@ def test_rows_in_the_hidden_space_are_where_the_engine_puts_them(name, xor, tmp_
         assert output == pytest.approx(seen[k][1][near], rel=6e-3, abs=1e-6)
         shown = page.place(".hidden-space p").text_content()
         spread = places[k].var(axis=0).sum() / seen[k][0].var(axis=0).sum()
-        assert f"The plane holds {round(100 * float(spread))} % of the rows' spread" in shown
+        assert f"The plane holds {round(100 * float(spread))}% of the rows' spread" in shown
 
 
 def test_the_pointer_over_the_inputs_is_followed_in_the_hidden_space(xor, opened):

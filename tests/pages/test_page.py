@@ -130,7 +130,7 @@ def test_every_picture_has_words(tmp_path):
     images = read(path).named("img")
     assert len(images) == 3
     assert {image["alt"] for image in images} == {
-        "Loss and accuracy over the epochs",
+        "Loss over the epochs, and accuracy where there are classes",
         "Where the last hidden layer puts the rows",
         "Which class is taken for which",
     }

@@ -111,6 +111,7 @@ def test_a_missing_column_is_named_with_what_may_be_meant(tmp_path):
     for heading, hint in (
         ("sepal_length,sepal_width,petal_lenght,petal_width", 'did you mean "petal_lenght"?'),
         ("a,b,c,d", "It needs sepal"),
+        ("5.1,3.5,1.4,0.2", "Put a row with names above it."),
     ):
         (tmp_path / "a.csv").write_text(f"{heading}\n1,2,3,4\n")
         with pytest.raises(DataError, match="which the network learnt from") as caught:
