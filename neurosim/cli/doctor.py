@@ -56,7 +56,7 @@ def command(
         print_json([_as_json(*report) for report in reports])
         return
     for report in reports:
-        _print(*report)
+        _print(*report, trials=not no_trials)
 
 
 def _diagnoses(
@@ -129,7 +129,7 @@ def _proof(folder: Path, finding: Finding, scenario: Scenario) -> str:
     return f"neurosim run {path} {' '.join(words)} --out {out}"
 
 
-def _print(folder: Path, diagnosis: Diagnosis, pictures: dict[str, Path]) -> None:
+def _print(folder: Path, diagnosis: Diagnosis, pictures: dict[str, Path], *, trials: bool) -> None:
     evidence = diagnosis.evidence
     click.secho(f"{evidence.scenario.scenario.title}  ({folder})", bold=True)
     if evidence.failure:
@@ -138,7 +138,12 @@ def _print(folder: Path, diagnosis: Diagnosis, pictures: dict[str, Path]) -> Non
         click.echo(f"  Of what there is to learn from the training rows it has learnt {max(evidence.skill, 0):.0%}.")
     if not diagnosis.findings:
         click.echo("  Nothing wrong found.")
-        if evidence.poor:
+        if evidence.poor and not trials:
+            _say(
+                "But little was learnt. Without --no-trials doctor also tries other start weights, more units, more "
+                "steps and other learning rates."
+            )
+        elif evidence.poor:
             _say(
                 "But little was learnt. Doctor has also tried other start weights, more units, more steps and other "
                 "learning rates, as far as they fit, and none of them helped: the network may be of the wrong kind for "
