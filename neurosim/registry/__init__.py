@@ -5,7 +5,7 @@ other. A plugin that cannot be loaded is listed as broken and hurts nothing else
 """
 
 from neurosim.registry.build import build_registry
-from neurosim.registry.catalogs import BUILTIN, Catalog, Entry, Plugin, suspects
+from neurosim.registry.catalogs import BUILTIN, NEEDED_AGAIN, Catalog, Entry, Plugin, suspects
 from neurosim.registry.causes import one_line
 from neurosim.registry.collection import Registry
 from neurosim.registry.hooks import HOOKS
@@ -13,6 +13,6 @@ from neurosim.registry.installed import GROUP
 from neurosim.registry.raised import raised_by
 
 __all__ = [
-    "BUILTIN", "GROUP", "HOOKS", "Catalog", "Entry", "Plugin", "Registry", "build_registry", "one_line", "raised_by",
-    "suspects",
+    "BUILTIN", "GROUP", "HOOKS", "NEEDED_AGAIN", "Catalog", "Entry", "Plugin", "Registry", "build_registry", "one_line",
+    "raised_by", "suspects",
 ]  # fmt: skip

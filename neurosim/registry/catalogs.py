@@ -52,6 +52,10 @@ class Entry:
     plugin: Plugin
 
 
+# Of a name that nobody gives, in what a run has left.
+NEEDED_AGAIN = "A run that was trained with a plugin needs it again: --plugin FILE.py"
+
+
 def suspects(plugins: Iterable[Plugin]) -> str:
     """A sentence about the broken ones, any of which may be where a missing name would come from."""
     broken = [plugin for plugin in plugins if plugin.error]

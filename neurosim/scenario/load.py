@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from neurosim.errors import UsageError
-from neurosim.registry import Plugin, Registry, build_registry, suspects
+from neurosim.registry import NEEDED_AGAIN, Plugin, Registry, build_registry, suspects
 from neurosim.scenario import overrides as changes
 from neurosim.scenario.augmentation import AugmentationSection
 from neurosim.scenario.catalog import shipped
@@ -280,7 +280,11 @@ def load_scenario(
         relocated = (variant.relocated(fault, known) for fault in variant_faults)
         faults += [*variant.faults, *(fault for fault in relocated if fault is not None)]
     if faults or sections is None:
-        hint = suspects(registry.plugins) if any(fault.unknown_name for fault in faults) else ""
+        strange = [fault.path for fault in faults if fault.unknown_name]
+        hint = suspects(registry.plugins) if strange else ""
+        # A run has been trained with every name in its scenario, so it is no misspelling.
+        if own and not hint and not all(any(path[: len(key)] == key for key in values) for path in strange):
+            hint = NEEDED_AGAIN
         raise report.error(_one_each(faults), hint)
 
     base = path.resolve().parent

@@ -18,7 +18,7 @@ from neurosim.errors import DataError, NeurosimError, PluginError, ShapeError, U
 from neurosim.input_files import open_ordinary, unreadable
 from neurosim.layers import choose
 from neurosim.network import Network, Training
-from neurosim.registry import BUILTIN, Plugin, Registry, build_registry
+from neurosim.registry import BUILTIN, NEEDED_AGAIN, Plugin, Registry, build_registry
 from neurosim.run_folders import likely_run, named_run, no_run
 from neurosim.suggestions import did_you_mean
 from neurosim.training.folder import MEMBERS, SCENARIO, train_again
@@ -214,7 +214,7 @@ def load_model(
         _check(network, tensors, classes, features)
         _check_targets(network, classes, targets, target_scale)
     except NeurosimError as error:
-        raise type(error)(f"{file}: {error.message}", error.hint) from error
+        raise type(error)(f"{file}: {error.message}", _lacking(words, known) or error.hint) from error
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
         fault = f"it has no {error}" if isinstance(error, KeyError) else str(error)
         raise DataError(
@@ -231,6 +231,15 @@ def load_model(
         statistics = {entry.name: tensors[entry.name] for entry in network.statistics}
         ready.statistics[:] = network.flat_statistics(statistics, ready.dtype)
     return Model(file, network, classes, features, scale, shift, targets, target_scale, target_shift, ready)
+
+
+def _lacking(words: Mapping[str, Any], known: Registry) -> str:
+    """A hint at plugins that the network was trained with and that are not loaded; nothing where there are none."""
+    try:
+        names = {entry["name"] for entry in words["plugins"]}
+    except (KeyError, TypeError):  # of a damaged description
+        return ""
+    return "" if names <= {plugin.name for plugin in known.plugins} else NEEDED_AGAIN
 
 
 def _in_folder(folder: Path) -> Path:

@@ -73,7 +73,7 @@ ALLOWED = {
     "diagnosis": {
         "backends", "layers", "markup", "network", "plugin", "recording", "scenario", "simulator", "history", "errors",
     },
-    "plots": {"analysis", "diagnosis", "ensemble", "history", "recording", "files", "errors", "suggestions"},
+    "plots": {"analysis", "diagnosis", "ensemble", "history", "recording", "files", "markup", "errors", "suggestions"},
     "interactive": {
         "analysis", "diagnosis", "ensemble", "files", "history", "plots", "report", "run_folders", "scenario",
         "simulator", "suggestions", "training", "worksheet", "errors",

@@ -12,7 +12,7 @@ import pytest
 
 import neurosim
 from neurosim.cli.application import execute
-from neurosim.errors import DataError, PluginError, ShapeError, UsageError
+from neurosim.errors import DataError, PluginError, ScenarioError, ShapeError, UsageError
 from neurosim.training.model import FORMAT
 from neurosim.training.sealed import seal, unseal
 
@@ -173,8 +173,16 @@ def test_plugins_must_be_there_and_the_same(tmp_path):
     plugin = tmp_path / "bend.py"
     plugin.write_text(PLUGIN.format(factor="1.0"))
     trained(tmp_path / "run", "xor", [plugin], network__layers__0__activation="bend")
-    with pytest.raises(PluginError, match="bend"):
+    with pytest.raises(PluginError, match="bend") as caught:
         neurosim.load_model(tmp_path / "run")
+    assert "needs it again: --plugin FILE.py" in caught.value.hint
+    with pytest.raises(ScenarioError, match="bend") as refused:
+        neurosim.diagnose(tmp_path / "run")
+    assert "needs it again: --plugin FILE.py" in refused.value.hint
+    misspelt = {"network.layers.0.activation": "bent"}
+    with pytest.raises(ScenarioError, match="bent") as refused:
+        neurosim.run(tmp_path / "run", overrides=misspelt)
+    assert "needs it again" not in refused.value.hint
     assert neurosim.load_model(tmp_path / "run", registry=neurosim.build_registry([plugin])).classes
     plugin.write_text(PLUGIN.format(factor="0.5"))
     changed = neurosim.build_registry([plugin])
