@@ -47,7 +47,8 @@ def rate_too_low(evidence: Evidence) -> Suspicion | None:
     """Weights that have hardly left their start, of a run that has learnt little."""
     ratio = evidence.largest_update
     distance = max(evidence.distance.values(), default=math.inf)
-    if evidence.failure or ratio >= SLOW or distance >= STAYED:
+    # Without a step no rate is to blame.
+    if evidence.failure or not evidence.steps[1] or ratio >= SLOW or distance >= STAYED:
         return None
     if evidence.losses is None or evidence.losses[1] == 0 or evidence.losses[1] < HALF * evidence.losses[0]:
         return None

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from cases import DENSE, SGD, layers, scenario, trained
 
+from neurosim import Simulator, load_scenario
 from neurosim.diagnosis import diagnose
 from neurosim.diagnosis.budget import Budget, longest
 from neurosim.diagnosis.measured import total_steps
@@ -98,3 +99,11 @@ def test_numbers_are_rounded_as_a_person_would():
     assert shown == ["0.018", "420", "0", "2", "1e-06", "310,000", "2.5e+09", "infinite", "-0.5"]
     assert number(310_500.0, 3) in ("310,000", "311,000")
     assert [count(k, "step") for k in (1, 2, 1200)] == ["1 step", "2 steps", "1,200 steps"]
+
+
+def test_where_no_step_was_made_no_rate_is_to_blame():
+    run = Simulator(load_scenario("xor", overrides={"training.epochs": 0}), "reference")
+    run.train()
+    assert diagnose(run, trials=False).findings == ()
+    (finding,) = diagnose(run).findings
+    assert (finding.name, finding.settings) == ("few_steps", ("training.epochs=10",))
