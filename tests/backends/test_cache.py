@@ -87,6 +87,7 @@ def test_a_second_process_compiles_nothing():
     assert found == expected
 
 
+@pytest.mark.ci
 def test_a_cache_that_cannot_be_written_costs_one_warning(tmp_path):
     """A path below a regular file; all is compiled in memory, without optimisation to be quick."""
     blocked = tmp_path / "file"
@@ -218,6 +219,7 @@ def test_every_kernel_source_is_part_of_the_fingerprint():
     assert here / "invariants.py" in covered
 
 
+@pytest.mark.ci
 def test_files_that_are_damaged_are_compiled_again(tmp_path):
     def kernels():
         done = subprocess.run(

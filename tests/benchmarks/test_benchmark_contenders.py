@@ -15,6 +15,8 @@ NAMES = ("crew", "deep_pieces", "deep_problems", "measure", "outcome", "peak", "
 TRAIN, TEST = 150, 20
 TRAINING_PIECES = ("mnist", "activations", "evaluation", "xor", "ensemble")
 DEEP_PIECES = ("lenet", "keras", "batchnorm", "residual", "augmentation")
+# By default; the others are left to continuous integration.
+SHORT = ("activations", "evaluation", "xor")
 # The same contender with other settings, or one that compiles the network for half a minute.
 LATER = "left to the slow test"
 SLOW = {("random", "rbg"), ("unroll", 4)}
@@ -107,7 +109,10 @@ def run(bench, piece, tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("piece", [*TRAINING_PIECES, *DEEP_PIECES])
+@pytest.mark.parametrize(
+    "piece",
+    [pytest.param(name, marks=() if name in SHORT else pytest.mark.ci) for name in (*TRAINING_PIECES, *DEEP_PIECES)],
+)
 def test_every_contender_runs(bench, piece, tmp_path):
     run(bench, piece, tmp_path)
 

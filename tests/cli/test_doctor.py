@@ -100,6 +100,7 @@ def test_each_variant_of_a_study(neurosim):
     assert [entry["variant"] for entry in json.loads(done.out)][:2] == ["cross-entropy-0", "cross-entropy-0.5"]
 
 
+@pytest.mark.ci
 def test_a_study_of_which_some_or_all_networks_diverged(neurosim, tmp_path):
     wild = ["--set", "scenario.repeats=2", "--set", "optimizer.name=sgd", "--set", "optimizer.lr=1e20"]
     calm = ["--set", "claims=[]", "--set", "training.epochs=2", "--set", "scenario.repeats=1",

@@ -78,6 +78,7 @@ def test_many_changes_are_counted():
     assert "layers.4.units and 3 more:" in note
 
 
+@pytest.mark.ci
 def test_runs_side_by_side_say_it_too(neurosim, tmp_path):
     neurosim("run", *XOR, "--out", "a", "--no-report", "--quiet")
     neurosim("run", *XOR, "--set", "optimizer.lr=0.5", "--out", "b", "--no-report", "--quiet")

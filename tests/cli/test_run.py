@@ -240,6 +240,7 @@ def test_convolutional_networks_reach_their_accuracy(neurosim, name, accuracy):
     assert "Nothing wrong found." in neurosim("doctor", "run").out
 
 
+@pytest.mark.ci
 @pytest.mark.skipif(not HAS_MNIST, reason="NEUROSIM_DATA has no mnist")
 def test_mnist_reaches_almost_98_percent(neurosim):
     # The last epoch of one seed scatters by some 0.3%, otherwise on every kind of processor: one that is well above.

@@ -122,7 +122,7 @@ KINDS = {
 }
 # Finished single runs like any other: what reads them takes the same way, and takes a while.
 ALIKE = ("resumed", "regression", "untrained")
-READ = [pytest.param(kind, marks=[pytest.mark.slow] if kind in ALIKE else []) for kind in KINDS]
+READ = [pytest.param(kind, marks=[pytest.mark.ci] if kind in ALIKE else []) for kind in KINDS]
 STUDIES = ("study", "study stopped", "study, one diverged", "study, all diverged", "repeats")
 
 

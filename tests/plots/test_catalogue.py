@@ -78,9 +78,10 @@ def test_a_run_has_a_picture_or_it_is_said_why_not(simulators, name):
         ("iris", ["network_diagram", "worst_mistakes", "confusion_matrix"]),
         ("xor", ["network_diagram", "weight_histogram"]),
         ("digits", ["hidden_space", "first_layer_weights", "worst_mistakes"]),
-        (
+        pytest.param(
             "digits-cnn",
             ["hidden_space", "filters", "feature_maps", "responses", "activation_histogram", "dead", "gradient_norm"],
+            marks=pytest.mark.ci,
         ),
     ],
 )
@@ -94,7 +95,7 @@ def test_every_picture_can_be_drawn(simulators, name, pictures, tmp_path):
         assert image.std() > 0.02, f"{path.stem} is empty"
 
 
-@pytest.mark.parametrize("name", ["moons", "digits-cnn"])
+@pytest.mark.parametrize("name", ["moons", pytest.param("digits-cnn", marks=pytest.mark.ci)])
 def test_facts_reach_another_process_whole(simulators, name):
     facts = run_facts(simulators[name], PICTURES)
     assert RunFacts.from_bytes(facts.to_bytes()).to_bytes() == facts.to_bytes()

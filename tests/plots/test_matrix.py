@@ -94,6 +94,7 @@ OF_SPLITS = [
     "learning_curves", "decision_boundary", "fitted_curve", "fitted_surface", "hidden_space", "confusion_matrix",
     "worst_mistakes",
 ]  # fmt: skip
+LATER = pytest.mark.ci
 
 
 @pytest.fixture(scope="module")
@@ -145,7 +146,7 @@ def check(simulator, names=PICTURES):
 
 
 @pytest.mark.parametrize("task", TASKS)
-@pytest.mark.parametrize("inputs", INPUTS)
+@pytest.mark.parametrize("inputs", [pytest.param(kind, marks=LATER if "of two" in kind else ()) for kind in INPUTS])
 def test_every_picture_on_every_kind_of_problem(trained, inputs, task):
     # What is recorded of the layers does not depend on the inputs.
     drawn = check(trained(inputs, task), PICTURES if inputs == "two inputs" else OTHERS)
@@ -161,6 +162,7 @@ def test_with_validation_with_test_and_without(trained, task, split):
         check(trained(kind, task, split), OF_SPLITS)
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize("network", [network for network in NETWORKS if network != "one hidden layer"])
 @pytest.mark.parametrize("task", TASKS)
 def test_other_networks(trained, task, network):

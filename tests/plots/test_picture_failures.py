@@ -139,6 +139,7 @@ def test_what_fails_in_a_process_of_its_own_is_told(simulator, tmp_path):
         write_pictures(facts, tmp_path)
 
 
+@pytest.mark.ci
 def test_facts_that_cannot_be_sent_are_drawn_here(simulator, tmp_path):
     facts = run_facts(simulator, ["decision_boundary", "unit_maps"])
     facts = dataclasses.replace(facts, parts={**facts.parts, "units": object()})
@@ -148,6 +149,7 @@ def test_facts_that_cannot_be_sent_are_drawn_here(simulator, tmp_path):
     assert list(failures) == ["unit_maps"]
 
 
+@pytest.mark.ci
 def test_from_python_it_is_said_whose_fault_it_is(simulator, broken):
     broken("units", "neurosim.plots.units.unit_maps")
     with pytest.raises(NeurosimError, match="unit_maps could not be drawn: IndexError: too many indices") as caught:
@@ -156,6 +158,7 @@ def test_from_python_it_is_said_whose_fault_it_is(simulator, broken):
     assert plot(simulator, "decision_boundary").axes
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize(
     ("words", "drawing", "picture", "left"),
     [

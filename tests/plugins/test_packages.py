@@ -93,6 +93,7 @@ def test_their_tests_import_the_public_contract_only(package):
         assert imports(path) <= {"neurosim", "neurosim.testing", "math", "pathlib", "pytest", module_name(package)}
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.name)
 def test_a_package_gives_what_it_says_and_passes_the_kit(load, package):
     registry = build_registry(builtins=False, entry_points=False, environment=False)

@@ -50,6 +50,7 @@ def test_every_kind_is_generated_here():
     assert set(NAMES) == set(KINDS)
 
 
+@pytest.mark.ci
 def test_packages_pass_their_own_tests(packages):
     folders = sorted(packages.iterdir())
     assert len(folders) == len(KINDS)

@@ -3,8 +3,10 @@
 import pytest
 
 
-def sizes(*, short, full):
-    """Parametrize a test with `count`: a few cases by default, with ``-m slow`` the figure of docs/reliability.md."""
-    return pytest.mark.parametrize(
-        "count", [pytest.param(short, id="short"), pytest.param(full, id="full", marks=pytest.mark.slow)]
-    )
+def sizes(*, short, full, ci=False):
+    """Parametrize a test with `count`: a few cases by default, with ``-m slow`` the figure of docs/reliability.md.
+
+    Where even a few take long they are left to ``-m ci``.
+    """
+    few = pytest.param(short, id="short", marks=pytest.mark.ci if ci else ())
+    return pytest.mark.parametrize("count", [few, pytest.param(full, id="full", marks=pytest.mark.slow)])

@@ -98,7 +98,7 @@ def check(scenario, expected, folder, call, number, fault):
     return True
 
 
-@sizes(short=1, full=10_000)
+@sizes(short=1, full=10_000, ci=True)
 def test_the_checkpoint_before_is_there_after_every_fault(count, whole, tmp_path):
     scenario, expected, places = whole
     assert {call for call, _ in places} == set(FAULTS)

@@ -70,7 +70,7 @@ def kill_to_the_end(scenario, folder, seed, expected, most):
     return kills
 
 
-@sizes(short=1, full=500)
+@sizes(short=1, full=500, ci=True)
 def test_a_killed_run_goes_on_to_the_same_bits(count, whole, tmp_path):
     scenario, expected = whole
     kills = runs = 0
