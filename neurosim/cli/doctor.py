@@ -198,7 +198,10 @@ def _changes(settings: tuple[str, ...]) -> str:
 def _say(words: str, label: str = "") -> None:
     width = min(shutil.get_terminal_size().columns, 88)
     first = f"  {label:<11} " if label else "  "
-    click.echo(textwrap.fill(words, width, initial_indent=first, subsequent_indent=" " * len(first)))
+    other = " " * len(first)
+    # Names of folders and options in a command stay whole.
+    whole = textwrap.TextWrapper(width, first, other, break_long_words=False, break_on_hyphens=False)
+    click.echo(whole.fill(words))
 
 
 def _as_json(folder: Path, diagnosis: Diagnosis, pictures: dict[str, Path]) -> dict[str, Any]:

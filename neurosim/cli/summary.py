@@ -81,10 +81,10 @@ def print_lesson(scenario: Scenario, *, missed: bool) -> None:
     width = min(shutil.get_terminal_size().columns, 88)
     note = scenario.lesson_note(missed=missed)
     if note:
-        click.secho(textwrap.fill(note, width), fg="yellow")
+        click.secho(textwrap.fill(note, width, break_on_hyphens=False), fg="yellow")
         click.echo()
     for paragraph in lesson.split("\n\n"):
-        click.echo(textwrap.fill(" ".join(paragraph.split()), width))
+        click.echo(textwrap.fill(" ".join(paragraph.split()), width, break_on_hyphens=False))
         click.echo()
     word = next((entry.word for *_, entry in mentions(lesson)), None)
     if word is not None:

@@ -50,6 +50,14 @@ def test_a_network_without_a_hidden_layer_gets_one(neurosim):
     assert "prove it neurosim run r/scenario.toml --set 'network.layers=[{ kind" in out
 
 
+def test_no_command_is_broken_at_a_hyphen(neurosim):
+    folder = "from-where-two-units-are-stuck"
+    neurosim("run", "xor-two-units", "--seed", "1", "--quiet", "--no-report", "--out", folder)
+    out = " ".join(neurosim("doctor", folder).out.split())
+    assert "1. An unlucky start" in out
+    assert f"neurosim run {folder}/scenario.toml --seeds 20 shows" in out
+
+
 def test_little_learnt_is_not_hidden(neurosim, tmp_path):
     """Each input with each target: nothing helps, and nothing is made up."""
     rows = [f"{k % 4},{k // 4 / 3:.3f}" for k in range(40)]
