@@ -287,8 +287,6 @@ def _run(
     """Train what is left of a study, and write its files."""
     planned = study_members(chosen, None if folder is None else folder.path)
     members = [_Member(label, own, path) for label, own, path in planned]
-    if folder is not None:
-        write_atomically(folder.path / SCENARIO, portable(chosen).to_toml())
     available = threads or available_threads()
     at_once = min(available, len(members)) if backend == "cpu" else 1
     each = max(available // at_once, 1) if backend == "cpu" else threads
@@ -303,9 +301,11 @@ def _run(
             if member.result is None:
                 member.simulator.prepare()
     ended = all(member.result is not None for member in members)
-    if folder is not None and not ended:
-        # A study of which something is trained again is not finished.
-        must_remove(folder.path / SUMMARY)
+    if folder is not None:
+        # Only now is it known that all networks can be made. A study of which something is trained is not finished.
+        if not ended:
+            must_remove(folder.path / SUMMARY)
+        write_atomically(folder.path / SCENARIO, portable(chosen).to_toml())
     try:
         _train_all([member for member in members if member.result is None], at_once, watcher, resume, force)
     except KeyboardInterrupt:

@@ -266,6 +266,16 @@ def test_a_finished_network_of_another_study_is_refused(neurosim, study_file, tm
     assert "slow: +lr = 0.02" in done.err
 
 
+def test_a_study_that_cannot_be_made_leaves_the_folder_as_it_was(neurosim, study_file, tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        library.study(study_file, out=tmp_path / "run", observer=StopStudy())
+    before = (tmp_path / "run" / "scenario.toml").read_bytes()
+    done = neurosim("run", study_file, "--resume", "run", "--force", "--set", "data={source='iris'}")
+    assert done.code == 2
+    assert "3 classes" in done.err
+    assert (tmp_path / "run" / "scenario.toml").read_bytes() == before
+
+
 def test_a_variant_by_name(neurosim, study_file, tmp_path):
     folder = stopped(tmp_path / "run", study_file, variant="fast", overrides={})
     several = neurosim("run", study_file, "--resume", folder)
