@@ -72,13 +72,16 @@ def read_summary(path: Path) -> Summary:
     written = read_object(path)
     final, seconds = written.part("final"), written.part("seconds")
     measures = [name for name in (*METRICS, *FINAL_ONLY) if name in _ALWAYS or name in final.values]
+    rows = written.texts("rows_sha256") if "rows_sha256" in written.values else {}
+    if rows and "train" not in rows:
+        written.refuse("rows_sha256 lacks the training rows")
     return Summary(
         written.backend(),
         written.whole("seed"),
         written.whole("epochs"),
         {name: final.measure(name) for name in measures},
         {name: seconds.number(name) for name in ("compile", "train", "total")},
-        written.texts("rows_sha256") if "rows_sha256" in written.values else {},
+        rows,
     )
 
 

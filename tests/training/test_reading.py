@@ -94,6 +94,12 @@ def test_damaged_files_are_named(copy, name, damage):
         ("summary.json", '"train_loss": ', '"train_loss": "low", "was": ', "final: train_loss is no number"),
         ("summary.json", '"seconds": ', '"seconds": 1, "was": ', "seconds: expected a JSON object"),
         ("summary.json", '"backend": "cpu"', '"backend": []', "backend is none of cpu, cuda, reference"),
+        (
+            "summary.json",
+            '"rows_sha256": {',
+            '"rows_sha256": {"other": "x"}, "was": {',
+            "rows_sha256 lacks the training",
+        ),
     ],
 )
 def test_what_no_run_has_written_is_refused(copy, name, old, new, words):
