@@ -71,14 +71,21 @@ def measure_remarks(final: Mapping[str, float | None], data: Prepared) -> dict[s
     found = {}
     accuracy, rmse = final.get(f"{split}_baseline_accuracy"), final.get(f"{split}_baseline_rmse")
     if accuracy is not None:
-        largest = data.classes[_largest(data.train.targets)]
-        found["baseline"] = f'{split} accuracy {accuracy:.2%}, from always answering "{largest}", the largest class'
+        found["baseline"] = f"{split} accuracy {accuracy:.2%}, from {_constant(data)}"
     if rmse is not None:
         found["baseline"] = f"{split} RMSE {amount(rmse)}, from always answering the mean of the training rows"
     if data.scales_targets:
         of = " and ".join(data.target_names[:3]) or "the targets"
         found["units"] = f"RMSE is in the units of {of}; the loss is that of standardized targets"
     return found
+
+
+def _constant(data: Prepared) -> str:
+    """What is answered whatever the input, in words; of several classes that are equally large it does not matter."""
+    counts = np.bincount(data.train.targets)
+    if np.count_nonzero(counts == counts.max()) > 1:
+        return "always giving the same answer"
+    return f'always answering "{data.classes[int(counts.argmax())]}", the largest class'
 
 
 def _largest(classes: NDArray[np.integer]) -> int:

@@ -397,9 +397,11 @@ def _kept(folder: RunFolder, checkpoints: Checkpoints, simulator: Simulator, err
         folder.fail(simulator, error)
     except DataError as failure:
         return f"Not all of its last finite state could be kept: {failure.message}"
+    # What was finite last may be far from anything useful: the cause comes first.
     return (
-        f"The state after {_counted(len(simulator.history), 'epoch')} is kept: change {folder.path / SCENARIO}, "
-        f"then  neurosim run --resume {folder.path} --force"
+        f"neurosim doctor {folder.path}  says what to change. The state after "
+        f"{_counted(len(simulator.history), 'epoch')} is kept, too: to go on from it and not from the start, change "
+        f"{folder.path / SCENARIO}, then  neurosim run --resume {folder.path} --force"
     )
 
 

@@ -185,14 +185,21 @@ def test_several_outputs_of_different_size_are_learnt_alike(tmp_path):
 
 
 def test_the_baseline_of_classes_is_the_largest_one():
-    """Nine in ten are the same: 90% is what no learning gets."""
-    result = neurosim.run("iris", backend="reference", overrides={"training.epochs": 1, "expect": {}})
+    """Of the 1,797 digits 183 are a 3, and no class is larger; of any rows the training rows decide which it is."""
+    whole = {"data.test_fraction": 0.0, "training.epochs": 0, "expect": {}}
+    result = neurosim.run("digits", backend="reference", overrides=whole)
+    assert result.metrics["train_baseline_accuracy"] == 183 / 1797
+    assert "train_r2" not in result.metrics
+    assert result.remarks["baseline"] == 'train accuracy 10.18%, from always answering "3", the largest class'
+    result = neurosim.run("digits", backend="reference", overrides={"training.epochs": 0, "expect": {}})
     rows = result.simulator.data
     largest = np.bincount(rows.train.targets).argmax()
     assert result.metrics["test_baseline_accuracy"] == np.mean(rows.test.targets == largest)
-    assert result.metrics["train_baseline_accuracy"] == pytest.approx(1 / 3, abs=0.01)
-    assert "test_r2" not in result.metrics
-    assert result.remarks["baseline"].endswith(f'from always answering "{rows.classes[largest]}", the largest class')
+
+
+def test_of_classes_of_one_size_none_is_called_the_largest():
+    result = neurosim.run("xor", backend="reference", overrides={"training.epochs": 0, "expect": {}})
+    assert result.remarks["baseline"] == "train accuracy 50.00%, from always giving the same answer"
 
 
 @pytest.fixture(scope="module")
