@@ -26,6 +26,7 @@ from neurosim.recording.recording import FILE as RECORD
 from neurosim.registry import Registry
 from neurosim.scenario import RecordSection, Scenario, load_scenario
 from neurosim.simulator import Simulator
+from neurosim.training.checkpoint import save_checkpoint
 from neurosim.training.folder import SCENARIO, SUMMARY, RunFolder
 from neurosim.training.model import MODEL
 from neurosim.training.observers import Observer
@@ -221,6 +222,9 @@ def _train(
     trunk.train_to(step)
     _check_same(trunk, origin)
     branch.restore(_state(trunk, branch, recording, origin.scenario.record, step), History(list(trunk.history)))
+    if folder is not None:
+        # Killed before its first checkpoint a run is trained from the start; this one begins at the fork.
+        save_checkpoint(folder.path, branch)
     result = train_to_end(branch, folder, watcher, begin)
     found = Replay(origin, result, step, step / trunk.steps_per_epoch, dict(settings), step - first)
     if folder is not None:

@@ -8,6 +8,7 @@ import pytest
 import neurosim
 from neurosim.errors import DataError, UsageError
 from neurosim.simulator import Simulator
+from neurosim.training.observers import Observer
 from neurosim.training.replay import read_origin, run_replay
 
 SCENARIO = """
@@ -180,3 +181,24 @@ def test_a_run_that_cannot_be_repeated_is_noticed(ran, tmp_path):
     (tmp_path / "run" / "metrics.jsonl").write_text("\n".join([json.dumps(first), *lines[1:]]) + "\n")
     with pytest.raises(DataError, match="epoch 1 trained again gives the loss"):
         run_replay(read_origin(tmp_path / "run"), 12, {})
+
+
+class Killed(Observer):
+    """Ends the process when training begins, as SIGKILL would: nothing more is written."""
+
+    def started(self, simulator):
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("place", [("epoch", 3), 17])
+def test_a_replay_that_was_killed_goes_on_from_its_fork(ran, tmp_path, kind, place):
+    _, origin = ran(kind)
+    settings = {"optimizer.lr": 0.05}
+    whole = run_replay(origin, place, settings, out=tmp_path / "whole").branch
+    with pytest.raises(KeyboardInterrupt):
+        run_replay(origin, place, settings, out=tmp_path / "killed", observer=Killed())
+    done = neurosim.run(tmp_path / "killed" / "scenario.toml", resume=tmp_path / "killed")
+    assert done.history.train_loss == whole.history.train_loss
+    for name in ("model.safetensors", *(["record.npz"] if kind == "checkpoints" else [])):
+        assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
