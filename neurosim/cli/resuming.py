@@ -8,7 +8,6 @@ import click
 
 from neurosim.cli.options import Told
 from neurosim.errors import DataError, UsageError
-from neurosim.report.run import FILE as PAGE
 from neurosim.training.checkpoint import has_checkpoint
 from neurosim.training.folder import FAILURE, MEMBERS, SCENARIO, SUMMARY
 from neurosim.training.resuming import is_finished, no_run, run_folder_of
@@ -70,6 +69,9 @@ def about_to_resume(
         return
     diverged = is_study and any((resume / MEMBERS).rglob(FAILURE))
     finished = _is_finished(resume, many, is_study=is_study) and not (force and diverged)
+    # What makes pages is loaded while pictures are drawn, not before training.
+    from neurosim.report.run import FILE as PAGE
+
     if finished and report and is_there(resume / PAGE):
         more = f"\nneurosim plot {resume}  draws more pictures." if many is None else ""
         if diverged:
