@@ -8,7 +8,12 @@ import support
 
 @pytest.fixture(
     params=[
-        pytest.param(backend, id=backend.name, marks=pytest.mark.gpu if backend.needs_gpu else ())
+        pytest.param(
+            backend,
+            id=backend.name,
+            # In the simulator each of them takes long.
+            marks=pytest.mark.gpu if backend.needs_gpu else pytest.mark.ci if backend.simulated else (),
+        )
         for backend in support.COMPILED
     ]
 )

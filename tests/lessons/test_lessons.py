@@ -17,6 +17,8 @@ LONG = {"mnist", "mnist-cnn", "mnist-vgg", "mnist-resnet", "mnist-mlp-best", "mn
 BY_LUCK = {"xor-two-units"}
 NAMES = sorted(set(shipped()) - BY_LUCK)
 SEEDS = range(5)
+# Seconds each: left to continuous integration.
+LATER = ("depth", "digits", "digits-cnn", "features", "overfitting", "vanishing-gradient")
 
 
 def missed(name, seed, **overrides):
@@ -29,7 +31,9 @@ def broken(outcome):
     return [f"{entry.text}, but it is {entry.value}" for entry in outcome.expectations if not entry.met]
 
 
-@pytest.mark.parametrize("name", sorted(set(NAMES) - LONG))
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.ci if name in LATER else ()) for name in sorted(set(NAMES) - LONG)]
+)
 def test_a_short_lesson_keeps_its_promises(name):
     """From a seed that nobody has chosen, one network of each variant."""
     assert missed(name, 2026, **{"scenario.repeats": 1}) == []

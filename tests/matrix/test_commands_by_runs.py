@@ -195,7 +195,8 @@ def test_diagnosis(kind, on):
     on(kind, "doctor", "run", "--no-trials", "--json", status=status)
 
 
-@pytest.mark.parametrize("kind", READ)
+@pytest.mark.ci
+@pytest.mark.parametrize("kind", KINDS)
 def test_films_and_replays(kind, on):
     status = USAGE if kind in STUDIES and KINDS[kind].read == DONE else KINDS[kind].read
     on(kind, "plot", "run", "--animate", "boundary", status=status)

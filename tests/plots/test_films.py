@@ -25,7 +25,9 @@ def moons():
     return trained("moons", 4, list(QUANTITIES))
 
 
-@pytest.mark.parametrize("kind", FILMS)
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=() if kind == "boundary" else pytest.mark.ci) for kind in FILMS]
+)
 def test_a_film_has_a_frame_for_each_time(moons, tmp_path, kind):
     assert no_film(kind, moons) == ""
     path = write_film(film(kind, moons), tmp_path / "a.gif")

@@ -146,7 +146,10 @@ def check(simulator, names=PICTURES):
 
 
 @pytest.mark.parametrize("task", TASKS)
-@pytest.mark.parametrize("inputs", [pytest.param(kind, marks=LATER if "of two" in kind else ()) for kind in INPUTS])
+@pytest.mark.parametrize(
+    "inputs",
+    [pytest.param(kind, marks=LATER if kind.endswith("channels") or "coloured" in kind else ()) for kind in INPUTS],
+)
 def test_every_picture_on_every_kind_of_problem(trained, inputs, task):
     # What is recorded of the layers does not depend on the inputs.
     drawn = check(trained(inputs, task), PICTURES if inputs == "two inputs" else OTHERS)

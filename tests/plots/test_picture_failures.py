@@ -126,6 +126,7 @@ def test_plot_of_that_picture_alone_fails(command, runs, monkeypatch):
     assert "a/confusion_matrix.png" in out.splitlines()
 
 
+@pytest.mark.ci
 def test_what_fails_in_a_process_of_its_own_is_told(simulator, tmp_path):
     facts = run_facts(simulator, ["decision_boundary", "unit_maps", "learning_curves"])
     facts = dataclasses.replace(facts, parts={**facts.parts, "units": facts.parts["inputs"]})
