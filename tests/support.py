@@ -50,6 +50,11 @@ class BackendUnderTest:
         """Whether it runs on a real GPU."""
         return self.name == "cuda" and not self.simulated
 
+    @property
+    def long_marks(self) -> Any:
+        """Marks for many tests on it: a real GPU is asked for, and in the simulator each of them takes long."""
+        return pytest.mark.gpu if self.needs_gpu else pytest.mark.ci if self.simulated else ()
+
     def rows(self, count: int, inputs: int, outputs: int, **settings: Any) -> Rows:
         """`rows`, but few of them in the simulator."""
         return rows(min(count, 7) if self.simulated else count, inputs, outputs, **settings)

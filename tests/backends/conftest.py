@@ -7,15 +7,7 @@ import support
 
 
 @pytest.fixture(
-    params=[
-        pytest.param(
-            backend,
-            id=backend.name,
-            # In the simulator each of them takes long.
-            marks=pytest.mark.gpu if backend.needs_gpu else pytest.mark.ci if backend.simulated else (),
-        )
-        for backend in support.COMPILED
-    ]
+    params=[pytest.param(backend, id=backend.name, marks=backend.long_marks) for backend in support.COMPILED]
 )
 def compiled(request):
     """Each backend that is held to the reference."""

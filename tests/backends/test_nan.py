@@ -13,7 +13,10 @@ from neurosim.backends.uncompiled import apply, uncompiled
 from neurosim.formulas.derivatives import derive_slope
 from neurosim.plugin import RowActivation
 
-ON_BACKENDS = pytest.mark.parametrize("backend", BACKENDS, ids=lambda backend: backend.name)
+ON_BACKENDS = pytest.mark.parametrize(
+    "backend",
+    [pytest.param(backend, id=backend.name, marks=backend.long_marks) for backend in BACKENDS],
+)
 ACTIVATIONS = [entry.record for entry in support.BUILTINS.activations]
 LOSSES = [entry.record for entry in support.BUILTINS.losses]
 BY_NAME = {"ids": lambda record: record.name}

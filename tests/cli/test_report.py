@@ -44,6 +44,7 @@ def test_a_page_again_and_elsewhere(neurosim, tmp_path):
     assert not (tmp_path / "there.html").exists()
 
 
+@pytest.mark.ci
 def test_a_study_and_runs_side_by_side(neurosim, tmp_path):
     neurosim("run", "loss-functions", *QUICK, "--out", "o", "--set", "scenario.repeats=1", "--set", "claims=[]")
     text = (tmp_path / "o" / "report.html").read_text()
