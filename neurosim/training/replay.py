@@ -317,11 +317,11 @@ def _begin(trunk: Simulator, origin: Origin, recording: Recording | None, step: 
 
 def _check_same(trunk: Simulator, origin: Origin) -> None:
     """Training again must have given what it gave then; another machine or version may not."""
-    for now, then in zip(trunk.history, origin.history[: len(trunk.history)], strict=True):
-        here, there = now["train_loss"], then["train_loss"]
+    for again, before in zip(trunk.history, origin.history[: len(trunk.history)], strict=True):
+        here, there = again["train_loss"], before["train_loss"]
         if there is not None and not math.isclose(here, there, rel_tol=CLOSE):
             raise DataError(
-                f"epoch {now['epoch']} trained again gives the loss {here!r}, and the run had {there!r}",
+                f"epoch {again['epoch']} trained again gives the loss {here!r}, and the run had {there!r}",
                 "The run was made by another version, on another machine, or its data or plugins have changed since: "
                 "train it again with neurosim run.",
             )
