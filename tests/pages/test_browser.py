@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from neurosim.plugin import RowActivation
 from neurosim.report.comparison import write_comparison_page
 from neurosim.report.javascript import Script
 
+ASSETS = Path(neurosim.__file__).parent / "report" / "assets"
 ACTIVATIONS = sorted(neurosim.build_registry([]).activations, key=lambda entry: entry.record.name)
 
 
@@ -247,6 +249,21 @@ def test_rows_in_the_hidden_space_are_where_the_engine_puts_them(name, xor, tmp_
         shown = page.place(".hidden-space p").text_content()
         spread = places[k].var(axis=0).sum() / seen[k][0].var(axis=0).sum()
         assert f"The plane holds {round(100 * float(spread))}% of the rows' spread" in shown
+
+
+def test_names_of_rows_in_the_hidden_space_stand_clear(xor, opened):
+    """Rows that are near each other, on one spot, and in the corners: no name covers another one or a row."""
+    places = [[100, 100], [112, 106], [100, 100], [2, 2], [298, 238], [290, 4], [4, 236]]
+    source = (ASSETS / "hidden.js").read_text(encoding="utf-8")
+    body = f"{source} return nameBoxes(rows, rows.map(() => 30), params[0], params[1]);"
+    boxes = np.array(_evaluate(opened(xor[1]), body, places, [300, 240]))
+    rows = np.hstack([np.array(places) - 5, np.full((len(places), 2), 10)])
+    for k, box in enumerate(boxes):
+        assert (box[:2] >= 0).all()
+        assert (box[:2] + box[2:] <= [300, 240]).all()
+        for other in (*boxes[:k], *rows):
+            low, high = np.maximum(box[:2], other[:2]), np.minimum(box[:2] + box[2:], other[:2] + other[2:])
+            assert (low >= high).any(), (box, other)
 
 
 def test_the_pointer_over_the_inputs_is_followed_in_the_hidden_space(xor, opened):

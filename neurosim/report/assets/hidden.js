@@ -2,7 +2,7 @@
 // The two directions of the plane were chosen for each recorded time; everything else is worked out here.
 
 // Cells along each side; regions of several classes have sharp edges and need more.
-const HIDDEN_CELLS = 60, HIDDEN_FINE = 120, HIDDEN_MARGIN = 0.18;
+const HIDDEN_CELLS = 60, HIDDEN_FINE = 120, HIDDEN_MARGIN = 0.18, NAME_HEIGHT = 14;
 
 class HiddenSpace {
   constructor(run) {
@@ -81,6 +81,29 @@ function share(hidden, places, middle, centre) {
   return total > 0 ? sum(places, centre) / total : 1;
 }
 
+// Where the names of rows stand, as [left, top, width, height]: beside their rows and away from the others, clear of each
+// other, of all rows and of the places in `taken`, where there is room for that.
+function nameBoxes(at, widths, width, height, taken = []) {
+  const placed = [];
+  const apart = (one, other) =>
+    one[0] >= other[0] + other[2] || other[0] >= one[0] + one[2] || one[1] >= other[1] + other[3] || other[1] >= one[1] + one[3];
+  const marks = [...at, ...taken].map(([u, v]) => [u - 8, v - 8, 16, 16]);
+  const [middle, centre] = [0, 1].map((axis) => at.reduce((sum, place) => sum + place[axis], 0) / at.length);
+  at.forEach(([u, v], k) => {
+    const wide = widths[k], outwards = u < middle ? -1 : 1, away = v < centre ? -1 : 1;
+    const sides = [];
+    for (const far of [0.5, 1.5, 2.5, 3.5]) {
+      for (const down of [away, -away]) {
+        for (const right of [outwards, -outwards]) sides.push([right, down * far]);
+      }
+    }
+    const boxes = sides.map(([right, down]) => [right > 0 ? u + 9 : u - 9 - wide, v + (down - 0.5) * NAME_HEIGHT + 4 * Math.sign(down), wide, NAME_HEIGHT]);
+    const inside = boxes.filter(([left, top]) => left >= 0 && top >= 0 && left + wide <= width && top + NAME_HEIGHT <= height);
+    placed.push(inside.find((box) => [...placed, ...marks].every((other) => apart(box, other))) || inside[0] || boxes[0]);
+  });
+  return placed;
+}
+
 function hiddenView(root, run) {
   const space = new HiddenSpace(run);
   const { labels, rows, names, classes, threshold, units, inputs } = space.about;
@@ -102,14 +125,12 @@ function hiddenView(root, run) {
     scatter(context, { train: { inputs: places, targets: rows.targets } }, x, y);
     context.fillStyle = hue("--ink");
     context.font = "12px system-ui, sans-serif";
-    names.forEach((name, k) => {
-      const [u, v] = [x(places[k][0]), y(places[k][1])];
-      // Rows on one spot have their names one below the other.
-      const above = places.slice(0, k).filter(([a, b]) => Math.hypot(x(a) - u, y(b) - v) < 14).length;
-      context.textAlign = u < width / 2 ? "left" : "right";
-      context.fillText(name, u + (u < width / 2 ? 10 : -10), v + (v < height / 2 ? 16 : -10) + 14 * above * (v < height / 2 ? 1 : -1));
-    });
-    if (probe) cross(context, ...space.place(probe, frame).map((value, axis) => ends[axis](value)));
+    const at = places.map(([u, v]) => [x(u), y(v)]);
+    const probed = probe ? [space.place(probe, frame).map((value, axis) => ends[axis](value))] : [];
+    const boxes = nameBoxes(at, names.map((name) => context.measureText(name).width), width, height, probed);
+    context.textAlign = "left";
+    names.forEach((name, k) => context.fillText(name, boxes[k][0], boxes[k][1] + NAME_HEIGHT - 3));
+    for (const place of probed) cross(context, ...place);
   });
   if (!run.plane) classKey(view, classes);
   const told = element("p", view, { class: "soft" });
