@@ -11,7 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from PIL import Image
+from few_colours import keep
 
 HERE = Path(__file__).parent / "pictures" / "lessons"
 COLOURS = 96
@@ -54,10 +54,7 @@ def main(names: list[str]) -> None:
             seconds = time.perf_counter() - start
             if done.returncode:
                 sys.exit(f"{name} ended with {done.returncode}")
-            with Image.open(out / f"{PICTURES[name]}.png") as picture:
-                # Few marks keep their own colours, however much of the picture is pale.
-                few = picture.convert("RGB").quantize(COLOURS, Image.Quantize.MAXCOVERAGE, kmeans=1)
-                few.save(HERE / f"{name}.png", optimize=True)
+            keep(out / f"{PICTURES[name]}.png", HERE / f"{name}.png", COLOURS)
         print(f"{name:<26}{seconds:6.1f} s", flush=True)
 
 

@@ -10,12 +10,12 @@ import sys
 import tempfile
 from pathlib import Path
 
-from PIL import Image
+from few_colours import keep
 from playwright.sync_api import sync_playwright
 from readme_pictures import COLOURS, HERE, neurosim
 
 # Down to the end of the units.
-SHOWN_HEIGHT = 780
+SHOWN_HEIGHT = 1330
 
 
 def take(page_file: Path, picture: Path) -> None:
@@ -26,8 +26,8 @@ def take(page_file: Path, picture: Path) -> None:
         page = browser.new_page(viewport={"width": 1060, "height": 1000}, color_scheme="light")
         page.goto(page_file.as_uri())
         page.locator(".timeline input").fill("20")
-        box = page.locator("canvas").bounding_box()
-        page.locator("canvas").hover(position={"x": 0.62 * box["width"], "y": 0.72 * box["height"]})
+        box = page.locator("canvas.probed").bounding_box()
+        page.locator("canvas.probed").hover(position={"x": 0.62 * box["width"], "y": 0.72 * box["height"]})
         # The headline is at the top of the page again, and the section below it.
         page.evaluate("window.scrollTo(0, 0)")
         section = page.locator("#watch").bounding_box()
@@ -46,7 +46,7 @@ def main() -> None:
         neurosim("replay", f"{folder}/moons", *changed, "--json", "--out", f"{folder}/replay")
         shutil.copy(folder / "replay" / "replay.png", folder / "moons-replay.png")
         for picture in ("spirals-report.png", "moons-replay.png"):
-            Image.open(folder / picture).convert("RGB").quantize(COLOURS).save(HERE / picture, optimize=True)
+            keep(folder / picture, HERE / picture, COLOURS)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from PIL import Image
+from few_colours import keep
 
 HERE = Path(__file__).parent / "pictures"
 COLOURS = 128
@@ -43,9 +43,7 @@ def main() -> None:
                 neurosim("run", scenario, "--quiet", "--out", run, *changes)
             if not Path(run, f"{name}.png").is_file():
                 neurosim("plot", run, "--only", name)
-            with Image.open(Path(run, f"{name}.png")) as picture:
-                target = HERE / f"{scenario}-{name.replace('_', '-')}.png"
-                picture.convert("RGB").quantize(COLOURS).save(target, optimize=True)
+            keep(Path(run, f"{name}.png"), HERE / f"{scenario}-{name.replace('_', '-')}.png", COLOURS)
         scenario, film = FILM
         neurosim("run", scenario, "--quiet", "--out", f"{folder}/{scenario}")
         neurosim("plot", f"{folder}/{scenario}", "--animate", film)

@@ -81,7 +81,11 @@ def whole(tmp_path_factory):
     ],
 )
 def test_a_request_to_end_leaves_a_checkpoint(number, tmp_path, whole):
-    process = start(tmp_path / "run")
+    def heed():
+        """Where these tests run in the background of a shell, Ctrl-C is ignored, and would be here."""
+        signal.signal(number, signal.SIG_DFL)
+
+    process = start(tmp_path / "run", preexec_fn=heed)
     wait_for(tmp_path / "run", 3)
     process.send_signal(number)
     out, err = process.communicate()
