@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from neurosim.assembly import Problem, assemble, assemble_on, given_features, given_rows
 from neurosim.augmentation import make_augmenter
-from neurosim.backends.base import Inspection, Rows
+from neurosim.backends.base import Inspection, Rows, Signals
 from neurosim.backends.select import make_backend
 from neurosim.epochs import Epochs
 from neurosim.errors import DivergedError, UsageError
@@ -241,6 +241,14 @@ class Simulator:
         Raises ShapeError and UsageError when X and y do not fit the network.
         """
         return self._backend.inspect(given_rows(self.network, X, y))
+
+    def signals(self, X: ArrayLike) -> dict[str, Signals]:
+        """What every layer computes for inputs (rows, features), by layer name: outputs and weighted sums.
+
+        Dropout is off; batch normalization uses the statistics of these rows. Raises ShapeError when X has the wrong
+        number of features.
+        """
+        return self._backend.signals(given_features(self.network, X))
 
     def measure_layers(self, quantities: Sequence[str], rows: int = 256) -> Recording:
         """What ``[record]`` would record of every layer of the network as it is now, at a single time.

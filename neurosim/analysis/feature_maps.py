@@ -73,11 +73,11 @@ def feature_maps(simulator: Simulator) -> FeatureMaps | None:
     split = "test" if "test" in simulator.splits else "train"
     rows = simulator.split_rows(split).some(slice(0, 128 if network.batch_norms else 1))
     x = rows.features.astype(np.float32) * np.float32(rows.scale) + np.float32(rows.shift)
-    seen = simulator.inspect(x, rows.classes if network.loss.record.targets == "classes" else rows.values)
+    seen = simulator.signals(x)
     shown = []
     before: tuple[int, ...] = ()
     for layer in network.layers:
-        maps = seen.layers[layer.name].outputs[0]
+        maps = seen[layer.name].outputs[0]
         # Layers that change nothing that can be seen are left out.
         if maps.ndim == 3 and not (layer.kind in ("batch_norm", "layer_norm", "dropout") and maps.shape == before):
             channels = np.moveaxis(maps, -1, 0)[:MOST_CHANNELS].astype(np.float32)

@@ -224,14 +224,11 @@ class _Rows:
         assert place is not None
         name = network.layers[place - 1].name
         both = np.concatenate([self._inputs, self._grid])
-        # What the layers compute does not depend on the targets.
-        by_class = network.loss.record.targets == "classes"
-        targets = np.zeros(len(both), np.int64) if by_class else np.zeros((len(both), network.outputs))
         found = []
         try:
             for _, parameters in times:
                 simulator.set_parameters({name: parameters[name] for name in kept})
-                outputs = simulator.inspect(both, targets).layers[name].outputs.reshape(len(both), -1)
+                outputs = simulator.signals(both)[name].outputs.reshape(len(both), -1)
                 found.append(tuple(np.split(outputs.astype(np.float64), [len(self._inputs)])))
         finally:
             simulator.set_parameters(kept)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.analysis.sides import sides
+from neurosim.analysis.sides import outputs_and_sides
 
 if TYPE_CHECKING:  # what draws these numbers need not load a simulator
     from neurosim.simulator import Simulator
@@ -86,12 +86,11 @@ def input_map(simulator: Simulator, size: int | None = None) -> InputMap | None:
     axes = tuple(input_axis(inputs[:, k], (size or GRID) if plane else CURVE) for k in range(network.inputs))
     grid = np.stack(np.meshgrid(*axes), axis=-1)
     rows = data.to_input(grid.reshape(-1, network.inputs))
-    outputs = simulator.forward(rows).astype(np.float64)
-    away = None
     if data.classes:
-        away = sides(simulator, rows, outputs).reshape(-1, *grid.shape[:-1])
+        outputs, away = outputs_and_sides(simulator, rows)
+        away = away.reshape(-1, *grid.shape[:-1])
     else:
-        outputs = data.to_target_units(outputs)
+        outputs, away = data.to_target_units(simulator.forward(rows)), None
     return InputMap(
         axes,
         np.moveaxis(outputs.reshape(*grid.shape[:-1], network.outputs), -1, 0),

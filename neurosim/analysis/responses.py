@@ -65,10 +65,9 @@ def channel_responses(simulator: Simulator) -> tuple[ChannelResponses, ...]:
         return ()
     rows = simulator.split_rows("test" if "test" in simulator.splits else "train").some(slice(0, IMAGES))
     features = rows.features.astype(np.float32) * np.float32(rows.scale) + np.float32(rows.shift)
-    by_class = simulator.network.loss.record.targets == "classes"
-    seen = simulator.inspect(features, rows.classes if by_class else rows.values)
+    seen = simulator.signals(features)
     images = features.reshape(-1, *simulator.network.input_shape)
-    return tuple(_strongest(name, field, seen.layers[name].outputs, images) for name, field in fields.items())
+    return tuple(_strongest(name, field, seen[name].outputs, images) for name, field in fields.items())
 
 
 def _fields(network: Network) -> dict[str, _Field]:

@@ -22,47 +22,44 @@ CHUNK = 4096
 Array = NDArray[np.float64]
 
 
-def sides(simulator: Simulator, inputs: Array, outputs: Array) -> Array:
-    """For each row how far it is from another answer, (1 or classes, rows).
+def outputs_and_sides(simulator: Simulator, inputs: Array) -> tuple[Array, Array]:
+    """What a network with classes answers to each row, and how far the row is from another answer.
 
     Parameters
     ----------
     inputs : (rows, inputs)
         As the network gets them.
-    outputs : (rows, outputs)
-        What it answers.
 
     Returns
     -------
-    float64 (1 or classes, rows)
+    outputs : float64 (rows, outputs)
+        The answers.
+    sides : float64 (1 or classes, rows)
         Of a single output a number above 0 where it means class 1, else for each class how far it is ahead of all
         others. Made of the weighted sums where the same rows are on the same side by them, else of the answers.
     """
-    sums = _sums(simulator, inputs)
+    outputs, sums = _looked_into(simulator, inputs) or (simulator.forward(inputs).astype(np.float64), None)
     if outputs.shape[1] == 1:
         threshold = simulator.network.loss.record.threshold
-        return _single(simulator, sums, outputs[:, 0], threshold)[None]
-    if sums is not None and np.array_equal(sums.argmax(axis=1), outputs.argmax(axis=1)):
-        return _ahead(sums)
-    return _ahead(outputs)
+        return outputs, _single(simulator, sums, outputs[:, 0], threshold)[None]
+    by_sums = sums is not None and np.array_equal(sums.argmax(axis=1), outputs.argmax(axis=1))
+    return outputs, _ahead(sums if by_sums and sums is not None else outputs)
 
 
-def _sums(simulator: Simulator, inputs: Array) -> Array | None:
-    """The weighted sums of the output layer; None where they are not those that the answers are made of."""
+def _looked_into(simulator: Simulator, inputs: Array) -> tuple[Array, Array] | None:
+    """Outputs and the weighted sums of the output layer; None where the answers are not made of these."""
     network = simulator.network
     place = output_place(network)
     # Batch normalization looks at all rows of a batch while a network is looked into, but not when it answers.
     if place is None or network.batch_norms:
         return None
-    by_class = network.loss.record.targets == "classes"
-    found = []
+    outputs, sums = [], []
     for first in range(0, len(inputs), CHUNK):
-        rows = inputs[first : first + CHUNK]
-        # What the layers compute does not depend on the targets.
-        targets = np.zeros(len(rows), np.int64) if by_class else np.zeros((len(rows), network.outputs))
-        signals = simulator.inspect(rows, targets).layers[network.layers[place].name]
-        found.append(signals.outputs if signals.sums is None else signals.sums)
-    return np.concatenate(found).astype(np.float64)
+        seen = simulator.signals(inputs[first : first + CHUNK])
+        signals = seen[network.layers[place].name]
+        outputs.append(seen[network.layers[-1].name].outputs)
+        sums.append(signals.outputs if signals.sums is None else signals.sums)
+    return np.concatenate(outputs).astype(np.float64), np.concatenate(sums).astype(np.float64)
 
 
 def _single(simulator: Simulator, sums: Array | None, answers: Array, threshold: float) -> Array:

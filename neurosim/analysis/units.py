@@ -78,7 +78,7 @@ def unit_maps(simulator: Simulator) -> UnitMaps:
     axes = tuple(input_axis(points.inputs[:, k], count) for k in range(network.inputs))
     grid = np.stack(np.meshgrid(*axes), axis=-1)
     rows = data.to_input(grid.reshape(-1, network.inputs))
-    seen = simulator.inspect(rows, _any_targets(simulator, len(rows))).layers
+    seen = simulator.signals(rows)
     active = [layer for layer in network.layers if isinstance(layer, Dense | Activate)]
     chosen = active if len(active) <= MOST_LAYERS else [*active[: MOST_LAYERS - 1], active[-1]]
     layers = []
@@ -93,10 +93,3 @@ def unit_maps(simulator: Simulator) -> UnitMaps:
         )
         layers.append(LayerMaps(layer.name, layer.activation.name, tuple(units), width, answers, given))
     return UnitMaps(axes, tuple(layers), points, input_names(simulator), len(active) - len(chosen))
-
-
-def _any_targets(simulator: Simulator, rows: int) -> NDArray[np.generic]:
-    """Targets that the loss accepts; what the units answer does not depend on them."""
-    if simulator.network.loss.record.targets == "classes":
-        return np.zeros(rows, np.int64)
-    return np.zeros((rows, simulator.network.outputs))

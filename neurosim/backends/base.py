@@ -10,7 +10,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -217,6 +217,15 @@ class Backend(ABC):
     @abstractmethod
     def inspect(self, rows: Rows) -> Inspection:
         """As `gradients`, with what every layer of `Network.parts` computed for the rows."""
+
+    def signals(self, features: NDArray[Any]) -> dict[str, Signals]:
+        """The layers of `inspect` for inputs (rows, features) without targets, and therefore without errors."""
+        # What the layers compute does not depend on the targets.
+        count, by_class = len(features), self.network.loss.record.targets == "classes"
+        values = np.zeros((0 if by_class else count, self.network.outputs), np.float32)
+        classes = np.zeros(count if by_class else 0, np.int32)
+        seen = self.inspect(Rows(features, values, classes, "none")).layers
+        return {name: replace(signals, errors=None) for name, signals in seen.items()}
 
     @abstractmethod
     def train_step(self, rows: Rows) -> float:

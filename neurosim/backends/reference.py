@@ -64,7 +64,16 @@ class ReferenceBackend(Backend):
     def inspect(self, rows: Rows) -> Inspection:
         """As `gradients`, with what every layer computed."""
         loss, gradient, trace = self.trace(rows)
-        layers = {
+        return Inspection(loss, gradient, self._signals(trace))
+
+    def signals(self, features: NDArray[Any]) -> dict[str, Signals]:
+        """What every layer computes for inputs (rows, features), by the forward pass alone."""
+        trace = self._trace(training=True, row_numbers=np.arange(len(features)))
+        self._forward(features.astype(np.float64), trace)
+        return self._signals(trace)
+
+    def _signals(self, trace: Trace) -> dict[str, Signals]:
+        return {
             layer.name: Signals(
                 trace.outputs[layer.name],
                 trace.saved[layer.name][1] if isinstance(layer, Dense | Conv2d | Activate) else None,
@@ -72,7 +81,6 @@ class ReferenceBackend(Backend):
             )
             for layer in self.network.parts
         }
-        return Inspection(loss, gradient, layers)
 
     def train_step(self, rows: Rows) -> float:
         """One update on all `rows`; returns the mean objective before it."""

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 import support
-from support import COMPILED, Activation, BatchNorm, Dense, Dropout
+from support import Activation, BatchNorm, Dense, Dropout
 from test_layers import SMALL, small
 
 from neurosim.backends.uncompiled import apply
@@ -19,7 +19,6 @@ MIXED = {
     "dense, norm, activation": (3, [Dense(5), BatchNorm(), Activation("relu"), Dense(2)], "mse"),
 }
 ALL = [*SMALL, *MIXED]
-COMPILED_BACKENDS = pytest.mark.parametrize("compiled", COMPILED, ids=lambda backend: backend.name)
 
 
 def problem(name):
@@ -94,7 +93,19 @@ def test_errors_are_slopes_of_the_objective(monkeypatch):
         assert seen.layers[first.name].errors[row, unit] == pytest.approx(found, rel=1e-6, abs=1e-12)
 
 
-@COMPILED_BACKENDS
+@pytest.mark.parametrize("name", ["sigmoid, from logits", "dense, norm, activation"])
+def test_what_layers_compute_needs_no_targets(backend, name):
+    net, rows = problem(name)
+    bench = make(backend, net)
+    seen, found = bench.inspect(rows).layers, bench.signals(rows.features)
+    assert list(found) == list(seen)
+    for layer, signals in found.items():
+        assert np.array_equal(signals.outputs, seen[layer].outputs)
+        assert (signals.sums is None) == (seen[layer].sums is None)
+        assert signals.sums is None or np.array_equal(signals.sums, seen[layer].sums)
+        assert signals.errors is None
+
+
 @pytest.mark.parametrize("name", ALL)
 def test_every_backend_tells_the_same(compiled, name):
     net, rows = problem(name)
@@ -117,7 +128,6 @@ def test_every_backend_tells_the_same(compiled, name):
                 assert np.abs(one - other).max() <= 1e-4 * np.abs(other).max() + room, (layer, kind)
 
 
-@COMPILED_BACKENDS
 def test_inspection_is_of_the_rows_that_were_given_last(compiled):
     net = support.network(3, [Dense(4, "tanh"), Dense(2, "softmax")], "categorical_cross_entropy")
     bench = make(compiled, net)
