@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import tempfile
 import time
 from pathlib import Path
 
@@ -41,26 +40,41 @@ def write_atomically(path: Path, content: bytes | str) -> None:
     """
     # The name of a file, which a text may have in it, need not be text.
     data = content.encode(errors="backslashreplace") if isinstance(content, str) else content
-    temporary = None
+    temporary: Path | None = None
     try:
         if _is_no_file(path):
             # Nothing can be put in its place.
             path.write_bytes(data)
             return
         # A name may be as long as names can be.
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=TEMPORARY)
-        with os.fdopen(descriptor, "wb") as file:
+        unique = path.parent / f".{path.name[:40]}.{os.urandom(6).hex()}{TEMPORARY}"
+        with open(unique, "xb", opener=_as_the_umask_says) as file:
+            temporary = unique
+            _keep_private(path, file.fileno())
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        # mkstemp makes files for the user only; run folders are made to be shared.
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
+        temporary.replace(path)
         _sync_folder(path.parent)
     except OSError as error:
         if temporary is not None:
-            remove(Path(temporary))
+            remove(temporary)
         raise cannot_write(path, error) from error
+
+
+def _as_the_umask_says(path: str, flags: int) -> int:
+    """Open a new file with the permissions that every new file of this user gets."""
+    return os.open(path, flags, 0o666)
+
+
+def _keep_private(path: Path, descriptor: int) -> None:
+    """Give the file that will replace another one no permissions that the old one did not give."""
+    if os.name != "posix":
+        return
+    with contextlib.suppress(FileNotFoundError):
+        before, now = path.lstat().st_mode & 0o777, os.fstat(descriptor).st_mode & 0o777
+        if now & ~before:
+            os.fchmod(descriptor, now & before)
 
 
 def _is_no_file(path: Path) -> bool:

@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -375,8 +374,8 @@ FULL, READ_ONLY, FAILING = (28, "No space left on device"), (30, "Read-only file
 @pytest.mark.parametrize(
     ("owner", "call", "error"),
     [
-        (tempfile, "mkstemp", READ_ONLY),
-        (tempfile, "mkstemp", FULL),
+        (os, "open", READ_ONLY),
+        (os, "open", FULL),
         (os, "fsync", FULL),
         (os, "fsync", FAILING),
         (Path, "replace", FULL),
