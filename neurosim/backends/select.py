@@ -47,12 +47,12 @@ def make_backend(name: str, network: Network, training: Training, seed: int, thr
 def describe_gpu() -> str:
     """The GPU that the CUDA backend would use, or why there is none."""
     try:
-        from neurosim.backends.cuda.target import find_device
+        from neurosim.backends.cuda.target import device_words, find_device
 
-        device = find_device()
+        find_device()
     except BackendError as error:
         return f"none: {error.message}"
-    return f"{device.name}, compute capability {device.capability[0]}.{device.capability[1]}"
+    return device_words()
 
 
 class Ensemble(Protocol):

@@ -1,18 +1,16 @@
 """The state of a run between two epochs, or two parts of one, so that it can go on as if it had never stopped.
 
 Random numbers are a function of seed, epoch and place, so parameters, optimizer state, the count of
-steps and the history are all there is to keep. With them lies what they belong to: the scenario, the data and
-the plugins, so that a run never goes on with others unnoticed.
+steps and the history are all there is to keep. With them lies what they belong to, so that a run never goes on with
+another scenario, other rows or plugins, or to other bits unnoticed.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -20,15 +18,13 @@ from neurosim.errors import DataError, UsageError
 from neurosim.files import make_folder, must_remove, remove, write_atomically
 from neurosim.history import History, Record
 from neurosim.simulator import Simulator
-from neurosim.training.determining import another_run, determining, scenario_changes
 from neurosim.training.fitting import check_fit
 from neurosim.training.folder import CHECKPOINT_NAME, CHECKPOINTS, train_again
-from neurosim.training.model import plugin_records
+from neurosim.training.identity import Identity, another_run, differences, identity_of
 from neurosim.training.sealed import seal, unseal
 from neurosim.training.texts import BACKENDS
-from neurosim.version import __version__
 
-FORMAT = "neurosim-checkpoint-5"
+FORMAT = "neurosim-checkpoint-6"
 _HISTORY = "history"
 # The newest ones that are kept.
 KEPT = 2
@@ -55,7 +51,14 @@ class Checkpoints:
         self._simulator = simulator
         self._every = simulator.scenario.training.checkpoint_every
         self._next = time.monotonic() + SECONDS
-        self._identity: dict[str, Any] = {}
+        self._identity: Identity | None = None
+
+    @property
+    def identity(self) -> Identity:
+        """What they belong to; looked at when the first one is written."""
+        if self._identity is None:
+            self._identity = identity_of(self._simulator)
+        return self._identity
 
     def after(self, record: Record) -> None:
         """Write one at the end of an epoch, where it is time."""
@@ -71,9 +74,8 @@ class Checkpoints:
 
     def save(self) -> Path:
         """Write one now; returns the file."""
-        self._identity = self._identity or identity(self._simulator)
         begin = time.monotonic()
-        path = save_checkpoint(self._folder, self._simulator, self._identity)
+        path = save_checkpoint(self._folder, self._simulator, self.identity)
         end = time.monotonic()
         self._next = end + max(SECONDS, RARELY * (end - begin))
         return path
@@ -82,20 +84,10 @@ class Checkpoints:
         return time.monotonic() >= self._next
 
 
-def identity(simulator: Simulator) -> dict[str, Any]:
-    """What a state belongs to: the scenario as text, the rows by their SHA-256, the plugins, and the version."""
-    return {
-        "scenario": determining(simulator.scenario),
-        "data": hashlib.sha256(json.dumps(simulator.data.sha256).encode()).hexdigest(),
-        "plugins": plugin_records(simulator.scenario),
-        "version": __version__,
-    }
-
-
-def save_checkpoint(folder: Path, simulator: Simulator, belongs: dict[str, Any] | None = None) -> Path:
+def save_checkpoint(folder: Path, simulator: Simulator, identity: Identity | None = None) -> Path:
     """Write the state of `simulator` into a run folder, and remove all but the newest; returns the file written.
 
-    `belongs` is what `identity` gives, where it is known already.
+    `identity` is that of the simulator, where it is known already.
     """
     tensors = simulator.state()
     step = int(tensors["steps_done"][0])
@@ -105,7 +97,7 @@ def save_checkpoint(folder: Path, simulator: Simulator, belongs: dict[str, Any] 
         "format": FORMAT,
         "backend": simulator.backend,
         "seed": simulator.seed,
-        "identity": belongs or identity(simulator),
+        "identity": (identity or identity_of(simulator)).as_json(),
     }
     path = make_folder(folder / CHECKPOINTS) / f"step-{step:012d}.safetensors"
     write_atomically(path, seal(tensors, metadata))
@@ -150,22 +142,23 @@ def load_checkpoint(source: Path, simulator: Simulator, *, force: bool = False) 
     simulator : Simulator
         Of the scenario that the checkpoint was written by.
     force : bool
-        Go on even where scenario, data, plugins or version have changed since; shapes must fit all the same.
+        Go on even where scenario, rows, plugins, versions or arithmetic have changed since; shapes must fit all the
+        same.
 
     Raises
     ------
     DataError
         When there is no checkpoint, or it is damaged.
     UsageError
-        When it belongs to another scenario, data, plugins, version or network; the message shows what differs.
+        When it belongs to another run, see `Identity`, or another network; the message shows what differs.
     """
     path = checkpoint_of(source)
     try:
         tensors, metadata = unseal(path, "checkpoint")
         if metadata["format"] != FORMAT:
-            raise ValueError(f"its format is {metadata['format']}, not {FORMAT}")
+            raise ValueError(_other_format(str(metadata["format"])))
         records = list(json.loads(tensors.pop(_HISTORY).tobytes()))
-        belongs = _told(metadata["identity"])
+        identity = Identity.from_json(metadata["identity"])
         backend, seed = str(metadata["backend"]), int(metadata["seed"])
     except DataError as error:
         raise DataError(error.message, _older(path)) from error
@@ -178,7 +171,7 @@ def load_checkpoint(source: Path, simulator: Simulator, *, force: bool = False) 
             f"not by {simulator.backend} with seed {simulator.seed}",
             "Resume with the same --backend and --seed.",
         )
-    changes = [] if force else differences(belongs, identity(simulator))
+    changes = [] if force else differences(identity, identity_of(simulator), bits=True)
     if changes:
         raise another_run(path, changes, "Undo the change, or go on all the same with --force.")
     try:
@@ -192,30 +185,12 @@ def load_checkpoint(source: Path, simulator: Simulator, *, force: bool = False) 
         ) from error
 
 
-def _told(found: Any) -> dict[str, Any]:
-    """An identity as a checkpoint tells it, which may be anything; raises KeyError, TypeError or ValueError."""
-    texts = {key: found[key] for key in ("scenario", "data", "version")}
-    plugins = [{key: entry[key] for key in ("name", "version", "sha256")} for entry in found["plugins"]]
-    for entry in (texts, *plugins):
-        if not all(isinstance(text, str) for text in entry.values()):
-            raise ValueError("what it belongs to is not told in texts")
-    return {**texts, "plugins": plugins}
-
-
-def differences(was: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """What has changed between two identities, line by line."""
-    found = scenario_changes(was["scenario"], now["scenario"])
-    if was["data"] != now["data"]:
-        found.append(f"  data: the rows have changed (SHA-256 {was['data'][:12]}…, now {now['data'][:12]}…)")
-    before, after = ({plugin["name"]: plugin for plugin in entry["plugins"]} for entry in (was, now))
-    for name in {**before, **after}:
-        old, new = before.get(name), after.get(name)
-        if old != new:
-            words = [f"{one['version']} ({one['sha256'][:12]}…)" if one else "not there" for one in (old, new)]
-            found.append(f"  plugin {name}: {words[0]}, now {words[1]}")
-    if was["version"] != now["version"]:
-        found.append(f"  neurosim: {was['version']}, now {now['version']}, which may compute other bits")
-    return found
+def _other_format(found: str) -> str:
+    known, _, number = FORMAT.rpartition("-")
+    kind, _, other = found.rpartition("-")
+    if kind == known and other.isdecimal() and int(other) < int(number):
+        return f"it is of an older version of neurosim ({found}), which knew less of what its numbers belong to"
+    return f"its format is {found}, not {FORMAT}"
 
 
 def newest(folder: Path) -> Path | None:

@@ -15,6 +15,7 @@ from neurosim.ensemble import Ensemble
 from neurosim.files import remove, write_atomically
 from neurosim.markup import measure_words
 from neurosim.training.folder import BEGUN, ENSEMBLE, SCENARIO, SUMMARY, RunFolder, portable, provenance
+from neurosim.training.identity import identity_from
 from neurosim.training.observers import Observer
 from neurosim.training.seeds import COLUMNS
 
@@ -68,7 +69,8 @@ def _run(ensemble: Ensemble, folder: RunFolder, watcher: EnsembleObserver, begin
         "remarks": ensemble.remarks,
         "run_dir": str(folder.path),
     }
-    complete = {**result, **provenance(ensemble.scenario)}
+    identity = identity_from(ensemble.scenario, ensemble.rows_sha256, ensemble.backend)
+    complete = {**result, "identity": identity.as_json(), **provenance(ensemble.scenario)}
     write_atomically(folder.path / SUMMARY, json.dumps(complete, indent=2, allow_nan=False) + "\n")
     remove(folder.path / BEGUN)
     return result

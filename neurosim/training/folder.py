@@ -27,8 +27,9 @@ from neurosim.run_folders import SCENARIO as SCENARIO
 from neurosim.scenario import Scenario
 from neurosim.scenario.study import Variant
 from neurosim.simulator import Simulator
+from neurosim.training.identity import Identity, plugin_records
 from neurosim.training.lock import FolderLock
-from neurosim.training.model import MODEL, model_bytes, plugin_records
+from neurosim.training.model import MODEL, model_bytes
 from neurosim.version import __version__
 
 METRICS = "metrics.jsonl"
@@ -151,19 +152,25 @@ class RunFolder:
     def _write_metrics(self, records: Iterable[Record]) -> None:
         write_atomically(self.metrics_path, "".join(_line(record) for record in records))
 
-    def fail(self, simulator: Simulator, error: DivergedError) -> None:
+    def fail(self, simulator: Simulator, error: DivergedError, identity: Identity) -> None:
         """Write why training ended in the epoch after the last complete one; epochs beyond it count no longer."""
         epoch = len(simulator.history) + 1
         self._write_metrics(simulator.history)
-        words = {"kind": "diverged", "epoch": epoch, "message": error.message, "backend": simulator.backend}
+        words = {
+            "kind": "diverged",
+            "epoch": epoch,
+            "message": error.message,
+            "backend": simulator.backend,
+            "identity": identity.as_json(),
+        }
         write_atomically(self.path / FAILURE, json.dumps(words, indent=2) + "\n")
 
-    def finish(self, simulator: Simulator, summary: Mapping[str, Any]) -> None:
+    def finish(self, simulator: Simulator, summary: Mapping[str, Any], identity: Identity) -> None:
         """Write the model, what was recorded, and the summary."""
         if simulator.recording is not None:
             write_atomically(self.path / RECORD, simulator.recording.to_bytes())
-        write_atomically(self.path / MODEL, model_bytes(simulator))
-        complete = {**summary, **provenance(simulator.scenario)}
+        write_atomically(self.path / MODEL, model_bytes(simulator, identity))
+        complete = {**summary, "identity": identity.as_json(), **provenance(simulator.scenario)}
         write_atomically(self.path / SUMMARY, json.dumps(complete, indent=2, allow_nan=False) + "\n")
 
 
@@ -211,4 +218,5 @@ def provenance(scenario: Scenario) -> dict[str, Any]:
         "scipy": scipy.__version__,
     }
     machine = {"system": platform.system(), "processor": platform.machine(), "cores": os.cpu_count()}
-    return {"versions": versions, "machine": machine, "plugins": plugin_records(scenario)}
+    plugins = [plugin._asdict() for plugin in plugin_records(scenario)]
+    return {"versions": versions, "machine": machine, "plugins": plugins}

@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from neurosim.scenario import Scenario, load_scenario
-from neurosim.training.determining import determining, scenario_changes
 from neurosim.training.folder import FAILURE, MEMBERS, SCENARIO, SUMMARY
+from neurosim.training.identity import determining, scenario_changes
 from neurosim.training.runs import with_seed
 from neurosim.training.texts import is_there
 
@@ -43,7 +43,7 @@ def changed_members(own: Scenario, chosen: Scenario, folder: Path, *, finished: 
         before = was.get(label, member)
         if is_there(place / SCENARIO) and (is_there(place / SUMMARY) or is_there(place / FAILURE)):
             before = load_scenario(place / SCENARIO, registry=chosen.registry, own=True)
-        found = scenario_changes(determining(before), determining(member))
+        found = scenario_changes(determining(before, record=True), determining(member, record=True))
         changes += [f"  {label}:{line.removeprefix('  scenario:')}" for line in found]
     return changes
 

@@ -8,22 +8,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.scenario import Scenario
 from neurosim.simulator import Simulator
 from neurosim.training.description import describe
+from neurosim.training.identity import Identity, identity_of
 from neurosim.training.sealed import seal, unseal
 
 MODEL = "model.safetensors"
-FORMAT = "neurosim-model-3"
-# Before that targets were never scaled, and nothing was said of them.
-FORMATS = ("neurosim-model-2", FORMAT)
+FORMAT = "neurosim-model-4"
+# Those that can be read: number 3 does not say what it belongs to, but for its plugins; in number 2 targets were never
+# scaled, and nothing was said of them.
+FORMATS = ("neurosim-model-2", "neurosim-model-3", FORMAT)
 
 
-def model_bytes(simulator: Simulator) -> bytes:
+def model_bytes(simulator: Simulator, identity: Identity | None = None) -> bytes:
     """The trained parameters and running statistics (float32) as a safetensors file that describes the network.
 
-    The same parameters give the same bytes.
+    The same parameters of the same identity give the same bytes. `identity` is that of the simulator, where it is known
+    already.
     """
+    belongs = (identity or identity_of(simulator)).as_json()
     arrays = {**simulator.parameters, **simulator.statistics}
     data = simulator.data
     description = {
@@ -40,7 +43,8 @@ def model_bytes(simulator: Simulator) -> bytes:
             "names": list(data.target_names),
         },
         "classes": list(data.classes),
-        "plugins": plugin_records(simulator.scenario),
+        "plugins": belongs["plugins"],
+        "identity": belongs,
     }
     return seal({name: array.astype(np.float32) for name, array in arrays.items()}, description)
 
@@ -53,8 +57,3 @@ def read_model(path: Path) -> dict[str, NDArray[Any]]:
 def _shortest(values: list[float]) -> float | list[float]:
     """One number where all are the same."""
     return values[0] if len(set(values)) == 1 else values
-
-
-def plugin_records(scenario: Scenario) -> list[dict[str, str]]:
-    """Name, version and source hash of each plugin that the scenario uses or requires."""
-    return [{"name": plugin.name, "version": plugin.version, "sha256": plugin.sha256} for plugin in scenario.plugins]

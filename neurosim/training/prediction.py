@@ -205,7 +205,7 @@ def load_model(
         classes, features = _names(words["classes"]), _names(words["input"]["features"])
         scale, shift = (_numbers(words["input"][key], network.inputs) for key in ("scale", "shift"))
         recorded = {str(entry["name"]): str(entry["sha256"]) for entry in words["plugins"]}
-        target = words["target"] if words["format"] == FORMAT else {}
+        target = words.get("target", {}) if words["format"] != FORMATS[0] else {}
         targets = _names(target.get("names", []))
         count = 0 if classes else network.outputs
         target_scale, target_shift = (

@@ -50,7 +50,9 @@ def read_finished(folder: Path, simulator: Simulator) -> Result:
     final = summary.final
     promises = check_expectations(simulator.scenario, Outcome(final, history, simulator.recording))
     rows = summary.rows_sha256 or simulator.data.sha256
-    return Result(simulator.scenario, simulator, history, final, promises, summary.seconds, folder, rows)
+    return Result(
+        simulator.scenario, simulator, history, final, promises, summary.seconds, folder, rows, summary.identity
+    )
 
 
 def _must_be_there(path: Path) -> Path:

@@ -27,9 +27,9 @@ from neurosim.training.checkpoint import (
     load_checkpoint,
     remove_checkpoint,
 )
-from neurosim.training.determining import FINISHED, another_run, changes_of, without_report
 from neurosim.training.expectations import Expectation, Outcome, check_expectations
 from neurosim.training.folder import SCENARIO, RunFolder, finite, portable
+from neurosim.training.identity import FINISHED, Identity, another_run, changes_of, without_report
 from neurosim.training.interruption import interruptions
 from neurosim.training.observers import Observer, observer_of
 from neurosim.training.resuming import is_finished, is_of_run, own_scenario, refuse_diverged, run_folder_of
@@ -59,6 +59,8 @@ class Result:
         The run folder.
     rows_sha256 : dict of str to str
         SHA-256 of the rows of each split when it was trained, as the data set had them before any scaling.
+    identity : Identity or None
+        What its numbers belong to, as its folder tells; None of a run without a folder, or of an older version.
     """
 
     scenario: Scenario
@@ -69,6 +71,7 @@ class Result:
     seconds: dict[str, float]
     folder: Path | None
     rows_sha256: Mapping[str, str]
+    identity: Identity | None = None
 
     def __repr__(self) -> str:
         measures = ", ".join(
@@ -369,8 +372,9 @@ def train_to_end(simulator: Simulator, folder: RunFolder | None, watcher: Observ
             with interruptions(watcher.stopping) as asked:
                 simulator.train(on_epoch, on_part)
                 result = result_of(simulator, folder.path if folder is not None else None, time.perf_counter() - begin)
-                if folder is not None:
-                    folder.finish(simulator, result.as_json())
+                if folder is not None and checkpoints is not None:
+                    result = replace(result, identity=checkpoints.identity)
+                    folder.finish(simulator, result.as_json(), checkpoints.identity)
                     remove_checkpoint(folder.path)
                 return result
         except KeyboardInterrupt:
@@ -394,7 +398,7 @@ def _kept(folder: RunFolder, checkpoints: Checkpoints, simulator: Simulator, err
     """Keep what was last finite, so that a smaller learning rate can go on from there; says how to."""
     try:
         checkpoints.save()
-        folder.fail(simulator, error)
+        folder.fail(simulator, error, checkpoints.identity)
     except DataError as failure:
         return f"Not all of its last finite state could be kept: {failure.message}"
     # What was finite last may be far from anything useful: the cause comes first.

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from neurosim.ensemble import Ensemble, Member
 from neurosim.scenario import Scenario
-from neurosim.training.determining import another_run, determining, scenario_changes
 from neurosim.training.folder import BEGUN, ENSEMBLE, SUMMARY
+from neurosim.training.identity import another_run, determining, scenario_changes
 from neurosim.training.model import MODEL
 from neurosim.training.resuming import own_scenario
 from neurosim.training.texts import damaged, is_there, read_object
 
 # What the summary has besides the object that the command prints.
-_PROVENANCE = ("versions", "machine", "plugins")
+_PROVENANCE = ("identity", "versions", "machine", "plugins")
 # Those of the table, before the measures.
 COLUMNS = ("seed", "success", "as_expected", "epochs_to_success")
 
@@ -65,7 +65,7 @@ def refuse_changed(folder: Path, chosen: Scenario) -> None:
     own = own_scenario(folder, chosen)
     if own is None:
         return
-    changes = scenario_changes(determining(replace(own, record=None)), determining(replace(chosen, record=None)))
+    changes = scenario_changes(determining(own), determining(chosen))
     if is_there(folder / SUMMARY) and own.expect != chosen.expect:
         changes.append("  scenario: another [expect], which the networks were held against")
     if changes:

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +27,9 @@ from neurosim.measures import FINAL_ONLY
 from neurosim.scenario import Scenario
 from neurosim.simulator import Simulator
 from neurosim.training.checkpoint import remove_checkpoint
-from neurosim.training.determining import FINISHED, another_run
 from neurosim.training.expectations import Expectation, check_bounds, check_claims
 from neurosim.training.folder import FAILURE, SCENARIO, SUMMARY, RunFolder, finite, portable, provenance
+from neurosim.training.identity import FINISHED, another_run, identity_of
 from neurosim.training.members import changed_members, study_members
 from neurosim.training.observers import Observer
 from neurosim.training.reading import read_finished, stopped_at
@@ -327,6 +327,8 @@ def _run(
     if folder is not None and not (ended and is_there(folder.path / SUMMARY)):
         write_atomically(folder.path / TABLE, table(found))
         complete = {**found.as_json(), **provenance(chosen)}
+        for entry, result in zip(complete["runs"], results, strict=True):
+            entry["identity"] = None if result.identity is None else result.identity.as_json()
         write_atomically(folder.path / SUMMARY, json.dumps(complete, indent=2, allow_nan=False) + "\n")
     return found
 
@@ -341,8 +343,10 @@ def _read(member: _Member, *, force: bool) -> None:
         remove_checkpoint(path)
     elif is_there(path / FAILURE) and not force:
         stopped_at(path, simulator)
-        member.fault = read_failure(path / FAILURE).message
-        member.result = diverged_result(simulator, path, sum(simulator.history.seconds))
+        failure = read_failure(path / FAILURE)
+        member.fault = failure.message
+        result = diverged_result(simulator, path, sum(simulator.history.seconds))
+        member.result = replace(result, identity=failure.identity)
 
 
 def _check_same(folder: Path, chosen: Scenario, *, force: bool) -> None:
@@ -396,7 +400,8 @@ def _train_one(member: _Member, progress: _Progress, resume: bool, force: bool) 
         member.result = train_to_end(simulator, folder, progress, begin)
     except DivergedError as error:
         member.fault = error.message
-        member.result = diverged_result(simulator, member.folder, time.perf_counter() - begin)
+        result = diverged_result(simulator, member.folder, time.perf_counter() - begin)
+        member.result = result if folder is None else replace(result, identity=identity_of(simulator))
     finally:
         if folder is not None:
             folder.close()

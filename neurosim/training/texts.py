@@ -13,6 +13,7 @@ from neurosim.history import METRICS, History
 from neurosim.measures import FINAL_ONLY
 from neurosim.training.folder import METRICS as FILE
 from neurosim.training.folder import SUMMARY, train_again
+from neurosim.training.identity import Identity
 
 BACKENDS = ("cpu", "cuda", "reference")
 # What every run has, null where there are no such rows; those of validation are there only where there are some.
@@ -35,6 +36,8 @@ class Summary:
         ``compile``, ``train`` and ``total``.
     rows_sha256 : dict of str to str
         SHA-256 of the rows of each split; empty in runs of older versions.
+    identity : Identity or None
+        What its numbers belong to; None in runs of older versions.
     """
 
     backend: str
@@ -43,15 +46,20 @@ class Summary:
     final: dict[str, float | None]
     seconds: dict[str, float]
     rows_sha256: dict[str, str]
+    identity: Identity | None
 
 
 @dataclass(frozen=True)
 class Failure:
-    """What ``failure.json`` says of a run that diverged: where it was trained, in which epoch it ended, and why."""
+    """What ``failure.json`` says of a run that diverged: where it was trained, in which epoch it ended, and why.
+
+    Runs of older versions have no `identity`.
+    """
 
     backend: str
     epoch: int
     message: str
+    identity: Identity | None
 
 
 def read_history(path: Path) -> History:
@@ -82,6 +90,7 @@ def read_summary(path: Path) -> Summary:
         {name: final.measure(name) for name in measures},
         {name: seconds.number(name) for name in ("compile", "train", "total")},
         rows,
+        written.identity(),
     )
 
 
@@ -104,7 +113,7 @@ def read_failure(path: Path) -> Failure:
     message = written.entry("message")
     if not isinstance(message, str):
         written.refuse("message is no text")
-    return Failure(written.backend(), written.whole("epoch"), str(message))
+    return Failure(written.backend(), written.whole("epoch"), str(message), written.identity())
 
 
 def is_there(path: Path) -> bool:
@@ -180,6 +189,15 @@ class Written:
         if name not in BACKENDS:
             self.refuse(f"backend is none of {', '.join(BACKENDS)}")
         return str(name)
+
+    def identity(self) -> Identity | None:
+        """What its numbers belong to; None where it does not say, as older versions did not."""
+        if self.values.get("identity") is None:
+            return None
+        try:
+            return Identity.from_json(self.entry("identity"))
+        except ValueError as error:
+            self.refuse(str(error))
 
     def whole(self, key: str) -> int:
         """A whole number from 0."""

@@ -11,7 +11,7 @@ import pytest
 import neurosim
 from neurosim.errors import DataError, DivergedError, UsageError
 from neurosim.simulator import Simulator
-from neurosim.training import StudyObserver, checkpoint
+from neurosim.training import StudyObserver, checkpoint, identity
 from neurosim.training.folder import RunFolder
 from neurosim.training.observers import Observer
 
@@ -211,7 +211,7 @@ def test_a_changed_scenario_is_refused_and_shown(tmp_path):
 
 def test_another_version_is_refused_and_shown(tmp_path, monkeypatch):
     stopped(tmp_path / "run", 4)
-    monkeypatch.setattr(checkpoint, "__version__", "99.0")
+    monkeypatch.setattr(identity, "__version__", "99.0")
     with pytest.raises(UsageError, match=r"neurosim: .*, now 99\.0"):
         neurosim.run(tmp_path / "run" / "scenario.toml", resume=tmp_path / "run")
 
@@ -293,7 +293,7 @@ def test_changed_rows_and_plugins_are_refused(tmp_path):
     (tmp_path / "bend.py").write_text(PLUGIN.format(factor="0.9"))
     with pytest.raises(UsageError) as caught:
         neurosim.run(tmp_path / "run" / "scenario.toml", plugins=plugins, resume=tmp_path / "run")
-    assert "data: the rows have changed (SHA-256 " in caught.value.message
+    assert "data: the training rows have changed (SHA-256 " in caught.value.message
     assert "plugin bend" in caught.value.message
 
 

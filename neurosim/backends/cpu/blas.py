@@ -60,13 +60,34 @@ def chosen_sgemm() -> tuple[int, str]:
         if symbol is not None:
             version = tuple(int(part) for part in library.version.split(".") if part.isdecimal())
             address = ctypes.cast(getattr(library.dynlib, symbol), ctypes.c_void_p).value
-            found.append((version, address, f"OpenBLAS {library.version} ({library.architecture})"))
+            found.append((version, address, _words(library)))
     if found:
         _, address, name = max(found)
         return int(address or 0), name
     from numba.extending import get_cython_function_address
 
     return int(get_cython_function_address("scipy.linalg.cython_blas", "sgemm")), "SciPy's BLAS"
+
+
+@functools.cache
+def numpy_blas() -> str:
+    """The library that NumPy multiplies matrices with, and its kernel."""
+    import threadpoolctl
+
+    found = threadpoolctl.ThreadpoolController().select(user_api="blas").lib_controllers
+    # Wheels bring one of their own; else it is the only one, or nobody knows which.
+    own = [library for library in found if "numpy" in library.filepath] or found
+    if own:
+        return ", ".join(sorted({_words(library) for library in own}))
+    built = np.show_config(mode="dicts").get("Build Dependencies", {}).get("blas", {})
+    return f"{built.get('name', 'unknown')} {built.get('version', '')}".strip()
+
+
+def _words(library: Any) -> str:
+    """A library as threadpoolctl sees it, by name, version and kernel."""
+    name = "OpenBLAS" if library.internal_api == "openblas" else library.internal_api
+    kernel = getattr(library, "architecture", None)
+    return f"{name} {library.version}" + (f" ({kernel})" if kernel else "")
 
 
 def sgemm_address() -> int:

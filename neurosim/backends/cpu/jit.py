@@ -28,6 +28,14 @@ INNER = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
+def fuses() -> bool:
+    """Whether the machine code has fused multiply-add: all ARM processors of 64 bits do, and Intel's since Haswell."""
+    from numba.core.registry import cpu_target
+
+    triple, _, features = cpu_target.target_context.codegen().magic_tuple()
+    return triple.startswith(("aarch64", "arm64")) or bool({"+fma", "+fma4"} & set(features.split(",")))
+
+
 def compiled(function: Function) -> Function:
     """Compile `function` when it is first called from compiled code."""
     return numba.njit(**INNER, **FLAGS)(function)

@@ -69,6 +69,14 @@ def find_device() -> Device:
     return Device(name.decode() if isinstance(name, bytes) else str(name), (capability[0], capability[1]))
 
 
+def device_words() -> str:
+    """The GPU that kernels run on, with its compute capability, or that it is the simulator; raises `BackendError`."""
+    if simulated():
+        return "simulator"
+    device = find_device()
+    return f"{device.name}, compute capability {device.capability[0]}.{device.capability[1]}"
+
+
 def _no_device(error: Exception) -> BackendError:
     cause = " ".join(str(error).split())
     if "NO_DEVICE" in cause:

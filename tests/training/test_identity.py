@@ -1,0 +1,155 @@
+"""What the numbers of a run belong to: written beside them, and the same wherever that is."""
+
+import dataclasses
+import json
+
+import pytest
+
+import neurosim
+from neurosim.errors import DivergedError
+from neurosim.training import run_ensemble
+from neurosim.training.identity import Identity, PluginRecord, differences, identity_of
+from neurosim.training.sealed import unseal
+
+PLUGIN = """
+from neurosim import Activation, hookimpl
+def twice(z):
+    return 2.0 * z
+def slope(z, a):
+    return 2.0
+@hookimpl
+def neurosim_activations():
+    return [Activation("twice", twice, slope)]
+"""
+CSV = "a,b,label\n" + "".join(f"{i},{i * i % 7},{'yes' if i % 3 else 'no'}\n" for i in range(12))
+SCENARIO = """
+[scenario]
+name = "small"
+title = "Small"
+seed = 3
+[data]
+source = "csv"
+file = "rows.csv"
+target = "label"
+test_fraction = 0.25
+[network]
+loss = "binary_cross_entropy"
+layers = [{ kind = "dense", units = 2, activation = "twice" }, { kind = "dense", units = 1, activation = "sigmoid" }]
+[optimizer]
+name = "sgd"
+lr = 0.01
+[training]
+epochs = 2
+batch_size = 4
+"""
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("place")
+    (folder / "small.toml").write_text(SCENARIO)
+    (folder / "rows.csv").write_text(CSV)
+    (folder / "twice.py").write_text(PLUGIN)
+    return folder
+
+
+def scenario_of(place, **overrides):
+    return neurosim.load_scenario(place / "small.toml", overrides=overrides, plugins=[place / "twice.py"])
+
+
+@pytest.fixture(scope="module")
+def finished(place):
+    return neurosim.run(scenario_of(place), backend="reference", out=place / "run")
+
+
+def written(path):
+    return Identity.from_json(json.loads(path.read_text())["identity"])
+
+
+def test_one_identity_is_in_the_result_the_summary_and_the_model(finished):
+    identity = identity_of(finished.simulator)
+    assert finished.identity == identity
+    assert written(finished.folder / "summary.json") == identity
+    assert Identity.from_json(unseal(finished.folder / "model.safetensors", "model")[1]["identity"]) == identity
+    assert set(identity.rows) == {"train", "test"}
+    assert [plugin.name for plugin in identity.plugins] == ["twice"]
+    assert set(identity.versions) == {"neurosim", "numpy"}
+    assert identity.arithmetic["backend"] == "reference"
+    assert "BLAS" in identity.arithmetic
+
+
+def test_networks_of_studies_and_many_seeds_and_runs_that_diverged_have_one(place, finished):
+    study = neurosim.study(scenario_of(place, **{"scenario.repeats": 2}), backend="reference", out=place / "study")
+    listed = json.loads((place / "study" / "summary.json").read_text())["runs"]
+    for result, entry in zip(study.results, listed, strict=True):
+        assert written(result.folder / "summary.json") == result.identity == Identity.from_json(entry["identity"])
+    assert study.results[0].identity == finished.identity
+    run_ensemble(neurosim.Ensemble(scenario_of(place), 2, "reference"), place / "seeds")
+    assert written(place / "seeds" / "summary.json") == finished.identity
+    wild = {"optimizer.lr": 1e300, "network.layers.0.activation": "identity", "network.layers.1.activation": "identity",
+            "network.loss": "mse", "data.task": "regression", "data.target": "b",
+            "data.features": ["a"], "training.epochs": 9}  # fmt: skip
+    with pytest.raises(DivergedError):
+        neurosim.run(scenario_of(place, **wild), backend="reference", out=place / "wild")
+    assert "lr = 1e+300" in written(place / "wild" / "failure.json").scenario
+
+
+def test_what_changes_no_trained_number_is_no_part_of_it(place, finished):
+    same = {
+        "scenario.title": "another",
+        "expect": {"train_accuracy": {"at_least": 0.0}},
+        "training.checkpoint_every": 1,
+        "record": {"quantities": ["gradient_norm"]},
+    }
+    result = neurosim.run(scenario_of(place, **same), backend="reference", out=place / "same")
+    assert result.identity == finished.identity
+    assert (place / "same" / "model.safetensors").read_bytes() == (place / "run" / "model.safetensors").read_bytes()
+
+
+def test_where_the_rows_lie_is_no_part_of_it(place, finished, tmp_path):
+    (tmp_path / "rows.csv").write_text(CSV)
+    moved = scenario_of(place, **{"data.file": str(tmp_path / "rows.csv")})
+    assert identity_of(neurosim.Simulator(moved, "reference")) == finished.identity
+
+
+def test_differences_are_told_line_by_line(place, finished):
+    was = finished.identity
+    changed = scenario_of(place, **{"optimizer.lr": 0.5, "data.test_fraction": 0.5})
+    lines = differences(was, identity_of(neurosim.Simulator(changed, "reference")), bits=True)
+    assert "  scenario: -lr = 0.01" in lines
+    assert "  scenario: +lr = 0.5" in lines
+    assert any(line.startswith("  data: the training rows have changed (SHA-256 ") for line in lines)
+    elsewhere = dataclasses.replace(
+        was,
+        versions={**was.versions, "numpy": "1.0"},
+        arithmetic={**was.arithmetic, "BLAS": "another"},
+        plugins=(PluginRecord("twice", "", "0" * 64),),
+    )
+    lines = differences(elsewhere, was, bits=True)
+    assert any(line.startswith("  numpy: 1.0, now ") for line in lines)
+    assert any(line.startswith("  BLAS: another, now ") for line in lines)
+    assert any(line.startswith("  plugin twice: (SHA-256 000000000000…), now (SHA-256 ") for line in lines)
+    # What is only read is the same wherever it is read.
+    assert len(differences(elsewhere, was, bits=False)) == 1
+    assert not differences(was, was, bits=True)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        None,
+        [],
+        {},
+        {"scenario": 1},
+        {"rows": {"train": 3}},
+        {"plugins": [{"name": "x"}]},
+        {"plugins": {}},
+        {"versions": []},
+        {"more": {}},
+    ],
+)  # fmt: skip
+def test_what_is_no_identity_is_refused(finished, broken):
+    found = {**finished.identity.as_json(), **broken} if broken else broken
+    with pytest.raises(ValueError, match="identity"):
+        Identity.from_json(found)
+    assert Identity.from_json(finished.identity.as_json()) == finished.identity
