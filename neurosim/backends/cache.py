@@ -1,32 +1,32 @@
 """Where compiled code is kept between processes, and how generated code gets there.
 
 Numba's own cache does not notice when a function called by a cached one changes. So nothing here is
-cached under a name that could be reused: generated modules are files named by the hash of their
-text, and the cache folder of every kernel is named by a hash of all that it could depend on
-(the versions of Python, numba, llvmlite and neurosim, and our own kernel sources).
+cached under a name that could be reused: generated modules are named by the hash of their text, and
+the cache folder of every kernel is named by a hash of all that it could depend on (the versions of
+Python, numba, llvmlite and neurosim, and our own kernel sources).
 
-The folder is private to the user, since Numba's cache files are pickles. Where it cannot be
-written, everything is compiled afresh in memory, after one warning.
+The folder is private to the user, since what is kept are pickles with machine code. Where it is not
+private or cannot be written, everything is compiled afresh in memory, after one warning.
 """
 
 from __future__ import annotations
 
 import functools
 import hashlib
-import importlib.util
 import linecache
 import os
 import sys
-import tempfile
 import warnings
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import llvmlite
 import numba
 import platformdirs
 
+from neurosim.private_folder import PrivateFolder
 from neurosim.version import __version__
 
 KERNEL_SOURCES = ("*.py", "cpu/*.py")
@@ -45,22 +45,33 @@ def fingerprint() -> str:
     return digest.hexdigest()[:16]
 
 
-@functools.cache
 def cache_folder() -> Path | None:
-    """The folder for compiled code (``NEUROSIM_CACHE``, else the per-user cache), or None if unwritable."""
-    root = Path(os.environ.get("NEUROSIM_CACHE") or platformdirs.user_cache_dir("neurosim"))
-    folder = root / "kernels" / fingerprint()
-    try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-        if os.name == "posix" and (folder.stat().st_uid != os.geteuid() or folder.stat().st_mode & 0o022):
-            _warn_not_kept(folder, "others may write there")
-            return None
-    except OSError as error:
-        _warn_not_kept(folder, error.strerror or str(error))
-        return None
+    """The folder for compiled code (``NEUROSIM_CACHE``, else the per-user cache), or None if it cannot be used."""
+    folder = kernel_folder()
+    return None if folder is None else folder.path
+
+
+def kernel_folder() -> PrivateFolder | None:
+    """The same, to read and write files; where it was removed since, it is made again."""
+    folder = _opened(_wanted())
+    if folder is not None and not folder.is_there():
+        _opened.cache_clear()
+        folder = _opened(_wanted())
     return folder
+
+
+def _wanted() -> Path:
+    root = os.environ.get("NEUROSIM_CACHE") or platformdirs.user_cache_dir("neurosim")
+    return Path(root) / "kernels" / fingerprint()
+
+
+@functools.lru_cache(maxsize=1)
+def _opened(path: Path) -> PrivateFolder | None:
+    try:
+        return PrivateFolder(path)
+    except OSError as error:
+        _warn_not_kept(path, error.strerror or str(error))
+        return None
 
 
 def warn_not_kept(reason: str) -> None:
@@ -70,53 +81,54 @@ def warn_not_kept(reason: str) -> None:
         _warn_not_kept(folder, reason)
 
 
-@functools.cache
+_told: set[Path] = set()
+
+
 def _warn_not_kept(folder: Path, reason: str) -> None:
+    if folder in _told:
+        return
+    _told.add(folder)
     warnings.warn(
         f"compiled kernels cannot be kept in {folder} ({reason}); they are compiled again in each run. "
-        "Set NEUROSIM_CACHE to a folder that can be written.",
+        "Set NEUROSIM_CACHE to a folder of your own, on a disk that has room.",
         RuntimeWarning,
         stacklevel=3,
     )
 
 
 def _kept(name: str, text: str) -> Path | None:
-    """The file of the cache folder with this text; None where it cannot be kept."""
-    folder = cache_folder()
+    """Write a generated text into the cache folder, for people to read; None where it cannot be kept."""
+    folder = kernel_folder()
     if folder is None:
         return None
-    path = folder / name
     try:
-        if not path.exists() or path.read_bytes() != text.encode():
-            _write_once(path, text)
+        if folder.read(name) != text.encode():
+            folder.write(name, text.encode())
     except OSError as error:
         warn_not_kept(error.strerror or str(error))
         return None
-    return path
+    return folder.path / name
 
 
-def _write_once(path: Path, text: str) -> None:
-    """Write a file that another process may be writing too; the first one stays.
+_GENERATED: set[str] = set()
 
-    Numba takes a newer file for another one, so replacing it by its like would cost a compilation.
+
+def source_stamp(function: Callable[..., Any]) -> str | None:
+    """What stands for the source of a function and of all that it calls; None where that is not known.
+
+    Generated modules are named by their text, and ours are part of the name of the folder.
     """
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
+    module = function.__module__
+    if module in _GENERATED or module.startswith(f"{__package__}."):
+        return ""
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(text.encode())
-        try:
-            os.link(temporary, path)
-        except FileExistsError:
-            if path.read_bytes() != text.encode():
-                Path(temporary).replace(path)
-        except OSError:  # no hard links here
-            Path(temporary).replace(path)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
+        return hashlib.sha256(Path(function.__code__.co_filename).read_bytes()).hexdigest()
+    except OSError:
+        return None
 
 
 def load_generated(stem: str, text: str) -> ModuleType:
-    """Import generated source text as a module, from a file named by its content where possible.
+    """A module made of generated source text; the file of the cache folder that has the same text is not executed.
 
     Parameters
     ----------
@@ -128,18 +140,13 @@ def load_generated(stem: str, text: str) -> ModuleType:
     name = f"neurosim_{stem}_{hashlib.sha256(text.encode()).hexdigest()[:16]}"
     if name in sys.modules:
         return sys.modules[name]
-    path = _kept(f"{name}.py", text)
-    if path is None:
-        module = ModuleType(name)
-        module.__file__ = f"<{name}>"
-        linecache.cache[module.__file__] = (len(text), None, text.splitlines(keepends=True), module.__file__)
-        return _executed(module, lambda: exec(compile(text, module.__file__ or "", "exec"), module.__dict__))
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    loader = spec.loader
-    return _executed(module, lambda: loader.exec_module(module))
+    file = str(_kept(f"{name}.py", text) or f"<{name}>")
+    module = ModuleType(name)
+    module.__file__ = file
+    # For messages and for Numba, which quote lines of it.
+    linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
+    _GENERATED.add(name)
+    return _executed(module, lambda: exec(compile(text, file, "exec"), module.__dict__))
 
 
 def _executed(module: ModuleType, execute: Callable[[], None]) -> ModuleType:

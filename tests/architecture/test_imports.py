@@ -23,6 +23,7 @@ ALLOWED = {
     "glossary": set(),
     "history": {"markup"},
     "files": {"errors"},
+    "private_folder": set(),
     "formulas": {"errors"},
     "plugin": {"errors", "formulas", "input_files"},
     "layers": {"plugin"},
@@ -34,7 +35,9 @@ ALLOWED = {
     "network": {"layers", "markup", "plugin", "errors", "randomness"},
     "memory": {"layers", "network", "errors"},
     "building": {"layers", "network", "plugin", "errors"},
-    "backends": {"formulas", "layers", "network", "plugin", "errors", "randomness", "suggestions", "version"},
+    "backends": {
+        "formulas", "layers", "network", "plugin", "private_folder", "errors", "randomness", "suggestions", "version",
+    },
     "construction": {"building", "data", "layers", "network", "plugin", "registry", "scenario", "errors"},
     "assembly": {
         "backends", "construction", "data", "layers", "network", "plugin", "registry", "scenario", "errors",

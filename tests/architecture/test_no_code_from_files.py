@@ -28,7 +28,7 @@ METHODS = {
 OF_OS = ("system", "popen", "fork", "startfile", "exec", "spawn", "posix_spawn")
 
 LAZILY = "what is asked for is looked up in a table of the module, so that it is loaded no sooner"
-KERNELS = "text that neurosim's own generators have made of registered formulas, kept in a folder of the user alone"
+KERNELS = "text that neurosim's own generators have just made of registered formulas"
 FORMULAS = "text that neurosim has made of the formula of a registered record, which is code already"
 LIBRARY = "a library by a constant name, which is only there with the GPU packages"
 NAMED = "the plugin file that the user names with --plugin, --plugins-dir or NEUROSIM_PLUGINS"
@@ -52,10 +52,7 @@ REASONS = {
     ("registry/files.py", "module_from_spec"): NAMED,
     ("backends/cache.py", "compile"): KERNELS,
     ("backends/cache.py", "exec"): KERNELS,
-    ("backends/cache.py", "exec_module"): KERNELS,
-    ("backends/cache.py", "spec_from_file_location"): KERNELS,
-    ("backends/cache.py", "module_from_spec"): KERNELS,
-    ("backends/cpu/kernel_cache.py", "pickle"): "the version in Numba's own cache files, in a folder of the user alone",
+    ("backends/cpu/kernel_cache.py", "pickle"): "machine code that was compiled before, in a folder of the user alone",
     ("backends/cpu/purity.py", "exec"): FORMULAS,
     ("backends/cuda/step_constants.py", "exec"): FORMULAS,
     ("formulas/derivatives.py", "compile"): FORMULAS,

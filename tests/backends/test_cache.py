@@ -1,6 +1,7 @@
 """The cache of compiled kernels: never needed, never stale, and nothing is compiled twice."""
 
 import os
+import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -180,9 +181,7 @@ def test_other_shapes_and_settings_compile_nothing(compilations):
 @pytest.fixture
 def other_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("NEUROSIM_CACHE", str(tmp_path))
-    cache.cache_folder.cache_clear()
-    yield tmp_path / "kernels" / cache.fingerprint()
-    cache.cache_folder.cache_clear()
+    return tmp_path / "kernels" / cache.fingerprint()
 
 
 def test_the_folder_is_private_and_named_by_what_code_depends_on(other_folder):
@@ -236,27 +235,36 @@ def test_files_that_are_damaged_are_compiled_again(tmp_path):
         content[len(content) // 2] ^= 1  # in the machine code
         path.write_bytes(content)
     assert kernels() == (expected, cold)
-    index, *others = sorted(path for path in tmp_path.rglob("*.nb?") if path.suffix == ".nbi")
-    index.write_bytes(b"")
-    cut, *others = others
-    cut.write_bytes(cut.read_bytes()[:-40])
-    for path in others:
-        # What it says of a file of machine code: the number in its name, that is of another signature.
-        path.write_bytes(path.read_bytes().replace(b".1.nbc", b".2.nbc"))
+    one, other = sorted(tmp_path.rglob("*.nbc"))
+    # A whole file, but of another function; and one that was cut.
+    one.write_bytes(other.read_bytes())
+    other.write_bytes(other.read_bytes()[:-40])
     assert kernels() == (expected, cold)
     assert kernels() == (expected, 0)
 
 
-@pytest.mark.skipif(os.name != "posix", reason="rights of POSIX")
+@pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
 def test_a_folder_that_others_may_write_to_is_not_used(other_folder):
     other_folder.mkdir(parents=True)
     other_folder.chmod(0o777)
-    cache.cache_folder.cache_clear()
-    with pytest.warns(RuntimeWarning, match="others may write there"):
+    with pytest.warns(RuntimeWarning, match=f"{other_folder} can be changed by other users"):
         assert cache.cache_folder() is None
-    other_folder.chmod(0o700)
-    cache.cache_folder.cache_clear()
-    assert cache.cache_folder() == other_folder
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
+def test_a_folder_that_others_are_let_into_later_is_no_longer_used(other_folder):
+    cache.load_generated("z", "C = 1\n")
+    other_folder.chmod(0o777)
+    with pytest.warns(RuntimeWarning, match="can be changed by other users"):
+        module = cache.load_generated("z", "C = 2\n")
+    assert module.C == 2
+    assert not Path(module.__file__).exists()
+
+
+def test_a_folder_that_was_removed_is_made_again(other_folder):
+    assert cache.load_generated("w", "D = 1\n").D == 1
+    shutil.rmtree(other_folder.parent)
+    assert Path(cache.load_generated("w", "D = 2\n").__file__).parent == other_folder
 
 
 @pytest.mark.skipif(os.name != "posix", reason="limits of POSIX")

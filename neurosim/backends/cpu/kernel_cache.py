@@ -1,6 +1,7 @@
-"""Numba's cache files, made a help that can fail: what is damaged is compiled again, what cannot be kept is not.
+"""Compiled functions between processes: a help that can fail. What is damaged is compiled again.
 
-By itself Numba raises where a file is cut short or the disk is full, and would run machine code with a bit flipped.
+Numba's own cache files are not used: they are opened by path, Numba raises where one is cut short or the disk is full,
+and it would run machine code with a bit flipped. Here each compiled function is one file with its SHA-256 behind it.
 """
 
 from __future__ import annotations
@@ -8,78 +9,83 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import pickle
+from collections.abc import Callable
 from typing import Any
 
-from numba import config
-from numba.core.caching import FunctionCache, IndexDataCacheFile, NullCache
+from numba.core.caching import NullCache
+from numba.core.compiler import CompileResult
+from numba.core.serialize import dumps
 
-from neurosim.backends.cache import cache_folder, warn_not_kept
+from neurosim.backends.cache import kernel_folder, source_stamp, warn_not_kept
 
 _SIZE = hashlib.sha256().digest_size
 
 
-class _CheckedFiles(IndexDataCacheFile):
-    """The files of one function, each with its SHA-256 behind what Numba writes and reads."""
+class KernelCache(NullCache):
+    """The cache of one function, as Numba uses it.
 
-    def _dump(self, obj: Any) -> bytes:
-        content: bytes = super()._dump(obj)
-        return content + hashlib.sha256(content).digest()
+    Parameters
+    ----------
+    function : callable
+        What is compiled.
+    stamp : str
+        Stands for the source of the function and of all that it calls.
+    """
 
-    def _load_index(self) -> Any:
-        try:
-            with open(self._index_path, "rb") as file:
-                pickle.load(file)  # the version, which Numba writes before the rest
-                _check(file.read(), self._index_name)
-        except FileNotFoundError:
-            pass
-        return super()._load_index()
-
-    def _load_data(self, name: str) -> Any:
-        with open(self._data_path(name), "rb") as file:
-            _check(file.read(), name)
-        return super()._load_data(name)
-
-
-def _check(content: bytes, name: str) -> None:
-    """Raise ValueError unless the content ends with its own checksum."""
-    if hashlib.sha256(content[:-_SIZE]).digest() != content[-_SIZE:]:
-        raise ValueError(f"{name} is damaged")
-
-
-class KernelCache(FunctionCache):
-    """The cache of one function, as Numba uses it."""
-
-    def __init__(self, function: Any) -> None:
-        super().__init__(function)
-        self._cache_file.__class__ = _CheckedFiles
+    def __init__(self, function: Callable[..., Any], stamp: str) -> None:
+        self._function = function
+        self._stamp = stamp
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """What was compiled before; None where there is nothing, or nothing that can be used."""
-        try:
-            return super().load_overload(sig, target_context)
-        except Exception:  # of any kind: the files are pickles
-            with contextlib.suppress(OSError):
-                self.flush()
+        folder = kernel_folder()
+        if folder is None:
             return None
+        target_context.refresh()
+        name = self._name(sig, target_context.codegen())
+        try:
+            content = folder.read(name)
+            return None if content is None else CompileResult._rebuild(target_context, *_payload(name, content))
+        except OSError as error:
+            warn_not_kept(error.strerror or str(error))
+        except Exception:  # of any kind: what is in it is a pickle
+            with contextlib.suppress(OSError):
+                folder.remove(name)
+        return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
         """Keep what was compiled, where that is possible."""
+        folder = kernel_folder()
+        if folder is None or data.lifted or data.library.has_dynamic_globals:
+            return
+        name, content = self._name(sig, data.codegen), dumps(data._reduce())
         try:
-            super().save_overload(sig, data)
+            folder.write(name, content + _checksum(name, content))
         except OSError as error:
             warn_not_kept(error.strerror or str(error))
 
+    def _name(self, signature: Any, codegen: Any) -> str:
+        """The name of the file: the function, then a hash of all that makes its machine code what it is."""
+        function = self._function
+        cells = tuple(cell.cell_contents for cell in function.__closure__ or ())
+        parts = (self._stamp, function.__module__, function.__qualname__, signature, codegen.magic_tuple())
+        digest = hashlib.sha256(repr(parts).encode() + function.__code__.co_code + (dumps(cells) if cells else b""))
+        return f"{function.__module__.rpartition('.')[2][:80]}.{function.__name__[:60]}-{digest.hexdigest()[:32]}.nbc"
+
+
+def _checksum(name: str, content: bytes) -> bytes:
+    """Of the name too, so that no file is taken for another one."""
+    return hashlib.sha256(name.encode() + b"\0" + content).digest()
+
+
+def _payload(name: str, content: bytes) -> Any:
+    """What is in a file. Raises ValueError unless it ends with its own checksum."""
+    if _checksum(name, content[:-_SIZE]) != content[-_SIZE:]:
+        raise ValueError(f"{name} is damaged")
+    return pickle.loads(content[:-_SIZE])
+
 
 def kernel_cache(function: Any) -> Any:
-    """The cache of a function; one that keeps nothing where there is no folder for it, or no file of the function."""
-    folder = cache_folder()
-    if folder is None:
-        return NullCache()
-    before = config.CACHE_DIR
-    config.CACHE_DIR = str(folder)
-    try:
-        return KernelCache(function)
-    except RuntimeError:  # its source is in no file
-        return NullCache()
-    finally:
-        config.CACHE_DIR = before
+    """The cache of a function; one that keeps nothing where the function's source is in no file."""
+    stamp = source_stamp(function)
+    return NullCache() if stamp is None else KernelCache(function, stamp)
