@@ -25,6 +25,7 @@ from neurosim.errors import DivergedError, UsageError
 from neurosim.markup import escape, table
 from neurosim.measures import diverged_measures, final_measures, measure_remarks
 from neurosim.memory import check_memory
+from neurosim.randomness import LARGEST_SEED, beyond_seeds
 from neurosim.run_folders import as_scenario
 from neurosim.scenario import Scenario
 from neurosim.simulator import Simulator
@@ -98,6 +99,12 @@ class Ensemble:
         self.seeds = range(self.seeds) if isinstance(self.seeds, int) else self.seeds
         if not self.seeds:
             raise UsageError("an ensemble needs at least one seed")
+        wrong = next((seed for seed in self.seeds if not 0 <= seed <= LARGEST_SEED), None)
+        if wrong is not None:
+            raise UsageError(
+                beyond_seeds(self.seeds[0], len(self.seeds)) or f"there is no seed {wrong}",
+                f"Seeds are whole numbers from 0 to {LARGEST_SEED}.",
+            )
 
     def __repr__(self) -> str:
         name, count = self.scenario.scenario.name, len(self.seeds)

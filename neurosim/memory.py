@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,8 @@ from neurosim.network import Network, Training
 
 FLOAT_BYTES = 4  # of the compiled backends
 _CONTAINER_LIMIT = Path("/sys/fs/cgroup/memory.max")
+# What a simulator takes besides its numbers, measured.
+_OF_A_SIMULATOR = 12 << 10
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 
 
@@ -89,6 +92,36 @@ def check_memory(network: Network, training: Training, rows: int) -> None:
         f"{show_bytes(needed.outputs)} for what all layers put out for {min(training.batch_size, rows):,} rows, "
         f"{show_bytes(targets)} for the targets",
         "Make layers, training.batch_size or the data smaller; neurosim info SCENARIO shows what each layer takes.",
+    )
+
+
+def check_memory_together(networks: Iterable[tuple[Network, Training, int]]) -> None:
+    """Refuse networks that are all kept, for which the machine has not the memory.
+
+    Parameters
+    ----------
+    networks : iterable of (Network, Training, int)
+        Each with how it is trained, and on how many rows.
+
+    Raises
+    ------
+    BackendError
+        When the machine has less memory than they take together at the least.
+    """
+    count = total = 0
+    known: dict[int, int] = {}
+    for network, training, rows in networks:
+        if id(network) not in known:
+            known[id(network)] = training_memory(network, training, rows).total + _OF_A_SIMULATOR
+        count, total = count + 1, total + known[id(network)]
+    there = machine_memory()
+    if there is None or total <= there:
+        return
+    raise BackendError(
+        f"{count:,} networks take at least {show_bytes(total)} of memory together, and this machine has "
+        f"{show_bytes(there)}",
+        "Train fewer of them at once: with fewer variants or a smaller scenario.repeats, or a variant at a time "
+        "(--variant NAME). With --variant NAME --seeds N, any number of seeds can be trained: no network is kept.",
     )
 
 

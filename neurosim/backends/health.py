@@ -5,10 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from neurosim.backends.invariants import split_update
+from neurosim.backends.memo import once_each
 from neurosim.backends.scalars import Translator
 from neurosim.errors import PluginError
 from neurosim.formulas.kinds import ArgumentKind
 from neurosim.plugin import Activation, Loss, Optimizer
+
+
+@once_each
+def check_formulas(record: Any) -> None:
+    """Raise PluginError where `formula_fault` finds one."""
+    fault = formula_fault(record)
+    if fault is not None:
+        raise fault
 
 
 def formula_fault(record: Any) -> PluginError | None:

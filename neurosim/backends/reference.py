@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from neurosim.backends import reference_layers
 from neurosim.backends.base import Backend, Inspection, Rows, Signals, Totals, dropout_keys, shuffle_key
-from neurosim.backends.health import formula_fault
+from neurosim.backends.health import check_formulas
 from neurosim.backends.reference_layers import Array, Trace
 from neurosim.backends.uncompiled import uncompiled
 from neurosim.layers import Activate, Conv2d, Dense
@@ -34,9 +34,7 @@ class ReferenceBackend(Backend):
             layer.activation.record for layer in network.parts if isinstance(layer, Dense | Conv2d | Activate)
         ]
         for record in (*activations, network.loss.record, training.optimizer.record):
-            fault = formula_fault(record)
-            if fault is not None:
-                raise fault
+            check_formulas(record)
 
     def forward(self, features: NDArray[Any]) -> Array:
         """Network outputs (rows, outputs), float64."""

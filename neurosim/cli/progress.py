@@ -18,6 +18,9 @@ from neurosim.training import EnsembleObserver, Result, StudyObserver
 
 PLAIN_LINES = 10
 LONGEST_SILENCE = 5.0
+# Of more networks than these not each gets a line.
+FEW = 100
+_TIMES = (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
 COMPILING = "compiling kernels: only the first time, the result is kept"
 
 
@@ -73,6 +76,13 @@ def speed(rows: int, seconds: float) -> str:
     return f"{rate / 1000:,.0f}k samples/s" if rate >= 10_000 else f"{rate:,.0f} samples/s"
 
 
+def about(seconds: float) -> str:
+    """A time, as exactly as an estimate can be: ``about 3 minutes``."""
+    unit, length = next(((unit, length) for unit, length in _TIMES if seconds >= 2 * length), _TIMES[-1])
+    number = round(seconds / length)
+    return f"about {number:,} {unit}{'s' * (number != 1)}"
+
+
 class PlainProgress(SilentProgress):
     """A line now and then, for logs."""
 
@@ -94,17 +104,44 @@ class PlainProgress(SilentProgress):
     def planned(self, members: Sequence[str], epochs: int) -> None:
         """Say how much there is to do."""
         self.width = max(map(len, members), default=0)
-        click.echo(f"{len(members)} networks, {epochs:,} epochs in all")
+        self.count, self.ended = len(members), 0
+        self.first = self.last = time.monotonic()
+        click.echo(f"{len(members):,} networks, {epochs:,} epochs in all")
+
+    def read(self, number: int, count: int) -> None:
+        """Count, where it takes long."""
+        self.last = getattr(self, "last", time.monotonic())
+        if self._silent_long():
+            click.echo(f"{number:,} of {count:,} networks looked at: whether they are trained already")
 
     def finished(self, member: str, result: Result) -> None:
-        """Say what has become of a network."""
-        click.echo(f"{member:<{self.width}}  {final_measures(result)}")
+        """Say what has become of a network, or, where there are many, now and then how many have ended."""
+        self.ended += 1
+        if self.count <= FEW:
+            click.echo(f"{member:<{self.width}}  {final_measures(result)}")
+        elif self._silent_long():
+            click.echo(f"{self.ended:,} of {self.count:,} networks{self._left(self.ended / self.count)}")
 
     def share(self, done: float) -> None:
         """Print every fifth of the work of an ensemble."""
+        self.first = getattr(self, "first", time.monotonic())
         if int(done * 5) > int(getattr(self, "done", 0.0) * 5):
-            click.echo(f"{done:.0%} done")
+            click.echo(f"{done:.0%} done{self._left(done)}")
         self.done = done
+
+    def _silent_long(self) -> bool:
+        """Whether nothing was said for a while; the next while begins then."""
+        now = time.monotonic()
+        if now - self.last <= LONGEST_SILENCE:
+            return False
+        self.last = now
+        return True
+
+    def _left(self, done: float) -> str:
+        """About how long it still takes, once that can be told and is worth telling."""
+        gone = time.monotonic() - self.first
+        left = gone * (1 - done) / done if done > 0 else 0.0
+        return f", {about(left)} left" if gone >= LONGEST_SILENCE and left >= LONGEST_SILENCE else ""
 
     def epoch(self, record: Record) -> None:
         """Print some of the epochs: first, last, evenly between, and after a long silence."""
@@ -146,6 +183,11 @@ class LiveProgress(SilentProgress):
         total = simulator.training.epochs
         done = len(simulator.history)
         self.task = self.progress.add_task("epoch", total=total, completed=done, measures="", rate="")
+
+    def read(self, number: int, count: int) -> None:
+        """Count beside the bar."""
+        self.share(0.0)
+        self.progress.update(self.task, measures=f"{number:,} of {count:,} networks looked at")
 
     def finished(self, member: str, result: Result) -> None:
         """Say beside the bar what has become of a network."""

@@ -40,7 +40,7 @@ def train_seeds(
         ensemble, result = read_ensemble(out, scenario, there)
     else:
         ensemble = Ensemble(scenario, seeds, backend, threads, data_dir)
-        with progress_display(silent=told.silent, counting=f"{len(seeds)} networks") as observer:
+        with progress_display(silent=told.silent, counting=f"{len(seeds):,} networks") as observer:
             try:
                 result = run_ensemble(ensemble, out, observer, resume=there is not None)
             except KeyboardInterrupt:

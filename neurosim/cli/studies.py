@@ -43,7 +43,7 @@ def run_study(
 ) -> Study:
     """Train all of a study and say what came of it."""
     count = max(len(scenario.variants), 1) * scenario.scenario.repeats
-    with progress_display(silent=told.silent, counting=f"{count} networks") as observer:
+    with progress_display(silent=told.silent, counting=f"{count:,} networks") as observer:
         found = study(
             scenario,
             backend=backend,

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from neurosim.errors import PluginError
+from neurosim.randomness import LARGEST_SEED, beyond_seeds
 from neurosim.registry import BUILTIN, Registry
 from neurosim.scenario.faults import Fault, show
 from neurosim.scenario.flow import flow, written_out
@@ -24,6 +25,7 @@ _LEARNS_NOTHING = (
 
 def consistency_faults(tree: Mapping[str, Any], registry: Registry) -> Iterator[Fault]:
     """Values that do not go together."""
+    yield from _seeds(table(tree, "scenario"))
     yield from _data(table(tree, "data"))
     yield from _size(tree)
     yield from _start_values(tree)
@@ -31,6 +33,14 @@ def consistency_faults(tree: Mapping[str, Any], registry: Registry) -> Iterator[
     yield from _shares(tree, registry)
     yield from _training(tree)
     yield from _expectations(tree)
+
+
+def _seeds(section: Mapping[str, Any]) -> Iterator[Fault]:
+    first, repeats = section.get("seed", 0), section.get("repeats", 1)
+    if type(first) is int and type(repeats) is int and 0 <= first <= LARGEST_SEED and repeats > 1:
+        beyond = beyond_seeds(first, repeats)
+        if beyond:
+            yield Fault(("scenario", "repeats"), beyond)
 
 
 def _data(section: Mapping[str, Any]) -> Iterator[Fault]:

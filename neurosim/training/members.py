@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from neurosim.errors import UsageError
+from neurosim.randomness import beyond_seeds
 from neurosim.scenario import Scenario, load_scenario
 from neurosim.training.folder import FAILURE, MEMBERS, SCENARIO, SUMMARY
 from neurosim.training.identity import determining, scenario_changes
@@ -13,8 +15,14 @@ from neurosim.training.texts import is_there
 
 
 def study_members(scenario: Scenario, folder: Path | None) -> list[tuple[str, Scenario, Path | None]]:
-    """Every variant from every seed: what it is called, its scenario, and its folder inside that of the study."""
+    """Every variant from every seed: what it is called, its scenario, and its folder inside that of the study.
+
+    Raises UsageError where there are not so many seeds.
+    """
     first, repeats = scenario.scenario.seed, scenario.scenario.repeats
+    beyond = beyond_seeds(first, repeats)
+    if beyond:
+        raise UsageError(f"scenario.repeats is {repeats}: {beyond}", "Begin with a smaller seed, or repeat less often.")
     members: list[tuple[str, Scenario, Path | None]] = []
     for name, variant in (scenario.variants or {"": scenario}).items():
         for seed in range(first, first + repeats):

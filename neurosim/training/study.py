@@ -25,11 +25,11 @@ from neurosim.markup import escape, measure, measure_words
 from neurosim.markup import table as html_table
 from neurosim.measures import FINAL_ONLY
 from neurosim.scenario import Scenario
-from neurosim.simulator import Simulator
 from neurosim.training.checkpoint import remove_checkpoint
 from neurosim.training.expectations import Expectation, check_bounds, check_claims
 from neurosim.training.folder import FAILURE, SCENARIO, SUMMARY, RunFolder, finite, portable, provenance
 from neurosim.training.identity import FINISHED, another_run, identity_of
+from neurosim.training.making import Member, Workshop
 from neurosim.training.members import changed_members, study_members
 from neurosim.training.observers import Observer
 from neurosim.training.reading import read_finished, stopped_at
@@ -159,6 +159,9 @@ class Study:
 class StudyObserver(Observer):
     """Hears of a study's progress, from several threads but never at once."""
 
+    def read(self, number: int, count: int) -> None:
+        """So many networks of all of a study that goes on have been looked at: whether they have ended."""
+
     def planned(self, members: Sequence[str], epochs: int) -> None:
         """What will be trained, and all epochs together."""
 
@@ -190,18 +193,6 @@ def _observer_of(given: StudyObserver | Callable[[Result], Any] | None) -> Study
             "Give a function, such as  lambda result: print(result),  or a StudyObserver.",
         )
     return _ResultObserver(given)
-
-
-@dataclass
-class _Member:
-    """One run of a study."""
-
-    label: str
-    scenario: Scenario
-    folder: Path | None
-    simulator: Simulator | None = None
-    result: Result | None = None
-    fault: str = ""
 
 
 @dataclass
@@ -286,20 +277,20 @@ def _run(
 ) -> Study:
     """Train what is left of a study, and write its files."""
     planned = study_members(chosen, None if folder is None else folder.path)
-    members = [_Member(label, own, path) for label, own, path in planned]
+    members = [Member(label, own, path) for label, own, path in planned]
     available = threads or available_threads()
     at_once = min(available, len(members)) if backend == "cpu" else 1
     each = max(available // at_once, 1) if backend == "cpu" else threads
+    workshop = Workshop(backend, each, data_dir)
     with on_compilation(watcher.compiling):
-        like: dict[str, Simulator] = {}  # the seeds of a variant share its rows
-        for member in members:
-            variant = member.scenario.variant
-            member.simulator = Simulator(member.scenario, backend, None, each, data_dir, like=like.get(variant))
-            like.setdefault(variant, member.simulator)
-            if resume:
-                _read(member, force=force)
-            if member.result is None:
-                member.simulator.prepare()
+        workshop.begin(members)
+        if resume:
+            for number, member in enumerate(members, 1):
+                _read(member, workshop, force=force)
+                watcher.read(number, len(members))
+        # Of each variant one, by which all that it needs is compiled.
+        for member in {member.scenario.variant: member for member in members if member.result is None}.values():
+            workshop.simulator_of(member).prepare()
     ended = all(member.result is not None for member in members)
     if folder is not None:
         # Only now is it known that all networks can be made. A study of which something is trained is not finished.
@@ -307,7 +298,8 @@ def _run(
             must_remove(folder.path / SUMMARY)
         write_atomically(folder.path / SCENARIO, portable(chosen).to_toml())
     try:
-        _train_all([member for member in members if member.result is None], at_once, watcher, resume, force)
+        left = [member for member in members if member.result is None]
+        _train_all(left, workshop, at_once, watcher, resume, force)
     except KeyboardInterrupt:
         watcher.interrupted(None if folder is None else folder.path)
         raise
@@ -333,15 +325,15 @@ def _run(
     return found
 
 
-def _read(member: _Member, *, force: bool) -> None:
+def _read(member: Member, workshop: Workshop, *, force: bool) -> None:
     """Give a member of a study that goes on the result that it has already, if it has ended."""
-    path, simulator = member.folder, member.simulator
+    path = member.folder
     assert path is not None
-    assert simulator is not None
     if is_finished(path):
-        member.result = read_finished(path, simulator)
+        member.result = read_finished(path, workshop.simulator_of(member))
         remove_checkpoint(path)
     elif is_there(path / FAILURE) and not force:
+        simulator = workshop.simulator_of(member)
         stopped_at(path, simulator)
         failure = read_failure(path / FAILURE)
         member.fault = failure.message
@@ -364,13 +356,15 @@ def _check_same(folder: Path, chosen: Scenario, *, force: bool) -> None:
         raise another_run(folder, changes, f"neurosim run --resume {folder}  goes on with it as it was; {how}")
 
 
-def _train_all(members: Sequence[_Member], at_once: int, watcher: StudyObserver, resume: bool, force: bool) -> None:
+def _train_all(
+    members: Sequence[Member], workshop: Workshop, at_once: int, watcher: StudyObserver, resume: bool, force: bool
+) -> None:
     """Train the members, some of them at once, and put their results into them."""
     epochs = sum(member.scenario.training.epochs for member in members)
     watcher.planned([member.label for member in members], epochs)
     progress = _Progress(watcher, epochs)
     with ThreadPoolExecutor(max_workers=max(at_once, 1)) as pool:
-        futures = [pool.submit(_train_one, member, progress, resume, force) for member in members]
+        futures = [pool.submit(_train_one, member, workshop, progress, resume, force) for member in members]
         try:
             _wait(futures)
         except BaseException:
@@ -387,10 +381,12 @@ def _wait(futures: Sequence[Future[None]]) -> None:
         future.result()
 
 
-def _train_one(member: _Member, progress: _Progress, resume: bool, force: bool) -> None:
+def _train_one(member: Member, workshop: Workshop, progress: _Progress, resume: bool, force: bool) -> None:
+    if progress.stop:
+        raise KeyboardInterrupt
     begin = time.perf_counter()
-    simulator = member.simulator
-    assert simulator is not None
+    simulator = workshop.simulator_of(member)
+    simulator.prepare()
     folder = None
     if member.folder is not None:
         folder = RunFolder(member.folder, resume=resume)

@@ -17,6 +17,7 @@ from neurosim.backends.cpu.templates import (
     loss_source,
     optimizer_source,
 )
+from neurosim.backends.memo import once_each
 from neurosim.backends.refusals import refusal
 from neurosim.formulas.source import parse
 from neurosim.plugin import Activation, FromLogits, Loss, Optimizer, RowActivation
@@ -52,6 +53,7 @@ class OptimizerKernels:
     module: ModuleType
 
 
+@once_each
 def activation_kernels(activation: Activation | RowActivation) -> ActivationKernels:
     """Compile an activation, or find it compiled.
 
@@ -75,18 +77,21 @@ def is_identity(activation: Activation | RowActivation) -> bool:
     )
 
 
+@once_each
 def loss_kernel(loss: Loss, pair: FromLogits | None) -> LossKernel:
     """Compile a loss, or find it compiled; raises as `activation_kernels` does."""
     module = _load(loss, loss_source(loss, pair))
     return LossKernel(module.loss.address, module)
 
 
+@once_each
 def lane_loss_kernel(loss: Loss, pair: FromLogits | None) -> LossKernel:
     """Compile a loss for many networks of one output, or find it compiled; raises as `activation_kernels` does."""
     module = _load(loss, lane_loss_source(loss, pair))
     return LossKernel(module.loss.address, module)
 
 
+@once_each
 def optimizer_kernels(optimizer: Optimizer) -> OptimizerKernels:
     """Compile an optimizer, or find it compiled; raises as `activation_kernels` does."""
     module = _load(optimizer, optimizer_source(optimizer))
