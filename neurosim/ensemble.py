@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.assembly import assemble
+from neurosim.assembly import Problem, assemble
 from neurosim.augmentation import augments
-from neurosim.backends.base import Rows
+from neurosim.backends.base import Backend, Rows
 from neurosim.backends.select import make_backend, make_small_ensemble
 from neurosim.errors import DivergedError, UsageError
 from neurosim.markup import escape, table
@@ -93,6 +93,7 @@ class Ensemble:
     remarks: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
     compile_seconds: float = 0.0
+    _prepared: tuple[Problem, Backend] | None = field(default=None, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         self.scenario = as_scenario(self.scenario)
@@ -146,6 +147,19 @@ class Ensemble:
             for member in self.members
         ]
 
+    def prepare(self) -> tuple[Problem, Backend]:
+        """Load the rows, build the network and compile what training needs, unless that is done; raises as `train`."""
+        if self._prepared is None:
+            problem = assemble(self.scenario, self.data_dir)
+            self.rows_sha256 = problem.data.sha256
+            if self.backend != "cuda":  # a GPU has memory of its own
+                check_memory(problem.network, problem.training, problem.splits["train"].count)
+            first = make_backend(self.backend, problem.network, problem.training, self.seeds[0], self.threads)
+            first.prepare()
+            self.compile_seconds = first.compile_seconds
+            self._prepared = problem, first
+        return self._prepared
+
     def train(self, on_progress: Callable[[float], None] | None = None) -> list[Member]:
         """Train every member; returns them in the order of the seeds.
 
@@ -160,14 +174,9 @@ class Ensemble:
             As `Simulator` does. A member that diverges is no error: it has failed.
         """
         tell = on_progress or (lambda share: None)
-        problem = assemble(self.scenario, self.data_dir)
-        self.rows_sha256 = problem.data.sha256
-        network, training, splits = problem.network, problem.training, problem.splits
-        if self.backend != "cuda":  # a GPU has memory of its own
-            check_memory(network, training, splits["train"].count)
-        first = make_backend(self.backend, network, training, self.seeds[0], self.threads)
-        first.prepare()
-        self.compile_seconds = first.compile_seconds
+        problem, first = self.prepare()
+        self._prepared = None  # of one training
+        training, splits = problem.training, problem.splits
         start = time.perf_counter()
         alone = watches(self.scenario) or augments(self.scenario)
         together = None if alone else make_small_ensemble(first, self.seeds, [splits["train"]])

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import itertools
 import os
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 from neurosim.errors import DataError
@@ -126,6 +128,20 @@ def make_folder(path: Path) -> Path:
     except OSError as error:
         raise cannot_write(path, error) from error
     return path
+
+
+def missing(path: Path) -> list[Path]:
+    """Which of a folder and those around it are not there, the innermost first."""
+    return list(itertools.takewhile(lambda folder: not os.path.lexists(folder), (path, *path.parents)))
+
+
+def remove_empty(folders: Iterable[Path]) -> None:
+    """Remove folders, as far as they are empty, the innermost first."""
+    for folder in folders:
+        try:
+            folder.rmdir()
+        except OSError:  # something is in it, or it is not there
+            return
 
 
 def cannot_write(path: Path, error: OSError) -> DataError:

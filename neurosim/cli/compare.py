@@ -50,7 +50,7 @@ def command(
     from neurosim.files import make_folder
     from neurosim.plots.studies import write_comparison
     from neurosim.registry import build_registry
-    from neurosim.training.folder import default_folder
+    from neurosim.training.folder import folder_for
     from neurosim.training.reading import read_run
 
     registry = build_registry(plugins, plugin_folders=plugin_folders)
@@ -60,10 +60,10 @@ def command(
     if len(results) < 2:
         raise click.UsageError(f"{runs[0]} is a single run; name another one to compare it with")
     found = compare(results, of_one_study=len(read) == 1)
-    folder = make_folder(out or default_folder("comparison"))
     title = common_title(found)
     failures = Failures()
-    pictures = write_comparison(comparison_facts(found, title), folder, failures)
+    with folder_for(out, "comparison") as folder:
+        pictures = write_comparison(comparison_facts(found, title), make_folder(folder), failures)
     say_failures(failures)
     if as_json:
         print_json(_as_json(found, folder, pictures))

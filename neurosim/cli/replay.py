@@ -74,14 +74,14 @@ def command(
     from neurosim.cli.progress import progress_display
     from neurosim.registry import build_registry
     from neurosim.scenario.overrides import parse_overrides
-    from neurosim.training.folder import default_folder
+    from neurosim.training.folder import folder_for
     from neurosim.training.replay import read_origin, run_replay
 
     registry = build_registry(plugins, plugin_folders=plugin_folders)
     origin = read_origin(run, registry)
     changes = parse_overrides(settings)
-    folder = out or default_folder(f"{origin.scenario.scenario.name}-replay")
-    with progress_display(silent=as_json) as observer:
+    name = f"{origin.scenario.scenario.name}-replay"
+    with folder_for(out, name) as folder, progress_display(silent=as_json) as observer:
         found = run_replay(
             origin,
             place,

@@ -89,12 +89,12 @@ def _of_several(read: list[ReadRun], out: Path | None) -> Path:
     from neurosim.files import make_folder
     from neurosim.plots.studies import write_comparison
     from neurosim.report.comparison import write_comparison_page
-    from neurosim.training.folder import default_folder
+    from neurosim.training.folder import folder_for
 
     found = compare([result for run in read for result in run.results])
     title = common_title(found)
-    folder = make_folder(out or default_folder("comparison"))
     failures = Failures()
-    pictures = write_comparison(comparison_facts(found, title), folder, failures)
-    say_failures(failures)
-    return write_comparison_page(found, title, pictures, folder)
+    with folder_for(out, "comparison") as folder:
+        pictures = write_comparison(comparison_facts(found, title), make_folder(folder), failures)
+        say_failures(failures)
+        return write_comparison_page(found, title, pictures, folder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -126,12 +127,12 @@ def command(
         registry = build_registry(plugins, plugin_folders=plugin_folders)
         wishes = Wishes(backend or "cpu", seed, threads, data_dir, changed=bool(settings), report=not no_report)
         return run_several(scenarios, parse_overrides(settings), registry, wishes, out, told)
-    with drawing(silent=seeds is not None) as studio:
+    with drawing(silent=seeds is not None) as studio, ExitStack() as claims:
         from neurosim.cli.resuming import about_to_resume, scenario_there, seeds_there
         from neurosim.registry import build_registry
         from neurosim.scenario import load_scenario
         from neurosim.scenario.overrides import parse_overrides
-        from neurosim.training.folder import default_folder
+        from neurosim.training.folder import folder_for
         from neurosim.training.resuming import backend_there, is_of_run, run_folder_of
 
         many = seeds_there(resume, seeds, seed) if resume is not None else None
@@ -147,7 +148,7 @@ def command(
 
             loaded = one_variant(loaded, variant)
         say_notes(loaded, quiet=quiet)
-        folder = run_folder_of(resume) if resume else out or default_folder(_name(loaded))
+        folder = run_folder_of(resume) if resume else claims.enter_context(folder_for(out, _name(loaded)))
         if resume is not None:
             about_to_resume(resume, is_study=loaded.is_study, many=many, force=force, report=not no_report, told=told)
             backend = backend or backend_there(resume)

@@ -20,7 +20,7 @@ from neurosim.history import METRICS
 from neurosim.markup import measure, measure_words
 from neurosim.registry import Registry
 from neurosim.scenario import Scenario, load_scenario
-from neurosim.training.folder import default_folder
+from neurosim.training.folder import folder_for
 
 if TYPE_CHECKING:
     from neurosim.training import Result, Study
@@ -89,9 +89,9 @@ def run_several(
         for number, (label, scenario) in enumerate(zip(labels, scenarios, strict=True)):
             if told is Told.ALL:
                 click.secho(f"{chr(10) if number else ''}[{number + 1}/{len(scenarios)}] {label}", bold=True)
-            folder = folders[number] if folders else default_folder(scenario.scenario.name)
-            ran = Ran(label, folder)
-            _train(ran, scenario, wishes, Told.PROGRESS if told is Told.ALL else Told.NOTHING)
+            with folder_for(folders[number] if folders else None, scenario.scenario.name) as folder:
+                ran = Ran(label, folder)
+                _train(ran, scenario, wishes, Told.PROGRESS if told is Told.ALL else Told.NOTHING)
             done.append(ran)
     except KeyboardInterrupt:
         if done and told is Told.ALL:
@@ -228,6 +228,8 @@ def _print(done: Sequence[Ran]) -> None:
     for words in ranking.remarks:
         click.echo(words)
     for ran in done:
+        if not ran.folder.exists():  # it was refused before anything was written
+            continue
         click.echo(f"Files of {ran.label}: {ran.folder}")
     ended = [str(ran.folder) for ran in done if ran.networks]
     if len(ended) > 1 and ranking.same_rows:
@@ -266,7 +268,12 @@ def _as_json(done: Sequence[Ran]) -> dict[str, Any]:
         ],
         "remarks": list(ranking.remarks),
         "runs": [
-            {"label": ran.label, "exit_code": ran.code, "error": ran.error or None, "run_dir": str(ran.folder)}
+            {
+                "label": ran.label,
+                "exit_code": ran.code,
+                "error": ran.error or None,
+                "run_dir": str(ran.folder) if ran.folder.exists() else None,
+            }
             | ran.summary
             for ran in done
         ],

@@ -52,10 +52,12 @@ def run_ensemble(
 
 def _run(ensemble: Ensemble, folder: RunFolder, watcher: EnsembleObserver, begin: float) -> dict[str, Any]:
     """Train the networks and write the files."""
-    write_atomically(folder.path / SCENARIO, portable(ensemble.scenario).to_toml())
     seeds = [ensemble.seeds[0], ensemble.seeds[-1]]
-    write_atomically(folder.path / BEGUN, json.dumps({"backend": ensemble.backend, "seeds": seeds}) + "\n")
     with on_compilation(watcher.compiling):
+        ensemble.prepare()
+        # Only now is it known that they can be trained.
+        write_atomically(folder.path / SCENARIO, portable(ensemble.scenario).to_toml())
+        write_atomically(folder.path / BEGUN, json.dumps({"backend": ensemble.backend, "seeds": seeds}) + "\n")
         ensemble.train(watcher.share)
     total = time.perf_counter() - begin
     write_atomically(folder.path / ENSEMBLE, table(ensemble))

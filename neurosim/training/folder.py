@@ -11,7 +11,7 @@ import platform
 import re
 import shlex
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from neurosim.errors import DataError, DivergedError
-from neurosim.files import cannot_write, make_folder, must_remove, sweep, write_atomically
+from neurosim.files import cannot_write, make_folder, missing, must_remove, remove_empty, sweep, write_atomically
 from neurosim.history import COLUMNS, Record
 from neurosim.recording.recording import FILE as RECORD
 from neurosim.run_folders import RUNS
@@ -41,6 +41,8 @@ ENSEMBLE = "ensemble.csv"
 BEGUN = "seeds.json"
 # The networks of a study, each with a run folder of its own.
 MEMBERS = "members"
+# More runs of one name do not begin within a second.
+_MOST = 1_000_000
 CHECKPOINT_NAME = re.compile(r"step-\d{12,}\.safetensors")
 
 
@@ -79,15 +81,41 @@ def _absolute(file: str, base: Path) -> str:
         return str(base / file)
 
 
-def default_folder(name: str, now: dt.datetime | None = None) -> Path:
-    """``runs/<name>-<UTC time>``, a number added where that exists already."""
-    moment = now or dt.datetime.now(dt.UTC)
-    stem = RUNS / f"{name}-{moment:%Y%m%dT%H%M%SZ}"
-    folder, number = stem, 1
-    while folder.exists():
+@contextlib.contextmanager
+def folder_for(out: Path | None, name: str) -> Iterator[Path]:
+    """The folder that a command writes to: `out`, or ``runs/<name>-<UTC time>``, made for it alone.
+
+    A folder that was made, and that nothing was written to in the end, is removed again.
+
+    Raises
+    ------
+    DataError
+        When the folder cannot be made.
+    """
+    if out is not None:
+        yield out
+        return
+    made = missing(RUNS)
+    folder = _claimed(f"{name}-{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%SZ}")
+    try:
+        yield folder
+    finally:
+        remove_empty([folder, *made])
+
+
+def _claimed(name: str) -> Path:
+    """A new folder below ``runs/``; a number is added where another process, or an earlier run, has the name."""
+    number = 1
+    while True:
+        folder = make_folder(RUNS) / (name if number == 1 else f"{name}-{number}")
         number += 1
-        folder = stem.with_name(f"{stem.name}-{number}")
-    return folder
+        try:
+            folder.mkdir()
+            return folder
+        except OSError as error:
+            # Not there is what all are in, where another process has just removed it, since it was empty.
+            if not isinstance(error, FileExistsError | FileNotFoundError) or number > _MOST:
+                raise cannot_write(folder, error) from error
 
 
 class RunFolder:
@@ -109,15 +137,21 @@ class RunFolder:
     def __init__(self, path: Path, *, resume: bool = False) -> None:
         if path.exists() and not path.is_dir():
             raise DataError(f"{path} is a file, not a folder", "Choose another --out.")
+        # Where it is refused, or stopped, before anything is written, nothing stays behind.
+        self._made = missing(path)
         self.path = make_folder(path)
         self.metrics_path = path / METRICS
-        self._lock = FolderLock(path)
+        try:
+            self._lock = FolderLock(path)
+        except DataError:
+            remove_empty(self._made)
+            raise
         if not resume:
             try:
                 _refuse_other_run(path)
                 self._forget_seeds()
             except DataError:
-                self._lock.release()
+                self.close()
                 raise
         # Whoever was killed while writing has left these; nobody else writes here now.
         sweep(path)
@@ -126,6 +160,7 @@ class RunFolder:
     def close(self) -> None:
         """Let other processes write there; called at the end, however the run ends."""
         self._lock.release()
+        remove_empty(self._made)
 
     def start(self, scenario_text: str, records: list[Record]) -> None:
         """Write the scenario, and the metrics of the epochs that are done already."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import IO
 
 from neurosim.errors import DataError
-from neurosim.files import cannot_write, remove
+from neurosim.files import cannot_write, make_folder, remove
 
 NAME = ".lock"
 
@@ -37,8 +37,15 @@ class FolderLock:
     def _held(self, folder: Path) -> IO[str]:
         """The lock file, open and held; raises DataError where another process holds it."""
         while True:
+            # Whoever made it removes it again where nothing is written to it.
+            make_folder(folder)
             with contextlib.ExitStack() as on_failure:
-                file = on_failure.enter_context(self._path.open("a+", encoding="utf-8"))
+                try:
+                    file = on_failure.enter_context(self._path.open("a+", encoding="utf-8"))
+                except FileNotFoundError:
+                    if folder.is_dir():
+                        raise
+                    continue
                 if not _hold(file):
                     file.seek(0)
                     holder = file.read().strip() or "unknown"

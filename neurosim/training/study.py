@@ -289,7 +289,8 @@ def _run(
                 _read(member, workshop, force=force)
                 watcher.read(number, len(members))
         # Of each variant one, by which all that it needs is compiled.
-        for member in {member.scenario.variant: member for member in members if member.result is None}.values():
+        left = {member.scenario.variant: member for member in reversed(members) if member.result is None}
+        for member in left.values():
             workshop.simulator_of(member).prepare()
     ended = all(member.result is not None for member in members)
     if folder is not None:
@@ -298,8 +299,7 @@ def _run(
             must_remove(folder.path / SUMMARY)
         write_atomically(folder.path / SCENARIO, portable(chosen).to_toml())
     try:
-        left = [member for member in members if member.result is None]
-        _train_all(left, workshop, at_once, watcher, resume, force)
+        _train_all([member for member in members if member.result is None], workshop, at_once, watcher, resume, force)
     except KeyboardInterrupt:
         watcher.interrupted(None if folder is None else folder.path)
         raise

@@ -7,7 +7,7 @@ import numba
 import pytest
 from rich.console import Console
 
-from neurosim import Simulator, load_scenario
+from neurosim import Simulator, load_scenario, study
 from neurosim.backends.select import on_compilation
 from neurosim.cli import application, progress, streams
 
@@ -40,6 +40,26 @@ def test_the_live_line_of_an_ensemble_counts_networks(terminal):
         observer.share(0.5)
         observer.share(1.0)
     assert "20 networks" in terminal.getvalue()
+
+
+@pytest.mark.parametrize("count", [progress.FEW, progress.FEW + 1])
+def test_many_networks_are_counted_and_few_named(count, capsys):
+    (result,) = study("xor", backend="reference", overrides={"training.epochs": 0, "scenario.repeats": 1}).results
+    observer = progress.PlainProgress()
+    observer.planned([f"seed-{number}" for number in range(count)], 0)
+    for number in range(count):
+        observer.finished(f"seed-{number}", result)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == f"{count} networks, 0 epochs in all"
+    assert len(lines) == 1 + (count if count == progress.FEW else 0)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(5, "about 5 seconds"), (119, "about 119 seconds"), (150, "about 2 minutes"), (7200, "about 2 hours")],
+)
+def test_a_time_is_told_as_exactly_as_it_is_known(seconds, words):
+    assert progress.about(seconds) == words
 
 
 class Screen(io.StringIO):

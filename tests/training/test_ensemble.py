@@ -109,6 +109,15 @@ def test_no_seeds_is_an_error():
         Ensemble(load_scenario("xor"), [])
 
 
+def test_seeds_end_somewhere():
+    last = 2**63 - 1
+    assert Ensemble("xor", range(last, last + 1)).seeds
+    with pytest.raises(UsageError, match=f"2 seeds end at {last + 1}; the largest is {last}"):
+        Ensemble("xor", range(last, last + 2))
+    with pytest.raises(UsageError, match="no seed -1"):
+        Ensemble("xor", [3, -1])
+
+
 @pytest.mark.parametrize(("successes", "trials"), [(0, 10), (10, 10), (7, 10), (966, 1000), (1, 1)])
 def test_wilson_interval_is_scipys(successes, trials):
     interval = stats.binomtest(successes, trials).proportion_ci(0.95, method="wilson")

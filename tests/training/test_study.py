@@ -1,15 +1,16 @@
 """Studies: variants and repeats trained side by side give what each gives alone, and are judged together."""
 
 import csv
+import gc
 import json
 import math
 
 import numpy as np
 import pytest
 
-from neurosim import load_scenario, run, study
+from neurosim import Simulator, load_scenario, memory, run, study
 from neurosim.analysis.comparison import compare
-from neurosim.errors import UsageError
+from neurosim.errors import BackendError, ScenarioError, UsageError
 from neurosim.history import History
 from neurosim.measures import diverged_measures
 from neurosim.scenario import Claim
@@ -214,6 +215,50 @@ def test_a_study_that_was_stopped_goes_on_to_the_same_end(path, tmp_path, share)
     assert (tmp_path / "parts/summary.json").is_file()
     again = study(tmp_path / "parts/scenario.toml", resume=tmp_path / "parts")
     assert [result.metrics for result in again.results] == [result.metrics for result in whole.results]
+
+
+class Counts(StudyObserver):
+    """How many networks there are when training begins, and how many are looked at before."""
+
+    def __init__(self):
+        self.there, self.looked_at = 0, []
+
+    def read(self, number, count):
+        self.looked_at.append((number, count))
+
+    def planned(self, members, epochs):
+        mine = [found for found in gc.get_objects() if isinstance(found, Simulator)]
+        self.there = sum(found.scenario.scenario.name == "counted" for found in mine)
+
+
+def test_networks_are_made_when_their_turn_comes(path, tmp_path):
+    path.write_text(TEXT.replace("small-study", "counted").replace("repeats = 2", "repeats = 7"))
+    observer = Counts()
+    found = study(path, backend="reference", overrides={"training.epochs": 0}, observer=observer, out=tmp_path / "out")
+    assert len(found.results) == 21
+    assert observer.there == 3  # one of each variant, to know that they can be made
+    again = Counts()
+    study(tmp_path / "out/scenario.toml", backend="reference", resume=tmp_path / "out", observer=again)
+    assert again.looked_at == [(number, 21) for number in range(1, 22)]
+
+
+def test_more_networks_than_there_is_memory_for_are_refused_before_any_is_trained(path, tmp_path, monkeypatch):
+    monkeypatch.setattr(memory, "machine_memory", lambda: 300 << 10)
+    assert study(path, overrides={"training.epochs": 0}).results
+    with pytest.raises(BackendError, match=r"300 networks take at least .* and this machine has 300 KiB") as refused:
+        study(path, overrides={"scenario.repeats": 100}, out=tmp_path / "out")
+    assert "--seeds" in refused.value.hint
+    assert not (tmp_path / "out").exists()
+
+
+def test_seeds_end_somewhere(path):
+    last = 2**63 - 1
+    found = study(path, seed=last - 1, overrides={"training.epochs": 0})["tanh"]
+    assert [result.simulator.seed for result in found] == [last - 1, last]
+    with pytest.raises(UsageError, match=f"2 seeds end at {last + 1}; the largest is {last}"):
+        study(path, seed=last)
+    with pytest.raises(ScenarioError, match=r"scenario\.repeats: from seed .* the largest is"):
+        load_scenario(path, overrides={"scenario.seed": last})
 
 
 # Claims -----------------------------------------------------------------------------------------------------
