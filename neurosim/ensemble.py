@@ -25,9 +25,9 @@ from neurosim.errors import DivergedError, UsageError
 from neurosim.markup import escape, table
 from neurosim.measures import diverged_measures, final_measures, measure_remarks
 from neurosim.memory import check_memory
-from neurosim.randomness import LARGEST_SEED, beyond_seeds
 from neurosim.run_folders import as_scenario
 from neurosim.scenario import Scenario
+from neurosim.scenario.seeds import LARGEST_SEED, beyond_seeds
 from neurosim.simulator import Simulator
 from neurosim.watch import watches
 

@@ -22,15 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 MASK64 = (1 << 64) - 1
-LARGEST_SEED = 2**63 - 1
 GOLDEN = 0x9E3779B97F4A7C15
 Shape = int | Sequence[int]
-
-
-def beyond_seeds(first: int, count: int) -> str:
-    """In words, that `count` seeds from `first` on are more than there are; empty where they are not."""
-    last = first + count - 1
-    return f"from seed {first} on, {count:,} seeds end at {last}; the largest is {LARGEST_SEED}" * (last > LARGEST_SEED)
 
 
 def mix64(value: int) -> int:

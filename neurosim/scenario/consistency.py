@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from neurosim.errors import PluginError
-from neurosim.randomness import LARGEST_SEED, beyond_seeds
 from neurosim.registry import BUILTIN, Registry
 from neurosim.scenario.faults import Fault, show
 from neurosim.scenario.flow import flow, written_out
@@ -17,6 +16,7 @@ from neurosim.scenario.layers import MAX_LAYERS
 from neurosim.scenario.locate import KeyPath
 from neurosim.scenario.names import layers_of, table
 from neurosim.scenario.schema import EarlyStopping
+from neurosim.scenario.seeds import LARGEST_SEED, beyond_seeds
 
 _LEARNS_NOTHING = (
     "dropout", "flatten", "activation", "max_pool2d", "avg_pool2d", "global_avg_pool2d", "residual", "group",

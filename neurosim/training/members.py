@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from neurosim.errors import UsageError
-from neurosim.randomness import beyond_seeds
 from neurosim.scenario import Scenario, load_scenario
+from neurosim.scenario.seeds import beyond_seeds
 from neurosim.training.folder import FAILURE, MEMBERS, SCENARIO, SUMMARY
 from neurosim.training.identity import determining, scenario_changes
 from neurosim.training.runs import with_seed

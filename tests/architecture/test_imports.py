@@ -59,7 +59,7 @@ ALLOWED = {
     },
     "training": {
         "simulator", "divergence", "ensemble", "backends", "building", "recording", "registry", "scenario", "layers",
-        "network", "data", "history", "files", "input_files", "markup", "measures", "errors", "run_folders",
+        "network", "data", "history", "files", "input_files", "markup", "measures", "memory", "errors", "run_folders",
         "suggestions", "version",
     },
     "analysis": {
