@@ -31,6 +31,14 @@ class NeurosimError(Exception):
         return f"{self.message}\n{self.hint}" if self.hint else self.message
 
 
+def add_hint(error: BaseException, words: str) -> None:
+    """Say with an error, of whatever kind, what else to do about it: as a line of its hint, or as a note."""
+    if isinstance(error, NeurosimError):
+        error.hint = f"{error.hint}\n{words}" if error.hint else words
+    else:
+        error.add_note(words)
+
+
 class UsageError(NeurosimError):
     """A command or a function was called in a way that cannot work."""
 

@@ -257,8 +257,7 @@ class Simulator:
         """
         asked = RecordSection.model_validate({"quantities": list(quantities), "rows": rows})
         recorder = Recorder(asked, self._backend, self._splits["train"], self._splits["train"])
-        recorder.finish(len(self.history))
-        return recorder.recording
+        return recorder.measure(len(self.history))
 
     def loss(self, X: ArrayLike, y: ArrayLike) -> float:
         """Mean loss over the rows with the penalties, as `gradients` gives it; raises as it does."""
@@ -323,7 +322,7 @@ class Simulator:
             When loss, gradients or parameters stop being finite. The network is then as it was before that epoch,
             or at a later step of it, and `history` has the epochs until there.
         """
-        while len(self.history) < self.training.epochs and not self.watch.stops:
+        while not self.is_trained:
             record = self.train_epoch(on_part)
             if on_epoch is not None:
                 on_epoch(record)
@@ -390,6 +389,11 @@ class Simulator:
 
     def _epoch_rows(self, epoch: int) -> Rows:
         return self._splits["train"] if self._augmenter is None else self._augmenter.rows(epoch)
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether no epoch is left to train: all are done, or early stopping has ended them."""
+        return len(self.history) >= self.training.epochs or self.watch.stops
 
     @property
     def steps_per_epoch(self) -> int:

@@ -25,6 +25,13 @@ def failure_of(error: BaseException) -> Failure:
     """What to say of an error, and what to exit with."""
     if isinstance(error, NeurosimError):
         return Failure(error.message, error.hint, error.exit_code)
+    failure = _of_other(error)
+    # What is kept of a run, for example.
+    notes = [_line(note) for note in getattr(error, "__notes__", [])]
+    return failure._replace(hint="\n".join([failure.hint, *notes]))
+
+
+def _of_other(error: BaseException) -> Failure:
     if _is_of_memory(error):
         return _no_memory(error)
     if isinstance(error, OSError):
@@ -86,7 +93,7 @@ def _unexpected(error: BaseException) -> Failure:
     )
 
 
-def _line(error: BaseException) -> str:
+def _line(error: BaseException | str) -> str:
     """The first line of its text."""
     from neurosim.registry import one_line
 

@@ -75,6 +75,7 @@ def command(
     from neurosim.registry import build_registry
     from neurosim.scenario.overrides import parse_overrides
     from neurosim.training.folder import folder_for
+    from neurosim.training.keeping import trained
     from neurosim.training.replay import read_origin, run_replay
 
     registry = build_registry(plugins, plugin_folders=plugin_folders)
@@ -92,8 +93,9 @@ def command(
             observer=observer,
         )
     say_notes(found.branch.scenario)
-    pictures = _pictures(found, settings, folder)
-    report = _report(found, pictures, folder)
+    with trained(folder):
+        pictures = _pictures(found, settings, folder)
+        report = _report(found, pictures, folder)
     if as_json:
         print_json({**found.branch.as_json(), "replay": found.as_json()})
         return

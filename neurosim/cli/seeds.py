@@ -16,6 +16,7 @@ from neurosim.plots.pictures import write_ensemble_pictures
 from neurosim.scenario import Scenario
 from neurosim.training import run_ensemble
 from neurosim.training.ensembles import verdict
+from neurosim.training.keeping import trained
 from neurosim.training.seeds import ManySeeds, read_ensemble, refuse_changed
 
 
@@ -47,12 +48,13 @@ def train_seeds(
                 observer.say(f"stopped; nothing of it is kept: neurosim run --resume {out}  trains all of them again")
                 raise
     failures = Failures()
-    pictures = write_ensemble_pictures(ensemble, out, failures)
     page = None
-    if report:
-        from neurosim.report.ensemble import write_ensemble_page
+    with trained(out):
+        pictures = write_ensemble_pictures(ensemble, out, failures)
+        if report:
+            from neurosim.report.ensemble import write_ensemble_page
 
-        page = write_ensemble_page(scenario, result, pictures, out)
+            page = write_ensemble_page(scenario, result, pictures, out)
     say_failures(failures)
     if told is Told.JSON:
         print_json(result)

@@ -16,6 +16,7 @@ from neurosim.cli.summary import print_next, print_summary, report_missed
 from neurosim.plots.studio import Studio
 from neurosim.scenario import Scenario
 from neurosim.training import Result, run
+from neurosim.training.keeping import trained
 
 
 def run_single(
@@ -49,17 +50,18 @@ def run_single(
             for_report=report,
         )
     failures = Failures()
-    facts = run_facts(result.simulator, failures=failures)
-    drawn = studio.begin(facts, folder, failures)
-    if report:
-        from neurosim.report.run import prepare_run_page, write_run_page
+    with trained(folder):
+        facts = run_facts(result.simulator, failures=failures)
+        drawn = studio.begin(facts, folder, failures)
+        if report:
+            from neurosim.report.run import prepare_run_page, write_run_page
 
-        # While the pictures are drawn in another process.
-        prepared = prepare_run_page(result)
-        pictures = drawn()
-        page = write_run_page(prepared, pictures, folder)
-    else:
-        pictures, page = drawn(), None
+            # While the pictures are drawn in another process.
+            prepared = prepare_run_page(result)
+            pictures = drawn()
+            page = write_run_page(prepared, pictures, folder)
+        else:
+            pictures, page = drawn(), None
     say_failures(failures)
     for name in set(scenario.plots.pictures or ()) - set(facts.pictures) - set(failures):
         click.echo(f"No picture {name}: {why_not(name, result.simulator)}", err=True)

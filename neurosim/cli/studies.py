@@ -21,6 +21,7 @@ from neurosim.plots.studies import write_study_pictures
 from neurosim.scenario import Scenario
 from neurosim.training import Study, study
 from neurosim.training.folder import SUMMARY
+from neurosim.training.keeping import trained
 
 # So many networks that diverged are told.
 SHOWN = 10
@@ -57,12 +58,14 @@ def run_study(
         )
     runs = [(result.simulator, result.metrics) for result in found.results]
     failures = Failures()
-    pictures = write_study_pictures(study_facts(scenario, runs, failures), folder, scenario.plots.formats, failures)
     page = None
-    if report and len(found.results) > 1:
-        from neurosim.report.comparison import write_study_page
+    with trained(folder):
+        facts = study_facts(scenario, runs, failures)
+        pictures = write_study_pictures(facts, folder, scenario.plots.formats, failures)
+        if report and len(found.results) > 1:
+            from neurosim.report.comparison import write_study_page
 
-        page = write_study_page(scenario, found.results, pictures, folder)
+            page = write_study_page(scenario, found.results, pictures, folder)
     if told is Told.JSON:
         print_json(found.as_json())
     elif told is Told.ALL:

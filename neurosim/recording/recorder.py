@@ -3,11 +3,14 @@
 Gradients and activations are those of some training rows, always the same, with dropout off and, where
 there is batch normalization, with the statistics of these rows. Only the ratio of update to weight is of
 the training itself: of the step just done.
+
+What goes wrong while something is recorded, such as memory that runs out, ends the recording and not the training.
 """
 
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -66,6 +69,7 @@ class Recorder:
         # What recording has taken so far, without what had to be compiled for it.
         self.seconds = 0.0
         self.recording = Recording(tuple(layer.name for layer in parts if layer.name in shown))
+        self._stopped = False
 
     def _check_size(self, rows: Rows) -> None:
         """Refuse to keep parameters and the optimizer's state more often than memory and disk allow."""
@@ -96,7 +100,7 @@ class Recorder:
         steps = self._backend.span(rows, 0, None)[2]
         last = steps if last is None else last
         if not len(self.recording):
-            self._add(epoch + first / steps, {})
+            self._add(epoch + first / steps)
         parts = []
         done = first
         for stop in self._stops(epoch, steps):
@@ -104,9 +108,9 @@ class Recorder:
                 continue
             if stop - 1 > done:
                 parts.append(self._backend.train_epoch(rows, epoch, done, stop - 1))
-            before = self._weights()
+            before = self._weights(epoch)
             parts.append(self._backend.train_epoch(rows, epoch, stop - 1, stop))
-            self._add(epoch + stop / steps, self._update_ratios(before))
+            self._add(epoch + stop / steps, before)
             done = stop
         if done < last:
             parts.append(self._backend.train_epoch(rows, epoch, done, last))
@@ -148,10 +152,17 @@ class Recorder:
     def finish(self, epochs: int) -> None:
         """Record the end where it was not due, such as after early stopping."""
         if not len(self.recording) or self.recording.epochs[-1] < epochs:
-            self._add(epochs, {})
+            self._add(epochs)
+
+    def measure(self, epochs: int) -> Recording:
+        """Record the network as it is after so many epochs, raising what goes wrong."""
+        self._measure(epochs, None)
+        return self.recording
 
     def _stops(self, epoch: int, steps: int) -> list[int]:
         """After which steps of an epoch to record, counted from 1."""
+        if self._stopped:
+            return []
         every, last = self._asked.every, self._backend.training.epochs
         if self._asked.per == "step":
             first = epoch * steps
@@ -159,8 +170,15 @@ class Recorder:
             return stops if stops[-1:] == [steps] or epoch + 1 < last else [*stops, steps]
         return [steps] if (epoch + 1) % every == 0 or epoch + 1 == last else []
 
-    def _weights(self) -> NDArray[Any] | None:
-        return self._backend.parameters.copy() if "update_ratio" in self._asked.quantities else None
+    def _weights(self, epoch: int) -> NDArray[Any] | None:
+        """The parameters before a step, where its update is measured."""
+        if self._stopped or "update_ratio" not in self._asked.quantities:
+            return None
+        try:
+            return self._backend.parameters.copy()
+        except Exception as error:
+            self._stop(epoch, len(self.recording), error)
+            return None
 
     def _update_ratios(self, before: NDArray[Any] | None) -> Measured:
         if before is None:
@@ -173,8 +191,25 @@ class Recorder:
     def _looks_at_rows(self) -> bool:
         return any(name in _OF_ROWS or name == "activation_histogram" for name in self._asked.quantities)
 
-    def _add(self, epoch: float, update_ratios: Measured) -> None:
-        start, compiled = time.perf_counter(), self._backend.compile_seconds
+    def _add(self, epoch: float, before: NDArray[Any] | None = None) -> None:
+        """Record one time; `before` are the parameters before the step just done."""
+        if self._stopped:
+            return
+        start, compiled, count = time.perf_counter(), self._backend.compile_seconds, len(self.recording)
+        try:
+            self._measure(epoch, before)
+        except Exception as error:
+            self._stop(epoch, count, error)
+        self.seconds += time.perf_counter() - start - (self._backend.compile_seconds - compiled)
+
+    def _stop(self, epoch: float, count: int, error: Exception) -> None:
+        """Record no more than the `count` times there are: training goes on."""
+        self._stopped = True
+        self.recording.cut(count)
+        why = "there is not enough memory" if isinstance(error, MemoryError) else f"{type(error).__name__}: {error}"
+        warnings.warn(f"recording ends before epoch {epoch:g}, and training goes on without it: {why}", stacklevel=3)
+
+    def _measure(self, epoch: float, before: NDArray[Any] | None) -> None:
         asked, layers = self._asked.quantities, self.recording.layers
         measured: dict[str, NDArray[Any]] = {}
         seen = self._backend.inspect(self._probe) if self._looks_at_rows else None
@@ -184,7 +219,7 @@ class Recorder:
             if name.endswith("_histogram"):
                 measured |= self._histograms(name, seen)
             elif name == "update_ratio":
-                measured[name] = per_layer(layers, update_ratios)
+                measured[name] = per_layer(layers, self._update_ratios(before))
             elif name == "weight_norm":
                 measured[name] = per_layer(layers, self._norms(self._backend.parameters))
             elif seen is not None:
@@ -197,7 +232,6 @@ class Recorder:
             confusion(self._backend, self._judged) if "confusion" in asked else None,
             self._backend.state.astype(np.float32) if "optimizer" in asked else None,
         )
-        self.seconds += time.perf_counter() - start - (self._backend.compile_seconds - compiled)
 
     def _parameters(self) -> dict[str, NDArray[Any]]:
         network, backend = self._network, self._backend

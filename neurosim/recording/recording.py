@@ -105,6 +105,15 @@ class Recording:
         if optimizer is not None:
             self.optimizer.append(optimizer)
 
+    def cut(self, count: int) -> None:
+        """Keep only the first `count` times, even where the last one was added in part; takes no memory."""
+        kept: list[list[Any]] = [self.epochs, self.steps, self.confusion, self.optimizer]
+        for entries in (*kept, *self.values.values(), *self.parameters.values()):
+            del entries[count:]
+        if not count:
+            self.values.clear()
+            self.parameters.clear()
+
     def parameters_at(self, place: int) -> dict[str, NDArray[Any]]:
         """The parameters and running statistics of one of the times, by name; empty where none are recorded."""
         return {name: arrays[place] for name, arrays in self.parameters.items()}

@@ -44,6 +44,11 @@ class Checkpoints:
         The run folder.
     simulator : Simulator
         Whose state they are.
+
+    Attributes
+    ----------
+    identity : Identity
+        What they belong to.
     """
 
     def __init__(self, folder: Path, simulator: Simulator) -> None:
@@ -51,14 +56,8 @@ class Checkpoints:
         self._simulator = simulator
         self._every = simulator.scenario.training.checkpoint_every
         self._next = time.monotonic() + SECONDS
-        self._identity: Identity | None = None
-
-    @property
-    def identity(self) -> Identity:
-        """What they belong to; looked at when the first one is written."""
-        if self._identity is None:
-            self._identity = identity_of(self._simulator)
-        return self._identity
+        # Before anything is trained: once that is done, nothing may be in the way of keeping it.
+        self.identity = identity_of(simulator)
 
     def after(self, record: Record) -> None:
         """Write one at the end of an epoch, where it is time."""

@@ -75,12 +75,25 @@ class Outcome:
     def value(self, measure: str, layer: str | None = None, epoch: int | None = None) -> float | None:
         """A measure at the end or after an epoch, or a recorded quantity of a layer; None where there is none."""
         if layer is not None:
-            return None if self.recording is None else self.recording.value(measure, layer, epoch)
+            if self.recording is None or (epoch is None and not self._recorded_to_end):
+                return None
+            return self.recording.value(measure, layer, epoch)
         if epoch is None:
             return self.metrics.get(measure)
         found = next((record for record in self.history if record["epoch"] == epoch), {})
         value: float | None = found.get(measure)
         return value
+
+    @property
+    def _recorded_to_end(self) -> bool:
+        """Whether the last time that was recorded is the end: recording may have failed on the way.
+
+        A run that diverged has no end; there the last time counts.
+        """
+        loss = self.metrics.get("train_loss")
+        diverged = loss is not None and not math.isfinite(loss)
+        times = self.recording.epochs if self.recording is not None else []
+        return diverged or (bool(times) and times[-1] >= len(self.history))
 
 
 Outcomes = Mapping[str, Sequence[Outcome]]

@@ -127,6 +127,8 @@ class RunFolder:
         The folder; made if it does not exist.
     resume : bool
         Go on with the run in it; else a finished run in it, and one that can be resumed, are refused.
+    study : Path, optional
+        The study that the run is one of: that is what can be resumed.
 
     Raises
     ------
@@ -134,12 +136,13 @@ class RunFolder:
         When the folder cannot be made or written, already holds a run, or another process writes to it.
     """
 
-    def __init__(self, path: Path, *, resume: bool = False) -> None:
+    def __init__(self, path: Path, *, resume: bool = False, study: Path | None = None) -> None:
         if path.exists() and not path.is_dir():
             raise DataError(f"{path} is a file, not a folder", "Choose another --out.")
         # Where it is refused, or stopped, before anything is written, nothing stays behind.
         self._made = missing(path)
         self.path = make_folder(path)
+        self.whole = study or path
         self.metrics_path = path / METRICS
         try:
             self._lock = FolderLock(path)
@@ -190,6 +193,8 @@ class RunFolder:
     def fail(self, simulator: Simulator, error: DivergedError, identity: Identity) -> None:
         """Write why training ended in the epoch after the last complete one; epochs beyond it count no longer."""
         epoch = len(simulator.history) + 1
+        # It may have diverged in its measures, after all steps.
+        must_remove(self.path / MODEL)
         self._write_metrics(simulator.history)
         words = {
             "kind": "diverged",
@@ -200,11 +205,14 @@ class RunFolder:
         }
         write_atomically(self.path / FAILURE, json.dumps(words, indent=2) + "\n")
 
+    def keep_model(self, simulator: Simulator, identity: Identity) -> None:
+        """Write the model, as soon as it is trained: of what comes after that, anything may fail."""
+        write_atomically(self.path / MODEL, model_bytes(simulator, identity))
+
     def finish(self, simulator: Simulator, summary: Mapping[str, Any], identity: Identity) -> None:
-        """Write the model, what was recorded, and the summary."""
+        """Write what was recorded, and the summary, by which the run counts as finished; the model is there."""
         if simulator.recording is not None:
             write_atomically(self.path / RECORD, simulator.recording.to_bytes())
-        write_atomically(self.path / MODEL, model_bytes(simulator, identity))
         complete = {**summary, "identity": identity.as_json(), **provenance(simulator.scenario)}
         write_atomically(self.path / SUMMARY, json.dumps(complete, indent=2, allow_nan=False) + "\n")
 
@@ -217,6 +225,11 @@ def _refuse_other_run(path: Path) -> None:
         raise DataError(
             f"{path} holds a run that was interrupted",
             f"neurosim run --resume {path}  goes on with it; or choose another --out, or remove that folder.",
+        )
+    if (path / MODEL).exists():
+        raise DataError(
+            f"{path} holds a trained network whose run did not come to its end",
+            f"neurosim run --resume {path}  completes it; or choose another --out, or remove that folder.",
         )
 
 

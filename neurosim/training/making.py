@@ -24,6 +24,8 @@ class Member:
         What it trains.
     folder : Path or None
         Where its files go.
+    study : Path or None
+        The folder of the study.
     simulator : Simulator or None
         Its network, once it has been made.
     result : Result or None
@@ -35,6 +37,7 @@ class Member:
     label: str
     scenario: Scenario
     folder: Path | None
+    study: Path | None
     simulator: Simulator | None = None
     result: Result | None = None
     fault: str = ""

@@ -116,13 +116,7 @@ class Replay:
 
     def as_json(self) -> dict[str, Any]:
         """Where it forks and what was changed, for ``replay.json``."""
-        return {
-            "run": str(self.origin.folder),
-            "step": self.step,
-            "epoch": self.epoch,
-            "settings": self.settings,
-            "trained_again": self.trained_again,
-        }
+        return _fork(self.origin, self.step, self.epoch, self.settings, self.trained_again)
 
 
 def read_origin(folder: Path | str, registry: Registry | None = None) -> Origin:
@@ -222,14 +216,25 @@ def _train(
     trunk.train_to(step)
     _check_same(trunk, origin)
     branch.restore(_state(trunk, branch, recording, origin.scenario.record, step), History(list(trunk.history)))
+    epoch = step / trunk.steps_per_epoch
     if folder is not None:
         # Killed before its first checkpoint a run is trained from the start; this one begins at the fork.
         save_checkpoint(folder.path, branch)
+        about = _fork(origin, step, epoch, settings, step - first)
+        write_atomically(folder.path / FILE, json.dumps(about, indent=2, default=str) + "\n")
     result = train_to_end(branch, folder, watcher, begin)
-    found = Replay(origin, result, step, step / trunk.steps_per_epoch, dict(settings), step - first)
-    if folder is not None:
-        write_atomically(folder.path / FILE, json.dumps(found.as_json(), indent=2, default=str) + "\n")
-    return found
+    return Replay(origin, result, step, epoch, dict(settings), step - first)
+
+
+def _fork(origin: Origin, step: int, epoch: float, settings: Mapping[str, Any], trained_again: int) -> dict[str, Any]:
+    """What ``replay.json`` says; it is known before the other future is trained."""
+    return {
+        "run": str(origin.folder),
+        "step": step,
+        "epoch": epoch,
+        "settings": dict(settings),
+        "trained_again": trained_again,
+    }
 
 
 def _places(total: int) -> str:

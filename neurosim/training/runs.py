@@ -31,6 +31,7 @@ from neurosim.training.expectations import Expectation, Outcome, check_expectati
 from neurosim.training.folder import SCENARIO, RunFolder, finite, portable
 from neurosim.training.identity import FINISHED, Identity, another_run, changes_of, without_report
 from neurosim.training.interruption import interruptions
+from neurosim.training.keeping import keep
 from neurosim.training.observers import Observer, observer_of
 from neurosim.training.resuming import is_finished, is_of_run, own_scenario, refuse_diverged, run_folder_of
 
@@ -371,6 +372,9 @@ def train_to_end(simulator: Simulator, folder: RunFolder | None, watcher: Observ
         try:
             with interruptions(watcher.stopping) as asked:
                 simulator.train(on_epoch, on_part)
+                whole = True
+                if folder is not None and checkpoints is not None:
+                    folder.keep_model(simulator, checkpoints.identity)
                 result = result_of(simulator, folder.path if folder is not None else None, time.perf_counter() - begin)
                 if folder is not None and checkpoints is not None:
                     result = replace(result, identity=checkpoints.identity)
@@ -387,11 +391,10 @@ def train_to_end(simulator: Simulator, folder: RunFolder | None, watcher: Observ
         if folder is None or checkpoints is None:
             raise
         raise DivergedError(error.message, f"{error.hint}\n{_kept(folder, checkpoints, simulator, error)}") from error
-    except DataError as error:
-        if folder is None or not has_checkpoint(folder.path):
-            raise
-        go_on = f"What was kept last is whole: neurosim run --resume {folder.path}  goes on from there."
-        raise DataError(error.message, f"{error.hint}\n{go_on}") from error
+    except Exception as error:
+        if folder is not None and checkpoints is not None:
+            keep(error, folder, checkpoints, simulator, whole=whole)
+        raise
 
 
 def _kept(folder: RunFolder, checkpoints: Checkpoints, simulator: Simulator, error: DivergedError) -> str:

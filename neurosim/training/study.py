@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
@@ -29,6 +30,7 @@ from neurosim.training.checkpoint import remove_checkpoint
 from neurosim.training.expectations import Expectation, check_bounds, check_claims
 from neurosim.training.folder import FAILURE, SCENARIO, SUMMARY, RunFolder, finite, portable, provenance
 from neurosim.training.identity import FINISHED, another_run, identity_of
+from neurosim.training.keeping import trained
 from neurosim.training.making import Member, Workshop
 from neurosim.training.members import changed_members, study_members
 from neurosim.training.observers import Observer
@@ -277,7 +279,7 @@ def _run(
 ) -> Study:
     """Train what is left of a study, and write its files."""
     planned = study_members(chosen, None if folder is None else folder.path)
-    members = [Member(label, own, path) for label, own, path in planned]
+    members = [Member(label, own, path, None if folder is None else folder.path) for label, own, path in planned]
     available = threads or available_threads()
     at_once = min(available, len(members)) if backend == "cpu" else 1
     each = max(available // at_once, 1) if backend == "cpu" else threads
@@ -303,6 +305,14 @@ def _run(
     except KeyboardInterrupt:
         watcher.interrupted(None if folder is None else folder.path)
         raise
+    with contextlib.nullcontext() if folder is None else trained(folder.path):
+        return _judged(chosen, members, folder, begin, ended=ended)
+
+
+def _judged(
+    chosen: Scenario, members: Sequence[Member], folder: RunFolder | None, begin: float, *, ended: bool
+) -> Study:
+    """Hold the trained members of a study against its promises, and write its table and summary."""
     results = tuple(member.result for member in members if member.result is not None)
     found = Study(
         chosen,
@@ -389,7 +399,7 @@ def _train_one(member: Member, workshop: Workshop, progress: _Progress, resume: 
     simulator.prepare()
     folder = None
     if member.folder is not None:
-        folder = RunFolder(member.folder, resume=resume)
+        folder = RunFolder(member.folder, resume=resume, study=member.study)
     try:
         if resume and member.folder is not None:
             stopped_at(member.folder, simulator, force=force)

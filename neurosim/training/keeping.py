@@ -1,0 +1,49 @@
+"""What is kept of a run of which something has failed, and how to go on with it."""
+
+from __future__ import annotations
+
+import contextlib
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from neurosim.errors import add_hint
+from neurosim.simulator import Simulator
+from neurosim.training.checkpoint import Checkpoints, has_checkpoint
+from neurosim.training.folder import RunFolder
+from neurosim.training.model import MODEL
+from neurosim.training.texts import is_there
+
+
+def keep(error: Exception, folder: RunFolder, checkpoints: Checkpoints, simulator: Simulator, *, whole: bool) -> None:
+    """Keep the state of a run in which an error was raised, if it is `whole`, and say with the error how to go on."""
+    if isinstance(error, MemoryError):
+        # What was being worked on takes the memory that is needed now.
+        traceback.clear_frames(error.__traceback__)
+    saved = False
+    if whole:
+        with contextlib.suppress(Exception):
+            checkpoints.save()
+            saved = True
+    go_on = f"neurosim run --resume {folder.whole}"
+    if saved and simulator.is_trained:
+        add_hint(error, f"The trained network is kept: {go_on}  does what is left, without training again.")
+    elif is_there(folder.path / MODEL):
+        model = folder.path / MODEL
+        add_hint(error, f"The trained network is kept: {model}; {go_on}  trains the rest again, to the same network.")
+    elif has_checkpoint(folder.path):
+        add_hint(error, f"What was kept last is whole: {go_on}  goes on from there.")
+
+
+@contextmanager
+def trained(folder: Path) -> Iterator[None]:
+    """Within this everything is trained, and kept in a run folder: say so with what is raised, and how to go on."""
+    try:
+        yield
+    except Exception as error:
+        words = (
+            f"What was trained is kept: neurosim run --resume {folder}  makes what is missing, without training again."
+        )
+        add_hint(error, words)
+        raise
