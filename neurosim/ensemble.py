@@ -132,7 +132,7 @@ class Ensemble:
                 rows.append([words, text])
         if found["diverged"]:
             rows.append(["diverged", f"{found['diverged']:,}"])
-        return f"<p><b>{escape(self.scenario.scenario.title)}</b></p>{table((), rows)}"
+        return f"<p><b>{escape(self.scenario.scenario.headline)}</b></p>{table((), rows)}"
 
     def records(self) -> list[dict[str, Any]]:
         """A row for each seed, with the columns of ``ensemble.csv``: ``pandas.DataFrame(ensemble.records())``."""

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from html import escape
+from html import escape as _escape
+
+from neurosim.printable import printable
 
 __all__ = ["amount", "escape", "measure", "measure_words", "paragraphs", "table"]
+
+
+def escape(text: str) -> str:
+    """The text as HTML that shows it, between tags and in attributes; nothing in it steers a page or turns it round."""
+    return _escape(printable(text))
 
 
 def measure(name: str, value: float | None) -> str:

@@ -75,7 +75,7 @@ def measure_remarks(final: Mapping[str, float | None], data: Prepared) -> dict[s
     if rmse is not None:
         found["baseline"] = f"{split} RMSE {amount(rmse)}, from always answering the mean of the training rows"
     if data.scales_targets:
-        of = " and ".join(data.target_names[:3]) or "the targets"
+        of = " and ".join(data.target_labels[:3]) or "the targets"
         found["units"] = f"RMSE is in the units of {of}; the loss is that of standardized targets"
     return found
 
@@ -85,7 +85,7 @@ def _constant(data: Prepared) -> str:
     counts = np.bincount(data.train.targets)
     if np.count_nonzero(counts == counts.max()) > 1:
         return "always giving the same answer"
-    return f'always answering "{data.classes[int(counts.argmax())]}", the largest class'
+    return f'always answering "{data.class_labels[int(counts.argmax())]}", the largest class'
 
 
 def _largest(classes: NDArray[np.integer]) -> int:

@@ -137,7 +137,7 @@ class Simulator:
 
     def _repr_html_(self) -> str:
         """What it is and what its network is made of, for notebooks."""
-        about = f"{self.scenario.scenario.title}: backend {self.backend}, seed {self.seed}"
+        about = f"{self.scenario.scenario.headline}: backend {self.backend}, seed {self.seed}"
         trained = (
             f"{len(self.history)} of {self.training.epochs} epochs trained, {len(self.data.train):,} training rows"
         )

@@ -112,7 +112,7 @@ def classification(simulator: Simulator) -> Classification | None:
     halved = network.outputs > 1 or network.loss.record.threshold == 0.5
     probabilities = activation is not None and activation.name in PROBABILITIES and halved
     return Classification(
-        name, counts, tuple(data.classes), mistakes, probabilities, tuple(data.image_shape), tuple(data.feature_names)
+        name, counts, data.class_labels, mistakes, probabilities, tuple(data.image_shape), data.feature_labels
     )
 
 

@@ -13,6 +13,7 @@ from neurosim.analysis.studies import RunOfStudy, StudyFacts, VariantFacts
 from neurosim.errors import UsageError
 from neurosim.markup import amount, escape, measure_words, table
 from neurosim.measures import judged_split
+from neurosim.printable import label
 from neurosim.scenario.faults import show
 
 if TYPE_CHECKING:  # what compares need not load a simulator
@@ -25,6 +26,8 @@ SCALING = ("standardize", "normalize", "standardize_targets")
 # What a network is judged by, if it is there: the first of these.
 JUDGED = ("test", "validation", "train")
 LONGEST_LABEL = 26
+# Of the name of a folder, which may be all that tells two runs apart.
+LONGEST_NAME = 60
 
 
 @dataclass(frozen=True)
@@ -177,10 +180,10 @@ def _labels(
     if differing and len(differing) <= 2 and len(set(short)) == len(short) and max(map(len, short)) <= LONGEST_LABEL:
         return short
     # Without folders, what differs first has to do.
-    first = [f"{_last(key)} {own.get(key, '-')}" for own in found for key in differing[:1]]
+    first = [label(f"{_last(key)} {own.get(key, '-')}", LONGEST_NAME) for own in found for key in differing[:1]]
     if first and len(set(first)) == len(first) and all(result.folder is None for result in results):
         return first
-    names = [Path(_where(result)).name for result in results]
+    names = [label(Path(_where(result)).name, LONGEST_NAME) for result in results]
     return [f"{name} ({place})" if names.count(name) > 1 else name for place, name in enumerate(names, 1)]
 
 
@@ -218,7 +221,7 @@ def _row_remarks(results: Sequence[Result]) -> list[str]:
 
 def common_title(shown: Comparison) -> str:
     """The title of the scenario that all are of, else how many there are."""
-    titles = dict.fromkeys(run.result.scenario.scenario.title for run in shown.runs)
+    titles = dict.fromkeys(run.result.scenario.scenario.headline for run in shown.runs)
     return next(iter(titles)) if len(titles) == 1 else f"{len(shown.runs)} runs compared"
 
 

@@ -43,7 +43,7 @@ def diagram(simulator: Simulator) -> Diagram:
     parameters, data = simulator.parameters, simulator.data
     layers = [layer for layer in simulator.network.layers if isinstance(layer, Dense)]
     outputs = simulator.network.outputs
-    classes = tuple(data.classes)
+    classes = data.class_labels
     names = (
         classes
         if len(classes) == outputs

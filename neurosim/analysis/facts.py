@@ -133,7 +133,7 @@ def run_facts(
             parts[part] = _PARTS[part](simulator)
     kept = tuple(name for name in drawn if name not in failures and _has_something(name, parts))
     loss = "loss of standardized targets" if simulator.data.scales_targets else "loss"
-    title = simulator.scenario.scenario.title
+    title = simulator.scenario.scenario.headline
     return RunFacts(title, simulator.history, kept, tuple(formats or asked.formats), loss, parts)
 
 

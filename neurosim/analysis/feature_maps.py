@@ -86,7 +86,7 @@ def feature_maps(simulator: Simulator) -> FeatureMaps | None:
     name, answer = f"{split} image {int(getattr(data, split).rows[0])}", ""
     if data.classes and network.outputs == len(data.classes):
         right = int(rows.classes[0])
-        name += f" ({data.classes[right]})"
-        answer = data.classes[int(simulator.forward(x[:1])[0].argmax())]
+        name += f" ({data.class_labels[right]})"
+        answer = data.class_labels[int(simulator.forward(x[:1])[0].argmax())]
     image = x[0].reshape(network.input_shape)
     return FeatureMaps(image, name, answer, tuple(shown[:MOST_LAYERS]), max(len(shown) - MOST_LAYERS, 0))

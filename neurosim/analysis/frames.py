@@ -80,7 +80,7 @@ def film(kind: str, simulator: Simulator) -> Film:
     if kind == "hidden_space":
         times = [(recording.epochs[place], recording.parameters_at(place)) for place in chosen]
         hidden = hidden_space_at(simulator, times)
-    title = simulator.scenario.scenario.title
+    title = simulator.scenario.scenario.headline
     return Film(kind, title, simulator.history, replace(recording, parameters={}), chosen, maps, hidden)
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # what draws these numbers need not load a simulator
     from neurosim.simulator import Simulator
 
 MOST_ROWS, GRID = 400, 100
+MANY_OUTPUTS = 200
 # Of the grid on the plane of two inputs: lines along each of them, and points of each line.
 LINES, ALONG = 9, 25
 # Rows are named by their inputs where there are no more than this many of both.
@@ -175,7 +176,7 @@ def hidden_space_at(simulator: Simulator, times: Sequence[tuple[float, Parameter
         axis_labels(output),
         rows.targets,
         rows.names,
-        tuple(simulator.data.classes),
+        simulator.data.class_labels,
         threshold,
         levels(functions, [moment.sums for moment in moments], threshold) if output.units == 1 else (),
         output.inputs <= 2 or output.units <= 3,
@@ -304,7 +305,7 @@ def hidden_planes(weights: Sequence[Array], hidden: Array) -> list[Array]:
 def _plane(looked_at: Array, scatter: Array) -> Array:
     """Two directions: those along which the answers to the rows differ most, then those of the largest spread."""
     units = len(looked_at)
-    strengths, mixtures = np.linalg.eigh(looked_at.T @ scatter @ looked_at)
+    strengths, mixtures = _mixtures(looked_at, scatter)
     wanted = [looked_at @ mixture for mixture in mixtures[:, strengths > TINY * strengths[-1]].T[::-1]]
     if not wanted:  # the rows are the same for it, or its weights are 0
         wanted = [looked_at[:, -1]]
@@ -314,6 +315,18 @@ def _plane(looked_at: Array, scatter: Array) -> Array:
     spread = np.linalg.eigh(across @ scatter @ across)[1].T[::-1]
     _add(found, [*(across @ direction for direction in spread), *np.eye(units)])
     return np.array(found)
+
+
+def _mixtures(looked_at: Array, scatter: Array) -> tuple[Array, Array]:
+    """How much the answers to the rows differ along mixtures of the outputs (ascending), and these, as columns."""
+    units, outputs = looked_at.shape
+    if outputs <= max(units, MANY_OUTPUTS):
+        return np.linalg.eigh(looked_at.T @ scatter @ looked_at)
+    # The same from a matrix that has as many rows as there are units: of thousands of classes seconds, not minutes.
+    spreads, directions = np.linalg.eigh(scatter)
+    root = (directions * np.sqrt(np.maximum(spreads, 0.0))) @ directions.T
+    _, roots, right = np.linalg.svd(root @ looked_at, full_matrices=False)
+    return roots[::-1] ** 2, right[::-1].T
 
 
 def _add(found: list[Array], directions: Sequence[Array]) -> None:

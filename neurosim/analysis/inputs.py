@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,9 @@ if TYPE_CHECKING:  # what draws these numbers need not load a simulator
     from neurosim.simulator import Simulator
 
 
-GRID = 200
+GRID, FEWEST = 200, 60
+# Numbers on a grid, one for each class, that can be worked out and drawn in a second or two.
+ANSWERS = 2_000_000
 CURVE = 400
 MARGIN = 0.15
 
@@ -74,7 +77,7 @@ def input_map(simulator: Simulator, size: int | None = None) -> InputMap | None:
     """The map of a simulator's network, or None where it cannot be drawn.
 
     It can for two inputs and classes, and for one or two inputs and one output value. `size` is the number of points
-    along each of two inputs.
+    along each of two inputs; of many classes there are fewer.
     """
     network, data = simulator.network, simulator.data
     plane = network.inputs == 2
@@ -83,7 +86,8 @@ def input_map(simulator: Simulator, size: int | None = None) -> InputMap | None:
         return None
     points = {split: input_points(simulator, split) for split in simulator.splits}
     inputs = points["train"].inputs
-    axes = tuple(input_axis(inputs[:, k], (size or GRID) if plane else CURVE) for k in range(network.inputs))
+    size = min(size or GRID, max(int(math.sqrt(ANSWERS / max(network.outputs, 1))), FEWEST))
+    axes = tuple(input_axis(inputs[:, k], size if plane else CURVE) for k in range(network.inputs))
     grid = np.stack(np.meshgrid(*axes), axis=-1)
     rows = data.to_input(grid.reshape(-1, network.inputs))
     if data.classes:
@@ -96,9 +100,9 @@ def input_map(simulator: Simulator, size: int | None = None) -> InputMap | None:
         np.moveaxis(outputs.reshape(*grid.shape[:-1], network.outputs), -1, 0),
         points,
         input_names(simulator),
-        tuple(data.classes),
+        data.class_labels,
         network.loss.record.threshold,
-        data.target_names[0] if value and data.target_names else "output",
+        data.target_labels[0] if value and data.target_labels else "output",
         away,
     )
 
@@ -106,7 +110,7 @@ def input_map(simulator: Simulator, size: int | None = None) -> InputMap | None:
 def input_names(simulator: Simulator) -> tuple[str, ...]:
     """Names of the inputs."""
     count = simulator.network.inputs
-    return tuple(simulator.data.feature_names) or tuple(f"input {k + 1}" for k in range(count))
+    return simulator.data.feature_labels or tuple(f"input {k + 1}" for k in range(count))
 
 
 def input_axis(values: NDArray[np.float64], count: int) -> NDArray[np.float64]:

@@ -80,6 +80,6 @@ def _single(simulator: Simulator, sums: Array | None, answers: Array, threshold:
 
 def _ahead(scores: Array) -> Array:
     """For each class how far its score (rows, classes) is above the best other one: (classes, rows)."""
-    order = np.sort(scores, axis=1)
-    best, second = order[:, -1:], order[:, -2:-1]
+    two = np.partition(scores, -2, axis=1)[:, -2:]
+    best, second = two[:, 1:], two[:, :1]
     return (scores - np.where(scores == best, second, best)).T

@@ -126,7 +126,7 @@ def study_facts(
     surface = None
     with failures.kept("loss_surface"):
         surface = _surface([firsts[name] for name in scenario.variants if name in firsts])
-    title = scenario.scenario.title
+    title = scenario.scenario.headline
     return StudyFacts(title, tuple(variants), measure, plots.layer, plots.against, plots.scale, surface)
 
 

@@ -131,7 +131,7 @@ def _proof(folder: Path, finding: Finding, scenario: Scenario) -> str:
 
 def _print(folder: Path, diagnosis: Diagnosis, pictures: dict[str, Path], *, trials: bool) -> None:
     evidence = diagnosis.evidence
-    click.secho(f"{evidence.scenario.scenario.title}  ({folder})", bold=True)
+    click.secho(f"{evidence.scenario.scenario.headline}  ({folder})", bold=True)
     if evidence.failure:
         click.echo("  The run did not reach its end.")
     elif evidence.skill is not None:

@@ -74,7 +74,7 @@ def _show_network(
     if as_json:
         print_json({"scenario": loaded.scenario.name, **numbers.as_json()})
     else:
-        print_architecture(loaded.scenario.title, numbers)
+        print_architecture(loaded.scenario.headline, numbers)
 
 
 def _facts() -> dict[str, dict[str, Any]]:

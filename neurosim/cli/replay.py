@@ -114,7 +114,7 @@ def _pictures(found: Replay, settings: tuple[str, ...], folder: Path) -> list[Pa
     from neurosim.plots.replay import futures
     from neurosim.plots.style import save
 
-    title = found.origin.scenario.scenario.title
+    title = found.origin.scenario.scenario.headline
     change = ", ".join(settings) or "again"
     failures = Failures()
     written: list[Path] = []
@@ -138,7 +138,7 @@ def _report(found: Replay, pictures: list[Path], folder: Path) -> Path:
 def _print(found: Replay, origin: Origin, settings: tuple[str, ...]) -> None:
     """Both futures in numbers."""
     click.echo()
-    click.secho(origin.scenario.scenario.title, bold=True)
+    click.secho(origin.scenario.scenario.headline, bold=True)
     click.echo()
     again = f"; {found.trained_again} of them trained again" if found.trained_again else ""
     click.echo(f"  forked after step {found.step} (epoch {found.epoch:g}){again}")

@@ -64,7 +64,7 @@ def train_seeds(
 
 def _print(scenario: Scenario, result: dict[str, Any], pictures: list[Path], page: Path | None) -> None:
     click.echo()
-    click.secho(scenario.scenario.title, bold=True)
+    click.secho(scenario.scenario.headline, bold=True)
     click.echo()
     first, last = result["seeds"]
     click.echo(f"  {'networks':<18} {result['networks']:,} (seeds {first} to {last})")

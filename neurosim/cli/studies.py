@@ -84,7 +84,7 @@ def run_study(
 def _print(found: Study, pictures: Sequence[Path], page: Path | None) -> None:
     scenario = found.scenario.scenario
     click.echo()
-    click.secho(scenario.title, bold=True)
+    click.secho(scenario.headline, bold=True)
     click.echo()
     for line in _table(found):
         click.echo(f"  {line}")

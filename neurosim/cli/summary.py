@@ -21,7 +21,7 @@ def print_summary(result: Result, pictures: Sequence[Path], report: Path | None 
     """Outcome, expectations, lesson, and where the files are."""
     scenario = result.scenario.scenario
     click.echo()
-    click.secho(scenario.title, bold=True)
+    click.secho(scenario.headline, bold=True)
     click.echo()
     names = measured(result.metrics)
     for split in SPLITS:

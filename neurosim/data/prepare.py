@@ -14,6 +14,7 @@ import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 from neurosim.data.checks import check_table
 from neurosim.errors import DataError, UsageError
 from neurosim.plugin.host_contracts import Table
+from neurosim.printable import labels
 from neurosim.randomness import Stream
 
 Floats = NDArray[np.float64]
@@ -92,6 +94,21 @@ class Prepared:
         """The SHA-256 of each split's rows, by its name."""
         splits = {"train": self.train, "validation": self.validation, "test": self.test}
         return {name: split.sha256 for name, split in splits.items() if split is not None}
+
+    @cached_property
+    def class_labels(self) -> tuple[str, ...]:
+        """Names of the classes as they are shown: printable, and cut where they are long."""
+        return labels(self.classes)
+
+    @cached_property
+    def feature_labels(self) -> tuple[str, ...]:
+        """Names of the features as they are shown."""
+        return labels(self.feature_names)
+
+    @cached_property
+    def target_labels(self) -> tuple[str, ...]:
+        """Names of the targets as they are shown."""
+        return labels(self.target_names)
 
     @property
     def inputs(self) -> int:

@@ -93,7 +93,7 @@ class Diagnosis:
     notes: tuple[Finding, ...] = ()
 
     def __repr__(self) -> str:
-        lines = [f"<Diagnosis of {self.evidence.scenario.scenario.title!r}: {self._summary()}>"]
+        lines = [f"<Diagnosis of {self.evidence.scenario.scenario.headline!r}: {self._summary()}>"]
         for finding in (*self.findings, *self.notes):
             lines.append(f"  {finding.name}: {_remedy(finding)}")
         return "\n".join(lines)
@@ -106,7 +106,7 @@ class Diagnosis:
 
     def _repr_html_(self) -> str:
         """What was found, for notebooks."""
-        head = f"<p><b>{escape(self.evidence.scenario.scenario.title)}</b></p>"
+        head = f"<p><b>{escape(self.evidence.scenario.scenario.headline)}</b></p>"
         found = (*self.findings, *self.notes)
         if not found:
             return f"{head}<p>Nothing wrong found.</p>"

@@ -186,7 +186,7 @@ def collect(fresh: Simulator, trained: Simulator | None, failure: str = "", hist
         alike,
         inputs,
         all_inputs,
-        tuple(fresh.data.feature_names) or tuple(f"input {k + 1}" for k in range(len(inputs))),
+        fresh.data.feature_labels or tuple(f"input {k + 1}" for k in range(len(inputs))),
         target_sizes(fresh),
         order(fresh),
         output_range(fresh),
@@ -283,7 +283,7 @@ def _kept_apart(simulator: Simulator, train: Measures) -> tuple[float, float, in
 
 def _class_names(simulator: Simulator) -> tuple[str, ...]:
     """With the word class before names that are numbers, as those of digits are."""
-    return tuple(f"class {name}" if name[:1].isdigit() else name for name in simulator.data.classes)
+    return tuple(f"class {name}" if name[:1].isdigit() else name for name in simulator.data.class_labels)
 
 
 def _loss(simulator: Simulator) -> float:

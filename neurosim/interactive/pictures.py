@@ -53,10 +53,10 @@ def plot(run: Any, picture: str | None = None) -> Figure:
     if isinstance(run, Ensemble):
         if not run.members:
             raise UsageError("these networks have not been trained yet", "Call train() first.")
-        return ensemble_histogram(run, f"{run.scenario.scenario.title} ({len(run.members)} seeds)")
+        return ensemble_histogram(run, f"{run.scenario.scenario.headline} ({len(run.members)} seeds)")
     if isinstance(run, Replay):
         history = run.origin.history
-        return futures(run.origin.scenario.scenario.title, run.change, run.epoch, history, run.branch.history)
+        return futures(run.origin.scenario.scenario.headline, run.change, run.epoch, history, run.branch.history)
     read = read_folder(run, "neurosim.plot") if is_path(run) else run
     if isinstance(read, Comparison):
         return _chosen(comparison_figures(comparison_facts(read, common_title(read))), picture)
@@ -147,7 +147,7 @@ def animate(run: Any, name: str = "boundary", path: Path | str | None = None, *,
         raise UsageError(*unknown("film format", chosen, FORMATS))
     if chosen == "mp4" and not has_ffmpeg():
         raise UsageError("ffmpeg, which writes MP4, is not installed", "Install it, or make a GIF.")
-    made = Animation(simulator.scenario.scenario.title, name, chosen, film_bytes(film(name, simulator), chosen))
+    made = Animation(simulator.scenario.scenario.headline, name, chosen, film_bytes(film(name, simulator), chosen))
     if path is not None:
         made.save(path)
     return made

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from neurosim.analysis.classification import Classification, Mistake
 from neurosim.plots.images import draw_image
 from neurosim.plots.style import COLOURS, INK, canvas, figure
+from neurosim.printable import labels
 
-# Beyond as many classes counts in the cells cannot be read.
-READABLE = 12
+# Beyond as many classes counts in the cells cannot be read, and beyond these the names and shares of all neither.
+READABLE, NAMED = 12, 60
+# Beyond as many classes cells would be smaller than can be seen: several classes together are one cell.
+CELLS = 400
 # Names longer than this are cut.
 LONGEST = 16
 
@@ -20,15 +27,18 @@ LONGEST = 16
 def confusion_matrix(shown: Classification, title: str) -> Figure:
     """True class down, answer across; right answers blue, wrong ones orange, as shares of the true class."""
     count = len(shown.classes)
-    cell = 0.56 if count <= READABLE else max(6.0 / count, 0.12)
-    names = [_short(name) for name in shown.classes]
+    side = 0.56 * count if count <= READABLE else 6.0 if count <= 50 else 7.2
+    # Of many classes some are named.
+    places = np.linspace(0, count - 1, min(count, NAMED)).round().astype(int)
+    every = _short(shown)
+    names = [every[place] for place in places]
     room = 0.75 + 0.085 * max(map(len, names))
     beside = 0.95
-    width = max(room + count * cell + beside, 5.2)
+    width = max(room + side + beside, 5.2)
     below = 0.75 if count <= READABLE and max(map(len, names)) <= 4 else 0.45 + 0.08 * max(map(len, names))
-    height = 0.98 + count * cell + below
+    height = 0.98 + side + below
     made = canvas(width, height, title)
-    axes = made.add_axes((room / width, below / height, count * cell / width, count * cell / height))
+    axes = made.add_axes((room / width, below / height, side / width, side / height))
     shares = shown.counts / np.maximum(shown.counts.sum(axis=1, keepdims=True), 1)
     right = np.eye(count, dtype=bool)
     # Each with a scale of its own, so that the many right answers do not hide the wrong ones.
@@ -36,32 +46,50 @@ def confusion_matrix(shown: Classification, title: str) -> Figure:
     orange = LinearSegmentedColormap.from_list("wrong", ["#ffffff", COLOURS[1]])
     worst = float(shares[~right].max(initial=0.0)) or 1.0
     colours = np.where(right[..., None], blue(0.75 * shares), orange(0.85 * shares / worst))
-    axes.imshow(colours, interpolation="nearest")
-    axes.set_xticks(range(count), names, rotation=0 if below == 0.75 else 90)
-    axes.set_yticks(range(count), names)
+    together = -(-count // CELLS)
+    if together > 1:
+        colours = _strongest(colours, np.where(right, shares, 1.0 + shares) * (shares > 0), together)
+    axes.imshow(colours, extent=(-0.5, count - 0.5, count - 0.5, -0.5), interpolation="nearest")
+    axes.set_xticks(places, names, rotation=0 if below == 0.75 else 90)
+    axes.set_yticks(places, names)
     axes.tick_params(length=0, colors=INK, labelsize=9 if count <= READABLE else 6)
     axes.spines[:].set_visible(False)
+    few = "" if count == len(places) else f" ({len(places)} of {count:,} are named)"
     axes.set_xlabel("answer of the network")
-    axes.set_ylabel("true class")
+    axes.set_ylabel(f"true class{few}")
     if count <= READABLE:
         _counts(axes, shown)
-    _recalls(axes, shown, small=count > READABLE)
+    if not few:
+        _recalls(axes, shown, small=count > READABLE)
+    cells = f"; a cell is {together} x {together} classes" if together > 1 else ""
     made.text(
         0.15 / width, 1 - 0.37 / height,
         f"{shown.accuracy:.2%} of {int(shown.counts.sum())} {_split(shown)} rows are right; "
-        "right answers blue, wrong ones orange",
+        f"right answers blue, wrong ones orange{cells}",
         fontsize=9, color=INK, ha="left", va="top",
     )  # fmt: skip
     return made
+
+
+def _strongest(colours: NDArray[Any], strengths: NDArray[np.float64], together: int) -> NDArray[Any]:
+    """The colours (rows, columns, 4) of `together` x `together` cells as that of the strongest of them."""
+    count = len(strengths)
+    blocks = -(-count // together)
+    filled = np.full((blocks * together, blocks * together), -1.0)
+    filled[:count, :count] = strengths
+    apart = filled.reshape(blocks, together, blocks, together).swapaxes(1, 2).reshape(blocks, blocks, -1)
+    row, column = np.divmod(apart.argmax(axis=2), together)
+    first = np.arange(blocks) * together
+    found: NDArray[Any] = colours[first[:, None] + row, first[None, :] + column]
+    return found
 
 
 def _split(shown: Classification) -> str:
     return {"train": "training"}.get(shown.split, shown.split)
 
 
-def _short(name: str) -> str:
-    # Names that are alike often differ at their end.
-    return name if len(name) <= LONGEST else name[: LONGEST - 8] + "…" + name[-7:]
+def _short(shown: Classification) -> tuple[str, ...]:
+    return labels(shown.classes, LONGEST)
 
 
 def _counts(axes: Axes, shown: Classification) -> None:
@@ -112,12 +140,13 @@ def _images(shown: Classification, title: str) -> Figure:
     width = max(width, 5.5)
     made = canvas(width, height, title)
     made.text(0.15 / width, 1 - 0.37 / height, _heading(shown), fontsize=9, color=INK, ha="left", va="top")
+    names = _short(shown)
     for place, mistake in enumerate(shown.mistakes):
         row, column = divmod(place, columns)
         left, bottom = 0.2 + column * (side + 0.12), height - top - row * (side + caption) - side
         axes = made.add_axes((left / width, bottom / height, side / width, side / height))
         draw_image(axes, mistake.features.reshape(shown.image_shape))
-        answer, right = (_short(shown.classes[k]) for k in (mistake.answer, mistake.right))
+        answer, right = (names[k] for k in (mistake.answer, mistake.right))
         words = f"{answer}: {_sure(mistake.sure, shown)}\nis {right}: {_sure(mistake.chance, shown)}"
         made.text(
             (left + side / 2) / width, (bottom - 0.05) / height, words, fontsize=8, color=INK, ha="center", va="top"
@@ -132,13 +161,13 @@ def _bars(shown: Classification, title: str) -> Figure:
     height = made.get_size_inches()[1]
     made.subplots_adjust(left=0.42, top=1 - 0.75 / height, bottom=0.6 / height)
     made.text(0.15 / 8.4, 1 - 0.37 / height, _heading(shown), fontsize=9, color=INK, ha="left", va="top")
-    places = np.arange(len(mistakes))
+    places, names = np.arange(len(mistakes)), _short(shown)
     for offset, colour, label, values in (
         (-0.19, COLOURS[1], "the wrong answer", [mistake.sure for mistake in mistakes]),
         (0.19, COLOURS[0], "the true class", [mistake.chance for mistake in mistakes]),
     ):
         axes.barh(places + offset, values, 0.36, color=colour, label=label)
-    axes.set_yticks(places, [_row_words(mistake, shown) for mistake in mistakes])
+    axes.set_yticks(places, [_row_words(mistake, names) for mistake in mistakes])
     axes.tick_params(axis="y", length=0, labelsize=8)
     axes.invert_yaxis()
     axes.grid(False, axis="y")
@@ -149,11 +178,9 @@ def _bars(shown: Classification, title: str) -> Figure:
     return made
 
 
-def _row_words(mistake: Mistake, shown: Classification) -> str:
+def _row_words(mistake: Mistake, names: Sequence[str]) -> str:
     """Which row it is, and what it holds."""
-    what = (
-        f"row {mistake.row}: {_short(shown.classes[mistake.right])} taken for {_short(shown.classes[mistake.answer])}"
-    )
+    what = f"row {mistake.row}: {names[mistake.right]} taken for {names[mistake.answer]}"
     if len(mistake.features) > 4:
         return what
     return what + "\n" + ", ".join(f"{value:.3g}" for value in mistake.features)

@@ -12,7 +12,8 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from neurosim.analysis.hidden import HiddenMoment, HiddenSpace
-from neurosim.plots.style import COLOURS, INK, MARKERS, canvas, signed
+from neurosim.plots.style import COLOURS, INK, MARKERS, canvas, legend_below, signed
+from neurosim.printable import labels
 
 GRID_LINE = "#8a8a8a"
 # Rows that are nearer to each other than these shares of an axis lie on the same spot, or have one label together.
@@ -40,7 +41,8 @@ def hidden_space(shown: HiddenSpace, title: str) -> Figure:
         axes.set_xlabel(shown.labels[0], fontsize=9)
         if column == 0:
             axes.set_ylabel(shown.labels[1], fontsize=9)
-    made.legend(handles=_key(shown), loc="lower center", ncols=5, frameon=False, fontsize=9)
+    handles = _key(shown)
+    legend_below(made, handles, [str(handle.get_label()) for handle in handles], 5)
     return made
 
 
@@ -184,9 +186,12 @@ def _name(axes: Axes, shown: HiddenSpace, name: str, place: NDArray[np.float64],
 def _key(shown: HiddenSpace) -> list[Line2D]:
     """What marks and lines mean."""
     handles = []
-    for k, name in enumerate(shown.classes[: len(MARKERS)]):
+    named = shown.classes[: len(MARKERS)]
+    for k, name in enumerate(labels(named, 24 if len(named) <= 6 else 9)):
         colour, mark = COLOURS[k % len(COLOURS)], MARKERS[k]
         handles.append(Line2D([], [], color=colour, marker=mark, linestyle="", label=f"class {name}"))
+    if len(shown.classes) > len(MARKERS):
+        handles.append(Line2D([], [], linestyle="", label=f"and {len(shown.classes) - len(MARKERS):,} more"))
     border = "where the answer changes" if len(shown.moments[0].answers) == 1 else "where the answers change"
     handles.append(Line2D([], [], color=INK, linewidth=1.6, label=border))
     if len(shown.moments[0].folded):

@@ -7,14 +7,18 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize, to_rgb
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
 from neurosim.analysis.inputs import InputMap, Points
-from neurosim.plots.style import COLOURS, INK, MARKERS, figure, signed
+from neurosim.plots.style import COLOURS, INK, MARKERS, figure, legend_below, signed
+from neurosim.printable import labels as shortened
 
 # From here on thousands are counted along the axis of the values: 500k.
 MANY_DIGITS = 1e4
+# A legend below a picture has room for as many classes; of more it names these.
+MOST_NAMED, OF_MORE = 10, 7
 # How strong the colours behind the data are.
 PALE = 0.55
 # Colours of values, dark to bright, which keep their order in grey.
@@ -27,8 +31,12 @@ def decision_boundary(shown: InputMap, title: str) -> Figure:
     image = draw_boundary(axes, shown)
     if image is not None:
         _bar(made, axes, image, "output of the network", PALE)
+    handles, labels = axes.get_legend_handles_labels()
+    if len(shown.classes) > MOST_NAMED:
+        handles.append(Line2D([], [], linestyle=""))
+        labels.append(f"{len(shown.classes) - OF_MORE:,} more")
     # Below the picture: inside it would lie on the data.
-    made.legend(*axes.get_legend_handles_labels(), loc="lower center", ncols=4, frameon=False, fontsize=9)
+    legend_below(made, handles, labels)
     return made
 
 
@@ -38,7 +46,7 @@ def fitted_surface(shown: InputMap, title: str) -> Figure:
     made.subplots_adjust(top=1 - 0.65 / made.get_figheight())
     image = draw_surface(axes, shown)
     _bar(made, axes, image, shown.answer)
-    made.legend(*axes.get_legend_handles_labels(), loc="lower center", ncols=4, frameon=False, fontsize=9)
+    legend_below(made, *axes.get_legend_handles_labels())
     note = "a row that stands out from its surroundings is not fitted"
     width, height = made.get_size_inches()
     made.text(0.15 / width, 1 - 0.37 / height, note, fontsize=9, color=INK, ha="left", va="top")
@@ -171,9 +179,13 @@ def _size(points: Points, *, small: bool) -> int:
 
 
 def _scatter(axes: Axes, points: Points, classes: tuple[str, ...], size: int, *, test: bool = False) -> None:
-    """The rows of a split: each class has a colour and a shape; test rows are hollow."""
-    for k, name in enumerate(classes):
-        chosen = points.inputs[points.targets == k]
+    """The rows of a split: each class has a colour and a shape; test rows are hollow. Of many some are named."""
+    looks, named = len(COLOURS) * len(MARKERS), len(classes) if len(classes) <= MOST_NAMED else OF_MORE
+    # Letters of a name in the legend.
+    names = shortened(classes[:named], 24 if named <= 6 else 9)
+    # Of more classes than there are looks those that look alike are drawn at once.
+    for k in range(min(len(classes), looks)):
+        chosen = points.inputs[points.targets % looks == k]
         colour = COLOURS[k % len(COLOURS)]
         axes.scatter(
             chosen[:, 0],
@@ -183,7 +195,7 @@ def _scatter(axes: Axes, points: Points, classes: tuple[str, ...], size: int, *,
             facecolors="white" if test else colour,
             edgecolors=colour if test else "white",
             linewidths=(1.1 if test else 0.7) if size > 20 else 0.8 if test else 0.3,
-            label=f"class {name}" + (" (test)" if test else ""),
+            label=f"class {names[k]}" + (" (test)" if test else "") if k < named else None,
             zorder=3,
         )
 

@@ -6,13 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from neurosim.analysis.failures import Failures, Unforgiven
 from neurosim.plots.lines import Look, band, fit_scale, legend_beside, room_for
-from neurosim.plots.style import FAINT, INK, figure
+from neurosim.plots.style import FAINT, INK, canvas, figure
 from neurosim.recording import Recording
 from neurosim.recording.recording import HISTOGRAMS
 
@@ -120,16 +119,11 @@ def _histograms(title: str, quantity: str, shown: Sequence[tuple[str, Recording]
     left = 0.35 + 0.085 * max(len(name) for name, _ in rows)
     few = f"the first {MOST_VARIANTS} of {len(shown)}" if len(shown) > MOST_VARIANTS else ""
     top = 1.1 if few else 0.9
-    width, height = left + 1.45 * columns + 0.2, top - 0.05 + 1.05 * len(rows) + 0.3
-    made = Figure(figsize=(max(width, 5.5), height), dpi=120, facecolor="white")
-    width = max(width, 5.5)
-    FigureCanvasAgg(made)
+    width, height = max(left + 1.45 * columns + 0.2, 5.5), top - 0.05 + 1.05 * len(rows) + 0.3
+    made = canvas(width, height, title)
     what = "activations" if quantity.startswith("activation") else "weights"
-    words = f"{title}\n{what} by layer: filled at the end, outlined before training\n{few}".rstrip()
-    made.suptitle(
-        words, fontsize=11, color=INK,
-        x=0.15 / width, y=1 - 0.08 / height, ha="left", va="top",
-    )  # fmt: skip
+    words = f"{what} by layer: filled at the end, outlined before training\n{few}".rstrip()
+    made.text(0.15 / width, 1 - 0.33 / height, words, fontsize=10, color=INK, ha="left", va="top")
     made.subplots_adjust(
         left=left / width, right=1 - 0.15 / width, bottom=0.3 / height, top=1 - top / height, hspace=0.45, wspace=0.18
     )

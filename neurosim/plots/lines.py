@@ -65,12 +65,17 @@ def band(
     shown = values[:, there]
     marker = "o" if len(xs) <= 12 else None
     axes.plot(
-        xs, np.nanmean(shown, axis=0), look.line, color=look.colour, label=label, linewidth=1.6, marker=marker,
-        markersize=3.5,
+        xs, np.nanmean(shown, axis=0), look.line, color=look.colour, label=legend_name(label),
+        linewidth=1.6, marker=marker, markersize=3.5,
     )  # fmt: skip
     if len(runs) > 1:
         low, high = np.nanmin(shown, axis=0), np.nanmax(shown, axis=0)
         axes.fill_between(xs, low, high, color=look.colour, alpha=0.18, linewidth=0)
+
+
+def legend_name(name: str) -> str:
+    """The name of a line for a legend; matplotlib leaves out those that begin with an underscore."""
+    return f"\u200b{name}" if name.startswith("_") else name
 
 
 def fit_scale(axes: Axes, values: Sequence[float], words: str, *, share: bool = False) -> None:

@@ -97,7 +97,7 @@ def write_ensemble_pictures(ensemble: Ensemble, folder: Path, failures: Failures
     from neurosim.plots.ensembles import ensemble_histogram
 
     failures = Unforgiven() if failures is None else failures
-    title = f"{ensemble.scenario.scenario.title} ({len(ensemble.members)} seeds)"
+    title = f"{ensemble.scenario.scenario.headline} ({len(ensemble.members)} seeds)"
     written: list[Path] = []
     with failures.kept("ensemble"):
         written.append(save(ensemble_histogram(ensemble, title), folder / "ensemble.png", title))

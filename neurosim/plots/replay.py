@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from neurosim.history import History
-from neurosim.plots.style import COLOURS, INK, figure
+from neurosim.plots.style import COLOURS, INK, figure, legend_below
+from neurosim.printable import label as shortened
 
 WAS, CHANGED, BEFORE = COLOURS[0], COLOURS[1], "#888888"
 
@@ -34,7 +35,7 @@ def futures(title: str, change: str, fork: float, was: History, changed: History
     made, panels = figure(4.6 * len(measures) + 0.6, 4.2, len(measures), title, below=0.4)
     for axes, measure in zip(panels, measures, strict=True):
         _panel(axes, measure, change, fork, was, changed)
-    made.legend(*panels[0].get_legend_handles_labels(), loc="lower center", ncols=4, frameon=False, fontsize=9)
+    legend_below(made, *panels[0].get_legend_handles_labels())
     return made
 
 
@@ -45,7 +46,7 @@ def _panel(axes: Axes, measure: str, change: str, fork: float, was: History, cha
         _line(axes, was.epoch[:common], old[:common], BEFORE, "before")
     first = max(common - 1, 0)
     _line(axes, was.epoch[first:], old[first:], WAS, "as it was", offset=common - first)
-    _line(axes, changed.epoch[first:], new[first:], CHANGED, change, offset=common - first)
+    _line(axes, changed.epoch[first:], new[first:], CHANGED, shortened(change, 60), offset=common - first)
     axes.axvline(fork, color=INK, linewidth=1.2, linestyle="--", label="fork")
     known = [value for value in [*old, *new] if value is not None and np.isfinite(value)]
     if measure.endswith("_loss") and known and min(known) > 0 and max(known) > 30 * min(known):

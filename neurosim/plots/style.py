@@ -2,37 +2,78 @@
 
 Figures are made without pyplot: nothing global changes, no window opens, and loading is quicker.
 Colours are those of Okabe and Ito (2008), which people with colour blindness can tell apart.
+
+Text is text: a price of $5 in a title is no formula, whatever matplotlib would make of it.
 """
 
 from __future__ import annotations
 
 import io
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from matplotlib import rc_context
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.backend_bases import RendererBase
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.text import Text
+from matplotlib.ticker import Formatter, LogFormatterMathtext, LogFormatterSciNotation
 
 from neurosim.files import write_atomically
+from neurosim.printable import headline, printable
+from neurosim.printable import labels as shortened
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#444444")
 TRAIN, TEST, VALIDATION = COLOURS[0], COLOURS[1], COLOURS[2]
 # Of classes, which are told apart without colours too.
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "p", "h")
 INK, FAINT = "#222222", "#d9d9d9"
+# Points, of the letters of a title.
+SMALLEST = 6.5
+# Texts that come into being while a picture is drawn, such as numbers at ticks.
+PLAIN_TEXT = {"text.parse_math": False}
+_SUPERSCRIPTS = str.maketrans("0123456789-.", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻·")
 
 
 class Picture(Figure):
-    """A figure that notebooks show; `savefig` writes it, as any figure of matplotlib."""
+    """A figure that notebooks show; `savefig` writes it, as any figure of matplotlib.
+
+    None of its texts is read as a formula, and none holds a control character.
+    """
+
+    def draw(self, renderer: RendererBase) -> None:
+        """Draw it, as any figure."""
+        for axes in self.axes:
+            for axis in (axes.xaxis, axes.yaxis):
+                _without_formulas(axis)
+        for text in self.findobj(Text):
+            text.set_parse_math(False)
+            words = text.get_text()
+            if printable(words) != words:
+                text.set_text(printable(words))
+        with rc_context(PLAIN_TEXT), _without_warnings():  # type: ignore[arg-type]
+            super().draw(renderer)
 
     def _repr_png_(self) -> bytes:
         buffer = io.BytesIO()
         self.savefig(buffer, format="png")
         return buffer.getvalue()
+
+
+@contextmanager
+def _without_warnings() -> Iterator[None]:
+    """A letter that the font lacks is drawn as a box, which says enough."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
+        yield
 
 
 def figure(
@@ -70,11 +111,73 @@ def canvas(width: float, height: float, title: str) -> Figure:
 
 
 def _entitle(made: Figure, title: str) -> None:
-    """The title at the top left, smaller where it is too long for the picture."""
+    """The title at the top left, smaller where it is too long for the picture, and cut where that is not enough."""
     width, height = made.get_size_inches()
+    words = headline(title)
     # A letter of 12 points is about 0.09 inches wide.
-    size = min(12.0, max(12.0 * (width - 0.3) / (0.09 * max(len(title), 1)), 6.5))
-    made.suptitle(title, fontsize=size, color=INK, x=0.15 / width, y=1 - 0.1 / height, ha="left", va="top")
+    size = min(12.0, max(12.0 * (width - 0.3) / (0.09 * max(len(words), 1)), SMALLEST))
+    drawn = made.suptitle(
+        words, fontsize=size, color=INK, x=0.15 / width, y=1 - 0.1 / height, ha="left", va="top", parse_math=False
+    )
+    if size < 12.0 or not words.isascii():
+        fit(made, drawn, width - 0.25)
+
+
+def fit(made: Figure, drawn: Text, room: float) -> None:
+    """Cut a line of text that takes more inches than there is room."""
+    drawn.set_parse_math(False)
+    words = drawn.get_text()
+    while len(words) > 8:
+        with _without_warnings():
+            taken = drawn.get_window_extent(made.canvas.get_renderer()).width / made.dpi  # type: ignore[attr-defined]
+        if taken <= room:
+            return
+        words = headline(words, max(min(int(len(words) * room / taken), len(words) - 1), 8))
+        drawn.set_text(words)
+
+
+def legend_below(made: Figure, handles: Sequence[Artist], labels: Sequence[str], most: int = 4) -> None:
+    """What marks and lines mean, below everything, in up to `most` columns; names that find no room are cut."""
+    if not labels:
+        return
+    columns, longest, width = min(len(labels), most), max(map(len, labels)), made.get_size_inches()[0]
+    # There is room for three lines.
+    while columns > 2 and longest > _letters(width / columns) and len(labels) <= 3 * (columns - 1):
+        columns -= 1
+    if longest > _letters(width / columns):
+        labels = shortened(labels, _letters(width / columns))
+    made.legend(handles, labels, loc="lower center", ncols=columns, frameon=False, fontsize=9)
+
+
+def _letters(room: float) -> int:
+    """How many letters of a name find room in a column of a legend so many inches wide."""
+    # A letter of 9 points is about 0.075 inches wide, and before the name is its mark.
+    return max(int((room - 0.5) / 0.075), 12)
+
+
+class _PlainLogFormatter(LogFormatterSciNotation):
+    """Powers of ten in plain letters, 10⁻², at the ticks that matplotlib would label."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        words = super().__call__(x, pos).removeprefix("$\\mathdefault{").removesuffix("}$")
+        base, power, exponent = words.partition("^{")
+        raised = exponent.removesuffix("}").translate(_SUPERSCRIPTS) if power else ""
+        return base.replace("\\times", "\N{MULTIPLICATION SIGN}") + raised
+
+
+def _without_formulas(axis: Axis) -> None:
+    """Have the numbers of a logarithmic axis written in plain letters."""
+    major, minor = axis.get_major_formatter(), axis.get_minor_formatter()
+    if isinstance(major, LogFormatterMathtext) and not isinstance(major, _PlainLogFormatter):
+        axis.set_major_formatter(_plain(major))
+    if isinstance(minor, LogFormatterMathtext) and not isinstance(minor, _PlainLogFormatter):
+        axis.set_minor_formatter(_plain(minor))
+
+
+def _plain(formatter: Any) -> Formatter:
+    return _PlainLogFormatter(
+        formatter._base, formatter.labelOnlyBase, formatter.minor_thresholds, formatter._linthresh
+    )
 
 
 def plain(axes: Axes) -> None:
@@ -93,7 +196,7 @@ def signed() -> LinearSegmentedColormap:
 
 def save(made: Figure, path: Path, title: str) -> Path:
     """Write a figure as PNG, or as SVG where the path ends so; the same figure gives the same bytes."""
-    buffer = io.BytesIO()
+    buffer, title = io.BytesIO(), headline(title)
     if path.suffix == ".svg":
         # Text stays text; names of parts would be random, and the date another one each time.
         with rc_context({"svg.fonttype": "none", "svg.hashsalt": "neurosim"}):

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from neurosim.analysis.inputs import Points
 from neurosim.analysis.units import LayerMaps, UnitMaps
-from neurosim.plots.style import COLOURS, INK, canvas, signed
+from neurosim.plots.style import COLOURS, INK, canvas, fit, signed
 
 CELL, GAP, LEFT, TOP = 0.98, 0.14, 1.15, 0.78
 COLUMNS = 8
@@ -47,7 +47,8 @@ def unit_maps(shown: UnitMaps, title: str) -> Figure:
                 axes.set_title(f"unit {layer.units[place] + 1}", fontsize=7, color=INK, pad=2)
         y -= GAP
     note = f"across: {shown.labels[0]}" + (f", up: {shown.labels[1]}" if flat else ", up: answer")
-    made.text(LEFT / width, 0.1 / height, note, fontsize=8, color=INK, ha="left", va="bottom")
+    written = made.text(LEFT / width, 0.1 / height, note, fontsize=8, color=INK, ha="left", va="bottom")
+    fit(made, written, width - LEFT - 0.05)
     return made
 
 

@@ -10,6 +10,7 @@ from neurosim.analysis.catalogue import small_hidden_space
 from neurosim.analysis.comparison import Comparison, by_label, compare, outcome
 from neurosim.files import write_atomically
 from neurosim.markup import escape, table
+from neurosim.printable import label as shown
 from neurosim.report import sections
 from neurosim.report.javascript import Script
 from neurosim.report.live import live_data
@@ -23,6 +24,8 @@ from neurosim.training.study import study_expectations
 
 # Of more runs the drawings would be too small to see.
 MOST_DRAWN = 24
+# Letters of a setting.
+LONGEST = 100
 # The hidden spaces stand below, once more as many drawings.
 MOST_HIDDEN = 6
 
@@ -45,7 +48,7 @@ def write_study_page(scenario: Scenario, results: Sequence[Result], pictures: Se
         ("scenario", "The scenario", sections.scenario_text(portable(scenario).to_toml())),
         ("made", "How it was made", sections.provenance(provenance(scenario), {"scenario": about.name})),
     ]
-    return _write(about.title, about.name, found, still, folder)
+    return _write(about.headline, about.name, found, still, folder)
 
 
 def write_comparison_page(found: Comparison, title: str, pictures: Sequence[Path], folder: Path) -> Path:
@@ -108,7 +111,10 @@ def _differing(found: Comparison) -> str:
     if not found.differing:
         return "<p>All settings are the same.</p>"
     groups = by_label(found)
-    rows = [[label, *(runs[0].settings.get(key, "-") for key in found.differing)] for label, runs in groups.items()]
+    rows = [
+        [label, *(shown(runs[0].settings.get(key, "-"), LONGEST) for key in found.differing)]
+        for label, runs in groups.items()
+    ]
     return f'<div class="scroll">{table(["run", *_headings(found.differing)], rows)}</div>'
 
 

@@ -52,7 +52,7 @@ def write_ensemble_page(scenario: Scenario, summary: Mapping[str, Any], pictures
     body = "\n".join(
         [
             f'<header>\n<p class="soft">neurosim: {escape(about.name)}, {summary["networks"]:,} networks</p>',
-            f"<h1>{escape(about.title)}</h1>\n{sections.figures(numbers, words)}\n</header>",
+            f"<h1>{escape(about.headline)}</h1>\n{sections.figures(numbers, words)}\n</header>",
             sections.contents(
                 [
                     ("lesson", "What to look for", sections.lesson(scenario, words, missed=False)),
@@ -70,5 +70,5 @@ def write_ensemble_page(scenario: Scenario, summary: Mapping[str, Any], pictures
         ]
     )
     path = folder / FILE
-    write_atomically(path, page(about.title, body, {"runs": []}, Script()))
+    write_atomically(path, page(about.headline, body, {"runs": []}, Script()))
     return path

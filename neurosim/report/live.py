@@ -112,7 +112,7 @@ def _confusion(simulator: Simulator, recording: Recording, places: list[int]) ->
     if not recording.confusion or len(classes) > MOST_CLASSES:
         return None
     counts = [recording.confusion[place].tolist() for place in places]
-    return {"classes": list(classes), "split": simulator.judged_split, "counts": counts}
+    return {"classes": list(simulator.data.class_labels), "split": simulator.judged_split, "counts": counts}
 
 
 def _plane(simulator: Simulator, net: dict[str, Any] | None) -> dict[str, Any] | None:
@@ -128,9 +128,9 @@ def _plane(simulator: Simulator, net: dict[str, Any] | None) -> dict[str, Any] |
         "labels": list(input_names(simulator)),
         "axes": [_ends(input_axis(inputs[:, k], 2)) for k in range(network.inputs)],
         "range": [float(targets.min()) - margin, float(targets.max()) + margin],
-        "classes": list(data.classes),
+        "classes": list(data.class_labels),
         "threshold": network.loss.record.threshold,
-        "answer": data.target_names[0] if data.target_names and not data.classes else "",
+        "answer": data.target_labels[0] if data.target_labels and not data.classes else "",
         "target": [data.target_scale.tolist(), data.target_shift.tolist()] if data.scales_targets else None,
         "output": output_place(network),
         "levels": _levels(simulator),

@@ -58,7 +58,7 @@ def run_page(prepared: Prepared, pictures: Sequence[Path]) -> str:
     body = "\n".join(
         [
             f'<header>\n<p class="soft">neurosim: {escape(scenario.name)}, seed {simulator.seed}</p>',
-            f"<h1>{escape(scenario.title)}</h1>\n{sections.figures(sections.key_figures(result), words)}\n</header>",
+            f"<h1>{escape(scenario.headline)}</h1>\n{sections.figures(sections.key_figures(result), words)}\n</header>",
             sections.contents(
                 [
                     ("lesson", "What to look for", sections.lesson(result.scenario, words, missed=not result.met)),
@@ -74,7 +74,7 @@ def run_page(prepared: Prepared, pictures: Sequence[Path]) -> str:
             ),
         ]
     )
-    return page(scenario.title, body, {"runs": [prepared.live]}, prepared.script)
+    return page(scenario.headline, body, {"runs": [prepared.live]}, prepared.script)
 
 
 def write_run_page(prepared: Prepared, pictures: Sequence[Path], folder: Path) -> Path:

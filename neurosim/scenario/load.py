@@ -109,7 +109,7 @@ class Scenario:
 
     def __repr__(self) -> str:
         name = self.scenario.name + (f" ({self.variant})" if self.variant else "")
-        parts = [self.scenario.title, f"seed {self.scenario.seed}"]
+        parts = [self.scenario.headline, f"seed {self.scenario.seed}"]
         parts += [f"{len(self.variants)} variants"] if self.variants else []
         parts += [f"{self.scenario.repeats} repeats"] if self.scenario.repeats > 1 else []
         parts += [f"changed: {', '.join(self.scenario.changed)}"] if self.scenario.changed else []

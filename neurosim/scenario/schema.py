@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from neurosim.printable import headline
 from neurosim.scenario.augmentation import AugmentationSection
 from neurosim.scenario.layers import Layer
 from neurosim.scenario.study import MAX_VARIANTS, Claim, Metric, PlotsSection, Promise, RecordSection, Variant
@@ -44,6 +45,11 @@ class ScenarioSection(Section):
         description="Written by neurosim into a run's copy: what --set and the like have changed of what the lesson "
         "speaks of.",
     )
+
+    @property
+    def headline(self) -> str:
+        """The title as it is shown: one line, printable, and cut where it is very long."""
+        return headline(self.title)
 
 
 class Normalize(Section):

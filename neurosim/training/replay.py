@@ -107,7 +107,7 @@ class Replay:
             for name in METRICS
             if was.get(name) is not None or now.get(name) is not None
         ]
-        title = self.origin.scenario.scenario.title
+        title = self.origin.scenario.scenario.headline
         words = f"Forked after epoch {self.epoch:g}, with {self.change if self.settings else 'nothing changed'}"
         return (
             f"<p><b>{escape(title)}</b><br>{escape(words)}</p>"

@@ -101,7 +101,7 @@ class Result:
         words = f"{_counted(len(self.history), 'epoch')}, seed {self.simulator.seed}"
         shown = table(["", *map(measure_words, names)], rows, range(1, len(names) + 1))
         shown += "".join(f"<p>{escape(name)}: {escape(text)}</p>" for name, text in self.remarks.items())
-        return f"<p><b>{escape(about.title)}</b><br>{escape(words)}</p>{shown}<ul>{promises}</ul>"
+        return f"<p><b>{escape(about.headline)}</b><br>{escape(words)}</p>{shown}<ul>{promises}</ul>"
 
     @property
     def remarks(self) -> dict[str, str]:

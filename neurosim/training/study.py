@@ -96,7 +96,7 @@ class Study:
             f"<li>{escape(promise.text)}: {'met' if promise.met else '<b>missed</b>'}</li>"
             for promise in self.expectations
         )
-        title = f"<p><b>{escape(self.scenario.scenario.title)}</b></p>"
+        title = f"<p><b>{escape(self.scenario.scenario.headline)}</b></p>"
         return f"{title}{html_table(header, rows, range(1, len(header)))}<ul>{promises}</ul>"
 
     @property

@@ -64,7 +64,7 @@ def explain(
     names = Names(step)
     about = simulator.scenario.scenario
     variant = f"-{simulator.scenario.variant}" if simulator.scenario.variant else ""
-    sheet = Sheet(about.title, f"{about.name}{variant}-seed-{simulator.seed}")
+    sheet = Sheet(about.headline, f"{about.name}{variant}-seed-{simulator.seed}")
     _given(sheet, names, simulator)
     forward_phase(sheet.section("1. Forward: from the inputs to the output"), names)
     loss_phase(sheet.section("2. Loss: how wrong the output is"), names)
@@ -109,7 +109,7 @@ def _given(sheet: Sheet, names: Names, simulator: Simulator) -> None:
         raw = data.to_raw(x[None])[0]
         scaled = not np.allclose(raw, x)
         header = ["input", *(["in the data"] if scaled else []), "value"]
-        labels = data.feature_names or ("",) * x.size
+        labels = data.feature_labels or ("",) * x.size
         cells: list[list[Piece]] = []
         for k, value in enumerate(x):
             name = f"x[{k + 1}]" + (f" {labels[k]}" if labels[k] else "")

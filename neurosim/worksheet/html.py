@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from html import escape
 
+from neurosim.markup import escape
 from neurosim.worksheet.layout import Gaps, columns, equation
 from neurosim.worksheet.sheet import Line, Section, Sheet, Table, Text
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from neurosim.printable import printable
 from neurosim.worksheet.layout import Gaps, columns, equation
 from neurosim.worksheet.sheet import Line, Section, Sheet, Table, Text
 
 WIDTH = 90
 FENCE = "```"
-_SPECIAL = str.maketrans({character: f"\\{character}" for character in "\\`*_{}[]<>#|"})
+_SPECIAL = str.maketrans({character: f"\\{character}" for character in "\\`*_{}[]<>#|$&~"})
 
 
 def as_markdown(sheet: Sheet, gaps: Gaps) -> str:
@@ -17,7 +18,7 @@ def as_markdown(sheet: Sheet, gaps: Gaps) -> str:
     lines = [f"# {escaped(sheet.title)}", ""]
     for section in sheet.asked(blank=gaps.blank):
         lines += _section(section, gaps, 2)
-    return "\n".join(lines).rstrip() + "\n"
+    return printable("\n".join(lines).rstrip() + "\n")
 
 
 def escaped(text: str) -> str:

@@ -89,7 +89,7 @@ def path_sheet(simulator: Simulator, step: Step, units: Sequence[int]) -> Sheet:
     _check(about.name, step, units)
     names = PathNames(step, units=units)
     variant = f"-{simulator.scenario.variant}" if simulator.scenario.variant else ""
-    sheet = Sheet(f"{about.title}: one path", f"{about.name}{variant}-path-seed-{simulator.seed}")
+    sheet = Sheet(f"{about.headline}: one path", f"{about.name}{variant}-path-seed-{simulator.seed}")
     _given(sheet.section("Given"), names, simulator)
     forward_phase(sheet.section("1. Forward: from the input to the output"), names)
     loss_phase(sheet.section("2. Loss: how wrong the output is"), names)

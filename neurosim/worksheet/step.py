@@ -136,7 +136,7 @@ class Step:
         y = self.target()
         number = f"The sample is training row {self.sample} (of {rows}, counted from 0)"
         if isinstance(y, int):
-            what = f"{number}; the right class is {data.classes[y] if data.classes else y}: output {y + 1}."
+            what = f"{number}; the right class is {data.class_labels[y] if data.classes else y}: output {y + 1}."
         else:
             values = ", ".join(written(float(value)) for value in y)
             what = f"{number}; its target is y = {values if y.size == 1 else f'({values})'}.{_unscaled(y, data)}"
@@ -150,7 +150,7 @@ def _unscaled(y: Array, data: Prepared) -> str:
     values = data.to_target_units(y[None])[0]
     parts = []
     for k, (value, scale, shift) in enumerate(zip(values, data.target_scale, data.target_shift, strict=True)):
-        name = f'"{data.target_names[k]}"' if data.target_names else "the value" if y.size == 1 else f"value {k + 1}"
+        name = f'"{data.target_labels[k]}"' if data.target_labels else "the value" if y.size == 1 else f"value {k + 1}"
         numbers = [amount(float(number)) for number in (value, -shift / scale, 1.0 / scale)]
         parts.append(f"{name} is {numbers[0]}, with mean {numbers[1]} and standard deviation {numbers[2]}")
     return f" Targets are standardized: (value - mean) / deviation over the training rows; here {', '.join(parts)}."

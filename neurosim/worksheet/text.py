@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
+from neurosim.printable import printable
 from neurosim.worksheet.layout import Gaps, columns, equation
 from neurosim.worksheet.sheet import Block, Line, Section, Sheet, Table, Text
 
@@ -17,7 +18,7 @@ def as_text(sheet: Sheet, gaps: Gaps) -> str:
     lines = [*textwrap.wrap(sheet.title, WIDTH), "=" * min(len(sheet.title), WIDTH), ""]
     for section in sheet.asked(blank=gaps.blank):
         lines += [section.title, "-" * len(section.title), *_section(section, gaps)]
-    return "\n".join(line.rstrip() for line in lines).rstrip() + "\n"
+    return printable("\n".join(line.rstrip() for line in lines).rstrip() + "\n")
 
 
 def _section(section: Section, gaps: Gaps) -> Iterator[str]:

@@ -1,0 +1,82 @@
+r"""Text of a user's as it may be shown: on a terminal, in a picture, on a page.
+
+Titles, names of columns and classes, names of files and what plugins say are from anybody. What steers a terminal, or
+turns the order of letters around, is shown as Python writes it (``\x1b``), and never obeyed. All other letters, of
+whatever script, stay as they are.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+
+# Control characters but the end of a line, separators of lines, what overrides the direction of writing, annotations,
+# what names of files have in place of bytes that are no text, and invisible tags.
+_STEERING = re.compile(
+    "[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
+)
+# Letters of a title, and of a name: of a class, a column, a run.
+HEADLINE, LABEL = 160, 40
+# What is kept of the end of a name that is cut: names that are alike often differ there.
+_ENDING = 12
+
+
+def printable(text: str) -> str:
+    r"""The text without anything that steers a terminal; ends of lines (``\n``) stay, and a tab is a space."""
+    return _STEERING.sub(_spelt, text)
+
+
+def _spelt(found: re.Match[str]) -> str:
+    return " " if found[0] == "\t" else found[0].encode("unicode_escape").decode("ascii")
+
+
+def headline(text: str, longest: int = HEADLINE) -> str:
+    """A title as one line of at most `longest` letters, printable; a longer one ends with an ellipsis."""
+    line = _line(text, longest)
+    return line if len(line) <= longest else line[: longest - 1].rstrip() + "…"
+
+
+def label(text: str, longest: int = LABEL) -> str:
+    """A name as one line of at most `longest` letters, printable and visible; a longer one loses its middle."""
+    line = _line(text, longest)
+    if not any(unicodedata.category(letter)[0] not in "CZM" for letter in line):
+        # Of nothing but letters that cannot be seen.
+        line = line.encode("unicode_escape").decode("ascii").replace(" ", "\\x20")
+    if len(line) <= longest:
+        return line
+    ending = min(_ENDING, longest // 2)
+    return f"{line[: longest - ending - 1].rstrip()}…{line[-ending:].lstrip()}"
+
+
+def labels(names: Sequence[str], longest: int = LABEL) -> tuple[str, ...]:
+    """The names as `label` has them, each another one.
+
+    Where some come out alike, what all names begin and end with is left out; and what is alike then is numbered.
+    """
+    shown = [label(name, longest) for name in names]
+    if len(set(shown)) < len(set(names)):
+        before = _shared(names)
+        after = _shared([name[before:][::-1] for name in names])
+        ends = "…" * (before > 0), "…" * (after > 0)
+        shown = [f"{ends[0]}{label(name[before : len(name) - after], longest - 2)}{ends[1]}" for name in names]
+    if len(set(shown)) < len(shown):
+        total, seen = {name: shown.count(name) for name in set(shown)}, dict.fromkeys(shown, 0)
+        for place, name in enumerate(shown):
+            if total[name] > 1:
+                seen[name] += 1
+                shown[place] = f"{name} ({seen[name]})"
+    return tuple(shown)
+
+
+def _shared(names: Sequence[str]) -> int:
+    """How many letters all names have in common at their beginning."""
+    first, last = min(names), max(names)
+    return next((place for place, letter in enumerate(first) if last[place] != letter), len(first))
+
+
+def _line(text: str, longest: int) -> str:
+    """The text on one line; of a very long one only its two ends, which are all that can be shown."""
+    if len(text) > 8 * longest:
+        text = text[: 4 * longest] + text[-4 * longest :]
+    return printable(" ".join(text.split()))

@@ -1,0 +1,98 @@
+"""Texts of users in pictures: shown as they are, cut where they are long, and never read as formulas."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+from neurosim.analysis.classification import Classification
+from neurosim.analysis.inputs import InputMap, Points
+from neurosim.history import History
+from neurosim.plots.classification import confusion_matrix
+from neurosim.plots.curves import learning_curves
+from neurosim.plots.inputs import decision_boundary
+from neurosim.plots.style import figure, save
+from neurosim.printable import headline, label, labels, printable
+
+FORMULAS = (r"$\frac{1}$", r"costs $5 or $6", r"$\b{$", "$", r"\$x\$", "a_b^c")
+
+
+def history(losses):
+    return History([{"epoch": k + 1, "train_loss": loss, "train_accuracy": None} for k, loss in enumerate(losses)])
+
+
+@pytest.mark.parametrize("words", FORMULAS)
+def test_a_title_is_no_formula(words, tmp_path):
+    made = learning_curves(history([1.0, 0.5]), words, words)
+    made.axes[0].plot([1, 2], [0.1, 0.2], label=words)
+    made.axes[0].legend()
+    # As a notebook does it, which may look for the borders of everything first.
+    made.savefig(tmp_path / "tight.png", bbox_inches="tight")
+    path = save(made, tmp_path / "curves.svg", words)
+    assert path.read_text(encoding="utf-8").count(words) >= 3
+
+
+def test_powers_of_ten_stay_powers_of_ten(tmp_path):
+    path = save(learning_curves(history([1e2, 1e-3]), "t"), tmp_path / "curves.svg", "t")
+    text = path.read_text(encoding="utf-8")
+    assert "10⁻²" in text
+    assert "mathdefault" not in text
+
+
+def test_control_characters_are_spelt(tmp_path):
+    words = "\x1b]0;title\x07 and \u202eturned"
+    path = save(learning_curves(history([1.0, 0.5]), words, words), tmp_path / "curves.svg", words)
+    text = path.read_text(encoding="utf-8")
+    assert r"\x1b]0;title\x07 and \u202eturned" in text
+    assert printable(text) == text
+
+
+@pytest.mark.parametrize("letter", ["i", "W", "word ", "\N{CJK UNIFIED IDEOGRAPH-6F22}"])
+def test_a_long_title_stays_in_the_picture(letter):
+    made, _ = figure(6.0, 4.0, 1, letter * 100_000)
+    made.canvas.draw()
+    title = made._suptitle
+    assert title.get_text().endswith("…")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the font has not all letters
+        assert title.get_window_extent().x1 <= made.bbox.x1
+
+
+def test_two_thousand_classes_are_drawn(tmp_path):
+    count = 2000
+    names = tuple(f"class number {k} of many" for k in range(count))
+    counts = np.eye(count, dtype=np.int64)
+    counts[3, 1999] = 5
+    shown = Classification("test", counts, names, (), probabilities=True, image_shape=(), feature_names=())
+    made = confusion_matrix(shown, "t")
+    width, height = made.get_size_inches()
+    assert max(width, height) < 15
+    named = [text.get_text() for text in made.axes[0].get_yticklabels()]
+    assert len(set(named)) == len(named) <= 100
+    # One wrong answer among four million is still to be seen.
+    pixels = np.asarray(made.axes[0].images[0].get_array())
+    assert pixels[0, -1, 0] > pixels[0, -1, 2]
+    assert (pixels[10, 20, :3] == 1.0).all()
+    save(made, tmp_path / "confusion.png", "t")
+
+    rng = np.random.default_rng(0)
+    points = Points(rng.random((count, 2)), np.arange(count))
+    axes = (np.linspace(0, 1, 20), np.linspace(0, 1, 20))
+    made = decision_boundary(InputMap(axes, rng.random((count, 20, 20)), {"train": points}, ("x", "y"), names), "t")
+    legend = [text.get_text() for text in made.legends[0].get_texts()]
+    assert len(legend) <= 10
+    assert legend[-1] == "1,993 more"
+    assert len(made.axes[0].collections) < 1500
+
+
+def test_titles_and_names_are_cut_and_stay_different():
+    assert headline("short") == "short"
+    assert headline("one\ntwo\tthree") == "one two three"
+    assert len(headline("x" * 100_000)) == 160
+    assert label("x" * 1000 + "end").endswith("xend")
+    assert len(label("x" * 1000)) == 40
+    assert label("\u200b") == r"\u200b"
+    assert label("مرحبا \N{GRINNING FACE} é") == "مرحبا \N{GRINNING FACE} é"
+    long = tuple("x" * 1000 + f"{k}" + "y" * 1000 for k in range(3))
+    assert labels(long) == ("…0…", "…1…", "…2…")
+    assert len(set(labels(("a", "a\u202a"[:1] + "\t", "b")))) == 3
