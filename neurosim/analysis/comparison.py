@@ -199,13 +199,14 @@ def _remarks(results: Sequence[Result], differing: Sequence[str]) -> list[str]:
     if len({tuple(result.simulator.data.target_scale) for result in results}) > 1:
         found.append("The losses are of targets scaled differently: compare RMSE and R², not losses.")
     found += _row_remarks(results)
+    found += _training_remarks(results)
     if "seed" in differing and len(results) > 1 and len(differing) > 1:
         found.append("The seeds differ as well: part of each difference is chance.")
     return found
 
 
 def _row_remarks(results: Sequence[Result]) -> list[str]:
-    """Where not all have learnt from the same rows, or were measured on the same; and where rows are others now."""
+    """Where not all have learnt from the same rows, or were measured on the same."""
     found = []
     if len({_judged_rows(result) for result in results}) > 1:
         found.append("Not all were measured on the same rows: their losses and accuracies cannot be compared directly.")
@@ -213,9 +214,28 @@ def _row_remarks(results: Sequence[Result]) -> list[str]:
         counts = sorted({len(result.simulator.data.train) for result in results})
         rows = f" ({counts[0]:,} to {counts[-1]:,} of them)" if len(counts) > 1 else ""
         found.append(f"Not all have learnt from the same training rows{rows}.")
-    changed = [_where(result) for result in results if result.rows_sha256 != result.simulator.data.sha256]
-    if changed:
-        found.append(f"The data of {' and '.join(changed[:3])} have changed since the training.")
+    return found
+
+
+def _training_remarks(results: Sequence[Result]) -> list[str]:
+    """Where plugins or versions differ between runs, and where something has changed since one was trained."""
+    found = [f"Mixed: {mixed}." for mixed in dict.fromkeys(result.mixed for result in results) if mixed]
+    # Of what was trained here and now, and of runs of older versions, nothing is told.
+    trained = [result.identity for result in results if result.identity is not None]
+    plugins: dict[str, set[str]] = {}
+    for identity in trained:
+        for plugin in identity.plugins:
+            plugins.setdefault(plugin.name, set()).add(plugin.sha256)
+    differing = [name for name, contents in plugins.items() if len(contents) > 1]
+    if differing:
+        found.append(
+            f"Not all were trained with the same plugin {' and '.join(differing)}: what it does may have changed."
+        )
+    names = dict.fromkeys(name for identity in trained for name in identity.versions)
+    versions = {name: sorted({v for one in trained if (v := one.versions.get(name))}) for name in names}
+    told = [f"{name} {' and '.join(found)}" for name, found in versions.items() if len(found) > 1]
+    if told:
+        found.append(f"Not all were trained with the same versions: {', '.join(told)}.")
     return found
 
 

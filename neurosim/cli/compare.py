@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from neurosim.cli.given import RunPath
-from neurosim.cli.options import DATA_DIR, JSON, PLUGIN, PLUGINS_DIR, FilePath, print_json
+from neurosim.cli.options import DATA_DIR, FORCE, JSON, PLUGIN, PLUGINS_DIR, FilePath, print_json, say_mixed
 
 if TYPE_CHECKING:
     from neurosim.analysis.comparison import Comparison
@@ -28,6 +28,7 @@ LONGEST = 28
 @PLUGIN
 @PLUGINS_DIR
 @DATA_DIR
+@FORCE
 @JSON
 def command(
     runs: tuple[str, ...],
@@ -35,6 +36,7 @@ def command(
     plugins: tuple[Path, ...],
     plugin_folders: tuple[Path, ...],
     data_dir: Path | None,
+    force: bool,
     as_json: bool,
 ) -> None:
     """Compare several RUNs, or the variants of one study, side by side: settings, results and curves.
@@ -54,7 +56,8 @@ def command(
     from neurosim.training.reading import read_run
 
     registry = build_registry(plugins, plugin_folders=plugin_folders)
-    read = [read_run(run, registry, data_dir=data_dir) for run in runs]
+    read = [read_run(run, registry, data_dir=data_dir, force=force) for run in runs]
+    say_mixed(*(run.mixed for run in read))
     print_left_out([left for run in read for left in run.diverged])
     results = [result for run in read for result in run.results]
     if len(results) < 2:

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from neurosim.cli.given import RunPath
-from neurosim.cli.options import DATA_DIR, JSON, PLUGIN, PLUGINS_DIR, FilePath, print_json
+from neurosim.cli.options import DATA_DIR, FORCE, JSON, PLUGIN, PLUGINS_DIR, FilePath, print_json, say_mixed
 
 if TYPE_CHECKING:
     from neurosim.diagnosis import Diagnosis, Finding
     from neurosim.registry import Registry
     from neurosim.scenario import Scenario
+    from neurosim.training.reading import FailedRun
 
 
 @click.command()
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 @PLUGIN
 @PLUGINS_DIR
 @DATA_DIR
+@FORCE
 @JSON
 def command(
     run: str | None,
@@ -35,6 +37,7 @@ def command(
     plugins: tuple[Path, ...],
     plugin_folders: tuple[Path, ...],
     data_dir: Path | None,
+    force: bool,
     as_json: bool,
 ) -> None:
     """Say what is wrong with RUN, the folder of a run, or "last" for the newest: dead units, a bad learning rate, ...
@@ -46,52 +49,51 @@ def command(
     if run is None:
         raise click.UsageError("which run? Try: neurosim doctor last")
     from neurosim.registry import build_registry
+    from neurosim.training.belonging import MIXED
 
     registry = build_registry(plugins, plugin_folders=plugin_folders)
     if sys.stderr.isatty() and not (no_trials or as_json):
         click.echo("Looking, and trying what may help; this can take a minute ...", err=True)
-    found = _diagnoses(Path(run), registry, data_dir, trials=not no_trials)
-    reports = [_with_pictures(folder, diagnosis, out or folder) for folder, diagnosis in found]
+    found, mixed = _diagnoses(Path(run), registry, data_dir, trials=not no_trials, force=force)
+    say_mixed(mixed)
+    reports = [
+        _with_pictures(folder, diagnosis, out or (folder / MIXED if mixed else folder)) for folder, diagnosis in found
+    ]
     if as_json:
-        print_json([_as_json(*report) for report in reports])
+        print_json([_as_json(*report) | ({"mixed": mixed} if mixed else {}) for report in reports])
         return
     for report in reports:
         _print(*report, trials=not no_trials)
 
 
 def _diagnoses(
-    folder: Path, registry: Registry, data_dir: Path | None, *, trials: bool
-) -> list[tuple[Path, Diagnosis]]:
-    """The diagnosis of a run, or of each variant of a study."""
-    from dataclasses import replace
-
+    folder: Path, registry: Registry, data_dir: Path | None, *, trials: bool, force: bool
+) -> tuple[list[tuple[Path, Diagnosis]], str]:
+    """The diagnosis of a run, or of each variant of a study, and what has changed since it was trained."""
     from neurosim.diagnosis import diagnose, diagnose_failed
-    from neurosim.simulator import Simulator
     from neurosim.training.reading import read_failed, read_run
 
-    def of_failed(place: Path, variant: str = "", shared: int = 1) -> Diagnosis | None:
-        failed = read_failed(place, registry)
-        if failed is None:
-            return None
-        fresh = Simulator(replace(failed.scenario, variant=variant), data_dir=data_dir)
-        return diagnose_failed(fresh, failed.message, failed.history, trials=trials, shared=shared)
+    def of_failed(failed: FailedRun, variant: str = "", shared: int = 1) -> tuple[Diagnosis, str]:
+        fresh, mixed = failed.start(data_dir, variant=variant, force=force)
+        return diagnose_failed(fresh, failed.message, failed.history, trials=trials, shared=shared), mixed
 
-    diagnosis = of_failed(folder)
-    if diagnosis is not None:
-        return [(folder, diagnosis)]
-    read = read_run(folder, registry, data_dir=data_dir, some=False)
+    failed = read_failed(folder, registry)
+    if failed is not None:
+        diagnosis, mixed = of_failed(failed)
+        return [(folder, diagnosis)], mixed
+    read = read_run(folder, registry, data_dir=data_dir, some=False, force=force)
     variants = {variant for variant, _ in read.diverged} | {result.scenario.variant for result in read.results}
     found: dict[str, tuple[Path, Diagnosis]] = {}
     # That a seed diverged says more than that another one did not.
     for variant, place in read.diverged:
-        diagnosis = None if variant in found else of_failed(place, variant, len(variants))
-        if diagnosis is not None:
-            found[variant] = (place, diagnosis)
+        failed = None if variant in found else read_failed(place, registry)
+        if failed is not None:
+            found[variant] = (place, of_failed(failed, variant, len(variants))[0])
     for result in read.results:
         variant = result.scenario.variant
         if variant not in found:
             found[variant] = (result.folder or folder, diagnose(result, trials=trials, shared=len(variants)))
-    return list(found.values())
+    return list(found.values()), read.mixed
 
 
 # What --seed changes.

@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING
 import click
 
 from neurosim.cli.given import ScenarioPath, scenario_source
-from neurosim.cli.options import DATA_DIR, PLUGIN, PLUGINS_DIR, SET, FilePath, offered, say_notes
+from neurosim.cli.options import (
+    DATA_DIR,
+    FORCE,
+    PLUGIN,
+    PLUGINS_DIR,
+    SET,
+    FilePath,
+    offered,
+    say_mixed,
+    say_notes,
+)
 from neurosim.cli.values import SEED, OneOf, Whole
 
 if TYPE_CHECKING:
@@ -51,6 +61,7 @@ SUFFIXES = {"text": ".txt", "markdown": ".md", "html": ".html"}
 @PLUGIN
 @PLUGINS_DIR
 @DATA_DIR
+@FORCE
 def command(
     scenario: str | None,
     sample: int | None,
@@ -66,6 +77,7 @@ def command(
     plugins: tuple[Path, ...],
     plugin_folders: tuple[Path, ...],
     data_dir: Path | None,
+    force: bool,
 ) -> None:
     """Show one training step of SCENARIO for one sample: forward, loss, backward and update, with the numbers.
 
@@ -89,6 +101,12 @@ def command(
         raise click.UsageError("--unit goes with --path")
     registry = build_registry(plugins, plugin_folders=plugin_folders)
     source, own = scenario_source(scenario)
+    if own:
+        from neurosim.training.reading import changes_of_scenario
+
+        since = changes_of_scenario(Path(source).parent, registry, data_dir, variant)
+        since.refuse(force=force)
+        say_mixed(since.remark)
     loaded = load_scenario(source, overrides=parse_overrides(settings), registry=registry, own=own)
     chosen = _one(loaded, variant)
     say_notes(chosen)

@@ -81,6 +81,11 @@ BACKEND = click.option(
     help="Where to compute: compiled on the CPU, in plain NumPy (slow and exact), or on a GPU.",
 )
 THREADS = click.option("--threads", type=Whole(1), metavar="N", help="Processor threads to use; all by default.")
+FORCE = click.option(
+    "--force",
+    is_flag=True,
+    help="Go on even if the scenario, the data or a plugin has changed since the training; what is shown says so.",
+)
 NO_REPORT = click.option("--no-report", is_flag=True, help="Write no report.html and record nothing for it.")
 JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
 
@@ -103,6 +108,13 @@ def say_notes(scenario: Scenario, *, quiet: bool = False) -> None:
     """Say on standard error what another name in a scenario has taken with it."""
     for note in () if quiet else scenario.notes:
         click.echo(note, err=True)
+
+
+def say_mixed(*remarks: str) -> None:
+    """Say on standard error of runs that were read with ``--force`` what has changed since they were trained."""
+    for remark in dict.fromkeys(remarks):
+        if remark:
+            click.echo(f"mixed: {remark}", err=True)
 
 
 def print_json(value: Any) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from neurosim.cli.given import RunPath
-from neurosim.cli.options import DATA_DIR, PLUGIN, PLUGINS_DIR, FilePath, offered
+from neurosim.cli.options import DATA_DIR, FORCE, PLUGIN, PLUGINS_DIR, FilePath, offered, say_mixed
 from neurosim.cli.values import OneOf
 from neurosim.errors import UsageError
 from neurosim.suggestions import unknown
@@ -46,6 +46,7 @@ FILM_FORMATS = ("gif", "mp4")
 @PLUGIN
 @PLUGINS_DIR
 @DATA_DIR
+@FORCE
 def command(
     runs: tuple[str, ...],
     names: tuple[str, ...],
@@ -56,6 +57,7 @@ def command(
     plugins: tuple[Path, ...],
     plugin_folders: tuple[Path, ...],
     data_dir: Path | None,
+    force: bool,
 ) -> int:
     """Draw every picture that there is something to draw for, of each RUN: the folder of a run, or "last".
 
@@ -77,10 +79,14 @@ def command(
         return 0
     from neurosim.training.reading import read_run
 
+    # All are looked at before anything is drawn; they are not kept, as many large ones would not fit.
+    for run in runs if len(runs) > 1 else ():
+        read_run(run, registry, data_dir=data_dir, force=force)
     codes = []
     for run in runs:
-        found = read_run(run, registry, data_dir=data_dir)
-        folder = found.folder if out is None else out if len(runs) == 1 else out / found.folder.name
+        found = read_run(run, registry, data_dir=data_dir, force=force)
+        say_mixed(found.mixed)
+        folder = found.drawn_to if out is None else out if len(runs) == 1 else out / found.folder.name
         codes.append(_draw_run(found, names, films, kind, folder))
         _say_changed(found)
     return max(codes)

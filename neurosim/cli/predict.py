@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from neurosim.cli.given import RunPath
-from neurosim.cli.options import BACKEND, JSON, PLUGIN, PLUGINS_DIR, THREADS, FilePath, print_json
+from neurosim.cli.options import (
+    BACKEND,
+    FORCE,
+    JSON,
+    PLUGIN,
+    PLUGINS_DIR,
+    THREADS,
+    FilePath,
+    print_json,
+    say_mixed,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,7 +40,7 @@ SHOWN = 20
 @THREADS
 @PLUGIN
 @PLUGINS_DIR
-@click.option("--force", is_flag=True, help="Predict even if a plugin has changed since the training.")
+@FORCE
 @JSON
 def command(
     model: Path | None,
@@ -57,6 +67,7 @@ def command(
     registry = build_registry(plugins, plugin_folders=plugin_folders)
     loaded = load_model(model, backend=backend, threads=threads, registry=registry, force=force)
     outputs = loaded.outputs(loaded.read(data))
+    say_mixed(loaded.mixed)
     if out is not None:
         from neurosim.files import write_atomically
 
@@ -99,6 +110,7 @@ def _as_json(model: Model, data: Path, outputs: NDArray[Any]) -> dict[str, Any]:
         "model": str(model.path),
         "data": str(data),
         "rows": len(outputs),
+        **({"mixed": model.mixed} if model.mixed else {}),
         "classes": list(model.classes) or None,
         "predictions": rows,
     }

@@ -8,7 +8,19 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from neurosim.cli.given import RunPath
-from neurosim.cli.options import DATA_DIR, JSON, PLUGIN, PLUGINS_DIR, SET, THREADS, FilePath, print_json, say_notes
+from neurosim.cli.options import (
+    DATA_DIR,
+    FORCE,
+    JSON,
+    PLUGIN,
+    PLUGINS_DIR,
+    SET,
+    THREADS,
+    FilePath,
+    print_json,
+    say_mixed,
+    say_notes,
+)
 from neurosim.cli.values import Value
 from neurosim.history import METRICS
 from neurosim.markup import measure
@@ -45,6 +57,7 @@ class Place(Value):
 @PLUGIN
 @PLUGINS_DIR
 @DATA_DIR
+@FORCE
 @JSON
 def command(
     run: str | None,
@@ -55,6 +68,7 @@ def command(
     plugins: tuple[Path, ...],
     plugin_folders: tuple[Path, ...],
     data_dir: Path | None,
+    force: bool,
     as_json: bool,
 ) -> None:
     """Go back to a step of RUN and train on from there with a setting changed: the same weights, the same batches.
@@ -91,7 +105,9 @@ def command(
             threads=threads,
             data_dir=data_dir,
             observer=observer,
+            force=force,
         )
+    say_mixed(found.mixed)
     say_notes(found.branch.scenario)
     with trained(folder):
         pictures = _pictures(found, settings, folder)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from neurosim.cli.given import RunPath
-from neurosim.cli.options import DATA_DIR, PLUGIN, PLUGINS_DIR, FilePath
+from neurosim.cli.options import DATA_DIR, FORCE, PLUGIN, PLUGINS_DIR, FilePath, say_mixed
 
 if TYPE_CHECKING:
     from neurosim.training.reading import ReadRun
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 @PLUGIN
 @PLUGINS_DIR
 @DATA_DIR
+@FORCE
 def command(
     runs: tuple[str, ...],
     opened: bool,
@@ -28,6 +29,7 @@ def command(
     plugins: tuple[Path, ...],
     plugin_folders: tuple[Path, ...],
     data_dir: Path | None,
+    force: bool,
 ) -> None:
     """Write report.html for RUN, the folder of a run, or "last" for the newest.
 
@@ -43,7 +45,8 @@ def command(
     from neurosim.training.reading import read_run
 
     registry = build_registry(plugins, plugin_folders=plugin_folders)
-    read = [read_run(run, registry, data_dir=data_dir) for run in runs]
+    read = [read_run(run, registry, data_dir=data_dir, force=force) for run in runs]
+    say_mixed(*(run.mixed for run in read))
     print_left_out([left for run in read for left in run.diverged])
     path = _of_one(read[0], out) if len(read) == 1 else _of_several(read, out)
     click.echo(str(path))
@@ -57,7 +60,7 @@ def _of_one(run: ReadRun, out: Path | None) -> Path:
     from neurosim.files import make_folder
 
     failures = Failures()
-    folder = make_folder(out or run.folder)
+    folder = make_folder(out or run.drawn_to)
     if run.scenario.is_study and len(run.results) > 1:
         from neurosim.analysis.studies import study_facts
         from neurosim.plots.studies import write_study_pictures
@@ -75,7 +78,8 @@ def _of_one(run: ReadRun, out: Path | None) -> Path:
 
     result = run.results[0]
     names = [f"{name}.{kind}" for name in ("replay", *PICTURES) for kind in run.scenario.plots.formats]
-    pictures = [run.folder / name for name in names if (run.folder / name).is_file()]
+    # Those that the run has drawn are of what it was.
+    pictures = [run.folder / name for name in names if not run.mixed and (run.folder / name).is_file()]
     if not pictures:
         pictures = write_pictures(run_facts(result.simulator, failures=failures), folder, failures)
         say_failures(failures)

@@ -11,9 +11,12 @@ from neurosim.analysis.comparison import Comparison
 from neurosim.analysis.comparison import compare as compare_results
 from neurosim.errors import UsageError
 from neurosim.history import Record
-from neurosim.interactive.given import is_path, read_folder, result_of_run, run_folder
+from neurosim.interactive.given import is_path, read_folder, result_of_run, run_folder, warn_mixed
+from neurosim.scenario import load_scenario
 from neurosim.training import Observer, Result, Study
+from neurosim.training.belonging import Trained
 from neurosim.training.folder import SCENARIO, portable
+from neurosim.training.identity import identity_of
 from neurosim.training.notebook import in_notebook
 from neurosim.training.observers import observer_of
 from neurosim.training.replay import Origin, Replay, read_origin, run_replay
@@ -29,6 +32,7 @@ def replay(
     threads: int | None = None,
     data_dir: Path | str | None = None,
     observer: Observer | Callable[[Record], Any] | None = None,
+    force: bool = False,
 ) -> Replay:
     """Go back to an epoch or a step of a run and train on from there: the same weights, the same batches.
 
@@ -43,6 +47,9 @@ def replay(
         out, to the bit.
     out, threads, data_dir, observer
         As for `neurosim.run`.
+    force : bool
+        Go on even where the run's scenario, its rows, a plugin or a version have changed since it was trained; a
+        warning then says so.
 
     Returns
     -------
@@ -52,7 +59,8 @@ def replay(
     Raises
     ------
     UsageError
-        When there is no such step, or with these settings there are no longer the same weights or batches.
+        When there is no such step, with these settings there are no longer the same weights or batches, or something
+        has changed since the run was trained.
     NeurosimError
         As `neurosim.run` does.
     """
@@ -67,27 +75,39 @@ def replay(
         "threads": threads,
         "data_dir": data_dir,
         "observer": observer_of(observer) or in_notebook(),
+        "force": force,
     }
     if is_path(run):
-        return run_replay(read_origin(run_folder(run, "neurosim.replay")), place, overrides or {}, **options)
+        return _warned(run_replay(read_origin(run_folder(run, "neurosim.replay")), place, overrides or {}, **options))
     result = result_of_run(run, "neurosim.replay")
     if result.folder is not None:
-        return run_replay(read_origin(result.folder, result.scenario.registry), place, overrides or {}, **options)
+        origin = read_origin(result.folder, result.scenario.registry)
+        return _warned(run_replay(origin, place, overrides or {}, **options))
     # A replay starts from a run folder; of this one it needs the scenario alone.
     with tempfile.TemporaryDirectory() as folder:
         own = Path(folder)
         (own / SCENARIO).write_text(portable(result.scenario).to_toml(), encoding="utf-8")
-        origin = Origin(own, result.scenario, result.simulator.backend, result.history)
-        return run_replay(origin, place, overrides or {}, **options)
+        scenario = load_scenario(own / SCENARIO, registry=result.scenario.registry, own=True)
+        trained = Trained(identity_of(result.simulator))
+        origin = Origin(own, scenario, result.simulator.backend, result.history, trained)
+        return _warned(run_replay(origin, place, overrides or {}, **options))
 
 
-def compare(*runs: Any) -> Comparison:
+def _warned(found: Replay) -> Replay:
+    warn_mixed(found.mixed)
+    return found
+
+
+def compare(*runs: Any, force: bool = False) -> Comparison:
     """Put runs beside each other: which settings differ, and what came of it.
 
     Parameters
     ----------
     *runs : Result, Simulator, run folder, Study, or a list of them
         Two networks or more; a study is all of its networks.
+    force : bool
+        Read a run folder even where its scenario, its rows or a plugin have changed since it was trained; a warning
+        then says so.
 
     Returns
     -------
@@ -97,12 +117,13 @@ def compare(*runs: Any) -> Comparison:
     Raises
     ------
     UsageError
-        When there are less than two networks, something is no run, or they were measured on different rows.
+        When there are less than two networks, something is no run, they were measured on different rows, or something
+        has changed since one of them was trained.
     DataError
         When there is no such run folder, or the run in it is not finished.
     """
     given = list(runs[0]) if len(runs) == 1 and isinstance(runs[0], list | tuple) else list(runs)
-    found = [_results(run) for run in given]
+    found = [_results(run, force=force) for run in given]
     results = [result for group in found for result in group]
     if len(results) < 2:
         raise UsageError(
@@ -112,9 +133,9 @@ def compare(*runs: Any) -> Comparison:
     return compare_results(results, of_one_study=len(found) == 1)
 
 
-def _results(run: Any) -> list[Result]:
+def _results(run: Any, *, force: bool) -> list[Result]:
     if isinstance(run, Study):
         return list(run.results)
     if is_path(run):
-        return list(read_folder(run, "neurosim.compare").results)
+        return list(read_folder(run, "neurosim.compare", force=force).results)
     return [result_of_run(run, "neurosim.compare")]

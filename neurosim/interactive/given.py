@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
 from neurosim.errors import UsageError
-from neurosim.run_folders import SCENARIO, named_run
+from neurosim.run_folders import SCENARIO, named_run, named_scenario
 from neurosim.scenario import Scenario, shipped
 from neurosim.simulator import Simulator
 from neurosim.training import Result, Study
-from neurosim.training.reading import ReadRun, read_run
+from neurosim.training.reading import ReadRun, changes_of_scenario, read_run
 from neurosim.training.replay import Replay
 from neurosim.training.runs import result_of
 
@@ -23,18 +25,21 @@ def is_path(given: Any) -> bool:
     return isinstance(given, str | os.PathLike)
 
 
-def simulator_of(given: Any, taker: str) -> Simulator:
+def simulator_of(given: Any, taker: str, *, force: bool = False) -> Simulator:
     """The trained network that is meant; `taker` is the function that was called. Raises as `result_of_run`."""
-    return given if isinstance(given, Simulator) else result_of_run(given, taker).simulator
+    return given if isinstance(given, Simulator) else result_of_run(given, taker, force=force).simulator
 
 
-def result_of_run(given: Any, taker: str) -> Result:
+def result_of_run(given: Any, taker: str, *, force: bool = False) -> Result:
     """The result of the one run that is meant.
+
+    With `force` a run folder is read even where something has changed since it was trained, with a warning.
 
     Raises
     ------
     UsageError
-        When it is nothing that can stand for a run, a scenario that has not been run, or several networks.
+        When it is nothing that can stand for a run, a scenario that has not been run, several networks, or the folder
+        of a run in which something has changed since it was trained.
     DataError
         When there is no such run folder, or the run in it is not finished.
     """
@@ -47,17 +52,29 @@ def result_of_run(given: Any, taker: str) -> Result:
     if isinstance(given, Study):
         raise several(given.results, taker)
     if is_path(given):
-        read = read_folder(given, taker)
+        read = read_folder(given, taker, force=force)
         if read.scenario.is_study:
             raise several(read.results, taker)
         return read.results[0]
     raise unfit(given, taker)
 
 
-def read_folder(given: Path | str, taker: str) -> ReadRun:
+def read_folder(given: Path | str, taker: str, *, force: bool = False) -> ReadRun:
     """The run or the study in a folder; raises as `result_of_run`."""
-    folder = run_folder(given, taker)
-    return read_run(folder)
+    read = read_run(run_folder(given, taker), force=force)
+    warn_mixed(read.mixed)
+    return read
+
+
+def warn_mixed(remark: str) -> None:
+    """Warn of a run that was read by force, where something has changed since it was trained."""
+    if not remark:
+        return
+    # Told of the line that has called neurosim, however many calls up that is.
+    level, frame = 1, sys._getframe()
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("neurosim."):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(f"mixed: {remark}", stacklevel=level)
 
 
 def run_folder(given: Path | str, taker: str) -> Path:
@@ -98,7 +115,7 @@ def _kind(given: Any) -> str:
     return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"
 
 
-def fresh_simulator(given: Any, taker: str) -> Simulator:
+def fresh_simulator(given: Any, taker: str, *, force: bool = False) -> Simulator:
     """A network as it is before training, of a scenario, of its name or file, or of the scenario of a run.
 
     A Simulator is taken as it is.
@@ -106,7 +123,7 @@ def fresh_simulator(given: Any, taker: str) -> Simulator:
     Raises
     ------
     UsageError
-        When it is nothing of these.
+        When it is nothing of these; without `force` also when something has changed since the run was trained.
     NeurosimError
         When the scenario cannot be loaded.
     """
@@ -116,6 +133,12 @@ def fresh_simulator(given: Any, taker: str) -> Simulator:
         given = given.branch
     if isinstance(given, Result):
         return given.simulator.fresh()
+    if is_path(given):
+        source = named_scenario(given)
+        if source.own:
+            since = changes_of_scenario(Path(source.path).parent)
+            since.refuse(force=force)
+            warn_mixed(since.remark)
     if is_path(given) or isinstance(given, Scenario):
         return Simulator(given)
     raise unfit(given, taker, "the name of a scenario, its file, a Scenario, a Simulator, a result or a run folder")

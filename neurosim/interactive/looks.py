@@ -7,7 +7,7 @@ from pathlib import Path
 
 from neurosim.diagnosis import Diagnosis, diagnose_failed
 from neurosim.diagnosis import diagnose as diagnose_network
-from neurosim.interactive.given import fresh_simulator, is_path, result_of_run, run_folder, simulator_of
+from neurosim.interactive.given import fresh_simulator, is_path, result_of_run, run_folder, simulator_of, warn_mixed
 from neurosim.report.written import write_report as write_page
 from neurosim.scenario import Scenario
 from neurosim.simulator import Simulator
@@ -18,7 +18,7 @@ from neurosim.worksheet import Sheet
 from neurosim.worksheet import explain as explain_step
 
 
-def diagnose(run: Result | Simulator | Replay | Path | str, *, trials: bool = True) -> Diagnosis:
+def diagnose(run: Result | Simulator | Replay | Path | str, *, trials: bool = True, force: bool = False) -> Diagnosis:
     """Look for every disease in a trained network, and try what may cure it.
 
     Parameters
@@ -29,19 +29,25 @@ def diagnose(run: Result | Simulator | Replay | Path | str, *, trials: bool = Tr
     trials : bool
         Whether to try remedies, which takes some seconds, and up to a minute for large networks. Without trials they
         are guesses, and what only a trial can prove is not found.
+    force : bool
+        Read a run folder even where its scenario, its rows or a plugin have changed since it was trained; a warning
+        then says so.
 
     Raises
     ------
     UsageError
-        When it is no single trained network; the message says what is taken.
+        When it is no single trained network, or something has changed since the run was trained; the message says
+        what.
     DataError
         When there is no such run folder, or the run in it is not finished.
     """
     if is_path(run):
         failed = read_failed(run_folder(run, "neurosim.diagnose"))  # type: ignore[arg-type]
         if failed is not None:
-            return diagnose_failed(Simulator(failed.scenario), failed.message, failed.history, trials=trials)
-    return diagnose_network(simulator_of(run, "neurosim.diagnose"), trials=trials)
+            start, mixed = failed.start(force=force)
+            warn_mixed(mixed)
+            return diagnose_failed(start, failed.message, failed.history, trials=trials)
+    return diagnose_network(simulator_of(run, "neurosim.diagnose", force=force), trials=trials)
 
 
 def explain(
@@ -51,6 +57,7 @@ def explain(
     *,
     path: bool = False,
     units: Sequence[int] = (),
+    force: bool = False,
 ) -> Sheet:
     """The four phases of one training step on one sample, with their numbers.
 
@@ -69,22 +76,25 @@ def explain(
     units : sequence of int
         With `path`: the unit to go through in each hidden layer, from 1, from the first hidden layer on; for layers
         without one that with the largest gradient.
+    force : bool
+        Read a run folder even where its scenario, its rows or a plugin have changed since it was trained; a warning
+        then says so.
 
     Raises
     ------
     UsageError
-        When there is no such row, step or unit, no single path through the network, or the simulator has been
-        trained already.
+        When there is no such row, step or unit, no single path through the network, the simulator has been trained
+        already, or something has changed since the run was trained.
     DivergedError
         When training diverges before.
     NeurosimError
         When the scenario cannot be loaded.
     """
-    simulator = fresh_simulator(scenario, "neurosim.explain")
+    simulator = fresh_simulator(scenario, "neurosim.explain", force=force)
     return explain_step(simulator, sample, steps, path=path, units=units)
 
 
-def write_report(run: Result | Simulator | Replay | Path | str, path: Path | str) -> Path:
+def write_report(run: Result | Simulator | Replay | Path | str, path: Path | str, *, force: bool = False) -> Path:
     """Write all that is known of a run as one HTML file, as ``neurosim run`` does; returns its path.
 
     Parameters
@@ -93,12 +103,16 @@ def write_report(run: Result | Simulator | Replay | Path | str, path: Path | str
         The run; with ``neurosim.run(..., for_report=True)`` the page can show every epoch.
     path : path
         The file.
+    force : bool
+        Read a run folder even where its scenario, its rows or a plugin have changed since it was trained; a warning
+        and the page then say so.
 
     Raises
     ------
     UsageError
-        When it is no single trained network; the message says what is taken.
+        When it is no single trained network, or something has changed since the run was trained; the message says
+        what.
     DataError
         When the file cannot be written, or there is no such run.
     """
-    return write_page(result_of_run(run, "neurosim.write_report"), path)
+    return write_page(result_of_run(run, "neurosim.write_report", force=force), path)

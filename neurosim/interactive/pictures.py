@@ -29,7 +29,7 @@ from neurosim.training.replay import Replay
 FORMATS = ("gif", "mp4")
 
 
-def plot(run: Any, picture: str | None = None) -> Figure:
+def plot(run: Any, picture: str | None = None, *, force: bool = False) -> Figure:
     """One picture as a matplotlib figure.
 
     Parameters
@@ -40,11 +40,15 @@ def plot(run: Any, picture: str | None = None) -> Figure:
         Its name, as in ``neurosim plot RUN --only NAME``; left out, the one that shows most of this kind of problem.
         Of several networks the name of a file that ``neurosim compare`` or ``neurosim run`` writes: "comparison",
         "decision_boundaries", ... A replay and an ensemble have one picture.
+    force : bool
+        Read a run folder even where its scenario, its rows or a plugin have changed since it was trained; a warning
+        then says so.
 
     Raises
     ------
     UsageError
-        When there is no such picture, this network cannot have it, or `run` is nothing that can be drawn.
+        When there is no such picture, this network cannot have it, `run` is nothing that can be drawn, or something
+        has changed since it was trained.
     DataError
         When there is no such run folder, or the run in it is not finished.
     NeurosimError
@@ -57,7 +61,7 @@ def plot(run: Any, picture: str | None = None) -> Figure:
     if isinstance(run, Replay):
         history = run.origin.history
         return futures(run.origin.scenario.scenario.headline, run.change, run.epoch, history, run.branch.history)
-    read = read_folder(run, "neurosim.plot") if is_path(run) else run
+    read = read_folder(run, "neurosim.plot", force=force) if is_path(run) else run
     if isinstance(read, Comparison):
         return _chosen(comparison_figures(comparison_facts(read, common_title(read))), picture)
     if isinstance(read, Study) or (isinstance(read, ReadRun) and read.scenario.is_study):
@@ -114,7 +118,14 @@ class Animation:
         return f'<img alt="" src="data:image/gif;base64,{content}">'
 
 
-def animate(run: Any, name: str = "boundary", path: Path | str | None = None, *, kind: str | None = None) -> Animation:
+def animate(
+    run: Any,
+    name: str = "boundary",
+    path: Path | str | None = None,
+    *,
+    kind: str | None = None,
+    force: bool = False,
+) -> Animation:
     """A film of a training: what was recorded, time by time.
 
     Parameters
@@ -128,17 +139,21 @@ def animate(run: Any, name: str = "boundary", path: Path | str | None = None, *,
         A file to write, ``.gif`` or ``.mp4``; left out, nothing is written. `Animation.save` does it later.
     kind : {"gif", "mp4"}, optional
         The format; left out, that of the path, else "gif". MP4 needs ffmpeg.
+    force : bool
+        Read a run folder even where its scenario, its rows or a plugin have changed since it was trained; a warning
+        then says so.
 
     Raises
     ------
     UsageError
-        When there is no such film, this run has none, or the format is unknown; the message says why.
+        When there is no such film, this run has none, the format is unknown, or something has changed since the run
+        was trained; the message says what.
     DataError
         When there is no such run, or the file cannot be written.
     """
     if name not in FILMS:
         raise UsageError(*unknown("film", name, FILMS))
-    simulator = simulator_of(run, "neurosim.animate")
+    simulator = simulator_of(run, "neurosim.animate", force=force)
     reason = no_film(name, simulator)
     if reason:
         raise UsageError(f"no film of the {name.replace('_', ' ')}: {reason}")

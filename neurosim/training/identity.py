@@ -222,6 +222,10 @@ def _recorded_of(simulator: Simulator) -> tuple[Network, int, int]:
 
 def another_run(what: Path, changes: Sequence[str], hint: str) -> UsageError:
     """The error where something has changed since a run was begun; `what` is its folder, or a file in it."""
+    return UsageError(f"{what} belongs to another run than the one to go on with:\n{shown_changes(changes)}", hint)
+
+
+def shown_changes(changes: Sequence[str]) -> str:
+    """What has changed, as far as it is shown."""
     more = [f"  and {len(changes) - SHOWN} more lines"] if len(changes) > SHOWN else []
-    shown = "\n".join(line[:LONGEST] for line in [*changes[:SHOWN], *more])
-    return UsageError(f"{what} belongs to another run than the one to go on with:\n{shown}", hint)
+    return "\n".join(line[:LONGEST] for line in [*changes[:SHOWN], *more])

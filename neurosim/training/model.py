@@ -49,9 +49,9 @@ def model_bytes(simulator: Simulator, identity: Identity | None = None) -> bytes
     return seal({name: array.astype(np.float32) for name, array in arrays.items()}, description)
 
 
-def read_model(path: Path) -> dict[str, NDArray[Any]]:
-    """The arrays of a model file by name; raises DataError when it is missing or damaged."""
-    return unseal(path, "model")[0]
+def read_model(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    """The arrays of a model file by name, and its description; raises DataError when it is missing or damaged."""
+    return unseal(path, "model")
 
 
 def _shortest(values: list[float]) -> float | list[float]:

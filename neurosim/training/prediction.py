@@ -14,17 +14,20 @@ from numpy.typing import ArrayLike, NDArray
 from neurosim.backends.base import Backend
 from neurosim.backends.select import make_backend
 from neurosim.data import read_csv, read_idx
-from neurosim.errors import DataError, NeurosimError, PluginError, ShapeError, UsageError
+from neurosim.errors import DataError, NeurosimError, ShapeError, UsageError
 from neurosim.input_files import open_ordinary, unreadable
 from neurosim.layers import choose
 from neurosim.network import Network, Training
 from neurosim.registry import BUILTIN, NEEDED_AGAIN, Plugin, Registry, build_registry
 from neurosim.run_folders import likely_run, named_run, no_run
 from neurosim.suggestions import did_you_mean
-from neurosim.training.folder import MEMBERS, SCENARIO, train_again
+from neurosim.training.belonging import PLUGINS, Changes, model_changes, trained_by_model, trained_with
+from neurosim.training.folder import MEMBERS, SCENARIO, SUMMARY, train_again
+from neurosim.training.identity import PluginRecord, plugin_changes
 from neurosim.training.model import FORMAT, FORMATS, MODEL
 from neurosim.training.rebuild import rebuild
 from neurosim.training.sealed import unseal
+from neurosim.training.texts import is_there, read_object
 
 # What IDX files, packed or not, begin with; no text does.
 _IDX_STARTS = (b"\x1f\x8b", b"\0\0")
@@ -54,6 +57,8 @@ class Model:
         Names of the columns that it answers; empty where they had none.
     target_scale, target_shift : array (outputs,), float64
         The network learnt to answer ``value * target_scale + target_shift``; empty where there are classes.
+    mixed : str
+        In one line what has changed since it was trained, where it was taken all the same; else empty.
     """
 
     path: Path
@@ -66,6 +71,7 @@ class Model:
     target_scale: NDArray[np.float64]
     target_shift: NDArray[np.float64]
     _backend: Backend = field(repr=False)
+    mixed: str = ""
 
     def outputs(self, X: ArrayLike) -> NDArray[Any]:
         """Outputs (rows, outputs) for raw rows (rows, features), both in the units of the data set.
@@ -177,14 +183,17 @@ def load_model(
     registry : Registry, optional
         What there is; the built-ins and the installed plugins by default.
     force : bool
-        Take plugins that have changed since the training.
+        Take it even where a plugin has changed since the training, or where it is not the model of the run whose
+        folder it is in; `Model.mixed` then says so.
 
     Raises
     ------
     DataError
         When the file is missing, damaged, or not a model of neurosim.
     PluginError
-        When a plugin that it needs is not there, or has changed.
+        When a plugin that it needs is not there.
+    UsageError
+        When a plugin has changed, or the model is that of another run than the summary beside it.
     """
     file = named_run(path)
     if file.is_dir():
@@ -204,7 +213,6 @@ def load_model(
         network, plugins = rebuild(words["network"], known)
         classes, features = _names(words["classes"]), _names(words["input"]["features"])
         scale, shift = (_numbers(words["input"][key], network.inputs) for key in ("scale", "shift"))
-        recorded = {str(entry["name"]): str(entry["sha256"]) for entry in words["plugins"]}
         target = words.get("target", {}) if words["format"] != FORMATS[0] else {}
         targets = _names(target.get("names", []))
         count = 0 if classes else network.outputs
@@ -220,8 +228,8 @@ def load_model(
         raise DataError(
             f"{file} does not describe a network: {fault}", "It was not written by neurosim: train the network again."
         ) from error
-    if not force:
-        _check_plugins(file, plugins, recorded)
+    since = _changes(file, words, plugins)
+    since.refuse(force=force)
     training = Training(
         choose(known.optimizers.get(f"{BUILTIN}:sgd")), choose(known.schedules.get(f"{BUILTIN}:constant")), 1, False, 1
     )
@@ -230,7 +238,9 @@ def load_model(
     if network.batch_norms:
         statistics = {entry.name: tensors[entry.name] for entry in network.statistics}
         ready.statistics[:] = network.flat_statistics(statistics, ready.dtype)
-    return Model(file, network, classes, features, scale, shift, targets, target_scale, target_shift, ready)
+    return Model(
+        file, network, classes, features, scale, shift, targets, target_scale, target_shift, ready, since.remark
+    )
 
 
 def _lacking(words: Mapping[str, Any], known: Registry) -> str:
@@ -306,11 +316,14 @@ def _check_targets(
         raise ValueError(f"it names {len(targets)} targets for {network.outputs} outputs")
 
 
-def _check_plugins(file: Path, plugins: list[Plugin], recorded: Mapping[str, str]) -> None:
-    for plugin in plugins:
-        if recorded.get(plugin.name) != plugin.sha256:
-            raise PluginError(
-                f"{file}: plugin {plugin.name} is not the one that the network was trained with: "
-                f"SHA-256 {recorded.get(plugin.name, 'none')[:12]}, now {plugin.sha256[:12]}",
-                "Get the plugin as it was, or predict all the same with --force (force=True).",
-            )
+def _changes(file: Path, words: Mapping[str, Any], plugins: list[Plugin]) -> Changes:
+    """Which plugins have changed since a model was trained, and whether it is that of the run whose folder it is in."""
+    trained = trained_by_model(words, file)
+    was = {record.name: record for record in trained.known_plugins}
+    now = [PluginRecord(plugin.name, plugin.version, plugin.sha256) for plugin in plugins]
+    changed = plugin_changes([was[record.name] for record in now if record.name in was], now)
+    in_run = file.name == MODEL and is_there(file.parent / SUMMARY)
+    found = Changes(file.parent if in_run else file, {PLUGINS: changed})
+    if in_run:
+        found |= model_changes(file.parent, trained_with(read_object(file.parent / SUMMARY)), trained)
+    return found

@@ -1,9 +1,18 @@
-"""Reading a run folder again: a finished run as a result, an interrupted one to go on with."""
+"""Reading a run folder again: a finished run as a result, an interrupted one to go on with.
+
+Here, and only here, it is found out whether what a run has left still belongs to the scenario, the rows and the plugins
+that are there now; see `neurosim.training.belonging`.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
 
 from neurosim.errors import DataError, ShapeError, UsageError
 from neurosim.history import History
@@ -13,46 +22,98 @@ from neurosim.registry import Registry
 from neurosim.run_folders import no_run
 from neurosim.scenario import Scenario, load_scenario
 from neurosim.simulator import Simulator
+from neurosim.training.belonging import (
+    MIXED,
+    Changes,
+    Trained,
+    changes,
+    model_changes,
+    network_changes,
+    together,
+    trained_by_model,
+    trained_with,
+)
+from neurosim.training.belonging import SCENARIO as ITS_SCENARIO
 from neurosim.training.checkpoint import has_checkpoint, load_checkpoint
 from neurosim.training.expectations import Outcome, check_expectations
 from neurosim.training.folder import ENSEMBLE, FAILURE, METRICS, SCENARIO, SUMMARY, train_again
+from neurosim.training.identity import determining, identity_of, scenario_changes
 from neurosim.training.members import study_members
 from neurosim.training.model import MODEL, read_model
 from neurosim.training.runs import Result
 from neurosim.training.seeds import many_seeds
-from neurosim.training.texts import damaged, is_there, read_failure, read_history, read_measures
+from neurosim.training.texts import Summary, damaged, is_there, read_failure, read_history, read_measures, read_object
 
 
-def read_finished(folder: Path, simulator: Simulator) -> Result:
+def read_finished(folder: Path, simulator: Simulator, *, force: bool = False) -> Result:
     """The result of a finished run, whose network and records `simulator`, not trained yet, is given.
+
+    That the simulator is of what was trained there is for the caller to know; `read_run` finds out.
 
     Raises
     ------
     DataError
         When a file of it is missing or damaged.
+    UsageError
+        When its model is that of another run, and `force` is not given.
     """
-    summary, history = read_measures(folder)
-    if summary.seed != simulator.seed:
-        raise damaged(folder / SUMMARY, f"its seed is {summary.seed}, and that of {SCENARIO} {simulator.seed}")
-    begun = simulator.recording
-    recording = None if begun is None else load_recording(_must_be_there(folder / RECORD))
-    try:
-        simulator.adopt(read_model(_must_be_there(folder / MODEL)), history, recording)
-    except (ShapeError, UsageError) as error:
-        raise DataError(
-            f"{folder / MODEL} does not fit {folder / SCENARIO}: {error.message}",
-            "One of them was changed after the run; neurosim predict needs the model alone.",
-        ) from error
-    same = begun is None or recording is None or (recording.layers == begun.layers and fits(recording, simulator))
-    if not same:
-        raise damaged(folder / RECORD, f"it is of another network than that of {SCENARIO}")
-    # Nothing is measured again.
-    final = summary.final
-    promises = check_expectations(simulator.scenario, Outcome(final, history, simulator.recording))
-    rows = summary.rows_sha256 or simulator.data.sha256
-    return Result(
-        simulator.scenario, simulator, history, final, promises, summary.seconds, folder, rows, summary.identity
-    )
+    found = _Found.read(folder, simulator)
+    found.swapped.refuse(force=force)
+    return found.result(found.swapped)
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What is in the folder of a finished run, looked at before anything is made of it.
+
+    Attributes
+    ----------
+    swapped : Changes
+        What tells that its model is that of another run.
+    """
+
+    folder: Path
+    simulator: Simulator
+    summary: Summary
+    history: History
+    arrays: Mapping[str, NDArray[Any]]
+    swapped: Changes
+
+    @classmethod
+    def read(cls, folder: Path, simulator: Simulator) -> _Found:
+        """Read the files, but for what was recorded; raises DataError where one is missing or damaged."""
+        summary, history = read_measures(folder)
+        arrays, words = read_model(_must_be_there(folder / MODEL))
+        swapped = model_changes(folder, trained_in(folder), trained_by_model(words, folder / MODEL))
+        if summary.identity is None:
+            swapped |= network_changes(folder, words, simulator.network)
+        return cls(folder, simulator, summary, history, arrays, swapped)
+
+    def result(self, mixed: Changes) -> Result:
+        """Give the network and the records to the simulator; `mixed` is what has changed, and was to be read anyway."""
+        folder, simulator, summary = self.folder, self.simulator, self.summary
+        if summary.seed != simulator.seed and not mixed:
+            raise damaged(folder / SUMMARY, f"its seed is {summary.seed}, and that of {SCENARIO} {simulator.seed}")
+        begun = simulator.recording
+        recording = None if begun is None else load_recording(_must_be_there(folder / RECORD))
+        try:
+            simulator.adopt(self.arrays, self.history, recording)
+        except (ShapeError, UsageError) as error:
+            raise DataError(
+                f"{folder / MODEL} does not fit {folder / SCENARIO}: {error.message}",
+                "One of them was changed after the run; neurosim predict needs the model alone.",
+            ) from error
+        same = begun is None or recording is None or (recording.layers == begun.layers and fits(recording, simulator))
+        if not same:
+            raise damaged(folder / RECORD, f"it is of another network than that of {SCENARIO}")
+        # Nothing is measured again.
+        final = summary.final
+        promises = check_expectations(simulator.scenario, Outcome(final, self.history, simulator.recording))
+        rows = summary.rows_sha256 or simulator.data.sha256
+        return Result(
+            simulator.scenario, simulator, self.history, final, promises, summary.seconds, folder, rows,
+            summary.identity, mixed.remark,
+        )  # fmt: skip
 
 
 def _must_be_there(path: Path) -> Path:
@@ -82,12 +143,20 @@ class ReadRun:
         The run, or all finished runs of a study in its order.
     diverged : tuple of (str, Path)
         Variant and folder of each run of a study that diverged.
+    mixed : str
+        In one line what has changed since it was trained; empty where nothing has, which is so without ``force``.
     """
 
     folder: Path
     scenario: Scenario
     results: tuple[Result, ...]
     diverged: tuple[tuple[str, Path], ...] = ()
+    mixed: str = ""
+
+    @property
+    def drawn_to(self) -> Path:
+        """Where what is drawn of it belongs: its folder; what mixes is kept apart from what the run has left."""
+        return self.folder / MIXED if self.mixed else self.folder
 
 
 def read_run(
@@ -97,10 +166,13 @@ def read_run(
     data_dir: Path | str | None = None,
     threads: int | None = None,
     some: bool = True,
+    force: bool = False,
 ) -> ReadRun:
     """Read the folder of a finished run or study, with its trained networks.
 
     The folder is taken for one of the user's own: the data file that its scenario names is read wherever it lies.
+    With `force` it is read even where its scenario, its rows, its plugins or its model have changed since it was
+    trained; the results then say so.
 
     Raises
     ------
@@ -109,44 +181,147 @@ def read_run(
         its networks is neither finished nor diverged, or with `some` where all have diverged.
     ScenarioError
         When its scenario cannot be read, for example because a plugin is not there.
+    UsageError
+        When something has changed since it was trained; the message shows what.
     """
     path = Path(folder)
     check_folder(path)
     scenario = load_scenario(path / SCENARIO, registry=registry, own=True)
     # Seeds are written into the scenario.
     members = study_members(scenario, path) if scenario.is_study else [("", scenario, path)]
-    results, diverged = [], []
+    finished: list[_Found] = []
+    diverged: list[tuple[str, Path]] = []
+    since: list[tuple[str, Changes]] = []
+    like: dict[str, Simulator] = {}  # the seeds of a variant share its rows
     for label, own, place in members:
         assert place is not None
-        if is_there(place / SUMMARY):
-            results.append(read_finished(place, Simulator(own, "cpu", None, threads, data_dir)))
-        elif is_there(place / FAILURE):
-            diverged.append((own.variant, place))
-        else:
+        if not is_there(place / SUMMARY) and not is_there(place / FAILURE):
             raise DataError(
                 f"the study in {path} lacks {label}: {place} has no {SUMMARY}",
                 f"neurosim run --resume {path}  trains what is missing.",
             )
-    if some and not results:
+        check_data_file(place, own)
+        simulator = Simulator(own, "cpu", None, threads, data_dir, like=like.get(own.variant))
+        like.setdefault(own.variant, simulator)
+        found = _since(place, simulator, inner=place != path)
+        if is_there(place / SUMMARY):
+            finished.append(_Found.read(place, simulator))
+            found |= finished[-1].swapped
+        else:
+            diverged.append((own.variant, place))
+        since.append((label, found))
+    mixed = together(path, since)
+    mixed.refuse(force=force)
+    if some and not finished:
         raise DataError(
             f"every network of the study in {path} diverged",
             f"neurosim doctor {path}  says why, as far as can be told.",
         )
-    return ReadRun(path, scenario, tuple(results), tuple(diverged))
+    return ReadRun(path, scenario, tuple(one.result(mixed) for one in finished), tuple(diverged), mixed.remark)
+
+
+def trained_in(folder: Path) -> Trained:
+    """What the run in a folder was trained with, once it has ended; raises DataError for a damaged file."""
+    if is_there(folder / SUMMARY):
+        return trained_with(read_object(folder / SUMMARY))
+    if is_there(folder / FAILURE):
+        return trained_with(read_object(folder / FAILURE))
+    return Trained()
+
+
+def changes_since(folder: Path, simulator: Simulator) -> Changes:
+    """What has changed since the run in a folder has ended; `simulator` is of its scenario, not trained.
+
+    Nothing is known of a run that has not ended. Raises DataError for a damaged file.
+    """
+    now = identity_of(simulator)
+    return changes(folder, trained_in(folder).beside(now), now)
+
+
+def _since(folder: Path, simulator: Simulator, *, inner: bool) -> Changes:
+    """As `changes_since`; the folder of a network within a study has a scenario of its own besides."""
+    now = identity_of(simulator)
+    was = trained_in(folder).beside(now)
+    found = changes(folder, was, now)
+    if inner and is_there(folder / SCENARIO):
+        own = load_scenario(folder / SCENARIO, registry=simulator.scenario.registry, own=True)
+        found |= Changes(folder, {ITS_SCENARIO: scenario_changes(was.scenario, determining(own))})
+    return found
+
+
+def changes_of_scenario(
+    folder: Path,
+    registry: Registry | None = None,
+    data_dir: Path | str | None = None,
+    variant: str | None = None,
+) -> Changes:
+    """What has changed since the run in a folder was trained: of its scenario, its rows and its plugins.
+
+    Of a study the first network of a variant decides, or the first of all. Raises as `neurosim.Simulator` does, and
+    DataError for a damaged file.
+    """
+    if not is_there(folder / SUMMARY) and not is_there(folder / FAILURE):
+        return Changes(folder)
+    scenario = load_scenario(folder / SCENARIO, registry=registry, own=True)
+    members = [("", scenario, folder)] if not scenario.is_study else study_members(scenario, folder)
+    named = [member for member in members if member[1].variant == variant]
+    label, own, place = (named or members)[0]
+    assert place is not None
+    check_data_file(place, own)
+    return together(folder, [(label, _since(place, Simulator(own, data_dir=data_dir), inner=place != folder))])
 
 
 @dataclass(frozen=True)
 class FailedRun:
-    """A run that diverged: its scenario and backend, the epochs before, and what happened."""
+    """A run that diverged.
 
+    Attributes
+    ----------
+    folder : Path
+        Where it is.
+    scenario : Scenario
+        What was run.
+    backend : str
+        On which backend.
+    history : History
+        The epochs before.
+    message : str
+        What happened.
+    trained : Trained
+        What it was trained with.
+    """
+
+    folder: Path
     scenario: Scenario
     backend: str
     history: History
     message: str
+    trained: Trained
+
+    def start(
+        self, data_dir: Path | str | None = None, *, variant: str = "", force: bool = False
+    ) -> tuple[Simulator, str]:
+        """Its network as it was before training, and in one line what has changed since; of a study, of a variant.
+
+        Raises
+        ------
+        UsageError
+            When something has changed and `force` is not given.
+        NeurosimError
+            As `neurosim.Simulator` does.
+        """
+        check_data_file(self.folder, self.scenario)
+        simulator = Simulator(replace(self.scenario, variant=variant), data_dir=data_dir)
+        now = identity_of(simulator)
+        found = changes(self.folder, self.trained.beside(now), now)
+        found.refuse(force=force)
+        return simulator, found.remark
 
 
 def read_failed(folder: Path | str, registry: Registry | None = None) -> FailedRun | None:
     """Read the folder of a run that diverged; None where it did not; a data file may lie anywhere, as for `read_run`.
+
+    Whether it belongs to what is there now is found out by `FailedRun.start`.
 
     Raises
     ------
@@ -163,7 +338,17 @@ def read_failed(folder: Path | str, registry: Registry | None = None) -> FailedR
     if failure.epoch != len(history) + 1:
         raise damaged(path / METRICS, f"it has {len(history)} epochs, and the run diverged in epoch {failure.epoch}")
     scenario = load_scenario(path / SCENARIO, registry=registry, own=True)
-    return FailedRun(scenario, failure.backend, history, failure.message)
+    return FailedRun(path, scenario, failure.backend, history, failure.message, trained_in(path))
+
+
+def check_data_file(folder: Path, scenario: Scenario) -> None:
+    """Raise DataError where the file with the rows that a run was trained on is gone."""
+    file = scenario.data.options.get("file")
+    if isinstance(file, str) and not os.path.exists(scenario.base / file):
+        raise DataError(
+            f"{scenario.base / file}: there is no such file any more, and the run in {folder} was trained on it",
+            f"Bring it back; if it has only moved, write where it is now into {folder / SCENARIO}, under [data].",
+        )
 
 
 def check_folder(path: Path) -> None:

@@ -26,11 +26,13 @@ from neurosim.recording.recording import FILE as RECORD
 from neurosim.registry import Registry
 from neurosim.scenario import RecordSection, Scenario, load_scenario
 from neurosim.simulator import Simulator
+from neurosim.training.belonging import Changes, Trained, changes, model_changes, trained_by_model
 from neurosim.training.checkpoint import save_checkpoint
 from neurosim.training.folder import SCENARIO, SUMMARY, RunFolder
-from neurosim.training.model import MODEL
+from neurosim.training.identity import identity_of
+from neurosim.training.model import MODEL, read_model
 from neurosim.training.observers import Observer
-from neurosim.training.reading import fits, read_failed, read_run
+from neurosim.training.reading import check_data_file, fits, read_failed, read_run, trained_in
 from neurosim.training.runs import Result, train_to_end
 from neurosim.training.texts import damaged, is_there, read_measures
 
@@ -55,12 +57,18 @@ class Origin:
         On which backend.
     history : History
         Its epochs.
+    trained : Trained
+        What it was trained with.
+    swapped : Changes or None
+        What tells that the model in its folder is that of another run.
     """
 
     folder: Path
     scenario: Scenario
     backend: str
     history: History
+    trained: Trained
+    swapped: Changes | None = None
 
 
 @dataclass(frozen=True)
@@ -81,6 +89,8 @@ class Replay:
         What was changed.
     trained_again : int
         Steps that had to be trained again to get to the fork.
+    mixed : str
+        In one line what has changed since the run was trained, where it was replayed all the same; else empty.
     """
 
     origin: Origin
@@ -89,6 +99,7 @@ class Replay:
     epoch: float
     settings: dict[str, Any]
     trained_again: int
+    mixed: str = ""
 
     @property
     def change(self) -> str:
@@ -108,15 +119,16 @@ class Replay:
             if was.get(name) is not None or now.get(name) is not None
         ]
         title = self.origin.scenario.scenario.headline
+        mixed = f"<p>Mixed: {escape(self.mixed)}.</p>" if self.mixed else ""
         words = f"Forked after epoch {self.epoch:g}, with {self.change if self.settings else 'nothing changed'}"
         return (
-            f"<p><b>{escape(title)}</b><br>{escape(words)}</p>"
+            f"<p><b>{escape(title)}</b><br>{escape(words)}</p>{mixed}"
             f"{table(['last epoch', 'as it was', 'changed'], rows, (1, 2))}"
         )
 
     def as_json(self) -> dict[str, Any]:
         """Where it forks and what was changed, for ``replay.json``."""
-        return _fork(self.origin, self.step, self.epoch, self.settings, self.trained_again)
+        return _fork(self.origin, self.step, self.epoch, self.settings, self.trained_again, self.mixed)
 
 
 def read_origin(folder: Path | str, registry: Registry | None = None) -> Origin:
@@ -132,14 +144,15 @@ def read_origin(folder: Path | str, registry: Registry | None = None) -> Origin:
     path = Path(folder)
     failed = read_failed(path, registry)
     if failed is not None:
-        return Origin(path, failed.scenario, failed.backend, failed.history)
+        return Origin(path, failed.scenario, failed.backend, failed.history, failed.trained)
     scenario = load_scenario(path / SCENARIO, registry=registry, own=True) if is_there(path / SUMMARY) else None
     if scenario is None or scenario.is_study or not is_there(path / MODEL):
         # Says what is wrong with it, or gives the networks of a study.
-        runs = read_run(path, registry).results
+        runs = read_run(path, registry, force=True).results
         raise UsageError(f"{path} is a study of several networks", f"Name one of them, such as {runs[0].folder}.")
     summary, history = read_measures(path)
-    return Origin(path, scenario, summary.backend, history)
+    trained, model = trained_in(path), trained_by_model(read_model(path / MODEL)[1], path / MODEL)
+    return Origin(path, scenario, summary.backend, history, trained, model_changes(path, trained, model))
 
 
 def run_replay(
@@ -151,6 +164,7 @@ def run_replay(
     threads: int | None = None,
     data_dir: Path | str | None = None,
     observer: Observer | None = None,
+    force: bool = False,
 ) -> Replay:
     """Train the future of a run from one of its steps, with other settings.
 
@@ -165,11 +179,14 @@ def run_replay(
         same, to the bit.
     out, threads, data_dir, observer
         As for `neurosim.run`.
+    force : bool
+        Go on even where the run's scenario, rows, plugins or versions have changed since it was trained.
 
     Raises
     ------
     UsageError
-        When there is no such step, or with these settings there are no longer the same weights or batches.
+        When there is no such step, with these settings there are no longer the same weights or batches, or something
+        has changed since the run was trained.
     DataError
         When training the run again does not give what it gave then.
     NeurosimError
@@ -177,8 +194,14 @@ def run_replay(
     """
     begin = time.perf_counter()
     watcher = observer or Observer()
+    check_data_file(origin.folder, origin.scenario)
     changed = _changed(origin, settings)
     trunk = Simulator(_without_recording(origin.scenario), origin.backend, None, threads, data_dir)
+    # What is trained on has to be the same to the bit.
+    now = identity_of(trunk)
+    since = changes(origin.folder, origin.trained.beside(now), now, bits=True)
+    since |= origin.swapped or Changes(origin.folder)
+    since.refuse(force=force)
     branch = Simulator(changed, origin.backend, None, threads, data_dir)
     steps = trunk.steps_per_epoch
     unit, number = place if isinstance(place, tuple) else ("step", place)
@@ -190,7 +213,7 @@ def run_replay(
     _check_fit(trunk, branch)
     folder = None if out is None else RunFolder(Path(out))
     try:
-        return _train(origin, trunk, branch, folder, watcher, step, settings, begin)
+        return _train(origin, trunk, branch, folder, watcher, step, settings, begin, since.remark)
     finally:
         if folder is not None:
             folder.close()
@@ -205,6 +228,7 @@ def _train(
     step: int,
     settings: Mapping[str, Any],
     begin: float,
+    mixed: str,
 ) -> Replay:
     """Go to the fork, and on from there."""
     with on_compilation(watcher.compiling):
@@ -220,13 +244,15 @@ def _train(
     if folder is not None:
         # Killed before its first checkpoint a run is trained from the start; this one begins at the fork.
         save_checkpoint(folder.path, branch)
-        about = _fork(origin, step, epoch, settings, step - first)
+        about = _fork(origin, step, epoch, settings, step - first, mixed)
         write_atomically(folder.path / FILE, json.dumps(about, indent=2, default=str) + "\n")
-    result = train_to_end(branch, folder, watcher, begin)
-    return Replay(origin, result, step, epoch, dict(settings), step - first)
+    result = replace(train_to_end(branch, folder, watcher, begin), mixed=mixed)
+    return Replay(origin, result, step, epoch, dict(settings), step - first, mixed)
 
 
-def _fork(origin: Origin, step: int, epoch: float, settings: Mapping[str, Any], trained_again: int) -> dict[str, Any]:
+def _fork(
+    origin: Origin, step: int, epoch: float, settings: Mapping[str, Any], trained_again: int, mixed: str
+) -> dict[str, Any]:
     """What ``replay.json`` says; it is known before the other future is trained."""
     return {
         "run": str(origin.folder),
@@ -234,6 +260,7 @@ def _fork(origin: Origin, step: int, epoch: float, settings: Mapping[str, Any], 
         "epoch": epoch,
         "settings": dict(settings),
         "trained_again": trained_again,
+        **({"mixed": mixed} if mixed else {}),
     }
 
 
@@ -327,8 +354,8 @@ def _check_same(trunk: Simulator, origin: Origin) -> None:
         if there is not None and not math.isclose(here, there, rel_tol=CLOSE):
             raise DataError(
                 f"epoch {again['epoch']} trained again gives the loss {here!r}, and the run had {there!r}",
-                "The run was made by another version, on another machine, or its data or plugins have changed since: "
-                "train it again with neurosim run.",
+                "The run was made by another version, on another machine, or its scenario, data or plugins have since "
+                "changed, so its past cannot be reached: train it again with neurosim run.",
             )
 
 

@@ -62,6 +62,8 @@ class Result:
         SHA-256 of the rows of each split when it was trained, as the data set had them before any scaling.
     identity : Identity or None
         What its numbers belong to, as its folder tells; None of a run without a folder, or of an older version.
+    mixed : str
+        In one line what has changed since it was trained, where it was read all the same; else empty.
     """
 
     scenario: Scenario
@@ -73,6 +75,7 @@ class Result:
     folder: Path | None
     rows_sha256: Mapping[str, str]
     identity: Identity | None = None
+    mixed: str = ""
 
     def __repr__(self) -> str:
         measures = ", ".join(
@@ -105,8 +108,9 @@ class Result:
 
     @property
     def remarks(self) -> dict[str, str]:
-        """What to know about the measures: the baseline, and the units."""
-        return measure_remarks(self.metrics, self.simulator.data)
+        """What to know about the measures: the baseline, the units, and whether they belong to what is there now."""
+        mixed = {"mixed": self.mixed} if self.mixed else {}
+        return {**mixed, **measure_remarks(self.metrics, self.simulator.data)}
 
     @property
     def met(self) -> bool:

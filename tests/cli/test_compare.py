@@ -189,12 +189,16 @@ def test_the_rows_decide_and_not_the_settings(neurosim, tmp_path):
     # The same settings, another file.
     (tmp_path / "rows.csv").write_text(rows.replace(",no", ".5,no"))
     train("later")
-    done = neurosim("compare", "first", "later")
+    done = neurosim("compare", "first", "later", "--force")
     assert done.code == 2
     assert "the data themselves have changed" in done.err
     done = neurosim("compare", "first", "another-start")
+    assert done.code == 2
+    assert done.err.startswith("Error: first has changed since it was trained")
+    done = neurosim("compare", "first", "another-start", "--force")
     assert done.code == 0
-    assert "The data of first and another-start have changed since the training." in done.out
+    for name in ("first", "another-start"):
+        assert f"Mixed: the data of {name} have changed since it was trained" in done.out
 
 
 @pytest.mark.parametrize(

@@ -186,9 +186,11 @@ def test_plugins_must_be_there_and_the_same(tmp_path):
     assert neurosim.load_model(tmp_path / "run", registry=neurosim.build_registry([plugin])).classes
     plugin.write_text(PLUGIN.format(factor="0.5"))
     changed = neurosim.build_registry([plugin])
-    with pytest.raises(PluginError, match="not the one that the network was trained with"):
+    with pytest.raises(UsageError, match=r"has changed since it was trained.*\n  plugin bend: "):
         neurosim.load_model(tmp_path / "run", registry=changed)
-    assert neurosim.load_model(tmp_path / "run", registry=changed, force=True).classes
+    forced = neurosim.load_model(tmp_path / "run", registry=changed, force=True)
+    assert forced.classes
+    assert "the plugins of" in forced.mixed
 
 
 @pytest.fixture(scope="module")

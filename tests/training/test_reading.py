@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from neurosim import run, study
-from neurosim.errors import DataError
+from neurosim.errors import DataError, UsageError
 from neurosim.training.reading import read_run
 
 
@@ -143,5 +143,8 @@ def test_a_study_that_lacks_a_network_is_not_taken_for_a_whole_one(tmp_path):
 def test_weights_of_another_network(copy):
     text = (copy / "scenario.toml").read_text().replace("units = 16", "units = 8")
     (copy / "scenario.toml").write_text(text)
-    with pytest.raises(DataError, match=r"model\.safetensors does not fit .*scenario\.toml"):
+    with pytest.raises(UsageError, match="has changed since it was trained") as caught:
         read_run(copy)
+    assert "\n  scenario: -units = 16\n  scenario: +units = 8\n" in f"{caught.value.message}\n"
+    with pytest.raises(DataError, match=r"model\.safetensors does not fit .*scenario\.toml"):
+        read_run(copy, force=True)

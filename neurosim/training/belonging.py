@@ -1,0 +1,224 @@
+"""Whether what a run has left belongs to the scenario, the data and the plugins that are there now.
+
+Whoever shows what was trained asks here first. After a run somebody may have edited its scenario, its data file or a
+plugin, or have put the model of another run in its place: its numbers are then not those of what stands beside them.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from neurosim.errors import DataError, UsageError
+from neurosim.network import Network
+from neurosim.training.description import describe
+from neurosim.training.folder import SCENARIO as SCENARIO_FILE
+from neurosim.training.folder import SUMMARY, train_again
+from neurosim.training.identity import (
+    Identity,
+    PluginRecord,
+    differences,
+    plugin_changes,
+    rows_changes,
+    scenario_changes,
+    shown_changes,
+)
+from neurosim.training.model import MODEL
+
+if TYPE_CHECKING:
+    from neurosim.training.texts import Written
+
+# What can have changed, as it is told.
+SCENARIO, ROWS, PLUGINS, VERSIONS = "the scenario", "the data", "the plugins", "the versions"
+MODEL_FILE = "the model"
+# The folder in that of a run for pictures and pages that mix: the run's own stay what they are.
+MIXED = "mixed"
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a run was trained with, as one of its files tells it.
+
+    Attributes
+    ----------
+    identity : Identity or None
+        All of it; None in files of older versions, which tell less:
+    rows : mapping of str to str
+        SHA-256 of the rows of each split; empty where it is not told.
+    plugins : tuple of PluginRecord or None
+        The plugins; None where they are not told.
+    versions : mapping of str to str
+        Versions of neurosim and of what it computes with.
+    """
+
+    identity: Identity | None = None
+    rows: Mapping[str, str] = field(default_factory=dict)
+    plugins: tuple[PluginRecord, ...] | None = None
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def known_plugins(self) -> tuple[PluginRecord, ...]:
+        """The plugins, as far as they are told."""
+        return self.identity.plugins if self.identity is not None else self.plugins or ()
+
+    def beside(self, now: Identity) -> Identity:
+        """The identity of the run; what is not told of it is taken to be as it is now."""
+        if self.identity is not None:
+            return self.identity
+        return replace(
+            now,
+            rows=self.rows or now.rows,
+            plugins=now.plugins if self.plugins is None else self.plugins,
+            versions={name: self.versions.get(name, version) for name, version in now.versions.items()},
+        )
+
+
+def trained_with(written: Written) -> Trained:
+    """What the summary of a run, or its ``failure.json``, tells; raises DataError where no run writes that."""
+    try:
+        return _told(written.values)
+    except ValueError as error:
+        written.refuse(str(error))
+
+
+def trained_by_model(words: Mapping[str, Any], path: Path) -> Trained:
+    """What the description in a model file tells; raises DataError where no run writes that."""
+    try:
+        return _told(words)
+    except ValueError as error:
+        raise DataError(
+            f"{path} does not describe a run: {error}", "It was not written by neurosim: train the network again."
+        ) from error
+
+
+def _told(there: Mapping[str, Any]) -> Trained:
+    """What a file tells, that of an older version too; raises ValueError for anything else."""
+    rows, versions, plugins = there.get("rows_sha256", {}), there.get("versions", {}), there.get("plugins")
+    for texts in (rows, versions):
+        if not isinstance(texts, dict) or not all(isinstance(text, str) for text in texts.values()):
+            raise ValueError("rows or versions are not told in texts")
+    records = None
+    if plugins is not None:
+        try:
+            records = tuple(PluginRecord(*(str(plugin[key]) for key in PluginRecord._fields)) for plugin in plugins)
+        except (KeyError, TypeError) as error:
+            raise ValueError("plugins are not told by name, version and SHA-256") from error
+    identity = None if there.get("identity") is None else Identity.from_json(there["identity"])
+    return Trained(identity, rows, records, versions)
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What has changed since a run was trained.
+
+    Attributes
+    ----------
+    folder : Path
+        The run.
+    lines : mapping of str to sequence of str
+        The differences line by line, for each thing that has changed, such as "the scenario".
+    """
+
+    folder: Path
+    lines: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return any(self.lines.values())
+
+    def __or__(self, other: Changes) -> Changes:
+        """These and others of the same run."""
+        things = {**self.lines, **other.lines}
+        both = {thing: [*self.lines.get(thing, ()), *other.lines.get(thing, ())] for thing in things}
+        return Changes(self.folder, both)
+
+    @property
+    def remark(self) -> str:
+        """In one line that what is shown mixes; empty where nothing has changed."""
+        things = [thing for thing, lines in self.lines.items() if lines]
+        if not things:
+            return ""
+        listed = ", ".join(things[:-1]) + " and " * (len(things) > 1) + things[-1]
+        verb = "have" if len(things) > 1 or things[0] in (ROWS, PLUGINS, VERSIONS) else "has"
+        return f"{listed} of {self.folder} {verb} changed since it was trained, so not all of this belongs together"
+
+    def refuse(self, *, force: bool) -> None:
+        """Raise UsageError, which shows what has changed, unless nothing has or `force` is given."""
+        if self and not force:
+            raise UsageError(self.message, self.hint)
+
+    @property
+    def message(self) -> str:
+        """What has changed, line by line."""
+        shown = shown_changes([line for lines in self.lines.values() for line in lines])
+        head = f"{self.folder} has changed since it was trained, so its results no longer match what is there now:"
+        return f"{head}\n{shown}"
+
+    @property
+    def hint(self) -> str:
+        """What to do about it."""
+        again = f", or train it again:  {train_again(self.folder)}" if (self.folder / SCENARIO_FILE).is_file() else "."
+        return (
+            f"Undo the change{again}\n"
+            "With --force (in Python force=True) it is read all the same, and what is shown says so."
+        )
+
+
+def changes(folder: Path, was: Identity, now: Identity, *, bits: bool = False) -> Changes:
+    """What has changed between the training of a run and now.
+
+    With `bits` also what only moves bits counts, such as versions: for whoever trains on.
+    """
+    found = {
+        SCENARIO: scenario_changes(was.scenario, now.scenario),
+        ROWS: rows_changes(was.rows, now.rows),
+        PLUGINS: plugin_changes(was.plugins, now.plugins),
+    }
+    if bits:
+        elsewhere = replace(now, versions=was.versions, arithmetic=was.arithmetic)
+        found[VERSIONS] = differences(elsewhere, now, bits=True)
+    return Changes(folder, found)
+
+
+def model_changes(folder: Path, summary: Trained, model: Trained) -> Changes:
+    """What tells that the model in a run folder is not that of the run whose summary is beside it.
+
+    Both are written at the end of a run, so they tell the very same.
+    """
+    if model.identity is None or summary.identity is None:
+        same = (model.identity is None) == (summary.identity is None) and model.plugins == summary.plugins
+        lines = [] if same else [f"  {MODEL}: written by another version of neurosim than {SUMMARY} beside it"]
+    else:
+        lines = [f"  {MODEL}: {line.strip()}" for line in differences(summary.identity, model.identity, bits=True)]
+    return Changes(folder, {MODEL_FILE: lines})
+
+
+def network_changes(folder: Path, words: Mapping[str, Any], network: Network) -> Changes:
+    """What differs between the network that a model file describes and the one that its scenario has now.
+
+    For models of older versions, which tell nothing else of their scenario.
+    """
+    was, now = (json.dumps(entry, indent=1).splitlines() for entry in (words.get("network"), describe(network)))
+    lines = [f"  {line}" for line in difflib.unified_diff(was, now, lineterm="", n=0)][3:]
+    return Changes(folder, {SCENARIO: [line for line in lines if line[2:4] != "@@"]})
+
+
+def together(folder: Path, members: Sequence[tuple[str, Changes]]) -> Changes:
+    """The changes of all networks of a study: those that all have in common once, others with their names."""
+    things = dict.fromkeys(thing for _, own in members for thing in own.lines)
+    return Changes(folder, {thing: list(_joined(thing, members)) for thing in things})
+
+
+def _joined(thing: str, members: Sequence[tuple[str, Changes]]) -> Iterable[str]:
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for label, own in members:
+        alike.setdefault(tuple(own.lines.get(thing, ())), []).append(label)
+    for lines, labels in alike.items():
+        if len(labels) == len(members):
+            yield from lines
+        else:
+            others = f" and {len(labels) - 1} more" if len(labels) > 1 else ""
+            yield from (f"  {labels[0]}{others}: {line.strip()}" for line in lines)
