@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from neurosim.errors import DataError
+from neurosim.interruption import at_sudden_end, unbroken
 
 # What the names of temporary files end with, and of no others.
 TEMPORARY = ".neurosim-tmp"
@@ -32,8 +33,9 @@ _HINTS = {
 }
 
 
+@unbroken()
 def write_atomically(path: Path, content: bytes | str) -> None:
-    """Write `content` to `path` by way of a temporary file in the same folder.
+    """Write `content` to `path` by way of a temporary file in the same folder; a signal waits until that is done.
 
     Raises
     ------
@@ -50,13 +52,14 @@ def write_atomically(path: Path, content: bytes | str) -> None:
             return
         # A name may be as long as names can be.
         unique = path.parent / f".{path.name[:40]}.{os.urandom(6).hex()}{TEMPORARY}"
-        with open(unique, "xb", opener=_as_the_umask_says) as file:
-            temporary = unique
-            _keep_private(path, file.fileno())
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        with at_sudden_end(lambda: remove(unique)):
+            with open(unique, "xb", opener=_as_the_umask_says) as file:
+                temporary = unique
+                _keep_private(path, file.fileno())
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
         _sync_folder(path.parent)
     except OSError as error:
         if temporary is not None:

@@ -14,6 +14,8 @@ import stat
 from pathlib import Path
 from typing import IO
 
+from neurosim.interruption import unbroken
+
 _HAS_OWNERS = os.name == "posix"
 _MOST_LINKS = 40
 
@@ -76,8 +78,9 @@ class PrivateFolder:
         except FileNotFoundError:
             return None
 
+    @unbroken()
     def write(self, name: str, content: bytes) -> None:
-        """Write a file, whole or not at all; raises as `read` does."""
+        """Write a file, whole or not at all, before any signal is heeded; raises as `read` does."""
         temporary = f"{name[:200]}.{os.urandom(6).hex()}.tmp"
         with self._opened(temporary, "wb", os.O_WRONLY | os.O_CREAT | os.O_EXCL) as file:
             try:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neurosim.analysis.pieces import in_pieces
 from neurosim.analysis.spacing import evenly
 from neurosim.backends.uncompiled import apply, uncompiled
 from neurosim.layers import Activate, Dense, Dropout, Flatten
@@ -229,7 +230,8 @@ class _Rows:
         try:
             for _, parameters in times:
                 simulator.set_parameters({name: parameters[name] for name in kept})
-                outputs = simulator.signals(both)[name].outputs.reshape(len(both), -1)
+                parts = [simulator.signals(both[piece])[name].outputs for piece in in_pieces(network, len(both))]
+                outputs = np.concatenate(parts).reshape(len(both), -1)
                 found.append(tuple(np.split(outputs.astype(np.float64), [len(self._inputs)])))
         finally:
             simulator.set_parameters(kept)

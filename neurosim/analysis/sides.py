@@ -13,12 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurosim.analysis.hidden import levels, output_layers, output_place
+from neurosim.analysis.pieces import in_pieces
 
 if TYPE_CHECKING:  # what draws these numbers need not load a simulator
     from neurosim.simulator import Simulator
 
-# So many rows are looked into at a time: what every layer computes for them is kept.
-CHUNK = 4096
 Array = NDArray[np.float64]
 
 
@@ -54,8 +53,8 @@ def _looked_into(simulator: Simulator, inputs: Array) -> tuple[Array, Array] | N
     if place is None or network.batch_norms:
         return None
     outputs, sums = [], []
-    for first in range(0, len(inputs), CHUNK):
-        seen = simulator.signals(inputs[first : first + CHUNK])
+    for piece in in_pieces(network, len(inputs)):
+        seen = simulator.signals(inputs[piece])
         signals = seen[network.layers[place].name]
         outputs.append(seen[network.layers[-1].name].outputs)
         sums.append(signals.outputs if signals.sums is None else signals.sums)

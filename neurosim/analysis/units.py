@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neurosim.analysis.inputs import Points, input_axis, input_names, input_points
+from neurosim.analysis.pieces import in_pieces
 from neurosim.analysis.spacing import evenly
 from neurosim.layers import Activate, Dense
 
@@ -78,18 +79,22 @@ def unit_maps(simulator: Simulator) -> UnitMaps:
     axes = tuple(input_axis(points.inputs[:, k], count) for k in range(network.inputs))
     grid = np.stack(np.meshgrid(*axes), axis=-1)
     rows = data.to_input(grid.reshape(-1, network.inputs))
-    seen = simulator.signals(rows)
     active = [layer for layer in network.layers if isinstance(layer, Dense | Activate)]
     chosen = active if len(active) <= MOST_LAYERS else [*active[: MOST_LAYERS - 1], active[-1]]
+    picked = {layer.name: evenly(layer.output_shape[0], MOST_UNITS) for layer in chosen}
+    parts: dict[str, list[tuple[NDArray[Any], NDArray[Any]]]] = {name: [] for name in picked}
+    for piece in in_pieces(network, len(rows)):
+        seen = simulator.signals(rows[piece])
+        for name, units in picked.items():
+            signals = seen[name]
+            sums = signals.outputs if signals.sums is None else signals.sums
+            parts[name].append((signals.outputs[:, units], sums[:, units]))
     layers = []
     for layer in chosen:
-        width = layer.output_shape[0]
-        units = evenly(width, MOST_UNITS)
-        signals = seen[layer.name]
-        sums = signals.outputs if signals.sums is None else signals.sums
+        units = picked[layer.name]
         answers, given = (
-            np.moveaxis(found[:, units].reshape(*grid.shape[:-1], len(units)), -1, 0).astype(np.float32)
-            for found in (signals.outputs, sums)
+            np.moveaxis(np.concatenate(found).reshape(*grid.shape[:-1], len(units)), -1, 0).astype(np.float32)
+            for found in zip(*parts[layer.name], strict=True)
         )
-        layers.append(LayerMaps(layer.name, layer.activation.name, tuple(units), width, answers, given))
+        layers.append(LayerMaps(layer.name, layer.activation.name, tuple(units), layer.output_shape[0], answers, given))
     return UnitMaps(axes, tuple(layers), points, input_names(simulator), len(active) - len(chosen))

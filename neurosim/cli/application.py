@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from neurosim.cli import INTERRUPTED
+from neurosim.cli.ending import INTERRUPTED, Ending, farewell, kept_by
 from neurosim.cli.streams import end_line
 from neurosim.version import __version__
 
@@ -112,10 +112,10 @@ def application() -> None:
     """
 
 
-def execute(arguments: list[str], *, helper_processes: bool = False) -> int:
+def execute(arguments: list[str], *, helper_processes: bool = False, ending: Ending | None = None) -> int:
     """Run the command line; returns the exit status.
 
-    `helper_processes` allows commands to start processes that save time.
+    `helper_processes` allows commands to start processes that save time; `ending` knows whether an end was asked for.
 
     0 done; 1 unexpected; 2 wrong usage, scenario or plugin; 3 files and data; 4 training diverged;
     5 an expectation was missed; 130 interrupted.
@@ -139,17 +139,21 @@ def execute(arguments: list[str], *, helper_processes: bool = False) -> int:
                 from neurosim.cli.suggesting import unknown_option
 
                 error = unknown_option(error, arguments, list(COMMANDS))
-            return _report(error.error if isinstance(error, _EscapedError) else error, debug=debug)
+            return _report(error.error if isinstance(error, _EscapedError) else error, ending, debug=debug)
 
 
-def _report(error: BaseException, *, debug: bool) -> int:
+def _report(error: BaseException, ending: Ending | None, *, debug: bool) -> int:
     """Say what happened on standard error; returns the exit status."""
     if isinstance(error, KeyboardInterrupt):
         end_line(again=bool(error.args))
     if debug:
         traceback.print_exception(error)
-    if isinstance(error, KeyboardInterrupt | click.Abort):
-        click.echo("interrupted", err=True)
+    # Libraries make errors of their own of an interruption.
+    if isinstance(error, KeyboardInterrupt | click.Abort) or (ending is not None and ending.asked):
+        if ending is None or not ending.said:
+            click.echo(farewell(kept_by(error)), err=True)
+        if ending is not None:
+            ending.said = True
         return INTERRUPTED
     if isinstance(error, click.ClickException):
         error.show()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -13,6 +14,7 @@ import click
 
 from neurosim.cli.streams import end_line, line_ended
 from neurosim.history import Record
+from neurosim.interruption import at_sudden_end
 from neurosim.simulator import Simulator
 from neurosim.training import EnsembleObserver, Result, StudyObserver
 
@@ -36,11 +38,6 @@ class SilentProgress(EnsembleObserver, StudyObserver):
     def stopping(self) -> None:
         """Say that it was heard: what is being computed is completed first."""
         self.say("stopping in a moment; press Ctrl-C once more to stop at once")
-
-    def interrupted(self, folder: Path | None) -> None:
-        """Say how to go on."""
-        if folder is not None:
-            self.say(f"stopped; go on with: neurosim run --resume {folder}")
 
     def say(self, text: str) -> None:
         """Say something after Ctrl-C, on a line of its own."""
@@ -159,13 +156,16 @@ class LiveProgress(SilentProgress):
     def __init__(self, progress: Any) -> None:
         self.progress = progress
         self.task: Any = None
+        self._end = contextlib.ExitStack()
 
     def __enter__(self) -> LiveProgress:
+        self._end.enter_context(at_sudden_end(_show_cursor))
         self.progress.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, value: Any, trace: TracebackType | None) -> None:
         self.progress.stop()
+        self._end.close()
         line_ended()
 
     def compiling(self) -> None:
@@ -202,6 +202,11 @@ class LiveProgress(SilentProgress):
     def epoch(self, record: Record) -> None:
         """Move the bar."""
         self.progress.update(self.task, advance=1, measures=measures(record), rate=speed(self.rows, record["seconds"]))
+
+
+def _show_cursor() -> None:
+    """The line that moves hides it."""
+    os.write(1, b"\x1b[?25h")
 
 
 def progress_display(*, silent: bool, counting: str = "epoch") -> SilentProgress:

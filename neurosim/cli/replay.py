@@ -23,6 +23,7 @@ from neurosim.cli.options import (
 )
 from neurosim.cli.values import Value
 from neurosim.history import METRICS
+from neurosim.interruption import kept
 from neurosim.markup import measure
 
 if TYPE_CHECKING:
@@ -86,6 +87,7 @@ def command(
     if place is None:
         raise click.UsageError(f"from which step? Try: {example}")
     from neurosim.cli.progress import progress_display
+    from neurosim.cli.what_is_kept import what_is_kept
     from neurosim.registry import build_registry
     from neurosim.scenario.overrides import parse_overrides
     from neurosim.training.folder import folder_for
@@ -96,7 +98,11 @@ def command(
     origin = read_origin(run, registry)
     changes = parse_overrides(settings)
     name = f"{origin.scenario.scenario.name}-replay"
-    with folder_for(out, name) as folder, progress_display(silent=as_json) as observer:
+    with (
+        folder_for(out, name) as folder,
+        progress_display(silent=as_json) as observer,
+        kept(lambda: what_is_kept(folder)),
+    ):
         found = run_replay(
             origin,
             place,
@@ -109,7 +115,7 @@ def command(
         )
     say_mixed(found.mixed)
     say_notes(found.branch.scenario)
-    with trained(folder):
+    with trained(folder), kept(lambda: what_is_kept(folder)):
         pictures = _pictures(found, settings, folder)
         report = _report(found, pictures, folder)
     if as_json:

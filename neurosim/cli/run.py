@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +25,7 @@ from neurosim.cli.options import (
     say_notes,
 )
 from neurosim.cli.values import SEED, Whole
+from neurosim.interruption import kept
 
 if TYPE_CHECKING:
     from neurosim.scenario import Scenario
@@ -118,7 +118,6 @@ def command(
     if resume is not None:
         resume = run_path(resume, quiet=quiet)
     told = Told.JSON if as_json else Told.NOTHING if quiet else Told.ALL
-    _answer_like_ctrl_c()
     if len(scenarios) > 1:
         from neurosim.cli.several import Wishes, run_several
         from neurosim.registry import build_registry
@@ -129,6 +128,7 @@ def command(
         return run_several(scenarios, parse_overrides(settings), registry, wishes, out, told)
     with drawing(silent=seeds is not None) as studio, ExitStack() as claims:
         from neurosim.cli.resuming import about_to_resume, scenario_there, seeds_there
+        from neurosim.cli.what_is_kept import what_is_kept
         from neurosim.registry import build_registry
         from neurosim.scenario import load_scenario
         from neurosim.scenario.overrides import parse_overrides
@@ -149,6 +149,7 @@ def command(
             loaded = one_variant(loaded, variant)
         say_notes(loaded, quiet=quiet)
         folder = run_folder_of(resume) if resume else claims.enter_context(folder_for(out, _name(loaded)))
+        claims.enter_context(kept(lambda: what_is_kept(folder)))
         if resume is not None:
             about_to_resume(resume, is_study=loaded.is_study, many=many, force=force, report=not no_report, told=told)
             backend = backend or backend_there(resume)
@@ -182,14 +183,6 @@ def command(
             resume=resume, force=force, changed=bool(settings), report=not no_report, told=told,
         )  # fmt: skip
         return 0 if result.met else MISSED
-
-
-def _answer_like_ctrl_c() -> None:
-    """A request to end and a lost terminal: what is done is kept. What ``nohup`` ignores stays ignored."""
-    for name in ("SIGTERM", "SIGHUP"):
-        number = getattr(signal, name, None)  # Windows has no SIGHUP
-        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, signal.default_int_handler)
 
 
 def _name(scenario: Scenario) -> str:

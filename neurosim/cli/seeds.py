@@ -42,11 +42,7 @@ def train_seeds(
     else:
         ensemble = Ensemble(scenario, seeds, backend, threads, data_dir)
         with progress_display(silent=told.silent, counting=f"{len(seeds):,} networks") as observer:
-            try:
-                result = run_ensemble(ensemble, out, observer, resume=there is not None)
-            except KeyboardInterrupt:
-                observer.say(f"stopped; nothing of it is kept: neurosim run --resume {out}  trains all of them again")
-                raise
+            result = run_ensemble(ensemble, out, observer, resume=there is not None)
     failures = Failures()
     page = None
     with trained(out):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +16,10 @@ from neurosim.cli.drawing import drawing
 from neurosim.cli.failures import failure_of
 from neurosim.cli.given import scenario_source
 from neurosim.cli.options import Told, print_json, say_notes
+from neurosim.cli.what_is_kept import what_is_kept
 from neurosim.errors import NeurosimError
 from neurosim.history import METRICS
+from neurosim.interruption import kept
 from neurosim.markup import measure, measure_words
 from neurosim.registry import Registry
 from neurosim.scenario import Scenario, load_scenario
@@ -89,7 +92,8 @@ def run_several(
         for number, (label, scenario) in enumerate(zip(labels, scenarios, strict=True)):
             if told is Told.ALL:
                 click.secho(f"{chr(10) if number else ''}[{number + 1}/{len(scenarios)}] {label}", bold=True)
-            with folder_for(folders[number] if folders else None, scenario.scenario.name) as folder:
+            own = folders[number] if folders else None
+            with folder_for(own, scenario.scenario.name) as folder, kept(partial(what_is_kept, folder)):
                 ran = Ran(label, folder)
                 _train(ran, scenario, wishes, Told.PROGRESS if told is Told.ALL else Told.NOTHING)
             done.append(ran)

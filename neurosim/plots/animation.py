@@ -19,6 +19,7 @@ from PIL import Image
 from neurosim.analysis.frames import Film
 from neurosim.errors import DataError
 from neurosim.files import write_atomically
+from neurosim.interruption import at_sudden_end
 from neurosim.plots.hidden import draw_hidden, spread_words
 from neurosim.plots.inputs import draw_boundary, draw_fit, draw_surface
 from neurosim.plots.style import COLOURS, FAINT, INK, canvas
@@ -86,11 +87,15 @@ def _gif(pictures: list[NDArray[np.uint8]]) -> bytes:
 
 
 def _mp4(pictures: list[NDArray[np.uint8]]) -> bytes:
+    import shutil
     import tempfile
 
     high, wide = pictures[0].shape[:2]
     held = pictures + [pictures[-1]] * (LAST // FRAME - 1)
-    with tempfile.TemporaryDirectory() as folder:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        at_sudden_end(lambda: shutil.rmtree(folder, ignore_errors=True)),
+    ):
         target = Path(folder) / "film.mp4"
         command = ["ffmpeg", "-y", "-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{wide}x{high}"]
         command += ["-r", str(1000 // FRAME), "-i", "-", "-pix_fmt", "yuv420p", "-fflags", "+bitexact", str(target)]

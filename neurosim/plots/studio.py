@@ -7,6 +7,7 @@ run from its standard input. Where that fails for whatever reason, the pictures 
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import subprocess
@@ -15,6 +16,10 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from neurosim.children import command_of, end_with_parent, environment_of
+from neurosim.files import sweep
+from neurosim.interruption import at_sudden_end
 
 if TYPE_CHECKING:
     from neurosim.analysis.facts import RunFacts
@@ -35,31 +40,43 @@ class Studio:
 
     def __init__(self, *, own_process: bool) -> None:
         self.own_process = own_process
+        # The process, as long as it waits for an order; who has it draw, and the folder that it draws into.
         self._process: subprocess.Popen[bytes] | None = None
+        self._asker: threading.Thread | None = None
+        self._folder: Path | None = None
+        self._end = contextlib.ExitStack()
 
     def __enter__(self) -> Studio:
         if not self.own_process:
             return self
         pipe = subprocess.PIPE
-        try:
-            # This very package, and nothing of that name that may lie in the current folder (-P).
-            paths = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
+        with contextlib.suppress(OSError):
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", MODULE],
+                command_of(MODULE),
                 stdin=pipe,
                 stdout=pipe,
                 stderr=subprocess.DEVNULL,
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in paths if path)},
+                env=environment_of(os.environ),
             )
-        except OSError:
-            self._process = None
+            self._end.enter_context(at_sudden_end(self._stop))
         return self
 
     def __exit__(self, *error: object) -> None:
-        if self._process is not None:
-            self._process.kill()
+        self._stop()
+        self._end.close()
+
+    def _stop(self) -> None:
+        """End the process, whatever it is at, and remove what it has left half written."""
+        if self._process is None:
+            return
+        self._process.kill()
+        if self._asker is None:
             self._process.communicate()
-            self._process = None
+        else:
+            self._asker.join()
+        if self._folder is not None:
+            sweep(self._folder)
+        self._process = None
 
     def draw(self, facts: RunFacts, folder: Path, failures: Failures | None = None) -> list[Path]:
         """Draw the pictures of a run into its folder; as `write_pictures`."""
@@ -74,15 +91,16 @@ class Studio:
         answers: list[bytes] = []
         asker = None
         order = _order(facts, folder) if process is not None else b""
-        if process is not None and order:
-            self._process = None
+        if process is not None and self._asker is None and order:
             asker = threading.Thread(target=lambda: answers.append(process.communicate(order)[0]), daemon=True)
+            self._asker, self._folder = asker, folder
             asker.start()
 
         def finish() -> list[Path]:
             drawn: list[Path] = []
             if process is not None and asker is not None:
                 asker.join()
+                self._process = None
                 lines = answers[0].splitlines() if answers else []
                 if process.returncode == 0 and lines and lines[-1] == DONE:
                     drawn = [folder / line.decode() for line in lines[:-1]]
@@ -107,6 +125,7 @@ def _order(facts: RunFacts, folder: Path) -> bytes:
 
 def main() -> None:
     """Load matplotlib, read an order, draw, and print the names of the pictures."""
+    end_with_parent()
     gc.set_threshold(100_000)
     from neurosim.analysis.facts import RunFacts
     from neurosim.analysis.failures import Failures

@@ -1,40 +1,62 @@
-"""Ctrl-C, a request to end (SIGTERM) and a lost terminal (SIGHUP) wait for a moment in which what is kept is whole."""
+"""While a network trains, an end that is asked for waits for a moment in which what is kept is whole."""
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-# There is no SIGHUP on Windows.
-SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+from neurosim.interruption import ONE_REQUEST, SIGNALS, Promise, promise
+
+
+class Interruptions:
+    """Whether an end was asked for; `told` is called when that happens."""
+
+    def __init__(self, told: Callable[[], None], promised: Promise) -> None:
+        self._told = told
+        self._promised = promised
+        self._asked: float | None = None
+
+    def heed(self) -> None:
+        """What is kept is whole now: raises KeyboardInterrupt if an end was asked for."""
+        self._promised.moment()
+        if self._asked is not None:
+            raise KeyboardInterrupt
+
+    def note(self, number: int, frame: FrameType | None) -> None:
+        """The handler of signals: the first one only asks for an end, the second one raises KeyboardInterrupt."""
+        now = time.monotonic()
+        if self._asked is None:
+            self._asked = now
+            # A stream that is being written to at this very moment takes nothing else.
+            with contextlib.suppress(RuntimeError):
+                self._told()
+        elif now - self._asked > ONE_REQUEST:
+            raise KeyboardInterrupt("asked twice")
 
 
 @contextmanager
-def interruptions(told: Callable[[], None]) -> Iterator[Callable[[], bool]]:
+def interruptions(told: Callable[[], None]) -> Iterator[Interruptions]:
     """Within this, the first signal only asks for an end; the second one raises KeyboardInterrupt at once.
 
-    Gives a function that says whether an end was asked for. `told` is called when that happens. Outside of the
-    main thread signals do not arrive, and nothing changes. Signals that are ignored, as by ``nohup``, stay ignored.
+    Outside of the main thread signals do not arrive, and nothing changes. Signals that are ignored, as by ``nohup``,
+    stay ignored.
     """
-    asked = False
-
-    def note(number: int, frame: FrameType | None) -> None:
-        nonlocal asked
-        if asked:
-            raise KeyboardInterrupt("asked twice")
-        asked = True
-        told()
-
-    before: dict[signal.Signals, Any] = {}
-    if threading.current_thread() is threading.main_thread():
-        heard = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
-        before = {number: signal.signal(number, note) for number in heard}
-    try:
-        yield lambda: asked
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    with promise() as promised:
+        asked = Interruptions(told, promised)
+        before: dict[signal.Signals, Any] = {}
+        try:
+            if threading.current_thread() is threading.main_thread():
+                heard = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+                for number in heard:
+                    before[number] = signal.getsignal(number)
+                    signal.signal(number, asked.note)
+            yield asked
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)

@@ -13,6 +13,7 @@ from neurosim.backends.select import on_compilation
 from neurosim.divergence import SLOWER
 from neurosim.errors import DataError, DivergedError, UsageError
 from neurosim.history import History, Record
+from neurosim.interruption import keeping
 from neurosim.markup import escape, measure, measure_words, table
 from neurosim.measures import SPLITS, diverged_measures, measure_remarks, measured
 from neurosim.recording import Recording
@@ -358,8 +359,7 @@ def train_to_end(simulator: Simulator, folder: RunFolder | None, watcher: Observ
             folder.add_epoch(record)
             checkpoints.after(record)
         watcher.epoch(record)
-        if asked():
-            raise KeyboardInterrupt
+        stop.heed()
         whole = False
 
     def on_part() -> None:
@@ -368,26 +368,32 @@ def train_to_end(simulator: Simulator, folder: RunFolder | None, watcher: Observ
         if checkpoints is not None:
             checkpoints.within()
         watcher.part()
-        if asked():
-            raise KeyboardInterrupt
+        stop.heed()
         whole = False
 
     try:
         try:
-            with interruptions(watcher.stopping) as asked:
-                simulator.train(on_epoch, on_part)
-                whole = True
-                if folder is not None and checkpoints is not None:
-                    folder.keep_model(simulator, checkpoints.identity)
-                result = result_of(simulator, folder.path if folder is not None else None, time.perf_counter() - begin)
-                if folder is not None and checkpoints is not None:
-                    result = replace(result, identity=checkpoints.identity)
-                    folder.finish(simulator, result.as_json(), checkpoints.identity)
-                    remove_checkpoint(folder.path)
+            with interruptions(watcher.stopping) as stop:
+                try:
+                    simulator.train(on_epoch, on_part)
+                    whole = True
+                    with keeping():
+                        if folder is not None and checkpoints is not None:
+                            folder.keep_model(simulator, checkpoints.identity)
+                        total = time.perf_counter() - begin
+                        result = result_of(simulator, folder.path if folder is not None else None, total)
+                        if folder is not None and checkpoints is not None:
+                            result = replace(result, identity=checkpoints.identity)
+                            folder.finish(simulator, result.as_json(), checkpoints.identity)
+                            remove_checkpoint(folder.path)
+                except KeyboardInterrupt:
+                    if checkpoints is not None and whole:
+                        with keeping():
+                            checkpoints.save()
+                    raise
+                stop.heed()
                 return result
         except KeyboardInterrupt:
-            if checkpoints is not None and whole:
-                checkpoints.save()
             kept = folder is not None and has_checkpoint(folder.path)
             watcher.interrupted(folder.path if folder is not None and kept else None)
             raise

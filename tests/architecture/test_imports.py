@@ -23,8 +23,10 @@ ALLOWED = {
     "markup": set(),
     "glossary": set(),
     "history": {"markup"},
-    "files": {"errors"},
-    "private_folder": set(),
+    "interruption": set(),
+    "children": set(),
+    "private_folder": {"interruption"},
+    "files": {"errors", "interruption"},
     "formulas": {"errors"},
     "plugin": {"errors", "formulas", "input_files"},
     "layers": {"plugin"},
@@ -37,7 +39,8 @@ ALLOWED = {
     "memory": {"layers", "network", "errors"},
     "building": {"layers", "network", "plugin", "errors"},
     "backends": {
-        "formulas", "layers", "network", "plugin", "private_folder", "errors", "randomness", "suggestions", "version",
+        "children", "formulas", "interruption", "layers", "network", "plugin", "private_folder", "errors", "randomness",
+        "suggestions", "version",
     },
     "construction": {"building", "data", "layers", "network", "plugin", "registry", "scenario", "errors"},
     "assembly": {
@@ -60,8 +63,8 @@ ALLOWED = {
     },
     "training": {
         "simulator", "divergence", "ensemble", "backends", "building", "recording", "registry", "scenario", "layers",
-        "network", "data", "history", "files", "input_files", "markup", "measures", "memory", "errors", "run_folders",
-        "suggestions", "version",
+        "network", "data", "history", "files", "input_files", "interruption", "markup", "measures", "memory", "errors",
+        "run_folders", "suggestions", "version",
     },
     "analysis": {
         "backends", "layers", "markup", "measures", "memory", "network", "plugin", "recording", "scenario",
@@ -77,7 +80,10 @@ ALLOWED = {
     "diagnosis": {
         "backends", "layers", "markup", "network", "plugin", "recording", "scenario", "simulator", "history", "errors",
     },
-    "plots": {"analysis", "diagnosis", "ensemble", "history", "recording", "files", "markup", "errors", "suggestions"},
+    "plots": {
+        "analysis", "children", "diagnosis", "ensemble", "history", "recording", "files", "interruption", "markup",
+        "errors", "suggestions",
+    },
     "interactive": {
         "analysis", "diagnosis", "ensemble", "files", "history", "plots", "report", "run_folders", "scenario",
         "simulator", "suggestions", "training", "worksheet", "errors",
@@ -91,8 +97,8 @@ ALLOWED = {
     "cli": {
         "analysis", "assembly", "bench", "construction", "diagnosis", "ensemble", "training", "plots", "recording",
         "glossary", "report", "simulator", "scenario", "registry", "data", "backends", "history", "scaffold", "testing",
-        "worksheet", "plugin", "files", "markup", "measures", "memory", "errors", "run_folders", "suggestions",
-        "version",
+        "worksheet", "plugin", "files", "interruption", "markup", "measures", "memory", "errors", "run_folders",
+        "suggestions", "version",
     },
     "__init__": {
         "ensemble", "errors", "interactive", "plugin", "registry", "scenario", "simulator", "training", "version",

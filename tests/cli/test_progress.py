@@ -1,7 +1,6 @@
 """The live line of a run on a terminal, and the word about compiling."""
 
 import io
-from pathlib import Path
 
 import numba
 import pytest
@@ -76,13 +75,12 @@ def test_what_is_said_after_ctrl_c_begins_a_line(monkeypatch):
     observer = progress.PlainProgress()
     screen.write("^C")
     observer.stopping()
-    observer.interrupted(Path("runs/xor"))
-    assert application._report(KeyboardInterrupt(), debug=False) == 130
+    assert application._report(KeyboardInterrupt(), None, debug=False) == 130
     lines = screen.getvalue().splitlines()
     assert lines[0] == "^C"
-    assert [line.split()[0] for line in lines[1:]] == ["stopping", "stopped;", "interrupted"]
+    assert [line.split()[0] for line in lines[1:]] == ["stopping", "interrupted"]
     screen.write("^C")
-    application._report(KeyboardInterrupt("asked twice"), debug=False)
+    application._report(KeyboardInterrupt("asked twice"), None, debug=False)
     assert screen.getvalue().splitlines()[-2:] == ["^C", "interrupted"]
 
 
@@ -92,12 +90,10 @@ def test_what_is_said_after_ctrl_c_stands_above_the_live_line(terminal, monkeypa
         observer.share(0.5)
         terminal.write("^C")
         observer.stopping()
-        observer.interrupted(Path("runs/xor [1]"))
     shown = terminal.getvalue()
-    for words in ("stopping in a moment", "stopped; go on with: neurosim run --resume runs/xor [1]"):
-        # The live line, with what the terminal wrote into it, is wiped before.
-        assert f"\r\x1b[2K{words}" in shown
-    assert "2 networks" in shown.rpartition("runs/xor [1]")[2]
+    # The live line, with what the terminal wrote into it, is wiped before.
+    assert "\r\x1b[2Kstopping in a moment" in shown
+    assert "2 networks" in shown.rpartition("stopping in a moment")[2]
 
 
 def test_compiling_is_told_once_and_only_when_something_is_compiled():

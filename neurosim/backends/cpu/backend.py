@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,8 @@ from neurosim.layers import Activate, Conv2d, Dense
 from neurosim.network import Network, Training
 
 EVALUATION_ROWS = 128
+# Multiply-adds that are evaluated without coming back: some tenths of a second.
+EVALUATION_WORK = 1 << 33
 # So few rows are one chunk in any case, and need no larger buffers.
 FEW_ROWS = 16
 # float32 in a line of the cache.
@@ -242,6 +245,24 @@ class CpuBackend(Backend):
         capacity = EVALUATION_ROWS if rows.count > FEW_ROWS else FEW_ROWS
         plans = [self._plan("evaluation", capacity, k) for k in range(threads)]
         totals = np.zeros((max(chunks, 1), 2))
+        # In pieces, so that it can be left in between.
+        work = sum(layer.multiply_adds for layer in self.network.parts)
+        at_once = max(threads, EVALUATION_WORK // max(1, work * EVALUATION_ROWS))
+        for first in range(0, max(chunks, 1), at_once):
+            chosen = slice(first * EVALUATION_ROWS, (first + at_once) * EVALUATION_ROWS)
+            some = rows if chunks <= at_once else rows.some(chosen)
+            self._evaluate_some(some, capacity, plans, totals[first : first + at_once], outputs[chosen])
+        return totals
+
+    def _evaluate_some(
+        self,
+        rows: Rows,
+        capacity: int,
+        plans: Sequence[Plan],
+        totals: NDArray[np.float64],
+        outputs: NDArray[np.float32],
+    ) -> None:
+        threads = len(plans)
         data, judge, sgemm = _data(rows), judge_of(self.network, rows), blas.sgemm_address()
         no_keys = np.zeros(0, np.uint64)
         how = (data, rows.count, capacity, judge, sgemm, no_keys, self._maps)
@@ -255,7 +276,6 @@ class CpuBackend(Backend):
 
         with blas.single_threaded(plans[0].needs_blas):
             team.run_together(threads, work)
-        return totals
 
     def _contexts(self, threads: int, plan: Plan) -> NDArray[np.int64]:
         """For each thread, what it tells the kernels for maps: room for it, and the address of some scratch."""

@@ -11,6 +11,7 @@ from neurosim.backends.base import Rows
 from neurosim.backends.cpu import team
 from neurosim.backends.cpu.backend import CpuBackend
 from neurosim.backends.cpu.groups import LaneGroup, judge_of, lane_data, lanes_for
+from neurosim.interruption import deferred
 
 
 class SmallEnsemble:
@@ -52,11 +53,23 @@ class SmallEnsemble:
 
         def work(thread: int, threads: int) -> None:
             for number in waiting:
+                heed_between(thread)
                 group, data = self._groups[number], self._data[number]
                 done = self.epochs_done
                 outcomes[number] = group.train(data, self._judge, done, epochs, done * self._steps)
 
-        team.run_together(min(self.threads, len(self._groups)), work)
+        def heed_between(thread: int) -> None:
+            """Let signals in, which arrive in the main thread; the groups that are left are then not begun."""
+            if thread == 0:
+                try:
+                    heed()
+                except BaseException:
+                    for _ in waiting:
+                        pass
+                    raise
+
+        with deferred() as heed:
+            team.run_together(min(self.threads, len(self._groups)), work)
         self.epochs_done += epochs
         return np.concatenate([outcome for outcome in outcomes if outcome is not None], axis=1)
 

@@ -18,6 +18,7 @@ from numba.core.sigutils import normalize_signature
 
 from neurosim.backends.cpu.blas import load_scipy_linalg
 from neurosim.backends.cpu.kernel_cache import kernel_cache
+from neurosim.interruption import deferred
 
 # Numba imports it in any case, the slow way.
 load_scipy_linalg()
@@ -38,19 +39,19 @@ def fuses() -> bool:
 
 def compiled(function: Function) -> Function:
     """Compile `function` when it is first called from compiled code."""
-    return numba.njit(**INNER, **FLAGS)(function)
+    return _heeding(numba.njit(**INNER, **FLAGS)(function))
 
 
 def scalar(function: Function) -> Function:
     """Compile a function of scalars as a part of every loop that calls it, so that the loop can be vectorised."""
-    return numba.njit(forceinline=True, **INNER, **FLAGS)(function)
+    return _heeding(numba.njit(forceinline=True, **INNER, **FLAGS)(function))
 
 
 def entry(function: Function) -> Function:
     """Compile `function` to be called from Python, without the interpreter's lock, and cache it."""
     dispatcher = numba.njit(nogil=True, **FLAGS)(function)
     dispatcher._cache = kernel_cache(function)
-    return dispatcher
+    return _heeding(dispatcher)
 
 
 def kernel(signature: Any) -> Callable[[Function], Any]:
@@ -59,7 +60,26 @@ def kernel(signature: Any) -> Callable[[Function], Any]:
     def compile_kernel(function: Function) -> Any:
         made: Any = CFunc(function, normalize_signature(signature), {}, dict(FLAGS))
         made._cache = kernel_cache(function)
-        made.compile()
+        between_signals(made.compile)()
         return made
 
     return compile_kernel
+
+
+def _heeding(dispatcher: Any) -> Any:
+    """The dispatcher, which compiles between two signals and never during one."""
+    dispatcher.compile = between_signals(dispatcher.compile)
+    return dispatcher
+
+
+def between_signals(compile_now: Callable[..., Any]) -> Callable[..., Any]:
+    """As `compile_now`, with signals heeded before and after it: LLVM calls back into Python, where they are lost."""
+
+    def call(*arguments: Any) -> Any:
+        with deferred() as heed:
+            heed()
+            made = compile_now(*arguments)
+            heed()
+            return made
+
+    return call

@@ -20,7 +20,7 @@ from numba.core.ir import Expr
 from numba.core.registry import cpu_target
 
 from neurosim.backends.cpu import vector_math
-from neurosim.backends.cpu.jit import FLAGS, INNER
+from neurosim.backends.cpu.jit import FLAGS, INNER, between_signals
 from neurosim.backends.invariants import split_update
 from neurosim.backends.scalars import Translator
 from neurosim.formulas.kinds import ArgumentKind
@@ -113,7 +113,7 @@ def _operation(expression: Any, called: Any) -> str:
 
 def wide_instructions(dispatcher: Any, arguments: tuple[Any, ...]) -> list[str]:
     """Lines of the optimised LLVM text of a compiled function that have a double in them."""
-    dispatcher.compile(arguments)
+    between_signals(dispatcher.compile)(arguments)
     text = dispatcher.inspect_llvm(arguments)
     bodies = re.findall(r"^define .*?^}", text, re.MULTILINE | re.DOTALL)
     lines = (line.strip() for body in bodies for line in body.splitlines())

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from neurosim.backends.cpu.jit import compiled
 from neurosim.backends.cpu.memory import atomic_add, atomic_load, yield_processor
+from neurosim.interruption import deferred
 
 # Two words on cache lines of their own: how many threads have arrived, how often all have.
 ARRIVED = 0
@@ -56,8 +57,16 @@ def run_together(threads: int, body: Callable[[int, int], None]) -> None:
     """Call ``body(thread, threads)`` on `threads` threads at once, and wait for all of them.
 
     `body` must not raise once started, or the others would wait for it forever. Where the system
-    refuses a thread, fewer are used.
+    refuses a thread, fewer are used. Signals wait until all have come back.
     """
+    if threads == 1:
+        body(0, 1)
+        return
+    with deferred():
+        _run_together(threads, body)
+
+
+def _run_together(threads: int, body: Callable[[int, int], None]) -> None:
     started: list[threading.Thread] = []
     ready = threading.Event()
 

@@ -14,13 +14,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from neurosim.backends.cuda.execution import Failure, Job, Launch, Outcome, compile_all, run
 from neurosim.backends.cuda.target import Capability
+from neurosim.children import command_of, end_with_parent, environment_of
 from neurosim.errors import BackendError, NeurosimError
 
 MODULE = "neurosim.backends.cuda.helper"
@@ -46,15 +46,13 @@ def compile_without_simulator(jobs: Sequence[Job], capabilities: Sequence[Capabi
 def _ask(
     jobs: Sequence[Job], capabilities: Sequence[Capability] | None, environment: Mapping[str, str]
 ) -> list[Outcome]:
-    # This very package, and nothing of that name that may lie in the current folder (-P).
-    paths = [str(Path(__file__).parents[3]), environment.get("PYTHONPATH", "")]
     order = {"jobs": [dataclasses.asdict(job) for job in jobs], "capabilities": capabilities}
     try:
         done = subprocess.run(
-            [sys.executable, "-P", "-m", MODULE],
+            command_of(MODULE),
             input=_packed(order),
             capture_output=True,
-            env={**environment, "PYTHONPATH": os.pathsep.join(path for path in paths if path)},
+            env=environment_of(environment),
             check=False,
         )
     except OSError as error:
@@ -70,6 +68,7 @@ def _ask(
 
 def main() -> None:
     """Carry out the order on standard input; the answer goes to standard output."""
+    end_with_parent()
     order = _unpacked(sys.stdin.buffer.read())
     jobs, capabilities = [_job(entry) for entry in order["jobs"]], order["capabilities"]
     answer: dict[str, Any]

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurosim.errors import BackendError
+from neurosim.interruption import deferred
 
 INSTALL = 'pip install "neurosim-edu[cuda13]", or [cuda12] for a driver of CUDA 12; nvidia-smi shows which it is'
 
@@ -180,7 +181,8 @@ def compile_kernel(kernel: Any, types: Sequence[Any], capability: Capability, ou
     """A kernel as ``"ptx"`` (text) or, with numba-cuda, as ``"ltoir"`` (bytes for its linker); no GPU is needed."""
     # The built-in target knows one kind only, and no word for it.
     option = {} if output == "ptx" else {"output": output}
-    with _in_place_of_a_device(capability):
+    with deferred() as heed, _in_place_of_a_device(capability):
+        heed()
         code, _ = cuda.compile(kernel.py_func, tuple(types), device=False, abi="numba", cc=capability, **option)
     return code
 

@@ -1,0 +1,41 @@
+"""Processes that neurosim starts to help it: how they are started, and that they end when it does."""
+
+from __future__ import annotations
+
+import _thread
+import os
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+# Seconds between two looks at the parent.
+TICK = 0.1
+
+
+def command_of(module: str) -> list[str]:
+    """The command line of a process that runs a module of this very package.
+
+    Nothing of its name that may lie in the current folder is run instead (``-P``).
+    """
+    return [sys.executable, "-P", "-m", module, str(os.getpid())]
+
+
+def environment_of(environment: Mapping[str, str]) -> dict[str, str]:
+    """An environment in which this package is found."""
+    paths = [str(Path(__file__).parents[1]), environment.get("PYTHONPATH", "")]
+    return {**environment, "PYTHONPATH": os.pathsep.join(path for path in paths if path)}
+
+
+def end_with_parent() -> None:
+    """Called first in a process of `command_of`: it ends when the one that has started it does, however that ends."""
+    if os.name != "posix" or len(sys.argv) < 2:  # on Windows nobody inherits an orphan
+        return
+    parent = int(sys.argv[1])
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(TICK)
+        os._exit(1)
+
+    _thread.start_new_thread(watch, ())

@@ -1,0 +1,147 @@
+"""How Ctrl-C and a request to end (SIGTERM, SIGHUP) end the command line: with 130, in any phase of any command.
+
+The first one raises KeyboardInterrupt in the main thread, where nothing puts it off. A thread watches over that: C code
+may not come back for minutes, and a library may take the exception for one of its own. What has been promised is
+waited for; see `neurosim.interruption.overdue`. The second one ends the process at once.
+"""
+
+from __future__ import annotations
+
+import _thread
+import os
+import select
+import signal
+import sys
+import time
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+from neurosim import interruption
+from neurosim.interruption import ONE_REQUEST, SIGNALS
+
+INTERRUPTED = 130
+# So long the main thread may take to obey a second request, and whoever writes a file to complete it.
+AT_ONCE = 0.5
+COMPLETED = 2.0
+# Between two looks of the thread that watches.
+TICK = 0.02
+
+
+class Ending:
+    """Ends this process by signals, from `begin` on."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        self.said = False
+        self._over = False
+        self._heard: frozenset[int] = frozenset()
+        self._heeded: float | None = None
+        self._times: list[float] = []
+
+    def run(self, work: Callable[[], int]) -> int:
+        """Do the work of this process; returns its exit status."""
+        try:
+            self._begin()
+            status = work()
+            self._over = True
+        except KeyboardInterrupt as error:  # before there is a command, or while the last lines wait for their reader
+            self._over = True
+            self.say(kept_by(error))
+            status = INTERRUPTED
+        if self.asked and status != INTERRUPTED:
+            self.say("")
+            status = INTERRUPTED
+        return status
+
+    def say(self, kept: str) -> None:
+        """Say, once, that this is the end, and what is kept."""
+        if not self.said:
+            self.said = True
+            _write(farewell(kept))
+
+    def _begin(self) -> None:
+        # What nohup ignores stays ignored.
+        heard = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+        self._heard = frozenset(heard)
+        before = sys.unraisablehook
+
+        def unraisable(found: Any) -> None:
+            if issubclass(found.exc_type, KeyboardInterrupt):
+                self._end_now()
+            elif not self.asked:
+                before(found)
+
+        sys.unraisablehook = unraisable
+        try:
+            reading, writing = os.pipe()
+            os.set_blocking(writing, False)
+            signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+            _thread.start_new_thread(self._listen, (reading,))
+        except (OSError, RuntimeError, ValueError):  # no thread to be had, no pipes for signals (Windows)
+            pass
+        for number in heard:
+            signal.signal(number, self._heed)
+
+    def _heed(self, number: int, frame: FrameType | None) -> None:
+        """Called in the main thread, between two of its steps."""
+        self.asked = True
+        now = time.monotonic()
+        if self._heeded is None:
+            self._heeded = now
+            if not self._over:
+                raise KeyboardInterrupt
+        elif now - self._heeded > ONE_REQUEST:
+            self._end_now()
+
+    def _listen(self, pipe: int) -> None:
+        """In a thread of its own: signals as they come, whatever the main thread does."""
+        watched = False
+        while True:
+            for number in os.read(pipe, 64):
+                if number in self._heard:
+                    self.asked = True
+                    self._times.append(time.monotonic())
+                    if not watched:
+                        watched = True
+                        _thread.start_new_thread(self._watch, ())
+
+    def _watch(self) -> None:
+        """In a thread of its own, from the first signal on: end the process where it does not end itself in time."""
+        while True:
+            first, last, now = self._times[0], self._times[-1], time.monotonic()
+            again = last - first > ONE_REQUEST
+            if (again and now - last > AT_ONCE) or interruption.overdue(first, now):
+                self._end_now()
+            time.sleep(TICK)
+
+    def _end_now(self) -> None:
+        """End the process wherever its threads are; files that are being written are completed, or removed."""
+        end = time.monotonic() + COMPLETED
+        while interruption.is_unbroken() and time.monotonic() < end:
+            time.sleep(TICK)
+        interruption.tidy_up()
+        self.say(interruption.what_is_kept())
+        os._exit(INTERRUPTED)
+
+
+def kept_by(error: BaseException) -> str:
+    """What is kept, of an error that has left `neurosim.interruption.kept`."""
+    words: Callable[[], str] | None = getattr(error, "kept", None)
+    return "" if words is None else words()
+
+
+def farewell(kept: str) -> str:
+    """The line that an interruption ends with."""
+    return f"interrupted; {kept}" if kept else "interrupted"
+
+
+def _write(line: str) -> None:
+    """Write to standard error past its buffers, which the main thread may hold; in a line of its own after ``^C``."""
+    start = "\n" if os.isatty(2) else ""
+    try:
+        # A reader that has stopped reading is not waited for.
+        if select.select([], [2], [], AT_ONCE)[1]:
+            os.write(2, f"{start}{line}\n".encode(errors="backslashreplace"))
+    except (OSError, ValueError):
+        pass

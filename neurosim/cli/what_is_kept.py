@@ -1,0 +1,28 @@
+"""What an interrupted run leaves, in a few words, and the command that goes on with it."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+from neurosim.training.checkpoint import has_checkpoint
+from neurosim.training.folder import BEGUN, MEMBERS, SCENARIO, SUMMARY
+from neurosim.training.texts import is_there
+
+PAGE = "report.html"
+
+
+def what_is_kept(folder: Path) -> str:
+    """What is in the folder of a run that was interrupted; looked at when it is told."""
+    go_on = f"neurosim run --resume {shlex.quote(str(folder))}"
+    if is_there(folder / SUMMARY):
+        if is_there(folder / PAGE):
+            return f"everything is in {folder}"
+        return f"all is trained and kept; draw what is missing with: {go_on}"
+    if is_there(folder / BEGUN):
+        return f"nothing is kept on the way to many seeds; train them all again with: {go_on}"
+    if has_checkpoint(folder) or any((folder / MEMBERS).glob("**/*.safetensors")):
+        return f"go on with: {go_on}"
+    if is_there(folder / SCENARIO):
+        return f"there was nothing to keep yet; start again with: {go_on}"
+    return "nothing was trained yet"
