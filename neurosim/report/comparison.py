@@ -20,6 +20,7 @@ from neurosim.report.words import Words
 from neurosim.scenario import Scenario
 from neurosim.training import Result
 from neurosim.training.folder import portable, provenance
+from neurosim.training.reading import made_with
 from neurosim.training.study import study_expectations
 
 # Of more runs the drawings would be too small to see.
@@ -46,9 +47,14 @@ def write_study_page(scenario: Scenario, results: Sequence[Result], pictures: Se
         ("pictures", "Pictures", sections.pictures(pictures)),
         ("words", "The words", words.section()),
         ("scenario", "The scenario", sections.scenario_text(portable(scenario).to_toml())),
-        ("made", "How it was made", sections.provenance(provenance(scenario), {"scenario": about.name})),
+        ("made", "How it was made", sections.provenance(_made(scenario, results), {"scenario": about.name})),
     ]
     return _write(about.headline, about.name, found, still, folder)
+
+
+def _made(scenario: Scenario, results: Sequence[Result]) -> dict[str, Any]:
+    """Versions and machine of the first run of a study, with the plugins of all."""
+    return {**made_with(results[0]), "plugins": provenance(scenario)["plugins"]}
 
 
 def write_comparison_page(found: Comparison, title: str, pictures: Sequence[Path], folder: Path) -> Path:
@@ -63,7 +69,7 @@ def write_comparison_page(found: Comparison, title: str, pictures: Sequence[Path
         ("watch", "Watch them learn", ""),
         ("pictures", "Pictures", sections.pictures(pictures)),
         ("words", "The words", words.section()),
-        ("made", "How it was made", sections.provenance(provenance(found.runs[0].result.scenario), about)),
+        ("made", "How it was made", sections.provenance(made_with(found.runs[0].result), about)),
     ]
     return _write(title, f"{len(found.runs)} runs", found, still, folder)
 

@@ -17,7 +17,8 @@ from neurosim.report.page import page
 from neurosim.report.words import Words
 from neurosim.simulator import Simulator
 from neurosim.training import Result
-from neurosim.training.folder import portable, provenance
+from neurosim.training.folder import portable
+from neurosim.training.reading import made_with
 from neurosim.worksheet import Sheet, explain
 
 FILE = "report.html"
@@ -40,7 +41,7 @@ def prepare_run_page(result: Result) -> Prepared:
     """Collect what the page about a run says."""
     script = Script()
     simulator = result.simulator
-    return Prepared(result, _worksheet(simulator), live_data(simulator, script), script, provenance(simulator.scenario))
+    return Prepared(result, _worksheet(simulator), live_data(simulator, script), script, made_with(result))
 
 
 def run_page(prepared: Prepared, pictures: Sequence[Path]) -> str:

@@ -36,7 +36,7 @@ from neurosim.training.belonging import (
 from neurosim.training.belonging import SCENARIO as ITS_SCENARIO
 from neurosim.training.checkpoint import has_checkpoint, load_checkpoint
 from neurosim.training.expectations import Outcome, check_expectations
-from neurosim.training.folder import ENSEMBLE, FAILURE, METRICS, SCENARIO, SUMMARY, train_again
+from neurosim.training.folder import ENSEMBLE, FAILURE, METRICS, SCENARIO, SUMMARY, provenance, train_again
 from neurosim.training.identity import determining, identity_of, scenario_changes
 from neurosim.training.members import study_members
 from neurosim.training.model import MODEL, read_model
@@ -236,6 +236,20 @@ def changes_since(folder: Path, simulator: Simulator) -> Changes:
     """
     now = identity_of(simulator)
     return changes(folder, trained_in(folder).beside(now), now)
+
+
+def made_with(result: Result) -> dict[str, Any]:
+    """Versions, machine and plugins of the training of a result, as its folder tells; else those of here and now."""
+    now = provenance(result.scenario)
+    if result.folder is None or not is_there(result.folder / SUMMARY):
+        return now
+    written = read_object(result.folder / SUMMARY)
+    trained = trained_with(written)
+    if not trained.versions:
+        return now
+    machine = written.part("machine").values if "machine" in written.values else {}
+    plugins = [plugin._asdict() for plugin in trained.known_plugins]
+    return {"versions": trained.versions, "machine": machine, "plugins": plugins}
 
 
 def _since(folder: Path, simulator: Simulator, *, inner: bool) -> Changes:

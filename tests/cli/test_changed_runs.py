@@ -320,6 +320,8 @@ def told(folder, what, **changed):
             del file["identity"]
         else:
             file["identity"][what] |= changed
+    if what == "versions":
+        summary["versions"] |= changed
     Path(folder, "summary.json").write_text(json.dumps(summary))
     Path(folder, "model.safetensors").write_bytes(seal(tensors, words))
 
@@ -332,6 +334,9 @@ def test_another_version_or_machine_is_no_matter_for_what_is_read(here):
     code, out, err = here(*COMPARE)
     assert (code, err) == (0, "")
     assert "Not all were trained with the same versions: neurosim 0.0.1 and " in out
+    # The page tells of the training, not of here and now.
+    assert here(*REPORT)[::2] == (0, "")
+    assert "<td>neurosim</td><td>0.0.1</td>" in Path("run/report.html").read_text()
     # What is trained again has to be the same to the bit.
     code, _, err = here(*REPLAY)
     assert code == 2
