@@ -89,7 +89,7 @@ def replay(
         (own / SCENARIO).write_text(portable(result.scenario).to_toml(), encoding="utf-8")
         scenario = load_scenario(own / SCENARIO, registry=result.scenario.registry, own=True)
         trained = Trained(identity_of(result.simulator))
-        origin = Origin(own, scenario, result.simulator.backend, result.history, trained)
+        origin = Origin(own, scenario, result.backend, result.history, trained)
         return _warned(run_replay(origin, place, overrides or {}, **options))
 
 

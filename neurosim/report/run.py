@@ -53,7 +53,7 @@ def run_page(prepared: Prepared, pictures: Sequence[Path]) -> str:
     about = {
         "scenario": scenario.name,
         "seed": str(simulator.seed),
-        "backend": simulator.backend,
+        "backend": result.backend,
         "compiling": f"{result.seconds['compile']:.3g} s",
     }
     body = "\n".join(

@@ -112,7 +112,7 @@ class _Found:
         rows = summary.rows_sha256 or simulator.data.sha256
         return Result(
             simulator.scenario, simulator, self.history, final, promises, summary.seconds, folder, rows,
-            summary.identity, mixed.remark,
+            summary.identity, mixed.remark, summary.backend,
         )  # fmt: skip
 
 
@@ -377,8 +377,7 @@ def check_folder(path: Path) -> None:
     if many is not None or (is_there(path / ENSEMBLE) and not is_there(path / MODEL)):
         raise DataError(
             f"{path} is a run of many seeds: it has no network of its own",
-            f"{path / ENSEMBLE} has what came of each seed; "
-            f"neurosim run {path / SCENARIO} --seed N  trains one of them.",
+            f"{path / ENSEMBLE} has what came of each seed; neurosim run {path} --seed N  trains one of them.",
         )
     if not is_there(path / SCENARIO):
         inside = sorted(place.parent for place in path.glob(f"*/{SCENARIO}"))

@@ -65,6 +65,8 @@ class Result:
         What its numbers belong to, as its folder tells; None of a run without a folder, or of an older version.
     mixed : str
         In one line what has changed since it was trained, where it was read all the same; else empty.
+    trained_on : str
+        The backend that trained it, where another one reads it; else empty.
     """
 
     scenario: Scenario
@@ -77,6 +79,7 @@ class Result:
     rows_sha256: Mapping[str, str]
     identity: Identity | None = None
     mixed: str = ""
+    trained_on: str = ""
 
     def __repr__(self) -> str:
         measures = ", ".join(
@@ -106,6 +109,11 @@ class Result:
         shown = table(["", *map(measure_words, names)], rows, range(1, len(names) + 1))
         shown += "".join(f"<p>{escape(name)}: {escape(text)}</p>" for name, text in self.remarks.items())
         return f"<p><b>{escape(about.headline)}</b><br>{escape(words)}</p>{shown}<ul>{promises}</ul>"
+
+    @property
+    def backend(self) -> str:
+        """The backend that trained it."""
+        return self.trained_on or self.simulator.backend
 
     @property
     def remarks(self) -> dict[str, str]:
@@ -139,7 +147,7 @@ class Result:
         kept = {} if training.keep_best is None else {"best_epoch": watch.kept_epoch}
         return {
             "scenario": self.scenario.scenario.name,
-            "backend": self.simulator.backend,
+            "backend": self.backend,
             "seed": self.simulator.seed,
             "epochs": len(self.history),
             **stopped,

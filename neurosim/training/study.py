@@ -140,7 +140,7 @@ class Study:
         runs = [{"variant": result.scenario.variant or None, **result.as_json()} for result in self.results]
         return {
             "scenario": self.scenario.scenario.name,
-            "backend": first.simulator.backend,
+            "backend": first.backend,
             "seed": self.scenario.scenario.seed,
             "epochs": first.simulator.training.epochs if alone else None,
             "parameters": first.simulator.network.size if alone else None,

@@ -1,5 +1,7 @@
 """``neurosim report``, and the page that ``neurosim run`` writes."""
 
+import re
+
 import pytest
 
 QUICK = ("--quiet", "--set", "training.epochs=3", "--set", "expect={}")
@@ -23,6 +25,19 @@ def test_many_seeds(neurosim, tmp_path):
     text = (tmp_path / "s" / "report.html").read_text()
     assert "met every expectation" in text
     assert text.count("<img ") == 1
+
+
+def test_many_seeds_have_no_page_of_one_network(neurosim, tmp_path):
+    rows = "\n".join(f"{k % 3},{k % 2},{'ab'[k % 2]}" for k in range(12))
+    (tmp_path / "rows.csv").write_text(f"x,y,kind\n{rows}\n")
+    quick = ("--backend", "reference", "--no-report", *QUICK)
+    data = [f"data={{source='csv', file='{tmp_path / 'rows.csv'}', target='kind'}}"]
+    assert neurosim("run", "xor", "--seeds", "2", "--out", "s", *quick, "--set", *data).code == 0
+    done = neurosim("report", "s")
+    assert (done.code, "  trains one of them." in done.err) == (3, True)
+    # The command that it suggests can be followed.
+    (words,) = re.findall(r"neurosim (run .*?)  trains", done.err)
+    assert neurosim(*words.replace("N", "1").split(), "--out", "one", *quick).code == 0
 
 
 def test_recording_for_the_page_changes_nothing_else(neurosim, tmp_path):

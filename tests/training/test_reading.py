@@ -7,6 +7,7 @@ import pytest
 
 from neurosim import run, study
 from neurosim.errors import DataError, UsageError
+from neurosim.report.run import prepare_run_page, write_run_page
 from neurosim.training.reading import read_run
 
 
@@ -36,6 +37,14 @@ def test_a_run_is_as_it_was(tmp_path):
     found, wanted = again.simulator.parameters, made.simulator.parameters
     assert all(found[name].tobytes() == wanted[name].tobytes() for name in wanted)
     assert again.simulator.evaluate("test") == made.simulator.evaluate("test")
+
+
+def test_what_is_read_says_which_backend_trained_it(tmp_path):
+    made = run("xor", backend="reference", overrides={"training.epochs": 1, "expect": {}}, out=tmp_path / "run")
+    (again,) = read_run(tmp_path / "run").results
+    assert again.as_json() == made.as_json()
+    page = write_run_page(prepare_run_page(again), [], tmp_path).read_text()
+    assert "<td>backend</td><td>reference</td>" in page
 
 
 def test_a_study_is_as_it_was(tmp_path):
