@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from neurosim.cli.door import doors, echo
 from neurosim.cli.ending import INTERRUPTED, Ending, farewell, kept_by
 from neurosim.cli.streams import end_line
 from neurosim.version import __version__
@@ -161,7 +162,7 @@ def _report(error: BaseException, ending: Ending | None, *, debug: bool) -> int:
     from neurosim.cli.failures import failure_of
 
     failure = failure_of(error)
-    click.secho(f"Error: {_shortened(failure.message)}", fg="red", err=True)
+    echo(f"Error: {_shortened(failure.message)}", fg="red", err=True)
     if failure.hint:
         click.echo(f"Hint: {_shortened(failure.hint)}", err=True)
     return failure.code
@@ -175,4 +176,4 @@ def _shortened(text: str) -> str:
 
 
 def _show_warning(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
-    click.secho(f"Warning: {message}", fg="yellow", err=True)
+    echo(f"Warning: {message}", fg="yellow", err=True)

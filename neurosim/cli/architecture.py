@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from neurosim.cli.door import echo
 from neurosim.memory import show_bytes
 
 if TYPE_CHECKING:
@@ -34,10 +35,10 @@ def print_architecture(title: str, numbers: Architecture) -> None:
     total = (f"{numbers.parameters:,}", f"{numbers.multiply_adds:,}", show_bytes(numbers.activation_bytes))
     rows.append(("total", "", "", *total))
     widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADINGS))]
-    click.secho(title, bold=True)
+    echo(title, bold=True)
     click.echo()
     for number, row in enumerate(rows):
-        click.secho(_line(row, widths), bold=number == 0 or number == len(rows) - 1)
+        echo(_line(row, widths), bold=number == 0 or number == len(rows) - 1)
     click.echo()
     click.echo("multiply-adds are for one row on its way forward; training takes about three times as many")
     click.echo(f"memory is that of the outputs, float32, for a batch of {numbers.batch_size:,} rows")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from neurosim.cli.door import RETURN, echo
 from neurosim.cli.options import BACKEND, JSON, THREADS, print_json
 
 if TYPE_CHECKING:
@@ -71,14 +72,14 @@ class _Progress:
     def say(self, words: str) -> None:
         """Show it."""
         if self._live:
-            click.echo(f"\r{words:<{WIDTH - 20}}", nl=False, err=True)
+            click.echo(f"{RETURN}{words:<{WIDTH - 20}}", nl=False, err=True)
         elif words.startswith("compiling") and not self._silent:
             click.echo(words, err=True)
 
     def clear(self) -> None:
         """Take the line away."""
         if self._live:
-            click.echo(f"\r{'':<{WIDTH - 20}}\r", nl=False, err=True)
+            click.echo(f"{RETURN}{'':<{WIDTH - 20}}{RETURN}", nl=False, err=True)
 
 
 def _threads(count: int) -> str:
@@ -105,7 +106,7 @@ def _paragraph(text: str, label: str = "") -> None:
 
 
 def _print(report: Report) -> None:
-    click.secho("The same training, from slow to fast", bold=True)
+    echo("The same training, from slow to fast", bold=True)
     click.echo()
     _print_facts(report)
     click.echo()
@@ -116,7 +117,7 @@ def _print(report: Report) -> None:
     _print_kernels(report)
     click.echo()
     if report.unsteady:
-        click.secho(
+        echo(
             "Other programs were probably using the processors: the rounds lie far apart (see spread). Close them "
             "and run again.",
             fg="yellow",
@@ -148,7 +149,7 @@ def _print_facts(report: Report) -> None:
 
 def _print_ladder(report: Report) -> None:
     click.echo(f"  {'':<22}{'times':>11}{'times':>10}{'samples':>12}{'GFLOP':>10}{'share':>10}")
-    click.secho(
+    echo(
         f"  {'training':<22}{'line before':>11}{'Python':>10}{'per s':>12}{'per s':>10}{'of peak':>10}{'spread':>9}",
         bold=True,
     )
@@ -194,7 +195,7 @@ def _sentence(way: Way) -> str:
 
 
 def _print_products(report: Report) -> None:
-    click.secho(f"  {'matrix products of a batch':<33}{'GFLOP per s':>21}{'of peak':>12}{'spread':>9}", bold=True)
+    echo(f"  {'matrix products of a batch':<33}{'GFLOP per s':>21}{'of peak':>12}{'spread':>9}", bold=True)
     for product in report.products:
         click.echo(
             f"  {PRODUCTS[product.name]:<33}{_number(product.gflops):>21}"
@@ -207,7 +208,7 @@ def _print_products(report: Report) -> None:
 
 
 def _print_kernels(report: Report) -> None:
-    click.secho(f"  {'everything else':<33}{'times NumPy':>11}{'NumPy':>12}{'compiled':>12}{'spread':>14}", bold=True)
+    echo(f"  {'everything else':<33}{'times NumPy':>11}{'NumPy':>12}{'compiled':>12}{'spread':>14}", bold=True)
     for kernel in report.kernels:
         if kernel.name == "adam":
             title, unit, share = "Adam, each parameter", "ns", 1000.0 / kernel.numbers

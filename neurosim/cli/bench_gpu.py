@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from neurosim.cli.door import echo
+
 if TYPE_CHECKING:
     from neurosim.bench.gpu_report import Crossover, Duel, GpuReport
 
@@ -22,7 +24,7 @@ IDEAS = {
 
 def show(report: GpuReport) -> None:
     """Print everything."""
-    click.secho("A GPU, alone and beside this machine's processors", bold=True)
+    echo("A GPU, alone and beside this machine's processors", bold=True)
     click.echo()
     _show_facts(report)
     click.echo()
@@ -90,7 +92,7 @@ def _show_facts(report: GpuReport) -> None:
 
 
 def _show_products(report: GpuReport) -> None:
-    click.secho(f"  {'matrix products':<40}{'size':>8}{'GFLOP/s':>12}{'peak':>8}{'spread':>8}", bold=True)
+    echo(f"  {'matrix products':<40}{'size':>8}{'GFLOP/s':>12}{'peak':>8}{'spread':>8}", bold=True)
     for rate in report.products:
         title = f"{rate.name}: {IDEAS[rate.name]}"
         click.echo(f"  {title:<40}{rate.size:>8}{_number(rate.gflops):>12}{rate.peak_share:>8.1%}{rate.spread:>8.0%}")
@@ -99,7 +101,7 @@ def _show_products(report: GpuReport) -> None:
 
 
 def _heading(title: str) -> None:
-    click.secho(f"  {title:<30}{'CPU':>12}{'GPU':>12}{'times CPU':>12}{'spread':>12}", bold=True)
+    echo(f"  {title:<30}{'CPU':>12}{'GPU':>12}{'times CPU':>12}{'spread':>12}", bold=True)
 
 
 def _show_duel(title: str, duel: Duel) -> None:

@@ -111,8 +111,11 @@ def describe(entry: Entry, data_dir: Path | None) -> dict[str, Any]:
 def with_progress(name: str, folder: Path, downloads: dict[str, Download] | None = None) -> None:
     """Fetch a data set: a line that moves on a terminal, else one line for each file."""
     from rich.console import Console
+    from rich.markup import escape
 
+    from neurosim.cli.door import behind
     from neurosim.data import DOWNLOADS, fetch
+    from neurosim.printable import printable
 
     console = Console(stderr=True)
     known = DOWNLOADS if downloads is None else downloads
@@ -126,7 +129,8 @@ def with_progress(name: str, folder: Path, downloads: dict[str, Download] | None
 
         fetch(name, folder, announce, known)
         return
-    with console.status(f"checking {folder}") as status:
+    console.file = behind(console.file)  # it moves the cursor itself
+    with console.status(f"checking {escape(printable(str(folder)))}") as status:
 
         def show(file: str, done: int) -> None:
             status.update(f"downloading {file}: {done / 1e6:.1f} MB")

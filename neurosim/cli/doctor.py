@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from neurosim.cli.door import echo
 from neurosim.cli.given import RunPath
 from neurosim.cli.options import DATA_DIR, FORCE, JSON, PLUGIN, PLUGINS_DIR, FilePath, print_json, say_mixed
 
@@ -133,7 +134,7 @@ def _proof(folder: Path, finding: Finding, scenario: Scenario) -> str:
 
 def _print(folder: Path, diagnosis: Diagnosis, pictures: dict[str, Path], *, trials: bool) -> None:
     evidence = diagnosis.evidence
-    click.secho(f"{evidence.scenario.scenario.headline}  ({folder})", bold=True)
+    echo(f"{evidence.scenario.scenario.headline}  ({folder})", bold=True)
     if evidence.failure:
         click.echo("  The run did not reach its end.")
     elif evidence.skill is not None:
@@ -154,11 +155,11 @@ def _print(folder: Path, diagnosis: Diagnosis, pictures: dict[str, Path], *, tri
             )
     for number, finding in enumerate(diagnosis.findings, 1):
         click.echo()
-        click.secho(f"{number}. {finding.title}", fg="yellow", bold=True)
+        echo(f"{number}. {finding.title}", fg="yellow", bold=True)
         _print_finding(folder, finding, evidence.scenario, pictures[finding.name])
     for note in diagnosis.notes:
         click.echo()
-        click.secho(f"Worth knowing: {note.title[:1].lower()}{note.title[1:]}", bold=True)
+        echo(f"Worth knowing: {note.title[:1].lower()}{note.title[1:]}", bold=True)
         _print_finding(folder, note, evidence.scenario, pictures[note.name])
     click.echo()
 

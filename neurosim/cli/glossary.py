@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from neurosim.cli.door import echo
 from neurosim.cli.options import JSON, offered, print_json
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def _json(entry: Entry) -> dict[str, Any]:
 
 
 def _explain(entry: Entry) -> None:
-    click.secho(entry.word, bold=True)
+    echo(entry.word, bold=True)
     click.echo(_filled(entry.text))
     click.echo(_filled(f"For example: {entry.example}"))
     click.echo(_filled(f"See also: {', '.join(entry.see)}"))
@@ -68,7 +69,7 @@ def _list(found: tuple[Entry, ...]) -> None:
     for entry in found:
         groups.setdefault(entry.group, []).append(entry.word)
     for group, words in groups.items():
-        click.secho(group, bold=True)
+        echo(group, bold=True)
         # A word of several parts stays on one line.
         joined = ", ".join(word.replace(" ", "\0") for word in words)
         for line in textwrap.wrap(joined, width - 2, break_on_hyphens=False):

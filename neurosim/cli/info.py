@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from neurosim.cli.door import echo
 from neurosim.cli.given import ScenarioPath, scenario_source
 from neurosim.cli.options import DATA_DIR, JSON, PLUGIN, PLUGINS_DIR, SET, print_json, say_notes
 
@@ -43,7 +44,7 @@ def command(
     for number, (group, entries) in enumerate(facts.items()):
         if number:
             click.echo()
-        click.secho(group, bold=True)
+        echo(group, bold=True)
         for name, value in entries.items():
             click.echo(f"  {name:<{width}}  {value}")
 

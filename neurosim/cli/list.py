@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from neurosim.cli.door import echo
 from neurosim.cli.options import JSON, PLUGIN, PLUGINS_DIR, print_json
 from neurosim.cli.values import OneOf
 
@@ -39,7 +40,7 @@ def command(what: str | None, plugins: tuple[Path, ...], plugin_folders: tuple[P
         if what == "scenarios":
             click.echo("\nneurosim run NAME trains one; neurosim copy NAME puts it here to be edited.")
     for plugin in registry.broken():
-        click.secho(f"broken plugin {plugin.label}: {plugin.error}", fg="red", err=True)
+        echo(f"broken plugin {plugin.label}: {plugin.error}", fg="red", err=True)
 
 
 def _print(listed: dict[str, list[dict[str, Any]]], *, titles: bool) -> None:
@@ -47,7 +48,7 @@ def _print(listed: dict[str, list[dict[str, Any]]], *, titles: bool) -> None:
         if number:
             click.echo()
         if titles:
-            click.secho(kind, bold=True)
+            echo(kind, bold=True)
         width = max((len(row["name"]) for row in rows), default=0)
         chapter = ""
         for row in rows:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import click
 
+from neurosim.cli.door import echo
 from neurosim.cli.failures import failure_of
 
 
@@ -18,7 +19,7 @@ def say_failures(failures: Mapping[str, Exception]) -> None:
             traceback.print_exception(error)
         failure = failure_of(error)
         why = " ".join(part for part in (_sentence(failure.message), failure.hint) if part)
-        click.secho(f"No picture {name}: {' '.join(why.split())}", fg="red", err=True)
+        echo(f"No picture {name}: {' '.join(why.split())}", fg="red", err=True)
 
 
 def _sentence(text: str) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 
 import click
 
+from neurosim.cli.door import style
 from neurosim.cli.plugin_lists import entries_of, load_plugins
 from neurosim.errors import DataError, NeurosimError, PluginError, UsageError
 from neurosim.plugin import Activation
@@ -174,14 +175,14 @@ def print_checks(report: Report) -> None:
         click.echo()
     counts = report.counts
     order = ("passed", "noted", "skipped", "failed")
-    parts = [click.style(f"{counts[name]} {name}", fg=COLOURS[name]) for name in order if counts[name]]
+    parts = [style(f"{counts[name]} {name}", fg=COLOURS[name]) for name in order if counts[name]]
     click.echo(", ".join(parts) or "nothing to check")
 
 
 def _print_record(entry: Checked) -> None:
     record, plugin = entry.entry.record, entry.entry.plugin
     origin = " ".join(part for part in (plugin.name, plugin.version) if part)
-    click.echo(click.style(f"{record.kind} {record.name}", bold=True) + f"  ({origin})")
+    click.echo(style(f"{record.kind} {record.name}", bold=True) + f"  ({origin})")
     rows: list[tuple[str, str, str]] = [(verdict.item, verdict.outcome, verdict.detail) for verdict in entry.verdicts]
     if entry.picture is not None:
         rows.append(("picture", "drawn", str(entry.picture)))
@@ -190,7 +191,7 @@ def _print_record(entry: Checked) -> None:
     column = 2 + item_width + 2 + 7 + 2
     for item, outcome, detail in rows:
         wrapped = textwrap.wrap(detail, max(width - column, 30), break_long_words=False, break_on_hyphens=False) or [""]
-        click.echo(f"  {item:<{item_width}}  " + click.style(f"{outcome:<7}", fg=COLOURS[outcome]) + f"  {wrapped[0]}")
+        click.echo(f"  {item:<{item_width}}  " + style(f"{outcome:<7}", fg=COLOURS[outcome]) + f"  {wrapped[0]}")
         for line in wrapped[1:]:
             click.echo(" " * column + line)
     if entry.derived:

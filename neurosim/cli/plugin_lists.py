@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from neurosim.backends.health import formula_fault
+from neurosim.cli.door import style
 from neurosim.registry import BUILTIN, HOOKS, Entry, Registry, build_registry
 from neurosim.registry.files import add_file_or_fault
 from neurosim.version import __version__
@@ -75,7 +76,7 @@ def print_plugins(described: Sequence[dict[str, Any]]) -> None:
     titles = [" ".join(part for part in (plugin["name"], plugin["version"]) if part) for plugin in described]
     width = min(max(map(len, titles)), 32)
     for plugin, title in zip(described, titles, strict=True):
-        health = click.style(f"{plugin['health']:<6}", fg=COLOURS[plugin["health"]])
+        health = style(f"{plugin['health']:<6}", fg=COLOURS[plugin["health"]])
         indent = " " * 8
         click.echo(f"{health}  {title:<{width}}  ", nl=False)
         given = _summary(plugin["records"]) if plugin["name"] == BUILTIN else _names(plugin["records"])

@@ -12,9 +12,11 @@ from typing import Any
 
 import click
 
+from neurosim.cli.door import Door, behind
 from neurosim.cli.streams import end_line, line_ended
 from neurosim.history import Record
 from neurosim.interruption import at_sudden_end
+from neurosim.printable import printable
 from neurosim.simulator import Simulator
 from neurosim.training import EnsembleObserver, Result, StudyObserver
 
@@ -159,8 +161,16 @@ class LiveProgress(SilentProgress):
         self._end = contextlib.ExitStack()
 
     def __enter__(self) -> LiveProgress:
+        from rich.file_proxy import FileProxy
+
         self._end.enter_context(at_sudden_end(_show_cursor))
+        console = self.progress.console
+        console.file = behind(console.file)  # it moves the cursor itself
         self.progress.start()
+        # What is printed meanwhile goes through it, so as to stand above the line that moves.
+        for name in ("stdout", "stderr"):
+            if isinstance(getattr(sys, name), FileProxy):
+                setattr(sys, name, Door(getattr(sys, name)))
         return self
 
     def __exit__(self, kind: type[BaseException] | None, value: Any, trace: TracebackType | None) -> None:
@@ -174,7 +184,7 @@ class LiveProgress(SilentProgress):
 
     def say(self, text: str) -> None:
         """Say something after Ctrl-C above the line that moves, which is drawn anew and so covers ``^C``."""
-        self.progress.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        self.progress.console.print(printable(text), markup=False, highlight=False, soft_wrap=True)
         line_ended()
 
     def started(self, simulator: Simulator) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from neurosim.cli.door import echo
 from neurosim.cli.given import RunPath
 from neurosim.cli.options import (
     DATA_DIR,
@@ -160,7 +161,7 @@ def _report(found: Replay, pictures: list[Path], folder: Path) -> Path:
 def _print(found: Replay, origin: Origin, settings: tuple[str, ...]) -> None:
     """Both futures in numbers."""
     click.echo()
-    click.secho(origin.scenario.scenario.headline, bold=True)
+    echo(origin.scenario.scenario.headline, bold=True)
     click.echo()
     again = f"; {found.trained_again} of them trained again" if found.trained_again else ""
     click.echo(f"  forked after step {found.step} (epoch {found.epoch:g}){again}")

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from neurosim.analysis.failures import Failures
+from neurosim.cli.door import echo
 from neurosim.cli.options import Told, print_json
 from neurosim.cli.pictures import say_failures
 from neurosim.cli.progress import progress_display
@@ -60,7 +61,7 @@ def train_seeds(
 
 def _print(scenario: Scenario, result: dict[str, Any], pictures: list[Path], page: Path | None) -> None:
     click.echo()
-    click.secho(scenario.scenario.headline, bold=True)
+    echo(scenario.scenario.headline, bold=True)
     click.echo()
     first, last = result["seeds"]
     click.echo(f"  {'networks':<18} {result['networks']:,} (seeds {first} to {last})")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from neurosim.analysis.ranking import Contender, Ranking, rank
+from neurosim.cli.door import echo
 from neurosim.cli.drawing import drawing
 from neurosim.cli.failures import failure_of
 from neurosim.cli.given import scenario_source
@@ -91,7 +92,7 @@ def run_several(
     try:
         for number, (label, scenario) in enumerate(zip(labels, scenarios, strict=True)):
             if told is Told.ALL:
-                click.secho(f"{chr(10) if number else ''}[{number + 1}/{len(scenarios)}] {label}", bold=True)
+                echo(f"{chr(10) if number else ''}[{number + 1}/{len(scenarios)}] {label}", bold=True)
             own = folders[number] if folders else None
             with folder_for(own, scenario.scenario.name) as folder, kept(partial(what_is_kept, folder)):
                 ran = Ran(label, folder)
@@ -178,7 +179,7 @@ def _train(ran: Ran, scenario: Scenario, wishes: Wishes, told: Told) -> None:
         if failure.code == 1:  # a fault of neurosim, to be told as such
             raise
         ran.code, ran.error = failure.code, failure.message
-        click.secho(f"Error: {ran.label}: {failure.message}", fg="red", err=True)
+        echo(f"Error: {ran.label}: {failure.message}", fg="red", err=True)
         if failure.hint:
             click.echo(f"Hint: {failure.hint}", err=True)
 
@@ -222,7 +223,7 @@ def _print(done: Sequence[Ran]) -> None:
         if not ran.networks:
             rows.append(["", ran.label, *["-"] * len(shown), _remark(ran)])
     click.echo()
-    click.secho(_title(ranking, len(done)), bold=True)
+    echo(_title(ranking, len(done)), bold=True)
     click.echo()
     widths = [max(len(row[place]) for row in rows) for place in range(len(header))]
     for row in rows:

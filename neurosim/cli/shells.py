@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 
 import click
@@ -21,7 +22,10 @@ from click.shell_completion import (
 )
 
 from neurosim.cli.completion import OPEN
+from neurosim.printable import headline, printable
 
+# Letters that mean something to bash.
+_MEANS_MORE, _BACKSLASHED = re.compile(r"[^\w@%+=:,./~-]"), r"\\\g<0>"
 VARIABLE = "_NEUROSIM_COMPLETE"
 SHELLS = ("bash", "zsh", "fish")
 
@@ -90,7 +94,19 @@ fi
 """
 
 
-class _Bash(BashComplete):
+class _Shown(ShellComplete):
+    """A shell shows what is offered: words that could not be shown as they are, from files of anybody, are left out."""
+
+    def get_completions(self, args: list[str], incomplete: str) -> list[CompletionItem[str]]:
+        """The words, and what is said of them in a line each."""
+        found = super().get_completions(args, incomplete)
+        shown = [item for item in found if printable(item.value) == item.value and "\n" not in item.value]
+        for item in shown:
+            item.help = headline(item.help) if item.help else item.help
+        return shown
+
+
+class _Bash(_Shown, BashComplete):
     """Bash cuts words at ``=`` and ``:``, and takes only what stands behind the cut."""
 
     source_template = _BASH
@@ -108,11 +124,11 @@ class _Bash(BashComplete):
         return found[1:], incomplete
 
     def format_completion(self, item: CompletionItem[str]) -> str:
-        """``type,word`` on a line."""
-        return f"{item.type},{item.value[self._cut :].replace(' ', chr(92) + ' ')}"
+        """``type,word`` on a line; the word goes to the command line as it is, so nothing in it may mean more."""
+        return f"{item.type},{_MEANS_MORE.sub(_BACKSLASHED, item.value[self._cut :])}"
 
 
-class _Zsh(ZshComplete):
+class _Zsh(_Shown, ZshComplete):
     source_template = _ZSH
 
     def complete(self) -> str:
@@ -121,7 +137,7 @@ class _Zsh(ZshComplete):
         return "\n".join(self.format_completion(item) for item in _whole(self, args, incomplete))
 
 
-class _Fish(FishComplete):
+class _Fish(_Shown, FishComplete):
     def complete(self) -> str:
         """The words, with what stands before ``=`` of an option; fish knows itself which of them go on."""
         args, incomplete = self.get_completion_args()

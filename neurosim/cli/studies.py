@@ -11,6 +11,7 @@ import click
 from neurosim.analysis.comparison import compare
 from neurosim.analysis.failures import Failures
 from neurosim.analysis.studies import study_facts
+from neurosim.cli.door import echo
 from neurosim.cli.options import Told, print_json
 from neurosim.cli.pictures import say_failures
 from neurosim.cli.progress import progress_display
@@ -74,7 +75,7 @@ def run_study(
     say_failures(failures)
     of = f"{label}: " if label else ""
     for member, fault in list(found.diverged.items())[:SHOWN]:
-        click.secho(f"Diverged: {of}{member}: {fault}", fg="red", err=True)
+        echo(f"Diverged: {of}{member}: {fault}", fg="red", err=True)
     if len(found.diverged) > SHOWN:
         click.echo(f"... and {len(found.diverged) - SHOWN} more; {folder / SUMMARY} has all of them", err=True)
     report_missed(found.expectations, changed=changed, label=label)
@@ -84,7 +85,7 @@ def run_study(
 def _print(found: Study, pictures: Sequence[Path], page: Path | None) -> None:
     scenario = found.scenario.scenario
     click.echo()
-    click.secho(scenario.headline, bold=True)
+    echo(scenario.headline, bold=True)
     click.echo()
     for line in _table(found):
         click.echo(f"  {line}")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from neurosim.cli.door import echo, style
 from neurosim.glossary import mentions
 from neurosim.markup import measure, measure_words
 from neurosim.measures import SPLITS, measured
@@ -21,7 +22,7 @@ def print_summary(result: Result, pictures: Sequence[Path], report: Path | None 
     """Outcome, expectations, lesson, and where the files are."""
     scenario = result.scenario.scenario
     click.echo()
-    click.secho(scenario.headline, bold=True)
+    echo(scenario.headline, bold=True)
     click.echo()
     names = measured(result.metrics)
     for split in SPLITS:
@@ -66,7 +67,7 @@ def print_met(expectations: Sequence[Expectation]) -> None:
     """The promises that were kept."""
     for expectation in expectations:
         if expectation.met:
-            click.echo(f"  {'expected':<11} {expectation.text}: " + click.style("met", fg="green"))
+            click.echo(f"  {'expected':<11} {expectation.text}: " + style("met", fg="green"))
 
 
 def print_lesson(scenario: Scenario, *, missed: bool) -> None:
@@ -81,7 +82,7 @@ def print_lesson(scenario: Scenario, *, missed: bool) -> None:
     width = min(shutil.get_terminal_size().columns, 88)
     note = scenario.lesson_note(missed=missed)
     if note:
-        click.secho(textwrap.fill(note, width, break_on_hyphens=False), fg="yellow")
+        echo(textwrap.fill(note, width, break_on_hyphens=False), fg="yellow")
         click.echo()
     for paragraph in lesson.split("\n\n"):
         click.echo(textwrap.fill(" ".join(paragraph.split()), width, break_on_hyphens=False))
@@ -100,6 +101,6 @@ def report_missed(expectations: Sequence[Expectation], *, changed: bool, label: 
     missed = [expectation for expectation in expectations if not expectation.met]
     for expectation in missed:
         value = "there is no such measure" if expectation.value is None else f"it is {expectation.value:.6g}"
-        click.secho(f"Missed: {of}expected {expectation.text}, but {value}", fg="red", err=True)
+        echo(f"Missed: {of}expected {expectation.text}, but {value}", fg="red", err=True)
     if missed and changed:
         click.echo("These are the promises of the scenario as it was written; --set has changed it.", err=True)
