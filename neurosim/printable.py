@@ -7,7 +7,9 @@ whatever script, stay as they are.
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
 import unicodedata
 from collections.abc import Sequence
 
@@ -67,6 +69,24 @@ def labels(names: Sequence[str], longest: int = LABEL) -> tuple[str, ...]:
                 seen[name] += 1
                 shown[place] = f"{name} ({seen[name]})"
     return tuple(shown)
+
+
+def quoted(word: object) -> str:
+    r"""A path, or another word, as it is typed in a shell, in a command that is suggested.
+
+    What cannot be shown is written as bash, zsh and fish read it back: ``$'a\x1bb'``. On Windows it is quoted for its
+    own shells.
+    """
+    text = str(word)
+    if text.startswith("-") and isinstance(word, os.PathLike):
+        text = f".{os.sep}{text}"  # no option
+    if os.name == "nt":
+        # No name of a file can have a quote in it there.
+        return text if re.fullmatch(r"[\w.:\\/+=,-]+", text) else f'"{text}"'
+    if printable(text) == text and "\n" not in text:
+        return shlex.quote(text)
+    letters = (chr(byte) if 32 <= byte < 127 and byte not in b"'\\" else f"\\x{byte:02x}" for byte in os.fsencode(text))
+    return f"$'{''.join(letters)}'"
 
 
 def _shared(names: Sequence[str]) -> int:

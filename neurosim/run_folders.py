@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from neurosim.errors import DataError, UsageError
+from neurosim.printable import quoted
 from neurosim.scenario import shipped
 
 if TYPE_CHECKING:
@@ -169,7 +170,8 @@ def likely_run(path: Path) -> str:
         if found:
             others = f", the newest of {len(found)}" if len(found) > 1 else ""
             return f"{path} is a scenario, not a run of it. You may mean {found[0]}{others}."
-        return f"{path} is a scenario, not a run of it, and there is no run of it yet: neurosim run {path}  makes one."
+        run = f"neurosim run {quoted(path)}  makes one"
+        return f"{path} is a scenario, not a run of it, and there is no run of it yet: {run}."
     runs = all_runs()
     names = [run.name for run in runs]
     begun = [name for name in names if path.name and name.startswith(path.name)]

@@ -2,7 +2,6 @@
 
 import gzip
 import json
-import shlex
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from neurosim.data import (
 )
 from neurosim.errors import DataError, UsageError
 from neurosim.plugin import Dataset, Table, hookimpl
+from neurosim.printable import quoted
 from neurosim.suggestions import did_you_mean
 
 TABLES = Path(__file__).with_name("tables")
@@ -108,7 +108,7 @@ def numbers_of(table, columns, target, texts=()):
         if useless and left:
             setting = "data.features=" + json.dumps(left, ensure_ascii=False)
             several = "these columns are no features" if len(useless) > 1 else f'"{useless[0]}" is no feature'
-            hints.append(f"Features have to be numbers: {several}. Name those that are:  --set {shlex.quote(setting)}")
+            hints.append(f"Features have to be numbers: {several}. Name those that are:  --set {quoted(setting)}")
         elif useless:
             hints.append("Features have to be numbers: write each value as one, without units; 0 for no and 1 for yes.")
         if hints and sum(faults.counts.values()) > sum(faults.counts[name] for name in faults.unusable):
@@ -239,7 +239,7 @@ def replacing(folder, name):
 
 def fetching(folder, name):
     """The command that downloads a data set into this folder."""
-    named = "" if folder == dataset_folder(name) else f" --data-dir {shlex.quote(str(folder.parent))}"
+    named = "" if folder == dataset_folder(name) else f" --data-dir {quoted(folder.parent)}"
     return f"neurosim data fetch {name}{named}"
 
 

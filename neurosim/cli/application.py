@@ -128,7 +128,7 @@ def execute(arguments: list[str], *, helper_processes: bool = False, ending: End
         return answer(application, instruction)
     debug = "--debug" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]
-    with warnings.catch_warnings():
+    with doors(), warnings.catch_warnings():
         warnings.showwarning = _show_warning
         try:
             options = {"helper processes": helper_processes, "debug": debug}

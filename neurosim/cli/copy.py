@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import shlex
 from pathlib import Path
 
 import click
 
 from neurosim.cli.given import ShippedName
 from neurosim.cli.options import FilePath
+from neurosim.printable import quoted
 
 SCHEMA = "scenario.schema.json"
 _SCHEMA_LINE = "#:schema "
@@ -63,9 +63,9 @@ def _own(text: str, folder: Path) -> str:
 
 
 def _say(path: Path) -> None:
-    file = shlex.quote(str(path))
+    file = quoted(path)
     # A bare word is the name of a shipped scenario.
-    typed = file if path.suffix or os.sep in str(path) else shlex.quote(f".{os.sep}{path}")
+    typed = file if path.suffix or os.sep in str(path) else quoted(f".{os.sep}{path}")
     click.echo(f"wrote {path}")
     click.echo("\nNext: change something in it, such as epochs, lr or units, and then")
     click.echo(f"  neurosim run {typed}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from neurosim.cli.options import DATA_DIR, JSON, offered, print_json
+from neurosim.printable import quoted
 
 if TYPE_CHECKING:
     from neurosim.data import Download
@@ -69,7 +70,7 @@ def fetch_command(name: str | None, data_dir: Path | None) -> None:
     with_progress(name, folder)
     click.echo(f"{name} is in {folder}, verified")
     if data_dir is not None:
-        click.echo(f"use it with  --data-dir {data_root(data_dir)}  or NEUROSIM_DATA")
+        click.echo(f"use it with  --data-dir {quoted(data_root(data_dir))}  or NEUROSIM_DATA")
 
 
 def _state(dataset: dict[str, Any]) -> str:
@@ -104,7 +105,7 @@ def describe(entry: Entry, data_dir: Path | None) -> dict[str, Any]:
         "present": present,
         "damaged": damaged,
         "folder": str(folder) if needs_files else None,
-        "how": f"neurosim data fetch {record.name}" if present is False or damaged else None,
+        "how": f"neurosim data fetch {quoted(record.name)}" if present is False or damaged else None,
     }
 
 

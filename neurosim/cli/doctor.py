@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import shutil
 import sys
 import textwrap
@@ -14,6 +13,7 @@ import click
 from neurosim.cli.door import echo
 from neurosim.cli.given import RunPath
 from neurosim.cli.options import DATA_DIR, FORCE, JSON, PLUGIN, PLUGINS_DIR, FilePath, print_json, say_mixed
+from neurosim.printable import quoted
 
 if TYPE_CHECKING:
     from neurosim.diagnosis import Diagnosis, Finding
@@ -127,8 +127,8 @@ def _proof(folder: Path, finding: Finding, scenario: Scenario) -> str:
     own = [f"data.file={scenario.base / file}"] if isinstance(file, str) else []
     seeds = [setting.removeprefix(SEED) for setting in finding.settings if setting.startswith(SEED)]
     others = [setting for setting in finding.settings if not setting.startswith(SEED)]
-    words = [f"--seed {seed}" for seed in seeds] + [f"--set {shlex.quote(setting)}" for setting in [*others, *own]]
-    path, out = (shlex.quote(str(place)) for place in (folder / "scenario.toml", f"{folder}-{finding.name}"))
+    words = [f"--seed {seed}" for seed in seeds] + [f"--set {quoted(setting)}" for setting in [*others, *own]]
+    path, out = (quoted(place) for place in (folder / "scenario.toml", f"{folder}-{finding.name}"))
     return f"neurosim run {path} {' '.join(words)} --out {out}"
 
 
@@ -185,7 +185,7 @@ def _print_finding(folder: Path, finding: Finding, scenario: Scenario, picture: 
     if proof:
         # In one piece, so that it can be copied.
         click.echo(f"  {'prove it' if finding.tried else 'try it':<11} {proof}")
-        _say(finding.expect.replace("SCENARIO", shlex.quote(str(folder / "scenario.toml"))), "expect")
+        _say(finding.expect.replace("SCENARIO", quoted(folder / "scenario.toml")), "expect")
     if finding.advice:
         _say(finding.advice, "besides" if proof else "what helps")
 

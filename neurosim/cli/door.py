@@ -23,7 +23,7 @@ _SECRET = os.urandom(8).hex()
 _MARK = re.compile(f"<{_SECRET}:([0-9;]*)>")
 # To the beginning of the line, to write over it.
 RETURN = f"<{_SECRET}:>"
-_CODES = {"red": "31", "green": "32", "yellow": "33"}
+_CODES = {"red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 
 
 def style(text: str, *, fg: str | None = None, bold: bool = False) -> str:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
-import shlex
 from typing import NamedTuple
 
 from neurosim.errors import DataError, NeurosimError, UsageError
 from neurosim.files import advice
+from neurosim.printable import quoted
 
 _TOO_BIG = ("array is too big", "Maximum allowed dimension exceeded")
 
@@ -74,7 +74,7 @@ def _of_plugin(error: BaseException) -> Failure | None:
     plugin, cause = found
     return Failure(
         f"plugin {plugin} has failed: {cause}",
-        f"neurosim plugins check {shlex.quote(plugin)}  looks for faults; --debug shows how it came to be called.",
+        f"neurosim plugins check {quoted(plugin)}  looks for faults; --debug shows how it came to be called.",
         UsageError.exit_code,
     )
 

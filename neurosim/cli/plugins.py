@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from neurosim.cli.options import JSON, PLUGIN, PLUGINS_DIR, FilePath, offered, print_json
+from neurosim.printable import quoted
 from neurosim.suggestions import did_you_mean
 
 _GIVEN = "neurosim.cli.plugins"
@@ -40,7 +41,7 @@ class PluginsGroup(click.Group):
         """As click does it, with the nearest command for a misspelt one."""
         known = self.list_commands(ctx)
         if args and args[0] not in known and not args[0].startswith("-"):
-            hint = did_you_mean(args[0], known) or f"to check it: neurosim plugins check {args[0]}"
+            hint = did_you_mean(args[0], known) or f"to check it: neurosim plugins check {quoted(args[0])}"
             raise click.UsageError(f'no command "{args[0]}"; {hint}', ctx)
         return super().resolve_command(ctx, args)
 

@@ -8,6 +8,7 @@ import click
 
 from neurosim.cli.options import FilePath
 from neurosim.cli.values import OneOf
+from neurosim.printable import quoted
 
 
 @click.command("new")
@@ -38,13 +39,13 @@ def command(name: str | None, kind: str, single_file: bool, out: Path) -> None:
     names = scaffold.plugin_names(name, getattr(builtins, what.catalog).names(), file=single_file)
     if single_file:
         (path,) = scaffold.write_files(out, scaffold.single_file(names, what))
-        file = _quoted(path)
+        file = quoted(path)
         _report([path], [f"neurosim plugins check {file}", what.run_command(names.record, file)])
         return
     folder = out / names.distribution
     paths = scaffold.write_files(folder, scaffold.package_files(names, what))
     steps = [
-        f"cd {_quoted(folder)}",
+        f"cd {quoted(folder)}",
         'pip install -e ".[test]"',
         "python -m pytest",
         f"neurosim plugins check {names.record}",
@@ -59,9 +60,3 @@ def _report(paths: list[Path], steps: list[str]) -> None:
     click.echo("\nNext:")
     for step in steps:
         click.echo(f"  {step}")
-
-
-def _quoted(path: Path) -> str:
-    """The path as it is typed in a shell."""
-    text = str(path)
-    return f'"{text}"' if " " in text else text

@@ -21,6 +21,7 @@ from neurosim.cli.options import (
     print_json,
     say_mixed,
 )
+from neurosim.printable import quoted
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -60,7 +61,7 @@ def command(
     """
     if model is None or data is None:
         what = "which model, and which rows" if model is None else "which rows"
-        raise click.UsageError(f"{what}? Try: neurosim predict {model or 'last'} --data flowers.csv")
+        raise click.UsageError(f"{what}? Try: neurosim predict {quoted(model or 'last')} --data flowers.csv")
     from neurosim.registry import build_registry
     from neurosim.training.prediction import load_model
 

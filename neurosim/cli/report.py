@@ -9,6 +9,7 @@ import click
 
 from neurosim.cli.given import RunPath
 from neurosim.cli.options import DATA_DIR, FORCE, PLUGIN, PLUGINS_DIR, FilePath, say_mixed
+from neurosim.printable import quoted
 
 if TYPE_CHECKING:
     from neurosim.training.reading import ReadRun
@@ -39,7 +40,9 @@ def command(
         raise click.UsageError("which run? Try: neurosim report last  or, to compare, several of them")
     if out is not None and out.suffix.lower() in (".html", ".htm") and not out.is_dir():
         folder = out.with_suffix("")
-        raise click.UsageError(f"--out takes a folder, into which report.html is written, such as: --out {folder}")
+        raise click.UsageError(
+            f"--out takes a folder, into which report.html is written, such as: --out {quoted(folder)}"
+        )
     from neurosim.cli.summary import print_left_out
     from neurosim.registry import build_registry
     from neurosim.training.reading import read_run

@@ -8,6 +8,7 @@ import click
 
 from neurosim.cli.options import Told
 from neurosim.errors import DataError, UsageError
+from neurosim.printable import quoted
 from neurosim.training.checkpoint import has_checkpoint
 from neurosim.training.folder import FAILURE, MEMBERS, SCENARIO, SUMMARY
 from neurosim.training.resuming import is_finished, no_run, run_folder_of
@@ -49,7 +50,7 @@ def _other_seeds(resume: Path, found: ManySeeds) -> UsageError:
     told = f"--seeds {len(found.seeds)} --seed {found.seeds[0]}"
     return UsageError(
         f"{resume} is a run of the seeds {found.seeds[0]} to {found.seeds[-1]}, not of these",
-        f"neurosim run --resume {resume}  goes on with it; it was made with {told}.",
+        f"neurosim run --resume {quoted(resume)}  goes on with it; it was made with {told}.",
     )
 
 
@@ -73,11 +74,11 @@ def about_to_resume(
     from neurosim.report.run import FILE as PAGE
 
     if finished and report and is_there(resume / PAGE):
-        more = f"\nneurosim plot {resume}  draws more pictures." if many is None else ""
+        more = f"\nneurosim plot {quoted(resume)}  draws more pictures." if many is None else ""
         if diverged:
             more = (
-                f"\nneurosim doctor {resume}  says why a network diverged, as far as can be told; with a changed "
-                "scenario, --force goes on with it from its last finite state."
+                f"\nneurosim doctor {quoted(resume)}  says why a network diverged, as far as can be told; with a "
+                "changed scenario, --force goes on with it from its last finite state."
             )
         raise DataError(
             f"the run in {resume} is finished: nothing is left to train, to draw or to write",

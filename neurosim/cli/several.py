@@ -22,6 +22,7 @@ from neurosim.errors import NeurosimError
 from neurosim.history import METRICS
 from neurosim.interruption import kept
 from neurosim.markup import measure, measure_words
+from neurosim.printable import quoted
 from neurosim.registry import Registry
 from neurosim.scenario import Scenario, load_scenario
 from neurosim.training.folder import folder_for
@@ -236,7 +237,7 @@ def _print(done: Sequence[Ran]) -> None:
         if not ran.folder.exists():  # it was refused before anything was written
             continue
         click.echo(f"Files of {ran.label}: {ran.folder}")
-    ended = [str(ran.folder) for ran in done if ran.networks]
+    ended = [quoted(ran.folder) for ran in done if ran.networks]
     if len(ended) > 1 and ranking.same_rows:
         click.echo(f"Side by side: neurosim compare {' '.join(ended)}")
 

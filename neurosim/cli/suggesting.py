@@ -6,12 +6,12 @@ Loaded only when there is such an error.
 from __future__ import annotations
 
 import difflib
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
+from neurosim.printable import quoted
 from neurosim.run_folders import LAST, SCENARIO, named_scenario
 from neurosim.scenario import shipped
 from neurosim.scenario.keys import Key, find_key, tree_of
@@ -79,7 +79,7 @@ def _meant(word: str, rest: list[str], commands: Sequence[str]) -> str:
 
 
 def _command(*words: str) -> str:
-    return shlex.join(["neurosim", *words])
+    return " ".join(["neurosim", *map(quoted, words)])
 
 
 def _as_run(words: list[str]) -> list[str]:

@@ -13,6 +13,7 @@ from neurosim.cli.door import echo, style
 from neurosim.glossary import mentions
 from neurosim.markup import measure, measure_words
 from neurosim.measures import SPLITS, measured
+from neurosim.printable import quoted
 from neurosim.scenario import Scenario
 from neurosim.scenario.course import next_lesson
 from neurosim.training import Expectation, Result
@@ -60,7 +61,7 @@ def print_left_out(diverged: Sequence[tuple[str, Path]]) -> None:
     """Say on standard error that runs of a study that was read are not in what is shown of it."""
     if diverged:
         runs = "a run" if len(diverged) == 1 else f"{len(diverged)} runs"
-        click.echo(f"left out: {runs} that diverged; neurosim doctor {diverged[0][1]}  says why", err=True)
+        click.echo(f"left out: {runs} that diverged; neurosim doctor {quoted(diverged[0][1])}  says why", err=True)
 
 
 def print_met(expectations: Sequence[Expectation]) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 
+from neurosim.printable import quoted
 from neurosim.training.checkpoint import has_checkpoint
 from neurosim.training.folder import BEGUN, MEMBERS, SCENARIO, SUMMARY
 from neurosim.training.texts import is_there
@@ -14,7 +14,7 @@ PAGE = "report.html"
 
 def what_is_kept(folder: Path) -> str:
     """What is in the folder of a run that was interrupted; looked at when it is told."""
-    go_on = f"neurosim run --resume {shlex.quote(str(folder))}"
+    go_on = f"neurosim run --resume {quoted(folder)}"
     if is_there(folder / SUMMARY):
         if is_there(folder / PAGE):
             return f"everything is in {folder}"

@@ -6,7 +6,6 @@ checks itself when it is made.
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any, ClassVar
 from neurosim.errors import PluginError, UsageError
 from neurosim.input_files import check_ordinary, unreadable
 from neurosim.plugin.checks import check_arguments, check_name, frozen, frozen_numbers
+from neurosim.printable import quoted
 
 Scalar = Callable[..., float]
 # Keys of ``[data]`` that belong to the scenario, whatever the data set is.
@@ -218,8 +218,8 @@ class DataRequest:
         raise UsageError(
             f"{option} = {name!r}: {found} lies outside of the scenario's folder ({allowed[0]}) "
             f"and of the data folder ({allowed[1]}), where a scenario may not read",
-            f"{of_run}If it is a file of yours:  --set {shlex.quote(f'data.{option}={found}')}  "
-            f"or  --data-dir {shlex.quote(str(found.parent))}",
+            f"{of_run}If it is a file of yours:  --set {quoted(f'data.{option}={found}')}  "
+            f"or  --data-dir {quoted(found.parent)}",
         )
 
 

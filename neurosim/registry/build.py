@@ -9,6 +9,7 @@ from pathlib import Path
 
 from neurosim.builtins import MODULES
 from neurosim.errors import DataError, PluginError, UsageError
+from neurosim.printable import quoted
 from neurosim.registry.catalogs import Plugin
 from neurosim.registry.collection import Registry
 from neurosim.registry.files import add_file, add_file_or_fault
@@ -81,7 +82,7 @@ def _existing_file(path: Path) -> Path:
         if path.is_file():
             return path
         if path.is_dir():
-            raise UsageError(f"plugin {path} is a folder", f"For all plugin files in it: --plugins-dir {path}")
+            raise UsageError(f"plugin {path} is a folder", f"For all plugin files in it: --plugins-dir {quoted(path)}")
     except OSError as error:
         raise DataError(f"cannot read plugin file {path}: {error.strerror}") from error
     raise DataError(f"plugin file not found: {path}", "Check how the path is written.")

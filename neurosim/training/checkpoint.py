@@ -17,6 +17,7 @@ import numpy as np
 from neurosim.errors import DataError, UsageError
 from neurosim.files import make_folder, must_remove, remove, write_atomically
 from neurosim.history import History, Record
+from neurosim.printable import quoted
 from neurosim.simulator import Simulator
 from neurosim.training.fitting import check_fit
 from neurosim.training.folder import CHECKPOINT_NAME, CHECKPOINTS, train_again
@@ -221,5 +222,5 @@ def _older(path: Path) -> str:
     folder = path.parent.parent
     others = [other for other in _files(folder) if other.name < path.name]
     if others:
-        return f"The one before it is whole, maybe: --resume {others[-1]}"
+        return f"The one before it is whole, maybe: --resume {quoted(others[-1])}"
     return f"There is no other one: train the run again with  {train_again(folder)}"

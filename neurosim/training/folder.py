@@ -9,7 +9,6 @@ import math
 import os
 import platform
 import re
-import shlex
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -21,6 +20,7 @@ import numpy as np
 from neurosim.errors import DataError, DivergedError
 from neurosim.files import cannot_write, make_folder, missing, must_remove, remove_empty, sweep, write_atomically
 from neurosim.history import COLUMNS, Record
+from neurosim.printable import quoted
 from neurosim.recording.recording import FILE as RECORD
 from neurosim.run_folders import RUNS
 from neurosim.run_folders import SCENARIO as SCENARIO
@@ -224,12 +224,12 @@ def _refuse_other_run(path: Path) -> None:
     if any(CHECKPOINT_NAME.fullmatch(file.name) for file in (path / CHECKPOINTS).glob("*")):
         raise DataError(
             f"{path} holds a run that was interrupted",
-            f"neurosim run --resume {path}  goes on with it; or choose another --out, or remove that folder.",
+            f"neurosim run --resume {quoted(path)}  goes on with it; or choose another --out, or remove that folder.",
         )
     if (path / MODEL).exists():
         raise DataError(
             f"{path} holds a trained network whose run did not come to its end",
-            f"neurosim run --resume {path}  completes it; or choose another --out, or remove that folder.",
+            f"neurosim run --resume {quoted(path)}  completes it; or choose another --out, or remove that folder.",
         )
 
 
@@ -239,7 +239,7 @@ def train_again(folder: Path) -> str:
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         file = tomllib.loads((folder / SCENARIO).read_text(encoding="utf-8"))["data"]["file"]
         words += ["--set", f"data.file={file}"]
-    return shlex.join(words)
+    return " ".join(map(quoted, words))
 
 
 def finite(measures: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from neurosim.errors import add_hint
+from neurosim.printable import quoted
 from neurosim.simulator import Simulator
 from neurosim.training.checkpoint import Checkpoints, has_checkpoint
 from neurosim.training.folder import RunFolder
@@ -26,7 +27,7 @@ def keep(error: Exception, folder: RunFolder, checkpoints: Checkpoints, simulato
         with contextlib.suppress(Exception):
             checkpoints.save()
             saved = True
-    go_on = f"neurosim run --resume {folder.whole}"
+    go_on = f"neurosim run --resume {quoted(folder.whole)}"
     if saved and simulator.is_trained:
         add_hint(error, f"The trained network is kept: {go_on}  does what is left, without training again.")
     elif is_there(folder.path / MODEL):
@@ -42,8 +43,6 @@ def trained(folder: Path) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        words = (
-            f"What was trained is kept: neurosim run --resume {folder}  makes what is missing, without training again."
-        )
-        add_hint(error, words)
+        go_on = f"neurosim run --resume {quoted(folder)}  makes what is missing, without training again"
+        add_hint(error, f"What was trained is kept: {go_on}.")
         raise

@@ -18,6 +18,7 @@ from neurosim.errors import DataError, NeurosimError, ShapeError, UsageError
 from neurosim.input_files import open_ordinary, unreadable
 from neurosim.layers import choose
 from neurosim.network import Network, Training
+from neurosim.printable import quoted
 from neurosim.registry import BUILTIN, NEEDED_AGAIN, Plugin, Registry, build_registry
 from neurosim.run_folders import likely_run, named_run, no_run
 from neurosim.suggestions import did_you_mean
@@ -269,7 +270,7 @@ def _in_folder(folder: Path) -> Path:
         if (folder / MEMBERS).is_dir():
             raise DataError(
                 f"every network of the study in {folder} diverged",
-                f"neurosim doctor {folder}  says why, as far as can be told.",
+                f"neurosim doctor {quoted(folder)}  says why, as far as can be told.",
             )
         raise DataError(f"{folder / MODEL} is missing", f"Bring it back, or train again:  {train_again(folder)}")
     return folder / MODEL

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from neurosim.errors import DataError, ShapeError, UsageError
 from neurosim.history import History
+from neurosim.printable import quoted
 from neurosim.recording import Recording, load_recording
 from neurosim.recording.recording import FILE as RECORD
 from neurosim.registry import Registry
@@ -198,7 +199,7 @@ def read_run(
         if not is_there(place / SUMMARY) and not is_there(place / FAILURE):
             raise DataError(
                 f"the study in {path} lacks {label}: {place} has no {SUMMARY}",
-                f"neurosim run --resume {path}  trains what is missing.",
+                f"neurosim run --resume {quoted(path)}  trains what is missing.",
             )
         check_data_file(place, own)
         simulator = Simulator(own, "cpu", None, threads, data_dir, like=like.get(own.variant))
@@ -215,7 +216,7 @@ def read_run(
     if some and not finished:
         raise DataError(
             f"every network of the study in {path} diverged",
-            f"neurosim doctor {path}  says why, as far as can be told.",
+            f"neurosim doctor {quoted(path)}  says why, as far as can be told.",
         )
     return ReadRun(path, scenario, tuple(one.result(mixed) for one in finished), tuple(diverged), mixed.remark)
 
@@ -372,21 +373,24 @@ def check_folder(path: Path) -> None:
     many = many_seeds(path)
     if many is not None and not many.finished:
         raise DataError(
-            f"the run of many seeds in {path} is not finished", f"neurosim run --resume {path}  trains them again."
+            f"the run of many seeds in {path} is not finished",
+            f"neurosim run --resume {quoted(path)}  trains them again.",
         )
     if many is not None or (is_there(path / ENSEMBLE) and not is_there(path / MODEL)):
         raise DataError(
             f"{path} is a run of many seeds: it has no network of its own",
-            f"{path / ENSEMBLE} has what came of each seed; neurosim run {path} --seed N  trains one of them.",
+            f"{path / ENSEMBLE} has what came of each seed; neurosim run {quoted(path)} --seed N  trains one of them.",
         )
     if not is_there(path / SCENARIO):
         inside = sorted(place.parent for place in path.glob(f"*/{SCENARIO}"))
         hint = f"There are runs in it, such as {inside[-1]}." if inside else "A run folder has a scenario.toml."
         raise DataError(f"{path} is not a run folder", hint)
     if is_there(path / FAILURE):
-        raise DataError(f"the run in {path} diverged", f"neurosim doctor {path}  says why, as far as can be told.")
+        raise DataError(
+            f"the run in {path} diverged", f"neurosim doctor {quoted(path)}  says why, as far as can be told."
+        )
     if not is_there(path / SUMMARY):
-        raise DataError(f"the run in {path} is not finished", f"neurosim run --resume {path}  goes on with it.")
+        raise DataError(f"the run in {path} is not finished", f"neurosim run --resume {quoted(path)}  goes on with it.")
 
 
 def stopped_at(folder: Path, simulator: Simulator, *, force: bool = False) -> None:

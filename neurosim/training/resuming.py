@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from neurosim.errors import DataError, DivergedError
+from neurosim.printable import quoted
 from neurosim.scenario import Scenario, load_scenario
 from neurosim.training.checkpoint import backend_of, has_checkpoint
 from neurosim.training.folder import FAILURE, MEMBERS, SCENARIO, SUMMARY
@@ -73,8 +74,8 @@ def refuse_diverged(folder: Path) -> None:
         raise DivergedError(
             read_failure(folder / FAILURE).message,
             f"Unchanged it would diverge again: change {folder / SCENARIO}, for example to a smaller learning rate, "
-            f"then  neurosim run --resume {folder} --force  goes on from the last finite state.\n"
-            f"neurosim doctor {folder}  says more about what went wrong.",
+            f"then  neurosim run --resume {quoted(folder)} --force  goes on from the last finite state.\n"
+            f"neurosim doctor {quoted(folder)}  says more about what went wrong.",
         )
 
 

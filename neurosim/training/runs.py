@@ -16,6 +16,7 @@ from neurosim.history import History, Record
 from neurosim.interruption import keeping
 from neurosim.markup import escape, measure, measure_words, table
 from neurosim.measures import SPLITS, diverged_measures, measure_remarks, measured
+from neurosim.printable import quoted
 from neurosim.recording import Recording
 from neurosim.run_folders import check_scenario_given, named_scenario
 from neurosim.scenario import Scenario, load_scenario
@@ -279,7 +280,7 @@ def _resumed(
     if own is not None and own.is_study:
         raise UsageError(
             f"{path} is a study of several networks, and the scenario to go on with is a single one",
-            f"neurosim run --resume {path}  goes on with all of them.",
+            f"neurosim run --resume {quoted(path)}  goes on with all of them.",
         )
     # It records on what it has recorded so far, what its report has added among it.
     going_on = chosen if own is None else replace(chosen, record=own.record)
@@ -290,7 +291,7 @@ def _resumed(
     changes = [] if own is None or (force and not finished) else changes_of(own, chosen, simulator)
     if changes:
         how = FINISHED if finished else "--force with these changes."
-        raise another_run(path, changes, f"neurosim run --resume {path}  goes on with it as it was; {how}")
+        raise another_run(path, changes, f"neurosim run --resume {quoted(path)}  goes on with it as it was; {how}")
     if finished:
         from neurosim.training.reading import read_finished
 
@@ -424,9 +425,9 @@ def _kept(folder: RunFolder, checkpoints: Checkpoints, simulator: Simulator, err
         return f"Not all of its last finite state could be kept: {failure.message}"
     # What was finite last may be far from anything useful: the cause comes first.
     return (
-        f"neurosim doctor {folder.path}  says what to change. The state after "
+        f"neurosim doctor {quoted(folder.path)}  says what to change. The state after "
         f"{_counted(len(simulator.history), 'epoch')} is kept, too: to go on from it and not from the start, change "
-        f"{folder.path / SCENARIO}, then  neurosim run --resume {folder.path} --force"
+        f"{folder.path / SCENARIO}, then  neurosim run --resume {quoted(folder.path)} --force"
     )
 
 

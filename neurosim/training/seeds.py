@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from neurosim.ensemble import Ensemble, Member
+from neurosim.printable import quoted
 from neurosim.scenario import Scenario
 from neurosim.training.folder import BEGUN, ENSEMBLE, SUMMARY
 from neurosim.training.identity import another_run, determining, scenario_changes
@@ -69,7 +70,7 @@ def refuse_changed(folder: Path, chosen: Scenario) -> None:
     if is_there(folder / SUMMARY) and own.expect != chosen.expect:
         changes.append("  scenario: another [expect], which the networks were held against")
     if changes:
-        raise another_run(folder, changes, f"neurosim run --resume {folder}  goes on with it as it was.")
+        raise another_run(folder, changes, f"neurosim run --resume {quoted(folder)}  goes on with it as it was.")
 
 
 def read_ensemble(folder: Path, scenario: Scenario, found: ManySeeds) -> tuple[Ensemble, dict[str, Any]]:

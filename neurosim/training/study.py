@@ -25,6 +25,7 @@ from neurosim.history import METRICS, Record
 from neurosim.markup import escape, measure, measure_words
 from neurosim.markup import table as html_table
 from neurosim.measures import FINAL_ONLY
+from neurosim.printable import quoted
 from neurosim.scenario import Scenario
 from neurosim.training.checkpoint import remove_checkpoint
 from neurosim.training.expectations import Expectation, check_bounds, check_claims
@@ -363,7 +364,7 @@ def _check_same(folder: Path, chosen: Scenario, *, force: bool) -> None:
     changes = changed_members(own, chosen, folder, finished=force)
     if changes:
         how = FINISHED if force else "--force with these changes."
-        raise another_run(folder, changes, f"neurosim run --resume {folder}  goes on with it as it was; {how}")
+        raise another_run(folder, changes, f"neurosim run --resume {quoted(folder)}  goes on with it as it was; {how}")
 
 
 def _train_all(
