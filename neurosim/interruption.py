@@ -124,6 +124,8 @@ _keeping = _unbroken = 0
 # When the last promise was done with.
 _kept_at = 0.0
 _words: list[Callable[[], str]] = []
+# Of the innermost `kept` that was left by an interruption.
+_left: Callable[[], str] | None = None
 _actions: list[Callable[[], None]] = []
 
 
@@ -174,12 +176,16 @@ def kept(words: Callable[[], str]) -> Iterator[None]:
 
     Errors that leave it take them along, as their attribute ``kept``.
     """
+    global _left
+    _left = None
     _words.append(words)
     try:
         yield
     except BaseException as error:
         if not hasattr(error, "kept"):
             error.kept = words  # type: ignore[attr-defined]
+        if isinstance(error, KeyboardInterrupt):
+            _left = _left or words
         raise
     finally:
         _words.remove(words)
@@ -210,8 +216,9 @@ def is_unbroken() -> bool:
 
 
 def what_is_kept() -> str:
-    """What the innermost `kept` says now; nothing where there is none."""
-    return _words[-1]() if _words else ""
+    """What the innermost `kept` says now, or the one that was interrupted; nothing where there is none."""
+    words = _words[-1] if _words else _left
+    return "" if words is None else words()
 
 
 def tidy_up() -> None:

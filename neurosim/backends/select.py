@@ -13,6 +13,7 @@ from neurosim.backends.base import Backend, Rows
 from neurosim.errors import BackendError, UsageError
 from neurosim.network import Network, Training
 from neurosim.suggestions import unknown
+from neurosim.surroundings import check_core_type
 
 NAMES = ("reference", "cpu", "cuda")
 
@@ -29,6 +30,7 @@ def make_backend(name: str, network: Network, training: Training, seed: int, thr
     """
     if threads is not None and threads < 1:
         raise UsageError(f"threads must be at least 1, not {threads}")
+    check_core_type()
     if name == "reference":
         from neurosim.backends.reference import ReferenceBackend
 

@@ -58,7 +58,8 @@ class Ending:
         """Say, once, that this is the end, and what is kept."""
         if not self.said:
             self.said = True
-            _write(farewell(kept))
+            # A second request may come from anywhere, after all that is known has been left.
+            _write(farewell(kept or interruption.what_is_kept()))
 
     def _begin(self) -> None:
         # What nohup ignores stays ignored.
@@ -121,7 +122,7 @@ class Ending:
         while interruption.is_unbroken() and time.monotonic() < end:
             time.sleep(TICK)
         interruption.tidy_up()
-        self.say(interruption.what_is_kept())
+        self.say("")
         os._exit(INTERRUPTED)
 
 

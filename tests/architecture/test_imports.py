@@ -25,6 +25,7 @@ ALLOWED = {
     "history": {"markup"},
     "interruption": set(),
     "children": set(),
+    "surroundings": {"errors"},
     "private_folder": {"interruption"},
     "files": {"errors", "interruption"},
     "formulas": {"errors"},
@@ -40,7 +41,7 @@ ALLOWED = {
     "building": {"layers", "network", "plugin", "errors"},
     "backends": {
         "children", "formulas", "interruption", "layers", "network", "plugin", "private_folder", "errors", "randomness",
-        "suggestions", "version",
+        "suggestions", "surroundings", "version",
     },
     "construction": {"building", "data", "layers", "network", "plugin", "registry", "scenario", "errors"},
     "assembly": {
@@ -98,7 +99,7 @@ ALLOWED = {
         "analysis", "assembly", "bench", "construction", "diagnosis", "ensemble", "training", "plots", "recording",
         "glossary", "report", "simulator", "scenario", "registry", "data", "backends", "history", "scaffold", "testing",
         "worksheet", "plugin", "files", "interruption", "markup", "measures", "memory", "errors", "run_folders",
-        "suggestions", "version",
+        "suggestions", "surroundings", "version",
     },
     "__init__": {
         "ensemble", "errors", "interactive", "plugin", "registry", "scenario", "simulator", "training", "version",

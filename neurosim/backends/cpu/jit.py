@@ -19,7 +19,9 @@ from numba.core.sigutils import normalize_signature
 from neurosim.backends.cpu.blas import load_scipy_linalg
 from neurosim.backends.cpu.kernel_cache import kernel_cache
 from neurosim.interruption import deferred
+from neurosim.surroundings import check_jit
 
+check_jit()
 # Numba imports it in any case, the slow way.
 load_scipy_linalg()
 
