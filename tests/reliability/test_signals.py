@@ -238,6 +238,16 @@ def test_signals_in_other_commands(count, two_runs, tmp_path):
     print(f"{sum(sent.values())} signals in {len(names)} commands, each 130: {sent}")
 
 
+@pytest.mark.ci
+@pytest.mark.parametrize("after", [PHASES["training"], ("plots/studio.py", "finish", 1)])
+def test_a_killed_run_leaves_no_process(after, whole, tmp_path):
+    """The one that draws ends with the run, whether it was waiting for its order or drawing."""
+    plan = {"after": after, "calls": 0, "signal": signal.SIGKILL}
+    code, err, token = command(plan, ["run", "xor", "--out", tmp_path / "run"])
+    assert (code, err) == (-signal.SIGKILL, "")
+    assert not left_running(token)
+
+
 @contextlib.contextmanager
 def at_call_of(name, action):
     """Within this, `action` is done once, when a Python function of this name is called."""
@@ -277,6 +287,15 @@ def test_ctrl_c_in_a_callback_of_the_compiler_is_raised_after_it(capfd):
         double(1.0)
     assert capfd.readouterr().err == ""
     assert double(1.0) == 19.0
+
+
+@pytest.mark.usefixtures("as_in_a_notebook")
+def test_ctrl_c_ends_many_seeds_between_their_groups(capfd):
+    ensemble = neurosim.Ensemble("xor", 200, threads=2)
+    with pytest.raises(KeyboardInterrupt), at_call_of("heed_between", press):
+        ensemble.train()
+    assert not ensemble.members
+    assert capfd.readouterr().err == ""
 
 
 @pytest.mark.usefixtures("as_in_a_notebook")
