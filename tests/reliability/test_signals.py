@@ -125,7 +125,10 @@ def whole(tmp_path_factory):
 
 
 def interrupt(whole, folder, number, calls, *, after=None, again=False):
-    """Run with a signal, check its end, and go on to the end of the run; gives what was said."""
+    """Run with a signal, check its end, and go on to the end of the run; gives what was said.
+
+    Where all was trained, only the pictures would be drawn that are missing: that is done in one case of four.
+    """
     scenario, expected, _ = whole
     plan = {"after": after, "calls": calls, "signal": number, "again": again, "count": f"{folder}.count"}
     code, err, token = command(plan, ["run", scenario, "--out", folder])
@@ -136,7 +139,8 @@ def interrupt(whole, folder, number, calls, *, after=None, again=False):
     kept = newest(folder) is not None or (folder / "summary.json").exists()
     if after == PHASES["training"]:
         assert kept, about
-    go_on(folder, err)
+    if not (folder / "summary.json").exists() or calls % 4 == 0:
+        go_on(folder, err)
     assert same(folder, expected), about
     return err.splitlines()[-1]
 
@@ -151,7 +155,7 @@ def test_signals_at_any_call(count, whole, tmp_path):
         after = phases[k] if k < len(phases) else None if k % 2 else dice.choice(phases)
         calls = dice.randrange(whole[2]) if after is None else int(10 ** dice.uniform(0, 4))
         cases.append((tmp_path / str(k), dice.choice(interruption.SIGNALS), calls, after, dice.random() < 0.25))
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(2 * (os.cpu_count() or 1)) as pool:
         said = list(pool.map(lambda case: interrupt(whole, *case[:3], after=case[3], again=case[4]), cases))
     print(f"{count} signals, {sum(map(bool, said))} before the end of the run: each 130, all to the same bits")
     for line, times in sorted({line: said.count(line) for line in map(_blank, said)}.items()):
