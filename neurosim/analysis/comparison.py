@@ -231,11 +231,15 @@ def _training_remarks(results: Sequence[Result]) -> list[str]:
         found.append(
             f"Not all were trained with the same plugin {' and '.join(differing)}: what it does may have changed."
         )
-    names = dict.fromkeys(name for identity in trained for name in identity.versions)
-    versions = {name: sorted({v for one in trained if (v := one.versions.get(name))}) for name in names}
-    told = [f"{name} {' and '.join(found)}" for name, found in versions.items() if len(found) > 1]
-    if told:
-        found.append(f"Not all were trained with the same versions: {', '.join(told)}.")
+    for words, parts in (
+        ("with the same versions", [identity.versions for identity in trained]),
+        ("on the same kind of processor", [identity.arithmetic for identity in trained]),
+    ):
+        names = dict.fromkeys(name for part in parts for name in part)
+        values = {name: sorted({part[name] for part in parts if name in part}) for name in names}
+        told = [f"{name} {' and '.join(some)}" for name, some in values.items() if len(some) > 1]
+        if told:
+            found.append(f"Not all were trained {words}: {', '.join(told)}.")
     return found
 
 

@@ -91,7 +91,7 @@ class Totals:
 
 def in_all(parts: Sequence[Totals]) -> Totals:
     """The totals of parts of an epoch together."""
-    loss, correct = sum(part.loss for part in parts), sum(part.correct for part in parts)
+    loss, correct = in_order([part.loss for part in parts]), in_order([part.correct for part in parts])
     return Totals(loss, correct, sum(part.rows for part in parts), parts[0].accuracy)
 
 
@@ -260,7 +260,7 @@ class Backend(ABC):
 
 
 def in_order(per_block: Sequence[Any] | NDArray[np.float64]) -> float:
-    """Sum from first to last, so that the result does not depend on how a sum is vectorised."""
+    """Sum from first to last: the same however a sum is vectorised, and in all versions of Python, whose own differ."""
     total = 0.0
     for value in per_block:
         total += float(value)

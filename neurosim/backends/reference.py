@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurosim.backends import reference_layers
-from neurosim.backends.base import Backend, Inspection, Rows, Signals, Totals, dropout_keys, shuffle_key
+from neurosim.backends.base import Backend, Inspection, Rows, Signals, Totals, dropout_keys, in_order, shuffle_key
 from neurosim.backends.health import check_formulas
 from neurosim.backends.reference_layers import Array, Trace
 from neurosim.backends.uncompiled import uncompiled
@@ -57,7 +57,7 @@ class ReferenceBackend(Backend):
         everything = np.arange(rows.count)
         z, a = self._forward(_inputs(rows, everything), self._trace(training=True, row_numbers=everything))
         losses, _ = self._loss(z, a, rows, everything)
-        return sum(losses) / rows.count + self.penalty()
+        return in_order(losses) / rows.count + self.penalty()
 
     def inspect(self, rows: Rows) -> Inspection:
         """As `gradients`, with what every layer computed."""
@@ -115,7 +115,7 @@ class ReferenceBackend(Backend):
         everything = np.arange(rows.count)
         z, a = self._forward(_inputs(rows, everything), self._trace())
         losses, _ = self._loss(z, a, rows, everything)
-        return Totals(sum(losses), self._correct(a, rows, everything), rows.count, rows.accuracy)
+        return Totals(in_order(losses), self._correct(a, rows, everything), rows.count, rows.accuracy)
 
     def _trace(self, **how: Any) -> Trace:
         """A pass with the parameters as they are now."""
@@ -147,7 +147,7 @@ class ReferenceBackend(Backend):
         for layer in self.network.penalised:
             weight, penalty = trace.weights[layer.weight.name], layer.penalty
             trace.gradients[layer.weight.name] += penalty.l1 * np.sign(weight) + penalty.l2 * weight
-        return sum(losses), self._correct(a, rows, chosen), gradient
+        return in_order(losses), self._correct(a, rows, chosen), gradient
 
     def _loss(self, z: Array, a: Array, rows: Rows, chosen: NDArray[np.int64]) -> tuple[list[float], Array]:
         """Loss of each row, and the gradient with respect to a, or to z for a pair from logits."""

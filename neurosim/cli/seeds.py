@@ -18,7 +18,7 @@ from neurosim.scenario import Scenario
 from neurosim.training import run_ensemble
 from neurosim.training.ensembles import verdict
 from neurosim.training.keeping import trained
-from neurosim.training.seeds import ManySeeds, read_ensemble, refuse_changed
+from neurosim.training.seeds import ManySeeds, read_ensemble
 
 
 def train_seeds(
@@ -35,15 +35,12 @@ def train_seeds(
     told: Told,
 ) -> None:
     """Train `scenario` from every seed and say what came of it; `there` is the run to go on with, if there is one."""
-    # What is trained to its end stays what it is.
-    if there is not None and (there.finished or not force):
-        refuse_changed(out, scenario)
     if there is not None and there.finished:
-        ensemble, result = read_ensemble(out, scenario, there)
+        ensemble, result = read_ensemble(out, scenario, there, data_dir)
     else:
         ensemble = Ensemble(scenario, seeds, backend, threads, data_dir)
         with progress_display(silent=told.silent, counting=f"{len(seeds):,} networks") as observer:
-            result = run_ensemble(ensemble, out, observer, resume=there is not None)
+            result = run_ensemble(ensemble, out, observer, resume=there is not None, force=force)
     failures = Failures()
     page = None
     with trained(out):

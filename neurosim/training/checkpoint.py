@@ -11,8 +11,10 @@ import contextlib
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from neurosim.errors import DataError, UsageError
 from neurosim.files import make_folder, must_remove, remove, write_atomically
@@ -153,27 +155,18 @@ def load_checkpoint(source: Path, simulator: Simulator, *, force: bool = False) 
         When it belongs to another run, see `Identity`, or another network; the message shows what differs.
     """
     path = checkpoint_of(source)
-    try:
-        tensors, metadata = unseal(path, "checkpoint")
-        if metadata["format"] != FORMAT:
-            raise ValueError(_other_format(str(metadata["format"])))
-        records = list(json.loads(tensors.pop(_HISTORY).tobytes()))
-        identity = Identity.from_json(metadata["identity"])
-        backend, seed = str(metadata["backend"]), int(metadata["seed"])
-    except DataError as error:
-        raise DataError(error.message, _older(path)) from error
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
-        fault = f"it has no {error}" if isinstance(error, KeyError) else error
-        raise DataError(f"{path} is not a readable checkpoint: {fault}", _older(path)) from error
-    if (backend, seed) != (simulator.backend, simulator.seed):
-        raise DataError(
-            f"{path} was written by backend {backend} with seed {seed}, "
-            f"not by {simulator.backend} with seed {simulator.seed}",
-            "Resume with the same --backend and --seed.",
-        )
+    tensors, records, identity, backend, seed = _read(path)
+    other = (backend, seed) != (simulator.backend, simulator.seed)
     changes = [] if force else differences(identity, identity_of(simulator), bits=True)
     if changes:
-        raise another_run(path, changes, "Undo the change, or go on all the same with --force.")
+        how = "Resume with the same --backend and --seed." if other else "Or go on all the same with --force."
+        raise another_run(path, changes, f"Undo the change. {how}")
+    if other:
+        raise UsageError(
+            f"{path} was written by backend {backend} with seed {seed}, "
+            f"not by {simulator.backend} with seed {simulator.seed}",
+            "Resume with the same --backend and --seed, which not even --force changes.",
+        )
     try:
         check_fit(tensors, records, simulator)
         simulator.restore(tensors, History(records))
@@ -183,6 +176,27 @@ def load_checkpoint(source: Path, simulator: Simulator, *, force: bool = False) 
             f"{path} does not fit the run to go on with: {fault}",
             "Start the run anew, or bring its scenario and data back to what they were.",
         ) from error
+
+
+def identity_in(path: Path) -> Identity:
+    """What a checkpoint belongs to; raises DataError when it is damaged."""
+    return _read(path)[2]
+
+
+def _read(path: Path) -> tuple[dict[str, NDArray[Any]], list[Any], Identity, str, int]:
+    """The arrays of a checkpoint, the history, what it belongs to, the backend, and the seed; raises DataError."""
+    try:
+        tensors, metadata = unseal(path, "checkpoint")
+        if metadata["format"] != FORMAT:
+            raise ValueError(_other_format(str(metadata["format"])))
+        records = list(json.loads(tensors.pop(_HISTORY).tobytes()))
+        identity = Identity.from_json(metadata["identity"])
+        return tensors, records, identity, str(metadata["backend"]), int(metadata["seed"])
+    except DataError as error:
+        raise DataError(error.message, _older(path)) from error
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        fault = f"it has no {error}" if isinstance(error, KeyError) else error
+        raise DataError(f"{path} is not a readable checkpoint: {fault}", _older(path)) from error
 
 
 def _other_format(found: str) -> str:

@@ -14,10 +14,10 @@ from neurosim.backends.select import on_compilation
 from neurosim.ensemble import Ensemble
 from neurosim.files import remove, write_atomically
 from neurosim.markup import measure_words
-from neurosim.training.folder import BEGUN, ENSEMBLE, SCENARIO, SUMMARY, RunFolder, portable, provenance
+from neurosim.training.folder import BEGUN, ENSEMBLE, SUMMARY, RunFolder, portable, provenance
 from neurosim.training.identity import identity_from
 from neurosim.training.observers import Observer
-from neurosim.training.seeds import COLUMNS
+from neurosim.training.seeds import COLUMNS, check_unfinished, refuse_changed
 
 
 class EnsembleObserver(Observer):
@@ -28,36 +28,50 @@ class EnsembleObserver(Observer):
 
 
 def run_ensemble(
-    ensemble: Ensemble, out: Path, observer: EnsembleObserver | None = None, *, resume: bool = False
+    ensemble: Ensemble,
+    out: Path,
+    observer: EnsembleObserver | None = None,
+    *,
+    resume: bool = False,
+    force: bool = False,
 ) -> dict[str, Any]:
     """Train an ensemble and write ``scenario.toml``, ``ensemble.csv`` and ``summary.json``.
 
-    With `resume` the folder may have such a run that was stopped; nothing of it was kept, and all are trained again.
+    With `resume` the folder has such a run that was stopped; nothing of it was kept, and all are trained again. With
+    `force` that is done even where its scenario, rows, plugins, versions or kind of processor have changed since.
 
     Returns the object that ``neurosim run --seeds N --json`` prints.
 
     Raises
     ------
     NeurosimError
-        As `neurosim.training.run` does.
+        As `neurosim.training.run` does; UsageError where there is no such run to go on with.
     """
     begin = time.perf_counter()
     watcher = observer or EnsembleObserver()
     folder = RunFolder(out, resume=resume)
     try:
-        return _run(ensemble, folder, watcher, begin)
+        return _run(ensemble, folder, watcher, begin, resume=resume, force=force)
     finally:
         folder.close()
 
 
-def _run(ensemble: Ensemble, folder: RunFolder, watcher: EnsembleObserver, begin: float) -> dict[str, Any]:
+def _run(
+    ensemble: Ensemble, folder: RunFolder, watcher: EnsembleObserver, begin: float, *, resume: bool, force: bool
+) -> dict[str, Any]:
     """Train the networks and write the files."""
+    if resume:
+        check_unfinished(folder.path, ensemble)
     seeds = [ensemble.seeds[0], ensemble.seeds[-1]]
     with on_compilation(watcher.compiling):
         ensemble.prepare()
+        identity = identity_from(ensemble.scenario, ensemble.rows_sha256, ensemble.backend)
+        if resume and not force:
+            refuse_changed(folder.path, ensemble.scenario, identity)
         # Only now is it known that they can be trained.
-        write_atomically(folder.path / SCENARIO, portable(ensemble.scenario).to_toml())
-        write_atomically(folder.path / BEGUN, json.dumps({"backend": ensemble.backend, "seeds": seeds}) + "\n")
+        folder.begin(portable(ensemble.scenario).to_toml())
+        begun = {"backend": ensemble.backend, "seeds": seeds, "identity": identity.as_json()}
+        write_atomically(folder.path / BEGUN, json.dumps(begun) + "\n")
         ensemble.train(watcher.share)
     total = time.perf_counter() - begin
     write_atomically(folder.path / ENSEMBLE, table(ensemble))
@@ -71,7 +85,6 @@ def _run(ensemble: Ensemble, folder: RunFolder, watcher: EnsembleObserver, begin
         "remarks": ensemble.remarks,
         "run_dir": str(folder.path),
     }
-    identity = identity_from(ensemble.scenario, ensemble.rows_sha256, ensemble.backend)
     complete = {**result, "identity": identity.as_json(), **provenance(ensemble.scenario)}
     write_atomically(folder.path / SUMMARY, json.dumps(complete, indent=2, allow_nan=False) + "\n")
     remove(folder.path / BEGUN)

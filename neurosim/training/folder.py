@@ -126,7 +126,7 @@ class RunFolder:
     path : Path
         The folder; made if it does not exist.
     resume : bool
-        Go on with the run in it; else a finished run in it, and one that can be resumed, are refused.
+        Go on with the run in it; else a run in it, finished or not, is refused. Nothing is written before `begin`.
     study : Path, optional
         The study that the run is one of: that is what can be resumed.
 
@@ -149,16 +149,13 @@ class RunFolder:
         except DataError:
             remove_empty(self._made)
             raise
+        self._resumed = resume
         if not resume:
             try:
                 _refuse_other_run(path)
-                self._forget_seeds()
             except DataError:
                 self.close()
                 raise
-        # Whoever was killed while writing has left these; nobody else writes here now.
-        sweep(path)
-        sweep(path / CHECKPOINTS)
 
     def close(self) -> None:
         """Let other processes write there; called at the end, however the run ends."""
@@ -167,17 +164,29 @@ class RunFolder:
 
     def start(self, scenario_text: str, records: list[Record]) -> None:
         """Write the scenario, and the metrics of the epochs that are done already."""
-        # What is written from here on is of a run that is neither finished nor failed.
-        must_remove(self.path / FAILURE)
-        must_remove(self.path / SUMMARY)
-        self._forget_seeds()
-        write_atomically(self.path / SCENARIO, scenario_text)
+        self.begin(scenario_text)
         self._write_metrics(records)
 
-    def _forget_seeds(self) -> None:
-        """Remove what a run of many seeds that was stopped here has left: by it the folder would be taken for one."""
-        must_remove(self.path / BEGUN)
-        must_remove(self.path / ENSEMBLE)
+    def begin(self, scenario_text: str, *, finished: bool = False) -> None:
+        """Write the scenario: the first thing that is written; unless all is trained, the run is unfinished again.
+
+        Raises
+        ------
+        DataError
+            When the scenario of another run is there, which is not to be gone on with.
+        """
+        there = self.path / SCENARIO
+        if not self._resumed and there.exists() and not _says(there, scenario_text):
+            raise DataError(
+                f"{there} is another scenario than the one to run", "Choose another --out, or remove that file."
+            )
+        # Whoever was killed while writing has left these; nobody else writes here now.
+        sweep(self.path)
+        sweep(self.path / CHECKPOINTS)
+        if not finished:
+            for name in (FAILURE, SUMMARY, BEGUN, ENSEMBLE):
+                must_remove(self.path / name)
+        write_atomically(there, scenario_text)
 
     def add_epoch(self, record: Record) -> None:
         """Append one epoch to ``metrics.jsonl``."""
@@ -217,19 +226,36 @@ class RunFolder:
         write_atomically(self.path / SUMMARY, json.dumps(complete, indent=2, allow_nan=False) + "\n")
 
 
+def _says(path: Path, text: str) -> bool:
+    """Whether this, and nothing else, is in a file."""
+    try:
+        return path.is_file() and path.read_bytes() == text.encode()
+    except OSError:
+        return False
+
+
 def _refuse_other_run(path: Path) -> None:
     """Raise DataError where a folder has a finished run, or one that can be gone on with."""
     if (path / SUMMARY).exists():
         raise DataError(f"{path} already holds a finished run", "Choose another --out, or remove that folder.")
-    if any(CHECKPOINT_NAME.fullmatch(file.name) for file in (path / CHECKPOINTS).glob("*")):
+    what, how = "", "goes on with it"
+    if (path / MEMBERS).exists():
+        what = "a study that was interrupted"
+    elif (path / BEGUN).exists():
+        what, how = "a run of many seeds that was interrupted", "trains them again"
+    elif (path / FAILURE).exists():
         raise DataError(
-            f"{path} holds a run that was interrupted",
-            f"neurosim run --resume {quoted(path)}  goes on with it; or choose another --out, or remove that folder.",
+            f"{path} holds a run that diverged",
+            f"neurosim doctor {quoted(path)}  says why; choose another --out, or remove that folder.",
         )
-    if (path / MODEL).exists():
+    elif any(CHECKPOINT_NAME.fullmatch(file.name) for file in (path / CHECKPOINTS).glob("*")):
+        what = "a run that was interrupted"
+    elif (path / MODEL).exists():
+        what, how = "a trained network whose run did not come to its end", "completes it"
+    if what:
         raise DataError(
-            f"{path} holds a trained network whose run did not come to its end",
-            f"neurosim run --resume {quoted(path)}  completes it; or choose another --out, or remove that folder.",
+            f"{path} holds {what}",
+            f"neurosim run --resume {quoted(path)}  {how}; or choose another --out, or remove that folder.",
         )
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from neurosim.memory import check_memory_together
 from neurosim.scenario import Scenario
 from neurosim.simulator import Simulator
+from neurosim.training.identity import Identity, identity_from
 from neurosim.training.runs import Result
 
 
@@ -68,6 +69,13 @@ class Workshop:
         if self.backend != "cuda":  # a GPU has memory of its own
             firsts = [self._first[member.scenario.variant] for member in members]
             check_memory_together([(first.network, first.training, len(first.data.train)) for first in firsts])
+
+    def identities(self, members: Sequence[Member]) -> Iterator[tuple[str, Path, Identity]]:
+        """What each member is called, its folder, and what its numbers would belong to here and now."""
+        for member in members:
+            assert member.folder is not None
+            rows = self._first[member.scenario.variant].data.sha256
+            yield member.label, member.folder, identity_from(member.scenario, rows, self.backend)
 
     def simulator_of(self, member: Member) -> Simulator:
         """The simulator of a member, made if it is not there; it may have to be prepared."""

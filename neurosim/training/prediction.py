@@ -28,7 +28,7 @@ from neurosim.training.identity import PluginRecord, plugin_changes
 from neurosim.training.model import FORMAT, FORMATS, MODEL
 from neurosim.training.rebuild import rebuild
 from neurosim.training.sealed import unseal
-from neurosim.training.texts import is_there, read_object
+from neurosim.training.texts import read_object
 
 # What IDX files, packed or not, begin with; no text does.
 _IDX_STARTS = (b"\x1f\x8b", b"\0\0")
@@ -323,7 +323,7 @@ def _changes(file: Path, words: Mapping[str, Any], plugins: list[Plugin]) -> Cha
     was = {record.name: record for record in trained.known_plugins}
     now = [PluginRecord(plugin.name, plugin.version, plugin.sha256) for plugin in plugins]
     changed = plugin_changes([was[record.name] for record in now if record.name in was], now)
-    in_run = file.name == MODEL and is_there(file.parent / SUMMARY)
+    in_run = file.name == MODEL and (file.parent / SUMMARY).is_file()
     found = Changes(file.parent if in_run else file, {PLUGINS: changed})
     if in_run:
         found |= model_changes(file.parent, trained_with(read_object(file.parent / SUMMARY)), trained)

@@ -28,7 +28,7 @@ from neurosim.scenario import RecordSection, Scenario, load_scenario
 from neurosim.simulator import Simulator
 from neurosim.training.belonging import Changes, Trained, changes, model_changes, trained_by_model
 from neurosim.training.checkpoint import save_checkpoint
-from neurosim.training.folder import SCENARIO, SUMMARY, RunFolder
+from neurosim.training.folder import SCENARIO, SUMMARY, RunFolder, portable
 from neurosim.training.identity import identity_of
 from neurosim.training.model import MODEL, read_model
 from neurosim.training.observers import Observer
@@ -242,6 +242,7 @@ def _train(
     branch.restore(_state(trunk, branch, recording, origin.scenario.record, step), History(list(trunk.history)))
     epoch = step / trunk.steps_per_epoch
     if folder is not None:
+        folder.begin(portable(branch.scenario).to_toml())
         # Killed before its first checkpoint a run is trained from the start; this one begins at the fork.
         save_checkpoint(folder.path, branch)
         about = _fork(origin, step, epoch, settings, step - first, mixed)

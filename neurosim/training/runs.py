@@ -31,11 +31,12 @@ from neurosim.training.checkpoint import (
 )
 from neurosim.training.expectations import Expectation, Outcome, check_expectations
 from neurosim.training.folder import SCENARIO, RunFolder, finite, portable
-from neurosim.training.identity import FINISHED, Identity, another_run, changes_of, without_report
+from neurosim.training.identity import FINISHED, Identity, another_run, changes_of, identity_of, without_report
 from neurosim.training.interruption import interruptions
 from neurosim.training.keeping import keep
 from neurosim.training.observers import Observer, observer_of
 from neurosim.training.resuming import is_finished, is_of_run, own_scenario, refuse_diverged, run_folder_of
+from neurosim.training.seeds import many_seeds
 
 
 @dataclass(frozen=True)
@@ -219,7 +220,7 @@ def run(
         Run folder to go on with from its newest checkpoint, or one of its checkpoints. A run that was killed before
         its first checkpoint is trained from its start; one that is finished is read, and nothing is trained.
     force : bool
-        Go on even where scenario, data or plugins have changed since the checkpoint.
+        Go on even where scenario, rows, plugins, versions or the kind of processor have changed since the checkpoint.
     observer : Observer or function, optional
         Told about progress; a plain function is called with the record of each epoch, such as
         ``lambda record: print(record["train_loss"])``. Left out, a notebook shows progress.
@@ -282,6 +283,11 @@ def _resumed(
             f"{path} is a study of several networks, and the scenario to go on with is a single one",
             f"neurosim run --resume {quoted(path)}  goes on with all of them.",
         )
+    if many_seeds(path) is not None:
+        raise UsageError(
+            f"{path} is a run of many seeds, and not of a single network",
+            f"neurosim run --resume {quoted(path)}  goes on with it.",
+        )
     # It records on what it has recorded so far, what its report has added among it.
     going_on = chosen if own is None else replace(chosen, record=own.record)
     finished = is_finished(resume)
@@ -294,7 +300,9 @@ def _resumed(
         raise another_run(path, changes, f"neurosim run --resume {quoted(path)}  goes on with it as it was; {how}")
     if finished:
         from neurosim.training.reading import read_finished
+        from neurosim.training.unchanged import refuse_another_finished
 
+        refuse_another_finished(path, identity_of(simulator))
         result = read_finished(path, simulator)
         remove_checkpoint(path)
         return result

@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from neurosim.assembly import load_data
 from neurosim.ensemble import Ensemble, Member
+from neurosim.errors import UsageError
 from neurosim.printable import quoted
 from neurosim.scenario import Scenario
+from neurosim.training.belonging import changes, trained_with
 from neurosim.training.folder import BEGUN, ENSEMBLE, SUMMARY
-from neurosim.training.identity import another_run, determining, scenario_changes
+from neurosim.training.identity import FINISHED, Identity, another_run, determining, identity_from, scenario_changes
 from neurosim.training.model import MODEL
 from neurosim.training.resuming import own_scenario
 from neurosim.training.texts import damaged, is_there, read_object
@@ -58,29 +61,49 @@ def many_seeds(folder: Path) -> ManySeeds | None:
     return ManySeeds(written.backend(), range(seeds[0], seeds[1] + 1), finished)
 
 
-def refuse_changed(folder: Path, chosen: Scenario) -> None:
-    """Raise UsageError where a scenario differs from that of the run of many seeds in a folder, in what determines it.
+def check_unfinished(folder: Path, ensemble: Ensemble) -> None:
+    """Raise UsageError where the run in a folder is not one of these seeds that was stopped."""
+    found = many_seeds(folder)
+    if found is None:
+        hint = f"neurosim run --resume {quoted(folder)}  goes on with what is there."
+        raise UsageError(f"{folder} has no run of many seeds", hint)
+    if found.finished or list(found.seeds) != list(ensemble.seeds):
+        what = "is finished" if found.finished else f"is of the seeds {found.seeds[0]} to {found.seeds[-1]}"
+        raise UsageError(f"the run in {folder} {what}", "Choose another folder for these seeds.")
 
-    Its promises may differ where no network has been held against them yet.
+
+def refuse_changed(folder: Path, chosen: Scenario, now: Identity) -> None:
+    """Raise UsageError where the run of many seeds in a folder belongs to something else than a scenario does `now`.
+
+    Of a finished one last bits do not count, since it is only read, and its promises do: its networks were held against
+    them.
     """
     own = own_scenario(folder, chosen)
-    if own is None:
-        return
-    changes = scenario_changes(determining(own), determining(chosen))
-    if is_there(folder / SUMMARY) and own.expect != chosen.expect:
-        changes.append("  scenario: another [expect], which the networks were held against")
-    if changes:
-        raise another_run(folder, changes, f"neurosim run --resume {quoted(folder)}  goes on with it as it was.")
+    finished = is_there(folder / SUMMARY)
+    file = folder / (SUMMARY if finished else BEGUN)
+    found = changes(folder, trained_with(read_object(file)).beside(now), now, bits=not finished)
+    lines = [] if own is None else scenario_changes(determining(own), now.scenario)
+    lines = list(dict.fromkeys(line for group in (lines, *found.lines.values()) for line in group))
+    if own is not None and finished and own.expect != chosen.expect:
+        lines.append("  scenario: another [expect], which the networks were held against")
+    if lines:
+        how = FINISHED if finished else "--force with these changes."
+        raise another_run(folder, lines, f"neurosim run --resume {quoted(folder)}  goes on with it as it was; {how}")
 
 
-def read_ensemble(folder: Path, scenario: Scenario, found: ManySeeds) -> tuple[Ensemble, dict[str, Any]]:
+def read_ensemble(
+    folder: Path, scenario: Scenario, found: ManySeeds, data_dir: Path | str | None = None
+) -> tuple[Ensemble, dict[str, Any]]:
     """A finished run of many seeds, and the object that ``neurosim run --seeds N --json`` printed of it.
 
     Raises
     ------
+    UsageError
+        When it belongs to another scenario, other rows or other plugins.
     DataError
         When a file of it is damaged.
     """
+    refuse_changed(folder, scenario, identity_from(scenario, load_data(scenario, data_dir).sha256, found.backend))
     ensemble = Ensemble(scenario, found.seeds, found.backend)
     ensemble.members = _members(folder / ENSEMBLE)
     seeds = [member.seed for member in ensemble.members]

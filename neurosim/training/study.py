@@ -20,25 +20,26 @@ import numpy as np
 from neurosim.backends.cpu.team import available_threads
 from neurosim.backends.select import on_compilation
 from neurosim.errors import DivergedError, UsageError
-from neurosim.files import must_remove, write_atomically
+from neurosim.files import write_atomically
 from neurosim.history import METRICS, Record
 from neurosim.markup import escape, measure, measure_words
 from neurosim.markup import table as html_table
 from neurosim.measures import FINAL_ONLY
 from neurosim.printable import quoted
 from neurosim.scenario import Scenario
-from neurosim.training.checkpoint import remove_checkpoint
+from neurosim.training.checkpoint import has_checkpoint, remove_checkpoint
 from neurosim.training.expectations import Expectation, check_bounds, check_claims
-from neurosim.training.folder import FAILURE, SCENARIO, SUMMARY, RunFolder, finite, portable, provenance
+from neurosim.training.folder import FAILURE, SUMMARY, RunFolder, finite, portable, provenance
 from neurosim.training.identity import FINISHED, another_run, identity_of
 from neurosim.training.keeping import trained
 from neurosim.training.making import Member, Workshop
 from neurosim.training.members import changed_members, study_members
 from neurosim.training.observers import Observer
 from neurosim.training.reading import read_finished, stopped_at
-from neurosim.training.resuming import is_finished, own_scenario
+from neurosim.training.resuming import is_finished, is_of_run, own_scenario
 from neurosim.training.runs import Result, diverged_result, prepare_scenario, promises_met, train_to_end
 from neurosim.training.texts import is_there, read_failure
+from neurosim.training.unchanged import refuse_other_members
 
 TABLE = "study.csv"
 # What ``final`` has even where it is not measured.
@@ -288,6 +289,8 @@ def _run(
     with on_compilation(watcher.compiling):
         workshop.begin(members)
         if resume:
+            assert folder is not None
+            refuse_other_members(folder.path, workshop.identities(members), force=force)
             for number, member in enumerate(members, 1):
                 _read(member, workshop, force=force)
                 watcher.read(number, len(members))
@@ -297,12 +300,13 @@ def _run(
             workshop.simulator_of(member).prepare()
     ended = all(member.result is not None for member in members)
     if folder is not None:
-        # Only now is it known that all networks can be made. A study of which something is trained is not finished.
-        if not ended:
-            must_remove(folder.path / SUMMARY)
-        write_atomically(folder.path / SCENARIO, portable(chosen).to_toml())
+        # Only now is it known that all networks can be made, and go on.
+        folder.begin(portable(chosen).to_toml(), finished=ended)
+        for member in members:
+            if member.result is not None and not member.fault and member.folder is not None:
+                remove_checkpoint(member.folder)
     try:
-        _train_all([member for member in members if member.result is None], workshop, at_once, watcher, resume, force)
+        _train_all([member for member in members if member.result is None], workshop, at_once, watcher, resume)
     except KeyboardInterrupt:
         watcher.interrupted(None if folder is None else folder.path)
         raise
@@ -337,12 +341,11 @@ def _judged(
 
 
 def _read(member: Member, workshop: Workshop, *, force: bool) -> None:
-    """Give a member of a study that goes on the result that it has already, if it has ended."""
+    """Give a member of a study that goes on the result that it has already, if it has ended, else its last state."""
     path = member.folder
     assert path is not None
     if is_finished(path):
         member.result = read_finished(path, workshop.simulator_of(member))
-        remove_checkpoint(path)
     elif is_there(path / FAILURE) and not force:
         simulator = workshop.simulator_of(member)
         stopped_at(path, simulator)
@@ -350,6 +353,8 @@ def _read(member: Member, workshop: Workshop, *, force: bool) -> None:
         member.fault = failure.message
         result = diverged_result(simulator, path, sum(simulator.history.seconds))
         member.result = replace(result, identity=failure.identity)
+    elif has_checkpoint(path):
+        stopped_at(path, workshop.simulator_of(member), force=force)
 
 
 def _check_same(folder: Path, chosen: Scenario, *, force: bool) -> None:
@@ -363,19 +368,21 @@ def _check_same(folder: Path, chosen: Scenario, *, force: bool) -> None:
         )
     changes = changed_members(own, chosen, folder, finished=force)
     if changes:
-        how = FINISHED if force else "--force with these changes."
-        raise another_run(folder, changes, f"neurosim run --resume {quoted(folder)}  goes on with it as it was; {how}")
+        ended = force or changed_members(own, chosen, folder, finished=True)
+        edited = chosen.path is not None and is_of_run(chosen.path, folder)
+        undo = "Undo the change" if edited else f"neurosim run --resume {quoted(folder)}  goes on with it as it was"
+        raise another_run(folder, changes, f"{undo}; {FINISHED if ended else '--force with these changes.'}")
 
 
 def _train_all(
-    members: Sequence[Member], workshop: Workshop, at_once: int, watcher: StudyObserver, resume: bool, force: bool
+    members: Sequence[Member], workshop: Workshop, at_once: int, watcher: StudyObserver, resume: bool
 ) -> None:
     """Train the members, some of them at once, and put their results into them."""
     epochs = sum(member.scenario.training.epochs for member in members)
     watcher.planned([member.label for member in members], epochs)
     progress = _Progress(watcher, epochs)
     with ThreadPoolExecutor(max_workers=max(at_once, 1)) as pool:
-        futures = [pool.submit(_train_one, member, workshop, progress, resume, force) for member in members]
+        futures = [pool.submit(_train_one, member, workshop, progress, resume) for member in members]
         try:
             _wait(futures)
         except BaseException:
@@ -392,7 +399,7 @@ def _wait(futures: Sequence[Future[None]]) -> None:
         future.result()
 
 
-def _train_one(member: Member, workshop: Workshop, progress: _Progress, resume: bool, force: bool) -> None:
+def _train_one(member: Member, workshop: Workshop, progress: _Progress, resume: bool) -> None:
     if progress.stop:
         raise KeyboardInterrupt
     begin = time.perf_counter()
@@ -402,8 +409,6 @@ def _train_one(member: Member, workshop: Workshop, progress: _Progress, resume: 
     if member.folder is not None:
         folder = RunFolder(member.folder, resume=resume, study=member.study)
     try:
-        if resume and member.folder is not None:
-            stopped_at(member.folder, simulator, force=force)
         member.result = train_to_end(simulator, folder, progress, begin)
     except DivergedError as error:
         member.fault = error.message

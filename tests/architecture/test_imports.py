@@ -63,9 +63,9 @@ ALLOWED = {
         "run_folders", "scenario", "simulator", "watch", "errors",
     },
     "training": {
-        "simulator", "divergence", "ensemble", "backends", "building", "recording", "registry", "scenario", "layers",
-        "network", "data", "history", "files", "input_files", "interruption", "markup", "measures", "memory", "errors",
-        "run_folders", "suggestions", "version",
+        "assembly", "simulator", "divergence", "ensemble", "backends", "building", "recording", "registry", "scenario",
+        "layers", "network", "data", "history", "files", "input_files", "interruption", "markup", "measures", "memory",
+        "errors", "run_folders", "suggestions", "version",
     },
     "analysis": {
         "backends", "layers", "markup", "measures", "memory", "network", "plugin", "recording", "scenario",

@@ -343,20 +343,20 @@ def test_many_seeds_killed_on_the_way_are_trained_again(neurosim, many, monkeypa
     assert not (many / "seeds.json").exists()
 
 
-def test_a_run_in_the_folder_of_many_seeds_that_were_stopped_is_one_of_its_own(neurosim, tmp_path, monkeypatch):
+def test_no_other_run_is_begun_in_the_folder_of_many_seeds_that_were_stopped(neurosim, tmp_path, monkeypatch):
     def kill(self, *arguments):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as during:
         during.setattr(Ensemble, "train", kill)
         assert neurosim("run", "xor", "--seeds", "5", "--out", "there", *SETTINGS).code == 130
-    folder = killed_after_training(tmp_path / "there")
-    before = bits(folder)
-    assert neurosim("plot", folder).code == 0
-    done = neurosim("run", "--resume", folder)
-    assert done.code == 0, done.err
-    assert "what is missing is made now" in done.out
-    assert bits(folder) == before
+    before = {path: path.read_bytes() for path in (tmp_path / "there").iterdir()}
+    for more in ((), ("--seeds", "5")):
+        done = neurosim("run", "xor", "--out", "there", *more, *SETTINGS)
+        assert done.code == 3
+        assert "holds a run of many seeds that was interrupted" in done.err
+        assert {path: path.read_bytes() for path in (tmp_path / "there").iterdir()} == before
+    assert neurosim("run", "--resume", "there").code == 0
 
 
 @pytest.mark.parametrize(
