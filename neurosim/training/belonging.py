@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from neurosim.errors import DataError, UsageError
 from neurosim.network import Network
+from neurosim.recording.recording import FILE as RECORD
 from neurosim.training.description import describe
+from neurosim.training.folder import METRICS, SUMMARY, digest, train_again
 from neurosim.training.folder import SCENARIO as SCENARIO_FILE
-from neurosim.training.folder import SUMMARY, train_again
 from neurosim.training.identity import (
     Identity,
     PluginRecord,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
 # What can have changed, as it is told.
 SCENARIO, ROWS, PLUGINS, VERSIONS = "the scenario", "the data", "the plugins", "the versions"
-MODEL_FILE = "the model"
+MODEL_FILE, FILES = "the model", "the files"
 # The folder in that of a run for pictures and pages that mix: the run's own stay what they are.
 MIXED = "mixed"
 
@@ -53,12 +54,15 @@ class Trained:
         The plugins; None where they are not told.
     versions : mapping of str to str
         Versions of neurosim and of what it computes with.
+    files : mapping of str to str
+        SHA-256 of the files that the run has left, by name; empty where it is not told.
     """
 
     identity: Identity | None = None
     rows: Mapping[str, str] = field(default_factory=dict)
     plugins: tuple[PluginRecord, ...] | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def known_plugins(self) -> tuple[PluginRecord, ...]:
@@ -97,10 +101,11 @@ def trained_by_model(words: Mapping[str, Any], path: Path) -> Trained:
 
 def _told(there: Mapping[str, Any]) -> Trained:
     """What a file tells, that of an older version too; raises ValueError for anything else."""
-    rows, versions, plugins = there.get("rows_sha256", {}), there.get("versions", {}), there.get("plugins")
-    for texts in (rows, versions):
+    rows, versions, files = (there.get(name, {}) for name in ("rows_sha256", "versions", "files_sha256"))
+    for texts in (rows, versions, files):
         if not isinstance(texts, dict) or not all(isinstance(text, str) for text in texts.values()):
-            raise ValueError("rows or versions are not told in texts")
+            raise ValueError("rows, versions or files are not told in texts")
+    plugins = there.get("plugins")
     records = None
     if plugins is not None:
         try:
@@ -108,7 +113,7 @@ def _told(there: Mapping[str, Any]) -> Trained:
         except (KeyError, TypeError) as error:
             raise ValueError("plugins are not told by name, version and SHA-256") from error
     identity = None if there.get("identity") is None else Identity.from_json(there["identity"])
-    return Trained(identity, rows, records, versions)
+    return Trained(identity, rows, records, versions, files)
 
 
 @dataclass(frozen=True)
@@ -142,7 +147,7 @@ class Changes:
         if not things:
             return ""
         listed = ", ".join(things[:-1]) + " and " * (len(things) > 1) + things[-1]
-        verb = "have" if len(things) > 1 or things[0] in (ROWS, PLUGINS, VERSIONS) else "has"
+        verb = "have" if len(things) > 1 or things[0] in (ROWS, PLUGINS, VERSIONS, FILES) else "has"
         return f"{listed} of {self.folder} {verb} changed since it was trained, so not all of this belongs together"
 
     def refuse(self, *, force: bool) -> None:
@@ -194,6 +199,16 @@ def model_changes(folder: Path, summary: Trained, model: Trained) -> Changes:
     else:
         lines = [f"  {MODEL}: {line.strip()}" for line in differences(summary.identity, model.identity, bits=True)]
     return Changes(folder, {MODEL_FILE: lines})
+
+
+def file_changes(folder: Path, trained: Trained, *names: str) -> Changes:
+    """Which of these files of a run, or of all, are not as it has left them; one that is gone is left to its reader."""
+    changed = [
+        name
+        for name in names or (METRICS, RECORD, MODEL)
+        if name in trained.files and (folder / name).is_file() and digest(folder / name) != trained.files[name]
+    ]
+    return Changes(folder, {FILES: [f"  {name}: not the file that the run has left" for name in changed]})
 
 
 def network_changes(folder: Path, words: Mapping[str, Any], network: Network) -> Changes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import hashlib
 import json
 import math
 import os
@@ -210,9 +211,14 @@ class RunFolder:
             "epoch": epoch,
             "message": error.message,
             "backend": simulator.backend,
+            "files_sha256": self._digests(METRICS),
             "identity": identity.as_json(),
         }
         write_atomically(self.path / FAILURE, json.dumps(words, indent=2) + "\n")
+
+    def _digests(self, *names: str) -> dict[str, str]:
+        """SHA-256 of files of the run, by which it is known later that they are those that it has left."""
+        return {name: digest(self.path / name) for name in names}
 
     def keep_model(self, simulator: Simulator, identity: Identity) -> None:
         """Write the model, as soon as it is trained: of what comes after that, anything may fail."""
@@ -222,7 +228,8 @@ class RunFolder:
         """Write what was recorded, and the summary, by which the run counts as finished; the model is there."""
         if simulator.recording is not None:
             write_atomically(self.path / RECORD, simulator.recording.to_bytes())
-        complete = {**summary, "identity": identity.as_json(), **provenance(simulator.scenario)}
+        files = self._digests(METRICS, MODEL, *([] if simulator.recording is None else [RECORD]))
+        complete = {**summary, "files_sha256": files, "identity": identity.as_json(), **provenance(simulator.scenario)}
         write_atomically(self.path / SUMMARY, json.dumps(complete, indent=2, allow_nan=False) + "\n")
 
 
@@ -232,6 +239,14 @@ def _says(path: Path, text: str) -> bool:
         return path.is_file() and path.read_bytes() == text.encode()
     except OSError:
         return False
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of what is in a file; raises DataError when it cannot be read."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror or error}", "A run has such a file.") from error
 
 
 def _refuse_other_run(path: Path) -> None:

@@ -22,7 +22,7 @@ from neurosim.printable import quoted
 from neurosim.registry import BUILTIN, NEEDED_AGAIN, Plugin, Registry, build_registry
 from neurosim.run_folders import likely_run, named_run, no_run
 from neurosim.suggestions import did_you_mean
-from neurosim.training.belonging import PLUGINS, Changes, model_changes, trained_by_model, trained_with
+from neurosim.training.belonging import PLUGINS, Changes, file_changes, model_changes, trained_by_model, trained_with
 from neurosim.training.folder import MEMBERS, SCENARIO, SUMMARY, train_again
 from neurosim.training.identity import PluginRecord, plugin_changes
 from neurosim.training.model import FORMAT, FORMATS, MODEL
@@ -318,7 +318,10 @@ def _check_targets(
 
 
 def _changes(file: Path, words: Mapping[str, Any], plugins: list[Plugin]) -> Changes:
-    """Which plugins have changed since a model was trained, and whether it is that of the run whose folder it is in."""
+    """Which plugins have changed since a model was trained, and whether it is that of the run whose folder it is in.
+
+    A run whose summary could not be written has kept its model all the same.
+    """
     trained = trained_by_model(words, file)
     was = {record.name: record for record in trained.known_plugins}
     now = [PluginRecord(plugin.name, plugin.version, plugin.sha256) for plugin in plugins]
@@ -326,5 +329,6 @@ def _changes(file: Path, words: Mapping[str, Any], plugins: list[Plugin]) -> Cha
     in_run = file.name == MODEL and (file.parent / SUMMARY).is_file()
     found = Changes(file.parent if in_run else file, {PLUGINS: changed})
     if in_run:
-        found |= model_changes(file.parent, trained_with(read_object(file.parent / SUMMARY)), trained)
+        summary = trained_with(read_object(file.parent / SUMMARY))
+        found |= model_changes(file.parent, summary, trained) or file_changes(file.parent, summary, MODEL)
     return found

@@ -28,6 +28,7 @@ from neurosim.training.belonging import (
     Changes,
     Trained,
     changes,
+    file_changes,
     model_changes,
     network_changes,
     together,
@@ -70,7 +71,7 @@ class _Found:
     Attributes
     ----------
     swapped : Changes
-        What tells that its model is that of another run.
+        What tells that its model, or another file, is not the one that the run has left.
     """
 
     folder: Path
@@ -78,25 +79,26 @@ class _Found:
     summary: Summary
     history: History
     arrays: Mapping[str, NDArray[Any]]
+    recording: Recording | None
     swapped: Changes
 
     @classmethod
     def read(cls, folder: Path, simulator: Simulator) -> _Found:
-        """Read the files, but for what was recorded; raises DataError where one is missing or damaged."""
+        """Read the files; raises DataError where one is missing or damaged."""
         summary, history = read_measures(folder)
         arrays, words = read_model(_must_be_there(folder / MODEL))
-        swapped = model_changes(folder, trained_in(folder), trained_by_model(words, folder / MODEL))
+        recording = None if simulator.recording is None else load_recording(_must_be_there(folder / RECORD))
+        swapped = swapped_files(folder, trained_in(folder), words)
         if summary.identity is None:
             swapped |= network_changes(folder, words, simulator.network)
-        return cls(folder, simulator, summary, history, arrays, swapped)
+        return cls(folder, simulator, summary, history, arrays, recording, swapped)
 
     def result(self, mixed: Changes) -> Result:
         """Give the network and the records to the simulator; `mixed` is what has changed, and was to be read anyway."""
         folder, simulator, summary = self.folder, self.simulator, self.summary
         if summary.seed != simulator.seed and not mixed:
             raise damaged(folder / SUMMARY, f"its seed is {summary.seed}, and that of {SCENARIO} {simulator.seed}")
-        begun = simulator.recording
-        recording = None if begun is None else load_recording(_must_be_there(folder / RECORD))
+        begun, recording = simulator.recording, self.recording
         try:
             simulator.adopt(self.arrays, self.history, recording)
         except (ShapeError, UsageError) as error:
@@ -115,6 +117,12 @@ class _Found:
             simulator.scenario, simulator, self.history, final, promises, summary.seconds, folder, rows,
             summary.identity, mixed.remark, summary.backend,
         )  # fmt: skip
+
+
+def swapped_files(folder: Path, trained: Trained, model: Mapping[str, Any]) -> Changes:
+    """What tells that a file of a finished run is not the one that it has left; `model` describes the one there."""
+    found = model_changes(folder, trained, trained_by_model(model, folder / MODEL))
+    return found or file_changes(folder, trained)
 
 
 def _must_be_there(path: Path) -> Path:
@@ -230,15 +238,6 @@ def trained_in(folder: Path) -> Trained:
     return Trained()
 
 
-def changes_since(folder: Path, simulator: Simulator) -> Changes:
-    """What has changed since the run in a folder has ended; `simulator` is of its scenario, not trained.
-
-    Nothing is known of a run that has not ended. Raises DataError for a damaged file.
-    """
-    now = identity_of(simulator)
-    return changes(folder, trained_in(folder).beside(now), now)
-
-
 def made_with(result: Result) -> dict[str, Any]:
     """Versions, machine and plugins of the training of a result, as its folder tells; else those of here and now."""
     now = provenance(result.scenario)
@@ -254,7 +253,10 @@ def made_with(result: Result) -> dict[str, Any]:
 
 
 def _since(folder: Path, simulator: Simulator, *, inner: bool) -> Changes:
-    """As `changes_since`; the folder of a network within a study has a scenario of its own besides."""
+    """What has changed since the run in a folder was trained; `simulator` is of its scenario, not trained.
+
+    The folder of a network within a study (`inner`) has a scenario of its own besides.
+    """
     now = identity_of(simulator)
     was = trained_in(folder).beside(now)
     found = changes(folder, was, now)
@@ -328,7 +330,7 @@ class FailedRun:
         check_data_file(self.folder, self.scenario)
         simulator = Simulator(replace(self.scenario, variant=variant), data_dir=data_dir)
         now = identity_of(simulator)
-        found = changes(self.folder, self.trained.beside(now), now)
+        found = changes(self.folder, self.trained.beside(now), now) | file_changes(self.folder, self.trained)
         found.refuse(force=force)
         return simulator, found.remark
 

@@ -26,13 +26,13 @@ from neurosim.recording.recording import FILE as RECORD
 from neurosim.registry import Registry
 from neurosim.scenario import RecordSection, Scenario, load_scenario
 from neurosim.simulator import Simulator
-from neurosim.training.belonging import Changes, Trained, changes, model_changes, trained_by_model
+from neurosim.training.belonging import Changes, Trained, changes, file_changes
 from neurosim.training.checkpoint import save_checkpoint
 from neurosim.training.folder import SCENARIO, SUMMARY, RunFolder, portable
 from neurosim.training.identity import identity_of
 from neurosim.training.model import MODEL, read_model
 from neurosim.training.observers import Observer
-from neurosim.training.reading import check_data_file, fits, read_failed, read_run, trained_in
+from neurosim.training.reading import check_data_file, fits, read_failed, read_run, swapped_files, trained_in
 from neurosim.training.runs import Result, train_to_end
 from neurosim.training.texts import damaged, is_there, read_measures
 
@@ -60,7 +60,7 @@ class Origin:
     trained : Trained
         What it was trained with.
     swapped : Changes or None
-        What tells that the model in its folder is that of another run.
+        What tells that a file in its folder is not the one that the run has left.
     """
 
     folder: Path
@@ -144,15 +144,18 @@ def read_origin(folder: Path | str, registry: Registry | None = None) -> Origin:
     path = Path(folder)
     failed = read_failed(path, registry)
     if failed is not None:
-        return Origin(path, failed.scenario, failed.backend, failed.history, failed.trained)
+        return Origin(
+            path, failed.scenario, failed.backend, failed.history, failed.trained, file_changes(path, failed.trained)
+        )
     scenario = load_scenario(path / SCENARIO, registry=registry, own=True) if is_there(path / SUMMARY) else None
     if scenario is None or scenario.is_study or not is_there(path / MODEL):
         # Says what is wrong with it, or gives the networks of a study.
         runs = read_run(path, registry, force=True).results
         raise UsageError(f"{path} is a study of several networks", f"Name one of them, such as {runs[0].folder}.")
     summary, history = read_measures(path)
-    trained, model = trained_in(path), trained_by_model(read_model(path / MODEL)[1], path / MODEL)
-    return Origin(path, scenario, summary.backend, history, trained, model_changes(path, trained, model))
+    trained = trained_in(path)
+    swapped = swapped_files(path, trained, read_model(path / MODEL)[1])
+    return Origin(path, scenario, summary.backend, history, trained, swapped)
 
 
 def run_replay(
