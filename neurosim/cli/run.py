@@ -78,7 +78,10 @@ DIVERGED, MISSED = 4, 5
     help="Go on with a run that was stopped or killed: its folder, or a checkpoint.",
 )
 @click.option(
-    "--force", is_flag=True, help="With --resume: go on even if scenario, data, plugins or version have changed."
+    "--force",
+    is_flag=True,
+    help="With --resume: go on even if scenario, data, plugins, versions or the kind of processor have changed. What is "
+    "trained to its end stays what it is.",
 )
 @NO_REPORT
 @JSON
