@@ -7,6 +7,7 @@ the reference backend uses, differ with the vectors they are made for. Sine, cos
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib.metadata
 import platform
@@ -38,13 +39,12 @@ def compiler_of(backend: str) -> dict[str, str]:
     """Versions of what compiles for the backend of this name; empty where nothing does."""
     if backend == "reference":
         return {}
-    names = ("numba", "numba-cuda") if backend == "cuda" else ("numba",)
-    found = {}
-    for name in names:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:  # numba has a target of its own for GPUs
-            continue
+    import numba
+
+    found = {"numba": numba.__version__}
+    if backend == "cuda":
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):  # numba has a target of its own for GPUs
+            found["numba-cuda"] = importlib.metadata.version("numba-cuda")
     return found
 
 

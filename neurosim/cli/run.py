@@ -80,8 +80,8 @@ DIVERGED, MISSED = 4, 5
 @click.option(
     "--force",
     is_flag=True,
-    help="With --resume: go on even if scenario, data, plugins, versions or the kind of processor have changed. What is "
-    "trained to its end stays what it is.",
+    help="With --resume: go on even if scenario, data, plugins, versions or the kind of processor have changed. What "
+    "is trained to its end stays what it is.",
 )
 @NO_REPORT
 @JSON

@@ -11,7 +11,7 @@ import contextlib
 import json
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,8 @@ from neurosim.training.texts import BACKENDS
 
 FORMAT = "neurosim-checkpoint-6"
 _HISTORY = "history"
+# So many lines are told of what was trained otherwise.
+TOLD = 4
 # The newest ones that are kept.
 KEPT = 2
 # Without checkpoint_every a run writes one at the end of an epoch, or of a part of a long one, but no sooner than
@@ -47,6 +49,8 @@ class Checkpoints:
         The run folder.
     simulator : Simulator
         Whose state they are.
+    mixed : str
+        What `load_checkpoint` has given.
 
     Attributes
     ----------
@@ -54,8 +58,9 @@ class Checkpoints:
         What they belong to.
     """
 
-    def __init__(self, folder: Path, simulator: Simulator) -> None:
+    def __init__(self, folder: Path, simulator: Simulator, mixed: str = "") -> None:
         self._folder = folder
+        self._mixed = mixed
         self._simulator = simulator
         self._every = simulator.scenario.training.checkpoint_every
         self._next = time.monotonic() + SECONDS
@@ -77,7 +82,7 @@ class Checkpoints:
     def save(self) -> Path:
         """Write one now; returns the file."""
         begin = time.monotonic()
-        path = save_checkpoint(self._folder, self._simulator, self.identity)
+        path = save_checkpoint(self._folder, self._simulator, self.identity, self._mixed)
         end = time.monotonic()
         self._next = end + max(SECONDS, RARELY * (end - begin))
         return path
@@ -86,10 +91,10 @@ class Checkpoints:
         return time.monotonic() >= self._next
 
 
-def save_checkpoint(folder: Path, simulator: Simulator, identity: Identity | None = None) -> Path:
+def save_checkpoint(folder: Path, simulator: Simulator, identity: Identity | None = None, mixed: str = "") -> Path:
     """Write the state of `simulator` into a run folder, and remove all but the newest; returns the file written.
 
-    `identity` is that of the simulator, where it is known already.
+    `identity` is that of the simulator, where it is known already, and `mixed` what `load_checkpoint` has given.
     """
     tensors = simulator.state()
     step = int(tensors["steps_done"][0])
@@ -100,6 +105,7 @@ def save_checkpoint(folder: Path, simulator: Simulator, identity: Identity | Non
         "backend": simulator.backend,
         "seed": simulator.seed,
         "identity": (identity or identity_of(simulator)).as_json(),
+        "mixed": mixed,
     }
     path = make_folder(folder / CHECKPOINTS) / f"step-{step:012d}.safetensors"
     write_atomically(path, seal(tensors, metadata))
@@ -134,8 +140,10 @@ def backend_of(source: Path) -> str:
     return str(name)
 
 
-def load_checkpoint(source: Path, simulator: Simulator, *, force: bool = False) -> None:
+def load_checkpoint(source: Path, simulator: Simulator, *, force: bool = False) -> str:
     """Bring `simulator` to the state that a checkpoint has.
+
+    Gives in one line which epochs were trained otherwise than the simulator would, and how; nothing where none were.
 
     Parameters
     ----------
@@ -155,10 +163,10 @@ def load_checkpoint(source: Path, simulator: Simulator, *, force: bool = False) 
         When it belongs to another run, see `Identity`, or another network; the message shows what differs.
     """
     path = checkpoint_of(source)
-    tensors, records, identity, backend, seed = _read(path)
+    tensors, records, identity, backend, seed, mixed = _read(path)
     other = (backend, seed) != (simulator.backend, simulator.seed)
-    changes = [] if force else differences(identity, identity_of(simulator), bits=True)
-    if changes:
+    changes = differences(identity, identity_of(simulator), bits=True)
+    if changes and not force:
         how = "Resume with the same --backend and --seed." if other else "Or go on all the same with --force."
         raise another_run(path, changes, f"Undo the change. {how}")
     if other:
@@ -176,22 +184,35 @@ def load_checkpoint(source: Path, simulator: Simulator, *, force: bool = False) 
             f"{path} does not fit the run to go on with: {fault}",
             "Start the run anew, or bring its scenario and data back to what they were.",
         ) from error
+    done = len(records) + ("begun_steps" in tensors)
+    if not changes or not done:
+        return mixed
+    told = "; ".join(line.strip() for line in changes[:TOLD]) + "; ..." * (len(changes) > TOLD)
+    epochs = f"epochs 1 to {done} were" if done > 1 else "epoch 1 was"
+    return ", ".join([*([mixed] if mixed else []), f"{epochs} trained otherwise ({told})"])
 
 
-def identity_in(path: Path) -> Identity:
-    """What a checkpoint belongs to; raises DataError when it is damaged."""
-    return _read(path)[2]
+class _Content(NamedTuple):
+    """What a checkpoint holds: arrays, the history, and what these belong to."""
+
+    tensors: dict[str, NDArray[Any]]
+    records: list[Any]
+    identity: Identity
+    backend: str
+    seed: int
+    mixed: str
 
 
-def _read(path: Path) -> tuple[dict[str, NDArray[Any]], list[Any], Identity, str, int]:
-    """The arrays of a checkpoint, the history, what it belongs to, the backend, and the seed; raises DataError."""
+def _read(path: Path) -> _Content:
+    """What is in a checkpoint; raises DataError when it is damaged, or of another version."""
     try:
         tensors, metadata = unseal(path, "checkpoint")
         if metadata["format"] != FORMAT:
             raise ValueError(_other_format(str(metadata["format"])))
         records = list(json.loads(tensors.pop(_HISTORY).tobytes()))
         identity = Identity.from_json(metadata["identity"])
-        return tensors, records, identity, str(metadata["backend"]), int(metadata["seed"])
+        backend, seed, mixed = metadata["backend"], metadata["seed"], metadata["mixed"]
+        return _Content(tensors, records, identity, str(backend), int(seed), str(mixed))
     except DataError as error:
         raise DataError(error.message, _older(path)) from error
     except (KeyError, TypeError, ValueError, RecursionError) as error:

@@ -33,6 +33,8 @@ class Member:
         What came of it, once it has ended.
     fault : str
         Why it diverged, if it did.
+    mixed : str
+        Which of its epochs were trained otherwise, see `load_checkpoint`.
     """
 
     label: str
@@ -42,6 +44,7 @@ class Member:
     simulator: Simulator | None = None
     result: Result | None = None
     fault: str = ""
+    mixed: str = ""
 
 
 @dataclass

@@ -115,7 +115,7 @@ class _Found:
         rows = summary.rows_sha256 or simulator.data.sha256
         return Result(
             simulator.scenario, simulator, self.history, final, promises, summary.seconds, folder, rows,
-            summary.identity, mixed.remark, summary.backend,
+            summary.identity, " and ".join(filter(None, (summary.mixed, mixed.remark))), summary.backend,
         )  # fmt: skip
 
 
@@ -395,7 +395,6 @@ def check_folder(path: Path) -> None:
         raise DataError(f"the run in {path} is not finished", f"neurosim run --resume {quoted(path)}  goes on with it.")
 
 
-def stopped_at(folder: Path, simulator: Simulator, *, force: bool = False) -> None:
-    """Bring a simulator to where an interrupted run stopped, if it had begun."""
-    if has_checkpoint(folder):
-        load_checkpoint(folder, simulator, force=force)
+def stopped_at(folder: Path, simulator: Simulator, *, force: bool = False) -> str:
+    """Bring a simulator to where an interrupted run stopped, if it had begun; gives what `load_checkpoint` does."""
+    return load_checkpoint(folder, simulator, force=force) if has_checkpoint(folder) else ""

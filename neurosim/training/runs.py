@@ -66,7 +66,8 @@ class Result:
     identity : Identity or None
         What its numbers belong to, as its folder tells; None of a run without a folder, or of an older version.
     mixed : str
-        In one line what has changed since it was trained, where it was read all the same; else empty.
+        In one line what has changed since it was trained, where it was read all the same, and which epochs were trained
+        otherwise, where it was gone on with all the same; else empty.
     trained_on : str
         The backend that trained it, where another one reads it; else empty.
     """
@@ -160,6 +161,7 @@ class Result:
             "seconds": self.seconds,
             "rows_sha256": dict(self.rows_sha256),
             "run_dir": None if self.folder is None else str(self.folder),
+            **({"mixed": self.mixed} if self.mixed else {}),
         }
 
 
@@ -306,16 +308,16 @@ def _resumed(
         result = read_finished(path, simulator)
         remove_checkpoint(path)
         return result
-    folder = RunFolder(path, resume=True)
+    folder, mixed = RunFolder(path, resume=True), ""
     try:
         # What is there is looked at when nobody else can be writing any more.
         if own is None or resume.is_file() or has_checkpoint(path):
-            load_checkpoint(resume, simulator, force=force)
+            mixed = load_checkpoint(resume, simulator, force=force)
             if not force:
                 refuse_diverged(path)
         with on_compilation(watcher.compiling):
             simulator.prepare()
-            return train_to_end(simulator, folder, watcher, begin)
+            return train_to_end(simulator, folder, watcher, begin, mixed)
     finally:
         folder.close()
 
@@ -355,8 +357,13 @@ def one_variant(scenario: Scenario, name: str) -> Scenario:
     return scenario.variants[scenario.about(name).name]
 
 
-def train_to_end(simulator: Simulator, folder: RunFolder | None, watcher: Observer, begin: float) -> Result:
-    """Train what is left of a scenario, measure, judge, and write the files; as `run`."""
+def train_to_end(
+    simulator: Simulator, folder: RunFolder | None, watcher: Observer, begin: float, mixed: str = ""
+) -> Result:
+    """Train what is left of a scenario, measure, judge, and write the files; as `run`.
+
+    `mixed` is what `load_checkpoint` has given.
+    """
     scenario = simulator.scenario
     if folder is not None:
         folder.start(portable(scenario).to_toml(), list(simulator.history))
@@ -365,7 +372,7 @@ def train_to_end(simulator: Simulator, folder: RunFolder | None, watcher: Observ
     checkpoints = None
     if folder is not None:
         drop_beyond(folder.path, simulator.steps_done)
-        checkpoints = Checkpoints(folder.path, simulator)
+        checkpoints = Checkpoints(folder.path, simulator, mixed)
     # Within these functions the state is whole; elsewhere the weights may be ahead of the history.
     whole = False
 
@@ -400,7 +407,7 @@ def train_to_end(simulator: Simulator, folder: RunFolder | None, watcher: Observ
                         total = time.perf_counter() - begin
                         result = result_of(simulator, folder.path if folder is not None else None, total)
                         if folder is not None and checkpoints is not None:
-                            result = replace(result, identity=checkpoints.identity)
+                            result = replace(result, identity=checkpoints.identity, mixed=mixed)
                             folder.finish(simulator, result.as_json(), checkpoints.identity)
                             remove_checkpoint(folder.path)
                 except KeyboardInterrupt:

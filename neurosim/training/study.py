@@ -354,7 +354,7 @@ def _read(member: Member, workshop: Workshop, *, force: bool) -> None:
         result = diverged_result(simulator, path, sum(simulator.history.seconds))
         member.result = replace(result, identity=failure.identity)
     elif has_checkpoint(path):
-        stopped_at(path, workshop.simulator_of(member), force=force)
+        member.mixed = stopped_at(path, workshop.simulator_of(member), force=force)
 
 
 def _check_same(folder: Path, chosen: Scenario, *, force: bool) -> None:
@@ -409,7 +409,7 @@ def _train_one(member: Member, workshop: Workshop, progress: _Progress, resume: 
     if member.folder is not None:
         folder = RunFolder(member.folder, resume=resume, study=member.study)
     try:
-        member.result = train_to_end(simulator, folder, progress, begin)
+        member.result = train_to_end(simulator, folder, progress, begin, member.mixed)
     except DivergedError as error:
         member.fault = error.message
         result = diverged_result(simulator, member.folder, time.perf_counter() - begin)

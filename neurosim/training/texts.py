@@ -38,6 +38,8 @@ class Summary:
         SHA-256 of the rows of each split; empty in runs of older versions.
     identity : Identity or None
         What its numbers belong to; None in runs of older versions.
+    mixed : str
+        In one line which epochs were trained otherwise; empty where none were.
     """
 
     backend: str
@@ -47,6 +49,7 @@ class Summary:
     seconds: dict[str, float]
     rows_sha256: dict[str, str]
     identity: Identity | None
+    mixed: str = ""
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,7 @@ def read_summary(path: Path) -> Summary:
         {name: seconds.number(name) for name in ("compile", "train", "total")},
         rows,
         written.identity(),
+        written.text("mixed") if "mixed" in written.values else "",
     )
 
 
@@ -175,6 +179,12 @@ class Written:
     def part(self, key: str) -> Written:
         """The object under a key."""
         return Written(self.entry(key), self._path, f"{self._place}{key}: ")
+
+    def text(self, key: str) -> str:
+        """A text."""
+        if not isinstance(self.entry(key), str):
+            self.refuse(f"{key} is no text")
+        return str(self.entry(key))
 
     def texts(self, key: str) -> dict[str, str]:
         """The object under a key, all of whose values are texts."""

@@ -250,6 +250,12 @@ def test_force_changes_nothing_that_is_trained_to_its_end(world, kind, when, cha
             assert CHANGES[change] in caught.value.message
             return
         found = world.go_on(kind, folder, change, "edited", force=True)
+    if kind in ("single", "replay") and when == "within":
+        epochs = "epoch 1 was" if kind == "single" else "epochs 1 to 2 were"
+        assert found.mixed.startswith(f"{epochs} trained otherwise (")
+        assert CHANGES[change] in found.mixed
+        assert found.remarks["mixed"] == found.mixed
+        assert json.loads((folder / "summary.json").read_text())["mixed"] == found.mixed
     if ended and when == "within":
         # The first network is what it was, and the table says so.
         assert len({json.dumps(one.as_json()["versions"] | one.as_json()["arithmetic"])
