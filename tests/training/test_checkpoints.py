@@ -124,7 +124,7 @@ def test_how_often_depends_on_what_it_takes(tmp_path, monkeypatch):
     now = [0.0]
     written = []
 
-    def save(folder, simulator, belongs):
+    def save(folder, simulator, belongs, mixed):
         written.append(now[0])
         now[0] += 1.0 if len(written) == 1 else 0.01
 
