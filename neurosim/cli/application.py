@@ -155,10 +155,11 @@ def _report(error: BaseException, ending: Ending | None, *, debug: bool) -> int:
         traceback.print_exception(error)
     # Libraries make errors of their own of an interruption.
     if isinstance(error, KeyboardInterrupt | click.Abort) or (ending is not None and ending.asked):
-        if ending is None or not ending.said:
+        if ending is None:
             click.echo(farewell(kept_by(error)), err=True)
-        if ending is not None:
-            ending.said = True
+        else:
+            sys.stderr.flush()
+            ending.say(kept_by(error), line_ended=True)
         return INTERRUPTED
     if isinstance(error, click.ClickException):
         error.show()

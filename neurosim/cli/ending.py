@@ -54,12 +54,13 @@ class Ending:
             status = INTERRUPTED
         return status
 
-    def say(self, kept: str) -> None:
-        """Say, once, that this is the end, and what is kept."""
+    def say(self, kept: str, *, line_ended: bool = False) -> None:
+        """Say, once, that this is the end, and what is kept; `line_ended` where the line of ``^C`` has been left."""
         if not self.said:
             self.said = True
             # A second request may come from anywhere, after all that is known has been left.
-            _write(farewell(kept or interruption.what_is_kept()))
+            line = farewell(kept or interruption.what_is_kept())
+            _write(line if line_ended or not os.isatty(2) else f"\n{line}")
 
     def _begin(self) -> None:
         # What nohup ignores stays ignored.
@@ -126,10 +127,14 @@ class Ending:
         os._exit(INTERRUPTED)
 
 
-def kept_by(error: BaseException) -> str:
-    """What is kept, of an error that has left `neurosim.interruption.kept`."""
-    words: Callable[[], str] | None = getattr(error, "kept", None)
-    return "" if words is None else words()
+def kept_by(error: BaseException | None) -> str:
+    """What is kept, of an error that has left `neurosim.interruption.kept`, or that came while such a one was handled."""
+    while error is not None:
+        words: Callable[[], str] | None = getattr(error, "kept", None)
+        if words is not None:
+            return words()
+        error = error.__context__
+    return ""
 
 
 def farewell(kept: str) -> str:
@@ -138,11 +143,10 @@ def farewell(kept: str) -> str:
 
 
 def _write(line: str) -> None:
-    """Write to standard error past its buffers, which the main thread may hold; in a line of its own after ``^C``."""
-    start = "\n" if os.isatty(2) else ""
+    """Write to standard error past its buffers, which the main thread may hold."""
     try:
         # A reader that has stopped reading is not waited for.
         if select.select([], [2], [], AT_ONCE)[1]:
-            os.write(2, f"{start}{line}\n".encode(errors="backslashreplace"))
+            os.write(2, f"{line}\n".encode(errors="backslashreplace"))
     except (OSError, ValueError):
         pass

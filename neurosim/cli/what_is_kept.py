@@ -17,7 +17,7 @@ def what_is_kept(folder: Path) -> str:
     go_on = f"neurosim run --resume {quoted(folder)}"
     if is_there(folder / SUMMARY):
         if is_there(folder / PAGE):
-            return f"everything is in {folder}"
+            return f"everything is in {quoted(folder)}"
         return f"all is trained and kept; draw what is missing with: {go_on}"
     if is_there(folder / BEGUN):
         return f"nothing is kept on the way to many seeds; train them all again with: {go_on}"

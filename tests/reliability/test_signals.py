@@ -155,8 +155,17 @@ def test_signals_at_any_call(count, whole, tmp_path):
         after = phases[k] if k < len(phases) else None if k % 2 else dice.choice(phases)
         calls = dice.randrange(whole[2]) if after is None else int(10 ** dice.uniform(0, 4))
         cases.append((tmp_path / str(k), dice.choice(interruption.SIGNALS), calls, after, dice.random() < 0.25))
+    said, faults = [], []
+
+    def check(case):
+        try:
+            said.append(interrupt(whole, *case[:3], after=case[3], again=case[4]))
+        except AssertionError as error:
+            faults.append(str(error))
+
     with ThreadPoolExecutor(2 * (os.cpu_count() or 1)) as pool:
-        said = list(pool.map(lambda case: interrupt(whole, *case[:3], after=case[3], again=case[4]), cases))
+        list(pool.map(check, cases))
+    assert not faults, f"{len(faults)} of {count}: " + "\n".join(faults)
     print(f"{count} signals, {sum(map(bool, said))} before the end of the run: each 130, all to the same bits")
     for line, times in sorted({line: said.count(line) for line in map(_blank, said)}.items()):
         print(f"  {times}: {line or '(over before)'}")
