@@ -128,7 +128,7 @@ class Ending:
 
 
 def kept_by(error: BaseException | None) -> str:
-    """What is kept, of an error that has left `neurosim.interruption.kept`, or that came while such a one was handled."""
+    """What is kept, of an error that has left `neurosim.interruption.kept`, or came while such a one was handled."""
     while error is not None:
         words: Callable[[], str] | None = getattr(error, "kept", None)
         if words is not None:

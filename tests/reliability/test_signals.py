@@ -196,9 +196,17 @@ def slope(z, y, a):
 def neurosim_activations():
     return [Activation("bent", bent, slope, params={"a": 1.0})]
 """
+VARIANTS = """
+[[variants]]
+name = "slow"
+"optimizer.lr" = 0.001
+[[variants]]
+name = "fast"
+"optimizer.lr" = 0.1
+"""
 FEW = ("--set", "training.epochs=5", "--set", "expect={}", "--backend", "reference")
 COMMANDS = {
-    "study": ("run", "learning-rate", *FEW, "--out", "OUT"),
+    "study": ("run", "STUDY", *FEW, "--out", "OUT"),
     "seeds": ("run", "xor", "--seeds", "3", *FEW, "--out", "OUT"),
     "several": ("run", "and", "or", *FEW, "--out", "OUT"),
     "compare": ("compare", "RUN1", "RUN2"),
@@ -219,7 +227,11 @@ def words_of(name, runs, folder):
     folder.mkdir(exist_ok=True)
     (folder / "rows.csv").write_text("x1,x2\n0.5,0.5\n")
     (folder / "bent.py").write_text(PLUGIN)
+    write_scenario(folder / "study.toml", 5)
+    with (folder / "study.toml").open("a") as file:
+        file.write(VARIANTS)
     places = {"RUN1": runs / "1", "RUN2": runs / "2", "ROWS": folder / "rows.csv", "PLUGIN": folder / "bent.py"}
+    places["STUDY"] = folder / "study.toml"
     return [str(places.get(word, word)).replace("OUT", str(folder / "out")) for word in COMMANDS[name]]
 
 
