@@ -1,6 +1,21 @@
 """``python -m neurosim``: the command line."""
 
-from neurosim.cli import main
+import os
+import sys
+
+
+def leave_out_current_folder() -> None:
+    """Search for no library in the current folder, which Python has put first; the command ``neurosim`` does not."""
+    try:
+        here = os.getcwd()
+    except OSError:  # it was removed
+        here = ""
+    if not sys.flags.safe_path and sys.path[:1] in ([""], [here]):
+        del sys.path[0]
+
 
 if __name__ == "__main__":
+    leave_out_current_folder()
+    from neurosim.cli import main
+
     main()

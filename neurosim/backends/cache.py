@@ -22,10 +22,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import llvmlite
-import numba
 import platformdirs
 
+from neurosim.backends.own_numba import VERSIONS
 from neurosim.private_folder import PrivateFolder
 from neurosim.version import __version__
 
@@ -36,7 +35,7 @@ KERNEL_SOURCES = ("*.py", "cpu/*.py")
 def fingerprint() -> str:
     """Hash of everything that compiled code depends on besides its own text."""
     digest = hashlib.sha256()
-    for part in (sys.version, numba.__version__, llvmlite.__version__, __version__):
+    for part in (sys.version, *VERSIONS, __version__):
         digest.update(part.encode())
     here = Path(__file__).parent
     for pattern in KERNEL_SOURCES:

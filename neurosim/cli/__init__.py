@@ -32,8 +32,10 @@ def _main(arguments: list[str], ending: Ending) -> int:
 
     make_lasting()
     from neurosim.cli.application import execute
+    from neurosim.unasked import unseen
 
-    status = execute(arguments, helper_processes=True, ending=ending)
+    with unseen():
+        status = execute(arguments, helper_processes=True, ending=ending)
     failure = finish(sys.stdout)
     if failure is not None:
         sys.stderr.write(

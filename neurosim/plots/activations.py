@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from neurosim.analysis.activations import ActivationCurves
+from neurosim.plots.settings import own_settings
 from neurosim.plots.style import COLOURS, INK, canvas, figure, save
 
 # Widths of lines.
@@ -24,6 +25,7 @@ VISIBLE = 0.01
 FLAT = 1e-6
 
 
+@own_settings()
 def activation_figure(shown: ActivationCurves) -> Figure:
     """The function on the left, its derivative on the right."""
     made, (left, right) = figure(9.0, 3.8, 2, shown.name)
@@ -40,6 +42,7 @@ def activation_figure(shown: ActivationCurves) -> Figure:
     return made
 
 
+@own_settings()
 def activation_sheet(shown: Sequence[ActivationCurves], title: str) -> Figure:
     """Several activations on one page: each with its derivative, with its default parameters."""
     columns = min(max(math.ceil(math.sqrt(1.3 * len(shown))), 1), 5)
@@ -70,12 +73,14 @@ def activation_sheet(shown: Sequence[ActivationCurves], title: str) -> Figure:
     return made
 
 
+@own_settings()
 def write_activation_sheet(shown: Sequence[ActivationCurves], path: Path) -> Path:
     """Draw a sheet of activations into a file; raises DataError when it cannot be written."""
     title = f"{len(shown)} activations and their derivatives"
     return save(activation_sheet(shown, title), path, title)
 
 
+@own_settings()
 def write_activation(shown: ActivationCurves, path: Path) -> Path:
     """Draw an activation into a file; raises DataError when it cannot be written."""
     return save(activation_figure(shown), path, shown.name)

@@ -22,6 +22,7 @@ from neurosim.files import write_atomically
 from neurosim.interruption import at_sudden_end
 from neurosim.plots.hidden import draw_hidden, spread_words
 from neurosim.plots.inputs import draw_boundary, draw_fit, draw_surface
+from neurosim.plots.settings import own_settings
 from neurosim.plots.style import COLOURS, FAINT, INK, canvas
 from neurosim.recording.recording import HISTOGRAMS
 
@@ -48,6 +49,7 @@ def write_film(film: Film, path: Path) -> Path:
     return path
 
 
+@own_settings()
 def film_bytes(film: Film, kind: str) -> bytes:
     """A film as the content of a "gif" or "mp4" file. Raises DataError when ffmpeg fails."""
     pictures = [_pixels(made) for made in frames(film)]

@@ -11,11 +11,13 @@ from matplotlib.ticker import MaxNLocator
 
 from neurosim.diagnosis.finding import Bars, Finding, Lines
 from neurosim.diagnosis.words import number
+from neurosim.plots.settings import own_settings
 from neurosim.plots.style import COLOURS, INK, figure
 
 MOST_BARS = 30
 
 
+@own_settings()
 def evidence_picture(finding: Finding) -> Figure:
     """The picture of a finding: its evidence, and how the losses went with the remedy that was tried."""
     shown, tried = finding.picture, None if finding.tried is None else finding.tried.losses

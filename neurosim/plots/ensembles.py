@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from neurosim.markup import measure_words
+from neurosim.plots.settings import own_settings
 from neurosim.plots.style import COLOURS, INK, figure
 
 if TYPE_CHECKING:  # the drawing process never sees one
@@ -22,6 +23,7 @@ SUCCESS = ("success", "failure")
 FAILURE = ("did not learn it, as expected", "not as expected")
 
 
+@own_settings()
 def ensemble_histogram(ensemble: Ensemble, title: str) -> Figure:
     """Final loss of every network, and beside it what they were to show.
 

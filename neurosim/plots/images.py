@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
@@ -23,4 +24,4 @@ def draw_image(
         axes.imshow(((image - low) / ((high - low) or 1.0)).clip(0.0, 1.0), interpolation="nearest")
     else:
         grey = image.mean(axis=2) if image.ndim == 3 else image
-        axes.imshow(grey, cmap=shades, vmin=low, vmax=high, interpolation="nearest")
+        axes.imshow(grey, cmap=colormaps[shades].resampled(256), vmin=low, vmax=high, interpolation="nearest")

@@ -15,6 +15,7 @@ from neurosim.analysis.facts import RunFacts
 from neurosim.analysis.failures import Failures, Unforgiven
 from neurosim.history import History
 from neurosim.plots.curves import learning_curves
+from neurosim.plots.settings import own_settings
 from neurosim.plots.style import save
 from neurosim.recording import Recording
 from neurosim.recording.recording import HISTOGRAMS
@@ -23,12 +24,14 @@ if TYPE_CHECKING:  # the drawing process never sees one
     from neurosim.ensemble import Ensemble
 
 
+@own_settings()
 def rehearse() -> None:
     """Draw a picture for nobody: matplotlib finds fonts and fills its caches at the first one."""
     epochs = [{"epoch": k, "train_loss": 10.0**-k, "train_accuracy": 0.5} for k in (1, 2, 3)]
     learning_curves(History(epochs), "0123456789").savefig(io.BytesIO())
 
 
+@own_settings()
 def write_pictures(
     facts: RunFacts, folder: Path, failures: Failures | None = None, pictures: Sequence[str] | None = None
 ) -> list[Path]:
@@ -50,6 +53,7 @@ def write_pictures(
     return written
 
 
+@own_settings()
 def draw(name: str, facts: RunFacts) -> Figure:
     """One picture of a run."""
     title, part = facts.title, facts.part(name)
@@ -92,6 +96,7 @@ def _recorded(name: str, recording: Recording, title: str) -> Figure:
     return layer_picture(title, name, [("", [recording])], [PLAIN])
 
 
+@own_settings()
 def write_ensemble_pictures(ensemble: Ensemble, folder: Path, failures: Failures | None = None) -> list[Path]:
     """Draw ``ensemble.png``; returns the files written. Raises DataError when it cannot be written."""
     from neurosim.plots.ensembles import ensemble_histogram

@@ -10,12 +10,14 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from neurosim.history import History
+from neurosim.plots.settings import own_settings
 from neurosim.plots.style import COLOURS, INK, figure, legend_below
 from neurosim.printable import label as shortened
 
 WAS, CHANGED, BEFORE = COLOURS[0], COLOURS[1], "#888888"
 
 
+@own_settings()
 def futures(title: str, change: str, fork: float, was: History, changed: History) -> Figure:
     """Loss and accuracy of a run and of its replay.
 

@@ -14,6 +14,7 @@ from neurosim.analysis.studies import RunOfStudy, StudyFacts, VariantFacts
 from neurosim.plots.layers import SHARES, WORDS, layer_pictures
 from neurosim.plots.lines import LINES, Look, band, fit_scale, legend_beside, looks, room_for
 from neurosim.plots.panels import boundaries, fits, surfaces
+from neurosim.plots.settings import own_settings
 from neurosim.plots.style import INK, figure, save
 from neurosim.plots.surfaces import loss_surface
 from neurosim.recording import Recording
@@ -21,6 +22,7 @@ from neurosim.recording import Recording
 NOTE = "band: smallest to largest of {} seeds"
 
 
+@own_settings()
 def write_study_pictures(
     facts: StudyFacts, folder: Path, formats: Sequence[str] = ("png",), failures: Failures | None = None
 ) -> list[Path]:
@@ -40,6 +42,7 @@ def write_study_pictures(
     return _save(study_figures(facts, failures), facts.title, folder, formats, failures)
 
 
+@own_settings()
 def study_figures(facts: StudyFacts, failures: Failures | None = None) -> dict[str, Figure]:
     """The pictures of a study by their names; see `write_study_pictures`."""
     failures = Unforgiven() if failures is None else failures
@@ -69,6 +72,7 @@ def study_figures(facts: StudyFacts, failures: Failures | None = None) -> dict[s
     return made
 
 
+@own_settings()
 def write_comparison(facts: StudyFacts, folder: Path, failures: Failures | None = None) -> list[Path]:
     """Draw runs that were not trained together: their curves, and what all of them have recorded.
 
@@ -81,6 +85,7 @@ def write_comparison(facts: StudyFacts, folder: Path, failures: Failures | None 
     return _save(comparison_figures(facts, failures), facts.title, folder, ("png",), failures)
 
 
+@own_settings()
 def comparison_figures(facts: StudyFacts, failures: Failures | None = None) -> dict[str, Figure]:
     """The pictures of runs that were not trained together, by their names; see `write_comparison`."""
     failures = Unforgiven() if failures is None else failures

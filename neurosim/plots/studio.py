@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from neurosim.children import command_of, end_with_parent, environment_of
 from neurosim.files import sweep
 from neurosim.interruption import at_sudden_end
+from neurosim.unasked import say_what_is_ignored, unseen
 
 if TYPE_CHECKING:
     from neurosim.analysis.facts import RunFacts
@@ -47,6 +48,7 @@ class Studio:
         self._end = contextlib.ExitStack()
 
     def __enter__(self) -> Studio:
+        say_what_is_ignored()
         if not self.own_process:
             return self
         pipe = subprocess.PIPE
@@ -141,4 +143,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with unseen():
+        main()

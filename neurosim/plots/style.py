@@ -28,8 +28,12 @@ from matplotlib.text import Text
 from matplotlib.ticker import Formatter, LogFormatterMathtext, LogFormatterSciNotation
 
 from neurosim.files import write_atomically
+from neurosim.plots.settings import own_settings
 from neurosim.printable import headline, printable
 from neurosim.printable import labels as shortened
+from neurosim.unasked import say_what_is_ignored
+
+say_what_is_ignored()
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#444444")
 TRAIN, TEST, VALIDATION = COLOURS[0], COLOURS[1], COLOURS[2]
@@ -49,6 +53,7 @@ class Picture(Figure):
     None of its texts is read as a formula, and none holds a control character.
     """
 
+    @own_settings()
     def draw(self, renderer: RendererBase) -> None:
         """Draw it, as any figure."""
         for axes in self.axes:
@@ -61,6 +66,11 @@ class Picture(Figure):
                 text.set_text(printable(words))
         with rc_context(PLAIN_TEXT), _without_warnings():  # type: ignore[arg-type]
             super().draw(renderer)
+
+    @own_settings()
+    def savefig(self, *arguments: Any, **options: Any) -> None:
+        """Write it, as any figure."""
+        super().savefig(*arguments, **options)
 
     def _repr_png_(self) -> bytes:
         buffer = io.BytesIO()
@@ -194,6 +204,7 @@ def signed() -> LinearSegmentedColormap:
     return LinearSegmentedColormap.from_list("signed", [COLOURS[0], "#f7f7f7", COLOURS[1]])
 
 
+@own_settings()
 def save(made: Figure, path: Path, title: str) -> Path:
     """Write a figure as PNG, or as SVG where the path ends so; the same figure gives the same bytes."""
     buffer, title = io.BytesIO(), headline(title)

@@ -27,6 +27,7 @@ ALLOWED = {
     "children": set(),
     "surroundings": {"errors"},
     "private_folder": {"interruption"},
+    "unasked": set(),
     "files": {"errors", "interruption"},
     "formulas": {"errors"},
     "plugin": {"errors", "formulas", "input_files"},
@@ -41,7 +42,7 @@ ALLOWED = {
     "building": {"layers", "network", "plugin", "errors"},
     "backends": {
         "children", "formulas", "interruption", "layers", "network", "plugin", "private_folder", "errors", "randomness",
-        "suggestions", "surroundings", "version",
+        "suggestions", "surroundings", "unasked", "version",
     },
     "construction": {"building", "data", "layers", "network", "plugin", "registry", "scenario", "errors"},
     "assembly": {
@@ -83,7 +84,7 @@ ALLOWED = {
     },
     "plots": {
         "analysis", "children", "diagnosis", "ensemble", "history", "recording", "files", "interruption", "markup",
-        "errors", "suggestions",
+        "errors", "suggestions", "unasked",
     },
     "interactive": {
         "analysis", "diagnosis", "ensemble", "files", "history", "plots", "report", "run_folders", "scenario",
@@ -99,7 +100,7 @@ ALLOWED = {
         "analysis", "assembly", "bench", "construction", "diagnosis", "ensemble", "training", "plots", "recording",
         "glossary", "report", "simulator", "scenario", "registry", "data", "backends", "history", "scaffold", "testing",
         "worksheet", "plugin", "files", "interruption", "markup", "measures", "memory", "errors", "run_folders",
-        "suggestions", "surroundings", "version",
+        "suggestions", "surroundings", "unasked", "version",
     },
     "__init__": {
         "ensemble", "errors", "interactive", "plugin", "registry", "scenario", "simulator", "training", "version",

@@ -7,3 +7,6 @@ comes before and after), `memory` and `vectors` (what all of it is made of), `te
 (the compiled forms of activations, losses and optimizers), `backend` (the object that owns the
 buffers). `lanes` and `groups` train many small networks side by side.
 """
+
+# First, since it loads Numba.
+from neurosim.backends import own_numba  # noqa: F401

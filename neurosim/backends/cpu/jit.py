@@ -14,16 +14,21 @@ from typing import Any, TypeVar
 
 import numba
 from numba.core.ccallback import CFunc
+from numba.core.registry import cpu_target
 from numba.core.sigutils import normalize_signature
 
 from neurosim.backends.cpu.blas import load_scipy_linalg
 from neurosim.backends.cpu.kernel_cache import kernel_cache
+from neurosim.backends.own_numba import our_settings
 from neurosim.interruption import deferred
 from neurosim.surroundings import check_jit
 
 check_jit()
 # Numba imports it in any case, the slow way.
 load_scipy_linalg()
+# The code generator is set up when it is first asked for.
+with our_settings():
+    cpu_target.target_context.codegen()
 
 FLAGS: dict[str, Any] = {"fastmath": {"contract", "nsz"}, "error_model": "numpy"}
 # Functions that only compiled code calls need no entries for Python and C, which take time to compile.
@@ -33,8 +38,6 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 def fuses() -> bool:
     """Whether the machine code has fused multiply-add: all ARM processors of 64 bits do, and Intel's since Haswell."""
-    from numba.core.registry import cpu_target
-
     triple, _, features = cpu_target.target_context.codegen().magic_tuple()
     return triple.startswith(("aarch64", "arm64")) or bool({"+fma", "+fma4"} & set(features.split(",")))
 
@@ -75,10 +78,13 @@ def _heeding(dispatcher: Any) -> Any:
 
 
 def between_signals(compile_now: Callable[..., Any]) -> Callable[..., Any]:
-    """As `compile_now`, with signals heeded before and after it: LLVM calls back into Python, where they are lost."""
+    """As `compile_now`, with settings of ours, and with signals heeded before and after it.
+
+    LLVM calls back into Python, where they are lost.
+    """
 
     def call(*arguments: Any) -> Any:
-        with deferred() as heed:
+        with deferred() as heed, our_settings():
             heed()
             made = compile_now(*arguments)
             heed()

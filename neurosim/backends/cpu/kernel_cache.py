@@ -17,6 +17,7 @@ from numba.core.compiler import CompileResult
 from numba.core.serialize import dumps
 
 from neurosim.backends.cache import kernel_folder, source_stamp, warn_not_kept
+from neurosim.backends.own_numba import SET_UP_OTHERWISE
 
 _SIZE = hashlib.sha256().digest_size
 
@@ -88,4 +89,4 @@ def _payload(name: str, content: bytes) -> Any:
 def kernel_cache(function: Any) -> Any:
     """The cache of a function; one that keeps nothing where the function's source is in no file."""
     stamp = source_stamp(function)
-    return NullCache() if stamp is None else KernelCache(function, stamp)
+    return NullCache() if stamp is None or SET_UP_OTHERWISE else KernelCache(function, stamp)

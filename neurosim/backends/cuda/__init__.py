@@ -19,3 +19,6 @@ Beside it: `formulas` runs every formula of a record over many cases (`templates
 GPU and a launch can do: all for the benchmark. `resources` compiles for GPUs that are not there;
 `simulator` and `simulated_math` make the simulator behave as a GPU does.
 """
+
+# First, since it loads Numba.
+from neurosim.backends import own_numba  # noqa: F401

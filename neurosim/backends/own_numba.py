@@ -1,0 +1,58 @@
+"""Numba as neurosim uses it: loaded, and told to compile, with settings of ours; the user's own code keeps the user's.
+
+Numba is loaded here, before any other module of ours imports it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from neurosim.unasked import say_what_is_ignored, unseen
+
+_LOADED_BEFORE = "numba" in sys.modules
+
+with unseen():
+    import llvmlite
+    import numba
+    from numba.core import config
+    from numba.core.compiler_lock import global_compiler_lock
+
+VERSIONS = (numba.__version__, llvmlite.__version__)
+# Whether somebody else may have set up Numba's code generator, which there is one of in a process, in another way. What
+# is compiled then is no good for other processes.
+SET_UP_OTHERWISE = _LOADED_BEFORE and config.OPT != 3
+# Numba's defaults of what is looked at whenever something is compiled.
+_OURS = {
+    "OPT": config._OptLevel(3),
+    "LOOP_VECTORIZE": 1,
+    "SLP_VECTORIZE": 0,
+    "BOUNDSCHECK": None,
+    "DEBUGINFO_DEFAULT": 0,
+    "EXTEND_VARIABLE_LIFETIMES": 0,
+}
+
+say_what_is_ignored()
+
+
+@contextmanager
+def our_settings() -> Iterator[None]:
+    """Compile with settings of ours here; other threads, which compile with the user's, wait."""
+    with global_compiler_lock:
+        before = {name: getattr(config, name) for name in _OURS}
+        reload = config.reload_config
+        # Numba would read files and variables again before it compiles.
+        config.reload_config = _nothing
+        for name, value in _OURS.items():
+            setattr(config, name, value)
+        try:
+            yield
+        finally:
+            config.reload_config = reload
+            for name, value in before.items():
+                setattr(config, name, value)
+
+
+def _nothing() -> None:
+    pass

@@ -1,0 +1,28 @@
+"""Matplotlib's own defaults for our pictures, whatever the user's settings are, who has them back afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+from matplotlib import rc_context, rcParams, rcParamsDefault
+
+_OURS: dict[Any, Any] = {name: value for name, value in rcParamsDefault.items() if name != "backend"}
+_inside = ContextVar("inside", default=False)
+
+
+@contextmanager
+def own_settings() -> Iterator[None]:
+    """Draw with settings of ours here; also a decorator of functions that draw."""
+    if _inside.get():
+        yield
+        return
+    changed = {name: value for name, value in _OURS.items() if rcParams[name] != value}
+    before = _inside.set(True)
+    try:
+        with rc_context(changed):
+            yield
+    finally:
+        _inside.reset(before)

@@ -1,0 +1,71 @@
+"""What would change results or pictures without anybody having asked for it: files beside a scenario, and variables.
+
+Matplotlib and Numba read settings from the working folder while they load, Numba again whenever it compiles. There may
+lie what came with a downloaded scenario. Both look for these files by name; here they find none.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+_NUMBA, _MATPLOTLIB = ".numba_config.yaml", "matplotlibrc"
+# How machine code is made. Which processor it is made for may be said (NUMBA_CPU_NAME, NUMBA_CPU_FEATURES): that is
+# part of a run's identity.
+NUMBA_SETTINGS = (
+    "OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "ENABLE_AVX", "BOUNDSCHECK", "DEBUGINFO", "EXTEND_VARIABLE_LIFETIMES",
+    "DISABLE_INTEL_SVML", "LLVM_REFPRUNE_PASS", "LLVM_REFPRUNE_FLAGS", "ENABLE_PROFILING",
+)  # fmt: skip
+_NUMBA_VARIABLES = tuple(f"NUMBA_{name}" for name in NUMBA_SETTINGS)
+# A window for pictures, and the user's own look of them, neither of which pictures of ours have.
+_MATPLOTLIB_VARIABLES = ("MPLBACKEND", "MATPLOTLIBRC")
+
+# Names of what was hidden, and of what was told to be.
+_hidden: set[str] = set()
+_told: set[str] = set()
+
+
+@contextmanager
+def unseen() -> Iterator[None]:
+    """Hide all that from libraries that are loaded here; a process of neurosim's own stays in here from its start."""
+    _hidden.update(_present())
+    hidden = {name: os.environ.pop(name) for name in _variables() if name in os.environ}
+    exists = os.path.exists
+    os.path.exists = lambda path: not _is_hidden(path) and exists(path)
+    try:
+        yield
+    finally:
+        os.path.exists = exists
+        os.environ.update(hidden)
+
+
+def _present() -> list[str]:
+    files = [name for name in (_NUMBA, _MATPLOTLIB) if os.path.lexists(name)]
+    return files + [name for name in _NUMBA_VARIABLES if name in os.environ]
+
+
+def _variables() -> tuple[str, ...]:
+    return _NUMBA_VARIABLES + _MATPLOTLIB_VARIABLES
+
+
+def _is_hidden(path: object) -> bool:
+    """Whether this is a path by which the files are looked for; one in ``mpl-data`` has matplotlib's own defaults."""
+    if not isinstance(path, str):
+        return False
+    folder, name = os.path.split(path)
+    return (name == _NUMBA and not folder) or (name == _MATPLOTLIB and os.path.basename(folder) != "mpl-data")
+
+
+def say_what_is_ignored() -> None:
+    """Warn of what is there and is not used, of each once in a process."""
+    new = sorted(_hidden - _told)
+    if not new:
+        return
+    _told.update(new)
+    warnings.warn(
+        f"not used, so that numbers and pictures are the same everywhere: {', '.join(new)}",
+        RuntimeWarning,
+        stacklevel=2,
+    )

@@ -1,0 +1,193 @@
+"""Nothing in the working folder or the environment is obeyed that nobody asked for: bits and pictures stay the same.
+
+Real commands on the CPU backend, with their drawing process. A hook in every Python process that takes part hears of
+each file that is opened, each piece of code that is executed, and each program that is started.
+"""
+
+import os
+import random
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from sizes import sizes
+
+import neurosim
+from neurosim.backends import cache
+from neurosim.training.sealed import unseal
+
+RUN = [sys.executable, "-m", "neurosim", "run"]
+QUICK = ["--threads", "1", "--set", "training.epochs=20", "--set", "expect={}"]
+# Read by every Python process at its start: what it opens, executes and starts goes into a log.
+HOOK = """
+import os, sys
+
+log = os.open(os.environ["HEARD"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+watched = os.environ["WATCHED"]
+
+def hear(event, args):
+    if event == "open" and isinstance(args[0], (str, bytes)):
+        name = os.fsdecode(args[0])
+        path = os.path.abspath(name)
+        # What is opened through the folder of the cache is told without that folder.
+        of_cache = args[1] is None and name.endswith((".nbc", ".tmp", ".py")) and not os.path.dirname(name)
+        if path.startswith(watched + os.sep) and not of_cache:
+            os.write(log, f"open {path}\\n".encode())
+    elif event == "exec" and args[0].co_filename.startswith((watched, "./")):
+        os.write(log, f"exec {args[0].co_filename}\\n".encode())
+    elif event == "subprocess.Popen":
+        os.write(log, f"program {os.path.basename(os.fsdecode(args[0]))}\\n".encode())
+
+sys.addaudithook(hear)
+"""
+# Stands for PyYAML, which may be installed.
+YAML = "def safe_load(file):\n    return dict(line.strip().split(': ', 1) for line in file if ': ' in line)\n"
+EVIL = "import os\nos.system('touch {evidence}/$$')\n"
+LOOKALIKES = (
+    "numpy", "click", "matplotlib", "numba", "scipy", "rich", "pydantic", "platformdirs", "tomllib", "yaml", "PIL",
+    "sitecustomize", "usercustomize", "conftest", "neurosim_plugins", "evil", "json", "secrets",
+)  # fmt: skip
+MATPLOTLIBRC = (
+    "text.usetex: True\ntext.latex.preamble: \\input{/etc/passwd}", "savefig.dpi: 5000\nfigure.dpi: 5000",
+    "backend: module://evil", "image.lut: 2", "axes.facecolor: red\nlines.linewidth: 30", "font.size: 200",
+    "path.sketch: 10, 100, 2", "figure.constrained_layout.use: True", "animation.ffmpeg_path: ./evil.py",
+    "axes.formatter.use_locale: True", "xtick.direction: in\nytick.direction: in", "svg.fonttype: path",
+    "savefig.bbox: tight", "savefig.transparent: True", "axes.xmargin: 3", "legend.loc: center", "no colon",
+    "lines.linewidth: many", "axes.prop_cycle: cycler('color', ['#000000'])", "mathtext.fontset: stix",
+)  # fmt: skip
+NUMBA = (
+    "opt: 0", "opt: max", "boundscheck: 1", "debuginfo: 1", "enable_avx: 0", "loop_vectorize: 0", "slp_vectorize: 1",
+    "cpu_name: generic", "disable_jit: 1", "dump_llvm: 1", "num_threads: 1000", "cache_dir: .", "color_scheme: 7",
+)  # fmt: skip
+VARIABLES = {
+    "MPLBACKEND": ("module://evil", "TkAgg", "nonsense"), "MATPLOTLIBRC": (".", "matplotlibrc"),
+    "NUMBA_OPT": ("0", "max", "7"), "NUMBA_BOUNDSCHECK": ("1",), "NUMBA_ENABLE_AVX": ("0",),
+    "NUMBA_LOOP_VECTORIZE": ("0",), "NUMBA_SLP_VECTORIZE": ("1",), "NUMBA_DEBUGINFO": ("1",),
+}  # fmt: skip
+
+
+def kept(folder):
+    """What must be the same: the model's numbers, and the pictures."""
+    tensors, _ = unseal(folder / "model.safetensors", "model")
+    pictures = {path.name: path.read_bytes() for path in folder.glob("*.png")}
+    return {name: array.tobytes() for name, array in tensors.items()}, pictures
+
+
+def run(scenario, out, cwd, *words, environment=None, **settings):
+    """A run, which draws in a second process."""
+    command = [*settings.pop("before", []), *RUN, str(scenario), *QUICK, "--out", str(out), *words]
+    return subprocess.run(
+        command, cwd=cwd, capture_output=True, text=True, timeout=600, env=environment or os.environ, **settings
+    )
+
+
+@pytest.fixture(scope="module")
+def clean(tmp_path_factory):
+    """A scenario, and what a run of it leaves that nothing disturbs."""
+    folder = tmp_path_factory.mktemp("clean")
+    scenario = folder / "scenario.toml"
+    shutil.copy(neurosim.scenario.shipped()["xor"], scenario)
+    done = run(scenario, folder / "out", folder)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    return scenario, kept(folder / "out")
+
+
+def other_cache(folder):
+    """A copy of the cache of kernels in which one is missing, that of tanh: to be compiled, which takes a second."""
+    kernels = folder / "kernels" / cache.fingerprint()
+    kernels.mkdir(parents=True, mode=0o700)
+    for path in cache.cache_folder().iterdir():
+        if not path.name.startswith("neurosim_activation_tanh"):
+            shutil.copy(path, kernels)
+    return kernels
+
+
+def prepare(rng, folder, evidence):
+    """A folder as it may have been downloaded; returns the environment that goes with it."""
+    folder.mkdir()
+    for name in LOOKALIKES:
+        if rng.random() < 0.5:
+            (folder / f"{name}.py").write_text(EVIL.format(evidence=evidence))
+        else:
+            (folder / name).mkdir()
+            (folder / name / "__init__.py").write_text(EVIL.format(evidence=evidence))
+    for name in (".env", "setup.cfg", "pyproject.toml", "pyvenv.cfg", ".pdbrc", "python311._pth"):
+        (folder / name).write_text("import evil\n")
+    package = folder / "evil-1.0.dist-info"
+    package.mkdir()
+    (package / "METADATA").write_text("Metadata-Version: 2.1\nName: evil\nVersion: 1.0\n")
+    (package / "entry_points.txt").write_text("[neurosim]\nevil = evil\n[numba_extensions]\ninit = evil:init\n")
+    settings = folder / "matplotlibrc"
+    kind = rng.random()
+    if kind < 0.1:
+        os.mkfifo(settings)
+    elif kind < 0.2:
+        settings.write_bytes(b"\xff\xfe\x00text.usetex: True\n")
+    elif kind < 0.3:
+        settings.symlink_to("/dev/zero")
+    else:
+        settings.write_text("\n".join(rng.sample(MATPLOTLIBRC, rng.randrange(1, 8))) + "\n")
+    (folder / ".numba_config.yaml").write_text("\n".join(rng.sample(NUMBA, rng.randrange(1, 5))) + "\n")
+    chosen = rng.sample(sorted(VARIABLES), rng.randrange(len(VARIABLES)))
+    return {name: rng.choice(VARIABLES[name]) for name in chosen}
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes in the file system")
+@sizes(short=2, full=200, ci=True)
+def test_a_hostile_working_folder_is_not_obeyed(count, clean, tmp_path):
+    scenario, expected = clean
+    ours, evidence = tmp_path / "ours", tmp_path / "evidence"
+    for folder in (ours, evidence):
+        folder.mkdir()
+    (ours / "sitecustomize.py").write_text(HOOK)
+    (ours / "yaml.py").write_text(YAML)
+    (ours / "latex").write_text(f"#!/bin/sh\ntouch {evidence}/latex\nexit 1\n")
+    (ours / "latex").chmod(0o755)
+    for number in range(count):
+        rng = random.Random(f"folder {number}")
+        hostile, heard, out = tmp_path / f"hostile{number}", tmp_path / f"heard{number}", tmp_path / f"out{number}"
+        variables = prepare(rng, hostile, evidence)
+        shutil.copy(scenario, hostile / "scenario.toml")
+        search = [str(ours), str(Path(neurosim.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
+        environment = {
+            **os.environ, **variables, "PYTHONPATH": os.pathsep.join(filter(None, search)), "HEARD": str(heard),
+            "WATCHED": str(hostile), "PATH": f"{ours}{os.pathsep}{os.environ['PATH']}",
+        }  # fmt: skip
+        environment.pop("NEUROSIM_DISABLE_PLUGINS", None)
+        kernels = other_cache(tmp_path / f"cache{number}")
+        environment["NEUROSIM_CACHE"] = str(kernels.parents[1])
+        done = run("scenario.toml", out, hostile, environment=environment)
+        told = (number, variables, done.stderr)
+        assert done.returncode == 0, told
+        warnings = done.stderr.splitlines()
+        assert len(warnings) == 1, told
+        assert warnings[0].startswith("Warning: not used, so that numbers and pictures are the same everywhere: "), told
+        ignored = set(warnings[0].rpartition(": ")[2].split(", "))
+        wanted = {".numba_config.yaml", "matplotlibrc", *(name for name in variables if name.startswith("NUMBA_"))}
+        assert ignored == wanted, told
+        events = set(heard.read_text().splitlines())
+        opened = {event for event in events if not event.startswith("program ")}
+        assert opened == {f"open {hostile / 'scenario.toml'}"}, told
+        programs = {event.removeprefix("program ") for event in events - opened}
+        assert Path(sys.executable).name in programs  # it was heard that the drawing process was started
+        assert list(kernels.glob("neurosim_activation_tanh*.nbc"))
+        assert programs <= {Path(sys.executable).name, "fc-list", "uname"}, told
+        assert list(evidence.iterdir()) == [], told
+        assert kept(out) == expected, told
+        if number % 2:
+            # Draws in its own process.
+            for picture in out.glob("*.png"):
+                picture.unlink()
+            plot = [sys.executable, "-m", "neurosim", "plot", str(out)]
+            done = subprocess.run(plot, cwd=hostile, env=environment, capture_output=True, text=True, timeout=600)
+            assert done.returncode == 0, (told, done.stderr)
+            assert done.stderr.count("Warning: ") == 1, (told, done.stderr)
+            events = {event for event in heard.read_text().splitlines() if not event.startswith("program ")}
+            assert events == opened, told
+            assert list(evidence.iterdir()) == [], told
+            assert {name: kept(out)[1][name] for name in expected[1]} == expected[1], told
+        shutil.rmtree(out)
+        shutil.rmtree(kernels)
