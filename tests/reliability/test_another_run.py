@@ -6,17 +6,22 @@ It is refused before anything is written; or nothing was trained before, and all
 import contextlib
 import itertools
 import json
+import os
+import platform
 import shutil
+import subprocess
+import sys
 
 import pytest
 
 import neurosim
 from neurosim.analysis.comparison import compare
-from neurosim.errors import UsageError
+from neurosim.errors import DataError, UsageError
 from neurosim.training import EnsembleObserver, StudyObserver, identity, run_ensemble
+from neurosim.training.checkpoint import newest
 from neurosim.training.identity import Identity
 from neurosim.training.replay import read_origin, run_replay
-from neurosim.training.sealed import unseal
+from neurosim.training.sealed import seal, unseal
 from neurosim.training.seeds import many_seeds, read_ensemble
 
 PLUGIN = """
@@ -262,3 +267,85 @@ def test_force_changes_nothing_that_is_trained_to_its_end(world, kind, when, cha
                     for one in identities(folder)}) == 2  # fmt: skip
         words = "versions: neurosim" if change == "version" else "the same kind of processor: BLAS"
         assert any(words in remark for remark in compare(found.results, of_one_study=True).remarks)
+
+
+OCCUPIED = {
+    "a study": ("variants", "within", "a study that was interrupted"),
+    "many seeds": ("many seeds", "within", "a run of many seeds that was interrupted"),
+    "an interrupted run": ("single", "within", "a run that was interrupted"),
+    "a finished run": ("single", "after", "already holds a finished run"),
+    "another scenario": ("repeats", "before", "scenario.toml is another scenario than the one to run"),
+}
+
+
+@pytest.mark.parametrize("there", OCCUPIED)
+@pytest.mark.parametrize("kind", ["single", *(pytest.param(kind, marks=pytest.mark.ci) for kind in (
+    "many seeds", "variants", "replay"))])  # fmt: skip
+def test_no_run_is_begun_where_another_is(world, kind, there):
+    folder = world.at(*OCCUPIED[there][:2])
+    before = content(folder)
+    with pytest.raises(DataError, match=OCCUPIED[there][2]):
+        world.train(kind, world.scenario(kind), out=folder)
+    assert content(folder) == before
+
+
+def as_of_an_older_version(folder):
+    """Take away what older versions have not written of what a run belongs to."""
+    for path in folder.rglob("summary.json"):
+        written = json.loads(path.read_text())
+        for entry in (written, *written.get("runs", ())):
+            for name in ("identity", "files_sha256"):
+                entry.pop(name, None)
+        path.write_text(json.dumps(written))
+    for path in folder.rglob("model.safetensors"):
+        arrays, words = unseal(path, "model")
+        del words["identity"]
+        path.write_bytes(seal(arrays, {**words, "format": "neurosim-model-3"}))
+
+
+@pytest.mark.parametrize("change", ["rows", "plugin", "version", None])
+@pytest.mark.parametrize("kind", ["variants", pytest.param("single", marks=pytest.mark.ci)])
+def test_networks_of_older_versions_are_compared_as_far_as_they_say_it(world, kind, change, monkeypatch):
+    folder = world.at(kind, "within" if kind == "variants" else "after")
+    if kind == "variants":
+        # Its second network has not begun.
+        shutil.rmtree(folder / "members" / "narrow", ignore_errors=True)
+    as_of_an_older_version(folder)
+    refused = change in ("rows", "plugin") or (change == "version" and kind == "variants")
+    with world.changed(change, monkeypatch):
+        if refused:
+            with pytest.raises(UsageError, match=CHANGES[change]):
+                world.go_on(kind, folder, change, "edited")
+        else:
+            assert world.go_on(kind, folder, change, "edited").met
+
+
+def test_a_checkpoint_of_an_older_version_says_so(world):
+    folder = world.at("single", "within")
+    path = newest(folder)
+    arrays, words = unseal(path, "checkpoint")
+    path.write_bytes(seal(arrays, {**words, "format": "neurosim-checkpoint-5"}))
+    before = content(folder)
+    with pytest.raises(DataError, match=r"of an older version of neurosim \(neurosim-checkpoint-5\)"):
+        world.go_on("single", folder, None, "edited")
+    assert content(folder) == before
+
+
+@pytest.mark.ci
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="names kernels for x86")
+def test_another_kind_of_processor_is_refused_and_shown(world):
+    folder = world.at("variants", "within")
+    before = content(folder)
+
+    def resumed(*more):
+        words = [sys.executable, "-m", "neurosim", "run", "--resume", folder, "--plugin", world.plugin, "--no-report"]
+        there = {**os.environ, "OPENBLAS_CORETYPE": "Sandybridge"}
+        return subprocess.run([*words, *more], env=there, capture_output=True, text=True)
+
+    refused = resumed()
+    assert refused.returncode == 2
+    assert "(Sandybridge), which may give other last bits" in refused.stderr
+    assert content(folder) == before
+    done = resumed("--force")
+    assert done.returncode == 0, done.stderr
+    assert "Not all were trained on the same kind of processor: BLAS " in done.stdout
