@@ -20,7 +20,7 @@ from neurosim.report.words import Words
 from neurosim.scenario import Scenario
 from neurosim.training import Result
 from neurosim.training.folder import portable, provenance
-from neurosim.training.reading import made_with
+from neurosim.training.reading import made_in
 from neurosim.training.study import study_expectations
 
 # Of more runs the drawings would be too small to see.
@@ -54,7 +54,7 @@ def write_study_page(scenario: Scenario, results: Sequence[Result], pictures: Se
 
 def _made(scenario: Scenario, results: Sequence[Result]) -> dict[str, Any]:
     """Versions and machine of the first run of a study, with the plugins of all."""
-    return {**made_with(results[0]), "plugins": provenance(scenario)["plugins"]}
+    return {**made_in(results[0].folder, scenario), "plugins": provenance(scenario)["plugins"]}
 
 
 def write_comparison_page(found: Comparison, title: str, pictures: Sequence[Path], folder: Path) -> Path:
@@ -62,6 +62,7 @@ def write_comparison_page(found: Comparison, title: str, pictures: Sequence[Path
     words = Words()
     words.add(*DRAWN)
     about = {run.label: str(run.folder) for run in found.runs if run.folder is not None}
+    first = found.runs[0].result
     still = [
         ("lesson", "What to look for", _lesson(found, words)),
         ("results", "Results", _outcome(found) + _remarks(found)),
@@ -69,7 +70,7 @@ def write_comparison_page(found: Comparison, title: str, pictures: Sequence[Path
         ("watch", "Watch them learn", ""),
         ("pictures", "Pictures", sections.pictures(pictures)),
         ("words", "The words", words.section()),
-        ("made", "How it was made", sections.provenance(made_with(found.runs[0].result), about)),
+        ("made", "How it was made", sections.provenance(made_in(first.folder, first.scenario), about)),
     ]
     return _write(title, f"{len(found.runs)} runs", found, still, folder)
 

@@ -15,7 +15,8 @@ from neurosim.report.run import FILE
 from neurosim.report.words import Words
 from neurosim.scenario import Scenario
 from neurosim.training.ensembles import shown, verdict
-from neurosim.training.folder import portable, provenance
+from neurosim.training.folder import portable
+from neurosim.training.reading import made_in
 
 SPREADS = {"epochs_to_success": "epochs to success", "final_train_loss": "final loss"}
 
@@ -64,7 +65,11 @@ def write_ensemble_page(scenario: Scenario, summary: Mapping[str, Any], pictures
                     ("pictures", "Pictures", sections.pictures(pictures)),
                     ("words", "The words", words.section()),
                     ("scenario", "The scenario", sections.scenario_text(portable(scenario).to_toml())),
-                    ("made", "How it was made", sections.provenance(provenance(scenario), {"scenario": about.name})),
+                    (
+                        "made",
+                        "How it was made",
+                        sections.provenance(made_in(folder, scenario), {"scenario": about.name}),
+                    ),
                 ]
             ),
         ]

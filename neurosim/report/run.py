@@ -18,7 +18,7 @@ from neurosim.report.words import Words
 from neurosim.simulator import Simulator
 from neurosim.training import Result
 from neurosim.training.folder import portable
-from neurosim.training.reading import made_with
+from neurosim.training.reading import made_in
 from neurosim.worksheet import Sheet, explain
 
 FILE = "report.html"
@@ -41,7 +41,9 @@ def prepare_run_page(result: Result) -> Prepared:
     """Collect what the page about a run says."""
     script = Script()
     simulator = result.simulator
-    return Prepared(result, _worksheet(simulator), live_data(simulator, script), script, made_with(result))
+    return Prepared(
+        result, _worksheet(simulator), live_data(simulator, script), script, made_in(result.folder, simulator.scenario)
+    )
 
 
 def run_page(prepared: Prepared, pictures: Sequence[Path]) -> str:

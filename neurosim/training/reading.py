@@ -238,12 +238,12 @@ def trained_in(folder: Path) -> Trained:
     return Trained()
 
 
-def made_with(result: Result) -> dict[str, Any]:
-    """Versions, machine and plugins of the training of a result, as its folder tells; else those of here and now."""
-    now = provenance(result.scenario)
-    if result.folder is None or not is_there(result.folder / SUMMARY):
+def made_in(folder: Path | None, scenario: Scenario) -> dict[str, Any]:
+    """Versions, machine and plugins that the run in a folder was trained with; those of now if none is told."""
+    now = provenance(scenario)
+    if folder is None or not is_there(folder / SUMMARY):
         return now
-    written = read_object(result.folder / SUMMARY)
+    written = read_object(folder / SUMMARY)
     trained = trained_with(written)
     if not trained.versions:
         return now
