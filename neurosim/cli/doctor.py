@@ -55,13 +55,13 @@ def command(
     registry = build_registry(plugins, plugin_folders=plugin_folders)
     if sys.stderr.isatty() and not (no_trials or as_json):
         click.echo("Looking, and trying what may help; this can take a minute ...", err=True)
-    found, mixed = _diagnoses(Path(run), registry, data_dir, trials=not no_trials, force=force)
-    say_mixed(mixed)
+    found, mixed, remarks = _diagnoses(Path(run), registry, data_dir, trials=not no_trials, force=force)
+    say_mixed(*remarks)
     reports = [
         _with_pictures(folder, diagnosis, out or (folder / MIXED if mixed else folder)) for folder, diagnosis in found
     ]
     if as_json:
-        print_json([_as_json(*report) | ({"mixed": mixed} if mixed else {}) for report in reports])
+        print_json([_as_json(*report) | ({"mixed": "; ".join(remarks)} if remarks else {}) for report in reports])
         return
     for report in reports:
         _print(*report, trials=not no_trials)
@@ -69,8 +69,8 @@ def command(
 
 def _diagnoses(
     folder: Path, registry: Registry, data_dir: Path | None, *, trials: bool, force: bool
-) -> tuple[list[tuple[Path, Diagnosis]], str]:
-    """The diagnosis of a run, or of each variant of a study, and what has changed since it was trained."""
+) -> tuple[list[tuple[Path, Diagnosis]], bool, tuple[str, ...]]:
+    """The diagnosis of a run, or of each variant of a study; whether something has changed since, and what is mixed."""
     from neurosim.diagnosis import diagnose, diagnose_failed
     from neurosim.training.reading import read_failed, read_run
 
@@ -81,7 +81,7 @@ def _diagnoses(
     failed = read_failed(folder, registry)
     if failed is not None:
         diagnosis, mixed = of_failed(failed)
-        return [(folder, diagnosis)], mixed
+        return [(folder, diagnosis)], bool(mixed), (mixed,) if mixed else ()
     read = read_run(folder, registry, data_dir=data_dir, some=False, force=force)
     variants = {variant for variant, _ in read.diverged} | {result.scenario.variant for result in read.results}
     found: dict[str, tuple[Path, Diagnosis]] = {}
@@ -94,7 +94,7 @@ def _diagnoses(
         variant = result.scenario.variant
         if variant not in found:
             found[variant] = (result.folder or folder, diagnose(result, trials=trials, shared=len(variants)))
-    return list(found.values()), read.mixed
+    return list(found.values()), bool(read.mixed), read.remarks
 
 
 # What --seed changes.

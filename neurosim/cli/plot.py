@@ -85,7 +85,7 @@ def command(
     codes = []
     for run in runs:
         found = read_run(run, registry, data_dir=data_dir, force=force)
-        say_mixed(found.mixed)
+        say_mixed(*found.remarks)
         folder = found.drawn_to if out is None else out if len(runs) == 1 else out / found.folder.name
         codes.append(_draw_run(found, names, films, kind, folder))
         _say_changed(found)

@@ -49,7 +49,7 @@ def command(
 
     registry = build_registry(plugins, plugin_folders=plugin_folders)
     read = [read_run(run, registry, data_dir=data_dir, force=force) for run in runs]
-    say_mixed(*(run.mixed for run in read))
+    say_mixed(*(remark for run in read for remark in run.remarks))
     print_left_out([left for run in read for left in run.diverged])
     path = _of_one(read[0], out) if len(read) == 1 else _of_several(read, out)
     click.echo(str(path))

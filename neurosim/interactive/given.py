@@ -62,7 +62,8 @@ def result_of_run(given: Any, taker: str, *, force: bool = False) -> Result:
 def read_folder(given: Path | str, taker: str, *, force: bool = False) -> ReadRun:
     """The run or the study in a folder; raises as `result_of_run`."""
     read = read_run(run_folder(given, taker), force=force)
-    warn_mixed(read.mixed)
+    for remark in read.remarks:
+        warn_mixed(remark)
     return read
 
 

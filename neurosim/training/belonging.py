@@ -221,6 +221,11 @@ def network_changes(folder: Path, words: Mapping[str, Any], network: Network) ->
     return Changes(folder, {SCENARIO: [line for line in lines if line[2:4] != "@@"]})
 
 
+def both(first: str, second: str) -> str:
+    """Two remarks on what is mixed in one line, either of which may be empty."""
+    return "; ".join(filter(None, (first, second)))
+
+
 def together(folder: Path, members: Sequence[tuple[str, Changes]]) -> Changes:
     """The changes of all networks of a study: those that all have in common once, others with their names."""
     things = dict.fromkeys(thing for _, own in members for thing in own.lines)

@@ -27,6 +27,7 @@ from neurosim.training.belonging import (
     MIXED,
     Changes,
     Trained,
+    both,
     changes,
     file_changes,
     model_changes,
@@ -115,7 +116,7 @@ class _Found:
         rows = summary.rows_sha256 or simulator.data.sha256
         return Result(
             simulator.scenario, simulator, self.history, final, promises, summary.seconds, folder, rows,
-            summary.identity, " and ".join(filter(None, (summary.mixed, mixed.remark))), summary.backend,
+            summary.identity, both(summary.mixed, mixed.remark), summary.backend,
         )  # fmt: skip
 
 
@@ -161,6 +162,12 @@ class ReadRun:
     results: tuple[Result, ...]
     diverged: tuple[tuple[str, Path], ...] = ()
     mixed: str = ""
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """The same, and of each result which of its epochs were trained otherwise; nothing where nothing is mixed."""
+        found = dict.fromkeys(result.mixed for result in self.results if result.mixed)
+        return tuple(found) or ((self.mixed,) if self.mixed else ())
 
     @property
     def drawn_to(self) -> Path:

@@ -26,7 +26,7 @@ from neurosim.recording.recording import FILE as RECORD
 from neurosim.registry import Registry
 from neurosim.scenario import RecordSection, Scenario, load_scenario
 from neurosim.simulator import Simulator
-from neurosim.training.belonging import Changes, Trained, changes, file_changes
+from neurosim.training.belonging import Changes, Trained, both, changes, file_changes
 from neurosim.training.checkpoint import save_checkpoint
 from neurosim.training.folder import SCENARIO, SUMMARY, RunFolder, portable
 from neurosim.training.identity import identity_of
@@ -61,6 +61,8 @@ class Origin:
         What it was trained with.
     swapped : Changes or None
         What tells that a file in its folder is not the one that the run has left.
+    mixed : str
+        In one line which of its epochs were trained otherwise; empty where none were.
     """
 
     folder: Path
@@ -69,6 +71,7 @@ class Origin:
     history: History
     trained: Trained
     swapped: Changes | None = None
+    mixed: str = ""
 
 
 @dataclass(frozen=True)
@@ -155,7 +158,7 @@ def read_origin(folder: Path | str, registry: Registry | None = None) -> Origin:
     summary, history = read_measures(path)
     trained = trained_in(path)
     swapped = swapped_files(path, trained, read_model(path / MODEL)[1])
-    return Origin(path, scenario, summary.backend, history, trained, swapped)
+    return Origin(path, scenario, summary.backend, history, trained, swapped, summary.mixed)
 
 
 def run_replay(
@@ -216,7 +219,7 @@ def run_replay(
     _check_fit(trunk, branch)
     folder = None if out is None else RunFolder(Path(out))
     try:
-        return _train(origin, trunk, branch, folder, watcher, step, settings, begin, since.remark)
+        return _train(origin, trunk, branch, folder, watcher, step, settings, begin, both(origin.mixed, since.remark))
     finally:
         if folder is not None:
             folder.close()
@@ -247,10 +250,10 @@ def _train(
     if folder is not None:
         folder.begin(portable(branch.scenario).to_toml())
         # Killed before its first checkpoint a run is trained from the start; this one begins at the fork.
-        save_checkpoint(folder.path, branch)
+        save_checkpoint(folder.path, branch, mixed=mixed)
         about = _fork(origin, step, epoch, settings, step - first, mixed)
         write_atomically(folder.path / FILE, json.dumps(about, indent=2, default=str) + "\n")
-    result = replace(train_to_end(branch, folder, watcher, begin), mixed=mixed)
+    result = replace(train_to_end(branch, folder, watcher, begin, mixed), mixed=mixed)
     return Replay(origin, result, step, epoch, dict(settings), step - first, mixed)
 
 

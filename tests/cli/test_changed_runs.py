@@ -316,6 +316,23 @@ def test_force_of_a_replay(here, place):
     assert f"M{REMARK[1:-1]}." in Path("again/report.html").read_text()
 
 
+def test_a_run_that_was_gone_on_with_by_force(here, place):
+    scenario = library.load_scenario("own.toml", plugins=["wavy.py"], overrides={"plots.pictures": []})
+
+    def stop(record):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        library.run(scenario, backend="reference", out="forced", observer=stop)
+    words = ["run", "own.toml", *QUICK, "--resume", "forced", "--set", "optimizer.lr=0.3"]
+    assert here(*words)[0] == 2
+    assert here(*words, "--force")[0] == 0
+    code, out, err = here("report", "forced", *WITH)
+    assert (code, out) == (0, "forced/report.html\n")
+    assert err.startswith("mixed: epoch 1 was trained otherwise (scenario: -lr = 0.1; scenario: +lr = 0.3)")
+    assert "Mixed: epoch 1 was trained otherwise (scenario: -lr = 0.1" in (place / "forced/report.html").read_text()
+
+
 def told(folder, what, **changed):
     """Let the summary and the model of a run tell something else of what it was trained with, or nothing."""
     summary = json.loads(Path(folder, "summary.json").read_text())
