@@ -288,13 +288,13 @@ def _shape(name: str, times: int, layers: int) -> tuple[int, ...]:
 
 
 def histogram(values: NDArray[Any]) -> tuple[NDArray[np.uint32], NDArray[np.float32]]:
-    """Counts in `BINS` even bins from the smallest to the largest finite value, and these two."""
+    """Counts in `BINS` even bins from the smallest to the largest finite value, and these two; zeros where none is."""
     # In float64 no difference of two float32 numbers is lost or beyond the range, however small or large they are.
     flat = values.ravel().astype(np.float64)
-    low, high = float(flat.min()), float(flat.max())
+    low, high = _ends(flat)
     if not np.isfinite([low, high]).all():
         flat = flat[np.isfinite(flat)]
-        low, high = (float(flat.min()), float(flat.max())) if flat.size else (0.0, 0.0)
+        low, high = _ends(flat)
     width = (high - low) / BINS
     if 0 < width < np.inf:
         places = np.clip(((flat - low) / width).astype(np.int64), 0, BINS - 1)
@@ -306,6 +306,11 @@ def histogram(values: NDArray[Any]) -> tuple[NDArray[np.uint32], NDArray[np.floa
     return counts.astype(np.uint32), np.clip([low, high], -limit, limit).astype(np.float32)
 
 
+def _ends(values: NDArray[np.float64]) -> tuple[float, float]:
+    return (float(values.min()), float(values.max())) if values.size else (0.0, 0.0)
+
+
 def per_layer(layers: Sequence[str], found: Mapping[str, float]) -> NDArray[np.float32]:
-    """One number for each layer, NaN where there is none."""
-    return np.array([found.get(name, np.nan) for name in layers], np.float32)
+    """One number for each layer, NaN where there is none; infinite beyond what float32 can hold."""
+    with np.errstate(over="ignore"):
+        return np.array([found.get(name, np.nan) for name in layers], np.float32)
