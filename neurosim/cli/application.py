@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import sys
 import traceback
 import warnings
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -132,7 +134,7 @@ def execute(arguments: list[str], *, helper_processes: bool = False, ending: End
         return answer(application, instruction)
     debug = "--debug" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]
-    with doors(), warnings.catch_warnings():
+    with doors(), warnings.catch_warnings(), _quiet_about_memory(debug=debug):
         warnings.showwarning = _show_warning
         try:
             options = {"helper processes": helper_processes, "debug": debug}
@@ -145,6 +147,22 @@ def execute(arguments: list[str], *, helper_processes: bool = False, ending: End
 
                 error = unknown_option(error, arguments, list(COMMANDS))
             return _report(error.error if isinstance(error, _EscapedError) else error, ending, debug=debug)
+
+
+@contextlib.contextmanager
+def _quiet_about_memory(*, debug: bool) -> Iterator[None]:
+    """Within this a MemoryError that C code can only ignore is not printed: whatever called that code will fail too."""
+    shown = sys.unraisablehook
+
+    def show(unraisable: Any) -> None:
+        if debug or not isinstance(unraisable.exc_value, MemoryError):
+            shown(unraisable)
+
+    sys.unraisablehook = show
+    try:
+        yield
+    finally:
+        sys.unraisablehook = shown
 
 
 def _report(error: BaseException, ending: Ending | None, *, debug: bool) -> int:

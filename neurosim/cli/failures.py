@@ -36,7 +36,16 @@ def _of_other(error: BaseException) -> Failure:
         return _no_memory(error)
     if isinstance(error, OSError):
         return _of_file(error)
-    return _of_plugin(error) or _unexpected(error)
+    found = _of_plugin(error)
+    if found is not None:
+        return found
+    # What tidies up after memory has ended, such as closing a file that is half written, fails in ways of its own.
+    before = error.__context__
+    while before is not None:
+        if isinstance(before, MemoryError):
+            return _no_memory(before)
+        before = before.__context__
+    return _unexpected(error)
 
 
 def _is_of_memory(error: BaseException) -> bool:
