@@ -39,6 +39,16 @@ def add_hint(error: BaseException, words: str) -> None:
         error.add_note(words)
 
 
+def memory_ended(error: BaseException | None) -> MemoryError | None:
+    """The MemoryError that an error is, or that was being dealt with when it was raised; None for others.
+
+    What tidies up after memory has ended, such as closing a file that is half written, fails in ways of its own.
+    """
+    while error is not None and not isinstance(error, MemoryError):
+        error = error.__context__
+    return error
+
+
 class UsageError(NeurosimError):
     """A command or a function was called in a way that cannot work."""
 

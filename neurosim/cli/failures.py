@@ -6,7 +6,7 @@ import errno
 import os
 from typing import NamedTuple
 
-from neurosim.errors import DataError, NeurosimError, UsageError
+from neurosim.errors import DataError, NeurosimError, UsageError, memory_ended
 from neurosim.files import advice
 from neurosim.printable import quoted
 
@@ -39,13 +39,8 @@ def _of_other(error: BaseException) -> Failure:
     found = _of_plugin(error)
     if found is not None:
         return found
-    # What tidies up after memory has ended, such as closing a file that is half written, fails in ways of its own.
-    before = error.__context__
-    while before is not None:
-        if isinstance(before, MemoryError):
-            return _no_memory(before)
-        before = before.__context__
-    return _unexpected(error)
+    before = memory_ended(error)
+    return _unexpected(error) if before is None else _no_memory(before)
 
 
 def _is_of_memory(error: BaseException) -> bool:

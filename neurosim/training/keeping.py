@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from neurosim.errors import add_hint
+from neurosim.errors import add_hint, memory_ended
 from neurosim.printable import quoted
 from neurosim.simulator import Simulator
 from neurosim.training.checkpoint import Checkpoints, has_checkpoint
@@ -19,8 +19,10 @@ from neurosim.training.texts import is_there
 
 def keep(error: Exception, folder: RunFolder, checkpoints: Checkpoints, simulator: Simulator, *, whole: bool) -> None:
     """Keep the state of a run in which an error was raised, if it is `whole`, and say with the error how to go on."""
-    if isinstance(error, MemoryError):
+    ended = memory_ended(error)
+    if ended is not None:
         # What was being worked on takes the memory that is needed now.
+        traceback.clear_frames(ended.__traceback__)
         traceback.clear_frames(error.__traceback__)
     saved = False
     if whole:

@@ -261,7 +261,7 @@ def test_extreme_recordings_are_drawn(name):
         pictures_of(recorded(DRAWN[name]))
 
 
-@sizes(short=1, full=100, ci=True)
+@sizes(short=1, full=40, ci=True)
 def test_any_recording_is_drawn(count):
     @settings(max_examples=count, derandomize=count == 1)
     @given(TIMES)

@@ -272,3 +272,21 @@ def test_a_replay_knows_its_fork_before_it_is_trained(tmp_path, monkeypatch):
     assert json.loads((tmp_path / "replay" / "replay.json").read_text())["epoch"] == 2
     _, epochs = resume(tmp_path / "replay")
     assert not epochs
+
+
+def test_what_fails_while_tidying_up_after_memory_has_ended_is_told_as_that(tmp_path, monkeypatch, capsys):
+    def fail(*_, **__):
+        try:
+            raise MemoryError
+        finally:
+            raise ValueError("cannot close what is half written")
+
+    monkeypatch.setattr("neurosim.recording.recording.np.savez_compressed", fail)
+    words = ["--set", "training.epochs=2", "--set", "data.samples=40", "--set", "expect={}", "--no-report"]
+    asked = ["--set", 'record.quantities=["gradient_norm"]', "--set", "plots.pictures=[]", "--out", str(tmp_path)]
+    assert execute(["run", "moons", "--backend", "reference", *words, *asked, "--quiet"]) == 3
+    err = capsys.readouterr().err
+    assert err.startswith("Error: there is not enough memory")
+    assert "without training again" in err
+    monkeypatch.undo()
+    assert execute(["run", "--resume", str(tmp_path), "--no-report", "--quiet"]) == 0
