@@ -167,8 +167,8 @@ def load_checkpoint(source: Path, simulator: Simulator, *, force: bool = False) 
     other = (backend, seed) != (simulator.backend, simulator.seed)
     changes = differences(identity, identity_of(simulator), bits=True)
     if changes and not force:
-        how = "Resume with the same --backend and --seed." if other else "Or go on all the same with --force."
-        raise another_run(path, changes, f"Undo the change. {how}")
+        how = "resume with the same --backend and --seed" if other else "go on all the same with --force"
+        raise another_run(path, changes, f"Undo the change, or {how}.")
     if other:
         raise UsageError(
             f"{path} was written by backend {backend} with seed {seed}, "
