@@ -19,6 +19,7 @@ from typing import Any
 
 from neurosim import interruption
 from neurosim.interruption import ONE_REQUEST, SIGNALS
+from neurosim.printable import printable
 
 INTERRUPTED = 130
 # So long the main thread may take to obey a second request, and whoever writes a file to complete it.
@@ -147,6 +148,6 @@ def _write(line: str) -> None:
     try:
         # A reader that has stopped reading is not waited for.
         if select.select([], [2], [], AT_ONCE)[1]:
-            os.write(2, f"{line}\n".encode(errors="backslashreplace"))
+            os.write(2, f"{printable(line)}\n".encode())
     except (OSError, ValueError):
         pass

@@ -10,6 +10,7 @@ import click
 from neurosim.cli.door import echo
 from neurosim.cli.options import JSON, PLUGIN, PLUGINS_DIR, print_json
 from neurosim.cli.values import OneOf
+from neurosim.printable import headline
 
 RECORDS = ("activations", "losses", "optimizers", "datasets", "initializers", "schedules")
 KINDS = (*RECORDS[:3], "layers", *RECORDS[3:], "scenarios")
@@ -57,7 +58,7 @@ def _print(listed: dict[str, list[dict[str, Any]]], *, titles: bool) -> None:
                 click.echo(f"  {chapter}")
             details = [row["params"], row["about"], "" if row["plugin"] in ("", "builtin") else f"from {row['plugin']}"]
             indent = "    " if chapter else "  "
-            click.echo(f"{indent}{row['name']:<{width}}  " + "; ".join(part for part in details if part))
+            click.echo(f"{indent}{row['name']:<{width}}  " + "; ".join(headline(part) for part in details if part))
 
 
 def _rows(kind: str, registry: Any) -> list[dict[str, Any]]:

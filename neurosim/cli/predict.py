@@ -21,14 +21,15 @@ from neurosim.cli.options import (
     print_json,
     say_mixed,
 )
-from neurosim.printable import quoted
+from neurosim.printable import labels, quoted
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from neurosim.training.prediction import Model
 
-SHOWN = 20
+# Rows, and outputs of a row.
+SHOWN, MOST_COLUMNS = 20, 12
 
 
 @click.command()
@@ -118,9 +119,13 @@ def _as_json(model: Model, data: Path, outputs: NDArray[Any]) -> dict[str, Any]:
 
 
 def _print(model: Model, outputs: NDArray[Any], out: Path | None) -> None:
-    headings = _columns(model)
+    headings, surest = list(labels(_columns(model))), len(_columns(model)) > MOST_COLUMNS
+    if surest:
+        # Of many outputs the largest, or the first of many values.
+        headings = ["its output"] if model.classes else headings[:MOST_COLUMNS]
+    names = dict(zip(model.classes, labels(model.classes), strict=True))
     widths = [max(len(heading), 8) for heading in headings]
-    first = max(len("prediction"), *(len(name) for name in model.classes or ("",))) if model.classes else 0
+    first = max(len("prediction"), *map(len, names.values())) if model.classes else 0
     click.echo(
         f"{'row':>6}  "
         + (f"{'prediction':<{first}}  " if first else "")
@@ -128,10 +133,14 @@ def _print(model: Model, outputs: NDArray[Any], out: Path | None) -> None:
     )
     shown = outputs[:SHOWN]
     for number, (answer, row) in enumerate(zip(model.answers(shown), shown.tolist(), strict=True), 1):
+        if surest:
+            row = [max(row)] if model.classes else row[:MOST_COLUMNS]
         # Probabilities, or values in units of their own, such as 286,306.
         texts = (f"{value:.4g}" if model.classes else f"{value:,.6g}" for value in row)
         values = "  ".join(f"{text:>{width}}" for text, width in zip(texts, widths, strict=True))
-        click.echo(f"{number:>6}  " + (f"{answer:<{first}}  " if first else "") + values)
+        click.echo(f"{number:>6}  " + (f"{names[answer]:<{first}}  " if first else "") + values)
+    if surest:
+        click.echo(f"   ... {len(_columns(model)):,} outputs for each row; --out FILE writes all, --json prints all")
     if len(outputs) > SHOWN:
         where = f"all in {out}" if out is not None else "--out FILE writes all, --json prints all"
         click.echo(f"   ... {len(outputs):,} rows; {where}")

@@ -17,6 +17,7 @@ from neurosim.markup import measure_words
 from neurosim.training.folder import BEGUN, ENSEMBLE, SUMMARY, RunFolder, portable, provenance
 from neurosim.training.identity import identity_from
 from neurosim.training.observers import Observer
+from neurosim.training.promises import Known, warn_of_promises
 from neurosim.training.seeds import COLUMNS, check_unfinished, refuse_changed
 
 
@@ -62,9 +63,9 @@ def _run(
     """Train the networks and write the files."""
     if resume:
         check_unfinished(folder.path, ensemble)
-    seeds = [ensemble.seeds[0], ensemble.seeds[-1]]
+    seeds, scenario = [ensemble.seeds[0], ensemble.seeds[-1]], ensemble.scenario
     with on_compilation(watcher.compiling):
-        ensemble.prepare()
+        problem, _ = ensemble.prepare()
         identity = identity_from(ensemble.scenario, ensemble.rows_sha256, ensemble.backend)
         if resume and not force:
             refuse_changed(folder.path, ensemble.scenario, identity)
@@ -72,6 +73,7 @@ def _run(
         folder.begin(portable(ensemble.scenario).to_toml())
         begun = {"backend": ensemble.backend, "seeds": seeds, "identity": identity.as_json()}
         write_atomically(folder.path / BEGUN, json.dumps(begun) + "\n")
+        warn_of_promises(scenario, {"": Known(scenario, problem.splits, bool(problem.data.classes))})
         ensemble.train(watcher.share)
     total = time.perf_counter() - begin
     write_atomically(folder.path / ENSEMBLE, table(ensemble))

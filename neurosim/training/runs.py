@@ -35,6 +35,7 @@ from neurosim.training.identity import FINISHED, Identity, another_run, changes_
 from neurosim.training.interruption import interruptions
 from neurosim.training.keeping import keep
 from neurosim.training.observers import Observer, observer_of
+from neurosim.training.promises import known_of, warn_of_promises
 from neurosim.training.resuming import is_finished, is_of_run, own_scenario, refuse_diverged, run_folder_of
 from neurosim.training.seeds import many_seeds
 
@@ -260,6 +261,7 @@ def run(
     try:
         with on_compilation(watcher.compiling):
             simulator.prepare()
+            warn_of_promises(chosen, {"": known_of(simulator)})
             return train_to_end(simulator, folder, watcher, begin)
     finally:
         if folder is not None:
@@ -317,6 +319,7 @@ def _resumed(
                 refuse_diverged(path)
         with on_compilation(watcher.compiling):
             simulator.prepare()
+            warn_of_promises(chosen, {"": known_of(simulator)})
             return train_to_end(simulator, folder, watcher, begin, mixed)
     finally:
         folder.close()

@@ -35,6 +35,7 @@ from neurosim.training.keeping import trained
 from neurosim.training.making import Member, Workshop
 from neurosim.training.members import changed_members, study_members
 from neurosim.training.observers import Observer
+from neurosim.training.promises import known_of, warn_of_promises
 from neurosim.training.reading import read_finished, stopped_at
 from neurosim.training.resuming import is_finished, is_of_run, own_scenario
 from neurosim.training.runs import Result, diverged_result, prepare_scenario, promises_met, train_to_end
@@ -296,8 +297,11 @@ def _run(
                 watcher.read(number, len(members))
         # Of each variant one, by which all that it needs is compiled.
         left = {member.scenario.variant: member for member in reversed(members) if member.result is None}
-        for member in left.values():
-            workshop.simulator_of(member).prepare()
+        made = {variant: workshop.simulator_of(member) for variant, member in left.items()}
+        for simulator in made.values():
+            simulator.prepare()
+    if made:
+        warn_of_promises(chosen, {variant: known_of(simulator) for variant, simulator in made.items()})
     ended = all(member.result is not None for member in members)
     if folder is not None:
         # Only now is it known that all networks can be made, and go on.

@@ -27,7 +27,7 @@ WILD = (
 LONG = "x" * 100_000
 ODD = "\u200b"
 # What a command may send to a terminal besides letters: its colours, and the codes of the line that moves.
-OURS = re.compile(r"\x1b\[(?:0|1|2|3[1236]|90|1;3[123]|3[123];1)m|\x1b\[\?25[lh]|\x1b\[2K|\x1b\[1A|\r")
+OURS = re.compile(r"\x1b\[(?:0|1|2|3[1236]|9[01]|1;3[123]|3[123];1)m|\x1b\[\?25[lh]|\x1b\[2K|\x1b\[1A|\r")
 STEERING = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 FOLDER = "my run's $x; `y` \x1b[35m"
 
@@ -203,11 +203,16 @@ def test_two_thousand_classes(tmp_path):
     rng = np.random.default_rng(0)
     rows = [f"{a:.3f},{b:.3f},class number {k % count}" for k, (a, b) in enumerate(rng.random((2 * count, 2)))]
     path = scenario(tmp_path, "many")
-    text = path.read_text(encoding="utf-8").replace("da tamany.csv", "many.csv").replace('"many c"', '"c"')
-    path.write_text(text.replace('units = 3\nactivation = "softmax"', f'units = {count}\nactivation = "softmax"'))
+    changes = [
+        f"data.file={tmp_path / 'many.csv'}",
+        "data.target=c",
+        f"network.layers.1.units={count}",
+        "training.batch_size=500",
+    ]
+    settings = [word for change in changes for word in ("--set", change)]
     (tmp_path / "many.csv").write_text("\n".join(["a,b,c", *rows]) + "\n")
     run = tmp_path / "run"
-    said = call("run", path, "--out", run)
+    said = call("run", path, "--out", run, *settings)
     assert said.code == 0, said.err
     assert "No picture" not in said.err
     for command in (["plot"], ["report"], ["doctor", "--no-trials"], ["predict", "--data", tmp_path / "many.csv"]):
