@@ -29,6 +29,14 @@ SLOWER = (
 SMALLER = (
     "Nothing was learnt yet: scale the inputs ([data] standardize = true), or choose an init with smaller weights."
 )
+TARGETS = (
+    "The targets are about {size:.2g} in size, and a new network answers with numbers around 0: scale them ([data] "
+    "standardize_targets = true), or give them in larger units, such as thousands."
+)
+# Root mean square of targets that may throw a network far away, as `neurosim doctor` has it.
+LARGE = 10.0
+# Rows that tell how large inputs are.
+SOME = 1000
 # Training goes on for so many times as long as the last look at all numbers took before the next one.
 RARELY = 400
 
@@ -122,7 +130,7 @@ class Guard:
         at_once = number == step == 0 and what.startswith(("the weighted sums", "the outputs", "the loss"))
         raise DivergedError(
             f"training diverged in epoch {number + 1}, batch {step + 1} of {batches}: {what}",
-            SMALLER if at_once else SLOWER,
+            _beyond_targets(rows) or (SMALLER if at_once else SLOWER),
         )
 
     def _finite(self, totals: Totals | None = None) -> bool:
@@ -178,6 +186,21 @@ class Guard:
         """Name of the parameter nearest to the output with a number that is not finite; empty where there is none."""
         bad = [name for name, values in self._backend.network.named(flat).items() if not all_finite(values)]
         return bad[-1] if bad else ""
+
+
+def _beyond_targets(rows: Rows) -> str:
+    """What to do about targets that are large, and larger than the inputs; empty where they are not."""
+    if not rows.values.size:
+        return ""
+    size = _size(rows.values)
+    if size <= LARGE or size <= _size(rows.features[:SOME] * np.float64(rows.scale) + rows.shift):
+        return ""
+    return TARGETS.format(size=size)
+
+
+def _size(values: NDArray[Any]) -> float:
+    """Root mean square."""
+    return float(np.sqrt(np.mean(np.square(values, dtype=np.float64))))
 
 
 class _State:

@@ -50,11 +50,11 @@ def call(*words):
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), pytest.MonkeyPatch.context() as patch:
         patch.setattr(rich, "_console", None)
         code = execute([str(word) for word in words])
-    said = Said(code, OURS.sub("", out.getvalue()), OURS.sub("", err.getvalue()))
+    said = Said(code, *(OURS.sub(lambda code: "\n" * (code[0] == "\r"), text.getvalue()) for text in (out, err)))
     for text in (said.out, said.err):
         found = STEERING.search(text)
         assert found is None, f"{words}: {text[max(found.start() - 60, 0) : found.end() + 60]!r}"
-        assert max(map(len, text.splitlines()), default=0) < 3000
+        assert "--json" in words or max(map(len, text.splitlines()), default=0) < 3000
     assert "fault of neurosim" not in said.err, said.err
     return said
 
@@ -185,7 +185,7 @@ def test_what_plugins_say(there):
 
 
 @pytest.mark.ci
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ["wild", "long"])
 def test_studies(kind, tmp_path):
     variants = "\n".join(f'[[variants]]\nname = "{name}"\nvalue = {k}\ngroup = "_g"\n' for k, name in enumerate("ab"))
     path = scenario(tmp_path / FOLDER, KINDS[kind], variants=variants)

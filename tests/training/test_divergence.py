@@ -257,3 +257,27 @@ def test_an_ensemble_counts_it():
 def test_nothing_is_said_of_numbers_that_are_large_and_finite(tmp_path):
     history = Simulator(write(tmp_path, 1e9, 3, lr=1e-30)).train()
     assert all(math.isfinite(record["train_loss"]) for record in history)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "targets", "words"),
+    [(1.0, 1e30, "standardize_targets = true"), (1e30, 1e3, "[data] standardize = true"), (1.0, 1.0, "learning rate")],
+)
+def test_the_advice_is_about_what_is_large(tmp_path, inputs, targets, words):
+    rows = "\n".join(f"{k / 9 * inputs:.6g},{(k + 1) / 9 * targets:.6g}" for k in range(9))
+    (tmp_path / "rows.csv").write_text(f"x,y\n{rows}\n")
+    scenario = neurosim.load_scenario(
+        "sine",
+        overrides={
+            "data": {"source": "csv", "file": str(tmp_path / "rows.csv"), "target": "y", "task": "regression"},
+            "data.standardize_targets": False,
+            "training.epochs": 400,
+            "optimizer.name": "sgd",
+            "optimizer.lr": 30.0,
+            "expect": {},
+        },
+    )
+    with pytest.raises(DivergedError) as found:
+        Simulator(scenario, "reference").train()
+    assert words in found.value.hint
+    assert ("larger units" in found.value.hint) == (targets == 1e30)
