@@ -10,6 +10,8 @@ from neurosim.scenario import Claim, Scenario
 from neurosim.scenario.study import names_in
 from neurosim.simulator import Simulator
 
+# Lines, and variants in one.
+MOST = 5
 # Measures by the end of their name: whether they are of classes, or of values.
 OF_CLASSES, OF_VALUES = ("_accuracy",), ("_rmse", "_r2")
 
@@ -38,35 +40,40 @@ def warn_of_promises(scenario: Scenario, networks: Mapping[str, Known]) -> None:
     networks : dict of str to Known
         One of each variant by its name, "" where there are none.
     """
-    for words in dict.fromkeys(_broken(scenario, networks)):
-        warnings.warn(words, stacklevel=2)
+    found: dict[tuple[str, str, str], list[str]] = {}
+    for place, key, why, name in _broken(scenario, networks):
+        found.setdefault((place, key, why), []).append(name)
+    for (place, key, why), names in list(found.items())[:MOST]:
+        of = f" of {', '.join(names[:MOST])}{' and others' * (len(names) > MOST)}" if any(names) else ""
+        warnings.warn(f"{place}: {key}{of} cannot be kept: {why}", stacklevel=2)
+    if len(found) > MOST:
+        warnings.warn(f"{len(found) - MOST} more promises cannot be kept: see [expect] and [[claims]]", stacklevel=2)
 
 
-def _broken(scenario: Scenario, networks: Mapping[str, Known]) -> Iterator[str]:
+def _broken(scenario: Scenario, networks: Mapping[str, Known]) -> Iterator[tuple[str, str, str, str]]:
+    """Place, key, reason and variant of each promise that cannot be kept."""
     for network in networks.values():
         for metric in network.scenario.expect:
             why = _missing(metric, network)
             if why:
-                yield f"{network.scenario.place(f'expect.{metric}')}: expect.{metric}: {why}"
+                yield network.scenario.place(f"expect.{metric}"), f"expect.{metric}", why, ""
     for number, claim in enumerate(scenario.claims):
         for name in (*(claim.subjects or networks), *names_in(claim.exceeds)):
-            if name in networks:
-                key, why = _fault(claim, networks[name])
-                if why:
-                    of = f" of {name}" if name else ""
-                    yield f"{scenario.place(f'claims.{number}.{key}')}: claims.{number}.{key}{of}: {why}"
+            key, why = _fault(claim, networks[name]) if name in networks else ("", "")
+            if why:
+                key = f"claims.{number}.{key}"
+                yield scenario.place(key), key, why, name
 
 
 def _fault(claim: Claim, network: Known) -> tuple[str, str]:
     """The key of a claim that asks for what there will not be, and why; the latter is empty where all will be."""
     last, asked = network.scenario.training.epochs, network.scenario.record
     if claim.epoch is not None and claim.epoch > last:
-        return "epoch", f"epoch {claim.epoch} never comes: training.epochs is {last}, so this claim cannot be kept"
+        return "epoch", f"epoch {claim.epoch} never comes, as training.epochs is {last}"
     if not claim.recorded:
         return "measure", _missing(claim.measure, network)
     if claim.epoch and asked is not None and asked.per == "epoch" and claim.epoch % asked.every and claim.epoch != last:
-        why = f"nothing is recorded after epoch {claim.epoch}: record.every is {asked.every}"
-        return "epoch", f"{why}, so this claim cannot be kept"
+        return "epoch", f"nothing is recorded after epoch {claim.epoch}, as record.every is {asked.every}"
     return "measure", ""
 
 
@@ -74,7 +81,7 @@ def _missing(measure: str, network: Known) -> str:
     """Why there will be no such measure; empty where there will be."""
     split = measure.partition("_")[0]
     if split not in network.splits:
-        return f"the data have no {split} rows, so this cannot be kept; data.{split}_fraction keeps some apart"
+        return f"the data have no {split} rows; data.{split}_fraction keeps some apart"
     if measure.endswith(OF_CLASSES) and not network.has_classes:
         return "the targets are values, which have no accuracy; promise a loss, an RMSE or R² instead"
     if measure.endswith(OF_VALUES) and network.has_classes:

@@ -34,14 +34,38 @@ CLASSES = {"source": "xor", "loss": "binary_cross_entropy", "activation": "sigmo
 VALUES = {"source": "sine", "loss": "mse", "activation": "identity"}
 CLAIM = '[[claims]]\nmeasure = "{}"\nat_least = 0.0\n{}\n'
 CASES = [
-    (CLASSES, "[expect]\ntest_accuracy = { at_least = 0.5 }", "20:1: expect.test_accuracy: the data have no test rows"),
-    (CLASSES, "[expect]\ntrain_rmse = { at_most = 5 }", "20:1: expect.train_rmse: the targets are classes"),
-    (VALUES, "[expect]\ntrain_accuracy = { at_most = 1 }", "20:1: expect.train_accuracy: the targets are values"),
-    (CLASSES, CLAIM.format("train_loss", "epoch = 3"), "22:1: claims.0.epoch: epoch 3 never comes"),
-    (CLASSES, CLAIM.format("weight_norm", 'epoch = 5\nlayer = "first"'), "22:1: claims.0.epoch: epoch 5 never comes"),
-    (CLASSES, CLAIM.format("weight_norm", 'epoch = 1\nlayer = "first"'), "22:1: claims.0.epoch: nothing is recorded"),
-    (CLASSES, CLAIM.format("test_loss", ""), "20:1: claims.0.measure: the data have no test rows"),
-    (CLASSES, CLAIM.format("train_r2", ""), "20:1: claims.0.measure: the targets are classes, which have no R²"),
+    (
+        CLASSES,
+        "[expect]\ntest_accuracy = { at_least = 0.5 }",
+        "20:1: expect.test_accuracy cannot be kept: the data have no test rows",
+    ),
+    (
+        CLASSES,
+        "[expect]\ntrain_rmse = { at_most = 5 }",
+        "20:1: expect.train_rmse cannot be kept: the targets are classes",
+    ),
+    (
+        VALUES,
+        "[expect]\ntrain_accuracy = { at_most = 1 }",
+        "20:1: expect.train_accuracy cannot be kept: the targets are values",
+    ),
+    (CLASSES, CLAIM.format("train_loss", "epoch = 3"), "22:1: claims.0.epoch cannot be kept: epoch 3 never comes"),
+    (
+        CLASSES,
+        CLAIM.format("weight_norm", 'epoch = 5\nlayer = "first"'),
+        "22:1: claims.0.epoch cannot be kept: epoch 5 never comes",
+    ),
+    (
+        CLASSES,
+        CLAIM.format("weight_norm", 'epoch = 1\nlayer = "first"'),
+        "22:1: claims.0.epoch cannot be kept: nothing is recorded",
+    ),
+    (CLASSES, CLAIM.format("test_loss", ""), "20:1: claims.0.measure cannot be kept: the data have no test rows"),
+    (
+        CLASSES,
+        CLAIM.format("train_r2", ""),
+        "20:1: claims.0.measure cannot be kept: the targets are classes, which have no R²",
+    ),
 ]
 
 
@@ -90,7 +114,7 @@ def test_of_a_study_the_epochs_of_each_variant_count(tmp_path):
     with pytest.warns(UserWarning, match="mine.toml:") as found:
         neurosim.study(written(tmp_path, CLASSES, between + variants), backend="reference")
     assert [str(warning.message).partition(": claims")[2] for warning in found] == [
-        ".0.epoch of short: epoch 3 never comes: training.epochs is 2, so this claim cannot be kept"
+        ".0.epoch of short cannot be kept: epoch 3 never comes, as training.epochs is 2"
     ]
 
 
