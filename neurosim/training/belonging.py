@@ -17,7 +17,7 @@ from neurosim.errors import DataError, UsageError
 from neurosim.network import Network
 from neurosim.recording.recording import FILE as RECORD
 from neurosim.training.description import describe
-from neurosim.training.folder import METRICS, SUMMARY, digest, train_again
+from neurosim.training.folder import FAILURE, METRICS, SUMMARY, digest, train_again
 from neurosim.training.folder import SCENARIO as SCENARIO_FILE
 from neurosim.training.identity import (
     Identity,
@@ -165,10 +165,12 @@ class Changes:
     @property
     def hint(self) -> str:
         """What to do about it."""
+        told = next((name for name in (SUMMARY, FAILURE) if (self.folder / name).is_file()), "")
         again = f", or train it again:  {train_again(self.folder)}" if (self.folder / SCENARIO_FILE).is_file() else "."
         return (
             f"Undo the change{again}\n"
             "With --force (in Python force=True) it is read all the same, and what is shown says so."
+            + (f"\nWhat it was trained with is in {told}, under identity." if told else "")
         )
 
 
