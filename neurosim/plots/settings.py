@@ -9,7 +9,10 @@ from typing import Any
 
 from matplotlib import rc_context, rcParams, rcParamsDefault
 
-_OURS: dict[Any, Any] = {name: value for name, value in rcParamsDefault.items() if name != "backend"}
+# Text is text: a price of $5 in a title is no formula.
+_OURS: dict[Any, Any] = {name: value for name, value in rcParamsDefault.items() if name != "backend"} | {
+    "text.parse_math": False
+}
 _inside = ContextVar("inside", default=False)
 
 

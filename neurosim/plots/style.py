@@ -42,8 +42,6 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "p", "h")
 INK, FAINT = "#222222", "#d9d9d9"
 # Points, of the letters of a title.
 SMALLEST = 6.5
-# Texts that come into being while a picture is drawn, such as numbers at ticks.
-PLAIN_TEXT = {"text.parse_math": False}
 _SUPERSCRIPTS = str.maketrans("0123456789-.", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻·")
 
 
@@ -64,7 +62,7 @@ class Picture(Figure):
             words = text.get_text()
             if printable(words) != words:
                 text.set_text(printable(words))
-        with rc_context(PLAIN_TEXT), _without_warnings():  # type: ignore[arg-type]
+        with _without_warnings():
             super().draw(renderer)
 
     @own_settings()

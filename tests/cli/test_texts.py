@@ -291,6 +291,13 @@ def test_a_shell_takes_a_quoted_path_for_one_word(name):
     assert got in (f"<{name}>", f"<./{name}>")
 
 
+def test_nothing_goes_past_the_door():
+    past = re.compile(r"click\.(secho|style)\(|sys\.std(out|err)\.write\(|(?<![\w.])print\(")
+    folder = Path(door.__file__).parent
+    found = {path.name for path in folder.glob("*.py") if past.search(path.read_text(encoding="utf-8"))}
+    assert found == {"__init__.py"}  # a message of its own, when there is no door any more
+
+
 def test_only_what_was_coloured_here_has_codes_and_only_on_a_terminal():
     screen, pipe = Terminal(), io.StringIO()
     for stream in (screen, pipe):

@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 
 from neurosim.analysis.classification import Classification
+from neurosim.analysis.facts import RunFacts
 from neurosim.analysis.inputs import InputMap, Points
 from neurosim.history import History
 from neurosim.plots.classification import confusion_matrix
 from neurosim.plots.curves import learning_curves
 from neurosim.plots.inputs import decision_boundary
+from neurosim.plots.pictures import draw
 from neurosim.plots.style import figure, save
 from neurosim.printable import headline, label, labels, printable
 
@@ -26,7 +28,6 @@ def test_a_title_is_no_formula(words, tmp_path):
     made = learning_curves(history([1.0, 0.5]), words, words)
     made.axes[0].plot([1, 2], [0.1, 0.2], label=words)
     made.axes[0].legend()
-    # As a notebook does it, which may look for the borders of everything first.
     made.savefig(tmp_path / "tight.png", bbox_inches="tight")
     path = save(made, tmp_path / "curves.svg", words)
     assert path.read_text(encoding="utf-8").count(words) >= 3
@@ -45,6 +46,17 @@ def test_control_characters_are_spelt(tmp_path):
     text = path.read_text(encoding="utf-8")
     assert r"\x1b]0;title\x07 and \u202eturned" in text
     assert printable(text) == text
+
+
+def test_a_picture_can_be_laid_out_before_it_is_drawn():
+    classes = (r"$\b{$", r"$\frac{1}$")
+    points = Points(np.random.default_rng(0).random((6, 2)), np.array([0, 1] * 3))
+    axes = (np.linspace(0, 1, 5), np.linspace(0, 1, 5))
+    shown = InputMap(axes, np.random.default_rng(1).random((1, 5, 5)), {"train": points}, classes, classes)
+    facts = RunFacts(r"$\frac{1}$", History(), ("decision_boundary",), parts={"inputs": shown})
+    made = draw("decision_boundary", facts)
+    made.tight_layout()
+    made.canvas.draw()
 
 
 @pytest.mark.parametrize("letter", ["i", "W", "word ", "\N{CJK UNIFIED IDEOGRAPH-6F22}"])
