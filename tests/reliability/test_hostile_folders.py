@@ -1,5 +1,7 @@
 """Nothing in the working folder or the environment is obeyed that nobody asked for: bits and pictures stay the same.
 
+Nor do they depend on the umask, on whose the folders are, or on room for the cache of kernels.
+
 Real commands on the CPU backend, with their drawing process. A hook in every Python process that takes part hears of
 each file that is opened, each piece of code that is executed, and each program that is started.
 """
@@ -18,6 +20,7 @@ import neurosim
 from neurosim.backends import cache
 from neurosim.training.sealed import unseal
 
+as_root = pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs root")
 RUN = [sys.executable, "-m", "neurosim", "run"]
 QUICK = ["--threads", "1", "--set", "training.epochs=20", "--set", "expect={}"]
 # Read by every Python process at its start: what it opens, executes and starts goes into a log.
@@ -191,3 +194,97 @@ def test_a_hostile_working_folder_is_not_obeyed(count, clean, tmp_path):
             assert {name: kept(out)[1][name] for name in expected[1]} == expected[1], told
         shutil.rmtree(out)
         shutil.rmtree(kernels)
+
+
+@pytest.mark.ci
+@pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
+@pytest.mark.parametrize("mask", [0o000, 0o077])
+def test_another_umask_opens_nothing_and_changes_nothing(clean, tmp_path, mask):
+    scenario, expected = clean
+    kernels = other_cache(tmp_path / "cache")
+    environment = {**os.environ, "NEUROSIM_CACHE": str(tmp_path / "cache")}
+    done = run(scenario, tmp_path / "out", tmp_path, environment=environment, umask=mask)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert kept(tmp_path / "out") == expected
+    assert list(kernels.glob("neurosim_activation_tanh*.nbc"))
+    assert all(path.stat().st_mode & 0o077 == 0 for path in kernels.iterdir())
+    for path in (tmp_path / "out").rglob("*"):
+        assert path.stat().st_mode & 0o777 == (0o777 if path.is_dir() else 0o666) & ~mask, path
+
+
+def fill(path):
+    with path.open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(1 << 12))
+
+
+@pytest.mark.ci
+@as_root
+def test_a_full_disk_under_the_cache_costs_one_line(clean, tmp_path):
+    """On a small disk of its own; where that cannot be had, see the limit on files in tests/backends/test_cache.py."""
+    scenario, expected = clean
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m", "none", str(disk)], capture_output=True).returncode:
+        pytest.skip("no disk can be mounted here")
+    try:
+        kernels = other_cache(disk / "cache")
+        with pytest.raises(OSError, match="No space left"):
+            fill(disk / "full")
+        environment = {**os.environ, "NEUROSIM_CACHE": str(disk / "cache")}
+        done = run(scenario, tmp_path / "out", tmp_path, environment=environment)
+        assert done.returncode == 0, done.stderr
+        assert len(done.stderr.splitlines()) == 1, done.stderr
+        assert f"Warning: compiled kernels cannot be kept in {kernels} (No space left on device)" in done.stderr
+        assert not [path for path in kernels.iterdir() if path.suffix == ".tmp" or "tanh" in path.name]
+    finally:
+        subprocess.run(["umount", "-l", str(disk)], check=True)
+    assert kept(tmp_path / "out") == expected
+
+
+# Somebody else, who may read everything, as Python and neurosim may lie in a home of root's, but write only his own.
+SOMEBODY = 54321
+AS_SOMEBODY = [
+    "setpriv", f"--reuid={SOMEBODY}", f"--regid={SOMEBODY}", "--clear-groups", "--inh-caps=+dac_read_search",
+    "--ambient-caps=+dac_read_search",
+]  # fmt: skip
+
+
+def given_to(user, folder):
+    for path in (folder, *folder.rglob("*")):
+        os.chown(path, user, user)
+
+
+@pytest.mark.ci
+@as_root
+@pytest.mark.skipif(shutil.which("setpriv") is None, reason="needs setpriv")
+def test_a_scenario_in_a_folder_of_another_user_s(clean, tmp_path):
+    scenario, expected = clean
+    theirs, mine = tmp_path / "theirs", tmp_path / "mine"
+    for folder in (theirs, mine):
+        folder.mkdir()
+    shutil.copy(scenario, theirs / "scenario.toml")
+    (theirs / "matplotlibrc").write_text("text.usetex: True\n")
+    other_cache(mine / "cache")
+    given_to(SOMEBODY, mine)
+    environment = {**os.environ, "NEUROSIM_CACHE": str(mine / "cache"), "HOME": str(mine)}
+    environment.pop("XDG_CACHE_HOME", None)
+    done = run("scenario.toml", mine / "out", theirs, before=AS_SOMEBODY, environment=environment)
+    assert done.returncode == 0, done.stderr
+    assert [line.rpartition(": ")[2] for line in done.stderr.splitlines()] == ["matplotlibrc"], done.stderr
+    assert kept(mine / "out") == expected
+    assert (mine / "out" / "model.safetensors").stat().st_uid == SOMEBODY
+
+    refused = run("scenario.toml", theirs / "out", theirs, before=AS_SOMEBODY, environment=environment)
+    assert refused.returncode == 3
+    assert f"Error: cannot write {theirs / 'out'}: Permission denied" in refused.stderr
+    assert sorted(path.name for path in theirs.iterdir()) == ["matplotlibrc", "scenario.toml"]
+
+    for user, reason in ((65534, "belongs to another user"), (0, "Permission denied")):
+        given_to(user, mine / "cache")
+        shutil.rmtree(mine / "cache" / "kernels", ignore_errors=True)
+        command = [*AS_SOMEBODY, sys.executable, "-m", "neurosim", "info"]
+        told = subprocess.run(command, cwd=mine, env=environment, capture_output=True, text=True, timeout=600)
+        assert told.returncode == 0, told.stderr
+        assert told.stderr.count("Warning: compiled kernels cannot be kept in") == 1, told.stderr
+        assert reason in told.stderr
