@@ -22,7 +22,7 @@ from neurosim.history import History, Record
 from neurosim.printable import quoted
 from neurosim.simulator import Simulator
 from neurosim.training.fitting import check_fit
-from neurosim.training.folder import CHECKPOINT_NAME, CHECKPOINTS, train_again
+from neurosim.training.folder import BEGUN, CHECKPOINT_NAME, CHECKPOINTS, train_again
 from neurosim.training.identity import Identity, another_run, differences, identity_of
 from neurosim.training.sealed import seal, unseal
 from neurosim.training.texts import BACKENDS
@@ -240,8 +240,8 @@ def has_checkpoint(folder: Path) -> bool:
 
 
 def remove_checkpoint(folder: Path) -> None:
-    """Remove the checkpoints of a run that has finished."""
-    for path in _files(folder):
+    """Remove the checkpoints of a run that has finished, and the note of what was begun."""
+    for path in (*_files(folder), folder / BEGUN):
         remove(path)
     with contextlib.suppress(OSError):  # not there, or something of the user's is in it
         (folder / CHECKPOINTS).rmdir()

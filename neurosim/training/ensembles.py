@@ -14,7 +14,7 @@ from neurosim.backends.select import on_compilation
 from neurosim.ensemble import Ensemble
 from neurosim.files import remove, write_atomically
 from neurosim.markup import measure_words
-from neurosim.training.folder import BEGUN, ENSEMBLE, SUMMARY, RunFolder, portable, provenance
+from neurosim.training.folder import ENSEMBLE, SEEDS, SUMMARY, RunFolder, portable, provenance
 from neurosim.training.identity import identity_from
 from neurosim.training.observers import Observer
 from neurosim.training.promises import Known, warn_of_promises
@@ -70,9 +70,8 @@ def _run(
         if resume and not force:
             refuse_changed(folder.path, ensemble.scenario, identity)
         # Only now is it known that they can be trained.
-        folder.begin(portable(ensemble.scenario).to_toml())
         begun = {"backend": ensemble.backend, "seeds": seeds, "identity": identity.as_json()}
-        write_atomically(folder.path / BEGUN, json.dumps(begun) + "\n")
+        folder.begin(portable(ensemble.scenario).to_toml(), begun)
         warn_of_promises(scenario, {"": Known(scenario, problem.splits, bool(problem.data.classes))})
         ensemble.train(watcher.share)
     total = time.perf_counter() - begin
@@ -89,7 +88,7 @@ def _run(
     }
     complete = {**result, "identity": identity.as_json(), **provenance(ensemble.scenario)}
     write_atomically(folder.path / SUMMARY, json.dumps(complete, indent=2, allow_nan=False) + "\n")
-    remove(folder.path / BEGUN)
+    remove(folder.path / SEEDS)
     return result
 
 

@@ -37,9 +37,11 @@ METRICS = "metrics.jsonl"
 SUMMARY = "summary.json"
 FAILURE = "failure.json"
 CHECKPOINTS = "checkpoint"
+# What is under way, while it is: the backend, and of many seeds which they are.
+BEGUN = "begun.json"
 # Of a run of many seeds: what came of each, and, while it is under way, which seeds it is of.
 ENSEMBLE = "ensemble.csv"
-BEGUN = "seeds.json"
+SEEDS = "seeds.json"
 # The networks of a study, each with a run folder of its own.
 MEMBERS = "members"
 # More runs of one name do not begin within a second.
@@ -163,13 +165,26 @@ class RunFolder:
         self._lock.release()
         remove_empty(self._made)
 
-    def start(self, scenario_text: str, records: list[Record]) -> None:
-        """Write the scenario, and the metrics of the epochs that are done already."""
-        self.begin(scenario_text)
-        self._write_metrics(records)
+    def start(self, scenario_text: str, backend: str, records: list[Record]) -> None:
+        """Write the scenario, the backend, and the metrics of the epochs that are done already."""
+        self.begin(scenario_text, {"backend": backend})
+        if records:
+            self._write_metrics(records)
+        else:
+            self._empty_metrics()
 
-    def begin(self, scenario_text: str, *, finished: bool = False) -> None:
+    def begin(self, scenario_text: str, begun: Mapping[str, Any], *, finished: bool = False) -> None:
         """Write the scenario: the first thing that is written; unless all is trained, the run is unfinished again.
+
+        Parameters
+        ----------
+        scenario_text : str
+            The scenario.
+        begun : mapping
+            What else has to be known to go on with it before it has kept anything: the ``backend``; of many seeds
+            which ``seeds``, and what they belong to.
+        finished : bool
+            Whether all is trained.
 
         Raises
         ------
@@ -185,8 +200,10 @@ class RunFolder:
         sweep(self.path)
         sweep(self.path / CHECKPOINTS)
         if not finished:
-            for name in (FAILURE, SUMMARY, BEGUN, ENSEMBLE):
+            for name in (FAILURE, SUMMARY, BEGUN, SEEDS, ENSEMBLE):
                 must_remove(self.path / name)
+            # Before the scenario: where that is, it is a run, and which one must be known.
+            write_atomically(self.path / (SEEDS if "seeds" in begun else BEGUN), json.dumps(begun) + "\n")
         write_atomically(there, scenario_text)
 
     def add_epoch(self, record: Record) -> None:
@@ -194,6 +211,13 @@ class RunFolder:
         try:
             with self.metrics_path.open("a", encoding="utf-8") as file:
                 file.write(_line(record))
+        except OSError as error:
+            raise cannot_write(self.metrics_path, error) from error
+
+    def _empty_metrics(self) -> None:
+        """Begin with no epochs; nothing is lost where that does not reach the disk."""
+        try:
+            self.metrics_path.write_bytes(b"")
         except OSError as error:
             raise cannot_write(self.metrics_path, error) from error
 
@@ -256,7 +280,7 @@ def _refuse_other_run(path: Path) -> None:
     what, how = "", "goes on with it"
     if (path / MEMBERS).exists():
         what = "a study that was interrupted"
-    elif (path / BEGUN).exists():
+    elif (path / SEEDS).exists():
         what, how = "a run of many seeds that was interrupted", "trains them again"
     elif (path / FAILURE).exists():
         raise DataError(

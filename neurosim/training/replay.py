@@ -248,7 +248,7 @@ def _train(
     branch.restore(_state(trunk, branch, recording, origin.scenario.record, step), History(list(trunk.history)))
     epoch = step / trunk.steps_per_epoch
     if folder is not None:
-        folder.begin(portable(branch.scenario).to_toml())
+        folder.begin(portable(branch.scenario).to_toml(), {"backend": branch.backend})
         # Killed before its first checkpoint a run is trained from the start; this one begins at the fork.
         save_checkpoint(folder.path, branch, mixed=mixed)
         about = _fork(origin, step, epoch, settings, step - first, mixed)

@@ -8,7 +8,7 @@ from neurosim.errors import DataError, DivergedError
 from neurosim.printable import quoted
 from neurosim.scenario import Scenario, load_scenario
 from neurosim.training.checkpoint import backend_of, has_checkpoint
-from neurosim.training.folder import FAILURE, MEMBERS, SCENARIO, SUMMARY
+from neurosim.training.folder import BEGUN, FAILURE, MEMBERS, SCENARIO, SUMMARY
 from neurosim.training.model import MODEL
 from neurosim.training.texts import is_there, read_failure, read_measures, read_object
 
@@ -89,6 +89,8 @@ def backend_there(resume: Path | str) -> str | None:
             return read_object(path / name).backend()
     if has_checkpoint(path):
         return backend_of(path)
+    if is_there(path / BEGUN):
+        return read_object(path / BEGUN).backend()
     members = sorted(place.parent for place in path.glob(f"{MEMBERS}/**/{SCENARIO}"))
     found = (backend_there(member) for member in members)
     return next((name for name in found if name is not None), None)

@@ -369,7 +369,7 @@ def train_to_end(
     """
     scenario = simulator.scenario
     if folder is not None:
-        folder.start(portable(scenario).to_toml(), list(simulator.history))
+        folder.start(portable(scenario).to_toml(), simulator.backend, list(simulator.history))
     watcher.started(simulator)
 
     checkpoints = None

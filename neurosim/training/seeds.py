@@ -14,7 +14,7 @@ from neurosim.errors import UsageError
 from neurosim.printable import quoted
 from neurosim.scenario import Scenario
 from neurosim.training.belonging import changes, trained_with
-from neurosim.training.folder import BEGUN, ENSEMBLE, SUMMARY
+from neurosim.training.folder import ENSEMBLE, SEEDS, SUMMARY
 from neurosim.training.identity import FINISHED, Identity, another_run, determining, identity_from, scenario_changes
 from neurosim.training.model import MODEL
 from neurosim.training.resuming import own_scenario
@@ -49,8 +49,8 @@ def many_seeds(folder: Path) -> ManySeeds | None:
     """The run of many seeds in a folder; None where there is another run, or none; raises DataError for damage."""
     if is_there(folder / ENSEMBLE) and is_there(folder / SUMMARY) and not is_there(folder / MODEL):
         path, finished = folder / SUMMARY, True
-    elif is_there(folder / BEGUN):
-        path, finished = folder / BEGUN, False
+    elif is_there(folder / SEEDS):
+        path, finished = folder / SEEDS, False
     else:
         return None
     written = read_object(path)
@@ -80,7 +80,7 @@ def refuse_changed(folder: Path, chosen: Scenario, now: Identity) -> None:
     """
     own = own_scenario(folder, chosen)
     finished = is_there(folder / SUMMARY)
-    file = folder / (SUMMARY if finished else BEGUN)
+    file = folder / (SUMMARY if finished else SEEDS)
     found = changes(folder, trained_with(read_object(file)).beside(now), now, bits=not finished)
     lines = [] if own is None else scenario_changes(determining(own), now.scenario)
     lines = list(dict.fromkeys(line for group in (lines, *found.lines.values()) for line in group))

@@ -20,7 +20,7 @@ import numpy as np
 from neurosim.backends.cpu.team import available_threads
 from neurosim.backends.select import on_compilation
 from neurosim.errors import DivergedError, UsageError
-from neurosim.files import write_atomically
+from neurosim.files import remove, write_atomically
 from neurosim.history import METRICS, Record
 from neurosim.markup import escape, measure, measure_words
 from neurosim.markup import table as html_table
@@ -29,7 +29,7 @@ from neurosim.printable import quoted
 from neurosim.scenario import Scenario
 from neurosim.training.checkpoint import has_checkpoint, remove_checkpoint
 from neurosim.training.expectations import Expectation, check_bounds, check_claims
-from neurosim.training.folder import FAILURE, SUMMARY, RunFolder, finite, portable, provenance
+from neurosim.training.folder import BEGUN, FAILURE, SUMMARY, RunFolder, finite, portable, provenance
 from neurosim.training.identity import FINISHED, another_run, identity_of
 from neurosim.training.keeping import trained
 from neurosim.training.making import Member, Workshop
@@ -305,7 +305,7 @@ def _run(
     ended = all(member.result is not None for member in members)
     if folder is not None:
         # Only now is it known that all networks can be made, and go on.
-        folder.begin(portable(chosen).to_toml(), finished=ended)
+        folder.begin(portable(chosen).to_toml(), {"backend": backend}, finished=ended)
         for member in members:
             if member.result is not None and not member.fault and member.folder is not None:
                 remove_checkpoint(member.folder)
@@ -341,6 +341,8 @@ def _judged(
         for entry, result in zip(complete["runs"], results, strict=True):
             entry["identity"] = None if result.identity is None else result.identity.as_json()
         write_atomically(folder.path / SUMMARY, json.dumps(complete, indent=2, allow_nan=False) + "\n")
+    if folder is not None:
+        remove(folder.path / BEGUN)
     return found
 
 

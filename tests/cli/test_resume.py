@@ -293,6 +293,26 @@ def test_a_single_scenario_does_not_go_on_with_a_study(neurosim, study_file, tmp
     assert "is a study of several networks" in done.err
 
 
+class KillAtOnce(Observer):
+    """Ends a run before it has kept anything."""
+
+    def started(self, simulator):
+        raise KeyboardInterrupt
+
+
+def test_the_backend_is_known_before_anything_is_kept(neurosim, tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        library.run("xor", out="one", backend="reference", overrides=FEW, observer=KillAtOnce())
+    several = {**FEW, "scenario.repeats": 2}
+    with pytest.raises(KeyboardInterrupt):
+        library.study("xor", out="two", backend="reference", overrides=several, observer=StopStudy())
+    for name in ("one", "two"):
+        done = neurosim("run", "--resume", name, "--json", "--no-report")
+        assert done.code == 0, done.err
+        assert json.loads(done.out)["backend"] == "reference"
+    assert not list(tmp_path.rglob("begun.json"))
+
+
 # Many seeds ------------------------------------------------------------------------------------------------------
 
 
