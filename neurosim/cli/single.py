@@ -62,13 +62,13 @@ def run_single(
             page = write_run_page(prepared, pictures, folder)
         else:
             pictures, page = drawn(), None
-    say_failures(failures)
-    for name in set(scenario.plots.pictures or ()) - set(facts.pictures) - set(failures):
-        click.echo(f"No picture {name}: {why_not(name, result.simulator)}", err=True)
-    if told is Told.JSON:
-        print_json(result.as_json())
-    elif told is Told.ALL:
-        print_summary(result, pictures, page)
-        print_next(scenario)
-    report_missed(result.expectations, changed=changed, label=label)
+        say_failures(failures)
+        for name in set(scenario.plots.pictures or ()) - set(facts.pictures) - set(failures):
+            click.echo(f"No picture {name}: {why_not(name, result.simulator)}", err=True)
+        if told is Told.JSON:
+            print_json(result.as_json())
+        elif told is Told.ALL:
+            print_summary(result, pictures, page)
+            print_next(scenario)
+        report_missed(result.expectations, changed=changed, label=label)
     return result

@@ -16,6 +16,9 @@ from neurosim.training.folder import RunFolder
 from neurosim.training.model import MODEL
 from neurosim.training.texts import is_there
 
+# The last of what a run makes.
+PAGE = "report.html"
+
 
 def keep(error: Exception, folder: RunFolder, checkpoints: Checkpoints, simulator: Simulator, *, whole: bool) -> None:
     """Keep the state of a run in which an error was raised, if it is `whole`, and say with the error how to go on."""
@@ -45,6 +48,9 @@ def trained(folder: Path) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        go_on = f"neurosim run --resume {quoted(folder)}  makes what is missing, without training again"
-        add_hint(error, f"What was trained is kept: {go_on}.")
+        if (folder / PAGE).is_file():
+            add_hint(error, f"All of the run is kept: {folder / PAGE} shows it.")
+        else:
+            go_on = f"neurosim run --resume {quoted(folder)}  makes what is missing, without training again"
+            add_hint(error, f"What was trained is kept: {go_on}.")
         raise

@@ -101,6 +101,9 @@ def fault_of(came, folder, expected, server, *, of_memory):
         return "another model is kept"
     if not (model.exists() or has_checkpoint(folder)):
         return f"neither model nor checkpoint is kept: {err}"
+    if (folder / "report.html").exists():
+        told = f"All of the run is kept: {folder / 'report.html'}" in err
+        return "" if told and left_by(folder) == expected else f"nothing is said of what is kept: {err}"
     if f"neurosim run --resume {folder}" not in err:
         return f"nothing is said of how to go on: {err}"
     again = server.run(["run", "--resume", folder, "--quiet"])
@@ -123,7 +126,7 @@ def faults_in(cases, run, tmp_path):
             found.append(f"{case}: {fault}")
         shutil.rmtree(folder, ignore_errors=True)
     # A library that crashes is rare.
-    assert sum(codes.get(code, 0) for code in CRASHED) <= 1 + len(cases) // 50
+    assert sum(codes.get(code, 0) for code in CRASHED) <= 1 + len(cases) // 20
     print(f"{len(cases)} cases: " + ", ".join(f"{count} ended with {code}" for code, count in sorted(codes.items())))
     return found
 

@@ -290,3 +290,13 @@ def test_what_fails_while_tidying_up_after_memory_has_ended_is_told_as_that(tmp_
     assert "without training again" in err
     monkeypatch.undo()
     assert execute(["run", "--resume", str(tmp_path), "--no-report", "--quiet"]) == 0
+
+
+def test_what_fails_when_all_is_made_points_to_the_page(tmp_path, monkeypatch, capsys):
+    def fail(*_, **__):
+        raise MemoryError
+
+    monkeypatch.setattr("neurosim.cli.single.report_missed", fail)
+    words = ["--set", "training.epochs=2", "--set", "data.samples=40", "--set", "expect={}", "--out", str(tmp_path)]
+    assert execute(["run", "moons", "--backend", "reference", "--set", "plots.pictures=[]", "--quiet", *words]) == 3
+    assert f"All of the run is kept: {tmp_path / 'report.html'} shows it." in capsys.readouterr().err
