@@ -16,7 +16,6 @@ import click
 from neurosim.cli.door import doors, echo
 from neurosim.cli.ending import INTERRUPTED, Ending, farewell, kept_by
 from neurosim.cli.streams import end_line
-from neurosim.surroundings import check_address_space, check_core_type
 from neurosim.version import __version__
 
 if TYPE_CHECKING:
@@ -88,6 +87,8 @@ class LazyGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """As click does it, with the nearest command for a misspelt one."""
         if args and args[0] in COMMANDS and not {"-h", "--help"} & set(args):
+            from neurosim.surroundings import check_address_space, check_core_type
+
             check_address_space()
             check_core_type()
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):

@@ -7,21 +7,24 @@ waited for; see `neurosim.interruption.overdue`. The second one ends the process
 
 from __future__ import annotations
 
+# Every command starts with this: it loads nothing that is not there already. (`signal` makes enumerations first.)
+import _signal  # type: ignore[import-not-found]
 import _thread
 import os
 import select
-import signal
 import sys
 import time
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-from neurosim import interruption
-from neurosim.interruption import ONE_REQUEST, SIGNALS
 from neurosim.printable import printable
 
 INTERRUPTED = 130
+# As `neurosim.interruption` has them.
+SIGNALS = tuple(getattr(_signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(_signal, name))
+ONE_REQUEST = 0.05
+PATIENCE = 1.5
 # So long the main thread may take to obey a second request, and whoever writes a file to complete it.
 AT_ONCE = 0.5
 COMPLETED = 2.0
@@ -60,12 +63,13 @@ class Ending:
         if not self.said:
             self.said = True
             # A second request may come from anywhere, after all that is known has been left.
-            line = farewell(kept or interruption.what_is_kept())
+            promises = _promises()
+            line = farewell(kept or ("" if promises is None else promises.what_is_kept()))
             _write(line if line_ended or not os.isatty(2) else f"\n{line}")
 
     def _begin(self) -> None:
         # What nohup ignores stays ignored.
-        heard = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+        heard = [number for number in SIGNALS if _signal.getsignal(number) != _signal.SIG_IGN]
         self._heard = frozenset(heard)
         before = sys.unraisablehook
 
@@ -79,12 +83,12 @@ class Ending:
         try:
             reading, writing = os.pipe()
             os.set_blocking(writing, False)
-            signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+            _signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
             _thread.start_new_thread(self._listen, (reading,))
         except (OSError, RuntimeError, ValueError):  # no thread to be had, no pipes for signals (Windows)
             pass
         for number in heard:
-            signal.signal(number, self._heed)
+            _signal.signal(number, self._heed)
 
     def _heed(self, number: int, frame: FrameType | None) -> None:
         """Called in the main thread, between two of its steps."""
@@ -114,18 +118,32 @@ class Ending:
         while True:
             first, last, now = self._times[0], self._times[-1], time.monotonic()
             again = last - first > ONE_REQUEST
-            if (again and now - last > AT_ONCE) or interruption.overdue(first, now):
+            if (again and now - last > AT_ONCE) or _overdue(first, now):
                 self._end_now()
             time.sleep(TICK)
 
     def _end_now(self) -> None:
         """End the process wherever its threads are; files that are being written are completed, or removed."""
         end = time.monotonic() + COMPLETED
-        while interruption.is_unbroken() and time.monotonic() < end:
+        promises = _promises()
+        while promises is not None and promises.is_unbroken() and time.monotonic() < end:
             time.sleep(TICK)
-        interruption.tidy_up()
+        if promises is not None:
+            promises.tidy_up()
         self.say("")
         os._exit(INTERRUPTED)
+
+
+def _promises() -> Any:
+    """The module `neurosim.interruption`; None where nothing has loaded it, and nothing is promised."""
+    module = sys.modules.get("neurosim.interruption")
+    # Its last function is there when it is loaded completely.
+    return module if hasattr(module, "tidy_up") else None
+
+
+def _overdue(asked: float, now: float) -> bool:
+    promises = _promises()
+    return now - asked > PATIENCE if promises is None else bool(promises.overdue(asked, now))
 
 
 def kept_by(error: BaseException | None) -> str:

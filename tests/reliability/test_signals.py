@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from whole_runs import left_by, write_scenario
 import neurosim
 from neurosim import interruption
 from neurosim.backends.cpu.jit import entry
+from neurosim.cli import ending
 from neurosim.files import write_atomically
 from neurosim.training.checkpoint import newest
 from neurosim.training.interruption import interruptions
@@ -167,7 +169,7 @@ def test_signals_at_any_call(count, whole, tmp_path):
         list(pool.map(check, cases))
     assert not faults, f"{len(faults)} of {count}: " + "\n".join(faults)
     print(f"{count} signals, {sum(map(bool, said))} before the end of the run: each 130, all to the same bits")
-    for line, times in sorted({line: said.count(line) for line in map(_blank, said)}.items()):
+    for line, times in Counter(map(_blank, said)).most_common():
         print(f"  {times}: {line or '(over before)'}")
 
 
@@ -211,10 +213,10 @@ COMMANDS = {
     "several": ("run", "and", "or", *FEW, "--out", "OUT"),
     "compare": ("compare", "RUN1", "RUN2"),
     "plot": ("plot", "RUN1", "--out", "OUT"),
-    "report": ("report", "RUN1", "--out", "OUT/page.html"),
+    "report": ("report", "RUN1", "--out", "OUT"),
     "doctor": ("doctor", "RUN1"),
     "replay": ("replay", "RUN1", "--from", "3", "--set", "optimizer.lr=0.02", "--out", "OUT"),
-    "predict": ("predict", "RUN1", "ROWS", "--out", "OUT/answers.csv"),
+    "predict": ("predict", "RUN1", "ROWS", "--out", "OUT.csv"),
     "explain": ("explain", "xor"),
     "plugins check": ("plugins", "check", "PLUGIN"),
     "bench": ("bench", "--backend", "cpu"),
@@ -402,6 +404,11 @@ def test_how_long_a_promise_is_waited_for(monkeypatch):
             assert not interruption.overdue(17.0, 1000.0)
     assert not interruption.overdue(17.0, 17.4)
     assert interruption.overdue(17.0, 18.6)
+
+
+def test_the_command_line_and_the_rest_speak_of_the_same():
+    assert ending.SIGNALS == interruption.SIGNALS
+    assert (ending.ONE_REQUEST, ending.PATIENCE) == (interruption.ONE_REQUEST, interruption.PATIENCE)
 
 
 @pytest.mark.usefixtures("as_in_a_notebook")
