@@ -11,6 +11,7 @@ import contextlib
 import errno
 import os
 import stat
+import time
 from pathlib import Path
 from typing import IO
 
@@ -18,6 +19,9 @@ from neurosim.interruption import unbroken
 
 _HAS_OWNERS = os.name == "posix"
 _MOST_LINKS = 40
+_TEMPORARY = ".tmp"
+# Nobody has been writing a file for so many seconds.
+_ABANDONED = 3600.0
 
 
 class PrivateFolder:
@@ -36,6 +40,7 @@ class PrivateFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._swept = False
         self._descriptor: int | None = None
         if not (_HAS_OWNERS and os.open in os.supports_dir_fd):
             path.mkdir(parents=True, exist_ok=True)
@@ -81,7 +86,8 @@ class PrivateFolder:
     @unbroken()
     def write(self, name: str, content: bytes) -> None:
         """Write a file, whole or not at all, before any signal is heeded; raises as `read` does."""
-        temporary = f"{name[:200]}.{os.urandom(6).hex()}.tmp"
+        self._sweep()
+        temporary = f"{name[:200]}.{os.urandom(6).hex()}{_TEMPORARY}"
         with self._opened(temporary, "wb", os.O_WRONLY | os.O_CREAT | os.O_EXCL) as file:
             try:
                 file.write(content)
@@ -92,6 +98,18 @@ class PrivateFolder:
                 with contextlib.suppress(OSError):
                     self.remove(temporary)
                 raise
+
+    def _sweep(self) -> None:
+        """Remove, once in a process, what others have left that were killed while they wrote."""
+        if self._swept:
+            return
+        self._swept = True
+        at = self._checked()
+        for entry in os.listdir(at if at is not None else self.path):
+            if entry.endswith(_TEMPORARY):
+                with contextlib.suppress(OSError):
+                    if time.time() - os.stat(self._named(entry), dir_fd=at).st_mtime > _ABANDONED:
+                        self.remove(entry)
 
     def remove(self, name: str) -> None:
         """Remove a file; raises as `read` does."""

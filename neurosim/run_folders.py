@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from neurosim.errors import DataError, UsageError
+from neurosim.files import TEMPORARY
 from neurosim.printable import quoted
 from neurosim.scenario import shipped
 
@@ -21,6 +22,11 @@ if TYPE_CHECKING:
 RUNS = Path("runs")
 LAST = "last"
 SCENARIO = "scenario.toml"
+CHECKPOINTS = "checkpoint"
+# Of a run of many seeds, while it is under way: which seeds it is of.
+SEEDS = "seeds.json"
+# Of any other run, while it is under way: on which backend.
+BEGUN = "begun.json"
 
 _MOST_BYTES = 1 << 20
 
@@ -99,13 +105,15 @@ def named_scenario(given: Path | str) -> ScenarioSource:
     Raises
     ------
     DataError
-        When it is ``last``, and there is no run yet.
+        When it is ``last``, and there is no run yet; when it is a folder with nothing in it.
     """
     text = str(given)
     if text not in shipped():
         folder = named_run(given)
         if _age(folder) is not None:
             return ScenarioSource(str(folder / SCENARIO), own=True)
+        if folder.is_dir() and is_left_behind(folder):
+            raise no_run(folder)
     return ScenarioSource(text, own=False)
 
 
@@ -155,9 +163,37 @@ def _name_in(file: Path) -> str:
 
 
 def no_run(path: Path) -> DataError:
-    """The error for what is not there, or is a file, where the folder of a run is wanted: says which may be meant."""
+    """The error for what is no run folder, where one is wanted: says which may be meant, or what to do."""
+    if path.is_dir():
+        return DataError(f"{path} is not the folder of a run: it has no {SCENARIO}", _instead_of(path))
     what = "is a file, not a run folder" if path.exists() else "there is no such run folder"
     return DataError(f"{path}: {what}", likely_run(path))
+
+
+def _instead_of(folder: Path) -> str:
+    """What to do where a folder is no run."""
+    inside = all_runs(folder)
+    if inside:
+        others = f" and {len(inside) - 1} more" if len(inside) > 1 else ""
+        return f"There are runs in it: {inside[0]}{others}."
+    if (folder / CHECKPOINTS).is_dir():
+        return "It has a checkpoint, but not the scenario that it belongs to: begin that run again, in another folder."
+    if is_left_behind(folder):
+        return (
+            "A run was stopped here before it had begun, and nothing of it is there: "
+            f"neurosim run SCENARIO --out {quoted(folder)}  begins it again."
+        )
+    return likely_run(folder)
+
+
+def is_left_behind(folder: Path) -> bool:
+    """Whether a folder has nothing in it, or only what a run that was killed before its first file leaves."""
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        return False
+    temporary = [name for name in names if name.startswith(".") and name.endswith(TEMPORARY)]
+    return {*names} <= {".lock", BEGUN, SEEDS, *temporary}
 
 
 def likely_run(path: Path) -> str:

@@ -12,6 +12,7 @@ from neurosim.cli.given import RunPath
 from neurosim.cli.options import DATA_DIR, FORCE, PLUGIN, PLUGINS_DIR, FilePath, offered, say_mixed
 from neurosim.cli.values import OneOf
 from neurosim.errors import UsageError
+from neurosim.printable import quoted
 from neurosim.suggestions import unknown
 
 if TYPE_CHECKING:
@@ -124,6 +125,7 @@ def _draw_run(run: ReadRun, names: Sequence[str], films: Sequence[str], kind: st
         facts = study_facts(run.scenario, runs, failures)
         _say(write_study_pictures(facts, folder, [kind] if kind else run.scenario.plots.formats, failures))
         say_failures(failures)
+        _say_page(run.folder)
         return 0
     simulator = run.results[0].simulator
     if films:
@@ -146,8 +148,17 @@ def _draw_run(run: ReadRun, names: Sequence[str], films: Sequence[str], kind: st
         raise UsageError("\n".join(f"no picture {name} of {run.folder}: {why}" for name, why in missing.items()))
     if not names:
         _say_missing(lacking(simulator, failures), simulator.recording)
+        _say_page(run.folder)
         return 0
     return max((failure_of(error).code for error in failures.values()), default=0)
+
+
+def _say_page(folder: Path) -> None:
+    """Say where a run has no page: it was killed before, or told not to write one."""
+    from neurosim.training.folder import PAGE
+
+    if not (folder / PAGE).exists():
+        click.echo(f"it has no page yet: neurosim report {quoted(folder)}  writes one", err=True)
 
 
 def _say(written: Sequence[Path]) -> None:

@@ -60,10 +60,11 @@ def command(
 def _of_one(run: ReadRun, out: Path | None) -> Path:
     from neurosim.analysis.failures import Failures
     from neurosim.cli.pictures import say_failures
-    from neurosim.files import make_folder
+    from neurosim.files import make_folder, sweep
 
     failures = Failures()
     folder = make_folder(out or run.drawn_to)
+    sweep(folder)
     if run.scenario.is_study and len(run.results) > 1:
         from neurosim.analysis.studies import study_facts
         from neurosim.plots.studies import write_study_pictures
@@ -74,17 +75,22 @@ def _of_one(run: ReadRun, out: Path | None) -> Path:
         pictures = write_study_pictures(facts, folder, run.scenario.plots.formats, failures)
         say_failures(failures)
         return write_study_page(run.scenario, run.results, pictures, folder)
+    from neurosim.analysis.catalogue import usual_pictures
     from neurosim.analysis.facts import run_facts
     from neurosim.plots.pictures import write_pictures
     from neurosim.report.run import prepare_run_page, write_run_page
     from neurosim.scenario.study import PICTURES
 
-    result = run.results[0]
-    names = [f"{name}.{kind}" for name in ("replay", *PICTURES) for kind in run.scenario.plots.formats]
+    result, formats = run.results[0], run.scenario.plots.formats
+    there = [run.folder / f"{name}.{kind}" for name in ("replay", *PICTURES) for kind in formats]
     # Those that the run has drawn are of what it was.
-    pictures = [run.folder / name for name in names if not run.mixed and (run.folder / name).is_file()]
-    if not pictures:
-        pictures = write_pictures(run_facts(result.simulator, failures=failures), folder, failures)
+    pictures = [path for path in there if not run.mixed and path.is_file()]
+    asked = run.scenario.plots.pictures
+    drawn = {path.stem for path in pictures}
+    # A run that was killed has only some of them.
+    left = [name for name in (usual_pictures(result.simulator) if asked is None else asked) if name not in drawn]
+    if left:
+        pictures += write_pictures(run_facts(result.simulator, left, formats, failures), folder, failures)
         say_failures(failures)
     return write_run_page(prepare_run_page(result), pictures, folder)
 

@@ -9,9 +9,10 @@ import click
 from neurosim.cli.options import Told
 from neurosim.errors import DataError, UsageError
 from neurosim.printable import quoted
+from neurosim.run_folders import no_run
 from neurosim.training.checkpoint import has_checkpoint
-from neurosim.training.folder import FAILURE, MEMBERS, SCENARIO, SUMMARY
-from neurosim.training.resuming import is_finished, no_run, run_folder_of
+from neurosim.training.folder import FAILURE, MEMBERS, PAGE, SCENARIO, SUMMARY
+from neurosim.training.resuming import is_finished, run_folder_of
 from neurosim.training.seeds import ManySeeds, many_seeds
 from neurosim.training.texts import is_there
 
@@ -70,9 +71,6 @@ def about_to_resume(
         return
     diverged = is_study and any((resume / MEMBERS).rglob(FAILURE))
     finished = _is_finished(resume, many, is_study=is_study) and not (force and diverged)
-    # What makes pages is loaded while pictures are drawn, not before training.
-    from neurosim.report.run import FILE as PAGE
-
     if finished and report and is_there(resume / PAGE):
         more = f"\nneurosim plot {quoted(resume)}  draws more pictures." if many is None else ""
         if diverged:

@@ -16,6 +16,7 @@ from neurosim.ensemble import Ensemble
 from neurosim.plots.pictures import write_ensemble_pictures
 from neurosim.scenario import Scenario
 from neurosim.training import run_ensemble
+from neurosim.training.checkpoint import tidy
 from neurosim.training.ensembles import verdict
 from neurosim.training.keeping import trained
 from neurosim.training.seeds import ManySeeds, read_ensemble
@@ -37,6 +38,7 @@ def train_seeds(
     """Train `scenario` from every seed and say what came of it; `there` is the run to go on with, if there is one."""
     if there is not None and there.finished:
         ensemble, result = read_ensemble(out, scenario, there, data_dir)
+        tidy(out)
     else:
         ensemble = Ensemble(scenario, seeds, backend, threads, data_dir)
         with progress_display(silent=told.silent, counting=f"{len(seeds):,} networks") as observer:

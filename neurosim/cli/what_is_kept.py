@@ -6,10 +6,8 @@ from pathlib import Path
 
 from neurosim.printable import quoted
 from neurosim.training.checkpoint import has_checkpoint
-from neurosim.training.folder import BEGUN, MEMBERS, SCENARIO, SUMMARY
+from neurosim.training.folder import MEMBERS, PAGE, SCENARIO, SEEDS, SUMMARY
 from neurosim.training.texts import is_there
-
-PAGE = "report.html"
 
 
 def what_is_kept(folder: Path) -> str:
@@ -19,7 +17,7 @@ def what_is_kept(folder: Path) -> str:
         if is_there(folder / PAGE):
             return f"everything is in {quoted(folder)}"
         return f"all is trained and kept; draw what is missing with: {go_on}"
-    if is_there(folder / BEGUN):
+    if is_there(folder / SEEDS):
         return f"nothing is kept on the way to many seeds; train them all again with: {go_on}"
     if has_checkpoint(folder) or any((folder / MEMBERS).glob("**/*.safetensors")):
         return f"go on with: {go_on}"

@@ -15,11 +15,11 @@ from neurosim.report import sections
 from neurosim.report.javascript import Script
 from neurosim.report.live import live_data
 from neurosim.report.page import page
-from neurosim.report.run import DRAWN, FILE
+from neurosim.report.run import DRAWN
 from neurosim.report.words import Words
 from neurosim.scenario import Scenario
 from neurosim.training import Result
-from neurosim.training.folder import portable, provenance
+from neurosim.training.folder import PAGE, portable, provenance
 from neurosim.training.reading import made_in
 from neurosim.training.study import study_expectations
 
@@ -97,7 +97,7 @@ def _write(title: str, above: str, found: Comparison, still: Sequence[tuple[str,
     ]
     still = [(name, heading, _live(live, found) if name == "watch" else body) for name, heading, body in still]
     header = f'<header>\n<p class="soft">neurosim: {escape(above)}</p>\n<h1>{escape(title)}</h1>\n</header>'
-    path = folder / FILE
+    path = folder / PAGE
     write_atomically(path, page(title, f"{header}\n{sections.contents(still)}", {"runs": live}, script))
     return path
 

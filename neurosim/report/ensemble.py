@@ -11,11 +11,10 @@ from neurosim.markup import escape, measure_words, table
 from neurosim.report import sections
 from neurosim.report.javascript import Script
 from neurosim.report.page import page
-from neurosim.report.run import FILE
 from neurosim.report.words import Words
 from neurosim.scenario import Scenario
 from neurosim.training.ensembles import shown, verdict
-from neurosim.training.folder import portable
+from neurosim.training.folder import PAGE, portable
 from neurosim.training.reading import made_in
 
 SPREADS = {"epochs_to_success": "epochs to success", "final_train_loss": "final loss"}
@@ -74,6 +73,6 @@ def write_ensemble_page(scenario: Scenario, summary: Mapping[str, Any], pictures
             ),
         ]
     )
-    path = folder / FILE
+    path = folder / PAGE
     write_atomically(path, page(about.headline, body, {"runs": []}, Script()))
     return path

@@ -17,11 +17,10 @@ from neurosim.report.page import page
 from neurosim.report.words import Words
 from neurosim.simulator import Simulator
 from neurosim.training import Result
-from neurosim.training.folder import portable
+from neurosim.training.folder import PAGE, portable
 from neurosim.training.reading import made_in
 from neurosim.worksheet import Sheet, explain
 
-FILE = "report.html"
 # What the moving drawings are of.
 DRAWN = ("loss", "gradient", "epoch")
 
@@ -82,7 +81,7 @@ def run_page(prepared: Prepared, pictures: Sequence[Path]) -> str:
 
 def write_run_page(prepared: Prepared, pictures: Sequence[Path], folder: Path) -> Path:
     """Write ``report.html`` into the folder of a run; raises DataError when it cannot be written."""
-    path = folder / FILE
+    path = folder / PAGE
     write_atomically(path, run_page(prepared, pictures))
     return path
 

@@ -17,13 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurosim.errors import DataError, UsageError
-from neurosim.files import make_folder, must_remove, remove, write_atomically
+from neurosim.files import make_folder, must_remove, remove, sweep, write_atomically
 from neurosim.history import History, Record
 from neurosim.printable import quoted
 from neurosim.simulator import Simulator
 from neurosim.training.fitting import check_fit
-from neurosim.training.folder import BEGUN, CHECKPOINT_NAME, CHECKPOINTS, train_again
+from neurosim.training.folder import BEGUN, CHECKPOINT_NAME, CHECKPOINTS, SEEDS, train_again
 from neurosim.training.identity import Identity, another_run, differences, identity_of
+from neurosim.training.lock import FolderLock
 from neurosim.training.sealed import seal, unseal
 from neurosim.training.texts import BACKENDS
 
@@ -245,6 +246,22 @@ def remove_checkpoint(folder: Path) -> None:
         remove(path)
     with contextlib.suppress(OSError):  # not there, or something of the user's is in it
         (folder / CHECKPOINTS).rmdir()
+
+
+def tidy(folder: Path) -> None:
+    """Remove what is left in the folder of a finished run that was killed at its very end.
+
+    Raises
+    ------
+    DataError
+        When another process writes to it.
+    """
+    lock = FolderLock(folder)
+    remove_checkpoint(folder)
+    for name in (BEGUN, SEEDS):
+        remove(folder / name)
+    sweep(folder)
+    lock.release()
 
 
 def _files(folder: Path) -> list[Path]:

@@ -12,9 +12,9 @@ from typing import Any
 
 from neurosim.backends.select import on_compilation
 from neurosim.ensemble import Ensemble
-from neurosim.files import remove, write_atomically
+from neurosim.files import write_atomically
 from neurosim.markup import measure_words
-from neurosim.training.folder import ENSEMBLE, SEEDS, SUMMARY, RunFolder, portable, provenance
+from neurosim.training.folder import ENSEMBLE, SUMMARY, RunFolder, portable, provenance
 from neurosim.training.identity import identity_from
 from neurosim.training.observers import Observer
 from neurosim.training.promises import Known, warn_of_promises
@@ -88,7 +88,7 @@ def _run(
     }
     complete = {**result, "identity": identity.as_json(), **provenance(ensemble.scenario)}
     write_atomically(folder.path / SUMMARY, json.dumps(complete, indent=2, allow_nan=False) + "\n")
-    remove(folder.path / SEEDS)
+    folder.ended()
     return result
 
 

@@ -11,7 +11,7 @@ import os
 import platform
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,12 +19,24 @@ from typing import Any
 import numpy as np
 
 from neurosim.errors import DataError, DivergedError
-from neurosim.files import cannot_write, make_folder, missing, must_remove, remove_empty, sweep, write_atomically
+from neurosim.files import (
+    cannot_write,
+    make_folder,
+    missing,
+    must_remove,
+    remove,
+    remove_empty,
+    sweep,
+    write_atomically,
+)
 from neurosim.history import COLUMNS, Record
 from neurosim.printable import quoted
 from neurosim.recording.recording import FILE as RECORD
+from neurosim.run_folders import BEGUN as BEGUN
+from neurosim.run_folders import CHECKPOINTS as CHECKPOINTS
 from neurosim.run_folders import RUNS
 from neurosim.run_folders import SCENARIO as SCENARIO
+from neurosim.run_folders import SEEDS as SEEDS
 from neurosim.scenario import Scenario
 from neurosim.scenario.study import Variant
 from neurosim.simulator import Simulator
@@ -36,12 +48,10 @@ from neurosim.version import __version__
 METRICS = "metrics.jsonl"
 SUMMARY = "summary.json"
 FAILURE = "failure.json"
-CHECKPOINTS = "checkpoint"
-# What is under way, while it is: the backend, and of many seeds which they are.
-BEGUN = "begun.json"
-# Of a run of many seeds: what came of each, and, while it is under way, which seeds it is of.
+# Of a run of many seeds: what came of each.
 ENSEMBLE = "ensemble.csv"
-SEEDS = "seeds.json"
+# What is written last.
+PAGE = "report.html"
 # The networks of a study, each with a run folder of its own.
 MEMBERS = "members"
 # More runs of one name do not begin within a second.
@@ -173,8 +183,15 @@ class RunFolder:
         else:
             self._empty_metrics()
 
-    def begin(self, scenario_text: str, begun: Mapping[str, Any], *, finished: bool = False) -> None:
-        """Write the scenario: the first thing that is written; unless all is trained, the run is unfinished again.
+    def begin(
+        self,
+        scenario_text: str,
+        begun: Mapping[str, Any],
+        *,
+        finished: bool = False,
+        first: Callable[[], object] | None = None,
+    ) -> None:
+        """Write the scenario, after what has to be known besides; unless all is trained, the run is unfinished again.
 
         Parameters
         ----------
@@ -185,6 +202,8 @@ class RunFolder:
             which ``seeds``, and what they belong to.
         finished : bool
             Whether all is trained.
+        first : function, optional
+            Writes what has to be there before the scenario.
 
         Raises
         ------
@@ -200,11 +219,19 @@ class RunFolder:
         sweep(self.path)
         sweep(self.path / CHECKPOINTS)
         if not finished:
-            for name in (FAILURE, SUMMARY, BEGUN, SEEDS, ENSEMBLE):
+            into = SEEDS if "seeds" in begun else BEGUN
+            for name in {FAILURE, SUMMARY, BEGUN, SEEDS, ENSEMBLE} - {into}:
                 must_remove(self.path / name)
             # Before the scenario: where that is, it is a run, and which one must be known.
-            write_atomically(self.path / (SEEDS if "seeds" in begun else BEGUN), json.dumps(begun) + "\n")
+            write_atomically(self.path / into, json.dumps(begun) + "\n")
+        if first is not None:
+            first()
         write_atomically(there, scenario_text)
+
+    def ended(self) -> None:
+        """Forget what only a run needs that is under way."""
+        for name in (BEGUN, SEEDS):
+            remove(self.path / name)
 
     def add_epoch(self, record: Record) -> None:
         """Append one epoch to ``metrics.jsonl``."""
@@ -239,6 +266,7 @@ class RunFolder:
             "identity": identity.as_json(),
         }
         write_atomically(self.path / FAILURE, json.dumps(words, indent=2) + "\n")
+        self.ended()
 
     def _digests(self, *names: str) -> dict[str, str]:
         """SHA-256 of files of the run, by which it is known later that they are those that it has left."""
@@ -255,6 +283,7 @@ class RunFolder:
         files = self._digests(METRICS, MODEL, *([] if simulator.recording is None else [RECORD]))
         complete = {**summary, "files_sha256": files, "identity": identity.as_json(), **provenance(simulator.scenario)}
         write_atomically(self.path / SUMMARY, json.dumps(complete, indent=2, allow_nan=False) + "\n")
+        self.ended()
 
 
 def _says(path: Path, text: str) -> bool:
@@ -276,11 +305,12 @@ def digest(path: Path) -> str:
 def _refuse_other_run(path: Path) -> None:
     """Raise DataError where a folder has a finished run, or one that can be gone on with."""
     if (path / SUMMARY).exists():
-        raise DataError(f"{path} already holds a finished run", "Choose another --out, or remove that folder.")
+        page = "" if (path / PAGE).exists() else f"neurosim run --resume {quoted(path)}  writes its page. "
+        raise DataError(f"{path} already holds a finished run", f"{page}Choose another --out, or remove that folder.")
     what, how = "", "goes on with it"
     if (path / MEMBERS).exists():
         what = "a study that was interrupted"
-    elif (path / SEEDS).exists():
+    elif (path / SEEDS).exists() and (path / SCENARIO).exists():
         what, how = "a run of many seeds that was interrupted", "trains them again"
     elif (path / FAILURE).exists():
         raise DataError(
@@ -288,6 +318,11 @@ def _refuse_other_run(path: Path) -> None:
             f"neurosim doctor {quoted(path)}  says why; choose another --out, or remove that folder.",
         )
     elif any(CHECKPOINT_NAME.fullmatch(file.name) for file in (path / CHECKPOINTS).glob("*")):
+        if not (path / SCENARIO).exists():
+            raise DataError(
+                f"{path} holds a checkpoint without the scenario that it belongs to",
+                "Choose another --out, or remove that folder.",
+            )
         what = "a run that was interrupted"
     elif (path / MODEL).exists():
         what, how = "a trained network whose run did not come to its end", "completes it"

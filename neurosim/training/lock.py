@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from pathlib import Path
 from typing import IO
 
@@ -11,6 +12,9 @@ from neurosim.errors import DataError
 from neurosim.files import cannot_write, make_folder, remove
 
 NAME = ".lock"
+_TRIES, _PAUSE = 3, 0.01
+# Letters of the number of a process.
+_LONGEST = 20
 
 
 class FolderLock:
@@ -46,7 +50,7 @@ class FolderLock:
                     if folder.is_dir():
                         raise
                     continue
-                if not _hold(file):
+                if not _hold_soon(file):
                     file.seek(0)
                     holder = file.read().strip() or "unknown"
                     raise DataError(
@@ -66,6 +70,32 @@ class FolderLock:
             with contextlib.suppress(OSError):
                 self._file.close()
             self._file = None
+
+
+def who_holds(folder: Path) -> str:
+    """The process that is writing to a folder, empty where nobody is or where the system does not tell."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return ""
+    try:
+        with (folder / NAME).open(encoding="utf-8") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return file.read(_LONGEST).strip() or "unknown"
+    except (OSError, ValueError):  # it is not there
+        pass
+    return ""
+
+
+def _hold_soon(file: IO[str]) -> bool:
+    """As `_hold`, in a few tries: whoever asks `who_holds` holds it for an instant."""
+    for _ in range(_TRIES):
+        if _hold(file):
+            return True
+        time.sleep(_PAUSE)
+    return False
 
 
 def _hold(file: IO[str]) -> bool:

@@ -257,10 +257,7 @@ def _in_folder(folder: Path) -> Path:
     """The model in a run folder; raises DataError where there is none, with the reason."""
     if not (folder / MODEL).is_file():
         if not (folder / SCENARIO).is_file():
-            raise DataError(
-                f"{folder} has no {MODEL}: it is not the folder of a run",
-                "Name the folder of a run that is trained, or its model file.",
-            )
+            raise no_run(folder)
         from neurosim.training.reading import check_folder
 
         check_folder(folder)

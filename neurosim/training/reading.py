@@ -39,8 +39,9 @@ from neurosim.training.belonging import (
 from neurosim.training.belonging import SCENARIO as ITS_SCENARIO
 from neurosim.training.checkpoint import has_checkpoint, load_checkpoint
 from neurosim.training.expectations import Outcome, check_expectations
-from neurosim.training.folder import ENSEMBLE, FAILURE, METRICS, SCENARIO, SUMMARY, provenance, train_again
+from neurosim.training.folder import ENSEMBLE, FAILURE, METRICS, PAGE, SCENARIO, SUMMARY, provenance, train_again
 from neurosim.training.identity import determining, identity_of, scenario_changes
+from neurosim.training.lock import who_holds
 from neurosim.training.members import study_members
 from neurosim.training.model import MODEL, read_model
 from neurosim.training.runs import Result
@@ -379,6 +380,8 @@ def check_folder(path: Path) -> None:
     """Raise DataError, with the reason and what to do, for what is not the folder of a finished run."""
     if not path.is_dir():
         raise no_run(path)
+    if not is_there(path / SCENARIO) and not is_there(path / ENSEMBLE):
+        raise no_run(path)
     many = many_seeds(path)
     if many is not None and not many.finished:
         raise DataError(
@@ -386,19 +389,27 @@ def check_folder(path: Path) -> None:
             f"neurosim run --resume {quoted(path)}  trains them again.",
         )
     if many is not None or (is_there(path / ENSEMBLE) and not is_there(path / MODEL)):
+        page = (
+            ""
+            if many is None or (path / PAGE).exists()
+            else f"\nneurosim run --resume {quoted(path)}  writes its page."
+        )
         raise DataError(
             f"{path} is a run of many seeds: it has no network of its own",
-            f"{path / ENSEMBLE} has what came of each seed; neurosim run {quoted(path)} --seed N  trains one of them.",
+            f"{path / ENSEMBLE} has what came of each seed; "
+            f"neurosim run {quoted(path)} --seed N  trains one of them.{page}",
         )
-    if not is_there(path / SCENARIO):
-        inside = sorted(place.parent for place in path.glob(f"*/{SCENARIO}"))
-        hint = f"There are runs in it, such as {inside[-1]}." if inside else "A run folder has a scenario.toml."
-        raise DataError(f"{path} is not a run folder", hint)
     if is_there(path / FAILURE):
         raise DataError(
             f"the run in {path} diverged", f"neurosim doctor {quoted(path)}  says why, as far as can be told."
         )
     if not is_there(path / SUMMARY):
+        writer = who_holds(path)
+        if writer:
+            raise DataError(
+                f"the run in {path} is not finished: it is being trained right now, by process {writer}",
+                "Wait for its end.",
+            )
         raise DataError(f"the run in {path} is not finished", f"neurosim run --resume {quoted(path)}  goes on with it.")
 
 

@@ -11,6 +11,7 @@ import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -248,9 +249,9 @@ def _train(
     branch.restore(_state(trunk, branch, recording, origin.scenario.record, step), History(list(trunk.history)))
     epoch = step / trunk.steps_per_epoch
     if folder is not None:
-        folder.begin(portable(branch.scenario).to_toml(), {"backend": branch.backend})
         # Killed before its first checkpoint a run is trained from the start; this one begins at the fork.
-        save_checkpoint(folder.path, branch, mixed=mixed)
+        fork = partial(save_checkpoint, folder.path, branch, mixed=mixed)
+        folder.begin(portable(branch.scenario).to_toml(), {"backend": branch.backend}, first=fork)
         about = _fork(origin, step, epoch, settings, step - first, mixed)
         write_atomically(folder.path / FILE, json.dumps(about, indent=2, default=str) + "\n")
     result = replace(train_to_end(branch, folder, watcher, begin, mixed), mixed=mixed)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 from neurosim.errors import DataError, DivergedError
 from neurosim.printable import quoted
+from neurosim.run_folders import no_run
 from neurosim.scenario import Scenario, load_scenario
 from neurosim.training.checkpoint import backend_of, has_checkpoint
-from neurosim.training.folder import BEGUN, FAILURE, MEMBERS, SCENARIO, SUMMARY
+from neurosim.training.folder import BEGUN, FAILURE, MEMBERS, SCENARIO, SEEDS, SUMMARY
 from neurosim.training.model import MODEL
 from neurosim.training.texts import is_there, read_failure, read_measures, read_object
 
@@ -41,14 +43,6 @@ def own_scenario(resume: Path | str, chosen: Scenario) -> Scenario | None:
     if Path(resume).is_file():
         return None
     raise no_run(folder)
-
-
-def no_run(folder: Path) -> DataError:
-    """The error for a folder that no run was made in."""
-    return DataError(
-        f"{folder} is not the folder of a run: it has no {SCENARIO}",
-        "Runs are in runs/, or where --out said; --resume takes such a folder, or a checkpoint in it.",
-    )
 
 
 def is_finished(resume: Path | str) -> bool:
@@ -84,13 +78,17 @@ def backend_there(resume: Path | str) -> str | None:
     path = Path(resume)
     if path.is_file():
         return backend_of(path)
+    # First what another process removes once the others are there.
+    for name in (BEGUN, SEEDS):
+        # Where the system has failed, not neurosim alone, it may be cut short.
+        with contextlib.suppress(DataError, FileNotFoundError):
+            if is_there(path / name):
+                return read_object(path / name).backend()
     for name in (SUMMARY, FAILURE):
         if is_there(path / name):
             return read_object(path / name).backend()
     if has_checkpoint(path):
         return backend_of(path)
-    if is_there(path / BEGUN):
-        return read_object(path / BEGUN).backend()
     members = sorted(place.parent for place in path.glob(f"{MEMBERS}/**/{SCENARIO}"))
     found = (backend_there(member) for member in members)
     return next((name for name in found if name is not None), None)

@@ -28,6 +28,7 @@ from neurosim.training.checkpoint import (
     has_checkpoint,
     load_checkpoint,
     remove_checkpoint,
+    tidy,
 )
 from neurosim.training.expectations import Expectation, Outcome, check_expectations
 from neurosim.training.folder import SCENARIO, RunFolder, finite, portable
@@ -308,21 +309,24 @@ def _resumed(
 
         refuse_another_finished(path, identity_of(simulator))
         result = read_finished(path, simulator)
-        remove_checkpoint(path)
+        tidy(path)
         return result
     folder, mixed = RunFolder(path, resume=True), ""
     try:
         # What is there is looked at when nobody else can be writing any more.
-        if own is None or resume.is_file() or has_checkpoint(path):
-            mixed = load_checkpoint(resume, simulator, force=force)
-            if not force:
-                refuse_diverged(path)
-        with on_compilation(watcher.compiling):
-            simulator.prepare()
-            warn_of_promises(chosen, {"": known_of(simulator)})
-            return train_to_end(simulator, folder, watcher, begin, mixed)
+        if not is_finished(resume):
+            if own is None or resume.is_file() or has_checkpoint(path):
+                mixed = load_checkpoint(resume, simulator, force=force)
+                if not force:
+                    refuse_diverged(path)
+            with on_compilation(watcher.compiling):
+                simulator.prepare()
+                warn_of_promises(chosen, {"": known_of(simulator)})
+                return train_to_end(simulator, folder, watcher, begin, mixed)
     finally:
         folder.close()
+    # Another process has trained it to its end meanwhile.
+    return _resumed(chosen, resume, backend, threads, data_dir, watcher, begin, force=force)
 
 
 def prepare_scenario(

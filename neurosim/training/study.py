@@ -20,16 +20,16 @@ import numpy as np
 from neurosim.backends.cpu.team import available_threads
 from neurosim.backends.select import on_compilation
 from neurosim.errors import DivergedError, UsageError
-from neurosim.files import remove, write_atomically
+from neurosim.files import write_atomically
 from neurosim.history import METRICS, Record
 from neurosim.markup import escape, measure, measure_words
 from neurosim.markup import table as html_table
 from neurosim.measures import FINAL_ONLY
 from neurosim.printable import quoted
 from neurosim.scenario import Scenario
-from neurosim.training.checkpoint import has_checkpoint, remove_checkpoint
+from neurosim.training.checkpoint import has_checkpoint, tidy
 from neurosim.training.expectations import Expectation, check_bounds, check_claims
-from neurosim.training.folder import BEGUN, FAILURE, SUMMARY, RunFolder, finite, portable, provenance
+from neurosim.training.folder import FAILURE, SUMMARY, RunFolder, finite, portable, provenance
 from neurosim.training.identity import FINISHED, another_run, identity_of
 from neurosim.training.keeping import trained
 from neurosim.training.making import Member, Workshop
@@ -308,7 +308,7 @@ def _run(
         folder.begin(portable(chosen).to_toml(), {"backend": backend}, finished=ended)
         for member in members:
             if member.result is not None and not member.fault and member.folder is not None:
-                remove_checkpoint(member.folder)
+                tidy(member.folder)
     try:
         _train_all([member for member in members if member.result is None], workshop, at_once, watcher, resume)
     except KeyboardInterrupt:
@@ -342,7 +342,7 @@ def _judged(
             entry["identity"] = None if result.identity is None else result.identity.as_json()
         write_atomically(folder.path / SUMMARY, json.dumps(complete, indent=2, allow_nan=False) + "\n")
     if folder is not None:
-        remove(folder.path / BEGUN)
+        folder.ended()
     return found
 
 

@@ -36,7 +36,7 @@ ALLOWED = {
     "data": {"errors", "files", "input_files", "plugin", "randomness", "suggestions"},
     "registry": {"builtins", "formulas", "plugin", "errors", "suggestions"},
     "scenario": {"registry", "plugin", "errors", "suggestions"},
-    "run_folders": {"scenario", "errors"},
+    "run_folders": {"files", "scenario", "errors"},
     "network": {"layers", "markup", "plugin", "errors", "randomness"},
     "memory": {"layers", "network", "errors"},
     "building": {"layers", "network", "plugin", "errors"},

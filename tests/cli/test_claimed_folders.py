@@ -92,7 +92,7 @@ def test_a_folder_that_is_only_claimed_is_no_run(neurosim):
     assert newest_run() == made
     done = neurosim("plot", "runs/xor-30000101T000000Z")
     assert done.code == 3
-    assert "is not a run folder" in done.err
+    assert "is not the folder of a run" in done.err
 
 
 def test_a_folder_of_the_user_stays_however_empty(neurosim):

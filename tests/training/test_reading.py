@@ -63,11 +63,11 @@ def test_folders_that_are_none(tmp_path, folder):
     (tmp_path / "file").write_text("x")
     with pytest.raises(DataError, match="is a file, not a run folder"):
         read_run(tmp_path / "file")
-    with pytest.raises(DataError, match="is not a run folder") as caught:
+    with pytest.raises(DataError, match="is not the folder of a run") as caught:
         read_run(folder.parent)
-    assert caught.value.hint == f"There are runs in it, such as {folder}."
+    assert caught.value.hint == f"There are runs in it: {folder}."
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match="is not a run folder"):
+    with pytest.raises(DataError, match="is not the folder of a run"):
         read_run(tmp_path / "empty")
     (tmp_path / "empty" / "ensemble.csv").write_text("seed\n")
     with pytest.raises(DataError, match="a run of many seeds"):

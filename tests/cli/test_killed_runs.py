@@ -1,0 +1,126 @@
+"""What a run that was killed at one moment or another leaves, and what commands make of it."""
+
+import contextlib
+import fcntl
+import io
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from neurosim import run
+from neurosim.cli.application import execute
+from neurosim.run_folders import is_left_behind
+from neurosim.training.lock import FolderLock, who_holds
+
+QUICK = {"training.epochs": 2, "expect": {}, "plots.pictures": []}
+SETTINGS = ["--set", "training.epochs=2", "--set", "expect={}", "--set", "plots.pictures=[]"]
+REFERENCE = ["--backend", "reference"]
+
+
+def killed(words, name):
+    """Run a command line in a process that is killed when the file of this name is to be there."""
+    process = os.fork()
+    if not process:
+
+        def hear(event, args):
+            written = event == "open" and isinstance(args[0], str) and args[2] & os.O_CREAT
+            path = args[1] if event == "os.rename" else args[0] if written else None
+            if path is not None and Path(os.fsdecode(path)).name == name:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        sys.addaudithook(hear)
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            os._exit(execute([str(word) for word in words]))
+    assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == -signal.SIGKILL
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        pytest.param([], id="one"),
+        pytest.param(["--set", "scenario.repeats=2"], id="study", marks=pytest.mark.ci),
+        pytest.param(["--seeds", "2"], id="seeds", marks=pytest.mark.ci),
+    ],
+)
+def test_what_was_killed_before_it_kept_anything_goes_on_with_its_backend(neurosim, more):
+    words = ["run", "xor", *SETTINGS, *REFERENCE, *more, "--no-report"]
+    assert neurosim(*words, "--out", "whole").code == 0
+    # Just after its scenario was written, and before any network of it has begun.
+    first = "metrics.jsonl" if not more else "ensemble.csv" if "--seeds" in more else "metrics.jsonl"
+    killed([*words, "--out", "killed"], first)
+    done = neurosim("run", "--resume", "killed", "--no-report", "--json")
+    assert done.code == 0, done.err
+    assert json.loads(done.out)["backend"] == "reference"
+    for name in ("model.safetensors", "ensemble.csv"):
+        ours, theirs = (sorted(Path(folder).rglob(name)) for folder in ("killed", "whole"))
+        assert [path.read_bytes() for path in ours] == [path.read_bytes() for path in theirs]
+    assert not {".lock", "begun.json", "seeds.json"} & {path.name for path in Path("killed").rglob("*")}
+
+
+def test_many_seeds_that_were_killed_are_never_taken_for_one_network(neurosim):
+    words = ["run", "xor", *SETTINGS, *REFERENCE, "--seeds", "2", "--no-report"]
+    for name in ("seeds.json", "scenario.toml"):
+        killed([*words, "--out", "killed"], name)
+        assert not Path("killed/scenario.toml").exists()
+        done = neurosim("run", "--resume", "killed")
+        assert done.code == 3
+        assert "neurosim run SCENARIO --out killed  begins it again" in done.err
+
+
+@pytest.mark.parametrize("command", ["plot", "run --resume", "run", "explain", "predict --data a.csv"])
+def test_a_run_that_was_killed_before_it_began_is_begun_again(neurosim, command):
+    killed(["run", "xor", *SETTINGS, *REFERENCE, "--out", "my run"], "scenario.toml")
+    assert is_left_behind(Path("my run"))
+    done = neurosim(*command.split(), "my run")
+    assert done.code == 3
+    assert "neurosim run SCENARIO --out 'my run'  begins it again" in done.err
+
+
+@pytest.mark.ci
+def test_between_its_summary_and_its_page(neurosim):
+    words = ["run", "xor", *SETTINGS, *REFERENCE, "--set", 'plots.pictures=["learning_curves","decision_boundary"]']
+    killed([*words, "--out", "killed"], "report.html")
+    Path("killed/learning_curves.png").unlink()  # it might have been killed sooner
+    done = neurosim("plot", "killed", "--out", "elsewhere")
+    assert done.code == 0, done.err
+    assert "it has no page yet: neurosim report killed  writes one" in done.err
+    assert "neurosim run --resume killed  writes its page" in neurosim(*words, "--out", "killed").err
+    assert list(Path("killed").glob(".report.html*"))
+    assert neurosim("report", "killed").code == 0
+    # All pictures are on it, not only those that were there.
+    page = Path("killed/report.html").read_text()
+    assert page.count("data:image/png") == 2
+    assert not list(Path("killed").glob(".report.html*"))
+
+
+def test_what_was_left_at_the_very_end_is_tidied_up(neurosim):
+    killed(["run", "xor", *SETTINGS, *REFERENCE, "--out", "killed", "--no-report"], "summary.json")
+    assert Path("killed/begun.json").exists()
+    assert neurosim("run", "--resume", "killed", "--no-report").code == 0
+    Path("killed/begun.json").write_text("{}")
+    Path("killed/.lock").touch()
+    assert neurosim("run", "--resume", "killed", "--no-report").code == 0
+    assert not [path.name for path in Path("killed").iterdir() if path.name in (".lock", "begun.json", "checkpoint")]
+
+
+def test_what_is_being_trained_is_waited_for(neurosim):
+    folder = run("xor", backend="reference", overrides=QUICK, out="mine").folder
+    (folder / "summary.json").unlink()
+    assert who_holds(folder) == ""
+    lock = FolderLock(folder)
+    done = neurosim("plot", folder)
+    assert done.code == 3
+    assert f"it is being trained right now, by process {os.getpid()}" in done.err
+    assert "--resume" not in done.err
+    lock.release()
+    assert "neurosim run --resume mine  goes on with it" in neurosim("plot", folder).err
+    # Whoever looks is in nobody's way.
+    with (folder / ".lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_SH)
+        with pytest.raises(Exception, match="another neurosim"):
+            FolderLock(folder)
+    FolderLock(folder).release()
