@@ -313,6 +313,19 @@ def test_the_backend_is_known_before_anything_is_kept(neurosim, tmp_path):
     assert not list(tmp_path.rglob("begun.json"))
 
 
+def test_the_backend_of_many_seeds_is_known_before_they_are_trained(neurosim, monkeypatch):
+    def kill(self, *arguments):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as during:
+        during.setattr(Ensemble, "train", kill)
+        begun = ("run", "xor", "--seeds", "2", "--out", "many", "--backend", "reference", *SETTINGS)
+        assert neurosim(*begun).code == 130
+    done = neurosim("run", "--resume", "many", "--json", "--no-report")
+    assert done.code == 0, done.err
+    assert json.loads(done.out)["backend"] == "reference"
+
+
 # Many seeds ------------------------------------------------------------------------------------------------------
 
 

@@ -26,6 +26,7 @@ from folder_world import (
     fork_words,
     left_in,
     snapshot,
+    without_pictures,
     without_times,
     write_world,
 )
@@ -304,6 +305,7 @@ class FolderMachine(RuleBasedStateMachine):
         other = FOLDERS[name == FOLDERS[0]]
         folder = self.there[name]
         done, stopped, told = self.command(["replay", name, *fork_words((epoch, lr)), "--out", other, "--json"], stop)
+        without_pictures(self.place / other)
         if folder.forced or any(begun.fork for begun in folder.begun - {None}):
             # Of what that is a replay is not told.
             if stopped or done.code in DONE:

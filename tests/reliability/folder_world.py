@@ -159,6 +159,8 @@ class Truths:
                 self._forks.run(place, [*replace(begun, fork=None).words, "--out", "before", *WITH_PLUGIN])
                 words = ["replay", "before", *fork_words(begun.fork), "--out", "run", "--json"]
             self._folders[begun] = place, self._forks.run(place, [*words, *WITH_PLUGIN])
+            if begun.fork is not None:
+                without_pictures(place / "run")
         return self._folders[begun]
 
     def left(self, begun):
@@ -186,6 +188,12 @@ class Truths:
 
 WITH_PLUGIN = ("--plugin", "plugin.py")
 PICTURES = "pictures"
+
+
+def without_pictures(folder):
+    """Remove the pictures of a replay: only its own command draws them, and pages show those that are there."""
+    for path in folder.glob("*.png"):
+        path.unlink()
 
 
 def fork_words(fork):
@@ -253,7 +261,8 @@ def _content(path, place):
     if path.suffix == ".csv":
         return [{**row, "seconds": ""} for row in csv.DictReader(io.StringIO(path.read_text()))]
     if path.suffix == ".toml":
-        return path.read_text().replace(str(place.resolve()), "@")
+        # Which settings were given besides is no part of what is run.
+        return re.sub(r"(?m)^changed = .*\n", "", path.read_text().replace(str(place.resolve()), "@"))
     if path.suffix == ".safetensors":
         return tensors_in(path)
     return path.read_bytes()
