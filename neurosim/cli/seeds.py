@@ -13,13 +13,14 @@ from neurosim.cli.options import Told, print_json
 from neurosim.cli.pictures import say_failures
 from neurosim.cli.progress import progress_display
 from neurosim.ensemble import Ensemble
+from neurosim.errors import UsageError
 from neurosim.plots.pictures import write_ensemble_pictures
 from neurosim.scenario import Scenario
 from neurosim.training import run_ensemble
 from neurosim.training.checkpoint import tidy
 from neurosim.training.ensembles import verdict
 from neurosim.training.keeping import trained
-from neurosim.training.seeds import ManySeeds, read_ensemble
+from neurosim.training.seeds import ManySeeds, many_seeds, read_ensemble
 
 
 def train_seeds(
@@ -42,7 +43,14 @@ def train_seeds(
     else:
         ensemble = Ensemble(scenario, seeds, backend, threads, data_dir)
         with progress_display(silent=told.silent, counting=f"{len(seeds):,} networks") as observer:
-            result = run_ensemble(ensemble, out, observer, resume=there is not None, force=force)
+            try:
+                result = run_ensemble(ensemble, out, observer, resume=there is not None, force=force)
+            except UsageError:
+                # Another process may have trained them all since.
+                now = many_seeds(out) if there is not None else None
+                if now is None or not now.finished:
+                    raise
+                ensemble, result = read_ensemble(out, scenario, now, data_dir)
     failures = Failures()
     page = None
     with trained(out):

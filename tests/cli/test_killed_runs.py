@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from neurosim import run
+from neurosim.cli import resuming
 from neurosim.cli.application import execute
 from neurosim.run_folders import is_left_behind
 from neurosim.training.lock import FolderLock, who_holds
@@ -105,6 +106,30 @@ def test_what_was_left_at_the_very_end_is_tidied_up(neurosim):
     Path("killed/.lock").touch()
     assert neurosim("run", "--resume", "killed", "--no-report").code == 0
     assert not [path.name for path in Path("killed").iterdir() if path.name in (".lock", "begun.json", "checkpoint")]
+
+
+def test_many_seeds_that_another_process_has_just_trained_are_read(neurosim, monkeypatch):
+    words = ["run", "xor", *SETTINGS, *REFERENCE, "--seeds", "2", "--no-report", "--out", "killed"]
+    killed(words, "ensemble.csv")
+    look = resuming.seeds_there
+
+    def the_other_is_quicker(*arguments):
+        found = look(*arguments)
+        if not found.finished:
+            process = os.fork()
+            if not process:
+                os._exit(execute(["run", "--resume", "killed", "--no-report", "--quiet"]))
+            assert os.waitpid(process, 0)[1] == 0
+        return found
+
+    # Only here: the other process looks as usual.
+    parent = os.getpid()
+    monkeypatch.setattr(
+        resuming, "seeds_there", lambda *given: (the_other_is_quicker if os.getpid() == parent else look)(*given)
+    )
+    done = neurosim("run", "--resume", "killed", "--no-report", "--json")
+    assert done.code == 0, done.err
+    assert json.loads(done.out)["networks"] == 2
 
 
 def test_what_is_being_trained_is_waited_for(neurosim):

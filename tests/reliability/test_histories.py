@@ -55,6 +55,6 @@ def test_histories_of_many_processes(count, place):
     print({name: sum(counts[name] for counts in found) for name in found[0]})
 
 
-@sizes(short=1, full=10, ci=True)
-def test_histories_with_a_cold_cache_of_kernels(count, place):
-    print(histories(place, count, 7, "--cold"))
+@pytest.mark.slow
+def test_histories_with_a_cold_cache_of_kernels(place):
+    print(histories(place, 10, 7, "--cold"))
