@@ -216,7 +216,7 @@ COMMANDS = {
     "report": ("report", "RUN1", "--out", "OUT"),
     "doctor": ("doctor", "RUN1"),
     "replay": ("replay", "RUN1", "--from", "3", "--set", "optimizer.lr=0.02", "--out", "OUT"),
-    "predict": ("predict", "RUN1", "ROWS", "--out", "OUT.csv"),
+    "predict": ("predict", "RUN1", "--data", "ROWS", "--out", "OUT.csv"),
     "explain": ("explain", "xor"),
     "plugins check": ("plugins", "check", "PLUGIN"),
     "bench": ("bench", "--backend", "cpu"),
