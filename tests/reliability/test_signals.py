@@ -247,7 +247,11 @@ def test_signals_in_other_commands(count, two_runs, tmp_path):
         folder = tmp_path / name
         words = words_of(name, two_runs, folder)
         counted = {"calls": None, "signal": 0, "count": f"{folder}/count"}
-        command(counted, words, cwd=folder)
+        for _ in range(2):  # the first time it also compiles, which takes many calls more
+            shutil.rmtree(folder / "out", ignore_errors=True)
+            code, err, _ = command(counted, words, cwd=folder)
+        # Without a network nothing is fetched; a plugin may fail its checks.
+        assert code == 0 or name in ("data fetch", "plugins check"), f"{name}: {err}"
         total, sent = int((folder / "count").read_text().split()[0]), 0
         for _ in range(max(1, count // len(names))):
             shutil.rmtree(folder / "out", ignore_errors=True)
@@ -261,7 +265,7 @@ def test_signals_in_other_commands(count, two_runs, tmp_path):
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         sent = dict(zip(names, pool.map(check, names), strict=True))
-    assert any(sent.values())
+    assert all(sent.values()), sent
     print(f"{sum(sent.values())} signals in {len(names)} commands, each 130: {sent}")
 
 
