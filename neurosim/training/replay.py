@@ -250,12 +250,17 @@ def _train(
     epoch = step / trunk.steps_per_epoch
     if folder is not None:
         # Killed before its first checkpoint a run is trained from the start; this one begins at the fork.
-        fork = partial(save_checkpoint, folder.path, branch, mixed=mixed)
-        folder.begin(portable(branch.scenario).to_toml(), {"backend": branch.backend}, first=fork)
         about = _fork(origin, step, epoch, settings, step - first, mixed)
-        write_atomically(folder.path / FILE, json.dumps(about, indent=2, default=str) + "\n")
+        fork = partial(_keep_fork, folder.path, branch, about, mixed)
+        folder.begin(portable(branch.scenario).to_toml(), {"backend": branch.backend}, first=fork)
     result = replace(train_to_end(branch, folder, watcher, begin, mixed), mixed=mixed)
     return Replay(origin, result, step, epoch, dict(settings), step - first, mixed)
+
+
+def _keep_fork(folder: Path, branch: Simulator, about: Mapping[str, Any], mixed: str) -> None:
+    """Write where a replay begins, and its state there."""
+    write_atomically(folder / FILE, json.dumps(about, indent=2, default=str) + "\n")
+    save_checkpoint(folder, branch, mixed=mixed)
 
 
 def _fork(

@@ -312,9 +312,6 @@ class FolderMachine(RuleBasedStateMachine):
                 self.there[other].forced = True
             return
         forks = {replace(begun, fork=(epoch, lr)) for begun in self.now(folder)}
-        if stopped:
-            # Before the fork is kept it is a run of the changed scenario, and goes on as one.
-            forks |= {begun.edited(**({"lr": lr} if lr else {})) for begun in self.now(folder)}
         self.note_begun(other, forks, done, stopped, told)
 
     # Reading.
