@@ -7,15 +7,14 @@ whatever script, stay as they are.
 
 from __future__ import annotations
 
+import functools
 import os
 import re
-import shlex
-import unicodedata
 from collections.abc import Sequence
 
 # Control characters but the end of a line, separators of lines, what overrides the direction of writing, annotations,
 # what names of files have in place of bytes that are no text, and invisible tags.
-_STEERING = re.compile(
+_STEERING = (
     "[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
 )
 # Letters of a title, and of a name: of a class, a column, a run.
@@ -26,7 +25,13 @@ _ENDING = 12
 
 def printable(text: str) -> str:
     r"""The text without anything that steers a terminal; ends of lines (``\n``) stay, and a tab is a space."""
-    return _STEERING.sub(_spelt, text)
+    # Most texts have nothing of that kind, and every command starts with this: the pattern is compiled when needed.
+    return text if text.replace("\n", "").isprintable() else _steering().sub(_spelt, text)
+
+
+@functools.cache
+def _steering() -> re.Pattern[str]:
+    return re.compile(_STEERING)
 
 
 def _spelt(found: re.Match[str]) -> str:
@@ -41,6 +46,8 @@ def headline(text: str, longest: int = HEADLINE) -> str:
 
 def label(text: str, longest: int = LABEL) -> str:
     """A name as one line of at most `longest` letters, printable and visible; a longer one loses its middle."""
+    import unicodedata
+
     line = _line(text, longest)
     if not any(unicodedata.category(letter)[0] not in "CZM" for letter in line):
         # Of nothing but letters that cannot be seen.
@@ -84,6 +91,8 @@ def quoted(word: object) -> str:
         # No name of a file can have a quote in it there.
         return text if re.fullmatch(r"[\w.:\\/+=,-]+", text) else f'"{text}"'
     if printable(text) == text and "\n" not in text:
+        import shlex
+
         return shlex.quote(text)
     letters = (chr(byte) if 32 <= byte < 127 and byte not in b"'\\" else f"\\x{byte:02x}" for byte in os.fsencode(text))
     return f"$'{''.join(letters)}'"

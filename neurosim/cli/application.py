@@ -6,7 +6,6 @@ import contextlib
 import importlib
 import os
 import sys
-import traceback
 import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -171,6 +170,8 @@ def _report(error: BaseException, ending: Ending | None, *, debug: bool) -> int:
     if isinstance(error, KeyboardInterrupt):
         end_line(again=bool(error.args))
     if debug:
+        import traceback
+
         traceback.print_exception(error)
     # Libraries make errors of their own of an interruption.
     if isinstance(error, KeyboardInterrupt | click.Abort) or (ending is not None and ending.asked):

@@ -20,7 +20,7 @@ from neurosim.printable import printable
 
 # Known to nobody outside of this process, so that no text of a user's can ask for a code.
 _SECRET = os.urandom(8).hex()
-_MARK = re.compile(f"<{_SECRET}:([0-9;]*)>")
+_MARK = f"<{_SECRET}:([0-9;]*)>"
 # To the beginning of the line, to write over it.
 RETURN = f"<{_SECRET}:>"
 _CODES = {"red": "31", "green": "32", "yellow": "33", "cyan": "36"}
@@ -66,7 +66,7 @@ class Door:
         if _SECRET not in text:
             return text
         coloured = self.stream.isatty()
-        return _MARK.sub(lambda mark: f"\x1b[{mark[1]}m" * coloured if mark[1] else "\r", text)
+        return re.sub(_MARK, lambda mark: f"\x1b[{mark[1]}m" * coloured if mark[1] else "\r", text)
 
     def __getattr__(self, name: str) -> Any:
         if name == "buffer":
