@@ -56,6 +56,8 @@ COMMANDS = [
 ]
 # A command stands in a sentence up to two blanks, or its end.
 SUGGESTED = re.compile(r"neurosim ((?:run|report|plot|doctor|compare|replay|predict|explain|info) .*?)(?=  |\n|$|; )")
+# Another folder for the same command.
+OTHER = re.compile(r"Name one of them, such as (\S+)\.")
 DONE = (0, 5)
 MOST = 200
 
@@ -96,11 +98,12 @@ def states(kind, folder, keep):
     raise AssertionError(f"{kind} changes more than {MOST} files")
 
 
-def suggestions(kind, text):
-    """The commands in a text, with something in place of what stands for it."""
+def suggestions(kind, text, words):
+    """The commands in what `words` has said, with something in place of what stands for it."""
     scenario = "study.toml" if kind == "study" else "tiny.toml"
     meant = {"SCENARIO": scenario, "N": "1", "DIR": "new"}
-    return [[meant.get(word, word) for word in shlex.split(found)] for found in SUGGESTED.findall(text)]
+    others = [[other if word == "R" else word for word in words] for other in OTHER.findall(text)]
+    return [*others, *([meant.get(word, word) for word in shlex.split(found)] for found in SUGGESTED.findall(text))]
 
 
 def put(state):
@@ -139,7 +142,7 @@ class Typed:
         fault = fault_of(done, (*DONE, 2, 3))
         if fault:
             return f"{way}: {fault}"
-        found = suggestions(self.kind, done.err)
+        found = suggestions(self.kind, done.err, words)
         if done.code not in DONE and not found and (path or (state / "scenario.toml").exists()):
             return f"nothing is suggested, or it does not work: {way}: {done.err}"
         for typed in found:
