@@ -243,8 +243,10 @@ class RunFolder:
 
     def _empty_metrics(self) -> None:
         """Begin with no epochs; nothing is lost where that does not reach the disk."""
+        must_remove(self.metrics_path)
         try:
-            self.metrics_path.write_bytes(b"")
+            # A new file, never one that a link leads to.
+            self.metrics_path.open("xb").close()
         except OSError as error:
             raise cannot_write(self.metrics_path, error) from error
 

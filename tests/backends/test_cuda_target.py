@@ -43,7 +43,7 @@ def test_cuda_is_loaded_only_when_asked_for():
     script = """
 import sys
 import neurosim.backends.cuda
-assert "numba" not in sys.modules
+assert "numba.cuda" not in sys.modules
 import neurosim.backends.cpu.backend
 assert "numba.cuda" not in sys.modules
 """

@@ -100,14 +100,18 @@ def test_an_empty_path_is_a_variable_that_was_not_set(neurosim, words):
     assert "empty" in done.err or "not found" in done.err
 
 
-@pytest.mark.parametrize("folder", ["nothing", "empty"])
-def test_resuming_what_is_no_run(neurosim, folder):
+@pytest.mark.parametrize(
+    ("folder", "words"),
+    [
+        ("nothing", "nothing: there is no such run folder\nHint: Runs are in"),
+        ("empty", "empty is not the folder of a run: it has no scenario.toml\nHint: A run was stopped here before"),
+    ],
+)
+def test_resuming_what_is_no_run(neurosim, folder, words):
     Path("empty").mkdir()
     done = neurosim("run", "--resume", folder)
     assert done.code == 3
-    assert done.err.startswith(
-        f"Error: {folder} is not the folder of a run: it has no scenario.toml\nHint: Runs are in"
-    )
+    assert done.err.startswith(f"Error: {words}")
 
 
 def test_so_many_seeds_that_no_machine_could_hold_them(neurosim):

@@ -210,6 +210,6 @@ def test_films_and_replays(kind, on):
 @pytest.mark.parametrize("kind", KINDS)
 def test_its_scenario(kind, on):
     """The scenario of a run can be used whatever has become of the run."""
-    status = USAGE if kind == "no run" else DONE
+    status = FILES if kind == "no run" else DONE
     for words in (("info",), ("info", "--json"), ("explain",)):
         on(kind, words[0], "run", *words[1:], status=status)

@@ -107,7 +107,8 @@ def inside(path):
     if not isinstance(path, (str, os.PathLike)):
         return False
     full = os.path.abspath(path)
-    return full.startswith(folder + os.sep) and full.endswith((".py", ".pyc", ".so", ".pth"))
+    # The cache is opened through its descriptor: the names of its files are not relative to this folder.
+    return os.path.lexists(full) and full.startswith(folder + os.sep) and full.endswith((".py", ".pyc", ".so", ".pth"))
 
 def hear(event, args):
     if event in ("open", "compile", "exec"):

@@ -394,6 +394,7 @@ def test_outside_of_the_main_thread_nothing_changes():
 def test_how_long_a_promise_is_waited_for(monkeypatch):
     """Twice as long as the next moment took at most so far; before the first one only as long as nothing promised."""
     now = 0.0
+    monkeypatch.setattr(interruption, "_kept_at", now)
     monkeypatch.setattr(interruption.time, "monotonic", lambda: now)
     assert not interruption.overdue(0.0, 1.4)
     assert interruption.overdue(0.0, 1.6)

@@ -162,7 +162,7 @@ def test_the_command(tmp_path, capsys, monkeypatch):
         (["predict", "nothing", "--data", "a.csv"], 3, "nothing: there is no such run folder"),
         (["predict", "no.safetensors", "--data", "a.csv"], 3, "no.safetensors: no such file"),
         (["predict", "run", "--data", "none.csv"], 3, "none.csv: no such file"),
-        (["predict", ".", "--data", "a.csv"], 3, "it is not the folder of a run"),
+        (["predict", ".", "--data", "a.csv"], 3, ". is not the folder of a run"),
         (["predict", "a.csv", "--data", "a.csv"], 3, "is not a readable model"),
     ):
         assert execute(words) == code

@@ -227,7 +227,7 @@ class Counts(StudyObserver):
         self.looked_at.append((number, count))
 
     def planned(self, members, epochs):
-        mine = [found for found in gc.get_objects() if isinstance(found, Simulator)]
+        mine = [found for found in gc.get_objects() if type(found) is Simulator]
         self.there = sum(found.scenario.scenario.name == "counted" for found in mine)
 
 
