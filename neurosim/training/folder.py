@@ -50,6 +50,8 @@ SUMMARY = "summary.json"
 FAILURE = "failure.json"
 # Of a run of many seeds: what came of each.
 ENSEMBLE = "ensemble.csv"
+# Of a replay: where it forks.
+FORK = "replay.json"
 # What is written last.
 PAGE = "report.html"
 # The networks of a study, each with a run folder of its own.
@@ -162,7 +164,8 @@ class RunFolder:
         except DataError:
             remove_empty(self._made)
             raise
-        self._resumed = resume
+        # Whether what is there is of this very run.
+        self._own = resume
         if not resume:
             try:
                 _refuse_other_run(path)
@@ -211,7 +214,7 @@ class RunFolder:
             When the scenario of another run is there, which is not to be gone on with.
         """
         there = self.path / SCENARIO
-        if not self._resumed and there.exists() and not _says(there, scenario_text):
+        if not self._own and there.exists() and not _says(there, scenario_text):
             raise DataError(
                 f"{there} is another scenario than the one to run", "Choose another --out, or remove that file."
             )
@@ -220,13 +223,16 @@ class RunFolder:
         sweep(self.path / CHECKPOINTS)
         if not finished:
             into = SEEDS if "seeds" in begun else BEGUN
-            for name in {FAILURE, SUMMARY, BEGUN, SEEDS, ENSEMBLE} - {into}:
+            # Of a run that was killed here before it had kept anything, and is not gone on with.
+            others = set() if self._own else {METRICS, RECORD, FORK}
+            for name in {FAILURE, SUMMARY, BEGUN, SEEDS, ENSEMBLE, *others} - {into}:
                 must_remove(self.path / name)
             # Before the scenario: where that is, it is a run, and which one must be known.
             write_atomically(self.path / into, json.dumps(begun) + "\n")
         if first is not None:
             first()
         write_atomically(there, scenario_text)
+        self._own = True
 
     def ended(self) -> None:
         """Forget what only a run needs that is under way."""

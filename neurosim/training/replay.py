@@ -29,7 +29,7 @@ from neurosim.scenario import RecordSection, Scenario, load_scenario
 from neurosim.simulator import Simulator
 from neurosim.training.belonging import Changes, Trained, both, changes, file_changes
 from neurosim.training.checkpoint import save_checkpoint
-from neurosim.training.folder import SCENARIO, SUMMARY, RunFolder, portable
+from neurosim.training.folder import FORK, SCENARIO, SUMMARY, RunFolder, portable
 from neurosim.training.identity import identity_of
 from neurosim.training.model import MODEL, read_model
 from neurosim.training.observers import Observer
@@ -37,7 +37,6 @@ from neurosim.training.reading import check_data_file, fits, read_failed, read_r
 from neurosim.training.runs import Result, train_to_end
 from neurosim.training.texts import damaged, is_there, read_measures
 
-FILE = "replay.json"
 # What has to be equal for the same batches to lie ahead.
 SAME = ("data", "augmentation")
 # Losses of the epochs trained again may differ by this much before it is said.
@@ -259,7 +258,7 @@ def _train(
 
 def _keep_fork(folder: Path, branch: Simulator, about: Mapping[str, Any], mixed: str) -> None:
     """Write where a replay begins, and its state there."""
-    write_atomically(folder / FILE, json.dumps(about, indent=2, default=str) + "\n")
+    write_atomically(folder / FORK, json.dumps(about, indent=2, default=str) + "\n")
     save_checkpoint(folder, branch, mixed=mixed)
 
 

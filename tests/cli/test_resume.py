@@ -313,6 +313,19 @@ def test_the_backend_is_known_before_anything_is_kept(neurosim, tmp_path):
     assert not list(tmp_path.rglob("begun.json"))
 
 
+def test_nothing_stays_of_a_run_that_was_killed_before_it_had_kept_anything(neurosim, tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        library.run("xor", out="there", backend="reference", overrides=FEW, observer=KillAtOnce())
+    assert (tmp_path / "there" / "metrics.jsonl").is_file()
+    (tmp_path / "there" / "replay.json").write_text("{}")
+    begun = ("run", "xor", "--backend", "reference", "--no-report", "--seeds", "2", *SETTINGS)
+    for name in ("there", "elsewhere"):
+        done = neurosim(*begun, "--out", name)
+        assert done.code == 0, done.err
+    names = [{path.name for path in (tmp_path / name).iterdir()} for name in ("there", "elsewhere")]
+    assert names[0] == names[1]
+
+
 def test_the_backend_of_many_seeds_is_known_before_they_are_trained(neurosim, monkeypatch):
     def kill(self, *arguments):
         raise KeyboardInterrupt

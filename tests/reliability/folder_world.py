@@ -168,12 +168,10 @@ class Truths:
         return self._once((begun, "left"), lambda: left_in(self.folder(begun)[0] / "run"))
 
     def networks(self, begun):
-        """What each network of the run gave, as `neurosim run --json` tells it."""
+        """What each network of the run gave, in no order."""
         left = self.left(begun)
         summaries = [left[file] for file in left if file.endswith("summary.json")]
-        of_run = json.loads(self.folder(begun)[1].out or "{}")
-        alone = [summary for summary in summaries if "runs" not in summary]
-        return [{key: value for key, value in summary.items() if key in of_run} for summary in alone]
+        return [network(summary) for summary in summaries if "runs" not in summary]
 
     def said(self, begun, words):
         """The outcome of a command on the run, whose folder is called ``run`` in it, and all pictures that it draws."""
@@ -237,6 +235,12 @@ def without_times(value):
     if isinstance(value, list):
         return [without_times(inner) for inner in value]
     return value
+
+
+def network(summary):
+    """What is told of a network wherever it is told, as text."""
+    names = ("scenario", "backend", "seed", "epochs", "parameters", "final", "expectations")
+    return json.dumps([summary[name] for name in names])
 
 
 def left_in(folder):
