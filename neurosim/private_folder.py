@@ -122,7 +122,7 @@ class PrivateFolder:
             if self._descriptor is not None:
                 found = os.fstat(descriptor)
                 if not stat.S_ISREG(found.st_mode):
-                    raise _refused(str(self.path / name), "is no file")
+                    raise _refused(str(self.path / name), "is not a file")
                 _check_own(str(self.path / name), found)
             return os.fdopen(descriptor, mode)
         except BaseException:

@@ -39,7 +39,7 @@ def check_core_type(processor: Path = Path("/proc/cpuinfo")) -> None:
     missing = [name for name in needed if lines and name not in lines[0].split()]
     if missing:
         raise BackendError(
-            f"{CORE_TYPE}={asked} asks for a processor with {', '.join(missing)}, and this one has not got that",
+            f"{CORE_TYPE}={asked} asks for a processor with {', '.join(missing)}, which this one lacks",
             f"Unset it, and OpenBLAS chooses what fits:  unset {CORE_TYPE}",
         )
 
@@ -49,7 +49,7 @@ def check_jit() -> None:
     asked = os.environ.get(DISABLE_JIT, "")
     if asked not in ("", "0"):
         raise BackendError(
-            f"{DISABLE_JIT}={asked} forbids to compile, and the cpu backend compiles its kernels",
+            f"{DISABLE_JIT}={asked} turns compilation off, and the cpu backend compiles its kernels",
             f"Unset it:  unset {DISABLE_JIT}  Or train in plain NumPy, slowly:  --backend reference",
         )
 

@@ -111,7 +111,7 @@ class PlainProgress(SilentProgress):
         """Count, where it takes long."""
         self.last = getattr(self, "last", time.monotonic())
         if self._silent_long():
-            click.echo(f"{number:,} of {count:,} networks looked at: whether they are trained already")
+            click.echo(f"{number:,} of {count:,} networks checked for what is trained already")
 
     def finished(self, member: str, result: Result) -> None:
         """Say what has become of a network, or, where there are many, now and then how many have ended."""
@@ -197,7 +197,7 @@ class LiveProgress(SilentProgress):
     def read(self, number: int, count: int) -> None:
         """Count beside the bar."""
         self.share(0.0)
-        self.progress.update(self.task, measures=f"{number:,} of {count:,} networks looked at")
+        self.progress.update(self.task, measures=f"{number:,} of {count:,} networks checked")
 
     def finished(self, member: str, result: Result) -> None:
         """Say beside the bar what has become of a network."""

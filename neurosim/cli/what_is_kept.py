@@ -18,7 +18,7 @@ def what_is_kept(folder: Path) -> str:
             return f"everything is in {quoted(folder)}"
         return f"all is trained and kept; draw what is missing with: {go_on}"
     if is_there(folder / SEEDS):
-        return f"nothing is kept on the way to many seeds; train them all again with: {go_on}"
+        return f"nothing is kept while many seeds are trained; train them all again with: {go_on}"
     if has_checkpoint(folder) or any((folder / MEMBERS).glob("**/*.safetensors")):
         return f"go on with: {go_on}"
     if is_there(folder / SCENARIO):

@@ -104,14 +104,14 @@ def _told(there: Mapping[str, Any]) -> Trained:
     rows, versions, files = (there.get(name, {}) for name in ("rows_sha256", "versions", "files_sha256"))
     for texts in (rows, versions, files):
         if not isinstance(texts, dict) or not all(isinstance(text, str) for text in texts.values()):
-            raise ValueError("rows, versions or files are not told in texts")
+            raise ValueError("rows, versions or files are not given as text")
     plugins = there.get("plugins")
     records = None
     if plugins is not None:
         try:
             records = tuple(PluginRecord(*(str(plugin[key]) for key in PluginRecord._fields)) for plugin in plugins)
         except (KeyError, TypeError) as error:
-            raise ValueError("plugins are not told by name, version and SHA-256") from error
+            raise ValueError("plugins are not given by name, version and SHA-256") from error
     identity = None if there.get("identity") is None else Identity.from_json(there["identity"])
     return Trained(identity, rows, records, versions, files)
 
@@ -210,7 +210,7 @@ def file_changes(folder: Path, trained: Trained, *names: str) -> Changes:
         for name in names or (METRICS, RECORD, MODEL)
         if name in trained.files and (folder / name).is_file() and digest(folder / name) != trained.files[name]
     ]
-    return Changes(folder, {FILES: [f"  {name}: not the file that the run has left" for name in changed]})
+    return Changes(folder, {FILES: [f"  {name}: not the file that the run wrote" for name in changed]})
 
 
 def network_changes(folder: Path, words: Mapping[str, Any], network: Network) -> Changes:

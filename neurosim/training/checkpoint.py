@@ -225,7 +225,7 @@ def _other_format(found: str) -> str:
     known, _, number = FORMAT.rpartition("-")
     kind, _, other = found.rpartition("-")
     if kind == known and other.isdecimal() and int(other) < int(number):
-        return f"it is of an older version of neurosim ({found}), which knew less of what its numbers belong to"
+        return f"it is of an older version of neurosim ({found}), which recorded less about what its numbers belong to"
     return f"its format is {found}, not {FORMAT}"
 
 
@@ -274,5 +274,5 @@ def _older(path: Path) -> str:
     folder = path.parent.parent
     others = [other for other in _files(folder) if other.name < path.name]
     if others:
-        return f"The one before it is whole, maybe: --resume {quoted(others[-1])}"
+        return f"The one before it may be intact: --resume {quoted(others[-1])}"
     return f"There is no other one: train the run again with  {train_again(folder)}"

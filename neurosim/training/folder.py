@@ -307,7 +307,7 @@ def digest(path: Path) -> str:
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror or error}", "A run has such a file.") from error
+        raise DataError(f"{path} cannot be read: {error.strerror or error}", "Every run has such a file.") from error
 
 
 def _refuse_other_run(path: Path) -> None:

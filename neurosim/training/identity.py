@@ -79,7 +79,7 @@ class Identity:
     def from_json(cls, found: Any) -> Identity:
         """What `as_json` gave; raises ValueError for anything else."""
         if not isinstance(found, dict) or found.keys() != {field.name for field in fields(cls)}:
-            raise ValueError("the identity has not the parts that it should have")
+            raise ValueError("the identity lacks some of its parts")
         if not isinstance(found["scenario"], str) or not isinstance(found["plugins"], list):
             raise ValueError("the identity has no scenario, or no plugins")
         plugins = [_texts(entry, "a plugin") for entry in found["plugins"]]
@@ -91,7 +91,7 @@ class Identity:
 
 def _texts(found: Any, what: str) -> dict[str, str]:
     if not isinstance(found, dict) or not all(isinstance(text, str) for text in found.values()):
-        raise ValueError(f"{what} of the identity is not told in texts")
+        raise ValueError(f"{what} of the identity is not given as text")
     return dict(found)
 
 
@@ -164,7 +164,7 @@ def differences(was: Identity, now: Identity, *, bits: bool) -> list[str]:
     if bits:
         for before, after in ((was.versions, now.versions), (was.arithmetic, now.arithmetic)):
             found += [
-                f"  {name}: {before.get(name, 'none')}, now {after.get(name, 'none')}, which may give other last bits"
+                f"  {name}: {before.get(name, 'none')}, now {after.get(name, 'none')}, which may change the last bits"
                 for name in {**before, **after}
                 if before.get(name) != after.get(name)
             ]

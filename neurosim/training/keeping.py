@@ -39,7 +39,7 @@ def keep(error: Exception, folder: RunFolder, checkpoints: Checkpoints, simulato
         model = folder.path / MODEL
         add_hint(error, f"The trained network is kept: {model}; {go_on}  trains the rest again, to the same network.")
     elif has_checkpoint(folder.path):
-        add_hint(error, f"What was kept last is whole: {go_on}  goes on from there.")
+        add_hint(error, f"The last state that was saved is intact: {go_on}  goes on from there.")
 
 
 @contextmanager

@@ -408,7 +408,7 @@ def check_folder(path: Path) -> None:
         if writer:
             raise DataError(
                 f"the run in {path} is not finished: it is being trained right now, by process {writer}",
-                "Wait for its end.",
+                "Wait until it has finished.",
             )
         raise DataError(f"the run in {path} is not finished", f"neurosim run --resume {quoted(path)}  goes on with it.")
 

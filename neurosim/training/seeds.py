@@ -85,7 +85,7 @@ def refuse_changed(folder: Path, chosen: Scenario, now: Identity) -> None:
     lines = [] if own is None else scenario_changes(determining(own), now.scenario)
     lines = list(dict.fromkeys(line for group in (lines, *found.lines.values()) for line in group))
     if own is not None and finished and own.expect != chosen.expect:
-        lines.append("  scenario: another [expect], which the networks were held against")
+        lines.append("  scenario: another [expect], by which the networks were judged")
     if lines:
         how = FINISHED if finished else "--force with these changes."
         raise another_run(folder, lines, f"neurosim run --resume {quoted(folder)}  goes on with it as it was; {how}")

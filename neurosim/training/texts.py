@@ -141,7 +141,7 @@ def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror or error}", "A run has such a file.") from error
+        raise DataError(f"{path} cannot be read: {error.strerror or error}", "Every run has such a file.") from error
     except ValueError as error:
         raise damaged(path, f"not text in UTF-8: {error}") from error
 
@@ -183,7 +183,7 @@ class Written:
     def text(self, key: str) -> str:
         """A text."""
         if not isinstance(self.entry(key), str):
-            self.refuse(f"{key} is no text")
+            self.refuse(f"{key} is not text")
         return str(self.entry(key))
 
     def texts(self, key: str) -> dict[str, str]:

@@ -392,7 +392,7 @@ def test_weights_of_a_run_of_the_same_identity(here):
     for command in (DOCTOR, PREDICT):
         code, _, err = here(*command)
         assert code == 2
-        assert "\n  model.safetensors: not the file that the run has left\n" in err
+        assert "\n  model.safetensors: not the file that the run wrote\n" in err
 
 
 @pytest.mark.parametrize("damage", ["[]", '{"scenario": 1}', "3"])

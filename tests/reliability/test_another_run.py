@@ -344,7 +344,7 @@ def test_another_kind_of_processor_is_refused_and_shown(world):
 
     refused = resumed()
     assert refused.returncode == 2
-    assert "(Sandybridge), which may give other last bits" in refused.stderr
+    assert "(Sandybridge), which may change the last bits" in refused.stderr
     assert content(folder) == before
     done = resumed("--force")
     assert done.returncode == 0, done.stderr

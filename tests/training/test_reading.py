@@ -137,7 +137,7 @@ def test_a_recording_of_another_network(copy, tmp_path):
     overrides = {"training.epochs": 3, "record.quantities": ["parameters", "dead"], "network.layers.0.units": 7}
     run("moons", seed=5, overrides=overrides, out=tmp_path / "other")
     shutil.copy(tmp_path / "other/record.npz", copy)
-    with pytest.raises(UsageError, match=r"\n  record\.npz: not the file that the run has left"):
+    with pytest.raises(UsageError, match=r"\n  record\.npz: not the file that the run wrote"):
         read_run(copy)
     with pytest.raises(DataError, match=r"record\.npz is damaged: it is of another network"):
         read_run(copy, force=True)

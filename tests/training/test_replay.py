@@ -179,7 +179,7 @@ def test_a_run_that_cannot_be_repeated_is_noticed(ran, tmp_path):
     first = json.loads(lines[0])
     first["train_loss"] *= 1.001
     (tmp_path / "run" / "metrics.jsonl").write_text("\n".join([json.dumps(first), *lines[1:]]) + "\n")
-    with pytest.raises(UsageError, match=r"\n  metrics\.jsonl: not the file that the run has left"):
+    with pytest.raises(UsageError, match=r"\n  metrics\.jsonl: not the file that the run wrote"):
         run_replay(read_origin(tmp_path / "run"), 12, {})
     with pytest.raises(DataError, match="epoch 1 trained again gives the loss"):
         run_replay(read_origin(tmp_path / "run"), 12, {}, force=True)
