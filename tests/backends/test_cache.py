@@ -90,10 +90,10 @@ def test_a_second_process_compiles_nothing():
 
 @pytest.mark.ci
 def test_a_cache_that_cannot_be_written_costs_one_warning(tmp_path):
-    """A path below a regular file; all is compiled in memory, without optimisation to be quick."""
+    """A path below a regular file; all is compiled in memory."""
     blocked = tmp_path / "file"
     blocked.write_text("")
-    compiled, warnings, _ = in_another_process(NEUROSIM_CACHE=str(blocked / "cache"), NUMBA_OPT="0")
+    compiled, warnings, _ = in_another_process(NEUROSIM_CACHE=str(blocked / "cache"))
     assert int(compiled) > 0
     count, category, message = warnings.split(" ", 2)
     assert (count, category) == ("1", "RuntimeWarning")

@@ -197,7 +197,7 @@ def test_studies(kind, tmp_path):
         assert call(*command, tmp_path / "study").code == 0
 
 
-@pytest.mark.ci
+@pytest.mark.slow
 def test_two_thousand_classes(tmp_path):
     count = 2000
     rng = np.random.default_rng(0)

@@ -70,6 +70,7 @@ def test_a_long_title_stays_in_the_picture(letter):
         assert title.get_window_extent().x1 <= made.bbox.x1
 
 
+@pytest.mark.ci
 def test_two_thousand_classes_are_drawn(tmp_path):
     count = 2000
     names = tuple(f"class number {k} of many" for k in range(count))
