@@ -34,7 +34,7 @@ def test_a_core_type_that_the_processor_cannot_do(asked, flags, missing, tmp_pat
     if not missing:
         check_core_type(tmp_path / "cpuinfo")
         return
-    with pytest.raises(BackendError, match=f"with {missing}, and") as caught:
+    with pytest.raises(BackendError, match=f"with {missing}, which") as caught:
         check_core_type(tmp_path / "cpuinfo")
     assert "unset OPENBLAS_CORETYPE" in caught.value.hint
 
