@@ -171,7 +171,7 @@ class Truths:
         """What each network of the run gave, in no order."""
         left = self.left(begun)
         summaries = [left[file] for file in left if file.endswith("summary.json")]
-        return [network(summary) for summary in summaries if "runs" not in summary]
+        return [network(summary) for summary in summaries if "seed" in summary and "runs" not in summary]
 
     def said(self, begun, words):
         """The outcome of a command on the run, whose folder is called ``run`` in it, and all pictures that it draws."""
