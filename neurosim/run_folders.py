@@ -180,7 +180,7 @@ def _instead_of(folder: Path) -> str:
         return "It has a checkpoint, but not the scenario that it belongs to: begin that run again, in another folder."
     if is_left_behind(folder):
         return (
-            "A run was stopped here before it had begun, and nothing of it is there: "
+            "There is nothing of a run in it; if one was stopped here before it had kept anything, "
             f"neurosim run SCENARIO --out {quoted(folder)}  begins it again."
         )
     return likely_run(folder)

@@ -13,16 +13,16 @@ T = TypeVar("T")
 def once_each(function: Callable[P, T]) -> Callable[P, T]:
     """`function`, called once for the same records; what it raises is not remembered.
 
-    Records have dicts in them and so no hash: they are told apart by being the same objects or not.
+    Records hold dicts and so have no hash: two are the same where they are one object.
     """
-    known: dict[tuple[int, ...], tuple[object, T]] = {}
+    known: dict[tuple[object, ...], tuple[object, T]] = {}
 
     @functools.wraps(function)
     def remembered(*records: P.args, **named: P.kwargs) -> T:
-        place = tuple(map(id, records))
+        place = (*map(id, records), *((name, id(record)) for name, record in named.items()))
         if place not in known:
             # With the records, so that no other object gets their identity.
-            known[place] = records, function(*records, **named)
+            known[place] = (records, named), function(*records, **named)
         return known[place][1]
 
     return remembered

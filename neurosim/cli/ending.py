@@ -64,7 +64,7 @@ class Ending:
             self.said = True
             # A second request may come from anywhere, after all that is known has been left.
             promises = _promises()
-            line = farewell(kept or ("" if promises is None else promises.what_is_kept()))
+            line = farewell(kept or ("" if promises is None else _said(promises.what_is_kept)))
             _write(line if line_ended or not os.isatty(2) else f"\n{line}")
 
     def _begin(self) -> None:
@@ -85,7 +85,7 @@ class Ending:
             os.set_blocking(writing, False)
             _signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
             _thread.start_new_thread(self._listen, (reading,))
-        except (OSError, RuntimeError, ValueError):  # no thread to be had, no pipes for signals (Windows)
+        except (AttributeError, OSError, RuntimeError, ValueError):  # no thread to be had, or no such pipe (Windows)
             pass
         for number in heard:
             _signal.signal(number, self._heed)
@@ -125,13 +125,15 @@ class Ending:
     def _end_now(self) -> None:
         """End the process wherever its threads are; files that are being written are completed, or removed."""
         end = time.monotonic() + COMPLETED
-        promises = _promises()
-        while promises is not None and promises.is_unbroken() and time.monotonic() < end:
-            time.sleep(TICK)
-        if promises is not None:
-            promises.tidy_up()
-        self.say("")
-        os._exit(INTERRUPTED)
+        try:
+            promises = _promises()
+            while promises is not None and promises.is_unbroken() and time.monotonic() < end:
+                time.sleep(TICK)
+            if promises is not None:
+                promises.tidy_up()
+            self.say("")
+        finally:
+            os._exit(INTERRUPTED)
 
 
 def _promises() -> Any:
@@ -151,9 +153,17 @@ def kept_by(error: BaseException | None) -> str:
     while error is not None:
         words: Callable[[], str] | None = getattr(error, "kept", None)
         if words is not None:
-            return words()
+            return _said(words)
         error = error.__context__
     return ""
+
+
+def _said(words: Callable[[], str]) -> str:
+    """What they say; nothing where that cannot be found out, for the command ends in any case."""
+    try:
+        return words()
+    except Exception:  # a folder can be in any state
+        return ""
 
 
 def farewell(kept: str) -> str:
@@ -164,8 +174,8 @@ def farewell(kept: str) -> str:
 def _write(line: str) -> None:
     """Write to standard error past its buffers, which the main thread may hold."""
     try:
-        # A reader that has stopped reading is not waited for.
-        if select.select([], [2], [], AT_ONCE)[1]:
+        # A reader that has stopped reading is not waited for; Windows can only tell that of sockets.
+        if os.name == "nt" or select.select([], [2], [], AT_ONCE)[1]:
             os.write(2, f"{printable(line)}\n".encode())
     except (OSError, ValueError):
         pass

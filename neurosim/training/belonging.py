@@ -22,6 +22,7 @@ from neurosim.training.folder import SCENARIO as SCENARIO_FILE
 from neurosim.training.identity import (
     Identity,
     PluginRecord,
+    bit_changes,
     differences,
     plugin_changes,
     rows_changes,
@@ -185,8 +186,7 @@ def changes(folder: Path, was: Identity, now: Identity, *, bits: bool = False) -
         PLUGINS: plugin_changes(was.plugins, now.plugins),
     }
     if bits:
-        elsewhere = replace(now, versions=was.versions, arithmetic=was.arithmetic)
-        found[VERSIONS] = differences(elsewhere, now, bits=True)
+        found[VERSIONS] = bit_changes(was, now)
     return Changes(folder, found)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import time
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,13 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurosim.errors import DataError, UsageError
-from neurosim.files import make_folder, must_remove, remove, sweep, write_atomically
+from neurosim.files import TEMPORARY, make_folder, must_remove, remove, sweep, write_atomically
 from neurosim.history import History, Record
 from neurosim.printable import quoted
 from neurosim.simulator import Simulator
 from neurosim.training.fitting import check_fit
 from neurosim.training.folder import BEGUN, CHECKPOINT_NAME, CHECKPOINTS, SEEDS, train_again
 from neurosim.training.identity import Identity, another_run, differences, identity_of
+from neurosim.training.lock import NAME as LOCK
 from neurosim.training.lock import FolderLock
 from neurosim.training.sealed import seal, unseal
 from neurosim.training.texts import BACKENDS
@@ -251,17 +253,24 @@ def remove_checkpoint(folder: Path) -> None:
 def tidy(folder: Path) -> None:
     """Remove what is left in the folder of a finished run that was killed at its very end.
 
+    Where nothing is left, nothing is written: a finished run can be read in a folder that cannot be changed.
+
     Raises
     ------
     DataError
         When another process writes to it.
     """
+    left = (folder / name for name in (CHECKPOINTS, BEGUN, SEEDS, LOCK))
+    if not any(map(os.path.lexists, left)) and not any(folder.glob(f".*{TEMPORARY}")):
+        return
     lock = FolderLock(folder)
-    remove_checkpoint(folder)
-    for name in (BEGUN, SEEDS):
-        remove(folder / name)
-    sweep(folder)
-    lock.release()
+    try:
+        remove_checkpoint(folder)
+        for name in (BEGUN, SEEDS):
+            remove(folder / name)
+        sweep(folder)
+    finally:
+        lock.release()
 
 
 def _files(folder: Path) -> list[Path]:

@@ -161,14 +161,17 @@ def differences(was: Identity, now: Identity, *, bits: bool) -> list[str]:
     found = scenario_changes(was.scenario, now.scenario)
     found += rows_changes(was.rows, now.rows)
     found += plugin_changes(was.plugins, now.plugins)
-    if bits:
-        for before, after in ((was.versions, now.versions), (was.arithmetic, now.arithmetic)):
-            found += [
-                f"  {name}: {before.get(name, 'none')}, now {after.get(name, 'none')}, which may change the last bits"
-                for name in {**before, **after}
-                if before.get(name) != after.get(name)
-            ]
-    return found
+    return found + bit_changes(was, now) if bits else found
+
+
+def bit_changes(was: Identity, now: Identity) -> list[str]:
+    """Which versions, and what else decides the last bits, are not what they were, in lines to be shown."""
+    return [
+        f"  {name}: {before.get(name, 'none')}, now {after.get(name, 'none')}, which may change the last bits"
+        for before, after in ((was.versions, now.versions), (was.arithmetic, now.arithmetic))
+        for name in {**before, **after}
+        if before.get(name) != after.get(name)
+    ]
 
 
 def rows_changes(was: Mapping[str, str], now: Mapping[str, str]) -> list[str]:

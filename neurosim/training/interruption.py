@@ -44,18 +44,20 @@ class Interruptions:
 def interruptions(told: Callable[[], None]) -> Iterator[Interruptions]:
     """Within this, the first signal only asks for an end; the second one raises KeyboardInterrupt at once.
 
-    Outside of the main thread signals do not arrive, and nothing changes. Signals that are ignored, as by ``nohup``,
-    stay ignored.
+    Outside the main thread signals do not arrive, and nothing changes. Signals that are ignored, as by ``nohup``, stay
+    ignored.
     """
     with promise() as promised:
         asked = Interruptions(told, promised)
         before: dict[signal.Signals, Any] = {}
         try:
             if threading.current_thread() is threading.main_thread():
-                heard = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
-                for number in heard:
-                    before[number] = signal.getsignal(number)
-                    signal.signal(number, asked.note)
+                # One whose handler is not Python's could not be put back.
+                handlers = {number: signal.getsignal(number) for number in SIGNALS}
+                for number, handler in handlers.items():
+                    if handler not in (signal.SIG_IGN, None):
+                        before[number] = handler
+                        signal.signal(number, asked.note)
             yield asked
         finally:
             for number, handler in before.items():

@@ -12,12 +12,9 @@ from neurosim.errors import add_hint, memory_ended
 from neurosim.printable import quoted
 from neurosim.simulator import Simulator
 from neurosim.training.checkpoint import Checkpoints, has_checkpoint
-from neurosim.training.folder import RunFolder
+from neurosim.training.folder import PAGE, RunFolder
 from neurosim.training.model import MODEL
 from neurosim.training.texts import is_there
-
-# The last of what a run makes.
-PAGE = "report.html"
 
 
 def keep(error: Exception, folder: RunFolder, checkpoints: Checkpoints, simulator: Simulator, *, whole: bool) -> None:
