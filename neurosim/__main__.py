@@ -5,7 +5,7 @@ import sys
 
 
 def leave_out_current_folder() -> None:
-    """Search for no library in the current folder, which Python has put first; the command ``neurosim`` does not."""
+    """Look for no library in the current folder, which Python puts first; the command ``neurosim`` never does."""
     try:
         here = os.getcwd()
     except OSError:  # it was removed

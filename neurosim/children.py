@@ -16,7 +16,7 @@ TICK = 0.1
 def command_of(module: str) -> list[str]:
     """The command line of a process that runs a module of this very package.
 
-    Nothing of its name that may lie in the current folder is run instead (``-P``).
+    A module of the same name in the current folder is never run instead (``-P``).
     """
     return [sys.executable, "-P", "-m", module, str(os.getpid())]
 
@@ -28,8 +28,8 @@ def environment_of(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def end_with_parent() -> None:
-    """Called first in a process of `command_of`: it ends when the one that has started it does, however that ends."""
-    if os.name != "posix" or len(sys.argv) < 2:  # on Windows nobody inherits an orphan
+    """Call this first in a process of `command_of`: it ends when the process that started it ends, however."""
+    if os.name != "posix" or len(sys.argv) < 2:  # Windows does not say that the parent has ended
         return
     parent = int(sys.argv[1])
 

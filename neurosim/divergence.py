@@ -35,7 +35,7 @@ TARGETS = (
 )
 # Root mean square of targets that may throw a network far away, as `neurosim doctor` has it.
 LARGE = 10.0
-# Rows that tell how large inputs are.
+# Rows by which the size of the inputs is judged.
 SOME = 1000
 # Training goes on for so many times as long as the last look at all numbers took before the next one.
 RARELY = 400
@@ -189,7 +189,7 @@ class Guard:
 
 
 def _beyond_targets(rows: Rows) -> str:
-    """What to do about targets that are large, and larger than the inputs; empty where they are not."""
+    """What to do about targets that are large, and larger than the inputs; empty if they are not."""
     if not rows.values.size:
         return ""
     size = _size(rows.values)

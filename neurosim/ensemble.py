@@ -175,7 +175,7 @@ class Ensemble:
         """
         tell = on_progress or (lambda share: None)
         problem, first = self.prepare()
-        self._prepared = None  # of one training
+        self._prepared = None  # good for one training
         training, splits = problem.training, problem.splits
         start = time.perf_counter()
         alone = watches(self.scenario) or augments(self.scenario)

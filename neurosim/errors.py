@@ -32,7 +32,7 @@ class NeurosimError(Exception):
 
 
 def add_hint(error: BaseException, words: str) -> None:
-    """Say with an error, of whatever kind, what else to do about it: as a line of its hint, or as a note."""
+    """Add to an error of any kind what else can be done about it: as a line of its hint, or as a note."""
     if isinstance(error, NeurosimError):
         error.hint = f"{error.hint}\n{words}" if error.hint else words
     else:
@@ -42,7 +42,7 @@ def add_hint(error: BaseException, words: str) -> None:
 def memory_ended(error: BaseException | None) -> MemoryError | None:
     """The MemoryError that an error is, or that was being dealt with when it was raised; None for others.
 
-    What tidies up after memory has ended, such as closing a file that is half written, fails in ways of its own.
+    Tidying up once memory has run out, such as closing a half-written file, fails in ways of its own.
     """
     while error is not None and not isinstance(error, MemoryError):
         error = error.__context__

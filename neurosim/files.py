@@ -73,7 +73,7 @@ def _as_the_umask_says(path: str, flags: int) -> int:
 
 
 def _keep_private(path: Path, descriptor: int) -> None:
-    """Give the file that will replace another one no permissions that the old one did not give."""
+    """Give the file that will replace another one no permissions that the old one did not have."""
     if os.name != "posix":
         return
     with contextlib.suppress(FileNotFoundError):
@@ -134,7 +134,7 @@ def make_folder(path: Path) -> Path:
 
 
 def missing(path: Path) -> list[Path]:
-    """Which of a folder and those around it are not there, the innermost first."""
+    """Which of a folder and its parents are not there, the innermost first."""
     return list(itertools.takewhile(lambda folder: not os.path.lexists(folder), (path, *path.parents)))
 
 

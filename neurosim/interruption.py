@@ -1,11 +1,11 @@
 """Ctrl-C, a request to end (SIGTERM) and a lost terminal (SIGHUP), heeded where nothing is lost by it.
 
-Python calls the handler of a signal between any two steps of the main thread. What the handler raises there is lost
-where C code has called back into Python, as the compiler does, and may tear apart what belongs together. So signals
-wait while something is compiled (`deferred`) or a file is written (`unbroken`).
+Python calls the handler of a signal between any two steps of the main thread. What the handler raises is lost where C
+code has called back into Python, as the compiler does, and elsewhere it may leave something half done. So signals wait
+while something is compiled (`deferred`) or a file is written (`unbroken`).
 
-The rest tells whoever ends a process that does not come to such a moment, as the command line does, what that would
-cost: what has been promised (`promise`, `keeping`), what is kept (`kept`), what is to be tidied up (`at_sudden_end`).
+The rest is for whoever, like the command line, ends a process that does not get to such a moment. It says what that
+would cost: what has been promised (`promise`, `keeping`), what is kept (`kept`), what to tidy up (`at_sudden_end`).
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from typing import Any
 
 # There is no SIGHUP on Windows.
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
-# Signals that come within so many seconds are one request: ``timeout`` sends its signal twice.
+# Signals that arrive within this many seconds are one request: ``timeout`` sends its signal twice.
 ONE_REQUEST = 0.05
-# So many seconds are granted to whatever has promised nothing.
+# Seconds granted to whatever has promised nothing.
 PATIENCE = 1.5
 
 
 class _Deferral:
-    """Puts signals off that a function handles; only one in the main thread at a time."""
+    """Postpones the signals that a Python function handles; there is one at a time, in the main thread."""
 
     def __init__(self) -> None:
         self._handlers: dict[signal.Signals, Callable[[int, FrameType | None], Any]] = {}
@@ -42,13 +42,13 @@ class _Deferral:
                 signal.signal(number, self._note)
 
     def let_in(self) -> None:
-        """Have the signals handled that have come so far; raises what their handlers do."""
+        """Handle the signals that have arrived so far; raises what their handlers raise."""
         while self._noted:
             number = self._noted.pop(0)
             self._handlers[signal.Signals(number)](number, sys._getframe())
 
     def end(self) -> None:
-        """Put the handlers back, even where one of them is called meanwhile and raises."""
+        """Put the handlers back, even if one of them is called and raises in the middle of it."""
         remaining = list(self._handlers.items())
         try:
             while remaining:
@@ -67,10 +67,10 @@ _deferral: _Deferral | None = None
 
 @contextmanager
 def deferred() -> Iterator[Callable[[], None]]:
-    """Within this, signals wait; gives a function that lets those in that have come, to be called in between.
+    """Within this, signals wait; yields a function that handles those that have arrived, to be called in between.
 
-    At the end they are let in, too. Signals that are ignored, or left to the system, are not touched. Outside of the
-    main thread no signal is handled, and nothing changes.
+    They are handled at the end, too. Signals that are ignored, or left to the system, are not touched. Outside the main
+    thread no signal is handled, and nothing changes.
     """
     global _deferral
     if threading.current_thread() is not threading.main_thread():
@@ -109,9 +109,9 @@ class Promise:
         self._last = now
 
     def overdue(self, asked: float, now: float) -> bool:
-        """Whether the next moment is not to be waited for any longer, when an end was asked for at the time `asked`.
+        """Whether to wait no longer for the next moment, if an end was asked for at the time `asked`.
 
-        It is waited for twice as long as it took to come at most so far. Before the first one, there is little to lose.
+        The limit is twice the longest wait between two moments so far. Before the first one there is little to lose.
         """
         if now - asked <= PATIENCE:
             return False
@@ -121,10 +121,10 @@ class Promise:
 _lock = threading.Lock()
 _promises: list[Promise] = []
 _keeping = _unbroken = 0
-# When the last promise was done with.
+# When the last promise ended.
 _kept_at = 0.0
 _words: list[Callable[[], str]] = []
-# Of the innermost `kept` that was left by an interruption.
+# The words of the innermost `kept` that an interruption has left.
 _left: Callable[[], str] | None = None
 _actions: list[Callable[[], None]] = []
 
@@ -172,9 +172,9 @@ def unbroken() -> Iterator[None]:
 
 @contextmanager
 def kept(words: Callable[[], str]) -> Iterator[None]:
-    """Within this, `words` tell what is kept at an interruption, and how to go on.
+    """Within this, `words` says what an interruption leaves, and how to go on.
 
-    Errors that leave it take them along, as their attribute ``kept``.
+    Errors that leave it carry `words` along, as their attribute ``kept``.
     """
     global _left
     _left = None
@@ -193,7 +193,7 @@ def kept(words: Callable[[], str]) -> Iterator[None]:
 
 @contextmanager
 def at_sudden_end(action: Callable[[], None]) -> Iterator[None]:
-    """Within this, `action` tidies up where the process is ended from another thread; it must not wait for anything."""
+    """Within this, `action` tidies up if the process is ended from another thread; it must not wait for anything."""
     _actions.append(action)
     try:
         yield
@@ -202,7 +202,7 @@ def at_sudden_end(action: Callable[[], None]) -> Iterator[None]:
 
 
 def overdue(asked: float, now: float) -> bool:
-    """Whether nothing that has been promised is worth waiting for any longer, after an end was asked for."""
+    """Whether nothing that was promised is worth waiting for any longer, once an end has been asked for."""
     if _keeping:
         return False
     if _promises:
@@ -211,18 +211,18 @@ def overdue(asked: float, now: float) -> bool:
 
 
 def is_unbroken() -> bool:
-    """Whether something is being done that ought to be done as a whole."""
+    """Whether something is under way that should not be cut in half."""
     return _unbroken > 0
 
 
 def what_is_kept() -> str:
-    """What the innermost `kept` says now, or the one that was interrupted; nothing where there is none."""
+    """What the innermost `kept` says now, or the one that was interrupted; empty if there is none."""
     words = _words[-1] if _words else _left
     return "" if words is None else words()
 
 
 def tidy_up() -> None:
-    """What is to be done at a sudden end, the last thing first; what fails is left."""
+    """Do what a sudden end requires, the newest action first; one that fails is passed over."""
     for action in reversed(list(_actions)):
         try:
             action()

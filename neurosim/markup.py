@@ -12,7 +12,7 @@ __all__ = ["amount", "escape", "measure", "measure_words", "paragraphs", "table"
 
 
 def escape(text: str) -> str:
-    """The text as HTML that shows it, between tags and in attributes; nothing in it steers a page or turns it round."""
+    """The text as HTML that shows it, between tags and in attributes; nothing in it steers the page."""
     return _escape(printable(text))
 
 

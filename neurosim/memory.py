@@ -15,7 +15,7 @@ from neurosim.network import Network, Training
 
 FLOAT_BYTES = 4  # of the compiled backends
 _CONTAINER_LIMIT = Path("/sys/fs/cgroup/memory.max")
-# What a simulator takes besides its numbers, measured.
+# What a simulator takes besides its numbers, as measured.
 _OF_A_SIMULATOR = 12 << 10
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 
@@ -64,7 +64,7 @@ def output_memory(layer: Layer, rows: int) -> int:
 
 
 def check_memory(network: Network, training: Training, rows: int) -> None:
-    """Refuse a network for which the machine has not the memory, before any of it is taken.
+    """Refuse a network that the machine lacks the memory for, before any of it is taken.
 
     Without this a system that promises more memory than it has would end the process without a word.
 
@@ -96,17 +96,17 @@ def check_memory(network: Network, training: Training, rows: int) -> None:
 
 
 def check_memory_together(networks: Iterable[tuple[Network, Training, int]]) -> None:
-    """Refuse networks that are all kept, for which the machine has not the memory.
+    """Refuse networks that are all kept at once where the machine lacks the memory for them.
 
     Parameters
     ----------
     networks : iterable of (Network, Training, int)
-        Each with how it is trained, and on how many rows.
+        Each with how it is trained and on how many rows.
 
     Raises
     ------
     BackendError
-        When the machine has less memory than they take together at the least.
+        When the machine has less memory than they take together at least.
     """
     count = total = 0
     known: dict[int, int] = {}

@@ -1,8 +1,8 @@
 r"""Text of a user's as it may be shown: on a terminal, in a picture, on a page.
 
 Titles, names of columns and classes, names of files and what plugins say are from anybody. What steers a terminal, or
-turns the order of letters around, is shown as Python writes it (``\x1b``), and never obeyed. All other letters, of
-whatever script, stay as they are.
+reverses the order of letters, is shown as Python writes it (``\x1b``), and never obeyed. All other letters, of whatever
+script, stay as they are.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ import os
 import re
 from collections.abc import Sequence
 
-# Control characters but the end of a line, separators of lines, what overrides the direction of writing, annotations,
-# what names of files have in place of bytes that are no text, and invisible tags.
+# Control characters except the end of a line, line separators, overrides of the writing direction, annotations, what
+# file names have in place of bytes that are not text, and invisible tags.
 _STEERING = (
     "[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
 )
 # Letters of a title, and of a name: of a class, a column, a run.
 HEADLINE, LABEL = 160, 40
-# What is kept of the end of a name that is cut: names that are alike often differ there.
+# Letters kept of the end of a name that is cut: similar names often differ there.
 _ENDING = 12
 
 
 def printable(text: str) -> str:
     r"""The text without anything that steers a terminal; ends of lines (``\n``) stay, and a tab is a space."""
-    # Most texts have nothing of that kind, and every command starts with this: the pattern is compiled when needed.
+    # Most texts have nothing of the kind, and every command loads this: the pattern is compiled only when needed.
     return text if text.replace("\n", "").isprintable() else _steering().sub(_spelt, text)
 
 
@@ -50,7 +50,7 @@ def label(text: str, longest: int = LABEL) -> str:
 
     line = _line(text, longest)
     if not any(unicodedata.category(letter)[0] not in "CZM" for letter in line):
-        # Of nothing but letters that cannot be seen.
+        # Nothing in it can be seen.
         line = line.encode("unicode_escape").decode("ascii").replace(" ", "\\x20")
     if len(line) <= longest:
         return line
@@ -59,9 +59,9 @@ def label(text: str, longest: int = LABEL) -> str:
 
 
 def labels(names: Sequence[str], longest: int = LABEL) -> tuple[str, ...]:
-    """The names as `label` has them, each another one.
+    """The names as `label` shows them, told apart.
 
-    Where some come out alike, what all names begin and end with is left out; and what is alike then is numbered.
+    Where some come out alike, what all names begin and end with is left out, and any that are still alike are numbered.
     """
     shown = [label(name, longest) for name in names]
     if len(set(shown)) < len(set(names)):
@@ -105,7 +105,7 @@ def _shared(names: Sequence[str]) -> int:
 
 
 def _line(text: str, longest: int) -> str:
-    """The text on one line; of a very long one only its two ends, which are all that can be shown."""
+    """The text on one line; of a very long one only the two ends, which are all that can be shown."""
     if len(text) > 8 * longest:
         text = text[: 4 * longest] + text[-4 * longest :]
     return printable(" ".join(text.split()))

@@ -20,7 +20,7 @@ from neurosim.interruption import unbroken
 _HAS_OWNERS = os.name == "posix"
 _MOST_LINKS = 40
 _TEMPORARY = ".tmp"
-# Nobody has been writing a file for so many seconds.
+# No file takes this many seconds to write.
 _ABANDONED = 3600.0
 
 
@@ -100,7 +100,7 @@ class PrivateFolder:
                 raise
 
     def _sweep(self) -> None:
-        """Remove, once in a process, what others have left that were killed while they wrote."""
+        """Remove, once in a process, what processes that were killed while writing have left."""
         if self._swept:
             return
         self._swept = True
@@ -133,7 +133,7 @@ class PrivateFolder:
         return name if self._descriptor is not None else str(self.path / name)
 
     def _checked(self) -> int | None:
-        """The descriptor, after a look at whether it still is that of a private folder."""
+        """The descriptor, after checking that it is still that of a private folder."""
         if self._descriptor is not None:
             found = os.fstat(self._descriptor)
             if (found.st_dev, found.st_ino) != self._place:
@@ -143,7 +143,7 @@ class PrivateFolder:
 
 
 def _walk(path: Path) -> str:
-    """The path without links, each folder on it checked; folders that are missing are made, for the user alone."""
+    """The path with links followed and each folder on it checked; missing folders are made, for the user alone."""
     here = os.sep
     _check_parent(here, os.lstat(here))
     rest, links = list(reversed(path.absolute().parts[1:])), 0

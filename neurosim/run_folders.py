@@ -23,7 +23,7 @@ RUNS = Path("runs")
 LAST = "last"
 SCENARIO = "scenario.toml"
 CHECKPOINTS = "checkpoint"
-# Of a run of many seeds, while it is under way: which seeds it is of.
+# Of a run of many seeds, while it is under way: which seeds.
 SEEDS = "seeds.json"
 # Of any other run, while it is under way: on which backend.
 BEGUN = "begun.json"
@@ -163,7 +163,7 @@ def _name_in(file: Path) -> str:
 
 
 def no_run(path: Path) -> DataError:
-    """The error for what is no run folder, where one is wanted: says which may be meant, or what to do."""
+    """The error for what is not a run folder where one is wanted: says which may be meant, or what to do."""
     if path.is_dir():
         return DataError(f"{path} is not the folder of a run: it has no {SCENARIO}", _instead_of(path))
     what = "is a file, not a run folder" if path.exists() else "there is no such run folder"
@@ -171,7 +171,7 @@ def no_run(path: Path) -> DataError:
 
 
 def _instead_of(folder: Path) -> str:
-    """What to do where a folder is no run."""
+    """What to do if a folder is not that of a run."""
     inside = all_runs(folder)
     if inside:
         others = f" and {len(inside) - 1} more" if len(inside) > 1 else ""
@@ -187,7 +187,7 @@ def _instead_of(folder: Path) -> str:
 
 
 def is_left_behind(folder: Path) -> bool:
-    """Whether a folder has nothing in it, or only what a run that was killed before its first file leaves."""
+    """Whether a folder is empty, or has only what a run killed before its first file leaves."""
     try:
         names = os.listdir(folder)
     except OSError:

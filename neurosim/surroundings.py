@@ -1,4 +1,4 @@
-"""What the surroundings ask for or allow, checked before a library takes it in and hangs or crashes without a word."""
+"""What the environment asks for or allows, checked before it makes a library hang or crash without a word."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from neurosim.errors import BackendError, DataError
 
 CORE_TYPE = "OPENBLAS_CORETYPE"
 DISABLE_JIT = "NUMBA_DISABLE_JIT"
-# Address space that a small network takes, measured: of Python and the libraries, and of each thread of both BLAS.
+# Address space that a small network takes, as measured: for Python and the libraries, and for each thread of both BLAS.
 LIBRARIES = 400 << 20
 THREAD = 80 << 20
 _AVX512 = ("avx512f", "avx512cd", "avx512bw", "avx512dq", "avx512vl")
-# What a processor must have for the kernels that OpenBLAS takes for a name, in the words of /proc/cpuinfo.
+# What a processor needs for the kernels that OpenBLAS picks by a name, in the words of /proc/cpuinfo.
 _NEEDED = {
     **dict.fromkeys(("sandybridge", "bulldozer", "piledriver", "steamroller", "excavator"), ("avx",)),
     **dict.fromkeys(("haswell", "zen"), ("avx2", "fma")),
@@ -24,9 +24,9 @@ _NEEDED = {
 
 
 def check_core_type(processor: Path = Path("/proc/cpuinfo")) -> None:
-    """Raise BackendError where OpenBLAS is told to use instructions that this processor has not.
+    """Raise BackendError where OpenBLAS is told to use instructions that this processor lacks.
 
-    It would obey, and the first product of matrices would end the process.
+    It would obey, and the first matrix product would end the process.
     """
     asked = os.environ.get(CORE_TYPE, "")
     needed = _NEEDED.get(asked.lower())
@@ -34,7 +34,7 @@ def check_core_type(processor: Path = Path("/proc/cpuinfo")) -> None:
         return
     try:
         lines = re.findall(r"^(?:flags|Features)\s*:(.*)$", processor.read_text(), re.MULTILINE)
-    except OSError:  # not Linux: nobody says
+    except OSError:  # not Linux: there is no telling
         return
     missing = [name for name in needed if lines and name not in lines[0].split()]
     if missing:
@@ -45,7 +45,7 @@ def check_core_type(processor: Path = Path("/proc/cpuinfo")) -> None:
 
 
 def check_jit() -> None:
-    """Raise BackendError where Numba is told not to compile: kernels are made of what only compiled code can do."""
+    """Raise BackendError where Numba is told not to compile: kernels use what only compiled code can do."""
     asked = os.environ.get(DISABLE_JIT, "")
     if asked not in ("", "0"):
         raise BackendError(
@@ -57,7 +57,7 @@ def check_jit() -> None:
 def check_address_space() -> None:
     """Raise DataError where this process may have too little memory (``ulimit -v``) to load its libraries.
 
-    OpenBLAS waits for ever for the memory of its threads, and hears no signal meanwhile.
+    OpenBLAS would wait for ever for its threads' memory, and heed no signal meanwhile.
     """
     try:
         import resource

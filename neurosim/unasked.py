@@ -1,7 +1,7 @@
-"""What would change results or pictures without anybody having asked for it: files beside a scenario, and variables.
+"""What would change results or pictures without anybody asking for it: files beside a scenario, and variables.
 
-Matplotlib and Numba read settings from the working folder while they load, Numba again whenever it compiles. There may
-lie what came with a downloaded scenario. Both look for these files by name; here they find none.
+Matplotlib and Numba read settings from the working folder as they load, and Numba again whenever it compiles. Such a
+file may have come with a downloaded scenario. Both libraries look for it by name; here they find none.
 """
 
 from __future__ import annotations
@@ -12,24 +12,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 _NUMBA, _MATPLOTLIB = ".numba_config.yaml", "matplotlibrc"
-# How machine code is made. Which processor it is made for may be said (NUMBA_CPU_NAME, NUMBA_CPU_FEATURES): that is
-# part of a run's identity.
+# How machine code is made. NUMBA_CPU_NAME and NUMBA_CPU_FEATURES, which say what processor it is for, are obeyed: that
+# is part of a run's identity.
 NUMBA_SETTINGS = (
     "OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "ENABLE_AVX", "BOUNDSCHECK", "DEBUGINFO", "EXTEND_VARIABLE_LIFETIMES",
     "DISABLE_INTEL_SVML", "LLVM_REFPRUNE_PASS", "LLVM_REFPRUNE_FLAGS", "ENABLE_PROFILING",
 )  # fmt: skip
 _NUMBA_VARIABLES = tuple(f"NUMBA_{name}" for name in NUMBA_SETTINGS)
-# A window for pictures, and the user's own look of them, neither of which pictures of ours have.
+# A window for pictures, and the user's own style: neither applies to pictures of ours.
 _MATPLOTLIB_VARIABLES = ("MPLBACKEND", "MATPLOTLIBRC")
 
-# Names of what was hidden, and of what was told to be.
+# Names of what was hidden, and of what the user has been told is.
 _hidden: set[str] = set()
 _told: set[str] = set()
 
 
 @contextmanager
 def unseen() -> Iterator[None]:
-    """Hide all that from libraries that are loaded here; a process of neurosim's own stays in here from its start."""
+    """Hide all of it from libraries that are loaded here; a process of neurosim's own is inside from its start."""
     _hidden.update(_present())
     hidden = {name: os.environ.pop(name) for name in _variables() if name in os.environ}
     exists = os.path.exists
@@ -51,7 +51,7 @@ def _variables() -> tuple[str, ...]:
 
 
 def _is_hidden(path: object) -> bool:
-    """Whether this is a path by which the files are looked for; one in ``mpl-data`` has matplotlib's own defaults."""
+    """Whether the libraries look for one of the files here; that in ``mpl-data`` is matplotlib's own defaults."""
     if not isinstance(path, str):
         return False
     folder, name = os.path.split(path)
@@ -59,7 +59,7 @@ def _is_hidden(path: object) -> bool:
 
 
 def say_what_is_ignored() -> None:
-    """Warn of what is there and is not used, of each once in a process."""
+    """Warn of what is there and not used, once in a process for each."""
     new = sorted(_hidden - _told)
     if not new:
         return

@@ -26,7 +26,7 @@ SCALING = ("standardize", "normalize", "standardize_targets")
 # What a network is judged by, if it is there: the first of these.
 JUDGED = ("test", "validation", "train")
 LONGEST_LABEL = 26
-# Of the name of a folder, which may be all that tells two runs apart.
+# Letters of a folder's name, which may be all that tells two runs apart.
 LONGEST_NAME = 60
 
 
@@ -220,7 +220,7 @@ def _row_remarks(results: Sequence[Result]) -> list[str]:
 def _training_remarks(results: Sequence[Result]) -> list[str]:
     """Where plugins or versions differ between runs, and where something has changed since one was trained."""
     found = [f"Mixed: {mixed}." for mixed in dict.fromkeys(result.mixed for result in results) if mixed]
-    # Of what was trained here and now, and of runs of older versions, nothing is told.
+    # What was trained here and now, and runs of older versions, say nothing about it.
     trained = [result.identity for result in results if result.identity is not None]
     plugins: dict[str, set[str]] = {}
     for identity in trained:

@@ -320,11 +320,11 @@ def _plane(looked_at: Array, scatter: Array) -> Array:
 
 
 def _mixtures(looked_at: Array, scatter: Array) -> tuple[Array, Array]:
-    """How much the answers to the rows differ along mixtures of the outputs (ascending), and these, as columns."""
+    """How much the answers to the rows differ along mixtures of the outputs (ascending); these mixtures as columns."""
     units, outputs = looked_at.shape
     if outputs <= max(units, MANY_OUTPUTS):
         return np.linalg.eigh(looked_at.T @ scatter @ looked_at)
-    # The same from a matrix that has as many rows as there are units: of thousands of classes seconds, not minutes.
+    # The same from a matrix with a row for each unit: seconds, not minutes, for thousands of classes.
     spreads, directions = np.linalg.eigh(scatter)
     root = (directions * np.sqrt(np.maximum(spreads, 0.0))) @ directions.T
     _, roots, right = np.linalg.svd(root @ looked_at, full_matrices=False)

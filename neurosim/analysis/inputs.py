@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # what draws these numbers need not load a simulator
 
 
 GRID, FEWEST = 200, 60
-# Numbers on a grid, one for each class, that can be worked out and drawn in a second or two.
+# Numbers on a grid, one per class and point, that can be worked out and drawn in a second or two.
 ANSWERS = 2_000_000
 CURVE = 400
 MARGIN = 0.15
@@ -77,7 +77,7 @@ def input_map(simulator: Simulator, size: int | None = None) -> InputMap | None:
     """The map of a simulator's network, or None where it cannot be drawn.
 
     It can for two inputs and classes, and for one or two inputs and one output value. `size` is the number of points
-    along each of two inputs; of many classes there are fewer.
+    along each of two inputs; with many classes there are fewer.
     """
     network, data = simulator.network, simulator.data
     plane = network.inputs == 2

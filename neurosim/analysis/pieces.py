@@ -1,4 +1,4 @@
-"""Rows in pieces that a network is looked into one after the other: it computes much, and keeps all of it."""
+"""Rows in pieces, so that looking into a network, which keeps all that it computes, takes little memory."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import numpy as np
 
 from neurosim.network import Network
 
-# So many rows at a time, and of large networks fewer: as many as give so many numbers in all layers together.
+# Rows at a time; fewer for large networks, so that all layers together give no more than so many numbers.
 ROWS = 4096
 NUMBERS = 1 << 24
 
 
 def in_pieces(network: Network, rows: int) -> Iterator[slice]:
-    """Slices of so many rows, one after the other."""
+    """Slices that together make up so many rows."""
     each = sum(int(np.prod(layer.output_shape)) for layer in network.layers)
     size = max(1, min(ROWS, NUMBERS // max(each, 1)))
     for first in range(0, rows, size):

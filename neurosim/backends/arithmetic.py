@@ -1,8 +1,9 @@
-"""What decides on the last bits of a result besides the scenario, the rows and the formulas.
+"""What decides the last bits of a result besides the scenario, the rows and the formulas.
 
-Measured: on the CPU whether multiplications and additions are fused, and which kernel of BLAS multiplies matrices;
-vector width and the rest of a processor do not matter, since no sum is reordered. NumPy's own exp, log and tanh, which
-the reference backend uses, differ with the vectors they are made for. Sine, cosine and powers are the C library's.
+As measured on the CPU, it is whether multiplications and additions are fused, and which kernel of BLAS multiplies
+matrices; vector width and the rest of a processor do not matter, since no sum is reordered. NumPy's own exp, log and
+tanh, which the reference backend uses, differ with the vectors they are made for. Sine, cosine and powers come from the
+C library.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import functools
 import importlib.metadata
 import platform
 
-# By what NumPy says that its functions were made for, the widest first; older versions have other names.
+# By NumPy's names for what its functions were made for, the widest first; older versions use other names.
 _VECTORS = (("AVX-512", {"X86_V4", "AVX512_SKX"}), ("AVX2", {"X86_V3", "AVX2"}))
 
 
@@ -36,7 +37,7 @@ def arithmetic_of(backend: str) -> dict[str, str]:
 
 @functools.cache
 def compiler_of(backend: str) -> dict[str, str]:
-    """Versions of what compiles for the backend of this name; empty where nothing does."""
+    """Versions of what compiles for the backend of this name; empty if nothing does."""
     if backend == "reference":
         return {}
     import numba

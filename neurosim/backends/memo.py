@@ -1,4 +1,4 @@
-"""What is found out once about a record and holds for as long as the process lives."""
+"""What is worked out once about a record and holds for as long as the process lives."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def once_each(function: Callable[P, T]) -> Callable[P, T]:
     def remembered(*records: P.args, **named: P.kwargs) -> T:
         place = (*map(id, records), *((name, id(record)) for name, record in named.items()))
         if place not in known:
-            # With the records, so that no other object gets their identity.
+            # Kept with the records, so that no other object gets their identity.
             known[place] = (records, named), function(*records, **named)
         return known[place][1]
 

@@ -1,4 +1,4 @@
-"""Numba as neurosim uses it: loaded, and told to compile, with settings of ours; the user's own code keeps the user's.
+"""Numba as neurosim uses it: loaded and made to compile with our settings; the user's own code keeps the user's.
 
 Numba is loaded here, before any other module of ours imports it.
 """
@@ -20,10 +20,10 @@ with unseen():
     from numba.core.compiler_lock import global_compiler_lock
 
 VERSIONS = (numba.__version__, llvmlite.__version__)
-# Whether somebody else may have set up Numba's code generator, which there is one of in a process, in another way. What
-# is compiled then is no good for other processes.
+# Whether somebody else may have set up Numba's code generator, of which a process has one, in another way. What is then
+# compiled is no good for other processes.
 SET_UP_OTHERWISE = _LOADED_BEFORE and config.OPT != 3
-# Numba's defaults of what is looked at whenever something is compiled.
+# Numba's defaults for the settings that it looks at whenever it compiles.
 _OURS = {
     "OPT": config._OptLevel(3),
     "LOOP_VECTORIZE": 1,
@@ -38,11 +38,11 @@ say_what_is_ignored()
 
 @contextmanager
 def our_settings() -> Iterator[None]:
-    """Compile with settings of ours here; other threads, which compile with the user's, wait."""
+    """Compile with our settings here; other threads, which compile with the user's, wait."""
     with global_compiler_lock:
         before = {name: getattr(config, name) for name in _OURS}
         reload = config.reload_config
-        # Numba would read files and variables again before it compiles.
+        # Before it compiles, Numba would read files and variables again.
         config.reload_config = _nothing
         for name, value in _OURS.items():
             setattr(config, name, value)

@@ -151,7 +151,7 @@ def execute(arguments: list[str], *, helper_processes: bool = False, ending: End
 
 @contextlib.contextmanager
 def _quiet_about_memory(*, debug: bool) -> Iterator[None]:
-    """Within this a MemoryError that C code can only ignore is not printed: whatever called that code will fail too."""
+    """Within this, a MemoryError that C code can only ignore is not printed: what called that code will fail too."""
     shown = sys.unraisablehook
 
     def show(unraisable: Any) -> None:
@@ -173,7 +173,7 @@ def _report(error: BaseException, ending: Ending | None, *, debug: bool) -> int:
         import traceback
 
         traceback.print_exception(error)
-    # Libraries make errors of their own of an interruption.
+    # Libraries turn an interruption into errors of their own.
     if isinstance(error, KeyboardInterrupt | click.Abort) or (ending is not None and ending.asked):
         if ending is None:
             click.echo(farewell(kept_by(error)), err=True)

@@ -70,7 +70,7 @@ def command(
 def _diagnoses(
     folder: Path, registry: Registry, data_dir: Path | None, *, trials: bool, force: bool
 ) -> tuple[list[tuple[Path, Diagnosis]], bool, tuple[str, ...]]:
-    """The diagnosis of a run, or of each variant of a study; whether something has changed since, and what is mixed."""
+    """The diagnosis of a run, or of each variant of a study; whether anything has changed since, and what is mixed."""
     from neurosim.diagnosis import diagnose, diagnose_failed
     from neurosim.training.reading import read_failed, read_run
 

@@ -1,8 +1,8 @@
 """The one door through which text reaches a terminal, a pipe or a file behind the standard streams.
 
-Titles, names of classes and columns, names of files, and what plugins say may hold anything: codes that set the title
-of a window, clear the screen, hide what stands before. They are shown as text (see `neurosim.printable`). Only what
-`style` has coloured gets codes, and these only on a terminal.
+Titles, names of classes, columns and files, and what plugins say may hold anything: codes that set a window's title,
+clear the screen, hide what came before. They are shown as text (see `neurosim.printable`). Only what `style` has
+coloured gets codes, and only on a terminal.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import click
 
 from neurosim.printable import printable
 
-# Known to nobody outside of this process, so that no text of a user's can ask for a code.
+# Unknown outside this process, so that no user's text can ask for a code.
 _SECRET = os.urandom(8).hex()
 _MARK = f"<{_SECRET}:([0-9;]*)>"
 # To the beginning of the line, to write over it.
@@ -27,7 +27,7 @@ _CODES = {"red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 
 
 def style(text: str, *, fg: str | None = None, bold: bool = False) -> str:
-    """Text that is coloured, or bold, where it goes to a terminal; everywhere else it is the text alone."""
+    """The text, coloured or bold where it goes to a terminal, and plain anywhere else."""
     codes = [_CODES[fg]] if fg else []
     codes += ["1"] if bold else []
     marked = codes and isinstance(sys.stdout, Door)
@@ -91,7 +91,7 @@ def _door(stream: TextIO) -> Any:
 
 
 def behind(stream: IO[str]) -> IO[str]:
-    """What a stream leads to in the end: for what moves the cursor itself, and shows nothing that is not printable."""
+    """The stream behind a door: for what moves the cursor itself and shows nothing unprintable."""
     while isinstance(stream, Door):
         stream = stream.stream
     return stream

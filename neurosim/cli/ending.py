@@ -1,13 +1,13 @@
 """How Ctrl-C and a request to end (SIGTERM, SIGHUP) end the command line: with 130, in any phase of any command.
 
-The first one raises KeyboardInterrupt in the main thread, where nothing puts it off. A thread watches over that: C code
-may not come back for minutes, and a library may take the exception for one of its own. What has been promised is
+The first one raises KeyboardInterrupt in the main thread, unless something postpones it. A thread watches over that: C
+code may not return for minutes, and a library may take the exception for one of its own. What has been promised is
 waited for; see `neurosim.interruption.overdue`. The second one ends the process at once.
 """
 
 from __future__ import annotations
 
-# Every command starts with this: it loads nothing that is not there already. (`signal` makes enumerations first.)
+# Every command starts with this, so it loads nothing that is not there already. (`signal` would first make enums.)
 import _signal  # type: ignore[import-not-found]
 import _thread
 import os
@@ -25,10 +25,10 @@ INTERRUPTED = 130
 SIGNALS = tuple(getattr(_signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(_signal, name))
 ONE_REQUEST = 0.05
 PATIENCE = 1.5
-# So long the main thread may take to obey a second request, and whoever writes a file to complete it.
+# Seconds that the main thread may take to obey a second request, and that a file being written may take.
 AT_ONCE = 0.5
 COMPLETED = 2.0
-# Between two looks of the thread that watches.
+# Seconds between two looks of the thread that watches.
 TICK = 0.02
 
 
@@ -49,7 +49,7 @@ class Ending:
             self._begin()
             status = work()
             self._over = True
-        except KeyboardInterrupt as error:  # before there is a command, or while the last lines wait for their reader
+        except KeyboardInterrupt as error:  # before there is a command, or while the last lines wait to be read
             self._over = True
             self.say(kept_by(error))
             status = INTERRUPTED
@@ -59,10 +59,10 @@ class Ending:
         return status
 
     def say(self, kept: str, *, line_ended: bool = False) -> None:
-        """Say, once, that this is the end, and what is kept; `line_ended` where the line of ``^C`` has been left."""
+        """Say, once, that this is the end, and what is kept; `line_ended` if the cursor is no longer behind ``^C``."""
         if not self.said:
             self.said = True
-            # A second request may come from anywhere, after all that is known has been left.
+            # At a second request, what is known may have been left already.
             promises = _promises()
             line = farewell(kept or ("" if promises is None else _said(promises.what_is_kept)))
             _write(line if line_ended or not os.isatty(2) else f"\n{line}")
@@ -114,7 +114,7 @@ class Ending:
                         _thread.start_new_thread(self._watch, ())
 
     def _watch(self) -> None:
-        """In a thread of its own, from the first signal on: end the process where it does not end itself in time."""
+        """In a thread of its own, from the first signal on: end the process if it does not end itself in time."""
         while True:
             first, last, now = self._times[0], self._times[-1], time.monotonic()
             again = last - first > ONE_REQUEST
@@ -137,9 +137,9 @@ class Ending:
 
 
 def _promises() -> Any:
-    """The module `neurosim.interruption`; None where nothing has loaded it, and nothing is promised."""
+    """The module `neurosim.interruption`; None if nothing has loaded it, so that nothing is promised."""
     module = sys.modules.get("neurosim.interruption")
-    # Its last function is there when it is loaded completely.
+    # Once its last function is there, all of it is loaded.
     return module if hasattr(module, "tidy_up") else None
 
 
@@ -149,7 +149,7 @@ def _overdue(asked: float, now: float) -> bool:
 
 
 def kept_by(error: BaseException | None) -> str:
-    """What is kept, of an error that has left `neurosim.interruption.kept`, or came while such a one was handled."""
+    """What is kept, from an error that left `neurosim.interruption.kept`, or was raised while handling such a one."""
     while error is not None:
         words: Callable[[], str] | None = getattr(error, "kept", None)
         if words is not None:
@@ -172,7 +172,7 @@ def farewell(kept: str) -> str:
 
 
 def _write(line: str) -> None:
-    """Write to standard error past its buffers, which the main thread may hold."""
+    """Write to standard error past its buffers, which the main thread may be holding."""
     try:
         # A reader that has stopped reading is not waited for; Windows can only tell that of sockets.
         if os.name == "nt" or select.select([], [2], [], AT_ONCE)[1]:

@@ -111,7 +111,7 @@ def say_notes(scenario: Scenario, *, quiet: bool = False) -> None:
 
 
 def say_mixed(*remarks: str) -> None:
-    """Say on standard error of runs that were read with ``--force`` what has changed since they were trained."""
+    """Say on standard error what has changed since runs read with ``--force`` were trained."""
     for remark in dict.fromkeys(remarks):
         if remark:
             click.echo(f"mixed: {remark}", err=True)

@@ -80,7 +80,7 @@ def command(
         return 0
     from neurosim.training.reading import read_run
 
-    # All are looked at before anything is drawn; they are not kept, as many large ones would not fit.
+    # All are checked before anything is drawn, but not kept, since many large ones would not fit.
     for run in runs if len(runs) > 1 else ():
         read_run(run, registry, data_dir=data_dir, force=force)
     codes = []
@@ -154,7 +154,7 @@ def _draw_run(run: ReadRun, names: Sequence[str], films: Sequence[str], kind: st
 
 
 def _say_page(folder: Path) -> None:
-    """Say where a run has no page: it was killed before, or told not to write one."""
+    """Say if a run has no page, because it was killed before that or told not to write one."""
     from neurosim.training.folder import PAGE
 
     if not (folder / PAGE).exists():

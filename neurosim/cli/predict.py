@@ -121,7 +121,7 @@ def _as_json(model: Model, data: Path, outputs: NDArray[Any]) -> dict[str, Any]:
 def _print(model: Model, outputs: NDArray[Any], out: Path | None) -> None:
     headings, surest = list(labels(_columns(model))), len(_columns(model)) > MOST_COLUMNS
     if surest:
-        # Of many outputs the largest, or the first of many values.
+        # Of many outputs the largest, or of many values the first.
         headings = ["its output"] if model.classes else headings[:MOST_COLUMNS]
     names = dict(zip(model.classes, labels(model.classes), strict=True))
     widths = [max(len(heading), 8) for heading in headings]

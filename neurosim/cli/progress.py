@@ -22,7 +22,7 @@ from neurosim.training import EnsembleObserver, Result, StudyObserver
 
 PLAIN_LINES = 10
 LONGEST_SILENCE = 5.0
-# Of more networks than these not each gets a line.
+# Beyond so many networks, not each gets a line.
 FEW = 100
 _TIMES = (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
 COMPILING = "compiling kernels: only the first time, the result is kept"
@@ -111,10 +111,10 @@ class PlainProgress(SilentProgress):
         """Count, where it takes long."""
         self.last = getattr(self, "last", time.monotonic())
         if self._silent_long():
-            click.echo(f"{number:,} of {count:,} networks checked for what is trained already")
+            click.echo(f"{number:,} of {count:,} networks checked for whether they are trained already")
 
     def finished(self, member: str, result: Result) -> None:
-        """Say what has become of a network, or, where there are many, now and then how many have ended."""
+        """Say what has become of a network or, if there are many, now and then how many have ended."""
         self.ended += 1
         if self.count <= FEW:
             click.echo(f"{member:<{self.width}}  {final_measures(result)}")
@@ -129,7 +129,7 @@ class PlainProgress(SilentProgress):
         self.done = done
 
     def _silent_long(self) -> bool:
-        """Whether nothing was said for a while; the next while begins then."""
+        """Whether nothing has been said for a while; if so, a new while begins."""
         now = time.monotonic()
         if now - self.last <= LONGEST_SILENCE:
             return False
@@ -137,7 +137,7 @@ class PlainProgress(SilentProgress):
         return True
 
     def _left(self, done: float) -> str:
-        """About how long it still takes, once that can be told and is worth telling."""
+        """About how long it will still take, once that is known and worth saying."""
         gone = time.monotonic() - self.first
         left = gone * (1 - done) / done if done > 0 else 0.0
         return f", {about(left)} left" if gone >= LONGEST_SILENCE and left >= LONGEST_SILENCE else ""

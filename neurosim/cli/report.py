@@ -83,11 +83,11 @@ def _of_one(run: ReadRun, out: Path | None) -> Path:
 
     result, formats = run.results[0], run.scenario.plots.formats
     there = [run.folder / f"{name}.{kind}" for name in ("replay", *PICTURES) for kind in formats]
-    # Those that the run has drawn are of what it was.
+    # Those that the run drew show it as it was.
     pictures = [path for path in there if not run.mixed and path.is_file()]
     asked = run.scenario.plots.pictures
     drawn = {path.stem for path in pictures}
-    # A run that was killed has only some of them.
+    # A run that was killed may have only some of them.
     left = [name for name in (usual_pictures(result.simulator) if asked is None else asked) if name not in drawn]
     if left:
         pictures += write_pictures(run_facts(result.simulator, left, formats, failures), folder, failures)

@@ -95,10 +95,10 @@ fi
 
 
 class _Shown(ShellComplete):
-    """A shell shows what is offered: words that could not be shown as they are, from files of anybody, are left out."""
+    """What is offered is shown: words from anybody's files that cannot be shown as they are get left out."""
 
     def get_completions(self, args: list[str], incomplete: str) -> list[CompletionItem[str]]:
-        """The words, and what is said of them in a line each."""
+        """The words, each with what is said of it in one line."""
         found = super().get_completions(args, incomplete)
         shown = [item for item in found if printable(item.value) == item.value and "\n" not in item.value]
         for item in shown:

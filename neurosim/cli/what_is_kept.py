@@ -11,7 +11,7 @@ from neurosim.training.texts import is_there
 
 
 def what_is_kept(folder: Path) -> str:
-    """What is in the folder of a run that was interrupted; looked at when it is told."""
+    """What is in the folder of a run that was interrupted, at the moment of asking."""
     go_on = f"neurosim run --resume {quoted(folder)}"
     if is_there(folder / SUMMARY):
         if is_there(folder / PAGE):
@@ -23,4 +23,4 @@ def what_is_kept(folder: Path) -> str:
         return f"go on with: {go_on}"
     if is_there(folder / SCENARIO):
         return f"there was nothing to keep yet; start again with: {go_on}"
-    return "nothing was trained yet"
+    return "nothing had been trained yet"

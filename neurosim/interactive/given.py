@@ -33,7 +33,7 @@ def simulator_of(given: Any, taker: str, *, force: bool = False) -> Simulator:
 def result_of_run(given: Any, taker: str, *, force: bool = False) -> Result:
     """The result of the one run that is meant.
 
-    With `force` a run folder is read even where something has changed since it was trained, with a warning.
+    With `force` a run folder is read even if something has changed since it was trained, with a warning.
 
     Raises
     ------
@@ -68,10 +68,10 @@ def read_folder(given: Path | str, taker: str, *, force: bool = False) -> ReadRu
 
 
 def warn_mixed(remark: str) -> None:
-    """Warn of a run that was read by force, where something has changed since it was trained."""
+    """Warn that a run was read by force although something has changed since it was trained."""
     if not remark:
         return
-    # Told of the line that has called neurosim, however many calls up that is.
+    # Reported at the line that called neurosim, however many calls up that is.
     level, frame = 1, sys._getframe()
     while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("neurosim."):
         level, frame = level + 1, frame.f_back

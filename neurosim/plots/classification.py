@@ -16,9 +16,9 @@ from neurosim.plots.images import draw_image
 from neurosim.plots.style import COLOURS, INK, canvas, figure
 from neurosim.printable import labels
 
-# Beyond as many classes counts in the cells cannot be read, and beyond these the names and shares of all neither.
+# Beyond so many classes the counts in the cells cannot be read, and beyond so many not even all names and shares.
 READABLE, NAMED = 12, 60
-# Beyond as many classes cells would be smaller than can be seen: several classes together are one cell.
+# Beyond so many classes the cells would be too small to see: several classes together are one cell.
 CELLS = 400
 # Names longer than this are cut.
 LONGEST = 16
@@ -28,7 +28,7 @@ def confusion_matrix(shown: Classification, title: str) -> Figure:
     """True class down, answer across; right answers blue, wrong ones orange, as shares of the true class."""
     count = len(shown.classes)
     side = 0.56 * count if count <= READABLE else 6.0 if count <= 50 else 7.2
-    # Of many classes some are named.
+    # Of many classes only some are named.
     places = np.linspace(0, count - 1, min(count, NAMED)).round().astype(int)
     every = _short(shown)
     names = [every[place] for place in places]
@@ -72,7 +72,7 @@ def confusion_matrix(shown: Classification, title: str) -> Figure:
 
 
 def _strongest(colours: NDArray[Any], strengths: NDArray[np.float64], together: int) -> NDArray[Any]:
-    """The colours (rows, columns, 4) of `together` x `together` cells as that of the strongest of them."""
+    """Blocks of `together` x `together` cells in one colour each, that of their strongest cell: (rows, columns, 4)."""
     count = len(strengths)
     blocks = -(-count // together)
     filled = np.full((blocks * together, blocks * together), -1.0)

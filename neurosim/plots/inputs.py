@@ -17,7 +17,7 @@ from neurosim.printable import labels as shortened
 
 # From here on thousands are counted along the axis of the values: 500k.
 MANY_DIGITS = 1e4
-# A legend below a picture has room for as many classes; of more it names these.
+# A legend below a picture has room for so many classes; of more it names so many.
 MOST_NAMED, OF_MORE = 10, 7
 # How strong the colours behind the data are.
 PALE = 0.55
@@ -179,11 +179,11 @@ def _size(points: Points, *, small: bool) -> int:
 
 
 def _scatter(axes: Axes, points: Points, classes: tuple[str, ...], size: int, *, test: bool = False) -> None:
-    """The rows of a split: each class has a colour and a shape; test rows are hollow. Of many some are named."""
+    """The rows of a split: each class has a colour and a shape; test rows are hollow. Of many, some are named."""
     looks, named = len(COLOURS) * len(MARKERS), len(classes) if len(classes) <= MOST_NAMED else OF_MORE
     # Letters of a name in the legend.
     names = shortened(classes[:named], 24 if named <= 6 else 9)
-    # Of more classes than there are looks those that look alike are drawn at once.
+    # If there are more classes than looks, those that look alike are drawn together.
     for k in range(min(len(classes), looks)):
         chosen = points.inputs[points.targets % looks == k]
         colour = COLOURS[k % len(COLOURS)]

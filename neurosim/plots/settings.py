@@ -1,4 +1,4 @@
-"""Matplotlib's own defaults for our pictures, whatever the user's settings are, who has them back afterwards."""
+"""Matplotlib's own defaults for our pictures, whatever the user's settings, which hold again afterwards."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _inside = ContextVar("inside", default=False)
 
 @contextmanager
 def own_settings() -> Iterator[None]:
-    """Draw with settings of ours here; also a decorator of functions that draw."""
+    """Draw with our settings here; also a decorator for functions that draw."""
     if _inside.get():
         yield
         return

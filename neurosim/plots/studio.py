@@ -41,7 +41,7 @@ class Studio:
 
     def __init__(self, *, own_process: bool) -> None:
         self.own_process = own_process
-        # The process, as long as it waits for an order; who has it draw, and the folder that it draws into.
+        # The process, until its work is done; the thread that waits for it, and the folder that it draws into.
         self._process: subprocess.Popen[bytes] | None = None
         self._asker: threading.Thread | None = None
         self._folder: Path | None = None
@@ -68,7 +68,7 @@ class Studio:
         self._end.close()
 
     def _stop(self) -> None:
-        """End the process, whatever it is at, and remove what it has left half written."""
+        """End the process, whatever it is doing, and remove what it has left half written."""
         if self._process is None:
             return
         self._process.kill()

@@ -40,7 +40,7 @@ TRAIN, TEST, VALIDATION = COLOURS[0], COLOURS[1], COLOURS[2]
 # Of classes, which are told apart without colours too.
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "p", "h")
 INK, FAINT = "#222222", "#d9d9d9"
-# Points, of the letters of a title.
+# Points: the smallest letters of a title.
 SMALLEST = 6.5
 _SUPERSCRIPTS = str.maketrans("0123456789-.", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻·")
 
@@ -53,7 +53,7 @@ class Picture(Figure):
 
     @own_settings()
     def draw(self, renderer: RendererBase) -> None:
-        """Draw it, as any figure."""
+        """Draw it, like any figure."""
         for axes in self.axes:
             for axis in (axes.xaxis, axes.yaxis):
                 _without_formulas(axis)
@@ -67,7 +67,7 @@ class Picture(Figure):
 
     @own_settings()
     def savefig(self, *arguments: Any, **options: Any) -> None:
-        """Write it, as any figure."""
+        """Write it, like any figure."""
         super().savefig(*arguments, **options)
 
     def _repr_png_(self) -> bytes:
@@ -78,7 +78,7 @@ class Picture(Figure):
 
 @contextmanager
 def _without_warnings() -> Iterator[None]:
-    """A letter that the font lacks is drawn as a box, which says enough."""
+    """Within this, nothing warns of a letter that the font lacks: the box drawn in its place says enough."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
         yield
@@ -132,7 +132,7 @@ def _entitle(made: Figure, title: str) -> None:
 
 
 def fit(made: Figure, drawn: Text, room: float) -> None:
-    """Cut a line of text that takes more inches than there is room."""
+    """Cut a line of text that is wider than `room` inches."""
     drawn.set_parse_math(False)
     words = drawn.get_text()
     while len(words) > 8:
@@ -145,7 +145,7 @@ def fit(made: Figure, drawn: Text, room: float) -> None:
 
 
 def legend_below(made: Figure, handles: Sequence[Artist], labels: Sequence[str], most: int = 4) -> None:
-    """What marks and lines mean, below everything, in up to `most` columns; names that find no room are cut."""
+    """What marks and lines mean, below everything, in up to `most` columns; names that do not fit are cut."""
     if not labels:
         return
     columns, longest, width = min(len(labels), most), max(map(len, labels)), made.get_size_inches()[0]
@@ -158,8 +158,8 @@ def legend_below(made: Figure, handles: Sequence[Artist], labels: Sequence[str],
 
 
 def _letters(room: float) -> int:
-    """How many letters of a name find room in a column of a legend so many inches wide."""
-    # A letter of 9 points is about 0.075 inches wide, and before the name is its mark.
+    """How many letters of a name fit into a column of a legend that is `room` inches wide."""
+    # A letter of 9 points is about 0.075 inches wide, and the mark comes before the name.
     return max(int((room - 0.5) / 0.075), 12)
 
 

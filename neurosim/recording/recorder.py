@@ -4,7 +4,7 @@ Gradients and activations are those of some training rows, always the same, with
 there is batch normalization, with the statistics of these rows. Only the ratio of update to weight is of
 the training itself: of the step just done.
 
-What goes wrong while something is recorded, such as memory that runs out, ends the recording and not the training.
+If something goes wrong while recording, such as memory running out, the recording ends and the training goes on.
 """
 
 from __future__ import annotations
@@ -155,7 +155,7 @@ class Recorder:
             self._add(epochs)
 
     def measure(self, epochs: int) -> Recording:
-        """Record the network as it is after so many epochs, raising what goes wrong."""
+        """Record the network as it is after so many epochs; here what goes wrong is raised."""
         self._measure(epochs, None)
         return self.recording
 
@@ -203,7 +203,7 @@ class Recorder:
         self.seconds += time.perf_counter() - start - (self._backend.compile_seconds - compiled)
 
     def _stop(self, epoch: float, count: int, error: Exception) -> None:
-        """Record no more than the `count` times there are: training goes on."""
+        """Record nothing beyond the first `count` times; training goes on."""
         self._stopped = True
         self.recording.cut(count)
         why = "there is not enough memory" if isinstance(error, MemoryError) else f"{type(error).__name__}: {error}"

@@ -106,7 +106,7 @@ class Recording:
             self.optimizer.append(optimizer)
 
     def cut(self, count: int) -> None:
-        """Keep only the first `count` times, even where the last one was added in part; takes no memory."""
+        """Keep only the first `count` times, even if the last one was added only in part; takes no memory."""
         kept: list[list[Any]] = [self.epochs, self.steps, self.confusion, self.optimizer]
         for entries in (*kept, *self.values.values(), *self.parameters.values()):
             del entries[count:]
@@ -288,7 +288,7 @@ def _shape(name: str, times: int, layers: int) -> tuple[int, ...]:
 
 
 def histogram(values: NDArray[Any]) -> tuple[NDArray[np.uint32], NDArray[np.float32]]:
-    """Counts in `BINS` even bins from the smallest to the largest finite value, and these two; zeros where none is."""
+    """Counts in `BINS` even bins from the smallest to the largest finite value, and these two; zeros without any."""
     # In float64 no difference of two float32 numbers is lost or beyond the range, however small or large they are.
     flat = values.ravel().astype(np.float64)
     low, high = _ends(flat)

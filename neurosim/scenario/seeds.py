@@ -6,6 +6,6 @@ LARGEST_SEED = 2**63 - 1
 
 
 def beyond_seeds(first: int, count: int) -> str:
-    """In words, that `count` seeds from `first` on are more than there are; empty where they are not."""
+    """Says that `count` seeds from `first` on go beyond the largest seed; empty where they do not."""
     last = first + count - 1
     return f"from seed {first} on, {count:,} seeds end at {last}; the largest is {LARGEST_SEED}" * (last > LARGEST_SEED)

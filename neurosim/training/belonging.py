@@ -1,7 +1,7 @@
 """Whether what a run has left belongs to the scenario, the data and the plugins that are there now.
 
-Whoever shows what was trained asks here first. After a run somebody may have edited its scenario, its data file or a
-plugin, or have put the model of another run in its place: its numbers are then not those of what stands beside them.
+Whatever shows trained numbers asks here first. Since the run, somebody may have edited its scenario, its data file or a
+plugin, or put another run's model in place of its own: its numbers then no longer belong to what stands beside them.
 """
 
 from __future__ import annotations
@@ -34,29 +34,29 @@ from neurosim.training.model import MODEL
 if TYPE_CHECKING:
     from neurosim.training.texts import Written
 
-# What can have changed, as it is told.
+# What can have changed, in the words of the messages.
 SCENARIO, ROWS, PLUGINS, VERSIONS = "the scenario", "the data", "the plugins", "the versions"
 MODEL_FILE, FILES = "the model", "the files"
-# The folder in that of a run for pictures and pages that mix: the run's own stay what they are.
+# The folder within a run's own for pictures and pages that mix, so that the run's own stay as they are.
 MIXED = "mixed"
 
 
 @dataclass(frozen=True)
 class Trained:
-    """What a run was trained with, as one of its files tells it.
+    """What a run was trained with, as one of its files says.
 
     Attributes
     ----------
     identity : Identity or None
-        All of it; None in files of older versions, which tell less:
+        All of it; None in files of older versions, which say less:
     rows : mapping of str to str
-        SHA-256 of the rows of each split; empty where it is not told.
+        SHA-256 of the rows of each split; empty if the file does not say.
     plugins : tuple of PluginRecord or None
-        The plugins; None where they are not told.
+        The plugins; None if the file does not say.
     versions : mapping of str to str
         Versions of neurosim and of what it computes with.
     files : mapping of str to str
-        SHA-256 of the files that the run has left, by name; empty where it is not told.
+        SHA-256 of the files that the run left, by name; empty if the file does not say.
     """
 
     identity: Identity | None = None
@@ -67,11 +67,11 @@ class Trained:
 
     @property
     def known_plugins(self) -> tuple[PluginRecord, ...]:
-        """The plugins, as far as they are told."""
+        """The plugins, as far as the file says."""
         return self.identity.plugins if self.identity is not None else self.plugins or ()
 
     def beside(self, now: Identity) -> Identity:
-        """The identity of the run; what is not told of it is taken to be as it is now."""
+        """The identity of the run; whatever the file does not say is taken to be as it is now."""
         if self.identity is not None:
             return self.identity
         return replace(
@@ -83,7 +83,7 @@ class Trained:
 
 
 def trained_with(written: Written) -> Trained:
-    """What the summary of a run, or its ``failure.json``, tells; raises DataError where no run writes that."""
+    """What the summary of a run, or its ``failure.json``, says; raises DataError for what no run writes."""
     try:
         return _told(written.values)
     except ValueError as error:
@@ -91,7 +91,7 @@ def trained_with(written: Written) -> Trained:
 
 
 def trained_by_model(words: Mapping[str, Any], path: Path) -> Trained:
-    """What the description in a model file tells; raises DataError where no run writes that."""
+    """What the description in a model file says; raises DataError for what no run writes."""
     try:
         return _told(words)
     except ValueError as error:
@@ -101,7 +101,7 @@ def trained_by_model(words: Mapping[str, Any], path: Path) -> Trained:
 
 
 def _told(there: Mapping[str, Any]) -> Trained:
-    """What a file tells, that of an older version too; raises ValueError for anything else."""
+    """What a file says, of an older version too; raises ValueError for anything else."""
     rows, versions, files = (there.get(name, {}) for name in ("rows_sha256", "versions", "files_sha256"))
     for texts in (rows, versions, files):
         if not isinstance(texts, dict) or not all(isinstance(text, str) for text in texts.values()):
@@ -143,7 +143,7 @@ class Changes:
 
     @property
     def remark(self) -> str:
-        """In one line that what is shown mixes; empty where nothing has changed."""
+        """A line saying that what is shown is mixed; empty where nothing has changed."""
         things = [thing for thing, lines in self.lines.items() if lines]
         if not things:
             return ""
@@ -178,7 +178,7 @@ class Changes:
 def changes(folder: Path, was: Identity, now: Identity, *, bits: bool = False) -> Changes:
     """What has changed between the training of a run and now.
 
-    With `bits` also what only moves bits counts, such as versions: for whoever trains on.
+    With `bits`, what only moves bits, such as versions, counts as well: for training on.
     """
     found = {
         SCENARIO: scenario_changes(was.scenario, now.scenario),
@@ -191,20 +191,20 @@ def changes(folder: Path, was: Identity, now: Identity, *, bits: bool = False) -
 
 
 def model_changes(folder: Path, summary: Trained, model: Trained) -> Changes:
-    """What tells that the model in a run folder is not that of the run whose summary is beside it.
+    """What shows that the model in a run folder is not that of the run whose summary is beside it.
 
-    Both are written at the end of a run, so they tell the very same.
+    Both are written at the end of a run, so they must say the same.
     """
     if model.identity is None or summary.identity is None:
         same = (model.identity is None) == (summary.identity is None) and model.plugins == summary.plugins
-        lines = [] if same else [f"  {MODEL}: written by another version of neurosim than {SUMMARY} beside it"]
+        lines = [] if same else [f"  {MODEL}: written by a different version of neurosim from {SUMMARY} beside it"]
     else:
         lines = [f"  {MODEL}: {line.strip()}" for line in differences(summary.identity, model.identity, bits=True)]
     return Changes(folder, {MODEL_FILE: lines})
 
 
 def file_changes(folder: Path, trained: Trained, *names: str) -> Changes:
-    """Which of these files of a run, or of all, are not as it has left them; one that is gone is left to its reader."""
+    """Which of these files of a run, or of all, are not as it left them; a missing one is left to its reader."""
     changed = [
         name
         for name in names or (METRICS, RECORD, MODEL)
@@ -216,7 +216,7 @@ def file_changes(folder: Path, trained: Trained, *names: str) -> Changes:
 def network_changes(folder: Path, words: Mapping[str, Any], network: Network) -> Changes:
     """What differs between the network that a model file describes and the one that its scenario has now.
 
-    For models of older versions, which tell nothing else of their scenario.
+    For models of older versions, which say nothing else about their scenario.
     """
     was, now = (json.dumps(entry, indent=1).splitlines() for entry in (words.get("network"), describe(network)))
     lines = [f"  {line}" for line in difflib.unified_diff(was, now, lineterm="", n=0)][3:]
@@ -224,12 +224,12 @@ def network_changes(folder: Path, words: Mapping[str, Any], network: Network) ->
 
 
 def both(first: str, second: str) -> str:
-    """Two remarks on what is mixed in one line, either of which may be empty."""
+    """Two remarks on what is mixed, either of which may be empty, in one line."""
     return "; ".join(filter(None, (first, second)))
 
 
 def together(folder: Path, members: Sequence[tuple[str, Changes]]) -> Changes:
-    """The changes of all networks of a study: those that all have in common once, others with their names."""
+    """The changes of all networks of a study: shared ones once, others with the networks' names."""
     things = dict.fromkeys(thing for _, own in members for thing in own.lines)
     return Changes(folder, {thing: list(_joined(thing, members)) for thing in things})
 

@@ -1,8 +1,8 @@
 """The state of a run between two epochs, or two parts of one, so that it can go on as if it had never stopped.
 
 Random numbers are a function of seed, epoch and place, so parameters, optimizer state, the count of
-steps and the history are all there is to keep. With them lies what they belong to, so that a run never goes on with
-another scenario, other rows or plugins, or to other bits unnoticed.
+steps and the history are all there is to keep. What they belong to is kept with them, so that a run never goes on
+unnoticed with another scenario, other rows or plugins, or to other bits.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from neurosim.training.texts import BACKENDS
 
 FORMAT = "neurosim-checkpoint-6"
 _HISTORY = "history"
-# So many lines are told of what was trained otherwise.
+# Lines shown of what was trained differently.
 TOLD = 4
 # The newest ones that are kept.
 KEPT = 2
@@ -53,7 +53,7 @@ class Checkpoints:
     simulator : Simulator
         Whose state they are.
     mixed : str
-        What `load_checkpoint` has given.
+        What `load_checkpoint` returned.
 
     Attributes
     ----------
@@ -67,7 +67,7 @@ class Checkpoints:
         self._simulator = simulator
         self._every = simulator.scenario.training.checkpoint_every
         self._next = time.monotonic() + SECONDS
-        # Before anything is trained: once that is done, nothing may be in the way of keeping it.
+        # Before anything is trained: after that, nothing may stand in the way of keeping it.
         self.identity = identity_of(simulator)
 
     def after(self, record: Record) -> None:
@@ -97,7 +97,7 @@ class Checkpoints:
 def save_checkpoint(folder: Path, simulator: Simulator, identity: Identity | None = None, mixed: str = "") -> Path:
     """Write the state of `simulator` into a run folder, and remove all but the newest; returns the file written.
 
-    `identity` is that of the simulator, where it is known already, and `mixed` what `load_checkpoint` has given.
+    `identity` is that of the simulator, where it is known already, and `mixed` what `load_checkpoint` returned.
     """
     tensors = simulator.state()
     step = int(tensors["steps_done"][0])
@@ -146,7 +146,7 @@ def backend_of(source: Path) -> str:
 def load_checkpoint(source: Path, simulator: Simulator, *, force: bool = False) -> str:
     """Bring `simulator` to the state that a checkpoint has.
 
-    Gives in one line which epochs were trained otherwise than the simulator would, and how; nothing where none were.
+    Returns a line saying which epochs were trained differently from what the simulator would do; empty if none were.
 
     Parameters
     ----------
@@ -176,7 +176,7 @@ def load_checkpoint(source: Path, simulator: Simulator, *, force: bool = False) 
         raise UsageError(
             f"{path} was written by backend {backend} with seed {seed}, "
             f"not by {simulator.backend} with seed {simulator.seed}",
-            "Resume with the same --backend and --seed, which not even --force changes.",
+            "Resume with the same --backend and --seed: --force does not change them.",
         )
     try:
         check_fit(tensors, records, simulator)
@@ -192,7 +192,7 @@ def load_checkpoint(source: Path, simulator: Simulator, *, force: bool = False) 
         return mixed
     told = "; ".join(line.strip() for line in changes[:TOLD]) + "; ..." * (len(changes) > TOLD)
     epochs = f"epochs 1 to {done} were" if done > 1 else "epoch 1 was"
-    return ", ".join([*([mixed] if mixed else []), f"{epochs} trained otherwise ({told})"])
+    return ", ".join([*([mixed] if mixed else []), f"{epochs} trained differently ({told})"])
 
 
 class _Content(NamedTuple):
@@ -243,7 +243,7 @@ def has_checkpoint(folder: Path) -> bool:
 
 
 def remove_checkpoint(folder: Path) -> None:
-    """Remove the checkpoints of a run that has finished, and the note of what was begun."""
+    """Remove the checkpoints of a run that has finished, and the note that it was begun."""
     for path in (*_files(folder), folder / BEGUN):
         remove(path)
     with contextlib.suppress(OSError):  # not there, or something of the user's is in it

@@ -56,7 +56,7 @@ FORK = "replay.json"
 PAGE = "report.html"
 # The networks of a study, each with a run folder of its own.
 MEMBERS = "members"
-# More runs of one name do not begin within a second.
+# No more runs than this have one name and begin within a second.
 _MOST = 1_000_000
 CHECKPOINT_NAME = re.compile(r"step-\d{12,}\.safetensors")
 
@@ -100,7 +100,7 @@ def _absolute(file: str, base: Path) -> str:
 def folder_for(out: Path | None, name: str) -> Iterator[Path]:
     """The folder that a command writes to: `out`, or ``runs/<name>-<UTC time>``, made for it alone.
 
-    A folder that was made, and that nothing was written to in the end, is removed again.
+    If nothing has been written to the folder made here by the end, it is removed again.
 
     Raises
     ------
@@ -128,7 +128,7 @@ def _claimed(name: str) -> Path:
             folder.mkdir()
             return folder
         except OSError as error:
-            # Not there is what all are in, where another process has just removed it, since it was empty.
+            # What they are all in is missing if another process has just removed it because it was empty.
             if not isinstance(error, FileExistsError | FileNotFoundError) or number > _MOST:
                 raise cannot_write(folder, error) from error
 
@@ -154,7 +154,7 @@ class RunFolder:
     def __init__(self, path: Path, *, resume: bool = False, study: Path | None = None) -> None:
         if path.exists() and not path.is_dir():
             raise DataError(f"{path} is a file, not a folder", "Choose another --out.")
-        # Where it is refused, or stopped, before anything is written, nothing stays behind.
+        # If the run is refused, or stopped, before anything is written, nothing stays behind.
         self._made = missing(path)
         self.path = make_folder(path)
         self.whole = study or path
@@ -194,40 +194,40 @@ class RunFolder:
         finished: bool = False,
         first: Callable[[], object] | None = None,
     ) -> None:
-        """Write the scenario, after what has to be known besides; unless all is trained, the run is unfinished again.
+        """Write the scenario, and first what else must be known; unless all is trained, the run is unfinished again.
 
         Parameters
         ----------
         scenario_text : str
             The scenario.
         begun : mapping
-            What else has to be known to go on with it before it has kept anything: the ``backend``; of many seeds
-            which ``seeds``, and what they belong to.
+            What else must be known to go on with it before it has kept anything: the ``backend``; for many seeds the
+            ``seeds`` as well, and what they belong to.
         finished : bool
             Whether all is trained.
         first : function, optional
-            Writes what has to be there before the scenario.
+            Writes what must be there before the scenario.
 
         Raises
         ------
         DataError
-            When the scenario of another run is there, which is not to be gone on with.
+            When the scenario of another run is there, and the run does not go on with that one.
         """
         there = self.path / SCENARIO
         if not self._own and there.exists() and not _says(there, scenario_text):
             raise DataError(
-                f"{there} is another scenario than the one to run", "Choose another --out, or remove that file."
+                f"{there} is a different scenario from the one to run", "Choose another --out, or remove that file."
             )
-        # Whoever was killed while writing has left these; nobody else writes here now.
+        # Left by a process that was killed while writing; nobody else writes here now.
         sweep(self.path)
         sweep(self.path / CHECKPOINTS)
         if not finished:
             into = SEEDS if "seeds" in begun else BEGUN
-            # Of a run that was killed here before it had kept anything, and is not gone on with.
+            # From a run that was killed here before it had kept anything; this is not that run.
             others = set() if self._own else {METRICS, RECORD, FORK}
             for name in {FAILURE, SUMMARY, BEGUN, SEEDS, ENSEMBLE, *others} - {into}:
                 must_remove(self.path / name)
-            # Before the scenario: where that is, it is a run, and which one must be known.
+            # Before the scenario: a folder that has one is a run, and it must be known which.
             write_atomically(self.path / into, json.dumps(begun) + "\n")
         if first is not None:
             first()
@@ -235,7 +235,7 @@ class RunFolder:
         self._own = True
 
     def ended(self) -> None:
-        """Forget what only a run needs that is under way."""
+        """Forget what is needed only while a run is under way."""
         for name in (BEGUN, SEEDS):
             remove(self.path / name)
 
@@ -248,7 +248,7 @@ class RunFolder:
             raise cannot_write(self.metrics_path, error) from error
 
     def _empty_metrics(self) -> None:
-        """Begin with no epochs; nothing is lost where that does not reach the disk."""
+        """Begin with no epochs; nothing is lost if that does not reach the disk."""
         must_remove(self.metrics_path)
         try:
             # A new file, never one that a link leads to.
@@ -277,15 +277,15 @@ class RunFolder:
         self.ended()
 
     def _digests(self, *names: str) -> dict[str, str]:
-        """SHA-256 of files of the run, by which it is known later that they are those that it has left."""
+        """SHA-256 of files of the run, by which they are later recognized as the ones that it left."""
         return {name: digest(self.path / name) for name in names}
 
     def keep_model(self, simulator: Simulator, identity: Identity) -> None:
-        """Write the model, as soon as it is trained: of what comes after that, anything may fail."""
+        """Write the model as soon as it is trained: anything that comes after may fail."""
         write_atomically(self.path / MODEL, model_bytes(simulator, identity))
 
     def finish(self, simulator: Simulator, summary: Mapping[str, Any], identity: Identity) -> None:
-        """Write what was recorded, and the summary, by which the run counts as finished; the model is there."""
+        """Write what was recorded, then the summary, which makes the run finished; the model is there already."""
         if simulator.recording is not None:
             write_atomically(self.path / RECORD, simulator.recording.to_bytes())
         files = self._digests(METRICS, MODEL, *([] if simulator.recording is None else [RECORD]))
@@ -295,7 +295,7 @@ class RunFolder:
 
 
 def _says(path: Path, text: str) -> bool:
-    """Whether this, and nothing else, is in a file."""
+    """Whether a file holds exactly this text."""
     try:
         return path.is_file() and path.read_bytes() == text.encode()
     except OSError:
@@ -333,7 +333,7 @@ def _refuse_other_run(path: Path) -> None:
             )
         what = "a run that was interrupted"
     elif (path / MODEL).exists():
-        what, how = "a trained network whose run did not come to its end", "completes it"
+        what, how = "a trained network whose run did not finish", "completes it"
     if what:
         raise DataError(
             f"{path} holds {what}",

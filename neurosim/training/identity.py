@@ -1,7 +1,7 @@
 """What the numbers of a run belong to: one identity, written beside them, and compared by whoever goes on with them.
 
 Two runs of one identity give the same bits. What changes no number of a run (its title, its promises, its pictures,
-where its data file lies) is no part of it, nor is what changes none of the trained ones: what is recorded.
+where its data file is) is not part of it; nor is what it records, which changes none of the trained numbers.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from neurosim.scenario.study import PlotsSection
 from neurosim.simulator import Simulator
 from neurosim.version import __version__
 
-# Of what has changed, so much is shown: lines, and letters of a line.
+# How much is shown of what has changed: lines, and letters of a line.
 SHOWN = 16
 LONGEST = 120
-# Why even --force does not go on.
+# Why not even --force goes on.
 FINISHED = "what is trained to its end stays what it is: train the changed scenario anew, without --resume."
 _SPLITS = {"train": "training", "validation": "validation", "test": "test"}
 
@@ -55,7 +55,7 @@ class Identity:
     versions : mapping of str to str
         Of neurosim and NumPy, and of the compiler that the backend uses.
     arithmetic : mapping of str to str
-        What decides on the last bits besides: the backend, and of what it computes with.
+        What else decides the last bits: the backend, and what it computes with.
     """
 
     scenario: str
@@ -65,7 +65,7 @@ class Identity:
     arithmetic: Mapping[str, str]
 
     def as_json(self) -> dict[str, Any]:
-        """The same as objects that JSON knows."""
+        """The same as a JSON object."""
         plain = {name: dict(getattr(self, name)) for name in ("rows", "versions", "arithmetic")}
         return {
             "scenario": self.scenario,
@@ -117,9 +117,9 @@ def plugin_records(scenario: Scenario) -> tuple[PluginRecord, ...]:
 
 
 def determining(scenario: Scenario, *, record: bool = False) -> str:
-    """The scenario as text without what changes no trained number; with `record`, none of those recorded either.
+    """The scenario as text, less what changes no trained number; with `record`, only less what changes no recorded one.
 
-    Of a data file its name is left: what is in it is known by the hashes of its rows.
+    Only the name of a data file is kept: its rows are known by their hashes.
     """
     data = scenario.data
     file = data.options.get("file")
@@ -154,9 +154,9 @@ def differences(was: Identity, now: Identity, *, bits: bool) -> list[str]:
     Parameters
     ----------
     was, now : Identity
-        The one that is written beside some numbers, and that of here and now.
+        The one written beside some numbers, and the one here and now.
     bits : bool
-        Whether versions and arithmetic count: where training goes on. What is only read is what it is anywhere.
+        Whether versions and arithmetic count, as they do for training on; what is only read is the same anywhere.
     """
     found = scenario_changes(was.scenario, now.scenario)
     found += rows_changes(was.rows, now.rows)
@@ -165,7 +165,7 @@ def differences(was: Identity, now: Identity, *, bits: bool) -> list[str]:
 
 
 def bit_changes(was: Identity, now: Identity) -> list[str]:
-    """Which versions, and what else decides the last bits, are not what they were, in lines to be shown."""
+    """Which versions, and what else decides the last bits, have changed, in lines to be shown."""
     return [
         f"  {name}: {before.get(name, 'none')}, now {after.get(name, 'none')}, which may change the last bits"
         for before, after in ((was.versions, now.versions), (was.arithmetic, now.arithmetic))
@@ -175,7 +175,7 @@ def bit_changes(was: Identity, now: Identity) -> list[str]:
 
 
 def rows_changes(was: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
-    """Which splits have other rows than they had, by their hashes, in lines to be shown."""
+    """Which splits no longer have the rows they had, by their hashes, in lines to be shown."""
     changed = [split for split in {**was, **now} if was.get(split) != now.get(split)]
     return [
         f"  data: the {_SPLITS.get(split, split)} rows have changed (SHA-256 {_short(was.get(split))}, "
@@ -203,8 +203,8 @@ def _short(digest: str | None) -> str:
 def changes_of(own: Scenario, chosen: Scenario, simulator: Simulator) -> list[str]:
     """What differs between the scenario in a run folder and the one that was named to go on with it.
 
-    `simulator` is of either. What its report has added to the recording is no difference, and how often it was added
-    is a matter of the epochs that the run in the folder was to have.
+    `simulator` is of either. What the report added to the recording is no difference; how often it was added depends
+    on the epochs that the run in the folder was to have.
     """
     network, _, classes = _recorded_of(simulator)
     if own.record in (chosen.record, recorded_for_report(chosen.record, network, own.training.epochs, classes)):
@@ -213,13 +213,13 @@ def changes_of(own: Scenario, chosen: Scenario, simulator: Simulator) -> list[st
 
 
 def without_report(scenario: Scenario, simulator: Simulator) -> Scenario:
-    """The scenario in a run folder as somebody wrote it who did not ask for what its report has recorded besides."""
+    """The scenario in a run folder as its author wrote it, without what the report has it record as well."""
     asked = asked_for(scenario.record, *_recorded_of(simulator))
     return replace(scenario, given=scenario.given.model_copy(update={"record": asked}))
 
 
 def _recorded_of(simulator: Simulator) -> tuple[Network, int, int]:
-    """Network, epochs and number of classes: what decides on what is recorded for the report."""
+    """Network, epochs and number of classes: they decide what is recorded for the report."""
     return simulator.network, simulator.training.epochs, len(simulator.data.classes)
 
 

@@ -1,4 +1,4 @@
-"""While a network trains, an end that is asked for waits for a moment in which what is kept is whole."""
+"""While a network trains, a request to end waits for a moment at which what is kept is whole."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from neurosim.interruption import ONE_REQUEST, SIGNALS, Promise, promise
 
 
 class Interruptions:
-    """Whether an end was asked for; `told` is called when that happens."""
+    """Whether an end has been asked for; `told` is called when that happens."""
 
     def __init__(self, told: Callable[[], None], promised: Promise) -> None:
         self._told = told
@@ -23,7 +23,7 @@ class Interruptions:
         self._asked: float | None = None
 
     def heed(self) -> None:
-        """What is kept is whole now: raises KeyboardInterrupt if an end was asked for."""
+        """Say that what is kept is whole now; raises KeyboardInterrupt if an end has been asked for."""
         self._promised.moment()
         if self._asked is not None:
             raise KeyboardInterrupt

@@ -1,4 +1,4 @@
-"""What is kept of a run of which something has failed, and how to go on with it."""
+"""What is kept of a run when something in it fails, and how to go on."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from neurosim.training.texts import is_there
 
 
 def keep(error: Exception, folder: RunFolder, checkpoints: Checkpoints, simulator: Simulator, *, whole: bool) -> None:
-    """Keep the state of a run in which an error was raised, if it is `whole`, and say with the error how to go on."""
+    """Keep the state of a run that raised an error, if it is `whole`, and add to the error how to go on."""
     ended = memory_ended(error)
     if ended is not None:
-        # What was being worked on takes the memory that is needed now.
+        # What was being worked on holds memory that is needed now.
         traceback.clear_frames(ended.__traceback__)
         traceback.clear_frames(error.__traceback__)
     saved = False
@@ -41,7 +41,7 @@ def keep(error: Exception, folder: RunFolder, checkpoints: Checkpoints, simulato
 
 @contextmanager
 def trained(folder: Path) -> Iterator[None]:
-    """Within this everything is trained, and kept in a run folder: say so with what is raised, and how to go on."""
+    """Within this everything is trained and kept in a run folder: errors say so, and how to go on."""
     try:
         yield
     except Exception as error:

@@ -13,7 +13,7 @@ from neurosim.files import cannot_write, make_folder, remove
 
 NAME = ".lock"
 _TRIES, _PAUSE = 3, 0.01
-# Letters of the number of a process.
+# Digits of a process number, at most.
 _LONGEST = 20
 
 
@@ -41,7 +41,7 @@ class FolderLock:
     def _held(self, folder: Path) -> IO[str]:
         """The lock file, open and held; raises DataError where another process holds it."""
         while True:
-            # Whoever made it removes it again where nothing is written to it.
+            # Another process that made the folder may remove it again if it writes nothing there.
             make_folder(folder)
             with contextlib.ExitStack() as on_failure:
                 try:
@@ -73,7 +73,7 @@ class FolderLock:
 
 
 def who_holds(folder: Path) -> str:
-    """The process that is writing to a folder, empty where nobody is or where the system does not tell."""
+    """The process that is writing to a folder; empty if none is, or if the system does not say."""
     try:
         import fcntl
     except ImportError:  # Windows
@@ -90,7 +90,7 @@ def who_holds(folder: Path) -> str:
 
 
 def _hold_soon(file: IO[str]) -> bool:
-    """As `_hold`, in a few tries: whoever asks `who_holds` holds it for an instant."""
+    """As `_hold`, in a few tries, since `who_holds` holds it for an instant."""
     for _ in range(_TRIES):
         if _hold(file):
             return True

@@ -34,7 +34,7 @@ class Member:
     fault : str
         Why it diverged, if it did.
     mixed : str
-        Which of its epochs were trained otherwise, see `load_checkpoint`.
+        Which of its epochs were trained differently, see `load_checkpoint`.
     """
 
     label: str
@@ -57,7 +57,7 @@ class Workshop:
     _first: dict[str, Simulator] = field(default_factory=dict)
 
     def begin(self, members: Sequence[Member]) -> None:
-        """Make the first network of every variant: what is wrong with one of them is known before any is trained.
+        """Make the first network of every variant, so that what is wrong with one is known before any is trained.
 
         Raises
         ------
@@ -81,7 +81,7 @@ class Workshop:
             yield member.label, member.folder, identity_from(member.scenario, rows, self.backend)
 
     def simulator_of(self, member: Member) -> Simulator:
-        """The simulator of a member, made if it is not there; it may have to be prepared."""
+        """The simulator of a member, made if it is not there yet; the caller prepares it."""
         if member.simulator is None:
             like = self._first.get(member.scenario.variant)
             member.simulator = Simulator(member.scenario, self.backend, None, self.threads, self.data_dir, like=like)

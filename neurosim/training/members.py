@@ -17,7 +17,7 @@ from neurosim.training.texts import is_there
 def study_members(scenario: Scenario, folder: Path | None) -> list[tuple[str, Scenario, Path | None]]:
     """Every variant from every seed: what it is called, its scenario, and its folder inside that of the study.
 
-    Raises UsageError where there are not so many seeds.
+    Raises UsageError where there are not that many seeds.
     """
     first, repeats = scenario.scenario.seed, scenario.scenario.repeats
     beyond = beyond_seeds(first, repeats)

@@ -15,16 +15,15 @@ from neurosim.training.sealed import seal, unseal
 
 MODEL = "model.safetensors"
 FORMAT = "neurosim-model-4"
-# Those that can be read: number 3 does not say what it belongs to, but for its plugins; in number 2 targets were never
-# scaled, and nothing was said of them.
+# Those that can be read: number 3 names its plugins but nothing else that it belongs to; in number 2 targets were never
+# scaled, and it does not mention them.
 FORMATS = ("neurosim-model-2", "neurosim-model-3", FORMAT)
 
 
 def model_bytes(simulator: Simulator, identity: Identity | None = None) -> bytes:
     """The trained parameters and running statistics (float32) as a safetensors file that describes the network.
 
-    The same parameters of the same identity give the same bytes. `identity` is that of the simulator, where it is known
-    already.
+    The same parameters of the same identity give the same bytes. `identity` is the simulator's, if it is known already.
     """
     belongs = (identity or identity_of(simulator)).as_json()
     arrays = {**simulator.parameters, **simulator.statistics}

@@ -59,7 +59,7 @@ class Model:
     target_scale, target_shift : array (outputs,), float64
         The network learnt to answer ``value * target_scale + target_shift``; empty where there are classes.
     mixed : str
-        In one line what has changed since it was trained, where it was taken all the same; else empty.
+        A line saying what has changed since it was trained, if it was taken all the same; else empty.
     """
 
     path: Path
@@ -184,8 +184,8 @@ def load_model(
     registry : Registry, optional
         What there is; the built-ins and the installed plugins by default.
     force : bool
-        Take it even where a plugin has changed since the training, or where it is not the model of the run whose
-        folder it is in; `Model.mixed` then says so.
+        Take it even if a plugin has changed since the training, or if it is not the model of the run whose folder it is
+        in; `Model.mixed` then says so.
 
     Raises
     ------

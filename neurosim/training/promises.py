@@ -1,4 +1,4 @@
-"""Promises that a run cannot keep, however it goes: known before it is trained, which may take hours."""
+"""Promises that a run cannot keep, however it goes: found before training, which may take hours."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from neurosim.scenario import Claim, Scenario
 from neurosim.scenario.study import names_in
 from neurosim.simulator import Simulator
 
-# Lines, and variants in one.
+# At most so many lines, and variants in a line.
 MOST = 5
 # Measures by the end of their name: whether they are of classes, or of values.
 OF_CLASSES, OF_VALUES = ("_accuracy",), ("_rmse", "_r2")
@@ -26,7 +26,7 @@ class Known:
 
 
 def known_of(simulator: Simulator) -> Known:
-    """The same of a simulator."""
+    """What is known of the network of a simulator."""
     return Known(simulator.scenario, simulator.splits, bool(simulator.data.classes))
 
 
@@ -66,7 +66,7 @@ def _broken(scenario: Scenario, networks: Mapping[str, Known]) -> Iterator[tuple
 
 
 def _fault(claim: Claim, network: Known) -> tuple[str, str]:
-    """The key of a claim that asks for what there will not be, and why; the latter is empty where all will be."""
+    """The key of a claim that asks for what there will not be, and why; the reason is empty if nothing is amiss."""
     last, asked = network.scenario.training.epochs, network.scenario.record
     if claim.epoch is not None and claim.epoch > last:
         return "epoch", f"epoch {claim.epoch} never comes, as training.epochs is {last}"
@@ -78,10 +78,10 @@ def _fault(claim: Claim, network: Known) -> tuple[str, str]:
 
 
 def _missing(measure: str, network: Known) -> str:
-    """Why there will be no such measure; empty where there will be."""
+    """Why there will be no such measure; empty if there will be."""
     split = measure.partition("_")[0]
     if split not in network.splits:
-        return f"the data have no {split} rows; data.{split}_fraction keeps some apart"
+        return f"the data have no {split} rows; data.{split}_fraction sets some aside"
     if measure.endswith(OF_CLASSES) and not network.has_classes:
         return "the targets are values, which have no accuracy; promise a loss, an RMSE or R² instead"
     if measure.endswith(OF_VALUES) and network.has_classes:

@@ -1,7 +1,7 @@
 """Reading a run folder again: a finished run as a result, an interrupted one to go on with.
 
-Here, and only here, it is found out whether what a run has left still belongs to the scenario, the rows and the plugins
-that are there now; see `neurosim.training.belonging`.
+Whatever is read is compared here with the scenario, the rows and the plugins that are there now; see
+`neurosim.training.belonging`.
 """
 
 from __future__ import annotations
@@ -52,14 +52,14 @@ from neurosim.training.texts import Summary, damaged, is_there, read_failure, re
 def read_finished(folder: Path, simulator: Simulator, *, force: bool = False) -> Result:
     """The result of a finished run, whose network and records `simulator`, not trained yet, is given.
 
-    That the simulator is of what was trained there is for the caller to know; `read_run` finds out.
+    The caller must know that the simulator is of what was trained there; `read_run` checks.
 
     Raises
     ------
     DataError
         When a file of it is missing or damaged.
     UsageError
-        When its model is that of another run, and `force` is not given.
+        When its model is another run's, and `force` is not given.
     """
     found = _Found.read(folder, simulator)
     found.swapped.refuse(force=force)
@@ -68,12 +68,12 @@ def read_finished(folder: Path, simulator: Simulator, *, force: bool = False) ->
 
 @dataclass(frozen=True)
 class _Found:
-    """What is in the folder of a finished run, looked at before anything is made of it.
+    """What is in the folder of a finished run, before any of it is used.
 
     Attributes
     ----------
     swapped : Changes
-        What tells that its model, or another file, is not the one that the run has left.
+        What shows that its model, or another file, is not the one that the run left.
     """
 
     folder: Path
@@ -96,7 +96,7 @@ class _Found:
         return cls(folder, simulator, summary, history, arrays, recording, swapped)
 
     def result(self, mixed: Changes) -> Result:
-        """Give the network and the records to the simulator; `mixed` is what has changed, and was to be read anyway."""
+        """Give the network and records to the simulator; `mixed` is what has changed, if it is read all the same."""
         folder, simulator, summary = self.folder, self.simulator, self.summary
         if summary.seed != simulator.seed and not mixed:
             raise damaged(folder / SUMMARY, f"its seed is {summary.seed}, and that of {SCENARIO} {simulator.seed}")
@@ -122,7 +122,7 @@ class _Found:
 
 
 def swapped_files(folder: Path, trained: Trained, model: Mapping[str, Any]) -> Changes:
-    """What tells that a file of a finished run is not the one that it has left; `model` describes the one there."""
+    """What shows that a file of a finished run is not the one that it left; `model` describes the one there."""
     found = model_changes(folder, trained, trained_by_model(model, folder / MODEL))
     return found or file_changes(folder, trained)
 
@@ -155,7 +155,7 @@ class ReadRun:
     diverged : tuple of (str, Path)
         Variant and folder of each run of a study that diverged.
     mixed : str
-        In one line what has changed since it was trained; empty where nothing has, which is so without ``force``.
+        A line saying what has changed since it was trained; empty if nothing has, as always without ``force``.
     """
 
     folder: Path
@@ -166,13 +166,13 @@ class ReadRun:
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """The same, and of each result which of its epochs were trained otherwise; nothing where nothing is mixed."""
+        """The same, and which epochs of each result were trained differently; empty where nothing is."""
         found = dict.fromkeys(result.mixed for result in self.results if result.mixed)
         return tuple(found) or ((self.mixed,) if self.mixed else ())
 
     @property
     def drawn_to(self) -> Path:
-        """Where what is drawn of it belongs: its folder; what mixes is kept apart from what the run has left."""
+        """Where its pictures go: to its folder, or, if they mix, to one apart from what the run left."""
         return self.folder / MIXED if self.mixed else self.folder
 
 
@@ -188,8 +188,8 @@ def read_run(
     """Read the folder of a finished run or study, with its trained networks.
 
     The folder is taken for one of the user's own: the data file that its scenario names is read wherever it lies.
-    With `force` it is read even where its scenario, its rows, its plugins or its model have changed since it was
-    trained; the results then say so.
+    With `force` it is read even if its scenario, rows, plugins or model have changed since it was trained; the results
+    then say so.
 
     Raises
     ------
@@ -247,7 +247,7 @@ def trained_in(folder: Path) -> Trained:
 
 
 def made_in(folder: Path | None, scenario: Scenario) -> dict[str, Any]:
-    """Versions, machine and plugins that the run in a folder was trained with; those of now if none is told."""
+    """Versions, machine and plugins that the run in a folder was trained with; today's if it does not say."""
     now = provenance(scenario)
     if folder is None or not is_there(folder / SUMMARY):
         return now
@@ -263,7 +263,7 @@ def made_in(folder: Path | None, scenario: Scenario) -> dict[str, Any]:
 def _since(folder: Path, simulator: Simulator, *, inner: bool) -> Changes:
     """What has changed since the run in a folder was trained; `simulator` is of its scenario, not trained.
 
-    The folder of a network within a study (`inner`) has a scenario of its own besides.
+    The folder of a network within a study (`inner`) has its own scenario as well.
     """
     now = identity_of(simulator)
     was = trained_in(folder).beside(now)
@@ -280,9 +280,9 @@ def changes_of_scenario(
     data_dir: Path | str | None = None,
     variant: str | None = None,
 ) -> Changes:
-    """What has changed since the run in a folder was trained: of its scenario, its rows and its plugins.
+    """What has changed in the scenario, rows and plugins of a run since it was trained.
 
-    Of a study the first network of a variant decides, or the first of all. Raises as `neurosim.Simulator` does, and
+    For a study the first network of a variant decides, or the first of all. Raises as `neurosim.Simulator` does, and
     DataError for a damaged file.
     """
     if not is_there(folder / SUMMARY) and not is_there(folder / FAILURE):
@@ -326,7 +326,7 @@ class FailedRun:
     def start(
         self, data_dir: Path | str | None = None, *, variant: str = "", force: bool = False
     ) -> tuple[Simulator, str]:
-        """Its network as it was before training, and in one line what has changed since; of a study, of a variant.
+        """Its network before training (of a study, that of `variant`), and a line saying what has changed since.
 
         Raises
         ------
@@ -346,7 +346,7 @@ class FailedRun:
 def read_failed(folder: Path | str, registry: Registry | None = None) -> FailedRun | None:
     """Read the folder of a run that diverged; None where it did not; a data file may lie anywhere, as for `read_run`.
 
-    Whether it belongs to what is there now is found out by `FailedRun.start`.
+    `FailedRun.start` checks whether it belongs to what is there now.
 
     Raises
     ------
@@ -414,5 +414,5 @@ def check_folder(path: Path) -> None:
 
 
 def stopped_at(folder: Path, simulator: Simulator, *, force: bool = False) -> str:
-    """Bring a simulator to where an interrupted run stopped, if it had begun; gives what `load_checkpoint` does."""
+    """Bring a simulator to where an interrupted run stopped, if it had begun; returns as `load_checkpoint`."""
     return load_checkpoint(folder, simulator, force=force) if has_checkpoint(folder) else ""

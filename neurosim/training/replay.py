@@ -60,9 +60,9 @@ class Origin:
     trained : Trained
         What it was trained with.
     swapped : Changes or None
-        What tells that a file in its folder is not the one that the run has left.
+        What shows that a file in its folder is not the one that the run left.
     mixed : str
-        In one line which of its epochs were trained otherwise; empty where none were.
+        A line saying which of its epochs were trained differently; empty if none were.
     """
 
     folder: Path
@@ -93,7 +93,7 @@ class Replay:
     trained_again : int
         Steps that had to be trained again to get to the fork.
     mixed : str
-        In one line what has changed since the run was trained, where it was replayed all the same; else empty.
+        A line saying what has changed since the run was trained, if it was replayed all the same; else empty.
     """
 
     origin: Origin
@@ -186,7 +186,7 @@ def run_replay(
     out, threads, data_dir, observer
         As for `neurosim.run`.
     force : bool
-        Go on even where the run's scenario, rows, plugins or versions have changed since it was trained.
+        Go on even if the run's scenario, rows, plugins or versions have changed since it was trained.
 
     Raises
     ------

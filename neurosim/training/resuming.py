@@ -78,9 +78,9 @@ def backend_there(resume: Path | str) -> str | None:
     path = Path(resume)
     if path.is_file():
         return backend_of(path)
-    # First what another process removes once the others are there.
+    # First the files that another process removes once those below are there.
     for name in (BEGUN, SEEDS):
-        # Where the system has failed, not neurosim alone, it may be cut short.
+        # It may be cut short if the whole system failed, not neurosim alone.
         with contextlib.suppress(DataError, FileNotFoundError):
             if is_there(path / name):
                 return read_object(path / name).backend()

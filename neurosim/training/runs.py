@@ -66,12 +66,12 @@ class Result:
     rows_sha256 : dict of str to str
         SHA-256 of the rows of each split when it was trained, as the data set had them before any scaling.
     identity : Identity or None
-        What its numbers belong to, as its folder tells; None of a run without a folder, or of an older version.
+        What its numbers belong to, as its folder says; None for a run without a folder, or of an older version.
     mixed : str
-        In one line what has changed since it was trained, where it was read all the same, and which epochs were trained
-        otherwise, where it was gone on with all the same; else empty.
+        A line saying what has changed since it was trained, if it was read all the same, and which epochs were trained
+        differently, if it was continued all the same; else empty.
     trained_on : str
-        The backend that trained it, where another one reads it; else empty.
+        The backend that trained it, if another one reads it; else empty.
     """
 
     scenario: Scenario
@@ -290,7 +290,7 @@ def _resumed(
         )
     if many_seeds(path) is not None:
         raise UsageError(
-            f"{path} is a run of many seeds, and not of a single network",
+            f"{path} is a run of many seeds, not of a single network",
             f"neurosim run --resume {quoted(path)}  goes on with it.",
         )
     # It records on what it has recorded so far, what its report has added among it.
@@ -325,7 +325,7 @@ def _resumed(
                 return train_to_end(simulator, folder, watcher, begin, mixed)
     finally:
         folder.close()
-    # Another process has trained it to its end meanwhile.
+    # Another process has finished it meanwhile.
     return _resumed(chosen, resume, backend, threads, data_dir, watcher, begin, force=force)
 
 
@@ -369,7 +369,7 @@ def train_to_end(
 ) -> Result:
     """Train what is left of a scenario, measure, judge, and write the files; as `run`.
 
-    `mixed` is what `load_checkpoint` has given.
+    `mixed` is what `load_checkpoint` returned.
     """
     scenario = simulator.scenario
     if folder is not None:

@@ -62,7 +62,7 @@ def many_seeds(folder: Path) -> ManySeeds | None:
 
 
 def check_unfinished(folder: Path, ensemble: Ensemble) -> None:
-    """Raise UsageError where the run in a folder is not one of these seeds that was stopped."""
+    """Raise UsageError unless the folder has an unfinished run of these very seeds."""
     found = many_seeds(folder)
     if found is None:
         hint = f"neurosim run --resume {quoted(folder)}  goes on with what is there."
@@ -73,10 +73,9 @@ def check_unfinished(folder: Path, ensemble: Ensemble) -> None:
 
 
 def refuse_changed(folder: Path, chosen: Scenario, now: Identity) -> None:
-    """Raise UsageError where the run of many seeds in a folder belongs to something else than a scenario does `now`.
+    """Raise UsageError where the run of many seeds in a folder does not belong to the scenario as it is `now`.
 
-    Of a finished one last bits do not count, since it is only read, and its promises do: its networks were held against
-    them.
+    For a finished one, last bits do not count, as it is only read, but promises do: its networks were judged by them.
     """
     own = own_scenario(folder, chosen)
     finished = is_there(folder / SUMMARY)

@@ -165,7 +165,7 @@ class StudyObserver(Observer):
     """Hears of a study's progress, from several threads but never at once."""
 
     def read(self, number: int, count: int) -> None:
-        """So many networks of all of a study that goes on have been looked at: whether they have ended."""
+        """So many of the networks of a resumed study have been checked for having ended."""
 
     def planned(self, members: Sequence[str], epochs: int) -> None:
         """What will be trained, and all epochs together."""
@@ -295,7 +295,7 @@ def _run(
             for number, member in enumerate(members, 1):
                 _read(member, workshop, force=force)
                 watcher.read(number, len(members))
-        # Of each variant one, by which all that it needs is compiled.
+        # One of each variant: with it, all that the variant needs is compiled.
         left = {member.scenario.variant: member for member in reversed(members) if member.result is None}
         made = {variant: workshop.simulator_of(member) for variant, member in left.items()}
         for simulator in made.values():
@@ -304,7 +304,7 @@ def _run(
         warn_of_promises(chosen, {variant: known_of(simulator) for variant, simulator in made.items()})
     ended = all(member.result is not None for member in members)
     if folder is not None:
-        # Only now is it known that all networks can be made, and go on.
+        # Only now is it known that all networks can be made, or go on.
         folder.begin(portable(chosen).to_toml(), {"backend": backend}, finished=ended)
         for member in members:
             if member.result is not None and not member.fault and member.folder is not None:

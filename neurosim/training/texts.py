@@ -39,7 +39,7 @@ class Summary:
     identity : Identity or None
         What its numbers belong to; None in runs of older versions.
     mixed : str
-        In one line which epochs were trained otherwise; empty where none were.
+        A line saying which epochs were trained differently; empty if none were.
     """
 
     backend: str

@@ -329,8 +329,8 @@ def test_a_run_that_was_gone_on_with_by_force(here, place):
     assert here(*words, "--force")[0] == 0
     code, out, err = here("report", "forced", *WITH)
     assert (code, out) == (0, "forced/report.html\n")
-    assert err.startswith("mixed: epoch 1 was trained otherwise (scenario: -lr = 0.1; scenario: +lr = 0.3)")
-    assert "Mixed: epoch 1 was trained otherwise (scenario: -lr = 0.1" in (place / "forced/report.html").read_text()
+    assert err.startswith("mixed: epoch 1 was trained differently (scenario: -lr = 0.1; scenario: +lr = 0.3)")
+    assert "Mixed: epoch 1 was trained differently (scenario: -lr = 0.1" in (place / "forced/report.html").read_text()
 
 
 def told(folder, what, **changed):

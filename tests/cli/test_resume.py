@@ -180,6 +180,15 @@ def test_killed_before_its_first_checkpoint_it_begins_again(neurosim, tmp_path):
     assert bits(folder)[0] == bits(Path("whole"))[0]
 
 
+def test_a_finished_run_is_read_without_a_change_to_its_folder(tmp_path):
+    result = library.run("xor", out=tmp_path / "run", overrides=FEW, backend="reference")
+    before = {path: path.stat().st_mtime_ns for path in (result.folder, *result.folder.rglob("*"))}
+    again = library.run("xor", resume=result.folder, overrides=FEW, backend="reference")
+    assert again.metrics == result.metrics
+    # Neither was a lock made and removed: the folder may be one that cannot be written.
+    assert {path: path.stat().st_mtime_ns for path in (result.folder, *result.folder.rglob("*"))} == before
+
+
 def test_a_missed_promise_is_missed_again(neurosim, tmp_path):
     promise = {"train_accuracy": {"at_least": 1.0}, "train_loss": {"at_most": 1e-9}}
     library.run("xor", out=tmp_path / "run", overrides={**FEW, "expect": promise})

@@ -257,7 +257,7 @@ def test_force_changes_nothing_that_is_trained_to_its_end(world, kind, when, cha
         found = world.go_on(kind, folder, change, "edited", force=True)
     if kind in ("single", "replay") and when == "within":
         epochs = "epoch 1 was" if kind == "single" else "epochs 1 to 2 were"
-        assert found.mixed.startswith(f"{epochs} trained otherwise (")
+        assert found.mixed.startswith(f"{epochs} trained differently (")
         assert CHANGES[change] in found.mixed
         assert found.remarks["mixed"] == found.mixed
         assert json.loads((folder / "summary.json").read_text())["mixed"] == found.mixed
@@ -274,7 +274,7 @@ OCCUPIED = {
     "many seeds": ("many seeds", "within", "a run of many seeds that was interrupted"),
     "an interrupted run": ("single", "within", "a run that was interrupted"),
     "a finished run": ("single", "after", "already holds a finished run"),
-    "another scenario": ("repeats", "before", "scenario.toml is another scenario than the one to run"),
+    "another scenario": ("repeats", "before", "scenario.toml is a different scenario from the one to run"),
 }
 
 

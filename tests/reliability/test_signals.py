@@ -416,6 +416,18 @@ def test_the_command_line_and_the_rest_speak_of_the_same():
     assert (ending.ONE_REQUEST, ending.PATIENCE) == (interruption.ONE_REQUEST, interruption.PATIENCE)
 
 
+def test_a_command_ends_even_if_what_is_kept_cannot_be_found_out(monkeypatch, capfd):
+    def words():
+        raise OSError("the folder is gone")
+
+    monkeypatch.setattr(interruption, "_left", None)
+    with pytest.raises(KeyboardInterrupt) as raised, interruption.kept(words):
+        raise KeyboardInterrupt
+    assert ending.kept_by(raised.value) == ""
+    ending.Ending().say("")
+    assert capfd.readouterr().err == "interrupted\n"
+
+
 @pytest.mark.usefixtures("as_in_a_notebook")
 def test_a_request_that_comes_twice_at_once_is_one(monkeypatch):
     """``timeout`` sends its signal to its child, and then to the group that this is in."""

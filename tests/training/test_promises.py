@@ -128,4 +128,4 @@ def test_of_many_seeds_and_on_the_command_line(tmp_path, capsys, monkeypatch):
         assert execute(["run", str(path), "--backend", "reference", "--no-report", "--out", "one"]) == 5
     err = capsys.readouterr().err
     assert err.startswith("Warning: ")
-    assert "data.test_fraction keeps some apart" in err.splitlines()[0]
+    assert "data.test_fraction sets some aside" in err.splitlines()[0]

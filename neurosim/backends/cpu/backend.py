@@ -20,7 +20,7 @@ from neurosim.layers import Activate, Conv2d, Dense
 from neurosim.network import Network, Training
 
 EVALUATION_ROWS = 128
-# Multiply-adds that are evaluated without coming back: some tenths of a second.
+# Multiply-adds that are evaluated in one go: some tenths of a second.
 EVALUATION_WORK = 1 << 33
 # So few rows are one chunk in any case, and need no larger buffers.
 FEW_ROWS = 16
@@ -245,7 +245,7 @@ class CpuBackend(Backend):
         capacity = EVALUATION_ROWS if rows.count > FEW_ROWS else FEW_ROWS
         plans = [self._plan("evaluation", capacity, k) for k in range(threads)]
         totals = np.zeros((max(chunks, 1), 2))
-        # In pieces, so that it can be left in between.
+        # In pieces, so that it can be interrupted in between.
         work = sum(layer.multiply_adds for layer in self.network.parts)
         at_once = max(threads, EVALUATION_WORK // max(1, work * EVALUATION_ROWS))
         for first in range(0, max(chunks, 1), at_once):

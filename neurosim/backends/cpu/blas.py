@@ -75,7 +75,7 @@ def numpy_blas() -> str:
     import threadpoolctl
 
     found = threadpoolctl.ThreadpoolController().select(user_api="blas").lib_controllers
-    # Wheels bring one of their own; else it is the only one, or nobody knows which.
+    # Wheels bring their own; otherwise it is the only one, or there is no telling which.
     own = [library for library in found if "numpy" in library.filepath] or found
     if own:
         return ", ".join(sorted({_words(library) for library in own}))
@@ -84,7 +84,7 @@ def numpy_blas() -> str:
 
 
 def _words(library: Any) -> str:
-    """A library as threadpoolctl sees it, by name, version and kernel."""
+    """A library as threadpoolctl describes it: name, version and kernel."""
     name = "OpenBLAS" if library.internal_api == "openblas" else library.internal_api
     kernel = getattr(library, "architecture", None)
     return f"{name} {library.version}" + (f" ({kernel})" if kernel else "")

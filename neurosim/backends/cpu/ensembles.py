@@ -59,7 +59,7 @@ class SmallEnsemble:
                 outcomes[number] = group.train(data, self._judge, done, epochs, done * self._steps)
 
         def heed_between(thread: int) -> None:
-            """Let signals in, which arrive in the main thread; the groups that are left are then not begun."""
+            """Heed signals, which arrive in the main thread; if one ends the training, no other group is begun."""
             if thread == 0:
                 try:
                     heed()

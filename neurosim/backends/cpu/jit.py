@@ -26,7 +26,7 @@ from neurosim.surroundings import check_jit
 check_jit()
 # Numba imports it in any case, the slow way.
 load_scipy_linalg()
-# The code generator is set up when it is first asked for.
+# The code generator is set up the first time it is asked for.
 with our_settings():
     cpu_target.target_context.codegen()
 
@@ -72,15 +72,15 @@ def kernel(signature: Any) -> Callable[[Function], Any]:
 
 
 def _heeding(dispatcher: Any) -> Any:
-    """The dispatcher, which compiles between two signals and never during one."""
+    """The dispatcher, with signals held back while it compiles."""
     dispatcher.compile = between_signals(dispatcher.compile)
     return dispatcher
 
 
 def between_signals(compile_now: Callable[..., Any]) -> Callable[..., Any]:
-    """As `compile_now`, with settings of ours, and with signals heeded before and after it.
+    """`compile_now` with our settings, and with signals heeded before and after it.
 
-    LLVM calls back into Python, where they are lost.
+    While it runs, LLVM calls back into Python, and what a signal raises there is lost.
     """
 
     def call(*arguments: Any) -> Any:

@@ -1,7 +1,7 @@
-"""Compiled functions between processes: a help that can fail. What is damaged is compiled again.
+"""Compiled functions kept for other processes: a help that may fail. What is damaged is compiled again.
 
-Numba's own cache files are not used: they are opened by path, Numba raises where one is cut short or the disk is full,
-and it would run machine code with a bit flipped. Here each compiled function is one file with its SHA-256 behind it.
+Numba's own cache files are not used: they are opened by path, Numba raises if one is cut short or the disk is full, and
+it would run machine code with a flipped bit. Here each compiled function is one file that ends with its SHA-256.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class KernelCache(NullCache):
             return None if content is None else CompileResult._rebuild(target_context, *_payload(name, content))
         except OSError as error:
             warn_not_kept(error.strerror or str(error))
-        except Exception:  # of any kind: what is in it is a pickle
+        except Exception:  # of any kind: it holds a pickle
             with contextlib.suppress(OSError):
                 folder.remove(name)
         return None
@@ -75,7 +75,7 @@ class KernelCache(NullCache):
 
 
 def _checksum(name: str, content: bytes) -> bytes:
-    """Of the name too, so that no file is taken for another one."""
+    """SHA-256 of the content and the name, so that no file is taken for another."""
     return hashlib.sha256(name.encode() + b"\0" + content).digest()
 
 

@@ -71,7 +71,7 @@ def find_device() -> Device:
 
 
 def device_words() -> str:
-    """The GPU that kernels run on, with its compute capability, or that it is the simulator; raises `BackendError`."""
+    """The GPU that kernels run on and its compute capability, or "simulator"; raises `BackendError`."""
     if simulated():
         return "simulator"
     device = find_device()
