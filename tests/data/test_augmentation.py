@@ -1,5 +1,8 @@
 """Augmented images against SciPy in float64, with the same random numbers."""
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -150,6 +153,30 @@ def test_any_number_of_threads_gives_the_same_bits(dtype):
     expected = augmenter(features, (12, 10, 1)).rows(1).features.tobytes()
     for threads in (2, 7):
         assert augmenter(features, (12, 10, 1), threads=threads).rows(1).features.tobytes() == expected
+
+
+_IN_ONE_ARENA = """
+import numpy as np
+from neurosim.backends.augmentation import Augmentation, Strengths
+from neurosim.backends.base import Rows
+from neurosim.backends.cpu.augmentation import Augmenter
+
+features = np.random.default_rng(0).random((1000, 64), np.float32)
+strengths = Strengths(shift=1.5, rotation=20, scale=0.2, shear=15, alpha=34, sigma=4)
+settings = Augmentation(strengths, (8, 8, 1), 5, 0.0, np.ones(64), np.zeros(64))
+rows = Rows(features, np.zeros((0, 10), np.float32), np.zeros(1000, np.int32), "argmax")
+expected = Augmenter(settings, rows, 1).rows(1).features.copy()
+for _ in range(60):
+    assert (Augmenter(settings, rows, 4).rows(1).features == expected).all()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the setting is glibc's")
+def test_threads_that_share_their_heap_do_not_share_their_memory():
+    """What a thread has freed, another one gets: nothing may be freed that is still in use."""
+    environment = {**os.environ, "MALLOC_ARENA_MAX": "1"}
+    done = subprocess.run([sys.executable, "-c", _IN_ONE_ARENA], env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_images_depend_on_seed_epoch_and_row_only():

@@ -309,7 +309,10 @@ def press():
 
 
 @pytest.mark.usefixtures("as_in_a_notebook")
-def test_ctrl_c_in_a_callback_of_the_compiler_is_raised_after_it(capfd):
+def test_ctrl_c_in_a_callback_of_the_compiler_is_raised_after_it(capfd, monkeypatch, tmp_path):
+    # What another run has kept would not be compiled.
+    monkeypatch.setenv("NEUROSIM_CACHE", str(tmp_path))
+
     @entry
     def double(x):
         return 2.0 * x + 17.0

@@ -189,12 +189,7 @@ def augment(source, out, key, shape, strengths, kernels, background, scaling, co
     wide = (width + BORDER) * channels
     image = np.full((height + BORDER) * wide, background, np.float32)
 
-    noise_start = address_of(noise) + radius * pitch * FLOAT
-    half_start = address_of(half) + radius * FLOAT
-    moved_x, moved_y = address_of(moved), address_of(moved) + count * FLOAT
-    parts_x, parts_y = address_of(parts), address_of(parts) + count * FLOAT
     line = width * channels
-    corner = address_of(image) + (wide + channels) * FLOAT
     places_geometry = (np.float32(width + 1), np.float32(height + 1), np.int32(width + BORDER))
 
     rows = source.shape[0]
@@ -202,6 +197,12 @@ def augment(source, out, key, shape, strengths, kernels, background, scaling, co
         first = atomic_add(address_of(counter), 1) * PORTION
         if first >= rows:
             return
+        # Numba frees an array after its last mention, and a use of its address is none: so they are taken in here.
+        noise_start = address_of(noise) + radius * pitch * FLOAT
+        half_start = address_of(half) + radius * FLOAT
+        moved_x, moved_y = address_of(moved), address_of(moved) + count * FLOAT
+        parts_x, parts_y = address_of(parts), address_of(parts) + count * FLOAT
+        corner = address_of(image) + (wide + channels) * FLOAT
         for row in range(first, min(first + PORTION, rows)):
             word = mix64(key + np.uint64(row + 1) * GOLDEN)
             start, second = np.uint32(word >> np.uint64(32)), np.uint32(word)

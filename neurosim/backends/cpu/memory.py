@@ -46,7 +46,11 @@ _word_pointer = _pointer_intrinsic(types.int64)
 
 @intrinsic
 def address_of(typingctx: Any, array: Any) -> Any:
-    """Address of the first element of an array."""
+    """Address of the first element of an array.
+
+    It does not keep the array: one made in a compiled function is freed after its last mention there, and has to be
+    mentioned for as long as its address is used.
+    """
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         view = context.make_array(signature.args[0])(context, builder, arguments[0])
