@@ -60,11 +60,14 @@ class Ending:
 
     def say(self, kept: str, *, line_ended: bool = False) -> None:
         """Say, once, that this is the end, and what is kept; `line_ended` if the cursor is no longer behind ``^C``."""
+        if self.said:
+            return
+        # At a second request, what is known may have been left already.
+        promises = _promises()
+        line = farewell(kept or ("" if promises is None else _said(promises.what_is_kept)))
+        # Another request may have come meanwhile, and have ended the process or said it.
         if not self.said:
             self.said = True
-            # At a second request, what is known may have been left already.
-            promises = _promises()
-            line = farewell(kept or ("" if promises is None else _said(promises.what_is_kept)))
             _write(line if line_ended or not os.isatty(2) else f"\n{line}")
 
     def _begin(self) -> None:

@@ -142,6 +142,11 @@ class Changes:
         return Changes(self.folder, both)
 
     @property
+    def all_lines(self) -> list[str]:
+        """The differences of all things, line by line."""
+        return [line for lines in self.lines.values() for line in lines]
+
+    @property
     def remark(self) -> str:
         """A line saying that what is shown is mixed; empty where nothing has changed."""
         things = [thing for thing, lines in self.lines.items() if lines]
@@ -159,7 +164,7 @@ class Changes:
     @property
     def message(self) -> str:
         """What has changed, line by line."""
-        shown = shown_changes([line for lines in self.lines.values() for line in lines])
+        shown = shown_changes(self.all_lines)
         head = f"{self.folder} has changed since it was trained, so its results no longer match what is there now:"
         return f"{head}\n{shown}"
 

@@ -82,7 +82,7 @@ def refuse_changed(folder: Path, chosen: Scenario, now: Identity) -> None:
     file = folder / (SUMMARY if finished else SEEDS)
     found = changes(folder, trained_with(read_object(file)).beside(now), now, bits=not finished)
     lines = [] if own is None else scenario_changes(determining(own), now.scenario)
-    lines = list(dict.fromkeys(line for group in (lines, *found.lines.values()) for line in group))
+    lines = list(dict.fromkeys([*lines, *found.all_lines]))
     if own is not None and finished and own.expect != chosen.expect:
         lines.append("  scenario: another [expect], by which the networks were judged")
     if lines:

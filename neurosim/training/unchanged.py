@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from neurosim.printable import quoted
-from neurosim.training.belonging import Changes, changes, together
+from neurosim.training.belonging import changes, together
 from neurosim.training.folder import FAILURE
 from neurosim.training.identity import FINISHED, Identity, another_run
 from neurosim.training.reading import trained_in
@@ -25,7 +25,7 @@ def refuse_another_finished(folder: Path, now: Identity) -> None:
     if found:
         raise another_run(
             folder,
-            _lines(found),
+            found.all_lines,
             f"Undo the change; {FINISHED}\n"
             f"neurosim report {quoted(folder)} --force  writes its page all the same and says what is mixed.",
         )
@@ -61,8 +61,4 @@ def refuse_other_members(folder: Path, members: Iterable[tuple[str, Path, Identi
             if only_bits
             else f"Undo the change; {FINISHED}"
         )
-        raise another_run(folder, _lines(found), how)
-
-
-def _lines(found: Changes) -> list[str]:
-    return [line for lines in found.lines.values() for line in lines]
+        raise another_run(folder, found.all_lines, how)

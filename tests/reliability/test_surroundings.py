@@ -86,5 +86,5 @@ def test_fewer_threads_need_less(monkeypatch):
 def test_numba_that_may_not_compile(tmp_path):
     found = start("run", "xor", "--out", str(tmp_path / "run"), env={**os.environ, "NUMBA_DISABLE_JIT": "1"})
     assert found.returncode == 2
-    assert found.stderr.startswith("Error: NUMBA_DISABLE_JIT=1 forbids to compile")
+    assert found.stderr.startswith("Error: NUMBA_DISABLE_JIT=1 turns compilation off")
     assert "--backend reference" in found.stderr
