@@ -137,7 +137,7 @@ def test_what_cannot_be_written_whole_leaves_nothing(tmp_path, umask):
 # A victim loads kernels, a stranger puts what is evil wherever on the way he can, and the victim loads them again: the
 # same process, then another one. All is loaded before the users change, who may not be able to read this Python.
 ATTACK = r"""
-import grp, os, pickle, pwd, sys
+import grp, os, pickle, pwd, sys, tempfile
 from dataclasses import replace
 from pathlib import Path
 from neurosim import build_registry
@@ -202,7 +202,10 @@ def forked(user, work):
 def ended(child):
     assert os.waitpid(child, 0)[1] == 0
 
-kernels()
+# Compiled, not loaded from a warm cache: only then is everything imported that compiling needs.
+with tempfile.TemporaryDirectory() as cold:
+    os.environ["NEUROSIM_CACHE"] = cold
+    kernels()
 os.environ["NEUROSIM_CACHE"] = str(shared / "neurosim")
 (wait, go), (tell, ready) = os.pipe(), os.pipe()
 
@@ -213,7 +216,8 @@ def victim():
     kernels()
 
 running = forked(VICTIM, victim)
-os.read(tell, 1)
+os.close(ready)  # So that a victim who ends early is noticed.
+assert os.read(tell, 1), "the victim ended early"
 names = {str(path): path.read_bytes() for path in shared.rglob("*") if path.is_file()}
 print("kept", len(names))
 shared.chmod(mode)
