@@ -12,7 +12,7 @@ from neurosim.printable import quoted
 from neurosim.run_folders import no_run
 from neurosim.training.checkpoint import has_checkpoint
 from neurosim.training.folder import FAILURE, MEMBERS, PAGE, SCENARIO, SUMMARY
-from neurosim.training.resuming import is_finished, run_folder_of
+from neurosim.training.resuming import as_it_was, is_finished, run_folder_of
 from neurosim.training.seeds import ManySeeds, many_seeds
 from neurosim.training.texts import is_there
 
@@ -51,7 +51,7 @@ def _other_seeds(resume: Path, found: ManySeeds) -> UsageError:
     told = f"--seeds {len(found.seeds)} --seed {found.seeds[0]}"
     return UsageError(
         f"{resume} is a run of the seeds {found.seeds[0]} to {found.seeds[-1]}, not of these",
-        f"neurosim run --resume {quoted(resume)}  goes on with it; it was made with {told}.",
+        f"{as_it_was(resume, 'it')}; it was made with {told}.",
     )
 
 

@@ -10,7 +10,7 @@ from neurosim.printable import quoted
 from neurosim.run_folders import no_run
 from neurosim.scenario import Scenario, load_scenario
 from neurosim.training.checkpoint import backend_of, has_checkpoint
-from neurosim.training.folder import BEGUN, FAILURE, MEMBERS, SCENARIO, SEEDS, SUMMARY
+from neurosim.training.folder import BEGUN, FAILURE, MEMBERS, PAGE, SCENARIO, SEEDS, SUMMARY
 from neurosim.training.model import MODEL
 from neurosim.training.texts import is_there, read_failure, read_measures, read_object
 
@@ -60,6 +60,16 @@ def is_finished(resume: Path | str) -> bool:
     except DataError:
         return False
     return is_there(folder / MODEL)
+
+
+def as_it_was(folder: Path, what: str = "it as it was") -> str:
+    """How to have `what` is in a folder, for whoever has asked to go on with something else there.
+
+    Where it is finished and has its page, there is nothing to go on with.
+    """
+    if is_finished(folder) and is_there(folder / PAGE):
+        return f"{folder / PAGE} shows {what}"
+    return f"neurosim run --resume {quoted(folder)}  goes on with {what}"
 
 
 def refuse_diverged(folder: Path) -> None:

@@ -37,7 +37,7 @@ from neurosim.training.interruption import interruptions
 from neurosim.training.keeping import keep
 from neurosim.training.observers import Observer, observer_of
 from neurosim.training.promises import known_of, warn_of_promises
-from neurosim.training.resuming import is_finished, is_of_run, own_scenario, refuse_diverged, run_folder_of
+from neurosim.training.resuming import as_it_was, is_finished, is_of_run, own_scenario, refuse_diverged, run_folder_of
 from neurosim.training.seeds import many_seeds
 
 
@@ -286,12 +286,12 @@ def _resumed(
     if own is not None and own.is_study:
         raise UsageError(
             f"{path} is a study of several networks, and the scenario to go on with is a single one",
-            f"neurosim run --resume {quoted(path)}  goes on with all of them.",
+            f"{as_it_was(path, 'all of them')}.",
         )
     if many_seeds(path) is not None:
         raise UsageError(
             f"{path} is a run of many seeds, not of a single network",
-            f"neurosim run --resume {quoted(path)}  goes on with it.",
+            f"{as_it_was(path, 'it')}.",
         )
     # It records on what it has recorded so far, what its report has added among it.
     going_on = chosen if own is None else replace(chosen, record=own.record)
@@ -302,7 +302,7 @@ def _resumed(
     changes = [] if own is None or (force and not finished) else changes_of(own, chosen, simulator)
     if changes:
         how = FINISHED if finished else "--force with these changes."
-        raise another_run(path, changes, f"neurosim run --resume {quoted(path)}  goes on with it as it was; {how}")
+        raise another_run(path, changes, f"{as_it_was(path)}; {how}")
     if finished:
         from neurosim.training.reading import read_finished
         from neurosim.training.unchanged import refuse_another_finished

@@ -11,13 +11,12 @@ from typing import Any
 from neurosim.assembly import load_data
 from neurosim.ensemble import Ensemble, Member
 from neurosim.errors import UsageError
-from neurosim.printable import quoted
 from neurosim.scenario import Scenario
 from neurosim.training.belonging import changes, trained_with
 from neurosim.training.folder import ENSEMBLE, SEEDS, SUMMARY
 from neurosim.training.identity import FINISHED, Identity, another_run, determining, identity_from, scenario_changes
 from neurosim.training.model import MODEL
-from neurosim.training.resuming import own_scenario
+from neurosim.training.resuming import as_it_was, own_scenario
 from neurosim.training.texts import damaged, is_there, read_object
 
 # What the summary has besides the object that the command prints.
@@ -65,7 +64,7 @@ def check_unfinished(folder: Path, ensemble: Ensemble) -> None:
     """Raise UsageError unless the folder has an unfinished run of these very seeds."""
     found = many_seeds(folder)
     if found is None:
-        hint = f"neurosim run --resume {quoted(folder)}  goes on with what is there."
+        hint = f"{as_it_was(folder, 'what is there')}."
         raise UsageError(f"{folder} has no run of many seeds", hint)
     if found.finished or list(found.seeds) != list(ensemble.seeds):
         what = "is finished" if found.finished else f"is of the seeds {found.seeds[0]} to {found.seeds[-1]}"
@@ -87,7 +86,7 @@ def refuse_changed(folder: Path, chosen: Scenario, now: Identity) -> None:
         lines.append("  scenario: another [expect], by which the networks were judged")
     if lines:
         how = FINISHED if finished else "--force with these changes."
-        raise another_run(folder, lines, f"neurosim run --resume {quoted(folder)}  goes on with it as it was; {how}")
+        raise another_run(folder, lines, f"{as_it_was(folder)}; {how}")
 
 
 def read_ensemble(

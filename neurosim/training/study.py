@@ -25,7 +25,6 @@ from neurosim.history import METRICS, Record
 from neurosim.markup import escape, measure, measure_words
 from neurosim.markup import table as html_table
 from neurosim.measures import FINAL_ONLY
-from neurosim.printable import quoted
 from neurosim.scenario import Scenario
 from neurosim.training.checkpoint import has_checkpoint, tidy
 from neurosim.training.expectations import Expectation, check_bounds, check_claims
@@ -37,7 +36,7 @@ from neurosim.training.members import changed_members, study_members
 from neurosim.training.observers import Observer
 from neurosim.training.promises import known_of, warn_of_promises
 from neurosim.training.reading import read_finished, stopped_at
-from neurosim.training.resuming import is_finished, is_of_run, own_scenario
+from neurosim.training.resuming import as_it_was, is_finished, is_of_run, own_scenario
 from neurosim.training.runs import Result, diverged_result, prepare_scenario, promises_met, train_to_end
 from neurosim.training.texts import is_there, read_failure
 from neurosim.training.unchanged import refuse_other_members
@@ -376,7 +375,7 @@ def _check_same(folder: Path, chosen: Scenario, *, force: bool) -> None:
     if changes:
         ended = force or changed_members(own, chosen, folder, finished=True)
         edited = chosen.path is not None and is_of_run(chosen.path, folder)
-        undo = "Undo the change" if edited else f"neurosim run --resume {quoted(folder)}  goes on with it as it was"
+        undo = "Undo the change" if edited else as_it_was(folder)
         raise another_run(folder, changes, f"{undo}; {FINISHED if ended else '--force with these changes.'}")
 
 

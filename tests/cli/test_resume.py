@@ -113,6 +113,30 @@ def test_a_real_difference_is_refused_and_shown(make, words, line, neurosim, tmp
     assert (folder / "scenario.toml").read_bytes() == before
 
 
+@pytest.mark.parametrize(
+    ("begun", "asked"),
+    [
+        ((), ("--set", "optimizer.lr=0.03")),
+        ((), ("--set", "scenario.repeats=1", "--seed", "9")),
+        (("--seeds", "2"), ("--set", "optimizer.lr=0.03", "--seeds", "2")),
+        (("--seeds", "2"), ("--seeds", "3")),
+        (("--set", "scenario.repeats=2"), ("--set", "scenario.repeats=2", "--set", "optimizer.lr=0.03")),
+        (("--set", "scenario.repeats=2"), ()),
+    ],
+)
+def test_what_is_finished_is_not_suggested_to_be_gone_on_with(begun, asked, neurosim, tmp_path):
+    quick = (*SETTINGS, "--set", "plots.pictures=[]", "--backend", "reference")
+    assert neurosim("run", "xor", "--out", "there", *begun, *quick).code == 0
+    folder = tmp_path / "there"
+    words = ("run", "xor", "--resume", folder, "--no-report", *asked, *quick)
+    done = neurosim(*words)
+    assert done.code == 2, done.err
+    assert f"{folder / 'report.html'} shows " in done.err
+    assert "neurosim run --resume" not in done.err
+    (folder / "report.html").unlink()
+    assert f"neurosim run --resume {folder}  goes on with " in neurosim(*words).err
+
+
 def test_not_even_force_changes_what_is_finished(neurosim, tmp_path):
     folder = killed_after_training(tmp_path / "run")
     done = neurosim("run", "xor", "--resume", folder, *SETTINGS, "--set", "training.batch_size=2", "--force")

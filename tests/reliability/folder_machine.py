@@ -201,9 +201,8 @@ class FolderMachine(RuleBasedStateMachine):
             (name,) = places
             certain = self.known(self.there[name]) and not self.there[name].ended
             done = self.go_on(name, words, named=False, stop=None)
-            # It may have come to its end just before it was stopped.
-            fine = done.code in DONE or "is finished" in done.err
-            assert not certain or fine, f"suggested, and yet refused: {done}\nby {told}"
+            assert "is finished" not in done.err, f"suggested, and there is nothing left to do: {done}\nby {told}"
+            assert not certain or done.code in DONE, f"suggested, and yet refused: {done}\nby {told}"
             return
         words = [{"DIR": "hinted", "N": "1"}.get(word, word) for word in words]
         words += ["--out", "hinted"] * ("--out" not in words)
