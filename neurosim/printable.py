@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import os
 import re
+from collections import Counter
 from collections.abc import Sequence
 
 # Control characters except the end of a line, line separators, overrides of the writing direction, annotations, what
@@ -61,7 +62,8 @@ def label(text: str, longest: int = LABEL) -> str:
 def labels(names: Sequence[str], longest: int = LABEL) -> tuple[str, ...]:
     """The names as `label` shows them, told apart.
 
-    Where some come out alike, what all names begin and end with is left out, and any that are still alike are numbered.
+    Where some come out alike, what all names begin and end with is left out, and any that are still alike are numbered:
+    no two labels are the same, whatever the names are.
     """
     shown = [label(name, longest) for name in names]
     if len(set(shown)) < len(set(names)):
@@ -69,12 +71,12 @@ def labels(names: Sequence[str], longest: int = LABEL) -> tuple[str, ...]:
         after = _shared([name[before:][::-1] for name in names])
         ends = "…" * (before > 0), "…" * (after > 0)
         shown = [f"{ends[0]}{label(name[before : len(name) - after], longest - 2)}{ends[1]}" for name in names]
-    if len(set(shown)) < len(shown):
-        total, seen = {name: shown.count(name) for name in set(shown)}, dict.fromkeys(shown, 0)
-        for place, name in enumerate(shown):
-            if total[name] > 1:
-                seen[name] += 1
-                shown[place] = f"{name} ({seen[name]})"
+    total, taken, last = Counter(shown), set(shown), dict.fromkeys(shown, 0)
+    for place, name in enumerate(shown):
+        while total[name] > 1 and shown[place] in taken:
+            last[name] += 1
+            shown[place] = f"{name} ({last[name]})"
+        taken.add(shown[place])
     return tuple(shown)
 
 

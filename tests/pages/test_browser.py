@@ -213,6 +213,49 @@ def _evaluate(page, body, rows, params):
     return blank.evaluate(f"([rows, params]) => {{ {body} }}", [rows, params])
 
 
+LARGEST, SMALLEST = 1.7976931348623157e308, 5e-324
+SIZES = [SMALLEST, 3e-310, 2.3e-308, 1e-300, 1e-9, 0.02, 0.6931, 1.0, 1 + 2**-52, 1.0000001, 7.0, 400.0, 2.0**53, 1e300]
+
+
+def test_ticks_are_few_whatever_the_numbers_are(xor, opened):
+    ends = sorted({0.0, *SIZES, LARGEST, *(-size for size in SIZES), -LARGEST})
+    pairs = [*itertools.product(ends, ends), (math.inf, -math.inf), (math.nan, 1.0), (0.0, math.inf), (-math.inf, 0.0)]
+    source = (ASSETS / "basics.js").read_text(encoding="utf-8")
+    body = f"{source} return rows.map(([low, high]) => params.map((log) => ticks(low, high, log)));"
+    found = _evaluate(opened(xor[1]), body, pairs, [False, True])
+    for (low, high), scales in zip(pairs, found, strict=True):
+        for shown in scales:
+            assert len(shown) <= 12
+            assert len(shown) == len(set(shown))
+            assert (len(shown) > 0) == math.isfinite(low + 0 * high), (low, high)
+            assert shown == sorted(shown)
+            assert all(math.isfinite(tick) for tick in shown)
+            slack = 1e-9 * (high / 2 - low / 2)
+            assert low >= high or all(low - slack <= tick <= high + slack for tick in shown), (low, high)
+
+
+def test_ticks_are_round_and_told_apart(xor, opened):
+    source = (ASSETS / "basics.js").read_text(encoding="utf-8")
+    body = f"{source} return rows.map((row) => tickWords(ticks(...row)));"
+    rows = [[0, 400, False], [-0.3, 0.7, False], [0.9871, 0.9876, False], [0.001, 2, True], [-1e300, -1e300, False]]
+    assert _evaluate(opened(xor[1]), body, rows, []) == [
+        ["0", "100", "200", "300", "400"],
+        ["0", "0.5"],
+        ["0.9872", "0.9874", "0.9876"],
+        ["0.001", "0.01", "0.1", "1"],
+        ["\N{MINUS SIGN}1e+300"],
+    ]
+
+
+@pytest.mark.parametrize("losses", [[-1e300] * 3, [5e-324] * 3, [0.0] * 3, [-1e308, 1e308, 0.0]])
+def test_odd_losses_have_a_curve(losses, xor, opened):
+    """Drawn beside the page's own curves, without a complaint."""
+    source = "".join((ASSETS / name).read_text(encoding="utf-8") for name in ("basics.js", "curves.js"))
+    line = {"name": "train", "colour": "#000", "epochs": [0, 1, 2], "values": losses}
+    body = f"{source} curves(document.body, 'Loss', rows, () => 0); return document.querySelector('.curve').outerHTML;"
+    assert "NaN" not in _evaluate(opened(xor[1]), body, [line], [])
+
+
 @pytest.mark.parametrize("name", ["xor", "iris"])
 def test_rows_in_the_hidden_space_are_where_the_engine_puts_them(name, xor, tmp_path, opened):
     result = xor[0] if name == "xor" else trained(name, training__epochs=4)

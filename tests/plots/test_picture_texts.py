@@ -4,6 +4,8 @@ import warnings
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from neurosim.analysis.classification import Classification
 from neurosim.analysis.facts import RunFacts
@@ -109,3 +111,20 @@ def test_titles_and_names_are_cut_and_stay_different():
     long = tuple("x" * 1000 + f"{k}" + "y" * 1000 for k in range(3))
     assert labels(long) == ("…0…", "…1…", "…2…")
     assert len(set(labels(("a", "a\u202a"[:1] + "\t", "b")))) == 3
+
+
+def test_numbered_labels_are_none_that_is_there_already():
+    assert labels(("a", "a (1)", "a", "a (2)", "b")) == ("a (3)", "a (1)", "a (4)", "a (2)", "b")
+
+
+PIECES = ("a", "b", "é", " ", "\t", "\x1b", "\u200b", "…", " (1)", " (2)", "xy" * 20)
+
+
+@given(
+    st.lists(st.lists(st.sampled_from(PIECES), max_size=6).map("".join) | st.text(max_size=50), max_size=12),
+    st.integers(9, 40),
+)
+def test_no_two_labels_are_the_same(names, longest):
+    shown = labels(names, longest)
+    assert len(set(shown)) == len(shown) == len(names)
+    assert all(printable(one) == one for one in shown)

@@ -50,19 +50,32 @@ function scale([low, high], [start, end], logarithmic = false) {
   return made;
 }
 
+// A few round numbers from `low` to `high`, two numbers of any size: equal, far apart, or nearly equal, too.
 function ticks(low, high, logarithmic, count = 4) {
-  if (logarithmic) {
+  if (!Number.isFinite(low) || !Number.isFinite(high)) return [];
+  if (low >= high) return [low];
+  if (logarithmic && low > 0) {
     const found = [];
     const step = Math.max(1, Math.ceil((Math.log10(high) - Math.log10(low)) / count));
     for (let k = Math.ceil(Math.log10(low)); k <= Math.log10(high); k += step) found.push(10 ** k);
-    return found;
+    return found.length ? found : [low];
   }
-  const rough = (high - low) / count || 1;
+  // The difference may be beyond the largest number, and the power beneath the smallest that is exact.
+  const rough = Math.max(high / count - low / count, 1e-300);
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = power * [1, 2, 5, 10].find((k) => k * power >= rough * 0.999);
-  const found = [];
-  for (let k = Math.ceil(low / step); k * step <= high + 1e-9 * step; k += 1) found.push(Number((k * step).toPrecision(12)));
-  return found;
+  const first = Math.ceil(low / step);
+  // Neighbours may be the same number.
+  const found = new Set(Array.from({ length: count + 2 }, (_, k) => Number(((first + k) * step).toPrecision(12))));
+  const slack = 1e-9 * Math.min(step, high - low), end = Math.min(high + slack, Number.MAX_VALUE);
+  const within = [...found].filter((tick) => tick >= low - slack && tick <= end);
+  return within.length ? within : [low];
+}
+
+// Ticks as they are written: with three digits where these tell them apart.
+function tickWords(found) {
+  const words = found.map(short);
+  return new Set(words).size < words.length ? found.map(written) : words;
 }
 
 // One note that follows the pointer.

@@ -23,13 +23,14 @@ function curves(root, title, lines, choose) {
   const y = scale(ends, [height - bottom, top], logarithmic);
   const label = `${title} over ${last} epochs: ` + lines.map((line) => `${line.name} ends at ${short(line.values.at(-1))}`).join(", ");
   const picture = shape("svg", view, { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label });
-  for (const tick of ticks(ends[0], ends[1], logarithmic)) {
-    shape("line", picture, { class: "grid", x1: left, x2: width - right, y1: y(tick), y2: y(tick) });
-    shape("text", picture, { x: left - 6, y: y(tick) + 4, "text-anchor": "end" }, short(tick));
-  }
-  for (const tick of ticks(0, last, false)) {
-    shape("text", picture, { x: x(tick), y: height - bottom + 16, "text-anchor": "middle" }, short(tick));
-  }
+  const up = ticks(ends[0], ends[1], logarithmic), across = ticks(0, last, false);
+  tickWords(up).forEach((word, k) => {
+    shape("line", picture, { class: "grid", x1: left, x2: width - right, y1: y(up[k]), y2: y(up[k]) });
+    shape("text", picture, { x: left - 6, y: y(up[k]) + 4, "text-anchor": "end" }, word);
+  });
+  tickWords(across).forEach((word, k) => {
+    shape("text", picture, { x: x(across[k]), y: height - bottom + 16, "text-anchor": "middle" }, word);
+  });
   shape("text", picture, { x: width - right, y: height - 2, "text-anchor": "end" }, "epoch");
   for (const line of lines) {
     const points = line.epochs.map((epoch, k) => [x(epoch), line.values[k] === null ? NaN : y(line.values[k])]);
