@@ -43,7 +43,14 @@ def unseen() -> Iterator[None]:
 
 def _present() -> list[str]:
     files = [name for name in (_NUMBA, _MATPLOTLIB) if os.path.lexists(name)]
-    return files + [name for name in _NUMBA_VARIABLES if name in os.environ]
+    return files + [name for name in _variables() if name in os.environ and not _is_usual(name, os.environ[name])]
+
+
+def _is_usual(variable: str, value: str) -> bool:
+    """Whether a variable of matplotlib says nothing, or what our pictures are drawn with, or is set by a notebook."""
+    if variable == "MPLBACKEND":
+        return value.lower() in ("", "agg", "inline") or value.startswith("module://")
+    return variable == "MATPLOTLIBRC" and not value
 
 
 def _variables() -> tuple[str, ...]:
@@ -58,10 +65,10 @@ def _is_hidden(path: object) -> bool:
     return (name == _NUMBA and not folder) or (name == _MATPLOTLIB and os.path.basename(folder) != "mpl-data")
 
 
-def say_what_is_ignored() -> None:
-    """Warn of what is there and not used, once in a process for each."""
+def say_what_is_ignored(*, drawing: bool) -> None:
+    """Warn of what is there and not used, once in a process for each; of matplotlib's settings alone when `drawing`."""
     new = sorted(_hidden - _told)
-    if not new:
+    if not new or (not drawing and {_MATPLOTLIB, *_MATPLOTLIB_VARIABLES}.issuperset(new)):
         return
     _told.update(new)
     warnings.warn(

@@ -9,6 +9,9 @@ import os
 # Before anything builds a registry: a plugin of the machine's owner must not change what is tested.
 os.environ["NEUROSIM_DISABLE_PLUGINS"] = "1"
 os.environ.pop("NEUROSIM_PLUGINS", None)
+# neurosim would say that it does not use them.
+os.environ.pop("MPLBACKEND", None)
+os.environ.pop("MATPLOTLIBRC", None)
 # Before numba is imported: CUDA kernels run in its simulator, unless a GPU is to be tested.
 os.environ.setdefault("NUMBA_ENABLE_CUDASIM", "0" if os.environ.get("NEUROSIM_TEST_GPU") else "1")
 

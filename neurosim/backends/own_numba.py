@@ -33,7 +33,7 @@ _OURS = {
     "EXTEND_VARIABLE_LIFETIMES": 0,
 }
 
-say_what_is_ignored()
+say_what_is_ignored(drawing=False)
 
 
 @contextmanager

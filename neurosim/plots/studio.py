@@ -48,7 +48,7 @@ class Studio:
         self._end = contextlib.ExitStack()
 
     def __enter__(self) -> Studio:
-        say_what_is_ignored()
+        say_what_is_ignored(drawing=True)
         if not self.own_process:
             return self
         pipe = subprocess.PIPE

@@ -33,7 +33,7 @@ from neurosim.printable import headline, printable
 from neurosim.printable import labels as shortened
 from neurosim.unasked import say_what_is_ignored
 
-say_what_is_ignored()
+say_what_is_ignored(drawing=True)
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#444444")
 TRAIN, TEST, VALIDATION = COLOURS[0], COLOURS[1], COLOURS[2]

@@ -1,5 +1,9 @@
 """Pictures are the same whatever the user's settings of matplotlib are, and those are left alone."""
 
+import os
+import subprocess
+import sys
+
 import matplotlib as mpl
 import pytest
 
@@ -55,3 +59,26 @@ def test_the_user_s_settings_are_back_when_drawing_fails(chosen):
 def test_settings_made_within_a_picture_hold(chosen):
     with own_settings(), mpl.rc_context({"font.size": 3.0}), own_settings():
         assert mpl.rcParams["font.size"] == 3.0
+
+
+def warnings_of(*words, **variables):
+    """What a command warns of where some variables are set."""
+    done = subprocess.run(
+        [sys.executable, "-m", "neurosim", *words],
+        env={**os.environ, **variables}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return [line for line in done.stderr.splitlines() if line.startswith("Warning: ")]
+
+
+def test_variables_of_matplotlib_that_are_ignored_are_named_where_something_is_drawn(tmp_path):
+    run = neurosim.run(
+        "xor", backend="cpu", overrides={"training.epochs": 3, "expect": {}}, out=tmp_path / "run"
+    ).folder
+    rows = tmp_path / "rows.csv"
+    rows.write_text("x1,x2\n0,1\n")
+    plot = ("plot", str(run), "--only", "learning_curves")
+    (line,) = warnings_of(*plot, MPLBACKEND="TkAgg", MATPLOTLIBRC=str(tmp_path))
+    assert line.endswith("are the same everywhere: MATPLOTLIBRC, MPLBACKEND")
+    for usual in ("", "Agg", "module://matplotlib_inline.backend_inline"):
+        assert not warnings_of(*plot, MPLBACKEND=usual, MATPLOTLIBRC="")
+    assert not warnings_of("predict", str(run), "--data", str(rows), MPLBACKEND="TkAgg")
