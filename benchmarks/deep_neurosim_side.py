@@ -7,10 +7,11 @@ from pathlib import Path
 
 import deep_problems
 
-from neurosim.assembly import Problem, assemble
-from neurosim.augmentation import make_augmenter
-from neurosim.backends.base import Backend, Rows
+from neurosim.backends.base import Backend
 from neurosim.backends.select import make_backend
+from neurosim.data.rows import Rows
+from neurosim.problem.assembly import Problem, assemble
+from neurosim.training.augmentation import make_augmenter
 
 SEED = 0
 

@@ -100,8 +100,8 @@ def augmented_scenario(augmented: bool) -> Any:
 
 def write_deep(folder: Path, network: str) -> None:
     """Rows as bytes, how to scale them, start values and orders."""
-    from neurosim.assembly import assemble
     from neurosim.backends.base import shuffle_key
+    from neurosim.problem.assembly import assemble
     from neurosim.randomness import permutation
 
     problem = assemble(deep_scenario(network))

@@ -16,11 +16,12 @@ from measure import Samples, Timed, interleave
 from outcome import Outcome, Row, agree, agree_each
 from pieces import TRAINED_ALIKE, XOR_LOSS, XOR_SHARE, describe, faster
 
-from neurosim.assembly import assemble
-from neurosim.backends.base import Backend, Rows, shuffle_key
+from neurosim.backends.base import Backend, shuffle_key
 from neurosim.backends.select import make_backend, make_small_ensemble
-from neurosim.layers import Dense
-from neurosim.network import Network, Training
+from neurosim.data.rows import Rows
+from neurosim.network.layers import Dense
+from neurosim.network.network import Network, Training
+from neurosim.problem.assembly import assemble
 from neurosim.randomness import permutation
 
 # Same start, order and rounding of sums but for their own order, and no dropout.
@@ -322,7 +323,7 @@ def wide(settings: Settings) -> Outcome:
     import gpu_torch
 
     from neurosim.bench.problem import FULL, make_problem
-    from neurosim.registry import build_registry
+    from neurosim.plugin.host import build_registry
 
     gpu_torch.full_float32()
     size = replace(FULL, widths=WIDE, batch=WIDE_BATCH, rows=WIDE_ROWS)

@@ -8,8 +8,8 @@ import numpy as np
 import problems
 
 from neurosim import Simulator
-from neurosim.assembly import assemble
 from neurosim.backends.select import make_backend, make_small_ensemble
+from neurosim.problem.assembly import assemble
 
 
 class MnistEpoch:

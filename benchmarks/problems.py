@@ -84,7 +84,7 @@ def xor_scenario() -> Any:
 
 def write_mnist(folder: Path) -> None:
     """Rows as bytes, how to scale them, start values, and the settings of the training."""
-    from neurosim.assembly import assemble
+    from neurosim.problem.assembly import assemble
 
     scenario = mnist_scenario()
     problem = assemble(scenario)
@@ -125,7 +125,7 @@ def epoch_flop(mnist: Mnist) -> int:
 
 def write_xor(folder: Path, networks: int) -> None:
     """Rows, start values of every network, and the rate."""
-    from neurosim.assembly import assemble
+    from neurosim.problem.assembly import assemble
 
     scenario = xor_scenario()
     problem = assemble(scenario)

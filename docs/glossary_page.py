@@ -5,6 +5,6 @@ python docs/glossary_page.py
 
 from pathlib import Path
 
-from neurosim.glossary import as_markdown
+from neurosim.report.glossary import as_markdown
 
 Path(__file__).with_name("glossary.md").write_text(as_markdown(), encoding="utf-8")

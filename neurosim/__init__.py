@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from neurosim.version import __version__
 
 if TYPE_CHECKING:
-    from neurosim.ensemble import Ensemble as Ensemble
     from neurosim.errors import NeurosimError as NeurosimError
     from neurosim.interactive import animate as animate
     from neurosim.interactive import compare as compare
@@ -33,19 +32,20 @@ if TYPE_CHECKING:
     from neurosim.plugin import Schedule as Schedule
     from neurosim.plugin import Table as Table
     from neurosim.plugin import hookimpl as hookimpl
-    from neurosim.registry import build_registry as build_registry
+    from neurosim.plugin.host import build_registry as build_registry
+    from neurosim.runs import run as run
+    from neurosim.runs import study as study
+    from neurosim.runs.prediction import load_model as load_model
     from neurosim.scenario import Scenario as Scenario
     from neurosim.scenario import load_scenario as load_scenario
-    from neurosim.simulator import Simulator as Simulator
-    from neurosim.training import run as run
-    from neurosim.training import study as study
-    from neurosim.training.prediction import load_model as load_model
+    from neurosim.training.ensemble import Ensemble as Ensemble
+    from neurosim.training.simulator import Simulator as Simulator
 
 _HOME = {
     "Activation": "neurosim.plugin",
     "DataRequest": "neurosim.plugin",
     "Dataset": "neurosim.plugin",
-    "Ensemble": "neurosim.ensemble",
+    "Ensemble": "neurosim.training.ensemble",
     "FeedbackSchedule": "neurosim.plugin",
     "FromLogits": "neurosim.plugin",
     "Initializer": "neurosim.plugin",
@@ -55,7 +55,7 @@ _HOME = {
     "RowActivation": "neurosim.plugin",
     "Scenario": "neurosim.scenario",
     "Schedule": "neurosim.plugin",
-    "Simulator": "neurosim.simulator",
+    "Simulator": "neurosim.training.simulator",
     "Table": "neurosim.plugin",
     "animate": "neurosim.interactive",
     "compare": "neurosim.interactive",
@@ -64,12 +64,12 @@ _HOME = {
     "plot": "neurosim.interactive",
     "replay": "neurosim.interactive",
     "write_report": "neurosim.interactive",
-    "build_registry": "neurosim.registry",
+    "build_registry": "neurosim.plugin.host",
     "hookimpl": "neurosim.plugin",
-    "load_model": "neurosim.training.prediction",
+    "load_model": "neurosim.runs.prediction",
     "load_scenario": "neurosim.scenario",
-    "run": "neurosim.training",
-    "study": "neurosim.training",
+    "run": "neurosim.runs",
+    "study": "neurosim.runs",
 }
 
 __all__ = ["__version__", *sorted(_HOME)]

@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from neurosim.backends.base import Backend, Rows
+from neurosim.backends.base import Backend
 from neurosim.backends.scalars import Translator
 from neurosim.backends.select import make_backend
-from neurosim.building import NetworkBuilder
-from neurosim.layers import Penalty, choose
-from neurosim.network import Network, Training
-from neurosim.registry import build_registry
+from neurosim.data.rows import Rows
+from neurosim.network.building import NetworkBuilder
+from neurosim.network.layers import Penalty, choose
+from neurosim.network.network import Network, Training
+from neurosim.plugin.host import build_registry
 
 BUILTINS = build_registry(entry_points=False)
 

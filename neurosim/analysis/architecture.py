@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from neurosim.layers import Activate, Conv2d, Dense, Dropout, Layer, Pool2d, Residual
-from neurosim.memory import output_memory, training_memory
-from neurosim.network import Network, Training
+from neurosim.network.layers import Activate, Conv2d, Dense, Dropout, Layer, Pool2d, Residual
+from neurosim.network.memory import output_memory, training_memory
+from neurosim.network.network import Network, Training
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from neurosim.analysis.hidden import hidden_units, output_place
 from neurosim.analysis.parameters import MOST
-from neurosim.layers import Conv2d, Dense
+from neurosim.network.layers import Conv2d, Dense
 from neurosim.scenario.study import PICTURES
 
 if TYPE_CHECKING:  # what names a picture need not load a simulator
-    from neurosim.simulator import Simulator
+    from neurosim.training.simulator import Simulator
 
 RECORDED = {
     "gradient_norm": "the length of the gradient of each layer",

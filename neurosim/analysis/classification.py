@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:  # what draws these numbers need not load a simulator
-    from neurosim.simulator import Simulator
+    from neurosim.training.simulator import Simulator
 
 MOST_MISTAKES = 24
 BATCH = 10_000

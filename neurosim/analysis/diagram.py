@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurosim.analysis.inputs import input_names
-from neurosim.layers import Dense
+from neurosim.network.layers import Dense
 
 if TYPE_CHECKING:  # what draws these numbers need not load a simulator
-    from neurosim.simulator import Simulator
+    from neurosim.training.simulator import Simulator
 
 
 @dataclass(frozen=True)

@@ -19,11 +19,11 @@ from neurosim.analysis.responses import ChannelResponses, channel_responses
 from neurosim.analysis.surfaces import Path, Surface, loss_surface
 from neurosim.analysis.units import LayerMaps, UnitMaps, unit_maps
 from neurosim.analysis.weights import Kernels, filters, weight_images
-from neurosim.history import History
-from neurosim.recording import Recording
+from neurosim.training.history import History
+from neurosim.training.recording import Recording
 
 if TYPE_CHECKING:  # what draws these numbers need not load a simulator
-    from neurosim.simulator import Simulator
+    from neurosim.training.simulator import Simulator
 
 _CLASSES = (
     ChannelResponses, Classification, Diagram, FeatureMaps, HiddenMoment, HiddenSpace, InputMap, Kernels, LayerMaps,

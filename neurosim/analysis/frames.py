@@ -9,12 +9,12 @@ from neurosim.analysis.catalogue import how_to_record, no_hidden_space, shows_cu
 from neurosim.analysis.hidden import HiddenSpace, hidden_space_at
 from neurosim.analysis.inputs import InputMap, input_map
 from neurosim.analysis.spacing import evenly
-from neurosim.history import History
-from neurosim.recording import Recording
-from neurosim.recording.recording import HISTOGRAMS
+from neurosim.training.history import History
+from neurosim.training.recording import Recording
+from neurosim.training.recording.recording import HISTOGRAMS
 
 if TYPE_CHECKING:  # what draws these numbers need not load a simulator
-    from neurosim.simulator import Simulator
+    from neurosim.training.simulator import Simulator
 
 FILMS = ("boundary", "hidden_space", "histograms", "gradients")
 MOST_FRAMES = 60

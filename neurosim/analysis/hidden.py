@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 from neurosim.analysis.pieces import in_pieces
 from neurosim.analysis.spacing import evenly
 from neurosim.backends.uncompiled import apply, uncompiled
-from neurosim.layers import Activate, Dense, Dropout, Flatten
+from neurosim.network.layers import Activate, Dense, Dropout, Flatten
 from neurosim.plugin import Activation
 
 if TYPE_CHECKING:  # what draws these numbers need not load a simulator
-    from neurosim.network import Network
-    from neurosim.simulator import Simulator
+    from neurosim.network.network import Network
+    from neurosim.training.simulator import Simulator
 
 MOST_ROWS, GRID = 400, 100
 MANY_OUTPUTS = 200

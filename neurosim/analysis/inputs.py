@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from neurosim.analysis.sides import outputs_and_sides
 
 if TYPE_CHECKING:  # what draws these numbers need not load a simulator
-    from neurosim.simulator import Simulator
+    from neurosim.training.simulator import Simulator
 
 
 GRID, FEWEST = 200, 60

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.history import History
+from neurosim.training.history import History
 
 # Keys of the skeleton that stand for something else than a mapping.
 _CLASS, _ARRAY, _TUPLE, _HISTORY = "!class", "!array", "!tuple", "!history"

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.layers import Dense
+from neurosim.network.layers import Dense
 
 if TYPE_CHECKING:  # what draws these numbers need not load a simulator
-    from neurosim.network import Network
-    from neurosim.simulator import Simulator
+    from neurosim.network.network import Network
+    from neurosim.training.simulator import Simulator
 
 # Lines of more parameters cannot be told apart.
 MOST = 12

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from neurosim.network import Network
+from neurosim.network.network import Network
 
 # Rows at a time; fewer for large networks, so that all layers together give no more than so many numbers.
 ROWS = 4096

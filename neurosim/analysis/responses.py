@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.layers import AvgPool2d, Conv2d, Layer, MaxPool2d, Window
+from neurosim.network.layers import AvgPool2d, Conv2d, Layer, MaxPool2d, Window
 
 if TYPE_CHECKING:  # what draws these numbers need not load a simulator
-    from neurosim.network import Network
-    from neurosim.simulator import Simulator
+    from neurosim.network.network import Network
+    from neurosim.training.simulator import Simulator
 
 IMAGES, CHANNELS, PATCHES = 512, 8, 6
 

@@ -16,7 +16,7 @@ from neurosim.analysis.hidden import levels, output_layers, output_place
 from neurosim.analysis.pieces import in_pieces
 
 if TYPE_CHECKING:  # what draws these numbers need not load a simulator
-    from neurosim.simulator import Simulator
+    from neurosim.training.simulator import Simulator
 
 Array = NDArray[np.float64]
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from neurosim.analysis.failures import Failures, Unforgiven
 from neurosim.analysis.inputs import InputMap, input_map
 from neurosim.analysis.surfaces import Surface, loss_surface
-from neurosim.history import History
-from neurosim.recording import Recording
+from neurosim.training.history import History
+from neurosim.training.recording import Recording
 
 if TYPE_CHECKING:  # what draws these numbers need not load a simulator
     from neurosim.scenario import Scenario
-    from neurosim.simulator import Simulator
+    from neurosim.training.simulator import Simulator
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from neurosim.analysis.spacing import evenly
 
 if TYPE_CHECKING:  # what draws these numbers need not load a simulator
-    from neurosim.simulator import Simulator
+    from neurosim.training.simulator import Simulator
 
 ROWS = 1000
 # Room around the paths, as a share of their reach.

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from neurosim.analysis.inputs import Points, input_axis, input_names, input_points
 from neurosim.analysis.pieces import in_pieces
 from neurosim.analysis.spacing import evenly
-from neurosim.layers import Activate, Dense
+from neurosim.network.layers import Activate, Dense
 
 if TYPE_CHECKING:  # what draws these numbers need not load a simulator
-    from neurosim.simulator import Simulator
+    from neurosim.training.simulator import Simulator
 
 GRID, CURVE = 60, 200
 MOST_UNITS, MOST_LAYERS = 16, 6

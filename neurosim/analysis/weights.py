@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurosim.analysis.spacing import evenly
-from neurosim.layers import Conv2d, Dense
+from neurosim.network.layers import Conv2d, Dense
 
 if TYPE_CHECKING:  # what draws these numbers need not load a simulator
-    from neurosim.simulator import Simulator
+    from neurosim.training.simulator import Simulator
 
 MOST_UNITS, MOST_INPUTS, MOST_LAYERS = 40, 8, 6
 

@@ -11,15 +11,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.network import Network, Training
+from neurosim.data.rows import Accuracy, Rows
+from neurosim.network.network import Network, Training
 from neurosim.randomness import key
 
-Accuracy = Literal["none", "threshold", "argmax"]
 # The same as numbers, for compiled code.
 JUDGES: dict[Accuracy, int] = {"none": 0, "threshold": 1, "argmax": 2}
 
@@ -32,41 +32,6 @@ def shuffle_key(seed: int, epoch: int) -> int:
 def dropout_keys(network: Network, seed: int, *when: int | str) -> list[int]:
     """Key of each dropout layer's masks, for an epoch or a single step."""
     return [key(seed, "dropout", layer.index, *when) for layer in network.dropouts]
-
-
-@dataclass(frozen=True)
-class Rows:
-    """Rows of inputs with their targets, ready for a network.
-
-    Attributes
-    ----------
-    features : array (rows, inputs), float32, float64 or uint8
-        Inputs; the network sees ``features * scale + shift``.
-    values : array (rows, outputs), float32 or float64, or (rows, 0)
-        Targets of losses on values.
-    classes : int32 array (rows,), or (0,)
-        Class indices; empty for regression.
-    accuracy : "none", "threshold" or "argmax"
-        How a right answer is told from an output row.
-    """
-
-    features: NDArray[Any]
-    values: NDArray[Any]
-    classes: NDArray[np.int32]
-    accuracy: Accuracy
-    scale: float = 1.0
-    shift: float = 0.0
-
-    @property
-    def count(self) -> int:
-        """How many rows there are."""
-        return int(self.features.shape[0])
-
-    def some(self, chosen: slice | NDArray[np.integer]) -> Rows:
-        """The chosen ones of the rows."""
-        values = self.values[chosen] if self.values.shape[0] else self.values
-        classes = self.classes[chosen] if self.classes.size else self.classes
-        return Rows(self.features[chosen], values, classes, self.accuracy, self.scale, self.shift)
 
 
 @dataclass(frozen=True)

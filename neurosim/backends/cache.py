@@ -25,7 +25,7 @@ from typing import Any
 import platformdirs
 
 from neurosim.backends.own_numba import VERSIONS
-from neurosim.private_folder import PrivateFolder
+from neurosim.files.private import PrivateFolder
 from neurosim.version import __version__
 
 KERNEL_SOURCES = ("*.py", "cpu/*.py")

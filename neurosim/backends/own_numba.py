@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from neurosim.unasked import say_what_is_ignored, unseen
+from neurosim.process.unasked import say_what_is_ignored, unseen
 
 _LOADED_BEFORE = "numba" in sys.modules
 

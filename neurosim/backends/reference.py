@@ -12,12 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurosim.backends import reference_layers
-from neurosim.backends.base import Backend, Inspection, Rows, Signals, Totals, dropout_keys, in_order, shuffle_key
+from neurosim.backends.base import Backend, Inspection, Signals, Totals, dropout_keys, in_order, shuffle_key
 from neurosim.backends.health import check_formulas
 from neurosim.backends.reference_layers import Array, Trace
 from neurosim.backends.uncompiled import uncompiled
-from neurosim.layers import Activate, Conv2d, Dense
-from neurosim.network import Network, Training
+from neurosim.data.rows import Rows
+from neurosim.network.layers import Activate, Conv2d, Dense
+from neurosim.network.network import Network, Training
 from neurosim.randomness import permutation
 
 

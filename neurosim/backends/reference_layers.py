@@ -16,7 +16,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from neurosim.backends.uncompiled import apply, uncompiled
-from neurosim.layers import (
+from neurosim.network.layers import (
     Activate,
     AvgPool2d,
     BatchNorm,

@@ -9,11 +9,12 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.backends.base import Backend, Rows
+from neurosim.backends.base import Backend
+from neurosim.backends.surroundings import check_core_type
+from neurosim.data.rows import Rows
 from neurosim.errors import BackendError, UsageError
-from neurosim.network import Network, Training
+from neurosim.network.network import Network, Training
 from neurosim.suggestions import unknown
-from neurosim.surroundings import check_core_type
 
 NAMES = ("reference", "cpu", "cuda")
 

@@ -17,7 +17,7 @@ from neurosim.bench.gpu_report import Cost, Crossover, Gpu, GpuReport
 from neurosim.bench.measure import Clock, Work, interleaved
 from neurosim.bench.problem import Size, make_problem
 from neurosim.errors import UsageError
-from neurosim.registry import Registry, build_registry
+from neurosim.plugin.host import Registry, build_registry
 
 Say = Callable[[str], None]
 

@@ -8,17 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from neurosim.backends.base import Backend, Rows
+from neurosim.backends.base import Backend
 from neurosim.backends.cuda import probes
 from neurosim.backends.select import Ensemble, make_backend, make_small_ensemble
 from neurosim.bench.gpu_report import Crossover, Duel
 from neurosim.bench.measure import Clock, Work, interleaved
 from neurosim.bench.problem import SEED, Problem, Size, make_problem
-from neurosim.building import NetworkBuilder
+from neurosim.data.rows import Rows
 from neurosim.errors import BackendError
-from neurosim.layers import choose
-from neurosim.network import Network, Training
-from neurosim.registry import Registry
+from neurosim.network.building import NetworkBuilder
+from neurosim.network.layers import choose
+from neurosim.network.network import Network, Training
+from neurosim.plugin.host import Registry
 
 # Between the losses of two trainings in float32, which drift apart step by step.
 TOLERANCE = 1e-3

@@ -15,8 +15,8 @@ from neurosim.bench.measure import Timing, Work
 from neurosim.bench.problem import RATE, SEED, Size
 from neurosim.bench.report import Kernel, Product
 from neurosim.errors import BackendError
+from neurosim.plugin.host import Registry
 from neurosim.randomness import Stream
-from neurosim.registry import Registry
 
 Array = NDArray[Any]
 

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.backends.base import Rows
-from neurosim.building import NetworkBuilder
-from neurosim.layers import Dense, choose
-from neurosim.network import Network, Training
+from neurosim.data.rows import Rows
+from neurosim.network.building import NetworkBuilder
+from neurosim.network.layers import Dense, choose
+from neurosim.network.network import Network, Training
+from neurosim.plugin.host import Registry
 from neurosim.randomness import Stream
-from neurosim.registry import Registry
 
 SEED = 0
 # On a machine with other things to do the rounds take longer, and there are fewer of them.

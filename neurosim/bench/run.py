@@ -16,7 +16,7 @@ from neurosim.bench.measure import Clock, blas_threads, interleaved
 from neurosim.bench.problem import BUDGET, FULL, QUICK, SEED, Size, make_problem
 from neurosim.bench.report import Compilation, Report
 from neurosim.errors import BackendError, UsageError
-from neurosim.registry import build_registry
+from neurosim.plugin.host import build_registry
 
 # The parts are short: more rounds of them cost little.
 PART_ROUNDS = 3

@@ -9,12 +9,13 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.backends.base import Backend, Rows
+from neurosim.backends.base import Backend
 from neurosim.bench.measure import Timing, Work, blas_threads, square_product
 from neurosim.bench.naive import Naive
 from neurosim.bench.plain_numpy import PlainNumpy
 from neurosim.bench.problem import RATE, Problem
 from neurosim.bench.report import Agreement, Peak, Way
+from neurosim.data.rows import Rows
 from neurosim.errors import BackendError
 
 # float32 sums of some hundred numbers are good to about 1e-6 of the largest.

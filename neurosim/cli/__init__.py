@@ -32,7 +32,7 @@ def _main(arguments: list[str], ending: Ending) -> int:
 
     make_lasting()
     from neurosim.cli.application import execute
-    from neurosim.unasked import unseen
+    from neurosim.process.unasked import unseen
 
     with unseen():
         status = execute(arguments, helper_processes=True, ending=ending)

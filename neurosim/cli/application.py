@@ -86,7 +86,7 @@ class LazyGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """As click does it, with the nearest command for a misspelt one."""
         if args and args[0] in COMMANDS and not {"-h", "--help"} & set(args):
-            from neurosim.surroundings import check_address_space, check_core_type
+            from neurosim.backends.surroundings import check_address_space, check_core_type
 
             check_address_space()
             check_core_type()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from neurosim.cli.door import echo
-from neurosim.memory import show_bytes
+from neurosim.network.memory import show_bytes
 
 if TYPE_CHECKING:
     from neurosim.analysis.architecture import Architecture

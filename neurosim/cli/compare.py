@@ -14,7 +14,7 @@ from neurosim.cli.given import RunPath
 from neurosim.cli.options import DATA_DIR, FORCE, JSON, PLUGIN, PLUGINS_DIR, FilePath, print_json, say_mixed
 
 if TYPE_CHECKING:
-    from neurosim.analysis.comparison import Comparison
+    from neurosim.report.compared import Comparison
 
 NARROW = 80
 LONGEST = 28
@@ -45,15 +45,15 @@ def command(
     """
     if not runs:
         raise click.UsageError("which runs? Try: neurosim compare last runs/xor-...  (the folders of two runs)")
-    from neurosim.analysis.comparison import common_title, compare, comparison_facts
     from neurosim.analysis.failures import Failures
     from neurosim.cli.pictures import say_failures
     from neurosim.cli.summary import print_left_out
-    from neurosim.files import make_folder
+    from neurosim.files.atomic import make_folder
     from neurosim.plots.studies import write_comparison
-    from neurosim.registry import build_registry
-    from neurosim.training.folder import folder_for
-    from neurosim.training.reading import read_run
+    from neurosim.plugin.host import build_registry
+    from neurosim.report.compared import common_title, compare, comparison_facts
+    from neurosim.runs.folder import folder_for
+    from neurosim.runs.reading import read_run
 
     registry = build_registry(plugins, plugin_folders=plugin_folders)
     read = [read_run(run, registry, data_dir=data_dir, force=force) for run in runs]
@@ -81,7 +81,7 @@ def command(
 
 def _tables(found: Comparison) -> list[str]:
     """Settings that differ, then results: a column for each run where they fit, else a row for each."""
-    from neurosim.analysis.comparison import by_label, outcome
+    from neurosim.report.compared import by_label, outcome
 
     groups = by_label(found)
     results = [outcome(runs) for runs in groups.values()]

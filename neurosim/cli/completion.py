@@ -13,8 +13,8 @@ from typing import Any, TypeAlias
 import click
 from click.shell_completion import CompletionItem
 
-from neurosim.run_folders import LAST, all_runs, named_scenario
 from neurosim.scenario import shipped
+from neurosim.scenario.run_folders import LAST, all_runs, named_scenario
 
 Items: TypeAlias = "list[CompletionItem[str]]"  # older versions of click cannot be subscripted
 # A word of this type is not finished: no space behind it.
@@ -119,7 +119,7 @@ def downloads(ctx: click.Context, param: click.Parameter, incomplete: str) -> It
 
 def plugins(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
     """Installed plugins and what they give, and Python files."""
-    from neurosim.registry import build_registry
+    from neurosim.plugin.host import build_registry
 
     registry = build_registry()
     catalogs = (registry.activations, registry.losses, registry.optimizers, registry.datasets)
@@ -129,13 +129,13 @@ def plugins(ctx: click.Context, param: click.Parameter, incomplete: str) -> Item
 
 def words(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
     """Words of the glossary that are one word."""
-    from neurosim.glossary import entries
+    from neurosim.report.glossary import entries
 
     return items(beginning(incomplete, [entry.word for entry in entries() if " " not in entry.word]))
 
 
 def _builtins() -> Any:
-    from neurosim.registry import build_registry
+    from neurosim.plugin.host import build_registry
 
     return build_registry(entry_points=False, environment=False)
 

@@ -27,7 +27,7 @@ def command(name: str | None, target: Path | None, force: bool) -> None:
     if name is None:
         raise click.UsageError("which scenario? Try: neurosim copy xor  (all of them: neurosim list scenarios)")
     from neurosim.errors import UsageError
-    from neurosim.files import make_folder, write_atomically
+    from neurosim.files.atomic import make_folder, write_atomically
     from neurosim.scenario import shipped
     from neurosim.suggestions import did_you_mean
 

@@ -12,7 +12,7 @@ from neurosim.printable import quoted
 
 if TYPE_CHECKING:
     from neurosim.data import Download
-    from neurosim.registry import Entry
+    from neurosim.plugin.host import Entry
 
 
 @click.group()
@@ -26,7 +26,7 @@ def data() -> None:
 def list_command(data_dir: Path | None, as_json: bool) -> None:
     """List the data sets, and whether their files are there."""
     from neurosim.data import data_root
-    from neurosim.registry import build_registry
+    from neurosim.plugin.host import build_registry
     from neurosim.scenario.schema import DataSection
 
     found = [describe(entry, data_dir) for entry in build_registry().datasets]
@@ -62,7 +62,7 @@ def fetch_command(name: str | None, data_dir: Path | None) -> None:
         raise click.UsageError("which data set? Try: neurosim data fetch mnist  (all of them: neurosim data list)")
     from neurosim.data import DOWNLOADS, data_root, dataset_folder
     from neurosim.errors import UsageError
-    from neurosim.registry import build_registry
+    from neurosim.plugin.host import build_registry
 
     if name not in DOWNLOADS and name in build_registry().datasets.names():
         raise UsageError(f"{name} needs no download", f"neurosim data fetch knows {', '.join(DOWNLOADS)}.")

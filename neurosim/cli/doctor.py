@@ -17,9 +17,9 @@ from neurosim.printable import quoted
 
 if TYPE_CHECKING:
     from neurosim.diagnosis import Diagnosis, Finding
-    from neurosim.registry import Registry
+    from neurosim.plugin.host import Registry
+    from neurosim.runs.reading import FailedRun
     from neurosim.scenario import Scenario
-    from neurosim.training.reading import FailedRun
 
 
 @click.command()
@@ -49,8 +49,8 @@ def command(
     """
     if run is None:
         raise click.UsageError("which run? Try: neurosim doctor last")
-    from neurosim.registry import build_registry
-    from neurosim.training.belonging import MIXED
+    from neurosim.plugin.host import build_registry
+    from neurosim.runs.belonging import MIXED
 
     registry = build_registry(plugins, plugin_folders=plugin_folders)
     if sys.stderr.isatty() and not (no_trials or as_json):
@@ -72,7 +72,7 @@ def _diagnoses(
 ) -> tuple[list[tuple[Path, Diagnosis]], bool, tuple[str, ...]]:
     """The diagnosis of a run, or of each variant of a study; whether anything has changed since, and what is mixed."""
     from neurosim.diagnosis import diagnose, diagnose_failed
-    from neurosim.training.reading import read_failed, read_run
+    from neurosim.runs.reading import read_failed, read_run
 
     def of_failed(failed: FailedRun, variant: str = "", shared: int = 1) -> tuple[Diagnosis, str]:
         fresh, mixed = failed.start(data_dir, variant=variant, force=force)
@@ -107,7 +107,7 @@ def _with_pictures(folder: Path, diagnosis: Diagnosis, target: Path) -> Report:
     pictures = {}
     found = (*diagnosis.findings, *diagnosis.notes)
     if found:
-        from neurosim.files import make_folder
+        from neurosim.files.atomic import make_folder
         from neurosim.plots.diagnosis import evidence_picture
         from neurosim.plots.style import save
 

@@ -2,7 +2,7 @@
 
 The first one raises KeyboardInterrupt in the main thread, unless something postpones it. A thread watches over that: C
 code may not return for minutes, and a library may take the exception for one of its own. What has been promised is
-waited for; see `neurosim.interruption.overdue`. The second one ends the process at once.
+waited for; see `neurosim.process.interruption.overdue`. The second one ends the process at once.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any
 from neurosim.printable import printable
 
 INTERRUPTED = 130
-# As `neurosim.interruption` has them.
+# As `neurosim.process.interruption` has them.
 SIGNALS = tuple(getattr(_signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(_signal, name))
 ONE_REQUEST = 0.05
 PATIENCE = 1.5
@@ -140,8 +140,8 @@ class Ending:
 
 
 def _promises() -> Any:
-    """The module `neurosim.interruption`; None if nothing has loaded it, so that nothing is promised."""
-    module = sys.modules.get("neurosim.interruption")
+    """The module `neurosim.process.interruption`; None if nothing has loaded it, so that nothing is promised."""
+    module = sys.modules.get("neurosim.process.interruption")
     # Once its last function is there, all of it is loaded.
     return module if hasattr(module, "tidy_up") else None
 
@@ -152,7 +152,7 @@ def _overdue(asked: float, now: float) -> bool:
 
 
 def kept_by(error: BaseException | None) -> str:
-    """What is kept, from an error that left `neurosim.interruption.kept`, or was raised while handling such a one."""
+    """What is kept, from an error that left `interruption.kept`, or was raised while handling such a one."""
     while error is not None:
         words: Callable[[], str] | None = getattr(error, "kept", None)
         if words is not None:

@@ -90,11 +90,11 @@ def command(
     """
     if scenario is None:
         raise click.UsageError("which scenario? Try: neurosim explain xor  (all of them: neurosim list scenarios)")
-    from neurosim.files import make_folder, write_atomically
-    from neurosim.registry import build_registry
+    from neurosim.files.atomic import make_folder, write_atomically
+    from neurosim.plugin.host import build_registry
     from neurosim.scenario import load_scenario
     from neurosim.scenario.overrides import parse_overrides
-    from neurosim.simulator import Simulator
+    from neurosim.training.simulator import Simulator
     from neurosim.worksheet import explain
 
     if units and not path:
@@ -102,7 +102,7 @@ def command(
     registry = build_registry(plugins, plugin_folders=plugin_folders)
     source, own = scenario_source(scenario)
     if own:
-        from neurosim.training.reading import changes_of_scenario
+        from neurosim.runs.reading import changes_of_scenario
 
         since = changes_of_scenario(Path(source).parent, registry, data_dir, variant)
         since.refuse(force=force)
@@ -127,7 +127,7 @@ def command(
 
 def _one(scenario: Scenario, variant: str | None) -> Scenario:
     """The network that is explained: of several variants the one asked for, else the first."""
-    from neurosim.training import one_variant
+    from neurosim.runs import one_variant
 
     if variant is not None:
         return one_variant(scenario, variant)

@@ -7,7 +7,7 @@ import os
 from typing import NamedTuple
 
 from neurosim.errors import DataError, NeurosimError, UsageError, memory_ended
-from neurosim.files import advice
+from neurosim.files.atomic import advice
 from neurosim.printable import quoted
 
 _TOO_BIG = ("array is too big", "Maximum allowed dimension exceeded")
@@ -70,7 +70,7 @@ def _of_file(error: OSError) -> Failure:
 
 def _of_plugin(error: BaseException) -> Failure | None:
     """An error in the functions of a plugin, which are called long after it was loaded; None for one elsewhere."""
-    from neurosim.registry import raised_by
+    from neurosim.plugin.host import raised_by
 
     found = raised_by(error)
     if found is None:
@@ -99,6 +99,6 @@ def _unexpected(error: BaseException) -> Failure:
 
 def _line(error: BaseException | str) -> str:
     """The first line of its text."""
-    from neurosim.registry import one_line
+    from neurosim.plugin.host import one_line
 
     return one_line(str(error))

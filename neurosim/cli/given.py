@@ -12,7 +12,7 @@ from neurosim.cli.options import FilePath
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-    from neurosim.run_folders import ScenarioSource
+    from neurosim.scenario.run_folders import ScenarioSource
 
 
 class RunPath(FilePath):
@@ -69,8 +69,8 @@ class ShippedName(click.types.StringParamType):
 
 def scenario_source(given: str, *, quiet: bool = False) -> ScenarioSource:
     """The scenario that is meant; says what may surprise about that, unless `quiet`."""
-    from neurosim.run_folders import is_last, named_scenario
     from neurosim.scenario import shipped
+    from neurosim.scenario.run_folders import is_last, named_scenario
 
     source = named_scenario(given)
     if is_last(given) and not quiet:
@@ -82,7 +82,7 @@ def scenario_source(given: str, *, quiet: bool = False) -> ScenarioSource:
 
 def run_path(given: Path | str, *, quiet: bool = False) -> Path:
     """The run that is meant; says which one ``last`` is, unless `quiet`."""
-    from neurosim.run_folders import is_last, named_run
+    from neurosim.scenario.run_folders import is_last, named_run
 
     run = named_run(given)
     if is_last(given) and not quiet:

@@ -12,7 +12,7 @@ from neurosim.cli.door import echo
 from neurosim.cli.options import JSON, offered, print_json
 
 if TYPE_CHECKING:
-    from neurosim.glossary import Entry
+    from neurosim.report.glossary import Entry
 
 
 @click.command()
@@ -23,7 +23,7 @@ def command(words: tuple[str, ...], as_json: bool) -> None:
 
     Without a WORD all of them are listed.
     """
-    from neurosim.glossary import entries, find, spellings
+    from neurosim.report.glossary import entries, find, spellings
     from neurosim.suggestions import did_you_mean
 
     asked = " ".join(words)

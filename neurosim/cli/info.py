@@ -59,10 +59,10 @@ def _show_network(
     as_json: bool,
 ) -> None:
     from neurosim.analysis.architecture import architecture
-    from neurosim.assembly import build_training, load_data
     from neurosim.cli.architecture import print_architecture
-    from neurosim.construction import build_network
-    from neurosim.registry import build_registry
+    from neurosim.plugin.host import build_registry
+    from neurosim.problem.assembly import build_training, load_data
+    from neurosim.problem.construction import build_network
     from neurosim.scenario import load_scenario
     from neurosim.scenario.overrides import parse_overrides
 
@@ -88,7 +88,7 @@ def _facts() -> dict[str, dict[str, Any]]:
     from neurosim.backends.cpu.team import available_threads
     from neurosim.backends.select import describe_gpu
     from neurosim.data import data_root
-    from neurosim.registry import build_registry
+    from neurosim.plugin.host import build_registry
     from neurosim.version import __version__
 
     packages = ("numpy", "numba", "llvmlite", "scipy", "matplotlib", "pluggy", "pydantic", "safetensors")

@@ -28,7 +28,7 @@ def command(what: str | None, plugins: tuple[Path, ...], plugin_folders: tuple[P
     activations  losses        optimizers  layers
     datasets     initializers  schedules   scenarios
     """
-    from neurosim.registry import build_registry
+    from neurosim.plugin.host import build_registry
 
     registry = build_registry(plugins, plugin_folders=plugin_folders)
     listed: dict[str, list[dict[str, Any]]] = {}

@@ -16,10 +16,10 @@ from neurosim.printable import quoted
 from neurosim.suggestions import unknown
 
 if TYPE_CHECKING:
-    from neurosim.recording import Recording
-    from neurosim.registry import Registry
-    from neurosim.simulator import Simulator
-    from neurosim.training.reading import ReadRun
+    from neurosim.plugin.host import Registry
+    from neurosim.runs.reading import ReadRun
+    from neurosim.training.recording import Recording
+    from neurosim.training.simulator import Simulator
 
 FILMS = ("boundary", "hidden_space", "histograms", "gradients")
 FILM_FORMATS = ("gif", "mp4")
@@ -72,13 +72,13 @@ def command(
         raise click.UsageError("which run? Try: neurosim plot last  or: neurosim plot --activations")
     if (kind in FILM_FORMATS) != bool(films) and kind is not None:
         raise click.UsageError(f"--format {kind} goes {'with' if not films else 'without'} --animate")
-    from neurosim.registry import build_registry
+    from neurosim.plugin.host import build_registry
 
     registry = build_registry(plugins, plugin_folders=plugin_folders)
     if activations:
         _activations(runs, registry, out or Path(), kind or "png")
         return 0
-    from neurosim.training.reading import read_run
+    from neurosim.runs.reading import read_run
 
     # All are checked before anything is drawn, but not kept, since many large ones would not fit.
     for run in runs if len(runs) > 1 else ():
@@ -106,7 +106,7 @@ def _draw_run(run: ReadRun, names: Sequence[str], films: Sequence[str], kind: st
     from neurosim.analysis.failures import Failures
     from neurosim.cli.failures import failure_of
     from neurosim.cli.pictures import say_failures
-    from neurosim.files import make_folder
+    from neurosim.files.atomic import make_folder
 
     make_folder(folder)
     failures = Failures()
@@ -155,7 +155,7 @@ def _draw_run(run: ReadRun, names: Sequence[str], films: Sequence[str], kind: st
 
 def _say_page(folder: Path) -> None:
     """Say if a run has no page, because it was killed before that or told not to write one."""
-    from neurosim.training.folder import PAGE
+    from neurosim.runs.folder import PAGE
 
     if not (folder / PAGE).exists():
         click.echo(f"it has no page yet: neurosim report {quoted(folder)}  writes one", err=True)
@@ -197,7 +197,7 @@ def _film(name: str, simulator: Simulator, run: Path, folder: Path, kind: str) -
 
 def _activations(names: Sequence[str], registry: Registry, folder: Path, kind: str) -> None:
     from neurosim.analysis.activations import activation_curves
-    from neurosim.files import make_folder
+    from neurosim.files.atomic import make_folder
     from neurosim.plots.activations import write_activation, write_activation_sheet
     from neurosim.plugin import Activation
 

@@ -18,7 +18,7 @@ from neurosim.cli.door import style
 from neurosim.cli.plugin_lists import entries_of, load_plugins
 from neurosim.errors import DataError, NeurosimError, PluginError, UsageError
 from neurosim.plugin import Activation
-from neurosim.registry import BUILTIN, Entry, Plugin, Registry, suspects
+from neurosim.plugin.host import BUILTIN, Entry, Plugin, Registry, suspects
 from neurosim.suggestions import unknown
 from neurosim.testing import Verdict, check_many
 from neurosim.testing.derived import derived_source
@@ -156,7 +156,7 @@ def check_chosen(chosen: Chosen, folder: Path | None) -> Report:
 def _draw(record: Activation, path: Path) -> Path | None:
     """The picture of an activation; None where its functions give nothing to draw."""
     from neurosim.analysis.activations import activation_curves
-    from neurosim.files import make_folder
+    from neurosim.files.atomic import make_folder
     from neurosim.plots.activations import write_activation
 
     try:

@@ -13,8 +13,8 @@ import click
 
 from neurosim.backends.health import formula_fault
 from neurosim.cli.door import style
-from neurosim.registry import BUILTIN, HOOKS, Entry, Registry, build_registry
-from neurosim.registry.files import add_file_or_fault
+from neurosim.plugin.host import BUILTIN, HOOKS, Entry, Registry, build_registry
+from neurosim.plugin.host.files import add_file_or_fault
 from neurosim.version import __version__
 
 WIDTH = 80

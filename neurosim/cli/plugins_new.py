@@ -31,8 +31,8 @@ def command(name: str | None, kind: str, single_file: bool, out: Path) -> None:
     """
     if name is None:
         raise click.UsageError("what is it called? Try: neurosim plugins new soft-step")
-    from neurosim import scaffold
-    from neurosim.registry import build_registry
+    from neurosim.cli import scaffold
+    from neurosim.plugin.host import build_registry
 
     what = scaffold.KINDS[kind]
     builtins = build_registry(entry_points=False, environment=False)

@@ -26,7 +26,7 @@ from neurosim.printable import labels, quoted
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from neurosim.training.prediction import Model
+    from neurosim.runs.prediction import Model
 
 # Rows, and outputs of a row.
 SHOWN, MOST_COLUMNS = 20, 12
@@ -63,15 +63,15 @@ def command(
     if model is None or data is None:
         what = "which model, and which rows" if model is None else "which rows"
         raise click.UsageError(f"{what}? Try: neurosim predict {quoted(model or 'last')} --data flowers.csv")
-    from neurosim.registry import build_registry
-    from neurosim.training.prediction import load_model
+    from neurosim.plugin.host import build_registry
+    from neurosim.runs.prediction import load_model
 
     registry = build_registry(plugins, plugin_folders=plugin_folders)
     loaded = load_model(model, backend=backend, threads=threads, registry=registry, force=force)
     outputs = loaded.outputs(loaded.read(data))
     say_mixed(loaded.mixed)
     if out is not None:
-        from neurosim.files import write_atomically
+        from neurosim.files.atomic import write_atomically
 
         write_atomically(out, _table(loaded, outputs))
     if as_json:

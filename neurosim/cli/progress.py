@@ -14,11 +14,11 @@ import click
 
 from neurosim.cli.door import Door, behind
 from neurosim.cli.streams import end_line, line_ended
-from neurosim.history import Record
-from neurosim.interruption import at_sudden_end
 from neurosim.printable import printable
-from neurosim.simulator import Simulator
-from neurosim.training import EnsembleObserver, Result, StudyObserver
+from neurosim.process.interruption import at_sudden_end
+from neurosim.runs import EnsembleObserver, Result, StudyObserver
+from neurosim.training.history import Record
+from neurosim.training.simulator import Simulator
 
 PLAIN_LINES = 10
 LONGEST_SILENCE = 5.0

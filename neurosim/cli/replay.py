@@ -23,12 +23,12 @@ from neurosim.cli.options import (
     say_notes,
 )
 from neurosim.cli.values import Value
-from neurosim.history import METRICS
-from neurosim.interruption import kept
 from neurosim.markup import measure
+from neurosim.process.interruption import kept
+from neurosim.training.history import METRICS
 
 if TYPE_CHECKING:
-    from neurosim.training.replay import Origin, Replay
+    from neurosim.runs.replay import Origin, Replay
 
 
 class Place(Value):
@@ -89,11 +89,11 @@ def command(
         raise click.UsageError(f"from which step? Try: {example}")
     from neurosim.cli.progress import progress_display
     from neurosim.cli.what_is_kept import what_is_kept
-    from neurosim.registry import build_registry
+    from neurosim.plugin.host import build_registry
+    from neurosim.runs.folder import folder_for
+    from neurosim.runs.keeping import trained
+    from neurosim.runs.replay import read_origin, run_replay
     from neurosim.scenario.overrides import parse_overrides
-    from neurosim.training.folder import folder_for
-    from neurosim.training.keeping import trained
-    from neurosim.training.replay import read_origin, run_replay
 
     registry = build_registry(plugins, plugin_folders=plugin_folders)
     origin = read_origin(run, registry)

@@ -12,7 +12,7 @@ from neurosim.cli.options import DATA_DIR, FORCE, PLUGIN, PLUGINS_DIR, FilePath,
 from neurosim.printable import quoted
 
 if TYPE_CHECKING:
-    from neurosim.training.reading import ReadRun
+    from neurosim.runs.reading import ReadRun
 
 
 @click.command()
@@ -44,8 +44,8 @@ def command(
             f"--out takes a folder, into which report.html is written, such as: --out {quoted(folder)}"
         )
     from neurosim.cli.summary import print_left_out
-    from neurosim.registry import build_registry
-    from neurosim.training.reading import read_run
+    from neurosim.plugin.host import build_registry
+    from neurosim.runs.reading import read_run
 
     registry = build_registry(plugins, plugin_folders=plugin_folders)
     read = [read_run(run, registry, data_dir=data_dir, force=force) for run in runs]
@@ -60,7 +60,7 @@ def command(
 def _of_one(run: ReadRun, out: Path | None) -> Path:
     from neurosim.analysis.failures import Failures
     from neurosim.cli.pictures import say_failures
-    from neurosim.files import make_folder, sweep
+    from neurosim.files.atomic import make_folder, sweep
 
     failures = Failures()
     folder = make_folder(out or run.drawn_to)
@@ -96,13 +96,13 @@ def _of_one(run: ReadRun, out: Path | None) -> Path:
 
 
 def _of_several(read: list[ReadRun], out: Path | None) -> Path:
-    from neurosim.analysis.comparison import common_title, compare, comparison_facts
     from neurosim.analysis.failures import Failures
     from neurosim.cli.pictures import say_failures
-    from neurosim.files import make_folder
+    from neurosim.files.atomic import make_folder
     from neurosim.plots.studies import write_comparison
+    from neurosim.report.compared import common_title, compare, comparison_facts
     from neurosim.report.comparison import write_comparison_page
-    from neurosim.training.folder import folder_for
+    from neurosim.runs.folder import folder_for
 
     found = compare([result for run in read for result in run.results])
     title = common_title(found)

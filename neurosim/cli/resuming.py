@@ -9,12 +9,12 @@ import click
 from neurosim.cli.options import Told
 from neurosim.errors import DataError, UsageError
 from neurosim.printable import quoted
-from neurosim.run_folders import no_run
-from neurosim.training.checkpoint import has_checkpoint
-from neurosim.training.folder import FAILURE, MEMBERS, PAGE, SCENARIO, SUMMARY
-from neurosim.training.resuming import as_it_was, is_finished, run_folder_of
-from neurosim.training.seeds import ManySeeds, many_seeds
-from neurosim.training.texts import is_there
+from neurosim.runs.checkpoint import has_checkpoint
+from neurosim.runs.folder import FAILURE, MEMBERS, PAGE, SCENARIO, SUMMARY
+from neurosim.runs.resuming import as_it_was, is_finished, run_folder_of
+from neurosim.runs.seeds import ManySeeds, many_seeds
+from neurosim.runs.texts import is_there
+from neurosim.scenario.run_folders import no_run
 
 
 def scenario_there(resume: Path) -> str:

@@ -25,7 +25,7 @@ from neurosim.cli.options import (
     say_notes,
 )
 from neurosim.cli.values import SEED, Whole
-from neurosim.interruption import kept
+from neurosim.process.interruption import kept
 
 if TYPE_CHECKING:
     from neurosim.scenario import Scenario
@@ -123,7 +123,7 @@ def command(
     told = Told.JSON if as_json else Told.NOTHING if quiet else Told.ALL
     if len(scenarios) > 1:
         from neurosim.cli.several import Wishes, run_several
-        from neurosim.registry import build_registry
+        from neurosim.plugin.host import build_registry
         from neurosim.scenario.overrides import parse_overrides
 
         registry = build_registry(plugins, plugin_folders=plugin_folders)
@@ -132,11 +132,11 @@ def command(
     with drawing(silent=seeds is not None) as studio, ExitStack() as claims:
         from neurosim.cli.resuming import about_to_resume, scenario_there, seeds_there
         from neurosim.cli.what_is_kept import what_is_kept
-        from neurosim.registry import build_registry
+        from neurosim.plugin.host import build_registry
+        from neurosim.runs.folder import folder_for
+        from neurosim.runs.resuming import backend_there, is_of_run, run_folder_of
         from neurosim.scenario import load_scenario
         from neurosim.scenario.overrides import parse_overrides
-        from neurosim.training.folder import folder_for
-        from neurosim.training.resuming import backend_there, is_of_run, run_folder_of
 
         many = seeds_there(resume, seeds, seed) if resume is not None else None
         if scenario is not None:
@@ -147,7 +147,7 @@ def command(
         registry = build_registry(plugins, plugin_folders=plugin_folders)
         loaded = load_scenario(source, overrides=parse_overrides(settings), registry=registry, own=own)
         if variant is not None:
-            from neurosim.training import one_variant
+            from neurosim.runs import one_variant
 
             loaded = one_variant(loaded, variant)
         say_notes(loaded, quiet=quiet)

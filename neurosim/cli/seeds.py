@@ -12,15 +12,15 @@ from neurosim.cli.door import echo
 from neurosim.cli.options import Told, print_json
 from neurosim.cli.pictures import say_failures
 from neurosim.cli.progress import progress_display
-from neurosim.ensemble import Ensemble
 from neurosim.errors import UsageError
 from neurosim.plots.pictures import write_ensemble_pictures
+from neurosim.runs import run_ensemble
+from neurosim.runs.checkpoint import tidy
+from neurosim.runs.ensembles import verdict
+from neurosim.runs.keeping import trained
+from neurosim.runs.seeds import ManySeeds, many_seeds, read_ensemble
 from neurosim.scenario import Scenario
-from neurosim.training import run_ensemble
-from neurosim.training.checkpoint import tidy
-from neurosim.training.ensembles import verdict
-from neurosim.training.keeping import trained
-from neurosim.training.seeds import ManySeeds, many_seeds, read_ensemble
+from neurosim.training.ensemble import Ensemble
 
 
 def train_seeds(

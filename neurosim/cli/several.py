@@ -19,16 +19,16 @@ from neurosim.cli.given import scenario_source
 from neurosim.cli.options import Told, print_json, say_notes
 from neurosim.cli.what_is_kept import what_is_kept
 from neurosim.errors import NeurosimError
-from neurosim.history import METRICS
-from neurosim.interruption import kept
 from neurosim.markup import measure, measure_words
+from neurosim.plugin.host import Registry
 from neurosim.printable import quoted
-from neurosim.registry import Registry
+from neurosim.process.interruption import kept
+from neurosim.runs.folder import folder_for
 from neurosim.scenario import Scenario, load_scenario
-from neurosim.training.folder import folder_for
+from neurosim.training.history import METRICS
 
 if TYPE_CHECKING:
-    from neurosim.training import Result, Study
+    from neurosim.runs import Result, Study
 
 DIVERGED, MISSED = 4, 5
 

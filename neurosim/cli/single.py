@@ -14,9 +14,9 @@ from neurosim.cli.pictures import say_failures
 from neurosim.cli.progress import progress_display
 from neurosim.cli.summary import print_next, print_summary, report_missed
 from neurosim.plots.studio import Studio
+from neurosim.runs import Result, run
+from neurosim.runs.keeping import trained
 from neurosim.scenario import Scenario
-from neurosim.training import Result, run
-from neurosim.training.keeping import trained
 
 
 def run_single(

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import click
 
-from neurosim.analysis.comparison import compare
 from neurosim.analysis.failures import Failures
 from neurosim.analysis.studies import study_facts
 from neurosim.cli.door import echo
@@ -16,13 +15,14 @@ from neurosim.cli.options import Told, print_json
 from neurosim.cli.pictures import say_failures
 from neurosim.cli.progress import progress_display
 from neurosim.cli.summary import print_files, print_lesson, print_met, print_next, report_missed
-from neurosim.history import METRICS
 from neurosim.markup import measure_words
 from neurosim.plots.studies import write_study_pictures
+from neurosim.report.compared import compare
+from neurosim.runs import Study, study
+from neurosim.runs.folder import SUMMARY
+from neurosim.runs.keeping import trained
 from neurosim.scenario import Scenario
-from neurosim.training import Study, study
-from neurosim.training.folder import SUMMARY
-from neurosim.training.keeping import trained
+from neurosim.training.history import METRICS
 
 # So many networks that diverged are told.
 SHOWN = 10

@@ -12,9 +12,9 @@ from pathlib import Path
 import click
 
 from neurosim.printable import quoted
-from neurosim.run_folders import LAST, SCENARIO, named_scenario
 from neurosim.scenario import shipped
 from neurosim.scenario.keys import Key, find_key, tree_of
+from neurosim.scenario.run_folders import LAST, SCENARIO, named_scenario
 
 # What other programs call their commands.
 _OTHER_COMMANDS = {
@@ -66,7 +66,7 @@ def _meant(word: str, rest: list[str], commands: Sequence[str]) -> str:
         return f"did you mean: {_command(*other.split(), *(_as_run(rest) if other == 'run' else rest))}"
     if word in KINDS:
         return f"did you mean: {listed}"
-    from neurosim.glossary import find
+    from neurosim.report.glossary import find
 
     if find(" ".join(words := [word, *rest])) is not None:
         return f"to have it explained: {_command('glossary', *words)}"
@@ -206,7 +206,7 @@ def _tree(given: list[str]) -> dict[str, object]:
 
 def _setting(name: str, value: str, tree: dict[str, object]) -> str:
     """``KEY=VALUE``, or nothing where no key is meant."""
-    from neurosim.registry import build_registry
+    from neurosim.plugin.host import build_registry
 
     registry = build_registry()
     key = find_key(name.removeprefix("no-"), tree, registry)

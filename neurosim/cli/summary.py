@@ -10,13 +10,13 @@ from pathlib import Path
 import click
 
 from neurosim.cli.door import echo, style
-from neurosim.glossary import mentions
 from neurosim.markup import measure, measure_words
-from neurosim.measures import SPLITS, measured
 from neurosim.printable import quoted
+from neurosim.report.glossary import mentions
+from neurosim.runs import Expectation, Result
 from neurosim.scenario import Scenario
 from neurosim.scenario.course import next_lesson
-from neurosim.training import Expectation, Result
+from neurosim.training.measures import SPLITS, measured
 
 
 def print_summary(result: Result, pictures: Sequence[Path], report: Path | None = None) -> None:

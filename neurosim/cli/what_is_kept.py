@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from neurosim.printable import quoted
-from neurosim.training.checkpoint import has_checkpoint
-from neurosim.training.folder import MEMBERS, PAGE, SCENARIO, SEEDS, SUMMARY
-from neurosim.training.texts import is_there
+from neurosim.runs.checkpoint import has_checkpoint
+from neurosim.runs.folder import MEMBERS, PAGE, SCENARIO, SEEDS, SUMMARY
+from neurosim.runs.texts import is_there
 
 
 def what_is_kept(folder: Path) -> str:

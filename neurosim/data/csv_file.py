@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from neurosim.data.csv_faults import MOST_LINES, field_faults, parse_number
 from neurosim.errors import DataError
-from neurosim.input_files import open_ordinary, unreadable
+from neurosim.files.inputs import open_ordinary, unreadable
 from neurosim.suggestions import unknown
 
 LARGEST = 1 << 28

@@ -17,7 +17,7 @@ from neurosim.data.folders import VARIABLE, stored_file
 from neurosim.data.published import DOWNLOADS, Download, RemoteFile, is_right, is_right_packed
 from neurosim.data.receiving import MirrorError, receive
 from neurosim.errors import DataError, UsageError
-from neurosim.files import make_folder, sweep, write_atomically
+from neurosim.files.atomic import make_folder, sweep, write_atomically
 from neurosim.suggestions import unknown
 
 # Seconds after which a temporary file belongs to nobody; another process writes one in far less.

@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurosim.errors import DataError
-from neurosim.input_files import open_ordinary, unreadable
+from neurosim.files.inputs import open_ordinary, unreadable
 
 UNSIGNED_BYTE = 8
 LARGEST = 1 << 30

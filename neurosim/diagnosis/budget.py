@@ -6,7 +6,7 @@ So a diagnosis comes out the same on every machine.
 from __future__ import annotations
 
 from neurosim.diagnosis.measured import total_steps
-from neurosim.simulator import Simulator
+from neurosim.training.simulator import Simulator
 
 # Of one training, and of all of a diagnosis: some seconds, and less than a minute, of two processors.
 ONE, ALL = 1 << 35, 1 << 38

@@ -14,9 +14,9 @@ from neurosim.diagnosis.suspicion import Suspicion
 from neurosim.diagnosis.treatment import treat, with_rates
 from neurosim.diagnosis.trials import Trials, learns_more
 from neurosim.diagnosis.words import number
-from neurosim.history import History
 from neurosim.markup import escape, table
-from neurosim.simulator import Simulator
+from neurosim.training.history import History
+from neurosim.training.simulator import Simulator
 
 Check = Callable[[Evidence], Suspicion | None]
 # Causes before what may come of them.

@@ -24,12 +24,12 @@ from neurosim.diagnosis.rows import (
     target_sizes,
 )
 from neurosim.errors import DivergedError
-from neurosim.history import History
-from neurosim.layers import Activate, Conv2d, Dense
+from neurosim.network.layers import Activate, Conv2d, Dense
 from neurosim.plugin import Activation
-from neurosim.recording.slopes import flat_regions
 from neurosim.scenario import Scenario
-from neurosim.simulator import Measures, Simulator
+from neurosim.training.history import History
+from neurosim.training.recording.slopes import flat_regions
+from neurosim.training.simulator import Measures, Simulator
 
 STEPS = 10
 PROBED = 1000

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurosim.errors import DivergedError
-from neurosim.simulator import Simulator
+from neurosim.training.simulator import Simulator
 
 # From this share on of what there is to learn, a network has learnt.
 LEARNT = 0.5

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from neurosim.diagnosis.budget import Budget, longest
 from neurosim.diagnosis.measured import train
 from neurosim.errors import NeurosimError
-from neurosim.simulator import Simulator
+from neurosim.training.simulator import Simulator
 
 # Powers of ten that are tried, then these around the best.
 POWERS = range(-6, 3)

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.backends.base import Rows
 from neurosim.backends.uncompiled import apply
-from neurosim.layers import Activate, Conv2d, Dense
-from neurosim.network import Network
+from neurosim.data.rows import Rows
+from neurosim.network.layers import Activate, Conv2d, Dense
+from neurosim.network.network import Network
 from neurosim.plugin import Activation, RowActivation
-from neurosim.simulator import Simulator
+from neurosim.training.simulator import Simulator
 
 PROBED = 1000
 # Neighbours looked at, in tables of at least so many rows, and how often classes are dealt out anew.

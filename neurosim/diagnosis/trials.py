@@ -15,7 +15,7 @@ from neurosim.diagnosis.range_test import RangeTest, range_test
 from neurosim.diagnosis.words import count, number
 from neurosim.errors import NeurosimError
 from neurosim.scenario.overrides import parse_overrides
-from neurosim.simulator import Simulator
+from neurosim.training.simulator import Simulator
 
 # What must become better: what is learnt; the loss on rows kept apart; the rarest class; dead units.
 Goal = Literal["learn", "kept_apart", "rare_class", "alive"]

@@ -7,19 +7,19 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from neurosim.analysis.comparison import Comparison
-from neurosim.analysis.comparison import compare as compare_results
 from neurosim.errors import UsageError
-from neurosim.history import Record
 from neurosim.interactive.given import is_path, read_folder, result_of_run, run_folder, warn_mixed
+from neurosim.report.compared import Comparison
+from neurosim.report.compared import compare as compare_results
+from neurosim.runs import Observer, Result, Study
+from neurosim.runs.belonging import Trained
+from neurosim.runs.folder import SCENARIO, portable
+from neurosim.runs.identity import identity_of
+from neurosim.runs.notebook import in_notebook
+from neurosim.runs.observers import observer_of
+from neurosim.runs.replay import Origin, Replay, read_origin, run_replay
 from neurosim.scenario import load_scenario
-from neurosim.training import Observer, Result, Study
-from neurosim.training.belonging import Trained
-from neurosim.training.folder import SCENARIO, portable
-from neurosim.training.identity import identity_of
-from neurosim.training.notebook import in_notebook
-from neurosim.training.observers import observer_of
-from neurosim.training.replay import Origin, Replay, read_origin, run_replay
+from neurosim.training.history import Record
 
 
 def replay(

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from neurosim.errors import UsageError
-from neurosim.run_folders import SCENARIO, named_run, named_scenario
+from neurosim.runs import Result, Study
+from neurosim.runs.reading import ReadRun, changes_of_scenario, read_run
+from neurosim.runs.replay import Replay
+from neurosim.runs.runs import result_of
 from neurosim.scenario import Scenario, shipped
-from neurosim.simulator import Simulator
-from neurosim.training import Result, Study
-from neurosim.training.reading import ReadRun, changes_of_scenario, read_run
-from neurosim.training.replay import Replay
-from neurosim.training.runs import result_of
+from neurosim.scenario.run_folders import SCENARIO, named_run, named_scenario
+from neurosim.training.simulator import Simulator
 
 RUN = 'what neurosim.run returned, a trained Simulator, the folder of a run, or "last" for the newest one'
 

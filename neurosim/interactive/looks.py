@@ -9,11 +9,11 @@ from neurosim.diagnosis import Diagnosis, diagnose_failed
 from neurosim.diagnosis import diagnose as diagnose_network
 from neurosim.interactive.given import fresh_simulator, is_path, result_of_run, run_folder, simulator_of, warn_mixed
 from neurosim.report.written import write_report as write_page
+from neurosim.runs import Result
+from neurosim.runs.reading import read_failed
+from neurosim.runs.replay import Replay
 from neurosim.scenario import Scenario
-from neurosim.simulator import Simulator
-from neurosim.training import Result
-from neurosim.training.reading import read_failed
-from neurosim.training.replay import Replay
+from neurosim.training.simulator import Simulator
 from neurosim.worksheet import Sheet
 from neurosim.worksheet import explain as explain_step
 

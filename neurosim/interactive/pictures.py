@@ -9,22 +9,22 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from neurosim.analysis.comparison import Comparison, common_title, comparison_facts
 from neurosim.analysis.frames import FILMS, film, no_film
 from neurosim.analysis.studies import study_facts
-from neurosim.ensemble import Ensemble
 from neurosim.errors import UsageError
-from neurosim.files import write_atomically
+from neurosim.files.atomic import write_atomically
 from neurosim.interactive.given import is_path, read_folder, simulator_of
 from neurosim.plots.animation import film_bytes, has_ffmpeg
 from neurosim.plots.ensembles import ensemble_histogram
 from neurosim.plots.replay import futures
 from neurosim.plots.shown import plot as plot_network
 from neurosim.plots.studies import comparison_figures, study_figures
+from neurosim.report.compared import Comparison, common_title, comparison_facts
+from neurosim.runs import Study
+from neurosim.runs.reading import ReadRun
+from neurosim.runs.replay import Replay
 from neurosim.suggestions import unknown
-from neurosim.training import Study
-from neurosim.training.reading import ReadRun
-from neurosim.training.replay import Replay
+from neurosim.training.ensemble import Ensemble
 
 FORMATS = ("gif", "mp4")
 

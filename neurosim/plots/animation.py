@@ -18,13 +18,13 @@ from PIL import Image
 
 from neurosim.analysis.frames import Film
 from neurosim.errors import DataError
-from neurosim.files import write_atomically
-from neurosim.interruption import at_sudden_end
+from neurosim.files.atomic import write_atomically
 from neurosim.plots.hidden import draw_hidden, spread_words
 from neurosim.plots.inputs import draw_boundary, draw_fit, draw_surface
 from neurosim.plots.settings import own_settings
 from neurosim.plots.style import COLOURS, FAINT, INK, canvas
-from neurosim.recording.recording import HISTOGRAMS
+from neurosim.process.interruption import at_sudden_end
+from neurosim.training.recording.recording import HISTOGRAMS
 
 # Milliseconds of a frame, and of the last one.
 FRAME, LAST = 100, 2500

@@ -6,8 +6,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from neurosim.history import History
 from neurosim.plots.style import TEST, TRAIN, VALIDATION, figure
+from neurosim.training.history import History
 
 LINES = (("train", TRAIN, "-"), ("validation", VALIDATION, "--"), ("test", TEST, "-"))
 

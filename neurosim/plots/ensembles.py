@@ -15,7 +15,7 @@ from neurosim.plots.settings import own_settings
 from neurosim.plots.style import COLOURS, INK, figure
 
 if TYPE_CHECKING:  # the drawing process never sees one
-    from neurosim.ensemble import Ensemble
+    from neurosim.training.ensemble import Ensemble
 
 BINS = 40
 # What the colours mean: the members that met every expectation, and the others.

@@ -9,7 +9,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from neurosim.plots.style import COLOURS, FAINT, INK, canvas
-from neurosim.recording import Recording
+from neurosim.training.recording import Recording
 
 MOST_LAYERS = 6
 # Shares of the values below the edges of the bands, from the palest to the strongest.

@@ -12,8 +12,8 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from neurosim.analysis.failures import Failures, Unforgiven
 from neurosim.plots.lines import Look, band, fit_scale, legend_beside, room_for
 from neurosim.plots.style import FAINT, INK, canvas, figure
-from neurosim.recording import Recording
-from neurosim.recording.recording import HISTOGRAMS
+from neurosim.training.recording import Recording
+from neurosim.training.recording.recording import HISTOGRAMS
 
 WORDS = {
     "gradient_norm": "gradient norm",

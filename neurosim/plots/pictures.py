@@ -13,15 +13,15 @@ from matplotlib.figure import Figure
 from neurosim.analysis.catalogue import RECORDED
 from neurosim.analysis.facts import RunFacts
 from neurosim.analysis.failures import Failures, Unforgiven
-from neurosim.history import History
 from neurosim.plots.curves import learning_curves
 from neurosim.plots.settings import own_settings
 from neurosim.plots.style import save
-from neurosim.recording import Recording
-from neurosim.recording.recording import HISTOGRAMS
+from neurosim.training.history import History
+from neurosim.training.recording import Recording
+from neurosim.training.recording.recording import HISTOGRAMS
 
 if TYPE_CHECKING:  # the drawing process never sees one
-    from neurosim.ensemble import Ensemble
+    from neurosim.training.ensemble import Ensemble
 
 
 @own_settings()

@@ -9,10 +9,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from neurosim.history import History
 from neurosim.plots.settings import own_settings
 from neurosim.plots.style import COLOURS, INK, figure, legend_below
 from neurosim.printable import label as shortened
+from neurosim.training.history import History
 
 WAS, CHANGED, BEFORE = COLOURS[0], COLOURS[1], "#888888"
 

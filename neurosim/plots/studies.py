@@ -17,7 +17,7 @@ from neurosim.plots.panels import boundaries, fits, surfaces
 from neurosim.plots.settings import own_settings
 from neurosim.plots.style import INK, figure, save
 from neurosim.plots.surfaces import loss_surface
-from neurosim.recording import Recording
+from neurosim.training.recording import Recording
 
 NOTE = "band: smallest to largest of {} seeds"
 

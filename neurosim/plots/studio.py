@@ -17,10 +17,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from neurosim.children import command_of, end_with_parent, environment_of
-from neurosim.files import sweep
-from neurosim.interruption import at_sudden_end
-from neurosim.unasked import say_what_is_ignored, unseen
+from neurosim.files.atomic import sweep
+from neurosim.process.children import command_of, end_with_parent, environment_of
+from neurosim.process.interruption import at_sudden_end
+from neurosim.process.unasked import say_what_is_ignored, unseen
 
 if TYPE_CHECKING:
     from neurosim.analysis.facts import RunFacts

@@ -27,11 +27,11 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.ticker import Formatter, LogFormatterMathtext, LogFormatterSciNotation
 
-from neurosim.files import write_atomically
+from neurosim.files.atomic import write_atomically
 from neurosim.plots.settings import own_settings
 from neurosim.printable import headline, printable
 from neurosim.printable import labels as shortened
-from neurosim.unasked import say_what_is_ignored
+from neurosim.process.unasked import say_what_is_ignored
 
 say_what_is_ignored(drawing=True)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from neurosim.errors import PluginError, UsageError
-from neurosim.input_files import check_ordinary, unreadable
+from neurosim.files.inputs import check_ordinary, unreadable
 from neurosim.plugin.checks import check_arguments, check_name, frozen, frozen_numbers
 from neurosim.printable import quoted
 

@@ -7,21 +7,21 @@ from pathlib import Path
 from typing import Any
 
 from neurosim.analysis.catalogue import small_hidden_space
-from neurosim.analysis.comparison import Comparison, by_label, compare, outcome
-from neurosim.files import write_atomically
+from neurosim.files.atomic import write_atomically
 from neurosim.markup import escape, table
 from neurosim.printable import label as shown
 from neurosim.report import sections
+from neurosim.report.compared import Comparison, by_label, compare, outcome
 from neurosim.report.javascript import Script
 from neurosim.report.live import live_data
 from neurosim.report.page import page
 from neurosim.report.run import DRAWN
 from neurosim.report.words import Words
+from neurosim.runs import Result
+from neurosim.runs.folder import PAGE, portable, provenance
+from neurosim.runs.reading import made_in
+from neurosim.runs.study import study_expectations
 from neurosim.scenario import Scenario
-from neurosim.training import Result
-from neurosim.training.folder import PAGE, portable, provenance
-from neurosim.training.reading import made_in
-from neurosim.training.study import study_expectations
 
 # Of more runs the drawings would be too small to see.
 MOST_DRAWN = 24

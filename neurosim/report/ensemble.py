@@ -6,16 +6,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from neurosim.files import write_atomically
+from neurosim.files.atomic import write_atomically
 from neurosim.markup import escape, measure_words, table
 from neurosim.report import sections
 from neurosim.report.javascript import Script
 from neurosim.report.page import page
 from neurosim.report.words import Words
+from neurosim.runs.ensembles import shown, verdict
+from neurosim.runs.folder import PAGE, portable
+from neurosim.runs.reading import made_in
 from neurosim.scenario import Scenario
-from neurosim.training.ensembles import shown, verdict
-from neurosim.training.folder import PAGE, portable
-from neurosim.training.reading import made_in
 
 SPREADS = {"epochs_to_success": "epochs to success", "final_train_loss": "final loss"}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from neurosim.layers import (
+from neurosim.network.layers import (
     Activate,
     BatchNorm,
     ChosenActivation,
@@ -16,7 +16,7 @@ from neurosim.layers import (
     Parameter,
     Residual,
 )
-from neurosim.network import Network
+from neurosim.network.network import Network
 from neurosim.plugin import RowActivation
 from neurosim.report.javascript import Script
 

@@ -22,14 +22,14 @@ from neurosim.analysis.hidden import (
 from neurosim.analysis.inputs import input_axis, input_names, input_points
 from neurosim.analysis.spacing import evenly
 from neurosim.errors import PluginError
-from neurosim.history import METRICS
-from neurosim.recording import Recording
-from neurosim.recording.recording import HISTOGRAMS
 from neurosim.report.evaluation import can_evaluate, network_data
 from neurosim.report.javascript import Script
+from neurosim.training.history import METRICS
+from neurosim.training.recording import Recording
+from neurosim.training.recording.recording import HISTOGRAMS
 
 if TYPE_CHECKING:
-    from neurosim.simulator import Simulator
+    from neurosim.training.simulator import Simulator
 
 MOST_FRAMES, MOST_EPOCHS, MOST_POINTS = 60, 600, 1500
 # Of each of several runs.

@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from neurosim.errors import NeurosimError
-from neurosim.files import write_atomically
+from neurosim.files.atomic import write_atomically
 from neurosim.markup import escape
 from neurosim.report import sections
 from neurosim.report.javascript import Script
 from neurosim.report.live import live_data
 from neurosim.report.page import page
 from neurosim.report.words import Words
-from neurosim.simulator import Simulator
-from neurosim.training import Result
-from neurosim.training.folder import PAGE, portable
-from neurosim.training.reading import made_in
+from neurosim.runs import Result
+from neurosim.runs.folder import PAGE, portable
+from neurosim.runs.reading import made_in
+from neurosim.training.simulator import Simulator
 from neurosim.worksheet import Sheet, explain
 
 # What the moving drawings are of.

@@ -11,9 +11,9 @@ from neurosim.analysis.architecture import architecture
 from neurosim.analysis.catalogue import CATALOGUE
 from neurosim.markup import escape, measure, measure_words, table
 from neurosim.report.words import Words
+from neurosim.runs import Expectation, Result
 from neurosim.scenario import Scenario
-from neurosim.simulator import Simulator
-from neurosim.training import Expectation, Result
+from neurosim.training.simulator import Simulator
 from neurosim.worksheet import Sheet
 from neurosim.worksheet.html import as_fragment
 from neurosim.worksheet.layout import Gaps

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from neurosim.glossary import Entry, entries, mentions
 from neurosim.markup import escape
+from neurosim.report.glossary import Entry, entries, mentions
 
 
 class Words:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from neurosim.analysis.facts import run_facts
 from neurosim.analysis.failures import Failures
-from neurosim.files import make_folder, write_atomically
+from neurosim.files.atomic import make_folder, write_atomically
 from neurosim.report.run import prepare_run_page, run_page
-from neurosim.training import Result
+from neurosim.runs import Result
 
 
 def write_report(result: Result, path: Path | str) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from neurosim.errors import PluginError
-from neurosim.registry import BUILTIN, Catalog, Registry
+from neurosim.plugin.host import BUILTIN, Catalog, Registry
 from neurosim.scenario.names import LAYER_CHOICES
 from neurosim.scenario.schema import DataSection, OptimizerSection, ScenarioFile
 from neurosim.scenario.values import Choice

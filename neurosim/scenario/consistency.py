@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from neurosim.errors import PluginError
-from neurosim.registry import BUILTIN, Registry
+from neurosim.plugin.host import BUILTIN, Registry
 from neurosim.scenario.faults import Fault, show
 from neurosim.scenario.flow import flow, written_out
 from neurosim.scenario.layers import MAX_LAYERS

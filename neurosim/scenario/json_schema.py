@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from neurosim.registry import BUILTIN, Catalog, Registry, build_registry
+from neurosim.plugin.host import BUILTIN, Catalog, Registry, build_registry
 from neurosim.scenario.schema import ScenarioFile
 
 COPY = Path(__file__).with_name("scenario.schema.json")

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from neurosim.scenario.catalog import shipped
 
 if TYPE_CHECKING:
-    from neurosim.registry import Registry
+    from neurosim.plugin.host import Registry
 
 SECTIONS = ("training", "optimizer", "network", "data", "augmentation", "scenario", "record", "plots", "expect")
 _SCHEMA = Path(__file__).with_name("scenario.schema.json")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from neurosim.errors import UsageError
-from neurosim.registry import NEEDED_AGAIN, Plugin, Registry, build_registry, suspects
+from neurosim.plugin.host import NEEDED_AGAIN, Plugin, Registry, build_registry, suspects
 from neurosim.scenario import overrides as changes
 from neurosim.scenario.augmentation import AugmentationSection
 from neurosim.scenario.catalog import shipped

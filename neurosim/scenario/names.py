@@ -14,7 +14,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion
 
 from neurosim.errors import PluginError
-from neurosim.registry import Catalog, Plugin, Registry
+from neurosim.plugin.host import Catalog, Plugin, Registry
 from neurosim.scenario.faults import Fault, show
 from neurosim.scenario.locate import KeyPath
 from neurosim.scenario.schema import DataSection, OptimizerSection

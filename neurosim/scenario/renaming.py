@@ -10,7 +10,7 @@ import copy
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from neurosim.registry import Catalog, Registry
+from neurosim.plugin.host import Catalog, Registry
 from neurosim.scenario.faults import show
 from neurosim.scenario.locate import KeyPath, value_at
 from neurosim.scenario.names import LAYER_CHOICES

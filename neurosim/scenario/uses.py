@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from packaging.requirements import Requirement
 
-from neurosim.registry import BUILTIN, Entry, Plugin
+from neurosim.plugin.host import BUILTIN, Entry, Plugin
 from neurosim.scenario.layers import walk
 from neurosim.scenario.names import required
 

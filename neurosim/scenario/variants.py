@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from neurosim.errors import UsageError
-from neurosim.registry import Registry
+from neurosim.plugin.host import Registry
 from neurosim.scenario.faults import Fault, show, show_path
 from neurosim.scenario.locate import KeyPath
 from neurosim.scenario.overrides import key_path, put

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from neurosim.plugin import Activation
-from neurosim.registry import Registry
+from neurosim.plugin.host import Registry
 from neurosim.testing.agreement import activation_agreement, activation_on
 from neurosim.testing.compiled import (
     NO_DERIVATIVE,

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.backends.base import Backend, Rows
+from neurosim.backends.base import Backend
 from neurosim.backends.select import make_backend
-from neurosim.building import NetworkBuilder
-from neurosim.layers import choose
-from neurosim.network import Training
+from neurosim.data.rows import Rows
+from neurosim.network.building import NetworkBuilder
+from neurosim.network.layers import choose
+from neurosim.network.network import Training
 from neurosim.plugin import Activation, Loss, Optimizer, RowActivation
 from neurosim.testing.plain import Array, Curve, numbers
 from neurosim.testing.probe import PROBE, ZEROS

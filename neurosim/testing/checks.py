@@ -16,7 +16,7 @@ from neurosim.plugin import (
     RowActivation,
     Schedule,
 )
-from neurosim.registry import Registry
+from neurosim.plugin.host import Registry
 from neurosim.testing.activations import activation_items
 from neurosim.testing.cuda import Pending, resolve
 from neurosim.testing.host import check_dataset, check_initializer, check_schedule

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from neurosim.layers import choose
+from neurosim.network.layers import choose
 from neurosim.plugin import Loss
 from neurosim.testing.agreement import make_layer, run_layer
 from neurosim.testing.domains import Rows, target_text

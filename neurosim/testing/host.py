@@ -12,8 +12,8 @@ from neurosim.data import dataset_folder
 from neurosim.data.checks import check_table
 from neurosim.errors import DataError
 from neurosim.plugin import DataRequest, Dataset, FeedbackSchedule, Initializer, Schedule, Table
+from neurosim.plugin.host import Registry
 from neurosim.randomness import Stream
-from neurosim.registry import Registry
 from neurosim.testing.plain import Array
 from neurosim.testing.scope import scope
 from neurosim.testing.verdicts import Verdict, attempt, failed, noted, number, passed, sentence, skipped

@@ -11,7 +11,7 @@ import numpy as np
 
 from neurosim.errors import PluginError
 from neurosim.plugin import FromLogits, Loss
-from neurosim.registry import Registry
+from neurosim.plugin.host import Registry
 from neurosim.testing.agreement import loss_agreement
 from neurosim.testing.compiled import (
     NO_DERIVATIVE,

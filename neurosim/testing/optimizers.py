@@ -11,9 +11,9 @@ import numpy as np
 
 from neurosim.backends.uncompiled import uncompiled
 from neurosim.errors import PluginError
-from neurosim.layers import choose
+from neurosim.network.layers import choose
 from neurosim.plugin import Optimizer
-from neurosim.registry import Registry
+from neurosim.plugin.host import Registry
 from neurosim.testing.agreement import make_layer, step_row, update_agreement
 from neurosim.testing.compiled import endless_verdicts, float32_verdict, formula_verdict, if_compiled, on_cuda
 from neurosim.testing.cuda import Cases, Pending, resolve

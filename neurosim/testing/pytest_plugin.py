@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from neurosim.registry import Registry
+    from neurosim.plugin.host import Registry
 
 
 @pytest.fixture
 def empty_registry() -> Registry:
     """A registry with nothing in it, not even the built-ins: ``empty_registry.register(my_module)``."""
-    from neurosim.registry import Registry
+    from neurosim.plugin.host import Registry
 
     return Registry()

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from neurosim.layers import choose
+from neurosim.network.layers import choose
 from neurosim.plugin import RowActivation
-from neurosim.registry import Registry
+from neurosim.plugin.host import Registry
 from neurosim.testing.agreement import make_layer, row_activation_agreement, run_layer
 from neurosim.testing.compiled import endless_verdicts, float32_verdict, formula_verdict, if_compiled, on_cuda
 from neurosim.testing.cuda import Cases, Pending, resolve

@@ -9,7 +9,7 @@ from typing import Any
 
 from neurosim.backends.select import NAMES
 from neurosim.errors import UsageError
-from neurosim.registry import Registry, build_registry
+from neurosim.plugin.host import Registry, build_registry
 from neurosim.suggestions import unknown
 
 

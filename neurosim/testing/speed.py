@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from neurosim.layers import choose
+from neurosim.network.layers import choose
 from neurosim.testing.scope import built_in
 from neurosim.testing.verdicts import Verdict, noted
 

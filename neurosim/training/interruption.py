@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-from neurosim.interruption import ONE_REQUEST, SIGNALS, Promise, promise
+from neurosim.process.interruption import ONE_REQUEST, SIGNALS, Promise, promise
 
 
 class Interruptions:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from neurosim.layers import Conv2d, Dense
+from neurosim.network.layers import Conv2d, Dense
 from neurosim.worksheet.step import Step, sample_loss
 
 # A row that moves nearly as many weights as another is as good.

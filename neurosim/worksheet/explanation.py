@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from neurosim.history import History
-from neurosim.simulator import Simulator
+from neurosim.training.history import History
+from neurosim.training.simulator import Simulator
 from neurosim.worksheet.backward import backward_phase
 from neurosim.worksheet.check import check_phase
 from neurosim.worksheet.choice import choose

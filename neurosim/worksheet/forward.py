@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from neurosim.layers import (
+from neurosim.network.layers import (
     Activate,
     AvgPool2d,
     BatchNorm,

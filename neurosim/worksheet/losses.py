@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from neurosim.layers import Dense
+from neurosim.network.layers import Dense
 from neurosim.worksheet.names import Names
 from neurosim.worksheet.numbers import joined
 from neurosim.worksheet.sheet import Number, Piece, Section, computed, given

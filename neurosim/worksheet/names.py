@@ -14,7 +14,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from neurosim.layers import Activate, Conv2d, Dense, Dropout, Flatten, Layer, Parameter, Residual
+from neurosim.network.layers import Activate, Conv2d, Dense, Dropout, Flatten, Layer, Parameter, Residual
 from neurosim.worksheet.numbers import numbered
 from neurosim.worksheet.sheet import Number, computed, given
 from neurosim.worksheet.step import Index, Step, in_order, largest, sources

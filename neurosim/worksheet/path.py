@@ -9,8 +9,8 @@ from typing import ClassVar
 import numpy as np
 
 from neurosim.errors import UsageError
-from neurosim.layers import Activate, BatchNorm, Dense, Dropout, Flatten, LayerNorm
-from neurosim.simulator import Simulator
+from neurosim.network.layers import Activate, BatchNorm, Dense, Dropout, Flatten, LayerNorm
+from neurosim.training.simulator import Simulator
 from neurosim.worksheet.backward import backward_phase
 from neurosim.worksheet.forward import forward_phase
 from neurosim.worksheet.losses import loss_phase

@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.layers import Dense
-from neurosim.simulator import Simulator
+from neurosim.network.layers import Dense
+from neurosim.training.simulator import Simulator
 from neurosim.worksheet.numbers import written
 from neurosim.worksheet.sheet import Number, Piece, Section, Sheet
 

@@ -9,16 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.backends.base import Rows
 from neurosim.backends.reference import ReferenceBackend, clipped
 from neurosim.backends.reference_layers import Trace
 from neurosim.backends.uncompiled import uncompiled
 from neurosim.data import Prepared
+from neurosim.data.rows import Rows
 from neurosim.errors import DivergedError, UsageError
-from neurosim.layers import Layer, Residual
 from neurosim.markup import amount
-from neurosim.network import Network, Training
-from neurosim.simulator import Simulator
+from neurosim.network.layers import Layer, Residual
+from neurosim.network.network import Network, Training
+from neurosim.training.simulator import Simulator
 from neurosim.worksheet.numbers import written
 
 Array = NDArray[np.float64]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from neurosim.backends.uncompiled import uncompiled
-from neurosim.layers import BatchNorm, Conv2d, Dense, Layer, LayerNorm, Parameter
+from neurosim.network.layers import BatchNorm, Conv2d, Dense, Layer, LayerNorm, Parameter
 from neurosim.worksheet.losses import target_symbol
 from neurosim.worksheet.names import Names
 from neurosim.worksheet.numbers import written

@@ -160,7 +160,7 @@ def neurosim_activations():
 
 def test_an_edited_helper_is_compiled_anew(tmp_path):
     from neurosim.backends.cpu.kernels import activation_kernels
-    from neurosim.registry import build_registry
+    from neurosim.plugin.host import build_registry
 
     path, seen = tmp_path / "edited.py", []
     for factor in ("2.0", "3.0", "2.0"):
@@ -174,7 +174,7 @@ def test_an_edited_helper_is_compiled_anew(tmp_path):
 
 
 def test_a_loaded_plugin_keeps_its_text_when_the_file_is_edited(tmp_path):
-    from neurosim.registry import build_registry
+    from neurosim.plugin.host import build_registry
 
     path = tmp_path / "edited.py"
     path.write_text(EDITED.format(factor="2.5"))

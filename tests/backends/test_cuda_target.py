@@ -187,7 +187,7 @@ def test_formulas_run_and_compile_with_and_without_the_simulator(simulator):
     script = """
 from neurosim.backends.cuda.formulas import compile_formulas, evaluate
 from neurosim.errors import BackendError
-from neurosim.registry import build_registry
+from neurosim.plugin.host import build_registry
 
 sigmoid = build_registry(entry_points=False).activations.get("sigmoid")
 print(evaluate(sigmoid, {"f": [[-800.0, 800.0]]}).results["f"].tolist())

@@ -9,8 +9,8 @@ from support import Activation, BatchNorm, Dense, Dropout
 from test_layers import SMALL, small
 
 from neurosim.backends.uncompiled import apply
-from neurosim.layers import Activate, Conv2d
-from neurosim.layers import Dense as DenseLayer
+from neurosim.network.layers import Activate, Conv2d
+from neurosim.network.layers import Dense as DenseLayer
 from neurosim.plugin import RowActivation
 
 MIXED = {

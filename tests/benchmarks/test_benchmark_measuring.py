@@ -10,10 +10,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from neurosim.assembly import build_training
 from neurosim.backends.select import make_backend
-from neurosim.construction import build_network
 from neurosim.data.prepare import Prepared, Split
+from neurosim.problem.assembly import build_training
+from neurosim.problem.construction import build_network
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 

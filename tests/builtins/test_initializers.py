@@ -7,7 +7,7 @@ import pytest
 import support
 
 from neurosim.errors import ShapeError
-from neurosim.layers import choose
+from neurosim.network.layers import choose
 from neurosim.plugin import Initializer
 
 INPUTS, UNITS = 300, 200

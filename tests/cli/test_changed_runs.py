@@ -13,7 +13,7 @@ import pytest
 import neurosim as library
 from neurosim.cli.application import execute
 from neurosim.errors import UsageError
-from neurosim.training.sealed import seal, unseal
+from neurosim.files.sealed import seal, unseal
 
 SCENARIO = """
 [scenario]

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from neurosim.run_folders import all_runs, newest_run
-from neurosim.training.folder import folder_for
+from neurosim.runs.folder import folder_for
+from neurosim.scenario.run_folders import all_runs, newest_run
 
 QUICK = ["--backend", "reference", "--no-report", "--quiet", "--set", "training.epochs=1", "--set", "expect={}"]
 QUICK += ["--set", "plots.pictures=[]"]

@@ -7,7 +7,7 @@ import pytest
 
 from neurosim import load_scenario, run, study
 from neurosim.errors import UsageError
-from neurosim.training.observers import Observer
+from neurosim.runs.observers import Observer
 
 SCENARIO = """
 [scenario]

@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from neurosim.memory import show_bytes
+from neurosim.network.memory import show_bytes
 
 # 28 x 28 pixels without a download.
 TINY = """\

@@ -14,8 +14,8 @@ import pytest
 from neurosim import run
 from neurosim.cli import resuming
 from neurosim.cli.application import execute
-from neurosim.run_folders import is_left_behind
-from neurosim.training.lock import FolderLock, who_holds
+from neurosim.files.lock import FolderLock, who_holds
+from neurosim.scenario.run_folders import is_left_behind
 
 QUICK = {"training.epochs": 2, "expect": {}, "plots.pictures": []}
 SETTINGS = ["--set", "training.epochs=2", "--set", "expect={}", "--set", "plots.pictures=[]"]

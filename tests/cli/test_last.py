@@ -10,7 +10,7 @@ import pytest
 
 from neurosim.cli.application import execute
 from neurosim.errors import DataError
-from neurosim.run_folders import all_runs, named_run, named_scenario, newest_run, runs_of
+from neurosim.scenario.run_folders import all_runs, named_run, named_scenario, newest_run, runs_of
 
 QUICK = ["--set", "plots.pictures=[]", "--set", "training.epochs=3", "--set", "expect={}", "--no-report", "--quiet"]
 

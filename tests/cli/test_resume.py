@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 import neurosim as library
-from neurosim.ensemble import Ensemble
 from neurosim.errors import DivergedError
-from neurosim.training import StudyObserver, run_ensemble
-from neurosim.training.observers import Observer
+from neurosim.runs import StudyObserver, run_ensemble
+from neurosim.runs.observers import Observer
+from neurosim.training.ensemble import Ensemble
 
 FEW = {"training.epochs": 6, "expect": {}}
 SETTINGS = ("--set", "training.epochs=6", "--set", "expect={}")

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from neurosim.builtins import file_datasets, function_datasets, toy_datasets
+from neurosim.builtins import function_datasets, toy_datasets
+from neurosim.data import file_datasets
 from neurosim.plugin import DataRequest
 from neurosim.randomness import Stream
 

@@ -12,15 +12,15 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from neurosim import Simulator, load_scenario
-from neurosim.augmentation import build_augmentation, make_augmenter
 from neurosim.backends.augmentation import Augmentation, Strengths, augmentation_key
-from neurosim.backends.base import Rows
 from neurosim.backends.cpu.augmentation import Augmenter
 from neurosim.data import prepare
-from neurosim.ensemble import Ensemble
+from neurosim.data.rows import Rows
 from neurosim.errors import ScenarioError
 from neurosim.plugin import Table
 from neurosim.randomness import uniform_bits
+from neurosim.training.augmentation import build_augmentation, make_augmenter
+from neurosim.training.ensemble import Ensemble
 
 ALL = Strengths(shift=1.5, rotation=20, scale=0.2, shear=15, alpha=34, sigma=4)
 
@@ -158,7 +158,7 @@ def test_any_number_of_threads_gives_the_same_bits(dtype):
 _IN_ONE_ARENA = """
 import numpy as np
 from neurosim.backends.augmentation import Augmentation, Strengths
-from neurosim.backends.base import Rows
+from neurosim.data.rows import Rows
 from neurosim.backends.cpu.augmentation import Augmenter
 
 features = np.random.default_rng(0).random((1000, 64), np.float32)

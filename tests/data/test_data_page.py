@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 import neurosim
-from neurosim.builtins.file_datasets import neurosim_datasets
 from neurosim.cli.application import execute
+from neurosim.data.file_datasets import neurosim_datasets
 from neurosim.scenario.schema import DataSection
 
 PAGE = (Path(__file__).parents[2] / "docs/data.md").read_text(encoding="utf-8")

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from neurosim.builtins.file_datasets import TABLES, images_in
 from neurosim.cli.application import execute
 from neurosim.data import DOWNLOADS, dataset_folder
+from neurosim.data.file_datasets import TABLES, images_in
 from neurosim.data.published import is_right
 from neurosim.errors import DataError, UsageError
 

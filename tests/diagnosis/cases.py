@@ -4,7 +4,7 @@ import neurosim
 from neurosim.diagnosis import diagnose, diagnose_failed
 from neurosim.errors import DivergedError
 from neurosim.scenario.overrides import parse_overrides
-from neurosim.simulator import Simulator
+from neurosim.training.simulator import Simulator
 
 BASE = """
 [scenario]

@@ -10,7 +10,7 @@ from test_diseases import DISEASED
 import neurosim
 from neurosim.diagnosis.diagnosis import CHECKS, LAST, UNEXPLAINED
 from neurosim.diagnosis.measured import measure
-from neurosim.simulator import Simulator
+from neurosim.training.simulator import Simulator
 
 SEEDS = range(5)
 ADAM = 'name = "adam"\nlr = {}'

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from neurosim.cli.application import execute
-from neurosim.glossary import as_markdown, entries, find, mentions
+from neurosim.report.glossary import as_markdown, entries, find, mentions
 
 WORDS = {entry.word for entry in entries()}
 ASKED_FOR = """

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from neurosim import Simulator, load_scenario, run, study
-from neurosim.ensemble import Ensemble
-from neurosim.training import one_variant, run_ensemble
+from neurosim.runs import one_variant, run_ensemble
+from neurosim.training.ensemble import Ensemble
 
 # By lesson: a quote, and a check of it.
 FACTS: dict[str, list[tuple[str, Callable[[], Any]]]] = {}

@@ -9,7 +9,7 @@ import pytest
 from lessons import later_sentences, sentences
 
 from neurosim import load_scenario
-from neurosim.glossary import find
+from neurosim.report.glossary import find
 from neurosim.scenario import shipped
 from neurosim.scenario.course import lessons
 

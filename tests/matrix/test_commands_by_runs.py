@@ -13,10 +13,10 @@ import pytest
 
 import neurosim as library
 from neurosim.cli.application import execute
-from neurosim.ensemble import Ensemble
 from neurosim.errors import DivergedError
-from neurosim.training import StudyObserver, run_ensemble
-from neurosim.training.runs import Observer
+from neurosim.runs import StudyObserver, run_ensemble
+from neurosim.runs.runs import Observer
+from neurosim.training.ensemble import Ensemble
 
 FEW = {"training.epochs": 3, "expect": {}, "plots.pictures": ["learning_curves"]}
 WILD = {**FEW, "optimizer.name": "sgd", "optimizer.lr": 1e30}

@@ -16,8 +16,8 @@ from support import (
     Residual,
 )
 
-from neurosim.building import NetworkBuilder
 from neurosim.errors import ShapeError
+from neurosim.network.building import NetworkBuilder
 
 IMAGE = (6, 5, 2)
 # inputs, layers -> parts of the message: the layer, what came in, what it needs; and of the hint

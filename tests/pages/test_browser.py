@@ -9,10 +9,10 @@ import pytest
 from pages.runs import trained, written
 
 import neurosim
-from neurosim.analysis.comparison import compare, comparison_facts
 from neurosim.analysis.hidden import hidden_directions
 from neurosim.plots.studies import write_comparison
 from neurosim.plugin import RowActivation
+from neurosim.report.compared import compare, comparison_facts
 from neurosim.report.comparison import write_comparison_page
 from neurosim.report.javascript import Script
 

@@ -4,7 +4,7 @@ import re
 
 from pages.runs import trained, written
 
-from neurosim.glossary import find
+from neurosim.report.glossary import find
 from neurosim.report.words import Words
 
 

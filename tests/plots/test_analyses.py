@@ -14,7 +14,7 @@ from neurosim.analysis.units import unit_maps
 from neurosim.analysis.weights import filters, weight_images
 from neurosim.plots.histograms import quantiles
 from neurosim.plots.surfaces import loss_surface as draw_surface
-from neurosim.recording.recording import Recording, histogram
+from neurosim.training.recording.recording import Recording, histogram
 
 
 def trained(name, **overrides):

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from neurosim.analysis.classification import Classification
 from neurosim.analysis.facts import RunFacts
 from neurosim.analysis.inputs import InputMap, Points
-from neurosim.history import History
 from neurosim.plots.classification import confusion_matrix
 from neurosim.plots.curves import learning_curves
 from neurosim.plots.inputs import decision_boundary
 from neurosim.plots.pictures import draw
 from neurosim.plots.style import figure, save
 from neurosim.printable import headline, label, labels, printable
+from neurosim.training.history import History
 
 FORMULAS = (r"$\frac{1}$", r"costs $5 or $6", r"$\b{$", "$", r"\$x\$", "a_b^c")
 

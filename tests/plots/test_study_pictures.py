@@ -7,12 +7,12 @@ import pytest
 
 from neurosim.analysis.inputs import InputMap, Points
 from neurosim.analysis.studies import RunOfStudy, StudyFacts, VariantFacts
-from neurosim.history import History
 from neurosim.plots.layers import layer_pictures
 from neurosim.plots.lines import looks
 from neurosim.plots.studies import against, comparison, write_study_pictures
-from neurosim.recording import Recording
-from neurosim.recording.recording import histogram
+from neurosim.training.history import History
+from neurosim.training.recording import Recording
+from neurosim.training.recording.recording import histogram
 
 FINAL = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
 

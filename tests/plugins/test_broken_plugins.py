@@ -10,7 +10,7 @@ from neurosim import build_registry, hookimpl
 from neurosim.cli.application import execute
 from neurosim.errors import DataError, PluginError, UsageError
 from neurosim.plugin import Activation
-from neurosim.registry import Registry
+from neurosim.plugin.host import Registry
 
 TOP = "from neurosim import Activation, Loss, hookimpl\ndef f(z):\n    return z\ndef df(z, a):\n    return 1.0\n"
 HOOK = "@hookimpl\ndef neurosim_activations():\n    "

@@ -19,7 +19,7 @@ import support
 from neurosim.cli.application import execute
 from neurosim.errors import PluginError
 from neurosim.plugin import contracts, hookspecs, host_contracts
-from neurosim.registry import HOOKS, build_registry
+from neurosim.plugin.host import HOOKS, build_registry
 
 PAGE = Path(__file__).parents[2] / "docs" / "plugins.md"
 TEXT = PAGE.read_text(encoding="utf-8")

@@ -4,7 +4,7 @@ import pytest
 import support
 
 from neurosim.plugin import FeedbackSchedule
-from neurosim.registry import HOOKS
+from neurosim.plugin.host import HOOKS
 from neurosim.testing import check_many
 
 RECORDS = [entry.record for kind in HOOKS for entry in getattr(support.BUILTINS, kind)]

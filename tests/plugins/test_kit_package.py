@@ -10,7 +10,7 @@ import support
 from neurosim import hookimpl, testing
 from neurosim.errors import PluginError, UsageError
 from neurosim.plugin import Activation
-from neurosim.registry import HOOKS
+from neurosim.plugin.host import HOOKS
 from neurosim.testing import Verdict, assert_passes, check
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import neurosim
-from neurosim.registry import HOOKS, build_registry
+from neurosim.plugin.host import HOOKS, build_registry
 from neurosim.scenario.overrides import parse_overrides
 from neurosim.testing import assert_passes
 from neurosim.version import __version__

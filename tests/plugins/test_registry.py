@@ -11,7 +11,7 @@ import neurosim
 from neurosim import build_registry, hookimpl
 from neurosim.errors import PluginError
 from neurosim.plugin import Activation
-from neurosim.registry import HOOKS, Registry
+from neurosim.plugin.host import HOOKS, Registry
 
 PLUGIN = """\
 from neurosim import Activation, hookimpl

@@ -10,8 +10,8 @@ import tomllib
 import pytest
 
 from neurosim.cli.application import execute
+from neurosim.cli.scaffold import KINDS, plugin_names
 from neurosim.errors import UsageError
-from neurosim.scaffold import KINDS, plugin_names
 
 NAMES = {"activation": "bend", "loss": "soft-gap", "optimizer": "neurosim-belief", "dataset": "board"}
 RECORDS = {"activation": "bend", "loss": "soft_gap", "optimizer": "belief", "dataset": "board"}

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from neurosim.errors import DataError
-from neurosim.recording import load_recording, recording
-from neurosim.recording.recording import Recording
+from neurosim.training.recording import load_recording, recording
+from neurosim.training.recording.recording import Recording
 
 
 def recorded(rows):

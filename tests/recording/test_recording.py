@@ -12,12 +12,12 @@ from hypothesis.extra.numpy import arrays
 
 from neurosim import Simulator, load_scenario, run
 from neurosim.errors import DataError, UsageError
-from neurosim.recording import Recording, load_recording
-from neurosim.recording.recorder import _selectivity
-from neurosim.recording.recording import BINS, histogram
-from neurosim.recording.slopes import flat_regions
+from neurosim.runs.checkpoint import load_checkpoint, save_checkpoint
 from neurosim.scenario.study import QUANTITIES
-from neurosim.training.checkpoint import load_checkpoint, save_checkpoint
+from neurosim.training.recording import Recording, load_recording
+from neurosim.training.recording.recorder import _selectivity
+from neurosim.training.recording.recording import BINS, histogram
+from neurosim.training.recording.slopes import flat_regions
 
 ALL = {"record": {"quantities": list(QUANTITIES)}}
 DEEP = {

@@ -18,7 +18,7 @@ from pathlib import Path
 from commands import call
 from forks import begin, end_of
 
-from neurosim.run_folders import is_left_behind
+from neurosim.scenario.run_folders import is_left_behind
 
 ONE = """
 [scenario]

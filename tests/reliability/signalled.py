@@ -19,7 +19,7 @@ import os
 import sys
 import threading
 
-from neurosim.interruption import ONE_REQUEST
+from neurosim.process.interruption import ONE_REQUEST
 
 
 class Counter:

@@ -15,14 +15,14 @@ import sys
 import pytest
 
 import neurosim
-from neurosim.analysis.comparison import compare
 from neurosim.errors import DataError, UsageError
-from neurosim.training import EnsembleObserver, StudyObserver, identity, run_ensemble
-from neurosim.training.checkpoint import newest
-from neurosim.training.identity import Identity
-from neurosim.training.replay import read_origin, run_replay
-from neurosim.training.sealed import seal, unseal
-from neurosim.training.seeds import many_seeds, read_ensemble
+from neurosim.files.sealed import seal, unseal
+from neurosim.report.compared import compare
+from neurosim.runs import EnsembleObserver, StudyObserver, identity, run_ensemble
+from neurosim.runs.checkpoint import newest
+from neurosim.runs.identity import Identity
+from neurosim.runs.replay import read_origin, run_replay
+from neurosim.runs.seeds import many_seeds, read_ensemble
 
 PLUGIN = """
 from neurosim import Activation, hookimpl

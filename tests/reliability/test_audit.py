@@ -21,8 +21,8 @@ import pytest
 from sizes import sizes
 
 import neurosim
+from neurosim.files.sealed import seal, unseal
 from neurosim.scenario import shipped
-from neurosim.training.sealed import seal, unseal
 
 MEMORY = "/sys/fs/cgroup/memory.max"
 # What other programs take for something to import, to open, to fill in or to run.
@@ -161,7 +161,7 @@ import contextlib, io, json, pickle, socket, subprocess
 from pathlib import Path
 import neurosim
 from neurosim.cli.application import execute
-from neurosim.recording import load_recording
+from neurosim.training.recording import load_recording
 
 def attempt(words):
     out = io.StringIO()

@@ -18,7 +18,7 @@ import pytest
 from sizes import sizes
 
 import neurosim
-from neurosim.training.sealed import seal
+from neurosim.files.sealed import seal
 
 MIB = 1 << 20
 LIMIT = 200 * MIB
@@ -36,9 +36,9 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024, found)
 READERS = {
     "idx": ("from neurosim.data import read_idx", "read_idx(sys.argv[1], None)"),
     "csv": ("from neurosim.data import read_csv", "read_csv(sys.argv[1])"),
-    "record": ("from neurosim.recording import load_recording", "load_recording(sys.argv[1])"),
+    "record": ("from neurosim.training.recording import load_recording", "load_recording(sys.argv[1])"),
     "model": (
-        "from neurosim.training.prediction import load_model",
+        "from neurosim.runs.prediction import load_model",
         'load_model(sys.argv[1], backend="reference")',
     ),
 }

@@ -22,7 +22,7 @@ from commands import call, fault_of
 from sizes import sizes
 
 from neurosim import run
-from neurosim.training import Observer
+from neurosim.runs import Observer
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="conditions are made as Linux makes them")
 

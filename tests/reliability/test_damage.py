@@ -7,9 +7,9 @@ from sizes import sizes
 
 import neurosim
 from neurosim.errors import DataError
-from neurosim.simulator import Simulator
-from neurosim.training.checkpoint import load_checkpoint, save_checkpoint
-from neurosim.training.model import model_bytes
+from neurosim.runs.checkpoint import load_checkpoint, save_checkpoint
+from neurosim.runs.model import model_bytes
+from neurosim.training.simulator import Simulator
 
 
 def flip(content, damage):

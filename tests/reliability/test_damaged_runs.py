@@ -13,9 +13,9 @@ from sizes import sizes
 
 from neurosim import run
 from neurosim.errors import DataError
-from neurosim.history import COLUMNS
-from neurosim.recording import load_recording
-from neurosim.training import Observer
+from neurosim.runs import Observer
+from neurosim.training.history import COLUMNS
+from neurosim.training.recording import load_recording
 
 SHAPES = [
     b"[]",

@@ -16,7 +16,7 @@ import pytest
 from forked import Server
 from sizes import sizes
 
-from neurosim.training.checkpoint import has_checkpoint
+from neurosim.runs.checkpoint import has_checkpoint
 
 EPOCHS = 3
 PICTURES = (

@@ -10,9 +10,9 @@ from whole_runs import write_scenario
 
 import neurosim
 from neurosim.errors import NeurosimError
-from neurosim.simulator import Simulator
-from neurosim.training.checkpoint import load_checkpoint, save_checkpoint
-from neurosim.training.sealed import seal, unseal
+from neurosim.files.sealed import seal, unseal
+from neurosim.runs.checkpoint import load_checkpoint, save_checkpoint
+from neurosim.training.simulator import Simulator
 
 VALUES = (None, True, -1, 0, 7, 10**30, 1e300, "", "x", "../../x", [], [[]], {}, {"a": {}}, [None], [{"epoch": 1}])
 

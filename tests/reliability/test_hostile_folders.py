@@ -18,7 +18,7 @@ from sizes import sizes
 
 import neurosim
 from neurosim.backends import cache
-from neurosim.training.sealed import unseal
+from neurosim.files.sealed import unseal
 
 as_root = pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs root")
 RUN = [sys.executable, "-m", "neurosim", "run"]

@@ -13,7 +13,7 @@ import pytest
 from sizes import sizes
 from whole_runs import check_what_is_kept, epochs_in, left_by, write_scenario
 
-from neurosim.training.checkpoint import newest
+from neurosim.runs.checkpoint import newest
 
 EPOCHS = 5
 # What may go wrong with each call.

@@ -19,15 +19,15 @@ from sizes import sizes
 
 from neurosim import Simulator, load_scenario
 from neurosim.analysis.facts import RunFacts
-from neurosim.history import History
 from neurosim.plots.histograms import quantiles
 from neurosim.plots.layers import layer_pictures
 from neurosim.plots.lines import PLAIN
 from neurosim.plots.pictures import draw
-from neurosim.recording import Recording
-from neurosim.recording.recording import BINS, HISTOGRAMS, histogram
 from neurosim.report.live import _gradients, _histograms
 from neurosim.scenario.study import QUANTITIES
+from neurosim.training.history import History
+from neurosim.training.recording import Recording
+from neurosim.training.recording.recording import BINS, HISTOGRAMS, histogram
 
 TINY, LARGE = float(np.float32(1e-45)), float(np.finfo(np.float32).max)
 ANY = st.floats(width=32, allow_nan=False, allow_infinity=False)

@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from neurosim.private_folder import PrivateFolder
+from neurosim.files.private import PrivateFolder
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="users and permissions of POSIX")
 as_root = pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="other users: needs root")

@@ -8,8 +8,8 @@ from sizes import sizes
 
 import neurosim
 from neurosim.data import data_root, stored_file
+from neurosim.runs import Observer, one_variant
 from neurosim.scenario import shipped
-from neurosim.training import Observer, one_variant
 
 THREADS = (1, 2, 7)
 EPOCHS = 3

@@ -23,11 +23,11 @@ from sizes import sizes
 from whole_runs import left_by, write_scenario
 
 import neurosim
-from neurosim import interruption
 from neurosim.backends.cpu.jit import entry
 from neurosim.cli import ending
-from neurosim.files import write_atomically
-from neurosim.training.checkpoint import newest
+from neurosim.files.atomic import write_atomically
+from neurosim.process import interruption
+from neurosim.runs.checkpoint import newest
 from neurosim.training.interruption import interruptions
 
 HARNESS = Path(__file__).with_name("signalled.py")
@@ -35,12 +35,12 @@ EPOCHS = 12
 # Where a phase begins: file and name of a function, and which of its calls.
 PHASES = {
     "imports": ("cli/application.py", "get_command", 1),
-    "loading": ("neurosim/assembly.py", "assemble", 1),
+    "loading": ("neurosim/problem/assembly.py", "assemble", 1),
     "finding kernels": ("cpu/kernel_cache.py", "load_overload", 3),
     "linking": ("numba/core/codegen.py", "_object_getbuffer_hook", 2),
     "training": ("training/runs.py", "on_epoch", 5),
     "keeping": ("training/checkpoint.py", "save_checkpoint", 4),
-    "measuring": ("neurosim/measures.py", "final_measures", 1),
+    "measuring": ("neurosim/training/measures.py", "final_measures", 1),
     "finishing": ("training/folder.py", "finish", 1),
     "drawing": ("analysis/facts.py", "run_facts", 1),
     "the page": ("report/run.py", "prepare_run_page", 1),

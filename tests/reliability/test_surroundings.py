@@ -9,9 +9,9 @@ import sys
 import pytest
 from commands import call
 
-from neurosim import surroundings
+from neurosim.backends import surroundings
+from neurosim.backends.surroundings import check_core_type
 from neurosim.errors import BackendError
-from neurosim.surroundings import check_core_type
 
 CPUINFO = "processor\t: 0\nmodel name\t: of some kind\nflags\t\t: fpu sse2 avx {} lm\nbugs\t\t: none\n"
 

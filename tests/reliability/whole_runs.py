@@ -2,8 +2,8 @@
 
 import json
 
-from neurosim.training.checkpoint import newest
-from neurosim.training.sealed import unseal
+from neurosim.files.sealed import unseal
+from neurosim.runs.checkpoint import newest
 
 STEPS = 10
 # A state of every kind: the optimizer's memory, running statistics, dropout, best weights, what was recorded.

@@ -2,7 +2,7 @@ import pytest
 from scenario_text import GOOD
 
 from neurosim.errors import ScenarioError
-from neurosim.registry import Plugin, build_registry
+from neurosim.plugin.host import Plugin, build_registry
 from neurosim.scenario import load_scenario
 
 

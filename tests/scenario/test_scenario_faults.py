@@ -4,7 +4,7 @@ import pytest
 from scenario_text import GOOD
 
 from neurosim.errors import UsageError
-from neurosim.registry import Plugin
+from neurosim.plugin.host import Plugin
 
 
 def changed(*pairs):

@@ -7,7 +7,7 @@ import pytest
 from layers_text import HEAD, INLINE, LAYERS, NESTED, TAIL, stacked
 
 from neurosim.plugin import Activation
-from neurosim.registry import Plugin
+from neurosim.plugin.host import Plugin
 from neurosim.scenario.json_schema import json_schema
 from neurosim.scenario.layers import layer_kinds
 

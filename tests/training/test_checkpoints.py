@@ -10,10 +10,10 @@ import pytest
 
 import neurosim
 from neurosim.errors import DataError, DivergedError, UsageError
-from neurosim.simulator import Simulator
-from neurosim.training import StudyObserver, checkpoint, identity
-from neurosim.training.folder import RunFolder
-from neurosim.training.observers import Observer
+from neurosim.runs import StudyObserver, checkpoint, identity
+from neurosim.runs.folder import RunFolder
+from neurosim.runs.observers import Observer
+from neurosim.training.simulator import Simulator
 
 # Long enough to be killed in the middle, with a state of every kind.
 LONG = ("--set", "training.epochs=80", "--set", "training.checkpoint_every=1", "--set", "expect={}", "--no-report")

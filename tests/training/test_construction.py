@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from neurosim import Simulator, load_scenario
-from neurosim.assembly import load_data
-from neurosim.construction import build_network
 from neurosim.errors import DataError, ShapeError
+from neurosim.problem.assembly import load_data
+from neurosim.problem.construction import build_network
 
 COLOUR = """\
 import numpy as np

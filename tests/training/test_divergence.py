@@ -8,11 +8,11 @@ import pytest
 from support import BACKENDS, COMPILED
 
 import neurosim
-from neurosim import divergence
 from neurosim.cli.application import execute
 from neurosim.errors import DivergedError
-from neurosim.simulator import Simulator
-from neurosim.training.checkpoint import save_checkpoint
+from neurosim.runs.checkpoint import save_checkpoint
+from neurosim.training import divergence
+from neurosim.training.simulator import Simulator
 
 ROWS = 8
 SCENARIO = """

@@ -10,10 +10,10 @@ import pytest
 from scipy import stats
 
 from neurosim import Ensemble, Simulator, load_scenario
-from neurosim.ensemble import quantiles, wilson_interval
 from neurosim.errors import UsageError
 from neurosim.plots.ensembles import ensemble_histogram
-from neurosim.training.ensembles import verdict
+from neurosim.runs.ensembles import verdict
+from neurosim.training.ensemble import quantiles, wilson_interval
 
 
 def short(name, epochs, **more):

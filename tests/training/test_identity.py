@@ -7,9 +7,9 @@ import pytest
 
 import neurosim
 from neurosim.errors import DivergedError
-from neurosim.training import run_ensemble
-from neurosim.training.identity import Identity, PluginRecord, differences, identity_of
-from neurosim.training.sealed import unseal
+from neurosim.files.sealed import unseal
+from neurosim.runs import run_ensemble
+from neurosim.runs.identity import Identity, PluginRecord, differences, identity_of
 
 PLUGIN = """
 from neurosim import Activation, hookimpl

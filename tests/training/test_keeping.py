@@ -10,11 +10,11 @@ import pytest
 import neurosim
 from neurosim.cli.application import execute
 from neurosim.errors import DataError
-from neurosim.measures import final_measures
-from neurosim.recording import load_recording
-from neurosim.recording import recorder as recorder_module
-from neurosim.training.checkpoint import has_checkpoint
-from neurosim.training.observers import Observer
+from neurosim.runs.checkpoint import has_checkpoint
+from neurosim.runs.observers import Observer
+from neurosim.training.measures import final_measures
+from neurosim.training.recording import load_recording
+from neurosim.training.recording import recorder as recorder_module
 
 EPOCHS = 4
 # Weights that are put back at the end, and a recording: what is kept must be the network at its very end.
@@ -64,12 +64,12 @@ def test_measures_that_fail_do_not_cost_the_model(error, monkeypatch, tmp_path, 
         assert (tmp_path / "model.safetensors").read_bytes() == whole[0][0]
         raise error
 
-    monkeypatch.setattr("neurosim.simulator.final_measures", fail)
+    monkeypatch.setattr("neurosim.training.simulator.final_measures", fail)
     with pytest.raises(type(error)) as caught:
         train(tmp_path)
     assert f"neurosim run --resume {tmp_path}  does what is left, without training again." in caught.value.__notes__[-1]
     assert not (tmp_path / "summary.json").exists()
-    monkeypatch.setattr("neurosim.simulator.final_measures", final_measures)
+    monkeypatch.setattr("neurosim.training.simulator.final_measures", final_measures)
     check_completed(tmp_path, whole)
 
 
@@ -223,7 +223,7 @@ def test_what_fails_in_a_study_points_to_the_study(tmp_path, monkeypatch):
     def fail(*_):
         raise MemoryError
 
-    monkeypatch.setattr("neurosim.simulator.final_measures", fail)
+    monkeypatch.setattr("neurosim.training.simulator.final_measures", fail)
     with pytest.raises(MemoryError) as caught:
         neurosim.study("moons", backend="reference", overrides=overrides, out=tmp_path)
     assert any(f"neurosim run --resume {tmp_path}  " in note for note in caught.value.__notes__)
@@ -258,14 +258,14 @@ def test_a_model_that_is_there_is_not_written_over(tmp_path):
 
 
 def test_a_replay_knows_its_fork_before_it_is_trained(tmp_path, monkeypatch):
-    from neurosim.training.replay import read_origin, run_replay
+    from neurosim.runs.replay import read_origin, run_replay
 
     train(tmp_path / "run")
 
     def fail(*_):
         raise MemoryError
 
-    monkeypatch.setattr("neurosim.simulator.final_measures", fail)
+    monkeypatch.setattr("neurosim.training.simulator.final_measures", fail)
     with pytest.raises(MemoryError), warnings.catch_warnings():
         run_replay(read_origin(tmp_path / "run"), ("epoch", 2), {"optimizer.lr": 0.1}, out=tmp_path / "replay")
     monkeypatch.undo()
@@ -281,7 +281,7 @@ def test_what_fails_while_tidying_up_after_memory_has_ended_is_told_as_that(tmp_
         finally:
             raise ValueError("cannot close what is half written")
 
-    monkeypatch.setattr("neurosim.recording.recording.np.savez_compressed", fail)
+    monkeypatch.setattr("neurosim.training.recording.recording.np.savez_compressed", fail)
     words = ["--set", "training.epochs=2", "--set", "data.samples=40", "--set", "expect={}", "--no-report"]
     asked = ["--set", 'record.quantities=["gradient_norm"]', "--set", "plots.pictures=[]", "--out", str(tmp_path)]
     assert execute(["run", "moons", "--backend", "reference", *words, *asked, "--quiet"]) == 3

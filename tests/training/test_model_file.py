@@ -8,12 +8,12 @@ import safetensors.numpy
 from safetensors import safe_open
 
 from neurosim import Simulator, load_scenario
-from neurosim.building import NetworkBuilder
 from neurosim.errors import ShapeError, UsageError
-from neurosim.layers import choose
-from neurosim.registry import build_registry
-from neurosim.training.checkpoint import load_checkpoint, save_checkpoint
-from neurosim.training.model import model_bytes
+from neurosim.network.building import NetworkBuilder
+from neurosim.network.layers import choose
+from neurosim.plugin.host import build_registry
+from neurosim.runs.checkpoint import load_checkpoint, save_checkpoint
+from neurosim.runs.model import model_bytes
 
 BUILTINS = build_registry(entry_points=False)
 NORMED = [

@@ -6,10 +6,10 @@ import pytest
 from support import BACKENDS
 
 import neurosim
-from neurosim import epochs
-from neurosim.simulator import Simulator
-from neurosim.training.checkpoint import load_checkpoint, newest, save_checkpoint
-from neurosim.training.observers import Observer
+from neurosim.runs.checkpoint import load_checkpoint, newest, save_checkpoint
+from neurosim.runs.observers import Observer
+from neurosim.training import epochs
+from neurosim.training.simulator import Simulator
 
 # 8 rows in batches of 2: 4 steps an epoch; memory of the optimizer, running statistics, dropout, best weights.
 SCENARIO = """

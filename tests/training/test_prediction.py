@@ -13,8 +13,8 @@ import pytest
 import neurosim
 from neurosim.cli.application import execute
 from neurosim.errors import DataError, PluginError, ScenarioError, ShapeError, UsageError
-from neurosim.training.model import FORMAT
-from neurosim.training.sealed import seal, unseal
+from neurosim.files.sealed import seal, unseal
+from neurosim.runs.model import FORMAT
 
 SHORT = {"training.epochs": 2, "expect": {}}
 PLUGIN = """

@@ -6,8 +6,8 @@ import pytest
 
 import neurosim
 from neurosim.cli.application import execute
-from neurosim.ensemble import Ensemble
-from neurosim.training import run_ensemble
+from neurosim.runs import run_ensemble
+from neurosim.training.ensemble import Ensemble
 
 TEXT = """\
 [scenario]

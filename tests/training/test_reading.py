@@ -8,7 +8,7 @@ import pytest
 from neurosim import run, study
 from neurosim.errors import DataError, UsageError
 from neurosim.report.run import prepare_run_page, write_run_page
-from neurosim.training.reading import read_run
+from neurosim.runs.reading import read_run
 
 
 @pytest.fixture(scope="module")

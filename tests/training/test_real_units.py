@@ -15,7 +15,7 @@ from neurosim.plots.pictures import draw
 from neurosim.report.javascript import Script
 from neurosim.report.live import live_data
 from neurosim.report.run import prepare_run_page, run_page
-from neurosim.training.reading import read_run
+from neurosim.runs.reading import read_run
 from neurosim.worksheet.layout import Gaps
 from neurosim.worksheet.text import as_text
 

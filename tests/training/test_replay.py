@@ -7,9 +7,9 @@ import pytest
 
 import neurosim
 from neurosim.errors import DataError, UsageError
-from neurosim.simulator import Simulator
-from neurosim.training.observers import Observer
-from neurosim.training.replay import read_origin, run_replay
+from neurosim.runs.observers import Observer
+from neurosim.runs.replay import read_origin, run_replay
+from neurosim.training.simulator import Simulator
 
 SCENARIO = """
 [scenario]

@@ -8,17 +8,17 @@ import pytest
 
 import neurosim
 from neurosim.cli.progress import speed
-from neurosim.ensemble import Ensemble
-from neurosim.simulator import Simulator
-from neurosim.training import run_ensemble
+from neurosim.runs import run_ensemble
+from neurosim.training.ensemble import Ensemble
+from neurosim.training.simulator import Simulator
 
 QUICK = {"training.epochs": 2, "expect": {}}
 
 # In a process of its own: what other tests have compiled would be there already.
 LATE = """
 import gc, neurosim
-from neurosim.ensemble import Ensemble
-from neurosim.training.runs import Observer
+from neurosim.training.ensemble import Ensemble
+from neurosim.runs.runs import Observer
 from numba.core.dispatcher import Dispatcher
 
 def compiled():

@@ -8,8 +8,8 @@ import pytest
 
 from neurosim import Ensemble, Simulator, load_scenario, run
 from neurosim.errors import ScenarioError, UsageError
-from neurosim.training.checkpoint import load_checkpoint, save_checkpoint
-from neurosim.watch import Best
+from neurosim.runs.checkpoint import load_checkpoint, save_checkpoint
+from neurosim.training.watch import Best
 
 NOISY = {
     "data.samples": 60, "data.noise": 0.4, "data.validation_fraction": 0.3, "optimizer.lr": 0.1,

@@ -8,14 +8,15 @@ import math
 import numpy as np
 import pytest
 
-from neurosim import Simulator, load_scenario, memory, run, study
-from neurosim.analysis.comparison import compare
+from neurosim import Simulator, load_scenario, run, study
 from neurosim.errors import BackendError, ScenarioError, UsageError
-from neurosim.history import History
-from neurosim.measures import diverged_measures
+from neurosim.network.network import memory
+from neurosim.report.compared import compare
+from neurosim.runs import StudyObserver
+from neurosim.runs.expectations import Outcome, check_claims
 from neurosim.scenario import Claim
-from neurosim.training import StudyObserver
-from neurosim.training.expectations import Outcome, check_claims
+from neurosim.training.history import History
+from neurosim.training.measures import diverged_measures
 
 TEXT = """
 [scenario]

@@ -14,11 +14,11 @@ from dataclasses import replace
 import numpy as np
 
 from neurosim.backends.augmentation import FIELD, Augmentation, augmentation_key, gaussian
-from neurosim.backends.base import Rows
 from neurosim.backends.cpu import team
 from neurosim.backends.cpu.jit import compiled, entry, scalar
 from neurosim.backends.cpu.masks import GOLDEN, mix64, uniform
 from neurosim.backends.cpu.memory import address_of, atomic_add, floats, integers
+from neurosim.data.rows import Rows
 
 FLOAT = 4  # bytes
 # Images that a thread takes at a time.

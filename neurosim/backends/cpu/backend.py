@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.backends.base import Backend, Inspection, Rows, Totals, dropout_keys, in_order, shuffle_key
+from neurosim.backends.base import Backend, Inspection, Totals, dropout_keys, in_order, shuffle_key
 from neurosim.backends.cpu import blas, engine, masks, team
 from neurosim.backends.cpu.groups import CompiledKernels, LaneGroup, compile_lane_loss, is_small, judge_of, lane_data
 from neurosim.backends.cpu.inspection import layer_signals
@@ -16,8 +16,9 @@ from neurosim.backends.cpu.kernels import activation_kernels, loss_kernel, optim
 from neurosim.backends.cpu.plan import Plan, Vectors, build_plan, starts_on_maps
 from neurosim.backends.cpu.table import SCRATCH
 from neurosim.backends.cpu.updates import BY_NORM, BY_VALUE, CHUNK, NO_CLIPPING
-from neurosim.layers import Activate, Conv2d, Dense
-from neurosim.network import Network, Training
+from neurosim.data.rows import Rows
+from neurosim.network.layers import Activate, Conv2d, Dense
+from neurosim.network.network import Network, Training
 
 EVALUATION_ROWS = 128
 # Multiply-adds that are evaluated in one go: some tenths of a second.

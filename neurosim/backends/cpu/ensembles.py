@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.backends.base import Rows
 from neurosim.backends.cpu import team
 from neurosim.backends.cpu.backend import CpuBackend
 from neurosim.backends.cpu.groups import LaneGroup, judge_of, lane_data, lanes_for
-from neurosim.interruption import deferred
+from neurosim.data.rows import Rows
+from neurosim.process.interruption import deferred
 
 
 class SmallEnsemble:

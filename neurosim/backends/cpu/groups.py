@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.backends.base import JUDGES, Rows, dropout_keys
+from neurosim.backends.base import JUDGES, dropout_keys
 from neurosim.backends.cpu import lanes
 from neurosim.backends.cpu.kernels import ActivationKernels, LossKernel, OptimizerKernels, lane_loss_kernel
 from neurosim.backends.cpu.plan import Vectors, build_plan
-from neurosim.layers import Dense, Dropout, Flatten
-from neurosim.network import Network, Training
+from neurosim.data.rows import Rows
+from neurosim.network.layers import Dense, Dropout, Flatten
+from neurosim.network.network import Network, Training
 from neurosim.randomness import key
 
 # Networks of up to this many parameters are trained side by side.

@@ -12,8 +12,8 @@ from neurosim.backends.base import Signals
 from neurosim.backends.cpu.plan import Plan
 from neurosim.backends.cpu.table import TO_ROWS, Field
 from neurosim.backends.cpu.vectors import LANES as GROUP
-from neurosim.layers import Activate, Conv2d, Dense, Shape
-from neurosim.network import Network
+from neurosim.network.layers import Activate, Conv2d, Dense, Shape
+from neurosim.network.network import Network
 
 
 def layer_signals(network: Network, plan: Plan, rows: int) -> dict[str, Signals]:

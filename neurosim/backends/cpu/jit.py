@@ -20,8 +20,8 @@ from numba.core.sigutils import normalize_signature
 from neurosim.backends.cpu.blas import load_scipy_linalg
 from neurosim.backends.cpu.kernel_cache import kernel_cache
 from neurosim.backends.own_numba import our_settings
-from neurosim.interruption import deferred
-from neurosim.surroundings import check_jit
+from neurosim.backends.surroundings import check_jit
+from neurosim.process.interruption import deferred
 
 check_jit()
 # Numba imports it in any case, the slow way.

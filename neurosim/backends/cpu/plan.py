@@ -37,7 +37,7 @@ from neurosim.backends.cpu.table import (
 )
 from neurosim.backends.cpu.vectors import LANES as GROUP
 from neurosim.backends.cpu.vectors import LINE
-from neurosim.layers import (
+from neurosim.network.layers import (
     Activate,
     AvgPool2d,
     BatchNorm,
@@ -53,7 +53,7 @@ from neurosim.layers import (
     Residual,
     Window,
 )
-from neurosim.network import Network
+from neurosim.network.network import Network
 from neurosim.plugin import RowActivation
 from neurosim.randomness import drop_below
 

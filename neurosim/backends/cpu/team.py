@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from neurosim.backends.cpu.jit import compiled
 from neurosim.backends.cpu.memory import atomic_add, atomic_load, yield_processor
-from neurosim.interruption import deferred
+from neurosim.process.interruption import deferred
 
 # Two words on cache lines of their own: how many threads have arrived, how often all have.
 ARRIVED = 0

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.backends.base import JUDGES, Backend, Inspection, Rows, Totals, dropout_keys, shuffle_key
+from neurosim.backends.base import JUDGES, Backend, Inspection, Totals, dropout_keys, shuffle_key
 from neurosim.backends.cpu import masks
 from neurosim.backends.cuda.device import DeviceRows, Memory, call_cooperative, cooperative_blocks, upload_rows
 from neurosim.backends.cuda.generation import activations_of, works_on_maps
@@ -23,8 +23,9 @@ from neurosim.backends.cuda.step_constants import step_constants
 from neurosim.backends.cuda.strategy import Sizes, Strategy, choose_strategy, sizes
 from neurosim.backends.cuda.table import Table
 from neurosim.backends.cuda.target import find_device, simulated
+from neurosim.data.rows import Rows
 from neurosim.errors import BackendError
-from neurosim.network import Network, Training
+from neurosim.network.network import Network, Training
 
 
 class CudaBackend(Backend):

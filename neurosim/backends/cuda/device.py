@@ -13,9 +13,9 @@ import numpy as np
 from numba.core.errors import NumbaError
 from numpy.typing import NDArray
 
-from neurosim.backends.base import Rows
 from neurosim.backends.cuda.target import cuda, simulated
 from neurosim.backends.refusals import refusal
+from neurosim.data.rows import Rows
 from neurosim.errors import BackendError, DataError
 
 # The simulator's threads wait for one another by asking again and again: they should not hold on for long.

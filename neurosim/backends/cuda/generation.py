@@ -12,8 +12,18 @@ from neurosim.backends.cuda.templates import in_pairs
 from neurosim.backends.invariants import SplitUpdate, split_update
 from neurosim.backends.scalars import Translator
 from neurosim.formulas.kinds import ArgumentKind
-from neurosim.layers import Activate, BatchNorm, Conv2d, Dense, Dropout, Flatten, GlobalAvgPool2d, LayerNorm, Pool2d
-from neurosim.network import Network
+from neurosim.network.layers import (
+    Activate,
+    BatchNorm,
+    Conv2d,
+    Dense,
+    Dropout,
+    Flatten,
+    GlobalAvgPool2d,
+    LayerNorm,
+    Pool2d,
+)
+from neurosim.network.network import Network
 from neurosim.plugin import Activation, Optimizer, RowActivation
 
 KERNELS = Path(__file__).parent / "kernels"

@@ -20,8 +20,8 @@ import numpy as np
 
 from neurosim.backends.cuda.execution import Failure, Job, Launch, Outcome, compile_all, run
 from neurosim.backends.cuda.target import Capability
-from neurosim.children import command_of, end_with_parent, environment_of
 from neurosim.errors import BackendError, NeurosimError
+from neurosim.process.children import command_of, end_with_parent, environment_of
 
 MODULE = "neurosim.backends.cuda.helper"
 SWITCH = "NUMBA_ENABLE_CUDASIM"

@@ -7,11 +7,12 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.backends.base import Rows, Signals
+from neurosim.backends.base import Signals
 from neurosim.backends.cuda.fields import NONE, Field
 from neurosim.backends.cuda.launches import PhaseLaunches
-from neurosim.layers import Activate, Conv2d, Dense, Shape
-from neurosim.network import Network
+from neurosim.data.rows import Rows
+from neurosim.network.layers import Activate, Conv2d, Dense, Shape
+from neurosim.network.network import Network
 
 
 def layer_signals(network: Network, phases: PhaseLaunches, rows: Rows) -> dict[str, Signals]:

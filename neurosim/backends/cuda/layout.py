@@ -12,7 +12,7 @@ import numpy as np
 from neurosim.backends.cuda.fields import NONE, Field, Kind, LossField, Statistic, Terms
 from neurosim.backends.cuda.table import LEARNERS, Table
 from neurosim.errors import BackendError, DataError
-from neurosim.layers import (
+from neurosim.network.layers import (
     Activate,
     AvgPool2d,
     BatchNorm,
@@ -28,7 +28,7 @@ from neurosim.layers import (
     Residual,
     Window,
 )
-from neurosim.network import Network, Training
+from neurosim.network.network import Network, Training
 from neurosim.plugin import RowActivation
 from neurosim.randomness import drop_below
 

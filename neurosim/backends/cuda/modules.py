@@ -7,7 +7,7 @@ from types import ModuleType
 from neurosim.backends.cache import load_generated
 from neurosim.backends.cuda.device import GENERATED
 from neurosim.backends.cuda.generation import Tiles, generate
-from neurosim.network import Network
+from neurosim.network.network import Network
 from neurosim.plugin import Optimizer
 
 

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.backends.base import JUDGES, Rows, dropout_keys
+from neurosim.backends.base import JUDGES, dropout_keys
 from neurosim.backends.cuda.device import Memory, call
 from neurosim.backends.cuda.fields import Terms
 from neurosim.backends.cuda.generation import Tiles, activations_of
 from neurosim.backends.cuda.layout import build_table
 from neurosim.backends.cuda.step_constants import step_constants
-from neurosim.network import Network, Training
+from neurosim.data.rows import Rows
+from neurosim.network.network import Network, Training
 from neurosim.randomness import key
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from enum import Enum
 from neurosim.backends.cuda.fields import Terms
 from neurosim.backends.cuda.generation import Tiles, works_on_maps
 from neurosim.backends.cuda.target import simulated
-from neurosim.layers import Conv2d, Dense
-from neurosim.network import Network
+from neurosim.network.layers import Conv2d, Dense
+from neurosim.network.network import Network
 
 # Up to this many parameters a network is trained by one block of threads, as it is side by side with others on the CPU.
 SMALL_NETWORK = 4096

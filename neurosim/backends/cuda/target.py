@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurosim.errors import BackendError
-from neurosim.interruption import deferred
+from neurosim.process.interruption import deferred
 
 INSTALL = 'pip install "neurosim-edu[cuda13]", or [cuda12] for a driver of CUDA 12; nvidia-smi shows which it is'
 

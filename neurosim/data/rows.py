@@ -1,0 +1,46 @@
+"""Rows that a network can be trained and measured on: inputs, targets, and how a right answer is told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Accuracy = Literal["none", "threshold", "argmax"]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of inputs with their targets, ready for a network.
+
+    Attributes
+    ----------
+    features : array (rows, inputs), float32, float64 or uint8
+        Inputs; the network sees ``features * scale + shift``.
+    values : array (rows, outputs), float32 or float64, or (rows, 0)
+        Targets of losses on values.
+    classes : int32 array (rows,), or (0,)
+        Class indices; empty for regression.
+    accuracy : "none", "threshold" or "argmax"
+        How a right answer is told from an output row.
+    """
+
+    features: NDArray[Any]
+    values: NDArray[Any]
+    classes: NDArray[np.int32]
+    accuracy: Accuracy
+    scale: float = 1.0
+    shift: float = 0.0
+
+    @property
+    def count(self) -> int:
+        """How many rows there are."""
+        return int(self.features.shape[0])
+
+    def some(self, chosen: slice | NDArray[np.integer]) -> Rows:
+        """The chosen ones of the rows."""
+        values = self.values[chosen] if self.values.shape[0] else self.values
+        classes = self.classes[chosen] if self.classes.size else self.classes
+        return Rows(self.features[chosen], values, classes, self.accuracy, self.scale, self.shift)

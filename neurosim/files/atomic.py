@@ -1,0 +1,157 @@
+"""Writing files so that a crash leaves the old one or the new one, never half of one."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import itertools
+import os
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from neurosim.errors import DataError
+from neurosim.process.interruption import at_sudden_end, unbroken
+
+# What the names of temporary files end with, and of no others.
+TEMPORARY = ".neurosim-tmp"
+
+_HINTS = {
+    errno.ENOSPC: "The disk is full: make room, or choose a folder on another one.",
+    errno.EDQUOT: "Your share of the disk is used up: make room, or choose a folder on another one.",
+    errno.EROFS: "It is on a disk that can only be read: choose another folder.",
+    errno.EACCES: "You have no right to: choose another folder, or have its rights changed.",
+    errno.EIO: "The disk may be failing: choose a folder on another one.",
+    errno.EFBIG: "Files of this size are not allowed there (ulimit -f, or the file system).",
+    errno.ENOENT: "Check how the path is written.",
+    errno.ENOTDIR: "There is a file where a folder should be: choose another path.",
+    errno.EEXIST: "There is something else of this name: choose another path.",
+    errno.EISDIR: "This is a folder: give the name of a file.",
+    errno.ELOOP: "Links lead to each other here: choose another path.",
+    errno.ENAMETOOLONG: "Choose a shorter name.",
+    errno.EMFILE: "This process may open more files after  ulimit -n 4096",
+}
+
+
+@unbroken()
+def write_atomically(path: Path, content: bytes | str) -> None:
+    """Write `content` to `path` by way of a temporary file in the same folder; a signal waits until that is done.
+
+    Raises
+    ------
+    DataError
+        When the file cannot be written (folder missing or read-only, disk full).
+    """
+    # The name of a file, which a text may have in it, need not be text.
+    data = content.encode(errors="backslashreplace") if isinstance(content, str) else content
+    temporary: Path | None = None
+    try:
+        if _is_no_file(path):
+            # Nothing can be put in its place.
+            path.write_bytes(data)
+            return
+        # A name may be as long as names can be.
+        unique = path.parent / f".{path.name[:40]}.{os.urandom(6).hex()}{TEMPORARY}"
+        with at_sudden_end(lambda: remove(unique)):
+            with open(unique, "xb", opener=_as_the_umask_says) as file:
+                temporary = unique
+                _keep_private(path, file.fileno())
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        if temporary is not None:
+            remove(temporary)
+        raise cannot_write(path, error) from error
+
+
+def _as_the_umask_says(path: str, flags: int) -> int:
+    """Open a new file with the permissions that every new file of this user gets."""
+    return os.open(path, flags, 0o666)
+
+
+def _keep_private(path: Path, descriptor: int) -> None:
+    """Give the file that will replace another one no permissions that the old one did not have."""
+    if os.name != "posix":
+        return
+    with contextlib.suppress(FileNotFoundError):
+        before, now = path.lstat().st_mode & 0o777, os.fstat(descriptor).st_mode & 0o777
+        if now & ~before:
+            os.fchmod(descriptor, now & before)
+
+
+def _is_no_file(path: Path) -> bool:
+    """Whether it is a device or a pipe, or a name of an open stream such as /dev/stdout, whatever that leads to."""
+    streams = path.parent.absolute() in (Path("/dev"), Path("/dev/fd"), Path("/proc/self/fd"))
+    return path.exists() and not path.is_dir() and (streams or not path.is_file())
+
+
+def _sync_folder(folder: Path) -> None:
+    """Bring the new name to the disk; where folders cannot be opened (Windows) the system does it."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sweep(folder: Path, older_than: float = 0.0) -> None:
+    """Remove what `write_atomically` has left in a folder where it was killed.
+
+    Where others may be writing there, `older_than` spares files that were changed within so many seconds.
+    """
+    for path in folder.glob(f".*{TEMPORARY}"):
+        with contextlib.suppress(OSError):
+            if not older_than or time.time() - path.stat().st_mtime > older_than:
+                remove(path)
+
+
+def remove(path: Path) -> None:
+    """Remove a file that is no longer needed; where that is not possible, it stays, and nothing depends on it."""
+    with contextlib.suppress(OSError):
+        path.unlink()
+
+
+def must_remove(path: Path) -> None:
+    """Remove a file, if it is there, that would be taken for something else; raises DataError where it stays."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+
+
+def make_folder(path: Path) -> Path:
+    """Make a folder and its parents; raises DataError when that is not possible."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    return path
+
+
+def missing(path: Path) -> list[Path]:
+    """Which of a folder and its parents are not there, the innermost first."""
+    return list(itertools.takewhile(lambda folder: not os.path.lexists(folder), (path, *path.parents)))
+
+
+def remove_empty(folders: Iterable[Path]) -> None:
+    """Remove folders, as far as they are empty, the innermost first."""
+    for folder in folders:
+        try:
+            folder.rmdir()
+        except OSError:  # something is in it, or it is not there
+            return
+
+
+def cannot_write(path: Path, error: OSError) -> DataError:
+    """The error for a file or folder that cannot be written."""
+    return DataError(f"cannot write {path}: {error.strerror or error}", advice(error))
+
+
+def advice(error: OSError) -> str:
+    """What to do where a file cannot be read or written."""
+    return _HINTS.get(error.errno or 0, "Check the path, its rights and the disk.")

@@ -1,0 +1,257 @@
+"""A network as pure data: its layers, its shapes, and one flat vector that holds all parameters.
+
+Nothing here computes. The backends read this description; the simulator names parameters by it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import repeat
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from neurosim.errors import ShapeError
+from neurosim.markup import table
+from neurosim.network.layers import (
+    Activate,
+    BatchNorm,
+    Chosen,
+    Conv2d,
+    Dense,
+    Dropout,
+    Layer,
+    LayerNorm,
+    Parameter,
+    Shape,
+    walk,
+)
+from neurosim.plugin import FeedbackSchedule, FromLogits, Loss, Optimizer, Schedule
+from neurosim.randomness import Stream
+
+
+@dataclass(frozen=True)
+class Network:
+    """Layers, loss and the layout of the parameters.
+
+    Attributes
+    ----------
+    input_shape : tuple of int
+        Shape of one input row, such as (784,) or (28, 28, 1).
+    layers : tuple of Layer
+        In the order in which data flow.
+    loss : Chosen[Loss]
+        What training minimises.
+    """
+
+    input_shape: Shape
+    layers: tuple[Layer, ...]
+    loss: Chosen[Loss]
+
+    @property
+    def inputs(self) -> int:
+        """Numbers in one input row."""
+        return math.prod(self.input_shape)
+
+    @property
+    def outputs(self) -> int:
+        """Numbers in one output row."""
+        return math.prod(self.layers[-1].output_shape)
+
+    @property
+    def parts(self) -> tuple[Layer, ...]:
+        """Every layer, those inside of residual ones after the layer that holds them."""
+        return tuple(walk(self.layers))
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """All parameters, in the order of the flat vector."""
+        return tuple(parameter for layer in self.layers for parameter in layer.parameters)
+
+    @property
+    def size(self) -> int:
+        """How many numbers the network learns."""
+        return sum(parameter.size for parameter in self.parameters)
+
+    @property
+    def statistics(self) -> tuple[Parameter, ...]:
+        """Running means and variances of batch normalization, in the order of their own flat vector."""
+        return tuple(entry for layer in self.batch_norms for entry in layer.statistics)
+
+    @property
+    def batch_norms(self) -> tuple[BatchNorm, ...]:
+        """The batch normalizations, in order."""
+        return tuple(layer for layer in self.parts if isinstance(layer, BatchNorm))
+
+    @property
+    def dropouts(self) -> tuple[Dropout, ...]:
+        """The dropout layers, in order."""
+        return tuple(layer for layer in self.parts if isinstance(layer, Dropout))
+
+    @property
+    def penalised(self) -> tuple[Dense | Conv2d, ...]:
+        """The layers whose weights cost something."""
+        return tuple(layer for layer in self.parts if isinstance(layer, Dense | Conv2d) and layer.penalty)
+
+    @property
+    def pair(self) -> FromLogits | None:
+        """The pair of loss and output activation that is computed from logits, if there is one."""
+        last = self.layers[-1]
+        return self.loss.record.pair_for(last.activation.name) if isinstance(last, Dense | Conv2d | Activate) else None
+
+    def start_values(self, seed: int) -> NDArray[np.float32]:
+        """Flat vector of start values for a seed, float32 on every backend, shape (size,)."""
+        values = np.zeros(self.size, np.float32)
+        for layer in self.parts:
+            if isinstance(layer, Dense | Conv2d):
+                _fill(layer, seed, values)
+            elif isinstance(layer, BatchNorm | LayerNorm):
+                values[layer.gamma.span] = 1.0
+        return values
+
+    def start_statistics(self) -> NDArray[np.float32]:
+        """Running means 0 and variances 1, flat."""
+        values = np.zeros(sum(entry.size for entry in self.statistics), np.float32)
+        for layer in self.batch_norms:
+            values[layer.variance.span] = 1.0
+        return values
+
+    def __repr__(self) -> str:
+        shape = " x ".join(map(str, self.input_shape))
+        layers = f"{len(self.layers)} layer{'s' * (len(self.layers) != 1)}"
+        return f"<Network: input {shape}, {layers}, {self.size:,} parameters, loss {self.loss.name}>"
+
+    def _repr_html_(self) -> str:
+        """The layers as a table, for notebooks."""
+        rows = []
+        for layer in self.parts:
+            learnt = sum(parameter.size for parameter in layer.parameters)
+            activation = layer.activation.name if isinstance(layer, Dense | Conv2d | Activate) else ""
+            shape = " x ".join(map(str, layer.output_shape))
+            rows.append([layer.name, layer.kind.replace("_", " "), activation, shape, f"{learnt:,}"])
+        shape = " x ".join(map(str, self.input_shape))
+        caption = f"Input {shape}, {self.size:,} parameters, loss {self.loss.name}"
+        return table(["layer", "kind", "activation", "output", "parameters"], rows, (4,), caption)
+
+    def named(self, flat: NDArray[Any]) -> dict[str, NDArray[Any]]:
+        """Views into a flat vector by parameter name."""
+        return _named(self.parameters, flat)
+
+    def named_statistics(self, flat: NDArray[Any]) -> dict[str, NDArray[Any]]:
+        """Views into a flat vector of running statistics by name."""
+        return _named(self.statistics, flat)
+
+    def flat(self, named: Mapping[str, ArrayLike], dtype: Any) -> NDArray[Any]:
+        """A flat vector from arrays by parameter name.
+
+        Raises
+        ------
+        ShapeError
+            When names are missing or unknown, or a shape differs.
+        """
+        return _flat("parameters", self.parameters, named, dtype)
+
+    def flat_statistics(self, named: Mapping[str, ArrayLike], dtype: Any) -> NDArray[Any]:
+        """A flat vector from running statistics by name; raises as `flat` does."""
+        return _flat("statistics", self.statistics, named, dtype)
+
+
+def _named(entries: tuple[Parameter, ...], flat: NDArray[Any]) -> dict[str, NDArray[Any]]:
+    return {entry.name: flat[entry.span].reshape(entry.shape) for entry in entries}
+
+
+def _flat(what: str, entries: tuple[Parameter, ...], named: Mapping[str, ArrayLike], dtype: Any) -> NDArray[Any]:
+    expected = [entry.name for entry in entries]
+    missing = [name for name in expected if name not in named]
+    unknown = [name for name in named if name not in expected]
+    if missing or unknown:
+        parts = [f"missing: {', '.join(missing)}"] if missing else []
+        parts += [f"unknown: {', '.join(unknown)}"] if unknown else []
+        message = f"{what} do not fit this network: " + "; ".join(parts)
+        raise ShapeError(message, "needed: " + ", ".join(expected) if expected else "")
+    flat = np.empty(sum(entry.size for entry in entries), dtype)
+    for entry in entries:
+        array = np.asarray(named[entry.name])
+        if array.shape != entry.shape:
+            raise ShapeError(f"{entry.name} has shape {array.shape}, this network needs {entry.shape}")
+        flat[entry.span] = array.ravel()
+    return flat
+
+
+def _fill(layer: Dense | Conv2d, seed: int, values: NDArray[np.float32]) -> None:
+    """Start values of one layer; each array has random numbers of its own."""
+    init = layer.init.record
+    for parameter, given, rule in (
+        (layer.weight, layer.start_weight, init.weight),
+        (layer.bias, layer.start_bias, init.bias),
+    ):
+        if parameter is None:
+            continue
+        if given is not None:
+            values[parameter.span] = np.asarray(given, np.float64).ravel()
+        elif rule is not None:
+            random = Stream(seed, "init", parameter.name)
+            drawn = np.asarray(rule(random, parameter.shape, *layer.fans, *layer.init.values))
+            if drawn.shape != parameter.shape:
+                raise ShapeError(
+                    f"initializer {layer.init.name} gave shape {drawn.shape} for {parameter.name}, "
+                    f"which needs {parameter.shape}"
+                )
+            values[parameter.span] = drawn.ravel()
+
+
+@dataclass(frozen=True)
+class Training:
+    """How parameters are updated: the optimizer, its schedule, the batches, and how gradients are clipped.
+
+    Attributes
+    ----------
+    optimizer, schedule : Chosen
+        The rule, and how its learning rate changes over the run.
+    batch_size, epochs : int
+        Rows per step, and passes over the rows.
+    shuffle : bool
+        Whether each epoch has an order of its own.
+    clip_value : float or None
+        Bound on every number of the mean gradient, up and down.
+    clip_norm : float or None
+        Bound on the length of the whole mean gradient; at most one of the two is given.
+    losses : list of float
+        Loss after each epoch so far, for a schedule with feedback; whoever trains adds to it.
+    """
+
+    optimizer: Chosen[Optimizer]
+    schedule: Chosen[Schedule | FeedbackSchedule]
+    batch_size: int
+    shuffle: bool
+    epochs: int
+    clip_value: float | None = None
+    clip_norm: float | None = None
+    losses: list[float] = field(default_factory=list, compare=False, repr=False)
+
+    @property
+    def rate(self) -> float:
+        """The optimizer's own learning rate, before any schedule."""
+        return self.optimizer.values[list(self.optimizer.record.params).index("lr")]
+
+    @property
+    def needs_feedback(self) -> bool:
+        """Whether the schedule looks at the losses so far."""
+        return isinstance(self.schedule.record, FeedbackSchedule)
+
+    def rates(self, epoch: int, steps: int, epochs: int = 1) -> NDArray[np.float64]:
+        """Learning rate of each step of `epochs` epochs from number `epoch` (from 0) on, flat, float64.
+
+        A schedule with feedback is given those of `losses` that are from before each epoch.
+        """
+        record, values = self.schedule.record, self.schedule.values
+        if isinstance(record, FeedbackSchedule):
+            factors = [record.factor(self.losses[:number], *values) for number in range(epoch, epoch + epochs)]
+            return self.rate * np.repeat(np.array(factors, np.float64), steps)
+        first, last = epoch * steps, (epoch + epochs) * steps
+        total = max(self.epochs * steps, last)
+        steps_and_settings = (range(first, last), repeat(total), *(repeat(value) for value in values))
+        return self.rate * np.fromiter(map(record.factor, *steps_and_settings), np.float64, last - first)

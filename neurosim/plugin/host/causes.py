@@ -1,0 +1,68 @@
+"""Why a plugin is broken: any exception as one line, with the line number in the plugin's own source."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import TracebackType
+
+from neurosim.errors import NeurosimError
+from neurosim.plugin.host.hooks import HookError
+
+LONGEST = 200
+
+
+def cause(error: BaseException, own: Mapping[str, str]) -> str:
+    """What went wrong, in one printable line.
+
+    Parameters
+    ----------
+    error : exception
+        What loading the plugin, or calling a hook, raised.
+    own : mapping of str to str
+        The plugin's own files, and how a message calls each; nothing where there is only one.
+    """
+    file, line = _place(error, own)
+    text = one_line(_text(error, own))
+    if not line:
+        return text
+    return f"{text} ({f'{own[file]}, ' if own[file] else ''}line {line})"
+
+
+def _text(error: BaseException, own: Mapping[str, str]) -> str:
+    if isinstance(error, HookError):
+        return str(error)
+    if isinstance(error, NeurosimError):
+        return "; ".join(part.rstrip(".") for part in (error.message, error.hint) if part)
+    if isinstance(error, SyntaxError) and error.filename in own:
+        # Its text has file and line too.
+        return f"{type(error).__name__}: {error.msg}"
+    try:
+        text = one_line(str(error))
+    except Exception:  # of an exception class of the author's own
+        text = ""
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _place(error: BaseException, own: Mapping[str, str]) -> tuple[str, int]:
+    """The innermost place in the plugin's own files; line 0 where there is none."""
+    if isinstance(error, HookError):
+        return (error.file, error.line) if error.file in own else ("", 0)
+    if isinstance(error, SyntaxError) and error.filename in own and error.lineno:
+        return str(error.filename), error.lineno
+    place = ("", 0)
+    trace: TracebackType | None = error.__traceback__
+    while trace is not None:
+        file = trace.tb_frame.f_code.co_filename
+        if file in own:
+            place = (file, trace.tb_lineno)
+        trace = trace.tb_next
+    return place
+
+
+def one_line(text: str) -> str:
+    """The first line that says something, without its middle where it is long, safe to print."""
+    first = next((line.strip() for line in text.splitlines() if line.strip()), "")
+    if len(first) > LONGEST:
+        half = (LONGEST - 5) // 2
+        first = f"{first[:half]} ... {first[-half:]}"
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in first)

@@ -1,0 +1,197 @@
+"""From a scenario to what a backend needs: the rows, the network and the training settings.
+
+Names become records here (through the registry). The layers are put together in `construction.py`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from neurosim.data import Prepared, dataset_folder, prepare
+from neurosim.data.rows import Accuracy, Rows
+from neurosim.errors import DataError, ShapeError, UsageError
+from neurosim.network.layers import choose
+from neurosim.network.network import Network, Training
+from neurosim.plugin import DataRequest, Table
+from neurosim.plugin.host import BUILTIN
+from neurosim.problem.construction import build_network
+from neurosim.randomness import Stream
+from neurosim.scenario import Scenario
+from neurosim.scenario.schema import DataSection
+
+SPLITS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A scenario, assembled.
+
+    Attributes
+    ----------
+    network : Network
+        Layers, shapes and loss.
+    training : Training
+        Optimizer, schedule and batches.
+    data : Prepared
+        The splits and how inputs were scaled.
+    splits : dict of str to Rows
+        ``train`` and, where they exist, ``validation`` and ``test``.
+    """
+
+    network: Network
+    training: Training
+    data: Prepared
+    splits: dict[str, Rows]
+
+
+def assemble(scenario: Scenario, data_dir: Path | str | None = None) -> Problem:
+    """Load the data and build the network of a scenario; neither depends on the seed of a run.
+
+    Raises
+    ------
+    DataError
+        When data are missing or damaged.
+    ShapeError
+        When layers do not fit each other, the data, or the loss.
+    """
+    return assemble_on(scenario, load_data(scenario, data_dir))
+
+
+def assemble_on(scenario: Scenario, data: Prepared) -> Problem:
+    """Build the network of a scenario for data that are loaded; raises ShapeError as `assemble` does."""
+    network, training = build_network(scenario, data), build_training(scenario)
+    return Problem(network, training, data, split_rows(network, data))
+
+
+def split_rows(network: Network, data: Prepared) -> dict[str, Rows]:
+    """The splits there are, as the network's loss wants them."""
+    splits = {name: getattr(data, name) for name in SPLITS}
+    return {
+        name: data_rows(network, data, split.features, split.targets)
+        for name, split in splits.items()
+        if split is not None
+    }
+
+
+def load_data(scenario: Scenario, data_dir: Path | str | None = None) -> Prepared:
+    """The rows of a scenario, split and scaled: the same for every seed, as ``[data] seed`` has drawn them."""
+    section = scenario.data
+    dataset = scenario.registry.datasets.get(section.source)
+    folder = dataset_folder(dataset.name, data_dir)
+    with _blamed(scenario):
+        request = DataRequest(Stream(section.seed, "data"), folder, scenario.base, scenario.vouched)
+        table = dataset.load(request, **section.options)
+        if not isinstance(table, Table):
+            raise DataError(f"data set {dataset.name!r} returned {type(table).__name__}, not a Table")
+        normalize = section.normalize
+        return prepare(
+            table,
+            seed=section.seed,
+            test_fraction=section.test_fraction,
+            validation_fraction=section.validation_fraction,
+            normalize=(normalize.mean, normalize.std) if normalize is not None else None,
+            standardize=section.standardize,
+            standardize_targets=bool(section.standardize_targets),
+        )
+
+
+@contextmanager
+def _blamed(scenario: Scenario) -> Iterator[None]:
+    """Say where the options of the data are set that are wrong: the one that a message begins with, or all."""
+    try:
+        yield
+    except UsageError as error:
+        keys = (*DataSection.model_fields, *scenario.data.options)
+        key = next((f"data.{key}" for key in keys if re.match(rf"{re.escape(key)}\b", error.message)), "data")
+        raise UsageError(f"{scenario.place(key)}: data: {error.message}", error.hint) from error
+
+
+def build_training(scenario: Scenario) -> Training:
+    """Optimizer, schedule and batches of a scenario."""
+    registry, section = scenario.registry, scenario.optimizer
+    schedule = section.schedule
+    return Training(
+        choose(registry.optimizers.get(section.name), section.params),
+        choose(
+            registry.schedules.get(schedule.name if schedule is not None else f"{BUILTIN}:constant"),
+            schedule.params if schedule is not None else {},
+        ),
+        scenario.training.batch_size,
+        scenario.training.shuffle,
+        scenario.training.epochs,
+        scenario.training.clip_value,
+        scenario.training.clip_norm,
+    )
+
+
+def data_rows(network: Network, data: Prepared, features: NDArray[Any], targets: NDArray[Any]) -> Rows:
+    """Rows of the data set as the network's loss wants them."""
+    outputs, loss = network.outputs, network.loss.record
+    no_values = np.zeros((0, outputs), np.float32)
+    if not data.classes:
+        return Rows(features, targets.astype(np.float32), np.zeros(0, np.int32), "none", data.scale, data.shift)
+    classes = targets.astype(np.int32)
+    accuracy: Accuracy = "threshold" if outputs == 1 else "argmax"
+    if loss.targets == "classes":
+        values = no_values
+    elif outputs == 1:
+        values = classes[:, None].astype(np.float32)
+    else:
+        values = np.zeros((len(classes), outputs), np.float32)
+        values[np.arange(len(classes)), classes] = 1.0
+    return Rows(features, values, classes, accuracy, data.scale, data.shift)
+
+
+def given_rows(network: Network, features: ArrayLike, targets: ArrayLike) -> Rows:
+    """Rows from arrays that a caller gives, checked against the network.
+
+    Parameters
+    ----------
+    features : (rows, inputs) float
+        What the network sees, already scaled.
+    targets : class indices (rows,) for losses on classes, else (rows, outputs)
+        What it should answer.
+
+    Raises
+    ------
+    ShapeError
+        When a shape does not fit.
+    UsageError
+        For a class index out of range, and for no rows.
+    """
+    x = given_features(network, features)
+    outputs = network.outputs
+    y = np.asarray(targets)
+    if x.shape[0] == 0:
+        raise UsageError("X has no rows")
+    if network.loss.record.targets == "classes":
+        if y.shape != (x.shape[0],):
+            raise ShapeError(
+                f"y has shape {y.shape}, this loss needs ({x.shape[0]},)", "Give one class index for each row of X."
+            )
+        if not np.issubdtype(y.dtype, np.integer) or y.min() < 0 or y.max() >= outputs:
+            raise UsageError(f"y must hold class indices from 0 to {outputs - 1}")
+        return Rows(x, np.zeros((0, outputs), np.float32), y.astype(np.int32), "none")
+    if y.ndim == 1 and outputs == 1:
+        y = y[:, None]
+    if y.shape != (x.shape[0], outputs):
+        raise ShapeError(f"y has shape {y.shape}, this network needs ({x.shape[0]}, {outputs})")
+    return Rows(x, y.astype(np.float64), np.zeros(0, np.int32), "none")
+
+
+def given_features(network: Network, features: ArrayLike) -> NDArray[Any]:
+    """Inputs that a caller gives as a float array (rows, inputs), checked; raises ShapeError."""
+    x = np.asarray(features)
+    if x.dtype != np.float32:
+        x = x.astype(np.float64)
+    if x.ndim < 2 or int(np.prod(x.shape[1:])) != network.inputs:
+        raise ShapeError(f"X has shape {x.shape}, this network needs (rows, {network.inputs})")
+    return x.reshape(x.shape[0], network.inputs)

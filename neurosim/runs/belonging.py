@@ -1,0 +1,251 @@
+"""Whether what a run has left belongs to the scenario, the data and the plugins that are there now.
+
+Whatever shows trained numbers asks here first. Since the run, somebody may have edited its scenario, its data file or a
+plugin, or put another run's model in place of its own: its numbers then no longer belong to what stands beside them.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from neurosim.errors import DataError, UsageError
+from neurosim.network.network import Network
+from neurosim.training.recording.recording import FILE as RECORD
+from neurosim.runs.description import describe
+from neurosim.runs.folder import FAILURE, METRICS, SUMMARY, digest, train_again
+from neurosim.runs.folder import SCENARIO as SCENARIO_FILE
+from neurosim.runs.identity import (
+    Identity,
+    PluginRecord,
+    bit_changes,
+    differences,
+    plugin_changes,
+    rows_changes,
+    scenario_changes,
+    shown_changes,
+)
+from neurosim.runs.model import MODEL
+
+if TYPE_CHECKING:
+    from neurosim.runs.texts import Written
+
+# What can have changed, in the words of the messages.
+SCENARIO, ROWS, PLUGINS, VERSIONS = "the scenario", "the data", "the plugins", "the versions"
+MODEL_FILE, FILES = "the model", "the files"
+# The folder within a run's own for pictures and pages that mix, so that the run's own stay as they are.
+MIXED = "mixed"
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a run was trained with, as one of its files says.
+
+    Attributes
+    ----------
+    identity : Identity or None
+        All of it; None in files of older versions, which say less:
+    rows : mapping of str to str
+        SHA-256 of the rows of each split; empty if the file does not say.
+    plugins : tuple of PluginRecord or None
+        The plugins; None if the file does not say.
+    versions : mapping of str to str
+        Versions of neurosim and of what it computes with.
+    files : mapping of str to str
+        SHA-256 of the files that the run left, by name; empty if the file does not say.
+    """
+
+    identity: Identity | None = None
+    rows: Mapping[str, str] = field(default_factory=dict)
+    plugins: tuple[PluginRecord, ...] | None = None
+    versions: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def known_plugins(self) -> tuple[PluginRecord, ...]:
+        """The plugins, as far as the file says."""
+        return self.identity.plugins if self.identity is not None else self.plugins or ()
+
+    def beside(self, now: Identity) -> Identity:
+        """The identity of the run; whatever the file does not say is taken to be as it is now."""
+        if self.identity is not None:
+            return self.identity
+        return replace(
+            now,
+            rows=self.rows or now.rows,
+            plugins=now.plugins if self.plugins is None else self.plugins,
+            versions={name: self.versions.get(name, version) for name, version in now.versions.items()},
+        )
+
+
+def trained_with(written: Written) -> Trained:
+    """What the summary of a run, or its ``failure.json``, says; raises DataError for what no run writes."""
+    try:
+        return _told(written.values)
+    except ValueError as error:
+        written.refuse(str(error))
+
+
+def trained_by_model(words: Mapping[str, Any], path: Path) -> Trained:
+    """What the description in a model file says; raises DataError for what no run writes."""
+    try:
+        return _told(words)
+    except ValueError as error:
+        raise DataError(
+            f"{path} does not describe a run: {error}", "It was not written by neurosim: train the network again."
+        ) from error
+
+
+def _told(there: Mapping[str, Any]) -> Trained:
+    """What a file says, of an older version too; raises ValueError for anything else."""
+    rows, versions, files = (there.get(name, {}) for name in ("rows_sha256", "versions", "files_sha256"))
+    for texts in (rows, versions, files):
+        if not isinstance(texts, dict) or not all(isinstance(text, str) for text in texts.values()):
+            raise ValueError("rows, versions or files are not given as text")
+    plugins = there.get("plugins")
+    records = None
+    if plugins is not None:
+        try:
+            records = tuple(PluginRecord(*(str(plugin[key]) for key in PluginRecord._fields)) for plugin in plugins)
+        except (KeyError, TypeError) as error:
+            raise ValueError("plugins are not given by name, version and SHA-256") from error
+    identity = None if there.get("identity") is None else Identity.from_json(there["identity"])
+    return Trained(identity, rows, records, versions, files)
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What has changed since a run was trained.
+
+    Attributes
+    ----------
+    folder : Path
+        The run.
+    lines : mapping of str to sequence of str
+        The differences line by line, for each thing that has changed, such as "the scenario".
+    """
+
+    folder: Path
+    lines: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return any(self.lines.values())
+
+    def __or__(self, other: Changes) -> Changes:
+        """These and others of the same run."""
+        things = {**self.lines, **other.lines}
+        both = {thing: [*self.lines.get(thing, ()), *other.lines.get(thing, ())] for thing in things}
+        return Changes(self.folder, both)
+
+    @property
+    def all_lines(self) -> list[str]:
+        """The differences of all things, line by line."""
+        return [line for lines in self.lines.values() for line in lines]
+
+    @property
+    def remark(self) -> str:
+        """A line saying that what is shown is mixed; empty where nothing has changed."""
+        things = [thing for thing, lines in self.lines.items() if lines]
+        if not things:
+            return ""
+        listed = ", ".join(things[:-1]) + " and " * (len(things) > 1) + things[-1]
+        verb = "have" if len(things) > 1 or things[0] in (ROWS, PLUGINS, VERSIONS, FILES) else "has"
+        return f"{listed} of {self.folder} {verb} changed since it was trained, so not all of this belongs together"
+
+    def refuse(self, *, force: bool) -> None:
+        """Raise UsageError, which shows what has changed, unless nothing has or `force` is given."""
+        if self and not force:
+            raise UsageError(self.message, self.hint)
+
+    @property
+    def message(self) -> str:
+        """What has changed, line by line."""
+        shown = shown_changes(self.all_lines)
+        head = f"{self.folder} has changed since it was trained, so its results no longer match what is there now:"
+        return f"{head}\n{shown}"
+
+    @property
+    def hint(self) -> str:
+        """What to do about it."""
+        told = next((name for name in (SUMMARY, FAILURE) if (self.folder / name).is_file()), "")
+        again = f", or train it again:  {train_again(self.folder)}" if (self.folder / SCENARIO_FILE).is_file() else "."
+        return (
+            f"Undo the change{again}\n"
+            "With --force (in Python force=True) it is read all the same, and what is shown says so."
+            + (f"\nWhat it was trained with is in {told}, under identity." if told else "")
+        )
+
+
+def changes(folder: Path, was: Identity, now: Identity, *, bits: bool = False) -> Changes:
+    """What has changed between the training of a run and now.
+
+    With `bits`, what only moves bits, such as versions, counts as well: for training on.
+    """
+    found = {
+        SCENARIO: scenario_changes(was.scenario, now.scenario),
+        ROWS: rows_changes(was.rows, now.rows),
+        PLUGINS: plugin_changes(was.plugins, now.plugins),
+    }
+    if bits:
+        found[VERSIONS] = bit_changes(was, now)
+    return Changes(folder, found)
+
+
+def model_changes(folder: Path, summary: Trained, model: Trained) -> Changes:
+    """What shows that the model in a run folder is not that of the run whose summary is beside it.
+
+    Both are written at the end of a run, so they must say the same.
+    """
+    if model.identity is None or summary.identity is None:
+        same = (model.identity is None) == (summary.identity is None) and model.plugins == summary.plugins
+        lines = [] if same else [f"  {MODEL}: written by a different version of neurosim from {SUMMARY} beside it"]
+    else:
+        lines = [f"  {MODEL}: {line.strip()}" for line in differences(summary.identity, model.identity, bits=True)]
+    return Changes(folder, {MODEL_FILE: lines})
+
+
+def file_changes(folder: Path, trained: Trained, *names: str) -> Changes:
+    """Which of these files of a run, or of all, are not as it left them; a missing one is left to its reader."""
+    changed = [
+        name
+        for name in names or (METRICS, RECORD, MODEL)
+        if name in trained.files and (folder / name).is_file() and digest(folder / name) != trained.files[name]
+    ]
+    return Changes(folder, {FILES: [f"  {name}: not the file that the run wrote" for name in changed]})
+
+
+def network_changes(folder: Path, words: Mapping[str, Any], network: Network) -> Changes:
+    """What differs between the network that a model file describes and the one that its scenario has now.
+
+    For models of older versions, which say nothing else about their scenario.
+    """
+    was, now = (json.dumps(entry, indent=1).splitlines() for entry in (words.get("network"), describe(network)))
+    lines = [f"  {line}" for line in difflib.unified_diff(was, now, lineterm="", n=0)][3:]
+    return Changes(folder, {SCENARIO: [line for line in lines if line[2:4] != "@@"]})
+
+
+def both(first: str, second: str) -> str:
+    """Two remarks on what is mixed, either of which may be empty, in one line."""
+    return "; ".join(filter(None, (first, second)))
+
+
+def together(folder: Path, members: Sequence[tuple[str, Changes]]) -> Changes:
+    """The changes of all networks of a study: shared ones once, others with the networks' names."""
+    things = dict.fromkeys(thing for _, own in members for thing in own.lines)
+    return Changes(folder, {thing: list(_joined(thing, members)) for thing in things})
+
+
+def _joined(thing: str, members: Sequence[tuple[str, Changes]]) -> Iterable[str]:
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for label, own in members:
+        alike.setdefault(tuple(own.lines.get(thing, ())), []).append(label)
+    for lines, labels in alike.items():
+        if len(labels) == len(members):
+            yield from lines
+        else:
+            others = f" and {len(labels) - 1} more" if len(labels) > 1 else ""
+            yield from (f"  {labels[0]}{others}: {line.strip()}" for line in lines)

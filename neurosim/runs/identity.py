@@ -1,0 +1,234 @@
+"""What the numbers of a run belong to: one identity, written beside them, and compared by whoever goes on with them.
+
+Two runs of one identity give the same bits. What changes no number of a run (its title, its promises, its pictures,
+where its data file is) is not part of it; nor is what it records, which changes none of the trained numbers.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path, PurePath
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from neurosim.backends.arithmetic import arithmetic_of, compiler_of
+from neurosim.errors import UsageError
+from neurosim.network.network import Network
+from neurosim.training.recording.for_report import asked_for, recorded_for_report
+from neurosim.scenario import Scenario
+from neurosim.scenario.schema import RequiresSection
+from neurosim.scenario.study import PlotsSection
+from neurosim.training.simulator import Simulator
+from neurosim.version import __version__
+
+# How much is shown of what has changed: lines, and letters of a line.
+SHOWN = 16
+LONGEST = 120
+# Why not even --force goes on.
+FINISHED = "what is trained to its end stays what it is: train the changed scenario anew, without --resume."
+_SPLITS = {"train": "training", "validation": "validation", "test": "test"}
+
+
+class PluginRecord(NamedTuple):
+    """A plugin that a scenario uses or requires: its name, its version (empty for a file), and its SHA-256."""
+
+    name: str
+    version: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What the numbers of a run belong to.
+
+    Attributes
+    ----------
+    scenario : str
+        The text of what determines the trained numbers; see `determining`.
+    rows : mapping of str to str
+        SHA-256 of the rows of each split, before any scaling.
+    plugins : tuple of PluginRecord
+        Those that the scenario uses or requires.
+    versions : mapping of str to str
+        Of neurosim and NumPy, and of the compiler that the backend uses.
+    arithmetic : mapping of str to str
+        What else decides the last bits: the backend, and what it computes with.
+    """
+
+    scenario: str
+    rows: Mapping[str, str]
+    plugins: tuple[PluginRecord, ...]
+    versions: Mapping[str, str]
+    arithmetic: Mapping[str, str]
+
+    def as_json(self) -> dict[str, Any]:
+        """The same as a JSON object."""
+        plain = {name: dict(getattr(self, name)) for name in ("rows", "versions", "arithmetic")}
+        return {
+            "scenario": self.scenario,
+            "rows": plain["rows"],
+            "plugins": [plugin._asdict() for plugin in self.plugins],
+            "versions": plain["versions"],
+            "arithmetic": plain["arithmetic"],
+        }
+
+    @classmethod
+    def from_json(cls, found: Any) -> Identity:
+        """What `as_json` gave; raises ValueError for anything else."""
+        if not isinstance(found, dict) or found.keys() != {field.name for field in fields(cls)}:
+            raise ValueError("the identity lacks some of its parts")
+        if not isinstance(found["scenario"], str) or not isinstance(found["plugins"], list):
+            raise ValueError("the identity has no scenario, or no plugins")
+        plugins = [_texts(entry, "a plugin") for entry in found["plugins"]]
+        if any(entry.keys() != set(PluginRecord._fields) for entry in plugins):
+            raise ValueError("a plugin of the identity has no name, version or hash")
+        texts = {name: _texts(found[name], name) for name in ("rows", "versions", "arithmetic")}
+        return cls(found["scenario"], plugins=tuple(PluginRecord(**entry) for entry in plugins), **texts)
+
+
+def _texts(found: Any, what: str) -> dict[str, str]:
+    if not isinstance(found, dict) or not all(isinstance(text, str) for text in found.values()):
+        raise ValueError(f"{what} of the identity is not given as text")
+    return dict(found)
+
+
+def identity_of(simulator: Simulator) -> Identity:
+    """The identity of what a simulator trains."""
+    return identity_from(simulator.scenario, simulator.data.sha256, simulator.backend)
+
+
+def identity_from(scenario: Scenario, rows: Mapping[str, str], backend: str) -> Identity:
+    """The identity of a scenario trained on rows with these hashes by a backend, here and now."""
+    return Identity(
+        determining(scenario),
+        dict(rows),
+        plugin_records(scenario),
+        {"neurosim": __version__, "numpy": np.__version__, **compiler_of(backend)},
+        {"backend": backend, **arithmetic_of(backend)},
+    )
+
+
+def plugin_records(scenario: Scenario) -> tuple[PluginRecord, ...]:
+    """Name, version and source hash of each plugin that the scenario uses or requires."""
+    return tuple(PluginRecord(plugin.name, plugin.version, plugin.sha256) for plugin in scenario.plugins)
+
+
+def determining(scenario: Scenario, *, record: bool = False) -> str:
+    """The scenario as text, less what changes no trained number; with `record`, only less what changes no recorded one.
+
+    Only the name of a data file is kept: its rows are known by their hashes.
+    """
+    data = scenario.data
+    file = data.options.get("file")
+    if isinstance(file, str):
+        data = data.model_copy()
+        assert data.__pydantic_extra__ is not None
+        data.__pydantic_extra__["file"] = PurePath(file).name
+    return replace(
+        scenario,
+        scenario=scenario.scenario.model_copy(update={"title": "", "lesson": "", "changed": None}),
+        data=data,
+        training=scenario.training.model_copy(update={"checkpoint_every": None}),
+        record=scenario.record if record else None,
+        expect={},
+        claims=(),
+        plots=PlotsSection(),
+        # Plugins are known by what is in them.
+        requires=RequiresSection(),
+        variants={},
+    ).to_toml()
+
+
+def scenario_changes(was: str, now: str) -> list[str]:
+    """What differs between two scenarios as `determining` gives them, line by line."""
+    lines = list(difflib.unified_diff(was.splitlines(), now.splitlines(), lineterm="", n=0))
+    return [f"  scenario: {line}" for line in lines if line[:1] in "+-" and line[:3] not in ("+++", "---")]
+
+
+def differences(was: Identity, now: Identity, *, bits: bool) -> list[str]:
+    """What has changed between two identities, in lines to be shown.
+
+    Parameters
+    ----------
+    was, now : Identity
+        The one written beside some numbers, and the one here and now.
+    bits : bool
+        Whether versions and arithmetic count, as they do for training on; what is only read is the same anywhere.
+    """
+    found = scenario_changes(was.scenario, now.scenario)
+    found += rows_changes(was.rows, now.rows)
+    found += plugin_changes(was.plugins, now.plugins)
+    return found + bit_changes(was, now) if bits else found
+
+
+def bit_changes(was: Identity, now: Identity) -> list[str]:
+    """Which versions, and what else decides the last bits, have changed, in lines to be shown."""
+    return [
+        f"  {name}: {before.get(name, 'none')}, now {after.get(name, 'none')}, which may change the last bits"
+        for before, after in ((was.versions, now.versions), (was.arithmetic, now.arithmetic))
+        for name in {**before, **after}
+        if before.get(name) != after.get(name)
+    ]
+
+
+def rows_changes(was: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    """Which splits no longer have the rows they had, by their hashes, in lines to be shown."""
+    changed = [split for split in {**was, **now} if was.get(split) != now.get(split)]
+    return [
+        f"  data: the {_SPLITS.get(split, split)} rows have changed (SHA-256 {_short(was.get(split))}, "
+        f"now {_short(now.get(split))})"
+        for split in changed
+    ]
+
+
+def plugin_changes(was: Sequence[PluginRecord], now: Sequence[PluginRecord]) -> list[str]:
+    """Which plugins are not what they were, in lines to be shown."""
+    before, after = ({plugin.name: plugin for plugin in plugins} for plugins in (was, now))
+    found = []
+    for name in {**before, **after}:
+        old, new = before.get(name), after.get(name)
+        if old != new:
+            words = [f"{one.version} (SHA-256 {_short(one.sha256)})".strip() if one else "none" for one in (old, new)]
+            found.append(f"  plugin {name}: {words[0]}, now {words[1]}")
+    return found
+
+
+def _short(digest: str | None) -> str:
+    return f"{digest[:12]}…" if digest else "none"
+
+
+def changes_of(own: Scenario, chosen: Scenario, simulator: Simulator) -> list[str]:
+    """What differs between the scenario in a run folder and the one that was named to go on with it.
+
+    `simulator` is of either. What the report added to the recording is no difference; how often it was added depends
+    on the epochs that the run in the folder was to have.
+    """
+    network, _, classes = _recorded_of(simulator)
+    if own.record in (chosen.record, recorded_for_report(chosen.record, network, own.training.epochs, classes)):
+        chosen = replace(chosen, record=own.record)
+    return scenario_changes(determining(own, record=True), determining(chosen, record=True))
+
+
+def without_report(scenario: Scenario, simulator: Simulator) -> Scenario:
+    """The scenario in a run folder as its author wrote it, without what the report has it record as well."""
+    asked = asked_for(scenario.record, *_recorded_of(simulator))
+    return replace(scenario, given=scenario.given.model_copy(update={"record": asked}))
+
+
+def _recorded_of(simulator: Simulator) -> tuple[Network, int, int]:
+    """Network, epochs and number of classes: they decide what is recorded for the report."""
+    return simulator.network, simulator.training.epochs, len(simulator.data.classes)
+
+
+def another_run(what: Path, changes: Sequence[str], hint: str) -> UsageError:
+    """The error where something has changed since a run was begun; `what` is its folder, or a file in it."""
+    return UsageError(f"{what} belongs to another run than the one to go on with:\n{shown_changes(changes)}", hint)
+
+
+def shown_changes(changes: Sequence[str]) -> str:
+    """What has changed, as far as it is shown."""
+    more = [f"  and {len(changes) - SHOWN} more lines"] if len(changes) > SHOWN else []
+    return "\n".join(line[:LONGEST] for line in [*changes[:SHOWN], *more])

@@ -1,0 +1,331 @@
+"""A trained network from its file alone: no scenario, no training data."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from neurosim.backends.base import Backend
+from neurosim.backends.select import make_backend
+from neurosim.data import read_csv, read_idx
+from neurosim.errors import DataError, NeurosimError, ShapeError, UsageError
+from neurosim.files.inputs import open_ordinary, unreadable
+from neurosim.network.layers import choose
+from neurosim.network.network import Network, Training
+from neurosim.printable import quoted
+from neurosim.plugin.host import BUILTIN, NEEDED_AGAIN, Plugin, Registry, build_registry
+from neurosim.scenario.run_folders import likely_run, named_run, no_run
+from neurosim.suggestions import did_you_mean
+from neurosim.runs.belonging import PLUGINS, Changes, file_changes, model_changes, trained_by_model, trained_with
+from neurosim.runs.folder import MEMBERS, SCENARIO, SUMMARY, train_again
+from neurosim.runs.identity import PluginRecord, plugin_changes
+from neurosim.runs.model import FORMAT, FORMATS, MODEL
+from neurosim.runs.rebuild import rebuild
+from neurosim.files.sealed import unseal
+from neurosim.runs.texts import read_object
+
+# What IDX files, packed or not, begin with; no text does.
+_IDX_STARTS = (b"\x1f\x8b", b"\0\0")
+# Bytes of a model file from anybody.
+LARGEST = 1 << 32
+# Of the description in it. It has no more than about 60 bytes for each input and 300 for each layer.
+MOST_WORDS = 1 << 24
+
+
+@dataclass(frozen=True)
+class Model:
+    """A trained network, ready to answer; `load_model` reads it.
+
+    Attributes
+    ----------
+    path : Path
+        The file.
+    network : Network
+        Layers and shapes.
+    classes : tuple of str
+        Names of the classes; empty where the outputs are values.
+    features : tuple of str
+        Names of the columns that it learnt from; empty where they had none.
+    scale, shift : array (inputs,), float64
+        The network is given ``raw * scale + shift``.
+    targets : tuple of str
+        Names of the columns that it answers; empty where they had none.
+    target_scale, target_shift : array (outputs,), float64
+        The network learnt to answer ``value * target_scale + target_shift``; empty where there are classes.
+    mixed : str
+        A line saying what has changed since it was trained, if it was taken all the same; else empty.
+    """
+
+    path: Path
+    network: Network
+    classes: tuple[str, ...]
+    features: tuple[str, ...]
+    scale: NDArray[np.float64]
+    shift: NDArray[np.float64]
+    targets: tuple[str, ...]
+    target_scale: NDArray[np.float64]
+    target_shift: NDArray[np.float64]
+    _backend: Backend = field(repr=False)
+    mixed: str = ""
+
+    def outputs(self, X: ArrayLike) -> NDArray[Any]:
+        """Outputs (rows, outputs) for raw rows (rows, features), both in the units of the data set.
+
+        Raises
+        ------
+        ShapeError
+            When X has the wrong number of features.
+        UsageError
+            When X is not of finite numbers, or too large for float32 when scaled.
+        """
+        x = np.asarray(X)
+        if x.ndim < 2 or math.prod(x.shape[1:]) != self.network.inputs:
+            raise ShapeError(f"X has shape {x.shape}, this network needs (rows, {self.network.inputs})")
+        try:
+            raw = x.reshape(len(x), self.network.inputs).astype(np.float64)
+        except (TypeError, ValueError) as error:
+            raise UsageError(f"X must hold numbers: {error}") from error
+        with np.errstate(all="ignore"):
+            scaled = (raw * self.scale + self.shift).astype(np.float32)
+        if not np.isfinite(scaled).all():
+            row, column = np.argwhere(~np.isfinite(scaled))[0]
+            raise UsageError(f"row {row}, column {column} has {raw[row, column]}: not a number the network can take")
+        if not len(x):
+            return np.zeros((0, self.network.outputs), np.float32)
+        outputs = self._backend.forward(scaled)
+        if not ((self.target_scale != 1.0).any() or self.target_shift.any()):
+            return outputs
+        values: NDArray[Any] = (outputs - self.target_shift) / self.target_scale
+        return values
+
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
+        """Names of the classes (rows,), or values (rows, outputs) where there are no classes; raises as `outputs`."""
+        return self.answers(self.outputs(X))
+
+    def answers(self, outputs: NDArray[Any]) -> NDArray[Any]:
+        """What `predict` gives for these outputs of the network."""
+        if not self.classes:
+            return outputs
+        if outputs.shape[1] == 1:
+            chosen = (outputs[:, 0] > self.network.loss.record.threshold).astype(int)
+        else:
+            chosen = outputs.argmax(axis=1)
+        answers: NDArray[Any] = np.array(self.classes)[chosen]
+        return answers
+
+    def read(self, path: Path | str) -> NDArray[Any]:
+        """Raw rows (rows, features) for `predict` from a file: CSV with named columns, or IDX (bytes, as MNIST).
+
+        Columns are found by the names that the network learnt from, and others are left out; where it knows none,
+        all columns are taken in their order.
+
+        Raises
+        ------
+        DataError
+            When the file is missing or damaged, or has not what the network needs.
+        """
+        file, inputs = Path(path), self.network.inputs
+        with open_ordinary(file) as stream:
+            try:
+                start = stream.read(2)
+            except OSError as error:
+                raise unreadable(file, error) from error
+        if start in _IDX_STARTS:
+            rows = read_idx(file, None)
+            if math.prod(rows.shape[1:]) != inputs:
+                found = " x ".join(map(str, rows.shape[1:])) or "one"
+                raise DataError(f"{file}: its rows have {found} numbers, and this network needs {inputs}")
+            return rows.reshape(len(rows), inputs)
+        table = read_csv(file)
+        names = self.features or table.names
+        if len(names) != inputs:
+            raise DataError(
+                f"{file}: has {len(names)} columns, and this network needs {inputs}",
+                "The columns that it learnt from had no names, so there must be exactly as many, in their order.",
+            )
+        missing = [name for name in names if name not in table.names]
+        if missing:
+            raise DataError(
+                f'{file}: has no column "{missing[0]}", which the network learnt from',
+                table.without_names()
+                or did_you_mean(missing[0], table.names)
+                or f"It needs {', '.join(names)}; other columns are left out.",
+            )
+        return table.numbers(names)
+
+
+def load_model(
+    path: Path | str,
+    *,
+    backend: str = "cpu",
+    threads: int | None = None,
+    registry: Registry | None = None,
+    force: bool = False,
+) -> Model:
+    """Read the network of a finished run: its ``model.safetensors``, or the run folder.
+
+    Nothing in the file is executed: it names formulas, which the built-ins and the plugins of `registry` must have.
+    It may be from anybody: of its description at most 16 MiB are read, and of the whole file 4 GiB.
+
+    Parameters
+    ----------
+    path : path
+        The file or the folder; "last" is the newest run.
+    backend : {"cpu", "cuda", "reference"}
+        Where to compute.
+    threads : int, optional
+        Threads of the CPU backend.
+    registry : Registry, optional
+        What there is; the built-ins and the installed plugins by default.
+    force : bool
+        Take it even if a plugin has changed since the training, or if it is not the model of the run whose folder it is
+        in; `Model.mixed` then says so.
+
+    Raises
+    ------
+    DataError
+        When the file is missing, damaged, or not a model of neurosim.
+    PluginError
+        When a plugin that it needs is not there.
+    UsageError
+        When a plugin has changed, or the model is that of another run than the summary beside it.
+    """
+    file = named_run(path)
+    if file.is_dir():
+        file = _in_folder(file)
+    elif file.suffix == ".toml" or not (file.exists() or file.suffix):
+        raise no_run(file)
+    elif not file.exists():
+        raise DataError(f"{file}: no such file", likely_run(file))
+    tensors, words = unseal(file, "model", MOST_WORDS, LARGEST)
+    if words.get("format") not in FORMATS:
+        raise DataError(
+            f"{file} is not a model of this version: its format is {words.get('format')!r}, not {FORMAT!r}",
+            "Train the network again, or predict with the version of neurosim that has written the file.",
+        )
+    known = registry if registry is not None else build_registry()
+    try:
+        network, plugins = rebuild(words["network"], known)
+        classes, features = _names(words["classes"]), _names(words["input"]["features"])
+        scale, shift = (_numbers(words["input"][key], network.inputs) for key in ("scale", "shift"))
+        target = words.get("target", {}) if words["format"] != FORMATS[0] else {}
+        targets = _names(target.get("names", []))
+        count = 0 if classes else network.outputs
+        target_scale, target_shift = (
+            _numbers(target.get(key, plain), count) for key, plain in (("scale", 1.0), ("shift", 0.0))
+        )
+        _check(network, tensors, classes, features)
+        _check_targets(network, classes, targets, target_scale)
+    except NeurosimError as error:
+        raise type(error)(f"{file}: {error.message}", _lacking(words, known) or error.hint) from error
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
+        fault = f"it has no {error}" if isinstance(error, KeyError) else str(error)
+        raise DataError(
+            f"{file} does not describe a network: {fault}", "It was not written by neurosim: train the network again."
+        ) from error
+    since = _changes(file, words, plugins)
+    since.refuse(force=force)
+    training = Training(
+        choose(known.optimizers.get(f"{BUILTIN}:sgd")), choose(known.schedules.get(f"{BUILTIN}:constant")), 1, False, 1
+    )
+    ready = make_backend(backend, network, training, 0, threads)
+    ready.parameters[:] = network.flat({entry.name: tensors[entry.name] for entry in network.parameters}, ready.dtype)
+    if network.batch_norms:
+        statistics = {entry.name: tensors[entry.name] for entry in network.statistics}
+        ready.statistics[:] = network.flat_statistics(statistics, ready.dtype)
+    return Model(
+        file, network, classes, features, scale, shift, targets, target_scale, target_shift, ready, since.remark
+    )
+
+
+def _lacking(words: Mapping[str, Any], known: Registry) -> str:
+    """A hint at plugins that the network was trained with and that are not loaded; nothing where there are none."""
+    try:
+        names = {entry["name"] for entry in words["plugins"]}
+    except (KeyError, TypeError):  # of a damaged description
+        return ""
+    return "" if names <= {plugin.name for plugin in known.plugins} else NEEDED_AGAIN
+
+
+def _in_folder(folder: Path) -> Path:
+    """The model in a run folder; raises DataError where there is none, with the reason."""
+    if not (folder / MODEL).is_file():
+        if not (folder / SCENARIO).is_file():
+            raise no_run(folder)
+        from neurosim.runs.reading import check_folder
+
+        check_folder(folder)
+        members = sorted(path.parent for path in (folder / MEMBERS).rglob(MODEL))
+        if members:
+            raise DataError(f"{folder} is a study of several networks", f"Name one of them, such as {members[0]}.")
+        if (folder / MEMBERS).is_dir():
+            raise DataError(
+                f"every network of the study in {folder} diverged",
+                f"neurosim doctor {quoted(folder)}  says why, as far as can be told.",
+            )
+        raise DataError(f"{folder / MODEL} is missing", f"Bring it back, or train again:  {train_again(folder)}")
+    return folder / MODEL
+
+
+def _names(found: Any) -> tuple[str, ...]:
+    if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
+        raise ValueError("names are no texts")
+    return tuple(found)
+
+
+def _numbers(found: Any, count: int) -> NDArray[np.float64]:
+    numbers = np.asarray(found, np.float64)
+    if numbers.shape not in ((), (count,)) or not np.isfinite(numbers).all():
+        raise ValueError("its inputs or targets are not scaled by finite numbers, one for each")
+    # Bytes times a number of another kind would be cut.
+    return numbers if numbers.ndim else np.full(count, float(numbers))
+
+
+def _check(
+    network: Network, tensors: Mapping[str, NDArray[Any]], classes: tuple[str, ...], features: tuple[str, ...]
+) -> None:
+    """The weights must be those of the network, before anything of its size is made."""
+    wanted = {entry.name: entry.shape for entry in (*network.parameters, *network.statistics)}
+    found = {name: array.shape for name, array in tensors.items()}
+    for name in {**wanted, **found}:
+        if wanted.get(name) != found.get(name):
+            raise ValueError(f"{name} has the shape {found.get(name)} and the network needs {wanted.get(name)}")
+        if tensors[name].dtype != np.float32 or not np.isfinite(tensors[name]).all():
+            raise ValueError(f"{name} is not of finite float32 numbers")
+    # One output is above or below a threshold.
+    if classes and len(classes) != max(network.outputs, 2):
+        raise ValueError(f"it names {len(classes)} classes for {network.outputs} outputs")
+    if features and len(features) != network.inputs:
+        raise ValueError(f"it names {len(features)} features for {network.inputs} inputs")
+
+
+def _check_targets(
+    network: Network, classes: tuple[str, ...], targets: tuple[str, ...], scale: NDArray[np.float64]
+) -> None:
+    if (scale == 0.0).any():
+        raise ValueError("it scales its targets by 0")
+    if targets and len(targets) != (1 if classes else network.outputs):
+        raise ValueError(f"it names {len(targets)} targets for {network.outputs} outputs")
+
+
+def _changes(file: Path, words: Mapping[str, Any], plugins: list[Plugin]) -> Changes:
+    """Which plugins have changed since a model was trained, and whether it is that of the run whose folder it is in.
+
+    A run whose summary could not be written has kept its model all the same.
+    """
+    trained = trained_by_model(words, file)
+    was = {record.name: record for record in trained.known_plugins}
+    now = [PluginRecord(plugin.name, plugin.version, plugin.sha256) for plugin in plugins]
+    changed = plugin_changes([was[record.name] for record in now if record.name in was], now)
+    in_run = file.name == MODEL and (file.parent / SUMMARY).is_file()
+    found = Changes(file.parent if in_run else file, {PLUGINS: changed})
+    if in_run:
+        summary = trained_with(read_object(file.parent / SUMMARY))
+        found |= model_changes(file.parent, summary, trained) or file_changes(file.parent, summary, MODEL)
+    return found

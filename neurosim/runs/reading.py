@@ -1,0 +1,418 @@
+"""Reading a run folder again: a finished run as a result, an interrupted one to go on with.
+
+Whatever is read is compared here with the scenario, the rows and the plugins that are there now; see
+`neurosim.runs.belonging`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from neurosim.errors import DataError, ShapeError, UsageError
+from neurosim.training.history import History
+from neurosim.printable import quoted
+from neurosim.training.recording import Recording, load_recording
+from neurosim.training.recording.recording import FILE as RECORD
+from neurosim.plugin.host import Registry
+from neurosim.scenario.run_folders import no_run
+from neurosim.scenario import Scenario, load_scenario
+from neurosim.training.simulator import Simulator
+from neurosim.runs.belonging import (
+    MIXED,
+    Changes,
+    Trained,
+    both,
+    changes,
+    file_changes,
+    model_changes,
+    network_changes,
+    together,
+    trained_by_model,
+    trained_with,
+)
+from neurosim.runs.belonging import SCENARIO as ITS_SCENARIO
+from neurosim.runs.checkpoint import has_checkpoint, load_checkpoint
+from neurosim.runs.expectations import Outcome, check_expectations
+from neurosim.runs.folder import ENSEMBLE, FAILURE, METRICS, PAGE, SCENARIO, SUMMARY, provenance, train_again
+from neurosim.runs.identity import determining, identity_of, scenario_changes
+from neurosim.files.lock import who_holds
+from neurosim.runs.members import study_members
+from neurosim.runs.model import MODEL, read_model
+from neurosim.runs.runs import Result
+from neurosim.runs.seeds import many_seeds
+from neurosim.runs.texts import Summary, damaged, is_there, read_failure, read_history, read_measures, read_object
+
+
+def read_finished(folder: Path, simulator: Simulator, *, force: bool = False) -> Result:
+    """The result of a finished run, whose network and records `simulator`, not trained yet, is given.
+
+    The caller must know that the simulator is of what was trained there; `read_run` checks.
+
+    Raises
+    ------
+    DataError
+        When a file of it is missing or damaged.
+    UsageError
+        When its model is another run's, and `force` is not given.
+    """
+    found = _Found.read(folder, simulator)
+    found.swapped.refuse(force=force)
+    return found.result(found.swapped)
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What is in the folder of a finished run, before any of it is used.
+
+    Attributes
+    ----------
+    swapped : Changes
+        What shows that its model, or another file, is not the one that the run left.
+    """
+
+    folder: Path
+    simulator: Simulator
+    summary: Summary
+    history: History
+    arrays: Mapping[str, NDArray[Any]]
+    recording: Recording | None
+    swapped: Changes
+
+    @classmethod
+    def read(cls, folder: Path, simulator: Simulator) -> _Found:
+        """Read the files; raises DataError where one is missing or damaged."""
+        summary, history = read_measures(folder)
+        arrays, words = read_model(_must_be_there(folder / MODEL))
+        recording = None if simulator.recording is None else load_recording(_must_be_there(folder / RECORD))
+        swapped = swapped_files(folder, trained_in(folder), words)
+        if summary.identity is None:
+            swapped |= network_changes(folder, words, simulator.network)
+        return cls(folder, simulator, summary, history, arrays, recording, swapped)
+
+    def result(self, mixed: Changes) -> Result:
+        """Give the network and records to the simulator; `mixed` is what has changed, if it is read all the same."""
+        folder, simulator, summary = self.folder, self.simulator, self.summary
+        if summary.seed != simulator.seed and not mixed:
+            raise damaged(folder / SUMMARY, f"its seed is {summary.seed}, and that of {SCENARIO} {simulator.seed}")
+        begun, recording = simulator.recording, self.recording
+        try:
+            simulator.adopt(self.arrays, self.history, recording)
+        except (ShapeError, UsageError) as error:
+            raise DataError(
+                f"{folder / MODEL} does not fit {folder / SCENARIO}: {error.message}",
+                "One of them was changed after the run; neurosim predict needs the model alone.",
+            ) from error
+        same = begun is None or recording is None or (recording.layers == begun.layers and fits(recording, simulator))
+        if not same:
+            raise damaged(folder / RECORD, f"it is of another network than that of {SCENARIO}")
+        # Nothing is measured again.
+        final = summary.final
+        promises = check_expectations(simulator.scenario, Outcome(final, self.history, simulator.recording))
+        rows = summary.rows_sha256 or simulator.data.sha256
+        return Result(
+            simulator.scenario, simulator, self.history, final, promises, summary.seconds, folder, rows,
+            summary.identity, both(summary.mixed, mixed.remark), summary.backend,
+        )  # fmt: skip
+
+
+def swapped_files(folder: Path, trained: Trained, model: Mapping[str, Any]) -> Changes:
+    """What shows that a file of a finished run is not the one that it left; `model` describes the one there."""
+    found = model_changes(folder, trained, trained_by_model(model, folder / MODEL))
+    return found or file_changes(folder, trained)
+
+
+def _must_be_there(path: Path) -> Path:
+    if not is_there(path):
+        raise DataError(f"{path} is missing", f"Bring it back, or train the run again:  {train_again(path.parent)}")
+    return path
+
+
+def fits(recording: Recording, simulator: Simulator) -> bool:
+    """Whether the parameters that were recorded, if any were, are those of this network."""
+    shapes = {name: array.shape for name, array in {**simulator.parameters, **simulator.statistics}.items()}
+    kept = {name: arrays[0].shape for name, arrays in recording.parameters.items() if arrays}
+    return not kept or kept == shapes
+
+
+@dataclass(frozen=True)
+class ReadRun:
+    """A run folder, read again.
+
+    Attributes
+    ----------
+    folder : Path
+        Where it is.
+    scenario : Scenario
+        As it was run; a study where it has variants or repeats.
+    results : tuple of Result
+        The run, or all finished runs of a study in its order.
+    diverged : tuple of (str, Path)
+        Variant and folder of each run of a study that diverged.
+    mixed : str
+        A line saying what has changed since it was trained; empty if nothing has, as always without ``force``.
+    """
+
+    folder: Path
+    scenario: Scenario
+    results: tuple[Result, ...]
+    diverged: tuple[tuple[str, Path], ...] = ()
+    mixed: str = ""
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """The same, and which epochs of each result were trained differently; empty where nothing is."""
+        found = dict.fromkeys(result.mixed for result in self.results if result.mixed)
+        return tuple(found) or ((self.mixed,) if self.mixed else ())
+
+    @property
+    def drawn_to(self) -> Path:
+        """Where its pictures go: to its folder, or, if they mix, to one apart from what the run left."""
+        return self.folder / MIXED if self.mixed else self.folder
+
+
+def read_run(
+    folder: Path | str,
+    registry: Registry | None = None,
+    *,
+    data_dir: Path | str | None = None,
+    threads: int | None = None,
+    some: bool = True,
+    force: bool = False,
+) -> ReadRun:
+    """Read the folder of a finished run or study, with its trained networks.
+
+    The folder is taken for one of the user's own: the data file that its scenario names is read wherever it lies.
+    With `force` it is read even if its scenario, rows, plugins or model have changed since it was trained; the results
+    then say so.
+
+    Raises
+    ------
+    DataError
+        When it is no run folder, the run is not finished, or a file is missing or damaged; of a study, when one of
+        its networks is neither finished nor diverged, or with `some` where all have diverged.
+    ScenarioError
+        When its scenario cannot be read, for example because a plugin is not there.
+    UsageError
+        When something has changed since it was trained; the message shows what.
+    """
+    path = Path(folder)
+    check_folder(path)
+    scenario = load_scenario(path / SCENARIO, registry=registry, own=True)
+    # Seeds are written into the scenario.
+    members = study_members(scenario, path) if scenario.is_study else [("", scenario, path)]
+    finished: list[_Found] = []
+    diverged: list[tuple[str, Path]] = []
+    since: list[tuple[str, Changes]] = []
+    like: dict[str, Simulator] = {}  # the seeds of a variant share its rows
+    for label, own, place in members:
+        assert place is not None
+        if not is_there(place / SUMMARY) and not is_there(place / FAILURE):
+            raise DataError(
+                f"the study in {path} lacks {label}: {place} has no {SUMMARY}",
+                f"neurosim run --resume {quoted(path)}  trains what is missing.",
+            )
+        check_data_file(place, own)
+        simulator = Simulator(own, "cpu", None, threads, data_dir, like=like.get(own.variant))
+        like.setdefault(own.variant, simulator)
+        found = _since(place, simulator, inner=place != path)
+        if is_there(place / SUMMARY):
+            finished.append(_Found.read(place, simulator))
+            found |= finished[-1].swapped
+        else:
+            diverged.append((own.variant, place))
+        since.append((label, found))
+    mixed = together(path, since)
+    mixed.refuse(force=force)
+    if some and not finished:
+        raise DataError(
+            f"every network of the study in {path} diverged",
+            f"neurosim doctor {quoted(path)}  says why, as far as can be told.",
+        )
+    return ReadRun(path, scenario, tuple(one.result(mixed) for one in finished), tuple(diverged), mixed.remark)
+
+
+def trained_in(folder: Path) -> Trained:
+    """What the run in a folder was trained with, once it has ended; raises DataError for a damaged file."""
+    if is_there(folder / SUMMARY):
+        return trained_with(read_object(folder / SUMMARY))
+    if is_there(folder / FAILURE):
+        return trained_with(read_object(folder / FAILURE))
+    return Trained()
+
+
+def made_in(folder: Path | None, scenario: Scenario) -> dict[str, Any]:
+    """Versions, machine and plugins that the run in a folder was trained with; today's if it does not say."""
+    now = provenance(scenario)
+    if folder is None or not is_there(folder / SUMMARY):
+        return now
+    written = read_object(folder / SUMMARY)
+    trained = trained_with(written)
+    if not trained.versions:
+        return now
+    machine = written.part("machine").values if "machine" in written.values else {}
+    plugins = [plugin._asdict() for plugin in trained.known_plugins]
+    return {"versions": trained.versions, "machine": machine, "plugins": plugins}
+
+
+def _since(folder: Path, simulator: Simulator, *, inner: bool) -> Changes:
+    """What has changed since the run in a folder was trained; `simulator` is of its scenario, not trained.
+
+    The folder of a network within a study (`inner`) has its own scenario as well.
+    """
+    now = identity_of(simulator)
+    was = trained_in(folder).beside(now)
+    found = changes(folder, was, now)
+    if inner and is_there(folder / SCENARIO):
+        own = load_scenario(folder / SCENARIO, registry=simulator.scenario.registry, own=True)
+        found |= Changes(folder, {ITS_SCENARIO: scenario_changes(was.scenario, determining(own))})
+    return found
+
+
+def changes_of_scenario(
+    folder: Path,
+    registry: Registry | None = None,
+    data_dir: Path | str | None = None,
+    variant: str | None = None,
+) -> Changes:
+    """What has changed in the scenario, rows and plugins of a run since it was trained.
+
+    For a study the first network of a variant decides, or the first of all. Raises as `neurosim.Simulator` does, and
+    DataError for a damaged file.
+    """
+    if not is_there(folder / SUMMARY) and not is_there(folder / FAILURE):
+        return Changes(folder)
+    scenario = load_scenario(folder / SCENARIO, registry=registry, own=True)
+    members = [("", scenario, folder)] if not scenario.is_study else study_members(scenario, folder)
+    named = [member for member in members if member[1].variant == variant]
+    label, own, place = (named or members)[0]
+    assert place is not None
+    check_data_file(place, own)
+    return together(folder, [(label, _since(place, Simulator(own, data_dir=data_dir), inner=place != folder))])
+
+
+@dataclass(frozen=True)
+class FailedRun:
+    """A run that diverged.
+
+    Attributes
+    ----------
+    folder : Path
+        Where it is.
+    scenario : Scenario
+        What was run.
+    backend : str
+        On which backend.
+    history : History
+        The epochs before.
+    message : str
+        What happened.
+    trained : Trained
+        What it was trained with.
+    """
+
+    folder: Path
+    scenario: Scenario
+    backend: str
+    history: History
+    message: str
+    trained: Trained
+
+    def start(
+        self, data_dir: Path | str | None = None, *, variant: str = "", force: bool = False
+    ) -> tuple[Simulator, str]:
+        """Its network before training (of a study, that of `variant`), and a line saying what has changed since.
+
+        Raises
+        ------
+        UsageError
+            When something has changed and `force` is not given.
+        NeurosimError
+            As `neurosim.Simulator` does.
+        """
+        check_data_file(self.folder, self.scenario)
+        simulator = Simulator(replace(self.scenario, variant=variant), data_dir=data_dir)
+        now = identity_of(simulator)
+        found = changes(self.folder, self.trained.beside(now), now) | file_changes(self.folder, self.trained)
+        found.refuse(force=force)
+        return simulator, found.remark
+
+
+def read_failed(folder: Path | str, registry: Registry | None = None) -> FailedRun | None:
+    """Read the folder of a run that diverged; None where it did not; a data file may lie anywhere, as for `read_run`.
+
+    `FailedRun.start` checks whether it belongs to what is there now.
+
+    Raises
+    ------
+    DataError
+        When a file is missing or damaged.
+    ScenarioError
+        When its scenario cannot be read.
+    """
+    path = Path(folder)
+    if not is_there(path / FAILURE):
+        return None
+    failure = read_failure(path / FAILURE)
+    history = read_history(path / METRICS)
+    if failure.epoch != len(history) + 1:
+        raise damaged(path / METRICS, f"it has {len(history)} epochs, and the run diverged in epoch {failure.epoch}")
+    scenario = load_scenario(path / SCENARIO, registry=registry, own=True)
+    return FailedRun(path, scenario, failure.backend, history, failure.message, trained_in(path))
+
+
+def check_data_file(folder: Path, scenario: Scenario) -> None:
+    """Raise DataError where the file with the rows that a run was trained on is gone."""
+    file = scenario.data.options.get("file")
+    if isinstance(file, str) and not os.path.exists(scenario.base / file):
+        raise DataError(
+            f"{scenario.base / file}: there is no such file any more, and the run in {folder} was trained on it",
+            f"Bring it back; if it has only moved, write where it is now into {folder / SCENARIO}, under [data].",
+        )
+
+
+def check_folder(path: Path) -> None:
+    """Raise DataError, with the reason and what to do, for what is not the folder of a finished run."""
+    if not path.is_dir():
+        raise no_run(path)
+    if not is_there(path / SCENARIO) and not is_there(path / ENSEMBLE):
+        raise no_run(path)
+    many = many_seeds(path)
+    if many is not None and not many.finished:
+        raise DataError(
+            f"the run of many seeds in {path} is not finished",
+            f"neurosim run --resume {quoted(path)}  trains them again.",
+        )
+    if many is not None or (is_there(path / ENSEMBLE) and not is_there(path / MODEL)):
+        page = (
+            ""
+            if many is None or (path / PAGE).exists()
+            else f"\nneurosim run --resume {quoted(path)}  writes its page."
+        )
+        raise DataError(
+            f"{path} is a run of many seeds: it has no network of its own",
+            f"{path / ENSEMBLE} has what came of each seed; "
+            f"neurosim run {quoted(path)} --seed N  trains one of them.{page}",
+        )
+    if is_there(path / FAILURE):
+        raise DataError(
+            f"the run in {path} diverged", f"neurosim doctor {quoted(path)}  says why, as far as can be told."
+        )
+    if not is_there(path / SUMMARY):
+        writer = who_holds(path)
+        if writer:
+            raise DataError(
+                f"the run in {path} is not finished: it is being trained right now, by process {writer}",
+                "Wait until it has finished.",
+            )
+        raise DataError(f"the run in {path} is not finished", f"neurosim run --resume {quoted(path)}  goes on with it.")
+
+
+def stopped_at(folder: Path, simulator: Simulator, *, force: bool = False) -> str:
+    """Bring a simulator to where an interrupted run stopped, if it had begun; returns as `load_checkpoint`."""
+    return load_checkpoint(folder, simulator, force=force) if has_checkpoint(folder) else ""

@@ -1,0 +1,390 @@
+"""A run again from one of its steps, with one thing changed: the same weights, the same batches ahead, another future.
+
+Runs are repeatable to the bit, so the network at any step can be had again: from the last recorded checkpoint before
+it (parameters and the optimizer's state, where both were recorded), else from the start.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from neurosim.backends.select import on_compilation
+from neurosim.errors import DataError, UsageError
+from neurosim.files.atomic import write_atomically
+from neurosim.training.history import METRICS, History
+from neurosim.markup import escape, measure, measure_words, table
+from neurosim.training.recording import Recording, load_recording
+from neurosim.training.recording.recording import FILE as RECORD
+from neurosim.plugin.host import Registry
+from neurosim.scenario import RecordSection, Scenario, load_scenario
+from neurosim.training.simulator import Simulator
+from neurosim.runs.belonging import Changes, Trained, both, changes, file_changes
+from neurosim.runs.checkpoint import save_checkpoint
+from neurosim.runs.folder import FORK, SCENARIO, SUMMARY, RunFolder, portable
+from neurosim.runs.identity import identity_of
+from neurosim.runs.model import MODEL, read_model
+from neurosim.runs.observers import Observer
+from neurosim.runs.reading import check_data_file, fits, read_failed, read_run, swapped_files, trained_in
+from neurosim.runs.runs import Result, train_to_end
+from neurosim.runs.texts import damaged, is_there, read_measures
+
+# What has to be equal for the same batches to lie ahead.
+SAME = ("data", "augmentation")
+# Losses of the epochs trained again may differ by this much before it is said.
+CLOSE = 1e-12
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The run that is replayed.
+
+    Attributes
+    ----------
+    folder : Path
+        Where it is.
+    scenario : Scenario
+        What was run.
+    backend : str
+        On which backend.
+    history : History
+        Its epochs.
+    trained : Trained
+        What it was trained with.
+    swapped : Changes or None
+        What shows that a file in its folder is not the one that the run left.
+    mixed : str
+        A line saying which of its epochs were trained differently; empty if none were.
+    """
+
+    folder: Path
+    scenario: Scenario
+    backend: str
+    history: History
+    trained: Trained
+    swapped: Changes | None = None
+    mixed: str = ""
+
+
+@dataclass(frozen=True)
+class Replay:
+    """A run and what it would have become.
+
+    Attributes
+    ----------
+    origin : Origin
+        The run as it was.
+    branch : Result
+        The other future; its history begins with the epochs before the fork.
+    step : int
+        Steps done at the fork.
+    epoch : float
+        The same in epochs.
+    settings : dict of str to object
+        What was changed.
+    trained_again : int
+        Steps that had to be trained again to get to the fork.
+    mixed : str
+        A line saying what has changed since the run was trained, if it was replayed all the same; else empty.
+    """
+
+    origin: Origin
+    branch: Result
+    step: int
+    epoch: float
+    settings: dict[str, Any]
+    trained_again: int
+    mixed: str = ""
+
+    @property
+    def change(self) -> str:
+        """What was changed, as ``--set`` takes it."""
+        return ", ".join(f"{key}={value}" for key, value in self.settings.items()) or "again"
+
+    def __repr__(self) -> str:
+        name = self.origin.scenario.scenario.name
+        return f"<Replay of {name} from epoch {self.epoch:g}: {self.change}; {self.branch!r}>"
+
+    def _repr_html_(self) -> str:
+        """The last epoch of both futures, for notebooks."""
+        was, now = (history[-1] if len(history) else {} for history in (self.origin.history, self.branch.history))
+        rows = [
+            [measure_words(name), measure(name, was.get(name)), measure(name, now.get(name))]
+            for name in METRICS
+            if was.get(name) is not None or now.get(name) is not None
+        ]
+        title = self.origin.scenario.scenario.headline
+        mixed = f"<p>Mixed: {escape(self.mixed)}.</p>" if self.mixed else ""
+        words = f"Forked after epoch {self.epoch:g}, with {self.change if self.settings else 'nothing changed'}"
+        return (
+            f"<p><b>{escape(title)}</b><br>{escape(words)}</p>{mixed}"
+            f"{table(['last epoch', 'as it was', 'changed'], rows, (1, 2))}"
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """Where it forks and what was changed, for ``replay.json``."""
+        return _fork(self.origin, self.step, self.epoch, self.settings, self.trained_again, self.mixed)
+
+
+def read_origin(folder: Path | str, registry: Registry | None = None) -> Origin:
+    """Read a run to replay: one that has ended, or that diverged; its data file may lie anywhere, as for `read_run`.
+
+    Raises
+    ------
+    DataError
+        When it is no run folder, the run has not ended, or a file is damaged.
+    UsageError
+        When it is a study of several networks.
+    """
+    path = Path(folder)
+    failed = read_failed(path, registry)
+    if failed is not None:
+        return Origin(
+            path, failed.scenario, failed.backend, failed.history, failed.trained, file_changes(path, failed.trained)
+        )
+    scenario = load_scenario(path / SCENARIO, registry=registry, own=True) if is_there(path / SUMMARY) else None
+    if scenario is None or scenario.is_study or not is_there(path / MODEL):
+        # Says what is wrong with it, or gives the networks of a study.
+        runs = read_run(path, registry, force=True).results
+        raise UsageError(f"{path} is a study of several networks", f"Name one of them, such as {runs[0].folder}.")
+    summary, history = read_measures(path)
+    trained = trained_in(path)
+    swapped = swapped_files(path, trained, read_model(path / MODEL)[1])
+    return Origin(path, scenario, summary.backend, history, trained, swapped, summary.mixed)
+
+
+def run_replay(
+    origin: Origin,
+    place: int | tuple[str, int],
+    settings: Mapping[str, Any],
+    *,
+    out: Path | str | None = None,
+    threads: int | None = None,
+    data_dir: Path | str | None = None,
+    observer: Observer | None = None,
+    force: bool = False,
+) -> Replay:
+    """Train the future of a run from one of its steps, with other settings.
+
+    Parameters
+    ----------
+    origin : Origin
+        The run; see `read_origin`.
+    place : int or (unit, int)
+        After how many steps of the run it forks, 0 for before the first; ("epoch", 3) is after three epochs.
+    settings : mapping
+        Values to put in place of the scenario's, such as ``{"optimizer.lr": 0.01}``. With none the future is the
+        same, to the bit.
+    out, threads, data_dir, observer
+        As for `neurosim.run`.
+    force : bool
+        Go on even if the run's scenario, rows, plugins or versions have changed since it was trained.
+
+    Raises
+    ------
+    UsageError
+        When there is no such step, with these settings there are no longer the same weights or batches, or something
+        has changed since the run was trained.
+    DataError
+        When training the run again does not give what it gave then.
+    NeurosimError
+        As `neurosim.run` does.
+    """
+    begin = time.perf_counter()
+    watcher = observer or Observer()
+    check_data_file(origin.folder, origin.scenario)
+    changed = _changed(origin, settings)
+    trunk = Simulator(_without_recording(origin.scenario), origin.backend, None, threads, data_dir)
+    # What is trained on has to be the same to the bit.
+    now = identity_of(trunk)
+    since = changes(origin.folder, origin.trained.beside(now), now, bits=True)
+    since |= origin.swapped or Changes(origin.folder)
+    since.refuse(force=force)
+    branch = Simulator(changed, origin.backend, None, threads, data_dir)
+    steps = trunk.steps_per_epoch
+    unit, number = place if isinstance(place, tuple) else ("step", place)
+    step = number * steps if unit == "epoch" else number
+    total = len(origin.history) * steps
+    if not 0 <= step <= total:
+        done = f"{len(origin.history)} epochs of {steps} step{'s' * (steps != 1)}"
+        raise UsageError(f"there is no {unit} {number}: the run did {done}", _places(total))
+    _check_fit(trunk, branch)
+    folder = None if out is None else RunFolder(Path(out))
+    try:
+        return _train(origin, trunk, branch, folder, watcher, step, settings, begin, both(origin.mixed, since.remark))
+    finally:
+        if folder is not None:
+            folder.close()
+
+
+def _train(
+    origin: Origin,
+    trunk: Simulator,
+    branch: Simulator,
+    folder: RunFolder | None,
+    watcher: Observer,
+    step: int,
+    settings: Mapping[str, Any],
+    begin: float,
+    mixed: str,
+) -> Replay:
+    """Go to the fork, and on from there."""
+    with on_compilation(watcher.compiling):
+        # Its time is told, and what it needs is what the trunk needs, and more.
+        branch.prepare()
+        trunk.prepare()
+    recording = _recording(origin, trunk)
+    first = _begin(trunk, origin, recording, step)
+    trunk.train_to(step)
+    _check_same(trunk, origin)
+    branch.restore(_state(trunk, branch, recording, origin.scenario.record, step), History(list(trunk.history)))
+    epoch = step / trunk.steps_per_epoch
+    if folder is not None:
+        # Killed before its first checkpoint a run is trained from the start; this one begins at the fork.
+        about = _fork(origin, step, epoch, settings, step - first, mixed)
+        fork = partial(_keep_fork, folder.path, branch, about, mixed)
+        folder.begin(portable(branch.scenario).to_toml(), {"backend": branch.backend}, first=fork)
+    result = replace(train_to_end(branch, folder, watcher, begin, mixed), mixed=mixed)
+    return Replay(origin, result, step, epoch, dict(settings), step - first, mixed)
+
+
+def _keep_fork(folder: Path, branch: Simulator, about: Mapping[str, Any], mixed: str) -> None:
+    """Write where a replay begins, and its state there."""
+    write_atomically(folder / FORK, json.dumps(about, indent=2, default=str) + "\n")
+    save_checkpoint(folder, branch, mixed=mixed)
+
+
+def _fork(
+    origin: Origin, step: int, epoch: float, settings: Mapping[str, Any], trained_again: int, mixed: str
+) -> dict[str, Any]:
+    """What ``replay.json`` says; it is known before the other future is trained."""
+    return {
+        "run": str(origin.folder),
+        "step": step,
+        "epoch": epoch,
+        "settings": dict(settings),
+        "trained_again": trained_again,
+        **({"mixed": mixed} if mixed else {}),
+    }
+
+
+def _places(total: int) -> str:
+    if not total:
+        return "No step was made: --from 0  trains it from its start."
+    return f"--from takes 0 to {total} steps."
+
+
+def _changed(origin: Origin, settings: Mapping[str, Any]) -> Scenario:
+    """The scenario with the settings; the parts that make the batches must be as they were."""
+    scenario = origin.scenario
+    changed = load_scenario(origin.folder / SCENARIO, overrides=settings, registry=scenario.registry, own=True)
+    for section in SAME:
+        if getattr(changed, section) != getattr(scenario, section):
+            raise UsageError(
+                f"with another [{section}] there are other rows ahead, not the same batches",
+                "neurosim run trains the changed scenario from its start; neurosim compare shows both.",
+            )
+    if changed.scenario.seed != scenario.scenario.seed:
+        raise UsageError(
+            "with another seed there are other batches ahead", "neurosim run --seed trains it from its start."
+        )
+    if changed.is_study:
+        raise UsageError("a replay is of one network", "Leave variants and repeats as they are.")
+    return changed
+
+
+def _without_recording(scenario: Scenario) -> Scenario:
+    """What leads to the fork was recorded before."""
+    return replace(scenario, record=None)
+
+
+def _check_fit(trunk: Simulator, branch: Simulator) -> None:
+    """The network must have the same weights, by name and shape."""
+    ours = {name: array.shape for name, array in trunk.parameters.items()}
+    theirs = {name: array.shape for name, array in branch.parameters.items()}
+    for name in {**ours, **theirs}:
+        if ours.get(name) != theirs.get(name):
+            was, now = (
+                f"has shape {shape}" if shape else "is not there" for shape in (ours.get(name), theirs.get(name))
+            )
+            raise UsageError(
+                f"these settings change the network: {name} {was} in the run and {now} in the replay",
+                "A replay goes on with the same weights; neurosim run trains the changed network from its start.",
+            )
+    if branch.watch.best is not None and trunk.watch.best is None:
+        raise UsageError("training.keep_best cannot begin at a fork", "The epochs before it were not watched.")
+
+
+def _recording(origin: Origin, trunk: Simulator) -> Recording | None:
+    path = origin.folder / RECORD
+    if origin.scenario.record is None or not is_there(path):
+        return None
+    recording = load_recording(path)
+    if not fits(recording, trunk):
+        raise damaged(path, f"it is of another network than that of {SCENARIO}")
+    return recording
+
+
+def _begin(trunk: Simulator, origin: Origin, recording: Recording | None, step: int) -> int:
+    """Bring the trunk to the last checkpoint that was recorded before the step; returns its step."""
+    state = trunk.state()
+    steps = trunk.steps_per_epoch
+    # Recorded numbers are float32; best weights are not among them.
+    exact = state["parameters"].dtype == np.float32 and trunk.watch.best is None
+    if recording is None or not recording.parameters or not exact:
+        return 0
+    if state["optimizer"].size and not recording.optimizer:
+        return 0
+    places = [place for place, done in enumerate(recording.steps) if done <= step and done % steps == 0]
+    if not places:
+        return 0
+    place = places[-1]
+    kept = recording.parameters_at(place)
+    trunk.set_parameters({name: kept[name] for name in trunk.parameters})
+    if trunk.statistics:
+        trunk.set_statistics({name: kept[name] for name in trunk.statistics})
+    found = trunk.state()
+    if recording.optimizer:
+        found["optimizer"] = recording.optimizer[place]
+    found["steps_done"] = np.array([recording.steps[place]], np.int64)
+    trunk.restore(found, History(list(origin.history)[: recording.steps[place] // steps]))
+    return recording.steps[place]
+
+
+def _check_same(trunk: Simulator, origin: Origin) -> None:
+    """Training again must have given what it gave then; another machine or version may not."""
+    for again, before in zip(trunk.history, origin.history[: len(trunk.history)], strict=True):
+        here, there = again["train_loss"], before["train_loss"]
+        if there is not None and not math.isclose(here, there, rel_tol=CLOSE):
+            raise DataError(
+                f"epoch {again['epoch']} trained again gives the loss {here!r}, and the run had {there!r}",
+                "The run was made by another version, on another machine, or its scenario, data or plugins have since "
+                "changed, so its past cannot be reached: train it again with neurosim run.",
+            )
+
+
+def _state(
+    trunk: Simulator, branch: Simulator, recording: Recording | None, recorded: RecordSection | None, step: int
+) -> dict[str, Any]:
+    """What the branch begins with: all of the trunk that it has a place for."""
+    own = branch.state()
+    state = {**trunk.state(), **{name: array for name, array in own.items() if name.startswith("record_")}}
+    same = branch.scenario.optimizer.name == trunk.scenario.optimizer.name
+    remembers = same and state["optimizer"].shape == own["optimizer"].shape
+    if not remembers:
+        # Another optimizer begins with nothing in its memory.
+        state["optimizer"] = own["optimizer"]
+    # What was recorded of the old optimizer's memory cannot be gone on with by another one.
+    goes_on = branch.scenario.record == recorded and (remembers or recording is None or not len(recording.optimizer))
+    if recording is not None and goes_on:
+        before = recording.until(step)
+        state |= {f"record_{name}": array for name, array in before.arrays().items() if name != "layers"}
+    return state

@@ -1,0 +1,104 @@
+"""A run folder that is to be gone on with: which scenario it is of, and how far it has come."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+from neurosim.errors import DataError, DivergedError
+from neurosim.printable import quoted
+from neurosim.scenario.run_folders import no_run
+from neurosim.scenario import Scenario, load_scenario
+from neurosim.runs.checkpoint import backend_of, has_checkpoint
+from neurosim.runs.folder import BEGUN, FAILURE, MEMBERS, PAGE, SCENARIO, SEEDS, SUMMARY
+from neurosim.runs.model import MODEL
+from neurosim.runs.texts import is_there, read_failure, read_measures, read_object
+
+
+def run_folder_of(resume: Path | str) -> Path:
+    """The run folder that is meant by itself or by one of its checkpoints."""
+    path = Path(resume)
+    return path.parent.parent if path.is_file() else path
+
+
+def is_of_run(scenario: Path | str, resume: Path | str | None) -> bool:
+    """Whether a scenario is the one in the run folder that is to be resumed: neurosim has written it for the user."""
+    return resume is not None and Path(scenario).absolute() == (run_folder_of(resume) / SCENARIO).absolute()
+
+
+def own_scenario(resume: Path | str, chosen: Scenario) -> Scenario | None:
+    """The scenario in the folder of the run to go on with; None where only a checkpoint is there.
+
+    Raises
+    ------
+    DataError
+        When it is no run folder.
+    ScenarioError
+        When the scenario cannot be read.
+    """
+    folder = run_folder_of(resume)
+    path = folder / SCENARIO
+    if is_there(path):
+        return load_scenario(path, registry=chosen.registry, own=True)
+    if Path(resume).is_file():
+        return None
+    raise no_run(folder)
+
+
+def is_finished(resume: Path | str) -> bool:
+    """Whether the run in a folder has ended and only what is drawn of it may be missing; raises DataError.
+
+    A run killed between its last file and the end may have a checkpoint left.
+    """
+    folder = Path(resume)
+    if not folder.is_dir() or not is_there(folder / SUMMARY):
+        return False
+    if not has_checkpoint(folder):
+        return True
+    try:
+        read_measures(folder)
+    except DataError:
+        return False
+    return is_there(folder / MODEL)
+
+
+def as_it_was(folder: Path, what: str = "it as it was") -> str:
+    """How to have `what` is in a folder, for whoever has asked to go on with something else there.
+
+    Where it is finished and has its page, there is nothing to go on with.
+    """
+    if is_finished(folder) and is_there(folder / PAGE):
+        return f"{folder / PAGE} shows {what}"
+    return f"neurosim run --resume {quoted(folder)}  goes on with {what}"
+
+
+def refuse_diverged(folder: Path) -> None:
+    """Raise DivergedError where a run has diverged: unchanged, it would do so again."""
+    if is_there(folder / FAILURE):
+        raise DivergedError(
+            read_failure(folder / FAILURE).message,
+            f"Unchanged it would diverge again: change {folder / SCENARIO}, for example to a smaller learning rate, "
+            f"then  neurosim run --resume {quoted(folder)} --force  goes on from the last finite state.\n"
+            f"neurosim doctor {quoted(folder)}  says more about what went wrong.",
+        )
+
+
+def backend_there(resume: Path | str) -> str | None:
+    """The backend of the run in a folder, or of the first network of a study; None where nothing tells."""
+    path = Path(resume)
+    if path.is_file():
+        return backend_of(path)
+    # First the files that another process removes once those below are there.
+    for name in (BEGUN, SEEDS):
+        # It may be cut short if the whole system failed, not neurosim alone.
+        with contextlib.suppress(DataError, FileNotFoundError):
+            if is_there(path / name):
+                return read_object(path / name).backend()
+    for name in (SUMMARY, FAILURE):
+        if is_there(path / name):
+            return read_object(path / name).backend()
+    if has_checkpoint(path):
+        return backend_of(path)
+    members = sorted(place.parent for place in path.glob(f"{MEMBERS}/**/{SCENARIO}"))
+    found = (backend_there(member) for member in members)
+    return next((name for name in found if name is not None), None)

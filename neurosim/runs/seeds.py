@@ -1,0 +1,143 @@
+"""The folder of a run of many seeds, read again: which seeds it is of, and what came of them."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from neurosim.problem.assembly import load_data
+from neurosim.training.ensemble import Ensemble, Member
+from neurosim.errors import UsageError
+from neurosim.scenario import Scenario
+from neurosim.runs.belonging import changes, trained_with
+from neurosim.runs.folder import ENSEMBLE, SEEDS, SUMMARY
+from neurosim.runs.identity import FINISHED, Identity, another_run, determining, identity_from, scenario_changes
+from neurosim.runs.model import MODEL
+from neurosim.runs.resuming import as_it_was, own_scenario
+from neurosim.runs.texts import damaged, is_there, read_object
+
+# What the summary has besides the object that the command prints.
+_PROVENANCE = ("identity", "versions", "machine", "plugins")
+# Those of the table, before the measures.
+COLUMNS = ("seed", "success", "as_expected", "epochs_to_success")
+
+
+@dataclass(frozen=True)
+class ManySeeds:
+    """A run of many seeds that is in a folder.
+
+    Attributes
+    ----------
+    backend : str
+        Where it was trained.
+    seeds : range
+        Its seeds.
+    finished : bool
+        Whether all of them are trained.
+    """
+
+    backend: str
+    seeds: range
+    finished: bool
+
+
+def many_seeds(folder: Path) -> ManySeeds | None:
+    """The run of many seeds in a folder; None where there is another run, or none; raises DataError for damage."""
+    if is_there(folder / ENSEMBLE) and is_there(folder / SUMMARY) and not is_there(folder / MODEL):
+        path, finished = folder / SUMMARY, True
+    elif is_there(folder / SEEDS):
+        path, finished = folder / SEEDS, False
+    else:
+        return None
+    written = read_object(path)
+    seeds = written.entry("seeds")
+    ends = isinstance(seeds, list) and len(seeds) == 2 and all(type(seed) is int for seed in seeds)
+    if not ends or not 0 <= seeds[0] <= seeds[1] < 2**63:
+        written.refuse("seeds are not the first and the last one")
+    return ManySeeds(written.backend(), range(seeds[0], seeds[1] + 1), finished)
+
+
+def check_unfinished(folder: Path, ensemble: Ensemble) -> None:
+    """Raise UsageError unless the folder has an unfinished run of these very seeds."""
+    found = many_seeds(folder)
+    if found is None:
+        hint = f"{as_it_was(folder, 'what is there')}."
+        raise UsageError(f"{folder} has no run of many seeds", hint)
+    if found.finished or list(found.seeds) != list(ensemble.seeds):
+        what = "is finished" if found.finished else f"is of the seeds {found.seeds[0]} to {found.seeds[-1]}"
+        raise UsageError(f"the run in {folder} {what}", "Choose another folder for these seeds.")
+
+
+def refuse_changed(folder: Path, chosen: Scenario, now: Identity) -> None:
+    """Raise UsageError where the run of many seeds in a folder does not belong to the scenario as it is `now`.
+
+    For a finished one, last bits do not count, as it is only read, but promises do: its networks were judged by them.
+    """
+    own = own_scenario(folder, chosen)
+    finished = is_there(folder / SUMMARY)
+    file = folder / (SUMMARY if finished else SEEDS)
+    found = changes(folder, trained_with(read_object(file)).beside(now), now, bits=not finished)
+    lines = [] if own is None else scenario_changes(determining(own), now.scenario)
+    lines = list(dict.fromkeys([*lines, *found.all_lines]))
+    if own is not None and finished and own.expect != chosen.expect:
+        lines.append("  scenario: another [expect], by which the networks were judged")
+    if lines:
+        how = FINISHED if finished else "--force with these changes."
+        raise another_run(folder, lines, f"{as_it_was(folder)}; {how}")
+
+
+def read_ensemble(
+    folder: Path, scenario: Scenario, found: ManySeeds, data_dir: Path | str | None = None
+) -> tuple[Ensemble, dict[str, Any]]:
+    """A finished run of many seeds, and the object that ``neurosim run --seeds N --json`` printed of it.
+
+    Raises
+    ------
+    UsageError
+        When it belongs to another scenario, other rows or other plugins.
+    DataError
+        When a file of it is damaged.
+    """
+    refuse_changed(folder, scenario, identity_from(scenario, load_data(scenario, data_dir).sha256, found.backend))
+    ensemble = Ensemble(scenario, found.seeds, found.backend)
+    ensemble.members = _members(folder / ENSEMBLE)
+    seeds = [member.seed for member in ensemble.members]
+    if len(seeds) != len(found.seeds) or seeds != list(found.seeds):
+        raise damaged(folder / ENSEMBLE, f"its seeds are not those of {SUMMARY}")
+    written = read_object(folder / SUMMARY)
+    seconds = written.part("seconds")
+    ensemble.seconds, ensemble.compile_seconds = seconds.number("train"), seconds.number("compile")
+    # Runs of older versions have none.
+    ensemble.remarks, ensemble.rows_sha256 = (
+        written.texts(name) if name in written.values else {} for name in ("remarks", "rows_sha256")
+    )
+    result = {key: value for key, value in written.values.items() if key not in _PROVENANCE}
+    # What is shown is what the rows say.
+    return ensemble, {**result, **ensemble.summary(), "run_dir": str(folder)}
+
+
+def _members(path: Path) -> list[Member]:
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = csv.DictReader(file)
+            names = list(rows.fieldnames or ())
+            splits = {name.partition("_")[0] for name in names[len(COLUMNS) :]}
+            if names[: len(COLUMNS)] != list(COLUMNS) or not splits <= {"train", "validation", "test"}:
+                raise ValueError(f"its columns are {', '.join(names)}")
+            return [_member(row, names[len(COLUMNS) :]) for row in rows]
+    except (OSError, csv.Error, ValueError, TypeError, OverflowError) as error:
+        raise damaged(path, str(error)) from error
+
+
+def _member(row: Mapping[str, str], measures: list[str]) -> Member:
+    """One row; raises ValueError or TypeError where it is none that was written."""
+    for name in ("success", "as_expected"):
+        if row[name] not in ("", "0", "1"):
+            raise ValueError(f"{name} of seed {row['seed']} is {row[name]}")
+    success, expected = (bool(int(row[name])) if row[name] else None for name in ("success", "as_expected"))
+    measured = {name: float(row[name]) if row[name] else None for name in measures}
+    reached = row["epochs_to_success"]
+    return Member(int(row["seed"]), measured, success, expected, int(reached) if reached else None)

@@ -1,0 +1,220 @@
+"""What a run keeps an eye on between epochs: when to stop, which weights were best, and the losses so far.
+
+All but the best weights follows from the history, so a run that is resumed watches on as if it had
+never stopped.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurosim.backends.base import Backend
+from neurosim.data.rows import Rows
+from neurosim.errors import ScenarioError, UsageError
+from neurosim.network.network import Training
+from neurosim.scenario import Scenario
+from neurosim.training.history import Record
+
+# What a network has learnt, by its name in a backend.
+WEIGHTS = ("parameters", "statistics")
+
+
+class Best:
+    """The best value of a measure so far: the smallest of a loss, the largest of an accuracy.
+
+    Parameters
+    ----------
+    metric : str
+        A measure of the history.
+    min_delta : float
+        By how much a value has to beat the best one before it to count as better.
+
+    Attributes
+    ----------
+    epoch : int
+        The first epoch with the best value, from 1; 0 before any.
+    value : float
+        The best value; before any the worst there is.
+    epochs : int
+        How many values there were.
+    """
+
+    def __init__(self, metric: str, min_delta: float = 0.0) -> None:
+        self.metric = metric
+        self.min_delta = min_delta
+        self._sign = 1.0 if metric.endswith("_loss") else -1.0
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget all values."""
+        self.epoch, self.epochs = 0, 0
+        self.value = self._sign * math.inf
+
+    def add(self, value: float) -> bool:
+        """Whether the value of one more epoch is better than all before it; the first one always is."""
+        self.epochs += 1
+        if math.isnan(value):
+            value = self._sign * math.inf
+        better = self._sign * value < self._sign * self.value - self.min_delta
+        if better or self.epoch == 0:
+            self.epoch, self.value = self.epochs, value
+        return self.epoch == self.epochs
+
+    @property
+    def waited(self) -> int:
+        """Epochs in a row since the best one."""
+        return self.epochs - self.epoch
+
+
+class Watch:
+    """Early stopping, the best weights, and what a schedule with feedback is told, for one run.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        Says what to watch.
+    training : Training
+        Its `losses` are kept up to date.
+    splits : mapping of str to Rows
+        The splits there are.
+
+    Raises
+    ------
+    ScenarioError
+        When a measure to be watched is one that the run does not have.
+    """
+
+    def __init__(self, scenario: Scenario, training: Training, splits: Mapping[str, Rows]) -> None:
+        section = scenario.training
+        self._training = training
+        self._loss = "validation_loss" if "validation" in splits else "train_loss"
+        self._patience = 0
+        self.stopping: Best | None = None
+        self.best: Best | None = None
+        if section.early_stopping is not None:
+            asked = section.early_stopping
+            _check(asked.metric, "early_stopping", splits)
+            self.stopping, self._patience = Best(asked.metric, asked.min_delta), asked.patience
+        if section.keep_best is not None:
+            _check(section.keep_best, "keep_best", splits)
+            self.best = Best(section.keep_best)
+        self._weights: dict[str, NDArray[Any]] = {}
+        self.kept_epoch: int | None = None
+
+    @property
+    def stops(self) -> bool:
+        """Whether the measure of early stopping has not got better for too long."""
+        return self.stopping is not None and self.stopping.waited >= self._patience
+
+    @property
+    def stopped_early(self) -> bool:
+        """Whether it ended training before all epochs were done."""
+        return self.stops and self.stopping is not None and self.stopping.epochs < self._training.epochs
+
+    def add(self, record: Record, backend: Backend) -> None:
+        """Note the record of one more epoch, and the weights where they are the best so far."""
+        self.kept_epoch = None
+        if self._note(record):
+            self._weights = {name: array.copy() for name, array in _weights_of(backend).items()}
+
+    def _note(self, record: Record) -> bool:
+        """Note a record; whether its weights are the best so far."""
+        self._training.losses.append(record[self._loss])
+        if self.stopping is not None:
+            self.stopping.add(record[self.stopping.metric])
+        return self.best is not None and self.best.add(record[self.best.metric])
+
+    def put_back(self, backend: Backend) -> None:
+        """Give the network the best weights, once after each training; the optimizer's state stays."""
+        if self.best is None or not self._weights or self.kept_epoch is not None:
+            return
+        for name, array in _weights_of(backend).items():
+            array[:] = self._weights[name]
+        self.kept_epoch = self.best.epoch
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """The best weights so far as arrays, for a checkpoint."""
+        return {f"best_{name}": array.copy() for name, array in self._weights.items()}
+
+    def restore(self, state: Mapping[str, NDArray[Any]], records: Sequence[Record], backend: Backend) -> None:
+        """Watch on from a `state` and the records of the epochs before it; raises UsageError if it does not fit."""
+        weights = {}
+        if self.best is not None and records:
+            for name, array in _weights_of(backend).items():
+                found = state.get(f"best_{name}")
+                if found is None or found.shape != array.shape:
+                    what = "none" if found is None else f"some of shape {found.shape}"
+                    raise UsageError(
+                        f"the checkpoint should have the best {name} with shape {array.shape}, but has {what}"
+                    )
+                weights[name] = np.array(found)
+        self._weights = weights
+        self.go_back(records)
+
+    def go_back(self, records: Sequence[Record]) -> None:
+        """Watch on from these records alone; the best weights must be those of one of them."""
+        self.kept_epoch = None
+        self._training.losses.clear()
+        for measure in (self.stopping, self.best):
+            if measure is not None:
+                measure.clear()
+        for record in records:
+            self._note(record)
+
+    def follow(self, records: Sequence[Record]) -> None:
+        """Note the records of a finished run, whose best weights the network has already."""
+        for record in records:
+            self._note(record)
+        if self.best is not None:
+            self.kept_epoch = self.best.epoch
+
+    @property
+    def messages(self) -> dict[str, str]:
+        """In words, why training stopped early and which weights were kept, by ``stopped`` and ``kept``."""
+        found = {}
+        if self.stopping is not None and self.stopped_early:
+            stopping, epochs = self.stopping, self._training.epochs
+            found["stopped"] = (
+                f"after {stopping.epochs} of {epochs} epochs: {_words(stopping.metric)} has not got better "
+                f"since epoch {stopping.epoch} ({stopping.value:.4g})"
+            )
+        if self.best is not None and self.kept_epoch is not None:
+            found["kept"] = (
+                f"the weights of epoch {self.kept_epoch}, where {_words(self.best.metric)} was best "
+                f"({self.best.value:.4g})"
+            )
+        return found
+
+
+def _weights_of(backend: Backend) -> dict[str, NDArray[Any]]:
+    """The arrays of `WEIGHTS` that have something in them, as the backend holds them."""
+    arrays = {name: getattr(backend, name) for name in WEIGHTS}
+    return {name: array for name, array in arrays.items() if array.size}
+
+
+def watches(scenario: Scenario) -> bool:
+    """Whether training may end otherwise than with the weights of the last epoch."""
+    return scenario.training.early_stopping is not None or scenario.training.keep_best is not None
+
+
+def _words(metric: str) -> str:
+    return f"the {metric.replace('train_', 'training_').replace('_', ' ')}"
+
+
+def _check(metric: str, key: str, splits: Mapping[str, Rows]) -> None:
+    """Raise ScenarioError unless the history will have this measure."""
+    split, _, kind = metric.partition("_")
+    if split not in splits:
+        raise ScenarioError(
+            f"training.{key}: there are no {split} rows to measure {metric} on", "Watch another measure."
+        )
+    if kind == "accuracy" and splits[split].accuracy == "none":
+        raise ScenarioError(
+            f"training.{key}: there is no {metric}, since the targets of this data set are values",
+            f"Watch {split}_loss.",
+        )
