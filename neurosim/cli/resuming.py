@@ -8,6 +8,7 @@ import click
 
 from neurosim.cli.options import Told
 from neurosim.errors import DataError, UsageError
+from neurosim.files.lock import refuse_held
 from neurosim.printable import quoted
 from neurosim.runs.checkpoint import has_checkpoint
 from neurosim.runs.folder import FAILURE, MEMBERS, PAGE, SCENARIO, SUMMARY
@@ -21,6 +22,7 @@ def scenario_there(resume: Path) -> str:
     """The scenario of the run to go on with; raises DataError where there is none."""
     folder = run_folder_of(resume)
     if not is_there(folder / SCENARIO):
+        refuse_held(folder)
         raise no_run(folder)
     return str(folder / SCENARIO)
 

@@ -20,17 +20,24 @@ _LONGEST = 20
 class FolderLock:
     """Holds a folder until it is released or the process ends, however it ends.
 
+    Parameters
+    ----------
+    folder : Path
+        The folder.
+    resuming : bool
+        Whether the run in it is to be gone on with, so that another folder would not do.
+
     Raises
     ------
     DataError
         When another process holds it, or the folder cannot be written.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, resuming: bool) -> None:
         self._path = folder / NAME
         self._file: IO[str] | None = None
         try:
-            self._file = self._held(folder)
+            self._file = self._held(folder, resuming=resuming)
             self._file.truncate(0)
             self._file.write(str(os.getpid()))
             self._file.flush()
@@ -38,7 +45,7 @@ class FolderLock:
             self.release()
             raise cannot_write(self._path, error) from error
 
-    def _held(self, folder: Path) -> IO[str]:
+    def _held(self, folder: Path, *, resuming: bool) -> IO[str]:
         """The lock file, open and held; raises DataError where another process holds it."""
         while True:
             # Another process that made the folder may remove it again if it writes nothing there.
@@ -52,11 +59,7 @@ class FolderLock:
                     continue
                 if not _hold_soon(file):
                     file.seek(0)
-                    holder = file.read().strip() or "unknown"
-                    raise DataError(
-                        f"another neurosim (process {holder}) is writing to {folder}",
-                        "Wait for it, or choose another --out.",
-                    )
+                    raise _held_by(file.read().strip() or "unknown", folder, resuming=resuming)
                 # The one who held it before may have removed the file that is open here.
                 if _is_at(file, self._path):
                     on_failure.pop_all()
@@ -87,6 +90,21 @@ def who_holds(folder: Path) -> str:
     except (OSError, ValueError):  # it is not there
         pass
     return ""
+
+
+def refuse_held(folder: Path) -> None:
+    """Raise DataError where another process is writing to a folder in which a run is to be gone on with."""
+    holder = who_holds(folder)
+    if holder:
+        raise _held_by(holder, folder, resuming=True)
+
+
+def _held_by(holder: str, folder: Path, *, resuming: bool) -> DataError:
+    what = "Wait until it has ended; the same command then does whatever is left."
+    return DataError(
+        f"another neurosim (process {holder}) is writing to {folder} right now",
+        what if resuming else "Wait for it, or choose another --out.",
+    )
 
 
 def _hold_soon(file: IO[str]) -> bool:

@@ -263,7 +263,7 @@ def tidy(folder: Path) -> None:
     left = (folder / name for name in (CHECKPOINTS, BEGUN, SEEDS, LOCK))
     if not any(map(os.path.lexists, left)) and not any(folder.glob(f".*{TEMPORARY}")):
         return
-    lock = FolderLock(folder)
+    lock = FolderLock(folder, resuming=True)
     try:
         remove_checkpoint(folder)
         for name in (BEGUN, SEEDS):

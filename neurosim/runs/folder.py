@@ -160,7 +160,7 @@ class RunFolder:
         self.whole = study or path
         self.metrics_path = path / METRICS
         try:
-            self._lock = FolderLock(path)
+            self._lock = FolderLock(path, resuming=resume)
         except DataError:
             remove_empty(self._made)
             raise

@@ -380,6 +380,12 @@ def check_folder(path: Path) -> None:
     """Raise DataError, with the reason and what to do, for what is not the folder of a finished run."""
     if not path.is_dir():
         raise no_run(path)
+    writer = "" if is_there(path / SUMMARY) else who_holds(path)
+    if writer:
+        raise DataError(
+            f"the run in {path} is not finished: it is being trained right now, by process {writer}",
+            "Wait until it has finished.",
+        )
     if not is_there(path / SCENARIO) and not is_there(path / ENSEMBLE):
         raise no_run(path)
     many = many_seeds(path)
@@ -404,12 +410,6 @@ def check_folder(path: Path) -> None:
             f"the run in {path} diverged", f"neurosim doctor {quoted(path)}  says why, as far as can be told."
         )
     if not is_there(path / SUMMARY):
-        writer = who_holds(path)
-        if writer:
-            raise DataError(
-                f"the run in {path} is not finished: it is being trained right now, by process {writer}",
-                "Wait until it has finished.",
-            )
         raise DataError(f"the run in {path} is not finished", f"neurosim run --resume {quoted(path)}  goes on with it.")
 
 

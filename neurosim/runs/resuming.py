@@ -9,6 +9,7 @@ from neurosim.errors import DataError, DivergedError
 from neurosim.printable import quoted
 from neurosim.scenario.run_folders import no_run
 from neurosim.scenario import Scenario, load_scenario
+from neurosim.files.lock import refuse_held
 from neurosim.runs.checkpoint import backend_of, has_checkpoint
 from neurosim.runs.folder import BEGUN, FAILURE, MEMBERS, PAGE, SCENARIO, SEEDS, SUMMARY
 from neurosim.runs.model import MODEL
@@ -42,6 +43,7 @@ def own_scenario(resume: Path | str, chosen: Scenario) -> Scenario | None:
         return load_scenario(path, registry=chosen.registry, own=True)
     if Path(resume).is_file():
         return None
+    refuse_held(folder)
     raise no_run(folder)
 
 

@@ -136,7 +136,7 @@ def test_what_is_being_trained_is_waited_for(neurosim):
     folder = run("xor", backend="reference", overrides=QUICK, out="mine").folder
     (folder / "summary.json").unlink()
     assert who_holds(folder) == ""
-    lock = FolderLock(folder)
+    lock = FolderLock(folder, resuming=False)
     done = neurosim("plot", folder)
     assert done.code == 3
     assert f"it is being trained right now, by process {os.getpid()}" in done.err
@@ -147,5 +147,26 @@ def test_what_is_being_trained_is_waited_for(neurosim):
     with (folder / ".lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_SH)
         with pytest.raises(Exception, match="another neurosim"):
-            FolderLock(folder)
-    FolderLock(folder).release()
+            FolderLock(folder, resuming=False)
+    FolderLock(folder, resuming=False).release()
+
+
+@pytest.mark.parametrize("more", [[], ["--set", "scenario.repeats=2"], ["--seeds", "2"]])
+def test_what_is_to_be_gone_on_with_is_waited_for_as_well(neurosim, more):
+    words = ["run", "xor", *SETTINGS, *REFERENCE, *more, "--no-report"]
+    killed([*words, "--out", "killed"], "metrics.jsonl" if "--seeds" not in more else "ensemble.csv")
+    going_on = ["run", "--resume", "killed", "--no-report"]
+    lock = FolderLock(Path("killed"), resuming=False)
+    for scenario in (True, False):
+        # Without one it has just begun.
+        if not scenario:
+            Path("killed/scenario.toml").rename("scenario.toml")
+        done = neurosim(*going_on)
+        assert done.code == 3
+        assert f"another neurosim (process {os.getpid()}) is writing to killed right now" in done.err
+        assert "Wait until it has ended; the same command then does whatever is left." in done.err
+        assert "being trained right now" in neurosim("plot", "killed").err
+    Path("scenario.toml").rename("killed/scenario.toml")
+    assert "choose another --out" in neurosim(*words, "--out", "killed").err
+    lock.release()
+    assert neurosim(*going_on).code == 0
