@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurosim.errors import DataError
-from neurosim.plugin.host_contracts import Table
+from neurosim.plugin.function_records import Table
 
 
 def check_table(table: Table) -> None:

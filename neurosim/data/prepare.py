@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from neurosim.data.checks import check_table
 from neurosim.errors import DataError, UsageError
-from neurosim.plugin.host_contracts import Table
+from neurosim.plugin.function_records import Table
 from neurosim.printable import labels
 from neurosim.randomness import Stream
 

@@ -1,8 +1,8 @@
 """The public contract of plugins: the marker, the hooks and the records they return."""
 
-from neurosim.plugin.contracts import Activation, FromLogits, Loss, Optimizer, RowActivation
+from neurosim.plugin.formula_records import Activation, FromLogits, Loss, Optimizer, RowActivation
+from neurosim.plugin.function_records import DataRequest, Dataset, FeedbackSchedule, Initializer, Schedule, Table
 from neurosim.plugin.hookspecs import hookimpl
-from neurosim.plugin.host_contracts import DataRequest, Dataset, FeedbackSchedule, Initializer, Schedule, Table
 
 __all__ = [
     "Activation",

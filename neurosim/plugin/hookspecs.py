@@ -24,8 +24,8 @@ from __future__ import annotations
 
 import pluggy
 
-from neurosim.plugin.contracts import Activation, Loss, Optimizer, RowActivation
-from neurosim.plugin.host_contracts import Dataset, FeedbackSchedule, Initializer, Schedule
+from neurosim.plugin.formula_records import Activation, Loss, Optimizer, RowActivation
+from neurosim.plugin.function_records import Dataset, FeedbackSchedule, Initializer, Schedule
 
 hookspec = pluggy.HookspecMarker("neurosim")
 hookimpl = pluggy.HookimplMarker("neurosim")

@@ -18,7 +18,7 @@ from neurosim.backends.scalars import Translator
 from neurosim.backends.uncompiled import machine_math, uncompiled
 from neurosim.errors import PluginError
 from neurosim.plugin import Activation
-from neurosim.plugin.contracts import Formula
+from neurosim.plugin.formula_records import Formula
 
 # Lines that one call may run through.
 MOST_LINES = 100_000

@@ -18,7 +18,7 @@ import support
 
 from neurosim.cli.application import execute
 from neurosim.errors import PluginError
-from neurosim.plugin import contracts, hookspecs, host_contracts
+from neurosim.plugin import formula_records, function_records, hookspecs
 from neurosim.plugin.host import HOOKS, build_registry
 
 PAGE = Path(__file__).parents[2] / "docs" / "plugins.md"
@@ -26,9 +26,9 @@ TEXT = PAGE.read_text(encoding="utf-8")
 TUTORIAL, REFERENCE = TEXT.split("\n# Reference\n")
 RECORDS = [
     value
-    for module in (contracts, host_contracts)
+    for module in (formula_records, function_records)
     for value in vars(module).values()
-    if dataclasses.is_dataclass(value) and value.__module__ == module.__name__ and value is not contracts.Formula
+    if dataclasses.is_dataclass(value) and value.__module__ == module.__name__ and value is not formula_records.Formula
 ]
 
 

@@ -17,7 +17,7 @@ from neurosim.backends.cuda.target import Capability, find_device, simulated
 from neurosim.backends.cuda.templates import KernelText, Record, inputs_of, kernel_text
 from neurosim.errors import BackendError, NeurosimError, PluginError, ShapeError, UsageError
 from neurosim.plugin import Optimizer
-from neurosim.plugin.contracts import Formula
+from neurosim.plugin.formula_records import Formula
 from neurosim.suggestions import unknown
 
 Cases = Mapping[str, Sequence[NDArray[Any]]]

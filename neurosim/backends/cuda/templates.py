@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from neurosim.backends.invariants import split_update
 from neurosim.backends.scalars import Translator
 from neurosim.plugin import Activation, Loss, Optimizer, RowActivation
-from neurosim.plugin.contracts import Formula
+from neurosim.plugin.formula_records import Formula
 
 Record = Activation | RowActivation | Loss | Optimizer
 

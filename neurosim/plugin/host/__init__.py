@@ -7,10 +7,10 @@ other. A plugin that cannot be loaded is listed as broken and hurts nothing else
 from neurosim.plugin.host.build import build_registry
 from neurosim.plugin.host.catalogs import BUILTIN, NEEDED_AGAIN, Catalog, Entry, Plugin, suspects
 from neurosim.plugin.host.causes import one_line
-from neurosim.plugin.host.collection import Registry
 from neurosim.plugin.host.hooks import HOOKS
 from neurosim.plugin.host.installed import GROUP
 from neurosim.plugin.host.raised import raised_by
+from neurosim.plugin.host.registry import Registry
 
 __all__ = [
     "BUILTIN", "GROUP", "HOOKS", "NEEDED_AGAIN", "Catalog", "Entry", "Plugin", "Registry", "build_registry", "one_line",

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from neurosim.errors import DataError, PluginError, UsageError
 from neurosim.plugin.host.catalogs import Plugin
-from neurosim.plugin.host.collection import Registry
 from neurosim.plugin.host.files import add_file, add_file_or_fault
 from neurosim.plugin.host.files import plugin_files as files_of
 from neurosim.plugin.host.installed import add_installed
+from neurosim.plugin.host.registry import Registry
 from neurosim.printable import quoted
 
 # What neurosim brings along: plugins like any other. By name, since they import the contract that is beside this.

@@ -13,7 +13,7 @@ from types import ModuleType
 from neurosim.errors import PluginError
 from neurosim.formulas.source import LOADED_SOURCE
 from neurosim.plugin.host.catalogs import Plugin
-from neurosim.plugin.host.collection import Registry
+from neurosim.plugin.host.registry import Registry
 from neurosim.plugin.host.sources import Source
 
 MODULE_PREFIX = "neurosim_plugin_"

@@ -11,17 +11,17 @@ from typing import Any
 import pluggy
 
 from neurosim.formulas.source import LOADED_SOURCE
-from neurosim.plugin import contracts, hookspecs, host_contracts
+from neurosim.plugin import formula_records, function_records, hookspecs
 from neurosim.suggestions import did_you_mean
 
 # What each hook returns, under the name that `neurosim list` and the registry use for it.
 HOOKS: dict[str, tuple[str, tuple[type, ...]]] = {
-    "activations": ("neurosim_activations", (contracts.Activation, contracts.RowActivation)),
-    "losses": ("neurosim_losses", (contracts.Loss,)),
-    "optimizers": ("neurosim_optimizers", (contracts.Optimizer,)),
-    "initializers": ("neurosim_initializers", (host_contracts.Initializer,)),
-    "schedules": ("neurosim_schedules", (host_contracts.Schedule, host_contracts.FeedbackSchedule)),
-    "datasets": ("neurosim_datasets", (host_contracts.Dataset,)),
+    "activations": ("neurosim_activations", (formula_records.Activation, formula_records.RowActivation)),
+    "losses": ("neurosim_losses", (formula_records.Loss,)),
+    "optimizers": ("neurosim_optimizers", (formula_records.Optimizer,)),
+    "initializers": ("neurosim_initializers", (function_records.Initializer,)),
+    "schedules": ("neurosim_schedules", (function_records.Schedule, function_records.FeedbackSchedule)),
+    "datasets": ("neurosim_datasets", (function_records.Dataset,)),
 }
 _NAMES = [hook for hook, _ in HOOKS.values()]
 _DEF = re.compile(r"\s*(async\s+)?def\b")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 
 from neurosim.plugin.host.catalogs import Plugin
-from neurosim.plugin.host.collection import Registry
+from neurosim.plugin.host.registry import Registry
 from neurosim.plugin.host.sources import Source, source_of_module
 
 GROUP = "neurosim"

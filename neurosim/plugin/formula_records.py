@@ -2,7 +2,7 @@
 
 Their functions are plain Python on scalars (or on one row of scalars), with the ``math`` module and
 ordinary literals, and are compiled for every backend. The records whose functions run as they are
-stand in `neurosim.plugin.host_contracts`.
+stand in `neurosim.plugin.function_records`.
 
 Every record checks itself when it is made: argument names must follow the order given in its
 docstring, so that a mistake is found where it was written.
