@@ -8,11 +8,10 @@ import click
 
 from neurosim.cli.options import Told
 from neurosim.errors import DataError, UsageError
-from neurosim.files.lock import refuse_held
 from neurosim.printable import quoted
 from neurosim.runs.checkpoint import has_checkpoint
-from neurosim.runs.folder import FAILURE, MEMBERS, PAGE, SCENARIO, SUMMARY
-from neurosim.runs.resuming import as_it_was, is_finished, run_folder_of
+from neurosim.runs.folder import FAILURE, MEMBERS, PAGE, SUMMARY
+from neurosim.runs.resuming import as_it_was, is_finished, run_folder_of, scenario_file
 from neurosim.runs.seeds import ManySeeds, many_seeds
 from neurosim.runs.texts import is_there
 from neurosim.scenario.run_folders import no_run
@@ -20,11 +19,10 @@ from neurosim.scenario.run_folders import no_run
 
 def scenario_there(resume: Path) -> str:
     """The scenario of the run to go on with; raises DataError where there is none."""
-    folder = run_folder_of(resume)
-    if not is_there(folder / SCENARIO):
-        refuse_held(folder)
-        raise no_run(folder)
-    return str(folder / SCENARIO)
+    path = scenario_file(resume)
+    if path is None:
+        raise no_run(run_folder_of(resume))
+    return str(path)
 
 
 def seeds_there(resume: Path, seeds: int | None, first: int | None) -> ManySeeds | None:

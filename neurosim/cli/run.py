@@ -134,11 +134,15 @@ def command(
         from neurosim.cli.what_is_kept import what_is_kept
         from neurosim.plugin.host import build_registry
         from neurosim.runs.folder import folder_for
-        from neurosim.runs.resuming import backend_there, is_of_run, run_folder_of
+        from neurosim.runs.resuming import backend_there, is_of_run, run_folder_of, scenario_file
         from neurosim.scenario import load_scenario
         from neurosim.scenario.overrides import parse_overrides
 
-        many = seeds_there(resume, seeds, seed) if resume is not None else None
+        many = None
+        if resume is not None:
+            # Before anything is said of the run in a folder that has none.
+            scenario_file(resume)
+            many = seeds_there(resume, seeds, seed)
         if scenario is not None:
             source, own = scenario_source(scenario, quiet=quiet)
             own = own or is_of_run(source, resume)

@@ -37,10 +37,15 @@ def own_scenario(resume: Path | str, chosen: Scenario) -> Scenario | None:
     ScenarioError
         When the scenario cannot be read.
     """
+    path = scenario_file(resume)
+    return None if path is None else load_scenario(path, registry=chosen.registry, own=True)
+
+
+def scenario_file(resume: Path | str) -> Path | None:
+    """The file of that scenario; as `own_scenario`."""
     folder = run_folder_of(resume)
-    path = folder / SCENARIO
-    if is_there(path):
-        return load_scenario(path, registry=chosen.registry, own=True)
+    if is_there(folder / SCENARIO):
+        return folder / SCENARIO
     if Path(resume).is_file():
         return None
     refuse_held(folder)

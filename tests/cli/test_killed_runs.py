@@ -81,6 +81,15 @@ def test_a_run_that_was_killed_before_it_began_is_begun_again(neurosim, command)
     assert "neurosim run SCENARIO --out 'my run'  begins it again" in done.err
 
 
+@pytest.mark.parametrize("more", [[], ["--seeds", "2"], ["--set", "scenario.repeats=2"]])
+def test_nothing_is_said_of_a_run_in_an_empty_folder(neurosim, more):
+    Path("empty").mkdir()
+    done = neurosim("run", "xor", *SETTINGS, *more, "--resume", "empty")
+    assert (done.code, done.out) == (3, "")
+    assert done.err.startswith("Error: empty is not the folder of a run")
+    assert "neurosim run SCENARIO --out empty  begins it again" in done.err
+
+
 @pytest.mark.ci
 def test_between_its_summary_and_its_page(neurosim):
     words = ["run", "xor", *SETTINGS, *REFERENCE, "--set", 'plots.pictures=["learning_curves","decision_boundary"]']
