@@ -3,7 +3,7 @@
 from neurosim.runs.ensembles import EnsembleObserver, run_ensemble
 from neurosim.runs.expectations import Expectation
 from neurosim.runs.observers import Observer
-from neurosim.runs.runs import Result, one_variant, run
+from neurosim.runs.running import Result, one_variant, run
 from neurosim.runs.study import Study, StudyObserver, study
 
 __all__ = [

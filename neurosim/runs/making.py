@@ -10,7 +10,7 @@ from neurosim.network.memory import check_memory_together
 from neurosim.scenario import Scenario
 from neurosim.training.simulator import Simulator
 from neurosim.runs.identity import Identity, identity_from
-from neurosim.runs.runs import Result
+from neurosim.runs.running import Result
 
 
 @dataclass

@@ -10,7 +10,7 @@ from neurosim.scenario import Scenario, load_scenario
 from neurosim.scenario.seeds import beyond_seeds
 from neurosim.runs.folder import FAILURE, MEMBERS, SCENARIO, SUMMARY
 from neurosim.runs.identity import determining, scenario_changes
-from neurosim.runs.runs import with_seed
+from neurosim.runs.running import with_seed
 from neurosim.runs.texts import is_there
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from neurosim.training.history import METRICS, Record
 from neurosim.markup import escape, measure
 from neurosim.training.simulator import Simulator
-from neurosim.runs.runs import Result
+from neurosim.runs.running import Result
 from neurosim.runs.study import StudyObserver
 
 # Seconds between two updates; more often the browser would have to work.

@@ -44,7 +44,7 @@ from neurosim.runs.identity import determining, identity_of, scenario_changes
 from neurosim.files.lock import who_holds
 from neurosim.runs.members import study_members
 from neurosim.runs.model import MODEL, read_model
-from neurosim.runs.runs import Result
+from neurosim.runs.running import Result
 from neurosim.runs.seeds import many_seeds
 from neurosim.runs.texts import Summary, damaged, is_there, read_failure, read_history, read_measures, read_object
 

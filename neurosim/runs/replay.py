@@ -34,7 +34,7 @@ from neurosim.runs.identity import identity_of
 from neurosim.runs.model import MODEL, read_model
 from neurosim.runs.observers import Observer
 from neurosim.runs.reading import check_data_file, fits, read_failed, read_run, swapped_files, trained_in
-from neurosim.runs.runs import Result, train_to_end
+from neurosim.runs.running import Result, train_to_end
 from neurosim.runs.texts import damaged, is_there, read_measures
 
 # What has to be equal for the same batches to lie ahead.

@@ -37,7 +37,7 @@ from neurosim.runs.observers import Observer
 from neurosim.runs.promises import known_of, warn_of_promises
 from neurosim.runs.reading import read_finished, stopped_at
 from neurosim.runs.resuming import as_it_was, is_finished, is_of_run, own_scenario
-from neurosim.runs.runs import Result, diverged_result, prepare_scenario, promises_met, train_to_end
+from neurosim.runs.running import Result, diverged_result, prepare_scenario, promises_met, train_to_end
 from neurosim.runs.texts import is_there, read_failure
 from neurosim.runs.unchanged import refuse_other_members
 
