@@ -23,7 +23,6 @@ from neurosim.cli.values import SEED, OneOf, Whole
 
 if TYPE_CHECKING:
     from neurosim.scenario import Scenario
-    from neurosim.worksheet import Sheet
 
 SUFFIXES = {"text": ".txt", "markdown": ".md", "html": ".html"}
 
@@ -115,14 +114,14 @@ def command(
         folder = make_folder(out or Path())
         for what, gaps in (("worksheet", True), ("answers", False)):
             file = folder / f"{sheet.name}-{what}{SUFFIXES[kind]}"
-            write_atomically(file, _printed(sheet, kind, blank=gaps, title=what))
+            write_atomically(file, sheet.printed(kind, blank=gaps, part=what))
             click.echo(f"{what.capitalize():<10} {file}")
     elif out is not None:
         make_folder(out.parent)
-        write_atomically(out, _printed(sheet, kind))
+        write_atomically(out, sheet.printed(kind))
         click.echo(f"Worksheet: {out}")
     else:
-        click.echo(_printed(sheet, kind), nl=False)
+        click.echo(sheet.printed(kind), nl=False)
 
 
 def _one(scenario: Scenario, variant: str | None) -> Scenario:
@@ -137,15 +136,3 @@ def _one(scenario: Scenario, variant: str | None) -> Scenario:
     others = ", ".join(name for name in scenario.variants if name != first)
     click.echo(f"This is variant {first}; --variant explains another one: {others}", err=True)
     return scenario.variants[first]
-
-
-def _printed(sheet: Sheet, kind: str, *, blank: bool = False, title: str = "") -> str:
-    from dataclasses import replace
-
-    from neurosim.worksheet.html import as_html
-    from neurosim.worksheet.layout import Gaps
-    from neurosim.worksheet.markdown import as_markdown
-    from neurosim.worksheet.text import as_text
-
-    named = replace(sheet, title=f"{sheet.title}: {title}" if title else sheet.title)
-    return {"text": as_text, "markdown": as_markdown, "html": as_html}[kind](named, Gaps(blank))

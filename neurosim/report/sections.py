@@ -15,8 +15,6 @@ from neurosim.runs import Expectation, Result
 from neurosim.scenario import Scenario
 from neurosim.training.simulator import Simulator
 from neurosim.worksheet import Sheet
-from neurosim.worksheet.html import as_fragment
-from neurosim.worksheet.layout import Gaps
 
 KINDS = {".png": "image/png", ".svg": "image/svg+xml"}
 # What is in pictures that the catalogue of single runs does not have.
@@ -112,10 +110,8 @@ def worksheet(sheet: Sheet) -> str:
         "The first training step on one sample, with every number: forward, loss, backward, update, and a check. "
         "The command neurosim explain prints it for other samples and later steps; with --path, a short one."
     )
-    body = as_fragment(sheet, Gaps(False), 3)
-    return (
-        f'<p>{about}</p>\n<details>\n<summary>Show the step</summary>\n<div class="worksheet">{body}</div>\n</details>'
-    )
+    body = f'<div class="worksheet">{sheet.fragment()}</div>'
+    return f"<p>{about}</p>\n<details>\n<summary>Show the step</summary>\n{body}\n</details>"
 
 
 def network(simulator: Simulator, words: Words) -> str:

@@ -20,11 +20,11 @@ from neurosim.network.layers import (
     Residual,
 )
 from neurosim.plugin import RowActivation
+from neurosim.worksheet.blocks import Number, Piece, Section, computed, given
 from neurosim.worksheet.forward import receptive_field, settings, weighted_sum
 from neurosim.worksheet.losses import loss_slopes
 from neurosim.worksheet.names import ALL, Names
 from neurosim.worksheet.numbers import joined, written
-from neurosim.worksheet.sheet import Number, Piece, Section, computed, given
 from neurosim.worksheet.step import Index, largest
 from neurosim.worksheet.tracing import Argument, trace
 

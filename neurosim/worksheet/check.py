@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from neurosim.worksheet.blocks import Number, Piece, Section
 from neurosim.worksheet.names import Names
-from neurosim.worksheet.sheet import Number, Piece, Section
 from neurosim.worksheet.update import flat_place, shown_parameters
 
 # Steps for the difference, from the largest; a smaller one is tried where a kink lies between both points.

@@ -9,6 +9,7 @@ import numpy as np
 from neurosim.training.history import History
 from neurosim.training.simulator import Simulator
 from neurosim.worksheet.backward import backward_phase
+from neurosim.worksheet.blocks import Number, Piece, in_columns
 from neurosim.worksheet.check import check_phase
 from neurosim.worksheet.choice import choose
 from neurosim.worksheet.forward import forward_phase
@@ -17,7 +18,7 @@ from neurosim.worksheet.names import ALL, LETTERS, Names
 from neurosim.worksheet.numbers import written
 from neurosim.worksheet.path import path_sheet
 from neurosim.worksheet.separation import is_perceptron, separation
-from neurosim.worksheet.sheet import Number, Piece, Sheet, in_columns
+from neurosim.worksheet.sheet import Sheet
 from neurosim.worksheet.step import take_step
 from neurosim.worksheet.update import flat_place, remembers, shown_parameters, update_phase
 

@@ -25,9 +25,9 @@ from neurosim.network.layers import (
     Window,
 )
 from neurosim.plugin import RowActivation
+from neurosim.worksheet.blocks import Number, Piece, Section, computed, given
 from neurosim.worksheet.names import ALL, FEW, Names
 from neurosim.worksheet.numbers import joined, numbered, written
-from neurosim.worksheet.sheet import Number, Piece, Section, computed, given
 from neurosim.worksheet.step import Index, largest
 from neurosim.worksheet.tracing import Argument, trace
 

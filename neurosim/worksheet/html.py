@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from neurosim.markup import escape
+from neurosim.worksheet.blocks import Line, Section, Table, Text
 from neurosim.worksheet.layout import Gaps, columns, equation
-from neurosim.worksheet.sheet import Line, Section, Sheet, Table, Text
 
 WIDTH = 84
 STYLE = """
@@ -36,10 +36,9 @@ th, td { padding: .1rem .7rem; text-align: left; border-bottom: 1px solid var(--
 """.strip()
 
 
-def as_html(sheet: Sheet, gaps: Gaps) -> str:
-    """The sheet as a page of its own."""
-    title = escape(sheet.title)
-    body = as_fragment(sheet, gaps)
+def as_html(title: str, sections: Sequence[Section], gaps: Gaps) -> str:
+    """The sections as a page of their own."""
+    title, body = escape(title), as_fragment(sections, gaps)
     lines = [
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
@@ -49,9 +48,9 @@ def as_html(sheet: Sheet, gaps: Gaps) -> str:
     return "\n".join([*lines, body, "</main>\n</body>\n</html>"]) + "\n"
 
 
-def as_fragment(sheet: Sheet, gaps: Gaps, level: int = 2) -> str:
-    """The sections of the sheet for a page that brings its own style; `level` is that of their headings."""
-    return "\n".join(line for section in sheet.asked(blank=gaps.blank) for line in _section(section, gaps, level))
+def as_fragment(sections: Sequence[Section], gaps: Gaps, level: int = 2) -> str:
+    """The sections for a page that brings its own style; `level` is that of their headings."""
+    return "\n".join(line for section in sections for line in _section(section, gaps, level))
 
 
 def _section(section: Section, gaps: Gaps, level: int) -> Iterator[str]:

@@ -6,8 +6,8 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from neurosim.worksheet.blocks import Line, Number, Piece, Table
 from neurosim.worksheet.numbers import written
-from neurosim.worksheet.sheet import Line, Number, Piece, Table
 
 GAP = "_______"
 # Room for the number of a line.

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from neurosim.network.layers import Dense
+from neurosim.worksheet.blocks import Number, Piece, Section, computed, given
 from neurosim.worksheet.names import Names
 from neurosim.worksheet.numbers import joined
-from neurosim.worksheet.sheet import Number, Piece, Section, computed, given
 from neurosim.worksheet.step import Index, last_row, sample_loss
 
 # Losses whose gradient with respect to the sums is output - target when the activation belongs to them.

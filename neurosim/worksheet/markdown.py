@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from neurosim.printable import printable
+from neurosim.worksheet.blocks import Line, Section, Table, Text
 from neurosim.worksheet.layout import Gaps, columns, equation
-from neurosim.worksheet.sheet import Line, Section, Sheet, Table, Text
 
 WIDTH = 90
 FENCE = "```"
 _SPECIAL = str.maketrans({character: f"\\{character}" for character in "\\`*_{}[]<>#|$&~"})
 
 
-def as_markdown(sheet: Sheet, gaps: Gaps) -> str:
-    """The sheet as a Markdown document."""
-    lines = [f"# {escaped(sheet.title)}", ""]
-    for section in sheet.asked(blank=gaps.blank):
+def as_markdown(title: str, sections: Sequence[Section], gaps: Gaps) -> str:
+    """The sections as a Markdown document."""
+    lines = [f"# {escaped(title)}", ""]
+    for section in sections:
         lines += _section(section, gaps, 2)
     return printable("\n".join(lines).rstrip() + "\n")
 

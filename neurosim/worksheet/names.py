@@ -15,8 +15,8 @@ from typing import ClassVar
 import numpy as np
 
 from neurosim.network.layers import Activate, Conv2d, Dense, Dropout, Flatten, Layer, Parameter, Residual
+from neurosim.worksheet.blocks import Number, computed, given
 from neurosim.worksheet.numbers import numbered
-from neurosim.worksheet.sheet import Number, computed, given
 from neurosim.worksheet.step import Index, Step, in_order, largest, sources
 
 # A layer of up to ALL units is shown whole, of a wider one FEW.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from neurosim.worksheet.sheet import Number, Piece
+from neurosim.worksheet.blocks import Piece
 
 DIGITS = 5
 
@@ -35,14 +35,4 @@ def joined(terms: Sequence[Sequence[Piece]]) -> list[Piece]:
     found: list[Piece] = []
     for place, term in enumerate(terms):
         found += [" + ", *term] if place else term
-    return found
-
-
-def in_context(pieces: Sequence[Piece], write: object = None) -> list[tuple[Piece, bool]]:
-    """Each piece, and whether a negative number there has to be bracketed: after an operator."""
-    found = []
-    before = ""
-    for piece in pieces:
-        found.append((piece, isinstance(piece, Number) and before.rstrip()[-1:] in "+-·/^" and before.strip() != ""))
-        before = piece if isinstance(piece, str) else "0"
     return found

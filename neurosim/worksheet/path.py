@@ -12,10 +12,11 @@ from neurosim.errors import UsageError
 from neurosim.network.layers import Activate, BatchNorm, Dense, Dropout, Flatten, LayerNorm
 from neurosim.training.simulator import Simulator
 from neurosim.worksheet.backward import backward_phase
+from neurosim.worksheet.blocks import Number, Piece, Section, in_columns
 from neurosim.worksheet.forward import forward_phase
 from neurosim.worksheet.losses import loss_phase
 from neurosim.worksheet.names import LETTERS, Names
-from neurosim.worksheet.sheet import Number, Piece, Section, Sheet, in_columns
+from neurosim.worksheet.sheet import Sheet
 from neurosim.worksheet.step import Index, Step
 from neurosim.worksheet.update import flat_place, rule_lines, shown_parameters
 

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from neurosim.network.layers import Dense
 from neurosim.training.simulator import Simulator
+from neurosim.worksheet.blocks import Number, Piece, Section
 from neurosim.worksheet.numbers import written
-from neurosim.worksheet.sheet import Number, Piece, Section, Sheet
+from neurosim.worksheet.sheet import Sheet
 
 # Only few rows can be written out.
 MOST_ROWS, MOST_INPUTS = 16, 4

@@ -1,128 +1,18 @@
-"""A worksheet as plain data: sections of text, lines of arithmetic and tables; how it looks is not its subject."""
+"""A worksheet: what is on it, and three ways to print it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from neurosim.markup import escape
+from neurosim.worksheet.blocks import Line, Section
+from neurosim.worksheet.html import as_fragment, as_html
+from neurosim.worksheet.layout import Gaps
+from neurosim.worksheet.markdown import as_markdown
+from neurosim.worksheet.text import as_text
 
-
-@dataclass(frozen=True)
-class Number:
-    """A number in a formula or a table.
-
-    Attributes
-    ----------
-    value : float
-        With all its digits.
-    computed : bool
-        Whether the sheet has worked it out: on a blank sheet it is a gap.
-    """
-
-    value: float
-    computed: bool = False
-
-
-Piece = str | Number
-Pieces = tuple[Piece, ...]
-
-
-@dataclass(frozen=True)
-class Line:
-    """``name = formula = the same with numbers = value``.
-
-    Attributes
-    ----------
-    name : str
-        What is worked out, such as ``z1[2]``.
-    formula : str
-        How, in symbols; empty where there is nothing more to say than the name does.
-    filled : tuple of str and Number
-        The formula with the numbers put in; empty where the value follows at once.
-    value : float or None
-        The simulator's own number; None for a line that states something without one.
-    note : str
-        A remark behind it, such as the case of a condition that holds.
-    told : bool
-        Whether the sheet does not have what it takes to work it out: it is no gap on a blank sheet.
-    """
-
-    name: str
-    formula: str
-    filled: Pieces
-    value: float | None
-    note: str = ""
-    told: bool = False
-
-
-@dataclass(frozen=True)
-class Text:
-    """A paragraph; `strong` ones are what a reader should not miss."""
-
-    text: str
-    strong: bool = False
-
-
-@dataclass(frozen=True)
-class Table:
-    """Rows under a header; numbers stand right, text left.
-
-    Attributes
-    ----------
-    header : tuple of str
-        The columns' names; empty for a grid of numbers without any.
-    rows : tuple of rows
-        Each has as many cells as the header.
-    caption : str
-        What it shows; empty where the text before says it.
-    """
-
-    header: tuple[str, ...]
-    rows: tuple[Pieces, ...]
-    caption: str = ""
-
-
-Block = Line | Text | Table
-
-
-@dataclass
-class Section:
-    """A heading, blocks, and sections inside it; `answers` is left out of a blank sheet as a whole."""
-
-    title: str
-    answers: bool = False
-    blocks: list[Block] = field(default_factory=list)
-    sections: list[Section] = field(default_factory=list)
-
-    def say(self, text: str, *, strong: bool = False) -> None:
-        """Add a paragraph."""
-        self.blocks.append(Text(text, strong))
-
-    def line(self, name: str, formula: str, filled: Sequence[Piece], value: float | None, note: str = "") -> None:
-        """Add a line of arithmetic."""
-        self.blocks.append(Line(name, formula, tuple(filled), value, note))
-
-    def tell(self, name: str, words: str, value: float) -> None:
-        """Add a line whose value the reader is told."""
-        self.blocks.append(Line(name, words, (), value, told=True))
-
-    def table(self, header: Sequence[str], rows: Sequence[Sequence[Piece]], caption: str = "") -> None:
-        """Add a table."""
-        self.blocks.append(Table(tuple(header), tuple(tuple(row) for row in rows), caption))
-
-    def section(self, title: str) -> Section:
-        """Add a section inside this one, numbered after it where it has a number, and return it."""
-        number, dot, _ = self.title.partition(". ")
-        place = f"{number}.{len(self.sections) + 1} " if dot and number.isdigit() else ""
-        self.sections.append(Section(place + title))
-        return self.sections[-1]
-
-    def walk(self) -> Iterator[Section]:
-        """This section and all inside it, in order."""
-        yield self
-        for inner in self.sections:
-            yield from inner.walk()
+PRINTERS = {"text": as_text, "markdown": as_markdown, "html": as_html}
 
 
 @dataclass
@@ -158,45 +48,30 @@ class Sheet:
             for part in section.walk():
                 yield from (block for block in part.blocks if isinstance(block, Line))
 
-    def __repr__(self) -> str:
-        return f"<Sheet {self.name}: {sum(1 for _ in self.lines())} lines; print() shows them>"
-
-    def __str__(self) -> str:
-        """The whole sheet as text."""
-        from neurosim.worksheet.layout import Gaps
-        from neurosim.worksheet.text import as_text
-
-        return as_text(self, Gaps(False))
-
-    def _repr_html_(self) -> str:
-        """The whole sheet, for notebooks."""
-        from neurosim.worksheet.html import as_fragment
-        from neurosim.worksheet.layout import Gaps
-
-        return f"<h2>{escape(self.title)}</h2>{as_fragment(self, Gaps(False), 3)}"
-
     @property
     def values(self) -> dict[str, float]:
-        """What was worked out, by name; of several lines of one name the first."""
+        """What was worked out, by name; of several lines with one name, the first."""
         found: dict[str, float] = {}
         for line in self.lines():
             if line.value is not None:
                 found.setdefault(line.name, line.value)
         return found
 
+    def printed(self, form: str = "text", *, blank: bool = False, part: str = "") -> str:
+        """The whole sheet as "text", "markdown" or "html"; with gaps if `blank`, and `part` named in its title."""
+        title = f"{self.title}: {part}" if part else self.title
+        return PRINTERS[form](title, self.asked(blank=blank), Gaps(blank))
 
-def given(value: float) -> Number:
-    """A number that the reader is given."""
-    return Number(float(value))
+    def fragment(self) -> str:
+        """The sections as HTML, for a page that brings its own style."""
+        return as_fragment(self.sections, Gaps(), 3)
 
+    def __repr__(self) -> str:
+        return f"<Sheet {self.name}: {sum(1 for _ in self.lines())} lines; print() shows them>"
 
-def computed(value: float) -> Number:
-    """A number that the sheet works out."""
-    return Number(float(value), computed=True)
+    def __str__(self) -> str:
+        return self.printed()
 
-
-def in_columns(rows: list[list[Piece]], columns: int) -> list[list[Piece]]:
-    """Rows of two cells side by side, read downwards."""
-    high = -(-len(rows) // columns)
-    padded = rows + [["", ""]] * (high * columns - len(rows))
-    return [[cell for k in range(columns) for cell in padded[k * high + row]] for row in range(high)]
+    def _repr_html_(self) -> str:
+        """The whole sheet, for notebooks."""
+        return f"<h2>{escape(self.title)}</h2>{self.fragment()}"

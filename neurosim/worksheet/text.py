@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from neurosim.printable import printable
+from neurosim.worksheet.blocks import Block, Line, Section, Table, Text
 from neurosim.worksheet.layout import Gaps, columns, equation
-from neurosim.worksheet.sheet import Block, Line, Section, Sheet, Table, Text
 
 WIDTH = 79
 INDENT = "  "
 
 
-def as_text(sheet: Sheet, gaps: Gaps) -> str:
-    """The sheet with headings underlined."""
-    lines = [*textwrap.wrap(sheet.title, WIDTH), "=" * min(len(sheet.title), WIDTH), ""]
-    for section in sheet.asked(blank=gaps.blank):
+def as_text(title: str, sections: Sequence[Section], gaps: Gaps) -> str:
+    """The sections with their headings underlined."""
+    lines = [*textwrap.wrap(title, WIDTH), "=" * min(len(title), WIDTH), ""]
+    for section in sections:
         lines += [section.title, "-" * len(section.title), *_section(section, gaps)]
     return printable("\n".join(line.rstrip() for line in lines).rstrip() + "\n")
 

@@ -17,7 +17,7 @@ import numpy as np
 from neurosim.backends.uncompiled import machine_math, uncompiled
 from neurosim.errors import PluginError
 from neurosim.formulas.source import MATH_CONSTANTS, math_function, namespace, parse
-from neurosim.worksheet.sheet import Line, Number, Piece, Pieces
+from neurosim.worksheet.blocks import Line, Number, Piece, Pieces
 
 _NAMES = {"log": "ln", "fabs": "abs"}
 _OPERATORS: dict[type[ast.operator], tuple[str, int]] = {

@@ -6,10 +6,10 @@ import numpy as np
 
 from neurosim.backends.uncompiled import uncompiled
 from neurosim.network.layers import BatchNorm, Conv2d, Dense, Layer, LayerNorm, Parameter
+from neurosim.worksheet.blocks import Line, Piece, Section, computed, given
 from neurosim.worksheet.losses import target_symbol
 from neurosim.worksheet.names import Names
 from neurosim.worksheet.numbers import written
-from neurosim.worksheet.sheet import Line, Piece, Section, computed, given
 from neurosim.worksheet.step import Index, largest
 from neurosim.worksheet.tracing import Argument, trace
 

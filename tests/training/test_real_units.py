@@ -16,8 +16,6 @@ from neurosim.report.javascript import Script
 from neurosim.report.live import live_data
 from neurosim.report.run import prepare_run_page, run_page
 from neurosim.runs.reading import read_run
-from neurosim.worksheet.layout import Gaps
-from neurosim.worksheet.text import as_text
 
 SCENARIO = """
 [scenario]
@@ -239,7 +237,7 @@ def test_the_live_page_has_what_it_needs_to_answer_in_them(line):
 
 
 def explain_row(houses, path):
-    return as_text(explain(Simulator(houses.result.scenario, "reference"), sample=0, path=path), Gaps())
+    return explain(Simulator(houses.result.scenario, "reference"), sample=0, path=path).printed()
 
 
 def test_a_worksheet_says_how_its_target_is_scaled(houses):

@@ -8,9 +8,8 @@ import pytest
 from neurosim import Simulator, load_scenario
 from neurosim.errors import UsageError
 from neurosim.worksheet import explain
-from neurosim.worksheet.layout import GAP, Gaps
-from neurosim.worksheet.sheet import Line, Text
-from neurosim.worksheet.text import as_text
+from neurosim.worksheet.blocks import Line, Text
+from neurosim.worksheet.layout import GAP
 
 NAMES = ["xor", "and", "iris", "sine", "moons"]
 
@@ -81,7 +80,7 @@ def test_the_optimizer_is_worked_out_for_a_weight_that_moves():
 @pytest.mark.parametrize("name", ["xor", "iris", "sine"])
 def test_the_chain_rule_is_told_once_where_it_is_first_used(name):
     for sheet in (full(name), path(name)):
-        text = " ".join(as_text(sheet, Gaps()).split())
+        text = " ".join(sheet.printed().split())
         assert text.count("The chain rule:") == 1
         assert text.count('∂L/∂w (say "dee L by dee w") is a slope') == 1
         assert text.index("is a slope") < text.index("The chain rule:")
@@ -91,7 +90,7 @@ def test_the_chain_rule_is_told_once_where_it_is_first_used(name):
 
 
 def test_a_squared_error_has_the_rule_at_the_activation():
-    text = as_text(explain(simulator_of("loss-functions", "squared-error-1")), Gaps())
+    text = explain(simulator_of("loss-functions", "squared-error-1")).printed()
     assert "The chain rule: z1[1] moves a1[1], and a1[1] moves L" in " ".join(text.split())
 
 
@@ -125,14 +124,14 @@ def test_a_path_is_short_and_goes_through_the_unit_with_the_largest_gradient():
     slopes = [abs(full("xor").values[f"∂L/∂z1[{unit}]"]) for unit in range(1, 7)]
     unit = int(np.argmax(slopes)) + 1
     assert f"z1[{unit}] -> a1[{unit}] -> z2[1] -> a2[1] -> L" in given(sheet)
-    text = as_text(sheet, Gaps())
+    text = sheet.printed()
     assert max(map(len, text.splitlines())) <= 80
-    assert as_text(sheet, Gaps(blank=True)).count(GAP) > 15
+    assert sheet.printed(blank=True).count(GAP) > 15
 
 
 def test_a_path_through_a_deep_network_leaves_out_its_middle():
     sheet = explain(simulator_of("depth", "plain-20"), path=True)
-    text = as_text(sheet, Gaps())
+    text = sheet.printed()
     assert "Layers 4 to 17 work in the same way, and are left out here." in text
     assert " -> ... -> " in given(sheet)
 

@@ -12,11 +12,8 @@ from neurosim import Simulator, build_registry, load_scenario
 from neurosim.errors import DataError, UsageError
 from neurosim.scenario.catalog import shipped
 from neurosim.worksheet import explain
-from neurosim.worksheet.html import as_html
-from neurosim.worksheet.layout import GAP, Gaps
-from neurosim.worksheet.markdown import as_markdown
-from neurosim.worksheet.sheet import Line, Number, Table
-from neurosim.worksheet.text import as_text
+from neurosim.worksheet.blocks import Line, Number, Table
+from neurosim.worksheet.layout import GAP
 
 # A whole batch of large maps, or wide layers, take the plain NumPy of the reference long.
 LARGE = {"mnist-resnet", "mnist-mlp-best", "mnist-mlp-elastic"}
@@ -58,7 +55,7 @@ def test_every_shipped_scenario(name):
     check = sheet.sections[5]
     assert not any("do not agree" in getattr(block, "text", "") for block in check.blocks)
     assert {line.name[0] for line in sheet.lines()} >= {"a", "L", "∂"} or "loss of the sample" in sheet.values
-    text = as_text(sheet, Gaps())
+    text = sheet.printed()
     assert max(map(len, text.splitlines())) <= 80
     assert "nan" not in text.lower().split()
 
@@ -75,7 +72,7 @@ def test_every_formula_with_its_numbers_gives_the_value(name):
 @pytest.mark.parametrize("name", ["iris", "sine", "digits-cnn", "depth"])
 def test_a_blank_sheet_has_gaps_and_the_answers_their_numbers(name):
     sheet = sheet_of(name)
-    blank, answers = as_text(sheet, Gaps(blank=True)), as_text(sheet, Gaps())
+    blank, answers = sheet.printed(blank=True), sheet.printed()
     assert GAP in blank
     assert GAP not in answers
     assert "5. Check" not in blank
@@ -107,7 +104,7 @@ def test_lines_keep_their_numbers_on_the_blank_sheet():
     def numbered(text):
         return re.findall(r"^ *\((\d+)\) (.+?) =", text, flags=re.MULTILINE)
 
-    blank, answers = numbered(as_text(sheet, Gaps(blank=True))), numbered(as_text(sheet, Gaps()))
+    blank, answers = numbered(sheet.printed(blank=True)), numbered(sheet.printed())
     assert blank == answers
     assert [int(number) for number, _ in answers] == list(range(1, len(answers) + 1))
 
@@ -128,7 +125,7 @@ def test_steps_train_the_scenario_first():
     # The engine's own float32, after as many steps.
     name = next(name for name in old if name.startswith("b1["))
     assert old[name].value == simulator.parameters["layers.0.bias"][int(name[3:-1]) - 1]
-    assert f"trained for {steps} steps" in as_text(sheet, Gaps())
+    assert f"trained for {steps} steps" in sheet.printed()
     assert explain(Simulator(simulator.scenario), 4, steps - 1).values["L"] != sheet.values["L"]
 
 
@@ -161,20 +158,20 @@ def test_a_wrong_derivative_is_found(tmp_path):
     file.write_text(WRONG)
     registry = build_registry([file])
     scenario = load_scenario("xor", overrides={"network.layers.0.activation": "half"}, registry=registry)
-    text = as_text(explain(Simulator(scenario)), Gaps())
+    text = explain(Simulator(scenario)).printed()
     assert "They do not agree for" in text
     assert "a1[1] = half(z1[1]) = 0.5·z1[1]·z1[1]" in text, "the author's own formula"
 
 
 def test_a_kink_is_told_from_a_mistake():
-    text = as_text(sheet_of("and", sample=0), Gaps())
+    text = sheet_of("and", sample=0).printed()
     assert "For b1[1] the loss has a kink just here" in text
     assert "do not agree" not in text
 
 
 def test_a_perceptron_has_its_rule_and_its_line():
     sheet = sheet_of("and", sample=1)
-    text = as_text(sheet, Gaps())
+    text = sheet.printed()
     assert "Rosenblatt's perceptron rule" in text
     assert "w1[1,1] + lr·(y - a1[1])·x[1]" in text
     section = next(section for section in sheet.sections if section.title == "The line that was found")
@@ -183,7 +180,7 @@ def test_a_perceptron_has_its_rule_and_its_line():
 
 
 def test_for_xor_the_inequalities_contradict_each_other():
-    text = as_text(sheet_of("xor-perceptron"), Gaps())
+    text = sheet_of("xor-perceptron").printed()
     for inequality in ("b < 0", "w2 + b >= 0", "w1 + b >= 0", "w1 + w2 + b < 0"):
         assert inequality in text
     assert "Add up (1) and (4):   w1 + w2 + 2·b < 0" in text
@@ -193,15 +190,15 @@ def test_for_xor_the_inequalities_contradict_each_other():
 def test_pages_show_texts_as_they_are():
     scenario = load_scenario("iris", overrides={"scenario.title": "<script>alert(1)</script> *x* | y"})
     sheet = explain(Simulator(scenario))
-    page = as_html(sheet, Gaps())
+    page = sheet.printed("html")
     assert "<script" not in page
     assert "&lt;script&gt;" in page
     assert not re.search(r"(src|href)=|url\(|@import", page)
-    assert as_markdown(sheet, Gaps()).startswith("# \\<script\\>alert(1)\\</script\\> \\*x\\* \\| y\n")
+    assert sheet.printed("markdown").startswith("# \\<script\\>alert(1)\\</script\\> \\*x\\* \\| y\n")
 
 
 def test_markdown_tables_have_their_columns():
-    text = as_markdown(sheet_of("digits-cnn"), Gaps())
+    text = sheet_of("digits-cnn").printed("markdown")
     rows = [line for line in text.splitlines() if line.startswith("|")]
     rules = [place for place, line in enumerate(rows) if "---" in line]
     assert len(rules) > 5
@@ -213,6 +210,6 @@ def test_markdown_tables_have_their_columns():
 def test_the_readme_shows_a_piece_of_a_real_sheet():
     text = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
     (piece,) = re.findall(r"```text\n(.*?)```", text, flags=re.DOTALL)
-    printed = as_text(sheet_of("xor"), Gaps())
+    printed = sheet_of("xor").printed()
     for part in piece.split("...\n"):
         assert part in printed
