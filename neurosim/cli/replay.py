@@ -117,7 +117,7 @@ def command(
     say_mixed(found.mixed)
     say_notes(found.branch.scenario)
     with trained(folder), kept(lambda: what_is_kept(folder)):
-        pictures = _pictures(found, settings, folder)
+        pictures = _pictures(found, folder)
         report = _report(found, pictures, folder)
     if as_json:
         print_json({**found.branch.as_json(), "replay": found.as_json()})
@@ -128,22 +128,18 @@ def command(
     print_files(folder, pictures, report)
 
 
-def _pictures(found: Replay, settings: tuple[str, ...], folder: Path) -> list[Path]:
+def _pictures(found: Replay, folder: Path) -> list[Path]:
     from neurosim.analysis.catalogue import RECORDED, usual_pictures
     from neurosim.analysis.facts import run_facts
     from neurosim.analysis.failures import Failures
+    from neurosim.cli.both_futures import draw_futures
     from neurosim.cli.pictures import say_failures
     from neurosim.plots.pictures import write_pictures
-    from neurosim.plots.replay import futures
-    from neurosim.plots.style import save
+    from neurosim.runs.fork import Fork
 
-    title = found.origin.scenario.scenario.headline
-    change = ", ".join(settings) or "again"
     failures = Failures()
-    written: list[Path] = []
-    with failures.kept("replay"):
-        drawn = futures(title, change, found.epoch, found.origin.history, found.branch.history)
-        written.append(save(drawn, folder / "replay.png", title))
+    fork = Fork(found.epoch, found.change, found.origin.history)
+    written = draw_futures(found.origin.scenario.scenario.headline, fork, found.branch, folder, failures)
     simulator = found.branch.simulator
     # What was recorded is in the report.
     names = [name for name in usual_pictures(simulator) if name not in RECORDED]

@@ -77,12 +77,13 @@ def _of_one(run: ReadRun, out: Path | None) -> Path:
         return write_study_page(run.scenario, run.results, pictures, folder)
     from neurosim.analysis.catalogue import usual_pictures
     from neurosim.analysis.facts import run_facts
+    from neurosim.cli.both_futures import PICTURE, draw_missing_futures
     from neurosim.plots.pictures import write_pictures
     from neurosim.report.run import prepare_run_page, write_run_page
     from neurosim.scenario.study import PICTURES
 
     result, formats = run.results[0], run.scenario.plots.formats
-    there = [run.folder / f"{name}.{kind}" for name in ("replay", *PICTURES) for kind in formats]
+    there = [run.folder / f"{name}.{kind}" for name in (PICTURE, *PICTURES) for kind in formats]
     # Those that the run drew show it as it was.
     pictures = [path for path in there if not run.mixed and path.is_file()]
     asked = run.scenario.plots.pictures
@@ -91,7 +92,9 @@ def _of_one(run: ReadRun, out: Path | None) -> Path:
     left = [name for name in (usual_pictures(result.simulator) if asked is None else asked) if name not in drawn]
     if left:
         pictures += write_pictures(run_facts(result.simulator, left, formats, failures), folder, failures)
-        say_failures(failures)
+    if PICTURE not in drawn and not run.mixed:
+        pictures = draw_missing_futures(result, folder, failures) + pictures
+    say_failures(failures)
     return write_run_page(prepare_run_page(result), pictures, folder)
 
 

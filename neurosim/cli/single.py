@@ -9,6 +9,7 @@ import click
 from neurosim.analysis.catalogue import why_not
 from neurosim.analysis.facts import run_facts
 from neurosim.analysis.failures import Failures
+from neurosim.cli.both_futures import draw_missing_futures
 from neurosim.cli.options import Told, print_json
 from neurosim.cli.pictures import say_failures
 from neurosim.cli.progress import progress_display
@@ -53,15 +54,17 @@ def run_single(
     with trained(folder):
         facts = run_facts(result.simulator, failures=failures)
         drawn = studio.begin(facts, folder, failures)
+        # Of a replay that was killed.
+        both = [] if resume is None else draw_missing_futures(result, folder, failures)
         if report:
             from neurosim.report.run import prepare_run_page, write_run_page
 
             # While the pictures are drawn in another process.
             prepared = prepare_run_page(result)
-            pictures = drawn()
+            pictures = both + drawn()
             page = write_run_page(prepared, pictures, folder)
         else:
-            pictures, page = drawn(), None
+            pictures, page = both + drawn(), None
         say_failures(failures)
         for name in set(scenario.plots.pictures or ()) - set(facts.pictures) - set(failures):
             click.echo(f"No picture {name}: {why_not(name, result.simulator)}", err=True)

@@ -30,6 +30,7 @@ from neurosim.training.simulator import Simulator
 from neurosim.runs.belonging import Changes, Trained, both, changes, file_changes
 from neurosim.runs.checkpoint import save_checkpoint
 from neurosim.runs.folder import FORK, SCENARIO, SUMMARY, RunFolder, portable
+from neurosim.runs.fork import change_in_words, files_of
 from neurosim.runs.identity import identity_of
 from neurosim.runs.model import MODEL, read_model
 from neurosim.runs.observers import Observer
@@ -107,7 +108,7 @@ class Replay:
     @property
     def change(self) -> str:
         """What was changed, as ``--set`` takes it."""
-        return ", ".join(f"{key}={value}" for key, value in self.settings.items()) or "again"
+        return change_in_words(self.settings)
 
     def __repr__(self) -> str:
         name = self.origin.scenario.scenario.name
@@ -249,7 +250,7 @@ def _train(
     epoch = step / trunk.steps_per_epoch
     if folder is not None:
         # Killed before its first checkpoint a run is trained from the start; this one begins at the fork.
-        about = _fork(origin, step, epoch, settings, step - first, mixed)
+        about = {**_fork(origin, step, epoch, settings, step - first, mixed), **files_of(origin.folder)}
         fork = partial(_keep_fork, folder.path, branch, about, mixed)
         folder.begin(portable(branch.scenario).to_toml(), {"backend": branch.backend}, first=fork)
     result = replace(train_to_end(branch, folder, watcher, begin, mixed), mixed=mixed)

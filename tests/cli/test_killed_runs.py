@@ -81,6 +81,26 @@ def test_a_run_that_was_killed_before_it_began_is_begun_again(neurosim, command)
     assert "neurosim run SCENARIO --out 'my run'  begins it again" in done.err
 
 
+def test_both_futures_of_a_killed_replay_are_drawn_when_it_goes_on(neurosim):
+    assert neurosim("run", "xor", *SETTINGS, *REFERENCE, "--no-report", "--out", "run").code == 0
+    replay = ["replay", "run", "--from", "epoch:1", "--set", "optimizer.lr=0.5", "--set", "training.shuffle=false"]
+    assert neurosim(*replay, "--out", "whole").code == 0
+    for name, file, going_on in (
+        ("trained", "summary.json", ["run", "--resume", "trained"]),
+        ("drawn", "replay.png", ["report", "drawn"]),
+    ):
+        killed([*replay, "--out", name], file)
+        done = neurosim(*going_on)
+        assert (done.code, done.err) == (0, "")
+        assert Path(name, "replay.png").read_bytes() == Path("whole/replay.png").read_bytes()
+        assert "Both futures" in Path(name, "report.html").read_text()
+    killed([*replay, "--out", "alone"], "summary.json")
+    Path("run/metrics.jsonl").unlink()
+    done = neurosim("run", "--resume", "alone")
+    assert done.code == 0, done.err
+    assert "No picture replay: run, which was replayed, is no longer there as it was." in done.err
+
+
 @pytest.mark.parametrize("more", [[], ["--seeds", "2"], ["--set", "scenario.repeats=2"]])
 def test_nothing_is_said_of_a_run_in_an_empty_folder(neurosim, more):
     Path("empty").mkdir()

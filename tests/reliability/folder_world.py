@@ -189,9 +189,14 @@ PICTURES = "pictures"
 
 
 def without_pictures(folder):
-    """Remove the pictures of a replay: only its own command draws them, and pages show those that are there."""
+    """Remove the pictures of a replay, which pages show, and by what the run is known again that they are drawn of."""
     for path in folder.glob("*.png"):
         path.unlink()
+    about = folder / "replay.json"
+    if about.is_file():
+        said = json.loads(about.read_text())
+        said.pop("files_sha256", None)
+        about.write_text(json.dumps(said, indent=2) + "\n")
 
 
 def fork_words(fork):
