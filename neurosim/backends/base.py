@@ -144,6 +144,8 @@ class Backend(ABC):
         self.training = training
         self.seed = seed
         self.steps_done = 0
+        # After each epoch so far, for a schedule with feedback; whoever trains hands them in.
+        self.losses: Sequence[float] = ()
         self.parameters = network.start_values(seed).astype(self.dtype)
         self.state = np.zeros((len(training.optimizer.record.slots), network.size), self.dtype)
         self.statistics = network.start_statistics().astype(self.dtype)

@@ -101,7 +101,7 @@ class ReferenceBackend(Backend):
         begin, end, last = self.span(rows, first, last)
         keys = dropout_keys(self.network, self.seed, epoch)
         loss = correct = 0.0
-        rates = self.training.rates(epoch, len(starts))
+        rates = self.training.rates(epoch, len(starts), losses=self.losses)
         for start, rate in zip(starts[first:last], rates[first:last], strict=True):
             chosen = order[start : start + batch]
             row_numbers = start + np.arange(chosen.size)

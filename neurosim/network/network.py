@@ -6,8 +6,8 @@ Nothing here computes. The backends read this description; the simulator names p
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import repeat
 from typing import Any
 
@@ -219,8 +219,6 @@ class Training:
         Bound on every number of the mean gradient, up and down.
     clip_norm : float or None
         Bound on the length of the whole mean gradient; at most one of the two is given.
-    losses : list of float
-        Loss after each epoch so far, for a schedule with feedback; whoever trains adds to it.
     """
 
     optimizer: Chosen[Optimizer]
@@ -230,7 +228,6 @@ class Training:
     epochs: int
     clip_value: float | None = None
     clip_norm: float | None = None
-    losses: list[float] = field(default_factory=list, compare=False, repr=False)
 
     @property
     def rate(self) -> float:
@@ -242,14 +239,14 @@ class Training:
         """Whether the schedule looks at the losses so far."""
         return isinstance(self.schedule.record, FeedbackSchedule)
 
-    def rates(self, epoch: int, steps: int, epochs: int = 1) -> NDArray[np.float64]:
+    def rates(self, epoch: int, steps: int, epochs: int = 1, losses: Sequence[float] = ()) -> NDArray[np.float64]:
         """Learning rate of each step of `epochs` epochs from number `epoch` (from 0) on, flat, float64.
 
-        A schedule with feedback is given those of `losses` that are from before each epoch.
+        `losses` are those after each epoch so far: a schedule with feedback is given the ones from before each epoch.
         """
         record, values = self.schedule.record, self.schedule.values
         if isinstance(record, FeedbackSchedule):
-            factors = [record.factor(self.losses[:number], *values) for number in range(epoch, epoch + epochs)]
+            factors = [record.factor(list(losses[:number]), *values) for number in range(epoch, epoch + epochs)]
             return self.rate * np.repeat(np.array(factors, np.float64), steps)
         first, last = epoch * steps, (epoch + epochs) * steps
         total = max(self.epochs * steps, last)

@@ -85,8 +85,6 @@ class Simulator:
             problem = like._problem if scenario is like.scenario else assemble_on(scenario, like._problem.data)
         if backend != "cuda":  # a GPU has memory of its own
             check_memory(problem.network, problem.training, problem.splits["train"].count)
-        # The losses so far are of one training.
-        problem = replace(problem, training=replace(problem.training, losses=[]))
         self._problem: Problem = problem
         self._threads = threads
         self._data_dir = data_dir
@@ -96,8 +94,9 @@ class Simulator:
         self.history = History()
         self._splits = problem.splits
         self._augmenter = make_augmenter(scenario, self.data, self._splits["train"], self.seed, threads)
-        self.watch = Watch(scenario, self.training, self._splits)
+        self.watch = Watch(scenario, self._splits)
         self._backend = make_backend(backend, self.network, self.training, self.seed, threads)
+        self._backend.losses = self.watch.losses
         asked = scenario.record
         if for_report:
             asked = recorded_for_report(asked, self.network, self.training.epochs, len(self.data.classes))
@@ -353,7 +352,7 @@ class Simulator:
                 measures = self.evaluate(split) if split in self._splits else {}
                 record[f"{split}_loss"] = measures.get("loss")
                 record[f"{split}_accuracy"] = measures.get("accuracy")
-        record["lr"] = float(self.training.rates(epoch, self.steps_per_epoch)[-1])
+        record["lr"] = self.rate_of_step((epoch + 1) * self.steps_per_epoch - 1)
         record["seconds"] = seconds
         self.history.append(record)
         self.watch.add(record, self._backend)
@@ -410,7 +409,7 @@ class Simulator:
     def rate_of_step(self, step: int) -> float:
         """Learning rate of a step, counted from 0 over all epochs; of those before the end of training so far."""
         epoch, place = divmod(step, self.steps_per_epoch)
-        return float(self.training.rates(epoch, self.steps_per_epoch)[place])
+        return float(self.training.rates(epoch, self.steps_per_epoch, losses=self.watch.losses)[place])
 
     def split_rows(self, split: str, most: int | None = None) -> Rows:
         """The rows of a split as the backends get them, or so many of them, evenly spread, where there are more.

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from neurosim.backends.base import Backend
 from neurosim.data.rows import Rows
 from neurosim.errors import ScenarioError, UsageError
-from neurosim.network.network import Training
 from neurosim.scenario import Scenario
 from neurosim.training.history import Record
 
@@ -78,10 +77,13 @@ class Watch:
     ----------
     scenario : Scenario
         Says what to watch.
-    training : Training
-        Its `losses` are kept up to date.
     splits : mapping of str to Rows
         The splits there are.
+
+    Attributes
+    ----------
+    losses : list of float
+        Loss after each epoch so far, for a schedule with feedback.
 
     Raises
     ------
@@ -89,9 +91,10 @@ class Watch:
         When a measure to be watched is one that the run does not have.
     """
 
-    def __init__(self, scenario: Scenario, training: Training, splits: Mapping[str, Rows]) -> None:
+    def __init__(self, scenario: Scenario, splits: Mapping[str, Rows]) -> None:
         section = scenario.training
-        self._training = training
+        self.losses: list[float] = []
+        self._epochs = section.epochs
         self._loss = "validation_loss" if "validation" in splits else "train_loss"
         self._patience = 0
         self.stopping: Best | None = None
@@ -114,7 +117,7 @@ class Watch:
     @property
     def stopped_early(self) -> bool:
         """Whether it ended training before all epochs were done."""
-        return self.stops and self.stopping is not None and self.stopping.epochs < self._training.epochs
+        return self.stops and self.stopping is not None and self.stopping.epochs < self._epochs
 
     def add(self, record: Record, backend: Backend) -> None:
         """Note the record of one more epoch, and the weights where they are the best so far."""
@@ -124,7 +127,7 @@ class Watch:
 
     def _note(self, record: Record) -> bool:
         """Note a record; whether its weights are the best so far."""
-        self._training.losses.append(record[self._loss])
+        self.losses.append(record[self._loss])
         if self.stopping is not None:
             self.stopping.add(record[self.stopping.metric])
         return self.best is not None and self.best.add(record[self.best.metric])
@@ -159,7 +162,7 @@ class Watch:
     def go_back(self, records: Sequence[Record]) -> None:
         """Watch on from these records alone; the best weights must be those of one of them."""
         self.kept_epoch = None
-        self._training.losses.clear()
+        self.losses.clear()
         for measure in (self.stopping, self.best):
             if measure is not None:
                 measure.clear()
@@ -178,7 +181,7 @@ class Watch:
         """In words, why training stopped early and which weights were kept, by ``stopped`` and ``kept``."""
         found = {}
         if self.stopping is not None and self.stopped_early:
-            stopping, epochs = self.stopping, self._training.epochs
+            stopping, epochs = self.stopping, self._epochs
             found["stopped"] = (
                 f"after {stopping.epochs} of {epochs} epochs: {_words(stopping.metric)} has not got better "
                 f"since epoch {stopping.epoch} ({stopping.value:.4g})"

@@ -152,7 +152,7 @@ class CpuBackend(Backend):
         order = np.arange(rows.count)
         if self.training.shuffle:
             masks.shuffle(np.uint64(shuffle_key(self.seed, epoch)), order)
-        rates = self.training.rates(epoch, steps)[first:last].copy()
+        rates = self.training.rates(epoch, steps, losses=self.losses)[first:last].copy()
         keys = dropout_keys(self.network, self.seed, epoch)
         totals = self._train(self._plan("training", batch), rows, order, keys, rates, batch, span=(begin, end))
         self.steps_done += last - first
@@ -161,7 +161,8 @@ class CpuBackend(Backend):
     def _train_small(self, rows: Rows, epoch: int, steps: tuple[int, int], count: int) -> Totals:
         if self._small_rows is not rows:
             self._small_rows, self._small_data = rows, lane_data([rows])
-        totals = self._group.train(self._small_data, judge_of(self.network, rows), epoch, 1, self.steps_done, *steps)
+        judge = judge_of(self.network, rows)
+        totals = self._group.train(self._small_data, judge, epoch, 1, self.steps_done, *steps, losses=self.losses)
         self.steps_done += steps[1] - steps[0]
         loss, correct = totals[0, 0].tolist()
         return Totals(loss, correct, count, rows.accuracy)

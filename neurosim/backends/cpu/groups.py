@@ -115,10 +115,12 @@ class LaneGroup:
         steps_done: int,
         first: int = 0,
         last: int | None = None,
+        losses: Sequence[float] = (),
     ) -> NDArray[Any]:
         """Train `epochs` epochs; returns sums of loss and right answers, float64 (epochs, lanes, 2).
 
-        With `first` and `last` only the steps from number `first` to before number `last` of a single epoch.
+        With `first` and `last` only the steps from number `first` to before number `last` of a single epoch. `losses`
+        are as in `Training.rates`.
 
         `data` is (features, values, classes) with a leading axis of one member for each network, or
         of one member that they share.
@@ -128,7 +130,7 @@ class LaneGroup:
         self._prepare(batch)
         steps = -(-rows // batch)
         last = steps if last is None else last
-        rates = self.training.rates(first_epoch, steps, epochs)
+        rates = self.training.rates(first_epoch, steps, epochs, losses)
         shuffles = [key(seed, "shuffle") for seed in self.seeds] if self.training.shuffle else []
         keys = np.zeros((count, len(self.network.dropouts)), np.uint64)
         for k, seed in enumerate(self.seeds):

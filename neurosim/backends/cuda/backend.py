@@ -264,7 +264,7 @@ class CudaBackend(Backend):
             masks.shuffle(np.uint64(shuffle_key(self.seed, epoch)), order)
             data = data.in_order(self._memory.upload(order.astype(np.int32)))
         keys = self._memory.upload(np.array(dropout_keys(self.network, self.seed, epoch), np.uint64))
-        constants = self._constants(self.training.rates(epoch, steps)[first:last])
+        constants = self._constants(self.training.rates(epoch, steps, losses=self.losses)[first:last])
         measures = self._memory.empty((rows.count, 2), np.float32)
         train = self._train_persistent if self.strategy is Strategy.PERSISTENT else self._train_separate
         train(rows, data, batch, (begin, end), keys, constants, measures)
@@ -280,7 +280,7 @@ class CudaBackend(Backend):
             # The other kernels see the same arrays.
             self._memory.weights, self._memory.state = self._single.flat()
             self._on_device = True
-        loss, correct = self._single.train(epoch, 1, self.steps_done, first, last)[0, 0].tolist()
+        loss, correct = self._single.train(epoch, 1, self.steps_done, first, last, self.losses)[0, 0].tolist()
         return loss, correct
 
     def small_networks(

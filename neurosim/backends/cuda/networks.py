@@ -100,17 +100,24 @@ class SmallNetworks:
         self._measures = memory.empty((self.count, self.rows, 2), np.float32)
 
     def train(
-        self, first_epoch: int, epochs: int, steps_done: int, first: int = 0, last: int | None = None
+        self,
+        first_epoch: int,
+        epochs: int,
+        steps_done: int,
+        first: int = 0,
+        last: int | None = None,
+        losses: Sequence[float] = (),
     ) -> NDArray[np.float64]:
         """Train `epochs` epochs; returns sums of loss and right answers, (epochs, networks, 2).
 
-        With `first` and `last` only the steps from number `first` to before number `last` of a single epoch.
+        With `first` and `last` only the steps from number `first` to before number `last` of a single epoch. `losses`
+        are as in `Training.rates`.
         """
         steps = -(-self.rows // self.batch)
         last = steps if last is None else last
         span = (first * self.batch, min(last * self.batch, self.rows))
         optimizer = self.training.optimizer
-        rates = self.training.rates(first_epoch, steps, epochs)
+        rates = self.training.rates(first_epoch, steps, epochs, losses)
         rates = rates if epochs != 1 else rates[first:last]
         numbers = np.arange(steps_done + 1, steps_done + 1 + rates.size)
         constants = step_constants(optimizer.record, optimizer.params, numbers, rates)
