@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 from neurosim.errors import DataError, UsageError
 from neurosim.network.network import Network
-from neurosim.training.recording.recording import FILE as RECORD
 from neurosim.runs.description import describe
 from neurosim.runs.folder import FAILURE, METRICS, SUMMARY, digest, train_again
 from neurosim.runs.folder import SCENARIO as SCENARIO_FILE
@@ -30,6 +29,7 @@ from neurosim.runs.identity import (
     shown_changes,
 )
 from neurosim.runs.model import MODEL
+from neurosim.training.recording.recording import FILE as RECORD
 
 if TYPE_CHECKING:
     from neurosim.runs.texts import Written

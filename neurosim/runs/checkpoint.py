@@ -19,16 +19,16 @@ from numpy.typing import NDArray
 
 from neurosim.errors import DataError, UsageError
 from neurosim.files.atomic import TEMPORARY, make_folder, must_remove, remove, sweep, write_atomically
-from neurosim.training.history import History, Record
-from neurosim.printable import quoted
-from neurosim.training.simulator import Simulator
-from neurosim.runs.fitting import check_fit
-from neurosim.runs.folder import BEGUN, CHECKPOINT_NAME, CHECKPOINTS, SEEDS, train_again
-from neurosim.runs.identity import Identity, another_run, differences, identity_of
 from neurosim.files.lock import NAME as LOCK
 from neurosim.files.lock import FolderLock
 from neurosim.files.sealed import seal, unseal
+from neurosim.printable import quoted
+from neurosim.runs.fitting import check_fit
+from neurosim.runs.folder import BEGUN, CHECKPOINT_NAME, CHECKPOINTS, SEEDS, train_again
+from neurosim.runs.identity import Identity, another_run, differences, identity_of
 from neurosim.runs.texts import BACKENDS
+from neurosim.training.history import History, Record
+from neurosim.training.simulator import Simulator
 
 FORMAT = "neurosim-checkpoint-6"
 _HISTORY = "history"

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from neurosim.backends.select import on_compilation
-from neurosim.training.ensemble import Ensemble
 from neurosim.files.atomic import write_atomically
 from neurosim.markup import measure_words
 from neurosim.runs.folder import ENSEMBLE, SUMMARY, RunFolder, portable, provenance
@@ -19,6 +18,7 @@ from neurosim.runs.identity import identity_from
 from neurosim.runs.observers import Observer
 from neurosim.runs.promises import Known, warn_of_promises
 from neurosim.runs.seeds import COLUMNS, check_unfinished, refuse_changed
+from neurosim.training.ensemble import Ensemble
 
 
 class EnsembleObserver(Observer):

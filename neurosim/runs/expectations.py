@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from neurosim.training.history import History
 from neurosim.markup import measure_words
-from neurosim.training.recording import Recording
-from neurosim.training.recording.recording import SUMMARIES
 from neurosim.scenario import Claim, Scenario
 from neurosim.scenario.study import names_in
+from neurosim.training.history import History
+from neurosim.training.recording import Recording
+from neurosim.training.recording.recording import SUMMARIES
 
 
 @dataclass(frozen=True)

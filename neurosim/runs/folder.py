@@ -29,20 +29,20 @@ from neurosim.files.atomic import (
     sweep,
     write_atomically,
 )
-from neurosim.training.history import COLUMNS, Record
+from neurosim.files.lock import FolderLock
 from neurosim.printable import quoted
-from neurosim.training.recording.recording import FILE as RECORD
+from neurosim.runs.identity import Identity, plugin_records
+from neurosim.runs.model import MODEL, model_bytes
+from neurosim.scenario import Scenario
 from neurosim.scenario.run_folders import BEGUN as BEGUN
 from neurosim.scenario.run_folders import CHECKPOINTS as CHECKPOINTS
 from neurosim.scenario.run_folders import RUNS
 from neurosim.scenario.run_folders import SCENARIO as SCENARIO
 from neurosim.scenario.run_folders import SEEDS as SEEDS
-from neurosim.scenario import Scenario
 from neurosim.scenario.study import Variant
+from neurosim.training.history import COLUMNS, Record
+from neurosim.training.recording.recording import FILE as RECORD
 from neurosim.training.simulator import Simulator
-from neurosim.runs.identity import Identity, plugin_records
-from neurosim.files.lock import FolderLock
-from neurosim.runs.model import MODEL, model_bytes
 from neurosim.version import __version__
 
 METRICS = "metrics.jsonl"

@@ -17,10 +17,10 @@ import numpy as np
 from neurosim.backends.arithmetic import arithmetic_of, compiler_of
 from neurosim.errors import UsageError
 from neurosim.network.network import Network
-from neurosim.training.recording.for_report import asked_for, recorded_for_report
 from neurosim.scenario import Scenario
 from neurosim.scenario.schema import RequiresSection
 from neurosim.scenario.study import PlotsSection
+from neurosim.training.recording.for_report import asked_for, recorded_for_report
 from neurosim.training.simulator import Simulator
 from neurosim.version import __version__
 

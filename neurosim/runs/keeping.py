@@ -10,11 +10,11 @@ from pathlib import Path
 
 from neurosim.errors import add_hint, memory_ended
 from neurosim.printable import quoted
-from neurosim.training.simulator import Simulator
 from neurosim.runs.checkpoint import Checkpoints, has_checkpoint
 from neurosim.runs.folder import PAGE, RunFolder
 from neurosim.runs.model import MODEL
 from neurosim.runs.texts import is_there
+from neurosim.training.simulator import Simulator
 
 
 def keep(error: Exception, folder: RunFolder, checkpoints: Checkpoints, simulator: Simulator, *, whole: bool) -> None:

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from neurosim.network.memory import check_memory_together
-from neurosim.scenario import Scenario
-from neurosim.training.simulator import Simulator
 from neurosim.runs.identity import Identity, identity_from
 from neurosim.runs.running import Result
+from neurosim.scenario import Scenario
+from neurosim.training.simulator import Simulator
 
 
 @dataclass

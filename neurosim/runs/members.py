@@ -6,12 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from neurosim.errors import UsageError
-from neurosim.scenario import Scenario, load_scenario
-from neurosim.scenario.seeds import beyond_seeds
 from neurosim.runs.folder import FAILURE, MEMBERS, SCENARIO, SUMMARY
 from neurosim.runs.identity import determining, scenario_changes
 from neurosim.runs.running import with_seed
 from neurosim.runs.texts import is_there
+from neurosim.scenario import Scenario, load_scenario
+from neurosim.scenario.seeds import beyond_seeds
 
 
 def study_members(scenario: Scenario, folder: Path | None) -> list[tuple[str, Scenario, Path | None]]:

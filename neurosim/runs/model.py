@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.training.simulator import Simulator
+from neurosim.files.sealed import seal, unseal
 from neurosim.runs.description import describe
 from neurosim.runs.identity import Identity, identity_of
-from neurosim.files.sealed import seal, unseal
+from neurosim.training.simulator import Simulator
 
 MODEL = "model.safetensors"
 FORMAT = "neurosim-model-4"

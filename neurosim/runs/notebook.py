@@ -7,11 +7,11 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from neurosim.training.history import METRICS, Record
 from neurosim.markup import escape, measure
-from neurosim.training.simulator import Simulator
 from neurosim.runs.running import Result
 from neurosim.runs.study import StudyObserver
+from neurosim.training.history import METRICS, Record
+from neurosim.training.simulator import Simulator
 
 # Seconds between two updates; more often the browser would have to work.
 PAUSE = 0.1

@@ -16,19 +16,19 @@ from neurosim.backends.select import make_backend
 from neurosim.data import read_csv, read_idx
 from neurosim.errors import DataError, NeurosimError, ShapeError, UsageError
 from neurosim.files.inputs import open_ordinary, unreadable
+from neurosim.files.sealed import unseal
 from neurosim.network.layers import choose
 from neurosim.network.network import Network, Training
-from neurosim.printable import quoted
 from neurosim.plugin.host import BUILTIN, NEEDED_AGAIN, Plugin, Registry, build_registry
-from neurosim.scenario.run_folders import likely_run, named_run, no_run
-from neurosim.suggestions import did_you_mean
+from neurosim.printable import quoted
 from neurosim.runs.belonging import PLUGINS, Changes, file_changes, model_changes, trained_by_model, trained_with
 from neurosim.runs.folder import MEMBERS, SCENARIO, SUMMARY, train_again
 from neurosim.runs.identity import PluginRecord, plugin_changes
 from neurosim.runs.model import FORMAT, FORMATS, MODEL
 from neurosim.runs.rebuild import rebuild
-from neurosim.files.sealed import unseal
 from neurosim.runs.texts import read_object
+from neurosim.scenario.run_folders import likely_run, named_run, no_run
+from neurosim.suggestions import did_you_mean
 
 # What IDX files, packed or not, begin with; no text does.
 _IDX_STARTS = (b"\x1f\x8b", b"\0\0")

@@ -15,14 +15,9 @@ from typing import Any
 from numpy.typing import NDArray
 
 from neurosim.errors import DataError, ShapeError, UsageError
-from neurosim.training.history import History
-from neurosim.printable import quoted
-from neurosim.training.recording import Recording, load_recording
-from neurosim.training.recording.recording import FILE as RECORD
+from neurosim.files.lock import who_holds
 from neurosim.plugin.host import Registry
-from neurosim.scenario.run_folders import no_run
-from neurosim.scenario import Scenario, load_scenario
-from neurosim.training.simulator import Simulator
+from neurosim.printable import quoted
 from neurosim.runs.belonging import (
     MIXED,
     Changes,
@@ -41,12 +36,17 @@ from neurosim.runs.checkpoint import has_checkpoint, load_checkpoint
 from neurosim.runs.expectations import Outcome, check_expectations
 from neurosim.runs.folder import ENSEMBLE, FAILURE, METRICS, PAGE, SCENARIO, SUMMARY, provenance, train_again
 from neurosim.runs.identity import determining, identity_of, scenario_changes
-from neurosim.files.lock import who_holds
 from neurosim.runs.members import study_members
 from neurosim.runs.model import MODEL, read_model
 from neurosim.runs.running import Result
 from neurosim.runs.seeds import many_seeds
 from neurosim.runs.texts import Summary, damaged, is_there, read_failure, read_history, read_measures, read_object
+from neurosim.scenario import Scenario, load_scenario
+from neurosim.scenario.run_folders import no_run
+from neurosim.training.history import History
+from neurosim.training.recording import Recording, load_recording
+from neurosim.training.recording.recording import FILE as RECORD
+from neurosim.training.simulator import Simulator
 
 
 def read_finished(folder: Path, simulator: Simulator, *, force: bool = False) -> Result:

@@ -20,13 +20,8 @@ import numpy as np
 from neurosim.backends.select import on_compilation
 from neurosim.errors import DataError, UsageError
 from neurosim.files.atomic import write_atomically
-from neurosim.training.history import METRICS, History
 from neurosim.markup import escape, measure, measure_words, table
-from neurosim.training.recording import Recording, load_recording
-from neurosim.training.recording.recording import FILE as RECORD
 from neurosim.plugin.host import Registry
-from neurosim.scenario import RecordSection, Scenario, load_scenario
-from neurosim.training.simulator import Simulator
 from neurosim.runs.belonging import Changes, Trained, both, changes, file_changes
 from neurosim.runs.checkpoint import save_checkpoint
 from neurosim.runs.folder import FORK, SCENARIO, SUMMARY, RunFolder, portable
@@ -37,6 +32,11 @@ from neurosim.runs.observers import Observer
 from neurosim.runs.reading import check_data_file, fits, read_failed, read_run, swapped_files, trained_in
 from neurosim.runs.running import Result, train_to_end
 from neurosim.runs.texts import damaged, is_there, read_measures
+from neurosim.scenario import RecordSection, Scenario, load_scenario
+from neurosim.training.history import METRICS, History
+from neurosim.training.recording import Recording, load_recording
+from neurosim.training.recording.recording import FILE as RECORD
+from neurosim.training.simulator import Simulator
 
 # What has to be equal for the same batches to lie ahead.
 SAME = ("data", "augmentation")

@@ -6,14 +6,14 @@ import contextlib
 from pathlib import Path
 
 from neurosim.errors import DataError, DivergedError
-from neurosim.printable import quoted
-from neurosim.scenario.run_folders import no_run
-from neurosim.scenario import Scenario, load_scenario
 from neurosim.files.lock import refuse_held
+from neurosim.printable import quoted
 from neurosim.runs.checkpoint import backend_of, has_checkpoint
 from neurosim.runs.folder import BEGUN, FAILURE, MEMBERS, PAGE, SCENARIO, SEEDS, SUMMARY
 from neurosim.runs.model import MODEL
 from neurosim.runs.texts import is_there, read_failure, read_measures, read_object
+from neurosim.scenario import Scenario, load_scenario
+from neurosim.scenario.run_folders import no_run
 
 
 def run_folder_of(resume: Path | str) -> Path:

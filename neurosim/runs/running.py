@@ -10,18 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from neurosim.backends.select import on_compilation
-from neurosim.training.divergence import SLOWER
 from neurosim.errors import DataError, DivergedError, UsageError
-from neurosim.training.history import History, Record
-from neurosim.process.interruption import keeping
 from neurosim.markup import escape, measure, measure_words, table
-from neurosim.training.measures import SPLITS, diverged_measures, measure_remarks, measured
 from neurosim.printable import quoted
-from neurosim.training.recording import Recording
-from neurosim.scenario.run_folders import check_scenario_given, named_scenario
-from neurosim.scenario import Scenario, load_scenario
-from neurosim.scenario.changes import SEED, added
-from neurosim.training.simulator import Simulator
+from neurosim.process.interruption import keeping
 from neurosim.runs.checkpoint import (
     Checkpoints,
     drop_beyond,
@@ -33,12 +25,20 @@ from neurosim.runs.checkpoint import (
 from neurosim.runs.expectations import Expectation, Outcome, check_expectations
 from neurosim.runs.folder import SCENARIO, RunFolder, finite, portable
 from neurosim.runs.identity import FINISHED, Identity, another_run, changes_of, identity_of, without_report
-from neurosim.training.interruption import interruptions
 from neurosim.runs.keeping import keep
 from neurosim.runs.observers import Observer, observer_of
 from neurosim.runs.promises import known_of, warn_of_promises
 from neurosim.runs.resuming import as_it_was, is_finished, is_of_run, own_scenario, refuse_diverged, run_folder_of
 from neurosim.runs.seeds import many_seeds
+from neurosim.scenario import Scenario, load_scenario
+from neurosim.scenario.changes import SEED, added
+from neurosim.scenario.run_folders import check_scenario_given, named_scenario
+from neurosim.training.divergence import SLOWER
+from neurosim.training.history import History, Record
+from neurosim.training.interruption import interruptions
+from neurosim.training.measures import SPLITS, diverged_measures, measure_remarks, measured
+from neurosim.training.recording import Recording
+from neurosim.training.simulator import Simulator
 
 
 @dataclass(frozen=True)

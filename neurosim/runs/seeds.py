@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from neurosim.problem.assembly import load_data
-from neurosim.training.ensemble import Ensemble, Member
 from neurosim.errors import UsageError
-from neurosim.scenario import Scenario
+from neurosim.problem.assembly import load_data
 from neurosim.runs.belonging import changes, trained_with
 from neurosim.runs.folder import ENSEMBLE, SEEDS, SUMMARY
 from neurosim.runs.identity import FINISHED, Identity, another_run, determining, identity_from, scenario_changes
 from neurosim.runs.model import MODEL
 from neurosim.runs.resuming import as_it_was, own_scenario
 from neurosim.runs.texts import damaged, is_there, read_object
+from neurosim.scenario import Scenario
+from neurosim.training.ensemble import Ensemble, Member
 
 # What the summary has besides the object that the command prints.
 _PROVENANCE = ("identity", "versions", "machine", "plugins")

@@ -21,11 +21,8 @@ from neurosim.backends.cpu.team import available_threads
 from neurosim.backends.select import on_compilation
 from neurosim.errors import DivergedError, UsageError
 from neurosim.files.atomic import write_atomically
-from neurosim.training.history import METRICS, Record
 from neurosim.markup import escape, measure, measure_words
 from neurosim.markup import table as html_table
-from neurosim.training.measures import FINAL_ONLY
-from neurosim.scenario import Scenario
 from neurosim.runs.checkpoint import has_checkpoint, tidy
 from neurosim.runs.expectations import Expectation, check_bounds, check_claims
 from neurosim.runs.folder import FAILURE, SUMMARY, RunFolder, finite, portable, provenance
@@ -40,6 +37,9 @@ from neurosim.runs.resuming import as_it_was, is_finished, is_of_run, own_scenar
 from neurosim.runs.running import Result, diverged_result, prepare_scenario, promises_met, train_to_end
 from neurosim.runs.texts import is_there, read_failure
 from neurosim.runs.unchanged import refuse_other_members
+from neurosim.scenario import Scenario
+from neurosim.training.history import METRICS, Record
+from neurosim.training.measures import FINAL_ONLY
 
 TABLE = "study.csv"
 # What ``final`` has even where it is not measured.

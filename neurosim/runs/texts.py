@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from neurosim.errors import DataError
-from neurosim.training.history import METRICS, History
-from neurosim.training.measures import FINAL_ONLY
 from neurosim.runs.folder import METRICS as FILE
 from neurosim.runs.folder import SUMMARY, train_again
 from neurosim.runs.identity import Identity
+from neurosim.training.history import METRICS, History
+from neurosim.training.measures import FINAL_ONLY
 
 BACKENDS = ("cpu", "cuda", "reference")
 # What every run has, null where there are no such rows; those of validation are there only where there are some.
