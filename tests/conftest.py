@@ -19,6 +19,9 @@ import hypothesis
 import pytest
 import support
 
+from neurosim.plugin import DataRequest
+from neurosim.randomness import Stream
+
 # No deadline: the first example may be the one that compiles. No database: nothing is written into the tree.
 hypothesis.settings.register_profile("neurosim", deadline=None, database=None, max_examples=60)
 hypothesis.settings.load_profile("neurosim")
@@ -41,3 +44,16 @@ def _all_backends():
 def backend(request):
     """Each backend in turn, with how exactly it computes: ``backend.make(network, training)``."""
     return request.param
+
+
+@pytest.fixture
+def load_dataset(tmp_path):
+    """Load a built-in data set as a scenario would: ``load_dataset("moons", seed=3, noise=0.0)``."""
+
+    def load_named(name, *, seed=1, folder=None, **options):
+        record = support.BUILTINS.datasets.get(name)
+        assert options.keys() <= record.options.keys()
+        request = DataRequest(Stream(seed, "data", name), folder or tmp_path / name, tmp_path)
+        return record.load(request, *({**record.options, **options}).values())
+
+    return load_named

@@ -1,7 +1,7 @@
 """Nothing that is read from a file becomes code: the few places that make code at all stand here, each with its reason.
 
 What a place calls can be seen from its text, not what it is called with: that the strings are no stranger's is what the
-reasons say, and what tests/plugins/test_trust.py and tests/reliability/test_audit.py try out.
+reasons say, and what tests/plugin/test_trust.py and tests/reliability/test_audit.py try out.
 """
 
 import ast

@@ -1,4 +1,4 @@
-"""Helpers for tests of data sets: tables by name, and IDX bytes."""
+"""Helpers for tests of data files: IDX bytes, and a folder of images."""
 
 import gzip
 import struct
@@ -6,27 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-from neurosim.builtins import function_datasets, toy_datasets
-from neurosim.data import file_datasets
-from neurosim.plugin import DataRequest
-from neurosim.randomness import Stream
-
-MODULES = (toy_datasets, function_datasets, file_datasets)
-RECORDS = {record.name: record for module in MODULES for record in module.neurosim_datasets()}
-
-
-@pytest.fixture
-def load(tmp_path):
-    """Load a built-in data set as a scenario would: ``load("moons", seed=3, noise=0.0)``."""
-
-    def load_named(name, *, seed=1, folder=None, **options):
-        record = RECORDS[name]
-        assert options.keys() <= record.options.keys()
-        request = DataRequest(Stream(seed, "data", name), folder or tmp_path / name, tmp_path)
-        return record.load(request, *({**record.options, **options}).values())
-
-    return load_named
 
 
 @pytest.fixture

@@ -23,11 +23,11 @@ def write(tmp_path):
 
 
 @pytest.fixture
-def load_csv(load, write):
+def load_csv(load_dataset, write):
     """Write a file and load it as the data set ``csv``."""
 
     def load_content(content, target="kind", **options):
-        return load("csv", file=write(content).name, target=target, **options)
+        return load_dataset("csv", file=write(content).name, target=target, **options)
 
     return load_content
 

@@ -22,8 +22,8 @@ def digest(array):
     return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
 
 
-def test_iris_has_fishers_values(load):
-    table = load("iris")
+def test_iris_has_fishers_values(load_dataset):
+    table = load_dataset("iris")
     assert table.features.shape == (150, 4)
     assert table.classes == ("setosa", "versicolor", "virginica")
     assert table.feature_names == ("sepal_length", "sepal_width", "petal_length", "petal_width")
@@ -35,8 +35,8 @@ def test_iris_has_fishers_values(load):
     assert table.features[37].tolist() == [4.9, 3.6, 1.4, 0.1]
 
 
-def test_digits_has_the_published_values(load):
-    table = load("digits")
+def test_digits_has_the_published_values(load_dataset):
+    table = load_dataset("digits")
     assert table.features.shape == (1797, 64)
     assert table.features.dtype == np.float32
     assert (table.features.min(), table.features.max()) == (0, 16)
@@ -95,9 +95,9 @@ def test_labels_and_images_must_agree(image_folder, idx_bytes):
 
 
 @pytest.mark.parametrize("name", ["mnist", "fashion_mnist"])
-def test_missing_files_say_what_would_help(load, tmp_path, name):
+def test_missing_files_say_what_would_help(load_dataset, tmp_path, name):
     with pytest.raises(DataError) as caught:
-        load(name, folder=tmp_path / name)
+        load_dataset(name, folder=tmp_path / name)
     assert caught.value.exit_code == 3
     assert f"neurosim data fetch {name}" in caught.value.hint
     assert f"{name}/train-images-idx3-ubyte.gz" in caught.value.hint
@@ -114,9 +114,9 @@ def cached(image_folder, tmp_path, monkeypatch):
     return image_folder.rename(folder)
 
 
-def test_in_the_cache_only_the_published_files_will_do(load, cached):
+def test_in_the_cache_only_the_published_files_will_do(load_dataset, cached):
     with pytest.raises(DataError) as caught:
-        load("mnist", folder=cached)
+        load_dataset("mnist", folder=cached)
     assert caught.value.message.startswith(f"{cached}: damaged: train-images-idx3-ubyte.gz, ")
     assert caught.value.hint == "Run  neurosim data fetch mnist  to replace it with the published file."
 
@@ -128,9 +128,9 @@ def test_a_damaged_file_in_the_cache_ends_a_run_with_3_and_says_what_helps(cache
     assert not (tmp_path / "runs").exists()
 
 
-def test_in_a_folder_that_the_user_names_other_files_will_do(load, cached, tmp_path):
+def test_in_a_folder_that_the_user_names_other_files_will_do(load_dataset, cached, tmp_path):
     own = cached.rename(tmp_path / "mnist")
-    assert load("mnist", folder=own).features.shape == (12, 784)
+    assert load_dataset("mnist", folder=own).features.shape == (12, 784)
 
 
 @pytest.mark.parametrize(
@@ -138,25 +138,25 @@ def test_in_a_folder_that_the_user_names_other_files_will_do(load, cached, tmp_p
     [b"", b"?" * 50, gzip.compress(b"?" * 50, mtime=0), gzip.compress(bytes(50), mtime=0)[:-9]],
     ids=["empty", "text", "packed text", "cut"],
 )
-def test_a_damaged_file_says_how_to_get_it_again(load, image_folder, tmp_path, monkeypatch, content):
+def test_a_damaged_file_says_how_to_get_it_again(load_dataset, image_folder, tmp_path, monkeypatch, content):
     own = image_folder.rename(tmp_path / "mnist")
     (own / "t10k-images-idx3-ubyte.gz").write_bytes(content)
     with pytest.raises(DataError, match="t10k-images") as caught:
-        load("mnist", folder=own)
+        load_dataset("mnist", folder=own)
     fetching = f"Run  neurosim data fetch mnist --data-dir {tmp_path}  to replace it"
     assert caught.value.hint == f"{fetching} with the published file."
     monkeypatch.setenv("NEUROSIM_DATA", str(tmp_path))
     with pytest.raises(DataError, match="t10k-images") as caught:
-        load("mnist", folder=own)
+        load_dataset("mnist", folder=own)
     assert caught.value.hint == "Run  neurosim data fetch mnist  to replace it with the published file."
 
 
 @needs_mnist
-def test_mnist_is_the_published_one(load):
+def test_mnist_is_the_published_one(load_dataset):
     folder = dataset_folder("mnist")
     for file in DOWNLOADS["mnist"].files:
         assert is_right(Path(folder, file.name), file)
-    table = load("mnist", folder=folder)
+    table = load_dataset("mnist", folder=folder)
     assert table.features.shape == (60000, 784)
     assert table.test_features.shape == (10000, 784)
     assert np.bincount(table.targets).tolist() == [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]

@@ -4,8 +4,8 @@ import pytest
 import support
 
 from neurosim.errors import BackendError
+from neurosim.network import memory
 from neurosim.network.memory import check_memory, machine_memory, training_memory
-from neurosim.network.network import memory
 
 # 5 * 7 + 7 + 7 * 3 + 3 numbers to learn.
 NETWORK = support.network(5, [support.Dense(7, "tanh"), support.Dropout(0.5), support.Dense(3)])

@@ -222,7 +222,7 @@ def fill(path):
 @pytest.mark.ci
 @as_root
 def test_a_full_disk_under_the_cache_costs_one_line(clean, tmp_path):
-    """On a small disk of its own; where that cannot be had, see the limit on files in tests/backends/test_cache.py."""
+    """On a small disk of its own; where that cannot be had, tests/backends/cpu/test_cache.py limits files instead."""
     scenario, expected = clean
     disk = tmp_path / "disk"
     disk.mkdir()

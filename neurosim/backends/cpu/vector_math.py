@@ -3,7 +3,7 @@
 The C library's versions are calls, and a call stops a loop from being vectorised. These have no
 branches and no tables: range reduction, a polynomial, and selections for the special cases. Each is
 within 2 units in the last place of the true value over all of float32 on processors with fused
-multiply-add, infinities and NaN included; `tests/backends/test_vector_math.py` holds that.
+multiply-add, infinities and NaN included; `tests/backends/cpu/test_vector_math.py` holds that.
 
 Generated kernels see this module under the name ``math``, so that plugin authors write
 ``math.exp``. Functions that are not here (``sin``, ``pow``, ...) are the C library's.

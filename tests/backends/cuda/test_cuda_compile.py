@@ -97,7 +97,7 @@ def test_kernels_spill_nothing_and_stay_in_float32(capability, networks):
     environment = {
         **os.environ,
         "NUMBA_ENABLE_CUDASIM": "0",
-        "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")]),
+        "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]),
     }
     command = [sys.executable, "-c", SCRIPT, json.dumps(capability), json.dumps(networks)]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)

@@ -10,7 +10,7 @@ import pytest
 
 from neurosim import Simulator, load_scenario, run, study
 from neurosim.errors import BackendError, ScenarioError, UsageError
-from neurosim.network.network import memory
+from neurosim.network import memory
 from neurosim.report.compared import compare
 from neurosim.runs import StudyObserver
 from neurosim.runs.expectations import Outcome, check_claims

@@ -13,8 +13,8 @@ CLOUDS = ["blobs", "circles", "moons", "spirals"]
 @pytest.mark.parametrize(
     ("name", "outputs"), [("and", [0, 0, 0, 1]), ("or", [0, 1, 1, 1]), ("nand", [1, 1, 1, 0]), ("xor", [0, 1, 1, 0])]
 )
-def test_truth_tables(load, name, outputs):
-    table = load(name)
+def test_truth_tables(load_dataset, name, outputs):
+    table = load_dataset(name)
     assert table.features.tolist() == [[0, 0], [0, 1], [1, 0], [1, 1]]
     assert table.features.dtype == np.float32
     assert table.targets.tolist() == outputs
@@ -24,8 +24,8 @@ def test_truth_tables(load, name, outputs):
 
 @pytest.mark.parametrize("samples", [100, 101])
 @pytest.mark.parametrize("name", CLOUDS)
-def test_clouds_are_balanced_and_typed(load, name, samples):
-    table = load(name, samples=samples)
+def test_clouds_are_balanced_and_typed(load_dataset, name, samples):
+    table = load_dataset(name, samples=samples)
     assert table.features.shape == (samples, 2)
     assert table.features.dtype == np.float32
     assert table.targets.dtype == np.int64
@@ -35,37 +35,37 @@ def test_clouds_are_balanced_and_typed(load, name, samples):
 
 
 @pytest.mark.parametrize("name", [*CLOUDS, "sine"])
-def test_the_seed_decides(load, name):
-    first, again, other = load(name, seed=4), load(name, seed=4), load(name, seed=5)
+def test_the_seed_decides(load_dataset, name):
+    first, again, other = load_dataset(name, seed=4), load_dataset(name, seed=4), load_dataset(name, seed=5)
     assert first.features.tobytes() == again.features.tobytes()
     assert first.targets.tobytes() == again.targets.tobytes()
     assert first.features.tobytes() != other.features.tobytes()
 
 
 @pytest.mark.parametrize("name", CLOUDS)
-def test_noise_is_the_deviation_from_the_shape(load, name):
+def test_noise_is_the_deviation_from_the_shape(load_dataset, name):
     # The random numbers of the shape come first, so the same seed gives the same points before noise.
-    exact, noisy = load(name, samples=4000, noise=0.0), load(name, samples=4000, noise=0.25)
+    exact, noisy = load_dataset(name, samples=4000, noise=0.0), load_dataset(name, samples=4000, noise=0.25)
     difference = noisy.features - exact.features
     assert abs(difference.mean()) < 0.02
     np.testing.assert_allclose(difference.std(axis=0), 0.25, rtol=0.05)
 
 
-def test_circles_have_two_radii(load):
-    table = load("circles", noise=0.0)
+def test_circles_have_two_radii(load_dataset):
+    table = load_dataset("circles", noise=0.0)
     radius = np.hypot(*table.features.T)
     np.testing.assert_allclose(radius, np.where(table.targets == 0, 1.0, 0.5), rtol=1e-6)
 
 
-def test_blobs_sit_on_their_centres(load):
-    table = load("blobs", noise=0.0, classes=4)
+def test_blobs_sit_on_their_centres(load_dataset):
+    table = load_dataset("blobs", noise=0.0, classes=4)
     centres = np.array([[4, 0], [0, 4], [-4, 0], [0, -4]])
     np.testing.assert_allclose(table.features, centres[table.targets], atol=1e-6)
     assert table.classes == ("0", "1", "2", "3")
 
 
-def test_moons_are_half_circles(load):
-    table = load("moons", noise=0.0)
+def test_moons_are_half_circles(load_dataset):
+    table = load_dataset("moons", noise=0.0)
     upper, lower = (table.features[table.targets == label].astype(float) for label in (0, 1))
     np.testing.assert_allclose(np.hypot(*(upper - [-0.5, -0.25]).T), 1, rtol=1e-6)
     np.testing.assert_allclose(np.hypot(*(lower - [0.5, 0.25]).T), 1, rtol=1e-6)
@@ -73,8 +73,8 @@ def test_moons_are_half_circles(load):
     assert lower[:, 1].max() <= 0.25 + 1e-6
 
 
-def test_spirals_turn_as_often_as_asked(load):
-    table = load("spirals", noise=0.0, turns=1.5)
+def test_spirals_turn_as_often_as_asked(load_dataset):
+    table = load_dataset("spirals", noise=0.0, turns=1.5)
     radius = np.hypot(*table.features.T.astype(float))
     assert radius.max() <= 5
     # As many points on the inner half of the area as on the outer one: even along the arm.
@@ -84,8 +84,8 @@ def test_spirals_turn_as_often_as_asked(load):
     np.testing.assert_allclose(np.cos(angle - expected), 1, atol=1e-5)
 
 
-def test_sine_is_one_period(load):
-    table = load("sine", samples=300, noise=0.0)
+def test_sine_is_one_period(load_dataset):
+    table = load_dataset("sine", samples=300, noise=0.0)
     assert table.features.shape == table.targets.shape == (300, 1)
     assert table.features.dtype == table.targets.dtype == np.float32
     assert table.classes == ()
@@ -110,8 +110,8 @@ def test_sine_is_one_period(load):
         ("spirals", {"turns": math.nan}),
     ],
 )
-def test_impossible_options_are_usage_errors(load, name, options):
+def test_impossible_options_are_usage_errors(load_dataset, name, options):
     with pytest.raises(UsageError) as caught:
-        load(name, **options)
+        load_dataset(name, **options)
     assert str(next(iter(options))) in caught.value.message
     assert caught.value.hint

@@ -25,21 +25,21 @@ ZIGZAG = [[-1, 0], [0, 2], [1, -1.5], [3, 0.5]]
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_functions_go_through_points_known_by_hand(load, name):
+def test_functions_go_through_points_known_by_hand(load_dataset, name):
     for x, y in BY_HAND[name]:
-        table = load("function", function=name, samples=1, interval=[x, x + 1e-9])
+        table = load_dataset("function", function=name, samples=1, interval=[x, x + 1e-9])
         np.testing.assert_allclose(table.targets, [[y]], atol=1e-6)
 
 
-def test_every_function_is_tested(load):
+def test_every_function_is_tested(load_dataset):
     with pytest.raises(UsageError) as caught:
-        load("function", function="zzz")
+        load_dataset("function", function="zzz")
     assert set(caught.value.hint.removeprefix("known: ").split(", ")) == {*NAMES, "points"}
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_rows_are_typed_even_and_inside_the_interval(load, name):
-    table = load("function", function=name, samples=1000)
+def test_rows_are_typed_even_and_inside_the_interval(load_dataset, name):
+    table = load_dataset("function", function=name, samples=1000)
     assert table.features.shape == table.targets.shape == (1000, 1)
     assert table.features.dtype == table.targets.dtype == np.float32
     assert table.classes == ()
@@ -52,15 +52,15 @@ def test_rows_are_typed_even_and_inside_the_interval(load, name):
     assert counts.max() < 145
 
 
-def test_the_same_seed_gives_the_same_rows(load):
-    one, again, other = (load("function", seed=seed, noise=0.1) for seed in (3, 3, 4))
+def test_the_same_seed_gives_the_same_rows(load_dataset):
+    one, again, other = (load_dataset("function", seed=seed, noise=0.1) for seed in (3, 3, 4))
     assert one.features.tobytes() == again.features.tobytes()
     assert one.targets.tobytes() == again.targets.tobytes()
     assert one.features.tobytes() != other.features.tobytes()
 
 
-def test_noise_is_the_deviation_from_the_curve(load):
-    exact, noisy = (load("function", function="abs", samples=4000, noise=noise) for noise in (0.0, 0.25))
+def test_noise_is_the_deviation_from_the_curve(load_dataset):
+    exact, noisy = (load_dataset("function", function="abs", samples=4000, noise=noise) for noise in (0.0, 0.25))
     np.testing.assert_array_equal(exact.features, noisy.features)
     difference = noisy.targets - exact.targets
     assert abs(difference.mean()) < 0.02
@@ -78,16 +78,16 @@ def between(points, x):
 
 
 @pytest.mark.parametrize("points", [ZIGZAG, [number for point in ZIGZAG for number in point]], ids=["pairs", "in turn"])
-def test_points_are_joined_by_straight_lines(load, points):
-    table = load("function", function="points", points=points, samples=500)
+def test_points_are_joined_by_straight_lines(load_dataset, points):
+    table = load_dataset("function", function="points", points=points, samples=500)
     assert -1 <= table.features.min() < -0.9
     assert 2.9 < table.features.max() <= 3
     expected = [[between(ZIGZAG, x)] for x in table.features[:, 0].astype(float)]
     np.testing.assert_allclose(table.targets, expected, atol=1e-5)
 
 
-def test_lines_go_on_level_beyond_the_points(load):
-    table = load("function", function="points", points=ZIGZAG, interval=[-4, 7], samples=500)
+def test_lines_go_on_level_beyond_the_points(load_dataset):
+    table = load_dataset("function", function="points", points=ZIGZAG, interval=[-4, 7], samples=500)
     x = table.features[:, 0]
     assert x.min() < -3.8
     assert x.max() > 6.8
@@ -124,9 +124,9 @@ def test_lines_go_on_level_beyond_the_points(load):
         ({"function": "points", "points": [[0, 1], [0, 2]]}, ["point 2 has x = 0"]),
     ],
 )  # fmt: skip
-def test_what_is_wrong_is_named(load, options, words):
+def test_what_is_wrong_is_named(load_dataset, options, words):
     with pytest.raises(UsageError) as caught:
-        load("function", **options)
+        load_dataset("function", **options)
     assert caught.value.hint
     for word in words:
         assert word in f"{caught.value.message} {caught.value.hint}"

@@ -5,7 +5,7 @@ import re
 from html.parser import HTMLParser
 
 import pytest
-from pages.runs import trained, written
+from report.runs import trained, written
 
 from neurosim.report.javascript import Script
 from neurosim.report.page import page

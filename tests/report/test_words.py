@@ -2,7 +2,7 @@
 
 import re
 
-from pages.runs import trained, written
+from report.runs import trained, written
 
 from neurosim.report.glossary import find
 from neurosim.report.words import Words
