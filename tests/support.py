@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from neurosim.backends.base import Backend
-from neurosim.backends.scalars import Translator
 from neurosim.backends.select import make_backend
 from neurosim.data.rows import Rows
+from neurosim.formulas.float32 import Translator
 from neurosim.network.building import NetworkBuilder
 from neurosim.network.layers import Penalty, choose
 from neurosim.network.network import Network, Training

@@ -6,8 +6,8 @@ from typing import Any
 
 from neurosim.backends.invariants import split_update
 from neurosim.backends.memo import once_each
-from neurosim.backends.scalars import Translator
 from neurosim.errors import PluginError
+from neurosim.formulas.float32 import Translator
 from neurosim.formulas.kinds import ArgumentKind
 from neurosim.plugin import Activation, Loss, Optimizer
 

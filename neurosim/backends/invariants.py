@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from neurosim.backends.scalars import Translator, own_name
+from neurosim.formulas.float32 import Translator, own_name
 from neurosim.formulas.kinds import check_kinds
 from neurosim.formulas.source import MATH_FUNCTIONS, namespace, parse, refuse
 from neurosim.plugin import Optimizer

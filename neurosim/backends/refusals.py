@@ -5,8 +5,8 @@ from __future__ import annotations
 import linecache
 import re
 
-from neurosim.backends.scalars import Translator
 from neurosim.errors import PluginError
+from neurosim.formulas.float32 import Translator
 
 INSTEAD = (
     "Instead: use scalar arithmetic, if/else, for k in range(...), and functions of the math module; "

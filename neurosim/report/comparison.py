@@ -8,11 +8,11 @@ from typing import Any
 
 from neurosim.analysis.catalogue import small_hidden_space
 from neurosim.files.atomic import write_atomically
+from neurosim.formulas.javascript import Script
 from neurosim.markup import escape, table
 from neurosim.printable import label as shown
 from neurosim.report import sections
 from neurosim.report.compared import Comparison, by_label, compare, outcome
-from neurosim.report.javascript import Script
 from neurosim.report.live import live_data
 from neurosim.report.page import page
 from neurosim.report.run import DRAWN

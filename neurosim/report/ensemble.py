@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from neurosim.files.atomic import write_atomically
+from neurosim.formulas.javascript import Script
 from neurosim.markup import escape, measure_words, table
 from neurosim.report import sections
-from neurosim.report.javascript import Script
 from neurosim.report.page import page
 from neurosim.report.words import Words
 from neurosim.runs.ensembles import shown, verdict

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from neurosim.formulas.javascript import Script
 from neurosim.network.layers import (
     Activate,
     BatchNorm,
@@ -18,7 +19,6 @@ from neurosim.network.layers import (
 )
 from neurosim.network.network import Network
 from neurosim.plugin import RowActivation
-from neurosim.report.javascript import Script
 
 _KINDS = (Activate, BatchNorm, Dense, Dropout, Flatten, LayerNorm, Residual)
 

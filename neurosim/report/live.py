@@ -22,8 +22,8 @@ from neurosim.analysis.hidden import (
 from neurosim.analysis.inputs import input_axis, input_names, input_points
 from neurosim.analysis.spacing import evenly
 from neurosim.errors import PluginError
+from neurosim.formulas.javascript import Script
 from neurosim.report.evaluation import can_evaluate, network_data
-from neurosim.report.javascript import Script
 from neurosim.training.history import METRICS
 from neurosim.training.recording import Recording
 from neurosim.training.recording.recording import HISTOGRAMS

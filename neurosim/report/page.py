@@ -14,8 +14,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from neurosim.formulas.javascript import Script
 from neurosim.markup import escape
-from neurosim.report.javascript import Script
 
 # In the order in which they need each other.
 SCRIPTS = (

@@ -9,9 +9,9 @@ from typing import Any
 
 from neurosim.errors import NeurosimError
 from neurosim.files.atomic import write_atomically
+from neurosim.formulas.javascript import Script
 from neurosim.markup import escape
 from neurosim.report import sections
-from neurosim.report.javascript import Script
 from neurosim.report.live import live_data
 from neurosim.report.page import page
 from neurosim.report.words import Words

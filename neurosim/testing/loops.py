@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from neurosim.backends.scalars import Translator
 from neurosim.backends.uncompiled import machine_math, uncompiled
 from neurosim.errors import PluginError
+from neurosim.formulas.float32 import Translator
 from neurosim.plugin import Activation
 from neurosim.plugin.formula_records import Formula
 

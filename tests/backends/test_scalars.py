@@ -11,8 +11,8 @@ from support import translate
 
 from neurosim.backends.cpu.jit import FLAGS, INNER
 from neurosim.backends.cpu.purity import wide_in, wide_instructions, wide_operations
-from neurosim.backends.scalars import Translator
 from neurosim.backends.uncompiled import uncompiled
+from neurosim.formulas.float32 import Translator
 from neurosim.formulas.source import MATH_FUNCTIONS
 from neurosim.plugin import Activation, RowActivation
 

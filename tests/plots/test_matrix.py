@@ -8,9 +8,9 @@ from neurosim import Simulator, load_scenario
 from neurosim.analysis import inputs, surfaces, units
 from neurosim.analysis.catalogue import CATALOGUE, NOTHING
 from neurosim.analysis.facts import RunFacts, run_facts
+from neurosim.formulas.javascript import Script
 from neurosim.plots.pictures import draw
 from neurosim.plugin.host import build_registry
-from neurosim.report.javascript import Script
 from neurosim.report.live import live_data
 from neurosim.scenario.study import PICTURES, QUANTITIES
 

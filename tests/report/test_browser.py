@@ -10,11 +10,11 @@ from report.runs import trained, written
 
 import neurosim
 from neurosim.analysis.hidden import hidden_directions
+from neurosim.formulas.javascript import Script
 from neurosim.plots.studies import write_comparison
 from neurosim.plugin import RowActivation
 from neurosim.report.compared import compare, comparison_facts
 from neurosim.report.comparison import write_comparison_page
-from neurosim.report.javascript import Script
 
 ASSETS = Path(neurosim.__file__).parent / "report" / "assets"
 ACTIVATIONS = sorted(neurosim.build_registry([]).activations, key=lambda entry: entry.record.name)

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 import pytest
 from report.runs import trained, written
 
-from neurosim.report.javascript import Script
+from neurosim.formulas.javascript import Script
 from neurosim.report.page import page
 
 

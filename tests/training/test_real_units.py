@@ -11,8 +11,8 @@ from neurosim import Ensemble, Simulator, explain
 from neurosim.analysis.facts import run_facts
 from neurosim.analysis.inputs import input_map
 from neurosim.cli.summary import print_summary
+from neurosim.formulas.javascript import Script
 from neurosim.plots.pictures import draw
-from neurosim.report.javascript import Script
 from neurosim.report.live import live_data
 from neurosim.report.run import prepare_run_page, run_page
 from neurosim.runs.reading import read_run

@@ -22,7 +22,7 @@ from numba.core.registry import cpu_target
 from neurosim.backends.cpu import vector_math
 from neurosim.backends.cpu.jit import FLAGS, INNER, between_signals
 from neurosim.backends.invariants import split_update
-from neurosim.backends.scalars import Translator
+from neurosim.formulas.float32 import Translator
 from neurosim.formulas.kinds import ArgumentKind
 from neurosim.plugin import Optimizer
 

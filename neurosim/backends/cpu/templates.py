@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from neurosim.backends.invariants import split_update
-from neurosim.backends.scalars import Translator, own_name
+from neurosim.formulas.float32 import Translator, own_name
 from neurosim.formulas.kinds import ArgumentKind
 from neurosim.plugin import Activation, FromLogits, Loss, Optimizer, RowActivation
 

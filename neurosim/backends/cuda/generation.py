@@ -10,7 +10,7 @@ from typing import Any
 
 from neurosim.backends.cuda.templates import in_pairs
 from neurosim.backends.invariants import SplitUpdate, split_update
-from neurosim.backends.scalars import Translator
+from neurosim.formulas.float32 import Translator
 from neurosim.formulas.kinds import ArgumentKind
 from neurosim.network.layers import (
     Activate,

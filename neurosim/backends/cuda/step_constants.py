@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurosim.backends.invariants import split_update
-from neurosim.backends.scalars import own_name
 from neurosim.backends.uncompiled import machine_math
+from neurosim.formulas.float32 import own_name
 from neurosim.plugin import Optimizer
 
 

@@ -1,6 +1,6 @@
 """Source text of a module with one kernel for each formula of a record.
 
-The formulas are those of every backend, translated by `neurosim.backends.scalars`; an optimizer's
+The formulas are those of every backend, translated by `neurosim.formulas.float32`; an optimizer's
 update is the part that differs from parameter to parameter, as in the CPU engine. A kernel works
 out one case in each turn of its loop, with whose number all its arrays are indexed.
 """
@@ -11,7 +11,7 @@ import ast
 from dataclasses import dataclass
 
 from neurosim.backends.invariants import split_update
-from neurosim.backends.scalars import Translator
+from neurosim.formulas.float32 import Translator
 from neurosim.plugin import Activation, Loss, Optimizer, RowActivation
 from neurosim.plugin.formula_records import Formula
 
