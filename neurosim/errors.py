@@ -31,12 +31,18 @@ class NeurosimError(Exception):
         return f"{self.message}\n{self.hint}" if self.hint else self.message
 
 
+class Hint(str):
+    """A note of an error that says what can be done about it: with a command, perhaps, so it is shown whole."""
+
+    __slots__ = ()
+
+
 def add_hint(error: BaseException, words: str) -> None:
     """Add to an error of any kind what else can be done about it: as a line of its hint, or as a note."""
     if isinstance(error, NeurosimError):
         error.hint = f"{error.hint}\n{words}" if error.hint else words
     else:
-        error.add_note(words)
+        error.add_note(Hint(words))
 
 
 def memory_ended(error: BaseException | None) -> MemoryError | None:

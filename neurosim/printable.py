@@ -80,6 +80,12 @@ def labels(names: Sequence[str], longest: int = LABEL) -> tuple[str, ...]:
     return tuple(shown)
 
 
+def shortened(text: str, longest: int) -> str:
+    """The text without its middle where it is longer than `longest`; never for a command, which is whole or useless."""
+    half = (longest - 5) // 2
+    return text if len(text) <= longest else f"{text[:half]} ... {text[-half:]}"
+
+
 def quoted(word: object) -> str:
     r"""A path, or another word, as it is typed in a shell, in a command that is suggested.
 

@@ -1,19 +1,35 @@
-"""The nearest valid spelling of a word that is not known."""
+"""Names in messages: the nearest valid spelling of one that is not known, or a list of those that there are."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
 
+from neurosim.printable import shortened
+
+# Letters of a name, and about as many of a list of names: columns and classes may be many, and called anything.
+NAME, LIST = 100, 450
+
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """``did you mean "..."?`` for the nearest known word, or an empty string."""
     near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f'did you mean "{near[0]}"?' if near else ""
+    return f'did you mean "{shortened(near[0], NAME)}"?' if near else ""
 
 
 def unknown(what: str, word: str, known: Iterable[str]) -> tuple[str, str]:
     """Message and hint for an unknown name: the nearest spelling, else the list of known ones."""
     names = sorted(known)
-    listed = ", ".join(names) if names else "none"
-    return f'unknown {what} "{word}"', did_you_mean(word, names) or f"known: {listed}"
+    return f'unknown {what} "{shortened(word, NAME)}"', did_you_mean(word, names) or f"known: {listed(names)}"
+
+
+def listed(names: Iterable[str]) -> str:
+    """The names one after the other; of very many the first ones, and how many there are besides."""
+    shown: list[str] = []
+    left = 0
+    for name in names:
+        if left or sum(map(len, shown)) > LIST:
+            left += 1
+        else:
+            shown.append(shortened(name, NAME))
+    return ", ".join(shown or ["none"]) + (f" and {left:,} more" if left else "")

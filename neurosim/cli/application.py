@@ -15,6 +15,7 @@ import click
 from neurosim.cli.door import doors, echo
 from neurosim.cli.ending import INTERRUPTED, Ending, farewell, kept_by
 from neurosim.cli.streams import end_line
+from neurosim.printable import shortened
 from neurosim.version import __version__
 
 if TYPE_CHECKING:
@@ -40,8 +41,8 @@ COMMANDS = {
     "bench": "Measure training in plain Python, in NumPy and compiled, or on a GPU.",
     "schema": "Print the JSON Schema of scenario files, for editors.",
 }
-# A path may have 4096 letters.
-LONGEST = 600
+# Letters of a line of a message, which may name paths of 4096 letters.
+LONGEST = 1000
 
 
 class _EscapedError(Exception):
@@ -187,17 +188,14 @@ def _report(error: BaseException, ending: Ending | None, *, debug: bool) -> int:
     from neurosim.cli.failures import failure_of
 
     failure = failure_of(error)
-    echo(f"Error: {_shortened(failure.message)}", fg="red", err=True)
-    if failure.hint:
-        click.echo(f"Hint: {_shortened(failure.hint)}", err=True)
+    # Bytes of names that are no text are spelt.
+    message, hint = (text.encode(errors="backslashreplace").decode() for text in (failure.message, failure.hint))
+    message = "\n".join(shortened(line, LONGEST) for line in message.split("\n"))
+    echo(f"Error: {message}", fg="red", err=True)
+    if hint:
+        # Whole: half a command is none, or another one.
+        click.echo(f"Hint: {hint}", err=True)
     return failure.code
-
-
-def _shortened(text: str) -> str:
-    """The text without the middle of lines that would fill the screen alone; bytes of names that are no text spelt."""
-    half = LONGEST // 2
-    text = text.encode(errors="backslashreplace").decode()
-    return "\n".join(line if len(line) <= LONGEST else f"{line[:half]} ... {line[-half:]}" for line in text.split("\n"))
 
 
 def _show_warning(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:

@@ -6,7 +6,7 @@ import errno
 import os
 from typing import NamedTuple
 
-from neurosim.errors import DataError, NeurosimError, UsageError, memory_ended
+from neurosim.errors import DataError, Hint, NeurosimError, UsageError, memory_ended
 from neurosim.files.atomic import advice
 from neurosim.printable import quoted
 
@@ -27,7 +27,7 @@ def failure_of(error: BaseException) -> Failure:
         return Failure(error.message, error.hint, error.exit_code)
     failure = _of_other(error)
     # What is kept of a run, for example.
-    notes = [_line(note) for note in getattr(error, "__notes__", [])]
+    notes = [note if isinstance(note, Hint) else _line(note) for note in getattr(error, "__notes__", [])]
     return failure._replace(hint="\n".join([failure.hint, *notes]))
 
 

@@ -19,6 +19,7 @@ from neurosim.cli.plugin_lists import entries_of, load_plugins
 from neurosim.errors import DataError, NeurosimError, PluginError, UsageError
 from neurosim.plugin import Activation
 from neurosim.plugin.host import BUILTIN, Entry, Plugin, Registry, suspects
+from neurosim.printable import quoted
 from neurosim.suggestions import unknown
 from neurosim.testing import Verdict, check_many
 from neurosim.testing.derived import derived_source
@@ -119,7 +120,7 @@ def choose_records(what: str, files: Sequence[Path], folders: Sequence[Path]) ->
     owner, _, bare = what.rpartition(":")
     found = [entry for entry in entries if entry.record.name == bare and owner in ("", entry.plugin.name)]
     if not found and path.is_dir():
-        hint = f"Install the package in it (pip install -e {what}), then check it by its name."
+        hint = f"Install the package in it (pip install -e {quoted(what)}), then check it by its name."
         raise UsageError(f"{what} is a folder", hint)
     if not found:
         names = {BUILTIN, *(plugin.name for plugin in registry.plugins), *(entry.record.name for entry in entries)}

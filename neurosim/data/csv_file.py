@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from neurosim.data.csv_faults import MOST_LINES, field_faults, parse_number
 from neurosim.errors import DataError
 from neurosim.files.inputs import open_ordinary, unreadable
-from neurosim.suggestions import unknown
+from neurosim.suggestions import listed, unknown
 
 LARGEST = 1 << 28
 MOST_FIELDS = 1 << 26
@@ -92,7 +92,7 @@ class CsvFile:
 
     def without_names(self) -> str:
         """What to do about a first row that seems to hold no names, or all of them in one; else nothing."""
-        shown = ", ".join(self.names[:MOST_LINES])
+        shown = listed(self.names[:MOST_LINES])
         if len(self.names) == 1 and " " in shown:
             return f'The file has a single column, "{shown}". Columns are separated by commas, semicolons or tabs.'
         if any(parse_number(self._field(name)) is not None for name in self.names):

@@ -20,13 +20,15 @@ from neurosim.data import (
 )
 from neurosim.errors import DataError, UsageError
 from neurosim.plugin import Dataset, Table, hookimpl
-from neurosim.printable import quoted
-from neurosim.suggestions import did_you_mean
+from neurosim.printable import quoted, shortened
+from neurosim.suggestions import NAME, did_you_mean
 
 TABLES = Path(__file__).with_name("tables")
 TASKS = ("auto", "classification", "regression")
 # More different whole numbers than this are taken for values rather than classes.
 MOST_AUTO_CLASSES = 20
+# Letters of a setting that is suggested.
+LONGEST_SETTING = 400
 
 DIGITS = tuple("0123456789")
 CLOTHES = (
@@ -68,7 +70,10 @@ def table_of(table, target, features=(), task="auto"):
     """The columns `features` (all but the target when empty) as inputs, and one column as target."""
     table.require([target, *features])
     if target in features or len(set(features)) < len(features):
-        raise UsageError(f"features = {list(features)}: each column once, and not the target", f'target is "{target}".')
+        raise UsageError(
+            f"features = {list(features)}: each column once, and not the target",
+            f'target is "{shortened(target, NAME)}".',
+        )
     names = tuple(features) or tuple(name for name in table.names if name != target)
     if not names:
         raise DataError(f'{table.path}: there is no column besides the target "{target}"')
@@ -102,13 +107,17 @@ def numbers_of(table, columns, target, texts=()):
         left = [name for name in columns if name not in faults.unusable and name != target]
         hints = []
         if target in faults.unusable and target in columns:
+            named = shortened(target, NAME)
             hints.append(
-                f'The target "{target}" holds no numbers: task = "classification" takes its values for classes.'
+                f'The target "{named}" holds no numbers: task = "classification" takes its values for classes.'
             )
         if useless and left:
             setting = "data.features=" + json.dumps(left, ensure_ascii=False)
-            several = "these columns are no features" if len(useless) > 1 else f'"{useless[0]}" is no feature'
-            hints.append(f"Features have to be numbers: {several}. Name those that are:  --set {quoted(setting)}")
+            # Nobody reads, or types, the names of hundreds of columns.
+            means = f"--set {quoted(setting)}" if len(setting) <= LONGEST_SETTING else "data.features, in the scenario"
+            alone = f'"{shortened(useless[0], NAME)}" is no feature'
+            several = "these columns are no features" if len(useless) > 1 else alone
+            hints.append(f"Features have to be numbers: {several}. Name those that are:  {means}")
         elif useless:
             hints.append("Features have to be numbers: write each value as one, without units; 0 for no and 1 for yes.")
         if hints and sum(faults.counts.values()) > sum(faults.counts[name] for name in faults.unusable):

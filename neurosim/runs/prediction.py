@@ -28,7 +28,7 @@ from neurosim.runs.model import FORMAT, FORMATS, MODEL
 from neurosim.runs.rebuild import rebuild
 from neurosim.runs.texts import read_object
 from neurosim.scenario.run_folders import likely_run, named_run, no_run
-from neurosim.suggestions import did_you_mean
+from neurosim.suggestions import did_you_mean, listed
 
 # What IDX files, packed or not, begin with; no text does.
 _IDX_STARTS = (b"\x1f\x8b", b"\0\0")
@@ -155,7 +155,7 @@ class Model:
                 f'{file}: has no column "{missing[0]}", which the network learnt from',
                 table.without_names()
                 or did_you_mean(missing[0], table.names)
-                or f"It needs {', '.join(names)}; other columns are left out.",
+                or f"It needs {listed(names)}; other columns are left out.",
             )
         return table.numbers(names)
 

@@ -33,6 +33,7 @@ from neurosim.runs.seeds import many_seeds
 from neurosim.scenario import Scenario, load_scenario
 from neurosim.scenario.changes import SEED, added
 from neurosim.scenario.run_folders import check_scenario_given, named_scenario
+from neurosim.suggestions import listed
 from neurosim.training.divergence import SLOWER
 from neurosim.training.history import History, Record
 from neurosim.training.interruption import interruptions
@@ -248,7 +249,7 @@ def run(
     if variant is not None:
         chosen = one_variant(chosen, variant)
     if chosen.is_study:
-        names = ", ".join(chosen.variants)
+        names = listed(chosen.variants)
         raise UsageError(
             f"scenario {chosen.scenario.name} is several networks, and run trains one",
             f"neurosim.study trains them all; run(..., variant=...) one of {names}."

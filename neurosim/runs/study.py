@@ -38,6 +38,7 @@ from neurosim.runs.running import Result, diverged_result, prepare_scenario, pro
 from neurosim.runs.texts import is_there, read_failure
 from neurosim.runs.unchanged import refuse_other_members
 from neurosim.scenario import Scenario
+from neurosim.suggestions import listed
 from neurosim.training.history import METRICS, Record
 from neurosim.training.measures import FINAL_ONLY
 
@@ -366,7 +367,7 @@ def _check_same(folder: Path, chosen: Scenario, *, force: bool) -> None:
     """Raise UsageError where a study to go on with is not that of its folder, or the folder is that of a single run."""
     own = own_scenario(folder, chosen)
     if own is None or not own.is_study:
-        names = ", ".join(chosen.variants)
+        names = listed(chosen.variants)
         raise UsageError(
             f"{folder} holds a single network, and scenario {chosen.scenario.name} is several",
             f"Say which of them it is with --variant: {names}." if names else "--set scenario.repeats=1  makes it one.",

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from neurosim.errors import ScenarioError
+from neurosim.printable import shortened
 from neurosim.scenario.locate import KeyPath, Position
 
 # What fits on one screen.
 MAX_FAULTS = 20
-MAX_TEXT = 300
+MAX_FILE, MAX_TEXT = 200, 650
 MAX_VALUE = 60
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
@@ -41,9 +42,7 @@ class Fault:
 
 def shorten(text: str, length: int = MAX_TEXT) -> str:
     """The text without its middle where it is longer than `length`, safe to print."""
-    if len(text) > length:
-        half = (length - 5) // 2
-        text = f"{text[:half]} ... {text[-half:]}"
+    text = shortened(text, length)
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
@@ -100,7 +99,7 @@ class Report:
         found = sorted(dict.fromkeys(faults), key=lambda fault: (self._position(fault.path), show_path(fault.path)))
         lines = [self._line(fault) for fault in found[:MAX_FAULTS]]
         if len(found) > MAX_FAULTS:
-            lines.append(f"{shorten(self._file)}: ... and {len(found) - MAX_FAULTS} more")
+            lines.append(f"{shorten(self._file, MAX_FILE)}: ... and {len(found) - MAX_FAULTS} more")
         return ScenarioError("\n".join(lines), hint)
 
     def place(self, path: KeyPath) -> str:
@@ -109,7 +108,7 @@ class Report:
         if label is not None:
             return label
         line, column = self._position(path)
-        return f"{shorten(self._file)}:{line}:{column}"
+        return f"{shorten(self._file, MAX_FILE)}:{line}:{column}"
 
     def _line(self, fault: Fault) -> str:
         parts = [self.place(fault.path), show_path(fault.path), shorten(fault.text)]

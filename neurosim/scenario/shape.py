@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails
 from neurosim.scenario.faults import Fault, show
 from neurosim.scenario.locate import KeyPath
 from neurosim.scenario.schema import ScenarioFile
-from neurosim.scenario.study import METRICS, PROMISES, QUANTITIES, Measure
+from neurosim.scenario.study import METRICS, PICTURES, PROMISES, QUANTITIES, Measure
 from neurosim.suggestions import unknown
 
 # More errors than anybody reads; each costs a search for the nearest spelling.
@@ -82,7 +82,9 @@ def _fault(detail: ErrorDetails, tree: Mapping[str, Any]) -> Fault:
         return Fault(path, _unknown("key", str(path[-1]), _fields_of(path[:-1], tree)))
     if kind == "missing":
         return Fault(path, f"{_MISSING}: {_description(path, tree)}")
-    if kind == "literal_error" and path[0] in _MEASURES and path[-1] not in ("per", "scale"):
+    if kind == "literal_error" and path[:2] == ("plots", "pictures"):
+        return Fault(path, _unknown("picture", str(value), PICTURES))
+    if kind == "literal_error" and path[0] in _MEASURES and not {"per", "scale", "formats"} & set(path):
         return Fault(path, _unknown("measure", str(value), _MEASURES[path[0]]))
     if kind == "union_tag_not_found":
         return Fault((*path, "kind"), "missing; expected one of: " + ", ".join(_layer_kinds(path)))

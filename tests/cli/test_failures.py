@@ -2,12 +2,15 @@
 
 import importlib
 import os
+import shlex
 import sys
 from pathlib import Path
 
 import pytest
 
 from neurosim.cli.failures import failure_of
+from neurosim.errors import add_hint
+from neurosim.suggestions import unknown
 
 DATASET = """
 import numpy as np
@@ -90,7 +93,60 @@ def test_what_is_no_fault_of_a_plugin_is_one_of_neurosim():
 def test_a_message_of_long_lines_is_shortened(neurosim):
     done = neurosim("plot", "x/" * 2000)
     assert done.code == 3
-    assert max(map(len, done.err.splitlines())) < 700
+    assert max(map(len, done.err.splitlines())) < 1100
+
+
+DEEP = Path(*(letter * 180 for letter in "abcdef"))
+
+
+def suggested(hint, command):
+    """The words of a command in a hint, from its name to the two blanks behind it."""
+    return shlex.split(hint[hint.index(command) :].partition("  ")[0])
+
+
+def test_a_command_in_a_hint_is_whole(neurosim):
+    folder = DEEP / "a run"
+    diverging = ("--set", "optimizer.name=sgd", "--set", "optimizer.lr=1e30", "--no-report")
+    done = neurosim("run", "sine", *diverging, "--out", folder)
+    assert done.code == 4, done.err
+    assert suggested(done.err, "neurosim doctor") == ["neurosim", "doctor", str(folder)]
+    assert neurosim(*suggested(done.err, "neurosim doctor")[1:]).code in (0, 4)
+    again = neurosim("run", "--resume", folder)
+    assert suggested(again.err, "neurosim run") == ["neurosim", "run", "--resume", str(folder), "--force"]
+
+
+def test_a_command_in_a_note_is_whole(tmp_path):
+    error, command = ValueError("odd"), f"neurosim run --resume {tmp_path / DEEP}"
+    add_hint(error, f"The last state is kept: {command}  goes on from there.")
+    error.add_note("x" * 5000)
+    ours, foreign = failure_of(error).hint.splitlines()[-2:]
+    assert command in ours
+    assert len(foreign) <= 200
+
+
+def test_names_in_a_hint_are_shortened_and_counted():
+    names = [f"column {k:04}" for k in range(5000)]
+    message, hint = unknown("column", "x" * 5000, names)
+    assert len(message) < 130
+    assert hint.startswith("known: column 0000, column 0001, ")
+    assert hint.endswith(" more")
+    assert len(hint) < 700
+    assert int(hint.split()[-2].replace(",", "")) + hint.count("column") == 5000
+    assert unknown("column", "q", []) == ('unknown column "q"', "known: none")
+    assert len(unknown("column", "y" * 5000, ["y" * 5001])[1]) < 130
+
+
+def test_a_command_with_very_many_columns_is_left_out(neurosim):
+    settings = ("--set", "data.source=csv", "--set", f"data.file={Path('t.csv').absolute()}", "--set", "data.target=y")
+    for count, means in ((5, '--set \'data.features=["c0", "c1", "c2", "c3", "c4"]\''), (300, "data.features, in")):
+        names = [f"c{k}" for k in range(count)]
+        row = ",".join(["1.5"] * count)
+        Path("t.csv").write_text(
+            ",".join([*names, "word", "y"]) + "".join(f"\n{row},no,{k}.5" for k in range(9)) + "\n"
+        )
+        done = neurosim("run", "sine", "--out", "out", *settings)
+        assert done.code == 3, done.err
+        assert f"Name those that are:  {means}" in done.err
 
 
 @pytest.mark.parametrize("words", [["run", ""], ["plot", ""], ["plot", "--activations", "--out", ""]])

@@ -164,6 +164,16 @@ def test_faults_of_overrides_name_the_option(faults):
     ]
 
 
+def test_names_of_pictures_and_of_what_is_written_are_told(faults):
+    plots = '\n[plots]\npictures = ["decision_boundry", "qq"]\nformats = ["gif"]\nmeasure = "train_los"\n'
+    wrong, unknown, written, measure = faults(GOOD + plots)
+    assert wrong.endswith('plots.pictures.0: unknown picture "decision_boundry"; did you mean "decision_boundary"?')
+    assert 'plots.pictures.1: unknown picture "qq"; known: activation_histogram, ' in unknown
+    assert unknown.endswith("weight_norm, worst_mistakes")
+    assert written.endswith("plots.formats.0: expected 'png' or 'svg', not \"gif\"")
+    assert measure.endswith('plots.measure: unknown measure "train_los"; did you mean "train_loss"?')
+
+
 def test_many_faults_fit_one_screen(faults):
     lines = faults(GOOD + "".join(f"key{i} = 1\n" for i in range(1000)))
     assert len(lines) == 21

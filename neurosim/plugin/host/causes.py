@@ -7,6 +7,7 @@ from types import TracebackType
 
 from neurosim.errors import NeurosimError
 from neurosim.plugin.host.hooks import HookError
+from neurosim.printable import shortened
 
 LONGEST = 200
 
@@ -22,7 +23,7 @@ def cause(error: BaseException, own: Mapping[str, str]) -> str:
         The plugin's own files, and how a message calls each; nothing where there is only one.
     """
     file, line = _place(error, own)
-    text = one_line(_text(error, own))
+    text = _text(error, own)
     if not line:
         return text
     return f"{text} ({f'{own[file]}, ' if own[file] else ''}line {line})"
@@ -30,17 +31,19 @@ def cause(error: BaseException, own: Mapping[str, str]) -> str:
 
 def _text(error: BaseException, own: Mapping[str, str]) -> str:
     if isinstance(error, HookError):
-        return str(error)
+        return one_line(str(error))
     if isinstance(error, NeurosimError):
-        return "; ".join(part.rstrip(".") for part in (error.message, error.hint) if part)
+        # A hint is whole, or not there.
+        parts = (one_line(error.message), one_line(error.hint) if len(error.hint) <= LONGEST else "")
+        return "; ".join(part.rstrip(".") for part in parts if part)
     if isinstance(error, SyntaxError) and error.filename in own:
         # Its text has file and line too.
-        return f"{type(error).__name__}: {error.msg}"
+        return one_line(f"{type(error).__name__}: {error.msg}")
     try:
         text = one_line(str(error))
     except Exception:  # of an exception class of the author's own
         text = ""
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+    return one_line(f"{type(error).__name__}: {text}" if text else type(error).__name__)
 
 
 def _place(error: BaseException, own: Mapping[str, str]) -> tuple[str, int]:
@@ -61,8 +64,5 @@ def _place(error: BaseException, own: Mapping[str, str]) -> tuple[str, int]:
 
 def one_line(text: str) -> str:
     """The first line that says something, without its middle where it is long, safe to print."""
-    first = next((line.strip() for line in text.splitlines() if line.strip()), "")
-    if len(first) > LONGEST:
-        half = (LONGEST - 5) // 2
-        first = f"{first[:half]} ... {first[-half:]}"
+    first = shortened(next((line.strip() for line in text.splitlines() if line.strip()), ""), LONGEST)
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in first)
