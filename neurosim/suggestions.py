@@ -14,13 +14,18 @@ NAME, LIST = 100, 450
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """``did you mean "..."?`` for the nearest known word, or an empty string."""
     near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f'did you mean "{shortened(near[0], NAME)}"?' if near else ""
+    return f'did you mean "{named(near[0])}"?' if near else ""
 
 
 def unknown(what: str, word: str, known: Iterable[str]) -> tuple[str, str]:
     """Message and hint for an unknown name: the nearest spelling, else the list of known ones."""
     names = sorted(known)
-    return f'unknown {what} "{shortened(word, NAME)}"', did_you_mean(word, names) or f"known: {listed(names)}"
+    return f'unknown {what} "{named(word)}"', did_you_mean(word, names) or f"known: {listed(names)}"
+
+
+def named(name: str) -> str:
+    """A name as it stands in a message: that of a column or a class may have any length."""
+    return shortened(name, NAME)
 
 
 def listed(names: Iterable[str]) -> str:
@@ -31,5 +36,5 @@ def listed(names: Iterable[str]) -> str:
         if left or sum(map(len, shown)) > LIST:
             left += 1
         else:
-            shown.append(shortened(name, NAME))
+            shown.append(named(name))
     return ", ".join(shown or ["none"]) + (f" and {left:,} more" if left else "")

@@ -20,8 +20,8 @@ from neurosim.data import (
 )
 from neurosim.errors import DataError, UsageError
 from neurosim.plugin import Dataset, Table, hookimpl
-from neurosim.printable import quoted, shortened
-from neurosim.suggestions import NAME, did_you_mean
+from neurosim.printable import quoted
+from neurosim.suggestions import did_you_mean, named
 
 TABLES = Path(__file__).with_name("tables")
 TASKS = ("auto", "classification", "regression")
@@ -72,7 +72,7 @@ def table_of(table, target, features=(), task="auto"):
     if target in features or len(set(features)) < len(features):
         raise UsageError(
             f"features = {list(features)}: each column once, and not the target",
-            f'target is "{shortened(target, NAME)}".',
+            f'target is "{named(target)}".',
         )
     names = tuple(features) or tuple(name for name in table.names if name != target)
     if not names:
@@ -107,15 +107,13 @@ def numbers_of(table, columns, target, texts=()):
         left = [name for name in columns if name not in faults.unusable and name != target]
         hints = []
         if target in faults.unusable and target in columns:
-            named = shortened(target, NAME)
-            hints.append(
-                f'The target "{named}" holds no numbers: task = "classification" takes its values for classes.'
-            )
+            holds = f'The target "{named(target)}" holds no numbers'
+            hints.append(f'{holds}: task = "classification" takes its values for classes.')
         if useless and left:
             setting = "data.features=" + json.dumps(left, ensure_ascii=False)
             # Nobody reads, or types, the names of hundreds of columns.
             means = f"--set {quoted(setting)}" if len(setting) <= LONGEST_SETTING else "data.features, in the scenario"
-            alone = f'"{shortened(useless[0], NAME)}" is no feature'
+            alone = f'"{named(useless[0])}" is no feature'
             several = "these columns are no features" if len(useless) > 1 else alone
             hints.append(f"Features have to be numbers: {several}. Name those that are:  {means}")
         elif useless:

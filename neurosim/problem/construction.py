@@ -19,10 +19,9 @@ from neurosim.network.layers import Chosen, Penalty, Shape, choose
 from neurosim.network.network import Network
 from neurosim.plugin import Initializer, Loss
 from neurosim.plugin.host import BUILTIN, Entry
-from neurosim.printable import shortened
 from neurosim.scenario import Scenario
 from neurosim.scenario.layers import pair
-from neurosim.suggestions import NAME
+from neurosim.suggestions import named
 
 # What a layer makes of rows that are images; the other kinds take them either way.
 _NEEDS_MAP = ("conv2d", "max_pool2d", "avg_pool2d", "global_avg_pool2d", "flatten")
@@ -224,8 +223,8 @@ def _check_outputs(network: Network, data: Prepared) -> None:
 def _classes_there(data: Prepared) -> str:
     """The classes with how often they are there, since a misspelt label makes one more."""
     counts = np.bincount(data.train.targets, minlength=len(data.classes)).tolist()
-    named = [f'"{shortened(name, NAME)}" ({count:,})' for name, count in zip(data.classes, counts, strict=True)]
-    more = f" and {len(named) - MOST_CLASSES} more" if len(named) > MOST_CLASSES else ""
+    counted = [f'"{named(name)}" ({count:,})' for name, count in zip(data.classes, counts, strict=True)]
+    more = f" and {len(counted) - MOST_CLASSES} more" if len(counted) > MOST_CLASSES else ""
     rare = [name for name, count in zip(data.classes, counts, strict=True) if count == 1 and max(counts) >= 10]
-    slip = f' Is "{shortened(rare[0], NAME)}", which only one row has, misspelt?' if rare else ""
-    return f"The classes, with their training rows: {', '.join(named[:MOST_CLASSES])}{more}.{slip}"
+    slip = f' Is "{named(rare[0])}", which only one row has, misspelt?' if rare else ""
+    return f"The classes, with their training rows: {', '.join(counted[:MOST_CLASSES])}{more}.{slip}"

@@ -19,7 +19,7 @@ ALLOWED = {
     "version": set(),
     "errors": set(),
     "randomness": set(),
-    "suggestions": set(),
+    "suggestions": {"printable"},
     "process": set(),
     "markup": {"printable"},
     "formulas": {"errors"},
@@ -29,7 +29,7 @@ ALLOWED = {
     "data": {"errors", "files", "plugin", "printable", "randomness", "suggestions"},
     "network": {"errors", "markup", "plugin", "randomness"},
     "scenario": {"errors", "files", "plugin", "printable", "suggestions"},
-    "problem": {"data", "errors", "network", "plugin", "randomness", "scenario"},
+    "problem": {"data", "errors", "network", "plugin", "randomness", "scenario", "suggestions"},
     "backends": {
         "data", "errors", "files", "formulas", "network", "plugin", "process", "randomness", "suggestions", "version",
     },
