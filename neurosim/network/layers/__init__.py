@@ -1,0 +1,3 @@
+"""The kinds of layers."""
+
+from neurosim.network.layers.base import *  # noqa: F403
