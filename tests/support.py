@@ -14,8 +14,8 @@ from neurosim.backends.base import Backend
 from neurosim.backends.select import make_backend
 from neurosim.data.rows import Rows
 from neurosim.formulas.float32 import Translator
-from neurosim.network.building import NetworkBuilder
-from neurosim.network.layers import Penalty, choose
+from neurosim.network import layers as kinds
+from neurosim.network.layers import Penalty, Stack, choose
 from neurosim.network.network import Network, Training
 from neurosim.plugin.host import build_registry
 
@@ -148,40 +148,40 @@ class Residual:
 
 def network(inputs: int | tuple[int, ...], layers: Sequence[Any], loss: Any = "mse") -> Network:
     """A network from the entries above; `inputs` is a number of units or the shape of a map."""
-    builder = NetworkBuilder((inputs,) if isinstance(inputs, int) else inputs)
-    _stack(builder, layers)
-    return builder.build(chosen(BUILTINS.losses, loss))
+    stack = Stack((inputs,) if isinstance(inputs, int) else inputs)
+    _stack(stack, layers)
+    return Network.of(stack, chosen(BUILTINS.losses, loss))
 
 
-def _stack(builder: NetworkBuilder, layers: Sequence[Any]) -> None:
+def _stack(stack: Stack, layers: Sequence[Any]) -> None:
     for layer in layers:
         if isinstance(layer, Dense | Conv2d):
             activation, init = chosen(BUILTINS.activations, layer.activation), chosen(BUILTINS.initializers, layer.init)
             penalty = Penalty(layer.l1, layer.l2)
             if isinstance(layer, Dense):
-                builder.dense(layer.units, activation, init, bias=layer.bias, penalty=penalty)
+                kinds.Dense.put_on(stack, layer.units, activation, init, bias=layer.bias, penalty=penalty)
                 continue
             how = {"stride": layer.stride, "padding": layer.padding, "bias": layer.bias, "penalty": penalty}
-            builder.conv2d(layer.channels, layer.kernel, activation, init, **how)
+            kinds.Conv2d.put_on(stack, layer.channels, layer.kernel, activation, init, **how)
         elif isinstance(layer, Pool):
-            add = builder.max_pool2d if layer.kind == "max" else builder.avg_pool2d
-            add(layer.size, layer.stride, layer.padding)
+            kind = kinds.MaxPool2d if layer.kind == "max" else kinds.AvgPool2d
+            kind.put_on(stack, layer.size, layer.stride, layer.padding)
         elif isinstance(layer, GlobalAvgPool):
-            builder.global_avg_pool2d()
+            kinds.GlobalAvgPool2d.put_on(stack)
         elif isinstance(layer, BatchNorm):
-            builder.batch_norm(layer.momentum)
+            kinds.BatchNorm.put_on(stack, layer.momentum)
         elif isinstance(layer, LayerNorm):
-            builder.layer_norm()
+            kinds.LayerNorm.put_on(stack)
         elif isinstance(layer, Activation):
-            builder.activation(chosen(BUILTINS.activations, layer.activation))
+            kinds.Activate.put_on(stack, chosen(BUILTINS.activations, layer.activation))
         elif isinstance(layer, Dropout):
-            builder.dropout(layer.rate)
+            kinds.Dropout.put_on(stack, layer.rate)
         elif isinstance(layer, Residual):
             projection = chosen(BUILTINS.activations, "identity"), chosen(BUILTINS.initializers, "torch_linear")
-            with builder.residual(projection):
-                _stack(builder, layer.layers)
+            with kinds.Residual.put_around(stack, projection):
+                _stack(stack, layer.layers)
         else:
-            builder.flatten()
+            kinds.Flatten.put_on(stack)
 
 
 def training(

@@ -220,7 +220,7 @@ class Backend(ABC):
     def penalty(self) -> float:
         """What the weights cost as they are now: the part of the objective that is not the loss."""
         total = 0.0
-        for layer in self.network.penalised:
+        for layer in self.network.penalized:
             weight = self.parameters[layer.weight.span].astype(np.float64)
             total += layer.penalty.l1 * float(np.abs(weight).sum()) + layer.penalty.l2 / 2 * float((weight**2).sum())
         return total

@@ -145,7 +145,7 @@ class ReferenceBackend(Backend):
         d = (d / chosen.size).reshape(chosen.size, *last.output_shape)
         for layer in reversed(self.network.layers):
             d = reference_layers.backward(layer, d, trace)
-        for layer in self.network.penalised:
+        for layer in self.network.penalized:
             weight, penalty = trace.weights[layer.weight.name], layer.penalty
             trace.gradients[layer.weight.name] += penalty.l1 * np.sign(weight) + penalty.l2 * weight
         return in_order(losses), self._correct(a, rows, chosen), gradient

@@ -16,8 +16,7 @@ from neurosim.bench.measure import Clock, Work, interleaved
 from neurosim.bench.problem import SEED, Problem, Size, make_problem
 from neurosim.data.rows import Rows
 from neurosim.errors import BackendError
-from neurosim.network.building import NetworkBuilder
-from neurosim.network.layers import choose
+from neurosim.network.layers import Dense, Stack, choose
 from neurosim.network.network import Network, Training
 from neurosim.plugin.host import Registry
 
@@ -102,11 +101,11 @@ def by_width(
 
 def xor_problem(registry: Registry) -> tuple[Network, Training, Rows]:
     """2-4-1, tanh and sigmoid, Adam; all four rows are a batch, in order."""
-    builder = NetworkBuilder((2,))
+    stack = Stack((2,))
     glorot = choose(registry.initializers.get("glorot_uniform"))
-    builder.dense(XOR_UNITS, choose(registry.activations.get("tanh")), glorot)
-    builder.dense(1, choose(registry.activations.get("sigmoid")), glorot)
-    network = builder.build(choose(registry.losses.get("binary_cross_entropy")))
+    Dense.put_on(stack, XOR_UNITS, choose(registry.activations.get("tanh")), glorot)
+    Dense.put_on(stack, 1, choose(registry.activations.get("sigmoid")), glorot)
+    network = Network.of(stack, choose(registry.losses.get("binary_cross_entropy")))
     training = Training(
         optimizer=choose(registry.optimizers.get("adam"), {"lr": XOR_RATE}),
         schedule=choose(registry.schedules.get("constant")),

@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurosim.data.rows import Rows
-from neurosim.network.building import NetworkBuilder
-from neurosim.network.layers import Dense, choose
+from neurosim.network.layers import Dense, Stack, choose
 from neurosim.network.network import Network, Training
 from neurosim.plugin.host import Registry
 from neurosim.randomness import Stream
@@ -83,8 +82,7 @@ class Problem:
     def layers(self) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:
         """Start values as (weight, bias) of each layer."""
         named = self.network.named(self.network.start_values(SEED))
-        dense = [layer for layer in self.network.layers if isinstance(layer, Dense)]
-        return [(named[f"{layer.name}.weight"], named[f"{layer.name}.bias"]) for layer in dense]
+        return [(named[f"{layer.name}.weight"], named[f"{layer.name}.bias"]) for layer in self.network.layers]
 
     def first(self, count: int) -> Rows:
         """The first rows."""
@@ -94,12 +92,12 @@ class Problem:
 
 def make_problem(size: Size, registry: Registry) -> Problem:
     """ReLU layers and a softmax, cross-entropy, Adam; the rows are in order and there is no dropout."""
-    builder = NetworkBuilder((size.widths[0],))
+    stack = Stack((size.widths[0],))
     for number, units in enumerate(size.widths[1:], 1):
         last = number == len(size.widths) - 1
         activation: Any = choose(registry.activations.get("softmax" if last else "relu"))
-        builder.dense(units, activation, choose(registry.initializers.get("he_uniform")))
-    network = builder.build(choose(registry.losses.get("categorical_cross_entropy")))
+        Dense.put_on(stack, units, activation, choose(registry.initializers.get("he_uniform")))
+    network = Network.of(stack, choose(registry.losses.get("categorical_cross_entropy")))
     training = Training(
         optimizer=choose(registry.optimizers.get("adam"), {"lr": RATE}),
         schedule=choose(registry.schedules.get("constant")),

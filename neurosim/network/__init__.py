@@ -1,1 +1,1 @@
-"""A network as data: `layers` (the kinds), `building` (stacking them), `network` (the whole), `memory` (its size)."""
+"""A network as data: `layers` (a module a kind), `network` (the whole), `memory` (its size)."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from neurosim.errors import BackendError
-from neurosim.network.layers import Flatten, Layer
+from neurosim.network.layers import Layer
 from neurosim.network.network import Network, Training
 
 FLOAT_BYTES = 4  # of the compiled backends
@@ -60,7 +60,7 @@ def training_memory(network: Network, training: Training, rows: int) -> Memory:
 
 def output_memory(layer: Layer, rows: int) -> int:
     """Bytes of a layer's outputs for so many rows; 0 where they are its inputs in another shape."""
-    return 0 if isinstance(layer, Flatten) else rows * math.prod(layer.output_shape) * FLOAT_BYTES
+    return rows * math.prod(layer.output_shape) * FLOAT_BYTES if layer.moves_data else 0
 
 
 def check_memory(network: Network, training: Training, rows: int) -> None:

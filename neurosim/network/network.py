@@ -17,20 +17,19 @@ from numpy.typing import ArrayLike, NDArray
 from neurosim.errors import ShapeError
 from neurosim.markup import table
 from neurosim.network.layers import (
-    Activate,
+    Activated,
     BatchNorm,
     Chosen,
-    Conv2d,
-    Dense,
     Dropout,
     Layer,
-    LayerNorm,
     Parameter,
     Shape,
+    Stack,
+    Weighted,
+    of_kind,
     walk,
 )
 from neurosim.plugin import FeedbackSchedule, FromLogits, Loss, Optimizer, Schedule
-from neurosim.randomness import Stream
 
 
 @dataclass(frozen=True)
@@ -44,12 +43,17 @@ class Network:
     layers : tuple of Layer
         In the order in which data flow.
     loss : Chosen[Loss]
-        What training minimises.
+        What training minimizes.
     """
 
     input_shape: Shape
     layers: tuple[Layer, ...]
     loss: Chosen[Loss]
+
+    @classmethod
+    def of(cls, stack: Stack, loss: Chosen[Loss]) -> Network:
+        """The network of the layers on a stack."""
+        return cls(stack.input_shape, tuple(stack.layers), loss)
 
     @property
     def inputs(self) -> int:
@@ -79,44 +83,51 @@ class Network:
     @property
     def statistics(self) -> tuple[Parameter, ...]:
         """Running means and variances of batch normalization, in the order of their own flat vector."""
-        return tuple(entry for layer in self.batch_norms for entry in layer.statistics)
+        return tuple(entry for layer in self.parts for entry in layer.statistics)
 
     @property
     def batch_norms(self) -> tuple[BatchNorm, ...]:
         """The batch normalizations, in order."""
-        return tuple(layer for layer in self.parts if isinstance(layer, BatchNorm))
+        return of_kind(self.parts, BatchNorm)
 
     @property
     def dropouts(self) -> tuple[Dropout, ...]:
         """The dropout layers, in order."""
-        return tuple(layer for layer in self.parts if isinstance(layer, Dropout))
+        return of_kind(self.parts, Dropout)
 
     @property
-    def penalised(self) -> tuple[Dense | Conv2d, ...]:
+    def activated(self) -> tuple[Activated, ...]:
+        """The layers that have an activation, in order."""
+        return of_kind(self.parts, Activated)
+
+    @property
+    def weighted(self) -> tuple[Weighted, ...]:
+        """The layers that have weights, in order."""
+        return of_kind(self.parts, Weighted)
+
+    @property
+    def penalized(self) -> tuple[Weighted, ...]:
         """The layers whose weights cost something."""
-        return tuple(layer for layer in self.parts if isinstance(layer, Dense | Conv2d) and layer.penalty)
+        return tuple(layer for layer in self.weighted if layer.penalty)
 
     @property
     def pair(self) -> FromLogits | None:
         """The pair of loss and output activation that is computed from logits, if there is one."""
         last = self.layers[-1]
-        return self.loss.record.pair_for(last.activation.name) if isinstance(last, Dense | Conv2d | Activate) else None
+        return self.loss.record.pair_for(last.activation.name) if isinstance(last, Activated) else None
 
     def start_values(self, seed: int) -> NDArray[np.float32]:
         """Flat vector of start values for a seed, float32 on every backend, shape (size,)."""
         values = np.zeros(self.size, np.float32)
         for layer in self.parts:
-            if isinstance(layer, Dense | Conv2d):
-                _fill(layer, seed, values)
-            elif isinstance(layer, BatchNorm | LayerNorm):
-                values[layer.gamma.span] = 1.0
+            layer.start(seed, values)
         return values
 
     def start_statistics(self) -> NDArray[np.float32]:
         """Running means 0 and variances 1, flat."""
         values = np.zeros(sum(entry.size for entry in self.statistics), np.float32)
-        for layer in self.batch_norms:
-            values[layer.variance.span] = 1.0
+        for layer in self.parts:
+            layer.start_statistics(values)
         return values
 
     def __repr__(self) -> str:
@@ -129,9 +140,9 @@ class Network:
         rows = []
         for layer in self.parts:
             learnt = sum(parameter.size for parameter in layer.parameters)
-            activation = layer.activation.name if isinstance(layer, Dense | Conv2d | Activate) else ""
+            activation = layer.activation.name if isinstance(layer, Activated) else ""
             shape = " x ".join(map(str, layer.output_shape))
-            rows.append([layer.name, layer.kind.replace("_", " "), activation, shape, f"{learnt:,}"])
+            rows.append([layer.name, layer.words, activation, shape, f"{learnt:,}"])
         shape = " x ".join(map(str, self.input_shape))
         caption = f"Input {shape}, {self.size:,} parameters, loss {self.loss.name}"
         return table(["layer", "kind", "activation", "output", "parameters"], rows, (4,), caption)
@@ -179,28 +190,6 @@ def _flat(what: str, entries: tuple[Parameter, ...], named: Mapping[str, ArrayLi
             raise ShapeError(f"{entry.name} has shape {array.shape}, this network needs {entry.shape}")
         flat[entry.span] = array.ravel()
     return flat
-
-
-def _fill(layer: Dense | Conv2d, seed: int, values: NDArray[np.float32]) -> None:
-    """Start values of one layer; each array has random numbers of its own."""
-    init = layer.init.record
-    for parameter, given, rule in (
-        (layer.weight, layer.start_weight, init.weight),
-        (layer.bias, layer.start_bias, init.bias),
-    ):
-        if parameter is None:
-            continue
-        if given is not None:
-            values[parameter.span] = np.asarray(given, np.float64).ravel()
-        elif rule is not None:
-            random = Stream(seed, "init", parameter.name)
-            drawn = np.asarray(rule(random, parameter.shape, *layer.fans, *layer.init.values))
-            if drawn.shape != parameter.shape:
-                raise ShapeError(
-                    f"initializer {layer.init.name} gave shape {drawn.shape} for {parameter.name}, "
-                    f"which needs {parameter.shape}"
-                )
-            values[parameter.span] = drawn.ravel()
 
 
 @dataclass(frozen=True)

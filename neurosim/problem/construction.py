@@ -14,8 +14,8 @@ import numpy as np
 
 from neurosim.data import Prepared
 from neurosim.errors import PluginError, ScenarioError, ShapeError
-from neurosim.network.building import NetworkBuilder
-from neurosim.network.layers import Chosen, Penalty, Shape, choose
+from neurosim.network import layers as kinds
+from neurosim.network.layers import Chosen, Penalty, Shape, Stack, choose
 from neurosim.network.network import Network
 from neurosim.plugin import Initializer, Loss
 from neurosim.plugin.host import BUILTIN, Entry
@@ -42,11 +42,11 @@ def build_network(scenario: Scenario, data: Prepared) -> Network:
         When the loss does not fit the targets.
     """
     layers = scenario.network.layers
-    stacking = _Stacking(scenario, NetworkBuilder(_input_shape(layers, data)))
+    stacking = _Stacking(scenario, Stack(_input_shape(layers, data)))
     try:
         stacking.add(layers, "network", "network")
         loss = _loss(scenario, stacking.output)
-        network = stacking.builder.build(choose(loss, scenario.network.loss.params))
+        network = Network.of(stacking.stack, choose(loss, scenario.network.loss.params))
         _check_outputs(network, data)
     except ShapeError as error:
         raise ShapeError(f"{stacking.position}: {error.message}{stacking.place}", error.hint) from error
@@ -74,7 +74,7 @@ def _first_need(layers: Sequence[Any]) -> str:
 
 
 class _Stacking:
-    """Hands the layers of a scenario to a builder, one after the other.
+    """Puts the layers of a scenario on a stack, one after the other.
 
     Attributes
     ----------
@@ -82,10 +82,10 @@ class _Stacking:
         The activation of the latest layer that has one.
     """
 
-    def __init__(self, scenario: Scenario, builder: NetworkBuilder) -> None:
+    def __init__(self, scenario: Scenario, stack: Stack) -> None:
         self._scenario = scenario
         self._registry = scenario.registry
-        self.builder = builder
+        self.stack = stack
         self.output: Entry | None = None
         self._name = self._path = ""
         self._copies: tuple[str, ...] = ()
@@ -116,22 +116,23 @@ class _Stacking:
         if layer.kind != "residual":
             self._add_one(layer)
             return
-        with self.builder.residual(self._projection(layer)):
+        with kinds.Residual.put_around(self.stack, self._projection(layer)):
             self.add(layer.layers, path, own_name, copies)
             self._name, self._path, self._copies = own_name, path, copies
         if layer.activation is not None:
             self._go_to(path, name, copies)
-            self.builder.activation(self._activation(layer))
+            kinds.Activate.put_on(self.stack, self._activation(layer))
 
     def _go_to(self, path: str, name: str, copies: tuple[str, ...]) -> str:
         """Note the place of the layer that comes next; returns its name in the network."""
-        self._name, self._path, self._copies = f"{name}.layers.{len(self.builder.layers)}", path, copies
+        self._name, self._path, self._copies = f"{name}.layers.{len(self.stack.layers)}", path, copies
         return self._name
 
     def _add_one(self, layer: Any) -> None:
-        builder, kind = self.builder, layer.kind
+        stack, kind = self.stack, layer.kind
         if kind == "dense":
-            builder.dense(
+            kinds.Dense.put_on(
+                stack,
                 layer.units,
                 self._activation(layer),
                 self._init(layer),
@@ -141,7 +142,8 @@ class _Stacking:
                 penalty=Penalty(layer.l1, layer.l2),
             )
         elif kind == "conv2d":
-            builder.conv2d(
+            kinds.Conv2d.put_on(
+                stack,
                 layer.channels,
                 pair(layer.kernel),
                 self._activation(layer),
@@ -152,20 +154,20 @@ class _Stacking:
                 penalty=Penalty(layer.l1, layer.l2),
             )
         elif kind in ("max_pool2d", "avg_pool2d"):
-            add = builder.max_pool2d if kind == "max_pool2d" else builder.avg_pool2d
-            add(pair(layer.size), pair(layer.stride), layer.padding)
+            pool = kinds.MaxPool2d if kind == "max_pool2d" else kinds.AvgPool2d
+            pool.put_on(stack, pair(layer.size), pair(layer.stride), layer.padding)
         elif kind == "global_avg_pool2d":
-            builder.global_avg_pool2d()
+            kinds.GlobalAvgPool2d.put_on(stack)
         elif kind == "batch_norm":
-            builder.batch_norm(layer.momentum, layer.epsilon)
+            kinds.BatchNorm.put_on(stack, layer.momentum, layer.epsilon)
         elif kind == "layer_norm":
-            builder.layer_norm(layer.epsilon)
+            kinds.LayerNorm.put_on(stack, layer.epsilon)
         elif kind == "activation":
-            builder.activation(self._activation(layer))
+            kinds.Activate.put_on(stack, self._activation(layer))
         elif kind == "dropout":
-            builder.dropout(layer.rate)
+            kinds.Dropout.put_on(stack, layer.rate)
         else:
-            builder.flatten()
+            kinds.Flatten.put_on(stack)
 
     def _activation(self, layer: Any) -> Chosen[Any]:
         self.output = self._registry.activations.entry(layer.activation.name)

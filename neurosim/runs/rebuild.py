@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from neurosim.network.building import NetworkBuilder
-from neurosim.network.layers import Chosen, choose
+from neurosim.network import layers as kinds
+from neurosim.network.layers import Chosen, Stack, choose
 from neurosim.network.network import Network
 from neurosim.plugin.host import BUILTIN, Plugin, Registry
 from neurosim.runs.description import describe
@@ -31,11 +31,11 @@ def rebuild(description: Mapping[str, Any], registry: Registry) -> tuple[Network
     shape = tuple(description["input_shape"])
     if len(shape) not in SHAPE_SIZES or not all(type(size) is int and size > 0 for size in shape):
         raise ValueError(f"input_shape is {shape!r}")
-    rebuilding = _Rebuilding(registry, NetworkBuilder(shape))
+    rebuilding = _Rebuilding(registry, Stack(shape))
     rebuilding.add(description["layers"])
-    if not rebuilding.builder.layers:
+    if not rebuilding.stack.layers:
         raise ValueError("there are no layers")
-    network = rebuilding.builder.build(rebuilding.chosen(registry.losses, description["loss"]))
+    network = Network.of(rebuilding.stack, rebuilding.chosen(registry.losses, description["loss"]))
     if describe(network) != description:
         raise ValueError("its layers are not what the description says")
     return network, rebuilding.plugins
@@ -44,8 +44,8 @@ def rebuild(description: Mapping[str, Any], registry: Registry) -> tuple[Network
 class _Rebuilding:
     """Hands described layers to a builder."""
 
-    def __init__(self, registry: Registry, builder: NetworkBuilder) -> None:
-        self.builder = builder
+    def __init__(self, registry: Registry, stack: Stack) -> None:
+        self.stack = stack
         self.plugins: list[Plugin] = []
         self._registry = registry
         # Weights come from the file; the builder wants a rule for start values all the same.
@@ -66,33 +66,35 @@ class _Rebuilding:
             self._add(layer, layer["kind"])
 
     def _add(self, layer: Mapping[str, Any], kind: str) -> None:
-        builder = self.builder
+        stack = self.stack
         if kind == "dense":
-            builder.dense(_count(layer, "units"), self._activation(layer), self._init, bias=bool(layer["bias"]))
+            kinds.Dense.put_on(
+                stack, _count(layer, "units"), self._activation(layer), self._init, bias=bool(layer["bias"])
+            )
         elif kind == "conv2d":
             kernel, stride, padding = _window(layer)
-            builder.conv2d(
-                _count(layer, "channels"), kernel, self._activation(layer), self._init,
+            kinds.Conv2d.put_on(
+                stack, _count(layer, "channels"), kernel, self._activation(layer), self._init,
                 stride=stride, padding=padding, bias=bool(layer["bias"]),
             )  # fmt: skip
         elif kind == "max_pool2d":
-            builder.max_pool2d(*_window(layer))
+            kinds.MaxPool2d.put_on(stack, *_window(layer))
         elif kind == "avg_pool2d":
-            builder.avg_pool2d(*_window(layer))
+            kinds.AvgPool2d.put_on(stack, *_window(layer))
         elif kind == "global_avg_pool2d":
-            builder.global_avg_pool2d()
+            kinds.GlobalAvgPool2d.put_on(stack)
         elif kind == "batch_norm":
-            builder.batch_norm(_positive(layer, "momentum"), _positive(layer, "epsilon"))
+            kinds.BatchNorm.put_on(stack, _positive(layer, "momentum"), _positive(layer, "epsilon"))
         elif kind == "layer_norm":
-            builder.layer_norm(_positive(layer, "epsilon"))
+            kinds.LayerNorm.put_on(stack, _positive(layer, "epsilon"))
         elif kind == "activation":
-            builder.activation(self._activation(layer))
+            kinds.Activate.put_on(stack, self._activation(layer))
         elif kind == "dropout":
-            builder.dropout(float(layer["rate"]))
+            kinds.Dropout.put_on(stack, float(layer["rate"]))
         elif kind == "flatten":
-            builder.flatten()
+            kinds.Flatten.put_on(stack)
         elif kind == "residual":
-            with builder.residual((self._identity, self._init)):
+            with kinds.Residual.put_around(stack, (self._identity, self._init)):
                 self.add(layer["layers"])
         else:
             raise ValueError(f"there is no layer of kind {kind!r}")

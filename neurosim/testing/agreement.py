@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 from neurosim.backends.base import Backend
 from neurosim.backends.select import make_backend
 from neurosim.data.rows import Rows
-from neurosim.network.building import NetworkBuilder
-from neurosim.network.layers import choose
-from neurosim.network.network import Training
+from neurosim.network.layers import Dense, Stack, choose
+from neurosim.network.network import Network, Training
 from neurosim.plugin import Activation, Loss, Optimizer, RowActivation
 from neurosim.testing.plain import Array, Curve, numbers
 from neurosim.testing.probe import PROBE, ZEROS
@@ -35,11 +34,11 @@ _EPSILON, _LARGEST = float(np.finfo(np.float32).eps), float(np.finfo(np.float32)
 def make_layer(backend: str, units: int, activation: Any, loss: Any, optimizer: Any = None) -> Backend:
     """One dense layer with zeros as weights, and inputs that do not matter."""
     registry = built_in()
-    builder = NetworkBuilder((LARGE // units + 1,))
-    builder.dense(units, activation, choose(ZEROS))
+    stack = Stack((LARGE // units + 1,))
+    Dense.put_on(stack, units, activation, choose(ZEROS))
     rule = optimizer or choose(registry.optimizers.get("sgd"))
     training = Training(rule, choose(registry.schedules.get("constant")), 1, False, 1)
-    return make_backend(backend, builder.build(loss), training, seed=0, threads=1)
+    return make_backend(backend, Network.of(stack, loss), training, seed=0, threads=1)
 
 
 def run_layer(bench: Backend, z: NDArray[Any], values: NDArray[Any], label: int = 0) -> tuple[float, Array, Array]:

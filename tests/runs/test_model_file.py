@@ -9,8 +9,9 @@ from safetensors import safe_open
 
 from neurosim import Simulator, load_scenario
 from neurosim.errors import ShapeError, UsageError
-from neurosim.network.building import NetworkBuilder
-from neurosim.network.layers import choose
+from neurosim.network import layers as kinds
+from neurosim.network.layers import Stack, choose
+from neurosim.network.network import Network
 from neurosim.plugin.host import build_registry
 from neurosim.runs.checkpoint import load_checkpoint, save_checkpoint
 from neurosim.runs.model import model_bytes
@@ -60,37 +61,42 @@ def chosen(entry):
     )
 
 
-def rebuilt(builder, layers):
+KINDS = {kind.kind: kind for kind in (kinds.BatchNorm, kinds.LayerNorm, kinds.Dropout, kinds.Flatten)}
+
+
+def rebuilt(stack, layers):
     """Stack layers from what the file says of them, and of nothing else."""
     zeros = choose(BUILTINS.initializers.get("zeros"))
     for entry in layers:
         kind = entry["kind"]
         if kind == "dense":
-            builder.dense(entry["units"], chosen(entry["activation"]), zeros, bias=entry["bias"])
+            kinds.Dense.put_on(stack, entry["units"], chosen(entry["activation"]), zeros, bias=entry["bias"])
         elif kind == "conv2d":
             padding = "same" if any(entry["padding"]) else "valid"
-            builder.conv2d(
-                entry["channels"], tuple(entry["kernel"]), chosen(entry["activation"]), zeros,
+            kinds.Conv2d.put_on(
+                stack, entry["channels"], tuple(entry["kernel"]), chosen(entry["activation"]), zeros,
                 stride=tuple(entry["stride"]), padding=padding, bias=entry["bias"],
             )  # fmt: skip
         elif kind in ("max_pool2d", "avg_pool2d"):
             padding = "same" if any(entry["padding"]) else "valid"
-            getattr(builder, kind)(tuple(entry["kernel"]), tuple(entry["stride"]), padding)
+            (kinds.MaxPool2d if kind == "max_pool2d" else kinds.AvgPool2d).put_on(
+                stack, tuple(entry["kernel"]), tuple(entry["stride"]), padding
+            )
         elif kind == "residual":
             projection = entry["projection"]
-            with builder.residual(projection and (chosen(projection["activation"]), zeros)):
-                rebuilt(builder, entry["layers"])
+            with kinds.Residual.put_around(stack, projection and (chosen(projection["activation"]), zeros)):
+                rebuilt(stack, entry["layers"])
         elif kind == "activation":
-            builder.activation(chosen(entry["activation"]))
+            kinds.Activate.put_on(stack, chosen(entry["activation"]))
         else:
-            getattr(builder, kind)(**{key: value for key, value in entry.items() if key not in ("name", "kind")})
+            KINDS[kind].put_on(stack, **{key: value for key, value in entry.items() if key not in ("name", "kind")})
 
 
 def test_the_network_can_be_built_again(normed, tmp_path):
     _, described = read(model_bytes(normed), tmp_path)
-    builder = NetworkBuilder(tuple(described["input_shape"]))
-    rebuilt(builder, described["layers"])
-    again = builder.build(choose(BUILTINS.losses.get(described["loss"]["name"])))
+    stack = Stack(tuple(described["input_shape"]))
+    rebuilt(stack, described["layers"])
+    again = Network.of(stack, choose(BUILTINS.losses.get(described["loss"]["name"])))
     assert [shape_of(layer) for layer in again.parts] == [shape_of(layer) for layer in normed.network.parts]
     assert again.parameters == normed.network.parameters
     assert again.statistics == normed.network.statistics

@@ -36,7 +36,7 @@ def is_small(network: Network, training: Training) -> bool:
     """Whether a network is trained by `lanes`; depends on what is trained only, not on the machine."""
     simple = all(isinstance(layer, Dense | Dropout | Flatten) for layer in network.layers)
     clipped = training.clip_value is not None or training.clip_norm is not None
-    return simple and not clipped and not network.penalised and network.size <= SMALL_NETWORK
+    return simple and not clipped and not network.penalized and network.size <= SMALL_NETWORK
 
 
 def lanes_for(network: Network) -> int:

@@ -1,3 +1,61 @@
-"""The kinds of layers."""
+"""The kinds of layers, a module each: how a scenario writes it, its shapes, its parameters, and what it costs."""
 
-from neurosim.network.layers.base import *  # noqa: F403
+from neurosim.network.layers.activation import Activate
+from neurosim.network.layers.avg_pool2d import AvgPool2d
+from neurosim.network.layers.base import (
+    Chosen,
+    ChosenActivation,
+    Layer,
+    Pair,
+    Parameter,
+    SameShape,
+    Shape,
+    choose,
+    of_kind,
+    walk,
+)
+from neurosim.network.layers.batch_norm import BatchNorm
+from neurosim.network.layers.conv2d import Conv2d
+from neurosim.network.layers.dense import Dense
+from neurosim.network.layers.dropout import Dropout
+from neurosim.network.layers.flatten import Flatten
+from neurosim.network.layers.global_avg_pool2d import GlobalAvgPool2d
+from neurosim.network.layers.layer_norm import LayerNorm
+from neurosim.network.layers.max_pool2d import MaxPool2d
+from neurosim.network.layers.normalization import Normalization
+from neurosim.network.layers.residual import Residual
+from neurosim.network.layers.stack import Stack
+from neurosim.network.layers.weighted import Activated, Penalty, Weighted
+from neurosim.network.layers.window import Pool2d, Window, Windowed
+
+__all__ = [
+    "Activate",
+    "Activated",
+    "AvgPool2d",
+    "BatchNorm",
+    "Chosen",
+    "ChosenActivation",
+    "Conv2d",
+    "Dense",
+    "Dropout",
+    "Flatten",
+    "GlobalAvgPool2d",
+    "Layer",
+    "LayerNorm",
+    "MaxPool2d",
+    "Normalization",
+    "Pair",
+    "Parameter",
+    "Penalty",
+    "Pool2d",
+    "Residual",
+    "SameShape",
+    "Shape",
+    "Stack",
+    "Weighted",
+    "Window",
+    "Windowed",
+    "choose",
+    "of_kind",
+    "walk",
+]

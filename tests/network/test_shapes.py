@@ -17,7 +17,7 @@ from support import (
 )
 
 from neurosim.errors import ShapeError
-from neurosim.network.building import NetworkBuilder
+from neurosim.network import layers as kinds
 
 IMAGE = (6, 5, 2)
 # inputs, layers -> parts of the message: the layer, what came in, what it needs; and of the hint
@@ -141,10 +141,10 @@ def test_a_shape_that_does_not_fit_is_told(inputs, layers, parts, hint):
 def test_a_skip_without_a_projection_adds_equal_shapes_only():
     identity = support.chosen(support.BUILTINS.activations, "identity")
     init = support.chosen(support.BUILTINS.initializers, "zeros")
-    builder = NetworkBuilder((4,))
+    stack = kinds.Stack((4,))
     told = r"layers\.0 \(residual\): a vector of 4 goes in and a vector of 3 comes out"
-    with pytest.raises(ShapeError, match=told), builder.residual():
-        builder.dense(3, identity, init)
+    with pytest.raises(ShapeError, match=told), kinds.Residual.put_around(stack):
+        kinds.Dense.put_on(stack, 3, identity, init)
 
 
 # layers on a map (7, 6, 2), the shape that leaves them: by the formulas of PyTorch's and TensorFlow's manuals

@@ -1,0 +1,31 @@
+"""Activate: an activation as a layer of its own, which scenarios call ``activation``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from neurosim.errors import ShapeError
+from neurosim.network.layers.base import Chosen, ChosenActivation, SameShape
+from neurosim.network.layers.stack import Stack, show_shape
+from neurosim.network.layers.weighted import Activated
+from neurosim.plugin import RowActivation
+
+
+@dataclass(frozen=True)
+class Activate(SameShape, Activated):
+    """An activation on its own: ``a = f(x)``."""
+
+    kind: ClassVar[str] = "activation"
+    activation: ChosenActivation
+
+    @classmethod
+    def put_on(cls, stack: Stack, activation: Chosen[Any]) -> None:
+        """Put such a layer on a stack; raises ShapeError for an activation of whole rows on a map."""
+        if isinstance(activation.record, RowActivation) and len(stack.shape) != 1:
+            raise ShapeError(
+                f"network.{stack.name} (activation): {activation.name} needs a vector, "
+                f"but {show_shape(stack.shape)} comes in",
+                'put a "flatten" or "global_avg_pool2d" layer before it',
+            )
+        stack.add(cls(stack.name, stack.shape, activation))

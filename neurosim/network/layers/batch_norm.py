@@ -1,0 +1,46 @@
+"""BatchNorm: normalization over the rows of a batch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurosim.network.layers.base import Parameter
+from neurosim.network.layers.normalization import Normalization
+from neurosim.network.layers.stack import Stack
+
+
+@dataclass(frozen=True)
+class BatchNorm(Normalization):
+    """Scales each channel to mean 0 and variance 1 over the batch, then to what it learns.
+
+    ``a = gamma * (x - mean) / sqrt(variance + epsilon) + beta`` (Ioffe and Szegedy 2015, arXiv:1502.03167,
+    algorithm 1). In training, mean and variance (divided by n) are those of the batch's rows and
+    positions; each step moves the running ones by `momentum` towards them, the variance divided by
+    n - 1. Evaluation uses the running ones.
+    """
+
+    kind: ClassVar[str] = "batch_norm"
+    mean: Parameter
+    variance: Parameter
+    momentum: float
+
+    @classmethod
+    def put_on(cls, stack: Stack, momentum: float = 0.1, epsilon: float = 1e-5) -> None:
+        """Put such a layer on a stack."""
+        shape = stack.shape
+        gamma, beta = (stack.parameter(name, shape[-1:]) for name in ("gamma", "beta"))
+        mean, variance = (stack.statistic(name, shape[-1:]) for name in ("mean", "variance"))
+        stack.add(cls(stack.name, shape, gamma, beta, epsilon, mean, variance, momentum))
+
+    @property
+    def statistics(self) -> tuple[Parameter, ...]:
+        """Running mean and variance: kept, not learnt."""
+        return self.mean, self.variance
+
+    def start_statistics(self, values: NDArray[np.float32]) -> None:
+        """Enter the start values: mean 0, variance 1."""
+        values[self.variance.span] = 1.0

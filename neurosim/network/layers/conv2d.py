@@ -1,0 +1,81 @@
+"""Conv2d: a convolution over feature maps."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from neurosim.errors import ShapeError
+from neurosim.network.layers.base import Chosen, ChosenActivation, Pair, Parameter, Shape
+from neurosim.network.layers.stack import Stack
+from neurosim.network.layers.weighted import NO_PENALTY, Penalty, Weighted
+from neurosim.network.layers.window import Window, Windowed
+from neurosim.plugin import Initializer, RowActivation
+
+
+@dataclass(frozen=True)
+class Conv2d(Weighted, Windowed):
+    """A convolution: each output sees the cells under a kernel, with the same weights everywhere.
+
+    ``z[y, x, o] = bias[o] + sum over i, j, c of weight[i, j, c, o] * map[y * stride + i, x * stride + j, c]``
+    and ``a = f(z)``: a cross-correlation, as in all frameworks. Weight (kernel height, kernel width,
+    channels in, channels out).
+    """
+
+    kind: ClassVar[str] = "conv2d"
+    name: str
+    window: Window
+    channels: int
+    activation: ChosenActivation
+    weight: Parameter
+    bias: Parameter | None
+    init: Chosen[Initializer]
+    penalty: Penalty = NO_PENALTY
+
+    @classmethod
+    def put_on(
+        cls,
+        stack: Stack,
+        channels: int,
+        kernel: Pair,
+        activation: Chosen[Any],
+        init: Chosen[Initializer],
+        *,
+        stride: Pair = (1, 1),
+        padding: str = "valid",
+        bias: bool = True,
+        penalty: Penalty = NO_PENALTY,
+    ) -> None:
+        """Put such a layer on a stack; raises ShapeError where it does not fit."""
+        name = stack.name
+        if isinstance(activation.record, RowActivation):
+            raise ShapeError(
+                f"network.{name} (conv2d): {activation.name} works on a whole row, not on a map",
+                'put it into an "activation" layer behind a "flatten" or "global_avg_pool2d" layer',
+            )
+        window = Window.over(stack, cls.kind, kernel, stride, padding)
+        weight = stack.parameter("weight", (*kernel, window.channels, channels))
+        own_bias = stack.parameter("bias", (channels,)) if bias else None
+        stack.add(cls(name, window, channels, activation, weight, own_bias, init, penalty))
+
+    @property
+    def output_shape(self) -> Shape:
+        """Shape of one row that leaves the layer."""
+        return (*self.window.output_size, self.channels)
+
+    @property
+    def width(self) -> int:
+        """Outputs that have weights of their own."""
+        return self.channels
+
+    @property
+    def fans(self) -> tuple[int, int]:
+        """Inputs of one output, and outputs that one input takes part in; for the initializer."""
+        cells = math.prod(self.window.kernel)
+        return cells * self.window.channels, cells * self.channels
+
+    @property
+    def multiply_adds(self) -> int:
+        """Multiplications with a weight for one row, those with padding included."""
+        return math.prod(self.window.output_size) * self.weight.size

@@ -1,0 +1,28 @@
+"""What the layers that normalize their numbers have in common."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurosim.network.layers.base import Parameter, SameShape
+
+
+@dataclass(frozen=True)
+class Normalization(SameShape):
+    """Base of the layers that put out ``gamma * (x - mean) / sqrt(variance + epsilon) + beta``."""
+
+    gamma: Parameter
+    beta: Parameter
+    epsilon: float
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """What the layer learns."""
+        return self.gamma, self.beta
+
+    def start(self, seed: int, values: NDArray[np.float32]) -> None:
+        """Enter the start values: gamma 1, beta 0."""
+        values[self.gamma.span] = 1.0

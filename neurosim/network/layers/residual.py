@@ -1,0 +1,100 @@
+"""Residual: layers with a skip around them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from neurosim.errors import ShapeError
+from neurosim.network.layers.base import Chosen, Layer, Pair, Parameter, SameShape, Shape
+from neurosim.network.layers.conv2d import Conv2d
+from neurosim.network.layers.dense import Dense
+from neurosim.network.layers.stack import Stack, show_shape
+from neurosim.network.layers.window import Window
+from neurosim.plugin import Initializer
+
+# Activation (the identity) and initializer of a projection.
+Projection = tuple[Chosen[Any], Chosen[Initializer]]
+
+
+@dataclass(frozen=True)
+class Residual(SameShape):
+    """Layers with a skip around them: ``a = layers(x) + x``, or ``layers(x) + projection(x)``.
+
+    The projection, a dense layer or a convolution with a kernel of one cell, both without bias, is
+    there where the shape that leaves the layers is not the one that enters them (He et al. 2016,
+    arXiv:1512.03385, equations 1 and 2).
+    """
+
+    kind: ClassVar[str] = "residual"
+    layers: tuple[Layer, ...]
+    projection: Dense | Conv2d | None
+
+    @classmethod
+    @contextmanager
+    def put_around(cls, stack: Stack, projection: Projection | None = None) -> Iterator[None]:
+        """Put such a layer around the layers that are put on the stack inside the ``with``.
+
+        `projection` is for where the shapes differ; without it they must be the same. Raises ShapeError where
+        they do not fit.
+        """
+        name, before = stack.name, stack.shape
+        stack.begin_inside()
+        try:
+            yield
+            after = stack.shape
+        finally:
+            layers = stack.end_inside()
+        if not layers:
+            raise ShapeError(f"network.{name} (residual) has no layers inside")
+        skip = None if after == before else _projection(stack, layers, projection)
+        stack.add(cls(name, before, layers, skip))
+
+    @property
+    def output_shape(self) -> Shape:
+        """Shape of one row that leaves the layer."""
+        return self.layers[-1].output_shape
+
+    @property
+    def parts(self) -> tuple[Layer, ...]:
+        """The layers and the projection."""
+        return self.layers if self.projection is None else (*self.layers, self.projection)
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """What its layers and the projection learn."""
+        return tuple(parameter for part in self.parts for parameter in part.parameters)
+
+    @property
+    def stride(self) -> Pair:
+        """Steps in the map that goes in from one cell to the next of the map that comes out."""
+        return _stride(self.layers)
+
+
+def _projection(stack: Stack, layers: tuple[Layer, ...], chosen: Projection | None) -> Dense | Conv2d:
+    """The projection from the shape before `layers` to the one behind them."""
+    name, before, after = stack.name, stack.shape, layers[-1].output_shape
+    shapes = f"{show_shape(before)} goes in and {show_shape(after)} comes out of its layers"
+    if chosen is None:
+        raise ShapeError(f"network.{name} (residual): {shapes}; the skip can add equal shapes only")
+    if len(before) != len(after):
+        raise ShapeError(f"network.{name} (residual): {shapes}; no projection leads from one to the other")
+    own_name, (identity, init) = f"{name}.projection", chosen
+    if len(before) == 1:
+        weight = stack.parameter("projection.weight", (before[0], after[0]))
+        return Dense(own_name, before[0], after[0], identity, weight, None, init)
+    window = Window.padded(before, (1, 1), _stride(layers), "valid")
+    if window.output_size != after[:2]:
+        raise ShapeError(
+            f"network.{name} (residual): {shapes}; no stride of a 1 x 1 convolution makes one of the other",
+            'pad the convolutions inside with padding = "same"',
+        )
+    weight = stack.parameter("projection.weight", (1, 1, before[2], after[2]))
+    return Conv2d(own_name, window, after[2], identity, weight, None, init)
+
+
+def _stride(layers: tuple[Layer, ...]) -> Pair:
+    return math.prod(layer.stride[0] for layer in layers), math.prod(layer.stride[1] for layer in layers)

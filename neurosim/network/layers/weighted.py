@@ -1,0 +1,82 @@
+"""What the layers with an activation, and among them those with weights, have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurosim.errors import ShapeError
+from neurosim.network.layers.base import Chosen, ChosenActivation, Layer, Parameter
+from neurosim.plugin import Initializer
+from neurosim.randomness import Stream
+
+
+@dataclass(frozen=True)
+class Penalty:
+    """What large weights cost: ``l1 * sum(|w|) + l2 / 2 * sum(w ** 2)``; biases are free."""
+
+    l1: float = 0.0
+    l2: float = 0.0
+
+    def __bool__(self) -> bool:
+        return self.l1 != 0 or self.l2 != 0
+
+
+NO_PENALTY = Penalty()
+
+
+class Activated(Layer):
+    """Base of the layers that put out what an activation makes of their numbers."""
+
+    activation: ChosenActivation
+
+
+class Weighted(Activated):
+    """Base of the layers whose outputs are ``activation(weighted sums + bias)``."""
+
+    weight: Parameter
+    bias: Parameter | None
+    init: Chosen[Initializer]
+    penalty: Penalty
+
+    @property
+    def width(self) -> int:
+        """Outputs that have weights of their own: the units, or the channels of a map."""
+        raise NotImplementedError
+
+    @property
+    def fans(self) -> tuple[int, int]:
+        """Inputs of one output, and outputs that one input takes part in; for the initializer."""
+        raise NotImplementedError
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """What the layer learns."""
+        return (self.weight,) if self.bias is None else (self.weight, self.bias)
+
+    @property
+    def given(self) -> tuple[Sequence[Any] | None, Sequence[Any] | None]:
+        """Start values of the weight and of the bias that are given, not drawn."""
+        return None, None
+
+    def start(self, seed: int, values: NDArray[np.float32]) -> None:
+        """Enter the start values; each array has random numbers of its own."""
+        rules = self.init.record.weight, self.init.record.bias
+        for parameter, given, rule in zip((self.weight, self.bias), self.given, rules, strict=True):
+            if parameter is None:
+                continue
+            if given is not None:
+                values[parameter.span] = np.asarray(given, np.float64).ravel()
+            elif rule is not None:
+                random = Stream(seed, "init", parameter.name)
+                drawn = np.asarray(rule(random, parameter.shape, *self.fans, *self.init.values))
+                if drawn.shape != parameter.shape:
+                    raise ShapeError(
+                        f"initializer {self.init.name} gave shape {drawn.shape} for {parameter.name}, "
+                        f"which needs {parameter.shape}"
+                    )
+                values[parameter.span] = drawn.ravel()

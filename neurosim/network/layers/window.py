@@ -1,0 +1,96 @@
+"""Kernels that slide over feature maps, and what the layers that have one have in common."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from neurosim.errors import ShapeError
+from neurosim.network.layers.base import Layer, Pair, Shape
+from neurosim.network.layers.stack import Stack
+
+
+@dataclass(frozen=True)
+class Window:
+    """How a kernel slides over a feature map.
+
+    With "valid" padding the kernel stays inside the map. With "same" padding there is an output for
+    each `stride`-th input: the map is continued beyond its edges, by one more cell at the bottom and at
+    the right where the number of cells to add is odd.
+
+    Attributes
+    ----------
+    input_shape : (height, width, channels)
+        What comes in.
+    kernel, stride : (vertical, horizontal)
+        Size of the kernel, and its steps.
+    padding : (top, bottom, left, right)
+        Cells added at each edge.
+    """
+
+    input_shape: Shape
+    kernel: Pair
+    stride: Pair
+    padding: tuple[int, int, int, int]
+
+    @classmethod
+    def padded(cls, shape: Shape, kernel: Pair, stride: Pair, padding: str) -> Window:
+        """The window with "valid" or "same" padding on a map of this shape."""
+        cells: list[int] = []
+        for size, reach, step in zip(shape, kernel, stride, strict=False):
+            added = max((-(-size // step) - 1) * step + reach - size, 0) if padding == "same" else 0
+            cells += [added // 2, added - added // 2]
+        return cls(shape, kernel, stride, (cells[0], cells[1], cells[2], cells[3]))
+
+    @classmethod
+    def over(cls, stack: Stack, kind: str, kernel: Pair, stride: Pair, padding: str) -> Window:
+        """The window of the next layer; raises ShapeError where no map comes in, or one that is too small."""
+        window = cls.padded(stack.map(kind), kernel, stride, padding)
+        if min(window.output_size) < 1:
+            raise ShapeError(
+                f"network.{stack.name} ({kind}): a window of {kernel[0]} x {kernel[1]} does not fit into the map "
+                f"{stack.shape} that comes in",
+                'use a smaller window, fewer pools before it, or padding = "same"',
+            )
+        return window
+
+    @property
+    def channels(self) -> int:
+        """Channels of the map that comes in."""
+        return self.input_shape[2]
+
+    @property
+    def output_size(self) -> Pair:
+        """Height and width of the map that goes out; below 1 where the kernel does not fit."""
+        height, width, _ = self.input_shape
+        top, bottom, left, right = self.padding
+        down, across = height + top + bottom - self.kernel[0], width + left + right - self.kernel[1]
+        return down // self.stride[0] + 1, across // self.stride[1] + 1
+
+
+class Windowed(Layer):
+    """Base of the layers that slide a kernel over a map."""
+
+    window: Window
+
+    @property
+    def stride(self) -> Pair:
+        """Steps in the map that goes in from one cell to the next of the map that comes out."""
+        return self.window.stride
+
+
+@dataclass(frozen=True)
+class Pool2d(Windowed):
+    """Base of the layers that draw cells of each channel together."""
+
+    name: str
+    window: Window
+
+    @classmethod
+    def put_on(cls, stack: Stack, size: Pair = (2, 2), stride: Pair | None = None, padding: str = "valid") -> None:
+        """Put such a layer on a stack; raises ShapeError where it does not fit."""
+        stack.add(cls(stack.name, Window.over(stack, cls.kind, size, stride or size, padding)))
+
+    @property
+    def output_shape(self) -> Shape:
+        """Shape of one row that leaves the layer."""
+        return (*self.window.output_size, self.window.channels)
