@@ -17,29 +17,10 @@ from pathlib import Path
 
 from commands import call
 from forks import begin, end_of
+from small_runs import VARIANTS, checkpointed
 
 from neurosim.scenario.run_folders import is_left_behind
 
-ONE = """
-[scenario]
-name = "NAME"
-title = "Many at once"
-[data]
-DATA
-[network]
-loss = "binary_cross_entropy"
-layers = [{ kind = "dense", units = 3, activation = "tanh" }, { kind = "dense", units = 1, activation = "sigmoid" }]
-[optimizer]
-name = "adam"
-lr = LR
-[training]
-epochs = 4
-batch_size = 4
-checkpoint_every = 1
-[plots]
-pictures = []
-"""
-VARIANTS = '[[variants]]\nname = "a"\n[[variants]]\nname = "b"\n"optimizer.lr" = 0.2\n'
 ROWS = "x1,x2,kind\n0,0,no\n0,1,yes\n1,0,yes\n1,1,no\n0.5,0.1,yes\n0.9,0.2,no\n"
 FAULTS = ("Traceback", "fault of neurosim")
 DONE = (0, 5)
@@ -53,14 +34,15 @@ def write_scenarios(folder):
     """Scenarios of one name with other numbers, one on a shared table, a study; `folder` is shared by all histories."""
     folder.mkdir(parents=True)
     (folder / "rows.csv").write_text(ROWS)
+    table = 'source = "csv"\nfile = "rows.csv"\ntarget = "kind"'
     texts = {
-        "one": ONE.replace("DATA", 'source = "xor"').replace("LR", "0.1"),
-        "other": ONE.replace("NAME", "one").replace("DATA", 'source = "xor"').replace("LR", "0.5"),
-        "table": ONE.replace("DATA", 'source = "csv"\nfile = "rows.csv"\ntarget = "kind"').replace("LR", "0.1"),
-        "study": ONE.replace("DATA", 'source = "xor"').replace("LR", "0.1") + VARIANTS,
+        "one": checkpointed("one"),
+        "other": checkpointed("one", lr=0.5),
+        "table": checkpointed("table", data=table),
+        "study": checkpointed("study") + VARIANTS,
     }
     for name, text in texts.items():
-        (folder / f"{name}.toml").write_text(text.replace("NAME", name))
+        (folder / f"{name}.toml").write_text(text)
 
 
 @dataclass

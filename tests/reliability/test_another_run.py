@@ -13,6 +13,7 @@ import subprocess
 import sys
 
 import pytest
+from small_runs import PLUGIN, ROWS, SCENARIO
 
 import neurosim
 from neurosim.errors import DataError, UsageError
@@ -24,37 +25,6 @@ from neurosim.runs.identity import Identity
 from neurosim.runs.replay import read_origin, run_replay
 from neurosim.runs.seeds import many_seeds, read_ensemble
 
-PLUGIN = """
-from neurosim import Activation, hookimpl
-def twice(z):
-    return 2.0 * z
-def slope(z, a):
-    return 2.0
-@hookimpl
-def neurosim_activations():
-    return [Activation("twice", twice, slope)]
-"""
-ROWS = "a,b,label\n" + "".join(f"{i},{i * i % 7},{'yes' if i % 3 else 'no'}\n" for i in range(12))
-SCENARIO = """
-[scenario]
-name = "small"
-title = "Small"
-seed = 3
-[data]
-source = "csv"
-file = "rows.csv"
-target = "label"
-test_fraction = 0.25
-[network]
-loss = "binary_cross_entropy"
-layers = [{ kind = "dense", units = 2, activation = "twice" }, { kind = "dense", units = 1, activation = "sigmoid" }]
-[optimizer]
-name = "sgd"
-lr = 0.01
-[training]
-epochs = 3
-batch_size = 4
-"""
 VARIANTS = """
 [[variants]]
 name = "wide"

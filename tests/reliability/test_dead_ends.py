@@ -14,27 +14,8 @@ import pytest
 from commands import call, fault_of
 from forks import begin, end_of
 from sizes import sizes
+from small_runs import VARIANTS, checkpointed
 
-SCENARIO = """
-[scenario]
-name = "tiny"
-title = "Killed anywhere"
-[data]
-source = "xor"
-[network]
-loss = "binary_cross_entropy"
-layers = [{ kind = "dense", units = 2, activation = "tanh" }, { kind = "dense", units = 1, activation = "sigmoid" }]
-[optimizer]
-name = "sgd"
-lr = 0.1
-[training]
-epochs = 3
-batch_size = 4
-checkpoint_every = 1
-[plots]
-pictures = ["learning_curves"]
-"""
-VARIANTS = '[[variants]]\nname = "a"\n[[variants]]\nname = "b"\n"optimizer.lr" = 0.2\n'
 REFERENCE = ["--backend", "reference"]
 KINDS = {
     "single": ["run", "tiny.toml", *REFERENCE],
@@ -66,8 +47,9 @@ MOST = 200
 def place(tmp_path_factory):
     """A folder with the scenarios, rows to predict, and a finished run."""
     folder = tmp_path_factory.mktemp("dead-ends")
-    (folder / "tiny.toml").write_text(SCENARIO)
-    (folder / "study.toml").write_text(SCENARIO + VARIANTS)
+    tiny = checkpointed("tiny", epochs=3, pictures='["learning_curves"]')
+    (folder / "tiny.toml").write_text(tiny)
+    (folder / "study.toml").write_text(tiny + VARIANTS)
     (folder / "points.csv").write_text("x1,x2\n0,1\n")
     with contextlib.chdir(folder):
         done = call([*KINDS["single"], "--out", "other"])

@@ -4,6 +4,7 @@ import dataclasses
 import json
 
 import pytest
+from small_runs import PLUGIN, ROWS, SCENARIO
 
 import neurosim
 from neurosim.errors import DivergedError
@@ -11,44 +12,12 @@ from neurosim.files.sealed import unseal
 from neurosim.runs import run_ensemble
 from neurosim.runs.identity import Identity, PluginRecord, differences, identity_of
 
-PLUGIN = """
-from neurosim import Activation, hookimpl
-def twice(z):
-    return 2.0 * z
-def slope(z, a):
-    return 2.0
-@hookimpl
-def neurosim_activations():
-    return [Activation("twice", twice, slope)]
-"""
-CSV = "a,b,label\n" + "".join(f"{i},{i * i % 7},{'yes' if i % 3 else 'no'}\n" for i in range(12))
-SCENARIO = """
-[scenario]
-name = "small"
-title = "Small"
-seed = 3
-[data]
-source = "csv"
-file = "rows.csv"
-target = "label"
-test_fraction = 0.25
-[network]
-loss = "binary_cross_entropy"
-layers = [{ kind = "dense", units = 2, activation = "twice" }, { kind = "dense", units = 1, activation = "sigmoid" }]
-[optimizer]
-name = "sgd"
-lr = 0.01
-[training]
-epochs = 2
-batch_size = 4
-"""
-
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
     folder = tmp_path_factory.mktemp("place")
     (folder / "small.toml").write_text(SCENARIO)
-    (folder / "rows.csv").write_text(CSV)
+    (folder / "rows.csv").write_text(ROWS)
     (folder / "twice.py").write_text(PLUGIN)
     return folder
 
@@ -107,7 +76,7 @@ def test_what_changes_no_trained_number_is_no_part_of_it(place, finished):
 
 
 def test_where_the_rows_lie_is_no_part_of_it(place, finished, tmp_path):
-    (tmp_path / "rows.csv").write_text(CSV)
+    (tmp_path / "rows.csv").write_text(ROWS)
     moved = scenario_of(place, **{"data.file": str(tmp_path / "rows.csv")})
     assert identity_of(neurosim.Simulator(moved, "reference")) == finished.identity
 

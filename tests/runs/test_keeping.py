@@ -23,6 +23,10 @@ KEYS = {
     "record": {"quantities": ["gradient_norm", "update_ratio", "parameters"]}, "plots.pictures": [], "expect": {},
 }  # fmt: skip
 FILES = ("model.safetensors", "record.npz")
+QUICK = [
+    "run", "moons", "--backend", "reference", "--quiet",
+    "--set", "training.epochs=2", "--set", "data.samples=40", "--set", "expect={}",
+]  # fmt: skip
 
 
 def train(out, observer=None, scenario="moons", **overrides):
@@ -173,18 +177,8 @@ def test_a_page_that_cannot_be_written_is_made_by_resuming(tmp_path, capsys):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "report.html").mkdir()
     (tmp_path / "run" / "report.html" / "something").touch()
-    words = [
-        "--set",
-        "training.epochs=2",
-        "--set",
-        "data.samples=40",
-        "--set",
-        "plots.pictures=[]",
-        "--set",
-        "expect={}",
-    ]
     folder = str(tmp_path / "run")
-    assert execute(["run", "moons", "--backend", "reference", *words, "--quiet", "--out", folder]) == 3
+    assert execute([*QUICK, "--set", "plots.pictures=[]", "--out", folder]) == 3
     assert f"neurosim run --resume {folder}  makes what is missing, without training again." in capsys.readouterr().err
     model = (tmp_path / "run" / "model.safetensors").read_bytes()
     (tmp_path / "run" / "report.html" / "something").unlink()
@@ -200,18 +194,8 @@ def test_a_fault_of_neurosim_after_training_says_what_is_kept(tmp_path, monkeypa
         raise IndexError("a fault")
 
     monkeypatch.setattr("neurosim.report.run.live_data", fail)
-    words = [
-        "--set",
-        "training.epochs=2",
-        "--set",
-        "data.samples=40",
-        "--set",
-        "plots.pictures=[]",
-        "--set",
-        "expect={}",
-    ]
     folder = str(tmp_path / "run")
-    assert execute(["run", "moons", "--backend", "reference", *words, "--quiet", "--out", folder]) == 1
+    assert execute([*QUICK, "--set", "plots.pictures=[]", "--out", folder]) == 1
     assert f"What was trained is kept: neurosim run --resume {folder}" in capsys.readouterr().err
     monkeypatch.undo()
     assert execute(["run", "--resume", folder, "--quiet"]) == 0
@@ -282,9 +266,8 @@ def test_what_fails_while_tidying_up_after_memory_has_ended_is_told_as_that(tmp_
             raise ValueError("cannot close what is half written")
 
     monkeypatch.setattr("neurosim.training.recording.recording.np.savez_compressed", fail)
-    words = ["--set", "training.epochs=2", "--set", "data.samples=40", "--set", "expect={}", "--no-report"]
     asked = ["--set", 'record.quantities=["gradient_norm"]', "--set", "plots.pictures=[]", "--out", str(tmp_path)]
-    assert execute(["run", "moons", "--backend", "reference", *words, *asked, "--quiet"]) == 3
+    assert execute([*QUICK, "--no-report", *asked]) == 3
     err = capsys.readouterr().err
     assert err.startswith("Error: there is not enough memory")
     assert "without training again" in err
@@ -297,6 +280,5 @@ def test_what_fails_when_all_is_made_points_to_the_page(tmp_path, monkeypatch, c
         raise MemoryError
 
     monkeypatch.setattr("neurosim.cli.single.report_missed", fail)
-    words = ["--set", "training.epochs=2", "--set", "data.samples=40", "--set", "expect={}", "--out", str(tmp_path)]
-    assert execute(["run", "moons", "--backend", "reference", "--set", "plots.pictures=[]", "--quiet", *words]) == 3
+    assert execute([*QUICK, "--set", "plots.pictures=[]", "--out", str(tmp_path)]) == 3
     assert f"All of the run is kept: {tmp_path / 'report.html'} shows it." in capsys.readouterr().err
