@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from neurosim.scenario.values import Number, Section
+from neurosim.network.sections import Number, Section
 
 
 class Elastic(Section):

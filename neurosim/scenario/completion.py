@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from neurosim.errors import PluginError
+from neurosim.network.sections import Choice
 from neurosim.plugin.host import BUILTIN, Catalog, Registry
 from neurosim.scenario.names import LAYER_CHOICES
 from neurosim.scenario.schema import DataSection, OptimizerSection, ScenarioFile
-from neurosim.scenario.values import Choice
 
 IDENTITY = f"{BUILTIN}:identity"
 CSV = f"{BUILTIN}:csv"

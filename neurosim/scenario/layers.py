@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Discriminator, Field, Tag
 
-from neurosim.scenario.values import Choice, Number, Section, Weight, choice
+from neurosim.network.sections import Choice, Number, Section, Weight, choice
 
 # More than anybody means; each layer costs memory and time before training begins.
 MAX_LAYERS = 10_000

@@ -11,11 +11,11 @@ from typing import Any
 from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from neurosim.network.sections import Choice, Number, Parameter, Section, choice
 from neurosim.printable import headline
 from neurosim.scenario.augmentation import AugmentationSection
 from neurosim.scenario.layers import Layer
 from neurosim.scenario.study import MAX_VARIANTS, Claim, Metric, PlotsSection, Promise, RecordSection, Variant
-from neurosim.scenario.values import Choice, Number, Parameter, Section, choice
 
 
 class ScenarioSection(Section):

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import tomli_w
 
 from neurosim.errors import ScenarioError
+from neurosim.network.sections import Choice, Section
 from neurosim.scenario.augmentation import AugmentationSection
 from neurosim.scenario.study import PlotsSection
-from neurosim.scenario.values import Choice, Section
 
 if TYPE_CHECKING:
     from neurosim.scenario.load import Scenario

@@ -28,7 +28,7 @@ ALLOWED = {
     "builtins": {"errors", "plugin", "suggestions"},
     "data": {"errors", "files", "plugin", "printable", "randomness", "suggestions"},
     "network": {"errors", "markup", "plugin", "randomness"},
-    "scenario": {"errors", "files", "plugin", "printable", "suggestions"},
+    "scenario": {"errors", "files", "network", "plugin", "printable", "suggestions"},
     "problem": {"data", "errors", "network", "plugin", "randomness", "scenario", "suggestions"},
     "backends": {
         "data", "errors", "files", "formulas", "network", "plugin", "process", "randomness", "suggestions", "version",
@@ -78,8 +78,8 @@ CONFINED = {
     "click": {"cli"},
     "rich": {"cli"},
     "matplotlib": {"plots", "interactive"},  # interactive names the type of a figure only
-    "pydantic": {"scenario"},
-    "pydantic_core": {"scenario"},
+    "pydantic": {"network", "scenario"},
+    "pydantic_core": {"network", "scenario"},
     "pooch": {"data"},
     "safetensors": {"files", "runs"},
     "IPython": {"runs"},
