@@ -62,7 +62,7 @@ def _show_network(
     from neurosim.cli.architecture import print_architecture
     from neurosim.plugin.host import build_registry
     from neurosim.problem.assembly import build_training, load_data
-    from neurosim.problem.construction import build_network
+    from neurosim.problem.network import build_network
     from neurosim.scenario import load_scenario
     from neurosim.scenario.overrides import parse_overrides
 

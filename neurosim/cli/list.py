@@ -90,7 +90,7 @@ def _value(value: Any) -> str:
 
 
 def _layers() -> list[dict[str, Any]]:
-    from neurosim.scenario import layer_kinds
+    from neurosim.network.layers.kinds import layer_kinds
 
     return [
         {"name": name, "params": ", ".join(keys), "about": about, "plugin": "builtin"}

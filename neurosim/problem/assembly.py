@@ -1,6 +1,6 @@
 """From a scenario to what a backend needs: the rows, the network and the training settings.
 
-Names become records here (through the registry). The layers are put together in `construction.py`.
+Names become records here (through the registry). The layers are put together in `network.py`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from neurosim.network.layers import choose
 from neurosim.network.network import Network, Training
 from neurosim.plugin import DataRequest, Table
 from neurosim.plugin.host import BUILTIN
-from neurosim.problem.construction import build_network
+from neurosim.problem.network import build_network
 from neurosim.randomness import Stream
 from neurosim.scenario import Scenario
 from neurosim.scenario.schema import DataSection

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from neurosim.scenario.catalog import shipped as shipped
-    from neurosim.scenario.layers import layer_kinds as layer_kinds
     from neurosim.scenario.load import Scenario as Scenario
     from neurosim.scenario.load import load_scenario as load_scenario
     from neurosim.scenario.study import Claim as Claim
@@ -21,7 +20,6 @@ _HOME = {
     "Claim": "neurosim.scenario.study",
     "RecordSection": "neurosim.scenario.study",
     "Scenario": "neurosim.scenario.load",
-    "layer_kinds": "neurosim.scenario.layers",
     "load_scenario": "neurosim.scenario.load",
     "shipped": "neurosim.scenario.catalog",
 }

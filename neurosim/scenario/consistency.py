@@ -9,18 +9,15 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from neurosim.errors import PluginError
+from neurosim.network.layers.kinds import section_of
+from neurosim.network.layers.section import MAX_LAYERS
 from neurosim.plugin.host import BUILTIN, Registry
 from neurosim.scenario.faults import Fault, show
 from neurosim.scenario.flow import flow, written_out
-from neurosim.scenario.layers import MAX_LAYERS
 from neurosim.scenario.locate import KeyPath
 from neurosim.scenario.names import layers_of, table
 from neurosim.scenario.schema import EarlyStopping
 from neurosim.scenario.seeds import LARGEST_SEED, beyond_seeds
-
-_LEARNS_NOTHING = (
-    "dropout", "flatten", "activation", "max_pool2d", "avg_pool2d", "global_avg_pool2d", "residual", "group",
-)  # fmt: skip
 
 
 def consistency_faults(tree: Mapping[str, Any], registry: Registry) -> Iterator[Fault]:
@@ -28,7 +25,7 @@ def consistency_faults(tree: Mapping[str, Any], registry: Registry) -> Iterator[
     yield from _seeds(table(tree, "scenario"))
     yield from _data(table(tree, "data"))
     yield from _size(tree)
-    yield from _start_values(tree)
+    yield from _layers(tree)
     yield from _output(tree, registry)
     yield from _shares(tree, registry)
     yield from _training(tree)
@@ -51,23 +48,11 @@ def _data(section: Mapping[str, Any]) -> Iterator[Fault]:
         yield Fault(("data", "test_fraction"), "with validation_fraction no row is left to train on")
 
 
-def _start_values(tree: Mapping[str, Any]) -> Iterator[Fault]:
+def _layers(tree: Mapping[str, Any]) -> Iterator[Fault]:
     for step in flow(tree):
-        if step.layer.get("kind") == "dense":
-            yield from _start_values_of(step.path, step.layer, step.inputs, step.outputs)
-
-
-def _start_values_of(path: KeyPath, layer: Mapping[str, Any], inputs: int | None, units: int | None) -> Iterator[Fault]:
-    weight, bias = layer.get("weight"), layer.get("bias")
-    if isinstance(bias, list) and units is not None and len(bias) != units:
-        yield Fault((*path, "bias"), f"expected one number for each of the {units} units, not {len(bias)}")
-    if not isinstance(weight, list):
-        return
-    if inputs is not None and len(weight) != inputs:
-        yield Fault((*path, "weight"), f"expected one row for each of the {inputs} inputs, not {len(weight)}")
-    for index, row in enumerate(weight):
-        if isinstance(row, list) and units is not None and len(row) != units:
-            yield Fault((*path, "weight", index), f"expected one number for each of the {units} units, not {len(row)}")
+        section = section_of(step.layer)
+        for path, text in () if section is None else section.faults_of(step.layer, step.inputs):
+            yield Fault((*step.path, *path), text)
 
 
 def _size(tree: Mapping[str, Any]) -> Iterator[Fault]:
@@ -80,7 +65,7 @@ def _output(tree: Mapping[str, Any], registry: Registry) -> Iterator[Fault]:
     """The last layer must give what the loss takes."""
     if not table(tree, "network").get("layers"):
         return
-    if not any("units" in layer or layer.get("kind") not in _LEARNS_NOTHING for _, layer in layers_of(tree)):
+    if not any(_may_learn(layer) for _, layer in layers_of(tree)):
         expected = "expected at least one dense or conv2d layer"
         yield Fault(("network", "layers"), f"there is nothing to train; {expected}")
         return
@@ -89,7 +74,8 @@ def _output(tree: Mapping[str, Any], registry: Registry) -> Iterator[Fault]:
         return
     last = steps[-1]
     path, layer = last.path, last.layer
-    if layer.get("kind") == "dropout":
+    section = section_of(layer)
+    if section is not None and not section.may_be_output:
         yield Fault((*path, "kind"), "the last layer is the output and cannot be dropped out of")
     if last.outputs != 1:
         return
@@ -103,6 +89,11 @@ def _output(tree: Mapping[str, Any], registry: Registry) -> Iterator[Fault]:
     if takes_classes:
         told = (*path, "units") if "units" in layer else path
         yield Fault(told, f"{loss} needs one unit per class, at least 2, not 1")
+
+
+def _may_learn(layer: Mapping[str, Any]) -> bool:
+    section = section_of(layer)
+    return section is None or section.learns or "units" in layer
 
 
 def _name(value: object) -> object:

@@ -9,11 +9,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from neurosim.scenario.layers import MAX_REPEAT
+from neurosim.network.layers.kinds import section_of
+from neurosim.network.layers.section import MAX_REPEAT
 from neurosim.scenario.locate import KeyPath
 from neurosim.scenario.names import layers_in, table
-
-_KEEPS_WIDTH = ("dropout", "flatten", "activation", "batch_norm", "layer_norm")
 
 
 @dataclass(frozen=True)
@@ -46,18 +45,16 @@ def flow(tree: Mapping[str, Any]) -> Iterator[Step]:
 
 def _through(holder: Mapping[str, Any], path: KeyPath, width: int | None) -> Iterator[Step]:
     for place, layer in layers_in(holder, path):
+        section = section_of(layer)
         for _ in range(2 if repeats(layer) > 1 else 1):
-            before, kind = width, layer.get("kind")
-            if kind in ("group", "residual"):
+            before = width
+            if section is not None and "layers" in section.model_fields:
                 for step in _through(layer, place, before):
                     width = step.outputs
                     yield step
-            elif kind == "dense":
-                units = layer.get("units")
-                width = units if isinstance(units, int) and units >= 1 else None
-            elif kind not in _KEEPS_WIDTH:
-                width = None
-            if kind != "group":
+            else:
+                width = None if section is None else section.outputs_of(layer, before)
+            if section is None or section.in_network:
                 yield Step(place, layer, before, width)
 
 
@@ -71,8 +68,7 @@ def written_out(holder: Mapping[str, Any]) -> int:
     """How many layers there are inside a table once every repetition is written out."""
     count = 0
     for _, layer in layers_in(holder, ()):
-        own = 0 if layer.get("kind") == "group" else 1
-        if layer.get("kind") == "residual" and "activation" in layer:
-            own += 1
+        section = section_of(layer)
+        own = 1 if section is None else section.layers_of(layer)
         count += repeats(layer) * (own + written_out(layer))
     return count

@@ -9,12 +9,16 @@ import json
 from pathlib import Path
 from typing import Any
 
+from pydantic.json_schema import GenerateJsonSchema
+
+from neurosim.network.layers.kinds import SECTIONS
 from neurosim.plugin.host import BUILTIN, Catalog, Registry, build_registry
 from neurosim.scenario.schema import ScenarioFile
 
 COPY = Path(__file__).with_name("scenario.schema.json")
 
 _JSON_TYPES = {bool: "boolean", int: "integer", float: "number", str: "string", type(None): "string"}
+_LAYERS = {section.__name__: str(section.model_config["title"]) for section in SECTIONS.values()}
 _PARAMETER = {"type": ["number", "boolean"]}
 
 
@@ -36,8 +40,15 @@ def render() -> str:
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
+class _Generator(GenerateJsonSchema):
+    """Calls the table of a layer by the layer's name."""
+
+    def normalize_name(self, name: str) -> str:
+        return _LAYERS.get(name, super().normalize_name(name))
+
+
 def _schema(registry: Registry, plugin: str | None) -> dict[str, Any]:
-    schema = ScenarioFile.model_json_schema()
+    schema = ScenarioFile.model_json_schema(schema_generator=_Generator)
     definitions = schema["$defs"]
     _offer_names(schema, definitions["Choice"], registry, plugin)
     parameters = [record.params for record in _records(registry.optimizers, plugin)]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from neurosim.errors import UsageError
+from neurosim.network.building import NetworkSection
 from neurosim.plugin.host import NEEDED_AGAIN, Plugin, Registry, build_registry, suspects
 from neurosim.scenario import overrides as changes
 from neurosim.scenario.augmentation import AugmentationSection
@@ -27,7 +28,6 @@ from neurosim.scenario.renaming import renamed
 from neurosim.scenario.schema import (
     Bound,
     DataSection,
-    NetworkSection,
     OptimizerSection,
     RequiresSection,
     ScenarioFile,

@@ -14,14 +14,12 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion
 
 from neurosim.errors import PluginError
+from neurosim.network.layers.kinds import CHOICES
 from neurosim.plugin.host import Catalog, Plugin, Registry
 from neurosim.scenario.faults import Fault, show
 from neurosim.scenario.locate import KeyPath
 from neurosim.scenario.schema import DataSection, OptimizerSection
 from neurosim.suggestions import did_you_mean, unknown
-
-# Keys of layers that name records, and the catalog they are looked up in.
-LAYER_CHOICES = {"activation": "activations", "init": "initializers"}
 
 
 def name_faults(tree: Mapping[str, Any], registry: Registry) -> Iterator[Fault]:
@@ -30,7 +28,7 @@ def name_faults(tree: Mapping[str, Any], registry: Registry) -> Iterator[Fault]:
     yield from _data(table(tree, "data"), registry.datasets)
     yield from _choice(("network", "loss"), network.get("loss"), registry.losses)
     for place, layer in layers_of(tree):
-        for key, catalog in LAYER_CHOICES.items():
+        for key, catalog in CHOICES.items():
             yield from _choice((*place, key), layer.get(key), getattr(registry, catalog))
     yield from _optimizer(optimizer, registry.optimizers)
     yield from _choice(("optimizer", "schedule"), optimizer.get("schedule"), registry.schedules)

@@ -10,14 +10,14 @@ import copy
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from neurosim.network.layers.kinds import CHOICES
 from neurosim.plugin.host import Catalog, Registry
 from neurosim.scenario.faults import show
 from neurosim.scenario.locate import KeyPath, value_at
-from neurosim.scenario.names import LAYER_CHOICES
 from neurosim.scenario.schema import DataSection, OptimizerSection
 
 # Keys whose value is a record, by its name or as a table with its parameters, and the catalog of it.
-CATALOGS = {**LAYER_CHOICES, "loss": "losses", "schedule": "schedules"}
+CATALOGS = {**CHOICES, "loss": "losses", "schedule": "schedules"}
 # Sections that name a record: under which key, in which catalog, and the keys that every such section has.
 SECTIONS = {
     "optimizer": ("name", "optimizers", frozenset(OptimizerSection.model_fields)),

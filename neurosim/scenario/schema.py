@@ -11,10 +11,10 @@ from typing import Any
 from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from neurosim.network.building import NetworkSection
 from neurosim.network.sections import Choice, Number, Parameter, Section, choice
 from neurosim.printable import headline
 from neurosim.scenario.augmentation import AugmentationSection
-from neurosim.scenario.layers import Layer
 from neurosim.scenario.study import MAX_VARIANTS, Claim, Metric, PlotsSection, Promise, RecordSection, Variant
 
 
@@ -98,13 +98,6 @@ class DataSection(Section):
     def options(self) -> dict[str, Any]:
         """Options of the data set: after loading, all that it has, in its order."""
         return dict(self.__pydantic_extra__ or {})
-
-
-class NetworkSection(Section):
-    """The network and what it is to make small."""
-
-    loss: Choice = choice("losses", "How far off the outputs are: what training makes small.")
-    layers: list[Layer] = Field(min_length=1, description="Layers, from the input to the output.")
 
 
 class OptimizerSection(Section):

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from packaging.requirements import Requirement
 
 from neurosim.plugin.host import BUILTIN, Entry, Plugin
-from neurosim.scenario.layers import walk
 from neurosim.scenario.names import required
 
 if TYPE_CHECKING:
@@ -26,18 +25,7 @@ def used_plugins(scenario: Scenario) -> list[Plugin]:
 def _entries(scenario: Scenario) -> Iterator[Entry]:
     registry, network, optimizer = scenario.registry, scenario.network, scenario.optimizer
     yield registry.datasets.entry(scenario.data.source)
-    for layer in walk(network.layers):
-        activation = getattr(layer, "activation", None)
-        if activation is not None:
-            yield registry.activations.entry(activation.name)
-        if "init" not in type(layer).model_fields:
-            continue
-        if layer.init is not None:
-            yield registry.initializers.entry(layer.init.name)
-        else:  # a dense layer with start values of its own
-            entry = registry.activations.entry(layer.activation.name)
-            yield registry.initializers.meant_by(entry.plugin, entry.record.usual_init)
-    yield registry.losses.entry(network.loss.name)
+    yield from network.entries(registry)
     yield registry.optimizers.entry(optimizer.name)
     if optimizer.schedule is not None:
         yield registry.schedules.entry(optimizer.schedule.name)

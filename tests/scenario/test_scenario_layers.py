@@ -6,10 +6,10 @@ import jsonschema
 import pytest
 from layers_text import HEAD, INLINE, LAYERS, NESTED, TAIL, stacked
 
+from neurosim.network.layers.kinds import layer_kinds
 from neurosim.plugin import Activation
 from neurosim.plugin.host import Plugin
 from neurosim.scenario.json_schema import json_schema
-from neurosim.scenario.layers import layer_kinds
 
 
 def changed(old, new, text=NESTED):

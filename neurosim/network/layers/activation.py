@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field
 
 from neurosim.errors import ShapeError
 from neurosim.network.layers.base import Chosen, ChosenActivation, SameShape
+from neurosim.network.layers.section import KIND, Builder, SameWidthSection
 from neurosim.network.layers.stack import Stack, show_shape
 from neurosim.network.layers.weighted import Activated
+from neurosim.network.sections import Choice, choice
 from neurosim.plugin import RowActivation
+
+
+class ActivateSection(SameWidthSection, title="Activate"):
+    """An activation on its own."""
+
+    kind: Literal["activation"] = Field(description=KIND)
+    activation: Choice = choice("activations", "Function applied to each number, or to the row.")
+
+    def build(self, builder: Builder) -> None:
+        """Put the layer on the builder's stack; raises ShapeError where it does not fit."""
+        Activate.put_on(builder.stack, builder.activation(self.activation))
 
 
 @dataclass(frozen=True)

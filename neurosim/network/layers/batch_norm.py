@@ -3,14 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from neurosim.network.layers.base import Parameter
-from neurosim.network.layers.normalization import Normalization
+from neurosim.network.layers.normalization import EPSILON, Normalization
+from neurosim.network.layers.section import KIND, Builder, SameWidthSection
 from neurosim.network.layers.stack import Stack
+from neurosim.network.sections import Number
+
+
+class BatchNormSection(SameWidthSection, title="BatchNorm"):
+    """Scales each unit or channel to mean 0 and variance 1 over the batch, then to what it learns."""
+
+    learns: ClassVar[bool] = True
+
+    kind: Literal["batch_norm"] = Field(description=KIND)
+    momentum: Number = Field(
+        default=0.1, gt=0, le=1, description="How far each step moves the running mean and variance to the batch's."
+    )
+    epsilon: Number = Field(default=1e-5, gt=0, description=EPSILON)
+
+    def build(self, builder: Builder) -> None:
+        """Put the layer on the builder's stack."""
+        BatchNorm.put_on(builder.stack, self.momentum, self.epsilon)
 
 
 @dataclass(frozen=True)

@@ -4,14 +4,55 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field
 
 from neurosim.errors import ShapeError
 from neurosim.network.layers.base import Chosen, ChosenActivation, Pair, Parameter, Shape
+from neurosim.network.layers.section import KIND, Builder, LayerSection
 from neurosim.network.layers.stack import Stack
-from neurosim.network.layers.weighted import NO_PENALTY, Penalty, Weighted
-from neurosim.network.layers.window import Window, Windowed
+from neurosim.network.layers.weighted import INIT, L1, L2, NO_PENALTY, SUMS, Penalty, Weighted
+from neurosim.network.layers.window import PADDING, Extent, Padding, Window, Windowed, pair
+from neurosim.network.sections import Choice, Number, choice
 from neurosim.plugin import Initializer, RowActivation
+
+
+class Conv2dSection(LayerSection, title="Conv2d"):
+    """Convolution: the same small set of weights looks at every place of an image."""
+
+    rows: ClassVar[Literal["map"]] = "map"
+    learns: ClassVar[bool] = True
+
+    kind: Literal["conv2d"] = Field(description=KIND)
+    channels: int = Field(ge=1, le=1_000_000, description="Number of channels of the map that comes out.")
+    kernel: Extent = Field(default=3, description="Cells that one output sees, such as 3 for 3 x 3, or [3, 5].")
+    stride: Extent = Field(default=1, description="Steps of the kernel, such as 2 for every other cell.")
+    padding: Padding = Field(default="valid", description=PADDING)
+    activation: Choice = choice("activations", SUMS, default=Choice(name="identity"))
+    init: Choice | None = choice("initializers", INIT, default=None)
+    bias: bool = Field(default=True, description="Whether each channel has a bias.")
+    l1: Number = Field(default=0.0, ge=0, description=L1)
+    l2: Number = Field(default=0.0, ge=0, description=L2)
+
+    def build(self, builder: Builder) -> None:
+        """Put the layer on the builder's stack; raises ShapeError where it does not fit."""
+        Conv2d.put_on(
+            builder.stack,
+            self.channels,
+            pair(self.kernel),
+            builder.activation(self.activation),
+            builder.initializer(self.init, self.activation.name),
+            stride=pair(self.stride),
+            padding=self.padding,
+            bias=self.bias,
+            penalty=Penalty(self.l1, self.l2),
+        )
+
+    @property
+    def drawn_for(self) -> str | None:
+        """Name of the activation whose usual initializer draws the start values; None where that is not left open."""
+        return self.activation.name if self.init is None else None
 
 
 @dataclass(frozen=True)

@@ -2,15 +2,91 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import Discriminator, Field, Tag
 
 from neurosim.errors import ShapeError
 from neurosim.network.layers.base import Chosen, ChosenActivation, Parameter, Shape
+from neurosim.network.layers.section import KIND, Builder, LayerSection
 from neurosim.network.layers.stack import Stack
-from neurosim.network.layers.weighted import NO_PENALTY, Penalty, Weighted
+from neurosim.network.layers.weighted import INIT, L1, L2, NO_PENALTY, SUMS, Penalty, Weighted
+from neurosim.network.sections import Choice, Number, Weight, choice
 from neurosim.plugin import Initializer
+
+
+def _bias_form(value: object) -> str | None:
+    return "values" if isinstance(value, list) else "switch" if isinstance(value, bool) else None
+
+
+Bias = Annotated[
+    Annotated[bool, Tag("switch")] | Annotated[list[Weight], Tag("values")],
+    Discriminator(
+        _bias_form, custom_error_type="bias", custom_error_message="true, false or a list of start values, one per unit"
+    ),
+]
+
+
+class DenseSection(LayerSection, title="Dense"):
+    """Every unit sees all inputs: activation(inputs @ weight + bias)."""
+
+    rows: ClassVar[Literal["vector"]] = "vector"
+    learns: ClassVar[bool] = True
+
+    kind: Literal["dense"] = Field(description=KIND)
+    units: int = Field(ge=1, le=1_000_000, description="Number of units, which is the number of outputs.")
+    activation: Choice = choice("activations", SUMS, default=Choice(name="identity"))
+    init: Choice | None = choice("initializers", INIT, default=None)
+    weight: list[list[Weight]] | None = Field(
+        default=None, description="Start values instead of random ones: one row per input, one number per unit."
+    )
+    bias: Bias = Field(default=True, description="Whether units have a bias, or its start values, one per unit.")
+    l1: Number = Field(default=0.0, ge=0, description=L1)
+    l2: Number = Field(default=0.0, ge=0, description=L2)
+
+    def build(self, builder: Builder) -> None:
+        """Put the layer on the builder's stack; raises ShapeError where it does not fit."""
+        Dense.put_on(
+            builder.stack,
+            self.units,
+            builder.activation(self.activation),
+            builder.initializer(self.init, self.activation.name),
+            bias=self.bias is not False,
+            start_weight=self.weight,
+            start_bias=self.bias if isinstance(self.bias, list) else None,
+            penalty=Penalty(self.l1, self.l2),
+        )
+
+    @property
+    def drawn_for(self) -> str | None:
+        """Name of the activation whose usual initializer draws the start values; None where that is not left open."""
+        return self.activation.name if self.init is None and self.weight is None else None
+
+    def without_start_values(self) -> Self:
+        """The table of a trained layer, which says nothing of how its weights began."""
+        return self.model_copy(update={"init": None, "weight": None, "bias": self.bias is not False})
+
+    @classmethod
+    def outputs_of(cls, table: Mapping[str, Any], inputs: int | None) -> int | None:
+        """Numbers in a row that goes out; None where the table does not say it."""
+        units = table.get("units")
+        return units if isinstance(units, int) and units >= 1 else None
+
+    @classmethod
+    def faults_of(cls, table: Mapping[str, Any], inputs: int | None) -> Iterator[tuple[tuple[str | int, ...], str]]:
+        """Start values that are not as many as there are inputs and units."""
+        units, weight, bias = cls.outputs_of(table, inputs), table.get("weight"), table.get("bias")
+        if isinstance(bias, list) and units is not None and len(bias) != units:
+            yield ("bias",), f"expected one number for each of the {units} units, not {len(bias)}"
+        if not isinstance(weight, list):
+            return
+        if inputs is not None and len(weight) != inputs:
+            yield ("weight",), f"expected one row for each of the {inputs} inputs, not {len(weight)}"
+        for index, row in enumerate(weight):
+            if isinstance(row, list) and units is not None and len(row) != units:
+                yield ("weight", index), f"expected one number for each of the {units} units, not {len(row)}"
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
+
+from pydantic import Field
 
 from neurosim.network.layers.base import SameShape
+from neurosim.network.layers.section import KIND, Builder, SameWidthSection
 from neurosim.network.layers.stack import Stack
+from neurosim.network.sections import Number
+
+
+class DropoutSection(SameWidthSection, title="Dropout"):
+    """Sets a random share of its inputs to zero while training, and scales up the others."""
+
+    may_be_output: ClassVar[bool] = False
+
+    kind: Literal["dropout"] = Field(description=KIND)
+    rate: Number = Field(ge=0, lt=1, description="Share of the inputs set to zero.")
+
+    def build(self, builder: Builder) -> None:
+        """Put the layer on the builder's stack."""
+        Dropout.put_on(builder.stack, self.rate)
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
+
+from pydantic import Field
 
 from neurosim.network.layers.base import SameShape, Shape
+from neurosim.network.layers.section import KIND, Builder, SameWidthSection
 from neurosim.network.layers.stack import Stack
+
+
+class FlattenSection(SameWidthSection, title="Flatten"):
+    """Turns an image into one row of numbers."""
+
+    rows: ClassVar[Literal["map"]] = "map"
+    any_axes: ClassVar[bool] = True
+
+    kind: Literal["flatten"] = Field(description=KIND)
+
+    def build(self, builder: Builder) -> None:
+        """Put the layer on the builder's stack."""
+        Flatten.put_on(builder.stack)
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
+
+from pydantic import Field
 
 from neurosim.network.layers.base import Layer, Shape
+from neurosim.network.layers.section import KIND, Builder, LayerSection
 from neurosim.network.layers.stack import Stack
+
+
+class GlobalAvgPool2dSection(LayerSection, title="GlobalAvgPool2d"):
+    """Takes the mean of each channel over the whole image."""
+
+    rows: ClassVar[Literal["map"]] = "map"
+
+    kind: Literal["global_avg_pool2d"] = Field(description=KIND)
+
+    def build(self, builder: Builder) -> None:
+        """Put the layer on the builder's stack; raises ShapeError where it does not fit."""
+        GlobalAvgPool2d.put_on(builder.stack)
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
-from neurosim.network.layers.normalization import Normalization
+from pydantic import Field
+
+from neurosim.network.layers.normalization import EPSILON, Normalization
+from neurosim.network.layers.section import KIND, Builder, SameWidthSection
 from neurosim.network.layers.stack import Stack
+from neurosim.network.sections import Number
+
+
+class LayerNormSection(SameWidthSection, title="LayerNorm"):
+    """Scales the units or channels of each row to mean 0 and variance 1, then to what it learns."""
+
+    learns: ClassVar[bool] = True
+
+    kind: Literal["layer_norm"] = Field(description=KIND)
+    epsilon: Number = Field(default=1e-5, gt=0, description=EPSILON)
+
+    def build(self, builder: Builder) -> None:
+        """Put the layer on the builder's stack."""
+        LayerNorm.put_on(builder.stack, self.epsilon)
 
 
 @dataclass(frozen=True)

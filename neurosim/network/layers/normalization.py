@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from neurosim.network.layers.base import Parameter, SameShape
 
+EPSILON = "Added to the variance, so that nothing is divided by zero."
+
 
 @dataclass(frozen=True)
 class Normalization(SameShape):

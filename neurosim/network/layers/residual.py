@@ -3,21 +3,74 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import Field
 
 from neurosim.errors import ShapeError
+from neurosim.network.layers.activation import Activate
 from neurosim.network.layers.base import Chosen, Layer, Pair, Parameter, SameShape, Shape
 from neurosim.network.layers.conv2d import Conv2d
 from neurosim.network.layers.dense import Dense
+from neurosim.network.layers.section import IDENTITY, KIND, MAX_REPEAT, Builder, LayerSection
 from neurosim.network.layers.stack import Stack, show_shape
 from neurosim.network.layers.window import Window
+from neurosim.network.sections import Choice, choice
 from neurosim.plugin import Initializer
+
+if TYPE_CHECKING:
+    from neurosim.network.layers.section import AnyLayer
 
 # Activation (the identity) and initializer of a projection.
 Projection = tuple[Chosen[Any], Chosen[Initializer]]
+
+
+class ResidualSection(LayerSection, title="Residual"):
+    """Layers with a skip around them: what comes in is added to what comes out."""
+
+    kind: Literal["residual"] = Field(description=KIND)
+    repeat: int = Field(default=1, ge=1, le=MAX_REPEAT, description="How many of these follow each other.")
+    activation: Choice | None = choice("activations", "Function applied to the sum; left out: none.", default=None)
+    init: Choice | None = choice(
+        "initializers",
+        "Start values of the projection on the skip, which is there where the shapes differ; "
+        "left out: the usual way for no activation.",
+        default=None,
+    )
+    layers: list[AnyLayer] = Field(min_length=1, description="The layers that the skip goes around.")
+
+    def build(self, builder: Builder) -> None:
+        """Put the layer and its activation on the builder's stack; raises ShapeError where they do not fit."""
+        place = builder.place
+        with Residual.put_around(builder.stack, (builder.identity(), builder.initializer(self.init, IDENTITY))):
+            builder.add(self.layers)
+            builder.place = place
+        if self.activation is not None:
+            builder.go_to(place)
+            Activate.put_on(builder.stack, builder.activation(self.activation))
+
+    @property
+    def inside(self) -> Sequence[LayerSection]:
+        """The layers that it holds."""
+        return self.layers
+
+    @property
+    def times(self) -> int:
+        """How many times it stands in the network."""
+        return self.repeat
+
+    @property
+    def drawn_for(self) -> str | None:
+        """Name of the activation whose usual initializer draws the projection; None where that is not left open."""
+        return IDENTITY if self.init is None else None
+
+    @classmethod
+    def layers_of(cls, table: Mapping[str, Any]) -> int:
+        """Layers of the network that it stands for, besides those inside it: itself and its activation."""
+        return 2 if "activation" in table else 1
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,12 @@ from neurosim.network.layers.base import Chosen, ChosenActivation, Layer, Parame
 from neurosim.plugin import Initializer
 from neurosim.randomness import Stream
 
+# Of the keys that their tables have in common.
+SUMS = "Function applied to each weighted sum."
+INIT = "How the start values are drawn; left out: the usual way for the activation."
+L1 = "What large weights cost, added to the loss: l1 * sum(|weight|); biases are free."
+L2 = "What large weights cost, added to the loss: l2 / 2 * sum(weight ** 2); biases are free."
+
 
 @dataclass(frozen=True)
 class Penalty:

@@ -3,10 +3,58 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import Discriminator, Field, Tag
 
 from neurosim.errors import ShapeError
 from neurosim.network.layers.base import Layer, Pair, Shape
+from neurosim.network.layers.section import LayerSection
 from neurosim.network.layers.stack import Stack
+from neurosim.plugin.host import Registry
+
+Cells = Annotated[int, Field(ge=1, le=10_000)]
+
+
+def _extent_form(value: object) -> str | None:
+    if isinstance(value, list):
+        return "two" if len(value) == 2 else None
+    return "one" if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+# One number for both directions, or [vertical, horizontal].
+Extent = Annotated[
+    Annotated[Cells, Tag("one")] | Annotated[list[Cells], Field(min_length=2, max_length=2), Tag("two")],
+    Discriminator(
+        _extent_form, custom_error_type="pair", custom_error_message="a whole number, or two: [vertical, horizontal]"
+    ),
+]
+Padding = Literal["valid", "same"]
+PADDING = '"valid": stay inside the map; "same": continue it beyond its edges, so that the stride alone sets the size.'
+
+
+def pair(extent: int | list[int]) -> Pair:
+    """The numbers of an `Extent`: (vertical, horizontal)."""
+    return (extent, extent) if isinstance(extent, int) else (extent[0], extent[1])
+
+
+class Pool2dSection(LayerSection):
+    """Base of the tables of pools."""
+
+    rows: ClassVar[Literal["map"]] = "map"
+
+    size: Extent = Field(default=2, description="Cells under the window, such as 2 for 2 x 2, or [2, 3].")
+    stride: Extent | None = Field(default=None, description="Steps of the window; left out: its size.")
+    padding: Padding = Field(default="valid", description=PADDING)
+
+    @property
+    def steps(self) -> int | list[int]:
+        """The stride; where none is given, the size."""
+        return self.size if self.stride is None else self.stride
+
+    def completed(self, registry: Registry) -> Self:
+        """The table with its stride."""
+        return self.model_copy(update={"stride": self.steps})
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,42 @@
+"""Group: a way to write layers that follow each other, once or more times."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from neurosim.network.layers.section import KIND, MAX_REPEAT, Builder, LayerSection
+
+if TYPE_CHECKING:
+    from neurosim.network.layers.section import AnyLayer
+
+
+class GroupSection(LayerSection, title="Group"):
+    """Stands for its layers, written out one or more times."""
+
+    in_network: ClassVar[bool] = False
+
+    kind: Literal["group"] = Field(description=KIND)
+    repeat: int = Field(default=1, ge=1, le=MAX_REPEAT, description="How many times the layers follow each other.")
+    layers: list[AnyLayer] = Field(min_length=1, description="The layers, from the input to the output.")
+
+    def build(self, builder: Builder) -> None:
+        """Put the layers on the builder's stack; raises ShapeError where they do not fit."""
+        builder.add(self.layers)
+
+    @property
+    def inside(self) -> Sequence[LayerSection]:
+        """The layers that it holds."""
+        return self.layers
+
+    @property
+    def times(self) -> int:
+        """How many times it stands in the network."""
+        return self.repeat
+
+    @classmethod
+    def layers_of(cls, table: Mapping[str, Any]) -> int:
+        """Layers of the network that it stands for, besides those inside it."""
+        return 0

@@ -1,0 +1,214 @@
+"""How layers stand in a scenario: the base of their tables, and what turns these into layers of a network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+
+from neurosim.errors import PluginError
+from neurosim.network.layers.base import Chosen, choose
+from neurosim.network.layers.stack import Stack
+from neurosim.network.sections import Choice, Section
+from neurosim.plugin import Initializer
+from neurosim.plugin.host import BUILTIN, Catalog, Entry, Registry
+
+# More than anybody means; each layer costs memory and time before training begins.
+MAX_LAYERS = 10_000
+MAX_REPEAT = 1000
+
+KIND = "Kind of layer."
+IDENTITY = f"{BUILTIN}:identity"
+
+
+class LayerSection(Section):
+    """Base of the tables of layers, one for each kind; the docstring of a kind says what the layer does.
+
+    Attributes
+    ----------
+    rows : {"map", "vector", "either"}
+        How a layer of the kind takes rows that are images; "either" leaves it to the layer behind it.
+    any_axes : bool
+        Whether it takes maps without channels too.
+    learns : bool
+        Whether it has parameters of its own.
+    may_be_output : bool
+        Whether it can be the last layer.
+    in_network : bool
+        Whether it is a layer of the network, not only a way to write others.
+    """
+
+    rows: ClassVar[Literal["map", "vector", "either"]] = "either"
+    any_axes: ClassVar[bool] = False
+    learns: ClassVar[bool] = False
+    may_be_output: ClassVar[bool] = True
+    in_network: ClassVar[bool] = True
+
+    kind: str
+
+    def build(self, builder: Builder) -> None:
+        """Put the layer on the builder's stack; raises ShapeError where it does not fit."""
+        raise NotImplementedError
+
+    @property
+    def inside(self) -> Sequence[LayerSection]:
+        """The layers that it holds."""
+        return ()
+
+    @property
+    def times(self) -> int:
+        """How many times it stands in the network."""
+        return 1
+
+    @property
+    def drawn_for(self) -> str | None:
+        """Name of the activation whose usual initializer draws the start values; None where that is not left open."""
+        return None
+
+    def completed(self, registry: Registry) -> Self:
+        """The table with the defaults of its records, and the usual initializer where none is named."""
+        update: dict[str, Any] = {}
+        for key, catalog in choices_of(type(self)):
+            chosen = getattr(self, key)
+            if chosen is not None:
+                update[key] = completed_choice(chosen, getattr(registry, catalog))
+        if self.drawn_for is not None:
+            entry = usual_initializer(self.drawn_for, registry)
+            update["init"] = completed_choice(Choice(name=registry.initializers.spelling(entry)), registry.initializers)
+        if self.inside:
+            update["layers"] = [section.completed(registry) for section in self.inside]
+        return self.model_copy(update=update)
+
+    def without_start_values(self) -> Self:
+        """The table of a trained layer, which says nothing of how its weights began."""
+        update: dict[str, Any] = {"init": None} if "init" in type(self).model_fields else {}
+        if self.inside:
+            update["layers"] = [section.without_start_values() for section in self.inside]
+        return self.model_copy(update=update)
+
+    # Of tables as they stand in a file, in which types may be wrong.
+
+    @classmethod
+    def outputs_of(cls, table: Mapping[str, Any], inputs: int | None) -> int | None:
+        """Numbers in a row that goes out; None for maps, and where only the data can tell."""
+        return None
+
+    @classmethod
+    def faults_of(cls, table: Mapping[str, Any], inputs: int | None) -> Iterator[tuple[tuple[str | int, ...], str]]:
+        """Values that do not go together: the key path in the table, and what is wrong."""
+        return iter(())
+
+    @classmethod
+    def layers_of(cls, table: Mapping[str, Any]) -> int:
+        """Layers of the network that it stands for, besides those inside it."""
+        return 1
+
+
+if TYPE_CHECKING:
+    # Of layers that hold others; pydantic is told all kinds where these are known, in `kinds`.
+    AnyLayer = LayerSection
+
+
+class SameWidthSection(LayerSection):
+    """Base of the tables of layers that put out as many numbers as come in."""
+
+    @classmethod
+    def outputs_of(cls, table: Mapping[str, Any], inputs: int | None) -> int | None:
+        """Numbers in a row that goes out: those that come in."""
+        return inputs
+
+
+def choices_of(section: type[Section]) -> list[tuple[str, str]]:
+    """The keys of a section that name a record, and the catalogs that these are looked up in."""
+    extras = ((key, field.json_schema_extra) for key, field in section.model_fields.items())
+    return [(key, str(extra["names"])) for key, extra in extras if isinstance(extra, dict) and "names" in extra]
+
+
+def completed_choice(chosen: Choice, catalog: Catalog) -> Choice:
+    """A choice with all parameters of its record, in the record's order."""
+    return Choice(name=chosen.name, **{**catalog.get(chosen.name).params, **chosen.params})
+
+
+def usual_initializer(activation: str, registry: Registry) -> Entry:
+    """The initializer that an activation is usually drawn with.
+
+    Raises
+    ------
+    PluginError
+        When the activation names one that is not there.
+    """
+    entry = registry.activations.entry(activation)
+    try:
+        return registry.initializers.meant_by(entry.plugin, entry.record.usual_init)
+    except PluginError as error:
+        owner = f"activation {entry.record.name!r} of plugin {entry.plugin.label}"
+        raise PluginError(f"usual_init of {owner}: {error.message}", error.hint) from error
+
+
+def walk_sections(sections: Iterable[LayerSection]) -> Iterator[LayerSection]:
+    """Every table of a layer, and after each one that holds others those inside it."""
+    for section in sections:
+        yield section
+        yield from walk_sections(section.inside)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a layer stands: its name in the network, its key path in the file, and which repetition it is."""
+
+    name: str = ""
+    path: str = "network"
+    copies: tuple[str, ...] = ()
+
+    @property
+    def remark(self) -> str:
+        """The place in the file, for the end of a message; empty where the layer's name says so."""
+        return "" if self.name == self.path else f"; in the file this is {', '.join([self.path, *self.copies])}"
+
+
+class Builder:
+    """Builds layers from their tables, one on top of the other; groups and repetitions are written out.
+
+    Attributes
+    ----------
+    stack : Stack
+        The layers so far.
+    output : Entry or None
+        The activation of the latest layer that has one.
+    place : Place
+        Of the latest layer.
+    """
+
+    def __init__(self, stack: Stack, registry: Registry) -> None:
+        self.stack = stack
+        self.output: Entry | None = None
+        self.place = Place()
+        self.registry = registry
+
+    def add(self, sections: Sequence[LayerSection]) -> None:
+        """Add the layers of the table that the latest place names."""
+        path, copies = self.place.path, self.place.copies
+        for index, section in enumerate(sections):
+            for copy in range(1, section.times + 1):
+                counted = (f"{'in it ' if copies else ''}copy {copy} of {section.times}",) if section.times > 1 else ()
+                self.go_to(Place(path=f"{path}.layers.{index}", copies=(*copies, *counted)))
+                section.build(self)
+
+    def go_to(self, place: Place) -> None:
+        """Note where the next layer stands in the file."""
+        self.place = Place(f"network.{self.stack.name}", place.path, place.copies)
+
+    def activation(self, chosen: Choice) -> Chosen[Any]:
+        """The activation of the next layer."""
+        self.output = self.registry.activations.entry(chosen.name)
+        return choose(self.output.record, chosen.params)
+
+    def identity(self) -> Chosen[Any]:
+        """The activation of a layer without one."""
+        return choose(self.registry.activations.get(IDENTITY))
+
+    def initializer(self, chosen: Choice | None, activation: str) -> Chosen[Initializer]:
+        """How the start values of the next layer are drawn: as chosen, or as is usual for the activation."""
+        if chosen is not None:
+            return choose(self.registry.initializers.get(chosen.name), chosen.params)
+        return choose(usual_initializer(activation, self.registry).record)

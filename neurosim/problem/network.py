@@ -1,0 +1,83 @@
+"""The network of a scenario, for the shape of its data: it must fit the rows and the targets."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from neurosim.data import Prepared
+from neurosim.errors import ScenarioError, ShapeError
+from neurosim.network.building import NetworkBuilder, NetworkSection
+from neurosim.network.layers import Shape
+from neurosim.network.network import Network
+from neurosim.scenario import Scenario
+from neurosim.suggestions import named
+
+# Classes that a hint names.
+MOST_CLASSES = 12
+
+
+def build_network(scenario: Scenario, data: Prepared) -> Network:
+    """The network of a scenario for the shape of its data.
+
+    Raises
+    ------
+    ShapeError
+        When layers do not fit each other, the data, or the loss; it names the layer in the network,
+        and its place in the file where that is another one.
+    ScenarioError
+        When the loss does not fit the targets.
+    """
+    builder = NetworkBuilder(_input_shape(scenario.network, data), scenario.registry)
+    try:
+        network = builder.build(scenario.network)
+        _check_outputs(network, data)
+    except ShapeError as error:
+        place = builder.place
+        raise ShapeError(f"{scenario.place(place.path)}: {error.message}{place.remark}", error.hint) from error
+    except ScenarioError as error:
+        raise ScenarioError(f"{scenario.place('network.loss')}: {error.message}", error.hint) from error
+    return network
+
+
+def _input_shape(section: NetworkSection, data: Prepared) -> Shape:
+    """Rows are vectors unless the first layer that cares works on images; grey images get a channel."""
+    if not data.image_shape or section.rows != "map":
+        return (data.inputs,)
+    if section.layers[0].any_axes or len(data.image_shape) == 3:
+        return data.image_shape
+    return (*data.image_shape, 1)
+
+
+def _check_outputs(network: Network, data: Prepared) -> None:
+    """Raise unless the last layer and the loss fit the targets."""
+    outputs, loss = network.outputs, network.loss.record
+    last = network.layers[-1]
+    has = f"network.{last.name} has {outputs} {'unit' if last.kind == 'dense' else 'output'}{'s' * (outputs != 1)}"
+    if not data.classes:
+        if loss.targets == "classes":
+            raise ScenarioError(
+                f"network.loss: {loss.name} tells classes apart, but the targets of this data set are values",
+                "Use a loss on values, such as mse.",
+            )
+        width = int(data.train.targets.shape[1])
+        if outputs != width:
+            raise ShapeError(f"{has}, but the targets have {width} values: it needs {width}")
+        return
+    count = len(data.classes)
+    if loss.targets == "classes" and outputs != count:
+        raise ShapeError(
+            f"{has}, but the data set has {count} classes: {loss.name} needs one unit per class", _classes_there(data)
+        )
+    if loss.targets == "values" and outputs != count and not (outputs == 1 and count == 2):
+        wanted = "1 or 2" if count == 2 else str(count)
+        raise ShapeError(f"{has}, but the data set has {count} classes: it needs {wanted}", _classes_there(data))
+
+
+def _classes_there(data: Prepared) -> str:
+    """The classes with how often they are there, since a misspelt label makes one more."""
+    counts = np.bincount(data.train.targets, minlength=len(data.classes)).tolist()
+    counted = [f'"{named(name)}" ({count:,})' for name, count in zip(data.classes, counts, strict=True)]
+    more = f" and {len(counted) - MOST_CLASSES} more" if len(counted) > MOST_CLASSES else ""
+    rare = [name for name, count in zip(data.classes, counts, strict=True) if count == 1 and max(counts) >= 10]
+    slip = f' Is "{named(rare[0])}", which only one row has, misspelt?' if rare else ""
+    return f"The classes, with their training rows: {', '.join(counted[:MOST_CLASSES])}{more}.{slip}"
