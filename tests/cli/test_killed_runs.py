@@ -1,7 +1,6 @@
 """What a run that was killed at one moment or another leaves, and what commands make of it."""
 
 import contextlib
-import fcntl
 import io
 import json
 import os
@@ -16,6 +15,8 @@ from neurosim.cli import resuming
 from neurosim.cli.application import execute
 from neurosim.files.lock import FolderLock, who_holds
 from neurosim.scenario.run_folders import is_left_behind
+
+fcntl = pytest.importorskip("fcntl", reason="runs are killed in forks, as POSIX has them")
 
 QUICK = {"training.epochs": 2, "expect": {}, "plots.pictures": []}
 SETTINGS = ["--set", "training.epochs=2", "--set", "expect={}", "--set", "plots.pictures=[]"]
