@@ -1,8 +1,9 @@
 """Many processes in one folder at once, killed anywhere and gone on with: what happened, and whether it was allowed.
 
-Run as a script, ``python histories.py COUNT SEED``, it makes so many histories in the current folder and prints what it
-has found as JSON. A process that has loaded everything is forked for each command, which costs a few hundredths of a
-second. For ``--cold`` nothing is compiled before, and the processes share a cache of kernels that is empty.
+Run as a script, ``python histories.py COUNT SEED`` with ``tests`` on the path, it makes so many histories in the
+current folder and prints what it has found as JSON. A process that has loaded everything is forked for each command,
+which costs a few hundredths of a second. For ``--cold`` nothing is compiled before, and the processes share a cache of
+kernels that is empty.
 """
 
 import gc

@@ -34,7 +34,7 @@ def histories(place, count, seed, *options):
     folder.mkdir()
     # NumPy's threads are not what is tested, and would be where forks have none.
     own = {"NEUROSIM_DISABLE_PLUGINS": "1", "NEUROSIM_CACHE": str(place / "cache"), "OPENBLAS_NUM_THREADS": "1"}
-    paths = os.pathsep.join([str(HERE), *filter(None, [os.environ.get("PYTHONPATH")])])
+    paths = os.pathsep.join([str(HERE), str(HERE.parent), *filter(None, [os.environ.get("PYTHONPATH")])])
     done = subprocess.run(
         [sys.executable, HERE / "histories.py", str(count), str(seed), *options],
         capture_output=True, text=True, cwd=folder, env={**os.environ, **own, "PYTHONPATH": paths},
