@@ -1,1 +1,13 @@
-"""Formulas as authors write them, read as syntax trees and rewritten; nothing here knows a compiler."""
+"""Formulas: an author's functions, read once into a checked form and printed from there for every target.
+
+In reading order:
+
+* `source`: the text of a function, what a formula may call, and how a part of it is refused;
+* `form`: the checked form, a small tree;
+* `reader`: from the function to the form (`integers` and `kinds` hold what is checked of indices and arguments);
+* `printer`: what printers have in common, and the printers: `python`, plain and the ground of `float32` (the source
+  text that compilers get), and `javascript`;
+* `derivatives`: a formula's derivative as another formula (`tangents`, `activity`, and the table in `rules`).
+
+Nothing here knows a compiler, a backend or a page. A printer for another target is a subclass of `printer.Printer`.
+"""

@@ -1,51 +1,55 @@
 """An author's formula as a JavaScript function, so that the page can evaluate the network itself.
 
-What is translated was checked before by the backends: plain scalar Python, loops over rows, functions of
-`math` and other functions of the same kind. All numbers are float64 there, as in the reference backend.
+All numbers are float64 there, as in the reference backend.
 """
 
 from __future__ import annotations
 
-import ast
-import inspect
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from neurosim.errors import PluginError
-from neurosim.formulas.source import MATH_CONSTANTS, math_function, namespace, parse, refuse
+from neurosim.formulas import form
+from neurosim.formulas.printer import Printer
+from neurosim.formulas.reader import read
+from neurosim.formulas.source import MATH_FUNCTIONS
 
-_RENAMED = {"fabs": "Math.abs", "isfinite": "Number.isFinite", "isnan": "Number.isNaN"}
-_LACKING = {"copysign", "erf", "erfc"}
-_BUILTIN = {abs: "Math.abs", min: "Math.min", max: "Math.max", float: "Number"}
-_OPERATORS: dict[type[ast.AST], str] = {
-    ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.USub: "-", ast.UAdd: "+", ast.Not: "!",
-    ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "===", ast.NotEq: "!==",
-    ast.And: "&&", ast.Or: "||",
-}  # fmt: skip
+_FUNCTIONS = {
+    **{name: f"Math.{name}({{all}})" for name in (*MATH_FUNCTIONS, "abs", "max", "min")},
+    **{name: f"lacking.{name}({{all}})" for name in ("copysign", "erf", "erfc")},
+    "fabs": "Math.abs({0})",
+    "float": "Number({0})",
+    "fmod": "({0} % {1})",
+    "isfinite": "Number.isFinite({0})",
+    "isinf": "(Math.abs({0}) === Infinity)",
+    "isnan": "Number.isNaN({0})",
+    "len": "{0}.length",
+}
+_OPERATORS = {"==": "===", "!=": "!==", "and": "&&", "or": "||", "not": "!"}
+_ARITHMETIC = {"**": "Math.pow({0}, {1})", "//": "Math.floor({0} / {1})", "%": "lacking.floormod({0}, {1})"}
 
 
 @dataclass
 class Script:
-    """Functions translated so far; each is an entry of the object ``FORMULAS``."""
+    """Functions written so far; each is an entry of the object ``FORMULAS``."""
 
     texts: dict[str, str] = field(default_factory=dict)
     _names: dict[Callable[..., Any], str] = field(default_factory=dict)
 
     def add(self, function: Callable[..., Any]) -> str:
-        """Translate a function unless that is done; returns its name.
+        """Write a function unless that is done; returns its name.
 
         Raises
         ------
         PluginError
-            For what has no translation.
+            For what JavaScript does not have.
         """
         if function not in self._names:
             # A name of our own: nothing that an author has written becomes a word of the script.
             name = self._names[function] = f"f{len(self._names)}"
-            self.texts[name] = _Writer(function, self).function()
+            self.texts[name] = JavaScriptPrinter(read(function), self).function()
         return self._names[function]
 
     @property
@@ -54,137 +58,107 @@ class Script:
         return "const FORMULAS = {\n" + "".join(f"{name}: {text},\n" for name, text in self.texts.items()) + "};\n"
 
 
-class _Writer:
-    def __init__(self, function: Callable[..., Any], script: Script) -> None:
-        self._function = function
+class JavaScriptPrinter(Printer):
+    """Writes one function; those that it calls are added to the script."""
+
+    refusal = ("this has no translation to JavaScript", "use arithmetic, if and math")
+
+    def __init__(self, formula: form.Formula, script: Script) -> None:
+        super().__init__(formula)
         self._script = script
-        self._node = parse(function)
-        self._outside = namespace(function)
-        self._local = list(dict.fromkeys(function.__code__.co_varnames))
 
     def function(self) -> str:
-        arguments = [argument.arg for argument in self._node.args.args]
-        others = [self._name(name) for name in self._local if name not in arguments]
+        """The function as an expression, without a name."""
+        params = self.formula.params
+        others = [_name(name) for name in self.formula.local if name not in params]
         declared = f"let {', '.join(others)};\n" if others else ""
-        body = declared + self._block(self._node.body)
-        return f"function ({', '.join(map(self._name, arguments))}) {{\n{body}}}"
+        return f"function ({', '.join(map(_name, params))}) {{\n{declared}{self._block(self.formula.body)}}}"
 
-    def _name(self, name: str) -> str:
-        # Behind an underscore no name is a reserved word of JavaScript; other letters than ASCII are allowed there.
-        return f"_{name}"
+    def _block(self, statements: Iterable[form.Statement]) -> str:
+        return "".join(f"{text}\n" for text in self.write_all(statements))
 
-    def _block(self, statements: list[ast.stmt]) -> str:
-        return "".join(self._statement(statement) + "\n" for statement in statements)
+    # Statements ---------------------------------------------------------------------------------------------
 
-    def _statement(self, node: ast.stmt) -> str:
-        match node:
-            case ast.Assign(targets=targets, value=value):
-                return " = ".join([*map(self._value, targets), self._value(value)]) + ";"
-            case ast.AnnAssign(target=target, value=value):
-                return "" if value is None else f"{self._value(target)} = {self._value(value)};"
-            case ast.AugAssign(target=target, op=operator, value=value):
-                return (
-                    f"{self._value(target)} = {self._binary(node, operator, self._value(target), self._value(value))};"
-                )
-            case ast.Return(value=value):
-                return "return;" if value is None else f"return {self._value(value)};"
-            case ast.If(test=test, body=body, orelse=orelse):
-                rest = f" else {{\n{self._block(orelse)}}}" if orelse else ""
-                return f"if ({self._value(test)}) {{\n{self._block(body)}}}{rest}"
-            case ast.While(test=test, body=body):
-                return f"while ({self._value(test)}) {{\n{self._block(body)}}}"
-            case ast.For(target=ast.Name(id=name), iter=ast.Call(args=ends), body=body):
-                return self._loop(self._name(name), [self._value(end) for end in ends], body)
-            case ast.Break():
-                return "break;"
-            case ast.Continue():
-                return "continue;"
-            case ast.Pass() | ast.Expr():
-                return ""
-        raise self._refuse(node)
+    def write_Assign(self, node: form.Assign) -> str:
+        return " = ".join(self.write_all([*node.targets, node.value])) + ";"
 
-    def _loop(self, name: str, ends: list[str], body: list[ast.stmt]) -> str:
-        first, last, step = (["0", *ends, "1"] if len(ends) == 1 else [*ends, "1"])[:3]
+    def write_Return(self, node: form.Return) -> str:
+        return "return;" if node.value is None else f"return {self.write(node.value)};"
+
+    def write_If(self, node: form.If) -> str:
+        rest = f" else {{\n{self._block(node.orelse)}}}" if node.orelse else ""
+        return f"if ({self.write(node.test)}) {{\n{self._block(node.body)}}}{rest}"
+
+    def write_While(self, node: form.While) -> str:
+        return f"while ({self.write(node.test)}) {{\n{self._block(node.body)}}}"
+
+    def write_For(self, node: form.For) -> str:
+        bounds = self.write_all(node.bounds)
+        first, last, step = (["0", *bounds, "1"] if len(bounds) == 1 else [*bounds, "1"])[:3]
         # The name keeps its last value, as in Python.
-        counter = f"k{name}"
-        test = f"({step}) > 0 ? {counter} < {last} : {counter} > {last}"
-        head = f"for (let {counter} = {first}; {test}; {counter} += {step})"
-        return f"{head} {{\n{name} = {counter};\n{self._block(body)}}}"
+        name = _name(node.name)
+        test = f"({step}) > 0 ? k{name} < {last} : k{name} > {last}"
+        head = f"for (let k{name} = {first}; {test}; k{name} += {step})"
+        return f"{head} {{\n{name} = k{name};\n{self._block(node.body)}}}"
 
-    def _value(self, node: ast.expr) -> str:
-        match node:
-            case ast.Constant(value=bool(value)):
-                return "1" if value else "0"
-            case ast.Constant(value=int() | float() as value):
-                return _number(value)
-            case ast.Name(id=name):
-                return self._name(name) if name in self._local else _number(self._constant(node, name))
-            case ast.Attribute(attr=attribute) if attribute in MATH_CONSTANTS:
-                return _number(MATH_CONSTANTS[attribute])
-            case ast.Subscript(value=ast.Name(id=name), slice=index):
-                return f"{self._name(name)}[{self._value(index)}]"
-            case ast.BinOp(left=left, op=operator, right=right):
-                return self._binary(node, operator, self._value(left), self._value(right))
-            case ast.UnaryOp(op=operator, operand=operand) if type(operator) in _OPERATORS:
-                return f"({_OPERATORS[type(operator)]}{self._value(operand)})"
-            case ast.BoolOp(op=operator, values=values):
-                return "(" + f" {_OPERATORS[type(operator)]} ".join(map(self._value, values)) + ")"
-            case ast.Compare(left=left, ops=operators, comparators=others):
-                sides = [self._value(side) for side in (left, *others)]
-                pairs = zip(sides, operators, sides[1:], strict=False)
-                return "(" + " && ".join(f"{a} {_OPERATORS[type(op)]} {b}" for a, op, b in pairs) + ")"
-            case ast.IfExp(test=test, body=body, orelse=orelse):
-                return f"({self._value(test)} ? {self._value(body)} : {self._value(orelse)})"
-            case ast.Tuple(elts=parts):
-                return f"[{', '.join(map(self._value, parts))}]"
-            case ast.Call():
-                return self._call(node)
-        raise self._refuse(node)
+    def write_Break(self, node: form.Break) -> str:
+        return "break;"
 
-    def _binary(self, node: ast.AST, operator: ast.operator, left: str, right: str) -> str:
-        match operator:
-            case ast.Pow():
-                return f"Math.pow({left}, {right})"
-            case ast.FloorDiv():
-                return f"Math.floor({left} / {right})"
-            case ast.Mod():
-                return f"lacking.floormod({left}, {right})"
-        if type(operator) not in _OPERATORS:
-            raise self._refuse(node)
-        return f"({left} {_OPERATORS[type(operator)]} {right})"
+    def write_Continue(self, node: form.Continue) -> str:
+        return "continue;"
 
-    def _call(self, node: ast.Call) -> str:
-        arguments = [
-            self._name(argument.id) if isinstance(argument, ast.Name) and argument.id in self._local
-            else self._value(argument)
-            for argument in node.args
-        ]  # fmt: skip
-        listed = ", ".join(arguments)
-        name = math_function(node.func, self._outside, self._local)
-        if name == "fmod":
-            return f"({arguments[0]} % {arguments[1]})"
-        if name == "isinf":
-            return f"(Math.abs({listed}) === Infinity)"
-        if name:
-            return f"{f'lacking.{name}' if name in _LACKING else _RENAMED.get(name, f'Math.{name}')}({listed})"
-        if isinstance(node.func, ast.Name) and node.func.id not in self._local:
-            if node.func.id == "len":
-                return f"{listed}.length"
-            target = self._outside.get(node.func.id)
-            if target in _BUILTIN:
-                return f"{_BUILTIN[target]}({listed})"
-            if inspect.isfunction(target):
-                return f"FORMULAS.{self._script.add(target)}({listed})"
-        raise self._refuse(node)
+    def write_Pass(self, node: form.Pass) -> str:
+        return ""
 
-    def _constant(self, node: ast.AST, name: str) -> float:
-        value = self._outside.get(name)
-        if isinstance(value, int | float):
-            return value
-        raise self._refuse(node)
+    # Expressions --------------------------------------------------------------------------------------------
 
-    def _refuse(self, node: ast.AST) -> PluginError:
-        return refuse(self._function, node, "this has no translation to JavaScript", "use arithmetic, if and math")
+    def write_Const(self, node: form.Const) -> str:
+        return _number(int(node.value) if isinstance(node.value, bool) else node.value)
+
+    def write_Name(self, node: form.Name) -> str:
+        return _name(node.id)
+
+    def write_Named(self, node: form.Named) -> str:
+        return _number(node.value)
+
+    def write_Index(self, node: form.Index) -> str:
+        return f"{_name(node.row)}[{self.write(node.index)}]"
+
+    def write_Unary(self, node: form.Unary) -> str:
+        return f"({_OPERATORS.get(node.operator, node.operator)}{self.write(node.operand)})"
+
+    def write_Binary(self, node: form.Binary) -> str:
+        template = _ARITHMETIC.get(node.operator, f"({{0}} {node.operator} {{1}})")
+        return template.format(self.write(node.left), self.write(node.right))
+
+    def write_Bool(self, node: form.Bool) -> str:
+        return "(" + f" {_OPERATORS[node.operator]} ".join(self.write_all(node.operands)) + ")"
+
+    def write_Compare(self, node: form.Compare) -> str:
+        sides = self.write_all(node.operands)
+        operators = [_OPERATORS.get(operator, operator) for operator in node.operators]
+        return "(" + " && ".join(f"{a} {op} {b}" for a, op, b in zip(sides, operators, sides[1:], strict=False)) + ")"
+
+    def write_IfExp(self, node: form.IfExp) -> str:
+        return f"({self.write(node.test)} ? {self.write(node.body)} : {self.write(node.orelse)})"
+
+    def write_Tuple(self, node: form.Tuple) -> str:
+        return f"[{', '.join(self.write_all(node.items))}]"
+
+    def write_Call(self, node: form.Call) -> str:
+        if node.name not in _FUNCTIONS:
+            raise self.refuse(node)
+        arguments = self.write_all(node.arguments)
+        return _FUNCTIONS[node.name].format(*arguments, all=", ".join(arguments))
+
+    def write_HelperCall(self, node: form.HelperCall) -> str:
+        arguments = ", ".join(self.write_all(node.arguments))
+        return f"FORMULAS.{self._script.add(node.function)}({arguments})"
+
+
+def _name(name: str) -> str:
+    # Behind an underscore no name is a reserved word of JavaScript; other letters than ASCII are allowed there.
+    return f"_{name}"
 
 
 def _number(value: float) -> str:

@@ -10,10 +10,9 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
-from neurosim.formulas.source import math_function, namespace, refuse
+from neurosim.formulas.source import OF_TWO, math_function, namespace, refuse
 
 ArgumentKind = Literal["number", "row", "class"]
-OF_TWO = frozenset({"atan2", "copysign", "fmod", "hypot", "pow"})
 
 
 def check_kinds(

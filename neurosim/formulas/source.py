@@ -23,6 +23,7 @@ MATH_FUNCTIONS = frozenset({
     "pow", "sin", "sinh", "sqrt", "tan", "tanh", "trunc",
 })
 # fmt: on
+OF_TWO = frozenset({"atan2", "copysign", "fmod", "hypot", "pow"})
 MATH_CONSTANTS = {name: getattr(math, name) for name in ("pi", "e", "tau", "inf", "nan")}
 # Where the loader of plugin files keeps the text it has loaded; the file may have changed since.
 LOADED_SOURCE = "__neurosim_source__"
@@ -69,10 +70,10 @@ def _source_lines(function: Callable[..., Any]) -> tuple[list[str], int]:
     return inspect.getblock(loaded.splitlines(keepends=True)[first - 1 :]), first
 
 
-def refuse(function: Callable[..., Any], node: ast.AST, what: str, instead: str) -> PluginError:
-    """The error for a piece of `function` that cannot be compiled."""
+def refuse(function: Callable[..., Any], at: ast.AST | int, what: str, instead: str) -> PluginError:
+    """The error for a piece of `function`, or its line, that cannot be compiled."""
     file = getattr(getattr(function, "__code__", None), "co_filename", "?")
-    line = getattr(node, "lineno", "?")
+    line = at if isinstance(at, int) else getattr(at, "lineno", "?")
     name = getattr(function, "__name__", "?")
     return PluginError(f"{file}:{line}: in {name}: {what}", f"Instead: {instead}.")
 

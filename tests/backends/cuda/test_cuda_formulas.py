@@ -16,8 +16,7 @@ from neurosim.backends.cuda.helper import run_in_simulator
 from neurosim.backends.cuda.templates import inputs_of
 from neurosim.backends.uncompiled import machine_math, uncompiled
 from neurosim.errors import BackendError, PluginError, ShapeError, UsageError
-from neurosim.formulas.kinds import OF_TWO
-from neurosim.formulas.source import MATH_FUNCTIONS
+from neurosim.formulas.source import MATH_FUNCTIONS, OF_TWO
 from neurosim.plugin import Activation, Loss, Optimizer, RowActivation
 
 TOLERANCE = 1e-5

@@ -1,0 +1,180 @@
+"""A formula as plain Python again, with no more parentheses than it needs, exactly as `ast.unparse` has it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from neurosim.formulas import form
+from neurosim.formulas.printer import Printer
+
+# How tightly an expression binds, numbered as in Python's grammar.
+TUPLE, TEST, OR, AND, NOT, COMPARE, SUM, PRODUCT, SIGN, POWER, ATOM = 1, 3, 4, 5, 6, 7, 12, 13, 14, 15, 17
+_RANKS = {"+": SUM, "-": SUM, "*": PRODUCT, "/": PRODUCT, "//": PRODUCT, "%": PRODUCT, "**": POWER}
+
+
+class Text(NamedTuple):
+    """Source text of an expression, and how tightly it binds."""
+
+    text: str
+    rank: int = ATOM
+
+    def within(self, rank: int) -> str:
+        """The text where nothing looser than `rank` may stand."""
+        return self.text if self.rank >= rank else f"({self.text})"
+
+
+class PythonPrinter(Printer):
+    """Writes expressions as `Text`, and statements as lines.
+
+    Attributes
+    ----------
+    lines : list of (str, int)
+        Lines written so far, each with the author's line.
+    """
+
+    def __init__(self, formula: form.Formula) -> None:
+        super().__init__(formula)
+        self.lines: list[tuple[str, int]] = []
+        self._depth = 0
+
+    def name(self, name: str) -> str:
+        """How a name of the author's is written."""
+        return name
+
+    def number(self, node: form.Expression) -> Text:
+        """An expression where a number is needed, though the author may have written a truth value."""
+        written: Text = self.write(node)
+        return written
+
+    def function(self, name: str, params: Iterable[str], body: Iterable[form.Statement]) -> str:
+        """The whole function, under a name of its own."""
+        self.emit(f"def {name}({', '.join(map(self.name, params))}):", self.formula.line)
+        self.block(body)
+        return "\n".join(line for line, _ in self.lines)
+
+    def emit(self, text: str, line: int) -> None:
+        """Add a line."""
+        self.lines.append(("    " * self._depth + text, line))
+
+    def block(self, statements: Iterable[form.Statement]) -> None:
+        """Write statements one step further to the right."""
+        self._depth += 1
+        self.write_all(statements)
+        self._depth -= 1
+
+    # Statements ---------------------------------------------------------------------------------------------
+
+    def write_Assign(self, node: form.Assign) -> None:
+        targets = [f"{self.write(target).text} = " for target in node.targets]
+        self.emit("".join(targets) + self.number(node.value).within(TEST), node.line)
+
+    def write_AugAssign(self, node: form.AugAssign) -> None:
+        target = self.write(node.target).text
+        self.emit(f"{target} {node.operator}= {self.write(node.value).within(TEST)}", node.line)
+
+    def write_Return(self, node: form.Return) -> None:
+        self.emit("return" if node.value is None else f"return {self.number(node.value).within(TEST)}", node.line)
+
+    def write_If(self, node: form.If, word: str = "if") -> None:
+        self.emit(f"{word} {self.write(node.test).text}:", node.line)
+        self.block(node.body)
+        match node.orelse:
+            case [form.If() as other]:
+                self.write_If(other, "elif")
+            case [_, *_]:
+                self.emit("else:", self.lines[-1][1])
+                self.block(node.orelse)
+
+    def write_For(self, node: form.For) -> None:
+        bounds = ", ".join(self.integer(bound).text for bound in node.bounds)
+        self.emit(f"for {self.name(node.name)} in range({bounds}):", node.line)
+        self.block(node.body)
+
+    def write_While(self, node: form.While) -> None:
+        self.emit(f"while {self.write(node.test).text}:", node.line)
+        self.block(node.body)
+
+    def write_Break(self, node: form.Break) -> None:
+        self.emit("break", node.line)
+
+    def write_Continue(self, node: form.Continue) -> None:
+        self.emit("continue", node.line)
+
+    def write_Pass(self, node: form.Pass) -> None:
+        self.emit("pass", node.line)
+
+    # Expressions --------------------------------------------------------------------------------------------
+
+    def integer(self, node: form.Expression) -> Text:
+        """An index, or a bound of a loop."""
+        written: Text = self.write(node)
+        return written
+
+    def write_Const(self, node: form.Const) -> Text:
+        return Text(repr(node.value).replace("inf", "1e309"))
+
+    def write_Name(self, node: form.Name) -> Text:
+        return Text(self.name(node.id))
+
+    def write_Named(self, node: form.Named) -> Text:
+        return Text(node.written)
+
+    def write_Index(self, node: form.Index) -> Text:
+        return Text(f"{self.name(node.row)}[{self.integer(node.index).text}]")
+
+    def write_Unary(self, node: form.Unary) -> Text:
+        if node.operator == "not":
+            return Text(f"not {self.write(node.operand).within(NOT)}", NOT)
+        return Text(node.operator + self.number(node.operand).within(SIGN), SIGN)
+
+    def write_Binary(self, node: form.Binary) -> Text:
+        return self.binary(self.number(node.left), node.operator, self.number(node.right))
+
+    def binary(self, left: Text, operator: str, right: Text) -> Text:
+        """Two operands that are written."""
+        rank = _RANKS[operator]
+        first, second = (rank + 1, rank) if operator == "**" else (rank, rank + 1)
+        return Text(f"{left.within(first)} {operator} {right.within(second)}", rank)
+
+    def write_Bool(self, node: form.Bool) -> Text:
+        rank = AND if node.operator == "and" else OR
+        # Each operand is held more tightly than the one before, so `a or b and c` has parentheses.
+        operands = [self.write(operand).within(min(rank + k, ATOM)) for k, operand in enumerate(node.operands, 1)]
+        return Text(f" {node.operator} ".join(operands), rank)
+
+    def write_Compare(self, node: form.Compare) -> Text:
+        first, *others = (operand.within(COMPARE + 1) for operand in self.write_all(node.operands))
+        pairs = zip(node.operators, others, strict=True)
+        return Text(first + "".join(f" {operator} {other}" for operator, other in pairs), COMPARE)
+
+    def write_IfExp(self, node: form.IfExp) -> Text:
+        test, body, orelse = self.write(node.test), self.number(node.body), self.number(node.orelse)
+        return Text(f"{body.within(TEST + 1)} if {test.within(TEST + 1)} else {orelse.within(TEST)}", TEST)
+
+    def write_Tuple(self, node: form.Tuple) -> Text:
+        items = [item.within(TEST) for item in self.write_all(node.items)]
+        return Text(", ".join(items) + ("," if len(items) == 1 else ""), TUPLE) if items else Text("()")
+
+    def write_Call(self, node: form.Call) -> Text:
+        return self.called(node.written, self.write_all(node.arguments))
+
+    def write_HelperCall(self, node: form.HelperCall) -> Text:
+        return self.called(node.written, self.write_all(node.arguments))
+
+    def called(self, function: str, arguments: Iterable[Text]) -> Text:
+        """A call."""
+        return Text(f"{function}({', '.join(argument.within(TEST) for argument in arguments)})")
+
+
+class _Plain(PythonPrinter):
+    """For expressions alone, which need nothing of their formula."""
+
+    def __init__(self) -> None:
+        self.lines = []
+
+
+def plain_text(node: form.Expression) -> str:
+    """An expression as the author would write it."""
+    text: str = _Plain().write(node).text
+    return text

@@ -1,0 +1,282 @@
+"""The one reader of formulas: from an author's function to its checked form.
+
+A formula is a plain Python function of scalars (or of rows that it indexes) that uses arithmetic, ``if``, loops over
+``range``, functions of `math` and other functions of the same kind. Anything else is refused with the line it stands
+in and what to write instead.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import inspect
+import math
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from neurosim.errors import PluginError
+from neurosim.formulas import form
+from neurosim.formulas.integers import check_integer
+from neurosim.formulas.source import MATH_CONSTANTS, MATH_FUNCTIONS, OF_TWO, namespace, parse, refuse
+
+# fmt: off
+BUILTINS = frozenset({"abs", "min", "max", "float", "int", "len"})
+_OPERATORS: dict[type[ast.AST], str] = {
+    ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.FloorDiv: "//", ast.Mod: "%", ast.Pow: "**",
+    ast.USub: "-", ast.UAdd: "+", ast.Not: "not", ast.And: "and", ast.Or: "or",
+    ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!=",
+}
+# fmt: on
+
+_PLAIN = "use assignments, if, for, while and return"
+_NO_EFFECT = (
+    "it gets numbers and returns numbers: pass settings as params, and let an optimizer keep its slots; " + _PLAIN
+)
+_ARITHMETIC = "write scalar arithmetic with math functions"
+# Statements that authors try, in their words.
+_OUTSIDE: dict[type[ast.stmt], tuple[str, str]] = {
+    ast.Global: ("a formula cannot change a name outside it (global)", _NO_EFFECT),
+    ast.Nonlocal: ("a formula cannot change a name outside it (nonlocal)", _NO_EFFECT),
+    ast.FunctionDef: ("a function inside the function is not compiled", f"define it in the module; {_PLAIN}"),
+    ast.ClassDef: ("a class inside the function is not compiled", _PLAIN),
+    ast.Try: ("try is not compiled", f"nothing raises here: results are infinity or NaN; {_PLAIN}"),
+    ast.Raise: ("raise is not compiled", f"return math.nan; {_PLAIN}"),
+    ast.Assert: ("assert is not compiled", f"test it with if; {_PLAIN}"),
+    ast.Import: ("import is not compiled", f"import at the top of the file; {_PLAIN}"),
+    ast.ImportFrom: ("import is not compiled", f"import at the top of the file; {_PLAIN}"),
+    ast.With: ("with is not compiled", _PLAIN),
+    ast.Match: ("match is not compiled", _PLAIN),
+}
+
+
+def read(function: Callable[..., Any]) -> form.Formula:
+    """The checked form of an author's function.
+
+    The functions that it calls are read when a printer gets to them, and what its arguments are (numbers, rows,
+    classes) is for `neurosim.formulas.kinds.check_kinds`.
+
+    Raises
+    ------
+    PluginError
+        Naming file and line, for what a formula cannot contain.
+    """
+    node = parse(function)
+    params = tuple(argument.arg for argument in node.args.args)
+    local = tuple(dict.fromkeys(function.__code__.co_varnames))
+    outside = namespace(function)
+    body = _Reader(function, outside, local, params).block(node.body)
+    return form.Formula(function, node.name, params, body, local, outside, node.lineno)
+
+
+def read_expression(text: str, names: Iterable[str]) -> form.Expression:
+    """An expression of ours, in `names` and functions of ``math``."""
+    names = tuple(names)
+    return _Reader(read_expression, {"math": math}, names, names).value(ast.parse(text, mode="eval").body)
+
+
+class _Reader:
+    """Reads statements and expressions of one function."""
+
+    def __init__(
+        self, function: Callable[..., Any], outside: Mapping[str, Any], local: Iterable[str], params: Iterable[str]
+    ) -> None:
+        self.function = function
+        self.outside = outside
+        self.local = set(local)
+        self.known = set(params)  # names that have a value by now
+
+    def refuse(self, node: ast.AST, what: str, instead: str) -> PluginError:
+        return refuse(self.function, getattr(node, "lineno", 0), what, instead)
+
+    # Statements ---------------------------------------------------------------------------------------------
+
+    def block(self, statements: Iterable[ast.stmt]) -> tuple[form.Statement, ...]:
+        return tuple(self.statement(statement) for statement in statements)
+
+    def statement(self, node: ast.stmt) -> form.Statement:
+        line = node.lineno
+        match node:
+            case ast.Assign(targets=targets, value=value):
+                read = self.value(value)
+                return form.Assign(tuple(self.target(target) for target in targets), read, line=line)
+            case ast.AnnAssign(value=None):
+                return form.Pass(line=line)
+            case ast.AnnAssign(target=target, value=ast.expr() as value):
+                read = self.value(value)
+                return form.Assign((self.target(target),), read, line=line)
+            case ast.AugAssign(target=target, op=operator, value=value):
+                read = self.value(value)
+                if isinstance(target, ast.Name):
+                    self.name(target)
+                place = self.target(target)
+                assert isinstance(place, form.Name | form.Index)
+                return form.AugAssign(place, self.operator(node, operator), read, line=line)
+            case ast.Return(value=value):
+                return form.Return(None if value is None else self.value(value), line=line)
+            case ast.If(test=test, body=body, orelse=orelse):
+                return form.If(self.value(test), self.block(body), self.block(orelse), line=line)
+            case ast.For(target=ast.Name(id=name), iter=ast.Call(func=ast.Name(id="range"), args=bounds), orelse=[]):
+                read_bounds = tuple(self.integer(bound) for bound in bounds)
+                return form.For(name, read_bounds, self.loop(node), line=line)
+            case ast.For():
+                raise self.refuse(node, "only loops over range(...) are compiled", "for k in range(len(z))")
+            case ast.While(orelse=[]):
+                body_read = self.loop(node)
+                return form.While(self.value(node.test), body_read, line=line)
+            case ast.While():
+                raise self.refuse(node.orelse[0], "while ... else is not compiled", "put it after the loop")
+            case ast.Break():
+                return form.Break(line=line)
+            case ast.Continue():
+                return form.Continue(line=line)
+            case ast.Pass():
+                return form.Pass(line=line)
+            case ast.Expr(value=ast.Constant() | ast.Call()):
+                raise self.refuse(node, f"{ast.unparse(node)!r} does nothing here", "leave it out")
+            case ast.Expr(value=value):
+                self.value(value)
+                return form.Pass(line=line)
+        raise self.refuse(node, *_OUTSIDE.get(type(node), ("this statement is not compiled", _PLAIN)))
+
+    def loop(self, node: ast.For | ast.While) -> tuple[form.Statement, ...]:
+        """The body of a loop, in which a name may have got its value in an earlier round."""
+        stored = (part for part in ast.walk(node) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store))
+        self.known |= {part.id for part in stored}
+        return self.block(node.body)
+
+    def target(self, node: ast.expr) -> form.Expression:
+        match node:
+            case ast.Name(id=name):
+                self.known.add(name)
+                return form.Name(name, line=node.lineno)
+            case ast.Tuple(elts=targets):
+                return form.Tuple(tuple(self.target(target) for target in targets), line=node.lineno)
+        return self.value(node)
+
+    # Expressions --------------------------------------------------------------------------------------------
+
+    def value(self, node: ast.expr) -> form.Expression:
+        line = node.lineno
+        match node:
+            case ast.Constant(value=int() | float() as number):
+                return form.Const(number, line=line)
+            case ast.Constant(value=value):
+                raise self.refuse(node, f"{value!r} is not a number", "use numbers only")
+            case ast.Name():
+                return self.name(node)
+            case ast.Attribute(value=module, attr=name) if self.is_math(module) and name in MATH_CONSTANTS:
+                return form.Named(ast.unparse(node), MATH_CONSTANTS[name], line=line)
+            case ast.Attribute():
+                what = f"{ast.unparse(node)} is not compiled"
+                raise self.refuse(node, what, "use numbers, arguments and the math module")
+            case ast.Subscript(value=ast.Name(id=row), slice=index) if row in self.local:
+                return form.Index(row, self.integer(index), line=line)
+            case ast.Subscript():
+                raise self.refuse(node, f"{ast.unparse(node)} is not compiled", "index only the row arguments")
+            case ast.BinOp(op=op, left=left, right=right):
+                operator = self.operator(node, op)
+                return form.Binary(operator, self.value(left), self.value(right), line=line)
+            case ast.UnaryOp(op=op, operand=operand):
+                operator = self.operator(node, op)
+                return form.Unary(operator, self.value(operand), line=line)
+            case ast.BoolOp(op=op, values=values):
+                return form.Bool(_OPERATORS[type(op)], self.values(values), line=line)
+            case ast.Compare(left=left, ops=ops, comparators=others):
+                operands = self.values([left, *others])
+                if not all(type(op) in _OPERATORS for op in ops):
+                    raise self.refuse(node, f"{ast.unparse(node)!r} is not compiled", _ARITHMETIC)
+                return form.Compare(tuple(_OPERATORS[type(op)] for op in ops), operands, line=line)
+            case ast.IfExp(test=test, body=body, orelse=orelse):
+                return form.IfExp(self.value(test), self.value(body), self.value(orelse), line=line)
+            case ast.Tuple(elts=items):
+                return form.Tuple(self.values(items), line=line)
+            case ast.Call():
+                return self.call(node)
+        raise self.refuse(node, f"{ast.unparse(node)!r} is not compiled", _ARITHMETIC)
+
+    def values(self, nodes: Iterable[ast.expr]) -> tuple[form.Expression, ...]:
+        return tuple(self.value(node) for node in nodes)
+
+    def operator(self, node: ast.AST, operator: ast.operator | ast.unaryop) -> str:
+        if type(operator) not in _OPERATORS:
+            raise self.refuse(node, "bit and matrix operators are not compiled", "use + - * / ** // %")
+        return _OPERATORS[type(operator)]
+
+    def name(self, node: ast.Name) -> form.Expression:
+        if node.id in self.local:
+            if node.id not in self.known:
+                raise self.refuse(node, f"{node.id} has no value yet", "assign to it before, on every way")
+            return form.Name(node.id, line=node.lineno)
+        value = self.outside.get(node.id)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            what = f"{node.id} is not known" if value is None else f"{node.id} is not a number"
+            raise self.refuse(node, what, "use arguments and numbers; pass settings as params")
+        return form.Named(node.id, value, line=node.lineno)
+
+    def integer(self, node: ast.expr) -> form.Expression:
+        """An index, or a bound of a loop."""
+        if isinstance(node, ast.Slice | ast.Tuple | ast.Starred):
+            what = f"{ast.unparse(node)} is not an integer"
+            raise self.refuse(node, what, "index with loop variables, or write int(...)")
+        read = self.value(node)
+        check_integer(self.function, read)
+        return read
+
+    def is_math(self, node: ast.expr) -> bool:
+        return isinstance(node, ast.Name) and node.id not in self.local and self.outside.get(node.id) is math
+
+    # Calls --------------------------------------------------------------------------------------------------
+
+    def call(self, node: ast.Call) -> form.Expression:
+        if node.keywords or any(isinstance(argument, ast.Starred) for argument in node.args):
+            raise self.refuse(node, "keyword and * arguments are not compiled", "pass arguments by position")
+        match node.func:
+            case ast.Attribute(value=module, attr=name) if self.is_math(module):
+                if name not in MATH_FUNCTIONS:
+                    raise self.refuse(node, f"math.{name} is not compiled", "use another function of math")
+                return self.call_known(node, name)
+            case ast.Attribute(attr=name):
+                instead = f"write math.{name}" if name in MATH_FUNCTIONS else "use the math module"
+                raise self.refuse(node, f"{ast.unparse(node.func)} is not compiled", instead)
+            case ast.Name(id=name) if name not in self.local:
+                found = self.outside.get(name)
+                if name in BUILTINS and found is getattr(builtins, name):
+                    return self.call_known(node, name)
+                if inspect.isbuiltin(found) and found.__module__ == "math" and found.__name__ in MATH_FUNCTIONS:
+                    return self.call_known(node, found.__name__)
+                if inspect.isfunction(found):
+                    return self.call_helper(node, found, name)
+                raise self.refuse(node.func, f"{name} cannot be called here", "call math functions or your own")
+        raise self.refuse(node, f"{ast.unparse(node)!r} is not compiled", "call functions by name")
+
+    def call_known(self, node: ast.Call, name: str) -> form.Call:
+        """A call of a function of `math`, or of a built-in one."""
+        count = len(node.args)
+        if name in ("min", "max"):
+            if count < 2:
+                raise self.refuse(node, f"{name} takes two numbers or more", f"{name}(x, y), or a loop for a row")
+        elif count != (needed := 2 if name in OF_TWO else 1):
+            shown = name if name in BUILTINS else f"math.{name}"
+            instead = "math.log(x) / math.log(base)" if name == "log" else f"give it {needed}"
+            raise self.refuse(node, f"{shown} takes {counted(needed, 'number')}, not {count}", instead)
+        if name == "len" and isinstance(node.args[0], ast.Name) and node.args[0].id in self.local:
+            arguments: tuple[form.Expression, ...] = (form.Name(node.args[0].id, line=node.lineno),)
+        elif name == "len":
+            what = f"{ast.unparse(node)} is not an integer"
+            raise self.refuse(node, what, "index with loop variables, or write int(...)")
+        else:
+            arguments = self.values(node.args)
+        return form.Call(name, arguments, ast.unparse(node.func), line=node.lineno)
+
+    def call_helper(self, node: ast.Call, function: Callable[..., Any], written: str) -> form.HelperCall:
+        """A call of another function of the author's."""
+        needed, count = function.__code__.co_argcount, len(node.args)
+        if count != needed:
+            what = f"{function.__name__} takes {counted(needed, 'argument')}, not {count}"
+            raise self.refuse(node, what, f"give it {needed}")
+        return form.HelperCall(function, self.values(node.args), written, line=node.lineno)
+
+
+def counted(count: int, what: str) -> str:
+    """``1 number``, ``2 numbers``."""
+    return f"{count} {what}" + ("" if count == 1 else "s")
