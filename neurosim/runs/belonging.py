@@ -6,16 +6,12 @@ plugin, or put another run's model in place of its own: its numbers then no long
 
 from __future__ import annotations
 
-import difflib
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neurosim.errors import DataError, UsageError
-from neurosim.network.network import Network
-from neurosim.runs.description import describe
 from neurosim.runs.folder import FAILURE, METRICS, SUMMARY, digest, train_again
 from neurosim.runs.folder import SCENARIO as SCENARIO_FILE
 from neurosim.runs.identity import (
@@ -216,16 +212,6 @@ def file_changes(folder: Path, trained: Trained, *names: str) -> Changes:
         if name in trained.files and (folder / name).is_file() and digest(folder / name) != trained.files[name]
     ]
     return Changes(folder, {FILES: [f"  {name}: not the file that the run wrote" for name in changed]})
-
-
-def network_changes(folder: Path, words: Mapping[str, Any], network: Network) -> Changes:
-    """What differs between the network that a model file describes and the one that its scenario has now.
-
-    For models of older versions, which say nothing else about their scenario.
-    """
-    was, now = (json.dumps(entry, indent=1).splitlines() for entry in (words.get("network"), describe(network)))
-    lines = [f"  {line}" for line in difflib.unified_diff(was, now, lineterm="", n=0)][3:]
-    return Changes(folder, {SCENARIO: [line for line in lines if line[2:4] != "@@"]})
 
 
 def both(first: str, second: str) -> str:

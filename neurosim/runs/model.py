@@ -8,16 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.files.sealed import seal, unseal
-from neurosim.runs.description import describe
+from neurosim.errors import DataError
+from neurosim.files.sealed import MOST_WORDS, seal, unseal
 from neurosim.runs.identity import Identity, identity_of
 from neurosim.training.simulator import Simulator
 
 MODEL = "model.safetensors"
-FORMAT = "neurosim-model-4"
-# Those that can be read: number 3 names its plugins but nothing else that it belongs to; in number 2 targets were never
-# scaled, and it does not mention them.
-FORMATS = ("neurosim-model-2", "neurosim-model-3", FORMAT)
+FORMAT = "neurosim-model-5"
 
 
 def model_bytes(simulator: Simulator, identity: Identity | None = None) -> bytes:
@@ -30,7 +27,8 @@ def model_bytes(simulator: Simulator, identity: Identity | None = None) -> bytes
     data = simulator.data
     description = {
         "format": FORMAT,
-        "network": describe(simulator.network),
+        "input_shape": list(simulator.network.input_shape),
+        "network": simulator.scenario.network.without_start_values().model_dump(mode="json", exclude_none=True),
         "input": {
             "scale": _shortest(data.feature_scale.tolist()),
             "shift": _shortest(data.feature_shift.tolist()),
@@ -48,9 +46,23 @@ def model_bytes(simulator: Simulator, identity: Identity | None = None) -> bytes
     return seal({name: array.astype(np.float32) for name, array in arrays.items()}, description)
 
 
-def read_model(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-    """The arrays of a model file by name, and its description; raises DataError when it is missing or damaged."""
-    return unseal(path, "model")
+def read_model(
+    path: Path, most_words: int = MOST_WORDS, largest: int | None = None
+) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    """The arrays of a model file by name, and its description, which are read up to a size.
+
+    Raises
+    ------
+    DataError
+        When it is missing, damaged, or of another version.
+    """
+    arrays, words = unseal(path, "model", most_words, largest)
+    if words.get("format") != FORMAT:
+        raise DataError(
+            f"{path} is not a model of this version: its format is {words.get('format')!r}, not {FORMAT!r}",
+            "Train the network again, or use the version of neurosim that wrote the file.",
+        )
+    return arrays, words
 
 
 def _shortest(values: list[float]) -> float | list[float]:

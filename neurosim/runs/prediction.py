@@ -16,7 +16,7 @@ from neurosim.backends.select import make_backend
 from neurosim.data import read_csv, read_idx
 from neurosim.errors import DataError, NeurosimError, ShapeError, UsageError
 from neurosim.files.inputs import open_ordinary, unreadable
-from neurosim.files.sealed import unseal
+from neurosim.network.building import NetworkBuilder
 from neurosim.network.layers import choose
 from neurosim.network.network import Network, Training
 from neurosim.plugin.host import BUILTIN, NEEDED_AGAIN, Plugin, Registry, build_registry
@@ -24,9 +24,9 @@ from neurosim.printable import quoted
 from neurosim.runs.belonging import PLUGINS, Changes, file_changes, model_changes, trained_by_model, trained_with
 from neurosim.runs.folder import MEMBERS, SCENARIO, SUMMARY, train_again
 from neurosim.runs.identity import PluginRecord, plugin_changes
-from neurosim.runs.model import FORMAT, FORMATS, MODEL
-from neurosim.runs.rebuild import rebuild
+from neurosim.runs.model import MODEL, read_model
 from neurosim.runs.texts import read_object
+from neurosim.scenario.network import read_network
 from neurosim.scenario.run_folders import likely_run, named_run, no_run
 from neurosim.suggestions import did_you_mean, listed
 
@@ -36,6 +36,9 @@ _IDX_STARTS = (b"\x1f\x8b", b"\0\0")
 LARGEST = 1 << 32
 # Of the description in it. It has no more than about 60 bytes for each input and 300 for each layer.
 MOST_WORDS = 1 << 24
+# Axes of a row, and numbers in it.
+INPUT_AXES = (1, 2, 3)
+MOST_INPUTS = 1 << 24
 
 
 @dataclass(frozen=True)
@@ -203,23 +206,16 @@ def load_model(
         raise no_run(file)
     elif not file.exists():
         raise DataError(f"{file}: no such file", likely_run(file))
-    tensors, words = unseal(file, "model", MOST_WORDS, LARGEST)
-    if words.get("format") not in FORMATS:
-        raise DataError(
-            f"{file} is not a model of this version: its format is {words.get('format')!r}, not {FORMAT!r}",
-            "Train the network again, or predict with the version of neurosim that has written the file.",
-        )
+    tensors, words = read_model(file, MOST_WORDS, LARGEST)
     known = registry if registry is not None else build_registry()
     try:
-        network, plugins = rebuild(words["network"], known)
+        network, plugins = _network(words, known)
         classes, features = _names(words["classes"]), _names(words["input"]["features"])
         scale, shift = (_numbers(words["input"][key], network.inputs) for key in ("scale", "shift"))
-        target = words.get("target", {}) if words["format"] != FORMATS[0] else {}
-        targets = _names(target.get("names", []))
+        target = words["target"]
+        targets = _names(target["names"])
         count = 0 if classes else network.outputs
-        target_scale, target_shift = (
-            _numbers(target.get(key, plain), count) for key, plain in (("scale", 1.0), ("shift", 0.0))
-        )
+        target_scale, target_shift = (_numbers(target[key], count) for key in ("scale", "shift"))
         _check(network, tensors, classes, features)
         _check_targets(network, classes, targets, target_scale)
     except NeurosimError as error:
@@ -242,6 +238,20 @@ def load_model(
     return Model(
         file, network, classes, features, scale, shift, targets, target_scale, target_shift, ready, since.remark
     )
+
+
+def _network(words: Mapping[str, Any], registry: Registry) -> tuple[Network, list[Plugin]]:
+    """The network that a model file describes, and the plugins that its formulas are from.
+
+    The file may come from anybody: its section is checked as that of a scenario is, and built by the same code.
+    """
+    shape = tuple(words["input_shape"])
+    whole = all(type(size) is int and size > 0 for size in shape)
+    if len(shape) not in INPUT_AXES or not whole or math.prod(shape) > MOST_INPUTS:
+        raise ValueError(f"input_shape is {shape!r}")
+    section = read_network(words["network"], registry)
+    used = dict.fromkeys(entry.plugin for entry in section.entries(registry))
+    return NetworkBuilder(shape, registry).build(section), [plugin for plugin in used if plugin.name != BUILTIN]
 
 
 def _lacking(words: Mapping[str, Any], known: Registry) -> str:

@@ -26,7 +26,6 @@ from neurosim.runs.belonging import (
     changes,
     file_changes,
     model_changes,
-    network_changes,
     together,
     trained_by_model,
     trained_with,
@@ -91,8 +90,6 @@ class _Found:
         arrays, words = read_model(_must_be_there(folder / MODEL))
         recording = None if simulator.recording is None else load_recording(_must_be_there(folder / RECORD))
         swapped = swapped_files(folder, trained_in(folder), words)
-        if summary.identity is None:
-            swapped |= network_changes(folder, words, simulator.network)
         return cls(folder, simulator, summary, history, arrays, recording, swapped)
 
     def result(self, mixed: Changes) -> Result:

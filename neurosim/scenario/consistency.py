@@ -11,7 +11,7 @@ from typing import Any
 from neurosim.errors import PluginError
 from neurosim.network.layers.kinds import section_of
 from neurosim.network.layers.section import MAX_LAYERS
-from neurosim.plugin.host import BUILTIN, Registry
+from neurosim.plugin.host import BUILTIN, Catalog, Registry
 from neurosim.scenario.faults import Fault, show
 from neurosim.scenario.flow import flow, written_out
 from neurosim.scenario.locate import KeyPath
@@ -24,12 +24,18 @@ def consistency_faults(tree: Mapping[str, Any], registry: Registry) -> Iterator[
     """Values that do not go together."""
     yield from _seeds(table(tree, "scenario"))
     yield from _data(table(tree, "data"))
+    yield from network_consistency_faults(tree, registry)
+    yield from _share(tree, registry.schedules, ("optimizer", "schedule"), "warmup")
+    yield from _training(tree)
+    yield from _expectations(tree)
+
+
+def network_consistency_faults(tree: Mapping[str, Any], registry: Registry) -> Iterator[Fault]:
+    """Values of the ``[network]`` section that do not go together."""
     yield from _size(tree)
     yield from _layers(tree)
     yield from _output(tree, registry)
-    yield from _shares(tree, registry)
-    yield from _training(tree)
-    yield from _expectations(tree)
+    yield from _share(tree, registry.losses, ("network", "loss"), "label_smoothing")
 
 
 def _seeds(section: Mapping[str, Any]) -> Iterator[Fault]:
@@ -100,18 +106,14 @@ def _name(value: object) -> object:
     return value.get("name") if isinstance(value, Mapping) else value
 
 
-def _shares(tree: Mapping[str, Any], registry: Registry) -> Iterator[Fault]:
-    """Parameters of built-in records that are shares of a whole."""
-    for path, catalog, key in (
-        (("network", "loss"), registry.losses, "label_smoothing"),
-        (("optimizer", "schedule"), registry.schedules, "warmup"),
-    ):
-        section, chosen = path
-        choice = table(tree, section).get(chosen)
-        value = choice.get(key) if isinstance(choice, Mapping) else None
-        builtin = [entry.plugin.name == BUILTIN for entry in catalog.candidates(str(_name(choice)))]
-        if isinstance(value, int | float) and not 0 <= value <= 1 and builtin == [True]:
-            yield Fault((*path, key), f"expected a share from 0 to 1, not {show(value)}")
+def _share(tree: Mapping[str, Any], catalog: Catalog, path: KeyPath, key: str) -> Iterator[Fault]:
+    """A parameter of a built-in record that is a share of a whole."""
+    section, chosen = map(str, path)
+    choice = table(tree, section).get(chosen)
+    value = choice.get(key) if isinstance(choice, Mapping) else None
+    builtin = [entry.plugin.name == BUILTIN for entry in catalog.candidates(str(_name(choice)))]
+    if isinstance(value, int | float) and not 0 <= value <= 1 and builtin == [True]:
+        yield Fault((*path, key), f"expected a share from 0 to 1, not {show(value)}")
 
 
 def _training(tree: Mapping[str, Any]) -> Iterator[Fault]:

@@ -24,12 +24,9 @@ from neurosim.suggestions import did_you_mean, unknown
 
 def name_faults(tree: Mapping[str, Any], registry: Registry) -> Iterator[Fault]:
     """Everything named in the tree that the registry does not have."""
-    network, optimizer = table(tree, "network"), table(tree, "optimizer")
+    optimizer = table(tree, "optimizer")
     yield from _data(table(tree, "data"), registry.datasets)
-    yield from _choice(("network", "loss"), network.get("loss"), registry.losses)
-    for place, layer in layers_of(tree):
-        for key, catalog in CHOICES.items():
-            yield from _choice((*place, key), layer.get(key), getattr(registry, catalog))
+    yield from network_name_faults(tree, registry)
     yield from _optimizer(optimizer, registry.optimizers)
     yield from _choice(("optimizer", "schedule"), optimizer.get("schedule"), registry.schedules)
     required = table(tree, "requires").get("plugins")
@@ -37,6 +34,14 @@ def name_faults(tree: Mapping[str, Any], registry: Registry) -> Iterator[Fault]:
         problem = _requirement(text, registry) if isinstance(text, str) else ""
         if problem:
             yield Fault(("requires", "plugins", index), problem)
+
+
+def network_name_faults(tree: Mapping[str, Any], registry: Registry) -> Iterator[Fault]:
+    """Everything named in the ``[network]`` section that the registry does not have."""
+    yield from _choice(("network", "loss"), table(tree, "network").get("loss"), registry.losses)
+    for place, layer in layers_of(tree):
+        for key, catalog in CHOICES.items():
+            yield from _choice((*place, key), layer.get(key), getattr(registry, catalog))
 
 
 def table(tree: Mapping[str, Any], key: str) -> Mapping[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from neurosim.network.building import NetworkSection
 from neurosim.scenario.faults import Fault, show
 from neurosim.scenario.locate import KeyPath
 from neurosim.scenario.schema import ScenarioFile
@@ -62,9 +63,22 @@ def validate(tree: Mapping[str, Any]) -> tuple[ScenarioFile | None, list[Fault]]
     try:
         return ScenarioFile.model_validate(tree), []
     except ValidationError as error:
-        details = error.errors(include_url=False)[:_MAX_ERRORS]
-        faults = [_fault(detail, tree) for detail in details]
-        return None, [fault for fault in faults if not _is_explained(fault, faults)]
+        return None, _faults(error, tree)
+
+
+def validate_network(tree: Mapping[str, Any]) -> tuple[NetworkSection | None, list[Fault]]:
+    """The ``[network]`` section of a tree, or what is wrong with its shape."""
+    try:
+        return NetworkSection.model_validate(tree["network"]), []
+    except ValidationError as error:
+        return None, _faults(error, tree, ("network",))
+
+
+def _faults(error: ValidationError, tree: Mapping[str, Any], section: KeyPath = ()) -> list[Fault]:
+    """What pydantic says of a tree, or of one section of it."""
+    details = error.errors(include_url=False)[:_MAX_ERRORS]
+    faults = [_fault({**detail, "loc": (*section, *detail["loc"])}, tree) for detail in details]
+    return [fault for fault in faults if not _is_explained(fault, faults)]
 
 
 def _is_explained(fault: Fault, faults: list[Fault]) -> bool:

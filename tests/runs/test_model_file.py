@@ -9,9 +9,7 @@ from safetensors import safe_open
 
 from neurosim import Simulator, load_scenario
 from neurosim.errors import ShapeError, UsageError
-from neurosim.network import layers as kinds
-from neurosim.network.layers import Stack, choose
-from neurosim.network.network import Network
+from neurosim.network.building import NetworkBuilder, NetworkSection
 from neurosim.plugin.host import build_registry
 from neurosim.runs.checkpoint import load_checkpoint, save_checkpoint
 from neurosim.runs.model import model_bytes
@@ -52,51 +50,13 @@ def read(content, folder):
     path = folder / "model.safetensors"
     path.write_bytes(content)
     with safe_open(path, "numpy") as file:
-        return safetensors.numpy.load(content), json.loads(file.metadata()["neurosim"])["network"]
-
-
-def chosen(entry):
-    return choose(
-        BUILTINS.activations.get(entry["name"]), {key: value for key, value in entry.items() if key != "name"}
-    )
-
-
-KINDS = {kind.kind: kind for kind in (kinds.BatchNorm, kinds.LayerNorm, kinds.Dropout, kinds.Flatten)}
-
-
-def rebuilt(stack, layers):
-    """Stack layers from what the file says of them, and of nothing else."""
-    zeros = choose(BUILTINS.initializers.get("zeros"))
-    for entry in layers:
-        kind = entry["kind"]
-        if kind == "dense":
-            kinds.Dense.put_on(stack, entry["units"], chosen(entry["activation"]), zeros, bias=entry["bias"])
-        elif kind == "conv2d":
-            padding = "same" if any(entry["padding"]) else "valid"
-            kinds.Conv2d.put_on(
-                stack, entry["channels"], tuple(entry["kernel"]), chosen(entry["activation"]), zeros,
-                stride=tuple(entry["stride"]), padding=padding, bias=entry["bias"],
-            )  # fmt: skip
-        elif kind in ("max_pool2d", "avg_pool2d"):
-            padding = "same" if any(entry["padding"]) else "valid"
-            (kinds.MaxPool2d if kind == "max_pool2d" else kinds.AvgPool2d).put_on(
-                stack, tuple(entry["kernel"]), tuple(entry["stride"]), padding
-            )
-        elif kind == "residual":
-            projection = entry["projection"]
-            with kinds.Residual.put_around(stack, projection and (chosen(projection["activation"]), zeros)):
-                rebuilt(stack, entry["layers"])
-        elif kind == "activation":
-            kinds.Activate.put_on(stack, chosen(entry["activation"]))
-        else:
-            KINDS[kind].put_on(stack, **{key: value for key, value in entry.items() if key not in ("name", "kind")})
+        return safetensors.numpy.load(content), json.loads(file.metadata()["neurosim"])
 
 
 def test_the_network_can_be_built_again(normed, tmp_path):
     _, described = read(model_bytes(normed), tmp_path)
-    stack = Stack(tuple(described["input_shape"]))
-    rebuilt(stack, described["layers"])
-    again = Network.of(stack, choose(BUILTINS.losses.get(described["loss"]["name"])))
+    builder = NetworkBuilder(tuple(described["input_shape"]), BUILTINS)
+    again = builder.build(NetworkSection.model_validate(described["network"]))
     assert [shape_of(layer) for layer in again.parts] == [shape_of(layer) for layer in normed.network.parts]
     assert again.parameters == normed.network.parameters
     assert again.statistics == normed.network.statistics
@@ -127,8 +87,9 @@ def test_a_network_without_batch_norm_has_none(tmp_path):
     assert plain.statistics == {}
     assert "statistics" not in plain.state()
     assert set(tensors) == set(plain.parameters)
-    assert described["layers"][0] == {
-        "name": "layers.0", "kind": "dense", "inputs": 64, "units": 4, "activation": {"name": "relu"}, "bias": True,
+    assert described["input_shape"] == [64]
+    assert described["network"]["layers"][0] == {
+        "kind": "dense", "units": 4, "activation": {"name": "relu"}, "bias": True, "l1": 0.0, "l2": 0.0,
     }  # fmt: skip
 
 

@@ -201,6 +201,22 @@ def parts(tmp_path_factory):
     return unseal(folder / "run/model.safetensors", "model")
 
 
+def test_a_model_of_another_version_is_refused(parts, tmp_path):
+    """In one sentence, with what to do; so is its run."""
+    tensors, words = parts
+    (tmp_path / "m.safetensors").write_bytes(seal(tensors, words | {"format": "neurosim-model-4"}))
+    trained(tmp_path / "run", "iris")
+    (tmp_path / "run/model.safetensors").write_bytes(seal(tensors, words | {"format": "neurosim-model-4"}))
+    for read, path in (
+        (neurosim.load_model, "m.safetensors"),
+        (neurosim.load_model, "run"),
+        (neurosim.diagnose, "run"),
+    ):
+        with pytest.raises(DataError, match="its format is 'neurosim-model-4', not") as caught:
+            read(tmp_path / path)
+        assert caught.value.hint == "Train the network again, or use the version of neurosim that wrote the file."
+
+
 def put(tree, path, value):
     """A copy of a tree with one value replaced."""
     copy = json.loads(json.dumps(tree))
@@ -215,18 +231,30 @@ DEEP = {"kind": "residual", "layers": []}
 for _ in range(300):
     DEEP = {"kind": "residual", "layers": [DEEP]}
 
+MANY = {"kind": "flatten"}
+for _ in range(5):
+    MANY = {"kind": "group", "repeat": 1000, "layers": [MANY]}
+
 
 @pytest.mark.parametrize(
     ("path", "value"),
     [
         (["format"], "neurosim-model-99"),
         (["network"], []),
-        (["network", "input_shape"], [10**12]),
-        (["network", "input_shape"], [-4]),
-        (["network", "input_shape"], []),
-        (["network", "input_shape"], "4"),
+        (["input_shape"], [10**12]),
+        (["input_shape"], [-4]),
+        (["input_shape"], []),
+        (["input_shape"], "4"),
+        (["input_shape"], 4),
+        (["input_shape"], [1 << 13, 1 << 13, 1]),
         (["network", "layers"], []),
         (["network", "layers"], [DEEP]),
+        (["network", "layers"], [MANY]),
+        (["network", "layers", 0], MANY),
+        (["network", "layers", 0, "weight"], [[0.0]]),
+        (["network", "layers", 0, "l2"], float("inf")),
+        (["network", "layers", 0, "init"], "os.system"),
+        (["network", "layers", 0, "activation"], {"name": "leaky_relu", "slope": 1.0}),
         (["network", "layers", 0, "kind"], "os.system"),
         (["network", "layers", 0, "kind"], ["dense"]),
         (["network", "layers", 0, "units"], 10**15),
