@@ -22,7 +22,7 @@ from neurosim.files.atomic import write_atomically
 from neurosim.plots.hidden import draw_hidden, spread_words
 from neurosim.plots.inputs import draw_boundary, draw_fit, draw_surface
 from neurosim.plots.settings import own_settings
-from neurosim.plots.style import COLOURS, FAINT, INK, canvas
+from neurosim.plots.style import COLOURS, FAINT, INK, canvas, whole_numbers
 from neurosim.process.interruption import at_sudden_end
 from neurosim.training.recording.recording import HISTOGRAMS
 
@@ -176,7 +176,7 @@ def _gradients(film: Film, number: int, place: int) -> Figure:
     axes.set_yscale("log", nonpositive="clip")
     axes.set_ylim(low / 2, high * 2)
     axes.bar(numbers, np.maximum(values, low / 2), width=0.7, color=COLOURS[0])
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    whole_numbers(axes.xaxis)
     axes.set_xlim(0.4, len(places) + 0.6)
     axes.set_xlabel("layer (1 = first)")
     axes.set_ylabel("gradient norm (logarithmic)")

@@ -129,7 +129,7 @@ def _sure(value: float, shown: Classification) -> str:
 def _heading(shown: Classification) -> str:
     wrong = int(shown.counts.sum() - np.trace(shown.counts))
     few = f"the {len(shown.mistakes)} surest of " if wrong > len(shown.mistakes) else ""
-    return f"{few}{wrong} wrong answer{'s' * (wrong != 1)} on {int(shown.counts.sum())} {_split(shown)} rows"
+    return f"{few}{wrong:,} wrong answer{'s' * (wrong != 1)} on {int(shown.counts.sum()):,} {_split(shown)} rows"
 
 
 def _images(shown: Classification, title: str) -> Figure:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import PercentFormatter
 
-from neurosim.plots.style import TEST, TRAIN, VALIDATION, figure
+from neurosim.plots.style import TEST, TRAIN, VALIDATION, figure, whole_numbers
 from neurosim.training.history import History
 
 LINES = (("train", TRAIN, "-"), ("validation", VALIDATION, "--"), ("test", TEST, "-"))
@@ -43,5 +43,5 @@ def _panel(axes: Axes, history: History, measure: str) -> None:
             marker = "o" if len(epochs) <= 20 else None
             axes.plot(epochs, values, line, color=colour, label=split, linewidth=1.6, marker=marker, markersize=3.5)
     axes.set_xlabel("epoch")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    whole_numbers(axes.xaxis)
     axes.legend(frameon=False, fontsize=9)

@@ -7,12 +7,11 @@ import math
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from neurosim.diagnosis.finding import Bars, Finding, Lines
 from neurosim.diagnosis.words import number
 from neurosim.plots.settings import own_settings
-from neurosim.plots.style import COLOURS, INK, figure
+from neurosim.plots.style import COLOURS, INK, figure, whole_numbers
 
 MOST_BARS = 30
 
@@ -79,7 +78,7 @@ def _lines(axes: Axes, shown: Lines) -> None:
     if shown.logarithmic:
         axes.set_xscale("log")
     elif shown.label == "epoch":
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        whole_numbers(axes.xaxis)
     if known:
         axes.legend(frameon=False, fontsize=9)
     else:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import PercentFormatter
 
 from neurosim.markup import measure_words
 from neurosim.plots.settings import own_settings
-from neurosim.plots.style import COLOURS, INK, figure
+from neurosim.plots.style import COLOURS, INK, figure, whole_numbers
 
 if TYPE_CHECKING:  # the drawing process never sees one
     from neurosim.training.ensemble import Ensemble
@@ -40,7 +40,7 @@ def ensemble_histogram(ensemble: Ensemble, title: str) -> Figure:
     elif epochs:
         _epochs(panels[1], epochs)
     for axes in panels:
-        axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+        whole_numbers(axes.yaxis)
     return made
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
@@ -20,8 +22,9 @@ GRID_LINE = "#8a8a8a"
 SAME, NEAR = 0.02, 0.05
 # So many rows are drawn one by one.
 FEW = 10
-# About as wide is a letter of a name, as a share of the axis.
-LETTER = 0.016
+# Shares of an axis, about: the width of a letter of a name, the height of a name, half a mark, and how far from it a
+# name stands.
+LETTER, TALL, MARK, OFFSET = 0.016, 0.06, 0.02, 0.042
 
 
 def hidden_space(shown: HiddenSpace, title: str) -> Figure:
@@ -143,7 +146,8 @@ def _rows(axes: Axes, shown: HiddenSpace, moment: HiddenMoment) -> None:
             outward = (place - places.mean(axis=0)) / reach
             if shown.units == 1:  # all lie on one line: above it and below it in turn
                 outward = np.array([0.0, 1.0 if number % 2 else -1.0])
-            _name(axes, shown, names, place, outward)
+            others = [other for row, other in enumerate(places) if row not in spot]
+            _name(axes, shown, names, place, outward, others)
 
 
 def _mark(axes: Axes, k: int, places: NDArray[np.float64], size: float, order: int) -> None:
@@ -167,20 +171,47 @@ def _together(places: NDArray[np.float64], near: float) -> list[list[int]]:
     return spots
 
 
-def _name(axes: Axes, shown: HiddenSpace, name: str, place: NDArray[np.float64], outward: NDArray[np.float64]) -> None:
-    """The name of the rows at a place, away from the others but inside the picture."""
+def _name(
+    axes: Axes,
+    shown: HiddenSpace,
+    name: str,
+    place: NDArray[np.float64],
+    outward: NDArray[np.float64],
+    others: Sequence[NDArray[np.float64]],
+) -> None:
+    """The name of the rows at a place: away from the others, inside the picture, and on no other row if that can be."""
     length = float(np.linalg.norm(outward))
     right, up = outward / length if length > 0 else (0.0, 1.0)
+    reach, low = np.array([np.ptp(shown.xs), np.ptp(shown.ys)]), np.array([shown.xs[0], shown.ys[0]])
     x, wide = (place[0] - shown.xs[0]) / np.ptp(shown.xs), LETTER * len(name) + 0.04
-    side = "left" if right > 0.4 else "right" if right < -0.4 else "center"
-    free = {"left": 1 - x, "right": x, "center": 2 * min(x, 1 - x)}
-    if free[side] < wide:
-        side, right, up = ("left" if x < 0.5 else "right"), 0.0, 1.0 if up >= 0 else -1.0
+    ways = [_side(x, wide, *way) for way in ((right, up), (up, -right), (-up, right), (-right, -up))]
+    rows = [(other - low) / reach for other in others]
+    free = (way for way in ways if not any(_covers(way, (place - low) / reach, wide, row) for row in rows))
+    side, right, up = next(free, ways[0])
     axes.annotate(
         name, (float(place[0]), float(place[1])), (11 * right, 11 * up), textcoords="offset points",
         fontsize=8.5, color=INK, ha=side, va="bottom" if up > 0.4 else "top" if up < -0.4 else "center", zorder=20,
         bbox={"boxstyle": "round,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.6},
     )  # fmt: skip
+
+
+def _side(x: float, wide: float, right: float, up: float) -> tuple[str, float, float]:
+    """How a name is set that lies in a direction: with which of its sides at the place, and where exactly."""
+    side = "left" if right > 0.4 else "right" if right < -0.4 else "center"
+    free = {"left": 1 - x, "right": x, "center": 2 * min(x, 1 - x)}
+    if free[side] < wide:
+        return ("left" if x < 0.5 else "right"), 0.0, 1.0 if up >= 0 else -1.0
+    return side, right, up
+
+
+def _covers(way: tuple[str, float, float], place: NDArray[np.float64], wide: float, row: NDArray[np.float64]) -> bool:
+    """Whether a name lies on a row; both in parts of the picture."""
+    side, right, up = way
+    left = place[0] + OFFSET * right - wide * {"left": 0.0, "center": 0.5, "right": 1.0}[side]
+    bottom = place[1] + OFFSET * up - TALL * (0.0 if up > 0.4 else 1.0 if up < -0.4 else 0.5)
+    inside = bottom >= 0 and bottom + TALL <= 1
+    across, upward = row - (left, bottom)
+    return not inside or bool(-MARK < across < wide + MARK and -MARK < upward < TALL + MARK)
 
 
 def _key(shown: HiddenSpace) -> list[Line2D]:

@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from neurosim.analysis.failures import Failures, Unforgiven
 from neurosim.plots.lines import Look, band, fit_scale, legend_beside, room_for
-from neurosim.plots.style import FAINT, INK, canvas, figure
+from neurosim.plots.style import FAINT, INK, canvas, figure, whole_numbers
 from neurosim.training.recording import Recording
 from neurosim.training.recording.recording import HISTOGRAMS
 
@@ -86,9 +86,10 @@ def layer_picture(title: str, quantity: str, entries: Recorded, looks: Sequence[
             axes.set_ylim(-0.02, 1.04)
     if several:
         panels[0].set_xlabel("layer (1 = first); thin and dashed: before training")
-        panels[0].xaxis.set_major_locator(MaxNLocator(integer=True))
+        whole_numbers(panels[0].xaxis)
     which = "first layer; dotted: last layer" if quantity in BY_ENDS else "mean of the layers"
     over_time.set_xlabel(f"epoch ({which})" if several else "epoch")
+    whole_numbers(over_time.xaxis)
     legend_beside(made, panels[0], room)
     return made
 

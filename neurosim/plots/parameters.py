@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from neurosim.analysis.parameters import ParameterPaths
-from neurosim.plots.style import COLOURS, INK, canvas
+from neurosim.plots.style import COLOURS, INK, canvas, whole_numbers
 
 STYLES = ("-", "--", ":", "-.")
 
@@ -25,7 +24,7 @@ def parameters(shown: ParameterPaths, title: str) -> Figure:
             shown.epochs, shown.values[:, k], STYLES[k // len(COLOURS) if len(shown.names) > 3 else k],
             color=COLOURS[k % len(COLOURS)], linewidth=1.6, label=name, drawstyle="steps-post",
         )  # fmt: skip
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    whole_numbers(axes.xaxis)
     axes.set_xlim(0, float(shown.epochs[-1]) or 1.0)
     axes.set_xlabel("epoch")
     axes.set_ylabel("weights and biases" if len(shown.names) > 3 else "weights and bias")

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from neurosim.plots.settings import own_settings
-from neurosim.plots.style import COLOURS, INK, figure, legend_below
+from neurosim.plots.style import COLOURS, INK, figure, legend_below, whole_numbers
 from neurosim.printable import label as shortened
 from neurosim.training.history import History
 
@@ -55,7 +54,7 @@ def _panel(axes: Axes, measure: str, change: str, fork: float, was: History, cha
         axes.set_yscale("log")
     axes.set_xlabel("epoch")
     axes.set_ylabel(measure.replace("_", " "))
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    whole_numbers(axes.xaxis)
 
 
 def _line(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator, PercentFormatter
+from matplotlib.ticker import FixedLocator, NullLocator, PercentFormatter
 
 from neurosim.analysis.failures import Failures, Unforgiven
 from neurosim.analysis.studies import RunOfStudy, StudyFacts, VariantFacts
@@ -15,7 +15,7 @@ from neurosim.plots.layers import SHARES, WORDS, layer_pictures
 from neurosim.plots.lines import LINES, Look, band, fit_scale, legend_beside, looks, room_for
 from neurosim.plots.panels import boundaries, fits, surfaces
 from neurosim.plots.settings import own_settings
-from neurosim.plots.style import INK, figure, save
+from neurosim.plots.style import INK, figure, save, whole_numbers
 from neurosim.plots.surfaces import loss_surface
 from neurosim.training.recording import Recording
 
@@ -146,7 +146,7 @@ def comparison(facts: StudyFacts) -> Figure:
         panels[-1].set_ylim(max(0.0, min(values) - 0.05) if min(values) > 0.5 else 0.0, 1.02)
     for axes in panels:
         axes.set_xlabel("epoch")
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        whole_numbers(axes.xaxis)
     legend_beside(made, panels[0], room)
     _note(made, facts)
     return made

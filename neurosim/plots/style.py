@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.text import Text
-from matplotlib.ticker import Formatter, LogFormatterMathtext, LogFormatterSciNotation
+from matplotlib.ticker import Formatter, LogFormatterMathtext, LogFormatterSciNotation, MaxNLocator
 
 from neurosim.files.atomic import write_atomically
 from neurosim.plots.settings import own_settings
@@ -148,19 +149,35 @@ def legend_below(made: Figure, handles: Sequence[Artist], labels: Sequence[str],
     """What marks and lines mean, below everything, in up to `most` columns; names that do not fit are cut."""
     if not labels:
         return
-    columns, longest, width = min(len(labels), most), max(map(len, labels)), made.get_size_inches()[0]
+    columns, width = min(len(labels), most), made.get_size_inches()[0]
     # There is room for three lines.
-    while columns > 2 and longest > _letters(width / columns) and len(labels) <= 3 * (columns - 1):
+    while columns > 2 and _inches(labels, columns) > width and len(labels) <= 3 * (columns - 1):
         columns -= 1
-    if longest > _letters(width / columns):
+    if _inches(labels, columns) > width:
         labels = shortened(labels, _letters(width / columns))
     made.legend(handles, labels, loc="lower center", ncols=columns, frameon=False, fontsize=9)
 
 
+def whole_numbers(axis: Axis) -> None:
+    """Have an axis of epochs, layers or counts numbered in ones, twos, fives or tens."""
+    axis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+
+
+# Inches of a letter of 9 points, about, and of the mark before a name in a legend.
+_LETTER, _MARK = 0.075, 0.5
+
+
+def _inches(names: Sequence[str], columns: int) -> float:
+    """How wide a legend is: its columns hold about as many names each, and are as wide as the longest."""
+    each, more = divmod(len(names), columns)
+    starts = [k * each + min(k, more) for k in range(columns + 1)]
+    longest = (max(map(len, names[start:end])) for start, end in pairwise(starts))
+    return sum(_MARK + _LETTER * letters for letters in longest)
+
+
 def _letters(room: float) -> int:
     """How many letters of a name fit into a column of a legend that is `room` inches wide."""
-    # A letter of 9 points is about 0.075 inches wide, and the mark comes before the name.
-    return max(int((room - 0.5) / 0.075), 12)
+    return max(int((room - _MARK) / _LETTER), 12)
 
 
 class _PlainLogFormatter(LogFormatterSciNotation):
