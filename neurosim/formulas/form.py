@@ -96,7 +96,7 @@ class Compare(Expression):
 
 
 @dataclass(frozen=True)
-class IfExp(Expression):
+class Choice(Expression):
     """``body if test else orelse``."""
 
     test: Expression
@@ -124,7 +124,7 @@ class Call(Expression):
 
 
 @dataclass(frozen=True)
-class HelperCall(Expression):
+class Helper(Expression):
     """A call of another function of the author's, which is a formula too."""
 
     function: Callable[..., Any]
@@ -149,7 +149,7 @@ class Assign(Statement):
 
 
 @dataclass(frozen=True)
-class AugAssign(Statement):
+class Augment(Statement):
     """``x += value``."""
 
     target: Name | Index

@@ -79,20 +79,20 @@ class JavaScriptPrinter(Printer):
 
     # Statements ---------------------------------------------------------------------------------------------
 
-    def write_Assign(self, node: form.Assign) -> str:
+    def write_assign(self, node: form.Assign) -> str:
         return " = ".join(self.write_all([*node.targets, node.value])) + ";"
 
-    def write_Return(self, node: form.Return) -> str:
+    def write_return(self, node: form.Return) -> str:
         return "return;" if node.value is None else f"return {self.write(node.value)};"
 
-    def write_If(self, node: form.If) -> str:
+    def write_if(self, node: form.If) -> str:
         rest = f" else {{\n{self._block(node.orelse)}}}" if node.orelse else ""
         return f"if ({self.write(node.test)}) {{\n{self._block(node.body)}}}{rest}"
 
-    def write_While(self, node: form.While) -> str:
+    def write_while(self, node: form.While) -> str:
         return f"while ({self.write(node.test)}) {{\n{self._block(node.body)}}}"
 
-    def write_For(self, node: form.For) -> str:
+    def write_for(self, node: form.For) -> str:
         bounds = self.write_all(node.bounds)
         first, last, step = (["0", *bounds, "1"] if len(bounds) == 1 else [*bounds, "1"])[:3]
         # The name keeps its last value, as in Python.
@@ -101,57 +101,57 @@ class JavaScriptPrinter(Printer):
         head = f"for (let k{name} = {first}; {test}; k{name} += {step})"
         return f"{head} {{\n{name} = k{name};\n{self._block(node.body)}}}"
 
-    def write_Break(self, node: form.Break) -> str:
+    def write_break(self, node: form.Break) -> str:
         return "break;"
 
-    def write_Continue(self, node: form.Continue) -> str:
+    def write_continue(self, node: form.Continue) -> str:
         return "continue;"
 
-    def write_Pass(self, node: form.Pass) -> str:
+    def write_pass(self, node: form.Pass) -> str:
         return ""
 
     # Expressions --------------------------------------------------------------------------------------------
 
-    def write_Const(self, node: form.Const) -> str:
+    def write_const(self, node: form.Const) -> str:
         return _number(int(node.value) if isinstance(node.value, bool) else node.value)
 
-    def write_Name(self, node: form.Name) -> str:
+    def write_name(self, node: form.Name) -> str:
         return _name(node.id)
 
-    def write_Named(self, node: form.Named) -> str:
+    def write_named(self, node: form.Named) -> str:
         return _number(node.value)
 
-    def write_Index(self, node: form.Index) -> str:
+    def write_index(self, node: form.Index) -> str:
         return f"{_name(node.row)}[{self.write(node.index)}]"
 
-    def write_Unary(self, node: form.Unary) -> str:
+    def write_unary(self, node: form.Unary) -> str:
         return f"({_OPERATORS.get(node.operator, node.operator)}{self.write(node.operand)})"
 
-    def write_Binary(self, node: form.Binary) -> str:
+    def write_binary(self, node: form.Binary) -> str:
         template = _ARITHMETIC.get(node.operator, f"({{0}} {node.operator} {{1}})")
         return template.format(self.write(node.left), self.write(node.right))
 
-    def write_Bool(self, node: form.Bool) -> str:
+    def write_bool(self, node: form.Bool) -> str:
         return "(" + f" {_OPERATORS[node.operator]} ".join(self.write_all(node.operands)) + ")"
 
-    def write_Compare(self, node: form.Compare) -> str:
+    def write_compare(self, node: form.Compare) -> str:
         sides = self.write_all(node.operands)
         operators = [_OPERATORS.get(operator, operator) for operator in node.operators]
         return "(" + " && ".join(f"{a} {op} {b}" for a, op, b in zip(sides, operators, sides[1:], strict=False)) + ")"
 
-    def write_IfExp(self, node: form.IfExp) -> str:
+    def write_choice(self, node: form.Choice) -> str:
         return f"({self.write(node.test)} ? {self.write(node.body)} : {self.write(node.orelse)})"
 
-    def write_Tuple(self, node: form.Tuple) -> str:
+    def write_tuple(self, node: form.Tuple) -> str:
         return f"[{', '.join(self.write_all(node.items))}]"
 
-    def write_Call(self, node: form.Call) -> str:
+    def write_call(self, node: form.Call) -> str:
         if node.name not in _FUNCTIONS:
             raise self.refuse(node)
         arguments = self.write_all(node.arguments)
         return _FUNCTIONS[node.name].format(*arguments, all=", ".join(arguments))
 
-    def write_HelperCall(self, node: form.HelperCall) -> str:
+    def write_helper(self, node: form.Helper) -> str:
         arguments = ", ".join(self.write_all(node.arguments))
         return f"FORMULAS.{self._script.add(node.function)}({arguments})"
 

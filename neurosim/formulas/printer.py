@@ -1,6 +1,6 @@
 """What printers have in common: one method for each kind of node.
 
-A printer writes formulas for one target. It defines ``write_Binary``, ``write_If`` and so on, one for each class of
+A printer writes formulas for one target. It defines ``write_binary``, ``write_if`` and so on, one for each class of
 `neurosim.formulas.form` that the target has; a formula that needs one that is missing is refused. Nothing else has to
 know of a new printer.
 """
@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
-from neurosim.errors import PluginError
-from neurosim.formulas.form import AugAssign, Formula, Node
+from neurosim.formulas.form import Augment, Formula, Node
 
 
 class Printer:
@@ -30,7 +29,7 @@ class Printer:
 
     def write(self, node: Node) -> Any:
         """What a statement or an expression becomes."""
-        method = getattr(self, f"write_{type(node).__name__}", None)
+        method = getattr(self, f"write_{type(node).__name__.lower()}", None)
         if method is None:
             raise self.refuse(node)
         return method(node)
@@ -39,10 +38,10 @@ class Printer:
         """What each of several becomes."""
         return [self.write(node) for node in nodes]
 
-    def write_AugAssign(self, node: AugAssign) -> Any:
+    def write_augment(self, node: Augment) -> Any:
         """``x += y`` is ``x = x + y`` where the target has nothing shorter."""
         return self.write(node.plain)
 
-    def refuse(self, node: Node) -> PluginError:
+    def refuse(self, node: Node) -> Exception:
         """The error for a part that the target does not have."""
         return self.formula.refuse(node.line, *self.refusal)

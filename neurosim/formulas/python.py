@@ -65,43 +65,43 @@ class PythonPrinter(Printer):
 
     # Statements ---------------------------------------------------------------------------------------------
 
-    def write_Assign(self, node: form.Assign) -> None:
+    def write_assign(self, node: form.Assign) -> None:
         targets = [f"{self.write(target).text} = " for target in node.targets]
         self.emit("".join(targets) + self.number(node.value).within(TEST), node.line)
 
-    def write_AugAssign(self, node: form.AugAssign) -> None:
+    def write_augment(self, node: form.Augment) -> None:
         target = self.write(node.target).text
         self.emit(f"{target} {node.operator}= {self.write(node.value).within(TEST)}", node.line)
 
-    def write_Return(self, node: form.Return) -> None:
+    def write_return(self, node: form.Return) -> None:
         self.emit("return" if node.value is None else f"return {self.number(node.value).within(TEST)}", node.line)
 
-    def write_If(self, node: form.If, word: str = "if") -> None:
+    def write_if(self, node: form.If, word: str = "if") -> None:
         self.emit(f"{word} {self.write(node.test).text}:", node.line)
         self.block(node.body)
         match node.orelse:
             case [form.If() as other]:
-                self.write_If(other, "elif")
+                self.write_if(other, "elif")
             case [_, *_]:
                 self.emit("else:", self.lines[-1][1])
                 self.block(node.orelse)
 
-    def write_For(self, node: form.For) -> None:
+    def write_for(self, node: form.For) -> None:
         bounds = ", ".join(self.integer(bound).text for bound in node.bounds)
         self.emit(f"for {self.name(node.name)} in range({bounds}):", node.line)
         self.block(node.body)
 
-    def write_While(self, node: form.While) -> None:
+    def write_while(self, node: form.While) -> None:
         self.emit(f"while {self.write(node.test).text}:", node.line)
         self.block(node.body)
 
-    def write_Break(self, node: form.Break) -> None:
+    def write_break(self, node: form.Break) -> None:
         self.emit("break", node.line)
 
-    def write_Continue(self, node: form.Continue) -> None:
+    def write_continue(self, node: form.Continue) -> None:
         self.emit("continue", node.line)
 
-    def write_Pass(self, node: form.Pass) -> None:
+    def write_pass(self, node: form.Pass) -> None:
         self.emit("pass", node.line)
 
     # Expressions --------------------------------------------------------------------------------------------
@@ -111,24 +111,24 @@ class PythonPrinter(Printer):
         written: Text = self.write(node)
         return written
 
-    def write_Const(self, node: form.Const) -> Text:
+    def write_const(self, node: form.Const) -> Text:
         return Text(repr(node.value).replace("inf", "1e309"))
 
-    def write_Name(self, node: form.Name) -> Text:
+    def write_name(self, node: form.Name) -> Text:
         return Text(self.name(node.id))
 
-    def write_Named(self, node: form.Named) -> Text:
+    def write_named(self, node: form.Named) -> Text:
         return Text(node.written)
 
-    def write_Index(self, node: form.Index) -> Text:
+    def write_index(self, node: form.Index) -> Text:
         return Text(f"{self.name(node.row)}[{self.integer(node.index).text}]")
 
-    def write_Unary(self, node: form.Unary) -> Text:
+    def write_unary(self, node: form.Unary) -> Text:
         if node.operator == "not":
             return Text(f"not {self.write(node.operand).within(NOT)}", NOT)
         return Text(node.operator + self.number(node.operand).within(SIGN), SIGN)
 
-    def write_Binary(self, node: form.Binary) -> Text:
+    def write_binary(self, node: form.Binary) -> Text:
         return self.binary(self.number(node.left), node.operator, self.number(node.right))
 
     def binary(self, left: Text, operator: str, right: Text) -> Text:
@@ -137,29 +137,29 @@ class PythonPrinter(Printer):
         first, second = (rank + 1, rank) if operator == "**" else (rank, rank + 1)
         return Text(f"{left.within(first)} {operator} {right.within(second)}", rank)
 
-    def write_Bool(self, node: form.Bool) -> Text:
+    def write_bool(self, node: form.Bool) -> Text:
         rank = AND if node.operator == "and" else OR
         # Each operand is held more tightly than the one before, so `a or b and c` has parentheses.
         operands = [self.write(operand).within(min(rank + k, ATOM)) for k, operand in enumerate(node.operands, 1)]
         return Text(f" {node.operator} ".join(operands), rank)
 
-    def write_Compare(self, node: form.Compare) -> Text:
+    def write_compare(self, node: form.Compare) -> Text:
         first, *others = (operand.within(COMPARE + 1) for operand in self.write_all(node.operands))
         pairs = zip(node.operators, others, strict=True)
         return Text(first + "".join(f" {operator} {other}" for operator, other in pairs), COMPARE)
 
-    def write_IfExp(self, node: form.IfExp) -> Text:
+    def write_choice(self, node: form.Choice) -> Text:
         test, body, orelse = self.write(node.test), self.number(node.body), self.number(node.orelse)
         return Text(f"{body.within(TEST + 1)} if {test.within(TEST + 1)} else {orelse.within(TEST)}", TEST)
 
-    def write_Tuple(self, node: form.Tuple) -> Text:
+    def write_tuple(self, node: form.Tuple) -> Text:
         items = [item.within(TEST) for item in self.write_all(node.items)]
         return Text(", ".join(items) + ("," if len(items) == 1 else ""), TUPLE) if items else Text("()")
 
-    def write_Call(self, node: form.Call) -> Text:
+    def write_call(self, node: form.Call) -> Text:
         return self.called(node.written, self.write_all(node.arguments))
 
-    def write_HelperCall(self, node: form.HelperCall) -> Text:
+    def write_helper(self, node: form.Helper) -> Text:
         return self.called(node.written, self.write_all(node.arguments))
 
     def called(self, function: str, arguments: Iterable[Text]) -> Text:

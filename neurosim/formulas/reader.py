@@ -110,7 +110,7 @@ class _Reader:
                     self.name(target)
                 place = self.target(target)
                 assert isinstance(place, form.Name | form.Index)
-                return form.AugAssign(place, self.operator(node, operator), read, line=line)
+                return form.Augment(place, self.operator(node, operator), read, line=line)
             case ast.Return(value=value):
                 return form.Return(None if value is None else self.value(value), line=line)
             case ast.If(test=test, body=body, orelse=orelse):
@@ -187,7 +187,7 @@ class _Reader:
                     raise self.refuse(node, f"{ast.unparse(node)!r} is not compiled", _ARITHMETIC)
                 return form.Compare(tuple(_OPERATORS[type(op)] for op in ops), operands, line=line)
             case ast.IfExp(test=test, body=body, orelse=orelse):
-                return form.IfExp(self.value(test), self.value(body), self.value(orelse), line=line)
+                return form.Choice(self.value(test), self.value(body), self.value(orelse), line=line)
             case ast.Tuple(elts=items):
                 return form.Tuple(self.values(items), line=line)
             case ast.Call():
@@ -268,13 +268,13 @@ class _Reader:
             arguments = self.values(node.args)
         return form.Call(name, arguments, ast.unparse(node.func), line=node.lineno)
 
-    def call_helper(self, node: ast.Call, function: Callable[..., Any], written: str) -> form.HelperCall:
+    def call_helper(self, node: ast.Call, function: Callable[..., Any], written: str) -> form.Helper:
         """A call of another function of the author's."""
         needed, count = function.__code__.co_argcount, len(node.args)
         if count != needed:
             what = f"{function.__name__} takes {counted(needed, 'argument')}, not {count}"
             raise self.refuse(node, what, f"give it {needed}")
-        return form.HelperCall(function, self.values(node.args), written, line=node.lineno)
+        return form.Helper(function, self.values(node.args), written, line=node.lineno)
 
 
 def counted(count: int, what: str) -> str:

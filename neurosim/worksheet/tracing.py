@@ -7,8 +7,8 @@ are left out. What cannot be followed (loops, rows) is told by its result alone;
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Callable, Mapping, Sequence
+import operator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,18 +16,22 @@ import numpy as np
 
 from neurosim.backends.uncompiled import machine_math, uncompiled
 from neurosim.errors import PluginError
-from neurosim.formulas.source import MATH_CONSTANTS, math_function, namespace, parse
+from neurosim.formulas import form
+from neurosim.formulas.printer import Printer
+from neurosim.formulas.reader import read
 from neurosim.worksheet.blocks import Line, Number, Piece, Pieces
 
 _NAMES = {"log": "ln", "fabs": "abs"}
-_OPERATORS: dict[type[ast.operator], tuple[str, int]] = {
-    ast.Add: (" + ", 1), ast.Sub: (" - ", 1), ast.Mult: ("·", 2), ast.Div: (" / ", 2), ast.Pow: ("^", 4),
+# How an operation is written, how tightly it binds, and what it does.
+_OPERATORS: dict[str, tuple[str, int, Callable[[Any, Any], Any]]] = {
+    "+": (" + ", 1, operator.add), "-": (" - ", 1, operator.sub), "*": ("·", 2, operator.mul),
+    "/": (" / ", 2, lambda a, b: np.float64(a) / b), "**": ("^", 4, lambda a, b: np.float64(a) ** b),
 }  # fmt: skip
 # How a comparison is written, how its opposite, and what it does.
-_COMPARISONS: dict[type[ast.cmpop], tuple[str, str, Callable[[Any, Any], Any]]] = {
-    ast.Gt: (" > ", " <= ", lambda a, b: a > b), ast.GtE: (" >= ", " < ", lambda a, b: a >= b),
-    ast.Lt: (" < ", " >= ", lambda a, b: a < b), ast.LtE: (" <= ", " > ", lambda a, b: a <= b),
-    ast.Eq: (" = ", " != ", lambda a, b: a == b), ast.NotEq: (" != ", " = ", lambda a, b: a != b),
+_COMPARISONS: dict[str, tuple[str, str, Callable[[Any, Any], Any]]] = {
+    ">": (" > ", " <= ", operator.gt), ">=": (" >= ", " < ", operator.ge),
+    "<": (" < ", " >= ", operator.lt), "<=": (" <= ", " > ", operator.le),
+    "==": (" = ", " != ", operator.eq), "!=": (" != ", " = ", operator.ne),
 }  # fmt: skip
 _SUM, _PRODUCT, _SIGN, _POWER, _ATOM = 1, 2, 3, 4, 5
 
@@ -84,9 +88,9 @@ def trace(function: Callable[..., Any], arguments: Sequence[Argument], results: 
         found = uncompiled(function)(*values)
         outcome = tuple(float(value) for value in (found if isinstance(found, tuple) else (found,)))
         try:
-            walk = _Walk(function, arguments, results)
-            lines = walk.follow()
-            followed = bool(lines) and np.array_equal(walk.outcome, outcome, equal_nan=True)
+            sheet = _SheetPrinter(read(function), arguments, results)
+            lines = sheet.follow()
+            followed = bool(lines) and np.array_equal(sheet.outcome, outcome, equal_nan=True)
         except (_UnclearError, PluginError):
             followed = False
     if not followed:
@@ -96,68 +100,63 @@ def trace(function: Callable[..., Any], arguments: Sequence[Argument], results: 
     return Traced(tuple(lines), outcome)
 
 
-class _Walk:
-    """One call, statement by statement."""
+class _SheetPrinter(Printer):
+    """Writes one call, statement by statement, with its numbers; expressions become terms.
 
-    def __init__(self, function: Callable[..., Any], arguments: Sequence[Argument], results: Sequence[str]) -> None:
-        self._node = parse(function)
-        self._outside: Mapping[str, Any] = namespace(function)
+    A statement becomes whether the function has returned.
+    """
+
+    def __init__(self, formula: form.Formula, arguments: Sequence[Argument], results: Sequence[str]) -> None:
+        super().__init__(formula)
         self._results = results
         self._lines: list[Line] = []
         self._notes: list[str] = []
         self._known: dict[str, _Term] = {}
         self.outcome: list[float] = []
-        for entry, argument in zip(self._node.args.args, arguments, strict=True):
+        for name, argument in zip(formula.params, arguments, strict=True):
             value = np.float64(argument.value)
             filled = (Number(float(value), argument.computed),)
             nothing = argument.setting and value == 0.0
-            self._known[entry.arg] = _Term(argument.symbol, filled, value, nothing=nothing)
+            self._known[name] = _Term(argument.symbol, filled, value, nothing=nothing)
 
     def follow(self) -> list[Line]:
-        if not self._block(self._node.body):
+        if not self._block(self.formula.body):
             raise _UnclearError
         return self._lines
 
-    def _block(self, body: Sequence[ast.stmt]) -> bool:
-        """Follow statements; whether one of them returned."""
-        for statement in body:
-            match statement:
-                case ast.Assign(targets=[ast.Name(id=name)], value=value):
-                    self._assign(name, value)
-                case ast.AugAssign(target=ast.Name(id=name) as target, op=op, value=value):
-                    left = ast.Name(target.id, ast.Load())
-                    self._assign(name, ast.BinOp(left, op, value))
-                case ast.If(test=test, body=then, orelse=other):
-                    if self._block(then if self._holds(test) else other):
-                        return True
-                case ast.Return(value=ast.Tuple(elts=parts)):
-                    self._return(parts)
-                    return True
-                case ast.Return(value=ast.expr() as value):
-                    self._return([value])
-                    return True
-                case _:
-                    raise _UnclearError
-        return False
+    # Statements ---------------------------------------------------------------------------------------------
 
-    def _assign(self, name: str, value: ast.expr) -> None:
-        term = self._term(value)
+    def _block(self, body: Sequence[form.Statement]) -> bool:
+        return any(self.write(statement) for statement in body)
+
+    def write_assign(self, node: form.Assign) -> bool:
+        match node.targets:
+            case [form.Name(id=name)]:
+                term = self.write(node.value)
+            case _:
+                raise _UnclearError
         if term.rank == _ATOM and term.symbols in {known.symbols for known in self._known.values()}:
             # Another name for what is there already.
             self._known[name] = term
-            return
+            return False
         self._add(name, term)
         self._known[name] = _Term(name, (Number(float(term.value), computed=True),), term.value, nothing=False)
+        return False
 
-    def _return(self, parts: Sequence[ast.expr]) -> None:
+    def write_if(self, node: form.If) -> bool:
+        return self._block(node.body if self._holds(node.test) else node.orelse)
+
+    def write_return(self, node: form.Return) -> bool:
+        parts = node.value.items if isinstance(node.value, form.Tuple) else [node.value] if node.value else []
         if len(parts) != len(self._results):
             raise _UnclearError
         for name, part in zip(self._results, parts, strict=True):
-            term = self._term(part)
+            term = self.write(part)
             self.outcome.append(float(term.value))
-            if isinstance(part, ast.Name) and len(parts) > 1 and part.id in self._known:
+            if isinstance(part, form.Name) and len(parts) > 1:
                 continue  # worked out above
             self._add(name, term)
+        return True
 
     def _add(self, name: str, term: _Term) -> None:
         # A formula that is a bare number or name has nothing to be put in.
@@ -166,111 +165,94 @@ class _Walk:
         self._lines.append(Line(name, term.symbols, filled, float(term.value), "; ".join(self._notes)))
         self._notes = []
 
-    def _holds(self, test: ast.expr) -> bool:
+    def _holds(self, test: form.Expression) -> bool:
         """Whether a condition holds; the case is noted at the next line, unless only settings decide it."""
-        match test:
-            case ast.Compare(left=left, ops=ops, comparators=rest):
-                terms = [self._term(part) for part in (left, *rest)]
-            case _:
-                raise _UnclearError
+        if not isinstance(test, form.Compare):
+            raise _UnclearError
+        terms = self.write_all(test.operands)
         found = True
         words = terms[0].symbols
-        for op, before, after in zip(ops, terms, terms[1:], strict=False):
-            if type(op) not in _COMPARISONS:
-                raise _UnclearError
-            sign, _, compare = _COMPARISONS[type(op)]
+        for op, before, after in zip(test.operators, terms, terms[1:], strict=False):
+            sign, _, compare = _COMPARISONS[op]
             found = found and bool(compare(before.value, after.value))
             words += sign + after.symbols
         if any(isinstance(piece, Number) and piece.computed for term in terms for piece in term.filled):
-            sign, opposite, _ = _COMPARISONS[type(ops[0])]
-            otherwise = words.replace(sign, opposite) if len(ops) == 1 else f"not {words}"
+            sign, opposite, _ = _COMPARISONS[test.operators[0]]
+            otherwise = words.replace(sign, opposite) if len(test.operators) == 1 else f"not {words}"
             self._notes.append(f"as {words if found else otherwise}")
         return found
 
-    def _term(self, node: ast.expr) -> _Term:
-        match node:
-            case ast.Constant(value=bool() | str()):
-                raise _UnclearError
-            case ast.Constant(value=int() | float() as value):
-                number = np.float64(value) if isinstance(value, float) else value
-                return _Term(f"{value:g}", (f"{value:g}",), number)
-            case ast.Name(id=name):
-                return self._name(name)
-            case ast.Attribute(attr=name) if name in MATH_CONSTANTS:
-                symbol = {"pi": "π"}.get(name, name)
-                return _Term(symbol, (symbol,), np.float64(MATH_CONSTANTS[name]))
-            case ast.UnaryOp(op=ast.USub(), operand=operand):
-                inner = self._term(operand).within(_SIGN)
-                return _Term(f"-{inner.symbols}", ("-", *inner.filled), -inner.value, _SIGN, inner.nothing)
-            case ast.UnaryOp(op=ast.UAdd(), operand=operand):
-                return self._term(operand)
-            case ast.BinOp(left=left, op=op, right=right):
-                return self._operation(self._term(left), op, self._term(right))
-            case ast.IfExp(test=test, body=then, orelse=other):
-                return self._term(then if self._holds(test) else other)
-            case ast.Call(func=function, args=arguments, keywords=[]):
-                return self._call(function, [self._term(argument) for argument in arguments])
-        raise _UnclearError
+    # Expressions --------------------------------------------------------------------------------------------
 
-    def _name(self, name: str) -> _Term:
-        if name in self._known:
-            return self._known[name]
-        value = self._outside.get(name)
-        if isinstance(value, bool) or not isinstance(value, int | float):
+    def write_const(self, node: form.Const) -> _Term:
+        if isinstance(node.value, bool):
             raise _UnclearError
-        return _Term(name, (Number(float(value)),), np.float64(value))
+        number = np.float64(node.value) if isinstance(node.value, float) else node.value
+        return _Term(f"{node.value:g}", (f"{node.value:g}",), number)
 
-    def _operation(self, left: _Term, op: ast.operator, right: _Term) -> _Term:
-        if type(op) not in _OPERATORS:
+    def write_name(self, node: form.Name) -> _Term:
+        if node.id not in self._known:
             raise _UnclearError
-        sign, rank = _OPERATORS[type(op)]
-        value = _result(op, left.value, right.value)
-        off = left.nothing or (right.nothing and isinstance(op, ast.Mult))
-        if isinstance(op, ast.Mult | ast.Div) and off and value == 0.0:
+        return self._known[node.id]
+
+    def write_named(self, node: form.Named) -> _Term:
+        module, _, name = node.written.rpartition(".")
+        value = np.float64(node.value)
+        if not module:
+            return _Term(name, (Number(float(value)),), value)
+        symbol = {"pi": "π"}.get(name, name)
+        return _Term(symbol, (symbol,), value)
+
+    def write_unary(self, node: form.Unary) -> _Term:
+        if node.operator == "+":
+            return self.write(node.operand)  # type: ignore[no-any-return]
+        if node.operator != "-":
+            raise _UnclearError
+        inner = self.write(node.operand).within(_SIGN)
+        return _Term(f"-{inner.symbols}", ("-", *inner.filled), -inner.value, _SIGN, inner.nothing)
+
+    def write_binary(self, node: form.Binary) -> _Term:
+        op, left, right = node.operator, self.write(node.left), self.write(node.right)
+        if op not in _OPERATORS:
+            raise _UnclearError
+        sign, rank, work_out = _OPERATORS[op]
+        value = work_out(left.value, right.value)
+        off = left.nothing or (right.nothing and op == "*")
+        if op in "*/" and off and value == 0.0:
             return _Term("0", ("0",), value, nothing=True)
-        if isinstance(op, ast.Add | ast.Sub):
+        if op in "+-":
             if right.nothing:
                 return _Term(left.symbols, left.filled, value, left.rank)
-            if left.nothing and isinstance(op, ast.Add):
+            if left.nothing and op == "+":
                 return _Term(right.symbols, right.filled, value, right.rank)
         # A power, a difference and a quotient are not the same bracketed the other way round.
-        first = left.within(rank + 1 if isinstance(op, ast.Pow) else rank)
-        second = right.within(rank if isinstance(op, ast.Add | ast.Mult | ast.Pow) else rank + 1)
+        first = left.within(rank + 1 if op == "**" else rank)
+        second = right.within(rank + 1 if op in "-/" else rank)
         return _Term(f"{first.symbols}{sign}{second.symbols}", (*first.filled, sign, *second.filled), value, rank)
 
-    def _call(self, function: ast.expr, arguments: Sequence[_Term]) -> _Term:
-        name = math_function(function, self._outside, self._known)
-        values = [argument.value for argument in arguments]
-        if name:
-            value = getattr(machine_math, name)(*values)
-        elif isinstance(function, ast.Name) and function.id in ("abs", "min", "max", "float"):
-            name = function.id
-            known: dict[str, Callable[..., Any]] = {"abs": abs, "min": min, "max": max, "float": np.float64}
-            value = known[name](*values)
-            if name == "float":
-                return arguments[0]
-        elif isinstance(function, ast.Name) and callable(self._outside.get(function.id)):
-            name = function.id
-            value = uncompiled(self._outside[name])(*values)
-        else:
+    def write_choice(self, node: form.Choice) -> _Term:
+        return self.write(node.body if self._holds(node.test) else node.orelse)  # type: ignore[no-any-return]
+
+    def write_call(self, node: form.Call) -> _Term:
+        arguments = self.write_all(node.arguments)
+        if node.name == "float":
+            return arguments[0]  # type: ignore[no-any-return]
+        if node.name == "len":
             raise _UnclearError
-        shown = _NAMES.get(name, name)
-        filled: list[Piece] = [f"{shown}("]
+        known: dict[str, Callable[..., Any]] = {"abs": abs, "int": int, "min": min, "max": max}
+        function = known.get(node.name) or getattr(machine_math, node.name)
+        return self._called(_NAMES.get(node.name, node.name), function, arguments)
+
+    def write_helper(self, node: form.Helper) -> _Term:
+        return self._called(node.written, uncompiled(node.function), self.write_all(node.arguments))
+
+    def _called(self, name: str, function: Callable[..., Any], arguments: Sequence[_Term]) -> _Term:
+        filled: list[Piece] = [f"{name}("]
         for place, argument in enumerate(arguments):
             filled += [", " if place else "", *argument.filled]
         symbols = ", ".join(argument.symbols for argument in arguments)
-        return _Term(f"{shown}({symbols})", (*filled, ")"), value)
+        value = function(*(argument.value for argument in arguments))
+        return _Term(f"{name}({symbols})", (*filled, ")"), value)
 
-
-def _result(op: ast.operator, left: Any, right: Any) -> Any:
-    match op:
-        case ast.Add():
-            return left + right
-        case ast.Sub():
-            return left - right
-        case ast.Mult():
-            return left * right
-        case ast.Div():
-            return np.float64(left) / right
-        case _:
-            return np.float64(left) ** right
+    def refuse(self, node: form.Node) -> _UnclearError:
+        return _UnclearError()
