@@ -197,10 +197,10 @@ def training(
     """Training settings; the optimizer is a name or ``(name, params)``."""
     return Training(
         chosen(BUILTINS.optimizers, optimizer),
-        chosen(BUILTINS.schedules, schedule),
         batch,
         shuffle,
         epochs,
+        chosen(BUILTINS.schedules, schedule),
         clip_value=clip_value,
         clip_norm=clip_norm,
     )

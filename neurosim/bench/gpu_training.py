@@ -108,7 +108,6 @@ def xor_problem(registry: Registry) -> tuple[Network, Training, Rows]:
     network = Network.of(stack, choose(registry.losses.get("binary_cross_entropy")))
     training = Training(
         optimizer=choose(registry.optimizers.get("adam"), {"lr": XOR_RATE}),
-        schedule=choose(registry.schedules.get("constant")),
         batch_size=4,
         shuffle=False,
         epochs=1,

@@ -100,7 +100,6 @@ def make_problem(size: Size, registry: Registry) -> Problem:
     network = Network.of(stack, choose(registry.losses.get("categorical_cross_entropy")))
     training = Training(
         optimizer=choose(registry.optimizers.get("adam"), {"lr": RATE}),
-        schedule=choose(registry.schedules.get("constant")),
         batch_size=size.batch,
         shuffle=False,
         epochs=1,

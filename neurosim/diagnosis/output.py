@@ -46,7 +46,7 @@ def unreachable_targets(evidence: Evidence) -> Suspicion | None:
 
 def no_probabilities(evidence: Evidence) -> Suspicion | None:
     """A loss that takes the logarithm of probabilities, behind an output that gives other numbers."""
-    loss = evidence.scenario.registry.losses.get(evidence.scenario.network.loss.name)
+    loss = evidence.scenario.network.loss.record
     partner = next((pair.activation for pair in loss.from_logits if pair.activation in ("sigmoid", "softmax")), None)
     low, high = evidence.output.low, evidence.output.high
     if partner is None or (low >= 0 and high <= 1):

@@ -198,12 +198,14 @@ class Training:
 
     Attributes
     ----------
-    optimizer, schedule : Chosen
-        The rule, and how its learning rate changes over the run.
+    optimizer : Chosen[Optimizer]
+        The rule.
     batch_size, epochs : int
         Rows per step, and passes over the rows.
     shuffle : bool
         Whether each epoch has an order of its own.
+    schedule : Chosen or None
+        How the learning rate changes over the run; None where it stays as it is.
     clip_value : float or None
         Bound on every number of the mean gradient, up and down.
     clip_norm : float or None
@@ -211,10 +213,10 @@ class Training:
     """
 
     optimizer: Chosen[Optimizer]
-    schedule: Chosen[Schedule | FeedbackSchedule]
     batch_size: int
     shuffle: bool
     epochs: int
+    schedule: Chosen[Schedule | FeedbackSchedule] | None = None
     clip_value: float | None = None
     clip_norm: float | None = None
 
@@ -226,13 +228,15 @@ class Training:
     @property
     def needs_feedback(self) -> bool:
         """Whether the schedule looks at the losses so far."""
-        return isinstance(self.schedule.record, FeedbackSchedule)
+        return self.schedule is not None and isinstance(self.schedule.record, FeedbackSchedule)
 
     def rates(self, epoch: int, steps: int, epochs: int = 1, losses: Sequence[float] = ()) -> NDArray[np.float64]:
         """Learning rate of each step of `epochs` epochs from number `epoch` (from 0) on, flat, float64.
 
         `losses` are those after each epoch so far: a schedule with feedback is given the ones from before each epoch.
         """
+        if self.schedule is None:
+            return np.full(epochs * steps, self.rate)
         record, values = self.schedule.record, self.schedule.values
         if isinstance(record, FeedbackSchedule):
             factors = [record.factor(list(losses[:number]), *values) for number in range(epoch, epoch + epochs)]

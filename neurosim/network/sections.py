@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, model_validator
 from pydantic_core import PydanticCustomError
+
+from neurosim.plugin.host import Entry
 
 Number = Annotated[float, Field(allow_inf_nan=False)]
 # A number that float32 holds, which networks are made of.
@@ -26,8 +28,37 @@ class Section(BaseModel):
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
+    def __eq__(self, other: object) -> bool:
+        """Whether both say the same; which records were found for the names does not matter."""
+        if not isinstance(other, Section) or type(self) is not type(other):
+            return NotImplemented
+        return self.__dict__ == other.__dict__ and self.__pydantic_extra__ == other.__pydantic_extra__
 
-class Choice(Section):
+
+class Naming(Section):
+    """Base of the parts that name a record. Once a scenario is loaded, each carries what was found for the name."""
+
+    _entry: Entry | None = PrivateAttr(default=None)
+
+    def found(self, entry: Entry) -> Self:
+        """The same, carrying what was found for its name."""
+        carrying = self.model_copy()
+        carrying._entry = entry
+        return carrying
+
+    @property
+    def entry(self) -> Entry:
+        """The record that is named, and the plugin it comes from."""
+        assert self._entry is not None, f"the name of {self!r} was not looked up"
+        return self._entry
+
+    @property
+    def record(self) -> Any:
+        """The record that is named."""
+        return self.entry.record
+
+
+class Choice(Naming):
     """The name of a record and the values of its parameters.
 
     Written as a name (``"relu"``) or as a table (``{ name = "leaky_relu", alpha = 0.01 }``).

@@ -1,6 +1,6 @@
 """From a scenario to what a backend needs: the rows, the network and the training settings.
 
-Names become records here (through the registry). The layers are put together in `network.py`.
+The layers are put together in `network.py`.
 """
 
 from __future__ import annotations
@@ -20,8 +20,7 @@ from neurosim.data.rows import Accuracy, Rows
 from neurosim.errors import DataError, ShapeError, UsageError
 from neurosim.network.layers import choose
 from neurosim.network.network import Network, Training
-from neurosim.plugin import DataRequest, Table
-from neurosim.plugin.host import BUILTIN
+from neurosim.plugin import DataRequest, Dataset, Table
 from neurosim.problem.network import build_network
 from neurosim.randomness import Stream
 from neurosim.scenario import Scenario
@@ -84,7 +83,7 @@ def split_rows(network: Network, data: Prepared) -> dict[str, Rows]:
 def load_data(scenario: Scenario, data_dir: Path | str | None = None) -> Prepared:
     """The rows of a scenario, split and scaled: the same for every seed, as ``[data] seed`` has drawn them."""
     section = scenario.data
-    dataset = scenario.registry.datasets.get(section.source)
+    dataset: Dataset = section.record
     folder = dataset_folder(dataset.name, data_dir)
     with _blamed(scenario):
         request = DataRequest(Stream(section.seed, "data"), folder, scenario.base, scenario.vouched)
@@ -116,19 +115,15 @@ def _blamed(scenario: Scenario) -> Iterator[None]:
 
 def build_training(scenario: Scenario) -> Training:
     """Optimizer, schedule and batches of a scenario."""
-    registry, section = scenario.registry, scenario.optimizer
-    schedule = section.schedule
+    optimizer, schedule, section = scenario.optimizer, scenario.optimizer.schedule, scenario.training
     return Training(
-        choose(registry.optimizers.get(section.name), section.params),
-        choose(
-            registry.schedules.get(schedule.name if schedule is not None else f"{BUILTIN}:constant"),
-            schedule.params if schedule is not None else {},
-        ),
-        scenario.training.batch_size,
-        scenario.training.shuffle,
-        scenario.training.epochs,
-        scenario.training.clip_value,
-        scenario.training.clip_norm,
+        choose(optimizer.record, optimizer.params),
+        section.batch_size,
+        section.shuffle,
+        section.epochs,
+        None if schedule is None else choose(schedule.record, schedule.params),
+        section.clip_value,
+        section.clip_norm,
     )
 
 

@@ -27,7 +27,7 @@ def build_network(scenario: Scenario, data: Prepared) -> Network:
     ScenarioError
         When the loss does not fit the targets.
     """
-    builder = NetworkBuilder(_input_shape(scenario.network, data), scenario.registry)
+    builder = NetworkBuilder(_input_shape(scenario.network, data))
     try:
         network = builder.build(scenario.network)
         _check_outputs(network, data)

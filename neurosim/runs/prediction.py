@@ -227,9 +227,8 @@ def load_model(
         ) from error
     since = _changes(file, words, plugins)
     since.refuse(force=force)
-    training = Training(
-        choose(known.optimizers.get(f"{BUILTIN}:sgd")), choose(known.schedules.get(f"{BUILTIN}:constant")), 1, False, 1
-    )
+    sgd = choose(known.optimizers.get(f"{BUILTIN}:sgd"))
+    training = Training(sgd, batch_size=1, shuffle=False, epochs=1)
     ready = make_backend(backend, network, training, 0, threads)
     ready.parameters[:] = network.flat({entry.name: tensors[entry.name] for entry in network.parameters}, ready.dtype)
     if network.batch_norms:
@@ -250,8 +249,8 @@ def _network(words: Mapping[str, Any], registry: Registry) -> tuple[Network, lis
     if len(shape) not in INPUT_AXES or not whole or math.prod(shape) > MOST_INPUTS:
         raise ValueError(f"input_shape is {shape!r}")
     section = read_network(words["network"], registry)
-    used = dict.fromkeys(entry.plugin for entry in section.entries(registry))
-    return NetworkBuilder(shape, registry).build(section), [plugin for plugin in used if plugin.name != BUILTIN]
+    used = dict.fromkeys(entry.plugin for entry in section.entries)
+    return NetworkBuilder(shape).build(section), [plugin for plugin in used if plugin.name != BUILTIN]
 
 
 def _lacking(words: Mapping[str, Any], known: Registry) -> str:

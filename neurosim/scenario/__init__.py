@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from neurosim.scenario.catalog import shipped as shipped
-    from neurosim.scenario.load import Scenario as Scenario
     from neurosim.scenario.load import load_scenario as load_scenario
+    from neurosim.scenario.scenario import Scenario as Scenario
     from neurosim.scenario.study import Claim as Claim
     from neurosim.scenario.study import RecordSection as RecordSection
 
 _HOME = {
     "Claim": "neurosim.scenario.study",
     "RecordSection": "neurosim.scenario.study",
-    "Scenario": "neurosim.scenario.load",
+    "Scenario": "neurosim.scenario.scenario",
     "load_scenario": "neurosim.scenario.load",
     "shipped": "neurosim.scenario.catalog",
 }

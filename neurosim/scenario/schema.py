@@ -12,7 +12,7 @@ from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from neurosim.network.building import NetworkSection
-from neurosim.network.sections import Choice, Number, Parameter, Section, choice
+from neurosim.network.sections import Choice, Naming, Number, Parameter, Section, choice
 from neurosim.printable import headline
 from neurosim.scenario.augmentation import AugmentationSection
 from neurosim.scenario.study import MAX_VARIANTS, Claim, Metric, PlotsSection, Promise, RecordSection, Variant
@@ -59,7 +59,7 @@ class Normalize(Section):
     std: Number = Field(gt=0, description="Every feature is divided by it.")
 
 
-class DataSection(Section):
+class DataSection(Naming):
     """What the network learns from; options of the data set stand beside these keys."""
 
     model_config = ConfigDict(extra="allow")
@@ -100,7 +100,7 @@ class DataSection(Section):
         return dict(self.__pydantic_extra__ or {})
 
 
-class OptimizerSection(Section):
+class OptimizerSection(Naming):
     """How the gradients change the parameters; parameters of the optimizer stand beside these keys."""
 
     model_config = ConfigDict(extra="allow")

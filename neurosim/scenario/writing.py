@@ -4,65 +4,55 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import tomli_w
 
 from neurosim.errors import ScenarioError
 from neurosim.network.sections import Choice, Section
 from neurosim.scenario.augmentation import AugmentationSection
+from neurosim.scenario.schema import ScenarioFile
 from neurosim.scenario.study import PlotsSection
 
-if TYPE_CHECKING:
-    from neurosim.scenario.load import Scenario
-
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
-# What Python makes of the bytes of a file name that are no text.
+# What Python makes of the bytes of a file name that are not text.
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-def to_toml(scenario: Scenario) -> str:
-    """The scenario as a TOML document; loads to an equal scenario.
-
-    Where there are variants, defaults are left out: what a variant says decides on the defaults of its own.
+def to_toml(sections: ScenarioFile) -> str:
+    """The sections of a scenario as a TOML document.
 
     Raises
     ------
     ScenarioError
-        When the name of a file has bytes that are no text.
+        When the name of a file has bytes that are not text.
     """
-    given: Any = scenario.given if scenario.variants else scenario
-    # The seed, and data files named from the root, may be others than those given.
-    lines = ["[scenario]", *_entries(scenario.scenario)]
-    data = scenario.data
-    if scenario.variants:
-        data = data.model_copy(update={"standardize_targets": given.data.standardize_targets})
-    lines += ["", "[data]", *_entries(data)]
-    if given.augmentation != AugmentationSection():
-        lines += ["", "[augmentation]", *_entries(given.augmentation)]
-    lines += ["", "[network]", f"loss = {_value(given.network.loss)}"]
-    lines += _layers(given.network.layers, "network.layers")
-    lines += ["", "[optimizer]", *_entries(given.optimizer)]
-    lines += ["", "[training]", *_entries(given.training)]
-    if given.expect:
+    lines = ["[scenario]", *_entries(sections.scenario)]
+    lines += ["", "[data]", *_entries(sections.data)]
+    if sections.augmentation != AugmentationSection():
+        lines += ["", "[augmentation]", *_entries(sections.augmentation)]
+    lines += ["", "[network]", f"loss = {_value(sections.network.loss)}"]
+    lines += _layers(sections.network.layers, "network.layers")
+    lines += ["", "[optimizer]", *_entries(sections.optimizer)]
+    lines += ["", "[training]", *_entries(sections.training)]
+    if sections.expect:
         lines += ["", "[expect]"]
-        lines += [f"{metric} = {_value(bound)}" for metric, bound in given.expect.items()]
-    if given.record is not None:
-        lines += ["", "[record]", *_entries(given.record)]
-    if given.plots != PlotsSection():
-        lines += ["", "[plots]", *_entries(given.plots)]
-    if scenario.variants:
-        for variant in given.variants:
-            lines += ["", "[[variants]]", *_entries(variant)]
-    for claim in given.claims:
+        lines += [f"{metric} = {_value(bound)}" for metric, bound in sections.expect.items()]
+    if sections.record is not None:
+        lines += ["", "[record]", *_entries(sections.record)]
+    if sections.plots != PlotsSection():
+        lines += ["", "[plots]", *_entries(sections.plots)]
+    for variant in sections.variants:
+        lines += ["", "[[variants]]", *_entries(variant)]
+    for claim in sections.claims:
         lines += ["", "[[claims]]", *_entries(claim)]
-    if given.requires.plugins:
-        lines += ["", "[requires]", *_entries(given.requires)]
+    if sections.requires.plugins:
+        lines += ["", "[requires]", *_entries(sections.requires)]
     for line in lines:
         if _SURROGATE.search(line):
             shown = line.encode("utf-8", "backslashreplace").decode()
             raise ScenarioError(
-                f"scenario {scenario.scenario.name} cannot be written as TOML: {shown} is no text in UTF-8",
+                f"scenario {sections.scenario.name} cannot be written as TOML: {shown} is not text in UTF-8",
                 "Rename the file, or the folder that it is in.",
             )
     return "\n".join(lines) + "\n"

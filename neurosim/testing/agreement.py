@@ -37,7 +37,7 @@ def make_layer(backend: str, units: int, activation: Any, loss: Any, optimizer: 
     stack = Stack((LARGE // units + 1,))
     Dense.put_on(stack, units, activation, choose(ZEROS))
     rule = optimizer or choose(registry.optimizers.get("sgd"))
-    training = Training(rule, choose(registry.schedules.get("constant")), 1, False, 1)
+    training = Training(rule, batch_size=1, shuffle=False, epochs=1)
     return make_backend(backend, Network.of(stack, loss), training, seed=0, threads=1)
 
 

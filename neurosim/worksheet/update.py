@@ -21,9 +21,10 @@ def update_phase(section: Section, names: Names) -> None:
     """The rule worked out once for each layer, then the table."""
     step, optimizer = names.step, names.step.training.optimizer
     count = step.done + 1
-    schedule = step.training.schedule.name
+    schedule = step.training.schedule
+    by_schedule = "" if schedule is None or schedule.name == "constant" else f" by the schedule {schedule.name}"
     words = f"The optimizer is {optimizer.name}; this is its step t = {count}, with lr = {written(step.rate)}"
-    section.say(words + (f" by the schedule {schedule}." if schedule != "constant" else "."))
+    section.say(f"{words}{by_schedule}.")
     used = {name: value for name, value in optimizer.params.items() if name != "lr" and value != 0.0}
     if used:
         section.say("Its other settings: " + ", ".join(f"{name} = {written(value)}" for name, value in used.items()))

@@ -178,9 +178,9 @@ def test_plugins_of_nested_layers_are_told(load, registry):
     entry = registry.activations.entry("relu")
     other = Plugin("other", version="1.0")
     registry.activations.add(type(entry)(Activation("mine", lambda z: z, lambda z, a: 1.0), other))
-    assert load(NESTED).plugins == []
-    assert load(changed("l2 = 0.5", 'activation = "mine"')).plugins == [other]
-    assert load(changed('activation = "relu"', 'activation = "mine"')).plugins == [other]
+    assert load(NESTED).plugins == ()
+    assert load(changed("l2 = 0.5", 'activation = "mine"')).plugins == (other,)
+    assert load(changed('activation = "relu"', 'activation = "mine"')).plugins == (other,)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from neurosim.errors import ShapeError
 from neurosim.network.layers.base import Chosen, ChosenActivation, SameShape
-from neurosim.network.layers.section import KIND, Builder, SameWidthSection
+from neurosim.network.layers.section import KIND, Builder, SameWidthSection, chosen_of
 from neurosim.network.layers.stack import Stack, show_shape
 from neurosim.network.layers.weighted import Activated
 from neurosim.network.sections import Choice, choice
@@ -24,7 +24,7 @@ class ActivateSection(SameWidthSection, title="Activate"):
 
     def build(self, builder: Builder) -> None:
         """Put the layer on the builder's stack; raises ShapeError where it does not fit."""
-        Activate.put_on(builder.stack, builder.activation(self.activation))
+        Activate.put_on(builder.stack, chosen_of(self.activation))
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from neurosim.errors import ShapeError
 from neurosim.network.layers.base import Chosen, ChosenActivation, Pair, Parameter, Shape
-from neurosim.network.layers.section import KIND, Builder, LayerSection
+from neurosim.network.layers.section import KIND, Builder, LayerSection, chosen_of
 from neurosim.network.layers.stack import Stack
 from neurosim.network.layers.weighted import INIT, L1, L2, NO_PENALTY, SUMS, Penalty, Weighted
 from neurosim.network.layers.window import PADDING, Extent, Padding, Window, Windowed, pair
@@ -41,8 +41,8 @@ class Conv2dSection(LayerSection, title="Conv2d"):
             builder.stack,
             self.channels,
             pair(self.kernel),
-            builder.activation(self.activation),
-            builder.initializer(self.init, self.activation.name),
+            chosen_of(self.activation),
+            chosen_of(self.initializer),
             stride=pair(self.stride),
             padding=self.padding,
             bias=self.bias,

@@ -10,7 +10,7 @@ from pydantic import Discriminator, Field, Tag
 
 from neurosim.errors import ShapeError
 from neurosim.network.layers.base import Chosen, ChosenActivation, Parameter, Shape
-from neurosim.network.layers.section import KIND, Builder, LayerSection
+from neurosim.network.layers.section import KIND, Builder, LayerSection, chosen_of
 from neurosim.network.layers.stack import Stack
 from neurosim.network.layers.weighted import INIT, L1, L2, NO_PENALTY, SUMS, Penalty, Weighted
 from neurosim.network.sections import Choice, Number, Weight, choice
@@ -51,8 +51,8 @@ class DenseSection(LayerSection, title="Dense"):
         Dense.put_on(
             builder.stack,
             self.units,
-            builder.activation(self.activation),
-            builder.initializer(self.init, self.activation.name),
+            chosen_of(self.activation),
+            chosen_of(self.initializer),
             bias=self.bias is not False,
             start_weight=self.weight,
             start_bias=self.bias if isinstance(self.bias, list) else None,
@@ -62,7 +62,12 @@ class DenseSection(LayerSection, title="Dense"):
     @property
     def drawn_for(self) -> str | None:
         """Name of the activation whose usual initializer draws the start values; None where that is not left open."""
-        return self.activation.name if self.init is None and self.weight is None else None
+        return self.activation.name if self.init is None else None
+
+    @property
+    def starts_given(self) -> bool:
+        """Whether the table gives start values of its own, beside which no initializer is written."""
+        return self.weight is not None
 
     def without_start_values(self) -> Self:
         """The table of a trained layer, which says nothing of how its weights began."""

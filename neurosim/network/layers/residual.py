@@ -6,20 +6,21 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
 from neurosim.errors import ShapeError
 from neurosim.network.layers.activation import Activate
-from neurosim.network.layers.base import Chosen, Layer, Pair, Parameter, SameShape, Shape
+from neurosim.network.layers.base import Chosen, Layer, Pair, Parameter, SameShape, Shape, choose
 from neurosim.network.layers.conv2d import Conv2d
 from neurosim.network.layers.dense import Dense
-from neurosim.network.layers.section import IDENTITY, KIND, MAX_REPEAT, Builder, LayerSection
+from neurosim.network.layers.section import IDENTITY, KIND, MAX_REPEAT, Builder, LayerSection, chosen_of
 from neurosim.network.layers.stack import Stack, show_shape
 from neurosim.network.layers.window import Window
 from neurosim.network.sections import Choice, choice
-from neurosim.plugin import Initializer
+from neurosim.plugin import Activation, Initializer
+from neurosim.plugin.host import Registry
 
 if TYPE_CHECKING:
     from neurosim.network.layers.section import AnyLayer
@@ -41,16 +42,23 @@ class ResidualSection(LayerSection, title="Residual"):
         default=None,
     )
     layers: list[AnyLayer] = Field(min_length=1, description="The layers that the skip goes around.")
+    _identity: Activation | None = PrivateAttr(default=None)
 
     def build(self, builder: Builder) -> None:
         """Put the layer and its activation on the builder's stack; raises ShapeError where they do not fit."""
         place = builder.place
-        with Residual.put_around(builder.stack, (builder.identity(), builder.initializer(self.init, IDENTITY))):
+        with Residual.put_around(builder.stack, (choose(self._identity), chosen_of(self.initializer))):
             builder.add(self.layers)
             builder.place = place
         if self.activation is not None:
             builder.go_to(place)
-            Activate.put_on(builder.stack, builder.activation(self.activation))
+            Activate.put_on(builder.stack, chosen_of(self.activation))
+
+    def completed(self, registry: Registry) -> Self:
+        """The table with the defaults of its records, and the activation and initializer of its projection."""
+        completed = super().completed(registry)
+        completed._identity = registry.activations.get(IDENTITY)
+        return completed
 
     @property
     def inside(self) -> Sequence[LayerSection]:

@@ -6,11 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
+from pydantic import PrivateAttr
+
 from neurosim.errors import PluginError
 from neurosim.network.layers.base import Chosen, choose
 from neurosim.network.layers.stack import Stack
 from neurosim.network.sections import Choice, Section
-from neurosim.plugin import Initializer
 from neurosim.plugin.host import BUILTIN, Catalog, Entry, Registry
 
 # More than anybody means; each layer costs memory and time before training begins.
@@ -45,6 +46,7 @@ class LayerSection(Section):
     in_network: ClassVar[bool] = True
 
     kind: str
+    _usual_init: Choice | None = PrivateAttr(default=None)
 
     def build(self, builder: Builder) -> None:
         """Put the layer on the builder's stack; raises ShapeError where it does not fit."""
@@ -65,6 +67,22 @@ class LayerSection(Section):
         """Name of the activation whose usual initializer draws the start values; None where that is not left open."""
         return None
 
+    @property
+    def starts_given(self) -> bool:
+        """Whether the table gives start values of its own, beside which no initializer is written."""
+        return False
+
+    @property
+    def initializer(self) -> Choice | None:
+        """How start values are drawn: as the table says, or as is usual where it leaves that open."""
+        return self._usual_init or getattr(self, "init", None)
+
+    @property
+    def entries(self) -> Iterator[Entry]:
+        """The records that it names or leaves open."""
+        chosen = [getattr(self, key) for key, _ in choices_of(type(self)) if key != "init"]
+        yield from (choice.entry for choice in (*chosen, self.initializer) if choice is not None)
+
     def completed(self, registry: Registry) -> Self:
         """The table with the defaults of its records, and the usual initializer where none is named."""
         update: dict[str, Any] = {}
@@ -72,12 +90,17 @@ class LayerSection(Section):
             chosen = getattr(self, key)
             if chosen is not None:
                 update[key] = completed_choice(chosen, getattr(registry, catalog))
+        usual = None
         if self.drawn_for is not None:
             entry = usual_initializer(self.drawn_for, registry)
-            update["init"] = completed_choice(Choice(name=registry.initializers.spelling(entry)), registry.initializers)
+            usual = completed_choice(Choice(name=registry.initializers.spelling(entry)), registry.initializers)
+            if not self.starts_given:
+                update["init"] = usual
         if self.inside:
             update["layers"] = [section.completed(registry) for section in self.inside]
-        return self.model_copy(update=update)
+        completed = self.model_copy(update=update)
+        completed._usual_init = usual
+        return completed
 
     def without_start_values(self) -> Self:
         """The table of a trained layer, which says nothing of how its weights began."""
@@ -125,8 +148,9 @@ def choices_of(section: type[Section]) -> list[tuple[str, str]]:
 
 
 def completed_choice(chosen: Choice, catalog: Catalog) -> Choice:
-    """A choice with all parameters of its record, in the record's order."""
-    return Choice(name=chosen.name, **{**catalog.get(chosen.name).params, **chosen.params})
+    """A choice with its record, and all parameters of it in the record's order."""
+    entry = catalog.entry(chosen.name)
+    return Choice(name=chosen.name, **{**entry.record.params, **chosen.params}).found(entry)
 
 
 def usual_initializer(activation: str, registry: Registry) -> Entry:
@@ -173,17 +197,13 @@ class Builder:
     ----------
     stack : Stack
         The layers so far.
-    output : Entry or None
-        The activation of the latest layer that has one.
     place : Place
         Of the latest layer.
     """
 
-    def __init__(self, stack: Stack, registry: Registry) -> None:
+    def __init__(self, stack: Stack) -> None:
         self.stack = stack
-        self.output: Entry | None = None
         self.place = Place()
-        self.registry = registry
 
     def add(self, sections: Sequence[LayerSection]) -> None:
         """Add the layers of the table that the latest place names."""
@@ -198,17 +218,8 @@ class Builder:
         """Note where the next layer stands in the file."""
         self.place = Place(f"network.{self.stack.name}", place.path, place.copies)
 
-    def activation(self, chosen: Choice) -> Chosen[Any]:
-        """The activation of the next layer."""
-        self.output = self.registry.activations.entry(chosen.name)
-        return choose(self.output.record, chosen.params)
 
-    def identity(self) -> Chosen[Any]:
-        """The activation of a layer without one."""
-        return choose(self.registry.activations.get(IDENTITY))
-
-    def initializer(self, chosen: Choice | None, activation: str) -> Chosen[Initializer]:
-        """How the start values of the next layer are drawn: as chosen, or as is usual for the activation."""
-        if chosen is not None:
-            return choose(self.registry.initializers.get(chosen.name), chosen.params)
-        return choose(usual_initializer(activation, self.registry).record)
+def chosen_of(choice: Choice | None) -> Chosen[Any]:
+    """The record of a choice in a completed table, with its parameters."""
+    assert choice is not None
+    return choose(choice.record, choice.params)

@@ -51,6 +51,10 @@ class Entry:
     record: Any
     plugin: Plugin
 
+    def is_builtin(self, name: str) -> bool:
+        """Whether it is the built-in record of this name."""
+        return self.plugin.name == BUILTIN and self.record.name == name
+
 
 # Of a name that nobody gives, in what a run has left.
 NEEDED_AGAIN = "A run that was trained with a plugin needs it again: --plugin FILE.py"
