@@ -55,8 +55,8 @@ def read(content, folder):
 
 def test_the_network_can_be_built_again(normed, tmp_path):
     _, described = read(model_bytes(normed), tmp_path)
-    builder = NetworkBuilder(tuple(described["input_shape"]), BUILTINS)
-    again = builder.build(NetworkSection.model_validate(described["network"]))
+    section = NetworkSection.model_validate(described["network"]).completed(BUILTINS)
+    again = NetworkBuilder(tuple(described["input_shape"])).build(section)
     assert [shape_of(layer) for layer in again.parts] == [shape_of(layer) for layer in normed.network.parts]
     assert again.parameters == normed.network.parameters
     assert again.statistics == normed.network.statistics
