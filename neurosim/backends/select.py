@@ -33,7 +33,7 @@ def make_backend(name: str, network: Network, training: Training, seed: int, thr
         raise UsageError(f"threads must be at least 1, not {threads}")
     check_core_type()
     if name == "reference":
-        from neurosim.backends.reference import ReferenceBackend
+        from neurosim.backends.reference.backend import ReferenceBackend
 
         return ReferenceBackend(network, training, seed, threads)
     if name == "cpu":

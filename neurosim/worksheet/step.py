@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.backends.reference import ReferenceBackend, clipped
-from neurosim.backends.reference_layers import Trace
+from neurosim.backends.reference.backend import ReferenceBackend, clipped
+from neurosim.backends.reference.trace import Trace
 from neurosim.backends.uncompiled import uncompiled
 from neurosim.data import Prepared
 from neurosim.data.rows import Rows

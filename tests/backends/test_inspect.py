@@ -70,14 +70,14 @@ def test_errors_are_slopes_of_the_objective(monkeypatch):
     bench = make(support.REFERENCE, net)
     seen = bench.inspect(rows)
     first = net.layers[0]
-    from neurosim.backends import reference_layers
+    from neurosim.backends.reference.kinds import PASSES
 
-    plain = reference_layers._dense
+    plain = PASSES[DenseLayer]
 
     def objective(row, unit, nudge):
         def nudged(layer, x, trace):
             if layer is not first:
-                return plain(layer, x, trace)
+                return plain.forward(layer, x, trace)
             z = x @ trace.weights[layer.weight.name] + trace.weights[layer.bias.name]
             z[row, unit] += nudge
             a = np.tanh(z)
@@ -85,7 +85,7 @@ def test_errors_are_slopes_of_the_objective(monkeypatch):
             return a
 
         with monkeypatch.context() as patch:
-            patch.setitem(reference_layers._FORWARD, "dense", nudged)
+            patch.setitem(PASSES, DenseLayer, plain._replace(forward=nudged))
             return bench.inspect(rows).loss
 
     for row, unit in ((0, 0), (3, 2), (6, 3)):

@@ -7,7 +7,7 @@ import support
 from neurosim.backends.cpu import backend as cpu_backend
 from neurosim.backends.cpu.backend import CpuBackend
 from neurosim.backends.cpu.groups import LaneGroup, judge_of, lane_data
-from neurosim.backends.reference import ReferenceBackend
+from neurosim.backends.reference.backend import ReferenceBackend
 
 EPOCHS = 3
 NETWORKS = {

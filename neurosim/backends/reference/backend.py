@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.backends import reference_layers
 from neurosim.backends.base import Backend, Inspection, Signals, Totals, dropout_keys, in_order, shuffle_key
 from neurosim.backends.health import check_formulas
-from neurosim.backends.reference_layers import Array, Trace
+from neurosim.backends.reference.kinds import PASSES
+from neurosim.backends.reference.trace import Array, Trace
 from neurosim.backends.uncompiled import uncompiled
 from neurosim.data.rows import Rows
-from neurosim.network.layers import Activate, Conv2d, Dense
+from neurosim.network.layers import Activated
 from neurosim.network.network import Network, Training
 from neurosim.randomness import permutation
 
@@ -31,9 +31,7 @@ class ReferenceBackend(Backend):
     def __init__(self, network: Network, training: Training, seed: int, threads: int | None = None) -> None:
         super().__init__(network, training, seed, threads)
         # What would run here only is refused as the compiled backends refuse it.
-        activations = [
-            layer.activation.record for layer in network.parts if isinstance(layer, Dense | Conv2d | Activate)
-        ]
+        activations = [layer.activation.record for layer in network.activated]
         for record in (*activations, network.loss.record, training.optimizer.record):
             check_formulas(record)
 
@@ -75,7 +73,7 @@ class ReferenceBackend(Backend):
         return {
             layer.name: Signals(
                 trace.outputs[layer.name],
-                trace.saved[layer.name][1] if isinstance(layer, Dense | Conv2d | Activate) else None,
+                trace.saved[layer.name][1] if isinstance(layer, Activated) else None,
                 trace.errors.get(layer.name),
             )
             for layer in self.network.parts
@@ -121,16 +119,16 @@ class ReferenceBackend(Backend):
     def _trace(self, **how: Any) -> Trace:
         """A pass with the parameters as they are now."""
         statistics = self.network.named_statistics(self.statistics)
-        return Trace(self.network.named(self.parameters), statistics, **how)
+        return Trace(PASSES, self.network.named(self.parameters), statistics, **how)
 
     def _forward(self, x: Array, trace: Trace) -> tuple[Array, Array]:
         """What the last activation is given, and the outputs; both (rows, outputs)."""
         rows = x.shape[0]
         a = x.reshape(rows, *self.network.input_shape)
         for layer in self.network.layers:
-            a = reference_layers.forward(layer, a, trace)
+            a = trace.forward(layer, a)
         last = self.network.layers[-1]
-        z = trace.saved[last.name][1] if isinstance(last, Dense | Conv2d | Activate) else a
+        z = trace.saved[last.name][1] if isinstance(last, Activated) else a
         return z.reshape(rows, -1), a.reshape(rows, -1)
 
     def _learn(self, rows: Rows, chosen: NDArray[np.int64], trace: Trace) -> tuple[float, float, Array]:
@@ -141,10 +139,10 @@ class ReferenceBackend(Backend):
         trace.gradients = self.network.named(gradient)
         last = self.network.layers[-1]
         if self.network.pair is not None:
-            reference_layers.skip_activation(last, trace)
+            trace.skip_activation(last)
         d = (d / chosen.size).reshape(chosen.size, *last.output_shape)
         for layer in reversed(self.network.layers):
-            d = reference_layers.backward(layer, d, trace)
+            d = trace.backward(layer, d)
         for layer in self.network.penalized:
             weight, penalty = trace.weights[layer.weight.name], layer.penalty
             trace.gradients[layer.weight.name] += penalty.l1 * np.sign(weight) + penalty.l2 * weight
