@@ -100,7 +100,9 @@ def shown(notebook):
             # How a film is packed depends on Pillow, and how large a picture is on the fonts of matplotlib.
             data["text/html"] = re.sub(r"base64,[^\"]*", "", data.get("text/html", ""))
             data["text/plain"] = re.sub(r"[0-9,]+ bytes|size [\d.]+x[\d.]+", "", data["text/plain"])
-            numbers += [float(number.replace(",", "")) for text in data.values() for number in NUMBER.findall(text)]
+            # A run that goes wild makes anything of a last bit that another processor rounds differently.
+            if "wild" not in "".join(cell["source"]):
+                numbers += [float(number.replace(",", "")) for text in data.values() for number in NUMBER.findall(text)]
             masked = {kind: NUMBER.sub("#", text) for kind, text in data.items()}
             words.append(("".join(cell["source"]), "image/png" in out["data"], masked))
     return words, numbers
