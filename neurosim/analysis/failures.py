@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from types import TracebackType
-from typing import ClassVar
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from neurosim.errors import DataError
 
@@ -12,35 +11,22 @@ from neurosim.errors import DataError
 class Failures(dict[str, Exception]):
     """What was raised while pictures were made, by the name of the picture."""
 
-    forgiving: ClassVar[bool] = True
-
-    def kept(self, *pictures: str) -> Kept:
-        """A context manager: what is raised in it is kept as the failure of these pictures, and goes no further.
+    @contextmanager
+    def kept(self, *pictures: str) -> Iterator[None]:
+        """Within this, an exception is kept as the failure of these pictures, and goes no further.
 
         A file that cannot be written is no picture's failure, and is raised: the next one could not be written either.
         """
-        return Kept(self, pictures)
+        try:
+            yield
+        except DataError:
+            raise
+        except Exception as error:
+            if self is RAISED:
+                raise
+            for name in pictures:
+                self.setdefault(name, error)
 
 
-class Unforgiven(Failures):
-    """For those who want the first failure raised: nothing is kept."""
-
-    forgiving: ClassVar[bool] = False
-
-
-@dataclass(frozen=True)
-class Kept:
-    """What `Failures.kept` gives."""
-
-    failures: Failures
-    pictures: tuple[str, ...]
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> bool:
-        kept = self.failures.forgiving and isinstance(error, Exception) and not isinstance(error, DataError)
-        if kept and isinstance(error, Exception):
-            for name in self.pictures:
-                self.failures.setdefault(name, error)
-        return kept
+# For callers that want the first failure raised: it keeps nothing.
+RAISED = Failures()

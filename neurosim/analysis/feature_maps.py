@@ -72,7 +72,7 @@ def feature_maps(simulator: Simulator) -> FeatureMaps | None:
         return None
     split = "test" if "test" in simulator.splits else "train"
     rows = simulator.split_rows(split).some(slice(0, 128 if network.batch_norms else 1))
-    x = rows.features.astype(np.float32) * np.float32(rows.scale) + np.float32(rows.shift)
+    x = rows.inputs(np.float32)
     seen = simulator.signals(x)
     shown = []
     before: tuple[int, ...] = ()

@@ -7,36 +7,30 @@ along its weights, and as far as these leave room, along the largest spread of t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from neurosim.analysis.output_layer import Parameters, answers_to, levels, output_layers, output_place, output_weights
 from neurosim.analysis.pieces import in_pieces
+from neurosim.analysis.planes import hidden_planes, on_plane
+from neurosim.analysis.restoring import restored
 from neurosim.analysis.spacing import evenly
-from neurosim.backends.uncompiled import apply, uncompiled
-from neurosim.network.layers import Activate, Dense, Dropout, Flatten
-from neurosim.plugin import Activation
+from neurosim.network.layers import Dense
 
 if TYPE_CHECKING:  # what draws these numbers need not load a simulator
-    from neurosim.network.network import Network
     from neurosim.training.simulator import Simulator
 
 MOST_ROWS, GRID = 400, 100
-MANY_OUTPUTS = 200
 # Of the grid on the plane of two inputs: lines along each of them, and points of each line.
 LINES, ALONG = 9, 25
 # Rows are named by their inputs where there are no more than this many of both.
 NAMED_ROWS, NAMED_INPUTS = 6, 3
 MARGIN = 0.18
-# A spread that is smaller than this share of the largest one is rounding.
-TINY = 1e-9
-# Places at which the functions of the output layer are worked out; between them they are straight lines.
-TABLE = 800
 Array = NDArray[np.float64]
-Parameters = Mapping[str, NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -112,28 +106,6 @@ class HiddenSpace:
     of: int
 
 
-def output_place(network: Network) -> int | None:
-    """Place of the output layer among the layers: the last dense one, if nothing behind it but functions does more."""
-    for place in range(len(network.layers) - 1, -1, -1):
-        layer = network.layers[place]
-        if isinstance(layer, Dense):
-            return place
-        if not isinstance(layer, Activate | Dropout | Flatten):
-            return None
-    return None
-
-
-def hidden_units(network: Network) -> int:
-    """Units of the last hidden layer; 0 where there is none whose space can be drawn."""
-    place = output_place(network)
-    if place is None:
-        return 0
-    layer = network.layers[place]
-    assert isinstance(layer, Dense)
-    before = network.layers[:place]
-    return layer.inputs if any(entry.parameters or isinstance(entry, Activate) for entry in before) else 0
-
-
 def hidden_space(simulator: Simulator) -> HiddenSpace:
     """The hidden space before training and after it."""
     recording = simulator.recording
@@ -154,7 +126,7 @@ def hidden_space_at(simulator: Simulator, times: Sequence[tuple[float, Parameter
     assert isinstance(output, Dense)
     rows = _Rows(simulator)
     seen = rows.hidden(times)
-    layers = [_weights(output, parameters) for _, parameters in times]
+    layers = [output_weights(output, parameters) for _, parameters in times]
     planes = hidden_planes([weights for weights, _ in layers], seen[-1][0])
     places = [hidden @ plane.T for (hidden, _), plane in zip(seen, planes, strict=True)]
     xs, ys = (_ends(np.concatenate([entry[:, axis] for entry in places])) for axis in (0, 1))
@@ -165,7 +137,7 @@ def hidden_space_at(simulator: Simulator, times: Sequence[tuple[float, Parameter
         sums = np.stack([a * across + b * up + c for a, b, c in zip(*slopes, constants, strict=True)])
         folded = (grid @ plane.T).reshape(-1, ALONG, 2)
         corners = sums[:, :: GRID - 1, :: GRID - 1]
-        answers = _through(functions, sums).astype(np.float32)
+        answers = answers_to(functions, sums).astype(np.float32)
         moments.append(HiddenMoment(epoch, where, folded, corners, answers, _spread(hidden, where)))
     network = simulator.network
     threshold = network.loss.record.threshold
@@ -192,7 +164,7 @@ def hidden_directions(simulator: Simulator, times: Sequence[Parameters]) -> list
     """
     output = output_layers(simulator.network)[0]
     assert isinstance(output, Dense)
-    weights = [_weights(output, parameters)[0] for parameters in times]
+    weights = [output_weights(output, parameters)[0] for parameters in times]
     if output.inputs <= 2:
         return hidden_planes(weights, np.zeros((1, output.inputs)))
     return hidden_planes(weights, _Rows(simulator).hidden([(0.0, simulator.parameters)])[0][0])
@@ -206,7 +178,7 @@ class _Rows:
         data, rows = simulator.data, simulator.split_rows("train")
         chosen = rows.some(np.array(evenly(rows.count, MOST_ROWS)))
         self.of = rows.count
-        self._inputs = chosen.features.astype(np.float64) * chosen.scale + chosen.shift
+        self._inputs = chosen.inputs(np.float64)
         self.targets = chosen.classes.astype(np.int64)
         self.names: tuple[str, ...] = ()
         self._grid = self._inputs[:0]
@@ -220,22 +192,19 @@ class _Rows:
 
     def hidden(self, times: Sequence[tuple[float, Parameters]]) -> list[tuple[Array, Array]]:
         """What the last hidden layer makes of the rows and of the grid, with the parameters of several times."""
-        simulator = self._simulator
-        network, kept = simulator.network, simulator.parameters
+        simulator, network = self._simulator, self._simulator.network
         place = output_place(network)
         assert place is not None
-        name = network.layers[place - 1].name
-        both = np.concatenate([self._inputs, self._grid])
+        last = network.layers[place - 1].name
+        both, rows = np.concatenate([self._inputs, self._grid]), len(self._inputs)
         found = []
-        try:
+        with restored(simulator):
             for _, parameters in times:
-                simulator.set_parameters({name: parameters[name] for name in kept})
-                parts = [simulator.signals(both[piece])[name].outputs for piece in in_pieces(network, len(both))]
-                outputs = np.concatenate(parts).reshape(len(both), -1)
-                found.append(tuple(np.split(outputs.astype(np.float64), [len(self._inputs)])))
-        finally:
-            simulator.set_parameters(kept)
-        return [(rows, grid) for rows, grid in found]
+                simulator.set_parameters({name: parameters[name] for name in simulator.parameters})
+                parts = [simulator.signals(both[piece])[last].outputs for piece in in_pieces(network, len(both))]
+                outputs = np.concatenate(parts).reshape(len(both), -1).astype(np.float64)
+                found.append((outputs[:rows], outputs[rows:]))
+        return found
 
 
 def grid_lines(raw: Array) -> Array:
@@ -260,93 +229,6 @@ def axis_labels(output: Dense) -> tuple[str, str]:
     return "first direction of the output weights", "second direction of the output weights"
 
 
-def output_layers(network: Network) -> list[Dense | Activate]:
-    """The output layer and what follows it, as far as it has a function; there must be an `output_place`."""
-    place = output_place(network)
-    assert place is not None
-    return [entry for entry in network.layers[place:] if isinstance(entry, Dense | Activate)]
-
-
-def _weights(layer: Dense, parameters: Parameters) -> tuple[Array, Array]:
-    """Weights (inputs, units) and biases (units,)."""
-    weights = np.asarray(parameters[layer.weight.name], np.float64)
-    bias = np.zeros(layer.units) if layer.bias is None else np.asarray(parameters[layer.bias.name], np.float64)
-    return weights, bias
-
-
-def hidden_planes(weights: Sequence[Array], hidden: Array) -> list[Array]:
-    """For the weights of the output layer at each time the two directions that span the plane, (2, units).
-
-    `hidden` are the rows at the last of these times; they decide what the weights leave open. Each plane is turned so
-    that it looks as much as possible like the next one.
-    """
-    units, outputs = weights[-1].shape
-    if units <= 2:
-        return [np.eye(2, units)] * len(weights)
-    centred = hidden - hidden.mean(axis=0)
-    scatter = centred.T @ centred
-    if scatter.max(initial=0.0) <= 0.0:
-        scatter = np.eye(units)
-    planes: list[Array] = []
-    for entry in reversed(weights):
-        # Of several outputs only the differences count.
-        looked_at = entry if outputs == 1 else entry - entry.mean(axis=1, keepdims=True)
-        plane = _plane(looked_at, scatter)
-        if outputs <= 2:
-            # Class 1, and with two outputs the second of them, is at the right.
-            plane[0] *= np.sign(looked_at[:, -1] @ plane[0]) or 1.0
-        if planes and outputs <= 2:
-            plane[1] *= np.sign(plane[1] @ planes[-1][1]) or 1.0
-        elif planes:
-            left, _, right = np.linalg.svd(planes[-1] @ plane.T)
-            plane = left @ right @ plane
-        planes.append(plane)
-    return planes[::-1]
-
-
-def _plane(looked_at: Array, scatter: Array) -> Array:
-    """Two directions: those along which the answers to the rows differ most, then those of the largest spread."""
-    units = len(looked_at)
-    strengths, mixtures = _mixtures(looked_at, scatter)
-    wanted = [looked_at @ mixture for mixture in mixtures[:, strengths > TINY * strengths[-1]].T[::-1]]
-    if not wanted:  # the rows are the same for it, or its weights are 0
-        wanted = [looked_at[:, -1]]
-    found: list[Array] = []
-    _add(found, wanted)
-    across = np.eye(units) - sum((np.outer(entry, entry) for entry in found), np.zeros((units, units)))
-    spread = np.linalg.eigh(across @ scatter @ across)[1].T[::-1]
-    _add(found, [*(across @ direction for direction in spread), *np.eye(units)])
-    return np.array(found)
-
-
-def _mixtures(looked_at: Array, scatter: Array) -> tuple[Array, Array]:
-    """How much the answers to the rows differ along mixtures of the outputs (ascending); these mixtures as columns."""
-    units, outputs = looked_at.shape
-    if outputs <= max(units, MANY_OUTPUTS):
-        return np.linalg.eigh(looked_at.T @ scatter @ looked_at)
-    # The same from a matrix with a row for each unit: seconds, not minutes, for thousands of classes.
-    spreads, directions = np.linalg.eigh(scatter)
-    root = (directions * np.sqrt(np.maximum(spreads, 0.0))) @ directions.T
-    _, roots, right = np.linalg.svd(root @ looked_at, full_matrices=False)
-    return roots[::-1] ** 2, right[::-1].T
-
-
-def _add(found: list[Array], directions: Sequence[Array]) -> None:
-    """Add directions, at right angles to those that are there, until there are two."""
-    for direction in directions:
-        rest = direction
-        for entry in found:
-            rest = rest - entry * (entry @ rest)
-        length = float(np.linalg.norm(rest))
-        if len(found) < 2 and length > TINY:
-            found.append(rest / length)
-
-
-def on_plane(weights: Array, bias: Array, plane: Array, middle: Array) -> tuple[Array, Array]:
-    """The weighted sums as linear functions on the plane through the middle: slopes (2, units), constants (units,)."""
-    return plane @ weights, bias + (middle - plane.T @ (plane @ middle)) @ weights
-
-
 def _ends(values: Array) -> tuple[float, float]:
     """An axis that holds all values with room around them."""
     low, high = float(values.min()), float(values.max())
@@ -357,48 +239,3 @@ def _ends(values: Array) -> tuple[float, float]:
 def _spread(hidden: Array, places: Array) -> float:
     total = float(hidden.var(axis=0).sum())
     return float(places.var(axis=0).sum()) / total if total > 0.0 else 1.0
-
-
-def _through(functions: Sequence[Dense | Activate], sums: Array) -> Array:
-    """What the output layer answers to weighted sums (outputs, ...)."""
-    answers = sums
-    for layer in functions:
-        record, values = layer.activation.record, layer.activation.values
-        if isinstance(record, Activation):
-            # On a grid many sums are alike; a table of the function does for all of them.
-            table = np.linspace(float(answers.min()), float(answers.max()), TABLE)
-            answers = np.interp(answers, table, apply(record.f, table, params=values))
-        elif record.name != "softmax" or len(functions) > 1:  # softmax leaves the largest the largest
-            rows = np.moveaxis(answers, 0, -1)
-            found = np.empty_like(rows)
-            function = uncompiled(record.f)
-            with np.errstate(all="ignore"):
-                for place in np.ndindex(rows.shape[:-1]):
-                    function(rows[place], found[place], *values)
-            answers = np.moveaxis(found, -1, 0)
-    return answers
-
-
-def levels(functions: Sequence[Dense | Activate], sums: Sequence[Array], threshold: float) -> tuple[float, ...]:
-    """Weighted sums of a single output at which its answer changes sides."""
-
-    def above(values: Array) -> NDArray[np.bool_]:
-        answers = values
-        for layer in functions:
-            record = layer.activation.record
-            if isinstance(record, Activation):
-                answers = apply(record.f, answers, params=layer.activation.values)
-        return np.asarray(answers > threshold)
-
-    ends = [float(extreme(entry)) for entry in sums for extreme in (np.min, np.max)]
-    places = np.linspace(min(ends), max(ends), TABLE)
-    sides = above(places)
-    found = []
-    for k in np.flatnonzero(sides[1:] != sides[:-1]):
-        low, high = places[k], places[k + 1]
-        for _ in range(60):
-            middle = (low + high) / 2
-            low, high = (middle, high) if above(np.array([middle]))[0] == sides[k] else (low, middle)
-        # The usual place is 0, which halving only comes near.
-        found.append(0.0 if abs(high) < TINY * (places[-1] - places[0]) else float(high))
-    return tuple(found)

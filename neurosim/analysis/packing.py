@@ -1,6 +1,6 @@
 """Facts as bytes, for the process that draws: dataclasses of plain data and arrays, without pickle.
 
-The skeleton is JSON in an npz archive, the arrays lie beside it. Only the classes that the reader names are made.
+The skeleton is JSON in an npz archive, with the arrays beside it. Only the classes that the reader names are made.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from neurosim.training.history import History
 
-# Keys of the skeleton that stand for something else than a mapping.
+# Keys of the skeleton that stand for something other than a mapping.
 _CLASS, _ARRAY, _TUPLE, _HISTORY = "!class", "!array", "!tuple", "!history"
 
 
@@ -39,7 +39,7 @@ def unpack(content: bytes, classes: Sequence[type]) -> Any:
 
 def _flatten(value: object, arrays: dict[str, NDArray[Any]]) -> Any:
     if value is None or isinstance(value, bool | int | float | str):
-        # NumPy's numbers are numbers of Python too, but JSON does not know them all.
+        # NumPy's numbers are Python numbers too, but JSON does not know all of them.
         return value.item() if isinstance(value, np.generic) else value
     if isinstance(value, np.generic):
         return value.item()
@@ -58,7 +58,7 @@ def _flatten(value: object, arrays: dict[str, NDArray[Any]]) -> Any:
         return [_flatten(entry, arrays) for entry in value]
     if isinstance(value, Mapping):
         return {str(key): _flatten(entry, arrays) for key, entry in value.items()}
-    raise TypeError(f"{type(value).__name__} is no plain data")
+    raise TypeError(f"{type(value).__name__} is not plain data")
 
 
 def _restore(found: Any, arrays: Mapping[str, NDArray[Any]], known: Mapping[str, type]) -> Any:

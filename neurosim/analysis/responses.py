@@ -64,7 +64,7 @@ def channel_responses(simulator: Simulator) -> tuple[ChannelResponses, ...]:
     if not fields:
         return ()
     rows = simulator.split_rows("test" if "test" in simulator.splits else "train").some(slice(0, IMAGES))
-    features = rows.features.astype(np.float32) * np.float32(rows.scale) + np.float32(rows.shift)
+    features = rows.inputs(np.float32)
     seen = simulator.signals(features)
     images = features.reshape(-1, *simulator.network.input_shape)
     return tuple(_strongest(name, field, seen[name].outputs, images) for name, field in fields.items())

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.analysis.hidden import levels, output_layers, output_place
+from neurosim.analysis.output_layer import levels, output_layers, output_place
 from neurosim.analysis.pieces import in_pieces
 
 if TYPE_CHECKING:  # what draws these numbers need not load a simulator

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from neurosim.analysis.failures import Failures, Unforgiven
+from neurosim.analysis.failures import RAISED, Failures
 from neurosim.analysis.inputs import InputMap, input_map
 from neurosim.analysis.surfaces import Surface, loss_surface
 from neurosim.training.history import History
@@ -90,19 +90,21 @@ class StudyFacts:
 
 
 def study_facts(
-    scenario: Scenario, runs: Sequence[tuple[Simulator, dict[str, float | None]]], failures: Failures | None = None
+    scenario: Scenario, runs: Sequence[tuple[Simulator, dict[str, float | None]]], failures: Failures = RAISED
 ) -> StudyFacts:
     """Collect what there is to draw of the trained simulators of a study, each with its final measures.
 
     What is raised is put into `failures` under the name of the picture, or raised where these are left out.
     """
-    failures = Unforgiven() if failures is None else failures
     variants = []
     for name in tuple(scenario.variants) or ("",):
         about = scenario.about(name) if name else None
         own = [run for run in runs if about is None or run[0].scenario.variant == name]
         if not own:  # all of them diverged, and left no network
             continue
+        inputs = None
+        with failures.kept(_input_picture(own[0][0])):
+            inputs = input_map(own[0][0])
         variants.append(
             VariantFacts(
                 name,
@@ -114,7 +116,7 @@ def study_facts(
                         simulator.history,
                         final,
                         simulator.recording,
-                        _inputs(simulator, failures) if place == 0 else None,
+                        inputs if place == 0 else None,
                     )
                     for place, (simulator, final) in enumerate(own)
                 ),
@@ -130,12 +132,11 @@ def study_facts(
     return StudyFacts(title, tuple(variants), measure, plots.layer, plots.against, plots.scale, surface)
 
 
-def _inputs(simulator: Simulator, failures: Failures) -> InputMap | None:
-    """What the network answers over its inputs; None where that cannot be drawn."""
-    curves = "fitted_surfaces" if simulator.network.inputs == 2 else "fitted_curves"
-    with failures.kept("decision_boundaries" if simulator.data.classes else curves):
-        return input_map(simulator)
-    return None
+def _input_picture(simulator: Simulator) -> str:
+    """The picture of what several networks answer over their inputs."""
+    if simulator.data.classes:
+        return "decision_boundaries"
+    return "fitted_surfaces" if simulator.network.inputs == 2 else "fitted_curves"
 
 
 def _surface(simulators: Sequence[Simulator]) -> Surface | None:

@@ -87,6 +87,11 @@ class Surface:
     rows: int
 
 
+def own_surface(simulator: Simulator) -> Surface | None:
+    """The surface of a single run; None where nothing has moved."""
+    return loss_surface([("", simulator)])
+
+
 def loss_surface(runs: Sequence[tuple[str, Simulator]]) -> Surface | None:
     """The surface of one or several runs of one network, whose parameters were recorded.
 
@@ -155,7 +160,7 @@ def _rows(simulator: Simulator) -> tuple[Array, NDArray[np.generic]]:
     """Training rows, evenly spread, as the network sees them, with their targets."""
     rows = simulator.split_rows("train")
     chosen = rows.some(np.array(evenly(rows.count, ROWS)))
-    x = chosen.features.astype(np.float64) * chosen.scale + chosen.shift
+    x = chosen.inputs(np.float64)
     by_class = simulator.network.loss.record.targets == "classes"
     return x, chosen.classes if by_class else chosen.values
 

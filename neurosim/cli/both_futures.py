@@ -20,10 +20,11 @@ def draw_futures(title: str, fork: Fork, branch: Result, folder: Path, failures:
     from neurosim.plots.replay import futures
     from neurosim.plots.style import save
 
+    written: list[Path] = []
     with failures.kept(PICTURE):
         drawn = futures(title, fork.change, fork.epoch, fork.was, branch.history)
-        return [save(drawn, folder / f"{PICTURE}.png", title)]
-    return []
+        written.append(save(drawn, folder / f"{PICTURE}.png", title))
+    return written
 
 
 def draw_missing_futures(result: Result, folder: Path, failures: Failures) -> list[Path]:

@@ -105,9 +105,9 @@ def variants(ctx: click.Context, param: click.Parameter, incomplete: str) -> Ite
 
 def pictures(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
     """Names of pictures."""
-    from neurosim.analysis.catalogue import CATALOGUE
+    from neurosim.scenario.pictures import PICTURES
 
-    return items(beginning(incomplete, CATALOGUE))
+    return items(beginning(incomplete, PICTURES))
 
 
 def downloads(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:

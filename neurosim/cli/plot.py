@@ -13,6 +13,7 @@ from neurosim.cli.options import DATA_DIR, FORCE, PLUGIN, PLUGINS_DIR, FilePath,
 from neurosim.cli.values import OneOf
 from neurosim.errors import UsageError
 from neurosim.printable import quoted
+from neurosim.scenario.pictures import FILMS, PICTURES
 from neurosim.suggestions import unknown
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from neurosim.training.recording import Recording
     from neurosim.training.simulator import Simulator
 
-FILMS = ("boundary", "hidden_space", "histograms", "gradients")
 FILM_FORMATS = ("gif", "mp4")
 
 
@@ -35,7 +35,7 @@ FILM_FORMATS = ("gif", "mp4")
     shell_complete=offered("pictures"),
     help="Draw only this picture; may be given again.",
 )
-@click.option("--animate", "films", multiple=True, type=OneOf(FILMS), help="Make a film of this instead.")
+@click.option("--animate", "films", multiple=True, type=OneOf(list(FILMS)), help="Make a film of this instead.")
 @click.option(
     "--format",
     "kind",
@@ -132,14 +132,14 @@ def _draw_run(run: ReadRun, names: Sequence[str], films: Sequence[str], kind: st
         for name in films:
             _film(name, simulator, run.folder, folder, kind or "gif")
         return 0
-    from neurosim.analysis.catalogue import CATALOGUE, lacking, why_not
+    from neurosim.analysis.catalog import lacking, why_not
     from neurosim.analysis.facts import run_facts
     from neurosim.plots.pictures import write_pictures
 
     for name in names:
-        if name not in CATALOGUE:
-            raise UsageError(*unknown("picture", name, CATALOGUE))
-    facts_of = run_facts(simulator, names or list(CATALOGUE), [kind] if kind else None, failures)
+        if name not in PICTURES:
+            raise UsageError(*unknown("picture", name, PICTURES))
+    facts_of = run_facts(simulator, names or list(PICTURES), [kind] if kind else None, failures)
     _say(write_pictures(facts_of, folder, failures))
     say_failures(failures)
     drawn = {*facts_of.pictures, *failures}
@@ -177,14 +177,15 @@ def _say_missing(reasons: dict[str, str], recording: Recording | None) -> None:
         quantities = (
             [] if recording is None else [*recording.quantities, *(["parameters"] * bool(recording.parameters))]
         )
-        quantities += ["parameters" if name == "loss_surface" else name for name in recorded]
+        quantities += dict.fromkeys(PICTURES[name].records for name in recorded)
         click.echo(f"not recorded, so not drawn: {', '.join(recorded)}", err=True)
         asked = ", ".join(f'"{name}"' for name in quantities)
         click.echo(f"to have them, run with  --set 'record.quantities=[{asked}]'", err=True)
 
 
 def _film(name: str, simulator: Simulator, run: Path, folder: Path, kind: str) -> None:
-    from neurosim.analysis.frames import film, no_film
+    from neurosim.analysis.catalog import no_film
+    from neurosim.analysis.frames import film
     from neurosim.plots.animation import has_ffmpeg, write_film
 
     reason = no_film(name, simulator)

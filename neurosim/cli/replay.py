@@ -129,20 +129,21 @@ def command(
 
 
 def _pictures(found: Replay, folder: Path) -> list[Path]:
-    from neurosim.analysis.catalogue import RECORDED, usual_pictures
+    from neurosim.analysis.catalog import usual_pictures
     from neurosim.analysis.facts import run_facts
     from neurosim.analysis.failures import Failures
     from neurosim.cli.both_futures import draw_futures
     from neurosim.cli.pictures import say_failures
     from neurosim.plots.pictures import write_pictures
     from neurosim.runs.fork import Fork
+    from neurosim.scenario.pictures import PICTURES
 
     failures = Failures()
     fork = Fork(found.epoch, found.change, found.origin.history)
     written = draw_futures(found.origin.scenario.scenario.headline, fork, found.branch, folder, failures)
     simulator = found.branch.simulator
     # What was recorded is in the report.
-    names = [name for name in usual_pictures(simulator) if name not in RECORDED]
+    names = [name for name in usual_pictures(simulator) if not PICTURES[name].by_layer]
     written += write_pictures(run_facts(simulator, names, failures=failures), folder, failures)
     say_failures(failures)
     return written

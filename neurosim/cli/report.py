@@ -75,12 +75,12 @@ def _of_one(run: ReadRun, out: Path | None) -> Path:
         pictures = write_study_pictures(facts, folder, run.scenario.plots.formats, failures)
         say_failures(failures)
         return write_study_page(run.scenario, run.results, pictures, folder)
-    from neurosim.analysis.catalogue import usual_pictures
+    from neurosim.analysis.catalog import usual_pictures
     from neurosim.analysis.facts import run_facts
     from neurosim.cli.both_futures import PICTURE, draw_missing_futures
     from neurosim.plots.pictures import write_pictures
     from neurosim.report.run import prepare_run_page, write_run_page
-    from neurosim.scenario.study import PICTURES
+    from neurosim.scenario.pictures import PICTURES
 
     result, formats = run.results[0], run.scenario.plots.formats
     there = [run.folder / f"{name}.{kind}" for name in (PICTURE, *PICTURES) for kind in formats]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from neurosim.analysis.catalogue import why_not
+from neurosim.analysis.catalog import why_not
 from neurosim.analysis.facts import run_facts
 from neurosim.analysis.failures import Failures
 from neurosim.cli.both_futures import draw_missing_futures

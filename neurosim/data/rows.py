@@ -39,6 +39,11 @@ class Rows:
         """How many rows there are."""
         return int(self.features.shape[0])
 
+    def inputs(self, kind: type[np.float32] | type[np.float64]) -> NDArray[Any]:
+        """The inputs as the network sees them, (rows, inputs) of this kind of number."""
+        numbers: NDArray[Any] = self.features.astype(kind)
+        return numbers * kind(self.scale) + kind(self.shift)
+
     def some(self, chosen: slice | NDArray[np.integer]) -> Rows:
         """The chosen ones of the rows."""
         values = self.values[chosen] if self.values.shape[0] else self.values

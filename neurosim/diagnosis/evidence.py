@@ -251,12 +251,9 @@ def _moved(before: dict[str, NDArray[Any]], after: dict[str, NDArray[Any]]) -> S
 
 def _alike(simulator: Simulator) -> dict[str, tuple[int, int]]:
     """Two units are the same where their weights are, and the gradients of these: then they stay the same."""
-    data, network = simulator.data.train, simulator.network
-    chosen = slice(0, PROBED)
-    rows = simulator.split_rows("train")
-    targets = rows.classes[chosen] if network.loss.record.targets == "classes" else rows.values[chosen]
-    inputs = data.features[chosen].astype(np.float32) * np.float32(rows.scale) + np.float32(rows.shift)
-    _, gradients = simulator.gradients(inputs, targets)
+    network, rows = simulator.network, simulator.split_rows("train").some(slice(0, PROBED))
+    targets = rows.classes if network.loss.record.targets == "classes" else rows.values
+    _, gradients = simulator.gradients(rows.inputs(np.float32), targets)
     parameters = simulator.parameters
     found = {}
     for layer in network.parts:

@@ -98,7 +98,7 @@ def skill(simulator: Simulator, counts: NDArray[np.uint32] | None) -> float | No
         usual = counts.sum(axis=1).max() / total
         return float((np.trace(counts) / total - usual) / max(1 - usual, 1e-9))
     rows = simulator.split_rows("train", MOST)
-    inputs = rows.features.astype(np.float32) * np.float32(rows.scale) + np.float32(rows.shift)
+    inputs = rows.inputs(np.float32)
     targets = rows.values.astype(np.float64)
     error = float(np.mean((simulator.forward(inputs) - targets) ** 2))
     spread = float(np.mean((targets - targets.mean(axis=0)) ** 2))

@@ -87,7 +87,7 @@ class OutputRange:
 def input_sizes(simulator: Simulator) -> tuple[NDArray[np.float64], tuple[float, float]]:
     """Root mean square of each input as the network gets it; mean and standard deviation of all."""
     rows = simulator.split_rows("train", 10 * PROBED)
-    inputs = rows.features.astype(np.float64) * rows.scale + rows.shift
+    inputs = rows.inputs(np.float64)
     sizes: NDArray[np.float64] = np.sqrt(np.mean(inputs**2, axis=0))
     return sizes, (float(inputs.mean()), float(inputs.std()))
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from neurosim.analysis.frames import FILMS, film, no_film
+from neurosim.analysis.catalog import no_film
+from neurosim.analysis.frames import film
 from neurosim.analysis.studies import study_facts
 from neurosim.errors import UsageError
 from neurosim.files.atomic import write_atomically
@@ -23,6 +24,7 @@ from neurosim.report.compared import Comparison, common_title, comparison_facts
 from neurosim.runs import Study
 from neurosim.runs.reading import ReadRun
 from neurosim.runs.replay import Replay
+from neurosim.scenario.pictures import FILMS
 from neurosim.suggestions import unknown
 from neurosim.training.ensemble import Ensemble
 

@@ -16,14 +16,16 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 from PIL import Image
 
-from neurosim.analysis.frames import Film
+from neurosim.analysis.frames import FilmFacts
 from neurosim.errors import DataError
 from neurosim.files.atomic import write_atomically
 from neurosim.plots.hidden import draw_hidden, spread_words
 from neurosim.plots.inputs import draw_boundary, draw_fit, draw_surface
+from neurosim.plots.pictures import function
 from neurosim.plots.settings import own_settings
 from neurosim.plots.style import COLOURS, FAINT, INK, canvas, whole_numbers
 from neurosim.process.interruption import at_sudden_end
+from neurosim.scenario.pictures import FILMS
 from neurosim.training.recording.recording import HISTOGRAMS
 
 # Milliseconds of a frame, and of the last one.
@@ -37,7 +39,7 @@ def has_ffmpeg() -> bool:
     return shutil.which("ffmpeg") is not None
 
 
-def write_film(film: Film, path: Path) -> Path:
+def write_film(film: FilmFacts, path: Path) -> Path:
     """Draw a film into a ``.gif`` or ``.mp4`` file.
 
     Raises
@@ -50,17 +52,15 @@ def write_film(film: Film, path: Path) -> Path:
 
 
 @own_settings()
-def film_bytes(film: Film, kind: str) -> bytes:
+def film_bytes(film: FilmFacts, kind: str) -> bytes:
     """A film as the content of a "gif" or "mp4" file. Raises DataError when ffmpeg fails."""
     pictures = [_pixels(made) for made in frames(film)]
     return _mp4(pictures) if kind == "mp4" else _gif(pictures)
 
 
-def frames(film: Film) -> Iterator[Figure]:
+def frames(film: FilmFacts) -> Iterator[Figure]:
     """One figure for each frame."""
-    draw = {"boundary": _boundary, "hidden_space": _hidden_space, "histograms": _histograms, "gradients": _gradients}[
-        film.kind
-    ]
+    draw = function(FILMS[film.name].drawing)
     for number, place in enumerate(film.places):
         yield draw(film, number, place)
 
@@ -108,7 +108,7 @@ def _mp4(pictures: list[NDArray[np.uint8]]) -> bytes:
         return target.read_bytes()
 
 
-def _page(film: Film, place: int, width: float, height: float) -> Figure:
+def _page(film: FilmFacts, place: int, width: float, height: float) -> Figure:
     """A figure with title and time."""
     made = canvas(width, height, film.title)
     epoch = film.recording.epochs[place]
@@ -117,7 +117,7 @@ def _page(film: Film, place: int, width: float, height: float) -> Figure:
     return made
 
 
-def _boundary(film: Film, number: int, place: int) -> Figure:
+def boundary(film: FilmFacts, number: int, place: int) -> Figure:
     """The answer over the inputs, and the loss with a marker."""
     shown = film.maps[number]
     made = _page(film, place, 8.6, 4.4)
@@ -137,7 +137,7 @@ def _boundary(film: Film, number: int, place: int) -> Figure:
     return made
 
 
-def _hidden_space(film: Film, number: int, place: int) -> Figure:
+def hidden_space(film: FilmFacts, number: int, place: int) -> Figure:
     """The answer over the plane of two inputs, else the loss, and the hidden space at the right."""
     hidden = film.hidden
     assert hidden is not None
@@ -161,7 +161,7 @@ def _hidden_space(film: Film, number: int, place: int) -> Figure:
     return made
 
 
-def _gradients(film: Film, number: int, place: int) -> Figure:
+def gradients(film: FilmFacts, number: int, place: int) -> Figure:
     """A bar for each layer on one axis for the whole film, and the loss with a marker."""
     recording = film.recording
     made = _page(film, place, 8.6, 4.4)
@@ -184,7 +184,7 @@ def _gradients(film: Film, number: int, place: int) -> Figure:
     return made
 
 
-def _histograms(film: Film, number: int, place: int) -> Figure:
+def histograms(film: FilmFacts, number: int, place: int) -> Figure:
     """How the activations, else the weights, of each layer are spread."""
     recording = film.recording
     quantity = next(name for name in HISTOGRAMS if name in recording.quantities)
@@ -228,7 +228,7 @@ def _tidy(axes: Axes) -> None:
     axes.set_axisbelow(True)
 
 
-def _loss(axes: Axes, film: Film, place: int) -> None:
+def _loss(axes: Axes, film: FilmFacts, place: int) -> None:
     """The loss over the epochs, and where the film is."""
     _tidy(axes)
     epochs, losses = np.array(film.history.epoch, np.float64), np.array(film.history.train_loss, np.float64)

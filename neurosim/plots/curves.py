@@ -6,14 +6,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
+from neurosim.analysis.curves import Curves
 from neurosim.plots.style import TEST, TRAIN, VALIDATION, figure, whole_numbers
 from neurosim.training.history import History
 
 LINES = (("train", TRAIN, "-"), ("validation", VALIDATION, "--"), ("test", TEST, "-"))
 
 
-def learning_curves(history: History, title: str, loss: str = "loss") -> Figure:
-    """Loss, called `loss`, and accuracy where there is one, side by side."""
+def learning_curves(shown: Curves, title: str) -> Figure:
+    """Loss, and accuracy where there is one, side by side."""
+    history, loss = shown.history, shown.loss
     has_accuracy = any(value is not None for value in history.train_accuracy)
     made, panels = figure(9.0 if has_accuracy else 5.5, 3.8, 2 if has_accuracy else 1, title)
     _panel(panels[0], history, "loss")

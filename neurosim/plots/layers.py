@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from neurosim.analysis.failures import Failures, Unforgiven
-from neurosim.plots.lines import Look, band, fit_scale, legend_beside, room_for
+from neurosim.analysis.failures import RAISED, Failures
+from neurosim.plots.lines import PLAIN, Look, band, fit_scale, legend_beside, room_for
 from neurosim.plots.style import FAINT, INK, canvas, figure, whole_numbers
 from neurosim.training.recording import Recording
 from neurosim.training.recording.recording import HISTOGRAMS
@@ -33,13 +33,12 @@ Recorded = Sequence[tuple[str, Sequence[Recording]]]
 
 
 def layer_pictures(
-    title: str, recorded: Recorded, variant_looks: Sequence[Look], failures: Failures | None = None
+    title: str, recorded: Recorded, variant_looks: Sequence[Look], failures: Failures = RAISED
 ) -> dict[str, Figure]:
     """A picture for each recorded quantity, by its name; of several recordings of a variant the mean and a band.
 
     What is raised while one is drawn is put into `failures`, or raised where these are left out.
     """
-    failures = Unforgiven() if failures is None else failures
     found: dict[str, Figure] = {}
     for quantity in WORDS:
         entries = [(name, [r for r in records if quantity in r.quantities]) for name, records in recorded]
@@ -56,6 +55,11 @@ def layer_pictures(
             with failures.kept(quantity):
                 found[quantity] = _histograms(title, quantity, shown)
     return found
+
+
+def by_layer(shown: Recording, quantity: str, title: str) -> Figure:
+    """A recorded quantity of a single run."""
+    return layer_picture(title, quantity, [("", [shown])], [PLAIN])
 
 
 def layer_picture(title: str, quantity: str, entries: Recorded, looks: Sequence[Look]) -> Figure:

@@ -6,10 +6,11 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from neurosim.analysis.catalogue import CATALOGUE, usual_pictures, why_not
+from neurosim.analysis.catalog import usual_pictures, why_not
 from neurosim.analysis.facts import run_facts
 from neurosim.errors import NeurosimError, UsageError
 from neurosim.plots.pictures import draw
+from neurosim.scenario.pictures import PICTURES
 from neurosim.suggestions import unknown
 
 
@@ -32,10 +33,11 @@ def plot(run: Any, picture: str | None = None) -> Figure:
     """
     simulator = getattr(run, "simulator", run)
     if picture is None:
-        # The curves come first, and what the network answers second.
-        picture = next((name for name in usual_pictures(simulator) if name != "learning_curves"), "learning_curves")
-    if picture not in CATALOGUE:
-        raise UsageError(*unknown("picture", picture, CATALOGUE))
+        # The learning curves come first, and show least of the network itself.
+        curves, *_ = PICTURES
+        picture = next((name for name in usual_pictures(simulator) if name != curves), curves)
+    if picture not in PICTURES:
+        raise UsageError(*unknown("picture", picture, PICTURES))
     try:
         facts = run_facts(simulator, [picture])
         if picture not in facts.pictures:

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator, PercentFormatter
 
-from neurosim.analysis.failures import Failures, Unforgiven
+from neurosim.analysis.failures import RAISED, Failures
 from neurosim.analysis.studies import RunOfStudy, StudyFacts, VariantFacts
 from neurosim.plots.layers import SHARES, WORDS, layer_pictures
 from neurosim.plots.lines import LINES, Look, band, fit_scale, legend_beside, looks, room_for
@@ -24,7 +24,7 @@ NOTE = "band: smallest to largest of {} seeds"
 
 @own_settings()
 def write_study_pictures(
-    facts: StudyFacts, folder: Path, formats: Sequence[str] = ("png",), failures: Failures | None = None
+    facts: StudyFacts, folder: Path, formats: Sequence[str] = ("png",), failures: Failures = RAISED
 ) -> list[Path]:
     """Draw what can be drawn of a study; returns the files written.
 
@@ -38,14 +38,12 @@ def write_study_pictures(
     DataError
         When a file cannot be written.
     """
-    failures = Unforgiven() if failures is None else failures
     return _save(study_figures(facts, failures), facts.title, folder, formats, failures)
 
 
 @own_settings()
-def study_figures(facts: StudyFacts, failures: Failures | None = None) -> dict[str, Figure]:
+def study_figures(facts: StudyFacts, failures: Failures = RAISED) -> dict[str, Figure]:
     """The pictures of a study by their names; see `write_study_pictures`."""
-    failures = Unforgiven() if failures is None else failures
     made: dict[str, Figure] = {}
     if any(len(run.history) for variant in facts.variants for run in variant.runs):
         with failures.kept("comparison"):
@@ -73,7 +71,7 @@ def study_figures(facts: StudyFacts, failures: Failures | None = None) -> dict[s
 
 
 @own_settings()
-def write_comparison(facts: StudyFacts, folder: Path, failures: Failures | None = None) -> list[Path]:
+def write_comparison(facts: StudyFacts, folder: Path, failures: Failures = RAISED) -> list[Path]:
     """Draw runs that were not trained together: their curves, and what all of them have recorded.
 
     Raises
@@ -81,14 +79,12 @@ def write_comparison(facts: StudyFacts, folder: Path, failures: Failures | None 
     DataError
         When a file cannot be written.
     """
-    failures = Unforgiven() if failures is None else failures
     return _save(comparison_figures(facts, failures), facts.title, folder, ("png",), failures)
 
 
 @own_settings()
-def comparison_figures(facts: StudyFacts, failures: Failures | None = None) -> dict[str, Figure]:
+def comparison_figures(facts: StudyFacts, failures: Failures = RAISED) -> dict[str, Figure]:
     """The pictures of runs that were not trained together, by their names; see `write_comparison`."""
-    failures = Unforgiven() if failures is None else failures
     made: dict[str, Figure] = {}
     with failures.kept("comparison"):
         made["comparison"] = comparison(facts)

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from neurosim.analysis.failures import RAISED, Failures
 from neurosim.files.atomic import sweep
 from neurosim.process.children import command_of, end_with_parent, environment_of
 from neurosim.process.interruption import at_sudden_end
@@ -24,7 +25,6 @@ from neurosim.process.unasked import say_what_is_ignored, unseen
 
 if TYPE_CHECKING:
     from neurosim.analysis.facts import RunFacts
-    from neurosim.analysis.failures import Failures
 
 DONE = b"drawn"
 MODULE = "neurosim.plots.studio"
@@ -80,11 +80,11 @@ class Studio:
             sweep(self._folder)
         self._process = None
 
-    def draw(self, facts: RunFacts, folder: Path, failures: Failures | None = None) -> list[Path]:
+    def draw(self, facts: RunFacts, folder: Path, failures: Failures = RAISED) -> list[Path]:
         """Draw the pictures of a run into its folder; as `write_pictures`."""
         return self.begin(facts, folder, failures)()
 
-    def begin(self, facts: RunFacts, folder: Path, failures: Failures | None = None) -> Callable[[], list[Path]]:
+    def begin(self, facts: RunFacts, folder: Path, failures: Failures = RAISED) -> Callable[[], list[Path]]:
         """Begin to draw the pictures of a run into its folder.
 
         Returns a function that waits for them and gives what `write_pictures` does.
@@ -130,7 +130,6 @@ def main() -> None:
     end_with_parent()
     gc.set_threshold(100_000)
     from neurosim.analysis.facts import RunFacts
-    from neurosim.analysis.failures import Failures
     from neurosim.plots.pictures import rehearse, write_pictures
 
     rehearse()

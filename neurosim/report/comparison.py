@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from neurosim.analysis.catalogue import small_hidden_space
+from neurosim.analysis.conditions import small_hidden_space
 from neurosim.files.atomic import write_atomically
 from neurosim.formulas.javascript import Script
 from neurosim.markup import escape, table

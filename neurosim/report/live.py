@@ -8,18 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.analysis.catalogue import no_hidden_space, shows_curve, shows_plane, shows_surface
-from neurosim.analysis.hidden import (
-    MOST_ROWS,
-    grid_lines,
-    hidden_directions,
-    hidden_space,
-    hidden_units,
-    levels,
-    output_layers,
-    output_place,
-)
+from neurosim.analysis.conditions import no_hidden_space, shows_inputs, shows_plane
+from neurosim.analysis.hidden import MOST_ROWS, grid_lines, hidden_directions, hidden_space
 from neurosim.analysis.inputs import input_axis, input_names, input_points
+from neurosim.analysis.output_layer import hidden_units, levels, output_layers, output_place
 from neurosim.analysis.spacing import evenly
 from neurosim.errors import PluginError
 from neurosim.formulas.javascript import Script
@@ -118,7 +110,7 @@ def _confusion(simulator: Simulator, recording: Recording, places: list[int]) ->
 def _plane(simulator: Simulator, net: dict[str, Any] | None) -> dict[str, Any] | None:
     """The network and its parameters at each time, where its inputs can be drawn."""
     network, data = simulator.network, simulator.data
-    if net is None or not (shows_plane(simulator) or shows_curve(simulator) or shows_surface(simulator)):
+    if net is None or not shows_inputs(simulator):
         return None
     points = {split: input_points(simulator, split) for split in simulator.splits if split != "validation"}
     inputs = points["train"].inputs

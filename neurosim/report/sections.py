@@ -8,25 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from neurosim.analysis.architecture import architecture
-from neurosim.analysis.catalogue import CATALOGUE
 from neurosim.markup import escape, measure, measure_words, table
 from neurosim.report.words import Words
 from neurosim.runs import Expectation, Result
 from neurosim.scenario import Scenario
+from neurosim.scenario.pictures import PICTURES, SEVERAL, Picture
 from neurosim.training.simulator import Simulator
 from neurosim.worksheet import Sheet
 
 KINDS = {".png": "image/png", ".svg": "image/svg+xml"}
-# What is in pictures that the catalogue of single runs does not have.
-OTHERS = {
-    "comparison": "loss and accuracy of all runs",
-    "ensemble": "how many networks learn, how fast or how far, and where their losses end",
-    "replay": "both futures: the run as it was, and with the change",
-    "against": "the outcome against the variants' values",
-    "decision_boundaries": "the answers of the networks over the plane of two inputs, with the data",
-    "fitted_surfaces": "the functions of two inputs that the networks have learnt, with the data",
-    "fitted_curves": "the functions that the networks have learnt, with the data",
-}
 
 
 def section(name: str, title: str, body: str) -> str:
@@ -88,20 +78,26 @@ def messages(result: Result) -> str:
 
 
 def pictures(paths: Sequence[Path]) -> str:
-    """The pictures of a run folder, put into the page."""
-    lines = []
+    """The pictures of a run folder, put into the page under the headings of their records."""
+    groups: dict[str, list[str]] = {}
     for path in paths:
-        if path.suffix not in KINDS:
-            continue
-        known = CATALOGUE[path.stem].shows if path.stem in CATALOGUE else OTHERS.get(path.stem, "")
-        words = known or path.stem.replace("_", " ").replace("-", " ")
-        words = words[0].upper() + words[1:]
-        content = base64.b64encode(path.read_bytes()).decode()
-        image = f'<img alt="{escape(words)}" src="data:{KINDS[path.suffix]};base64,{content}">'
-        # Lessons speak of pictures by the names of their files.
-        caption = f'{escape(words)} <span class="file">({escape(path.name)})</span>'
-        lines.append(f'<figure id="picture-{escape(path.stem)}">{image}<figcaption>{caption}</figcaption></figure>')
-    return f'<div class="pictures">\n{chr(10).join(lines)}\n</div>' if lines else ""
+        if path.suffix in KINDS:
+            picture = PICTURES.get(path.stem) or SEVERAL.get(path.stem) or Picture(path.stem, "")
+            groups.setdefault(picture.heading, []).append(_figure(path, picture.shows))
+    return "\n".join(
+        (f"<h3>{escape(heading)}</h3>\n" if heading else "") + f'<div class="pictures">\n{chr(10).join(lines)}\n</div>'
+        for heading, lines in groups.items()
+    )
+
+
+def _figure(path: Path, caption: str) -> str:
+    words = caption or path.stem.replace("_", " ").replace("-", " ")
+    words = escape(words[0].upper() + words[1:])
+    content = base64.b64encode(path.read_bytes()).decode()
+    image = f'<img alt="{words}" src="data:{KINDS[path.suffix]};base64,{content}">'
+    # Lessons speak of pictures by the names of their files.
+    name = f'<span class="file">({escape(path.name)})</span>'
+    return f'<figure id="picture-{escape(path.stem)}">{image}<figcaption>{words} {name}</figcaption></figure>'
 
 
 def worksheet(sheet: Sheet) -> str:

@@ -11,8 +11,9 @@ from pydantic_core import ErrorDetails
 from neurosim.network.building import NetworkSection
 from neurosim.scenario.faults import Fault, show
 from neurosim.scenario.locate import KeyPath
+from neurosim.scenario.pictures import PICTURES
 from neurosim.scenario.schema import ScenarioFile
-from neurosim.scenario.study import METRICS, PICTURES, PROMISES, QUANTITIES, Measure
+from neurosim.scenario.study import METRICS, PROMISES, QUANTITIES, Measure
 from neurosim.suggestions import unknown
 
 # More errors than anybody reads; each costs a search for the nearest spelling.

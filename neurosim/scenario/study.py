@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from neurosim.network.sections import Number, Section
+from neurosim.scenario.pictures import PICTURES
 
 Metric = Literal["train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "test_loss", "test_accuracy"]
 # What a run can promise: these, and what is measured at its end only.
@@ -25,16 +26,14 @@ Measure = Literal[
     "gradient_norm", "weight_norm", "update_ratio", "activation_mean", "activation_std", "dead", "saturated",
     "selectivity",
 ]  # fmt: skip
-Picture = Literal[
-    "learning_curves", "decision_boundary", "fitted_curve", "fitted_surface", "hidden_space", "unit_maps",
-    "network_diagram", "parameters", "loss_surface", "confusion_matrix", "worst_mistakes", "first_layer_weights",
-    "filters", "feature_maps", "responses", "gradient_norm", "weight_norm", "update_ratio", "activation_mean",
-    "activation_std", "dead", "saturated", "selectivity", "activation_histogram", "weight_histogram",
-]  # fmt: skip
+# Checked against the names of the records; a literal of names that stand elsewhere is nothing to a type checker.
+if TYPE_CHECKING:
+    Picture = str
+else:
+    Picture = Literal[tuple(PICTURES)]
 METRICS: tuple[str, ...] = get_args(Metric)
 PROMISES: tuple[str, ...] = get_args(Promise)
 QUANTITIES: tuple[str, ...] = get_args(Quantity)
-PICTURES: tuple[str, ...] = get_args(Picture)
 
 MAX_VARIANTS = 100
 # What a variant may change: everything that decides on a run, but not what the scenario is called.

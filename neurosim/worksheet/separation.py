@@ -40,7 +40,7 @@ def is_perceptron(simulator: Simulator) -> bool:
 def separation(sheet: Sheet, simulator: Simulator) -> None:
     """The line that training has found; else why it has not, and whether it could. Trains the simulator to its end."""
     rows = simulator.split_rows("train")
-    inputs = rows.features.astype(np.float64) * rows.scale + rows.shift
+    inputs = rows.inputs(np.float64)
     classes = rows.classes.astype(int)
     simulator.train()
     weight = simulator.parameters["layers.0.weight"][:, 0].astype(np.float64)

@@ -86,9 +86,8 @@ class Step:
     @property
     def inputs(self) -> Array:
         """What the network is given, (*input shape)."""
-        rows = self.rows
-        x = rows.features[self.place].astype(np.float64) * rows.scale + rows.shift
-        return np.asarray(x).reshape(self.network.input_shape)
+        one = self.rows.some(slice(self.place, self.place + 1))
+        return one.inputs(np.float64).reshape(self.network.input_shape)
 
     @property
     def alone(self) -> bool:

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from neurosim import Simulator, load_scenario
-from neurosim.analysis.catalogue import lacking
-from neurosim.analysis.frames import film, no_film
+from neurosim.analysis.catalog import lacking, no_film
+from neurosim.analysis.frames import film
 from neurosim.analysis.hidden import hidden_space
 from neurosim.plots.animation import frames
 from neurosim.plots.hidden import hidden_space as drawn

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from neurosim import Simulator, load_scenario
-from neurosim.analysis.catalogue import lacking
+from neurosim.analysis.catalog import lacking
 from neurosim.analysis.facts import run_facts
 from neurosim.analysis.parameters import parameter_paths
 from neurosim.plots.parameters import in_words, parameters

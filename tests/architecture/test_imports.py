@@ -46,7 +46,8 @@ ALLOWED = {
     },
     "analysis": {"backends", "data", "errors", "markup", "network", "plugin", "printable", "scenario", "training"},
     "plots": {
-        "analysis", "diagnosis", "errors", "files", "markup", "printable", "process", "suggestions", "training",
+        "analysis", "diagnosis", "errors", "files", "markup", "printable", "process", "scenario", "suggestions",
+        "training",
     },
     "report": {
         "analysis", "errors", "files", "formulas", "markup", "network", "plots", "plugin", "printable", "runs",

@@ -7,9 +7,11 @@ import pytest
 from PIL import Image
 
 from neurosim import Simulator, load_scenario
-from neurosim.analysis.frames import FILMS, film, no_film
+from neurosim.analysis.catalog import no_film
+from neurosim.analysis.frames import film
 from neurosim.analysis.inputs import input_map
 from neurosim.plots.animation import frames, write_film
+from neurosim.scenario.pictures import FILMS
 from neurosim.scenario.study import QUANTITIES
 
 

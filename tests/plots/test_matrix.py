@@ -1,4 +1,4 @@
-"""Every picture on every kind of problem: it is drawn, or refused with the reason from the catalogue."""
+"""Every picture on every kind of problem: it is drawn, or refused with the reason that its record names."""
 
 import json
 
@@ -6,13 +6,14 @@ import pytest
 
 from neurosim import Simulator, load_scenario
 from neurosim.analysis import inputs, surfaces, units
-from neurosim.analysis.catalogue import CATALOGUE, NOTHING
+from neurosim.analysis.catalog import missing
 from neurosim.analysis.facts import RunFacts, run_facts
 from neurosim.formulas.javascript import Script
 from neurosim.plots.pictures import draw
 from neurosim.plugin.host import build_registry
 from neurosim.report.live import live_data
-from neurosim.scenario.study import PICTURES, QUANTITIES
+from neurosim.scenario.pictures import PICTURES
+from neurosim.scenario.study import QUANTITIES
 
 PLUGIN = """
 import numpy as np
@@ -135,9 +136,9 @@ def check(simulator, names=PICTURES):
     """Every picture is drawn, also from facts that were sent to another process, or there is a reason."""
     facts = run_facts(simulator, names)
     for name in names:
-        reason = CATALOGUE[name].lacks(simulator)
+        reason = missing(name, simulator)
         assert reason == "" or (reason and "\n" not in reason)
-        assert (name in facts.pictures) == (not reason) or (not reason and name in NOTHING)
+        assert (name in facts.pictures) == (not reason) or (not reason and PICTURES[name].nothing)
     sent = RunFacts.from_bytes(facts.to_bytes())
     drawn = {name: draw(name, sent) for name in facts.pictures}
     assert all(figure.axes for figure in drawn.values())
@@ -156,6 +157,19 @@ def test_every_picture_on_every_kind_of_problem(trained, inputs, task):
     assert "learning_curves" in drawn
     if "image" in inputs:
         assert {"filters", "feature_maps"} <= set(check(trained(inputs, task, layers=CONVOLUTION), OTHERS))
+
+
+def test_every_record_is_drawn_for_some_of_them(trained):
+    drawn = set()
+    for kind, task, layers in (
+        ("one input", "a value", ""),
+        ("two inputs", "a value", HIDDEN),
+        ("two inputs", "many classes", HIDDEN),
+        ("grey images", "many classes", HIDDEN),
+        ("grey images", "many classes", CONVOLUTION),
+    ):
+        drawn |= set(run_facts(trained(kind, task, layers=layers), PICTURES).pictures)
+    assert drawn == set(PICTURES)
 
 
 @pytest.mark.parametrize("split", [split for split in SPLITS if split != "validation and test"])

@@ -60,7 +60,7 @@ def broken(request, monkeypatch):
 
     def breaks(part, drawing):
         if request.param == "collecting" and part:
-            monkeypatch.setitem(run_facts.__globals__["_PARTS"], part, fail)
+            monkeypatch.setattr(f"neurosim.analysis.{part}", fail)
         else:
             monkeypatch.setattr(drawing, fail)
 
@@ -97,7 +97,7 @@ def test_units_of_a_regression_with_two_inputs_have_maps(tmp_path):
 
 
 def test_the_run_goes_on_with_its_other_pictures_and_its_report(command, broken, tmp_path):
-    broken("units", "neurosim.plots.units.unit_maps")
+    broken("units.unit_maps", "neurosim.plots.units.unit_maps")
     code, out, err = command(*MOONS, *ASKED, "--set", "expect={test_loss={at_most=0.001}}", "--out", "r")
     assert code == 5, "the status is that of the training"
     assert [line for line in err.splitlines() if "unit_maps" in line] == [
@@ -129,7 +129,7 @@ def test_plot_of_that_picture_alone_fails(command, runs, monkeypatch):
 @pytest.mark.ci
 def test_what_fails_in_a_process_of_its_own_is_told(simulator, tmp_path):
     facts = run_facts(simulator, ["decision_boundary", "unit_maps", "learning_curves"])
-    facts = dataclasses.replace(facts, parts={**facts.parts, "units": facts.parts["inputs"]})
+    facts = dataclasses.replace(facts, parts={**facts.parts, "units.unit_maps": facts.parts["inputs.input_map"]})
     failures = Failures()
     with Studio(own_process=True) as helper:
         written = helper.draw(facts, tmp_path, failures)
@@ -143,7 +143,7 @@ def test_what_fails_in_a_process_of_its_own_is_told(simulator, tmp_path):
 @pytest.mark.ci
 def test_facts_that_cannot_be_sent_are_drawn_here(simulator, tmp_path):
     facts = run_facts(simulator, ["decision_boundary", "unit_maps"])
-    facts = dataclasses.replace(facts, parts={**facts.parts, "units": object()})
+    facts = dataclasses.replace(facts, parts={**facts.parts, "units.unit_maps": object()})
     failures = Failures()
     with Studio(own_process=True) as helper:
         assert [path.stem for path in helper.draw(facts, tmp_path, failures)] == ["decision_boundary"]
@@ -152,7 +152,7 @@ def test_facts_that_cannot_be_sent_are_drawn_here(simulator, tmp_path):
 
 @pytest.mark.ci
 def test_from_python_it_is_said_whose_fault_it_is(simulator, broken):
-    broken("units", "neurosim.plots.units.unit_maps")
+    broken("units.unit_maps", "neurosim.plots.units.unit_maps")
     with pytest.raises(NeurosimError, match="unit_maps could not be drawn: IndexError: too many indices") as caught:
         plot(simulator, "unit_maps")
     assert "fault of neurosim" in caught.value.hint

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neurosim.analysis.classification import Classification
+from neurosim.analysis.curves import Curves
 from neurosim.analysis.facts import RunFacts
 from neurosim.analysis.inputs import InputMap, Points
 from neurosim.plots.classification import confusion_matrix
@@ -21,13 +22,14 @@ from neurosim.training.history import History
 FORMULAS = (r"$\frac{1}$", r"costs $5 or $6", r"$\b{$", "$", r"\$x\$", "a_b^c")
 
 
-def history(losses):
-    return History([{"epoch": k + 1, "train_loss": loss, "train_accuracy": None} for k, loss in enumerate(losses)])
+def curves(losses, name="loss"):
+    epochs = [{"epoch": k + 1, "train_loss": loss, "train_accuracy": None} for k, loss in enumerate(losses)]
+    return Curves(History(epochs), name)
 
 
 @pytest.mark.parametrize("words", FORMULAS)
 def test_a_title_is_no_formula(words, tmp_path):
-    made = learning_curves(history([1.0, 0.5]), words, words)
+    made = learning_curves(curves([1.0, 0.5], words), words)
     made.axes[0].plot([1, 2], [0.1, 0.2], label=words)
     made.axes[0].legend()
     made.savefig(tmp_path / "tight.png", bbox_inches="tight")
@@ -36,7 +38,7 @@ def test_a_title_is_no_formula(words, tmp_path):
 
 
 def test_powers_of_ten_stay_powers_of_ten(tmp_path):
-    path = save(learning_curves(history([1e2, 1e-3]), "t"), tmp_path / "curves.svg", "t")
+    path = save(learning_curves(curves([1e2, 1e-3]), "t"), tmp_path / "curves.svg", "t")
     text = path.read_text(encoding="utf-8")
     assert "10⁻²" in text
     assert "mathdefault" not in text
@@ -44,7 +46,7 @@ def test_powers_of_ten_stay_powers_of_ten(tmp_path):
 
 def test_control_characters_are_spelt(tmp_path):
     words = "\x1b]0;title\x07 and \u202eturned"
-    path = save(learning_curves(history([1.0, 0.5]), words, words), tmp_path / "curves.svg", words)
+    path = save(learning_curves(curves([1.0, 0.5], words), words), tmp_path / "curves.svg", words)
     text = path.read_text(encoding="utf-8")
     assert r"\x1b]0;title\x07 and \u202eturned" in text
     assert printable(text) == text
@@ -55,7 +57,7 @@ def test_a_picture_can_be_laid_out_before_it_is_drawn():
     points = Points(np.random.default_rng(0).random((6, 2)), np.array([0, 1] * 3))
     axes = (np.linspace(0, 1, 5), np.linspace(0, 1, 5))
     shown = InputMap(axes, np.random.default_rng(1).random((1, 5, 5)), {"train": points}, classes, classes)
-    facts = RunFacts(r"$\frac{1}$", History(), ("decision_boundary",), parts={"inputs": shown})
+    facts = RunFacts(r"$\frac{1}$", ("decision_boundary",), parts={"inputs.input_map": shown})
     made = draw("decision_boundary", facts)
     made.tight_layout()
     made.canvas.draw()

@@ -25,7 +25,6 @@ from neurosim.plots.lines import PLAIN
 from neurosim.plots.pictures import draw
 from neurosim.report.live import _gradients, _histograms
 from neurosim.scenario.study import QUANTITIES
-from neurosim.training.history import History
 from neurosim.training.recording import Recording
 from neurosim.training.recording.recording import BINS, HISTOGRAMS, histogram
 
@@ -226,7 +225,7 @@ def test_a_page_has_json_of_any_recording(times):
 
 def pictures_of(recording):
     for name in (*LINES, *SHARES, *HISTOGRAMS):
-        made = draw(name, RunFacts("Numbers", History([]), (name,), parts={"recording": recording}))
+        made = draw(name, RunFacts("Numbers", (name,), parts={"recorded.recording": recording}))
         check_drawn(made)
     for made in layer_pictures("Numbers", [("a", [recording, recording]), ("b", [recording])], [PLAIN, PLAIN]).values():
         check_drawn(made)

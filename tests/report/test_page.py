@@ -131,7 +131,7 @@ def test_every_picture_has_words(tmp_path):
     assert len(images) == 3
     assert {image["alt"] for image in images} == {
         "Loss over the epochs, and accuracy where there are classes",
-        "Where the last hidden layer puts the rows",
+        "Where the last hidden layer puts each row",
         "Which class is taken for which",
     }
     assert all(image["src"].startswith("data:image/png;base64,iVBOR") for image in images)

@@ -1,18 +1,25 @@
 """Which pictures a run has, why it has no others, and that every one can be drawn, as PNG and as SVG."""
 
+import ast
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 from matplotlib.image import imread
 
+import neurosim
 from neurosim import Simulator, load_scenario
-from neurosim.analysis.catalogue import CATALOGUE, lacking
+from neurosim.analysis import conditions
+from neurosim.analysis.catalog import function as collecting
+from neurosim.analysis.catalog import lacking
 from neurosim.analysis.facts import RunFacts, run_facts
-from neurosim.analysis.frames import FILMS
+from neurosim.analysis.packing import pack, unpack
+from neurosim.plots.pictures import function as drawing
 from neurosim.plots.pictures import write_pictures
-from neurosim.scenario.study import PICTURES, QUANTITIES
+from neurosim.scenario.pictures import FILMS, PICTURES, SEVERAL
+from neurosim.scenario.study import QUANTITIES
 
 CNN = {
     "network.layers.0.channels": 4, "network.layers.2.channels": 4, "training.epochs": 2, "expect": {},
@@ -38,10 +45,6 @@ def simulators():
         return simulator
 
     return {name: trained(name, changes) for name, changes in RUNS.items()}
-
-
-def test_names_stand_in_one_order_everywhere():
-    assert tuple(CATALOGUE) == PICTURES
 
 
 @pytest.mark.parametrize(
@@ -144,16 +147,13 @@ def test_the_scenario_says_which_pictures(tmp_path):
     assert [path.name for path in written] == ["network_diagram.svg", "network_diagram.png"]
 
 
+@dataclass(frozen=True)
+class Fact:
+    numbers: tuple[float, ...]
+    about: dict[str, object]
+
+
 def test_numbers_of_numpy_and_unknown_classes():
-    from dataclasses import dataclass
-
-    from neurosim.analysis.packing import pack, unpack
-
-    @dataclass(frozen=True)
-    class Fact:
-        numbers: tuple[float, ...]
-        about: dict[str, object]
-
     given = Fact((1.5, float("nan")), {"a": [np.float64(2.0), None, True], "b": np.arange(3)})
     found = unpack(pack(given), [Fact])
     assert found.numbers[0] == 1.5
@@ -162,7 +162,7 @@ def test_numbers_of_numpy_and_unknown_classes():
     assert found.about["b"].tolist() == [0, 1, 2]
     with pytest.raises(KeyError):
         unpack(pack(given), [])
-    with pytest.raises(TypeError, match="no plain data"):
+    with pytest.raises(TypeError, match="not plain data"):
         pack({"x": object()})
 
 
@@ -170,3 +170,40 @@ def test_the_documentation_lists_every_picture_and_film():
     text = (Path(__file__).parents[2] / "docs" / "pictures.md").read_text(encoding="utf-8")
     first = [line.split("|")[1] for line in text.splitlines() if line.startswith("| `")]
     assert set(re.findall(r"`(?:--animate )?([a-z_]+)`", " ".join(first))) == {*PICTURES, *FILMS}
+
+
+@pytest.mark.parametrize("picture", PICTURES.values(), ids=lambda picture: picture.name)
+def test_a_record_is_complete(picture):
+    assert picture.name.isidentifier()
+    assert picture.shows
+    assert picture.shows[0].islower()
+    assert not picture.shows.endswith(".")
+    assert callable(collecting(picture.facts))
+    assert callable(drawing(picture.drawing))
+    for condition in filter(None, (picture.missing, picture.usual)):
+        assert callable(getattr(conditions, condition))
+    if picture.records:
+        assert picture.records in QUANTITIES
+    assert picture.by_layer <= bool(picture.records)
+
+
+@pytest.mark.parametrize("film", FILMS.values(), ids=lambda film: film.name)
+def test_a_record_of_a_film_is_complete(film):
+    assert callable(drawing(film.drawing))
+    assert not film.facts or callable(collecting(film.facts))
+    assert not film.missing or callable(getattr(conditions, film.missing))
+    assert film.records
+    assert set(film.records) <= set(QUANTITIES)
+
+
+def test_the_records_are_the_only_list_of_pictures():
+    """No two names of pictures stand together in any other list, table or set of the package."""
+    # Quantities have names of their own, and pictures of them.
+    names = {*PICTURES, *SEVERAL} - set(QUANTITIES)
+    for path in Path(neurosim.__file__).parent.rglob("*.py"):
+        if path.parts[-2:] == ("scenario", "pictures.py"):
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            entries = node.keys if isinstance(node, ast.Dict) else getattr(node, "elts", ())
+            there = [entry.value for entry in entries if isinstance(entry, ast.Constant) and entry.value in names]
+            assert len(there) < 2, f"{path}: {there}"

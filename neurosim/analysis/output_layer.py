@@ -1,0 +1,101 @@
+"""The output layer of a network, and the functions that follow it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurosim.analysis.planes import TINY
+from neurosim.backends.uncompiled import apply, uncompiled
+from neurosim.network.layers import Activate, Dense, Dropout, Flatten
+from neurosim.network.network import Network
+from neurosim.plugin import Activation
+
+# Points at which the functions are evaluated; between them they are taken for straight lines.
+TABLE = 800
+Array = NDArray[np.float64]
+Parameters = Mapping[str, NDArray[Any]]
+
+
+def output_place(network: Network) -> int | None:
+    """Place of the output layer among the layers: the last dense one, if nothing behind it but functions does more."""
+    for place in range(len(network.layers) - 1, -1, -1):
+        layer = network.layers[place]
+        if isinstance(layer, Dense):
+            return place
+        if not isinstance(layer, Activate | Dropout | Flatten):
+            return None
+    return None
+
+
+def hidden_units(network: Network) -> int:
+    """Units of the last hidden layer; 0 where there is none whose space can be drawn."""
+    place = output_place(network)
+    if place is None:
+        return 0
+    layer = network.layers[place]
+    assert isinstance(layer, Dense)
+    before = network.layers[:place]
+    return layer.inputs if any(entry.parameters or isinstance(entry, Activate) for entry in before) else 0
+
+
+def output_layers(network: Network) -> list[Dense | Activate]:
+    """The output layer and what follows it, as far as it has a function; there must be an `output_place`."""
+    place = output_place(network)
+    assert place is not None
+    return [entry for entry in network.layers[place:] if isinstance(entry, Dense | Activate)]
+
+
+def output_weights(layer: Dense, parameters: Parameters) -> tuple[Array, Array]:
+    """Weights (inputs, units) and biases (units,)."""
+    weights = np.asarray(parameters[layer.weight.name], np.float64)
+    bias = np.zeros(layer.units) if layer.bias is None else np.asarray(parameters[layer.bias.name], np.float64)
+    return weights, bias
+
+
+def answers_to(functions: Sequence[Dense | Activate], sums: Array) -> Array:
+    """What the output layer answers to weighted sums (outputs, ...)."""
+    answers = sums
+    for layer in functions:
+        record, values = layer.activation.record, layer.activation.values
+        if isinstance(record, Activation):
+            # On a grid many sums are alike; a table of the function does for all of them.
+            table = np.linspace(float(answers.min()), float(answers.max()), TABLE)
+            answers = np.interp(answers, table, apply(record.f, table, params=values))
+        elif record.name != "softmax" or len(functions) > 1:  # softmax leaves the largest the largest
+            rows = np.moveaxis(answers, 0, -1)
+            found = np.empty_like(rows)
+            function = uncompiled(record.f)
+            with np.errstate(all="ignore"):
+                for place in np.ndindex(rows.shape[:-1]):
+                    function(rows[place], found[place], *values)
+            answers = np.moveaxis(found, -1, 0)
+    return answers
+
+
+def levels(functions: Sequence[Dense | Activate], sums: Sequence[Array], threshold: float) -> tuple[float, ...]:
+    """Weighted sums of a single output at which its answer changes sides."""
+
+    def above(values: Array) -> NDArray[np.bool_]:
+        answers = values
+        for layer in functions:
+            record = layer.activation.record
+            if isinstance(record, Activation):
+                answers = apply(record.f, answers, params=layer.activation.values)
+        return np.asarray(answers > threshold)
+
+    ends = [float(extreme(entry)) for entry in sums for extreme in (np.min, np.max)]
+    places = np.linspace(min(ends), max(ends), TABLE)
+    sides = above(places)
+    found = []
+    for k in np.flatnonzero(sides[1:] != sides[:-1]):
+        low, high = places[k], places[k + 1]
+        for _ in range(60):
+            middle = (low + high) / 2
+            low, high = (middle, high) if above(np.array([middle]))[0] == sides[k] else (low, middle)
+        # The usual place is 0, which halving only comes near.
+        found.append(0.0 if abs(high) < TINY * (places[-1] - places[0]) else float(high))
+    return tuple(found)
