@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 # Each module has its click command under the name `command`. The help texts stand here so that
 # ``neurosim --help`` loads none of them.
 COMMANDS = {
-    "run": "Train a scenario and show what came of it.",
-    "copy": "Copy a shipped scenario here, to be edited.",
+    "run": "Train a scenario and show the results.",
+    "copy": "Copy a shipped scenario to a file that you can edit.",
     "explain": "Work through one training step with all its numbers, or make homework of it.",
     "plot": "Draw pictures or films of a finished run, or of activations.",
     "report": "Put everything about a run, or several, on one page for the browser.",
     "doctor": "Say in plain words what is wrong with a run, and what to try.",
     "replay": "Go back to a step of a run, change one thing, and see both futures.",
-    "predict": "Let a trained network answer for new rows.",
+    "predict": "Make predictions for new rows with a trained network.",
     "compare": "Compare finished runs: settings, results and curves.",
     "list": "List scenarios, activations, losses, optimizers, data sets and more.",
     "glossary": "Explain a term, such as epoch or gradient, in plain sentences.",

@@ -18,7 +18,7 @@ COURSE: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "iris",
             "digits",
         ),
-        "Training: what to turn, and what goes wrong": (
+        "Training: what to adjust, and what goes wrong": (
             "loss-functions",
             "learning-rate",
             "optimizers",

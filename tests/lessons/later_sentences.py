@@ -29,7 +29,7 @@ def _():
     assert of["2"] < 0.1
 
 
-@apart("loss-functions", "the wait doubles with every 0.25 that the weight is larger")
+@apart("loss-functions", "the wait doubles with every 0.25 added to the weight")
 def _():
     waits = []
     for name in ("0.5", "1", "1.5", "2"):
@@ -44,7 +44,7 @@ def _():
     assert load_scenario("learning-rate").training.batch_size == 32
 
 
-@apart("learning-rate", "Adam has its top between 0.01 and 0.03")
+@apart("learning-rate", "Adam does best between 0.01 and 0.03")
 def _():
     names = load_scenario("learning-rate").variants
     found = {name: mean(alone("learning-rate", name, optimizer__name="adam"), "test_accuracy") for name in names}
@@ -59,7 +59,7 @@ def _():
     assert {optimizer.params.get("momentum") for optimizer in optimizers[1:3]} == {0.9}
 
 
-@apart("optimizers", "with about three times the rate most get further, and sgd is last all the same")
+@apart("optimizers", "with about three times the rate most of them get further, and sgd still comes last")
 def _():
     rates = {name: variant.optimizer.params["lr"] for name, variant in load_scenario("optimizers").variants.items()}
     losses = {name: mean(alone("optimizers", name), "train_loss") for name in rates}
@@ -88,7 +88,7 @@ def _(found):
     assert max(losses) < 1.25 * min(losses)
 
 
-@of_the_run("batch-size", "epochs go wrong and are made up for later")
+@of_the_run("batch-size", "epochs go wrong, which the later ones make up for")
 def _(found):
     losses = np.mean([result.history.train_loss for result in found["scaled-256"]], axis=0)
     assert losses[:4].max() > np.log(10)
@@ -112,7 +112,7 @@ def _():
 
 
 @of_the_run(
-    "overfitting", "falls for about five epochs and then rises again", "although not more digits are read wrong"
+    "overfitting", "falls for about five epochs and then rises again", "although the network gets no more digits wrong"
 )
 def _(found):
     # Means over the seeds: one start alone may turn a few epochs later.
@@ -147,7 +147,7 @@ def _():
 # Depth
 
 
-@fact("initialization", "so that 64 are worth one", "that twenty times: 1024")
+@fact("initialization", "so that 64 are worth one", "after twenty layers by a factor of 1024")
 def _():
     assert round(np.sqrt(2) ** 20) == 1024
     assert network("initialization", "constant").network.layers[5].units == 64
@@ -168,7 +168,10 @@ def _():
     assert abs(found[0] - found[1]) < 0.02
 
 
-@apart("initialization", "with twenty Adam makes up for the difference, though not for too small or too large")
+@apart(
+    "initialization",
+    "with twenty Adam makes up for the difference, though not for weights that are too small or too large",
+)
 def _():
     names = ("relu-glorot", "relu-he", "too-small", "too-large")
     adam = {"name": "adam", "lr": 0.001}
@@ -191,7 +194,7 @@ def _(found):
         assert all((before[f"layers.{k}.weight"] == after[f"layers.{k}.weight"]).all() for k in range(3))
 
 
-@of_the_run("vanishing-gradient", "gradients even grow towards the input, by about a fifth a layer")
+@of_the_run("vanishing-gradient", "gradients even grow toward the input, by about a fifth per layer")
 def _(found):
     norms = recorded(found["relu-batch-norm"], "gradient_norm", 0)
     assert 1.12 < (norms[1] / norms[15]) ** (1 / 14) < 1.28
@@ -252,7 +255,7 @@ def _():
     assert 0.63 < size("digits-cnn") / size("digits") < 0.7
 
 
-@apart("digits-cnn", "and reads better")
+@apart("digits-cnn", "and is more accurate")
 def _():
     found = {
         name: [run(name, seed=seed).metrics["test_accuracy"] for seed in range(3)] for name in ("digits", "digits-cnn")

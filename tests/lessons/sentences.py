@@ -39,7 +39,7 @@ BY_CLAIMS = {
     "and": ["Steps of 0.1 find the line within a few dozen epochs"],
     "or": ["with steps of 0.1 a few dozen at most"],
     "universal-approximation": ["about 0.4 with one unit, and less than a thousandth of that with 16"],
-    "loss-functions": ["the unit turns round within the 40 epochs from every start"],
+    "loss-functions": ["the unit turns around within the 40 epochs from every start"],
     "learning-rate": [
         "in ten epochs at 0.0001 the weights hardly move",
         "up to a flat top from 0.1 to 1",
@@ -50,13 +50,13 @@ BY_CLAIMS = {
     "batch-size": [
         "at 1024 the network has",
         "at 256 the first",
-        "at 1024 nothing is learnt",
+        "at 1024 nothing is learned",
         "training loss of same-1 soon stops falling, and 4 rows a step get far",
     ],
     "overfitting": ["L2 puts a price on large weights"],
     "initialization": [
-        "Too small weights (deviation 0.02) shrink the signal",
-        "Too large ones (deviation 1) drive tanh",
+        "Weights that are too small (deviation 0.02) shrink the signal",
+        "Weights that are too large (deviation 1) drive tanh",
         "exactly 0, and only the",
     ],
     "vanishing-gradient": ["adds 1 to the slope", "The slope of tanh is 1 at zero, that of ReLU 1 for every positive"],
@@ -77,8 +77,8 @@ OTHERWISE = {
     "moons": ["0 is perfect"],
     "sine": ["The loss cannot reach 0"],
     "universal-approximation": ["Cybenko 1989; Hornik 1991", "here -2 to 2"],
-    "iris": ["mean 0 and standard deviation 1", "add up to 1", "right species got: 0 for"],
-    "digits": ["8 x 8 pixels with grey values from 0 to 16: 64 numbers", "64 separate inputs", "below 100 percent"],
+    "iris": ["mean 0 and standard deviation 1", "add up to 1", "gave to the right species: 0 for"],
+    "digits": ["8 x 8 pixels with gray values from 0 to 16: 64 numbers", "64 separate inputs", "below 100 percent"],
     "loss-functions": ["Nielsen 2015, chapter 3", "a factor of 2"],
     "learning-rate": ["A rate too small for 10 epochs may be right for 1000", "a factor of 3 to 10 below"],
     "overfitting": ["--set data.seed=1"],
@@ -198,7 +198,7 @@ def _():
     assert [layer.output_shape for layer in network("moons").network.layers] == [(16,), (16,), (1,)]
 
 
-@of_the_run("moons", "turns round somewhere between epoch 20 and 90")
+@of_the_run("moons", "turns around somewhere between epochs 20 and 90")
 def _(result):
     test, train = np.array(result.history.test_loss), np.array(result.history.train_loss)
     turn = int(test.argmin())
@@ -207,7 +207,7 @@ def _(result):
     assert train[-1] < train[turn]
 
 
-@apart("moons", "From the scenario's own seed it ends at twice its smallest value")
+@apart("moons", "With the scenario's own seed it ends at twice its smallest value")
 def _():
     losses = run("moons").history.test_loss
     assert 1.8 < losses[-1] / min(losses) < 2.3
@@ -250,13 +250,13 @@ def _(found):
     assert early[0] > 0.6 * early[1]
 
 
-@apart("universal-approximation", "With 2 units some starts end with a poorer curve than others")
+@apart("universal-approximation", "With 2 units some seeds end with a poorer curve than others")
 def _():
     losses = [result.metrics["test_loss"] for result in alone("universal-approximation", "2")]
     assert max(losses) > 2 * min(losses)
 
 
-@of_the_run("universal-approximation", "from 32 to 64 units little is left to gain")
+@of_the_run("universal-approximation", "from 32 to 64 units there is little left to gain")
 def _(found):
     assert mean(found["32"], "test_loss") - mean(found["64"], "test_loss") < 0.0003
 
@@ -269,7 +269,7 @@ def _():
     assert 0.7 < losses[1] / losses[0] < 1.4
 
 
-@apart("iris", "Setosa is learnt within a few epochs", "the few mistakes that remain are between these two")
+@apart("iris", "Setosa is learned within a few epochs", "the few mistakes that remain are between these two")
 def _():
     result = run("iris", overrides={"record.quantities": ["confusion"]})
     early, late = (np.array(result.recording.confusion[place]) for place in (3, -1))
@@ -278,20 +278,20 @@ def _():
     assert 0 < late[1, 2] + late[2, 1] < 5
 
 
-@fact("iris", "150 iris flowers", "One flower in five is kept apart")
+@fact("iris", "150 iris flowers", "One flower in five is set aside")
 def _():
     data = network("iris").data
     assert len(data.train) + len(data.test) == 150
     assert len(data.test) == 30
 
 
-@fact("digits", "One row in five is kept apart")
+@fact("digits", "One row in five is set aside")
 def _():
     data = network("digits").data
     assert round(len(data.test) / (len(data.test) + len(data.train)), 2) == 0.2
 
 
-@of_the_run("digits", "After some twenty epochs every training image is read right")
+@of_the_run("digits", "After some twenty epochs the network gets every training image right")
 def _(result):
     first = result.history.train_accuracy.index(1.0) + 1
     assert 10 <= first <= 30

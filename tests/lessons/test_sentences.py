@@ -74,7 +74,7 @@ EXPLAINED = {
     "bias": ("and", "one more number, the bias"),
     "target": ("and", "The target is the right answer"),
     "learning rate": ("and", "the learning rate says how long the steps are"),
-    "epoch": ("and", "Once through all four samples is one epoch"),
+    "epoch": ("and", "One pass through all four samples is one epoch"),
     "perceptron": ("and", "A perceptron is a single unit"),
     "hidden unit": ("xor", "The six hidden units here draw a line each"),
     "gradient": (
@@ -84,7 +84,7 @@ EXPLAINED = {
     "backpropagation": ("xor", "Backpropagation finds out, for every weight"),
     "gradient descent": ("xor", "Gradient descent then moves every weight"),
     "loss": ("moons", "The loss is one number that says how wrong the answers are"),
-    "test rows": ("moons", "the test rows, which are never learnt from"),
+    "test rows": ("moons", "the test rows, which are never used in training"),
     "overfitting": ("moons", "This is called overfitting"),
     "regression": ("sine", "this is called regression"),
     "mean squared error": ("sine", "mean squared error: the distance between answer and point, squared"),

@@ -1,4 +1,4 @@
-"""The beginner's vocabulary: what the words of the subject mean, in plain sentences; the entries are a TOML file."""
+"""The beginner's vocabulary: the terms of the subject, explained in plain sentences; the entries are a TOML file."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ __all__ = ["Entry", "as_markdown", "entries", "find", "mentions", "spellings"]
 
 @dataclass(frozen=True)
 class Entry:
-    """One word.
+    """One term.
 
     Attributes
     ----------
     word : str
-        As it is looked up.
+        The term, as it is looked up.
     group : str
         The heading under which it is listed.
     text : str
         A few plain sentences.
     example : str
-        With numbers, where there are some.
+        An example, with numbers where possible.
     see : tuple of str
-        Words to go on with.
+        Related terms to read next.
     forms : tuple of str
-        Other spellings, which are linked in a text as the word is.
+        Other names, which are linked in a text like the term itself.
     asked : tuple of str
-        Spellings that are understood when they are looked up only.
+        Names that only a lookup understands.
     """
 
     word: str
@@ -56,7 +56,7 @@ class Entry:
 
 @cache
 def entries() -> tuple[Entry, ...]:
-    """All words, group by group."""
+    """All terms, group by group."""
     text = files("neurosim.report.glossary").joinpath("entries.toml").read_text(encoding="utf-8")
     return tuple(_entry(**table) for table in tomllib.loads(text)["entry"])
 
@@ -68,17 +68,17 @@ def _entry(
 
 
 def spellings() -> dict[str, Entry]:
-    """Every spelling that can be looked up, in small letters, plurals included."""
-    found: dict[str, Entry] = {}
+    """Every name that can be looked up, in lower case, including plurals."""
+    names: dict[str, Entry] = {}
     for entry in entries():
         for form in (entry.word, *entry.forms, *entry.asked):
             for spelling in (form, _plural(form)):
-                found.setdefault(spelling.lower(), entry)
-    return found
+                names.setdefault(spelling.lower(), entry)
+    return names
 
 
 def find(word: str) -> Entry | None:
-    """The entry of a word, whatever its capitals, plural or hyphens; None where there is none."""
+    """The entry for a term, ignoring case, plural endings and hyphens; None if there is none."""
     wanted = " ".join(word.lower().split())
     known = spellings()
     plain = {spelling.replace("-", " "): entry for spelling, entry in known.items()}
@@ -86,9 +86,9 @@ def find(word: str) -> Entry | None:
 
 
 def mentions(text: str) -> Iterator[tuple[int, int, Entry]]:
-    """Where words of the glossary stand in a text: start, end and entry, from left to right.
+    """Where a text mentions glossary terms: start, end and entry, from left to right.
 
-    Names of files, keys and options, such as ``optimizer.lr`` and ``--seed``, are no words.
+    Names of files, keys and options, such as ``optimizer.lr`` and ``--seed``, do not count.
     """
     known = _linked()
     for match in _pattern().finditer(text):
@@ -96,8 +96,8 @@ def mentions(text: str) -> Iterator[tuple[int, int, Entry]]:
 
 
 def as_markdown() -> str:
-    """All of it as a page of the documentation, with links from word to word."""
-    lines = ["# The words", "", INTRODUCTION, ""]
+    """The whole glossary as a page of the documentation, with links between the terms."""
+    lines = ["# Glossary", "", INTRODUCTION, ""]
     group = ""
     for entry in entries():
         if entry.group != group:
@@ -111,9 +111,9 @@ def as_markdown() -> str:
 
 
 INTRODUCTION = (
-    "What the words of the subject mean, in plain sentences, in an order that can be read through.\n"
-    "`neurosim glossary` lists them on the terminal, and `neurosim glossary epoch` explains one; the report page of a "
-    "run\nexplains those that stand on it."
+    "The terms of the subject, explained in plain sentences, in an order that can be read from beginning to end.\n"
+    "`neurosim glossary` lists them on the terminal, and `neurosim glossary epoch` explains one; the report of a "
+    "run\nexplains the ones that it uses."
 )
 
 
@@ -134,18 +134,18 @@ def _plural(word: str) -> str:
 
 @cache
 def _linked() -> dict[str, Entry]:
-    """What is linked in a text, in small letters."""
-    found: dict[str, Entry] = {}
+    """The names that are linked in a text, in lower case."""
+    names: dict[str, Entry] = {}
     for entry in entries():
         for form in (entry.word, *entry.forms):
             for spelling in (form, _plural(form)):
-                found.setdefault(spelling.lower(), entry)
-    return found
+                names.setdefault(spelling.lower(), entry)
+    return names
 
 
 @cache
 def _pattern() -> re.Pattern[str]:
-    # The longest first, so that "learning rate" is not taken for something shorter; over the ends of lines, too.
+    # The longest first, so that "learning rate" is not taken for something shorter; a term may span two lines.
     words = sorted(_linked(), key=len, reverse=True)
     parts = (r"\s+".join(map(re.escape, word.split())) for word in words)
     return re.compile(rf"(?<![\w.\-/=`])(?:{'|'.join(parts)})(?![\w=/`]|[.\-]\w)", re.IGNORECASE)
