@@ -106,6 +106,27 @@ def quoted(word: object) -> str:
     return f"$'{''.join(letters)}'"
 
 
+def command(*words: object, **options: object) -> str:
+    """A command of neurosim as it is typed in a shell: ``command("run", resume=folder, force=True)``.
+
+    Options that are None or False are left out.
+    """
+    typed = ["neurosim", *map(quoted, words)]
+    for name, value in options.items():
+        if value is not None and value is not False:
+            typed.append(f"--{name.replace('_', '-')}")
+            typed += [] if value is True else [quoted(value)]
+    return " ".join(typed)
+
+
+def arguments(**given: object) -> str:
+    """Arguments as they are given in Python, in a hint that suggests them: ``data_dir="/data"``."""
+    import json
+
+    shown = ((name, str(value) if isinstance(value, os.PathLike) else value) for name, value in given.items())
+    return ", ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in shown)
+
+
 def _shared(names: Sequence[str]) -> int:
     """How many letters all names have in common at their beginning."""
     first, last = min(names), max(names)

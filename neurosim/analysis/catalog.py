@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 from neurosim.analysis import conditions
+from neurosim.printable import arguments
 from neurosim.scenario.pictures import FILMS, PICTURES
 
 if TYPE_CHECKING:  # what names a picture need not load a simulator
@@ -64,8 +65,8 @@ def _lacks(condition: str, records: Sequence[str], simulator: Simulator) -> str:
     reason: str = getattr(conditions, condition)(simulator) if condition else ""
     if reason or not records or any(_was_recorded(quantity, simulator) for quantity in records):
         return reason
-    asked = f'record.quantities=["{records[-1]}"]'
-    return f"it was not recorded: add \"{records[-1]}\" to [record] quantities, or run with --set '{asked}'"
+    asked = arguments(overrides={"record.quantities": [records[-1]]})
+    return f'it was not recorded: add "{records[-1]}" to [record] quantities, or run with {asked}'
 
 
 def _was_recorded(quantity: str, simulator: Simulator) -> bool:

@@ -50,7 +50,7 @@ def check_jit() -> None:
     if asked not in ("", "0"):
         raise BackendError(
             f"{DISABLE_JIT}={asked} turns compilation off, and the cpu backend compiles its kernels",
-            f"Unset it:  unset {DISABLE_JIT}  Or train in plain NumPy, slowly:  --backend reference",
+            f'Unset it:  unset {DISABLE_JIT}  Or train in plain NumPy, slowly:  backend="reference"',
         )
 
 

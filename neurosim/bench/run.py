@@ -58,7 +58,7 @@ def run_benchmark(
         raise UsageError(f"threads must be at least 1, not {threads}")
     if backend == "reference":
         raise BackendError(
-            "the reference backend is there to be right, not fast: nothing to measure", "Use --backend cpu."
+            "the reference backend is there to be right, not fast: nothing to measure", 'Use backend="cpu".'
         )
     begun = clock()
     registry = build_registry(entry_points=False, environment=False)

@@ -6,10 +6,12 @@ import errno
 import os
 from typing import NamedTuple
 
-from neurosim.errors import DataError, Hint, NeurosimError, UsageError, memory_ended
+from neurosim.cli.arguments import as_options
+from neurosim.errors import DataError, DivergedError, Hint, NeurosimError, UsageError, memory_ended
 from neurosim.files.atomic import advice
 from neurosim.printable import quoted
 
+_HOW_TO_SET = "Settings are changed with --set, for example: --set training.clip_norm=1"
 _TOO_BIG = ("array is too big", "Maximum allowed dimension exceeded")
 
 
@@ -24,7 +26,8 @@ class Failure(NamedTuple):
 def failure_of(error: BaseException) -> Failure:
     """What to say of an error, and what to exit with."""
     if isinstance(error, NeurosimError):
-        return Failure(error.message, error.hint, error.exit_code)
+        more = [_HOW_TO_SET] if isinstance(error, DivergedError) else []
+        return Failure(as_options(error.message), "\n".join([as_options(error.hint), *more]), error.exit_code)
     failure = _of_other(error)
     # What is kept of a run, for example.
     notes = [note if isinstance(note, Hint) else _line(note) for note in getattr(error, "__notes__", [])]

@@ -9,6 +9,7 @@ import click
 from neurosim.analysis.catalog import why_not
 from neurosim.analysis.facts import run_facts
 from neurosim.analysis.failures import Failures
+from neurosim.cli.arguments import as_options
 from neurosim.cli.both_futures import draw_missing_futures
 from neurosim.cli.options import Told, print_json
 from neurosim.cli.pictures import say_failures
@@ -67,7 +68,7 @@ def run_single(
             pictures, page = both + drawn(), None
         say_failures(failures)
         for name in set(scenario.plots.pictures or ()) - set(facts.pictures) - set(failures):
-            click.echo(f"No picture {name}: {why_not(name, result.simulator)}", err=True)
+            click.echo(f"No picture {name}: {as_options(why_not(name, result.simulator))}", err=True)
         if told is Told.JSON:
             print_json(result.as_json())
         elif told is Told.ALL:

@@ -127,7 +127,7 @@ def _no_mirror(
     lines = [f"  {address}: {fault}" for address, fault in faults.items()]
     return DataError(
         f"no mirror gave a usable {file.name}:\n" + "\n".join(lines),
-        f"Try again later, or get the files of {name} elsewhere and point {VARIABLE} or --data-dir "
+        f"Try again later, or get the files of {name} elsewhere and point {VARIABLE} or data_dir=... "
         f"at a folder that has {name}/{file.name}.",
     )
 
@@ -138,4 +138,4 @@ def _elsewhere() -> Iterator[None]:
     try:
         yield
     except DataError as error:
-        raise DataError(error.message, f"{error.hint} {VARIABLE} or --data-dir names another one.") from error
+        raise DataError(error.message, f"{error.hint} {VARIABLE} or data_dir=... names another one.") from error

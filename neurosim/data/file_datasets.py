@@ -1,7 +1,6 @@
 """Data sets that come from files: iris and digits are shipped, MNIST is fetched, csv is your own."""
 
 import gzip
-import json
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from neurosim.data import (
 )
 from neurosim.errors import DataError, UsageError
 from neurosim.plugin import Dataset, Table, hookimpl
-from neurosim.printable import quoted
+from neurosim.printable import arguments, command
 from neurosim.suggestions import did_you_mean, named
 
 TABLES = Path(__file__).with_name("tables")
@@ -110,9 +109,9 @@ def numbers_of(table, columns, target, texts=()):
             holds = f'The target "{named(target)}" holds no numbers'
             hints.append(f'{holds}: task = "classification" takes its values for classes.')
         if useless and left:
-            setting = "data.features=" + json.dumps(left, ensure_ascii=False)
+            setting = arguments(overrides={"data.features": left})
             # Nobody reads, or types, the names of hundreds of columns.
-            means = f"--set {quoted(setting)}" if len(setting) <= LONGEST_SETTING else "data.features, in the scenario"
+            means = setting if len(setting) <= LONGEST_SETTING else "data.features, in the scenario"
             alone = f'"{named(useless[0])}" is no feature'
             several = "these columns are no features" if len(useless) > 1 else alone
             hints.append(f"Features have to be numbers: {several}. Name those that are:  {means}")
@@ -235,7 +234,7 @@ def find(folder, name, file):
     if path is None:
         raise DataError(
             f"{name}: {file} is not in {folder}",
-            f"Run  {fetching(folder, name)}  or point NEUROSIM_DATA / --data-dir at a folder that has {name}/{file}",
+            f"Run  {fetching(folder, name)}  or point NEUROSIM_DATA or data_dir=... at a folder that has {name}/{file}",
         )
     return path
 
@@ -246,8 +245,7 @@ def replacing(folder, name):
 
 def fetching(folder, name):
     """The command that downloads a data set into this folder."""
-    named = "" if folder == dataset_folder(name) else f" --data-dir {quoted(folder.parent)}"
-    return f"neurosim data fetch {name}{named}"
+    return command("data", "fetch", name, data_dir=None if folder == dataset_folder(name) else folder.parent)
 
 
 @hookimpl

@@ -13,6 +13,7 @@ from neurosim.diagnosis.evidence import Evidence
 from neurosim.diagnosis.finding import Bars, Finding
 from neurosim.diagnosis.suspicion import Suspicion
 from neurosim.diagnosis.words import count, number
+from neurosim.printable import command
 from neurosim.scenario.augmentation import AugmentationSection
 
 STRONG_PENALTY, STRONG_DROPOUT = 0.01, 0.5
@@ -137,7 +138,7 @@ def unlucky_start(evidence: Evidence) -> Suspicion | None:
         0.5,
         "Goodfellow, Bengio and Courville 2016, section 8.2; small networks are stuck more often than wide ones",
         losses(evidence),
-        "a loss that falls further; neurosim run SCENARIO --seeds 20 shows how many starts do that",
+        f"a loss that falls further; {command('run', 'SCENARIO', seeds=20)} shows how many starts do that",
     )
     others = tuple((f"scenario.seed={evidence.seed + k}",) for k in range(1, OTHER_SEEDS + 1))
     return Suspicion(finding, others, confirm=True)

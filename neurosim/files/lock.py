@@ -103,7 +103,7 @@ def _held_by(holder: str, folder: Path, *, resuming: bool) -> DataError:
     what = "Wait until it has ended; the same command then does whatever is left."
     return DataError(
         f"another neurosim (process {holder}) is writing to {folder} right now",
-        what if resuming else "Wait for it, or choose another --out.",
+        what if resuming else "Wait for it, or choose another folder (out=...).",
     )
 
 

@@ -121,7 +121,7 @@ def check_memory_together(networks: Iterable[tuple[Network, Training, int]]) -> 
         f"{count:,} networks take at least {show_bytes(total)} of memory together, and this machine has "
         f"{show_bytes(there)}",
         "Train fewer of them at once: with fewer variants or a smaller scenario.repeats, or a variant at a time "
-        "(--variant NAME). With --variant NAME --seeds N, any number of seeds can be trained: no network is kept.",
+        "(variant=...). With variant=... and seeds=..., any number of seeds can be trained: no network is kept.",
     )
 
 

@@ -104,7 +104,7 @@ def _mp4(pictures: list[NDArray[np.uint8]]) -> bytes:
         done = subprocess.run(command, input=b"".join(p.tobytes() for p in held), capture_output=True, check=False)
         if done.returncode or not target.is_file():
             reason = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
-            raise DataError(f"ffmpeg failed: {' '.join(reason) or done.returncode}", "Leave --format out for a GIF.")
+            raise DataError(f"ffmpeg failed: {' '.join(reason) or done.returncode}", "Leave format=... out for a GIF.")
         return target.read_bytes()
 
 

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 from neurosim.errors import PluginError, UsageError
 from neurosim.files.inputs import check_ordinary, unreadable
 from neurosim.plugin.checks import check_arguments, check_name, frozen, frozen_numbers
-from neurosim.printable import quoted
+from neurosim.printable import arguments
 
 Scalar = Callable[..., float]
 # Keys of ``[data]`` that belong to the scenario, whatever the data set is.
@@ -218,8 +218,8 @@ class DataRequest:
         raise UsageError(
             f"{option} = {name!r}: {found} lies outside of the scenario's folder ({allowed[0]}) "
             f"and of the data folder ({allowed[1]}), where a scenario may not read",
-            f"{of_run}If it is a file of yours:  --set {quoted(f'data.{option}={found}')}  "
-            f"or  --data-dir {quoted(found.parent)}",
+            f"{of_run}If it is a file of yours:  {arguments(overrides={f'data.{option}': str(found)})}  "
+            f"or  {arguments(data_dir=found.parent)}",
         )
 
 

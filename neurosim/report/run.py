@@ -97,8 +97,8 @@ def _live(prepared: Prepared) -> str:
         "Press Play, or move the slider: all drawings below go to that epoch together. "
         "Point at a drawing for its numbers."
         if len(prepared.live["epochs"]) > 1
-        else "Nothing was recorded during this run, so only the curves can be shown: it was told --no-report, "
-        "or made without the command neurosim run."
+        else "Nothing was recorded during this run, so only the curves can be shown: it was made without "
+        "a page, or without the command neurosim run."
     )
     return f'<p>{words}</p>\n<div id="live"></div>\n<noscript><p>The moving part needs JavaScript.</p></noscript>'
 

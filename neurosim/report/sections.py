@@ -104,7 +104,7 @@ def worksheet(sheet: Sheet) -> str:
     """One step with all its numbers, folded away."""
     about = (
         "The first training step on one sample, with every number: forward, loss, backward, update, and a check. "
-        "The command neurosim explain prints it for other samples and later steps; with --path, a short one."
+        "The command neurosim explain prints it for other samples and later steps, or a short one along a single path."
     )
     body = f'<div class="worksheet">{sheet.fragment()}</div>'
     return f"<p>{about}</p>\n<details>\n<summary>Show the step</summary>\n{body}\n</details>"

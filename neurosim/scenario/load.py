@@ -89,7 +89,7 @@ def load_scenario(
         labels[changes.key_path(key)] = changes.label(key, value)
     if seed is not None:
         values["scenario", "seed"] = seed
-        labels["scenario", "seed"] = f"--seed {seed}"
+        labels["scenario", "seed"] = f"seed={seed}"
     if registry is None:
         folders = [path for path in plugins if Path(path).is_dir()]
         registry = build_registry([path for path in plugins if path not in folders], plugin_folders=folders)

@@ -1,4 +1,4 @@
-"""Changes to a scenario from outside its file: ``--set key.path=value``."""
+"""Changes to a scenario from outside its file: overrides, each a key path and a value."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from neurosim.errors import UsageError
+from neurosim.printable import arguments
 from neurosim.scenario.faults import Fault, shorten, show, show_path
 from neurosim.scenario.locate import KeyPath
 
-_EXAMPLE = "for example: --set training.epochs=200 --set network.layers.0.activation=relu"
+_EXAMPLE = "for example: " + arguments(overrides={"training.epochs": 200, "network.layers.0.activation": "relu"})
 # What stands at these keys may be a bare name, which is short for a table with that name alone.
 _NAMED = ("activation", "init", "loss", "schedule")
 _KEY = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 
 
 def parse_override(text: str) -> tuple[str, Any]:
-    """Read ``key.path=value`` from the command line.
+    """Read an override that is written as ``key.path=value``.
 
     Parameters
     ----------
@@ -40,7 +41,7 @@ def parse_override(text: str) -> tuple[str, Any]:
     path, equals, value = text.partition("=")
     path, value = path.strip(), value.strip()
     if not equals:
-        raise UsageError(f"--set {shorten(text, 80)}: expected key.path=value", _EXAMPLE)
+        raise UsageError(f"override {shorten(text, 80)}: expected key.path=value", _EXAMPLE)
     key_path(path)
     return path, _value(text, value)
 
@@ -55,10 +56,10 @@ def _value(text: str, value: str) -> Any:
         document = tomllib.loads(f"value = {value}")
     except tomllib.TOMLDecodeError as error:
         if value[:1] in ("[", "{", '"', "'"):
-            raise UsageError(f"--set {shorten(text, 80)}: the value is no valid TOML: {error}", _EXAMPLE) from error
+            raise UsageError(f"override {shorten(text, 80)}: the value is not valid TOML: {error}", _EXAMPLE) from error
         return value
     except (RecursionError, ValueError) as error:
-        raise UsageError(f"--set {shorten(text, 80)}: the value is too long or too deep", _EXAMPLE) from error
+        raise UsageError(f"override {shorten(text, 80)}: the value is too long or too deep", _EXAMPLE) from error
     # More than one key: the text had a line of its own behind the value.
     return document["value"] if len(document) == 1 else value
 
@@ -78,7 +79,7 @@ def key_path(text: str) -> KeyPath:
 
 def label(path: str, value: Any) -> str:
     """How messages call the override."""
-    return f"--set {shorten(path, 80)}={shorten(value, 40) if isinstance(value, str) else show(value)}"
+    return f"override {shorten(path, 80)}={shorten(value, 40) if isinstance(value, str) else show(value)}"
 
 
 def apply(tree: Mapping[str, Any], overrides: Mapping[KeyPath, Any]) -> tuple[dict[str, Any], list[Fault]]:

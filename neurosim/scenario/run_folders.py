@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from neurosim.errors import DataError, UsageError
 from neurosim.files.atomic import TEMPORARY
-from neurosim.printable import quoted
+from neurosim.printable import command, quoted
 from neurosim.scenario import shipped
 
 if TYPE_CHECKING:
@@ -181,7 +181,7 @@ def _instead_of(folder: Path) -> str:
     if is_left_behind(folder):
         return (
             "There is nothing of a run in it; if one was stopped here before it had kept anything, "
-            f"neurosim run SCENARIO --out {quoted(folder)}  begins it again."
+            f"{command('run', 'SCENARIO', out=folder)}  begins it again."
         )
     return likely_run(folder)
 
@@ -215,4 +215,4 @@ def likely_run(path: Path) -> str:
     if near:
         return f"You may mean {runs[names.index(near[0])]}."
     newest = f" The newest is {runs[0]}, or in short: {LAST}." if runs else ""
-    return f"Runs are in {RUNS}{os.sep}, or where --out said.{newest}"
+    return f"Runs are in {RUNS}{os.sep}, or in the folder that out=... named.{newest}"

@@ -42,7 +42,7 @@ class ScenarioSection(Section):
     lesson: str = Field(default="", description="What to look for; printed after the run.")
     changed: list[str] | None = Field(
         default=None,
-        description="Written by neurosim into a run's copy: what --set and the like have changed of what the lesson "
+        description="Written by neurosim into a run's copy: which overrides have changed something that the lesson "
         "speaks of.",
     )
 

@@ -24,15 +24,13 @@ from neurosim.network.layers import Layer, Residual
 from neurosim.randomness import permutation
 
 SLOWER = (
-    "Try a smaller learning rate (--set optimizer.lr=...), clipped gradients (--set training.clip_norm=1), "
-    "or, where that is not done yet, scaled inputs ([data] standardize = true)."
+    "Try a smaller learning rate (optimizer.lr), clipped gradients (training.clip_norm = 1), "
+    "or, where that is not done yet, scaled inputs (data.standardize = true)."
 )
-SMALLER = (
-    "Nothing was learnt yet: scale the inputs ([data] standardize = true), or choose an init with smaller weights."
-)
+SMALLER = "Nothing was learnt yet: scale the inputs (data.standardize = true), or choose an init with smaller weights."
 TARGETS = (
-    "The targets are about {size:.2g} in size, and a new network answers with numbers around 0: scale them ([data] "
-    "standardize_targets = true), or give them in larger units, such as thousands."
+    "The targets are about {size:.2g} in size, and a new network answers with numbers around 0: scale them "
+    "(data.standardize_targets = true), or give them in larger units, such as thousands."
 )
 # Root mean square of targets that may throw a network far away, as `neurosim doctor` has it.
 LARGE = 10.0

@@ -39,7 +39,7 @@ def choose(step: Step, rows: int) -> tuple[int, str]:
     return best, f"Picked from {of}: of those that move the most weights, it has the largest error{OTHERS}"
 
 
-OTHERS = "; --sample takes another."
+OTHERS = "; any other can be asked for."
 
 
 def _moving(step: Step) -> float:

@@ -106,16 +106,16 @@ def _check(name: str, step: Step, units: Sequence[int]) -> None:
     if others or not dense:
         raise UsageError(
             f"no single path leads through {name}: it has layers of the kind {', '.join(others) or parts[0].kind}",
-            "A path goes through dense layers; without --path the sheet shows the whole step.",
+            "A path goes through dense layers; a sheet without a path shows the whole step.",
         )
     if len(units) > len(dense) - 1:
         hidden = f"{len(dense) - 1} hidden layer{'s' * (len(dense) != 2)}"
-        raise UsageError(f"{name} has {hidden}, but --unit was given {len(units)} times", "Give it once for each.")
+        raise UsageError(f"{name} has {hidden}, but {len(units)} units were chosen", "Choose one for each.")
     for number, (layer, unit) in enumerate(zip(dense, units, strict=False), 1):
         if not 1 <= unit <= layer.units:
             raise UsageError(
                 f"hidden layer {number} of {name} has no unit {unit}",
-                f"It has {layer.units}, so --unit takes a number from 1 to {layer.units}.",
+                f"It has {layer.units}, so a unit is a number from 1 to {layer.units}.",
             )
 
 
@@ -160,11 +160,10 @@ def _choice(names: PathNames) -> str:
     if len(names.units) == len(hidden):
         return "You chose the units."
     if len(hidden) > 1:
-        return "It goes through the unit of each layer with the largest gradient ∂L/∂z; --unit takes others."
+        return "It goes through the unit of each layer with the largest gradient ∂L/∂z; others can be asked for."
     unit = names.shown[hidden[0].name][0][0] + 1
-    return (
-        f"Of the {hidden[0].units} units it takes number {unit}, whose gradient ∂L/∂z is largest; --unit takes another."
-    )
+    largest = f"number {unit}, whose gradient ∂L/∂z is largest"
+    return f"Of the {hidden[0].units} units it takes {largest}; another can be asked for."
 
 
 def _update(section: Section, names: PathNames) -> None:

@@ -177,7 +177,7 @@ def take_step(simulator: Simulator, sample: int | None, steps: int, choose: Choo
     count = features.shape[0]
     if sample is not None and not 0 <= sample < count:
         raise UsageError(
-            f"there is no training row {sample}", f"There are {count}: --sample takes a number from 0 to {count - 1}."
+            f"there is no training row {sample}", f"There are {count}: a sample is a number from 0 to {count - 1}."
         )
     simulator.train_to(steps)
     backend = ReferenceBackend(simulator.network, simulator.training, simulator.seed)

@@ -36,7 +36,9 @@ ALLOWED = {
         "backends", "data", "errors", "files", "markup", "network", "plugin", "problem", "process", "randomness",
         "scenario", "suggestions",
     },
-    "diagnosis": {"backends", "data", "errors", "markup", "network", "plugin", "scenario", "training"},
+    "diagnosis": {
+        "backends", "data", "errors", "markup", "network", "plugin", "printable", "scenario", "training",
+    },
     "worksheet": {
         "backends", "data", "errors", "formulas", "markup", "network", "plugin", "printable", "training",
     },

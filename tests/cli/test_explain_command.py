@@ -53,12 +53,12 @@ def test_of_variants_the_first_unless_another_is_named(neurosim):
     [
         (2, (), "which scenario? Try: neurosim explain xor"),
         (3, ("xorr",), "shipped scenarios with a similar name: xor"),
-        (2, ("xor", "--sample", 9), "--sample takes a number from 0 to 3"),
+        (2, ("xor", "--sample", 9), "a sample is a number from 0 to 3"),
         (2, ("xor", "--step", 1000), "training has 400 steps"),
         (2, ("depth", "--variant", "nothing"), "nothing"),
         (2, ("xor", "--format", "pdf"), "text"),
         (2, ("xor", "--unit", 2), "--unit goes with --path"),
-        (2, ("xor", "--path", "--unit", 9), "--unit takes a number from 1 to 6"),
+        (2, ("xor", "--path", "--unit", 9), "a unit is a number from 1 to 6"),
     ],
 )
 def test_mistakes(neurosim, code, words, message):

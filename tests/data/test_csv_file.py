@@ -115,7 +115,7 @@ def test_a_column_of_words_is_left_out_by_naming_the_others(load_csv):
         """row 1 (line 2), column "city": 'Bern' is not a number (and 29 more in this column)"""
     )
     assert '"city" is no feature' in caught.value.hint
-    assert caught.value.hint.endswith("""--set 'data.features=["size", "price"]'""")
+    assert caught.value.hint.endswith("""overrides={"data.features": ["size", "price"]}""")
     assert load_csv("size,city,price,kind\n" + rows, features=["size", "price"]).features.shape == (30, 2)
 
 

@@ -357,7 +357,7 @@ def test_a_folder_that_cannot_be_made(get, tmp_path, server):
     with pytest.raises(DataError) as caught:
         get("good")
     assert "tiny" in caught.value.message
-    assert "--data-dir" in caught.value.hint
+    assert "data_dir=..." in caught.value.hint
     assert server.requests == []
 
 
@@ -388,7 +388,7 @@ def test_a_disk_that_fails_is_not_blamed_on_the_mirrors(get, monkeypatch, server
         with pytest.raises(DataError, match=error[1]) as caught:
             get("good", "again")
     assert caught.value.exit_code == 3
-    assert "NEUROSIM_DATA or --data-dir" in caught.value.hint
+    assert "NEUROSIM_DATA or data_dir=..." in caught.value.hint
     assert len(server.requests) == 1
     assert in_folder(tmp_path) == []
 

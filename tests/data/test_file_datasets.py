@@ -101,7 +101,7 @@ def test_missing_files_say_what_would_help(load_dataset, tmp_path, name):
     assert caught.value.exit_code == 3
     assert f"neurosim data fetch {name}" in caught.value.hint
     assert f"{name}/train-images-idx3-ubyte.gz" in caught.value.hint
-    assert "NEUROSIM_DATA / --data-dir" in caught.value.hint
+    assert "NEUROSIM_DATA or data_dir=..." in caught.value.hint
 
 
 @pytest.fixture

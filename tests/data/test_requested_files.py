@@ -47,8 +47,8 @@ def test_other_files_are_refused_with_the_way_to_allow_them(request_, places, na
     with pytest.raises(UsageError) as caught:
         request_.file(name, "images")
     assert f"images = {name!r}: {found} lies outside" in caught.value.message
-    assert f"--set data.images={found} " in caught.value.hint
-    assert f"--data-dir {found.parent}" in caught.value.hint
+    assert f'overrides={{"data.images": "{found}"}} ' in caught.value.hint
+    assert f'data_dir="{found.parent}"' in caught.value.hint
 
 
 def test_absolute_paths_elsewhere_are_refused(request_, places):

@@ -131,7 +131,7 @@ def test_what_was_not_recorded_is_told_with_the_way_to_it():
     simulator = Simulator(load_scenario("iris", overrides={"training.epochs": 1}))
     simulator.train()
     reasons = lacking(simulator)
-    assert "--set 'record.quantities=[\"dead\"]'" in reasons["dead"]
+    assert 'overrides={"record.quantities": ["dead"]}' in reasons["dead"]
     assert '"parameters"' in reasons["loss_surface"]
     # The way works.
     recorded = Simulator(load_scenario("iris", overrides={"training.epochs": 1, "record.quantities": ["dead"]}))

@@ -69,8 +69,8 @@ def test_two_plugins(plugin):
     with pytest.raises(ScenarioError) as caught:
         first_layer("same", plugins=plugins)
     assert caught.value.message == (
-        '--set network.layers.0.activation=same: network.layers.0.activation: activation "same" is given by 2 plugins: '
-        'one (one.py), two (two.py); write "one:same" or "two:same"'
+        "override network.layers.0.activation=same: network.layers.0.activation: "
+        'activation "same" is given by 2 plugins: one (one.py), two (two.py); write "one:same" or "two:same"'
     )
     assert caught.value.hint == ""
 

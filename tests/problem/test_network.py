@@ -148,7 +148,7 @@ def test_errors_tell_the_place_in_the_file(layers, words):
     with pytest.raises(ShapeError) as caught:
         network(*layers)
     place, message = caught.value.message.split("]: ")
-    assert place.startswith("--set network.layers=[")
+    assert place.startswith("override network.layers=[")
     assert message == words
 
 

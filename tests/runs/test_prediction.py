@@ -175,10 +175,10 @@ def test_plugins_must_be_there_and_the_same(tmp_path):
     trained(tmp_path / "run", "xor", [plugin], network__layers__0__activation="bend")
     with pytest.raises(PluginError, match="bend") as caught:
         neurosim.load_model(tmp_path / "run")
-    assert "needs it again: --plugin FILE.py" in caught.value.hint
+    assert 'needs it again: plugins=["FILE.py"]' in caught.value.hint
     with pytest.raises(ScenarioError, match="bend") as refused:
         neurosim.diagnose(tmp_path / "run")
-    assert "needs it again: --plugin FILE.py" in refused.value.hint
+    assert 'needs it again: plugins=["FILE.py"]' in refused.value.hint
     misspelt = {"network.layers.0.activation": "bent"}
     with pytest.raises(ScenarioError, match="bent") as refused:
         neurosim.run(tmp_path / "run", overrides=misspelt)

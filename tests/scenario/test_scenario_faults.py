@@ -149,18 +149,18 @@ def test_name_of_two_plugins(faults, registry):
     assert 'write "builtin:sigmoid" or "other:sigmoid"' in line
 
 
-def test_faults_of_overrides_name_the_option(faults):
+def test_faults_of_overrides_name_the_override(faults):
     found = faults(
         overrides={"training.epochs": "abc", "trainng.epochs": 3, "network.layers.5.units": 1, "optimizer.lr.x": 1},
         seed=-1,
     )
     assert sorted(found) == [
-        "--seed -1: scenario.seed: expected a number of at least 0, not -1",
-        "--set network.layers.5.units=1: network.layers.5.units: "
+        "override network.layers.5.units=1: network.layers.5.units: "
         "network.layers is a list with the places 0 to 1, not 5",
-        "--set optimizer.lr.x=1: optimizer.lr.x: optimizer.lr is 0.05 and has no keys; set optimizer.lr as a whole",
-        '--set training.epochs=abc: training.epochs: expected a whole number, not "abc"',
-        '--set trainng.epochs=3: trainng: unknown key; did you mean "training"?',
+        "override optimizer.lr.x=1: optimizer.lr.x: optimizer.lr is 0.05 and has no keys; set optimizer.lr as a whole",
+        'override training.epochs=abc: training.epochs: expected a whole number, not "abc"',
+        'override trainng.epochs=3: trainng: unknown key; did you mean "training"?',
+        "seed=-1: scenario.seed: expected a number of at least 0, not -1",
     ]
 
 

@@ -171,7 +171,7 @@ def test_overrides_reach_nested_layers(load, faults):
     (line,) = faults(NESTED, overrides={"network.layers.0.layers.7.units": 1})
     assert line.endswith("network.layers.0.layers is a list with the places 0 to 1, not 7")
     (line,) = faults(NESTED, overrides={"network.layers.0.layers.0.layers.0.channels": "x"})
-    assert line.startswith("--set network.layers.0.layers.0.layers.0.channels=x: network.layers.0.layers.0.layers.0.ch")
+    assert line.startswith("override network.layers.0.layers.0.layers.0.channels=x: network.layers.0.layers.0.layers.0")
 
 
 def test_plugins_of_nested_layers_are_told(load, registry):

@@ -30,7 +30,7 @@ def test_values(text, value):
 def test_other_forms_are_refused_with_an_example(text):
     with pytest.raises(UsageError) as caught:
         parse_override(text)
-    assert "--set training.epochs=200" in caught.value.hint
+    assert 'overrides={"training.epochs": 200' in caught.value.hint
     assert len(str(caught.value)) < 500
 
 

@@ -261,7 +261,7 @@ def test_nothing_is_said_of_numbers_that_are_large_and_finite(tmp_path):
 
 @pytest.mark.parametrize(
     ("inputs", "targets", "words"),
-    [(1.0, 1e30, "standardize_targets = true"), (1e30, 1e3, "[data] standardize = true"), (1.0, 1.0, "learning rate")],
+    [(1.0, 1e30, "standardize_targets = true"), (1e30, 1e3, "data.standardize = true"), (1.0, 1.0, "learning rate")],
 )
 def test_the_advice_is_about_what_is_large(tmp_path, inputs, targets, words):
     rows = "\n".join(f"{k / 9 * inputs:.6g},{(k + 1) / 9 * targets:.6g}" for k in range(9))

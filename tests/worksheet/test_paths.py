@@ -39,7 +39,7 @@ def test_the_picked_sample_has_a_clear_error_and_lively_gradients(name):
     gradients = [line.value for line in sheet.lines() if line.name.startswith("∂L/∂w") and line.value is not None]
     assert np.count_nonzero(gradients) >= 0.5 * len(gradients)
     assert "Picked from" in given(sheet)
-    assert "it has the largest error; --sample takes another." in given(sheet)
+    assert "it has the largest error; any other can be asked for." in given(sheet)
 
 
 @pytest.mark.parametrize("name", ["iris", "moons", "sine"])
@@ -141,7 +141,7 @@ def test_a_path_through_a_deep_network_leaves_out_its_middle():
     [
         ("digits-cnn", (), "no single path leads through digits-cnn: it has layers of the kind conv2d, max_pool2d"),
         ("xor", (7,), "hidden layer 1 of xor has no unit 7"),
-        ("xor", (1, 1), "xor has 1 hidden layer, but --unit was given 2 times"),
+        ("xor", (1, 1), "xor has 1 hidden layer, but 2 units were chosen"),
     ],
 )
 def test_where_no_path_leads(name, units, message):

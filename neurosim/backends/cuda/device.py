@@ -32,7 +32,7 @@ def check_room(asked: int, free: int | None) -> None:
     if free is not None and asked > free:
         raise DataError(
             f"the GPU has no room for this: {asked:,} bytes asked, {free:,} free",
-            "Use a smaller batch_size or network, or --backend cpu; nvidia-smi shows what else is on the GPU.",
+            'Use a smaller batch_size or network, or backend="cpu"; nvidia-smi shows what else is on the GPU.',
         )
 
 

@@ -86,7 +86,7 @@ def build_table(
     layout.keep(*(math.inf if bound is None else bound for bound in (clip_value, clip_norm)))
     layout.stack(network.layers, _Flow())
     if not layout.stages:
-        raise BackendError("the CUDA backend has nothing to compute in this network", "Use --backend cpu.")
+        raise BackendError("the CUDA backend has nothing to compute in this network", 'Use backend="cpu".')
     loss = [NONE] * len(LossField)
     loss[LossField.PARAMS] = layout.keep(*network.loss.values)
     loss[LossField.JUDGE] = judge
@@ -158,7 +158,7 @@ class _Layout:
                 self.places[layer.name] = (NONE, flow.out)
                 continue
             if type(layer) not in self._add:
-                raise BackendError(f"the CUDA backend has no {layer.kind} layer ({layer.name})", "Use --backend cpu.")
+                raise BackendError(f"the CUDA backend has no {layer.kind} layer ({layer.name})", 'Use backend="cpu".')
             flow = self._add[type(layer)](layer, flow)
             self.places[layer.name] = (len(self.stages) - 1, flow.out)
         return flow

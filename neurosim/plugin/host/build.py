@@ -13,7 +13,7 @@ from neurosim.plugin.host.files import add_file, add_file_or_fault
 from neurosim.plugin.host.files import plugin_files as files_of
 from neurosim.plugin.host.installed import add_installed
 from neurosim.plugin.host.registry import Registry
-from neurosim.printable import quoted
+from neurosim.printable import arguments
 
 # What neurosim brings along: plugins like any other. By name, since they import the contract that is beside this.
 MODULES = (
@@ -93,7 +93,9 @@ def _existing_file(path: Path) -> Path:
         if path.is_file():
             return path
         if path.is_dir():
-            raise UsageError(f"plugin {path} is a folder", f"For all plugin files in it: --plugins-dir {quoted(path)}")
+            raise UsageError(
+                f"plugin {path} is a folder", f"For all plugin files in it: {arguments(plugin_folders=[str(path)])}"
+            )
     except OSError as error:
         raise DataError(f"cannot read plugin file {path}: {error.strerror}") from error
     raise DataError(f"plugin file not found: {path}", "Check how the path is written.")

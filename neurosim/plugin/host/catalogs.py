@@ -57,7 +57,7 @@ class Entry:
 
 
 # Of a name that nobody gives, in what a run has left.
-NEEDED_AGAIN = "A run that was trained with a plugin needs it again: --plugin FILE.py"
+NEEDED_AGAIN = 'A run that was trained with a plugin needs it again: plugins=["FILE.py"]'
 
 
 def suspects(plugins: Iterable[Plugin]) -> str:

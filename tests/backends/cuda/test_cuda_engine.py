@@ -158,4 +158,4 @@ def test_no_room_is_told_with_what_was_asked():
     with pytest.raises(DataError, match="1,000 bytes asked, 999 free") as caught:
         device.check_room(1000, 999)
     assert caught.value.exit_code == 3
-    assert "--backend cpu" in caught.value.hint
+    assert 'backend="cpu"' in caught.value.hint
