@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from neurosim.network.layers import Activate, Conv2d, Dense, Dropout, Layer, Pool2d, Residual
+from neurosim.network.layers import Layer
 from neurosim.network.memory import output_memory, training_memory
 from neurosim.network.network import Network, Training
 
@@ -96,31 +96,16 @@ def architecture(network: Network, training: Training, rows: int) -> Architectur
 
 
 def _numbers(layer: Layer, depth: int, batch: int) -> Iterator[LayerNumbers]:
-    inner = layer.parts if isinstance(layer, Residual) else ()
     shape = layer.output_shape
     yield LayerNumbers(
         layer.name,
         layer.kind,
-        _settings(layer),
+        ", ".join(layer.settings),
         depth,
         list(shape),
-        0 if inner else sum(parameter.size for parameter in layer.parameters),
+        0 if layer.parts else sum(parameter.size for parameter in layer.parameters),
         layer.multiply_adds,
         output_memory(layer, batch),
     )
-    for part in inner:
+    for part in layer.parts:
         yield from _numbers(part, depth + 1, batch)
-
-
-def _settings(layer: Layer) -> str:
-    words = []
-    if isinstance(layer, Conv2d | Pool2d):
-        kernel, stride = layer.window.kernel, layer.window.stride
-        words.append(f"{kernel[0]} x {kernel[1]}")
-        if stride != ((1, 1) if isinstance(layer, Conv2d) else kernel):
-            words.append(f"stride {stride[0]}" if stride[0] == stride[1] else f"stride {stride[0]} x {stride[1]}")
-    if isinstance(layer, Dense | Conv2d | Activate) and layer.activation.name != "identity":
-        words.append(layer.activation.name)
-    if isinstance(layer, Dropout):
-        words.append(f"{layer.rate:g}")
-    return ", ".join(words)

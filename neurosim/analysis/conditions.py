@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from neurosim.analysis.output_layer import hidden_units, output_place
 from neurosim.analysis.parameters import MOST
-from neurosim.network.layers import Conv2d, Dense
+from neurosim.analysis.weights import first_dense
+from neurosim.network.layers import Conv2d, Dense, as_kind, of_kind
 
 if TYPE_CHECKING:  # what asks for a reason need not load a simulator
     from neurosim.training.simulator import Simulator
@@ -114,8 +115,7 @@ def no_unit_maps(simulator: Simulator) -> str:
         return f"{_inputs(simulator)}; what a unit answers can be drawn over one or two"
     if simulator.network.batch_norms:
         return _BATCH_NORMALIZATION
-    hidden = [layer for layer in simulator.network.layers[:-1] if isinstance(layer, Dense)]
-    return "" if hidden else _NO_HIDDEN_LAYER
+    return "" if of_kind(simulator.network.layers[:-1], Dense) else _NO_HIDDEN_LAYER
 
 
 def no_hidden_space(simulator: Simulator) -> str:
@@ -133,7 +133,7 @@ def no_hidden_space(simulator: Simulator) -> str:
 def no_diagram(simulator: Simulator) -> str:
     """Why the network cannot be drawn as a diagram."""
     layers = simulator.network.layers
-    if not all(isinstance(layer, Dense) for layer in layers):
+    if of_kind(layers, Dense) != layers:
         return "the network has layers that are not dense; diagrams are drawn for dense layers only"
     widths = [simulator.network.inputs, *(math.prod(layer.output_shape) for layer in layers)]
     weights = sum(one * other for one, other in itertools.pairwise(widths))
@@ -146,7 +146,8 @@ def no_diagram(simulator: Simulator) -> str:
 def no_paths(simulator: Simulator) -> str:
     """Why the parameters cannot be drawn as lines over the epochs."""
     network = simulator.network
-    if network.size > MOST or not all(isinstance(layer, Dense) for layer in network.layers if layer.parameters):
+    dense_only = all(as_kind(layer, Dense) for layer in network.layers if layer.parameters)
+    if network.size > MOST or not dense_only:
         return f"the network has {network.size:,} parameters; lines of dense layers are drawn for up to {MOST}"
     return "no epoch was trained" if _times(simulator) == 1 else ""
 
@@ -169,15 +170,12 @@ def no_weight_images(simulator: Simulator) -> str:
     """Why the weights of the first layer are no images."""
     if not has_images(simulator):
         return "the inputs are not images"
-    first = next((layer for layer in simulator.network.layers if layer.parameters), None)
-    if isinstance(first, Dense) and first.inputs == simulator.network.inputs:
-        return ""
-    return "the first layer is not dense: see filters"
+    return "" if first_dense(simulator.network) else "the first layer is not dense: see filters"
 
 
 def no_convolution(simulator: Simulator) -> str:
     """Why there are no channels to look at."""
-    convolutions = any(isinstance(layer, Conv2d) for layer in simulator.network.parts)
+    convolutions = of_kind(simulator.network.parts, Conv2d)
     return "" if convolutions else "the network has no convolutions"
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurosim.analysis.inputs import input_names
-from neurosim.network.layers import Dense
+from neurosim.network.layers import Dense, of_kind
 
 if TYPE_CHECKING:  # what draws these numbers need not load a simulator
     from neurosim.training.simulator import Simulator
@@ -41,7 +41,7 @@ class Diagram:
 def diagram(simulator: Simulator) -> Diagram:
     """The diagram of a network that has dense layers only."""
     parameters, data = simulator.parameters, simulator.data
-    layers = [layer for layer in simulator.network.layers if isinstance(layer, Dense)]
+    layers = of_kind(simulator.network.layers, Dense)
     outputs = simulator.network.outputs
     classes = data.class_labels
     names = (

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.network.layers import Conv2d
+from neurosim.network.layers import Conv2d, Normalization, of_kind
 
 if TYPE_CHECKING:  # what draws these numbers need not load a simulator
     from neurosim.training.simulator import Simulator
@@ -68,7 +68,7 @@ def feature_maps(simulator: Simulator) -> FeatureMaps | None:
     images go the same way beside it.
     """
     network, data = simulator.network, simulator.data
-    if not any(isinstance(layer, Conv2d) for layer in network.parts):
+    if not of_kind(network.parts, Conv2d):
         return None
     split = "test" if "test" in simulator.splits else "train"
     rows = simulator.split_rows(split).some(slice(0, 128 if network.batch_norms else 1))
@@ -79,7 +79,8 @@ def feature_maps(simulator: Simulator) -> FeatureMaps | None:
     for layer in network.layers:
         maps = seen[layer.name].outputs[0]
         # Layers that change nothing that can be seen are left out.
-        if maps.ndim == 3 and not (layer.kind in ("batch_norm", "layer_norm", "dropout") and maps.shape == before):
+        plain = layer.passes_through or isinstance(layer, Normalization)
+        if maps.ndim == 3 and not (plain and maps.shape == before):
             channels = np.moveaxis(maps, -1, 0)[:MOST_CHANNELS].astype(np.float32)
             shown.append(LayerOutputs(layer.name, layer.kind, maps.shape[-1], channels))
         before = maps.shape

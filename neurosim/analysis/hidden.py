@@ -14,7 +14,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.analysis.output_layer import Parameters, answers_to, levels, output_layers, output_place, output_weights
+from neurosim.analysis.output_layer import (
+    Parameters,
+    answers_to,
+    levels,
+    output_layer,
+    output_layers,
+    output_place,
+    output_weights,
+)
 from neurosim.analysis.pieces import in_pieces
 from neurosim.analysis.planes import hidden_planes, on_plane
 from neurosim.analysis.restoring import restored
@@ -121,9 +129,7 @@ def hidden_space_at(simulator: Simulator, times: Sequence[tuple[float, Parameter
 
     The simulator is as before afterwards.
     """
-    functions = output_layers(simulator.network)
-    output = functions[0]
-    assert isinstance(output, Dense)
+    functions, output = output_layers(simulator.network), output_layer(simulator.network)
     rows = _Rows(simulator)
     seen = rows.hidden(times)
     layers = [output_weights(output, parameters) for _, parameters in times]
@@ -162,8 +168,7 @@ def hidden_directions(simulator: Simulator, times: Sequence[Parameters]) -> list
 
     They are chosen as in `hidden_space_at`, by the rows as they lie with the present parameters.
     """
-    output = output_layers(simulator.network)[0]
-    assert isinstance(output, Dense)
+    output = output_layer(simulator.network)
     weights = [output_weights(output, parameters)[0] for parameters in times]
     if output.inputs <= 2:
         return hidden_planes(weights, np.zeros((1, output.inputs)))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from neurosim.analysis.planes import TINY
 from neurosim.backends.uncompiled import apply, uncompiled
-from neurosim.network.layers import Activate, Dense, Dropout, Flatten
+from neurosim.network.layers import Activated, Dense, as_kind, of_kind
 from neurosim.network.network import Network
 from neurosim.plugin import Activation
 
@@ -24,9 +24,9 @@ def output_place(network: Network) -> int | None:
     """Place of the output layer among the layers: the last dense one, if nothing behind it but functions does more."""
     for place in range(len(network.layers) - 1, -1, -1):
         layer = network.layers[place]
-        if isinstance(layer, Dense):
+        if as_kind(layer, Dense):
             return place
-        if not isinstance(layer, Activate | Dropout | Flatten):
+        if not (layer.passes_through or isinstance(layer, Activated)) or layer.parameters:
             return None
     return None
 
@@ -36,17 +36,23 @@ def hidden_units(network: Network) -> int:
     place = output_place(network)
     if place is None:
         return 0
-    layer = network.layers[place]
-    assert isinstance(layer, Dense)
     before = network.layers[:place]
-    return layer.inputs if any(entry.parameters or isinstance(entry, Activate) for entry in before) else 0
+    if not any(entry.parameters or isinstance(entry, Activated) for entry in before):
+        return 0
+    return output_layer(network).inputs
 
 
-def output_layers(network: Network) -> list[Dense | Activate]:
+def output_layer(network: Network) -> Dense:
+    """The output layer; there must be an `output_place`."""
+    (output,) = of_kind(output_layers(network)[:1], Dense)
+    return output
+
+
+def output_layers(network: Network) -> tuple[Activated, ...]:
     """The output layer and what follows it, as far as it has a function; there must be an `output_place`."""
     place = output_place(network)
     assert place is not None
-    return [entry for entry in network.layers[place:] if isinstance(entry, Dense | Activate)]
+    return of_kind(network.layers[place:], Activated)
 
 
 def output_weights(layer: Dense, parameters: Parameters) -> tuple[Array, Array]:
@@ -56,7 +62,7 @@ def output_weights(layer: Dense, parameters: Parameters) -> tuple[Array, Array]:
     return weights, bias
 
 
-def answers_to(functions: Sequence[Dense | Activate], sums: Array) -> Array:
+def answers_to(functions: Sequence[Activated], sums: Array) -> Array:
     """What the output layer answers to weighted sums (outputs, ...)."""
     answers = sums
     for layer in functions:
@@ -76,7 +82,7 @@ def answers_to(functions: Sequence[Dense | Activate], sums: Array) -> Array:
     return answers
 
 
-def levels(functions: Sequence[Dense | Activate], sums: Sequence[Array], threshold: float) -> tuple[float, ...]:
+def levels(functions: Sequence[Activated], sums: Sequence[Array], threshold: float) -> tuple[float, ...]:
     """Weighted sums of a single output at which its answer changes sides."""
 
     def above(values: Array) -> NDArray[np.bool_]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.network.layers import Dense
+from neurosim.network.layers import Dense, of_kind
 
 if TYPE_CHECKING:  # what draws these numbers need not load a simulator
     from neurosim.network.network import Network
@@ -62,7 +62,7 @@ def parameter_paths(simulator: Simulator) -> ParameterPaths:
 
 def _one_unit(network: Network) -> Dense | None:
     """The only layer of a network of one unit."""
-    dense = [layer for layer in network.layers if isinstance(layer, Dense)]
+    dense = of_kind(network.layers, Dense)
     return dense[0] if len(dense) == 1 and dense[0].units == 1 else None
 
 
@@ -71,7 +71,7 @@ def _names(network: Network) -> tuple[str, ...]:
     if one is not None:
         return (*(f"w{k + 1}" for k in range(one.inputs)), *(["b"] if one.bias is not None else []))
     found = []
-    for number, layer in enumerate((layer for layer in network.layers if isinstance(layer, Dense)), 1):
+    for number, layer in enumerate(of_kind(network.layers, Dense), 1):
         places = itertools.product(range(layer.inputs), range(layer.units))
         found += [f"w{number}[{i + 1},{j + 1}]" for i, j in places]
         found += [f"b{number}[{j + 1}]" for j in range(layer.units) if layer.bias is not None]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.network.layers import AvgPool2d, Conv2d, Layer, MaxPool2d, Window
+from neurosim.network.layers import Window, Windowed
 
 if TYPE_CHECKING:  # what draws these numbers need not load a simulator
     from neurosim.network.network import Network
@@ -77,19 +77,13 @@ def _fields(network: Network) -> dict[str, _Field]:
     if len(network.input_shape) != 3:
         return found
     for layer in network.layers:
-        window = _window(layer)
-        if window is None:
-            if len(layer.output_shape) != 3 or layer.kind == "residual":
-                break
-            continue
-        field = field.through(window)
-        if isinstance(layer, Conv2d):
-            found[layer.name] = field
+        if isinstance(layer, Windowed):
+            field = field.through(layer.window)
+            if layer.parameters:
+                found[layer.name] = field
+        elif len(layer.output_shape) != 3 or layer.parts:
+            break
     return found
-
-
-def _window(layer: Layer) -> Window | None:
-    return layer.window if isinstance(layer, Conv2d | MaxPool2d | AvgPool2d) else None
 
 
 def _strongest(name: str, field: _Field, outputs: NDArray[np.float32], images: NDArray[np.float32]) -> ChannelResponses:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from neurosim.analysis.inputs import Points, input_axis, input_names, input_points
 from neurosim.analysis.pieces import in_pieces
 from neurosim.analysis.spacing import evenly
-from neurosim.network.layers import Activate, Dense
+from neurosim.network.layers import Activated, of_kind
 
 if TYPE_CHECKING:  # what draws these numbers need not load a simulator
     from neurosim.training.simulator import Simulator
@@ -79,8 +79,8 @@ def unit_maps(simulator: Simulator) -> UnitMaps:
     axes = tuple(input_axis(points.inputs[:, k], count) for k in range(network.inputs))
     grid = np.stack(np.meshgrid(*axes), axis=-1)
     rows = data.to_input(grid.reshape(-1, network.inputs))
-    active = [layer for layer in network.layers if isinstance(layer, Dense | Activate)]
-    chosen = active if len(active) <= MOST_LAYERS else [*active[: MOST_LAYERS - 1], active[-1]]
+    active = of_kind(network.layers, Activated)
+    chosen = active if len(active) <= MOST_LAYERS else (*active[: MOST_LAYERS - 1], active[-1])
     picked = {layer.name: evenly(layer.output_shape[0], MOST_UNITS) for layer in chosen}
     parts: dict[str, list[tuple[NDArray[Any], NDArray[Any]]]] = {name: [] for name in picked}
     for piece in in_pieces(network, len(rows)):

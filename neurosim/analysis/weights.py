@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurosim.analysis.spacing import evenly
-from neurosim.network.layers import Conv2d, Dense
+from neurosim.network.layers import Conv2d, Dense, as_kind, of_kind
+from neurosim.network.network import Network
 
 if TYPE_CHECKING:  # what draws these numbers need not load a simulator
     from neurosim.training.simulator import Simulator
@@ -43,9 +44,8 @@ class Kernels:
 
 def weight_images(simulator: Simulator) -> Kernels | None:
     """The weights of a first dense layer, each unit's as an image; None for other networks."""
-    shape = simulator.data.image_shape
-    layer = next((layer for layer in simulator.network.layers if layer.parameters), None)
-    if len(shape) < 2 or not isinstance(layer, Dense) or layer.inputs != simulator.network.inputs:
+    shape, layer = simulator.data.image_shape, first_dense(simulator.network)
+    if len(shape) < 2 or layer is None:
         return None
     channels = shape[2] if len(shape) > 2 else 1
     units, inputs = tuple(evenly(layer.units, MOST_UNITS)), tuple(evenly(channels, MOST_INPUTS))
@@ -53,9 +53,16 @@ def weight_images(simulator: Simulator) -> Kernels | None:
     return _kernels(layer.name, weight, units, inputs)
 
 
+def first_dense(network: Network) -> Dense | None:
+    """The dense layer that sees the inputs; None where the first layer that learns is another."""
+    first = next((layer for layer in network.layers if layer.parameters), None)
+    dense = None if first is None else as_kind(first, Dense)
+    return dense if dense is not None and dense.inputs == network.inputs else None
+
+
 def filters(simulator: Simulator) -> tuple[Kernels, ...]:
     """The kernels of the convolutions but for those of one cell, from the first on; some of each."""
-    layers = [layer for layer in simulator.network.parts if isinstance(layer, Conv2d) and max(layer.window.kernel) > 1]
+    layers = [layer for layer in of_kind(simulator.network.parts, Conv2d) if max(layer.window.kernel) > 1]
     parameters = simulator.parameters
     return tuple(
         _kernels(

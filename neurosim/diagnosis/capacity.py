@@ -28,8 +28,8 @@ def strong_regularization(evidence: Evidence) -> Suspicion | None:
     if not evidence.poor:
         return None
     scenario = evidence.scenario
-    prices = {p: max(layer.l1, layer.l2) for p, layer in remedies.layers(scenario) if layer.kind in ("dense", "conv2d")}
-    rates = {p: layer.rate for p, layer in remedies.layers(scenario) if layer.kind == "dropout"}
+    prices = {p: max(layer.l1, layer.l2) for p, layer in remedies.layers(scenario) if layer.width_key}
+    rates = {p: layer.rate for p, layer in remedies.layers(scenario) if hasattr(layer, "rate")}
     price, rate = max(prices.values(), default=0.0), max(rates.values(), default=0.0)
     if price <= STRONG_PENALTY and rate <= STRONG_DROPOUT:
         return None
@@ -149,7 +149,7 @@ def too_small(evidence: Evidence) -> Suspicion | None:
     if not evidence.poor or evidence.failure:
         return None
     layers = remedies.hidden(evidence.scenario)
-    widths = {path: float(layer.units if layer.kind == "dense" else layer.channels) for path, layer in layers}
+    widths = {path: float(getattr(layer, layer.width_key)) for path, layer in layers}
     narrowest = min(widths, key=lambda path: widths[path], default="")
     width = widths.get(narrowest, 0.0)
     if width >= WIDTH:

@@ -24,7 +24,6 @@ from neurosim.diagnosis.rows import (
     target_sizes,
 )
 from neurosim.errors import DivergedError
-from neurosim.network.layers import Activate, Conv2d, Dense
 from neurosim.plugin import Activation
 from neurosim.scenario import Scenario
 from neurosim.training.history import History
@@ -218,8 +217,8 @@ def _state(simulator: Simulator) -> LayerState:
 def _flat_at_both_ends(simulator: Simulator) -> set[str]:
     """Hidden layers that can saturate: a ReLU that is off is no more than that."""
     found = set()
-    for layer in simulator.network.parts:
-        if isinstance(layer, Dense | Conv2d | Activate) and isinstance(layer.activation.record, Activation):
+    for layer in simulator.network.activated:
+        if isinstance(layer.activation.record, Activation):
             _, saturated = flat_regions(layer.activation.record, layer.activation.values)
             if saturated(np.array([-REACH, REACH])).all():
                 found.add(layer.name)
@@ -256,8 +255,8 @@ def _alike(simulator: Simulator) -> dict[str, tuple[int, int]]:
     _, gradients = simulator.gradients(rows.inputs(np.float32), targets)
     parameters = simulator.parameters
     found = {}
-    for layer in network.parts:
-        if not isinstance(layer, Dense | Conv2d) or layer.name == network.layers[-1].name:
+    for layer in network.weighted:
+        if layer.name == network.layers[-1].name:
             continue
         name = f"{layer.name}.weight"
         weight, gradient = (array[name].reshape(-1, array[name].shape[-1]) for array in (parameters, gradients))

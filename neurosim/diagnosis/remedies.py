@@ -34,18 +34,18 @@ def layers(scenario: Scenario) -> Iterator[tuple[str, Any]]:
 
 def hidden(scenario: Scenario) -> list[tuple[str, Any]]:
     """Dense and convolution layers below the output, with their key paths."""
-    found = [(path, layer) for path, layer in layers(scenario) if layer.kind in ("dense", "conv2d")]
+    found = [(path, layer) for path, layer in layers(scenario) if layer.width_key]
     return found[:-1]
 
 
 def activation(scenario: Scenario, name: str) -> Remedy:
     """Another activation of all hidden layers that have one, with the start values that are usual for it."""
     found: list[str] = []
-    *inner, _ = ((path, layer) for path, layer in layers(scenario) if layer.kind in ("dense", "conv2d", "activation"))
+    *inner, _ = ((p, layer) for p, layer in layers(scenario) if _has(layer, "activation") and not layer.inside)
     for path, layer in inner:
-        if layer.kind == "activation":
+        if not layer.width_key:
             found.append(f"{path}.activation={name}")
-        elif layer.kind in ("dense", "conv2d") and layer.activation.name != "identity":
+        elif layer.activation.name != "identity":
             found += [f"{path}.activation={name}", f"{path}.init={_usual(name)}"]
     return tuple(found)
 
@@ -71,7 +71,7 @@ def usual_init(scenario: Scenario) -> Remedy:
     """The start values that are usual for the activation of each layer."""
     found = []
     for path, layer in layers(scenario):
-        if layer.kind in ("dense", "conv2d"):
+        if layer.width_key:
             usual = _usual(layer.activation.name)
             if layer.init is None or layer.init.name != usual:
                 found.append(f"{path}.init={usual}")
@@ -97,9 +97,7 @@ def weaker_penalty(scenario: Scenario, limit: float) -> Remedy:
 
 def weaker_dropout(scenario: Scenario, limit: float) -> Remedy:
     """A usual share in each dropout layer beyond the limit."""
-    return tuple(
-        f"{path}.rate={DROPOUT:g}" for path, layer in layers(scenario) if layer.kind == "dropout" and layer.rate > limit
-    )
+    return tuple(f"{path}.rate={DROPOUT:g}" for path, layer in layers(scenario) if getattr(layer, "rate", 0.0) > limit)
 
 
 def milder_augmentation(scenario: Scenario) -> Remedy:
@@ -115,7 +113,7 @@ def wider(scenario: Scenario) -> Remedy:
     """Hidden layers with four times as many units or channels, and no fewer than 32; one, where there is none."""
     found = []
     for path, layer in hidden(scenario):
-        key = "units" if layer.kind == "dense" else "channels"
+        key = layer.width_key
         if not isinstance(layer.bias, list) and getattr(layer, "weight", None) is None:
             found.append(f"{path}.{key}={max(WIDE, 4 * getattr(layer, key))}")
     if found or len(scenario.network.layers) != 1 or scenario.network.layers[0].kind != "dense":

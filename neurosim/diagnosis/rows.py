@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from neurosim.backends.uncompiled import apply
 from neurosim.data.rows import Rows
-from neurosim.network.layers import Activate, Conv2d, Dense
+from neurosim.network.layers import Activated
 from neurosim.network.network import Network
 from neurosim.plugin import Activation, RowActivation
 from neurosim.training.simulator import Simulator
@@ -132,7 +132,7 @@ def _flat(answers: NDArray[np.float64], extreme: float) -> bool:
 
 def _output_activation(network: Network) -> tuple[Activation | RowActivation, tuple[float, ...]] | None:
     layer = network.layers[-1]
-    if isinstance(layer, Dense | Conv2d | Activate):
+    if isinstance(layer, Activated):
         return layer.activation.record, layer.activation.values
     return None
 

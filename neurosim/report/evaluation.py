@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from neurosim.formulas.javascript import Script
@@ -14,18 +15,17 @@ from neurosim.network.layers import (
     Flatten,
     Layer,
     LayerNorm,
+    Normalization,
     Parameter,
     Residual,
 )
 from neurosim.network.network import Network
 from neurosim.plugin import RowActivation
 
-_KINDS = (Activate, BatchNorm, Dense, Dropout, Flatten, LayerNorm, Residual)
-
 
 def can_evaluate(network: Network) -> bool:
     """Whether the page knows all kinds of layers that the network has."""
-    return all(isinstance(layer, _KINDS) for layer in network.parts)
+    return all(type(layer) in _ENTRIES for layer in network.parts)
 
 
 def network_data(network: Network, script: Script) -> list[dict[str, Any]]:
@@ -40,28 +40,55 @@ def network_data(network: Network, script: Script) -> list[dict[str, Any]]:
 
 
 def _layer(layer: Layer, statistics: int, script: Script) -> dict[str, Any]:
-    entry: dict[str, Any] = {"name": layer.name, "kind": layer.kind, "words": layer.kind.replace("_", " ")}
-    if isinstance(layer, Dense):
-        activation = layer.activation.name
-        plural = "s" * (layer.units != 1)
-        entry["words"] = f"{layer.units} {activation if activation != 'identity' else 'linear'} unit{plural}"
-        entry |= {
-            "units": layer.units,
-            "weight": layer.weight.offset,
-            "bias": _place(layer.bias),
-            "activation": _activation(layer.activation, script),
-        }
-    elif isinstance(layer, Activate):
-        entry["words"] = layer.activation.name
-        entry["activation"] = _activation(layer.activation, script)
-    elif isinstance(layer, BatchNorm | LayerNorm):
-        entry |= {"gamma": layer.gamma.offset, "beta": layer.beta.offset, "epsilon": layer.epsilon}
-        if isinstance(layer, BatchNorm):
-            entry |= {"mean": statistics + layer.mean.offset, "variance": statistics + layer.variance.offset}
-    elif isinstance(layer, Residual):
-        entry["layers"] = [_layer(inner, statistics, script) for inner in layer.layers]
-        entry["projection"] = None if layer.projection is None else _layer(layer.projection, statistics, script)
-    return entry
+    entry = {"name": layer.name, "kind": layer.kind, "words": layer.words}
+    return entry | _ENTRIES[type(layer)](layer, statistics, script)
+
+
+def _dense(layer: Dense, statistics: int, script: Script) -> dict[str, Any]:
+    activation = "linear" if layer.activation.name == "identity" else layer.activation.name
+    return {
+        "words": f"{layer.units} {activation} unit{'s' * (layer.units != 1)}",
+        "units": layer.units,
+        "weight": layer.weight.offset,
+        "bias": _place(layer.bias),
+        "activation": _activation(layer.activation, script),
+    }
+
+
+def _activate(layer: Activate, statistics: int, script: Script) -> dict[str, Any]:
+    return {"words": layer.activation.name, "activation": _activation(layer.activation, script)}
+
+
+def _layer_norm(layer: Normalization, statistics: int, script: Script) -> dict[str, Any]:
+    return {"gamma": layer.gamma.offset, "beta": layer.beta.offset, "epsilon": layer.epsilon}
+
+
+def _batch_norm(layer: BatchNorm, statistics: int, script: Script) -> dict[str, Any]:
+    running = {"mean": statistics + layer.mean.offset, "variance": statistics + layer.variance.offset}
+    return _layer_norm(layer, statistics, script) | running
+
+
+def _nothing_more(layer: Layer, statistics: int, script: Script) -> dict[str, Any]:
+    return {}
+
+
+def _residual(layer: Residual, statistics: int, script: Script) -> dict[str, Any]:
+    return {
+        "layers": [_layer(inner, statistics, script) for inner in layer.layers],
+        "projection": None if layer.projection is None else _layer(layer.projection, statistics, script),
+    }
+
+
+# What the page is told of each kind of layer that it knows.
+_ENTRIES: dict[type[Layer], Callable[[Any, int, Script], dict[str, Any]]] = {
+    Dense: _dense,
+    Activate: _activate,
+    BatchNorm: _batch_norm,
+    LayerNorm: _layer_norm,
+    Dropout: _nothing_more,
+    Flatten: _nothing_more,
+    Residual: _residual,
+}
 
 
 def _place(parameter: Parameter | None) -> int | None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from neurosim.backends.base import Backend, Begun, Totals, shuffle_key
 from neurosim.data.rows import Rows
 from neurosim.errors import DivergedError
-from neurosim.network.layers import Layer, Residual
+from neurosim.network.layers import in_order
 from neurosim.randomness import permutation
 
 SLOWER = (
@@ -226,16 +226,6 @@ class _State:
     def _arrays(self) -> tuple[NDArray[Any], ...]:
         backend = self._backend
         return backend.parameters, backend.state, backend.statistics
-
-
-def in_order(layers: Sequence[Layer]) -> Iterator[Layer]:
-    """Every layer in the order in which data reach them: those inside of a residual one before it."""
-    for layer in layers:
-        if isinstance(layer, Residual):
-            yield from in_order(layer.layers)
-            if layer.projection is not None:
-                yield layer.projection
-        yield layer
 
 
 def all_finite(array: NDArray[Any]) -> bool:

@@ -9,6 +9,7 @@ import numpy as np
 
 from neurosim.network.layers import (
     Activate,
+    Activated,
     AvgPool2d,
     BatchNorm,
     Conv2d,
@@ -17,6 +18,7 @@ from neurosim.network.layers import (
     Layer,
     LayerNorm,
     MaxPool2d,
+    Normalization,
     Residual,
 )
 from neurosim.plugin import RowActivation
@@ -49,9 +51,9 @@ def backward_phase(section: Section, names: Names) -> None:
             continue
         _sum_up(section, names, skipped)
         skipped = []
-        if layer.kind in _BACKWARD:
+        if type(layer) in _BACKWARD:
             inner = section if names.brief else section.section(names.title(layer).capitalize())
-            _BACKWARD[layer.kind](inner, names, layer)
+            _BACKWARD[type(layer)](inner, names, layer)
     # The first layers are always shown, so none is left here.
 
 
@@ -78,7 +80,7 @@ def _sum_up(section: Section, names: Names, layers: list[Layer]) -> None:
     rows: list[list[Piece]] = []
     for layer in layers:
         slope = float(np.sqrt((names.step.received(layer) ** 2).sum()))
-        rows.append([str(names.numbers[layer.name]), layer.kind.replace("_", " "), Number(slope)])
+        rows.append([str(names.numbers[layer.name]), layer.words, Number(slope)])
     inner.table(("layer", "what", "length of ∂L/∂a"), rows)
 
 
@@ -87,7 +89,7 @@ def _slope_number(names: Names, layer: Layer, index: Index, value: float) -> Num
     return computed(value) if index in names.shown.get(layer.name, ()) else given(value)
 
 
-def _through_activation(section: Section, names: Names, layer: Dense | Conv2d | Activate) -> None:
+def _through_activation(section: Section, names: Names, layer: Activated) -> None:
     """From the gradient of the outputs to that of the weighted sums."""
     step = names.step
     if layer is step.network.layers[-1] and step.network.pair is not None:
@@ -275,13 +277,12 @@ def _conv2d(section: Section, names: Names, layer: Conv2d) -> None:
     _hand_on(section, names, layer, None)
 
 
-def _pool(section: Section, names: Names, layer: MaxPool2d | AvgPool2d) -> None:
-    what = (
-        "The gradient goes to the cell that was the largest, and to no other:"
-        if isinstance(layer, MaxPool2d)
-        else "The gradient is shared out evenly among the cells:"
-    )
-    _passed(section, names, layer, what)
+def _max_pool2d(section: Section, names: Names, layer: MaxPool2d) -> None:
+    _passed(section, names, layer, "The gradient goes to the cell that was the largest, and to no other:")
+
+
+def _avg_pool2d(section: Section, names: Names, layer: AvgPool2d) -> None:
+    _passed(section, names, layer, "The gradient is shared out evenly among the cells:")
 
 
 def _global_avg_pool2d(section: Section, names: Names, layer: GlobalAvgPool2d) -> None:
@@ -289,13 +290,20 @@ def _global_avg_pool2d(section: Section, names: Names, layer: GlobalAvgPool2d) -
     _passed(section, names, layer, f"Each cell gets the {height * width}-th part of the gradient of its channel:")
 
 
-def _norm(section: Section, names: Names, layer: BatchNorm | LayerNorm) -> None:
+def _batch_norm(section: Section, names: Names, layer: BatchNorm) -> None:
+    _normalization(section, names, layer, "the batch")
+
+
+def _layer_norm(section: Section, names: Names, layer: LayerNorm) -> None:
+    _normalization(section, names, layer, "all places")
+
+
+def _normalization(section: Section, names: Names, layer: Normalization, over: str) -> None:
     gradient = names.step.network.named(names.step.gradient)
     for index in names.shown[layer.name]:
         channel = index[-1:]
         for entry, words in ((layer.gamma, "∂L/∂a·(normalised input)"), (layer.beta, "∂L/∂a")):
             name = names.slope(names.parameter(entry, layer, channel))
-            over = "the batch" if isinstance(layer, BatchNorm) else "all places"
             section.tell(name, f"sum of {words} over {over}", float(gradient[entry.name][channel]))
     _passed(section, names, layer, "Through mean and deviation too, which depend on every input:")
 
@@ -316,14 +324,14 @@ def _passed(section: Section, names: Names, layer: Layer, words: str) -> None:
     _hand_on(section, names, layer, None)
 
 
-_BACKWARD: dict[str, Callable[[Section, Names, Any], None]] = {
-    "dense": _dense,
-    "conv2d": _conv2d,
-    "max_pool2d": _pool,
-    "avg_pool2d": _pool,
-    "global_avg_pool2d": _global_avg_pool2d,
-    "batch_norm": _norm,
-    "layer_norm": _norm,
-    "activation": _activate,
-    "residual": _residual,
+_BACKWARD: dict[type[Layer], Callable[[Section, Names, Any], None]] = {
+    Dense: _dense,
+    Conv2d: _conv2d,
+    MaxPool2d: _max_pool2d,
+    AvgPool2d: _avg_pool2d,
+    GlobalAvgPool2d: _global_avg_pool2d,
+    BatchNorm: _batch_norm,
+    LayerNorm: _layer_norm,
+    Activate: _activate,
+    Residual: _residual,
 }

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
-from neurosim.network.layers import Conv2d, Dense
+from neurosim.network.layers import Conv2d, Dense, Weighted
 from neurosim.worksheet.step import Step, sample_loss
 
 # A row that moves nearly as many weights as another is as good.
@@ -44,11 +46,16 @@ OTHERS = "; any other can be asked for."
 
 def _moving(step: Step) -> float:
     """How many weights have a gradient from the sample; of convolutions in proportion to the places with an error."""
-    count = 0.0
-    for layer in step.network.parts:
-        if isinstance(layer, Dense):
-            inputs = step.trace.saved[layer.name][0][step.place]
-            count += float(np.count_nonzero(inputs) * np.count_nonzero(step.errors(layer)))
-        elif isinstance(layer, Conv2d):
-            count += layer.weight.size * float((step.errors(layer) != 0).mean())
-    return count
+    return sum(_MOVING[type(layer)](step, layer) for layer in step.network.weighted)
+
+
+def _moving_dense(step: Step, layer: Dense) -> float:
+    inputs = step.trace.saved[layer.name][0][step.place]
+    return float(np.count_nonzero(inputs) * np.count_nonzero(step.errors(layer)))
+
+
+def _moving_conv2d(step: Step, layer: Conv2d) -> float:
+    return layer.weight.size * float((step.errors(layer) != 0).mean())
+
+
+_MOVING: dict[type[Weighted], Callable[[Step, Any], float]] = {Dense: _moving_dense, Conv2d: _moving_conv2d}

@@ -10,6 +10,7 @@ import numpy as np
 
 from neurosim.network.layers import (
     Activate,
+    Activated,
     AvgPool2d,
     BatchNorm,
     Conv2d,
@@ -20,6 +21,7 @@ from neurosim.network.layers import (
     Layer,
     LayerNorm,
     MaxPool2d,
+    Normalization,
     Pool2d,
     Residual,
     Window,
@@ -42,30 +44,17 @@ def forward_phase(section: Section, names: Names) -> None:
         _sum_up(section, names, skipped)
         skipped = []
         inner = section
-        if names.brief and isinstance(layer, Dropout | Flatten):
+        if names.brief and layer.passes_through:
             continue  # the numbers go through as they are
         if not names.brief:
             inner = section.section(f"{names.title(layer).capitalize()}: {describe(layer)}")
             _select(inner, names, layer)
-        _FORWARD[layer.kind](inner, names, layer)
+        _FORWARD[type(layer)](inner, names, layer)
 
 
 def describe(layer: Layer) -> str:
     """A layer in a few words."""
-    words = [layer.kind.replace("_", " ")]
-    if isinstance(layer, Dense):
-        words += [f"{layer.units} unit" + "s" * (layer.units != 1), layer.activation.name]
-    elif isinstance(layer, Conv2d):
-        high, wide = layer.window.kernel
-        words += [f"{layer.channels} channel" + "s" * (layer.channels != 1), f"kernel {high} x {wide}"]
-        words += [layer.activation.name] * (layer.activation.name != "identity")
-    elif isinstance(layer, Pool2d):
-        words.append(" x ".join(map(str, layer.window.kernel)))
-    elif isinstance(layer, Activate):
-        words.append(layer.activation.name)
-    elif isinstance(layer, Dropout):
-        words.append(f"rate {layer.rate:g}")
-    return ", ".join(words)
+    return ", ".join([layer.words, *layer.details])
 
 
 def _sum_up(section: Section, names: Names, layers: Sequence[Layer]) -> None:
@@ -88,7 +77,7 @@ def _sum_up(section: Section, names: Names, layers: Sequence[Layer]) -> None:
 
 def _select(section: Section, names: Names, layer: Layer) -> None:
     """Say which outputs are shown, and what the others are like."""
-    if names.is_whole(layer) or isinstance(layer, Flatten | Dropout):
+    if names.is_whole(layer) or layer.passes_through:
         return
     a, shown = names.step.outputs(layer), names.shown[layer.name]
     what = "units" if a.ndim == 1 else "places of the maps"
@@ -151,7 +140,7 @@ def _weighted(section: Section, names: Names, layer: Dense, index: Index, terms:
     _activation(section, names, layer, index)
 
 
-def _activation(section: Section, names: Names, layer: Dense | Conv2d | Activate, index: Index) -> None:
+def _activation(section: Section, names: Names, layer: Activated, index: Index) -> None:
     """The activation of one number, from its own formula."""
     record = layer.activation.record
     if isinstance(record, RowActivation):
@@ -174,7 +163,7 @@ def _activation(section: Section, names: Names, layer: Dense | Conv2d | Activate
     section.line(name, f"{record.name}({symbol}){meaning}", last.filled, last.value, last.note)
 
 
-def settings(layer: Dense | Conv2d | Activate) -> list[Argument]:
+def settings(layer: Activated) -> list[Argument]:
     """The parameters of a layer's activation."""
     return [Argument(name, value, setting=True) for name, value in layer.activation.params.items()]
 
@@ -259,20 +248,28 @@ def receptive_field(window: Window, index: Index) -> list[tuple[int, int, tuple[
     return found
 
 
-def _pool(section: Section, names: Names, layer: MaxPool2d | AvgPool2d) -> None:
+def _max_pool2d(section: Section, names: Names, layer: MaxPool2d) -> None:
     for index in names.shown[layer.name]:
-        cells = [(*place, index[2]) for _, _, place in receptive_field(layer.window, index)]
-        symbols = [names.input(layer, cell) for cell in cells]
-        numbers = [names.input_number(layer, cell) for cell in cells]
-        value, name = float(names.step.outputs(layer)[index]), names.output(layer, index)
-        if isinstance(layer, MaxPool2d):
-            filled: list[Piece] = ["max("]
-            for place, number in enumerate(numbers):
-                filled += [", " if place else "", number]
-            section.line(name, f"max({', '.join(symbols)})", [*filled, ")"], value)
-        else:
-            filled = ["(", *joined([[number] for number in numbers]), f") / {len(cells)}"]
-            section.line(name, f"({' + '.join(symbols)}) / {len(cells)}", filled, value)
+        symbols, numbers = _cells(names, layer, index)
+        filled: list[Piece] = ["max("]
+        for place, number in enumerate(numbers):
+            filled += [", " if place else "", number]
+        value = float(names.step.outputs(layer)[index])
+        section.line(names.output(layer, index), f"max({', '.join(symbols)})", [*filled, ")"], value)
+
+
+def _avg_pool2d(section: Section, names: Names, layer: AvgPool2d) -> None:
+    for index in names.shown[layer.name]:
+        symbols, numbers = _cells(names, layer, index)
+        filled: list[Piece] = ["(", *joined([[number] for number in numbers]), f") / {len(symbols)}"]
+        value = float(names.step.outputs(layer)[index])
+        section.line(names.output(layer, index), f"({' + '.join(symbols)}) / {len(symbols)}", filled, value)
+
+
+def _cells(names: Names, layer: Pool2d, index: Index) -> tuple[list[str], list[Number]]:
+    """The cells under the window at a place: what they are called, and what they hold."""
+    cells = [(*place, index[2]) for _, _, place in receptive_field(layer.window, index)]
+    return [names.input(layer, cell) for cell in cells], [names.input_number(layer, cell) for cell in cells]
 
 
 def _global_avg_pool2d(section: Section, names: Names, layer: GlobalAvgPool2d) -> None:
@@ -284,12 +281,19 @@ def _global_avg_pool2d(section: Section, names: Names, layer: GlobalAvgPool2d) -
         section.tell(names.output(layer, index), words, float(names.step.outputs(layer)[index]))
 
 
-def _norm(section: Section, names: Names, layer: BatchNorm | LayerNorm) -> None:
-    """Mean and deviation over the batch or over the channels, and what becomes of one number."""
+def _batch_norm(section: Section, names: Names, layer: BatchNorm) -> None:
+    _normalization(section, names, layer, "the batch")
+
+
+def _layer_norm(section: Section, names: Names, layer: LayerNorm) -> None:
+    _normalization(section, names, layer, "its channels")
+
+
+def _normalization(section: Section, names: Names, layer: Normalization, over: str) -> None:
+    """Mean and deviation over the batch or over the channels, and what one number becomes."""
     step = names.step
     normal, spread = step.trace.saved[layer.name]
     weights = step.trace.weights
-    over = "the batch" if isinstance(layer, BatchNorm) else "its channels"
     for index in names.shown[layer.name]:
         channel = index[-1:]
         x = names.input_number(layer, index)
@@ -342,16 +346,16 @@ def _residual(section: Section, names: Names, layer: Residual) -> None:
         section.line(names.output(layer, index), f"{inside} + {around}", joined(parts), value)
 
 
-_FORWARD: dict[str, Callable[[Section, Names, Any], None]] = {
-    "dense": _dense,
-    "conv2d": _conv2d,
-    "max_pool2d": _pool,
-    "avg_pool2d": _pool,
-    "global_avg_pool2d": _global_avg_pool2d,
-    "batch_norm": _norm,
-    "layer_norm": _norm,
-    "activation": _activate,
-    "dropout": _dropout,
-    "flatten": _flatten,
-    "residual": _residual,
+_FORWARD: dict[type[Layer], Callable[[Section, Names, Any], None]] = {
+    Dense: _dense,
+    Conv2d: _conv2d,
+    MaxPool2d: _max_pool2d,
+    AvgPool2d: _avg_pool2d,
+    GlobalAvgPool2d: _global_avg_pool2d,
+    BatchNorm: _batch_norm,
+    LayerNorm: _layer_norm,
+    Activate: _activate,
+    Dropout: _dropout,
+    Flatten: _flatten,
+    Residual: _residual,
 }

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from neurosim.network.layers import Dense
+from neurosim.network.layers import Dense, as_kind
 from neurosim.worksheet.blocks import Number, Piece, Section, computed, given
 from neurosim.worksheet.names import Names
 from neurosim.worksheet.numbers import joined
@@ -134,5 +134,5 @@ def loss_slopes(section: Section, names: Names, indices: Sequence[Index]) -> Non
         if share:
             symbols, filled = f"({symbols}){share}", ["(", *filled, f"){share}"]
         section.line(slope, symbols, filled, value)
-    if isinstance(last, Dense) and len(indices) < step.network.outputs and not names.brief:
+    if as_kind(last, Dense) and len(indices) < step.network.outputs and not names.brief:
         section.say(f"The other {step.network.outputs - len(indices)} outputs follow in the same way.")

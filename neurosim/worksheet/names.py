@@ -14,10 +14,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from neurosim.network.layers import Activate, Conv2d, Dense, Dropout, Flatten, Layer, Parameter, Residual
+from neurosim.network.layers import Dense, Layer, Parameter, Weighted, in_order
 from neurosim.worksheet.blocks import Number, computed, given
 from neurosim.worksheet.numbers import numbered
-from neurosim.worksheet.step import Index, Step, in_order, largest, sources
+from neurosim.worksheet.step import Index, Step, largest, sources
 
 # A layer of up to ALL units is shown whole, of a wider one FEW.
 ALL, FEW = 6, 3
@@ -76,7 +76,7 @@ class Names:
         outputs = self.step.outputs(layer)
         if outputs.ndim == 1 and outputs.size <= ALL:
             return [(unit,) for unit in range(outputs.size)]
-        slopes = self.step.errors(layer) if isinstance(layer, Dense | Conv2d) else self.step.received(layer)
+        slopes = self.step.errors(layer) if isinstance(layer, Weighted) else self.step.received(layer)
         return largest(slopes, FEW if outputs.ndim == 1 else 1)
 
     def inputs_shown(self, layer: Dense, unit: int) -> list[int]:
@@ -105,7 +105,7 @@ class Names:
 
     def weighted(self, layer: Layer, index: Index) -> str:
         """``z3[2]``; for an activation on its own its input."""
-        if isinstance(layer, Activate):
+        if not isinstance(layer, Weighted):
             return self.input(layer, index)
         return f"z{self.numbers[layer.name]}" + numbered(index)
 
@@ -122,11 +122,8 @@ class Names:
     def origin(self, layer: Layer, index: Index) -> tuple[Layer | None, Index]:
         """The layer that an input comes from, and its index there; through flatten, and dropout, which is off."""
         source = self.sources[layer.name]
-        while isinstance(source, Flatten | Dropout):
-            if isinstance(source, Flatten):
-                place = int(np.ravel_multi_index(index, source.output_shape))
-                index = tuple(int(part) for part in np.unravel_index(place, source.shape))
-            source = self.sources[source.name]
+        while source is not None and source.passes_through:
+            index, source = source.source_index(index), self.sources[source.name]
         shape = self.step.network.input_shape if source is None else source.output_shape
         if len(shape) != len(index):
             # A dense layer on images reads them as one vector.
@@ -149,9 +146,7 @@ class Names:
     @cached_property
     def branches(self) -> set[str]:
         """The layers that get the input of a residual layer, as its skip does."""
-        residuals = [layer for layer in self.layers if isinstance(layer, Residual)]
-        projections = {layer.projection.name for layer in residuals if layer.projection is not None}
-        return {layer.layers[0].name for layer in residuals} | projections
+        return {branch[0].name for layer in self.layers for branch in layer.branches}
 
     def slope(self, name: str) -> str:
         """``∂L/∂name``."""

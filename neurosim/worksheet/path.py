@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from neurosim.errors import UsageError
-from neurosim.network.layers import Activate, BatchNorm, Dense, Dropout, Flatten, LayerNorm
+from neurosim.network.layers import Activate, BatchNorm, Dense, Dropout, Flatten, LayerNorm, Weighted, of_kind
 from neurosim.training.simulator import Simulator
 from neurosim.worksheet.backward import backward_phase
 from neurosim.worksheet.blocks import Number, Piece, Section, in_columns
@@ -58,9 +58,9 @@ class PathNames(Names):
             self.shown[layer.name] = [tuple(map(int, np.unravel_index(index, layer.output_shape)))]
 
     @property
-    def dense(self) -> list[Dense]:
+    def dense(self) -> tuple[Dense, ...]:
         """The layers in which a path has a choice."""
-        return [layer for layer in self.layers if isinstance(layer, Dense)]
+        return of_kind(self.layers, Dense)
 
     def _strongest(self, layer: Dense) -> int:
         return int(np.abs(self.step.errors(layer)).argmax())
@@ -101,8 +101,8 @@ def path_sheet(simulator: Simulator, step: Step, units: Sequence[int]) -> Sheet:
 
 def _check(name: str, step: Step, units: Sequence[int]) -> None:
     parts = step.network.parts
-    others = dict.fromkeys(layer.kind for layer in parts if not isinstance(layer, KINDS))
-    dense = [layer for layer in parts if isinstance(layer, Dense)]
+    others = dict.fromkeys(layer.kind for layer in parts if type(layer) not in KINDS)
+    dense = of_kind(parts, Dense)
     if others or not dense:
         raise UsageError(
             f"no single path leads through {name}: it has layers of the kind {', '.join(others) or parts[0].kind}",
@@ -145,9 +145,9 @@ def _stations(names: PathNames) -> list[str]:
         index: Index = names.shown[layer.name][0]
         if layer.name not in names.detailed:
             found += ["..."] * (found[-1] != "...")
-        elif isinstance(layer, Dense):
+        elif isinstance(layer, Weighted):
             found += [names.weighted(layer, index), names.output(layer, index)]
-        elif not isinstance(layer, Dropout | Flatten):
+        elif not layer.passes_through:
             found.append(names.output(layer, index))
     return [*found, "L"]
 

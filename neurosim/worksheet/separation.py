@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.network.layers import Dense
+from neurosim.network.layers import Dense, as_kind
 from neurosim.training.simulator import Simulator
 from neurosim.worksheet.blocks import Number, Piece, Section
 from neurosim.worksheet.numbers import written
@@ -24,10 +24,10 @@ Array = NDArray[np.float64]
 def is_perceptron(simulator: Simulator) -> bool:
     """Whether the network is one unit with a step, and its data are few enough to be written out."""
     layers, rows = simulator.network.layers, simulator.split_rows("train")
-    layer = layers[0]
+    layer = as_kind(layers[0], Dense)
     return (
         len(layers) == 1
-        and isinstance(layer, Dense)
+        and layer is not None
         and layer.units == 1
         and layer.bias is not None
         and layer.activation.name == "step"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,7 +16,7 @@ from neurosim.data import Prepared
 from neurosim.data.rows import Rows
 from neurosim.errors import DivergedError, UsageError
 from neurosim.markup import amount
-from neurosim.network.layers import Layer, Residual
+from neurosim.network.layers import Layer
 from neurosim.network.network import Network, Training
 from neurosim.training.simulator import Simulator
 from neurosim.worksheet.numbers import written
@@ -233,14 +233,6 @@ def sample_loss(step: Step) -> float:
         return float(formula(*((z, a, y) if pair else (a, y)), *loss.values))
 
 
-def in_order(layers: tuple[Layer, ...]) -> Iterator[Layer]:
-    """Every layer in the order in which they compute: a residual one after those inside it."""
-    for layer in layers:
-        if isinstance(layer, Residual):
-            yield from in_order(layer.parts)
-        yield layer
-
-
 def sources(network: Network) -> dict[str, Layer | None]:
     """For each layer by name the one whose outputs it gets; None for the input of the network."""
     found: dict[str, Layer | None] = {}
@@ -248,10 +240,8 @@ def sources(network: Network) -> dict[str, Layer | None]:
     def enter(layers: tuple[Layer, ...], source: Layer | None) -> Layer | None:
         for layer in layers:
             found[layer.name] = source
-            if isinstance(layer, Residual):
-                enter(layer.layers, source)
-                if layer.projection is not None:
-                    found[layer.projection.name] = source
+            for branch in layer.branches:
+                enter(branch, source)
             source = layer
         return source
 

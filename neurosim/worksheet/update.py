@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from typing import Any
+
 import numpy as np
 
 from neurosim.backends.uncompiled import uncompiled
-from neurosim.network.layers import BatchNorm, Conv2d, Dense, Layer, LayerNorm, Parameter
+from neurosim.network.layers import BatchNorm, Conv2d, Dense, Layer, LayerNorm, Normalization, Parameter, as_kind
 from neurosim.worksheet.blocks import Line, Piece, Section, computed, given
 from neurosim.worksheet.losses import target_symbol
 from neurosim.worksheet.names import Names
@@ -40,24 +43,37 @@ def update_phase(section: Section, names: Names) -> None:
 
 def shown_parameters(names: Names) -> list[Place]:
     """The weights and biases whose gradients are on the sheet."""
-    found: list[Place] = []
-    step = names.step
-    for layer in names.layers:
-        if layer.name not in names.detailed:
-            continue
-        if isinstance(layer, Dense):
-            for (unit,) in names.shown[layer.name]:
-                found += [(layer, layer.weight, (place, unit)) for place in names.inputs_shown(layer, unit)]
-                found += [(layer, layer.bias, (unit,))] if layer.bias is not None else []
-        elif isinstance(layer, Conv2d):
-            channel = names.shown[layer.name][0][2]
-            slopes = step.network.named(step.gradient)[layer.weight.name][..., channel]
-            found.append((layer, layer.weight, (*largest(slopes, 1)[0], channel)))
-            found += [(layer, layer.bias, (channel,))] if layer.bias is not None else []
-        elif isinstance(layer, BatchNorm | LayerNorm):
-            channels = dict.fromkeys(index[-1:] for index in names.shown[layer.name])
-            found += [(layer, entry, channel) for channel in channels for entry in (layer.gamma, layer.beta)]
-    return found
+    shown = (layer for layer in names.layers if layer.name in names.detailed and type(layer) in _SHOWN)
+    return [(layer, *place) for layer in shown for place in _SHOWN[type(layer)](names, layer)]
+
+
+def _dense(names: Names, layer: Dense) -> Iterator[tuple[Parameter, Index]]:
+    for (unit,) in names.shown[layer.name]:
+        yield from ((layer.weight, (place, unit)) for place in names.inputs_shown(layer, unit))
+        if layer.bias is not None:
+            yield layer.bias, (unit,)
+
+
+def _conv2d(names: Names, layer: Conv2d) -> Iterator[tuple[Parameter, Index]]:
+    channel = names.shown[layer.name][0][2]
+    slopes = names.step.network.named(names.step.gradient)[layer.weight.name][..., channel]
+    yield layer.weight, (*largest(slopes, 1)[0], channel)
+    if layer.bias is not None:
+        yield layer.bias, (channel,)
+
+
+def _normalization(names: Names, layer: Normalization) -> Iterator[tuple[Parameter, Index]]:
+    for channel in dict.fromkeys(index[-1:] for index in names.shown[layer.name]):
+        yield layer.gamma, channel
+        yield layer.beta, channel
+
+
+_SHOWN: dict[type[Layer], Callable[[Names, Any], Iterator[tuple[Parameter, Index]]]] = {
+    Dense: _dense,
+    Conv2d: _conv2d,
+    BatchNorm: _normalization,
+    LayerNorm: _normalization,
+}
 
 
 def flat_place(parameter: Parameter, index: Index) -> int:
@@ -115,8 +131,8 @@ def _perceptron(section: Section, names: Names, places: list[Place]) -> None:
     step = names.step
     loss, pair, optimizer = step.network.loss, step.network.pair, step.training.optimizer
     extras = any(value for name, value in optimizer.params.items() if name != "lr")
-    last = step.network.layers[-1]
-    if loss.name != "perceptron" or pair is None or optimizer.name != "sgd" or extras or not isinstance(last, Dense):
+    last = as_kind(step.network.layers[-1], Dense)
+    if loss.name != "perceptron" or pair is None or optimizer.name != "sgd" or extras or last is None:
         return
     inner = section.section("This is Rosenblatt's perceptron rule")
     inner.say(

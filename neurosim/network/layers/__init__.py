@@ -10,7 +10,9 @@ from neurosim.network.layers.base import (
     Parameter,
     SameShape,
     Shape,
+    as_kind,
     choose,
+    in_order,
     of_kind,
     walk,
 )
@@ -55,7 +57,9 @@ __all__ = [
     "Weighted",
     "Window",
     "Windowed",
+    "as_kind",
     "choose",
+    "in_order",
     "of_kind",
     "walk",
 ]

@@ -44,3 +44,8 @@ class Activate(SameShape, Activated):
                 'put a "flatten" or "global_avg_pool2d" layer before it',
             )
         stack.add(cls(stack.name, stack.shape, activation))
+
+    @property
+    def details(self) -> tuple[str, ...]:
+        """The activation."""
+        return (self.activation.name,)

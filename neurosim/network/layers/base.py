@@ -80,10 +80,13 @@ class Layer:
         Multiplications with a weight for one row.
     moves_data : bool
         Whether its outputs need memory of their own.
+    passes_through : bool
+        Whether, but for training, the numbers that go out are those that come in.
     """
 
     kind: ClassVar[str]
     moves_data: ClassVar[bool] = True
+    passes_through: ClassVar[bool] = False
     name: str
 
     @property
@@ -97,9 +100,24 @@ class Layer:
         raise NotImplementedError
 
     @property
-    def parts(self) -> tuple[Layer, ...]:
-        """The layers inside it."""
+    def settings(self) -> tuple[str, ...]:
+        """What tells it from others of its kind, besides its shape: words for a narrow column."""
         return ()
+
+    @property
+    def details(self) -> tuple[str, ...]:
+        """The same in words for a sentence."""
+        return self.settings
+
+    @property
+    def branches(self) -> tuple[tuple[Layer, ...], ...]:
+        """The layers inside it, as chains each of which is given what comes in."""
+        return ()
+
+    @property
+    def parts(self) -> tuple[Layer, ...]:
+        """The layers inside it, in the order of their parameters."""
+        return tuple(layer for branch in self.branches for layer in branch)
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
@@ -120,6 +138,10 @@ class Layer:
     def stride(self) -> Pair:
         """Steps in the map that goes in from one cell to the next of the map that comes out."""
         return 1, 1
+
+    def source_index(self, index: tuple[int, ...]) -> tuple[int, ...]:
+        """Which of the numbers that come in goes out at `index`, of a layer that passes them through."""
+        return index
 
     def start(self, seed: int, values: NDArray[np.float32]) -> None:
         """Enter the start values of its own parameters, but not those of its parts, into a flat vector of zeros."""
@@ -162,6 +184,18 @@ Kind = TypeVar("Kind", bound=Layer)
 def of_kind(layers: Iterable[Layer], kind: type[Kind]) -> tuple[Kind, ...]:
     """Those of the layers that are of one kind, or have one base."""
     return tuple(layer for layer in layers if isinstance(layer, kind))
+
+
+def as_kind(layer: Layer, kind: type[Kind]) -> Kind | None:
+    """The layer if it is of this kind, or has this base."""
+    return layer if isinstance(layer, kind) else None
+
+
+def in_order(layers: Iterable[Layer]) -> Iterator[Layer]:
+    """Every layer in the order in which they compute: one that holds others after those inside it."""
+    for layer in layers:
+        yield from in_order(layer.parts)
+        yield layer
 
 
 def walk(layers: Iterable[Layer]) -> Iterator[Layer]:

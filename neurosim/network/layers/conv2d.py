@@ -23,6 +23,7 @@ class Conv2dSection(LayerSection, title="Conv2d"):
 
     rows: ClassVar[Literal["map"]] = "map"
     learns: ClassVar[bool] = True
+    width_key: ClassVar[str] = "channels"
 
     kind: Literal["conv2d"] = Field(description=KIND)
     channels: int = Field(ge=1, le=1_000_000, description="Number of channels of the map that comes out.")
@@ -104,6 +105,18 @@ class Conv2d(Weighted, Windowed):
     def output_shape(self) -> Shape:
         """Shape of one row that leaves the layer."""
         return (*self.window.output_size, self.channels)
+
+    @property
+    def settings(self) -> tuple[str, ...]:
+        """Kernel, stride and activation."""
+        return *self.window.words((1, 1)), *super().settings
+
+    @property
+    def details(self) -> tuple[str, ...]:
+        """Channels, kernel and activation."""
+        high, wide = self.window.kernel
+        channels = f"{self.channels} channel" + "s" * (self.channels != 1)
+        return channels, f"kernel {high} x {wide}", *super().settings
 
     @property
     def width(self) -> int:

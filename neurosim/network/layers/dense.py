@@ -34,6 +34,7 @@ class DenseSection(LayerSection, title="Dense"):
 
     rows: ClassVar[Literal["vector"]] = "vector"
     learns: ClassVar[bool] = True
+    width_key: ClassVar[str] = "units"
 
     kind: Literal["dense"] = Field(description=KIND)
     units: int = Field(ge=1, le=1_000_000, description="Number of units, which is the number of outputs.")
@@ -152,6 +153,11 @@ class Dense(Weighted):
     def output_shape(self) -> Shape:
         """Shape of one row that leaves the layer."""
         return (self.units,)
+
+    @property
+    def details(self) -> tuple[str, ...]:
+        """Units and activation."""
+        return f"{self.units} unit" + "s" * (self.units != 1), self.activation.name
 
     @property
     def width(self) -> int:

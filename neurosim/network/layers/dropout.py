@@ -31,6 +31,7 @@ class Dropout(SameShape):
     """Sets a share `rate` of its inputs to zero while training, and scales the rest by 1 / (1 - rate)."""
 
     kind: ClassVar[str] = "dropout"
+    passes_through: ClassVar[bool] = True
     index: int
     rate: float
 
@@ -38,3 +39,13 @@ class Dropout(SameShape):
     def put_on(cls, stack: Stack, rate: float) -> None:
         """Put such a layer on a stack."""
         stack.add(cls(stack.name, stack.shape, stack.mask(), rate))
+
+    @property
+    def settings(self) -> tuple[str, ...]:
+        """The rate."""
+        return (f"{self.rate:g}",)
+
+    @property
+    def details(self) -> tuple[str, ...]:
+        """The rate."""
+        return (f"rate {self.rate:g}",)

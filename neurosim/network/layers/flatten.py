@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+import numpy as np
 from pydantic import Field
 
 from neurosim.network.layers.base import SameShape, Shape
@@ -31,11 +32,16 @@ class Flatten(SameShape):
 
     kind: ClassVar[str] = "flatten"
     moves_data: ClassVar[bool] = False
+    passes_through: ClassVar[bool] = True
 
     @classmethod
     def put_on(cls, stack: Stack) -> None:
         """Put such a layer on a stack."""
         stack.add(cls(stack.name, stack.shape))
+
+    def source_index(self, index: tuple[int, ...]) -> tuple[int, ...]:
+        """Which of the numbers that come in goes out at `index`."""
+        return tuple(int(part) for part in np.unravel_index(index[0], self.shape))
 
     @property
     def output_shape(self) -> Shape:

@@ -120,9 +120,9 @@ class Residual(SameShape):
         return self.layers[-1].output_shape
 
     @property
-    def parts(self) -> tuple[Layer, ...]:
-        """The layers and the projection."""
-        return self.layers if self.projection is None else (*self.layers, self.projection)
+    def branches(self) -> tuple[tuple[Layer, ...], ...]:
+        """The layers, and the projection."""
+        return (self.layers,) if self.projection is None else (self.layers, (self.projection,))
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:

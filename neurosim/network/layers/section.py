@@ -37,6 +37,8 @@ class LayerSection(Section):
         Whether it can be the last layer.
     in_network : bool
         Whether it is a layer of the network, not only a way to write others.
+    width_key : str
+        Of a layer with weights the key that says how many outputs have weights of their own; else empty.
     """
 
     rows: ClassVar[Literal["map", "vector", "either"]] = "either"
@@ -44,6 +46,7 @@ class LayerSection(Section):
     learns: ClassVar[bool] = False
     may_be_output: ClassVar[bool] = True
     in_network: ClassVar[bool] = True
+    width_key: ClassVar[str] = ""
 
     kind: str
     _usual_init: Choice | None = PrivateAttr(default=None)

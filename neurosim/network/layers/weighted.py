@@ -40,6 +40,11 @@ class Activated(Layer):
 
     activation: ChosenActivation
 
+    @property
+    def settings(self) -> tuple[str, ...]:
+        """The activation."""
+        return () if self.activation.name == "identity" else (self.activation.name,)
+
 
 class Weighted(Activated):
     """Base of the layers whose outputs are ``activation(weighted sums + bias)``."""

@@ -114,6 +114,12 @@ class Window:
         down, across = height + top + bottom - self.kernel[0], width + left + right - self.kernel[1]
         return down // self.stride[0] + 1, across // self.stride[1] + 1
 
+    def words(self, usual_stride: Pair) -> tuple[str, ...]:
+        """Kernel and stride in words, the stride only where it is not the usual one."""
+        (high, wide), (down, across) = self.kernel, self.stride
+        stride = f"stride {down}" if down == across else f"stride {down} x {across}"
+        return (f"{high} x {wide}",) if self.stride == usual_stride else (f"{high} x {wide}", stride)
+
 
 class Windowed(Layer):
     """Base of the layers that slide a kernel over a map."""
@@ -137,6 +143,16 @@ class Pool2d(Windowed):
     def put_on(cls, stack: Stack, size: Pair = (2, 2), stride: Pair | None = None, padding: str = "valid") -> None:
         """Put such a layer on a stack; raises ShapeError where it does not fit."""
         stack.add(cls(stack.name, Window.over(stack, cls.kind, size, stride or size, padding)))
+
+    @property
+    def settings(self) -> tuple[str, ...]:
+        """Window and stride."""
+        return self.window.words(self.window.kernel)
+
+    @property
+    def details(self) -> tuple[str, ...]:
+        """The window."""
+        return self.settings[:1]
 
     @property
     def output_shape(self) -> Shape:

@@ -20,14 +20,12 @@ from numpy.typing import NDArray
 from neurosim.backends.base import Backend, Inspection, Totals, in_all
 from neurosim.data.rows import Rows
 from neurosim.errors import UsageError
-from neurosim.network.layers import Activate, Conv2d, Dense
 from neurosim.plugin import Activation
 from neurosim.scenario import RecordSection
 from neurosim.training.recording.recording import BINS, Recording, histogram, per_layer
 from neurosim.training.recording.slopes import Flat, flat_regions
 
 Measured = dict[str, float]
-Activated = Dense | Conv2d | Activate
 # Names of what is recorded, in a checkpoint.
 _KEPT = "record_"
 # More than this is not kept.
@@ -58,10 +56,8 @@ class Recorder:
         self._network = backend.network
         self._probe = _spread(rows, asked.rows)
         parts = self._network.parts
-        self._weighted = [layer for layer in parts if isinstance(layer, Dense | Conv2d)]
-        self._activated = [
-            layer for layer in parts if isinstance(layer, Activated) and layer.activation.name != "identity"
-        ]
+        self._weighted = self._network.weighted
+        self._activated = [layer for layer in self._network.activated if layer.activation.name != "identity"]
         # What a unit of the output is like says nothing about how learning flows.
         last = self._network.layers[-1].name
         self._hidden = [layer for layer in self._activated if layer.name != last]
