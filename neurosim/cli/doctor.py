@@ -18,7 +18,7 @@ from neurosim.printable import quoted
 if TYPE_CHECKING:
     from neurosim.diagnosis import Diagnosis, Finding
     from neurosim.plugin.host import Registry
-    from neurosim.runs.reading import FailedRun
+    from neurosim.runs.failed import FailedRun
     from neurosim.scenario import Scenario
 
 
@@ -72,7 +72,8 @@ def _diagnoses(
 ) -> tuple[list[tuple[Path, Diagnosis]], bool, tuple[str, ...]]:
     """The diagnosis of a run, or of each variant of a study; whether anything has changed since, and what is mixed."""
     from neurosim.diagnosis import diagnose, diagnose_failed
-    from neurosim.runs.reading import read_failed, read_run
+    from neurosim.runs.failed import read_failed
+    from neurosim.runs.reading import read_run
 
     def of_failed(failed: FailedRun, variant: str = "", shared: int = 1) -> tuple[Diagnosis, str]:
         fresh, mixed = failed.start(data_dir, variant=variant, force=force)

@@ -11,12 +11,10 @@ from neurosim.errors import UsageError
 from neurosim.interactive.given import is_path, read_folder, result_of_run, run_folder, warn_mixed
 from neurosim.report.compared import Comparison
 from neurosim.report.compared import compare as compare_results
-from neurosim.runs import Observer, Result, Study
+from neurosim.runs import Observer, Result, RunOptions, Study
 from neurosim.runs.belonging import Trained
 from neurosim.runs.folder import SCENARIO, portable
 from neurosim.runs.identity import identity_of
-from neurosim.runs.notebook import in_notebook
-from neurosim.runs.observers import observer_of
 from neurosim.runs.replay import Origin, Replay, read_origin, run_replay
 from neurosim.scenario import load_scenario
 from neurosim.training.history import Record
@@ -74,7 +72,7 @@ def replay(
         "out": out,
         "threads": threads,
         "data_dir": data_dir,
-        "observer": observer_of(observer) or in_notebook(),
+        "observer": RunOptions(observer=observer).run_observer(),
         "force": force,
     }
     if is_path(run):

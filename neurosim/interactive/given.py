@@ -12,7 +12,7 @@ from neurosim.errors import UsageError
 from neurosim.runs import Result, Study
 from neurosim.runs.reading import ReadRun, changes_of_scenario, read_run
 from neurosim.runs.replay import Replay
-from neurosim.runs.running import result_of
+from neurosim.runs.results import result_of
 from neurosim.scenario import Scenario, shipped
 from neurosim.scenario.run_folders import SCENARIO, named_run, named_scenario
 from neurosim.training.simulator import Simulator

@@ -18,9 +18,9 @@ from neurosim.report.page import page
 from neurosim.report.run import DRAWN
 from neurosim.report.words import Words
 from neurosim.runs import Result
+from neurosim.runs.belonging import made_in
 from neurosim.runs.folder import PAGE, portable, provenance
-from neurosim.runs.reading import made_in
-from neurosim.runs.study import study_expectations
+from neurosim.runs.results import study_expectations
 from neurosim.scenario import Scenario
 
 # Of more runs the drawings would be too small to see.

@@ -12,9 +12,9 @@ from neurosim.markup import escape, measure_words, table
 from neurosim.report import sections
 from neurosim.report.page import page
 from neurosim.report.words import Words
+from neurosim.runs.belonging import made_in
 from neurosim.runs.ensembles import shown, verdict
 from neurosim.runs.folder import PAGE, portable
-from neurosim.runs.reading import made_in
 from neurosim.scenario import Scenario
 
 SPREADS = {"epochs_to_success": "epochs to success", "final_train_loss": "final loss"}

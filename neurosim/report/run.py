@@ -16,8 +16,8 @@ from neurosim.report.live import live_data
 from neurosim.report.page import page
 from neurosim.report.words import Words
 from neurosim.runs import Result
+from neurosim.runs.belonging import made_in
 from neurosim.runs.folder import PAGE, portable
-from neurosim.runs.reading import made_in
 from neurosim.training.simulator import Simulator
 from neurosim.worksheet import Sheet, explain
 

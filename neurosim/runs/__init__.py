@@ -2,15 +2,19 @@
 
 from neurosim.runs.ensembles import EnsembleObserver, run_ensemble
 from neurosim.runs.expectations import Expectation
-from neurosim.runs.observers import Observer
-from neurosim.runs.running import Result, one_variant, run
-from neurosim.runs.study import Study, StudyObserver, study
+from neurosim.runs.observers import Observer, StudyObserver
+from neurosim.runs.options import RunOptions
+from neurosim.runs.results import Result, Study
+from neurosim.runs.running import run
+from neurosim.runs.scenarios import one_variant
+from neurosim.runs.study import study
 
 __all__ = [
     "EnsembleObserver",
     "Expectation",
     "Observer",
     "Result",
+    "RunOptions",
     "Study",
     "StudyObserver",
     "one_variant",

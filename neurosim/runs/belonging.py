@@ -6,13 +6,14 @@ plugin, or put another run's model in place of its own: its numbers then no long
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from neurosim.errors import DataError, UsageError
-from neurosim.runs.folder import FAILURE, METRICS, SUMMARY, digest, train_again
+from neurosim.runs.folder import FAILURE, METRICS, SUMMARY, digest, provenance, train_again
 from neurosim.runs.folder import SCENARIO as SCENARIO_FILE
 from neurosim.runs.identity import (
     Identity,
@@ -25,10 +26,9 @@ from neurosim.runs.identity import (
     shown_changes,
 )
 from neurosim.runs.model import MODEL
+from neurosim.runs.texts import Written, is_there, read_object
+from neurosim.scenario import Scenario
 from neurosim.training.recording.recording import FILE as RECORD
-
-if TYPE_CHECKING:
-    from neurosim.runs.texts import Written
 
 # What can have changed, in the words of the messages.
 SCENARIO, ROWS, PLUGINS, VERSIONS = "the scenario", "the data", "the plugins", "the versions"
@@ -84,6 +84,29 @@ def trained_with(written: Written) -> Trained:
         return _told(written.values)
     except ValueError as error:
         written.refuse(str(error))
+
+
+def trained_in(folder: Path) -> Trained:
+    """What the run in a folder was trained with, once it has ended; raises DataError for a damaged file."""
+    if is_there(folder / SUMMARY):
+        return trained_with(read_object(folder / SUMMARY))
+    if is_there(folder / FAILURE):
+        return trained_with(read_object(folder / FAILURE))
+    return Trained()
+
+
+def made_in(folder: Path | None, scenario: Scenario) -> dict[str, Any]:
+    """Versions, machine and plugins that the run in a folder was trained with; today's if it does not say."""
+    now = provenance(scenario)
+    if folder is None or not is_there(folder / SUMMARY):
+        return now
+    written = read_object(folder / SUMMARY)
+    trained = trained_with(written)
+    if not trained.versions:
+        return now
+    machine = written.part("machine").values if "machine" in written.values else {}
+    plugins = [plugin._asdict() for plugin in trained.known_plugins]
+    return {"versions": trained.versions, "machine": machine, "plugins": plugins}
 
 
 def trained_by_model(words: Mapping[str, Any], path: Path) -> Trained:
@@ -212,6 +235,16 @@ def file_changes(folder: Path, trained: Trained, *names: str) -> Changes:
         if name in trained.files and (folder / name).is_file() and digest(folder / name) != trained.files[name]
     ]
     return Changes(folder, {FILES: [f"  {name}: not the file that the run wrote" for name in changed]})
+
+
+def check_data_file(folder: Path, scenario: Scenario) -> None:
+    """Raise DataError where the file with the rows that a run was trained on is gone."""
+    file = scenario.data.options.get("file")
+    if isinstance(file, str) and not os.path.exists(scenario.base / file):
+        raise DataError(
+            f"{scenario.base / file}: there is no such file any more, and the run in {folder} was trained on it",
+            f"Bring it back; if it has only moved, write where it is now into {folder / SCENARIO}, under [data].",
+        )
 
 
 def both(first: str, second: str) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 from neurosim.backends.select import on_compilation
 from neurosim.files.atomic import write_atomically
 from neurosim.markup import measure_words
-from neurosim.runs.folder import ENSEMBLE, SUMMARY, RunFolder, portable, provenance
+from neurosim.runs.folder import ENSEMBLE, SUMMARY, RunFolder, provenance
 from neurosim.runs.identity import identity_from
 from neurosim.runs.observers import Observer
 from neurosim.runs.promises import Known, warn_of_promises
@@ -71,7 +71,7 @@ def _run(
             refuse_changed(folder.path, ensemble.scenario, identity)
         # Only now is it known that they can be trained.
         begun = {"backend": ensemble.backend, "seeds": seeds, "identity": identity.as_json()}
-        folder.begin(portable(ensemble.scenario).to_toml(), begun)
+        folder.begin(ensemble.scenario, begun)
         warn_of_promises(scenario, {"": Known(scenario, problem.splits, bool(problem.data.classes))})
         ensemble.train(watcher.share)
     total = time.perf_counter() - begin

@@ -133,6 +133,19 @@ def _claimed(name: str) -> Path:
                 raise cannot_write(folder, error) from error
 
 
+@contextlib.contextmanager
+def opened(path: Path | None, *, resume: bool = False, study: Path | None = None) -> Iterator[RunFolder | None]:
+    """A `RunFolder` that is closed at the end; None where no files are wanted."""
+    if path is None:
+        yield None
+        return
+    folder = RunFolder(path, resume=resume, study=study)
+    try:
+        yield folder
+    finally:
+        folder.close()
+
+
 class RunFolder:
     """Writes the files of one run as they come.
 
@@ -178,9 +191,9 @@ class RunFolder:
         self._lock.release()
         remove_empty(self._made)
 
-    def start(self, scenario_text: str, backend: str, records: list[Record]) -> None:
+    def start(self, scenario: Scenario, backend: str, records: list[Record]) -> None:
         """Write the scenario, the backend, and the metrics of the epochs that are done already."""
-        self.begin(scenario_text, {"backend": backend})
+        self.begin(scenario, {"backend": backend})
         if records:
             self._write_metrics(records)
         else:
@@ -188,7 +201,7 @@ class RunFolder:
 
     def begin(
         self,
-        scenario_text: str,
+        scenario: Scenario,
         begun: Mapping[str, Any],
         *,
         finished: bool = False,
@@ -198,8 +211,8 @@ class RunFolder:
 
         Parameters
         ----------
-        scenario_text : str
-            The scenario.
+        scenario : Scenario
+            The scenario; data files are named from the root.
         begun : mapping
             What else must be known to go on with it before it has kept anything: the ``backend``; for many seeds the
             ``seeds`` as well, and what they belong to.
@@ -213,7 +226,7 @@ class RunFolder:
         DataError
             When the scenario of another run is there, and the run does not go on with that one.
         """
-        there = self.path / SCENARIO
+        there, scenario_text = self.path / SCENARIO, portable(scenario).to_toml()
         if not self._own and there.exists() and not _says(there, scenario_text):
             raise DataError(
                 f"{there} is a different scenario from the one to run", "Choose another --out, or remove that file."
@@ -289,7 +302,11 @@ class RunFolder:
         if simulator.recording is not None:
             write_atomically(self.path / RECORD, simulator.recording.to_bytes())
         files = self._digests(METRICS, MODEL, *([] if simulator.recording is None else [RECORD]))
-        complete = {**summary, "files_sha256": files, "identity": identity.as_json(), **provenance(simulator.scenario)}
+        self.conclude({**summary, "files_sha256": files, "identity": identity.as_json()}, simulator.scenario)
+
+    def conclude(self, summary: Mapping[str, Any], scenario: Scenario) -> None:
+        """Write the summary, which makes the run finished, with what it may depend on besides the scenario."""
+        complete = {**summary, **provenance(scenario)}
         write_atomically(self.path / SUMMARY, json.dumps(complete, indent=2, allow_nan=False) + "\n")
         self.ended()
 

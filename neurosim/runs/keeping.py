@@ -1,42 +1,106 @@
-"""What is kept of a run when something in it fails, and how to go on."""
+"""What a run keeps in its folder while it trains, at its end, and when something in it fails."""
 
 from __future__ import annotations
 
 import contextlib
+import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
-from neurosim.errors import add_hint, memory_ended
+from neurosim.errors import DataError, DivergedError, add_hint, memory_ended
 from neurosim.printable import quoted
-from neurosim.runs.checkpoint import Checkpoints, has_checkpoint
-from neurosim.runs.folder import PAGE, RunFolder
+from neurosim.runs.checkpoint import Checkpoints, drop_beyond, has_checkpoint, remove_checkpoint
+from neurosim.runs.folder import PAGE, SCENARIO, RunFolder
 from neurosim.runs.model import MODEL
+from neurosim.runs.results import Result, counted, result_of
 from neurosim.runs.texts import is_there
+from neurosim.training.history import Record
 from neurosim.training.simulator import Simulator
 
 
-def keep(error: Exception, folder: RunFolder, checkpoints: Checkpoints, simulator: Simulator, *, whole: bool) -> None:
-    """Keep the state of a run that raised an error, if it is `whole`, and add to the error how to go on."""
-    ended = memory_ended(error)
-    if ended is not None:
-        # What was being worked on holds memory that is needed now.
-        traceback.clear_frames(ended.__traceback__)
-        traceback.clear_frames(error.__traceback__)
-    saved = False
-    if whole:
-        with contextlib.suppress(Exception):
-            checkpoints.save()
-            saved = True
-    go_on = f"neurosim run --resume {quoted(folder.whole)}"
-    if saved and simulator.is_trained:
-        add_hint(error, f"The trained network is kept: {go_on}  does what is left, without training again.")
-    elif is_there(folder.path / MODEL):
-        model = folder.path / MODEL
-        add_hint(error, f"The trained network is kept: {model}; {go_on}  trains the rest again, to the same network.")
-    elif has_checkpoint(folder.path):
-        add_hint(error, f"The last state that was saved is intact: {go_on}  goes on from there.")
+class Keeper:
+    """Keeps a run in its folder while it trains.
+
+    Parameters
+    ----------
+    folder : RunFolder
+        Where to.
+    simulator : Simulator
+        What is trained.
+    mixed : str
+        What `load_checkpoint` returned.
+    """
+
+    def __init__(self, folder: RunFolder, simulator: Simulator, mixed: str) -> None:
+        self._folder, self._simulator, self._mixed = folder, simulator, mixed
+        folder.start(simulator.scenario, simulator.backend, list(simulator.history))
+        drop_beyond(folder.path, simulator.steps_done)
+        self._checkpoints = Checkpoints(folder.path, simulator, mixed)
+
+    def epoch(self, record: Record) -> None:
+        """Keep an epoch that has ended, and a checkpoint where it is time."""
+        self._folder.add_epoch(record)
+        self._checkpoints.after(record)
+
+    def part(self) -> None:
+        """Keep a checkpoint within an epoch, where it is time."""
+        self._checkpoints.within()
+
+    def save(self) -> None:
+        """Keep a checkpoint now."""
+        self._checkpoints.save()
+
+    def finish(self, begin: float) -> Result:
+        """Keep what is trained, the model first, and return the result; `begin` is when the run began."""
+        identity, simulator = self._checkpoints.identity, self._simulator
+        self._folder.keep_model(simulator, identity)
+        result = result_of(simulator, self._folder.path, time.perf_counter() - begin)
+        result = replace(result, identity=identity, mixed=self._mixed)
+        self._folder.finish(simulator, result.as_json(), identity)
+        remove_checkpoint(self._folder.path)
+        return result
+
+    def diverged(self, error: DivergedError) -> DivergedError:
+        """Keep what was last finite, so that a smaller learning rate can resume from there; the error says how."""
+        return DivergedError(error.message, f"{error.hint}\n{self._keep_finite(error)}")
+
+    def _keep_finite(self, error: DivergedError) -> str:
+        path = self._folder.path
+        try:
+            self._checkpoints.save()
+            self._folder.fail(self._simulator, error, self._checkpoints.identity)
+        except DataError as failure:
+            return f"Not all of its last finite state could be kept: {failure.message}"
+        # What was finite last may be far from anything useful: the cause comes first.
+        return (
+            f"neurosim doctor {quoted(path)}  says what to change. The state after "
+            f"{counted(len(self._simulator.history), 'epoch')} is kept, too: to go on from it and not from the start, "
+            f"change {path / SCENARIO}, then  neurosim run --resume {quoted(path)} --force"
+        )
+
+    def failed(self, error: Exception, *, whole: bool) -> None:
+        """Keep the state of a run that raised an error, if it is `whole`, and add to the error how to resume."""
+        ended = memory_ended(error)
+        if ended is not None:
+            # What was being worked on holds memory that is needed now.
+            traceback.clear_frames(ended.__traceback__)
+            traceback.clear_frames(error.__traceback__)
+        saved = False
+        if whole:
+            with contextlib.suppress(Exception):
+                self._checkpoints.save()
+                saved = True
+        path, resume = self._folder.path, f"neurosim run --resume {quoted(self._folder.whole)}"
+        if saved and self._simulator.is_trained:
+            add_hint(error, f"The trained network is kept: {resume}  does what is left, without training again.")
+        elif is_there(path / MODEL):
+            again = "trains the rest again, to the same network"
+            add_hint(error, f"The trained network is kept: {path / MODEL}; {resume}  {again}.")
+        elif has_checkpoint(path):
+            add_hint(error, f"The last state that was saved is intact: {resume}  goes on from there.")
 
 
 @contextmanager
@@ -48,6 +112,6 @@ def trained(folder: Path) -> Iterator[None]:
         if (folder / PAGE).is_file():
             add_hint(error, f"All of the run is kept: {folder / PAGE} shows it.")
         else:
-            go_on = f"neurosim run --resume {quoted(folder)}  makes what is missing, without training again"
-            add_hint(error, f"What was trained is kept: {go_on}.")
+            resume = f"neurosim run --resume {quoted(folder)}  makes what is missing, without training again"
+            add_hint(error, f"What was trained is kept: {resume}.")
         raise

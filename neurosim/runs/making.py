@@ -8,7 +8,7 @@ from pathlib import Path
 
 from neurosim.network.memory import check_memory_together
 from neurosim.runs.identity import Identity, identity_from
-from neurosim.runs.running import Result
+from neurosim.runs.results import Result
 from neurosim.scenario import Scenario
 from neurosim.training.simulator import Simulator
 

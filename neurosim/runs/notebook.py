@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from neurosim.markup import escape, measure
-from neurosim.runs.running import Result
-from neurosim.runs.study import StudyObserver
+from neurosim.runs.observers import StudyObserver
+from neurosim.runs.results import Result
 from neurosim.training.history import METRICS, Record
 from neurosim.training.simulator import Simulator
 

@@ -6,9 +6,8 @@ Whatever is read is compared here with the scenario, the rows and the plugins th
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,22 +23,22 @@ from neurosim.runs.belonging import (
     Trained,
     both,
     changes,
+    check_data_file,
     file_changes,
     model_changes,
     together,
     trained_by_model,
-    trained_with,
+    trained_in,
 )
 from neurosim.runs.belonging import SCENARIO as ITS_SCENARIO
-from neurosim.runs.checkpoint import has_checkpoint, load_checkpoint
 from neurosim.runs.expectations import Outcome, check_expectations
-from neurosim.runs.folder import ENSEMBLE, FAILURE, METRICS, PAGE, SCENARIO, SUMMARY, provenance, train_again
+from neurosim.runs.folder import ENSEMBLE, FAILURE, PAGE, SCENARIO, SUMMARY, train_again
 from neurosim.runs.identity import determining, identity_of, scenario_changes
-from neurosim.runs.members import study_members
 from neurosim.runs.model import MODEL, read_model
-from neurosim.runs.running import Result
+from neurosim.runs.results import Result
+from neurosim.runs.scenarios import networks_of
 from neurosim.runs.seeds import many_seeds
-from neurosim.runs.texts import Summary, damaged, is_there, read_failure, read_history, read_measures, read_object
+from neurosim.runs.texts import Summary, damaged, is_there, read_measures
 from neurosim.scenario import Scenario, load_scenario
 from neurosim.scenario.run_folders import no_run
 from neurosim.training.history import History
@@ -201,14 +200,11 @@ def read_run(
     path = Path(folder)
     check_folder(path)
     scenario = load_scenario(path / SCENARIO, registry=registry, own=True)
-    # Seeds are written into the scenario.
-    members = study_members(scenario, path) if scenario.is_study else [("", scenario, path)]
     finished: list[_Found] = []
     diverged: list[tuple[str, Path]] = []
     since: list[tuple[str, Changes]] = []
     like: dict[str, Simulator] = {}  # the seeds of a variant share its rows
-    for label, own, place in members:
-        assert place is not None
+    for label, own, place in networks_of(scenario, path):
         if not is_there(place / SUMMARY) and not is_there(place / FAILURE):
             raise DataError(
                 f"the study in {path} lacks {label}: {place} has no {SUMMARY}",
@@ -232,29 +228,6 @@ def read_run(
             f"neurosim doctor {quoted(path)}  says why, as far as can be told.",
         )
     return ReadRun(path, scenario, tuple(one.result(mixed) for one in finished), tuple(diverged), mixed.remark)
-
-
-def trained_in(folder: Path) -> Trained:
-    """What the run in a folder was trained with, once it has ended; raises DataError for a damaged file."""
-    if is_there(folder / SUMMARY):
-        return trained_with(read_object(folder / SUMMARY))
-    if is_there(folder / FAILURE):
-        return trained_with(read_object(folder / FAILURE))
-    return Trained()
-
-
-def made_in(folder: Path | None, scenario: Scenario) -> dict[str, Any]:
-    """Versions, machine and plugins that the run in a folder was trained with; today's if it does not say."""
-    now = provenance(scenario)
-    if folder is None or not is_there(folder / SUMMARY):
-        return now
-    written = read_object(folder / SUMMARY)
-    trained = trained_with(written)
-    if not trained.versions:
-        return now
-    machine = written.part("machine").values if "machine" in written.values else {}
-    plugins = [plugin._asdict() for plugin in trained.known_plugins]
-    return {"versions": trained.versions, "machine": machine, "plugins": plugins}
 
 
 def _since(folder: Path, simulator: Simulator, *, inner: bool) -> Changes:
@@ -285,92 +258,10 @@ def changes_of_scenario(
     if not is_there(folder / SUMMARY) and not is_there(folder / FAILURE):
         return Changes(folder)
     scenario = load_scenario(folder / SCENARIO, registry=registry, own=True)
-    members = [("", scenario, folder)] if not scenario.is_study else study_members(scenario, folder)
-    named = [member for member in members if member[1].variant == variant]
-    label, own, place = (named or members)[0]
-    assert place is not None
+    members = networks_of(scenario, folder)
+    label, own, place = next((member for member in members if member[1].variant == variant), members[0])
     check_data_file(place, own)
     return together(folder, [(label, _since(place, Simulator(own, data_dir=data_dir), inner=place != folder))])
-
-
-@dataclass(frozen=True)
-class FailedRun:
-    """A run that diverged.
-
-    Attributes
-    ----------
-    folder : Path
-        Where it is.
-    scenario : Scenario
-        What was run.
-    backend : str
-        On which backend.
-    history : History
-        The epochs before.
-    message : str
-        What happened.
-    trained : Trained
-        What it was trained with.
-    """
-
-    folder: Path
-    scenario: Scenario
-    backend: str
-    history: History
-    message: str
-    trained: Trained
-
-    def start(
-        self, data_dir: Path | str | None = None, *, variant: str = "", force: bool = False
-    ) -> tuple[Simulator, str]:
-        """Its network before training (of a study, that of `variant`), and a line saying what has changed since.
-
-        Raises
-        ------
-        UsageError
-            When something has changed and `force` is not given.
-        NeurosimError
-            As `neurosim.Simulator` does.
-        """
-        check_data_file(self.folder, self.scenario)
-        simulator = Simulator(replace(self.scenario, variant=variant), data_dir=data_dir)
-        now = identity_of(simulator)
-        found = changes(self.folder, self.trained.beside(now), now) | file_changes(self.folder, self.trained)
-        found.refuse(force=force)
-        return simulator, found.remark
-
-
-def read_failed(folder: Path | str, registry: Registry | None = None) -> FailedRun | None:
-    """Read the folder of a run that diverged; None where it did not; a data file may lie anywhere, as for `read_run`.
-
-    `FailedRun.start` checks whether it belongs to what is there now.
-
-    Raises
-    ------
-    DataError
-        When a file is missing or damaged.
-    ScenarioError
-        When its scenario cannot be read.
-    """
-    path = Path(folder)
-    if not is_there(path / FAILURE):
-        return None
-    failure = read_failure(path / FAILURE)
-    history = read_history(path / METRICS)
-    if failure.epoch != len(history) + 1:
-        raise damaged(path / METRICS, f"it has {len(history)} epochs, and the run diverged in epoch {failure.epoch}")
-    scenario = load_scenario(path / SCENARIO, registry=registry, own=True)
-    return FailedRun(path, scenario, failure.backend, history, failure.message, trained_in(path))
-
-
-def check_data_file(folder: Path, scenario: Scenario) -> None:
-    """Raise DataError where the file with the rows that a run was trained on is gone."""
-    file = scenario.data.options.get("file")
-    if isinstance(file, str) and not os.path.exists(scenario.base / file):
-        raise DataError(
-            f"{scenario.base / file}: there is no such file any more, and the run in {folder} was trained on it",
-            f"Bring it back; if it has only moved, write where it is now into {folder / SCENARIO}, under [data].",
-        )
 
 
 def check_folder(path: Path) -> None:
@@ -408,8 +299,3 @@ def check_folder(path: Path) -> None:
         )
     if not is_there(path / SUMMARY):
         raise DataError(f"the run in {path} is not finished", f"neurosim run --resume {quoted(path)}  goes on with it.")
-
-
-def stopped_at(folder: Path, simulator: Simulator, *, force: bool = False) -> str:
-    """Bring a simulator to where an interrupted run stopped, if it had begun; returns as `load_checkpoint`."""
-    return load_checkpoint(folder, simulator, force=force) if has_checkpoint(folder) else ""

@@ -22,15 +22,17 @@ from neurosim.errors import DataError, UsageError
 from neurosim.files.atomic import write_atomically
 from neurosim.markup import escape, measure, measure_words, table
 from neurosim.plugin.host import Registry
-from neurosim.runs.belonging import Changes, Trained, both, changes, file_changes
+from neurosim.runs.belonging import Changes, Trained, both, changes, check_data_file, file_changes, trained_in
 from neurosim.runs.checkpoint import save_checkpoint
-from neurosim.runs.folder import FORK, SCENARIO, SUMMARY, RunFolder, portable
+from neurosim.runs.failed import read_failed
+from neurosim.runs.folder import FORK, SCENARIO, SUMMARY, RunFolder, opened
 from neurosim.runs.fork import change_in_words, files_of
 from neurosim.runs.identity import identity_of
 from neurosim.runs.model import MODEL, read_model
 from neurosim.runs.observers import Observer
-from neurosim.runs.reading import check_data_file, fits, read_failed, read_run, swapped_files, trained_in
-from neurosim.runs.running import Result, train_to_end
+from neurosim.runs.reading import fits, read_run, swapped_files
+from neurosim.runs.results import Result
+from neurosim.runs.running import train_to_end
 from neurosim.runs.texts import damaged, is_there, read_measures
 from neurosim.scenario import RecordSection, Scenario, load_scenario
 from neurosim.training.history import METRICS, History
@@ -218,12 +220,8 @@ def run_replay(
         done = f"{len(origin.history)} epochs of {steps} step{'s' * (steps != 1)}"
         raise UsageError(f"there is no {unit} {number}: the run did {done}", _places(total))
     _check_fit(trunk, branch)
-    folder = None if out is None else RunFolder(Path(out))
-    try:
+    with opened(None if out is None else Path(out)) as folder:
         return _train(origin, trunk, branch, folder, watcher, step, settings, begin, both(origin.mixed, since.remark))
-    finally:
-        if folder is not None:
-            folder.close()
 
 
 def _train(
@@ -252,7 +250,7 @@ def _train(
         # Killed before its first checkpoint a run is trained from the start; this one begins at the fork.
         about = {**_fork(origin, step, epoch, settings, step - first, mixed), **files_of(origin.folder)}
         fork = partial(_keep_fork, folder.path, branch, about, mixed)
-        folder.begin(portable(branch.scenario).to_toml(), {"backend": branch.backend}, first=fork)
+        folder.begin(branch.scenario, {"backend": branch.backend}, first=fork)
     result = replace(train_to_end(branch, folder, watcher, begin, mixed), mixed=mixed)
     return Replay(origin, result, step, epoch, dict(settings), step - first, mixed)
 

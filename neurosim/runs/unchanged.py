@@ -1,4 +1,4 @@
-"""Before a run is resumed: whether what is trained in its folder belongs to what would be trained now.
+"""Before a run is resumed: whether what is in its folder belongs to what would be trained now.
 
 What is trained to its end stays what it is. A table that set it beside networks with other settings, rows or plugins
 would lie, so not even --force makes one. Last bits are another matter: they are shown, and with --force the table says
@@ -10,13 +10,29 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from neurosim.errors import UsageError
 from neurosim.printable import quoted
-from neurosim.runs.belonging import changes, together
-from neurosim.runs.folder import FAILURE
-from neurosim.runs.identity import FINISHED, Identity, another_run
-from neurosim.runs.reading import trained_in
-from neurosim.runs.resuming import is_finished
+from neurosim.runs.belonging import changes, together, trained_in
+from neurosim.runs.folder import FAILURE, SCENARIO, SUMMARY
+from neurosim.runs.identity import FINISHED, Identity, another_run, changes_of, determining, scenario_changes
+from neurosim.runs.resuming import as_it_was, is_finished, is_of_run, own_scenario
+from neurosim.runs.scenarios import networks_of, study_members
 from neurosim.runs.texts import is_there
+from neurosim.scenario import Scenario, load_scenario
+from neurosim.suggestions import listed
+from neurosim.training.simulator import Simulator
+
+
+def refuse_another_scenario(
+    folder: Path, own: Scenario, chosen: Scenario, simulator: Simulator, *, finished: bool
+) -> None:
+    """Raise UsageError where the scenario to resume a single run with is not the one in its folder.
+
+    `simulator` is of either; `finished` says whether the run is trained to its end.
+    """
+    found = changes_of(own, chosen, simulator)
+    if found:
+        raise another_run(folder, found, f"{as_it_was(folder)}; {_how(finished=finished)}")
 
 
 def refuse_another_finished(folder: Path, now: Identity) -> None:
@@ -29,6 +45,52 @@ def refuse_another_finished(folder: Path, now: Identity) -> None:
             f"Undo the change; {FINISHED}\n"
             f"neurosim report {quoted(folder)} --force  writes its page all the same and says what is mixed.",
         )
+
+
+def refuse_another_study(folder: Path, chosen: Scenario, *, force: bool) -> None:
+    """Raise UsageError where the study to resume is not that of the folder, or the folder is that of a single run.
+
+    With `force` only networks that are trained to their end count.
+    """
+    own = own_scenario(folder, chosen)
+    if own is None or not own.is_study:
+        names = listed(chosen.variants)
+        raise UsageError(
+            f"{folder} holds a single network, and scenario {chosen.scenario.name} is several",
+            f"Say which of them it is with --variant: {names}." if names else "--set scenario.repeats=1  makes it one.",
+        )
+    found = _changed_networks(own, chosen, folder, finished=force)
+    if found:
+        ended = force or bool(_changed_networks(own, chosen, folder, finished=True))
+        edited = chosen.path is not None and is_of_run(chosen.path, folder)
+        undo = "Undo the change" if edited else as_it_was(folder)
+        raise another_run(folder, found, f"{undo}; {_how(finished=ended)}")
+
+
+def _how(*, finished: bool) -> str:
+    return FINISHED if finished else "--force with these changes."
+
+
+def _changed_networks(own: Scenario, chosen: Scenario, folder: Path, *, finished: bool) -> list[str]:
+    """What differs between the networks of a study in `folder`, and those of `chosen`, line by line.
+
+    `own` is the scenario in the folder; networks that have ended there are known by their own ones. With `finished`
+    only those count that are trained to their end.
+    """
+    was, now = ({label: member for label, member, _ in study_members(study, None)} for study in (own, chosen))
+    found: list[str] = []
+    if not finished:
+        found += [f"  {label or 'the network'}: not in that folder" for label in now if label not in was]
+        found += [f"  {label or 'the network'}: only in that folder" for label in was if label not in now]
+    for label, member, place in networks_of(chosen, folder):
+        if finished and not is_there(place / SUMMARY):
+            continue
+        before = was.get(label, member)
+        if is_there(place / SCENARIO) and (is_there(place / SUMMARY) or is_there(place / FAILURE)):
+            before = load_scenario(place / SCENARIO, registry=chosen.registry, own=True)
+        lines = scenario_changes(determining(before, record=True), determining(member, record=True))
+        found += [f"  {label}:{line.removeprefix('  scenario:')}" for line in lines]
+    return found
 
 
 def refuse_other_members(folder: Path, members: Iterable[tuple[str, Path, Identity]], *, force: bool) -> None:

@@ -15,7 +15,7 @@ import neurosim as library
 from neurosim.cli.application import execute
 from neurosim.errors import DivergedError
 from neurosim.runs import StudyObserver, run_ensemble
-from neurosim.runs.running import Observer
+from neurosim.runs.observers import Observer
 from neurosim.training.ensemble import Ensemble
 
 FEW = {"training.epochs": 3, "expect": {}, "plots.pictures": ["learning_curves"]}
