@@ -94,7 +94,7 @@ class LazyGroup(click.Group):
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
             from neurosim.cli.suggesting import unknown_command
 
-            raise click.UsageError(unknown_command(args, list(COMMANDS)), ctx)
+            raise click.UsageError(unknown_command(ctx, args), ctx)
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -146,7 +146,7 @@ def execute(arguments: list[str], *, helper_processes: bool = False, ending: End
             if isinstance(error, click.NoSuchOption):
                 from neurosim.cli.suggesting import unknown_option
 
-                error = unknown_option(error, arguments, list(COMMANDS))
+                error = unknown_option(error, arguments)
             return _report(error.error if isinstance(error, _EscapedError) else error, ending, debug=debug)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from neurosim.cli.door import echo
-from neurosim.cli.given import ScenarioPath, scenario_source
+from neurosim.cli.given import ScenarioPath, load_given
 from neurosim.cli.options import DATA_DIR, JSON, PLUGIN, PLUGINS_DIR, SET, print_json, say_notes
 
 
@@ -63,12 +63,9 @@ def _show_network(
     from neurosim.plugin.host import build_registry
     from neurosim.problem.assembly import build_training, load_data
     from neurosim.problem.network import build_network
-    from neurosim.scenario import load_scenario
-    from neurosim.scenario.overrides import parse_overrides
 
     registry = build_registry(plugins, plugin_folders=plugin_folders)
-    source, own = scenario_source(scenario)
-    loaded = load_scenario(source, overrides=parse_overrides(settings), registry=registry, own=own)
+    loaded = load_given(scenario, settings, registry)
     say_notes(loaded)
     data = load_data(loaded, data_dir)
     numbers = architecture(build_network(loaded, data), build_training(loaded), len(data.train))

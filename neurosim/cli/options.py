@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -90,8 +91,8 @@ NO_REPORT = click.option("--no-report", is_flag=True, help="Write no report.html
 JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
 
 
-class Told(enum.Enum):
-    """What a run says on standard output."""
+class Output(enum.Enum):
+    """What a run prints on standard output."""
 
     ALL = "progress and summary"
     PROGRESS = "progress"
@@ -100,12 +101,39 @@ class Told(enum.Enum):
 
     @property
     def silent(self) -> bool:
-        """Whether it shows no progress."""
-        return self in (Told.JSON, Told.NOTHING)
+        """Whether no progress is printed."""
+        return self in (Output.JSON, Output.NOTHING)
+
+
+@dataclass(frozen=True)
+class Presentation:
+    """How the outcome of a run is presented.
+
+    Attributes
+    ----------
+    output : Output
+        What is printed.
+    report : bool
+        Whether a page is written.
+    changed : bool
+        Whether settings of the scenario were changed on the command line.
+    label : str
+        Which of several scenarios it is of; empty for a single one.
+    """
+
+    output: Output
+    report: bool
+    changed: bool
+    label: str = ""
+
+    @property
+    def prefix(self) -> str:
+        """What a line on standard error begins with, where there are several scenarios."""
+        return f"{self.label}: " if self.label else ""
 
 
 def say_notes(scenario: Scenario, *, quiet: bool = False) -> None:
-    """Say on standard error what another name in a scenario has taken with it."""
+    """Say on standard error which settings another name in a scenario has made void."""
     for note in () if quiet else scenario.notes:
         click.echo(note, err=True)
 

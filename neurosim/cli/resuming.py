@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from neurosim.cli.options import Told
+from neurosim.cli.options import Presentation
 from neurosim.errors import DataError, UsageError
 from neurosim.printable import quoted
 from neurosim.runs.checkpoint import has_checkpoint
@@ -18,7 +18,7 @@ from neurosim.scenario.run_folders import no_run
 
 
 def scenario_there(resume: Path) -> str:
-    """The scenario of the run to go on with; raises DataError where there is none."""
+    """The scenario of the run to resume; raises DataError where there is none."""
     path = scenario_file(resume)
     if path is None:
         raise no_run(run_folder_of(resume))
@@ -55,10 +55,8 @@ def _other_seeds(resume: Path, found: ManySeeds) -> UsageError:
     )
 
 
-def about_to_resume(
-    resume: Path, *, is_study: bool, many: ManySeeds | None, force: bool, report: bool, told: Told
-) -> None:
-    """Say what is not obvious of a run to go on with.
+def about_to_resume(resume: Path, shown: Presentation, many: ManySeeds | None, *, is_study: bool, force: bool) -> None:
+    """Say what is not obvious about a run that is to be resumed.
 
     With `force` networks of a study that diverged are trained on.
 
@@ -71,7 +69,7 @@ def about_to_resume(
         return
     diverged = is_study and any((resume / MEMBERS).rglob(FAILURE))
     finished = _is_finished(resume, many, is_study=is_study) and not (force and diverged)
-    if finished and report and is_there(resume / PAGE):
+    if finished and shown.report and is_there(resume / PAGE):
         more = f"\nneurosim plot {quoted(resume)}  draws more pictures." if many is None else ""
         if diverged:
             more = (
@@ -82,7 +80,7 @@ def about_to_resume(
             f"the run in {resume} is finished: nothing is left to train, to draw or to write",
             f"Its page is {resume / PAGE}.{more}",
         )
-    if told is not Told.ALL and told is not Told.PROGRESS:
+    if shown.output.silent:
         return
     if finished:
         click.echo("all of it is trained; what is missing is made now")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from neurosim.cli.drawing import drawing
-from neurosim.cli.given import RunPath, ScenarioPath, run_path, scenario_source
+from neurosim.cli.given import RunPath, ScenarioPath, load_given, run_path
 from neurosim.cli.options import (
     BACKENDS,
     DATA_DIR,
@@ -20,17 +21,17 @@ from neurosim.cli.options import (
     SET,
     THREADS,
     FilePath,
-    Told,
+    Output,
+    Presentation,
     offered,
     say_notes,
 )
 from neurosim.cli.values import SEED, Whole
 from neurosim.process.interruption import kept
+from neurosim.suggestions import listed
 
 if TYPE_CHECKING:
     from neurosim.scenario import Scenario
-
-DIVERGED, MISSED = 4, 5
 
 
 @click.command()
@@ -117,79 +118,66 @@ def command(
     scenario of that run: it is run again.
     """
     _check(scenarios, variant, seeds, out, resume, force=force)
-    scenario = scenarios[0] if scenarios else None
     if resume is not None:
         resume = run_path(resume, quiet=quiet)
-    told = Told.JSON if as_json else Told.NOTHING if quiet else Told.ALL
-    if len(scenarios) > 1:
-        from neurosim.cli.several import Wishes, run_several
+    output = Output.JSON if as_json else Output.NOTHING if quiet else Output.ALL
+    shown = Presentation(output, report=not no_report, changed=bool(settings))
+    several = len(scenarios) > 1
+    with drawing(silent=seeds is not None or several) as studio, ExitStack() as claims:
         from neurosim.plugin.host import build_registry
-        from neurosim.scenario.overrides import parse_overrides
+        from neurosim.runs import RunOptions, one_variant
 
-        registry = build_registry(plugins, plugin_folders=plugin_folders)
-        wishes = Wishes(backend or "cpu", seed, threads, data_dir, changed=bool(settings), report=not no_report)
-        return run_several(scenarios, parse_overrides(settings), registry, wishes, out, told)
-    with drawing(silent=seeds is not None) as studio, ExitStack() as claims:
+        options = RunOptions(
+            backend=backend or "cpu",
+            seed=seed,
+            threads=threads,
+            out=out,
+            data_dir=data_dir,
+            resume=resume,
+            force=force,
+            for_report=not no_report,
+        )
+        if several:
+            from neurosim.cli.several import run_several
+
+            registry = build_registry(plugins, plugin_folders=plugin_folders)
+            return run_several(scenarios, settings, registry, options, shown)
         from neurosim.cli.resuming import about_to_resume, scenario_there, seeds_there
         from neurosim.cli.what_is_kept import what_is_kept
-        from neurosim.plugin.host import build_registry
         from neurosim.runs.folder import folder_for
         from neurosim.runs.resuming import backend_there, is_of_run, run_folder_of, scenario_file
-        from neurosim.scenario import load_scenario
-        from neurosim.scenario.overrides import parse_overrides
 
         many = None
         if resume is not None:
             # Before anything is said of the run in a folder that has none.
             scenario_file(resume)
             many = seeds_there(resume, seeds, seed)
-        if scenario is not None:
-            source, own = scenario_source(scenario, quiet=quiet)
-            own = own or is_of_run(source, resume)
-        else:
-            source, own = scenario_there(resume or Path()), True
+        source = scenarios[0] if scenarios else scenario_there(resume or Path())
+        own = not scenarios or is_of_run(source, resume)
         registry = build_registry(plugins, plugin_folders=plugin_folders)
-        loaded = load_scenario(source, overrides=parse_overrides(settings), registry=registry, own=own)
+        loaded = load_given(source, settings, registry, own=own, quiet=quiet)
         if variant is not None:
-            from neurosim.runs import one_variant
-
             loaded = one_variant(loaded, variant)
         say_notes(loaded, quiet=quiet)
         folder = run_folder_of(resume) if resume else claims.enter_context(folder_for(out, _name(loaded)))
         claims.enter_context(kept(lambda: what_is_kept(folder)))
-        if resume is not None:
-            about_to_resume(resume, is_study=loaded.is_study, many=many, force=force, report=not no_report, told=told)
-            backend = backend or backend_there(resume)
-        backend = backend or "cpu"
+        if resume is None:
+            options = replace(options, out=folder)
+        else:
+            about_to_resume(resume, shown, many, is_study=loaded.is_study, force=force)
+            options = replace(options, backend=backend or backend_there(resume) or "cpu")
         if seeds is not None or many is not None:
             if loaded.variants:
-                raise click.UsageError(f"--seeds trains one scenario; which --variant? {', '.join(loaded.variants)}")
+                raise click.UsageError(f"--seeds trains one scenario; which --variant? {listed(loaded.variants)}")
             from neurosim.cli.seeds import train_seeds
 
             first = seed or 0
             chosen = many.seeds if many is not None else range(first, first + (seeds or 0))
-            train_seeds(
-                loaded, chosen, backend, threads, data_dir, folder,
-                there=many, force=force, report=not no_report, told=told,
-            )  # fmt: skip
+            train_seeds(loaded, chosen, options, shown, many)
             return 0
+        from neurosim.cli.training import train
 
-        if loaded.is_study:
-            from neurosim.cli.studies import run_study
-
-            found = run_study(
-                loaded, backend, seed, threads, data_dir, folder,
-                resume=resume is not None, force=force, changed=bool(settings), report=not no_report, told=told,
-            )  # fmt: skip
-            return DIVERGED if found.diverged else 0 if found.met else MISSED
-
-        from neurosim.cli.single import run_single
-
-        result = run_single(
-            loaded, backend, seed, threads, data_dir, folder, studio,
-            resume=resume, force=force, changed=bool(settings), report=not no_report, told=told,
-        )  # fmt: skip
-        return 0 if result.met else MISSED
+        return train(loaded, options, shown, studio)[1]
 
 
 def _name(scenario: Scenario) -> str:

@@ -9,12 +9,12 @@ import click
 
 from neurosim.analysis.failures import Failures
 from neurosim.cli.door import echo
-from neurosim.cli.options import Told, print_json
+from neurosim.cli.options import Output, Presentation, print_json
 from neurosim.cli.pictures import say_failures
 from neurosim.cli.progress import progress_display
 from neurosim.errors import UsageError
 from neurosim.plots.pictures import write_ensemble_pictures
-from neurosim.runs import run_ensemble
+from neurosim.runs import RunOptions, run_ensemble
 from neurosim.runs.checkpoint import tidy
 from neurosim.runs.ensembles import verdict
 from neurosim.runs.keeping import trained
@@ -24,45 +24,37 @@ from neurosim.training.ensemble import Ensemble
 
 
 def train_seeds(
-    scenario: Scenario,
-    seeds: range,
-    backend: str,
-    threads: int | None,
-    data_dir: Path | None,
-    out: Path,
-    *,
-    there: ManySeeds | None,
-    force: bool,
-    report: bool,
-    told: Told,
+    scenario: Scenario, seeds: range, options: RunOptions, shown: Presentation, there: ManySeeds | None
 ) -> None:
-    """Train `scenario` from every seed and say what came of it; `there` is the run to go on with, if there is one."""
+    """Train `scenario` from every seed and present the outcome; `there` is the run to resume, if there is one."""
+    out = options.target
+    assert out is not None
     if there is not None and there.finished:
-        ensemble, result = read_ensemble(out, scenario, there, data_dir)
+        ensemble, result = read_ensemble(out, scenario, there, options.data_dir)
         tidy(out)
     else:
-        ensemble = Ensemble(scenario, seeds, backend, threads, data_dir)
-        with progress_display(silent=told.silent, counting=f"{len(seeds):,} networks") as observer:
+        ensemble = Ensemble(scenario, seeds, options.backend, options.threads, options.data_dir)
+        with progress_display(silent=shown.output.silent, counting=f"{len(seeds):,} networks") as observer:
             try:
-                result = run_ensemble(ensemble, out, observer, resume=there is not None, force=force)
+                result = run_ensemble(ensemble, out, observer, resume=there is not None, force=options.force)
             except UsageError:
                 # Another process may have trained them all since.
                 now = many_seeds(out) if there is not None else None
                 if now is None or not now.finished:
                     raise
-                ensemble, result = read_ensemble(out, scenario, now, data_dir)
+                ensemble, result = read_ensemble(out, scenario, now, options.data_dir)
     failures = Failures()
     page = None
     with trained(out):
         pictures = write_ensemble_pictures(ensemble, out, failures)
-        if report:
+        if shown.report:
             from neurosim.report.ensemble import write_ensemble_page
 
             page = write_ensemble_page(scenario, result, pictures, out)
     say_failures(failures)
-    if told is Told.JSON:
+    if shown.output is Output.JSON:
         print_json(result)
-    elif told is Told.ALL:
+    elif shown.output is Output.ALL:
         _print(scenario, result, pictures, page)
 
 

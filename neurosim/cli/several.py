@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -15,39 +15,24 @@ from neurosim.analysis.ranking import Contender, Ranking, rank
 from neurosim.cli.door import echo
 from neurosim.cli.drawing import drawing
 from neurosim.cli.failures import failure_of
-from neurosim.cli.given import scenario_source
-from neurosim.cli.options import Told, print_json, say_notes
+from neurosim.cli.given import load_given
+from neurosim.cli.options import Output, Presentation, print_json, say_notes
+from neurosim.cli.training import DIVERGED, MISSED, train
 from neurosim.cli.what_is_kept import what_is_kept
 from neurosim.errors import NeurosimError
 from neurosim.markup import measure, measure_words
 from neurosim.plugin.host import Registry
 from neurosim.printable import quoted
 from neurosim.process.interruption import kept
+from neurosim.runs import Result, RunOptions, Study
 from neurosim.runs.folder import folder_for
-from neurosim.scenario import Scenario, load_scenario
+from neurosim.scenario import Scenario
 from neurosim.training.history import METRICS
-
-if TYPE_CHECKING:
-    from neurosim.runs import Result, Study
-
-DIVERGED, MISSED = 4, 5
-
-
-@dataclass(frozen=True)
-class Wishes:
-    """What all of the runs have in common; see the options of ``neurosim run``."""
-
-    backend: str
-    seed: int | None
-    threads: int | None
-    data_dir: Path | None
-    changed: bool
-    report: bool
 
 
 @dataclass
 class Ran:
-    """What came of one scenario.
+    """The outcome of one scenario.
 
     Attributes
     ----------
@@ -60,7 +45,7 @@ class Ran:
     networks : list of (Contender, Path)
         The networks that reached their end, with the folder of each.
     summary : dict
-        The object that ``--json`` prints for it alone; empty where it did not reach its end.
+        The object that ``--json`` prints for it alone; empty where it failed.
     error : str
         Why it did not.
     """
@@ -75,49 +60,50 @@ class Ran:
 
 def run_several(
     given: Sequence[str],
-    overrides: dict[str, Any],
+    settings: Sequence[str],
     registry: Registry,
-    wishes: Wishes,
-    out: Path | None,
-    told: Told,
+    options: RunOptions,
+    shown: Presentation,
 ) -> int:
-    """Train every scenario, rank what came of them, and return the exit status: the gravest of them all.
+    """Train every scenario, rank them by their outcomes, and return the exit status: the gravest of them all.
 
-    Scenarios that cannot be read are told before anything is trained; a run that fails leaves the others alone.
+    Scenarios that cannot be read are reported before anything is trained; a run that fails leaves the others alone.
     """
-    scenarios = _loaded(given, overrides, registry, quiet=told is Told.NOTHING)
+    output = shown.output
+    scenarios = _loaded(given, settings, registry, quiet=output is Output.NOTHING)
     labels = [f"{name} ({given[:place].count(name) + 1})" if given.count(name) > 1 else name
               for place, name in enumerate(given)]  # fmt: skip
-    folders = _folders(scenarios, out)
+    folders = _folders(scenarios, options.target)
     done: list[Ran] = []
     try:
         for number, (label, scenario) in enumerate(zip(labels, scenarios, strict=True)):
-            if told is Told.ALL:
+            if output is Output.ALL:
                 echo(f"{chr(10) if number else ''}[{number + 1}/{len(scenarios)}] {label}", bold=True)
             own = folders[number] if folders else None
             with folder_for(own, scenario.scenario.name) as folder, kept(partial(what_is_kept, folder)):
                 ran = Ran(label, folder)
-                _train(ran, scenario, wishes, Told.PROGRESS if told is Told.ALL else Told.NOTHING)
+                own_output = Output.PROGRESS if output is Output.ALL else Output.NOTHING
+                own_shown = replace(shown, output=own_output, label=label)
+                _train(ran, scenario, replace(options, out=folder), own_shown)
             done.append(ran)
     except KeyboardInterrupt:
-        if done and told is Told.ALL:
+        if done and output is Output.ALL:
             _print(done)
         raise
-    if told is Told.JSON:
+    if output is Output.JSON:
         print_json(_as_json(done))
-    elif told is Told.ALL:
+    elif output is Output.ALL:
         _print(done)
     # The smaller the status, the graver, but for 0.
     return min((ran.code for ran in done if ran.code), default=0)
 
 
-def _loaded(given: Sequence[str], overrides: dict[str, Any], registry: Registry, *, quiet: bool) -> list[Scenario]:
+def _loaded(given: Sequence[str], settings: Sequence[str], registry: Registry, *, quiet: bool) -> list[Scenario]:
     """All scenarios; raises one error for all that cannot be read."""
     found, errors = [], []
     for name in given:
         try:
-            path, own = scenario_source(name, quiet=quiet)
-            found.append(load_scenario(path, overrides=overrides, registry=registry, own=own))
+            found.append(load_given(name, settings, registry, quiet=quiet))
             say_notes(found[-1], quiet=quiet)
         except NeurosimError as error:
             errors.append(error)
@@ -143,41 +129,19 @@ def _folders(scenarios: Sequence[Scenario], out: Path | None) -> list[Path]:
     return [out / own for own in found]
 
 
-def _train(ran: Ran, scenario: Scenario, wishes: Wishes, told: Told) -> None:
-    """Train one scenario and note what came of it."""
-    how = (wishes.backend, wishes.seed, wishes.threads, wishes.data_dir, ran.folder)
+def _train(ran: Ran, scenario: Scenario, options: RunOptions, shown: Presentation) -> None:
+    """Train one scenario and note the outcome."""
     try:
-        if scenario.is_study:
-            from neurosim.cli.studies import run_study
-
-            found = run_study(
-                scenario,
-                *how,
-                resume=False,
-                force=False,
-                changed=wishes.changed,
-                report=wishes.report,
-                told=told,
-                label=ran.label,
-            )
-            ran.code = DIVERGED if found.diverged else 0 if found.met else MISSED
-            ran.networks = _of_study(ran, found)
-            ran.summary = found.as_json()
-            return
-        with drawing(silent=False) as studio:
-            from neurosim.cli.single import run_single
-
-            result = run_single(
-                scenario, *how, studio,
-                resume=None, force=False, changed=wishes.changed, report=wishes.report, told=told,
-                label=ran.label,
-            )  # fmt: skip
-        ran.code = 0 if result.met else MISSED
-        ran.networks = [(_contender(ran.label, result), ran.folder)]
-        ran.summary = result.as_json()
+        with drawing(silent=scenario.is_study) as studio:
+            outcome, ran.code = train(scenario, options, shown, studio)
+        if isinstance(outcome, Result):
+            ran.networks = [(_contender(ran.label, outcome), ran.folder)]
+        else:
+            ran.networks = _of_study(ran, outcome)
+        ran.summary = outcome.as_json()
     except Exception as error:
         failure = failure_of(error)
-        if failure.code == 1:  # a fault of neurosim, to be told as such
+        if failure.code == 1:  # a fault of neurosim, to be reported as such
             raise
         ran.code, ran.error = failure.code, failure.message
         echo(f"Error: {ran.label}: {failure.message}", fg="red", err=True)

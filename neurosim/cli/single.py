@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from neurosim.analysis.catalog import why_not
@@ -11,53 +9,29 @@ from neurosim.analysis.facts import run_facts
 from neurosim.analysis.failures import Failures
 from neurosim.cli.arguments import as_options
 from neurosim.cli.both_futures import draw_missing_futures
-from neurosim.cli.options import Told, print_json
+from neurosim.cli.options import Output, Presentation, print_json
 from neurosim.cli.pictures import say_failures
 from neurosim.cli.progress import progress_display
 from neurosim.cli.summary import print_next, print_summary, report_missed
 from neurosim.plots.studio import Studio
-from neurosim.runs import Result, run
+from neurosim.runs import Result, RunOptions, run
 from neurosim.runs.keeping import trained
 from neurosim.scenario import Scenario
 
 
-def run_single(
-    scenario: Scenario,
-    backend: str,
-    seed: int | None,
-    threads: int | None,
-    data_dir: Path | None,
-    folder: Path,
-    studio: Studio,
-    *,
-    resume: Path | None,
-    force: bool,
-    changed: bool,
-    report: bool,
-    told: Told,
-    label: str = "",
-) -> Result:
-    """Train a network and say what came of it."""
-    with progress_display(silent=told.silent) as observer:
-        result = run(
-            scenario,
-            backend=backend,
-            seed=seed,
-            threads=threads,
-            out=None if resume else folder,
-            data_dir=data_dir,
-            resume=resume,
-            force=force,
-            observer=observer,
-            for_report=report,
-        )
+def run_single(scenario: Scenario, options: RunOptions, shown: Presentation, studio: Studio) -> Result:
+    """Train a network and present the outcome."""
+    with progress_display(silent=shown.output.silent) as observer:
+        result = run(scenario, options, observer=observer)
+    folder = options.target
+    assert folder is not None
     failures = Failures()
     with trained(folder):
         facts = run_facts(result.simulator, failures=failures)
         drawn = studio.begin(facts, folder, failures)
         # Of a replay that was killed.
-        both = [] if resume is None else draw_missing_futures(result, folder, failures)
-        if report:
+        both = [] if options.resume is None else draw_missing_futures(result, folder, failures)
+        if shown.report:
             from neurosim.report.run import prepare_run_page, write_run_page
 
             # While the pictures are drawn in another process.
@@ -69,10 +43,10 @@ def run_single(
         say_failures(failures)
         for name in set(scenario.plots.pictures or ()) - set(facts.pictures) - set(failures):
             click.echo(f"No picture {name}: {as_options(why_not(name, result.simulator))}", err=True)
-        if told is Told.JSON:
+        if shown.output is Output.JSON:
             print_json(result.as_json())
-        elif told is Told.ALL:
+        elif shown.output is Output.ALL:
             print_summary(result, pictures, page)
             print_next(scenario)
-        report_missed(result.expectations, changed=changed, label=label)
+        report_missed(result.expectations, shown)
     return result

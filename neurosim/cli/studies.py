@@ -11,74 +11,51 @@ import click
 from neurosim.analysis.failures import Failures
 from neurosim.analysis.studies import study_facts
 from neurosim.cli.door import echo
-from neurosim.cli.options import Told, print_json
+from neurosim.cli.options import Output, Presentation, print_json
 from neurosim.cli.pictures import say_failures
 from neurosim.cli.progress import progress_display
 from neurosim.cli.summary import print_files, print_lesson, print_met, print_next, report_missed
 from neurosim.markup import measure_words
 from neurosim.plots.studies import write_study_pictures
 from neurosim.report.compared import compare
-from neurosim.runs import Study, study
+from neurosim.runs import RunOptions, Study, study
 from neurosim.runs.folder import SUMMARY
 from neurosim.runs.keeping import trained
 from neurosim.scenario import Scenario
 from neurosim.training.history import METRICS
 
-# So many networks that diverged are told.
+# At most so many networks that diverged are listed.
 SHOWN = 10
 
 
-def run_study(
-    scenario: Scenario,
-    backend: str,
-    seed: int | None,
-    threads: int | None,
-    data_dir: Path | None,
-    folder: Path,
-    *,
-    resume: bool,
-    force: bool,
-    changed: bool,
-    report: bool,
-    told: Told,
-    label: str = "",
-) -> Study:
-    """Train all of a study and say what came of it."""
+def run_study(scenario: Scenario, options: RunOptions, shown: Presentation) -> Study:
+    """Train all of a study and present the outcome."""
     count = max(len(scenario.variants), 1) * scenario.scenario.repeats
-    with progress_display(silent=told.silent, counting=f"{count:,} networks") as observer:
-        found = study(
-            scenario,
-            backend=backend,
-            seed=seed,
-            threads=threads,
-            out=None if resume else folder,
-            resume=folder if resume else None,
-            force=force,
-            data_dir=data_dir,
-            observer=observer,
-        )
+    with progress_display(silent=shown.output.silent, counting=f"{count:,} networks") as observer:
+        found = study(scenario, options, observer=observer)
+    folder = options.target
+    assert folder is not None
     runs = [(result.simulator, result.metrics) for result in found.results]
     failures = Failures()
     page = None
     with trained(folder):
         facts = study_facts(scenario, runs, failures)
         pictures = write_study_pictures(facts, folder, scenario.plots.formats, failures)
-        if report and len(found.results) > 1:
+        if shown.report and len(found.results) > 1:
             from neurosim.report.comparison import write_study_page
 
             page = write_study_page(scenario, found.results, pictures, folder)
-    if told is Told.JSON:
+    if shown.output is Output.JSON:
         print_json(found.as_json())
-    elif told is Told.ALL:
+    elif shown.output is Output.ALL:
         _print(found, pictures, page)
         print_next(scenario)
     say_failures(failures)
-    of = f"{label}: " if label else ""
     for member, fault in list(found.diverged.items())[:SHOWN]:
-        echo(f"Diverged: {of}{member}: {fault}", fg="red", err=True)
+        echo(f"Diverged: {shown.prefix}{member}: {fault}", fg="red", err=True)
     if len(found.diverged) > SHOWN:
         click.echo(f"... and {len(found.diverged) - SHOWN} more; {folder / SUMMARY} has all of them", err=True)
-    report_missed(found.expectations, changed=changed, label=label)
+    report_missed(found.expectations, shown)
     return found
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from neurosim.cli.door import echo, style
+from neurosim.cli.options import Presentation
 from neurosim.markup import measure, measure_words
 from neurosim.printable import quoted
 from neurosim.report.glossary import mentions
@@ -93,15 +94,11 @@ def print_lesson(scenario: Scenario, *, missed: bool) -> None:
         click.echo(f"Is a word new to you? Try: neurosim glossary {word}")
 
 
-def report_missed(expectations: Sequence[Expectation], *, changed: bool, label: str = "") -> None:
-    """Say on standard error which promises were missed; `changed`: the user has set something else.
-
-    `label` says of which scenario, where there are several.
-    """
-    of = f"{label}: " if label else ""
+def report_missed(expectations: Sequence[Expectation], shown: Presentation) -> None:
+    """Say on standard error which promises were missed."""
     missed = [expectation for expectation in expectations if not expectation.met]
     for expectation in missed:
         value = "there is no such measure" if expectation.value is None else f"it is {expectation.value:.6g}"
-        echo(f"Missed: {of}expected {expectation.text}, but {value}", fg="red", err=True)
-    if missed and changed:
+        echo(f"Missed: {shown.prefix}expected {expectation.text}, but {value}", fg="red", err=True)
+    if missed and shown.changed:
         click.echo("These are the promises of the scenario as it was written; --set has changed it.", err=True)
