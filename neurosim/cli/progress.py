@@ -16,7 +16,7 @@ from neurosim.cli.door import Door, behind
 from neurosim.cli.streams import end_line, line_ended
 from neurosim.printable import printable
 from neurosim.process.interruption import at_sudden_end
-from neurosim.runs import EnsembleObserver, Result, StudyObserver
+from neurosim.runs import Result, StudyObserver
 from neurosim.training.history import Record
 from neurosim.training.simulator import Simulator
 
@@ -28,7 +28,7 @@ _TIMES = (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
 COMPILING = "compiling kernels: only the first time, the result is kept"
 
 
-class SilentProgress(EnsembleObserver, StudyObserver):
+class SilentProgress(StudyObserver):
     """Says nothing; the others add to it. A context manager, so that a live line is always closed."""
 
     def __enter__(self) -> SilentProgress:

@@ -12,15 +12,16 @@ from neurosim.cli.door import echo
 from neurosim.cli.options import Output, Presentation, print_json
 from neurosim.cli.pictures import say_failures
 from neurosim.cli.progress import progress_display
+from neurosim.cli.summary import print_files
 from neurosim.errors import UsageError
 from neurosim.plots.pictures import write_ensemble_pictures
 from neurosim.runs import RunOptions, run_ensemble
 from neurosim.runs.checkpoint import tidy
-from neurosim.runs.ensembles import verdict
 from neurosim.runs.keeping import trained
 from neurosim.runs.seeds import ManySeeds, many_seeds, read_ensemble
 from neurosim.scenario import Scenario
 from neurosim.training.ensemble import Ensemble
+from neurosim.training.success import spread_words, verdict
 
 
 def train_seeds(
@@ -69,8 +70,7 @@ def _print(scenario: Scenario, result: dict[str, Any], pictures: list[Path], pag
     for name, words in (("epochs_to_success", "epochs to success"), ("final_train_loss", "final loss")):
         spread = result[name]
         if spread is not None:
-            numbers = f"median {spread['median']:.4g}, 10% {spread['10%']:.4g}, 90% {spread['90%']:.4g}"
-            click.echo(f"  {words:<18} {numbers}")
+            click.echo(f"  {words:<18} {spread_words(spread)}")
     for what, remark in result.get("remarks", {}).items():
         click.echo(f"  {what:<18} {remark}")
     if result["diverged"]:
@@ -78,8 +78,4 @@ def _print(scenario: Scenario, result: dict[str, Any], pictures: list[Path], pag
     seconds = result["seconds"]
     click.echo(f"  {'time':<18} training {seconds['train']:.2f} s, compiling {seconds['compile']:.2f} s")
     click.echo()
-    click.echo(f"Files: {result['run_dir']} (one row for each seed in ensemble.csv)")
-    if pictures:
-        click.echo("Pictures: " + ", ".join(picture.name for picture in pictures))
-    if page is not None:
-        click.echo(f"All on one page: {page}")
+    print_files(f"{result['run_dir']} (one row for each seed in ensemble.csv)", pictures, page)

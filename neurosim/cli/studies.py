@@ -23,6 +23,7 @@ from neurosim.runs.folder import SUMMARY
 from neurosim.runs.keeping import trained
 from neurosim.scenario import Scenario
 from neurosim.training.history import METRICS
+from neurosim.training.success import verdict
 
 # At most so many networks that diverged are listed.
 SHOWN = 10
@@ -66,6 +67,8 @@ def _print(found: Study, pictures: Sequence[Path], page: Path | None) -> None:
     click.echo()
     for line in _table(found):
         click.echo(f"  {line}")
+    for line in _verdicts(found):
+        click.echo(f"  {line}")
     for what, words in found.results[0].remarks.items():
         click.echo(f"  {what}: {words}")
     for remark in compare(found.results, of_one_study=True).remarks:
@@ -101,6 +104,16 @@ def _table(found: Study) -> list[str]:
     if repeats > 1:
         lines.append(f"(mean and standard deviation of {repeats} seeds)")
     return lines
+
+
+def _verdicts(found: Study) -> list[str]:
+    """Of several seeds, how many networks of each variant met what it expects."""
+    summaries = {variant: found.summary(variant) for variant in found.names if found.scenario.scenario.repeats > 1}
+    return [
+        f"{variant}: {verdict(summary)}" if variant else verdict(summary)
+        for variant, summary in summaries.items()
+        if summary["successes"] is not None
+    ]
 
 
 def _cell(spread: tuple[float, float] | None, measure: str, repeats: int) -> str:

@@ -42,7 +42,7 @@ def print_summary(result: Result, pictures: Sequence[Path], report: Path | None 
     print_files(result.folder, pictures, report)
 
 
-def print_files(folder: Path | None, pictures: Sequence[Path], report: Path | None) -> None:
+def print_files(folder: Path | str | None, pictures: Sequence[Path], report: Path | None) -> None:
     """Where the files are, and which of them to open."""
     click.echo(f"Files: {folder}")
     if pictures:

@@ -13,9 +13,9 @@ from neurosim.report import sections
 from neurosim.report.page import page
 from neurosim.report.words import Words
 from neurosim.runs.belonging import made_in
-from neurosim.runs.ensembles import shown, verdict
 from neurosim.runs.folder import PAGE, portable
 from neurosim.scenario import Scenario
+from neurosim.training.success import shown, verdict
 
 SPREADS = {"epochs_to_success": "epochs to success", "final_train_loss": "final loss"}
 

@@ -1,16 +1,15 @@
 """One run from start to end: training, promises, the run folder and its checkpoints, and reading it again."""
 
-from neurosim.runs.ensembles import EnsembleObserver, run_ensemble
 from neurosim.runs.expectations import Expectation
 from neurosim.runs.observers import Observer, StudyObserver
 from neurosim.runs.options import RunOptions
 from neurosim.runs.results import Result, Study
 from neurosim.runs.running import run
 from neurosim.runs.scenarios import one_variant
+from neurosim.runs.seeds import run_ensemble
 from neurosim.runs.study import study
 
 __all__ = [
-    "EnsembleObserver",
     "Expectation",
     "Observer",
     "Result",

@@ -15,6 +15,7 @@ from neurosim.scenario.study import names_in
 from neurosim.training.history import History
 from neurosim.training.recording import Recording
 from neurosim.training.recording.recording import SUMMARIES
+from neurosim.training.success import within
 
 
 @dataclass(frozen=True)
@@ -42,11 +43,10 @@ class Expectation:
     @property
     def met(self) -> bool:
         """Whether the value is within its bounds; a measure that is missing is not."""
-        if self.value is None or math.isnan(self.value):
+        if self.value is None:
             return False
-        reached = self.at_least is None or self.value >= self.at_least
         passed = self.above is None or self.value > self.above
-        return reached and passed and (self.at_most is None or self.value <= self.at_most)
+        return passed and bool(within(self.value, self.at_least, self.at_most))
 
     @property
     def text(self) -> str:

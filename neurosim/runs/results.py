@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,8 +11,7 @@ from typing import Any
 import numpy as np
 
 from neurosim.errors import DivergedError
-from neurosim.markup import escape, measure, measure_words
-from neurosim.markup import table as html_table
+from neurosim.markup import escape, measure, measure_words, table
 from neurosim.runs.expectations import Expectation, Outcome, check_bounds, check_claims, check_expectations
 from neurosim.runs.folder import finite
 from neurosim.runs.identity import Identity
@@ -24,6 +21,7 @@ from neurosim.training.history import METRICS, History
 from neurosim.training.measures import FINAL_ONLY, SPLITS, diverged_measures, measure_remarks, measured
 from neurosim.training.recording import Recording
 from neurosim.training.simulator import Simulator
+from neurosim.training.success import Member, first_success, judge, summarize
 
 # What ``final`` has even where it is not measured.
 ALWAYS = tuple(name for name in METRICS if not name.startswith("validation"))
@@ -99,7 +97,7 @@ class Result:
             for promise in self.expectations
         )
         words = f"{counted(len(self.history), 'epoch')}, seed {self.simulator.seed}"
-        shown = html_table(["", *map(measure_words, names)], rows, range(1, len(names) + 1))
+        shown = table(["", *map(measure_words, names)], rows, range(1, len(names) + 1))
         shown += "".join(f"<p>{escape(name)}: {escape(text)}</p>" for name, text in self.remarks.items())
         return f"<p><b>{escape(about.headline)}</b><br>{escape(words)}</p>{shown}<ul>{promises}</ul>"
 
@@ -128,6 +126,10 @@ class Result:
     def outcome(self) -> Outcome:
         """What promises are held against."""
         return Outcome(self.metrics, self.history, self.recording)
+
+    def judged(self) -> Member:
+        """The network, judged by what its scenario expects, as one of several that differ in their seed."""
+        return judge(self.scenario, self.simulator.seed, self.metrics, first_success(self.scenario, self.history))
 
     def as_json(self) -> dict[str, Any]:
         """The object that ``neurosim run --json`` prints.
@@ -208,7 +210,7 @@ class Study:
             for promise in self.expectations
         )
         title = f"<p><b>{escape(self.scenario.scenario.headline)}</b></p>"
-        return f"{title}{html_table(header, rows, range(1, len(header)))}<ul>{promises}</ul>"
+        return f"{title}{table(header, rows, range(1, len(header)))}<ul>{promises}</ul>"
 
     @property
     def met(self) -> bool:
@@ -238,12 +240,43 @@ class Study:
             return None
         return float(np.mean(known)), float(np.std(known, ddof=1)) if len(known) > 1 else 0.0
 
+    def members(self, variant: str) -> list[Member]:
+        """The outcomes of a variant's networks, each judged by what the variant expects."""
+        return [result.judged() for result in self[variant]]
+
+    def summary(self, variant: str) -> dict[str, Any]:
+        """How many networks of a variant have learned it, and more: see `neurosim.training.success.summarize`."""
+        scenario = self.scenario.variants.get(variant, self.scenario)
+        return summarize(scenario, self.members(variant))
+
+    def records(self) -> list[dict[str, Any]]:
+        """A row for each network, with the columns of ``study.csv``: ``pandas.DataFrame(study.records())``."""
+        names = (*METRICS, *self.final_only)
+        rows = []
+        for result in self.results:
+            judged = result.judged()
+            rows.append(
+                {
+                    "variant": result.scenario.variant,
+                    "seed": judged.seed,
+                    "epochs": len(result.history),
+                    "parameters": result.simulator.network.size,
+                    "success": judged.success,
+                    "as_expected": judged.as_expected,
+                    "epochs_to_success": judged.epochs_to_success,
+                    **finite({name: result.metrics.get(name) for name in names}),
+                    "seconds": float(f"{result.seconds['train']:.6g}"),
+                }
+            )
+        return rows
+
     def as_json(self) -> dict[str, Any]:
         """The object that ``neurosim run --json`` prints: that of a run, with all runs under ``runs``.
 
-        ``final`` has the means where there are only repeats; of variants there is no common result.
+        ``final`` has the means where there are only repeats; of variants there is no common result. With repeats,
+        ``over_seeds`` has the summary of each variant's networks.
         """
-        alone = not self.scenario.variants
+        alone, repeats = not self.scenario.variants, self.scenario.scenario.repeats
         known = (*METRICS, *self.final_only)
         spreads = {name: self.spread(self.names[0], name) if alone else None for name in known}
         final = {name: spread and spread[0] for name, spread in spreads.items()}
@@ -260,8 +293,9 @@ class Study:
             "seconds": self.seconds,
             "run_dir": None if self.folder is None else str(self.folder),
             "variants": [name for name in self.names if name],
-            "repeats": self.scenario.scenario.repeats,
+            "repeats": repeats,
             "diverged": self.diverged,
+            **({"over_seeds": {name: self.summary(name) for name in self.names}} if repeats > 1 else {}),
             "runs": [
                 {key: value for key, value in run.items() if key not in ("scenario", "backend", "expectations")}
                 for run in runs
@@ -316,17 +350,3 @@ def study_expectations(scenario: Scenario, results: Sequence[Result]) -> list[Ex
     outcomes = {name: [result.outcome for result in results if result.scenario.variant == name] for name in variants}
     bounds = [check_bounds(variant, outcomes[name], name) for name, variant in variants.items()]
     return [*(expectation for found in bounds for expectation in found), *check_claims(scenario.claims, outcomes)]
-
-
-def table(study: Study) -> str:
-    """One row for each run, as CSV with a header; empty where there is no value."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    names = (*METRICS, *study.final_only)
-    writer.writerow(["variant", "seed", "epochs", "parameters", *names, "seconds"])
-    for result in study.results:
-        metrics = finite({name: result.metrics.get(name) for name in names})
-        about = [result.scenario.variant, result.simulator.seed, len(result.history), result.simulator.network.size]
-        values = [metrics[name] for name in names]
-        writer.writerow([*about, *values, f"{result.seconds['train']:.6g}"])
-    return text.getvalue()

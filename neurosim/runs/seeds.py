@@ -1,23 +1,30 @@
-"""The folder of a run of many seeds, read again: which seeds it is of, and what came of them."""
+"""Runs of many seeds: training one, its files, and its folder read again."""
 
 from __future__ import annotations
 
 import csv
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from neurosim.backends.select import on_compilation
 from neurosim.errors import UsageError
+from neurosim.files.atomic import write_atomically
 from neurosim.problem.assembly import load_data
-from neurosim.runs.belonging import changes, trained_with
-from neurosim.runs.folder import ENSEMBLE, SEEDS, SUMMARY
-from neurosim.runs.identity import FINISHED, Identity, another_run, determining, identity_from, scenario_changes
+from neurosim.runs.folder import ENSEMBLE, SEEDS, SUMMARY, RunFolder, opened
+from neurosim.runs.identity import identity_from
 from neurosim.runs.model import MODEL
-from neurosim.runs.resuming import as_it_was, own_scenario
+from neurosim.runs.observers import StudyObserver
+from neurosim.runs.promises import Known, warn_of_promises
+from neurosim.runs.resuming import as_it_was
+from neurosim.runs.tables import csv_text
 from neurosim.runs.texts import damaged, is_there, read_object
+from neurosim.runs.unchanged import refuse_another_ensemble
 from neurosim.scenario import Scenario
-from neurosim.training.ensemble import Ensemble, Member
+from neurosim.training.ensemble import Ensemble
+from neurosim.training.success import Member
 
 # What the summary has besides the object that the command prints.
 _PROVENANCE = ("identity", "versions", "machine", "plugins")
@@ -60,7 +67,68 @@ def many_seeds(folder: Path) -> ManySeeds | None:
     return ManySeeds(written.backend(), range(seeds[0], seeds[1] + 1), finished)
 
 
-def check_unfinished(folder: Path, ensemble: Ensemble) -> None:
+def run_ensemble(
+    ensemble: Ensemble,
+    out: Path,
+    observer: StudyObserver | None = None,
+    *,
+    resume: bool = False,
+    force: bool = False,
+) -> dict[str, Any]:
+    """Train an ensemble and write ``scenario.toml``, ``ensemble.csv`` and ``summary.json``.
+
+    With `resume` the folder has such a run that was stopped; nothing of it was kept, and all are trained again. With
+    `force` that is done even where its scenario, rows, plugins, versions or kind of processor have changed since.
+
+    Returns the object that ``neurosim run --seeds N --json`` prints.
+
+    Raises
+    ------
+    NeurosimError
+        As `neurosim.run` does; UsageError where there is no such run to resume.
+    """
+    begin = time.perf_counter()
+    watcher = observer or StudyObserver()
+    with opened(out, resume=resume) as folder:
+        assert folder is not None
+        return _run(ensemble, folder, watcher, begin, resume=resume, force=force)
+
+
+def _run(
+    ensemble: Ensemble, folder: RunFolder, watcher: StudyObserver, begin: float, *, resume: bool, force: bool
+) -> dict[str, Any]:
+    """Train the networks and write the files."""
+    if resume:
+        _check_unfinished(folder.path, ensemble)
+    seeds, scenario = [ensemble.seeds[0], ensemble.seeds[-1]], ensemble.scenario
+    with on_compilation(watcher.compiling):
+        problem, _ = ensemble.prepare()
+        identity = identity_from(scenario, ensemble.rows_sha256, ensemble.backend)
+        if resume and not force:
+            refuse_another_ensemble(folder.path, scenario, identity)
+        # Only now is it known that they can be trained.
+        begun = {"backend": ensemble.backend, "seeds": seeds, "identity": identity.as_json()}
+        folder.begin(scenario, begun)
+        warn_of_promises(scenario, {"": Known(scenario, problem.splits, bool(problem.data.classes))})
+        ensemble.train(watcher.share)
+    total = time.perf_counter() - begin
+    columns = [*COLUMNS, *ensemble.members[0].measures]
+    write_atomically(folder.path / ENSEMBLE, csv_text(columns, ensemble.records()))
+    result = {
+        "scenario": scenario.scenario.name,
+        "backend": ensemble.backend,
+        "seeds": seeds,
+        **ensemble.summary(),
+        "seconds": {"compile": ensemble.compile_seconds, "train": ensemble.seconds, "total": total},
+        "rows_sha256": ensemble.rows_sha256,
+        "remarks": ensemble.remarks,
+        "run_dir": str(folder.path),
+    }
+    folder.conclude({**result, "identity": identity.as_json()}, scenario)
+    return result
+
+
+def _check_unfinished(folder: Path, ensemble: Ensemble) -> None:
     """Raise UsageError unless the folder has an unfinished run of these very seeds."""
     found = many_seeds(folder)
     if found is None:
@@ -69,24 +137,6 @@ def check_unfinished(folder: Path, ensemble: Ensemble) -> None:
     if found.finished or list(found.seeds) != list(ensemble.seeds):
         what = "is finished" if found.finished else f"is of the seeds {found.seeds[0]} to {found.seeds[-1]}"
         raise UsageError(f"the run in {folder} {what}", "Choose another folder for these seeds.")
-
-
-def refuse_changed(folder: Path, chosen: Scenario, now: Identity) -> None:
-    """Raise UsageError where the run of many seeds in a folder does not belong to the scenario as it is `now`.
-
-    For a finished one, last bits do not count, as it is only read, but promises do: its networks were judged by them.
-    """
-    own = own_scenario(folder, chosen)
-    finished = is_there(folder / SUMMARY)
-    file = folder / (SUMMARY if finished else SEEDS)
-    found = changes(folder, trained_with(read_object(file)).beside(now), now, bits=not finished)
-    lines = [] if own is None else scenario_changes(determining(own), now.scenario)
-    lines = list(dict.fromkeys([*lines, *found.all_lines]))
-    if own is not None and finished and own.expect != chosen.expect:
-        lines.append("  scenario: another [expect], by which the networks were judged")
-    if lines:
-        how = FINISHED if finished else "--force with these changes."
-        raise another_run(folder, lines, f"{as_it_was(folder)}; {how}")
 
 
 def read_ensemble(
@@ -101,7 +151,9 @@ def read_ensemble(
     DataError
         When a file of it is damaged.
     """
-    refuse_changed(folder, scenario, identity_from(scenario, load_data(scenario, data_dir).sha256, found.backend))
+    refuse_another_ensemble(
+        folder, scenario, identity_from(scenario, load_data(scenario, data_dir).sha256, found.backend)
+    )
     ensemble = Ensemble(scenario, found.seeds, found.backend)
     ensemble.members = _members(folder / ENSEMBLE)
     seeds = [member.seed for member in ensemble.members]

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 import time
 from collections.abc import Sequence
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
-from neurosim.backends.cpu.team import available_threads
 from neurosim.backends.select import on_compilation
 from neurosim.errors import DivergedError
 from neurosim.files.atomic import write_atomically
@@ -23,14 +19,16 @@ from neurosim.runs.observers import Observer, StudyObserver
 from neurosim.runs.options import RunOptions, Source, takes
 from neurosim.runs.promises import known_of, warn_of_promises
 from neurosim.runs.reading import read_finished
-from neurosim.runs.results import Study, diverged_result, study_expectations, table
+from neurosim.runs.results import Study, diverged_result, study_expectations
 from neurosim.runs.resuming import is_finished
 from neurosim.runs.running import train_to_end
 from neurosim.runs.scenarios import chosen_scenario, study_members
+from neurosim.runs.tables import csv_text
 from neurosim.runs.texts import is_there, read_failure
 from neurosim.runs.unchanged import refuse_another_study, refuse_other_members
 from neurosim.scenario import Scenario
 from neurosim.training.history import Record
+from neurosim.training.side_by_side import SideBySide
 
 TABLE = "study.csv"
 
@@ -74,10 +72,8 @@ def _run(
     """Train what is left of a study, and write its files."""
     backend, resume, path = options.backend, options.resume is not None, None if folder is None else folder.path
     members = [Member(*planned, path) for planned in study_members(chosen, path)]
-    available = options.threads or available_threads()
-    at_once = min(available, len(members)) if backend == "cpu" else 1
-    each = max(available // at_once, 1) if backend == "cpu" else options.threads
-    workshop = Workshop(backend, each, options.data_dir)
+    crew = SideBySide.of(len(members), backend, options.threads)
+    workshop = Workshop(backend, crew.threads, options.data_dir)
     with on_compilation(watcher.compiling):
         workshop.begin(members)
         if resume and path is not None:
@@ -98,8 +94,11 @@ def _run(
         for member in members:
             if member.result is not None and not member.fault and member.folder is not None:
                 tidy(member.folder)
+    untrained = [member for member in members if member.result is None]
+    progress = _Progress(watcher, crew, sum(member.scenario.training.epochs for member in untrained))
+    watcher.planned([member.label for member in untrained], progress.epochs)
     try:
-        _train_all([member for member in members if member.result is None], workshop, at_once, watcher, resume=resume)
+        crew.train(lambda member: _train_one(member, workshop, progress, resume=resume), untrained)
     except KeyboardInterrupt:
         watcher.interrupted(path)
         raise
@@ -127,7 +126,8 @@ def _judged(
     if folder is not None and ended and is_there(folder.path / SUMMARY):
         folder.ended()
     elif folder is not None:
-        write_atomically(folder.path / TABLE, table(judged))
+        rows = judged.records()
+        write_atomically(folder.path / TABLE, csv_text(list(rows[0]), rows))
         complete = judged.as_json()
         for entry, result in zip(complete["runs"], results, strict=True):
             entry["identity"] = None if result.identity is None else result.identity.as_json()
@@ -155,55 +155,30 @@ def _read(member: Member, workshop: Workshop, *, force: bool) -> None:
 
 @dataclass
 class _Progress(Observer):
-    """What the threads of a study share: the count of epochs, and whether to stop."""
+    """Counts the epochs of all networks, and stops each where the user has stopped the study."""
 
     observer: StudyObserver
+    crew: SideBySide
     epochs: int
     done: int = 0
-    stop: bool = False
-    lock: Any = field(default_factory=threading.Lock)
 
     def epoch(self, record: Record) -> None:
-        """Count, and stop this run too once the user has stopped the study."""
-        with self.lock:
-            self.done += 1
-            self.observer.share(min(self.done / max(self.epochs, 1), 1.0))
-        self.part()
+        """Count, or stop this network too."""
+        with self.crew.lock:
+            self.count(1)
+        self.crew.heed()
 
     def part(self) -> None:
-        """Stop this run too, within an epoch."""
-        if self.stop:
-            raise KeyboardInterrupt
+        """Stop this network too, within an epoch."""
+        self.crew.heed()
 
-
-def _train_all(
-    members: Sequence[Member], workshop: Workshop, at_once: int, watcher: StudyObserver, *, resume: bool
-) -> None:
-    """Train the members, some of them at once, and put their results into them."""
-    epochs = sum(member.scenario.training.epochs for member in members)
-    watcher.planned([member.label for member in members], epochs)
-    progress = _Progress(watcher, epochs)
-    with ThreadPoolExecutor(max_workers=max(at_once, 1)) as pool:
-        futures = [pool.submit(_train_one, member, workshop, progress, resume=resume) for member in members]
-        try:
-            _wait(futures)
-        except BaseException:
-            progress.stop = True
-            for future in futures:
-                future.cancel()
-            raise
-
-
-def _wait(futures: Sequence[Future[None]]) -> None:
-    """Until all have ended, or one has failed, whose error is raised."""
-    done, _ = wait(futures, return_when=FIRST_EXCEPTION)
-    for future in done:
-        future.result()
+    def count(self, epochs: int) -> None:
+        """So many more are done, or no longer to be done."""
+        self.done += epochs
+        self.observer.share(min(self.done / max(self.epochs, 1), 1.0))
 
 
 def _train_one(member: Member, workshop: Workshop, progress: _Progress, *, resume: bool) -> None:
-    if progress.stop:
-        raise KeyboardInterrupt
     begin = time.perf_counter()
     simulator = workshop.simulator_of(member)
     simulator.prepare()
@@ -214,8 +189,7 @@ def _train_one(member: Member, workshop: Workshop, progress: _Progress, *, resum
             member.fault = error.message
             result = diverged_result(simulator, member.folder, time.perf_counter() - begin)
             member.result = result if folder is None else replace(result, identity=identity_of(simulator))
-    with progress.lock:
+    with progress.crew.lock:
         # Epochs that early stopping has saved are no work left.
-        progress.done += simulator.training.epochs - len(simulator.history)
-        progress.observer.share(min(progress.done / max(progress.epochs, 1), 1.0))
+        progress.count(simulator.training.epochs - len(simulator.history))
         progress.observer.finished(member.label, member.result)

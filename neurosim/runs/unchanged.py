@@ -12,12 +12,12 @@ from pathlib import Path
 
 from neurosim.errors import UsageError
 from neurosim.printable import quoted
-from neurosim.runs.belonging import changes, together, trained_in
-from neurosim.runs.folder import FAILURE, SCENARIO, SUMMARY
+from neurosim.runs.belonging import changes, together, trained_in, trained_with
+from neurosim.runs.folder import FAILURE, SCENARIO, SEEDS, SUMMARY
 from neurosim.runs.identity import FINISHED, Identity, another_run, changes_of, determining, scenario_changes
 from neurosim.runs.resuming import as_it_was, is_finished, is_of_run, own_scenario
 from neurosim.runs.scenarios import networks_of, study_members
-from neurosim.runs.texts import is_there
+from neurosim.runs.texts import is_there, read_object
 from neurosim.scenario import Scenario, load_scenario
 from neurosim.suggestions import listed
 from neurosim.training.simulator import Simulator
@@ -65,6 +65,23 @@ def refuse_another_study(folder: Path, chosen: Scenario, *, force: bool) -> None
         edited = chosen.path is not None and is_of_run(chosen.path, folder)
         undo = "Undo the change" if edited else as_it_was(folder)
         raise another_run(folder, found, f"{undo}; {_how(finished=ended)}")
+
+
+def refuse_another_ensemble(folder: Path, chosen: Scenario, now: Identity) -> None:
+    """Raise UsageError where the run of many seeds in a folder does not belong to the scenario as it is `now`.
+
+    For a finished one, last bits do not count, as it is only read, but promises do: its networks were judged by them.
+    """
+    own = own_scenario(folder, chosen)
+    finished = is_there(folder / SUMMARY)
+    file = folder / (SUMMARY if finished else SEEDS)
+    found = changes(folder, trained_with(read_object(file)).beside(now), now, bits=not finished)
+    lines = [] if own is None else scenario_changes(determining(own), now.scenario)
+    lines = list(dict.fromkeys([*lines, *found.all_lines]))
+    if own is not None and finished and own.expect != chosen.expect:
+        lines.append("  scenario: another [expect], by which the networks were judged")
+    if lines:
+        raise another_run(folder, lines, f"{as_it_was(folder)}; {_how(finished=finished)}")
 
 
 def _how(*, finished: bool) -> str:

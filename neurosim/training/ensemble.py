@@ -7,7 +7,6 @@ that something cannot be learnt, a network that does as promised is no success: 
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -20,50 +19,22 @@ from numpy.typing import NDArray
 from neurosim.backends.base import Backend
 from neurosim.backends.select import make_backend, make_small_ensemble
 from neurosim.data.rows import Rows
-from neurosim.errors import DivergedError, UsageError
+from neurosim.errors import BackendError, DivergedError, UsageError
 from neurosim.markup import escape, table
-from neurosim.network.memory import check_memory
+from neurosim.network.memory import check_memory, check_memory_together
 from neurosim.problem.assembly import Problem, assemble
 from neurosim.scenario import Scenario
 from neurosim.scenario.run_folders import as_scenario
 from neurosim.scenario.seeds import LARGEST_SEED, beyond_seeds
 from neurosim.training.augmentation import augments
 from neurosim.training.measures import diverged_measures, final_measures, measure_remarks
+from neurosim.training.side_by_side import SideBySide
 from neurosim.training.simulator import Simulator
+from neurosim.training.success import Member, first_success, judge, spread_words, summarize, within
 from neurosim.training.watch import watches
 
-# Progress is told about this often.
+# Progress is reported this often.
 PORTIONS = 20
-# What is measured of the training rows during an epoch.
-DURING = ("train_loss", "train_accuracy")
-
-
-@dataclass(frozen=True)
-class Member:
-    """One network of an ensemble, when it has been trained.
-
-    Attributes
-    ----------
-    seed : int
-        Its seed; ``neurosim run SCENARIO --seed SEED`` gives the same network to the bit.
-    measures : dict
-        Final loss and accuracy of each split, dropout off.
-    success : bool or None
-        Whether it has learnt what the scenario is about: where failure is expected, whether it has done
-        better than that; None when the scenario expects nothing.
-    as_expected : bool or None
-        Whether it met every expectation of the scenario; None when the scenario has none.
-    epochs_to_success : int or None
-        The first epoch that met what ``[expect]`` says of the training rows, as measured during
-        that epoch; None if none did, if the member failed, if failure is expected, or if there is
-        nothing said of them.
-    """
-
-    seed: int
-    measures: dict[str, float | None]
-    success: bool | None
-    as_expected: bool | None
-    epochs_to_success: int | None
 
 
 @dataclass
@@ -129,24 +100,14 @@ class Ensemble:
         for name, words in (("epochs_to_success", "epochs to success"), ("final_train_loss", "final training loss")):
             spread = found[name]
             if spread is not None:
-                text = f"median {spread['median']:.4g}, 10% {spread['10%']:.4g}, 90% {spread['90%']:.4g}"
-                rows.append([words, text])
+                rows.append([words, spread_words(spread)])
         if found["diverged"]:
             rows.append(["diverged", f"{found['diverged']:,}"])
         return f"<p><b>{escape(self.scenario.scenario.headline)}</b></p>{table((), rows)}"
 
     def records(self) -> list[dict[str, Any]]:
         """A row for each seed, with the columns of ``ensemble.csv``: ``pandas.DataFrame(ensemble.records())``."""
-        return [
-            {
-                "seed": member.seed,
-                "success": member.success,
-                "as_expected": member.as_expected,
-                "epochs_to_success": member.epochs_to_success,
-                **member.measures,
-            }
-            for member in self.members
-        ]
+        return [member.record() for member in self.members]
 
     def prepare(self) -> tuple[Problem, Backend]:
         """Load the rows, build the network and compile what training needs, unless that is done; raises as `train`."""
@@ -182,7 +143,7 @@ class Ensemble:
         alone = watches(self.scenario) or augments(self.scenario)
         together = None if alone else make_small_ensemble(first, self.seeds, [splits["train"]])
         if together is None:
-            self.members = self._one_by_one(tell)
+            self.members = self._apart(tell)
         else:
             reached = np.zeros(len(self.seeds), np.int64)
             done = 0
@@ -196,30 +157,47 @@ class Ensemble:
             for k, (seed, parameters) in enumerate(zip(self.seeds, together.parameters, strict=True)):
                 first.parameters[:] = parameters
                 final = final_measures(first, splits, problem.data)
-                self.members.append(self._member(seed, final, int(reached[k])))
+                self.members.append(judge(self.scenario, seed, final, int(reached[k])))
         # The baseline and the units are the same for all.
         self.remarks = measure_remarks(self.members[0].measures, problem.data)
         # What only single networks need has been compiled since.
         self.seconds = time.perf_counter() - start - (self.compile_seconds - first.compile_seconds)
         return self.members
 
-    def _one_by_one(self, tell: Callable[[float], None]) -> list[Member]:
-        """Networks that are too large to be trained side by side, or that stop or change their rows one by one."""
-        members: list[Member] = []
-        simulator: Simulator | None = None
-        for number, seed in enumerate(self.seeds):
-            simulator = Simulator(self.scenario, self.backend, seed, self.threads, self.data_dir, like=simulator)
-            self.compile_seconds += simulator.prepare()
+    def _apart(self, tell: Callable[[float], None]) -> list[Member]:
+        """Networks that are too large for lanes, or that stop or change their rows one by one."""
+        crew, first = self._crew()
+        # With it, all that the others need is compiled.
+        self.compile_seconds += first.prepare()
+        members: dict[int, Member] = {}
+
+        def train_one(numbered: tuple[int, int]) -> None:
+            number, seed = numbered
+            simulator = Simulator(self.scenario, self.backend, seed, crew.threads, self.data_dir, like=first)
+            compile_seconds = simulator.prepare()
             try:
-                simulator.train()
+                simulator.train(crew.heed, crew.heed)
                 final = simulator.final_measures()
             except DivergedError:
                 final = diverged_measures(simulator.final_measures())
-            history = simulator.history
-            reached = next((record["epoch"] for record in history if self._meets(record, DURING)), 0)
-            members.append(self._member(seed, final, reached))
-            tell((number + 1) / len(self.seeds))
-        return members
+            member = judge(self.scenario, seed, final, first_success(self.scenario, simulator.history))
+            with crew.lock:
+                self.compile_seconds += compile_seconds
+                members[number] = member
+                tell(len(members) / len(self.seeds))
+
+        crew.train(train_one, list(enumerate(self.seeds)))
+        return [members[number] for number in range(len(self.seeds))]
+
+    def _crew(self) -> tuple[SideBySide, Simulator]:
+        """How they are trained, and a network whose rows they share; one by one where memory is short."""
+        crew = SideBySide.of(len(self.seeds), self.backend, self.threads)
+        first = Simulator(self.scenario, self.backend, self.seeds[0], crew.threads, self.data_dir)
+        try:
+            check_memory_together([(first.network, first.training, len(first.data.train))] * crew.at_once)
+        except BackendError:
+            crew = SideBySide(1, self.threads)
+        return crew, first
 
     def _note_success(self, reached: NDArray[np.int64], totals: NDArray[Any], rows: Rows, done: int) -> None:
         """Enter the first epoch that met the expectations on the training rows, member by member."""
@@ -229,92 +207,13 @@ class Ensemble:
         bounds = {name: bound for name, bound in self.scenario.expect.items() if name in measures}
         if not bounds:
             return
-        met = np.ones(totals.shape[:2], bool)
-        for name, bound in bounds.items():
-            with np.errstate(invalid="ignore"):
-                met &= measures[name] >= (-math.inf if bound.at_least is None else bound.at_least)
-                met &= measures[name] <= (math.inf if bound.at_most is None else bound.at_most)
+        with np.errstate(invalid="ignore"):
+            met = np.logical_and.reduce(
+                [within(measures[name], bound.at_least, bound.at_most) for name, bound in bounds.items()]
+            )
         new = met.any(axis=0) & (reached == 0)
         reached[new] = done + 1 + met.argmax(axis=0)[new]
 
-    def _meets(self, measures: dict[str, Any], which: Sequence[str] = ()) -> bool:
-        """Whether `measures` meet all expectations, or those on `which` of them; False where there are none."""
-        bounds = {name: bound for name, bound in self.scenario.expect.items() if not which or name in which}
-        for name, bound in bounds.items():
-            value = measures.get(name)
-            if value is None or not math.isfinite(value):
-                return False
-            if bound.at_least is not None and value < bound.at_least:
-                return False
-            if bound.at_most is not None and value > bound.at_most:
-                return False
-        return bool(bounds)
-
-    def _member(self, seed: int, measures: dict[str, float | None], reached: int) -> Member:
-        # Of the splits that there are.
-        ordered = {
-            name: value for name, value in measures.items() if measures[f"{name.split('_')[0]}_loss"] is not None
-        }
-        if not self.scenario.expect:
-            return Member(seed, ordered, None, None, None)
-        met = self._meets(ordered)
-        if self.scenario.expects_failure:
-            # A network that diverged has not met what is expected, but has learnt nothing either.
-            known = [ordered.get(name) for name in self.scenario.expect]
-            finite = all(value is not None and math.isfinite(value) for value in known)
-            return Member(seed, ordered, finite and not met, met, None)
-        return Member(seed, ordered, met, met, reached if met and reached > 0 else None)
-
-    def _best(self) -> dict[str, float] | None:
-        """Where failure is expected, the best that any member has come to of each measure that is spoken of."""
-        if not self.scenario.expects_failure:
-            return None
-        best = {}
-        for name in self.scenario.expect:
-            values = [member.measures.get(name) for member in self.members]
-            known = [value for value in values if value is not None and math.isfinite(value)]
-            if known:
-                best[name] = max(known) if name.endswith(("accuracy", "r2")) else min(known)
-        return best
-
     def summary(self) -> dict[str, Any]:
-        """Success rate with its 95% interval, quantiles of epochs to success, spread of the final loss.
-
-        ``expects`` is "success" or "failure", or None without ``[expect]``; ``as_expected`` counts the
-        networks that met it, and ``best`` has the best measures where failure is expected.
-        """
-        judged = [member.success for member in self.members if member.success is not None]
-        successes = sum(judged)
-        epochs = [member.epochs_to_success for member in self.members if member.epochs_to_success is not None]
-        losses = [member.measures["train_loss"] for member in self.members]
-        finite = [loss for loss in losses if loss is not None and math.isfinite(loss)]
-        return {
-            "networks": len(self.members),
-            "expects": ("failure" if self.scenario.expects_failure else "success") if judged else None,
-            "as_expected": sum(bool(member.as_expected) for member in self.members) if judged else None,
-            "best": self._best(),
-            "successes": successes if judged else None,
-            "success_rate": successes / len(judged) if judged else None,
-            "success_interval": wilson_interval(successes, len(judged)) if judged else None,
-            "epochs_to_success": quantiles(epochs),
-            "final_train_loss": quantiles(finite),
-            "diverged": len(losses) - len(finite),
-        }
-
-
-def wilson_interval(successes: int, trials: int, z: float = 1.959963984540054) -> tuple[float, float]:
-    """Bounds on a success rate, 95% unless `z` says otherwise (Wilson 1927)."""
-    rate, weight = successes / trials, z * z / trials
-    centre = (rate + weight / 2) / (1 + weight)
-    reach = z / (1 + weight) * math.sqrt(rate * (1 - rate) / trials + weight / (4 * trials))
-    # Rounding must not push a bound past what is certain.
-    low = 0.0 if successes == 0 else centre - reach
-    return low, 1.0 if successes == trials else centre + reach
-
-
-def quantiles(values: Sequence[float]) -> dict[str, float] | None:
-    """10%, median and 90% of some values; None for none."""
-    if not values:
-        return None
-    low, middle, high = np.quantile(np.array(values, np.float64), [0.1, 0.5, 0.9]).tolist()
-    return {"10%": low, "median": middle, "90%": high}
+        """The success rate and more, see `neurosim.training.success.summarize`."""
+        return summarize(self.scenario, self.members)

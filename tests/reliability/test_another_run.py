@@ -19,7 +19,7 @@ import neurosim
 from neurosim.errors import DataError, UsageError
 from neurosim.files.sealed import seal, unseal
 from neurosim.report.compared import compare
-from neurosim.runs import EnsembleObserver, StudyObserver, identity, run_ensemble
+from neurosim.runs import StudyObserver, identity, run_ensemble
 from neurosim.runs.checkpoint import newest
 from neurosim.runs.identity import Identity
 from neurosim.runs.replay import read_origin, run_replay
@@ -45,7 +45,7 @@ SCENARIO_CHANGES = {"lr": ("optimizer.lr", 0.9), "seed": ("scenario.seed", 4)}
 ONLY_BITS = ("version", "arithmetic")
 
 
-class Stop(StudyObserver, EnsembleObserver):
+class Stop(StudyObserver):
     """Ctrl-C: before training, after its first epoch, or after the first network of several."""
 
     def __init__(self, when, kind):

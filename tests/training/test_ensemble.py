@@ -12,8 +12,7 @@ from scipy import stats
 from neurosim import Ensemble, Simulator, load_scenario
 from neurosim.errors import UsageError
 from neurosim.plots.ensembles import ensemble_histogram
-from neurosim.runs.ensembles import verdict
-from neurosim.training.ensemble import quantiles, wilson_interval
+from neurosim.training.success import quantiles, verdict, wilson_interval
 
 
 def short(name, epochs, **more):
