@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from neurosim.cli.given import RunPath
-from neurosim.cli.options import DATA_DIR, FORCE, JSON, PLUGIN, PLUGINS_DIR, FilePath, print_json, say_mixed
+from neurosim.cli.options import DATA_DIR, FORCE, JSON, FilePath, print_json
+from neurosim.cli.sources import Sources, with_sources
 
 if TYPE_CHECKING:
     from neurosim.report.compared import Comparison
@@ -25,18 +26,12 @@ LONGEST = 28
 @click.option(
     "--out", type=FilePath(), metavar="DIR", help="Folder for the pictures; runs/comparison-<time> by default."
 )
-@PLUGIN
-@PLUGINS_DIR
-@DATA_DIR
-@FORCE
+@with_sources(DATA_DIR, FORCE)
 @JSON
 def command(
     runs: tuple[str, ...],
     out: Path | None,
-    plugins: tuple[Path, ...],
-    plugin_folders: tuple[Path, ...],
-    data_dir: Path | None,
-    force: bool,
+    sources: Sources,
     as_json: bool,
 ) -> None:
     """Compare several RUNs, or the variants of one study, side by side: settings, results and curves.
@@ -47,18 +42,12 @@ def command(
         raise click.UsageError("which runs? Try: neurosim compare last runs/xor-...  (the folders of two runs)")
     from neurosim.analysis.failures import Failures
     from neurosim.cli.pictures import say_failures
-    from neurosim.cli.summary import print_left_out
     from neurosim.files.atomic import make_folder
     from neurosim.plots.studies import write_comparison
-    from neurosim.plugin.host import build_registry
     from neurosim.report.compared import common_title, compare, comparison_facts
     from neurosim.runs.folder import folder_for
-    from neurosim.runs.reading import read_run
 
-    registry = build_registry(plugins, plugin_folders=plugin_folders)
-    read = [read_run(run, registry, data_dir=data_dir, force=force) for run in runs]
-    say_mixed(*(remark for run in read for remark in run.remarks))
-    print_left_out([left for run in read for left in run.diverged])
+    read = sources.runs(runs)
     results = [result for run in read for result in run.results]
     if len(results) < 2:
         raise click.UsageError(f"{runs[0]} is a single run; name another one to compare it with")

@@ -12,12 +12,12 @@ import click
 
 from neurosim.cli.door import echo
 from neurosim.cli.given import RunPath
-from neurosim.cli.options import DATA_DIR, FORCE, JSON, PLUGIN, PLUGINS_DIR, FilePath, print_json, say_mixed
+from neurosim.cli.options import DATA_DIR, FORCE, JSON, FilePath, print_json, say_mixed
+from neurosim.cli.sources import Sources, with_sources
 from neurosim.printable import quoted
 
 if TYPE_CHECKING:
     from neurosim.diagnosis import Diagnosis, Finding
-    from neurosim.plugin.host import Registry
     from neurosim.runs.failed import FailedRun
     from neurosim.scenario import Scenario
 
@@ -26,19 +26,13 @@ if TYPE_CHECKING:
 @click.argument("run", required=False, type=RunPath(path_type=str), metavar="RUN")
 @click.option("--out", type=FilePath(), metavar="DIR", help="Folder for the pictures; that of the run by default.")
 @click.option("--no-trials", is_flag=True, help="Only look: remedies are guesses then, and some diseases stay hidden.")
-@PLUGIN
-@PLUGINS_DIR
-@DATA_DIR
-@FORCE
+@with_sources(DATA_DIR, FORCE)
 @JSON
 def command(
     run: str | None,
     out: Path | None,
     no_trials: bool,
-    plugins: tuple[Path, ...],
-    plugin_folders: tuple[Path, ...],
-    data_dir: Path | None,
-    force: bool,
+    sources: Sources,
     as_json: bool,
 ) -> None:
     """Say what is wrong with RUN, the folder of a run, or "last" for the newest: dead units, a bad learning rate, ...
@@ -49,13 +43,11 @@ def command(
     """
     if run is None:
         raise click.UsageError("which run? Try: neurosim doctor last")
-    from neurosim.plugin.host import build_registry
     from neurosim.runs.belonging import MIXED
 
-    registry = build_registry(plugins, plugin_folders=plugin_folders)
     if sys.stderr.isatty() and not (no_trials or as_json):
         click.echo("Looking, and trying what may help; this can take a minute ...", err=True)
-    found, mixed, remarks = _diagnoses(Path(run), registry, data_dir, trials=not no_trials, force=force)
+    found, mixed, remarks = _diagnoses(Path(run), sources, trials=not no_trials)
     say_mixed(*remarks)
     reports = [
         _with_pictures(folder, diagnosis, out or (folder / MIXED if mixed else folder)) for folder, diagnosis in found
@@ -68,27 +60,26 @@ def command(
 
 
 def _diagnoses(
-    folder: Path, registry: Registry, data_dir: Path | None, *, trials: bool, force: bool
+    folder: Path, sources: Sources, *, trials: bool
 ) -> tuple[list[tuple[Path, Diagnosis]], bool, tuple[str, ...]]:
     """The diagnosis of a run, or of each variant of a study; whether anything has changed since, and what is mixed."""
     from neurosim.diagnosis import diagnose, diagnose_failed
     from neurosim.runs.failed import read_failed
-    from neurosim.runs.reading import read_run
 
     def of_failed(failed: FailedRun, variant: str = "", shared: int = 1) -> tuple[Diagnosis, str]:
-        fresh, mixed = failed.start(data_dir, variant=variant, force=force)
+        fresh, mixed = failed.start(sources.data_dir, variant=variant, force=sources.force)
         return diagnose_failed(fresh, failed.message, failed.history, trials=trials, shared=shared), mixed
 
-    failed = read_failed(folder, registry)
+    failed = read_failed(folder, sources.registry)
     if failed is not None:
         diagnosis, mixed = of_failed(failed)
         return [(folder, diagnosis)], bool(mixed), (mixed,) if mixed else ()
-    read = read_run(folder, registry, data_dir=data_dir, some=False, force=force)
+    read = sources.run(folder, some=False)
     variants = {variant for variant, _ in read.diverged} | {result.scenario.variant for result in read.results}
     found: dict[str, tuple[Path, Diagnosis]] = {}
     # That a seed diverged says more than that another one did not.
     for variant, place in read.diverged:
-        failed = None if variant in found else read_failed(place, registry)
+        failed = None if variant in found else read_failed(place, sources.registry)
         if failed is not None:
             found[variant] = (place, of_failed(failed, variant, len(variants))[0])
     for result in read.results:

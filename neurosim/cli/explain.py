@@ -11,14 +11,13 @@ from neurosim.cli.given import ScenarioPath, scenario_source
 from neurosim.cli.options import (
     DATA_DIR,
     FORCE,
-    PLUGIN,
-    PLUGINS_DIR,
     SET,
     FilePath,
     offered,
     say_mixed,
     say_notes,
 )
+from neurosim.cli.sources import Sources, with_sources
 from neurosim.cli.values import SEED, OneOf, Whole
 
 if TYPE_CHECKING:
@@ -57,10 +56,7 @@ SUFFIXES = {"text": ".txt", "markdown": ".md", "html": ".html"}
     metavar="PATH",
     help="Write to this file; with --blank, to this folder (the current one by default).",
 )
-@PLUGIN
-@PLUGINS_DIR
-@DATA_DIR
-@FORCE
+@with_sources(DATA_DIR, FORCE)
 def command(
     scenario: str | None,
     sample: int | None,
@@ -73,10 +69,7 @@ def command(
     seed: int | None,
     settings: tuple[str, ...],
     out: Path | None,
-    plugins: tuple[Path, ...],
-    plugin_folders: tuple[Path, ...],
-    data_dir: Path | None,
-    force: bool,
+    sources: Sources,
 ) -> None:
     """Show one training step of SCENARIO for one sample: forward, loss, backward and update, with the numbers.
 
@@ -90,26 +83,22 @@ def command(
     if scenario is None:
         raise click.UsageError("which scenario? Try: neurosim explain xor  (all of them: neurosim list scenarios)")
     from neurosim.files.atomic import make_folder, write_atomically
-    from neurosim.plugin.host import build_registry
-    from neurosim.scenario import load_scenario
-    from neurosim.scenario.overrides import parse_overrides
     from neurosim.training.simulator import Simulator
     from neurosim.worksheet import explain
 
     if units and not path:
         raise click.UsageError("--unit goes with --path")
-    registry = build_registry(plugins, plugin_folders=plugin_folders)
     source, own = scenario_source(scenario)
     if own:
         from neurosim.runs.reading import changes_of_scenario
 
-        since = changes_of_scenario(Path(source).parent, registry, data_dir, variant)
-        since.refuse(force=force)
+        since = changes_of_scenario(Path(source).parent, sources.registry, sources.data_dir, variant)
+        since.refuse(force=sources.force)
         say_mixed(since.remark)
-    loaded = load_scenario(source, overrides=parse_overrides(settings), registry=registry, own=own)
+    loaded = sources.scenario(source, settings, own=own, quiet=True)
     chosen = _one(loaded, variant)
     say_notes(chosen)
-    sheet = explain(Simulator(chosen, seed=seed, data_dir=data_dir), sample, steps, path=path, units=units)
+    sheet = explain(Simulator(chosen, seed=seed, data_dir=sources.data_dir), sample, steps, path=path, units=units)
     if blank:
         folder = make_folder(out or Path())
         for what, gaps in (("worksheet", True), ("answers", False)):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +12,6 @@ from neurosim.cli.options import FilePath
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-    from neurosim.plugin.host import Registry
-    from neurosim.scenario import Scenario
     from neurosim.scenario.run_folders import ScenarioSource
 
 
@@ -81,17 +78,6 @@ def scenario_source(given: str, *, quiet: bool = False) -> ScenarioSource:
     if given in shipped() and Path(f"{given}.toml").is_file() and not quiet:
         click.echo(f"{given} is the scenario that came with neurosim; the file here is {given}.toml", err=True)
     return source
-
-
-def load_given(
-    given: str, settings: Sequence[str], registry: Registry, *, own: bool = False, quiet: bool = False
-) -> Scenario:
-    """Load the scenario that is meant, with its settings changed; `own` as for `neurosim.load_scenario`."""
-    from neurosim.scenario import load_scenario
-    from neurosim.scenario.overrides import parse_overrides
-
-    source = scenario_source(given, quiet=quiet)
-    return load_scenario(source.path, overrides=parse_overrides(settings), registry=registry, own=own or source.own)
 
 
 def run_path(given: Path | str, *, quiet: bool = False) -> Path:

@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
 
 from neurosim.cli.door import echo
-from neurosim.cli.given import ScenarioPath, load_given
-from neurosim.cli.options import DATA_DIR, JSON, PLUGIN, PLUGINS_DIR, SET, print_json, say_notes
+from neurosim.cli.given import ScenarioPath
+from neurosim.cli.options import DATA_DIR, JSON, SET, print_json, say_notes
+from neurosim.cli.sources import Sources, with_sources
 
 
 @click.command()
 @click.argument("scenario", required=False, type=ScenarioPath(path_type=str), metavar="[SCENARIO]")
 @SET
-@PLUGIN
-@PLUGINS_DIR
-@DATA_DIR
+@with_sources(DATA_DIR)
 @JSON
 def command(
     scenario: str | None,
     settings: tuple[str, ...],
-    plugins: tuple[Path, ...],
-    plugin_folders: tuple[Path, ...],
-    data_dir: Path | None,
+    sources: Sources,
     as_json: bool,
 ) -> None:
     """Show what the network of SCENARIO is made of: layers, shapes, parameters, multiply-adds and memory.
@@ -32,9 +28,9 @@ def command(
     Without SCENARIO: versions, threads, BLAS, GPU, caches and data folders.
     """
     if scenario is not None:
-        _show_network(scenario, settings, plugins, plugin_folders, data_dir, as_json=as_json)
+        _show_network(scenario, settings, sources, as_json=as_json)
         return
-    if settings or plugins or plugin_folders or data_dir is not None:
+    if settings or sources != Sources():
         raise click.UsageError("these options go with a scenario. Try: neurosim info mnist")
     facts = _facts()
     if as_json:
@@ -52,22 +48,18 @@ def command(
 def _show_network(
     scenario: str,
     settings: tuple[str, ...],
-    plugins: tuple[Path, ...],
-    plugin_folders: tuple[Path, ...],
-    data_dir: Path | None,
+    sources: Sources,
     *,
     as_json: bool,
 ) -> None:
     from neurosim.analysis.architecture import architecture
     from neurosim.cli.architecture import print_architecture
-    from neurosim.plugin.host import build_registry
     from neurosim.problem.assembly import build_training, load_data
     from neurosim.problem.network import build_network
 
-    registry = build_registry(plugins, plugin_folders=plugin_folders)
-    loaded = load_given(scenario, settings, registry)
+    loaded = sources.scenario(scenario, settings)
     say_notes(loaded)
-    data = load_data(loaded, data_dir)
+    data = load_data(loaded, sources.data_dir)
     numbers = architecture(build_network(loaded, data), build_training(loaded), len(data.train))
     if as_json:
         print_json({"scenario": loaded.scenario.name, **numbers.as_json()})
@@ -85,11 +77,10 @@ def _facts() -> dict[str, dict[str, Any]]:
     from neurosim.backends.cpu.team import available_threads
     from neurosim.backends.select import describe_gpu
     from neurosim.data import data_root
-    from neurosim.plugin.host import build_registry
     from neurosim.version import __version__
 
     packages = ("numpy", "numba", "llvmlite", "scipy", "matplotlib", "pluggy", "pydantic", "safetensors")
-    registry = build_registry()
+    registry = Sources().registry
     plugins = {plugin.label: plugin.error or f"{plugin.version} {plugin.origin}".strip() for plugin in registry.plugins}
     cache = cache_folder()
     return {

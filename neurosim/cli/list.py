@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
 
 from neurosim.cli.door import echo
-from neurosim.cli.options import JSON, PLUGIN, PLUGINS_DIR, print_json
+from neurosim.cli.options import JSON, print_json
+from neurosim.cli.sources import Sources, with_sources
 from neurosim.cli.values import OneOf
 from neurosim.printable import headline
 
@@ -18,19 +18,16 @@ KINDS = (*RECORDS[:3], "layers", *RECORDS[3:], "scenarios")
 
 @click.command()
 @click.argument("what", required=False, type=OneOf(KINDS), metavar="[KIND]")
-@PLUGIN
-@PLUGINS_DIR
+@with_sources()
 @JSON
-def command(what: str | None, plugins: tuple[Path, ...], plugin_folders: tuple[Path, ...], as_json: bool) -> None:
+def command(what: str | None, sources: Sources, as_json: bool) -> None:
     """List everything that scenarios can name, or one KIND of it.
 
     \b
     activations  losses        optimizers  layers
     datasets     initializers  schedules   scenarios
     """
-    from neurosim.plugin.host import build_registry
-
-    registry = build_registry(plugins, plugin_folders=plugin_folders)
+    registry = sources.registry
     listed: dict[str, list[dict[str, Any]]] = {}
     for kind in (what,) if what else KINDS:
         listed[kind] = _rows(kind, registry)

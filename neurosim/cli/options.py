@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from neurosim.cli.values import OneOf, Whole
+from neurosim.printable import quoted
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -143,6 +144,13 @@ def say_mixed(*remarks: str) -> None:
     for remark in dict.fromkeys(remarks):
         if remark:
             click.echo(f"mixed: {remark}", err=True)
+
+
+def say_left_out(diverged: Sequence[tuple[str, Path]]) -> None:
+    """Say on standard error that runs of a study that was read are not in what is shown of it."""
+    if diverged:
+        runs = "a run" if len(diverged) == 1 else f"{len(diverged)} runs"
+        click.echo(f"left out: {runs} that diverged; neurosim doctor {quoted(diverged[0][1])}  says why", err=True)
 
 
 def print_json(value: Any) -> None:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from neurosim.cli.given import RunPath
-from neurosim.cli.options import DATA_DIR, FORCE, PLUGIN, PLUGINS_DIR, FilePath, offered, say_mixed
+from neurosim.cli.options import DATA_DIR, FORCE, FilePath, offered, say_left_out, say_mixed
+from neurosim.cli.sources import Sources, with_sources
 from neurosim.cli.values import OneOf
 from neurosim.errors import UsageError
 from neurosim.printable import quoted
@@ -44,10 +45,7 @@ FILM_FORMATS = ("gif", "mp4")
 )
 @click.option("--out", type=FilePath(), metavar="DIR", help="Folder to write to; that of the run by default.")
 @click.option("--activations", is_flag=True, help="Draw activations instead: those named, or all of them on one sheet.")
-@PLUGIN
-@PLUGINS_DIR
-@DATA_DIR
-@FORCE
+@with_sources(DATA_DIR, FORCE)
 def command(
     runs: tuple[str, ...],
     names: tuple[str, ...],
@@ -55,10 +53,7 @@ def command(
     kind: str | None,
     out: Path | None,
     activations: bool,
-    plugins: tuple[Path, ...],
-    plugin_folders: tuple[Path, ...],
-    data_dir: Path | None,
-    force: bool,
+    sources: Sources,
 ) -> int:
     """Draw every picture that there is something to draw for, of each RUN: the folder of a run, or "last".
 
@@ -72,20 +67,16 @@ def command(
         raise click.UsageError("which run? Try: neurosim plot last  or: neurosim plot --activations")
     if (kind in FILM_FORMATS) != bool(films) and kind is not None:
         raise click.UsageError(f"--format {kind} goes {'with' if not films else 'without'} --animate")
-    from neurosim.plugin.host import build_registry
 
-    registry = build_registry(plugins, plugin_folders=plugin_folders)
     if activations:
-        _activations(runs, registry, out or Path(), kind or "png")
+        _activations(runs, sources.registry, out or Path(), kind or "png")
         return 0
-    from neurosim.runs.reading import read_run
-
     # All are checked before anything is drawn, but not kept, since many large ones would not fit.
     for run in runs if len(runs) > 1 else ():
-        read_run(run, registry, data_dir=data_dir, force=force)
+        sources.run(run)
     codes = []
     for run in runs:
-        found = read_run(run, registry, data_dir=data_dir, force=force)
+        found = sources.run(run)
         say_mixed(*found.remarks)
         folder = found.drawn_to if out is None else out if len(runs) == 1 else out / found.folder.name
         codes.append(_draw_run(found, names, films, kind, folder))
@@ -117,10 +108,9 @@ def _draw_run(run: ReadRun, names: Sequence[str], films: Sequence[str], kind: st
                 f"Name one of them, such as {run.results[0].folder}; without --only the study itself is drawn.",
             )
         from neurosim.analysis.studies import study_facts
-        from neurosim.cli.summary import print_left_out
         from neurosim.plots.studies import write_study_pictures
 
-        print_left_out(run.diverged)
+        say_left_out(run.diverged)
         runs = [(result.simulator, result.metrics) for result in run.results]
         facts = study_facts(run.scenario, runs, failures)
         _say(write_study_pictures(facts, folder, [kind] if kind else run.scenario.plots.formats, failures))

@@ -14,13 +14,12 @@ from neurosim.cli.options import (
     BACKEND,
     FORCE,
     JSON,
-    PLUGIN,
-    PLUGINS_DIR,
     THREADS,
     FilePath,
     print_json,
     say_mixed,
 )
+from neurosim.cli.sources import Sources, with_sources
 from neurosim.printable import labels, quoted
 
 if TYPE_CHECKING:
@@ -40,9 +39,7 @@ SHOWN, MOST_COLUMNS = 20, 12
 @click.option("--out", type=FilePath(), metavar="FILE", help="Write all answers to a CSV file.")
 @BACKEND
 @THREADS
-@PLUGIN
-@PLUGINS_DIR
-@FORCE
+@with_sources(FORCE)
 @JSON
 def command(
     model: Path | None,
@@ -50,9 +47,7 @@ def command(
     out: Path | None,
     backend: str,
     threads: int | None,
-    plugins: tuple[Path, ...],
-    plugin_folders: tuple[Path, ...],
-    force: bool,
+    sources: Sources,
     as_json: bool,
 ) -> None:
     """Let MODEL answer for the rows of a file: the folder of a run, its model.safetensors, or "last".
@@ -63,11 +58,9 @@ def command(
     if model is None or data is None:
         what = "which model, and which rows" if model is None else "which rows"
         raise click.UsageError(f"{what}? Try: neurosim predict {quoted(model or 'last')} --data flowers.csv")
-    from neurosim.plugin.host import build_registry
     from neurosim.runs.prediction import load_model
 
-    registry = build_registry(plugins, plugin_folders=plugin_folders)
-    loaded = load_model(model, backend=backend, threads=threads, registry=registry, force=force)
+    loaded = load_model(model, backend=backend, threads=threads, registry=sources.registry, force=sources.force)
     outputs = loaded.outputs(loaded.read(data))
     say_mixed(loaded.mixed)
     if out is not None:

@@ -13,8 +13,6 @@ from neurosim.cli.options import (
     DATA_DIR,
     FORCE,
     JSON,
-    PLUGIN,
-    PLUGINS_DIR,
     SET,
     THREADS,
     FilePath,
@@ -22,6 +20,7 @@ from neurosim.cli.options import (
     say_mixed,
     say_notes,
 )
+from neurosim.cli.sources import Sources, with_sources
 from neurosim.cli.values import Value
 from neurosim.markup import measure
 from neurosim.process.interruption import kept
@@ -56,10 +55,7 @@ class Place(Value):
 @SET
 @THREADS
 @click.option("--out", type=FilePath(), metavar="DIR", help="Folder to write to; runs/<name>-<time> by default.")
-@PLUGIN
-@PLUGINS_DIR
-@DATA_DIR
-@FORCE
+@with_sources(DATA_DIR, FORCE)
 @JSON
 def command(
     run: str | None,
@@ -67,10 +63,7 @@ def command(
     settings: tuple[str, ...],
     threads: int | None,
     out: Path | None,
-    plugins: tuple[Path, ...],
-    plugin_folders: tuple[Path, ...],
-    data_dir: Path | None,
-    force: bool,
+    sources: Sources,
     as_json: bool,
 ) -> None:
     """Go back to a step of RUN and train on from there with a setting changed: the same weights, the same batches.
@@ -89,14 +82,12 @@ def command(
         raise click.UsageError(f"from which step? Try: {example}")
     from neurosim.cli.progress import progress_display
     from neurosim.cli.what_is_kept import what_is_kept
-    from neurosim.plugin.host import build_registry
     from neurosim.runs.folder import folder_for
     from neurosim.runs.keeping import trained
     from neurosim.runs.replay import read_origin, run_replay
     from neurosim.scenario.overrides import parse_overrides
 
-    registry = build_registry(plugins, plugin_folders=plugin_folders)
-    origin = read_origin(run, registry)
+    origin = read_origin(run, sources.registry)
     changes = parse_overrides(settings)
     name = f"{origin.scenario.scenario.name}-replay"
     with (
@@ -110,9 +101,9 @@ def command(
             changes,
             out=folder,
             threads=threads,
-            data_dir=data_dir,
+            data_dir=sources.data_dir,
             observer=observer,
-            force=force,
+            force=sources.force,
         )
     say_mixed(found.mixed)
     say_notes(found.branch.scenario)

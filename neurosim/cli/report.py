@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from neurosim.cli.given import RunPath
-from neurosim.cli.options import DATA_DIR, FORCE, PLUGIN, PLUGINS_DIR, FilePath, say_mixed
+from neurosim.cli.options import DATA_DIR, FORCE, FilePath
+from neurosim.cli.sources import Sources, with_sources
 from neurosim.printable import quoted
 
 if TYPE_CHECKING:
@@ -19,18 +20,12 @@ if TYPE_CHECKING:
 @click.argument("runs", nargs=-1, type=RunPath(path_type=str), metavar="[RUN]...")
 @click.option("--open", "opened", is_flag=True, help="Open the page in your browser.")
 @click.option("--out", type=FilePath(), metavar="DIR", help="Folder to write to; that of the run by default.")
-@PLUGIN
-@PLUGINS_DIR
-@DATA_DIR
-@FORCE
+@with_sources(DATA_DIR, FORCE)
 def command(
     runs: tuple[str, ...],
     opened: bool,
     out: Path | None,
-    plugins: tuple[Path, ...],
-    plugin_folders: tuple[Path, ...],
-    data_dir: Path | None,
-    force: bool,
+    sources: Sources,
 ) -> None:
     """Write report.html for RUN, the folder of a run, or "last" for the newest.
 
@@ -43,14 +38,8 @@ def command(
         raise click.UsageError(
             f"--out takes a folder, into which report.html is written, such as: --out {quoted(folder)}"
         )
-    from neurosim.cli.summary import print_left_out
-    from neurosim.plugin.host import build_registry
-    from neurosim.runs.reading import read_run
 
-    registry = build_registry(plugins, plugin_folders=plugin_folders)
-    read = [read_run(run, registry, data_dir=data_dir, force=force) for run in runs]
-    say_mixed(*(remark for run in read for remark in run.remarks))
-    print_left_out([left for run in read for left in run.diverged])
+    read = sources.runs(runs)
     path = _of_one(read[0], out) if len(read) == 1 else _of_several(read, out)
     click.echo(str(path))
     if opened and click.launch(str(path)):

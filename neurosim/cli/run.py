@@ -10,14 +10,12 @@ from typing import TYPE_CHECKING
 import click
 
 from neurosim.cli.drawing import drawing
-from neurosim.cli.given import RunPath, ScenarioPath, load_given, run_path
+from neurosim.cli.given import RunPath, ScenarioPath, run_path
 from neurosim.cli.options import (
     BACKENDS,
     DATA_DIR,
     JSON,
     NO_REPORT,
-    PLUGIN,
-    PLUGINS_DIR,
     SET,
     THREADS,
     FilePath,
@@ -26,6 +24,7 @@ from neurosim.cli.options import (
     offered,
     say_notes,
 )
+from neurosim.cli.sources import Sources, with_sources
 from neurosim.cli.values import SEED, Whole
 from neurosim.process.interruption import kept
 from neurosim.suggestions import listed
@@ -69,9 +68,7 @@ if TYPE_CHECKING:
     metavar="DIR",
     help="Folder to write to (of several scenarios: a folder for each in it); runs/<name>-<time> by default.",
 )
-@PLUGIN
-@PLUGINS_DIR
-@DATA_DIR
+@with_sources(DATA_DIR)
 @click.option(
     "--resume",
     type=RunPath(found=False),
@@ -96,11 +93,8 @@ def command(
     seeds: int | None,
     threads: int | None,
     out: Path | None,
-    plugins: tuple[Path, ...],
-    plugin_folders: tuple[Path, ...],
-    data_dir: Path | None,
+    sources: Sources,
     resume: Path | None,
-    force: bool,
     no_report: bool,
     as_json: bool,
     quiet: bool,
@@ -117,14 +111,13 @@ def command(
     are trained one after the other and ranked. The folder of a run, or "last" for the newest one, stands for the
     scenario of that run: it is run again.
     """
-    _check(scenarios, variant, seeds, out, resume, force=force)
+    _check(scenarios, variant, seeds, out, resume, force=sources.force)
     if resume is not None:
         resume = run_path(resume, quiet=quiet)
     output = Output.JSON if as_json else Output.NOTHING if quiet else Output.ALL
     shown = Presentation(output, report=not no_report, changed=bool(settings))
     several = len(scenarios) > 1
     with drawing(silent=seeds is not None or several) as studio, ExitStack() as claims:
-        from neurosim.plugin.host import build_registry
         from neurosim.runs import RunOptions, one_variant
 
         options = RunOptions(
@@ -132,16 +125,15 @@ def command(
             seed=seed,
             threads=threads,
             out=out,
-            data_dir=data_dir,
+            data_dir=sources.data_dir,
             resume=resume,
-            force=force,
+            force=sources.force,
             for_report=not no_report,
         )
         if several:
             from neurosim.cli.several import run_several
 
-            registry = build_registry(plugins, plugin_folders=plugin_folders)
-            return run_several(scenarios, settings, registry, options, shown)
+            return run_several(scenarios, settings, sources, options, shown)
         from neurosim.cli.resuming import about_to_resume, scenario_there, seeds_there
         from neurosim.cli.what_is_kept import what_is_kept
         from neurosim.runs.folder import folder_for
@@ -154,8 +146,7 @@ def command(
             many = seeds_there(resume, seeds, seed)
         source = scenarios[0] if scenarios else scenario_there(resume or Path())
         own = not scenarios or is_of_run(source, resume)
-        registry = build_registry(plugins, plugin_folders=plugin_folders)
-        loaded = load_given(source, settings, registry, own=own, quiet=quiet)
+        loaded = sources.scenario(source, settings, own=own, quiet=quiet)
         if variant is not None:
             loaded = one_variant(loaded, variant)
         say_notes(loaded, quiet=quiet)
@@ -164,7 +155,7 @@ def command(
         if resume is None:
             options = replace(options, out=folder)
         else:
-            about_to_resume(resume, shown, many, is_study=loaded.is_study, force=force)
+            about_to_resume(resume, shown, many, is_study=loaded.is_study, force=sources.force)
             options = replace(options, backend=backend or backend_there(resume) or "cpu")
         if seeds is not None or many is not None:
             if loaded.variants:

@@ -15,13 +15,12 @@ from neurosim.analysis.ranking import Contender, Ranking, rank
 from neurosim.cli.door import echo
 from neurosim.cli.drawing import drawing
 from neurosim.cli.failures import failure_of
-from neurosim.cli.given import load_given
 from neurosim.cli.options import Output, Presentation, print_json, say_notes
+from neurosim.cli.sources import Sources
 from neurosim.cli.training import DIVERGED, MISSED, train
 from neurosim.cli.what_is_kept import what_is_kept
 from neurosim.errors import NeurosimError
 from neurosim.markup import measure, measure_words
-from neurosim.plugin.host import Registry
 from neurosim.printable import quoted
 from neurosim.process.interruption import kept
 from neurosim.runs import Result, RunOptions, Study
@@ -61,7 +60,7 @@ class Ran:
 def run_several(
     given: Sequence[str],
     settings: Sequence[str],
-    registry: Registry,
+    sources: Sources,
     options: RunOptions,
     shown: Presentation,
 ) -> int:
@@ -70,7 +69,7 @@ def run_several(
     Scenarios that cannot be read are reported before anything is trained; a run that fails leaves the others alone.
     """
     output = shown.output
-    scenarios = _loaded(given, settings, registry, quiet=output is Output.NOTHING)
+    scenarios = _loaded(given, settings, sources, quiet=output is Output.NOTHING)
     labels = [f"{name} ({given[:place].count(name) + 1})" if given.count(name) > 1 else name
               for place, name in enumerate(given)]  # fmt: skip
     folders = _folders(scenarios, options.target)
@@ -98,12 +97,12 @@ def run_several(
     return min((ran.code for ran in done if ran.code), default=0)
 
 
-def _loaded(given: Sequence[str], settings: Sequence[str], registry: Registry, *, quiet: bool) -> list[Scenario]:
+def _loaded(given: Sequence[str], settings: Sequence[str], sources: Sources, *, quiet: bool) -> list[Scenario]:
     """All scenarios; raises one error for all that cannot be read."""
     found, errors = [], []
     for name in given:
         try:
-            found.append(load_given(name, settings, registry, quiet=quiet))
+            found.append(sources.scenario(name, settings, quiet=quiet))
             say_notes(found[-1], quiet=quiet)
         except NeurosimError as error:
             errors.append(error)

@@ -12,7 +12,6 @@ import click
 from neurosim.cli.door import echo, style
 from neurosim.cli.options import Presentation
 from neurosim.markup import measure, measure_words
-from neurosim.printable import quoted
 from neurosim.report.glossary import mentions
 from neurosim.runs import Expectation, Result
 from neurosim.scenario import Scenario
@@ -56,13 +55,6 @@ def print_next(scenario: Scenario) -> None:
     following = next_lesson(scenario.scenario.name) if scenario.is_shipped else None
     if following is not None:
         click.echo(f"next: neurosim run {following}")
-
-
-def print_left_out(diverged: Sequence[tuple[str, Path]]) -> None:
-    """Say on standard error that runs of a study that was read are not in what is shown of it."""
-    if diverged:
-        runs = "a run" if len(diverged) == 1 else f"{len(diverged)} runs"
-        click.echo(f"left out: {runs} that diverged; neurosim doctor {quoted(diverged[0][1])}  says why", err=True)
 
 
 def print_met(expectations: Sequence[Expectation]) -> None:
