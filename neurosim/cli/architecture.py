@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from neurosim.cli.columns import columns
 from neurosim.cli.door import echo
 from neurosim.network.memory import show_bytes
 
@@ -34,11 +35,10 @@ def print_architecture(title: str, numbers: Architecture) -> None:
         )
     total = (f"{numbers.parameters:,}", f"{numbers.multiply_adds:,}", show_bytes(numbers.activation_bytes))
     rows.append(("total", "", "", *total))
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADINGS))]
     echo(title, bold=True)
     click.echo()
-    for number, row in enumerate(rows):
-        echo(_line(row, widths), bold=number == 0 or number == len(rows) - 1)
+    for number, line in enumerate(columns(rows, (0, 1))):
+        echo(line, bold=number in (0, len(rows) - 1))
     click.echo()
     click.echo("multiply-adds are for one row on its way forward; training takes about three times as many")
     click.echo(f"memory is that of the outputs, float32, for a batch of {numbers.batch_size:,} rows")
@@ -52,13 +52,6 @@ def print_architecture(title: str, numbers: Architecture) -> None:
     }
     for name, size in {**parts, "total": sum(parts.values())}.items():
         click.echo(f"  {name:<11} {show_bytes(size):>10}")
-
-
-def _line(row: Sequence[str], widths: Sequence[int]) -> str:
-    """Words to the left, numbers to the right."""
-    cells = [f"{cell:<{width}}" for cell, width in zip(row[:2], widths[:2], strict=True)]
-    cells += [f"{cell:>{width}}" for cell, width in zip(row[2:], widths[2:], strict=True)]
-    return "  ".join(cells).rstrip()
 
 
 def _shape(shape: Sequence[int]) -> str:

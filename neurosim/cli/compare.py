@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from neurosim.cli.columns import columns
 from neurosim.cli.given import RunPath
 from neurosim.cli.options import DATA_DIR, FORCE, JSON, FilePath, print_json
 from neurosim.cli.sources import Sources, with_sources
@@ -80,14 +81,14 @@ def _tables(found: Comparison) -> list[str]:
     settings = [[key, *(_short(run.settings.get(key, "-")) for run in firsts)] for key in found.differing]
     found_rows = [[name, *(cells.get(name, "-") for cells in results)] for name in names]
     width = max(shutil.get_terminal_size((NARROW, 24)).columns, NARROW)
-    lines = [*_columns([["differs", *labels], *settings])] if settings else ["All settings are the same."]
-    lines += ["", *_columns([["result", *labels], *found_rows]), ""]
+    lines = [*columns([["differs", *labels], *settings])] if settings else ["All settings are the same."]
+    lines += ["", *columns([["result", *labels], *found_rows]), ""]
     if max(map(len, lines)) <= width:
         return lines
     across = [["run", *(_last(key) for key in found.differing)]]
     across += [[label, *(row[place + 1] for row in settings)] for place, label in enumerate(labels)]
     down = [["run", *names], *([label, *(row[place + 1] for row in found_rows)] for place, label in enumerate(labels))]
-    return [*(_columns(across) if settings else lines[:1]), "", *_columns(down), ""]
+    return [*(columns(across) if settings else lines[:1]), "", *columns(down), ""]
 
 
 def _last(key: str) -> str:
@@ -98,17 +99,6 @@ def _last(key: str) -> str:
 
 def _short(text: str) -> str:
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
-
-
-def _columns(rows: Sequence[Sequence[str]]) -> list[str]:
-    widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
-    return [
-        "  ".join(
-            cell.ljust(width) if place == 0 else cell.rjust(width)
-            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
 
 
 def _as_json(found: Comparison, folder: Path, pictures: Sequence[Path]) -> dict[str, Any]:

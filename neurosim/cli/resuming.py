@@ -40,7 +40,7 @@ def seeds_there(resume: Path, seeds: int | None, first: int | None) -> ManySeeds
         return found
     if found is None:
         raise click.UsageError(
-            f"{resume} has no run of many seeds; without --seeds, --resume goes on with the run there"
+            f"{resume} has no run of many seeds; without --seeds, --resume continues the run that is there"
         )
     if found.seeds != range(first or 0, (first or 0) + seeds):
         raise _other_seeds(resume, found)
@@ -73,8 +73,8 @@ def about_to_resume(resume: Path, shown: Presentation, many: ManySeeds | None, *
         more = f"\nneurosim plot {quoted(resume)}  draws more pictures." if many is None else ""
         if diverged:
             more = (
-                f"\nneurosim doctor {quoted(resume)}  says why a network diverged, as far as can be told; with a "
-                "changed scenario, --force goes on with it from its last finite state."
+                f"\nneurosim doctor {quoted(resume)}  says why a network diverged, as far as can be seen; with a "
+                "changed scenario, --force resumes it from its last finite state."
             )
         raise DataError(
             f"the run in {resume} is finished: nothing is left to train, to draw or to write",

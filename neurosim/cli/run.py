@@ -202,4 +202,4 @@ def _check(
     if force and resume is None:
         raise click.UsageError("--force goes with --resume")
     if resume is not None and out is not None:
-        raise click.UsageError("--resume goes on in the folder of the run: leave out --out")
+        raise click.UsageError("--resume writes to the run's own folder: leave out --out")

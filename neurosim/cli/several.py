@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from neurosim.analysis.ranking import Contender, Ranking, rank
+from neurosim.cli.columns import columns
 from neurosim.cli.door import echo
 from neurosim.cli.drawing import drawing
 from neurosim.cli.failures import failure_of
@@ -189,10 +190,8 @@ def _print(done: Sequence[Ran]) -> None:
     click.echo()
     echo(_title(ranking, len(done)), bold=True)
     click.echo()
-    widths = [max(len(row[place]) for row in rows) for place in range(len(header))]
-    for row in rows:
-        numbers = (cell.rjust(width) for cell, width in zip(row[2:-1], widths[2:-1], strict=True))
-        click.echo("  ".join([row[0].rjust(widths[0]), row[1].ljust(widths[1]), *numbers, row[-1]]).rstrip())
+    for line in columns(rows, (1, len(header) - 1)):
+        click.echo(line)
     click.echo()
     for words in ranking.remarks:
         click.echo(words)

@@ -100,7 +100,7 @@ def make_lasting() -> None:
 
 
 def finish(stream: TextIO) -> OSError | None:
-    """Write what is still to be written; returns why a reader of the stream has not got everything."""
+    """Write what is still to be written; returns why a reader of the stream did not get everything."""
     stream.flush()
     raw = getattr(getattr(stream, "buffer", None), "raw", None)
     return raw.error if isinstance(raw, LastingFile) else None

@@ -10,6 +10,7 @@ import click
 
 from neurosim.analysis.failures import Failures
 from neurosim.analysis.studies import study_facts
+from neurosim.cli.columns import columns
 from neurosim.cli.door import echo
 from neurosim.cli.options import Output, Presentation, print_json
 from neurosim.cli.pictures import say_failures
@@ -95,12 +96,7 @@ def _table(found: Study) -> list[str]:
         times = [value for result in found[variant] for value in result.history.seconds]
         per_epoch = f"{sum(times) / len(times):.2g}" if times else "-"
         rows.append([*([variant] if named else []), *cells, per_epoch])
-    widths = [max(len(row[place]) for row in rows) for place in range(len(header))]
-    lines = []
-    for row in rows:
-        first = row[0].ljust(widths[0]) if named else row[0].rjust(widths[0])
-        others = (cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))
-        lines.append("  ".join([first, *others]).rstrip())
+    lines = columns(rows, (0,) if named else ())
     if repeats > 1:
         lines.append(f"(mean and standard deviation of {repeats} seeds)")
     return lines

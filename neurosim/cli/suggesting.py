@@ -68,7 +68,7 @@ class _Commands:
 
 
 def unknown_command(context: click.Context, words: Sequence[str]) -> str:
-    """What to say of a command line that begins with `words`, the first of which is no command."""
+    """What to say about a command line that begins with `words`, the first of which is not a command."""
     word, rest = words[0], [part for part in words[1:] if part not in ("-h", "--help")]
     meant = _meant(word, rest, _Commands.of(context))
     return f'no command "{word}"; {meant}'
@@ -210,7 +210,7 @@ def _is_value(word: str) -> bool:
 
 
 def _tree(given: list[str]) -> dict[str, object]:
-    """The scenario that is meant by the words that are no options; without one a usual one."""
+    """The scenario that is meant by the words that are not options; without any, by default, that of xor."""
     from neurosim.errors import NeurosimError
 
     for word in given:
@@ -249,4 +249,4 @@ def forgotten_set(words: Sequence[str]) -> str | None:
         return None
     scenarios = [word for word in words if word not in strange]
     settings = [part for word in strange for part in ("--set", word)]
-    return f"{strange[0]} is no scenario; a setting has --set before it: {_command('run', *scenarios, *settings)}"
+    return f"{strange[0]} is not a scenario; a setting has --set before it: {_command('run', *scenarios, *settings)}"

@@ -1,4 +1,4 @@
-"""What an interrupted run leaves, in a few words, and the command that goes on with it."""
+"""What an interrupted run leaves, in a few words, and the command that resumes it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def what_is_kept(folder: Path) -> str:
     if is_there(folder / SEEDS):
         return f"nothing is kept while many seeds are trained; train them all again with: {go_on}"
     if has_checkpoint(folder) or any((folder / MEMBERS).glob("**/*.safetensors")):
-        return f"go on with: {go_on}"
+        return f"resume with: {go_on}"
     if is_there(folder / SCENARIO):
         return f"there was nothing to keep yet; start again with: {go_on}"
     return "nothing had been trained yet"

@@ -97,7 +97,7 @@ def _warned(found: Replay) -> Replay:
 
 
 def compare(*runs: Any, force: bool = False) -> Comparison:
-    """Put runs beside each other: which settings differ, and what came of it.
+    """Put runs beside each other: which settings differ, and how the outcomes do.
 
     Parameters
     ----------
@@ -115,8 +115,8 @@ def compare(*runs: Any, force: bool = False) -> Comparison:
     Raises
     ------
     UsageError
-        When there are less than two networks, something is no run, they were measured on different rows, or something
-        has changed since one of them was trained.
+        When there are fewer than two networks, something is not a run, they were measured on different rows, or
+        something has changed since one of them was trained.
     DataError
         When there is no such run folder, or the run in it is not finished.
     """

@@ -36,7 +36,7 @@ def diagnose(run: Result | Simulator | Replay | Path | str, *, trials: bool = Tr
     Raises
     ------
     UsageError
-        When it is no single trained network, or something has changed since the run was trained; the message says
+        When it is not a single trained network, or something has changed since the run was trained; the message says
         what.
     DataError
         When there is no such run folder, or the run in it is not finished.
@@ -110,7 +110,7 @@ def write_report(run: Result | Simulator | Replay | Path | str, path: Path | str
     Raises
     ------
     UsageError
-        When it is no single trained network, or something has changed since the run was trained; the message says
+        When it is not a single trained network, or something has changed since the run was trained; the message says
         what.
     DataError
         When the file cannot be written, or there is no such run.

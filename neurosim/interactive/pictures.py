@@ -37,7 +37,7 @@ def plot(run: Any, picture: str | None = None, *, force: bool = False) -> Figure
     Parameters
     ----------
     run : Result, Simulator, run folder, "last", Study, Comparison, Replay or Ensemble
-        What to draw: a network, several side by side, both futures of a replay, or what came of many seeds.
+        What to draw: a network, several side by side, both futures of a replay, or the outcome of many seeds.
     picture : str, optional
         Its name, as in ``neurosim plot RUN --only NAME``; left out, the one that shows most of this kind of problem.
         Of several networks the name of a file that ``neurosim compare`` or ``neurosim run`` writes: "comparison",

@@ -1,8 +1,8 @@
-"""The state of a run between two epochs, or two parts of one, so that it can go on as if it had never stopped.
+"""The state of a run between two epochs, or two parts of one, so that it can continue as if it had never stopped.
 
 Random numbers are a function of seed, epoch and place, so parameters, optimizer state, the count of
-steps and the history are all there is to keep. What they belong to is kept with them, so that a run never goes on
-unnoticed with another scenario, other rows or plugins, or to other bits.
+steps and the history are all there is to keep. What they belong to is kept with them, so that a run never
+continues unnoticed with another scenario, other rows or plugins, or to other bits.
 """
 
 from __future__ import annotations
@@ -155,7 +155,7 @@ def load_checkpoint(source: Path, simulator: Simulator, *, force: bool = False) 
     simulator : Simulator
         Of the scenario that the checkpoint was written by.
     force : bool
-        Go on even where scenario, rows, plugins, versions or arithmetic have changed since; shapes must fit all the
+        Resume even where scenario, rows, plugins, versions or arithmetic have changed since; shapes must fit all the
         same.
 
     Raises
@@ -170,7 +170,7 @@ def load_checkpoint(source: Path, simulator: Simulator, *, force: bool = False) 
     other = (backend, seed) != (simulator.backend, simulator.seed)
     changes = differences(identity, identity_of(simulator), bits=True)
     if changes and not force:
-        how = "resume with the same --backend and --seed" if other else "go on all the same with --force"
+        how = "resume with the same --backend and --seed" if other else "resume all the same with --force"
         raise another_run(path, changes, f"Undo the change, or {how}.")
     if other:
         raise UsageError(
@@ -184,7 +184,7 @@ def load_checkpoint(source: Path, simulator: Simulator, *, force: bool = False) 
     except (UsageError, ValueError) as error:
         fault = error.message if isinstance(error, UsageError) else error
         raise UsageError(
-            f"{path} does not fit the run to go on with: {fault}",
+            f"{path} does not fit the run to resume: {fault}",
             "Start the run anew, or bring its scenario and data back to what they were.",
         ) from error
     done = len(records) + ("begun_steps" in tensors)

@@ -1,4 +1,4 @@
-"""Whether what a checkpoint holds can be a state of the run that is to go on from it.
+"""Whether what a checkpoint holds can be a state of the run that is to resume from it.
 
 A checkpoint's checksums tell of damage, not of who wrote it: nothing that it says is believed.
 """

@@ -48,7 +48,7 @@ from neurosim.version import __version__
 METRICS = "metrics.jsonl"
 SUMMARY = "summary.json"
 FAILURE = "failure.json"
-# Of a run of many seeds: what came of each.
+# Of a run of many seeds: the outcome of each.
 ENSEMBLE = "ensemble.csv"
 # Of a replay: where it forks.
 FORK = "replay.json"
@@ -154,7 +154,7 @@ class RunFolder:
     path : Path
         The folder; made if it does not exist.
     resume : bool
-        Go on with the run in it; else a run in it, finished or not, is refused. Nothing is written before `begin`.
+        Resume the run in it; else a run in it, finished or not, is refused. Nothing is written before `begin`.
     study : Path, optional
         The study that the run is one of: that is what can be resumed.
 
@@ -214,7 +214,7 @@ class RunFolder:
         scenario : Scenario
             The scenario; data files are named from the root.
         begun : mapping
-            What else must be known to go on with it before it has kept anything: the ``backend``; for many seeds the
+            What else must be known to resume it before it has kept anything: the ``backend``; for many seeds the
             ``seeds`` as well, and what they belong to.
         finished : bool
             Whether all is trained.
@@ -224,7 +224,7 @@ class RunFolder:
         Raises
         ------
         DataError
-            When the scenario of another run is there, and the run does not go on with that one.
+            When the scenario of another run is there, and the run does not resume that one.
         """
         there, scenario_text = self.path / SCENARIO, portable(scenario).to_toml()
         if not self._own and there.exists() and not _says(there, scenario_text):
@@ -328,11 +328,11 @@ def digest(path: Path) -> str:
 
 
 def _refuse_other_run(path: Path) -> None:
-    """Raise DataError where a folder has a finished run, or one that can be gone on with."""
+    """Raise DataError where a folder has a finished run, or one that can be resumed."""
     if (path / SUMMARY).exists():
         page = "" if (path / PAGE).exists() else f"neurosim run --resume {quoted(path)}  writes its page. "
         raise DataError(f"{path} already holds a finished run", f"{page}Choose another --out, or remove that folder.")
-    what, how = "", "goes on with it"
+    what, how = "", "resumes it"
     if (path / MEMBERS).exists():
         what = "a study that was interrupted"
     elif (path / SEEDS).exists() and (path / SCENARIO).exists():

@@ -1,4 +1,4 @@
-"""What the numbers of a run belong to: one identity, written beside them, and compared by whoever goes on with them.
+"""What the numbers of a run belong to: one identity, written beside them, and compared by whoever continues from them.
 
 Two runs of one identity give the same bits. What changes no number of a run (its title, its promises, its pictures,
 where its data file is) is not part of it; nor is what it records, which changes none of the trained numbers.
@@ -27,7 +27,7 @@ from neurosim.version import __version__
 # How much is shown of what has changed: lines, and letters of a line.
 SHOWN = 16
 LONGEST = 120
-# Why not even --force goes on.
+# Why not even --force resumes it.
 FINISHED = "what is trained to its end stays what it is: train the changed scenario anew, without --resume."
 _SPLITS = {"train": "training", "validation": "validation", "test": "test"}
 
@@ -201,7 +201,7 @@ def _short(digest: str | None) -> str:
 
 
 def changes_of(own: Scenario, chosen: Scenario, simulator: Simulator) -> list[str]:
-    """What differs between the scenario in a run folder and the one that was named to go on with it.
+    """What differs between the scenario in a run folder and the one that was named to resume it.
 
     `simulator` is of either. What the report added to the recording is no difference; how often it was added depends
     on the epochs that the run in the folder was to have.
@@ -225,7 +225,7 @@ def _recorded_of(simulator: Simulator) -> tuple[Network, int, int]:
 
 def another_run(what: Path, changes: Sequence[str], hint: str) -> UsageError:
     """The error where something has changed since a run was begun; `what` is its folder, or a file in it."""
-    return UsageError(f"{what} belongs to another run than the one to go on with:\n{shown_changes(changes)}", hint)
+    return UsageError(f"{what} belongs to a different run from the one to resume:\n{shown_changes(changes)}", hint)
 
 
 def shown_changes(changes: Sequence[str]) -> str:

@@ -77,8 +77,8 @@ class Keeper:
         # What was finite last may be far from anything useful: the cause comes first.
         return (
             f"neurosim doctor {quoted(path)}  says what to change. The state after "
-            f"{counted(len(self._simulator.history), 'epoch')} is kept, too: to go on from it and not from the start, "
-            f"change {path / SCENARIO}, then  neurosim run --resume {quoted(path)} --force"
+            f"{counted(len(self._simulator.history), 'epoch')} is kept, too: to continue from it instead of from the "
+            f"start, change {path / SCENARIO}, then  neurosim run --resume {quoted(path)} --force"
         )
 
     def failed(self, error: Exception, *, whole: bool) -> None:
@@ -100,7 +100,7 @@ class Keeper:
             again = "trains the rest again, to the same network"
             add_hint(error, f"The trained network is kept: {path / MODEL}; {resume}  {again}.")
         elif has_checkpoint(path):
-            add_hint(error, f"The last state that was saved is intact: {resume}  goes on from there.")
+            add_hint(error, f"The last state that was saved is intact: {resume}  resumes from there.")
 
 
 @contextmanager

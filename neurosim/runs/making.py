@@ -30,7 +30,7 @@ class Member:
     simulator : Simulator or None
         Its network, once it has been made.
     result : Result or None
-        What came of it, once it has ended.
+        Its result, once it has ended.
     fault : str
         Why it diverged, if it did.
     mixed : str

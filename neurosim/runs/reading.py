@@ -1,4 +1,4 @@
-"""Reading a run folder again: a finished run as a result, an interrupted one to go on with.
+"""Reading a run folder again: a finished run as a result, an interrupted one to be resumed.
 
 Whatever is read is compared here with the scenario, the rows and the plugins that are there now; see
 `neurosim.runs.belonging`.
@@ -190,7 +190,7 @@ def read_run(
     Raises
     ------
     DataError
-        When it is no run folder, the run is not finished, or a file is missing or damaged; of a study, when one of
+        When it is not a run folder, the run is not finished, or a file is missing or damaged; of a study, when one of
         its networks is neither finished nor diverged, or with `some` where all have diverged.
     ScenarioError
         When its scenario cannot be read, for example because a plugin is not there.
@@ -225,7 +225,7 @@ def read_run(
     if some and not finished:
         raise DataError(
             f"every network of the study in {path} diverged",
-            f"neurosim doctor {quoted(path)}  says why, as far as can be told.",
+            f"neurosim doctor {quoted(path)}  says why, as far as can be seen.",
         )
     return ReadRun(path, scenario, tuple(one.result(mixed) for one in finished), tuple(diverged), mixed.remark)
 
@@ -290,12 +290,12 @@ def check_folder(path: Path) -> None:
         )
         raise DataError(
             f"{path} is a run of many seeds: it has no network of its own",
-            f"{path / ENSEMBLE} has what came of each seed; "
+            f"{path / ENSEMBLE} has the outcome of each seed; "
             f"neurosim run {quoted(path)} --seed N  trains one of them.{page}",
         )
     if is_there(path / FAILURE):
         raise DataError(
-            f"the run in {path} diverged", f"neurosim doctor {quoted(path)}  says why, as far as can be told."
+            f"the run in {path} diverged", f"neurosim doctor {quoted(path)}  says why, as far as can be seen."
         )
     if not is_there(path / SUMMARY):
-        raise DataError(f"the run in {path} is not finished", f"neurosim run --resume {quoted(path)}  goes on with it.")
+        raise DataError(f"the run in {path} is not finished", f"neurosim run --resume {quoted(path)}  resumes it.")

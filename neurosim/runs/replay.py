@@ -143,7 +143,7 @@ def read_origin(folder: Path | str, registry: Registry | None = None) -> Origin:
     Raises
     ------
     DataError
-        When it is no run folder, the run has not ended, or a file is damaged.
+        When it is not a run folder, the run has not ended, or a file is damaged.
     UsageError
         When it is a study of several networks.
     """
@@ -189,7 +189,7 @@ def run_replay(
     out, threads, data_dir, observer
         As for `neurosim.run`.
     force : bool
-        Go on even if the run's scenario, rows, plugins or versions have changed since it was trained.
+        Replay it even if the run's scenario, rows, plugins or versions have changed since it was trained.
 
     Raises
     ------
@@ -316,7 +316,7 @@ def _check_fit(trunk: Simulator, branch: Simulator) -> None:
             )
             raise UsageError(
                 f"these settings change the network: {name} {was} in the run and {now} in the replay",
-                "A replay goes on with the same weights; neurosim run trains the changed network from its start.",
+                "A replay continues with the same weights; neurosim run trains the changed network from its start.",
             )
     if branch.watch.best is not None and trunk.watch.best is None:
         raise UsageError("training.keep_best cannot begin at a fork", "The epochs before it were not watched.")
@@ -381,7 +381,7 @@ def _state(
     if not remembers:
         # Another optimizer begins with nothing in its memory.
         state["optimizer"] = own["optimizer"]
-    # What was recorded of the old optimizer's memory cannot be gone on with by another one.
+    # What was recorded of the old optimizer's memory cannot be continued by another one.
     goes_on = branch.scenario.record == recorded and (remembers or recording is None or not len(recording.optimizer))
     if recording is not None and goes_on:
         before = recording.until(step)

@@ -44,7 +44,7 @@ class Result:
         validation split, its two; then of each split ``..._rmse``, ``..._r2`` and ``..._baseline_rmse`` where the
         targets are values, in their units, and ``..._baseline_accuracy`` where they are classes.
     expectations : list of Expectation
-        The scenario's promises and what became of them.
+        The scenario's promises, and whether they were kept.
     seconds : dict
         ``compile``, ``train`` (without evaluation) and ``total``.
     folder : Path or None
@@ -345,7 +345,7 @@ def _as_result(simulator: Simulator, metrics: dict[str, float | None], folder: P
 
 
 def study_expectations(scenario: Scenario, results: Sequence[Result]) -> list[Expectation]:
-    """What became of the promises of a study: bounds on each variant, then the claims."""
+    """The promises of a study, and whether they were kept: bounds on each variant, then the claims."""
     variants = scenario.variants or {scenario.variant: scenario}
     outcomes = {name: [result.outcome for result in results if result.scenario.variant == name] for name in variants}
     bounds = [check_bounds(variant, outcomes[name], name) for name, variant in variants.items()]

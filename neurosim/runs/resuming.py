@@ -1,4 +1,4 @@
-"""A run folder that is to be gone on with: which scenario it is of, and how far it has come."""
+"""A run folder to be resumed: which scenario it is of, and how far it has got."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def is_of_run(scenario: Path | str, resume: Path | str | None) -> bool:
 
 
 def own_scenario(resume: Path | str, chosen: Scenario) -> Scenario | None:
-    """The scenario in the folder of the run to go on with; None where only a checkpoint is there.
+    """The scenario in the folder of the run to resume; None where only a checkpoint is there.
 
     Raises
     ------
     DataError
-        When it is no run folder.
+        When it is not a run folder.
     ScenarioError
         When the scenario cannot be read.
     """
@@ -70,13 +70,13 @@ def is_finished(resume: Path | str) -> bool:
 
 
 def as_it_was(folder: Path, what: str = "it as it was") -> str:
-    """How to have `what` is in a folder, for whoever has asked to go on with something else there.
+    """How to get at what is in a folder, in words (`what`), for someone who asked to resume something else there.
 
-    Where it is finished and has its page, there is nothing to go on with.
+    Where it is finished and has its page, there is nothing to resume.
     """
     if is_finished(folder) and is_there(folder / PAGE):
         return f"{folder / PAGE} shows {what}"
-    return f"neurosim run --resume {quoted(folder)}  goes on with {what}"
+    return f"neurosim run --resume {quoted(folder)}  resumes {what}"
 
 
 def refuse_diverged(folder: Path) -> None:
@@ -85,7 +85,7 @@ def refuse_diverged(folder: Path) -> None:
         raise DivergedError(
             read_failure(folder / FAILURE).message,
             f"Unchanged it would diverge again: change {folder / SCENARIO}, for example to a smaller learning rate, "
-            f"then  neurosim run --resume {quoted(folder)} --force  goes on from the last finite state.\n"
+            f"then  neurosim run --resume {quoted(folder)} --force  resumes from the last finite state.\n"
             f"neurosim doctor {quoted(folder)}  says more about what went wrong.",
         )
 

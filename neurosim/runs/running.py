@@ -78,7 +78,7 @@ def _resumed(chosen: Scenario, resume: Path, options: RunOptions, watcher: Obser
     path = run_folder_of(resume)
     if own is not None and own.is_study:
         raise UsageError(
-            f"{path} is a study of several networks, and the scenario to go on with is a single one",
+            f"{path} is a study of several networks, and the scenario given is a single network",
             f"{as_it_was(path, 'all of them')}.",
         )
     if many_seeds(path) is not None:

@@ -116,7 +116,7 @@ def read_failure(path: Path) -> Failure:
     written = read_object(path)
     message = written.entry("message")
     if not isinstance(message, str):
-        written.refuse("message is no text")
+        written.refuse("message is not text")
     return Failure(written.backend(), written.whole("epoch"), str(message), written.identity())
 
 
@@ -213,14 +213,14 @@ class Written:
         """A whole number from 0."""
         number = self.entry(key)
         if type(number) is not int or not 0 <= number < 2**63:
-            self.refuse(f"{key} is no whole number")
+            self.refuse(f"{key} is not a whole number")
         return int(number)
 
     def number(self, key: str) -> float:
         """A finite number."""
         number = self.entry(key)
         if type(number) not in (int, float) or abs(number) > sys.float_info.max:
-            self.refuse(f"{key} is no number")
+            self.refuse(f"{key} is not a number")
         return float(number)
 
     def measure(self, key: str) -> float | None:

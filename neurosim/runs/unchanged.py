@@ -120,7 +120,7 @@ def refuse_other_members(folder: Path, members: Iterable[tuple[str, Path, Identi
     members : iterable of (str, Path, Identity)
         What each network is called, its folder, and what it would belong to here and now.
     force : bool
-        Go on if only last bits may differ, and with networks that diverged.
+        Resume even if the last bits may differ, and networks that diverged.
     """
     all_members = list(members)
     ended = [
@@ -135,8 +135,8 @@ def refuse_other_members(folder: Path, members: Iterable[tuple[str, Path, Identi
     if found:
         only_bits = not any(changes(path, then, now) for _, path, then, now in was)
         how = (
-            "Go on with the versions and machine it was begun with, or all the same with --force: the table then says "
-            "what differs."
+            "Resume with the versions and the machine it was begun with, or all the same with --force: the table then "
+            "says what differs."
             if only_bits
             else f"Undo the change; {FINISHED}"
         )

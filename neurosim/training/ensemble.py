@@ -2,7 +2,7 @@
 
 One run answers for one seed. An ensemble trains hundreds and counts: the share that learns what the
 scenario promises, with an interval, and how many epochs it took them. Where a scenario promises
-that something cannot be learnt, a network that does as promised is no success: see `Scenario.expects_failure`.
+that something cannot be learned, a network that does as promised is no success: see `Scenario.expects_failure`.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class Ensemble:
         return f"<Ensemble of {name}: {seeds}{rate}>"
 
     def _repr_html_(self) -> str:
-        """What came of the seeds, in a table for notebooks."""
+        """The outcome of the seeds, in a table for notebooks."""
         if not self.members:
             return f"<p>{escape(repr(self))}</p>"
         found = self.summary()

@@ -117,7 +117,7 @@ def test_a_command_in_a_hint_is_whole(neurosim):
 
 def test_a_command_in_a_note_is_whole(tmp_path):
     error, command = ValueError("odd"), f"neurosim run --resume {tmp_path / DEEP}"
-    add_hint(error, f"The last state is kept: {command}  goes on from there.")
+    add_hint(error, f"The last state is kept: {command}  resumes from there.")
     error.add_note("x" * 5000)
     ours, foreign = failure_of(error).hint.splitlines()[-2:]
     assert command in ours

@@ -172,7 +172,7 @@ def test_what_is_being_trained_is_waited_for(neurosim):
     assert f"it is being trained right now, by process {os.getpid()}" in done.err
     assert "--resume" not in done.err
     lock.release()
-    assert "neurosim run --resume mine  goes on with it" in neurosim("plot", folder).err
+    assert "neurosim run --resume mine  resumes it" in neurosim("plot", folder).err
     # Whoever looks is in nobody's way.
     with (folder / ".lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_SH)

@@ -109,7 +109,7 @@ def test_a_real_difference_is_refused_and_shown(make, words, line, neurosim, tmp
     done = neurosim("run", "xor", "--resume", folder, *SETTINGS, *words)
     assert done.code == 2
     assert line in done.err
-    assert f"neurosim run --resume {folder}  goes on with it as it was" in done.err
+    assert f"neurosim run --resume {folder}  resumes it as it was" in done.err
     assert (folder / "scenario.toml").read_bytes() == before
 
 
@@ -134,7 +134,7 @@ def test_what_is_finished_is_not_suggested_to_be_gone_on_with(begun, asked, neur
     assert f"{folder / 'report.html'} shows " in done.err
     assert "neurosim run --resume" not in done.err
     (folder / "report.html").unlink()
-    assert f"neurosim run --resume {folder}  goes on with " in neurosim(*words).err
+    assert f"neurosim run --resume {folder}  resumes " in neurosim(*words).err
 
 
 def test_not_even_force_changes_what_is_finished(neurosim, tmp_path):
@@ -272,7 +272,7 @@ def test_force_goes_on_with_a_network_of_a_study_that_diverged(neurosim, study_f
     folder = tmp_path / "run"
     again = neurosim("run", "--resume", folder)
     assert again.code == 3
-    assert "--force goes on with it" in again.err
+    assert "--force resumes it" in again.err
     with pytest.raises(KeyboardInterrupt):
         library.study(study_file, resume=folder, force=True, observer=StopStudy())
     # Stopped on the way it is not finished, though its page of before is there.

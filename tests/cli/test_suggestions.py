@@ -54,7 +54,8 @@ SET = "settings of a scenario are changed with --set: neurosim "
         ("run xor --no-lesson", "no option --no-lesson; neurosim run --help"),
         ("plot last --lr 3", "no option --lr; neurosim plot --help"),
         ("run xor training.epochs=3",
-         "training.epochs=3 is no scenario; a setting has --set before it: neurosim run xor --set training.epochs=3\n"),
+         "training.epochs=3 is not a scenario; a setting has --set before it: "
+         "neurosim run xor --set training.epochs=3\n"),
     ],
 )  # fmt: skip
 def test_what_was_meant_is_said(neurosim, typed, meant):

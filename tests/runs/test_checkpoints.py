@@ -91,7 +91,7 @@ def test_a_request_to_end_leaves_a_checkpoint(number, tmp_path, whole):
     out, err = process.communicate()
     assert process.returncode == 130, (out, err)
     assert "stopping in a moment" in err
-    assert f"go on with: neurosim run --resume {tmp_path / 'run'}" in err
+    assert f"resume with: neurosim run --resume {tmp_path / 'run'}" in err
     assert resume(tmp_path / "run").returncode == 0
     assert (tmp_path / "run" / "model.safetensors").read_bytes() == whole
 

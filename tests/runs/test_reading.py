@@ -94,13 +94,18 @@ def test_damaged_files_are_named(copy, name, damage):
     [
         ("metrics.jsonl", '{"epoch": 2', '{"epoch": 3', "line 2: epoch 3 comes where epoch 2 should be"),
         ("metrics.jsonl", '"lr": ', '"rl": ', "line 1: there is no lr"),
-        ("metrics.jsonl", '"train_loss": ', '"train_loss": [], "was": ', "line 1: train_loss is no number"),
+        ("metrics.jsonl", '"train_loss": ', '"train_loss": [], "was": ', "line 1: train_loss is not a number"),
         ("metrics.jsonl", '"train_loss": ', '"train_loss": NaN, "was": ', "line 1: not JSON: NaN is not a number"),
-        ("metrics.jsonl", '"train_loss": ', f'"train_loss": 1{"0" * 400}, "was": ', "line 1: train_loss is no number"),
+        (
+            "metrics.jsonl",
+            '"train_loss": ',
+            f'"train_loss": 1{"0" * 400}, "was": ',
+            "line 1: train_loss is not a number",
+        ),
         ("metrics.jsonl", '{"epoch": 3', '3\n{"epoch": 3', "line 3: expected a JSON object"),
         ("summary.json", '"epochs": 3', '"epochs": 2', "it has 3 epochs, and summary.json says 2"),
         ("summary.json", '"seed": 5', '"seed": 6', "its seed is 6, and that of scenario.toml 5"),
-        ("summary.json", '"train_loss": ', '"train_loss": "low", "was": ', "final: train_loss is no number"),
+        ("summary.json", '"train_loss": ', '"train_loss": "low", "was": ', "final: train_loss is not a number"),
         ("summary.json", '"seconds": ', '"seconds": 1, "was": ', "seconds: expected a JSON object"),
         ("summary.json", '"backend": "cpu"', '"backend": []', "backend is none of cpu, cuda, reference"),
         (
