@@ -1,14 +1,32 @@
-"""What a command says of pictures that could not be drawn."""
+"""Pictures that several commands draw, and what they say about those that could not be drawn."""
 
 from __future__ import annotations
 
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from neurosim.cli.door import echo
 from neurosim.cli.failures import failure_of
+
+if TYPE_CHECKING:
+    from neurosim.analysis.failures import Failures
+    from neurosim.runs import Result
+    from neurosim.scenario import Scenario
+
+
+def draw_study(
+    scenario: Scenario, results: Sequence[Result], folder: Path, failures: Failures, kind: str | None = None
+) -> list[Path]:
+    """Draw the pictures of a study, in the formats that its scenario asks for or as this `kind` of file."""
+    from neurosim.analysis.studies import study_facts
+    from neurosim.plots.studies import write_study_pictures
+
+    facts = study_facts(scenario, [(result.simulator, result.metrics) for result in results], failures)
+    return write_study_pictures(facts, folder, [kind] if kind else scenario.plots.formats, failures)
 
 
 def say_failures(failures: Mapping[str, Exception]) -> None:

@@ -96,7 +96,7 @@ def _draw_run(run: ReadRun, names: Sequence[str], films: Sequence[str], kind: st
     """Draw what there is to draw, or what is asked for; returns the exit status."""
     from neurosim.analysis.failures import Failures
     from neurosim.cli.failures import failure_of
-    from neurosim.cli.pictures import say_failures
+    from neurosim.cli.pictures import draw_study, say_failures
     from neurosim.files.atomic import make_folder
 
     make_folder(folder)
@@ -107,13 +107,8 @@ def _draw_run(run: ReadRun, names: Sequence[str], films: Sequence[str], kind: st
                 f"{run.folder} is a study of several networks",
                 f"Name one of them, such as {run.results[0].folder}; without --only the study itself is drawn.",
             )
-        from neurosim.analysis.studies import study_facts
-        from neurosim.plots.studies import write_study_pictures
-
         say_left_out(run.diverged)
-        runs = [(result.simulator, result.metrics) for result in run.results]
-        facts = study_facts(run.scenario, runs, failures)
-        _say(write_study_pictures(facts, folder, [kind] if kind else run.scenario.plots.formats, failures))
+        _say(draw_study(run.scenario, run.results, folder, failures, kind))
         say_failures(failures)
         _say_page(run.folder)
         return 0

@@ -48,20 +48,16 @@ def command(
 
 def _of_one(run: ReadRun, out: Path | None) -> Path:
     from neurosim.analysis.failures import Failures
-    from neurosim.cli.pictures import say_failures
+    from neurosim.cli.pictures import draw_study, say_failures
     from neurosim.files.atomic import make_folder, sweep
 
     failures = Failures()
     folder = make_folder(out or run.drawn_to)
     sweep(folder)
     if run.scenario.is_study and len(run.results) > 1:
-        from neurosim.analysis.studies import study_facts
-        from neurosim.plots.studies import write_study_pictures
         from neurosim.report.comparison import write_study_page
 
-        runs = [(result.simulator, result.metrics) for result in run.results]
-        facts = study_facts(run.scenario, runs, failures)
-        pictures = write_study_pictures(facts, folder, run.scenario.plots.formats, failures)
+        pictures = draw_study(run.scenario, run.results, folder, failures)
         say_failures(failures)
         return write_study_page(run.scenario, run.results, pictures, folder)
     from neurosim.analysis.catalog import usual_pictures

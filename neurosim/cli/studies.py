@@ -9,15 +9,13 @@ from pathlib import Path
 import click
 
 from neurosim.analysis.failures import Failures
-from neurosim.analysis.studies import study_facts
 from neurosim.cli.columns import columns
 from neurosim.cli.door import echo
 from neurosim.cli.options import Output, Presentation, print_json
-from neurosim.cli.pictures import say_failures
+from neurosim.cli.pictures import draw_study, say_failures
 from neurosim.cli.progress import progress_display
 from neurosim.cli.summary import print_files, print_lesson, print_met, print_next, report_missed
 from neurosim.markup import measure_words
-from neurosim.plots.studies import write_study_pictures
 from neurosim.report.compared import compare
 from neurosim.runs import RunOptions, Study, study
 from neurosim.runs.folder import SUMMARY
@@ -37,12 +35,10 @@ def run_study(scenario: Scenario, options: RunOptions, shown: Presentation) -> S
         found = study(scenario, options, observer=observer)
     folder = options.target
     assert folder is not None
-    runs = [(result.simulator, result.metrics) for result in found.results]
     failures = Failures()
     page = None
     with trained(folder):
-        facts = study_facts(scenario, runs, failures)
-        pictures = write_study_pictures(facts, folder, scenario.plots.formats, failures)
+        pictures = draw_study(scenario, found.results, folder, failures)
         if shown.report and len(found.results) > 1:
             from neurosim.report.comparison import write_study_page
 

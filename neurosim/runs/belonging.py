@@ -19,7 +19,6 @@ from neurosim.runs.identity import (
     Identity,
     PluginRecord,
     bit_changes,
-    differences,
     plugin_changes,
     rows_changes,
     scenario_changes,
@@ -223,7 +222,10 @@ def model_changes(folder: Path, summary: Trained, model: Trained) -> Changes:
         same = (model.identity is None) == (summary.identity is None) and model.plugins == summary.plugins
         lines = [] if same else [f"  {MODEL}: written by a different version of neurosim from {SUMMARY} beside it"]
     else:
-        lines = [f"  {MODEL}: {line.strip()}" for line in differences(summary.identity, model.identity, bits=True)]
+        lines = [
+            f"  {MODEL}: {line.strip()}"
+            for line in changes(folder, summary.identity, model.identity, bits=True).all_lines
+        ]
     return Changes(folder, {MODEL_FILE: lines})
 
 

@@ -23,9 +23,10 @@ from neurosim.files.lock import NAME as LOCK
 from neurosim.files.lock import FolderLock
 from neurosim.files.sealed import seal, unseal
 from neurosim.printable import quoted
+from neurosim.runs.belonging import changes
 from neurosim.runs.fitting import check_fit
 from neurosim.runs.folder import BEGUN, CHECKPOINT_NAME, CHECKPOINTS, SEEDS, train_again
-from neurosim.runs.identity import Identity, another_run, differences, identity_of
+from neurosim.runs.identity import Identity, another_run, identity_of
 from neurosim.runs.texts import BACKENDS
 from neurosim.training.history import History, Record
 from neurosim.training.simulator import Simulator
@@ -33,7 +34,7 @@ from neurosim.training.simulator import Simulator
 FORMAT = "neurosim-checkpoint-6"
 _HISTORY = "history"
 # Lines shown of what was trained differently.
-TOLD = 4
+SHOWN = 4
 # The newest ones that are kept.
 KEPT = 2
 # Without checkpoint_every a run writes one at the end of an epoch, or of a part of a long one, but no sooner than
@@ -168,10 +169,10 @@ def load_checkpoint(source: Path, simulator: Simulator, *, force: bool = False) 
     path = checkpoint_of(source)
     tensors, records, identity, backend, seed, mixed = _read(path)
     other = (backend, seed) != (simulator.backend, simulator.seed)
-    changes = differences(identity, identity_of(simulator), bits=True)
-    if changes and not force:
+    found = changes(path, identity, identity_of(simulator), bits=True).all_lines
+    if found and not force:
         how = "resume with the same --backend and --seed" if other else "resume all the same with --force"
-        raise another_run(path, changes, f"Undo the change, or {how}.")
+        raise another_run(path, found, f"Undo the change, or {how}.")
     if other:
         raise UsageError(
             f"{path} was written by backend {backend} with seed {seed}, "
@@ -188,11 +189,11 @@ def load_checkpoint(source: Path, simulator: Simulator, *, force: bool = False) 
             "Start the run anew, or bring its scenario and data back to what they were.",
         ) from error
     done = len(records) + ("begun_steps" in tensors)
-    if not changes or not done:
+    if not found or not done:
         return mixed
-    told = "; ".join(line.strip() for line in changes[:TOLD]) + "; ..." * (len(changes) > TOLD)
+    differing = "; ".join(line.strip() for line in found[:SHOWN]) + "; ..." * (len(found) > SHOWN)
     epochs = f"epochs 1 to {done} were" if done > 1 else "epoch 1 was"
-    return ", ".join([*([mixed] if mixed else []), f"{epochs} trained differently ({told})"])
+    return ", ".join([*([mixed] if mixed else []), f"{epochs} trained differently ({differing})"])
 
 
 class _Content(NamedTuple):

@@ -16,8 +16,8 @@ from neurosim.training.simulator import Simulator
 
 
 @dataclass(frozen=True)
-class FailedRun:
-    """A run that diverged.
+class PastRun:
+    """A run that has ended, as its folder describes it; its network is not read.
 
     Attributes
     ----------
@@ -28,9 +28,7 @@ class FailedRun:
     backend : str
         On which backend.
     history : History
-        The epochs before.
-    message : str
-        What happened.
+        Its epochs, before it diverged if it did.
     trained : Trained
         What it was trained with.
     """
@@ -39,8 +37,14 @@ class FailedRun:
     scenario: Scenario
     backend: str
     history: History
-    message: str
     trained: Trained
+
+
+@dataclass(frozen=True)
+class FailedRun(PastRun):
+    """A run that diverged: `message` says what happened."""
+
+    message: str
 
     def start(
         self, data_dir: Path | str | None = None, *, variant: str = "", force: bool = False
@@ -82,4 +86,4 @@ def read_failed(folder: Path | str, registry: Registry | None = None) -> FailedR
     if failure.epoch != len(history) + 1:
         raise damaged(path / METRICS, f"it has {len(history)} epochs, and the run diverged in epoch {failure.epoch}")
     scenario = load_scenario(path / SCENARIO, registry=registry, own=True)
-    return FailedRun(path, scenario, failure.backend, history, failure.message, trained_in(path))
+    return FailedRun(path, scenario, failure.backend, history, trained_in(path), failure.message)

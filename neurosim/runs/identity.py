@@ -148,22 +148,6 @@ def scenario_changes(was: str, now: str) -> list[str]:
     return [f"  scenario: {line}" for line in lines if line[:1] in "+-" and line[:3] not in ("+++", "---")]
 
 
-def differences(was: Identity, now: Identity, *, bits: bool) -> list[str]:
-    """What has changed between two identities, in lines to be shown.
-
-    Parameters
-    ----------
-    was, now : Identity
-        The one written beside some numbers, and the one here and now.
-    bits : bool
-        Whether versions and arithmetic count, as they do for training on; what is only read is the same anywhere.
-    """
-    found = scenario_changes(was.scenario, now.scenario)
-    found += rows_changes(was.rows, now.rows)
-    found += plugin_changes(was.plugins, now.plugins)
-    return found + bit_changes(was, now) if bits else found
-
-
 def bit_changes(was: Identity, now: Identity) -> list[str]:
     """Which versions, and what else decides the last bits, have changed, in lines to be shown."""
     return [

@@ -22,9 +22,9 @@ from neurosim.errors import DataError, UsageError
 from neurosim.files.atomic import write_atomically
 from neurosim.markup import escape, measure, measure_words, table
 from neurosim.plugin.host import Registry
-from neurosim.runs.belonging import Changes, Trained, both, changes, check_data_file, file_changes, trained_in
+from neurosim.runs.belonging import Changes, both, changes, check_data_file, file_changes, trained_in
 from neurosim.runs.checkpoint import save_checkpoint
-from neurosim.runs.failed import read_failed
+from neurosim.runs.failed import PastRun, read_failed
 from neurosim.runs.folder import FORK, SCENARIO, SUMMARY, RunFolder, opened
 from neurosim.runs.fork import change_in_words, files_of
 from neurosim.runs.identity import identity_of
@@ -47,32 +47,17 @@ CLOSE = 1e-12
 
 
 @dataclass(frozen=True)
-class Origin:
+class Origin(PastRun):
     """The run that is replayed.
 
     Attributes
     ----------
-    folder : Path
-        Where it is.
-    scenario : Scenario
-        What was run.
-    backend : str
-        On which backend.
-    history : History
-        Its epochs.
-    trained : Trained
-        What it was trained with.
     swapped : Changes or None
         What shows that a file in its folder is not the one that the run left.
     mixed : str
         A line saying which of its epochs were trained differently; empty if none were.
     """
 
-    folder: Path
-    scenario: Scenario
-    backend: str
-    history: History
-    trained: Trained
     swapped: Changes | None = None
     mixed: str = ""
 

@@ -92,14 +92,10 @@ class Result:
             if self.metrics.get(f"{split}_loss") is not None
         ]
         about = self.scenario.scenario
-        promises = "".join(
-            f"<li>{escape(promise.text)}: {'met' if promise.met else '<b>missed</b>'}</li>"
-            for promise in self.expectations
-        )
         words = f"{counted(len(self.history), 'epoch')}, seed {self.simulator.seed}"
         shown = table(["", *map(measure_words, names)], rows, range(1, len(names) + 1))
         shown += "".join(f"<p>{escape(name)}: {escape(text)}</p>" for name, text in self.remarks.items())
-        return f"<p><b>{escape(about.headline)}</b><br>{escape(words)}</p>{shown}<ul>{promises}</ul>"
+        return f"<p><b>{escape(about.headline)}</b><br>{escape(words)}</p>{shown}{_promises_html(self.expectations)}"
 
     @property
     def backend(self) -> str:
@@ -205,12 +201,8 @@ class Study:
             for result in self.results
         ]
         header = ["network", "seed", *map(measure_words, there)]
-        promises = "".join(
-            f"<li>{escape(promise.text)}: {'met' if promise.met else '<b>missed</b>'}</li>"
-            for promise in self.expectations
-        )
         title = f"<p><b>{escape(self.scenario.scenario.headline)}</b></p>"
-        return f"{title}{table(header, rows, range(1, len(header)))}<ul>{promises}</ul>"
+        return f"{title}{table(header, rows, range(1, len(header)))}{_promises_html(self.expectations)}"
 
     @property
     def met(self) -> bool:
@@ -312,6 +304,11 @@ def promises_met(expectations: Sequence[Expectation]) -> list[str]:
     """How many promises were met, in words; nothing where there are none."""
     met = sum(expectation.met for expectation in expectations)
     return [f"{met} of {counted(len(expectations), 'promise')} met"] if expectations else []
+
+
+def _promises_html(expectations: Sequence[Expectation]) -> str:
+    items = (f"<li>{escape(kept.text)}: {'met' if kept.met else '<b>missed</b>'}</li>" for kept in expectations)
+    return f"<ul>{''.join(items)}</ul>"
 
 
 def counted(count: int, what: str) -> str:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from pathlib import Path
 
 import pytest
 from small_runs import PLUGIN, ROWS, SCENARIO
@@ -10,7 +11,8 @@ import neurosim
 from neurosim.errors import DivergedError
 from neurosim.files.sealed import unseal
 from neurosim.runs import run_ensemble
-from neurosim.runs.identity import Identity, PluginRecord, differences, identity_of
+from neurosim.runs.belonging import changes
+from neurosim.runs.identity import Identity, PluginRecord, identity_of
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +86,7 @@ def test_where_the_rows_lie_is_no_part_of_it(place, finished, tmp_path):
 def test_differences_are_told_line_by_line(place, finished):
     was = finished.identity
     changed = scenario_of(place, **{"optimizer.lr": 0.5, "data.test_fraction": 0.5})
-    lines = differences(was, identity_of(neurosim.Simulator(changed, "reference")), bits=True)
+    lines = changes(Path(), was, identity_of(neurosim.Simulator(changed, "reference")), bits=True).all_lines
     assert "  scenario: -lr = 0.01" in lines
     assert "  scenario: +lr = 0.5" in lines
     assert any(line.startswith("  data: the training rows have changed (SHA-256 ") for line in lines)
@@ -94,13 +96,13 @@ def test_differences_are_told_line_by_line(place, finished):
         arithmetic={**was.arithmetic, "BLAS": "another"},
         plugins=(PluginRecord("twice", "", "0" * 64),),
     )
-    lines = differences(elsewhere, was, bits=True)
+    lines = changes(Path(), elsewhere, was, bits=True).all_lines
     assert any(line.startswith("  numpy: 1.0, now ") for line in lines)
     assert any(line.startswith("  BLAS: another, now ") for line in lines)
     assert any(line.startswith("  plugin twice: (SHA-256 000000000000…), now (SHA-256 ") for line in lines)
     # What is only read is the same wherever it is read.
-    assert len(differences(elsewhere, was, bits=False)) == 1
-    assert not differences(was, was, bits=True)
+    assert len(changes(Path(), elsewhere, was).all_lines) == 1
+    assert not changes(Path(), was, was, bits=True)
 
 
 @pytest.mark.parametrize(
