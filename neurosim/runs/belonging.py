@@ -245,7 +245,7 @@ def check_data_file(folder: Path, scenario: Scenario) -> None:
     if isinstance(file, str) and not os.path.exists(scenario.base / file):
         raise DataError(
             f"{scenario.base / file}: there is no such file any more, and the run in {folder} was trained on it",
-            f"Bring it back; if it has only moved, write where it is now into {folder / SCENARIO}, under [data].",
+            f"Bring it back; if it has only moved, write where it is now into {folder / SCENARIO_FILE}, under [data].",
         )
 
 
