@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from neurosim.plugin import Table as Table
     from neurosim.plugin import hookimpl as hookimpl
     from neurosim.plugin.host import build_registry as build_registry
+    from neurosim.runs import RunOptions as RunOptions
     from neurosim.runs import run as run
     from neurosim.runs import study as study
     from neurosim.runs.prediction import load_model as load_model
@@ -53,6 +54,7 @@ _HOME = {
     "NeurosimError": "neurosim.errors",
     "Optimizer": "neurosim.plugin",
     "RowActivation": "neurosim.plugin",
+    "RunOptions": "neurosim.runs",
     "Scenario": "neurosim.scenario",
     "Schedule": "neurosim.plugin",
     "Simulator": "neurosim.training.simulator",

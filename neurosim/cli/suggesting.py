@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -42,70 +41,60 @@ _SETTINGS = "settings"
 _SWITCH = ("true", "false")
 
 
-@dataclass(frozen=True)
-class _Commands:
-    """The commands that there are."""
-
-    group: click.Group
-    context: click.Context
-
-    @classmethod
-    def of(cls, context: click.Context) -> _Commands:
-        """Those of the program that a context is in."""
-        root = context.find_root()
-        assert isinstance(root.command, click.Group)
-        return cls(root.command, root)
-
-    @property
-    def names(self) -> list[str]:
-        return self.group.list_commands(self.context)
-
-    def as_run(self, words: list[str]) -> list[str]:
-        """A command line as ``neurosim run`` takes it."""
-        run = self.group.get_command(self.context, "run")
-        assert run is not None
-        return _with_settings(run, words)
-
-
-def unknown_command(context: click.Context, words: Sequence[str]) -> str:
+def unknown_command(root: click.Context, words: Sequence[str]) -> str:
     """What to say about a command line that begins with `words`, the first of which is not a command."""
     word, rest = words[0], [part for part in words[1:] if part not in ("-h", "--help")]
-    meant = _meant(word, rest, _Commands.of(context))
+    meant = _meant(word, rest, root)
     return f'no command "{word}"; {meant}'
 
 
-def _meant(word: str, rest: list[str], commands: _Commands) -> str:
+def _meant(word: str, rest: list[str], root: click.Context) -> str:
     from neurosim.cli.list import KINDS
+
+    commands = _commands(root)
 
     listed = _command("list", word)
     if word in shipped() or word.endswith(".toml"):
         more = f"  (or, to see which there are: {listed})" if word in KINDS else ""
-        return f"to train it: {_command('run', *commands.as_run([word, *rest]))}{more}"
+        return f"to train it: {_command('run', *_as_run([word, *rest], root))}{more}"
     if (Path(word) / SCENARIO).is_file() or word == LAST:
         return f"to see that run: {_command('report', word)}  or  {_command('plot', word)}"
-    if word == "help" and rest[:1] and rest[0] in commands.names:
+    if word == "help" and rest[:1] and rest[0] in commands:
         return f"did you mean: {_command(*rest, '--help')}"
     if word in _OTHER_COMMANDS:
         other = _OTHER_COMMANDS[word]
         if other in _OF_RUNS:
             rest = rest or [LAST]
-        return f"did you mean: {_command(*other.split(), *(commands.as_run(rest) if other == 'run' else rest))}"
+        return f"did you mean: {_command(*other.split(), *(_as_run(rest, root) if other == 'run' else rest))}"
     if word in KINDS:
         return f"did you mean: {listed}"
     from neurosim.report.glossary import find
 
     if find(" ".join(words := [word, *rest])) is not None:
         return f"to have it explained: {_command('glossary', *words)}"
-    near = difflib.get_close_matches(word, [*commands.names, *shipped()], n=1, cutoff=0.6)
-    if near and near[0] not in commands.names:
-        return f"did you mean: {_command('run', *commands.as_run([near[0], *rest]))}"
+    near = difflib.get_close_matches(word, [*commands, *shipped()], n=1, cutoff=0.6)
+    if near and near[0] not in commands:
+        return f"did you mean: {_command('run', *_as_run([near[0], *rest], root))}"
     if near:
         return f'did you mean "{near[0]}"?'
-    return "commands: " + ", ".join(commands.names)
+    return "commands: " + ", ".join(commands)
 
 
 def _command(*words: str) -> str:
     return " ".join(["neurosim", *map(quoted, words)])
+
+
+def _commands(root: click.Context) -> list[str]:
+    """The names of all commands of the program, whose context is `root`."""
+    assert isinstance(root.command, click.Group)
+    return root.command.list_commands(root)
+
+
+def _as_run(words: list[str], root: click.Context) -> list[str]:
+    """A command line as ``neurosim run`` takes it."""
+    assert isinstance(root.command, click.Group)
+    run = root.command.get_command(root, "run")
+    return words if run is None else _with_settings(run, words)
 
 
 def unknown_option(error: click.NoSuchOption, arguments: Sequence[str]) -> click.UsageError:
@@ -115,7 +104,7 @@ def unknown_option(error: click.NoSuchOption, arguments: Sequence[str]) -> click
         return error
     name = _as_typed(error.option_name, arguments)
     if context.parent is None:
-        return click.UsageError(_before_command(name, list(arguments), _Commands.of(context)), context)
+        return click.UsageError(_before_command(name, list(arguments), context), context)
     words = list(arguments[_depth(context) :])
     own = _long_options(context.command)
     word = name.strip("-")
@@ -148,18 +137,19 @@ def _depth(context: click.Context) -> int:
     return len(context.command_path.split()) - 1
 
 
-def _before_command(name: str, arguments: list[str], commands: _Commands) -> str:
+def _before_command(name: str, arguments: list[str], root: click.Context) -> str:
+    commands = _commands(root)
     near = difflib.get_close_matches(
         f"--{name.strip('-').lower()}", ("--version", "--debug", "--help"), n=1, cutoff=0.7
     )
     if near or name == "-V":
         return f"no option {name}; did you mean {near[0] if near else '--version'}?"
-    place = next((place for place, word in enumerate(arguments) if word in commands.names), None)
+    place = next((place for place, word in enumerate(arguments) if word in commands), None)
     if place is None:
         return f"no option {name} here: options follow a command, as in  neurosim run xor --seed 3"
     moved = [*arguments[place + 1 :], *arguments[:place]]
     if arguments[place] == "run":
-        moved = commands.as_run(moved)
+        moved = _as_run(moved, root)
     return f"options follow the command: {_command(arguments[place], *moved)}"
 
 

@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 
-from neurosim import Simulator, load_scenario, run, study
+from neurosim import Ensemble, Simulator, load_scenario, run, study
 from neurosim.errors import BackendError, ScenarioError, UsageError
 from neurosim.network import memory
 from neurosim.report.compared import compare
@@ -134,6 +134,17 @@ def test_repeats_alone_are_a_study_without_variants():
         np.mean([result.metrics["train_loss"] for result in found.results])
     )
     assert found.as_json()["parameters"] == 25
+
+
+def test_repeats_are_judged_as_many_seeds_are():
+    few = {"training.epochs": 40}
+    found = study("xor", overrides={**few, "scenario.repeats": 4}, seed=8)
+    many = Ensemble(load_scenario("xor", overrides=few), range(8, 12))
+    many.train()
+    assert found.members("") == many.members
+    assert found.summary("") == many.summary() == found.as_json()["over_seeds"][""]
+    rows = [{name: row[name] for name in many.records()[0]} for row in found.records()]
+    assert rows == many.records()
 
 
 def test_one_variant_can_be_repeated(path):
