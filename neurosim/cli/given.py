@@ -20,20 +20,20 @@ class RunPath(FilePath):
 
     Parameters
     ----------
-    found : bool
+    resolved : bool
         Whether it becomes the path that is meant, as by `run_path`; else it stays as it was typed.
     """
 
-    def __init__(self, *, path_type: type[Any] = Path, found: bool = True) -> None:
+    def __init__(self, *, path_type: type[Any] = Path, resolved: bool = True) -> None:
         super().__init__(path_type=path_type)
-        self.found = found
+        self.resolved = resolved
         self._made = path_type
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """The path as `path_type`."""
         path = super().convert(value, param, ctx)
         # Nothing is said while a shell completes what is typed.
-        if not self.found or ctx is None or ctx.resilient_parsing:
+        if not self.resolved or ctx is None or ctx.resilient_parsing:
             return path
         return self._made(run_path(path))
 

@@ -38,8 +38,8 @@ def offered(name: str) -> Callable[[click.Context, click.Parameter, str], list[C
     def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
         from neurosim.cli import completion
 
-        found: list[CompletionItem[str]] = getattr(completion, name)(ctx, param, incomplete)
-        return found
+        offers: list[CompletionItem[str]] = getattr(completion, name)(ctx, param, incomplete)
+        return offers
 
     return complete
 

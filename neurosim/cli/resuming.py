@@ -33,25 +33,25 @@ def seeds_there(resume: Path, seeds: int | None, first: int | None) -> ManySeeds
     UsageError
         When `seeds` networks from `first` are asked for, and others are in the folder.
     """
-    found = many_seeds(resume)
+    there = many_seeds(resume)
     if seeds is None:
-        if found is not None and first is not None and first != found.seeds[0]:
-            raise _other_seeds(resume, found)
-        return found
-    if found is None:
+        if there is not None and first is not None and first != there.seeds[0]:
+            raise _other_seeds(resume, there)
+        return there
+    if there is None:
         raise click.UsageError(
             f"{resume} has no run of many seeds; without --seeds, --resume continues the run that is there"
         )
-    if found.seeds != range(first or 0, (first or 0) + seeds):
-        raise _other_seeds(resume, found)
-    return found
+    if there.seeds != range(first or 0, (first or 0) + seeds):
+        raise _other_seeds(resume, there)
+    return there
 
 
-def _other_seeds(resume: Path, found: ManySeeds) -> UsageError:
-    told = f"--seeds {len(found.seeds)} --seed {found.seeds[0]}"
+def _other_seeds(resume: Path, there: ManySeeds) -> UsageError:
+    options = f"--seeds {len(there.seeds)} --seed {there.seeds[0]}"
     return UsageError(
-        f"{resume} is a run of the seeds {found.seeds[0]} to {found.seeds[-1]}, not of these",
-        f"{as_it_was(resume, 'it')}; it was made with {told}.",
+        f"{resume} is a run of the seeds {there.seeds[0]} to {there.seeds[-1]}, not of these",
+        f"{as_it_was(resume, 'it')}; it was made with {options}.",
     )
 
 

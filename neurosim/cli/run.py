@@ -71,7 +71,7 @@ if TYPE_CHECKING:
 @with_sources(DATA_DIR)
 @click.option(
     "--resume",
-    type=RunPath(found=False),
+    type=RunPath(resolved=False),
     metavar="RUN",
     help="Go on with a run that was stopped or killed: its folder, or a checkpoint.",
 )

@@ -100,18 +100,18 @@ def run_several(
 
 def _loaded(given: Sequence[str], settings: Sequence[str], sources: Sources, *, quiet: bool) -> list[Scenario]:
     """All scenarios; raises one error for all that cannot be read."""
-    found, errors = [], []
+    scenarios, errors = [], []
     for name in given:
         try:
-            found.append(sources.scenario(name, settings, quiet=quiet))
-            say_notes(found[-1], quiet=quiet)
+            scenarios.append(sources.scenario(name, settings, quiet=quiet))
+            say_notes(scenarios[-1], quiet=quiet)
         except NeurosimError as error:
             errors.append(error)
     if errors:
         if len(errors) == 1:
             raise errors[0]
         raise type(errors[0])("\n".join(str(error) for error in errors), "Nothing was trained.")
-    return found
+    return scenarios
 
 
 def _folders(scenarios: Sequence[Scenario], out: Path | None) -> list[Path]:
@@ -119,14 +119,14 @@ def _folders(scenarios: Sequence[Scenario], out: Path | None) -> list[Path]:
     if out is None:
         return []
     names = [scenario.scenario.name for scenario in scenarios]
-    found: list[str] = []
+    chosen: list[str] = []
     for place, name in enumerate(names):
         own, number = name, names[:place].count(name) + 1
         # Another scenario may be called like this one with its number.
-        while own in found or (number > 1 and own in names):
+        while own in chosen or (number > 1 and own in names):
             own, number = f"{name}-{number}", number + 1
-        found.append(own)
-    return [out / own for own in found]
+        chosen.append(own)
+    return [out / own for own in chosen]
 
 
 def _train(ran: Ran, scenario: Scenario, options: RunOptions, shown: Presentation) -> None:
@@ -153,14 +153,14 @@ def _contender(label: str, result: Result) -> Contender:
     return Contender(label, result.metrics, result.scenario.network.loss.name, result.rows_sha256)
 
 
-def _of_study(ran: Ran, found: Study) -> list[tuple[Contender, Path]]:
+def _of_study(ran: Ran, study: Study) -> list[tuple[Contender, Path]]:
     """One contender for each variant, with the means over its seeds."""
     contenders = []
-    for variant in found.names:
-        results = found[variant]
+    for variant in study.names:
+        results = study[variant]
         if not results:  # all of them diverged
             continue
-        spreads = {name: found.spread(variant, name) for name in (*METRICS, *found.final_only)}
+        spreads = {name: study.spread(variant, name) for name in (*METRICS, *study.final_only)}
         means = {name: spread and spread[0] for name, spread in spreads.items()}
         label = f"{ran.label}: {variant}" if variant else ran.label
         first = results[0]

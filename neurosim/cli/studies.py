@@ -32,64 +32,64 @@ def run_study(scenario: Scenario, options: RunOptions, shown: Presentation) -> S
     """Train all of a study and present the outcome."""
     count = max(len(scenario.variants), 1) * scenario.scenario.repeats
     with progress_display(silent=shown.output.silent, counting=f"{count:,} networks") as observer:
-        found = study(scenario, options, observer=observer)
+        outcome = study(scenario, options, observer=observer)
     folder = options.target
     assert folder is not None
     failures = Failures()
     page = None
     with trained(folder):
-        pictures = draw_study(scenario, found.results, folder, failures)
-        if shown.report and len(found.results) > 1:
+        pictures = draw_study(scenario, outcome.results, folder, failures)
+        if shown.report and len(outcome.results) > 1:
             from neurosim.report.comparison import write_study_page
 
-            page = write_study_page(scenario, found.results, pictures, folder)
+            page = write_study_page(scenario, outcome.results, pictures, folder)
     if shown.output is Output.JSON:
-        print_json(found.as_json())
+        print_json(outcome.as_json())
     elif shown.output is Output.ALL:
-        _print(found, pictures, page)
+        _print(outcome, pictures, page)
         print_next(scenario)
     say_failures(failures)
-    for member, fault in list(found.diverged.items())[:SHOWN]:
+    for member, fault in list(outcome.diverged.items())[:SHOWN]:
         echo(f"Diverged: {shown.prefix}{member}: {fault}", fg="red", err=True)
-    if len(found.diverged) > SHOWN:
-        click.echo(f"... and {len(found.diverged) - SHOWN} more; {folder / SUMMARY} has all of them", err=True)
-    report_missed(found.expectations, shown)
-    return found
+    if len(outcome.diverged) > SHOWN:
+        click.echo(f"... and {len(outcome.diverged) - SHOWN} more; {folder / SUMMARY} has all of them", err=True)
+    report_missed(outcome.expectations, shown)
+    return outcome
 
 
-def _print(found: Study, pictures: Sequence[Path], page: Path | None) -> None:
-    scenario = found.scenario.scenario
+def _print(outcome: Study, pictures: Sequence[Path], page: Path | None) -> None:
+    scenario = outcome.scenario.scenario
     click.echo()
     echo(scenario.headline, bold=True)
     click.echo()
-    for line in _table(found):
+    for line in _table(outcome):
         click.echo(f"  {line}")
-    for line in _verdicts(found):
+    for line in _verdicts(outcome):
         click.echo(f"  {line}")
-    for what, words in found.results[0].remarks.items():
+    for what, words in outcome.results[0].remarks.items():
         click.echo(f"  {what}: {words}")
-    for remark in compare(found.results, of_one_study=True).remarks:
+    for remark in compare(outcome.results, of_one_study=True).remarks:
         click.echo(f"  {remark}")
     click.echo()
-    seconds = found.seconds
+    seconds = outcome.seconds
     parts = f"training {seconds['train']:.1f} s (all networks added up), compiling {seconds['compile']:.2f} s"
     click.echo(f"  {'time':<11} {seconds['total']:.1f} s; {parts}")
-    print_met(found.expectations)
-    print_lesson(found.scenario, missed=not found.met)
-    print_files(found.folder, pictures, page)
+    print_met(outcome.expectations)
+    print_lesson(outcome.scenario, missed=not outcome.met)
+    print_files(outcome.folder, pictures, page)
 
 
-def _table(found: Study) -> list[str]:
+def _table(outcome: Study) -> list[str]:
     """One line for each variant: measures at the end, their spread where there are several seeds, and the time."""
-    names = [*METRICS, *(name for name in found.final_only if name.endswith("_r2"))]
-    measures = [name for name in names if any(found.spread(variant, name) for variant in found.names)]
-    repeats = found.scenario.scenario.repeats
-    named = bool(found.scenario.variants)
+    names = [*METRICS, *(name for name in outcome.final_only if name.endswith("_r2"))]
+    measures = [name for name in names if any(outcome.spread(variant, name) for variant in outcome.names)]
+    repeats = outcome.scenario.scenario.repeats
+    named = bool(outcome.scenario.variants)
     header = [*(["variant"] if named else []), *map(measure_words, measures), "s/epoch"]
     rows = [header]
-    for variant in found.names:
-        cells = [_cell(found.spread(variant, name), name, repeats) for name in measures]
-        times = [value for result in found[variant] for value in result.history.seconds]
+    for variant in outcome.names:
+        cells = [_cell(outcome.spread(variant, name), name, repeats) for name in measures]
+        times = [value for result in outcome[variant] for value in result.history.seconds]
         per_epoch = f"{sum(times) / len(times):.2g}" if times else "-"
         rows.append([*([variant] if named else []), *cells, per_epoch])
     lines = columns(rows, (0,) if named else ())
@@ -98,9 +98,11 @@ def _table(found: Study) -> list[str]:
     return lines
 
 
-def _verdicts(found: Study) -> list[str]:
+def _verdicts(outcome: Study) -> list[str]:
     """Of several seeds, how many networks of each variant met what it expects."""
-    summaries = {variant: found.summary(variant) for variant in found.names if found.scenario.scenario.repeats > 1}
+    summaries = {
+        variant: outcome.summary(variant) for variant in outcome.names if outcome.scenario.scenario.repeats > 1
+    }
     return [
         f"{variant}: {verdict(summary)}" if variant else verdict(summary)
         for variant, summary in summaries.items()

@@ -91,9 +91,9 @@ def replay(
         return _warned(run_replay(origin, place, overrides or {}, **options))
 
 
-def _warned(found: Replay) -> Replay:
-    warn_mixed(found.mixed)
-    return found
+def _warned(replayed: Replay) -> Replay:
+    warn_mixed(replayed.mixed)
+    return replayed
 
 
 def compare(*runs: Any, force: bool = False) -> Comparison:
@@ -121,14 +121,14 @@ def compare(*runs: Any, force: bool = False) -> Comparison:
         When there is no such run folder, or the run in it is not finished.
     """
     given = list(runs[0]) if len(runs) == 1 and isinstance(runs[0], list | tuple) else list(runs)
-    found = [_results(run, force=force) for run in given]
-    results = [result for group in found for result in group]
+    groups = [_results(run, force=force) for run in given]
+    results = [result for group in groups for result in group]
     if len(results) < 2:
         raise UsageError(
             f"neurosim.compare takes two runs or more, and this is {len(results)}",
             "For example neurosim.compare(first, second), or the folders of both.",
         )
-    return compare_results(results, of_one_study=len(found) == 1)
+    return compare_results(results, of_one_study=len(groups) == 1)
 
 
 def _results(run: Any, *, force: bool) -> list[Result]:

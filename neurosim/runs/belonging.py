@@ -80,7 +80,7 @@ class Trained:
 def trained_with(written: Written) -> Trained:
     """What the summary of a run, or its ``failure.json``, says; raises DataError for what no run writes."""
     try:
-        return _told(written.values)
+        return _described(written.values)
     except ValueError as error:
         written.refuse(str(error))
 
@@ -111,14 +111,14 @@ def made_in(folder: Path | None, scenario: Scenario) -> dict[str, Any]:
 def trained_by_model(words: Mapping[str, Any], path: Path) -> Trained:
     """What the description in a model file says; raises DataError for what no run writes."""
     try:
-        return _told(words)
+        return _described(words)
     except ValueError as error:
         raise DataError(
             f"{path} does not describe a run: {error}", "It was not written by neurosim: train the network again."
         ) from error
 
 
-def _told(there: Mapping[str, Any]) -> Trained:
+def _described(there: Mapping[str, Any]) -> Trained:
     """What a file says, of an older version too; raises ValueError for anything else."""
     rows, versions, files = (there.get(name, {}) for name in ("rows_sha256", "versions", "files_sha256"))
     for texts in (rows, versions, files):
@@ -189,12 +189,12 @@ class Changes:
     @property
     def hint(self) -> str:
         """What to do about it."""
-        told = next((name for name in (SUMMARY, FAILURE) if (self.folder / name).is_file()), "")
+        describer = next((name for name in (SUMMARY, FAILURE) if (self.folder / name).is_file()), "")
         again = f", or train it again:  {train_again(self.folder)}" if (self.folder / SCENARIO_FILE).is_file() else "."
         return (
             f"Undo the change{again}\n"
             "With --force (in Python force=True) it is read all the same, and what is shown says so."
-            + (f"\nWhat it was trained with is in {told}, under identity." if told else "")
+            + (f"\nWhat it was trained with is in {describer}, under identity." if describer else "")
         )
 
 
@@ -203,14 +203,14 @@ def changes(folder: Path, was: Identity, now: Identity, *, bits: bool = False) -
 
     With `bits`, what only moves bits, such as versions, counts as well: for training on.
     """
-    found = {
+    lines = {
         SCENARIO: scenario_changes(was.scenario, now.scenario),
         ROWS: rows_changes(was.rows, now.rows),
         PLUGINS: plugin_changes(was.plugins, now.plugins),
     }
     if bits:
-        found[VERSIONS] = bit_changes(was, now)
-    return Changes(folder, found)
+        lines[VERSIONS] = bit_changes(was, now)
+    return Changes(folder, lines)
 
 
 def model_changes(folder: Path, summary: Trained, model: Trained) -> Changes:

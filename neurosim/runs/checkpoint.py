@@ -169,10 +169,10 @@ def load_checkpoint(source: Path, simulator: Simulator, *, force: bool = False) 
     path = checkpoint_of(source)
     tensors, records, identity, backend, seed, mixed = _read(path)
     other = (backend, seed) != (simulator.backend, simulator.seed)
-    found = changes(path, identity, identity_of(simulator), bits=True).all_lines
-    if found and not force:
+    changed = changes(path, identity, identity_of(simulator), bits=True).all_lines
+    if changed and not force:
         how = "resume with the same --backend and --seed" if other else "resume all the same with --force"
-        raise another_run(path, found, f"Undo the change, or {how}.")
+        raise another_run(path, changed, f"Undo the change, or {how}.")
     if other:
         raise UsageError(
             f"{path} was written by backend {backend} with seed {seed}, "
@@ -189,9 +189,9 @@ def load_checkpoint(source: Path, simulator: Simulator, *, force: bool = False) 
             "Start the run anew, or bring its scenario and data back to what they were.",
         ) from error
     done = len(records) + ("begun_steps" in tensors)
-    if not found or not done:
+    if not changed or not done:
         return mixed
-    differing = "; ".join(line.strip() for line in found[:SHOWN]) + "; ..." * (len(found) > SHOWN)
+    differing = "; ".join(line.strip() for line in changed[:SHOWN]) + "; ..." * (len(changed) > SHOWN)
     epochs = f"epochs 1 to {done} were" if done > 1 else "epoch 1 was"
     return ", ".join([*([mixed] if mixed else []), f"{epochs} trained differently ({differing})"])
 
@@ -224,18 +224,20 @@ def _read(path: Path) -> _Content:
         raise DataError(f"{path} is not a readable checkpoint: {fault}", _older(path)) from error
 
 
-def _other_format(found: str) -> str:
+def _other_format(written: str) -> str:
     known, _, number = FORMAT.rpartition("-")
-    kind, _, other = found.rpartition("-")
+    kind, _, other = written.rpartition("-")
     if kind == known and other.isdecimal() and int(other) < int(number):
-        return f"it is of an older version of neurosim ({found}), which recorded less about what its numbers belong to"
-    return f"its format is {found}, not {FORMAT}"
+        return (
+            f"it is of an older version of neurosim ({written}), which recorded less about what its numbers belong to"
+        )
+    return f"its format is {written}, not {FORMAT}"
 
 
 def newest(folder: Path) -> Path | None:
     """The newest checkpoint of a run folder; None where it has none."""
-    found = _files(folder)
-    return found[-1] if found else None
+    files = _files(folder)
+    return files[-1] if files else None
 
 
 def has_checkpoint(folder: Path) -> bool:

@@ -80,8 +80,8 @@ class Outcome:
             return self.recording.value(measure, layer, epoch)
         if epoch is None:
             return self.metrics.get(measure)
-        found = next((record for record in self.history if record["epoch"] == epoch), {})
-        value: float | None = found.get(measure)
+        record = next((record for record in self.history if record["epoch"] == epoch), {})
+        value: float | None = record.get(measure)
         return value
 
     @property
@@ -120,19 +120,19 @@ def check_claims(claims: Sequence[Claim], outcomes: Outcomes) -> list[Expectatio
 
 def _check(claim: Claim, outcomes: Outcomes) -> list[Expectation]:
     subjects = claim.subjects or tuple(outcomes)
-    found = []
+    checked = []
     for name in subjects:
         value = _mean(outcomes.get(name, ()), claim.measure, claim.layer, claim.epoch)
         what = _words(claim, claim.layer, name)
         if claim.exceeds_layer is not None:
             smaller = _mean(outcomes.get(name, ()), claim.measure, claim.exceeds_layer, claim.epoch)
-            found.append(_compared(claim, what, value, f"that of {_layer_words(claim.exceeds_layer)}", smaller))
+            checked.append(_compared(claim, what, value, f"that of {_layer_words(claim.exceeds_layer)}", smaller))
         elif claim.exceeds is None:
-            found.append(Expectation(what, claim.at_least, claim.at_most, value))
+            checked.append(Expectation(what, claim.at_least, claim.at_most, value))
         for other in names_in(claim.exceeds):
             smaller = _mean(outcomes.get(other, ()), claim.measure, claim.layer, claim.epoch)
-            found.append(_compared(claim, what, value, f"that of {other}", smaller))
-    return found
+            checked.append(_compared(claim, what, value, f"that of {other}", smaller))
+    return checked
 
 
 def _compared(claim: Claim, what: str, value: float | None, other: str, smaller: float | None) -> Expectation:

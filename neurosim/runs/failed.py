@@ -61,9 +61,9 @@ class FailedRun(PastRun):
         check_data_file(self.folder, self.scenario)
         simulator = Simulator(replace(self.scenario, variant=variant), data_dir=data_dir)
         now = identity_of(simulator)
-        found = changes(self.folder, self.trained.beside(now), now) | file_changes(self.folder, self.trained)
-        found.refuse(force=force)
-        return simulator, found.remark
+        changed = changes(self.folder, self.trained.beside(now), now) | file_changes(self.folder, self.trained)
+        changed.refuse(force=force)
+        return simulator, changed.remark
 
 
 def read_failed(folder: Path | str, registry: Registry | None = None) -> FailedRun | None:

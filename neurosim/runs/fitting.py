@@ -20,7 +20,7 @@ _BEST, _BEGUN, _RECORD = "best_", "begun_", "record_"
 _BEGUN_ARRAYS = {"begun_steps": (1,), "begun_totals": (-1, 3), "begun_seconds": (1,)}
 
 
-def check_fit(found: Arrays, records: Sequence[Any], simulator: Simulator) -> None:
+def check_fit(stored: Arrays, records: Sequence[Any], simulator: Simulator) -> None:
     """Check the arrays and the history of a checkpoint against the simulator that is to have them.
 
     Raises
@@ -32,20 +32,20 @@ def check_fit(found: Arrays, records: Sequence[Any], simulator: Simulator) -> No
     own = simulator.state()
     usual = {name for name in own if not name.startswith((_BEST, _BEGUN, _RECORD))}
     for name in usual:
-        _check_array(found, name, own[name].shape, own[name].dtype)
-    _check_best(found, own, simulator)
-    _check_steps(found, simulator.steps_per_epoch)
-    _check_recorded(found, own)
-    for name in found:
+        _check_array(stored, name, own[name].shape, own[name].dtype)
+    _check_best(stored, own, simulator)
+    _check_steps(stored, simulator.steps_per_epoch)
+    _check_recorded(stored, own)
+    for name in stored:
         if name not in usual and not name.startswith((_BEST, _BEGUN, _RECORD)):
             raise ValueError(f"it has {name}, which no run has")
 
 
-def _check_array(found: Arrays, name: str, shape: tuple[int, ...], dtype: Any) -> None:
+def _check_array(stored: Arrays, name: str, shape: tuple[int, ...], dtype: Any) -> None:
     """An array of this shape, in which -1 stands for any length, and of finite numbers."""
-    if name not in found:
+    if name not in stored:
         raise ValueError(f"it has no {name}")
-    array = found[name]
+    array = stored[name]
     same = len(array.shape) == len(shape) and all(
         wanted in (-1, size) for wanted, size in zip(shape, array.shape, strict=True)
     )
@@ -55,33 +55,33 @@ def _check_array(found: Arrays, name: str, shape: tuple[int, ...], dtype: Any) -
         raise ValueError(f"its {name} has numbers that are not finite")
 
 
-def _check_best(found: Arrays, own: Arrays, simulator: Simulator) -> None:
-    kept = [name for name in found if name.startswith(_BEST)]
+def _check_best(stored: Arrays, own: Arrays, simulator: Simulator) -> None:
+    kept = [name for name in stored if name.startswith(_BEST)]
     if kept and simulator.watch.best is None:
         raise ValueError(f"it has {kept[0]}, and this run keeps no best weights")
     for name in kept:
         usual = name.removeprefix(_BEST)
         if usual not in own:
             raise ValueError(f"it has {name}, which no run has")
-        _check_array(found, name, own[usual].shape, own[usual].dtype)
+        _check_array(stored, name, own[usual].shape, own[usual].dtype)
 
 
-def _check_steps(found: Arrays, steps: int) -> None:
+def _check_steps(stored: Arrays, steps: int) -> None:
     """Steps are counted from 0; an epoch that is begun is not complete."""
-    done = int(found["steps_done"][0])
+    done = int(stored["steps_done"][0])
     if done < 0:
         raise ValueError(f"it has done {done} steps")
-    if any(name.startswith(_BEGUN) for name in found):
+    if any(name.startswith(_BEGUN) for name in stored):
         for name, shape in _BEGUN_ARRAYS.items():
-            _check_array(found, name, shape, np.int64 if name == "begun_steps" else np.float64)
-        begun = int(found["begun_steps"][0])
-        if not 0 < begun < steps or not len(found["begun_totals"]):
+            _check_array(stored, name, shape, np.int64 if name == "begun_steps" else np.float64)
+        begun = int(stored["begun_steps"][0])
+        if not 0 < begun < steps or not len(stored["begun_totals"]):
             raise ValueError(f"it has {begun} steps of an epoch of {steps}")
 
 
-def _check_recorded(found: Arrays, own: Arrays) -> None:
+def _check_recorded(stored: Arrays, own: Arrays) -> None:
     """What was recorded has as many times as its epochs; that it is what this run records is seen by its recorder."""
-    kept = {name: array for name, array in found.items() if name.startswith(_RECORD)}
+    kept = {name: array for name, array in stored.items() if name.startswith(_RECORD)}
     if not any(name.startswith(_RECORD) for name in own):
         if kept:
             raise ValueError("it has recorded its layers, and this run records nothing")
@@ -89,7 +89,7 @@ def _check_recorded(found: Arrays, own: Arrays) -> None:
     if not kept:
         raise ValueError("it has nothing of what was recorded")
     for name, dtype in (("record_epochs", np.float64), ("record_steps", np.int64)):
-        _check_array(found, name, (-1,), dtype)
+        _check_array(stored, name, (-1,), dtype)
     times = len(kept["record_epochs"])
     for name, array in kept.items():
         if not array.ndim or len(array) != times or array.dtype.kind not in "fiu":

@@ -76,23 +76,23 @@ class Identity:
         }
 
     @classmethod
-    def from_json(cls, found: Any) -> Identity:
+    def from_json(cls, given: Any) -> Identity:
         """What `as_json` gave; raises ValueError for anything else."""
-        if not isinstance(found, dict) or found.keys() != {field.name for field in fields(cls)}:
+        if not isinstance(given, dict) or given.keys() != {field.name for field in fields(cls)}:
             raise ValueError("the identity lacks some of its parts")
-        if not isinstance(found["scenario"], str) or not isinstance(found["plugins"], list):
+        if not isinstance(given["scenario"], str) or not isinstance(given["plugins"], list):
             raise ValueError("the identity has no scenario, or no plugins")
-        plugins = [_texts(entry, "a plugin") for entry in found["plugins"]]
+        plugins = [_texts(entry, "a plugin") for entry in given["plugins"]]
         if any(entry.keys() != set(PluginRecord._fields) for entry in plugins):
             raise ValueError("a plugin of the identity has no name, version or hash")
-        texts = {name: _texts(found[name], name) for name in ("rows", "versions", "arithmetic")}
-        return cls(found["scenario"], plugins=tuple(PluginRecord(**entry) for entry in plugins), **texts)
+        texts = {name: _texts(given[name], name) for name in ("rows", "versions", "arithmetic")}
+        return cls(given["scenario"], plugins=tuple(PluginRecord(**entry) for entry in plugins), **texts)
 
 
-def _texts(found: Any, what: str) -> dict[str, str]:
-    if not isinstance(found, dict) or not all(isinstance(text, str) for text in found.values()):
+def _texts(given: Any, what: str) -> dict[str, str]:
+    if not isinstance(given, dict) or not all(isinstance(text, str) for text in given.values()):
         raise ValueError(f"{what} of the identity is not given as text")
-    return dict(found)
+    return dict(given)
 
 
 def identity_of(simulator: Simulator) -> Identity:
@@ -171,13 +171,13 @@ def rows_changes(was: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
 def plugin_changes(was: Sequence[PluginRecord], now: Sequence[PluginRecord]) -> list[str]:
     """Which plugins are not what they were, in lines to be shown."""
     before, after = ({plugin.name: plugin for plugin in plugins} for plugins in (was, now))
-    found = []
+    lines = []
     for name in {**before, **after}:
         old, new = before.get(name), after.get(name)
         if old != new:
             words = [f"{one.version} (SHA-256 {_short(one.sha256)})".strip() if one else "none" for one in (old, new)]
-            found.append(f"  plugin {name}: {words[0]}, now {words[1]}")
-    return found
+            lines.append(f"  plugin {name}: {words[0]}, now {words[1]}")
+    return lines
 
 
 def _short(digest: str | None) -> str:

@@ -40,14 +40,14 @@ def warn_of_promises(scenario: Scenario, networks: Mapping[str, Known]) -> None:
     networks : dict of str to Known
         One of each variant by its name, "" where there are none.
     """
-    found: dict[tuple[str, str, str], list[str]] = {}
+    broken: dict[tuple[str, str, str], list[str]] = {}
     for place, key, why, name in _broken(scenario, networks):
-        found.setdefault((place, key, why), []).append(name)
-    for (place, key, why), names in list(found.items())[:MOST]:
+        broken.setdefault((place, key, why), []).append(name)
+    for (place, key, why), names in list(broken.items())[:MOST]:
         of = f" of {', '.join(names[:MOST])}{' and others' * (len(names) > MOST)}" if any(names) else ""
         warnings.warn(f"{place}: {key}{of} cannot be kept: {why}", stacklevel=2)
-    if len(found) > MOST:
-        warnings.warn(f"{len(found) - MOST} more promises cannot be kept: see [expect] and [[claims]]", stacklevel=2)
+    if len(broken) > MOST:
+        warnings.warn(f"{len(broken) - MOST} more promises cannot be kept: see [expect] and [[claims]]", stacklevel=2)
 
 
 def _broken(scenario: Scenario, networks: Mapping[str, Known]) -> Iterator[tuple[str, str, str, str]]:

@@ -59,13 +59,13 @@ def read_finished(folder: Path, simulator: Simulator, *, force: bool = False) ->
     UsageError
         When its model is another run's, and `force` is not given.
     """
-    found = _Found.read(folder, simulator)
-    found.swapped.refuse(force=force)
-    return found.result(found.swapped)
+    finished = _Finished.read(folder, simulator)
+    finished.swapped.refuse(force=force)
+    return finished.result(finished.swapped)
 
 
 @dataclass(frozen=True)
-class _Found:
+class _Finished:
     """What is in the folder of a finished run, before any of it is used.
 
     Attributes
@@ -83,7 +83,7 @@ class _Found:
     swapped: Changes
 
     @classmethod
-    def read(cls, folder: Path, simulator: Simulator) -> _Found:
+    def read(cls, folder: Path, simulator: Simulator) -> _Finished:
         """Read the files; raises DataError where one is missing or damaged."""
         summary, history = read_measures(folder)
         arrays, words = read_model(_must_be_there(folder / MODEL))
@@ -119,8 +119,8 @@ class _Found:
 
 def swapped_files(folder: Path, trained: Trained, model: Mapping[str, Any]) -> Changes:
     """What shows that a file of a finished run is not the one that it left; `model` describes the one there."""
-    found = model_changes(folder, trained, trained_by_model(model, folder / MODEL))
-    return found or file_changes(folder, trained)
+    swapped = model_changes(folder, trained, trained_by_model(model, folder / MODEL))
+    return swapped or file_changes(folder, trained)
 
 
 def _must_be_there(path: Path) -> Path:
@@ -163,8 +163,8 @@ class ReadRun:
     @property
     def remarks(self) -> tuple[str, ...]:
         """The same, and which epochs of each result were trained differently; empty where nothing is."""
-        found = dict.fromkeys(result.mixed for result in self.results if result.mixed)
-        return tuple(found) or ((self.mixed,) if self.mixed else ())
+        remarks = dict.fromkeys(result.mixed for result in self.results if result.mixed)
+        return tuple(remarks) or ((self.mixed,) if self.mixed else ())
 
     @property
     def drawn_to(self) -> Path:
@@ -200,7 +200,7 @@ def read_run(
     path = Path(folder)
     check_folder(path)
     scenario = load_scenario(path / SCENARIO, registry=registry, own=True)
-    finished: list[_Found] = []
+    finished: list[_Finished] = []
     diverged: list[tuple[str, Path]] = []
     since: list[tuple[str, Changes]] = []
     like: dict[str, Simulator] = {}  # the seeds of a variant share its rows
@@ -213,13 +213,13 @@ def read_run(
         check_data_file(place, own)
         simulator = Simulator(own, "cpu", None, threads, data_dir, like=like.get(own.variant))
         like.setdefault(own.variant, simulator)
-        found = _since(place, simulator, inner=place != path)
+        changed = _since(place, simulator, inner=place != path)
         if is_there(place / SUMMARY):
-            finished.append(_Found.read(place, simulator))
-            found |= finished[-1].swapped
+            finished.append(_Finished.read(place, simulator))
+            changed |= finished[-1].swapped
         else:
             diverged.append((own.variant, place))
-        since.append((label, found))
+        since.append((label, changed))
     mixed = together(path, since)
     mixed.refuse(force=force)
     if some and not finished:
@@ -237,11 +237,11 @@ def _since(folder: Path, simulator: Simulator, *, inner: bool) -> Changes:
     """
     now = identity_of(simulator)
     was = trained_in(folder).beside(now)
-    found = changes(folder, was, now)
+    changed = changes(folder, was, now)
     if inner and is_there(folder / SCENARIO):
         own = load_scenario(folder / SCENARIO, registry=simulator.scenario.registry, own=True)
-        found |= Changes(folder, {ITS_SCENARIO: scenario_changes(was.scenario, determining(own))})
-    return found
+        changed |= Changes(folder, {ITS_SCENARIO: scenario_changes(was.scenario, determining(own))})
+    return changed
 
 
 def changes_of_scenario(

@@ -335,11 +335,11 @@ def _begin(trunk: Simulator, origin: Origin, recording: Recording | None, step: 
     trunk.set_parameters({name: kept[name] for name in trunk.parameters})
     if trunk.statistics:
         trunk.set_statistics({name: kept[name] for name in trunk.statistics})
-    found = trunk.state()
+    start = trunk.state()
     if recording.optimizer:
-        found["optimizer"] = recording.optimizer[place]
-    found["steps_done"] = np.array([recording.steps[place]], np.int64)
-    trunk.restore(found, History(list(origin.history)[: recording.steps[place] // steps]))
+        start["optimizer"] = recording.optimizer[place]
+    start["steps_done"] = np.array([recording.steps[place]], np.int64)
+    trunk.restore(start, History(list(origin.history)[: recording.steps[place] // steps]))
     return recording.steps[place]
 
 

@@ -346,4 +346,4 @@ def study_expectations(scenario: Scenario, results: Sequence[Result]) -> list[Ex
     variants = scenario.variants or {scenario.variant: scenario}
     outcomes = {name: [result.outcome for result in results if result.scenario.variant == name] for name in variants}
     bounds = [check_bounds(variant, outcomes[name], name) for name, variant in variants.items()]
-    return [*(expectation for found in bounds for expectation in found), *check_claims(scenario.claims, outcomes)]
+    return [*(expectation for each in bounds for expectation in each), *check_claims(scenario.claims, outcomes)]

@@ -107,5 +107,5 @@ def backend_there(resume: Path | str) -> str | None:
     if has_checkpoint(path):
         return backend_of(path)
     members = sorted(place.parent for place in path.glob(f"{MEMBERS}/**/{SCENARIO}"))
-    found = (backend_there(member) for member in members)
-    return next((name for name in found if name is not None), None)
+    backends = (backend_there(member) for member in members)
+    return next((name for name in backends if name is not None), None)

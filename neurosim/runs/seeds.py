@@ -130,17 +130,17 @@ def _run(
 
 def _check_unfinished(folder: Path, ensemble: Ensemble) -> None:
     """Raise UsageError unless the folder has an unfinished run of these very seeds."""
-    found = many_seeds(folder)
-    if found is None:
+    there = many_seeds(folder)
+    if there is None:
         hint = f"{as_it_was(folder, 'what is there')}."
         raise UsageError(f"{folder} has no run of many seeds", hint)
-    if found.finished or list(found.seeds) != list(ensemble.seeds):
-        what = "is finished" if found.finished else f"is of the seeds {found.seeds[0]} to {found.seeds[-1]}"
+    if there.finished or list(there.seeds) != list(ensemble.seeds):
+        what = "is finished" if there.finished else f"is of the seeds {there.seeds[0]} to {there.seeds[-1]}"
         raise UsageError(f"the run in {folder} {what}", "Choose another folder for these seeds.")
 
 
 def read_ensemble(
-    folder: Path, scenario: Scenario, found: ManySeeds, data_dir: Path | str | None = None
+    folder: Path, scenario: Scenario, there: ManySeeds, data_dir: Path | str | None = None
 ) -> tuple[Ensemble, dict[str, Any]]:
     """A finished run of many seeds, and the object that ``neurosim run --seeds N --json`` printed of it.
 
@@ -152,12 +152,12 @@ def read_ensemble(
         When a file of it is damaged.
     """
     refuse_another_ensemble(
-        folder, scenario, identity_from(scenario, load_data(scenario, data_dir).sha256, found.backend)
+        folder, scenario, identity_from(scenario, load_data(scenario, data_dir).sha256, there.backend)
     )
-    ensemble = Ensemble(scenario, found.seeds, found.backend)
+    ensemble = Ensemble(scenario, there.seeds, there.backend)
     ensemble.members = _members(folder / ENSEMBLE)
     seeds = [member.seed for member in ensemble.members]
-    if len(seeds) != len(found.seeds) or seeds != list(found.seeds):
+    if len(seeds) != len(there.seeds) or seeds != list(there.seeds):
         raise damaged(folder / ENSEMBLE, f"its seeds are not those of {SUMMARY}")
     written = read_object(folder / SUMMARY)
     seconds = written.part("seconds")

@@ -30,18 +30,18 @@ def refuse_another_scenario(
 
     `simulator` is of either; `finished` says whether the run is trained to its end.
     """
-    found = changes_of(own, chosen, simulator)
-    if found:
-        raise another_run(folder, found, f"{as_it_was(folder)}; {_how(finished=finished)}")
+    changed = changes_of(own, chosen, simulator)
+    if changed:
+        raise another_run(folder, changed, f"{as_it_was(folder)}; {_how(finished=finished)}")
 
 
 def refuse_another_finished(folder: Path, now: Identity) -> None:
     """Raise UsageError where a finished run, which may lack only pictures or its page, does not belong to `now`."""
-    found = changes(folder, trained_in(folder).beside(now), now)
-    if found:
+    changed = changes(folder, trained_in(folder).beside(now), now)
+    if changed:
         raise another_run(
             folder,
-            found.all_lines,
+            changed.all_lines,
             f"Undo the change; {FINISHED}\n"
             f"neurosim report {quoted(folder)} --force  writes its page all the same and says what is mixed.",
         )
@@ -59,12 +59,12 @@ def refuse_another_study(folder: Path, chosen: Scenario, *, force: bool) -> None
             f"{folder} holds a single network, and scenario {chosen.scenario.name} is several",
             f"Say which of them it is with --variant: {names}." if names else "--set scenario.repeats=1  makes it one.",
         )
-    found = _changed_networks(own, chosen, folder, finished=force)
-    if found:
+    changed = _changed_networks(own, chosen, folder, finished=force)
+    if changed:
         ended = force or bool(_changed_networks(own, chosen, folder, finished=True))
         edited = chosen.path is not None and is_of_run(chosen.path, folder)
         undo = "Undo the change" if edited else as_it_was(folder)
-        raise another_run(folder, found, f"{undo}; {_how(finished=ended)}")
+        raise another_run(folder, changed, f"{undo}; {_how(finished=ended)}")
 
 
 def refuse_another_ensemble(folder: Path, chosen: Scenario, now: Identity) -> None:
@@ -75,9 +75,9 @@ def refuse_another_ensemble(folder: Path, chosen: Scenario, now: Identity) -> No
     own = own_scenario(folder, chosen)
     finished = is_there(folder / SUMMARY)
     file = folder / (SUMMARY if finished else SEEDS)
-    found = changes(folder, trained_with(read_object(file)).beside(now), now, bits=not finished)
+    changed = changes(folder, trained_with(read_object(file)).beside(now), now, bits=not finished)
     lines = [] if own is None else scenario_changes(determining(own), now.scenario)
-    lines = list(dict.fromkeys([*lines, *found.all_lines]))
+    lines = list(dict.fromkeys([*lines, *changed.all_lines]))
     if own is not None and finished and own.expect != chosen.expect:
         lines.append("  scenario: another [expect], by which the networks were judged")
     if lines:
@@ -95,10 +95,10 @@ def _changed_networks(own: Scenario, chosen: Scenario, folder: Path, *, finished
     only those count that are trained to their end.
     """
     was, now = ({label: member for label, member, _ in study_members(study, None)} for study in (own, chosen))
-    found: list[str] = []
+    changed: list[str] = []
     if not finished:
-        found += [f"  {label or 'the network'}: not in that folder" for label in now if label not in was]
-        found += [f"  {label or 'the network'}: only in that folder" for label in was if label not in now]
+        changed += [f"  {label or 'the network'}: not in that folder" for label in now if label not in was]
+        changed += [f"  {label or 'the network'}: only in that folder" for label in was if label not in now]
     for label, member, place in networks_of(chosen, folder):
         if finished and not is_there(place / SUMMARY):
             continue
@@ -106,8 +106,8 @@ def _changed_networks(own: Scenario, chosen: Scenario, folder: Path, *, finished
         if is_there(place / SCENARIO) and (is_there(place / SUMMARY) or is_there(place / FAILURE)):
             before = load_scenario(place / SCENARIO, registry=chosen.registry, own=True)
         lines = scenario_changes(determining(before, record=True), determining(member, record=True))
-        found += [f"  {label}:{line.removeprefix('  scenario:')}" for line in lines]
-    return found
+        changed += [f"  {label}:{line.removeprefix('  scenario:')}" for line in lines]
+    return changed
 
 
 def refuse_other_members(folder: Path, members: Iterable[tuple[str, Path, Identity]], *, force: bool) -> None:
@@ -131,8 +131,8 @@ def refuse_other_members(folder: Path, members: Iterable[tuple[str, Path, Identi
     # If nothing is left to be trained, it is only read.
     bits = len(ended) < len(all_members) and not force
     was = [(label, path, trained_in(path).beside(now), now) for label, path, now in ended]
-    found = together(folder, [(label, changes(path, then, now, bits=bits)) for label, path, then, now in was])
-    if found:
+    changed = together(folder, [(label, changes(path, then, now, bits=bits)) for label, path, then, now in was])
+    if changed:
         only_bits = not any(changes(path, then, now) for _, path, then, now in was)
         how = (
             "Resume with the versions and the machine it was begun with, or all the same with --force: the table then "
@@ -140,4 +140,4 @@ def refuse_other_members(folder: Path, members: Iterable[tuple[str, Path, Identi
             if only_bits
             else f"Undo the change; {FINISHED}"
         )
-        raise another_run(folder, found.all_lines, how)
+        raise another_run(folder, changed.all_lines, how)

@@ -92,17 +92,17 @@ class Ensemble:
         """The outcome of the seeds, in a table for notebooks."""
         if not self.members:
             return f"<p>{escape(repr(self))}</p>"
-        found = self.summary()
-        rows = [["networks", f"{found['networks']:,}"]]
-        if found["success_rate"] is not None:
-            low, high = found["success_interval"]
-            rows.append(["learn it", f"{found['success_rate']:.1%} (95% interval {low:.1%} to {high:.1%})"])
+        summary = self.summary()
+        rows = [["networks", f"{summary['networks']:,}"]]
+        if summary["success_rate"] is not None:
+            low, high = summary["success_interval"]
+            rows.append(["learn it", f"{summary['success_rate']:.1%} (95% interval {low:.1%} to {high:.1%})"])
         for name, words in (("epochs_to_success", "epochs to success"), ("final_train_loss", "final training loss")):
-            spread = found[name]
+            spread = summary[name]
             if spread is not None:
                 rows.append([words, spread_words(spread)])
-        if found["diverged"]:
-            rows.append(["diverged", f"{found['diverged']:,}"])
+        if summary["diverged"]:
+            rows.append(["diverged", f"{summary['diverged']:,}"])
         return f"<p><b>{escape(self.scenario.scenario.headline)}</b></p>{table((), rows)}"
 
     def records(self) -> list[dict[str, Any]]:
