@@ -236,4 +236,4 @@ def test_command_line(tmp_path, monkeypatch, capsys):
     assert "20 (seeds 7 to 26)" in out
     assert "95% interval" in out
     assert execute(["run", "xor", "--seeds", "0"]) == 2
-    assert execute(["run", "xor", "--seeds", "5", "--resume", "x"]) == 2
+    assert execute(["run", "xor", "--seeds", "5", "--resume", "x"]) == 3
