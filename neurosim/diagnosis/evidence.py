@@ -28,7 +28,8 @@ from neurosim.plugin import Activation
 from neurosim.scenario import Scenario
 from neurosim.training.history import History
 from neurosim.training.recording.slopes import flat_regions
-from neurosim.training.simulator import Measures, Simulator
+from neurosim.training.simulator import Simulator
+from neurosim.training.workbench import Measures
 
 STEPS = 10
 PROBED = 1000

@@ -8,31 +8,27 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from neurosim.backends.base import Inspection, Signals
 from neurosim.backends.select import make_backend
 from neurosim.data.rows import Rows
 from neurosim.errors import DivergedError, UsageError
 from neurosim.markup import escape
 from neurosim.network.memory import check_memory
-from neurosim.problem.assembly import Problem, assemble, assemble_on, given_features, given_rows
+from neurosim.problem.assembly import assemble, assemble_on
 from neurosim.scenario import RecordSection, Scenario
 from neurosim.scenario.run_folders import as_scenario
-from neurosim.suggestions import unknown
 from neurosim.training.augmentation import make_augmenter
 from neurosim.training.epochs import Epochs
 from neurosim.training.history import History, Record
-from neurosim.training.measures import final_measures
 from neurosim.training.recording import Recording
 from neurosim.training.recording.for_report import recorded_for_report
-from neurosim.training.recording.recorder import Recorder, confusion
+from neurosim.training.recording.recorder import Recorder
 from neurosim.training.watch import Watch
+from neurosim.training.workbench import Workbench
 
-Measures = dict[str, float | None]
 
-
-class Simulator:
+class Simulator(Workbench):
     """The network of a scenario with its parameters, its optimizer's state and its data.
 
     Parameters
@@ -85,17 +81,12 @@ class Simulator:
             problem = like._problem if scenario is like.scenario else assemble_on(scenario, like._problem.data)
         if backend != "cuda":  # a GPU has memory of its own
             check_memory(problem.network, problem.training, problem.splits["train"].count)
-        self._problem: Problem = problem
         self._threads = threads
         self._data_dir = data_dir
-        self.network = problem.network
-        self.training = problem.training
-        self.data = problem.data
         self.history = History()
-        self._splits = problem.splits
-        self._augmenter = make_augmenter(scenario, self.data, self._splits["train"], self.seed, threads)
-        self.watch = Watch(scenario, self._splits)
-        self._backend = make_backend(backend, self.network, self.training, self.seed, threads)
+        self._augmenter = make_augmenter(scenario, problem.data, problem.splits["train"], self.seed, threads)
+        self.watch = Watch(scenario, problem.splits)
+        super().__init__(problem, make_backend(backend, problem.network, problem.training, self.seed, threads))
         self._backend.losses = self.watch.losses
         asked = scenario.record
         if for_report:
@@ -144,61 +135,14 @@ class Simulator:
         return f"<p><b>{escape(about)}</b><br>{escape(trained)}</p>{self.network._repr_html_()}"
 
     @property
-    def backend(self) -> str:
-        """Name of the backend."""
-        return self._backend.name
-
-    @property
     def augments(self) -> bool:
         """Whether the training rows are changed at random in each epoch."""
         return self._augmenter is not None
 
     @property
-    def splits(self) -> tuple[str, ...]:
-        """Which of train, validation and test there are."""
-        return tuple(self._splits)
-
-    @property
-    def judged_split(self) -> str:
-        """The split that says most about the network: test, else validation, else train."""
-        return next(name for name in ("test", "validation", "train") if name in self._splits)
-
-    @property
     def recording(self) -> Recording | None:
         """What was recorded of the layers so far; None where the scenario asks for nothing."""
         return None if self._recorder is None else self._recorder.recording
-
-    @property
-    def parameters(self) -> dict[str, NDArray[Any]]:
-        """Copies of all parameters by name, such as ``layers.0.weight`` (inputs, units).
-
-        float32; float64 on the reference backend. Use `set_parameters` to change them.
-        """
-        return self.network.named(self._backend.parameters.copy())
-
-    def set_parameters(self, parameters: Mapping[str, ArrayLike]) -> None:
-        """Replace all parameters; the optimizer's state stays.
-
-        Raises
-        ------
-        ShapeError
-            When names or shapes differ from those of `parameters`; nothing is changed then.
-        """
-        self._backend.parameters[:] = self.network.flat(parameters, self._backend.dtype)
-        self._epochs.changed()
-
-    @property
-    def statistics(self) -> dict[str, NDArray[Any]]:
-        """Copies of the running means and variances of batch normalization by name; empty where there is none.
-
-        They are no parameters: training moves them, and evaluation uses them.
-        """
-        return self.network.named_statistics(self._backend.statistics.copy())
-
-    def set_statistics(self, statistics: Mapping[str, ArrayLike]) -> None:
-        """Replace all running statistics; raises as `set_parameters` does."""
-        self._backend.statistics[:] = self.network.flat_statistics(statistics, self._backend.dtype)
-        self._epochs.changed()
 
     def prepare(self) -> float:
         """Compile what training, recording and evaluation need; returns the seconds that compiling has taken so far."""
@@ -210,46 +154,6 @@ class Simulator:
         self._augmenter.prepare()
         return self._backend.compile_seconds + self._augmenter.compile_seconds
 
-    def forward(self, X: ArrayLike) -> NDArray[Any]:
-        """Outputs (rows, outputs) for inputs (rows, features); dropout off.
-
-        Both as the network has them: ``data.to_input`` and ``data.to_target_units`` lead from and to the units of the
-        data set.
-
-        Raises
-        ------
-        ShapeError
-            When X has the wrong number of features.
-        """
-        return self._backend.forward(given_features(self.network, X))
-
-    def gradients(self, X: ArrayLike, y: ArrayLike) -> tuple[float, dict[str, NDArray[Any]]]:
-        """Mean loss over the rows with the penalties, and its gradient by parameter name.
-
-        Dropout is off. Batch normalization uses the statistics of these rows, as in training, and leaves
-        the running ones as they are.
-
-        `y` holds class indices (rows,) for losses on classes, else values (rows, outputs).
-        Raises ShapeError and UsageError when X and y do not fit the network.
-        """
-        loss, gradient = self._backend.gradients(given_rows(self.network, X, y))
-        return loss, self.network.named(gradient)
-
-    def inspect(self, X: ArrayLike, y: ArrayLike) -> Inspection:
-        """As `gradients`, with what every layer computed: outputs, weighted sums and their errors, by layer name.
-
-        Raises ShapeError and UsageError when X and y do not fit the network.
-        """
-        return self._backend.inspect(given_rows(self.network, X, y))
-
-    def signals(self, X: ArrayLike) -> dict[str, Signals]:
-        """What every layer computes for inputs (rows, features), by layer name: outputs and weighted sums.
-
-        Dropout is off; batch normalization uses the statistics of these rows. Raises ShapeError when X has the wrong
-        number of features.
-        """
-        return self._backend.signals(given_features(self.network, X))
-
     def measure_layers(self, quantities: Sequence[str], rows: int = 256) -> Recording:
         """What ``[record]`` would record of every layer of the network as it is now, at a single time.
 
@@ -258,48 +162,6 @@ class Simulator:
         asked = RecordSection.model_validate({"quantities": list(quantities), "rows": rows})
         recorder = Recorder(asked, self._backend, self._splits["train"], self._splits["train"])
         return recorder.measure(len(self.history))
-
-    def loss(self, X: ArrayLike, y: ArrayLike) -> float:
-        """Mean loss over the rows with the penalties, as `gradients` gives it; raises as it does."""
-        rows = given_rows(self.network, X, y)
-        if self.network.batch_norms:
-            return self._backend.gradients(rows)[0]
-        return self._backend.evaluate(rows).mean_loss + self._backend.penalty()
-
-    def step(self, X: ArrayLike, y: ArrayLike) -> float:
-        """One optimizer update on these rows as one batch, dropout on.
-
-        Returns the mean loss with the penalties, before the update.
-        """
-        self._epochs.changed()
-        return self._backend.train_step(given_rows(self.network, X, y))
-
-    def evaluate(self, split: str = "test", most: int | None = None) -> Measures:
-        """``{"loss": ..., "accuracy": ...}`` on a split, dropout off; accuracy is None for regression.
-
-        `most` is as in `split_rows`.
-
-        Raises
-        ------
-        UsageError
-            When the scenario has no such split.
-        """
-        # A loss that is not finite says so itself.
-        with np.errstate(all="ignore"):
-            totals = self._backend.evaluate(self.split_rows(split, most))
-        return {"loss": totals.mean_loss, "accuracy": totals.accuracy_share}
-
-    def confusion(self, split: str = "test", most: int | None = None) -> NDArray[np.uint32] | None:
-        """How many rows of a class (down) are taken for a class (across); None where there are no classes.
-
-        `most` is as in `split_rows`.
-
-        Raises
-        ------
-        UsageError
-            When the scenario has no such split.
-        """
-        return confusion(self._backend, self.split_rows(split, most))
 
     def train(
         self, on_epoch: Callable[[Record], None] | None = None, on_part: Callable[[], None] | None = None
@@ -313,8 +175,8 @@ class Simulator:
         on_epoch : function, optional
             Called with the record of each epoch when it ends.
         on_part : function, optional
-            Called within epochs of more than about a second, now and then. There as in `on_epoch` the state is
-            whole: it can be kept, and training may be left by an exception and gone on with later.
+            Called now and then within epochs that take more than about a second. There, as in `on_epoch`, the state is
+            complete: it can be saved, and training may be left by an exception and resumed later.
 
         Raises
         ------
@@ -361,8 +223,8 @@ class Simulator:
     def train_to(self, step: int) -> None:
         """Train on until `step` steps of the scenario are done in all, which may be in the middle of an epoch.
 
-        `history` has the epochs that are complete; `train_epoch` completes the one that is begun, and the whole of
-        it gives the same bits as without a stop.
+        `history` has the complete epochs; `train_epoch` completes the one that was begun, with the same bits as
+        without a stop.
 
         Raises
         ------
@@ -387,6 +249,9 @@ class Simulator:
             raise
         self._settle()
 
+    def _changed(self) -> None:
+        self._epochs.changed()
+
     def _epoch_rows(self, epoch: int) -> Rows:
         return self._splits["train"] if self._augmenter is None else self._augmenter.rows(epoch)
 
@@ -410,20 +275,6 @@ class Simulator:
         """Learning rate of a step, counted from 0 over all epochs; of those before the end of training so far."""
         epoch, place = divmod(step, self.steps_per_epoch)
         return float(self.training.rates(epoch, self.steps_per_epoch, losses=self.watch.losses)[place])
-
-    def split_rows(self, split: str, most: int | None = None) -> Rows:
-        """The rows of a split as the backends get them, or so many of them, evenly spread, where there are more.
-
-        Raises UsageError when there is no such split.
-        """
-        if split not in self._splits:
-            raise UsageError(*unknown("split of this scenario", split, self._splits))
-        rows = self._splits[split]
-        return rows if most is None or rows.count <= most else rows.some(np.arange(most) * rows.count // most)
-
-    def final_measures(self) -> dict[str, float | None]:
-        """What there is to say of the network as it is now on every split; see `neurosim.training.measures`."""
-        return final_measures(self._backend, self._splits, self.data)
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Everything that training changes, as arrays, for a checkpoint; raises DivergedError as `train` does."""
@@ -461,7 +312,7 @@ class Simulator:
     def adopt(self, arrays: Mapping[str, NDArray[Any]], history: History, recording: Recording | None = None) -> None:
         """Be the network that a finished run of this scenario has left: its weights, its records.
 
-        The optimizer's state is not among them, so there is no going on from here.
+        The optimizer's state is not among them, so training cannot be resumed from here.
         """
         self.set_parameters({name: array for name, array in arrays.items() if name in self.parameters})
         if self.network.batch_norms:
@@ -472,7 +323,7 @@ class Simulator:
             self._recorder.recording = recording
 
     def _settle(self) -> None:
-        """Make sure that all numbers are finite, or go back to where they were and raise DivergedError."""
+        """Make sure that all numbers are finite, or return to where they were and raise DivergedError."""
         try:
             self._epochs.settle(len(self.history))
         except DivergedError:
@@ -480,6 +331,6 @@ class Simulator:
             raise
 
     def _go_back(self) -> None:
-        """Be where the backend has been brought back to after a divergence: epochs beyond it are forgotten."""
+        """Return to where the backend was brought back to after a divergence; later epochs are forgotten."""
         self.history = History(self.history[: self._epochs.after_divergence()])
         self.watch.go_back(self.history)
