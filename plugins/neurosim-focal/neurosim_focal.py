@@ -1,4 +1,4 @@
-"""Focal loss: cross-entropy that cares less for what is answered right already (arXiv:1708.02002).
+"""Focal loss: cross-entropy that gives less weight to rows that are already right (arXiv:1708.02002).
 
 With p the probability given to the right class, it is  -(1 - p)^gamma ln p.  For two classes it is
 weighted as well: class 1 by alpha, class 0 by 1 - alpha.

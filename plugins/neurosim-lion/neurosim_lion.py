@@ -1,4 +1,4 @@
-"""Lion: every weight moves by the same amount, and only the direction is learnt (arXiv:2302.06675)."""
+"""Lion: every weight moves by the same amount; the gradients decide only the direction (arXiv:2302.06675)."""
 
 from neurosim import Optimizer, hookimpl
 

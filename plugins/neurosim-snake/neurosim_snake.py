@@ -1,4 +1,4 @@
-"""Snake: an activation that lets a network learn what repeats (arXiv:2006.08195)."""
+"""Snake: an activation that lets a network learn periodic functions (arXiv:2006.08195)."""
 
 import math
 
@@ -16,7 +16,7 @@ def snake_derivative(x, y, a):
 
 @hookimpl
 def neurosim_activations():
-    # A line with ripples hands on the variance of its input, and so do weights of variance 1 / fan_in.
+    # A line with ripples preserves the variance of its input, and so do weights of variance 1 / fan_in.
     return [
         Activation(
             "snake",
