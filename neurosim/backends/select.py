@@ -87,7 +87,7 @@ def make_small_ensemble(backend: Backend, seeds: Sequence[int], rows: Sequence[R
         return SmallEnsemble(backend, seeds, rows) if is_small(backend.network, backend.training) else None
     if backend.name == "cuda":
         from neurosim.backends.cuda.backend import CudaBackend
-        from neurosim.backends.cuda.networks import GpuEnsemble
+        from neurosim.backends.cuda.ensemble import GpuEnsemble
 
         assert isinstance(backend, CudaBackend)
         return GpuEnsemble(backend, seeds, rows) if backend.is_small else None

@@ -11,7 +11,7 @@ The engine, in the order in which to read it:
 * `device`, `launches`, `graphs`: memory, launches, and launches recorded once and replayed.
 * `strategy`: which of three ways to train: one block of threads per network, one launch per epoch,
   or one launch per phase. `networks` is the first of them, for one network or thousands.
-* `backend`: all of it behind the interface of every backend.
+* `backend`: all of it behind the interface of every backend; `ensemble`: many networks at once.
 
 Beside it: `formulas` runs every formula of a record over many cases (`templates` its kernels,
 `execution` and `helper` the launches, here or in a process where the simulator can be switched on);

@@ -1,0 +1,45 @@
+"""Many networks that differ in their seed only, trained at once on the GPU."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurosim.backends.cuda.backend import CudaBackend
+from neurosim.data.rows import Rows
+
+
+class GpuEnsemble:
+    """Networks that differ in their seed only, trained together.
+
+    Parameters
+    ----------
+    backend : CudaBackend
+        Gives the network, the training settings and the compiled kernels; it is not trained.
+    seeds : sequence of int
+        One for each member.
+    rows : sequence of Rows
+        Training rows of each member, all of one shape, or a single one that all share.
+    """
+
+    def __init__(self, backend: CudaBackend, seeds: Sequence[int], rows: Sequence[Rows]) -> None:
+        network, training = backend.network, backend.training
+        slots = len(training.optimizer.record.slots)
+        weights = np.stack([network.start_values(seed) for seed in seeds])
+        state = np.zeros((len(seeds), slots, network.size), np.float32)
+        self._networks = backend.small_networks(seeds, rows, weights, state)
+        self._steps = -(-rows[0].count // min(training.batch_size, rows[0].count))
+        self._epochs_done = 0
+
+    def train(self, epochs: int) -> NDArray[np.float64]:
+        """Train some more epochs; returns sums of loss and right answers, (epochs, members, 2)."""
+        done = self._epochs_done
+        self._epochs_done += epochs
+        return self._networks.train(done, epochs, done * self._steps)
+
+    @property
+    def parameters(self) -> NDArray[np.float32]:
+        """Parameters of all members, (members, size)."""
+        return self._networks.parameters()
