@@ -31,7 +31,7 @@ def failure_of(error: BaseException) -> Failure:
     failure = _of_other(error)
     # What is kept of a run, for example.
     notes = [note if isinstance(note, Hint) else _line(note) for note in getattr(error, "__notes__", [])]
-    return failure._replace(hint="\n".join([failure.hint, *notes]))
+    return failure._replace(hint=as_options("\n".join([failure.hint, *notes])))
 
 
 def _of_other(error: BaseException) -> Failure:

@@ -191,10 +191,8 @@ class Changes:
         """What to do about it."""
         describer = next((name for name in (SUMMARY, FAILURE) if (self.folder / name).is_file()), "")
         again = f", or train it again:  {train_again(self.folder)}" if (self.folder / SCENARIO_FILE).is_file() else "."
-        return (
-            f"Undo the change{again}\n"
-            "With --force (in Python force=True) it is read all the same, and what is shown says so."
-            + (f"\nWhat it was trained with is in {describer}, under identity." if describer else "")
+        return f"Undo the change{again}\nWith force=True it is read all the same, and what is shown says so." + (
+            f"\nWhat it was trained with is in {describer}, under identity." if describer else ""
         )
 
 

@@ -22,7 +22,7 @@ from neurosim.files.atomic import TEMPORARY, make_folder, must_remove, remove, s
 from neurosim.files.lock import NAME as LOCK
 from neurosim.files.lock import FolderLock
 from neurosim.files.sealed import seal, unseal
-from neurosim.printable import quoted
+from neurosim.printable import arguments
 from neurosim.runs.belonging import changes
 from neurosim.runs.fitting import check_fit
 from neurosim.runs.folder import BEGUN, CHECKPOINT_NAME, CHECKPOINTS, SEEDS, train_again
@@ -171,13 +171,13 @@ def load_checkpoint(source: Path, simulator: Simulator, *, force: bool = False) 
     other = (backend, seed) != (simulator.backend, simulator.seed)
     changed = changes(path, identity, identity_of(simulator), bits=True).all_lines
     if changed and not force:
-        how = "resume with the same --backend and --seed" if other else "resume all the same with --force"
+        how = "resume with the same backend=... and seed=..." if other else "resume all the same with force=True"
         raise another_run(path, changed, f"Undo the change, or {how}.")
     if other:
         raise UsageError(
             f"{path} was written by backend {backend} with seed {seed}, "
             f"not by {simulator.backend} with seed {simulator.seed}",
-            "Resume with the same --backend and --seed: --force does not change them.",
+            "Resume with the same backend=... and seed=...: force=True does not change them.",
         )
     try:
         check_fit(tensors, records, simulator)
@@ -286,5 +286,5 @@ def _older(path: Path) -> str:
     folder = path.parent.parent
     others = [other for other in _files(folder) if other.name < path.name]
     if others:
-        return f"The one before it may be intact: --resume {quoted(others[-1])}"
+        return f"The one before it may be intact: {arguments(resume=others[-1])}"
     return f"There is no other one: train the run again with  {train_again(folder)}"

@@ -30,7 +30,7 @@ from neurosim.files.atomic import (
     write_atomically,
 )
 from neurosim.files.lock import FolderLock
-from neurosim.printable import quoted
+from neurosim.printable import command, quoted
 from neurosim.runs.identity import Identity, plugin_records
 from neurosim.runs.model import MODEL, model_bytes
 from neurosim.scenario import Scenario
@@ -166,7 +166,7 @@ class RunFolder:
 
     def __init__(self, path: Path, *, resume: bool = False, study: Path | None = None) -> None:
         if path.exists() and not path.is_dir():
-            raise DataError(f"{path} is a file, not a folder", "Choose another --out.")
+            raise DataError(f"{path} is a file, not a folder", "Choose another folder (out=...).")
         # If the run is refused, or stopped, before anything is written, nothing stays behind.
         self._made = missing(path)
         self.path = make_folder(path)
@@ -229,7 +229,7 @@ class RunFolder:
         there, scenario_text = self.path / SCENARIO, portable(scenario).to_toml()
         if not self._own and there.exists() and not _says(there, scenario_text):
             raise DataError(
-                f"{there} is a different scenario from the one to run", "Choose another --out, or remove that file."
+                f"{there} is a different scenario from the one to run", "Choose another out=..., or remove that file."
             )
         # Left by a process that was killed while writing; nobody else writes here now.
         sweep(self.path)
@@ -330,8 +330,8 @@ def digest(path: Path) -> str:
 def _refuse_other_run(path: Path) -> None:
     """Raise DataError where a folder has a finished run, or one that can be resumed."""
     if (path / SUMMARY).exists():
-        page = "" if (path / PAGE).exists() else f"neurosim run --resume {quoted(path)}  writes its page. "
-        raise DataError(f"{path} already holds a finished run", f"{page}Choose another --out, or remove that folder.")
+        page = "" if (path / PAGE).exists() else f"{command('run', resume=path)}  writes its page. "
+        raise DataError(f"{path} already holds a finished run", f"{page}Choose another out=..., or remove that folder.")
     what, how = "", "resumes it"
     if (path / MEMBERS).exists():
         what = "a study that was interrupted"
@@ -340,13 +340,13 @@ def _refuse_other_run(path: Path) -> None:
     elif (path / FAILURE).exists():
         raise DataError(
             f"{path} holds a run that diverged",
-            f"neurosim doctor {quoted(path)}  says why; choose another --out, or remove that folder.",
+            f"neurosim doctor {quoted(path)}  says why; choose another out=..., or remove that folder.",
         )
     elif any(CHECKPOINT_NAME.fullmatch(file.name) for file in (path / CHECKPOINTS).glob("*")):
         if not (path / SCENARIO).exists():
             raise DataError(
                 f"{path} holds a checkpoint without the scenario that it belongs to",
-                "Choose another --out, or remove that folder.",
+                "Choose another out=..., or remove that folder.",
             )
         what = "a run that was interrupted"
     elif (path / MODEL).exists():
@@ -354,17 +354,16 @@ def _refuse_other_run(path: Path) -> None:
     if what:
         raise DataError(
             f"{path} holds {what}",
-            f"neurosim run --resume {quoted(path)}  {how}; or choose another --out, or remove that folder.",
+            f"{command('run', resume=path)}  {how}; or choose another out=..., or remove that folder.",
         )
 
 
 def train_again(folder: Path) -> str:
     """The command that trains the run in a folder again; its user names the data file, if it has one."""
-    words = ["neurosim", "run", str(folder / SCENARIO), "--out", "DIR"]
+    file = None
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         file = tomllib.loads((folder / SCENARIO).read_text(encoding="utf-8"))["data"]["file"]
-        words += ["--set", f"data.file={file}"]
-    return " ".join(map(quoted, words))
+    return command("run", str(folder / SCENARIO), out="DIR", set=None if file is None else f"data.file={file}")
 
 
 def finite(measures: Mapping[str, Any]) -> dict[str, Any]:

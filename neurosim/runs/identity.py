@@ -27,8 +27,8 @@ from neurosim.version import __version__
 # How much is shown of what has changed: lines, and letters of a line.
 SHOWN = 16
 LONGEST = 120
-# Why not even --force resumes it.
-FINISHED = "what is trained to its end stays what it is: train the changed scenario anew, without --resume."
+# Why not even force=True resumes it.
+FINISHED = "what is trained to its end stays what it is: train the changed scenario anew, and resume nothing."
 _SPLITS = {"train": "training", "validation": "validation", "test": "test"}
 
 

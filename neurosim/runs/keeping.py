@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from neurosim.errors import DataError, DivergedError, add_hint, memory_ended
-from neurosim.printable import quoted
+from neurosim.printable import command, quoted
 from neurosim.runs.checkpoint import Checkpoints, drop_beyond, has_checkpoint, remove_checkpoint
 from neurosim.runs.folder import PAGE, SCENARIO, RunFolder
 from neurosim.runs.model import MODEL
@@ -78,7 +78,7 @@ class Keeper:
         return (
             f"neurosim doctor {quoted(path)}  says what to change. The state after "
             f"{counted(len(self._simulator.history), 'epoch')} is kept, too: to continue from it instead of from the "
-            f"start, change {path / SCENARIO}, then  neurosim run --resume {quoted(path)} --force"
+            f"start, change {path / SCENARIO}, then  {command('run', resume=path, force=True)}"
         )
 
     def failed(self, error: Exception, *, whole: bool) -> None:
@@ -93,7 +93,7 @@ class Keeper:
             with contextlib.suppress(Exception):
                 self._checkpoints.save()
                 saved = True
-        path, resume = self._folder.path, f"neurosim run --resume {quoted(self._folder.whole)}"
+        path, resume = self._folder.path, command("run", resume=self._folder.whole)
         if saved and self._simulator.is_trained:
             add_hint(error, f"The trained network is kept: {resume}  does what is left, without training again.")
         elif is_there(path / MODEL):
@@ -112,6 +112,6 @@ def trained(folder: Path) -> Iterator[None]:
         if (folder / PAGE).is_file():
             add_hint(error, f"All of the run is kept: {folder / PAGE} shows it.")
         else:
-            resume = f"neurosim run --resume {quoted(folder)}  makes what is missing, without training again"
+            resume = f"{command('run', resume=folder)}  makes what is missing, without training again"
             add_hint(error, f"What was trained is kept: {resume}.")
         raise

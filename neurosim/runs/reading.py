@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from neurosim.errors import DataError, ShapeError, UsageError
 from neurosim.files.lock import who_holds
 from neurosim.plugin.host import Registry
-from neurosim.printable import quoted
+from neurosim.printable import command, quoted
 from neurosim.runs.belonging import (
     MIXED,
     Changes,
@@ -208,7 +208,7 @@ def read_run(
         if not is_there(place / SUMMARY) and not is_there(place / FAILURE):
             raise DataError(
                 f"the study in {path} lacks {label}: {place} has no {SUMMARY}",
-                f"neurosim run --resume {quoted(path)}  trains what is missing.",
+                f"{command('run', resume=path)}  trains what is missing.",
             )
         check_data_file(place, own)
         simulator = Simulator(own, "cpu", None, threads, data_dir, like=like.get(own.variant))
@@ -280,22 +280,18 @@ def check_folder(path: Path) -> None:
     if many is not None and not many.finished:
         raise DataError(
             f"the run of many seeds in {path} is not finished",
-            f"neurosim run --resume {quoted(path)}  trains them again.",
+            f"{command('run', resume=path)}  trains them again.",
         )
     if many is not None or (is_there(path / ENSEMBLE) and not is_there(path / MODEL)):
-        page = (
-            ""
-            if many is None or (path / PAGE).exists()
-            else f"\nneurosim run --resume {quoted(path)}  writes its page."
-        )
+        page = "" if many is None or (path / PAGE).exists() else f"\n{command('run', resume=path)}  writes its page."
         raise DataError(
             f"{path} is a run of many seeds: it has no network of its own",
             f"{path / ENSEMBLE} has the outcome of each seed; "
-            f"neurosim run {quoted(path)} --seed N  trains one of them.{page}",
+            f"{command('run', path, seed='N')}  trains one of them.{page}",
         )
     if is_there(path / FAILURE):
         raise DataError(
             f"the run in {path} diverged", f"neurosim doctor {quoted(path)}  says why, as far as can be seen."
         )
     if not is_there(path / SUMMARY):
-        raise DataError(f"the run in {path} is not finished", f"neurosim run --resume {quoted(path)}  resumes it.")
+        raise DataError(f"the run in {path} is not finished", f"{command('run', resume=path)}  resumes it.")

@@ -262,8 +262,8 @@ def _fork(
 
 def _places(total: int) -> str:
     if not total:
-        return "No step was made: --from 0  trains it from its start."
-    return f"--from takes 0 to {total} steps."
+        return "No step was made: a replay from step 0 trains it from its start."
+    return f"A replay begins after 0 to {total} steps."
 
 
 def _changed(origin: Origin, settings: Mapping[str, Any]) -> Scenario:
@@ -278,7 +278,7 @@ def _changed(origin: Origin, settings: Mapping[str, Any]) -> Scenario:
             )
     if changed.scenario.seed != scenario.scenario.seed:
         raise UsageError(
-            "with another seed there are other batches ahead", "neurosim run --seed trains it from its start."
+            "with another seed there are other batches ahead", "A run with that seed trains it from its start."
         )
     if changed.is_study:
         raise UsageError("a replay is of one network", "Leave variants and repeats as they are.")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from neurosim.errors import DataError, DivergedError
 from neurosim.files.lock import refuse_held
-from neurosim.printable import quoted
+from neurosim.printable import command, quoted
 from neurosim.runs.checkpoint import backend_of, has_checkpoint
 from neurosim.runs.folder import BEGUN, FAILURE, MEMBERS, PAGE, SCENARIO, SEEDS, SUMMARY
 from neurosim.runs.model import MODEL
@@ -76,7 +76,7 @@ def as_it_was(folder: Path, what: str = "it as it was") -> str:
     """
     if is_finished(folder) and is_there(folder / PAGE):
         return f"{folder / PAGE} shows {what}"
-    return f"neurosim run --resume {quoted(folder)}  resumes {what}"
+    return f"{command('run', resume=folder)}  resumes {what}"
 
 
 def refuse_diverged(folder: Path) -> None:
@@ -85,7 +85,7 @@ def refuse_diverged(folder: Path) -> None:
         raise DivergedError(
             read_failure(folder / FAILURE).message,
             f"Unchanged it would diverge again: change {folder / SCENARIO}, for example to a smaller learning rate, "
-            f"then  neurosim run --resume {quoted(folder)} --force  resumes from the last finite state.\n"
+            f"then  {command('run', resume=folder, force=True)}  resumes from the last finite state.\n"
             f"neurosim doctor {quoted(folder)}  says more about what went wrong.",
         )
 

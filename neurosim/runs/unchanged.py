@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from neurosim.errors import UsageError
-from neurosim.printable import quoted
+from neurosim.printable import arguments, command
 from neurosim.runs.belonging import changes, together, trained_in, trained_with
 from neurosim.runs.folder import FAILURE, SCENARIO, SEEDS, SUMMARY
 from neurosim.runs.identity import FINISHED, Identity, another_run, changes_of, determining, scenario_changes
@@ -43,7 +43,7 @@ def refuse_another_finished(folder: Path, now: Identity) -> None:
             folder,
             changed.all_lines,
             f"Undo the change; {FINISHED}\n"
-            f"neurosim report {quoted(folder)} --force  writes its page all the same and says what is mixed.",
+            f"{command('report', folder, force=True)}  writes its page all the same and says what is mixed.",
         )
 
 
@@ -57,7 +57,9 @@ def refuse_another_study(folder: Path, chosen: Scenario, *, force: bool) -> None
         names = listed(chosen.variants)
         raise UsageError(
             f"{folder} holds a single network, and scenario {chosen.scenario.name} is several",
-            f"Say which of them it is with --variant: {names}." if names else "--set scenario.repeats=1  makes it one.",
+            f"Say which of them it is with variant=...: {names}."
+            if names
+            else f"{arguments(overrides={'scenario.repeats': 1})}  makes it one.",
         )
     changed = _changed_networks(own, chosen, folder, finished=force)
     if changed:
@@ -85,7 +87,7 @@ def refuse_another_ensemble(folder: Path, chosen: Scenario, now: Identity) -> No
 
 
 def _how(*, finished: bool) -> str:
-    return FINISHED if finished else "--force with these changes."
+    return FINISHED if finished else "force=True with these changes."
 
 
 def _changed_networks(own: Scenario, chosen: Scenario, folder: Path, *, finished: bool) -> list[str]:
@@ -135,8 +137,8 @@ def refuse_other_members(folder: Path, members: Iterable[tuple[str, Path, Identi
     if changed:
         only_bits = not any(changes(path, then, now) for _, path, then, now in was)
         how = (
-            "Resume with the versions and the machine it was begun with, or all the same with --force: the table then "
-            "says what differs."
+            "Resume with the versions and the machine it was begun with, or all the same with force=True: "
+            "the table then says what differs."
             if only_bits
             else f"Undo the change; {FINISHED}"
         )

@@ -204,7 +204,7 @@ def test_a_changed_scenario_is_refused_and_shown(tmp_path):
     with pytest.raises(UsageError) as caught:
         neurosim.run(scenario, resume=tmp_path / "run")
     assert "scenario: -lr = 0.01\n  scenario: +lr = 0.02" in caught.value.message
-    assert "--force" in caught.value.hint
+    assert "force=True" in caught.value.hint
     result = neurosim.run(scenario, resume=tmp_path / "run", force=True)
     assert len(result.history) == 9
 
