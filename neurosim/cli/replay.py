@@ -82,6 +82,7 @@ def command(
         raise click.UsageError(f"from which step? Try: {example}")
     from neurosim.cli.progress import progress_display
     from neurosim.cli.what_is_kept import what_is_kept
+    from neurosim.runs import RunOptions
     from neurosim.runs.folder import folder_for
     from neurosim.runs.keeping import trained
     from neurosim.runs.replay import read_origin, run_replay
@@ -95,16 +96,10 @@ def command(
         progress_display(silent=as_json) as observer,
         kept(lambda: what_is_kept(folder)),
     ):
-        found = run_replay(
-            origin,
-            place,
-            changes,
-            out=folder,
-            threads=threads,
-            data_dir=sources.data_dir,
-            observer=observer,
-            force=sources.force,
+        options = RunOptions(
+            out=folder, threads=threads, data_dir=sources.data_dir, observer=observer, force=sources.force
         )
+        found = run_replay(origin, place, changes, options)
     say_mixed(found.mixed)
     say_notes(found.branch.scenario)
     with trained(folder), kept(lambda: what_is_kept(folder)):

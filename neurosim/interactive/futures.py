@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -68,32 +69,29 @@ def replay(
             'For example neurosim.replay(result, epoch=20, overrides={"optimizer.lr": 0.5}).',
         )
     place = ("step", step) if step is not None else ("epoch", epoch or 0)
-    options: dict[str, Any] = {
-        "out": out,
-        "threads": threads,
-        "data_dir": data_dir,
-        "observer": RunOptions(observer=observer).run_observer(),
-        "force": force,
-    }
-    if is_path(run):
-        return _warned(run_replay(read_origin(run_folder(run, "neurosim.replay")), place, overrides or {}, **options))
-    result = result_of_run(run, "neurosim.replay")
-    if result.folder is not None:
-        origin = read_origin(result.folder, result.scenario.registry)
-        return _warned(run_replay(origin, place, overrides or {}, **options))
-    # A replay starts from a run folder; of this one it needs the scenario alone.
-    with tempfile.TemporaryDirectory() as folder:
-        own = Path(folder)
-        (own / SCENARIO).write_text(portable(result.scenario).to_toml(), encoding="utf-8")
-        scenario = load_scenario(own / SCENARIO, registry=result.scenario.registry, own=True)
-        trained = Trained(identity_of(result.simulator))
-        origin = Origin(own, scenario, result.backend, result.history, trained)
-        return _warned(run_replay(origin, place, overrides or {}, **options))
-
-
-def _warned(replayed: Replay) -> Replay:
+    options = RunOptions(out=out, threads=threads, data_dir=data_dir, observer=observer, force=force)
+    with _origin(run) as origin:
+        replayed = run_replay(origin, place, overrides or {}, options)
     warn_mixed(replayed.mixed)
     return replayed
+
+
+@contextmanager
+def _origin(run: Any) -> Iterator[Origin]:
+    """The run to replay, while there is a folder with its scenario."""
+    if is_path(run):
+        yield read_origin(run_folder(run, "neurosim.replay"))
+        return
+    result = result_of_run(run, "neurosim.replay")
+    if result.folder is not None:
+        yield read_origin(result.folder, result.scenario.registry)
+        return
+    # A replay starts from a run folder; of this one it needs the scenario alone.
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / SCENARIO).write_text(portable(result.scenario).to_toml(), encoding="utf-8")
+        scenario = load_scenario(folder / SCENARIO, registry=result.scenario.registry, own=True)
+        yield Origin(folder, scenario, result.backend, result.history, Trained(identity_of(result.simulator)))
 
 
 def compare(*runs: Any, force: bool = False) -> Comparison:

@@ -30,6 +30,7 @@ from neurosim.runs.fork import change_in_words, files_of
 from neurosim.runs.identity import identity_of
 from neurosim.runs.model import MODEL, read_model
 from neurosim.runs.observers import Observer
+from neurosim.runs.options import RunOptions
 from neurosim.runs.reading import fits, read_run, swapped_files
 from neurosim.runs.results import Result
 from neurosim.runs.running import train_to_end
@@ -150,15 +151,7 @@ def read_origin(folder: Path | str, registry: Registry | None = None) -> Origin:
 
 
 def run_replay(
-    origin: Origin,
-    place: int | tuple[str, int],
-    settings: Mapping[str, Any],
-    *,
-    out: Path | str | None = None,
-    threads: int | None = None,
-    data_dir: Path | str | None = None,
-    observer: Observer | None = None,
-    force: bool = False,
+    origin: Origin, place: int | tuple[str, int], settings: Mapping[str, Any], options: RunOptions | None = None
 ) -> Replay:
     """Train the future of a run from one of its steps, with other settings.
 
@@ -171,10 +164,9 @@ def run_replay(
     settings : mapping
         Values to put in place of the scenario's, such as ``{"optimizer.lr": 0.01}``. With none the future is the
         same, to the bit.
-    out, threads, data_dir, observer
-        As for `neurosim.run`.
-    force : bool
-        Replay it even if the run's scenario, rows, plugins or versions have changed since it was trained.
+    options : RunOptions, optional
+        ``out``, ``threads``, ``data_dir`` and ``observer`` as for `neurosim.run`; with ``force`` it is replayed even
+        if the run's scenario, rows, plugins or versions have changed since it was trained.
 
     Raises
     ------
@@ -186,17 +178,18 @@ def run_replay(
     NeurosimError
         As `neurosim.run` does.
     """
+    options = options or RunOptions()
     begin = time.perf_counter()
-    watcher = observer or Observer()
+    watcher = options.run_observer()
     check_data_file(origin.folder, origin.scenario)
     changed = _changed(origin, settings)
-    trunk = Simulator(_without_recording(origin.scenario), origin.backend, None, threads, data_dir)
+    trunk = Simulator(_without_recording(origin.scenario), origin.backend, None, options.threads, options.data_dir)
     # What is trained on has to be the same to the bit.
     now = identity_of(trunk)
     since = changes(origin.folder, origin.trained.beside(now), now, bits=True)
     since |= origin.swapped or Changes(origin.folder)
-    since.refuse(force=force)
-    branch = Simulator(changed, origin.backend, None, threads, data_dir)
+    since.refuse(force=options.force)
+    branch = Simulator(changed, origin.backend, None, options.threads, options.data_dir)
     steps = trunk.steps_per_epoch
     unit, number = place if isinstance(place, tuple) else ("step", place)
     step = number * steps if unit == "epoch" else number
@@ -205,7 +198,7 @@ def run_replay(
         done = f"{len(origin.history)} epochs of {steps} step{'s' * (steps != 1)}"
         raise UsageError(f"there is no {unit} {number}: the run did {done}", _places(total))
     _check_fit(trunk, branch)
-    with opened(None if out is None else Path(out)) as folder:
+    with opened(options.target) as folder:
         return _train(origin, trunk, branch, folder, watcher, step, settings, begin, both(origin.mixed, since.remark))
 
 

@@ -19,7 +19,7 @@ import neurosim
 from neurosim.errors import DataError, UsageError
 from neurosim.files.sealed import seal, unseal
 from neurosim.report.compared import compare
-from neurosim.runs import StudyObserver, identity, run_ensemble
+from neurosim.runs import RunOptions, StudyObserver, identity, run_ensemble
 from neurosim.runs.checkpoint import newest
 from neurosim.runs.identity import Identity
 from neurosim.runs.replay import read_origin, run_replay
@@ -109,7 +109,7 @@ class World:
             return run_ensemble(ensemble, out or resume, observer, resume=resume is not None, force=force)
         if kind == "replay" and resume is None:
             origin = read_origin(self.place / "origin", scenario.registry)
-            return run_replay(origin, ("epoch", 1), {"optimizer.lr": 0.02}, out=out, observer=observer)
+            return run_replay(origin, ("epoch", 1), {"optimizer.lr": 0.02}, RunOptions(out=out, observer=observer))
         return neurosim.run(scenario, **how)
 
     @contextlib.contextmanager

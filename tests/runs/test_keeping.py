@@ -242,6 +242,7 @@ def test_a_model_that_is_there_is_not_written_over(tmp_path):
 
 
 def test_a_replay_knows_its_fork_before_it_is_trained(tmp_path, monkeypatch):
+    from neurosim.runs import RunOptions
     from neurosim.runs.replay import read_origin, run_replay
 
     train(tmp_path / "run")
@@ -250,8 +251,9 @@ def test_a_replay_knows_its_fork_before_it_is_trained(tmp_path, monkeypatch):
         raise MemoryError
 
     monkeypatch.setattr("neurosim.training.simulator.final_measures", fail)
+    options = RunOptions(out=tmp_path / "replay")
     with pytest.raises(MemoryError), warnings.catch_warnings():
-        run_replay(read_origin(tmp_path / "run"), ("epoch", 2), {"optimizer.lr": 0.1}, out=tmp_path / "replay")
+        run_replay(read_origin(tmp_path / "run"), ("epoch", 2), {"optimizer.lr": 0.1}, options)
     monkeypatch.undo()
     assert json.loads((tmp_path / "replay" / "replay.json").read_text())["epoch"] == 2
     _, epochs = resume(tmp_path / "replay")

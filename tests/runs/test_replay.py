@@ -7,6 +7,7 @@ import pytest
 
 import neurosim
 from neurosim.errors import DataError, UsageError
+from neurosim.runs import RunOptions
 from neurosim.runs.observers import Observer
 from neurosim.runs.replay import read_origin, run_replay
 from neurosim.training.simulator import Simulator
@@ -66,7 +67,7 @@ def ran(tmp_path):
 @pytest.mark.parametrize("step", [0, 6, 19, 47])
 def test_without_a_change_the_future_is_the_same(kind, step, ran, tmp_path):
     result, origin = ran(kind)
-    found = run_replay(origin, step, {}, out=tmp_path / "again")
+    found = run_replay(origin, step, {}, RunOptions(out=tmp_path / "again"))
     for file in ("model.safetensors", "scenario.toml"):
         assert (tmp_path / "again" / file).read_bytes() == (tmp_path / "run" / file).read_bytes()
     for name in ("train_loss", "train_accuracy", "validation_loss", "test_accuracy"):
@@ -115,7 +116,7 @@ def test_the_change_begins_at_the_fork(backend, tmp_path):
 
 def test_another_optimizer_begins_with_an_empty_memory(ran, tmp_path):
     _, origin = ran()
-    found = run_replay(origin, 12, {"optimizer": {"name": "rmsprop", "lr": 0.1}}, out=tmp_path / "b")
+    found = run_replay(origin, 12, {"optimizer": {"name": "rmsprop", "lr": 0.1}}, RunOptions(out=tmp_path / "b"))
     assert found.branch.history.train_loss[:2] == list(origin.history.train_loss)[:2]
     assert found.branch.history.train_loss[2:] != list(origin.history.train_loss)[2:]
     about = json.loads((tmp_path / "b" / "replay.json").read_text())
@@ -182,7 +183,7 @@ def test_a_run_that_cannot_be_repeated_is_noticed(ran, tmp_path):
     with pytest.raises(UsageError, match=r"\n  metrics\.jsonl: not the file that the run wrote"):
         run_replay(read_origin(tmp_path / "run"), 12, {})
     with pytest.raises(DataError, match="epoch 1 trained again gives the loss"):
-        run_replay(read_origin(tmp_path / "run"), 12, {}, force=True)
+        run_replay(read_origin(tmp_path / "run"), 12, {}, RunOptions(force=True))
 
 
 class Killed(Observer):
@@ -197,9 +198,9 @@ class Killed(Observer):
 def test_a_replay_that_was_killed_goes_on_from_its_fork(ran, tmp_path, kind, place):
     _, origin = ran(kind)
     settings = {"optimizer.lr": 0.05}
-    whole = run_replay(origin, place, settings, out=tmp_path / "whole").branch
+    whole = run_replay(origin, place, settings, RunOptions(out=tmp_path / "whole")).branch
     with pytest.raises(KeyboardInterrupt):
-        run_replay(origin, place, settings, out=tmp_path / "killed", observer=Killed())
+        run_replay(origin, place, settings, RunOptions(out=tmp_path / "killed", observer=Killed()))
     done = neurosim.run(tmp_path / "killed" / "scenario.toml", resume=tmp_path / "killed")
     assert done.history.train_loss == whole.history.train_loss
     for name in ("model.safetensors", *(["record.npz"] if kind == "checkpoints" else [])):
