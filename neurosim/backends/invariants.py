@@ -9,16 +9,17 @@ multiplication by its reciprocal.
 
 from __future__ import annotations
 
-import ast
-import copy
-import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Any
 
+from neurosim.formulas import form
 from neurosim.formulas.float32 import Translator, own_name
+from neurosim.formulas.form import Formula
 from neurosim.formulas.kinds import check_kinds
-from neurosim.formulas.source import MATH_FUNCTIONS, namespace, parse, refuse
+from neurosim.formulas.python import PythonPrinter, Text
+from neurosim.formulas.reader import read
 from neurosim.plugin import Optimizer
 
 
@@ -62,98 +63,102 @@ def split_update(optimizer: Optimizer, translator: Translator | None = None) -> 
     PluginError
         Naming file and line, for anything that cannot be compiled.
     """
-    (formula,) = optimizer.formulas
-    function = formula.function
-    node = parse(function)
-    check_kinds(function, node, formula.arguments, formula.results)
-    names = [argument.arg for argument in node.args.args]
-    per_parameter = names[: 2 + len(optimizer.slots)]
-    step = names[len(per_parameter)]
-    lifter = _Lifter(function, node, set(names[len(per_parameter) :]), set(per_parameter))
-    node.body = [kept for statement in node.body if (kept := lifter.statement(statement)) is not None]
-    node.args.args = [ast.arg(name) for name in [*per_parameter, *lifter.names]]
+    (update,) = optimizer.formulas
+    formula = read(update.function)
+    check_kinds(formula, update.arguments, update.results)
+    per_parameter = formula.params[: 2 + len(optimizer.slots)]
+    lifter = _Lifter(formula, formula.params[len(per_parameter) :])
+    body = tuple(kept for statement in formula.body if (kept := lifter.statement(statement)) is not None)
+    rest = replace(formula, params=(*per_parameter, *lifter.names), body=body)
     translator = Translator() if translator is None else translator
-    name = translator.write(function, node, (), lifter.names)
+    name = translator.write(rest, ())
     lines = [*lifter.statements, *(f"out[{k}] = F({text})" for k, text in enumerate(lifter.expressions))]
-    return SplitUpdate(lines, own_name(step), translator, name, len(lifter.names))
+    return SplitUpdate(lines, own_name(formula.params[len(per_parameter)]), translator, name, len(lifter.names))
 
 
-class _Lifter(ast.NodeTransformer):
+class _Lifter:
     """Takes step-invariant statements and expressions out of an update."""
 
-    def __init__(
-        self, function: Callable[..., Any], node: ast.FunctionDef, invariant: set[str], varying: set[str]
-    ) -> None:
-        self.outside = namespace(function)
+    def __init__(self, formula: Formula, invariant: Iterable[str]) -> None:
         self.statements: list[str] = []
         self.expressions: list[str] = []
         self.names: list[str] = []
         self.invariant = set(invariant)
-        assigned: dict[str, int] = {}
-        for part in ast.walk(node):
-            if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store):
-                assigned[part.id] = assigned.get(part.id, 0) + 1
-        self.once = {name for name, count in assigned.items() if count == 1 and name not in {*invariant, *varying}}
-        reassigned = sorted(set(assigned) & set(invariant))
+        self._printer = _StepPrinter(formula)
+        assigned = Counter(_stored(formula.body))
+        self.once = {name for name, count in assigned.items() if count == 1 and name not in formula.params}
+        reassigned = sorted(set(assigned) & self.invariant)
         if reassigned:
             what = f"{reassigned[0]} is assigned to"
-            raise refuse(function, node, what, "give the changed value a name of its own")
+            raise formula.refuse(formula.line, what, "give the changed value a name of its own")
 
-    def statement(self, node: ast.stmt) -> ast.stmt | None:
+    def statement(self, node: form.Statement) -> form.Statement | None:
+        """A statement of the body without what is invariant; None where all of it is."""
         match node:
-            case ast.Assign(targets=[ast.Name(id=name)], value=value) if name in self.once and self._lifts(value):
+            case form.Assign(targets=[form.Name(id=name)], value=value) if name in self.once and self._lifts(value):
                 self.statements.append(f"{own_name(name)} = {self._text(value)}")
                 self.invariant.add(name)
                 return None
-        return self.visit(node)  # type: ignore[no-any-return]
+        lifted: form.Statement = self.lift(node)
+        return lifted
 
-    def visit(self, node: ast.AST) -> Any:
-        stored = isinstance(getattr(node, "ctx", None), ast.Store)
-        if isinstance(node, ast.expr) and not stored and self._lifts(node) and self._has_name(node):
-            return self._constant(node)
-        return super().visit(node)
+    def lift(self, node: form.Node) -> Any:
+        """A node with constants in place of what is invariant."""
+        match node:
+            case form.Assign():
+                return replace(node, value=self.lift(node.value))
+            case form.Expression() if self._lifts(node) and self._has_name(node):
+                return self._constant(node)
+            case form.Binary(operator="/", left=left, right=right) if self._lifts(right) and self._has_name(right):
+                reciprocal = form.Binary("/", form.Const(1.0), right)
+                return replace(node, operator="*", left=self.lift(left), right=self._constant(reciprocal))
+        return form.rebuilt(node, self.lift)
 
-    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
-        if isinstance(node.op, ast.Div) and self._lifts(node.right) and self._has_name(node.right):
-            reciprocal = ast.BinOp(ast.Constant(1.0), ast.Div(), node.right)
-            return ast.BinOp(self.visit(node.left), ast.Mult(), self._constant(reciprocal))
-        return self.generic_visit(node)
-
-    def visit_Call(self, node: ast.Call) -> ast.AST:
-        node.args = [self.visit(argument) for argument in node.args]
-        return node
-
-    def _constant(self, node: ast.expr) -> ast.Name:
+    def _constant(self, node: form.Expression) -> form.Name:
         text = self._text(node)
         if text not in self.expressions:
             self.expressions.append(text)
             self.names.append(f"constant{len(self.names)}")
-        return ast.copy_location(ast.Name(self.names[self.expressions.index(text)], ast.Load()), node)
+        return form.Name(self.names[self.expressions.index(text)], line=node.line)
 
-    def _text(self, node: ast.expr) -> str:
-        """The expression with generated names."""
-        renamed = copy.deepcopy(node)
-        for part in ast.walk(renamed):
-            if isinstance(part, ast.Name):
-                part.id = "exact_math" if self._is_math(part) else own_name(part.id)
-        return ast.unparse(renamed)
+    def _text(self, node: form.Expression) -> str:
+        text: str = self._printer.write(node).text
+        return text
 
-    def _is_math(self, node: ast.AST) -> bool:
-        return isinstance(node, ast.Name) and node.id not in self.invariant and self.outside.get(node.id) is math
+    def _has_name(self, node: form.Expression) -> bool:
+        return any(isinstance(part, form.Name) and part.id in self.invariant for part in form.walk([node]))
 
-    def _has_name(self, node: ast.expr) -> bool:
-        return any(isinstance(part, ast.Name) and part.id in self.invariant for part in ast.walk(node))
-
-    def _lifts(self, node: ast.expr) -> bool:
+    def _lifts(self, node: form.Expression) -> bool:
         """Whether the expression is made of step-invariant names, numbers and math only."""
-        for part in ast.walk(node):
+        for part in form.walk([node]):
             match part:
-                case ast.Name(id=name, ctx=ast.Load()) if name not in self.invariant:
-                    if not self._is_math(part):
-                        return False
-                case ast.Call(func=ast.Attribute(value=value, attr=attr)) if self._is_math(value):
-                    if attr not in MATH_FUNCTIONS:
-                        return False
-                case ast.Call() | ast.Subscript():
+                case form.Name(id=name) if name not in self.invariant:
+                    return False
+                case form.Named(written=written) | form.Call(written=written) if "." not in written:
+                    return False
+                case form.Index() | form.Helper():
                     return False
         return True
+
+
+class _StepPrinter(PythonPrinter):
+    """Writes invariant expressions, in float64 and with Python's own ``math``."""
+
+    def name(self, name: str) -> str:
+        return own_name(name)
+
+    def write_named(self, node: form.Named) -> Text:
+        return Text(f"exact_math.{node.written.rpartition('.')[2]}")
+
+    def write_call(self, node: form.Call) -> Text:
+        return self.called(f"exact_math.{node.name}", self.write_all(node.arguments))
+
+
+def _stored(statements: Iterable[form.Statement]) -> Iterable[str]:
+    """Each name that is assigned to, as often as it is."""
+    for part in form.walk(statements):
+        match part:
+            case form.Assign(targets=targets):
+                yield from (target.id for target in form.walk(targets) if isinstance(target, form.Name))
+            case form.Augment(target=form.Name(id=name)) | form.For(name=name):
+                yield name

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
 
+from neurosim.formulas import form
+from neurosim.formulas.form import Formula
 from neurosim.formulas.rules import FLAT, RULES
-from neurosim.formulas.source import math_function
+
+_FINITE = frozenset({"fabs", "abs", "min", "max", "float", *(name for name, rule in RULES.items() if rule.tame)})
 
 
 class Activity:
@@ -15,10 +16,8 @@ class Activity:
 
     Attributes
     ----------
-    node : ast.FunctionDef
+    formula : Formula
         The function.
-    outside : dict
-        Names that it sees besides its own, which are `local`.
     rows : set of str
         Arguments of which one entry is varied.
     active : set of str
@@ -27,45 +26,44 @@ class Activity:
         Names whose values and tangents stay finite while the arguments do.
     """
 
-    node: ast.FunctionDef
-    outside: dict[str, Any]
-    local: set[str]
+    formula: Formula
     rows: set[str]
     active: set[str]
     tame: set[str]
 
     def find_active(self, active: set[str]) -> set[str]:
         """Names that depend on what is varied."""
-        assigned = list(assigned_names(self.node))
+        assigned = list(assigned_names(self.formula.body))
         while True:
-            found = {name for name, value in assigned if value is not None and self.depends(value, active)}
-            if found <= active:
+            reached = {name for name, value in assigned if value is not None and self.depends(value, active)}
+            if reached <= active:
                 return active
-            active = active | found
+            active = active | reached
 
-    def depends(self, node: ast.expr, active: set[str]) -> bool:
+    def depends(self, node: form.Node, active: set[str]) -> bool:
         """Whether an expression depends on what is varied, the names in `active` being those that do."""
         match node:
-            case ast.Name(id=name):
+            case form.Name(id=name):
                 return name in active
-            case ast.Subscript(value=ast.Name(id=name)):
+            case form.Index(row=name):
                 return name in self.rows
-            case ast.Compare() | ast.BoolOp() | ast.UnaryOp(op=ast.Not()):
+            case form.Compare() | form.Bool() | form.Unary(operator="not") | form.Binary(operator="//"):
                 return False
-            case ast.IfExp(body=body, orelse=orelse):
+            case form.Choice(body=body, orelse=orelse):
                 return self.depends(body, active) or self.depends(orelse, active)
-            case ast.BinOp(op=ast.FloorDiv()):
+            case form.Call(name=name) if name in FLAT or name in ("len", "int"):
                 return False
-            case ast.Call(args=arguments):
-                if self.builtin(node) in (len, int) or self.math_name(node) in FLAT:
-                    return False
-                rows = any(isinstance(part, ast.Name) and part.id in self.rows for part in arguments)
-                return rows or any(self.depends(part, active) for part in arguments)
-        return any(self.depends(part, active) for part in ast.iter_child_nodes(node) if isinstance(part, ast.expr))
+            case form.Helper(arguments=arguments) if any(self.is_row(part) for part in arguments):
+                return True
+        return any(self.depends(part, active) for part in form.parts(node))
+
+    def is_row(self, node: form.Expression) -> bool:
+        """Whether an expression is a row of which one entry is varied."""
+        return isinstance(node, form.Name) and node.id in self.rows
 
     def find_tame(self, arguments: set[str]) -> set[str]:
         """Names whose values and tangents stay finite."""
-        assigned = list(assigned_names(self.node))
+        assigned = list(assigned_names(self.formula.body))
         tame = arguments | {name for name, _ in assigned}
         while True:
             wild = {name for name, value in assigned if value is not None and not self.is_tame(value, tame)}
@@ -73,68 +71,51 @@ class Activity:
                 return tame
             tame = tame - wild
 
-    def is_tame(self, node: ast.expr, tame: set[str]) -> bool:
+    def is_tame(self, node: form.Expression, tame: set[str]) -> bool:
         """Whether an expression and its tangent stay finite, as the names in `tame` do."""
         if not self.depends(node, self.active):
             return True
         match node:
-            case ast.Name(id=name):
+            case form.Name(id=name):
                 return name in tame
-            case ast.Subscript():
+            case form.Index():
                 return True
-            case ast.BinOp(op=ast.Add() | ast.Sub() | ast.Mult() | ast.Mod(), left=left, right=right):
+            case form.Binary(operator="+" | "-" | "*" | "%", left=left, right=right):
                 return self.is_tame(left, tame) and self.is_tame(right, tame)
-            case ast.BinOp(op=ast.Div(), left=left, right=right) if not self.depends(right, self.active):
+            case form.Binary(operator="/", left=left, right=right) if not self.depends(right, self.active):
                 return self.is_tame(left, tame)
-            case ast.BinOp(op=ast.Pow(), left=left, right=right) if (whole_power(right) or -1) >= 0:
+            case form.Binary(operator="**", left=left, right=right) if (whole_power(right) or -1) >= 0:
                 return self.is_tame(left, tame)
-            case ast.UnaryOp(operand=operand):
+            case form.Unary(operand=operand):
                 return self.is_tame(operand, tame)
-            case ast.IfExp(body=body, orelse=orelse):
+            case form.Choice(body=body, orelse=orelse):
                 return self.is_tame(body, tame) and self.is_tame(orelse, tame)
-            case ast.Call(args=arguments):
-                name = self.math_name(node)
-                known = name in RULES and RULES[name].tame
-                if known or name == "fabs" or self.builtin(node) in (abs, min, max, float):
-                    return all(self.is_tame(argument, tame) for argument in arguments)
+            case form.Call(name=name, arguments=arguments) if name in _FINITE:
+                return all(self.is_tame(argument, tame) for argument in arguments)
         return False
 
-    def math_name(self, node: ast.Call) -> str:
-        """Name of the function of `math` that is called, or an empty string."""
-        return math_function(node.func, self.outside, self.local)
 
-    def builtin(self, node: ast.Call) -> Any:
-        """The built-in function that is called, or None."""
-        match node.func:
-            case ast.Name(id=name) if name not in self.local:
-                found = self.outside.get(name)
-                return found if found in (abs, min, max, float, int, len) else None
-        return None
-
-
-def assigned_names(node: ast.FunctionDef) -> Iterator[tuple[str, ast.expr | None]]:
+def assigned_names(body: Iterable[form.Statement]) -> Iterator[tuple[str, form.Expression | None]]:
     """Each name that is assigned to with what it gets; None for a loop variable."""
-    for part in ast.walk(node):
+    for part in form.walk(body):
         match part:
-            case ast.Assign(targets=[ast.Name(id=name)], value=value):
+            case form.Assign(targets=[form.Name(id=name)], value=value):
                 yield name, value
-            case ast.Assign(targets=[ast.Tuple(elts=targets)], value=ast.Tuple(elts=values)):
+            case form.Assign(targets=[form.Tuple(items=targets)], value=form.Tuple(items=values)):
                 for target, value in zip(targets, values, strict=False):
-                    if isinstance(target, ast.Name):
+                    if isinstance(target, form.Name):
                         yield target.id, value
-            case ast.AugAssign(target=ast.Name(id=name), op=op, value=value):
-                yield name, ast.BinOp(ast.Name(name, ast.Load()), op, value)
-            case ast.AnnAssign(target=ast.Name(id=name), value=value) if value is not None:
-                yield name, value
-            case ast.For(target=ast.Name(id=name)):
+            case form.Augment(target=form.Name(id=name), plain=plain):
+                yield name, plain.value
+            case form.For(name=name):
                 yield name, None
 
 
-def whole_power(node: ast.expr) -> int | None:
+def whole_power(node: form.Expression) -> int | None:
     """The value of a literal whole exponent, such as 3 or -1; None for anything else."""
     match node:
-        case ast.Constant(value=int() | float() as power) if not isinstance(power, bool) and power == int(power):
+        case form.Const(value=int() | float() as power) if not isinstance(power, bool) and power == int(power):
             return int(power)
-        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as power)) if power == int(power):
+        case form.Unary(operator="-", operand=form.Const(value=int() | float() as power)) if power == int(power):
             return -int(power)
     return None

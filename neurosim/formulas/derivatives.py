@@ -6,13 +6,18 @@ back is a plain function like one that an author writes; `source_of` shows its t
 
 from __future__ import annotations
 
-import ast
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
-from neurosim.formulas.source import LOADED_SOURCE, parse, refuse
-from neurosim.formulas.tangents import TangentWriter, Varied
+from neurosim.formulas import form
+from neurosim.formulas.activity import assigned_names
+from neurosim.formulas.form import Statement
+from neurosim.formulas.python import PythonPrinter
+from neurosim.formulas.reader import read
+from neurosim.formulas.source import LOADED_SOURCE
+from neurosim.formulas.tangents import TangentPrinter, Varied
 
 DERIVATION = "__neurosim_derivation__"
 
@@ -29,7 +34,7 @@ def derive_slope(function: Callable[..., float]) -> Callable[..., float]:
     derivation = _Derivation()
     varied: list[Varied] = ["number"]
     varied += [""] * (function.__code__.co_argcount - 1)
-    writer = TangentWriter(function, varied, derivation, unit=True)
+    writer = TangentPrinter(function, varied, derivation.tangent_of, unit=True)
     z, *params = writer.arguments
     return derivation.define(function, writer, f"{function.__name__}_derivative", [z, writer.fresh("a"), *params])
 
@@ -44,7 +49,7 @@ def derive_gradient(function: Callable[..., float]) -> Callable[..., None]:
         Naming file and line, for what cannot be derived.
     """
     derivation = _Derivation()
-    names = [argument.arg for argument in parse(function).args.args]
+    names = read(function).params
     a, y, *params = names
     varied: list[Varied] = ["row", *([""] * (len(names) - 1))]  # type: ignore[list-item]
     slope = derivation.tangent_of(function, tuple(varied))
@@ -73,29 +78,29 @@ class _Derivation:
         self._done: dict[tuple[Callable[..., Any], tuple[Varied, ...]], Callable[..., Any] | None] = {}
 
     def tangent_of(self, function: Callable[..., Any], varied: tuple[Varied, ...]) -> Callable[..., Any]:
-        """See `neurosim.formulas.tangents.Helpers`."""
+        """See `neurosim.formulas.tangents.TangentOf`."""
         key = (function, varied)
         if key not in self._done:
             self._done[key] = None
-            writer = TangentWriter(function, varied, self)
+            writer = TangentPrinter(function, varied, self.tangent_of)
             number = sum(name == function for name, _ in self._done)
             name = f"{function.__name__}_tangent" + (str(number) if number > 1 else "")
             self._done[key] = self.define(function, writer, name, writer.arguments)
-        found = self._done[key]
-        if found is None:
-            raise refuse(function, parse(function), "a function that calls itself is not derived", "use a loop")
-        return found
+        tangent = self._done[key]
+        if tangent is None:
+            formula = read(function)
+            raise formula.refuse(formula.line, "a function that calls itself is not derived", "use a loop")
+        return tangent
 
     def define(
-        self, function: Callable[..., Any], writer: TangentWriter, name: str, arguments: list[str]
+        self, function: Callable[..., Any], writer: TangentPrinter, name: str, arguments: Sequence[str]
     ) -> Callable[..., Any]:
         """The function that a writer writes."""
-        text = "\n".join([f"def {name}({', '.join(arguments)}):", *writer.body()])
-        return self.make(function, name, text, writer.outside)
+        text = PythonPrinter(writer.formula).function(name, arguments, tidy(writer.body()))
+        return self.make(function, name, text + "\n", writer.outside)
 
     def make(self, function: Callable[..., Any], name: str, text: str, outside: dict[str, Any]) -> Callable[..., Any]:
         """A function from its text, derived from `function`."""
-        text = tidy(text)
         self._texts.append(text)
         names = {**outside, LOADED_SOURCE: text, DERIVATION: "\n\n".join(self._texts), "__name__": function.__module__}
         exec(compile(text, f"<derived from {function.__code__.co_filename}>", "exec"), names)
@@ -110,51 +115,43 @@ def _unused(wish: str, taken: set[str]) -> str:
     return wish
 
 
-def tidy(text: str) -> str:
-    """The text of a function without superfluous parentheses, and without what is never used."""
-    tree = ast.parse(text)
-    while True:
-        dead = _never_read(tree)
-        if not dead:
-            break
-        tree = _Pruner(dead).visit(tree)
-    return ast.unparse(_Pruner(set()).visit(tree)) + "\n"
+def tidy(body: Sequence[Statement]) -> tuple[Statement, ...]:
+    """Statements without those that assign to what is never used."""
+    kept = _without(body, set())
+    while dead := _never_read(kept):
+        kept = _without(kept, dead)
+    return kept
 
 
-def _never_read(tree: ast.AST) -> set[str]:
+def _never_read(body: Sequence[Statement]) -> set[str]:
     """Names that are assigned to, but read nowhere except to assign to themselves."""
-    assigned: set[str] = set()
-    read: set[str] = set()
-
-    def look(node: ast.AST, own: str) -> None:
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-            own = node.targets[0].id
-            assigned.add(own)
-        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id != own:
-            read.add(node.id)
-        for child in ast.iter_child_nodes(node):
-            look(child, own)
-
-    look(tree, "")
-    return assigned - read
+    assigned = {name for name, value in assigned_names(body) if value is not None}
+    return assigned - set(_read(body, ""))
 
 
-class _Pruner(ast.NodeTransformer):
-    """Removes assignments to names, and ``pass`` where something else stands."""
-
-    def __init__(self, dead: set[str]) -> None:
-        self.dead = dead
-
-    def visit_Assign(self, node: ast.Assign) -> ast.AST | None:
-        target = node.targets[0]
-        return None if isinstance(target, ast.Name) and target.id in self.dead else node
-
-    def generic_visit(self, node: ast.AST) -> ast.AST:
-        node = super().generic_visit(node)
-        for block in ("body", "orelse"):
-            statements = getattr(node, block, None)
-            if not isinstance(statements, list) or (block == "orelse" and not statements):
+def _read(nodes: Iterable[form.Node], own: str) -> Iterator[str]:
+    """Names that are read, but for `own`, to which their value is assigned."""
+    for node in nodes:
+        match node:
+            case form.Assign(targets=[form.Name(id=name)], value=value):
+                yield from _read([value], name)
                 continue
-            kept = [statement for statement in statements if not isinstance(statement, ast.Pass)]
-            setattr(node, block, kept or ([ast.Pass()] if block == "body" else []))
-        return node
+            case form.Name(id=name) | form.Index(row=name) if name != own:
+                yield name
+        yield from _read(form.parts(node), own)
+
+
+def _without(body: Sequence[Statement], dead: set[str]) -> tuple[Statement, ...]:
+    """Statements but for assignments to names in `dead`."""
+    kept: list[Statement] = []
+    for node in body:
+        match node:
+            case form.Assign(targets=[form.Name(id=name)]) if name in dead:
+                continue
+            case form.If():
+                kept.append(replace(node, body=_without(node.body, dead), orelse=_without(node.orelse, dead)))
+            case form.For() | form.While():
+                kept.append(replace(node, body=_without(node.body, dead)))
+            case _:
+                kept.append(node)
+    return tuple(kept)

@@ -1,10 +1,9 @@
 """From a plain Python function of scalars to float32 source text that compilers take.
 
 A plugin author writes ordinary Python: ``0.5 * z``, ``len(a)``, ``math.exp``. Taken literally a
-compiler would widen half of that to float64, since a Python literal is a double. `Translator` reads
-the function's source and writes it again with every number as float32 (``F(0.5)``), module
-constants put in as literals, and the functions it calls translated along with it. What cannot be
-compiled is refused with the line it stands in and what to write instead.
+compiler would widen half of that to float64, since a Python literal is a double. `Translator` writes
+the function again with every number as float32 (``F(0.5)``), module constants put in as literals, and
+the functions it calls translated along with it.
 
 Integers are kept where Python needs them: in indices, in ``range`` and in names that only ever
 hold integers (loop variables, ``n = len(a)``); everywhere else they are read as float32.
@@ -12,68 +11,23 @@ hold integers (loop variables, ``n = len(a)``); everywhere else they are read as
 
 from __future__ import annotations
 
-import ast
 import inspect
 import math
-from collections.abc import Callable, Iterable, Sequence
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
+from neurosim.formulas import form
+from neurosim.formulas.integers import check_integer, indexing_arguments, integer_names, of_integers
 from neurosim.formulas.kinds import ArgumentKind, check_kinds
-from neurosim.formulas.source import (
-    MATH_CONSTANTS,
-    MATH_FUNCTIONS,
-    indexing_arguments,
-    integer_names,
-    math_function,
-    namespace,
-    parse,
-    refuse,
-)
-
-BUILTIN_FUNCTIONS = frozenset({"abs", "min", "max", "float"})
-_STATEMENTS = (
-    ast.Assign,
-    ast.AugAssign,
-    ast.AnnAssign,
-    ast.Return,
-    ast.If,
-    ast.For,
-    ast.While,
-    ast.Break,
-    ast.Continue,
-    ast.Pass,
-    ast.Expr,
-)
-
-
-_PLAIN = "use assignments, if, for, while and return"
-_ANY_STATEMENT = ("this statement is not compiled", _PLAIN)
-_NO_EFFECT = (
-    "it gets numbers and returns numbers: pass settings as params, and let an optimizer keep its slots; " + _PLAIN
-)
-# Statements that authors try, in their words.
-_OUTSIDE: dict[type[ast.stmt], tuple[str, str]] = {
-    ast.Global: ("a formula cannot change a name outside it (global)", _NO_EFFECT),
-    ast.Nonlocal: ("a formula cannot change a name outside it (nonlocal)", _NO_EFFECT),
-    ast.FunctionDef: ("a function inside the function is not compiled", f"define it in the module; {_PLAIN}"),
-    ast.ClassDef: ("a class inside the function is not compiled", _PLAIN),
-    ast.Try: ("try is not compiled", f"nothing raises here: results are infinity or NaN; {_PLAIN}"),
-    ast.Raise: ("raise is not compiled", f"return math.nan; {_PLAIN}"),
-    ast.Assert: ("assert is not compiled", f"test it with if; {_PLAIN}"),
-    ast.Import: ("import is not compiled", f"import at the top of the file; {_PLAIN}"),
-    ast.ImportFrom: ("import is not compiled", f"import at the top of the file; {_PLAIN}"),
-    ast.With: ("with is not compiled", _PLAIN),
-    ast.Match: ("match is not compiled", _PLAIN),
-}
+from neurosim.formulas.python import ATOM, SIGN, PythonPrinter, Text
+from neurosim.formulas.reader import read
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a generated function comes from.
-
-    `lines` are the author's lines of its statements, in the order of `ast.walk`.
-    """
+    """Where a generated function comes from: the author's function, and his line for each line of its text."""
 
     function: Callable[..., Any]
     lines: tuple[int, ...]
@@ -88,6 +42,7 @@ class Translator:
     ``math``, and the decorator ``scalar``.
     """
 
+    printer: type[Float32Printer] = field(default_factory=lambda: Float32Printer)
     texts: list[str] = field(default_factory=list)
     origins: dict[str, Origin] = field(default_factory=dict)
     _names: dict[tuple[Callable[..., Any], tuple[ArgumentKind, ...]], str] = field(default_factory=dict)
@@ -105,8 +60,7 @@ class Translator:
         Parameters
         ----------
         function : function
-            A plain Python function of scalars (or of rows it indexes), calling only `math`,
-            ``abs``, ``min``, ``max``, ``len``, ``range`` and other functions of the same kind.
+            A formula, see `neurosim.formulas.reader`.
         arguments : sequence of {"number", "row", "class"}
             What each argument is; numbers where left out.
         results : int, optional
@@ -121,278 +75,161 @@ class Translator:
         numbers: list[ArgumentKind] = ["number"] * missing
         kinds = (*arguments, *numbers)
         name = self._names.get((function, kinds))
-        if name is not None and name not in self.origins:
-            what = f"{function.__name__} calls itself by way of another function"
-            raise refuse(function, parse(function), what, "use a loop")
-        if name is not None:
+        if name is not None and name in self.origins:
             return name
-        node = parse(function)
-        check_kinds(function, node, kinds, results)
-        return self.write(function, node, kinds)
+        formula = read(function)
+        if name is not None:
+            what = f"{formula.name} calls itself by way of another function"
+            raise formula.refuse(formula.line, what, "use a loop")
+        check_kinds(formula, kinds, results)
+        return self.write(formula, kinds)
 
-    def write(
-        self,
-        function: Callable[..., Any],
-        node: ast.FunctionDef,
-        arguments: tuple[ArgumentKind, ...],
-        extra_names: Iterable[str] = (),
-    ) -> str:
-        """Write a checked function from its syntax tree; `extra_names` are arguments that its author did not write."""
-        name = f"{function.__name__}_{len(self._names)}_"
-        self._names[function, arguments] = name
-        given = [argument.arg for argument in node.args.args]
-        kinds = dict(zip(given, arguments, strict=False))
-        classes = {key for key, kind in kinds.items() if kind == "class"}
-        rows = {key for key, kind in kinds.items() if kind == "row"}
-        writer = FloatWriter(function, self, integer_names(node, classes), rows)
-        writer.local |= set(extra_names)
-        text = writer.write(node, name)
-        lines = tuple(part.lineno for part in ast.walk(node) if isinstance(part, ast.stmt))
-        self.origins[name] = Origin(function, lines)
-        self.texts.append(text)
+    def write(self, formula: form.Formula, arguments: tuple[ArgumentKind, ...]) -> str:
+        """Write a checked function; returns its name."""
+        name = f"{formula.name}_{len(self._names)}_"
+        self._names[formula.function, arguments] = name
+        printer = self.printer(formula, self, dict(zip(formula.params, arguments, strict=False)))
+        self.texts.append("@scalar\n" + printer.function(name, formula.params, formula.body))
+        self.origins[name] = Origin(formula.function, tuple(line for _, line in printer.lines))
         return name
 
     def origin_of(self, text: str, line: int) -> tuple[Callable[..., Any], int] | None:
         """The author's function and line behind a line of generated module text, if there is one."""
-        for node in ast.parse(text).body:
-            if isinstance(node, ast.FunctionDef) and node.name in self.origins and line <= (node.end_lineno or 0):
-                origin = self.origins[node.name]
-                statements = [part for part in ast.walk(node) if isinstance(part, ast.stmt)]
-                before = [
-                    (part.lineno, theirs)
-                    for part, theirs in zip(statements, origin.lines, strict=True)
-                    if part.lineno <= line
-                ]
-                return (origin.function, max(before)[1]) if before else None
+        before = text.splitlines()[:line]
+        for back, written in enumerate(reversed(before)):
+            if head := re.match(r"def (\w+)\(", written):
+                origin = self.origins.get(head[1])
+                return (origin.function, origin.lines[back]) if origin and back < len(origin.lines) else None
         return None
 
 
-class FloatWriter(ast.NodeTransformer):
-    """Rewrites one function body so that every number outside an index is of the float type."""
+class Float32Printer(PythonPrinter):
+    """Writes one function so that every number outside an index is of the float type.
 
-    def __init__(
-        self, function: Callable[..., Any], translator: Translator, integers: set[str], rows: set[str]
-    ) -> None:
-        self.function = function
+    Parameters
+    ----------
+    formula : Formula
+        Checked.
+    translator : Translator
+        Gets the functions that it calls.
+    kinds : mapping of str to {"number", "row", "class"}
+        What its arguments are; numbers where left out.
+    """
+
+    # Functions of two numbers that stand in for built-in ones of any number of arguments.
+    of_two: ClassVar[dict[str, str]] = {}
+
+    def __init__(self, formula: form.Formula, translator: Translator, kinds: dict[str, ArgumentKind]) -> None:
+        super().__init__(formula)
         self.translator = translator
-        self.integers = integers
-        self.rows = rows
-        self.outside = namespace(function)
-        self.module = getattr(function, "__globals__", {})
-        self.local = set(function.__code__.co_varnames)
+        self.rows = {name for name, kind in kinds.items() if kind == "row"}
+        self.integers = integer_names(formula, {name for name, kind in kinds.items() if kind == "class"})
 
-    def write(self, node: ast.FunctionDef, name: str) -> str:
-        """Text of the function, under another name."""
-        node.name = name
-        node.returns = None
-        for argument in node.args.args:
-            argument.annotation = None
-        node.body = [self.visit(statement) for statement in node.body]
-        for part in ast.walk(node):
-            if isinstance(part, ast.Name) and part.id in self.local and not hasattr(part, "ours"):
-                part.id = own_name(part.id)
-            elif isinstance(part, ast.arg):
-                part.arg = own_name(part.arg)
-        return "@scalar\n" + ast.unparse(ast.fix_missing_locations(node))
+    def name(self, name: str) -> str:
+        return own_name(name)
 
-    def visit(self, node: ast.AST) -> Any:
-        """Translate a node; statements that no compiler takes are refused here."""
-        if isinstance(node, ast.stmt) and not isinstance(node, _STATEMENTS):
-            raise refuse(self.function, node, *_OUTSIDE.get(type(node), _ANY_STATEMENT))
-        return super().visit(node)
+    def number(self, node: form.Expression) -> Text:
+        """An expression where a number is needed; a truth value becomes 0 or 1."""
+        written = super().number(node)
+        truth = isinstance(node, form.Compare | form.Bool) or (isinstance(node, form.Unary) and node.operator == "not")
+        return self.called("F", [written]) if truth else written
 
-    def generic_visit(self, node: ast.AST) -> ast.AST:
-        """Refuse expressions outside the language of scalars; descend into the rest."""
-        if isinstance(node, ast.expr) and not isinstance(
-            node, ast.BinOp | ast.UnaryOp | ast.BoolOp | ast.Compare | ast.IfExp | ast.Tuple
-        ):
-            what = f"{ast.unparse(node)!r} is not compiled"
-            raise refuse(self.function, node, what, "write scalar arithmetic with math functions")
-        return super().generic_visit(node)
+    def integer(self, node: form.Expression) -> Text:
+        return _IntegerPrinter(self).write(node)  # type: ignore[no-any-return]
 
-    def visit_Constant(self, node: ast.Constant) -> ast.AST:
-        if isinstance(node.value, bool):
-            return node
-        if isinstance(node.value, int | float):
-            return ast.copy_location(float_literal(node.value), node)
-        raise refuse(self.function, node, f"{node.value!r} is not a number", "use numbers only")
+    # Statements ---------------------------------------------------------------------------------------------
 
-    def visit_Name(self, node: ast.Name) -> ast.AST:
-        if node.id in self.integers and isinstance(node.ctx, ast.Load):
-            return _float_of(node)
-        if node.id in self.local or isinstance(node.ctx, ast.Store):
-            return node
-        return ast.copy_location(float_literal(self._constant(node)), node)
-
-    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
-        if self._is_math(node.value) and node.attr in MATH_CONSTANTS:
-            return ast.copy_location(float_literal(MATH_CONSTANTS[node.attr]), node)
-        raise refuse(
-            self.function, node, f"{ast.unparse(node)} is not compiled", "use numbers, arguments and the math module"
-        )
-
-    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
-        match node:
-            case ast.BinOp(op=ast.Pow(), right=ast.Constant(value=float() | int() as power)) if power == int(power):
-                # A whole power stays an integer literal: compilers make multiplications of it.
-                node.left = self.visit(node.left)
-                node.right = ast.copy_location(ast.Constant(int(power)), node.right)
-                return node
-            case ast.BinOp(op=ast.MatMult() | ast.LShift() | ast.RShift() | ast.BitAnd() | ast.BitOr() | ast.BitXor()):
-                raise refuse(self.function, node, "bit and matrix operators are not compiled", "use + - * / ** // %")
-        node.left, node.right = self._number(node.left), self._number(node.right)
-        return node
-
-    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.AST:
-        if isinstance(node.op, ast.Invert):
-            raise refuse(self.function, node, "bit and matrix operators are not compiled", "use + - * / ** // %")
-        node.operand = self.visit(node.operand) if isinstance(node.op, ast.Not) else self._number(node.operand)
-        return node
-
-    def visit_IfExp(self, node: ast.IfExp) -> ast.AST:
-        node.test, node.body, node.orelse = self.visit(node.test), self._number(node.body), self._number(node.orelse)
-        return node
-
-    def visit_Return(self, node: ast.Return) -> ast.AST:
-        if node.value is not None:
-            node.value = self._number(node.value)
-        return node
-
-    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
-        if not isinstance(node.value, ast.Name) or node.value.id not in self.local:
-            raise refuse(self.function, node, f"{ast.unparse(node)} is not compiled", "index only the row arguments")
-        node.slice = self._integer(node.slice)
-        return node
-
-    def visit_For(self, node: ast.For) -> ast.AST:
-        match node:
-            case ast.For(target=ast.Name(), iter=ast.Call(func=ast.Name(id="range")), orelse=[]):
-                node.iter.args = [self._integer(argument) for argument in node.iter.args]  # type: ignore[attr-defined]
-                node.body = [self.visit(statement) for statement in node.body]
-                return node
-        raise refuse(self.function, node, "only loops over range(...) are compiled", "for k in range(len(z))")
-
-    def visit_Assign(self, node: ast.Assign) -> ast.AST:
+    def write_assign(self, node: form.Assign) -> None:
         match node.targets:
-            case [ast.Name(id=name)] if name in self.integers:
-                node.value = self._integer(node.value)
-                return node
-        node.targets = [self.visit(target) for target in node.targets]
-        node.value = self._number(node.value)
-        return node
-
-    def visit_AugAssign(self, node: ast.AugAssign) -> ast.AST:
-        if isinstance(node.target, ast.Name) and node.target.id in self.integers:
-            node.value = self._integer(node.value)
-            return node
-        return super().generic_visit(node)
-
-    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
-        if node.value is None:
-            return ast.copy_location(ast.Pass(), node)
-        plain: ast.AST = self.visit(ast.copy_location(ast.Assign([node.target], node.value), node))
-        return plain
-
-    def visit_Expr(self, node: ast.Expr) -> ast.AST:
-        if isinstance(node.value, ast.Constant | ast.Call):
-            raise refuse(self.function, node, f"{ast.unparse(node)!r} does nothing here", "leave it out")
-        return super().generic_visit(node)
-
-    def visit_Call(self, node: ast.Call) -> ast.AST:
-        if node.keywords or any(isinstance(argument, ast.Starred) for argument in node.args):
-            raise refuse(self.function, node, "keyword and * arguments are not compiled", "pass arguments by position")
-        match node.func:
-            case ast.Attribute(value=base, attr=attr) if self._is_math(base):
-                if attr not in MATH_FUNCTIONS:
-                    raise refuse(self.function, node, f"math.{attr} is not compiled", "use another function of math")
-                node.func = ast.Attribute(_ours("math"), attr, ast.Load())
-            case ast.Attribute(attr=attr):
-                instead = f"write math.{attr}" if attr in MATH_FUNCTIONS else "use the math module"
-                raise refuse(self.function, node, f"{ast.unparse(node.func)} is not compiled", instead)
-            case ast.Name(id="len") if "len" not in self.local:
-                return _float_of(self._integer(node))
-            case ast.Name(id="int") if "int" not in self.local:
-                return _float_of(self._integer(node))
-            case ast.Name(id="float") if "float" not in self.local:
-                return self._number(node.args[0])
-            case ast.Name(id=name) if name in BUILTIN_FUNCTIONS and self.outside.get(name) in (abs, min, max):
-                pass
-            case ast.Name(id=name) if name not in self.local:
-                return self._call(node, name)
+            case [form.Name(id=name)] if name in self.integers:
+                self.emit(f"{own_name(name)} = {self.integer(node.value).text}", node.line)
             case _:
-                raise refuse(self.function, node, f"{ast.unparse(node)!r} is not compiled", "call functions by name")
-        node.args = [self._number(argument) for argument in node.args]
-        return node
+                super().write_assign(node)
 
-    def _call(self, node: ast.Call, name: str) -> ast.AST:
-        """A call of a function of `math`, or of another one of the author's, which is translated too."""
-        target = self.outside.get(name)
-        from_math = math_function(node.func, self.outside, self.local)
-        if from_math in MATH_FUNCTIONS:
-            node.func = _ours(f"math.{from_math}")
-            node.args = [self._number(argument) for argument in node.args]
-            return node
-        if not inspect.isfunction(target):
-            raise refuse(self.function, node.func, f"{name} cannot be called here", "call math functions or your own")
-        indexing = indexing_arguments(target)
+    def write_augment(self, node: form.Augment) -> None:
+        if isinstance(node.target, form.Name) and node.target.id in self.integers:
+            self.emit(f"{own_name(node.target.id)} {node.operator}= {self.integer(node.value).text}", node.line)
+        else:
+            super().write_augment(node)
+
+    # Expressions --------------------------------------------------------------------------------------------
+
+    def write_const(self, node: form.Const) -> Text:
+        return Text(repr(node.value) if isinstance(node.value, bool) else float_literal(node.value))
+
+    def write_name(self, node: form.Name) -> Text:
+        written = super().write_name(node)
+        return self.called("F", [written]) if node.id in self.integers else written
+
+    def write_named(self, node: form.Named) -> Text:
+        return Text(float_literal(node.value))
+
+    def write_binary(self, node: form.Binary) -> Text:
+        match node:
+            case form.Binary(operator="**", right=form.Const(value=power)) if float(power).is_integer():
+                # A whole power stays an integer literal: compilers make multiplications of it.
+                return self.binary(self.write(node.left), "**", Text(repr(int(power))))
+        return super().write_binary(node)
+
+    def write_call(self, node: form.Call) -> Text:
+        if node.name in ("len", "int"):
+            return self.called("F", [self.integer(node)])
+        first, *others = (self.number(argument) for argument in node.arguments)
+        if node.name == "float":
+            return first
+        if node.name in self.of_two:
+            for other in others:
+                first = self.called(self.of_two[node.name], [first, other])
+            return first
+        prefix = "" if node.name in ("abs", "min", "max") else "math."
+        return self.called(prefix + node.name, [first, *others])
+
+    def write_helper(self, node: form.Helper) -> Text:
+        """A call of another function of the author's, which is translated too."""
+        indexing = indexing_arguments(read(node.function))
         kinds: list[ArgumentKind] = []
-        for place, argument in enumerate(node.args):
-            if isinstance(argument, ast.Name) and argument.id in self.rows:
+        written: list[Text] = []
+        for place, argument in enumerate(node.arguments):
+            if isinstance(argument, form.Name) and argument.id in self.rows:
                 kinds.append("row")
-            elif place in indexing and self._is_integer(argument):
+                written.append(Text(own_name(argument.id)))
+            elif place in indexing and of_integers(argument, self.integers):
                 kinds.append("class")
-                node.args[place] = self._integer(argument)
+                check_integer(self.formula.function, argument)
+                written.append(self.integer(argument))
             else:
                 kinds.append("number")
-                node.args[place] = self._number(argument)
-        node.func = _ours(self.translator.add(target, kinds))
-        return node
+                written.append(self.number(argument))
+        return self.called(self.translator.add(node.function, kinds), written)
 
-    def _is_integer(self, node: ast.expr) -> bool:
-        return all(part.id in self.integers for part in ast.walk(node) if isinstance(part, ast.Name))
 
-    def _number(self, node: ast.expr) -> ast.expr:
-        """An expression in a place where a number is needed; a truth value becomes 0 or 1."""
-        truth = isinstance(node, ast.Compare | ast.BoolOp) or (
-            isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not)
-        )
-        translated: ast.expr = self.visit(node)
-        return _float_of(translated) if truth else translated
+class CudaPrinter(Float32Printer):
+    """The same for CUDA, with ``max(x, y, z)`` as ``larger(larger(x, y), z)``.
 
-    def _constant(self, node: ast.Name) -> float:
-        value = self.outside.get(node.id)
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            what = f"{node.id} is not known" if value is None else f"{node.id} is not a number"
-            raise refuse(self.function, node, what, "use arguments and numbers; pass settings as params")
-        return value
+    Those of CUDA take a number for the larger of it and NaN, or do not compile at all, depending on
+    Numba's version and how many arguments there are.
+    """
 
-    def _is_math(self, node: ast.AST) -> bool:
-        return isinstance(node, ast.Name) and self.outside.get(node.id, self.module.get(node.id)) is math
+    of_two: ClassVar[dict[str, str]] = {"max": "larger", "min": "smaller"}
 
-    def _integer(self, node: ast.expr) -> ast.expr:
-        """Check an integer expression (an index, a range bound); it stays as it is written."""
-        match node:
-            case ast.Call(func=ast.Name(id="int"), args=[argument]):
-                # The whole part of any number.
-                node.args = [self.visit(argument)]
-                node.func = _ours("int")
-            case ast.Call(func=ast.Name(id="len"), args=[ast.Name()]):
-                node.func = _ours("len")
-            case ast.Name(id=name) if name not in self.local:
-                value = self._constant(node)
-                if value != int(value):
-                    raise refuse(self.function, node, f"{name} is not an integer", "index with integers")
-                return ast.copy_location(ast.Constant(int(value)), node)
-            case ast.Name() | ast.Constant():
-                pass
-            case ast.BinOp():
-                node.left, node.right = self._integer(node.left), self._integer(node.right)
-            case ast.UnaryOp():
-                node.operand = self._integer(node.operand)
-            case _:
-                what = f"{ast.unparse(node)} is not an integer"
-                raise refuse(self.function, node, what, "index with loop variables, or write int(...)")
-        return node
+
+class _IntegerPrinter(PythonPrinter):
+    """Writes indices and bounds of loops, in which names and literals stay as they are."""
+
+    def __init__(self, floats: Float32Printer) -> None:
+        super().__init__(floats.formula)
+        self._floats = floats
+
+    def name(self, name: str) -> str:
+        return own_name(name)
+
+    def write_named(self, node: form.Named) -> Text:
+        return Text(repr(int(node.value)), SIGN if node.value < 0 else ATOM)
+
+    def write_call(self, node: form.Call) -> Text:
+        """The length of a row, or the whole part of any number."""
+        (argument,) = node.arguments
+        return self.called(node.name, [(self if node.name == "len" else self._floats).write(argument)])
 
 
 def own_name(name: str) -> str:
@@ -400,23 +237,8 @@ def own_name(name: str) -> str:
     return f"{name}_"
 
 
-def _ours(name: str) -> ast.Name:
-    """A name that the generated module provides."""
-    node = ast.Name(name, ast.Load())
-    node.ours = True  # type: ignore[attr-defined]
-    return node
-
-
-def float_literal(value: float) -> ast.expr:
+def float_literal(value: float) -> str:
     """``F(value)``, also for infinity and NaN."""
     if math.isfinite(value):
-        number: ast.expr = ast.Constant(float(value))
-    else:
-        number = ast.Attribute(_ours("math"), "nan" if math.isnan(value) else "inf", ast.Load())
-        if value < 0:
-            number = ast.UnaryOp(ast.USub(), number)
-    return ast.Call(_ours("F"), [number], [])
-
-
-def _float_of(node: ast.expr) -> ast.Call:
-    return ast.copy_location(ast.Call(_ours("F"), [node], []), node)
+        return f"F({float(value)!r})"
+    return "F(math.nan)" if math.isnan(value) else "F(math.inf)" if value > 0 else "F(-math.inf)"

@@ -275,3 +275,8 @@ def rebuilt(node: N, change: Callable[[Node], Node]) -> N:
         elif isinstance(value, tuple) and any(isinstance(part, Node) for part in value):
             changes[entry.name] = tuple(change(part) for part in value)
     return dataclasses.replace(node, **changes)
+
+
+def counted(count: int, what: str) -> str:
+    """``1 number``, ``2 numbers``."""
+    return f"{count} {what}" + ("" if count == 1 else "s")

@@ -1,31 +1,26 @@
-"""What each name of a formula is: a number, a row, or the index of a class; mixtures are refused.
+"""What each argument of a formula is: a number, a row, or the index of a class; mixtures are refused.
 
 Compilers would refuse them too, but in words of their own. These checks speak of the author's line.
 """
 
 from __future__ import annotations
 
-import ast
-import inspect
-from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from collections.abc import Iterable, Sequence
+from typing import Literal
 
-from neurosim.formulas.source import OF_TWO, math_function, namespace, refuse
+from neurosim.formulas import form
+from neurosim.formulas.form import Formula, counted, parts, walk
 
 ArgumentKind = Literal["number", "row", "class"]
 
 
-def check_kinds(
-    function: Callable[..., Any], node: ast.FunctionDef, arguments: Sequence[ArgumentKind], results: int | None
-) -> None:
-    """Check the use of rows and numbers, calls, and what is returned.
+def check_kinds(formula: Formula, arguments: Sequence[ArgumentKind], results: int | None) -> None:
+    """Check the use of rows and numbers, and what is returned.
 
     Parameters
     ----------
-    function : function
-        The author's, for the message.
-    node : ast.FunctionDef
-        Its syntax tree.
+    formula : Formula
+        As it was read.
     arguments : sequence of {"number", "row", "class"}
         What each argument is.
     results : int or None
@@ -36,153 +31,82 @@ def check_kinds(
     PluginError
         Naming file and line.
     """
-    checker = _Checker(function, node, arguments, results)
-    checker.block(node.body)
-    gives = any(isinstance(part, ast.Return) and part.value is not None for part in ast.walk(node))
-    if (results or gives) and not _returns(node.body):
-        raise refuse(
-            function, node.body[-1], f"{function.__name__} can end without a result", "end every way with return"
-        )
+    checker = _Checker(formula, arguments, results)
+    checker.check_all(formula.body)
+    gives = any(isinstance(part, form.Return) and part.value is not None for part in walk(formula.body))
+    if (results or gives) and not _returns(formula.body):
+        what = f"{formula.name} can end without a result"
+        raise formula.refuse(formula.body[-1].line, what, "end every way with return")
 
 
-class _Checker(ast.NodeVisitor):
-    def __init__(
-        self,
-        function: Callable[..., Any],
-        node: ast.FunctionDef,
-        arguments: Sequence[ArgumentKind],
-        results: int | None,
-    ) -> None:
-        self.function = function
+class _Checker:
+    def __init__(self, formula: Formula, arguments: Sequence[ArgumentKind], results: int | None) -> None:
+        self.formula = formula
         self.results = results
-        self.outside = namespace(function)
-        names = [argument.arg for argument in node.args.args]
-        self.rows = {name for name, kind in zip(names, arguments, strict=False) if kind == "row"}
-        self.local = set(function.__code__.co_varnames)
-        self.known = set(names)
+        self.rows = {name for name, kind in zip(formula.params, arguments, strict=False) if kind == "row"}
 
-    def block(self, statements: Sequence[ast.stmt]) -> None:
-        for statement in statements:
-            self.visit(statement)
+    def check_all(self, nodes: Iterable[form.Node]) -> None:
+        for node in nodes:
+            self.check(node)
 
-    # Names --------------------------------------------------------------------------------------------------
-
-    def visit_Name(self, node: ast.Name) -> None:
-        if node.id in self.rows:
-            if isinstance(node.ctx, ast.Store):
-                raise refuse(self.function, node, f"the row {node.id} is assigned to", f"set its entries, {node.id}[k]")
-            raise refuse(self.function, node, f"the row {node.id} is used as a number", f"take one entry, {node.id}[k]")
-        if isinstance(node.ctx, ast.Store):
-            self.known.add(node.id)
-        elif node.id in self.local and node.id not in self.known:
-            raise refuse(self.function, node, f"{node.id} has no value yet", "assign to it before, on every way")
-
-    def visit_Subscript(self, node: ast.Subscript) -> None:
-        match node.value:
-            case ast.Name(id=name) if name in self.rows:
-                pass
-            case ast.Name(id=name) if name in self.local:
-                raise refuse(self.function, node, f"{name} is a number, not a row", "use it without an index")
-        self.visit(node.slice)
-
-    def visit_Call(self, node: ast.Call) -> None:
-        if node.keywords or any(isinstance(argument, ast.Starred) for argument in node.args):
-            return  # refused for what they are
-        name = math_function(node.func, self.outside, self.local)
-        count = len(node.args)
-        if name:
-            needed = 2 if name in OF_TWO else 1
-            if count != needed:
-                instead = "math.log(x) / math.log(base)" if name == "log" else f"give it {needed}"
-                raise refuse(self.function, node, f"math.{name} takes {_numbers(needed)}, not {count}", instead)
-        elif isinstance(node.func, ast.Name) and node.func.id not in self.local:
-            if node.func.id == "len":
+    def check(self, node: form.Node) -> None:
+        refuse = self.formula.refuse
+        match node:
+            case form.Name(id=name) if name in self.rows:
+                raise refuse(node.line, f"the row {name} is used as a number", f"take one entry, {name}[k]")
+            case form.Index(row=name) if name not in self.rows:
+                raise refuse(node.line, f"{name} is a number, not a row", "use it without an index")
+            case form.Call(name="len"):
                 return
-            self._call(node, self.outside.get(node.func.id))
-        for argument in node.args:
-            # A helper may be given a whole row.
-            if name or not (isinstance(argument, ast.Name) and argument.id in self.rows):
-                self.visit(argument)
+            case form.Helper(function=function, arguments=arguments):
+                if function is self.formula.function:
+                    raise refuse(node.line, f"{function.__name__} calls itself", "use a loop")
+                # It may be given a whole row.
+                self.check_all(part for part in arguments if not self.is_row(part))
+                return
+            case form.Assign(targets=targets, value=value):
+                self.check(value)
+                for target in targets:
+                    self.check_target(target)
+                return
+            case form.For(name=name, line=line):
+                self.check_target(form.Name(name, line=line))
+        self.check_all(parts(node))
+        if isinstance(node, form.Return):
+            self.check_results(node)
 
-    def _call(self, node: ast.Call, target: Any) -> None:
-        """A call of a built-in or of another function of the author's."""
-        count = len(node.args)
-        if target in (min, max):
-            if count < 2:
-                name = target.__name__
-                raise refuse(
-                    self.function, node, f"{name} takes two numbers or more", f"{name}(x, y), or a loop for a row"
-                )
-            for argument in node.args:
-                self.visit(argument)
-        elif inspect.isfunction(target):
-            if target is self.function:
-                raise refuse(self.function, node, f"{target.__name__} calls itself", "use a loop")
-            needed = target.__code__.co_argcount
-            if count != needed:
-                what = f"{target.__name__} takes {_numbers(needed, 'argument')}, not {count}"
-                raise refuse(self.function, node, what, f"give it {needed}")
+    def is_row(self, node: form.Node) -> bool:
+        return isinstance(node, form.Name) and node.id in self.rows
 
-    # Statements ---------------------------------------------------------------------------------------------
+    def check_target(self, node: form.Expression) -> None:
+        match node:
+            case form.Name(id=name, line=line):
+                if name in self.rows:
+                    raise self.formula.refuse(line, f"the row {name} is assigned to", f"set its entries, {name}[k]")
+            case form.Tuple(items=items):
+                for item in items:
+                    self.check_target(item)
+            case _:
+                self.check(node)
 
-    def visit_Assign(self, node: ast.Assign) -> None:
-        self.visit(node.value)
-        for target in node.targets:
-            self.visit(target)
-
-    def visit_AugAssign(self, node: ast.AugAssign) -> None:
-        self.visit(node.value)
-        if isinstance(node.target, ast.Name):
-            self.visit(ast.copy_location(ast.Name(node.target.id, ast.Load()), node.target))
-        self.visit(node.target)
-
-    def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
-        if node.value is not None:
-            self.visit(node.value)
-            self.visit(node.target)
-
-    def visit_For(self, node: ast.For) -> None:
-        self.visit(node.iter)
-        self._loop(node)
-
-    def visit_While(self, node: ast.While) -> None:
-        self._loop(node)
-        self.visit(node.test)
-
-    def _loop(self, node: ast.For | ast.While) -> None:
-        """A name may have got its value in an earlier round."""
-        stored = (part for part in ast.walk(node) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store))
-        self.known |= {part.id for part in stored}
-        self.block(node.body)
-
-    def visit_Return(self, node: ast.Return) -> None:
-        found = node.value
-        if found is not None:
-            self.visit(found)
-        count = 0 if found is None else len(found.elts) if isinstance(found, ast.Tuple) else 1
+    def check_results(self, node: form.Return) -> None:
+        count = 0 if node.value is None else len(node.value.items) if isinstance(node.value, form.Tuple) else 1
         if self.results is None or count == self.results:
             return
         if self.results == 0:
-            raise refuse(self.function, node, "a value is returned", "fill the row that is given; return nothing")
-        what = f"{_numbers(count, 'value')} returned, {self.results} expected"
+            instead = "fill the row that is given; return nothing"
+            raise self.formula.refuse(node.line, "a value is returned", instead)
+        what = f"{counted(count, 'value')} returned, {self.results} expected"
         instead = "return one number" if self.results == 1 else "return the new w, then each slot in its order"
-        raise refuse(self.function, node, what, instead)
+        raise self.formula.refuse(node.line, what, instead)
 
 
-def _numbers(count: int, what: str = "number") -> str:
-    return f"{count} {what}" + ("" if count == 1 else "s")
-
-
-def _returns(statements: Sequence[ast.stmt]) -> bool:
+def _returns(statements: Sequence[form.Statement]) -> bool:
     """Whether a block returns on every way through it."""
     for statement in statements:
         match statement:
-            case ast.Return():
+            case form.Return() | form.While(test=form.Const(value=True)):
                 return True
-            case ast.If(body=body, orelse=orelse) if _returns(body) and _returns(orelse):
+            case form.If(body=body, orelse=orelse) if _returns(body) and _returns(orelse):
                 return True
-            case ast.While(test=ast.Constant(value=True)):
-                return True
-            case ast.Try() | ast.With() | ast.Raise() | ast.Match():
-                return True  # refused for what they are
     return False

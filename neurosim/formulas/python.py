@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from neurosim.formulas import form
@@ -60,17 +60,28 @@ class PythonPrinter(Printer):
     def block(self, statements: Iterable[form.Statement]) -> None:
         """Write statements one step further to the right."""
         self._depth += 1
-        self.write_all(statements)
+        if not self.write_all(statements):
+            self.emit("pass", self.lines[-1][1])
         self._depth -= 1
 
     # Statements ---------------------------------------------------------------------------------------------
 
     def write_assign(self, node: form.Assign) -> None:
-        targets = [f"{self.write(target).text} = " for target in node.targets]
+        targets = [f"{self.target(target).text} = " for target in node.targets]
         self.emit("".join(targets) + self.number(node.value).within(TEST), node.line)
 
+    def target(self, node: form.Expression) -> Text:
+        """What is assigned to."""
+        match node:
+            case form.Name(id=name):
+                return Text(self.name(name))
+            case form.Tuple(items=items):
+                return self.listed([self.target(item) for item in items])
+        written: Text = self.write(node)
+        return written
+
     def write_augment(self, node: form.Augment) -> None:
-        target = self.write(node.target).text
+        target = self.target(node.target).text
         self.emit(f"{target} {node.operator}= {self.write(node.value).within(TEST)}", node.line)
 
     def write_return(self, node: form.Return) -> None:
@@ -153,8 +164,12 @@ class PythonPrinter(Printer):
         return Text(f"{body.within(TEST + 1)} if {test.within(TEST + 1)} else {orelse.within(TEST)}", TEST)
 
     def write_tuple(self, node: form.Tuple) -> Text:
-        items = [item.within(TEST) for item in self.write_all(node.items)]
-        return Text(", ".join(items) + ("," if len(items) == 1 else ""), TUPLE) if items else Text("()")
+        return self.listed(self.write_all(node.items))
+
+    def listed(self, items: Sequence[Text]) -> Text:
+        """Several, with commas."""
+        inner = ", ".join(item.within(TEST) for item in items)
+        return Text(inner + "," if len(items) == 1 else inner or "()", TUPLE if items else ATOM)
 
     def write_call(self, node: form.Call) -> Text:
         return self.called(node.written, self.write_all(node.arguments))
@@ -168,13 +183,15 @@ class PythonPrinter(Printer):
 
 
 class _Plain(PythonPrinter):
-    """For expressions alone, which need nothing of their formula."""
+    """For what stands alone and needs nothing of its formula."""
 
     def __init__(self) -> None:
         self.lines = []
+        self._depth = 0
 
 
-def plain_text(node: form.Expression) -> str:
-    """An expression as the author would write it."""
-    text: str = _Plain().write(node).text
-    return text
+def plain_text(node: form.Node) -> str:
+    """A statement or an expression as the author would write it."""
+    printer = _Plain()
+    written = printer.write(node)
+    return written.text if isinstance(written, Text) else "\n".join(line for line, _ in printer.lines)

@@ -16,6 +16,7 @@ from typing import Any
 
 from neurosim.errors import PluginError
 from neurosim.formulas import form
+from neurosim.formulas.form import counted
 from neurosim.formulas.integers import check_integer
 from neurosim.formulas.source import MATH_CONSTANTS, MATH_FUNCTIONS, OF_TWO, namespace, parse, refuse
 
@@ -85,8 +86,8 @@ class _Reader:
         self.local = set(local)
         self.known = set(params)  # names that have a value by now
 
-    def refuse(self, node: ast.AST, what: str, instead: str) -> PluginError:
-        return refuse(self.function, getattr(node, "lineno", 0), what, instead)
+    def refuse(self, node: ast.expr | ast.stmt, what: str, instead: str) -> PluginError:
+        return refuse(self.function, node.lineno, what, instead)
 
     # Statements ---------------------------------------------------------------------------------------------
 
@@ -197,7 +198,7 @@ class _Reader:
     def values(self, nodes: Iterable[ast.expr]) -> tuple[form.Expression, ...]:
         return tuple(self.value(node) for node in nodes)
 
-    def operator(self, node: ast.AST, operator: ast.operator | ast.unaryop) -> str:
+    def operator(self, node: ast.expr | ast.stmt, operator: ast.operator | ast.unaryop) -> str:
         if type(operator) not in _OPERATORS:
             raise self.refuse(node, "bit and matrix operators are not compiled", "use + - * / ** // %")
         return _OPERATORS[type(operator)]
@@ -275,8 +276,3 @@ class _Reader:
             what = f"{function.__name__} takes {counted(needed, 'argument')}, not {count}"
             raise self.refuse(node, what, f"give it {needed}")
         return form.Helper(function, self.values(node.args), written, line=node.lineno)
-
-
-def counted(count: int, what: str) -> str:
-    """``1 number``, ``2 numbers``."""
-    return f"{count} {what}" + ("" if count == 1 else "s")

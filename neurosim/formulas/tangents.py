@@ -17,43 +17,51 @@ A factor of exactly 0 makes a product 0 even where the tangent has overflowed: t
 
 from __future__ import annotations
 
-import ast
+import functools
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 from neurosim.errors import PluginError
+from neurosim.formulas import form
 from neurosim.formulas.activity import Activity, assigned_names, whole_power
+from neurosim.formulas.form import Binary, Call, Choice, Compare, Const, Expression, Name, Statement, Unary
+from neurosim.formulas.printer import Printer
+from neurosim.formulas.python import plain_text
+from neurosim.formulas.reader import read, read_expression
 from neurosim.formulas.rules import RULES
-from neurosim.formulas.source import MATH_FUNCTIONS, namespace, parse, refuse
-from neurosim.formulas.texts import added, is_atom, is_number, negative
 
 # What is varied in an argument: nothing, the number itself, or one entry of the row.
 Varied = Literal["", "number", "row"]
+# Finds the tangent of a function that another one calls: a function of the arguments, the tangents of the varied
+# numbers, and the index in varied rows.
+TangentOf = Callable[[Callable[..., Any], tuple[Varied, ...]], Callable[..., Any]]
+
+_ZERO, _ONE = Const(0.0), Const(1.0)
+_MINUS_ONE = Unary("-", _ONE)
 
 
 @dataclass(frozen=True)
 class Dual:
-    """Text of a value and of its tangent; no tangent means that it is 0.
+    """A value and its tangent; no tangent means that it is 0.
 
     `tame` says that both are finite while the arguments are: no overflow to guard against.
     """
 
-    value: str
-    tangent: str = ""
+    value: Expression
+    tangent: Expression | None = None
     tame: bool = True
 
-
-class Helpers(Protocol):
-    """Finds the tangent of a function that another one calls."""
-
-    def tangent_of(self, function: Callable[..., Any], varied: tuple[Varied, ...]) -> Callable[..., Any]:
-        """A function of the arguments, the tangents of the varied numbers, and the index in varied rows."""
+    @property
+    def slope(self) -> Expression:
+        """The tangent, written out."""
+        return self.tangent or _ZERO
 
 
-class TangentWriter(Activity):
-    """Writes the function that computes the tangent of another one's result.
+class TangentPrinter(Printer, Activity):
+    """Writes the function that computes the tangent of another one's result: expressions become duals.
 
     Parameters
     ----------
@@ -61,7 +69,7 @@ class TangentWriter(Activity):
         The author's.
     varied : sequence of Varied
         For each argument, what of it is varied. A single varied number has the tangent 1.
-    helpers : Helpers
+    tangent_of : function (function, varied) -> function
         Gives the tangents of functions that it calls.
 
     Attributes
@@ -75,43 +83,34 @@ class TangentWriter(Activity):
     """
 
     def __init__(
-        self, function: Callable[..., Any], varied: Sequence[Varied], helpers: Helpers, *, unit: bool = False
+        self, function: Callable[..., Any], varied: Sequence[Varied], tangent_of: TangentOf, *, unit: bool = False
     ) -> None:
-        self.function = function
-        self.helpers = helpers
-        self.outside = namespace(function)
-        self.node = parse(function)
-        names = [argument.arg for argument in self.node.args.args]
-        self.local = set(names) | {name for name, _ in assigned_names(self.node)}
-        self._taken = {*self.local, *self.outside, *function.__globals__}
+        super().__init__(read(function))
+        self.tangent_of = tangent_of
+        self.outside = dict(self.formula.outside)
+        names = self.formula.params
+        self._taken = {*self.formula.local, *self.outside, *function.__globals__}
         self.rows = {name for name, kind in zip(names, varied, strict=True) if kind == "row"}
         numbers = [name for name, kind in zip(names, varied, strict=True) if kind == "number"]
         self.math = self._math_module()
         self.active = self.find_active(set(numbers))
         self.tame = self.find_tame(set(names))
-        self.tangents = {name: self.fresh(f"d_{name}") for name in sorted(self.active)}
-        stored = {name for name, _ in assigned_names(self.node)}
-        self._start: list[str] = []
-        if unit:
-            for name in numbers:
-                if name in stored:
-                    self._start.append(f"{self.tangents[name]} = 1.0")
-                else:
-                    self.tangents[name] = "1.0"
+        self.tangents: dict[str, Expression] = {name: Name(self.fresh(f"d_{name}")) for name in sorted(self.active)}
+        stored = {name for name, _ in assigned_names(self.formula.body)}
+        self._written: list[Statement] = []
+        passed = [] if unit else [plain_text(self.tangents[name]) for name in numbers]
+        for name in numbers if unit else []:
+            if name in stored:
+                self.assign(self.tangents[name], _ONE)
+            else:
+                self.tangents[name] = _ONE
         self.index = self.fresh("index") if self.rows else ""
-        passed = [] if unit else [self.tangents[name] for name in numbers]
         self.arguments = [*names, *passed, *([self.index] if self.rows else [])]
-        self._lines: list[str] = []
-        self._depth = 1
 
-    def body(self) -> list[str]:
-        """The lines of the written function's body, indented."""
-        self._lines = []
-        for line in self._start:
-            self.emit(line)
-        for statement in self.node.body:
-            self.statement(statement)
-        return self._lines
+    def body(self) -> list[Statement]:
+        """The written function's body."""
+        self.write_all(self.formula.body)
+        return self._written
 
     # Names --------------------------------------------------------------------------------------------------
 
@@ -123,317 +122,403 @@ class TangentWriter(Activity):
         self._taken.add(name)
         return name
 
-    def _temporary(self) -> str:
+    def _temporary(self) -> Name:
         number = 1
         while f"t{number}" in self._taken:
             number += 1
-        return self.fresh(f"t{number}")
+        return Name(self.fresh(f"t{number}"))
 
     def _math_module(self) -> str:
-        import math
-
         for name, value in self.outside.items():
-            if value is math and name not in self.local:
+            if value is math and name not in self.formula.local:
                 return name
         name = self.fresh("math") if "math" in self._taken else "math"
         self.outside[name] = math
         return name
 
-    def refuse(self, node: ast.AST, what: str = "") -> PluginError:
-        """The error for a piece that cannot be derived."""
-        what = what or f"{ast.unparse(node)!r} cannot be derived"
-        return refuse(self.function, node, what, "write it with arithmetic and math functions, or give the derivative")
+    def refuse(self, node: form.Node, what: str = "") -> PluginError:
+        """The error for a part that cannot be derived."""
+        what = what or f"{plain_text(node)!r} cannot be derived"
+        instead = "write it with arithmetic and math functions, or give the derivative"
+        return self.formula.refuse(node.line, what, instead)
 
     # Writing ------------------------------------------------------------------------------------------------
 
-    def emit(self, line: str) -> None:
-        """Add a line at the present depth."""
-        self._lines.append("    " * self._depth + line)
+    def assign(self, target: Expression, value: Expression) -> None:
+        """Write an assignment."""
+        self._written.append(form.Assign((target,), value))
 
     @contextmanager
-    def _deeper(self) -> Iterator[None]:
-        self._depth += 1
-        yield
-        self._depth -= 1
+    def _deeper(self) -> Iterator[list[Statement]]:
+        """Collect what is written in a block of its own."""
+        around, self._written = self._written, []
+        yield self._written
+        self._written = around
 
-    def bind(self, text: str) -> str:
+    def _block(self, statements: Sequence[Statement]) -> tuple[Statement, ...]:
+        with self._deeper() as written:
+            self.write_all(statements)
+        return tuple(written)
+
+    def bind(self, value: Expression) -> Expression:
         """A name (or number) for a value that is needed more than once."""
-        if is_atom(text):
-            return text
+        if isinstance(value, Name | Const) or number_of(value) is not None:
+            return value
+        if isinstance(value, form.Named) and value.written.isidentifier():
+            return value
         name = self._temporary()
-        self.emit(f"{name} = {text}")
+        self.assign(name, value)
         return name
 
-    def times(self, factor: str, dual: Dual, *, varies: bool = True) -> str:
-        """Text of `factor` times the tangent of `dual`; `varies` tells whether the factor may become 0."""
+    def times(self, factor: Expression | None, dual: Dual, *, varies: bool = True) -> Expression | None:
+        """`factor` times the tangent of `dual`; `varies` tells whether the factor may become 0."""
         tangent = dual.tangent
-        if not tangent or tangent == "1.0":
-            return factor if tangent else ""
-        if tangent == "-1.0":
+        if tangent is None or factor is None:
+            return None
+        if is_float(tangent, 1.0):
+            return factor
+        if is_float(tangent, -1.0):
             return negative(factor)
-        if factor == "1.0":
+        if is_float(factor, 1.0):
             return tangent
-        if dual.tame or not varies or is_number(factor):
-            return f"({factor}) * ({tangent})"
+        if dual.tame or not varies or number_of(factor) is not None:
+            return Binary("*", factor, tangent)
         factor = self.bind(factor)
-        return f"(0.0 if {factor} == 0.0 else {factor} * ({tangent}))"
+        return Choice(compared(factor, "==", _ZERO), _ZERO, Binary("*", factor, tangent))
+
+    def call(self, name: str, *arguments: Expression) -> Call:
+        """A call of a function of `math`."""
+        return Call(name, arguments, f"{self.math}.{name}")
 
     # Statements ---------------------------------------------------------------------------------------------
 
-    def statement(self, node: ast.stmt) -> None:
-        """Write one statement with the tangents of what it assigns."""
+    def write_assign(self, node: form.Assign) -> None:
         match node:
-            case ast.Assign(targets=[ast.Name(id=name)], value=value):
+            case form.Assign(targets=[Name(id=name)], value=value):
                 self._assign(name, value)
-            case ast.Assign(targets=[ast.Tuple(elts=targets)], value=ast.Tuple(elts=values)) if len(targets) == len(
-                values
-            ) and all(isinstance(target, ast.Name) for target in targets):
-                self._assign_several([target.id for target in targets], values)  # type: ignore[attr-defined]
-            case ast.AugAssign(target=ast.Name(id=name), op=op, value=value):
-                self._assign(name, ast.copy_location(ast.BinOp(ast.Name(name, ast.Load()), op, value), node))
-            case ast.AnnAssign(target=ast.Name(id=name), value=value):
-                if value is not None:
-                    self._assign(name, value)
-            case ast.Return(value=value) if value is not None and not isinstance(value, ast.Tuple):
-                self.emit(f"return {self.dual(value).tangent or '0.0'}")
-            case ast.If(test=test, body=body, orelse=orelse):
-                self._block(f"if {ast.unparse(test)}:", body)
-                if orelse:
-                    self._block("else:", orelse)
-            case ast.For(target=target, iter=over, body=body, orelse=[]):
-                self._block(f"for {ast.unparse(target)} in {ast.unparse(over)}:", body)
-            case ast.While(test=test, body=body, orelse=[]):
-                self._block(f"while {ast.unparse(test)}:", body)
-            case ast.Break() | ast.Continue() | ast.Pass():
-                self.emit(ast.unparse(node))
+            case form.Assign(targets=[form.Tuple(items=targets)], value=form.Tuple(items=values)) if len(
+                targets
+            ) == len(values):
+                if not all(isinstance(target, Name) for target in targets):
+                    raise self.refuse(node)
+                self._assign_several([target.id for target in targets if isinstance(target, Name)], values)
             case _:
                 raise self.refuse(node)
 
-    def _block(self, head: str, body: list[ast.stmt]) -> None:
-        self.emit(head)
-        with self._deeper():
-            for statement in body:
-                self.statement(statement)
-            self.emit("pass")
+    def write_augment(self, node: form.Augment) -> None:
+        if not isinstance(node.target, Name):
+            raise self.refuse(node)
+        self.write(node.plain)
 
-    def _assign(self, name: str, value: ast.expr) -> None:
+    def write_return(self, node: form.Return) -> None:
+        if node.value is None or isinstance(node.value, form.Tuple):
+            raise self.refuse(node)
+        self._written.append(form.Return(self.write(node.value).slope))
+
+    def write_if(self, node: form.If) -> None:
+        self._written.append(replace(node, body=self._block(node.body), orelse=self._block(node.orelse)))
+
+    def write_for(self, node: form.For) -> None:
+        self._written.append(replace(node, body=self._block(node.body)))
+
+    def write_while(self, node: form.While) -> None:
+        self._written.append(replace(node, body=self._block(node.body)))
+
+    def write_break(self, node: form.Break) -> None:
+        self._written.append(node)
+
+    def write_continue(self, node: form.Continue) -> None:
+        self._written.append(node)
+
+    def write_pass(self, node: form.Pass) -> None:
+        pass
+
+    def _assign(self, name: str, value: Expression) -> None:
         if name not in self.active:
-            self.emit(f"{name} = {ast.unparse(value)}")
+            self.assign(Name(name), value)
             return
-        dual = self.dual(value)
+        dual = self.write(value)
         # The tangent first: it may be written with the old value of the name.
-        self.emit(f"{self.tangents[name]} = {dual.tangent or '0.0'}")
-        self.emit(f"{name} = {dual.value}")
+        self.assign(self.tangents[name], dual.slope)
+        self.assign(Name(name), dual.value)
 
-    def _assign_several(self, names: list[str], values: list[ast.expr]) -> None:
+    def _assign_several(self, names: Sequence[str], values: Sequence[Expression]) -> None:
         """``a, b = b, a``: all values are worked out before the first is assigned."""
-        duals = [self.dual(value) for value in values]
         kept = []
-        for dual in duals:
+        for dual in self.write_all(values):
             pair = []
-            for text in (dual.value, dual.tangent or "0.0"):
+            for part in (dual.value, dual.slope):
                 pair.append(self._temporary())
-                self.emit(f"{pair[-1]} = {text}")
+                self.assign(pair[-1], part)
             kept.append(pair)
         for name, (value, tangent) in zip(names, kept, strict=True):
-            self.emit(f"{name} = {value}")
+            self.assign(Name(name), value)
             if name in self.active:
-                self.emit(f"{self.tangents[name]} = {tangent}")
+                self.assign(self.tangents[name], tangent)
 
     # Expressions --------------------------------------------------------------------------------------------
 
-    def dual(self, node: ast.expr) -> Dual:
-        """Text of an expression and of its tangent; lines that they need are written before."""
-        if isinstance(node, ast.Name) and node.id in self.rows:
-            raise self.refuse(node, f"the row {node.id} can only be indexed where a derivative is to be worked out")
-        if not self.depends(node, self.active):
-            return Dual(ast.unparse(node))
-        tame = self.is_tame(node, self.tame)
-        match node:
-            case ast.Name(id=name):
-                return Dual(name, self.tangents[name], tame)
-            case ast.Subscript(slice=index):
-                chosen = f"(1.0 if {ast.unparse(index)} == {self.index} else 0.0)"
-                return Dual(ast.unparse(node), chosen, tame)
-            case ast.UnaryOp(op=ast.USub(), operand=operand):
-                inner = self.dual(operand)
-                return Dual(f"-({inner.value})", negative(inner.tangent), tame)
-            case ast.UnaryOp(op=ast.UAdd(), operand=operand):
-                return self.dual(operand)
-            case ast.BinOp():
-                return self._binary(node, tame)
-            case ast.IfExp():
-                return self._choice(node, tame)
-            case ast.Call():
-                return self._call(node, tame)
-        raise self.refuse(node)
+    def write(self, node: form.Node) -> Any:
+        """What a statement or an expression becomes; lines that an expression needs are written before."""
+        if isinstance(node, Expression):
+            if self.is_row(node):
+                what = f"the row {plain_text(node)} can only be indexed where a derivative is to be worked out"
+                raise self.refuse(node, what)
+            if not self.depends(node, self.active):
+                return Dual(node)
+        return super().write(node)
 
-    def _binary(self, node: ast.BinOp, tame: bool) -> Dual:
-        left, right = self.dual(node.left), self.dual(node.right)
-        match node.op:
-            case ast.Add():
-                return Dual(f"({left.value}) + ({right.value})", added(left.tangent, right.tangent), tame)
-            case ast.Sub():
-                tangent = added(left.tangent, negative(right.tangent))
-                return Dual(f"({left.value}) - ({right.value})", tangent, tame)
-            case ast.Mult():
+    def _dual(self, node: Expression, value: Expression, tangent: Expression | None) -> Dual:
+        return Dual(value, tangent, self.is_tame(node, self.tame))
+
+    def write_name(self, node: Name) -> Dual:
+        return self._dual(node, node, self.tangents[node.id])
+
+    def write_index(self, node: form.Index) -> Dual:
+        return self._dual(node, node, Choice(compared(node.index, "==", Name(self.index)), _ONE, _ZERO))
+
+    def write_unary(self, node: Unary) -> Dual:
+        inner: Dual = self.write(node.operand)
+        if node.operator == "+":
+            return inner
+        return self._dual(node, Unary("-", inner.value), negative(inner.tangent))
+
+    def write_binary(self, node: Binary) -> Dual:
+        left, right = self.write(node.left), self.write(node.right)
+        match node.operator:
+            case "+":
+                value, tangent = Binary("+", left.value, right.value), added(left.tangent, right.tangent)
+            case "-":
+                value, tangent = Binary("-", left.value, right.value), added(left.tangent, negative(right.tangent))
+            case "*":
                 # A factor appears again in the other one's tangent.
-                left = Dual(self.bind(left.value), left.tangent, left.tame) if right.tangent else left
-                right = Dual(self.bind(right.value), right.tangent, right.tame) if left.tangent else right
+                first = self.bind(left.value) if right.tangent else left.value
+                second = self.bind(right.value) if left.tangent else right.value
+                value = Binary("*", first, second)
                 tangent = added(
-                    self.times(right.value, left, varies=bool(right.tangent)),
-                    self.times(left.value, right, varies=bool(left.tangent)),
+                    self.times(second, left, varies=bool(right.tangent)),
+                    self.times(first, right, varies=bool(left.tangent)),
                 )
-                return Dual(f"({left.value}) * ({right.value})", tangent, tame)
-            case ast.Div():
-                divisor = self.bind(right.value)
-                quotient = f"({left.value}) / {divisor}"
-                if not right.tangent:
-                    return Dual(quotient, f"({left.tangent}) / {divisor}", tame)
-                quotient = self.bind(quotient)
-                numerator = added(left.tangent, negative(self.times(quotient, right)))
-                return Dual(quotient, f"({numerator}) / {divisor}", tame)
-            case ast.Pow():
-                return self._power(node.right, left, right, tame)
-            case ast.Mod():
+            case "/":
+                return self._quotient(node, left, right)
+            case "**":
+                return self._power(node, node.right, left, right)
+            case "%":
                 dividend, divisor = self.bind(left.value), self.bind(right.value)
-                whole = f"{self.math}.floor({dividend} / {divisor})" if right.tangent else ""
+                whole = self.call("floor", Binary("/", dividend, divisor))
+                value = Binary("%", dividend, divisor)
                 tangent = added(left.tangent, negative(self.times(whole, right)))
-                return Dual(f"{dividend} % {divisor}", tangent, tame)
-        raise self.refuse(node)
+            case _:
+                raise self.refuse(node)
+        return self._dual(node, value, tangent)
 
-    def _power(self, exponent: ast.expr, left: Dual, right: Dual, tame: bool) -> Dual:
+    def _quotient(self, node: Binary, left: Dual, right: Dual) -> Dual:
+        divisor = self.bind(right.value)
+        quotient: Expression = Binary("/", left.value, divisor)
+        if right.tangent is None:
+            return self._dual(node, quotient, Binary("/", left.slope, divisor))
+        quotient = self.bind(quotient)
+        numerator = added(left.tangent, negative(self.times(quotient, right)))
+        return self._dual(node, quotient, Binary("/", numerator or _ZERO, divisor))
+
+    def _power(self, node: Expression, exponent: Expression, left: Dual, right: Dual) -> Dual:
         base, power = self.bind(left.value), self.bind(right.value)
         whole = whole_power(exponent)
         if whole is not None:
-            factors = {0: "0.0", 1: "1.0", 2: f"2.0 * {base}"}
-            factor = factors.get(whole, f"{float(whole)!r} * {base} ** {whole - 1}")
-            return Dual(f"{base} ** {whole}", self.times(factor, left), tame)
-        if not right.tangent:
-            return Dual(f"{base} ** {power}", self.times(f"{power} * {base} ** ({power} - 1.0)", left), tame)
-        value = self.bind(f"{base} ** {power}")
-        tangent = self.times(f"{value} * {self.math}.log({base})", right)
-        if left.tangent:
-            tangent = added(self.times(f"{power} * {base} ** ({power} - 1.0)", left), tangent)
-        return Dual(value, tangent, tame)
+            smaller = Binary("**", base, literal(whole - 1))
+            factors = {0: _ZERO, 1: _ONE, 2: Binary("*", Const(2.0), base)}
+            factor = factors.get(whole, Binary("*", literal(float(whole)), smaller))
+            return self._dual(node, Binary("**", base, literal(whole)), self.times(factor, left))
+        value: Expression = Binary("**", base, power)
+        along = Binary("*", power, Binary("**", base, Binary("-", power, _ONE)))
+        if right.tangent is None:
+            return self._dual(node, value, self.times(along, left))
+        value = self.bind(value)
+        tangent = self.times(Binary("*", value, self.call("log", base)), right)
+        if left.tangent is not None:
+            tangent = added(self.times(along, left), tangent)
+        return self._dual(node, value, tangent)
 
-    def _choice(self, node: ast.IfExp, tame: bool) -> Dual:
+    def write_choice(self, node: Choice) -> Dual:
         """``x if test else y``; lines that only one side needs are written under an ``if``."""
-        test = ast.unparse(node.test)
-        at = len(self._lines)
-        body, orelse = self.dual(node.body), self.dual(node.orelse)
-        if len(self._lines) == at:
-            tangent = f"({body.tangent or '0.0'}) if {test} else ({orelse.tangent or '0.0'})"
-            return Dual(f"(({body.value}) if {test} else ({orelse.value}))", f"({tangent})", tame)
-        del self._lines[at:]
-        value, tangent = self._temporary(), self._temporary()
-        for head, side in ((f"if {test}:", node.body), ("else:", node.orelse)):
-            self.emit(head)
-            with self._deeper():
-                dual = self.dual(side)
-                self.emit(f"{value} = {dual.value}")
-                self.emit(f"{tangent} = {dual.tangent or '0.0'}")
-        return Dual(value, tangent, tame)
+        at = len(self._written)
+        body, orelse = self.write(node.body), self.write(node.orelse)
+        if len(self._written) == at:
+            tangent = Choice(node.test, body.slope, orelse.slope)
+            return self._dual(node, Choice(node.test, body.value, orelse.value), tangent)
+        del self._written[at:]
+        names = self._temporary(), self._temporary()
+        sides = []
+        for side in (node.body, node.orelse):
+            with self._deeper() as written:
+                dual = self.write(side)
+                self.assign(names[0], dual.value)
+                self.assign(names[1], dual.slope)
+            sides.append(tuple(written))
+        self._written.append(form.If(node.test, *sides))
+        return self._dual(node, *names)
 
-    def _call(self, node: ast.Call, tame: bool) -> Dual:
-        if node.keywords or any(isinstance(argument, ast.Starred) for argument in node.args):
-            raise refuse(self.function, node, "keyword and * arguments are not compiled", "pass arguments by position")
-        name, builtin = self.math_name(node), self.builtin(node)
-        if name in RULES and len(node.args) == 1:
-            return self._ruled(node, name, tame)
-        if (name == "fabs" or builtin is abs) and len(node.args) == 1:
-            return self._absolute(node, tame)
-        if builtin in (min, max) and len(node.args) >= 2:
-            return self._extreme(node, builtin is max, tame)
-        if builtin is float and len(node.args) == 1:
-            return self.dual(node.args[0])
-        if name in MATH_FUNCTIONS and len(node.args) == 2:
-            return self._of_two(node, name, tame)
-        if not name and builtin is None:
-            return self._helper(node, tame)
-        raise self.refuse(node)
+    def write_call(self, node: Call) -> Dual:
+        if node.name in RULES:
+            return self._ruled(node)
+        match node.name:
+            case "float":
+                inner: Dual = self.write(node.arguments[0])
+                return inner
+            case "abs" | "fabs":
+                return self._absolute(node)
+            case "max" | "min":
+                return self._extreme(node)
+        return self._of_two(node)
 
-    def _ruled(self, node: ast.Call, name: str, tame: bool) -> Dual:
-        rule, inner = RULES[name], self.dual(node.args[0])
+    def _ruled(self, node: Call) -> Dual:
+        rule, inner = RULES[node.name], self.write(node.arguments[0])
         x = self.bind(inner.value)
-        value = f"{ast.unparse(node.func)}({x})"
-        text = rule.times or rule.over
-        if "{v}" in text:
+        value: Expression = replace(node, arguments=(x,))
+        derivative = _expression(rule.times or rule.over)
+        if Name("v") in form.walk([derivative]):
             value = self.bind(value)
-        text = text.format(x=x, v=value, math=self.math)
-        return Dual(value, self.times(text, inner) if rule.times else f"({inner.tangent}) / ({text})", tame)
+        derivative = self._filled(derivative, {"x": x, "v": value})
+        tangent = self.times(derivative, inner) if rule.times else Binary("/", inner.slope, derivative)
+        return self._dual(node, value, tangent)
 
-    def _absolute(self, node: ast.Call, tame: bool) -> Dual:
-        inner = self.dual(node.args[0])
-        x, d = self.bind(inner.value), self.bind(inner.tangent)
-        if is_number(d):
-            sign = f"({d} if {x} > 0.0 or ({x} == 0.0 and {d} > 0.0) else -({d}))" if d != "1.0" else ""
-            tangent = sign or f"(1.0 if {x} >= 0.0 else -1.0)"
+    def _filled(self, node: form.Node, values: dict[str, Expression]) -> Any:
+        """A rule with values put in for its names."""
+        match node:
+            case Name(id=name):
+                return values[name]
+            case Call() | form.Named():
+                node = replace(node, written=node.written.replace("math", self.math, 1))
+        return form.rebuilt(node, lambda part: self._filled(part, values))
+
+    def _absolute(self, node: Call) -> Dual:
+        inner = self.write(node.arguments[0])
+        x, d = self.bind(inner.value), self.bind(inner.slope)
+        if is_float(d, 1.0):
+            tangent = Choice(compared(x, ">=", _ZERO), _ONE, _MINUS_ONE)
+        elif number_of(d) is not None:
+            at_0 = form.Bool("and", (compared(x, "==", _ZERO), compared(d, ">", _ZERO)))
+            tangent = Choice(form.Bool("or", (compared(x, ">", _ZERO), at_0)), d, Unary("-", d))
         else:
-            tangent = f"({d} if {x} > 0.0 else -{d} if {x} < 0.0 else abs({d}))"
-        return Dual(f"{ast.unparse(node.func)}({x})", tangent, tame)
+            other = Choice(compared(x, "<", _ZERO), Unary("-", d), Call("abs", (d,), "abs"))
+            tangent = Choice(compared(x, ">", _ZERO), d, other)
+        return self._dual(node, replace(node, arguments=(x,)), tangent)
 
-    def _extreme(self, node: ast.Call, largest: bool, tame: bool) -> Dual:
-        name, sign = ("max", ">") if largest else ("min", "<")
-        chosen = self.dual(node.args[0])
-        for argument in node.args[1:]:
-            other = self.dual(argument)
+    def _extreme(self, node: Call) -> Dual:
+        sign = ">" if node.name == "max" else "<"
+        chosen: Dual = self.write(node.arguments[0])
+        for argument in node.arguments[1:]:
+            other = self.write(argument)
             x, y = self.bind(chosen.value), self.bind(other.value)
-            dx, dy = self.bind(chosen.tangent or "0.0"), self.bind(other.tangent or "0.0")
-            if is_number(dx) and is_number(dy):
-                first = (float(dx) >= float(dy)) if largest else (float(dx) <= float(dy))
+            dx, dy = self.bind(chosen.slope), self.bind(other.slope)
+            one, two = number_of(dx), number_of(dy)
+            if one is not None and two is not None:
+                first = one >= two if node.name == "max" else one <= two
                 # As `max` and `min` choose: the second only where the comparison holds, which for NaN it does not.
-                tangent = f"({dy} if {y} {sign}{'' if first else '='} {x} else {dx})"
+                tangent = Choice(compared(y, sign if first else f"{sign}=", x), dy, dx)
             else:
-                tangent = f"({dx} if {x} {sign} {y} else {dy} if {y} {sign} {x} else {name}({dx}, {dy}))"
-            chosen = Dual(f"{name}({x}, {y})", tangent, tame)
+                equal = Call(node.name, (dx, dy), node.name)
+                tangent = Choice(compared(x, sign, y), dx, Choice(compared(y, sign, x), dy, equal))
+            chosen = self._dual(node, Call(node.name, (x, y), node.name), tangent)
         return chosen
 
-    def _of_two(self, node: ast.Call, name: str, tame: bool) -> Dual:
-        left, right = (self.dual(argument) for argument in node.args)
-        if name == "pow":
-            return self._power(node.args[1], left, right, tame)
+    def _of_two(self, node: Call) -> Dual:
+        left, right = self.write_all(node.arguments)
+        if node.name == "pow":
+            return self._power(node, node.arguments[1], left, right)
         x, y = self.bind(left.value), self.bind(right.value)
-        call = f"{ast.unparse(node.func)}({x}, {y})"
-        match name:
+        value: Expression = replace(node, arguments=(x, y))
+        tangent: Expression | None
+        match node.name:
             case "atan2":
                 across = added(self.times(y, left), negative(self.times(x, right)))
-                return Dual(call, f"({across}) / ({x} * {x} + {y} * {y})", tame)
+                tangent = Binary("/", across or _ZERO, Binary("+", Binary("*", x, x), Binary("*", y, y)))
             case "hypot":
-                length = self.bind(call)
-                along = added(self.times(x, left), self.times(y, right))
-                return Dual(length, f"({along}) / {length}", tame)
+                value = self.bind(value)
+                tangent = Binary("/", added(self.times(x, left), self.times(y, right)) or _ZERO, value)
             case "copysign":
-                flip = f"{self.math}.copysign(1.0, {x}) * {self.math}.copysign(1.0, {y})"
-                return Dual(call, self.times(flip, left), tame)
+                signs = (self.call("copysign", _ONE, part) for part in (x, y))
+                tangent = self.times(Binary("*", *signs), left)
             case "fmod":
-                whole = f"{self.math}.trunc({x} / {y})" if right.tangent else ""
-                return Dual(call, added(left.tangent, negative(self.times(whole, right))), tame)
-        raise self.refuse(node)
+                whole = self.call("trunc", Binary("/", x, y))
+                tangent = added(left.tangent, negative(self.times(whole, right)))
+            case _:
+                raise self.refuse(node)
+        return self._dual(node, value, tangent)
 
-    def _helper(self, node: ast.Call, tame: bool) -> Dual:
+    def write_helper(self, node: form.Helper) -> Dual:
         """A call of another function of the author's: its value, and its tangent by a function of its own."""
-        import inspect
-
-        target = self.outside.get(node.func.id) if isinstance(node.func, ast.Name) else None
-        if not isinstance(node.func, ast.Name) or node.func.id in self.local or not inspect.isfunction(target):
-            raise self.refuse(node, f"{ast.unparse(node.func)} cannot be called here")
         varied: list[Varied] = []
-        arguments, tangents, index = [], [], ""
-        for argument in node.args:
-            if isinstance(argument, ast.Name) and argument.id in self.rows:
+        arguments: list[Expression] = []
+        tangents: list[Expression] = []
+        index: list[Expression] = []
+        for argument in node.arguments:
+            if self.is_row(argument):
                 varied.append("row")
-                arguments.append(argument.id)
-                index = self.index
+                arguments.append(argument)
+                index = [Name(self.index)]
                 continue
-            dual = self.dual(argument)
+            dual = self.write(argument)
             arguments.append(self.bind(dual.value))
             varied.append("number" if dual.tangent else "")
             tangents += [dual.tangent] if dual.tangent else []
-        tangent = self.helpers.tangent_of(target, tuple(varied))
+        tangent = self.tangent_of(node.function, tuple(varied))
         name = next((key for key, value in self.outside.items() if value is tangent), "")
         if not name:
             name = self.fresh(tangent.__name__)
             self.outside[name] = tangent
-        passed = [*arguments, *tangents, *([index] if index else [])]
-        return Dual(f"{node.func.id}({', '.join(arguments)})", f"{name}({', '.join(passed)})", tame)
+        passed = (*arguments, *tangents, *index)
+        return self._dual(node, replace(node, arguments=tuple(arguments)), form.Helper(tangent, passed, name))
+
+
+# Expressions put together -----------------------------------------------------------------------------------
+
+
+@functools.cache
+def _expression(text: str) -> Expression:
+    return read_expression(text, ("x", "v"))
+
+
+def literal(value: float) -> Expression:
+    """A number, with a sign before it where it is negative."""
+    return Const(value) if value >= 0 else Unary("-", Const(-value))
+
+
+def number_of(node: Expression) -> float | None:
+    """The value of a literal number; None for anything else."""
+    match node:
+        case Const(value=value) if not isinstance(value, bool):
+            return float(value)
+        case Unary(operator="-" | "+" as sign, operand=Const(value=value)) if not isinstance(value, bool):
+            return -float(value) if sign == "-" else float(value)
+    return None
+
+
+def is_float(node: Expression, value: float) -> bool:
+    """Whether an expression is this literal, with a decimal point."""
+    whole = any(isinstance(part, Const) and isinstance(part.value, int) for part in form.walk([node]))
+    return number_of(node) == value and not whole
+
+
+def compared(left: Expression, operator: str, right: Expression) -> Compare:
+    """A comparison of two."""
+    return Compare((operator,), (left, right))
+
+
+def added(left: Expression | None, right: Expression | None) -> Expression | None:
+    """The sum of tangents, either of which may be nothing."""
+    if left is None or right is None:
+        return left or right
+    match right:
+        case Unary(operator="-", operand=operand) if not isinstance(operand, Const):
+            return Binary("-", left, operand)
+    return Binary("+", left, right)
+
+
+def negative(tangent: Expression | None) -> Expression | None:
+    """A tangent with the other sign."""
+    if tangent is None:
+        return None
+    if is_float(tangent, 1.0):
+        return _MINUS_ONE
+    return _ONE if is_float(tangent, -1.0) else Unary("-", tangent)

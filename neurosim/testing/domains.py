@@ -7,15 +7,14 @@ with ``max(a, 1e-30)``, and there the gradient is not meant to be the slope.
 
 from __future__ import annotations
 
-import ast
-import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from neurosim.formulas.source import math_function, namespace, parse
+from neurosim.formulas import form
+from neurosim.formulas.reader import read
 from neurosim.plugin import Loss
 from neurosim.testing.gradients import GradientCheck, row_text
 from neurosim.testing.plain import Array, Measure, Target
@@ -163,15 +162,13 @@ def _has_limits(record: Loss) -> bool:
         if function in seen:
             continue
         seen.add(function)
-        node, outside, local = parse(function), namespace(function), function.__code__.co_varnames
-        for part in ast.walk(node):
+        for part in form.walk(read(function).body):
             match part:
-                case ast.Call(func=called):
-                    if math_function(called, outside, local) in _LIMITED:
-                        return True
-                    if isinstance(called, ast.Name) and inspect.isfunction(outside.get(called.id)):
-                        waiting.append(outside[called.id])
-                case ast.BinOp(op=ast.Pow(), right=power):
-                    if not (isinstance(power, ast.Constant) and isinstance(power.value, int)):
+                case form.Call(name=name) if name in _LIMITED:
+                    return True
+                case form.Helper(function=helper):
+                    waiting.append(helper)
+                case form.Binary(operator="**", right=power):
+                    if not (isinstance(power, form.Const) and isinstance(power.value, int)):
                         return True
     return False

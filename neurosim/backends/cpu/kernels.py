@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -19,7 +18,8 @@ from neurosim.backends.cpu.templates import (
 )
 from neurosim.backends.memo import once_each
 from neurosim.backends.refusals import refusal
-from neurosim.formulas.source import parse
+from neurosim.formulas import form
+from neurosim.formulas.reader import read
 from neurosim.plugin import Activation, FromLogits, Loss, Optimizer, RowActivation
 
 
@@ -70,11 +70,8 @@ def is_identity(activation: Activation | RowActivation) -> bool:
     """Whether an activation is ``def f(z): return z``, which needs no kernel."""
     if isinstance(activation, RowActivation):
         return False
-    definition = parse(activation.f)
-    statement, argument = definition.body[0], definition.args.args[0].arg
-    return (
-        isinstance(statement, ast.Return) and isinstance(statement.value, ast.Name) and statement.value.id == argument
-    )
+    formula = read(activation.f)
+    return formula.body == (form.Return(form.Name(formula.params[0])),)
 
 
 @once_each

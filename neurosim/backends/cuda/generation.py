@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from neurosim.backends.cuda.templates import in_pairs
 from neurosim.backends.invariants import SplitUpdate, split_update
-from neurosim.formulas.float32 import Translator
+from neurosim.formulas.float32 import CudaPrinter, Translator
 from neurosim.formulas.kinds import ArgumentKind
 from neurosim.network.layers import (
     Activate,
@@ -121,7 +120,7 @@ def generate(network: Network, optimizer: Optimizer, tiles: Tiles, kernels: str)
     PluginError
         Naming file and line, for anything that cannot be compiled.
     """
-    translator = Translator()
+    translator = Translator(CudaPrinter)
     choices = [
         *_activation_choices(activations_of(network), translator),
         *_loss_functions(network, translator),
@@ -137,7 +136,7 @@ def generate(network: Network, optimizer: Optimizer, tiles: Tiles, kernels: str)
         across=tiles.across,
         slots=len(optimizer.slots),
         constants=split.count,
-        functions=in_pairs(translator.source),
+        functions=translator.source,
         choices="\n\n\n".join(choices),
     )
     others = not all(isinstance(layer, Dense | Dropout | Flatten) for layer in network.layers)

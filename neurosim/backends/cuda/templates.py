@@ -7,11 +7,10 @@ out one case in each turn of its loop, with whose number all its arrays are inde
 
 from __future__ import annotations
 
-import ast
 from dataclasses import dataclass
 
 from neurosim.backends.invariants import split_update
-from neurosim.formulas.float32 import Translator
+from neurosim.formulas.float32 import CudaPrinter, Translator
 from neurosim.plugin import Activation, Loss, Optimizer, RowActivation
 from neurosim.plugin.formula_records import Formula
 
@@ -60,14 +59,13 @@ def kernel_text(record: Record) -> KernelText:
     PluginError
         Naming file and line, for anything that cannot be compiled.
     """
-    translator = Translator()
+    translator = Translator(CudaPrinter)
     kernels = {}
     texts = []
     for number, formula in enumerate(record.formulas):
         kernels[formula.role] = name = f"formula_{number}"
         if isinstance(record, Optimizer):
-            split = split_update(record)
-            translator = split.translator
+            split = split_update(record, translator)
             arrays = ["w", "g", *(f"slot_{k}" for k in range(len(record.slots))), "constants"]
             values = [f"{array}[case]" for array in arrays[:-1]]
             values += [f"constants[case, {k}]" for k in range(split.count)]
@@ -80,7 +78,7 @@ def kernel_text(record: Record) -> KernelText:
             values += [f"params[{k}]" for k in range(len(record.params))]
             call = _call(function, values, formula.results)
         texts.append(_KERNEL.format(kernel=name, arrays=", ".join(arrays), call=call))
-    header = _HEADER.format(kind=record.kind, name=record.name, functions=in_pairs(translator.source))
+    header = _HEADER.format(kind=record.kind, name=record.name, functions=translator.source)
     return KernelText(header + "".join(texts), kernels, translator)
 
 
@@ -95,27 +93,3 @@ def _call(function: str, values: list[str], results: int) -> str:
     if not results:
         return call
     return ", ".join(f"results[case, {k}]" for k in range(results)) + f" = {call}"
-
-
-def in_pairs(source: str) -> str:
-    """The text with ``max(x, y, z)`` as ``larger(larger(x, y), z)``.
-
-    Those of CUDA take a number for the larger of it and NaN, or do not compile at all, depending on
-    Numba's version and how many arguments there are.
-    """
-    return ast.unparse(_Pairs().visit(ast.parse(source)))
-
-
-class _Pairs(ast.NodeTransformer):
-    """Makes calls of `larger` and `smaller` out of ``max`` and ``min``; names of authors end with an underscore."""
-
-    names = {"max": "larger", "min": "smaller"}  # noqa: RUF012
-
-    def visit_Call(self, node: ast.Call) -> ast.AST:
-        self.generic_visit(node)
-        if not isinstance(node.func, ast.Name) or node.func.id not in self.names:
-            return node
-        result, *others = node.args
-        for other in others:
-            result = ast.Call(ast.Name(self.names[node.func.id], ast.Load()), [result, other], [])
-        return result
