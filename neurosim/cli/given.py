@@ -1,4 +1,4 @@
-"""Arguments that stand for a scenario or a run, and how a shell completes them."""
+"""Arguments that name a scenario or a run, and how a shell completes them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class RunPath(FilePath):
     Parameters
     ----------
     resolved : bool
-        Whether it becomes the path that is meant, as by `run_path`; else it stays as it was typed.
+        Whether to resolve it, as `run_path` does; else it stays as it was typed.
     """
 
     def __init__(self, *, path_type: type[Any] = Path, resolved: bool = True) -> None:
@@ -68,7 +68,7 @@ class ShippedName(click.types.StringParamType):
 
 
 def scenario_source(given: str, *, quiet: bool = False) -> ScenarioSource:
-    """The scenario that is meant; says what may surprise about that, unless `quiet`."""
+    """Resolve the scenario that is meant; says what may be surprising about it, unless `quiet`."""
     from neurosim.scenario import shipped
     from neurosim.scenario.run_folders import is_last, named_scenario
 
@@ -81,7 +81,7 @@ def scenario_source(given: str, *, quiet: bool = False) -> ScenarioSource:
 
 
 def run_path(given: Path | str, *, quiet: bool = False) -> Path:
-    """The run that is meant; says which one ``last`` is, unless `quiet`."""
+    """Resolve the run that is meant; says which one ``last`` is, unless `quiet`."""
     from neurosim.scenario.run_folders import is_last, named_run
 
     run = named_run(given)

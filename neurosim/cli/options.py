@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class FilePath(click.Path):
-    """A path, refused where it is empty: it would mean the current folder, and is a variable that was not set."""
+    """A path; an empty one, usually a shell variable that was not set, is refused: it would mean the current folder."""
 
     def __init__(self, *, file_okay: bool = True, path_type: type[Any] = Path) -> None:
         super().__init__(file_okay=file_okay, path_type=path_type)

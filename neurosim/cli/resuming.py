@@ -1,4 +1,4 @@
-"""``neurosim run --resume``: what is in the folder, and what is left to do there."""
+"""``neurosim run --resume``: what the folder holds, and what is left to do there."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def scenario_there(resume: Path) -> str:
 
 
 def seeds_there(resume: Path, seeds: int | None, first: int | None) -> ManySeeds | None:
-    """The run of many seeds in a folder, None where there is another run; those asked for must be the same.
+    """The run of many seeds in a folder, None where there is another run; seeds that are asked for must be the same.
 
     Raises
     ------

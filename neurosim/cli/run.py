@@ -73,12 +73,12 @@ if TYPE_CHECKING:
     "--resume",
     type=RunPath(resolved=False),
     metavar="RUN",
-    help="Go on with a run that was stopped or killed: its folder, or a checkpoint.",
+    help="Resume a run that was stopped or killed: its folder, or a checkpoint.",
 )
 @click.option(
     "--force",
     is_flag=True,
-    help="With --resume: go on even if scenario, data, plugins, versions or the kind of processor have changed. What "
+    help="With --resume: resume even if scenario, data, plugins, versions or the kind of processor have changed. What "
     "is trained to its end stays what it is.",
 )
 @NO_REPORT
@@ -141,7 +141,7 @@ def command(
 
         many = None
         if resume is not None:
-            # Before anything is said of the run in a folder that has none.
+            # A folder without a run is refused before anything is said about its run.
             scenario_file(resume)
             many = seeds_there(resume, seeds, seed)
         source = scenarios[0] if scenarios else scenario_there(resume or Path())
@@ -172,7 +172,7 @@ def command(
 
 
 def _name(scenario: Scenario) -> str:
-    """What the run folder is called after."""
+    """What the run folder is named after."""
     name = scenario.scenario.name
     return f"{name}-{scenario.variant}" if scenario.variant else name
 
@@ -186,7 +186,7 @@ def _check(
     *,
     force: bool,
 ) -> None:
-    """Raise UsageError for options that do not go together."""
+    """Raise UsageError for options that cannot be combined."""
     if not scenarios and resume is None:
         raise click.UsageError("which scenario? Try: neurosim run xor  (all of them: neurosim list scenarios)")
     if any("=" in scenario for scenario in scenarios):

@@ -94,7 +94,7 @@ def run_several(
         print_json(_as_json(done))
     elif output is Output.ALL:
         _print(done)
-    # The smaller the status, the graver, but for 0.
+    # The smaller the status, the graver, except for 0.
     return min((ran.code for ran in done if ran.code), default=0)
 
 
@@ -122,7 +122,7 @@ def _folders(scenarios: Sequence[Scenario], out: Path | None) -> list[Path]:
     chosen: list[str] = []
     for place, name in enumerate(names):
         own, number = name, names[:place].count(name) + 1
-        # Another scenario may be called like this one with its number.
+        # Another scenario may have this very name with a number.
         while own in chosen or (number > 1 and own in names):
             own, number = f"{name}-{number}", number + 1
         chosen.append(own)

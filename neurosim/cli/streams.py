@@ -1,4 +1,4 @@
-"""Standard streams that a run outlives: their reader may leave, the terminal close, the disk behind them fill up."""
+"""Standard streams that a run survives losing: a reader may quit, the terminal close, the disk fill up."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import Any, TextIO
 
 import click
 
-# Whether the line that Ctrl-C left on the terminal has been ended.
+# Whether the line with the ``^C`` on the terminal has been ended.
 _ended = False
 
 
 def end_line(*, again: bool = False) -> None:
-    """After Ctrl-C: leave the line in which the terminal has shown it as ``^C``, once, or `again` for another one."""
+    """After Ctrl-C, end the line on which the terminal shows ``^C``: once, or `again` for another one."""
     global _ended
     if (again or not _ended) and sys.stderr.isatty():
         click.echo(err=True)
@@ -24,18 +24,18 @@ def end_line(*, again: bool = False) -> None:
 
 
 def line_ended() -> None:
-    """What is shown live has ended that line itself."""
+    """Note that the live display has ended that line itself."""
     global _ended
     _ended = True
 
 
 class LastingFile(io.FileIO):
-    """What is written to an open descriptor until that fails; from then on nothing is written, and nothing raised.
+    """Writes to an open descriptor until that fails; from then on it drops everything and raises nothing.
 
     Attributes
     ----------
     error : OSError or None
-        Why not everything was written; None also where nobody reads it any more.
+        Why not everything was written; None also if nobody reads it any more.
     """
 
     def __init__(self, descriptor: int, name: str) -> None:
@@ -43,7 +43,7 @@ class LastingFile(io.FileIO):
         self.name: Any = name
         self.error: OSError | None = None
         self._over = False
-        # A pipe without a reader, and a terminal that is gone: nobody misses what is not written.
+        # Nobody misses what is not written to a pipe without a reader, or to a terminal that is gone.
         self._unread = (errno.EPIPE, errno.EIO) if os.isatty(descriptor) else (errno.EPIPE,)
 
     def write(self, data: Any) -> int:
@@ -57,13 +57,13 @@ class LastingFile(io.FileIO):
             else:
                 if count is not None:
                     return count
-                # Another program has set the descriptor, which it shares, not to wait.
+                # Another program that shares the descriptor has made it non-blocking.
                 select.select([], [self], [])
         return memoryview(data).nbytes
 
 
 def open_descriptors() -> None:
-    """Open those of the descriptors 0 to 2 that are closed, so that no file gets one and is printed into."""
+    """Open whichever of the descriptors 0 to 2 are closed, so that no file gets one and is printed into."""
     while True:
         descriptor = os.open(os.devnull, os.O_RDWR)
         if descriptor > 2:
@@ -73,7 +73,7 @@ def open_descriptors() -> None:
 
 
 def lasting(stream: TextIO | None, descriptor: int, name: str) -> TextIO:
-    """A stream like `stream` that never raises when it is written to; `finish` tells what happened."""
+    """A stream like `stream` that never raises when it is written to; `finish` says what happened."""
     if stream is None:
         # It was closed when Python started.
         return io.TextIOWrapper(io.BufferedWriter(LastingFile(descriptor, name)), "utf-8", "backslashreplace")
@@ -84,14 +84,14 @@ def lasting(stream: TextIO | None, descriptor: int, name: str) -> TextIO:
     return io.TextIOWrapper(
         io.BufferedWriter(LastingFile(stream.fileno(), name)),
         encoding=stream.encoding,
-        # A character that the terminal lacks must not end a run either.
+        # Nor may a character that the terminal lacks end a run.
         errors="backslashreplace" if stream.errors == "strict" else stream.errors,
         line_buffering=bool(getattr(stream, "line_buffering", False) or getattr(stream, "write_through", False)),
     )
 
 
 def make_lasting() -> None:
-    """Put such streams in place of the standard ones of this process."""
+    """Replace the standard streams of this process by such streams."""
     open_descriptors()
     sys.stdout = lasting(sys.stdout, 1, "<stdout>")
     sys.stderr = lasting(sys.stderr, 2, "<stderr>")
@@ -100,7 +100,7 @@ def make_lasting() -> None:
 
 
 def finish(stream: TextIO) -> OSError | None:
-    """Write what is still to be written; returns why a reader of the stream did not get everything."""
+    """Flush a stream; returns why its reader did not get everything, if so."""
     stream.flush()
     raw = getattr(getattr(stream, "buffer", None), "raw", None)
     return raw.error if isinstance(raw, LastingFile) else None

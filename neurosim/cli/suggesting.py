@@ -1,4 +1,4 @@
-"""What was meant by a command line that click cannot read: the command that does it.
+"""Suggestions for a command line that click cannot read.
 
 Loaded only when there is such an error.
 """
@@ -16,7 +16,7 @@ from neurosim.scenario import shipped
 from neurosim.scenario.keys import Key, find_key, tree_of
 from neurosim.scenario.run_folders import LAST, SCENARIO, named_scenario
 
-# What other programs call their commands.
+# Names that other programs use for such commands.
 _OTHER_COMMANDS = {
     "continue": "run --resume",
     "diagnose": "doctor",
@@ -37,7 +37,7 @@ _OTHER_COMMANDS = {
 }
 _OF_RUNS = ("run --resume", "doctor", "plot")
 _SETTINGS = "settings"
-# The choices of a key that is true or false.
+# The choices of a boolean key.
 _SWITCH = ("true", "false")
 
 
@@ -98,7 +98,7 @@ def _as_run(words: list[str], root: click.Context) -> list[str]:
 
 
 def unknown_option(error: click.NoSuchOption, arguments: Sequence[str]) -> click.UsageError:
-    """The error with what was meant: a setting of the scenario, an option of the command, or nothing known."""
+    """The error with a suggestion: a setting of the scenario, or an option of the command."""
     context = error.ctx
     if context is None:
         return error
@@ -124,7 +124,7 @@ def unknown_option(error: click.NoSuchOption, arguments: Sequence[str]) -> click
 
 
 def _as_typed(name: str, arguments: Sequence[str]) -> str:
-    """The option as it stands in the command line: of ``-seed`` click complains about ``-s``."""
+    """The option as it was typed: for ``-seed`` click complains about ``-s``."""
     for argument in arguments:
         typed = argument.partition("=")[0]
         if typed == name or (len(name) == 2 and typed.startswith(name) and not typed.startswith("--")):
@@ -133,7 +133,7 @@ def _as_typed(name: str, arguments: Sequence[str]) -> str:
 
 
 def _depth(context: click.Context) -> int:
-    """How many words of the command line name the command."""
+    """How many words of the command line make up the command's name."""
     return len(context.command_path.split()) - 1
 
 
@@ -166,7 +166,7 @@ def _has_settings(command: click.Command) -> bool:
 
 
 def _with_settings(command: click.Command, words: list[str]) -> list[str]:
-    """The words with ``--set KEY=VALUE`` in place of options that are none, where they are keys of the scenario."""
+    """The words with unknown options that are keys of the scenario replaced by ``--set KEY=VALUE``."""
     valued = {text: not option.is_flag for option in _options(command) for text in option.opts}
     given: list[str] = []
     strange: list[tuple[int, int, str, str]] = []
@@ -183,7 +183,7 @@ def _with_settings(command: click.Command, words: list[str]) -> list[str]:
                 value, place = words[place], place + 1
             strange.append((begin, place, name.strip("-"), value))
     changed, end = [], 0
-    # The value of a flag of other programs may be taken for a scenario, and the other way round: the first one counts.
+    # An unknown flag's value may look like a scenario, and vice versa: the first word counts.
     tree = _tree(given)
     if not given and "SCENARIO" in command.collect_usage_pieces(click.Context(command))[-1]:
         changed = ["SCENARIO"]
@@ -214,7 +214,7 @@ def _tree(given: list[str]) -> dict[str, object]:
 
 
 def _setting(name: str, value: str, tree: dict[str, object]) -> str:
-    """``KEY=VALUE``, or nothing where no key is meant."""
+    """``KEY=VALUE``, or empty if no key is meant."""
     from neurosim.plugin.host import build_registry
 
     registry = build_registry()
@@ -233,7 +233,7 @@ def _example(key: Key) -> str:
 
 
 def forgotten_set(words: Sequence[str]) -> str | None:
-    """What to say where one of the scenarios is a setting without ``--set`` before it; None where none is."""
+    """What to say if one of the scenarios is a setting that lacks ``--set``; None if none is."""
     strange = [word for word in words if "=" in word and not Path(word).exists()]
     if not strange:
         return None

@@ -20,7 +20,7 @@ from neurosim.training.measures import SPLITS, measured
 
 
 def print_summary(result: Result, pictures: Sequence[Path], report: Path | None = None) -> None:
-    """Outcome, expectations, lesson, and where the files are."""
+    """Print the outcome, expectations, the lesson, and where the files are."""
     scenario = result.scenario.scenario
     click.echo()
     echo(scenario.headline, bold=True)
@@ -42,7 +42,7 @@ def print_summary(result: Result, pictures: Sequence[Path], report: Path | None 
 
 
 def print_files(folder: Path | str | None, pictures: Sequence[Path], report: Path | None) -> None:
-    """Where the files are, and which of them to open."""
+    """Print where the files are, and which of them to open."""
     click.echo(f"Files: {folder}")
     if pictures:
         click.echo("Pictures: " + ", ".join(picture.name for picture in pictures))
@@ -51,21 +51,21 @@ def print_files(folder: Path | str | None, pictures: Sequence[Path], report: Pat
 
 
 def print_next(scenario: Scenario) -> None:
-    """The command that runs the next lesson of the course, where this one is a lesson of it."""
+    """Print the command that runs the next lesson, if this one is part of the course."""
     following = next_lesson(scenario.scenario.name) if scenario.is_shipped else None
     if following is not None:
         click.echo(f"next: neurosim run {following}")
 
 
 def print_met(expectations: Sequence[Expectation]) -> None:
-    """The promises that were kept."""
+    """Print the promises that were kept."""
     for expectation in expectations:
         if expectation.met:
             click.echo(f"  {'expected':<11} {expectation.text}: " + style("met", fg="green"))
 
 
 def print_lesson(scenario: Scenario, *, missed: bool) -> None:
-    """The lesson in paragraphs that fit the terminal, with an empty line before and behind.
+    """Print the lesson in paragraphs that fit the terminal, between empty lines.
 
     Before it stands, where something else was run than it speaks of, that this is so.
     """

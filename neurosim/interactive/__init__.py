@@ -1,4 +1,4 @@
-"""What a person at a prompt or in a notebook calls: functions that take whatever stands for a run.
+"""What a person at a prompt or in a notebook calls: functions that take anything that represents a run.
 
 Reading order: `given` (what may stand for a run or a scenario), `looks` (diagnosis, worksheet, page), `pictures`
 (figures and films), `futures` (replays and comparisons).

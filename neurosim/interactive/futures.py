@@ -1,4 +1,4 @@
-"""A run again from one of its epochs with something changed, and runs beside each other."""
+"""Replaying a run from one of its epochs with something changed, and comparing runs."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def _origin(run: Any) -> Iterator[Origin]:
 
 
 def compare(*runs: Any, force: bool = False) -> Comparison:
-    """Put runs beside each other: which settings differ, and how the outcomes do.
+    """Compare runs: which settings differ, and how the outcomes do.
 
     Parameters
     ----------

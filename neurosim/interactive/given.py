@@ -1,4 +1,4 @@
-"""What may stand for a run: its result, its simulator, its folder, or ``last``; and for a scenario."""
+"""What may represent a run (its result, its simulator, its folder, or ``last``), and a scenario."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def result_of_run(given: Any, taker: str, *, force: bool = False) -> Result:
     Raises
     ------
     UsageError
-        When it is nothing that can stand for a run, a scenario that has not been run, several networks, or the folder
+        When it is nothing that can represent a run, a scenario that has not been run, several networks, or the folder
         of a run in which something has changed since it was trained.
     DataError
         When there is no such run folder, or the run in it is not finished.
@@ -88,7 +88,7 @@ def run_folder(given: Path | str, taker: str) -> Path:
 
 
 def untrained(scenario: str, taker: str) -> UsageError:
-    """The error for a scenario where a run is wanted."""
+    """The error for a scenario given in place of a run."""
     return UsageError(
         f"{taker} takes a trained network, and {scenario} is a scenario that has not been trained here",
         f'Train it first: result = neurosim.run("{scenario}"), then {taker}(result).',
@@ -96,14 +96,14 @@ def untrained(scenario: str, taker: str) -> UsageError:
 
 
 def several(results: tuple[Result, ...], taker: str) -> UsageError:
-    """The error for a study where one network is wanted."""
+    """The error for a study given in place of a single network."""
     folder = results[0].folder
     example = "study.results[0]" if folder is None else f'"{folder}"'
     return UsageError(f"{taker} takes one network, and this is a study of {len(results)}", f"Take one: {example}.")
 
 
 def unfit(given: Any, taker: str, takes: str = RUN) -> UsageError:
-    """The error for something that cannot stand for a run."""
+    """The error for something that cannot represent a run."""
     if isinstance(given, Scenario):
         return untrained(given.scenario.name, taker)
     return UsageError(f"{taker} takes {takes}; this is {_kind(given)}")

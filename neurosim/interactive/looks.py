@@ -1,4 +1,4 @@
-"""A diagnosis, a worksheet and a page, of whatever stands for a run."""
+"""A diagnosis, a worksheet and a page, of anything that represents a run."""
 
 from __future__ import annotations
 

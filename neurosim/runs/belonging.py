@@ -1,7 +1,7 @@
-"""Whether what a run has left belongs to the scenario, the data and the plugins that are there now.
+"""Whether the files of a run still belong to the scenario, the data and the plugins.
 
-Whatever shows trained numbers asks here first. Since the run, somebody may have edited its scenario, its data file or a
-plugin, or put another run's model in place of its own: its numbers then no longer belong to what stands beside them.
+Whatever shows trained numbers checks here first. Since the run, its scenario, its data file or a plugin may have been
+edited, or its model replaced by another run's: its numbers then no longer match what is shown beside them.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ from neurosim.runs.texts import Written, is_there, read_object
 from neurosim.scenario import Scenario
 from neurosim.training.recording.recording import FILE as RECORD
 
-# What can have changed, in the words of the messages.
+# What may have changed, as messages put it.
 SCENARIO, ROWS, PLUGINS, VERSIONS = "the scenario", "the data", "the plugins", "the versions"
 MODEL_FILE, FILES = "the model", "the files"
-# The folder within a run's own for pictures and pages that mix, so that the run's own stay as they are.
+# Subfolder of a run for pictures and pages that mix it with something else; the run's own stay as they are.
 MIXED = "mixed"
 
 
@@ -62,7 +62,7 @@ class Trained:
 
     @property
     def known_plugins(self) -> tuple[PluginRecord, ...]:
-        """The plugins, as far as the file says."""
+        """The plugins, as far as the file names them."""
         return self.identity.plugins if self.identity is not None else self.plugins or ()
 
     def beside(self, now: Identity) -> Identity:
@@ -154,19 +154,19 @@ class Changes:
         return any(self.lines.values())
 
     def __or__(self, other: Changes) -> Changes:
-        """These and others of the same run."""
+        """These changes together with others of the same run."""
         things = {**self.lines, **other.lines}
         both = {thing: [*self.lines.get(thing, ()), *other.lines.get(thing, ())] for thing in things}
         return Changes(self.folder, both)
 
     @property
     def all_lines(self) -> list[str]:
-        """The differences of all things, line by line."""
+        """All differences, line by line."""
         return [line for lines in self.lines.values() for line in lines]
 
     @property
     def remark(self) -> str:
-        """A line saying that what is shown is mixed; empty where nothing has changed."""
+        """A line saying that what is shown does not belong together; empty if nothing has changed."""
         things = [thing for thing, lines in self.lines.items() if lines]
         if not things:
             return ""
@@ -228,7 +228,7 @@ def model_changes(folder: Path, summary: Trained, model: Trained) -> Changes:
 
 
 def file_changes(folder: Path, trained: Trained, *names: str) -> Changes:
-    """Which of these files of a run, or of all, are not as it left them; a missing one is left to its reader."""
+    """Which of these files of a run, all by default, have changed; a missing one is left to whoever reads it."""
     changed = [
         name
         for name in names or (METRICS, RECORD, MODEL)
@@ -238,7 +238,7 @@ def file_changes(folder: Path, trained: Trained, *names: str) -> Changes:
 
 
 def check_data_file(folder: Path, scenario: Scenario) -> None:
-    """Raise DataError where the file with the rows that a run was trained on is gone."""
+    """Raise DataError if the file with the run's rows is gone."""
     file = scenario.data.options.get("file")
     if isinstance(file, str) and not os.path.exists(scenario.base / file):
         raise DataError(
@@ -248,7 +248,7 @@ def check_data_file(folder: Path, scenario: Scenario) -> None:
 
 
 def both(first: str, second: str) -> str:
-    """Two remarks on what is mixed, either of which may be empty, in one line."""
+    """Two remarks in one line; either may be empty."""
     return "; ".join(filter(None, (first, second)))
 
 

@@ -33,14 +33,14 @@ from neurosim.training.simulator import Simulator
 
 FORMAT = "neurosim-checkpoint-6"
 _HISTORY = "history"
-# Lines shown of what was trained differently.
+# At most so many lines say what was trained differently.
 SHOWN = 4
-# The newest ones that are kept.
+# How many checkpoints are kept, the newest ones.
 KEPT = 2
 # Without checkpoint_every a run writes one at the end of an epoch, or of a part of a long one, but no sooner than
 # this after the last one.
 SECONDS = 5.0
-# ... and no sooner than so many times as long as that one took.
+# ... and not before this many times the duration of that write has passed.
 RARELY = 30
 
 
@@ -72,14 +72,14 @@ class Checkpoints:
         self.identity = identity_of(simulator)
 
     def after(self, record: Record) -> None:
-        """Write one at the end of an epoch, where it is time."""
+        """Write one at the end of an epoch, if one is due."""
         due = self._late() if self._every is None else record["epoch"] % self._every == 0
         # The end of the run is kept in its model.
         if due and record["epoch"] < self._simulator.training.epochs:
             self.save()
 
     def within(self) -> None:
-        """Write one within an epoch, where it is time and the scenario does not say when."""
+        """Write one within an epoch, if one is due and the scenario does not fix when."""
         if self._every is None and self._late():
             self.save()
 
@@ -102,7 +102,7 @@ def save_checkpoint(folder: Path, simulator: Simulator, identity: Identity | Non
     """
     tensors = simulator.state()
     step = int(tensors["steps_done"][0])
-    # Beside the tensors, since it grows without bound, and the header of a file may not.
+    # A tensor of its own, since it grows without bound and a file's header must not.
     tensors[_HISTORY] = np.frombuffer(json.dumps(list(simulator.history)).encode(), np.uint8)
     metadata = {
         "format": FORMAT,
@@ -119,14 +119,14 @@ def save_checkpoint(folder: Path, simulator: Simulator, identity: Identity | Non
 
 
 def drop_beyond(folder: Path, step: int) -> None:
-    """Remove the checkpoints of a run folder that are of later steps: of a run that was here before."""
+    """Remove a run folder's checkpoints of later steps: an earlier run left them."""
     for path in _files(folder):
         if int(path.stem.split("-")[1]) > step:
             must_remove(path)
 
 
 def checkpoint_of(source: Path) -> Path:
-    """The checkpoint that is meant by itself or by its run folder; raises DataError where there is none."""
+    """The checkpoint at a path, or the newest in a run folder; raises DataError if there is none."""
     path = source if source.is_file() else newest(source)
     if path is None:
         raise DataError(f"there is no checkpoint in {source}", "A run that was interrupted leaves one in checkpoint/.")
@@ -134,7 +134,7 @@ def checkpoint_of(source: Path) -> Path:
 
 
 def backend_of(source: Path) -> str:
-    """The backend that a checkpoint, or the newest one of a run folder, was written by; raises DataError."""
+    """The backend that wrote a checkpoint, or the newest one of a run folder; raises DataError."""
     path = checkpoint_of(source)
     name = unseal(path, "checkpoint")[1].get("backend")
     if name not in BACKENDS:
@@ -145,7 +145,7 @@ def backend_of(source: Path) -> str:
 
 
 def load_checkpoint(source: Path, simulator: Simulator, *, force: bool = False) -> str:
-    """Bring `simulator` to the state that a checkpoint has.
+    """Bring `simulator` to the state in a checkpoint.
 
     Returns a line saying which epochs were trained differently from what the simulator would do; empty if none were.
 
@@ -197,7 +197,7 @@ def load_checkpoint(source: Path, simulator: Simulator, *, force: bool = False) 
 
 
 class _Content(NamedTuple):
-    """What a checkpoint holds: arrays, the history, and what these belong to."""
+    """The content of a checkpoint: arrays, the history, and what these belong to."""
 
     tensors: dict[str, NDArray[Any]]
     records: list[Any]
@@ -208,7 +208,7 @@ class _Content(NamedTuple):
 
 
 def _read(path: Path) -> _Content:
-    """What is in a checkpoint; raises DataError when it is damaged, or of another version."""
+    """Read a checkpoint; raises DataError when it is damaged, or of another version."""
     try:
         tensors, metadata = unseal(path, "checkpoint")
         if metadata["format"] != FORMAT:
@@ -246,7 +246,7 @@ def has_checkpoint(folder: Path) -> bool:
 
 
 def remove_checkpoint(folder: Path) -> None:
-    """Remove the checkpoints of a run that has finished, and the note that it was begun."""
+    """Remove the checkpoints of a finished run, and the note that it was begun."""
     for path in (*_files(folder), folder / BEGUN):
         remove(path)
     with contextlib.suppress(OSError):  # not there, or something of the user's is in it
@@ -254,7 +254,7 @@ def remove_checkpoint(folder: Path) -> None:
 
 
 def tidy(folder: Path) -> None:
-    """Remove what is left in the folder of a finished run that was killed at its very end.
+    """Remove leftovers from the folder of a finished run that was killed at the very end.
 
     Where nothing is left, nothing is written: a finished run can be read in a folder that cannot be changed.
 
@@ -282,7 +282,7 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _older(path: Path) -> str:
-    """Where the one before a damaged checkpoint is."""
+    """What to use instead of a damaged checkpoint."""
     folder = path.parent.parent
     others = [other for other in _files(folder) if other.name < path.name]
     if others:

@@ -1,4 +1,4 @@
-"""What a scenario promises, against what came out."""
+"""What a scenario promises, held against the outcome."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Expectation:
 
     @property
     def met(self) -> bool:
-        """Whether the value is within its bounds; a measure that is missing is not."""
+        """Whether the value is within its bounds; a missing measure never is."""
         if self.value is None:
             return False
         passed = self.above is None or self.value > self.above
@@ -66,7 +66,7 @@ class Expectation:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What there is of one run to hold promises against."""
+    """The facts of one run that promises are held against."""
 
     metrics: Mapping[str, float | None]
     history: History
@@ -86,7 +86,7 @@ class Outcome:
 
     @property
     def _recorded_to_end(self) -> bool:
-        """Whether the last time that was recorded is the end: recording may have failed on the way.
+        """Whether recording reached the end of the run: it may have failed on the way.
 
         A run that diverged has no end; there the last time counts.
         """
@@ -136,7 +136,7 @@ def _check(claim: Claim, outcomes: Outcomes) -> list[Expectation]:
 
 
 def _compared(claim: Claim, what: str, value: float | None, other: str, smaller: float | None) -> Expectation:
-    """How far a value is above another one: their ratio or their difference."""
+    """How far a value exceeds another: their ratio or their difference."""
     both = None if value is None or smaller is None else (value, smaller)
     if claim.times is not None:
         return Expectation(f"{what} divided by {other}", claim.times, None, None if both is None else _ratio(*both))
@@ -153,7 +153,7 @@ def _ratio(value: float, smaller: float) -> float:
 def _mean(
     outcomes: Sequence[Outcome], measure: str, layer: str | None = None, epoch: int | None = None
 ) -> float | None:
-    """Mean over runs; None where any of them has no such value."""
+    """Mean over runs; None if any of them lacks the value."""
     values = [outcome.value(measure, layer, epoch) for outcome in outcomes]
     known = [value for value in values if value is not None]
     return float(np.mean(known)) if known and len(known) == len(values) else None

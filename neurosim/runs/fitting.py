@@ -1,4 +1,4 @@
-"""Whether what a checkpoint holds can be a state of the run that is to resume from it.
+"""Whether the content of a checkpoint can be a state of the run to resume.
 
 A checkpoint's checksums tell of damage, not of who wrote it: nothing that it says is believed.
 """
@@ -15,7 +15,7 @@ from neurosim.training.simulator import Simulator
 
 Arrays = Mapping[str, NDArray[Any]]
 
-# By these names begin the arrays that a simulator does not always have, or not always in the same shape.
+# Prefixes of arrays that a simulator does not always have, or not always in the same shape.
 _BEST, _BEGUN, _RECORD = "best_", "begun_", "record_"
 _BEGUN_ARRAYS = {"begun_steps": (1,), "begun_totals": (-1, 3), "begun_seconds": (1,)}
 
@@ -42,7 +42,7 @@ def check_fit(stored: Arrays, records: Sequence[Any], simulator: Simulator) -> N
 
 
 def _check_array(stored: Arrays, name: str, shape: tuple[int, ...], dtype: Any) -> None:
-    """An array of this shape, in which -1 stands for any length, and of finite numbers."""
+    """Require an array of finite numbers of this shape, in which -1 stands for any length."""
     if name not in stored:
         raise ValueError(f"it has no {name}")
     array = stored[name]
@@ -67,7 +67,7 @@ def _check_best(stored: Arrays, own: Arrays, simulator: Simulator) -> None:
 
 
 def _check_steps(stored: Arrays, steps: int) -> None:
-    """Steps are counted from 0; an epoch that is begun is not complete."""
+    """Steps count from 0, and an epoch in progress must be incomplete."""
     done = int(stored["steps_done"][0])
     if done < 0:
         raise ValueError(f"it has done {done} steps")
@@ -80,7 +80,7 @@ def _check_steps(stored: Arrays, steps: int) -> None:
 
 
 def _check_recorded(stored: Arrays, own: Arrays) -> None:
-    """What was recorded has as many times as its epochs; that it is what this run records is seen by its recorder."""
+    """Every recorded array must have one entry for each time; the recorder itself checks the quantities."""
     kept = {name: array for name, array in stored.items() if name.startswith(_RECORD)}
     if not any(name.startswith(_RECORD) for name in own):
         if kept:
@@ -97,7 +97,7 @@ def _check_recorded(stored: Arrays, own: Arrays) -> None:
 
 
 def _check_records(records: Sequence[Any], simulator: Simulator) -> None:
-    """The history: one record for each epoch, with a number for every loss that there is."""
+    """Require one record for each epoch, with a number for every loss."""
     losses = {f"{split}_loss" for split in simulator.splits}
     names = {"train_loss", "train_accuracy", "test_loss", "test_accuracy", "lr", "seconds"} | losses
     for number, record in enumerate(records, 1):

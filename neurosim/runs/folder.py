@@ -52,17 +52,17 @@ FAILURE = "failure.json"
 ENSEMBLE = "ensemble.csv"
 # Of a replay: where it forks.
 FORK = "replay.json"
-# What is written last.
+# Written last.
 PAGE = "report.html"
 # The networks of a study, each with a run folder of its own.
 MEMBERS = "members"
-# No more runs than this have one name and begin within a second.
+# More runs than this never share a name and a second.
 _MOST = 1_000_000
 CHECKPOINT_NAME = re.compile(r"step-\d{12,}\.safetensors")
 
 
 def portable(scenario: Scenario) -> Scenario:
-    """The scenario with data files named from the root, so that a copy elsewhere finds them."""
+    """The scenario with absolute paths of data files, so that a copy elsewhere finds them."""
     given = scenario.given
     if given.variants:
         moved = [_portable_variant(variant, scenario.base) for variant in given.variants]
@@ -77,7 +77,7 @@ def portable(scenario: Scenario) -> Scenario:
 
 
 def _portable_variant(variant: Variant, base: Path) -> Variant:
-    """A variant with the data file that it names, if it does."""
+    """A variant with an absolute path of its data file, if it has one."""
     moved = variant.model_copy()
     changes = dict(moved.__pydantic_extra__ or {})
     data = changes.get("data")
@@ -128,7 +128,7 @@ def _claimed(name: str) -> Path:
             folder.mkdir()
             return folder
         except OSError as error:
-            # What they are all in is missing if another process has just removed it because it was empty.
+            # Another process may just have removed the parent folder because it was empty.
             if not isinstance(error, FileExistsError | FileNotFoundError) or number > _MOST:
                 raise cannot_write(folder, error) from error
 
@@ -147,7 +147,7 @@ def opened(path: Path | None, *, resume: bool = False, study: Path | None = None
 
 
 class RunFolder:
-    """Writes the files of one run as they come.
+    """Writes the files of one run as they become available.
 
     Parameters
     ----------
@@ -167,7 +167,7 @@ class RunFolder:
     def __init__(self, path: Path, *, resume: bool = False, study: Path | None = None) -> None:
         if path.exists() and not path.is_dir():
             raise DataError(f"{path} is a file, not a folder", "Choose another folder (out=...).")
-        # If the run is refused, or stopped, before anything is written, nothing stays behind.
+        # A run that is refused or stopped before anything is written leaves nothing behind.
         self._made = missing(path)
         self.path = make_folder(path)
         self.whole = study or path
@@ -177,7 +177,7 @@ class RunFolder:
         except DataError:
             remove_empty(self._made)
             raise
-        # Whether what is there is of this very run.
+        # Whether the files there belong to this very run.
         self._own = resume
         if not resume:
             try:
@@ -236,7 +236,7 @@ class RunFolder:
         sweep(self.path / CHECKPOINTS)
         if not finished:
             into = SEEDS if "seeds" in begun else BEGUN
-            # From a run that was killed here before it had kept anything; this is not that run.
+            # Left by a different run that was killed here before it had kept anything.
             others = set() if self._own else {METRICS, RECORD, FORK}
             for name in {FAILURE, SUMMARY, BEGUN, SEEDS, ENSEMBLE, *others} - {into}:
                 must_remove(self.path / name)
@@ -264,7 +264,7 @@ class RunFolder:
         """Begin with no epochs; nothing is lost if that does not reach the disk."""
         must_remove(self.metrics_path)
         try:
-            # A new file, never one that a link leads to.
+            # A new file, never the target of a link.
             self.metrics_path.open("xb").close()
         except OSError as error:
             raise cannot_write(self.metrics_path, error) from error
@@ -273,7 +273,7 @@ class RunFolder:
         write_atomically(self.metrics_path, "".join(_line(record) for record in records))
 
     def fail(self, simulator: Simulator, error: DivergedError, identity: Identity) -> None:
-        """Write why training ended in the epoch after the last complete one; epochs beyond it count no longer."""
+        """Write why training ended in the epoch after the last complete one; later epochs are dropped."""
         epoch = len(simulator.history) + 1
         # It may have diverged in its measures, after all steps.
         must_remove(self.path / MODEL)
@@ -290,11 +290,11 @@ class RunFolder:
         self.ended()
 
     def _digests(self, *names: str) -> dict[str, str]:
-        """SHA-256 of files of the run, by which they are later recognized as the ones that it left."""
+        """SHA-256 of files of the run, so that later changes to them are noticed."""
         return {name: digest(self.path / name) for name in names}
 
     def keep_model(self, simulator: Simulator, identity: Identity) -> None:
-        """Write the model as soon as it is trained: anything that comes after may fail."""
+        """Write the model as soon as it is trained: anything after that may fail."""
         write_atomically(self.path / MODEL, model_bytes(simulator, identity))
 
     def finish(self, simulator: Simulator, summary: Mapping[str, Any], identity: Identity) -> None:
@@ -320,7 +320,7 @@ def _says(path: Path, text: str) -> bool:
 
 
 def digest(path: Path) -> str:
-    """SHA-256 of what is in a file; raises DataError when it cannot be read."""
+    """SHA-256 of a file's content; raises DataError when it cannot be read."""
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
@@ -367,7 +367,7 @@ def train_again(folder: Path) -> str:
 
 
 def finite(measures: Mapping[str, Any]) -> dict[str, Any]:
-    """The same with None for what is not finite: JSON has no infinity."""
+    """The same measures, with None for those that are not finite: JSON has no infinity."""
     infinite = {name for name, value in measures.items() if isinstance(value, float) and not math.isfinite(value)}
     return {name: None if name in infinite else value for name, value in measures.items()}
 

@@ -1,4 +1,4 @@
-"""Where a replay forks, as its folder says, and how the run that it is of went on from there."""
+"""Where a replay forks, as its folder says, and how the original run continued from there."""
 
 from __future__ import annotations
 

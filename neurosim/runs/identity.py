@@ -24,10 +24,10 @@ from neurosim.training.recording.for_report import asked_for, recorded_for_repor
 from neurosim.training.simulator import Simulator
 from neurosim.version import __version__
 
-# How much is shown of what has changed: lines, and letters of a line.
+# At most so many changed lines are shown, and so many characters of each.
 SHOWN = 16
 LONGEST = 120
-# Why not even force=True resumes it.
+# Why not even force=True resumes such a run.
 FINISHED = "what is trained to its end stays what it is: train the changed scenario anew, and resume nothing."
 _SPLITS = {"train": "training", "validation": "validation", "test": "test"}
 
@@ -117,7 +117,7 @@ def plugin_records(scenario: Scenario) -> tuple[PluginRecord, ...]:
 
 
 def determining(scenario: Scenario, *, record: bool = False) -> str:
-    """The scenario as text, less what changes no trained number; with `record`, only less what changes no recorded one.
+    """The scenario as text, without what affects no trained number (with `record`, no recorded number either).
 
     Only the name of a data file is kept: its rows are known by their hashes.
     """
@@ -136,20 +136,20 @@ def determining(scenario: Scenario, *, record: bool = False) -> str:
         expect={},
         claims=(),
         plots=PlotsSection(),
-        # Plugins are known by what is in them.
+        # Plugins are identified by their content.
         requires=RequiresSection(),
         variants={},
     ).to_toml()
 
 
 def scenario_changes(was: str, now: str) -> list[str]:
-    """What differs between two scenarios as `determining` gives them, line by line."""
+    """The differences between two scenarios in the form that `determining` gives, line by line."""
     lines = list(difflib.unified_diff(was.splitlines(), now.splitlines(), lineterm="", n=0))
     return [f"  scenario: {line}" for line in lines if line[:1] in "+-" and line[:3] not in ("+++", "---")]
 
 
 def bit_changes(was: Identity, now: Identity) -> list[str]:
-    """Which versions, and what else decides the last bits, have changed, in lines to be shown."""
+    """Changes in versions and in whatever else decides the last bits, as lines to show."""
     return [
         f"  {name}: {before.get(name, 'none')}, now {after.get(name, 'none')}, which may change the last bits"
         for before, after in ((was.versions, now.versions), (was.arithmetic, now.arithmetic))
@@ -159,7 +159,7 @@ def bit_changes(was: Identity, now: Identity) -> list[str]:
 
 
 def rows_changes(was: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
-    """Which splits no longer have the rows they had, by their hashes, in lines to be shown."""
+    """Splits whose rows have changed, by their hashes, as lines to show."""
     changed = [split for split in {**was, **now} if was.get(split) != now.get(split)]
     return [
         f"  data: the {_SPLITS.get(split, split)} rows have changed (SHA-256 {_short(was.get(split))}, "
@@ -169,7 +169,7 @@ def rows_changes(was: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
 
 
 def plugin_changes(was: Sequence[PluginRecord], now: Sequence[PluginRecord]) -> list[str]:
-    """Which plugins are not what they were, in lines to be shown."""
+    """Plugins that have changed, as lines to show."""
     before, after = ({plugin.name: plugin for plugin in plugins} for plugins in (was, now))
     lines = []
     for name in {**before, **after}:
@@ -185,7 +185,7 @@ def _short(digest: str | None) -> str:
 
 
 def changes_of(own: Scenario, chosen: Scenario, simulator: Simulator) -> list[str]:
-    """What differs between the scenario in a run folder and the one that was named to resume it.
+    """The differences between the scenario in a run folder and the one given to resume it with.
 
     `simulator` is of either. What the report added to the recording is no difference; how often it was added depends
     on the epochs that the run in the folder was to have.
@@ -197,13 +197,13 @@ def changes_of(own: Scenario, chosen: Scenario, simulator: Simulator) -> list[st
 
 
 def without_report(scenario: Scenario, simulator: Simulator) -> Scenario:
-    """The scenario in a run folder as its author wrote it, without what the report has it record as well."""
+    """The scenario in a run folder as its author wrote it, without what is recorded for the report."""
     asked = asked_for(scenario.record, *_recorded_of(simulator))
     return replace(scenario, given=scenario.given.model_copy(update={"record": asked}))
 
 
 def _recorded_of(simulator: Simulator) -> tuple[Network, int, int]:
-    """Network, epochs and number of classes: they decide what is recorded for the report."""
+    """Network, epochs and number of classes, which decide what is recorded for the report."""
     return simulator.network, simulator.training.epochs, len(simulator.data.classes)
 
 
@@ -213,6 +213,6 @@ def another_run(what: Path, changes: Sequence[str], hint: str) -> UsageError:
 
 
 def shown_changes(changes: Sequence[str]) -> str:
-    """What has changed, as far as it is shown."""
+    """The changed lines, shortened if there are many."""
     more = [f"  and {len(changes) - SHOWN} more lines"] if len(changes) > SHOWN else []
     return "\n".join(line[:LONGEST] for line in [*changes[:SHOWN], *more])

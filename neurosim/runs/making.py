@@ -1,4 +1,4 @@
-"""The networks of a study, made when their turn comes: the seeds of a variant share its rows."""
+"""The networks of a study, each made when its turn comes; the seeds of a variant share its rows."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Workshop:
             check_memory_together([(first.network, first.training, len(first.data.train)) for first in firsts])
 
     def identities(self, members: Sequence[Member]) -> Iterator[tuple[str, Path, Identity]]:
-        """What each member is called, its folder, and what its numbers would belong to here and now."""
+        """For each member its label, its folder, and what its numbers would belong to here and now."""
         for member in members:
             assert member.folder is not None
             rows = self._first[member.scenario.variant].data.sha256

@@ -1,4 +1,4 @@
-"""Progress in a notebook: a bar with the measures of the last epoch, in one output that is written over."""
+"""Progress in a notebook: a bar with the measures of the last epoch, updated in place."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from neurosim.runs.results import Result
 from neurosim.training.history import METRICS, Record
 from neurosim.training.simulator import Simulator
 
-# Seconds between two updates; more often the browser would have to work.
+# Seconds between two updates, to spare the browser.
 PAUSE = 0.1
 
 
 def in_notebook() -> NotebookProgress | None:
-    """What shows progress where this runs in the kernel of a notebook; None elsewhere."""
-    # Nobody is in a notebook without it.
+    """What shows progress in a notebook's kernel; None elsewhere."""
+    # A notebook's kernel always has it loaded.
     interactive = sys.modules.get("IPython")
     shell = interactive.get_ipython() if interactive is not None else None
     return NotebookProgress() if shell is not None and hasattr(shell, "kernel") else None
@@ -33,7 +33,7 @@ class NotebookProgress(StudyObserver):
         self._name, self._epochs, self._shown = "", 0, 0.0
 
     def compiling(self) -> None:
-        """Say that it takes a while, and why."""
+        """Say that this takes a while, and why."""
         self._show(0.0, "compiling kernels: only the first time, the result is kept")
 
     def started(self, simulator: Simulator) -> None:
@@ -63,7 +63,7 @@ class NotebookProgress(StudyObserver):
             self._show(done, f"{done:.0%} of all epochs")
 
     def finished(self, member: str, result: Result) -> None:
-        """The share says it."""
+        """Nothing to add: the share says it."""
 
     def _show(self, done: float, words: str) -> None:
         from IPython.display import HTML, display

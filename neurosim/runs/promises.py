@@ -1,4 +1,4 @@
-"""Promises that a run cannot keep, however it goes: found before training, which may take hours."""
+"""Promises that a run cannot keep, however it goes, reported before training, which may take hours."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from neurosim.scenario import Claim, Scenario
 from neurosim.scenario.study import names_in
 from neurosim.training.simulator import Simulator
 
-# At most so many lines, and variants in a line.
+# At most so many warnings, and variants named in each.
 MOST = 5
-# Measures by the end of their name: whether they are of classes, or of values.
+# Suffixes of measures of classes, and of values.
 OF_CLASSES, OF_VALUES = ("_accuracy",), ("_rmse", "_r2")
 
 
 @dataclass(frozen=True)
 class Known:
-    """What is known of a network before it is trained: its scenario, which splits there are, and of what."""
+    """What is known about a network before training: its scenario, its splits, and whether targets are classes."""
 
     scenario: Scenario
     splits: Collection[str]
@@ -26,7 +26,7 @@ class Known:
 
 
 def known_of(simulator: Simulator) -> Known:
-    """What is known of the network of a simulator."""
+    """What is known about a simulator's network."""
     return Known(simulator.scenario, simulator.splits, bool(simulator.data.classes))
 
 
@@ -66,7 +66,7 @@ def _broken(scenario: Scenario, networks: Mapping[str, Known]) -> Iterator[tuple
 
 
 def _fault(claim: Claim, network: Known) -> tuple[str, str]:
-    """The key of a claim that asks for what there will not be, and why; the reason is empty if nothing is amiss."""
+    """The key of a claim that asks for something that will not exist, and why; the reason is empty if all is well."""
     last, asked = network.scenario.training.epochs, network.scenario.record
     if claim.epoch is not None and claim.epoch > last:
         return "epoch", f"epoch {claim.epoch} never comes, as training.epochs is {last}"
@@ -78,7 +78,7 @@ def _fault(claim: Claim, network: Known) -> tuple[str, str]:
 
 
 def _missing(measure: str, network: Known) -> str:
-    """Why there will be no such measure; empty if there will be."""
+    """Why a measure will not exist; empty if it will."""
     split = measure.partition("_")[0]
     if split not in network.splits:
         return f"the data have no {split} rows; data.{split}_fraction sets some aside"

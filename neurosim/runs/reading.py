@@ -48,7 +48,7 @@ from neurosim.training.simulator import Simulator
 
 
 def read_finished(folder: Path, simulator: Simulator, *, force: bool = False) -> Result:
-    """The result of a finished run, whose network and records `simulator`, not trained yet, is given.
+    """The result of a finished run; its network and records are given to `simulator`, which is untrained.
 
     The caller must know that the simulator is of what was trained there; `read_run` checks.
 
@@ -66,12 +66,12 @@ def read_finished(folder: Path, simulator: Simulator, *, force: bool = False) ->
 
 @dataclass(frozen=True)
 class _Finished:
-    """What is in the folder of a finished run, before any of it is used.
+    """The content of a finished run's folder, before any of it is used.
 
     Attributes
     ----------
     swapped : Changes
-        What shows that its model, or another file, is not the one that the run left.
+        Signs that its model, or another file, is not the one that the run left.
     """
 
     folder: Path
@@ -92,7 +92,7 @@ class _Finished:
         return cls(folder, simulator, summary, history, arrays, recording, swapped)
 
     def result(self, mixed: Changes) -> Result:
-        """Give the network and records to the simulator; `mixed` is what has changed, if it is read all the same."""
+        """Give the network and records to the simulator; `mixed` are changes despite which it is read."""
         folder, simulator, summary = self.folder, self.simulator, self.summary
         if summary.seed != simulator.seed and not mixed:
             raise damaged(folder / SUMMARY, f"its seed is {summary.seed}, and that of {SCENARIO} {simulator.seed}")
@@ -118,7 +118,7 @@ class _Finished:
 
 
 def swapped_files(folder: Path, trained: Trained, model: Mapping[str, Any]) -> Changes:
-    """What shows that a file of a finished run is not the one that it left; `model` describes the one there."""
+    """Signs that a file of a finished run is not the one that it left; `model` describes the present one."""
     swapped = model_changes(folder, trained, trained_by_model(model, folder / MODEL))
     return swapped or file_changes(folder, trained)
 
@@ -130,7 +130,7 @@ def _must_be_there(path: Path) -> Path:
 
 
 def fits(recording: Recording, simulator: Simulator) -> bool:
-    """Whether the parameters that were recorded, if any were, are those of this network."""
+    """Whether the recorded parameters, if any, have the shapes of this network's."""
     shapes = {name: array.shape for name, array in {**simulator.parameters, **simulator.statistics}.items()}
     kept = {name: arrays[0].shape for name, arrays in recording.parameters.items() if arrays}
     return not kept or kept == shapes
@@ -168,7 +168,7 @@ class ReadRun:
 
     @property
     def drawn_to(self) -> Path:
-        """Where its pictures go: to its folder, or, if they mix, to one apart from what the run left."""
+        """Where its pictures go: to its folder, or to a subfolder if they mix the run with something else."""
         return self.folder / MIXED if self.mixed else self.folder
 
 

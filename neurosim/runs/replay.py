@@ -1,4 +1,4 @@
-"""A run again from one of its steps, with one thing changed: the same weights, the same batches ahead, another future.
+"""A run repeated from one of its steps with one thing changed: same weights, same batches ahead, another future.
 
 Runs are repeatable to the bit, so the network at any step can be had again: from the last recorded checkpoint before
 it (parameters and the optimizer's state, where both were recorded), else from the start.
@@ -41,9 +41,9 @@ from neurosim.training.recording import Recording, load_recording
 from neurosim.training.recording.recording import FILE as RECORD
 from neurosim.training.simulator import Simulator
 
-# What has to be equal for the same batches to lie ahead.
+# Sections that must be unchanged for the same batches to lie ahead.
 SAME = ("data", "augmentation")
-# Losses of the epochs trained again may differ by this much before it is said.
+# Relative difference up to which losses of repeated epochs count as the same.
 CLOSE = 1e-12
 
 
@@ -141,7 +141,7 @@ def read_origin(folder: Path | str, registry: Registry | None = None) -> Origin:
         )
     scenario = load_scenario(path / SCENARIO, registry=registry, own=True) if is_there(path / SUMMARY) else None
     if scenario is None or scenario.is_study or not is_there(path / MODEL):
-        # Says what is wrong with it, or gives the networks of a study.
+        # Raises if something is wrong with it; else it is a study.
         runs = read_run(path, registry, force=True).results
         raise UsageError(f"{path} is a study of several networks", f"Name one of them, such as {runs[0].folder}.")
     summary, history = read_measures(path)
@@ -184,7 +184,7 @@ def run_replay(
     check_data_file(origin.folder, origin.scenario)
     changed = _changed(origin, settings)
     trunk = Simulator(_without_recording(origin.scenario), origin.backend, None, options.threads, options.data_dir)
-    # What is trained on has to be the same to the bit.
+    # What is trained further must be the same to the bit.
     now = identity_of(trunk)
     since = changes(origin.folder, origin.trained.beside(now), now, bits=True)
     since |= origin.swapped or Changes(origin.folder)
@@ -213,9 +213,9 @@ def _train(
     begin: float,
     mixed: str,
 ) -> Replay:
-    """Go to the fork, and on from there."""
+    """Train up to the fork, and then the other future."""
     with on_compilation(watcher.compiling):
-        # Its time is told, and what it needs is what the trunk needs, and more.
+        # Its compile time is reported; the trunk needs nothing beyond what the branch needs.
         branch.prepare()
         trunk.prepare()
     recording = _recording(origin, trunk)
@@ -242,7 +242,7 @@ def _keep_fork(folder: Path, branch: Simulator, about: Mapping[str, Any], mixed:
 def _fork(
     origin: Origin, step: int, epoch: float, settings: Mapping[str, Any], trained_again: int, mixed: str
 ) -> dict[str, Any]:
-    """What ``replay.json`` says; it is known before the other future is trained."""
+    """The content of ``replay.json``, known before the other future is trained."""
     return {
         "run": str(origin.folder),
         "step": step,
@@ -260,7 +260,7 @@ def _places(total: int) -> str:
 
 
 def _changed(origin: Origin, settings: Mapping[str, Any]) -> Scenario:
-    """The scenario with the settings; the parts that make the batches must be as they were."""
+    """The scenario with the settings; whatever determines the batches must be unchanged."""
     scenario = origin.scenario
     changed = load_scenario(origin.folder / SCENARIO, overrides=settings, registry=scenario.registry, own=True)
     for section in SAME:
@@ -279,12 +279,12 @@ def _changed(origin: Origin, settings: Mapping[str, Any]) -> Scenario:
 
 
 def _without_recording(scenario: Scenario) -> Scenario:
-    """What leads to the fork was recorded before."""
+    """The scenario without recording, for the steps up to the fork, which are recorded already."""
     return replace(scenario, record=None)
 
 
 def _check_fit(trunk: Simulator, branch: Simulator) -> None:
-    """The network must have the same weights, by name and shape."""
+    """Require the same weights, by name and shape."""
     ours = {name: array.shape for name, array in trunk.parameters.items()}
     theirs = {name: array.shape for name, array in branch.parameters.items()}
     for name in {**ours, **theirs}:
@@ -337,7 +337,7 @@ def _begin(trunk: Simulator, origin: Origin, recording: Recording | None, step: 
 
 
 def _check_same(trunk: Simulator, origin: Origin) -> None:
-    """Training again must have given what it gave then; another machine or version may not."""
+    """Require that training again gave the same losses; on another machine or version it may not."""
     for again, before in zip(trunk.history, origin.history[: len(trunk.history)], strict=True):
         here, there = again["train_loss"], before["train_loss"]
         if there is not None and not math.isclose(here, there, rel_tol=CLOSE):
@@ -351,15 +351,15 @@ def _check_same(trunk: Simulator, origin: Origin) -> None:
 def _state(
     trunk: Simulator, branch: Simulator, recording: Recording | None, recorded: RecordSection | None, step: int
 ) -> dict[str, Any]:
-    """What the branch begins with: all of the trunk that it has a place for."""
+    """The state that the branch starts from: everything of the trunk's that it has a place for."""
     own = branch.state()
     state = {**trunk.state(), **{name: array for name, array in own.items() if name.startswith("record_")}}
     same = branch.scenario.optimizer.name == trunk.scenario.optimizer.name
     remembers = same and state["optimizer"].shape == own["optimizer"].shape
     if not remembers:
-        # Another optimizer begins with nothing in its memory.
+        # Another optimizer starts with an empty state.
         state["optimizer"] = own["optimizer"]
-    # What was recorded of the old optimizer's memory cannot be continued by another one.
+    # Another optimizer cannot continue the recorded state of the old one.
     goes_on = branch.scenario.record == recorded and (remembers or recording is None or not len(recording.optimizer))
     if recording is not None and goes_on:
         before = recording.until(step)

@@ -1,4 +1,4 @@
-"""What a run gave, and what a study of several networks gave."""
+"""The result of a run, and of a study of several networks."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from neurosim.training.recording import Recording
 from neurosim.training.simulator import Simulator
 from neurosim.training.success import Member, first_success, judge, summarize
 
-# What ``final`` has even where it is not measured.
+# Keys that ``final`` always has, null where there is no such measure.
 ALWAYS = tuple(name for name in METRICS if not name.startswith("validation"))
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a run gave.
+    """The result of a run.
 
     Attributes
     ----------
@@ -120,7 +120,7 @@ class Result:
 
     @property
     def outcome(self) -> Outcome:
-        """What promises are held against."""
+        """The facts that promises are held against."""
         return Outcome(self.metrics, self.history, self.recording)
 
     def judged(self) -> Member:
@@ -155,7 +155,7 @@ class Result:
 
 @dataclass(frozen=True)
 class Study:
-    """What the runs of a study gave.
+    """The results of a study.
 
     Attributes
     ----------
@@ -211,12 +211,12 @@ class Study:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The variants; where there are only repeats, the one that they are of, which may have no name."""
+        """The names of the variants; without variants, the single name that the repeats share, which may be empty."""
         return tuple(self.scenario.variants) or (self.scenario.variant,)
 
     @property
     def final_only(self) -> tuple[str, ...]:
-        """The measures of its runs that are taken at their end only."""
+        """Measures that its runs have at their end only."""
         return tuple(name for name in FINAL_ONLY if any(name in result.metrics for result in self.results))
 
     def __getitem__(self, variant: str) -> tuple[Result, ...]:
@@ -301,7 +301,7 @@ def label_of(scenario: Scenario) -> str:
 
 
 def promises_met(expectations: Sequence[Expectation]) -> list[str]:
-    """How many promises were met, in words; nothing where there are none."""
+    """How many promises were met, in words; empty if there are none."""
     met = sum(expectation.met for expectation in expectations)
     return [f"{met} of {counted(len(expectations), 'promise')} met"] if expectations else []
 

@@ -17,13 +17,13 @@ from neurosim.scenario.run_folders import no_run
 
 
 def run_folder_of(resume: Path | str) -> Path:
-    """The run folder that is meant by itself or by one of its checkpoints."""
+    """The run folder, given itself or one of its checkpoints."""
     path = Path(resume)
     return path.parent.parent if path.is_file() else path
 
 
 def is_of_run(scenario: Path | str, resume: Path | str | None) -> bool:
-    """Whether a scenario is the one in the run folder that is to be resumed: neurosim has written it for the user."""
+    """Whether a scenario is the one in the folder of the run to resume, which neurosim wrote itself."""
     return resume is not None and Path(scenario).absolute() == (run_folder_of(resume) / SCENARIO).absolute()
 
 
@@ -42,7 +42,7 @@ def own_scenario(resume: Path | str, chosen: Scenario) -> Scenario | None:
 
 
 def scenario_file(resume: Path | str) -> Path | None:
-    """The file of that scenario; as `own_scenario`."""
+    """The file of that scenario; raises as `own_scenario`."""
     folder = run_folder_of(resume)
     if is_there(folder / SCENARIO):
         return folder / SCENARIO
@@ -53,7 +53,7 @@ def scenario_file(resume: Path | str) -> Path | None:
 
 
 def is_finished(resume: Path | str) -> bool:
-    """Whether the run in a folder has ended and only what is drawn of it may be missing; raises DataError.
+    """Whether the run in a folder is trained, so that only pictures and its page may be missing; raises DataError.
 
     A run killed between its last file and the end may have a checkpoint left.
     """
@@ -80,7 +80,7 @@ def as_it_was(folder: Path, what: str = "it as it was") -> str:
 
 
 def refuse_diverged(folder: Path) -> None:
-    """Raise DivergedError where a run has diverged: unchanged, it would do so again."""
+    """Raise DivergedError if the run has diverged: unchanged, it would diverge again."""
     if is_there(folder / FAILURE):
         raise DivergedError(
             read_failure(folder / FAILURE).message,
@@ -91,13 +91,13 @@ def refuse_diverged(folder: Path) -> None:
 
 
 def backend_there(resume: Path | str) -> str | None:
-    """The backend of the run in a folder, or of the first network of a study; None where nothing tells."""
+    """The backend of the run in a folder, or of the first network of a study; None if no file says."""
     path = Path(resume)
     if path.is_file():
         return backend_of(path)
-    # First the files that another process removes once those below are there.
+    # First the files that another process removes as soon as those below exist.
     for name in (BEGUN, SEEDS):
-        # It may be cut short if the whole system failed, not neurosim alone.
+        # It may be truncated if the whole system went down.
         with contextlib.suppress(DataError, FileNotFoundError):
             if is_there(path / name):
                 return read_object(path / name).backend()

@@ -1,4 +1,4 @@
-"""The text files that a run leaves, read again and believed only where they say what a run can have written."""
+"""Reading the text files of a run, which are believed only where a run can have written what they say."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from neurosim.training.history import METRICS, History
 from neurosim.training.measures import FINAL_ONLY
 
 BACKENDS = ("cpu", "cuda", "reference")
-# What every run has, null where there are no such rows; those of validation are there only where there are some.
+# Every run has these, null without such rows; the ones of validation appear only where there are validation rows.
 _ALWAYS = tuple(name for name in METRICS if not name.startswith("validation"))
 
 
@@ -121,7 +121,7 @@ def read_failure(path: Path) -> Failure:
 
 
 def is_there(path: Path) -> bool:
-    """Whether there is such a file; raises DataError for anything else of this name."""
+    """Whether the file exists; raises DataError for anything else of this name."""
     if path.is_file():
         return True
     if path.is_symlink():
@@ -132,7 +132,7 @@ def is_there(path: Path) -> bool:
 
 
 def damaged(path: Path, what: str) -> DataError:
-    """The error for a file of a run that says what no run writes."""
+    """The error for a file whose content no run can have written."""
     again = train_again(path.parent)
     return DataError(f"{path} is damaged: {what}", f"It was changed after the run. To train the run again:  {again}")
 
@@ -158,7 +158,7 @@ def _no_number(name: str) -> NoReturn:
 
 
 class Written:
-    """A JSON object, whose entries have to be what a run writes; its methods raise DataError where they are not."""
+    """A JSON object written by a run; its methods raise DataError for entries that no run writes."""
 
     def __init__(self, values: Any, path: Path, place: str = "") -> None:
         self.values: dict[str, Any] = values
@@ -167,11 +167,11 @@ class Written:
             self.refuse("expected a JSON object with braces")
 
     def refuse(self, what: str) -> NoReturn:
-        """Raise the error for what no run writes."""
+        """Raise the error for an entry that no run writes."""
         raise damaged(self._path, self._place + what)
 
     def entry(self, key: str) -> Any:
-        """What is under a key, which must be there."""
+        """The value of a key, which must be there."""
         if key not in self.values:
             self.refuse(f"there is no {key}")
         return self.values[key]
@@ -181,16 +181,16 @@ class Written:
         return Written(self.entry(key), self._path, f"{self._place}{key}: ")
 
     def text(self, key: str) -> str:
-        """A text."""
+        """A string."""
         if not isinstance(self.entry(key), str):
             self.refuse(f"{key} is not text")
         return str(self.entry(key))
 
     def texts(self, key: str) -> dict[str, str]:
-        """The object under a key, all of whose values are texts."""
+        """The object under a key, whose values must all be strings."""
         texts = self.part(key).values
         if not all(isinstance(text, str) for text in texts.values()):
-            self.refuse(f"{key} is not all text")
+            self.refuse(f"{key} are not all text")
         return texts
 
     def backend(self) -> str:
@@ -201,7 +201,7 @@ class Written:
         return str(name)
 
     def identity(self) -> Identity | None:
-        """What its numbers belong to; None where it does not say, as older versions did not."""
+        """What its numbers belong to; None in files of older versions, which do not say."""
         if self.values.get("identity") is None:
             return None
         try:

@@ -160,12 +160,12 @@ class Ensemble:
                 self.members.append(judge(self.scenario, seed, final, int(reached[k])))
         # The baseline and the units are the same for all.
         self.remarks = measure_remarks(self.members[0].measures, problem.data)
-        # What only single networks need has been compiled since.
+        # Kernels that only single networks need were compiled meanwhile.
         self.seconds = time.perf_counter() - start - (self.compile_seconds - first.compile_seconds)
         return self.members
 
     def _apart(self, tell: Callable[[float], None]) -> list[Member]:
-        """Networks that are too large for lanes, or that stop or change their rows one by one."""
+        """Train networks that are too large for lanes, or that stop or augment their rows individually."""
         crew, first = self._crew()
         # With it, all that the others need is compiled.
         self.compile_seconds += first.prepare()
@@ -190,7 +190,7 @@ class Ensemble:
         return [members[number] for number in range(len(self.seeds))]
 
     def _crew(self) -> tuple[SideBySide, Simulator]:
-        """How they are trained, and a network whose rows they share; one by one where memory is short."""
+        """How many are trained at once (one if memory is short), and a network whose rows they share."""
         crew = SideBySide.of(len(self.seeds), self.backend, self.threads)
         first = Simulator(self.scenario, self.backend, self.seeds[0], crew.threads, self.data_dir)
         try:
@@ -200,7 +200,7 @@ class Ensemble:
         return crew, first
 
     def _note_success(self, reached: NDArray[np.int64], totals: NDArray[Any], rows: Rows, done: int) -> None:
-        """Enter the first epoch that met the expectations on the training rows, member by member."""
+        """Note for each member the first epoch that met the expectations on the training rows."""
         measures = {"train_loss": totals[:, :, 0] / rows.count}
         if rows.accuracy != "none":
             measures["train_accuracy"] = totals[:, :, 1] / rows.count
