@@ -197,6 +197,6 @@ def test_what_is_to_be_gone_on_with_is_waited_for_as_well(neurosim, more):
         assert "Wait until it has ended; the same command then does whatever is left." in done.err
         assert "being trained right now" in neurosim("plot", "killed").err
     Path("scenario.toml").rename("killed/scenario.toml")
-    assert "choose another --out" in neurosim(*words, "--out", "killed").err
+    assert "choose another folder (--out)" in neurosim(*words, "--out", "killed").err
     lock.release()
     assert neurosim(*going_on).code == 0
