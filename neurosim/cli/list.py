@@ -67,7 +67,7 @@ def _rows(kind: str, registry: Any) -> list[dict[str, Any]]:
     catalog = getattr(registry, kind)
     for entry in catalog:
         record = entry.record
-        settings = record.options if kind == "datasets" else record.params
+        settings = record.defaults
         about = record.description if kind == "datasets" else record.source
         rows.append(
             {

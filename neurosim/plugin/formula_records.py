@@ -4,8 +4,7 @@ Their functions are plain Python on scalars (or on one row of scalars), with the
 ordinary literals, and are compiled for every backend. The records whose functions run as they are
 stand in `neurosim.plugin.function_records`.
 
-Every record checks itself when it is made: argument names must follow the order given in its
-docstring, so that a mistake is found where it was written.
+Argument names must follow the order given in the docstring of the record.
 """
 
 from __future__ import annotations
@@ -14,13 +13,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from neurosim.errors import PluginError
-from neurosim.plugin.checks import check_arguments, check_name, frozen_numbers
+from neurosim.plugin.record import Record, Scalar
 
 if TYPE_CHECKING:
     from neurosim.formulas.kinds import ArgumentKind
-
-Scalar = Callable[..., float]
 
 
 @dataclass(frozen=True)
@@ -53,7 +49,7 @@ def _formula(
 
 
 @dataclass(frozen=True)
-class Activation:
+class Activation(Record):
     """An activation applied to each unit by itself.
 
     Parameters
@@ -84,11 +80,10 @@ class Activation:
     source: str = ""
 
     def __post_init__(self) -> None:
-        check_name(self.kind, self.name)
-        object.__setattr__(self, "params", frozen_numbers(self.kind, self.name, self.params))
-        check_arguments(self.kind, self.name, "f", self.f, ["<z>", *self.params])
+        super().__post_init__()
+        self._check("f", self.f, "z")
         if self.df is not None:
-            check_arguments(self.kind, self.name, "df", self.df, ["<z>", "<a>", *self.params])
+            self._check("df", self.df, "z", "a")
 
     @property
     def derivative(self) -> Scalar:
@@ -116,7 +111,7 @@ class Activation:
 
 
 @dataclass(frozen=True)
-class RowActivation:
+class RowActivation(Record):
     """An activation of a whole row of units, such as softmax.
 
     Parameters
@@ -141,10 +136,9 @@ class RowActivation:
     source: str = ""
 
     def __post_init__(self) -> None:
-        check_name(self.kind, self.name)
-        object.__setattr__(self, "params", frozen_numbers(self.kind, self.name, self.params))
-        check_arguments(self.kind, self.name, "f", self.f, ["<z>", "<a>", *self.params])
-        check_arguments(self.kind, self.name, "backward", self.backward, ["<z>", "<a>", "<da>", "<dz>", *self.params])
+        super().__post_init__()
+        self._check("f", self.f, "z", "a")
+        self._check("backward", self.backward, "z", "a", "da", "dz")
 
     @property
     def formulas(self) -> tuple[Formula, ...]:
@@ -183,7 +177,7 @@ class FromLogits:
 
 
 @dataclass(frozen=True)
-class Loss:
+class Loss(Record):
     """The loss of one row of outputs against its target.
 
     The loss of a batch is the mean over its rows.
@@ -221,18 +215,16 @@ class Loss:
     source: str = ""
 
     def __post_init__(self) -> None:
-        check_name(self.kind, self.name)
+        super().__post_init__()
         if self.targets not in ("values", "classes"):
-            raise PluginError(f"loss {self.name!r}: targets must be 'values' or 'classes', not {self.targets!r}")
-        object.__setattr__(self, "params", frozen_numbers(self.kind, self.name, self.params))
-        check_arguments(self.kind, self.name, "value", self.value, ["<a>", "<y>", *self.params])
+            raise self._fault(f"targets must be 'values' or 'classes', not {self.targets!r}")
+        self._check("value", self.value, "a", "y")
         if self.gradient is not None:
-            check_arguments(self.kind, self.name, "gradient", self.gradient, ["<a>", "<y>", "<da>", *self.params])
+            self._check("gradient", self.gradient, "a", "y", "da")
         for pair in self.from_logits:
             role = f"from_logits[{pair.activation}]"
-            arguments = ["<z>", "<a>", "<y>"]
-            check_arguments(self.kind, self.name, f"{role}.value", pair.value, [*arguments, *self.params])
-            check_arguments(self.kind, self.name, f"{role}.gradient", pair.gradient, [*arguments, "<dz>", *self.params])
+            self._check(f"{role}.value", pair.value, "z", "a", "y")
+            self._check(f"{role}.gradient", pair.gradient, "z", "a", "y", "dz")
 
     def pair_for(self, activation: str) -> FromLogits | None:
         """The pair for the output activation named, or None."""
@@ -271,7 +263,7 @@ class Loss:
 
 
 @dataclass(frozen=True)
-class Optimizer:
+class Optimizer(Record):
     """A rule that updates one parameter from its gradient.
 
     Parameters
@@ -298,13 +290,11 @@ class Optimizer:
     source: str = ""
 
     def __post_init__(self) -> None:
-        check_name(self.kind, self.name)
+        super().__post_init__()
         object.__setattr__(self, "slots", tuple(self.slots))
-        object.__setattr__(self, "params", frozen_numbers(self.kind, self.name, self.params))
         if "lr" not in self.params:
-            raise PluginError(f"optimizer {self.name!r}: params must have a learning rate called 'lr'")
-        expected = ["<w>", "<g>", *(f"<{slot}>" for slot in self.slots), "<t>", *self.params]
-        check_arguments(self.kind, self.name, "update", self.update, expected)
+            raise self._fault("params must have a learning rate called 'lr'")
+        self._check("update", self.update, "w", "g", *self.slots, "t")
 
     @property
     def formulas(self) -> tuple[Formula, ...]:

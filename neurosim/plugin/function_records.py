@@ -1,7 +1,6 @@
 """The records whose functions run as they are: initializers, schedules and data sets.
 
-Their functions are ordinary Python on the host and may use NumPy freely. Like the others, every record
-checks itself when it is made.
+Their functions are ordinary Python on the host and may use NumPy freely.
 """
 
 from __future__ import annotations
@@ -11,12 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
-from neurosim.errors import PluginError, UsageError
+from neurosim.errors import UsageError
 from neurosim.files.inputs import check_ordinary, unreadable
-from neurosim.plugin.checks import check_arguments, check_name, frozen, frozen_numbers
+from neurosim.plugin.record import Record, Scalar
 from neurosim.printable import arguments
 
-Scalar = Callable[..., float]
 # Keys of ``[data]`` that belong to the scenario, whatever the data set is.
 SCENARIO_KEYS = (
     "source", "seed", "validation_fraction", "test_fraction", "normalize", "standardize", "standardize_targets",
@@ -24,7 +22,7 @@ SCENARIO_KEYS = (
 
 
 @dataclass(frozen=True)
-class Initializer:
+class Initializer(Record):
     """The start values of a layer.
 
     Parameters
@@ -50,16 +48,14 @@ class Initializer:
     source: str = ""
 
     def __post_init__(self) -> None:
-        check_name(self.kind, self.name)
-        object.__setattr__(self, "params", frozen_numbers(self.kind, self.name, self.params))
-        expected = ["<random>", "<shape>", "<fan_in>", "<fan_out>", *self.params]
-        check_arguments(self.kind, self.name, "weight", self.weight, expected)
+        super().__post_init__()
+        self._check("weight", self.weight, "random", "shape", "fan_in", "fan_out")
         if self.bias is not None:
-            check_arguments(self.kind, self.name, "bias", self.bias, expected)
+            self._check("bias", self.bias, "random", "shape", "fan_in", "fan_out")
 
 
 @dataclass(frozen=True)
-class Schedule:
+class Schedule(Record):
     """How the learning rate changes over a run.
 
     Parameters
@@ -81,13 +77,12 @@ class Schedule:
     source: str = ""
 
     def __post_init__(self) -> None:
-        check_name(self.kind, self.name)
-        object.__setattr__(self, "params", frozen_numbers(self.kind, self.name, self.params))
-        check_arguments(self.kind, self.name, "factor", self.factor, ["<step>", "<steps>", *self.params])
+        super().__post_init__()
+        self._check("factor", self.factor, "step", "steps")
 
 
 @dataclass(frozen=True)
-class FeedbackSchedule:
+class FeedbackSchedule(Record):
     """How the learning rate follows the progress of a run.
 
     Parameters
@@ -112,9 +107,8 @@ class FeedbackSchedule:
     source: str = ""
 
     def __post_init__(self) -> None:
-        check_name(self.kind, self.name)
-        object.__setattr__(self, "params", frozen_numbers(self.kind, self.name, self.params))
-        check_arguments(self.kind, self.name, "factor", self.factor, ["<losses>", *self.params])
+        super().__post_init__()
+        self._check("factor", self.factor, "losses")
 
 
 @dataclass(frozen=True)
@@ -224,7 +218,7 @@ class DataRequest:
 
 
 @dataclass(frozen=True)
-class Dataset:
+class Dataset(Record):
     """A source of rows to learn from.
 
     Parameters
@@ -244,6 +238,7 @@ class Dataset:
     """
 
     kind: ClassVar[str] = "dataset"
+    settings: ClassVar[str] = "options"
     name: str
     load: Callable[..., Table]
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -251,12 +246,11 @@ class Dataset:
     source: str = ""
 
     def __post_init__(self) -> None:
-        check_name(self.kind, self.name)
+        super().__post_init__()
         taken = next((key for key in SCENARIO_KEYS if key in self.options), None)
         if taken is not None:
-            raise PluginError(
-                f"{self.kind} {self.name!r}: its option {taken!r} is a key that every [data] section has",
+            raise self._fault(
+                f"its option {taken!r} is a key that every [data] section has",
                 "Call the option something else; request.random already follows [data] seed.",
             )
-        object.__setattr__(self, "options", frozen(self.kind, self.name, self.options))
-        check_arguments(self.kind, self.name, "load", self.load, ["<request>", *self.options])
+        self._check("load", self.load, "request")

@@ -200,5 +200,4 @@ def _options(section: str, value: Any, registry: Registry | None) -> Mapping[str
     catalog = registry.datasets if section == "data" else registry.optimizers
     if name not in catalog.names():
         return {}
-    record: Any = catalog.get(name)
-    return dict(record.options if section == "data" else record.params)
+    return dict(catalog.get(name).defaults)

@@ -59,8 +59,8 @@ def make_room(
         key
         for key in table
         if key not in own
-        and key in _params(old)
-        and (whole or key not in _params(new))
+        and key in old.defaults
+        and (whole or key not in new.defaults)
         and (*table_path, key) not in explicit
     ]
     for key in gone:
@@ -93,8 +93,3 @@ def _naming(path: KeyPath, registry: Registry) -> tuple[KeyPath, str, Catalog | 
 def _record(catalog: Catalog, name: object) -> Any:
     found = catalog.candidates(name) if isinstance(name, str) else []
     return found[0].record if len(found) == 1 else None
-
-
-def _params(record: Any) -> Mapping[str, Any]:
-    params: Mapping[str, Any] = record.options if hasattr(record, "options") else record.params
-    return params
