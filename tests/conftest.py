@@ -17,6 +17,7 @@ os.environ.setdefault("NUMBA_ENABLE_CUDASIM", "0" if os.environ.get("NEUROSIM_TE
 
 import hypothesis
 import pytest
+import shared_kernels
 import support
 
 from neurosim.plugin import DataRequest
@@ -25,6 +26,19 @@ from neurosim.randomness import Stream
 # No deadline: the first example may be the one that compiles. No database: nothing is written into the tree.
 hypothesis.settings.register_profile("neurosim", deadline=None, database=None, max_examples=60)
 hypothesis.settings.load_profile("neurosim")
+
+
+# From how many tests on it is worth the while to compile what nearly all of them need before the first.
+MANY = 2000
+
+
+def pytest_collection_finish(session):
+    """Workers take turns at compiling."""
+    worker = getattr(session.config, "workerinput", None)
+    if worker is not None:
+        shared_kernels.share(session.config._tmp_path_factory.getbasetemp().parent)
+        if len(session.items) > MANY:
+            shared_kernels.compile_a_part(int(worker["workerid"].removeprefix("gw")))
 
 
 @pytest.fixture(scope="session")
