@@ -9,7 +9,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -55,37 +55,39 @@ class Download:
     mirrors: tuple[str, ...]
 
 
+# Names and unpacked sizes of MNIST's files, which Fashion-MNIST has taken over.
+_LIKE_MNIST = (
+    ("train-images-idx3-ubyte.gz", 47_040_016),
+    ("train-labels-idx1-ubyte.gz", 60_008),
+    ("t10k-images-idx3-ubyte.gz", 7_840_016),
+    ("t10k-labels-idx1-ubyte.gz", 10_008),
+)
+
+
+def _like_mnist(packed: Sequence[str], payloads: Sequence[str], mirrors: Sequence[str]) -> Download:
+    """A download of MNIST's files, by the SHA-256 of each one packed, and unpacked where that is published."""
+    hashes = zip(_LIKE_MNIST, packed, payloads or [""] * len(packed), strict=True)
+    files = tuple(RemoteFile(name, sha256, payload, size) for (name, size), sha256, payload in hashes)
+    return Download(files, tuple(mirrors))
+
+
 # SHA-256 of the .gz files and mirrors: TensorFlow Datasets, url_checksums/mnist.txt and
 # fashion_mnist.txt; further mirrors: torchvision (MNIST) and Keras (Fashion-MNIST). The payload
 # hashes of MNIST are those of the bytes inside.
 DOWNLOADS: Mapping[str, Download] = MappingProxyType(
     {
-        "mnist": Download(
-            files=(
-                RemoteFile(
-                    "train-images-idx3-ubyte.gz",
-                    "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
-                    "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
-                    47_040_016,
-                ),
-                RemoteFile(
-                    "train-labels-idx1-ubyte.gz",
-                    "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
-                    "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
-                    60_008,
-                ),
-                RemoteFile(
-                    "t10k-images-idx3-ubyte.gz",
-                    "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
-                    "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
-                    7_840_016,
-                ),
-                RemoteFile(
-                    "t10k-labels-idx1-ubyte.gz",
-                    "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
-                    "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
-                    10_008,
-                ),
+        "mnist": _like_mnist(
+            packed=(
+                "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+                "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+                "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+                "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+            ),
+            payloads=(
+                "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+                "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+                "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+                "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
             ),
             mirrors=(
                 "https://storage.googleapis.com/cvdf-datasets/mnist/",
@@ -93,33 +95,14 @@ DOWNLOADS: Mapping[str, Download] = MappingProxyType(
                 "http://yann.lecun.com/exdb/mnist/",
             ),
         ),
-        "fashion_mnist": Download(
-            files=(
-                RemoteFile(
-                    "train-images-idx3-ubyte.gz",
-                    "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
-                    "",
-                    47_040_016,
-                ),
-                RemoteFile(
-                    "train-labels-idx1-ubyte.gz",
-                    "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
-                    "",
-                    60_008,
-                ),
-                RemoteFile(
-                    "t10k-images-idx3-ubyte.gz",
-                    "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
-                    "",
-                    7_840_016,
-                ),
-                RemoteFile(
-                    "t10k-labels-idx1-ubyte.gz",
-                    "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
-                    "",
-                    10_008,
-                ),
+        "fashion_mnist": _like_mnist(
+            packed=(
+                "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
+                "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
+                "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
+                "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
             ),
+            payloads=(),
             mirrors=(
                 "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
                 "https://storage.googleapis.com/tensorflow/tf-keras-datasets/",

@@ -15,6 +15,7 @@ from neurosim.network.building import NetworkSection
 from neurosim.network.sections import Choice, Naming, Number, Parameter, Section, choice
 from neurosim.printable import headline
 from neurosim.scenario.augmentation import AugmentationSection
+from neurosim.scenario.seeds import LARGEST_SEED
 from neurosim.scenario.study import MAX_VARIANTS, Claim, Metric, PlotsSection, Promise, RecordSection, Variant
 
 
@@ -30,7 +31,7 @@ class ScenarioSection(Section):
     seed: int = Field(
         default=0,
         ge=0,
-        le=2**63 - 1,
+        le=LARGEST_SEED,
         description="Decides start weights, order of the rows, dropout and augmentation; data.seed decides the rows.",
     )
     repeats: int = Field(
@@ -69,7 +70,7 @@ class DataSection(Naming):
     seed: int = Field(
         default=0,
         ge=0,
-        le=2**63 - 1,
+        le=LARGEST_SEED,
         description="Decides the rows of a random data set, and which rows are for training, validation and test.",
     )
     validation_fraction: Number = Field(

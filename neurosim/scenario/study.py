@@ -12,20 +12,14 @@ from neurosim.scenario.pictures import PICTURES
 
 Metric = Literal["train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "test_loss", "test_accuracy"]
 # What a run can promise: these, and what is measured at its end only.
-Promise = Literal[
-    "train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "test_loss", "test_accuracy",
-    "train_rmse", "train_r2", "validation_rmse", "validation_r2", "test_rmse", "test_r2",
-]  # fmt: skip
-Quantity = Literal[
-    "gradient_norm", "weight_norm", "update_ratio", "activation_mean", "activation_std", "dead", "saturated",
-    "selectivity", "activation_histogram", "weight_histogram", "parameters", "confusion", "optimizer",
-]  # fmt: skip
-Measure = Literal[
-    "train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "test_loss", "test_accuracy",
-    "train_rmse", "train_r2", "validation_rmse", "validation_r2", "test_rmse", "test_r2",
+Promise = Literal[Metric, "train_rmse", "train_r2", "validation_rmse", "validation_r2", "test_rmse", "test_r2"]
+# What can be recorded of every layer: a number of each, and more.
+_OfLayers = Literal[
     "gradient_norm", "weight_norm", "update_ratio", "activation_mean", "activation_std", "dead", "saturated",
     "selectivity",
 ]  # fmt: skip
+Quantity = Literal[_OfLayers, "activation_histogram", "weight_histogram", "parameters", "confusion", "optimizer"]
+Measure = Literal[Promise, _OfLayers]
 # Checked against the names of the records; a literal of names that stand elsewhere is nothing to a type checker.
 if TYPE_CHECKING:
     Picture = str

@@ -18,6 +18,7 @@ from neurosim.network.memory import check_memory
 from neurosim.problem.assembly import assemble, assemble_on
 from neurosim.scenario import RecordSection, Scenario
 from neurosim.scenario.run_folders import as_scenario
+from neurosim.scenario.seeds import LARGEST_SEED
 from neurosim.training.augmentation import make_augmenter
 from neurosim.training.epochs import Epochs
 from neurosim.training.history import History, Record
@@ -73,7 +74,7 @@ class Simulator(Workbench):
     ) -> None:
         scenario = as_scenario(scenario)
         self.seed = scenario.scenario.seed if seed is None else seed
-        if not isinstance(self.seed, (int, np.integer)) or not 0 <= self.seed < 2**63:
+        if not isinstance(self.seed, (int, np.integer)) or not 0 <= self.seed <= LARGEST_SEED:
             raise UsageError(f"a seed is a whole number from 0 to 2**63 - 1, not {self.seed!r}")
         if like is None:
             problem = assemble(scenario, data_dir)
