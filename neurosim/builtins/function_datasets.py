@@ -9,11 +9,11 @@ import math
 
 import numpy as np
 
+from neurosim.builtins.toy_datasets import MOST_SAMPLES, curve
 from neurosim.errors import UsageError
-from neurosim.plugin import Dataset, Table, hookimpl
+from neurosim.plugin import Dataset, hookimpl
 from neurosim.suggestions import unknown
 
-MOST_SAMPLES = 10_000_000
 # Larger numbers say little to a network that computes in float32.
 MOST = 1e6
 USUAL = (-1.0, 1.0)
@@ -86,11 +86,7 @@ def load_function(request, function, points, samples, noise, interval):
     # Left of the first point and right of the last one the line goes on level.
     exact = np.interp(x, *corners) if corners else FUNCTIONS[function](x)
     y = exact + request.random.normal(0, noise, samples)
-    return Table(
-        features=x.astype(np.float32).reshape(-1, 1),
-        targets=y.astype(np.float32).reshape(-1, 1),
-        feature_names=("x",),
-    )
+    return curve(x, y)
 
 
 def corners_of(points, function):

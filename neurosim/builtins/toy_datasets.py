@@ -39,7 +39,7 @@ def truth_table(outputs):
 
 
 def blobs(request, samples, noise, classes):
-    """Round clouds around centres spread evenly on a circle of radius 4: about -6 to 6."""
+    """Round clouds around centers spread evenly on a circle of radius 4: about -6 to 6."""
     if not 2 <= classes <= MOST_CLASSES:
         raise UsageError(
             f"classes = {classes}: expected 2 to {MOST_CLASSES}", "On the circle more clouds than some 20 are one ring."
@@ -93,11 +93,7 @@ def sine(request, samples, noise):
     check(samples, 1, noise)
     x = request.random.uniform(-math.pi, math.pi, samples)
     y = np.sin(x) + request.random.normal(0, noise, samples)
-    return Table(
-        features=x.astype(np.float32).reshape(-1, 1),
-        targets=y.astype(np.float32).reshape(-1, 1),
-        feature_names=("x",),
-    )
+    return curve(x, y)
 
 
 def take_turns(samples, classes):
@@ -112,6 +108,15 @@ def labelled(points, labels, classes):
         targets=np.asarray(labels, dtype=np.int64),
         classes=tuple(str(label) for label in range(classes)),
         feature_names=("x1", "x2"),
+    )
+
+
+def curve(x, y):
+    """The table of a function of one number: x (rows,) with the values y (rows,)."""
+    return Table(
+        features=x.astype(np.float32).reshape(-1, 1),
+        targets=y.astype(np.float32).reshape(-1, 1),
+        feature_names=("x",),
     )
 
 

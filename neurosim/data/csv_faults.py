@@ -55,7 +55,7 @@ def parse_number(text: str) -> float | None:
 
 
 def number_fault(text: str) -> str:
-    """Why a field is no number that can be learnt from; empty where it is one."""
+    """Why a field is not a number that can be learned from; empty where it is one."""
     if not text:
         return MISSING
     number = parse_number(text)
@@ -66,7 +66,7 @@ def number_fault(text: str) -> str:
 
 
 def text_fault(text: str) -> str:
-    """Why a field is no name of a class; empty where it is one."""
+    """Why a field does not name a class; empty where it does."""
     return "" if text else MISSING
 
 

@@ -47,7 +47,7 @@ NAMED = {",": "commas", ";": "semicolons", "\t": "tabs"}
 # Two ways of writing one number.
 _DECIMAL_COMMA = re.compile(r"[+-]?[0-9]*,[0-9]+([eE][+-]?[0-9]+)?")
 _QUOTED = re.compile(r'"[^"]*"')
-_POINT_TOO = "other numbers of this file have a decimal comma, so it cannot be told what the point means"
+_POINT_TOO = "other numbers of this file have a decimal comma, so it is unclear what the point means"
 # What other files begin with that are given for a CSV file, and what to do about it.
 OTHER_FILES = (
     (b"\x1f\x8b", "it is compressed with gzip", "Unpack it first (gunzip, 7-Zip)."),
@@ -238,7 +238,7 @@ def read_csv(path: Path | str) -> CsvFile:
 
 
 def _separator(content: bytes) -> str:
-    """What the first line that is not blank has most of, outside quotes; commas where there is nothing to tell."""
+    """What the first line that is not blank has most of, outside quotes; commas where it has none of them."""
     with _text(content) as lines:
         header = next((line for line in lines if line.strip()), "")
     plain = _QUOTED.sub("", header)
@@ -276,7 +276,7 @@ def _read(path: Path, file: BinaryIO) -> bytes:
 
 
 def _check_text(path: Path, content: bytes) -> None:
-    """Raise DataError at the first byte that is no text in UTF-8."""
+    """Raise DataError at the first byte that is not UTF-8 text."""
     place, what = _undecodable(content), "not UTF-8 text"
     null = content.find(b"\0", 0, len(content) if place is None else place)
     if null >= 0:

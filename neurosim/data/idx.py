@@ -45,7 +45,7 @@ OTHER_TYPES = {9: "signed bytes", 11: "16-bit integers", 12: "32-bit integers", 
 
 
 def read_idx(path: Path | str, shape: Sequence[int | None] | None) -> NDArray[np.uint8]:
-    """Read an IDX file of unsigned bytes, plain or compressed with gzip (told by its content).
+    """Read an IDX file of unsigned bytes, plain or compressed with gzip (recognized by its content).
 
     The array has at most 1 GiB, and no more bytes than the file; of a compressed one no more than twenty times the
     file, where that is more than 64 MiB.

@@ -126,7 +126,7 @@ def damaged_files(name: str, folder: Path, downloads: Mapping[str, Download] = D
 def is_damaged(path: Path, file: RemoteFile) -> bool:
     """Whether `path` surely does not hold the bytes of `file`.
 
-    An unpacked file of which only the .gz form was published cannot be told, nor one that cannot be read.
+    An unpacked file of which only the .gz form was published cannot be judged, nor one that cannot be read.
     """
     try:
         return (_is_packed(path, file) or bool(file.payload_sha256)) and not is_right(path, file)

@@ -85,12 +85,12 @@ class _LeftError(Exception):
 
 
 class _Sink:
-    """Keeps what is written to it, tells how much it is, and refuses more than `at_most` bytes."""
+    """Keeps what is written to it, reports how much it is, and refuses more than `at_most` bytes."""
 
-    def __init__(self, at_most: int, tell: Callable[[int], None], left: threading.Event) -> None:
+    def __init__(self, at_most: int, report: Callable[[int], None], left: threading.Event) -> None:
         self._kept = io.BytesIO()
         self._at_most = at_most
-        self._tell = tell
+        self._report = report
         self._left = left
 
     def write(self, part: bytes) -> None:
@@ -99,7 +99,7 @@ class _Sink:
         if self._kept.tell() + len(part) > self._at_most:
             raise MirrorError(f"sends more than the {self._at_most} bytes that the file can have")
         self._kept.write(part)
-        self._tell(self._kept.tell())
+        self._report(self._kept.tell())
 
     def flush(self) -> None:
         """Called by pooch after each part."""
@@ -108,22 +108,22 @@ class _Sink:
         return self._kept.getvalue()
 
 
-def _download(address: str, sink: _Sink, tell: Callable[[bytes | MirrorError], None]) -> None:
+def _download(address: str, sink: _Sink, report: Callable[[bytes | MirrorError], None]) -> None:
     try:
         import pooch
 
         # Without "identity" a server may hand out the file unpacked on the way.
         download = pooch.HTTPDownloader(chunk_size=CHUNK, timeout=SILENCE, headers={"Accept-Encoding": "identity"})
         download(address, sink, None)
-        tell(sink.content())
+        report(sink.content())
     except MirrorError as error:
         # The traceback would keep the connection open.
-        tell(error.with_traceback(None))
+        report(error.with_traceback(None))
     except Exception as error:
-        tell(_reason(error))
+        report(_reason(error))
 
 
-# By the names of errors of requests and urllib3, which come wrapped in each other; the first one found is told.
+# By the names of errors of requests and urllib3, which come wrapped in each other; the first one found counts.
 _REASONS = {
     "ProxyError": "the proxy gives no connection; is HTTPS_PROXY or HTTP_PROXY right?",
     "SSLError": "no secure connection",
@@ -149,8 +149,8 @@ def _reason(error: Exception) -> MirrorError:
     name = next((name for name in _REASONS if name in names), None)
     if name is None:
         return MirrorError(f"{type(error).__name__}: {str(error).partition(chr(10))[0][:200]}")
-    told = next((cause.verify_message for cause in causes if hasattr(cause, "verify_message")), "")
-    return MirrorError(f"{_REASONS[name]}{f': {told}' if told else ''}", unreachable=name in _UNREACHABLE)
+    detail = next((cause.verify_message for cause in causes if hasattr(cause, "verify_message")), "")
+    return MirrorError(f"{_REASONS[name]}{f': {detail}' if detail else ''}", unreachable=name in _UNREACHABLE)
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -1,4 +1,4 @@
-"""Rows that a network can be trained and measured on: inputs, targets, and how a right answer is told."""
+"""Rows that a network can be trained and measured on: inputs, targets, and how a right answer is recognized."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Rows:
     classes : int32 array (rows,), or (0,)
         Class indices; empty for regression.
     accuracy : "none", "threshold" or "argmax"
-        How a right answer is told from an output row.
+        How a right answer is recognized in an output row.
     """
 
     features: NDArray[Any]

@@ -139,10 +139,10 @@ class Network:
         """The layers as a table, for notebooks."""
         rows = []
         for layer in self.parts:
-            learnt = sum(parameter.size for parameter in layer.parameters)
+            learned = sum(parameter.size for parameter in layer.parameters)
             activation = layer.activation.name if isinstance(layer, Activated) else ""
             shape = " x ".join(map(str, layer.output_shape))
-            rows.append([layer.name, layer.words, activation, shape, f"{learnt:,}"])
+            rows.append([layer.name, layer.words, activation, shape, f"{learned:,}"])
         shape = " x ".join(map(str, self.input_shape))
         caption = f"Input {shape}, {self.size:,} parameters, loss {self.loss.name}"
         return table(["layer", "kind", "activation", "output", "parameters"], rows, (4,), caption)

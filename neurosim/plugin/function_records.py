@@ -230,7 +230,7 @@ class Dataset(Record):
     options : mapping
         Options that may stand beside ``source`` in the scenario, with their defaults. The type of
         a default is the type its option must have; a default of None makes the option required. Keys that every
-        ``[data]`` has, such as ``seed``, are no options.
+        ``[data]`` has, such as ``seed``, cannot be options.
     description : str
         One line for ``neurosim list datasets``.
     source : str

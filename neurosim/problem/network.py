@@ -74,10 +74,10 @@ def _check_outputs(network: Network, data: Prepared) -> None:
 
 
 def _classes_there(data: Prepared) -> str:
-    """The classes with how often they are there, since a misspelt label makes one more."""
+    """The classes with how often they are there, since a misspelled label makes one more."""
     counts = np.bincount(data.train.targets, minlength=len(data.classes)).tolist()
     counted = [f'"{named(name)}" ({count:,})' for name, count in zip(data.classes, counts, strict=True)]
     more = f" and {len(counted) - MOST_CLASSES} more" if len(counted) > MOST_CLASSES else ""
     rare = [name for name, count in zip(data.classes, counts, strict=True) if count == 1 and max(counts) >= 10]
-    slip = f' Is "{named(rare[0])}", which only one row has, misspelt?' if rare else ""
+    slip = f' Is "{named(rare[0])}", which only one row has, misspelled?' if rare else ""
     return f"The classes, with their training rows: {', '.join(counted[:MOST_CLASSES])}{more}.{slip}"

@@ -1,4 +1,4 @@
-"""Scenario files: what to train, on what, how, and what must come of it.
+"""Scenario files: what to train, on what data, how, and what the result must be.
 
 The names below are loaded when they are first used: whoever only asks which scenarios there are
 need not wait for everything that checks them.

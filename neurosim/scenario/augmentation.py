@@ -23,7 +23,7 @@ class AugmentationSection(Section):
 
     shift: Number = Field(default=0.0, ge=0, le=1000, description="Move by up to this many pixels, in x and in y.")
     rotation: Number = Field(
-        default=0.0, ge=0, le=180, description="Rotate about the centre by up to this many degrees, either way."
+        default=0.0, ge=0, le=180, description="Rotate about the center by up to this many degrees, either way."
     )
     scale: Number = Field(
         default=0.0, ge=0, le=0.9, description="Shrink or enlarge by up to this share; 0.1: to 90% to 110% of the size."
@@ -36,5 +36,5 @@ class AugmentationSection(Section):
         description="Push pixels about by a smooth random field, such as { alpha = 34, sigma = 4 }; left out: not.",
     )
     fill: Number = Field(
-        default=0.0, description="Pixel value outside the image, before any scaling: the colour of the background."
+        default=0.0, description="Pixel value outside the image, before any scaling: the color of the background."
     )

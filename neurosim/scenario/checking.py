@@ -21,7 +21,7 @@ def check(tree: Mapping[str, Any], registry: Registry) -> tuple[ScenarioFile | N
 
 
 def one_each(faults: Iterable[Fault]) -> list[Fault]:
-    """One fault for each place: what is no number at all need not be of the right size too."""
+    """One fault for each place: a value that is not a number need not have the right size too."""
     first: dict[KeyPath, Fault] = {}
     for fault in faults:
         first.setdefault(fault.path, fault)

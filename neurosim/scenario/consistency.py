@@ -93,8 +93,8 @@ def _output(tree: Mapping[str, Any], registry: Registry) -> Iterator[Fault]:
     except PluginError:
         return
     if takes_classes:
-        told = (*path, "units") if "units" in layer else path
-        yield Fault(told, f"{loss} needs one unit per class, at least 2, not 1")
+        place = (*path, "units") if "units" in layer else path
+        yield Fault(place, f"{loss} needs one unit per class, at least 2, not 1")
 
 
 def _may_learn(layer: Mapping[str, Any]) -> bool:

@@ -1,4 +1,4 @@
-"""Faults of a scenario file, and how they are told: one line each, with the place and the key."""
+"""Faults of a scenario file, and how they are reported: one line each, with the place and the key."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from neurosim.errors import ScenarioError
 from neurosim.printable import shortened
-from neurosim.scenario.locate import KeyPath, Position
+from neurosim.scenario.locate import KeyPath, Position, nearest
 
 # What fits on one screen.
 MAX_FAULTS = 20
@@ -95,7 +95,7 @@ class Report:
         self._labels = labels or {}
 
     def error(self, faults: Iterable[Fault], hint: str = "") -> ScenarioError:
-        """The error that tells all faults, in the order of the file."""
+        """The error that reports all faults, in the order of the file."""
         found = sorted(dict.fromkeys(faults), key=lambda fault: (self._position(fault.path), show_path(fault.path)))
         lines = [self._line(fault) for fault in found[:MAX_FAULTS]]
         if len(found) > MAX_FAULTS:
@@ -116,16 +116,14 @@ class Report:
 
     def _position(self, path: KeyPath) -> Position:
         """Place of the key, else of the table it should be in, else the start of the file."""
-        for length in range(len(path), 0, -1):
-            if path[:length] in self._positions:
-                return self._positions[path[:length]]
-        return (1, 1)
+        found = nearest(self._positions, path)
+        return (1, 1) if found is None else found[1]
 
     def _label(self, path: KeyPath) -> str | None:
         """The option that put the value at `path` there, None where the file did."""
-        for length in range(len(path), 0, -1):
-            if path[:length] in self._labels:
-                return self._labels[path[:length]]
+        found = nearest(self._labels, path)
+        if found is not None:
+            return found[1]
         if path in self._positions:
             return None
         # A table that is there only because an option put something into it.

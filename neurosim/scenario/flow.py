@@ -1,4 +1,4 @@
-"""How wide the rows are on their way through the layers, as far as the file alone tells.
+"""How wide the rows are on their way through the layers, as far as the file alone says.
 
 Reads the values as they stand in the file and passes over wrong types, like `names.py`.
 """
@@ -26,7 +26,7 @@ class Step:
     layer : mapping
         Its values.
     inputs, outputs : int or None
-        Numbers in a row that comes in and goes out; None where only the data can tell, and for maps.
+        Numbers in a row that comes in and goes out; None where it depends on the data, and for maps.
     """
 
     path: KeyPath

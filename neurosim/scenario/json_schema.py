@@ -50,7 +50,7 @@ class _Generator(GenerateJsonSchema):
 def _schema(registry: Registry, plugin: str | None) -> dict[str, Any]:
     schema = ScenarioFile.model_json_schema(schema_generator=_Generator)
     definitions = schema["$defs"]
-    _offer_names(schema, definitions["Choice"], registry, plugin)
+    _offer_names(schema, registry, plugin)
     parameters = [record.params for record in _records(registry.optimizers, plugin)]
     names = dict.fromkeys(name for params in parameters for name in params)
     definitions["OptimizerSection"]["properties"] |= dict.fromkeys(names, _PARAMETER)
@@ -63,7 +63,7 @@ def _schema(registry: Registry, plugin: str | None) -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
-def _offer_names(node: Any, choice: dict[str, Any], registry: Registry, plugin: str | None) -> None:
+def _offer_names(node: Any, registry: Registry, plugin: str | None) -> None:
     """Replace the marks that `schema.py` puts on names by what may stand there."""
     if isinstance(node, dict):
         catalog = node.pop("names", None) if isinstance(node.get("names"), str) else None
@@ -76,10 +76,10 @@ def _offer_names(node: Any, choice: dict[str, Any], registry: Registry, plugin: 
                 node.pop(key, None)
             node |= name
         for part in node.values():
-            _offer_names(part, choice, registry, plugin)
+            _offer_names(part, registry, plugin)
     elif isinstance(node, list):
         for part in node:
-            _offer_names(part, choice, registry, plugin)
+            _offer_names(part, registry, plugin)
 
 
 def _records(catalog: Catalog, plugin: str | None) -> list[Any]:

@@ -104,7 +104,7 @@ def find_key(word: str, tree: Mapping[str, Any], registry: Registry | None = Non
     """The key that is meant by a word, such as ``lr``, ``batch-size`` or ``optimizer``; None where there is none.
 
     Of several the one that the scenario has counts, and of several layers the first; with `near` a word that is
-    spelt almost so counts too.
+    of nearly the same spelling counts too.
     """
     wanted = word.lower().replace("-", "_")
     wanted = _OTHER_WORDS.get(wanted, wanted)

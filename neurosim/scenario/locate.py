@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 import tomllib
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, TypeVar
 
 KeyPath = tuple[str | int, ...]
 Position = tuple[int, int]
@@ -28,6 +29,14 @@ _TOKEN = re.compile(
     ''',
     re.VERBOSE | re.DOTALL,
 )
+
+
+Found = TypeVar("Found")
+
+
+def nearest(found: Mapping[KeyPath, Found], path: KeyPath) -> tuple[int, Found] | None:
+    """What there is for a key path, or else for the longest beginning of it: how long that is, and what; or None."""
+    return next(((end, found[path[:end]]) for end in range(len(path), 0, -1) if path[:end] in found), None)
 
 
 def locate(text: str) -> dict[KeyPath, Position]:

@@ -29,7 +29,7 @@ class Picture:
     missing : str
         The function of `neurosim.analysis.conditions` that says why a network cannot have it; empty: every one can.
     usual : str
-        The function of `neurosim.analysis.conditions` that tells whether a run draws it when its scenario names no
+        The function of `neurosim.analysis.conditions` that says whether a run draws it when its scenario names no
         pictures; empty: never, but for a quantity of the layers wherever the scenario asks to record it.
     records : str
         The quantity that the run must have recorded.

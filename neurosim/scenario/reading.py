@@ -65,7 +65,7 @@ def read(path: Path, shown: str) -> str:
     Raises
     ------
     ScenarioError
-        If the file is no text in UTF-8, is empty or too large, or is a folder.
+        If the file is not UTF-8 text, is empty or too large, or is a folder.
     DataError
         If it cannot be read.
     """

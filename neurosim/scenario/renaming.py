@@ -16,7 +16,7 @@ from neurosim.scenario.faults import show
 from neurosim.scenario.locate import KeyPath, value_at
 from neurosim.scenario.schema import DataSection, OptimizerSection
 
-# Keys whose value is a record, by its name or as a table with its parameters, and the catalog of it.
+# Keys whose value names a record, by its name or as a table with its parameters, and the catalog of it.
 CATALOGS = {**CHOICES, "loss": "losses", "schedule": "schedules"}
 # Sections that name a record: under which key, in which catalog, and the keys that every such section has.
 SECTIONS = {
@@ -34,8 +34,8 @@ def renamed(
     and so do those that both records have.
     """
     changed = copy.deepcopy(dict(tree))
-    told = [make_room(changed, path, value, values, registry) for path, value in values.items()]
-    return changed, [line for line in told if line]
+    lines = [make_room(changed, path, value, values, registry) for path, value in values.items()]
+    return changed, [line for line in lines if line]
 
 
 def make_room(
@@ -77,7 +77,7 @@ def _line(path: KeyPath, value: Any, gone: list[str], old: str) -> str:
 
 
 def _naming(path: KeyPath, registry: Registry) -> tuple[KeyPath, str, Catalog | None, frozenset[str]]:
-    """The table that a key path is in or is, the key of its name, its catalog, and the keys that are no parameters.
+    """The table that a key path is in or is, the key of its name, its catalog, and the keys that are not parameters.
 
     No catalog where the path has nothing to do with a record.
     """

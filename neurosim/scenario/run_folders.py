@@ -151,7 +151,7 @@ def runs_of(scenario: str, root: Path = RUNS) -> list[Path]:
 
 
 def _name_in(file: Path) -> str:
-    """The name of the scenario in a file; empty where it cannot be told."""
+    """The name of the scenario in a file; empty where it cannot be read."""
     try:
         if not file.is_file():  # a pipe would be waited for
             return ""

@@ -53,7 +53,7 @@ class Scenario:
     plots : PlotsSection
         How variants are drawn together.
     claims : tuple of Claim
-        What must come of it; a variant has those that are about it alone.
+        What its results must show; a variant has those that are about it alone.
     variants : mapping of str to Scenario
         The variants by name, in the order of the file; each is a scenario without any.
     variant : str
@@ -118,7 +118,7 @@ class Scenario:
 
     @property
     def expects_failure(self) -> bool:
-        """Whether all that ``[expect]`` says is how little can be learnt: an accuracy of at most 75%, for example."""
+        """Whether all that ``[expect]`` says is how little can be learned: an accuracy of at most 75%, for example."""
         return bool(self.expect) and all(
             bound.at_least is None and bound.at_most is not None and bound.at_most < 1.0
             if measure.endswith(("accuracy", "r2"))

@@ -77,7 +77,7 @@ class DataSection(Naming):
         default=0.0,
         ge=0,
         lt=1,
-        description="Share of the rows, of each class alike, kept apart to watch the run; not learnt from.",
+        description="Share of the rows, of each class alike, kept apart to watch the run; not learned from.",
     )
     test_fraction: Number = Field(
         default=0.0, ge=0, lt=1, description="Share of the rows, of each class alike, kept apart for the final test."
@@ -122,7 +122,7 @@ class OptimizerSection(Naming):
 
 
 class EarlyStopping(Section):
-    """When to stop before the last epoch: once a measure has not got better for some epochs."""
+    """When to stop before the last epoch: once a measure has stopped improving for some epochs."""
 
     metric: Metric = Field(
         default="validation_loss",
@@ -149,7 +149,7 @@ class TrainingSection(Section):
         default=None, gt=0, description="A gradient longer than this, over all parameters, is scaled down to it."
     )
     early_stopping: EarlyStopping | None = Field(
-        default=None, description="Stop before the last epoch when a measure gets no better; left out: never."
+        default=None, description="Stop before the last epoch when a measure stops improving; left out: never."
     )
     keep_best: Metric | None = Field(
         default=None,
@@ -185,7 +185,7 @@ class RequiresSection(Section):
 
 
 class ScenarioFile(Section):
-    """A neurosim scenario: what to train, on what, how, and what must come of it."""
+    """A neurosim scenario: what to train, on what data, how, and what the result must be."""
 
     scenario: ScenarioSection = Field(description="What the scenario is called and what it teaches.")
     data: DataSection = Field(description="What the network learns from.")
@@ -206,7 +206,7 @@ class ScenarioFile(Section):
         default=[], max_length=MAX_VARIANTS, description="Versions of the scenario that are trained and compared."
     )
     claims: list[Claim] = Field(
-        default=[], description="What must come of it, also between variants; checked at the end."
+        default=[], description="What the results must show, also between variants; checked at the end."
     )
     requires: RequiresSection = Field(
         default=RequiresSection(), description="What must be there for the scenario to run."

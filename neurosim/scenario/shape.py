@@ -124,7 +124,7 @@ def _key_path(loc: tuple[str | int, ...], tree: Mapping[str, Any]) -> KeyPath:
     at_element = False
     for index, part in enumerate(loc):
         if isinstance(here, Mapping):
-            # A layer's kind is told behind its place; it may be the name of one of its keys too.
+            # A layer's kind stands behind its place; it may be the name of one of its keys too.
             is_kind = at_element and part == here.get("kind")
             at_element = False
             if is_kind or part == "[key]" or (part not in here and index < len(loc) - 1):

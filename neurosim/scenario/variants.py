@@ -11,7 +11,7 @@ from typing import Any
 from neurosim.errors import UsageError
 from neurosim.plugin.host import Registry
 from neurosim.scenario.faults import Fault, show, show_path
-from neurosim.scenario.locate import KeyPath
+from neurosim.scenario.locate import KeyPath, nearest
 from neurosim.scenario.overrides import key_path, put
 from neurosim.scenario.renaming import make_room
 from neurosim.scenario.study import CHANGEABLE, MAX_VARIANTS, Variant
@@ -49,10 +49,10 @@ class Expanded:
 
     def relocated(self, fault: Fault, known: set[Fault]) -> Fault | None:
         """A fault of the tree at the place in the file that is to blame; None for one of the file itself."""
-        for length in range(len(fault.path), 0, -1):
-            source = self.sources.get(fault.path[:length])
-            if source is not None:
-                return Fault((*source, *fault.path[length:]), fault.text, fault.unknown_name)
+        found = nearest(self.sources, fault.path)
+        if found is not None:
+            length, source = found
+            return Fault((*source, *fault.path[length:]), fault.text, fault.unknown_name)
         if fault in known:
             return None
         return Fault(("variants", self.index), f"{show_path(fault.path)}: {fault.text}", fault.unknown_name)
@@ -100,7 +100,7 @@ def _expand(tree: Mapping[str, Any], index: int, variant: Mapping[str, Any], reg
 
 
 def _quoted(variant: Mapping[str, Any]) -> set[KeyPath]:
-    """The key paths that a variant sets, as far as they are some."""
+    """The key paths that a variant sets, as far as these are valid."""
     found = set()
     for key in variant:
         with contextlib.suppress(UsageError):
@@ -117,8 +117,8 @@ def _merge(
     if naming is not None:
         gone = [key for key in section if key not in values]
         if gone:
-            told = f"{path[0]}.{naming}={values[naming]} begins [{path[0]}] anew"
-            note = f"{told}: {', '.join(gone)} {'is' if len(gone) == 1 else 'are'} left out"
+            begins = f"{path[0]}.{naming}={values[naming]} begins [{path[0]}] anew"
+            note = f"{begins}: {', '.join(gone)} {'is' if len(gone) == 1 else 'are'} left out"
         section.clear()
         sources[path] = place
     for key, value in values.items():

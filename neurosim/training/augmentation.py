@@ -29,7 +29,7 @@ def make_augmenter(
     Raises
     ------
     ScenarioError
-        When the data are no images, or the settings do not fit them.
+        When the data are not images, or the settings do not fit them.
     """
     if not augments(scenario):
         return None

@@ -4,7 +4,7 @@ The loss of every epoch is looked at. A look at every parameter and at the optim
 epoch does, so it is taken when training has gone on for long enough to make that cost disappear. Each look that finds
 all finite is followed by a copy of the state. When something is not finite, training is repeated from the copy (the
 same steps give the same bits), epoch by epoch and then by halves, which finds the batch; what the layers compute for
-its rows tells where it began.
+its rows shows where it began.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ SLOWER = (
     "Try a smaller learning rate (optimizer.lr), clipped gradients (training.clip_norm = 1), "
     "or, where that is not done yet, scaled inputs (data.standardize = true)."
 )
-SMALLER = "Nothing was learnt yet: scale the inputs (data.standardize = true), or choose an init with smaller weights."
+SMALLER = "Nothing was learned yet: scale the inputs (data.standardize = true), or choose an init with smaller weights."
 TARGETS = (
     "The targets are about {size:.2g} in size, and a new network answers with numbers around 0: scale them "
     "(data.standardize_targets = true), or give them in larger units, such as thousands."
@@ -69,7 +69,7 @@ class Guard:
         self._kept = False
 
     def begin(self, epoch: int, begun: Begun) -> None:
-        """Called before some steps of an epoch are made, with what of it is done."""
+        """Called before some steps of an epoch are made, with the part of it that is done."""
         if not self._kept:
             self._start.keep()
             self._place = (epoch, begun)
@@ -104,7 +104,7 @@ class Guard:
 
     @property
     def place(self) -> tuple[int, Begun]:
-        """After a divergence: the epoch that the backend has been brought back to, and what of it is done."""
+        """After a divergence: the epoch that the backend has been brought back to, and the part of it that is done."""
         return self._place
 
     def _trace(self, epoch: int, last: int | None) -> None:

@@ -90,7 +90,7 @@ class Epochs:
             self._guard.settle(epoch - 1, None)
 
     def after_divergence(self) -> int:
-        """Go on from where the guard has brought the backend back to; returns how many epochs are complete there."""
+        """Resume from where the guard has brought the backend back to; returns how many epochs are complete there."""
         epoch, self._begun = self._guard.place
         self._seconds = 0.0
         if self._recorder is not None:
@@ -107,7 +107,7 @@ class Epochs:
         return {**begun, "begun_seconds": np.array([self._seconds])} if begun else {}
 
     def restore(self, state: Mapping[str, NDArray[Any]], rows: Rows) -> None:
-        """Go on from a `state`; `rows` tell how right answers are counted."""
+        """Resume from a `state`; `rows` say how right answers are counted."""
         self._begun = Begun.restored(state, rows.accuracy)
         self._seconds = float(state["begun_seconds"][0]) if "begun_seconds" in state else 0.0
         self._guard.forget()
@@ -119,7 +119,7 @@ class Epochs:
         apart = self._apart()
         start = time.perf_counter()
         self._guard.begin(epoch, self._begun)
-        # The guard tells of what is not finite, with its place.
+        # The guard reports what is not finite, with its place.
         with np.errstate(all="ignore"):
             totals = (recorder or self._backend).train_epoch(rows, epoch, self._begun.steps, last)
         end = time.perf_counter()

@@ -19,7 +19,7 @@ from neurosim.errors import ScenarioError, UsageError
 from neurosim.scenario import Scenario
 from neurosim.training.history import Record
 
-# What a network has learnt, by its name in a backend.
+# What a network has learned, by its name in a backend.
 WEIGHTS = ("parameters", "statistics")
 
 
@@ -71,7 +71,7 @@ class Best:
 
 
 class Watch:
-    """Early stopping, the best weights, and what a schedule with feedback is told, for one run.
+    """Early stopping, the best weights, and the losses for a schedule with feedback, of one run.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ class Watch:
 
     @property
     def stops(self) -> bool:
-        """Whether the measure of early stopping has not got better for too long."""
+        """Whether the measure of early stopping has gone too long without improving."""
         return self.stopping is not None and self.stopping.waited >= self._patience
 
     @property
@@ -183,7 +183,7 @@ class Watch:
         if self.stopping is not None and self.stopped_early:
             stopping, epochs = self.stopping, self._epochs
             found["stopped"] = (
-                f"after {stopping.epochs} of {epochs} epochs: {_words(stopping.metric)} has not got better "
+                f"after {stopping.epochs} of {epochs} epochs: {_words(stopping.metric)} has not improved "
                 f"since epoch {stopping.epoch} ({stopping.value:.4g})"
             )
         if self.best is not None and self.kept_epoch is not None:

@@ -88,7 +88,7 @@ class Workbench:
     def statistics(self) -> dict[str, NDArray[Any]]:
         """Copies of the running means and variances of batch normalization by name; empty where there is none.
 
-        They are no parameters: training moves them, and evaluation uses them.
+        They are not parameters: training moves them, and evaluation uses them.
         """
         return self.network.named_statistics(self._backend.statistics.copy())
 

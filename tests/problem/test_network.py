@@ -165,4 +165,4 @@ def test_a_misspelt_class_is_shown(tmp_path):
     with pytest.raises(ShapeError) as caught:
         network({"kind": "dense", "units": 2, "activation": "softmax"}, data=data)
     assert "the data set has 3 classes" in caught.value.message
-    assert '"cat" (15), "cta" (1), "dog" (15). Is "cta", which only one row has, misspelt?' in caught.value.hint
+    assert '"cat" (15), "cta" (1), "dog" (15). Is "cta", which only one row has, misspelled?' in caught.value.hint

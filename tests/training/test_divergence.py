@@ -119,7 +119,7 @@ def test_the_memory_of_the_optimizer_is_named(tmp_path):
 def test_hints_tell_start_from_later(tmp_path):
     with pytest.raises(DivergedError) as caught:
         Simulator(write(tmp_path, 1e4, 0, more=LAYER)).train()
-    assert "Nothing was learnt yet" in caught.value.hint
+    assert "Nothing was learned yet" in caught.value.hint
     with pytest.raises(DivergedError) as caught:
         Simulator(write(tmp_path, 1e4, 5, more=LAYER)).train()
     assert "smaller learning rate" in caught.value.hint

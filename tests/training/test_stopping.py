@@ -213,7 +213,7 @@ def test_the_command_says_what_happened(tmp_path, monkeypatch, capsys):
     out = capsys.readouterr().out
     summary = json.loads((tmp_path / "x" / "summary.json").read_text())
     best = f"epoch {summary['best_epoch']}"
-    assert f"after {summary['epochs']} of 30 epochs: the validation loss has not got better since {best} (" in out
+    assert f"after {summary['epochs']} of 30 epochs: the validation loss has not improved since {best} (" in out
     assert f"the weights of {best}, where the validation loss was best (" in out
 
 

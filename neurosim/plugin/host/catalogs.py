@@ -81,7 +81,7 @@ class Catalog:
     what : str
         What kind of record, in messages.
     plugins : sequence of Plugin
-        All that were looked at; those that are broken are told when a name is not there.
+        All that were looked at; broken ones are named when a name is unknown.
     """
 
     def __init__(self, what: str, plugins: Sequence[Plugin] = ()) -> None:

@@ -46,7 +46,7 @@ def records(plugin: object) -> list[tuple[str, Any]]:
     Raises
     ------
     HookError
-        When a hook is misspelt, not marked, or does not return what it has to.
+        When a hook is misspelled, not marked, or does not return what it has to.
     BaseException
         Whatever a hook raises.
     """
@@ -128,7 +128,7 @@ def _kind(value: object) -> str:
 
 
 def _instead(found: object) -> str:
-    """What a hook returned that is no list, and what to write."""
+    """What a hook returned instead of a list, and what to write."""
     if found is None:
         return "not None: a return is missing"
     if inspect.isgenerator(found):
