@@ -227,7 +227,7 @@ class Backend(ABC):
 
 
 def in_order(per_block: Sequence[Any] | NDArray[np.float64]) -> float:
-    """Sum from first to last: the same however a sum is vectorised, and in all versions of Python, whose own differ."""
+    """Sum from first to last: the same however a sum is vectorized, and in all versions of Python, whose own differ."""
     total = 0.0
     for value in per_block:
         total += float(value)

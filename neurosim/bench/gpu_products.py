@@ -80,7 +80,7 @@ def check(shapes: Sequence[Shape], tolerance: float = TOLERANCE) -> Checked:
                 raise BackendError(
                     f"nothing was timed: the {rung.name} product of shape {shape} and NumPy's differ by {error:.1e}, "
                     f"allowed is {tolerance:.0e}",
-                    "A fault of neurosim, of a library, or of the GPU. Please report it.",
+                    "A bug in neurosim, in a library, or in the GPU. Please report it.",
                 )
             worst, count = max(worst, error), count + 1
     return Checked(count, worst, tolerance)

@@ -33,7 +33,7 @@ CPU, GPU = "cpu", "cuda"
 def _refuse(what: str, difference: float) -> BackendError:
     return BackendError(
         f"nothing was timed: {what} on the GPU and on the CPU differ by {difference:.1e}, allowed is {TOLERANCE:.0e}",
-        "A fault of neurosim, of a library, or of the GPU. Please report it.",
+        "A bug in neurosim, in a library, or in the GPU. Please report it.",
     )
 
 

@@ -179,7 +179,7 @@ def check(problem: Problem, entered: Sequence[Contestant], tolerance: float = TO
                 raise BackendError(
                     f"nothing was timed: the {what} of {entry.name} (threads: {entry.threads}) and of the naive loops "
                     f"differ by {error:.1e}, allowed is {tolerance:.0e}",
-                    "One of them is wrong on this machine: a fault of neurosim or of a library. Please report it.",
+                    "One of them is wrong on this machine: a bug in neurosim or in a library. Please report it.",
                 )
         worst = [max(pair) for pair in zip(worst, errors, strict=True)]
     return Agreement(rows.count, worst[0], worst[1], worst[2], tolerance)

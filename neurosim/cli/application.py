@@ -1,4 +1,4 @@
-"""The ``neurosim`` command: its subcommands, and how every error becomes a message and an exit code."""
+"""The ``neurosim`` command: its subcommands, and how every error becomes a message and an exit status."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from neurosim.version import __version__
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-# Each module has its click command under the name `command`. The help texts stand here so that
-# ``neurosim --help`` loads none of them.
+# Each module has its click command under the name `command`. The help texts are here so that
+# ``neurosim --help`` loads none of the modules.
 COMMANDS = {
     "run": "Train a scenario and show the results.",
     "copy": "Copy a shipped scenario to a file that you can edit.",
-    "explain": "Work through one training step with all its numbers, or make homework of it.",
+    "explain": "Work through one training step with all its numbers, or turn it into homework.",
     "plot": "Draw pictures or films of a finished run, or of activations.",
     "report": "Put everything about a run, or several, on one page for the browser.",
-    "doctor": "Say in plain words what is wrong with a run, and what to try.",
+    "doctor": "Say in plain English what is wrong with a run, and what to try.",
     "replay": "Go back to a step of a run, change one thing, and see both futures.",
     "predict": "Make predictions for new rows with a trained network.",
     "compare": "Compare finished runs: settings, results and curves.",
@@ -41,12 +41,12 @@ COMMANDS = {
     "bench": "Measure training in plain Python, in NumPy and compiled, or on a GPU.",
     "schema": "Print the JSON Schema of scenario files, for editors.",
 }
-# Letters of a line of a message, which may name paths of 4096 letters.
+# Longest line of a message, in characters; it may name paths of 4096 characters.
 LONGEST = 1000
 
 
 class _EscapedError(Exception):
-    """An error that means something else to click than it does here."""
+    """An error that click would treat in its own way."""
 
     def __init__(self, error: BaseException) -> None:
         super().__init__(str(error))
@@ -54,7 +54,7 @@ class _EscapedError(Exception):
 
 
 class LazyGroup(click.Group):
-    """A group whose commands are imported when they are called."""
+    """A group whose commands are imported only when they are called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Names of the commands, in the order of the help page."""
@@ -76,7 +76,7 @@ class LazyGroup(click.Group):
         return [*commands, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def invoke(self, ctx: click.Context) -> Any:
-        """As click does it; what click would take for its own affair is taken past it."""
+        """As click does it, except that errors which click would handle itself get past it."""
         try:
             return super().invoke(ctx)
         except (EOFError, BrokenPipeError, KeyboardInterrupt, SystemExit) as error:
@@ -85,7 +85,7 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """As click does it, with the nearest command for a misspelt one."""
+        """As click does it, suggesting the nearest command for a misspelled one."""
         if args and args[0] in COMMANDS and not {"-h", "--help"} & set(args):
             from neurosim.backends.surroundings import check_address_space, check_core_type
 
@@ -114,8 +114,8 @@ def application() -> None:
     \b
     neurosim run and              the first lesson; each one names the next
     neurosim list scenarios       all of them, in the order of the course
-    neurosim run xor --seed 3     the same network from another start
-    neurosim report last --open   the page of the run you have just made
+    neurosim run xor --seed 3     the same network with other initial weights
+    neurosim report last --open   the report of the newest run
     neurosim COMMAND --help       what a command can do
     """
 
@@ -123,9 +123,10 @@ def application() -> None:
 def execute(arguments: list[str], *, helper_processes: bool = False, ending: Ending | None = None) -> int:
     """Run the command line; returns the exit status.
 
-    `helper_processes` allows commands to start processes that save time; `ending` knows whether an end was asked for.
+    `helper_processes` allows commands to start processes that save time; `ending` knows whether the process was asked
+    to end.
 
-    0 done; 1 unexpected; 2 wrong usage, scenario or plugin; 3 files and data; 4 training diverged;
+    0 done; 1 unexpected; 2 invalid usage, scenario or plugin; 3 files and data; 4 training diverged;
     5 an expectation was missed; 130 interrupted.
     """
     instruction = os.environ.get("_NEUROSIM_COMPLETE")
@@ -152,7 +153,7 @@ def execute(arguments: list[str], *, helper_processes: bool = False, ending: End
 
 @contextlib.contextmanager
 def _quiet_about_memory(*, debug: bool) -> Iterator[None]:
-    """Within this, a MemoryError that C code can only ignore is not printed: what called that code will fail too."""
+    """Inside this, a MemoryError that C code can only ignore is not printed: the caller of that code will fail too."""
     shown = sys.unraisablehook
 
     def show(unraisable: Any) -> None:
@@ -174,7 +175,7 @@ def _report(error: BaseException, ending: Ending | None, *, debug: bool) -> int:
         import traceback
 
         traceback.print_exception(error)
-    # Libraries turn an interruption into errors of their own.
+    # Libraries may turn an interruption into errors of their own.
     if isinstance(error, KeyboardInterrupt | click.Abort) or (ending is not None and ending.asked):
         if ending is None:
             click.echo(farewell(kept_by(error)), err=True)
@@ -188,12 +189,12 @@ def _report(error: BaseException, ending: Ending | None, *, debug: bool) -> int:
     from neurosim.cli.failures import failure_of
 
     failure = failure_of(error)
-    # Bytes of names that are no text are spelt.
+    # Undecodable bytes in names are escaped.
     message, hint = (text.encode(errors="backslashreplace").decode() for text in (failure.message, failure.hint))
     message = "\n".join(shortened(line, LONGEST) for line in message.split("\n"))
     echo(f"Error: {message}", fg="red", err=True)
     if hint:
-        # Whole: half a command is none, or another one.
+        # Never shortened: half a command is useless, or a different one.
         click.echo(f"Hint: {hint}", err=True)
     return failure.code
 

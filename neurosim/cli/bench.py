@@ -63,21 +63,21 @@ def _bench_gpu(threads: int | None, progress: _Progress, *, quick: bool, as_json
 
 
 class _Progress:
-    """What is being done, on standard error: a line that changes on a terminal, else only the news of compiling."""
+    """Progress on standard error: a live line on a terminal, otherwise only a note about compiling."""
 
     def __init__(self, *, silent: bool) -> None:
         self._live = sys.stderr.isatty() and not silent
         self._silent = silent
 
     def say(self, words: str) -> None:
-        """Show it."""
+        """Show what is being done."""
         if self._live:
             click.echo(f"{RETURN}{words:<{WIDTH - 20}}", nl=False, err=True)
         elif words.startswith("compiling") and not self._silent:
             click.echo(words, err=True)
 
     def clear(self) -> None:
-        """Take the line away."""
+        """Erase the line."""
         if self._live:
             click.echo(f"{RETURN}{'':<{WIDTH - 20}}{RETURN}", nl=False, err=True)
 
@@ -92,7 +92,7 @@ def _title(way: Way) -> str:
 
 
 def _number(value: float) -> str:
-    """Three digits that matter, or thousands."""
+    """Three significant digits, with thousands separators where needed."""
     return f"{value:,.0f}" if value >= 99.5 else f"{value:.3g}"
 
 
@@ -118,12 +118,12 @@ def _print(report: Report) -> None:
     click.echo()
     if report.unsteady:
         echo(
-            "Other programs were probably using the processors: the rounds lie far apart (see spread). Close them "
+            "Other programs were probably using the processors: the rounds differ a lot (see spread). Close them "
             "and run again.",
             fg="yellow",
         )
-    click.echo(f"Medians of {report.rounds} rounds in which all take turns; {report.seconds:.0f} s in all.")
-    click.echo("spread: how far the middle half of the rounds reaches, as a share of the median.")
+    click.echo(f"Medians of {report.rounds} interleaved rounds; {report.seconds:.0f} s in all.")
+    click.echo("spread: the width of the middle half of the rounds, as a share of the median.")
 
 
 def _print_facts(report: Report) -> None:
@@ -132,15 +132,15 @@ def _print_facts(report: Report) -> None:
         f"{widths}, ReLU and softmax, Adam, batches of {report.batch}; {report.rows:,} rows of made-up data",
         "network  ",
     )
-    how = "compiled now and kept for next time" if report.compilation.cold else "all found in the cache"
+    how = "compiled now and kept for next time" if report.compilation.cold else "all of it was in the cache"
     _paragraph(
-        f"{report.compilation.seconds:.1f} s to have machine code: {how}; not part of any time below", "compiling"
+        f"{report.compilation.seconds:.1f} s to get machine code: {how}; not part of any time below", "compiling"
     )
-    found = report.agreement
+    agreement = report.agreement
     _paragraph(
-        f"all compute the same on {found.rows} rows: largest differences {found.loss:.0e} in the loss, "
-        f"{found.gradients:.0e} in the gradients, {found.loss_after_update:.0e} in the loss after one update "
-        f"(relative; allowed {found.tolerance:.0e})",
+        f"all compute the same on {agreement.rows} rows: largest differences {agreement.loss:.0e} in the loss, "
+        f"{agreement.gradients:.0e} in the gradients, {agreement.loss_after_update:.0e} in the loss after one update "
+        f"(relative; {agreement.tolerance:.0e} allowed)",
         "checked  ",
     )
     peaks = ", ".join(f"{_number(entry.gflops)} GFLOP/s on {_threads(entry.threads)}" for entry in report.peak)
@@ -166,8 +166,8 @@ def _print_ladder(report: Report) -> None:
     for way in report.beside:
         last = report.training[-1]
         _paragraph(
-            f"{_number(way.samples_per_second)} samples/s when BLAS uses all of them; neurosim on as many is "
-            f"{_times(last.samples_per_second / way.samples_per_second)} that. Only the products are shared out.",
+            f"{_number(way.samples_per_second)} samples/s when BLAS uses all threads; neurosim on as many achieves "
+            f"{_times(last.samples_per_second / way.samples_per_second)} that. Only the products run in parallel.",
             f"{_title(way) + ':':<23}",
         )
 
@@ -175,18 +175,18 @@ def _print_ladder(report: Report) -> None:
 def _sentence(way: Way) -> str:
     if way.name == "naive":
         return (
-            "each number is an object, and the interpreter works out anew what every single multiplication means. "
+            "each number is an object, and the interpreter has to work out what every single multiplication means. "
             f"(* timed on {way.rows} rows only; the rate is extrapolated from them.)"
         )
     if way.name == "numpy":
         return (
             "a whole batch in one line. The products run in a compiled library (BLAS); but every other operation "
-            "makes a new array, and all go through memory again."
+            "makes a new array, so all numbers go through memory again."
         )
     if way.name == "compiled":
         return (
             "the same arithmetic in machine code. Nothing is interpreted between batches, and activations and "
-            "updates are done on numbers that are still in the processor's cache."
+            "updates are computed on numbers that are still in the processor's cache."
         )
     return (
         "each thread computes its own blocks of every product, and waits for the others after each layer. The "
@@ -202,7 +202,7 @@ def _print_products(report: Report) -> None:
             f"{product.peak_share:>12.0%}{product.spread:>9.0%}"
         )
     _paragraph(
-        "These alone, in NumPy on one thread: about what BLAS gives for matrices of this size. A training that "
+        "The products alone, in NumPy on one thread: about what BLAS achieves for matrices of this size. Training that "
         "reaches a smaller share of the peak spends the rest of its time on everything else."
     )
 
@@ -220,6 +220,6 @@ def _print_kernels(report: Report) -> None:
         spread = f"{kernel.numpy_spread:.0%}, {kernel.compiled_spread:.0%}"
         click.echo(f"  {title:<33}{_times(kernel.speedup):>11}{times[0]:>12}{times[1]:>12}{spread:>14}")
     _paragraph(
-        "NumPy goes through all numbers once for each operation of a formula; compiled code does the whole formula "
-        "on a few numbers at a time. (The erf in NumPy's gelu is SciPy's.)"
+        "NumPy goes through all numbers once for each operation of a formula; compiled code computes the whole formula "
+        "for a few numbers at a time. (The erf in NumPy's gelu is SciPy's.)"
     )

@@ -14,17 +14,17 @@ if TYPE_CHECKING:
 
 WIDTH = 80
 IDEAS = {
-    "naive": "one thread a result",
+    "naive": "one thread per result",
     "tiled": "shared memory",
-    "register_tiled": "4 x 4 results a thread",
-    "vectorised": "8 x 8, 16 bytes a load",
+    "register_tiled": "4 x 4 results per thread",
+    "vectorized": "8 x 8, 16 bytes per load",
     "cublas": "NVIDIA's library",
 }
 
 
 def show(report: GpuReport) -> None:
     """Print everything."""
-    echo("A GPU, alone and beside this machine's processors", bold=True)
+    echo("A GPU, alone and compared with this machine's processors", bold=True)
     click.echo()
     _show_facts(report)
     click.echo()
@@ -36,8 +36,8 @@ def show(report: GpuReport) -> None:
         _show_crossover(crossover)
     click.echo()
     _paragraph(
-        f"Medians of {report.rounds} rounds in which all take turns; {report.seconds:.0f} s in all. spread: how far "
-        "the middle half of the rounds reaches, as a share of the median."
+        f"Medians of {report.rounds} interleaved rounds; {report.seconds:.0f} s in all. spread: the width of "
+        "the middle half of the rounds, as a share of the median."
     )
 
 
@@ -47,7 +47,7 @@ def _paragraph(text: str, label: str = "") -> None:
 
 
 def _number(value: float) -> str:
-    """Three digits that matter, or thousands."""
+    """Three significant digits, with thousands separators where needed."""
     return f"{value:,.0f}" if value >= 99.5 else f"{value:.3g}"
 
 
@@ -66,8 +66,8 @@ def _show_facts(report: GpuReport) -> None:
         "device",
     )
     _paragraph(
-        f"{_number(gpu.peak_gflops)} GFLOP/s in float32, if every core did a multiplication and an addition in each "
-        "clock",
+        f"{_number(gpu.peak_gflops)} GFLOP/s in float32, if every core did a multiplication and an addition in every "
+        "clock cycle",
         "peak",
     )
     compiling = report.compilation
@@ -76,14 +76,14 @@ def _show_facts(report: GpuReport) -> None:
         "of any time below",
         "compiling",
     )
-    found = report.checked
+    checked = report.checked
     _paragraph(
-        f"{found.products} products against NumPy in float64: largest difference {found.error:.0e} (relative; "
-        f"allowed {found.tolerance:.0e}). Each training: its loss against that on the CPU",
+        f"{checked.products} products against NumPy in float64: largest difference {checked.error:.0e} (relative; "
+        f"{checked.tolerance:.0e} allowed). Each training run: its loss against that on the CPU",
         "checked",
     )
     costs = ", ".join(f"{_number(cost.microseconds)} us with {cost.count}" for cost in report.launches)
-    _paragraph(f"of a kernel that does nothing, by its arguments: {costs} arrays", "launch")
+    _paragraph(f"of a kernel that does nothing, by number of arguments: {costs} arrays", "launch")
     _paragraph(
         f"{_number(report.barrier.microseconds)} us for {report.barrier.count} blocks to wait for one another within "
         "a launch (grid barrier)",
@@ -129,8 +129,8 @@ def _show_crossover(crossover: Crossover) -> None:
         _show_duel(f"{duel.value:,}", duel)
     value = crossover.overtakes_at
     if value is None:
-        _paragraph("The CPU is quicker in the largest of these: too little work for the GPU.")
+        _paragraph("The CPU is faster even in the largest of these: too little work for the GPU.")
     elif value == crossover.duels[0].value:
-        _paragraph("The GPU is quicker in all of these.")
+        _paragraph("The GPU is faster in all of these.")
     else:
         _paragraph(f"The GPU overtakes the CPU at {value:,}: below that it mostly waits.")

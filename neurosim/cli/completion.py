@@ -1,6 +1,7 @@
-"""What a shell offers for the word that is being typed.
+"""What a shell offers to complete the word being typed.
 
-Called at each press of TAB: nothing here loads the engine or draws. `neurosim.cli.shells` brings it to the shells.
+This runs at every press of TAB, so nothing here loads the engine or matplotlib. `neurosim.cli.shells` connects it to
+the shells.
 """
 
 from __future__ import annotations
@@ -17,21 +18,21 @@ from neurosim.scenario import shipped
 from neurosim.scenario.run_folders import LAST, all_runs, named_scenario
 
 Items: TypeAlias = "list[CompletionItem[str]]"  # older versions of click cannot be subscripted
-# A word of this type is not finished: no space behind it.
+# A word of this type is unfinished: no space follows it.
 OPEN = "open"
 # Arguments that name a scenario or a run.
 _GIVEN = ("scenarios", "scenario", "runs", "run", "model", "resume")
 
 
 def scenarios(incomplete: str) -> Items:
-    """Shipped scenarios in the order of the course, TOML files, folders on the way to some, and ``last``."""
+    """Shipped scenarios in the order of the course, TOML files, folders that may contain some, and ``last``."""
     return items([*beginning(incomplete, shipped()), *paths(incomplete, ".toml"), *beginning(incomplete, [LAST])])
 
 
 def runs(incomplete: str) -> Items:
-    """``last``, the runs below ``runs/``, the newest first, and folders."""
+    """``last``, the runs in ``runs/``, newest first, and folders."""
     found = beginning(incomplete, [LAST, *map(str, all_runs())])
-    # A folder of runs that are offered already is not offered too.
+    # A folder whose runs are already offered is not offered itself.
     folders = (
         path for path in paths(incomplete) if not any(run.startswith(path.removesuffix(os.sep)) for run in found)
     )
@@ -39,17 +40,17 @@ def runs(incomplete: str) -> Items:
 
 
 def items(values: Iterable[str]) -> Items:
-    """Words as click takes them; what ends in ``/`` or ``=`` goes on."""
+    """The words as click's items; those that end in ``/`` or ``=`` are unfinished."""
     return [CompletionItem(value, type=OPEN if value.endswith((os.sep, "=")) else "plain") for value in values]
 
 
 def beginning(incomplete: str, words: Iterable[str]) -> list[str]:
-    """The words that begin with what is typed."""
+    """The words that begin with the typed text."""
     return [word for word in words if word.startswith(incomplete)]
 
 
 def paths(incomplete: str, *endings: str) -> Iterator[str]:
-    """Folders, and files with one of these endings, whose path begins with what is typed; a folder ends in ``/``."""
+    """Folders, and files with one of these endings, whose path begins with the typed text; folders end in ``/``."""
     folder, begun = os.path.split(incomplete)
     try:
         entries = sorted(Path(folder or ".").iterdir())
@@ -65,9 +66,9 @@ def paths(incomplete: str, *endings: str) -> Iterator[str]:
 
 
 def settings(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
-    """For ``--set``: keys of the scenario that is given, and behind ``=`` the names that a key can be.
+    """For ``--set``: keys of the given scenario, and after ``=`` the possible values of a key.
 
-    Before the first dot those that the scenario has; behind it also those that it could have.
+    Before the first dot, the keys that the scenario has; after it, also those that it could have.
     """
     from neurosim.scenario.keys import setting_keys
 
@@ -77,7 +78,7 @@ def settings(ctx: click.Context, param: click.Parameter, incomplete: str) -> Ite
     if equals:
         return [item for key in keys if key.path == typed for item in _values(key.path, key.choices, key.value, value)]
     found = [key for key in keys if key.path.startswith(typed) and ("." in typed or key.value is not None)]
-    # The last part of a key is what people know.
+    # People often know only the last part of a key.
     found = found or [key for key in keys if key.path.rpartition(".")[2].startswith(typed)]
     return [CompletionItem(f"{key.path}=", type=OPEN, help=_help(key.about, key.value)) for key in found]
 
@@ -97,7 +98,7 @@ def _help(about: str, now: Any) -> str:
 
 
 def variants(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
-    """Names of the variants of the scenario that is given."""
+    """Names of the variants of the given scenario."""
     entries = _tree(ctx).get("variants")
     names = [entry.get("name") for entry in entries if isinstance(entry, Mapping)] if isinstance(entries, list) else []
     return items(beginning(incomplete, (name for name in names if isinstance(name, str))))
@@ -111,14 +112,14 @@ def pictures(ctx: click.Context, param: click.Parameter, incomplete: str) -> Ite
 
 
 def downloads(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
-    """Data sets that are downloaded."""
+    """Data sets that can be downloaded."""
     from neurosim.data import DOWNLOADS
 
     return items(beginning(incomplete, DOWNLOADS))
 
 
 def plugins(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
-    """Installed plugins and what they give, and Python files."""
+    """Installed plugins and what they provide, and Python files."""
     from neurosim.plugin.host import build_registry
 
     registry = build_registry()
@@ -128,7 +129,7 @@ def plugins(ctx: click.Context, param: click.Parameter, incomplete: str) -> Item
 
 
 def words(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
-    """Words of the glossary that are one word."""
+    """Glossary terms that are a single word."""
     from neurosim.report.glossary import entries
 
     return items(beginning(incomplete, [entry.word for entry in entries() if " " not in entry.word]))
@@ -141,13 +142,13 @@ def _builtins() -> Any:
 
 
 def _tree(ctx: click.Context) -> dict[str, Any]:
-    """The scenario that is given; a usual one where none is yet."""
+    """The given scenario; a typical one if there is none yet."""
     from neurosim.errors import NeurosimError
     from neurosim.scenario.keys import tree_of
 
     params = [ctx.params.get(name) for name in _GIVEN]
     given = [word for value in params for word in (value if isinstance(value, tuple) else [value])]
-    # Behind an option that still lacks its value click leaves the other words unread.
+    # After an option that still lacks its value, click leaves the other words unparsed.
     for word in [*given, *ctx.args]:
         try:
             tree = tree_of(named_scenario(word).path) if isinstance(word, str | Path) else {}

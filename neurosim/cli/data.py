@@ -1,4 +1,4 @@
-"""``neurosim data``: which data sets there are, where their files are, and how to get them."""
+"""``neurosim data``: the available data sets, where their files are, and how to get them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def data() -> None:
 @DATA_DIR
 @JSON
 def list_command(data_dir: Path | None, as_json: bool) -> None:
-    """List the data sets, and whether their files are there."""
+    """List the data sets, and whether their files are present."""
     from neurosim.data import data_root
     from neurosim.plugin.host import build_registry
     from neurosim.scenario.schema import DataSection
@@ -44,7 +44,7 @@ def list_command(data_dir: Path | None, as_json: bool) -> None:
 
 
 def option(value: Any) -> str:
-    """The default of an option, as a scenario would have it."""
+    """The default of an option, as a scenario would write it."""
     from neurosim.scenario.faults import show
 
     return "(required)" if value is None else show(value)
@@ -56,7 +56,7 @@ def option(value: Any) -> str:
 def fetch_command(name: str | None, data_dir: Path | None) -> None:
     """Download the data set NAME from a public mirror, and verify it.
 
-    Files that are there and intact are left alone; damaged ones are replaced.
+    Files that are present and intact are left alone; damaged ones are replaced.
     """
     if name is None:
         raise click.UsageError("which data set? Try: neurosim data fetch mnist  (all of them: neurosim data list)")
@@ -82,11 +82,11 @@ def _state(dataset: dict[str, Any]) -> str:
 
 
 def describe(entry: Entry, data_dir: Path | None) -> dict[str, Any]:
-    """What ``data list --json`` says about one data set.
+    """The entry of one data set in ``data list --json``.
 
-    `download` says whether it needs files that `fetch` gets; `present` whether they are in `folder`
-    (None where nothing is needed), `damaged` which of them are not the published ones (looked at in neurosim's own
-    folder; elsewhere others are allowed), `how` the command that gets or replaces them.
+    `download` says whether it needs files that `fetch` gets; `present` whether they are in `folder` (None if it needs
+    none); `damaged` which of them are not the published ones (checked only in neurosim's own folder; elsewhere other
+    files are allowed); `how` is the command that gets or replaces them.
     """
     from neurosim.data import DOWNLOADS, damaged_files, dataset_folder, is_own, missing_files
 
@@ -110,7 +110,7 @@ def describe(entry: Entry, data_dir: Path | None) -> dict[str, Any]:
 
 
 def with_progress(name: str, folder: Path, downloads: dict[str, Download] | None = None) -> None:
-    """Fetch a data set: a line that moves on a terminal, else one line for each file."""
+    """Fetch a data set, with a live line on a terminal, otherwise one line for each file."""
     from rich.console import Console
     from rich.markup import escape
 

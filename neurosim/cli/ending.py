@@ -1,13 +1,13 @@
-"""How Ctrl-C and a request to end (SIGTERM, SIGHUP) end the command line: with 130, in any phase of any command.
+"""How Ctrl-C, SIGTERM and SIGHUP end the command line: with status 130, in any phase of any command.
 
-The first one raises KeyboardInterrupt in the main thread, unless something postpones it. A thread watches over that: C
-code may not return for minutes, and a library may take the exception for one of its own. What has been promised is
-waited for; see `neurosim.process.interruption.overdue`. The second one ends the process at once.
+The first signal raises KeyboardInterrupt in the main thread, unless something postpones it. A thread watches that this
+works: C code may not return for minutes, and a library may swallow the exception. It waits for what has been promised;
+see `neurosim.process.interruption.overdue`. A second signal ends the process at once.
 """
 
 from __future__ import annotations
 
-# Every command starts with this, so it loads nothing that is not there already. (`signal` would first make enums.)
+# Every command starts with this, so it imports only what is loaded anyway. (`signal` would first create enums.)
 import _signal  # type: ignore[import-not-found]
 import _thread
 import os
@@ -21,26 +21,26 @@ from typing import Any
 from neurosim.printable import printable
 
 INTERRUPTED = 130
-# As `neurosim.process.interruption` has them.
+# The same as in `neurosim.process.interruption`.
 SIGNALS = tuple(getattr(_signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(_signal, name))
 ONE_REQUEST = 0.05
 PATIENCE = 1.5
-# Seconds that the main thread may take to obey a second request, and that a file being written may take.
+# Seconds that the main thread may take to obey a second request, and that completing a file may take.
 AT_ONCE = 0.5
 COMPLETED = 2.0
-# Seconds between two looks of the thread that watches.
+# Seconds between two checks by the watching thread.
 TICK = 0.02
 
 
 class Ending:
-    """Ends this process by signals, from `begin` on."""
+    """Ends this process when signals arrive, while `run` is at work."""
 
     def __init__(self) -> None:
         self.asked = False
         self.said = False
         self._over = False
-        self._heard: frozenset[int] = frozenset()
-        self._heeded: float | None = None
+        self._handled: frozenset[int] = frozenset()
+        self._first_request: float | None = None
         self._times: list[float] = []
 
     def run(self, work: Callable[[], int]) -> int:
@@ -49,7 +49,7 @@ class Ending:
             self._begin()
             status = work()
             self._over = True
-        except KeyboardInterrupt as error:  # before there is a command, or while the last lines wait to be read
+        except KeyboardInterrupt as error:  # before there is a command, or while the last lines wait for their reader
             self._over = True
             self.say(kept_by(error))
             status = INTERRUPTED
@@ -59,28 +59,28 @@ class Ending:
         return status
 
     def say(self, kept: str, *, line_ended: bool = False) -> None:
-        """Say, once, that this is the end, and what is kept; `line_ended` if the cursor is no longer behind ``^C``."""
+        """Say, once, that the process ends, and what is kept; `line_ended` if the cursor is past the line of ``^C``."""
         if self.said:
             return
-        # At a second request, what is known may have been left already.
+        # At a second request, what is kept may no longer be known here.
         promises = _promises()
         line = farewell(kept or ("" if promises is None else _said(promises.what_is_kept)))
-        # Another request may have come meanwhile, and have ended the process or said it.
+        # Another request may have arrived meanwhile, and have ended the process or said so.
         if not self.said:
             self.said = True
             _write(line if line_ended or not os.isatty(2) else f"\n{line}")
 
     def _begin(self) -> None:
-        # What nohup ignores stays ignored.
-        heard = [number for number in SIGNALS if _signal.getsignal(number) != _signal.SIG_IGN]
-        self._heard = frozenset(heard)
+        # A signal that nohup ignores stays ignored.
+        handled = [number for number in SIGNALS if _signal.getsignal(number) != _signal.SIG_IGN]
+        self._handled = frozenset(handled)
         before = sys.unraisablehook
 
-        def unraisable(found: Any) -> None:
-            if issubclass(found.exc_type, KeyboardInterrupt):
+        def unraisable(raised: Any) -> None:
+            if issubclass(raised.exc_type, KeyboardInterrupt):
                 self._end_now()
             elif not self.asked:
-                before(found)
+                before(raised)
 
         sys.unraisablehook = unraisable
         try:
@@ -88,28 +88,28 @@ class Ending:
             os.set_blocking(writing, False)
             _signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
             _thread.start_new_thread(self._listen, (reading,))
-        except (AttributeError, OSError, RuntimeError, ValueError):  # no thread to be had, or no such pipe (Windows)
+        except (AttributeError, OSError, RuntimeError, ValueError):  # no thread available, or no such pipe (Windows)
             pass
-        for number in heard:
-            _signal.signal(number, self._heed)
+        for number in handled:
+            _signal.signal(number, self._on_signal)
 
-    def _heed(self, number: int, frame: FrameType | None) -> None:
-        """Called in the main thread, between two of its steps."""
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        """Handle a signal; Python calls this in the main thread, between two bytecodes."""
         self.asked = True
         now = time.monotonic()
-        if self._heeded is None:
-            self._heeded = now
+        if self._first_request is None:
+            self._first_request = now
             if not self._over:
                 raise KeyboardInterrupt
-        elif now - self._heeded > ONE_REQUEST:
+        elif now - self._first_request > ONE_REQUEST:
             self._end_now()
 
     def _listen(self, pipe: int) -> None:
-        """In a thread of its own: signals as they come, whatever the main thread does."""
+        """In a thread of its own: note signals as they arrive, whatever the main thread is doing."""
         watched = False
         while True:
             for number in os.read(pipe, 64):
-                if number in self._heard:
+                if number in self._handled:
                     self.asked = True
                     self._times.append(time.monotonic())
                     if not watched:
@@ -126,7 +126,7 @@ class Ending:
             time.sleep(TICK)
 
     def _end_now(self) -> None:
-        """End the process wherever its threads are; files that are being written are completed, or removed."""
+        """End the process wherever its threads are; files being written are completed, or removed."""
         end = time.monotonic() + COMPLETED
         try:
             promises = _promises()
@@ -140,9 +140,9 @@ class Ending:
 
 
 def _promises() -> Any:
-    """The module `neurosim.process.interruption`; None if nothing has loaded it, so that nothing is promised."""
+    """The module `neurosim.process.interruption`; None if nothing has imported it, so that nothing is promised."""
     module = sys.modules.get("neurosim.process.interruption")
-    # Once its last function is there, all of it is loaded.
+    # Once its last function exists, the whole module is loaded.
     return module if hasattr(module, "tidy_up") else None
 
 
@@ -152,7 +152,7 @@ def _overdue(asked: float, now: float) -> bool:
 
 
 def kept_by(error: BaseException | None) -> str:
-    """What is kept, from an error that left `interruption.kept`, or was raised while handling such a one."""
+    """What is kept, according to an error that left `interruption.kept`, or was raised while handling one that did."""
     while error is not None:
         words: Callable[[], str] | None = getattr(error, "kept", None)
         if words is not None:
@@ -162,7 +162,7 @@ def kept_by(error: BaseException | None) -> str:
 
 
 def _said(words: Callable[[], str]) -> str:
-    """What they say; nothing where that cannot be found out, for the command ends in any case."""
+    """The words; empty if they cannot be determined, since the command ends in any case."""
     try:
         return words()
     except Exception:  # a folder can be in any state
@@ -170,14 +170,14 @@ def _said(words: Callable[[], str]) -> str:
 
 
 def farewell(kept: str) -> str:
-    """The line that an interruption ends with."""
+    """The last line after an interruption."""
     return f"interrupted; {kept}" if kept else "interrupted"
 
 
 def _write(line: str) -> None:
-    """Write to standard error past its buffers, which the main thread may be holding."""
+    """Write to standard error, bypassing its buffers, whose lock the main thread may hold."""
     try:
-        # A reader that has stopped reading is not waited for; Windows can only tell that of sockets.
+        # Do not wait for a reader that has stopped reading; on Windows only sockets can be checked.
         if os.name == "nt" or select.select([], [2], [], AT_ONCE)[1]:
             os.write(2, f"{printable(line)}\n".encode())
     except (OSError, ValueError):

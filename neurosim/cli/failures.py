@@ -1,4 +1,4 @@
-"""What a command that fails says: a message, a hint and the exit status, for whatever was raised."""
+"""What a failing command says: a message, a hint and the exit status for any exception."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _TOO_BIG = ("array is too big", "Maximum allowed dimension exceeded")
 
 
 class Failure(NamedTuple):
-    """A message and a hint, either of a few lines, and the exit status."""
+    """A message and a hint, each a few lines at most, and the exit status."""
 
     message: str
     hint: str
@@ -24,12 +24,12 @@ class Failure(NamedTuple):
 
 
 def failure_of(error: BaseException) -> Failure:
-    """What to say of an error, and what to exit with."""
+    """What to say about an error, and the status to exit with."""
     if isinstance(error, NeurosimError):
         more = [_HOW_TO_SET] if isinstance(error, DivergedError) else []
         return Failure(as_options(error.message), "\n".join([as_options(error.hint), *more]), error.exit_code)
     failure = _of_other(error)
-    # What is kept of a run, for example.
+    # For example, what is kept of a run.
     notes = [note if isinstance(note, Hint) else _line(note) for note in getattr(error, "__notes__", [])]
     return failure._replace(hint=as_options("\n".join([failure.hint, *notes])))
 
@@ -49,17 +49,17 @@ def _of_other(error: BaseException) -> Failure:
 def _is_of_memory(error: BaseException) -> bool:
     if isinstance(error, OSError):
         return error.errno == errno.ENOMEM
-    # The second is NumPy's for sizes beyond any memory.
+    # The ValueError is NumPy's, for sizes beyond any memory.
     return isinstance(error, MemoryError) or (isinstance(error, ValueError) and str(error).startswith(_TOO_BIG))
 
 
 def _no_memory(error: BaseException) -> Failure:
-    # NumPy says how much it wanted, Python nothing.
+    # NumPy says how much it wanted, Python does not.
     wanted = f": {_line(error)}" if str(error) and not isinstance(error, OSError) else ""
     return Failure(
         f"there is not enough memory{wanted}",
         "Make the batches, the network, the rows or what is recorded smaller (--set training.batch_size=..., "
-        "network.layers.0.units=..., record.quantities=[...]); neurosim info SCENARIO shows what takes how much.",
+        "network.layers.0.units=..., record.quantities=[...]); neurosim info SCENARIO shows how much each part takes.",
         DataError.exit_code,
     )
 
@@ -72,7 +72,7 @@ def _of_file(error: OSError) -> Failure:
 
 
 def _of_plugin(error: BaseException) -> Failure | None:
-    """An error in the functions of a plugin, which are called long after it was loaded; None for one elsewhere."""
+    """The failure for an error in a plugin's functions, called long after it was loaded; None for other errors."""
     from neurosim.plugin.host import raised_by
 
     found = raised_by(error)
@@ -81,7 +81,7 @@ def _of_plugin(error: BaseException) -> Failure | None:
     plugin, cause = found
     return Failure(
         f"plugin {plugin} has failed: {cause}",
-        f"neurosim plugins check {quoted(plugin)}  looks for faults; --debug shows how it came to be called.",
+        f"neurosim plugins check {quoted(plugin)}  looks for faults; --debug shows where it was called from.",
         UsageError.exit_code,
     )
 
@@ -89,19 +89,19 @@ def _of_plugin(error: BaseException) -> Failure | None:
 def _unexpected(error: BaseException) -> Failure:
     if isinstance(error, RecursionError):
         return Failure(
-            "something is nested too deeply to be worked on",
+            "something is nested too deeply to be processed",
             "Nest layers, settings or formulas less; run again with --debug to see where.",
             UsageError.exit_code,
         )
     return Failure(
         f"unexpected {type(error).__name__}: {_line(error)}",
-        "This is a fault of neurosim; run again with --debug to see where.",
+        "This is a bug in neurosim; run again with --debug to see where.",
         1,
     )
 
 
 def _line(error: BaseException | str) -> str:
-    """The first line of its text."""
+    """The first line of the text."""
     from neurosim.plugin.host import one_line
 
     return one_line(str(error))

@@ -31,7 +31,7 @@ def command(
         _show_network(scenario, settings, sources, as_json=as_json)
         return
     if settings or sources != Sources():
-        raise click.UsageError("these options go with a scenario. Try: neurosim info mnist")
+        raise click.UsageError("these options need a scenario. Try: neurosim info mnist")
     facts = _facts()
     if as_json:
         print_json(facts)

@@ -1,4 +1,4 @@
-"""``neurosim list``: what scenarios can name, and which plugin each comes from."""
+"""``neurosim list``: everything that scenarios can name, and which plugin it comes from."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ KINDS = (*RECORDS[:3], "layers", *RECORDS[3:], "scenarios")
 @with_sources()
 @JSON
 def command(what: str | None, sources: Sources, as_json: bool) -> None:
-    """List everything that scenarios can name, or one KIND of it.
+    """List everything that scenarios can name, or only one KIND.
 
     \b
     activations  losses        optimizers  layers
@@ -36,7 +36,7 @@ def command(what: str | None, sources: Sources, as_json: bool) -> None:
     else:
         _print(listed, titles=what is None)
         if what == "scenarios":
-            click.echo("\nneurosim run NAME trains one; neurosim copy NAME puts it here to be edited.")
+            click.echo("\nneurosim run NAME trains one; neurosim copy NAME copies it to a file that you can edit.")
     for plugin in registry.broken():
         echo(f"broken plugin {plugin.label}: {plugin.error}", fg="red", err=True)
 
@@ -96,7 +96,7 @@ def _layers() -> list[dict[str, Any]]:
 
 
 def _scenarios() -> list[dict[str, Any]]:
-    """In the order of the course."""
+    """The shipped scenarios, in the order of the course."""
     import tomllib
 
     from neurosim.scenario import shipped

@@ -24,7 +24,7 @@ from neurosim.suggestions import unknown
 from neurosim.testing import Verdict, check_many
 from neurosim.testing.derived import derived_source
 
-COLOURS = {"passed": "green", "failed": "red", "skipped": "yellow", "noted": "cyan", "drawn": "cyan"}
+COLORS = {"passed": "green", "failed": "red", "skipped": "yellow", "noted": "cyan", "drawn": "cyan"}
 WIDEST = 88
 
 
@@ -45,9 +45,9 @@ class Checked:
     entry : Entry
         The record and its plugin.
     verdicts : list of Verdict
-        In their order.
+        The verdicts, in order.
     derived : str
-        The text of the derivative, where neurosim has derived it.
+        The text of the derivative, if neurosim worked it out.
     picture : Path or None
         The file with the picture of an activation.
     """
@@ -66,7 +66,7 @@ class Report:
 
     @property
     def counts(self) -> Counter[str]:
-        """How many verdicts there are of each outcome."""
+        """The number of verdicts with each outcome."""
         return Counter(verdict.outcome for entry in self.checked for verdict in entry.verdicts)
 
     @property
@@ -97,11 +97,11 @@ def choose_records(what: str, files: Sequence[Path], folders: Sequence[Path]) ->
     Raises
     ------
     PluginError
-        When the plugin is broken.
+        If the plugin is broken.
     UsageError
-        For an unknown name (with the nearest one), and for a folder.
+        For an unknown name (suggesting the nearest one), and for a folder.
     DataError
-        For a file that is not there.
+        For a file that does not exist.
     """
     path = Path(what)
     is_file = path.suffix == ".py" or path.is_file() or (len(path.parts) > 1 and not path.is_dir())
@@ -126,7 +126,7 @@ def choose_records(what: str, files: Sequence[Path], folders: Sequence[Path]) ->
         names = {BUILTIN, *(plugin.name for plugin in registry.plugins), *(entry.record.name for entry in entries)}
         message, hint = unknown("plugin or record", what, names)
         if not hint.startswith("did you mean"):
-            hint = "neurosim plugins  lists the plugins, and  neurosim list  what there is."
+            hint = "neurosim plugins  lists the plugins, and  neurosim list  everything they provide."
         raise UsageError(message, "\n".join(part for part in (hint, suspects(registry.plugins)) if part))
     return Chosen(registry, found)
 
@@ -138,7 +138,7 @@ def _of_plugin(plugin: Plugin, entries: Sequence[Entry]) -> list[Entry]:
 
 
 def check_chosen(chosen: Chosen, folder: Path | None) -> Report:
-    """Check all records, and draw the activations among them into a folder, if one is given."""
+    """Check all records, and draw the activations among them into `folder`, if given."""
     if sys.stderr.isatty():
         click.echo(f"checking {', '.join(dict.fromkeys(entry.record.name for entry in chosen.entries))} ...", err=True)
     results = check_many([entry.record for entry in chosen.entries], registry=chosen.registry)
@@ -155,7 +155,7 @@ def check_chosen(chosen: Chosen, folder: Path | None) -> Report:
 
 
 def _draw(record: Activation, path: Path) -> Path | None:
-    """The picture of an activation; None where its functions give nothing to draw."""
+    """The picture of an activation; None if its functions fail."""
     from neurosim.analysis.activations import activation_curves
     from neurosim.files.atomic import make_folder
     from neurosim.plots.activations import write_activation
@@ -163,20 +163,20 @@ def _draw(record: Activation, path: Path) -> Path | None:
     try:
         curves = activation_curves(record)
     except (NeurosimError, ArithmeticError, LookupError, NameError, TypeError, ValueError):
-        # What the author's functions raise; the verdicts say so.
+        # Raised by the author's functions; the verdicts report it.
         return None
     make_folder(path.parent)
     return write_activation(curves, path)
 
 
 def print_checks(report: Report) -> None:
-    """A heading and one line or more for each verdict of each record, and the counts."""
+    """Print a heading and one or more lines for each verdict of each record, and the counts."""
     for entry in report.checked:
         _print_record(entry)
         click.echo()
     counts = report.counts
     order = ("passed", "noted", "skipped", "failed")
-    parts = [style(f"{counts[name]} {name}", fg=COLOURS[name]) for name in order if counts[name]]
+    parts = [style(f"{counts[name]} {name}", fg=COLORS[name]) for name in order if counts[name]]
     click.echo(", ".join(parts) or "nothing to check")
 
 
@@ -192,7 +192,7 @@ def _print_record(entry: Checked) -> None:
     column = 2 + item_width + 2 + 7 + 2
     for item, outcome, detail in rows:
         wrapped = textwrap.wrap(detail, max(width - column, 30), break_long_words=False, break_on_hyphens=False) or [""]
-        click.echo(f"  {item:<{item_width}}  " + style(f"{outcome:<7}", fg=COLOURS[outcome]) + f"  {wrapped[0]}")
+        click.echo(f"  {item:<{item_width}}  " + style(f"{outcome:<7}", fg=COLORS[outcome]) + f"  {wrapped[0]}")
         for line in wrapped[1:]:
             click.echo(" " * column + line)
     if entry.derived:

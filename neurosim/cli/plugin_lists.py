@@ -1,4 +1,4 @@
-"""What ``neurosim plugins`` lists: each plugin, what it gives, and its health."""
+"""What ``neurosim plugins`` lists: each plugin, what it provides, and its health."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from neurosim.plugin.host.files import add_file_or_fault
 from neurosim.version import __version__
 
 WIDTH = 80
-COLOURS = {"ok": "green", "fault": "red", "broken": "red"}
+COLORS = {"ok": "green", "fault": "red", "broken": "red"}
 
 
 def load_plugins(files: Sequence[Path], folders: Sequence[Path]) -> Registry:
-    """All plugins; the files too are listed as broken where they are, and refused nowhere."""
+    """All plugins; broken ones, the given files included, are listed as broken rather than refused."""
     registry = build_registry(plugin_folders=folders)
     known = {os.path.realpath(plugin.origin) for plugin in registry.plugins}
     for file in files:
@@ -38,10 +38,10 @@ def entries_of(registry: Registry) -> list[Entry]:
 
 
 def describe_plugins(registry: Registry) -> list[dict[str, Any]]:
-    """What ``plugins --json`` says: one object for each plugin, the built-ins first.
+    """The objects of ``plugins --json``: one for each plugin, the built-ins first.
 
-    `health` is ``ok``, ``broken`` (it cannot be loaded; `error` says why) or ``fault`` (something
-    it gives cannot be compiled; see `fault` of its records).
+    `health` is ``ok``, ``broken`` (it cannot be loaded; `error` says why) or ``fault`` (something it provides cannot
+    be compiled; see `fault` of its records).
     """
     entries = entries_of(registry)
     described = [_described(BUILTIN, __version__, "neurosim", "", "", [e for e in entries if e.plugin.name == BUILTIN])]
@@ -72,11 +72,11 @@ def _described(
 
 
 def print_plugins(described: Sequence[dict[str, Any]]) -> None:
-    """One or a few lines for each plugin."""
+    """Print one or a few lines for each plugin."""
     titles = [" ".join(part for part in (plugin["name"], plugin["version"]) if part) for plugin in described]
     width = min(max(map(len, titles)), 32)
     for plugin, title in zip(described, titles, strict=True):
-        health = style(f"{plugin['health']:<6}", fg=COLOURS[plugin["health"]])
+        health = style(f"{plugin['health']:<6}", fg=COLORS[plugin["health"]])
         indent = " " * 8
         click.echo(f"{health}  {title:<{width}}  ", nl=False)
         given = _summary(plugin["records"]) if plugin["name"] == BUILTIN else _names(plugin["records"])
@@ -93,12 +93,12 @@ def print_plugins(described: Sequence[dict[str, Any]]) -> None:
     if len(described) == 1:
         click.echo()
         if os.environ.get("NEUROSIM_DISABLE_PLUGINS", "") not in ("", "0"):
-            click.echo("NEUROSIM_DISABLE_PLUGINS leaves out all plugins that are not named here.")
-        click.echo("There are no others. Make one:  neurosim plugins new NAME")
+            click.echo("NEUROSIM_DISABLE_PLUGINS turns off all plugins that are not named on the command line.")
+        click.echo("There are no others. Start one:  neurosim plugins new NAME")
 
 
 def _names(records: Sequence[dict[str, Any]]) -> str:
-    return ", ".join(f"{record['kind']} {record['name']}" for record in records) or "gives nothing"
+    return ", ".join(f"{record['kind']} {record['name']}" for record in records) or "provides nothing"
 
 
 def _summary(records: Sequence[dict[str, Any]]) -> str:

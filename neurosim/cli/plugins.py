@@ -1,4 +1,4 @@
-"""``neurosim plugins``: list plugins with their health, check one, make a new one."""
+"""``neurosim plugins``: list plugins with their health, check one, start a new one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _COMMANDS = {"check": "Check a plugin, or something that it provides.", "new": "
 
 
 class PluginsGroup(click.Group):
-    """The group, with ``new`` imported when it is called."""
+    """The group, with ``new`` imported only when it is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Names of the commands, in the order of the help page."""
@@ -38,7 +38,7 @@ class PluginsGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """As click does it, with the nearest command for a misspelt one."""
+        """As click does it, suggesting the nearest command for a misspelled one."""
         known = self.list_commands(ctx)
         if args and args[0] not in known and not args[0].startswith("-"):
             hint = did_you_mean(args[0], known) or f"to check it: neurosim plugins check {quoted(args[0])}"
@@ -93,7 +93,7 @@ def check_command(
 ) -> int:
     """Check a plugin: the NAME of one, or of something that it provides, or a FILE.
 
-    Derivatives are compared with differences, compiled code with the plain functions, and more.
+    Derivatives are compared with finite differences, compiled code with the plain functions, and more.
     The exit status is 0 when nothing failed, else 2.
     """
     if what is None:

@@ -18,16 +18,16 @@ from neurosim.printable import quoted
     type=OneOf(["activation", "loss", "optimizer", "dataset"]),
     default="activation",
     show_default=True,
-    help="What the plugin gives.",
+    help="What the plugin provides.",
 )
 @click.option("--single-file", is_flag=True, help="Write NAME.py, for --plugin, instead of a package.")
 @click.option(
     "--out", type=FilePath(), default=Path(), metavar="DIR", help="Folder to write into; the current one by default."
 )
 def command(name: str | None, kind: str, single_file: bool, out: Path) -> None:
-    """Write a plugin called NAME to start from: it works as it is, and is there to be changed.
+    """Write a plugin called NAME to start from: it works as it is, and is meant to be changed.
 
-    Without --single-file it is a package, neurosim-NAME, to be installed, with tests and a README.
+    Without --single-file it is an installable package, neurosim-NAME, with tests and a README.
     """
     if name is None:
         raise click.UsageError("what is it called? Try: neurosim plugins new soft-step")

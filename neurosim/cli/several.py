@@ -141,7 +141,7 @@ def _train(ran: Ran, scenario: Scenario, options: RunOptions, shown: Presentatio
         ran.summary = outcome.as_json()
     except Exception as error:
         failure = failure_of(error)
-        if failure.code == 1:  # a fault of neurosim, to be reported as such
+        if failure.code == 1:  # a bug in neurosim, to be reported as such
             raise
         ran.code, ran.error = failure.code, failure.message
         echo(f"Error: {ran.label}: {failure.message}", fg="red", err=True)

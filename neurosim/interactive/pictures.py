@@ -54,7 +54,7 @@ def plot(run: Any, picture: str | None = None, *, force: bool = False) -> Figure
     DataError
         When there is no such run folder, or the run in it is not finished.
     NeurosimError
-        When drawing it fails, by a fault of neurosim or of a plugin.
+        If drawing it fails because of a bug in neurosim or in a plugin.
     """
     if isinstance(run, Ensemble):
         if not run.members:

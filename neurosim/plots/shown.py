@@ -29,7 +29,7 @@ def plot(run: Any, picture: str | None = None) -> Figure:
     UsageError
         When there is no such picture, or this network cannot have it.
     NeurosimError
-        When drawing it fails, by a fault of neurosim or of a plugin.
+        If drawing it fails because of a bug in neurosim or in a plugin.
     """
     simulator = getattr(run, "simulator", run)
     if picture is None:
@@ -48,5 +48,5 @@ def plot(run: Any, picture: str | None = None) -> Figure:
     except Exception as error:
         raise NeurosimError(
             f"the picture {picture} could not be drawn: {type(error).__name__}: {error}",
-            "This is a fault of neurosim, or of a plugin in use, and not of yours; the error above says where.",
+            "This is a bug in neurosim or in a plugin in use, not a mistake of yours; the error above says where.",
         ) from error

@@ -88,11 +88,11 @@ def test_text_fits_on_a_terminal(report, capsys):
     assert max(len(line) for line in text.splitlines()) <= 80
     told = " ".join(text.split())
     for words in (
-        "vectorised",
+        "vectorized",
         "grid barrier",
         "not part of any time below",
         "overtakes the CPU at 64",
-        "is quicker in",
+        "is faster even in the largest",
     ):
         assert words in told
 

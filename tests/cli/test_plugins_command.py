@@ -53,7 +53,7 @@ def test_health_of_each_plugin(neurosim):
     assert (code, err) == (0, "")
     words = " ".join(out.split())
     assert "ok good activation bend from mine/good.py" in words
-    assert "broken broken gives nothing from mine/broken.py SyntaxError: expected ':' (line 1)" in words
+    assert "broken broken provides nothing from mine/broken.py SyntaxError: expected ':' (line 1)" in words
     assert "fault refused activation wave from mine/refused.py" in words
     assert "activation wave: mine/refused.py:6: in wave: np.sin is not compiled; write math.sin" in words
     # A wrong derivative is a matter of checking.

@@ -116,7 +116,7 @@ def test_nothing_is_overwritten(here, capsys, single):
     before = contents(here)
     capsys.readouterr()
     assert new("bend", "--kind", "loss", *single) == 3
-    assert "exists already" in capsys.readouterr().err
+    assert "already exists" in capsys.readouterr().err
     assert contents(here) == before
 
 
@@ -170,7 +170,7 @@ def test_a_file_does_not_hide_a_module(here, capsys):
 )
 def test_names_of_built_ins_of_this_kind(here, capsys, kind, taken):
     assert new(taken, "--kind", kind) == 2
-    assert "comes with neurosim already" in capsys.readouterr().err
+    assert "already comes with neurosim" in capsys.readouterr().err
     assert new("tanh", "--kind", "loss") == 0
 
 

@@ -55,7 +55,7 @@ def call(*words):
         found = STEERING.search(text)
         assert found is None, f"{words}: {text[max(found.start() - 60, 0) : found.end() + 60]!r}"
         assert "--json" in words or max(map(len, text.splitlines()), default=0) < 3000
-    assert "fault of neurosim" not in said.err, said.err
+    assert "bug in neurosim" not in said.err, said.err
     return said
 
 

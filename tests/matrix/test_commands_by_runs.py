@@ -1,6 +1,6 @@
 """Every command that takes a run, on every kind of run.
 
-Each ends with a documented status, never with a fault of neurosim; where it cannot do what was asked it says why, and
+Each ends with a documented status, never with a bug in neurosim; where it cannot do what was asked it says why, and
 what can be done instead. Promises about a single kind are held by the tests of the commands.
 """
 
@@ -155,7 +155,7 @@ def on(made, tmp_path, monkeypatch, capsys):
         out, err = capsys.readouterr()
         assert code == status, (words, code, out, err)
         assert "Traceback" not in err
-        assert "fault of neurosim" not in err
+        assert "bug in neurosim" not in err
         if code in (USAGE, FILES, DIVERGED) and "Diverged:" not in err:
             # Why, and what can be done.
             assert "Error: " in err

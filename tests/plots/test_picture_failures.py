@@ -102,7 +102,7 @@ def test_the_run_goes_on_with_its_other_pictures_and_its_report(command, broken,
     assert code == 5, "the status is that of the training"
     assert [line for line in err.splitlines() if "unit_maps" in line] == [
         "No picture unit_maps: unexpected IndexError: too many indices. "
-        "This is a fault of neurosim; run again with --debug to see where."
+        "This is a bug in neurosim; run again with --debug to see where."
     ]
     assert "Pictures: decision_boundary.png, confusion_matrix.png" in out
     assert {path.name for path in (tmp_path / "r").glob("*.png")} == {"decision_boundary.png", "confusion_matrix.png"}
@@ -155,7 +155,7 @@ def test_from_python_it_is_said_whose_fault_it_is(simulator, broken):
     broken("units.unit_maps", "neurosim.plots.units.unit_maps")
     with pytest.raises(NeurosimError, match="unit_maps could not be drawn: IndexError: too many indices") as caught:
         plot(simulator, "unit_maps")
-    assert "fault of neurosim" in caught.value.hint
+    assert "bug in neurosim" in caught.value.hint
     assert plot(simulator, "decision_boundary").axes
 
 
@@ -177,7 +177,7 @@ def test_studies_and_many_seeds_go_on(command, monkeypatch, tmp_path, words, dra
     monkeypatch.setattr(drawing, fail)
     code, _, err = command(*MOONS, "--set", "expect={}", "--out", "r", *words)
     assert code == 0
-    assert f"No picture {picture}: unexpected ZeroDivisionError: division by zero. This is a fault of neurosim" in err
+    assert f"No picture {picture}: unexpected ZeroDivisionError: division by zero. This is a bug in neurosim" in err
     assert {path.name for path in (tmp_path / "r").glob("*.png")} == left
     assert (tmp_path / "r" / "report.html").is_file()
 

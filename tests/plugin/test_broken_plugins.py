@@ -64,8 +64,8 @@ def broken_with(path):
         ("class Odd(BaseException):\n    pass\nraise Odd('x')\n", "Odd: x (line 3)"),
         ("class Odd(Exception):\n    def __str__(self):\n        return 1 / 0\nraise Odd\n", "Odd (line 4)"),
         ("raise ValueError('\\n\\n\\x1b[31mred\\nand more')\n", "ValueError: \\x1b[31mred (line 1)"),
-        ("", "gives nothing: no function is marked with @hookimpl"),
-        (TOP, "gives nothing: no function is marked with @hookimpl"),
+        ("", "provides nothing: no function is marked with @hookimpl"),
+        (TOP, "provides nothing: no function is marked with @hookimpl"),
         (
             TOP + "@hookimpl\n\n# a note\n@hookimpl\ndef neurosim_activation():\n    return []\n",
             "unknown hook 'neurosim_activation'; did you mean \"neurosim_activations\"? (line 10)",
@@ -216,7 +216,7 @@ def test_encodings_that_python_reads_are_read(tmp_path):
 
 def test_register_raises_and_keeps_nothing():
     registry = Registry()
-    with pytest.raises(PluginError, match="plugin empty is broken: gives nothing: no function is marked"):
+    with pytest.raises(PluginError, match="plugin empty is broken: provides nothing: no function is marked"):
         registry.register(types.ModuleType("empty"))
     assert registry.plugins == []
 

@@ -35,7 +35,7 @@ def fault_of(outcome, codes):
     if outcome.code not in codes:
         return f"exit status {outcome.code}, not one of {codes}: {err[-600:]}"
     if "Traceback" in err or "Error: unexpected" in err:
-        return f"a fault of neurosim: {err[-600:]}"
+        return f"a bug in neurosim: {err[-600:]}"
     if len(lines) > SCREEN:
         return f"{len(lines)} lines: {err[:600]}"
     if outcome.code in (2, 3, 4) and not any(line.startswith(("Error: ", "Diverged: ", "Usage: ")) for line in lines):

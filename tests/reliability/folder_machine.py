@@ -40,7 +40,7 @@ DONE = (0, 4, 5)
 REFUSED = (2, 3)
 KILLED = -signal.SIGKILL
 INTERRUPTED = 130
-FAULTS = ("Traceback", "Error: unexpected", "fault of neurosim")
+FAULTS = ("Traceback", "Error: unexpected", "bug in neurosim")
 # Of what --force shows where something has changed.
 MIXED = "not all of this belongs together"
 names = st.sampled_from(FOLDERS)

@@ -23,7 +23,7 @@ from small_runs import VARIANTS, checkpointed
 from neurosim.scenario.run_folders import is_left_behind
 
 ROWS = "x1,x2,kind\n0,0,no\n0,1,yes\n1,0,yes\n1,1,no\n0.5,0.1,yes\n0.9,0.2,no\n"
-FAULTS = ("Traceback", "fault of neurosim")
+FAULTS = ("Traceback", "bug in neurosim")
 DONE = (0, 5)
 # Of what a run leaves: its bits, which are those of any other run of this scenario from this seed.
 BITS = ("model.safetensors", "ensemble.csv")

@@ -88,7 +88,7 @@ def fault_of(code, err, token, folder):
     """What is wrong with the end of a command that was sent a signal; nothing where all is well."""
     if code != 130:
         return f"exit status {code}: {err}"
-    for words in ("Traceback", "Exception ignored", "fault of neurosim", "Error"):
+    for words in ("Traceback", "Exception ignored", "bug in neurosim", "Error"):
         if words in err:
             return f"{words}: {err}"
     lines = [line for line in err.splitlines() if not line.startswith(("stopping in a moment", "compiling"))]

@@ -91,5 +91,5 @@ def test_what_cannot_be_checked_is_refused():
 
 
 def test_a_registry_refuses_a_broken_plugin(empty_registry):
-    with pytest.raises(PluginError, match="gives nothing"):
+    with pytest.raises(PluginError, match="provides nothing"):
         empty_registry.register(object())

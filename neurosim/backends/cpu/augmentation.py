@@ -2,7 +2,7 @@
 
 All loops over the pixels of one image run over flat arrays whose lines are `pitch` numbers apart, a
 width and a gap: the gap holds the zeros that the Gaussian sees outside the image, and loops that
-are long enough to be vectorised need no end of line.
+are long enough to be vectorized need no end of line.
 """
 
 from __future__ import annotations

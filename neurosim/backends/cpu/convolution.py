@@ -1,4 +1,4 @@
-"""Direct convolutions of groups of samples, vectorised across the samples.
+"""Direct convolutions of groups of samples, vectorized across the samples.
 
 A feature map of a group is float32 (height, width, channels, `LANES`): every number of the map is a
 line of `LANES` numbers, one for each sample. A convolution is then a plain loop over taps of a line

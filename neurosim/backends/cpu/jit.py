@@ -4,7 +4,7 @@ Flags. Contraction (fused multiply-add) and ignoring the sign of zero change no 
 machine run to the next, and vector loops and their scalar remainders round alike. Reassociation,
 reciprocals and approximate functions would break that, and flags that assume no NaN would break the
 detection of divergence. The NumPy error model removes the check of each division for zero, which
-stops loops from being vectorised.
+stops loops from being vectorized.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def compiled(function: Function) -> Function:
 
 
 def scalar(function: Function) -> Function:
-    """Compile a function of scalars as a part of every loop that calls it, so that the loop can be vectorised."""
+    """Compile a function of scalars as a part of every loop that calls it, so that the loop can be vectorized."""
     return _heeding(numba.njit(forceinline=True, **INNER, **FLAGS)(function))
 
 

@@ -1,4 +1,4 @@
-"""Many small networks at once: the same arithmetic for each, vectorised across them.
+"""Many small networks at once: the same arithmetic for each, vectorized across them.
 
 A network of 17 parameters is too small for anything but overhead. Here `lanes` networks that
 differ only in their seed lie side by side: each number of the usual layout becomes `lanes` numbers,

@@ -121,7 +121,7 @@ def loss(z_address, a_address, values, classes, d_address, lanes, rows, params, 
         all_z = floats(z_address + at, lanes)
         all_a = floats(a_address + at, lanes)
         all_y = floats(values + at, lanes)
-        # Rows of one number as tuples: their length is known, and so the loop is vectorised.
+        # Rows of one number as tuples: their length is known, and so the loop is vectorized.
         # The losses lie where the gradient will.
         losses = floats(d_address + at, lanes)
         for k in range(lanes):

@@ -1,6 +1,6 @@
-"""exp, log, tanh, erf and their kin in float32, written so that loops over them are vectorised.
+"""exp, log, tanh, erf and their kin in float32, written so that loops over them are vectorized.
 
-The C library's versions are calls, and a call stops a loop from being vectorised. These have no
+The C library's versions are calls, and a call stops a loop from being vectorized. These have no
 branches and no tables: range reduction, a polynomial, and selections for the special cases. Each is
 within 2 units in the last place of the true value over all of float32 on processors with fused
 multiply-add, infinities and NaN included; `tests/backends/cpu/test_vector_math.py` holds that.

@@ -36,14 +36,14 @@ ON_GPU = (
     Rung("naive", Tiles(8, 32, 1, 1, 1)),
     Rung("tiled", Tiles(16, 16, 16, 1, 1)),
     Rung("register_tiled", Tiles(64, 64, 16, 4, 4)),
-    Rung("vectorised", Tiles(128, 128, 8, 8, 8)),
+    Rung("vectorized", Tiles(128, 128, 8, 8, 8)),
 )
 # A few threads a block, tiles of odd shapes; the last rung has one four of each tile for each thread.
 IN_SIMULATOR = (
     Rung("naive", Tiles(2, 3, 1, 1, 1)),
     Rung("tiled", Tiles(2, 3, 4, 1, 1)),
     Rung("register_tiled", Tiles(4, 6, 3, 2, 3)),
-    Rung("vectorised", Tiles(16, 16, 4, 4, 4)),
+    Rung("vectorized", Tiles(16, 16, 4, 4, 4)),
 )
 
 

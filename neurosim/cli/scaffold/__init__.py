@@ -1,4 +1,4 @@
-"""Starting a plugin: a package, or a single file, that works as written and is there to be changed."""
+"""Starting a plugin: a package, or a single file, that works as written and is meant to be changed."""
 
 from neurosim.cli.scaffold.kinds import KINDS, Kind
 from neurosim.cli.scaffold.names import Names, plugin_names

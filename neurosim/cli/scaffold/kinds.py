@@ -1,4 +1,4 @@
-"""The kinds of plugin that can be started, and how each is tried out."""
+"""The kinds of plugin that can be started, and how to try each of them."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of record, with templates in the folder of this name.
+    """One kind of record, with templates in a folder of the same name.
 
     Attributes
     ----------
     name : str
-        What ``--kind`` takes; also the folder of the templates.
+        The value of ``--kind``; also the folder of the templates.
     label : str
-        What it is called in sentences.
+        The name used in sentences.
     catalog : str
-        Where a registry keeps such records.
+        The registry's attribute for such records.
     scenario : str
-        A shipped scenario to try it on.
+        A shipped scenario to try the plugin on.
     settings : tuple of str
-        What ``--set`` puts into that scenario; ``{name}`` stands for the record.
+        The values of ``--set`` for that scenario; ``{name}`` stands for the record.
     """
 
     name: str
@@ -30,7 +30,7 @@ class Kind:
     settings: tuple[str, ...]
 
     def run_command(self, record: str, plugin_file: str = "") -> str:
-        """The command that runs the scenario with the record of that name."""
+        """The command that runs the scenario with the named record."""
         parts = ["neurosim run", self.scenario]
         if plugin_file:
             parts.append(f"--plugin {plugin_file}")

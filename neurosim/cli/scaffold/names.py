@@ -1,4 +1,4 @@
-"""From the name a user types to the names that Python, packages and scenarios know a plugin by."""
+"""From the name that a user types to the names of a plugin in Python, for pip and in scenarios."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from neurosim.errors import UsageError
 
 PREFIX = "neurosim"
-# Names that the written module gets from elsewhere.
+# Names that the generated module imports.
 _IMPORTED = {"hookimpl", "math", "neurosim", "np"}
 
 
 @dataclass(frozen=True)
 class Names:
-    """What one plugin is called in each place; `record` is its name in scenarios."""
+    """The names of one plugin; `record` is the name in scenarios."""
 
     record: str
 
@@ -29,7 +29,7 @@ class Names:
 
     @property
     def distribution(self) -> str:
-        """The package, as pip knows it."""
+        """The package, for pip."""
         return f"{PREFIX}-{self.record.replace('_', '-')}"
 
 
@@ -39,30 +39,30 @@ def plugin_names(text: str, taken: Collection[str] = (), *, file: bool = False) 
     Parameters
     ----------
     text : str
-        What the user typed.
+        The name that the user typed.
     taken : collection of str
-        Names that scenarios use for something of the same kind already.
+        Names that something of the same kind already has in scenarios.
     file : bool
-        Whether a Python file will have this name, which could hide a module of Python's own.
+        Whether a Python file will have this name, which could shadow a module of the standard library.
 
     Raises
     ------
     UsageError
-        For a name that does not work everywhere.
+        For a name that does not work in all of these places.
     """
     record = text.replace("-", "_").removeprefix(f"{PREFIX}_")
     if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", record):
         raise UsageError(
             f'"{text}" cannot name a plugin',
-            "A name has lower-case letters, digits and single hyphens, and starts with a letter: soft-step.",
+            "A name consists of lower-case letters, digits and single hyphens, and starts with a letter: soft-step.",
         )
     other = f"my-{record.replace('_', '-')}"
     hidden = _IMPORTED | sys.stdlib_module_names if file else _IMPORTED
     if keyword.iskeyword(record) or hasattr(builtins, record) or record in hidden:
-        raise UsageError(f'"{record}" means something in Python already', f"Choose another name, such as {other}.")
+        raise UsageError(f'"{record}" already means something in Python', f"Choose another name, such as {other}.")
     if record in taken:
         raise UsageError(
-            f'"{record}" comes with neurosim already',
-            f"Two of one name would have to be told apart in every scenario; choose another, such as {other}.",
+            f'"{record}" already comes with neurosim',
+            f"With two of the same name, every scenario would have to say which; choose another, such as {other}.",
         )
     return Names(record)

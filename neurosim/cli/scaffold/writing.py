@@ -1,4 +1,4 @@
-"""The files of a new plugin: templates with the names put in."""
+"""The files of a new plugin: templates with the names filled in."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from neurosim.version import __version__
 
 
 def package_files(names: Names, kind: Kind) -> dict[str, str]:
-    """The files of a package that can be installed, by their path in its folder."""
+    """The files of an installable package, by their path in its folder."""
     values = _values(names, kind)
     values["use"] = _filled(f"{kind.name}/use.md", values)
     return {
@@ -28,22 +28,22 @@ def package_files(names: Names, kind: Kind) -> dict[str, str]:
 
 
 def single_file(names: Names, kind: Kind) -> dict[str, str]:
-    """The one file of a plugin for ``--plugin``, by its name."""
+    """The single file of a plugin for ``--plugin``, by its name."""
     return {f"{names.record}.py": _filled(f"{kind.name}/module.py", _values(names, kind))}
 
 
 def write_files(folder: Path, files: Mapping[str, str]) -> list[Path]:
-    """Write the files into the folder, which is made when needed; returns their paths.
+    """Write the files into the folder, creating it if needed; returns their paths.
 
     Raises
     ------
     DataError
-        When one of them exists, in which case nothing is written, or cannot be written.
+        If one of them exists, in which case nothing is written, or cannot be written.
     """
     paths = [folder / name for name in files]
     for path in paths:
         if path.exists() or path.is_symlink():
-            raise DataError(f"{path} exists already", "Nothing was written. Choose another name, or another --out.")
+            raise DataError(f"{path} already exists", "Nothing was written. Choose another name, or another --out.")
     for path, text in zip(paths, files.values(), strict=True):
         make_folder(path.parent)
         write_atomically(path, text)

@@ -95,7 +95,7 @@ def _nothing_given(plugin: object) -> HookError:
             function = getattr(plugin, name)
             if inspect.isroutine(function):
                 return HookError(f"{name} is no hook and not marked with @hookimpl; {_near(name)}", function)
-    return HookError("gives nothing: no function is marked with @hookimpl")
+    return HookError("provides nothing: no function is marked with @hookimpl")
 
 
 def _near(name: str) -> str:

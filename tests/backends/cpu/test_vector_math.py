@@ -56,7 +56,7 @@ def test_within_two_units_in_the_last_place_everywhere(name):
 
 
 @pytest.mark.parametrize("name", ["exp", "expm1", "log", "log1p", "tanh", "erf"])
-def test_loops_are_vectorised(name):
+def test_loops_are_vectorized(name):
     loop = compiled_loop(getattr(vector_math, name))
     loop(np.ones(8, np.float32), np.ones(8, np.float32))
     code = next(iter(loop.inspect_llvm().values()))

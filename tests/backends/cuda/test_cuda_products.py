@@ -58,7 +58,7 @@ def test_tiles_of_a_gpu():
         assert 2 * 4 * tiles.depth * (tiles.rows + 4 + tiles.columns) <= 48 * 1024
     for rung in (ladder.ON_GPU[-1], ladder.IN_SIMULATOR[-1]):
         tiles = rung.tiles
-        assert rung.name == "vectorised"
+        assert rung.name == "vectorized"
         # Each thread loads one four of each tile.
         assert tiles.rows * tiles.depth == tiles.columns * tiles.depth == 4 * tiles.threads
         assert all(edge % 4 == 0 for edge in (tiles.depth, tiles.down, tiles.across))
@@ -89,7 +89,7 @@ def test_wide_loads_are_used_where_rows_are_multiples_of_four(monkeypatch):
     """And single ones elsewhere: a row of 5 numbers would be loaded across its end, and from odd places."""
     if not simulated():
         pytest.skip("counts calls of a Python function")
-    rung = ladder.Rung("vectorised", Tiles(16, 16, 4, 4, 4))
+    rung = ladder.Rung("vectorized", Tiles(16, 16, 4, 4, 4))
     calls = []
     original = vector_loads.load_four
 

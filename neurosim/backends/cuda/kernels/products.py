@@ -211,7 +211,7 @@ def put(left, right, half, from_a, from_b, thread):
 
 
 @jit
-def vectorised(a, b, c):
+def vectorized(a, b, c):
     """C = A B as `register_tiled`, 16 bytes at a time and the next tile fetched while this one is used."""
     left = cuda.shared.array((2, DEPTH, LEFT_WIDTH), float32, alignment=16)
     right = cuda.shared.array((2, DEPTH, COLUMNS), float32, alignment=16)
