@@ -1,7 +1,7 @@
-"""neurosim: a laboratory bench for how neural networks learn.
+"""neurosim: a laboratory bench for studying how neural networks learn.
 
-The names below are loaded when they are first used, so that importing neurosim is quick: it loads
-neither numba nor matplotlib.
+The names below are loaded when they are first used, so that importing neurosim is fast: it loads neither Numba nor
+matplotlib.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ import sys
 
 
 def leave_out_current_folder() -> None:
-    """Look for no library in the current folder, which Python puts first; the command ``neurosim`` never does."""
+    """Stop Python from looking for libraries in the current folder first; the command ``neurosim`` never does that."""
     try:
         here = os.getcwd()
     except OSError:  # it was removed

@@ -1,7 +1,7 @@
-"""The errors neurosim raises on purpose.
+"""The errors that neurosim raises on purpose.
 
-Each carries a message (what went wrong, where) and a hint (what to do about it), and each family
-has the exit code that the command line ends with.
+Each has a message (what went wrong, and where) and a hint (what to do about it), and each family has the exit status
+that the command line ends with.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ class NeurosimError(Exception):
     message : str
         What went wrong, in one or a few lines.
     hint : str
-        What to do about it; empty where there is nothing useful to say.
+        What to do about it; empty if there is nothing useful to say.
     exit_code : int
         The exit status of the command line for this family of errors.
     """
@@ -32,13 +32,13 @@ class NeurosimError(Exception):
 
 
 class Hint(str):
-    """A note of an error that says what can be done about it: with a command, perhaps, so it is shown whole."""
+    """A note on an error that says what can be done about it; it may contain a command, so it is never shortened."""
 
     __slots__ = ()
 
 
 def add_hint(error: BaseException, words: str) -> None:
-    """Add to an error of any kind what else can be done about it: as a line of its hint, or as a note."""
+    """Add to an error of any kind what else can be done about it, as a line of its hint or as a note."""
     if isinstance(error, NeurosimError):
         error.hint = f"{error.hint}\n{words}" if error.hint else words
     else:
@@ -46,9 +46,9 @@ def add_hint(error: BaseException, words: str) -> None:
 
 
 def memory_ended(error: BaseException | None) -> MemoryError | None:
-    """The MemoryError that an error is, or that was being dealt with when it was raised; None for others.
+    """The error itself if it is a MemoryError, or the one that was being handled when it was raised; None for others.
 
-    Tidying up once memory has run out, such as closing a half-written file, fails in ways of its own.
+    Cleaning up once memory has run out, such as closing a half-written file, can fail in its own ways.
     """
     while error is not None and not isinstance(error, MemoryError):
         error = error.__context__
@@ -62,7 +62,7 @@ class UsageError(NeurosimError):
 
 
 class ScenarioError(NeurosimError):
-    """A scenario file is wrong; the message lists every fault with file, line and key."""
+    """A scenario file is invalid; the message lists every mistake with file, line and key."""
 
     exit_code = 2
 
@@ -74,7 +74,7 @@ class PluginError(NeurosimError):
 
 
 class BackendError(NeurosimError):
-    """A backend is missing, or cannot run what was asked of it."""
+    """A backend is missing, or cannot run what it was asked to."""
 
     exit_code = 2
 
@@ -98,6 +98,6 @@ class DivergedError(NeurosimError):
 
 
 class ExpectationError(NeurosimError):
-    """A run did not show what its scenario promises."""
+    """A run did not meet the expectations of its scenario."""
 
     exit_code = 5

@@ -1,4 +1,4 @@
-"""Pieces of HTML: every text is escaped here, so what a scenario or a data file says stays text."""
+"""Pieces of HTML: every text is escaped here, so text from a scenario or a data file stays text."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ __all__ = ["amount", "escape", "measure", "measure_words", "paragraphs", "table"
 
 
 def escape(text: str) -> str:
-    """The text as HTML that shows it, between tags and in attributes; nothing in it steers the page."""
+    """The text as HTML that shows it literally, between tags and in attributes."""
     return _escape(printable(text))
 
 
 def measure(name: str, value: float | None) -> str:
-    """A measure as a reader wants it, by what its name ends with; a dash where there is none."""
+    """A measure, formatted according to the end of its name; a dash if there is none."""
     if value is None:
         return "-"
     if name.endswith("rmse"):
@@ -26,17 +26,17 @@ def measure(name: str, value: float | None) -> str:
 
 
 def amount(value: float) -> str:
-    """A number in units of its own, such as 286,306 or 0.02146: four digits, and all before the point."""
+    """A number in its own units, such as 286,306 or 0.02146: four significant digits, and all before the point."""
     return f"{value:,.0f}" if 1e4 <= abs(value) < 1e15 else f"{value:,.4g}"
 
 
 def measure_words(name: str) -> str:
-    """The name of a measure, or words with one in them, as a reader knows it: ``test_r2`` is test R²."""
+    """The name of a measure, or a phrase that contains one, in its usual spelling: ``test_r2`` becomes test R²."""
     return re.sub(r"\br2\b", "R²", name.replace("_", " ")).replace("rmse", "RMSE")
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], numeric: Sequence[int] = (), caption: str = "") -> str:
-    """A table of texts; `numeric` are the columns that stand on the right."""
+    """A table of texts; the columns in `numeric` are right-aligned."""
     lines = [f"<table>{f'<caption>{escape(caption)}</caption>' if caption else ''}"]
     if header:
         lines.append(f"<thead><tr>{_cells(header, 'th', numeric)}</tr></thead>")

@@ -1,15 +1,15 @@
-"""Random numbers that are a function of what they are for.
+"""Random numbers that are a function of their purpose.
 
-Every random number in neurosim is a hash of (seed, purpose, index): no generator keeps a state. So
-a shuffle or a dropout mask is the same on every backend, for any number of threads, and after a
-resume, and one purpose never disturbs another.
+Every random number in neurosim is a hash of (seed, purpose, index): no generator has a state. So a shuffle or a
+dropout mask is the same on every backend, for any number of threads, and after a resume, and one purpose never
+disturbs another.
 
 * `key` folds a seed and a purpose into 64 bits with the finalizer of SplitMix64 (Steele, Lea and
   Flood 2014).
-* `Stream` draws host-side numbers (start values, data sets, splits) from SplitMix64 at a counter.
+* `Stream` draws host-side numbers (initial values, data sets, splits) from SplitMix64 at a counter.
 * `row_keys` and `uniform_bits` define the 32-bit numbers of dropout: two words per row, then one
-  keyed integer hash per unit (the low-bias hash of Wellons 2018). The compiled backends implement
-  these two and `permutation` again; tests hold them to this file.
+  keyed integer hash per unit (the low-bias hash of Wellons 2018). The compiled backends reimplement these two and
+  `permutation`; tests compare them with this file.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def key(seed: int, *purpose: int | str) -> int:
 
 
 def fold(state: int, word: int) -> int:
-    """The key of a purpose that is `word` longer than that of the key `state`."""
+    """The key of a purpose that has one more word than the purpose of the key `state`."""
     return mix64((state ^ (word & MASK64)) + GOLDEN)
 
 
@@ -55,7 +55,7 @@ def _mix64_array(value: NDArray[np.uint64]) -> NDArray[np.uint64]:
 
 
 def words(stream_key: int, start: int, count: int) -> NDArray[np.uint64]:
-    """64-bit words number `start` to `start + count` of the stream with this key, shape (count,)."""
+    """The 64-bit words from number `start` to `start + count` of the stream with this key, shape (count,)."""
     counter = np.arange(start + 1, start + count + 1, dtype=np.uint64)
     return _mix64_array(np.uint64(stream_key) + counter * np.uint64(GOLDEN))
 
@@ -86,19 +86,19 @@ def uniform_bits(stream_key: int, rows: NDArray[Any], units: int) -> NDArray[np.
 
 
 def drop_below(rate: float) -> int:
-    """The unit is dropped when its 32 bits are below this: `rate` of all 2**32 values."""
+    """A unit is dropped if its 32 bits are below this: a share `rate` of all 2**32 values."""
     return min(round(rate * 2**32), 2**32 - 1)
 
 
 class Stream:
-    """Random numbers for one purpose, drawn one after the other.
+    """Random numbers for one purpose, drawn one after another.
 
     Parameters
     ----------
     seed : int
-        That of the scenario, or of its data.
+        The seed of the scenario, or of its data.
     *purpose : int or str
-        What the numbers are for; other purposes give independent streams.
+        The purpose of the numbers; different purposes give independent streams.
     """
 
     def __init__(self, seed: int, *purpose: int | str) -> None:

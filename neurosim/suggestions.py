@@ -1,4 +1,4 @@
-"""Names in messages: the nearest valid spelling of one that is not known, or a list of those that there are."""
+"""Names in messages: the nearest valid spelling of an unknown one, or a list of the known ones."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from neurosim.printable import shortened
 
-# Letters of a name, and about as many of a list of names: columns and classes may be many, and called anything.
+# Longest name, and roughly the longest list of names, in characters: columns and classes may be many.
 NAME, LIST = 100, 450
 
 
@@ -24,12 +24,12 @@ def unknown(what: str, word: str, known: Iterable[str]) -> tuple[str, str]:
 
 
 def named(name: str) -> str:
-    """A name as it stands in a message: that of a column or a class may have any length."""
+    """A name, shortened for a message: the name of a column or a class may have any length."""
     return shortened(name, NAME)
 
 
 def listed(names: Iterable[str]) -> str:
-    """The names one after the other; of very many the first ones, and how many there are besides."""
+    """The names, separated by commas; of very many, the first ones and how many more there are."""
     shown: list[str] = []
     left = 0
     for name in names:

@@ -1,5 +1,5 @@
-"""Files that anybody may have made, and files that are whole or not there.
+"""Reading files that anyone may have made, and writing files completely or not at all.
 
-Reading order: `inputs` (opening what strangers send), `atomic` (writing), `sealed` (safetensors that notice a flipped
-bit), `lock` (one writer at a time), `private` (a folder that only the user can have written to).
+Reading order: `inputs` (opening files from strangers), `atomic` (writing), `sealed` (safetensors files that reveal a
+flipped bit), `lock` (one writer at a time), `private` (a folder that only the user can have written to).
 """

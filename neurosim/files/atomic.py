@@ -1,4 +1,4 @@
-"""Writing files so that a crash leaves the old one or the new one, never half of one."""
+"""Writing files so that a crash leaves the old version or the new one, never half of one."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from pathlib import Path
 from neurosim.errors import DataError
 from neurosim.process.interruption import at_sudden_end, unbroken
 
-# What the names of temporary files end with, and of no others.
+# The ending of temporary files' names, and of no others.
 TEMPORARY = ".neurosim-tmp"
 
 _HINTS = {
     errno.ENOSPC: "The disk is full: make room, or choose a folder on another one.",
     errno.EDQUOT: "Your share of the disk is used up: make room, or choose a folder on another one.",
-    errno.EROFS: "It is on a disk that can only be read: choose another folder.",
-    errno.EACCES: "You have no right to: choose another folder, or have its rights changed.",
+    errno.EROFS: "It is on a read-only disk: choose another folder.",
+    errno.EACCES: "You do not have permission: choose another folder, or have its permissions changed.",
     errno.EIO: "The disk may be failing: choose a folder on another one.",
     errno.EFBIG: "Files of this size are not allowed there (ulimit -f, or the file system).",
     errno.ENOENT: "Check how the path is written.",
     errno.ENOTDIR: "There is a file where a folder should be: choose another path.",
-    errno.EEXIST: "There is something else of this name: choose another path.",
+    errno.EEXIST: "Something else with this name exists: choose another path.",
     errno.EISDIR: "This is a folder: give the name of a file.",
     errno.ELOOP: "Links lead to each other here: choose another path.",
     errno.ENAMETOOLONG: "Choose a shorter name.",
@@ -35,22 +35,22 @@ _HINTS = {
 
 @unbroken()
 def write_atomically(path: Path, content: bytes | str) -> None:
-    """Write `content` to `path` by way of a temporary file in the same folder; a signal waits until that is done.
+    """Write `content` to `path` through a temporary file in the same folder; signals wait until that is done.
 
     Raises
     ------
     DataError
-        When the file cannot be written (folder missing or read-only, disk full).
+        If the file cannot be written (folder missing or read-only, disk full).
     """
-    # The name of a file, which a text may have in it, need not be text.
+    # A text may contain a file name, which need not be valid text.
     data = content.encode(errors="backslashreplace") if isinstance(content, str) else content
     temporary: Path | None = None
     try:
         if _is_no_file(path):
-            # Nothing can be put in its place.
+            # It cannot be replaced.
             path.write_bytes(data)
             return
-        # A name may be as long as names can be.
+        # The name may already have the greatest possible length.
         unique = path.parent / f".{path.name[:40]}.{os.urandom(6).hex()}{TEMPORARY}"
         with at_sudden_end(lambda: remove(unique)):
             with open(unique, "xb", opener=_as_the_umask_says) as file:
@@ -68,12 +68,12 @@ def write_atomically(path: Path, content: bytes | str) -> None:
 
 
 def _as_the_umask_says(path: str, flags: int) -> int:
-    """Open a new file with the permissions that every new file of this user gets."""
+    """Open a new file with the permissions that all new files of this user get."""
     return os.open(path, flags, 0o666)
 
 
 def _keep_private(path: Path, descriptor: int) -> None:
-    """Give the file that will replace another one no permissions that the old one did not have."""
+    """Give the file that will replace another no permissions that the old one did not have."""
     if os.name != "posix":
         return
     with contextlib.suppress(FileNotFoundError):
@@ -83,13 +83,13 @@ def _keep_private(path: Path, descriptor: int) -> None:
 
 
 def _is_no_file(path: Path) -> bool:
-    """Whether it is a device or a pipe, or a name of an open stream such as /dev/stdout, whatever that leads to."""
+    """Whether `path` is a device or a pipe, or names an open stream such as /dev/stdout, whatever that leads to."""
     streams = path.parent.absolute() in (Path("/dev"), Path("/dev/fd"), Path("/proc/self/fd"))
     return path.exists() and not path.is_dir() and (streams or not path.is_file())
 
 
 def _sync_folder(folder: Path) -> None:
-    """Bring the new name to the disk; where folders cannot be opened (Windows) the system does it."""
+    """Flush the new name to the disk; where folders cannot be opened (Windows), the system does it."""
     if os.name != "posix":
         return
     descriptor = os.open(folder, os.O_RDONLY)
@@ -100,9 +100,9 @@ def _sync_folder(folder: Path) -> None:
 
 
 def sweep(folder: Path, older_than: float = 0.0) -> None:
-    """Remove what `write_atomically` has left in a folder where it was killed.
+    """Remove temporary files that `write_atomically` left in a folder when it was killed.
 
-    Where others may be writing there, `older_than` spares files that were changed within so many seconds.
+    If others may be writing there, `older_than` spares files changed within that many seconds.
     """
     for path in folder.glob(f".*{TEMPORARY}"):
         with contextlib.suppress(OSError):
@@ -111,13 +111,13 @@ def sweep(folder: Path, older_than: float = 0.0) -> None:
 
 
 def remove(path: Path) -> None:
-    """Remove a file that is no longer needed; where that is not possible, it stays, and nothing depends on it."""
+    """Remove a file that is no longer needed; if that fails, it stays, and nothing depends on it."""
     with contextlib.suppress(OSError):
         path.unlink()
 
 
 def must_remove(path: Path) -> None:
-    """Remove a file, if it is there, that would be taken for something else; raises DataError where it stays."""
+    """Remove a file, if it exists, that would be mistaken for something else; raises DataError if that fails."""
     try:
         path.unlink(missing_ok=True)
     except OSError as error:
@@ -125,7 +125,7 @@ def must_remove(path: Path) -> None:
 
 
 def make_folder(path: Path) -> Path:
-    """Make a folder and its parents; raises DataError when that is not possible."""
+    """Create a folder and its parents; raises DataError if that is not possible."""
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -134,16 +134,16 @@ def make_folder(path: Path) -> Path:
 
 
 def missing(path: Path) -> list[Path]:
-    """Which of a folder and its parents are not there, the innermost first."""
+    """A folder and its parents, as far as they do not exist, innermost first."""
     return list(itertools.takewhile(lambda folder: not os.path.lexists(folder), (path, *path.parents)))
 
 
 def remove_empty(folders: Iterable[Path]) -> None:
-    """Remove folders, as far as they are empty, the innermost first."""
+    """Remove folders, innermost first, as long as they are empty."""
     for folder in folders:
         try:
             folder.rmdir()
-        except OSError:  # something is in it, or it is not there
+        except OSError:  # it is not empty, or does not exist
             return
 
 
@@ -153,5 +153,5 @@ def cannot_write(path: Path, error: OSError) -> DataError:
 
 
 def advice(error: OSError) -> str:
-    """What to do where a file cannot be read or written."""
-    return _HINTS.get(error.errno or 0, "Check the path, its rights and the disk.")
+    """What to do if a file cannot be read or written."""
+    return _HINTS.get(error.errno or 0, "Check the path, its permissions and the disk.")

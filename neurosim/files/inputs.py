@@ -1,7 +1,7 @@
-"""Opening files that anybody may have made or named: ordinary files only.
+"""Opening files that anyone may have made or named: ordinary files only.
 
-A FIFO would be waited for without end, a device has no end, and opening one can already do something; so it is looked
-at what a name stands for before it is opened.
+Opening a FIFO could wait forever, a device has no end, and merely opening one can have an effect; so each name is
+checked before anything is opened.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def check_ordinary(path: Path) -> None:
 
 
 def open_ordinary(path: Path) -> BinaryIO:
-    """Open an ordinary file to read its bytes; raises DataError where it is none, or cannot be opened."""
+    """Open an ordinary file to read its bytes; raises DataError if it is not one, or cannot be opened."""
     check_ordinary(path)
     try:
         return path.open("rb")
@@ -47,4 +47,4 @@ def open_ordinary(path: Path) -> BinaryIO:
 def unreadable(path: Path, error: Exception) -> DataError:
     """The error for a file that cannot be read."""
     reason = getattr(error, "strerror", None) or error
-    return DataError(f"{path}: cannot be read: {reason}", "Check the path, the file's rights and the disk.")
+    return DataError(f"{path}: cannot be read: {reason}", "Check the path, the file's permissions and the disk.")

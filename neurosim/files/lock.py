@@ -1,4 +1,4 @@
-"""One process at a time writes to a run folder."""
+"""Only one process at a time writes to a run folder."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from neurosim.files.atomic import cannot_write, make_folder, remove
 
 NAME = ".lock"
 _TRIES, _PAUSE = 3, 0.01
-# Digits of a process number, at most.
+# Greatest number of digits of a process id.
 _LONGEST = 20
 
 
@@ -25,12 +25,12 @@ class FolderLock:
     folder : Path
         The folder.
     resuming : bool
-        Whether the run in it is to be gone on with, so that another folder would not do.
+        Whether the run in it is being resumed, so that another folder would not do.
 
     Raises
     ------
     DataError
-        When another process holds it, or the folder cannot be written.
+        If another process holds it, or the folder cannot be written.
     """
 
     def __init__(self, folder: Path, *, resuming: bool) -> None:
@@ -46,9 +46,9 @@ class FolderLock:
             raise cannot_write(self._path, error) from error
 
     def _held(self, folder: Path, *, resuming: bool) -> IO[str]:
-        """The lock file, open and held; raises DataError where another process holds it."""
+        """The lock file, open and locked; raises DataError if another process holds it."""
         while True:
-            # Another process that made the folder may remove it again if it writes nothing there.
+            # Another process that created the folder may remove it again if it writes nothing there.
             make_folder(folder)
             with contextlib.ExitStack() as on_failure:
                 try:
@@ -60,15 +60,15 @@ class FolderLock:
                 if not _hold_soon(file):
                     file.seek(0)
                     raise _held_by(file.read().strip() or "unknown", folder, resuming=resuming)
-                # The one who held it before may have removed the file that is open here.
+                # The previous holder may have removed the file that is open here.
                 if _is_at(file, self._path):
                     on_failure.pop_all()
                     return file
 
     def release(self) -> None:
-        """Let others write there."""
+        """Let others write to the folder."""
         if self._file is not None:
-            # Removed while it is held, so that nobody else's is removed.
+            # Removed while locked, so that it cannot be anyone else's.
             remove(self._path)
             with contextlib.suppress(OSError):
                 self._file.close()
@@ -87,13 +87,13 @@ def who_holds(folder: Path) -> str:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
                 return file.read(_LONGEST).strip() or "unknown"
-    except (OSError, ValueError):  # it is not there
+    except (OSError, ValueError):  # there is none
         pass
     return ""
 
 
 def refuse_held(folder: Path) -> None:
-    """Raise DataError where another process is writing to a folder in which a run is to be gone on with."""
+    """Raise DataError if another process is writing to a folder whose run is to be resumed."""
     holder = who_holds(folder)
     if holder:
         raise _held_by(holder, folder, resuming=True)
@@ -108,7 +108,7 @@ def _held_by(holder: str, folder: Path, *, resuming: bool) -> DataError:
 
 
 def _hold_soon(file: IO[str]) -> bool:
-    """As `_hold`, in a few tries, since `who_holds` holds it for an instant."""
+    """Like `_hold`, with a few attempts, since `who_holds` locks it for an instant."""
     for _ in range(_TRIES):
         if _hold(file):
             return True
@@ -117,7 +117,7 @@ def _hold_soon(file: IO[str]) -> bool:
 
 
 def _hold(file: IO[str]) -> bool:
-    """Whether the file could be locked for this process alone; raises OSError where files cannot be locked at all."""
+    """Whether the file could be locked for this process alone; raises OSError if files cannot be locked at all."""
     try:
         import fcntl
     except ImportError:  # Windows
@@ -136,7 +136,7 @@ def _hold(file: IO[str]) -> bool:
 
 
 def _is_at(file: IO[str], path: Path) -> bool:
-    """Whether the open file is the one that is at the path now."""
+    """Whether the open file is the one now at the path."""
     try:
         return os.path.samestat(os.fstat(file.fileno()), os.stat(path))
     except FileNotFoundError:

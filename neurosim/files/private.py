@@ -1,8 +1,8 @@
-"""A folder whose files nobody but the user can have written, whatever others do with the folders above it.
+"""A folder whose files only the user can have written, whatever others do with the folders above it.
 
-The way there is checked from ``/`` on: whoever may write to a folder may rename what is in it, and put something else
-in its place. Then the folder is opened once, and every file is opened through that descriptor, which stays with the
-folder when a path no longer does. Where folders have neither owners nor descriptors (Windows), paths are used.
+The path to it is checked from ``/`` on: anyone who may write to a folder may rename its entries and put something else
+in their place. Then the folder is opened once, and every file is opened through that descriptor, which still refers to
+the folder when the path no longer does. Where folders have neither owners nor descriptors (Windows), paths are used.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ _ABANDONED = 3600.0
 
 
 class PrivateFolder:
-    """A folder of the user's own, which is made with its parents where it is missing.
+    """A private folder of the user, created with its parents if missing.
 
     Attributes
     ----------
     path : Path
-        Where it is, for people; files are opened through the folder itself.
+        Its path, for people; files are opened through the folder itself.
 
     Raises
     ------
     OSError
-        When it cannot be made or opened; a PermissionError when it, or a folder on the way to it, is open to others.
+        If it cannot be created or opened; a PermissionError if it, or a folder on the path to it, is open to others.
     """
 
     def __init__(self, path: Path) -> None:
@@ -61,7 +61,7 @@ class PrivateFolder:
                 os.close(self._descriptor)
 
     def is_there(self) -> bool:
-        """Whether the folder has not been removed since it was opened."""
+        """Whether the folder still exists."""
         if self._descriptor is None:
             return self.path.is_dir()
         with contextlib.suppress(OSError):
@@ -69,15 +69,16 @@ class PrivateFolder:
         return False
 
     def read(self, name: str) -> bytes | None:
-        """The content of a file, or None where there is none of this name.
+        """The content of a file, or None if there is none with this name.
 
         Raises
         ------
         OSError
-            When it cannot be read; a PermissionError when folder or file are not, or no longer, the user's alone.
+            If it cannot be read; a PermissionError if the folder or the file does not, or no longer, belong to the
+            user alone.
         """
         try:
-            # A pipe of this name, which is refused, is not waited for.
+            # Do not wait for a pipe with this name; it is refused.
             with self._opened(name, "rb", os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)) as file:
                 return file.read()
         except FileNotFoundError:
@@ -85,7 +86,7 @@ class PrivateFolder:
 
     @unbroken()
     def write(self, name: str, content: bytes) -> None:
-        """Write a file, whole or not at all, before any signal is heeded; raises as `read` does."""
+        """Write a file, completely or not at all, before any signal is handled; raises like `read`."""
         self._sweep()
         temporary = f"{name[:200]}.{os.urandom(6).hex()}{_TEMPORARY}"
         with self._opened(temporary, "wb", os.O_WRONLY | os.O_CREAT | os.O_EXCL) as file:
@@ -100,7 +101,7 @@ class PrivateFolder:
                 raise
 
     def _sweep(self) -> None:
-        """Remove, once in a process, what processes that were killed while writing have left."""
+        """Remove, once per process, temporary files of processes that were killed while writing."""
         if self._swept:
             return
         self._swept = True
@@ -112,7 +113,7 @@ class PrivateFolder:
                         self.remove(entry)
 
     def remove(self, name: str) -> None:
-        """Remove a file; raises as `read` does."""
+        """Remove a file; raises like `read`."""
         os.unlink(self._named(name), dir_fd=self._checked())
 
     def _opened(self, name: str, mode: str, flags: int) -> IO[bytes]:
@@ -133,7 +134,7 @@ class PrivateFolder:
         return name if self._descriptor is not None else str(self.path / name)
 
     def _checked(self) -> int | None:
-        """The descriptor, after checking that it is still that of a private folder."""
+        """The descriptor, after checking that it still refers to a private folder."""
         if self._descriptor is not None:
             found = os.fstat(self._descriptor)
             if (found.st_dev, found.st_ino) != self._place:
@@ -143,7 +144,7 @@ class PrivateFolder:
 
 
 def _walk(path: Path) -> str:
-    """The path with links followed and each folder on it checked; missing folders are made, for the user alone."""
+    """The path with links followed and each folder on it checked; missing folders are created, for the user alone."""
     here = os.sep
     _check_parent(here, os.lstat(here))
     rest, links = list(reversed(path.absolute().parts[1:])), 0
@@ -156,7 +157,7 @@ def _walk(path: Path) -> str:
         try:
             found = os.lstat(entry)
         except FileNotFoundError:
-            with contextlib.suppress(FileExistsError):  # another process is as quick
+            with contextlib.suppress(FileExistsError):  # another process was faster
                 os.mkdir(entry, 0o700)
             found = os.lstat(entry)
         _check_parent(entry, found)
@@ -173,10 +174,10 @@ def _walk(path: Path) -> str:
 
 
 def _check_parent(path: str, found: os.stat_result) -> None:
-    """Raise unless only the user and root can change what is in a folder, or where a link leads."""
+    """Raise unless only the user and root can change the entries of a folder, or the target of a link."""
     if found.st_uid not in (0, os.geteuid()):
         raise _refused(path, "belongs to another user")
-    # What lies in a sticky folder, such as /tmp, can be renamed by its owner alone.
+    # Entries of a sticky folder, such as /tmp, can be renamed only by their owners.
     if stat.S_ISLNK(found.st_mode) or found.st_mode & stat.S_ISVTX:
         return
     if found.st_mode & stat.S_IWOTH or (found.st_mode & stat.S_IWGRP and not _is_group_of_one(found.st_gid)):
@@ -191,7 +192,7 @@ def _check_own(path: str, found: os.stat_result) -> None:
 
 
 def _is_group_of_one(group: int) -> bool:
-    """Whether a group is the user's own, as many systems give one to each: their folders may be open to it."""
+    """Whether a group contains only the user, as on systems that give every user a group: folders may be open to it."""
     import grp
     import pwd
 

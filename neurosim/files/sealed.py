@@ -1,7 +1,7 @@
-"""Safetensors files that notice every flipped bit: a checksum of each tensor and one of the whole file.
+"""Safetensors files in which every flipped bit is detected: a checksum for each tensor and one for the whole file.
 
-Safetensors checks shapes and bounds, not contents. Here the metadata has the SHA-256 of each tensor, to name
-the one that is damaged, and that of the whole file, computed with zeros in its own place.
+Safetensors checks shapes and bounds, not contents. Here the metadata contains the SHA-256 of each tensor, to name a
+damaged one, and that of the whole file, computed with zeros in its own place.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from neurosim.errors import DataError
 from neurosim.files.atomic import advice
 from neurosim.files.inputs import open_ordinary
 
-_CHANGED = "It is damaged, or not a file of neurosim: bring back a copy, or train again."
+_CHANGED = "It is damaged, or not a neurosim file: restore a copy, or train again."
 _UNSEALED = b"0" * 64
-# As it stands in a header: a JSON text within a JSON text.
+# As it appears in a header: a JSON text within a JSON text.
 _SEAL = rb"\"seal\": \""
-# Safetensors itself reads no longer headers.
+# Safetensors itself refuses longer headers.
 MOST_WORDS = 100_000_000
 MOST_BRACKETS = 1 << 20
-# What a damaged header raises, besides safetensors' own error.
+# Errors raised by a damaged header, besides safetensors' own.
 _UNREADABLE = (KeyError, TypeError, ValueError, AttributeError, RecursionError, MemoryError)
 
 
 def seal(tensors: Mapping[str, NDArray[Any]], description: Mapping[str, Any]) -> bytes:
-    """The content of a file with `tensors` and `description`; the same give the same bytes."""
+    """The content of a file with `tensors` and `description`; equal arguments give equal bytes."""
     import safetensors.numpy
 
     arrays = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
@@ -41,7 +41,7 @@ def seal(tensors: Mapping[str, NDArray[Any]], description: Mapping[str, Any]) ->
         **{key: value for key, value in description.items() if key not in ("seal", "sha256")},
         "sha256": {name: _sha256(array) for name, array in arrays.items()},
     }
-    # One entry: safetensors writes several in an order that changes from process to process.
+    # A single entry: safetensors writes several in an order that varies between processes.
     content = safetensors.numpy.save(arrays, {"neurosim": json.dumps(words)})
     place = content.index(_SEAL) + len(_SEAL)
     return content[:place] + hashlib.sha256(content).hexdigest().encode() + content[place + len(_UNSEALED) :]
@@ -50,14 +50,14 @@ def seal(tensors: Mapping[str, NDArray[Any]], description: Mapping[str, Any]) ->
 def unseal(
     path: Path, what: str, most_words: int = MOST_WORDS, largest: int | None = None
 ) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-    """The tensors and the description of a file that `seal` made; `what` is said of it where it cannot be read.
+    """The tensors and the description of a file that `seal` made; `what` names it in messages.
 
-    A file of more than `largest` bytes is not read, and none whose header is longer than `most_words` bytes.
+    A file of more than `largest` bytes, or with a header longer than `most_words` bytes, is not read.
 
     Raises
     ------
     DataError
-        When it is missing, no such file, or any bit of it is not as it was written.
+        If it is missing, not such a file, or any bit differs from what was written.
     """
     import safetensors
     import safetensors.numpy
@@ -68,7 +68,7 @@ def unseal(
         length = int.from_bytes(content[:8], "little")
         place = content.find(_SEAL, 8, 8 + length) + len(_SEAL)
         if place < 8 + len(_SEAL):
-            raise ValueError("it has no checksum of neurosim")
+            raise ValueError("it has no neurosim checksum")
         if _sealing(content, place) != content[place : place + 64]:
             raise ValueError("its content does not match its checksum")
         tensors = safetensors.numpy.load(content)
@@ -87,11 +87,11 @@ def unseal(
 
 
 def _read(file: BinaryIO, most_words: int, largest: int | None) -> bytes:
-    """All bytes of a file, once it is known how long it is and how much of it is its header."""
+    """All bytes of a file, after checking its length and that of its header."""
     size = os.fstat(file.fileno()).st_size
     length = int.from_bytes(file.read(8), "little")
     if length > most_words:
-        raise ValueError(f"its header is said to have {length} bytes, more than the {most_words} that are read")
+        raise ValueError(f"its header claims to have {length} bytes, more than the {most_words} that are read")
     if largest is not None and size > largest:
         raise ValueError(f"it has {size} bytes, more than the {largest} that are read")
     file.seek(0)
@@ -99,7 +99,7 @@ def _read(file: BinaryIO, most_words: int, largest: int | None) -> bytes:
 
 
 def _parsed(text: str) -> Any:
-    """What a JSON text says; raises ValueError where it cannot be read, or says too much."""
+    """The parsed JSON text; raises ValueError if it cannot be read, or contains too much."""
     # An empty list takes twenty times as much memory as its text.
     brackets = text.count("[") + text.count("{")
     if brackets > MOST_BRACKETS:

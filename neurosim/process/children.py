@@ -1,4 +1,4 @@
-"""Processes that neurosim starts to help it: how they are started, and that they end when it does."""
+"""Helper processes of neurosim: how they are started, and how they end when it does."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-# Seconds between two looks at the parent.
+# Seconds between two checks of the parent.
 TICK = 0.1
 
 
 def command_of(module: str) -> list[str]:
-    """The command line of a process that runs a module of this very package.
+    """The command line of a process that runs a module of this package.
 
     A module of the same name in the current folder is never run instead (``-P``).
     """
@@ -22,14 +22,14 @@ def command_of(module: str) -> list[str]:
 
 
 def environment_of(environment: Mapping[str, str]) -> dict[str, str]:
-    """An environment in which this package is found."""
+    """An environment in which Python finds this package."""
     paths = [str(Path(__file__).parents[1]), environment.get("PYTHONPATH", "")]
     return {**environment, "PYTHONPATH": os.pathsep.join(path for path in paths if path)}
 
 
 def end_with_parent() -> None:
-    """Call this first in a process of `command_of`: it ends when the process that started it ends, however."""
-    if os.name != "posix" or len(sys.argv) < 2:  # Windows does not say that the parent has ended
+    """Call this first in a process of `command_of`: it then ends when its parent ends, for whatever reason."""
+    if os.name != "posix" or len(sys.argv) < 2:  # Windows does not tell whether the parent has ended
         return
     parent = int(sys.argv[1])
 

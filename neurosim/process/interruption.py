@@ -1,11 +1,11 @@
-"""Ctrl-C, a request to end (SIGTERM) and a lost terminal (SIGHUP), heeded where nothing is lost by it.
+"""Ctrl-C, a request to end (SIGTERM) and a lost terminal (SIGHUP), handled at moments when nothing is lost.
 
-Python calls the handler of a signal between any two steps of the main thread. What the handler raises is lost where C
+Python calls a signal handler between any two bytecodes of the main thread. An exception from the handler is lost if C
 code has called back into Python, as the compiler does, and elsewhere it may leave something half done. So signals wait
 while something is compiled (`deferred`) or a file is written (`unbroken`).
 
-The rest is for whoever, like the command line, ends a process that does not get to such a moment. It says what that
-would cost: what has been promised (`promise`, `keeping`), what is kept (`kept`), what to tidy up (`at_sudden_end`).
+The rest is for code that, like the command line, ends a process that does not reach such a moment. It says what that
+would cost: what has been promised (`promise`, `keeping`), what is kept (`kept`), what to clean up (`at_sudden_end`).
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from typing import Any
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 # Signals that arrive within this many seconds are one request: ``timeout`` sends its signal twice.
 ONE_REQUEST = 0.05
-# Seconds granted to whatever has promised nothing.
+# Seconds granted to code that has promised nothing.
 PATIENCE = 1.5
 
 
 class _Deferral:
-    """Postpones the signals that a Python function handles; there is one at a time, in the main thread."""
+    """Postpones the signals that a Python function handles; only one exists at a time, in the main thread."""
 
     def __init__(self) -> None:
         self._handlers: dict[signal.Signals, Callable[[int, FrameType | None], Any]] = {}
@@ -37,7 +37,7 @@ class _Deferral:
     def begin(self) -> None:
         for number in SIGNALS:
             handler = signal.getsignal(number)
-            if callable(handler):  # not ignored, and not left to the system
+            if callable(handler):  # neither ignored nor left to the system
                 self._handlers[number] = handler
                 signal.signal(number, self._note)
 
@@ -48,7 +48,7 @@ class _Deferral:
             self._handlers[signal.Signals(number)](number, sys._getframe())
 
     def end(self) -> None:
-        """Put the handlers back, even if one of them is called and raises in the middle of it."""
+        """Restore the handlers, even if one of them is called and raises meanwhile."""
         remaining = list(self._handlers.items())
         try:
             while remaining:
@@ -67,10 +67,10 @@ _deferral: _Deferral | None = None
 
 @contextmanager
 def deferred() -> Iterator[Callable[[], None]]:
-    """Within this, signals wait; yields a function that handles those that have arrived, to be called in between.
+    """Inside this, signals wait; yields a function that handles those that have arrived, to be called at safe moments.
 
-    They are handled at the end, too. Signals that are ignored, or left to the system, are not touched. Outside the main
-    thread no signal is handled, and nothing changes.
+    They are handled at the end, too. Signals that are ignored, or left to the system, are not affected. Outside the
+    main thread no signals are handled, and nothing changes.
     """
     global _deferral
     if threading.current_thread() is not threading.main_thread():
@@ -91,25 +91,25 @@ def deferred() -> Iterator[Callable[[], None]]:
 
 
 def _nothing() -> None:
-    """Let nothing in."""
+    """Do nothing."""
 
 
 class Promise:
-    """Something that is kept at the next safe moment, such as a checkpoint between two parts of an epoch."""
+    """A promise to save something at the next safe moment, such as a checkpoint between two parts of an epoch."""
 
     def __init__(self) -> None:
         self._last: float | None = None
         self._longest = 0.0
 
     def moment(self) -> None:
-        """Such a moment is here."""
+        """Note that such a moment has come."""
         now = time.monotonic()
         if self._last is not None:
             self._longest = max(self._longest, now - self._last)
         self._last = now
 
     def overdue(self, asked: float, now: float) -> bool:
-        """Whether to wait no longer for the next moment, if an end was asked for at the time `asked`.
+        """Whether to stop waiting for the next moment, if the process was asked to end at the time `asked`.
 
         The limit is twice the longest wait between two moments so far. Before the first one there is little to lose.
         """
@@ -121,17 +121,17 @@ class Promise:
 _lock = threading.Lock()
 _promises: list[Promise] = []
 _keeping = _unbroken = 0
-# When the last promise ended.
+# When the latest promise ended.
 _kept_at = 0.0
 _words: list[Callable[[], str]] = []
-# The words of the innermost `kept` that an interruption has left.
+# The words of the innermost `kept` that an interruption has exited.
 _left: Callable[[], str] | None = None
 _actions: list[Callable[[], None]] = []
 
 
 @contextmanager
 def promise() -> Iterator[Promise]:
-    """Within this, an end has to wait for the next `Promise.moment`."""
+    """Inside this, the end of the process has to wait for the next `Promise.moment`."""
     global _kept_at
     given = Promise()
     _promises.append(given)
@@ -144,7 +144,7 @@ def promise() -> Iterator[Promise]:
 
 @contextmanager
 def keeping() -> Iterator[None]:
-    """Within this, what has been promised is being kept, however long that takes."""
+    """Inside this, a promise is being kept, however long that takes."""
     global _keeping, _kept_at
     with _lock:
         _keeping += 1
@@ -158,7 +158,7 @@ def keeping() -> Iterator[None]:
 
 @contextmanager
 def unbroken() -> Iterator[None]:
-    """Within this, something short is done as a whole, such as writing a file: signals wait, and a sudden end too."""
+    """Inside this, something short, such as writing a file, is done as a whole: signals and a sudden end must wait."""
     global _unbroken
     with deferred():
         with _lock:
@@ -172,9 +172,9 @@ def unbroken() -> Iterator[None]:
 
 @contextmanager
 def kept(words: Callable[[], str]) -> Iterator[None]:
-    """Within this, `words` says what an interruption leaves, and how to go on.
+    """Inside this, `words` says what an interruption leaves, and how to resume.
 
-    Errors that leave it carry `words` along, as their attribute ``kept``.
+    Errors that propagate out of it have `words` as their attribute ``kept``.
     """
     global _left
     _left = None
@@ -193,7 +193,7 @@ def kept(words: Callable[[], str]) -> Iterator[None]:
 
 @contextmanager
 def at_sudden_end(action: Callable[[], None]) -> Iterator[None]:
-    """Within this, `action` tidies up if the process is ended from another thread; it must not wait for anything."""
+    """Inside this, `action` cleans up if the process is ended from another thread; it must not wait for anything."""
     _actions.append(action)
     try:
         yield
@@ -202,7 +202,7 @@ def at_sudden_end(action: Callable[[], None]) -> Iterator[None]:
 
 
 def overdue(asked: float, now: float) -> bool:
-    """Whether nothing that was promised is worth waiting for any longer, once an end has been asked for."""
+    """Whether no promise is worth waiting for any longer, once the process has been asked to end."""
     if _keeping:
         return False
     if _promises:
@@ -211,18 +211,18 @@ def overdue(asked: float, now: float) -> bool:
 
 
 def is_unbroken() -> bool:
-    """Whether something is under way that should not be cut in half."""
+    """Whether something is under way that should not be cut off."""
     return _unbroken > 0
 
 
 def what_is_kept() -> str:
-    """What the innermost `kept` says now, or the one that was interrupted; empty if there is none."""
+    """The words of the innermost `kept`, or of the one that was interrupted; empty if there is none."""
     words = _words[-1] if _words else _left
     return "" if words is None else words()
 
 
 def tidy_up() -> None:
-    """Do what a sudden end requires, the newest action first; one that fails is passed over."""
+    """Do the clean-up that a sudden end requires, newest action first; those that fail are skipped."""
     for action in reversed(list(_actions)):
         try:
             action()

@@ -1,7 +1,7 @@
-"""What would change results or pictures without anybody asking for it: files beside a scenario, and variables.
+"""Settings that would change results or pictures unasked: files beside a scenario, and environment variables.
 
 Matplotlib and Numba read settings from the working folder as they load, and Numba again whenever it compiles. Such a
-file may have come with a downloaded scenario. Both libraries look for it by name; here they find none.
+file may have come with a downloaded scenario. Both libraries look for it by name; this module hides it from them.
 """
 
 from __future__ import annotations
@@ -12,24 +12,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 _NUMBA, _MATPLOTLIB = ".numba_config.yaml", "matplotlibrc"
-# How machine code is made. NUMBA_CPU_NAME and NUMBA_CPU_FEATURES, which say what processor it is for, are obeyed: that
-# is part of a run's identity.
+# How machine code is generated. NUMBA_CPU_NAME and NUMBA_CPU_FEATURES, which name the processor, are respected: they are
+# part of a run's identity.
 NUMBA_SETTINGS = (
     "OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "ENABLE_AVX", "BOUNDSCHECK", "DEBUGINFO", "EXTEND_VARIABLE_LIFETIMES",
     "DISABLE_INTEL_SVML", "LLVM_REFPRUNE_PASS", "LLVM_REFPRUNE_FLAGS", "ENABLE_PROFILING",
 )  # fmt: skip
 _NUMBA_VARIABLES = tuple(f"NUMBA_{name}" for name in NUMBA_SETTINGS)
-# A window for pictures, and the user's own style: neither applies to pictures of ours.
+# A window for pictures, and the user's own style: neither applies to neurosim's pictures.
 _MATPLOTLIB_VARIABLES = ("MPLBACKEND", "MATPLOTLIBRC")
 
-# Names of what was hidden, and of what the user has been told is.
+# Names of settings that were hidden, and of those that the user has been warned about.
 _hidden: set[str] = set()
-_told: set[str] = set()
+_warned: set[str] = set()
 
 
 @contextmanager
 def unseen() -> Iterator[None]:
-    """Hide all of it from libraries that are loaded here; a process of neurosim's own is inside from its start."""
+    """Hide these settings from libraries loaded inside this; neurosim's own processes are inside from the start."""
     _hidden.update(_present())
     hidden = {name: os.environ.pop(name) for name in _variables() if name in os.environ}
     exists = os.path.exists
@@ -47,7 +47,7 @@ def _present() -> list[str]:
 
 
 def _is_usual(variable: str, value: str) -> bool:
-    """Whether a variable of matplotlib says nothing, or what our pictures are drawn with, or is set by a notebook."""
+    """Whether a variable of matplotlib is empty, matches how our pictures are drawn, or is set by a notebook."""
     if variable == "MPLBACKEND":
         return value.lower() in ("", "agg", "inline") or value.startswith("module://")
     return variable == "MATPLOTLIBRC" and not value
@@ -58,7 +58,7 @@ def _variables() -> tuple[str, ...]:
 
 
 def _is_hidden(path: object) -> bool:
-    """Whether the libraries look for one of the files here; that in ``mpl-data`` is matplotlib's own defaults."""
+    """Whether this is one of the files; the one in ``mpl-data`` has matplotlib's own defaults."""
     if not isinstance(path, str):
         return False
     folder, name = os.path.split(path)
@@ -66,13 +66,13 @@ def _is_hidden(path: object) -> bool:
 
 
 def say_what_is_ignored(*, drawing: bool) -> None:
-    """Warn of what is there and not used, once in a process for each; of matplotlib's settings alone when `drawing`."""
-    new = sorted(_hidden - _told)
+    """Warn about settings that are ignored, once per process for each; if only matplotlib's, only when `drawing`."""
+    new = sorted(_hidden - _warned)
     if not new or (not drawing and {_MATPLOTLIB, *_MATPLOTLIB_VARIABLES}.issuperset(new)):
         return
-    _told.update(new)
+    _warned.update(new)
     warnings.warn(
-        f"not used, so that numbers and pictures are the same everywhere: {', '.join(new)}",
+        f"ignored, so that numbers and pictures are the same everywhere: {', '.join(new)}",
         RuntimeWarning,
         stacklevel=2,
     )

@@ -167,7 +167,7 @@ def test_a_hostile_working_folder_is_not_obeyed(count, clean, tmp_path):
         assert done.returncode == 0, told
         warnings = done.stderr.splitlines()
         assert len(warnings) == 1, told
-        assert warnings[0].startswith("Warning: not used, so that numbers and pictures are the same everywhere: "), told
+        assert warnings[0].startswith("Warning: ignored, so that numbers and pictures are the same everywhere: "), told
         ignored = set(warnings[0].rpartition(": ")[2].split(", "))
         # A notebook sets such a backend, not its user.
         named = {name for name, value in variables.items() if not value.startswith("module://")}

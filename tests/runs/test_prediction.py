@@ -321,10 +321,10 @@ def test_one_output_is_for_two_classes(tmp_path):
 @pytest.mark.parametrize(
     ("content", "fault"),
     [
-        (struct.pack("<Q", 10**10), "its header is said to have 10000000000 bytes"),
-        (b"\xff" * 8, "its header is said to have"),
-        (b"\x01", "it has no checksum"),
-        (b"", "it has no checksum"),
+        (struct.pack("<Q", 10**10), "its header claims to have 10000000000 bytes"),
+        (b"\xff" * 8, "its header claims to have"),
+        (b"\x01", "it has no neurosim checksum"),
+        (b"", "it has no neurosim checksum"),
         (seal({}, {"network": [[]] * 2**20}), "has 10485.. lists and objects, more than the 1048576"),
         (seal({}, {"network": "x" * 2**24}), "more than the 16777216 that are read"),
     ],
