@@ -35,8 +35,8 @@ def _steering() -> re.Pattern[str]:
     return re.compile(_STEERING)
 
 
-def _escaped(found: re.Match[str]) -> str:
-    return " " if found[0] == "\t" else found[0].encode("unicode_escape").decode("ascii")
+def _escaped(match: re.Match[str]) -> str:
+    return " " if match[0] == "\t" else match[0].encode("unicode_escape").decode("ascii")
 
 
 def headline(text: str, longest: int = HEADLINE) -> str:

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 _NUMBA, _MATPLOTLIB = ".numba_config.yaml", "matplotlibrc"
-# How machine code is generated. NUMBA_CPU_NAME and NUMBA_CPU_FEATURES, which name the processor, are respected: they are
-# part of a run's identity.
+# How machine code is generated. NUMBA_CPU_NAME and NUMBA_CPU_FEATURES, which name the processor, are respected: they
+# are part of a run's identity.
 NUMBA_SETTINGS = (
     "OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "ENABLE_AVX", "BOUNDSCHECK", "DEBUGINFO", "EXTEND_VARIABLE_LIFETIMES",
     "DISABLE_INTEL_SVML", "LLVM_REFPRUNE_PASS", "LLVM_REFPRUNE_FLAGS", "ENABLE_PROFILING",

@@ -1,4 +1,4 @@
-"""The kit with which plugin authors check their records; neurosim's own tests use the same.
+"""The kit with which plugin authors check their records; neurosim's own tests use it too.
 
 ::
 
@@ -7,8 +7,8 @@
     def test_mish():
         assert_passes(neurosim_mish.MISH)
 
-`check` gives a list of `Verdict` objects for a record of any kind; ``neurosim plugins check``
-prints them. Tests can take the fixture ``empty_registry``, which pytest finds by itself.
+`check` returns a list of `Verdict` objects for a record of any kind; ``neurosim plugins check`` prints them. Tests can
+use the fixture ``empty_registry``, which pytest finds automatically.
 
 The names below are loaded when they are first used: pytest imports this package in every run.
 """

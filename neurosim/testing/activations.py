@@ -1,4 +1,4 @@
-"""Checks of activations that are applied to each unit by itself."""
+"""Checks of activations that are applied to each unit separately."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ from neurosim.testing.speed import activation_speed
 from neurosim.testing.verdicts import Verdict, attempt, failed, noted, number, passed, size, skipped, some
 
 TOLERANCE = 1e-8
-# Differences of numbers that are far from 1 are less exact.
+# Differences of numbers far from 1 are less exact.
 TAIL_TOLERANCE = 1e-6
 TAILS = np.array([-1000.0, -100.0, -30.0, 30.0, 100.0, 1000.0])
-# Nearer to a declared kink than this, every difference would reach over it.
+# Closer to a declared kink than this, every difference would reach across it.
 KINK_MARGIN = 1e-3
 REACH = 1e4
 
@@ -59,7 +59,7 @@ def check_activation(
 
 
 def activation_items(record: Activation, chosen: Scope) -> list[Verdict | Pending]:
-    """The items of `check_activation`, that on CUDA still to be done."""
+    """The items of `check_activation`; the one on CUDA is still pending."""
     endless = endless_verdicts(record)
     if endless:
         return endless
@@ -88,20 +88,20 @@ def activation_items(record: Activation, chosen: Scope) -> list[Verdict | Pendin
 
 
 def points(record: Activation) -> Array:
-    """Places in [-20, 20] to look at: a grid on which kinks usually lie, and random ones."""
+    """Points in [-20, 20] to check: a grid on which kinks usually lie, and random ones."""
     grid = np.union1d(np.linspace(-20.0, 20.0, 161), np.round(np.linspace(-3.0, 3.0, 61), 1))
     random = np.random.default_rng(20).uniform(-20.0, 20.0, 200)
     return _away_from_kinks(record, np.concatenate([grid, random]))
 
 
 def extremes(record: Activation) -> Array:
-    """Places from -1e4 to 1e4, among them those at which exponentials overflow, 0 and the kinks."""
+    """Points from -1e4 to 1e4, including those at which exponentials overflow, 0 and the kinks."""
     sizes = np.concatenate([np.geomspace(1e-6, REACH, 61), [88.8, 100.5, 710.0, 1000.0]])
     return np.unique(np.concatenate([-sizes, [0.0, *record.kinks], sizes]))
 
 
 def usable_sets(record: Activation) -> list[dict[str, float]]:
-    """The defaults and, if f stays finite with them, other parameters."""
+    """The defaults and, if f stays finite with them, other values of the parameters."""
     z = np.linspace(-20.0, 20.0, 41)
     return parameter_sets(record, lambda params: bool(np.isfinite(Curve(record, params).f(z)).all()))
 
@@ -122,18 +122,18 @@ def _away_from_kinks(record: Activation, z: Array) -> Array:
 
 @dataclass
 class _Comparison:
-    """A derivative held against slopes.
+    """A derivative compared with slopes.
 
     Attributes
     ----------
     worst, at : float
-        The largest error among those places where it is right, and its place.
+        The largest error among the points where it is right, and that point.
     wrong : list of str
-        Descriptions of where it is not, the worst first.
+        Descriptions of where it is wrong, worst first.
     jumps : list of Jump
-        Places where the function or its slope jumps, so that there is no one slope to compare with.
+        Points where the function or its slope jumps, so that there is no single slope to compare with.
     compared : int
-        How many places were compared.
+        The number of points compared.
     """
 
     worst: float = 0.0
@@ -211,19 +211,19 @@ def _compare(record: Activation, params: Mapping[str, float]) -> _Comparison:
 
 
 def _look_closer(curve: Curve, z: float, found: float, expected: float, tolerance: float, result: _Comparison) -> None:
-    """Tell a wrong derivative from a place where the slope changes abruptly."""
+    """Distinguish a wrong derivative from a point where the slope changes abruptly."""
     jump = find_jump(curve.f, z)
     if jump is not None:
         result.jumps.append(jump)
         return
-    # Where the slope itself bends (z / (1 + |z|) at 0), only the differences of one side are exact.
+    # Where the slope itself has a kink (z / (1 + |z|) at 0), only one-sided differences are exact.
     sides = [float(side[0]) for side in side_slopes(curve.f, np.array([z]))]
     if not any(abs(found - side) <= tolerance * max(1.0, abs(side)) for side in sides):
         result.wrong.append(f"df({number(z)}) = {number(found)} where the slope of f is {number(expected)}")
 
 
 def range_verdict(record: Activation, chosen: Scope, *, compiled: bool) -> Verdict:
-    """Whether `f` and `df` are finite from -1e4 to 1e4, in both precisions, and what they do at infinity and NaN."""
+    """Whether `f` and `df` are finite from -1e4 to 1e4, in both precisions, and their values at infinity and NaN."""
     z = extremes(record)
     curve = Curve(record, numbers(record.params))
     results = [("float64", z, curve.f(z), curve.df(z))]

@@ -1,4 +1,4 @@
-"""The same numbers from every backend: a record runs in a small network on each, and they are compared."""
+"""The same numbers from every backend: a record runs in a small network on each, and the results are compared."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from neurosim.testing.verdicts import Verdict, failed, number, passed, size
 
 Sets = Sequence[Mapping[str, float]]
 ITEM = "reference = cpu"
-# float32 has about seven digits, and a formula loses some of them on its way.
+# float32 has about seven digits, and a formula loses some of them along the way.
 TOLERANCE = 1e-5
 UPDATE_TOLERANCE = 1e-4
 STEPS = 10
-# Compiled code for networks of more parameters than this is quicker to get.
+# For networks with more parameters than this, compilation is faster.
 LARGE = 4200
 _EPSILON, _LARGEST = float(np.finfo(np.float32).eps), float(np.finfo(np.float32).max)
 
 
 def make_layer(backend: str, units: int, activation: Any, loss: Any, optimizer: Any = None) -> Backend:
-    """One dense layer with zeros as weights, and inputs that do not matter."""
+    """One dense layer with zero weights, so that the inputs do not matter."""
     registry = built_in()
     stack = Stack((LARGE // units + 1,))
     Dense.put_on(stack, units, activation, choose(ZEROS))
@@ -54,7 +54,7 @@ def run_layer(bench: Backend, z: NDArray[Any], values: NDArray[Any], label: int 
 
 
 def activation_on(backend: str, record: Any, params: Mapping[str, float], z: Array) -> tuple[Array, Array]:
-    """`f` and `df` at `z`, by a backend."""
+    """`f` and `df` at `z`, computed by a backend."""
     bench = make_layer(backend, z.size, choose(record, params), choose(PROBE))
     _, outputs, gradient = run_layer(bench, z.astype(np.float32), np.ones(z.size))
     return outputs, gradient
@@ -69,7 +69,7 @@ def activation_agreement(record: Activation, z: Array, sets: Sets) -> Verdict:
         expected = activation_on("reference", record, params, z)
         found = activation_on("cpu", record, params, z)
         for name, function, ours, theirs in zip(("f", "df"), (curve.f, curve.df), found, expected, strict=True):
-            # What rounding of the input alone does to the result.
+            # The effect on the result of rounding the input alone.
             with np.errstate(all="ignore"):
                 near = [np.abs(function(z * (1.0 + sign * 4.0 * _EPSILON)) - theirs) for sign in (-1.0, 1.0)]
             worst.add(ours, theirs, np.maximum(*near), [f"{name}({number(float(at))})" for at in z])
@@ -77,7 +77,7 @@ def activation_agreement(record: Activation, z: Array, sets: Sets) -> Verdict:
 
 
 class _Worst:
-    """The largest difference between two backends, as a share of what is allowed."""
+    """The largest difference between two backends, as a share of the tolerance."""
 
     def __init__(self) -> None:
         self.error = 0.0
@@ -86,7 +86,7 @@ class _Worst:
         self.compared = 0
 
     def add(self, found: Array, expected: Array, slack: Array | float, places: Sequence[str]) -> None:
-        """Compare arrays; what is not finite, or too large for float32, is left to other checks."""
+        """Compare arrays; numbers that are not finite, or too large for float32, are left to other checks."""
         with np.errstate(all="ignore"):
             scale = np.maximum(1.0, np.abs(expected))
             errors = np.nan_to_num(np.abs(found - expected) / scale, nan=np.inf, posinf=np.inf)
@@ -104,12 +104,12 @@ class _Worst:
         if not self.compared:
             return failed(ITEM, "nothing to compare: no number is finite")
         if self.share > 1.0:
-            return failed(ITEM, f"{self.text}: a difference of {size(self.error)}, allowed is {TOLERANCE:.0e}")
+            return failed(ITEM, f"{self.text}: a difference of {size(self.error)}; {TOLERANCE:.0e} is allowed")
         return passed(ITEM, f"{what} agree; largest difference {size(self.error)}")
 
 
 def row_activation_agreement(record: RowActivation, rows: list[tuple[Array, Array]], sets: Sets) -> Verdict:
-    """Whether a row-wise activation is the same in the reference and compiled, for rows and what comes back to them."""
+    """Whether a row-wise activation is the same in the reference and compiled, forward and backward."""
     worst = _Worst()
     for params in sets:
         for units in sorted({z.size for z, _ in rows}):
@@ -127,8 +127,8 @@ def row_activation_agreement(record: RowActivation, rows: list[tuple[Array, Arra
 def loss_agreement(record: Loss, cases: Mapping[str, list[tuple[Array, Any]]], sets: Sets, chosen: Scope) -> Verdict:
     """Whether a loss is the same in the reference and compiled.
 
-    `cases` has rows and targets: under an empty name for the loss itself, else for the pair with
-    the activation of that name.
+    `cases` has rows and targets: under an empty name for the loss itself, otherwise for the pair with the activation
+    of that name.
     """
     worst = _Worst()
     identity = built_in().activations.get("identity")
@@ -159,19 +159,19 @@ def update_agreement(record: Optimizer, sets: Sets) -> Verdict:
         for error in _training_errors(reference, cpu):
             if not error <= UPDATE_TOLERANCE:
                 text = f"after {reference.steps_done} updates parameters differ by {size(error)}"
-                return failed(ITEM, f"{text} of the largest, allowed is {UPDATE_TOLERANCE:.0e}")
+                return failed(ITEM, f"{text} of the largest; {UPDATE_TOLERANCE:.0e} is allowed")
             largest = max(largest, error)
     return passed(ITEM, f"parameters agree after {STEPS} updates; largest difference {size(largest)}")
 
 
 def _training_errors(reference: Backend, cpu: Backend) -> Iterator[float]:
-    """The difference of the parameters after each of some updates with the same gradients, relative to the largest."""
+    """The difference of the parameters after each of several updates with equal gradients, relative to the largest."""
     random = np.random.default_rng(10)
     start = random.normal(size=cpu.network.size).astype(np.float32)
     cpu.parameters[:] = start
     reference.parameters[:] = start
     for _ in range(STEPS):
-        # Gradients of the probe depend on the rows only: sums of one number, the same in any precision.
+        # Gradients of the probe depend only on the rows: sums of a single number, the same in any precision.
         row = step_row(random, cpu.network.inputs, cpu.network.outputs)
         with np.errstate(all="ignore"):
             reference.train_step(row)

@@ -48,19 +48,19 @@ def check(record: Any, *, backends: Iterable[str] | None = None, registry: Regis
     backends : iterable of str, optional
         Backends to compare, of ``reference``, ``cpu`` and ``cuda``; all of them when left out.
     registry : Registry, optional
-        Where other records are found by name, such as the activation of a loss's pair; the
-        built-ins when left out.
+        Where other records, such as the activation of a loss's pair, are looked up by name; the built-ins when left
+        out.
 
     Returns
     -------
     list of Verdict
-        One for each item, always in the same order for one kind of record. Of a formula that does
-        not come to an end only that is said.
+        One for each item, always in the same order for one kind of record. If a formula does not terminate, that is
+        the only one.
 
     Raises
     ------
     UsageError
-        For something that is no record, and for an unknown backend.
+        For something that is not a record, and for an unknown backend.
     """
     return check_many([record], backends=backends, registry=registry)[0]
 
@@ -68,7 +68,7 @@ def check(record: Any, *, backends: Iterable[str] | None = None, registry: Regis
 def check_many(
     records: Iterable[Any], *, backends: Iterable[str] | None = None, registry: Registry | None = None
 ) -> list[list[Verdict]]:
-    """Check several records; as `check` for each, but the CUDA simulator is started only once."""
+    """Check several records; like `check` for each, but the CUDA simulator is started only once."""
     chosen = scope(backends, registry)
     return resolve([_items(record, chosen) for record in records])
 

@@ -1,4 +1,4 @@
-"""Checks that all compiled records share: that they can be compiled, and to what."""
+"""Checks that all compiled records share: whether they can be compiled, and to which types."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ NO_DERIVATIVE = "there is no derivative, and it cannot be worked out"
 
 
 def endless_verdicts(record: Any) -> list[Verdict | Pending]:
-    """The verdicts on a record with a loop that does not end, for which nothing else can be run; else none."""
+    """The verdicts on a record with an endless loop, for which nothing else can be run; otherwise none."""
     if formula_fault(record) is not None:
         return []
     try:
         check_loops(record)
     except PluginError as error:
-        return [failed("formula", sentence(error)), skipped("all others", "they would not come to an end either")]
+        return [failed("formula", sentence(error)), skipped("all others", "they would not end either")]
     return []
 
 
@@ -61,7 +61,7 @@ def _compile(record: Any, roles: str) -> Verdict:
 
 
 def float32_verdict(record: Any) -> Verdict:
-    """Whether the compiled formulas take, give and compute float32 only."""
+    """Whether the compiled formulas take, return and compute only float32."""
     from neurosim.backends.cpu.purity import wide_parts
 
     wide = wide_parts(record)
@@ -71,13 +71,13 @@ def float32_verdict(record: Any) -> Verdict:
 
 
 def if_compiled(formula: Verdict, item: str, chosen: Scope, look: Callable[[], Verdict]) -> Verdict:
-    """What `look` finds; skipped where there is nothing to run, or without a CPU backend to run it on."""
+    """The verdict of `look`; skipped if there is nothing to run, or no CPU backend to run it on."""
     refusal = _not_run(formula, item, chosen, "cpu")
     return attempt(item, look) if refusal is None else refusal
 
 
 def on_cuda(formula: Verdict, chosen: Scope, prepare: Callable[[], Pending]) -> Verdict | Pending:
-    """The check on CUDA, still to be done; skipped as above."""
+    """The pending check on CUDA; skipped as above."""
     refusal = _not_run(formula, CUDA, chosen, "cuda")
     return attempt(CUDA, prepare) if refusal is None else refusal
 
@@ -86,5 +86,5 @@ def _not_run(formula: Verdict, item: str, chosen: Scope, backend: str) -> Verdic
     if formula.outcome != "passed":
         return skipped(item, "the formula cannot be compiled")
     if backend not in chosen.backends:
-        return skipped(item, f"the backend {backend} was not asked for")
+        return skipped(item, f"the backend {backend} was not requested")
     return None

@@ -1,7 +1,7 @@
-"""Agreement of CUDA with the formulas as they are written, on a GPU or in the simulator.
+"""Agreement of CUDA code with the formulas as written, on a GPU or in the simulator.
 
-The simulator is a process of its own, which takes longer to start than to run. So a check leaves
-its cases here as `Pending`, and `resolve` runs those of many records in one go.
+The simulator is a separate process, which takes longer to start than to run. So a check leaves its cases here as
+`Pending`, and `resolve` runs those of many records at once.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ if TYPE_CHECKING:
 Cases = Mapping[str, Sequence[NDArray[Any]]]
 ITEM = "cuda"
 TOLERANCE = 1e-5
-# Compute capability of the oldest GPUs that CUDA 13 knows; newer ones take the same code.
+# Compute capability of the oldest GPUs that CUDA 13 supports; newer ones run the same code.
 OLDEST = (7, 5)
 _EPSILON = float(np.finfo(np.float32).eps)
 
 
 @dataclass(frozen=True)
 class Pending:
-    """A check on CUDA that is still to be done.
+    """A check on CUDA that has not been run yet.
 
     Attributes
     ----------
     record : Activation, RowActivation, Loss or Optimizer
         What to check.
     cases : mapping of str to sequence of arrays
-        For each role arrays of arguments, as `neurosim.backends.cuda.formulas.evaluate` takes them.
+        For each role, arrays of arguments, as `neurosim.backends.cuda.formulas.evaluate` takes them.
     sets : sequence of dict
         Parameters to try.
     """
@@ -51,7 +51,7 @@ class Pending:
 
 
 def resolve(checks: Sequence[Sequence[Verdict | Pending]]) -> list[list[Verdict]]:
-    """The verdicts of several records, with what was pending done."""
+    """The verdicts of several records, with the pending checks run."""
     pending = [entry for check in checks for entry in check if isinstance(entry, Pending)]
     verdicts = dict(zip(map(id, pending), _verdicts(pending), strict=True)) if pending else {}
     return [[verdicts[id(entry)] if isinstance(entry, Pending) else entry for entry in check] for check in checks]
@@ -103,7 +103,7 @@ def _judge(entry: Pending, answers: Sequence[Evaluation | NeurosimError]) -> Ver
 
 
 def plain_results(formula: Formula, arrays: Sequence[NDArray[Any]], params: tuple[float, ...]) -> Array:
-    """What a formula gives uncompiled, in float64, for each case: (cases, results) or the rows it fills."""
+    """The results of a formula uncompiled, in float64, for each case: (cases, results) or the rows that it fills."""
     function = uncompiled(formula.function)
     found = []
     with np.errstate(all="ignore"):
@@ -125,7 +125,7 @@ def _argument(value: Any) -> Any:
 
 
 def _errors(found: NDArray[Any], expected: Array) -> Array:
-    """Differences relative to numbers above 1; numbers too large for float32 are left out."""
+    """Differences, relative for numbers above 1; numbers too large for float32 are left out."""
     with np.errstate(all="ignore"):
         errors = np.abs(found.astype(np.float64) - expected) / np.maximum(1.0, np.abs(expected))
     known = np.isfinite(expected) & (np.abs(expected) < np.finfo(np.float32).max)
@@ -133,7 +133,7 @@ def _errors(found: NDArray[Any], expected: Array) -> Array:
 
 
 def _slack(formula: Formula, arrays: Sequence[NDArray[Any]], params: tuple[float, ...], expected: Array) -> Array:
-    """What rounding of the input alone does to the result."""
+    """The effect on the result of rounding the input alone."""
     z, *rest = arrays
     moved = [plain_results(formula, [z * (1.0 + sign * 4.0 * _EPSILON), *rest], params) for sign in (-1.0, 1.0)]
     return np.maximum(*(np.nan_to_num(_errors(result, expected), posinf=0.0) for result in moved))

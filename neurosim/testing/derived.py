@@ -1,4 +1,4 @@
-"""The text of derivatives that neurosim has worked out."""
+"""The source text of derivatives that neurosim has worked out."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from neurosim.plugin import Activation, Loss
 
 
 def derived_source(record: Any) -> str:
-    """The derivative or gradient that was derived for `record`; empty where the author gave it, or there is none."""
+    """The derivative or gradient derived for `record`; empty if the author provided it, or if there is none."""
     left_out = (isinstance(record, Activation) and record.df is None) or (
         isinstance(record, Loss) and record.gradient is None
     )

@@ -1,8 +1,8 @@
-"""Which outputs and targets a loss is made for, found by trying.
+"""The outputs and targets that a loss is meant for, determined by trial.
 
-A loss of probabilities is meant for outputs between 0 and 1 only, and nothing in its record says
-so. Elsewhere its value is not finite; or it is, because the author keeps the logarithm away from 0
-with ``max(a, 1e-30)``, and there the gradient is not meant to be the slope.
+A loss of probabilities is meant only for outputs between 0 and 1, but nothing in its record says so. Elsewhere its
+value is not finite; or it is, because the author keeps the logarithm away from 0 with ``max(a, 1e-30)``, and there the
+gradient is not meant to be the slope.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ _LIMITED = frozenset({"log", "log2", "log10", "log1p", "sqrt", "pow", "acos", "a
 
 @dataclass(frozen=True)
 class Domain:
-    """Outputs that a loss may be made for.
+    """Outputs that a loss may be meant for.
 
     Attributes
     ----------
     text : str
-        In words.
+        A description.
     draw : function (random, units) -> array
-        Random ones, away from its edges.
+        Draws random outputs, away from the edges of the domain.
     extremes : tuple of float
-        The outermost ones.
+        The most extreme outputs.
     """
 
     text: str
@@ -64,13 +64,13 @@ class Fit:
     Attributes
     ----------
     domain : Domain
-        Where.
+        The domain.
     rows : mapping of str to list of (outputs, target)
-        Rows with a finite value, by the kind of their targets.
+        Rows with a finite value, by kind of target.
     unusable : list of str
         Kinds of targets for which the value is not finite.
     check : GradientCheck
-        The gradient against the slope of the value.
+        The comparison of the gradient with the slope of the value.
     """
 
     domain: Domain
@@ -85,7 +85,7 @@ class Fit:
 
 
 def fitting_domain(measure: Measure) -> Fit:
-    """The widest domain in which the gradient is the slope of the value; where there is none, the best guess."""
+    """The widest domain in which the gradient is the slope of the value; if there is none, the best guess."""
     record = measure.record
     found: list[Fit] = []
     for domain in DOMAINS:
@@ -117,7 +117,7 @@ def try_domain(measure: Measure, domain: Domain) -> Fit:
 def draw_rows(
     record: Loss, draw: Callable[[np.random.Generator, int], Array], units: tuple[int, ...] = UNITS
 ) -> dict[str, Rows]:
-    """Random rows with targets of every kind, all numbers as float32 has them."""
+    """Random rows with targets of every kind, with all numbers rounded to float32."""
     random = np.random.default_rng(5)
     found: dict[str, Rows] = {}
     kinds = {"classes": None} if record.targets == "classes" else TARGETS
@@ -132,7 +132,7 @@ def draw_rows(
 
 
 def compare(check: GradientCheck, measure: Any, rows: Rows, name: str) -> None:
-    """Hold the gradient of a loss, or of a pair, against the slopes of its value, at `rows`."""
+    """Compare the gradient of a loss, or of a pair, with the slopes of its value at `rows`."""
     for row, y in rows:
 
         def value(moved: Array, y: Target = y) -> float:
@@ -154,7 +154,7 @@ def _rounded(values: Array) -> Array:
 
 
 def _has_limits(record: Loss) -> bool:
-    """Whether the value is made with functions that are not defined for every number."""
+    """Whether the value is computed with functions that are not defined for every number."""
     seen: set[Any] = set()
     waiting: list[Any] = [record.value]
     while waiting:

@@ -1,4 +1,4 @@
-"""Losses of extreme outputs and weighted sums: a sure mistake must cost a lot, not NaN."""
+"""Losses of extreme outputs and logits: a confident mistake must cost a lot, not NaN."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from neurosim.testing.domains import Rows, target_text
 from neurosim.testing.gradients import row_text
 from neurosim.testing.plain import Array, Target
 
-# Rows of one width with different targets to try.
+# Number of different targets to try for rows of one width.
 TARGETS = 4
 
 
 def extreme_rows(values: tuple[float, ...], rows: Rows) -> Rows:
-    """Rows made of the numbers given: all of one, and all of them in turn; with targets from `rows`."""
+    """Rows of the given numbers: each one repeated, and all of them in turn; with targets from `rows`."""
     found: Rows = []
     for width in sorted({row.size for row, _ in rows}):
         targets = [y for row, y in rows if row.size == width]
@@ -31,7 +31,7 @@ def extreme_rows(values: tuple[float, ...], rows: Rows) -> Rows:
 
 
 def infinite(measure: Any, rows: Rows, name: str) -> str:
-    """The first row whose loss or gradient is not finite, in words; empty where all are."""
+    """A description of the first row whose loss or gradient is not finite; empty if all are finite."""
     results = ((row, y, measure.value(row, y), measure.gradient(row, y)) for row, y in rows)
     return _first_fault(results, name, "float64")
 

@@ -1,4 +1,4 @@
-"""A gradient with respect to a row of numbers, held against finite differences."""
+"""A gradient with respect to a row of numbers, compared with finite differences."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from neurosim.testing.slopes import axis, find_jump, side_slopes, slopes
 from neurosim.testing.verdicts import number
 
 TOLERANCE = 1e-8
-# More numbers at a kink than this mean that something else is wrong.
+# If a larger share of numbers is at a kink, something else is wrong.
 MOST_LEFT_OUT = 0.2
 
 
 @dataclass
 class GradientCheck:
-    """What many comparisons have shown.
+    """The result of many comparisons.
 
     Attributes
     ----------
     compared : int
-        Numbers held against a slope.
+        How many numbers were compared with a slope.
     left_out : int
-        Numbers at which the slope jumps.
+        How many numbers were left out because the slope jumps there.
     worst : float
-        The largest error among those that are right.
+        The largest error among the numbers that are right.
     wrong : list of str
-        The others.
+        Descriptions of the wrong ones.
     """
 
     compared: int = 0
@@ -48,7 +48,7 @@ class GradientCheck:
                 self.worst = max(self.worst, error)
             elif find_jump(along, float(at[0])) is not None:
                 self.left_out += 1
-            # Where the slope itself bends, only the differences of one side are exact.
+            # Where the slope itself has a kink, only one-sided differences are exact.
             elif not any(self._error(float(found[k]), float(side[0])) <= TOLERANCE for side in side_slopes(along, at)):
                 self.wrong.append(f"{describe(k)} is {number(found[k])}, the slope there {number(expected)}")
 
@@ -59,12 +59,12 @@ class GradientCheck:
 
     @property
     def too_many_kinks(self) -> bool:
-        """Whether so many numbers were left out that the rest says little."""
+        """Whether so many numbers were left out that the rest proves little."""
         return self.left_out > MOST_LEFT_OUT * max(self.compared, 1)
 
     @property
     def right(self) -> bool:
-        """Whether the gradient is right wherever it was compared, and was compared at enough places."""
+        """Whether the gradient is right wherever it was compared, and was compared often enough."""
         return not self.wrong and not self.too_many_kinks and self.compared > 0
 
 

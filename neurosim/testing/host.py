@@ -1,4 +1,4 @@
-"""Checks of what runs on the host and is not compiled: initializers, schedules and data sets."""
+"""Checks of records that run on the host and are not compiled: initializers, schedules and data sets."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from neurosim.testing.verdicts import Verdict, attempt, failed, noted, number, p
 
 FAN_IN, FAN_OUT = 200, 100
 LENGTHS = (1, 2, 10, 1000)
-OWN_NUMBERS = "take random numbers from the argument only, which depends on the seed"
+OWN_NUMBERS = "take random numbers only from the argument, which depends on the seed"
 
 
 def check_initializer(
@@ -51,7 +51,7 @@ def check_initializer(
 
 
 def _draw(record: Initializer, part: str, shape: tuple[int, ...], seed: int = 1) -> Any:
-    """Start values of ``weight`` or ``bias``."""
+    """Initial values of ``weight`` or ``bias``."""
     rule = record.weight if part == "weight" else record.bias
     assert rule is not None  # not asked for where there is none
     return rule(Stream(seed, "init", part), shape, FAN_IN, FAN_OUT, *record.params.values())
@@ -67,8 +67,8 @@ def _shape(record: Initializer) -> Verdict:
         for shape in (usual, (1,) * len(usual), (3,) * len(usual)):
             found = np.asarray(_draw(record, part, shape)).shape
             if found != shape:
-                return failed("shape", f"{part} gives an array of shape {found} where {shape} is asked for")
-    return passed("shape", f"{' and '.join(_parts(record))}: as asked for")
+                return failed("shape", f"{part} returns an array of shape {found} where {shape} is requested")
+    return passed("shape", f"{' and '.join(_parts(record))}: as requested")
 
 
 def _values(record: Initializer) -> Verdict:
@@ -84,15 +84,15 @@ def _start_determinism(record: Initializer) -> Verdict:
     for part, shape in _parts(record).items():
         first, second = (np.asarray(_draw(record, part, shape)) for _ in range(2))
         if not np.array_equal(first, second):
-            return failed("determinism", f"{part} differs from call to call with one seed: {OWN_NUMBERS}")
-    return passed("determinism", "one seed, the same bits")
+            return failed("determinism", f"{part} differs from call to call with the same seed: {OWN_NUMBERS}")
+    return passed("determinism", "same seed, same bits")
 
 
 def _seeds(record: Initializer) -> Verdict:
     first, second = (np.asarray(_draw(record, "weight", (FAN_IN, FAN_OUT), seed)) for seed in (1, 2))
     if np.array_equal(first, second):
         return noted("seeds", "the same weights for every seed")
-    return passed("seeds", "another seed, other weights")
+    return passed("seeds", "different seeds, different weights")
 
 
 def _spread(record: Initializer) -> Verdict:
@@ -109,7 +109,7 @@ def check_schedule(
 ) -> list[Verdict]:
     """Check a schedule: ``factors`` and ``course``; arguments as for `check_initializer`.
 
-    Of a schedule with feedback also ``determinism``: that it follows from the losses alone.
+    For a schedule with feedback also ``determinism``: that it depends on the losses alone.
     """
     scope(backends, registry)
     if isinstance(record, FeedbackSchedule):
@@ -127,7 +127,7 @@ def _factors(record: Schedule) -> Verdict:
             factor = record.factor(step, steps, *record.params.values())
             if not (np.isfinite(factor) and factor >= 0.0):
                 where = f"at step {step} of {steps}"
-                return failed("factors", f"the factor {where} is {factor}, and must be a number from 0 on")
+                return failed("factors", f"the factor {where} is {factor}; it must be a number from 0 on")
     return passed("factors", f"finite and not negative in runs of {', '.join(map(str, LENGTHS))} steps")
 
 
@@ -139,7 +139,7 @@ def _course(record: Schedule) -> Verdict:
 
 
 def _loss_courses(epochs: int = 100) -> dict[str, list[float]]:
-    """Losses as runs have them."""
+    """Typical losses of runs."""
     wobble = Stream(1, "losses").uniform(0.5, 1.5, (epochs,))
     return {
         "that fall": [1.0 / (1.0 + epoch) for epoch in range(epochs)],
@@ -163,7 +163,7 @@ def _feedback_factors(record: FeedbackSchedule) -> Verdict:
                 where = (
                     f"after {epoch} losses {name}" if epoch else "before the first epoch, where there are no losses,"
                 )
-                return failed("factors", f"the factor {where} is {factor}, and must be a number from 0 on")
+                return failed("factors", f"the factor {where} is {factor}; it must be a number from 0 on")
     return passed("factors", f"finite and not negative after losses {', '.join(_loss_courses())}")
 
 
@@ -172,13 +172,13 @@ def _feedback_determinism(record: FeedbackSchedule) -> Verdict:
         given = list(course)
         alone = _feedback_factor(record, given)
         if given != course:
-            return failed("determinism", "changes the list of losses, which is not its own")
+            return failed("determinism", "changes the list of losses, which it must not")
         for epoch in range(len(course) + 1):
             again = _feedback_factor(record, course[:epoch])
         if again != alone:
-            what = f"{number(alone)} after {len(course)} losses {name}, and {number(again)} when asked once more"
-            return failed("determinism", f"{what}: keep nothing between calls, all is in the list")
-    return passed("determinism", "the same losses, the same factor")
+            what = f"{number(alone)} after {len(course)} losses {name}, and {number(again)} when called again"
+            return failed("determinism", f"{what}: keep nothing between calls; everything is in the list")
+    return passed("determinism", "same losses, same factor")
 
 
 def _feedback_course(record: FeedbackSchedule) -> Verdict:
@@ -193,8 +193,7 @@ def check_dataset(
 ) -> list[Verdict]:
     """Check a data set with its default options: ``load``, ``table`` and ``determinism``.
 
-    It is skipped where options are required, and where its files are not there. Arguments as for
-    `check_initializer`.
+    It is skipped if options are required, or if its files are missing. Arguments as for `check_initializer`.
     """
     scope(backends, registry)
     required = [name for name, default in record.options.items() if default is None]
@@ -207,10 +206,10 @@ def check_dataset(
         if not folder.exists():
             return [_not_loaded(sentence(error))]
         return [failed("load", sentence(error))]
-    except Exception:  # said by the verdict below, with its place
+    except Exception:  # the verdict below reports it, with the place
         return [attempt("load", lambda: _loaded(_load(record, folder, seed=1)))]
     if not isinstance(table, Table):
-        return [failed("load", f"returns {type(table).__name__}, and must return a Table")]
+        return [failed("load", f"returns {type(table).__name__}; it must return a Table")]
     return [
         _loaded(table),
         attempt("table", lambda: _table(table)),
@@ -233,15 +232,15 @@ def _loaded(table: Table) -> Verdict:
 
 def _table(table: Table) -> Verdict:
     check_table(table)
-    return passed("table", "shapes, types and numbers are as a Table needs them")
+    return passed("table", "shapes, types and numbers are as required of a Table")
 
 
 def _same_rows(record: Dataset, table: Table, folder: Path) -> Verdict:
     again, other = (_load(record, folder, seed) for seed in (1, 2))
     if not _equal(table, again):
-        return failed("determinism", f"rows differ from call to call with one seed: {OWN_NUMBERS}, request.random")
-    varies = "the same rows for every seed" if _equal(table, other) else "other rows for another seed"
-    return passed("determinism", f"one seed, the same rows; {varies}")
+        return failed("determinism", f"rows differ from call to call with the same seed: {OWN_NUMBERS}, request.random")
+    varies = "the same rows for every seed" if _equal(table, other) else "different rows for different seeds"
+    return passed("determinism", f"same seed, same rows; {varies}")
 
 
 def _equal(first: Table, second: Table) -> bool:

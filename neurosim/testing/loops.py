@@ -1,7 +1,7 @@
-"""Formulas with a ``while`` that does not come to an end.
+"""Formulas with an endless ``while``.
 
-Compiled, such a loop cannot be interrupted. The usual one waits for a tolerance that float32 never
-reaches. So formulas with a ``while`` first run line by line, as they are and in float32.
+Once compiled, such a loop cannot be interrupted. Typically it waits for a tolerance that float32 never reaches. So
+formulas with a ``while`` are first run line by line, as written and in float32.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from neurosim.formulas.float32 import Translator
 from neurosim.plugin import Activation
 from neurosim.plugin.formula_records import Formula
 
-# Lines that one call may run through.
+# Greatest number of lines that one call may execute.
 MOST_LINES = 100_000
-# A training that diverges comes to infinity and NaN, and must be able to report it.
+# Training that diverges reaches infinity and NaN, and must be able to report it.
 _DIVERGED = (math.inf, -math.inf, math.nan)
 _EVERYWHERE = (0.0, 0.3, -0.7, 1.0, -1.0, 2.7, -5.0, 20.0, -20.0, 1e4, -1e4, *_DIVERGED)
 _MODERATE = (0.1, 0.3, 0.9, 1.0, *_DIVERGED)
@@ -30,11 +30,11 @@ _TRANSLATED = "<translated>"
 
 
 class _EndlessError(Exception):
-    """Raised in a loop that does not end; the arguments are file, line and function."""
+    """Raised in an endless loop; the arguments are file, line and function."""
 
 
 def check_loops(record: Any) -> None:
-    """Raise PluginError where a formula of `record` loops for ever, and where one cannot be translated."""
+    """Raise PluginError if a formula of `record` loops forever, or cannot be translated."""
     for formula in record.formulas:
         translator = Translator()
         name = translator.add(formula.function, formula.arguments, formula.results)
@@ -48,7 +48,7 @@ def check_loops(record: Any) -> None:
                     _run_slowly(function, _arguments(record, formula, precision, value))
                 except _EndlessError as error:
                     raise _fault(error, translator, f"{value:g} in {np.dtype(precision).name}") from None
-                except Exception:  # other checks speak of it
+                except Exception:  # other checks report it
                     continue
 
 
@@ -58,8 +58,8 @@ def _fault(error: _EndlessError, translator: Translator, where: str) -> PluginEr
     if origin is not None:
         file, line, name = origin[0].__code__.co_filename, origin[1], origin[0].__name__
     return PluginError(
-        f"{file}:{line}: in {name}: the loop does not come to an end for {where}",
-        "Instead: count the rounds, as in for k in range(20).",
+        f"{file}:{line}: in {name}: the loop does not end for {where}",
+        "Instead: limit the number of iterations, as in for k in range(20).",
     )
 
 
@@ -75,7 +75,7 @@ def _arguments(record: Any, formula: Formula, precision: Any, value: float) -> l
 
 
 def _run_slowly(function: Callable[..., Any], arguments: list[Any]) -> None:
-    """Call a function, but for so many lines only."""
+    """Call a function, but execute only a limited number of lines."""
     lines = 0
 
     def count(frame: FrameType, event: str, argument: Any) -> Any:

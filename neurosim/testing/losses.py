@@ -31,7 +31,7 @@ from neurosim.testing.plain import Array, Measure, PairMeasure, assigned, number
 from neurosim.testing.scope import Scope, built_in, scope
 from neurosim.testing.verdicts import Verdict, attempt, failed, noted, passed, size, skipped, some
 
-# Of the exponential of such outputs float32 can take the square.
+# float32 can hold the square of the exponential of such outputs.
 MODERATE = 40.0
 NOWHERE = "the value is not finite for any kind of outputs and targets that was tried"
 
@@ -48,7 +48,7 @@ def check_loss(
     backends : iterable of str, optional
         Backends to compare; all of them when left out.
     registry : Registry, optional
-        Where the output activations of pairs are found; the built-ins when left out.
+        Where the output activations of pairs are looked up; the built-ins when left out.
 
     Returns
     -------
@@ -60,7 +60,7 @@ def check_loss(
 
 
 def loss_items(record: Loss, chosen: Scope) -> list[Verdict | Pending]:
-    """The items of `check_loss`, that on CUDA still to be done."""
+    """The items of `check_loss`; the one on CUDA is still pending."""
     endless = endless_verdicts(record)
     if endless:
         return endless
@@ -120,7 +120,7 @@ def gradient_verdict(record: Loss, fit: Fit) -> Verdict:
 
 
 def range_verdict(record: Loss, fit: Fit, *, compiled: bool) -> Verdict:
-    """Whether value and gradient are finite for the outermost outputs, and where output and target are the same."""
+    """Whether value and gradient are finite for the most extreme outputs, and where output and target are equal."""
     if not fit.rows:
         return failed("range", NOWHERE)
     measure = Measure(record, numbers(record.params))
@@ -140,7 +140,7 @@ def range_verdict(record: Loss, fit: Fit, *, compiled: bool) -> Verdict:
     for extremes in _narrower(fit):
         if not fault(extremes):
             return noted("range", f"finite for {_reach(extremes)} in {precisions}, but {found}")
-    advice = "outputs do come to this: divide by max(..., 1e-30), and take the logarithm of max(..., 1e-30)"
+    advice = "such outputs do occur: divide by max(..., 1e-30), and take the logarithm of max(..., 1e-30)"
     return failed("range", f"{found}; {advice}")
 
 
@@ -149,10 +149,10 @@ def _reach(extremes: tuple[float, ...]) -> str:
 
 
 def _narrower(fit: Fit) -> list[tuple[float, ...]]:
-    """Outputs that a loss may be made for although it is finite for further ones, if not for all.
+    """Narrower ranges of outputs that a loss may be meant for if it is not finite for all.
 
-    Exponentials grow beyond float32 for outputs that no training that works comes to, and losses
-    of probabilities may have poles elsewhere.
+    Exponentials overflow float32 for outputs that no working training reaches, and losses of probabilities may have
+    poles elsewhere.
     """
     moderate = tuple(float(np.clip(value, -MODERATE, MODERATE)) for value in fit.domain.extremes)
     own = DOMAINS.index(fit.domain)
@@ -164,7 +164,7 @@ def _inside(y: Array, extremes: tuple[float, ...]) -> bool:
 
 
 def usable_sets(record: Loss, fit: Fit) -> list[dict[str, float]]:
-    """The defaults and, if the value stays finite with them, other parameters."""
+    """The defaults and, if the value stays finite with them, other values of the parameters."""
 
     def is_usable(params: tuple[float, ...]) -> bool:
         return all(np.isfinite(Measure(record, params).value(a, y)) for a, y in fit.all_rows)

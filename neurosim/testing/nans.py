@@ -1,4 +1,4 @@
-"""Whether formulas pass NaN on: one that makes a number of it hides that a training diverges."""
+"""Whether formulas propagate NaN: one that turns it into a number hides that training diverges."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from neurosim.testing.plain import Array, Curve, RowCurve
 from neurosim.testing.verdicts import number
 
 ADVICE = (
-    "a training that diverges may go unnoticed behind it; no comparison with NaN is true, so write "
+    "divergence may go unnoticed because of it; no comparison with NaN is true, so write "
     "0.0 if z < 0.0 else z rather than z if z > 0.0 else 0.0, and max(z, 0.0) rather than max(0.0, z)"
 )
 
 
 def hidden_by_activation(curve: Curve | RowCurve) -> str:
-    """What an activation makes of NaN, in words; empty where it stays NaN."""
+    """A description of what an activation turns NaN into; empty if it stays NaN."""
     if isinstance(curve, Curve):
         (answer,) = _tried(curve.f, np.array([np.nan]))
         return "" if np.isnan(answer) else f"f(nan) = {number(answer)}: {ADVICE}"
@@ -31,7 +31,7 @@ def hidden_by_activation(curve: Curve | RowCurve) -> str:
 
 
 def hidden_by_loss(measure: Any, rows: Rows, name: str) -> str:
-    """The first row with a NaN whose loss is a number, in words; of classes, one where the right one is NaN."""
+    """A description of the first row with a NaN whose loss is a number; for classes, the right one is NaN."""
     for a, y in rows:
         for place in (y,) if isinstance(y, int) else range(a.size):
             row = _with_nan(a, place)
@@ -48,7 +48,7 @@ def _with_nan(row: Array, place: int) -> Array:
 
 
 def _tried(function: Any, row: Array) -> Array:
-    """What a function gives; NaN where it raises, as ``int(nan)`` does: compiled it could be any number."""
+    """The result of a function; NaN if it raises, as ``int(nan)`` does: compiled, it could be any number."""
     try:
         return np.asarray(function(row))
     except (ValueError, OverflowError):

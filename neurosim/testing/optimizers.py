@@ -22,12 +22,12 @@ from neurosim.testing.probe import PROBE
 from neurosim.testing.scope import Scope, built_in, scope
 from neurosim.testing.verdicts import Verdict, attempt, failed, number, passed
 
-# Tried one after the other; a rule is right if one of them leads to the minimum.
+# Tried in turn; a rule is right if one of them leads to the minimum.
 RATES = (0.001, 0.01, 0.1, 1.0)
 # Start, minimum and curvature of each loss 0.5 c (w - m)^2.
 PROBLEMS = ((1.0, -2.0, 1.0), (-4.0, 1.0, 0.1), (0.5, 0.0, 10.0), (3.0, -1.0, 3.0))
 STEPS = 2000
-# The mean over the last steps counts: rules that look at the sign only go to and fro around the minimum.
+# The mean over the last steps counts: rules that look only at the sign oscillate around the minimum.
 LAST = 50
 ENOUGH = 0.01
 
@@ -56,7 +56,7 @@ def check_optimizer(
 
 
 def optimizer_items(record: Optimizer, chosen: Scope) -> list[Verdict | Pending]:
-    """The items of `check_optimizer`, that on CUDA still to be done."""
+    """The items of `check_optimizer`; the one on CUDA is still pending."""
     endless = endless_verdicts(record)
     if endless:
         return endless
@@ -92,7 +92,7 @@ class _Rule:
         given = result if isinstance(result, tuple) else (result,)
         expected = ["w", *self.record.slots]
         if len(given) != len(expected):
-            what = f"update returns {len(given)} numbers, and must return {len(expected)}"
+            what = f"update returns {len(given)} numbers; it must return {len(expected)}"
             raise PluginError(what, f"Return {', '.join(expected)}, in this order.")
         self.slots = [np.float64(value) for value in given[1:]]
         return np.float64(given[0])
@@ -102,7 +102,7 @@ def state_verdict(record: Optimizer) -> Verdict:
     """Whether an update returns a new parameter and each slot, all finite, from slots that start at 0."""
     rule = _Rule(record, numbers(record.params))
     w = np.float64(0.5)
-    # Many a parameter has no gradient at all in its first step.
+    # Many parameters have a gradient of 0 in their first step.
     gradients = [0.0, *np.random.default_rng(3).normal(size=100), 1e4, -1e4, 1e-8, 0.0]
     for g in gradients:
         with np.errstate(all="ignore"):
@@ -116,7 +116,7 @@ def state_verdict(record: Optimizer) -> Verdict:
     count = "one number" if len(record.slots) == 1 else f"{len(record.slots)} numbers"
     return passed(
         "state",
-        f"keeps {', '.join(record.slots)} ({count} a parameter), from 0, finite for {len(gradients)} gradients",
+        f"keeps {', '.join(record.slots)} ({count} per parameter), from 0, finite for {len(gradients)} gradients",
     )
 
 
@@ -145,7 +145,7 @@ def quadratic_verdict(record: Optimizer) -> Verdict:
 
 
 def _left(record: Optimizer, rate: float, start: float, minimum: float, curvature: float) -> float:
-    """The share of the loss that is left in the end."""
+    """The share of the loss that is left at the end."""
     rule = _Rule(record, numbers({**record.params, "lr": rate}))
     w = np.float64(start)
     first = 0.5 * curvature * (start - minimum) ** 2
@@ -162,7 +162,7 @@ def _left(record: Optimizer, rate: float, start: float, minimum: float, curvatur
 
 
 def determinism_verdict(record: Optimizer, *, compiled: bool) -> Verdict:
-    """Whether the same gradients give the same bits twice."""
+    """Whether equal gradients give the same bits twice."""
 
     def plain() -> bytes:
         rule, w, random = _Rule(record, numbers(record.params)), np.float64(1.0), np.random.default_rng(4)
@@ -184,7 +184,7 @@ def determinism_verdict(record: Optimizer, *, compiled: bool) -> Verdict:
 
 
 def usable_sets(record: Optimizer) -> list[dict[str, float]]:
-    """The defaults and, if the parameter stays finite with them, others."""
+    """The defaults and, if the parameter stays finite with them, other values of the settings."""
 
     def is_usable(params: tuple[float, ...]) -> bool:
         rule, w = _Rule(record, params), np.float64(0.5)
@@ -197,7 +197,7 @@ def usable_sets(record: Optimizer) -> list[dict[str, float]]:
 
 
 def cuda_cases(record: Optimizer) -> Cases:
-    """Parameters, gradients and slots as they come after some steps."""
+    """Parameters, gradients and slots as they are after some steps."""
     random = np.random.default_rng(6)
     rows: list[Array] = []
     for _ in range(8):

@@ -1,4 +1,4 @@
-"""Checks of a loss that is computed from the weighted sums, together with its output activation."""
+"""Checks of a loss that is computed from the logits, together with its output activation."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from neurosim.testing.scope import Scope
 from neurosim.testing.verdicts import Verdict, failed, noted, passed, size, skipped, some
 
 UNITS = (1, 3)
-# The activation's output has lost digits where it saturates; the pair has not.
+# The activation's output loses digits where it saturates; the pair does not.
 CHAIN_TOLERANCE = 1e-6
 
 
 def pair_item(pair: FromLogits) -> str:
-    """What the verdict on a pair is called."""
+    """The name of the verdict on a pair."""
     return f"from logits of {pair.activation}"
 
 
 def pair_verdict(record: Loss, pair: FromLogits, chosen: Scope, *, compiled: bool) -> Verdict:
-    """Gradient against slope, both against the activation and the loss one after the other, and extreme sums."""
+    """Compare the gradient with the slope, both with the activation followed by the loss, and try extreme logits."""
     item = pair_item(pair)
     try:
         activation = chosen.activation(record, pair.activation)
@@ -45,11 +45,11 @@ def pair_verdict(record: Loss, pair: FromLogits, chosen: Scope, *, compiled: boo
     elif isinstance(chain, str):
         return failed(item, chain)
     else:
-        unfused = f"equals {pair.activation} and {record.name} one after the other within {size(chain)}"
+        unfused = f"equals {pair.activation} followed by {record.name} within {size(chain)}"
     extreme = extreme_rows((-1e4, 0.0, 1e4), rows)
     fault = infinite(measure, extreme, "z") or (compiled and infinite_on_cpu(record, activation, extreme, "z"))
     if fault:
-        return failed(item, f"{fault}; write the formula so that exp gets negative numbers only")
+        return failed(item, f"{fault}; write the formula so that exp gets only negative numbers")
     text = (
         f"gradient is the slope of the value in {check.compared} numbers, worst error {size(check.worst)}; "
         f"{unfused}; finite for weighted sums of +-1e4"
@@ -59,14 +59,14 @@ def pair_verdict(record: Loss, pair: FromLogits, chosen: Scope, *, compiled: boo
 
 
 def pair_rows(measure: PairMeasure) -> Rows:
-    """Rows of moderate weighted sums with targets for which the value is finite."""
+    """Rows of moderate logits with targets for which the value is finite."""
     drawn = draw_rows(measure.loss.record, lambda random, units: 2.0 * random.normal(size=units), UNITS)
     kinds = [rows for rows in drawn.values() if all(np.isfinite(measure.value(z, y)) for z, y in rows)]
     return [row for rows in kinds for row in rows]
 
 
 def _chain(measure: PairMeasure, rows: Rows) -> float | str | None:
-    """The largest difference from the unfused formulas; words for one that is too large; None without a slope."""
+    """The largest difference from the unfused formulas; a description if it is too large; None without a slope."""
     unfused = [(z, y, measure.loss.value(measure.activation.f(z), y), measure.chain_gradient(z, y)) for z, y in rows]
     if not any(np.any(gradient != 0.0) for *_, gradient in unfused):
         return None
@@ -82,7 +82,7 @@ def _chain(measure: PairMeasure, rows: Rows) -> float | str | None:
             if not error <= CHAIN_TOLERANCE:
                 return (
                     f"the {name} for z = {row_text(z)}, y = {target_text(y)} is {row_text(found)}, but with "
-                    f"{measure.pair.activation} and {measure.loss.record.name} one after the other {row_text(expected)}"
+                    f"{measure.pair.activation} followed by {measure.loss.record.name} it is {row_text(expected)}"
                 )
             worst = max(worst, error)
     return worst

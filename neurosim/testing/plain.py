@@ -1,4 +1,4 @@
-"""Formulas of a record as its author wrote them, in float64, with parameters put in."""
+"""The formulas of a record as its author wrote them, in float64, with parameters filled in."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ class PairMeasure:
         return dz
 
     def chain_gradient(self, z: Array, y: Target) -> Array:
-        """The same by the loss's own gradient and the activation's derivative."""
+        """The same from the loss's own gradient and the activation's derivative."""
         da = self.loss.gradient(self.activation.f(z), y)
         if isinstance(self.activation, RowCurve):
             return self.activation.backward(z, da)
@@ -109,15 +109,15 @@ def with_params(record: Any, params: Mapping[str, float]) -> Curve | RowCurve:
 
 
 def numbers(params: Mapping[str, float]) -> tuple[float, ...]:
-    """The values of parameters as NumPy doubles, which divide by zero as machines do."""
+    """The values of parameters as NumPy doubles, which divide by zero as the hardware does."""
     return tuple(np.float64(value) for value in params.values())
 
 
 def parameter_sets(record: Any, is_usable: Callable[[tuple[float, ...]], bool]) -> list[dict[str, float]]:
-    """The defaults and, if there are parameters, others: one that is ignored, or fits its default only, is noticed.
+    """The defaults and, if there are parameters, other values, to detect one that is ignored or works only by default.
 
-    The others have no more digits than float32 keeps, and those of optimizers stay below 1, as
-    decay rates must. They are left out where the record makes no sense with them.
+    The other values have no more digits than float32 keeps, and those of optimizers stay below 1, as decay rates must.
+    They are left out if the record makes no sense with them.
     """
     sets = [dict(record.params)]
     if record.params:
@@ -132,5 +132,5 @@ def parameter_sets(record: Any, is_usable: Callable[[tuple[float, ...]], bool]) 
 
 
 def assigned(params: Mapping[str, float]) -> str:
-    """Parameters as ``beta = 1.4``."""
+    """Parameters in the form ``beta = 1.4``."""
     return ", ".join(f"{name} = {value:.6g}" for name, value in params.items())

@@ -1,7 +1,7 @@
-"""A loss and an initializer that let one layer be looked at as it is.
+"""A loss and an initializer that make a single layer observable.
 
-The probe's loss is the sum of outputs times targets, so its gradient with respect to the outputs
-is the targets: what comes back through the layer is its derivative times numbers of our choice.
+The probe's loss is the sum of outputs times targets, so its gradient with respect to the outputs is the targets: the
+gradient behind the layer is the layer's derivative times numbers of our choice.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def probe_gradient(a: Any, y: Any, da: Any) -> None:
 
 
 def zeros(random: Any, shape: Any, fan_in: Any, fan_out: Any) -> Any:
-    """Start values that do nothing."""
+    """Initial values that do nothing."""
     return random.uniform(0.0, 0.0, shape)
 
 

@@ -1,4 +1,4 @@
-"""What pytest finds by itself where neurosim is installed: the fixture ``empty_registry``.
+"""The pytest plugin that is active wherever neurosim is installed: the fixture ``empty_registry``.
 
 pytest imports this module in every run, so nothing else is imported before a test asks for it.
 """

@@ -26,12 +26,12 @@ UNITS = (1, 2, 5)
 def check_row_activation(
     record: RowActivation, *, backends: Iterable[str] | None = None, registry: Registry | None = None
 ) -> list[Verdict]:
-    """Check a row-wise activation; as `check_activation`, with rows in place of single numbers."""
+    """Check a row-wise activation; like `check_activation`, with rows instead of single numbers."""
     return resolve([row_activation_items(record, scope(backends, registry))])[0]
 
 
 def row_activation_items(record: RowActivation, chosen: Scope) -> list[Verdict | Pending]:
-    """The items of `check_row_activation`, that on CUDA still to be done."""
+    """The items of `check_row_activation`; the one on CUDA is still pending."""
     endless = endless_verdicts(record)
     if endless:
         return endless
@@ -53,7 +53,7 @@ def row_activation_items(record: RowActivation, chosen: Scope) -> list[Verdict |
 
 
 def rows() -> list[tuple[Array, Array]]:
-    """Rows of weighted sums, and of gradients that come back to their outputs."""
+    """Rows of weighted sums, and of gradients with respect to their outputs."""
     random = np.random.default_rng(7)
     found = []
     for units in UNITS:
@@ -63,7 +63,7 @@ def rows() -> list[tuple[Array, Array]]:
 
 
 def usable_sets(record: RowActivation) -> list[dict[str, float]]:
-    """The defaults and, if f stays finite with them, other parameters."""
+    """The defaults and, if f stays finite with them, other values of the parameters."""
 
     def is_usable(params: tuple[float, ...]) -> bool:
         return all(np.isfinite(RowCurve(record, params).f(z)).all() for z, _ in rows())
@@ -109,7 +109,7 @@ def derivative_verdict(record: RowActivation) -> Verdict:
 
 
 def range_verdict(record: RowActivation, chosen: Scope, *, compiled: bool) -> Verdict:
-    """Whether outputs and what comes back are finite for weighted sums from -1e4 to 1e4."""
+    """Whether outputs and gradients are finite for weighted sums from -1e4 to 1e4."""
     curve = RowCurve(record, numbers(record.params))
     extremes = [[1e4], [-1e4], [1e4, -1e4, 0.0], [1e4, 1e4, 1e4], [-1e4, -1e4, -1e4], [0.0, 0.0, 0.0], [1e3, 90.0, 0.0]]
     with_cpu = compiled and "cpu" in chosen.backends

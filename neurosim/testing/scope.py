@@ -1,4 +1,4 @@
-"""What a check may use: the backends it compares, and where it finds other records by name."""
+"""What a check may use: the backends to compare, and the registry for looking up other records by name."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from neurosim.suggestions import unknown
 
 @dataclass(frozen=True)
 class Scope:
-    """Backends to compare, and the registry that names are looked up in."""
+    """Backends to compare, and the registry in which names are looked up."""
 
     backends: tuple[str, ...]
     registry: Registry
@@ -29,7 +29,7 @@ class Scope:
 
 
 def scope(backends: Iterable[str] | None, registry: Registry | None) -> Scope:
-    """All backends and the built-ins, where nothing else is asked for.
+    """The given backends and registry; all backends and the built-ins by default.
 
     Raises
     ------
@@ -45,5 +45,5 @@ def scope(backends: Iterable[str] | None, registry: Registry | None) -> Scope:
 
 @functools.cache
 def built_in() -> Registry:
-    """A registry of the built-ins only."""
+    """A registry with only the built-ins."""
     return build_registry(entry_points=False, environment=False)

@@ -1,8 +1,8 @@
-"""Slopes by finite differences, precise enough to hold an exact derivative to.
+"""Slopes by finite differences, precise enough to check an exact derivative.
 
-A difference of order 8 has an error that falls with the eighth power of its width, and a rounding
-error that grows as the width shrinks. Which width is best depends on the function and the place, so
-several are tried, and the slope is taken where two widths next to each other agree best.
+A difference of order 8 has an error that falls with the eighth power of its width, and a rounding error that grows as
+the width shrinks. Which width is best depends on the function and the point, so several are tried, and the slope is
+taken where two neighboring widths agree best.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ WIDTHS = (0.3, 0.1, 0.03, 0.01, 3e-3, 1e-3, 3e-4, 1e-4)
 _CENTRAL = (4 / 5, -1 / 5, 4 / 105, -1 / 280)
 # Weights of f(z + k h) / h for k = 0, 1, ..., 6: order 6, on one side only.
 _ONE_SIDED = (-49 / 20, 6.0, -15 / 2, 20 / 3, -15 / 4, 6 / 5, -1 / 6)
-# How far from a place its two sides are compared, to see whether something jumps there.
+# Distances from a point at which its two sides are compared, to see whether something jumps there.
 _FAR, _NEAR = 1e-3, 1e-4
 
 
 @dataclass(frozen=True)
 class Jump:
-    """A place at which a function, or its slope, is not the same from both sides.
+    """A point at which a function, or its slope, is not the same from both sides.
 
     Attributes
     ----------
     at : float
-        Where.
+        The point.
     what : "value" or "slope"
-        What jumps.
+        Which of them jumps.
     left, right : float
         Its value on either side.
     """
@@ -51,7 +51,7 @@ def slopes(function: Function, z: Array) -> Array:
 
 
 def side_slopes(function: Function, z: Array) -> tuple[Array, Array]:
-    """The slopes to the left and to the right of each of `z`, each from values on that side and at `z` only."""
+    """The slopes to the left and to the right of each of `z`, each only from values on that side and at `z`."""
     left, right = (_best([_one_sided(function, z, sign * width) for width in WIDTHS]) for sign in (-1.0, 1.0))
     return left, right
 
@@ -63,12 +63,12 @@ def find_jump(function: Function, at: float) -> Jump | None:
     def value(offset: float) -> float:
         return float(function(z + offset)[0])
 
-    # The slope beside a place, from values that are all on the same side of it.
+    # The slope beside a point, from values that are all on the same side of it.
     def slope(offset: float) -> float:
         widths = [abs(offset) / count for count in (5.0, 15.0)]
         return float(_best([_central(function, z + offset, width) for width in widths])[0])
 
-    # What is continuous comes closer from both sides as they come closer to each other.
+    # If continuous, the values on both sides approach each other as the sides do.
     for what, side, least in (("value", value, 1e-7), ("slope", slope, 1e-5)):
         near = abs(side(_NEAR) - side(-_NEAR))
         far = abs(side(_FAR) - side(-_FAR))
@@ -115,7 +115,7 @@ def _one_sided(function: Function, z: Array, width: float) -> Array:
 
 
 def _best(estimates: Sequence[Array]) -> Array:
-    """Of estimates with ever smaller widths the one that agrees best with the one before it."""
+    """Of estimates with ever smaller widths, the one that agrees best with its predecessor."""
     table = np.array(estimates)
     with np.errstate(all="ignore"):
         changes = np.abs(np.diff(table, axis=0))

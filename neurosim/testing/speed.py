@@ -1,4 +1,4 @@
-"""How fast an activation's compiled passes are, next to those of ReLU."""
+"""The speed of an activation's compiled passes compared with those of ReLU."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from neurosim.network.layers import choose
 from neurosim.testing.scope import built_in
 from neurosim.testing.verdicts import Verdict, noted
 
-# A block of a wide layer that stays in the processor's cache, as the engine works on it.
+# A block of a wide layer that stays in the processor's cache, like those that the engine works on.
 ROWS, COLUMNS = 256, 256
 # About a million numbers, both passes.
 ROUNDS = 16
@@ -26,7 +26,7 @@ def activation_speed(record: Any) -> Verdict:
     times = np.array([[own.seconds(), relu.seconds()] for _ in range(ROUNDS)])
     ours, theirs = np.median(times, axis=0)
     nanoseconds = 1e9 * ours / (ROWS * COLUMNS)
-    return noted("speed", f"{ours / theirs:.1f} times relu on one thread ({nanoseconds:.2g} ns a unit, both passes)")
+    return noted("speed", f"{ours / theirs:.1f} times relu on one thread ({nanoseconds:.2g} ns per unit, both passes)")
 
 
 class _Passes:
@@ -45,7 +45,7 @@ class _Passes:
         self.params = np.array(choose(record).values, np.float32)
 
     def seconds(self) -> float:
-        """The time that both take, once."""
+        """The time of one forward and one backward pass."""
         # The first pass changes z, and the second one d.
         self.z[:] = self.sums
         self.d[:] = 1.0

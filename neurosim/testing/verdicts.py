@@ -25,11 +25,11 @@ class Verdict:
     Attributes
     ----------
     item : str
-        What was looked at, such as ``derivative``.
+        What was checked, such as ``derivative``.
     outcome : "passed", "failed", "skipped" or "noted"
         A note is information, neither good nor bad.
     detail : str
-        What was found, in a sentence; for a failure where, and what to do.
+        The finding, in a sentence; for a failure, where it is and what to do.
     """
 
     item: str
@@ -48,7 +48,7 @@ def failed(item: str, detail: str) -> Verdict:
 
 
 def skipped(item: str, detail: str) -> Verdict:
-    """Not looked at, and why."""
+    """Not checked, and why."""
     return Verdict(item, "skipped", detail)
 
 
@@ -63,7 +63,7 @@ def failures(verdicts: Iterable[Verdict]) -> list[Verdict]:
 
 
 def attempt(item: str, look: Callable[[], Finding]) -> Finding | Verdict:
-    """What `look` finds; an exception in an author's function is a finding too."""
+    """The result of `look`; an exception in an author's function counts as a finding too."""
     try:
         return look()
     except NeurosimError as error:
@@ -80,7 +80,7 @@ def sentence(error: NeurosimError) -> str:
 
 
 def _place(error: Exception) -> str:
-    """The innermost place in the author's file, if there is one."""
+    """The innermost position in the author's file, if any."""
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         parents = Path(frame.filename).parents
         if _BUILTINS in parents or not (_OURS in parents or _NUMPY in parents):
@@ -89,12 +89,12 @@ def _place(error: Exception) -> str:
 
 
 def size(error: float) -> str:
-    """An error as people read it: its order of magnitude and one digit."""
+    """An error in readable form: its order of magnitude and one digit."""
     return f"{error:.0e}" if error else "0"
 
 
 def number(value: float) -> str:
-    """A number with the digits that matter."""
+    """A number with its significant digits."""
     return f"{float(value) + 0.0:.6g}"
 
 

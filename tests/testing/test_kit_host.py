@@ -26,7 +26,7 @@ def test_a_wrong_shape():
     def turned(random, shape, fan_in, fan_out):
         return random.uniform(-1.0, 1.0, shape[::-1])
 
-    assert "where (200, 100) is asked for" in only_failure(Initializer("turned", turned), "shape")
+    assert "where (200, 100) is requested" in only_failure(Initializer("turned", turned), "shape")
 
 
 def test_start_values_that_float32_does_not_hold():
@@ -42,7 +42,7 @@ def test_random_numbers_of_its_own():
     def own(random, shape, fan_in, fan_out):
         return generator.normal(size=shape)
 
-    assert "take random numbers from the argument only" in only_failure(Initializer("own", own), "determinism")
+    assert "take random numbers only from the argument" in only_failure(Initializer("own", own), "determinism")
 
 
 def test_a_constant_is_a_note():
@@ -150,7 +150,7 @@ def test_a_good_data_set_passes():
     record = Dataset("cloud", cloud, options={"samples": 6})
     assert not failed(record)
     assert verdict(record, "load").detail == "6 rows, 2 classes"
-    assert "other rows for another seed" in verdict(record, "determinism").detail
+    assert "different rows for different seeds" in verdict(record, "determinism").detail
 
 
 @pytest.mark.parametrize("key", DataSection.model_fields)
@@ -179,7 +179,7 @@ def test_something_else_than_a_table():
     def pair(request):
         return np.zeros((2, 2)), np.zeros(2)
 
-    assert only_failure(Dataset("pair", pair), "load") == "returns tuple, and must return a Table"
+    assert only_failure(Dataset("pair", pair), "load") == "returns tuple; it must return a Table"
 
 
 def test_required_options_are_skipped():

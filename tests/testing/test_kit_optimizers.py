@@ -57,7 +57,7 @@ def test_a_slot_that_is_not_returned():
 
     record = Optimizer("forgetful", forgetful, slots=("v",), params={"lr": 0.1})
     found = failed(record)
-    assert "update returns 1 numbers, and must return 2" in found["state"]
+    assert "update returns 1 numbers; it must return 2" in found["state"]
     assert "Return w, v, in this order" in found["state"]
     assert "1 value returned, 2 expected" in found["formula"]
 

@@ -78,8 +78,8 @@ def test_backends_that_are_not_asked_for_are_skipped():
     found = {verdict.item: verdict for verdict in check(Activation("mine", tanh), backends=["reference"])}
     assert found["derivative"].outcome == "passed"
     for item in ("float32", "reference = cpu", "speed"):
-        assert found[item].detail == "the backend cpu was not asked for"
-    assert found["cuda"].detail == "the backend cuda was not asked for"
+        assert found[item].detail == "the backend cpu was not requested"
+    assert found["cuda"].detail == "the backend cuda was not requested"
 
 
 def test_what_cannot_be_checked_is_refused():
