@@ -1,4 +1,4 @@
-"""The benchmark of a GPU: what it is, what using it costs, the ladder of products, training beside the CPU."""
+"""The benchmark of a GPU: its properties, its overheads, the ladder of products, training compared with the CPU."""
 
 from __future__ import annotations
 
@@ -29,23 +29,23 @@ class GpuSize:
     Attributes
     ----------
     rounds : int
-        How often everything is timed.
+        How many times everything is timed.
     launches, barriers : int
-        How many make one measurement of their cost.
+        How many of them make one measurement of their cost.
     odd_shape : tuple of int
-        Of a product that fits no tile, for checking.
+        Shape of a product that fits no tile, for checking.
     squares : tuple of int
-        Sizes of products that are timed.
+        Sizes of the products that are timed.
     operations : float
-        At least so many make one measurement of a product.
+        Least number of operations in one measurement of a product.
     network : Size
-        What is trained epoch by epoch.
+        The network that is trained epoch by epoch.
     batches, widths : tuple of int
         Batch sizes, and units of two hidden layers, from small to large.
     varied_rows : int
-        Rows of an epoch where batches or widths are varied.
+        Rows of an epoch when batches or widths are varied.
     networks : tuple of int
-        How many XOR networks are trained side by side.
+        Numbers of XOR networks that are trained side by side.
     xor_steps : int
         Steps of each.
     """
@@ -107,27 +107,27 @@ def run_gpu_benchmark(
     say: Say = lambda words: None,
     simulator: bool = False,
 ) -> GpuReport:
-    """Measure the GPU, alone and beside this machine's processors.
+    """Measure the GPU, alone and compared with this machine's processors.
 
     Parameters
     ----------
     threads : int, optional
         Threads of the CPU; by default all processors.
     quick : bool
-        Less of everything.
+        Whether to measure less of everything.
     size : GpuSize, optional
-        Instead of that of `quick`.
+        Overrides `quick`.
     clock : function
-        Gives seconds.
+        Returns seconds.
     say : function
-        Told what is being done, in a few words.
+        Called with a few words about what is being done.
     simulator : bool
-        Go on in the simulator, where figures mean nothing.
+        Allow the simulator, where figures mean nothing.
 
     Raises
     ------
     BackendError
-        Where there is no GPU, saying what is missing; and when a result is wrong.
+        If there is no GPU, saying what is missing; or if a result is wrong.
     """
     if threads is not None and threads < 1:
         raise UsageError(f"threads must be at least 1, not {threads}")
@@ -189,7 +189,7 @@ def run_gpu_benchmark(
 
 
 def _costs(size: GpuSize, clock: Clock) -> tuple[list[Cost], Cost]:
-    """Of a launch with some arrays, and of a barrier across the grid."""
+    """The costs of launches with some arrays, and of a barrier across the grid."""
     works = {
         f"launch {arrays}": Work(gpu_products.repeated(probes.empty_launch(arrays), size.launches))
         for arrays in probes.LAUNCH_ARRAYS
@@ -205,7 +205,7 @@ def _costs(size: GpuSize, clock: Clock) -> tuple[list[Cost], Cost]:
     for arrays in probes.LAUNCH_ARRAYS:
         timing = timings[f"launch {arrays}"].per(size.launches)
         launches.append(Cost(arrays, timing.median * 1e6, timing.spread))
-    # Less the launch itself, with its one barrier.
+    # Minus the launch itself, with its one barrier.
     many, one = timings["barriers"], timings["barrier"]
     seconds = (many.median - one.median) / max(size.barriers - 1, 1)
     return launches, Cost(blocks, seconds * 1e6, many.spread)

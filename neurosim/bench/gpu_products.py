@@ -15,10 +15,10 @@ from neurosim.bench.problem import SEED
 from neurosim.errors import BackendError
 from neurosim.randomness import Stream
 
-# Sums of some thousand float32 products are good to about 1e-6 of the largest.
+# Sums of a few thousand float32 products are accurate to about 1e-6 of the largest.
 TOLERANCE = 1e-5
 CHECKED_ROWS = 32
-# Each measurement is at least so many operations, some milliseconds of them.
+# Least number of operations in a measurement: some milliseconds of work.
 OPERATIONS = 4e10
 CUBLAS = "cublas"
 
@@ -26,7 +26,7 @@ Shape = tuple[int, int, int]
 
 
 class Operands:
-    """Random matrices A (m, depth) and B (depth, n), here and on the GPU, and room for C."""
+    """Random matrices A (m, depth) and B (depth, n), on the host and on the GPU, and memory for C."""
 
     def __init__(self, shape: Shape) -> None:
         m, depth, n = shape
@@ -38,11 +38,11 @@ class Operands:
         self.forget()
 
     def forget(self) -> None:
-        """A new C, without a number in it."""
+        """Replace C by a new one, filled with NaN."""
         self.c = self._memory.upload(np.full((self.shape[0], self.shape[2]), np.nan, np.float32))
 
     def error(self) -> float:
-        """How far C is from NumPy's float64, relative to the largest number; all rows of a small C, some of a large."""
+        """The error of C against NumPy in float64, relative to the largest number; of a large C, only in some rows."""
         rows = np.unique(np.linspace(0, self.shape[0] - 1, CHECKED_ROWS * 8).astype(int))
         rows = rows if self.shape[0] <= CHECKED_ROWS * 8 else rows[::8]
         expected = self.left[rows].astype(np.float64) @ self.right.astype(np.float64)
@@ -51,7 +51,7 @@ class Operands:
 
 
 def kernels(operands: Operands) -> dict[str, Callable[[], None]]:
-    """A launch of each rung for these operands, and of cuBLAS where it can be had; the host does not wait."""
+    """A launch of each rung for these operands, and of cuBLAS if available; the host does not wait."""
 
     def launch(rung: ladder.Rung) -> Callable[[], None]:
         return lambda: rung.multiply(operands.a, operands.b, operands.c)
@@ -67,7 +67,7 @@ def check(shapes: Sequence[Shape], tolerance: float = TOLERANCE) -> Checked:
     Raises
     ------
     BackendError
-        When one differs by more than `tolerance`, relative to the largest number.
+        If one differs by more than `tolerance`, relative to the largest number.
     """
     worst, count = 0.0, 0
     for shape in shapes:
@@ -79,7 +79,7 @@ def check(shapes: Sequence[Shape], tolerance: float = TOLERANCE) -> Checked:
             if not error <= tolerance:
                 raise BackendError(
                     f"nothing was timed: the {rung.name} product of shape {shape} and NumPy's differ by {error:.1e}, "
-                    f"allowed is {tolerance:.0e}",
+                    f"more than the {tolerance:.0e} allowed",
                     "A bug in neurosim, in a library, or in the GPU. Please report it.",
                 )
             worst, count = max(worst, error), count + 1
@@ -87,7 +87,7 @@ def check(shapes: Sequence[Shape], tolerance: float = TOLERANCE) -> Checked:
 
 
 def measure(sizes: Sequence[int], rounds: int, peak: float, clock: Clock, operations: float = OPERATIONS) -> list[Rate]:
-    """Time every rung for squares of these sizes; `peak` in GFLOP/s."""
+    """Time every rung for square matrices of these sizes; `peak` is in GFLOP/s."""
     found = []
     for size in sizes:
         operands = Operands((size, size, size))
@@ -104,7 +104,7 @@ def measure(sizes: Sequence[int], rounds: int, peak: float, clock: Clock, operat
 
 
 def repeated(launch: Callable[[], None], times: int) -> Callable[[], None]:
-    """So many launches, one after the other, and then a wait for all of them."""
+    """The given number of launches, followed by a wait for all of them."""
 
     def run() -> None:
         for _ in range(times):

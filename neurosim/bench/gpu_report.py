@@ -1,4 +1,4 @@
-"""What a benchmark on a GPU found, as plain data."""
+"""The results of a benchmark on a GPU, as plain data."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from neurosim.bench.measure import Timing
 
 @dataclass(frozen=True)
 class Gpu:
-    """The GPU in numbers; `peak_gflops` is what its cores could do at their highest clock."""
+    """The GPU in numbers; `peak_gflops` is what its cores could do at their highest clock rate."""
 
     name: str
     capability: tuple[int, int]
@@ -23,7 +23,7 @@ class Gpu:
 
 @dataclass(frozen=True)
 class Cost:
-    """Microseconds of something that computes nothing, by how many arrays or blocks take part."""
+    """The microseconds that something without any computation takes, for a number of arrays or blocks."""
 
     count: int
     microseconds: float
@@ -43,7 +43,7 @@ class Rate:
 
 @dataclass(frozen=True)
 class Checked:
-    """Largest difference from NumPy in float64, relative to the largest number, over `products` products."""
+    """The largest difference of `products` products from NumPy in float64, relative to the largest number."""
 
     products: int
     error: float
@@ -57,15 +57,15 @@ class Duel:
     Attributes
     ----------
     value : int
-        Batch size, width or networks.
+        Batch size, width or number of networks.
     cpu_seconds, gpu_seconds : float
         Medians.
     cpu_spread, gpu_spread : float
-        Interquartile range of the rounds / median.
+        Interquartile range of the rounds, divided by the median.
     flops : int
-        Floating-point operations of the matrix products in it.
+        Floating-point operations of its matrix products.
     difference : float
-        Relative, between what both have computed.
+        Relative difference between the results of both.
     """
 
     value: int
@@ -92,20 +92,20 @@ class Duel:
         return self.flops / self.gpu_seconds / 1e9
 
     def as_json(self) -> dict[str, Any]:
-        """The fields by name, with what follows from them."""
+        """The fields by name, with figures derived from them."""
         return {**asdict(self), "speedup": self.speedup, "gpu_gflops": self.gpu_gflops}
 
 
 @dataclass(frozen=True)
 class Crossover:
-    """One training after the other, each larger in one respect than the one before."""
+    """A series of trainings, each larger in one respect than the one before."""
 
     what: str
     duels: list[Duel]
 
     @property
     def overtakes_at(self) -> int | None:
-        """The value from which on the GPU is quicker; None where the CPU is quicker in the last one."""
+        """The smallest value from which on the GPU is always faster; None if the CPU is faster in the last one."""
         found = None
         for duel in reversed(self.duels):
             if duel.speedup <= 1.0:
@@ -114,7 +114,7 @@ class Crossover:
         return found
 
     def as_json(self) -> dict[str, Any]:
-        """What was varied, where the GPU overtakes, and each training."""
+        """What was varied, where the GPU overtakes the CPU, and each training."""
         return {
             "what": self.what,
             "overtakes_at": self.overtakes_at,

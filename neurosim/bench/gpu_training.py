@@ -20,9 +20,9 @@ from neurosim.network.layers import Dense, Stack, choose
 from neurosim.network.network import Network, Training
 from neurosim.plugin.host import Registry
 
-# Between the losses of two trainings in float32, which drift apart step by step.
+# Tolerance for the losses of two trainings in float32, which drift apart step by step.
 TOLERANCE = 1e-3
-# Some networks stand on a watershed, where rounding decides which way they go.
+# Some networks start on a watershed, where rounding decides which way they go.
 AGREEING = 0.99
 XOR_RATE = 0.05
 XOR_UNITS = 4
@@ -32,7 +32,8 @@ CPU, GPU = "cpu", "cuda"
 
 def _refuse(what: str, difference: float) -> BackendError:
     return BackendError(
-        f"nothing was timed: {what} on the GPU and on the CPU differ by {difference:.1e}, allowed is {TOLERANCE:.0e}",
+        f"nothing was timed: {what} on the GPU and on the CPU differ by {difference:.1e}, more than "
+        f"the {TOLERANCE:.0e} allowed",
         "A bug in neurosim, in a library, or in the GPU. Please report it.",
     )
 
@@ -41,18 +42,18 @@ def _refuse(what: str, difference: float) -> BackendError:
 
 
 def compile_training(problem: Problem) -> None:
-    """Have all kernels compiled that train this problem on the GPU: two batches of it."""
+    """Compile all kernels that train this problem on the GPU, by training on two batches of it."""
     few = problem.first(2 * problem.training.batch_size)
     make_backend(GPU, problem.network, problem.training, SEED).train_epoch(few, 0)
 
 
 def epoch_duel(value: int, problem: Problem, threads: int, rounds: int, clock: Clock) -> Duel:
-    """An epoch of one network on both, data resident, after one that must give the same loss on both.
+    """An epoch of one network on CPU and GPU, with resident data, after an epoch that must give the same loss on both.
 
     Raises
     ------
     BackendError
-        When it does not.
+        If it does not.
     """
     backends = {name: make_backend(name, problem.network, problem.training, SEED, threads) for name in (CPU, GPU)}
     # The first epoch compiles, uploads, and is compared.
@@ -68,14 +69,14 @@ def epoch_duel(value: int, problem: Problem, threads: int, rounds: int, clock: C
 
 def _epoch_of(backend: Backend, rows: Rows) -> Any:
     epochs = iter(range(1, 1_000_000))
-    # It ends with the sums of loss and right answers, for which the host waits.
+    # It ends with the sums of losses and of right answers, for which the host waits.
     return lambda: backend.train_epoch(rows, next(epochs))
 
 
 def by_batch(
     size: Size, batches: Sequence[int], registry: Registry, threads: int, rounds: int, clock: Clock
 ) -> Crossover:
-    """The network of `size`, one epoch of its rows, in batches of so many."""
+    """One epoch of the network of `size`, with various batch sizes."""
     duels = []
     problem = make_problem(size, registry)
     for batch in batches:
@@ -87,7 +88,7 @@ def by_batch(
 def by_width(
     size: Size, widths: Sequence[int], registry: Registry, threads: int, rounds: int, clock: Clock
 ) -> Crossover:
-    """Networks with two hidden layers of so many units, one epoch of the rows of `size`."""
+    """One epoch of the rows of `size`, for networks with two hidden layers of various widths."""
     duels = []
     for width in widths:
         shape = (size.widths[0], width, width, size.widths[-1])
@@ -100,7 +101,7 @@ def by_width(
 
 
 def xor_problem(registry: Registry) -> tuple[Network, Training, Rows]:
-    """2-4-1, tanh and sigmoid, Adam; all four rows are a batch, in order."""
+    """2-4-1, tanh and sigmoid, Adam; all four rows in one batch, in order."""
     stack = Stack((2,))
     glorot = choose(registry.initializers.get("glorot_uniform"))
     Dense.put_on(stack, XOR_UNITS, choose(registry.activations.get("tanh")), glorot)
@@ -120,12 +121,12 @@ def xor_problem(registry: Registry) -> tuple[Network, Training, Rows]:
 def by_networks(
     counts: Sequence[int], steps: int, registry: Registry, threads: int, rounds: int, clock: Clock
 ) -> Crossover:
-    """So many XOR networks that differ in their seed, `steps` steps of each.
+    """Various numbers of XOR networks that differ in their seed, `steps` steps of each.
 
     Raises
     ------
     BackendError
-        When too many have another loss on the GPU than on the CPU.
+        If too many have a different loss on the GPU than on the CPU.
     """
     network, training, rows = xor_problem(registry)
     backends = {name: make_backend(name, network, training, SEED, threads) for name in (CPU, GPU)}
@@ -147,23 +148,23 @@ def by_networks(
 
 
 class _Team:
-    """Networks on one backend that can start anew."""
+    """Networks on one backend that can be started over."""
 
     def __init__(self, backend: Backend, count: int, rows: Rows) -> None:
         self._backend, self._count, self._rows = backend, count, rows
 
     def fresh(self) -> Ensemble:
-        """Networks with start values."""
+        """Networks with their initial values."""
         self._backend.prepare()
         made = make_small_ensemble(self._backend, range(self._count), [self._rows])
         assert made is not None, "networks of this size are small on every backend"
         return made
 
     def renew(self) -> None:
-        """Start values for the next run; off the clock, and what the GPU has been asked for is done."""
+        """Restore the initial values for the next run, off the clock, and wait until the GPU has done so."""
         self._networks = self.fresh()
         probes.synchronize()
 
     def trainer(self, steps: int) -> Any:
-        """Trains them; ends with their losses, for which the host waits."""
+        """A function that trains the networks; it ends with their losses, for which the host waits."""
         return lambda: self._networks.train(steps)

@@ -1,7 +1,7 @@
-"""Clocks, rounds and medians: how things are timed so that their ratios mean something.
+"""Clocks, rounds and medians: timing things so that their ratios mean something.
 
-Machines speed up and slow down while one measures. So what is to be compared takes turns, round by
-round, and each figure is the median of its rounds, shown with how far they lay apart.
+Machines speed up and slow down during a measurement. So the candidates to be compared take turns, round by round, and
+each figure is the median of its rounds, shown with their spread.
 """
 
 from __future__ import annotations
@@ -24,30 +24,30 @@ LEAST_ROUNDS = 4
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds that one piece of work took, round by round."""
+    """The seconds that one piece of work took, round by round."""
 
     seconds: tuple[float, ...]
 
     @property
     def median(self) -> float:
-        """The middle round."""
+        """The median round."""
         return statistics.median(self.seconds)
 
     @property
-    def quickest(self) -> float:
-        """The quickest round."""
+    def fastest(self) -> float:
+        """The fastest round."""
         return min(self.seconds)
 
     @property
     def spread(self) -> float:
-        """How far the middle half of the rounds reaches (interquartile range), as a share of the median."""
+        """The interquartile range of the rounds, as a share of the median."""
         if len(self.seconds) < 2:
             return 0.0
         lower, _, upper = statistics.quantiles(self.seconds, n=4, method="inclusive")
         return (upper - lower) / self.median
 
     def per(self, units: float) -> Timing:
-        """The same for one of `units` equal parts of the work."""
+        """The timing of one of `units` equal parts of the work."""
         return Timing(tuple(seconds / units for seconds in self.seconds))
 
 
@@ -60,11 +60,11 @@ class Work:
     run : function
         The work.
     reset : function, optional
-        Called before, off the clock.
+        Called beforehand, off the clock.
     repeats : int
-        How many runs make one measurement; for work that is too short for the clock.
+        Number of runs in one measurement; for work that is too short for the clock.
     every : int
-        Timed in the first round and then in every so many; for work that takes long.
+        Timed only in the first of this many rounds, and so on; for slow work.
     """
 
     run: Callable[[], object]
@@ -85,15 +85,15 @@ def interleaved(
     Parameters
     ----------
     works : mapping of str to Work
-        In the order in which they take turns.
+        The works, in the order in which they take turns.
     rounds : int
-        How often each is timed.
+        How many times each is timed.
     clock : function
-        Gives seconds.
+        Returns seconds.
     on_round : function
-        Called with the number of each round, from 1, when it begins.
+        Called with the number of each round, from 1, as it begins.
     budget : float
-        Seconds after which no further round begins, once there are `LEAST_ROUNDS`.
+        Seconds after which no new round begins, once there have been `LEAST_ROUNDS`.
     """
     found: dict[str, list[float]] = {name: [] for name in works}
     begun = clock()
@@ -121,7 +121,7 @@ def blas_threads(threads: int) -> Iterator[None]:
 
 
 def square_product(size: int, threads: int) -> Callable[[], NDArray[Any]]:
-    """A float32 matrix product (size, size) @ (size, size), the work by which the peak is measured."""
+    """A float32 matrix product (size, size) @ (size, size), by which the peak is measured."""
     left, right, out = (np.full((size, size), 0.5, np.float32) for _ in range(3))
 
     def run() -> NDArray[Any]:

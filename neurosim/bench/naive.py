@@ -1,8 +1,8 @@
-"""Training a network in plain Python: lists, loops, and the formulas of the textbook.
+"""Training a network in plain Python: lists, loops, and textbook formulas.
 
 Nothing is hidden here and nothing is fast. A network is two lists, `weights` and `biases`, with one
-entry per layer: ``weights[k][i][j]`` leads from input i to unit j of layer k, ``biases[k][j]`` is
-added to unit j. Hidden layers are ReLU; the last layer is a softmax, its loss is cross-entropy.
+entry per layer: ``weights[k][i][j]`` connects input i to unit j of layer k; ``biases[k][j]`` is added in unit j.
+Hidden layers are ReLU; the last layer is a softmax with cross-entropy loss.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Matrix = list[list[float]]
 
 @dataclass
 class Layers:
-    """One matrix and one vector per layer: parameters, or their gradients, or Adam's averages of them."""
+    """One matrix and one vector per layer: parameters, their gradients, or Adam's averages of these."""
 
     weights: list[Matrix]
     biases: list[Vector]
@@ -32,7 +32,7 @@ class Layers:
 
 
 def forward(network: Layers, sample: Vector) -> list[Vector]:
-    """What each layer puts out for one sample, with the sample itself in front."""
+    """The outputs of each layer for one sample, preceded by the sample itself."""
     outputs = [sample]
     last = len(network.weights) - 1
     for k in range(len(network.weights)):
@@ -42,7 +42,7 @@ def forward(network: Layers, sample: Vector) -> list[Vector]:
 
 
 def weighted_sums(inputs: Vector, weight: Matrix, bias: Vector) -> Vector:
-    """For each unit: its bias plus all inputs, each times its weight."""
+    """For each unit, its bias plus the inputs times their weights."""
     sums = []
     for j in range(len(bias)):
         total = bias[j]
@@ -53,7 +53,7 @@ def weighted_sums(inputs: Vector, weight: Matrix, bias: Vector) -> Vector:
 
 
 def relu(sums: Vector) -> Vector:
-    """Positive numbers as they are, zero for all others."""
+    """Positive numbers unchanged, zero for all others."""
     return [z if z > 0.0 else 0.0 for z in sums]
 
 
@@ -66,14 +66,14 @@ def softmax(sums: Vector) -> Vector:
 
 
 def gradients(network: Layers, samples: list[Vector], labels: list[int]) -> tuple[float, Layers]:
-    """Mean loss over the samples, and its derivative by every parameter (backpropagation)."""
+    """Mean loss over the samples, and its derivative with respect to every parameter (backpropagation)."""
     gradient = network.zeros()
     loss = 0.0
     share = 1.0 / len(samples)
     for sample, label in zip(samples, labels, strict=True):
         outputs = forward(network, sample)
         loss -= math.log(outputs[-1][label]) * share
-        # How the loss changes with each weighted sum of the last layer: probability minus truth.
+        # The derivative of the loss with respect to each weighted sum of the last layer: probability minus truth.
         errors = [p * share for p in outputs[-1]]
         errors[label] -= share
         for k in range(len(network.weights) - 1, -1, -1):
@@ -93,7 +93,7 @@ def add_gradient(weight: Matrix, bias: Vector, inputs: Vector, errors: Vector) -
 
 
 def errors_before(weight: Matrix, inputs: Vector, errors: Vector) -> Vector:
-    """Send the errors of a layer back through its weights, and through the ReLU before it."""
+    """Propagate the errors of a layer back through its weights, and through the ReLU before it."""
     before = []
     for i in range(len(inputs)):
         total = 0.0
@@ -141,7 +141,7 @@ class Naive:
     Parameters
     ----------
     layers : list of (weight, bias)
-        Start values as arrays, weight (inputs, units); they are copied into lists.
+        Initial values as arrays, weight (inputs, units); they are copied into lists.
     rate : float
         Learning rate of Adam.
     """
@@ -152,16 +152,16 @@ class Naive:
         self._start = copy.deepcopy(self.network)
 
     def reset(self) -> None:
-        """Back to the start values."""
+        """Restore the initial values."""
         self.network = copy.deepcopy(self._start)
         self.adam = Adam(self.adam.rate, self.network.zeros(), self.network.zeros())
 
     def gradients(self, samples: list[Vector], labels: list[int]) -> tuple[float, Layers]:
-        """Mean loss and its gradients; nothing is changed."""
+        """Mean loss and its gradients; changes nothing."""
         return gradients(self.network, samples, labels)
 
     def train(self, samples: list[Vector], labels: list[int], batch: int) -> float:
-        """One pass over the samples, batch by batch; returns the mean loss, each before its update."""
+        """One pass over the samples, batch by batch; returns the mean loss, that of each batch before its update."""
         total = 0.0
         for start in range(0, len(samples), batch):
             part = samples[start : start + batch]

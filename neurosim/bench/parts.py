@@ -1,4 +1,4 @@
-"""The parts of a training step on their own, on one thread: matrix products, activations, Adam."""
+"""The parts of a training step separately, on one thread: matrix products, activations, Adam."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ ACTIVATIONS: dict[str, Callable[[Array], Array]] = {"relu": _relu, "tanh": np.ta
 
 @dataclass(frozen=True)
 class Pair:
-    """The same function in NumPy and compiled; `result` gives what the compiled one has written."""
+    """The same function in NumPy and compiled; `result` returns what the compiled one has written."""
 
     name: str
     numbers: int
@@ -58,7 +58,7 @@ class Pair:
 
 
 def activation_pair(name: str, registry: Registry) -> Pair:
-    """A bias added to sums, and an activation of them."""
+    """Adding a bias to sums, and applying an activation."""
     from neurosim.backends.cpu.kernels import activation_kernels
 
     kernels = activation_kernels(registry.activations.get(name))
@@ -66,13 +66,13 @@ def activation_pair(name: str, registry: Registry) -> Pair:
     function = ACTIVATIONS[name]
     rows, columns = SHAPE
     z = Stream(SEED, "bench", "sums").normal(0.0, 2.0, SHAPE).astype(np.float32)
-    # Zeros, since the compiled kernel keeps the sum with its bias.
+    # Zeros, since the compiled kernel stores the sum including the bias.
     bias = np.zeros(columns, np.float32)
     a = np.zeros(SHAPE, np.float32)
     arguments = (z.ctypes.data, bias.ctypes.data, a.ctypes.data, columns, 0, rows, 0, columns, 0)
 
     def compiled() -> None:
-        # Code and arrays are kept alive by this function: it has only their addresses.
+        # This keeps code and arrays alive: the call has only their addresses.
         assert all(kept is not None for kept in (kernels, z, bias, a))
         forward(*arguments)
 
@@ -109,7 +109,7 @@ def adam_pair(count: int, registry: Registry) -> Pair:
 
 
 def kernel_pairs(parameters: int, registry: Registry) -> list[Pair]:
-    """All pairs, compiled or found compiled."""
+    """All pairs, compiled now or taken from the cache."""
     return [*(activation_pair(name, registry) for name in ACTIVATIONS), adam_pair(parameters, registry)]
 
 
@@ -119,7 +119,7 @@ def check_pairs(pairs: list[Pair], tolerance: float) -> None:
     Raises
     ------
     BackendError
-        When two differ by more than `tolerance`, relative to the largest number.
+        If two differ by more than `tolerance`, relative to the largest number.
     """
     for pair in pairs:
         expected = pair.numpy().astype(np.float64)
@@ -128,7 +128,7 @@ def check_pairs(pairs: list[Pair], tolerance: float) -> None:
         if not error <= tolerance:
             raise BackendError(
                 f"nothing was timed: the compiled {pair.name} and NumPy's differ by {error:.1e}, "
-                f"allowed is {tolerance:.0e}"
+                f"more than the {tolerance:.0e} allowed"
             )
 
 
@@ -172,7 +172,7 @@ def product_works(size: Size) -> tuple[dict[str, Work], dict[str, int]]:
         calls["weight_gradients"].append((x.T, d, np.empty_like(weight)))
         if number > 0:
             calls["input_gradients"].append((d, weight.T, np.empty_like(x)))
-    # Each number of a product takes a multiplication and an addition for each factor in its row.
+    # Each entry of a product takes one multiplication and one addition for each factor in its row.
     flops = {name: sum(2 * out.size * left.shape[1] for left, _, out in entries) for name, entries in calls.items()}
     found = {name: Work(_multiply_all(entries), repeats=PRODUCT_REPEATS) for name, entries in calls.items()}
     return found, flops
@@ -187,7 +187,7 @@ def _multiply_all(entries: list[tuple[Array, Array, Array]]) -> Callable[[], Non
 
 
 def products(flops: Mapping[str, int], timings: Mapping[str, Timing], peak: float) -> list[Product]:
-    """GFLOP/s of each kind, then of all together; `peak` is that of one thread."""
+    """GFLOP/s of each kind, then of all together; `peak` is the peak of one thread."""
     together = Timing(tuple(sum(round_) for round_ in zip(*(timings[name].seconds for name in flops), strict=True)))
     found = []
     for name, timing in [*((name, timings[name]) for name in flops), ("all", together)]:

@@ -1,7 +1,6 @@
-"""The same training in NumPy, as one would write it: whole batches at once, one line per formula.
+"""The same training in straightforward NumPy: whole batches at once, one line per formula.
 
-Compare with `naive`: the loops over samples, inputs and units have gone into ``@``. The formulas
-are the same, in float32.
+Compare with `naive`: ``@`` replaces the loops over samples, inputs and units. The formulas are the same, in float32.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ Array = NDArray[Any]
 
 
 def forward(weights: list[Array], biases: list[Array], samples: Array) -> list[Array]:
-    """What each layer puts out for a batch, with the batch itself in front."""
+    """The outputs of each layer for a batch, preceded by the batch itself."""
     outputs = [samples]
     for weight, bias in zip(weights[:-1], biases[:-1], strict=True):
         outputs.append(np.maximum(outputs[-1] @ weight + bias, 0.0))
@@ -28,7 +27,7 @@ def forward(weights: list[Array], biases: list[Array], samples: Array) -> list[A
 def gradients(
     weights: list[Array], biases: list[Array], samples: Array, labels: Array
 ) -> tuple[float, list[tuple[Array, Array]]]:
-    """Mean loss over the batch, and its gradient by the weight and the bias of each layer."""
+    """Mean loss over the batch, and its gradient with respect to the weight and the bias of each layer."""
     outputs = forward(weights, biases, samples)
     rows = np.arange(len(samples))
     loss = -np.log(outputs[-1][rows, labels]).mean()
@@ -66,7 +65,7 @@ class PlainNumpy:
     Parameters
     ----------
     layers : list of (weight, bias)
-        Start values, weight (inputs, units); they are copied.
+        Initial values, weight (inputs, units); they are copied.
     rate : float
         Learning rate of Adam.
     """
@@ -77,18 +76,18 @@ class PlainNumpy:
         self.reset()
 
     def reset(self) -> None:
-        """Back to the start values."""
+        """Restore the initial values."""
         self.weights = [weight.copy() for weight, _ in self._start]
         self.biases = [bias.copy() for _, bias in self._start]
         self.averages = [(np.zeros_like(w), np.zeros_like(w)) for pair in self._start for w in pair]
         self.step = 0
 
     def gradients(self, samples: Array, labels: Array) -> tuple[float, list[tuple[Array, Array]]]:
-        """Mean loss and its gradients by layer; nothing is changed."""
+        """Mean loss and its gradients by layer; changes nothing."""
         return gradients(self.weights, self.biases, samples, labels)
 
     def train(self, samples: Array, labels: Array, batch: int) -> float:
-        """One pass over the samples, batch by batch; returns the mean loss, each before its update."""
+        """One pass over the samples, batch by batch; returns the mean loss, that of each batch before its update."""
         total = 0.0
         for start in range(0, len(samples), batch):
             part = samples[start : start + batch]

@@ -1,4 +1,4 @@
-"""What is trained: a small network for classes, on data made up from random numbers."""
+"""The problem: a small classification network and random synthetic data."""
 
 from __future__ import annotations
 
@@ -15,31 +15,31 @@ from neurosim.plugin.host import Registry
 from neurosim.randomness import Stream
 
 SEED = 0
-# On a machine with other things to do the rounds take longer, and there are fewer of them.
+# On a busy machine the rounds take longer, and there are fewer of them.
 BUDGET = 20.0
 RATE = 0.001
 
 
 @dataclass(frozen=True)
 class Size:
-    """How large the problem is, and how long it is measured.
+    """The size of the problem, and of the measurement.
 
     Attributes
     ----------
     widths : tuple of int
         Inputs, hidden units, classes.
     batch : int
-        Rows of one update.
+        Rows per update.
     rows : int
-        Rows of one timed pass; the naive loops get one batch only.
+        Rows in one timed pass; the naive loops get only one batch.
     checked_rows : int
         Rows on which all ways must agree.
     peak : int
         Edge of the square matrices whose product measures the peak.
     rounds : int
-        How often everything is timed, at the most.
+        How many times everything is timed, at most.
     slow_every : int
-        The naive loops, and what stands beside the ladder, take part in one of so many rounds.
+        The naive loops, and the ways beside the ladder, take part in one of this many rounds.
     """
 
     widths: tuple[int, ...]
@@ -80,7 +80,7 @@ class Problem:
     rows: Rows
 
     def layers(self) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:
-        """Start values as (weight, bias) of each layer."""
+        """Initial values as (weight, bias) of each layer."""
         named = self.network.named(self.network.start_values(SEED))
         return [(named[f"{layer.name}.weight"], named[f"{layer.name}.bias"]) for layer in self.network.layers]
 
@@ -91,7 +91,7 @@ class Problem:
 
 
 def make_problem(size: Size, registry: Registry) -> Problem:
-    """ReLU layers and a softmax, cross-entropy, Adam; the rows are in order and there is no dropout."""
+    """ReLU layers and a softmax, cross-entropy, Adam; the rows are in order, and there is no dropout."""
     stack = Stack((size.widths[0],))
     for number, units in enumerate(size.widths[1:], 1):
         last = number == len(size.widths) - 1
@@ -108,11 +108,11 @@ def make_problem(size: Size, registry: Registry) -> Problem:
 
 
 def make_rows(size: Size) -> Rows:
-    """Clouds of points, one around a random centre for each class, that overlap."""
+    """Overlapping clouds of points, one around a random center for each class."""
     classes = size.widths[-1]
-    centres = Stream(SEED, "bench", "centres").normal(0.0, 0.1, (classes, size.widths[0]))
+    centers = Stream(SEED, "bench", "centres").normal(0.0, 0.1, (classes, size.widths[0]))
     labels = np.arange(size.rows, dtype=np.int32) % classes
     noise = Stream(SEED, "bench", "noise").normal(shape=(size.rows, size.widths[0]))
-    features = (centres[labels] + noise).astype(np.float32)
+    features = (centers[labels] + noise).astype(np.float32)
     values = np.eye(classes, dtype=np.float32)[labels]
     return Rows(features, values, labels, "argmax")

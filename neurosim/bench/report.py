@@ -1,17 +1,17 @@
-"""What a benchmark found, as plain data."""
+"""The results of a benchmark, as plain data."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from typing import Any
 
-# A larger spread than this is named.
+# A larger spread than this is pointed out.
 STEADY = 0.2
 
 
 @dataclass(frozen=True)
 class Peak:
-    """What this machine's BLAS reaches in a large float32 matrix product, in its best round."""
+    """The speed of this machine's BLAS in a large float32 matrix product, in its best round."""
 
     threads: int
     gflops: float
@@ -20,7 +20,7 @@ class Peak:
 
 @dataclass(frozen=True)
 class Compilation:
-    """What it took to have machine code: `cold` when something was compiled, else all was in the cache."""
+    """The time it took to get machine code; `cold` if something was compiled, otherwise all of it was in the cache."""
 
     seconds: float
     cold: bool
@@ -28,7 +28,7 @@ class Compilation:
 
 @dataclass(frozen=True)
 class Agreement:
-    """Largest relative differences from the naive loops, over all other ways; and what is allowed."""
+    """The largest relative differences of all other ways from the naive loops, and the tolerance."""
 
     rows: int
     loss: float
@@ -44,19 +44,19 @@ class Way:
     Attributes
     ----------
     name : {"naive", "numpy", "compiled", "compiled_threads"}
-        Also "numpy_threads", which stands beside the ladder.
+        Also "numpy_threads", which is beside the ladder.
     threads : int
-        How many it used.
+        Number of threads used.
     rows : int
-        How many were timed; rates of the naive loops are extrapolated from few.
+        Number of rows timed; rates of the naive loops are extrapolated from a few.
     samples_per_second, gflops : float
         Medians.
     peak_share : float
-        GFLOP/s over those of the peak on as many threads.
+        GFLOP/s divided by the peak on as many threads.
     over_previous, over_naive : float or None
-        How many times as fast as the line before, and as the first line.
+        Speed relative to the line before, and to the first line.
     spread : float
-        Interquartile range of the rounds / median.
+        Interquartile range of the rounds, divided by the median.
     """
 
     name: str
@@ -72,7 +72,7 @@ class Way:
 
 @dataclass(frozen=True)
 class Product:
-    """The matrix products of one batch alone, in NumPy on one thread."""
+    """Only the matrix products of one batch, in NumPy on one thread."""
 
     name: str
     gflops: float
@@ -117,7 +117,7 @@ class Report:
 
     @property
     def unsteady(self) -> list[str]:
-        """Names of figures of the ladder whose rounds lie far apart: something else was using the machine."""
+        """Names of figures of the ladder whose rounds differ a lot: something else was using the machine."""
         peaks = [f"peak, {entry.threads} threads" for entry in self.peak if entry.spread > STEADY]
         return peaks + [way.name for way in (*self.training, *self.beside) if way.spread > STEADY]
 

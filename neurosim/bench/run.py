@@ -18,7 +18,7 @@ from neurosim.bench.report import Compilation, Report
 from neurosim.errors import BackendError, UsageError
 from neurosim.plugin.host import build_registry
 
-# The parts are short: more rounds of them cost little.
+# The parts are short, so more rounds of them cost little.
 PART_ROUNDS = 3
 Say = Callable[[str], None]
 
@@ -32,33 +32,33 @@ def run_benchmark(
     clock: Clock = time.perf_counter,
     say: Say = lambda words: None,
 ) -> Report:
-    """Train the same network in every way there is and compare.
+    """Train the same network in every way and compare.
 
     Parameters
     ----------
     backend : str
-        Which compiled backend.
+        The compiled backend.
     threads : int, optional
-        All threads; by default all processors.
+        Number of threads to use at most; by default the number of processors.
     quick : bool
-        A smaller network and fewer rounds.
+        Whether to use a smaller network and fewer rounds.
     size : Size, optional
-        Instead of that of `quick`.
+        Overrides `quick`.
     clock : function
-        Gives seconds.
+        Returns seconds.
     say : function
-        Told what is being done, in a few words.
+        Called with a few words about what is being done.
 
     Raises
     ------
     BackendError
-        For a backend that is not there or has nothing to measure, and when results disagree.
+        For a backend that is missing or has nothing to measure, and if results disagree.
     """
     if threads is not None and threads < 1:
         raise UsageError(f"threads must be at least 1, not {threads}")
     if backend == "reference":
         raise BackendError(
-            "the reference backend is there to be right, not fast: nothing to measure", 'Use backend="cpu".'
+            "the reference backend is made to be right, not fast: nothing to measure", 'Use backend="cpu".'
         )
     begun = clock()
     registry = build_registry(entry_points=False, environment=False)
@@ -78,7 +78,7 @@ def run_benchmark(
         say("compiling kernels: only the first time, the result is kept")
 
     start = clock()
-    # Before anything that needs the compiler: a backend that is not there says so at once.
+    # Before anything that needs the compiler: a missing backend says so at once.
     make_backend(backend, problem.network, problem.training, SEED, 1)
     with on_compilation(compiling):
         backend_of(1)
@@ -93,7 +93,8 @@ def run_benchmark(
 
     works = training.works(problem, entered, count)
     for name, work in works.items():
-        # The first run of anything is slower: memory is claimed, caches are cold. Loops in Python do not notice.
+        # The first run of anything is slower: memory is allocated, caches are cold. Python loops are too slow to
+        # notice.
         if name != "naive":
             work.run()
 

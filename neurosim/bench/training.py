@@ -18,15 +18,15 @@ from neurosim.bench.report import Agreement, Peak, Way
 from neurosim.data.rows import Rows
 from neurosim.errors import BackendError
 
-# float32 sums of some hundred numbers are good to about 1e-6 of the largest.
+# float32 sums of a few hundred numbers are accurate to about 1e-6 of the largest.
 TOLERANCE = 1e-4
 
 
 class Trainer(Protocol):
-    """What all ways of training can do."""
+    """The interface of all ways of training."""
 
     def reset(self) -> None:
-        """Back to the start values."""
+        """Restore the initial values."""
 
     def gradients(self, rows: Rows) -> tuple[float, NDArray[Any]]:
         """Mean loss and its gradient, flat in the order of the network's parameters."""
@@ -36,7 +36,7 @@ class Trainer(Protocol):
 
 
 class NaiveTrainer:
-    """`Naive`, fed from arrays; it reads lists, made off the clock."""
+    """`Naive`, for arrays; it reads lists, which are made off the clock."""
 
     def __init__(self, problem: Problem) -> None:
         self._naive = Naive(problem.layers(), RATE)
@@ -48,7 +48,7 @@ class NaiveTrainer:
         return self._as_lists
 
     def reset(self) -> None:
-        """Back to the start values."""
+        """Restore the initial values."""
         self._naive.reset()
 
     def gradients(self, rows: Rows) -> tuple[float, NDArray[Any]]:
@@ -62,14 +62,14 @@ class NaiveTrainer:
 
 
 class NumpyTrainer:
-    """`PlainNumpy`, its matrix products on `threads` threads."""
+    """`PlainNumpy`, with its matrix products on `threads` threads."""
 
     def __init__(self, problem: Problem, threads: int) -> None:
         self._plain = PlainNumpy(problem.layers(), RATE)
         self._threads = threads
 
     def reset(self) -> None:
-        """Back to the start values."""
+        """Restore the initial values."""
         self._plain.reset()
 
     def gradients(self, rows: Rows) -> tuple[float, NDArray[Any]]:
@@ -85,14 +85,14 @@ class NumpyTrainer:
 
 
 class BackendTrainer:
-    """A backend of neurosim."""
+    """One of neurosim's backends."""
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
         self._start = backend.parameters.copy()
 
     def reset(self) -> None:
-        """Back to the start values."""
+        """Restore the initial values."""
         self._backend.parameters[:] = self._start
         self._backend.state[:] = 0.0
         self._backend.steps_done = 0
@@ -102,7 +102,7 @@ class BackendTrainer:
         return self._backend.gradients(rows)
 
     def train(self, rows: Rows, batch: int) -> float:
-        """One pass over the rows; the batch is that of the backend's training."""
+        """One pass over the rows; the batch size is that of the backend's training."""
         return self._backend.train_epoch(rows, 0).mean_loss
 
 
@@ -112,7 +112,7 @@ def _flat(pairs: Any) -> NDArray[Any]:
 
 @dataclass(frozen=True)
 class Contestant:
-    """A way of training, how many threads it uses, and the rows it is timed on."""
+    """A way of training, its number of threads, and the rows it is timed on."""
 
     name: str
     threads: int
@@ -121,16 +121,16 @@ class Contestant:
 
 
 def contestants(problem: Problem, backend_of: Callable[[int], Backend], threads: int) -> list[Contestant]:
-    """All ways, slowest first; those on several threads only where there are several.
+    """All ways, slowest first; those on several threads only if there are several.
 
     Parameters
     ----------
     problem : Problem
-        What is trained.
+        The problem to train on.
     backend_of : function
-        Gives a backend, start values in it, for a number of threads.
+        Returns a backend with initial values for a number of threads.
     threads : int
-        All threads.
+        Number of threads to use at most.
     """
     rows = problem.rows
     found = [
@@ -147,14 +147,14 @@ def contestants(problem: Problem, backend_of: Callable[[int], Backend], threads:
 
 
 def check(problem: Problem, entered: Sequence[Contestant], tolerance: float = TOLERANCE) -> Agreement:
-    """Have all ways compute loss and gradients of one batch, then its loss after one update; all start alike.
+    """Have all ways, from the same start, compute loss and gradients of one batch, then its loss after one update.
 
-    The naive loops are float64 and the simplest, so the others are held against them.
+    The naive loops are float64 and the simplest, so the others are compared with them.
 
     Raises
     ------
     BackendError
-        When any differs by more than `tolerance`, relative to the largest number of the array.
+        If any differs by more than `tolerance`, relative to the largest number of the array.
     """
     rows = problem.first(problem.size.checked_rows)
     answers = []
@@ -178,7 +178,7 @@ def check(problem: Problem, entered: Sequence[Contestant], tolerance: float = TO
             if not error <= tolerance:
                 raise BackendError(
                     f"nothing was timed: the {what} of {entry.name} (threads: {entry.threads}) and of the naive loops "
-                    f"differ by {error:.1e}, allowed is {tolerance:.0e}",
+                    f"differ by {error:.1e}, more than the {tolerance:.0e} allowed",
                     "One of them is wrong on this machine: a bug in neurosim or in a library. Please report it.",
                 )
         worst = [max(pair) for pair in zip(worst, errors, strict=True)]
@@ -191,13 +191,13 @@ def _relative(found: NDArray[Any], expected: NDArray[Any]) -> float:
 
 
 def works(problem: Problem, entered: Sequence[Contestant], threads: int) -> dict[str, Work]:
-    """What takes turns: the peak on one and on all threads, then every way.
+    """The works that take turns: the peak on one and on all threads, then every way.
 
-    Nothing that is compared follows directly on a BLAS with several threads, except the naive loops.
+    Of the ways compared, only the naive loops directly follow a BLAS with several threads.
     """
     found = {peak_name(count): Work(square_product(problem.size.peak, count)) for count in sorted({1, threads})}
-    # The threads of a BLAS spin for some milliseconds after their work, and would slow down what
-    # comes next. The naive loops take seconds and do not notice; so they follow.
+    # The threads of a BLAS spin for some milliseconds after their work, and would slow down whatever comes next. The
+    # naive loops take seconds and are hardly affected, so they follow.
     for entry in sorted(entered, key=lambda entry: entry.name != "numpy_threads"):
         every = problem.size.slow_every if entry.name in ("naive", "numpy_threads") else 1
         found[entry.name] = Work(_pass_of(entry, problem.size.batch), entry.trainer.reset, every=every)
@@ -209,24 +209,24 @@ def _pass_of(entry: Contestant, batch: int) -> Callable[[], object]:
 
 
 def peak_name(threads: int) -> str:
-    """Name of the work that measures the peak."""
+    """The name of the work that measures the peak."""
     return f"peak {threads}"
 
 
 def peaks(problem: Problem, timings: Mapping[str, Timing], threads: int) -> list[Peak]:
-    """GFLOP/s of the large products: the best round, since it is to say what the machine can do."""
+    """GFLOP/s of the large products: the best round, since it should show what the machine can do."""
     flops = 2 * problem.size.peak**3
     found = []
     for count in sorted({1, threads}):
         timing = timings[peak_name(count)]
-        found.append(Peak(count, flops / timing.quickest / 1e9, timing.spread))
+        found.append(Peak(count, flops / timing.fastest / 1e9, timing.spread))
     return found
 
 
 def ladder(
     problem: Problem, entered: Sequence[Contestant], timings: Mapping[str, Timing], peak: Sequence[Peak]
 ) -> tuple[list[Way], list[Way]]:
-    """Rates and ratios of every way, from medians: the ladder, and what stands beside it."""
+    """Rates and ratios of every way, from medians: the ladder, and the ways beside it."""
     gflops_of = {entry.threads: entry.gflops for entry in peak}
     first = timings["naive"].per(problem.first(problem.size.batch).count).median
     steps: list[Way] = []

@@ -26,7 +26,7 @@ class Clock:
 
 def test_median_and_spread():
     timing = Timing((3.0, 1.0, 2.0))
-    assert (timing.median, timing.quickest, timing.spread) == (2.0, 1.0, 0.5)
+    assert (timing.median, timing.fastest, timing.spread) == (2.0, 1.0, 0.5)
     assert timing.per(4).seconds == (0.75, 0.25, 0.5)
     assert timing.per(4).spread == 0.5
     assert Timing((1.0,)).spread == 0.0

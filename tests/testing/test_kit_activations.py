@@ -267,7 +267,7 @@ def test_a_loop_that_does_not_end_when_training_diverges():
         return x
 
     detail = only_failure(Activation("halvings", halvings), "formula", UNCOMPILED)
-    assert "does not come to an end for inf in float64" in detail
+    assert "does not end for inf in float64" in detail
 
 
 def test_a_loop_that_ends():

@@ -21,7 +21,7 @@ def test_a_good_one_passes_everything():
     found = check_optimizer(Optimizer("momentum", momentum, slots=("v",), params={"lr": 0.1, "decay": 0.9}))
     assert {v.outcome for v in found} <= {"passed", "skipped"}
     details = {v.item: v.detail for v in found}
-    assert details["state"].startswith("keeps v (one number a parameter)")
+    assert details["state"].startswith("keeps v (one number per parameter)")
     assert "lr = 0.1 (the default)" in details["quadratic"]
 
 
