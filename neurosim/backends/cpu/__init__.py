@@ -1,11 +1,11 @@
 """The compiled CPU engine: float32, whole epochs without Python, the same bits for any number of threads.
 
-Read in this order: `table` and `plan` (a network as a table of stages), `engine` (the loop over it),
-`blocks` (what is done to vectors, with `products`, `norms` and `masks`), `maps` (what is done to
-feature maps, with `convolution`, `pools` and `group_norms`), `gathering`, `losses` and `updates` (what
-comes before and after), `memory` and `vectors` (what all of it is made of), `templates` and `kernels`
-(the compiled forms of activations, losses and optimizers), `backend` (the object that owns the
-buffers). `lanes` and `groups` train many small networks side by side.
+Read in this order: `table`, `stages` and `plan` (a network as a table of stages, each kind of layer in a
+module of its own), `engine` (the loop over it), `blocks` (what is done to vectors, with `products`, `norms`
+and `masks`), `maps` (what is done to feature maps, with `conv2d`, `pools` and `group_norms`), `gathering`,
+`losses` and `updates` (what comes before and after), `memory` and `vectors` (what all of it is made of),
+`templates` and `kernels` (the compiled forms of activations, losses and optimizers), `backend` (the object
+that owns the buffers). `lanes` and `groups` train many small networks side by side.
 """
 
 # First, since it loads Numba.

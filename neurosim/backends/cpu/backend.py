@@ -13,11 +13,12 @@ from neurosim.backends.cpu import blas, engine, masks, team
 from neurosim.backends.cpu.groups import CompiledKernels, LaneGroup, compile_lane_loss, is_small, judge_of, lane_data
 from neurosim.backends.cpu.inspection import layer_signals
 from neurosim.backends.cpu.kernels import activation_kernels, loss_kernel, optimizer_kernels
-from neurosim.backends.cpu.plan import Plan, Vectors, build_plan, starts_on_maps
+from neurosim.backends.cpu.plan import Plan, build_plan
+from neurosim.backends.cpu.stages.base import Vectors
+from neurosim.backends.cpu.stages.kinds import starts_on_maps
 from neurosim.backends.cpu.table import SCRATCH
 from neurosim.backends.cpu.updates import BY_NORM, BY_VALUE, CHUNK, NO_CLIPPING
 from neurosim.data.rows import Rows
-from neurosim.network.layers import Activate, Conv2d, Dense
 from neurosim.network.network import Network, Training
 
 EVALUATION_ROWS = 128
@@ -63,7 +64,7 @@ class CpuBackend(Backend):
         self._prepare_blocks()
 
     def _compile(self) -> None:
-        activated = [layer for layer in self.network.parts if isinstance(layer, Dense | Conv2d | Activate)]
+        activated = self.network.activated
         small = self._small
         optimizer = self.training.optimizer
         self.kernels = CompiledKernels(

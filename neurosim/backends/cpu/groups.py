@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from neurosim.backends.base import JUDGES, dropout_keys
 from neurosim.backends.cpu import lanes
 from neurosim.backends.cpu.kernels import ActivationKernels, LossKernel, OptimizerKernels, lane_loss_kernel
-from neurosim.backends.cpu.plan import Vectors, build_plan
+from neurosim.backends.cpu.plan import build_plan
+from neurosim.backends.cpu.stages.base import Vectors
+from neurosim.backends.cpu.stages.kinds import IN_LANES
 from neurosim.data.rows import Rows
-from neurosim.network.layers import Dense, Dropout, Flatten
 from neurosim.network.network import Network, Training
 from neurosim.randomness import key
 
@@ -34,7 +35,7 @@ class CompiledKernels:
 
 def is_small(network: Network, training: Training) -> bool:
     """Whether a network is trained by `lanes`; depends on what is trained only, not on the machine."""
-    simple = all(isinstance(layer, Dense | Dropout | Flatten) for layer in network.layers)
+    simple = all(type(layer) in IN_LANES for layer in network.layers)
     clipped = training.clip_value is not None or training.clip_norm is not None
     return simple and not clipped and not network.penalized and network.size <= SMALL_NETWORK
 

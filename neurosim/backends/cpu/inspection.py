@@ -12,7 +12,7 @@ from neurosim.backends.base import Signals
 from neurosim.backends.cpu.plan import Plan
 from neurosim.backends.cpu.table import TO_ROWS, Field
 from neurosim.backends.cpu.vectors import LANES as GROUP
-from neurosim.network.layers import Activate, Conv2d, Dense, Shape
+from neurosim.network.layers import Activated, Shape, Weighted
 from neurosim.network.network import Network
 
 
@@ -24,7 +24,7 @@ def layer_signals(network: Network, plan: Plan, rows: int) -> dict[str, Signals]
     found = {}
     for layer in network.parts:
         place = plan.places[layer.name]
-        has_weights = isinstance(layer, Dense | Conv2d)
+        has_weights = isinstance(layer, Weighted)
 
         def read(field: Field, place: int = place, shape: Shape = layer.output_shape) -> NDArray[np.float32]:
             return _read(plan, place, field, rows, shape)
@@ -32,7 +32,7 @@ def layer_signals(network: Network, plan: Plan, rows: int) -> dict[str, Signals]
         found[layer.name] = Signals(
             read(Field.A),
             # Where an activation is a stage of its own, its sums are the outputs before it.
-            read(Field.Z) if has_weights or isinstance(layer, Activate) else None,
+            read(Field.Z) if isinstance(layer, Activated) else None,
             read(Field.D) if has_weights else None,
         )
     return found

@@ -2,7 +2,7 @@
 
 Maps lie in groups of 16 samples: a group is float32 (height, width, channels, 16), so that every
 number is a line of 16 samples, and every loop ends in one over a line. That is as fast for one channel
-as for a hundred, and nothing has to be copied into columns (see `convolution`).
+as for a hundred, and nothing has to be copied into columns (see `conv2d`).
 
 A thread takes a group through all stages that need no other group, while its maps are in cache. Batch
 normalization is where groups meet: it is cut into the moments of each group and, when those of all are
@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from neurosim.backends.cpu.convolution import (
+from neurosim.backends.cpu.conv2d import (
     conv_forward,
     conv_input_gradient,
     conv_weight_gradient,

@@ -1,0 +1,1 @@
+"""Layers as stages of a plan, a module for each kind."""

@@ -1,0 +1,218 @@
+"""Stages in the making: what the kinds of layers share when they are laid out for the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurosim.backends.cpu.kernels import ActivationKernels
+from neurosim.backends.cpu.table import ACTIVATION, BATCH_NORM, DROPOUT, TO_ROWS, Field
+from neurosim.backends.cpu.vectors import LANES as GROUP
+from neurosim.backends.cpu.vectors import LINE
+from neurosim.network.layers import Layer, Parameter
+from neurosim.network.network import Network
+
+IN_PLACE = (DROPOUT, ACTIVATION, BATCH_NORM)
+Stage = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """The flat vectors of a network that a plan points into.
+
+    Attributes
+    ----------
+    parameters, gradient : float32 (size,)
+        Without a gradient the plan is for forward passes only.
+    state : float32 (slots, size) or None
+        The optimizer's state.
+    statistics : float32
+        Running means and variances.
+    """
+
+    parameters: NDArray[np.float32]
+    gradient: NDArray[np.float32] | None
+    state: NDArray[np.float32] | None
+    statistics: NDArray[np.float32]
+
+
+def column_blocks(units: int) -> int:
+    """Blocks that `units` columns are cut into: enough to share out, not so many that packing costs."""
+    if units < 32:
+        return 1
+    return 2 * max(1, units // 512)
+
+
+def address(array: NDArray[Any], offset: int = 0) -> int:
+    """Where the numbers of an array begin, or those from `offset` on."""
+    return int(array.ctypes.data) + array.itemsize * offset
+
+
+class Stages:
+    """The stages of a network in the making, and the buffers that they point into.
+
+    Attributes
+    ----------
+    table : list of Stage
+        The stages so far.
+    before : Stage or None
+        The one whose outputs come next, which is not always the last in the table.
+    on_maps : bool
+        Whether the next stage works on maps.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        capacity: int,
+        kernels: Mapping[str, ActivationKernels],
+        vectors: Vectors,
+        kinds: Mapping[type[Layer], Callable[[Stages, Any], None]],
+        on_maps: bool,
+        training: bool,
+        lanes: int,
+    ) -> None:
+        self.network, self.capacity, self.kernels, self.vectors = network, capacity, kernels, vectors
+        self.training, self.lanes, self.on_maps = training, lanes, on_maps
+        self._kinds = kinds
+        self.backward = vectors.gradient is not None
+        self.table: list[Stage] = []
+        self.places: dict[str, int] = {}
+        self.before: Stage | None = None
+        self.keep: list[NDArray[Any]] = []
+        self.groups = -(-capacity // GROUP)
+        self.scratch = 0
+        # Two batches: the next one is gathered while this one's backward pass ends.
+        rows = self.groups * GROUP if self.on_maps and self.backward else GROUP if self.on_maps else capacity
+        self.inputs = self.aligned(2 * rows * lanes * network.inputs).reshape(2, rows * lanes, network.inputs)
+
+    def build(self) -> None:
+        """Lay out all layers, the last of them with rows behind it."""
+        for layer in self.network.layers:
+            self.add(layer)
+        from_logits = self.network.pair is not None
+        self.table[-1][Field.FROM_LOGITS] = from_logits
+        if self.on_maps:
+            self.to_rows(int(np.prod(self.network.layers[-1].output_shape)), logits=from_logits)
+
+    def add(self, layer: Layer) -> None:
+        """Lay out a layer behind those so far."""
+        self._kinds[type(layer)](self, layer)
+        self.note_place(layer, self.before)
+
+    def aligned(self, count: int) -> NDArray[np.float32]:
+        """Zeros at an address that is a multiple of a line."""
+        array = np.zeros(count + GROUP, np.float32)
+        first = -address(array) % LINE // 4
+        self.keep.append(array)
+        return array[first : first + count]
+
+    def buffer(self, *shape: int) -> int:
+        """Address of zeros of this shape."""
+        return address(self.aligned(int(np.prod(shape)) * self.lanes))
+
+    def numbers(self, values: tuple[float, ...]) -> int:
+        """Address of some settings."""
+        array = np.array(values or (0.0,), np.float32)
+        self.keep.append(array)
+        return address(array)
+
+    def integers(self, *values: int) -> int:
+        """Address of some whole numbers."""
+        array = np.array(values, np.int64)
+        self.keep.append(array)
+        return address(array)
+
+    def rows_or_groups(self, units: int) -> int:
+        """A buffer for the outputs of a stage; plans for forward passes hold one group of maps."""
+        if not self.on_maps:
+            return self.buffer(self.capacity, units)
+        return self.buffer(self.groups if self.backward else 1, units, GROUP)
+
+    def stage(self, kind: int, inputs: int, units: int, channels: int) -> Stage:
+        """A new stage, which is given the outputs of the one before."""
+        stage = np.zeros(len(Field), np.int64)
+        before = self.before
+        stage[Field.KIND] = kind
+        stage[Field.INPUTS], stage[Field.UNITS], stage[Field.CHANNELS] = inputs, units, channels
+        stage[Field.MAPS] = self.on_maps
+        stage[Field.COLUMN_BLOCKS], stage[Field.INPUT_BLOCKS] = column_blocks(units), column_blocks(inputs)
+        stage[Field.X] = 0 if before is None else before[Field.A]
+        if before is not None:
+            stage[Field.BY_ROWS] = before[Field.BY_ROWS]
+            stage[Field.ACTIVE] = before[Field.ACTIVE]
+        else:
+            stage[Field.BY_ROWS] = 1
+        if self.on_maps and self.backward:
+            stage[Field.X_GROUP], stage[Field.A_GROUP] = inputs * LINE, units * LINE
+        self.table.append(stage)
+        self.before = stage
+        return stage
+
+    def same_shape(self, kind: int, shape: tuple[int, ...]) -> tuple[Stage, Stage | None]:
+        """A stage of this shape, and the one before it."""
+        before = self.before
+        units = int(np.prod(shape))
+        stage = self.stage(kind, units, units, shape[-1])
+        if kind in IN_PLACE and before is not None:
+            stage[Field.D] = before[Field.D]
+        return stage, before
+
+    def note_place(self, layer: Layer, stage: Stage | None) -> None:
+        """Note the stage whose outputs are those of a layer."""
+        self.places[layer.name] = next((k for k, known in enumerate(self.table) if known is stage), -1)
+
+    def learns(
+        self, stage: Stage, weight: Parameter, bias: Parameter | None, penalty: tuple[float, float] = (0, 0)
+    ) -> None:
+        """Enter where the parameters of a stage and their gradients lie."""
+        stage[Field.ACTIVE] = 1
+        stage[Field.WEIGHTS] = weight.size
+        stage[Field.HAS_BIAS] = bias is not None
+        if any(penalty):
+            stage[Field.PENALTY] = self.numbers(penalty)
+        vectors = self.vectors
+        places = (
+            (vectors.parameters, Field.WEIGHT, Field.BIAS),
+            (vectors.gradient, Field.WEIGHT_GRADIENT, Field.BIAS_GRADIENT),
+            (vectors.state, Field.WEIGHT_STATE, Field.BIAS_STATE),
+        )
+        for array, weight_field, bias_field in places:
+            if array is not None:
+                stage[weight_field] = address(array, weight.offset * self.lanes)
+                if bias is not None:
+                    stage[bias_field] = address(array, bias.offset * self.lanes)
+
+    def partials(self, stage: Stage, count: int) -> None:
+        """Room for as many partial sums of each group."""
+        # Each on lines of its own.
+        stage[Field.PARTIAL] = -(-count // GROUP) * GROUP
+        stage[Field.PARTIALS] = self.buffer(self.groups, int(stage[Field.PARTIAL]))
+
+    def needs_scratch(self, count: int) -> None:
+        """Have each thread work with at least so many numbers of its own."""
+        self.scratch = max(self.scratch, count)
+
+    def to_rows(self, units: int, *, logits: bool = False) -> None:
+        """From groups of maps to rows; with `logits` also the weighted sums of the last stage."""
+        before = self.before
+        stage = self.stage(TO_ROWS, units, units, units)
+        self.on_maps = False
+        stage[Field.A] = self.rows_or_groups(units)
+        stage[Field.A_GROUP] = GROUP * units * 4
+        stage[Field.BY_ROWS] = 0
+        if logits and before is not None:
+            stage[Field.OTHER] = before[Field.Z]
+            stage[Field.Z] = self.rows_or_groups(units)
+        if self.backward:
+            stage[Field.D] = self.rows_or_groups(units)
+            stage[Field.DX] = gradient_of(before)
+
+
+def gradient_of(before: Stage | None) -> int:
+    """Address of the gradient of a stage's outputs; 0 where nothing before it learns."""
+    return int(before[Field.D]) if before is not None and before[Field.ACTIVE] else 0

@@ -1,0 +1,48 @@
+"""How every kind of layer is laid out: a new kind is a module beside this one, and a row here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from neurosim.backends.cpu.stages import (
+    activation,
+    avg_pool2d,
+    batch_norm,
+    conv2d,
+    dense,
+    dropout,
+    flatten,
+    global_avg_pool2d,
+    layer_norm,
+    max_pool2d,
+    residual,
+)
+from neurosim.backends.cpu.stages.base import Stages
+from neurosim.network import layers
+from neurosim.network.layers import Layer
+from neurosim.network.network import Network
+
+KINDS: dict[type[Layer], Callable[[Stages, Any], None]] = {
+    layers.Activate: activation.add,
+    layers.AvgPool2d: avg_pool2d.add,
+    layers.BatchNorm: batch_norm.add,
+    layers.Conv2d: conv2d.add,
+    layers.Dense: dense.add,
+    layers.Dropout: dropout.add,
+    layers.Flatten: flatten.add,
+    layers.GlobalAvgPool2d: global_avg_pool2d.add,
+    layers.LayerNorm: layer_norm.add,
+    layers.MaxPool2d: max_pool2d.add,
+    layers.Residual: residual.add,
+}
+# Those that `lanes` trains side by side.
+IN_LANES = {layers.Dense, layers.Dropout, layers.Flatten}
+# What works number by number may as well work on the rows that a flatten behind it makes.
+_EITHER_WAY = {layers.Dropout, layers.Activate}
+
+
+def starts_on_maps(network: Network) -> bool:
+    """Whether the first stages of a network work on maps, which the others never do again."""
+    kinds = (type(layer) for layer in network.layers)
+    return len(network.input_shape) == 3 and next((k for k in kinds if k not in _EITHER_WAY), None) != layers.Flatten

@@ -1,0 +1,28 @@
+"""What layers with weights have in common."""
+
+from __future__ import annotations
+
+from neurosim.backends.cpu.kernels import is_identity
+from neurosim.backends.cpu.stages.base import Stage, Stages, gradient_of
+from neurosim.backends.cpu.table import Field
+from neurosim.network.layers import Weighted
+
+
+def add_product(stages: Stages, stage: Stage, layer: Weighted, before: Stage | None, *, adds_bias: bool) -> None:
+    """Fill in the stage of a layer with weights; `adds_bias` is whether its product adds the bias itself."""
+    units = int(stage[Field.UNITS])
+    stages.learns(stage, layer.weight, layer.bias, (layer.penalty.l1, layer.penalty.l2))
+    if layer.bias is None:
+        stage[Field.BIAS] = stages.buffer(int(stage[Field.CHANNELS]))
+    kernels = stages.kernels[layer.name]
+    stage[Field.FORWARD], stage[Field.BACKWARD] = kernels.forward, kernels.backward
+    stage[Field.PARAMS] = stages.numbers(layer.activation.values)
+    stage[Field.Z] = stage[Field.A] = stages.rows_or_groups(units)
+    # Where no bias is left to add, an activation that changes nothing has nothing to do.
+    if is_identity(layer.activation.record) and (layer.bias is None or adds_bias):
+        stage[Field.FORWARD] = stage[Field.BACKWARD] = 0
+    else:
+        stage[Field.A] = stages.rows_or_groups(units)
+    if stages.backward:
+        stage[Field.D] = stages.rows_or_groups(units)
+        stage[Field.DX] = gradient_of(before)
