@@ -6,7 +6,8 @@ here is imported before CUDA is asked for, and `target` is the one module that i
 The engine, in the order in which to read it:
 
 * `kernels`: what runs on the GPU, written to be read; `blanks` are the names that are filled in.
-* `fields`, `table`, `layout`: a network as numbers, and a training step as a list of phases.
+* `fields`, `table`, `stages` (a module for each kind of layer), `layout`: a network as numbers, and a training
+  step as a list of phases.
 * `generation`, `modules`: the kernels' text with the formulas of one network put in.
 * `device`, `launches`, `graphs`: memory, launches, and launches recorded once and replayed.
 * `strategy`: which of three ways to train: one block of threads per network, one launch per epoch,

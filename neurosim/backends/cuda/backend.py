@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 from neurosim.backends.base import JUDGES, Backend, Inspection, Totals, dropout_keys, shuffle_key
 from neurosim.backends.cpu import masks
 from neurosim.backends.cuda.device import DeviceRows, Memory, call_cooperative, cooperative_blocks, upload_rows
-from neurosim.backends.cuda.generation import activations_of, works_on_maps
+from neurosim.backends.cuda.generation import activations_of
 from neurosim.backends.cuda.graphs import Replay
 from neurosim.backends.cuda.inspection import layer_signals
 from neurosim.backends.cuda.launches import PhaseLaunches
 from neurosim.backends.cuda.layout import build_table
 from neurosim.backends.cuda.modules import load_kernels
 from neurosim.backends.cuda.networks import SmallNetworks
+from neurosim.backends.cuda.stages.kinds import works_on_maps
 from neurosim.backends.cuda.step_constants import step_constants
 from neurosim.backends.cuda.strategy import Sizes, Strategy, choose_strategy, sizes
 from neurosim.backends.cuda.table import Table

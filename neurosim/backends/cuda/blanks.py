@@ -62,7 +62,7 @@ def run_map_phase(kind, net, data, s, rows, first, team, shared):
 
 
 def learn_convolution(net, s, rows, learner, step, learning, team):
-    """What the convolution `s` learns: of `kernels.convolution`; likewise."""
+    """What the convolution `s` learns: of `kernels.conv2d`; likewise."""
 
 
 def run_norm_phase(kind, net, data, s, rows, first, learning, team):

@@ -8,20 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from neurosim.backends.cuda.stages.kinds import LAYERS, MAPS, NORMS, needs
 from neurosim.backends.invariants import SplitUpdate, split_update
 from neurosim.formulas.float32 import CudaPrinter, Translator
 from neurosim.formulas.kinds import ArgumentKind
-from neurosim.network.layers import (
-    Activate,
-    BatchNorm,
-    Conv2d,
-    Dense,
-    Dropout,
-    Flatten,
-    GlobalAvgPool2d,
-    LayerNorm,
-    Pool2d,
-)
 from neurosim.network.network import Network
 from neurosim.plugin import Activation, Optimizer, RowActivation
 
@@ -49,27 +39,29 @@ SLOTS, CONSTANTS = {slots}, {constants}
 '''
 
 # Kernel files that a network may do without, and what then stands in their place.
-_MAPS = (
-    ("convolution", "pools"),
-    {
-        "run_map_phase": "kind, net, data, s, rows, first, team, shared",
-        "learn_convolution": "net, s, rows, learner, step, learning, team",
-    },
-)
-_NORMS = (
-    ("norms",),
-    {
-        "run_norm_phase": "kind, net, data, s, rows, first, learning, team",
-        "learn_norm": "net, s, rows, learner, step, learning, team",
-    },
-)
-_LAYERS = (
-    ("layers",),
-    {
-        "run_layer_phase": "kind, net, data, s, rows, first, learning, team, shared",
-        "learn_layers": "net, rows, learner, step, learning, team",
-    },
-)
+_PARTS: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
+    LAYERS: (
+        ("layers",),
+        {
+            "run_layer_phase": "kind, net, data, s, rows, first, learning, team, shared",
+            "learn_layers": "net, rows, learner, step, learning, team",
+        },
+    ),
+    NORMS: (
+        ("norms",),
+        {
+            "run_norm_phase": "kind, net, data, s, rows, first, learning, team",
+            "learn_norm": "net, s, rows, learner, step, learning, team",
+        },
+    ),
+    MAPS: (
+        ("conv2d", "pools"),
+        {
+            "run_map_phase": "kind, net, data, s, rows, first, team, shared",
+            "learn_convolution": "net, s, rows, learner, step, learning, team",
+        },
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -106,8 +98,8 @@ class Generated:
 def activations_of(network: Network) -> list[Activation | RowActivation]:
     """The network's different activations, in the order in which its kernels number them."""
     found: list[Activation | RowActivation] = []
-    for layer in network.parts:
-        if isinstance(layer, Dense | Conv2d | Activate) and layer.activation.record not in found:
+    for layer in network.activated:
+        if layer.activation.record not in found:
             found.append(layer.activation.record)
     return found
 
@@ -139,16 +131,10 @@ def generate(network: Network, optimizer: Optimizer, tiles: Tiles, kernels: str)
         functions=translator.source,
         choices="\n\n\n".join(choices),
     )
-    others = not all(isinstance(layer, Dense | Dropout | Flatten) for layer in network.layers)
-    norms = any(isinstance(layer, BatchNorm | LayerNorm) for layer in network.parts)
-    needs = (_LAYERS, others), (_NORMS, norms), (_MAPS, works_on_maps(network))
-    text = header + _text_of("common") + _text_of("phases") + "".join(_part(*need) for need in needs)
+    needed = needs(network)
+    parts = "".join(_part(part, name in needed) for name, part in _PARTS.items())
+    text = header + _text_of("common") + _text_of("phases") + parts
     return Generated(text + _text_of(kernels), translator)
-
-
-def works_on_maps(network: Network) -> bool:
-    """Whether there are convolutions or pools."""
-    return any(isinstance(layer, Conv2d | Pool2d | GlobalAvgPool2d) for layer in network.parts)
 
 
 def _part(part: tuple[tuple[str, ...], dict[str, str]], needed: bool) -> str:

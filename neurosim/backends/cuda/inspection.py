@@ -11,7 +11,7 @@ from neurosim.backends.base import Signals
 from neurosim.backends.cuda.fields import NONE, Field
 from neurosim.backends.cuda.launches import PhaseLaunches
 from neurosim.data.rows import Rows
-from neurosim.network.layers import Activate, Conv2d, Dense, Shape
+from neurosim.network.layers import Activated, Shape, Weighted
 from neurosim.network.network import Network
 
 
@@ -32,10 +32,10 @@ def layer_signals(network: Network, phases: PhaseLaunches, rows: Rows) -> dict[s
         place, out = table.places[layer.name]
         shape = layer.output_shape
         sums = errors = None
-        if isinstance(layer, Dense | Conv2d | Activate):
+        if isinstance(layer, Activated):
             stage = table.stages[place]
             out, sums = int(stage[Field.A]), read(int(stage[Field.Z]), shape)
-            if not isinstance(layer, Activate):
+            if isinstance(layer, Weighted):
                 # Whole rows have a place of their own for it, unless the loss gives it from logits.
                 own = stage[Field.WHOLE_ROWS] == 1 and not (place == last and table.from_logits)
                 errors = read(int(stage[Field.DZ if own else Field.D]), shape)

@@ -6,17 +6,13 @@ from dataclasses import dataclass
 from enum import Enum
 
 from neurosim.backends.cuda.fields import Terms
-from neurosim.backends.cuda.generation import Tiles, works_on_maps
+from neurosim.backends.cuda.generation import Tiles
+from neurosim.backends.cuda.stages.kinds import is_wide, works_on_maps
 from neurosim.backends.cuda.target import simulated
-from neurosim.network.layers import Conv2d, Dense
 from neurosim.network.network import Network
 
 # Up to this many parameters a network is trained by one block of threads, as it is side by side with others on the CPU.
 SMALL_NETWORK = 4096
-# Up to this many units a layer's tiles keep a GPU busy for less time than a launch takes.
-WIDE_LAYER = 1024
-# So many channels fill the columns of the larger tiles.
-WIDE_CONVOLUTION = 64
 
 
 class Strategy(Enum):
@@ -34,12 +30,7 @@ def choose_strategy(network: Network) -> Strategy:
     """
     if network.size <= SMALL_NETWORK and not works_on_maps(network):
         return Strategy.SINGLE_BLOCK
-    wide = any(
-        (isinstance(layer, Dense) and layer.units > WIDE_LAYER)
-        or (isinstance(layer, Conv2d) and layer.channels >= WIDE_CONVOLUTION)
-        for layer in network.parts
-    )
-    return Strategy.SEPARATE if wide else Strategy.PERSISTENT
+    return Strategy.SEPARATE if is_wide(network) else Strategy.PERSISTENT
 
 
 @dataclass(frozen=True)

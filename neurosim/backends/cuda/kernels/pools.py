@@ -34,7 +34,7 @@ from neurosim.backends.cuda.kernels.common import (
     split,
     stride_of,
 )
-from neurosim.backends.cuda.kernels.convolution import convolve, convolve_backward, convolve_parts, window_of
+from neurosim.backends.cuda.kernels.conv2d import convolve, convolve_backward, convolve_parts, window_of
 from neurosim.backends.cuda.target import inner
 
 

@@ -1,0 +1,1 @@
+"""Layers as stages of a table, a module for each kind."""

@@ -1,0 +1,138 @@
+"""A table in the making: what the kinds of layers share when they are laid out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from neurosim.backends.cuda.fields import NONE, Field, Terms
+from neurosim.backends.cuda.fields import Kind as StageKind
+from neurosim.backends.cuda.table import LEARNERS
+from neurosim.errors import BackendError
+from neurosim.network.layers import ChosenActivation, Layer, Weighted, Window
+from neurosim.network.network import Network
+from neurosim.plugin import RowActivation
+
+
+@dataclass(frozen=True)
+class Flow:
+    """Rows on their way: where they lie, and the stage that their gradient goes to.
+
+    `fusible` is the stage that a dropout layer right behind may become a part of.
+    """
+
+    out: int = NONE
+    behind: int = NONE
+    fusible: int = NONE
+
+
+@dataclass(frozen=True)
+class LayerKind:
+    """What the backend has for a kind of layer.
+
+    Attributes
+    ----------
+    add : function
+        Lays out a layer for the rows that come in; returns what leaves it.
+    needs : set of str
+        The parts of the kernels that a network with such a layer cannot do without.
+    wide : int or None
+        From this width on, the layer's tiles keep a GPU busy for longer than a launch takes.
+    """
+
+    add: Callable[[Layout, Any, Flow], Flow]
+    needs: frozenset[str] = frozenset()
+    wide: int | None = None
+
+
+class Layout:
+    """A table in the making."""
+
+    def __init__(
+        self,
+        network: Network,
+        capacity: int,
+        activations: Sequence[Any],
+        terms: Terms,
+        kinds: Mapping[type[Layer], LayerKind],
+    ) -> None:
+        self.network = network
+        self.capacity = capacity
+        self.activations = activations
+        self.terms = terms
+        self.stages: list[list[int]] = []
+        self.places: dict[str, tuple[int, int]] = {}
+        self.numbers: list[float] = []
+        self.work = 0
+        self._kinds = kinds
+
+    def space(self, numbers: int) -> int:
+        """Offset of room for so many numbers."""
+        self.work += numbers
+        return self.work - numbers
+
+    def rows(self, units: int) -> int:
+        """Offset of room for a batch of rows."""
+        return self.space(self.capacity * units)
+
+    def keep(self, *values: float) -> int:
+        """Offset of numbers that the kernels take."""
+        self.numbers.extend(values)
+        return len(self.numbers) - len(values)
+
+    def stack(self, layers: Sequence[Layer], flow: Flow) -> Flow:
+        """Add layers, one behind the other; returns what leaves the last one."""
+        for layer in layers:
+            if type(layer) not in self._kinds:
+                raise BackendError(f"the CUDA backend has no {layer.kind} layer ({layer.name})", 'Use backend="cpu".')
+            flow = self._kinds[type(layer)].add(self, layer, flow)
+            self.places[layer.name] = (len(self.stages) - 1, flow.out)
+        return flow
+
+    def stage(self, kind: StageKind, inputs: int, units: int, flow: Flow) -> list[int]:
+        """A new stage, with its place for what leaves it and for the gradient of that."""
+        stage = [NONE] * len(Field)
+        stage[Field.KIND], stage[Field.INPUTS], stage[Field.UNITS] = kind, inputs, units
+        stage[Field.X], stage[Field.BEHIND] = flow.out, flow.behind
+        self.stages.append(stage)
+        return stage
+
+    def leave(self, stage: list[int], out: int, *, fusible: bool = False) -> Flow:
+        """What leaves the newest stage."""
+        stage[Field.OUT] = out
+        stage[Field.D] = self.rows(stage[Field.UNITS])
+        number = len(self.stages) - 1
+        goes_on = stage[Field.BEHIND] != NONE or stage[Field.SKIP_BEHIND] != NONE
+        wanted = stage[Field.KIND] in LEARNERS or goes_on
+        return Flow(out, number if wanted else NONE, number if fusible else NONE)
+
+    def activated(self, stage: list[int], activation: ChosenActivation) -> Flow:
+        """A stage that ends with an activation."""
+        units = stage[Field.UNITS]
+        stage[Field.Z], stage[Field.A] = self.rows(units), self.rows(units)
+        stage[Field.ACTIVATION] = self.activations.index(activation.record)
+        stage[Field.WHOLE_ROWS] = int(isinstance(activation.record, RowActivation))
+        stage[Field.DZ] = self.rows(units) if stage[Field.WHOLE_ROWS] else NONE
+        stage[Field.PARAMS] = self.keep(*activation.values)
+        return self.leave(stage, stage[Field.A], fusible=True)
+
+    def weights(self, stage: list[int], layer: Weighted) -> None:
+        """Enter where the parameters of a stage lie."""
+        stage[Field.WEIGHT] = layer.weight.offset
+        stage[Field.BIAS] = layer.bias.offset if layer.bias is not None else NONE
+        if layer.penalty:
+            stage[Field.PENALTY] = self.keep(layer.penalty.l1, layer.penalty.l2)
+
+    def windowed(self, kind: StageKind, window: Window, channels: int, flow: Flow) -> list[int]:
+        """A new stage that slides a window over a map."""
+        high, wide = window.output_size
+        stage = self.stage(kind, math.prod(window.input_shape), high * wide * channels, flow)
+        stage[Field.CHANNELS] = channels
+        stage[Field.MAP_HEIGHT], stage[Field.MAP_WIDTH], stage[Field.MAP_CHANNELS] = window.input_shape
+        stage[Field.KERNEL_HEIGHT], stage[Field.KERNEL_WIDTH] = window.kernel
+        stage[Field.STRIDE_DOWN], stage[Field.STRIDE_ACROSS] = window.stride
+        stage[Field.PAD_TOP], _, stage[Field.PAD_LEFT], _ = window.padding
+        stage[Field.OUT_HEIGHT], stage[Field.OUT_WIDTH] = high, wide
+        return stage

@@ -1,0 +1,59 @@
+"""What the backend has for every kind of layer: a new kind is a module beside this one, and a row here."""
+
+from __future__ import annotations
+
+from neurosim.backends.cuda.stages import (
+    activation,
+    avg_pool2d,
+    batch_norm,
+    conv2d,
+    dense,
+    dropout,
+    flatten,
+    global_avg_pool2d,
+    layer_norm,
+    max_pool2d,
+    residual,
+)
+from neurosim.backends.cuda.stages.base import LayerKind
+from neurosim.network import layers
+from neurosim.network.layers import Layer
+from neurosim.network.network import Network
+
+# From so many units on a layer's tiles keep a GPU busy for longer than a launch takes.
+WIDE_DENSE = 1025
+# So many channels fill the columns of the larger tiles.
+WIDE_CONVOLUTION = 64
+# Parts of the kernels that a network may do without; see `neurosim.backends.cuda.generation`.
+LAYERS, NORMS, MAPS = "layers", "norms", "maps"
+_OTHERS, _NORMS, _OF_MAPS = frozenset({LAYERS}), frozenset({LAYERS, NORMS}), frozenset({LAYERS, MAPS})
+
+KINDS: dict[type[Layer], LayerKind] = {
+    layers.Activate: LayerKind(activation.add, _OTHERS),
+    layers.AvgPool2d: LayerKind(avg_pool2d.add, _OF_MAPS),
+    layers.BatchNorm: LayerKind(batch_norm.add, _NORMS),
+    layers.Conv2d: LayerKind(conv2d.add, _OF_MAPS, WIDE_CONVOLUTION),
+    layers.Dense: LayerKind(dense.add, wide=WIDE_DENSE),
+    layers.Dropout: LayerKind(dropout.add),
+    layers.Flatten: LayerKind(flatten.add),
+    layers.GlobalAvgPool2d: LayerKind(global_avg_pool2d.add, _OF_MAPS),
+    layers.LayerNorm: LayerKind(layer_norm.add, _NORMS),
+    layers.MaxPool2d: LayerKind(max_pool2d.add, _OF_MAPS),
+    layers.Residual: LayerKind(residual.add, _OTHERS),
+}
+
+
+def needs(network: Network) -> frozenset[str]:
+    """The parts of the kernels that a network cannot do without."""
+    return frozenset().union(*(KINDS[type(layer)].needs for layer in network.parts if type(layer) in KINDS))
+
+
+def works_on_maps(network: Network) -> bool:
+    """Whether there are convolutions or pools."""
+    return MAPS in needs(network)
+
+
+def is_wide(network: Network) -> bool:
+    """Whether a layer is wide enough to be worth launches of its own."""
+    widths = ((layer.width, KINDS[type(layer)].wide) for layer in network.weighted if type(layer) in KINDS)
+    return any(wide is not None and width >= wide for width, wide in widths)

@@ -1,0 +1,19 @@
+"""What batch and layer normalization have in common."""
+
+from __future__ import annotations
+
+from neurosim.backends.cuda.fields import Field, Kind, Statistic
+from neurosim.backends.cuda.stages.base import Flow, Layout
+from neurosim.network.layers import Normalization
+
+
+def add_normalization(layout: Layout, kind: Kind, layer: Normalization, flow: Flow) -> list[int]:
+    """A new stage that normalizes."""
+    stage = layout.stage(kind, layer.units, layer.units, flow)
+    stage[Field.CHANNELS], stage[Field.TERMS] = layer.channels, layout.terms.channel
+    stage[Field.WEIGHT], stage[Field.BIAS] = layer.gamma.offset, layer.beta.offset
+    parts = -(-layout.capacity * layer.positions // layout.terms.channel)
+    stage[Field.PARTS] = layout.space(2 * parts * layer.channels)
+    groups = layer.channels if kind == Kind.BATCH_NORM else layout.capacity * layer.positions
+    stage[Field.STATISTICS] = layout.space(len(Statistic) * groups)
+    return stage

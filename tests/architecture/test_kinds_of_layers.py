@@ -1,0 +1,115 @@
+"""A kind of layer is one module in `network.layers` and one in each backend; nothing else asks a layer what it is."""
+
+import ast
+import importlib
+from pathlib import Path
+
+import pytest
+
+import neurosim
+from neurosim.backends.cpu.stages.kinds import KINDS as CPU
+from neurosim.backends.reference.kinds import PASSES
+from neurosim.network import layers
+from neurosim.network.layers.kinds import SECTIONS
+
+PACKAGE = Path(neurosim.__file__).parent
+KINDS = {
+    name: kind
+    for name, kind in vars(layers).items()
+    if isinstance(kind, type) and issubclass(kind, layers.Layer) and "kind" in vars(kind) and kind is not layers.Layer
+}
+# Where kinds are at home.
+HOMES = ("network/layers", "backends/reference", "backends/cpu/stages", "backends/cuda/stages")
+# Besides these, the modules that may name kinds: tables by kind ...
+TABLES = {
+    "report/evaluation.py",
+    "worksheet/backward.py",
+    "worksheet/choice.py",
+    "worksheet/forward.py",
+    "worksheet/path.py",
+    "worksheet/update.py",
+}
+# ... what is about one kind only, as a diagram of dense layers or pictures of the kernels of convolutions are ...
+ABOUT_ONE = {
+    "analysis/conditions.py",
+    "analysis/diagram.py",
+    "analysis/feature_maps.py",
+    "analysis/hidden.py",
+    "analysis/output_layer.py",
+    "analysis/parameters.py",
+    "analysis/weights.py",
+    "worksheet/losses.py",
+    "worksheet/names.py",
+    "worksheet/separation.py",
+}
+# ... and what puts layers together itself, or finds what a whole network has to keep for a kind.
+BUILDERS = {"bench/gpu_training.py", "bench/problem.py", "network/network.py", "testing/agreement.py"}
+MODULES = sorted(path for path in PACKAGE.rglob("*.py") if not path.relative_to(PACKAGE).as_posix().startswith(HOMES))
+
+
+def names_in(tree: ast.AST) -> set[str]:
+    """The kinds that a piece of a module names."""
+    found = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    found |= {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    return found & set(KINDS)
+
+
+def imported_kinds(tree: ast.AST) -> set[str]:
+    """The kinds that a module imports, by their names or with all of `network.layers`."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("neurosim.network.layers"):
+            found |= {alias.name for alias in node.names} & set(KINDS)
+        elif isinstance(node, ast.ImportFrom) and node.module == "neurosim.network":
+            found |= {alias.name for alias in node.names if alias.name == "layers"}
+    return found
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_nothing_asks_a_layer_for_its_kind(path):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    if not imported_kinds(tree):
+        return
+    assert path.relative_to(PACKAGE).as_posix() in TABLES | ABOUT_ONE | BUILDERS
+    for node in ast.walk(tree):
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Name)
+            and node.func.id in ("isinstance", "issubclass")
+        ):
+            assert not names_in(node.args[1]), f"line {node.lineno}: {ast.unparse(node)}"
+        if isinstance(node, ast.MatchClass):
+            assert not names_in(node.cls), f"line {node.lineno}"
+        if isinstance(node, ast.Compare):
+            sides = {side.id for side in (node.left, *node.comparators) if isinstance(side, ast.Name)}
+            assert not sides & set(KINDS), f"line {node.lineno}: {ast.unparse(node)}"
+
+
+def test_the_lists_name_no_more_than_there_is():
+    naming = {
+        path.relative_to(PACKAGE).as_posix()
+        for path in MODULES
+        if imported_kinds(ast.parse(path.read_text(encoding="utf-8")))
+    }
+    assert naming == TABLES | ABOUT_ONE | BUILDERS
+
+
+@pytest.mark.parametrize("kind", SECTIONS)
+def test_a_kind_is_one_module_in_each_place(kind):
+    home = importlib.import_module(f"neurosim.network.layers.{kind}")
+    assert SECTIONS[kind].__module__ == home.__name__
+    if not SECTIONS[kind].in_network:
+        return
+    (layer,) = [layer for layer in KINDS.values() if layer.kind == kind]
+    assert layer.__module__ == home.__name__
+    for part in ("reference", "cpu.stages", "cuda.stages"):
+        assert (PACKAGE / "backends" / part.replace(".", "/") / f"{kind}.py").is_file()
+    assert PASSES[layer].forward.__module__ == f"neurosim.backends.reference.{kind}"
+    assert CPU[layer].__module__ == f"neurosim.backends.cpu.stages.{kind}"
+
+
+def test_the_tables_of_the_backends_have_all_kinds():
+    cuda = ast.parse((PACKAGE / "backends/cuda/stages/kinds.py").read_text(encoding="utf-8"))
+    (table,) = [node.value for node in ast.walk(cuda) if isinstance(node, ast.AnnAssign) and node.target.id == "KINDS"]
+    assert {key.attr for key in table.keys} == set(KINDS)
+    assert set(PASSES) == set(CPU) == set(KINDS.values())
