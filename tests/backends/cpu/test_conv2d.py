@@ -13,7 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from numba.core.registry import cpu_target
 
-from neurosim.backends.cpu import convolution
+from neurosim.backends.cpu import conv2d
 from neurosim.backends.cpu.jit import entry
 from neurosim.backends.cpu.vectors import LANES, WIDTH
 
@@ -23,19 +23,19 @@ TOLERANCE = 1e-5
 
 @entry
 def forward(geometry, x, weight, packed, bias, z, y0, y1):
-    convolution.pack_weights(geometry, weight, packed)
-    convolution.conv_forward(geometry, x, packed, bias, z, y0, y1)
+    conv2d.pack_weights(geometry, weight, packed)
+    conv2d.conv_forward(geometry, x, packed, bias, z, y0, y1)
 
 
 @entry
 def input_gradient(geometry, dz, weight, packed, dx, y0, y1):
-    convolution.pack_transposed(geometry, weight, packed)
-    convolution.conv_input_gradient(geometry, dz, packed, dx, y0, y1)
+    conv2d.pack_transposed(geometry, weight, packed)
+    conv2d.conv_input_gradient(geometry, dz, packed, dx, y0, y1)
 
 
 @entry
 def weight_gradient(geometry, x, dz, dweight, dbias, scratch):
-    convolution.conv_weight_gradient(geometry, x, dz, dweight, dbias, scratch)
+    conv2d.conv_weight_gradient(geometry, x, dz, dweight, dbias, scratch)
 
 
 class Guarded:
@@ -81,7 +81,7 @@ class Convolution:
 
     def z(self, cuts=()):
         edges = (0, *sorted(cuts), self.geometry[3])
-        packed, out = Guarded((convolution.packed_floats(self.geometry),)), Guarded(self.dz.array.shape)
+        packed, out = Guarded((conv2d.packed_floats(self.geometry),)), Guarded(self.dz.array.shape)
         places = [part.address for part in (self.x, self.weight, packed, self.bias, out)]
         for y0, y1 in pairwise(edges):
             forward(self.geometry, *places, y0, y1)
@@ -91,7 +91,7 @@ class Convolution:
 
     def dx(self, cuts=()):
         edges = (0, *sorted(cuts), self.geometry[0])
-        packed, out = Guarded((convolution.transposed_floats(self.geometry),)), Guarded(self.x.array.shape)
+        packed, out = Guarded((conv2d.transposed_floats(self.geometry),)), Guarded(self.x.array.shape)
         places = [part.address for part in (self.dz, self.weight, packed, out)]
         for y0, y1 in pairwise(edges):
             input_gradient(self.geometry, *places, y0, y1)
@@ -100,7 +100,7 @@ class Convolution:
         return out.array
 
     def dweight_and_dbias(self):
-        scratch = Guarded((convolution.gradient_floats(self.geometry),))
+        scratch = Guarded((conv2d.gradient_floats(self.geometry),))
         dweight, dbias = Guarded(self.weight.array.shape), Guarded(self.bias.array.shape)
         places = [part.address for part in (self.x, self.dz, dweight, dbias, scratch)]
         weight_gradient(self.geometry, *places)
@@ -222,7 +222,7 @@ def test_the_bits_do_not_depend_on_how_rows_are_shared_out(geometry, data):
 
 def test_rows_that_were_not_asked_for_are_left_alone():
     case = Convolution(SHAPES["20 to 10"])
-    packed, out = Guarded((convolution.packed_floats(case.geometry),)), Guarded(case.dz.array.shape)
+    packed, out = Guarded((conv2d.packed_floats(case.geometry),)), Guarded(case.dz.array.shape)
     places = [part.address for part in (case.x, case.weight, packed, case.bias, out)]
     forward(case.geometry, *places, 1, 3)
     assert np.isnan(out.array[:1]).all()
@@ -267,7 +267,7 @@ def test_the_bits_are_those_of_a_processor_with_shorter_registers():
         "NUMBA_CPU_FEATURES": older,
         "PYTHONPATH": str(Path(__file__).parent),
     }
-    command = [sys.executable, "-c", "import test_convolution; print(test_convolution.digest())"]
+    command = [sys.executable, "-c", "import test_conv2d; print(test_conv2d.digest())"]
     result = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     width, hash_ = result.stdout.split()
     assert int(width) < WIDTH
