@@ -9,6 +9,7 @@ multiplication by its reciprocal.
 
 from __future__ import annotations
 
+import ast
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -18,7 +19,7 @@ from neurosim.formulas import form
 from neurosim.formulas.float32 import Translator, own_name
 from neurosim.formulas.form import Formula
 from neurosim.formulas.kinds import check_kinds
-from neurosim.formulas.python import PythonPrinter, Text
+from neurosim.formulas.python import PythonPrinter, called
 from neurosim.formulas.reader import read
 from neurosim.plugin import Optimizer
 
@@ -122,8 +123,7 @@ class _Lifter:
         return form.Name(self.names[self.expressions.index(text)], line=node.line)
 
     def _text(self, node: form.Expression) -> str:
-        text: str = self._printer.write(node).text
-        return text
+        return ast.unparse(self._printer.write(node))
 
     def _has_name(self, node: form.Expression) -> bool:
         return any(isinstance(part, form.Name) and part.id in self.invariant for part in form.walk([node]))
@@ -144,14 +144,14 @@ class _Lifter:
 class _StepPrinter(PythonPrinter):
     """Writes invariant expressions, in float64 and with Python's own ``math``."""
 
-    def name(self, name: str) -> str:
-        return own_name(name)
+    def name(self, name: str) -> ast.Name:
+        return ast.Name(own_name(name))
 
-    def write_named(self, node: form.Named) -> Text:
-        return Text(f"exact_math.{node.written.rpartition('.')[2]}")
+    def write_named(self, node: form.Named) -> ast.expr:
+        return ast.Name(f"exact_math.{node.written.rpartition('.')[2]}")
 
-    def write_call(self, node: form.Call) -> Text:
-        return self.called(f"exact_math.{node.name}", self.write_all(node.arguments))
+    def write_call(self, node: form.Call) -> ast.expr:
+        return called(f"exact_math.{node.name}", *self.write_all(node.arguments))
 
 
 def _stored(statements: Iterable[form.Statement]) -> Iterable[str]:

@@ -6,6 +6,7 @@ back is a plain function like one that an author writes; `source_of` shows its t
 
 from __future__ import annotations
 
+import ast
 import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -96,8 +97,8 @@ class _Derivation:
         self, function: Callable[..., Any], writer: TangentPrinter, name: str, arguments: Sequence[str]
     ) -> Callable[..., Any]:
         """The function that a writer writes."""
-        text = PythonPrinter(writer.formula).function(name, arguments, tidy(writer.body()))
-        return self.make(function, name, text + "\n", writer.outside)
+        written = PythonPrinter(writer.formula).function(name, arguments, tidy(writer.body()))
+        return self.make(function, name, ast.unparse(written) + "\n", writer.outside)
 
     def make(self, function: Callable[..., Any], name: str, text: str, outside: dict[str, Any]) -> Callable[..., Any]:
         """A function from its text, derived from `function`."""
@@ -147,7 +148,7 @@ def _without(body: Sequence[Statement], dead: set[str]) -> tuple[Statement, ...]
     for node in body:
         match node:
             case form.Assign(targets=[form.Name(id=name)]) if name in dead:
-                continue
+                pass
             case form.If():
                 kept.append(replace(node, body=_without(node.body, dead), orelse=_without(node.orelse, dead)))
             case form.For() | form.While():

@@ -11,9 +11,10 @@ hold integers (loop variables, ``n = len(a)``); everywhere else they are read as
 
 from __future__ import annotations
 
+import ast
+import functools
 import inspect
 import math
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -21,13 +22,16 @@ from typing import Any, ClassVar
 from neurosim.formulas import form
 from neurosim.formulas.integers import check_integer, indexing_arguments, integer_names, of_integers
 from neurosim.formulas.kinds import ArgumentKind, check_kinds
-from neurosim.formulas.python import ATOM, SIGN, PythonPrinter, Text
-from neurosim.formulas.reader import read
+from neurosim.formulas.python import BINARY, PythonPrinter, called
+from neurosim.formulas.reader import BUILTINS, read
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a generated function comes from: the author's function, and his line for each line of its text."""
+    """Where a generated function comes from.
+
+    `lines` are the author's lines of its statements, in the order of `ast.walk`.
+    """
 
     function: Callable[..., Any]
     lines: tuple[int, ...]
@@ -89,18 +93,24 @@ class Translator:
         name = f"{formula.name}_{len(self._names)}_"
         self._names[formula.function, arguments] = name
         printer = self.printer(formula, self, dict(zip(formula.params, arguments, strict=False)))
-        self.texts.append("@scalar\n" + printer.function(name, formula.params, formula.body))
-        self.origins[name] = Origin(formula.function, tuple(line for _, line in printer.lines))
+        written = printer.function(name, formula.params, formula.body)
+        self.texts.append("@scalar\n" + ast.unparse(written))
+        self.origins[name] = Origin(formula.function, _lines(written))
         return name
 
     def origin_of(self, text: str, line: int) -> tuple[Callable[..., Any], int] | None:
         """The author's function and line behind a line of generated module text, if there is one."""
-        before = text.splitlines()[:line]
-        for back, written in enumerate(reversed(before)):
-            if head := re.match(r"def (\w+)\(", written):
-                origin = self.origins.get(head[1])
-                return (origin.function, origin.lines[back]) if origin and back < len(origin.lines) else None
+        for node in ast.parse(text).body:
+            if isinstance(node, ast.FunctionDef) and node.name in self.origins and line <= (node.end_lineno or 0):
+                origin = self.origins[node.name]
+                places = zip(_lines(node), origin.lines, strict=True)
+                before = [(ours, theirs) for ours, theirs in places if ours <= line]
+                return (origin.function, max(before)[1]) if before else None
         return None
+
+
+def _lines(function: ast.FunctionDef) -> tuple[int, ...]:
+    return tuple(part.lineno for part in ast.walk(function) if isinstance(part, ast.stmt))
 
 
 class Float32Printer(PythonPrinter):
@@ -125,74 +135,64 @@ class Float32Printer(PythonPrinter):
         self.rows = {name for name, kind in kinds.items() if kind == "row"}
         self.integers = integer_names(formula, {name for name, kind in kinds.items() if kind == "class"})
 
-    def name(self, name: str) -> str:
-        return own_name(name)
+    def name(self, name: str) -> ast.Name:
+        return ast.Name(own_name(name))
 
-    def number(self, node: form.Expression) -> Text:
+    def number(self, node: form.Expression) -> Any:
         """An expression where a number is needed; a truth value becomes 0 or 1."""
-        written = super().number(node)
         truth = isinstance(node, form.Compare | form.Bool) or (isinstance(node, form.Unary) and node.operator == "not")
-        return self.called("F", [written]) if truth else written
+        return called("F", self.write(node)) if truth else self.write(node)
 
-    def integer(self, node: form.Expression) -> Text:
-        return _IntegerPrinter(self).write(node)  # type: ignore[no-any-return]
+    def integer(self, node: form.Expression) -> Any:
+        return _IntegerPrinter(self).write(node)
 
-    # Statements ---------------------------------------------------------------------------------------------
-
-    def write_assign(self, node: form.Assign) -> None:
+    def write_assign(self, node: form.Assign) -> ast.stmt:
         match node.targets:
             case [form.Name(id=name)] if name in self.integers:
-                self.emit(f"{own_name(name)} = {self.integer(node.value).text}", node.line)
-            case _:
-                super().write_assign(node)
+                return ast.Assign([self.name(name)], self.integer(node.value))
+        return super().write_assign(node)
 
-    def write_augment(self, node: form.Augment) -> None:
+    def write_augment(self, node: form.Augment) -> ast.stmt:
         if isinstance(node.target, form.Name) and node.target.id in self.integers:
-            self.emit(f"{own_name(node.target.id)} {node.operator}= {self.integer(node.value).text}", node.line)
-        else:
-            super().write_augment(node)
+            return ast.AugAssign(self.name(node.target.id), BINARY[node.operator](), self.integer(node.value))
+        return super().write_augment(node)
 
-    # Expressions --------------------------------------------------------------------------------------------
+    def write_const(self, node: form.Const) -> ast.expr:
+        return ast.Constant(node.value) if isinstance(node.value, bool) else float_literal(node.value)
 
-    def write_const(self, node: form.Const) -> Text:
-        return Text(repr(node.value) if isinstance(node.value, bool) else float_literal(node.value))
+    def write_name(self, node: form.Name) -> ast.expr:
+        return called("F", self.name(node.id)) if node.id in self.integers else self.name(node.id)
 
-    def write_name(self, node: form.Name) -> Text:
-        written = super().write_name(node)
-        return self.called("F", [written]) if node.id in self.integers else written
+    def write_named(self, node: form.Named) -> ast.expr:
+        return float_literal(node.value)
 
-    def write_named(self, node: form.Named) -> Text:
-        return Text(float_literal(node.value))
-
-    def write_binary(self, node: form.Binary) -> Text:
+    def write_binary(self, node: form.Binary) -> ast.expr:
         match node:
             case form.Binary(operator="**", right=form.Const(value=power)) if float(power).is_integer():
                 # A whole power stays an integer literal: compilers make multiplications of it.
-                return self.binary(self.write(node.left), "**", Text(repr(int(power))))
+                return ast.BinOp(self.write(node.left), ast.Pow(), ast.Constant(int(power)))
         return super().write_binary(node)
 
-    def write_call(self, node: form.Call) -> Text:
+    def write_call(self, node: form.Call) -> ast.expr:
         if node.name in ("len", "int"):
-            return self.called("F", [self.integer(node)])
+            return called("F", self.integer(node))
         first, *others = (self.number(argument) for argument in node.arguments)
         if node.name == "float":
-            return first
+            return first  # type: ignore[no-any-return]
         if node.name in self.of_two:
-            for other in others:
-                first = self.called(self.of_two[node.name], [first, other])
-            return first
-        prefix = "" if node.name in ("abs", "min", "max") else "math."
-        return self.called(prefix + node.name, [first, *others])
+            return functools.reduce(functools.partial(called, self.of_two[node.name]), others, first)  # type: ignore[no-any-return]
+        prefix = "" if node.name in BUILTINS else "math."
+        return called(prefix + node.name, first, *others)
 
-    def write_helper(self, node: form.Helper) -> Text:
+    def write_helper(self, node: form.Helper) -> ast.expr:
         """A call of another function of the author's, which is translated too."""
         indexing = indexing_arguments(read(node.function))
         kinds: list[ArgumentKind] = []
-        written: list[Text] = []
+        written: list[ast.expr] = []
         for place, argument in enumerate(node.arguments):
             if isinstance(argument, form.Name) and argument.id in self.rows:
                 kinds.append("row")
-                written.append(Text(own_name(argument.id)))
+                written.append(self.name(argument.id))
             elif place in indexing and of_integers(argument, self.integers):
                 kinds.append("class")
                 check_integer(self.formula.function, argument)
@@ -200,7 +200,7 @@ class Float32Printer(PythonPrinter):
             else:
                 kinds.append("number")
                 written.append(self.number(argument))
-        return self.called(self.translator.add(node.function, kinds), written)
+        return called(self.translator.add(node.function, kinds), *written)
 
 
 class CudaPrinter(Float32Printer):
@@ -220,16 +220,16 @@ class _IntegerPrinter(PythonPrinter):
         super().__init__(floats.formula)
         self._floats = floats
 
-    def name(self, name: str) -> str:
-        return own_name(name)
+    def name(self, name: str) -> ast.Name:
+        return self._floats.name(name)
 
-    def write_named(self, node: form.Named) -> Text:
-        return Text(repr(int(node.value)), SIGN if node.value < 0 else ATOM)
+    def write_named(self, node: form.Named) -> ast.expr:
+        return ast.Name(f"({int(node.value)})" if node.value < 0 else str(int(node.value)))
 
-    def write_call(self, node: form.Call) -> Text:
+    def write_call(self, node: form.Call) -> ast.expr:
         """The length of a row, or the whole part of any number."""
         (argument,) = node.arguments
-        return self.called(node.name, [(self if node.name == "len" else self._floats).write(argument)])
+        return called(node.name, (self if node.name == "len" else self._floats).write(argument))
 
 
 def own_name(name: str) -> str:
@@ -237,8 +237,8 @@ def own_name(name: str) -> str:
     return f"{name}_"
 
 
-def float_literal(value: float) -> str:
+def float_literal(value: float) -> ast.expr:
     """``F(value)``, also for infinity and NaN."""
     if math.isfinite(value):
-        return f"F({float(value)!r})"
-    return "F(math.nan)" if math.isnan(value) else "F(math.inf)" if value > 0 else "F(-math.inf)"
+        return called("F", ast.Constant(float(value)))
+    return called("F", ast.Name("math.nan" if math.isnan(value) else "math.inf" if value > 0 else "-math.inf"))

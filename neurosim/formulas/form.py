@@ -196,18 +196,10 @@ class While(Statement):
 
 
 @dataclass(frozen=True)
-class Break(Statement):
-    """``break``."""
+class Jump(Statement):
+    """``break``, ``continue`` or ``pass``."""
 
-
-@dataclass(frozen=True)
-class Continue(Statement):
-    """``continue``."""
-
-
-@dataclass(frozen=True)
-class Pass(Statement):
-    """Nothing."""
+    word: str
 
 
 # The whole --------------------------------------------------------------------------------------------------
@@ -246,6 +238,10 @@ class Formula:
     def refuse(self, line: int, what: str, instead: str) -> PluginError:
         """The error for a part of it that is not possible, and what to write instead."""
         return refuse(self.function, line, what, instead)
+
+
+# A formula without a content, for what is printed by itself.
+NOTHING = Formula(len, "", (), (), (), {}, 0)
 
 
 def parts(node: Node) -> Iterator[Node]:

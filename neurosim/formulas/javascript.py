@@ -101,14 +101,8 @@ class JavaScriptPrinter(Printer):
         head = f"for (let k{name} = {first}; {test}; k{name} += {step})"
         return f"{head} {{\n{name} = k{name};\n{self._block(node.body)}}}"
 
-    def write_break(self, node: form.Break) -> str:
-        return "break;"
-
-    def write_continue(self, node: form.Continue) -> str:
-        return "continue;"
-
-    def write_pass(self, node: form.Pass) -> str:
-        return ""
+    def write_jump(self, node: form.Jump) -> str:
+        return "" if node.word == "pass" else f"{node.word};"
 
     # Expressions --------------------------------------------------------------------------------------------
 

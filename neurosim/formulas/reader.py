@@ -18,16 +18,11 @@ from neurosim.errors import PluginError
 from neurosim.formulas import form
 from neurosim.formulas.form import counted
 from neurosim.formulas.integers import check_integer
+from neurosim.formulas.python import BINARY, BOOL, COMPARE, UNARY
 from neurosim.formulas.source import MATH_CONSTANTS, MATH_FUNCTIONS, OF_TWO, namespace, parse, refuse
 
-# fmt: off
 BUILTINS = frozenset({"abs", "min", "max", "float", "int", "len"})
-_OPERATORS: dict[type[ast.AST], str] = {
-    ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.FloorDiv: "//", ast.Mod: "%", ast.Pow: "**",
-    ast.USub: "-", ast.UAdd: "+", ast.Not: "not", ast.And: "and", ast.Or: "or",
-    ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!=",
-}
-# fmt: on
+_OPERATORS = {kind: sign for signs in (BINARY, UNARY, BOOL, COMPARE) for sign, kind in signs.items()}
 
 _PLAIN = "use assignments, if, for, while and return"
 _NO_EFFECT = (
@@ -101,7 +96,7 @@ class _Reader:
                 read = self.value(value)
                 return form.Assign(tuple(self.target(target) for target in targets), read, line=line)
             case ast.AnnAssign(value=None):
-                return form.Pass(line=line)
+                return form.Jump("pass", line=line)
             case ast.AnnAssign(target=target, value=ast.expr() as value):
                 read = self.value(value)
                 return form.Assign((self.target(target),), read, line=line)
@@ -126,17 +121,13 @@ class _Reader:
                 return form.While(self.value(node.test), body_read, line=line)
             case ast.While():
                 raise self.refuse(node.orelse[0], "while ... else is not compiled", "put it after the loop")
-            case ast.Break():
-                return form.Break(line=line)
-            case ast.Continue():
-                return form.Continue(line=line)
-            case ast.Pass():
-                return form.Pass(line=line)
+            case ast.Break() | ast.Continue() | ast.Pass():
+                return form.Jump(ast.unparse(node), line=line)
             case ast.Expr(value=ast.Constant() | ast.Call()):
                 raise self.refuse(node, f"{ast.unparse(node)!r} does nothing here", "leave it out")
             case ast.Expr(value=value):
                 self.value(value)
-                return form.Pass(line=line)
+                return form.Jump("pass", line=line)
         raise self.refuse(node, *_OUTSIDE.get(type(node), ("this statement is not compiled", _PLAIN)))
 
     def loop(self, node: ast.For | ast.While) -> tuple[form.Statement, ...]:

@@ -31,7 +31,7 @@ from neurosim.formulas.form import Binary, Call, Choice, Compare, Const, Express
 from neurosim.formulas.printer import Printer
 from neurosim.formulas.python import plain_text
 from neurosim.formulas.reader import read, read_expression
-from neurosim.formulas.rules import RULES
+from neurosim.formulas.rules import RULES, RULES_OF_TWO, Rule
 
 # What is varied in an argument: nothing, the number itself, or one entry of the row.
 Varied = Literal["", "number", "row"]
@@ -224,14 +224,9 @@ class TangentPrinter(Printer, Activity):
     def write_while(self, node: form.While) -> None:
         self._written.append(replace(node, body=self._block(node.body)))
 
-    def write_break(self, node: form.Break) -> None:
-        self._written.append(node)
-
-    def write_continue(self, node: form.Continue) -> None:
-        self._written.append(node)
-
-    def write_pass(self, node: form.Pass) -> None:
-        pass
+    def write_jump(self, node: form.Jump) -> None:
+        if node.word != "pass":
+            self._written.append(node)
 
     def _assign(self, name: str, value: Expression) -> None:
         if name not in self.active:
@@ -285,41 +280,50 @@ class TangentPrinter(Printer, Activity):
 
     def write_binary(self, node: Binary) -> Dual:
         left, right = self.write(node.left), self.write(node.right)
-        match node.operator:
-            case "+":
-                value, tangent = Binary("+", left.value, right.value), added(left.tangent, right.tangent)
-            case "-":
-                value, tangent = Binary("-", left.value, right.value), added(left.tangent, negative(right.tangent))
-            case "*":
-                # A factor appears again in the other one's tangent.
-                first = self.bind(left.value) if right.tangent else left.value
-                second = self.bind(right.value) if left.tangent else right.value
-                value = Binary("*", first, second)
-                tangent = added(
-                    self.times(second, left, varies=bool(right.tangent)),
-                    self.times(first, right, varies=bool(left.tangent)),
-                )
-            case "/":
-                return self._quotient(node, left, right)
-            case "**":
-                return self._power(node, node.right, left, right)
-            case "%":
-                dividend, divisor = self.bind(left.value), self.bind(right.value)
-                whole = self.call("floor", Binary("/", dividend, divisor))
-                value = Binary("%", dividend, divisor)
-                tangent = added(left.tangent, negative(self.times(whole, right)))
-            case _:
-                raise self.refuse(node)
-        return self._dual(node, value, tangent)
+        if node.operator == "**":
+            return self._power(node, node.right, left, right)
+        return self._by_rule(node, RULES_OF_TWO[node.operator], left, right)
 
-    def _quotient(self, node: Binary, left: Dual, right: Dual) -> Dual:
-        divisor = self.bind(right.value)
-        quotient: Expression = Binary("/", left.value, divisor)
-        if right.tangent is None:
-            return self._dual(node, quotient, Binary("/", left.slope, divisor))
-        quotient = self.bind(quotient)
-        numerator = added(left.tangent, negative(self.times(quotient, right)))
-        return self._dual(node, quotient, Binary("/", numerator or _ZERO, divisor))
+    def _by_rule(self, node: Binary | Call, rule: Rule, *operands: Dual) -> Dual:
+        """What an operation becomes by a rule of the table."""
+        duals = dict(zip("xy", operands, strict=False))
+        terms = _live(_expression(rule.tangent), {f"d{name}" for name, dual in duals.items() if dual.tangent})
+        needed = {part.id for part in form.walk([terms] if terms else []) if isinstance(part, Name)}
+        # What appears again in the tangent gets a name, and so do arguments.
+        named = isinstance(node, Call) or node.operator == "%"
+        values = {name: self.bind(d.value) if named or name in needed else d.value for name, d in duals.items()}
+        given = tuple(values.values())
+        value: Expression = (
+            replace(node, arguments=given) if isinstance(node, Call) else replace(node, left=given[0], right=given[1])
+        )
+        values["v"] = value = self.bind(value) if "v" in needed else value
+        steady = {Name(name) for name, dual in duals.items() if isinstance(node, Binary) and not dual.tangent}
+
+        def filled_in(terms: Expression | None) -> Expression | None:
+            match terms:
+                case Name(id=name):
+                    return duals[name[1:]].tangent
+                case Unary(operand=operand):
+                    return negative(filled_in(operand))
+                case Binary(operator="+" | "-" as sign, left=left, right=right):
+                    second = filled_in(right)
+                    return added(filled_in(left), negative(second) if sign == "-" else second)
+                case Binary(operator="*", left=factor, right=Name(id=name)):
+                    return self.times(self._put_in(factor, values), duals[name[1:]], varies=factor not in steady)
+                case Binary(operator="/", left=left, right=divisor):
+                    return Binary("/", filled_in(left) or _ZERO, self._put_in(divisor, values))
+            return None
+
+        return self._dual(node, value, filled_in(terms))
+
+    def _put_in(self, node: form.Node, values: dict[str, Expression]) -> Any:
+        """An expression of a rule with values for its names."""
+        match node:
+            case Name(id=name):
+                return values[name]
+            case Call() | form.Named():
+                node = replace(node, written=node.written.replace("math", self.math, 1))
+        return form.rebuilt(node, lambda part: self._put_in(part, values))
 
     def _power(self, node: Expression, exponent: Expression, left: Dual, right: Dual) -> Dual:
         base, power = self.bind(left.value), self.bind(right.value)
@@ -359,8 +363,6 @@ class TangentPrinter(Printer, Activity):
         return self._dual(node, *names)
 
     def write_call(self, node: Call) -> Dual:
-        if node.name in RULES:
-            return self._ruled(node)
         match node.name:
             case "float":
                 inner: Dual = self.write(node.arguments[0])
@@ -369,27 +371,9 @@ class TangentPrinter(Printer, Activity):
                 return self._absolute(node)
             case "max" | "min":
                 return self._extreme(node)
-        return self._of_two(node)
-
-    def _ruled(self, node: Call) -> Dual:
-        rule, inner = RULES[node.name], self.write(node.arguments[0])
-        x = self.bind(inner.value)
-        value: Expression = replace(node, arguments=(x,))
-        derivative = _expression(rule.times or rule.over)
-        if Name("v") in form.walk([derivative]):
-            value = self.bind(value)
-        derivative = self._filled(derivative, {"x": x, "v": value})
-        tangent = self.times(derivative, inner) if rule.times else Binary("/", inner.slope, derivative)
-        return self._dual(node, value, tangent)
-
-    def _filled(self, node: form.Node, values: dict[str, Expression]) -> Any:
-        """A rule with values put in for its names."""
-        match node:
-            case Name(id=name):
-                return values[name]
-            case Call() | form.Named():
-                node = replace(node, written=node.written.replace("math", self.math, 1))
-        return form.rebuilt(node, lambda part: self._filled(part, values))
+            case "pow":
+                return self._power(node, node.arguments[1], *self.write_all(node.arguments))
+        return self._by_rule(node, {**RULES, **RULES_OF_TWO}[node.name], *self.write_all(node.arguments))
 
     def _absolute(self, node: Call) -> Dual:
         inner = self.write(node.arguments[0])
@@ -422,30 +406,6 @@ class TangentPrinter(Printer, Activity):
             chosen = self._dual(node, Call(node.name, (x, y), node.name), tangent)
         return chosen
 
-    def _of_two(self, node: Call) -> Dual:
-        left, right = self.write_all(node.arguments)
-        if node.name == "pow":
-            return self._power(node, node.arguments[1], left, right)
-        x, y = self.bind(left.value), self.bind(right.value)
-        value: Expression = replace(node, arguments=(x, y))
-        tangent: Expression | None
-        match node.name:
-            case "atan2":
-                across = added(self.times(y, left), negative(self.times(x, right)))
-                tangent = Binary("/", across or _ZERO, Binary("+", Binary("*", x, x), Binary("*", y, y)))
-            case "hypot":
-                value = self.bind(value)
-                tangent = Binary("/", added(self.times(x, left), self.times(y, right)) or _ZERO, value)
-            case "copysign":
-                signs = (self.call("copysign", _ONE, part) for part in (x, y))
-                tangent = self.times(Binary("*", *signs), left)
-            case "fmod":
-                whole = self.call("trunc", Binary("/", x, y))
-                tangent = added(left.tangent, negative(self.times(whole, right)))
-            case _:
-                raise self.refuse(node)
-        return self._dual(node, value, tangent)
-
     def write_helper(self, node: form.Helper) -> Dual:
         """A call of another function of the author's: its value, and its tangent by a function of its own."""
         varied: list[Varied] = []
@@ -476,7 +436,25 @@ class TangentPrinter(Printer, Activity):
 
 @functools.cache
 def _expression(text: str) -> Expression:
-    return read_expression(text, ("x", "v"))
+    return read_expression(text, ("x", "y", "v", "dx", "dy"))
+
+
+def _live(terms: Expression, live: set[str]) -> Expression | None:
+    """The terms of a rule whose tangents are among `live`."""
+    match terms:
+        case Binary(operator="+" | "-" as sign, left=left, right=right):
+            first, second = _live(left, live), _live(right, live)
+            if first and second:
+                return replace(terms, left=first, right=second)
+            return Unary("-", second) if second and sign == "-" else first or second
+        case Binary(operator="/", left=left):
+            numerator = _live(left, live)
+            return numerator and replace(terms, left=numerator)
+        case Binary(right=tangent):
+            return terms if _live(tangent, live) else None
+        case Name(id=name) if name in live:
+            return terms
+    return None
 
 
 def literal(value: float) -> Expression:
