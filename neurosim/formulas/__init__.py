@@ -4,7 +4,7 @@ In reading order:
 
 * `source`: the text of a function, what a formula may call, and how a part of it is refused;
 * `form`: the checked form, a small tree;
-* `reader`: from the function to the form (`integers` and `kinds` hold what is checked of indices and arguments);
+* `reader`: from the function to the form (`kinds`: what is checked of arguments and indices);
 * `printer`: what printers have in common, and the printers: `python`, plain and the ground of `float32` (the source
   text that compilers get), and `javascript`;
 * `derivatives`: a formula's derivative as another formula (`tangents`, `activity`, and the table in `rules`).

@@ -20,8 +20,14 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from neurosim.formulas import form
-from neurosim.formulas.integers import check_integer, indexing_arguments, integer_names, of_integers
-from neurosim.formulas.kinds import ArgumentKind, check_kinds
+from neurosim.formulas.kinds import (
+    ArgumentKind,
+    check_integer,
+    check_kinds,
+    indexing_arguments,
+    integer_names,
+    of_integers,
+)
 from neurosim.formulas.python import BINARY, PythonPrinter, called
 from neurosim.formulas.reader import BUILTINS, read
 

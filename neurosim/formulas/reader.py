@@ -17,7 +17,7 @@ from typing import Any
 from neurosim.errors import PluginError
 from neurosim.formulas import form
 from neurosim.formulas.form import counted
-from neurosim.formulas.integers import check_integer
+from neurosim.formulas.kinds import check_integer
 from neurosim.formulas.python import BINARY, BOOL, COMPARE, UNARY
 from neurosim.formulas.source import MATH_CONSTANTS, MATH_FUNCTIONS, OF_TWO, namespace, parse, refuse
 
@@ -64,10 +64,11 @@ def read(function: Callable[..., Any]) -> form.Formula:
     return form.Formula(function, node.name, params, body, local, outside, node.lineno)
 
 
-def read_expression(text: str, names: Iterable[str]) -> form.Expression:
-    """An expression of ours, in `names` and functions of ``math``."""
-    names = tuple(names)
-    return _Reader(read_expression, {"math": math}, names, names).value(ast.parse(text, mode="eval").body)
+def read_expression(text: str) -> form.Expression:
+    """An expression of ours: names, numbers, built-in functions and those of ``math``."""
+    node = ast.parse(text, mode="eval").body
+    names = {part.id for part in ast.walk(node) if isinstance(part, ast.Name)} - BUILTINS - {"math"}
+    return _Reader(read_expression, {**vars(builtins), "math": math}, names, names).value(node)
 
 
 class _Reader:

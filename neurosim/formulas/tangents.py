@@ -27,7 +27,7 @@ from typing import Any, Literal
 from neurosim.errors import PluginError
 from neurosim.formulas import form
 from neurosim.formulas.activity import Activity, assigned_names, whole_power
-from neurosim.formulas.form import Binary, Call, Choice, Compare, Const, Expression, Name, Statement, Unary
+from neurosim.formulas.form import Binary, Call, Choice, Const, Expression, Name, Statement, Unary
 from neurosim.formulas.printer import Printer
 from neurosim.formulas.python import plain_text
 from neurosim.formulas.reader import read, read_expression
@@ -184,11 +184,7 @@ class TangentPrinter(Printer, Activity):
         if dual.tame or not varies or number_of(factor) is not None:
             return Binary("*", factor, tangent)
         factor = self.bind(factor)
-        return Choice(compared(factor, "==", _ZERO), _ZERO, Binary("*", factor, tangent))
-
-    def call(self, name: str, *arguments: Expression) -> Call:
-        """A call of a function of `math`."""
-        return Call(name, arguments, f"{self.math}.{name}")
+        return self.fill("0.0 if x == 0.0 else x * d", x=factor, d=tangent)
 
     # Statements ---------------------------------------------------------------------------------------------
 
@@ -196,12 +192,11 @@ class TangentPrinter(Printer, Activity):
         match node:
             case form.Assign(targets=[Name(id=name)], value=value):
                 self._assign(name, value)
-            case form.Assign(targets=[form.Tuple(items=targets)], value=form.Tuple(items=values)) if len(
-                targets
-            ) == len(values):
-                if not all(isinstance(target, Name) for target in targets):
+            case form.Assign(targets=[form.Tuple(items=targets)], value=form.Tuple(items=values)):
+                names = [target.id for target in targets if isinstance(target, Name)]
+                if not len(names) == len(targets) == len(values):
                     raise self.refuse(node)
-                self._assign_several([target.id for target in targets if isinstance(target, Name)], values)
+                self._assign_several(names, values)
             case _:
                 raise self.refuse(node)
 
@@ -218,11 +213,10 @@ class TangentPrinter(Printer, Activity):
     def write_if(self, node: form.If) -> None:
         self._written.append(replace(node, body=self._block(node.body), orelse=self._block(node.orelse)))
 
-    def write_for(self, node: form.For) -> None:
+    def _loop(self, node: form.For | form.While) -> None:
         self._written.append(replace(node, body=self._block(node.body)))
 
-    def write_while(self, node: form.While) -> None:
-        self._written.append(replace(node, body=self._block(node.body)))
+    write_for = write_while = _loop
 
     def write_jump(self, node: form.Jump) -> None:
         if node.word != "pass":
@@ -270,7 +264,7 @@ class TangentPrinter(Printer, Activity):
         return self._dual(node, node, self.tangents[node.id])
 
     def write_index(self, node: form.Index) -> Dual:
-        return self._dual(node, node, Choice(compared(node.index, "==", Name(self.index)), _ONE, _ZERO))
+        return self._dual(node, node, self.fill("1.0 if k == index else 0.0", k=node.index, index=Name(self.index)))
 
     def write_unary(self, node: Unary) -> Dual:
         inner: Dual = self.write(node.operand)
@@ -287,7 +281,7 @@ class TangentPrinter(Printer, Activity):
     def _by_rule(self, node: Binary | Call, rule: Rule, *operands: Dual) -> Dual:
         """What an operation becomes by a rule of the table."""
         duals = dict(zip("xy", operands, strict=False))
-        terms = _live(_expression(rule.tangent), {f"d{name}" for name, dual in duals.items() if dual.tangent})
+        terms = _live(read_ours(rule.tangent), {f"d{name}" for name, dual in duals.items() if dual.tangent})
         needed = {part.id for part in form.walk([terms] if terms else []) if isinstance(part, Name)}
         # What appears again in the tangent gets a name, and so do arguments.
         named = isinstance(node, Call) or node.operator == "%"
@@ -316,32 +310,32 @@ class TangentPrinter(Printer, Activity):
 
         return self._dual(node, value, filled_in(terms))
 
+    def fill(self, text: str, **values: Expression) -> Expression:
+        """Python of ours in some names, with values for them."""
+        return self._put_in(read_ours(text), values)  # type: ignore[no-any-return]
+
     def _put_in(self, node: form.Node, values: dict[str, Expression]) -> Any:
-        """An expression of a rule with values for its names."""
         match node:
             case Name(id=name):
                 return values[name]
             case Call() | form.Named():
-                node = replace(node, written=node.written.replace("math", self.math, 1))
+                node = replace(node, written=node.written.replace("math.", f"{self.math}.", 1))
         return form.rebuilt(node, lambda part: self._put_in(part, values))
 
     def _power(self, node: Expression, exponent: Expression, left: Dual, right: Dual) -> Dual:
-        base, power = self.bind(left.value), self.bind(right.value)
+        x, y = self.bind(left.value), self.bind(right.value)
         whole = whole_power(exponent)
         if whole is not None:
-            smaller = Binary("**", base, literal(whole - 1))
-            factors = {0: _ZERO, 1: _ONE, 2: Binary("*", Const(2.0), base)}
-            factor = factors.get(whole, Binary("*", literal(float(whole)), smaller))
-            return self._dual(node, Binary("**", base, literal(whole)), self.times(factor, left))
-        value: Expression = Binary("**", base, power)
-        along = Binary("*", power, Binary("**", base, Binary("-", power, _ONE)))
+            factors = {0: "0.0", 1: "1.0", 2: "2.0 * x"}
+            factor = self.fill(factors.get(whole, f"{float(whole)!r} * x ** {whole - 1}"), x=x)
+            return self._dual(node, self.fill(f"x ** {whole}", x=x), self.times(factor, left))
+        value = self.fill("x ** y", x=x, y=y)
+        along = self.fill("y * x ** (y - 1.0)", x=x, y=y)
         if right.tangent is None:
             return self._dual(node, value, self.times(along, left))
         value = self.bind(value)
-        tangent = self.times(Binary("*", value, self.call("log", base)), right)
-        if left.tangent is not None:
-            tangent = added(self.times(along, left), tangent)
-        return self._dual(node, value, tangent)
+        tangent = self.times(self.fill("v * math.log(x)", v=value, x=x), right)
+        return self._dual(node, value, added(self.times(along, left), tangent))
 
     def write_choice(self, node: Choice) -> Dual:
         """``x if test else y``; lines that only one side needs are written under an ``if``."""
@@ -379,14 +373,12 @@ class TangentPrinter(Printer, Activity):
         inner = self.write(node.arguments[0])
         x, d = self.bind(inner.value), self.bind(inner.slope)
         if is_float(d, 1.0):
-            tangent = Choice(compared(x, ">=", _ZERO), _ONE, _MINUS_ONE)
+            tangent = "1.0 if x >= 0.0 else -1.0"
         elif number_of(d) is not None:
-            at_0 = form.Bool("and", (compared(x, "==", _ZERO), compared(d, ">", _ZERO)))
-            tangent = Choice(form.Bool("or", (compared(x, ">", _ZERO), at_0)), d, Unary("-", d))
+            tangent = "d if x > 0.0 or (x == 0.0 and d > 0.0) else -d"
         else:
-            other = Choice(compared(x, "<", _ZERO), Unary("-", d), Call("abs", (d,), "abs"))
-            tangent = Choice(compared(x, ">", _ZERO), d, other)
-        return self._dual(node, replace(node, arguments=(x,)), tangent)
+            tangent = "d if x > 0.0 else -d if x < 0.0 else abs(d)"
+        return self._dual(node, replace(node, arguments=(x,)), self.fill(tangent, x=x, d=d))
 
     def _extreme(self, node: Call) -> Dual:
         sign = ">" if node.name == "max" else "<"
@@ -399,10 +391,10 @@ class TangentPrinter(Printer, Activity):
             if one is not None and two is not None:
                 first = one >= two if node.name == "max" else one <= two
                 # As `max` and `min` choose: the second only where the comparison holds, which for NaN it does not.
-                tangent = Choice(compared(y, sign if first else f"{sign}=", x), dy, dx)
+                text = f"dy if y {sign}{'' if first else '='} x else dx"
             else:
-                equal = Call(node.name, (dx, dy), node.name)
-                tangent = Choice(compared(x, sign, y), dx, Choice(compared(y, sign, x), dy, equal))
+                text = f"dx if x {sign} y else dy if y {sign} x else {node.name}(dx, dy)"
+            tangent = self.fill(text, x=x, y=y, dx=dx, dy=dy)
             chosen = self._dual(node, Call(node.name, (x, y), node.name), tangent)
         return chosen
 
@@ -435,8 +427,9 @@ class TangentPrinter(Printer, Activity):
 
 
 @functools.cache
-def _expression(text: str) -> Expression:
-    return read_expression(text, ("x", "y", "v", "dx", "dy"))
+def read_ours(text: str) -> Expression:
+    """An expression of ours, in any names and functions of ``math``."""
+    return read_expression(text)
 
 
 def _live(terms: Expression, live: set[str]) -> Expression | None:
@@ -457,11 +450,6 @@ def _live(terms: Expression, live: set[str]) -> Expression | None:
     return None
 
 
-def literal(value: float) -> Expression:
-    """A number, with a sign before it where it is negative."""
-    return Const(value) if value >= 0 else Unary("-", Const(-value))
-
-
 def number_of(node: Expression) -> float | None:
     """The value of a literal number; None for anything else."""
     match node:
@@ -476,11 +464,6 @@ def is_float(node: Expression, value: float) -> bool:
     """Whether an expression is this literal, with a decimal point."""
     whole = any(isinstance(part, Const) and isinstance(part.value, int) for part in form.walk([node]))
     return number_of(node) == value and not whole
-
-
-def compared(left: Expression, operator: str, right: Expression) -> Compare:
-    """A comparison of two."""
-    return Compare((operator,), (left, right))
 
 
 def added(left: Expression | None, right: Expression | None) -> Expression | None:
