@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import linecache
 import re
+from collections.abc import Iterable
 
 from neurosim.errors import PluginError
-from neurosim.formulas.float32 import Translator
+from neurosim.formulas.float32 import Generated
 
 INSTEAD = (
     "Instead: use scalar arithmetic, if/else, for k in range(...), and functions of the math module; "
@@ -14,18 +15,23 @@ INSTEAD = (
 )
 
 
-def refusal(subject: str, target: str, text: str, translator: Translator, error: Exception) -> PluginError:
-    """The error for generated `text` that cannot be compiled for `target`; `subject` where no line is to blame.
+def refusal(subject: str, target: str, generated: Generated, error: Exception) -> PluginError:
+    """The error for generated text that cannot be compiled for `target`; `subject` where no line is to blame.
 
     The compiler's own message, which goes on for pages, stays with the traceback.
     """
     lines = re.findall(r'File "[^"]*neurosim_[^"]*", line (\d+)', str(error))
-    found = [place for line in lines if (place := translator.origin_of(text, int(line)))]
-    where, what = subject, f"cannot be compiled for {target}"
-    if found:
-        function, line = found[-1]
-        code = function.__code__
-        source = linecache.getline(code.co_filename, line).strip()
-        where = f"{code.co_filename}:{line}: in {function.__name__}"
-        what = f"{source!r} {what}" if source else what
-    return PluginError(f"{where}: {what}", INSTEAD)
+    where, source = blamed(generated, map(int, lines)) or (subject, "")
+    what = f"cannot be compiled for {target}"
+    return PluginError(f"{where}: {source!r} {what}" if source else f"{where}: {what}", INSTEAD)
+
+
+def blamed(generated: Generated, lines: Iterable[int]) -> tuple[str, str] | None:
+    """Where the author's part of generated text is that the last of `lines` comes from, and what stands there."""
+    places = generated.origins_of(lines)
+    if not places:
+        return None
+    function, line = places[-1]
+    code = function.__code__
+    source = linecache.getline(code.co_filename, line).strip()
+    return f"{code.co_filename}:{line}: in {function.__name__}", source

@@ -15,7 +15,7 @@ import ast
 import functools
 import inspect
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -113,6 +113,18 @@ class Translator:
                 before = [(ours, theirs) for ours, theirs in places if ours <= line]
                 return (origin.function, max(before)[1]) if before else None
         return None
+
+
+@dataclass(frozen=True)
+class Generated:
+    """Text of a module, and the translator that knows whose functions are in it."""
+
+    text: str
+    translator: Translator
+
+    def origins_of(self, lines: Iterable[int]) -> list[tuple[Callable[..., Any], int]]:
+        """The authors' functions and lines behind lines of the text, where there are any."""
+        return [place for line in lines if (place := self.translator.origin_of(self.text, line))]
 
 
 def _lines(function: ast.FunctionDef) -> tuple[int, ...]:

@@ -10,7 +10,6 @@ from numba.core.errors import NumbaError
 
 from neurosim.backends.cache import load_generated
 from neurosim.backends.cpu.templates import (
-    Generated,
     activation_source,
     lane_loss_source,
     loss_source,
@@ -19,6 +18,7 @@ from neurosim.backends.cpu.templates import (
 from neurosim.backends.memo import once_each
 from neurosim.backends.refusals import refusal
 from neurosim.formulas import form
+from neurosim.formulas.float32 import Generated
 from neurosim.formulas.reader import read
 from neurosim.plugin import Activation, FromLogits, Loss, Optimizer, RowActivation
 
@@ -100,4 +100,4 @@ def _load(record: Any, generated: Generated) -> ModuleType:
         return load_generated(f"{record.kind}_{record.name}", generated.text)
     except NumbaError as error:
         subject = f"{record.kind} {record.name!r}"
-        raise refusal(subject, "the CPU", generated.text, generated.translator, error) from error
+        raise refusal(subject, "the CPU", generated, error) from error

@@ -8,10 +8,9 @@ them through a pointer. Rows `r0` to `r1` and columns `c0` to `c1` are the block
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from neurosim.backends.invariants import split_update
-from neurosim.formulas.float32 import Translator, own_name
+from neurosim.formulas.float32 import Generated, Translator, own_name
 from neurosim.formulas.kinds import ArgumentKind
 from neurosim.plugin import Activation, FromLogits, Loss, Optimizer, RowActivation
 
@@ -174,14 +173,6 @@ def _parameters(names: Iterable[str]) -> tuple[str, str]:
     lines = [f"p = floats(params, {len(names)})"] if names else []
     lines += [f"{own_name(name)} = p[{k}]" for k, name in enumerate(names)]
     return _indented(lines), "".join(f", {own_name(name)}" for name in names)
-
-
-@dataclass(frozen=True)
-class Generated:
-    """Text of a module, and the translator that knows whose functions are in it."""
-
-    text: str
-    translator: Translator
 
 
 def activation_source(activation: Activation | RowActivation) -> Generated:

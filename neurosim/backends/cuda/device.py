@@ -82,7 +82,7 @@ def call(kernel: Any, blocks: int, threads: int, *arguments: Any) -> None:
             generated = kernel.py_func.__globals__.get(GENERATED)
             if generated is None:
                 raise
-            raise refusal("a plugin", "the GPU", generated.text, generated.translator, error) from error
+            raise refusal("a plugin", "the GPU", generated, error) from error
 
 
 def cooperative_blocks(kernel: Any, threads: int, *arguments: Any) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import linecache
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,16 +14,13 @@ from neurosim.backends.cuda.helper import compile_without_simulator, run_in_simu
 from neurosim.backends.cuda.step_constants import step_constants
 from neurosim.backends.cuda.target import Capability, find_device, simulated
 from neurosim.backends.cuda.templates import KernelText, Record, inputs_of, kernel_text
+from neurosim.backends.refusals import INSTEAD, blamed
 from neurosim.errors import BackendError, NeurosimError, PluginError, ShapeError, UsageError
 from neurosim.plugin import Optimizer
 from neurosim.plugin.formula_records import Formula
 from neurosim.suggestions import unknown
 
 Cases = Mapping[str, Sequence[NDArray[Any]]]
-_INSTEAD = (
-    "Instead: use scalar arithmetic, if/else, for k in range(...), and functions of the math module; "
-    "a name must keep one type (number or index) throughout."
-)
 CAPABILITIES: tuple[Capability, ...] = ((7, 5), (8, 0), (9, 0))
 
 
@@ -219,16 +215,9 @@ def _evaluation(prepared: _Prepared, outcome: Outcome) -> Evaluation | NeurosimE
 def _fault(prepared: _Prepared, failure: Failure, where: str) -> NeurosimError:
     """A failure in terms of the author's line, where that is known."""
     record, generated = prepared.request.record, prepared.generated
-    places = [generated.translator.origin_of(generated.text, line) for line in failure.lines]
-    known = [place for place in places if place is not None]
-    at, source = f"{record.kind} {record.name!r}", failure.role
-    if known:
-        function, line = known[-1]
-        code = function.__code__
-        at = f"{code.co_filename}:{line}: in {function.__name__}"
-        text = linecache.getline(code.co_filename, line).strip()
-        source = repr(text) if text else source
+    at, source = blamed(generated, failure.lines) or (f"{record.kind} {record.name!r}", "")
+    source = repr(source) if source else failure.role
     cause = f": {failure.cause}" if failure.cause else ""
     if failure.refused:
-        return PluginError(f"{at}: {source} cannot be compiled for CUDA{cause}", _INSTEAD)
+        return PluginError(f"{at}: {source} cannot be compiled for CUDA{cause}", INSTEAD)
     return BackendError(f"{at}: {source} fails on {where}{cause}")

@@ -10,7 +10,7 @@ from typing import Any
 
 from neurosim.backends.cuda.stages.kinds import LAYERS, MAPS, NORMS, needs
 from neurosim.backends.invariants import SplitUpdate, split_update
-from neurosim.formulas.float32 import CudaPrinter, Translator
+from neurosim.formulas.float32 import CudaPrinter, Generated, Translator
 from neurosim.formulas.kinds import ArgumentKind
 from neurosim.network.network import Network
 from neurosim.plugin import Activation, Optimizer, RowActivation
@@ -85,14 +85,6 @@ class Tiles:
     def count(self, rows: int, columns: int) -> int:
         """Tiles of a product with a result of this shape."""
         return -(-rows // self.rows) * -(-columns // self.columns)
-
-
-@dataclass(frozen=True)
-class Generated:
-    """Text of a module, and the translator that knows the authors' lines in it."""
-
-    text: str
-    translator: Translator
 
 
 def activations_of(network: Network) -> list[Activation | RowActivation]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from neurosim.backends.invariants import split_update
-from neurosim.formulas.float32 import CudaPrinter, Translator
+from neurosim.formulas.float32 import CudaPrinter, Generated, Translator
 from neurosim.plugin import Activation, Loss, Optimizer, RowActivation
 from neurosim.plugin.formula_records import Formula
 
@@ -38,17 +38,15 @@ def {kernel}({arrays}, params, results):
 
 
 @dataclass(frozen=True)
-class KernelText:
-    """The text of a module, the kernel in it for each role, and the translator that knows the authors' lines.
+class KernelText(Generated):
+    """The text of a module, and the kernel in it for each role.
 
     A kernel takes one array for each argument of its formula (numbers (cases,), rows (cases, units),
     class indices (cases,)), `params`, and ``results`` (cases, results or units). An optimizer's
     takes (w, g, *slots, constants): the constants of each case's step stand in for t and the params.
     """
 
-    text: str
     kernels: dict[str, str]
-    translator: Translator
 
 
 def kernel_text(record: Record) -> KernelText:
@@ -79,7 +77,7 @@ def kernel_text(record: Record) -> KernelText:
             call = _call(function, values, formula.results)
         texts.append(_KERNEL.format(kernel=name, arrays=", ".join(arrays), call=call))
     header = _HEADER.format(kind=record.kind, name=record.name, functions=translator.source)
-    return KernelText(header + "".join(texts), kernels, translator)
+    return KernelText(header + "".join(texts), translator, kernels)
 
 
 def inputs_of(record: Record, formula: Formula) -> tuple[str, ...]:
