@@ -6,10 +6,9 @@ not part of it (classes, exceptions, calls of anything but `math` and functions 
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
 
 from neurosim.errors import PluginError
 from neurosim.formulas.source import refuse
@@ -21,8 +20,6 @@ class Node:
 
     line: int = field(default=0, kw_only=True, compare=False)
 
-
-N = TypeVar("N", bound=Node)
 
 # Expressions ------------------------------------------------------------------------------------------------
 
@@ -240,18 +237,15 @@ class Formula:
         return refuse(self.function, line, what, instead)
 
 
-# A formula without a content, for what is printed by itself.
+# An empty formula, for parts that are printed by themselves.
 NOTHING = Formula(len, "", (), (), (), {}, 0)
 
 
 def parts(node: Node) -> Iterator[Node]:
     """What a node is made of, in the order in which it is written down here."""
-    for entry in dataclasses.fields(node):
+    for entry in fields(node):
         value = getattr(node, entry.name)
-        if isinstance(value, Node):
-            yield value
-        elif isinstance(value, tuple):
-            yield from (part for part in value if isinstance(part, Node))
+        yield from (part for part in (value if isinstance(value, tuple) else [value]) if isinstance(part, Node))
 
 
 def walk(nodes: Iterable[Node]) -> Iterator[Node]:
@@ -261,16 +255,15 @@ def walk(nodes: Iterable[Node]) -> Iterator[Node]:
         yield from walk(parts(node))
 
 
-def rebuilt(node: N, change: Callable[[Node], Node]) -> N:
+def rebuilt(node: Node, change: Callable[[Node], Any]) -> Any:
     """The node with each of its parts changed."""
-    changes: dict[str, Any] = {}
-    for entry in dataclasses.fields(node):
-        value = getattr(node, entry.name)
-        if isinstance(value, Node):
-            changes[entry.name] = change(value)
-        elif isinstance(value, tuple) and any(isinstance(part, Node) for part in value):
-            changes[entry.name] = tuple(change(part) for part in value)
-    return dataclasses.replace(node, **changes)
+
+    def changed(value: Any) -> Any:
+        if isinstance(value, tuple):
+            return tuple(map(changed, value))
+        return change(value) if isinstance(value, Node) else value
+
+    return replace(node, **{entry.name: changed(getattr(node, entry.name)) for entry in fields(node)})
 
 
 def counted(count: int, what: str) -> str:

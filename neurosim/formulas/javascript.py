@@ -61,7 +61,7 @@ class Script:
 class JavaScriptPrinter(Printer):
     """Writes one function; those that it calls are added to the script."""
 
-    refusal = ("this has no translation to JavaScript", "use arithmetic, if and math")
+    refusal = ("this cannot be written in JavaScript", "use arithmetic, if and functions of math")
 
     def __init__(self, formula: form.Formula, script: Script) -> None:
         super().__init__(formula)
@@ -116,7 +116,11 @@ class JavaScriptPrinter(Printer):
         return _number(node.value)
 
     def write_index(self, node: form.Index) -> str:
-        return f"{_name(node.row)}[{self.write(node.index)}]"
+        row, index = _name(node.row), self.write(node.index)
+        match node.index:
+            case form.Unary(operator="-", operand=form.Const()):  # counted from the end
+                return f"{row}[{row}.length + {index}]"
+        return f"{row}[{index}]"
 
     def write_unary(self, node: form.Unary) -> str:
         return f"({_OPERATORS.get(node.operator, node.operator)}{self.write(node.operand)})"

@@ -38,7 +38,7 @@ def check_kinds(formula: Formula, arguments: Sequence[ArgumentKind], results: in
     gives = any(isinstance(part, form.Return) and part.value is not None for part in walk(formula.body))
     if (results or gives) and not _returns(formula.body):
         what = f"{formula.name} can end without a result"
-        raise formula.refuse(formula.body[-1].line, what, "end every way with return")
+        raise formula.refuse(formula.body[-1].line, what, "end every path with return")
 
 
 class _Checker:
@@ -104,7 +104,7 @@ class _Checker:
 
 
 def _returns(statements: Sequence[form.Statement]) -> bool:
-    """Whether a block returns on every way through it."""
+    """Whether a block returns on every path through it."""
     for statement in statements:
         match statement:
             case form.Return() | form.While(test=form.Const(value=True)):

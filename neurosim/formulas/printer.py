@@ -22,7 +22,7 @@ class Printer:
         What is said of a part that the target does not have, and what to write instead.
     """
 
-    refusal: ClassVar[tuple[str, str]] = ("this cannot be printed", "use arithmetic, if and math")
+    refusal: ClassVar[tuple[str, str]] = ("this cannot be printed", "use arithmetic, if and functions of math")
 
     def __init__(self, formula: Formula) -> None:
         self.formula = formula

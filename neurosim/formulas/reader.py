@@ -35,7 +35,7 @@ _OUTSIDE: dict[type[ast.stmt], tuple[str, str]] = {
     ast.Nonlocal: ("a formula cannot change a name outside it (nonlocal)", _NO_EFFECT),
     ast.FunctionDef: ("a function inside the function is not compiled", f"define it in the module; {_PLAIN}"),
     ast.ClassDef: ("a class inside the function is not compiled", _PLAIN),
-    ast.Try: ("try is not compiled", f"nothing raises here: results are infinity or NaN; {_PLAIN}"),
+    ast.Try: ("try is not compiled", f"nothing raises an error here: results are infinity or NaN; {_PLAIN}"),
     ast.Raise: ("raise is not compiled", f"return math.nan; {_PLAIN}"),
     ast.Assert: ("assert is not compiled", f"test it with if; {_PLAIN}"),
     ast.Import: ("import is not compiled", f"import at the top of the file; {_PLAIN}"),
@@ -198,7 +198,7 @@ class _Reader:
     def name(self, node: ast.Name) -> form.Expression:
         if node.id in self.local:
             if node.id not in self.known:
-                raise self.refuse(node, f"{node.id} has no value yet", "assign to it before, on every way")
+                raise self.refuse(node, f"{node.id} has no value yet", "assign to it first, on every path")
             return form.Name(node.id, line=node.lineno)
         value = self.outside.get(node.id)
         if isinstance(value, bool) or not isinstance(value, int | float):

@@ -155,7 +155,7 @@ NUMBERS = {
     "too few arguments": ("import math\n\ndef f(z):\n    return math.pow(z)  # here\n", "give it 2"),
     "a base of the logarithm": ("import math\n\ndef f(z):\n    return math.log(z, 2)  # here\n", "math.log(base)"),
     "max of one number": ("def f(z):\n    return max(z)  # here\n", "max(x, y)"),
-    "a name before its value": ("def f(z):\n    y = x * z  # here\n    x = y\n    return x\n", "assign to it before"),
+    "a name before its value": ("def f(z):\n    y = x * z  # here\n    x = y\n    return x\n", "assign to it first"),
     "functions that call each other": (
         "def g(x):\n    return f(x) if x > 1 else x\n\ndef f(z):  # here\n    return g(z - 1)\n",
         "use a loop",

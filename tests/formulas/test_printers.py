@@ -13,6 +13,7 @@ import support
 from neurosim.backends.uncompiled import machine_math, uncompiled
 from neurosim.errors import PluginError
 from neurosim.formulas import form
+from neurosim.formulas.javascript import Script
 from neurosim.formulas.printer import Printer
 from neurosim.formulas.python import PythonPrinter
 from neurosim.formulas.reader import read
@@ -271,6 +272,12 @@ def test_what_it_does_not_write_is_refused_with_the_line(write):
         LispPrinter(read(function)).function()
     assert caught.value.message.endswith("formulas.py:4: in f: Lisp does without this")
     assert caught.value.hint == "Instead: write something else."
+
+
+def test_javascript_counts_from_the_end_as_python_does(write):
+    script = Script()
+    script.add(write("def f(a):\n    return a[-1] + a[0]\n"))
+    assert "(_a[_a.length + (-1)] + _a[0])" in script.source
 
 
 # Plain Python -----------------------------------------------------------------------------------------------
