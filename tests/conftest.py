@@ -4,6 +4,7 @@ The compiled kernels are kept in the usual cache, so that a second run is quick;
 what is in it.
 """
 
+import gc
 import os
 
 # Before anything builds a registry: a plugin of the machine's owner must not change what is tested.
@@ -33,7 +34,9 @@ MANY = 2000
 
 
 def pytest_collection_finish(session):
-    """Workers take turns at compiling."""
+    """Workers take turns at compiling, and the tests themselves are not searched for garbage over and over."""
+    gc.collect()
+    gc.freeze()
     worker = getattr(session.config, "workerinput", None)
     if worker is not None:
         shared_kernels.share(session.config._tmp_path_factory.getbasetemp().parent)

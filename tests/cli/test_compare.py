@@ -5,26 +5,15 @@ import json
 import pytest
 
 
+def settings_of(*settings):
+    return [word for setting in ("plots.pictures=[]", *settings) for word in ("--set", setting)]
+
+
 @pytest.fixture
-def runs(neurosim):
+def runs(neurosim, once):
     for name, lr, seed in (("a", 0.01, 0), ("b", 0.1, 0), ("c", 0.01, 4)):
-        done = neurosim(
-            "run",
-            "iris",
-            "--quiet",
-            "--no-report",
-            "--out",
-            name,
-            "--seed",
-            seed,
-            "--set",
-            f"optimizer.lr={lr}",
-            "--set",
-            "training.epochs=3",
-            "--set",
-            "expect={}",
-        )
-        assert done.code == 0
+        settings = (f"optimizer.lr={lr}", "training.epochs=3", "expect={}")
+        once(name, "iris", "--seed", seed, *settings_of(*settings))
     return neurosim
 
 
@@ -56,14 +45,7 @@ def test_many_settings_are_told_by_folder(runs):
         "--no-report",
         "--out",
         "d",
-        "--set",
-        "optimizer.name=sgd",
-        "--set",
-        "network.layers.0.units=4",
-        "--set",
-        "training.epochs=2",
-        "--set",
-        "expect={}",
+        *settings_of("optimizer.name=sgd", "network.layers.0.units=4", "training.epochs=2", "expect={}"),
     )
     done = runs("compare", "a", "b", "c", "d")
     assert done.code == 0
@@ -85,10 +67,7 @@ def test_variants_of_one_study_are_means_over_its_seeds(neurosim):
         "--no-report",
         "--out",
         "o",
-        "--set",
-        "training.epochs=2",
-        "--set",
-        "scenario.repeats=2",
+        *settings_of("training.epochs=2", "scenario.repeats=2"),
     )
     done = neurosim("compare", "o", "--out", "p")
     assert done.code == 0
@@ -107,19 +86,14 @@ def test_other_losses_are_no_measure(runs):
         "--no-report",
         "--out",
         "e",
-        "--set",
-        "network.loss=mse",
-        "--set",
-        "training.epochs=2",
-        "--set",
-        "expect={}",
+        *settings_of("network.loss=mse", "training.epochs=2", "expect={}"),
     )
     done = runs("compare", "a", "e")
     assert "The losses are different functions (categorical_cross_entropy, mse)" in done.out
 
 
 def test_other_data_are_refused(runs):
-    runs("run", "xor", "--quiet", "--no-report", "--out", "x")
+    runs("run", "xor", "--quiet", "--no-report", "--out", "x", *settings_of())
     done = runs("compare", "a", "x")
     assert done.code == 2
     assert 'a and x were measured on different rows: data.source is "iris" and "xor"\n' in done.err
@@ -130,12 +104,7 @@ def test_other_data_are_refused(runs):
         "--no-report",
         "--out",
         "f",
-        "--set",
-        "data.test_fraction=0.4",
-        "--set",
-        "training.epochs=1",
-        "--set",
-        "expect={}",
+        *settings_of("data.test_fraction=0.4", "training.epochs=1", "expect={}"),
     )
     other = runs("compare", "a", "f")
     assert other.code == 2
@@ -159,6 +128,8 @@ name = "sgd"
 lr = 0.1
 [training]
 epochs = 1
+[plots]
+pictures = []
 """
 
 

@@ -15,17 +15,12 @@ def neurosim_activations():
 
 
 @pytest.fixture
-def run(neurosim):
-    done = neurosim(
-        "run", "moons", "--quiet", "--no-report", "--out", "r", "--set", "training.epochs=3", "--set", "expect={}"
-    )
-    assert done.code == 0
+def run(once):
+    once("r", "moons", "--set", "training.epochs=3", "--set", "expect={}", "--set", "plots.pictures=[]")
     return "r"
 
 
 def test_all_that_a_run_has_what_for(neurosim, run, tmp_path):
-    for file in (tmp_path / run).glob("*.png"):
-        file.unlink()
     done = neurosim("plot", run)
     assert done.code == 0
     names = {line.split("/")[-1] for line in done.out.splitlines()}
@@ -52,7 +47,7 @@ def test_a_film(neurosim, run, tmp_path):
 
 
 def test_two_runs_have_a_folder_each(neurosim, run, tmp_path):
-    neurosim("run", "xor", "--quiet", "--no-report", "--out", "s")
+    neurosim("run", "xor", "--quiet", "--no-report", "--out", "s", "--set", "plots.pictures=[]")
     done = neurosim("plot", "r", "s", "--only", "learning_curves", "--out", "both")
     assert done.code == 0
     assert done.out.splitlines() == ["both/r/learning_curves.png", "both/s/learning_curves.png"]
