@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from neurosim.scenario.catalog import shipped
+from neurosim.scenario.locate import KeyPath, value_at
 
 if TYPE_CHECKING:
     from neurosim.plugin.host import Registry
@@ -97,7 +98,7 @@ def setting_keys(tree: Mapping[str, Any], registry: Registry | None = None) -> I
             yield from _present(value, section)
             continue
         own = _options(section, value, registry)
-        yield from _walk(_table(entry, schema) or {}, value, section, schema, own)
+        yield from _walk(_definition(entry, value), value, section, own)
 
 
 def find_key(word: str, tree: Mapping[str, Any], registry: Registry | None = None, *, near: bool = True) -> Key | None:
@@ -139,9 +140,7 @@ def _schema() -> dict[str, Any]:
     return loaded
 
 
-def _walk(
-    definition: Mapping[str, Any], value: Any, path: str, schema: dict[str, Any], own: Mapping[str, Any]
-) -> Iterator[Key]:
+def _walk(definition: Mapping[str, Any], value: Any, path: str, own: Mapping[str, Any]) -> Iterator[Key]:
     """The keys below `path`; `own` are options and parameters of what is named there, with their defaults."""
     present = value if isinstance(value, Mapping) else {}
     stated = {name: part for name, part in definition.get("properties", {}).items() if "description" in part}
@@ -150,11 +149,11 @@ def _walk(
         part = stated.get(name, {})
         if name == "layers" and isinstance(now, list):
             for place, layer in enumerate(now):
-                yield from _walk(_layer(layer, schema), layer, f"{here}.{place}", schema, {})
+                yield from _walk(_definition(part.get("items"), layer), layer, f"{here}.{place}", {})
             continue
-        below = _table(part, schema)
-        if below is not None:
-            yield from _walk(below, now, here, schema, {})
+        below = _definition(part, now)
+        if below is not part:
+            yield from _walk(below, now, here, {})
         elif isinstance(now, Mapping):
             yield from _present(now, here)
         else:
@@ -169,20 +168,36 @@ def _present(value: Any, path: str) -> Iterator[Key]:
         yield Key(path, "", value, ())
 
 
-def _layer(layer: Any, schema: dict[str, Any]) -> Mapping[str, Any]:
-    kind = layer.get("kind") if isinstance(layer, Mapping) else None
-    for definition in schema["$defs"].values():
-        if kind is not None and definition.get("properties", {}).get("kind", {}).get("const") == kind:
-            return dict(definition)
-    return {}
+def keys_at(path: KeyPath, tree: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The keys that the table at a key path may have, each with what the schema says of it."""
+    definition: Mapping[str, Any] = _schema()
+    here: Any = tree
+    for part in path:
+        here = value_at(here, (part,))
+        inner = definition.get("properties", {}).get(part) or definition.get("items", {})
+        definition = _definition(inner or definition.get("additionalProperties"), here)
+    keys: Mapping[str, Any] = definition.get("properties", {})
+    return keys
 
 
-def _table(part: Mapping[str, Any], schema: dict[str, Any]) -> Mapping[str, Any] | None:
-    """The definition of a section within a section, if it is one."""
-    for option in (part, *part.get("anyOf", ())):
-        if "$ref" in option:
-            return dict(schema["$defs"][option["$ref"].rpartition("/")[2]])
-    return None
+def meaning_of(path: KeyPath, tree: Mapping[str, Any]) -> str:
+    """What the schema says of a key; empty where it says nothing."""
+    key = keys_at(path[:-1], tree).get(str(path[-1]), {})
+    return str(key.get("description") or _definition(key, None).get("description", ""))
+
+
+def _definition(part: Any, value: Any) -> Mapping[str, Any]:
+    """What a part of the schema says of the table or list that it allows: of a layer what belongs to its kind."""
+    if not isinstance(part, Mapping):
+        return {}
+    for option in (part, *part.get("anyOf", ()), *part.get("oneOf", ())):
+        if "$ref" not in option:
+            continue
+        found: Mapping[str, Any] = _schema()["$defs"][option["$ref"].rpartition("/")[2]]
+        kind = found.get("properties", {}).get("kind", {}).get("const")
+        if kind is None or (isinstance(value, Mapping) and value.get("kind") == kind):
+            return found
+    return part
 
 
 def _choices(part: Mapping[str, Any]) -> Iterator[str]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, get_args, get_origin
+from collections.abc import Mapping
+from typing import Any, get_args
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from neurosim.network.building import NetworkSection
+from neurosim.network.layers.kinds import SECTIONS
 from neurosim.scenario.faults import Fault, show
-from neurosim.scenario.locate import KeyPath
+from neurosim.scenario.keys import keys_at, meaning_of
+from neurosim.scenario.locate import KeyPath, value_at
 from neurosim.scenario.pictures import PICTURES
 from neurosim.scenario.schema import ScenarioFile
 from neurosim.scenario.study import METRICS, PROMISES, QUANTITIES, Measure
@@ -94,18 +96,18 @@ def _fault(detail: ErrorDetails, tree: Mapping[str, Any]) -> Fault:
     path = _key_path(detail["loc"], tree)
     kind, value = detail["type"], detail["input"]
     if kind == "extra_forbidden":
-        return Fault(path, _unknown("key", str(path[-1]), _fields_of(path[:-1], tree)))
+        return Fault(path, _unknown("key", str(path[-1]), keys_at(path[:-1], tree)))
     if kind == "missing":
-        return Fault(path, f"{_MISSING}: {_description(path, tree)}")
+        return Fault(path, f"{_MISSING}: {meaning_of(path, tree) or 'a value'}")
     if kind == "literal_error" and path[:2] == ("plots", "pictures"):
         return Fault(path, _unknown("picture", str(value), PICTURES))
     if kind == "literal_error" and path[0] in _MEASURES and not {"per", "scale", "formats"} & set(path):
         return Fault(path, _unknown("measure", str(value), _MEASURES[path[0]]))
     if kind == "union_tag_not_found":
-        return Fault((*path, "kind"), "missing; expected one of: " + ", ".join(_layer_kinds(path)))
+        return Fault((*path, "kind"), f"missing; expected one of: {', '.join(SECTIONS)}")
     if kind == "union_tag_invalid":
         given = value.get("kind") if isinstance(value, Mapping) else value
-        return Fault((*path, "kind"), _unknown("kind of layer", str(given), _layer_kinds(path)))
+        return Fault((*path, "kind"), _unknown("kind of layer", str(given), SECTIONS))
     if kind in _EXPECTED:
         return Fault(path, f"expected {_EXPECTED[kind].format(**detail.get('ctx', {}))}, not {show(value)}")
     return Fault(path, f"{detail['msg']}, not {show(value)}")
@@ -131,65 +133,6 @@ def _key_path(loc: tuple[str | int, ...], tree: Mapping[str, Any]) -> KeyPath:
                 continue
         elif not (isinstance(here, list) and isinstance(part, int)):
             continue
-        path, here = (*path, part), _inside(here, part)
+        path, here = (*path, part), value_at(here, (part,))
         at_element = isinstance(part, int)
     return path
-
-
-# What the models say about a place: which keys there are, and what they mean.
-
-
-def _model_at(path: KeyPath, tree: Mapping[str, Any]) -> type[BaseModel] | None:
-    annotation: Any = ScenarioFile
-    here: Any = tree
-    for part in path:
-        if get_origin(annotation) in (list, dict):
-            annotation = get_args(annotation)[-1]
-        else:
-            model = _one_model(annotation, here.get("kind") if isinstance(here, Mapping) else None)
-            annotation = model.model_fields[str(part)].annotation if model else None
-        here = _inside(here, part)
-    return _one_model(annotation, here.get("kind") if isinstance(here, Mapping) else None)
-
-
-def _inside(value: Any, part: str | int) -> Any:
-    if isinstance(value, Mapping):
-        return value.get(part)
-    return value[part] if isinstance(value, list) and isinstance(part, int) and part < len(value) else None
-
-
-def _one_model(annotation: Any, kind: object) -> type[BaseModel] | None:
-    models = list(_models_in(annotation))
-    if len(models) > 1:
-        models = [model for model in models if kind in _kinds([model])]
-    return models[0] if models else None
-
-
-def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
-    """The models among the alternatives of an annotation."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    elif get_origin(annotation) is not list:
-        for part in get_args(annotation):
-            yield from _models_in(part)
-
-
-def _kinds(models: list[type[BaseModel]]) -> list[str]:
-    fields = [model.model_fields["kind"] for model in models if "kind" in model.model_fields]
-    return [kind for field in fields for kind in get_args(field.annotation)]
-
-
-def _layer_kinds(path: KeyPath) -> list[str]:
-    layers: Any = ScenarioFile.model_fields["network"].annotation
-    return _kinds(list(_models_in(get_args(layers.model_fields["layers"].annotation)[0])))
-
-
-def _fields_of(path: KeyPath, tree: Mapping[str, Any]) -> list[str]:
-    model = _model_at(path, tree)
-    return list(model.model_fields) if model else []
-
-
-def _description(path: KeyPath, tree: Mapping[str, Any]) -> str:
-    model = _model_at(path[:-1], tree)
-    field = model.model_fields.get(str(path[-1])) if model else None
-    return (field.description if field else None) or "a value"
