@@ -16,6 +16,7 @@ from neurosim.data.rows import Rows
 from neurosim.formulas.float32 import Translator
 from neurosim.network import layers as kinds
 from neurosim.network.layers import Penalty, Stack, choose
+from neurosim.network.layers.kinds import SECTIONS
 from neurosim.network.network import Network, Training
 from neurosim.plugin.host import build_registry
 
@@ -164,24 +165,29 @@ def _stack(stack: Stack, layers: Sequence[Any]) -> None:
             how = {"stride": layer.stride, "padding": layer.padding, "bias": layer.bias, "penalty": penalty}
             kinds.Conv2d.put_on(stack, layer.channels, layer.kernel, activation, init, **how)
         elif isinstance(layer, Pool):
-            kind = kinds.MaxPool2d if layer.kind == "max" else kinds.AvgPool2d
-            kind.put_on(stack, layer.size, layer.stride, layer.padding)
+            stride = None if layer.stride is None else list(layer.stride)
+            _build(stack, f"{layer.kind}_pool2d", size=list(layer.size), stride=stride, padding=layer.padding)
         elif isinstance(layer, GlobalAvgPool):
-            kinds.GlobalAvgPool2d.put_on(stack)
+            _build(stack, "global_avg_pool2d")
         elif isinstance(layer, BatchNorm):
-            kinds.BatchNorm.put_on(stack, layer.momentum)
+            _build(stack, "batch_norm", momentum=layer.momentum)
         elif isinstance(layer, LayerNorm):
-            kinds.LayerNorm.put_on(stack)
+            _build(stack, "layer_norm")
         elif isinstance(layer, Activation):
             kinds.Activate.put_on(stack, chosen(BUILTINS.activations, layer.activation))
         elif isinstance(layer, Dropout):
-            kinds.Dropout.put_on(stack, layer.rate)
+            _build(stack, "dropout", rate=layer.rate)
         elif isinstance(layer, Residual):
             projection = chosen(BUILTINS.activations, "identity"), chosen(BUILTINS.initializers, "torch_linear")
             with kinds.Residual.put_around(stack, projection):
                 _stack(stack, layer.layers)
         else:
-            kinds.Flatten.put_on(stack)
+            _build(stack, "flatten")
+
+
+def _build(stack: Stack, kind: str, **keys: Any) -> None:
+    """A layer without records, as a scenario has it."""
+    SECTIONS[kind](kind=kind, **keys).build(stack)
 
 
 def training(

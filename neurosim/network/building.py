@@ -9,11 +9,11 @@ from typing import Literal, Self
 from pydantic import Field
 
 from neurosim.errors import PluginError
-from neurosim.network.layers import Shape, Stack
+from neurosim.network.layers import Stack
 from neurosim.network.layers.kinds import AnyLayer
 from neurosim.network.layers.section import (
-    Builder,
     LayerSection,
+    build_layers,
     chosen_of,
     completed_choice,
     walk_sections,
@@ -43,6 +43,17 @@ class NetworkSection(Section):
     def without_start_values(self) -> Self:
         """The section of a trained network, which says nothing of how its weights began."""
         return self.model_copy(update={"layers": [layer.without_start_values() for layer in self.layers]})
+
+    def build(self, stack: Stack) -> Network:
+        """The network of a completed section, whose layers are put on an empty stack.
+
+        Raises
+        ------
+        ShapeError
+            When layers do not fit each other or the rows; the stack's place is that of the layer.
+        """
+        build_layers(self.layers, stack)
+        return Network.of(stack, chosen_of(self.loss))
 
     @property
     def entries(self) -> Iterator[Entry]:
@@ -80,24 +91,3 @@ def _with_fitting_pairs(loss: Choice, output: Choice | None, registry: Registry)
     if meant is output.entry:
         return loss
     return loss.found(replace(loss.entry, record=replace(loss.record, from_logits=())))
-
-
-class NetworkBuilder(Builder):
-    """Builds a network from its section; `place` is that of the latest layer, for messages.
-
-    Parameters
-    ----------
-    input_shape : tuple of int
-        Shape of one input row.
-    """
-
-    def __init__(self, input_shape: Shape) -> None:
-        super().__init__(Stack(input_shape))
-
-    def build(self, section: NetworkSection) -> Network:
-        """The network that a completed section describes.
-
-        Raises ShapeError where layers do not fit each other or the rows.
-        """
-        self.add(section.layers)
-        return Network.of(self.stack, chosen_of(section.loss))

@@ -6,8 +6,8 @@ import numpy as np
 
 from neurosim.data import Prepared
 from neurosim.errors import ScenarioError, ShapeError
-from neurosim.network.building import NetworkBuilder, NetworkSection
-from neurosim.network.layers import Shape
+from neurosim.network.building import NetworkSection
+from neurosim.network.layers import Shape, Stack
 from neurosim.network.network import Network
 from neurosim.scenario import Scenario
 from neurosim.suggestions import named
@@ -27,12 +27,12 @@ def build_network(scenario: Scenario, data: Prepared) -> Network:
     ScenarioError
         When the loss does not fit the targets.
     """
-    builder = NetworkBuilder(_input_shape(scenario.network, data))
+    stack = Stack(_input_shape(scenario.network, data))
     try:
-        network = builder.build(scenario.network)
+        network = scenario.network.build(stack)
         _check_outputs(network, data)
     except ShapeError as error:
-        place = builder.place
+        place = stack.place
         raise ShapeError(f"{scenario.place(place.path)}: {error.message}{place.remark}", error.hint) from error
     except ScenarioError as error:
         raise ScenarioError(f"{scenario.place('network.loss')}: {error.message}", error.hint) from error

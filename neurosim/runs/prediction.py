@@ -16,8 +16,7 @@ from neurosim.backends.select import make_backend
 from neurosim.data import read_csv, read_idx
 from neurosim.errors import DataError, NeurosimError, ShapeError, UsageError
 from neurosim.files.inputs import open_ordinary, unreadable
-from neurosim.network.building import NetworkBuilder
-from neurosim.network.layers import choose
+from neurosim.network.layers import Stack, choose
 from neurosim.network.network import Network, Training
 from neurosim.plugin.host import BUILTIN, NEEDED_AGAIN, Plugin, Registry, build_registry
 from neurosim.printable import quoted
@@ -250,7 +249,7 @@ def _network(words: Mapping[str, Any], registry: Registry) -> tuple[Network, lis
         raise ValueError(f"input_shape is {shape!r}")
     section = read_network(words["network"], registry)
     used = dict.fromkeys(entry.plugin for entry in section.entries)
-    return NetworkBuilder(shape).build(section), [plugin for plugin in used if plugin.name != BUILTIN]
+    return section.build(Stack(shape)), [plugin for plugin in used if plugin.name != BUILTIN]
 
 
 def _lacking(words: Mapping[str, Any], known: Registry) -> str:

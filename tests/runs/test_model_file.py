@@ -9,7 +9,8 @@ from safetensors import safe_open
 
 from neurosim import Simulator, load_scenario
 from neurosim.errors import ShapeError, UsageError
-from neurosim.network.building import NetworkBuilder, NetworkSection
+from neurosim.network.building import NetworkSection
+from neurosim.network.layers import Stack
 from neurosim.plugin.host import build_registry
 from neurosim.runs.checkpoint import load_checkpoint, save_checkpoint
 from neurosim.runs.model import model_bytes
@@ -56,7 +57,7 @@ def read(content, folder):
 def test_the_network_can_be_built_again(normed, tmp_path):
     _, described = read(model_bytes(normed), tmp_path)
     section = NetworkSection.model_validate(described["network"]).completed(BUILTINS)
-    again = NetworkBuilder(tuple(described["input_shape"])).build(section)
+    again = section.build(Stack(tuple(described["input_shape"])))
     assert [shape_of(layer) for layer in again.parts] == [shape_of(layer) for layer in normed.network.parts]
     assert again.parameters == normed.network.parameters
     assert again.statistics == normed.network.statistics

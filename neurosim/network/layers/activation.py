@@ -9,7 +9,7 @@ from pydantic import Field
 
 from neurosim.errors import ShapeError
 from neurosim.network.layers.base import Chosen, ChosenActivation, SameShape
-from neurosim.network.layers.section import KIND, Builder, SameWidthSection, chosen_of
+from neurosim.network.layers.section import KIND, SameWidthSection, chosen_of
 from neurosim.network.layers.stack import Stack, show_shape
 from neurosim.network.layers.weighted import Activated
 from neurosim.network.sections import Choice, choice
@@ -22,9 +22,9 @@ class ActivateSection(SameWidthSection, title="Activate"):
     kind: Literal["activation"] = Field(description=KIND)
     activation: Choice = choice("activations", "Function applied to each number, or to the row.")
 
-    def build(self, builder: Builder) -> None:
-        """Put the layer on the builder's stack; raises ShapeError where it does not fit."""
-        Activate.put_on(builder.stack, chosen_of(self.activation))
+    def build(self, stack: Stack) -> None:
+        """Put the layer on a stack; raises ShapeError where it does not fit."""
+        Activate.put_on(stack, chosen_of(self.activation))
 
 
 @dataclass(frozen=True)

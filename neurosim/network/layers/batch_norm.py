@@ -11,7 +11,7 @@ from pydantic import Field
 
 from neurosim.network.layers.base import Parameter
 from neurosim.network.layers.normalization import EPSILON, Normalization
-from neurosim.network.layers.section import KIND, Builder, SameWidthSection
+from neurosim.network.layers.section import KIND, SameWidthSection
 from neurosim.network.layers.stack import Stack
 from neurosim.network.sections import Number
 
@@ -27,9 +27,12 @@ class BatchNormSection(SameWidthSection, title="BatchNorm"):
     )
     epsilon: Number = Field(default=1e-5, gt=0, description=EPSILON)
 
-    def build(self, builder: Builder) -> None:
-        """Put the layer on the builder's stack."""
-        BatchNorm.put_on(builder.stack, self.momentum, self.epsilon)
+    def build(self, stack: Stack) -> None:
+        """Put the layer on a stack."""
+        shape = stack.shape
+        gamma, beta = (stack.parameter(name, shape[-1:]) for name in ("gamma", "beta"))
+        mean, variance = (stack.statistic(name, shape[-1:]) for name in ("mean", "variance"))
+        stack.add(BatchNorm(stack.name, shape, gamma, beta, self.epsilon, mean, variance, self.momentum))
 
 
 @dataclass(frozen=True)
@@ -46,14 +49,6 @@ class BatchNorm(Normalization):
     mean: Parameter
     variance: Parameter
     momentum: float
-
-    @classmethod
-    def put_on(cls, stack: Stack, momentum: float = 0.1, epsilon: float = 1e-5) -> None:
-        """Put such a layer on a stack."""
-        shape = stack.shape
-        gamma, beta = (stack.parameter(name, shape[-1:]) for name in ("gamma", "beta"))
-        mean, variance = (stack.statistic(name, shape[-1:]) for name in ("mean", "variance"))
-        stack.add(cls(stack.name, shape, gamma, beta, epsilon, mean, variance, momentum))
 
     @property
     def statistics(self) -> tuple[Parameter, ...]:

@@ -10,7 +10,7 @@ from pydantic import Discriminator, Field, Tag
 
 from neurosim.errors import ShapeError
 from neurosim.network.layers.base import Chosen, ChosenActivation, Parameter, Shape
-from neurosim.network.layers.section import KIND, Builder, LayerSection, chosen_of
+from neurosim.network.layers.section import KIND, LayerSection, chosen_of
 from neurosim.network.layers.stack import Stack
 from neurosim.network.layers.weighted import INIT, L1, L2, NO_PENALTY, SUMS, Penalty, Weighted
 from neurosim.network.sections import Choice, Number, Weight, choice
@@ -47,10 +47,10 @@ class DenseSection(LayerSection, title="Dense"):
     l1: Number = Field(default=0.0, ge=0, description=L1)
     l2: Number = Field(default=0.0, ge=0, description=L2)
 
-    def build(self, builder: Builder) -> None:
-        """Put the layer on the builder's stack; raises ShapeError where it does not fit."""
+    def build(self, stack: Stack) -> None:
+        """Put the layer on a stack; raises ShapeError where it does not fit."""
         Dense.put_on(
-            builder.stack,
+            stack,
             self.units,
             chosen_of(self.activation),
             chosen_of(self.initializer),

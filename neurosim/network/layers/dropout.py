@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from neurosim.network.layers.base import SameShape
-from neurosim.network.layers.section import KIND, Builder, SameWidthSection
+from neurosim.network.layers.section import KIND, SameWidthSection
 from neurosim.network.layers.stack import Stack
 from neurosim.network.sections import Number
 
@@ -21,9 +21,9 @@ class DropoutSection(SameWidthSection, title="Dropout"):
     kind: Literal["dropout"] = Field(description=KIND)
     rate: Number = Field(ge=0, lt=1, description="Share of the inputs set to zero.")
 
-    def build(self, builder: Builder) -> None:
-        """Put the layer on the builder's stack."""
-        Dropout.put_on(builder.stack, self.rate)
+    def build(self, stack: Stack) -> None:
+        """Put the layer on a stack."""
+        stack.add(Dropout(stack.name, stack.shape, stack.mask(), self.rate))
 
 
 @dataclass(frozen=True)
@@ -34,11 +34,6 @@ class Dropout(SameShape):
     passes_through: ClassVar[bool] = True
     index: int
     rate: float
-
-    @classmethod
-    def put_on(cls, stack: Stack, rate: float) -> None:
-        """Put such a layer on a stack."""
-        stack.add(cls(stack.name, stack.shape, stack.mask(), rate))
 
     @property
     def settings(self) -> tuple[str, ...]:

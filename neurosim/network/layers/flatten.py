@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from neurosim.network.layers.base import SameShape, Shape
-from neurosim.network.layers.section import KIND, Builder, SameWidthSection
+from neurosim.network.layers.section import KIND, SameWidthSection
 from neurosim.network.layers.stack import Stack
 
 
@@ -21,9 +21,9 @@ class FlattenSection(SameWidthSection, title="Flatten"):
 
     kind: Literal["flatten"] = Field(description=KIND)
 
-    def build(self, builder: Builder) -> None:
-        """Put the layer on the builder's stack."""
-        Flatten.put_on(builder.stack)
+    def build(self, stack: Stack) -> None:
+        """Put the layer on a stack."""
+        stack.add(Flatten(stack.name, stack.shape))
 
 
 @dataclass(frozen=True)
@@ -33,11 +33,6 @@ class Flatten(SameShape):
     kind: ClassVar[str] = "flatten"
     moves_data: ClassVar[bool] = False
     passes_through: ClassVar[bool] = True
-
-    @classmethod
-    def put_on(cls, stack: Stack) -> None:
-        """Put such a layer on a stack."""
-        stack.add(cls(stack.name, stack.shape))
 
     def source_index(self, index: tuple[int, ...]) -> tuple[int, ...]:
         """Which of the numbers that come in goes out at `index`."""

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from neurosim.network.layers.base import Layer, Shape
-from neurosim.network.layers.section import KIND, Builder, LayerSection
+from neurosim.network.layers.section import KIND, LayerSection
 from neurosim.network.layers.stack import Stack
 
 
@@ -19,9 +19,9 @@ class GlobalAvgPool2dSection(LayerSection, title="GlobalAvgPool2d"):
 
     kind: Literal["global_avg_pool2d"] = Field(description=KIND)
 
-    def build(self, builder: Builder) -> None:
-        """Put the layer on the builder's stack; raises ShapeError where it does not fit."""
-        GlobalAvgPool2d.put_on(builder.stack)
+    def build(self, stack: Stack) -> None:
+        """Put the layer on a stack; raises ShapeError where it does not fit."""
+        stack.add(GlobalAvgPool2d(stack.name, stack.map(self.kind)))
 
 
 @dataclass(frozen=True)
@@ -31,11 +31,6 @@ class GlobalAvgPool2d(Layer):
     kind: ClassVar[str] = "global_avg_pool2d"
     name: str
     shape: Shape
-
-    @classmethod
-    def put_on(cls, stack: Stack) -> None:
-        """Put such a layer on a stack; raises ShapeError where no map comes in."""
-        stack.add(cls(stack.name, stack.map(cls.kind)))
 
     @property
     def output_shape(self) -> Shape:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from neurosim.network.layers.section import KIND, MAX_REPEAT, Builder, LayerSection
+from neurosim.network.layers.section import KIND, MAX_REPEAT, LayerSection, build_layers
+from neurosim.network.layers.stack import Stack
 
 if TYPE_CHECKING:
     from neurosim.network.layers.section import AnyLayer
@@ -22,9 +23,9 @@ class GroupSection(LayerSection, title="Group"):
     repeat: int = Field(default=1, ge=1, le=MAX_REPEAT, description="How many times the layers follow each other.")
     layers: list[AnyLayer] = Field(min_length=1, description="The layers, from the input to the output.")
 
-    def build(self, builder: Builder) -> None:
-        """Put the layers on the builder's stack; raises ShapeError where they do not fit."""
-        builder.add(self.layers)
+    def build(self, stack: Stack) -> None:
+        """Put the layers on a stack; raises ShapeError where they do not fit."""
+        build_layers(self.layers, stack)
 
     @property
     def inside(self) -> Sequence[LayerSection]:

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from neurosim.network.layers.normalization import EPSILON, Normalization
-from neurosim.network.layers.section import KIND, Builder, SameWidthSection
+from neurosim.network.layers.section import KIND, SameWidthSection
 from neurosim.network.layers.stack import Stack
 from neurosim.network.sections import Number
 
@@ -21,9 +21,10 @@ class LayerNormSection(SameWidthSection, title="LayerNorm"):
     kind: Literal["layer_norm"] = Field(description=KIND)
     epsilon: Number = Field(default=1e-5, gt=0, description=EPSILON)
 
-    def build(self, builder: Builder) -> None:
-        """Put the layer on the builder's stack."""
-        LayerNorm.put_on(builder.stack, self.epsilon)
+    def build(self, stack: Stack) -> None:
+        """Put the layer on a stack."""
+        gamma, beta = (stack.parameter(name, stack.shape[-1:]) for name in ("gamma", "beta"))
+        stack.add(LayerNorm(stack.name, stack.shape, gamma, beta, self.epsilon))
 
 
 @dataclass(frozen=True)
@@ -35,9 +36,3 @@ class LayerNorm(Normalization):
     """
 
     kind: ClassVar[str] = "layer_norm"
-
-    @classmethod
-    def put_on(cls, stack: Stack, epsilon: float = 1e-5) -> None:
-        """Put such a layer on a stack."""
-        gamma, beta = (stack.parameter(name, stack.shape[-1:]) for name in ("gamma", "beta"))
-        stack.add(cls(stack.name, stack.shape, gamma, beta, epsilon))

@@ -7,8 +7,9 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from neurosim.network.layers.section import KIND, Builder
-from neurosim.network.layers.window import Pool2d, Pool2dSection, pair
+from neurosim.network.layers.section import KIND
+from neurosim.network.layers.stack import Stack
+from neurosim.network.layers.window import Pool2d, Pool2dSection
 
 
 class MaxPool2dSection(Pool2dSection, title="MaxPool2d"):
@@ -16,9 +17,9 @@ class MaxPool2dSection(Pool2dSection, title="MaxPool2d"):
 
     kind: Literal["max_pool2d"] = Field(description=KIND)
 
-    def build(self, builder: Builder) -> None:
-        """Put the layer on the builder's stack; raises ShapeError where it does not fit."""
-        MaxPool2d.put_on(builder.stack, pair(self.size), pair(self.steps), self.padding)
+    def build(self, stack: Stack) -> None:
+        """Put the layer on a stack; raises ShapeError where it does not fit."""
+        stack.add(MaxPool2d(stack.name, self.window(stack)))
 
 
 @dataclass(frozen=True)

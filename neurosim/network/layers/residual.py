@@ -15,7 +15,7 @@ from neurosim.network.layers.activation import Activate
 from neurosim.network.layers.base import Chosen, Layer, Pair, Parameter, SameShape, Shape, choose
 from neurosim.network.layers.conv2d import Conv2d
 from neurosim.network.layers.dense import Dense
-from neurosim.network.layers.section import IDENTITY, KIND, MAX_REPEAT, Builder, LayerSection, chosen_of
+from neurosim.network.layers.section import IDENTITY, KIND, MAX_REPEAT, LayerSection, build_layers, chosen_of
 from neurosim.network.layers.stack import Stack, show_shape
 from neurosim.network.layers.window import Window
 from neurosim.network.sections import Choice, choice
@@ -44,15 +44,15 @@ class ResidualSection(LayerSection, title="Residual"):
     layers: list[AnyLayer] = Field(min_length=1, description="The layers that the skip goes around.")
     _identity: Activation | None = PrivateAttr(default=None)
 
-    def build(self, builder: Builder) -> None:
-        """Put the layer and its activation on the builder's stack; raises ShapeError where they do not fit."""
-        place = builder.place
-        with Residual.put_around(builder.stack, (choose(self._identity), chosen_of(self.initializer))):
-            builder.add(self.layers)
-            builder.place = place
+    def build(self, stack: Stack) -> None:
+        """Put the layer and its activation on a stack; raises ShapeError where they do not fit."""
+        place = stack.place
+        with Residual.put_around(stack, (choose(self._identity), chosen_of(self.initializer))):
+            build_layers(self.layers, stack)
+            stack.place = place
         if self.activation is not None:
-            builder.go_to(place)
-            Activate.put_on(builder.stack, chosen_of(self.activation))
+            stack.go_to(place)
+            Activate.put_on(stack, chosen_of(self.activation))
 
     def completed(self, registry: Registry) -> Self:
         """The table with the defaults of its records, and the activation and initializer of its projection."""

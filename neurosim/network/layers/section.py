@@ -1,16 +1,15 @@
-"""How layers stand in a scenario: the base of their tables, and what turns these into layers of a network."""
+"""How layers stand in a scenario: the base of their tables, and putting these on a stack."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import PrivateAttr
 
 from neurosim.errors import PluginError
 from neurosim.network.layers.base import Chosen, choose
-from neurosim.network.layers.stack import Stack
+from neurosim.network.layers.stack import Place, Stack
 from neurosim.network.sections import Choice, Section
 from neurosim.plugin.host import BUILTIN, Catalog, Entry, Registry
 
@@ -51,8 +50,8 @@ class LayerSection(Section):
     kind: str
     _usual_init: Choice | None = PrivateAttr(default=None)
 
-    def build(self, builder: Builder) -> None:
-        """Put the layer on the builder's stack; raises ShapeError where it does not fit."""
+    def build(self, stack: Stack) -> None:
+        """Put the layer on a stack; raises ShapeError where it does not fit."""
         raise NotImplementedError
 
     @property
@@ -179,47 +178,14 @@ def walk_sections(sections: Iterable[LayerSection]) -> Iterator[LayerSection]:
         yield from walk_sections(section.inside)
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where a layer stands: its name in the network, its key path in the file, and which repetition it is."""
-
-    name: str = ""
-    path: str = "network"
-    copies: tuple[str, ...] = ()
-
-    @property
-    def remark(self) -> str:
-        """The place in the file, for the end of a message; empty where the layer's name says so."""
-        return "" if self.name == self.path else f"; in the file this is {', '.join([self.path, *self.copies])}"
-
-
-class Builder:
-    """Builds layers from their tables, one on top of the other; groups and repetitions are written out.
-
-    Attributes
-    ----------
-    stack : Stack
-        The layers so far.
-    place : Place
-        Of the latest layer.
-    """
-
-    def __init__(self, stack: Stack) -> None:
-        self.stack = stack
-        self.place = Place()
-
-    def add(self, sections: Sequence[LayerSection]) -> None:
-        """Add the layers of the table that the latest place names."""
-        path, copies = self.place.path, self.place.copies
-        for index, section in enumerate(sections):
-            for copy in range(1, section.times + 1):
-                counted = (f"{'in it ' if copies else ''}copy {copy} of {section.times}",) if section.times > 1 else ()
-                self.go_to(Place(path=f"{path}.layers.{index}", copies=(*copies, *counted)))
-                section.build(self)
-
-    def go_to(self, place: Place) -> None:
-        """Note where the next layer stands in the file."""
-        self.place = Place(f"network.{self.stack.name}", place.path, place.copies)
+def build_layers(sections: Sequence[LayerSection], stack: Stack) -> None:
+    """Put the layers of a table on a stack, one on top of the other; the table is where the stack's place is."""
+    path, copies = stack.place.path, stack.place.copies
+    for index, section in enumerate(sections):
+        for copy in range(1, section.times + 1):
+            counted = (f"{'in it ' if copies else ''}copy {copy} of {section.times}",) if section.times > 1 else ()
+            stack.go_to(Place(path=f"{path}.layers.{index}", copies=(*copies, *counted)))
+            section.build(stack)
 
 
 def chosen_of(choice: Choice | None) -> Chosen[Any]:

@@ -17,8 +17,22 @@ class _Level:
     layers: list[Layer] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where a layer stands: its name in the network, its key path in the file, and which repetition it is."""
+
+    name: str = ""
+    path: str = "network"
+    copies: tuple[str, ...] = ()
+
+    @property
+    def remark(self) -> str:
+        """The place in the file, for the end of a message; empty where the layer's name says so."""
+        return "" if self.name == self.path else f"; in the file this is {', '.join([self.path, *self.copies])}"
+
+
 class Stack:
-    """Layers so far, each put on those below it by its kind's ``put_on``.
+    """Layers so far, one on top of the other; `place` is that of the latest in a scenario.
 
     Parameters
     ----------
@@ -31,6 +45,7 @@ class Stack:
         self.input_shape = input_shape
         self._size = self._statistics = self._masks = 0
         self._levels = [_Level("layers", input_shape)]
+        self.place = Place()
 
     @property
     def layers(self) -> list[Layer]:
@@ -46,6 +61,10 @@ class Stack:
     def name(self) -> str:
         """Name of the layer that comes next."""
         return f"{self._levels[-1].prefix}.{len(self.layers)}"
+
+    def go_to(self, place: Place) -> None:
+        """Note where the next layer stands in the scenario."""
+        self.place = Place(f"network.{self.name}", place.path, place.copies)
 
     def add(self, layer: Layer) -> None:
         """Put a layer on top, which is named and shaped for its place."""

@@ -52,6 +52,10 @@ class Pool2dSection(LayerSection):
         """The stride; where none is given, the size."""
         return self.size if self.stride is None else self.stride
 
+    def window(self, stack: Stack) -> Window:
+        """The window on the map that comes in; raises ShapeError where it does not fit."""
+        return Window.over(stack, self.kind, pair(self.size), pair(self.steps), self.padding)
+
     def completed(self, registry: Registry) -> Self:
         """The table with its stride."""
         return self.model_copy(update={"stride": self.steps})
@@ -138,11 +142,6 @@ class Pool2d(Windowed):
 
     name: str
     window: Window
-
-    @classmethod
-    def put_on(cls, stack: Stack, size: Pair = (2, 2), stride: Pair | None = None, padding: str = "valid") -> None:
-        """Put such a layer on a stack; raises ShapeError where it does not fit."""
-        stack.add(cls(stack.name, Window.over(stack, cls.kind, size, stride or size, padding)))
 
     @property
     def settings(self) -> tuple[str, ...]:
