@@ -264,8 +264,3 @@ def rebuilt(node: Node, change: Callable[[Node], Any]) -> Any:
         return change(value) if isinstance(value, Node) else value
 
     return replace(node, **{entry.name: changed(getattr(node, entry.name)) for entry in fields(node)})
-
-
-def counted(count: int, what: str) -> str:
-    """``1 number``, ``2 numbers``."""
-    return f"{count} {what}" + ("" if count == 1 else "s")

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal
 
 from neurosim.formulas import form
-from neurosim.formulas.form import Formula, counted, parts, walk
+from neurosim.formulas.form import Formula, parts, walk
 from neurosim.formulas.python import plain_text
-from neurosim.formulas.source import refuse
+from neurosim.formulas.source import counted, refuse
 
 ArgumentKind = Literal["number", "row", "class"]
 

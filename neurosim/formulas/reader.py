@@ -16,10 +16,9 @@ from typing import Any
 
 from neurosim.errors import PluginError
 from neurosim.formulas import form
-from neurosim.formulas.form import counted
 from neurosim.formulas.kinds import check_integer
 from neurosim.formulas.python import BINARY, BOOL, COMPARE, UNARY
-from neurosim.formulas.source import MATH_CONSTANTS, MATH_FUNCTIONS, OF_TWO, namespace, parse, refuse
+from neurosim.formulas.source import MATH_CONSTANTS, MATH_FUNCTIONS, OF_TWO, counted, namespace, parse, refuse
 
 BUILTINS = frozenset({"abs", "min", "max", "float", "int", "len"})
 _OPERATORS = {kind: sign for signs in (BINARY, UNARY, BOOL, COMPARE) for sign, kind in signs.items()}

@@ -51,7 +51,7 @@ def parse(function: Callable[..., Any]) -> ast.FunctionDef:
         instead = "leave out *, ** and defaults; declare params instead"
         raise refuse(function, node.lineno, "only plain arguments are compiled", instead)
     if ast.get_docstring(node) is not None:
-        node.body = node.body[1:] or [ast.Pass()]
+        node.body = node.body[1:] or [ast.copy_location(ast.Pass(), node)]
     return node
 
 
@@ -75,3 +75,8 @@ def namespace(function: Callable[..., Any]) -> dict[str, Any]:
     """Names that a function sees besides its own: its closure, then its module."""
     closure = inspect.getclosurevars(function)
     return {**closure.builtins, **closure.globals, **closure.nonlocals}
+
+
+def counted(count: int, what: str) -> str:
+    """``1 number``, ``2 numbers``."""
+    return f"{count} {what}" + ("" if count == 1 else "s")

@@ -144,6 +144,12 @@ def test_builtins_see_only_the_public_contract():
         assert ours <= {"neurosim.plugin", "neurosim.errors"}, name
 
 
+def test_formulas_have_one_reader():
+    parse = "neurosim.formulas.source.parse"
+    readers = [path.name for path in MODULES if parse in imported(ast.parse(path.read_text(encoding="utf-8")))]
+    assert readers == ["reader.py"]
+
+
 def loaded_by(code: str) -> set[str]:
     script = f"import sys\n{code}\nprint('\\n'.join(sys.modules))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

@@ -149,6 +149,7 @@ def test_mistaken_rows_are_refused(write, text, instead):
 NUMBERS = {
     "an index into a number": ("def f(z):\n    return z[0]  # here\n", "without an index"),
     "no result": ("def f(z):\n    if z > 0:\n        return z\n    else:\n        z = 2 * z  # not here\n", "return"),
+    "nothing but a description": ("def f(z):  # here\n    '''It does something.'''\n", "return"),
     "two results": ("def f(z):\n    return z, z  # here\n", "return one number"),
     "nothing returned": ("def f(z):\n    return  # here\n", "return one number"),
     "too many arguments": ("def g(x):\n    return x\n\ndef f(z):\n    return g(z, z)  # here\n", "give it 1"),

@@ -9,13 +9,15 @@ import textwrap
 import numpy as np
 import pytest
 import support
+from hypothesis import given
+from hypothesis import strategies as st
 
 from neurosim.backends.uncompiled import machine_math, uncompiled
 from neurosim.errors import PluginError
 from neurosim.formulas import form
 from neurosim.formulas.javascript import Script
 from neurosim.formulas.printer import Printer
-from neurosim.formulas.python import PythonPrinter
+from neurosim.formulas.python import PythonPrinter, plain_text
 from neurosim.formulas.reader import read
 
 
@@ -149,10 +151,12 @@ def run(node, names):
         case "while":
             while run(rest[0], names):
                 run(rest[1], names)
-        case "and":
-            return all(run(part, names) for part in rest)
-        case "or":
-            return any(run(part, names) for part in rest)
+        case "and" | "or":
+            for part in rest:
+                value = run(part, names)
+                if bool(value) == (head == "or"):
+                    break
+            return value
         case "not":
             return not run(rest[0], names)
         case _:
@@ -243,6 +247,43 @@ def test_one_more_printer_needs_no_other_change(write):
     for _ in range(50):
         arguments = random.normal(scale=2.0, size=2)
         assert in_lisp(function, *arguments) == uncompiled(function)(*arguments)
+
+
+LEAVES = st.one_of(
+    st.sampled_from([form.Name("x"), form.Name("y"), form.Named("math.pi", math.pi)]),
+    st.integers(0, 3).map(form.Const),
+    st.floats(0.0, 9.0).map(form.Const),
+)
+
+
+def grown(inner):
+    """Expressions of expressions."""
+    two = st.tuples(inner, inner)
+    several = st.lists(inner, min_size=2, max_size=4).map(tuple)
+    signs = st.lists(st.sampled_from(["<", "<=", ">", ">=", "==", "!="]), min_size=3, max_size=3)
+    return st.one_of(
+        st.builds(form.Unary, st.sampled_from(["-", "+", "not"]), inner),
+        st.builds(lambda sign, pair: form.Binary(sign, *pair), st.sampled_from(["+", "-", "*", "/", "**"]), two),
+        st.builds(form.Bool, st.sampled_from(["and", "or"]), several),
+        st.builds(lambda sides, signs: form.Compare(tuple(signs[: len(sides) - 1]), sides), several, signs),
+        st.builds(form.Choice, inner, inner, inner),
+        st.builds(lambda pair: form.Call("max", pair, "max"), two),
+        st.builds(lambda part: form.Call("tanh", (part,), "math.tanh"), inner),
+    )
+
+
+@given(st.recursive(LEAVES, grown, max_leaves=20), st.floats(-3.0, 3.0), st.floats(-3.0, 3.0))
+def test_printers_agree_on_any_expression(expression, x, y):
+    """What one writes as Python and the other as Lisp is the same number, in every bit."""
+    numbers = {"x": np.float64(x), "y": np.float64(y)}
+    lisp = LispPrinter(form.NOTHING).write(expression)
+    with np.errstate(all="ignore"):
+        try:
+            expected = eval(plain_text(expression), {"math": machine_math, **numbers})
+        except (ArithmeticError, TypeError):
+            return  # literals alone, which Python works out by itself
+        same = run(parsed(f"({lisp})")[0], numbers)
+    np.testing.assert_array_equal(same, expected)
 
 
 def test_rows_too(write):
