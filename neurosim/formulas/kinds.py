@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal
 
 from neurosim.formulas import form
-from neurosim.formulas.form import Formula, parts, walk
+from neurosim.formulas.form import Formula, walk
 from neurosim.formulas.python import plain_text
 from neurosim.formulas.source import counted, refuse
 
@@ -33,74 +33,48 @@ def check_kinds(formula: Formula, arguments: Sequence[ArgumentKind], results: in
     PluginError
         Naming file and line.
     """
-    checker = _Checker(formula, arguments, results)
-    checker.check_all(formula.body)
-    gives = any(isinstance(part, form.Return) and part.value is not None for part in walk(formula.body))
+    refuse = formula.refuse
+    rows = {name for name, kind in zip(formula.params, arguments, strict=False) if kind == "row"}
+    whole: set[int] = set()  # names of rows where a whole row may stand
+    for node in walk(formula.body):
+        match node:
+            case form.Call(name="len", arguments=given) | form.Helper(arguments=given):
+                whole |= {id(argument) for argument in given if isinstance(argument, form.Name)}
+                if isinstance(node, form.Helper) and node.function is formula.function:
+                    raise refuse(node.line, f"{node.function.__name__} calls itself", "use a loop")
+            case form.Assign(targets=targets):
+                for target in targets:
+                    _check_names(formula, rows, target.items if isinstance(target, form.Tuple) else [target])
+            case form.For(name=name):
+                _check_names(formula, rows, [form.Name(name, line=node.line)])
+            case form.Name(id=name) if name in rows and id(node) not in whole:
+                raise refuse(node.line, f"the row {name} is used as a number", f"take one entry, {name}[k]")
+            case form.Index(row=name) if name not in rows:
+                raise refuse(node.line, f"{name} is a number, not a row", "use it without an index")
+            case form.Return() if results is not None:
+                _check_results(formula, node, results)
+    gives = any(isinstance(node, form.Return) and node.value is not None for node in walk(formula.body))
     if (results or gives) and not _returns(formula.body):
         what = f"{formula.name} can end without a result"
-        raise formula.refuse(formula.body[-1].line, what, "end every path with return")
+        raise refuse(formula.body[-1].line, what, "end every path with return")
 
 
-class _Checker:
-    def __init__(self, formula: Formula, arguments: Sequence[ArgumentKind], results: int | None) -> None:
-        self.formula = formula
-        self.results = results
-        self.rows = {name for name, kind in zip(formula.params, arguments, strict=False) if kind == "row"}
+def _check_names(formula: Formula, rows: set[str], targets: Iterable[form.Expression]) -> None:
+    """Refuse rows among what is assigned to."""
+    for target in targets:
+        if isinstance(target, form.Name) and target.id in rows:
+            what = f"the row {target.id} is assigned to"
+            raise formula.refuse(target.line, what, f"set its entries, {target.id}[k]")
 
-    def check_all(self, nodes: Iterable[form.Node]) -> None:
-        for node in nodes:
-            self.check(node)
 
-    def check(self, node: form.Node) -> None:
-        refuse = self.formula.refuse
-        match node:
-            case form.Name(id=name) if name in self.rows:
-                raise refuse(node.line, f"the row {name} is used as a number", f"take one entry, {name}[k]")
-            case form.Index(row=name) if name not in self.rows:
-                raise refuse(node.line, f"{name} is a number, not a row", "use it without an index")
-            case form.Call(name="len"):
-                return
-            case form.Helper(function=function, arguments=arguments):
-                if function is self.formula.function:
-                    raise refuse(node.line, f"{function.__name__} calls itself", "use a loop")
-                # It may be given a whole row.
-                self.check_all(part for part in arguments if not self.is_row(part))
-                return
-            case form.Assign(targets=targets, value=value):
-                self.check(value)
-                for target in targets:
-                    self.check_target(target)
-                return
-            case form.For(name=name, line=line):
-                self.check_target(form.Name(name, line=line))
-        self.check_all(parts(node))
-        if isinstance(node, form.Return):
-            self.check_results(node)
-
-    def is_row(self, node: form.Node) -> bool:
-        return isinstance(node, form.Name) and node.id in self.rows
-
-    def check_target(self, node: form.Expression) -> None:
-        match node:
-            case form.Name(id=name, line=line):
-                if name in self.rows:
-                    raise self.formula.refuse(line, f"the row {name} is assigned to", f"set its entries, {name}[k]")
-            case form.Tuple(items=items):
-                for item in items:
-                    self.check_target(item)
-            case _:
-                self.check(node)
-
-    def check_results(self, node: form.Return) -> None:
-        count = 0 if node.value is None else len(node.value.items) if isinstance(node.value, form.Tuple) else 1
-        if self.results is None or count == self.results:
-            return
-        if self.results == 0:
-            instead = "fill the row that is given; return nothing"
-            raise self.formula.refuse(node.line, "a value is returned", instead)
-        what = f"{counted(count, 'value')} returned, {self.results} expected"
-        instead = "return one number" if self.results == 1 else "return the new w, then each slot in its order"
-        raise self.formula.refuse(node.line, what, instead)
+def _check_results(formula: Formula, node: form.Return, results: int) -> None:
+    count = 0 if node.value is None else len(node.value.items) if isinstance(node.value, form.Tuple) else 1
+    if results == 0 and count:
+        raise formula.refuse(node.line, "a value is returned", "fill the row that is given; return nothing")
+    if count != results:
+        what = f"{counted(count, 'value')} returned, {results} expected"
+        instead = "return one number" if results == 1 else "return the new w, then each slot in its order"
+        raise formula.refuse(node.line, what, instead)
 
 
 def _returns(statements: Sequence[form.Statement]) -> bool:
