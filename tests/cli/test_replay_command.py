@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-QUICK = ("--quiet", "--no-report", "--set", "training.epochs=3", "--set", "expect={}")
+QUICK = ("--set", "training.epochs=3", "--set", "expect={}", "--set", "plots.pictures=[]")
 
 
-def test_both_futures(neurosim, tmp_path):
-    neurosim("run", "moons", *QUICK, "--out", "r")
+def test_both_futures(neurosim, tmp_path, once):
+    once("r", "moons", *QUICK)
     done = neurosim("replay", "r", "--from", "epoch:1", "--set", "optimizer.lr=0.5", "--out", "b")
     assert (done.code, done.err) == (0, "")
     assert "forked after step 10 (epoch 1); 10 of them trained again" in done.out
@@ -22,8 +22,8 @@ def test_both_futures(neurosim, tmp_path):
     assert neurosim("compare", "r", "b").code == 0
 
 
-def test_another_optimizer_needs_its_name_only(neurosim):
-    neurosim("run", "moons", *QUICK, "--out", "r")
+def test_another_optimizer_needs_its_name_only(neurosim, once):
+    once("r", "moons", *QUICK)
     done = neurosim("replay", "r", "--from", "epoch:1", "--set", "optimizer.name=sgd", "--json")
     assert done.code == 0, done.err
     assert done.err == "optimizer.name=sgd: beta1, beta2, eps belonged to adam and are left out\n"
@@ -33,8 +33,8 @@ def test_another_optimizer_needs_its_name_only(neurosim):
     assert "beta" not in scenario
 
 
-def test_json(neurosim):
-    neurosim("run", "xor", *QUICK, "--out", "r")
+def test_json(neurosim, once):
+    once("r", "xor", *QUICK)
     done = neurosim("replay", "r", "--from", "2", "--json")
     found = json.loads(done.out)
     assert found["replay"]["step"] == 2
@@ -53,8 +53,8 @@ def test_json(neurosim):
         (3, ("nothing", "--from", "1"), "there is no such run folder"),
     ],
 )
-def test_mistakes(neurosim, code, words, message):
-    neurosim("run", "xor", *QUICK, "--out", "r")
+def test_mistakes(neurosim, code, words, message, once):
+    once("r", "xor", *QUICK)
     done = neurosim("replay", *words)
     assert done.code == code
     assert message in done.err

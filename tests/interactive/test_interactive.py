@@ -7,6 +7,7 @@ import pytest
 from matplotlib.figure import Figure
 
 import neurosim
+from neurosim.analysis import frames
 from neurosim.errors import DivergedError, NeurosimError
 
 EPOCHS = {"training.epochs": 40, "record.every": 10, "expect": {}}
@@ -59,7 +60,9 @@ def meant(request, result, folder, monkeypatch):
 # What stands for a run ---------------------------------------------------------------------------------------
 
 
-def test_a_run_is_taken_as_it_is_named(meant, tmp_path):
+def test_a_run_is_taken_as_it_is_named(meant, tmp_path, monkeypatch):
+    # Each frame of a film takes as long as a picture.
+    monkeypatch.setattr(frames, "MOST_FRAMES", 3)
     assert isinstance(neurosim.plot(meant, "learning_curves"), Figure)
     assert repr(neurosim.diagnose(meant, trials=False)).startswith("<Diagnosis of 'XOR")
     page = neurosim.write_report(meant, tmp_path / "xor.html").read_text(encoding="utf-8")
