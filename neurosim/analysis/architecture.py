@@ -79,7 +79,7 @@ class Architecture:
 
 def architecture(network: Network, training: Training, rows: int) -> Architecture:
     """The numbers of a network that is trained like this on so many rows."""
-    batch = min(training.batch_size, rows)
+    batch = training.batch(rows)
     layers = [numbers for layer in network.layers for numbers in _numbers(layer, 0, batch)]
     memory = training_memory(network, training, rows)
     return Architecture(

@@ -212,8 +212,8 @@ class Backend(ABC):
 
     def span(self, rows: Rows, first: int, last: int | None) -> tuple[int, int, int]:
         """Of the steps of an epoch from `first` to before `last`: (rows before them, rows after them, last step)."""
-        batch = min(self.training.batch_size, rows.count)
-        steps = -(-rows.count // batch)
+        batch = self.training.batch(rows.count)
+        steps = self.training.steps(rows.count)
         end = steps if last is None else min(last, steps)
         return first * batch, min(end * batch, rows.count), end
 

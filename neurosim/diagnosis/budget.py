@@ -49,7 +49,7 @@ def longest(simulator: Simulator, trainings: int = 1) -> int:
 def _step(simulator: Simulator) -> int:
     """Multiply-adds of one step, forward and backward, with its share of what an epoch costs."""
     rows = simulator.split_rows("train").count
-    batch = min(simulator.training.batch_size, rows)
+    batch = simulator.training.batch(rows)
     layers = 3 * sum(layer.multiply_adds for layer in simulator.network.parts)
     moved = PIXEL * simulator.network.inputs if simulator.augments else 0
     work = batch * (layers + moved) + STEP + EPOCH // simulator.steps_per_epoch

@@ -49,7 +49,7 @@ class Memory:
 
 def training_memory(network: Network, training: Training, rows: int) -> Memory:
     """What training the network like this on so many rows takes."""
-    learnt, batch = network.size * FLOAT_BYTES, min(training.batch_size, rows)
+    learnt, batch = network.size * FLOAT_BYTES, training.batch(rows)
     return Memory(
         learnt + sum(entry.size for entry in network.statistics) * FLOAT_BYTES,
         learnt,
@@ -89,7 +89,7 @@ def check_memory(network: Network, training: Training, rows: int) -> None:
         f"training takes at least {show_bytes(total)} of memory, and this machine has {show_bytes(there)}: "
         f"{show_bytes(needed.parameters)} for {network.size:,} parameters, {show_bytes(needed.gradient)} for their "
         f"gradient, {show_bytes(needed.optimizer)} for the optimizer, "
-        f"{show_bytes(needed.outputs)} for what all layers put out for {min(training.batch_size, rows):,} rows, "
+        f"{show_bytes(needed.outputs)} for what all layers put out for {training.batch(rows):,} rows, "
         f"{show_bytes(targets)} for the targets",
         "Make layers, training.batch_size or the data smaller; neurosim info SCENARIO shows what each layer takes.",
     )

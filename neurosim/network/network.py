@@ -230,6 +230,14 @@ class Training:
         """Whether the schedule looks at the losses so far."""
         return self.schedule is not None and isinstance(self.schedule.record, FeedbackSchedule)
 
+    def batch(self, rows: int) -> int:
+        """Rows in a step, of so many in all; the last step of an epoch may have fewer."""
+        return min(self.batch_size, rows)
+
+    def steps(self, rows: int) -> int:
+        """Steps in an epoch of so many rows."""
+        return -(-rows // self.batch(rows))
+
     def rates(self, epoch: int, steps: int, epochs: int = 1, losses: Sequence[float] = ()) -> NDArray[np.float64]:
         """Learning rate of each step of `epochs` epochs from number `epoch` (from 0) on, flat, float64.
 

@@ -113,7 +113,7 @@ class Epochs:
         self._guard.forget()
 
     def _steps_of_part(self, rows: Rows) -> int:
-        return max(1, PART // max(1, self._work * min(self._backend.training.batch_size, rows.count)))
+        return max(1, PART // max(1, self._work * self._backend.training.batch(rows.count)))
 
     def _train(self, rows: Rows, epoch: int, last: int, recorder: Recorder | None) -> None:
         apart = self._apart()

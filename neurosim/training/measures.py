@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,8 +26,6 @@ OF_CLASSES = ("baseline_accuracy",)
 FINAL_ONLY = tuple(f"{split}_{name}" for split in SPLITS for name in (*OF_VALUES, *OF_CLASSES))
 # Rows that are put through a network at once.
 BLOCK = 4096
-
-Floats = NDArray[np.float64]
 
 
 def final_measures(backend: Backend, splits: Mapping[str, Rows], data: Prepared) -> dict[str, float | None]:
@@ -48,6 +47,23 @@ def final_measures(backend: Backend, splits: Mapping[str, Rows], data: Prepared)
             found = _of_classes(splits, split) if data.classes else _of_values(backend, splits, split, data)
             final |= {f"{split}_{name}": value for name, value in found.items()}
     return final
+
+
+def outputs(backend: Backend, rows: Rows) -> NDArray[Any]:
+    """What the network answers for rows, dropout off: (rows, outputs)."""
+    blocks = (rows.some(slice(start, start + BLOCK)) for start in range(0, rows.count, BLOCK))
+    return np.concatenate([backend.forward(block.inputs(backend.dtype)) for block in blocks])
+
+
+def confusion(backend: Backend, rows: Rows) -> NDArray[np.uint32] | None:
+    """How many rows of a class (down) are taken for a class (across); None where there are no classes."""
+    if rows.accuracy == "none":
+        return None
+    answers, threshold = outputs(backend, rows), backend.network.loss.record.threshold
+    taken = answers.argmax(axis=1) if rows.accuracy == "argmax" else answers[:, 0] > threshold
+    count = max(backend.network.outputs, 2)
+    pairs = rows.classes.astype(np.int64) * count + taken
+    return np.bincount(pairs, minlength=count * count).reshape(count, count).astype(np.uint32)
 
 
 def diverged_measures(final: Mapping[str, float | None]) -> dict[str, float | None]:
@@ -99,11 +115,11 @@ def _of_classes(splits: Mapping[str, Rows], split: str) -> dict[str, float | Non
 
 def _of_values(backend: Backend, splits: Mapping[str, Rows], split: str, data: Prepared) -> dict[str, float | None]:
     rows, mean = splits[split], splits["train"].values.astype(np.float64).mean(axis=0)
-    values = rows.values.astype(np.float64)
+    values, answers = rows.values.astype(np.float64), outputs(backend, rows).astype(np.float64)
     # In the units of the table; what was subtracted there does not matter to differences.
     errors, from_mean, spread = (
         np.square(difference / data.target_scale).mean(axis=0)
-        for difference in (_outputs(backend, rows) - values, mean - values, values - values.mean(axis=0))
+        for difference in (answers - values, mean - values, values - values.mean(axis=0))
     )
     varies = spread > 0
     explained = 1.0 - errors[varies] / spread[varies]
@@ -112,14 +128,3 @@ def _of_values(backend: Backend, splits: Mapping[str, Rows], split: str, data: P
         "r2": float(explained.mean()) if varies.any() else None,
         "baseline_rmse": math.sqrt(from_mean.mean()),
     }
-
-
-def _outputs(backend: Backend, rows: Rows) -> Floats:
-    """What the network answers for these rows, float64 (rows, outputs)."""
-    blocks = []
-    for start in range(0, rows.count, BLOCK):
-        inputs = rows.features[start : start + BLOCK]
-        if inputs.dtype == np.uint8:
-            inputs = inputs.astype(np.float32) * np.float32(rows.scale) + np.float32(rows.shift)
-        blocks.append(backend.forward(inputs).astype(np.float64))
-    return np.concatenate(blocks)

@@ -264,8 +264,7 @@ class Simulator(Workbench):
     @property
     def steps_per_epoch(self) -> int:
         """Updates in one epoch."""
-        rows = self._splits["train"].count
-        return -(-rows // min(self.training.batch_size, rows))
+        return self.training.steps(self._splits["train"].count)
 
     @property
     def steps_done(self) -> int:

@@ -13,8 +13,7 @@ from neurosim.data.rows import Rows
 from neurosim.errors import UsageError
 from neurosim.problem.assembly import Problem, given_features, given_rows
 from neurosim.suggestions import unknown
-from neurosim.training.measures import final_measures
-from neurosim.training.recording.recorder import confusion
+from neurosim.training.measures import confusion, final_measures
 
 Measures = dict[str, float | None]
 

@@ -93,7 +93,7 @@ def _given(sheet: Sheet, names: Names, simulator: Simulator) -> None:
     rows = simulator.split_rows("train").count
     section.say(step.describe(rows, data))
     if step.alone:
-        usual = min(step.training.batch_size, rows)
+        usual = step.training.batch(rows)
         if usual > 1:
             section.say(
                 f"The step below learns from this sample alone. In training a batch has {usual} rows; each gradient is "

@@ -145,8 +145,8 @@ class CpuBackend(Backend):
     def train_epoch(self, rows: Rows, epoch: int, first: int = 0, last: int | None = None) -> Totals:
         """Update on every batch of an epoch, or of some of its steps."""
         self.prepare()
-        batch = min(self.training.batch_size, rows.count)
-        steps = -(-rows.count // batch)
+        batch = self.training.batch(rows.count)
+        steps = self.training.steps(rows.count)
         begin, end, last = self.span(rows, first, last)
         if self._small:
             return self._train_small(rows, epoch, (first, last), end - begin)

@@ -33,7 +33,7 @@ class SmallEnsemble:
         width = lanes_for(network)
         self.threads = backend.threads
         self.epochs_done = 0
-        self._steps = -(-rows[0].count // min(training.batch_size, rows[0].count))
+        self._steps = training.steps(rows[0].count)
         self._judge = judge_of(network, rows[0])
         self._groups: list[LaneGroup] = []
         shared = lane_data(rows) if len(rows) == 1 else None

@@ -30,7 +30,7 @@ class GpuEnsemble:
         weights = np.stack([network.start_values(seed) for seed in seeds])
         state = np.zeros((len(seeds), slots, network.size), np.float32)
         self._networks = backend.small_networks(seeds, rows, weights, state)
-        self._steps = -(-rows[0].count // min(training.batch_size, rows[0].count))
+        self._steps = training.steps(rows[0].count)
         self._epochs_done = 0
 
     def train(self, epochs: int) -> NDArray[np.float64]:

@@ -94,7 +94,7 @@ class ReferenceBackend(Backend):
         order = (
             permutation(shuffle_key(self.seed, epoch), rows.count) if self.training.shuffle else np.arange(rows.count)
         )
-        batch = min(self.training.batch_size, rows.count)
+        batch = self.training.batch(rows.count)
         starts = range(0, rows.count, batch)
         begin, end, last = self.span(rows, first, last)
         keys = dropout_keys(self.network, self.seed, epoch)

@@ -22,6 +22,7 @@ from neurosim.data.rows import Rows
 from neurosim.errors import UsageError
 from neurosim.plugin import Activation
 from neurosim.scenario import RecordSection
+from neurosim.training.measures import confusion
 from neurosim.training.recording.recording import BINS, Recording, histogram, per_layer
 from neurosim.training.recording.slopes import Flat, flat_regions
 
@@ -30,7 +31,6 @@ Measured = dict[str, float]
 _KEPT = "record_"
 # More than this is not kept.
 MOST_BYTES = 2**30
-_AT_ONCE = 10_000
 _OF_ROWS = ("gradient_norm", "activation_mean", "activation_std", "dead", "saturated", "selectivity")
 
 
@@ -78,7 +78,7 @@ class Recorder:
         if not kept:
             return
         training = self._backend.training
-        steps = -(-rows.count // min(training.batch_size, rows.count))
+        steps = training.steps(rows.count)
         times = training.epochs * (steps if self._asked.per == "step" else 1) // self._asked.every + 2
         size = 4 * times * sum(sizes[name] for name in kept)
         if size > MOST_BYTES:
@@ -273,21 +273,6 @@ class Recorder:
             name: np.stack([counts for counts, _ in entries]),
             f"{name}_range": np.stack([ends for _, ends in entries]),
         }
-
-
-def confusion(backend: Backend, rows: Rows) -> NDArray[np.uint32] | None:
-    """How many rows of a class (down) are taken for a class (across); None where there are no classes."""
-    if rows.accuracy == "none":
-        return None
-    found = []
-    for first in range(0, rows.count, _AT_ONCE):
-        some = rows.features[first : first + _AT_ONCE]
-        outputs = backend.forward(some.astype(backend.dtype) * backend.dtype(rows.scale) + backend.dtype(rows.shift))
-        threshold = backend.network.loss.record.threshold
-        found.append(outputs.argmax(axis=1) if rows.accuracy == "argmax" else outputs[:, 0] > threshold)
-    count = max(backend.network.outputs, 2)
-    pairs = rows.classes.astype(np.int64) * count + np.concatenate(found)
-    return np.bincount(pairs, minlength=count * count).reshape(count, count).astype(np.uint32)
 
 
 def _spread(rows: Rows, count: int) -> Rows:
