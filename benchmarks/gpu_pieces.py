@@ -19,7 +19,7 @@ from pieces import TRAINED_ALIKE, XOR_LOSS, XOR_SHARE, describe, faster
 from neurosim.backends.base import Backend, shuffle_key
 from neurosim.backends.select import make_backend, make_small_ensemble
 from neurosim.data.rows import Rows
-from neurosim.network.layers import Dense
+from neurosim.network.layers import Dense, of_kind
 from neurosim.network.network import Network, Training
 from neurosim.problem.assembly import assemble
 from neurosim.randomness import permutation
@@ -85,7 +85,7 @@ def for_torch(network: Network, training: Training, rows: Rows, dropout: float, 
     import gpu_torch
 
     named = network.named(network.start_values(0))
-    dense = [layer for layer in network.layers if isinstance(layer, Dense)]
+    dense = of_kind(network.layers, Dense)
     order = np.arange(rows.count)
     orders = [permutation(shuffle_key(0, epoch), rows.count) if training.shuffle else order for epoch in range(epochs)]
     return gpu_torch.Classes(

@@ -11,6 +11,7 @@ from neurosim.backends.cpu.stages.kinds import KINDS as CPU
 from neurosim.backends.reference.kinds import PASSES
 from neurosim.network import layers
 from neurosim.network.layers.kinds import SECTIONS
+from neurosim.worksheet import backward, choice, forward
 
 PACKAGE = Path(neurosim.__file__).parent
 KINDS = {
@@ -113,3 +114,10 @@ def test_the_tables_of_the_backends_have_all_kinds():
     (table,) = [node.value for node in ast.walk(cuda) if isinstance(node, ast.AnnAssign) and node.target.id == "KINDS"]
     assert {key.attr for key in table.keys} == set(KINDS)
     assert set(PASSES) == set(CPU) == set(KINDS.values())
+
+
+def test_the_tables_of_the_worksheet_have_all_kinds_that_they_meet():
+    kinds = set(KINDS.values())
+    assert set(forward._FORWARD) == kinds
+    assert set(backward._BACKWARD) == {kind for kind in kinds if not kind.passes_through}
+    assert set(choice._MOVING) == {kind for kind in kinds if issubclass(kind, layers.Weighted)}
