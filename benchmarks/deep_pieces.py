@@ -9,7 +9,7 @@ import deep_problems
 from crew import Plan, Settings, crew, race, validate
 from measure import Samples
 from outcome import Outcome, Row, agree
-from pieces import compare_training, counted, describe, duration, faster, learnt_mnist, thread_counts
+from pieces import compare_training, counted, describe, duration, faster, learned_mnist, thread_counts
 
 ROWS = 60_000
 # As written in deep_torch_peer.py, which cannot be imported without PyTorch.
@@ -52,7 +52,7 @@ def augmentation(settings: Settings) -> Outcome:
             settings.say(f"validating {name}")
             outcome.validation[name] = result = worker.validate()
             # Without a peer: the network must learn, from digits that are pushed about too.
-            agree(*learnt_mnist(result))
+            agree(*learned_mnist(result))
         samples = race(workers, settings, outcome)
     added = samples["augmented"].median - samples["plain"].median
     work = "augmentation, all kinds on: time it adds to a mnist epoch, relative to the epoch"

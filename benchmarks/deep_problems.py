@@ -39,7 +39,7 @@ def conv2d(channels: int, kernel: int, padding: str = "valid") -> Layer:
     return {"kind": "conv2d", "channels": channels, "kernel": kernel, "padding": padding, "activation": "relu"}
 
 
-def normalised(units: int) -> list[Layer]:
+def normalized(units: int) -> list[Layer]:
     """Dense, batch norm, ReLU; beta of the batch norm does what a bias would."""
     relu = {"kind": "activation", "activation": "relu"}
     return [dense(units, "identity", bias=False), {"kind": "batch_norm"}, relu]
@@ -54,7 +54,7 @@ NETWORKS: dict[str, list[Layer]] = {
     "lenet": [conv2d(6, 5, "same"), POOL, conv2d(16, 5), POOL, FLATTEN, dense(120), dense(84), OUTPUT],
     # "Simple MNIST convnet" of the Keras examples.
     "keras": [conv2d(32, 3), POOL, conv2d(64, 3), POOL, FLATTEN, {"kind": "dropout", "rate": 0.5}, OUTPUT],
-    "batchnorm": [*normalised(256), *normalised(128), OUTPUT],
+    "batchnorm": [*normalized(256), *normalized(128), OUTPUT],
     "residual": [
         dense(128),
         {"kind": "residual", "repeat": 4, "activation": "relu", "layers": [dense(128), dense(128, "identity")]},

@@ -14,7 +14,7 @@ from outcome import Outcome, Row, agree, agree_each
 # After two epochs, from the same weights but other shuffles and dropout masks.
 TRAINED_ALIKE = {"train_loss": ("relative", 0.05), "test_accuracy": ("absolute", 0.01)}
 # Without a peer.
-LEARNT = {"test_accuracy": ("absolute", 0.03)}
+LEARNED = {"test_accuracy": ("absolute", 0.03)}
 # The same weights on the same rows.
 EVALUATED_ALIKE = {"loss": ("relative", 1e-4), "accuracy": ("absolute", 2e-4)}
 # The same start and the same full batches; float32 rounds differently where sums are ordered differently.
@@ -55,9 +55,9 @@ def duration(seconds: float) -> str:
     return f"{seconds / 1e-9:.3g} ns"
 
 
-def learnt_mnist(result: Any) -> tuple[dict[str, float], Any, dict[str, tuple[str, float]]]:
-    """What a network that has learnt has come to, for `agree`."""
-    return {"test_accuracy": 0.96}, result, LEARNT
+def learned_mnist(result: Any) -> tuple[dict[str, float], Any, dict[str, tuple[str, float]]]:
+    """What a network that has learned has come to, for `agree`."""
+    return {"test_accuracy": 0.96}, result, LEARNED
 
 
 def compare_training(ours: Any, theirs: Any) -> None:
@@ -129,7 +129,7 @@ def activations(settings: Settings) -> Outcome:
             result = worker.validate()
             outcome.validation[name] = result
             # There is no peer here; but a network that learns nothing may be quick for a bad reason.
-            agree(*learnt_mnist(result))
+            agree(*learned_mnist(result))
         samples = race(workers, settings, outcome)
     for name in OTHER_ACTIVATIONS:
         ratio = samples[name].median / samples["relu"].median

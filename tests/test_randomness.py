@@ -66,8 +66,8 @@ def test_normal_numbers_have_the_right_moments():
     assert np.mean(scaled**3) == pytest.approx(0.0, abs=0.03)
     assert np.mean(scaled**4) == pytest.approx(3.0, rel=0.03)
     assert np.isfinite(values).all()
-    neighbours = np.corrcoef(scaled[:-1], scaled[1:])[0, 1]
-    assert abs(neighbours) < 0.01
+    neighbors = np.corrcoef(scaled[:-1], scaled[1:])[0, 1]
+    assert abs(neighbors) < 0.01
 
 
 def test_a_stream_goes_on_where_it_was():

@@ -44,7 +44,7 @@ class Mistake:
 
 @dataclass(frozen=True)
 class Classification:
-    """A network's answers on rows that it has not learnt from, where there are any.
+    """A network's answers on rows that it has not learned from, where there are any.
 
     Attributes
     ----------

@@ -22,8 +22,8 @@ def hidden_planes(weights: Sequence[Array], hidden: Array) -> list[Array]:
     units, outputs = weights[-1].shape
     if units <= 2:
         return [np.eye(2, units)] * len(weights)
-    centred = hidden - hidden.mean(axis=0)
-    scatter = centred.T @ centred
+    centered = hidden - hidden.mean(axis=0)
+    scatter = centered.T @ centered
     if scatter.max(initial=0.0) <= 0.0:
         scatter = np.eye(units)
     planes: list[Array] = []

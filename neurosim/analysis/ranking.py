@@ -112,5 +112,5 @@ def _remarks(split: str, *, same_rows: bool) -> tuple[str, ...]:
     if not same_rows:
         return ("They were not measured on the same rows: the order says little about which network is better.",)
     if split == "train":
-        return ("Measured on the rows that they learnt from: that says nothing about new rows.",)
+        return ("Measured on the rows that they learned from: that says nothing about new rows.",)
     return ()

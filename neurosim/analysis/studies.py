@@ -154,6 +154,6 @@ def _surface(simulators: Sequence[Simulator]) -> Surface | None:
 
 
 def _usual_measure(finals: Sequence[dict[str, float | None]]) -> str:
-    """The accuracy on rows that were not learnt from, else the loss on them, else those on the training rows."""
+    """The accuracy on rows that were not learned from, else the loss on them, else those on the training rows."""
     order = ("test_accuracy", "train_accuracy", "test_loss", "train_loss")
     return next((name for name in order if all(final.get(name) is not None for final in finals)), "train_loss")

@@ -1,9 +1,9 @@
 """Image augmentation: what each training image is changed by before an epoch, as pure data.
 
-An image is looked up at moved places. The grey value of pixel (x, y) of the new image is read, by
+An image is looked up at moved places. The gray value of pixel (x, y) of the new image is read, by
 bilinear interpolation, from the place
 
-    A^-1 ((x, y) - centre - shift) + centre + alpha * (Gaussian of deviation sigma * noise)(x, y)
+    A^-1 ((x, y) - center - shift) + center + alpha * (Gaussian of deviation sigma * noise)(x, y)
 
 of the old one, where A = scale * rotation * shear and noise is a pair of uniform random numbers
 from -1 to 1 for each pixel: the affine and the elastic distortions of Simard, Steinkraus and Platt
@@ -45,7 +45,7 @@ class Strengths:
     shift : float
         Pixels, in x and in y.
     rotation : float
-        Degrees about the centre of the image, counter-clockwise where y points down.
+        Degrees about the center of the image, counter-clockwise where y points down.
     scale : float
         Share of the size, below 1: images are 1 - scale to 1 + scale as large.
     shear : float

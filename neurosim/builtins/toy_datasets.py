@@ -35,7 +35,7 @@ def load_xor(request):
 
 def truth_table(outputs):
     inputs = [[0, 0], [0, 1], [1, 0], [1, 1]]
-    return labelled(inputs, outputs, classes=2)
+    return labeled(inputs, outputs, classes=2)
 
 
 def blobs(request, samples, noise, classes):
@@ -49,7 +49,7 @@ def blobs(request, samples, noise, classes):
     angle = 2 * math.pi * label / classes
     x = 4 * np.cos(angle) + request.random.normal(0, noise, samples)
     y = 4 * np.sin(angle) + request.random.normal(0, noise, samples)
-    return labelled(np.column_stack([x, y]), label, classes)
+    return labeled(np.column_stack([x, y]), label, classes)
 
 
 def circles(request, samples, noise):
@@ -60,7 +60,7 @@ def circles(request, samples, noise):
     angle = request.random.uniform(0, 2 * math.pi, samples)
     x = radius * np.cos(angle) + request.random.normal(0, noise, samples)
     y = radius * np.sin(angle) + request.random.normal(0, noise, samples)
-    return labelled(np.column_stack([x, y]), label, classes=2)
+    return labeled(np.column_stack([x, y]), label, classes=2)
 
 
 def moons(request, samples, noise):
@@ -71,7 +71,7 @@ def moons(request, samples, noise):
     side = np.where(label == 0, 1.0, -1.0)
     x = side * (np.cos(angle) - 0.5) + request.random.normal(0, noise, samples)
     y = side * (np.sin(angle) - 0.25) + request.random.normal(0, noise, samples)
-    return labelled(np.column_stack([x, y]), label, classes=2)
+    return labeled(np.column_stack([x, y]), label, classes=2)
 
 
 def spirals(request, samples, noise, turns):
@@ -85,7 +85,7 @@ def spirals(request, samples, noise, turns):
     angle = 2 * math.pi * turns * way_out + math.pi * label
     x = 5 * way_out * np.sin(angle) + request.random.normal(0, noise, samples)
     y = 5 * way_out * np.cos(angle) + request.random.normal(0, noise, samples)
-    return labelled(np.column_stack([x, y]), label, classes=2)
+    return labeled(np.column_stack([x, y]), label, classes=2)
 
 
 def sine(request, samples, noise):
@@ -101,7 +101,7 @@ def take_turns(samples, classes):
     return np.arange(samples) % classes
 
 
-def labelled(points, labels, classes):
+def labeled(points, labels, classes):
     """The table of points (rows, 2) with class labels (rows,)."""
     return Table(
         features=np.asarray(points, dtype=np.float32),

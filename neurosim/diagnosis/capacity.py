@@ -133,7 +133,7 @@ def unlucky_start(evidence: Evidence) -> Suspicion | None:
         "An unlucky start",
         "From these start weights training gets stuck where no small step makes the loss smaller. The network can do "
         "better: from other start weights the same scenario learns.",
-        "share learnt of what there is to learn",
+        "share learned of what there is to learn",
         max(evidence.skill or 0.0, 0.0),
         0.5,
         "Goodfellow, Bengio and Courville 2016, section 8.2; small networks are stuck more often than wide ones",

@@ -8,7 +8,7 @@ import numpy as np
 
 from neurosim.diagnosis.evidence import Evidence
 from neurosim.diagnosis.finding import Bars, Finding, Remedy
-from neurosim.diagnosis.measured import LEARNT, rare_share
+from neurosim.diagnosis.measured import LEARNED, rare_share
 from neurosim.diagnosis.suspicion import Suspicion
 from neurosim.diagnosis.words import number
 
@@ -107,7 +107,7 @@ def unscaled_targets(evidence: Evidence) -> Suspicion | None:
 
 def shuffled_labels(evidence: Evidence) -> Suspicion | None:
     """Classes that have nothing to do with the inputs."""
-    found, kept = evidence.neighbours, evidence.kept_apart
+    found, kept = evidence.neighbors, evidence.kept_apart
     if found is None or found.deviations >= LIKELY:
         return None
     if kept is not None and evidence.classes:
@@ -121,13 +121,13 @@ def shuffled_labels(evidence: Evidence) -> Suspicion | None:
         f"Of the rows that lie nearest to a training row {found.agreement:.1%} have its class; with classes dealt out "
         f"at random it would be {found.chance:.1%}. The inputs say nothing about the labels: a "
         "network can learn the rows by heart, and nothing else.",
-        "agreement of neighbours above chance, in standard deviations",
+        "agreement of neighbors above chance, in standard deviations",
         found.deviations,
         LIKELY,
-        "Cover and Hart 1967 on nearest neighbours; Zhang et al. 2017 (arXiv:1611.03530) on networks that learn "
+        "Cover and Hart 1967 on nearest neighbors; Zhang et al. 2017 (arXiv:1611.03530) on networks that learn "
         "shuffled labels",
-        Bars("Neighbours of the same class", ("here", "by chance"), (found.agreement, found.chance)),
-        "however well the training rows are learnt, the rows kept apart stay at chance",
+        Bars("Neighbors of the same class", ("here", "by chance"), (found.agreement, found.chance)),
+        "however well the training rows are learned, the rows kept apart stay at chance",
     )
     return Suspicion(
         finding,
@@ -164,16 +164,16 @@ def class_imbalance(evidence: Evidence) -> Suspicion | None:
         return None
     sizes = counts.sum(axis=1)
     there = sizes[sizes > 0]
-    if there.size < 2 or there.max() < RARE * there.min() or rare_share(counts) >= LEARNT:
+    if there.size < 2 or there.max() < RARE * there.min() or rare_share(counts) >= LEARNED:
         return None
     names = evidence.class_names
     rarest = int(np.where(sizes > 0, sizes, sizes.max() + 1).argmin())
     largest = int(sizes.argmax())
     finding = Finding(
         "class_imbalance",
-        "One class is rare, and is not learnt",
+        "One class is rare, and is not learned",
         f"There are {sizes[largest]:,} training rows of {names[largest]} and only {sizes[rarest]:,} of "
-        f"{names[rarest]}; of these {rare_share(counts):.0%} are recognised. A network that always answers "
+        f"{names[rarest]}; of these {rare_share(counts):.0%} are recognized. A network that always answers "
         f"{names[largest]} is right for {sizes[largest] / sizes.sum():.0%} of the rows: the accuracy looks good "
         "and says little.",
         "largest class, beside the rarest",
@@ -181,7 +181,7 @@ def class_imbalance(evidence: Evidence) -> Suspicion | None:
         RARE,
         "He and Garcia 2009, Learning from Imbalanced Data; the limit is ours",
         Bars("Training rows of each class", names, tuple(float(size) for size in sizes)),
-        f"more rows of {names[rarest]} that are recognised, even if the accuracy hardly changes",
+        f"more rows of {names[rarest]} that are recognized, even if the accuracy hardly changes",
     )
     epochs = evidence.scenario.training.epochs
     return Suspicion(

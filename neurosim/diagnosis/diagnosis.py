@@ -41,7 +41,7 @@ CHECKS: dict[str, Check] = {
     "overfitting": outcome.overfitting,
     "rising_loss": outcome.rising_loss,
 }
-# Looked for where nothing else explains why little was learnt, or nothing helps against it.
+# Looked for where nothing else explains why little was learned, or nothing helps against it.
 UNEXPLAINED: dict[str, Check] = {
     "few_steps": capacity.few_steps,
     "unlucky_start": capacity.unlucky_start,
@@ -179,7 +179,7 @@ def judge(evidence: Evidence, trials: Trials | None) -> Diagnosis:
         if finding is not None:
             if trials is not None and name in RATES and not origins:
                 finding = with_rates(finding, trials)
-            # A run that has learnt is still sick where it could have learnt clearly more.
+            # A run that has learned is still sick where it could have learned clearly more.
             (notes if suspicion.note and not learns_more(finding.tried) else found)[name] = finding
 
     for name, check in CHECKS.items():

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.diagnosis.measured import LEARNT, kept_split, skill, total_steps
+from neurosim.diagnosis.measured import LEARNED, kept_split, skill, total_steps
 from neurosim.diagnosis.rows import (
-    Neighbours,
+    Neighbors,
     OutputRange,
     Targets,
     input_sizes,
-    neighbours,
+    neighbors,
     order,
     output_range,
     target_sizes,
@@ -99,7 +99,7 @@ class Evidence:
         Names of the classes.
     counts : uint32 (classes, classes), or None
         Training rows of a class (down) that the trained network takes for a class (across).
-    neighbours : Neighbours or None
+    neighbors : Neighbors or None
         Whether classes have to do with the inputs at all; None where too few rows tell.
     kept_apart : tuple of (float, float, int), or None
         Accuracy on the training rows and on the rows kept apart, and how many of these there are; for values the
@@ -107,7 +107,7 @@ class Evidence:
     losses : tuple of (float, float), or None
         Mean loss on the training rows before and after training; None where training failed.
     skill : float or None
-        How much of what there is to learn was learnt from the training rows: 0 for what a constant answer gives, 1 for
+        How much of what there is to learn was learned from the training rows: 0 for what a constant answer gives, 1 for
         no error; None where training failed.
     """
 
@@ -129,19 +129,19 @@ class Evidence:
     steps: tuple[int, int]
     class_names: tuple[str, ...]
     counts: NDArray[np.uint32] | None
-    neighbours: Neighbours | None
+    neighbors: Neighbors | None
     kept_apart: tuple[float, float, int] | None
     losses: tuple[float, float] | None
     skill: float | None
 
     @property
     def poor(self) -> bool:
-        """Whether less than half was learnt of what there is to learn, the loss has not fallen, or training failed."""
+        """Whether less than half was learned of what there is to learn, the loss has not fallen, or training failed."""
         if self.skill is None or self.losses is None:
             return True
         before, after = self.losses
         # A loss of 0 cannot fall.
-        return not (self.skill >= LEARNT and (after < before or after == 0))
+        return not (self.skill >= LEARNED and (after < before or after == 0))
 
     @property
     def largest_update(self) -> float:
@@ -170,10 +170,10 @@ def collect(fresh: Simulator, trained: Simulator | None, failure: str = "", hist
     """
     before = fresh.parameters
     start, alike = _state(fresh), _alike(fresh)
-    (inputs, all_inputs), near, begun = input_sizes(fresh), neighbours(fresh), _loss(fresh)
+    (inputs, all_inputs), near, begun = input_sizes(fresh), neighbors(fresh), _loss(fresh)
     ratio = _update_ratio(fresh, before)
     counts = None if trained is None else trained.confusion("train")
-    learnt = {} if trained is None else trained.evaluate("train")
+    learned = {} if trained is None else trained.evaluate("train")
     return Evidence(
         fresh.scenario,
         fresh.seed,
@@ -194,8 +194,8 @@ def collect(fresh: Simulator, trained: Simulator | None, failure: str = "", hist
         _class_names(fresh),
         counts,
         near,
-        None if trained is None else _kept_apart(trained, learnt),
-        None if trained is None else (begun, float(learnt["loss"] or 0.0)),
+        None if trained is None else _kept_apart(trained, learned),
+        None if trained is None else (begun, float(learned["loss"] or 0.0)),
         None if trained is None else skill(trained, counts),
     )
 
@@ -274,8 +274,8 @@ def _kept_apart(simulator: Simulator, train: Measures) -> tuple[float, float, in
     if split is None:
         return None
     measure = "loss" if train["accuracy"] is None else "accuracy"
-    learnt, other = (float(found[measure] or 0.0) for found in (train, simulator.evaluate(split)))
-    return learnt, other, simulator.split_rows(split).count
+    learned, other = (float(found[measure] or 0.0) for found in (train, simulator.evaluate(split)))
+    return learned, other, simulator.split_rows(split).count
 
 
 def _class_names(simulator: Simulator) -> tuple[str, ...]:

@@ -75,7 +75,7 @@ def saturation(evidence: Evidence) -> Suspicion | None:
         return None
     shares, limit = (start, SATURATED) if early else (end, STUCK)
     worst = max(shares, key=lambda name: shares[name])
-    when = "at the start" if early else "at the end, and little was learnt"
+    when = "at the start" if early else "at the end, and little was learned"
     finding = Finding(
         "saturation",
         "Saturated units",

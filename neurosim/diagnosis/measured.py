@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from neurosim.errors import DivergedError
 from neurosim.training.simulator import Simulator
 
-# From this share on of what there is to learn, a network has learnt.
-LEARNT = 0.5
+# From this share on of what there is to learn, a network has learned.
+LEARNED = 0.5
 # Rows of a split that a network is measured on, at most.
 MOST = 2000
 
@@ -24,14 +24,14 @@ class Measured:
     Attributes
     ----------
     skill : float or None
-        How much of what there is to learn was learnt from the training rows: 0 for what a constant answer gives, 1 for
+        How much of what there is to learn was learned from the training rows: 0 for what a constant answer gives, 1 for
         no error.
     loss : float or None
         Mean loss on the training rows, without penalties.
     kept_loss : float or None
         Mean loss on the rows kept apart.
     rare : float or None
-        Share of the training rows of the rarest class that are recognised.
+        Share of the training rows of the rarest class that are recognized.
     dead : float
         Share of dead units of the hidden layer that has most of them.
     failure : str
@@ -46,9 +46,9 @@ class Measured:
     failure: str = ""
 
     @property
-    def learnt(self) -> bool:
-        """Whether at least half was learnt of what there is to learn."""
-        return self.skill is not None and self.skill >= LEARNT
+    def learned(self) -> bool:
+        """Whether at least half was learned of what there is to learn."""
+        return self.skill is not None and self.skill >= LEARNED
 
     def as_json(self) -> dict[str, Any]:
         """The same as plain data."""
@@ -92,7 +92,7 @@ def kept_split(simulator: Simulator) -> str | None:
 
 
 def skill(simulator: Simulator, counts: NDArray[np.uint32] | None) -> float | None:
-    """How much of what there is to learn was learnt; `counts` is the confusion matrix of the training rows."""
+    """How much of what there is to learn was learned; `counts` is the confusion matrix of the training rows."""
     if counts is not None:
         total = max(int(counts.sum()), 1)
         usual = counts.sum(axis=1).max() / total
@@ -106,7 +106,7 @@ def skill(simulator: Simulator, counts: NDArray[np.uint32] | None) -> float | No
 
 
 def rare_share(counts: NDArray[np.uint32]) -> float:
-    """Share of the rows of the rarest class that are recognised."""
+    """Share of the rows of the rarest class that are recognized."""
     sizes = counts.sum(axis=1)
     rarest = int(np.where(sizes > 0, sizes, sizes.max() + 1).argmin())
     return float(counts[rarest, rarest] / max(int(sizes[rarest]), 1))

@@ -1,4 +1,4 @@
-"""Diseases that show in what came out: learnt by heart, or the same answer to everything."""
+"""Diseases that show in what came out: learned by heart, or the same answer to everything."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from neurosim.diagnosis import remedies
 from neurosim.diagnosis.curves import kept_losses, losses
 from neurosim.diagnosis.evidence import Evidence
 from neurosim.diagnosis.finding import Bars, Finding, Remedy
-from neurosim.diagnosis.measured import LEARNT
+from neurosim.diagnosis.measured import LEARNED
 from neurosim.diagnosis.suspicion import Suspicion
 from neurosim.diagnosis.words import number
 
@@ -20,27 +20,27 @@ STOPPING = "Goodfellow, Bengio and Courville 2016, section 5.2; Prechelt 1998 on
 
 
 def overfitting(evidence: Evidence) -> Suspicion | None:
-    """Rows that were learnt by heart."""
+    """Rows that were learned by heart."""
     kept = evidence.kept_apart
-    if kept is None or evidence.skill is None or evidence.skill < LEARNT:
+    if kept is None or evidence.skill is None or evidence.skill < LEARNED:
         return None
-    learnt, other, rows = kept
+    learned, other, rows = kept
     if evidence.classes:
         spread = math.sqrt(max(other * (1 - other), 1e-4) / rows)
-        gap, limit, measure = learnt - other, GAP, "accuracy lost on rows kept apart"
+        gap, limit, measure = learned - other, GAP, "accuracy lost on rows kept apart"
         found = gap >= max(GAP, CERTAIN * spread)
-        words = f"{learnt:.1%} of the training rows are answered rightly, of the rows kept apart {other:.1%}."
+        words = f"{learned:.1%} of the training rows are answered rightly, of the rows kept apart {other:.1%}."
     else:
-        gap, limit, measure = other / max(learnt, 1e-30), TIMES, "loss on rows kept apart, beside the training loss"
+        gap, limit, measure = other / max(learned, 1e-30), TIMES, "loss on rows kept apart, beside the training loss"
         found = gap >= TIMES
-        words = f"The loss is {number(learnt)} on the training rows and {number(other)} on the rows kept apart."
+        words = f"The loss is {number(learned)} on the training rows and {number(other)} on the rows kept apart."
     if not found:
         return None
     best = _best_epoch(evidence)
     finding = Finding(
         "overfitting",
         "Overfitting",
-        f"{words} The network has learnt what is particular to its training rows."
+        f"{words} The network has learned what is particular to its training rows."
         + (f" On the rows kept apart it was best after epoch {best}." if best else ""),
         measure,
         gap,

@@ -35,7 +35,7 @@ def unreachable_targets(evidence: Evidence) -> Suspicion | None:
         BEYOND,
         "Goodfellow, Bengio and Courville 2016, section 6.2.2.1: outputs for values are linear; the limit is ours",
         Bars(
-            "Out of reach, beside what can be learnt",
+            "Out of reach, beside what can be learned",
             ("out of reach", "within reach"),
             (found.beyond, max(0.0, 1 - found.beyond)),
         ),

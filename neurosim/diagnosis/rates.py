@@ -15,7 +15,7 @@ RATIO = "Stanford CS231n, notes on neural networks 3: about 1/1000 of the weight
 
 
 def rate_too_high(evidence: Evidence) -> Suspicion | None:
-    """Steps that are long beside the weights, of a run that has failed or learnt little."""
+    """Steps that are long beside the weights, of a run that has failed or learned little."""
     ratio = evidence.largest_update
     if not (evidence.failure or (evidence.poor and ratio > FAST)):
         return None
@@ -44,7 +44,7 @@ def rate_too_high(evidence: Evidence) -> Suspicion | None:
 
 
 def rate_too_low(evidence: Evidence) -> Suspicion | None:
-    """Weights that have hardly left their start, of a run that has learnt little."""
+    """Weights that have hardly left their start, of a run that has learned little."""
     ratio = evidence.largest_update
     distance = max(evidence.distance.values(), default=math.inf)
     # Without a step no rate is to blame.
@@ -68,16 +68,16 @@ def rate_too_low(evidence: Evidence) -> Suspicion | None:
 
 
 def unsuited_rate(evidence: Evidence) -> Suspicion | None:
-    """A rate with which little is learnt, for whatever reason, where another one does better."""
+    """A rate with which little is learned, for whatever reason, where another one does better."""
     rate = evidence.scenario.optimizer.params.get("lr")
     if not evidence.poor or not isinstance(rate, int | float):
         return None
     finding = Finding(
         "unsuited_rate",
         "Another learning rate does better",
-        f"With a learning rate of {rate:g} little was learnt. Others were tried, each with the same few steps from the "
-        "same start, and with one of them the loss falls further.",
-        "share learnt of what there is to learn",
+        f"With a learning rate of {rate:g} little was learned. Others were tried, each with the same few steps from "
+        "the same start, and with one of them the loss falls further.",
+        "share learned of what there is to learn",
         max(evidence.skill or 0.0, 0.0),
         0.5,
         "Smith 2015 (arXiv:1506.01186): a range test of learning rates",

@@ -1,4 +1,4 @@
-"""What the training rows are like: the size of inputs and targets, the order of the rows, their neighbours."""
+"""What the training rows are like: the size of inputs and targets, the order of the rows, their neighbors."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from neurosim.plugin import Activation, RowActivation
 from neurosim.training.simulator import Simulator
 
 PROBED = 1000
-# Neighbours looked at, in tables of at least so many rows, and how often classes are dealt out anew.
+# Neighbors looked at, in tables of at least so many rows, and how often classes are dealt out anew.
 NEAREST, FEWEST, DEALS = 3, 40, 100
 # Inputs of images are of one kind; those of tables are made the same size before distances are taken.
 MANY_INPUTS = 100
@@ -23,7 +23,7 @@ REACH, POINTS = 30.0, 601
 
 
 @dataclass(frozen=True)
-class Neighbours:
+class Neighbors:
     """How often training rows that lie next to each other have the same class.
 
     Attributes
@@ -31,7 +31,7 @@ class Neighbours:
     rows : int
         How many were looked at.
     agreement : float
-        The share of neighbours of the same class.
+        The share of neighbors of the same class.
     chance, spread : float
         Mean and standard deviation of that share when the classes are dealt out at random.
     """
@@ -156,7 +156,7 @@ def order(simulator: Simulator) -> float | None:
     return 1 - float((np.diff(values, axis=0) ** 2).sum(axis=1).mean()) / (2 * variance) if variance > 0 else None
 
 
-def neighbours(simulator: Simulator) -> Neighbours | None:
+def neighbors(simulator: Simulator) -> Neighbors | None:
     """The nearest other rows of some training rows, among all of these; chance is dealing the classes out anew."""
     rows: Rows = simulator.split_rows("train")
     if not rows.classes.size or rows.count < FEWEST:
@@ -173,4 +173,4 @@ def neighbours(simulator: Simulator) -> Neighbours | None:
     random = np.random.default_rng(0)
     dealt = [random.permutation(classes) for _ in range(DEALS)]
     shares = [float((some[nearest] == some[:, None]).mean()) for some in (classes, *dealt)]
-    return Neighbours(len(classes), shares[0], float(np.mean(shares[1:])), float(np.std(shares[1:])))
+    return Neighbors(len(classes), shares[0], float(np.mean(shares[1:])), float(np.std(shares[1:])))

@@ -25,7 +25,7 @@ class Suspicion:
     confirm : bool
         Whether the evidence alone proves nothing: it is a finding only if one of the remedies helps.
     note : bool
-        Whether it is worth knowing, of a run that has learnt, rather than something wrong.
+        Whether it is worth knowing, of a run that has learned, rather than something wrong.
     advice : str
         What to do where nothing of this helps.
     """

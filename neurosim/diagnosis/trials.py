@@ -10,18 +10,18 @@ import numpy as np
 
 from neurosim.diagnosis.budget import Budget, longest
 from neurosim.diagnosis.finding import Lines, Remedy, Trial
-from neurosim.diagnosis.measured import LEARNT, Measured, measure, total_steps, train
+from neurosim.diagnosis.measured import LEARNED, Measured, measure, total_steps, train
 from neurosim.diagnosis.range_test import RangeTest, range_test
 from neurosim.diagnosis.words import count, number
 from neurosim.errors import NeurosimError
 from neurosim.scenario.overrides import parse_overrides
 from neurosim.training.simulator import Simulator
 
-# What must become better: what is learnt; the loss on rows kept apart; the rarest class; dead units.
+# What must become better: what is learned; the loss on rows kept apart; the rarest class; dead units.
 Goal = Literal["learn", "kept_apart", "rare_class", "alive"]
-# A loss so many times the one before is clearly smaller; so much more learnt is clearly more.
+# A loss so many times the one before is clearly smaller; so much more learned is clearly more.
 SMALLER, MORE = 0.9, 0.1
-# To recognise less of the rarest class than this is no help.
+# To recognize less of the rarest class than this is no help.
 WORTH_IT = 0.4
 # Losses on rows kept apart differ by chance alone; so many times the one before, all is well.
 KEPT_WELL = 0.7
@@ -131,12 +131,12 @@ def shown(remedy: Remedy) -> str:
 
 
 def learns_more(trial: Trial | None) -> bool:
-    """Whether clearly more was learnt with what was tried."""
+    """Whether clearly more was learned with what was tried."""
     return trial is not None and _more(trial.before, trial.after)
 
 
 def _more(before: Measured, after: Measured) -> bool:
-    # Less than nothing, as a network that has unlearnt its start has learnt, is nothing.
+    # Less than nothing, as a network that has unlearned its start has learned, is nothing.
     return max(after.skill or 0.0, 0.0) >= max(before.skill or 0.0, 0.0) + MORE
 
 
@@ -146,22 +146,22 @@ def _judge(goal: Goal, before: Measured, after: Measured) -> tuple[bool, bool]:
         return False, False
     if before.loss is None or before.skill is None:
         # The unchanged run came to no end, or its losses are in other units.
-        return _more(before, after), after.learnt
+        return _more(before, after), after.learned
     if goal == "kept_apart":
         ratio = (after.kept_loss or 0.0) / max(before.kept_loss or 0.0, 1e-30)
-        return ratio <= SMALLER and after.learnt, ratio <= KEPT_WELL and after.learnt
+        return ratio <= SMALLER and after.learned, ratio <= KEPT_WELL and after.learned
     if goal == "rare_class":
         now, then = after.rare or 0.0, before.rare or 0.0
-        # Rare rows learnt by heart are no help.
+        # Rare rows learned by heart are no help.
         fair = (after.kept_loss or 0.0) <= (before.kept_loss or math.inf) / SMALLER
         helped = fair and now >= max(then + MORE, WORTH_IT)
-        return helped, helped and now >= LEARNT
-    if goal == "alive" and before.learnt:
-        kept = after.learnt and after.loss <= before.loss / SMALLER
-        return kept and after.dead <= before.dead - MORE, kept and after.dead < LEARNT
+        return helped, helped and now >= LEARNED
+    if goal == "alive" and before.learned:
+        kept = after.learned and after.loss <= before.loss / SMALLER
+        return kept and after.dead <= before.dead - MORE, kept and after.dead < LEARNED
     more = _more(before, after)
     smaller = after.loss <= SMALLER * before.loss and after.loss < before.loss and after.skill >= before.skill - 0.01
-    return more or smaller, after.learnt and (smaller or (more and after.loss < before.loss))
+    return more or smaller, after.learned and (smaller or (more and after.loss < before.loss))
 
 
 def _how_long(epochs: float, steps: int, whole: bool) -> str:
@@ -177,9 +177,9 @@ def _comparison(goal: Goal, before: Measured, after: Measured) -> str:
     if goal == "kept_apart":
         return _change("the loss on the rows kept apart is", _number(after.kept_loss), _number(before.kept_loss))
     if goal == "rare_class":
-        recognised = "of the rows of the rarest class are recognised"
-        found.append(_change("", _share(after.rare), _share(before.rare), recognised))
-    elif goal == "alive" and before.learnt:
+        recognized = "of the rows of the rarest class are recognized"
+        found.append(_change("", _share(after.rare), _share(before.rare), recognized))
+    elif goal == "alive" and before.learned:
         found.append(_change("", _share(after.dead), _share(before.dead), "of the units are dead"))
     else:
         found.append(

@@ -17,7 +17,7 @@ from neurosim.plots.style import COLOURS, INK, canvas, figure, save
 
 # Widths of lines.
 STRONG, FAINT = 2.2, 1.3
-# The other values of a parameter: dashed and dotted, so that they can be told apart in grey too.
+# The other values of a parameter: dashed and dotted, so that they can be told apart in gray too.
 STYLES = ("-", "--", ":")
 # A jump smaller than this share of the panel cannot be seen.
 VISIBLE = 0.01

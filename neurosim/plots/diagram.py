@@ -65,7 +65,7 @@ def _weights(
             linewidth=0.3 + WIDEST * abs(float(value)) / largest, alpha=0.75, solid_capstyle="butt", zorder=1,
         )  # fmt: skip
         if written:
-            # Lines of one end are labelled at one place along them, those of the next end at another.
+            # Lines of one end are labeled at one place along them, those of the next end at another.
             ends, end = (len(sources), i) if len(sources) <= len(targets) else (len(targets), k)
             along = 0.24 * end / max(ends - 1, 1)
             share = 0.58 + along if len(sources) <= len(targets) else 0.42 - along

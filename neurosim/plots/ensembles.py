@@ -98,9 +98,9 @@ def _measure(axes: Axes, ensemble: Ensemble, name: str) -> None:
     assert limit is not None
     if share:
         # Each bar stands on the accuracy that it counts, whatever it is.
-        centres, counts = np.unique(values, return_counts=True)
-        gaps = np.diff(centres)
-        axes.bar(centres, counts, width=min(0.05, float(gaps.min()) if len(gaps) else 0.05), color=COLOURS[0])
+        centers, counts = np.unique(values, return_counts=True)
+        gaps = np.diff(centers)
+        axes.bar(centers, counts, width=min(0.05, float(gaps.min()) if len(gaps) else 0.05), color=COLOURS[0])
         axes.set_xlim(-0.03, 1.03)
         axes.xaxis.set_major_formatter(PercentFormatter(1.0))
     elif len(values):

@@ -14,7 +14,7 @@ from neurosim.plots.style import plain
 def draw_image(
     axes: Axes, image: NDArray[Any], ends: tuple[float, float] | None = None, shades: str = "gray_r"
 ) -> None:
-    """An image (height, width) or (height, width, channels): three channels as colours, others as their mean in grey.
+    """An image (height, width) or (height, width, channels): three channels as colours, others as their mean in gray.
 
     `ends` are the darkest and the brightest value; left out, those of the image.
     """
@@ -23,5 +23,5 @@ def draw_image(
     if image.ndim == 3 and image.shape[2] == 3:
         axes.imshow(((image - low) / ((high - low) or 1.0)).clip(0.0, 1.0), interpolation="nearest")
     else:
-        grey = image.mean(axis=2) if image.ndim == 3 else image
-        axes.imshow(grey, cmap=colormaps[shades].resampled(256), vmin=low, vmax=high, interpolation="nearest")
+        gray = image.mean(axis=2) if image.ndim == 3 else image
+        axes.imshow(gray, cmap=colormaps[shades].resampled(256), vmin=low, vmax=high, interpolation="nearest")

@@ -21,7 +21,7 @@ MANY_DIGITS = 1e4
 MOST_NAMED, OF_MORE = 10, 7
 # How strong the colours behind the data are.
 PALE = 0.55
-# Colours of values, dark to bright, which keep their order in grey.
+# Colours of values, dark to bright, which keep their order in gray.
 VALUES = "viridis"
 
 
@@ -41,7 +41,7 @@ def decision_boundary(shown: InputMap, title: str) -> Figure:
 
 
 def fitted_surface(shown: InputMap, title: str) -> Figure:
-    """The value that a network has learnt over the plane of its two inputs; each row is filled with its own value."""
+    """The value that a network has learned over the plane of its two inputs; each row is filled with its own value."""
     made, axes = _plane(shown, title, beside=0.75)
     made.subplots_adjust(top=1 - 0.65 / made.get_figheight())
     image = draw_surface(axes, shown)
@@ -87,7 +87,7 @@ def draw_boundary(axes: Axes, shown: InputMap, *, small: bool = False) -> Scalar
 
 
 def draw_surface(axes: Axes, shown: InputMap, *, small: bool = False) -> ScalarMappable:
-    """The learnt value over the plane and the data, both in the same colours; returns what a colour bar is made for."""
+    """The learned value over the plane and the data, both in the same colours; returns what a colour bar is made for."""
     axes.grid(False)
     xs, ys = shown.axes
     splits = ["train", "test"] if "test" in shown.points and not small else ["train"]
@@ -201,7 +201,7 @@ def _scatter(axes: Axes, points: Points, classes: tuple[str, ...], size: int, *,
 
 
 def fitted_curve(shown: InputMap, title: str) -> Figure:
-    """The function a network of one input and one output has learnt, with the data."""
+    """The function a network of one input and one output has learned, with the data."""
     made, (axes,) = figure(6.4, 4.2, 1, title)
     draw_fit(axes, shown)
     axes.set_xlabel(shown.labels[0])
@@ -211,7 +211,7 @@ def fitted_curve(shown: InputMap, title: str) -> Figure:
 
 
 def draw_fit(axes: Axes, shown: InputMap) -> None:
-    """The learnt function and the data."""
+    """The learned function and the data."""
     train = shown.points["train"]
     axes.scatter(
         train.inputs[:, 0], train.targets[:, 0], s=14, color=COLOURS[0], alpha=0.7, label="train", linewidths=0

@@ -14,7 +14,7 @@ from neurosim.plots.style import COLOURS, INK, figure
 
 LEVELS = 22
 # The deepest places dark, but not so dark that the end of a path is lost in them.
-_GREYS = LinearSegmentedColormap.from_list("greys", ["#6a6a6a", "#fbfbfb"])
+_GRAYS = LinearSegmentedColormap.from_list("grays", ["#6a6a6a", "#fbfbfb"])
 # Losses over more than this factor are drawn on a logarithmic scale.
 WIDE = 30.0
 
@@ -32,7 +32,7 @@ def loss_surface(shown: Surface, title: str, looks: Sequence[Look] = ()) -> Figu
     wide = low > 0 and high / low > WIDE
     levels = np.geomspace(low, high, LEVELS) if wide else np.linspace(low, high if high > low else low + 1, LEVELS)
     norm = LogNorm(levels[0], levels[-1]) if wide else Normalize(levels[0], levels[-1])
-    image = axes.contourf(shown.xs, shown.ys, losses, levels=levels, cmap=_GREYS, norm=norm, extend="max")
+    image = axes.contourf(shown.xs, shown.ys, losses, levels=levels, cmap=_GRAYS, norm=norm, extend="max")
     axes.contour(shown.xs, shown.ys, losses, levels=levels[::2], colors=["#777777"], linewidths=0.4)
     bar = made.colorbar(image, ax=axes, fraction=0.05, pad=0.03)
     bar.set_label("loss" + (" (logarithmic)" if wide else ""), fontsize=9, color=INK)

@@ -40,7 +40,7 @@ def build_network(scenario: Scenario, data: Prepared) -> Network:
 
 
 def _input_shape(section: NetworkSection, data: Prepared) -> Shape:
-    """Rows are vectors unless the first layer that cares works on images; grey images get a channel."""
+    """Rows are vectors unless the first layer that cares works on images; gray images get a channel."""
     if not data.image_shape or section.rows != "map":
         return (data.inputs,)
     if section.layers[0].any_axes or len(data.image_shape) == 3:

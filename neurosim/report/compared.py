@@ -206,14 +206,14 @@ def _remarks(results: Sequence[Result], differing: Sequence[str]) -> list[str]:
 
 
 def _row_remarks(results: Sequence[Result]) -> list[str]:
-    """Where not all have learnt from the same rows, or were measured on the same."""
+    """Where not all have learned from the same rows, or were measured on the same."""
     found = []
     if len({_judged_rows(result) for result in results}) > 1:
         found.append("Not all were measured on the same rows: their losses and accuracies cannot be compared directly.")
     if len({result.rows_sha256.get("train") for result in results}) > 1:
         counts = sorted({len(result.simulator.data.train) for result in results})
         rows = f" ({counts[0]:,} to {counts[-1]:,} of them)" if len(counts) > 1 else ""
-        found.append(f"Not all have learnt from the same training rows{rows}.")
+        found.append(f"Not all have learned from the same training rows{rows}.")
     return found
 
 

@@ -30,7 +30,7 @@ def write_ensemble_page(scenario: Scenario, summary: Mapping[str, Any], pictures
     first, last = summary["seeds"]
     numbers = {"networks": f"{summary['networks']:,}", "seeds": f"{first} to {last}"}
     if summary["expects"] == "failure":
-        numbers["learnt it"] = f"{summary['successes']:,}"
+        numbers["learned it"] = f"{summary['successes']:,}"
         numbers |= {f"best {measure_words(name)}": shown(name, value) for name, value in summary["best"].items()}
     elif summary["success_rate"] is not None:
         low, high = summary["success_interval"]

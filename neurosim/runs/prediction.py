@@ -53,13 +53,13 @@ class Model:
     classes : tuple of str
         Names of the classes; empty where the outputs are values.
     features : tuple of str
-        Names of the columns that it learnt from; empty where they had none.
+        Names of the columns that it learned from; empty where they had none.
     scale, shift : array (inputs,), float64
         The network is given ``raw * scale + shift``.
     targets : tuple of str
         Names of the columns that it answers; empty where they had none.
     target_scale, target_shift : array (outputs,), float64
-        The network learnt to answer ``value * target_scale + target_shift``; empty where there are classes.
+        The network learned to answer ``value * target_scale + target_shift``; empty where there are classes.
     mixed : str
         A line saying what has changed since it was trained, if it was taken all the same; else empty.
     """
@@ -124,7 +124,7 @@ class Model:
     def read(self, path: Path | str) -> NDArray[Any]:
         """Raw rows (rows, features) for `predict` from a file: CSV with named columns, or IDX (bytes, as MNIST).
 
-        Columns are found by the names that the network learnt from, and others are left out; where it knows none,
+        Columns are found by the names that the network learned from, and others are left out; where it knows none,
         all columns are taken in their order.
 
         Raises
@@ -149,12 +149,12 @@ class Model:
         if len(names) != inputs:
             raise DataError(
                 f"{file}: has {len(names)} columns, and this network needs {inputs}",
-                "The columns that it learnt from had no names, so there must be exactly as many, in their order.",
+                "The columns that it learned from had no names, so there must be exactly as many, in their order.",
             )
         missing = [name for name in names if name not in table.names]
         if missing:
             raise DataError(
-                f'{file}: has no column "{missing[0]}", which the network learnt from',
+                f'{file}: has no column "{missing[0]}", which the network learned from',
                 table.without_names()
                 or did_you_mean(missing[0], table.names)
                 or f"It needs {listed(names)}; other columns are left out.",

@@ -165,11 +165,11 @@ def spread_words(spread: Mapping[str, float]) -> str:
 def wilson_interval(successes: int, trials: int, z: float = 1.959963984540054) -> tuple[float, float]:
     """Bounds on a success rate, 95% unless `z` says otherwise (Wilson 1927)."""
     rate, weight = successes / trials, z * z / trials
-    centre = (rate + weight / 2) / (1 + weight)
+    center = (rate + weight / 2) / (1 + weight)
     reach = z / (1 + weight) * math.sqrt(rate * (1 - rate) / trials + weight / (4 * trials))
     # Rounding must not push a bound past what is certain.
-    low = 0.0 if successes == 0 else centre - reach
-    return low, 1.0 if successes == trials else centre + reach
+    low = 0.0 if successes == 0 else center - reach
+    return low, 1.0 if successes == trials else center + reach
 
 
 def quantiles(values: Sequence[float]) -> dict[str, float] | None:

@@ -302,7 +302,7 @@ def _normalization(section: Section, names: Names, layer: Normalization, over: s
     gradient = names.step.network.named(names.step.gradient)
     for index in names.shown[layer.name]:
         channel = index[-1:]
-        for entry, words in ((layer.gamma, "∂L/∂a·(normalised input)"), (layer.beta, "∂L/∂a")):
+        for entry, words in ((layer.gamma, "∂L/∂a·(normalized input)"), (layer.beta, "∂L/∂a")):
             name = names.slope(names.parameter(entry, layer, channel))
             section.tell(name, f"sum of {words} over {over}", float(gradient[entry.name][channel]))
     _passed(section, names, layer, "Through mean and deviation too, which depend on every input:")

@@ -29,7 +29,7 @@ def loss_phase(section: Section, names: Names) -> float:
         words = f"mean loss of the {step.rows.count} rows of the batch"
         section.tell("L", words, step.objective - step.backend.penalty())
     if step.network.penalized:
-        section.say("Large weights cost something as well (l1·sum|w| + l2/2·sum w^2); what is minimised is the sum:")
+        section.say("Large weights cost something as well (l1·sum|w| + l2/2·sum w^2); what is minimized is the sum:")
         section.line("L + penalty", "", [computed(own), " + ", given(step.backend.penalty())], step.objective)
     return own
 

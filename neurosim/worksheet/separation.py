@@ -138,8 +138,8 @@ def _found(
     terms = " + ".join(f"{written(value)}·x[{k + 1}]" for k, value in enumerate(weight))
     line = f"{terms} + {written(bias)} = 0".replace("+ -", "- ")
     right = next((k + 1 for k, record in enumerate(simulator.history) if record["train_accuracy"] == 1.0), None)
-    learnt = f", and from epoch {right} on it made no mistake" if right is not None else ""
-    section.say(f"Training to the end ({len(simulator.history)} epochs) gives this line{learnt}:")
+    learned = f", and from epoch {right} on it made no mistake" if right is not None else ""
+    section.say(f"Training to the end ({len(simulator.history)} epochs) gives this line{learned}:")
     section.say(line, strong=True)
     rows: list[list[Piece]] = []
     for row, target in zip(inputs, classes, strict=True):

@@ -137,7 +137,7 @@ def _perceptron(section: Section, names: Names, places: list[Place]) -> None:
     inner = section.section("This is Rosenblatt's perceptron rule")
     inner.say(
         "As the gradient is (output - target) times the input, the step is: w = w + lr·(target - output)·input. "
-        "A right answer changes nothing; a wrong one moves each weight by lr times its input, towards the target."
+        "A right answer changes nothing; a wrong one moves each weight by lr times its input, toward the target."
     )
     for layer, parameter, index in places:
         if layer is not last:

@@ -92,8 +92,8 @@ def test_a_surface_lies_along_the_principal_components_and_has_the_loss():
     recording = simulator.recording
     way = np.array([flat(simulator, recording.parameters_at(place)) for place in range(len(recording))])
     # Another way to the components: the small matrix of inner products.
-    centred = way - way.mean(axis=0)
-    strengths, vectors = np.linalg.eigh(centred @ centred.T)
+    centered = way - way.mean(axis=0)
+    strengths, vectors = np.linalg.eigh(centered @ centered.T)
     assert shown.shares[0] == pytest.approx(strengths[-1] / strengths.sum())
     assert shown.shares[1] == pytest.approx(strengths[-2] / strengths.sum())
     for k in (0, 1):
@@ -106,7 +106,7 @@ def test_a_surface_lies_along_the_principal_components_and_has_the_loss():
     assert shown.rows == simulator.split_rows("train").count
     assert shown.paths[0].losses[1] == pytest.approx(simulator.evaluate("train")["loss"], rel=1e-5)
     # A place on the grid, built up from the directions that the paths give away.
-    directions = np.linalg.lstsq(shown.paths[0].places, centred, rcond=None)[0]
+    directions = np.linalg.lstsq(shown.paths[0].places, centered, rcond=None)[0]
     i, j = 5, 30
     vector = way.mean(axis=0) + np.array([shown.xs[j], shown.ys[i]]) @ directions
     simulator.set_parameters(simulator.network.named(vector))

@@ -123,7 +123,7 @@ def test_weights_of_zero_and_rows_on_one_spot_are_drawn():
     for changes in ({"network.layers.0.init": "zeros"}, {"network.layers.1.init": "zeros"}):
         for name in ("xor", "iris"):
             simulator = trained(name, epochs=0, **changes)
-            assert drawn(hidden_space(simulator), "Nothing learnt").axes
+            assert drawn(hidden_space(simulator), "Nothing learned").axes
 
 
 def test_the_network_is_as_before(simulators):

@@ -168,7 +168,7 @@ def test_batch_norm_uses_the_batch_in_training_and_running_statistics_in_evaluat
 
 @pytest.mark.parametrize("momentum", [0.1, 0.25, 1.0])
 def test_running_statistics_move_by_momentum(backend, momentum):
-    """Towards the batch's mean and its variance divided by n - 1, n counting rows and positions."""
+    """Toward the batch's mean and its variance divided by n - 1, n counting rows and positions."""
     bench = batch_norm_alone(backend, momentum)
     mean, variance = np.zeros(2), np.ones(2)
     for _ in range(3):

@@ -85,7 +85,7 @@ def bench(monkeypatch, digits):
         (made.deep_pieces, {"ROWS": TRAIN}),
         (made.peak, {"SIZE": 16, "FLOP": 2 * 16**3}),
         # Other shuffles and dropout masks make more of a difference to a few steps than to an epoch.
-        (made.pieces, {name: {"test_accuracy": ("absolute", 0.3)} for name in ("TRAINED_ALIKE", "LEARNT")}),
+        (made.pieces, {name: {"test_accuracy": ("absolute", 0.3)} for name in ("TRAINED_ALIKE", "LEARNED")}),
         (made.pieces, {"XOR_STEPS": 10, "XOR_PEER_STEPS": 10, "XOR_REPEATS": 1}),
     ):
         for name, value in settings.items():

@@ -59,8 +59,8 @@ def test_circles_have_two_radii(load_dataset):
 
 def test_blobs_sit_on_their_centres(load_dataset):
     table = load_dataset("blobs", noise=0.0, classes=4)
-    centres = np.array([[4, 0], [0, 4], [-4, 0], [0, -4]])
-    np.testing.assert_allclose(table.features, centres[table.targets], atol=1e-6)
+    centers = np.array([[4, 0], [0, 4], [-4, 0], [0, -4]])
+    np.testing.assert_allclose(table.features, centers[table.targets], atol=1e-6)
     assert table.classes == ("0", "1", "2", "3")
 
 

@@ -151,7 +151,7 @@ def test_the_rows_decide_and_not_the_settings(neurosim, tmp_path):
     assert (done.code, done.err) == (0, "")
     assert "rows" not in done.out
     assert (
-        "Not all have learnt from the same training rows (20 to 30 of them)."
+        "Not all have learned from the same training rows (20 to 30 of them)."
         in neurosim("compare", "first", "fewer").out
     )
     other = neurosim("compare", "first", "another-split")

@@ -38,7 +38,7 @@ def test_nothing_wrong(neurosim, tmp_path):
     done = neurosim("doctor", "r")
     assert (done.code, done.err) == (0, "")
     assert "Nothing wrong found." in done.out
-    assert "has learnt 100%" in done.out
+    assert "has learned 100%" in done.out
     assert {path.name for path in (tmp_path / "r").iterdir()} == before
 
 
@@ -58,19 +58,19 @@ def test_no_command_is_broken_at_a_hyphen(neurosim):
     assert f"neurosim run {folder}/scenario.toml --seeds 20 shows" in out
 
 
-def test_little_learnt_is_not_hidden(neurosim, tmp_path):
+def test_little_learned_is_not_hidden(neurosim, tmp_path):
     """Each input with each target: nothing helps, and nothing is made up."""
     rows = [f"{k % 4},{k // 4 / 3:.3f}" for k in range(40)]
     (tmp_path / "noise.csv").write_text("\n".join(["x,y", *rows]) + "\n")
     (tmp_path / "noise.toml").write_text(NOISE)
     neurosim("run", "noise.toml", "--quiet", "--out", "r")
     out = " ".join(neurosim("doctor", "r").out.split())
-    assert "Nothing wrong found. But little was learnt. Doctor has also tried" in out
+    assert "Nothing wrong found. But little was learned. Doctor has also tried" in out
     untried = " ".join(neurosim("doctor", "r", "--no-trials").out.split())
-    assert "But little was learnt. Without --no-trials doctor also tries" in untried
+    assert "But little was learned. Without --no-trials doctor also tries" in untried
     assert "Doctor has also tried" not in untried
     out = " ".join(neurosim("doctor", "r", "--no-trials").out.split())
-    assert "Nothing wrong found. But little was learnt." in out
+    assert "Nothing wrong found. But little was learned." in out
 
 
 def test_a_run_that_diverged_and_the_command_that_proves_it(neurosim, tmp_path):

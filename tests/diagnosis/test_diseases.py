@@ -88,7 +88,7 @@ def taken_away(name, folder, seed):
     assert not finding.guess
     after = diagnosed(path, seed, finding.settings, trials=False)
     if name == "overfitting":
-        # So few rows cannot be learnt without some of it.
+        # So few rows cannot be learned without some of it.
         (remaining, *_) = [*(one.number for one in after.findings), 0.0]
         assert remaining < finding.number / 2
         return

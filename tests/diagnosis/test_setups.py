@@ -55,7 +55,7 @@ class Setup:
     healthy: str
     finding: str
     curable: bool = True
-    # What is learnt: of everything, or of the rarest class.
+    # What is learned: of everything, or of the rarest class.
     rare: bool = False
 
 
@@ -151,12 +151,12 @@ def stuck(path):
     """Seeds from which a scenario learns nothing."""
     seed = 0
     while True:
-        if not measure(trained(path, seed)[0]).learnt:
+        if not measure(trained(path, seed)[0]).learned:
             yield seed
         seed += 1
 
 
-def learnt(path, seed, settings, *, rare):
+def learned(path, seed, settings, *, rare):
     found = measure(trained(path, seed, settings)[0])
     return found.rare if rare else found.skill
 
@@ -174,8 +174,8 @@ def check(name, folder, count):
         if setup.curable:
             assert first.tried.helped
             assert not first.guess
-            there = learnt(healthy, seed, (), rare=setup.rare)
-            assert learnt(sick, seed, first.settings, rare=setup.rare) >= there / 2, (seed, first.settings)
+            there = learned(healthy, seed, (), rare=setup.rare)
+            assert learned(sick, seed, first.settings, rare=setup.rare) >= there / 2, (seed, first.settings)
         else:
             assert first.settings == ()
             assert "No single setting cures this" in first.advice
@@ -204,7 +204,7 @@ def test_the_test_loss_of_moons_doubles_and_need_not():
         for note in notes:
             after = measure(trained("moons", seed, note.settings)[0])
             assert after.kept_loss < 0.8 * kept[-1]
-            assert after.learnt
+            assert after.learned
             told += 1
     assert told >= 5
 

@@ -240,7 +240,7 @@ def test_a_wrong_value_is_not_hidden(write):
 
 VALUES = {
     "weighted": "s = 0.0\n    for k in range(len(a)):\n        s += (k + 1) * (a[k] - y[k])**2\n    return s",
-    "neighbours": "s = 0.0\n    for k in range(1, len(a)):\n        s += a[k] * a[k - 1] * y[k]\n    return s",
+    "neighbors": "s = 0.0\n    for k in range(1, len(a)):\n        s += a[k] * a[k - 1] * y[k]\n    return s",
     "ends": "return a[0] * a[0] - a[len(a) - 1] * y[0]",
     "with helpers": "return distance(a, y) / len(a) + square(a[0])",
     "largest": "best = a[0]\n    for k in range(1, len(a)):\n        best = max(best, a[k])\n    return best * best",

@@ -116,14 +116,14 @@ def _():
 )
 def _(found):
     # Means over the seeds: one start alone may turn a few epochs later.
-    losses, accuracies, learnt = (
+    losses, accuracies, learned = (
         np.mean([getattr(result.history, name) for result in found["none"]], axis=0)
         for name in ("test_loss", "test_accuracy", "train_loss")
     )
     turn = int(np.argmin(losses))
     assert 3 <= turn + 1 <= 8
     assert accuracies[-1] > accuracies[turn] - 0.02
-    assert (np.diff(learnt[::20]) < 0).all()
+    assert (np.diff(learned[::20]) < 0).all()
 
 
 @of_the_run("overfitting", "All numbers are means over five starts from the same 36 digits")

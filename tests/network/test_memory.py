@@ -9,16 +9,16 @@ from neurosim.network.memory import check_memory, machine_memory, training_memor
 
 # 5 * 7 + 7 + 7 * 3 + 3 numbers to learn.
 NETWORK = support.network(5, [support.Dense(7, "tanh"), support.Dropout(0.5), support.Dense(3)])
-LEARNT = 66
+LEARNED = 66
 
 
 @pytest.mark.parametrize(("optimizer", "slots"), [("sgd", 1), ("adam", 2)])
 @pytest.mark.parametrize(("batch", "rows", "at_once"), [(8, 100, 8), (10**9, 100, 100)])
 def test_training_memory(optimizer, slots, batch, rows, at_once):
     found = training_memory(NETWORK, support.training(optimizer, batch=batch), rows)
-    assert (found.parameters, found.gradient, found.optimizer) == (4 * LEARNT, 4 * LEARNT, 4 * LEARNT * slots)
+    assert (found.parameters, found.gradient, found.optimizer) == (4 * LEARNED, 4 * LEARNED, 4 * LEARNED * slots)
     assert found.outputs == 4 * at_once * (7 + 7 + 3)
-    assert found.total == 4 * (LEARNT * (2 + slots) + at_once * 17)
+    assert found.total == 4 * (LEARNED * (2 + slots) + at_once * 17)
 
 
 def test_statistics_count_and_flatten_does_not():

@@ -146,10 +146,10 @@ CASES = {
     "clip value": _vector(clip_value=0.02, lr=0.5),
     "clip norm": _vector(clip_norm=0.1, lr=0.5),
     "clip norm above the gradient": _vector(clip_norm=100.0, lr=0.5),
-    "clip value of a penalised conv net": Case(
+    "clip value of a penalized conv net": Case(
         (5, 5, 1), (Conv2d(3, l2=0.5), BatchNorm(), *LAST), CCE, clip_value=0.05, lr=0.5
     ),
-    "clip norm of a penalised conv net": Case(
+    "clip norm of a penalized conv net": Case(
         (5, 5, 1), (Conv2d(3, l1=0.1), BatchNorm(), *LAST), CCE, clip_norm=0.2, lr=0.5
     ),
     "lenet": Case(
@@ -194,8 +194,8 @@ STORED = (
     "residual on a map, stride",
     "residual, projection",
     "l1 and l2 in a conv net",
-    "clip value of a penalised conv net",
-    "clip norm of a penalised conv net",
+    "clip value of a penalized conv net",
+    "clip norm of a penalized conv net",
 )
 
 

@@ -62,7 +62,7 @@ INPUTS = {
     "one input": "inputs = 1",
     "two inputs": "inputs = 2",
     "many inputs": "inputs = 5",
-    "grey images": "image = 1",
+    "gray images": "image = 1",
     "images of two channels": "image = 2",
     "coloured images": "image = 3",
 }
@@ -165,8 +165,8 @@ def test_every_record_is_drawn_for_some_of_them(trained):
         ("one input", "a value", ""),
         ("two inputs", "a value", HIDDEN),
         ("two inputs", "many classes", HIDDEN),
-        ("grey images", "many classes", HIDDEN),
-        ("grey images", "many classes", CONVOLUTION),
+        ("gray images", "many classes", HIDDEN),
+        ("gray images", "many classes", CONVOLUTION),
     ):
         drawn |= set(run_facts(trained(kind, task, layers=layers), PICTURES).pictures)
     assert drawn == set(PICTURES)

@@ -44,7 +44,7 @@ def test_powers_of_ten_stay_powers_of_ten(tmp_path):
     assert "mathdefault" not in text
 
 
-def test_control_characters_are_spelt(tmp_path):
+def test_control_characters_are_spelled(tmp_path):
     words = "\x1b]0;title\x07 and \u202eturned"
     path = save(learning_curves(curves([1.0, 0.5], words), words), tmp_path / "curves.svg", words)
     text = path.read_text(encoding="utf-8")

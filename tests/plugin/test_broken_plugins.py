@@ -167,7 +167,7 @@ def test_the_name_of_the_builtins_is_taken(tmp_path):
 @pytest.mark.parametrize(
     "line", ["import beside", "from beside import x", "import inside.part", "from . import beside"]
 )
-def test_a_plugin_file_has_no_neighbours(tmp_path, line):
+def test_a_plugin_file_has_no_neighbors(tmp_path, line):
     plugins = tmp_path / "plugins"
     (plugins / "inside").mkdir(parents=True)
     (plugins / "mine.py").write_text(f"import math\n{line}\n")
@@ -177,7 +177,7 @@ def test_a_plugin_file_has_no_neighbours(tmp_path, line):
     assert registry.activations.get("good")
     (plugin,) = registry.broken()
     assert plugin.name == "mine"
-    assert plugin.error.startswith("a plugin file cannot import its neighbours (")
+    assert plugin.error.startswith("a plugin file cannot import its neighbors (")
     assert plugin.error.endswith("); make a package of several files: neurosim plugins new NAME (line 2)")
 
 

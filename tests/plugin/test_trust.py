@@ -26,7 +26,7 @@ def df(z, a):
 def neurosim_activations():
     return [Activation("evil", f, df)]
 """
-NEIGHBOURS = (
+NEIGHBORS = (
     "evil.py",
     "plugins/evil.py",
     "neurosim_plugins.py",
@@ -145,7 +145,7 @@ def outcomes(tmp_path_factory):
     """What became of each case: exit status, what was heard, and what was printed."""
     folder = tmp_path_factory.mktemp("trust") / "hostile"
     (folder / "plugins").mkdir(parents=True)
-    for name in NEIGHBOURS:
+    for name in NEIGHBORS:
         (folder / name).write_text(EVIL)
     cases = {}
 

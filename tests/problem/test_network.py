@@ -158,7 +158,7 @@ def test_a_map_needs_images():
         network(CONV, {"kind": "flatten"}, OUT, **changes)
 
 
-def test_a_misspelt_class_is_shown(tmp_path):
+def test_a_misspelled_class_is_shown(tmp_path):
     rows = "".join(f"{k},{'cat' if k % 2 else 'dog'}\n" for k in range(30)) + "30,cta\n"
     (tmp_path / "pets.csv").write_text("x,kind\n" + rows)
     data = {"source": "csv", "file": str(tmp_path / "pets.csv"), "target": "kind"}

@@ -356,7 +356,7 @@ class FolderMachine(RuleBasedStateMachine):
             return
         words = [verb, "run", *words, *WITH_PLUGIN]
         if done.code == 0:
-            # A model is read alone: the rows that it learnt from need not be there any more.
+            # A model is read alone: the rows that it learned from need not be there any more.
             may_be = folder.begun - {None} if verb == "predict" else self.now(folder)
             self.check_said(done, drawn, words, name, may_be, told)
         elif self.known(folder) and folder.ended:

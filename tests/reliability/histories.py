@@ -111,7 +111,7 @@ def what_is_in(folder):
     return found
 
 
-def recognised(world, folder):
+def recognized(world, folder):
     """The command whose bits a finished run has, None where it has those of none, or not all of them."""
     bits = what_is_in(folder)
     return next((words for words, expected in world.known.items() if expected == bits), None)
@@ -191,13 +191,13 @@ def check_finished(world, said):
         if job.code not in DONE:
             world.blame(f"{job.words} ended with {job.code}")
         elif folder is not None and what_is_in(folder) != world.known[tuple(job.words)]:
-            world.blame(f"{folder} has other bits than {job.words}: it has those of {recognised(world, folder)}")
+            world.blame(f"{folder} has other bits than {job.words}: it has those of {recognized(world, folder)}")
 
 
 def check_end(world, folders, again):
     """All is finished: nothing is lost, nothing mixed, nothing left lying about; `again`: where another run went."""
     for path in folders:
-        if recognised(world, path) is None:
+        if recognized(world, path) is None:
             world.blame(f"{path} has the bits of no run: {sorted(what_is_in(path))}")
         name = json.loads((path / "summary.json").read_text())["scenario"]
         if path not in again and not path.name.startswith(f"{name}-"):

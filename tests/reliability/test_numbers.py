@@ -30,7 +30,7 @@ from neurosim.training.recording.recording import BINS, HISTOGRAMS, histogram
 
 TINY, LARGE = float(np.float32(1e-45)), float(np.finfo(np.float32).max)
 ANY = st.floats(width=32, allow_nan=False, allow_infinity=False)
-# Where numbers go wrong: the ends of the range, the border of the subnormal ones, and neighbours.
+# Where numbers go wrong: the ends of the range, the border of the subnormal ones, and neighbors.
 EDGES = [
     0.0, -0.0, TINY, -TINY, 3 * TINY, 1.1754942e-38, 1.17549435e-38, 1.0, np.nextafter(np.float32(1), np.float32(2)),
     1e19, -1e20, LARGE, -LARGE, np.nextafter(np.float32(LARGE), np.float32(0)),

@@ -114,7 +114,7 @@ def test_a_missing_column_is_named_with_what_may_be_meant(tmp_path):
         ("5.1,3.5,1.4,0.2", "Put a row with names above it."),
     ):
         (tmp_path / "a.csv").write_text(f"{heading}\n1,2,3,4\n")
-        with pytest.raises(DataError, match="which the network learnt from") as caught:
+        with pytest.raises(DataError, match="which the network learned from") as caught:
             model.read(tmp_path / "a.csv")
         assert hint in caught.value.hint
 
@@ -179,9 +179,9 @@ def test_plugins_must_be_there_and_the_same(tmp_path):
     with pytest.raises(ScenarioError, match="bend") as refused:
         neurosim.diagnose(tmp_path / "run")
     assert 'needs it again: plugins=["FILE.py"]' in refused.value.hint
-    misspelt = {"network.layers.0.activation": "bent"}
+    misspelled = {"network.layers.0.activation": "bent"}
     with pytest.raises(ScenarioError, match="bent") as refused:
-        neurosim.run(tmp_path / "run", overrides=misspelt)
+        neurosim.run(tmp_path / "run", overrides=misspelled)
     assert "needs it again" not in refused.value.hint
     assert neurosim.load_model(tmp_path / "run", registry=neurosim.build_registry([plugin])).classes
     plugin.write_text(PLUGIN.format(factor="0.5"))

@@ -166,7 +166,7 @@ def test_seeds_share_their_rows_and_variants_may_have_others(path):
     remarks = compare(found.results, of_one_study=True).remarks
     assert remarks == (
         "Not all were measured on the same rows: their losses and accuracies cannot be compared directly.",
-        "Not all have learnt from the same training rows (30 to 45 of them).",
+        "Not all have learned from the same training rows (30 to 45 of them).",
     )
 
 

@@ -63,11 +63,11 @@ def test_a_slot_that_is_not_returned():
 
 
 def test_a_division_by_zero_in_the_first_step():
-    def normalised(w, g, s, t, lr):
+    def normalized(w, g, s, t, lr):
         s = 0.9 * s + 0.1 * g * g
         return w - lr * g / math.sqrt(s), s
 
-    record = Optimizer("normalised", normalised, slots=("s",), params={"lr": 0.01})
+    record = Optimizer("normalized", normalized, slots=("s",), params={"lr": 0.01})
     assert only_failure(record, "state") == "w is nan after step 1, with a gradient of 0"
 
 

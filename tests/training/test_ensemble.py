@@ -148,7 +148,7 @@ FAILURE = {"train_accuracy": {"at_most": 0.75}}
         ({"train_accuracy": {"at_least": 0.9}}, False),
         ({"train_loss": {"at_least": 0.5}}, True),
         ({"train_loss": {"at_most": 0.1}}, False),
-        # Learnt by heart: that is to succeed, and the other is how.
+        # Learned by heart: that is to succeed, and the other is how.
         ({"train_accuracy": {"at_least": 1.0}, "test_accuracy": {"at_most": 0.8}}, False),
         ({"train_accuracy": {"at_most": 1.0}}, False),
         ({}, False),
@@ -158,7 +158,7 @@ def test_a_lesson_that_is_a_failure(expect, failure):
     assert load_scenario("moons", overrides={"expect": expect}).expects_failure is failure
 
 
-def test_what_cannot_be_learnt_is_no_success(tmp_path, capsys):
+def test_what_cannot_be_learned_is_no_success(tmp_path, capsys):
     from neurosim.cli.application import execute
 
     assert execute(["run", "xor-perceptron", "--seeds", "100", "--out", str(tmp_path / "many")]) == 0

@@ -1,4 +1,4 @@
-"""Regression in the units of the data: prices of houses, from 50,000 to 500,000, learnt with the defaults."""
+"""Regression in the units of the data: prices of houses, from 50,000 to 500,000, learned with the defaults."""
 
 import json
 from types import SimpleNamespace
@@ -166,7 +166,7 @@ def neurosim_datasets():
 """
 
 
-def test_several_outputs_of_different_size_are_learnt_alike(tmp_path):
+def test_several_outputs_of_different_size_are_learned_alike(tmp_path):
     (tmp_path / "pair.py").write_text(TWO_OUTPUTS)
     text = SCENARIO.replace(
         '"csv"\nfile = "houses.csv"\ntarget = "price"\nstandardize = true', '"pair"\nstandardize_targets = true'

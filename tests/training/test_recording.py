@@ -44,7 +44,7 @@ def simulator(*changes, backend="cpu"):
 @pytest.mark.parametrize("per", ["epoch", "step"])
 @pytest.mark.parametrize("backend", ["cpu", "reference"])
 @pytest.mark.parametrize("layers", [{}, {"network.layers": DEEP["network.layers"][-2:]}], ids=["deep", "small"])
-def test_recording_does_not_change_what_is_learnt(backend, per, layers):
+def test_recording_does_not_change_what_is_learned(backend, per, layers):
     plain = simulator(layers, backend=backend)
     plain.train()
     recorded = simulator(layers, {"record": {"quantities": list(QUANTITIES), "per": per, "every": 2}}, backend=backend)

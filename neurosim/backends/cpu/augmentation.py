@@ -24,7 +24,7 @@ FLOAT = 4  # bytes
 # Images that a thread takes at a time.
 PORTION = 64
 # Lines and columns of background around an image: one before, and two behind since the last place
-# between pixels has a right and a lower neighbour.
+# between pixels has a right and a lower neighbor.
 BORDER = 3
 UNIT = 2.0**-31
 
@@ -49,7 +49,7 @@ def smooth(source, out, count, step, weights, radius):
         result[q] = weight[0] * middle[q]
     stride = step * FLOAT
     k = 1
-    # Two pairs of neighbours a pass: half the traffic to `result`.
+    # Two pairs of neighbors a pass: half the traffic to `result`.
     while k < radius:
         left, right = floats(source - k * stride, count), floats(source + k * stride, count)
         further_left, further_right = floats(source - (k + 1) * stride, count), floats(source + (k + 1) * stride, count)
@@ -74,7 +74,7 @@ def fill_noise(noise, count, numbers, inside, start, second):
 
 @compiled
 def find_places(geometry, count, xs, ys, moved_x, moved_y, places, parts_x, parts_y):
-    """Where each new pixel comes from: the number of the upper left neighbour, and the parts between pixels.
+    """Where each new pixel comes from: the number of the upper left neighbor, and the parts between pixels.
 
     `geometry` is (a, b, c, d, e, f, right, bottom, pitch) of x' = a x + b y + c, y' = d x + e y + f,
     counted from the corner of the bordered image, whose places end at `right` and `bottom`.

@@ -53,7 +53,7 @@ from neurosim.backends.cpu.table import (
     X,
     Z,
 )
-from neurosim.backends.cpu.updates import penalise
+from neurosim.backends.cpu.updates import penalize
 
 # Passed as np.int64(START): a literal 0 would compile the callee a second time for itself.
 START = 0
@@ -215,7 +215,7 @@ def backward_block(plan, s, x, rows, q, blocks, first_row, keys, update, sgemm):
         pull_back(plan, s - 1, x, np.int64(START), rows, k0, k1, first_row, keys, update, np.bool_(False))
     multiply_transposed_left(sgemm, k1 - k0, units, rows, source + 4 * k0, inputs, stage[D], units, gradient, units)
     if stage[PENALTY] != 0:
-        penalise(stage, weight, gradient, (k1 - k0) * units)
+        penalize(stage, weight, gradient, (k1 - k0) * units)
     function, state_stride, constants = update
     if function != 0:
         arguments = (weight, gradient, stage[WEIGHT_STATE] + 4 * k0 * units, state_stride, (k1 - k0) * units, constants)

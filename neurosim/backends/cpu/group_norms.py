@@ -97,7 +97,7 @@ def combine_moments(stage, group, rows, mean, inverse):
 
 @compiled
 def batch_norm(stage, group, x, a, rows, scratch):
-    """Normalise a group with the moments of all `rows` samples, or with the running ones."""
+    """Normalize a group with the moments of all `rows` samples, or with the running ones."""
     channels = stage[CHANNELS]
     mean, inverse = floats(scratch, channels), floats(scratch + 4 * channels, channels)
     if stage[BATCH]:
@@ -170,7 +170,7 @@ def batch_norm_backward(stage, x, d, rows, group_rows, scratch):
 
 @compiled
 def layer_norm(stage, group, x, a, scratch):
-    """Normalise the channels of each position; leaves the normalised inputs in Z."""
+    """Normalize the channels of each position; leaves the normalized inputs in Z."""
     channels = stage[CHANNELS]
     positions = stage[UNITS] // channels
     # Where maps of all groups are kept, their deviations are.

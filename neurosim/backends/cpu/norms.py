@@ -138,7 +138,7 @@ def total(values):
 
 @compiled
 def layer_norm_rows(stage, x, r0, r1, scratch):
-    """Rows `r0` to `r1` of a layer normalization of vectors; leaves the normalised inputs in Z."""
+    """Rows `r0` to `r1` of a layer normalization of vectors; leaves the normalized inputs in Z."""
     units = stage[UNITS]
     epsilon = floats(stage[SETTINGS], 2)[0]
     gamma, beta = floats(stage[WEIGHT], units), floats(stage[BIAS], units)

@@ -112,7 +112,7 @@ def _operation(expression: Any, called: Any) -> str:
 
 
 def wide_instructions(dispatcher: Any, arguments: tuple[Any, ...]) -> list[str]:
-    """Lines of the optimised LLVM text of a compiled function that have a double in them."""
+    """Lines of the optimized LLVM text of a compiled function that have a double in them."""
     between_signals(dispatcher.compile)(arguments)
     text = dispatcher.inspect_llvm(arguments)
     bodies = re.findall(r"^define .*?^}", text, re.MULTILINE | re.DOTALL)

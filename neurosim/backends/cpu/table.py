@@ -47,7 +47,7 @@ class Field(IntEnum):
     DROPOUT_INDEX = auto()
     DROP_BELOW = auto()
     DROP_SCALE = auto()  # address of 1 / (1 - rate)
-    BATCH = auto()  # normalise with the statistics of the batch
+    BATCH = auto()  # normalize with the statistics of the batch
     MOVE = auto()  # and have the running ones follow
     SETTINGS = auto()  # address of epsilon and momentum
     RUNNING_MEAN = auto()

@@ -31,7 +31,7 @@ NO_CLIPPING, BY_VALUE, BY_NORM = range(3)
 
 
 @compiled
-def penalise(stage, weight, gradient, count):
+def penalize(stage, weight, gradient, count):
     """Add the slope of the stage's penalty to the gradient of some of its weights."""
     penalty = floats(stage[PENALTY], 2)
     l1, l2 = penalty[0], penalty[1]
@@ -72,7 +72,7 @@ def finish_maps(plan, groups, update, thread, threads):
             gradient, weight = stage[WEIGHT_GRADIENT] + 4 * first, stage[WEIGHT] + 4 * first
             add_groups(stage, groups, first, count, gradient)
             if stage[PENALTY] != 0 and first < stage[WEIGHTS]:
-                penalise(stage, weight, gradient, min(count, stage[WEIGHTS] - first))
+                penalize(stage, weight, gradient, min(count, stage[WEIGHTS] - first))
             if function != 0:
                 state = stage[WEIGHT_STATE] + 4 * first
                 call_update(function, (weight, gradient, state, state_stride, count, constants))

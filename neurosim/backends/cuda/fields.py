@@ -63,7 +63,7 @@ class Field(IntEnum):
     PARTS = auto()  # offset of the parts of long sums
     TERMS = auto()  # terms of each part
     PLACES = auto()  # offset of the cells that a max pool has chosen
-    STATISTICS = auto()  # offset of the STATISTIC numbers of each group that is normalised
+    STATISTICS = auto()  # offset of the STATISTIC numbers of each group that is normalized
     RUNNING_MEAN = auto()  # offset behind the parameters
     RUNNING_VARIANCE = auto()
     SKIP = auto()  # of a join: offset of what it adds, NONE for the batch itself; of a fork: the gradient it adds
@@ -71,11 +71,11 @@ class Field(IntEnum):
 
 
 class Statistic(IntEnum):
-    """What is kept of each group that is normalised: of a channel, or of a position of a row."""
+    """What is kept of each group that is normalized: of a channel, or of a position of a row."""
 
     MEAN = 0
     INVERSE = auto()  # 1 / sqrt(variance + epsilon)
-    MEAN_D = auto()  # mean of the gradient with respect to the normalised numbers
+    MEAN_D = auto()  # mean of the gradient with respect to the normalized numbers
     MEAN_DN = auto()  # mean of the product of the two
 
 
@@ -125,11 +125,11 @@ class Phase(IntEnum):
     CHANNEL_STATISTICS = auto()
     RUNNING_STATISTICS = auto()
     GROUP_STATISTICS = auto()
-    NORMALISE = auto()
+    NORMALIZE = auto()
     GRADIENT_PARTS = auto()
     CHANNEL_GRADIENTS = auto()
     GROUP_GRADIENTS = auto()
-    NORMALISE_BACKWARD = auto()
+    NORMALIZE_BACKWARD = auto()
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Four neighbouring numbers of a matrix in one load of 16 bytes, for kernels.
+"""Four neighboring numbers of a matrix in one load of 16 bytes, for kernels.
 
 A thread that loads 4 bytes at a time needs four instructions, and four addresses, where one does. Numba
 has no way to ask for the wide load, so on a GPU this is a function of one machine instruction; in the

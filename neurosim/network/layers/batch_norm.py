@@ -41,7 +41,7 @@ class BatchNorm(Normalization):
 
     ``a = gamma * (x - mean) / sqrt(variance + epsilon) + beta`` (Ioffe and Szegedy 2015, arXiv:1502.03167,
     algorithm 1). In training, mean and variance (divided by n) are those of the batch's rows and
-    positions; each step moves the running ones by `momentum` towards them, the variance divided by
+    positions; each step moves the running ones by `momentum` toward them, the variance divided by
     n - 1. Evaluation uses the running ones.
     """
 
@@ -52,7 +52,7 @@ class BatchNorm(Normalization):
 
     @property
     def statistics(self) -> tuple[Parameter, ...]:
-        """Running mean and variance: kept, not learnt."""
+        """Running mean and variance: kept, not learned."""
         return self.mean, self.variance
 
     def start_statistics(self, values: NDArray[np.float32]) -> None:

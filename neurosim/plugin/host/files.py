@@ -77,8 +77,8 @@ def _execute(path: Path, content: bytes) -> ModuleType:
         exec(code, module.__dict__)
     except BaseException as error:
         del sys.modules[name]
-        if isinstance(error, ImportError) and _wants_a_neighbour(error, path):
-            fault = PluginError(f"a plugin file cannot import its neighbours ({error.msg})", ONE_FILE)
+        if isinstance(error, ImportError) and _wants_a_neighbor(error, path):
+            fault = PluginError(f"a plugin file cannot import its neighbors ({error.msg})", ONE_FILE)
             raise fault.with_traceback(error.__traceback__) from error
         raise
     return module
@@ -104,7 +104,7 @@ def _fault(path: Path, message: str, content: bytes, offset: int) -> SyntaxError
     return fault
 
 
-def _wants_a_neighbour(error: ImportError, path: Path) -> bool:
+def _wants_a_neighbor(error: ImportError, path: Path) -> bool:
     """Whether the import was of a file beside the plugin; its folder is on no import path."""
     if not isinstance(error, ModuleNotFoundError):
         return "relative import" in str(error)

@@ -65,7 +65,7 @@ function ticks(low, high, logarithmic, count = 4) {
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = power * [1, 2, 5, 10].find((k) => k * power >= rough * 0.999);
   const first = Math.ceil(low / step);
-  // Neighbours may be the same number.
+  // Neighbors may be the same number.
   const found = new Set(Array.from({ length: count + 2 }, (_, k) => Number(((first + k) * step).toPrecision(12))));
   const slack = 1e-9 * Math.min(step, high - low), end = Math.min(high + slack, Number.MAX_VALUE);
   const within = [...found].filter((tick) => tick >= low - slack && tick <= end);

@@ -80,7 +80,7 @@ function fittedView(root, run, moved) {
   const { axes, points, range } = plane;
   const net = new Net(plane);
   const view = element("div", root, { class: "view" });
-  element("h3", view, {}, run.label || "The function that the network has learnt");
+  element("h3", view, {}, run.label || "The function that the network has learned");
   let frame = 0, probe = null;
   const { canvas, redraw } = canvasView(view, `The network's output over ${plane.labels[0]}, with the data`, 0.62, [axes[0], range], (context, x, y, width, height) => {
     context.clearRect(0, 0, width, height);
@@ -111,7 +111,7 @@ function fittedView(root, run, moved) {
   };
 }
 
-// Values from dark to bright, in the order that they keep in grey.
+// Values from dark to bright, in the order that they keep in gray.
 const VALUES = ["#440154", "#3b528b", "#21918c", "#5ec962", "#fde725"].map(parts);
 
 function valueColour(value, [low, high]) {
@@ -125,7 +125,7 @@ function surfaceView(root, run, moved, cells) {
   const { axes, points, range } = plane;
   const net = new Net(plane);
   const view = element("div", root, { class: "view" });
-  element("h3", view, {}, run.label || "The function that the network has learnt");
+  element("h3", view, {}, run.label || "The function that the network has learned");
   let frame = 0, colours = null, probe = null;
   const label = `The network's output over ${plane.labels.join(" and ")}, with the data`;
   const { canvas, redraw } = canvasView(view, label, 0.8, axes, (context, x, y, width, height) => {

@@ -75,10 +75,10 @@ class HiddenSpace {
 }
 
 // How much of the rows' variance lies in the plane.
-function share(hidden, places, middle, centre) {
+function share(hidden, places, middle, center) {
   const sum = (rows, from) => rows.reduce((total, row) => total + row.reduce((part, value, k) => part + (value - from[k]) ** 2, 0), 0);
   const total = sum(hidden, middle);
-  return total > 0 ? sum(places, centre) / total : 1;
+  return total > 0 ? sum(places, center) / total : 1;
 }
 
 // Where the names of rows stand, as [left, top, width, height]: beside their rows and away from the others, clear of each
@@ -88,9 +88,9 @@ function nameBoxes(at, widths, width, height, taken = []) {
   const apart = (one, other) =>
     one[0] >= other[0] + other[2] || other[0] >= one[0] + one[2] || one[1] >= other[1] + other[3] || other[1] >= one[1] + one[3];
   const marks = [...at, ...taken].map(([u, v]) => [u - 8, v - 8, 16, 16]);
-  const [middle, centre] = [0, 1].map((axis) => at.reduce((sum, place) => sum + place[axis], 0) / at.length);
+  const [middle, center] = [0, 1].map((axis) => at.reduce((sum, place) => sum + place[axis], 0) / at.length);
   at.forEach(([u, v], k) => {
-    const wide = widths[k], outwards = u < middle ? -1 : 1, away = v < centre ? -1 : 1;
+    const wide = widths[k], outwards = u < middle ? -1 : 1, away = v < center ? -1 : 1;
     const sides = [];
     for (const far of [0.5, 1.5, 2.5, 3.5]) {
       for (const down of [away, -away]) {

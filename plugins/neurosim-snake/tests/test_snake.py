@@ -36,7 +36,7 @@ def test_it_never_falls():
 
 
 def error_beyond_the_data(activation):
-    """Mean squared error on one period before and one after the two that were learnt."""
+    """Mean squared error on one period before and one after the two that were learned."""
     registry = neurosim.build_registry(entry_points=False)
     registry.register(neurosim_snake)
     scenario = neurosim.load_scenario(WAVES, registry=registry, overrides={"network.layers.0.activation": activation})

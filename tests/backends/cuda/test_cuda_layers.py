@@ -22,7 +22,7 @@ from neurosim.errors import BackendError, DataError
 
 CCE = "categorical_cross_entropy"
 BEFORE_ANYTHING_LEARNS = [Pool("max", (1, 2)), Dropout(0.3), Activation("tanh"), Residual((Dropout(0.3),)), Flatten()]
-# Where two numbers are normalised they become -1 and 1, whatever they are: three channels at the least.
+# Where two numbers are normalized they become -1 and 1, whatever they are: three channels at the least.
 MAPS = {
     "convolution": (3, [Conv2d(2, (2, 2), "tanh"), Dropout(0.3), Flatten(), Dense(2, "softmax")], CCE, {}),
     "padded, in steps": (
@@ -50,7 +50,7 @@ MAPS = {
         {},
     ),
     "nothing learns at first": (2, [*BEFORE_ANYTHING_LEARNS, Dense(1)], "mse", {}),
-    "normalised": (
+    "normalized": (
         3,
         [BatchNorm(), Conv2d(3, (2, 2), padding="same", bias=False), BatchNorm(0.3), LayerNorm(), Flatten(), Dense(1)],
         "mse",
@@ -69,7 +69,7 @@ MAPS = {
     ),
 }
 VECTORS = {
-    "normalised": (
+    "normalized": (
         3,
         [Dense(4, bias=False), BatchNorm(), Activation("relu"), LayerNorm(), Dense(3, "softmax"), Dropout(0.2)],
         "mse",
@@ -91,7 +91,7 @@ RUNS = [
     *[pytest.param(MAPS[name], Strategy.SEPARATE, id=f"maps, {name}, separate") for name in MAPS],
     pytest.param(MAPS["residual"], Strategy.PERSISTENT, id="maps, residual, persistent"),
     *[pytest.param(VECTORS["residual"], way, id=f"vectors, residual, {way.value}") for way in Strategy],
-    pytest.param(VECTORS["normalised"], Strategy.PERSISTENT, id="vectors, normalised, persistent"),
+    pytest.param(VECTORS["normalized"], Strategy.PERSISTENT, id="vectors, normalized, persistent"),
 ]
 
 
@@ -122,7 +122,7 @@ def test_every_way_trains_as_the_reference_does(case, way):
     assert support.error(bench.forward(rows.features), reference.forward(rows.features)) < 1e-5
 
 
-@pytest.mark.parametrize("name", ["normalised", "residual"])
+@pytest.mark.parametrize("name", ["normalized", "residual"])
 def test_the_bits_do_not_depend_on_the_number_of_blocks(name):
     found = []
     for blocks in (1, 3):
@@ -145,7 +145,7 @@ def test_how_sums_are_cut_changes_no_more_than_rounding():
 
 
 def test_statistics_live_on_the_gpu_and_can_be_written_to():
-    net, training, bench = make(VECTORS["normalised"], Strategy.SINGLE_BLOCK)
+    net, training, bench = make(VECTORS["normalized"], Strategy.SINGLE_BLOCK)
     rows = support.rows(7, net.inputs, net.outputs)
     reference = support.REFERENCE.make(net, training, 3)
     for each in (bench, reference):
@@ -196,14 +196,14 @@ def test_what_is_not_supported_is_refused():
 
 
 def test_networks_with_statistics_or_maps_are_trained_one_by_one():
-    for case in (VECTORS["normalised"], MAPS["convolution"]):
+    for case in (VECTORS["normalized"], MAPS["convolution"]):
         net, _, bench = make(case, None)
         assert make_small_ensemble(bench, [1, 2], [support.rows(4, net.inputs, net.outputs)]) is None
 
 
 def test_kernels_and_tables_number_things_alike():
     """The kernel files have the names of fields.py, all of them, with the same numbers."""
-    net, training, bench = make(MAPS["normalised"], Strategy.SEPARATE)
+    net, training, bench = make(MAPS["normalized"], Strategy.SEPARATE)
     module = load_kernels(net, training.optimizer.record, bench._sizes.separate, "separate")
     for numbers in (fields.Kind, fields.Field, fields.Statistic, fields.LossField, fields.Number, fields.Phase):
         for entry in numbers:
@@ -215,9 +215,9 @@ def test_kernels_and_tables_number_things_alike():
 @pytest.mark.parametrize(
     ("layers", "there", "not_there"),
     [
-        ([Dense(2), Dropout(0.1)], [], ["activate_alone", "normalise", "convolve"]),
-        ([Dense(2), Residual((Dense(2),))], ["activate_alone"], ["normalise", "convolve"]),
-        ([Residual((LayerNorm(),)), Dense(2)], ["activate_alone", "normalise"], ["convolve"]),
+        ([Dense(2), Dropout(0.1)], [], ["activate_alone", "normalize", "convolve"]),
+        ([Dense(2), Residual((Dense(2),))], ["activate_alone"], ["normalize", "convolve"]),
+        ([Residual((LayerNorm(),)), Dense(2)], ["activate_alone", "normalize"], ["convolve"]),
     ],
 )
 def test_a_network_is_compiled_with_what_it_needs(layers, there, not_there):

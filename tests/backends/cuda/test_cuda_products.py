@@ -80,7 +80,7 @@ def test_the_wide_load_refuses_what_a_gpu_cannot_do(columns, row, column, words)
 
 
 @pytest.mark.skipif(not simulated(), reason="a GPU's load is no Python function")
-def test_the_wide_load_takes_four_neighbours():
+def test_the_wide_load_takes_four_neighbors():
     matrix = np.arange(16, dtype=np.float32).reshape(2, 8)
     assert vector_loads.load_four(matrix, 1, 4) == (12.0, 13.0, 14.0, 15.0)
 

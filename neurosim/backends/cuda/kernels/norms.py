@@ -11,8 +11,8 @@ there are few of them: it is cut into parts of TERMS places, one thread each, ad
 channel. Means and variances of parts are joined as Chan, Golub and LeVeque have it (1979): a sum of squares is
 always one of distances from a mean close by, and loses no digits to a large mean.
 
-Where the bytes go. Inputs are read twice for the statistics and once more to be normalised; n is worked out
-again on the way back. Neighbouring threads take neighbouring channels, but for layer normalization's
+Where the bytes go. Inputs are read twice for the statistics and once more to be normalized; n is worked out
+again on the way back. Neighboring threads take neighboring channels, but for layer normalization's
 statistics, where each reads a stretch of its own.
 
 Launch geometry. Any number of blocks. Which terms make a part depends on TERMS and the rows alone, so the bits do not
@@ -32,7 +32,7 @@ from neurosim.backends.cuda.kernels.common import (
     GROUP_STATISTICS,
     INPUTS,
     KIND,
-    NORMALISE,
+    NORMALIZE,
     ONE,
     OUT,
     PARAMS,
@@ -73,8 +73,8 @@ def run_norm_phase(kind, net, data, s, rows, first, learning, team):
         running_statistics(net, s, team)
     elif kind == GROUP_STATISTICS:
         group_statistics(net, data, s, rows, first, team)
-    elif kind == NORMALISE:
-        normalise(net, data, s, rows, first, team)
+    elif kind == NORMALIZE:
+        normalize(net, data, s, rows, first, team)
     elif kind == GRADIENT_PARTS:
         gradient_parts(net, data, s, rows, first, team)
     elif kind == CHANNEL_GRADIENTS:
@@ -82,7 +82,7 @@ def run_norm_phase(kind, net, data, s, rows, first, learning, team):
     elif kind == GROUP_GRADIENTS:
         group_gradients(net, data, s, rows, first, team)
     else:
-        normalise_backward(net, data, s, rows, first, team)
+        normalize_backward(net, data, s, rows, first, team)
 
 
 @inner
@@ -124,7 +124,7 @@ def parts_of_channel(stages, s, rows):
 
 @inner
 def keep_statistics(net, s, group, mean, variance):
-    """Mean and spread of a group, for all who normalise."""
+    """Mean and spread of a group, for all who normalize."""
     stages, numbers, _, work, _ = net
     at = stages[s, STATISTICS] + KEPT * group
     work[at + MEAN] = mean
@@ -163,7 +163,7 @@ def channel_parts(net, data, s, rows, first, team):
 
 @inner
 def channel_statistics(net, s, rows, learning, team):
-    """Mean and variance of each channel from its parts; with `learning` the running ones move towards them."""
+    """Mean and variance of each channel from its parts; with `learning` the running ones move toward them."""
     stages, numbers, weights, work, _ = net
     channels, terms, places = stages[s, CHANNELS], stages[s, TERMS], places_of(stages, s, rows)
     for channel in range(first_of(team), channels, stride_of(team)):
@@ -205,7 +205,7 @@ def group_statistics(net, data, s, rows, first, team):
 
 
 @inner
-def normalise(net, data, s, rows, first, team):
+def normalize(net, data, s, rows, first, team):
     """The normalization `s` for a batch, with the statistics of its groups."""
     stages, _, weights, work, _ = net
     for e in range(first_of(team), rows * stages[s, UNITS], stride_of(team)):
@@ -276,7 +276,7 @@ def group_gradients(net, data, s, rows, first, team):
 
 
 @inner
-def normalise_backward(net, data, s, rows, first, team):
+def normalize_backward(net, data, s, rows, first, team):
     """From the gradient of what leaves the normalization `s` to that of the stage behind it."""
     stages, _, weights, work, _ = net
     units = stages[s, UNITS]

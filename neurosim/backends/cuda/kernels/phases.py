@@ -10,8 +10,8 @@ How. All three products are cut into tiles of ROWS x COLUMNS results. A block lo
 the left matrix and DEPTH rows of the right one into shared memory, once for the whole tile, and each
 thread adds up the DOWN x ACROSS results it keeps in registers. A number that comes from global
 memory is so used ROWS or COLUMNS times. What follows a product (bias, activation, dropout mask,
-derivative, optimizer) is done while its results are still in shared memory, where neighbouring
-threads take neighbouring results: so weighted sums, masks and weight gradients make no trip of their
+derivative, optimizer) is done while its results are still in shared memory, where neighboring
+threads take neighboring results: so weighted sums, masks and weight gradients make no trip of their
 own through memory, and what is written is written in whole lines.
 
 Where the bytes go. Forward: x once per column of tiles, W once per row of tiles; z, a, out written

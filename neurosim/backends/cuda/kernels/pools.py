@@ -5,7 +5,7 @@ windows that it lies under: no two threads add to one number. Of several largest
 order in which rows are read; its cell is kept for the way back. Cells of the padding do not count. The mean over a
 whole map is a window as large as the map.
 
-Where the bytes go. Neighbouring threads take neighbouring channels: whole lines, mostly from cache, since windows
+Where the bytes go. Neighboring threads take neighboring channels: whole lines, mostly from cache, since windows
 that overlap share their inputs.
 
 Launch geometry. Any number of blocks.

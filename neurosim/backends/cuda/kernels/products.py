@@ -55,8 +55,8 @@ def first_column(c):
 #
 # Each thread goes along a row of A and down a column of B, and takes every number from memory.
 #
-# Bytes for a multiply-add: 8 from global memory. The threads of a warp help by accident: 32 neighbours in a
-# row of C want the same number of A, which is sent once to all, and 32 neighbouring numbers of B, which are
+# Bytes for a multiply-add: 8 from global memory. The threads of a warp help by accident: 32 neighbors in a
+# row of C want the same number of A, which is sent once to all, and 32 neighboring numbers of B, which are
 # one line of memory. The caches catch what the other warps want again. Still every multiply-add waits for
 # two loads, and the units that load are busy while those that multiply are not.
 
@@ -86,7 +86,7 @@ def naive(a, b, c):
 
 @inner
 def fetch(tile, matrix, row, column):
-    """Fill a shared tile from the place (row, column) of a matrix on; neighbouring threads load neighbours."""
+    """Fill a shared tile from the place (row, column) of a matrix on; neighboring threads load neighbors."""
     height, width = U(tile.shape[0]), U(tile.shape[1])
     for place in range(U(cuda.threadIdx.x), height * width, U(THREADS)):
         y, x = place // width, place % width
@@ -116,7 +116,7 @@ def tiled(a, b, c):
 #
 # Registers are nearer still. A thread that works out DOWN x ACROSS results takes DOWN numbers of A and ACROSS of
 # B from shared memory, and multiplies each with each: many multiply-adds for few loads. Its results lie apart,
-# THREADS_ACROSS columns and THREADS_DOWN rows, so that at each moment neighbouring threads read neighbouring
+# THREADS_ACROSS columns and THREADS_DOWN rows, so that at each moment neighboring threads read neighboring
 # numbers: 32 numbers that lie in 32 different banks of shared memory come at once.
 #
 # Bytes for a multiply-add: 4 / COLUMNS + 4 / ROWS from global memory (0.125 with tiles of 64 x 64), and
