@@ -11,10 +11,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from few_colours import keep
+from few_colors import keep
 
 HERE = Path(__file__).parent / "pictures" / "lessons"
-COLOURS = 96
+COLORS = 96
 # The picture that says most about each lesson.
 PICTURES = {
     "and": "decision_boundary",
@@ -54,7 +54,7 @@ def main(names: list[str]) -> None:
             seconds = time.perf_counter() - start
             if done.returncode:
                 sys.exit(f"{name} ended with {done.returncode}")
-            keep(out / f"{PICTURES[name]}.png", HERE / f"{name}.png", COLOURS)
+            keep(out / f"{PICTURES[name]}.png", HERE / f"{name}.png", COLORS)
         print(f"{name:<26}{seconds:6.1f} s", flush=True)
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from PIL import Image
 
-COLOURS = 96
+COLORS = 96
 NOTEBOOK = Path(__file__).with_name("notebook.ipynb")
 # In a process of its own: the libraries of notebooks warn of themselves.
 EXECUTE = """
@@ -42,11 +42,11 @@ def execute(notebook: Path, folder: Path) -> dict:
 
 
 def smaller(picture: str) -> str:
-    """A picture with few colours, which takes a third of the bytes."""
+    """A picture with few colors, which takes a third of the bytes."""
     file = io.BytesIO()
     made = Image.open(io.BytesIO(base64.b64decode(picture))).convert("RGB")
-    # Small marks keep their own colours.
-    made = made.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    # Small marks keep their own colors.
+    made = made.quantize(COLORS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
     made.save(file, "PNG", optimize=True)
     return base64.b64encode(file.getvalue()).decode()
 

@@ -10,9 +10,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from few_colours import keep
+from few_colors import keep
 from playwright.sync_api import sync_playwright
-from readme_pictures import COLOURS, HERE, neurosim
+from readme_pictures import COLORS, HERE, neurosim
 
 # Down to the end of the units.
 SHOWN_HEIGHT = 1330
@@ -46,7 +46,7 @@ def main() -> None:
         neurosim("replay", f"{folder}/moons", *changed, "--json", "--out", f"{folder}/replay")
         shutil.copy(folder / "replay" / "replay.png", folder / "moons-replay.png")
         for picture in ("spirals-report.png", "moons-replay.png"):
-            keep(folder / picture, HERE / picture, COLOURS)
+            keep(folder / picture, HERE / picture, COLORS)
 
 
 if __name__ == "__main__":

@@ -10,10 +10,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from few_colours import keep
+from few_colors import keep
 
 HERE = Path(__file__).parent / "pictures"
-COLOURS = 128
+COLORS = 128
 # Scenario, picture (or film), and what is set for it.
 SHOWN = [
     ("spirals", "unit_maps", ()),
@@ -43,7 +43,7 @@ def main() -> None:
                 neurosim("run", scenario, "--quiet", "--out", run, *changes)
             if not Path(run, f"{name}.png").is_file():
                 neurosim("plot", run, "--only", name)
-            keep(Path(run, f"{name}.png"), HERE / f"{scenario}-{name.replace('_', '-')}.png", COLOURS)
+            keep(Path(run, f"{name}.png"), HERE / f"{scenario}-{name.replace('_', '-')}.png", COLORS)
         scenario, film = FILM
         neurosim("run", scenario, "--quiet", "--out", f"{folder}/{scenario}")
         neurosim("plot", f"{folder}/{scenario}", "--animate", film)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from neurosim.analysis.activations import ActivationCurves
 from neurosim.plots.settings import own_settings
-from neurosim.plots.style import COLOURS, INK, canvas, figure, save
+from neurosim.plots.style import COLORS, INK, canvas, figure, save
 
 # Widths of lines.
 STRONG, FAINT = 2.2, 1.3
@@ -31,8 +31,8 @@ def activation_figure(shown: ActivationCurves) -> Figure:
     made, (left, right) = figure(9.0, 3.8, 2, shown.name)
     functions = [(curve.a, [at[0] for at in curve.at_kinks]) for curve in shown.curves]
     slopes = [(curve.slope, [at[1] for at in curve.at_kinks]) for curve in shown.curves]
-    _panel(left, shown, functions, COLOURS[0])
-    _panel(right, shown, slopes, COLOURS[1])
+    _panel(left, shown, functions, COLORS[0])
+    _panel(right, shown, slopes, COLORS[1])
     left.set_ylabel("output  f(z)")
     right.set_ylabel("derivative  f\N{PRIME}(z)" + (", derived from f" if shown.derived else ""))
     if shown.curves[0].label:
@@ -57,8 +57,8 @@ def activation_sheet(shown: Sequence[ActivationCurves], title: str) -> Figure:
         axes.axhline(0.0, color=INK, linewidth=0.6)
         axes.axvline(0.0, color=INK, linewidth=0.6)
         curve = entry.curves[0]
-        axes.plot(entry.z, curve.slope, "--", color=COLOURS[1], linewidth=1.3, label="derivative  f\N{PRIME}(z)")
-        axes.plot(entry.z, curve.a, "-", color=COLOURS[0], linewidth=1.8, label="output  f(z)")
+        axes.plot(entry.z, curve.slope, "--", color=COLORS[1], linewidth=1.3, label="derivative  f\N{PRIME}(z)")
+        axes.plot(entry.z, curve.a, "-", color=COLORS[0], linewidth=1.8, label="output  f(z)")
         settings = f" ({curve.label})" if curve.label else ""
         axes.set_title(entry.name + settings, fontsize=8.5, color=INK)
         axes.spines[["top", "right"]].set_visible(False)
@@ -87,7 +87,7 @@ def write_activation(shown: ActivationCurves, path: Path) -> Path:
 
 
 def _panel(
-    axes: Axes, shown: ActivationCurves, lines: Sequence[tuple[NDArray[np.float64], Sequence[float]]], colour: str
+    axes: Axes, shown: ActivationCurves, lines: Sequence[tuple[NDArray[np.float64], Sequence[float]]], color: str
 ) -> None:
     """One curve for each choice of parameters; each line comes with its values at the kinks."""
     axes.axhline(0.0, color=INK, linewidth=0.7)
@@ -95,7 +95,7 @@ def _panel(
     for k in (*range(1, len(lines)), 0):
         label = shown.curves[k].label + (" (default)" if k == 0 else "")
         width, strength = (STRONG, 1.0) if k == 0 else (FAINT, 0.55)
-        axes.plot(shown.z, lines[k][0], STYLES[k], color=colour, linewidth=width, alpha=strength, label=label)
+        axes.plot(shown.z, lines[k][0], STYLES[k], color=color, linewidth=width, alpha=strength, label=label)
     axes.margins(x=0.0)
     axes.set_xlabel("weighted sum  z")
     low, high = axes.dataLim.intervaly
@@ -109,5 +109,5 @@ def _panel(
             continue
         # Where a line breaks: a full point where the function is, an open one where it is not.
         for end in ends:
-            inside = colour if abs(end - value) <= VISIBLE * (high - low) else "white"
-            axes.plot([kink], [end], "o", markersize=5, color=colour, markerfacecolor=inside, zorder=4)
+            inside = color if abs(end - value) <= VISIBLE * (high - low) else "white"
+            axes.plot([kink], [end], "o", markersize=5, color=color, markerfacecolor=inside, zorder=4)

@@ -23,7 +23,7 @@ from neurosim.plots.hidden import draw_hidden, spread_words
 from neurosim.plots.inputs import draw_boundary, draw_fit, draw_surface
 from neurosim.plots.pictures import function
 from neurosim.plots.settings import own_settings
-from neurosim.plots.style import COLOURS, FAINT, INK, canvas, whole_numbers
+from neurosim.plots.style import COLORS, FAINT, INK, canvas, whole_numbers
 from neurosim.process.interruption import at_sudden_end
 from neurosim.scenario.pictures import FILMS
 from neurosim.training.recording.recording import HISTOGRAMS
@@ -75,9 +75,9 @@ def _pixels(made: Figure) -> NDArray[np.uint8]:
 
 
 def _gif(pictures: list[NDArray[np.uint8]]) -> bytes:
-    # One palette for all, else colours would flicker: that of the start, the middle and the end together.
+    # One palette for all, else colors would flicker: that of the start, the middle and the end together.
     several = np.concatenate([pictures[0], pictures[len(pictures) // 2], pictures[-1]])
-    # Small marks keep their own colours, however much of the picture is pale.
+    # Small marks keep their own colors, however much of the picture is pale.
     palette = Image.fromarray(several).quantize(200, Image.Quantize.MAXCOVERAGE, kmeans=1, dither=Image.Dither.NONE)
     images = [Image.fromarray(picture).quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures]
     buffer = io.BytesIO()
@@ -175,7 +175,7 @@ def gradients(film: FilmFacts, number: int, place: int) -> Figure:
     numbers = np.arange(1, len(places) + 1)
     axes.set_yscale("log", nonpositive="clip")
     axes.set_ylim(low / 2, high * 2)
-    axes.bar(numbers, np.maximum(values, low / 2), width=0.7, color=COLOURS[0])
+    axes.bar(numbers, np.maximum(values, low / 2), width=0.7, color=COLORS[0])
     whole_numbers(axes.xaxis)
     axes.set_xlim(0.4, len(places) + 0.6)
     axes.set_xlabel("layer (1 = first)")
@@ -212,7 +212,7 @@ def histograms(film: FilmFacts, number: int, place: int) -> Figure:
             if last <= first:
                 first, last = first - 0.5, last + 0.5
             edges = np.linspace(first, last, len(counts) + 1)
-            axes.stairs(counts / counts.max(), edges, fill=True, color=COLOURS[0], alpha=0.7)
+            axes.stairs(counts / counts.max(), edges, fill=True, color=COLORS[0], alpha=0.7)
         margin = 0.03 * ((high - low) or 1.0)
         axes.set_xlim(low - margin, high + margin)
         axes.set_ylim(0, 1.08)
@@ -232,11 +232,11 @@ def _loss(axes: Axes, film: FilmFacts, place: int) -> None:
     """The loss over the epochs, and where the film is."""
     _tidy(axes)
     epochs, losses = np.array(film.history.epoch, np.float64), np.array(film.history.train_loss, np.float64)
-    axes.plot(epochs, losses, color=COLOURS[0], linewidth=1.4)
+    axes.plot(epochs, losses, color=COLORS[0], linewidth=1.4)
     now = film.recording.epochs[place]
-    axes.axvline(now, color=COLOURS[1], linewidth=1.0)
+    axes.axvline(now, color=COLORS[1], linewidth=1.0)
     if len(epochs):
-        axes.plot([max(now, epochs[0])], [np.interp(now, epochs, losses)], "o", color=COLOURS[1], markersize=6)
+        axes.plot([max(now, epochs[0])], [np.interp(now, epochs, losses)], "o", color=COLORS[1], markersize=6)
     if len(losses) and losses.min() > 0 and losses.max() / losses.min() > 30:
         axes.set_yscale("log")
     elif len(losses):

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from neurosim.analysis.classification import Classification, Mistake
 from neurosim.plots.images import draw_image
-from neurosim.plots.style import COLOURS, INK, canvas, figure
+from neurosim.plots.style import COLORS, INK, canvas, figure
 from neurosim.printable import labels
 
 # Beyond so many classes the counts in the cells cannot be read, and beyond so many not even all names and shares.
@@ -42,14 +42,14 @@ def confusion_matrix(shown: Classification, title: str) -> Figure:
     shares = shown.counts / np.maximum(shown.counts.sum(axis=1, keepdims=True), 1)
     right = np.eye(count, dtype=bool)
     # Each with a scale of its own, so that the many right answers do not hide the wrong ones.
-    blue = LinearSegmentedColormap.from_list("right", ["#ffffff", COLOURS[0]])
-    orange = LinearSegmentedColormap.from_list("wrong", ["#ffffff", COLOURS[1]])
+    blue = LinearSegmentedColormap.from_list("right", ["#ffffff", COLORS[0]])
+    orange = LinearSegmentedColormap.from_list("wrong", ["#ffffff", COLORS[1]])
     worst = float(shares[~right].max(initial=0.0)) or 1.0
-    colours = np.where(right[..., None], blue(0.75 * shares), orange(0.85 * shares / worst))
+    colors = np.where(right[..., None], blue(0.75 * shares), orange(0.85 * shares / worst))
     together = -(-count // CELLS)
     if together > 1:
-        colours = _strongest(colours, np.where(right, shares, 1.0 + shares) * (shares > 0), together)
-    axes.imshow(colours, extent=(-0.5, count - 0.5, count - 0.5, -0.5), interpolation="nearest")
+        colors = _strongest(colors, np.where(right, shares, 1.0 + shares) * (shares > 0), together)
+    axes.imshow(colors, extent=(-0.5, count - 0.5, count - 0.5, -0.5), interpolation="nearest")
     axes.set_xticks(places, names, rotation=0 if below == 0.75 else 90)
     axes.set_yticks(places, names)
     axes.tick_params(length=0, colors=INK, labelsize=9 if count <= READABLE else 6)
@@ -71,8 +71,8 @@ def confusion_matrix(shown: Classification, title: str) -> Figure:
     return made
 
 
-def _strongest(colours: NDArray[Any], strengths: NDArray[np.float64], together: int) -> NDArray[Any]:
-    """Blocks of `together` x `together` cells in one colour each, that of their strongest cell: (rows, columns, 4)."""
+def _strongest(colors: NDArray[Any], strengths: NDArray[np.float64], together: int) -> NDArray[Any]:
+    """Blocks of `together` x `together` cells in one color each, that of their strongest cell: (rows, columns, 4)."""
     count = len(strengths)
     blocks = -(-count // together)
     filled = np.full((blocks * together, blocks * together), -1.0)
@@ -80,7 +80,7 @@ def _strongest(colours: NDArray[Any], strengths: NDArray[np.float64], together: 
     apart = filled.reshape(blocks, together, blocks, together).swapaxes(1, 2).reshape(blocks, blocks, -1)
     row, column = np.divmod(apart.argmax(axis=2), together)
     first = np.arange(blocks) * together
-    found: NDArray[Any] = colours[first[:, None] + row, first[None, :] + column]
+    found: NDArray[Any] = colors[first[:, None] + row, first[None, :] + column]
     return found
 
 
@@ -162,11 +162,11 @@ def _bars(shown: Classification, title: str) -> Figure:
     made.subplots_adjust(left=0.42, top=1 - 0.75 / height, bottom=0.6 / height)
     made.text(0.15 / 8.4, 1 - 0.37 / height, _heading(shown), fontsize=9, color=INK, ha="left", va="top")
     places, names = np.arange(len(mistakes)), _short(shown)
-    for offset, colour, label, values in (
-        (-0.19, COLOURS[1], "the wrong answer", [mistake.sure for mistake in mistakes]),
-        (0.19, COLOURS[0], "the true class", [mistake.chance for mistake in mistakes]),
+    for offset, color, label, values in (
+        (-0.19, COLORS[1], "the wrong answer", [mistake.sure for mistake in mistakes]),
+        (0.19, COLORS[0], "the true class", [mistake.chance for mistake in mistakes]),
     ):
-        axes.barh(places + offset, values, 0.36, color=colour, label=label)
+        axes.barh(places + offset, values, 0.36, color=color, label=label)
     axes.set_yticks(places, [_row_words(mistake, names) for mistake in mistakes])
     axes.tick_params(axis="y", length=0, labelsize=8)
     axes.invert_yaxis()

@@ -39,11 +39,11 @@ def learning_curves(shown: Curves, title: str) -> Figure:
 
 def _panel(axes: Axes, history: History, measure: str) -> None:
     epochs = history.epoch
-    for split, colour, line in LINES:
+    for split, color, line in LINES:
         values = getattr(history, f"{split}_{measure}")
         if any(value is not None for value in values):
             marker = "o" if len(epochs) <= 20 else None
-            axes.plot(epochs, values, line, color=colour, label=split, linewidth=1.6, marker=marker, markersize=3.5)
+            axes.plot(epochs, values, line, color=color, label=split, linewidth=1.6, marker=marker, markersize=3.5)
     axes.set_xlabel("epoch")
     whole_numbers(axes.xaxis)
     axes.legend(frameon=False, fontsize=9)

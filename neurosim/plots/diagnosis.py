@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from neurosim.diagnosis.finding import Bars, Finding, Lines
 from neurosim.diagnosis.words import number
 from neurosim.plots.settings import own_settings
-from neurosim.plots.style import COLOURS, INK, figure, whole_numbers
+from neurosim.plots.style import COLORS, INK, figure, whole_numbers
 
 MOST_BARS = 30
 
@@ -45,7 +45,7 @@ def _bars(axes: Axes, shown: Bars) -> None:
     most = 10 * max(finite, default=1.0)
     places = np.arange(len(names))[::-1]
     lengths = [value if math.isfinite(value) else math.copysign(most, value) for value in values]
-    axes.barh(places, lengths, color=COLOURS[0], height=0.7)
+    axes.barh(places, lengths, color=COLORS[0], height=0.7)
     for place, value, length in zip(places, values, lengths, strict=True):
         axes.annotate(number(value, 3), (length, place), (4, 0), textcoords="offset points", va="center", fontsize=8)
     axes.set_yticks(places, names)
@@ -54,21 +54,21 @@ def _bars(axes: Axes, shown: Bars) -> None:
         axes.set_xscale("log")
         axes.set_xlim(min([*finite, shown.threshold or math.inf]) / 3, max([*finite, shown.threshold or 0.0]) * 10)
     if shown.threshold is not None:
-        axes.axvline(shown.threshold, color=COLOURS[1], linewidth=1.6)
+        axes.axvline(shown.threshold, color=COLORS[1], linewidth=1.6)
         axes.annotate(
             f"limit {shown.threshold:g}", (shown.threshold, 1.0), (3, 2), xycoords=("data", "axes fraction"),
-            textcoords="offset points", color=COLOURS[1], fontsize=8,
+            textcoords="offset points", color=COLORS[1], fontsize=8,
         )  # fmt: skip
 
 
 def _lines(axes: Axes, shown: Lines) -> None:
     axes.set_title(shown.title, fontsize=9)
     # Where two are the same, the first is seen on top of the second, as it is in the legend.
-    for (name, values), colour, on_top in zip(shown.lines.items(), COLOURS, range(9, 0, -1), strict=False):
+    for (name, values), color, on_top in zip(shown.lines.items(), COLORS, range(9, 0, -1), strict=False):
         found = np.array([math.nan if value is None else value for value in values], np.float64)
         marker = "o" if len(values) == 1 or shown.logarithmic else ""
         axes.plot(
-            shown.across[: len(found)], found, color=colour, label=name, marker=marker, markersize=4, zorder=2 + on_top
+            shown.across[: len(found)], found, color=color, label=name, marker=marker, markersize=4, zorder=2 + on_top
         )
     if shown.mark is not None:
         axes.axvline(shown.mark, color=INK, linewidth=1.2, linestyle="--", label=f"{shown.label} {shown.mark:g}")

@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Circle
 
 from neurosim.analysis.diagram import Diagram
-from neurosim.plots.style import COLOURS, INK, canvas
+from neurosim.plots.style import COLORS, INK, canvas
 
 # Weights are written on their lines where a layer has no more than these.
 WRITTEN = 12
@@ -61,7 +61,7 @@ def _weights(
         (x0, y0), (x1, y1) = sources[i], targets[k]
         axes.plot(
             [x0, x1], [y0, y1], linestyle="-" if value >= 0 else (0, (3.5, 1.6)),
-            color=COLOURS[1] if value >= 0 else COLOURS[0],
+            color=COLORS[1] if value >= 0 else COLORS[0],
             linewidth=0.3 + WIDEST * abs(float(value)) / largest, alpha=0.75, solid_capstyle="butt", zorder=1,
         )  # fmt: skip
         if written:
@@ -86,9 +86,9 @@ def _units(axes: Axes, shown: Diagram, places: list[list[tuple[float, float]]]) 
             bias = float(shown.biases[column - 1][k])
             if np.isnan(bias):
                 continue
-            colour = COLOURS[1] if bias >= 0 else COLOURS[0]
+            color = COLORS[1] if bias >= 0 else COLORS[0]
             share = 0.75 * abs(bias) / (strongest or 1.0)
-            axes.add_patch(Circle((x, y), RADIUS, facecolor=colour, alpha=share, linewidth=0, zorder=5))
+            axes.add_patch(Circle((x, y), RADIUS, facecolor=color, alpha=share, linewidth=0, zorder=5))
             axes.text(x, y, f"{bias:.1f}", fontsize=7, color=INK, ha="center", va="center", zorder=6)
         top = axes.get_ylim()[1]
         words = "inputs" if column == 0 else shown.activations[column - 1]
@@ -98,11 +98,11 @@ def _units(axes: Axes, shown: Diagram, places: list[list[tuple[float, float]]]) 
 
 
 def _key(made: Figure, largest: float) -> None:
-    """What widths, colours and the numbers in the circles mean."""
+    """What widths, colors and the numbers in the circles mean."""
     handles = [
-        Line2D([], [], color=COLOURS[1], linewidth=0.3 + WIDEST, label=f"weight of {largest:.2g}"),
-        Line2D([], [], color=COLOURS[1], linewidth=0.3 + WIDEST / 4, label=f"of {largest / 4:.2g}"),
-        Line2D([], [], color=COLOURS[0], linewidth=0.3 + WIDEST / 4, linestyle=(0, (3.5, 1.6)), label="negative"),
+        Line2D([], [], color=COLORS[1], linewidth=0.3 + WIDEST, label=f"weight of {largest:.2g}"),
+        Line2D([], [], color=COLORS[1], linewidth=0.3 + WIDEST / 4, label=f"of {largest / 4:.2g}"),
+        Line2D([], [], color=COLORS[0], linewidth=0.3 + WIDEST / 4, linestyle=(0, (3.5, 1.6)), label="negative"),
         Line2D([], [], color=INK, marker="o", markerfacecolor="white", linestyle="", markersize=9, label="bias inside"),
     ]
     made.legend(handles=handles, loc="lower center", ncols=4, frameon=False, fontsize=8.5, handlelength=2.4)

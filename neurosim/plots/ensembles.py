@@ -12,13 +12,13 @@ from matplotlib.ticker import PercentFormatter
 
 from neurosim.markup import measure_words
 from neurosim.plots.settings import own_settings
-from neurosim.plots.style import COLOURS, INK, figure, whole_numbers
+from neurosim.plots.style import COLORS, INK, figure, whole_numbers
 
 if TYPE_CHECKING:  # the drawing process never sees one
     from neurosim.training.ensemble import Ensemble
 
 BINS = 40
-# What the colours mean: the members that met every expectation, and the others.
+# What the colors mean: the members that met every expectation, and the others.
 SUCCESS = ("success", "failure")
 FAILURE = ("did not learn it, as expected", "not as expected")
 
@@ -57,13 +57,13 @@ def _losses(axes: Axes, ensemble: Ensemble, names: tuple[str, str]) -> None:
     high = values.max() * (1 + 1e-9)
     bins = edges(values.min(), high if high > values.min() else high + 1e-9, BINS + 1)
     good = np.array([met is not False for _, met in finite])
-    groups = [(values[good], COLOURS[0], names[0]), (values[~good], COLOURS[1], names[1])]
-    shown = [(data, colour, f"{name}: {len(data)}") for data, colour, name in groups if len(data)]
+    groups = [(values[good], COLORS[0], names[0]), (values[~good], COLORS[1], names[1])]
+    shown = [(data, color, f"{name}: {len(data)}") for data, color, name in groups if len(data)]
     axes.hist(
         [data for data, _, _ in shown],
         bins=bins.tolist(),
         stacked=True,
-        color=[colour for _, colour, _ in shown],
+        color=[color for _, color, _ in shown],
         label=[label for _, _, label in shown],
     )
     axes.set_xscale("log" if logarithmic else "linear")
@@ -79,7 +79,7 @@ def _epochs(axes: Axes, epochs: list[int]) -> None:
     reach = max(int(np.quantile(epochs, 0.99)), min(epochs) + 1)
     width = -(-(reach - min(epochs) + 1) // BINS)
     bins = np.arange(min(epochs), reach + width + 1, width) - 0.5
-    axes.hist(np.minimum(epochs, reach), bins=bins.tolist(), color=COLOURS[0])
+    axes.hist(np.minimum(epochs, reach), bins=bins.tolist(), color=COLORS[0])
     median = float(np.median(epochs))
     axes.axvline(median, color=INK, linewidth=1.2)
     axes.text(median, axes.get_ylim()[1], f" median {median:g}", va="top", fontsize=9, color=INK)
@@ -100,11 +100,11 @@ def _measure(axes: Axes, ensemble: Ensemble, name: str) -> None:
         # Each bar stands on the accuracy that it counts, whatever it is.
         centers, counts = np.unique(values, return_counts=True)
         gaps = np.diff(centers)
-        axes.bar(centers, counts, width=min(0.05, float(gaps.min()) if len(gaps) else 0.05), color=COLOURS[0])
+        axes.bar(centers, counts, width=min(0.05, float(gaps.min()) if len(gaps) else 0.05), color=COLORS[0])
         axes.set_xlim(-0.03, 1.03)
         axes.xaxis.set_major_formatter(PercentFormatter(1.0))
     elif len(values):
-        axes.hist(values, bins=BINS, color=COLOURS[0])
+        axes.hist(values, bins=BINS, color=COLORS[0])
     axes.axvline(limit, color=INK, linewidth=1.2, linestyle="--")
     shown = f"{100 * limit:.4g}%" if share else f"{limit:.4g}"
     words = f"expected: at most {shown} " if is_most else f" expected: at least {shown}"

@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from neurosim.analysis.hidden import HiddenMoment, HiddenSpace
-from neurosim.plots.style import COLOURS, INK, MARKERS, canvas, legend_below, signed
+from neurosim.plots.style import COLORS, INK, MARKERS, canvas, legend_below, signed
 from neurosim.printable import labels
 
 GRID_LINE = "#8a8a8a"
@@ -89,10 +89,10 @@ def draw_hidden(axes: Axes, shown: HiddenSpace, number: int) -> None:
 
 
 def _one_output(axes: Axes, shown: HiddenSpace, moment: HiddenMoment) -> bool:
-    """The answer as a colour and the line at which it changes sides; whether the line can be seen."""
+    """The answer as a color and the line at which it changes sides; whether the line can be seen."""
     answers = [entry.answers for entry in shown.moments]
     low, high = min(float(entry.min()) for entry in answers), max(float(entry.max()) for entry in answers)
-    # A probability, or a step: the colours always span 0 to 1.
+    # A probability, or a step: the colors always span 0 to 1.
     middle, reach = (0.5, 0.5) if low >= 0 and high <= 1 else (
         shown.threshold, max(high - shown.threshold, shown.threshold - low) or 1.0
     )  # fmt: skip
@@ -119,7 +119,7 @@ def _several_outputs(axes: Axes, shown: HiddenSpace, moment: HiddenMoment) -> bo
     answers = moment.answers
     count, up, across = answers.shape
     largest: NDArray[np.int64] = answers.argmax(axis=0)
-    pale = np.array([[0.65 + 0.35 * part for part in to_rgb(COLOURS[k % len(COLOURS)])] for k in range(count)])
+    pale = np.array([[0.65 + 0.35 * part for part in to_rgb(COLORS[k % len(COLORS)])] for k in range(count)])
     axes.imshow(pale[largest], origin="lower", extent=(*shown.xs, *shown.ys), aspect="auto", zorder=0)
     xs, ys = np.linspace(*shown.xs, across), np.linspace(*shown.ys, up)
     regions = np.unique(largest)
@@ -153,7 +153,7 @@ def _rows(axes: Axes, shown: HiddenSpace, moment: HiddenMoment) -> None:
 def _mark(axes: Axes, k: int, places: NDArray[np.float64], size: float, order: int) -> None:
     """Rows of one class."""
     axes.plot(
-        places[:, 0], places[:, 1], MARKERS[k % len(MARKERS)], markersize=size, color=COLOURS[k % len(COLOURS)],
+        places[:, 0], places[:, 1], MARKERS[k % len(MARKERS)], markersize=size, color=COLORS[k % len(COLORS)],
         markeredgecolor="white", markeredgewidth=0.9 if size > 5.5 else 0.4, zorder=order,
     )  # fmt: skip
 
@@ -219,8 +219,8 @@ def _key(shown: HiddenSpace) -> list[Line2D]:
     handles = []
     named = shown.classes[: len(MARKERS)]
     for k, name in enumerate(labels(named, 24 if len(named) <= 6 else 9)):
-        colour, mark = COLOURS[k % len(COLOURS)], MARKERS[k]
-        handles.append(Line2D([], [], color=colour, marker=mark, linestyle="", label=f"class {name}"))
+        color, mark = COLORS[k % len(COLORS)], MARKERS[k]
+        handles.append(Line2D([], [], color=color, marker=mark, linestyle="", label=f"class {name}"))
     if len(shown.classes) > len(MARKERS):
         handles.append(Line2D([], [], linestyle="", label=f"and {len(shown.classes) - len(MARKERS):,} more"))
     border = "where the answer changes" if len(shown.moments[0].answers) == 1 else "where the answers change"

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from neurosim.plots.style import COLOURS, FAINT, INK, canvas
+from neurosim.plots.style import COLORS, FAINT, INK, canvas
 from neurosim.training.recording import Recording
 
 MOST_LAYERS = 6
@@ -48,8 +48,8 @@ def _panel(axes: Axes, record: Recording, quantity: str, layer: int) -> None:
     found = np.array([quantiles(record, quantity, time, layer, edges) for time in range(len(record))])
     by_share = dict(zip(edges, found.T, strict=True))
     for low, high, strength in BANDS:
-        axes.fill_between(epochs, by_share[low], by_share[high], color=COLOURS[0], alpha=strength, linewidth=0)
-    axes.plot(epochs, by_share[0.5], color=COLOURS[1], linewidth=1.5)
+        axes.fill_between(epochs, by_share[low], by_share[high], color=COLORS[0], alpha=strength, linewidth=0)
+    axes.plot(epochs, by_share[0.5], color=COLORS[1], linewidth=1.5)
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(colors=INK, labelsize=7.5)
     axes.grid(True, color=FAINT, linewidth=0.5)

@@ -14,7 +14,7 @@ from neurosim.plots.style import plain
 def draw_image(
     axes: Axes, image: NDArray[Any], ends: tuple[float, float] | None = None, shades: str = "gray_r"
 ) -> None:
-    """An image (height, width) or (height, width, channels): three channels as colours, others as their mean in gray.
+    """An image (height, width) or (height, width, channels): three channels as colors, others as their mean in gray.
 
     `ends` are the darkest and the brightest value; left out, those of the image.
     """

@@ -12,16 +12,16 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
 from neurosim.analysis.inputs import InputMap, Points
-from neurosim.plots.style import COLOURS, INK, MARKERS, figure, legend_below, signed
+from neurosim.plots.style import COLORS, INK, MARKERS, figure, legend_below, signed
 from neurosim.printable import labels as shortened
 
 # From here on thousands are counted along the axis of the values: 500k.
 MANY_DIGITS = 1e4
 # A legend below a picture has room for so many classes; of more it names so many.
 MOST_NAMED, OF_MORE = 10, 7
-# How strong the colours behind the data are.
+# How strong the colors behind the data are.
 PALE = 0.55
-# Colours of values, dark to bright, which keep their order in gray.
+# Colors of values, dark to bright, which keep their order in gray.
 VALUES = "viridis"
 
 
@@ -69,7 +69,7 @@ def _bar(made: Figure, axes: Axes, image: ScalarMappable, words: str, alpha: flo
 
 
 def draw_boundary(axes: Axes, shown: InputMap, *, small: bool = False) -> ScalarMappable | None:
-    """The answer over the plane and the data; returns what a colour bar is made for, if there is such a thing."""
+    """The answer over the plane and the data; returns what a color bar is made for, if there is such a thing."""
     axes.grid(False)
     xs, ys = shown.axes
     image = None
@@ -87,13 +87,13 @@ def draw_boundary(axes: Axes, shown: InputMap, *, small: bool = False) -> Scalar
 
 
 def draw_surface(axes: Axes, shown: InputMap, *, small: bool = False) -> ScalarMappable:
-    """The learned value over the plane and the data, both in the same colours; returns what a colour bar is made for."""
+    """The learned value over the plane and the data, both in the same colors; returns what a color bar is made for."""
     axes.grid(False)
     xs, ys = shown.axes
     splits = ["train", "test"] if "test" in shown.points and not small else ["train"]
     targets = np.concatenate([shown.points[split].targets[:, 0] for split in splits])
     low, high = min(float(shown.outputs.min()), targets.min()), max(float(shown.outputs.max()), targets.max())
-    # Beyond the data a network may answer anything: the colours are for the values that there are.
+    # Beyond the data a network may answer anything: the colors are for the values that there are.
     room = 0.25 * float(np.ptp(targets)) or 1.0
     low, high = max(low, float(targets.min()) - room), min(high, float(targets.max()) + room)
     scale = Normalize(low, high if high > low else low + 1.0)
@@ -128,14 +128,14 @@ def _two_classes(axes: Axes, shown: InputMap) -> ScalarMappable:
     middle = threshold if answer.min() <= threshold <= answer.max() else 0.5 * (answer.min() + answer.max())
     reach = max(abs(answer.max() - middle), abs(answer.min() - middle)) or 1.0
     if answer.min() >= 0.0 and answer.max() <= 1.0:
-        # A probability, or a step: the colours always span 0 to 1.
+        # A probability, or a step: the colors always span 0 to 1.
         middle, reach = 0.5, 0.5
     scale = Normalize(middle - reach, middle + reach)
     two_sided = away.min() < 0.0 < away.max()
     if two_sided and len(np.unique(answer)) == 2:
-        # A step has one colour on each side, and a sharp edge between them.
-        colours = [signed()(scale(float(value))) for value in (answer[away < 0].min(), answer[away > 0].max())]
-        axes.contourf(xs, ys, away, levels=[away.min() - 1.0, 0.0, away.max() + 1.0], colors=colours, alpha=PALE)
+        # A step has one color on each side, and a sharp edge between them.
+        colors = [signed()(scale(float(value))) for value in (answer[away < 0].min(), answer[away > 0].max())]
+        axes.contourf(xs, ys, away, levels=[away.min() - 1.0, 0.0, away.max() + 1.0], colors=colors, alpha=PALE)
     else:
         axes.imshow(
             answer, origin="lower", extent=_extent(xs, ys), aspect="auto", cmap=signed(), norm=scale, alpha=PALE,
@@ -150,7 +150,7 @@ def _many_classes(axes: Axes, shown: InputMap) -> None:
     xs, ys = shown.axes
     away = _sides(shown)
     answer: NDArray[np.int64] = away.argmax(axis=0)
-    pale = np.array([[0.65 + 0.35 * part for part in to_rgb(COLOURS[k % len(COLOURS)])] for k in range(len(away))])
+    pale = np.array([[0.65 + 0.35 * part for part in to_rgb(COLORS[k % len(COLORS)])] for k in range(len(away))])
     # Below the areas, which leave a gap where three of them meet.
     axes.imshow(pale[answer], origin="lower", extent=_extent(xs, ys), aspect="auto", interpolation="nearest")
     # A class that is only ever level with another one has no edge.
@@ -179,21 +179,21 @@ def _size(points: Points, *, small: bool) -> int:
 
 
 def _scatter(axes: Axes, points: Points, classes: tuple[str, ...], size: int, *, test: bool = False) -> None:
-    """The rows of a split: each class has a colour and a shape; test rows are hollow. Of many, some are named."""
-    looks, named = len(COLOURS) * len(MARKERS), len(classes) if len(classes) <= MOST_NAMED else OF_MORE
+    """The rows of a split: each class has a color and a shape; test rows are hollow. Of many, some are named."""
+    looks, named = len(COLORS) * len(MARKERS), len(classes) if len(classes) <= MOST_NAMED else OF_MORE
     # Letters of a name in the legend.
     names = shortened(classes[:named], 24 if named <= 6 else 9)
     # If there are more classes than looks, those that look alike are drawn together.
     for k in range(min(len(classes), looks)):
         chosen = points.inputs[points.targets % looks == k]
-        colour = COLOURS[k % len(COLOURS)]
+        color = COLORS[k % len(COLORS)]
         axes.scatter(
             chosen[:, 0],
             chosen[:, 1],
             s=size,
             marker=MARKERS[k % len(MARKERS)],
-            facecolors="white" if test else colour,
-            edgecolors=colour if test else "white",
+            facecolors="white" if test else color,
+            edgecolors=color if test else "white",
             linewidths=(1.1 if test else 0.7) if size > 20 else 0.8 if test else 0.3,
             label=f"class {names[k]}" + (" (test)" if test else "") if k < named else None,
             zorder=3,
@@ -213,16 +213,14 @@ def fitted_curve(shown: InputMap, title: str) -> Figure:
 def draw_fit(axes: Axes, shown: InputMap) -> None:
     """The learned function and the data."""
     train = shown.points["train"]
-    axes.scatter(
-        train.inputs[:, 0], train.targets[:, 0], s=14, color=COLOURS[0], alpha=0.7, label="train", linewidths=0
-    )
+    axes.scatter(train.inputs[:, 0], train.targets[:, 0], s=14, color=COLORS[0], alpha=0.7, label="train", linewidths=0)
     if "test" in shown.points:
         test = shown.points["test"]
         axes.scatter(
-            test.inputs[:, 0], test.targets[:, 0], s=18, marker="^", color=COLOURS[4], label="test", linewidths=0
+            test.inputs[:, 0], test.targets[:, 0], s=18, marker="^", color=COLORS[4], label="test", linewidths=0
         )
-    axes.plot(shown.axes[0], shown.outputs[0], color=COLOURS[1], linewidth=2.0, label="network")
+    axes.plot(shown.axes[0], shown.outputs[0], color=COLORS[1], linewidth=2.0, label="network")
     if float(np.abs(train.targets).max()) >= MANY_DIGITS:
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, place: f"{value / 1000:,g}k" if value else "0"))
     # What the network has seen; outside it only guesses.
-    axes.axvspan(float(train.inputs.min()), float(train.inputs.max()), color=COLOURS[0], alpha=0.05, linewidth=0)
+    axes.axvspan(float(train.inputs.min()), float(train.inputs.max()), color=COLORS[0], alpha=0.05, linewidth=0)

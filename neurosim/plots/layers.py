@@ -80,7 +80,7 @@ def layer_picture(title: str, quantity: str, entries: Recorded, looks: Sequence[
         for layer, line in (("first", look.line), ("last", ":")) if ends else (("mean", look.line),):
             runs = [[] if (found := record.over_time(quantity, layer)) is None else list(found) for record in records]
             times = max((record.epochs for record in records), key=len)
-            band(over_time, times, runs, Look(look.colour, line), name if layer != "last" else "")
+            band(over_time, times, runs, Look(look.color, line), name if layer != "last" else "")
             drawn[-1] += [value for run in runs for value in run]
     for axes, values in zip(panels, drawn, strict=True):
         share = quantity in SHARES
@@ -106,7 +106,7 @@ def _by_layer(axes: Axes, quantity: str, records: Sequence[Recording], look: Loo
     band(axes, numbers, last, look, label)
     start = np.mean([record.series(quantity)[0][places] for record in records], axis=0)
     if len(records[0]) > 1 and not np.isnan(start).all():
-        axes.plot(numbers, start, color=look.colour, linewidth=0.9, linestyle=(0, (4, 2)), alpha=0.9)
+        axes.plot(numbers, start, color=look.color, linewidth=0.9, linestyle=(0, (4, 2)), alpha=0.9)
     return [*start, *(value for run in last for value in run)]
 
 

@@ -13,10 +13,10 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from neurosim.analysis.studies import VariantFacts
-from neurosim.plots.style import COLOURS
+from neurosim.plots.style import COLORS
 
 # Yellow cannot be read on white.
-LINES = tuple(colour for colour in COLOURS if colour != "#F0E442")
+LINES = tuple(color for color in COLORS if color != "#F0E442")
 STYLES = ("-", "--", "-.", ":")
 MANY_VALUES = 6
 # Lines over more than this factor are drawn on a logarithmic axis.
@@ -26,9 +26,9 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Look:
-    """Colour and line style of a variant, the same in all pictures of a study."""
+    """Color and line style of a variant, the same in all pictures of a study."""
 
-    colour: str
+    color: str
     line: str
 
 
@@ -36,7 +36,7 @@ PLAIN = Look(LINES[0], "-")
 
 
 def looks(variants: Sequence[VariantFacts]) -> list[Look]:
-    """A look for each variant; where they are many numbers on a scale, colours from dark to bright by group."""
+    """A look for each variant; where they are many numbers on a scale, colors from dark to bright by group."""
     if len(variants) > MANY_VALUES and all(variant.value is not None for variant in variants):
         groups = list(dict.fromkeys(variant.group for variant in variants))
         sizes = {group: [v for v in variants if v.group == group] for group in groups}
@@ -65,12 +65,12 @@ def band(
     shown = values[:, there]
     marker = "o" if len(xs) <= 12 else None
     axes.plot(
-        xs, np.nanmean(shown, axis=0), look.line, color=look.colour, label=legend_name(label),
+        xs, np.nanmean(shown, axis=0), look.line, color=look.color, label=legend_name(label),
         linewidth=1.6, marker=marker, markersize=3.5,
     )  # fmt: skip
     if len(runs) > 1:
         low, high = np.nanmin(shown, axis=0), np.nanmax(shown, axis=0)
-        axes.fill_between(xs, low, high, color=look.colour, alpha=0.18, linewidth=0)
+        axes.fill_between(xs, low, high, color=look.color, alpha=0.18, linewidth=0)
 
 
 def legend_name(name: str) -> str:

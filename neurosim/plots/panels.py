@@ -25,7 +25,7 @@ def boundaries(title: str, shown: Shown) -> Figure:
 
 
 def surfaces(title: str, shown: Shown) -> Figure:
-    """The functions of two inputs, each in colours of its own scale."""
+    """The functions of two inputs, each in colors of its own scale."""
     made, panels = _grid(title, shown)
     for axes, (_, inputs) in zip(panels, shown, strict=False):
         draw_surface(axes, inputs, small=True)

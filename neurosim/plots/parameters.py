@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from neurosim.analysis.parameters import ParameterPaths
-from neurosim.plots.style import COLOURS, INK, canvas, whole_numbers
+from neurosim.plots.style import COLORS, INK, canvas, whole_numbers
 
 STYLES = ("-", "--", ":", "-.")
 
@@ -21,8 +21,8 @@ def parameters(shown: ParameterPaths, title: str) -> Figure:
     # Each stays as it is until the next step changes it.
     for k, name in enumerate(shown.names):
         axes.plot(
-            shown.epochs, shown.values[:, k], STYLES[k // len(COLOURS) if len(shown.names) > 3 else k],
-            color=COLOURS[k % len(COLOURS)], linewidth=1.6, label=name, drawstyle="steps-post",
+            shown.epochs, shown.values[:, k], STYLES[k // len(COLORS) if len(shown.names) > 3 else k],
+            color=COLORS[k % len(COLORS)], linewidth=1.6, label=name, drawstyle="steps-post",
         )  # fmt: skip
     whole_numbers(axes.xaxis)
     axes.set_xlim(0, float(shown.epochs[-1]) or 1.0)
@@ -58,12 +58,12 @@ def _path(axes: Axes, shown: ParameterPaths) -> None:
     """The two weights as a point that moves."""
     across, up = shown.weights
     xs, ys = shown.values[:, across], shown.values[:, up]
-    axes.plot(xs, ys, color=COLOURS[7], linewidth=1.2, zorder=2)
+    axes.plot(xs, ys, color=COLORS[7], linewidth=1.2, zorder=2)
     circling = shown.epochs >= shown.circle[0] if shown.circle is not None else None
     if circling is not None:
-        axes.plot(xs[circling], ys[circling], color=COLOURS[1], linewidth=2.4, zorder=3, label="the circle")
+        axes.plot(xs[circling], ys[circling], color=COLORS[1], linewidth=2.4, zorder=3, label="the circle")
     axes.plot(xs[:1], ys[:1], "o", color=INK, markersize=7, zorder=4, label="start")
-    axes.plot(xs[-1:], ys[-1:], "*", color=COLOURS[1], markersize=13, zorder=5, label="end")
+    axes.plot(xs[-1:], ys[-1:], "*", color=COLORS[1], markersize=13, zorder=5, label="end")
     axes.margins(0.12)
     axes.set_xlabel(shown.names[across])
     axes.set_ylabel(shown.names[up])

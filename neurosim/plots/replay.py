@@ -9,11 +9,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from neurosim.plots.settings import own_settings
-from neurosim.plots.style import COLOURS, INK, figure, legend_below, whole_numbers
+from neurosim.plots.style import COLORS, INK, figure, legend_below, whole_numbers
 from neurosim.printable import label as shortened
 from neurosim.training.history import History
 
-WAS, CHANGED, BEFORE = COLOURS[0], COLOURS[1], "#888888"
+WAS, CHANGED, BEFORE = COLORS[0], COLORS[1], "#888888"
 
 
 @own_settings()
@@ -58,8 +58,8 @@ def _panel(axes: Axes, measure: str, change: str, fork: float, was: History, cha
 
 
 def _line(
-    axes: Axes, epochs: Sequence[int], values: Sequence[float | None], colour: str, label: str, offset: int = 0
+    axes: Axes, epochs: Sequence[int], values: Sequence[float | None], color: str, label: str, offset: int = 0
 ) -> None:
     """A line; where it is one epoch long, a dot. `offset` epochs in front only join it to what was before."""
     found = [np.nan if value is None else value for value in values]
-    axes.plot(epochs, found, color=colour, label=label, marker="o" if len(found) - offset == 1 else "", markersize=4)
+    axes.plot(epochs, found, color=color, label=label, marker="o" if len(found) - offset == 1 else "", markersize=4)

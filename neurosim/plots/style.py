@@ -1,7 +1,7 @@
 """One look for all pictures, and how figures are made and saved.
 
 Figures are made without pyplot: nothing global changes, no window opens, and loading is quicker.
-Colours are those of Okabe and Ito (2008), which people with colour blindness can tell apart.
+Colors are those of Okabe and Ito (2008), which people with color blindness can tell apart.
 
 Text is text: a price of $5 in a title is no formula, whatever matplotlib would make of it.
 """
@@ -36,9 +36,9 @@ from neurosim.process.unasked import say_what_is_ignored
 
 say_what_is_ignored(drawing=True)
 
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#444444")
-TRAIN, TEST, VALIDATION = COLOURS[0], COLOURS[1], COLOURS[2]
-# Of classes, which are told apart without colours too.
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#444444")
+TRAIN, TEST, VALIDATION = COLORS[0], COLORS[1], COLORS[2]
+# Of classes, which are told apart without colors too.
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "p", "h")
 INK, FAINT = "#222222", "#d9d9d9"
 # Points: the smallest letters of a title.
@@ -215,8 +215,8 @@ def plain(axes: Axes) -> None:
 
 @cache
 def signed() -> LinearSegmentedColormap:
-    """Colours of numbers with a sign: blue below the middle, orange above."""
-    return LinearSegmentedColormap.from_list("signed", [COLOURS[0], "#f7f7f7", COLOURS[1]])
+    """Colors of numbers with a sign: blue below the middle, orange above."""
+    return LinearSegmentedColormap.from_list("signed", [COLORS[0], "#f7f7f7", COLORS[1]])
 
 
 @own_settings()

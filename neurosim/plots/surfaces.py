@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from neurosim.analysis.surfaces import Path, Surface
 from neurosim.plots.lines import LINES, Look, legend_beside, room_for
-from neurosim.plots.style import COLOURS, INK, figure
+from neurosim.plots.style import COLORS, INK, figure
 
 LEVELS = 22
 # The deepest places dark, but not so dark that the end of a path is lost in them.
@@ -26,7 +26,7 @@ def loss_surface(shown: Surface, title: str, looks: Sequence[Look] = ()) -> Figu
     made, (axes,) = figure(7.6 + room, 5.6, 1, title, below=0.45, beside=room + 0.5)
     losses = np.ma.masked_invalid(shown.losses)
     low, high = float(losses.min()), float(losses.max())
-    # What lies far above everything on the way is one colour.
+    # What lies far above everything on the way is one color.
     ways = [loss for path in shown.paths for loss in path.losses if np.isfinite(loss)]
     high = min(high, max(5 * max(ways, default=high), low * 1.01))
     wide = low > 0 and high / low > WIDE
@@ -41,15 +41,15 @@ def loss_surface(shown: Surface, title: str, looks: Sequence[Look] = ()) -> Figu
     ticks = [float(level) for level in levels[:: (LEVELS - 1) // 7]]
     bar.set_ticks(ticks, labels=[f"{level:.2g}" for level in ticks])
     for place, path in enumerate(shown.paths):
-        look = looks[place] if looks else Look((LINES if several else COLOURS[1:])[place % 7], "-")
+        look = looks[place] if looks else Look((LINES if several else COLORS[1:])[place % 7], "-")
         xs, ys = path.places.T
         axes.plot(xs, ys, look.line, color="white", linewidth=3.2, alpha=0.8, zorder=2)
-        axes.plot(xs, ys, look.line, color=look.colour, linewidth=1.6, label=_label(path) or None, zorder=3)
+        axes.plot(xs, ys, look.line, color=look.color, linewidth=1.6, label=_label(path) or None, zorder=3)
         if len(xs) <= 40:
-            axes.plot(xs, ys, ".", color=look.colour, markersize=4, zorder=3)
+            axes.plot(xs, ys, ".", color=look.color, markersize=4, zorder=3)
         for end, shape, size in ((0, "o", 8), (-1, "*", 15)):
             # Hollow where the shade around it is not the loss that there really was.
-            inside, edge = ("white", look.colour) if path.misleads(end) else (look.colour, "white")
+            inside, edge = ("white", look.color) if path.misleads(end) else (look.color, "white")
             axes.plot(
                 xs[end], ys[end], shape, color=inside, markeredgecolor=edge, markersize=size, zorder=5 if end else 4
             )

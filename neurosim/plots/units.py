@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from neurosim.analysis.inputs import Points
 from neurosim.analysis.units import LayerMaps, UnitMaps
-from neurosim.plots.style import COLOURS, INK, canvas, fit, signed
+from neurosim.plots.style import COLORS, INK, canvas, fit, signed
 
 CELL, GAP, LEFT, TOP = 0.98, 0.14, 1.15, 0.78
 COLUMNS = 8
@@ -95,7 +95,7 @@ def _data(axes: Axes, points: Points) -> None:
         own = chosen[targets[chosen] == k]
         axes.plot(
             inputs[own, 0], inputs[own, 1], marks[int(k) % 4], markersize=2.4 if len(inputs) > 10 else 5, color=INK,
-            markerfacecolor=COLOURS[int(k) % len(COLOURS)], markeredgewidth=0.3,
+            markerfacecolor=COLORS[int(k) % len(COLORS)], markeredgewidth=0.3,
         )  # fmt: skip
 
 
@@ -103,6 +103,6 @@ def _curve(axes: Axes, shown: UnitMaps, layer: LayerMaps, place: int) -> None:
     low, high = float(layer.answers.min()), float(layer.answers.max())
     margin = 0.08 * ((high - low) or 1.0)
     axes.axhline(0.0, color="#b0b0b0", linewidth=0.7)
-    axes.plot(shown.axes[0], layer.answers[place], color=COLOURS[0], linewidth=1.5)
+    axes.plot(shown.axes[0], layer.answers[place], color=COLORS[0], linewidth=1.5)
     axes.set_xlim(shown.axes[0][0], shown.axes[0][-1])
     axes.set_ylim(low - margin, high + margin)

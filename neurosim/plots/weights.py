@@ -78,7 +78,7 @@ def _picture(axes: Axes, picture: np.ndarray, reach: float) -> None:
 
 
 def _scale(made: Figure, reach: float, width: float, height: float) -> None:
-    """The colour bar at the right."""
+    """The color bar at the right."""
     tall = min(height - TOP - 0.3, 2.6)
     axes = made.add_axes(((width - 0.8) / width, (height - TOP - tall) / height, 0.13 / width, tall / height))
     bar = made.colorbar(ScalarMappable(Normalize(-reach, reach), signed()), cax=axes)

@@ -18,7 +18,7 @@ from neurosim.cli import door
 from neurosim.cli.application import execute
 from neurosim.printable import quoted
 
-# The window's title, a cleared screen, a colour that is never used here, a link, a formula that is none, letters that
+# The window's title, a cleared screen, a color that is never used here, a link, a formula that is none, letters that
 # turn the direction around, markup and a beginning of a script.
 WILD = (
     "\x1b]0;title\x07\x1b[2J\x1b[35m\x1b]8;;http://example.com\x1b\\link\x9b2J \u202e $\\frac{1}$ $\\b{$ \r\b\x7f"
@@ -26,7 +26,7 @@ WILD = (
 )
 LONG = "x" * 100_000
 ODD = "\u200b"
-# What a command may send to a terminal besides letters: its colours, and the codes of the line that moves.
+# What a command may send to a terminal besides letters: its colors, and the codes of the line that moves.
 OURS = re.compile(r"\x1b\[(?:0|1|2|3[1236]|9[01]|1;3[123]|3[123];1)m|\x1b\[\?25[lh]|\x1b\[2K|\x1b\[1A|\r")
 STEERING = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 FOLDER = "my run's $x; `y` \x1b[35m"
@@ -298,7 +298,7 @@ def test_nothing_goes_past_the_door():
     assert found == {"__init__.py"}  # a message of its own, when there is no door any more
 
 
-def test_only_what_was_coloured_here_has_codes_and_only_on_a_terminal():
+def test_only_what_was_colored_here_has_codes_and_only_on_a_terminal():
     screen, pipe = Terminal(), io.StringIO()
     for stream in (screen, pipe):
         with contextlib.redirect_stdout(stream), door.doors():

@@ -64,7 +64,7 @@ INPUTS = {
     "many inputs": "inputs = 5",
     "gray images": "image = 1",
     "images of two channels": "image = 2",
-    "coloured images": "image = 3",
+    "colored images": "image = 3",
 }
 # Options of the data, the loss, and the output layer.
 TASKS = {
@@ -149,7 +149,7 @@ def check(simulator, names=PICTURES):
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize(
     "inputs",
-    [pytest.param(kind, marks=LATER if kind.endswith("channels") or "coloured" in kind else ()) for kind in INPUTS],
+    [pytest.param(kind, marks=LATER if kind.endswith("channels") or "colored" in kind else ()) for kind in INPUTS],
 )
 def test_every_picture_on_every_kind_of_problem(trained, inputs, task):
     # What is recorded of the layers does not depend on the inputs.

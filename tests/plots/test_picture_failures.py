@@ -92,7 +92,7 @@ def test_units_of_a_regression_with_two_inputs_have_maps(tmp_path):
     assert run_facts(made).pictures == ("learning_curves", "fitted_surface")
     surface = plot(made).axes[0]
     image, rows = surface.images[0], surface.collections[-1]
-    assert image.get_clim() == rows.get_clim(), "rows in the colours of the surface"
+    assert image.get_clim() == rows.get_clim(), "rows in the colors of the surface"
     assert rows.get_array().tolist() == made.data.to_target_units(made.data.train.targets)[:, 0].tolist()
 
 

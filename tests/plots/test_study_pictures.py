@@ -112,9 +112,9 @@ def test_a_measure_against_the_values_of_the_variants(scale):
 
 def test_every_variant_of_many_can_be_told_apart():
     many = [variant(f"v{k}") for k in range(25)]
-    assert len({(look.colour, look.line) for look in looks(many)}) == 25
+    assert len({(look.color, look.line) for look in looks(many)}) == 25
     numbered = [variant(f"v{k}", group=f"{k % 2}", value=float(k)) for k in range(20)]
-    assert len({(look.colour, look.line) for look in looks(numbered)}) == 20
+    assert len({(look.color, look.line) for look in looks(numbered)}) == 20
 
 
 def test_recorded_quantities_each_have_a_picture():

@@ -8,7 +8,7 @@ from neurosim.errors import DataError, ShapeError
 from neurosim.problem.assembly import load_data
 from neurosim.problem.network import build_network
 
-COLOUR = """\
+COLOR = """\
 import numpy as np
 from neurosim import Dataset, Table, hookimpl
 def load(request):
@@ -16,7 +16,7 @@ def load(request):
     return Table(pixels, np.array([0, 1, 0, 1]), ("dark", "light"), image_shape={shape})
 @hookimpl
 def neurosim_datasets():
-    return [Dataset("colour", load)]
+    return [Dataset("color", load)]
 """
 OUT = {"kind": "dense", "units": 10, "activation": "softmax"}
 CONV = {"kind": "conv2d", "channels": 4}
@@ -57,11 +57,11 @@ def test_rows_stay_images_where_the_first_layer_that_cares_wants_them(layers, sh
     assert built.outputs == 10
 
 
-def test_colour_images_have_their_channels_last(tmp_path):
-    plugin = tmp_path / "colour.py"
-    plugin.write_text(COLOUR.format(shape=(2, 4, 3)))
+def test_color_images_have_their_channels_last(tmp_path):
+    plugin = tmp_path / "color.py"
+    plugin.write_text(COLOR.format(shape=(2, 4, 3)))
     layers = [{"kind": "avg_pool2d", "size": [2, 4]}, {"kind": "flatten"}, {"kind": "dense", "units": 2}]
-    changes = {"network.layers": layers, "network.loss": "mse", "data": {"source": "colour"}}
+    changes = {"network.layers": layers, "network.loss": "mse", "data": {"source": "color"}}
     simulator = Simulator(load_scenario("digits", overrides=changes, plugins=[plugin]), "reference")
     assert simulator.network.input_shape == (2, 4, 3)
     simulator.set_parameters({"layers.2.weight": [[1, 0], [0, 1], [0, 0]], "layers.2.bias": [0, 0]})
@@ -70,9 +70,9 @@ def test_colour_images_have_their_channels_last(tmp_path):
 
 
 def test_an_image_has_two_or_three_axes(tmp_path):
-    plugin = tmp_path / "colour.py"
-    plugin.write_text(COLOUR.format(shape=(1, 2, 4, 3)))
-    loaded = load_scenario("digits", overrides={"data": {"source": "colour"}}, plugins=[plugin])
+    plugin = tmp_path / "color.py"
+    plugin.write_text(COLOR.format(shape=(1, 2, 4, 3)))
+    loaded = load_scenario("digits", overrides={"data": {"source": "color"}}, plugins=[plugin])
     with pytest.raises(DataError, match="image_shape is"):
         load_data(loaded)
 

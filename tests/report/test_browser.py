@@ -251,7 +251,7 @@ def test_ticks_are_round_and_told_apart(xor, opened):
 def test_odd_losses_have_a_curve(losses, xor, opened):
     """Drawn beside the page's own curves, without a complaint."""
     source = "".join((ASSETS / name).read_text(encoding="utf-8") for name in ("basics.js", "curves.js"))
-    line = {"name": "train", "colour": "#000", "epochs": [0, 1, 2], "values": losses}
+    line = {"name": "train", "color": "#000", "epochs": [0, 1, 2], "values": losses}
     body = f"{source} curves(document.body, 'Loss', rows, () => 0); return document.querySelector('.curve').outerHTML;"
     assert "NaN" not in _evaluate(opened(xor[1]), body, [line], [])
 
@@ -424,7 +424,7 @@ def test_tables_are_whole_on_a_wide_screen_and_captions_name_their_files(ten, op
 
 def test_the_line_of_one_unit_is_straight_and_a_step_has_a_sharp_edge(tmp_path, opened):
     page = opened(written(trained("and"), tmp_path))
-    # Of each row of pixels where it becomes orange, seen in the engine's own colours.
+    # Of each row of pixels where it becomes orange, seen in the engine's own colors.
     edges = page.page.evaluate("""() => {
       const canvas = document.querySelector("canvas"), {width, height} = canvas;
       const data = canvas.getContext("2d").getImageData(0, 0, width, height).data, found = [];
@@ -481,11 +481,11 @@ def test_dark_and_on_a_phone(xor, browser, look):
     page = context.new_page()
     page.goto(xor[1].as_uri())
     wide = page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
-    colours = page.evaluate("[getComputedStyle(document.body).backgroundColor, getComputedStyle(document.body).color]")
+    colors = page.evaluate("[getComputedStyle(document.body).backgroundColor, getComputedStyle(document.body).color]")
     context.close()
     assert wide[0] <= wide[1]
-    assert (colours[0] == "rgb(21, 24, 27)") == ("color_scheme" in look)
-    assert colours[0] != colours[1]
+    assert (colors[0] == "rgb(21, 24, 27)") == ("color_scheme" in look)
+    assert colors[0] != colors[1]
 
 
 def test_printing_opens_what_is_folded(xor, opened):

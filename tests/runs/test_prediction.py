@@ -271,7 +271,7 @@ for _ in range(5):
         (["input", "features"], ["a"]),
         (["target"], []),
         (["target", "scale"], [1.0]),
-        (["target", "names"], ["species", "colour"]),
+        (["target", "names"], ["species", "color"]),
         (["classes"], ["a", 2, "c"]),
         (["classes"], ["a"]),
         (["plugins"], 3),

@@ -1,7 +1,7 @@
 // Elements, numbers and scales: what all parts of the page are made with.
 
-const COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#B8A800", "#777777"];
-const colour = (k) => COLOURS[k % COLOURS.length];
+const COLORS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#B8A800", "#777777"];
+const color = (k) => COLORS[k % COLORS.length];
 
 function element(tag, parent, attributes = {}, text = "") {
   const made = document.createElement(tag);

@@ -85,14 +85,14 @@ function fittedView(root, run, moved) {
   const { canvas, redraw } = canvasView(view, `The network's output over ${plane.labels[0]}, with the data`, 0.62, [axes[0], range], (context, x, y, width, height) => {
     context.clearRect(0, 0, width, height);
     for (const [split, { inputs, targets }] of Object.entries(points)) {
-      context.fillStyle = colour(split === "test" ? 4 : 0);
+      context.fillStyle = color(split === "test" ? 4 : 0);
       inputs.forEach(([a], k) => {
         context.beginPath();
         context.arc(x(a), y(targets[k]), 2.4, 0, 7);
         context.fill();
       });
     }
-    context.strokeStyle = colour(1);
+    context.strokeStyle = color(1);
     context.lineWidth = 2.2;
     context.beginPath();
     for (let k = 0; k <= 300; k += 1) {
@@ -114,7 +114,7 @@ function fittedView(root, run, moved) {
 // Values from dark to bright, in the order that they keep in gray.
 const VALUES = ["#440154", "#3b528b", "#21918c", "#5ec962", "#fde725"].map(parts);
 
-function valueColour(value, [low, high]) {
+function valueColor(value, [low, high]) {
   const place = Math.min(Math.max((value - low) / (high - low), 0), 1) * (VALUES.length - 1);
   const k = Math.min(Math.floor(place), VALUES.length - 2);
   return blend(VALUES[k], VALUES[k + 1], place - k);
@@ -126,19 +126,19 @@ function surfaceView(root, run, moved, cells) {
   const net = new Net(plane);
   const view = element("div", root, { class: "view" });
   element("h3", view, {}, run.label || "The function that the network has learned");
-  let frame = 0, colours = null, probe = null;
+  let frame = 0, colors = null, probe = null;
   const label = `The network's output over ${plane.labels.join(" and ")}, with the data`;
   const { canvas, redraw } = canvasView(view, label, 0.8, axes, (context, x, y, width, height) => {
-    if (!colours) return;
-    shades(context, colours, cells, width, height);
+    if (!colors) return;
+    shades(context, colors, cells, width, height);
     for (const [split, { inputs, targets }] of Object.entries(points)) {
-      inputs.forEach(([a, b], k) => mark(context, split === "test" ? 2 : 0, x(a), y(b), 4, false, `rgb(${valueColour(targets[k], range).join(" ")})`));
+      inputs.forEach(([a, b], k) => mark(context, split === "test" ? 2 : 0, x(a), y(b), 4, false, `rgb(${valueColor(targets[k], range).join(" ")})`));
     }
     if (probe) cross(context, x(probe[0]), y(probe[1]));
   });
   const show = (next) => {
     frame = next;
-    colours = sample(net, axes, cells, frame).answers.map(([answer]) => valueColour(answer, range));
+    colors = sample(net, axes, cells, frame).answers.map(([answer]) => valueColor(answer, range));
     if (probe) moved(net, probe, frame);
     redraw();
   };

@@ -29,7 +29,7 @@ function confusionView(root, run) {
         const share = rows ? n / rows : 0;
         total += n;
         if (i === j) correct += n;
-        cell.setAttribute("fill", colour(i === j ? 0 : 1));
+        cell.setAttribute("fill", color(i === j ? 0 : 1));
         cell.setAttribute("fill-opacity", n ? 0.12 + 0.7 * Math.sqrt(share) : 0.03);
         if (number) number.textContent = n || "";
         cells[i][j].words = `${n} of ${rows} rows of class ${classes[i]} were taken for ${classes[j]}`;

@@ -1,15 +1,15 @@
 // Loss and accuracy over the epochs; the marker is where the slider stands.
 
 const SPLITS = ["train", "validation", "test"];
-// Yellow cannot be read on white. When the colours are used up, lines are dashed; as in the pictures.
-const LINES = COLOURS.filter((_, k) => k !== 6);
+// Yellow cannot be read on white. When the colors are used up, lines are dashed; as in the pictures.
+const LINES = COLORS.filter((_, k) => k !== 6);
 const DASHES = ["", "7 4", "8 3 2 3", "2 3"];
 
 function dashes({ dash }) {
   return dash ? { "stroke-dasharray": dash } : {};
 }
 
-// `lines`: {name, colour, dashed, epochs, values}. `choose` is told the epoch that is clicked on.
+// `lines`: {name, color, dashed, epochs, values}. `choose` is told the epoch that is clicked on.
 function curves(root, title, lines, choose) {
   const view = element("div", root, { class: "view" });
   element("h3", view, {}, title);
@@ -35,8 +35,8 @@ function curves(root, title, lines, choose) {
   for (const line of lines) {
     const points = line.epochs.map((epoch, k) => [x(epoch), line.values[k] === null ? NaN : y(line.values[k])]);
     const path = points.filter(([, v]) => Number.isFinite(v)).map(([u, v], k) => `${k ? "L" : "M"}${u.toFixed(1)} ${v.toFixed(1)}`);
-    shape("path", picture, { class: "curve", d: path.join(""), stroke: line.colour, ...dashes(line) });
-    if (points.length === 1) shape("circle", picture, { cx: points[0][0], cy: points[0][1], r: 3, fill: line.colour });
+    shape("path", picture, { class: "curve", d: path.join(""), stroke: line.color, ...dashes(line) });
+    if (points.length === 1) shape("circle", picture, { cx: points[0][0], cy: points[0][1], r: 3, fill: line.color });
   }
   // It appears where the slider stands; there may be none.
   const marker = shape("line", picture, { class: "marker", y1: top, y2: height - bottom, visibility: "hidden" });
@@ -44,7 +44,7 @@ function curves(root, title, lines, choose) {
   for (const line of lines) {
     const entry = element("span", key);
     const sample = shape("svg", entry, { class: "line", viewBox: "0 0 28 10", "aria-hidden": "true" });
-    shape("path", sample, { class: "curve", d: "M1 5H27", stroke: line.colour, ...dashes(line) });
+    shape("path", sample, { class: "curve", d: "M1 5H27", stroke: line.color, ...dashes(line) });
     entry.append(line.name);
   }
   const epochAt = (event) => {
@@ -77,7 +77,7 @@ function linesOf(runs, measure) {
       const name = runs.length === 1 ? split : `${run.label} (${split})`;
       const hue = runs.length === 1 ? [0, 2, 1][k] : k % LINES.length;
       const dash = runs.length === 1 ? "" : DASHES[Math.floor(k / LINES.length) % DASHES.length];
-      found.push({ name, colour: LINES[hue], dash, epochs: history.epoch, values: history[`${split}_${measure}`] });
+      found.push({ name, color: LINES[hue], dash, epochs: history.epoch, values: history[`${split}_${measure}`] });
     }
   });
   return found;

@@ -1,4 +1,4 @@
-// The plane of two numbers on a canvas: colours over a grid, borders, and rows as marks.
+// The plane of two numbers on a canvas: colors over a grid, borders, and rows as marks.
 
 function hue(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -31,7 +31,7 @@ function canvasView(root, label, ratio, [xs, ys], draw) {
   return { canvas, redraw };
 }
 
-// Each class has a shape as well as a colour: paths around the origin, about 1 from the middle to the edge.
+// Each class has a shape as well as a color: paths around the origin, about 1 from the middle to the edge.
 const SHAPES = [
   "M1 0A1 1 0 1 1 -1 0A1 1 0 1 1 1 0Z", "M-.9-.9H.9V.9H-.9Z", "M0-1.1L1.05.8H-1.05Z", "M0-1.25L1 0L0 1.25L-1 0Z",
   "M0 1.1L1.05-.8H-1.05Z", "M-.4-1.1H.4V-.4H1.1V.4H.4V1.1H-.4V.4H-1.1V-.4H-.4Z",
@@ -39,13 +39,13 @@ const SHAPES = [
   "M0-1.3L.35-.45L1.25-.4L.55.2L.8 1.1L0 .6L-.8 1.1L-.55.2L-1.25-.4L-.35-.45Z",
 ];
 
-function mark(context, k, u, v, size, hollow, inside = colour(k)) {
+function mark(context, k, u, v, size, hollow, inside = color(k)) {
   context.save();
   context.translate(u, v);
   context.scale(size, size);
   const path = new Path2D(SHAPES[k % SHAPES.length]);
   context.fillStyle = hollow ? "#ffffff" : inside;
-  context.strokeStyle = hollow ? colour(k) : "#ffffff";
+  context.strokeStyle = hollow ? color(k) : "#ffffff";
   context.lineWidth = (hollow ? 1.4 : 0.8) / size;
   context.fill(path);
   context.stroke(path);
@@ -57,7 +57,7 @@ function classKey(view, classes) {
   classes.forEach((name, k) => {
     const entry = element("span", key);
     const picture = shape("svg", entry, { viewBox: "-1.4 -1.4 2.8 2.8", "aria-hidden": "true" });
-    shape("path", picture, { d: SHAPES[k % SHAPES.length], fill: colour(k) });
+    shape("path", picture, { d: SHAPES[k % SHAPES.length], fill: color(k) });
     entry.append(`class ${name}`);
   });
 }
@@ -76,7 +76,7 @@ function borders(scores) {
 // `lines`: where the answer changes sides, as numbers that change their sign there; left out, as the answers have it.
 function paint(context, answers, cells, { threshold, width, height, lines = null }) {
   const neutral = parts(hue("--neutral"));
-  const hues = COLOURS.map(parts);
+  const hues = COLORS.map(parts);
   const single = answers[0].length === 1;
   let low = Infinity, high = -Infinity;
   for (const answer of answers) { low = Math.min(low, answer[0]); high = Math.max(high, answer[0]); }
@@ -101,17 +101,17 @@ function paint(context, answers, cells, { threshold, width, height, lines = null
   for (const line of drawn) contour(context, line, cells, width, height);
 }
 
-// One colour for each point of the grid, and what is between them blended.
-function shades(context, colours, cells, width, height) {
+// One color for each point of the grid, and what is between them blended.
+function shades(context, colors, cells, width, height) {
   const image = new ImageData(cells, cells);
-  colours.forEach((one, place) => image.data.set([...one, 255], 4 * ((cells - 1 - Math.floor(place / cells)) * cells + (place % cells))));
+  colors.forEach((one, place) => image.data.set([...one, 255], 4 * ((cells - 1 - Math.floor(place / cells)) * cells + (place % cells))));
   // The outermost points lie on the edge: half of what stands for them is outside.
   const cell = [width / (cells - 1), height / (cells - 1)];
   context.drawImage(canvasOf(image), -cell[0] / 2, -cell[1] / 2, cells * cell[0], cells * cell[1]);
 }
 
-// The area of each class in its colour: where its number, interpolated, is the largest.
-function areas(context, scores, cells, colours, width, height) {
+// The area of each class in its color: where its number, interpolated, is the largest.
+function areas(context, scores, cells, colors, width, height) {
   const wide = Math.max(Math.round(width), 2), high = Math.max(Math.round(height), 2);
   const image = new ImageData(wide, high);
   for (let row = 0; row < high; row += 1) {
@@ -127,7 +127,7 @@ function areas(context, scores, cells, colours, width, height) {
         const value = below + (above - below) * up;
         if (value > most) { most = value; best = k; }
       }
-      const place = 4 * (row * wide + column), one = colours[best % colours.length];
+      const place = 4 * (row * wide + column), one = colors[best % colors.length];
       for (let part = 0; part < 3; part += 1) image.data[place + part] = one[part];
       image.data[place + 3] = 255;
     }

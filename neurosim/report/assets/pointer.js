@@ -28,7 +28,7 @@ function fill(list, entries, tinted) {
     const item = list.children[k] || element("li", list);
     item.textContent = words;
     const strength = Math.min(Math.abs(value), 1) * 0.45;
-    const [red, green, blue] = parts(colour(value < 0 ? 0 : 1));
+    const [red, green, blue] = parts(color(value < 0 ? 0 : 1));
     if (tinted) item.style.background = `rgb(${red} ${green} ${blue} / ${strength})`;
   });
   if (entries.length > shown.length) list.setAttribute("title", `the first ${MOST_UNITS} of ${entries.length} units`);
