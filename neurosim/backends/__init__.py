@@ -1,1 +1,1 @@
-"""The machines that run a network: `reference` (NumPy, float64) and `cpu` (compiled, float32)."""
+"""The backends that run a network: `reference` (NumPy, float64), `cpu` (compiled, float32) and `cuda` (on a GPU)."""

@@ -1,9 +1,9 @@
-"""What decides the last bits of a result besides the scenario, the rows and the formulas.
+"""What determines the last bits of a result, besides the scenario, the rows and the formulas.
 
-As measured on the CPU, it is whether multiplications and additions are fused, and which kernel of BLAS multiplies
-matrices; vector width and the rest of a processor do not matter, since no sum is reordered. NumPy's own exp, log and
-tanh, which the reference backend uses, differ with the vectors they are made for. Sine, cosine and powers come from the
-C library.
+Measurements on the CPU show that it is whether multiplications and additions are fused, and which BLAS kernel
+multiplies matrices; vector width and other properties of the processor do not matter, since no sum is reordered.
+NumPy's own exp, log and tanh, which the reference backend uses, depend on the vector instructions they use. Sine,
+cosine and powers come from the C library.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ import functools
 import importlib.metadata
 import platform
 
-# By NumPy's names for what its functions were made for, the widest first; older versions use other names.
+# NumPy's names for the vector instructions of its functions, widest first; older versions use other names.
 _VECTORS = (("AVX-512", {"X86_V4", "AVX512_SKX"}), ("AVX2", {"X86_V3", "AVX2"}))
 
 
 @functools.cache
 def arithmetic_of(backend: str) -> dict[str, str]:
-    """What the backend of this name computes with here, in words; the same words give the same bits."""
+    """A description of what the named backend computes with on this machine; equal descriptions mean equal bits."""
     if backend == "cuda":
         from neurosim.backends.cuda.target import device_words
 
@@ -37,20 +37,20 @@ def arithmetic_of(backend: str) -> dict[str, str]:
 
 @functools.cache
 def compiler_of(backend: str) -> dict[str, str]:
-    """Versions of what compiles for the backend of this name; empty if nothing does."""
+    """Versions of the compiler packages of the named backend; empty if it is not compiled."""
     if backend == "reference":
         return {}
     import numba
 
     found = {"numba": numba.__version__}
     if backend == "cuda":
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError):  # numba has a target of its own for GPUs
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):  # the CUDA target may be a separate package
             found["numba-cuda"] = importlib.metadata.version("numba-cuda")
     return found
 
 
 def _numpy_functions() -> str:
-    """The vectors that NumPy's functions use here."""
+    """The vector instructions that NumPy's functions use on this machine."""
     import numpy as np
 
     found = np.show_config(mode="dicts")

@@ -1,22 +1,20 @@
-"""Image augmentation: what each training image is changed by before an epoch, as pure data.
+"""Image augmentation: how each training image is changed before an epoch, as pure data.
 
-An image is looked up at moved places. The gray value of pixel (x, y) of the new image is read, by
-bilinear interpolation, from the place
+An image is sampled at displaced points. The gray value of pixel (x, y) of the new image is read, by bilinear
+interpolation, from the point
 
     A^-1 ((x, y) - center - shift) + center + alpha * (Gaussian of deviation sigma * noise)(x, y)
 
 of the old one, where A = scale * rotation * shear and noise is a pair of uniform random numbers
 from -1 to 1 for each pixel: the affine and the elastic distortions of Simard, Steinkraus and Platt
-2003. Outside the image lies its background. The Gaussian has sum 1, ends at 4 deviations and sees
-zeros outside the image, as ``scipy.ndimage.gaussian_filter(noise, sigma, mode="constant")`` does, so
-that alpha means what it means in the usual programs (the paper's alpha belongs to a kernel that is
-scaled in another way).
+2003. Outside the image is the background. The Gaussian has sum 1, is cut off at 4 deviations and sees zeros outside
+the image, like ``scipy.ndimage.gaussian_filter(noise, sigma, mode="constant")``, so alpha has its usual meaning (the
+paper's alpha belongs to a differently scaled kernel).
 
-Random numbers are those of `neurosim.randomness.uniform_bits`, read as signed integers over 2**31,
-with the key of `augmentation_key` and the number of the row among the training rows: numbers 0 to 4
-of a row are for the shift in x and in y, the rotation, the scale and the shear, and from `FIELD` on
-there is one for each pixel's displacement in x, then one for each in y. So what one kind of change
-draws does not depend on whether the others are on.
+Random numbers are those of `neurosim.randomness.uniform_bits`, read as signed integers over 2**31, with the key of
+`augmentation_key` and the number of the row among the training rows: numbers 0 to 4 of a row are for the shift in x
+and in y, the rotation, the scale and the shear; from `FIELD` on there is one for each pixel's displacement in x, then
+one for each in y. So the numbers for one kind of change do not depend on whether the others are on.
 
 The compiled function that does this is in `neurosim.backends.cpu.augmentation`; every backend uses it.
 """
@@ -30,15 +28,15 @@ from numpy.typing import NDArray
 
 from neurosim.randomness import key
 
-# The first random number of a row that belongs to the displacement field.
+# The number of the first random number of a row for the displacement field.
 FIELD = 8
-# Deviations after which the Gaussian is cut off, as in SciPy.
+# Number of deviations after which the Gaussian is cut off, as in SciPy.
 TRUNCATE = 4.0
 
 
 @dataclass(frozen=True)
 class Strengths:
-    """How far images are changed; each change is drawn uniformly from minus to plus its strength.
+    """How strongly images are changed; each change is drawn uniformly from minus to plus its strength.
 
     Attributes
     ----------
@@ -47,9 +45,9 @@ class Strengths:
     rotation : float
         Degrees about the center of the image, counter-clockwise where y points down.
     scale : float
-        Share of the size, below 1: images are 1 - scale to 1 + scale as large.
+        Share of the size, below 1: images become 1 - scale to 1 + scale times as large.
     shear : float
-        Degrees by which upright lines are tilted, below 90.
+        Degrees by which vertical lines are tilted, below 90.
     alpha, sigma : float
         Displacement of single pixels: its strength in pixels before smoothing, and the standard
         deviation in pixels of the Gaussian that smooths it, above 0.
@@ -70,19 +68,19 @@ class Strengths:
 
 @dataclass(frozen=True)
 class Augmentation:
-    """All that decides the augmented images, besides the images.
+    """Everything that determines the augmented images, besides the images.
 
-    Images are changed as they are in the data set. Features were scaled since; so they are first
-    taken back, and the new ones are scaled in the same way.
+    Images are changed in their original form. The features have been scaled since, so the scaling is first undone, and
+    the new images are scaled in the same way.
 
     Attributes
     ----------
     strengths : Strengths
-        How far images are changed.
+        How strongly images are changed.
     shape : (height, width, channels)
-        Of the images, each a row of features in this order.
+        Shape of the images, each a row of features in this order.
     seed : int
-        Of the run.
+        The seed of the run.
     background : float
         Value outside the image.
     scale, shift : array (features,) of float64

@@ -1,12 +1,12 @@
 """Where compiled code is kept between processes, and how generated code gets there.
 
 Numba's own cache does not notice when a function called by a cached one changes. So nothing here is
-cached under a name that could be reused: generated modules are named by the hash of their text, and
-the cache folder of every kernel is named by a hash of all that it could depend on (the versions of
-Python, numba, llvmlite and neurosim, and our own kernel sources).
+cached under a name that could be reused: generated modules are named by the hash of their text, and the cache folder
+of every kernel is named by a hash of everything that it could depend on (the versions of Python, numba, llvmlite and
+neurosim, and our own kernel sources).
 
-The folder is private to the user, since what is kept are pickles with machine code. Where it is not
-private or cannot be written, everything is compiled afresh in memory, after one warning.
+The folder is private to the user, since it contains pickles with machine code. If it is not private or cannot be
+written, everything is compiled again in memory, after one warning.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def cache_folder() -> Path | None:
 
 
 def kernel_folder() -> PrivateFolder | None:
-    """The same, to read and write files; where it was removed since, it is made again."""
+    """The same folder, for reading and writing files; if it has been removed since, it is created again."""
     folder = _opened(_wanted())
     if folder is not None and not folder.is_there():
         _opened.cache_clear()
@@ -74,7 +74,7 @@ def _opened(path: Path) -> PrivateFolder | None:
 
 
 def warn_not_kept(reason: str) -> None:
-    """Say, once in a process, that something could not be kept in the cache folder."""
+    """Say, once per process, that something could not be kept in the cache folder."""
     folder = cache_folder()
     if folder is not None:
         _warn_not_kept(folder, reason)
@@ -89,14 +89,14 @@ def _warn_not_kept(folder: Path, reason: str) -> None:
     _told.add(folder)
     warnings.warn(
         f"compiled kernels cannot be kept in {folder} ({reason}); they are compiled again in each run. "
-        "Set NEUROSIM_CACHE to a folder of your own, on a disk that has room.",
+        "Set NEUROSIM_CACHE to a folder of your own, on a disk with free space.",
         RuntimeWarning,
         stacklevel=3,
     )
 
 
 def _kept(name: str, text: str) -> Path | None:
-    """Write a generated text into the cache folder, for people to read; None where it cannot be kept."""
+    """Write a generated text into the cache folder, for people to read; None if that fails."""
     folder = kernel_folder()
     if folder is None:
         return None
@@ -113,9 +113,9 @@ _GENERATED: set[str] = set()
 
 
 def source_stamp(function: Callable[..., Any]) -> str | None:
-    """What stands for the source of a function and of all that it calls; None where that is not known.
+    """A stamp that stands for the source of a function and of everything it calls; None if that is not known.
 
-    Generated modules are named by their text, and ours are part of the name of the folder.
+    Generated modules are named by their text, and our own sources are part of the folder's name.
     """
     module = function.__module__
     if module in _GENERATED or module.startswith(f"{__package__}."):
@@ -127,7 +127,7 @@ def source_stamp(function: Callable[..., Any]) -> str | None:
 
 
 def load_generated(stem: str, text: str) -> ModuleType:
-    """A module made of generated source text; the file of the cache folder that has the same text is not executed.
+    """A module made from generated source text; the file in the cache folder with the same text is never executed.
 
     Parameters
     ----------
@@ -142,14 +142,14 @@ def load_generated(stem: str, text: str) -> ModuleType:
     file = str(_kept(f"{name}.py", text) or f"<{name}>")
     module = ModuleType(name)
     module.__file__ = file
-    # For messages and for Numba, which quote lines of it.
+    # For messages and for Numba, which quote lines from it.
     linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
     _GENERATED.add(name)
     return _executed(module, lambda: exec(compile(text, file, "exec"), module.__dict__))
 
 
 def _executed(module: ModuleType, execute: Callable[[], None]) -> ModuleType:
-    """`module`, executed under its name, by which Numba finds a cached function's module again."""
+    """`module`, executed under its name, under which Numba looks up the module of a cached function."""
     sys.modules[module.__name__] = module
     try:
         execute()

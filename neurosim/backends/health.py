@@ -14,20 +14,20 @@ from neurosim.plugin import Activation, Loss, Optimizer
 
 @once_each
 def check_formulas(record: Any) -> None:
-    """Raise PluginError where `formula_fault` finds one."""
+    """Raise PluginError if `formula_fault` finds a fault."""
     fault = formula_fault(record)
     if fault is not None:
         raise fault
 
 
 def formula_fault(record: Any) -> PluginError | None:
-    """Why a formula of `record` cannot be translated, or None where all can.
+    """Why a formula of `record` cannot be translated, or None if all can.
 
     Initializers, schedules and data sets run on the host and have no formulas.
     """
     translator = Translator()
     try:
-        # What the author wrote comes first: only what is right can be derived.
+        # What the author wrote comes first: only a valid formula can be derived.
         if isinstance(record, Activation):
             translator.add(record.f, ["number"] * (1 + len(record.params)), 1)
         elif isinstance(record, Loss):

@@ -1,4 +1,4 @@
-"""What is worked out once about a record and holds for as long as the process lives."""
+"""Facts about records that are computed once per process."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ T = TypeVar("T")
 
 
 def once_each(function: Callable[P, T]) -> Callable[P, T]:
-    """`function`, called once for the same records; what it raises is not remembered.
+    """`function`, called only once for the same records; exceptions are not remembered.
 
-    Records hold dicts and so have no hash: two are the same where they are one object.
+    Records contain dicts and so have no hash: two are the same if they are one object.
     """
     known: dict[tuple[object, ...], tuple[object, T]] = {}
 
@@ -21,7 +21,7 @@ def once_each(function: Callable[P, T]) -> Callable[P, T]:
     def remembered(*records: P.args, **named: P.kwargs) -> T:
         place = (*map(id, records), *((name, id(record)) for name, record in named.items()))
         if place not in known:
-            # Kept with the records, so that no other object gets their identity.
+            # Stored with the records, so that no other object can get their id.
             known[place] = (records, named), function(*records, **named)
         return known[place][1]
 

@@ -1,6 +1,6 @@
-"""Numba as neurosim uses it: loaded and made to compile with our settings; the user's own code keeps the user's.
+"""Numba as neurosim uses it: it compiles with our settings here, and with the user's in the user's own code.
 
-Numba is loaded here, before any other module of ours imports it.
+Numba is loaded here, before any other module of neurosim imports it.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ with unseen():
     from numba.core.compiler_lock import global_compiler_lock
 
 VERSIONS = (numba.__version__, llvmlite.__version__)
-# Whether somebody else may have set up Numba's code generator, of which a process has one, in another way. What is then
-# compiled is no good for other processes.
+# Whether other code may have configured Numba's code generator, of which there is one per process, differently. Code
+# that is then compiled cannot be shared with other processes.
 SET_UP_OTHERWISE = _LOADED_BEFORE and config.OPT != 3
-# Numba's defaults for the settings that it looks at whenever it compiles.
+# Numba's defaults for the settings that it reads whenever it compiles.
 _OURS = {
     "OPT": config._OptLevel(3),
     "LOOP_VECTORIZE": 1,
@@ -38,11 +38,11 @@ say_what_is_ignored(drawing=False)
 
 @contextmanager
 def our_settings() -> Iterator[None]:
-    """Compile with our settings here; other threads, which compile with the user's, wait."""
+    """Inside this, compile with our settings; other threads, which compile with the user's, wait."""
     with global_compiler_lock:
         before = {name: getattr(config, name) for name in _OURS}
         reload = config.reload_config
-        # Before it compiles, Numba would read files and variables again.
+        # Otherwise Numba would read files and variables again before it compiles.
         config.reload_config = _nothing
         for name, value in _OURS.items():
             setattr(config, name, value)

@@ -1,4 +1,4 @@
-"""What a compiler refuses, told in terms of the author's line."""
+"""Compiler errors, reported in terms of the author's line."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ INSTEAD = (
 def refusal(subject: str, target: str, generated: Generated, error: Exception) -> PluginError:
     """The error for generated text that cannot be compiled for `target`; `subject` where no line is to blame.
 
-    The compiler's own message, which goes on for pages, stays with the traceback.
+    The compiler's own message, which is pages long, stays with the traceback.
     """
     lines = re.findall(r'File "[^"]*neurosim_[^"]*", line (\d+)', str(error))
     where, source = blamed(generated, map(int, lines)) or (subject, "")

@@ -1,4 +1,4 @@
-"""Which backends there are, and making one."""
+"""The names of the backends, and creating one."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NAMES = ("reference", "cpu", "cuda")
 
 
 def make_backend(name: str, network: Network, training: Training, seed: int, threads: int | None = None) -> Backend:
-    """A backend by name.
+    """Create a backend by name.
 
     Raises
     ------
@@ -48,7 +48,7 @@ def make_backend(name: str, network: Network, training: Training, seed: int, thr
 
 
 def describe_gpu() -> str:
-    """The GPU that the CUDA backend would use, or why there is none."""
+    """The GPU that the CUDA backend would use, or the reason why there is none."""
     try:
         from neurosim.backends.cuda.target import device_words, find_device
 
@@ -66,15 +66,15 @@ class Ensemble(Protocol):
         """Parameters of all members, (members, size)."""
 
     def train(self, epochs: int) -> NDArray[np.float64]:
-        """Train some more epochs; returns sums of loss and right answers, (epochs, members, 2)."""
+        """Train for more epochs; returns the sums of losses and right answers, (epochs, members, 2)."""
 
 
 def make_small_ensemble(backend: Backend, seeds: Sequence[int], rows: Sequence[Rows]) -> Ensemble | None:
-    """What trains many networks like that of `backend` side by side; None where that cannot be.
+    """An ensemble that trains many networks like that of `backend` side by side; None if that is not possible.
 
-    They must be small, and the learning rate must not depend on how each of them gets on.
+    They must be small, and the learning rate must not depend on the progress of each of them.
 
-    `rows` are the training rows of each, or of all.
+    `rows` are the training rows of each, or those that all share.
     """
     if backend.training.needs_feedback or len({(entry.count, entry.features.shape[1]) for entry in rows}) != 1:
         return None
@@ -96,7 +96,7 @@ def make_small_ensemble(backend: Backend, seeds: Sequence[int], rows: Sequence[R
 
 @contextmanager
 def on_compilation(notify: Callable[[], None]) -> Iterator[None]:
-    """Call `notify` once if anything has to be compiled, as opposed to being found in the cache."""
+    """Call `notify` once if anything has to be compiled rather than loaded from the cache."""
     from numba.core import event
 
     class Listener(event.Listener):

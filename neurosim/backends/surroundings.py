@@ -1,4 +1,4 @@
-"""What the environment asks for or allows, checked before it makes a library hang or crash without a word."""
+"""Settings and limits of the environment, checked before they make a library hang or crash without any message."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from neurosim.errors import BackendError, DataError
 
 CORE_TYPE = "OPENBLAS_CORETYPE"
 DISABLE_JIT = "NUMBA_DISABLE_JIT"
-# Address space that a small network takes, as measured: for Python and the libraries, and for each thread of both BLAS.
+# Measured address space of a small network: for Python and the libraries, and for each thread of both BLAS.
 LIBRARIES = 400 << 20
 THREAD = 80 << 20
 _AVX512 = ("avx512f", "avx512cd", "avx512bw", "avx512dq", "avx512vl")
-# What a processor needs for the kernels that OpenBLAS picks by a name, in the words of /proc/cpuinfo.
+# The processor features that OpenBLAS kernels need, by the name of the kernel, in the terms of /proc/cpuinfo.
 _NEEDED = {
     **dict.fromkeys(("sandybridge", "bulldozer", "piledriver", "steamroller", "excavator"), ("avx",)),
     **dict.fromkeys(("haswell", "zen"), ("avx2", "fma")),
@@ -24,9 +24,9 @@ _NEEDED = {
 
 
 def check_core_type(processor: Path = Path("/proc/cpuinfo")) -> None:
-    """Raise BackendError where OpenBLAS is told to use instructions that this processor lacks.
+    """Raise BackendError if OpenBLAS is told to use instructions that this processor lacks.
 
-    It would obey, and the first matrix product would end the process.
+    It would do so, and the first matrix product would kill the process.
     """
     asked = os.environ.get(CORE_TYPE, "")
     needed = _NEEDED.get(asked.lower())
@@ -34,7 +34,7 @@ def check_core_type(processor: Path = Path("/proc/cpuinfo")) -> None:
         return
     try:
         lines = re.findall(r"^(?:flags|Features)\s*:(.*)$", processor.read_text(), re.MULTILINE)
-    except OSError:  # not Linux: there is no telling
+    except OSError:  # not Linux: it cannot be determined
         return
     missing = [name for name in needed if lines and name not in lines[0].split()]
     if missing:
@@ -45,7 +45,7 @@ def check_core_type(processor: Path = Path("/proc/cpuinfo")) -> None:
 
 
 def check_jit() -> None:
-    """Raise BackendError where Numba is told not to compile: kernels use what only compiled code can do."""
+    """Raise BackendError if Numba is told not to compile: kernels do things that only compiled code can."""
     asked = os.environ.get(DISABLE_JIT, "")
     if asked not in ("", "0"):
         raise BackendError(
@@ -55,9 +55,9 @@ def check_jit() -> None:
 
 
 def check_address_space() -> None:
-    """Raise DataError where this process may have too little memory (``ulimit -v``) to load its libraries.
+    """Raise DataError if this process may have too little memory (``ulimit -v``) to load its libraries.
 
-    OpenBLAS would wait for ever for its threads' memory, and heed no signal meanwhile.
+    OpenBLAS would wait forever for its threads' memory, and handle no signal meanwhile.
     """
     try:
         import resource
@@ -76,7 +76,7 @@ def check_address_space() -> None:
 
 
 def _blas_threads() -> int:
-    """How many threads each BLAS will have."""
+    """The number of threads that each BLAS will have."""
     own = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
         asked = os.environ.get(name, "")

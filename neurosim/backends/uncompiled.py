@@ -1,10 +1,10 @@
-"""Calling a plugin's scalar functions as they are, in float64, with the arithmetic of the machine.
+"""Calling a plugin's scalar functions uncompiled, in float64, with machine arithmetic.
 
-Python raises where floating point would carry on: ``math.exp(1000)``, ``1.0 / 0.0``. Compiled code
-gives infinity and goes on, and textbook formulas count on it: ``1 / (1 + exp(-z))`` is right for
-every z only if exp may overflow. So `uncompiled` rebinds a function's ``math`` (and that of the
-functions it calls) to one that returns infinity and NaN, and numbers are passed as NumPy doubles,
-whose division does the same. Apart from that the code that runs is the author's own.
+Python raises where floating point arithmetic would continue: ``math.exp(1000)``, ``1.0 / 0.0``. Compiled code returns
+infinity and continues, and textbook formulas rely on that: ``1 / (1 + exp(-z))`` is right for every z only if exp may
+overflow. So `uncompiled` rebinds a function's ``math`` (and that of the functions it calls) to one that returns
+infinity and NaN, and numbers are passed as NumPy doubles, whose division does the same. Apart from that, the code that
+runs is the author's own.
 """
 
 from __future__ import annotations
@@ -63,12 +63,12 @@ for _name, _ufunc in _UFUNCS.items():
 
 @functools.cache
 def uncompiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`function` with the arithmetic of the machine: what it says is unchanged."""
+    """`function` with machine arithmetic; its code is unchanged."""
     return _rebind(function, {})  # type: ignore[no-any-return]
 
 
 def _rebind(value: Any, done: dict[Any, Any]) -> Any:
-    """`value` with its arithmetic replaced, where it is a function or a part of ``math``."""
+    """`value` with its arithmetic replaced, if it is a function or a part of ``math``."""
     if not inspect.isfunction(value):
         try:
             return _REPLACED.get(value, value)
@@ -91,7 +91,7 @@ def _rebind(value: Any, done: dict[Any, Any]) -> Any:
 
 
 def apply(function: Callable[..., Any], *arrays: NDArray[np.float64], params: tuple[float, ...]) -> NDArray[np.float64]:
-    """``function(*numbers, *params)`` for the numbers of each place in arrays of one shape."""
+    """``function(*numbers, *params)`` elementwise for arrays of the same shape."""
     plain = uncompiled(function)
     constants = [np.float64(value) for value in params]
     with np.errstate(all="ignore"):

@@ -1,8 +1,8 @@
-"""Image augmentation, compiled: see `neurosim.backends.augmentation` for what is computed.
+"""Compiled image augmentation; `neurosim.backends.augmentation` says what is computed.
 
-All loops over the pixels of one image run over flat arrays whose lines are `pitch` numbers apart, a
-width and a gap: the gap holds the zeros that the Gaussian sees outside the image, and loops that
-are long enough to be vectorized need no end of line.
+All loops over the pixels of one image run over flat arrays whose lines are `pitch` numbers apart, the width plus a
+gap: the gap contains the zeros that the Gaussian sees outside the image, and the loops, which must be long enough to
+be vectorized, need not stop at the end of a line.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from neurosim.backends.cpu.memory import address_of, atomic_add, floats, integer
 from neurosim.data.rows import Rows
 
 FLOAT = 4  # bytes
-# Images that a thread takes at a time.
+# Number of images that a thread takes at a time.
 PORTION = 64
-# Lines and columns of background around an image: one before, and two behind since the last place
-# between pixels has a right and a lower neighbor.
+# Lines and columns of background around an image: one before and two after it, since the last point between pixels has
+# a right and a lower neighbor.
 BORDER = 3
 UNIT = 2.0**-31
 
@@ -74,17 +74,17 @@ def fill_noise(noise, count, numbers, inside, start, second):
 
 @compiled
 def find_places(geometry, count, xs, ys, moved_x, moved_y, places, parts_x, parts_y):
-    """Where each new pixel comes from: the number of the upper left neighbor, and the parts between pixels.
+    """The source of each new pixel: the number of the upper left neighbor, and the fractions between pixels.
 
     `geometry` is (a, b, c, d, e, f, right, bottom, pitch) of x' = a x + b y + c, y' = d x + e y + f,
-    counted from the corner of the bordered image, whose places end at `right` and `bottom`.
+    counted from the corner of the bordered image, which ends at `right` and `bottom`.
     """
     a, b, c, d, e, f, right, bottom, pitch = geometry
     x, y, u, v = floats(xs, count), floats(ys, count), floats(moved_x, count), floats(moved_y, count)
     place, part_x, part_y = integers(places, count), floats(parts_x, count), floats(parts_y, count)
     zero = np.float32(0)
     for q in range(count):
-        # The background begins a pixel outside and goes on for ever.
+        # The background begins one pixel outside and extends forever.
         column = min(max(a * x[q] + b * y[q] + c + u[q], zero), right)
         line = min(max(d * x[q] + e * y[q] + f + v[q], zero), bottom)
         whole_column, whole_line = np.int32(column), np.int32(line)
@@ -95,7 +95,7 @@ def find_places(geometry, count, xs, ys, moved_x, moved_y, places, parts_x, part
 
 @compiled
 def interpolate(image, geometry, places, parts_x, parts_y, out, scale, shift):
-    """Read all pixels of one image at their places; `geometry` is (height, width, channels, pitch)."""
+    """Read all pixels of one image from their sources; `geometry` is (height, width, channels, pitch)."""
     height, width, channels, pitch = geometry
     size = (height + BORDER) * (width + BORDER) * channels
     below = image + (width + BORDER) * channels * FLOAT
@@ -108,7 +108,7 @@ def interpolate(image, geometry, places, parts_x, parts_y, out, scale, shift):
             q = i * pitch + j
             right, low = part_x[q], part_y[q]
             for channel in range(channels):
-                # Unsigned: an index that may be negative would be tested.
+                # Unsigned, since an index that may be negative is checked.
                 at = np.uint64(place[q] * channels + channel)
                 upper = upper_left[at] + right * (upper_right[at] - upper_left[at])
                 lower = lower_left[at] + right * (lower_right[at] - lower_left[at])
@@ -142,32 +142,32 @@ def inverse_map(start, second, strengths, height, width):
 
 @entry
 def augment(source, out, key, shape, strengths, kernels, background, scaling, counter):
-    """Fill `out` with the rows of `source`, changed; several threads share the work by `counter`.
+    """Fill `out` with the changed rows of `source`; several threads share the work through `counter`.
 
     Parameters
     ----------
     source, out : (rows, features) uint8 or float32
-        Images, and where the new ones go.
+        The images, and the array for the new ones.
     key : uint64
-        Of the epoch's random numbers.
+        Key of the epoch's random numbers.
     shape : (height, width, channels)
-        Of the images.
+        Shape of the images.
     strengths : 4 floats
         Shift in pixels, rotation in radians, share of the scale, shear in radians.
     kernels : (radius + 1,) float32, twice
-        Half of the Gaussian for columns, and for lines; the latter times alpha. Empty for no elastic distortion.
+        Half of the Gaussian for columns, and for lines, the latter times alpha. Empty for no elastic distortion.
     background : float32
         Value outside the images.
     scaling : 4 arrays (features,) of float32
         ``pixel = feature * scaling[0] + scaling[1]`` and back ``feature = pixel * scaling[2] + scaling[3]``.
     counter : int64 array (1,)
-        How many portions of rows have been taken.
+        Number of portions of rows taken so far.
     """
     height, width, channels = shape
     to_scale, to_shift, back_scale, back_shift = scaling
     down, across = kernels
     elastic = down.size > 0
-    # More of the Gaussian sees only zeros.
+    # The rest of the Gaussian sees only zeros.
     radius = min(down.size - 1, max(height, width) - 1) if elastic else 0
     pitch = width + radius
     count = height * pitch
@@ -197,7 +197,8 @@ def augment(source, out, key, shape, strengths, kernels, background, scaling, co
         first = atomic_add(address_of(counter), 1) * PORTION
         if first >= rows:
             return
-        # Numba frees an array after its last mention, and a use of its address is none: so they are taken in here.
+        # Numba frees an array after its last mention, and using its address does not count, so the arrays are
+        # mentioned here.
         noise_start = address_of(noise) + radius * pitch * FLOAT
         half_start = address_of(half) + radius * FLOAT
         moved_x, moved_y = address_of(moved), address_of(moved) + count * FLOAT
@@ -230,16 +231,16 @@ def augment(source, out, key, shape, strengths, kernels, background, scaling, co
 
 
 class Augmenter:
-    """Makes the training rows of each epoch, in memory that is used again for the next one.
+    """Makes the training rows of each epoch, in memory that is reused for the next one.
 
     Parameters
     ----------
     augmentation : Augmentation
-        What to change the images by.
+        How to change the images.
     rows : Rows
         The training rows; uint8 rows give uint8 rows, rounded, all others float32.
     threads : int, optional
-        All processors by default. The results do not depend on it.
+        The number of processors by default. The results do not depend on it.
     """
 
     def __init__(self, augmentation: Augmentation, rows: Rows, threads: int | None = None) -> None:
@@ -252,7 +253,7 @@ class Augmenter:
         self._threads = threads if threads is not None else team.available_threads()
         half = gaussian(strengths.sigma) if strengths.alpha > 0 else np.zeros(0)
         scale, shift = augmentation.scale, augmentation.shift
-        # Bytes are rounded when they are cut off after adding a half.
+        # Truncating to bytes after adding one half rounds.
         back_shift = shift + 0.5 if is_bytes else shift
         arrays = (1.0 / scale, -shift / scale, scale, back_shift)
         self._settings = (
@@ -271,7 +272,7 @@ class Augmenter:
         self.compile_seconds = 0.0
 
     def prepare(self) -> None:
-        """Compile what is not compiled yet, before any thread enters it."""
+        """Compile whatever is not compiled yet, before any thread runs it."""
         if self._ready:
             return
         start = time.perf_counter()
@@ -280,7 +281,7 @@ class Augmenter:
         self.compile_seconds = time.perf_counter() - start
 
     def rows(self, epoch: int) -> Rows:
-        """The rows of epoch number `epoch` (from 0); valid until the next call, and told apart by identity."""
+        """The rows of epoch number `epoch` (from 0); valid until the next call, and a new object each time."""
         self.prepare()
         key = np.uint64(augmentation_key(self._seed, epoch))
         counter = np.zeros(1, np.int64)

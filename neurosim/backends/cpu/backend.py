@@ -22,13 +22,13 @@ from neurosim.data.rows import Rows
 from neurosim.network.network import Network, Training
 
 EVALUATION_ROWS = 128
-# Multiply-adds that are evaluated in one go: some tenths of a second.
+# Multiply-adds evaluated in one call: a few tenths of a second.
 EVALUATION_WORK = 1 << 33
-# So few rows are one chunk in any case, and need no larger buffers.
+# This few rows are one chunk in any case, and need no larger buffers.
 FEW_ROWS = 16
-# float32 in a line of the cache.
+# float32 numbers in a cache line.
 ALIGNED = 16
-# Networks with fewer multiply-adds a step than this are quicker on one thread.
+# Networks with fewer multiply-adds per step than this are faster on one thread.
 WORTH_THREADS = 200_000
 
 
@@ -59,7 +59,7 @@ class CpuBackend(Backend):
             self._compile()
 
     def prepare_gradients(self) -> None:
-        """The same with what `gradients` and `inspect` need."""
+        """Like `prepare`, including what only `gradients` and `inspect` need."""
         self.prepare()
         self._prepare_blocks()
 
@@ -78,7 +78,7 @@ class CpuBackend(Backend):
         if small:
             self._group = LaneGroup(self.network, self.training, self.kernels, [self.seed], self.parameters, self.state)
         if starts_on_maps(self.network):
-            # Imported, which is compiled, only for networks that need it.
+            # Imported, and so compiled, only for networks that need it.
             from neurosim.backends.cpu import maps
 
             self._maps = (maps.forward.address, maps.backward.address, maps.pack.address)
@@ -91,9 +91,9 @@ class CpuBackend(Backend):
         self.evaluate(nothing)
 
     def _prepare_blocks(self) -> None:
-        """Compile the engine of larger networks, by a call without rows, before any thread enters it.
+        """Compile the engine for larger networks, by a call without rows, before any thread runs it.
 
-        A small network needs it for single steps and gradients only.
+        A small network needs it only for single steps and gradients.
         """
         if self._blocks_ready:
             return
@@ -128,7 +128,7 @@ class CpuBackend(Backend):
         return in_order(totals[:, 0]) / rows.count + self.penalty(), self.gradient.copy()
 
     def train_step(self, rows: Rows) -> float:
-        """One update on all `rows`; returns the mean objective before it."""
+        """One update with all `rows`; returns the mean objective before it."""
         self.prepare()
         penalty = self.penalty()
         plan = self._plan("training", max(rows.count, self.training.batch_size))
@@ -138,7 +138,7 @@ class CpuBackend(Backend):
         return in_order(totals[:, 0]) / rows.count + penalty
 
     def inspect(self, rows: Rows) -> Inspection:
-        """As `gradients`, with what every layer computed."""
+        """Like `gradients`, with what every layer computed."""
         loss, gradient = self.gradients(rows)
         return Inspection(loss, gradient, layer_signals(self.network, self._plan("gradients", rows.count), rows.count))
 
@@ -172,7 +172,7 @@ class CpuBackend(Backend):
         return Totals(in_order(per_block[:, 0]), in_order(per_block[:, 1]), rows.count, rows.accuracy)
 
     def _plan(self, purpose: str, capacity: int, copy: int = 0) -> Plan:
-        """The plan for a purpose; one is kept for each, made anew when more rows come."""
+        """The plan for a purpose; one is kept for each, and replaced when it is too small for the rows."""
         key = (purpose, copy)
         if key not in self._plans or self._plans[key].capacity < capacity:
             backward = purpose != "evaluation"
@@ -206,7 +206,7 @@ class CpuBackend(Backend):
         self._prepare_blocks()
         threads = self._threads_for(min(batch, max(rows.count, 1)))
         totals = np.zeros((max(2, batch // 64), 2))
-        # A cache line at the least for each thread.
+        # At least one cache line for each thread.
         constants = np.zeros((threads, 16 + self.kernels.optimizer.count), np.float32)
         params = self._optimizer_params
         optimizer = (
@@ -244,7 +244,7 @@ class CpuBackend(Backend):
         self.prepare()
         chunks = -(-rows.count // EVALUATION_ROWS)
         threads = min(self._threads_for(max(rows.count, 1)), max(chunks, 1))
-        # The size of a chunk must not depend on the number of threads, only on the rows.
+        # The size of a chunk must depend only on the rows, not on the number of threads.
         capacity = EVALUATION_ROWS if rows.count > FEW_ROWS else FEW_ROWS
         plans = [self._plan("evaluation", capacity, k) for k in range(threads)]
         totals = np.zeros((max(chunks, 1), 2))
@@ -281,7 +281,7 @@ class CpuBackend(Backend):
             team.run_together(threads, work)
 
     def _contexts(self, threads: int, plan: Plan) -> NDArray[np.int64]:
-        """For each thread, what it tells the kernels for maps: room for it, and the address of some scratch."""
+        """For each thread, memory for the arguments of the map kernels, with the address of its scratch memory."""
         if self._scratch.shape[0] < threads or self._scratch.shape[1] < plan.scratch + ALIGNED:
             self._scratch = np.zeros((threads, -(-plan.scratch // ALIGNED) * ALIGNED + 2 * ALIGNED), np.float32)
         contexts = np.zeros((threads, ALIGNED), np.int64)
@@ -308,7 +308,7 @@ class CpuBackend(Backend):
 
 
 def _data(rows: Rows) -> tuple[Any, ...]:
-    """The data set as the engine takes it: bytes or float32 numbers, the other one empty."""
+    """The data set as the engine takes it: bytes or float32 numbers, with the other array empty."""
     width = rows.features.shape[1]
     is_bytes = rows.features.dtype == np.uint8
     empty = (0, width)

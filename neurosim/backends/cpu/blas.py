@@ -1,4 +1,4 @@
-"""The BLAS that NumPy and SciPy bring along: its ``sgemm``, and its threads."""
+"""The BLAS that comes with NumPy and SciPy: its ``sgemm``, and its threads."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from typing import Any
 import numpy as np
 
 UNUSED = "numpy.f2py"
-# Names of sgemm in the builds of OpenBLAS there are: with 64-bit integers or not, renamed or not.
+# Names of sgemm in the various builds of OpenBLAS: with 64-bit integers or not, renamed or not.
 SYMBOLS = ("scipy_sgemm_64_", "sgemm_64_", "scipy_sgemm_", "sgemm_")
 
 
 def load_scipy_linalg() -> None:
     """Import ``scipy.linalg`` without NumPy's Fortran wrapper generator.
 
-    SciPy's array compatibility layer touches every attribute of NumPy, which loads ``numpy.f2py``:
-    a tenth of a second for something that nobody here uses. While SciPy is being imported an empty
-    module stands in for it; afterwards it can be imported as always.
+    SciPy's array compatibility layer touches every attribute of NumPy, which loads ``numpy.f2py``: a tenth of a second
+    for something that is not used here. While SciPy is being imported, an empty module stands in for it; afterwards it
+    can be imported as usual.
     """
     if "scipy.linalg" in sys.modules or UNUSED in sys.modules:
         return
@@ -46,11 +46,11 @@ def libraries() -> Any:
 
 @functools.cache
 def chosen_sgemm() -> tuple[int, str]:
-    """Address of a Fortran ``sgemm``, and the library it is of.
+    """The address of a Fortran ``sgemm``, and its library.
 
-    NumPy and SciPy bring an OpenBLAS each, and they are not equally quick (0.3.31 is a quarter
-    quicker than 0.3.30 on the products of a batch): the newest one is taken. Its integers may have
-    32 or 64 bits; the caller passes 64, of which a library with 32 reads the lower half.
+    NumPy and SciPy each come with an OpenBLAS, and these are not equally fast (0.3.31 is a quarter faster than 0.3.30
+    on the products of a batch): the newest one is used. Its integers may have 32 or 64 bits; the caller passes 64, of
+    which a library with 32 reads the lower half.
     """
     found = []
     for library in libraries().lib_controllers if sys.byteorder == "little" else ():
@@ -71,11 +71,11 @@ def chosen_sgemm() -> tuple[int, str]:
 
 @functools.cache
 def numpy_blas() -> str:
-    """The library that NumPy multiplies matrices with, and its kernel."""
+    """The library with which NumPy multiplies matrices, and its kernel."""
     import threadpoolctl
 
     found = threadpoolctl.ThreadpoolController().select(user_api="blas").lib_controllers
-    # Wheels bring their own; otherwise it is the only one, or there is no telling which.
+    # Wheels come with their own; otherwise it is the only one, or it cannot be determined.
     own = [library for library in found if "numpy" in library.filepath] or found
     if own:
         return ", ".join(sorted({_words(library) for library in own}))
@@ -91,13 +91,13 @@ def _words(library: Any) -> str:
 
 
 def sgemm_address() -> int:
-    """Address of the ``sgemm`` that the engine calls."""
+    """The address of the ``sgemm`` that the engine calls."""
     return chosen_sgemm()[0]
 
 
 @contextlib.contextmanager
 def single_threaded(needed: bool) -> Iterator[None]:
-    """Our threads each call BLAS on their own block; a BLAS with threads of its own would fight them."""
+    """Limit BLAS to one thread: our own threads each call it on their blocks, and must not compete with its threads."""
     if not needed:
         yield
         return

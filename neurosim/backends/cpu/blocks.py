@@ -1,10 +1,10 @@
-"""Blocks of stages on vectors: forward, back through what needs no other block, and a dense stage's gradients.
+"""Blocks of stages on vectors: forward, back through stages that need no other block, and a dense stage's gradients.
 
-A block of the backward pass of a dense stage is a range of its inputs: the thread that owns it
-computes that part of the input gradient, takes it back through the stages before it that work on each
-column alone (an activation, dropout, batch normalization, a join), computes that part of the weight
-gradient, and at once the update of those weights, while they are in cache. Since nobody else reads
-these weights, one barrier a stage is enough, and no gradient is ever summed across threads.
+A block of the backward pass of a dense stage is a range of its inputs: the thread that owns it computes that part of
+the input gradient, propagates it back through the preceding stages that work on each column separately (an activation,
+dropout, batch normalization, a join), computes that part of the weight gradient, and immediately updates those
+weights, while they are in cache. Since no other thread reads these weights, one barrier per stage is enough, and no
+gradient is ever summed across threads.
 """
 
 from __future__ import annotations
@@ -55,13 +55,13 @@ from neurosim.backends.cpu.table import (
 )
 from neurosim.backends.cpu.updates import penalize
 
-# Passed as np.int64(START): a literal 0 would compile the callee a second time for itself.
+# Passed as np.int64(START): a literal 0 would make Numba compile the callee a second time.
 START = 0
 
 
 @compiled
 def row_blocks(rows):
-    """Blocks that the rows of a batch are cut into."""
+    """The number of blocks into which the rows of a batch are divided."""
     if rows < 16:
         return 1
     return max(2, rows // 64)
@@ -69,7 +69,7 @@ def row_blocks(rows):
 
 @compiled
 def edge(q, blocks, count):
-    """Where block `q` of `blocks` begins among `count` rows or columns: on a multiple of 8 where it can."""
+    """The beginning of block `q` of `blocks` among `count` rows or columns, on a multiple of 8 where possible."""
     if q == blocks:
         return count
     return q * count // blocks // 8 * 8
@@ -147,7 +147,7 @@ def update_columns(stage, with_weight, c0, c1, update):
 
 @compiled
 def is_passable(stage, whole_rows):
-    """Whether a gradient goes back through a stage on a block alone, be it of whole rows or of whole columns."""
+    """Whether a gradient can be propagated back through a stage on a block alone, of whole rows or whole columns."""
     kind = stage[KIND]
     if stage[MAPS] or kind == LAYER_NORM or (kind == DENSE and stage[PROJECTION]):
         return False
@@ -158,7 +158,7 @@ def is_passable(stage, whole_rows):
 
 @compiled
 def stop(plan, s, whole_rows):
-    """Where `pull_back` from stage `s` ends: (the stage to go on with, whether its activation is done)."""
+    """Where `pull_back` from stage `s` ends: (the stage to continue with, whether its activation is done)."""
     while s >= 0 and is_passable(plan[s], whole_rows):
         if plan[s, KIND] == DENSE:
             return s, True
@@ -168,10 +168,10 @@ def stop(plan, s, whole_rows):
 
 @compiled
 def pull_back(plan, s, x, r0, r1, c0, c1, first_row, keys, update, whole_rows):
-    """Take the gradient of stage `s`'s outputs back through the stages that need no other block.
+    """Propagate the gradient of stage `s`'s outputs back through the stages that need no other block.
 
-    Ends with the weighted sums of a dense stage, whose gradient is then in place. The block has whole
-    rows, or all rows of some columns; what batch normalization learns is updated on the way.
+    It ends at the weighted sums of a dense stage, whose gradient is then in place. The block consists of whole rows,
+    or of all rows of some columns; the parameters of batch normalization are updated along the way.
     """
     while s >= 0 and is_passable(plan[s], whole_rows):
         stage = plan[s]

@@ -1,17 +1,17 @@
 """Direct convolutions of groups of samples, vectorized across the samples.
 
-A feature map of a group is float32 (height, width, channels, `LANES`): every number of the map is a
-line of `LANES` numbers, one for each sample. A convolution is then a plain loop over taps of a line
-times a weight, equally fast for any number of channels, and nothing is copied into columns. The
-borders cost nothing either: at each place only the taps that lie inside the map are summed.
+A feature map of a group is float32 (height, width, channels, `LANES`): every number of the map is a line of `LANES`
+numbers, one for each sample. A convolution is then a plain loop over taps, a line times a weight, equally fast for any
+number of channels, and nothing is copied into columns. The borders cost nothing either: at each position only the taps
+inside the map are summed.
 
 A geometry is a tuple of integers ``(height, width, channels, out_height, out_width, out_channels,
-kernel_height, kernel_width, stride_height, stride_width, pad_top, pad_left)``; maps and weights are
-at addresses, best at multiples of `LINE` bytes. Weights are (kernel_height, kernel_width, channels,
-out_channels). The forward pass and the gradient of the inputs are the same loops over weights in
-two orders, which `pack_weights` and `pack_transposed` bring them into once for all groups.
+kernel_height, kernel_width, stride_height, stride_width, pad_top, pad_left)``; maps and weights are given by their
+addresses, ideally multiples of `LINE` bytes. Weights are (kernel_height, kernel_width, channels, out_channels). The
+forward pass and the gradient of the inputs are the same loops over weights in two different orders, into which
+`pack_weights` and `pack_transposed` bring them once for all groups.
 
-A sum is taken in an order that depends on the geometry alone.
+The order of a sum depends only on the geometry.
 """
 
 from __future__ import annotations
@@ -35,32 +35,32 @@ from neurosim.backends.cpu.vectors import (
 
 SIZES = tuple((height, width) for width, height in TILES.items())
 LINE_SIZES = tuple((height, width) for width, height in LINE_TILES.items())
-# Bytes of the operands' rows that a pass goes through before the next tile: they stay in the second-level cache.
+# Bytes of the operands' rows that are processed before the next tile: they stay in the level-2 cache.
 BLOCK = 400_000
-# The fewest positions that a block of the weights' gradient has, where the map has as many.
+# Least number of positions in a block of the weights' gradient, if the map has as many.
 POSITIONS = 96
-# Passed as np.int64(ONE): a literal 1 would compile the callee a second time for itself.
+# Passed as np.int64(ONE): a literal 1 would make Numba compile the callee a second time.
 ONE = 1
 LARGEST_TILE = max(width * height for height, width in LINE_SIZES)
-# Maps of fewer channels are given a border of zeros before the gradient of weights, to have longer runs of lines.
+# Maps with fewer channels get a border of zeros before the gradient of weights, for longer runs of lines.
 FEW_CHANNELS = 4
 
 Geometry = tuple[int, int, int, int, int, int, int, int, int, int, int, int]
 
 
 def packed_floats(geometry: Geometry) -> int:
-    """Numbers that `pack_weights` writes."""
+    """How many numbers `pack_weights` writes."""
     _, _, channels, _, _, out_channels, kernel_height, kernel_width, *_ = geometry
     return kernel_height * kernel_width * channels * out_channels
 
 
 def transposed_floats(geometry: Geometry) -> int:
-    """Numbers that `pack_transposed` writes: the weights, and zeros in place of a bias."""
+    """How many numbers `pack_transposed` writes: the weights, and zeros in place of a bias."""
     return packed_floats(geometry) + geometry[2]
 
 
 def gradient_floats(geometry: Geometry) -> int:
-    """Numbers that `conv_weight_gradient` needs as scratch."""
+    """How many numbers of scratch memory `conv_weight_gradient` needs."""
     _, _, channels, out_height, out_width, _, kernel_height, kernel_width, stride_height, stride_width, _, _ = geometry
     if channels >= FEW_CHANNELS:
         return 0
@@ -110,7 +110,7 @@ def line_tile_size(left):
 
 @compiled
 def run_height(left, most):
-    """How many of `left` lines the next tile takes, of the heights there are; a single line is the slowest."""
+    """How many of `left` lines the next tile takes, given the possible heights; a single line is the slowest."""
     for height in (most, 3, 2):
         if height <= min(left, most) and left - height != 1:
             return height
@@ -128,7 +128,7 @@ def correlate_row(size, source, weight, taps, columns, bias, out):
     """One row of some channels of a correlation.
 
     `source` is (address of the rows under the kernel, width, channels), `weight` (address, bytes per
-    row of taps, rows), `taps` how many there are in a row, `columns` is (number, source column of
+    row of taps, rows), `taps` the number of taps in a row, `columns` is (number, source column of
     the first tap of the first, step), `out` is (address, bytes per column).
     """
     most, numbers = size
@@ -195,7 +195,7 @@ def correlate(shape, source, packed, taps, first, step, bias, count, out, out_ch
 
 @compiled
 def pack_weights(geometry, weight, packed):
-    """Bring weights into the order in which `conv_forward` reads them (`packed_floats` numbers)."""
+    """Put weights into the order in which `conv_forward` reads them (`packed_floats` numbers)."""
     _, _, channels, _, _, out_channels, kernel_height, kernel_width, _, _, _, _ = geometry
     lines = kernel_height * kernel_width * channels
     source = floats(weight, lines * out_channels)
@@ -233,7 +233,7 @@ def conv_forward(geometry, x, packed, bias, z, y0, y1):
 
 @compiled
 def phase(place, pad, stride, kernel):
-    """Which outputs see the inputs `place`, `place` + stride, ...: (first tap, number of taps, first output).
+    """The outputs that see the inputs `place`, `place` + stride, ...: (first tap, number of taps, first output).
 
     Output o sees input i through tap i + pad - o * stride, so these inputs see taps that are one
     stride apart, and their outputs are adjacent: a convolution with stride 1. The taps run backwards;
@@ -246,7 +246,7 @@ def phase(place, pad, stride, kernel):
 
 @compiled
 def pack_transposed(geometry, weight, packed):
-    """Bring weights into the order in which `conv_input_gradient` reads them (`transposed_floats` numbers)."""
+    """Put weights into the order in which `conv_input_gradient` reads them (`transposed_floats` numbers)."""
     _, _, channels, _, _, out_channels, kernel_height, kernel_width, sy, sx, top, left = geometry
     source = floats(weight, kernel_height * kernel_width * channels * out_channels)
     target = floats(packed, source.size + channels)
@@ -350,7 +350,7 @@ def add_weight_gradient(geometry, x, dz, dweight, rows, overwrite):
     """Add the share of output rows ``rows[0]`` to ``rows[1]`` to the gradient of the weights, or write it."""
     height, width, channels, _, out_width, out_channels, kernel_height, kernel_width, sy, sx, top, left = geometry
     line, pitch = width * channels * LINE, out_channels * LINE
-    # Without a border on the left and right, the taps of a row have the same range, and their lines follow each other.
+    # Without a border on the left and right, the taps of a row have the same range, and their lines are adjacent.
     whole = left == 0 and (out_width - 1) * sx + kernel_width <= width
     groups = 1 if whole else kernel_width
     count = kernel_width * channels if whole else channels
@@ -377,7 +377,7 @@ def add_weight_gradient(geometry, x, dz, dweight, rows, overwrite):
 
 @compiled
 def conv_weight_gradient(geometry, x, dz, dweight, dbias, scratch):
-    """A group's share of the gradients of weights and bias (none where `dbias` is 0), written over what was there.
+    """A group's share of the gradients of weights and bias (none if `dbias` is 0), overwriting the old values.
 
     `scratch` is the address of `gradient_floats` numbers. The sums are over positions, row by row of a
     block of rows, then over the lanes, then over blocks.

@@ -1,8 +1,8 @@
 """The compiled loop: batches through stages, forward, loss, backward and update.
 
-Every thread runs the same code on its own blocks and meets the others at barriers; what is done to a
-block of vectors is in `blocks`. Stages on maps are left to `maps`, which is called by address:
-networks without maps need not compile it.
+Every thread runs the same code on its own blocks and meets the others at barriers; the work on a block of vectors is
+in `blocks`. Stages on maps are left to `maps`, which is called by address, so networks without maps need not compile
+it.
 
 Row numbers for dropout count from the start of the epoch, so masks depend on the row's place in the
 epoch and not on the batch.
@@ -62,7 +62,7 @@ FLUSH = -1
 
 @compiled
 def forward_pass(plan, x, rows, first_row, keys, sgemm, maps, context, thread, threads, barrier):
-    """All stages for a batch, each thread its blocks; ends ready for the loss of this thread's rows."""
+    """Run all stages for a batch, each thread its own blocks; afterwards this thread's rows are ready for the loss."""
     scratch = context[SCRATCH]
     s = 0
     while s < plan.shape[0]:
@@ -95,7 +95,7 @@ def forward_pass(plan, x, rows, first_row, keys, sgemm, maps, context, thread, t
 def backward_pass(plan, x, s, ready, rows, first_row, keys, update, sgemm, maps, context, thread, threads, barrier):
     """Gradients of all stages from `s` down to the first, and the updates of those on vectors.
 
-    The gradient of the outputs of stage `s` is there or, where `ready`, that of its weighted sums.
+    The gradient of the outputs of stage `s` must be in place or, if `ready`, that of its weighted sums.
     """
     scratch = context[SCRATCH]
     zero = np.int64(START)
@@ -149,7 +149,7 @@ def backward_pass(plan, x, s, ready, rows, first_row, keys, update, sgemm, maps,
 
 @compiled
 def after_loss(plan, from_logits):
-    """The stage whose gradient the loss gives: (its number, whether it is that of the weighted sums)."""
+    """The stage whose gradient the loss computes: (its number, whether it is that of the weighted sums)."""
     last = plan.shape[0] - 1
     if from_logits and plan[last, KIND] == DENSE:
         return last, True
@@ -176,7 +176,7 @@ def train(
     order : int64 (rows,)
         Row numbers, in the order of the epoch.
     span : (int, int)
-        The first place in it to train on, and the one behind the last.
+        The first position in it to train on, and the one after the last.
     keys : uint64 (dropout layers,)
         Keys of the dropout masks.
     optimizer : (update, constants, params, state stride, float32 (threads, constants))
@@ -184,16 +184,16 @@ def train(
     rates : float64 (steps,)
         Learning rate of each step.
     t : int
-        Steps done before.
+        Number of steps done before.
     clip : (kind, bound, parameters, gradient, state, count, sums)
         How gradients are clipped; addresses of the flat vectors, of `count` numbers, and of float64
         sums for each chunk of them.
     judge : (int, float32)
-        How right answers are told, and the threshold.
+        How right answers are recognized, and the threshold.
     maps : (forward, backward, pack)
         Addresses of the kernels for maps; 0 where the network has none.
     contexts : int64 (threads, words)
-        For each thread, what a call of these is told; the address of its scratch is there already.
+        For each thread, the arguments of a call of these; the address of its scratch memory is already there.
     totals : float64 (row blocks, 2)
         Sums of loss and of right answers, added to.
     """
@@ -256,11 +256,11 @@ def train(
 def evaluate(
     plan, loss, inputs, data, count, capacity, judge, sgemm, keys, maps, context, totals, outputs, thread, threads
 ):  # fmt: skip
-    """Forward pass and loss of all `count` rows in chunks of `capacity`, dealt out to the threads.
+    """Forward pass and loss of all `count` rows in chunks of `capacity`, distributed over the threads.
 
     Every thread has a `plan`, a `loss`, `inputs` and a `context` of its own. Chunk q adds to
-    ``totals[q]``. The outputs go to `outputs` (rows, outputs), unless it has no rows; losses are left
-    out where ``data`` has no targets. Buffers of maps hold one group, which goes through all of them.
+    ``totals[q]``. The outputs go to `outputs` (rows, outputs), unless it has no rows; losses are left out if ``data``
+    has no targets. Buffers of maps hold one group, which passes through all of them.
     """
     x, features = address_of(inputs), data[0].shape[1]
     width = loss[OUTPUTS]

@@ -1,4 +1,4 @@
-"""An ensemble of small networks, cut into groups that fit the cache and dealt out to threads."""
+"""An ensemble of small networks, divided into groups that fit in the cache and distributed over threads."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from neurosim.process.interruption import deferred
 
 
 class SmallEnsemble:
-    """Networks that differ in their seed only, trained together.
+    """Networks that differ only in their seed, trained together.
 
     Parameters
     ----------
     backend : CpuBackend
-        Gives the network, the training settings and the compiled kernels; it is not trained.
+        Provides the network, the training settings and the compiled kernels; it is not trained itself.
     seeds : sequence of int
         One for each member.
     rows : sequence of Rows
-        Training rows of each member, all of one shape, or a single one that all share.
+        Training rows of each member, all of the same shape, or a single one that all share.
     """
 
     def __init__(self, backend: CpuBackend, seeds: Sequence[int], rows: Sequence[Rows]) -> None:
@@ -46,9 +46,9 @@ class SmallEnsemble:
             self._data.append(shared if shared is not None else lane_data(rows[first : first + width]))
 
     def train(self, epochs: int) -> NDArray[np.float64]:
-        """Train some more epochs; returns sums of loss and right answers, (epochs, members, 2)."""
+        """Train for more epochs; returns the sums of losses and right answers, (epochs, members, 2)."""
         outcomes: list[NDArray[np.float64] | None] = [None] * len(self._groups)
-        # Groups are dealt out one by one, so that a slow processor gets fewer.
+        # Groups are handed out one by one, so that a slow processor gets fewer.
         waiting = iter(range(len(self._groups)))
 
         def work(thread: int, threads: int) -> None:
@@ -59,7 +59,7 @@ class SmallEnsemble:
                 outcomes[number] = group.train(data, self._judge, done, epochs, done * self._steps)
 
         def heed_between(thread: int) -> None:
-            """Heed signals, which arrive in the main thread; if one ends the training, no other group is begun."""
+            """Handle signals, which arrive in the main thread; if one ends the training, no more groups are started."""
             if thread == 0:
                 try:
                     heed()

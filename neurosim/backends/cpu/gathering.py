@@ -1,4 +1,4 @@
-"""Batches: rows of the data set, scaled and copied to where the first stage reads them."""
+"""Batches: rows of the data set, scaled and copied to the inputs of the first stage."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from neurosim.backends.cpu.table import CLASSES, VALUES
 from neurosim.backends.cpu.vectors import LANES as GROUP
 from neurosim.backends.cpu.vectors import LINE
 
-# Rows that a thread gathers at a time: those of a group of maps.
+# Number of rows that a thread gathers at a time: those of a group of maps.
 GATHER_ROWS = 16
 
 
@@ -32,7 +32,7 @@ def gather_features(data, source, out):
 
 @compiled
 def gather_line(data, source, out, place):
-    """As `gather_features`, into line number `place` of a group of maps."""
+    """Like `gather_features`, into line number `place` of a group of maps."""
     bytes_, numbers, _, _, scale, shift = data
     if bytes_.shape[0] > 0:
         for j in range(bytes_.shape[1]):
@@ -44,7 +44,7 @@ def gather_line(data, source, out, place):
 
 @compiled
 def gather_targets(data, source, place, loss):
-    """Copy the targets of one row of the data set to place number `place` of a batch."""
+    """Copy the targets of one row of the data set to position `place` of a batch."""
     _, _, targets, labels, _, _ = data
     if targets.shape[0] > 0:
         outputs = targets.shape[1]
@@ -67,6 +67,6 @@ def gather_batch(data, order, start, rows, x, on_maps, loss, thread, threads):
             if not on_maps:
                 gather_features(data, source, x + 4 * place * width)
         if on_maps:
-            # Lines without a sample of their own repeat the last one, so that nothing strange is computed.
+            # Lines without a sample of their own repeat the last one, so that no garbage is computed.
             for n in range(GROUP):
                 gather_line(data, order[start + min(first + n, rows - 1)], x + 4 * first * width, n)

@@ -141,7 +141,7 @@ def batch_norm_sums(stage, group, x, d, scratch):
 
 @compiled
 def batch_norm_backward(stage, x, d, rows, group_rows, scratch):
-    """From the gradient of a group's outputs to that of its inputs, in place; `stage` is that of the moments."""
+    """From the gradient of a group's outputs to that of its inputs, in place; `stage` is the stage of the moments."""
     channels = stage[CHANNELS]
     positions = stage[UNITS] // channels
     mean, inverse, gamma = (
@@ -170,10 +170,10 @@ def batch_norm_backward(stage, x, d, rows, group_rows, scratch):
 
 @compiled
 def layer_norm(stage, group, x, a, scratch):
-    """Normalize the channels of each position; leaves the normalized inputs in Z."""
+    """Normalize the channels of each position; stores the normalized inputs in Z."""
     channels = stage[CHANNELS]
     positions = stage[UNITS] // channels
-    # Where maps of all groups are kept, their deviations are.
+    # Where maps of all groups are kept, so are their deviations.
     kept = group if stage[A_GROUP] != 0 else 0
     z = stage[Z] + group * stage[A_GROUP]
     gamma, beta = floats(stage[WEIGHT], channels), floats(stage[BIAS], channels)

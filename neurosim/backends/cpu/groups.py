@@ -19,7 +19,7 @@ from neurosim.data.rows import Rows
 from neurosim.network.network import Network, Training
 from neurosim.randomness import key
 
-# Networks of up to this many parameters are trained side by side.
+# Networks with up to this many parameters are trained side by side.
 SMALL_NETWORK = 4096
 
 
@@ -34,30 +34,30 @@ class CompiledKernels:
 
 
 def is_small(network: Network, training: Training) -> bool:
-    """Whether a network is trained by `lanes`; depends on what is trained only, not on the machine."""
+    """Whether a network is trained by `lanes`; depends only on the network and its training, not on the machine."""
     simple = all(type(layer) in IN_LANES for layer in network.layers)
     clipped = training.clip_value is not None or training.clip_norm is not None
     return simple and not clipped and not network.penalized and network.size <= SMALL_NETWORK
 
 
 def lanes_for(network: Network) -> int:
-    """How many networks side by side keep a group's numbers in the processor's cache."""
+    """The number of networks side by side for which a group's numbers stay in the processor's cache."""
     return 64 if network.size <= 256 else 16
 
 
 def compile_lane_loss(network: Network) -> LossKernel | None:
-    """The loss for rows of one output; None where rows have more, or a loss that needs more."""
+    """The loss for rows of one output; None if rows have more, or the loss needs more."""
     has_values = network.loss.record.targets == "values"
     return lane_loss_kernel(network.loss.record, network.pair) if network.outputs == 1 and has_values else None
 
 
 class LaneGroup:
-    """Some networks that differ in their seed, and what trains them.
+    """A group of networks that differ in their seed, and what is needed to train them.
 
     Parameters
     ----------
     network : Network
-        What they have in common.
+        The network that they have in common.
     training : Training
         Optimizer, schedule and batches.
     kernels : CompiledKernels
@@ -118,13 +118,12 @@ class LaneGroup:
         last: int | None = None,
         losses: Sequence[float] = (),
     ) -> NDArray[Any]:
-        """Train `epochs` epochs; returns sums of loss and right answers, float64 (epochs, lanes, 2).
+        """Train for `epochs` epochs; returns the sums of losses and right answers, float64 (epochs, lanes, 2).
 
-        With `first` and `last` only the steps from number `first` to before number `last` of a single epoch. `losses`
-        are as in `Training.rates`.
+        With `first` and `last`, only the steps from number `first` up to, but not including, `last` of a single epoch.
+        `losses` are as in `Training.rates`.
 
-        `data` is (features, values, classes) with a leading axis of one member for each network, or
-        of one member that they share.
+        `data` is (features, values, classes) with a leading axis: one member for each network, or one that they share.
         """
         count, rows = len(self.seeds), data[0].shape[1]
         batch = max(1, min(self.training.batch_size, rows))
@@ -172,7 +171,7 @@ class LaneGroup:
 
 
 def lane_data(members: Sequence[Rows]) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int32]]:
-    """Data sets of one shape, stacked as `LaneGroup.train` takes them; inputs are scaled here."""
+    """Data sets of equal shape, stacked as `LaneGroup.train` takes them, with scaled inputs."""
     scale = [(np.float32(rows.scale), np.float32(rows.shift)) for rows in members]
     features = [rows.features.astype(np.float32) * a + b for rows, (a, b) in zip(members, scale, strict=True)]
     return (
@@ -183,5 +182,5 @@ def lane_data(members: Sequence[Rows]) -> tuple[NDArray[np.float32], NDArray[np.
 
 
 def judge_of(network: Network, rows: Rows) -> tuple[int, np.float32]:
-    """How right answers are told, as compiled code takes it."""
+    """How right answers are recognized, as compiled code takes it."""
     return JUDGES[rows.accuracy], np.float32(network.loss.record.threshold)

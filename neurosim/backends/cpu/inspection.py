@@ -1,4 +1,4 @@
-"""What the layers computed, read from the buffers that a plan leaves behind."""
+"""What the layers computed, read from the buffers of a plan."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from neurosim.network.network import Network
 
 
 def layer_signals(network: Network, plan: Plan, rows: int) -> dict[str, Signals]:
-    """Copies of what each layer computed for the `rows` rows that the plan was run on last.
+    """Copies of what each layer computed for the `rows` rows on which the plan was last run.
 
-    The plan must have a backward pass: others use buffers again and again.
+    The plan must have a backward pass: others reuse their buffers.
     """
     found = {}
     for layer in network.parts:
@@ -31,7 +31,7 @@ def layer_signals(network: Network, plan: Plan, rows: int) -> dict[str, Signals]
 
         found[layer.name] = Signals(
             read(Field.A),
-            # Where an activation is a stage of its own, its sums are the outputs before it.
+            # If an activation is a separate stage, its sums are the outputs before it.
             read(Field.Z) if isinstance(layer, Activated) else None,
             read(Field.D) if has_weights else None,
         )
@@ -47,7 +47,7 @@ def _read(plan: Plan, place: int, field: Field, rows: int, shape: Shape) -> NDAr
 
 
 def _array(address: int, rows: int, shape: Shape, on_maps: bool) -> NDArray[np.float32]:
-    """Numbers of `rows` rows; those of maps lie in groups of samples, the number of the sample last."""
+    """The numbers of `rows` rows; those of maps are in groups of samples, with the sample's number last."""
     count = math.prod(shape)
     groups = -(-rows // GROUP)
     total = (groups * GROUP if on_maps else rows) * count

@@ -1,10 +1,9 @@
-"""How every CPU kernel is compiled: the flags, and the cache, in one place.
+"""How every CPU kernel is compiled: flags and cache, in one place.
 
-Flags. Contraction (fused multiply-add) and ignoring the sign of zero change no result from one
-machine run to the next, and vector loops and their scalar remainders round alike. Reassociation,
-reciprocals and approximate functions would break that, and flags that assume no NaN would break the
-detection of divergence. The NumPy error model removes the check of each division for zero, which
-stops loops from being vectorized.
+Flags. Contraction (fused multiply-add) and ignoring the sign of zero do not change results between runs on one
+machine, and vector loops and their scalar remainders round alike. Reassociation, reciprocals and approximate functions
+would break that, and flags that assume no NaN would break the detection of divergence. The NumPy error model removes
+the check for division by zero, which prevents loops from being vectorized.
 """
 
 from __future__ import annotations
@@ -24,14 +23,14 @@ from neurosim.backends.surroundings import check_jit
 from neurosim.process.interruption import deferred
 
 check_jit()
-# Numba imports it in any case, the slow way.
+# Numba would import it anyway, the slow way.
 load_scipy_linalg()
 # The code generator is set up the first time it is asked for.
 with our_settings():
     cpu_target.target_context.codegen()
 
 FLAGS: dict[str, Any] = {"fastmath": {"contract", "nsz"}, "error_model": "numpy"}
-# Functions that only compiled code calls need no entries for Python and C, which take time to compile.
+# Functions that only compiled code calls need no entry points for Python and C, which take time to compile.
 INNER = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -48,12 +47,12 @@ def compiled(function: Function) -> Function:
 
 
 def scalar(function: Function) -> Function:
-    """Compile a function of scalars as a part of every loop that calls it, so that the loop can be vectorized."""
+    """Inline a function of scalars into every loop that calls it, so that the loop can be vectorized."""
     return _heeding(numba.njit(forceinline=True, **INNER, **FLAGS)(function))
 
 
 def entry(function: Function) -> Function:
-    """Compile `function` to be called from Python, without the interpreter's lock, and cache it."""
+    """Compile `function` for calls from Python, without the interpreter lock, and cache it."""
     dispatcher = numba.njit(nogil=True, **FLAGS)(function)
     dispatcher._cache = kernel_cache(function)
     return _heeding(dispatcher)
@@ -72,15 +71,15 @@ def kernel(signature: Any) -> Callable[[Function], Any]:
 
 
 def _heeding(dispatcher: Any) -> Any:
-    """The dispatcher, with signals held back while it compiles."""
+    """The dispatcher, with signals deferred while it compiles."""
     dispatcher.compile = between_signals(dispatcher.compile)
     return dispatcher
 
 
 def between_signals(compile_now: Callable[..., Any]) -> Callable[..., Any]:
-    """`compile_now` with our settings, and with signals heeded before and after it.
+    """`compile_now` with our settings, and with signals handled before and after it.
 
-    While it runs, LLVM calls back into Python, and what a signal raises there is lost.
+    While it runs, LLVM calls back into Python, and an exception from a signal handler would be lost there.
     """
 
     def call(*arguments: Any) -> Any:

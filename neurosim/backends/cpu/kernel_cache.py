@@ -1,7 +1,7 @@
-"""Compiled functions kept for other processes: a help that may fail. What is damaged is compiled again.
+"""A cache of compiled functions for other processes. It may fail; whatever is damaged is compiled again.
 
-Numba's own cache files are not used: they are opened by path, Numba raises if one is cut short or the disk is full, and
-it would run machine code with a flipped bit. Here each compiled function is one file that ends with its SHA-256.
+Numba's own cache files are not used: they are opened by path, Numba raises if one is truncated or the disk is full,
+and it would run machine code with a flipped bit. Here each compiled function is one file that ends with its SHA-256.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ class KernelCache(NullCache):
     Parameters
     ----------
     function : callable
-        What is compiled.
+        The function to compile.
     stamp : str
-        Stands for the source of the function and of all that it calls.
+        Stands for the source of the function and of everything it calls.
     """
 
     def __init__(self, function: Callable[..., Any], stamp: str) -> None:
@@ -38,7 +38,7 @@ class KernelCache(NullCache):
         self._stamp = stamp
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
-        """What was compiled before; None where there is nothing, or nothing that can be used."""
+        """The compiled function from the cache; None if there is none, or none that can be used."""
         folder = kernel_folder()
         if folder is None:
             return None
@@ -55,7 +55,7 @@ class KernelCache(NullCache):
         return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
-        """Keep what was compiled, where that is possible."""
+        """Store the compiled function, if possible."""
         folder = kernel_folder()
         if folder is None or data.lifted or data.library.has_dynamic_globals:
             return
@@ -66,7 +66,7 @@ class KernelCache(NullCache):
             warn_not_kept(error.strerror or str(error))
 
     def _name(self, signature: Any, codegen: Any) -> str:
-        """The name of the file: the function, then a hash of all that makes its machine code what it is."""
+        """The name of the file: the function, then a hash of everything that determines its machine code."""
         function = self._function
         cells = tuple(cell.cell_contents for cell in function.__closure__ or ())
         parts = (self._stamp, function.__module__, function.__qualname__, signature, codegen.magic_tuple())
@@ -75,18 +75,18 @@ class KernelCache(NullCache):
 
 
 def _checksum(name: str, content: bytes) -> bytes:
-    """SHA-256 of the content and the name, so that no file is taken for another."""
+    """SHA-256 of the content and the name, so that no file can pass for another."""
     return hashlib.sha256(name.encode() + b"\0" + content).digest()
 
 
 def _payload(name: str, content: bytes) -> Any:
-    """What is in a file. Raises ValueError unless it ends with its own checksum."""
+    """The content of a file; raises ValueError unless it ends with its own checksum."""
     if _checksum(name, content[:-_SIZE]) != content[-_SIZE:]:
         raise ValueError(f"{name} is damaged")
     return pickle.loads(content[:-_SIZE])
 
 
 def kernel_cache(function: Any) -> Any:
-    """The cache of a function; one that keeps nothing where the function's source is in no file."""
+    """The cache of a function; one that stores nothing if the function's source is not in a file."""
     stamp = source_stamp(function)
     return NullCache() if stamp is None or SET_UP_OTHERWISE else KernelCache(function, stamp)

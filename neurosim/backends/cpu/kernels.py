@@ -1,4 +1,4 @@
-"""The compiled kernels of activations, losses and optimizers: built once, then found by address."""
+"""The compiled kernels of activations, losses and optimizers: built once, then called by address."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class LossKernel:
 
 @dataclass(frozen=True)
 class OptimizerKernels:
-    """Addresses of an optimizer's update and of its constants, of which there are `count`.
+    """Addresses of an optimizer's update and of the function for its `count` constants.
 
     `module` keeps their code alive.
     """
@@ -55,12 +55,12 @@ class OptimizerKernels:
 
 @once_each
 def activation_kernels(activation: Activation | RowActivation) -> ActivationKernels:
-    """Compile an activation, or find it compiled.
+    """The kernels of an activation, compiled or from the cache.
 
     Raises
     ------
     PluginError
-        When its functions cannot be compiled.
+        If its functions cannot be compiled.
     """
     module = _load(activation, activation_source(activation))
     return ActivationKernels(module.forward.address, module.backward.address, module)
@@ -76,21 +76,21 @@ def is_identity(activation: Activation | RowActivation) -> bool:
 
 @once_each
 def loss_kernel(loss: Loss, pair: FromLogits | None) -> LossKernel:
-    """Compile a loss, or find it compiled; raises as `activation_kernels` does."""
+    """The kernel of a loss, compiled or from the cache; raises like `activation_kernels`."""
     module = _load(loss, loss_source(loss, pair))
     return LossKernel(module.loss.address, module)
 
 
 @once_each
 def lane_loss_kernel(loss: Loss, pair: FromLogits | None) -> LossKernel:
-    """Compile a loss for many networks of one output, or find it compiled; raises as `activation_kernels` does."""
+    """The kernel of a loss for many networks of one output; raises like `activation_kernels`."""
     module = _load(loss, lane_loss_source(loss, pair))
     return LossKernel(module.loss.address, module)
 
 
 @once_each
 def optimizer_kernels(optimizer: Optimizer) -> OptimizerKernels:
-    """Compile an optimizer, or find it compiled; raises as `activation_kernels` does."""
+    """The kernels of an optimizer, compiled or from the cache; raises like `activation_kernels`."""
     module = _load(optimizer, optimizer_source(optimizer))
     return OptimizerKernels(module.update.address, module.step_constants.address, module.CONSTANT_COUNT, module)
 

@@ -1,10 +1,10 @@
 """Many small networks at once: the same arithmetic for each, vectorized across them.
 
-A network of 17 parameters is too small for anything but overhead. Here `lanes` networks that
-differ only in their seed lie side by side: each number of the usual layout becomes `lanes` numbers,
-so every loop ends in one over networks. Each network's sums are taken in the same order for any
-number of lanes, so a member of an ensemble has the bits of the single run with its seed, and a
-single run of a small network is an ensemble of one (whose innermost loops then run over units).
+A network of 17 parameters is too small for anything but overhead. Here `lanes` networks that differ only in their seed
+are stored side by side: each number of the usual layout becomes `lanes` numbers, so every innermost loop runs over
+networks. Each network's sums are taken in the same order for any number of lanes, so a member of an ensemble has the
+bits of the single run with its seed, and a single run of a small network is an ensemble of one (whose innermost loops
+then run over units).
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def add_scaled(out, factors, source, blocks, lanes):
 
 @compiled
 def add_two_scaled(out, factors, source, other_factors, other_source, blocks, lanes):
-    """`add_scaled` twice, one after the other, with one pass over the sums."""
+    """`add_scaled` twice in succession, with one pass over the sums."""
     if lanes == 1:
         factor = floats(factors, 1)[0]
         other = floats(other_factors, 1)[0]
@@ -174,7 +174,7 @@ def input_gradients(stage, rows, lanes):
 
 @compiled
 def to_rows(source, out, rows, units, lanes):
-    """From [row, unit, lane] to [lane, row, unit]: what works on whole rows needs them together."""
+    """From [row, unit, lane] to [lane, row, unit], for functions that need whole rows together."""
     values = floats(source, rows * units * lanes)
     results = floats(out, rows * units * lanes)
     for i in range(rows * units):
@@ -184,7 +184,7 @@ def to_rows(source, out, rows, units, lanes):
 
 @compiled
 def from_rows(source, out, rows, units, lanes):
-    """The way back of `to_rows`."""
+    """The inverse of `to_rows`."""
     values = floats(source, rows * units * lanes)
     results = floats(out, rows * units * lanes)
     for i in range(rows * units):
@@ -201,7 +201,7 @@ def activate(stage, rows, lanes, scratch, backward):
     if stage[FORWARD] == 0:
         return
     if not stage[WHOLE_ROWS]:
-        # All numbers as one long row; the bias is in z already.
+        # All numbers as one long row; z already includes the bias.
         if backward:
             call_activation(stage[BACKWARD], (stage[Z], stage[A], stage[D], count, 0, 1, 0, count, stage[PARAMS]))
         else:
@@ -221,7 +221,7 @@ def activate(stage, rows, lanes, scratch, backward):
 
 @compiled
 def drop(stage, source, out, rows, lanes, first_row, epoch, keys):
-    """Apply the dropout of a stage; each network has masks of its own."""
+    """Apply the dropout of a stage; each network has its own masks."""
     units = stage[UNITS]
     scale = floats(stage[DROP_SCALE], 1)[0]
     below = np.uint32(stage[DROP_BELOW])
@@ -234,7 +234,7 @@ def drop(stage, source, out, rows, lanes, first_row, epoch, keys):
 
 @compiled
 def pull_back(plan, s, rows, lanes, first_row, epoch, keys, scratch):
-    """Turn the gradient of stage `s`'s outputs, in place, into that of the weighted sums behind it."""
+    """Turn the gradient of stage `s`'s outputs, in place, into that of the weighted sums before it."""
     while plan[s, KIND] == DROPOUT:
         drop(plan[s], plan[s, D], plan[s, D], rows, lanes, first_row, epoch, keys)
         s -= 1
@@ -254,7 +254,7 @@ def gather(data, order, start, rows, lanes, x, loss, by_lane):
             source = order[k, start + i]
             for j in range(width):
                 inputs[(i * width + j) * lanes + k] = features[member, source, j]
-            # Targets lie as the loss wants them: lane by lane, or network by network.
+            # Targets are arranged as the loss needs them: lane by lane, or network by network.
             place = i * lanes + k if by_lane else k * rows + i
             if values.shape[1] > 0:
                 target = floats(loss[VALUES] + 4 * place * outputs, outputs)
@@ -331,11 +331,11 @@ def train(
     x : int
         Address of the batch of inputs.
     data : (float32 (members, rows, features), float32 (members, rows, outputs), int32 (members, rows))
-        The data sets; one member stands for all where they share it.
+        The data sets; a single member is shared by all networks.
     order : int64 (lanes, rows)
-        Row numbers in their order; worked on.
+        Row numbers in their order; modified.
     shuffles : uint64 (lanes,) or (0,)
-        Keys of the shuffles, to be folded with the epoch; without any, rows keep their order.
+        Keys of the shuffles, to be folded with the epoch; if empty, rows keep their order.
     keys : uint64 (lanes, dropout layers)
         Keys of the dropout masks, to be folded with the epoch.
     optimizer : (update, step_constants, params, constants, parameters, gradient, state, count)
@@ -345,14 +345,14 @@ def train(
     first_epoch, t : int
         Epochs and steps done before.
     first_step, last_step : int
-        The steps of each epoch to do: from the first to before the last.
+        The steps of each epoch to do: from the first up to, but not including, the last.
     totals : float64 (epochs, lanes, 2)
         Sums of loss and of right answers, added to.
     """
     lanes, rows = order.shape
     update, step_constants, params, constants, parameters, gradient, state, count = optimizer
     sums = np.zeros((2, lanes))
-    # The whole data set in its own order is one and the same batch every time.
+    # The whole data set in its own order is the same batch every time.
     same_batch = shuffles.shape[0] == 0 and batch >= rows
     last = plan.shape[0] - 1
     done = 0

@@ -1,4 +1,4 @@
-"""The loss of a block of rows, and how many of its answers are right."""
+"""The loss of a block of rows, and the number of right answers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ NO_ACCURACY, BY_THRESHOLD = JUDGES["none"], JUDGES["threshold"]
 
 @compiled
 def count_right(loss, r0, r1, accuracy, threshold):
-    """How many rows of the block give the right class."""
+    """The number of rows in the block with the right class."""
     outputs = loss[OUTPUTS]
     right = 0
     for i in range(r0, r1):

@@ -1,16 +1,16 @@
-"""Stages that work on feature maps: convolutions, pools, and what stands between them.
+"""Stages that work on feature maps: convolutions, pools, and the stages between them.
 
 Maps lie in groups of 16 samples: a group is float32 (height, width, channels, 16), so that every
 number is a line of 16 samples, and every loop ends in one over a line. That is as fast for one channel
 as for a hundred, and nothing has to be copied into columns (see `conv2d`).
 
-A thread takes a group through all stages that need no other group, while its maps are in cache. Batch
-normalization is where groups meet: it is cut into the moments of each group and, when those of all are
-there, the rest. The same holds on the way back. Gradients of weights are summed over each group, and
-over the groups in their order by `updates`.
+A thread takes a group through all stages that need no other group, while its maps are in cache. Batch normalization is
+where groups meet: it is divided into the moments of each group and, once those of all groups are available, the rest.
+The backward pass works in the same way. Gradients of weights are summed over each group, and then over the groups in
+order by `updates`.
 
-Lines that are not filled, in the last group of a batch, hold copies of its last sample on the way
-forward and zeros on the way back.
+Unused lines in the last group of a batch contain copies of its last sample in the forward pass and zeros in the
+backward pass.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ ZERO = np.float32(0)
 
 @compiled
 def geometry_of(stage):
-    """The numbers that describe a kernel's way over a map, as the convolutions take them."""
+    """The numbers that describe how a kernel moves over a map, as the convolutions take them."""
     g = words(stage[GEOMETRY], 12)
     return g[0], g[1], g[2], g[3], g[4], g[5], g[6], g[7], g[8], g[9], g[10], g[11]
 
@@ -138,7 +138,7 @@ def copy_map(source, out, units):
 
 @compiled
 def to_rows(source, out, units, rows):
-    """From lines to rows, for the samples that there are."""
+    """From lines to rows, for the samples that exist."""
     for unit in range(units):
         values = floats(source + unit * LINE, GROUP)
         for n in range(rows):
@@ -147,7 +147,7 @@ def to_rows(source, out, units, rows):
 
 @compiled
 def from_rows(source, out, units, rows):
-    """The way back of `to_rows`; zeros for the samples that there are not."""
+    """The inverse of `to_rows`; zeros for the samples that do not exist."""
     for unit in range(units):
         values = floats(out + unit * LINE, GROUP)
         for n in range(GROUP):
@@ -249,7 +249,7 @@ def backward_stage(stage, group, x, batch_rows, first_row, keys, scratch):
 
 @kernel(MAPS)
 def forward(plan, first, end, group, context_address):
-    """Stages `first` up to `end` for one group."""
+    """Stages from `first` up to, but not including, `end` for one group."""
     context = words(context_address, CONTEXT)
     first_row = context[FIRST_ROW] + group * GROUP
     for s in range(first, end):
@@ -259,7 +259,7 @@ def forward(plan, first, end, group, context_address):
 
 @kernel(MAPS)
 def backward(plan, last, end, group, context_address):
-    """Stages `last` down to, but without, `end` for one group."""
+    """Stages from `last` down to, but not including, `end` for one group."""
     context = words(context_address, CONTEXT)
     first_row = context[FIRST_ROW] + group * GROUP
     for s in range(last, end, -1):
@@ -271,7 +271,7 @@ def backward(plan, last, end, group, context_address):
 
 @kernel(MAPS)
 def pack(plan, first, end, both, unused):
-    """Bring the weights of stages `first` up to `end` into the order in which convolutions read them."""
+    """Put the weights of the stages from `first` to before `end` into the order in which convolutions read them."""
     for s in range(first, end):
         stage = words(plan + 8 * s * FIELDS, FIELDS)
         if stage[KIND] == CONV:

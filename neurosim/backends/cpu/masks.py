@@ -22,7 +22,7 @@ def mix64(value):
 
 @compiled
 def fold(state, word):
-    """The key of a purpose that is `word` longer than that of the key `state`."""
+    """The key of a purpose that has one more word than the purpose of the key `state`."""
     return mix64((state ^ np.uint64(word)) + GOLDEN)
 
 
@@ -53,7 +53,7 @@ def drop_row(source, out, first, units, key, row, below, scale):
 
 @compiled
 def drop_lane(source, out, lane, lanes, units, key, row, below, scale):
-    """As `drop_row`, for one of `lanes` networks whose numbers lie side by side."""
+    """Like `drop_row`, for one of `lanes` networks whose numbers are side by side."""
     word = mix64(key + np.uint64(row + 1) * GOLDEN)
     start = np.uint32(word >> np.uint64(32))
     second = np.uint32(word)
@@ -66,7 +66,7 @@ def drop_lane(source, out, lane, lanes, units, key, row, below, scale):
 
 @compiled
 def fill_permutation(key, order):
-    """Fill `order` (int64) with the permutation of its indices that belongs to `key`."""
+    """Fill `order` (int64) with the permutation of its indices for `key`."""
     for k in range(order.size):
         order[k] = k
     for last in range(order.size - 1, 0, -1):
@@ -77,5 +77,5 @@ def fill_permutation(key, order):
 
 @entry
 def shuffle(key, order):
-    """`fill_permutation`, called from Python."""
+    """`fill_permutation`, for calls from Python."""
     fill_permutation(key, order)

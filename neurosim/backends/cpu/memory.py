@@ -1,8 +1,7 @@
-"""What compiled code needs below arrays: views at an address, calls by address, atomic words.
+"""Low-level tools of compiled code: views at an address, calls by address, atomic words.
 
-The engine keeps its buffers in a few flat arrays and hands kernels addresses (integers), so one
-compiled engine calls any kernel for any shape. Views made here own nothing: no reference counts are
-touched in the hot loops.
+The engine keeps its buffers in a few flat arrays and passes addresses (integers) to kernels, so one compiled engine
+can call any kernel for any shape. Views made here own nothing: no reference counts are touched in the hot loops.
 """
 
 from __future__ import annotations
@@ -46,10 +45,10 @@ _word_pointer = _pointer_intrinsic(types.int64)
 
 @intrinsic
 def address_of(typingctx: Any, array: Any) -> Any:
-    """Address of the first element of an array.
+    """The address of the first element of an array.
 
-    It does not keep the array: one made in a compiled function is freed after its last mention there, and has to be
-    mentioned for as long as its address is used.
+    It does not keep the array alive: one made in a compiled function is freed after its last mention there, and has to
+    be mentioned as long as its address is used.
     """
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -128,7 +127,7 @@ def _caller(returns: ir.Type, numba_returns: Any, words: int, trailing: list[tup
     return call
 
 
-# The signatures of the kernels, and how the engine calls each (see `templates.py`).
+# The signatures of the kernels, and the functions through which the engine calls them (see `templates.py`).
 ACTIVATION = types.void(*[types.intp] * 9)
 LOSS = types.float64(*[types.intp] * 9, types.float32)
 LANE_LOSS = types.void(*[types.intp] * 9, types.float32)
@@ -156,7 +155,7 @@ def atomic_add(typingctx: Any, address: Any, value: Any) -> Any:
 
 @intrinsic
 def atomic_load(typingctx: Any, address: Any) -> Any:
-    """The 64-bit word at `address`, with everything written before it was set."""
+    """The 64-bit word at `address`; everything written before it was set is then visible."""
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         word = builder.inttoptr(arguments[0], _WORD.as_pointer())
@@ -195,7 +194,7 @@ def blas_sgemm(typingctx: Any, function: Any, transposed: Any, shape: Any, left:
             return builder.bitcast(slot, ir.IntType(8).as_pointer())
 
         def integer(value: Any) -> Any:
-            # 64 bits, which a BLAS with 32-bit integers reads the lower half of.
+            # 64 bits, of which a BLAS with 32-bit integers reads the lower half.
             return spill(value, _WORD)
 
         def letter(flag: Any) -> Any:
@@ -231,11 +230,11 @@ def blas_sgemm(typingctx: Any, function: Any, transposed: Any, shape: Any, left:
 
 @intrinsic
 def exchange_float_mode(typingctx: Any, mode: Any) -> Any:
-    """Set the mode of this thread's floating-point unit and return the one before (x86; elsewhere nothing).
+    """Set the mode of this thread's floating-point unit and return the previous one (x86; no effect elsewhere).
 
-    A mode of -1 sets "denormals are zero": an operand or result too small for a normal float32 counts
-    as 0. Adam's moments of weights without gradient decay through that range for thousands of steps,
-    in which every operation on them would take a hundred cycles.
+    A mode of -1 sets "denormals are zero": an operand or result too small for a normal float32 counts as 0. Adam's
+    moments of weights without gradient decay through that range for thousands of steps, during which every operation
+    on them would take a hundred cycles.
     """
     has_register = platform.machine().lower() in ("x86_64", "amd64", "i686")
 

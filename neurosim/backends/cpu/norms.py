@@ -1,7 +1,7 @@
-"""Batch and layer normalization of vectors, which lie row by row.
+"""Batch and layer normalization of vectors, stored row by row.
 
-Variances are sums of squares about the mean, in a second pass over numbers that are in cache by then:
-the difference of two large sums would lose what it is made of.
+Variances are sums of squares about the mean, computed in a second pass over numbers that are in cache by then: the
+difference of two large sums would lose its significant digits.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ from neurosim.backends.cpu.table import (
 )
 
 ONE, ZERO = np.float32(1), np.float32(0)
-# Sums of a row that are taken side by side.
+# Number of partial sums of a row that are computed side by side.
 PARTS = 8
 
 
 @compiled
 def move_running(stage, channel, mean, variance, count):
-    """Have the running statistics of a channel follow those of a batch of `count` numbers."""
+    """Move the running statistics of a channel toward those of a batch of `count` numbers."""
     momentum = floats(stage[SETTINGS], 2)[1]
     running = floats(stage[RUNNING_MEAN] + 4 * channel, 1)
     running[0] += momentum * (mean - running[0])
@@ -138,7 +138,7 @@ def total(values):
 
 @compiled
 def layer_norm_rows(stage, x, r0, r1, scratch):
-    """Rows `r0` to `r1` of a layer normalization of vectors; leaves the normalized inputs in Z."""
+    """Rows `r0` to `r1` of a layer normalization of vectors; stores the normalized inputs in Z."""
     units = stage[UNITS]
     epsilon = floats(stage[SETTINGS], 2)[0]
     gamma, beta = floats(stage[WEIGHT], units), floats(stage[BIAS], units)

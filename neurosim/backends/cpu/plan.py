@@ -1,12 +1,12 @@
-"""A network as the table of numbers that the compiled engine walks through.
+"""A network as the table of numbers that the compiled engine steps through.
 
-Each row of the table is a stage: mostly a layer, sometimes a part of one (flatten moves no data and
-needs none; a residual layer is a fork, its parts and a join). The entries are sizes, flags and
-addresses of buffers, so one compiled engine runs any network.
+Each row of the table is a stage: usually a layer, sometimes a part of one (flatten moves no data and needs none; a
+residual layer is a fork, its parts and a join). The entries are sizes, flags and addresses of buffers, so one compiled
+engine can run any network.
 
-Work is cut into blocks by shape alone, never by the number of threads. Vectors lie row by row; their
-stages are cut into blocks of columns (units) or, where they are narrow or need whole rows, into blocks
-of rows. Maps lie in groups of samples, see `neurosim.backends.cpu.maps`, and are cut into these.
+Work is divided into blocks by shape alone, never by the number of threads. Vectors are stored row by row; their stages
+are divided into blocks of columns (units) or, if they are narrow or need whole rows, into blocks of rows. Maps are
+stored and divided in groups of samples, see `neurosim.backends.cpu.maps`.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from neurosim.network.network import Network
 
 @dataclass
 class Plan:
-    """The table of a network for batches of up to `capacity` rows, and the buffers it points into.
+    """The table of a network for batches of up to `capacity` rows, and the buffers that it points into.
 
-    `places` has for each layer, by name, the stage whose outputs are its outputs; -1 where these are the inputs.
+    `places` has for each layer, by name, the stage whose outputs are its outputs; -1 if these are the inputs.
     """
 
     stages: NDArray[np.int64]
@@ -59,18 +59,17 @@ def build_plan(
     network : Network
         What to lay out.
     capacity : int
-        Most rows of a batch.
+        Greatest number of rows in a batch.
     kernels : mapping
         Kernels of the activation of each layer that has one, by layer name.
     loss : LossKernel
         Kernel of the loss.
     vectors : Vectors
-        Parameters and what belongs to them.
+        Parameters and the other flat vectors.
     training : bool
-        Whether dropout layers drop (else they are left out) and running statistics move.
+        Whether dropout is active (otherwise it is left out) and running statistics are updated.
     lanes : int
-        Networks side by side, see `neurosim.backends.cpu.lanes`; all arrays then have as many
-        numbers for each one here.
+        Number of networks side by side, see `neurosim.backends.cpu.lanes`; every number then becomes this many.
     """
     stages = Stages(network, capacity, kernels, vectors, KINDS, starts_on_maps(network), training, lanes)
     stages.build()

@@ -13,7 +13,7 @@ ONE, ZERO = np.float32(1), np.float32(0)
 
 @compiled
 def window_at(geometry, oy, ox):
-    """The cells of the map under the window at a place: rows y0 to y1, columns x0 to x1."""
+    """The cells of the map under the window at a position: rows y0 to y1, columns x0 to x1."""
     height, width, _, _, _, _, down, across, sy, sx, top, left = geometry
     y, x = oy * sy - top, ox * sx - left
     return max(y, 0), min(y + down, height), max(x, 0), min(x + across, width)
@@ -35,7 +35,7 @@ def max_pool(geometry, x, a):
                 for j in range(x0, x1):
                     cell = floats(x + (i * width + j) * channels * LINE, count)
                     for n in range(count):
-                        # NaN is passed on, so that a run that diverges is seen to.
+                        # NaN is propagated, so that divergence is noticed.
                         out[n] = cell[n] if cell[n] > out[n] or cell[n] != cell[n] else out[n]
 
 
@@ -66,7 +66,7 @@ def max_pool_backward(geometry, x, a, d, dx, scratch):
                     at = (i * width + j) * channels * LINE
                     cell, out = floats(x + at, count), floats(dx + at, count)
                     for n in range(count):
-                        # Where a NaN was passed on, it is the first NaN.
+                        # Where a NaN was propagated, it is the first NaN.
                         is_largest = cell[n] == largest[n] or cell[n] != cell[n]
                         out[n] += left[n] if is_largest else ZERO
                         left[n] = ZERO if is_largest else left[n]

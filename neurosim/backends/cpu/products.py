@@ -1,7 +1,7 @@
 """Matrix products of blocks: single-threaded BLAS, or plain loops where a call would cost more.
 
-All matrices are row-major float32 at an address, with a stride (in numbers) from row to row. Which
-of the two computes a product depends on its shape only, so the bits do too.
+All matrices are row-major float32 at an address, with a stride (in numbers) from row to row. Which of the two computes
+a product depends only on its shape, and so do the bits.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import numpy as np
 from neurosim.backends.cpu.jit import compiled
 from neurosim.backends.cpu.memory import blas_sgemm, floats
 
-# Below this many multiply-adds the loops here are quicker than a BLAS call.
+# Below this many multiply-adds, the loops here are faster than a BLAS call.
 SMALL = 2048
 
 

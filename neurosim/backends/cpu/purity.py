@@ -1,8 +1,7 @@
-"""Whether compiled formulas compute in float32 only: what Numba infers, and what LLVM makes of it.
+"""Whether compiled formulas compute only in float32, according to Numba's inferred types and LLVM's machine code.
 
-One float64 among the operations of a loop halves how many numbers a vector instruction takes, and on
-most GPUs costs far more. It comes in unseen: a literal, an integer in a division, a function that
-exists for doubles only.
+A single float64 operation in a loop halves the number of values per vector instruction, and on most GPUs costs far
+more. It slips in unnoticed: a literal, an integer in a division, a function that exists only for doubles.
 """
 
 from __future__ import annotations
@@ -30,12 +29,12 @@ _TYPES = {"number": types.float32, "row": types.Array(types.float32, 1, "C"), "c
 
 
 def wide_parts(record: Any) -> list[str]:
-    """Everything in the compiled formulas of `record` that is float64; empty where all is well.
+    """Everything in the compiled formulas of `record` that is float64; empty if all is well.
 
     Raises
     ------
     PluginError
-        When a formula cannot be translated.
+        If a formula cannot be translated.
     """
     if isinstance(record, Optimizer):
         split = split_update(record)
@@ -50,7 +49,7 @@ def wide_parts(record: Any) -> list[str]:
 
 
 def wide_in(translator: Translator, name: str, kinds: Sequence[ArgumentKind]) -> list[str]:
-    """What is float64 in the translated function `name`, whose arguments are of these kinds."""
+    """The float64 parts of the translated function `name`, whose arguments are of these kinds."""
     arguments = tuple(_TYPES[kind] for kind in kinds)
     functions: dict[str, Any] = {"F": np.float32, "math": vector_math, "scalar": numba.njit(**INNER, **FLAGS)}
     exec(translator.source, functions)
@@ -66,7 +65,7 @@ def wide_in(translator: Translator, name: str, kinds: Sequence[ArgumentKind]) ->
 
 
 def wide_operations(function: Callable[..., Any], arguments: tuple[Any, ...]) -> list[tuple[int, str]]:
-    """Operations and results of a function, and of those it calls, that Numba infers to be float64, and their lines."""
+    """Operations and results of a function, and of those it calls, that Numba infers as float64, with their lines."""
     return list(dict.fromkeys(_operations(function, arguments, set())))
 
 
@@ -85,7 +84,7 @@ def _operations(
             continue
         called = typemap[expression.func.name] if expression.op == "call" else None
         if isinstance(called, types.NumberClass):
-            continue  # F(0.5): a float64 literal becomes a float32 number at once
+            continue  # F(0.5): a float64 literal is converted to float32 immediately
         if isinstance(called, types.Dispatcher) and called.dispatcher.py_func.__globals__ is function.__globals__:
             yield from _operations(called.dispatcher.py_func, signature.args, seen)
         elif any(_is_wide(kind) for kind in (*signature.args, signature.return_type)):
@@ -95,7 +94,7 @@ def _operations(
 
 
 def _parts(kind: Any) -> Sequence[Any]:
-    """The types in a tuple, or the one type that is none."""
+    """The types in a tuple, or the single type itself."""
     return tuple(kind) if isinstance(kind, types.BaseTuple) else (kind,)
 
 
@@ -104,7 +103,7 @@ def _is_wide(kind: Any) -> bool:
 
 
 def _operation(expression: Any, called: Any) -> str:
-    """What an operation is, for people."""
+    """A readable description of an operation."""
     if called is not None:
         return getattr(getattr(called, "typing_key", None), "__name__", str(called))
     has_operator = expression.op in ("binop", "inplace_binop", "unary")
@@ -112,7 +111,7 @@ def _operation(expression: Any, called: Any) -> str:
 
 
 def wide_instructions(dispatcher: Any, arguments: tuple[Any, ...]) -> list[str]:
-    """Lines of the optimized LLVM text of a compiled function that have a double in them."""
+    """The lines of a compiled function's optimized LLVM text that contain a double."""
     between_signals(dispatcher.compile)(arguments)
     text = dispatcher.inspect_llvm(arguments)
     bodies = re.findall(r"^define .*?^}", text, re.MULTILINE | re.DOTALL)

@@ -1,20 +1,20 @@
-"""The columns of the tables that compiled code walks through: a row for each stage, one for the loss."""
+"""The columns of the tables that compiled code steps through: a row for each stage, one for the loss."""
 
 from __future__ import annotations
 
 from enum import IntEnum, auto
 
-# Kinds of stages. Maps have all but the dense one, vectors the first seven.
+# Kinds of stages. Maps have all but the dense one, vectors only the first seven.
 DENSE, DROPOUT, ACTIVATION, BATCH_NORM, LAYER_NORM, FORK, ADD = range(7)
 CONV, MAX_POOL, AVG_POOL, MOMENTS, TO_ROWS = range(7, 12)
 
 
 class Field(IntEnum):
-    """Columns of the stage table. What is called an address is 0 where there is no such thing."""
+    """Columns of the stage table. Addresses are 0 if there is no such thing."""
 
     KIND = 0
     INPUTS = auto()
-    UNITS = auto()  # numbers of one row that leaves
+    UNITS = auto()  # numbers in one row of the output
     CHANNELS = auto()  # length of the last axis
     MAPS = auto()  # works on maps, group by group, see `neurosim.backends.cpu.maps`
     BY_ROWS = auto()  # cut into blocks of rows, not of columns
@@ -26,37 +26,37 @@ class Field(IntEnum):
     Z = auto()  # address of the weighted sums
     A = auto()  # address of the outputs
     D = auto()  # address of the gradient with respect to the outputs, then to z
-    DX = auto()  # address of the gradient with respect to the inputs; 0 where nobody needs it
-    OTHER = auto()  # what a join adds, and what a fork adds to the gradient
-    INNER = auto()  # where a join copies its gradient to: the last stage before it
-    PROJECTION = auto()  # the stage is a projection: its gradient is that of a join, for weighted sums
+    DX = auto()  # address of the gradient with respect to the inputs; 0 if it is not needed
+    OTHER = auto()  # address of what a join adds, and of what a fork adds to the gradient
+    INNER = auto()  # the stage to which a join copies its gradient: the last one before it
+    PROJECTION = auto()  # the stage is a projection: its gradient is that of a join, with respect to weighted sums
     WEIGHT = auto()  # or gamma
     BIAS = auto()  # or beta
     WEIGHT_GRADIENT = auto()
     BIAS_GRADIENT = auto()
     WEIGHT_STATE = auto()
     BIAS_STATE = auto()
-    WEIGHTS = auto()  # how many weights
+    WEIGHTS = auto()  # number of weights
     HAS_BIAS = auto()
     PENALTY = auto()  # address of l1 and l2
-    FORWARD = auto()  # address of the activation's kernel; 0 where it changes nothing
+    FORWARD = auto()  # address of the activation's kernel; 0 for the identity
     BACKWARD = auto()
     WHOLE_ROWS = auto()  # the activation works on rows
     PARAMS = auto()  # address of the activation's parameters
-    FROM_LOGITS = auto()  # the gradient that comes is with respect to z
+    FROM_LOGITS = auto()  # the incoming gradient is with respect to z
     DROPOUT_INDEX = auto()
     DROP_BELOW = auto()
     DROP_SCALE = auto()  # address of 1 / (1 - rate)
     BATCH = auto()  # normalize with the statistics of the batch
-    MOVE = auto()  # and have the running ones follow
+    MOVE = auto()  # and update the running ones
     SETTINGS = auto()  # address of epsilon and momentum
     RUNNING_MEAN = auto()
     RUNNING_VARIANCE = auto()
     MEAN = auto()  # address of the means in use
     INVERSE = auto()  # address of 1 / sqrt(variance + epsilon)
-    X_GROUP = auto()  # bytes from one group of maps to the next, in what comes in
-    A_GROUP = auto()  # and in what goes out
-    GEOMETRY = auto()  # address of the numbers that describe a kernel's way over a map
+    X_GROUP = auto()  # bytes from one group of maps to the next, in the input
+    A_GROUP = auto()  # and in the output
+    GEOMETRY = auto()  # address of the numbers that describe how a kernel moves over a map
     PACKED = auto()  # addresses of copies of the weights in the order in which convolutions read them
     PACKED_TRANSPOSED = auto()
     PARTIALS = auto()  # address of sums over each group
@@ -87,6 +87,6 @@ class LossField(IntEnum):
 ) = (int(field) for field in Field)  # fmt: skip
 (LOSS, LOSS_PARAMS, LOSS_Z, LOSS_A, LOSS_D, OUTPUTS, VALUES, CLASSES, LOSS_FROM_LOGITS) = (int(f) for f in LossField)
 FIELDS = len(Field)
-# What a call of the kernels for maps is told besides the stages: entries of a table of integers.
+# The arguments of a call of the map kernels besides the stages: entries of a table of integers.
 INPUT, ROWS, FIRST_ROW, KEYS, SCRATCH = range(5)
 CONTEXT = 5

@@ -1,7 +1,7 @@
 """Threads that run one compiled function together, and the barrier at which they wait for each other.
 
-A team lives as long as one call (an epoch); within it threads meet at a barrier of two atomic
-words, which costs a fraction of a microsecond where a parallel region would cost several.
+A team lives as long as one call (an epoch); within it, threads meet at a barrier of two atomic words, which costs a
+fraction of a microsecond, whereas a parallel region would cost several.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from neurosim.backends.cpu.jit import compiled
 from neurosim.backends.cpu.memory import atomic_add, atomic_load, yield_processor
 from neurosim.process.interruption import deferred
 
-# Two words on cache lines of their own: how many threads have arrived, how often all have.
+# Two words on separate cache lines: how many threads have arrived, and how often all have.
 ARRIVED = 0
 GENERATION = 64
 SPINS = 2000
 
 
 def barrier_words() -> NDArray[np.int64]:
-    """Fresh memory for one barrier."""
+    """New memory for one barrier."""
     return np.zeros(16, np.int64)
 
 
 @compiled
 def wait(barrier: int, threads: int) -> None:
-    """Return when all `threads` have called this; what they wrote before is then seen by all."""
+    """Return when all `threads` have called this; whatever they wrote before is then visible to all."""
     if threads == 1:
         return
     generation = atomic_load(barrier + GENERATION)
@@ -41,13 +41,13 @@ def wait(barrier: int, threads: int) -> None:
     spins = 0
     while atomic_load(barrier + GENERATION) == generation:
         spins += 1
-        # With more threads than processors the one waited for may not be running.
+        # With more threads than processors, the thread being waited for may not be running.
         if spins > SPINS:
             yield_processor()
 
 
 def available_threads() -> int:
-    """Processors this process may use."""
+    """The number of processors that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -56,8 +56,8 @@ def available_threads() -> int:
 def run_together(threads: int, body: Callable[[int, int], None]) -> None:
     """Call ``body(thread, threads)`` on `threads` threads at once, and wait for all of them.
 
-    `body` must not raise once started, or the others would wait for it forever. Where the system
-    refuses a thread, fewer are used. Signals wait until all have come back.
+    `body` must not raise once started, or the others would wait for it forever. If the system refuses a thread, fewer
+    are used. Signals wait until all have returned.
     """
     if threads == 1:
         body(0, 1)

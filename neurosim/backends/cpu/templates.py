@@ -1,8 +1,8 @@
-"""Source text of the kernels that the generator builds around translated scalar functions.
+"""Source text of the kernels that are generated around translated scalar functions.
 
-A kernel gets addresses, never arrays, so all activations share one signature and the engine calls
-them through a pointer. Rows `r0` to `r1` and columns `c0` to `c1` are the block to work on;
-`stride` is the number of float32 from one row to the next.
+A kernel gets addresses, never arrays, so all activations share one signature and the engine calls them through a
+pointer. Rows `r0` to `r1` and columns `c0` to `c1` are the block to work on; `stride` is the number of float32 values
+from one row to the next.
 """
 
 from __future__ import annotations
@@ -168,7 +168,7 @@ def _indented(lines: Iterable[str]) -> str:
 
 
 def _parameters(names: Iterable[str]) -> tuple[str, str]:
-    """Statements that read parameters from their address, and how they are passed on."""
+    """Statements that read parameters from their address, and the arguments that pass them on."""
     names = list(names)
     lines = [f"p = floats(params, {len(names)})"] if names else []
     lines += [f"{own_name(name)} = p[{k}]" for k, name in enumerate(names)]

@@ -1,7 +1,7 @@
-"""Gradients on their way to the optimizer: sums over groups, penalties, clipping, and the update.
+"""From gradients to the optimizer: sums over groups, penalties, clipping, and the update.
 
-The numbers of a network are cut into chunks, which the threads share out; a chunk's result does not
-depend on who computes it.
+The numbers of a network are divided into chunks, which the threads share; a chunk's result does not depend on the
+thread that computes it.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def penalize(stage, weight, gradient, count):
 
 @compiled
 def add_groups(stage, groups, first, count, gradient):
-    """Sum of all groups' shares of the gradient, in their order."""
+    """The sum of all groups' shares of the gradient, in order."""
     g = floats(gradient, count)
     for j in range(count):
         g[j] = ZERO
@@ -62,7 +62,7 @@ def finish_maps(plan, groups, update, thread, threads):
         stage = plan[s]
         if not stage[MAPS] or stage[PARTIALS] == 0 or stage[KIND] == MOMENTS:
             continue
-        # The bias lies behind the weights, and beta behind gamma.
+        # The bias follows the weights, and beta follows gamma.
         total = stage[WEIGHTS] + (stage[CHANNELS] if stage[HAS_BIAS] else 0)
         for first in range(0, total, CHUNK):
             number += 1

@@ -1,9 +1,9 @@
-"""exp, log, tanh, erf and their kin in float32, written so that loops over them are vectorized.
+"""exp, log, tanh, erf and related functions in float32, written so that loops over them are vectorized.
 
-The C library's versions are calls, and a call stops a loop from being vectorized. These have no
-branches and no tables: range reduction, a polynomial, and selections for the special cases. Each is
-within 2 units in the last place of the true value over all of float32 on processors with fused
-multiply-add, infinities and NaN included; `tests/backends/cpu/test_vector_math.py` holds that.
+The C library's versions are function calls, which prevent a loop from being vectorized. These have no branches and no
+tables: range reduction, a polynomial, and selections for the special cases. Each is within 2 units in the last place
+of the true value over all of float32, including infinities and NaN, on processors with fused multiply-add;
+`tests/backends/cpu/test_vector_math.py` verifies that.
 
 Generated kernels see this module under the name ``math``, so that plugin authors write
 ``math.exp``. Functions that are not here (``sin``, ``pow``, ...) are the C library's.
@@ -78,7 +78,7 @@ def trunc(x):
 
 @scalar
 def fmod(x, y):
-    """The rest of x / y, with the sign of x."""
+    """The remainder of x / y, with the sign of x."""
     return np.fmod(x, y)
 
 
@@ -110,12 +110,12 @@ def expm1_near_zero(r):
 @scalar
 def exp(x):
     """e**x."""
-    # Beyond these the result is 0 or infinity; written so that NaN stays NaN.
+    # Beyond these bounds the result is 0 or infinity; written so that NaN stays NaN.
     x = F(89.0) if x > F(89.0) else x
     x = F(-104.0) if x < F(-104.0) else x
     n, r = reduced(x)
     half = n >> I(1)
-    # In two factors, since 2**n alone may be out of range where the result is not.
+    # In two factors, since 2**n may be out of range even if the result is not.
     return (expm1_near_zero(r) + F(1.0)) * power_of_two(half) * power_of_two(n - half)
 
 
@@ -173,7 +173,7 @@ def log1p(x):
     """log(1 + x), exact to the last places near 0; -infinity at -1, NaN below."""
     u = F(1.0) + x
     m, e = log_parts(u)
-    # What the sum u has lost of x.
+    # The part of x that the sum u has lost.
     lost = (x - (u - F(1.0))) / u
     lost = F(0.0) if not u < INFINITY else lost
     result = (m + (log_near_one(m) + (e * LN2_LOW + lost))) + e * LN2_HIGH

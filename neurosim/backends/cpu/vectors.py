@@ -1,13 +1,12 @@
-"""The innermost loops of convolutions, in LLVM's vectors: tiles of sums that stay in registers.
+"""The innermost loops of convolutions, with LLVM vectors: tiles of sums that stay in registers.
 
 A number of a feature map is a line of `LANES` float32, one for each sample of a group, so every
-multiply-add works on a whole line whatever the number of channels. A tile is a few lines of one
-operand times a few numbers (or lines) of the other; all its sums live in registers while the loops
-run. Numba cannot promise that for an array, so these loops are written in LLVM's language.
+multiply-add works on a whole line, whatever the number of channels. A tile is a few lines of one operand times a few
+numbers (or lines) of the other; all its sums stay in registers while the loops run. Numba cannot guarantee that for an
+array, so these loops are written in LLVM's intermediate language.
 
-A host with shorter registers works on a line in parts, and has other tiles. Neither changes the
-order in which the numbers of a sum are added, so the bits are the same on every host with fused
-multiply-add.
+A processor with shorter registers works on a line in parts, with different tiles. Neither changes the order in which
+the numbers of a sum are added, so the bits are the same on every processor with fused multiply-add.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ LINE = 4 * LANES
 
 
 def _registers() -> tuple[int, int]:
-    """Floats in a vector register of the processor that Numba compiles for, and how many there are."""
+    """The floats in a vector register of the processor that Numba compiles for, and the number of registers."""
     triple, _, features = cpu_target.target_context.codegen().magic_tuple()
     if not triple.startswith(("x86", "i686")):
         return 4, 32
@@ -44,8 +43,8 @@ PART = 4 * WIDTH
 # Widths of tiles, in numbers of the operand that is read at adjacent places, and how many lines of the
 # other operand fit: a sum takes one register, a line another, and one is left for the first operand.
 TILES = {8: 3, 6: 4, 4: 5, 2: 8, 1: 8} if REGISTERS == 32 else {6: 2, 4: 3, 2: 5, 1: 7}
-# The same for products of two lines, which take all parts in one go: where these have to wait for memory, the fewer
-# lines they read the better.
+# The same for products of two lines, which take all parts at once: if they have to wait for memory, the fewer lines
+# they read the better.
 _SUMS = REGISTERS * PART // LINE
 LINE_TILES = TILES if _SUMS == 32 else {3: 2, 2: 3, 1: 5} if _SUMS == 8 else {2: 1, 1: 2}
 
@@ -79,7 +78,7 @@ def _broadcast(builder: Any, number: Any) -> Any:
 
 
 def _multiply_add(builder: Any, left: Any, right: Any, total: Any) -> Any:
-    """A fused multiply-add where the processor has one."""
+    """A fused multiply-add, if the processor has one."""
     name = f"llvm.fmuladd.v{WIDTH}f32"
     function_type = ir.FunctionType(_VECTOR, [_VECTOR] * 3)
     function = cgutils.get_or_insert_function(builder.module, function_type, name)
@@ -95,10 +94,10 @@ def _add_products(builder: Any, sums: dict[tuple[int, int], Any], lines: list[An
 
 
 def _chosen_tile(builder: Any, size: Any, tiles: dict[int, int]) -> Iterator[tuple[int, int]]:
-    """Every size of tile, each in a branch of its own that runs where `size` is (lines, numbers) of it."""
+    """Every size of tile, each in its own branch, which runs if `size` is its (lines, numbers)."""
     lines, numbers = cgutils.unpack_tuple(builder, size, 2)
     end = builder.append_basic_block("end")
-    # LINE is more than the lines of any tile.
+    # LINE is greater than the number of lines in any tile.
     switch = builder.switch(_offset(builder, lines, LINE, numbers), end)
     for width, most in tiles.items():
         for height in {most, min(3, most), min(2, most), 1}:
@@ -111,7 +110,7 @@ def _chosen_tile(builder: Any, size: Any, tiles: dict[int, int]) -> Iterator[tup
 
 
 def _sums(builder: Any, height: int, width: int) -> dict[tuple[int, int], Any]:
-    """Places for the sums of a tile, which LLVM turns into registers."""
+    """Variables for the sums of a tile, which LLVM turns into registers."""
     return {key: cgutils.alloca_once(builder, _VECTOR) for key in product(range(height), range(width))}
 
 
@@ -197,7 +196,7 @@ def gradient_tile(typingctx: Any, size: Any, left: Any, right: Any, counts: Any,
 
 @intrinsic
 def sum_of_line(typingctx: Any, address: Any) -> Any:
-    """The sum of a line's numbers: halves are added until one number is left."""
+    """The sum of a line's numbers: halves are added until a single number is left."""
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         value = _load(builder, arguments[0], _LINE)
@@ -217,7 +216,7 @@ def sum_of_line(typingctx: Any, address: Any) -> Any:
 
 @intrinsic
 def stack_lines(typingctx: Any, count: Any) -> Any:
-    """Address of `count` lines (a constant) on the stack of the calling function."""
+    """The address of `count` lines (a constant) on the stack of the calling function."""
     if not isinstance(count, types.IntegerLiteral):
         return None
 
@@ -229,9 +228,9 @@ def stack_lines(typingctx: Any, count: Any) -> Any:
 
 
 def linked(words: int) -> Callable[[Any], Any]:
-    """Compile a function of `words` integers now, on its own; callers are linked to it and do not compile it again.
+    """Compile a function of `words` integers now, separately; callers are linked to it and do not compile it again.
 
-    What replaces the function is called from compiled code with a tuple of integers.
+    The replacement is called from compiled code with a tuple of integers.
     """
 
     def link(function: Any) -> Any:

@@ -34,7 +34,7 @@ class GpuEnsemble:
         self._epochs_done = 0
 
     def train(self, epochs: int) -> NDArray[np.float64]:
-        """Train some more epochs; returns sums of loss and right answers, (epochs, members, 2)."""
+        """Train for more epochs; returns the sums of losses and right answers, (epochs, members, 2)."""
         done = self._epochs_done
         self._epochs_done += epochs
         return self._networks.train(done, epochs, done * self._steps)

@@ -27,7 +27,7 @@ class Vectors:
     Attributes
     ----------
     parameters, gradient : float32 (size,)
-        Without a gradient the plan is for forward passes only.
+        Without a gradient, the plan is only for forward passes.
     state : float32 (slots, size) or None
         The optimizer's state.
     statistics : float32
@@ -41,7 +41,7 @@ class Vectors:
 
 
 def column_blocks(units: int) -> int:
-    """Blocks that `units` columns are cut into: enough to share out, not so many that packing costs."""
+    """The number of blocks for `units` columns: enough to share, but not so many that packing becomes expensive."""
     if units < 32:
         return 1
     return 2 * max(1, units // 512)
@@ -86,7 +86,7 @@ class Stages:
         self.keep: list[NDArray[Any]] = []
         self.groups = -(-capacity // GROUP)
         self.scratch = 0
-        # Two batches: the next one is gathered while this one's backward pass ends.
+        # Two batches: the next one is gathered while this one's backward pass finishes.
         rows = self.groups * GROUP if self.on_maps and self.backward else GROUP if self.on_maps else capacity
         self.inputs = self.aligned(2 * rows * lanes * network.inputs).reshape(2, rows * lanes, network.inputs)
 
@@ -105,7 +105,7 @@ class Stages:
         self.note_place(layer, self.before)
 
     def aligned(self, count: int) -> NDArray[np.float32]:
-        """Zeros at an address that is a multiple of a line."""
+        """Zeros at an address that is a multiple of a cache line."""
         array = np.zeros(count + GROUP, np.float32)
         first = -address(array) % LINE // 4
         self.keep.append(array)
@@ -128,7 +128,7 @@ class Stages:
         return address(array)
 
     def rows_or_groups(self, units: int) -> int:
-        """A buffer for the outputs of a stage; plans for forward passes hold one group of maps."""
+        """A buffer for the outputs of a stage; in plans for forward passes, for one group of maps."""
         if not self.on_maps:
             return self.buffer(self.capacity, units)
         return self.buffer(self.groups if self.backward else 1, units, GROUP)
@@ -154,7 +154,7 @@ class Stages:
         return stage
 
     def same_shape(self, kind: int, shape: tuple[int, ...]) -> tuple[Stage, Stage | None]:
-        """A stage of this shape, and the one before it."""
+        """Add a stage of this shape; returns it and the one before it."""
         before = self.before
         units = int(np.prod(shape))
         stage = self.stage(kind, units, units, shape[-1])
@@ -169,7 +169,7 @@ class Stages:
     def learns(
         self, stage: Stage, weight: Parameter, bias: Parameter | None, penalty: tuple[float, float] = (0, 0)
     ) -> None:
-        """Enter where the parameters of a stage and their gradients lie."""
+        """Enter the addresses of a stage's parameters and their gradients."""
         stage[Field.ACTIVE] = 1
         stage[Field.WEIGHTS] = weight.size
         stage[Field.HAS_BIAS] = bias is not None
@@ -214,5 +214,5 @@ class Stages:
 
 
 def gradient_of(before: Stage | None) -> int:
-    """Address of the gradient of a stage's outputs; 0 where nothing before it learns."""
+    """The address of the gradient of a stage's outputs; 0 if nothing before it learns."""
     return int(before[Field.D]) if before is not None and before[Field.ACTIVE] else 0

@@ -13,7 +13,7 @@ def add(stages: Stages, layer: BatchNorm) -> None:
     settings = stages.numbers((layer.epsilon, layer.momentum))
     mean, inverse = stages.buffer(layer.channels), stages.buffer(layer.channels)
     if stages.on_maps and stages.backward:
-        # The moments of all groups must be known before any can be normalized.
+        # The moments of all groups must be known before any group can be normalized.
         moments, before = stages.same_shape(MOMENTS, layer.shape)
         moments[Field.A], moments[Field.D] = moments[Field.X], gradient_of(before)
         stages.partials(moments, 2 * layer.channels)
@@ -32,7 +32,7 @@ def add(stages: Stages, layer: BatchNorm) -> None:
         stage[Field.D] = stages.rows_or_groups(layer.units)
     if stages.on_maps:
         stages.partials(stage, 2 * layer.channels)
-        # Each needs the sums that the other one leaves, group by group.
+        # Each needs the sums that the other one stores, group by group.
         stage[Field.OTHER], stage[Field.INNER] = moments[Field.PARTIALS], moments[Field.PARTIAL]
         moments[Field.MEAN], moments[Field.INVERSE] = mean, inverse
         moments[Field.WEIGHT], moments[Field.D] = stage[Field.WEIGHT], stage[Field.D]

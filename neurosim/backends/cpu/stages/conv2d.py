@@ -14,7 +14,7 @@ from neurosim.network.layers import Conv2d
 
 def add(stages: Stages, layer: Conv2d) -> None:
     """Lay out a convolution."""
-    # Imported, which is compiled, only for networks that need it.
+    # Imported, and so compiled, only for networks that need it.
     from neurosim.backends.cpu.conv2d import gradient_floats, packed_floats, transposed_floats
 
     before = stages.before
@@ -23,7 +23,7 @@ def add(stages: Stages, layer: Conv2d) -> None:
     add_product(stages, stage, layer, before, adds_bias=True)
     numbers = geometry(layer.window, layer.channels)
     stage[Field.GEOMETRY] = stages.integers(*numbers)
-    # Behind them zeros, for activations that would add a bias.
+    # Followed by zeros, for activations that would add a bias.
     stage[Field.PACKED] = stages.buffer(packed_floats(numbers) + layer.channels * GROUP)
     if stages.backward:
         stage[Field.PACKED_TRANSPOSED] = stages.buffer(transposed_floats(numbers))

@@ -38,11 +38,11 @@ KINDS: dict[type[Layer], Callable[[Stages, Any], None]] = {
 }
 # Those that `lanes` trains side by side.
 IN_LANES = {layers.Dense, layers.Dropout, layers.Flatten}
-# What works number by number may as well work on the rows that a flatten behind it makes.
+# An elementwise stage may as well work on the rows that a flatten after it makes.
 _EITHER_WAY = {layers.Dropout, layers.Activate}
 
 
 def starts_on_maps(network: Network) -> bool:
-    """Whether the first stages of a network work on maps, which the others never do again."""
+    """Whether the first stages of a network work on maps; later ones never do so again."""
     kinds = (type(layer) for layer in network.layers)
     return len(network.input_shape) == 3 and next((k for k in kinds if k not in _EITHER_WAY), None) != layers.Flatten

@@ -13,7 +13,7 @@ def add(stages: Stages, layer: Residual) -> None:
     fork[Field.A] = fork[Field.X]
     active = bool(fork[Field.ACTIVE])
     if active:
-        # The gradient that the inner layers give; that of the layer before is the sum with the skip's.
+        # The gradient from the inner layers; that of the layer before is its sum with the skip's.
         fork[Field.D], fork[Field.DX] = stages.rows_or_groups(layer.units), gradient_of(before)
     skip = fork
     if layer.projection is not None:

@@ -13,7 +13,7 @@ from neurosim.network.layers import Window
 
 
 def geometry(window: Window, channels: int) -> Any:
-    """The numbers that describe a kernel's way over a map, as the convolutions take them."""
+    """The numbers that describe how a kernel moves over a map, as the convolutions take them."""
     top, _, left, _ = window.padding
     sizes = (*window.input_shape, *window.output_size, channels)
     return (*sizes, *window.kernel, *window.stride, top, left)
