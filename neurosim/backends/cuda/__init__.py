@@ -1,14 +1,14 @@
-"""The CUDA backend: the same formulas in float32, on an NVIDIA GPU or in the simulator of Numba.
+"""The CUDA backend: the same formulas in float32, on an NVIDIA GPU or in Numba's simulator.
 
-Numba's CUDA target comes as a package of its own (numba-cuda) that few machines need, so nothing
-here is imported before CUDA is asked for, and `target` is the one module that imports it.
+Numba's CUDA target is a separate package (numba-cuda) that few machines need, so nothing here is imported before CUDA
+is requested, and `target` is the only module that imports it.
 
-The engine, in the order in which to read it:
+The engine, in reading order:
 
-* `kernels`: what runs on the GPU, written to be read; `blanks` are the names that are filled in.
+* `kernels`: the code that runs on the GPU, written to be read; `blanks` are the names that are filled in.
 * `fields`, `table`, `stages` (a module for each kind of layer), `layout`: a network as numbers, and a training
   step as a list of phases.
-* `generation`, `modules`: the kernels' text with the formulas of one network put in.
+* `generation`, `modules`: the kernels' text with the formulas of one network filled in.
 * `device`, `launches`, `graphs`: memory, launches, and launches recorded once and replayed.
 * `strategy`: which of three ways to train: one block of threads per network, one launch per epoch,
   or one launch per phase. `networks` is the first of them, for one network or thousands.
@@ -17,8 +17,8 @@ The engine, in the order in which to read it:
 Beside it: `formulas` runs every formula of a record over many cases (`templates` its kernels,
 `execution` and `helper` the launches, here or in a process where the simulator can be switched on);
 `ladder` and `vector_loads` make the products of `kernels.products`, and `probes` measures what the
-GPU and a launch can do: all for the benchmark. `resources` compiles for GPUs that are not there;
-`simulator` and `simulated_math` make the simulator behave as a GPU does.
+GPU and a launch can do: all for the benchmark. `resources` compiles for GPUs that are not present; `simulator` and
+`simulated_math` make the simulator behave like a GPU.
 """
 
 # First, since it loads Numba.

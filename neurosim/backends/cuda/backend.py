@@ -40,7 +40,7 @@ class CudaBackend(Backend):
     Raises
     ------
     BackendError
-        Where there is no GPU, saying what is missing.
+        If there is no GPU, saying what is missing.
     """
 
     name = "cuda"
@@ -80,14 +80,14 @@ class CudaBackend(Backend):
     def is_small(self) -> bool:
         """Whether many networks like this one can be trained at once, by one block of threads each.
 
-        An ensemble's members hand over their parameters alone, so those with running statistics cannot.
+        Members of an ensemble return only their parameters, so networks with running statistics cannot.
         """
         return self.strategy is Strategy.SINGLE_BLOCK and not self.network.statistics
 
-    # Parameters and state: on the GPU while it trains, on the host when somebody looks ---------------------------
+    # Parameters and state: on the GPU during training, on the host when they are read ---------------------------
 
     def _fetch(self, name: str) -> NDArray[np.float32]:
-        """The host's copy, which may be written to: it is what counts until the GPU computes again."""
+        """The host's copy, which may be modified: it is authoritative until the GPU computes again."""
         if self._on_device:
             self._to_host()
         return self._host[name]
@@ -120,7 +120,7 @@ class CudaBackend(Backend):
         self._host["statistics"] = value
 
     def _numbers(self) -> NDArray[np.float32]:
-        """The parameters with the running statistics behind them, as the kernels take them."""
+        """The parameters followed by the running statistics, as the kernels take them."""
         return np.concatenate([self._fetch("parameters"), self._fetch("statistics")])
 
     def _to_host(self) -> None:
@@ -137,7 +137,7 @@ class CudaBackend(Backend):
         memory = self._memory
         memory.weights = memory.upload(self._numbers())
         memory.state = memory.upload(self._host["state"])
-        # It has arrays of its own, which are not these.
+        # It has its own arrays, which are not these.
         self._single = None
         self._on_device = True
 
@@ -181,14 +181,15 @@ class CudaBackend(Backend):
         )
 
     def _data(self, rows: Rows) -> DeviceRows:
-        """The rows on the GPU; those asked for last stay there."""
+        """The rows on the GPU; those requested last stay there."""
         for known, on_device in self._rows:
             if known is rows:
                 return on_device
         self._rows = [*self._rows[-2:], (rows, upload_rows(self._memory, rows))]
         return self._rows[-1][1]
 
-    # What a backend does -----------------------------------------------------------------------------------------
+    # The interface of backends
+    # -----------------------------------------------------------------------------------------
 
     def forward(self, features: NDArray[Any]) -> NDArray[np.float32]:
         """Network outputs (rows, outputs), float32."""
@@ -211,7 +212,7 @@ class CudaBackend(Backend):
         return self._totals(rows, self._memory.download(measures))
 
     def _chunks(self, rows: Rows) -> Iterator[tuple[PhaseLaunches, int, int]]:
-        """Launches with their cursor on each chunk of some rows: (launches, first row, rows)."""
+        """Launches with their cursor on each chunk of some rows: (launches, first row, number of rows)."""
         fitting = max(self._sizes.evaluation_numbers // max(self._table(1, rows).work, 1), 1)
         capacity = min(max(rows.count, 1), self._sizes.evaluation_rows, fitting)
         for first in range(0, rows.count, capacity):
@@ -260,7 +261,7 @@ class CudaBackend(Backend):
             return Totals(loss, correct, end - begin, rows.accuracy)
         data = self._data(rows)
         if self.training.shuffle:
-            # One swap waits for the other: work for a processor, in compiled code.
+            # Each swap depends on the one before: work for the CPU, in compiled code.
             order = np.arange(rows.count)
             masks.shuffle(np.uint64(shuffle_key(self.seed, epoch)), order)
             data = data.in_order(self._memory.upload(order.astype(np.int32)))
@@ -287,14 +288,14 @@ class CudaBackend(Backend):
     def small_networks(
         self, seeds: Sequence[int], rows: Sequence[Rows], weights: NDArray[np.float32], state: NDArray[np.float32]
     ) -> SmallNetworks:
-        """Networks like this one, one block of threads each, from these start values (see `SmallNetworks`)."""
+        """Networks like this one, one block of threads each, from these initial values (see `SmallNetworks`)."""
         module, tiles, terms = self._module("single_block"), self._sizes.single_block, self._sizes.terms
         return SmallNetworks(module, self.network, self.training, tiles, terms, seeds, rows, weights, state)
 
     def _train_persistent(
         self, rows: Rows, data: DeviceRows, batch: int, span: tuple[int, int], keys: Any, constants: Any, measures: Any
     ) -> None:
-        """An epoch, or a span of its rows, in one launch."""
+        """An epoch, or a range of its rows, in one launch."""
         module, tiles = self._module("persistent"), self._sizes.persistent
         phases = self._phases(batch, rows)
         memory = self._memory
@@ -306,7 +307,7 @@ class CudaBackend(Backend):
     def _train_separate(
         self, rows: Rows, data: DeviceRows, batch: int, span: tuple[int, int], keys: Any, constants: Any, measures: Any
     ) -> None:
-        """Each phase a launch; the launches of a step are recorded once and replayed."""
+        """Each phase in its own launch; the launches of a step are recorded once and replayed."""
         phases = self._phases(batch, rows)
         begin, end = span
         phases.place(begin, min(batch, end - begin))
@@ -324,12 +325,12 @@ class CudaBackend(Backend):
             phases.run(program, data, rest, measures=measures, keys=keys, constants=constants)
 
     def _constants(self, rates: NDArray[np.float64]) -> Any:
-        """What the optimizer's update takes in each of the coming steps, on the GPU."""
+        """The constants of the optimizer's update for each of the coming steps, on the GPU."""
         optimizer = self.training.optimizer
         numbers = np.arange(self.steps_done + 1, self.steps_done + 1 + rates.size)
         return self._memory.upload(step_constants(optimizer.record, optimizer.params, numbers, rates))
 
     def _totals(self, rows: Rows, measures: NDArray[np.float32]) -> Totals:
-        # Running sums add from first to last, as every backend does.
+        # Running sums add from first to last, as in every backend.
         loss, correct = np.cumsum(measures, axis=0, dtype=np.float64)[-1].tolist()
         return Totals(loss, correct, len(measures), rows.accuracy)

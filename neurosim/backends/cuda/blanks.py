@@ -1,19 +1,19 @@
-"""The blanks in the kernels: what a generated module fills in for one network.
+"""The blanks in the kernels, which a generated module fills in for one network.
 
-The files in `neurosim.backends.cuda.kernels` are ordinary Python and are read as such, but they are
-never imported. Their text is put behind a header that defines the names below: functions translated
-from the plugins that the network uses, and the sizes of tiles. Kernels so have no calls through
-pointers and no branches on sizes, and a plugin's formula stands in the middle of them.
+The files in `neurosim.backends.cuda.kernels` are ordinary Python and can be read as such, but they are never imported.
+Their text is appended to a header that defines the names below: functions translated from the plugins that the network
+uses, and the sizes of tiles. So kernels have no calls through pointers and no branches on sizes, and a plugin's
+formula is right in the middle of them.
 """
 
 # mypy: disable-error-code="no-untyped-def"
 
-# Tiles. A block of threads works out ROWS x COLUMNS numbers of a product at a time, DEPTH terms after DEPTH terms;
-# each of its THREADS threads keeps DOWN x ACROSS of them in registers.
+# Tiles. A block of threads computes ROWS x COLUMNS numbers of a product at a time, DEPTH terms at a time; each of its
+# THREADS threads keeps DOWN x ACROSS of them in registers.
 ROWS = COLUMNS = DEPTH = 16
 DOWN = ACROSS = 1
 THREADS = (ROWS // DOWN) * (COLUMNS // ACROSS)
-# Slots of the optimizer, and constants of a step that it takes.
+# Number of the optimizer's slots, and of the step constants that it takes.
 SLOTS = CONSTANTS = 0
 
 
@@ -46,19 +46,19 @@ def update(weights, state, k, g, constants, step):
 
 
 def target_of(values, classes, row):
-    """The target of a row of the data set: ``values[row]`` or ``classes[row]``, whichever the loss wants."""
+    """The target of a row of the data set: ``values[row]`` or ``classes[row]``, whichever the loss needs."""
 
 
 def run_layer_phase(kind, net, data, s, rows, first, learning, team, shared):
-    """A phase of other layers than dense ones and dropout: of `kernels.layers` where there are any, else nothing."""
+    """A phase of layers other than dense ones and dropout: from `kernels.layers` if there are any, else empty."""
 
 
 def learn_layers(net, rows, learner, step, learning, team):
-    """What such layers learn; likewise."""
+    """The learning of such layers; likewise."""
 
 
 def run_map_phase(kind, net, data, s, rows, first, team, shared):
-    """A phase of a convolution or a pool: of `kernels.pools` where there are any, else nothing."""
+    """A phase of a convolution or a pool: from `kernels.pools` if there are any, else empty."""
 
 
 def learn_convolution(net, s, rows, learner, step, learning, team):
@@ -66,8 +66,8 @@ def learn_convolution(net, s, rows, learner, step, learning, team):
 
 
 def run_norm_phase(kind, net, data, s, rows, first, learning, team):
-    """A phase of a normalization: of `kernels.norms` where there are any, else nothing."""
+    """A phase of a normalization: from `kernels.norms` if there are any, else empty."""
 
 
 def learn_norm(net, s, rows, learner, step, learning, team):
-    """What the normalization `s` learns; likewise."""
+    """The learning of the normalization `s`; likewise."""

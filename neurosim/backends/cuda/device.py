@@ -1,4 +1,4 @@
-"""What lies in the GPU's memory, and calling kernels on it."""
+"""The contents of the GPU's memory, and launching kernels on it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from neurosim.backends.refusals import refusal
 from neurosim.data.rows import Rows
 from neurosim.errors import BackendError, DataError
 
-# The simulator's threads wait for one another by asking again and again: they should not hold on for long.
+# The simulator's threads wait for one another by polling, so each should yield often.
 SWITCH_SECONDS = 5e-5
 
 
@@ -28,7 +28,7 @@ def free_bytes() -> int | None:
 
 
 def check_room(asked: int, free: int | None) -> None:
-    """Raise DataError where `asked` bytes are more than are free."""
+    """Raise DataError if `asked` bytes are more than are free."""
     if free is not None and asked > free:
         raise DataError(
             f"the GPU has no room for this: {asked:,} bytes asked, {free:,} free",
@@ -38,19 +38,19 @@ def check_room(asked: int, free: int | None) -> None:
 
 @contextmanager
 def _simulation() -> Iterator[None]:
-    """Settings for the time in which the simulator runs a kernel."""
+    """Settings while the simulator runs a kernel."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(SWITCH_SECONDS)
     try:
         with warnings.catch_warnings():
-            # Its threads have settings of their own, out of reach of np.errstate.
+            # Its threads have their own settings, which np.errstate does not affect.
             warnings.simplefilter("ignore", RuntimeWarning)
             yield
     finally:
         sys.setswitchinterval(before)
 
 
-# Name under which a generated module keeps where its text comes from.
+# The name under which a generated module stores the origin of its text.
 GENERATED = "__neurosim_generated__"
 # Where launches go: the default stream, or the builder of a graph.
 _DEFAULT_STREAM = 0
@@ -74,7 +74,7 @@ def call(kernel: Any, blocks: int, threads: int, *arguments: Any) -> None:
             kernel[blocks, threads](*arguments)
         return
     with warnings.catch_warnings():
-        # A small network does not fill a GPU, and is not meant to.
+        # A small network does not fill a GPU, and need not.
         warnings.filterwarnings("ignore", message="Grid size")
         try:
             kernel[blocks, threads, _streams[-1]](*arguments)
@@ -86,7 +86,7 @@ def call(kernel: Any, blocks: int, threads: int, *arguments: Any) -> None:
 
 
 def cooperative_blocks(kernel: Any, threads: int, *arguments: Any) -> int:
-    """How many blocks of a kernel with barriers across the grid fit on the GPU at once."""
+    """The number of blocks of a kernel with barriers across the grid that fit on the GPU at once."""
     if simulated():
         return 1
     compiled = kernel.compile(tuple(kernel.typeof_pyval(argument) for argument in arguments))
@@ -99,7 +99,7 @@ def call_cooperative(kernel: Any, blocks: int, threads: int, *arguments: Any) ->
     Raises
     ------
     BackendError
-        For more than one block in the simulator, which runs blocks one after the other.
+        For more than one block in the simulator, which runs blocks one after another.
     """
     if simulated() and blocks > 1:
         raise BackendError(
@@ -110,16 +110,16 @@ def call_cooperative(kernel: Any, blocks: int, threads: int, *arguments: Any) ->
 
 
 class Memory:
-    """Parameters, optimizer state and gradient of a network on the GPU, and whatever else is put there."""
+    """Parameters, optimizer state and gradient of a network on the GPU, and other arrays there."""
 
     def __init__(self, size: int, slots: int, statistics: int = 0) -> None:
-        # The running statistics lie behind the parameters.
+        # The running statistics follow the parameters.
         self.weights = self.empty(size + statistics, np.float32)
         self.state = self.empty((max(slots, 1), size), np.float32)
         self.gradient = self.empty(size, np.float32)
 
     def upload(self, array: NDArray[Any]) -> Any:
-        """A copy on the GPU; an array without entries becomes one with a single 0 in the axes that have none."""
+        """A copy on the GPU; empty axes become axes with a single 0."""
         if array.size == 0 and array.ndim > 1:
             array = np.zeros(tuple(max(length, 1) for length in array.shape), array.dtype)
         if array.size == 0:
@@ -128,13 +128,13 @@ class Memory:
         return cuda.to_device(np.ascontiguousarray(array))
 
     def empty(self, shape: Any, dtype: Any) -> Any:
-        """Room on the GPU, in which anything may be."""
+        """Uninitialized memory on the GPU."""
         check_room(int(np.prod(shape)) * np.dtype(dtype).itemsize, free_bytes())
         return cuda.device_array(shape, dtype)
 
     @staticmethod
     def download(array: Any) -> NDArray[Any]:
-        """A copy on the host; waits for the kernels before it."""
+        """A copy on the host; waits for the preceding kernels."""
         copied: NDArray[Any] = array.copy_to_host()
         return copied
 
@@ -156,7 +156,7 @@ class DeviceRows:
         return self.features, self.values, self.classes, self.scaling, self.order
 
     def in_order(self, order: Any) -> DeviceRows:
-        """The same rows in another order."""
+        """The same rows in a different order."""
         return replace(self, order=order)
 
 

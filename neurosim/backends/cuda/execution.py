@@ -27,7 +27,7 @@ _REDUCTION = "0d3BF921FB54442D19"
 
 @dataclass(frozen=True)
 class Launch:
-    """One kernel, its arguments, and the results it fills, as they are before."""
+    """One kernel, its arguments, and the results that it fills, in their initial state."""
 
     role: str
     kernel: str
@@ -37,7 +37,7 @@ class Launch:
 
 @dataclass(frozen=True)
 class Job:
-    """A generated module and what to do with its kernels; `stem` is for people who look into the cache."""
+    """A generated module and the tasks for its kernels; `stem` is for people who look into the cache."""
 
     stem: str
     text: str
@@ -46,18 +46,18 @@ class Job:
 
 @dataclass(frozen=True)
 class Failure:
-    """What went wrong with the kernel of a role.
+    """A failure of the kernel of a role.
 
     Attributes
     ----------
     role : str
-        Whose kernel it is.
+        The role of the kernel.
     cause : str
-        One line; empty where the compiler refuses it, which goes on for pages in its own terms.
+        One line; empty if the compiler refused it, whose message is pages long and in its own terms.
     lines : list of int
-        The lines of the module's text that led there.
+        The lines of the module's text that led to it.
     refused : bool
-        Whether it could not even be compiled.
+        Whether it failed already in compilation.
     """
 
     role: str
@@ -68,7 +68,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a job: the results of its launches or what was compiled, or the first failure."""
+    """The outcome of a job: the results of its launches or of its compilation, or the first failure."""
 
     where: str = ""
     results: list[NDArray[np.float32]] = field(default_factory=list)
@@ -77,7 +77,7 @@ class Outcome:
 
 
 def run(jobs: Iterable[Job]) -> list[Outcome]:
-    """Launch every kernel of every job, here; raises BackendError where there is neither a GPU nor the simulator."""
+    """Launch every kernel of every job in this process; raises BackendError without a GPU and the simulator."""
     where = SIMULATOR if simulated() else find_device().name
     return [_run(job, where) for job in jobs]
 
@@ -88,7 +88,7 @@ def _run(job: Job, where: str) -> Outcome:
     for entry in job.launches:
         try:
             results.append(launch(getattr(module, entry.kernel), entry.arguments, entry.results))
-        except Exception as error:  # whatever a formula can raise when it is compiled or run
+        except Exception as error:  # anything that a formula can raise when it is compiled or run
             return Outcome(where, failure=_failure(entry, module, error))
     return Outcome(where, results)
 
@@ -116,8 +116,8 @@ def _compile(job: Job, capabilities: Sequence[Capability]) -> Outcome:
 def wide_instructions(text: str) -> list[str]:
     """The float64 instructions in the assembly text of a kernel.
 
-    Three that CUDA's own sin, cos and tan of float32 have are left out; they are reached by
-    arguments above 100,000 only.
+    Three instructions in CUDA's own sin, cos and tan of float32 are left out; they are reached only by arguments above
+    100,000.
     """
     wide = [(name, re.split(r",\s*", operands)) for name, operands in _WIDE.findall(text)]
     reductions = [operands for _, operands in wide if _REDUCTION in operands]
@@ -137,9 +137,9 @@ def _failure(entry: Launch, module: ModuleType, error: Exception) -> Failure:
     file = str(module.__file__)
     lines = [frame.lineno or 0 for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
     if isinstance(error, NumbaError):
-        # The compiler tells the lines in its message, with a path that it may have shortened.
+        # The compiler's message contains the lines, with a path that it may have shortened.
         lines = [int(line) for line in re.findall(rf'File "[^"]*{re.escape(Path(file).name)}", line (\d+)', str(error))]
         return Failure(entry.role, "", lines, refused=True)
-    # The simulator puts the thread before the message.
+    # The simulator prefixes the message with the thread.
     said = re.sub(r"^tid=\[.*?\] ctaid=\[.*?\](: )?", "", str(error)).strip().partition("\n")[0]
     return Failure(entry.role, ": ".join(part for part in (type(error).__name__, said) if part), lines, refused=False)

@@ -1,6 +1,6 @@
-"""What the numbers of a network's table mean: kinds of stages, columns, and the phases of a step.
+"""The meaning of the numbers in a network's table: kinds of stages, columns, and the phases of a step.
 
-The kernel files give the same names the same numbers; a test holds them to it.
+The kernel files give the same names the same numbers; a test makes sure of it.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ class Kind(IntEnum):
     BATCH_NORM = auto()
     LAYER_NORM = auto()
     ALONE = auto()  # an activation on its own
-    FORK = auto()  # where a skip leaves: moves no data, adds two gradients
-    JOIN = auto()  # where a skip comes back
+    FORK = auto()  # where a skip begins: moves no data, adds two gradients
+    JOIN = auto()  # where a skip ends
 
 
 class Field(IntEnum):
-    """Columns of the stage table; NONE where a stage has no such thing. Offsets are into the work space."""
+    """Columns of the stage table; NONE if a stage has no such thing. Offsets are into the work space."""
 
     KIND = 0
-    INPUTS = auto()  # numbers of a row that enters
-    UNITS = auto()  # numbers of a row that leaves
+    INPUTS = auto()  # numbers in a row of the input
+    UNITS = auto()  # numbers in a row of the output
     X = auto()  # offset of the inputs; NONE for the batch itself
-    Z = auto()  # of the weighted sums, or whatever else the activation is given
+    Z = auto()  # of the weighted sums, or other inputs of the activation
     A = auto()  # of the activations
-    OUT = auto()  # of what leaves the stage: the activations, or these after dropout
-    D = auto()  # of the gradient with respect to what leaves the stage; where there is an activation, then to Z
-    DZ = auto()  # of a row-wise activation's result on the way back
-    BEHIND = auto()  # the stage that the gradient of the inputs goes to; NONE where nothing learns from it
+    OUT = auto()  # of the stage's output: the activations, or these after dropout
+    D = auto()  # of the gradient with respect to the stage's output; then, if there is an activation, to Z
+    DZ = auto()  # of a row-wise activation's result in the backward pass
+    BEHIND = auto()  # the stage that receives the gradient of the inputs; NONE if nothing learns from it
     WEIGHT = auto()  # offset in the parameters
     BIAS = auto()  # likewise
     ACTIVATION = auto()  # its number among the network's activations
@@ -48,8 +48,8 @@ class Field(IntEnum):
     DROP_BELOW = auto()  # the lower 32 bits, as a signed number
     DROP_SCALE = auto()  # offset of 1 / (1 - rate) among the numbers
     PENALTY = auto()  # offset of l1 and l2 among the numbers
-    CHANNELS = auto()  # of what leaves: length of the last axis
-    MAP_HEIGHT = auto()  # from here to OUT_WIDTH: how a window slides over the map that enters
+    CHANNELS = auto()  # of the output: length of the last axis
+    MAP_HEIGHT = auto()  # from here to OUT_WIDTH: how a window slides over the input map
     MAP_WIDTH = auto()
     MAP_CHANNELS = auto()
     KERNEL_HEIGHT = auto()
@@ -62,16 +62,16 @@ class Field(IntEnum):
     OUT_WIDTH = auto()
     PARTS = auto()  # offset of the parts of long sums
     TERMS = auto()  # terms of each part
-    PLACES = auto()  # offset of the cells that a max pool has chosen
+    PLACES = auto()  # offset of the cells chosen by a max pool
     STATISTICS = auto()  # offset of the STATISTIC numbers of each group that is normalized
     RUNNING_MEAN = auto()  # offset behind the parameters
     RUNNING_VARIANCE = auto()
     SKIP = auto()  # of a join: offset of what it adds, NONE for the batch itself; of a fork: the gradient it adds
-    SKIP_BEHIND = auto()  # the projection, which a join's gradient also goes to
+    SKIP_BEHIND = auto()  # the projection, which also receives a join's gradient
 
 
 class Statistic(IntEnum):
-    """What is kept of each group that is normalized: of a channel, or of a position of a row."""
+    """The statistics of each normalized group: of a channel, or of a position of a row."""
 
     MEAN = 0
     INVERSE = auto()  # 1 / sqrt(variance + epsilon)
@@ -90,14 +90,14 @@ class LossField(IntEnum):
 
 
 class Number(IntEnum):
-    """What the numbers begin with; infinite for no bound."""
+    """The first of the numbers; infinite for no bound."""
 
     CLIP_VALUE = 0
     CLIP_NORM = auto()
 
 
 class Phase(IntEnum):
-    """Kinds of phases; what each does is in `neurosim.backends.cuda.kernels`."""
+    """Kinds of phases; they are implemented in `neurosim.backends.cuda.kernels`."""
 
     FORWARD = 0
     FINISH_ROWS = auto()
@@ -110,7 +110,7 @@ class Phase(IntEnum):
     GATHER = auto()  # all stages: the gradients alone
     ADD_SQUARES = auto()  # all parameters: the parts of the gradient's norm
     UPDATE = auto()  # all parameters, by gradients that were gathered
-    # From here on: what only networks with other layers than dense ones have.
+    # From here on: only in networks with layers other than dense ones.
     ACTIVATE = auto()
     ACTIVATE_BACKWARD = auto()
     JOIN_FORWARD = auto()
@@ -134,16 +134,16 @@ class Phase(IntEnum):
 
 @dataclass(frozen=True)
 class Terms:
-    """How long sums are cut into parts that are added up side by side; the bits depend on it.
+    """How long sums are divided into parts that are added up in parallel; the bits depend on it.
 
     Attributes
     ----------
     convolution : int
-        Places of the batch's maps in a part of a weight gradient.
+        Positions of the batch's maps in one part of a weight gradient.
     channel : int
-        Places in a part of a sum over a channel.
+        Positions in one part of a sum over a channel.
     norm : int
-        Parts of the sum of squares of the gradient.
+        Number of parts of the sum of squares of the gradient.
     """
 
     convolution: int = 1024

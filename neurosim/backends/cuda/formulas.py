@@ -1,4 +1,4 @@
-"""Every formula of a record on CUDA, over many cases: on the GPU or, where there is none, in the simulator."""
+"""Every formula of a record on CUDA, over many cases: on the GPU or, if there is none, in the simulator."""
 
 from __future__ import annotations
 
@@ -31,11 +31,10 @@ class Request:
     Attributes
     ----------
     record : Activation, RowActivation, Loss or Optimizer
-        Whose formulas to run.
+        The record whose formulas to run.
     cases : mapping of str to sequence of arrays
         For each role to run (see `Formula`), one array for each argument that is not a parameter:
-        numbers (cases,), rows (cases, units), class indices (cases,). A row that the formula fills
-        is not given.
+        numbers (cases,), rows (cases, units), class indices (cases,). Rows that the formula fills are not included.
     params : mapping of str to float
         Values of parameters; the others have their defaults.
     """
@@ -47,14 +46,14 @@ class Request:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What the formulas of a record gave.
+    """The results of a record's formulas.
 
     Attributes
     ----------
     where : str
         The GPU's name, or ``the CUDA simulator``.
     results : mapping of str to float32 array
-        For each role the numbers returned (cases, results) or the rows filled (cases, units).
+        For each role, the numbers returned (cases, results) or the rows filled (cases, units).
     """
 
     where: str
@@ -62,7 +61,7 @@ class Evaluation:
 
 
 def evaluate(record: Record, cases: Cases, params: Mapping[str, float] | None = None) -> Evaluation:
-    """Run formulas of a record on CUDA, one thread a case.
+    """Run formulas of a record on CUDA, one thread per case.
 
     Parameters
     ----------
@@ -74,7 +73,7 @@ def evaluate(record: Record, cases: Cases, params: Mapping[str, float] | None = 
     PluginError
         For a formula that cannot be compiled, naming the author's line.
     BackendError
-        For one that fails when it runs, and when there is neither a GPU nor the simulator.
+        For one that fails when it runs, or if there is neither a GPU nor the simulator.
     ShapeError, UsageError
         For cases that do not fit the formulas.
     """
@@ -85,12 +84,12 @@ def evaluate(record: Record, cases: Cases, params: Mapping[str, float] | None = 
 
 
 def evaluate_many(requests: Iterable[Request]) -> list[Evaluation | NeurosimError]:
-    """`evaluate` for each request, in one go; what would be raised for one of them is in its place.
+    """`evaluate` for all requests at once; an error for one of them takes the place of its result.
 
     Raises
     ------
     BackendError
-        When there is neither a GPU nor the simulator.
+        If there is neither a GPU nor the simulator.
     """
     answers: list[Any] = [_prepared(request) for request in requests]
     places = [place for place, answer in enumerate(answers) if isinstance(answer, _Prepared)]
@@ -106,14 +105,14 @@ def compile_formulas(record: Record, capabilities: Sequence[Capability] = CAPABI
     Returns
     -------
     list of str
-        Each float64 instruction found, as ``role: instruction``; empty where all is float32.
+        Each float64 instruction found, as ``role: instruction``; empty if all is float32.
 
     Raises
     ------
     PluginError
         For a formula that cannot be compiled, naming the author's line.
     BackendError
-        Where libNVVM, CUDA's compiler, is not found.
+        If libNVVM, CUDA's compiler, is not found.
     """
     prepared = _prepare(Request(record, {formula.role: _one_case(record, formula) for formula in record.formulas}))
     compile_here = compile_without_simulator if simulated() else compile_all
@@ -169,13 +168,13 @@ def _prepare(request: Request) -> _Prepared:
             *inputs, steps = inputs
             inputs.append(_some(step_constants(record, params, steps)))
         values = _some(np.array(list(params.values()), np.float32))
-        # What a formula leaves unfilled stays NaN.
+        # Entries that a formula does not fill stay NaN.
         launches.append(Launch(role, generated.kernels[role], [*inputs, values], np.full(shape, np.nan, np.float32)))
     return _Prepared(request, generated, Job(f"cuda_{record.kind}_{record.name}", generated.text, launches))
 
 
 def _some(array: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The array, or zeros where it is empty along its last axis: a GPU takes no empty arrays."""
+    """The array, or zeros if its last axis is empty: a GPU accepts no empty arrays."""
     return array if array.shape[-1] else np.zeros((*array.shape[:-1], 1), np.float32)
 
 
@@ -213,7 +212,7 @@ def _evaluation(prepared: _Prepared, outcome: Outcome) -> Evaluation | NeurosimE
 
 
 def _fault(prepared: _Prepared, failure: Failure, where: str) -> NeurosimError:
-    """A failure in terms of the author's line, where that is known."""
+    """A failure in terms of the author's line, if that is known."""
     record, generated = prepared.request.record, prepared.generated
     at, source = blamed(generated, failure.lines) or (f"{record.kind} {record.name!r}", "")
     source = repr(source) if source else failure.role

@@ -16,7 +16,7 @@ from neurosim.network.network import Network
 from neurosim.plugin import Activation, Optimizer, RowActivation
 
 KERNELS = Path(__file__).parent / "kernels"
-# What the header of a generated module provides; the kernel files name it for their readers.
+# The names that the header of a generated module provides; the kernel files import them for their readers.
 _PROVIDED = ("neurosim.backends.cuda.blanks", "neurosim.backends.cuda.kernels", "neurosim.backends.cuda.target")
 
 _HEADER = '''\
@@ -38,7 +38,7 @@ SLOTS, CONSTANTS = {slots}, {constants}
 {choices}
 '''
 
-# Kernel files that a network may do without, and what then stands in their place.
+# Kernel files that a network may not need, and their replacements.
 _PARTS: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
     LAYERS: (
         ("layers",),
@@ -66,7 +66,7 @@ _PARTS: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
 
 @dataclass(frozen=True)
 class Tiles:
-    """How a product is cut up: see `neurosim.backends.cuda.blanks`.
+    """How a product is divided: see `neurosim.backends.cuda.blanks`.
 
     A block has ``(rows // down) * (columns // across)`` threads.
     """
@@ -83,7 +83,7 @@ class Tiles:
         return (self.rows // self.down) * (self.columns // self.across)
 
     def count(self, rows: int, columns: int) -> int:
-        """Tiles of a product with a result of this shape."""
+        """The number of tiles in a product with a result of this shape."""
         return -(-rows // self.rows) * -(-columns // self.columns)
 
 
@@ -138,7 +138,7 @@ def _part(part: tuple[tuple[str, ...], dict[str, str]], needed: bool) -> str:
 
 
 def _text_of(kernels: str) -> str:
-    """A kernel file without the imports of what stands in front of it."""
+    """A kernel file without the imports that the header replaces."""
     text = (KERNELS / f"{kernels}.py").read_text(encoding="utf-8")
     lines = text.splitlines(keepends=True)
     for node in ast.parse(text).body:
@@ -149,7 +149,7 @@ def _text_of(kernels: str) -> str:
 
 
 def _choose(name: str, arguments: str, cases: Sequence[tuple[int, str]], *, result: str) -> str:
-    """A function that calls one of several by number; what is asked for never fails to be among them."""
+    """A function that calls one of several by number; the number is always valid."""
     lines = ["@inner", f"def {name}(which, {arguments}, numbers, at):"]
     for number, call in cases[:-1]:
         lines += [f"    if which == {number}:", f"        {result}{call}"]

@@ -1,6 +1,6 @@
-"""Recording launches as a CUDA graph, so that the host starts a whole step at the price of one launch.
+"""Recording launches as a CUDA graph, so that the host starts a whole step for the price of one launch.
 
-Recording needs numba-cuda and cuda.core; elsewhere, and in the simulator, the launches are made anew each time.
+Recording needs numba-cuda and cuda.core; without them, and in the simulator, the launches are repeated each time.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from neurosim.backends.cuda.target import cuda, simulated
 
 
 class Replay:
-    """Does the launches of a step again and again.
+    """Repeats the launches of a step.
 
     Parameters
     ----------
     step : function
-        Makes the launches. They must be the same each time: what changes from step to step is read
-        from the GPU's memory.
+        Makes the launches. They must be the same each time: values that change from step to step are read from the
+        GPU's memory.
     """
 
     def __init__(self, step: Callable[[], None]) -> None:
@@ -33,7 +33,7 @@ class Replay:
     def __call__(self) -> None:
         """One more step."""
         self._calls += 1
-        # The first time everything is compiled and loaded, which must not happen while launches are recorded.
+        # The first time, everything is compiled and loaded, which must not happen while launches are recorded.
         if self._calls == 2 and not simulated():
             self._record()
         if self._graph is not None:

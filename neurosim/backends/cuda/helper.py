@@ -1,8 +1,8 @@
-"""Jobs in a process of their own: ``python -m neurosim.backends.cuda.helper``.
+"""Jobs in a separate process: ``python -m neurosim.backends.cuda.helper``.
 
-Numba decides for the simulator or for a GPU when it is imported, by ``NUMBA_ENABLE_CUDASIM``. So a
-process that has it the other way round starts one that has it right. The helper is given the text
-of generated modules, never a plugin. Orders and answers are NumPy archives without pickles.
+Numba chooses the simulator or a GPU when it is imported, by ``NUMBA_ENABLE_CUDASIM``. So a process with the wrong
+choice starts one with the right choice. The helper gets the text of generated modules, never a plugin. Orders and
+answers are NumPy archives without pickles.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ def run_in_simulator(jobs: Sequence[Job]) -> list[Outcome]:
     Raises
     ------
     BackendError
-        When the process fails; a kernel that fails is in its outcome.
+        If the process fails; a failing kernel is reported in its outcome.
     """
     return _ask(jobs, None, {**os.environ, SWITCH: "1"})
 
 
 def compile_without_simulator(jobs: Sequence[Job], capabilities: Sequence[Capability]) -> list[Outcome]:
-    """`execution.compile_all` in a process without the simulator; raises as that does, and when the process fails."""
+    """`execution.compile_all` in a process without the simulator; raises like it, or if the process fails."""
     return _ask(jobs, capabilities, {name: value for name, value in os.environ.items() if name != SWITCH})
 
 
@@ -67,7 +67,7 @@ def _ask(
 
 
 def main() -> None:
-    """Carry out the order on standard input; the answer goes to standard output."""
+    """Carry out the order from standard input; the answer goes to standard output."""
     end_with_parent()
     order = _unpacked(sys.stdin.buffer.read())
     jobs, capabilities = [_job(entry) for entry in order["jobs"]], order["capabilities"]
@@ -104,7 +104,7 @@ def _packed(value: Any) -> bytes:
 
 
 def _unpacked(data: bytes) -> Any:
-    """What `_packed` was given."""
+    """The inverse of `_packed`."""
     with np.load(io.BytesIO(data), allow_pickle=False) as archive:
         arrays = [archive[f"arr_{k}"] for k in range(1, len(archive.files))]
         return json.loads(

@@ -1,4 +1,4 @@
-"""What the layers computed, read from the work space that a batch leaves behind."""
+"""What the layers computed, read from the work space after a batch."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from neurosim.network.network import Network
 
 
 def layer_signals(network: Network, phases: PhaseLaunches, rows: Rows) -> dict[str, Signals]:
-    """What each layer computed for the rows that the phases of a gradient were run on last."""
+    """What each layer computed for the rows on which the phases of a gradient were last run."""
     work = phases.memory.download(phases.work)
     table = phases.table
     inputs = rows.features.astype(np.float32) * np.float32(rows.scale) + np.float32(rows.shift)
@@ -36,7 +36,7 @@ def layer_signals(network: Network, phases: PhaseLaunches, rows: Rows) -> dict[s
             stage = table.stages[place]
             out, sums = int(stage[Field.A]), read(int(stage[Field.Z]), shape)
             if isinstance(layer, Weighted):
-                # Whole rows have a place of their own for it, unless the loss gives it from logits.
+                # Row-wise activations have a separate place for it, unless the loss computes it from logits.
                 own = stage[Field.WHOLE_ROWS] == 1 and not (place == last and table.from_logits)
                 errors = read(int(stage[Field.DZ if own else Field.D]), shape)
         found[layer.name] = Signals(read(out, shape), sums, errors)

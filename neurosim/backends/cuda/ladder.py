@@ -1,4 +1,4 @@
-"""The ladder of matrix products (`kernels.products`): its rungs, their tiles, and how one is launched."""
+"""The ladder of matrix products (`kernels.products`): its rungs, their tiles, and how to launch one."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from neurosim.backends.cuda.device import call
 from neurosim.backends.cuda.generation import KERNELS, Tiles
 from neurosim.backends.cuda.target import float32, simulated
 
-# What stands in the kernel file for the sizes of tiles.
+# The line in the kernel file that stands for the sizes of tiles.
 _BLANKS = "from neurosim.backends.cuda.blanks import ACROSS, COLUMNS, DEPTH, DOWN, ROWS, THREADS\n"
 
 
 @dataclass(frozen=True)
 class Rung:
-    """A kernel of `kernels.products`, and how it cuts up the result."""
+    """A kernel of `kernels.products`, and how it divides the result."""
 
     name: str
     tiles: Tiles
@@ -28,7 +28,7 @@ class Rung:
         return getattr(load_generated("cuda_products", kernel_text(self.tiles)), self.name)
 
     def multiply(self, a: Any, b: Any, c: Any) -> None:
-        """Launch C = A B for float32 matrices on the GPU, each an array of its own; the host does not wait."""
+        """Launch C = A B for float32 matrices on the GPU, each a separate array; the host does not wait."""
         call(self.kernel, self.tiles.count(*c.shape), self.tiles.threads, a, b, c)
 
 
@@ -38,7 +38,7 @@ ON_GPU = (
     Rung("register_tiled", Tiles(64, 64, 16, 4, 4)),
     Rung("vectorized", Tiles(128, 128, 8, 8, 8)),
 )
-# A few threads a block, tiles of odd shapes; the last rung has one four of each tile for each thread.
+# A few threads per block, tiles of odd shapes; in the last rung each thread loads one group of four per tile.
 IN_SIMULATOR = (
     Rung("naive", Tiles(2, 3, 1, 1, 1)),
     Rung("tiled", Tiles(2, 3, 4, 1, 1)),
@@ -48,7 +48,7 @@ IN_SIMULATOR = (
 
 
 def rungs() -> tuple[Rung, ...]:
-    """From slow to fast, with tiles for a GPU or for the simulator."""
+    """The rungs from slow to fast, with tiles for a GPU or for the simulator."""
     return IN_SIMULATOR if simulated() else ON_GPU
 
 

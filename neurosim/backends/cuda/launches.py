@@ -1,4 +1,4 @@
-"""Each phase of a step as a launch: forward passes, evaluation, gradients, single steps and large networks."""
+"""Each phase of a step as a launch: for forward passes, evaluation, gradients, single steps and large networks."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class PhaseLaunches:
     table : Table
         The network.
     tiles : Tiles
-        How its products are cut up.
+        How its products are divided.
     memory : Memory
-        Where parameters, state and gradient lie.
+        The memory with parameters, state and gradient.
     most_blocks : int
-        Blocks of a launch at most.
+        Greatest number of blocks in a launch.
     """
 
     def __init__(self, module: ModuleType, table: Table, tiles: Tiles, memory: Memory, most_blocks: int) -> None:
@@ -49,11 +49,11 @@ class PhaseLaunches:
         self._no_measures = memory.upload(np.zeros((1, 2), np.float32))
 
     def place(self, first: int, rows: int) -> None:
-        """Set where the batch begins and how many rows it has; the next step is number 0."""
+        """Set the beginning of the batch and its number of rows; the next step is number 0."""
         self.cursor = self.memory.upload(np.array([first, rows, 0], np.int32))
 
     def advance(self, batch: int, count: int) -> None:
-        """The next batch of `count` rows in all, and the next step."""
+        """Move to the next batch of `count` rows in all, and to the next step."""
         call(self.module.advance, 1, 1, self.cursor, batch, count)
 
     def run(
@@ -66,10 +66,10 @@ class PhaseLaunches:
         keys: Any = None,
         constants: Any = None,
     ) -> None:
-        """Launch one phase after the other for the batch of `rows` rows at the cursor.
+        """Launch the phases in turn for the batch of `rows` rows at the cursor.
 
-        `measures` (rows of the epoch, 2) gets loss and right answer; without `keys` nothing is dropped;
-        without `constants` the gradient is kept in place of an update.
+        `measures` (rows of the epoch, 2) receives loss and right answer; without `keys` nothing is dropped; without
+        `constants` the gradient is stored instead of an update.
         """
         memory = self.memory
         arguments = (
@@ -85,7 +85,7 @@ class PhaseLaunches:
             call(self.module.run, blocks, self.tiles.threads, int(kind), s, *arguments)
 
     def _blocks(self, kind: Phase, stage: NDArray[np.int32], rows: int) -> int:
-        """Blocks for all the work of a phase at once."""
+        """The number of blocks for all the work of a phase at once."""
         inputs, units, count = int(stage[Field.INPUTS]), int(stage[Field.UNITS]), self.tiles.count
         out, into = int(stage[Field.CHANNELS]), int(stage[Field.MAP_CHANNELS])
         if kind in (Phase.LEARN, Phase.GATHER):
@@ -107,11 +107,11 @@ class PhaseLaunches:
         return self._threads(self._numbers(kind, stage, rows))
 
     def _threads(self, numbers: int) -> int:
-        """Blocks for one thread for each of so many numbers."""
+        """The number of blocks with one thread for each number."""
         return -(-numbers // self.tiles.threads)
 
     def _numbers(self, kind: Phase, stage: NDArray[np.int32], rows: int) -> int:
-        """How many numbers or rows a phase goes through, one thread each."""
+        """The number of numbers or rows in a phase, one thread each."""
         units, out = int(stage[Field.UNITS]), int(stage[Field.CHANNELS])
         if kind in (Phase.FINISH_ROWS, Phase.JUDGE_ROWS):
             return rows
@@ -128,7 +128,7 @@ class PhaseLaunches:
         return rows * (int(stage[Field.INPUTS]) if kind == Phase.POOL_BACKWARD else units)
 
     def outputs(self, rows: int) -> NDArray[np.float32]:
-        """What the last stage gave for the batch at the cursor, (rows, outputs)."""
+        """The outputs of the last stage for the batch at the cursor, (rows, outputs)."""
         stage = self.table.stages[-1]
         start, units = int(stage[Field.OUT]), int(stage[Field.UNITS])
         return self.memory.download(self.work[start : start + rows * units]).reshape(rows, units)

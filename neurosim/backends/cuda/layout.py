@@ -1,4 +1,4 @@
-"""Laying out a network: its stages, and a place in the work space for whatever they leave behind."""
+"""Laying out a network: its stages, and places in the work space for everything they store."""
 
 from __future__ import annotations
 
@@ -35,22 +35,22 @@ def build_table(
     network : Network
         What to lay out.
     capacity : int
-        Most rows of a batch.
+        Greatest number of rows in a batch.
     activations : sequence of records
         The network's different activations, in the order in which kernels number them.
     judge : int
-        How right answers are told; see `neurosim.backends.base.JUDGES`.
+        How right answers are recognized; see `neurosim.backends.base.JUDGES`.
     training : Training, optional
         Bounds on the gradient; none when left out.
     terms : Terms, optional
-        How long sums are cut.
+        How long sums are divided.
 
     Raises
     ------
     BackendError
-        For a layer that the kernels do not have, by its name.
+        For a layer that the kernels do not support, with its name.
     DataError
-        Where a batch would leave more behind than 32-bit numbers can count.
+        If a batch would store more than 32-bit numbers can address.
     """
     clip_value, clip_norm = (training.clip_value, training.clip_norm) if training is not None else (None, None)
     layout = Layout(network, capacity, activations, terms or Terms(), KINDS)

@@ -1,4 +1,4 @@
-"""Loading the generated kernels of a network; what cannot be compiled is told in terms of the author's line."""
+"""Loading the generated kernels of a network; compiler errors are reported in terms of the author's line."""
 
 from __future__ import annotations
 
@@ -21,6 +21,6 @@ def load_kernels(network: Network, optimizer: Optimizer, tiles: Tiles, kernels: 
     """
     generated = generate(network, optimizer, tiles, kernels)
     module = load_generated(f"cuda_{kernels}", generated.text)
-    # A kernel is compiled when it is first launched; what is refused then is told with the help of this.
+    # A kernel is compiled when it is first launched; this serves to report errors at that time.
     setattr(module, GENERATED, generated)
     return module

@@ -1,4 +1,4 @@
-"""Small networks on the GPU, one block of threads each: one of them, or thousands that differ in their seed."""
+"""Small networks on the GPU, one block of threads each: a single one, or thousands that differ in their seed."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ from neurosim.randomness import key
 
 
 class SmallNetworks:
-    """Networks that differ in their seed only, trained by `kernels.single_block`.
+    """Networks that differ only in their seed, trained by `kernels.single_block`.
 
     Parameters
     ----------
     module : module
         Generated from ``single_block``.
     network, training : Network, Training
-        What they have in common.
+        The network and training that they have in common.
     tiles, terms : Tiles, Terms
-        How products and long sums are cut up.
+        How products and long sums are divided.
     seeds : sequence of int
         One for each network.
     rows : sequence of Rows
-        Training rows of each, all of one shape, or a single one that all share.
+        Training rows of each, all of the same shape, or a single one that all share.
     weights, state : float32 (networks, numbers), (networks, slots, size)
-        Start values: the parameters with the running statistics behind them, and the optimizer's state.
+        Initial values: the parameters followed by the running statistics, and the optimizer's state.
     """
 
     def __init__(
@@ -105,10 +105,10 @@ class SmallNetworks:
         last: int | None = None,
         losses: Sequence[float] = (),
     ) -> NDArray[np.float64]:
-        """Train `epochs` epochs; returns sums of loss and right answers, (epochs, networks, 2).
+        """Train for `epochs` epochs; returns the sums of losses and right answers, (epochs, networks, 2).
 
-        With `first` and `last` only the steps from number `first` to before number `last` of a single epoch. `losses`
-        are as in `Training.rates`.
+        With `first` and `last`, only the steps from number `first` up to, but not including, `last` of a single epoch.
+        `losses` are as in `Training.rates`.
         """
         steps = -(-self.rows // self.batch)
         last = steps if last is None else last
@@ -128,9 +128,9 @@ class SmallNetworks:
         return memory.download(totals)[:, :epochs].transpose(1, 0, 2).astype(np.float64)
 
     def parameters(self) -> NDArray[np.float32]:
-        """Parameters and what lies behind them, (networks, numbers)."""
+        """Parameters and running statistics, (networks, numbers)."""
         return self._memory.download(self.weights)
 
     def flat(self) -> tuple[Any, Any]:
-        """Parameters and what lies behind them (numbers,) and state (slots, size) of a single network, on the GPU."""
+        """Parameters and running statistics (numbers,) and state (slots, size) of a single network, on the GPU."""
         return self.weights[0], self.state[0]

@@ -1,4 +1,4 @@
-"""What a GPU is and what it costs to use it, apart from any network: facts, launches, barriers, cuBLAS.
+"""The properties of a GPU and the overheads of using it, apart from any network: facts, launches, barriers, cuBLAS.
 
 Everything here runs in the simulator too, where the figures mean nothing.
 """
@@ -13,8 +13,8 @@ from typing import Any
 from neurosim.backends.cuda.device import call, call_cooperative, cooperative_blocks
 from neurosim.backends.cuda.target import Capability, cuda, find_device, jit, simulated
 
-# float32 multiply-adds that a multiprocessor starts in each clock, by compute capability (CUDA C++ Programming
-# Guide, "Arithmetic Instructions"); of a major version that stands alone for what is not listed.
+# float32 multiply-adds that a multiprocessor starts in each clock cycle, by compute capability (CUDA C++ Programming
+# Guide, "Arithmetic Instructions"); a major version alone stands for capabilities that are not listed.
 _CORES: dict[Capability, int] = {(6, 0): 64, (7, 0): 64, (7, 2): 64, (7, 5): 64, (8, 0): 64}
 _CORES_ELSE = 128
 BARRIER_THREADS = 256
@@ -27,13 +27,13 @@ class DeviceFacts:
     Attributes
     ----------
     name, capability : str, (int, int)
-        What it is called, and its compute capability.
+        Its name and compute capability.
     processors, cores : int
-        Multiprocessors, and float32 multiply-adds that each starts in a clock.
+        Multiprocessors, and float32 multiply-adds that each starts per clock cycle.
     clock : float
-        Hertz, at most.
+        Greatest clock rate, in hertz.
     memory : int
-        Bytes in all.
+        Total bytes.
     """
 
     name: str
@@ -45,17 +45,17 @@ class DeviceFacts:
 
     @property
     def peak(self) -> float:
-        """float32 operations a second if every core did a multiply-add in every clock."""
+        """float32 operations per second if every core did a multiply-add in every clock cycle."""
         return self.processors * self.cores * 2 * self.clock
 
 
 def device_facts() -> DeviceFacts:
-    """Those of the GPU that kernels run on; made up in the simulator.
+    """The facts about the GPU that kernels run on; invented in the simulator.
 
     Raises
     ------
     BackendError
-        Where there is no GPU, saying what is missing.
+        If there is no GPU, saying what is missing.
     """
     if simulated():
         return DeviceFacts("simulator", (0, 0), 1, 1, 1e9, 0)
@@ -66,14 +66,14 @@ def device_facts() -> DeviceFacts:
         found.capability,
         int(device.MULTIPROCESSOR_COUNT),
         _CORES.get(found.capability, _CORES_ELSE),
-        # Numba gives what the driver does: kilohertz.
+        # The driver, and so Numba, reports kilohertz.
         int(device.CLOCK_RATE) * 1e3,
         int(cuda.current_context().get_memory_info()[1]),
     )
 
 
 def synchronize() -> None:
-    """Wait until the GPU has done all that it was asked to."""
+    """Wait until the GPU has finished all its work."""
     cuda.synchronize()
 
 
@@ -111,14 +111,14 @@ def empty_launch(arrays: int) -> Callable[[], None]:
 
 @jit
 def _meet(times):  # type: ignore[no-untyped-def]
-    """All blocks wait for one another, again and again."""
+    """All blocks wait for one another repeatedly."""
     grid = cuda.cg.this_grid()
     for _ in range(times):
         grid.sync()
 
 
 def barriers(times: int) -> tuple[int, Callable[[], None]]:
-    """Blocks that fit on the GPU at once, and a launch in which they meet so many times."""
+    """The number of blocks that fit on the GPU at once, and a launch in which they meet this many times."""
     threads = 2 if simulated() else BARRIER_THREADS
     blocks = cooperative_blocks(_meet, threads, times)
     return blocks, lambda: call_cooperative(_meet, blocks, threads, times)
@@ -128,14 +128,14 @@ def barriers(times: int) -> tuple[int, Callable[[], None]]:
 
 
 def cublas_product(a: Any, b: Any, c: Any) -> Callable[[], None] | None:
-    """A launch of C = A B by NVIDIA's library, in float32; None where CuPy, through which it is called, is missing."""
+    """A launch of C = A B by NVIDIA's library, in float32; None if CuPy, through which it is called, is missing."""
     if simulated():
         return None
     try:
         cupy = importlib.import_module("cupy")
-        # The very same memory.
+        # The same memory.
         left, right, out = (cupy.asarray(array) for array in (a, b, c))
-    except Exception:  # not there, or made for another CUDA: of many classes
+    except Exception:  # missing, or made for another version of CUDA: errors of many classes
         return None
 
     def run() -> None:

@@ -1,4 +1,4 @@
-"""What a kernel takes of a GPU: compiled and linked for one that need not be there."""
+"""The resources that a kernel needs on a GPU: compiled and linked for one that need not be present."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from neurosim.errors import BackendError
 
 @dataclass(frozen=True)
 class Resources:
-    """Registers of a thread, bytes it spills to memory for want of them, and bytes of shared memory of a block.
+    """Registers per thread, bytes spilled to memory for lack of them, and bytes of shared memory per block.
 
     `wide` are the kernel's float64 instructions, of which there should be none.
     """
@@ -32,7 +32,7 @@ def resources_of(kernel: Any, types: Sequence[Any], capability: Capability, *, c
     Parameters
     ----------
     kernel : kernel
-        From a generated module; of Numba's CUDA target, not of its simulator.
+        From a generated module; for Numba's CUDA target, not its simulator.
     types : sequence of Numba types
         Of its arguments.
     capability : tuple of int
@@ -43,7 +43,7 @@ def resources_of(kernel: Any, types: Sequence[Any], capability: Capability, *, c
     Raises
     ------
     BackendError
-        Where numba-cuda and its linker are not installed.
+        If numba-cuda and its linker are not installed.
     """
     try:
         core = importlib.import_module("cuda.core")

@@ -1,7 +1,7 @@
 """The functions of ``math`` in float32, for formulas in the simulator.
 
-Python's own compute in float64 and raise where a GPU goes on: ``math.exp(800)`` is infinity there.
-NumPy's give float32 for float32, infinity and NaN.
+Python's own functions compute in float64 and raise where a GPU continues: ``math.exp(800)`` is infinity there. NumPy's
+return float32 for float32, infinity and NaN.
 """
 
 import math

@@ -1,10 +1,9 @@
 """Repairs of Numba's CUDA simulator, so that a kernel that passes in it deserves to.
 
-As it comes, each thread of a block may get a shared array of its own (it looks for the array and
-makes it without a lock), a block finds what the one before has left in shared memory, and memory
-that nobody has written to is often zero. `repair` gives the threads of a block the same array, and
-fills new ones, shared or local, with bytes of ones: NaN in floats, -1 in integers. An `alignment`,
-which the simulator refuses, is passed over.
+Unrepaired, each thread of a block may get its own shared array (the array is looked up and created without a lock), a
+block sees what the previous one left in shared memory, and uninitialized memory is often zero. `repair` gives the
+threads of a block the same array, and fills new ones, shared or local, with bytes of all ones: NaN in floats, -1 in
+integers. An `alignment`, which the simulator refuses, is ignored.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ def _unset(shape: Any, dtype: Any) -> Any:
 
 
 class _Shared(kernelapi.FakeCUDAShared):
-    """``cuda.shared``: one array for all threads of a block, by the place in the code that asks for it."""
+    """``cuda.shared``: one array for all threads of a block, identified by the place in the code that requests it."""
 
     def __init__(self, dynshared_size: int) -> None:
         super().__init__(dynshared_size)
@@ -43,11 +42,11 @@ class _Shared(kernelapi.FakeCUDAShared):
         place = (frame.f_code, frame.f_lasti)
         block = tuple(threading.current_thread().blockIdx)  # type: ignore[attr-defined]
         with _LOCK:
-            if block != self._block:  # blocks run one after the other, and none sees what another has left
+            if block != self._block:  # blocks run one after another, and none sees what another has left
                 self._block = block
                 self._allocations.clear()
                 self._dynshared.view(np.uint8)[:] = _ONES
-            if shape == 0:  # the part whose size the launch gives
+            if shape == 0:  # the part whose size is set by the launch
                 return super().array(shape, _numpy_type(dtype))
             if place not in self._allocations:
                 self._allocations[place] = _unset(shape, dtype)
@@ -62,6 +61,6 @@ class _Local(kernelapi.FakeCUDALocal):
 
 
 def repair() -> None:
-    """Mend the simulator of this process, for good; a second time changes nothing."""
+    """Repair the simulator of this process permanently; a second call changes nothing."""
     kernelapi.FakeCUDAShared = _Shared
     kernelapi.FakeCUDALocal = _Local

@@ -1,4 +1,4 @@
-"""The part of an optimizer's update that is the same for every parameter: worked out on the host, once a step."""
+"""The part of an optimizer's update that is the same for every parameter: computed on the host, once per step."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ def step_constants(
     steps: Iterable[float],
     rates: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float32]:
-    """The float32 constants (steps, constants) that the update takes in each of `steps`.
+    """The float32 constants (steps, constants) of the update in each of `steps`.
 
-    `rates` are the learning rates of the steps, where a schedule changes them. All is worked out in
-    float64 before it is rounded, as in the CPU engine.
+    `rates` are the learning rates of the steps, if a schedule changes them. Everything is computed in float64 before
+    it is rounded, as in the CPU engine.
     """
     split = split_update(optimizer)
     arguments = ", ".join([split.step, *(own_name(name) for name in optimizer.params)])
@@ -52,7 +52,7 @@ def _at_once(
     params: Mapping[str, float],
     rates: NDArray[np.float64],
 ) -> NDArray[np.float32]:
-    """All steps as arrays; raises ValueError where a formula asks for the truth of an array."""
+    """All steps as arrays; raises ValueError if a formula uses an array as a condition."""
     columns: list[Any] = [np.float32(0)] * count
     fill(columns, steps, *(rates if name == "lr" else np.float64(params[name]) for name in optimizer.params))
     found = np.empty((steps.size, count), np.float32)

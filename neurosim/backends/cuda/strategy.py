@@ -1,4 +1,4 @@
-"""Which kernels train a network, and how its products are cut up."""
+"""Which kernels train a network, and how its products are divided."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from neurosim.backends.cuda.stages.kinds import is_wide, works_on_maps
 from neurosim.backends.cuda.target import simulated
 from neurosim.network.network import Network
 
-# Up to this many parameters a network is trained by one block of threads, as it is side by side with others on the CPU.
+# Networks with up to this many parameters are trained by one block of threads, like those side by side on the CPU.
 SMALL_NETWORK = 4096
 
 
@@ -24,9 +24,9 @@ class Strategy(Enum):
 
 
 def choose_strategy(network: Network) -> Strategy:
-    """By the sizes in the network alone.
+    """The strategy for a network, which depends only on its sizes.
 
-    A network that works on maps has much to do however few its parameters are: a block is not enough.
+    A network that works on maps has a lot of work, however few its parameters: one block is not enough.
     """
     if network.size <= SMALL_NETWORK and not works_on_maps(network):
         return Strategy.SINGLE_BLOCK
@@ -35,18 +35,18 @@ def choose_strategy(network: Network) -> Strategy:
 
 @dataclass(frozen=True)
 class Sizes:
-    """How work is cut up.
+    """How work is divided.
 
     Attributes
     ----------
     single_block, persistent, separate : Tiles
         Tiles of each kind of kernels.
     evaluation_rows, evaluation_numbers : int
-        Rows that are evaluated at a time at most, and numbers of the work space that they may take.
+        Greatest number of rows evaluated at a time, and of numbers in the work space for them.
     most_blocks : int
-        Blocks of a launch at most.
+        Greatest number of blocks in a launch.
     terms : Terms
-        How long sums are cut.
+        How long sums are divided.
     """
 
     single_block: Tiles
@@ -66,13 +66,13 @@ class Sizes:
 
 
 ON_GPU = Sizes(
-    # 64 threads: two warps wait for each other quickly, and thousands of blocks fit at once.
+    # 64 threads: two warps wait for each other only briefly, and thousands of blocks fit at once.
     single_block=Tiles(8, 8, 16, 1, 1),
-    # Small tiles: a batch of 64 rows and a layer of 256 units are then work for 64 blocks.
+    # Small tiles, so that a batch of 64 rows and a layer of 256 units are work for 64 blocks.
     persistent=Tiles(16, 16, 16, 1, 1),
     separate=Tiles(64, 64, 16, 4, 4),
     evaluation_rows=8192,
-    # 1 GiB; a network of dense layers stays far below.
+    # 1 GiB; networks of dense layers stay far below.
     evaluation_numbers=2**28,
     most_blocks=65_535,
     terms=Terms(),
@@ -90,5 +90,5 @@ IN_SIMULATOR = Sizes(
 
 
 def sizes() -> Sizes:
-    """Those of a GPU, or those of the simulator."""
+    """The sizes for a GPU, or for the simulator."""
     return IN_SIMULATOR if simulated() else ON_GPU

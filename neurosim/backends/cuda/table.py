@@ -1,10 +1,9 @@
-"""A network as the table of numbers that the CUDA kernels walk through, and a step as a list of phases.
+"""A network as the table of numbers that the CUDA kernels step through, and a step as a list of phases.
 
-Each row is a stage: a layer with its activation and the dropout right behind it; a dropout layer
-that follows no activation; fork and join of a residual layer (flatten moves no data and needs none).
-Entries are sizes, flags and offsets (see `fields`): into the flat vector of parameters, behind
-which the running statistics lie, and into one work space that holds what a batch leaves behind
-on its way. `layout` makes the table.
+Each row is a stage: a layer with its activation and the dropout that directly follows it; a dropout layer that follows
+no activation; the fork and the join of a residual layer (flatten moves no data and needs none). Entries are sizes,
+flags and offsets (see `fields`): into the flat vector of parameters, followed by the running statistics, and into one
+work space for the intermediate results of a batch. `layout` creates the table.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from neurosim.backends.cuda.fields import NONE, Field, Kind, LossField, Phase
 
 Program = list[tuple[Phase, int]]
 
-# The phase that does most of a stage's work, forward and backward; what a normalization needs before it is below.
+# The phase that does most of a stage's work, forward and backward; the preparation of normalizations is below.
 _FORWARD = {
     Kind.DENSE: Phase.FORWARD,
     Kind.DROPOUT: Phase.DROP_FORWARD,
@@ -62,8 +61,8 @@ class Table:
     clips_norm : bool
         Whether the length of the gradient has a bound.
     places : dict of str to (int, int)
-        For each layer, by name, the stage that computes it (`NONE` where none does: a layer that moves
-        nothing) and where its outputs lie in the work space (`NONE` for the inputs).
+        For each layer, by name, the stage that computes it (`NONE` if there is none: a layer that moves nothing) and
+        the offset of its outputs in the work space (`NONE` for the inputs).
     """
 
     stages: NDArray[np.int32]
@@ -76,7 +75,7 @@ class Table:
     places: dict[str, tuple[int, int]]
 
     def forward(self, *, training: bool = False) -> Program:
-        """The phases of a forward pass, each with its stage; `training` with the statistics of the batch."""
+        """The phases of a forward pass, each with its stage; in `training`, with the statistics of the batch."""
         found = []
         for s, stage in enumerate(self.stages):
             kind = Kind(int(stage[Field.KIND]))
@@ -93,7 +92,7 @@ class Table:
         return found
 
     def judge(self) -> Program:
-        """The phase that measures the outputs and begins the way back."""
+        """The phase that measures the outputs and begins the backward pass."""
         return [(Phase.JUDGE_ROWS, len(self.stages) - 1)]
 
     def backward(self) -> Program:
@@ -106,7 +105,7 @@ class Table:
             goes_on = stage[Field.BEHIND] != NONE or stage[Field.SKIP_BEHIND] != NONE
             if not goes_on and kind not in LEARNERS:
                 continue
-            # What comes from a stage in front is the gradient of the weighted sums already, but for whole rows.
+            # The gradient from the next stage is already that of the weighted sums, except for row-wise activations.
             by_unit = stage[Field.ACTIVATION] != NONE and stage[Field.WHOLE_ROWS] == 0
             if (s == last and not self.from_logits and by_unit) or (
                 stage[Field.WHOLE_ROWS] == 1 and not (s == last and self.from_logits)
@@ -123,7 +122,7 @@ class Table:
         return found
 
     def gradients(self) -> Program:
-        """All phases of a step but the update: loss and gradients of a batch."""
+        """All phases of a step except the update: loss and gradients of a batch."""
         return [*self.forward(training=True), *self.judge(), *self.backward(), (Phase.GATHER, 0)]
 
     def step(self) -> Program:
@@ -143,5 +142,5 @@ class Table:
 
     @property
     def squares_parts(self) -> int:
-        """Parts of the sum of squares of the gradient."""
+        """Number of parts of the sum of squares of the gradient."""
         return int(self.loss[LossField.SQUARES_PARTS])

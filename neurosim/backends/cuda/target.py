@@ -1,8 +1,7 @@
-"""What there is of CUDA on this machine; the one module that imports numba.cuda.
+"""The CUDA support of this machine; the only module that imports numba.cuda.
 
-Importing it raises `BackendError` where numba has no CUDA target. With ``NUMBA_ENABLE_CUDASIM=1``
-set before numba is imported, everything here runs in the simulator: kernels are Python, each thread
-of a block is a thread of Python.
+Importing it raises `BackendError` if Numba has no CUDA target. With ``NUMBA_ENABLE_CUDASIM=1`` set before Numba is
+imported, everything here runs in the simulator: kernels are Python, each thread of a block is a Python thread.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ try:
 except ImportError as error:
     raise BackendError("numba has no CUDA target here", INSTALL) from error
 
-# What only the compiler for a GPU understands.
+# Options that only the compiler for a GPU understands.
 GPU_KEYWORDS = frozenset({"forceinline", "launch_bounds", "lineinfo", "lto", "max_registers", "shared_memory_carveout"})
 THREADS_PER_BLOCK = 128
 Capability = tuple[int, int]
@@ -39,15 +38,15 @@ Capability = tuple[int, int]
 
 @dataclass(frozen=True)
 class Device:
-    """A GPU that can be used: what it is called, and its compute capability, such as (9, 0)."""
+    """A usable GPU: its name, and its compute capability, such as (9, 0)."""
 
     name: str
     capability: Capability
 
 
 def simulated() -> bool:
-    """Whether this process has the simulator in place of a GPU."""
-    # The variable itself may have been set or unset since numba was imported.
+    """Whether this process uses the simulator instead of a GPU."""
+    # The variable itself may have been set or unset since Numba was imported.
     return str(cuda.jit.__module__).startswith("numba.cuda.simulator")
 
 
@@ -64,7 +63,7 @@ def find_device() -> Device:
     try:
         device = cuda.get_current_device()
         name, capability = device.name, device.compute_capability
-    except Exception as error:  # of several classes, and not the same ones in all versions
+    except Exception as error:  # of several classes, which depend on the version
         raise _no_device(error) from error
     check_compiler()
     return Device(name.decode() if isinstance(name, bytes) else str(name), (capability[0], capability[1]))
@@ -97,7 +96,7 @@ def check_compiler() -> None:
     if simulated():
         raise BackendError("the CUDA simulator compiles nothing", "Unset NUMBA_ENABLE_CUDASIM.")
     try:
-        # Numba's own answer may be yes where the library then cannot be loaded.
+        # Numba may say yes although the library then cannot be loaded.
         cuda.compile(_needs_libdevice, (numba.float32,), cc=(8, 0))
     except Exception as error:  # of a class that depends on what is missing
         cause = str(error).strip().partition("\n")[0]
@@ -115,12 +114,12 @@ if simulated():
 
     simulator.repair()
 
-# What generated modules call `math`.
+# The module that generated modules call `math`.
 math: ModuleType = importlib.import_module("neurosim.backends.cuda.simulated_math" if simulated() else "math")
 
 
 def jit(function: Callable[..., Any] | None = None, **options: Any) -> Any:
-    """``cuda.jit``; keywords that only a GPU understands are left out in the simulator."""
+    """``cuda.jit``; keywords that only the GPU compiler understands are left out in the simulator."""
     if simulated():
         options = {key: value for key, value in options.items() if key not in GPU_KEYWORDS}
     decorate = cuda.jit(**options)
@@ -129,11 +128,11 @@ def jit(function: Callable[..., Any] | None = None, **options: Any) -> Any:
 
 def scalar(function: Callable[..., Any]) -> Any:
     """Compile a function of scalars (or of rows) that kernels call."""
-    # In the simulator a call through cuda.jit rewrites the globals of the function each time.
+    # In the simulator, a call through cuda.jit rewrites the globals of the function each time.
     return function if simulated() else cuda.jit(device=True)(function)
 
 
-# What kernels share a step of the way: compiled like a scalar function, but it may ask for its thread.
+# For functions that kernels share: compiled like a scalar function, but they may ask for their thread.
 inner = scalar
 
 
@@ -153,19 +152,19 @@ def smaller(x, y):  # type: ignore[no-untyped-def]
 
 
 def launch(kernel: Any, arguments: Sequence[NDArray[Any]], results: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Run a kernel with one thread for each row of `results`, its last argument; gives them filled.
+    """Run a kernel with one thread for each row of `results`, its last argument; returns them filled.
 
-    The simulator runs all rows on a few threads, since it takes long to start one; so the kernel
-    must loop with a stride of the whole grid.
+    The simulator runs all rows on a few threads, since starting a thread takes it a long time; so the kernel must loop
+    with a stride of the whole grid.
     """
     threads = 2 if simulated() else THREADS_PER_BLOCK
     blocks = 2 if simulated() else -(-len(results) // threads)
     on_device = [cuda.to_device(array) for array in (*arguments, results)]
     with warnings.catch_warnings():
-        # Some cases do not fill a GPU, and are not meant to.
+        # A few cases do not fill a GPU, and need not.
         warnings.filterwarnings("ignore", message="Grid size")
         if simulated():
-            # The threads of the simulator have settings of their own, out of reach of np.errstate.
+            # The threads of the simulator have their own settings, which np.errstate does not affect.
             warnings.simplefilter("ignore", RuntimeWarning)
         kernel[blocks, threads](*on_device)
         filled: NDArray[np.float32] = on_device[-1].copy_to_host()
@@ -179,7 +178,7 @@ def compile_ptx(kernel: Any, types: Sequence[Any], capability: Capability) -> st
 
 def compile_kernel(kernel: Any, types: Sequence[Any], capability: Capability, output: str) -> Any:
     """A kernel as ``"ptx"`` (text) or, with numba-cuda, as ``"ltoir"`` (bytes for its linker); no GPU is needed."""
-    # The built-in target knows one kind only, and no word for it.
+    # The built-in target knows only one kind, and has no name for it.
     option = {} if output == "ptx" else {"output": output}
     with deferred() as heed, _in_place_of_a_device(capability):
         heed()
@@ -188,14 +187,14 @@ def compile_kernel(kernel: Any, types: Sequence[Any], capability: Capability, ou
 
 
 def device_runtime() -> bytes:
-    """CUDA's library of what barriers across the grid need, for the linker of numba-cuda."""
+    """CUDA's library for barriers across the grid, for the linker of numba-cuda."""
     libraries: Any = importlib.import_module("numba.cuda.cudadrv.libs")
     return Path(libraries.get_cudalib("cudadevrt", static=True)).read_bytes()
 
 
 @contextmanager
 def _in_place_of_a_device(capability: Capability) -> Iterator[None]:
-    """Let numba compile the functions that a kernel calls, for which it asks the device, without one."""
+    """Let Numba compile the functions that a kernel calls without a device, although it asks for one."""
     dispatcher: Any = importlib.import_module("numba.cuda.dispatcher")
     before = dispatcher.get_current_device
     dispatcher.get_current_device = lambda: SimpleNamespace(compute_capability=capability)

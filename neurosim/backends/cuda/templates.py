@@ -1,8 +1,8 @@
 """Source text of a module with one kernel for each formula of a record.
 
-The formulas are those of every backend, translated by `neurosim.formulas.float32`; an optimizer's
-update is the part that differs from parameter to parameter, as in the CPU engine. A kernel works
-out one case in each turn of its loop, with whose number all its arrays are indexed.
+The formulas are those of every backend, translated by `neurosim.formulas.float32`; an optimizer's update is the part
+that differs from parameter to parameter, as in the CPU engine. A kernel computes one case in each iteration of its
+loop; all its arrays are indexed by the number of the case.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ class KernelText(Generated):
     """The text of a module, and the kernel in it for each role.
 
     A kernel takes one array for each argument of its formula (numbers (cases,), rows (cases, units),
-    class indices (cases,)), `params`, and ``results`` (cases, results or units). An optimizer's
-    takes (w, g, *slots, constants): the constants of each case's step stand in for t and the params.
+    class indices (cases,)), `params`, and ``results`` (cases, results or units). An optimizer's takes (w, g, *slots,
+    constants): the constants of each case's step replace t and the params.
     """
 
     kernels: dict[str, str]

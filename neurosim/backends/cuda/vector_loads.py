@@ -1,8 +1,8 @@
-"""Four neighboring numbers of a matrix in one load of 16 bytes, for kernels.
+"""Loading four adjacent numbers of a matrix with one load of 16 bytes, for kernels.
 
-A thread that loads 4 bytes at a time needs four instructions, and four addresses, where one does. Numba
-has no way to ask for the wide load, so on a GPU this is a function of one machine instruction; in the
-simulator it is plain Python, which refuses what would be a fault on a GPU.
+A thread that loads 4 bytes at a time needs four instructions, and four addresses, where one is enough. Numba has no
+way to request the wide load, so on a GPU this is a function of one machine instruction; in the simulator it is plain
+Python, which refuses whatever would be a fault on a GPU.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def _load_in_python(matrix: Any, row: Any, column: Any) -> tuple[Any, ...]:
 
 def _instruction() -> Any:
     """The function for a GPU: ``ld.global.v4.f32``."""
-    # As text, since `target` is the one module that imports numba.cuda.
+    # As text, since `target` is the only module that imports numba.cuda.
     intrinsic = importlib.import_module("numba.cuda.extending").intrinsic
     types = importlib.import_module("numba.cuda").types
     from llvmlite import ir
@@ -42,8 +42,8 @@ def _instruction() -> Any:
         )
         place = builder.add(builder.mul(row, builder.extract_value(matrix.shape, 1)), column)
         address = builder.ptrtoint(builder.gep(matrix.data, [place]), word)
-        # With a side effect, as far as the compiler is told: so the load stays where it stands in the kernel,
-        # long before its numbers are needed.
+        # Declared to have a side effect, so that the compiler keeps the load where it is in the kernel, long before
+        # its numbers are needed.
         load = ir.InlineAsm(
             ir.FunctionType(four, [word]), "ld.global.v4.f32 {$0, $1, $2, $3}, [$4];", "=f,=f,=f,=f,l", side_effect=True
         )
@@ -63,6 +63,6 @@ def _instruction() -> Any:
 load_four = _load_in_python if simulated() else _instruction()
 load_four.__doc__ = """Numbers `column` to ``column + 3`` of row `row` of a float32 matrix.
 
-Both the matrix in memory and the place in it must be multiples of 16 bytes from address 0: that is so
-for arrays of their own, rows of a multiple of four numbers, and columns that are multiples of four.
+Both the matrix in memory and the position in it must be at multiples of 16 bytes: that is the case for separate
+arrays, rows of a multiple of four numbers, and columns that are multiples of four.
 """

@@ -1,14 +1,14 @@
-"""What all phases are made of: random numbers, tiles of a product, and what happens to a single unit.
+"""The building blocks of all phases: random numbers, tiles of a product, and computations for a single unit.
 
-Three bundles go through everything:
+A few bundles are passed to almost every function:
 
-    net = (stages, numbers, weights, work, keys)           the network, and what a batch leaves behind
+    net = (stages, numbers, weights, work, keys)           the network, and the results of a batch
     data = (features, values, classes, order, scaling)     the data set and the order of its rows
     learner = (state, gradient, constants)                 the optimizer
-    team = (block, blocks)                                 which block of threads this is, of how many
+    team = (block, blocks)                                 the number of this block of threads, and of all
 
-A batch is the rows `first`, `first + 1`, ... of the order, `rows` in all. In the work space the rows of a
-stage lie one behind the other, and a row has its numbers in the order height, width, channels.
+A batch is the rows `first`, `first + 1`, ... of the order, `rows` in all. In the work space the rows of a stage are
+stored consecutively, and a row has its numbers in the order height, width, channels.
 """
 
 import numpy as np
@@ -43,7 +43,7 @@ CLIP_VALUE, CLIP_NORM = range(2)
     GROUP_STATISTICS, NORMALIZE, GRADIENT_PARTS, CHANNEL_GRADIENTS, GROUP_GRADIENTS, NORMALIZE_BACKWARD,
 ) = range(30)  # fmt: skip
 ZERO, ONE = np.float32(0), np.float32(1)
-# One more than needed, so that threads that store a column hit different banks of shared memory.
+# One more than needed, so that threads storing a column hit different banks of shared memory.
 LEFT = ROWS + 1
 RIGHT = COLUMNS + 1
 PER_THREAD = DOWN * ACROSS
@@ -68,7 +68,7 @@ def mix64(value):
 
 @inner
 def mask(net, s, row, unit):
-    """0 where a unit is dropped in this row of the epoch, else 1 / (1 - rate); 1 where nothing is."""
+    """0 if a unit is dropped in this row of the epoch, else 1 / (1 - rate); 1 without dropout."""
     stages, numbers, _, _, keys = net
     drop = stages[s, DROP]
     if drop < 0 or keys.shape[0] == 0:
@@ -81,12 +81,13 @@ def mask(net, s, row, unit):
     return numbers[stages[s, DROP_SCALE]] if bits >= np.uint32(stages[s, DROP_BELOW]) else ZERO
 
 
-# Where numbers lie ----------------------------------------------------------------------------------------------
+# Where numbers are stored
+# ----------------------------------------------------------------------------------------------
 
 
 @inner
 def value_at(net, data, x, units, row, first, k):
-    """Number `k` in row `row` of what lies at offset `x`, in rows of `units`; in the batch itself where `x` is NONE."""
+    """Number `k` in row `row` at offset `x`, in rows of `units`; from the batch itself if `x` is NONE."""
     _, _, _, work, _ = net
     if x < 0:
         features, _, _, order, scaling = data
@@ -103,20 +104,20 @@ def input_of(net, data, s, row, first, k):
 
 @inner
 def split(number, size):
-    """Quotient and rest of numbers that are not negative; without a sign and in 32 bits they come quickest."""
+    """Quotient and remainder of nonnegative numbers; unsigned 32-bit division is the fastest."""
     whole = np.uint32(number) // np.uint32(size)
     return np.int64(whole), np.int64(number) - np.int64(whole) * np.int64(size)
 
 
 @inner
 def first_of(team):
-    """Number of this thread among all threads of a team: where a loop over numbers or rows begins."""
+    """The number of this thread among all threads of a team, where its loop over numbers or rows begins."""
     return team[0] * THREADS + cuda.threadIdx.x
 
 
 @inner
 def stride_of(team):
-    """Threads of a team: the step of such a loop."""
+    """The number of threads in a team, which is the step of such a loop."""
     return team[1] * THREADS
 
 
@@ -144,7 +145,7 @@ def accumulate(left, right, sums, thread):
 
 @inner
 def share(sums, result, thread):
-    """Lay a thread's sums into the shared `result` (ROWS, COLUMNS), from where any thread may take them."""
+    """Store a thread's sums in the shared `result` (ROWS, COLUMNS), where any thread can read them."""
     i0 = thread // THREADS_ACROSS * DOWN
     j0 = thread % THREADS_ACROSS * ACROSS
     for i in range(DOWN):
@@ -154,11 +155,12 @@ def share(sums, result, thread):
 
 @inner
 def tiles_of(rows, columns):
-    """Tiles that a product of this shape is cut into."""
+    """The number of tiles into which a product of this shape is divided."""
     return ((rows + ROWS - 1) // ROWS) * ((columns + COLUMNS - 1) // COLUMNS)
 
 
-# A unit's way forward, back, and what a parameter learns --------------------------------------------------------
+# Forward and backward for a unit, and learning for a parameter
+# --------------------------------------------------------
 
 
 @inner
@@ -178,7 +180,7 @@ def finish_unit(net, s, row, first, unit, channel, total):
 
 @inner
 def through_unit(net, s, row, first, unit, d):
-    """Gradient with respect to a weighted sum, from that of what leaves the unit."""
+    """The gradient with respect to a weighted sum, from that of the unit's output."""
     stages, numbers, _, work, _ = net
     place = row * stages[s, UNITS] + unit
     z, a = work[stages[s, Z] + place], work[stages[s, A] + place]
@@ -188,7 +190,7 @@ def through_unit(net, s, row, first, unit, d):
 
 @inner
 def keep_gradient(net, s, row, first, unit, d):
-    """Store the gradient of a unit that leaves stage `s`: that of its weighted sum, where no whole row is needed."""
+    """Store the gradient of a unit's output of stage `s`: that of its weighted sum, unless a whole row is needed."""
     stages, _, _, work, _ = net
     place = stages[s, D] + row * stages[s, UNITS] + unit
     by_unit = stages[s, ACTIVATION] >= 0 and stages[s, WHOLE_ROWS] == 0
@@ -197,7 +199,7 @@ def keep_gradient(net, s, row, first, unit, d):
 
 @inner
 def learn_weight(net, s, k, g, learner, step, learning):
-    """`learn_one` for a weight of stage `s`, whose size may cost something."""
+    """`learn_one` for a weight of stage `s`, which may have a penalty."""
     stages, numbers, weights, _, _ = net
     at = stages[s, PENALTY]
     if at >= 0:
@@ -213,7 +215,7 @@ def learn_weight(net, s, k, g, learner, step, learning):
 
 @inner
 def learn_one(net, k, g, learner, step, learning):
-    """Update parameter `k` from its gradient, or keep the gradient."""
+    """Update parameter `k` from its gradient, or store the gradient."""
     _, numbers, weights, _, _ = net
     state, gradient, constants = learner
     if learning != 0:

@@ -1,26 +1,26 @@
-"""Convolutions, as products of matrices that are never written down.
+"""Convolutions, as products of matrices that are never stored.
 
-What is computed. Maps x (height, width, channels in), weights W (cells, channels out) with a cell for each place
-under the kernel and each channel in, output maps of `positions` places; with P (rows * positions, cells) the matrix
-whose row holds what lies under the kernel at one place of one row's map, 0 in the padding:
+What is computed. Maps x (height, width, channels in), weights W (cells, channels out) with a cell for each position
+under the kernel and each input channel, output maps with `positions` positions; with P (rows * positions, cells) the
+matrix whose rows contain the numbers under the kernel at one position of one row's map, 0 in the padding:
 
     forward    z = P W + b,  a = f(z),  out = a * mask
     backward   dx[y, x, c] = sum of d[u, v, o] * W[i, j, c, o] over the places (u, v) and the cells (i, j) under
                which (y, x) lies: u * stride + i - top = y, v * stride + j - left = x
     update     dW = P^T d,  db = column sums of d,  then the optimizer
 
-How. The tiles of `phases`; only where the numbers of a tile come from is another matter. An entry of P is looked up
-in x when it is loaded (implicit im2col), and on the way back each input gathers its terms, so that no two threads
-add to one number.
+How. With the tiles of `phases`; only the source of a tile's numbers is different. An entry of P is looked up in x when
+it is loaded (implicit im2col), and in the backward pass each input gathers its terms, so that no two threads add to
+the same number.
 
-dW has few entries, each a sum over all places of all rows. It is cut into parts of TERMS places: parts are
-worked out side by side, each into a matrix of its own, and added up in order when the weights learn.
+dW has few entries, each a sum over all positions of all rows. The sum is divided into parts of TERMS positions: parts
+are computed in parallel, each in its own matrix, and added up in order when the weights learn.
 
 Where the bytes go. An input is loaded once for each cell and each column of tiles, mostly from cache; W once for each
 row of tiles. The parts of dW are written once and read once.
 
-Launch geometry. As in `phases`. Which terms make a part depends on TERMS and the rows alone, so the bits do not
-depend on the number of blocks.
+Launch geometry. As in `phases`. Which terms form a part depends only on TERMS and the rows, so the bits do not depend
+on the number of blocks.
 """
 
 from neurosim.backends.cuda.blanks import COLUMNS, DEPTH, ROWS, THREADS
@@ -73,20 +73,20 @@ def window_of(stages, s):
 
 @inner
 def cells_of(stages, s):
-    """Weights of one output: places under the kernel, times channels in."""
+    """The number of weights of one output: positions under the kernel, times input channels."""
     return stages[s, KERNEL_HEIGHT] * stages[s, KERNEL_WIDTH] * stages[s, MAP_CHANNELS]
 
 
 @inner
 def parts_of(stages, s, rows):
-    """Parts that the sums over all output places of a batch are cut into, and how many places there are."""
+    """The number of parts of the sums over all output positions of a batch, and the number of positions."""
     places = rows * stages[s, OUT_HEIGHT] * stages[s, OUT_WIDTH]
     return (places + stages[s, TERMS] - 1) // stages[s, TERMS], places
 
 
 @inner
 def under_kernel(net, data, s, window, channels, place, cell, first):
-    """Entry (place, cell) of P: `place` counts the output places of all rows, `cell` those under the kernel."""
+    """Entry (place, cell) of P: `place` counts the output positions of all rows, `cell` those under the kernel."""
     height, width, _, kernel_width, down, across, top, left, high, wide = window
     row, at = split(place, high * wide)
     u, v = split(at, wide)
@@ -101,7 +101,7 @@ def under_kernel(net, data, s, window, channels, place, cell, first):
 
 @inner
 def above_input(net, s, window, channels, place, cell):
-    """The gradient that reaches an input place through a cell; `cell` counts those under the kernel, by channel out."""
+    """The gradient that reaches an input through a cell; `cell` counts those under the kernel, by output channel."""
     stages, _, _, work, _ = net
     height, width, _, kernel_width, down, across, top, left, high, wide = window
     row, at = split(place, height * width)
@@ -120,7 +120,7 @@ def above_input(net, s, window, channels, place, cell):
 
 @inner
 def convolve(net, data, s, rows, first, team, shared):
-    """The convolution `s` for a batch: z = P W and what follows."""
+    """The convolution `s` for a batch: z = P W and the steps that follow."""
     stages, _, weights, _, _ = net
     left, right, result = shared
     sums = cuda.local.array(PER_THREAD, float32)
@@ -160,7 +160,7 @@ def convolve(net, data, s, rows, first, team, shared):
 
 @inner
 def convolve_backward(net, s, rows, first, team, shared):
-    """From the gradient of the weighted sums of the convolution `s` to that of the stage behind it."""
+    """From the gradient of the weighted sums of the convolution `s` to that of the stage before it."""
     stages, _, weights, _, _ = net
     left, right, result = shared
     sums = cuda.local.array(PER_THREAD, float32)
@@ -224,7 +224,7 @@ def convolve_parts(net, data, s, rows, first, team, shared):
 
 @inner
 def weight_part(net, data, s, part, tile, begin, end, first, shared):
-    """One tile of the part of dW that the places from `begin` to `end` make."""
+    """One tile of the part of dW from the positions `begin` to `end`."""
     stages, _, _, work, _ = net
     left, right, result = shared
     sums = cuda.local.array(PER_THREAD, float32)

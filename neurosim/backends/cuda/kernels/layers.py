@@ -1,11 +1,11 @@
-"""The phases of layers other than dense ones and dropout: residual layers, activations, and which file has the others.
+"""The phases of layers other than dense ones and dropout: residual layers, activations, and calls to the other files.
 
-A residual layer is a fork, the stages inside, and a join that adds what the skip brings. On the way back the join's
-gradient goes both ways: through the stages inside, and by the skip, through a projection where there is one.
-The fork adds the two.
+A residual layer is a fork, the stages inside, and a join that adds the skip's output. In the backward pass the join's
+gradient goes both ways: through the stages inside, and along the skip, through a projection if there is one. The fork
+adds the two.
 
-A network is compiled with what it needs: without this file where it has dense layers and dropout only, without
-those of maps or normalizations where it has none.
+A network is compiled with only what it needs: without this file if it has only dense layers and dropout, without those
+of maps or normalizations if it has none.
 """
 
 from neurosim.backends.cuda.blanks import learn_convolution, learn_norm, run_map_phase, run_norm_phase
@@ -40,7 +40,7 @@ from neurosim.backends.cuda.target import inner
 
 @inner
 def run_layer_phase(kind, net, data, s, rows, first, learning, team, shared):
-    """A phase that `phases.run_phase` does not know."""
+    """A phase that `phases.run_phase` does not handle."""
     if kind == ACTIVATE:
         activate_alone(net, data, s, rows, first, team)
     elif kind == ACTIVATE_BACKWARD:
@@ -59,7 +59,7 @@ def run_layer_phase(kind, net, data, s, rows, first, learning, team, shared):
 
 @inner
 def learn_layers(net, rows, learner, step, learning, team):
-    """What convolutions and normalizations learn, from sums whose parts are there."""
+    """The learning of convolutions and normalizations, from sums whose parts are ready."""
     stages, _, _, _, _ = net
     for s in range(stages.shape[0]):
         kind = stages[s, KIND]
@@ -71,7 +71,7 @@ def learn_layers(net, rows, learner, step, learning, team):
 
 @inner
 def activate_alone(net, data, s, rows, first, team):
-    """An activation on its own; what enters is its weighted sum."""
+    """A separate activation; its input is the weighted sum."""
     stages, _, _, _, _ = net
     units = stages[s, UNITS]
     for e in range(first_of(team), rows * units, stride_of(team)):
@@ -81,7 +81,7 @@ def activate_alone(net, data, s, rows, first, team):
 
 @inner
 def pass_back(net, s, rows, first, team):
-    """The gradient of stage `s`, as it is, to the stage behind it."""
+    """Pass the gradient of stage `s` unchanged to the stage before it."""
     stages, _, _, work, _ = net
     units = stages[s, UNITS]
     for e in range(first_of(team), rows * units, stride_of(team)):
@@ -91,7 +91,7 @@ def pass_back(net, s, rows, first, team):
 
 @inner
 def join_forward(net, data, s, rows, first, team):
-    """What comes out of the stages of a residual layer, and what the skip brings."""
+    """Add the output of the stages inside a residual layer and that of the skip."""
     stages, _, _, work, _ = net
     units = stages[s, UNITS]
     for e in range(first_of(team), rows * units, stride_of(team)):
@@ -102,7 +102,7 @@ def join_forward(net, data, s, rows, first, team):
 
 @inner
 def join_backward(net, s, rows, first, team):
-    """The gradient of a join to the stages inside and to the projection, where these learn."""
+    """Pass the gradient of a join to the stages inside and to the projection, if these learn."""
     stages, _, _, work, _ = net
     units, behind, projection = stages[s, UNITS], stages[s, BEHIND], stages[s, SKIP_BEHIND]
     for e in range(first_of(team), rows * units, stride_of(team)):
@@ -116,7 +116,7 @@ def join_backward(net, s, rows, first, team):
 
 @inner
 def fork_backward(net, s, rows, first, team):
-    """The gradient that comes through the stages inside, and the one that comes by the skip, to the stage behind."""
+    """Pass the gradients through the stages inside and along the skip to the stage before."""
     stages, _, _, work, _ = net
     units = stages[s, UNITS]
     for e in range(first_of(team), rows * units, stride_of(team)):

@@ -1,21 +1,22 @@
 """Batch and layer normalization.
 
-What is computed. Groups of numbers are given mean 0 and variance 1: n = (x - mean) * inverse with inverse =
+What is computed. Groups of numbers get mean 0 and variance 1: n = (x - mean) * inverse with inverse =
 1 / sqrt(variance + epsilon), then out = gamma * n + beta, gamma and beta by channel. A group of a batch normalization
-is a channel over all places of all rows, one of a layer normalization the channels of one place of one row. Back:
+is a channel over all positions of all rows; one of a layer normalization is the channels of one position of one row.
+Backward:
 
     e = gamma * d,  dx = (e - mean(e) - n * mean(e * n)) * inverse,  dgamma = sum of d * n,  dbeta = sum of d
 
-How. Means over a group come first, the numbers themselves after a wait, one thread each. A channel is a long sum and
-there are few of them: it is cut into parts of TERMS places, one thread each, added up in order by one thread for each
-channel. Means and variances of parts are joined as Chan, Golub and LeVeque have it (1979): a sum of squares is
-always one of distances from a mean close by, and loses no digits to a large mean.
+How. Means over a group come first, the numbers themselves after a barrier, one thread each. Channels are few, and each
+is a long sum: it is divided into parts of TERMS positions, one thread each, added up in order by one thread for each
+channel. Means and variances of parts are combined as in Chan, Golub and LeVeque (1979): a sum of squares is always one
+of distances from a nearby mean, and loses no digits to a large mean.
 
-Where the bytes go. Inputs are read twice for the statistics and once more to be normalized; n is worked out
-again on the way back. Neighboring threads take neighboring channels, but for layer normalization's
-statistics, where each reads a stretch of its own.
+Where the bytes go. Inputs are read twice for the statistics and once more to be normalized; n is computed again in the
+backward pass. Neighboring threads process neighboring channels, except for layer normalization's statistics, where
+each reads its own range.
 
-Launch geometry. Any number of blocks. Which terms make a part depends on TERMS and the rows alone, so the bits do not
+Launch geometry. Any number of blocks. Which terms form a part depends only on TERMS and the rows, so the bits do not
 depend on it.
 """
 
@@ -57,7 +58,7 @@ from neurosim.backends.cuda.kernels.common import (
 )
 from neurosim.backends.cuda.target import inner, math
 
-# What is kept of each group: see `neurosim.backends.cuda.fields`.
+# The statistics of each group: see `neurosim.backends.cuda.fields`.
 MEAN, INVERSE, MEAN_D, MEAN_DN = range(4)
 KEPT = 4
 
@@ -97,7 +98,7 @@ def entry(net, data, s, e, first):
 
 @inner
 def group_of(stages, s, e):
-    """Where the statistics of the group of number `e` lie."""
+    """The place of the statistics of the group of number `e`."""
     place, channel = split(e, stages[s, CHANNELS])
     return stages[s, STATISTICS] + KEPT * (channel if stages[s, KIND] == BATCH_NORM else place)
 
@@ -112,19 +113,19 @@ def normal(net, data, s, e, first):
 
 @inner
 def places_of(stages, s, rows):
-    """Places of all rows of a batch: those that share their channels."""
+    """The number of positions of all rows of a batch, which share their channels."""
     return rows * (stages[s, UNITS] // stages[s, CHANNELS])
 
 
 @inner
 def parts_of_channel(stages, s, rows):
-    """Parts that a channel is cut into."""
+    """The number of parts into which a channel is divided."""
     return (places_of(stages, s, rows) + stages[s, TERMS] - 1) // stages[s, TERMS]
 
 
 @inner
 def keep_statistics(net, s, group, mean, variance):
-    """Mean and spread of a group, for all who normalize."""
+    """Store the mean and inverse deviation of a group, for the threads that normalize."""
     stages, numbers, _, work, _ = net
     at = stages[s, STATISTICS] + KEPT * group
     work[at + MEAN] = mean
@@ -133,7 +134,7 @@ def keep_statistics(net, s, group, mean, variance):
 
 @inner
 def mean_and_squares(net, data, s, begin, stride, count, first):
-    """Mean of `count` inputs from `begin` on, `stride` apart, and the sum of the squares of their distances from it."""
+    """The mean of `count` inputs from `begin` on, `stride` apart, and the sum of their squared distances from it."""
     mean, squares = ZERO, ZERO
     for k in range(count):
         mean += entry(net, data, s, begin + k * stride, first)
@@ -187,7 +188,7 @@ def channel_statistics(net, s, rows, learning, team):
 
 @inner
 def running_statistics(net, s, team):
-    """Outside of training a batch normalization uses the running mean and variance of each channel."""
+    """Outside training, a batch normalization uses the running mean and variance of each channel."""
     stages, _, weights, _, _ = net
     for channel in range(first_of(team), stages[s, CHANNELS], stride_of(team)):
         mean, variance = weights[stages[s, RUNNING_MEAN] + channel], weights[stages[s, RUNNING_VARIANCE] + channel]
@@ -196,7 +197,7 @@ def running_statistics(net, s, team):
 
 @inner
 def group_statistics(net, data, s, rows, first, team):
-    """Mean and variance of each place of each row, for a layer normalization."""
+    """Mean and variance of each position of each row, for a layer normalization."""
     stages, _, _, _, _ = net
     channels = stages[s, CHANNELS]
     for place in range(first_of(team), places_of(stages, s, rows), stride_of(team)):
@@ -260,7 +261,7 @@ def channel_gradients(net, s, rows, team):
 
 @inner
 def group_gradients(net, data, s, rows, first, team):
-    """Means of e and e * n over each place of each row, for a layer normalization."""
+    """Means of e and e * n over each position of each row, for a layer normalization."""
     stages, _, weights, work, _ = net
     channels = stages[s, CHANNELS]
     for place in range(first_of(team), places_of(stages, s, rows), stride_of(team)):
@@ -277,7 +278,7 @@ def group_gradients(net, data, s, rows, first, team):
 
 @inner
 def normalize_backward(net, data, s, rows, first, team):
-    """From the gradient of what leaves the normalization `s` to that of the stage behind it."""
+    """From the gradient of the output of the normalization `s` to that of the stage before it."""
     stages, _, weights, work, _ = net
     units = stages[s, UNITS]
     for e in range(first_of(team), rows * units, stride_of(team)):

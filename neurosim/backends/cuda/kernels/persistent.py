@@ -1,16 +1,15 @@
 """An epoch in one launch: the blocks stay on the GPU and meet at barriers across the grid.
 
-What it computes. Every step of one epoch of one network (see `phases`): for a network of L dense
-layers 2 L + 1 phases a step, each ended by a barrier.
+What it computes. Every step of one epoch of one network (see `phases`): for a network of L dense layers, 2 L + 1
+phases per step, each followed by a barrier.
 
-Launch geometry. A cooperative launch: no more blocks than fit on the GPU at once, since a block that
-waits must not keep another from starting; THREADS threads each. Blocks share out the tiles of
-every phase.
+Launch geometry. A cooperative launch: no more blocks than fit on the GPU at once, since a waiting block must not keep
+another from starting; THREADS threads each. The tiles of every phase are distributed over the blocks.
 
-Where the bytes go. Data set, parameters and optimizer state lie in the GPU's memory and, when they
-fit as those of an MLP on MNIST do, in its level-2 cache; activations and gradients of a batch never
-leave it. Nothing goes to the host but the measures, after the epoch. What a step costs beyond its
-arithmetic is the barriers, a microsecond or two each, where launches would cost several times that.
+Where the bytes go. Data set, parameters and optimizer state are in the GPU's memory and, if they fit, as those of an
+MLP on MNIST do, in its level-2 cache; activations and gradients of a batch never leave it. Only the measures go to the
+host, after the epoch. Beyond its arithmetic, a step costs only the barriers, a microsecond or two each, whereas
+launches would cost several times that.
 """
 
 from neurosim.backends.cuda.kernels.phases import run_phase
@@ -24,7 +23,7 @@ def train_epoch(
 ):  # fmt: skip
     """Train one epoch: the rows `order` of the data set, `batch` at a time; `constants` (steps, n).
 
-    Only those at the places from `begin` to before `end` of the order.
+    Only the rows at positions from `begin` to before `end` of the order.
     """
     grid = cuda.cg.this_grid()
     net = (stages, numbers, weights, work, keys)

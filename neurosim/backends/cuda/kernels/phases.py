@@ -1,4 +1,4 @@
-"""The phases of a training step, for `blocks` blocks of threads that work side by side.
+"""The phases of a training step, for `blocks` blocks of threads that work in parallel.
 
 What is computed. Dense stages of x (rows, inputs), weights W (inputs, units) and bias b:
 
@@ -6,24 +6,23 @@ What is computed. Dense stages of x (rows, inputs), weights W (inputs, units) an
     backward   d = (d' W'^T) * mask * f'(z)          (d', W' of the next stage)
     update     dW = x^T d,  db = column sums of d,  then the optimizer
 
-How. All three products are cut into tiles of ROWS x COLUMNS results. A block loads DEPTH columns of
-the left matrix and DEPTH rows of the right one into shared memory, once for the whole tile, and each
-thread adds up the DOWN x ACROSS results it keeps in registers. A number that comes from global
-memory is so used ROWS or COLUMNS times. What follows a product (bias, activation, dropout mask,
-derivative, optimizer) is done while its results are still in shared memory, where neighboring
-threads take neighboring results: so weighted sums, masks and weight gradients make no trip of their
-own through memory, and what is written is written in whole lines.
+How. All three products are divided into tiles of ROWS x COLUMNS results. A block loads DEPTH columns of the left
+matrix and DEPTH rows of the right one into shared memory, once for the whole tile, and each thread adds up the DOWN x
+ACROSS results that it keeps in registers. So a number from global memory is used ROWS or COLUMNS times. The steps
+after a product (bias, activation, dropout mask, derivative, optimizer) are done while its results are still in shared
+memory, where neighboring threads take neighboring results: so weighted sums, masks and weight gradients need no extra
+trip through memory, and everything is written in whole lines.
 
 Where the bytes go. Forward: x once per column of tiles, W once per row of tiles; z, a, out written
-once. Backward: d once per column of tiles, W read again, transposed by the way it is stored into
-shared memory. Update: x and d read, each weight and its slots read and written once; the weight
-gradient itself is never stored.
+once. Backward: d once per column of tiles, W read again, transposed as it is stored in shared memory. Update: x and d
+read, each weight and its slots read and written once; the weight gradient itself is never stored.
 
-Launch geometry. Any number of blocks: tile number t belongs to block t mod blocks. Each result is
-added up by one thread in one order, so the bits do not depend on the geometry.
+Launch geometry. Any number of blocks: tile number t belongs to block t mod blocks. Each result is added up by one
+thread in a fixed order, so the bits do not depend on the geometry.
 
 A step is a program: a list of phases, each of one kind and for one stage (`neurosim.backends.cuda.table`
-writes it). Between two phases all blocks must have finished the first; who runs the program sees to that.
+writes it). All blocks must finish one phase before the next begins; the caller that runs the program makes sure of
+that.
 """
 
 import numpy as np
@@ -105,7 +104,7 @@ BY_THRESHOLD, BY_LARGEST = 1, 2
 @inner
 def run_phase(kind, s, net, data, loss, rows, first, learner, step, learning, measures, team):
     """One phase of a step; with `learning` other than 0 the step changes the parameters."""
-    # One set for all products: only one of them is worked out at a time.
+    # One set for all products: only one of them is computed at a time.
     left = cuda.shared.array((DEPTH, LEFT), float32)
     right = cuda.shared.array((DEPTH, RIGHT), float32)
     result = cuda.shared.array((ROWS, RIGHT), float32)
@@ -186,7 +185,7 @@ def drop_forward(net, data, s, rows, first, team):
 
 @inner
 def finish_rows(net, s, rows, first, team):
-    """The row-wise activation of stage `s`, after its weighted sums: one thread a row."""
+    """The row-wise activation of stage `s`, after its weighted sums: one thread per row."""
     stages, numbers, _, work, _ = net
     units = stages[s, UNITS]
     for row in range(first_of(team), rows, stride_of(team)):
@@ -205,7 +204,7 @@ def finish_rows(net, s, rows, first, team):
 def judge_rows(net, data, loss, rows, first, measures, team):
     """Loss and right answer of each row into `measures` (rows of the epoch, 2), and the gradient of the loss.
 
-    One thread a row. The gradient is that of the mean over the batch.
+    One thread per row. The gradient is that of the mean over the batch.
     """
     stages, numbers, _, work, _ = net
     _, values, classes, order, _ = data
@@ -229,7 +228,7 @@ def judge_rows(net, data, loss, rows, first, measures, team):
 
 @inner
 def right_answer(loss, a, classes, source, numbers):
-    """1 where the answer of an output row is right, else 0."""
+    """1 if the answer of an output row is right, else 0."""
     judge = loss[JUDGE]
     if judge == BY_THRESHOLD:
         answer = 1 if a[0] > numbers[loss[THRESHOLD]] else 0
@@ -248,7 +247,7 @@ def right_answer(loss, a, classes, source, numbers):
 
 @inner
 def pull_back(net, s, rows, first, team):
-    """Turn the gradient of what leaves stage `s`, in place, into that of its weighted sums."""
+    """Turn the gradient of the output of stage `s`, in place, into that of its weighted sums."""
     stages, _, _, work, _ = net
     units, gradient = stages[s, UNITS], stages[s, D]
     if stages[s, WHOLE_ROWS] == 0:
@@ -277,7 +276,7 @@ def pull_back_whole_row(net, s, row, first):
 
 @inner
 def backward(net, s, rows, first, team, shared):
-    """From the gradient of the weighted sums of the dense stage `s` to that of the stage behind it."""
+    """From the gradient of the weighted sums of the dense stage `s` to that of the stage before it."""
     stages, _, weights, work, _ = net
     inputs, units, weight, gradient = stages[s, INPUTS], stages[s, UNITS], stages[s, WEIGHT], stages[s, D]
     left, right, result = shared
@@ -328,7 +327,7 @@ def drop_backward(net, s, rows, first, team):
 
 @inner
 def learn(net, data, rows, first, learner, step, learning, team, shared):
-    """Gradients of all parameters, and at once their update; without `learning` they are kept instead.
+    """Gradients of all parameters, with their update at once; without `learning` they are stored instead.
 
     All stages together: no stage waits for another, so there is work for every block.
     """
@@ -340,7 +339,7 @@ def learn(net, data, rows, first, learner, step, learning, team, shared):
             tiles = tiles_of(stages[s, INPUTS], stages[s, UNITS])
             for tile in range((block - before) % blocks, tiles, blocks):
                 weight_tile(net, data, s, tile, rows, first, learner, step, learning, shared)
-            # The next stage goes on with the block after the last one that had a tile.
+            # The next stage continues with the block after the last one that had a tile.
             before = (before + tiles) % blocks
     for s in range(stages.shape[0]):
         if stages[s, KIND] == DENSE and stages[s, BIAS] >= 0:
@@ -393,9 +392,9 @@ def weight_tile(net, data, s, tile, rows, first, learner, step, learning, shared
 
 @inner
 def add_squares(net, loss, learner, team):
-    """Largest number of each part of the gradient, and the sum of squares of all in its measure: one thread a part.
+    """The largest number of each part of the gradient, and the sum of squares relative to it: one thread per part.
 
-    No square so grows beyond float32 (Blue 1978, doi:10.1145/355769.355771, has the like).
+    So no square overflows float32 (compare Blue 1978, doi:10.1145/355769.355771).
     """
     _, _, _, work, _ = net
     _, gradient, _ = learner
@@ -414,7 +413,7 @@ def add_squares(net, loss, learner, team):
 
 @inner
 def scale_of_gradient(net, loss):
-    """What shortens the gradient to the bound on its length; 1 where it is not longer."""
+    """The factor that shortens the gradient to the bound on its length; 1 if it is not longer."""
     _, numbers, _, work, _ = net
     at, bound = loss[SQUARES], numbers[CLIP_NORM]
     largest, total = ZERO, ZERO
@@ -430,7 +429,7 @@ def scale_of_gradient(net, loss):
 
 @inner
 def update_all(net, loss, learner, step, team):
-    """Update every parameter by its gradient, which has been gathered, within the bound on its length."""
+    """Update every parameter by its gradient, which has been stored, within the bound on its length."""
     _, _, weights, _, _ = net
     state, gradient, constants = learner
     scale = scale_of_gradient(net, loss)

@@ -1,12 +1,12 @@
-"""Pools of maps: the largest or the mean of what lies under a window, channel by channel.
+"""Pools of maps: the largest or the mean of the numbers under a window, channel by channel.
 
-What is computed. Forward one thread for each output, backward one for each input, which gathers the gradients of the
-windows that it lies under: no two threads add to one number. Of several largest numbers the first is chosen, in the
-order in which rows are read; its cell is kept for the way back. Cells of the padding do not count. The mean over a
-whole map is a window as large as the map.
+What is computed. Forward with one thread for each output, backward with one for each input, which gathers the
+gradients of the windows that contain it: no two threads add to the same number. Of several largest numbers the first
+is chosen, in row-major order; its cell is stored for the backward pass. Cells of the padding do not count. The mean
+over a whole map is a window as large as the map.
 
-Where the bytes go. Neighboring threads take neighboring channels: whole lines, mostly from cache, since windows
-that overlap share their inputs.
+Where the bytes go. Neighboring threads process neighboring channels: whole lines, mostly from cache, since overlapping
+windows share their inputs.
 
 Launch geometry. Any number of blocks.
 """
@@ -55,13 +55,13 @@ def run_map_phase(kind, net, data, s, rows, first, team, shared):
 
 @inner
 def inside_map(begin, length, size):
-    """The part of the cells from `begin` on that lies inside of a map: its first and its end."""
+    """The part of the cells from `begin` on that is inside a map: its first cell and its end."""
     return max(begin, 0), min(begin + length, size)
 
 
 @inner
 def share_of_mean(window, u, v):
-    """1 / the number of the map's cells that lie under the window at output place (u, v)."""
+    """1 / the number of the map's cells under the window at output position (u, v)."""
     height, width, kernel_height, kernel_width, down, across, top, left, _, _ = window
     y0, y1 = inside_map(u * down - top, kernel_height, height)
     x0, x1 = inside_map(v * across - left, kernel_width, width)
@@ -88,7 +88,7 @@ def pool_forward(net, data, s, rows, first, team):
                 value = input_of(net, data, s, row, first, (y * width + x) * channels + channel)
                 if not is_max:
                     found += value
-                # A NaN is larger than all, so that it is not lost; of several, too, the first is chosen.
+                # A NaN counts as the largest, so that it is not lost; of several, again the first is chosen.
                 elif (y == y0 and x == x0) or value > found or (value != value and found == found):
                     found = value
                     chosen = y * width + x
@@ -102,7 +102,7 @@ def pool_forward(net, data, s, rows, first, team):
 
 @inner
 def windows_over(place, kernel, stride, padding, size):
-    """Output places, along one axis, whose windows lie over the input `place`: the first and the end."""
+    """The output positions, along one axis, whose windows contain the input `place`: the first and the end."""
     reached = place + padding
     begin = (reached - kernel + stride) // stride if reached >= kernel else 0
     return begin, min(reached // stride + 1, size)
@@ -110,7 +110,7 @@ def windows_over(place, kernel, stride, padding, size):
 
 @inner
 def pool_backward(net, s, rows, first, team):
-    """From the gradient of what leaves the pool `s` to that of the stage behind it."""
+    """From the gradient of the output of the pool `s` to that of the stage before it."""
     stages, _, _, work, _ = net
     window, channels, inputs = window_of(stages, s), stages[s, CHANNELS], stages[s, INPUTS]
     _, width, kernel_height, kernel_width, down, across, top, left, high, wide = window

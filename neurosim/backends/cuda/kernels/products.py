@@ -1,17 +1,16 @@
-"""A ladder of matrix products, C = A B: what each idea is worth, from one thread a result to 16 bytes at a time.
+"""A ladder of matrix products, C = A B: the worth of each idea, from one thread per result to 16 bytes at a time.
 
 What they compute. A (m, depth), B (depth, n) and C (m, n), float32, row after row, of any shape; each
-number of C is a sum of `depth` products, added up by one thread from first to last. So a product has
-m n depth multiply-adds, and each of them wants two numbers, 8 bytes. A GPU can do many more multiply-adds
-than it can load numbers (an H200, by its data sheet: 67 TFLOP/s of float32 and 4.8 TB/s, 28 multiply-adds in
-the time in which one number comes from memory). All that the ladder does is to use each number more often
-once it is near.
+number of C is a sum of `depth` products, added up by one thread from first to last. So a product takes m n depth
+multiply-adds, and each of them needs two numbers, 8 bytes. A GPU can do many more multiply-adds than it can load
+numbers (an H200, by its data sheet: 67 TFLOP/s of float32 and 4.8 TB/s, 28 multiply-adds in the time in which one
+number arrives from memory). All that the ladder does is to use each number more often once it is close.
 
-Launch geometry, the same for all. One block of THREADS threads for each tile of ROWS x COLUMNS results,
-tiles counted along the rows of C; each thread works out DOWN x ACROSS of them. A tile may reach beyond C:
-what is not there is loaded as 0 and not stored.
+Launch geometry, the same for all. One block of THREADS threads for each tile of ROWS x COLUMNS results, with tiles
+counted along the rows of C; each thread computes DOWN x ACROSS of them. A tile may extend beyond C: missing numbers
+are loaded as 0 and not stored.
 
-Where the bytes go is told rung by rung, as bytes that are asked for, for each multiply-add.
+Where the bytes go is described rung by rung, as bytes requested per multiply-add.
 """
 
 import numpy as np
@@ -22,14 +21,14 @@ from neurosim.backends.cuda.vector_loads import load_four
 
 ZERO = np.float32(0)
 U = np.uint32
-# The threads of a block stand in a grid, THREADS_DOWN x THREADS_ACROSS.
+# The threads of a block form a grid, THREADS_DOWN x THREADS_ACROSS.
 THREADS_DOWN, THREADS_ACROSS = ROWS // DOWN, COLUMNS // ACROSS
 SUMS = DOWN * ACROSS
 
 
 @inner
 def inside(matrix, row, column):
-    """Whether a matrix has such a place. All unsigned: Numba compares signed and unsigned numbers as float64."""
+    """Whether a position is inside a matrix. All unsigned: Numba compares signed and unsigned numbers as float64."""
     return row < U(matrix.shape[0]) and column < U(matrix.shape[1])
 
 
@@ -53,17 +52,17 @@ def first_column(c):
 
 # Naive ----------------------------------------------------------------------------------------------------------
 #
-# Each thread goes along a row of A and down a column of B, and takes every number from memory.
+# Each thread goes along a row of A and down a column of B, and loads every number from memory.
 #
-# Bytes for a multiply-add: 8 from global memory. The threads of a warp help by accident: 32 neighbors in a
-# row of C want the same number of A, which is sent once to all, and 32 neighboring numbers of B, which are
-# one line of memory. The caches catch what the other warps want again. Still every multiply-add waits for
-# two loads, and the units that load are busy while those that multiply are not.
+# Bytes per multiply-add: 8 from global memory. The threads of a warp help by accident: 32 neighbors in a row of C need
+# the same number of A, which is sent to all at once, and 32 neighboring numbers of B, which are one line of memory.
+# The caches serve what the other warps need again. Still, every multiply-add waits for two loads, and the load units
+# are busy while the arithmetic units are not.
 
 
 @jit
 def naive(a, b, c):
-    """C = A B, one thread a result (DOWN = ACROSS = 1)."""
+    """C = A B, one thread per result (DOWN = ACROSS = 1)."""
     i = first_row(c) + cuda.threadIdx.x // COLUMNS
     j = first_column(c) + cuda.threadIdx.x % COLUMNS
     if i < c.shape[0] and j < c.shape[1]:
@@ -75,18 +74,18 @@ def naive(a, b, c):
 
 # Tiled ----------------------------------------------------------------------------------------------------------
 #
-# The threads of a block want the same rows of A and columns of B: so they fetch them together, DEPTH at a time,
-# into shared memory, which is as near as the first cache and is theirs to fill. Each loads a few numbers, all
-# wait until the tiles are full, each adds up its DEPTH products, all wait until nobody needs the tiles any more.
+# The threads of a block need the same rows of A and columns of B, so they fetch them together, DEPTH at a time, into
+# shared memory, which is as close as the level-1 cache and is theirs to fill. Each loads a few numbers, all wait until
+# the tiles are full, each adds up its DEPTH products, and all wait until the tiles are no longer needed.
 #
-# Bytes for a multiply-add: a number of A is fetched once for COLUMNS results and one of B once for ROWS, so
-# 4 / COLUMNS + 4 / ROWS from global memory (0.5 with tiles of 16 x 16). But still 8 from shared memory: two
-# loads for one multiply-add, where a processor of the GPU can do one load and four multiply-adds at a time.
+# Bytes per multiply-add: a number of A is fetched once for COLUMNS results and one of B once for ROWS, so 4 / COLUMNS
+# + 4 / ROWS from global memory (0.5 with tiles of 16 x 16). But still 8 from shared memory: two loads for one
+# multiply-add, although a multiprocessor can do one load and four multiply-adds at a time.
 
 
 @inner
 def fetch(tile, matrix, row, column):
-    """Fill a shared tile from the place (row, column) of a matrix on; neighboring threads load neighbors."""
+    """Fill a shared tile from position (row, column) of a matrix on; neighboring threads load neighboring numbers."""
     height, width = U(tile.shape[0]), U(tile.shape[1])
     for place in range(U(cuda.threadIdx.x), height * width, U(THREADS)):
         y, x = place // width, place % width
@@ -95,7 +94,7 @@ def fetch(tile, matrix, row, column):
 
 @jit
 def tiled(a, b, c):
-    """C = A B by way of shared memory, one thread a result (DOWN = ACROSS = 1)."""
+    """C = A B through shared memory, one thread per result (DOWN = ACROSS = 1)."""
     left = cuda.shared.array((ROWS, DEPTH), float32)
     right = cuda.shared.array((DEPTH, COLUMNS), float32)
     i, j = cuda.threadIdx.x // COLUMNS, cuda.threadIdx.x % COLUMNS
@@ -114,22 +113,22 @@ def tiled(a, b, c):
 
 # Register-tiled -------------------------------------------------------------------------------------------------
 #
-# Registers are nearer still. A thread that works out DOWN x ACROSS results takes DOWN numbers of A and ACROSS of
-# B from shared memory, and multiplies each with each: many multiply-adds for few loads. Its results lie apart,
-# THREADS_ACROSS columns and THREADS_DOWN rows, so that at each moment neighboring threads read neighboring
-# numbers: 32 numbers that lie in 32 different banks of shared memory come at once.
+# Registers are closer still. A thread that computes DOWN x ACROSS results takes DOWN numbers of A and ACROSS of B from
+# shared memory, and multiplies each with each: many multiply-adds for few loads. Its results are spaced THREADS_ACROSS
+# columns and THREADS_DOWN rows apart, so that at each moment neighboring threads read neighboring numbers: 32 numbers
+# in 32 different banks of shared memory arrive at once.
 #
-# Bytes for a multiply-add: 4 / COLUMNS + 4 / ROWS from global memory (0.125 with tiles of 64 x 64), and
-# 4 / ACROSS + 4 / DOWN from shared memory (2 with 4 x 4 results a thread, where it was 8). The price is registers:
-# SUMS of them for the results alone, so that fewer threads fit on the GPU at once.
+# Bytes per multiply-add: 4 / COLUMNS + 4 / ROWS from global memory (0.125 with tiles of 64 x 64), and 4 / ACROSS + 4 /
+# DOWN from shared memory (2 with 4 x 4 results per thread, down from 8). The price is registers: SUMS of them for the
+# results alone, so fewer threads fit on the GPU at once.
 #
-# From here on indices are unsigned. One that may be negative counts from the end, in Python and in Numba; to find
-# out costs two instructions and a register each time. An unsigned one cannot be.
+# From here on indices are unsigned. A negative index counts from the end, in Python and in Numba; checking for that
+# costs two instructions and a register each time. An unsigned index needs no check.
 
 
 @jit
 def register_tiled(a, b, c):
-    """C = A B by way of shared memory and registers, DOWN x ACROSS results a thread."""
+    """C = A B through shared memory and registers, DOWN x ACROSS results per thread."""
     left = cuda.shared.array((ROWS, DEPTH), float32)
     right = cuda.shared.array((DEPTH, COLUMNS), float32)
     sums = cuda.local.array(SUMS, float32)
@@ -160,7 +159,7 @@ def register_tiled(a, b, c):
 
 # Vectorised -----------------------------------------------------------------------------------------------------
 #
-# The same with fewer instructions to move the bytes, and nobody waits for memory.
+# The same with fewer instructions to move the bytes, and without waiting for memory.
 #
 # * Fours. All loads take 16 bytes: from global memory by `load_four`, from shared memory because the four numbers
 #   that belong together lie side by side there, at a multiple of 16 bytes. For that the tile of A is turned round
@@ -168,14 +167,14 @@ def register_tiled(a, b, c):
 # * Ahead. While the threads multiply one tile, the next one is on its way from global memory into registers. It
 #   is put into the other half of shared memory, so that one wait for each other per tile is enough.
 #
-# Bytes for a multiply-add: addresses take fewer registers now, and there is room for 8 x 8 results a thread and
-# tiles of 128 x 128: 0.06 from global memory, 1 from shared memory.
+# Bytes per multiply-add: addresses take fewer registers now, and there is room for 8 x 8 results per thread and tiles
+# of 128 x 128: 0.06 from global memory, 1 from shared memory.
 #
 # Shapes. DOWN and ACROSS are multiples of four, and each thread loads one four of each tile: ROWS DEPTH =
 # COLUMNS DEPTH = 4 THREADS. Matrices whose rows are no multiple of four numbers are loaded one number at a time.
 
 FOUR = 4
-# Four more than needed: two groups of threads that store columns of the turned tile then hit different banks.
+# Four more than needed, so that two groups of threads storing columns of the transposed tile hit different banks.
 LEFT_WIDTH = ROWS + FOUR
 FOURS_DEEP, FOURS_ACROSS = U(max(DEPTH // FOUR, 1)), U(max(COLUMNS // FOUR, 1))
 GROUPS_DOWN, GROUPS_ACROSS = DOWN // FOUR, ACROSS // FOUR
@@ -201,7 +200,7 @@ def four(matrix, row, column):
 
 @inner
 def put(left, right, half, from_a, from_b, thread):
-    """Lay a four of A, turned round, and a four of B into a half of the shared tiles."""
+    """Store four numbers of A, transposed, and four of B in one half of the shared tiles."""
     row, k = thread // FOURS_DEEP, thread % FOURS_DEEP * U(FOUR)
     for n in range(FOUR):
         left[half, k + U(n), row] = from_a[n]
@@ -212,7 +211,7 @@ def put(left, right, half, from_a, from_b, thread):
 
 @jit
 def vectorized(a, b, c):
-    """C = A B as `register_tiled`, 16 bytes at a time and the next tile fetched while this one is used."""
+    """C = A B like `register_tiled`, but 16 bytes at a time, and with the next tile fetched while this one is used."""
     left = cuda.shared.array((2, DEPTH, LEFT_WIDTH), float32, alignment=16)
     right = cuda.shared.array((2, DEPTH, COLUMNS), float32, alignment=16)
     sums = cuda.local.array(SUMS, float32)
@@ -221,7 +220,7 @@ def vectorized(a, b, c):
     thread = U(cuda.threadIdx.x)
     i0, j0 = thread // U(THREADS_ACROSS) * U(FOUR), thread % U(THREADS_ACROSS) * U(FOUR)
     row, column = U(first_row(c)), U(first_column(c))
-    # Where this thread's four of each tile of A and of B comes from.
+    # The source of this thread's four numbers of each tile of A and of B.
     a_row, a_k = row + thread // FOURS_DEEP, thread % FOURS_DEEP * U(FOUR)
     b_k, b_column = thread // FOURS_ACROSS, column + thread % FOURS_ACROSS * U(FOUR)
     for n in range(SUMS):
@@ -230,7 +229,7 @@ def vectorized(a, b, c):
     put(left, right, half, four(a, a_row, a_k), four(b, b_k, b_column), thread)
     cuda.syncthreads()
     for k0 in range(U(0), U(a.shape[1]), U(DEPTH)):
-        # Beyond the last tile there are zeros, which nobody looks at.
+        # Beyond the last tile there are zeros, which are never used.
         following = k0 + U(DEPTH)
         from_a, from_b = four(a, a_row, following + a_k), four(b, following + b_k, b_column)
         for k in range(DEPTH):

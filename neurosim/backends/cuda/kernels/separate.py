@@ -1,14 +1,14 @@
-"""Each phase a launch of its own: for networks of any size, for evaluation, and for single steps.
+"""Each phase in its own launch: for networks of any size, for evaluation, and for single steps.
 
 What they compute. One phase of a program (see `phases`) for the batch at the `cursor` in the GPU's
 memory, (first row, rows, step), which `advance` moves on: so the launches of a step are the same for
 every step, and can be recorded once as a CUDA graph and replayed.
 
-Launch geometry. One block for each tile of the product, or enough blocks for one thread for each
-number or row; THREADS threads each. Work that is left over goes round.
+Launch geometry. One block for each tile of the product, or enough blocks for one thread for each number or row;
+THREADS threads each. If there are not enough, the work wraps around.
 
-Where the bytes go. As in `phases`; between two launches everything lies in the GPU's memory. For wide
-layers the products take far longer than the launches.
+Where the bytes go. As in `phases`; between two launches everything is in the GPU's memory. For wide layers the
+products take far longer than the launches.
 """
 
 from neurosim.backends.cuda.kernels.phases import run_phase
@@ -33,7 +33,7 @@ def run(
 
 @jit
 def advance(cursor, batch, count):
-    """On to the next batch of `count` rows in all; one thread."""
+    """Move on to the next batch of `count` rows in all; one thread."""
     cursor[FIRST] += cursor[COUNT]
     cursor[COUNT] = min(batch, count - cursor[FIRST])
     cursor[STEP] += 1

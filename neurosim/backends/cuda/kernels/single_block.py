@@ -1,16 +1,16 @@
-"""Whole trainings in one launch: one block of threads for each of many networks.
+"""Complete training in one launch: one block of threads for each of many networks.
 
 What it computes. Every epoch, batch and step of networks that differ in their seed: shuffle, forward,
 loss, backward, update (see `phases`). The networks' parameters are (networks, size), their optimizer
 state (networks, slots, size); loss and right answer of each row of the present epoch are their measures,
 (networks, rows, 2).
 
-Launch geometry. As many blocks as networks, THREADS threads each; block b trains network b and never
-looks at another one. So thousands train at once, and the threads of a block wait for one another by
-`syncthreads` only, which costs tens of nanoseconds where a launch costs microseconds.
+Launch geometry. As many blocks as networks, THREADS threads each; block b trains network b and never looks at another
+one. So thousands train at once, and the threads of a block wait for one another only by `syncthreads`, which costs
+tens of nanoseconds, whereas a launch costs microseconds.
 
 Where the bytes go. A network of a few hundred parameters, its work space and its few rows of data
-stay in the cache nearest to its block; memory sees the start values, the measures and the result.
+stay in the cache closest to its block; only the initial values, the measures and the result go through memory.
 """
 
 from neurosim.backends.cuda.kernels.common import GOLDEN, S32, ZERO, mix64, np
@@ -25,7 +25,7 @@ def train_networks(
 ):  # fmt: skip
     """Train `epochs` epochs of every network; sums of loss and right answers go to `totals` (networks, epochs, 2).
 
-    Of each epoch only the rows at the places from `begin` to before `end` of its order.
+    Of each epoch only the rows at positions from `begin` to before `end` of its order.
     `features` (members, rows, inputs) and `values`, `classes` likewise have one member for each network,
     or one that all share; `shuffles` (networks,) is the key of the order of rows, empty for no shuffle;
     `keys` (networks, dropouts, 2) are those of the masks before and after the epoch is folded in;
@@ -59,7 +59,7 @@ def train_networks(
 
 @inner
 def exact_sum(measures, column):
-    """Sum of a column, with the rounding error of each addition made good in the next (Kahan 1965)."""
+    """The sum of a column, with the rounding error of each addition compensated in the next (Kahan 1965)."""
     total, error = ZERO, ZERO
     for row in range(measures.shape[0]):
         term = measures[row, column] - error
@@ -71,13 +71,13 @@ def exact_sum(measures, column):
 
 @inner
 def fold(state, word):
-    """The key of a purpose that is `word` longer than that of the key `state`."""
+    """The key of a purpose that has one more word than the purpose of the key `state`."""
     return mix64((state ^ np.uint64(word)) + GOLDEN)
 
 
 @inner
 def fill_permutation(key, order):
-    """Fill `order` with the permutation of its indices that belongs to `key`: Fisher and Yates, one thread."""
+    """Fill `order` with the permutation of its indices for `key`: Fisher and Yates, one thread."""
     for k in range(order.shape[0]):
         order[k] = k
     for last in range(order.shape[0] - 1, 0, -1):

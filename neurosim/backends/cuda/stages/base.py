@@ -18,9 +18,9 @@ from neurosim.plugin import RowActivation
 
 @dataclass(frozen=True)
 class Flow:
-    """Rows on their way: where they lie, and the stage that their gradient goes to.
+    """Rows between two stages: where they are stored, and the stage that receives their gradient.
 
-    `fusible` is the stage that a dropout layer right behind may become a part of.
+    `fusible` is the stage into which a dropout layer that follows directly may be merged.
     """
 
     out: int = NONE
@@ -48,7 +48,7 @@ class LayerKind:
 
 
 class Layout:
-    """A table in the making."""
+    """A table under construction."""
 
     def __init__(
         self,
@@ -69,21 +69,21 @@ class Layout:
         self._kinds = kinds
 
     def space(self, numbers: int) -> int:
-        """Offset of room for so many numbers."""
+        """The offset of newly reserved space for this many numbers."""
         self.work += numbers
         return self.work - numbers
 
     def rows(self, units: int) -> int:
-        """Offset of room for a batch of rows."""
+        """The offset of newly reserved space for a batch of rows."""
         return self.space(self.capacity * units)
 
     def keep(self, *values: float) -> int:
-        """Offset of numbers that the kernels take."""
+        """The offset of newly added numbers for the kernels."""
         self.numbers.extend(values)
         return len(self.numbers) - len(values)
 
     def stack(self, layers: Sequence[Layer], flow: Flow) -> Flow:
-        """Add layers, one behind the other; returns what leaves the last one."""
+        """Add layers in sequence; returns the output of the last one."""
         for layer in layers:
             if type(layer) not in self._kinds:
                 raise BackendError(f"the CUDA backend has no {layer.kind} layer ({layer.name})", 'Use backend="cpu".')
@@ -92,7 +92,7 @@ class Layout:
         return flow
 
     def stage(self, kind: StageKind, inputs: int, units: int, flow: Flow) -> list[int]:
-        """A new stage, with its place for what leaves it and for the gradient of that."""
+        """Add a stage, with space for its output and the gradient of that."""
         stage = [NONE] * len(Field)
         stage[Field.KIND], stage[Field.INPUTS], stage[Field.UNITS] = kind, inputs, units
         stage[Field.X], stage[Field.BEHIND] = flow.out, flow.behind
@@ -100,7 +100,7 @@ class Layout:
         return stage
 
     def leave(self, stage: list[int], out: int, *, fusible: bool = False) -> Flow:
-        """What leaves the newest stage."""
+        """The output of the newest stage."""
         stage[Field.OUT] = out
         stage[Field.D] = self.rows(stage[Field.UNITS])
         number = len(self.stages) - 1

@@ -12,7 +12,7 @@ def add(layout: Layout, layer: BatchNorm, flow: Flow) -> Flow:
     """Lay out a batch normalization."""
     stage = add_normalization(layout, Kind.BATCH_NORM, layer, flow)
     stage[Field.PARAMS] = layout.keep(layer.epsilon, layer.momentum)
-    # The running statistics lie behind the parameters.
+    # The running statistics follow the parameters.
     stage[Field.RUNNING_MEAN] = layout.network.size + layer.mean.offset
     stage[Field.RUNNING_VARIANCE] = layout.network.size + layer.variance.offset
     return layout.leave(stage, layout.rows(layer.units))

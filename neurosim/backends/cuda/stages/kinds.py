@@ -22,7 +22,7 @@ from neurosim.network.network import Network
 
 # From so many units on a layer's tiles keep a GPU busy for longer than a launch takes.
 WIDE_DENSE = 1025
-# So many channels fill the columns of the larger tiles.
+# This many channels fill the columns of the larger tiles.
 WIDE_CONVOLUTION = 64
 # Parts of the kernels that a network may do without; see `neurosim.backends.cuda.generation`.
 LAYERS, NORMS, MAPS = "layers", "norms", "maps"

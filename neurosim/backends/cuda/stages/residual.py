@@ -18,7 +18,7 @@ def add(layout: Layout, layer: Residual, flow: Flow) -> Flow:
         inside = skip = layout.leave(fork, flow.out)
     if layer.projection is not None:
         if fork is not None:
-            # A place of its own for the gradient that comes through the projection.
+            # Separate space for the gradient through the projection.
             skip = Flow(flow.out, len(layout.stages))
             aside = layout.stage(Kind.FORK, layer.units, layer.units, Flow(flow.out))
             layout.leave(aside, flow.out)
