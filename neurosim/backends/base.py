@@ -1,4 +1,4 @@
-"""What a backend must do, and the two things it is given: rows to learn from, and orders.
+"""The interface of backends, and the data types that they share.
 
 A backend owns the parameters and the optimizer's state of one network. Backends differ in speed and
 precision, never in meaning: same order of rows, same dropout masks, same formulas.
@@ -50,33 +50,33 @@ class Totals:
 
     @property
     def accuracy_share(self) -> float | None:
-        """Share of right answers; None where there is no such thing."""
+        """Share of right answers; None where there are no classes."""
         return None if self.accuracy == "none" else self.correct / self.rows
 
 
 def in_all(parts: Sequence[Totals]) -> Totals:
-    """The totals of parts of an epoch together."""
+    """The combined totals of several parts of an epoch."""
     loss, correct = in_order([part.loss for part in parts]), in_order([part.correct for part in parts])
     return Totals(loss, correct, sum(part.rows for part in parts), parts[0].accuracy)
 
 
 @dataclass(frozen=True)
 class Begun:
-    """What is done of an epoch that is not complete.
+    """The completed part of an unfinished epoch.
 
     Attributes
     ----------
     steps : int
-        How many of its steps.
+        Number of steps done.
     totals : tuple of Totals
-        Of the parts that they were done in.
+        Totals of the parts in which they were done.
     """
 
     steps: int = 0
     totals: tuple[Totals, ...] = ()
 
     def state(self) -> dict[str, NDArray[Any]]:
-        """The same as arrays, for a checkpoint; nothing between two epochs."""
+        """The same as arrays, for a checkpoint; empty between two epochs."""
         if not self.steps:
             return {}
         numbers = [[part.loss, part.correct, part.rows] for part in self.totals]
@@ -84,7 +84,7 @@ class Begun:
 
     @staticmethod
     def restored(state: Mapping[str, NDArray[Any]], accuracy: Accuracy) -> Begun:
-        """What a `state` holds of it."""
+        """The progress stored in a `state`."""
         if "begun_steps" not in state:
             return Begun()
         parts = tuple(
@@ -100,9 +100,9 @@ class Signals:
     Attributes
     ----------
     outputs : array (rows, *output shape)
-        What it passed on, channels last.
+        Its outputs, channels last.
     sums : array of the same shape, or None
-        What its activation was given; None for layers without one.
+        The inputs of its activation; None for layers without one.
     errors : array of the same shape, or None
         Gradient of the mean objective with respect to the weighted sums, for layers with weights.
     """
@@ -114,7 +114,7 @@ class Signals:
 
 @dataclass(frozen=True)
 class Inspection:
-    """Objective and gradient as `Backend.gradients` gives them, and what each layer computed, by its name."""
+    """Objective and gradient as returned by `Backend.gradients`, and what each layer computed, by its name."""
 
     loss: float
     gradient: NDArray[Any]
@@ -127,11 +127,11 @@ class Backend(ABC):
     Parameters
     ----------
     network : Network
-        What to compute.
+        The network to compute.
     training : Training
         Optimizer, schedule and batches.
     seed : int
-        Decides start values, shuffles and dropout.
+        Determines initial values, shuffles and dropout.
     threads : int or None
         Threads to use; None for all processors. Never changes a result.
     """
@@ -144,7 +144,7 @@ class Backend(ABC):
         self.training = training
         self.seed = seed
         self.steps_done = 0
-        # After each epoch so far, for a schedule with feedback; whoever trains hands them in.
+        # The losses after each epoch so far, for a schedule with feedback; set by the training loop.
         self.losses: Sequence[float] = ()
         self.parameters = network.start_values(seed).astype(self.dtype)
         self.state = np.zeros((len(training.optimizer.record.slots), network.size), self.dtype)
@@ -153,15 +153,15 @@ class Backend(ABC):
         self._counting = False
 
     def prepare(self) -> None:  # noqa: B027
-        """Compile whatever is not compiled yet; the seconds it took are in `compile_seconds`."""
+        """Compile whatever is not compiled yet; `compile_seconds` has the time that it took."""
 
     def prepare_gradients(self) -> None:
-        """The same with what `gradients` and `inspect` need, which training may do without."""
+        """Like `prepare`, including what only `gradients` and `inspect` need."""
         self.prepare()
 
     @contextmanager
     def compiling(self) -> Iterator[None]:
-        """Add the time that passes within to `compile_seconds`, once where one is within another."""
+        """Add the time spent inside to `compile_seconds`; nested uses count once."""
         if self._counting:
             yield
             return
@@ -183,7 +183,7 @@ class Backend(ABC):
 
     @abstractmethod
     def inspect(self, rows: Rows) -> Inspection:
-        """As `gradients`, with what every layer of `Network.parts` computed for the rows."""
+        """Like `gradients`, with what every layer of `Network.parts` computed for the rows."""
 
     def signals(self, features: NDArray[Any]) -> dict[str, Signals]:
         """The layers of `inspect` for inputs (rows, features) without targets, and therefore without errors."""
@@ -196,13 +196,13 @@ class Backend(ABC):
 
     @abstractmethod
     def train_step(self, rows: Rows) -> float:
-        """One update on all `rows` as one batch, dropout on; returns the mean objective before it."""
+        """One update with all `rows` as one batch, dropout on; returns the mean objective before it."""
 
     @abstractmethod
     def train_epoch(self, rows: Rows, epoch: int, first: int = 0, last: int | None = None) -> Totals:
-        """Update on every batch of epoch number `epoch` (from 0); sums as seen on the way, before each update.
+        """Update on every batch of epoch number `epoch` (from 0); returns the sums, measured before each update.
 
-        With `first` and `last` only the steps from number `first` to before number `last` are done. An epoch
+        With `first` and `last`, only the steps from number `first` up to, but not including, `last` are done. An epoch
         in parts gives the same bits as a whole one.
         """
 
@@ -211,14 +211,14 @@ class Backend(ABC):
         """Loss and right answers over `rows`; dropout off, running statistics."""
 
     def span(self, rows: Rows, first: int, last: int | None) -> tuple[int, int, int]:
-        """Of the steps of an epoch from `first` to before `last`: (rows before them, rows after them, last step)."""
+        """For the steps of an epoch from `first` to before `last`: (rows before them, rows after them, last step)."""
         batch = self.training.batch(rows.count)
         steps = self.training.steps(rows.count)
         end = steps if last is None else min(last, steps)
         return first * batch, min(end * batch, rows.count), end
 
     def penalty(self) -> float:
-        """What the weights cost as they are now: the part of the objective that is not the loss."""
+        """The penalty on the current weights: the part of the objective that is not the loss."""
         total = 0.0
         for layer in self.network.penalized:
             weight = self.parameters[layer.weight.span].astype(np.float64)
@@ -227,7 +227,7 @@ class Backend(ABC):
 
 
 def in_order(per_block: Sequence[Any] | NDArray[np.float64]) -> float:
-    """Sum from first to last: the same however a sum is vectorized, and in all versions of Python, whose own differ."""
+    """Sum from first to last: the same however a sum is vectorized, and in all versions of Python, unlike `sum`."""
     total = 0.0
     for value in per_block:
         total += float(value)

@@ -49,11 +49,11 @@ class Memory:
 
 def training_memory(network: Network, training: Training, rows: int) -> Memory:
     """What training the network like this on so many rows takes."""
-    learnt, batch = network.size * FLOAT_BYTES, training.batch(rows)
+    learned, batch = network.size * FLOAT_BYTES, training.batch(rows)
     return Memory(
-        learnt + sum(entry.size for entry in network.statistics) * FLOAT_BYTES,
-        learnt,
-        learnt * len(training.optimizer.record.slots),
+        learned + sum(entry.size for entry in network.statistics) * FLOAT_BYTES,
+        learned,
+        learned * len(training.optimizer.record.slots),
         sum(output_memory(layer, batch) for layer in network.parts),
     )
 
