@@ -18,7 +18,7 @@ from neurosim.formulas.form import Statement
 from neurosim.formulas.python import PythonPrinter
 from neurosim.formulas.reader import read
 from neurosim.formulas.source import LOADED_SOURCE
-from neurosim.formulas.tangents import TangentPrinter, Varied
+from neurosim.formulas.tangents import TangentPrinter, Varied, unused
 
 DERIVATION = "__neurosim_derivation__"
 
@@ -55,7 +55,7 @@ def derive_gradient(function: Callable[..., float]) -> Callable[..., None]:
     varied: list[Varied] = ["row", *([""] * (len(names) - 1))]  # type: ignore[list-item]
     slope = derivation.tangent_of(function, tuple(varied))
     taken = {*names, slope.__name__}
-    row, entry = (_unused(wish, taken) for wish in (f"d{a}", "k"))
+    row, entry = (unused(wish, taken) for wish in (f"d{a}", "k"))
     name = f"{function.__name__}_gradient"
     passed = ", ".join([a, y, *params, entry])
     text = (
@@ -107,13 +107,6 @@ class _Derivation:
         exec(compile(text, f"<derived from {function.__code__.co_filename}>", "exec"), names)
         made: Callable[..., Any] = names[name]
         return made
-
-
-def _unused(wish: str, taken: set[str]) -> str:
-    while wish in taken:
-        wish += "_"
-    taken.add(wish)
-    return wish
 
 
 def tidy(body: Sequence[Statement]) -> tuple[Statement, ...]:

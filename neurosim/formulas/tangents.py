@@ -116,11 +116,7 @@ class TangentPrinter(Printer, Activity):
 
     def fresh(self, wish: str) -> str:
         """A name that is not in use, `wish` if possible."""
-        name = wish
-        while name in self._taken:
-            name += "_"
-        self._taken.add(name)
-        return name
+        return unused(wish, self._taken)
 
     def _temporary(self) -> Name:
         number = 1
@@ -421,6 +417,14 @@ class TangentPrinter(Printer, Activity):
             self.outside[name] = tangent
         passed = (*arguments, *tangents, *index)
         return self._dual(node, replace(node, arguments=tuple(arguments)), form.Helper(tangent, passed, name))
+
+
+def unused(wish: str, taken: set[str]) -> str:
+    """A name that is not taken, `wish` if possible; it is taken from now on."""
+    while wish in taken:
+        wish += "_"
+    taken.add(wish)
+    return wish
 
 
 # Expressions put together -----------------------------------------------------------------------------------
