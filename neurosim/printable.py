@@ -86,6 +86,12 @@ def shortened(text: str, longest: int) -> str:
     return text if len(text) <= longest else f"{text[:half]} ... {text[-half:]}"
 
 
+def escaped(text: str, longest: int) -> str:
+    """The text as `shortened` leaves it; what cannot be shown, ends of lines too, is as Python writes it."""
+    shown = shortened(text, longest)
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in shown)
+
+
 def quoted(word: object) -> str:
     r"""A path, or another word, quoted for the shell in a suggested command.
 

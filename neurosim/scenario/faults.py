@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from neurosim.errors import ScenarioError
-from neurosim.printable import shortened
+from neurosim.printable import escaped
 from neurosim.scenario.locate import KeyPath, Position, nearest
 
 # What fits on one screen.
@@ -42,8 +42,7 @@ class Fault:
 
 def shorten(text: str, length: int = MAX_TEXT) -> str:
     """The text without its middle where it is longer than `length`, safe to print."""
-    text = shortened(text, length)
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+    return escaped(text, length)
 
 
 def show(value: Any) -> str:

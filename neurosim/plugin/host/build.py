@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from neurosim.errors import DataError, PluginError, UsageError
@@ -65,7 +66,10 @@ def build_registry(
         For a folder among the files.
     """
     asked = _unique(_existing_file(Path(file)) for file in plugin_files)
-    listed = [file for folder in plugin_folders for file in _files_in(Path(folder))]
+    listed: list[Path] = []
+    for folder in map(Path, plugin_folders):
+        with _reading("folder", folder):
+            listed += files_of(folder)
     enabled = os.environ.get("NEUROSIM_DISABLE_PLUGINS", "") in ("", "0")
 
     registry = Registry()
@@ -79,33 +83,31 @@ def build_registry(
     for file in _unique(listed, besides=asked):
         add_file_or_fault(registry, file)
     for file in asked:
-        try:
+        with _reading("file", file):
             plugin = add_file(registry, file)
-        except OSError as error:
-            raise DataError(f"cannot read plugin file {file}: {error.strerror}") from error
         if plugin.error:
             raise PluginError(f"plugin {file} is broken: {plugin.error}")
     return registry
 
 
 def _existing_file(path: Path) -> Path:
-    try:
+    with _reading("file", path):
         if path.is_file():
             return path
         if path.is_dir():
             raise UsageError(
                 f"plugin {path} is a folder", f"For all plugin files in it: {arguments(plugin_folders=[str(path)])}"
             )
-    except OSError as error:
-        raise DataError(f"cannot read plugin file {path}: {error.strerror}") from error
     raise DataError(f"plugin file not found: {path}", "Check how the path is written.")
 
 
-def _files_in(folder: Path) -> list[Path]:
+@contextmanager
+def _reading(what: str, path: Path) -> Iterator[None]:
+    """Raise DataError where a plugin's file or folder cannot be read."""
     try:
-        return files_of(folder)
+        yield
     except OSError as error:
-        raise DataError(f"cannot read plugin folder {folder}: {error.strerror}") from error
+        raise DataError(f"cannot read plugin {what} {path}: {error.strerror}") from error
 
 
 def _environment_files(registry: Registry) -> list[Path]:
@@ -125,12 +127,8 @@ def _environment_files(registry: Registry) -> list[Path]:
 
 def _unique(paths: Iterable[Path], besides: Iterable[Path] = ()) -> list[Path]:
     """Each file once, by whatever paths it is named, and none of those in `besides`."""
-    kept = {_identity(path): path for path in besides}
+    kept = {os.path.realpath(path): path for path in besides}
     others = len(kept)
     for path in paths:
-        kept.setdefault(_identity(path), path)
+        kept.setdefault(os.path.realpath(path), path)
     return list(kept.values())[others:]
-
-
-def _identity(path: Path) -> str:
-    return os.path.realpath(path)

@@ -7,7 +7,7 @@ from types import TracebackType
 
 from neurosim.errors import NeurosimError
 from neurosim.plugin.host.hooks import HookError
-from neurosim.printable import shortened
+from neurosim.printable import escaped
 
 LONGEST = 200
 
@@ -64,5 +64,4 @@ def _place(error: BaseException, own: Mapping[str, str]) -> tuple[str, int]:
 
 def one_line(text: str) -> str:
     """The first line that says something, without its middle where it is long, safe to print."""
-    first = shortened(next((line.strip() for line in text.splitlines() if line.strip()), ""), LONGEST)
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in first)
+    return escaped(next((line.strip() for line in text.splitlines() if line.strip()), ""), LONGEST)
