@@ -37,7 +37,7 @@ LARGEST = 1 << 32
 MOST_WORDS = 1 << 24
 # Axes of a row, and numbers in it.
 INPUT_AXES = (1, 2, 3)
-MOST_INPUTS = 1 << 24
+MOST_INPUTS = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -210,12 +210,12 @@ def load_model(
     try:
         network, plugins = _network(words, known)
         classes, features = _names(words["classes"]), _names(words["input"]["features"])
+        _check(network, tensors, classes, features)
         scale, shift = (_numbers(words["input"][key], network.inputs) for key in ("scale", "shift"))
         target = words["target"]
         targets = _names(target["names"])
         count = 0 if classes else network.outputs
         target_scale, target_shift = (_numbers(target[key], count) for key in ("scale", "shift"))
-        _check(network, tensors, classes, features)
         _check_targets(network, classes, targets, target_scale)
     except NeurosimError as error:
         raise type(error)(f"{file}: {error.message}", _lacking(words, known) or error.hint) from error

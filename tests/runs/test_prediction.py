@@ -246,7 +246,7 @@ for _ in range(5):
         (["input_shape"], []),
         (["input_shape"], "4"),
         (["input_shape"], 4),
-        (["input_shape"], [1 << 13, 1 << 13, 1]),
+        (["input_shape"], [1 << 12, 1 << 12, 1]),
         (["network", "layers"], []),
         (["network", "layers"], [DEEP]),
         (["network", "layers"], [MANY]),
