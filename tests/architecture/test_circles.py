@@ -4,19 +4,15 @@ Every import counts: those for type checkers, and those inside functions, which 
 """
 
 import ast
-from pathlib import Path
 
 from scipy.sparse import lil_array
 from scipy.sparse.csgraph import connected_components
-
-import neurosim
-
-PACKAGE = Path(neurosim.__file__).parent
+from sources import PACKAGE, SOURCES, tree
 
 
 def modules():
     """Module name -> file, for all of neurosim; templates of new plugins are texts."""
-    for path in sorted(PACKAGE.rglob("*.py")):
+    for path in SOURCES:
         words = path.relative_to(PACKAGE.parent).with_suffix("").parts
         yield ".".join(words[:-1] if words[-1] == "__init__" else words), path
 
@@ -26,7 +22,7 @@ MODULES = dict(modules())
 
 def imports(module):
     """The modules of neurosim that one imports, each by its longest name."""
-    for node in ast.walk(ast.parse(MODULES[module].read_text(encoding="utf-8"))):
+    for node in ast.walk(tree(MODULES[module])):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):

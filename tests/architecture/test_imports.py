@@ -6,10 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from sources import PACKAGE, SOURCES, tree
 
 import neurosim
-
-PACKAGE = Path(neurosim.__file__).parent
 
 # Part of the package -> the parts it may import: those of earlier rows, never a later one. Parts are the folders and
 # files right below neurosim/; each row names all it may see, so nothing is allowed by way of something else.
@@ -88,10 +87,10 @@ CONFINED = {
 }
 
 
-def imported(tree: ast.AST) -> set[str]:
+def imported(module: ast.AST) -> set[str]:
     """Full names of everything imported anywhere in a module."""
     found = set()
-    for node in ast.walk(tree):
+    for node in ast.walk(module):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -105,15 +104,12 @@ def part_of(path: Path) -> str:
     return relative.parts[0].removesuffix(".py")
 
 
-MODULES = sorted(path for path in PACKAGE.rglob("*.py"))
-
-
 @pytest.mark.parametrize("part", ALLOWED)
 def test_imports_point_one_way(part):
-    for path in MODULES:
+    for path in SOURCES:
         if part_of(path) != part:
             continue
-        for name in imported(ast.parse(path.read_text(encoding="utf-8"))):
+        for name in imported(tree(path)):
             words = name.split(".")
             if words[0] == "neurosim":
                 # `from neurosim import builtins` names a part as `from neurosim.builtins import x` does.
@@ -132,21 +128,21 @@ def test_the_table_is_read_from_the_ground_up_and_has_few_levels():
 
 
 def test_the_table_names_every_part():
-    parts = {part_of(path) for path in MODULES}
+    parts = {part_of(path) for path in SOURCES}
     assert parts == set(ALLOWED)
 
 
 def test_builtins_see_only_the_public_contract():
     formulas = ["activations", "losses", "optimizers", "initializers", "schedules", "toy_datasets"]
     for name in formulas:
-        tree = ast.parse((PACKAGE / "builtins" / f"{name}.py").read_text(encoding="utf-8"))
-        ours = {entry.rpartition(".")[0] for entry in imported(tree) if entry.startswith("neurosim")}
+        module = tree(PACKAGE / "builtins" / f"{name}.py")
+        ours = {entry.rpartition(".")[0] for entry in imported(module) if entry.startswith("neurosim")}
         assert ours <= {"neurosim.plugin", "neurosim.errors"}, name
 
 
 def test_formulas_have_one_reader():
     parse = "neurosim.formulas.source.parse"
-    readers = [path.name for path in MODULES if parse in imported(ast.parse(path.read_text(encoding="utf-8")))]
+    readers = [path.name for path in SOURCES if parse in imported(tree(path))]
     assert readers == ["reader.py"]
 
 

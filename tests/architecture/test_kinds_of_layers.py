@@ -2,18 +2,17 @@
 
 import ast
 import importlib
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
+from sources import PACKAGE, SOURCES, place, tree
 
-import neurosim
 from neurosim.backends.cpu.stages.kinds import KINDS as CPU
 from neurosim.backends.reference.kinds import PASSES
 from neurosim.network import layers
 from neurosim.network.layers.kinds import SECTIONS
 from neurosim.worksheet import backward, choice, forward
 
-PACKAGE = Path(neurosim.__file__).parent
 KINDS = {
     name: kind
     for name, kind in vars(layers).items()
@@ -45,20 +44,20 @@ ABOUT_ONE = {
 }
 # ... and what puts layers together itself, or finds what a whole network has to keep for a kind.
 BUILDERS = {"bench/gpu_training.py", "bench/problem.py", "network/network.py", "testing/agreement.py"}
-MODULES = sorted(path for path in PACKAGE.rglob("*.py") if not path.relative_to(PACKAGE).as_posix().startswith(HOMES))
+MODULES = [path for path in SOURCES if not place(path).startswith(HOMES)]
 
 
-def names_in(tree: ast.AST) -> set[str]:
+def names_in(module: ast.AST) -> set[str]:
     """The kinds that a piece of a module names."""
-    found = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-    found |= {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    found = {node.id for node in ast.walk(module) if isinstance(node, ast.Name)}
+    found |= {node.attr for node in ast.walk(module) if isinstance(node, ast.Attribute)}
     return found & set(KINDS)
 
 
-def imported_kinds(tree: ast.AST) -> set[str]:
+def imported_kinds(module: ast.AST) -> set[str]:
     """The kinds that a module imports, by their names or with all of `network.layers`."""
     found = set()
-    for node in ast.walk(tree):
+    for node in ast.walk(module):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("neurosim.network.layers"):
             found |= {alias.name for alias in node.names} & set(KINDS)
         elif isinstance(node, ast.ImportFrom) and node.module == "neurosim.network":
@@ -66,33 +65,26 @@ def imported_kinds(tree: ast.AST) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_nothing_asks_a_layer_for_its_kind(path):
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    if not imported_kinds(tree):
-        return
-    assert path.relative_to(PACKAGE).as_posix() in TABLES | ABOUT_ONE | BUILDERS
-    for node in ast.walk(tree):
-        if (
-            isinstance(node, ast.Call)
-            and isinstance(node.func, ast.Name)
-            and node.func.id in ("isinstance", "issubclass")
-        ):
-            assert not names_in(node.args[1]), f"line {node.lineno}: {ast.unparse(node)}"
-        if isinstance(node, ast.MatchClass):
-            assert not names_in(node.cls), f"line {node.lineno}"
-        if isinstance(node, ast.Compare):
-            sides = {side.id for side in (node.left, *node.comparators) if isinstance(side, ast.Name)}
-            assert not sides & set(KINDS), f"line {node.lineno}: {ast.unparse(node)}"
+def kinds_asked_for(module: ast.AST) -> Iterator[ast.AST]:
+    """Where a module asks whether a layer is of a kind."""
+    for node in ast.walk(module):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            asked = node.func.id in ("isinstance", "issubclass") and names_in(node.args[1])
+        elif isinstance(node, ast.MatchClass):
+            asked = names_in(node.cls)
+        elif isinstance(node, ast.Compare):
+            asked = {side.id for side in (node.left, *node.comparators) if isinstance(side, ast.Name)} & set(KINDS)
+        else:
+            continue
+        if asked:
+            yield node
 
 
-def test_the_lists_name_no_more_than_there_is():
-    naming = {
-        path.relative_to(PACKAGE).as_posix()
-        for path in MODULES
-        if imported_kinds(ast.parse(path.read_text(encoding="utf-8")))
-    }
-    assert naming == TABLES | ABOUT_ONE | BUILDERS
+def test_nothing_asks_a_layer_for_its_kind():
+    naming = {place(path): tree(path) for path in MODULES if imported_kinds(tree(path))}
+    assert naming.keys() == TABLES | ABOUT_ONE | BUILDERS
+    asking = [f"{module}: {ast.unparse(node)}" for module, read in naming.items() for node in kinds_asked_for(read)]
+    assert asking == []
 
 
 @pytest.mark.parametrize("kind", SECTIONS)

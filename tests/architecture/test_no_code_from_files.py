@@ -5,13 +5,9 @@ reasons say, and what tests/plugin/test_trust.py and tests/reliability/test_audi
 """
 
 import ast
-from pathlib import Path
 
 import pytest
-
-import neurosim
-
-PACKAGE = Path(neurosim.__file__).parent
+from sources import SOURCES, place, tree
 
 # Libraries that make code or any object of bytes, call machine code, or start programs.
 MODULES = {
@@ -77,9 +73,9 @@ REASONS = {
 }
 
 
-def uses(tree):
+def uses(module):
     """What a module uses of all that, by the names above; ``np.load`` where it could unpickle, and ``shell``."""
-    for node in ast.walk(tree):
+    for node in ast.walk(module):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name.partition(".")[0] in MODULES)
         elif isinstance(node, ast.ImportFrom):
@@ -113,19 +109,17 @@ def of_call(node):
         yield "np.load"
 
 
-FOUND = {
-    (path.relative_to(PACKAGE).as_posix(), name)
-    for path in sorted(PACKAGE.rglob("*.py"))
-    for name in uses(ast.parse(path.read_text(encoding="utf-8")))
-}
+@pytest.fixture(scope="module")
+def found():
+    return {(place(path), name) for path in SOURCES for name in uses(tree(path))}
 
 
-def test_code_is_made_in_the_places_that_may():
-    assert FOUND - REASONS.keys() == set()
+def test_code_is_made_in_the_places_that_may(found):
+    assert found - REASONS.keys() == set()
 
 
-def test_every_reason_is_still_needed():
-    assert REASONS.keys() - FOUND == set()
+def test_every_reason_is_still_needed(found):
+    assert REASONS.keys() - found == set()
 
 
 @pytest.mark.parametrize(
