@@ -229,7 +229,8 @@ class RunFolder:
         there, scenario_text = self.path / SCENARIO, portable(scenario).to_toml()
         if not self._own and there.exists() and not _says(there, scenario_text):
             raise DataError(
-                f"{there} is a different scenario from the one to run", "Choose another out=..., or remove that file."
+                f"{there} is a different scenario from the one to run",
+                "Choose another folder (out=...), or remove that file.",
             )
         # Left by a process that was killed while writing; nobody else writes here now.
         sweep(self.path)
@@ -331,7 +332,9 @@ def _refuse_other_run(path: Path) -> None:
     """Raise DataError where a folder has a finished run, or one that can be resumed."""
     if (path / SUMMARY).exists():
         page = "" if (path / PAGE).exists() else f"{command('run', resume=path)}  writes its page. "
-        raise DataError(f"{path} already holds a finished run", f"{page}Choose another out=..., or remove that folder.")
+        raise DataError(
+            f"{path} already holds a finished run", f"{page}Choose another folder (out=...), or remove that one."
+        )
     what, how = "", "resumes it"
     if (path / MEMBERS).exists():
         what = "a study that was interrupted"
@@ -340,13 +343,13 @@ def _refuse_other_run(path: Path) -> None:
     elif (path / FAILURE).exists():
         raise DataError(
             f"{path} holds a run that diverged",
-            f"neurosim doctor {quoted(path)}  says why; choose another out=..., or remove that folder.",
+            f"neurosim doctor {quoted(path)}  says why; choose another folder (out=...), or remove that one.",
         )
     elif any(CHECKPOINT_NAME.fullmatch(file.name) for file in (path / CHECKPOINTS).glob("*")):
         if not (path / SCENARIO).exists():
             raise DataError(
                 f"{path} holds a checkpoint without the scenario that it belongs to",
-                "Choose another out=..., or remove that folder.",
+                "Choose another folder (out=...), or remove that one.",
             )
         what = "a run that was interrupted"
     elif (path / MODEL).exists():
@@ -354,7 +357,7 @@ def _refuse_other_run(path: Path) -> None:
     if what:
         raise DataError(
             f"{path} holds {what}",
-            f"{command('run', resume=path)}  {how}; or choose another out=..., or remove that folder.",
+            f"{command('run', resume=path)}  {how}; or choose another folder (out=...), or remove that one.",
         )
 
 

@@ -12,7 +12,7 @@ from neurosim.printable import arguments, command
     ("text", "typed"),
     [
         ('Use backend="cpu".', "Use --backend cpu."),
-        ("Choose another out=..., or remove that folder.", "Choose another --out, or remove that folder."),
+        ("Choose another folder (out=...).", "Choose another folder (--out)."),
         ("With force=True it is read", "With --force it is read"),
         ('data_dir="/my data" or', "--data-dir '/my data' or"),
         ('overrides={"optimizer.lr": 0.1, "network.loss": "mse"}', "--set optimizer.lr=0.1 --set network.loss=mse"),
