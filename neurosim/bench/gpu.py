@@ -214,12 +214,12 @@ def _costs(size: GpuSize, clock: Clock) -> tuple[list[Cost], Cost]:
 def _crossovers(size: GpuSize, registry: Registry, threads: int, clock: Clock, say: Say) -> list[Crossover]:
     varied = replace(size.network, rows=size.varied_rows)
     say("measuring batches of many sizes")
-    found = [gpu_training.by_batch(varied, size.batches, registry, threads, size.rounds, clock)]
+    crossovers = [gpu_training.by_batch(varied, size.batches, registry, threads, size.rounds, clock)]
     say("measuring networks of many widths")
-    found.append(gpu_training.by_width(varied, size.widths, registry, threads, size.rounds, clock))
+    crossovers.append(gpu_training.by_width(varied, size.widths, registry, threads, size.rounds, clock))
     say("measuring many networks")
-    found.append(gpu_training.by_networks(size.networks, size.xor_steps, registry, threads, size.rounds, clock))
-    return found
+    crossovers.append(gpu_training.by_networks(size.networks, size.xor_steps, registry, threads, size.rounds, clock))
+    return crossovers
 
 
 def _available_threads() -> int:

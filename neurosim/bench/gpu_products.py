@@ -46,8 +46,8 @@ class Operands:
         rows = np.unique(np.linspace(0, self.shape[0] - 1, CHECKED_ROWS * 8).astype(int))
         rows = rows if self.shape[0] <= CHECKED_ROWS * 8 else rows[::8]
         expected = self.left[rows].astype(np.float64) @ self.right.astype(np.float64)
-        found: NDArray[np.float32] = Memory.download(self.c)
-        return float(np.abs(found[rows] - expected).max() / np.abs(expected).max())
+        actual: NDArray[np.float32] = Memory.download(self.c)
+        return float(np.abs(actual[rows] - expected).max() / np.abs(expected).max())
 
 
 def kernels(operands: Operands) -> dict[str, Callable[[], None]]:
@@ -56,9 +56,9 @@ def kernels(operands: Operands) -> dict[str, Callable[[], None]]:
     def launch(rung: ladder.Rung) -> Callable[[], None]:
         return lambda: rung.multiply(operands.a, operands.b, operands.c)
 
-    found = {rung.name: launch(rung) for rung in ladder.rungs()}
+    launches = {rung.name: launch(rung) for rung in ladder.rungs()}
     theirs = probes.cublas_product(operands.a, operands.b, operands.c)
-    return found if theirs is None else {**found, CUBLAS: theirs}
+    return launches if theirs is None else {**launches, CUBLAS: theirs}
 
 
 def check(shapes: Sequence[Shape], tolerance: float = TOLERANCE) -> Checked:
@@ -88,7 +88,7 @@ def check(shapes: Sequence[Shape], tolerance: float = TOLERANCE) -> Checked:
 
 def measure(sizes: Sequence[int], rounds: int, peak: float, clock: Clock, operations: float = OPERATIONS) -> list[Rate]:
     """Time every rung for square matrices of these sizes; `peak` is in GFLOP/s."""
-    found = []
+    rates = []
     for size in sizes:
         operands = Operands((size, size, size))
         flops = 2 * size**3
@@ -99,8 +99,8 @@ def measure(sizes: Sequence[int], rounds: int, peak: float, clock: Clock, operat
             work.run()
         for name, timing in interleaved(works, rounds, clock).items():
             gflops = flops * repeats / timing.median / 1e9
-            found.append(Rate(name, size, gflops, gflops / peak, timing.spread))
-    return found
+            rates.append(Rate(name, size, gflops, gflops / peak, timing.spread))
+    return rates
 
 
 def repeated(launch: Callable[[], None], times: int) -> Callable[[], None]:

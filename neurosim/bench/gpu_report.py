@@ -106,12 +106,12 @@ class Crossover:
     @property
     def overtakes_at(self) -> int | None:
         """The smallest value from which on the GPU is always faster; None if the CPU is faster in the last one."""
-        found = None
+        value = None
         for duel in reversed(self.duels):
             if duel.speedup <= 1.0:
                 break
-            found = duel.value
-        return found
+            value = duel.value
+        return value
 
     def as_json(self) -> dict[str, Any]:
         """What was varied, where the GPU overtakes the CPU, and each training."""

@@ -95,7 +95,7 @@ def interleaved(
     budget : float
         Seconds after which no new round begins, once there have been `LEAST_ROUNDS`.
     """
-    found: dict[str, list[float]] = {name: [] for name in works}
+    times: dict[str, list[float]] = {name: [] for name in works}
     begun = clock()
     for number in range(1, rounds + 1):
         if number > LEAST_ROUNDS and clock() - begun > budget:
@@ -109,8 +109,8 @@ def interleaved(
             start = clock()
             for _ in range(work.repeats):
                 work.run()
-            found[name].append((clock() - start) / work.repeats)
-    return {name: Timing(tuple(seconds)) for name, seconds in found.items()}
+            times[name].append((clock() - start) / work.repeats)
+    return {name: Timing(tuple(seconds)) for name, seconds in times.items()}
 
 
 @contextmanager

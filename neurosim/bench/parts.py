@@ -134,19 +134,19 @@ def check_pairs(pairs: list[Pair], tolerance: float) -> None:
 
 def kernel_works(pairs: list[Pair]) -> dict[str, Work]:
     """Both sides of every pair."""
-    found = {}
+    works = {}
     for pair in pairs:
-        found[f"{pair.name} numpy"] = Work(pair.numpy, repeats=pair.repeats)
-        found[f"{pair.name} compiled"] = Work(pair.compiled, repeats=pair.repeats)
-    return found
+        works[f"{pair.name} numpy"] = Work(pair.numpy, repeats=pair.repeats)
+        works[f"{pair.name} compiled"] = Work(pair.compiled, repeats=pair.repeats)
+    return works
 
 
 def kernels(pairs: list[Pair], timings: Mapping[str, Timing]) -> list[Kernel]:
     """Microseconds of both sides and their ratio, from medians."""
-    found = []
+    measured = []
     for pair in pairs:
         ours, theirs = timings[f"{pair.name} compiled"], timings[f"{pair.name} numpy"]
-        found.append(
+        measured.append(
             Kernel(
                 name=pair.name,
                 numbers=pair.numbers,
@@ -157,7 +157,7 @@ def kernels(pairs: list[Pair], timings: Mapping[str, Timing]) -> list[Kernel]:
                 compiled_spread=ours.spread,
             )
         )
-    return found
+    return measured
 
 
 def product_works(size: Size) -> tuple[dict[str, Work], dict[str, int]]:
@@ -174,8 +174,8 @@ def product_works(size: Size) -> tuple[dict[str, Work], dict[str, int]]:
             calls["input_gradients"].append((d, weight.T, np.empty_like(x)))
     # Each entry of a product takes one multiplication and one addition for each factor in its row.
     flops = {name: sum(2 * out.size * left.shape[1] for left, _, out in entries) for name, entries in calls.items()}
-    found = {name: Work(_multiply_all(entries), repeats=PRODUCT_REPEATS) for name, entries in calls.items()}
-    return found, flops
+    works = {name: Work(_multiply_all(entries), repeats=PRODUCT_REPEATS) for name, entries in calls.items()}
+    return works, flops
 
 
 def _multiply_all(entries: list[tuple[Array, Array, Array]]) -> Callable[[], None]:
@@ -189,8 +189,8 @@ def _multiply_all(entries: list[tuple[Array, Array, Array]]) -> Callable[[], Non
 def products(flops: Mapping[str, int], timings: Mapping[str, Timing], peak: float) -> list[Product]:
     """GFLOP/s of each kind, then of all together; `peak` is the peak of one thread."""
     together = Timing(tuple(sum(round_) for round_ in zip(*(timings[name].seconds for name in flops), strict=True)))
-    found = []
+    measured = []
     for name, timing in [*((name, timings[name]) for name in flops), ("all", together)]:
         gflops = (flops[name] if name in flops else sum(flops.values())) / timing.median / 1e9
-        found.append(Product(name, gflops, gflops / peak, timing.spread))
-    return found
+        measured.append(Product(name, gflops, gflops / peak, timing.spread))
+    return measured

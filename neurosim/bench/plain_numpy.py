@@ -34,12 +34,12 @@ def gradients(
     errors = outputs[-1].copy()
     errors[rows, labels] -= 1.0
     errors /= len(samples)
-    found = []
+    layers = []
     for k in reversed(range(len(weights))):
-        found.append((outputs[k].T @ errors, errors.sum(axis=0)))
+        layers.append((outputs[k].T @ errors, errors.sum(axis=0)))
         if k > 0:
             errors = (errors @ weights[k].T) * (outputs[k] > 0.0)
-    return float(loss), found[::-1]
+    return float(loss), layers[::-1]
 
 
 def adam(
@@ -91,10 +91,10 @@ class PlainNumpy:
         total = 0.0
         for start in range(0, len(samples), batch):
             part = samples[start : start + batch]
-            loss, found = self.gradients(part, labels[start : start + batch])
+            loss, layers = self.gradients(part, labels[start : start + batch])
             self.step += 1
             parameters = [w for pair in zip(self.weights, self.biases, strict=True) for w in pair]
-            flat = [g for pair in found for g in pair]
+            flat = [g for pair in layers for g in pair]
             for w, g, (mean, square) in zip(parameters, flat, self.averages, strict=True):
                 adam(w, g, mean, square, self.step, self.rate)
             total += loss * len(part)

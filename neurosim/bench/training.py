@@ -53,8 +53,8 @@ class NaiveTrainer:
 
     def gradients(self, rows: Rows) -> tuple[float, NDArray[Any]]:
         """Mean loss and its gradient, flat."""
-        loss, found = self._naive.gradients(*self._lists(rows))
-        return loss, _flat(zip(found.weights, found.biases, strict=True))
+        loss, gradient = self._naive.gradients(*self._lists(rows))
+        return loss, _flat(zip(gradient.weights, gradient.biases, strict=True))
 
     def train(self, rows: Rows, batch: int) -> float:
         """One pass over the rows."""
@@ -75,8 +75,8 @@ class NumpyTrainer:
     def gradients(self, rows: Rows) -> tuple[float, NDArray[Any]]:
         """Mean loss and its gradient, flat."""
         with blas_threads(self._threads):
-            loss, found = self._plain.gradients(rows.features, rows.classes)
-        return loss, _flat(found)
+            loss, gradient = self._plain.gradients(rows.features, rows.classes)
+        return loss, _flat(gradient)
 
     def train(self, rows: Rows, batch: int) -> float:
         """One pass over the rows."""
@@ -133,17 +133,17 @@ def contestants(problem: Problem, backend_of: Callable[[int], Backend], threads:
         Number of threads to use at most.
     """
     rows = problem.rows
-    found = [
+    entered = [
         Contestant("naive", 1, NaiveTrainer(problem), problem.first(problem.size.batch)),
         Contestant("numpy", 1, NumpyTrainer(problem, 1), rows),
         Contestant("compiled", 1, BackendTrainer(backend_of(1)), rows),
     ]
     if threads > 1:
-        found += [
+        entered += [
             Contestant("numpy_threads", threads, NumpyTrainer(problem, threads), rows),
             Contestant("compiled_threads", threads, BackendTrainer(backend_of(threads)), rows),
         ]
-    return found
+    return entered
 
 
 def check(problem: Problem, entered: Sequence[Contestant], tolerance: float = TOLERANCE) -> Agreement:
@@ -168,10 +168,10 @@ def check(problem: Problem, entered: Sequence[Contestant], tolerance: float = TO
     expected = problem.network.named(expected_gradient)
     worst = [0.0, 0.0, 0.0]
     for entry, (loss, gradient, after) in zip(entered[1:], answers[1:], strict=True):
-        found = problem.network.named(gradient)
+        actual = problem.network.named(gradient)
         errors = [
             abs(loss / expected_loss - 1.0),
-            max(_relative(found[name], expected[name]) for name in expected),
+            max(_relative(actual[name], expected[name]) for name in expected),
             abs(after / expected_after - 1.0),
         ]
         for what, error in zip(("loss", "gradients", "loss after one update"), errors, strict=True):
@@ -185,9 +185,9 @@ def check(problem: Problem, entered: Sequence[Contestant], tolerance: float = TO
     return Agreement(rows.count, worst[0], worst[1], worst[2], tolerance)
 
 
-def _relative(found: NDArray[Any], expected: NDArray[Any]) -> float:
+def _relative(actual: NDArray[Any], expected: NDArray[Any]) -> float:
     largest = float(np.abs(expected).max())
-    return float(np.abs(found - expected).max()) / (largest or 1.0)
+    return float(np.abs(actual - expected).max()) / (largest or 1.0)
 
 
 def works(problem: Problem, entered: Sequence[Contestant], threads: int) -> dict[str, Work]:
@@ -195,13 +195,13 @@ def works(problem: Problem, entered: Sequence[Contestant], threads: int) -> dict
 
     Of the ways compared, only the naive loops directly follow a BLAS with several threads.
     """
-    found = {peak_name(count): Work(square_product(problem.size.peak, count)) for count in sorted({1, threads})}
+    turns = {peak_name(count): Work(square_product(problem.size.peak, count)) for count in sorted({1, threads})}
     # The threads of a BLAS spin for some milliseconds after their work, and would slow down whatever comes next. The
     # naive loops take seconds and are hardly affected, so they follow.
     for entry in sorted(entered, key=lambda entry: entry.name != "numpy_threads"):
         every = problem.size.slow_every if entry.name in ("naive", "numpy_threads") else 1
-        found[entry.name] = Work(_pass_of(entry, problem.size.batch), entry.trainer.reset, every=every)
-    return found
+        turns[entry.name] = Work(_pass_of(entry, problem.size.batch), entry.trainer.reset, every=every)
+    return turns
 
 
 def _pass_of(entry: Contestant, batch: int) -> Callable[[], object]:
@@ -216,11 +216,11 @@ def peak_name(threads: int) -> str:
 def peaks(problem: Problem, timings: Mapping[str, Timing], threads: int) -> list[Peak]:
     """GFLOP/s of the large products: the best round, since it should show what the machine can do."""
     flops = 2 * problem.size.peak**3
-    found = []
+    peak = []
     for count in sorted({1, threads}):
         timing = timings[peak_name(count)]
-        found.append(Peak(count, flops / timing.fastest / 1e9, timing.spread))
-    return found
+        peak.append(Peak(count, flops / timing.fastest / 1e9, timing.spread))
+    return peak
 
 
 def ladder(

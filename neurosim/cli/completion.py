@@ -31,12 +31,12 @@ def scenarios(incomplete: str) -> Items:
 
 def runs(incomplete: str) -> Items:
     """``last``, the runs in ``runs/``, newest first, and folders."""
-    found = beginning(incomplete, [LAST, *map(str, all_runs())])
+    matching = beginning(incomplete, [LAST, *map(str, all_runs())])
     # A folder whose runs are already offered is not offered itself.
     folders = (
-        path for path in paths(incomplete) if not any(run.startswith(path.removesuffix(os.sep)) for run in found)
+        path for path in paths(incomplete) if not any(run.startswith(path.removesuffix(os.sep)) for run in matching)
     )
-    return items([*found, *folders])
+    return items([*matching, *folders])
 
 
 def items(values: Iterable[str]) -> Items:
@@ -77,10 +77,10 @@ def settings(ctx: click.Context, param: click.Parameter, incomplete: str) -> Ite
     keys = list(setting_keys(tree, _builtins() if typed.startswith(("data.", "optimizer.")) else None))
     if equals:
         return [item for key in keys if key.path == typed for item in _values(key.path, key.choices, key.value, value)]
-    found = [key for key in keys if key.path.startswith(typed) and ("." in typed or key.value is not None)]
+    matching = [key for key in keys if key.path.startswith(typed) and ("." in typed or key.value is not None)]
     # People often know only the last part of a key.
-    found = found or [key for key in keys if key.path.rpartition(".")[2].startswith(typed)]
-    return [CompletionItem(f"{key.path}=", type=OPEN, help=_help(key.about, key.value)) for key in found]
+    matching = matching or [key for key in keys if key.path.rpartition(".")[2].startswith(typed)]
+    return [CompletionItem(f"{key.path}=", type=OPEN, help=_help(key.about, key.value)) for key in matching]
 
 
 def _values(path: str, choices: Iterable[str], now: Any, value: str) -> Items:

@@ -29,11 +29,11 @@ def list_command(data_dir: Path | None, as_json: bool) -> None:
     from neurosim.plugin.host import build_registry
     from neurosim.scenario.schema import DataSection
 
-    found = [describe(entry, data_dir) for entry in build_registry().datasets]
+    described = [describe(entry, data_dir) for entry in build_registry().datasets]
     if as_json:
-        print_json({"data_folder": str(data_root(data_dir)), "datasets": found})
+        print_json({"data_folder": str(data_root(data_dir)), "datasets": described})
         return
-    for dataset in found:
+    for dataset in described:
         click.echo(f"{dataset['name']:<14} {dataset['description']}")
         if dataset["options"]:
             options = (f"{name} = {option(value)}" for name, value in dataset["options"].items())

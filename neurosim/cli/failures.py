@@ -39,9 +39,9 @@ def _of_other(error: BaseException) -> Failure:
         return _no_memory(error)
     if isinstance(error, OSError):
         return _of_file(error)
-    found = _of_plugin(error)
-    if found is not None:
-        return found
+    failure = _of_plugin(error)
+    if failure is not None:
+        return failure
     before = memory_ended(error)
     return _unexpected(error) if before is None else _no_memory(before)
 
@@ -75,10 +75,10 @@ def _of_plugin(error: BaseException) -> Failure | None:
     """The failure for an error in a plugin's functions, called long after it was loaded; None for other errors."""
     from neurosim.plugin.host import raised_by
 
-    found = raised_by(error)
-    if found is None:
+    fault = raised_by(error)
+    if fault is None:
         return None
-    plugin, cause = found
+    plugin, cause = fault
     return Failure(
         f"plugin {plugin} has failed: {cause}",
         f"neurosim plugins check {quoted(plugin)}  looks for faults; --debug shows where it was called from.",

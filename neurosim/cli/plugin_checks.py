@@ -118,17 +118,17 @@ def choose_records(what: str, files: Sequence[Path], folders: Sequence[Path]) ->
     if named:
         return Chosen(registry, [entry for plugin in named for entry in _of_plugin(plugin, entries)])
     owner, _, bare = what.rpartition(":")
-    found = [entry for entry in entries if entry.record.name == bare and owner in ("", entry.plugin.name)]
-    if not found and path.is_dir():
+    matching = [entry for entry in entries if entry.record.name == bare and owner in ("", entry.plugin.name)]
+    if not matching and path.is_dir():
         hint = f"Install the package in it (pip install -e {quoted(what)}), then check it by its name."
         raise UsageError(f"{what} is a folder", hint)
-    if not found:
+    if not matching:
         names = {BUILTIN, *(plugin.name for plugin in registry.plugins), *(entry.record.name for entry in entries)}
         message, hint = unknown("plugin or record", what, names)
         if not hint.startswith("did you mean"):
             hint = "neurosim plugins  lists the plugins, and  neurosim list  everything they provide."
         raise UsageError(message, "\n".join(part for part in (hint, suspects(registry.plugins)) if part))
-    return Chosen(registry, found)
+    return Chosen(registry, matching)
 
 
 def _of_plugin(plugin: Plugin, entries: Sequence[Entry]) -> list[Entry]:

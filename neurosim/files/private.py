@@ -47,9 +47,9 @@ class PrivateFolder:
             return
         descriptor = os.open(_walk(path), os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         try:
-            found = os.fstat(descriptor)
-            self._place = found.st_dev, found.st_ino
-            _check_own(str(path), found)
+            status = os.fstat(descriptor)
+            self._place = status.st_dev, status.st_ino
+            _check_own(str(path), status)
         except BaseException:
             os.close(descriptor)
             raise
@@ -121,10 +121,10 @@ class PrivateFolder:
         descriptor = os.open(self._named(name), flags, 0o600, dir_fd=self._checked())
         try:
             if self._descriptor is not None:
-                found = os.fstat(descriptor)
-                if not stat.S_ISREG(found.st_mode):
+                status = os.fstat(descriptor)
+                if not stat.S_ISREG(status.st_mode):
                     raise _refused(str(self.path / name), "is not a file")
-                _check_own(str(self.path / name), found)
+                _check_own(str(self.path / name), status)
             return os.fdopen(descriptor, mode)
         except BaseException:
             os.close(descriptor)
@@ -136,10 +136,10 @@ class PrivateFolder:
     def _checked(self) -> int | None:
         """The descriptor, after checking that it still refers to a private folder."""
         if self._descriptor is not None:
-            found = os.fstat(self._descriptor)
-            if (found.st_dev, found.st_ino) != self._place:
+            status = os.fstat(self._descriptor)
+            if (status.st_dev, status.st_ino) != self._place:
                 raise OSError(errno.EBADF, os.strerror(errno.EBADF))
-            _check_own(str(self.path), found)
+            _check_own(str(self.path), status)
         return self._descriptor
 
 
@@ -155,13 +155,13 @@ def _walk(path: Path) -> str:
             continue
         entry = os.path.join(here, name)
         try:
-            found = os.lstat(entry)
+            status = os.lstat(entry)
         except FileNotFoundError:
             with contextlib.suppress(FileExistsError):  # another process was faster
                 os.mkdir(entry, 0o700)
-            found = os.lstat(entry)
-        _check_parent(entry, found)
-        if stat.S_ISLNK(found.st_mode):
+            status = os.lstat(entry)
+        _check_parent(entry, status)
+        if stat.S_ISLNK(status.st_mode):
             links += 1
             if links > _MOST_LINKS:
                 raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
@@ -173,21 +173,21 @@ def _walk(path: Path) -> str:
     return here
 
 
-def _check_parent(path: str, found: os.stat_result) -> None:
+def _check_parent(path: str, status: os.stat_result) -> None:
     """Raise unless only the user and root can change the entries of a folder, or the target of a link."""
-    if found.st_uid not in (0, os.geteuid()):
+    if status.st_uid not in (0, os.geteuid()):
         raise _refused(path, "belongs to another user")
     # Entries of a sticky folder, such as /tmp, can be renamed only by their owners.
-    if stat.S_ISLNK(found.st_mode) or found.st_mode & stat.S_ISVTX:
+    if stat.S_ISLNK(status.st_mode) or status.st_mode & stat.S_ISVTX:
         return
-    if found.st_mode & stat.S_IWOTH or (found.st_mode & stat.S_IWGRP and not _is_group_of_one(found.st_gid)):
+    if status.st_mode & stat.S_IWOTH or (status.st_mode & stat.S_IWGRP and not _is_group_of_one(status.st_gid)):
         raise _refused(path, "can be changed by other users")
 
 
-def _check_own(path: str, found: os.stat_result) -> None:
-    if found.st_uid != os.geteuid():
+def _check_own(path: str, status: os.stat_result) -> None:
+    if status.st_uid != os.geteuid():
         raise _refused(path, "belongs to another user")
-    if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+    if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         raise _refused(path, "can be changed by other users")
 
 
@@ -197,10 +197,10 @@ def _is_group_of_one(group: int) -> bool:
     import pwd
 
     try:
-        user, found = pwd.getpwuid(os.geteuid()), grp.getgrgid(group)
+        user, entry = pwd.getpwuid(os.geteuid()), grp.getgrgid(group)
     except KeyError:
         return False
-    return user.pw_gid == group and found.gr_name == user.pw_name and set(found.gr_mem) <= {user.pw_name}
+    return user.pw_gid == group and entry.gr_name == user.pw_name and set(entry.gr_mem) <= {user.pw_name}
 
 
 def _refused(path: str, reason: str) -> PermissionError:

@@ -149,14 +149,14 @@ def derivative_verdict(record: Activation) -> Verdict:
     overall = _Comparison()
     sets = usable_sets(record)
     for number_of_set, params in enumerate(sets):
-        found = _compare(record, params)
-        overall.compared += found.compared
-        if found.worst >= overall.worst:
-            overall.worst, overall.at = found.worst, found.at
-        overall.wrong += [f"{entry}{_with(params)}" for entry in found.wrong]
+        comparison = _compare(record, params)
+        overall.compared += comparison.compared
+        if comparison.worst >= overall.worst:
+            overall.worst, overall.at = comparison.worst, comparison.at
+        overall.wrong += [f"{entry}{_with(params)}" for entry in comparison.wrong]
         # Kinks are declared for the defaults; other parameters may have moved them.
         if number_of_set == 0:
-            overall.jumps = found.jumps
+            overall.jumps = comparison.jumps
     if overall.wrong:
         count = len(overall.wrong)
         places = "one place" if count == 1 else f"{count} of {overall.compared} places"
@@ -193,11 +193,11 @@ def _compare(record: Activation, params: Mapping[str, float]) -> _Comparison:
     curve = Curve(record, numbers(params))
     result = _Comparison()
     for z, tolerance in ((points(record), TOLERANCE), (_away_from_kinks(record, TAILS), TAIL_TOLERANCE)):
-        expected, found = slopes(curve.f, z), curve.df(z)
+        expected, actual = slopes(curve.f, z), curve.df(z)
         known = np.isfinite(expected)
         scale = np.maximum(1.0, np.abs(expected))
         with np.errstate(all="ignore"):
-            errors = np.abs(found - expected) / scale
+            errors = np.abs(actual - expected) / scale
         errors = np.where(np.isnan(errors), np.inf, errors)
         good = known & (errors <= tolerance)
         result.compared += int(known.sum())
@@ -206,11 +206,11 @@ def _compare(record: Activation, params: Mapping[str, float]) -> _Comparison:
             result.worst, result.at = float(errors[place]), float(z[place])
         bad = np.flatnonzero(known & ~good)
         for place in bad[np.argsort(-errors[bad], kind="stable")]:
-            _look_closer(curve, float(z[place]), float(found[place]), float(expected[place]), tolerance, result)
+            _look_closer(curve, float(z[place]), float(actual[place]), float(expected[place]), tolerance, result)
     return result
 
 
-def _look_closer(curve: Curve, z: float, found: float, expected: float, tolerance: float, result: _Comparison) -> None:
+def _look_closer(curve: Curve, z: float, actual: float, expected: float, tolerance: float, result: _Comparison) -> None:
     """Distinguish a wrong derivative from a point where the slope changes abruptly."""
     jump = find_jump(curve.f, z)
     if jump is not None:
@@ -218,8 +218,8 @@ def _look_closer(curve: Curve, z: float, found: float, expected: float, toleranc
         return
     # Where the slope itself has a kink (z / (1 + |z|) at 0), only one-sided differences are exact.
     sides = [float(side[0]) for side in side_slopes(curve.f, np.array([z]))]
-    if not any(abs(found - side) <= tolerance * max(1.0, abs(side)) for side in sides):
-        result.wrong.append(f"df({number(z)}) = {number(found)} where the slope of f is {number(expected)}")
+    if not any(abs(actual - side) <= tolerance * max(1.0, abs(side)) for side in sides):
+        result.wrong.append(f"df({number(z)}) = {number(actual)} where the slope of f is {number(expected)}")
 
 
 def range_verdict(record: Activation, chosen: Scope, *, compiled: bool) -> Verdict:

@@ -67,8 +67,8 @@ def activation_agreement(record: Activation, z: Array, sets: Sets) -> Verdict:
     for params in sets:
         curve = Curve(record, numbers(params))
         expected = activation_on("reference", record, params, z)
-        found = activation_on("cpu", record, params, z)
-        for name, function, ours, theirs in zip(("f", "df"), (curve.f, curve.df), found, expected, strict=True):
+        actual = activation_on("cpu", record, params, z)
+        for name, function, ours, theirs in zip(("f", "df"), (curve.f, curve.df), actual, expected, strict=True):
             # The effect on the result of rounding the input alone.
             with np.errstate(all="ignore"):
                 near = [np.abs(function(z * (1.0 + sign * 4.0 * _EPSILON)) - theirs) for sign in (-1.0, 1.0)]
@@ -85,11 +85,11 @@ class _Worst:
         self.text = ""
         self.compared = 0
 
-    def add(self, found: Array, expected: Array, slack: Array | float, places: Sequence[str]) -> None:
+    def add(self, actual: Array, expected: Array, slack: Array | float, places: Sequence[str]) -> None:
         """Compare arrays; numbers that are not finite, or too large for float32, are left to other checks."""
         with np.errstate(all="ignore"):
             scale = np.maximum(1.0, np.abs(expected))
-            errors = np.nan_to_num(np.abs(found - expected) / scale, nan=np.inf, posinf=np.inf)
+            errors = np.nan_to_num(np.abs(actual - expected) / scale, nan=np.inf, posinf=np.inf)
             shares = errors / (TOLERANCE + np.nan_to_num(slack / scale, nan=np.inf))
         known = np.isfinite(expected) & (np.abs(expected) <= _LARGEST)
         self.compared += int(known.sum())
@@ -98,7 +98,7 @@ class _Worst:
         k = int(np.argmax(np.where(known, shares, -1.0)))
         if shares[k] > self.share:
             self.share, self.error = float(shares[k]), float(errors[k])
-            self.text = f"{places[k]} is {number(expected[k])} in the reference and {number(found[k])} on the CPU"
+            self.text = f"{places[k]} is {number(expected[k])} in the reference and {number(actual[k])} on the CPU"
 
     def verdict(self, what: str) -> Verdict:
         if not self.compared:
@@ -117,8 +117,8 @@ def row_activation_agreement(record: RowActivation, rows: list[tuple[Array, Arra
             for z, da in rows:
                 if z.size != units:
                     continue
-                (_, *expected), (_, *found) = (run_layer(bench, z.astype(np.float32), da) for bench in benches)
-                for name, ours, theirs in zip(("f", "backward"), found, expected, strict=True):
+                (_, *expected), (_, *actual) = (run_layer(bench, z.astype(np.float32), da) for bench in benches)
+                for name, ours, theirs in zip(("f", "backward"), actual, expected, strict=True):
                     places = [f"number {k} of {name} for z = {_row(z)}" for k in range(units)]
                     worst.add(ours, theirs, 0.0, places)
     return worst.verdict("values and products with the Jacobian")

@@ -65,11 +65,11 @@ def _verdicts(pending: Sequence[Pending]) -> list[Verdict]:
         answers = iter(evaluate_many(requests))
     except BackendError as error:
         return [skipped(ITEM, sentence(error))] * len(pending)
-    found = []
+    verdicts = []
     for entry in pending:
         own = [next(answers) for _ in entry.sets]
-        found.append(attempt(ITEM, lambda entry=entry, own=own: _judge(entry, own)))  # type: ignore[misc]
-    return found
+        verdicts.append(attempt(ITEM, lambda entry=entry, own=own: _judge(entry, own)))  # type: ignore[misc]
+    return verdicts
 
 
 def _judge(entry: Pending, answers: Sequence[Evaluation | NeurosimError]) -> Verdict:
@@ -105,17 +105,17 @@ def _judge(entry: Pending, answers: Sequence[Evaluation | NeurosimError]) -> Ver
 def plain_results(formula: Formula, arrays: Sequence[NDArray[Any]], params: tuple[float, ...]) -> Array:
     """The results of a formula uncompiled, in float64, for each case: (cases, results) or the rows that it fills."""
     function = uncompiled(formula.function)
-    found = []
+    results = []
     with np.errstate(all="ignore"):
         for case in range(len(arrays[0])):
             given = [_argument(array[case]) for array in arrays]
             if formula.results:
-                found.append(np.atleast_1d(np.array(function(*given, *params), np.float64)))
+                results.append(np.atleast_1d(np.array(function(*given, *params), np.float64)))
             else:
                 row = np.full(arrays[0].shape[1], np.nan)
                 function(*given, row, *params)
-                found.append(row)
-    return np.array(found)
+                results.append(row)
+    return np.array(results)
 
 
 def _argument(value: Any) -> Any:
@@ -124,10 +124,10 @@ def _argument(value: Any) -> Any:
     return int(value) if isinstance(value, np.integer) else np.float64(value)
 
 
-def _errors(found: NDArray[Any], expected: Array) -> Array:
+def _errors(actual: NDArray[Any], expected: Array) -> Array:
     """Differences, relative for numbers above 1; numbers too large for float32 are left out."""
     with np.errstate(all="ignore"):
-        errors = np.abs(found.astype(np.float64) - expected) / np.maximum(1.0, np.abs(expected))
+        errors = np.abs(actual.astype(np.float64) - expected) / np.maximum(1.0, np.abs(expected))
     known = np.isfinite(expected) & (np.abs(expected) < np.finfo(np.float32).max)
     return np.where(known, np.where(np.isnan(errors), np.inf, errors), 0.0)
 

@@ -87,16 +87,16 @@ class Fit:
 def fitting_domain(measure: Measure) -> Fit:
     """The widest domain in which the gradient is the slope of the value; if there is none, the best guess."""
     record = measure.record
-    found: list[Fit] = []
+    fits: list[Fit] = []
     for domain in DOMAINS:
         fit = try_domain(measure, domain)
         if fit.rows and fit.check.right:
             return fit
-        found.append(fit)
+        fits.append(fit)
         if fit.rows and not fit.unusable and not _has_limits(record):
             return fit
-    finite = [fit for fit in found if fit.rows]
-    return finite[-1] if finite else found[-1]
+    finite = [fit for fit in fits if fit.rows]
+    return finite[-1] if finite else fits[-1]
 
 
 def try_domain(measure: Measure, domain: Domain) -> Fit:
@@ -119,16 +119,16 @@ def draw_rows(
 ) -> dict[str, Rows]:
     """Random rows with targets of every kind, with all numbers rounded to float32."""
     random = np.random.default_rng(5)
-    found: dict[str, Rows] = {}
+    rows: dict[str, Rows] = {}
     kinds = {"classes": None} if record.targets == "classes" else TARGETS
     for kind, target in kinds.items():
-        found[kind] = []
+        rows[kind] = []
         for width in units:
             for _ in range(ROWS):
                 a = _rounded(draw(random, width))
                 y = int(random.integers(width)) if target is None else _rounded(target(random, width))
-                found[kind].append((a, y))
-    return found
+                rows[kind].append((a, y))
+    return rows
 
 
 def compare(check: GradientCheck, measure: Any, rows: Rows, name: str) -> None:

@@ -20,14 +20,14 @@ TARGETS = 4
 
 def extreme_rows(values: tuple[float, ...], rows: Rows) -> Rows:
     """Rows of the given numbers: each one repeated, and all of them in turn; with targets from `rows`."""
-    found: Rows = []
+    extreme: Rows = []
     for width in sorted({row.size for row, _ in rows}):
         targets = [y for row, y in rows if row.size == width]
         chosen = targets[:: max(1, len(targets) // TARGETS)]
         for y in chosen:
-            found += [(np.full(width, value), y) for value in values]
-            found += [(np.resize(values, width), y), (np.resize(values[::-1], width), y)]
-    return found
+            extreme += [(np.full(width, value), y) for value in values]
+            extreme += [(np.resize(values, width), y), (np.resize(values[::-1], width), y)]
+    return extreme
 
 
 def infinite(measure: Any, rows: Rows, name: str) -> str:

@@ -37,24 +37,28 @@ class GradientCheck:
     worst: float = 0.0
     wrong: list[str] = field(default_factory=list)
 
-    def add(self, function: Callable[[Array], float], found: Array, row: Array, describe: Callable[[int], str]) -> None:
-        """Compare `found` with the gradient of `function` at `row`."""
+    def add(
+        self, function: Callable[[Array], float], gradient: Array, row: Array, describe: Callable[[int], str]
+    ) -> None:
+        """Compare `gradient` with the gradient of `function` at `row`."""
         for k in range(row.size):
             along, at = axis(function, row, k), row[k : k + 1]
             expected = float(slopes(along, at)[0])
             self.compared += 1
-            error = self._error(float(found[k]), expected)
+            error = self._error(float(gradient[k]), expected)
             if error <= TOLERANCE:
                 self.worst = max(self.worst, error)
             elif find_jump(along, float(at[0])) is not None:
                 self.left_out += 1
             # Where the slope itself has a kink, only one-sided differences are exact.
-            elif not any(self._error(float(found[k]), float(side[0])) <= TOLERANCE for side in side_slopes(along, at)):
-                self.wrong.append(f"{describe(k)} is {number(found[k])}, the slope there {number(expected)}")
+            elif not any(
+                self._error(float(gradient[k]), float(side[0])) <= TOLERANCE for side in side_slopes(along, at)
+            ):
+                self.wrong.append(f"{describe(k)} is {number(gradient[k])}, the slope there {number(expected)}")
 
     @staticmethod
-    def _error(found: float, expected: float) -> float:
-        error = abs(found - expected) / max(1.0, abs(expected))
+    def _error(actual: float, expected: float) -> float:
+        error = abs(actual - expected) / max(1.0, abs(expected))
         return error if np.isfinite(error) else np.inf
 
     @property

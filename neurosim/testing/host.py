@@ -65,9 +65,9 @@ def _parts(record: Initializer) -> dict[str, tuple[int, ...]]:
 def _shape(record: Initializer) -> Verdict:
     for part, usual in _parts(record).items():
         for shape in (usual, (1,) * len(usual), (3,) * len(usual)):
-            found = np.asarray(_draw(record, part, shape)).shape
-            if found != shape:
-                return failed("shape", f"{part} returns an array of shape {found} where {shape} is requested")
+            actual = np.asarray(_draw(record, part, shape)).shape
+            if actual != shape:
+                return failed("shape", f"{part} returns an array of shape {actual} where {shape} is requested")
     return passed("shape", f"{' and '.join(_parts(record))}: as requested")
 
 

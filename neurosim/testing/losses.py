@@ -132,16 +132,16 @@ def range_verdict(record: Loss, fit: Fit, *, compiled: bool) -> Verdict:
         return infinite(measure, rows, "a") or (compiled and infinite_on_cpu(record, identity, rows, "a")) or ""
 
     precisions = "float64 and float32" if compiled else "float64"
-    found = fault(fit.domain.extremes)
-    if not found:
+    problem = fault(fit.domain.extremes)
+    if not problem:
         text = f"finite for {_reach(fit.domain.extremes)} in {precisions}"
         hidden = hidden_by_loss(measure, fit.all_rows, "a")
         return noted("range", f"{text}, but {hidden}") if hidden else passed("range", text)
     for extremes in _narrower(fit):
         if not fault(extremes):
-            return noted("range", f"finite for {_reach(extremes)} in {precisions}, but {found}")
+            return noted("range", f"finite for {_reach(extremes)} in {precisions}, but {problem}")
     advice = "such outputs do occur: divide by max(..., 1e-30), and take the logarithm of max(..., 1e-30)"
-    return failed("range", f"{found}; {advice}")
+    return failed("range", f"{problem}; {advice}")
 
 
 def _reach(extremes: tuple[float, ...]) -> str:
@@ -174,7 +174,7 @@ def usable_sets(record: Loss, fit: Fit) -> list[dict[str, float]]:
 
 def cuda_cases(record: Loss, fit: Fit, chosen: Scope) -> Cases:
     """Rows of one width for the loss and each of its pairs."""
-    found: dict[str, list[Any]] = {}
+    cases: dict[str, list[Any]] = {}
     for name, rows in agreement_cases(record, fit, chosen).items():
         width = max(row.size for row, _ in rows)
         z, y = zip(*((row, y) for row, y in rows if row.size == width), strict=True)
@@ -184,8 +184,8 @@ def cuda_cases(record: Loss, fit: Fit, chosen: Scope) -> Cases:
             curve = with_params(activation, activation.params)
             arrays.insert(1, np.array([curve.f(row) for row in z], np.float32))
         prefix = f"from_logits[{name}]." if name else ""
-        found |= {f"{prefix}value": arrays, f"{prefix}gradient": arrays}
-    return found
+        cases |= {f"{prefix}value": arrays, f"{prefix}gradient": arrays}
+    return cases
 
 
 def agreement_cases(record: Loss, fit: Fit, chosen: Scope) -> dict[str, Rows]:

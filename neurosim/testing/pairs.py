@@ -74,14 +74,14 @@ def _chain(measure: PairMeasure, rows: Rows) -> float | str | None:
     for z, y, value, gradient in unfused:
         if not (np.isfinite(value) and np.isfinite(gradient).all()):
             continue
-        for name, found, expected in (
+        for name, actual, expected in (
             ("value", np.array([measure.value(z, y)]), np.array([value])),
             ("gradient", measure.gradient(z, y), gradient),
         ):
-            error = float((np.abs(found - expected) / np.maximum(1.0, np.abs(expected))).max())
+            error = float((np.abs(actual - expected) / np.maximum(1.0, np.abs(expected))).max())
             if not error <= CHAIN_TOLERANCE:
                 return (
-                    f"the {name} for z = {row_text(z)}, y = {target_text(y)} is {row_text(found)}, but with "
+                    f"the {name} for z = {row_text(z)}, y = {target_text(y)} is {row_text(actual)}, but with "
                     f"{measure.pair.activation} followed by {measure.loss.record.name} it is {row_text(expected)}"
                 )
             worst = max(worst, error)

@@ -55,11 +55,11 @@ def row_activation_items(record: RowActivation, chosen: Scope) -> list[Verdict |
 def rows() -> list[tuple[Array, Array]]:
     """Rows of weighted sums, and of gradients with respect to their outputs."""
     random = np.random.default_rng(7)
-    found = []
+    drawn = []
     for units in UNITS:
         for spread in (0.1, 1.0, 4.0):
-            found += [(spread * random.normal(size=units), random.normal(size=units)) for _ in range(3)]
-    return [(z.astype(np.float32).astype(np.float64), da.astype(np.float32).astype(np.float64)) for z, da in found]
+            drawn += [(spread * random.normal(size=units), random.normal(size=units)) for _ in range(3)]
+    return [(z.astype(np.float32).astype(np.float64), da.astype(np.float32).astype(np.float64)) for z, da in drawn]
 
 
 def usable_sets(record: RowActivation) -> list[dict[str, float]]:

@@ -90,12 +90,12 @@ def axis(function: Callable[[Array], float], row: Array, k: int) -> Function:
     """A function of a row as a function of its number `k` alone."""
 
     def moved(values: Array) -> Array:
-        found = np.empty(values.size)
+        results = np.empty(values.size)
         for place, value in enumerate(values.flat):
             other = row.copy()
             other[k] = value
-            found[place] = function(other)
-        return found.reshape(values.shape)
+            results[place] = function(other)
+        return results.reshape(values.shape)
 
     return moved
 
@@ -120,5 +120,5 @@ def _best(estimates: Sequence[Array]) -> Array:
     with np.errstate(all="ignore"):
         changes = np.abs(np.diff(table, axis=0))
     chosen = np.argmin(np.where(np.isfinite(changes), changes, np.inf), axis=0)
-    found: Array = np.take_along_axis(table[1:], chosen[None], axis=0)[0]
-    return np.where(np.isfinite(changes).any(axis=0), found, np.nan)
+    best: Array = np.take_along_axis(table[1:], chosen[None], axis=0)[0]
+    return np.where(np.isfinite(changes).any(axis=0), best, np.nan)

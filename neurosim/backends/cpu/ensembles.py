@@ -53,22 +53,22 @@ class SmallEnsemble:
 
         def work(thread: int, threads: int) -> None:
             for number in waiting:
-                heed_between(thread)
+                let_in_between(thread)
                 group, data = self._groups[number], self._data[number]
                 done = self.epochs_done
                 outcomes[number] = group.train(data, self._judge, done, epochs, done * self._steps)
 
-        def heed_between(thread: int) -> None:
+        def let_in_between(thread: int) -> None:
             """Handle signals, which arrive in the main thread; if one ends the training, no more groups are started."""
             if thread == 0:
                 try:
-                    heed()
+                    let_in()
                 except BaseException:
                     for _ in waiting:
                         pass
                     raise
 
-        with deferred() as heed:
+        with deferred() as let_in:
             team.run_together(min(self.threads, len(self._groups)), work)
         self.epochs_done += epochs
         return np.concatenate([outcome for outcome in outcomes if outcome is not None], axis=1)

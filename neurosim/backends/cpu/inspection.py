@@ -21,7 +21,7 @@ def layer_signals(network: Network, plan: Plan, rows: int) -> dict[str, Signals]
 
     The plan must have a backward pass: others reuse their buffers.
     """
-    found = {}
+    signals = {}
     for layer in network.parts:
         place = plan.places[layer.name]
         has_weights = isinstance(layer, Weighted)
@@ -29,13 +29,13 @@ def layer_signals(network: Network, plan: Plan, rows: int) -> dict[str, Signals]
         def read(field: Field, place: int = place, shape: Shape = layer.output_shape) -> NDArray[np.float32]:
             return _read(plan, place, field, rows, shape)
 
-        found[layer.name] = Signals(
+        signals[layer.name] = Signals(
             read(Field.A),
             # If an activation is a separate stage, its sums are the outputs before it.
             read(Field.Z) if isinstance(layer, Activated) else None,
             read(Field.D) if has_weights else None,
         )
-    return found
+    return signals
 
 
 def _read(plan: Plan, place: int, field: Field, rows: int, shape: Shape) -> NDArray[np.float32]:

@@ -83,10 +83,10 @@ def between_signals(compile_now: Callable[..., Any]) -> Callable[..., Any]:
     """
 
     def call(*arguments: Any) -> Any:
-        with deferred() as heed, our_settings():
-            heed()
+        with deferred() as let_in, our_settings():
+            let_in()
             made = compile_now(*arguments)
-            heed()
+            let_in()
             return made
 
     return call

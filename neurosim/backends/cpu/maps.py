@@ -1,8 +1,8 @@
 """Stages that work on feature maps: convolutions, pools, and the stages between them.
 
-Maps lie in groups of 16 samples: a group is float32 (height, width, channels, 16), so that every
-number is a line of 16 samples, and every loop ends in one over a line. That is as fast for one channel
-as for a hundred, and nothing has to be copied into columns (see `conv2d`).
+Maps are stored in groups of 16 samples: a group is float32 (height, width, channels, 16), so that every number is a
+line of 16 samples, and every innermost loop runs over a line. That is as fast for one channel as for a hundred, and
+nothing has to be copied into columns (see `conv2d`).
 
 A thread takes a group through all stages that need no other group, while its maps are in cache. Batch normalization is
 where groups meet: it is divided into the moments of each group and, once those of all groups are available, the rest.

@@ -40,12 +40,12 @@ def wide_parts(record: Any) -> list[str]:
         split = split_update(record)
         kinds: list[ArgumentKind] = ["number"] * (2 + len(record.slots) + split.count)
         return [f"update: {part}" for part in wide_in(split.translator, split.name, kinds)]
-    found = []
+    wide = []
     for formula in record.formulas:
         translator = Translator()
         name = translator.add(formula.function, formula.arguments, formula.results)
-        found += [f"{formula.role}: {part}" for part in wide_in(translator, name, formula.arguments)]
-    return found
+        wide += [f"{formula.role}: {part}" for part in wide_in(translator, name, formula.arguments)]
+    return wide
 
 
 def wide_in(translator: Translator, name: str, kinds: Sequence[ArgumentKind]) -> list[str]:
@@ -56,12 +56,12 @@ def wide_in(translator: Translator, name: str, kinds: Sequence[ArgumentKind]) ->
     operations = wide_operations(functions[name].py_func, arguments)
     if not operations:
         return wide_instructions(functions[name], arguments)
-    found = []
+    wide = []
     for line, what in operations:
         origin = translator.origin_of(translator.source, line)
         where = f"{origin[0].__code__.co_filename}:{origin[1]}: " if origin else ""
-        found.append(where + what)
-    return found
+        wide.append(where + what)
+    return wide
 
 
 def wide_operations(function: Callable[..., Any], arguments: tuple[Any, ...]) -> list[tuple[int, str]]:

@@ -103,7 +103,7 @@ def call_cooperative(kernel: Any, blocks: int, threads: int, *arguments: Any) ->
     """
     if simulated() and blocks > 1:
         raise BackendError(
-            f"the CUDA simulator runs blocks one after the other, so {blocks} of them cannot meet at a barrier",
+            f"the CUDA simulator runs blocks one after another, so {blocks} of them cannot meet at a barrier",
             "Use one block.",
         )
     call(kernel, blocks, threads, *arguments)

@@ -1,4 +1,4 @@
-"""Many networks that differ in their seed only, trained at once on the GPU."""
+"""Many networks that differ only in their seed, trained at once on the GPU."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from neurosim.data.rows import Rows
 
 
 class GpuEnsemble:
-    """Networks that differ in their seed only, trained together.
+    """Networks that differ only in their seed, trained together.
 
     Parameters
     ----------
     backend : CudaBackend
-        Gives the network, the training settings and the compiled kernels; it is not trained.
+        Provides the network, the training settings and the compiled kernels; it is not trained itself.
     seeds : sequence of int
         One for each member.
     rows : sequence of Rows
-        Training rows of each member, all of one shape, or a single one that all share.
+        Training rows of each member, all of the same shape, or a single one that all share.
     """
 
     def __init__(self, backend: CudaBackend, seeds: Sequence[int], rows: Sequence[Rows]) -> None:

@@ -101,7 +101,7 @@ def compile_all(jobs: Iterable[Job], capabilities: Sequence[Capability]) -> list
 
 def _compile(job: Job, capabilities: Sequence[Capability]) -> Outcome:
     module = load_generated(job.stem, job.text)
-    found: dict[str, None] = {}
+    instructions: dict[str, None] = {}
     for entry in job.launches:
         types = [numba.typeof(array) for array in (*entry.arguments, entry.results)]
         for major, minor in capabilities:
@@ -109,8 +109,8 @@ def _compile(job: Job, capabilities: Sequence[Capability]) -> Outcome:
                 text = compile_ptx(getattr(module, entry.kernel), types, (major, minor))
             except Exception as error:
                 return Outcome(failure=replace(_failure(entry, module, error), refused=True))
-            found |= {f"{entry.role}: {instruction}": None for instruction in wide_instructions(text)}
-    return Outcome(wide=list(found))
+            instructions |= {f"{entry.role}: {instruction}": None for instruction in wide_instructions(text)}
+    return Outcome(wide=list(instructions))
 
 
 def wide_instructions(text: str) -> list[str]:

@@ -89,11 +89,11 @@ class Tiles:
 
 def activations_of(network: Network) -> list[Activation | RowActivation]:
     """The network's different activations, in the order in which its kernels number them."""
-    found: list[Activation | RowActivation] = []
+    records: list[Activation | RowActivation] = []
     for layer in network.activated:
-        if layer.activation.record not in found:
-            found.append(layer.activation.record)
-    return found
+        if layer.activation.record not in records:
+            records.append(layer.activation.record)
+    return records
 
 
 def generate(network: Network, optimizer: Optimizer, tiles: Tiles, kernels: str) -> Generated:

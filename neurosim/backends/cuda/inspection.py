@@ -26,7 +26,7 @@ def layer_signals(network: Network, phases: PhaseLaunches, rows: Rows) -> dict[s
             return inputs.reshape(rows.count, *shape).copy()
         return work[offset : offset + rows.count * math.prod(shape)].reshape(rows.count, *shape).copy()
 
-    found = {}
+    signals = {}
     last = len(table.stages) - 1
     for layer in network.parts:
         place, out = table.places[layer.name]
@@ -39,5 +39,5 @@ def layer_signals(network: Network, phases: PhaseLaunches, rows: Rows) -> dict[s
                 # Row-wise activations have a separate place for it, unless the loss computes it from logits.
                 own = stage[Field.WHOLE_ROWS] == 1 and not (place == last and table.from_logits)
                 errors = read(int(stage[Field.DZ if own else Field.D]), shape)
-        found[layer.name] = Signals(read(out, shape), sums, errors)
-    return found
+        signals[layer.name] = Signals(read(out, shape), sums, errors)
+    return signals

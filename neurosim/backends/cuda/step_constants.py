@@ -55,7 +55,7 @@ def _at_once(
     """All steps as arrays; raises ValueError if a formula uses an array as a condition."""
     columns: list[Any] = [np.float32(0)] * count
     fill(columns, steps, *(rates if name == "lr" else np.float64(params[name]) for name in optimizer.params))
-    found = np.empty((steps.size, count), np.float32)
+    constants = np.empty((steps.size, count), np.float32)
     for k, column in enumerate(columns):
-        found[:, k] = column
-    return found
+        constants[:, k] = column
+    return constants

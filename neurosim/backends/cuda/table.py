@@ -76,20 +76,20 @@ class Table:
 
     def forward(self, *, training: bool = False) -> Program:
         """The phases of a forward pass, each with its stage; in `training`, with the statistics of the batch."""
-        found = []
+        program = []
         for s, stage in enumerate(self.stages):
             kind = Kind(int(stage[Field.KIND]))
             if kind == Kind.LAYER_NORM:
-                found.append((Phase.GROUP_STATISTICS, s))
+                program.append((Phase.GROUP_STATISTICS, s))
             elif kind == Kind.BATCH_NORM and training:
-                found += [(Phase.CHANNEL_PARTS, s), (Phase.CHANNEL_STATISTICS, s)]
+                program += [(Phase.CHANNEL_PARTS, s), (Phase.CHANNEL_STATISTICS, s)]
             elif kind == Kind.BATCH_NORM:
-                found.append((Phase.RUNNING_STATISTICS, s))
+                program.append((Phase.RUNNING_STATISTICS, s))
             if kind in _FORWARD:
-                found.append((_FORWARD[kind], s))
+                program.append((_FORWARD[kind], s))
             if stage[Field.WHOLE_ROWS] == 1:
-                found.append((Phase.FINISH_ROWS, s))
-        return found
+                program.append((Phase.FINISH_ROWS, s))
+        return program
 
     def judge(self) -> Program:
         """The phase that measures the outputs and begins the backward pass."""
@@ -98,7 +98,7 @@ class Table:
     def backward(self) -> Program:
         """The phases from the gradient of the loss to that of every stage, and the parts of long sums."""
         last = len(self.stages) - 1
-        found: Program = []
+        program: Program = []
         for s in range(last, -1, -1):
             stage = self.stages[s]
             kind = Kind(int(stage[Field.KIND]))
@@ -110,16 +110,16 @@ class Table:
             if (s == last and not self.from_logits and by_unit) or (
                 stage[Field.WHOLE_ROWS] == 1 and not (s == last and self.from_logits)
             ):
-                found.append((Phase.PULL_BACK, s))
+                program.append((Phase.PULL_BACK, s))
             if kind == Kind.CONVOLUTION:
-                found.append((Phase.CONVOLVE_PARTS, s))
+                program.append((Phase.CONVOLVE_PARTS, s))
             if kind in (Kind.BATCH_NORM, Kind.LAYER_NORM):
-                found.append((Phase.GRADIENT_PARTS, s))
+                program.append((Phase.GRADIENT_PARTS, s))
             if goes_on and kind in (Kind.BATCH_NORM, Kind.LAYER_NORM):
-                found.append((Phase.CHANNEL_GRADIENTS if kind == Kind.BATCH_NORM else Phase.GROUP_GRADIENTS, s))
+                program.append((Phase.CHANNEL_GRADIENTS if kind == Kind.BATCH_NORM else Phase.GROUP_GRADIENTS, s))
             if goes_on:
-                found.append((_BACKWARD[kind], s))
-        return found
+                program.append((_BACKWARD[kind], s))
+        return program
 
     def gradients(self) -> Program:
         """All phases of a step except the update: loss and gradients of a batch."""

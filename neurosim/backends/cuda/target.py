@@ -180,8 +180,8 @@ def compile_kernel(kernel: Any, types: Sequence[Any], capability: Capability, ou
     """A kernel as ``"ptx"`` (text) or, with numba-cuda, as ``"ltoir"`` (bytes for its linker); no GPU is needed."""
     # The built-in target knows only one kind, and has no name for it.
     option = {} if output == "ptx" else {"output": output}
-    with deferred() as heed, _in_place_of_a_device(capability):
-        heed()
+    with deferred() as let_in, _in_place_of_a_device(capability):
+        let_in()
         code, _ = cuda.compile(kernel.py_func, tuple(types), device=False, abi="numba", cc=capability, **option)
     return code
 

@@ -1,4 +1,4 @@
-"""Stages in the making: what the kinds of layers share when they are laid out for the engine."""
+"""Building stages: the common part of laying out the kinds of layers for the engine."""
 
 from __future__ import annotations
 
@@ -48,19 +48,19 @@ def column_blocks(units: int) -> int:
 
 
 def address(array: NDArray[Any], offset: int = 0) -> int:
-    """Where the numbers of an array begin, or those from `offset` on."""
+    """The address of the numbers of an array, or of those from `offset` on."""
     return int(array.ctypes.data) + array.itemsize * offset
 
 
 class Stages:
-    """The stages of a network in the making, and the buffers that they point into.
+    """The stages of a network under construction, and the buffers that they point into.
 
     Attributes
     ----------
     table : list of Stage
         The stages so far.
     before : Stage or None
-        The one whose outputs come next, which is not always the last in the table.
+        The stage whose outputs are the next inputs, which is not always the last in the table.
     on_maps : bool
         Whether the next stage works on maps.
     """
@@ -91,7 +91,7 @@ class Stages:
         self.inputs = self.aligned(2 * rows * lanes * network.inputs).reshape(2, rows * lanes, network.inputs)
 
     def build(self) -> None:
-        """Lay out all layers, the last of them with rows behind it."""
+        """Lay out all layers, the last of them with rows as its output."""
         for layer in self.network.layers:
             self.add(layer)
         from_logits = self.network.pair is not None
@@ -100,7 +100,7 @@ class Stages:
             self.to_rows(int(np.prod(self.network.layers[-1].output_shape)), logits=from_logits)
 
     def add(self, layer: Layer) -> None:
-        """Lay out a layer behind those so far."""
+        """Lay out a layer after the ones so far."""
         self._kinds[type(layer)](self, layer)
         self.note_place(layer, self.before)
 
@@ -112,17 +112,17 @@ class Stages:
         return array[first : first + count]
 
     def buffer(self, *shape: int) -> int:
-        """Address of zeros of this shape."""
+        """The address of zeros of this shape."""
         return address(self.aligned(int(np.prod(shape)) * self.lanes))
 
     def numbers(self, values: tuple[float, ...]) -> int:
-        """Address of some settings."""
+        """The address of some settings."""
         array = np.array(values or (0.0,), np.float32)
         self.keep.append(array)
         return address(array)
 
     def integers(self, *values: int) -> int:
-        """Address of some whole numbers."""
+        """The address of some integers."""
         array = np.array(values, np.int64)
         self.keep.append(array)
         return address(array)
@@ -134,7 +134,7 @@ class Stages:
         return self.buffer(self.groups if self.backward else 1, units, GROUP)
 
     def stage(self, kind: int, inputs: int, units: int, channels: int) -> Stage:
-        """A new stage, which is given the outputs of the one before."""
+        """A new stage, whose inputs are the outputs of the one before."""
         stage = np.zeros(len(Field), np.int64)
         before = self.before
         stage[Field.KIND] = kind
@@ -163,7 +163,7 @@ class Stages:
         return stage, before
 
     def note_place(self, layer: Layer, stage: Stage | None) -> None:
-        """Note the stage whose outputs are those of a layer."""
+        """Record the stage whose outputs are those of a layer."""
         self.places[layer.name] = next((k for k, known in enumerate(self.table) if known is stage), -1)
 
     def learns(
@@ -188,13 +188,13 @@ class Stages:
                     stage[bias_field] = address(array, bias.offset * self.lanes)
 
     def partials(self, stage: Stage, count: int) -> None:
-        """Room for as many partial sums of each group."""
-        # Each on lines of its own.
+        """Reserve memory for this many partial sums of each group."""
+        # Each on separate cache lines.
         stage[Field.PARTIAL] = -(-count // GROUP) * GROUP
         stage[Field.PARTIALS] = self.buffer(self.groups, int(stage[Field.PARTIAL]))
 
     def needs_scratch(self, count: int) -> None:
-        """Have each thread work with at least so many numbers of its own."""
+        """Reserve at least this many numbers of scratch memory for each thread."""
         self.scratch = max(self.scratch, count)
 
     def to_rows(self, units: int, *, logits: bool = False) -> None:

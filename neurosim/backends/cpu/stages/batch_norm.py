@@ -1,4 +1,4 @@
-"""BatchNorm: of maps in two stages, since all groups must be known first."""
+"""BatchNorm: two stages for maps, since the moments of all groups must be known first."""
 
 from __future__ import annotations
 

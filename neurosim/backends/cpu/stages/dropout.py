@@ -1,4 +1,4 @@
-"""Dropout: there in training only."""
+"""Dropout: only in training."""
 
 from __future__ import annotations
 

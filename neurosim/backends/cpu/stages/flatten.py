@@ -1,4 +1,4 @@
-"""Flatten: moves no data but from maps to rows."""
+"""Flatten: moves data only from maps to rows."""
 
 from __future__ import annotations
 
@@ -7,6 +7,6 @@ from neurosim.network.layers import Flatten
 
 
 def add(stages: Stages, layer: Flatten) -> None:
-    """Lay out the way from maps to rows, where there are maps."""
+    """Lay out the step from maps to rows, if there are maps."""
     if stages.on_maps:
         stages.to_rows(layer.units)

@@ -9,7 +9,7 @@ from neurosim.network.layers import GlobalAvgPool2d, Window
 
 
 def add(stages: Stages, layer: GlobalAvgPool2d) -> None:
-    """Lay out a pool, with vectors behind it."""
+    """Lay out a pool whose outputs are vectors."""
     height, width, channels = layer.shape
     add_pool(stages, AVG_POOL, Window(layer.shape, (height, width), (1, 1), (0, 0, 0, 0)))
     stages.to_rows(channels)

@@ -1,4 +1,4 @@
-"""How every kind of layer is laid out: a new kind is a module beside this one, and a row here."""
+"""How every kind of layer is laid out: a new kind is a module beside this one and a row here."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ KINDS: dict[type[Layer], Callable[[Stages, Any], None]] = {
     layers.MaxPool2d: max_pool2d.add,
     layers.Residual: residual.add,
 }
-# Those that `lanes` trains side by side.
+# The kinds that `lanes` trains side by side.
 IN_LANES = {layers.Dense, layers.Dropout, layers.Flatten}
 # An elementwise stage may as well work on the rows that a flatten after it makes.
 _EITHER_WAY = {layers.Dropout, layers.Activate}

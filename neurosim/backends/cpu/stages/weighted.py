@@ -1,4 +1,4 @@
-"""What layers with weights have in common."""
+"""The common part of layers with weights."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def add_product(stages: Stages, stage: Stage, layer: Weighted, before: Stage | N
     stage[Field.FORWARD], stage[Field.BACKWARD] = kernels.forward, kernels.backward
     stage[Field.PARAMS] = stages.numbers(layer.activation.values)
     stage[Field.Z] = stage[Field.A] = stages.rows_or_groups(units)
-    # Where no bias is left to add, an activation that changes nothing has nothing to do.
+    # If there is no bias left to add, an identity activation has nothing to do.
     if is_identity(layer.activation.record) and (layer.bias is None or adds_bias):
         stage[Field.FORWARD] = stage[Field.BACKWARD] = 0
     else:

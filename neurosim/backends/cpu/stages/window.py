@@ -1,4 +1,4 @@
-"""What layers that slide a kernel over maps have in common."""
+"""The common part of layers that slide a kernel over maps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Activate: an activation as a stage of its own."""
+"""Activate: an activation as a separate stage."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A table in the making: what the kinds of layers share when they are laid out."""
+"""A table under construction: the common part of laying out the kinds of layers."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ class Flow:
 
 @dataclass(frozen=True)
 class LayerKind:
-    """What the backend has for a kind of layer.
+    """The backend's support for a kind of layer.
 
     Attributes
     ----------
     add : function
-        Lays out a layer for the rows that come in; returns what leaves it.
+        Lays out a layer for its input rows; returns its output.
     needs : set of str
-        The parts of the kernels that a network with such a layer cannot do without.
+        The parts of the kernels that a network with such a layer needs.
     wide : int or None
         From this width on, the layer's tiles keep a GPU busy for longer than a launch takes.
     """
@@ -119,7 +119,7 @@ class Layout:
         return self.leave(stage, stage[Field.A], fusible=True)
 
     def weights(self, stage: list[int], layer: Weighted) -> None:
-        """Enter where the parameters of a stage lie."""
+        """Enter the offsets of a stage's parameters."""
         stage[Field.WEIGHT] = layer.weight.offset
         stage[Field.BIAS] = layer.bias.offset if layer.bias is not None else NONE
         if layer.penalty:

@@ -1,4 +1,4 @@
-"""Dense: one product."""
+"""Dense: a single product."""
 
 from __future__ import annotations
 

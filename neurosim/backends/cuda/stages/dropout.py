@@ -1,4 +1,4 @@
-"""Dropout: a part of the stage before it, where that has an activation."""
+"""Dropout: a part of the stage before it, if that has an activation."""
 
 from __future__ import annotations
 

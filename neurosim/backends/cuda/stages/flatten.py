@@ -7,5 +7,5 @@ from neurosim.network.layers import Flatten
 
 
 def add(layout: Layout, layer: Flatten, flow: Flow) -> Flow:
-    """What comes in goes on."""
+    """The input is the output."""
     return flow

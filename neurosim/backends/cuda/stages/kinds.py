@@ -1,4 +1,4 @@
-"""What the backend has for every kind of layer: a new kind is a module beside this one, and a row here."""
+"""The backend's support for every kind of layer: a new kind is a module beside this one and a row here."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from neurosim.network import layers
 from neurosim.network.layers import Layer
 from neurosim.network.network import Network
 
-# From so many units on a layer's tiles keep a GPU busy for longer than a launch takes.
+# From this many units on, a layer's tiles keep a GPU busy for longer than a launch takes.
 WIDE_DENSE = 1025
 # This many channels fill the columns of the larger tiles.
 WIDE_CONVOLUTION = 64
-# Parts of the kernels that a network may do without; see `neurosim.backends.cuda.generation`.
+# Parts of the kernels that a network may not need; see `neurosim.backends.cuda.generation`.
 LAYERS, NORMS, MAPS = "layers", "norms", "maps"
 _OTHERS, _NORMS, _OF_MAPS = frozenset({LAYERS}), frozenset({LAYERS, NORMS}), frozenset({LAYERS, MAPS})
 
@@ -44,7 +44,7 @@ KINDS: dict[type[Layer], LayerKind] = {
 
 
 def needs(network: Network) -> frozenset[str]:
-    """The parts of the kernels that a network cannot do without."""
+    """The parts of the kernels that a network needs."""
     return frozenset().union(*(KINDS[type(layer)].needs for layer in network.parts if type(layer) in KINDS))
 
 
@@ -54,6 +54,6 @@ def works_on_maps(network: Network) -> bool:
 
 
 def is_wide(network: Network) -> bool:
-    """Whether a layer is wide enough to be worth launches of its own."""
+    """Whether a layer is wide enough to be worth separate launches."""
     widths = ((layer.width, KINDS[type(layer)].wide) for layer in network.weighted if type(layer) in KINDS)
     return any(wide is not None and width >= wide for width, wide in widths)

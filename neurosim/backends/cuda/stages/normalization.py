@@ -1,4 +1,4 @@
-"""What batch and layer normalization have in common."""
+"""The common part of batch and layer normalization."""
 
 from __future__ import annotations
 

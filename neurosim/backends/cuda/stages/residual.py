@@ -10,7 +10,7 @@ from neurosim.network.layers import Residual
 
 
 def add(layout: Layout, layer: Residual, flow: Flow) -> Flow:
-    """A fork where something before it learns, the projection, the layers inside, and a join."""
+    """Lay out a fork, if something before it learns, the projection, the layers inside, and a join."""
     fork = None
     inside = skip = Flow(flow.out, NONE)
     if flow.behind != NONE:
