@@ -1,4 +1,4 @@
-"""The contenders of one piece: started, validated against neurosim, timed in turn."""
+"""The contenders of one benchmark: started, validated against neurosim, timed in turn."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from worker import Worker, WorkerError
 
 @dataclass(frozen=True)
 class Settings:
-    """What the command line decides."""
+    """The settings from the command line."""
 
     rounds: int
     threads: int
@@ -25,7 +25,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Plan:
-    """How to make a contender; a peer may be missing, neurosim may not."""
+    """How to create a contender; a peer may be missing, neurosim may not."""
 
     factory: str
     threads: int
@@ -38,7 +38,7 @@ class Plan:
 
 @contextmanager
 def crew(plans: Mapping[str, Plan], settings: Settings, outcome: Outcome) -> Iterator[dict[str, Worker]]:
-    """Workers by name, one process each; what cannot be started is noted in `outcome`."""
+    """Workers by name, one process each; those that cannot be started are noted in `outcome`."""
     with ExitStack() as stack:
         workers = {}
         for name, plan in plans.items():
@@ -64,7 +64,7 @@ def validate(
     settings: Settings,
     outcome: Outcome,
 ) -> None:
-    """Hold every peer's result against that of `against`; raise DisagreementError if one is another."""
+    """Compare every peer's result with that of `against`; raise DisagreementError if one differs."""
     results = {}
     for name, worker in workers.items():
         settings.say(f"validating {name}")
@@ -79,14 +79,14 @@ def validate(
 
 
 def race(workers: Mapping[str, Worker], settings: Settings, outcome: Outcome) -> dict[str, Samples]:
-    """Time them in turn."""
+    """Time the contenders in turn."""
     settings.say(f"timing {', '.join(workers)}: {settings.rounds} rounds")
     outcome.samples = interleave(workers, settings.rounds)
     return outcome.samples
 
 
 def _in_short(result: Any) -> Any:
-    """Long lists as their mean."""
+    """Replace long lists by their mean."""
     return {
         name: value if isinstance(value, float) else {"mean": sum(value) / len(value), "values": len(value)}
         for name, value in result.items()

@@ -1,4 +1,4 @@
-"""What neurosim does with the deeper networks and with augmentation; see `worker.Worker` for what a contender has."""
+"""neurosim's side of the deeper networks and of augmentation; `worker.Worker` says what a contender provides."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SEED = 0
 
 
 def first(rows: Rows, count: int) -> Rows:
-    """The first rows; of a classifier, which has no values."""
+    """The first rows, for a classifier, which has no target values."""
     return replace(rows, features=rows.features[:count], classes=rows.classes[:count])
 
 
@@ -53,7 +53,7 @@ class Epoch:
 
 
 class AugmentedEpoch:
-    """One epoch of the shipped `mnist`, its rows augmented before it or not, as in `Simulator.train_epoch`."""
+    """One epoch of the shipped `mnist`, with or without augmenting its rows first, as in `Simulator.train_epoch`."""
 
     units = repeats = 1
 

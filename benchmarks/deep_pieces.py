@@ -15,7 +15,7 @@ ROWS = 60_000
 # As written in deep_torch_peer.py, which cannot be imported without PyTorch.
 VECTOR_MODES = ("fused", "compile")
 MAP_MODES = (*VECTOR_MODES, "fused, channels last", "compile, channels last")
-# Where there are many modes and epochs are long, only so many train on all rows.
+# If there are many modes and epochs are long, only this many train on all rows.
 FINALISTS = 2
 HEAT_ROUNDS = 2
 
@@ -41,7 +41,7 @@ def residual(settings: Settings) -> Outcome:
 
 
 def augmentation(settings: Settings) -> Outcome:
-    """What all kinds of augmentation add to an epoch of `mnist`."""
+    """The time that all kinds of augmentation add to an epoch of `mnist`."""
     plans = {
         name: Plan("deep_neurosim_side:AugmentedEpoch", settings.threads, {"augmented": name == "augmented"})
         for name in ("plain", "augmented")
@@ -51,7 +51,7 @@ def augmentation(settings: Settings) -> Outcome:
         for name, worker in workers.items():
             settings.say(f"validating {name}")
             outcome.validation[name] = result = worker.validate()
-            # Without a peer: the network must learn, from digits that are pushed about too.
+            # There is no peer; the network must learn, even from distorted digits.
             agree(*learned_mnist(result))
         samples = race(workers, settings, outcome)
     added = samples["augmented"].median - samples["plain"].median
@@ -62,10 +62,10 @@ def augmentation(settings: Settings) -> Outcome:
 
 
 def _training(settings: Settings, network: str, work: str, target: float, modes: tuple[str, ...]) -> Outcome:
-    """An epoch beside that of PyTorch's best mode.
+    """An epoch compared with that of PyTorch's best mode.
 
-    All modes are validated, and take part in a heat on a part of the rows. The quickest of them then train
-    on all rows, in turn with neurosim.
+    All modes are validated, and take part in a heat on some of the rows. The fastest of them then train on all rows,
+    in turn with neurosim.
     """
     deep_problems.write_deep(settings.folder, network)
     ours = f"neurosim, {counted(settings.threads)}"
@@ -86,7 +86,7 @@ def _training(settings: Settings, network: str, work: str, target: float, modes:
 
 
 def _heat(plans: Mapping[str, Plan], ours: str, settings: Settings, outcome: Outcome) -> dict[str, Samples]:
-    """Validate all, and time them on a part of the rows."""
+    """Validate all, and time them on some of the rows."""
     short = {name: _with_rows(plan, deep_problems.HEAT_ROWS) for name, plan in plans.items()}
     part = Outcome()
     with crew(short, settings, part) as workers:
@@ -100,7 +100,7 @@ def _heat(plans: Mapping[str, Plan], ours: str, settings: Settings, outcome: Out
 
 
 def finalists(heat: Mapping[str, Samples], ours: str) -> list[str]:
-    """The peers that were quickest in the heat, quickest first."""
+    """The peers that were fastest in the heat, fastest first."""
     peers = [name for name in heat if name != ours]
     return sorted(peers, key=lambda name: heat[name].median)[:FINALISTS]
 

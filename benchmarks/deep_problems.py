@@ -1,7 +1,7 @@
-"""The common ground of the deeper networks: their layers, their start values and the orders of rows, in files.
+"""The common ground of the deeper networks: their layers, initial values and orders of rows, in files.
 
-The layers are those of a scenario. neurosim builds its network from them, and PyTorch's modules are made
-from the same list, so that there is one description of each network.
+The layers are those of a scenario. neurosim builds its network from them, and PyTorch's modules are created from the
+same list, so that there is only one description of each network.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ Layer = Mapping[str, Any]
 
 BATCH = 64
 RATE = 0.001
-# All that is not timed for the table itself works on the first of the training rows.
+# Everything that is not timed for the table itself uses the first training rows.
 HEAT_ROWS = 6400
 VALIDATION_ROWS = 12_800
 VALIDATION_EPOCHS = 2
-# Every kind of augmentation at once, about as strong as any of them is used on digits.
+# Every kind of augmentation at once, about as strong as each is typically used on digits.
 AUGMENTATION = {
     "augmentation.shift": 2,
     "augmentation.rotation": 10,
@@ -40,7 +40,7 @@ def conv2d(channels: int, kernel: int, padding: str = "valid") -> Layer:
 
 
 def normalized(units: int) -> list[Layer]:
-    """Dense, batch norm, ReLU; beta of the batch norm does what a bias would."""
+    """Dense, batch norm, ReLU; beta of the batch norm takes the place of a bias."""
     relu = {"kind": "activation", "activation": "relu"}
     return [dense(units, "identity", bias=False), {"kind": "batch_norm"}, relu]
 
@@ -65,17 +65,17 @@ NETWORKS: dict[str, list[Layer]] = {
 
 @dataclass(frozen=True)
 class Deep:
-    """What a contender reads.
+    """The data that a contender reads.
 
     Attributes
     ----------
     rows : dict of str to array
         ``train_x`` and ``test_x``, scaled float32 (rows, 28, 28), and their classes, int64.
     starts : list of array
-        Start values in the order of the layers: of a dense layer or a convolution weight and bias, of a
-        batch norm gamma and beta; with neurosim's shapes, (inputs, units) and (height, width, in, out).
+        Initial values in the order of the layers: weight and bias of a dense layer or a convolution, gamma and beta of
+        a batch norm; with neurosim's shapes, (inputs, units) and (height, width, in, out).
     orders : (VALIDATION_EPOCHS, VALIDATION_ROWS) int64
-        In which order neurosim takes the rows while it is validated.
+        The order in which neurosim takes the rows during validation.
     """
 
     rows: dict[str, np.ndarray]
@@ -92,14 +92,14 @@ def deep_scenario(network: str) -> Any:
 
 
 def augmented_scenario(augmented: bool) -> Any:
-    """The shipped `mnist`, with all kinds of augmentation if so wanted."""
+    """The shipped `mnist`, optionally with all kinds of augmentation."""
     import neurosim
 
     return neurosim.load_scenario("mnist", overrides=AUGMENTATION if augmented else {})
 
 
 def write_deep(folder: Path, network: str) -> None:
-    """Rows as bytes, how to scale them, start values and orders."""
+    """Rows as bytes, their scaling, initial values and orders."""
     from neurosim.backends.base import shuffle_key
     from neurosim.problem.assembly import assemble
     from neurosim.randomness import permutation
@@ -123,7 +123,7 @@ def write_deep(folder: Path, network: str) -> None:
 
 
 def read_deep(folder: Path, network: str, most: int) -> Deep:
-    """At most so many training rows, and all test rows."""
+    """At most this many training rows, and all test rows."""
     with np.load(folder / f"{network}.npz") as file:
         scale, shift = np.float32(file["scale"]), np.float32(file["shift"])
         rows = {}

@@ -1,4 +1,4 @@
-"""What PyTorch does with the deeper networks; see `worker.Worker` for what a contender has."""
+"""PyTorch's side of the deeper networks; `worker.Worker` says what a contender provides."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from torch import nn
 # "fused" is eager; Adam is fused in all of them. The second pair is for maps with the channels last in memory.
 VECTOR_MODES = ("fused", "compile")
 MAP_MODES = (*VECTOR_MODES, "fused, channels last", "compile, channels last")
-# Rows at a time where the accuracy is computed.
+# Rows at a time when the accuracy is computed.
 EVALUATED = 1000
 
 
@@ -31,21 +31,21 @@ class Residual(nn.Module):
 
 
 class FlattenChannelsLast(nn.Module):
-    """Height, width, channels: for maps that lie so in memory this moves nothing."""
+    """Height, width, channels: this moves nothing for maps that are stored in this order."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return x.permute(0, 2, 3, 1).flatten(1)
 
 
 class Stack:
-    """The modules of a list of layers; the output's softmax is left to the loss.
+    """The modules for a list of layers; the output's softmax is left to the loss.
 
     Attributes
     ----------
     shape : tuple of int
-        What leaves the modules so far, (channels, height, width) or (units,).
+        Shape of the output of the modules so far, (channels, height, width) or (units,).
     flattened : (channels, height, width) or None
-        Set while numbers of a map, in the order of `nn.Flatten`, are what comes next.
+        Set while the next input is a flattened map, in the order of `nn.Flatten`.
     """
 
     def __init__(self, starts: Sequence[np.ndarray], maps: bool, channels_last: bool) -> None:
@@ -68,7 +68,7 @@ class Stack:
         return made
 
     def module(self, layer: Layer) -> nn.Module:
-        """The layer without its activation, and with its start values."""
+        """The layer without its activation, with its initial values."""
         kind = layer["kind"]
         if kind == "dense":
             return self.dense(layer["units"], layer["bias"])
@@ -126,7 +126,7 @@ class Epoch:
         self.compiled, self.channels_last = mode.startswith("compile"), mode.endswith("channels last")
         deep = deep_problems.read_deep(folder, network, max(rows, deep_problems.VALIDATION_ROWS))
         shape = (-1, 1, 28, 28) if self.maps else (-1, 784)
-        # Taking rows of scaled float32 is quicker than taking bytes and scaling them.
+        # Taking rows of scaled float32 is faster than taking bytes and scaling them.
         self.rows = {
             name: torch.from_numpy(array.reshape(shape) if name.endswith("_x") else array)
             for name, array in deep.rows.items()

@@ -1,4 +1,4 @@
-"""What watching for numbers that are not finite costs: epochs with and without it, in turns.
+"""The cost of checking for numbers that are not finite: epochs with and without it, in turn.
 
     NEUROSIM_DATA=... python benchmarks/divergence.py [--rounds N] [--only CASE]
 
@@ -13,8 +13,8 @@ import numpy as np
 
 from neurosim import Simulator, load_scenario
 
-# Scenario, epochs of a round, and what is changed: from a network that takes microseconds to one of many parameters
-# and few steps, whose copy is dearest.
+# Scenario, epochs per round, and changes: from a network that takes microseconds to one with many parameters and few
+# steps, whose copy is the most expensive.
 CASES = {
     "xor": ("xor", 4000, {}),
     "spirals": ("spirals", 400, {"record.quantities": ["weight_norm"], "record.every": 10**6}),
@@ -30,7 +30,7 @@ CASES = {
 
 
 class Unwatched:
-    """A guard that looks at nothing."""
+    """A guard that checks nothing."""
 
     def begin(self, *arguments: object) -> None:
         """Called before the steps."""
@@ -49,7 +49,7 @@ def simulator(name: str, changes: dict[str, object], *, watched: bool) -> Simula
 
 
 def seconds(trained: Simulator, epochs: int) -> float:
-    """Time of some epochs, without evaluation."""
+    """The time of some epochs, without evaluation."""
     start = time.perf_counter()
     for _ in range(epochs):
         trained._epochs.complete(len(trained.history))

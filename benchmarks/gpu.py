@@ -43,7 +43,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def missing() -> str:
-    """What this machine lacks for measuring; empty where it has all."""
+    """What this machine lacks for measuring; empty if it has everything."""
     from neurosim.errors import BackendError
 
     try:
@@ -98,7 +98,7 @@ def main() -> int:
             print(report.plain_table({name: outcomes[name]}), flush=True)
         except DisagreementError as error:
             failures.append(f"{name}: no figures: {error}")
-        except Exception as error:  # an hour of measuring is not to be lost with one piece
+        except Exception as error:  # an hour of measurements must not be lost because of one benchmark
             failures.append(f"{name}: no figures: {type(error).__name__}: {error}")
     facts = machine()
     print()

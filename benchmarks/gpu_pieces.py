@@ -24,9 +24,9 @@ from neurosim.network.network import Network, Training
 from neurosim.problem.assembly import assemble
 from neurosim.randomness import permutation
 
-# Same start, order and rounding of sums but for their own order, and no dropout.
+# Same start and order, no dropout; sums are rounded the same but for their own order.
 SAME_LOSS = {"train_loss": ("relative", 1e-3)}
-# On the GPU and on the CPU: same dropout masks too; the issue allows 0.2 points.
+# On the GPU and on the CPU: the same dropout masks too; 0.2 percentage points are allowed.
 SAME_TRAINING = {"train_loss": ("relative", 5e-3), "test_accuracy": ("absolute", 2e-3)}
 GOAL = 0.98
 MOST_EPOCHS = 20
@@ -43,7 +43,7 @@ WIDE_ROWS = 16 * WIDE_BATCH
 
 @dataclass(frozen=True)
 class Settings:
-    """How often, on how many threads of the CPU, and who is told."""
+    """The number of rounds, the number of CPU threads, and the function for progress."""
 
     rounds: int
     threads: int
@@ -64,7 +64,7 @@ class Ours:
         self.backend, self.epoch = self.make(), 0
 
     def run(self) -> None:
-        # Ends with sums that the host has.
+        # It ends when the host has the sums.
         totals = self.backend.train_epoch(self.rows, self.epoch)
         self.epoch += 1
         self.loss = totals.mean_loss
@@ -100,7 +100,7 @@ def for_torch(network: Network, training: Training, rows: Rows, dropout: float, 
 
 
 def prepared(names: Mapping[str, Callable[[], Any]], outcome: Outcome, settings: Settings) -> dict[str, Any]:
-    """The contenders that can be made; what a peer cannot do is no reason to measure nothing."""
+    """The contenders that can be created; a missing peer is no reason to measure nothing."""
     found = {}
     for name, make in names.items():
         settings.say(f"preparing {name}")
@@ -124,7 +124,7 @@ OURS = "neurosim"
 def race(
     contenders: Mapping[str, Any], settings: Settings, outcome: Outcome, units: Mapping[str, int] | None = None
 ) -> dict[str, Samples]:
-    """Time all in turn."""
+    """Time all contenders in turn."""
     settings.say("timing")
     timed = {name: Timed(entry.run, (units or {}).get(name, 1)) for name, entry in contenders.items()}
     outcome.samples = interleave(timed, settings.rounds)
@@ -176,7 +176,7 @@ def mnist(settings: Settings) -> Outcome:
 
 
 def accuracy(settings: Settings) -> Outcome:
-    """Seconds of training until the test rows are right often enough; what is compiled is compiled before."""
+    """Seconds of training until the test accuracy is high enough; everything is compiled beforehand."""
     problem = assemble(problems.mnist_scenario())
     ours = Ours(problem.network, problem.training, problem.splits["train"], "cuda")
     ours.run()
@@ -202,7 +202,7 @@ def accuracy(settings: Settings) -> Outcome:
 
 
 class XorNetworks:
-    """XOR networks side by side on one backend, from their start values each time."""
+    """XOR networks side by side on one backend, from their initial values each time."""
 
     def __init__(self, backend: str, networks: int, steps: int, threads: int) -> None:
         problem = assemble(problems.xor_scenario())
@@ -217,14 +217,14 @@ class XorNetworks:
         self.ensemble = made
 
     def losses(self, steps: int) -> list[float]:
-        """Of the last of so many steps."""
+        """The loss of the last of this many steps."""
         self.restart()
         found = (self.ensemble.train(steps)[-1, :, 0] / self.rows.count).tolist()
         self.restart()
         return found
 
     def run(self) -> None:
-        # From where it stands: a network that has learned costs as much as one that has not.
+        # It continues from its current state: a network that has learned costs as much as one that has not.
         self.ensemble.train(self.steps)
 
 
@@ -254,7 +254,7 @@ def xor(settings: Settings) -> Outcome:
 
 
 def ensemble(settings: Settings) -> Outcome:
-    """Ten thousand tiny networks at once, against the engine for the CPU."""
+    """Ten thousand tiny networks at once, compared with the CPU engine."""
     outcome = Outcome()
     steps, theirs = problems.ENSEMBLE_STEPS, f"neurosim, CPU, {settings.threads} threads"
     names: dict[str, Callable[[], Any]] = {
@@ -271,7 +271,7 @@ def ensemble(settings: Settings) -> Outcome:
 
 
 class Repeated:
-    """A product, so many times."""
+    """A product, repeated."""
 
     def __init__(self, run: Callable[[int], None]) -> None:
         self.multiply = run
@@ -281,7 +281,7 @@ class Repeated:
 
 
 def product(settings: Settings) -> Outcome:
-    """The last rung of the ladder beside cuBLAS."""
+    """The last rung of the ladder compared with cuBLAS."""
     import gpu_torch
 
     from neurosim.backends.cuda import ladder, probes

@@ -1,4 +1,4 @@
-"""What PyTorch does on a GPU in each comparison: rows and orders resident, float32 without TF32."""
+"""PyTorch's side on a GPU in each comparison: resident rows and orders, float32 without TF32."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from torch_networks import dense_stack
 
 MODES = ("fused", "foreach", "graph", "compile", "compile with optimizer")
 EAGER = ("fused", "foreach")
-# Capturing wants all to have run before, on another stream.
+# Capturing requires that everything has run before, on another stream.
 WARM_UP = 3
 
 
 def full_float32() -> None:
-    """No TF32 anywhere: its products have ten bits."""
+    """No TF32 anywhere: its products have only ten bits."""
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = False
 
 
 @dataclass(frozen=True)
 class Classes:
-    """A classifier's training: scaled float32 rows, start values, and the order of rows in each epoch."""
+    """A classifier's training: scaled float32 rows, initial values, and the order of rows in each epoch."""
 
     x: np.ndarray
     y: np.ndarray
@@ -51,7 +51,7 @@ class Epochs:
         captured = mode in ("graph", "compile with optimizer")
         self.optimizer = torch.optim.Adam(
             self.network.parameters(),
-            # A captured step reads its rate, too, from the GPU.
+            # A captured step also reads its learning rate from the GPU.
             torch.tensor(work.rate) if mode == "compile with optimizer" else work.rate,
             fused=mode != "foreach" and mode != "compile with optimizer",
             foreach=mode == "foreach" or mode == "compile with optimizer",
@@ -91,7 +91,7 @@ class Epochs:
         self.total += loss.detach() * len(chosen)
 
     def _capture(self, rows: int) -> tuple[Any, torch.Tensor]:
-        """A whole step for batches of so many rows as a CUDA graph, and where it looks for their numbers."""
+        """A whole step for batches of this many rows as a CUDA graph, and the tensor with their row numbers."""
         chosen = torch.arange(rows, device=self.device)
         beside = torch.cuda.Stream()
         beside.wait_stream(torch.cuda.current_stream())
@@ -106,7 +106,7 @@ class Epochs:
         return graph, chosen
 
     def restart(self) -> None:
-        """Start values and an optimizer that has seen nothing, in place: graphs know their addresses."""
+        """Restore the initial values and a fresh optimizer in place, since graphs know their addresses."""
         self.epoch = 0
         with torch.no_grad():
             for parameter, start in zip(self.network.parameters(), self.start_values, strict=True):
@@ -116,7 +116,7 @@ class Epochs:
                     entry.zero_()
 
     def run(self) -> None:
-        """One epoch; ends when the GPU has done it."""
+        """One epoch; ends when the GPU has finished it."""
         self.total.zero_()
         for chosen in self.orders[self.epoch % len(self.orders)].split(self.work.batch):
             if self.mode == "graph":
@@ -160,7 +160,7 @@ class XorSteps:
 
 
 def product(a: np.ndarray, b: np.ndarray) -> tuple[Callable[[int], None], Callable[[], np.ndarray]]:
-    """A function that multiplies so many times by cuBLAS and waits, and one that gives the product."""
+    """A function that multiplies repeatedly with cuBLAS and waits, and one that returns the product."""
     left, right = torch.from_numpy(a).cuda(), torch.from_numpy(b).cuda()
     out = torch.empty(left.shape[0], right.shape[1], device="cuda")
 

@@ -1,4 +1,4 @@
-"""What JAX does in each comparison; see `worker.Worker` for what a contender has."""
+"""JAX's side of each comparison; `worker.Worker` says what a contender provides."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class MnistEpoch:
         carry, losses = jax.lax.scan(step, (parameters, state, key), order[:whole].reshape(-1, self.mnist.batch))
         if whole == len(x):
             return carry, losses.sum()
-        # The last batch is a small one, and a scan has one shape only.
+        # The last batch is smaller, and a scan has only one shape.
         carry, last = step(carry, order[whole:])
         return carry, losses.sum() + last
 
@@ -88,7 +88,7 @@ class MnistEpoch:
 
 
 class XorSteps:
-    """Full-batch steps of some networks in one call: jit, vmap where there are several, lax.scan."""
+    """Full-batch steps of some networks in one call: jit, vmap if there are several, lax.scan."""
 
     def __init__(self, threads: int, folder: Path, networks: int, steps: int, repeats: int, unroll: int = 1) -> None:
         self.repeats, self.units = repeats, networks * steps

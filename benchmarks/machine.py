@@ -1,4 +1,4 @@
-"""What the figures were measured on; no host names."""
+"""The machine on which the figures were measured; no host names."""
 
 from __future__ import annotations
 

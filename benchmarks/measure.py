@@ -1,7 +1,7 @@
 """Timing: interleaved rounds, medians and spread.
 
-Whatever can be timed here is a contender: something with ``round()``, which does its work once and
-returns the seconds that one unit of it took.
+Anything that can be timed here is a contender: an object with ``round()``, which does its work once and returns the
+seconds that one unit of it took.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ PAUSE = 0.25
 
 class Contender(Protocol):
     def round(self) -> float:
-        """Work once; seconds for one unit of the work."""
+        """Do the work once; returns the seconds for one unit of it."""
 
 
 @dataclass(frozen=True)
 class Samples:
-    """What the rounds of one contender took, seconds a unit."""
+    """The times of one contender's rounds, in seconds per unit."""
 
     seconds: tuple[float, ...]
 
@@ -41,13 +41,13 @@ class Samples:
 
     @property
     def spread(self) -> float:
-        """Distance from the quickest to the slowest round, as a share of the median."""
+        """The distance from the fastest to the slowest round, as a share of the median."""
         return (self.high - self.low) / self.median
 
 
 @dataclass(frozen=True)
 class Timed:
-    """A function of this process as a contender."""
+    """A function in this process as a contender."""
 
     function: Callable[[], object]
     units: int = 1
@@ -75,7 +75,7 @@ def interleave(
     return {name: Samples(tuple(values)) for name, values in seconds.items()}
 
 
-def quickest(samples: Mapping[str, Samples], names: Iterable[str]) -> str | None:
-    """The one of `names` with the smallest median; None where none of them was timed."""
+def fastest(samples: Mapping[str, Samples], names: Iterable[str]) -> str | None:
+    """The one of `names` with the smallest median; None if none of them was timed."""
     timed = [name for name in names if name in samples]
     return min(timed, key=lambda name: samples[name].median) if timed else None

@@ -1,4 +1,4 @@
-"""What neurosim does in each comparison; see `worker.Worker` for what a contender has."""
+"""neurosim's side of each comparison; `worker.Worker` says what a contender provides."""
 
 from __future__ import annotations
 

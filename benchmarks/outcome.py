@@ -1,4 +1,4 @@
-"""What a comparison ends with: rows of the table, contenders that are missing, disagreements."""
+"""The outcome of a comparison: rows of the table, missing contenders, disagreements."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ class Row:
     work : str
         What was compared.
     value : float or None
-        Measured; None where a peer is missing.
+        The measured value; None if a peer is missing.
     target : float or None
-        What it should be, at least or, with ``at_most``, at most; None for a line without a promise.
+        What it should be, at least or, with ``at_most``, at most; None for a line without a target.
     unit : str
         Written after the numbers.
     ours, theirs : str
-        Medians and spread behind the ratio, or whatever else explains the value.
+        The medians and spreads behind the ratio, or another explanation of the value.
     """
 
     work: str
@@ -41,7 +41,7 @@ class Row:
 
     @property
     def met(self) -> bool | None:
-        """None where nothing was measured or promised."""
+        """Whether the target was met; None if there is no value or no target."""
         if self.value is None or self.target is None:
             return None
         return self.value <= self.target if self.at_most else self.value >= self.target
@@ -49,7 +49,7 @@ class Row:
 
 @dataclass
 class Outcome:
-    """All there is to say about one piece."""
+    """Everything about one benchmark."""
 
     rows: list[Row] = field(default_factory=list)
     samples: dict[str, Samples] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""The comparisons in worker processes, one function each: contenders, validation, timing, rows."""
+"""The comparisons in worker processes, one function each: contenders, validation, timing, table rows."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 import peak
 import problems
 from crew import Plan, Settings, crew, race, validate
-from measure import Samples, quickest
+from measure import Samples, fastest
 from outcome import Outcome, Row, agree, agree_each
 
-# After two epochs, from the same weights but other shuffles and dropout masks.
+# After two epochs, from the same weights but with different shuffles and dropout masks.
 TRAINED_ALIKE = {"train_loss": ("relative", 0.05), "test_accuracy": ("absolute", 0.01)}
 # Without a peer.
 LEARNED = {"test_accuracy": ("absolute", 0.03)}
@@ -19,9 +19,9 @@ LEARNED = {"test_accuracy": ("absolute", 0.03)}
 EVALUATED_ALIKE = {"loss": ("relative", 1e-4), "accuracy": ("absolute", 2e-4)}
 # The same start and the same full batches; float32 rounds differently where sums are ordered differently.
 XOR_LOSS = 1e-3
-# Of a thousand networks a few are on a watershed, where a rounding error decides the way.
+# Of a thousand networks a few start on a watershed, where a rounding error decides which way they go.
 XOR_SHARE = 0.99
-# Steps in a call, of contenders that take microseconds a step and of one that takes a hundred, and calls in a round.
+# Steps per call, for contenders that take microseconds per step and for one that takes a hundred, and calls per round.
 XOR_STEPS, XOR_PEER_STEPS, XOR_REPEATS = 20_000, 1000, 10
 OTHER_ACTIVATIONS = ("tanh", "sigmoid", "gelu", "swish")
 
@@ -35,8 +35,8 @@ def counted(threads: int) -> str:
 
 
 def faster(work: str, ours: str, peers: list[str], samples: Mapping[str, Samples], target: float) -> Row:
-    """How many times as fast as the best of some peers."""
-    best = quickest(samples, peers)
+    """The speed relative to the best of some peers."""
+    best = fastest(samples, peers)
     if best is None:
         return Row(work, None, target, "x", ours=describe(ours, samples), theirs="no peer could be timed")
     ratio = samples[best].median / samples[ours].median
@@ -56,7 +56,7 @@ def duration(seconds: float) -> str:
 
 
 def learned_mnist(result: Any) -> tuple[dict[str, float], Any, dict[str, tuple[str, float]]]:
-    """What a network that has learned has come to, for `agree`."""
+    """The measures of a trained network, for `agree`."""
     return {"test_accuracy": 0.96}, result, LEARNED
 
 
@@ -78,7 +78,7 @@ def compare_losses(ours: Any, theirs: Any) -> None:
 
 
 def mnist(settings: Settings) -> Outcome:
-    """An epoch of training, its share of the machine's peak, and what the second thread brings."""
+    """An epoch of training, its share of the machine's peak, and the gain from a second thread."""
     problems.write_mnist(settings.folder)
     options = {"folder": settings.folder}
     counts, most = thread_counts(settings), settings.threads
@@ -128,7 +128,7 @@ def activations(settings: Settings) -> Outcome:
             settings.say(f"validating {name}")
             result = worker.validate()
             outcome.validation[name] = result
-            # There is no peer here; but a network that learns nothing may be quick for a bad reason.
+            # There is no peer here, but a network that learns nothing may be fast for a bad reason.
             agree(*learned_mnist(result))
         samples = race(workers, settings, outcome)
     for name in OTHER_ACTIVATIONS:

@@ -1,7 +1,8 @@
-"""The common ground of all contenders: the same network, rows and start values, in files.
+"""The common ground of all contenders: the same network, rows and initial values, in files.
 
-They are written once, by neurosim, from the shipped scenarios, and read by every contender in its own process: what a
-peer needs to know of the network stands in the file too, so that no width or rate is written down twice.
+They are written once, by neurosim, from the shipped scenarios, and read by every contender in its own process: the
+file also contains everything that a peer needs to know about the network, so that no width or rate is written down
+twice.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 
 XOR_NETWORKS = 1000
-# Of one run of the contenders.
+# The seed of one run of the contenders.
 VALIDATION_EPOCHS = 2
 VALIDATION_STEPS = 400
 ENSEMBLE_STEPS = 2000
@@ -23,14 +24,14 @@ Layers = list[tuple[np.ndarray, np.ndarray]]
 
 @dataclass(frozen=True)
 class Mnist:
-    """What a peer reads of the scenario `mnist`: dense layers with ReLU and dropout between them, Adam.
+    """What a peer reads about the scenario `mnist`: dense layers with ReLU and dropout between them, Adam.
 
     Attributes
     ----------
     rows : dict of str to array
         ``train_x`` and ``test_x``, scaled float32 (rows, 784), and their classes, int64.
     layers : list of (weight, bias)
-        Start values of each dense layer; a weight is (inputs, units).
+        Initial values of each dense layer; a weight is (inputs, units).
     batch, rate, dropout : int, float, float
         Rows of a step, learning rate, and the share of hidden units that are dropped.
     """
@@ -44,14 +45,14 @@ class Mnist:
 
 @dataclass(frozen=True)
 class Xor:
-    """What a peer reads of the scenario `xor`: dense layers with tanh and, at the end, sigmoid; Adam.
+    """What a peer reads about the scenario `xor`: dense layers with tanh and, at the end, sigmoid; Adam.
 
     Attributes
     ----------
     x, y : float32 arrays (4, 2) and (4, 1)
         The rows, all of them in each step.
     starts : list of (weight, bias)
-        Of each layer, with a leading axis of networks.
+        Initial values of each layer, with a leading axis of networks.
     rate : float
         Learning rate.
     """
@@ -63,7 +64,7 @@ class Xor:
 
 
 def mnist_scenario(activation: str = "relu") -> Any:
-    """The shipped scenario, with another activation for the hidden units if so wanted."""
+    """The shipped scenario, optionally with another activation for the hidden units."""
     import neurosim
 
     scenario = neurosim.load_scenario("mnist")
@@ -76,14 +77,14 @@ def mnist_scenario(activation: str = "relu") -> Any:
 
 
 def xor_scenario() -> Any:
-    """The shipped scenario without shuffling: the four rows in order are every step's batch."""
+    """The shipped scenario without shuffling: every step's batch is the four rows in order."""
     import neurosim
 
     return neurosim.load_scenario("xor", overrides={"training.shuffle": False})
 
 
 def write_mnist(folder: Path) -> None:
-    """Rows as bytes, how to scale them, start values, and the settings of the training."""
+    """Rows as bytes, their scaling, initial values, and the settings of the training."""
     from neurosim.problem.assembly import assemble
 
     scenario = mnist_scenario()
@@ -106,7 +107,7 @@ def write_mnist(folder: Path) -> None:
 
 
 def read_mnist(folder: Path) -> Mnist:
-    """What `write_mnist` has written."""
+    """Read what `write_mnist` has written."""
     with np.load(folder / "mnist.npz") as file:
         scale, shift = np.float32(file["scale"]), np.float32(file["shift"])
         rows = {}
@@ -118,13 +119,13 @@ def read_mnist(folder: Path) -> Mnist:
 
 
 def epoch_flop(mnist: Mnist) -> int:
-    """Operations of an epoch: 6 a weight and row, less the gradient for the inputs, which nobody needs."""
+    """Operations of an epoch: 6 per weight and row, minus the gradient for the inputs, which is not needed."""
     first, *others = (weight.size for weight, _ in mnist.layers)
     return len(mnist.rows["train_x"]) * (4 * first + 6 * sum(others))
 
 
 def write_xor(folder: Path, networks: int) -> None:
-    """Rows, start values of every network, and the rate."""
+    """Rows, initial values of every network, and the learning rate."""
     from neurosim.problem.assembly import assemble
 
     scenario = xor_scenario()
@@ -142,19 +143,19 @@ def write_xor(folder: Path, networks: int) -> None:
 
 
 def read_xor(folder: Path) -> Xor:
-    """What `write_xor` has written."""
+    """Read what `write_xor` has written."""
     with np.load(folder / "xor.npz") as file:
         return Xor(file["x"].astype(np.float32), file["y"].astype(np.float32), _layers(file), float(file["rate"]))
 
 
 def rate_of(scenario: Any) -> float:
-    """The learning rate; every contender has Adam with it."""
+    """The learning rate of Adam, which every contender uses."""
     assert scenario.optimizer.name == "adam"
     return float(scenario.optimizer.params["lr"])
 
 
 def dropout_of(scenario: Any) -> float:
-    """The share that is dropped; the peers drop the same one behind every hidden layer."""
+    """The share of units that is dropped; the peers use the same one after every hidden layer."""
     (rate,) = {layer.rate for layer in scenario.network.layers if layer.kind == "dropout"}
     return float(rate)
 

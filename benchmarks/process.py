@@ -9,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-# A process inherits the peak memory of the one that starts it, so a small one stands between.
+# A process inherits the peak memory of the one that starts it, so a small process is started in between.
 MEASURE_CHILD = """
 import resource, subprocess, sys
 done = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
@@ -30,11 +30,11 @@ print(json.dumps(sum(record.is_start for _, record in recorder.buffer)), file=sy
 
 
 class ProcessError(Exception):
-    """A process that is measured failed."""
+    """A measured process failed."""
 
 
 def run_process(arguments: list[str], cache: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """Run Python with some arguments to its end."""
+    """Run Python with some arguments until it ends."""
     environment = dict(os.environ)
     if cache is not None:
         environment["NEUROSIM_CACHE"] = str(cache)
@@ -46,7 +46,7 @@ def run_process(arguments: list[str], cache: Path | None = None) -> subprocess.C
 
 
 def run_scenario(name: str, *options: str, cache: Path | None = None) -> str:
-    """``neurosim run NAME``, pictures included, in a folder that is thrown away; what it printed."""
+    """Run ``neurosim run NAME``, including pictures, in a temporary folder; returns what it printed."""
     with tempfile.TemporaryDirectory() as folder:
         arguments = ["-m", "neurosim", "run", name, "--out", f"{folder}/run", *options]
         done = run_process(arguments, cache)
@@ -54,7 +54,7 @@ def run_scenario(name: str, *options: str, cache: Path | None = None) -> str:
 
 
 def count_compilations(name: str, cache: Path | None = None) -> int:
-    """How many functions Numba compiles in ``neurosim run NAME``, rather than finding them in its cache."""
+    """The number of functions that Numba compiles in ``neurosim run NAME``, rather than loading them from its cache."""
     with tempfile.TemporaryDirectory() as folder:
         done = run_process(["-c", COUNT_COMPILATIONS, "run", name, "--out", f"{folder}/run"], cache)
     return int(json.loads(done.stderr.splitlines()[-1]))

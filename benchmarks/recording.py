@@ -1,4 +1,4 @@
-"""What recording costs: epochs of the scenario mnist with and without it, in turns.
+"""The cost of recording: epochs of the scenario mnist with and without it, in turn.
 
     NEUROSIM_DATA=... python benchmarks/recording.py [--rounds N]
 

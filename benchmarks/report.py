@@ -10,7 +10,7 @@ from typing import Any
 from outcome import Outcome, Row
 
 BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"
-HEADINGS = ("work", "measured", "target", "met", "median (quickest to slowest round)", "against")
+HEADINGS = ("work", "measured", "target", "met", "median (fastest to slowest round)", "against")
 
 
 def cells(row: Row) -> tuple[str, ...]:
@@ -24,7 +24,7 @@ def cells(row: Row) -> tuple[str, ...]:
 
 
 def plain_table(outcomes: Mapping[str, Outcome]) -> str:
-    """For a terminal: what matters in columns, the times behind it below each line."""
+    """For a terminal: the essentials in columns, with the times below each line."""
     lines = [cells(row) for outcome in outcomes.values() for row in outcome.rows]
     table = [HEADINGS[:4], *(line[:4] for line in lines)]
     widths = [max(len(line[k]) for line in table) for k in range(4)]
@@ -85,7 +85,7 @@ def markdown(outcomes: Mapping[str, Outcome], machine: Mapping[str, str], comman
 
 
 def write_readme(path: Path, text: str) -> None:
-    """Put the figures where the README has its marks; raises ValueError where it has none."""
+    """Put the figures between the marks in the README; raises ValueError if it has none."""
     before, begin, rest = path.read_text(encoding="utf-8").partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:

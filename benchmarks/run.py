@@ -63,7 +63,7 @@ def main() -> int:
             settings = Settings(options.rounds, options.threads, Path(folder), lambda text, name=name: say(name, text))
             try:
                 outcomes[name] = PIECES[name](settings)
-                # At once: an hour of measuring is not to be lost with what comes after it.
+                # Written at once: an hour of measurements must not be lost because of a later failure.
                 print(report.plain_table({name: outcomes[name]}), flush=True)
             except (DisagreementError, WorkerError, ProcessError) as error:
                 failures.append(f"{name}: no figures: {error}")

@@ -1,4 +1,4 @@
-"""Networks of PyTorch made of start values: as many layers, and as wide, as those values are."""
+"""PyTorch networks made from initial values, which determine the number and the widths of the layers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What PyTorch does in each comparison; see `worker.Worker` for what a contender has."""
+"""PyTorch's side of each comparison; `worker.Worker` says what a contender provides."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch_networks import dense_stack
 
 
 def mnist_network(mnist: problems.Mnist) -> tuple[nn.Sequential, dict[str, torch.Tensor]]:
-    """The network with the common start values, and all rows in memory."""
+    """The network with the common initial values, and all rows in memory."""
     network = dense_stack(mnist.layers, lambda: [nn.ReLU(), nn.Dropout(mnist.dropout)])
     return network, {name: torch.from_numpy(array) for name, array in mnist.rows.items()}
 
@@ -131,7 +131,7 @@ class XorSteps:
 
     def train(self, steps: int) -> None:
         for _ in range(steps):
-            # Sigmoid and binary cross-entropy in one, as neurosim and JAX have it too.
+            # Sigmoid and binary cross-entropy in one, as in neurosim and JAX.
             self.loss = nn.functional.binary_cross_entropy_with_logits(self.network(self.x), self.y)
             self.optimizer.zero_grad()
             self.loss.backward()

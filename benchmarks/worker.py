@@ -1,8 +1,8 @@
-"""A contender in a process of its own, driven over a pipe.
+"""A contender in a separate process, driven over a pipe.
 
-Each library has its own thread pool and its own BLAS, and their settings disturb each other. So
-every contender lives in a fresh process, whose number of threads is set before anything is imported,
-and which sleeps until it is told to work.
+Each library has its own thread pool and its own BLAS, and their settings interfere with each other. So every contender
+lives in a new process, whose number of threads is set before anything is imported, and which sleeps until it is told
+to work.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"
 
 
 class WorkerError(Exception):
-    """A contender could not be made, or failed at work."""
+    """A contender could not be created, or failed at work."""
 
 
 class Worker:
@@ -30,14 +30,14 @@ class Worker:
     Parameters
     ----------
     factory : str
-        ``"module:class"``, called in the new process with `options`. What it makes has ``run()``, the
-        work to be timed; ``units``, how many units that is; ``repeats``, how often a round does it;
-        ``setup()``, called before each run and not timed; and ``validate()``, which trains from the
-        common start values and returns what came out.
+        ``"module:class"``, called in the new process with `options`. The object has ``run()``, the work to be timed;
+        ``units``, the number of units in it; ``repeats``, how many times a round does it; ``setup()``, called before
+        each run and not timed; and ``validate()``, which trains from the common initial values and returns the
+        results.
     threads : int
         Threads for the libraries; also given to the factory.
     processors : int
-        The process is kept to this many processors.
+        The process is limited to this many processors.
     """
 
     def __init__(self, factory: str, threads: int, processors: int, **options: Any) -> None:
@@ -78,7 +78,7 @@ class Worker:
 
 @contextmanager
 def _environment(threads: int) -> Iterator[None]:
-    """Settings that a child inherits."""
+    """Settings that a child process inherits."""
     before = dict(os.environ)
     os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(threads)))
     try:
@@ -89,7 +89,7 @@ def _environment(threads: int) -> Iterator[None]:
 
 
 def keep_to(processors: int) -> None:
-    """Keep this process to so many processors, where the system lets us."""
+    """Limit this process to this many processors, where the system supports it."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:processors])
 
