@@ -29,9 +29,9 @@ from neurosim.scenario.network import read_network
 from neurosim.scenario.run_folders import likely_run, named_run, no_run
 from neurosim.suggestions import did_you_mean, listed
 
-# What IDX files, packed or not, begin with; no text does.
+# How IDX files begin, compressed or not; text never does.
 _IDX_STARTS = (b"\x1f\x8b", b"\0\0")
-# Bytes of a model file from anybody.
+# Largest model file that is read, in bytes: it may come from anyone.
 LARGEST = 1 << 32
 # Of the description in it. It has no more than about 60 bytes for each input and 300 for each layer.
 MOST_WORDS = 1 << 24
@@ -173,7 +173,7 @@ def load_model(
     """Read the network of a finished run: its ``model.safetensors``, or the run folder.
 
     Nothing in the file is executed: it names formulas, which the built-ins and the plugins of `registry` must have.
-    It may be from anybody: of its description at most 16 MiB are read, and of the whole file 4 GiB.
+    It may come from anyone: of its description at most 16 MiB are read, and of the whole file 4 GiB.
 
     Parameters
     ----------
@@ -241,7 +241,7 @@ def load_model(
 def _network(words: Mapping[str, Any], registry: Registry) -> tuple[Network, list[Plugin]]:
     """The network that a model file describes, and the plugins that its formulas are from.
 
-    The file may come from anybody: its section is checked as that of a scenario is, and built by the same code.
+    The file may come from anyone: its section is checked as a scenario's is, and built by the same code.
     """
     shape = tuple(words["input_shape"])
     whole = all(type(size) is int and size > 0 for size in shape)
@@ -283,7 +283,7 @@ def _in_folder(folder: Path) -> Path:
 
 def _names(found: Any) -> tuple[str, ...]:
     if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
-        raise ValueError("names are no texts")
+        raise ValueError("its names are not text")
     return tuple(found)
 
 

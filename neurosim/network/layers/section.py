@@ -13,7 +13,7 @@ from neurosim.network.layers.stack import Place, Stack
 from neurosim.network.sections import Choice, Section
 from neurosim.plugin.host import BUILTIN, Catalog, Entry, Registry
 
-# More than anybody means; each layer costs memory and time before training begins.
+# More than anyone intends; each layer costs memory and time before training begins.
 MAX_LAYERS = 10_000
 MAX_REPEAT = 1000
 
@@ -22,12 +22,12 @@ IDENTITY = f"{BUILTIN}:identity"
 
 
 class LayerSection(Section):
-    """Base of the tables of layers, one for each kind; the docstring of a kind says what the layer does.
+    """Base of the tables of layers, one for each kind; its docstring, which users see, says what the layer does.
 
     Attributes
     ----------
     rows : {"map", "vector", "either"}
-        How a layer of the kind takes rows that are images; "either" leaves it to the layer behind it.
+        How a layer of the kind takes rows that are images; "either" leaves it to the next layer.
     any_axes : bool
         Whether it takes maps without channels too.
     learns : bool
@@ -111,7 +111,7 @@ class LayerSection(Section):
             update["layers"] = [section.without_start_values() for section in self.inside]
         return self.model_copy(update=update)
 
-    # Of tables as they stand in a file, in which types may be wrong.
+    # These read tables as they stand in a file, where values may be of the wrong type.
 
     @classmethod
     def outputs_of(cls, table: Mapping[str, Any], inputs: int | None) -> int | None:
@@ -130,7 +130,7 @@ class LayerSection(Section):
 
 
 if TYPE_CHECKING:
-    # Of layers that hold others; pydantic is told all kinds where these are known, in `kinds`.
+    # What the layers that hold others name; `kinds`, where all kinds are known, gives pydantic its meaning.
     AnyLayer = LayerSection
 
 

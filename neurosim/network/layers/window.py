@@ -138,7 +138,7 @@ class Windowed(Layer):
 
 @dataclass(frozen=True)
 class Pool2d(Windowed):
-    """Base of the layers that draw cells of each channel together."""
+    """Base of the layers that summarize the cells of each channel under a window."""
 
     name: str
     window: Window
