@@ -81,7 +81,7 @@ def scaled(rows: Rows) -> np.ndarray:
 
 
 def for_torch(network: Network, training: Training, rows: Rows, dropout: float, rate: float, epochs: int) -> Any:
-    """The same training for PyTorch: start values, rows, and neurosim's own orders of them."""
+    """The same training for PyTorch: initial values, rows, and neurosim's own orders of them."""
     import gpu_torch
 
     named = network.named(network.start_values(0))

@@ -254,7 +254,7 @@ def named_errors(found: Mapping[str, Any], expected: Mapping[str, Any]) -> dict[
 
 
 def scattered(bench: Backend, seed: int = 0) -> Backend:
-    """The backend with start values and running statistics that differ from 0 and 1 everywhere."""
+    """The backend with initial values and running statistics that differ from 0 and 1 everywhere."""
     random = np.random.default_rng(seed)
     bench.parameters += 0.3 * random.normal(size=bench.parameters.size).astype(np.float32)
     for name, numbers in bench.network.named_statistics(bench.statistics).items():

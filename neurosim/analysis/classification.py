@@ -79,7 +79,7 @@ class Classification:
 
 
 def classification(simulator: Simulator) -> Classification | None:
-    """The answers of a trained network on the rows kept apart; None where there are no classes."""
+    """The answers of a trained network on the held-out rows; None where there are no classes."""
     data, network = simulator.data, simulator.network
     if not data.classes:
         return None

@@ -1,4 +1,4 @@
-"""Initializers: start values of the weights, and where the rule has one, of the biases."""
+"""Initializers: initial values of the weights, and where the rule has one, of the biases."""
 
 import math
 

@@ -135,12 +135,12 @@ def _print(folder: Path, diagnosis: Diagnosis, pictures: dict[str, Path], *, tri
         click.echo("  Nothing wrong found.")
         if evidence.poor and not trials:
             _say(
-                "But little was learned. Without --no-trials doctor also tries other start weights, more units, more "
+                "But little was learned. Without --no-trials doctor also tries other initial weights, more units, more "
                 "steps and other learning rates."
             )
         elif evidence.poor:
             _say(
-                "But little was learned. Doctor has also tried other start weights, more units, more steps and other "
+                "But little was learned. Doctor has also tried other initial weights, more units, more steps and other "
                 "learning rates, as far as they fit, and none of them helped: the network may be of the wrong kind for "
                 "this task, or the inputs may not have in them what decides on the answer. neurosim info SCENARIO "
                 "shows what the network is made of."

@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     "--seed",
     type=SEED,
     metavar="N",
-    help="Use this seed in place of the scenario's: other start weights and another order of the rows, but the same "
+    help="Use this seed in place of the scenario's: other initial weights and another order of the rows, but the same "
     "rows (data.seed decides which).",
 )
 @click.option(

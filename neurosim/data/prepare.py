@@ -63,7 +63,7 @@ class Prepared:
     train : Split
         Rows to learn from; never empty.
     validation, test : Split or None
-        Rows kept apart; None where there are none.
+        Held-out rows; None where there are none.
     scale, shift : float
         The network's input is ``features * scale + shift``; 1 and 0 for float32 features.
     feature_scale, feature_shift : array (features,) of float64
@@ -280,7 +280,7 @@ def _shares(sizes: NDArray[np.int64], name: str, fraction: float, free: NDArray[
     taken = np.minimum(taken, np.maximum(free, 0))
     if fraction > 0 and taken.sum() == 0 and total > 0:
         raise UsageError(
-            f"{name} = {fraction}: no row can be kept apart, since each class has to keep one to learn from",
+            f"{name} = {fraction}: no row can be set aside, since each class has to keep one to learn from",
             f"There are {sizes.sum()} rows of {len(sizes)} classes.",
         )
     if fraction > 0 and taken.sum() == 0:

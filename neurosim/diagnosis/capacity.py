@@ -131,8 +131,8 @@ def unlucky_start(evidence: Evidence) -> Suspicion | None:
     finding = Finding(
         "unlucky_start",
         "An unlucky start",
-        "From these start weights training gets stuck where no small step makes the loss smaller. The network can do "
-        "better: from other start weights the same scenario learns.",
+        "From these initial weights training gets stuck where no small step makes the loss smaller. The network can do "
+        "better: from other initial weights the same scenario learns.",
         "share learned of what there is to learn",
         max(evidence.skill or 0.0, 0.0),
         0.5,

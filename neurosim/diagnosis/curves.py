@@ -19,5 +19,5 @@ def losses(evidence: Evidence, mark: int | None = None) -> Lines:
     lines = {"training loss": tuple(history.train_loss)}
     kept = kept_losses(evidence)
     if any(value is not None for value in kept):
-        lines["loss on rows kept apart"] = tuple(kept)
+        lines["loss on held-out rows"] = tuple(kept)
     return Lines("Loss over the epochs", tuple(history.epoch), lines, mark)

@@ -32,7 +32,7 @@ def unscaled_inputs(evidence: Evidence) -> Suspicion | None:
     is_large = sizes[largest] > LARGE
     words = (
         f"{name} is {number(sizes[largest], 3)} in size (root mean square); weighted sums are then far outside the "
-        "range that activations and start weights are made for."
+        "range that activations and initial weights are made for."
         if is_large
         else f"The largest input, {name}, is {number(uneven, 3)} times the size of the smallest: one learning rate "
         "cannot suit the weights of both."
@@ -127,7 +127,7 @@ def shuffled_labels(evidence: Evidence) -> Suspicion | None:
         "Cover and Hart 1967 on nearest neighbors; Zhang et al. 2017 (arXiv:1611.03530) on networks that learn "
         "shuffled labels",
         Bars("Neighbors of the same class", ("here", "by chance"), (found.agreement, found.chance)),
-        "however well the training rows are learned, the rows kept apart stay at chance",
+        "however well the training rows are learned, the held-out rows stay at chance",
     )
     return Suspicion(
         finding,

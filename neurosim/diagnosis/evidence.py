@@ -102,8 +102,8 @@ class Evidence:
     neighbors : Neighbors or None
         Whether classes have to do with the inputs at all; None where too few rows tell.
     kept_apart : tuple of (float, float, int), or None
-        Accuracy on the training rows and on the rows kept apart, and how many of these there are; for values the
-        losses. None where no rows were kept apart, or training failed.
+        Accuracy on the training rows and on the held-out rows, and how many of these there are; for values the
+        losses. None where no rows were set aside, or training failed.
     losses : tuple of (float, float), or None
         Mean loss on the training rows before and after training; None where training failed.
     skill : float or None

@@ -25,7 +25,7 @@ def symmetric_start(evidence: Evidence) -> Suspicion | None:
     finding = Finding(
         "symmetric_start",
         "A dead start: all units of a layer begin alike",
-        f"The {units} units of {worst} have the same start weights and the same gradients, so every step moves them "
+        f"The {units} units of {worst} have the same initial weights and the same gradients, so every step moves them "
         f"alike: however many units there are, they do the work of one.",
         f"different units in {worst}",
         1,

@@ -29,7 +29,7 @@ class Measured:
     loss : float or None
         Mean loss on the training rows, without penalties.
     kept_loss : float or None
-        Mean loss on the rows kept apart.
+        Mean loss on the held-out rows.
     rare : float or None
         Share of the training rows of the rarest class that are recognized.
     dead : float
@@ -87,7 +87,7 @@ def total_steps(simulator: Simulator) -> int:
 
 
 def kept_split(simulator: Simulator) -> str | None:
-    """The rows kept apart that training is judged by: validation, else test; None where there are none."""
+    """The held-out rows that training is judged by: validation, else test; None where there are none."""
     return next((name for name in ("validation", "test") if name in simulator.splits), None)
 
 

@@ -27,13 +27,13 @@ def overfitting(evidence: Evidence) -> Suspicion | None:
     learned, other, rows = kept
     if evidence.classes:
         spread = math.sqrt(max(other * (1 - other), 1e-4) / rows)
-        gap, limit, measure = learned - other, GAP, "accuracy lost on rows kept apart"
+        gap, limit, measure = learned - other, GAP, "accuracy lost on held-out rows"
         found = gap >= max(GAP, CERTAIN * spread)
-        words = f"{learned:.1%} of the training rows are answered rightly, of the rows kept apart {other:.1%}."
+        words = f"The network gets {learned:.1%} of the training rows right, but only {other:.1%} of the held-out rows."
     else:
-        gap, limit, measure = other / max(learned, 1e-30), TIMES, "loss on rows kept apart, beside the training loss"
+        gap, limit, measure = other / max(learned, 1e-30), TIMES, "loss on held-out rows, beside the training loss"
         found = gap >= TIMES
-        words = f"The loss is {number(learned)} on the training rows and {number(other)} on the rows kept apart."
+        words = f"The loss is {number(learned)} on the training rows and {number(other)} on the held-out rows."
     if not found:
         return None
     best = _best_epoch(evidence)
@@ -41,13 +41,13 @@ def overfitting(evidence: Evidence) -> Suspicion | None:
         "overfitting",
         "Overfitting",
         f"{words} The network has learned what is particular to its training rows."
-        + (f" On the rows kept apart it was best after epoch {best}." if best else ""),
+        + (f" On the held-out rows it was best after epoch {best}." if best else ""),
         measure,
         gap,
         limit,
         f"{STOPPING}. That 10 points of accuracy, or three times the loss, are too much is our limit",
         losses(evidence, best),
-        "a smaller gap, and a loss on rows kept apart that is no larger",
+        "a smaller gap, and a loss on held-out rows that is no larger",
     )
     return Suspicion(
         finding,
@@ -58,7 +58,7 @@ def overfitting(evidence: Evidence) -> Suspicion | None:
 
 
 def rising_loss(evidence: Evidence) -> Suspicion | None:
-    """A loss on rows kept apart that has turned, while the training loss still falls."""
+    """A loss on held-out rows that has turned, while the training loss still falls."""
     best = _best_epoch(evidence)
     if best is None or evidence.poor:
         return None
@@ -68,21 +68,21 @@ def rising_loss(evidence: Evidence) -> Suspicion | None:
     if not (times >= RISEN and train[-1] < train[best - 1]):
         return None
     sure = (
-        " As many rows may be answered rightly as before, but where the network is wrong it has become very sure of it."
+        " It may get as many rows right as before, but where the network is wrong it has become very confident."
         if evidence.classes
         else ""
     )
     finding = Finding(
         "rising_loss",
-        "The loss on rows kept apart rises again",
-        f"On the rows kept apart the loss was smallest after epoch {best} ({number(kept[best - 1])}); at the end it is "
+        "The loss on held-out rows rises again",
+        f"On the held-out rows the loss was smallest after epoch {best} ({number(kept[best - 1])}); at the end it is "
         f"{number(kept[-1])}, while the training loss has gone on falling.{sure} This is how overfitting begins.",
-        "loss on rows kept apart at the end, beside its smallest",
+        "loss on held-out rows at the end, beside its smallest",
         times,
         RISEN,
         f"{STOPPING}. That half as much again is worth a word is our limit",
         losses(evidence, best),
-        "a loss on rows kept apart that is smaller at the end",
+        "a loss on held-out rows that is smaller at the end",
     )
     return Suspicion(finding, _against_overfitting(evidence, best), goal="kept_apart", note=True)
 
@@ -118,7 +118,7 @@ def _effective(counts: np.ndarray) -> float:
 
 
 def _best_epoch(evidence: Evidence) -> int | None:
-    """The epoch with the smallest loss on rows kept apart; None where that is the last one."""
+    """The epoch with the smallest loss on held-out rows; None where that is the last one."""
     found = [math.inf if value is None else value for value in kept_losses(evidence)]
     best = int(np.argmin(found)) + 1 if found else 0
     return best if 0 < best < len(found) and math.isfinite(found[best - 1]) else None

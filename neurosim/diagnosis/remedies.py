@@ -39,7 +39,7 @@ def hidden(scenario: Scenario) -> list[tuple[str, Any]]:
 
 
 def activation(scenario: Scenario, name: str) -> Remedy:
-    """Another activation of all hidden layers that have one, with the start values that are usual for it."""
+    """Another activation of all hidden layers that have one, with the initial values that are usual for it."""
     found: list[str] = []
     *inner, _ = ((p, layer) for p, layer in layers(scenario) if _has(layer, "activation") and not layer.inside)
     for path, layer in inner:
@@ -68,7 +68,7 @@ def free_bias(scenario: Scenario) -> Remedy:
 
 
 def usual_init(scenario: Scenario) -> Remedy:
-    """The start values that are usual for the activation of each layer."""
+    """The initial values that are usual for the activation of each layer."""
     found = []
     for path, layer in layers(scenario):
         if layer.width_key:

@@ -17,13 +17,13 @@ from neurosim.errors import NeurosimError
 from neurosim.scenario.overrides import parse_overrides
 from neurosim.training.simulator import Simulator
 
-# What must become better: what is learned; the loss on rows kept apart; the rarest class; dead units.
+# What must become better: what is learned; the loss on held-out rows; the rarest class; dead units.
 Goal = Literal["learn", "kept_apart", "rare_class", "alive"]
 # A loss so many times the one before is clearly smaller; so much more learned is clearly more.
 SMALLER, MORE = 0.9, 0.1
 # To recognize less of the rarest class than this is no help.
 WORTH_IT = 0.4
-# Losses on rows kept apart differ by chance alone; so many times the one before, all is well.
+# Losses on held-out rows differ by chance alone; so many times the one before, all is well.
 KEPT_WELL = 0.7
 TOO_LONG = "to train for long enough would take doctor too long"
 USED_UP = "what was tried before has used up the time that doctor takes"
@@ -117,7 +117,7 @@ def _losses(remedy: Remedy, goal: Goal, changed: Simulator, unchanged: Simulator
     column, title = "train_loss", "training loss"
     if goal == "kept_apart":
         column = "validation_loss" if "validation" in changed.splits else "test_loss"
-        title = "loss on the rows kept apart"
+        title = "loss on the held-out rows"
     histories = {shown(remedy): changed.history} | ({"unchanged": unchanged.history} if unchanged is not None else {})
     lines = {name: tuple(getattr(history, column)) for name, history in histories.items() if history}
     epochs = max(map(len, lines.values()), default=0)
@@ -175,7 +175,7 @@ def _comparison(goal: Goal, before: Measured, after: Measured) -> str:
         return "training diverges"
     found = []
     if goal == "kept_apart":
-        return _change("the loss on the rows kept apart is", _number(after.kept_loss), _number(before.kept_loss))
+        return _change("the loss on the held-out rows is", _number(after.kept_loss), _number(before.kept_loss))
     if goal == "rare_class":
         recognized = "of the rows of the rarest class are recognized"
         found.append(_change("", _share(after.rare), _share(before.rare), recognized))

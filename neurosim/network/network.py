@@ -117,7 +117,7 @@ class Network:
         return self.loss.record.pair_for(last.activation.name) if isinstance(last, Activated) else None
 
     def start_values(self, seed: int) -> NDArray[np.float32]:
-        """Flat vector of start values for a seed, float32 on every backend, shape (size,)."""
+        """Flat vector of initial values for a seed, float32 on every backend, shape (size,)."""
         values = np.zeros(self.size, np.float32)
         for layer in self.parts:
             layer.start(seed, values)

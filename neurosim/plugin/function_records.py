@@ -23,17 +23,17 @@ SCENARIO_KEYS = (
 
 @dataclass(frozen=True)
 class Initializer(Record):
-    """The start values of a layer.
+    """The initial values of a layer.
 
     Parameters
     ----------
     name : str
         How scenarios call it.
     weight : function ``weight(random, shape, fan_in, fan_out, *params) -> array``
-        Start values of the weights; `random` is a `neurosim.randomness.Stream`, `shape` the shape
+        Initial values of the weights; `random` is a `neurosim.randomness.Stream`, `shape` the shape
         to return, `fan_in` and `fan_out` the numbers of inputs and outputs of one unit.
     bias : the same, or None
-        Start values of the biases; zeros when left out.
+        Initial values of the biases; zeros when left out.
     params : mapping of str to float
         Parameters and their defaults.
     source : str

@@ -48,7 +48,7 @@ def neurosim_optimizers() -> list[Optimizer]:  # type: ignore[empty-body]
 
 @hookspec
 def neurosim_initializers() -> list[Initializer]:  # type: ignore[empty-body]
-    """Return initializers: start values for the weights, and optionally the biases, of a layer."""
+    """Return initializers: initial values for the weights, and optionally the biases, of a layer."""
 
 
 @hookspec

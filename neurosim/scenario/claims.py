@@ -62,7 +62,7 @@ def _measured(path: KeyPath, measure: object, recorded: set[str], tree: Mapping[
         yield Fault(path, f"{measure} is not recorded; add it to record.quantities")
     kept_apart = [table(tree, "data"), *(table(variant, "data") for _, variant in tables(tree, "variants"))]
     if measure.startswith("validation_") and not any(section.get("validation_fraction") for section in kept_apart):
-        yield Fault(path, f"no rows are kept apart for {measure}; set data.validation_fraction")
+        yield Fault(path, f"no rows are set aside for {measure}; set data.validation_fraction")
 
 
 def _sense(path: KeyPath, claim: Mapping[str, Any]) -> Iterator[Fault]:

@@ -13,7 +13,7 @@ from neurosim.scenario.schema import DataSection, OptimizerSection, ScenarioFile
 def complete(sections: ScenarioFile, registry: Registry) -> ScenarioFile:
     """The scenario with its records and all options and parameters, in the order in which the records have them.
 
-    A layer with weights, without start values and without an initializer, gets the usual one for
+    A layer with weights, without initial values and without an initializer, gets the usual one for
     its activation.
     """
     network = sections.network.completed(registry)

@@ -132,14 +132,14 @@ def _training(tree: Mapping[str, Any]) -> Iterator[Fault]:
 def _watched(tree: Mapping[str, Any], path: KeyPath, metric: object) -> Iterator[Fault]:
     """A measure of rows that nothing keeps apart."""
     if str(metric).startswith("validation_") and not table(tree, "data").get("validation_fraction"):
-        yield Fault(path, f"no rows are kept apart for {metric}; set data.validation_fraction")
+        yield Fault(path, f"no rows are set aside for {metric}; set data.validation_fraction")
 
 
 def _expectations(tree: Mapping[str, Any]) -> Iterator[Fault]:
     for metric, bound in table(tree, "expect").items():
         path = ("expect", metric)
         if metric.startswith("validation_") and not table(tree, "data").get("validation_fraction"):
-            yield Fault(path, "no rows are kept apart for it; set data.validation_fraction")
+            yield Fault(path, "no rows are set aside for it; set data.validation_fraction")
         if not isinstance(bound, Mapping):
             continue
         limits = {key: bound[key] for key in ("at_least", "at_most") if isinstance(bound.get(key), int | float)}

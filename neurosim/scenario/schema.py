@@ -32,7 +32,7 @@ class ScenarioSection(Section):
         default=0,
         ge=0,
         le=LARGEST_SEED,
-        description="Decides start weights, order of the rows, dropout and augmentation; data.seed decides the rows.",
+        description="Decides initial weights, order of the rows, dropout and augmentation; data.seed decides the rows.",
     )
     repeats: int = Field(
         default=1,
@@ -77,10 +77,10 @@ class DataSection(Naming):
         default=0.0,
         ge=0,
         lt=1,
-        description="Share of the rows, of each class alike, kept apart to watch the run; not learned from.",
+        description="Share of the rows, the same of each class, set aside to monitor training; not learned from.",
     )
     test_fraction: Number = Field(
-        default=0.0, ge=0, lt=1, description="Share of the rows, of each class alike, kept apart for the final test."
+        default=0.0, ge=0, lt=1, description="Share of the rows, the same of each class, set aside for the final test."
     )
     normalize: Normalize | None = Field(
         default=None, description="Scale every feature with the same fixed numbers: (value - mean) / std."

@@ -35,7 +35,7 @@ _MEASURES: dict[str | int, tuple[str, ...]] = {
 # What was expected, by the type of pydantic's error; braces are filled from its context.
 _EXPECTED = {
     "bool_type": "true or false",
-    "bias": "true, false or a list of start values, one per unit",
+    "bias": "true, false or a list of initial values, one per unit",
     "bound": "at_least or at_most, or both",
     "claim": "either bounds (at_least, at_most), or exceeds, or exceeds_layer",
     "claim_distance": "by or times beside exceeds or exceeds_layer, not both",

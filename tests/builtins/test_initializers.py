@@ -1,4 +1,4 @@
-"""Initializers: bounds, moments and independence of the start values."""
+"""Initializers: bounds, moments and independence of the initial values."""
 
 import math
 

@@ -248,6 +248,6 @@ def test_a_broken_table_is_refused(table, fault):
 
 def test_classes_of_a_single_row_have_none_to_keep_apart():
     table = Table(np.zeros((40, 1)), np.arange(40), classes=tuple(map(str, range(40))))
-    with pytest.raises(UsageError, match=r"test_fraction = 0\.2: no row can be kept apart") as caught:
+    with pytest.raises(UsageError, match=r"test_fraction = 0\.2: no row can be set aside") as caught:
         prepare(table, seed=0, test_fraction=0.2)
     assert caught.value.hint == "There are 40 rows of 40 classes."

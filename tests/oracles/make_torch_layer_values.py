@@ -269,7 +269,7 @@ def _clip(case, parameters):
 
 
 def compute(case):
-    """Outputs, objective and gradient of the start values, and what training makes of them."""
+    """Outputs, objective and gradient of the initial values, and what training makes of them."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=EVEN_KERNELS)
         return _compute(case)

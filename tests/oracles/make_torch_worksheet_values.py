@@ -2,7 +2,7 @@
 
     PYTHONPATH=tests python -m oracles.make_torch_worksheet_values
 
-The networks are written out with PyTorch's own functions; only the row and the start values are neurosim's. The
+The networks are written out with PyTorch's own functions; only the row and the initial values are neurosim's. The
 step is that of torch.optim.
 """
 

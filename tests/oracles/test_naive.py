@@ -20,7 +20,7 @@ WIDTHS = [4, 6, 5, 3]
 
 
 def both(activations, loss):
-    """A network of ours and the same as naive layers, with the numbers of our start values."""
+    """A network of ours and the same as naive layers, with the numbers of our initial values."""
     widths = [WIDTHS[0], *WIDTHS[1 : len(activations)], WIDTHS[-1]]
     layers = [support.Dense(units, kind, init="normal") for units, kind in zip(widths[1:], activations, strict=True)]
     net = support.network(widths[0], layers, loss)

@@ -27,7 +27,7 @@ def expected(name):
 
 
 def start(case, backend):
-    """The backend of a case with the start values of PyTorch's side."""
+    """The backend of a case with the initial values of PyTorch's side."""
     net = case.network
     bench = backend.make(net, case.training)
     values = torch_values.start_values(net)

@@ -58,7 +58,7 @@ def run(tmp_path, monkeypatch, capsys):
         (SMALL, {"lr = 0.05": "lr = 0"}, ""),
     ],
     ids=["one row", "one sample", "one target", "constant column", "constant column, standardized", "two samples",
-         "most rows kept apart", "batch of all rows", "no epochs", "no learning"],
+         "most rows held out", "batch of all rows", "no epochs", "no learning"],
 )  # fmt: skip
 def test_small_cases_run(run, text, changes, rows, backend):
     code, result, said = run(text, changes, rows, backend)

@@ -49,7 +49,7 @@ def test_five_mistakes_are_five_lines(faults):
         ("units = 4", 'units = 4\nbias = [1.0, 2.0, "x", 4.0]',
          's.toml:16:19: network.layers.0.bias.2: expected a number, not "x"'),
         ("units = 4", 'units = 4\nbias = "x"', "s.toml:16:1: network.layers.0.bias: expected true, false or a list of "
-         'start values, one per unit, not "x"'),
+         'initial values, one per unit, not "x"'),
         ("units = 4", "units = 4\nweight = [[1, 2, 3, 4], [1]]",
          "s.toml:16:25: network.layers.0.weight.1: expected one number for each of the 4 units, not 1"),
         ("units = 1", "units = 1\nweight = [[1.0]]",
@@ -87,7 +87,7 @@ def test_five_mistakes_are_five_lines(faults):
         ("epochs = 4", "epochs = 4\n[expect]\ntrain_accuracy = { at_least = 95 }",
          "s.toml:30:20: expect.train_accuracy.at_least: an accuracy is a share from 0 to 1, not 95"),
         ("epochs = 4", "epochs = 4\n[expect]\nvalidation_loss = { at_most = 1 }",
-         "s.toml:30:1: expect.validation_loss: no rows are kept apart for it; set data.validation_fraction"),
+         "s.toml:30:1: expect.validation_loss: no rows are set aside for it; set data.validation_fraction"),
         ("epochs = 4", "epochs = 4\nclip_value = 1\nclip_norm = 1",
          "s.toml:30:1: training.clip_norm: clip_value is given too; keep one of the two"),
         ("epochs = 4", "epochs = 4\nclip_norm = 0",
@@ -95,14 +95,14 @@ def test_five_mistakes_are_five_lines(faults):
         ("epochs = 4", "epochs = 4\nclip_value = -1.5",
          "s.toml:29:1: training.clip_value: expected a number above 0, not -1.5"),
         ("epochs = 4", 'epochs = 4\nkeep_best = "validation_loss"',
-         "s.toml:29:1: training.keep_best: no rows are kept apart for validation_loss; set data.validation_fraction"),
+         "s.toml:29:1: training.keep_best: no rows are set aside for validation_loss; set data.validation_fraction"),
         ("epochs = 4", 'epochs = 4\nkeep_best = "train_los"',
          's.toml:29:1: training.keep_best: unknown measure "train_los"; did you mean "train_loss"?'),
         ("epochs = 4", "epochs = 4\nearly_stopping = { patience = 2 }",
-         "s.toml:29:1: training.early_stopping: no rows are kept apart for validation_loss; "
+         "s.toml:29:1: training.early_stopping: no rows are set aside for validation_loss; "
          "set data.validation_fraction"),
         ("epochs = 4", 'epochs = 4\nearly_stopping = { metric = "validation_accuracy" }',
-         "s.toml:29:20: training.early_stopping.metric: no rows are kept apart for validation_accuracy; "
+         "s.toml:29:20: training.early_stopping.metric: no rows are set aside for validation_accuracy; "
          "set data.validation_fraction"),
         ("epochs = 4", 'epochs = 4\nearly_stopping = { metric = "train_loss", patience = 0 }',
          "s.toml:29:43: training.early_stopping.patience: expected a number of at least 1, not 0"),

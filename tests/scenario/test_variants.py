@@ -131,7 +131,7 @@ def test_an_unknown_variant_is_told_with_the_nearest(load):
         ("at_most = 2.0", "", "claims.2: expected either bounds"),
         ("at_least = 0.5", "at_least = 0.5\ntimes = 2", "claims.1: expected by or times beside exceeds"),
         ("by = 0.1", "by = 0.1\ntimes = 2", "claims.0: expected by or times beside exceeds"),
-        ('"train_loss"\nat_most', '"validation_loss"\nat_most', "claims.2.measure: no rows are kept apart"),
+        ('"train_loss"\nat_most', '"validation_loss"\nat_most', "claims.2.measure: no rows are set aside"),
         ('["gradient_norm", "dead"]', '["gradient_norm", "ded"]',
          'record.quantities.1: unknown measure "ded"; did you mean "dead"?'),
         ("rows = 9", "rows = 0", "record.rows: expected a number of at least 1, not 0"),

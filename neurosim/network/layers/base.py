@@ -144,10 +144,10 @@ class Layer:
         return index
 
     def start(self, seed: int, values: NDArray[np.float32]) -> None:
-        """Enter the start values of its own parameters, but not those of its parts, into a flat vector of zeros."""
+        """Enter the initial values of its own parameters, but not those of its parts, into a flat vector of zeros."""
 
     def start_statistics(self, values: NDArray[np.float32]) -> None:
-        """Enter the start values of its statistics into a flat vector of zeros."""
+        """Enter the initial values of its statistics into a flat vector of zeros."""
 
 
 @dataclass(frozen=True)

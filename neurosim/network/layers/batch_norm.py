@@ -56,5 +56,5 @@ class BatchNorm(Normalization):
         return self.mean, self.variance
 
     def start_statistics(self, values: NDArray[np.float32]) -> None:
-        """Enter the start values: mean 0, variance 1."""
+        """Enter the initial values: mean 0, variance 1."""
         values[self.variance.span] = 1.0

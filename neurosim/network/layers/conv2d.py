@@ -52,7 +52,7 @@ class Conv2dSection(LayerSection, title="Conv2d"):
 
     @property
     def drawn_for(self) -> str | None:
-        """Name of the activation whose usual initializer draws the start values; None where that is not left open."""
+        """Name of the activation whose usual initializer draws the initial values; None where that is not left open."""
         return self.activation.name if self.init is None else None
 
 

@@ -24,7 +24,9 @@ def _bias_form(value: object) -> str | None:
 Bias = Annotated[
     Annotated[bool, Tag("switch")] | Annotated[list[Weight], Tag("values")],
     Discriminator(
-        _bias_form, custom_error_type="bias", custom_error_message="true, false or a list of start values, one per unit"
+        _bias_form,
+        custom_error_type="bias",
+        custom_error_message="true, false or a list of initial values, one per unit",
     ),
 ]
 
@@ -41,9 +43,9 @@ class DenseSection(LayerSection, title="Dense"):
     activation: Choice = choice("activations", SUMS, default=Choice(name="identity"))
     init: Choice | None = choice("initializers", INIT, default=None)
     weight: list[list[Weight]] | None = Field(
-        default=None, description="Start values instead of random ones: one row per input, one number per unit."
+        default=None, description="Initial values instead of random ones: one row per input, one number per unit."
     )
-    bias: Bias = Field(default=True, description="Whether units have a bias, or its start values, one per unit.")
+    bias: Bias = Field(default=True, description="Whether units have a bias, or its initial values, one per unit.")
     l1: Number = Field(default=0.0, ge=0, description=L1)
     l2: Number = Field(default=0.0, ge=0, description=L2)
 
@@ -62,12 +64,12 @@ class DenseSection(LayerSection, title="Dense"):
 
     @property
     def drawn_for(self) -> str | None:
-        """Name of the activation whose usual initializer draws the start values; None where that is not left open."""
+        """Name of the activation whose usual initializer draws the initial values; None where that is not left open."""
         return self.activation.name if self.init is None else None
 
     @property
     def starts_given(self) -> bool:
-        """Whether the table gives start values of its own, beside which no initializer is written."""
+        """Whether the table gives initial values of its own, beside which no initializer is written."""
         return self.weight is not None
 
     def without_start_values(self) -> Self:
@@ -82,7 +84,7 @@ class DenseSection(LayerSection, title="Dense"):
 
     @classmethod
     def faults_of(cls, table: Mapping[str, Any], inputs: int | None) -> Iterator[tuple[tuple[str | int, ...], str]]:
-        """Start values that are not as many as there are inputs and units."""
+        """Initial values that are not as many as there are inputs and units."""
         units, weight, bias = cls.outputs_of(table, inputs), table.get("weight"), table.get("bias")
         if isinstance(bias, list) and units is not None and len(bias) != units:
             yield ("bias",), f"expected one number for each of the {units} units, not {len(bias)}"
@@ -171,7 +173,7 @@ class Dense(Weighted):
 
     @property
     def given(self) -> tuple[Sequence[Any] | None, Sequence[Any] | None]:
-        """Start values of the weight and of the bias that are given, not drawn."""
+        """Initial values of the weight and of the bias that are given, not drawn."""
         return self.start_weight, self.start_bias
 
     @property

@@ -26,5 +26,5 @@ class Normalization(SameShape):
         return self.gamma, self.beta
 
     def start(self, seed: int, values: NDArray[np.float32]) -> None:
-        """Enter the start values: gamma 1, beta 0."""
+        """Enter the initial values: gamma 1, beta 0."""
         values[self.gamma.span] = 1.0

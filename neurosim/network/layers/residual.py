@@ -37,7 +37,7 @@ class ResidualSection(LayerSection, title="Residual"):
     activation: Choice | None = choice("activations", "Function applied to the sum; left out: none.", default=None)
     init: Choice | None = choice(
         "initializers",
-        "Start values of the projection on the skip, which is there where the shapes differ; "
+        "Initial values of the projection on the skip, which is there where the shapes differ; "
         "left out: the usual way for no activation.",
         default=None,
     )

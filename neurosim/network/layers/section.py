@@ -66,17 +66,17 @@ class LayerSection(Section):
 
     @property
     def drawn_for(self) -> str | None:
-        """Name of the activation whose usual initializer draws the start values; None where that is not left open."""
+        """Name of the activation whose usual initializer draws the initial values; None where that is not left open."""
         return None
 
     @property
     def starts_given(self) -> bool:
-        """Whether the table gives start values of its own, beside which no initializer is written."""
+        """Whether the table gives initial values of its own, beside which no initializer is written."""
         return False
 
     @property
     def initializer(self) -> Choice | None:
-        """How start values are drawn: as the table says, or as is usual where it leaves that open."""
+        """How initial values are drawn: as the table says, or as is usual where it leaves that open."""
         return self._usual_init or getattr(self, "init", None)
 
     @property

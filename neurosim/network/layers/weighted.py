@@ -16,7 +16,7 @@ from neurosim.randomness import Stream
 
 # Of the keys that their tables have in common.
 SUMS = "Function applied to each weighted sum."
-INIT = "How the start values are drawn; left out: the usual way for the activation."
+INIT = "How the initial values are drawn; left out: the usual way for the activation."
 L1 = "What large weights cost, added to the loss: l1 * sum(|weight|); biases are free."
 L2 = "What large weights cost, added to the loss: l2 / 2 * sum(weight ** 2); biases are free."
 
@@ -71,11 +71,11 @@ class Weighted(Activated):
 
     @property
     def given(self) -> tuple[Sequence[Any] | None, Sequence[Any] | None]:
-        """Start values of the weight and of the bias that are given, not drawn."""
+        """Initial values of the weight and of the bias that are given, not drawn."""
         return None, None
 
     def start(self, seed: int, values: NDArray[np.float32]) -> None:
-        """Enter the start values; each array has random numbers of its own."""
+        """Enter the initial values; each array has random numbers of its own."""
         rules = self.init.record.weight, self.init.record.bias
         for parameter, given, rule in zip((self.weight, self.bias), self.given, rules, strict=True):
             if parameter is None:
