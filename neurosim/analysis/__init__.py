@@ -1,1 +1,1 @@
-"""Numbers about a trained network, for pictures and pages: nothing here draws."""
+"""Facts about trained networks, for pictures and pages: nothing here draws."""

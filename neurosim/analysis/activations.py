@@ -1,4 +1,4 @@
-"""An activation and its derivative over a range of inputs, for a picture."""
+"""An activation and its derivative over a range of inputs."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from neurosim.plugin import Activation
 
 REACH = 6.0
 POINTS = 601
-# How close the two ends of a line come to a kink between them.
+# How close to a kink the line is sampled on both sides.
 GAP = 1e-9
-# Values besides the default, as factors of it.
+# Other values of a parameter, as multiples of its default.
 FACTORS = (0.5, 2.0)
 Array = NDArray[np.float64]
 
@@ -27,7 +27,7 @@ class Curve:
     Attributes
     ----------
     label : str
-        The parameter that tells it from the others; empty where there is only one curve.
+        The value of the parameter that distinguishes it; empty if there is only one curve.
     a, slope : float64 arrays, as long as `ActivationCurves.z`
         Outputs and derivatives; NaN at the kinks, so that lines break there.
     at_kinks : tuple of (float, float)
@@ -42,20 +42,20 @@ class Curve:
 
 @dataclass(frozen=True)
 class ActivationCurves:
-    """What a picture of an activation shows.
+    """The curves of an activation, for a picture.
 
     Attributes
     ----------
     name : str
         Of the activation.
     z : float64 array
-        Inputs, those on both sides of each kink among them.
+        Inputs, including those on both sides of each kink.
     kinks : tuple of float
-        The declared ones that lie in the range.
+        The declared kinks within the range.
     curves : tuple of Curve
-        That with the default parameters first.
+        The one with the default parameters comes first.
     derived : bool
-        Whether neurosim has derived the derivative.
+        Whether neurosim derived the derivative.
     """
 
     name: str
@@ -66,12 +66,12 @@ class ActivationCurves:
 
 
 def activation_curves(record: Activation) -> ActivationCurves:
-    """The curves of an activation with its default parameters, and with half and twice the first of them.
+    """The curves of an activation with its default parameters, and with half and twice the first one.
 
     Raises
     ------
     PluginError
-        Where the derivative was left out and cannot be derived.
+        When the derivative was left out and cannot be derived.
     """
     kinks = tuple(sorted(kink for kink in record.kinks if abs(kink) <= REACH))
     around = [kink + side for kink in kinks for side in (-GAP, 0.0, GAP)]

@@ -1,4 +1,4 @@
-"""What a network is made of, in numbers: shapes, parameters, multiply-adds and memory."""
+"""A network in numbers: shapes, parameters, multiply-adds and memory."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ class LayerNumbers:
     Attributes
     ----------
     name, kind : str
-        As the network has them; a projection has the kind of layer that it is.
+        As in the network; a projection has the kind of the layer that it is.
     settings : str
-        In a few words what else describes it, such as "5 x 5, relu".
+        Its other settings, briefly, such as "5 x 5, relu".
     depth : int
-        How many residual layers it is in.
+        How many residual layers it is inside of.
     output_shape : list of int
-        Shape of one row that leaves it.
+        Shape of a row of its output.
     parameters : int
         How many numbers it learns.
     multiply_adds : int
-        Multiplications with a weight for one row, forward.
+        Multiplications by a weight for one row, forward.
     activation_bytes : int
-        Memory of its outputs for one batch, float32; 0 where they are its inputs in another shape.
+        Memory for its outputs for one batch, float32; 0 if they are its inputs in another shape.
     """
 
     name: str
@@ -52,9 +52,9 @@ class Architecture:
     input_shape : list of int
         Shape of one input row.
     batch_size : int
-        Rows of the batch that the memory is for.
+        Rows in the batch for which the memory is computed.
     layers : list of LayerNumbers
-        In order, those inside a residual layer after it.
+        In order; those inside a residual layer come after it.
     parameters, multiply_adds : int
         Sums over the layers; multiply-adds are for one row, forward.
     parameter_bytes, gradient_bytes, optimizer_bytes, activation_bytes : int
@@ -78,7 +78,7 @@ class Architecture:
 
 
 def architecture(network: Network, training: Training, rows: int) -> Architecture:
-    """The numbers of a network that is trained like this on so many rows."""
+    """The numbers of a network that is trained in this way on this many rows."""
     batch = training.batch(rows)
     layers = [numbers for layer in network.layers for numbers in _numbers(layer, 0, batch)]
     memory = training_memory(network, training, rows)

@@ -13,13 +13,13 @@ if TYPE_CHECKING:  # what draws these numbers need not load a simulator
 
 MOST_MISTAKES = 24
 BATCH = 10_000
-# Outputs of these are probabilities.
+# The outputs of these are probabilities.
 PROBABILITIES = ("sigmoid", "softmax")
 
 
 @dataclass(frozen=True)
 class Mistake:
-    """One wrong answer.
+    """A wrong answer.
 
     Attributes
     ----------
@@ -28,10 +28,10 @@ class Mistake:
     right, answer : int
         Its class, and the class that it was taken for.
     sure, chance : float
-        How strongly the network answered, and what it gave to the right class: probabilities where
-        `Classification.probabilities` says so, else outputs.
+        How strongly the network favored its answer, and the right class: probabilities if
+        `Classification.probabilities` says so, otherwise outputs.
     features : float32 (features,)
-        The row as the data set has it.
+        The row, as in the data set.
     """
 
     row: int
@@ -44,24 +44,24 @@ class Mistake:
 
 @dataclass(frozen=True)
 class Classification:
-    """A network's answers on rows that it has not learned from, where there are any.
+    """A network's answers on held-out rows, if there are any.
 
     Attributes
     ----------
     split : str
-        Which rows: "test", else "validation", else "train".
+        Which rows: "test", or else "validation", or else "train".
     counts : int64 (classes, classes)
-        Rows of a class (down) that were taken for a class (across).
+        Rows of each class (down), by the class they were taken for (across).
     classes : tuple of str
         Names of the classes.
     mistakes : tuple of Mistake
-        The surest wrong answers, the surest first.
+        The wrong answers that the network was surest of, surest first.
     probabilities : bool
         Whether the outputs are probabilities.
     image_shape : tuple of int
-        (height, width) or (height, width, channels); empty where rows are no images.
+        (height, width) or (height, width, channels); empty if rows are not images.
     feature_names : tuple of str
-        Names of the features, where they have some.
+        Names of the features, if they have any.
     """
 
     split: str
@@ -79,7 +79,7 @@ class Classification:
 
 
 def classification(simulator: Simulator) -> Classification | None:
-    """The answers of a trained network on the held-out rows; None where there are no classes."""
+    """The answers of a trained network on held-out rows; None if there are no classes."""
     data, network = simulator.data, simulator.network
     if not data.classes:
         return None
@@ -108,7 +108,7 @@ def classification(simulator: Simulator) -> Classification | None:
         for place, features in zip(chosen, raw, strict=True)
     )
     activation = getattr(network.layers[-1], "activation", None)
-    # A loss that tells classes apart elsewhere than at a half does not take its output for a probability.
+    # A loss whose threshold is not one half does not take its output for a probability.
     halved = network.outputs > 1 or network.loss.record.threshold == 0.5
     probabilities = activation is not None and activation.name in PROBABILITIES and halved
     return Classification(
@@ -117,13 +117,13 @@ def classification(simulator: Simulator) -> Classification | None:
 
 
 def _strengths(simulator: Simulator, features: NDArray[np.float32]) -> NDArray[np.float64]:
-    """How strongly the network answers each class, (rows, classes); the largest one is its answer."""
+    """How strongly the network favors each class, (rows, classes); the largest number is its answer."""
     data = simulator.data
     outputs = simulator.forward(features.astype(np.float32) * np.float32(data.scale) + np.float32(data.shift))
     outputs = outputs.astype(np.float64)
     if outputs.shape[1] > 1:
         return outputs
-    # One output tells two classes apart: at the threshold both are as strong.
+    # A single output distinguishes two classes: at the threshold both are equally strong.
     threshold = simulator.network.loss.record.threshold
     both = np.hstack([2 * threshold - outputs, outputs])
     both[outputs[:, 0] == threshold, 0] += np.spacing(abs(threshold) + 1.0)

@@ -22,13 +22,13 @@ class Diagram:
     Attributes
     ----------
     inputs, outputs : tuple of str
-        Names of the inputs, and of what each output stands for.
+        Names of the inputs, and what each output stands for.
     activations : tuple of str
         Of each layer.
     weights : tuple of float32 (inputs, units)
         Of each layer.
     biases : tuple of float32 (units,)
-        Of each layer; NaN where it has none.
+        Of each layer; NaN if it has none.
     """
 
     inputs: tuple[str, ...]
@@ -39,7 +39,7 @@ class Diagram:
 
 
 def diagram(simulator: Simulator) -> Diagram:
-    """The diagram of a network that has dense layers only."""
+    """The diagram of a network with dense layers only."""
     parameters, data = simulator.parameters, simulator.data
     layers = of_kind(simulator.network.layers, Dense)
     outputs = simulator.network.outputs

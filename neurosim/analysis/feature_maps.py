@@ -18,7 +18,7 @@ MOST_CHANNELS, MOST_LAYERS = 8, 8
 
 @dataclass(frozen=True)
 class LayerOutputs:
-    """Some channels of what one layer passes on.
+    """Some channels of the output of a layer.
 
     Attributes
     ----------
@@ -38,7 +38,7 @@ class LayerOutputs:
 
 @dataclass(frozen=True)
 class FeatureMaps:
-    """One image on its way.
+    """An image on its way through the network.
 
     Attributes
     ----------
@@ -47,9 +47,9 @@ class FeatureMaps:
     name : str
         Which image it is, such as "test image 0: 7".
     answer : str
-        What the network takes it for; empty where there are no classes.
+        What the network takes it for; empty if there are no classes.
     layers : tuple of LayerOutputs
-        The layers that pass on maps.
+        The layers that output maps.
     left_out : int
         How many more there are.
     """
@@ -62,10 +62,10 @@ class FeatureMaps:
 
 
 def feature_maps(simulator: Simulator) -> FeatureMaps | None:
-    """The way of the first test image, else of the first training image; None without convolutions.
+    """The first test image, or else the first training image, on its way; None without convolutions.
 
-    The outputs are those of training mode, in which batch normalization uses the statistics of the batch: some
-    images go the same way beside it.
+    The outputs are those of training mode, in which batch normalization uses the statistics of the batch: so a batch of
+    images goes along with it.
     """
     network, data = simulator.network, simulator.data
     if not of_kind(network.parts, Conv2d):
@@ -78,7 +78,7 @@ def feature_maps(simulator: Simulator) -> FeatureMaps | None:
     before: tuple[int, ...] = ()
     for layer in network.layers:
         maps = seen[layer.name].outputs[0]
-        # Layers that change nothing that can be seen are left out.
+        # Layers that change nothing visible are left out.
         plain = layer.passes_through or isinstance(layer, Normalization)
         if maps.ndim == 3 and not (plain and maps.shape == before):
             channels = np.moveaxis(maps, -1, 0)[:MOST_CHANNELS].astype(np.float32)

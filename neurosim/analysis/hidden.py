@@ -1,8 +1,8 @@
 """Where a network puts its rows: the space of the last hidden layer, and the line that the output layer draws in it.
 
-The output layer sees nothing of a row but the activations of the last hidden layer. With two units these are a plane,
-and an output unit is a straight line in it. Of more units a plane is chosen that holds what the output layer looks at:
-along its weights, and as far as these leave room, along the largest spread of the rows across them.
+All that the output layer sees of a row is the activations of the last hidden layer. With two units these form a plane,
+and an output unit is a straight line in it. For more units, a plane is chosen that holds what the output layer looks
+at: along its weights and, as far as these leave room, along the largest spread of the rows across them.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ if TYPE_CHECKING:  # what draws these numbers need not load a simulator
     from neurosim.training.simulator import Simulator
 
 MOST_ROWS, GRID = 400, 100
-# Of the grid on the plane of two inputs: lines along each of them, and points of each line.
+# The grid on the plane of two inputs: lines along each of them, and points on each line.
 LINES, ALONG = 9, 25
-# Rows are named by their inputs where there are no more than this many of both.
+# Rows are named by their inputs if there are no more than this many of both.
 NAMED_ROWS, NAMED_INPUTS = 6, 3
 MARGIN = 0.18
 Array = NDArray[np.float64]
@@ -50,12 +50,12 @@ class HiddenMoment:
     epoch : float
         Epochs done before.
     places : float64 (rows, 2)
-        Where the rows lie in the plane; of a single unit the second number is 0.
+        Where the rows lie in the plane; for a single unit, the second number is 0.
     folded : float64 (lines, points, 2)
-        Where a grid on the plane of two inputs lies, of other inputs nothing.
+        Where a grid on the plane of two inputs lies; empty for other networks.
     sums : float64 (outputs, 2, 2)
-        The weighted sums of the output layer at the corners of the plane that is shown (up, across); between them
-        they are linear.
+        The weighted sums of the output layer at the corners of the plane that is shown (up, across); they are linear
+        in between.
     answers : float32 (outputs, up, across)
         What the output layer answers over the plane.
     spread : float
@@ -72,28 +72,28 @@ class HiddenMoment:
 
 @dataclass(frozen=True)
 class HiddenSpace:
-    """The hidden space at several times, all seen the same way.
+    """The hidden space at several times, all seen from the same angle.
 
     Attributes
     ----------
     units : int
-        Units of the last hidden layer.
+        Units in the last hidden layer.
     moments : tuple of HiddenMoment
         The times, in order.
     xs, ys : (float, float)
         The ends of both axes.
     labels : tuple of str
-        What both axes are.
+        What the two axes show.
     targets : int (rows,)
         Classes of the rows.
     names : tuple of str
-        Names of the rows; none where there are too many.
+        Names of the rows; none if there are too many.
     classes : tuple of str
         Names of the classes.
     threshold : float
         Above it a single output means class 1.
     levels : tuple of float
-        Of a single output unit, the weighted sums at which its answer changes sides.
+        The weighted sums at which the answer of a single output unit changes; otherwise empty.
     whole : bool
         Whether the plane holds all that the output layer looks at, so that every row lies on the side of its answer.
     of : int
@@ -125,9 +125,9 @@ def hidden_space(simulator: Simulator) -> HiddenSpace:
 
 
 def hidden_space_at(simulator: Simulator, times: Sequence[tuple[float, Parameters]]) -> HiddenSpace:
-    """The hidden space with the parameters of several epochs, the last of which decides how it is seen.
+    """The hidden space with the parameters of several epochs, the last of which decides the angle.
 
-    The simulator is as before afterwards.
+    The simulator is unchanged afterward.
     """
     functions, output = output_layers(simulator.network), output_layer(simulator.network)
     rows = _Rows(simulator)
@@ -166,7 +166,7 @@ def hidden_space_at(simulator: Simulator, times: Sequence[tuple[float, Parameter
 def hidden_directions(simulator: Simulator, times: Sequence[Parameters]) -> list[Array]:
     """The directions that span the plane with the parameters of several times, (2, units) each.
 
-    They are chosen as in `hidden_space_at`, by the rows as they lie with the present parameters.
+    They are chosen as in `hidden_space_at`, by where the rows lie with the present parameters.
     """
     output = output_layer(simulator.network)
     weights = [output_weights(output, parameters)[0] for parameters in times]
@@ -196,7 +196,7 @@ class _Rows:
             self._grid = np.asarray(data.to_input(grid_lines(raw).reshape(-1, 2)), np.float64)
 
     def hidden(self, times: Sequence[tuple[float, Parameters]]) -> list[tuple[Array, Array]]:
-        """What the last hidden layer makes of the rows and of the grid, with the parameters of several times."""
+        """The outputs of the last hidden layer for the rows and for the grid, with the parameters of several times."""
         simulator, network = self._simulator, self._simulator.network
         place = output_place(network)
         assert place is not None
@@ -213,7 +213,7 @@ class _Rows:
 
 
 def grid_lines(raw: Array) -> Array:
-    """A grid over the part of the plane of two inputs that some rows lie in: (lines, points, 2)."""
+    """A grid over the part of the plane of two inputs in which some rows lie: (lines, points, 2)."""
     low, high = raw.min(axis=0), raw.max(axis=0)
     places, along = np.linspace(low, high, LINES), np.linspace(low, high, ALONG)
     level = [np.stack([along[:, 0], np.full(ALONG, y)], axis=1) for y in places[:, 1]]
@@ -222,7 +222,7 @@ def grid_lines(raw: Array) -> Array:
 
 
 def axis_labels(output: Dense) -> tuple[str, str]:
-    """What the axes of the plane are."""
+    """What the axes of the plane show."""
     if output.inputs == 1:
         return "output of the hidden unit", ""
     if output.inputs == 2:
@@ -235,7 +235,7 @@ def axis_labels(output: Dense) -> tuple[str, str]:
 
 
 def _ends(values: Array) -> tuple[float, float]:
-    """An axis that holds all values with room around them."""
+    """The ends of an axis that holds all values, with room around them."""
     low, high = float(values.min()), float(values.max())
     room = MARGIN * (high - low) or 1.0
     return low - room, high + room

@@ -1,4 +1,4 @@
-"""What a network answers over its whole input space, where that has one or two dimensions."""
+"""What a network answers over its whole input space, if that has one or two dimensions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # what draws these numbers need not load a simulator
 
 
 GRID, FEWEST = 200, 60
-# Numbers on a grid, one per class and point, that can be worked out and drawn in a second or two.
+# Numbers on a grid, one per class and point, that can be computed and drawn in a second or two.
 ANSWERS = 2_000_000
 CURVE = 400
 MARGIN = 0.15
@@ -31,7 +31,7 @@ class Points:
     inputs : float64 (rows, inputs)
         Their inputs.
     targets : (rows,) class indices, or (rows, outputs) values
-        What should come out.
+        The right answers.
     """
 
     inputs: NDArray[np.float64]
@@ -40,15 +40,15 @@ class Points:
 
 @dataclass(frozen=True)
 class InputMap:
-    """A network's outputs over a line or a plane of inputs, and the data that lie in it.
+    """A network's outputs over a line or a plane of inputs, and the data in it.
 
     Attributes
     ----------
     axes : tuple of float64 arrays
         The grid along each input, one or two of them.
     outputs : float64 (outputs,) + shape of the grid
-        What the network answers, values in the units of the data set; for two inputs the second one runs along the
-        rows.
+        What the network answers; values are in the units of the data set. With two inputs, the second one runs along
+        the rows.
     points : dict of str to Points
         The splits.
     labels : tuple of str
@@ -58,9 +58,9 @@ class InputMap:
     threshold : float
         Above it a single output means class 1.
     answer : str
-        Name of the value that the network answers.
+        Name of the value that the network predicts.
     sides : float64 (1 or classes,) + shape of the grid, or None
-        How far each place is from another answer; boundaries are where a number goes through 0. None for values.
+        How far each place is from another answer; boundaries are where a number crosses 0. None for regression.
     """
 
     axes: tuple[NDArray[np.float64], ...]
@@ -74,10 +74,10 @@ class InputMap:
 
 
 def input_map(simulator: Simulator, size: int | None = None) -> InputMap | None:
-    """The map of a simulator's network, or None where it cannot be drawn.
+    """The map of a simulator's network, or None if it cannot be drawn.
 
-    It can for two inputs and classes, and for one or two inputs and one output value. `size` is the number of points
-    along each of two inputs; with many classes there are fewer.
+    It can be with two inputs and classes, and with one or two inputs and one output value. `size` is the number of
+    points along each of two inputs; with many classes, there are fewer.
     """
     network, data = simulator.network, simulator.data
     plane = network.inputs == 2

@@ -21,7 +21,7 @@ Parameters = Mapping[str, NDArray[Any]]
 
 
 def output_place(network: Network) -> int | None:
-    """Place of the output layer among the layers: the last dense one, if nothing behind it but functions does more."""
+    """Place of the output layer among the layers: the last dense one, if only functions follow it; otherwise None."""
     for place in range(len(network.layers) - 1, -1, -1):
         layer = network.layers[place]
         if as_kind(layer, Dense):
@@ -32,7 +32,7 @@ def output_place(network: Network) -> int | None:
 
 
 def hidden_units(network: Network) -> int:
-    """Units of the last hidden layer; 0 where there is none whose space can be drawn."""
+    """Units in the last hidden layer; 0 if there is none whose space can be drawn."""
     place = output_place(network)
     if place is None:
         return 0
@@ -49,7 +49,7 @@ def output_layer(network: Network) -> Dense:
 
 
 def output_layers(network: Network) -> tuple[Activated, ...]:
-    """The output layer and what follows it, as far as it has a function; there must be an `output_place`."""
+    """The output layer and the layers after it that have a function; there must be an `output_place`."""
     place = output_place(network)
     assert place is not None
     return of_kind(network.layers[place:], Activated)
@@ -63,12 +63,12 @@ def output_weights(layer: Dense, parameters: Parameters) -> tuple[Array, Array]:
 
 
 def answers_to(functions: Sequence[Activated], sums: Array) -> Array:
-    """What the output layer answers to weighted sums (outputs, ...)."""
+    """What the output layer answers, given its weighted sums (outputs, ...)."""
     answers = sums
     for layer in functions:
         record, values = layer.activation.record, layer.activation.values
         if isinstance(record, Activation):
-            # On a grid many sums are alike; a table of the function does for all of them.
+            # Many sums on a grid are alike; a table of the function serves all of them.
             table = np.linspace(float(answers.min()), float(answers.max()), TABLE)
             answers = np.interp(answers, table, apply(record.f, table, params=values))
         elif record.name != "softmax" or len(functions) > 1:  # softmax leaves the largest the largest
@@ -83,7 +83,7 @@ def answers_to(functions: Sequence[Activated], sums: Array) -> Array:
 
 
 def levels(functions: Sequence[Activated], sums: Sequence[Array], threshold: float) -> tuple[float, ...]:
-    """Weighted sums of a single output at which its answer changes sides."""
+    """Weighted sums of a single output at which its answer changes."""
 
     def above(values: Array) -> NDArray[np.bool_]:
         answers = values
@@ -102,6 +102,6 @@ def levels(functions: Sequence[Activated], sums: Sequence[Array], threshold: flo
         for _ in range(60):
             middle = (low + high) / 2
             low, high = (middle, high) if above(np.array([middle]))[0] == sides[k] else (low, middle)
-        # The usual place is 0, which halving only comes near.
+        # It is usually 0, which bisection only approaches.
         found.append(0.0 if abs(high) < TINY * (places[-1] - places[0]) else float(high))
     return tuple(found)

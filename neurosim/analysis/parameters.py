@@ -1,4 +1,4 @@
-"""Every weight and bias of a small network over time, and whether they come to rest or come back again and again."""
+"""Every weight and bias of a small network over time, and whether they come to rest or go around in circles."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:  # what draws these numbers need not load a simulator
     from neurosim.network.network import Network
     from neurosim.training.simulator import Simulator
 
-# Lines of more parameters cannot be told apart.
+# The lines of more parameters could not be told apart.
 MOST = 12
 
 
@@ -26,17 +26,17 @@ class ParameterPaths:
     Attributes
     ----------
     names : tuple of str
-        Of one unit w1, w2, ... and b; of more the names that worksheets use.
+        For a single unit, w1, w2, ... and b; for more, the names that worksheets use.
     epochs : float64 (times,)
         When they were recorded.
     values : float32 (times, parameters)
-        What they were.
+        Their values.
     weights : tuple of int
-        Of one unit with two inputs, which of them are its two weights; else none.
+        For a single unit with two inputs, which of them are its two weights; otherwise empty.
     circle : tuple of float or None
-        Since which epoch the very same numbers come back again and again, and after how many epochs.
+        From which epoch on the very same numbers keep coming back, and after how many epochs.
     rest : float or None
-        Since which epoch nothing has moved, if that is longer than the last recorded step.
+        From which epoch on nothing has moved, if that is longer than the last recorded step.
     """
 
     names: tuple[str, ...]
@@ -81,7 +81,7 @@ def _names(network: Network) -> tuple[str, ...]:
 def _repetition(
     epochs: NDArray[np.float64], values: NDArray[np.float32]
 ) -> tuple[tuple[float, float] | None, float | None]:
-    """Whether the parameters go round in a circle at the end, or have come to rest; not a bit of them may differ."""
+    """Whether the parameters go around in circles at the end, or have come to rest; not a bit may differ."""
     times = len(values)
     moved = (values[1:] != values[:-1]).any(axis=1)
     if not moved.any():
@@ -89,7 +89,7 @@ def _repetition(
     last = int(np.flatnonzero(moved)[-1]) + 1
     if last < times - 1:
         return None, float(epochs[last])
-    # Twice round at the least, else it may be chance.
+    # At least twice around, or it may be chance.
     for period in range(2, (times - 1) // 2 + 1):
         same = (values[period:] == values[:-period]).all(axis=1)
         if same[-period:].all():

@@ -14,10 +14,10 @@ Array = NDArray[np.float64]
 
 
 def hidden_planes(weights: Sequence[Array], hidden: Array) -> list[Array]:
-    """For the weights of the output layer at each time the two directions that span the plane, (2, units).
+    """The two directions that span the plane, (2, units), for the weights of the output layer at each time.
 
-    `hidden` are the rows at the last of these times; they decide what the weights leave open. Each plane is turned so
-    that it looks as much as possible like the next one.
+    `hidden` are the rows at the last of these times; they decide what the weights leave open. Each plane is turned to
+    look as much as possible like the next one.
     """
     units, outputs = weights[-1].shape
     if units <= 2:
@@ -28,11 +28,11 @@ def hidden_planes(weights: Sequence[Array], hidden: Array) -> list[Array]:
         scatter = np.eye(units)
     planes: list[Array] = []
     for entry in reversed(weights):
-        # Of several outputs only the differences count.
+        # For several outputs, only the differences count.
         looked_at = entry if outputs == 1 else entry - entry.mean(axis=1, keepdims=True)
         plane = _plane(looked_at, scatter)
         if outputs <= 2:
-            # Class 1, and with two outputs the second of them, is at the right.
+            # Class 1, or the second of two outputs, is on the right.
             plane[0] *= np.sign(looked_at[:, -1] @ plane[0]) or 1.0
         if planes and outputs <= 2:
             plane[1] *= np.sign(plane[1] @ planes[-1][1]) or 1.0
@@ -44,11 +44,11 @@ def hidden_planes(weights: Sequence[Array], hidden: Array) -> list[Array]:
 
 
 def _plane(looked_at: Array, scatter: Array) -> Array:
-    """Two directions: those along which the answers to the rows differ most, then those of the largest spread."""
+    """Two directions: those in which the answers to the rows differ most, then those of the largest spread."""
     units = len(looked_at)
     strengths, mixtures = _mixtures(looked_at, scatter)
     wanted = [looked_at @ mixture for mixture in mixtures[:, strengths > TINY * strengths[-1]].T[::-1]]
-    if not wanted:  # the rows are the same for it, or its weights are 0
+    if not wanted:  # all rows look the same to it, or its weights are 0
         wanted = [looked_at[:, -1]]
     found: list[Array] = []
     _add(found, wanted)
@@ -59,11 +59,11 @@ def _plane(looked_at: Array, scatter: Array) -> Array:
 
 
 def _mixtures(looked_at: Array, scatter: Array) -> tuple[Array, Array]:
-    """How much the answers to the rows differ along mixtures of the outputs (ascending); these mixtures as columns."""
+    """How much the answers to the rows differ along mixtures of the outputs (ascending), and these as columns."""
     units, outputs = looked_at.shape
     if outputs <= max(units, MANY_OUTPUTS):
         return np.linalg.eigh(looked_at.T @ scatter @ looked_at)
-    # The same from a matrix with a row for each unit: seconds, not minutes, for thousands of classes.
+    # The same from a matrix with a row for each unit: seconds instead of minutes for thousands of classes.
     spreads, directions = np.linalg.eigh(scatter)
     root = (directions * np.sqrt(np.maximum(spreads, 0.0))) @ directions.T
     _, roots, right = np.linalg.svd(root @ looked_at, full_matrices=False)
@@ -71,7 +71,7 @@ def _mixtures(looked_at: Array, scatter: Array) -> tuple[Array, Array]:
 
 
 def _add(found: list[Array], directions: Sequence[Array]) -> None:
-    """Add directions, at right angles to those that are there, until there are two."""
+    """Add directions, orthogonal to those that are there, until there are two."""
     for direction in directions:
         rest = direction
         for entry in found:
@@ -82,5 +82,5 @@ def _add(found: list[Array], directions: Sequence[Array]) -> None:
 
 
 def on_plane(weights: Array, bias: Array, plane: Array, middle: Array) -> tuple[Array, Array]:
-    """The weighted sums as linear functions on the plane through the middle: slopes (2, units), constants (units,)."""
+    """The weighted sums as linear functions on the plane through `middle`: slopes (2, units), constants (units,)."""
     return plane @ weights, bias + (middle - plane.T @ (plane @ middle)) @ weights

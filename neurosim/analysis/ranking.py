@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 SPLITS = ("test", "validation", "train")
-# The larger, the better; then the loss, whose values depend on its function and on how targets are scaled.
+# Larger is better; then the loss, whose values depend on its function and on how targets are scaled.
 LARGER = ("accuracy", "r2")
 KINDS = (*LARGER, "loss")
 
@@ -19,13 +19,13 @@ class Contender:
     Attributes
     ----------
     label : str
-        What it is called.
+        Its name.
     metrics : mapping of str to (float or None)
         Its final measures, such as ``test_accuracy``.
     loss : str
-        Name of its loss function: values of different functions say nothing about each other.
+        Name of its loss function: values of different functions cannot be compared.
     rows : mapping of str to str
-        By split, what identifies the rows that it was measured on.
+        By split, the hash of the rows on which it was measured.
     """
 
     label: str
@@ -36,16 +36,16 @@ class Contender:
 
 @dataclass(frozen=True)
 class Ranking:
-    """Networks in the order of what they reached.
+    """Networks in the order of their results.
 
     Attributes
     ----------
     measure : str or None
-        What they are ranked by; None where no measure can be compared between all of them.
+        What they are ranked by; None if no measure can be compared between all of them.
     order : tuple of (int or None, int)
-        Rank from 1, and place among those given; the best first. Of equal networks both have the better rank.
+        Rank from 1, and place among those given; the best first. Equal networks share the better rank.
     remarks : tuple of str
-        What to mind.
+        What to keep in mind.
     same_rows : bool
         Whether all were measured on the same rows.
     """
@@ -57,10 +57,10 @@ class Ranking:
 
 
 def rank(contenders: Sequence[Contender]) -> Ranking:
-    """Rank networks by the first measure that all have: of the test rows, the validation rows, the training rows.
+    """Rank networks by the first measure that all have: on the test rows, the validation rows, the training rows.
 
-    Accuracy, and R² of values, come before loss, which counts only where all have the same loss function; it also
-    decides between equal ones.
+    Accuracy, or R² for regression, comes before loss, which counts only if all have the same loss function; it also
+    breaks ties.
     """
     same_loss = len({one.loss for one in contenders}) <= 1
     measure = _measure(contenders, KINDS if same_loss else LARGER)
@@ -90,7 +90,7 @@ def _is_number(value: float | None) -> bool:
 
 
 def _key(measure: str, *, use_loss: bool) -> Callable[[Contender], tuple[float, float]]:
-    """The smaller, the better."""
+    """A sort key: smaller is better."""
     split, _, kind = measure.partition("_")
 
     def key(one: Contender) -> tuple[float, float]:

@@ -19,17 +19,17 @@ IMAGES, CHANNELS, PATCHES = 512, 8, 6
 
 @dataclass(frozen=True)
 class ChannelResponses:
-    """The strongest responses of some channels of one convolution.
+    """The strongest responses of some channels of a convolution.
 
     Attributes
     ----------
     layer : str
         Its name.
     patches : float32 (channels, patches, height, width, image channels)
-        What the channel saw where it answered most, one place of each image, the strongest first; NaN
-        beyond the edges of the image. The size is that of the receptive field, at most the whole image.
+        What the channel saw where it responded most strongly, one place per image, the strongest first; NaN beyond
+        the edges of the image. The size is that of the receptive field, at most the whole image.
     strongest : float32 (channels, patches)
-        The answers there.
+        The responses there.
     """
 
     layer: str
@@ -39,14 +39,14 @@ class ChannelResponses:
 
 @dataclass(frozen=True)
 class _Field:
-    """The part of the image that a place of a map sees: its size, its steps, and where the first one begins."""
+    """The part of the image that a place in a map sees: its size, its stride, and where the first one begins."""
 
     size: tuple[int, int]
     step: tuple[int, int]
     start: tuple[int, int]
 
     def through(self, window: Window) -> _Field:
-        """As seen through one more window."""
+        """As seen through another window."""
         top, _, left, _ = window.padding
         sizes = zip(self.size, self.step, window.kernel, strict=True)
         size = tuple(own + step * (kernel - 1) for own, step, kernel in sizes)
@@ -56,9 +56,9 @@ class _Field:
 
 
 def channel_responses(simulator: Simulator) -> tuple[ChannelResponses, ...]:
-    """The convolutions on the way of the images, but not those inside residual layers; none for other networks.
+    """The convolutions that the images pass through, but not those inside residual layers.
 
-    The images are those of the test rows, else of the training rows, at most 512 of them.
+    The images are those of the test rows, or else of the training rows, at most 512 of them.
     """
     fields = _fields(simulator.network)
     if not fields:
@@ -87,7 +87,7 @@ def _fields(network: Network) -> dict[str, _Field]:
 
 
 def _strongest(name: str, field: _Field, outputs: NDArray[np.float32], images: NDArray[np.float32]) -> ChannelResponses:
-    """For each channel its largest answer in each image, and of these the largest."""
+    """The largest response of each channel in each image, and of these the largest."""
     rows, _, width, channels = outputs.shape
     chosen = min(channels, CHANNELS)
     count = min(rows, PATCHES)
@@ -105,7 +105,7 @@ def _strongest(name: str, field: _Field, outputs: NDArray[np.float32], images: N
 
 
 def _cut(image: NDArray[np.float32], field: _Field, at: tuple[int, int], size: tuple[int, int]) -> NDArray[np.float32]:
-    """The part of an image that the place `at` of a map sees; all of it where it sees as much."""
+    """The part of an image that the place `at` in a map sees; all of it if it sees that much."""
     cut = np.full((*size, image.shape[2]), np.nan, np.float32)
     begins = [
         0 if whole <= own else first + step * place

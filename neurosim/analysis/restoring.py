@@ -12,7 +12,7 @@ if TYPE_CHECKING:  # what looks need not load a simulator
 
 @contextmanager
 def restored(simulator: Simulator) -> Iterator[None]:
-    """Within this, the parameters and running statistics may be changed; afterwards they are as before."""
+    """Within this, the parameters and running statistics may be changed; afterward they are as before."""
     parameters, statistics = simulator.parameters, simulator.statistics
     try:
         yield

@@ -1,8 +1,8 @@
-"""How far an answer is from changing sides, as a number that goes smoothly through 0 where it does.
+"""How far an answer is from changing, as a number that passes smoothly through 0 where it does.
 
-An answer itself may jump (a step) or be flat but for a hair's breadth (a sigmoid that is sure): between the points of
-a grid nobody can tell from it where the boundary is. The weighted sums of the output layer can: those of a single unit
-are linear in its inputs, so that its boundary is exactly straight.
+The answer itself may jump (a step) or be flat almost everywhere (a very sure sigmoid): it does not tell where between
+the points of a grid the boundary lies. The weighted sums of the output layer do: those of a single unit are linear in
+its inputs, so that its boundary is exactly straight.
 """
 
 from __future__ import annotations
@@ -34,8 +34,9 @@ def outputs_and_sides(simulator: Simulator, inputs: Array) -> tuple[Array, Array
     outputs : float64 (rows, outputs)
         The answers.
     sides : float64 (1 or classes, rows)
-        Of a single output a number above 0 where it means class 1, else for each class how far it is ahead of all
-        others. Made of the weighted sums where the same rows are on the same side by them, else of the answers.
+        For a single output, a number above 0 where it means class 1; otherwise, for each class, how far it is ahead
+        of all others. Computed from the weighted sums if they put the same rows on the same sides as the answers do,
+        otherwise from the answers.
     """
     outputs, sums = _looked_into(simulator, inputs) or (simulator.forward(inputs).astype(np.float64), None)
     if outputs.shape[1] == 1:
@@ -46,10 +47,10 @@ def outputs_and_sides(simulator: Simulator, inputs: Array) -> tuple[Array, Array
 
 
 def _looked_into(simulator: Simulator, inputs: Array) -> tuple[Array, Array] | None:
-    """Outputs and the weighted sums of the output layer; None where the answers are not made of these."""
+    """Outputs and weighted sums of the output layer; None if the answers do not follow from these."""
     network = simulator.network
     place = output_place(network)
-    # Batch normalization looks at all rows of a batch while a network is looked into, but not when it answers.
+    # Batch normalization uses all rows of a batch while a network is looked into, but not when it answers.
     if place is None or network.batch_norms:
         return None
     outputs, sums = [], []
@@ -69,16 +70,16 @@ def _single(simulator: Simulator, sums: Array | None, answers: Array, threshold:
         if len(found) == 1:
             upward = given[above].mean() > given[~above].mean()
             away = given - found[0] if upward else found[0] - given
-            # Where a sum lies on the level itself, rounding decides.
+            # If a sum lies on the level itself, rounding decides.
             if np.array_equal(away > 0, above) or np.abs(away[(away > 0) != above]).max() <= 1e-6 * np.ptp(given):
                 return away
     away = answers - threshold
-    # A jump without known sums is taken for half-way.
+    # A jump without known sums is assumed halfway.
     return away if len(np.unique(answers)) > 2 else np.where(above, 1.0, -1.0)
 
 
 def _ahead(scores: Array) -> Array:
-    """For each class how far its score (rows, classes) is above the best other one: (classes, rows)."""
+    """How far the score of each class (rows, classes) is above the best other one: (classes, rows)."""
     two = np.partition(scores, -2, axis=1)[:, -2:]
     best, second = two[:, 1:], two[:, :1]
     return (scores - np.where(scores == best, second, best)).T

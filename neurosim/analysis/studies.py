@@ -28,11 +28,11 @@ class RunOfStudy:
     history : History
         The epochs.
     final : dict
-        Measures at the end, dropout off; None where there is no such measure.
+        Measures at the end, with dropout off; None if there is no such measure.
     recording : Recording or None
         What was recorded of the layers.
     inputs : InputMap or None
-        The network's answers over its inputs, where they can be drawn; of the first seed only.
+        The network's answers over its inputs, if they can be drawn; for the first seed only.
     """
 
     seed: int
@@ -49,7 +49,7 @@ class VariantFacts:
     Attributes
     ----------
     name, group : str
-        Its name, empty where there are only repeats, and the line it belongs to.
+        Its name, empty if there are only repeats, and the line it belongs to.
     value : float or None
         Its place on the axis.
     runs : tuple of RunOfStudy
@@ -73,11 +73,11 @@ class StudyFacts:
     variants : tuple of VariantFacts
         In the order of the file.
     measure, layer : str
-        What is drawn against the values; `layer` of a recorded measure.
+        What is drawn against the values; for a recorded measure, of which `layer`.
     against, scale : str
         What the values are, and "linear" or "logarithmic".
     surface : Surface or None
-        The loss around the ways of all variants, where their parameters were recorded and are alike.
+        The loss around the paths of all variants, if their parameters were recorded and have the same shapes.
     """
 
     title: str
@@ -94,13 +94,13 @@ def study_facts(
 ) -> StudyFacts:
     """Collect what there is to draw of the trained simulators of a study, each with its final measures.
 
-    What is raised is put into `failures` under the name of the picture, or raised where these are left out.
+    An exception goes into `failures` under the name of the picture.
     """
     variants = []
     for name in tuple(scenario.variants) or ("",):
         about = scenario.about(name) if name else None
         own = [run for run in runs if about is None or run[0].scenario.variant == name]
-        if not own:  # all of them diverged, and left no network
+        if not own:  # all of them diverged and left no network
             continue
         inputs = None
         with failures.kept(_input_picture(own[0][0])):
@@ -140,13 +140,13 @@ def _input_picture(simulator: Simulator) -> str:
 
 
 def _surface(simulators: Sequence[Simulator]) -> Surface | None:
-    """The surface of the first run of each variant; None where they do not lie on one."""
+    """The surface of the first run of each variant; None if they do not share one."""
     if len(simulators) < 2 or any(s.recording is None or not s.recording.parameters for s in simulators):
         return None
     first = simulators[0]
     shapes = [{name: array.shape for name, array in s.parameters.items()} for s in simulators]
     same_loss = all(s.scenario.data == first.scenario.data and s.network.loss == first.network.loss for s in simulators)
-    # The functions between the weights make the surface, too.
+    # The functions between the weights shape the surface too.
     same_network = all(s.network.layers == first.network.layers for s in simulators)
     if not (same_loss and same_network and all(found == shapes[0] for found in shapes)):
         return None
@@ -154,6 +154,6 @@ def _surface(simulators: Sequence[Simulator]) -> Surface | None:
 
 
 def _usual_measure(finals: Sequence[dict[str, float | None]]) -> str:
-    """The accuracy on rows that were not learned from, else the loss on them, else those on the training rows."""
+    """The accuracy, or else the loss: on the test rows if there are any, otherwise on the training rows."""
     order = ("test_accuracy", "train_accuracy", "test_loss", "train_loss")
     return next((name for name in order if all(final.get(name) is not None for final in finals)), "train_loss")

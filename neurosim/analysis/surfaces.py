@@ -1,7 +1,7 @@
-"""The loss around the way that an optimizer has taken, on the plane that fits the way best.
+"""The loss around the path that an optimizer has taken, on the plane that fits the path best.
 
-The plane goes through the middle of all parameter vectors on the way, along their first two principal components
-(Li et al. 2018, arXiv:1712.09913, section 7.2, who lay it through the last one).
+The plane passes through the mean of all parameter vectors on the path, along their first two principal components
+(Li et al. 2018, arXiv:1712.09913, section 7.2, who let it pass through the last one).
 """
 
 from __future__ import annotations
@@ -19,31 +19,31 @@ if TYPE_CHECKING:  # what draws these numbers need not load a simulator
     from neurosim.training.simulator import Simulator
 
 ROWS = 1000
-# Room around the paths, as a share of their reach.
+# Room around the paths, as a share of their extent.
 MARGIN = 0.2
-# Points along each direction, and multiplications that are worth the wait.
+# Points along each direction, and how many multiplications are worth the wait.
 FINEST, COARSEST, WORK = 41, 17, 4e11
-# Points of a path are thinned out to these.
+# Paths are thinned out to this many points.
 MOST_POINTS = 400
 Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Path:
-    """One way over the surface.
+    """A path over the surface.
 
     Attributes
     ----------
     name : str
-        Whose it is; empty where there is only one.
+        Its name; empty if there is only one.
     places : float64 (times, 2)
-        The points on the plane that are nearest to it.
+        The nearest points on the plane.
     epochs : float64 (times,)
-        When it was there.
+        When the parameters were there.
     losses : (float, float)
-        The loss at its start and at its end, not on the plane but where it really was.
+        The actual loss at its start and at its end, not on the plane.
     shades : (float, float)
-        The loss at the points of the plane that are nearest to both: what the picture shows around them.
+        The loss at the nearest points on the plane, which the picture shows around both.
     beside : float
         How far the end lies from the plane, as a share of its distance from the start.
     """
@@ -56,8 +56,8 @@ class Path:
     beside: float
 
     def misleads(self, end: int) -> bool:
-        """Whether the loss around its start (0) or its end (-1) is another one on the plane than it really is."""
-        # A third of the whole way down: a hill or a valley that is not there.
+        """Whether the plane shows a wrong loss around its start (0) or its end (-1)."""
+        # Off by a third of the whole descent: a hill or a valley that does not exist.
         return not 3 * abs(self.losses[end] - self.shades[end]) <= abs(self.losses[0] - self.losses[-1])
 
 
@@ -68,15 +68,15 @@ class Surface:
     Attributes
     ----------
     xs, ys : float64 (points,)
-        The grid along both directions, in units of the parameters.
+        The grid along the two directions, in units of the parameters.
     losses : float64 (ys, xs)
         The mean loss with penalties over some training rows; NaN where it is not finite.
     shares : (float, float)
-        How much of the ways' variance lies along each direction.
+        How much of the paths' variance lies along each direction.
     paths : tuple of Path
-        The ways.
+        The paths.
     rows : int
-        How many training rows the loss is of.
+        How many training rows the loss is computed on.
     """
 
     xs: Array
@@ -88,15 +88,15 @@ class Surface:
 
 
 def own_surface(simulator: Simulator) -> Surface | None:
-    """The surface of a single run; None where nothing has moved."""
+    """The surface of a single run; None if nothing has moved."""
     return loss_surface([("", simulator)])
 
 
 def loss_surface(runs: Sequence[tuple[str, Simulator]]) -> Surface | None:
-    """The surface of one or several runs of one network, whose parameters were recorded.
+    """The surface of one or several runs of a network, whose parameters were recorded.
 
-    None where nothing has moved. The rows and the loss are those of the first run, whose parameters are as before
-    afterwards.
+    None if nothing has moved. The rows and the loss are those of the first run, whose parameters are unchanged
+    afterward.
     """
     first = runs[0][1]
     names = list(first.parameters)
@@ -107,10 +107,10 @@ def loss_surface(runs: Sequence[tuple[str, Simulator]]) -> Surface | None:
     if not strengths.size or strengths[0] <= 1e-9:
         return None
     if len(directions) < 2 or strengths[1] <= 1e-6 * strengths[0]:
-        # A straight way: any other direction makes a plane of it.
+        # A straight path: with any other direction it spans a plane.
         directions = np.vstack([directions[0], _across(directions[0])])
         strengths = np.array([strengths[0], 0.0])
-    # The same plane has the same directions everywhere: their largest number is positive.
+    # Fix the signs of the directions: their largest component is positive.
     plane = directions[:2] * np.sign(directions[:2][range(2), np.abs(directions[:2]).argmax(axis=1)])[:, None]
     total = float((strengths**2).sum())
     shares = (float(strengths[0] ** 2 / total), float(strengths[1] ** 2 / total))
@@ -140,7 +140,7 @@ def loss_surface(runs: Sequence[tuple[str, Simulator]]) -> Surface | None:
 
 
 def _way(simulator: Simulator, names: Sequence[str]) -> tuple[Array, Array]:
-    """The parameter vectors on the way, (times, parameters), and when."""
+    """The parameter vectors on the path, (times, parameters), and their epochs."""
     recording = simulator.recording
     assert recording is not None
     chosen = evenly(len(recording), MOST_POINTS)
@@ -149,7 +149,7 @@ def _way(simulator: Simulator, names: Sequence[str]) -> tuple[Array, Array]:
 
 
 def _across(direction: Array) -> Array:
-    """A direction at right angles to another one."""
+    """A direction orthogonal to another one."""
     other = np.zeros_like(direction)
     other[np.abs(direction).argmin()] = 1.0
     other -= direction * direction.dot(other)
@@ -157,7 +157,7 @@ def _across(direction: Array) -> Array:
 
 
 def _rows(simulator: Simulator) -> tuple[Array, NDArray[np.generic]]:
-    """Training rows, evenly spread, as the network sees them, with their targets."""
+    """Training rows, evenly spaced, as the network sees them, with their targets."""
     rows = simulator.split_rows("train")
     chosen = rows.some(np.array(evenly(rows.count, ROWS)))
     x = chosen.inputs(np.float64)
@@ -172,7 +172,7 @@ def _grid_size(simulator: Simulator, rows: int) -> int:
 
 
 def _axis(values: Array, both: Array, size: int) -> Array:
-    """Places that hold a path with room around it; along a short way as much as a third of the long one."""
+    """An axis that holds a path with room around it; the shorter axis spans at least a third of the longer one."""
     reach = float(np.ptp(both, axis=0).max())
     middle, half = (values.max() + values.min()) / 2, max(float(np.ptp(values)), reach / 3) / 2
     return np.linspace(middle - (1 + MARGIN) * half, middle + (1 + MARGIN) * half, size)

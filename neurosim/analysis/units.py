@@ -1,4 +1,4 @@
-"""What each unit of a network answers over its input space, where that has one or two dimensions."""
+"""What each unit of a network answers over its input space, if that has one or two dimensions."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ class LayerMaps:
     name, activation : str
         Of the layer.
     units : tuple of int
-        Which units, from 0.
+        Which units, counted from 0.
     of : int
         How many it has.
     answers : float32 (units,) + shape of the grid
         Their outputs.
     sums : float32, as `answers`
-        What their activation was given: a unit's own line is where this is 0.
+        The inputs of their activation: a unit's own line is where this is 0.
     """
 
     name: str
@@ -61,7 +61,7 @@ class UnitMaps:
     labels : tuple of str
         Names of the inputs.
     left_out : int
-        Layers between the first and the last that are not among them.
+        How many layers between the first and the last are left out.
     """
 
     axes: tuple[NDArray[np.float64], ...]

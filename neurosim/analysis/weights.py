@@ -1,4 +1,4 @@
-"""Weights that can be looked at: those of a first dense layer over images, and the kernels of convolutions."""
+"""Weights that can be seen as images: those of a first dense layer, and the kernels of convolutions."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Kernels:
     layer : str
         Its name.
     units, inputs : tuple of int
-        Which units or output channels, and which input channels, from 0.
+        Which units or output channels, and which input channels, counted from 0.
     of_units, of_inputs : int
         How many there are.
     weights : float32 (units, inputs, height, width)
@@ -43,7 +43,7 @@ class Kernels:
 
 
 def weight_images(simulator: Simulator) -> Kernels | None:
-    """The weights of a first dense layer, each unit's as an image; None for other networks."""
+    """The weights of a first dense layer, those of each unit as an image; None for other networks."""
     shape, layer = simulator.data.image_shape, first_dense(simulator.network)
     if len(shape) < 2 or layer is None:
         return None
@@ -61,7 +61,7 @@ def first_dense(network: Network) -> Dense | None:
 
 
 def filters(simulator: Simulator) -> tuple[Kernels, ...]:
-    """The kernels of the convolutions but for those of one cell, from the first on; some of each."""
+    """Some kernels of each of the first convolutions, except those of a single cell."""
     layers = [layer for layer in of_kind(simulator.network.parts, Conv2d) if max(layer.window.kernel) > 1]
     parameters = simulator.parameters
     return tuple(

@@ -1,4 +1,4 @@
-"""``neurosim compare``: finished runs beside each other."""
+"""``neurosim compare``: finished runs side by side."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def command(
     from neurosim.analysis.failures import Failures
     from neurosim.cli.pictures import say_failures
     from neurosim.files.atomic import make_folder
-    from neurosim.plots.studies import write_comparison
+    from neurosim.plots.studies import comparison_figures, write_figures
     from neurosim.report.compared import common_title, compare, comparison_facts
     from neurosim.runs.folder import folder_for
 
@@ -56,7 +56,8 @@ def command(
     title = common_title(found)
     failures = Failures()
     with folder_for(out, "comparison") as folder:
-        pictures = write_comparison(comparison_facts(found, title), make_folder(folder), failures)
+        figures = comparison_figures(comparison_facts(found, title), failures)
+        pictures = write_figures(figures, title, make_folder(folder), failures=failures)
     say_failures(failures)
     if as_json:
         print_json(_as_json(found, folder, pictures))
@@ -70,7 +71,7 @@ def command(
 
 
 def _tables(found: Comparison) -> list[str]:
-    """Settings that differ, then results: a column for each run where they fit, else a row for each."""
+    """Settings that differ, then results: a column for each run if they fit, otherwise a row for each."""
     from neurosim.report.compared import by_label, outcome
 
     groups = by_label(found)
@@ -92,7 +93,7 @@ def _tables(found: Comparison) -> list[str]:
 
 
 def _last(key: str) -> str:
-    """The end of a key path, with the layer where it is of one: ``layers.0.units``."""
+    """The end of a key path, with its layer if it has one: ``layers.0.units``."""
     words = key.split(".")
     return ".".join(words[-3:]) if words[-2:-1] and words[-2].isdigit() else words[-1]
 

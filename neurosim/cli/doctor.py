@@ -1,4 +1,4 @@
-"""``neurosim doctor``: what is wrong with a run, from evidence, and what takes it away."""
+"""``neurosim doctor``: what is wrong with a run, from evidence, and what cures it."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("run", required=False, type=RunPath(path_type=str), metavar="RUN")
-@click.option("--out", type=FilePath(), metavar="DIR", help="Folder for the pictures; that of the run by default.")
-@click.option("--no-trials", is_flag=True, help="Only look: remedies are guesses then, and some diseases stay hidden.")
+@click.option("--out", type=FilePath(), metavar="DIR", help="Folder for the pictures; the run's own by default.")
+@click.option("--no-trials", is_flag=True, help="Only look: remedies are then guesses, and some diseases stay hidden.")
 @with_sources(DATA_DIR, FORCE)
 @JSON
 def command(
@@ -37,9 +37,9 @@ def command(
 ) -> None:
     """Say what is wrong with RUN, the folder of a run, or "last" for the newest: dead units, a bad learning rate, ...
 
-    Each finding has its number, the limit and where that is from, a picture, and a command that changes one thing.
-    Doctor has tried that change for some epochs and says what came of it, or says that it is a guess. Runs that
-    diverged are diagnosed too; of a study each variant, from its first seed.
+    Each finding has its number, the limit and its source, a picture, and a command that changes one thing. Doctor
+    has tried that change for some epochs and reports the outcome, or says that it is a guess. Runs that diverged are
+    diagnosed too; in a study, each variant is, from its first seed.
     """
     if run is None:
         raise click.UsageError("which run? Try: neurosim doctor last")
@@ -77,7 +77,7 @@ def _diagnoses(
     read = sources.run(folder, some=False)
     variants = {variant for variant, _ in read.diverged} | {result.scenario.variant for result in read.results}
     found: dict[str, tuple[Path, Diagnosis]] = {}
-    # That a seed diverged says more than that another one did not.
+    # A seed that diverged says more than one that did not.
     for variant, place in read.diverged:
         failed = None if variant in found else read_failed(place, sources.registry)
         if failed is not None:
@@ -95,7 +95,7 @@ Report = tuple[Path, "Diagnosis", dict[str, Path]]
 
 
 def _with_pictures(folder: Path, diagnosis: Diagnosis, target: Path) -> Report:
-    """Draw the evidence of each finding, and how its remedy did."""
+    """Draw the evidence for each finding, and how its remedy did."""
     pictures = {}
     found = (*diagnosis.findings, *diagnosis.notes)
     if found:
@@ -111,7 +111,7 @@ def _with_pictures(folder: Path, diagnosis: Diagnosis, target: Path) -> Report:
 
 
 def _proof(folder: Path, finding: Finding, scenario: Scenario) -> str:
-    """The command that trains the same scenario with one thing changed; empty where nothing is known to help."""
+    """The command that trains the same scenario with one thing changed; empty if nothing is known to help."""
     if not finding.settings:
         return ""
     # Its user has to name a file that lies beside the scenario of old, and not in the run folder.
@@ -128,9 +128,9 @@ def _print(folder: Path, diagnosis: Diagnosis, pictures: dict[str, Path], *, tri
     evidence = diagnosis.evidence
     echo(f"{evidence.scenario.scenario.headline}  ({folder})", bold=True)
     if evidence.failure:
-        click.echo("  The run did not reach its end.")
+        click.echo("  The run did not finish.")
     elif evidence.skill is not None:
-        click.echo(f"  Of what there is to learn from the training rows it has learned {max(evidence.skill, 0):.0%}.")
+        click.echo(f"  It has learned {max(evidence.skill, 0):.0%} of what there is to learn from the training rows.")
     if not diagnosis.findings:
         click.echo("  Nothing wrong found.")
         if evidence.poor and not trials:
@@ -140,10 +140,10 @@ def _print(folder: Path, diagnosis: Diagnosis, pictures: dict[str, Path], *, tri
             )
         elif evidence.poor:
             _say(
-                "But little was learned. Doctor has also tried other initial weights, more units, more steps and other "
+                "But little was learned. Doctor also tried other initial weights, more units, more steps and other "
                 "learning rates, as far as they fit, and none of them helped: the network may be of the wrong kind for "
-                "this task, or the inputs may not have in them what decides on the answer. neurosim info SCENARIO "
-                "shows what the network is made of."
+                "this task, or the inputs may lack what determines the answer. neurosim info SCENARIO shows what the "
+                "network is made of."
             )
     for number, finding in enumerate(diagnosis.findings, 1):
         click.echo()
@@ -175,7 +175,7 @@ def _print_finding(folder: Path, finding: Finding, scenario: Scenario, picture: 
     elif proof:
         _say(f"{_changes(finding.settings)}: {finding.guess}", "a guess")
     if proof:
-        # In one piece, so that it can be copied.
+        # On a single line, so that it can be copied.
         click.echo(f"  {'prove it' if finding.tried else 'try it':<11} {proof}")
         _say(finding.expect.replace("SCENARIO", quoted(folder / "scenario.toml")), "expect")
     if finding.advice:
@@ -183,7 +183,7 @@ def _print_finding(folder: Path, finding: Finding, scenario: Scenario, picture: 
 
 
 def _changes(settings: tuple[str, ...]) -> str:
-    """What is changed, in few words."""
+    """What is changed, briefly."""
     from neurosim.diagnosis.words import count
 
     shown = [setting.replace(SEED, "--seed ") for setting in settings]

@@ -28,16 +28,18 @@ SUFFIXES = {"text": ".txt", "markdown": ".md", "html": ".html"}
 
 @click.command()
 @click.argument("scenario", required=False, type=ScenarioPath(path_type=str), metavar="[SCENARIO]")
-@click.option("--sample", type=Whole(0), metavar="I", help="The training row, from 0; an instructive one by default.")
+@click.option(
+    "--sample", type=Whole(0), metavar="I", help="The training row, counted from 0; an instructive one by default."
+)
 @click.option("--step", "steps", type=Whole(0), default=0, metavar="K", help="Train K steps first.")
-@click.option("--path", is_flag=True, help="Follow a single path through the network and back, in some twenty lines.")
+@click.option("--path", is_flag=True, help="Follow a single path through the network and back, in about twenty lines.")
 @click.option(
     "--unit",
     "units",
     type=Whole(1),
     multiple=True,
     metavar="N",
-    help="With --path: go through this hidden unit, counted from 1; once for each hidden layer. By default the path "
+    help="With --path: go through this hidden unit, counted from 1; once for each hidden layer. By default, the path "
     "follows the largest gradient.",
 )
 @click.option("--format", "kind", type=OneOf(list(SUFFIXES)), default="text", show_default=True)
@@ -46,7 +48,7 @@ SUFFIXES = {"text": ".txt", "markdown": ".md", "html": ".html"}
     "--variant",
     metavar="NAME",
     shell_complete=offered("variants"),
-    help="The variant to explain, of a scenario that has some; the first one by default.",
+    help="The variant to explain, if the scenario has some; the first one by default.",
 )
 @click.option("--seed", type=SEED, metavar="N", help="Use this seed in place of the scenario's.")
 @SET
@@ -77,7 +79,7 @@ def command(
     neurosim explain xor --path
     neurosim explain xor --step 100
 
-    To begin with, --path shows a short piece of it: one way through the network, and back. SCENARIO is the name of a
+    To begin with, --path shows a short piece of it: one path through the network, and back. SCENARIO is the name of a
     shipped scenario, a TOML file, or a run ("last" for the newest), whose scenario is explained from its start.
     """
     if scenario is None:
@@ -114,7 +116,7 @@ def command(
 
 
 def _one(scenario: Scenario, variant: str | None) -> Scenario:
-    """The network that is explained: of several variants the one asked for, else the first."""
+    """The network to explain: of several variants, the one asked for, or else the first."""
     from neurosim.runs import one_variant
 
     if variant is not None:

@@ -1,4 +1,4 @@
-"""``neurosim glossary``: what the words of the subject mean."""
+"""``neurosim glossary``: what the terms of the subject mean."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def command(words: tuple[str, ...], as_json: bool) -> None:
     """Explain a WORD of the subject in plain sentences, such as: neurosim glossary learning rate
 
-    Without a WORD all of them are listed.
+    Without a WORD, all of them are listed.
     """
     from neurosim.report.glossary import entries, find, spellings
     from neurosim.suggestions import did_you_mean

@@ -23,14 +23,15 @@ def draw_study(
 ) -> list[Path]:
     """Draw the pictures of a study, in the formats that its scenario asks for or as this `kind` of file."""
     from neurosim.analysis.studies import study_facts
-    from neurosim.plots.studies import write_study_pictures
+    from neurosim.plots.studies import study_figures, write_figures
 
     facts = study_facts(scenario, [(result.simulator, result.metrics) for result in results], failures)
-    return write_study_pictures(facts, folder, [kind] if kind else scenario.plots.formats, failures)
+    formats = [kind] if kind else scenario.plots.formats
+    return write_figures(study_figures(facts, failures), facts.title, folder, formats, failures)
 
 
 def say_failures(failures: Mapping[str, Exception]) -> None:
-    """One line on standard error for each picture that has failed; with ``--debug`` the traceback as well."""
+    """One line on standard error for each picture that failed; with ``--debug``, the traceback too."""
     options = click.get_current_context().obj or {}
     for name, error in failures.items():
         if options.get("debug"):

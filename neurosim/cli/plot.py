@@ -34,7 +34,7 @@ FILM_FORMATS = ("gif", "mp4")
     multiple=True,
     metavar="NAME",
     shell_complete=offered("pictures"),
-    help="Draw only this picture; may be given again.",
+    help="Draw only this picture; may be repeated.",
 )
 @click.option("--animate", "films", multiple=True, type=OneOf(list(FILMS)), help="Make a film of this instead.")
 @click.option(
@@ -43,7 +43,7 @@ FILM_FORMATS = ("gif", "mp4")
     type=OneOf(["png", "svg", *FILM_FORMATS]),
     help="Pictures are png or svg; films gif or, if ffmpeg is installed, mp4.",
 )
-@click.option("--out", type=FilePath(), metavar="DIR", help="Folder to write to; that of the run by default.")
+@click.option("--out", type=FilePath(), metavar="DIR", help="Folder to write to; the run's own by default.")
 @click.option("--activations", is_flag=True, help="Draw activations instead: those named, or all of them on one sheet.")
 @with_sources(DATA_DIR, FORCE)
 def command(
@@ -55,7 +55,7 @@ def command(
     activations: bool,
     sources: Sources,
 ) -> int:
-    """Draw every picture that there is something to draw for, of each RUN: the folder of a run, or "last".
+    """Draw all pictures that each RUN, the folder of a run or "last", has the numbers for.
 
     \b
     neurosim plot last
@@ -71,7 +71,7 @@ def command(
     if activations:
         _activations(runs, sources.registry, out or Path(), kind or "png")
         return 0
-    # All are checked before anything is drawn, but not kept, since many large ones would not fit.
+    # All are checked before anything is drawn, but not kept: many large ones would not fit in memory.
     for run in runs if len(runs) > 1 else ():
         sources.run(run)
     codes = []
@@ -85,7 +85,7 @@ def command(
 
 
 def _say_changed(run: ReadRun) -> None:
-    """Say on standard error where the lesson speaks of something else than what is drawn."""
+    """Say on standard error if the lesson is about something other than what is drawn."""
     missed = not all(result.met for result in run.results)
     note = run.scenario.lesson_note(missed=missed) if run.scenario.scenario.lesson else ""
     if note:
@@ -139,7 +139,7 @@ def _draw_run(run: ReadRun, names: Sequence[str], films: Sequence[str], kind: st
 
 
 def _say_page(folder: Path) -> None:
-    """Say if a run has no page, because it was killed before that or told not to write one."""
+    """Say so if a run has no page, because it was killed before or told not to write one."""
     from neurosim.runs.folder import PAGE
 
     if not (folder / PAGE).exists():
@@ -152,13 +152,13 @@ def _say(written: Sequence[Path]) -> None:
 
 
 def _say_missing(reasons: dict[str, str], recording: Recording | None) -> None:
-    """One line for each picture that is not there; what was not recorded in one line together."""
+    """One line for each picture that is missing; all that were not recorded share one line."""
     recorded = [name for name, reason in reasons.items() if reason.startswith("it was not recorded")]
     for name, reason in reasons.items():
         if name not in recorded:
             click.echo(f"no {name}: {reason}", err=True)
     if recorded:
-        # What is recorded already stays so.
+        # What is recorded already stays recorded.
         quantities = (
             [] if recording is None else [*recording.quantities, *(["parameters"] * bool(recording.parameters))]
         )
@@ -177,14 +177,15 @@ def _film(name: str, simulator: Simulator, run: Path, folder: Path, kind: str) -
     if reason:
         raise UsageError(f"no film of the {name.replace('_', ' ')} of {run}: {reason}")
     if kind == "mp4" and not has_ffmpeg():
-        raise UsageError("ffmpeg is not there, which writes MP4", "Install it, or leave --format out for a GIF.")
+        raise UsageError("ffmpeg, which writes MP4, is not installed", "Install it, or leave --format out for a GIF.")
     _say([write_film(film(name, simulator), folder / f"{name}.{kind}")])
 
 
 def _activations(names: Sequence[str], registry: Registry, folder: Path, kind: str) -> None:
     from neurosim.analysis.activations import activation_curves
     from neurosim.files.atomic import make_folder
-    from neurosim.plots.activations import write_activation, write_activation_sheet
+    from neurosim.plots.activations import activation_figure, activation_sheet
+    from neurosim.plots.style import save
     from neurosim.plugin import Activation
 
     make_folder(folder)
@@ -194,8 +195,9 @@ def _activations(names: Sequence[str], registry: Registry, folder: Path, kind: s
     for record in records:
         if record not in drawn:
             click.echo(f"no {record.name}: it is a function of a whole row, not of one number", err=True)
+    curves = [activation_curves(record) for record in drawn]
     if names:
-        _say([write_activation(activation_curves(record), folder / f"{record.name}.{kind}") for record in drawn])
+        _say([save(activation_figure(one), folder / f"{one.name}.{kind}", one.name) for one in curves])
     else:
-        curves = [activation_curves(record) for record in drawn]
-        _say([write_activation_sheet(curves, folder / f"activations.{kind}")])
+        title = f"{len(curves)} activations and their derivatives"
+        _say([save(activation_sheet(curves, title), folder / f"activations.{kind}", title)])

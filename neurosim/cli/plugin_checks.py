@@ -158,7 +158,8 @@ def _draw(record: Activation, path: Path) -> Path | None:
     """The picture of an activation; None if its functions fail."""
     from neurosim.analysis.activations import activation_curves
     from neurosim.files.atomic import make_folder
-    from neurosim.plots.activations import write_activation
+    from neurosim.plots.activations import activation_figure
+    from neurosim.plots.style import save
 
     try:
         curves = activation_curves(record)
@@ -166,7 +167,7 @@ def _draw(record: Activation, path: Path) -> Path | None:
         # Raised by the author's functions; the verdicts report it.
         return None
     make_folder(path.parent)
-    return write_activation(curves, path)
+    return save(activation_figure(curves), path, curves.name)
 
 
 def print_checks(report: Report) -> None:

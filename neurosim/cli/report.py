@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("runs", nargs=-1, type=RunPath(path_type=str), metavar="[RUN]...")
 @click.option("--open", "opened", is_flag=True, help="Open the page in your browser.")
-@click.option("--out", type=FilePath(), metavar="DIR", help="Folder to write to; that of the run by default.")
+@click.option("--out", type=FilePath(), metavar="DIR", help="Folder to write to; the run's own by default.")
 @with_sources(DATA_DIR, FORCE)
 def command(
     runs: tuple[str, ...],
@@ -69,7 +69,7 @@ def _of_one(run: ReadRun, out: Path | None) -> Path:
 
     result, formats = run.results[0], run.scenario.plots.formats
     there = [run.folder / f"{name}.{kind}" for name in (PICTURE, *PICTURES) for kind in formats]
-    # Those that the run drew show it as it was.
+    # The pictures that the run drew show it as it was.
     pictures = [path for path in there if not run.mixed and path.is_file()]
     asked = run.scenario.plots.pictures
     drawn = {path.stem for path in pictures}
@@ -87,7 +87,7 @@ def _of_several(read: list[ReadRun], out: Path | None) -> Path:
     from neurosim.analysis.failures import Failures
     from neurosim.cli.pictures import say_failures
     from neurosim.files.atomic import make_folder
-    from neurosim.plots.studies import write_comparison
+    from neurosim.plots.studies import comparison_figures, write_figures
     from neurosim.report.compared import common_title, compare, comparison_facts
     from neurosim.report.comparison import write_comparison_page
     from neurosim.runs.folder import folder_for
@@ -96,6 +96,7 @@ def _of_several(read: list[ReadRun], out: Path | None) -> Path:
     title = common_title(found)
     failures = Failures()
     with folder_for(out, "comparison") as folder:
-        pictures = write_comparison(comparison_facts(found, title), make_folder(folder), failures)
+        figures = comparison_figures(comparison_facts(found, title), failures)
+        pictures = write_figures(figures, title, make_folder(folder), failures=failures)
         say_failures(failures)
         return write_comparison_page(found, title, pictures, folder)

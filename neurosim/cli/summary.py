@@ -1,4 +1,4 @@
-"""What ``neurosim run`` prints at its end."""
+"""What ``neurosim run`` prints at the end."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def print_met(expectations: Sequence[Expectation]) -> None:
 def print_lesson(scenario: Scenario, *, missed: bool) -> None:
     """Print the lesson in paragraphs that fit the terminal, between empty lines.
 
-    Before it stands, where something else was run than it speaks of, that this is so.
+    If what was run is not what the lesson is about, a note says so first.
     """
     click.echo()
     lesson = scenario.scenario.lesson.strip()

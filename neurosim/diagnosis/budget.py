@@ -1,6 +1,6 @@
-"""How long doctor may train: decided by the work that it takes, in multiply-adds, and never by the clock.
+"""How long doctor may train: decided by the work it takes, in multiply-adds, and never by the clock.
 
-So a diagnosis comes out the same on every machine.
+So a diagnosis is the same on every machine.
 """
 
 from __future__ import annotations
@@ -8,18 +8,18 @@ from __future__ import annotations
 from neurosim.diagnosis.measured import total_steps
 from neurosim.training.simulator import Simulator
 
-# Of one training, and of all of a diagnosis: some seconds, and less than a minute, of two processors.
+# For one training, and for a whole diagnosis: a few seconds, and less than a minute, on two processors.
 ONE, ALL = 1 << 35, 1 << 38
-# What a step and an epoch cost however small the network is, and each pixel that is moved.
+# What a step and an epoch cost however small the network is, and what each moved pixel costs.
 STEP, EPOCH, PIXEL = 200_000, 4_000_000, 200
-# Plain NumPy is that much slower than compiled kernels.
+# How much slower plain NumPy is than compiled kernels.
 SLOWER = {"reference": 100}
-# Fewer steps tell nothing.
+# Fewer steps show nothing.
 FEWEST = 20
 
 
 class Budget:
-    """What is left of the work for one diagnosis, or for its share where several are made.
+    """The work left for one diagnosis, or for its share if there are several.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ class Budget:
         self._left = ALL // shared
 
     def spend(self, simulator: Simulator, steps: int) -> bool:
-        """Take what so many steps cost; False, and nothing is taken, where less is left."""
+        """Spend what this many steps cost; False, with nothing spent, if less is left."""
         cost = steps * _step(simulator)
         if cost > self._left:
             return False
@@ -40,7 +40,7 @@ class Budget:
 
 
 def longest(simulator: Simulator, trainings: int = 1) -> int:
-    """How many steps may be trained at most, in each of so many trainings; 0 where that would be too few to tell."""
+    """How many steps may be trained in each of this many trainings; 0 if that would be too few to show anything."""
     total = total_steps(simulator)
     steps = min(total, ONE // (trainings * _step(simulator)))
     return steps if steps >= min(FEWEST, total) else 0

@@ -1,6 +1,6 @@
-"""Why a network may learn little though its layers are in order: held back, too small, too few steps, a bad start.
+"""Why a network may learn little although its layers are fine: held back, too small, too few steps, a bad start.
 
-The evidence only makes these suspect. Each is a finding if a change that would not help otherwise helps when tried.
+The evidence only raises a suspicion. It becomes a finding if the change that would fix it does help when tried.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from neurosim.scenario.augmentation import AugmentationSection
 STRONG_PENALTY, STRONG_DROPOUT = 0.01, 0.5
 STEPS, WIDTH = 200, 64
 OTHER_SEEDS = 5
-# From here on a person has to look twice.
+# From here on, a person has to look twice.
 USUAL = {"shift": 0.15, "rotation": 30.0, "scale": 0.3, "shear": 30.0}
 
 
 def strong_regularization(evidence: Evidence) -> Suspicion | None:
-    """A price on weights, or a share of dropped inputs, that leaves nothing to learn with."""
+    """A penalty on weights, or a dropout rate, that leaves nothing to learn with."""
     if not evidence.poor:
         return None
     scenario = evidence.scenario
@@ -39,23 +39,23 @@ def strong_regularization(evidence: Evidence) -> Suspicion | None:
     )
     is_price = bool(by_price)
     held = (
-        f"The penalty on large weights is {price:g}: keeping them near 0 pays off more than learning anything."
+        f"The penalty on large weights is {price:g}: keeping them near 0 pays off more than learning anything does."
         if is_price
-        else f"Dropout switches off {rate:.0%} of its inputs in every step: too little is left of a row to learn from."
+        else f"Dropout switches off {rate:.0%} of its inputs in every step: too little of a row is left to learn from."
     )
     shown = prices if is_price else rates
     finding = Finding(
         "strong_regularization",
         "Regularization is too strong",
         held,
-        "l1 or l2 of a layer" if is_price else "share of inputs that dropout switches off",
+        "l1 or l2 of a layer" if is_price else "fraction of inputs that dropout switches off",
         price if is_price else rate,
         STRONG_PENALTY if is_price else STRONG_DROPOUT,
         "Goodfellow, Bengio and Courville 2016, section 7.1; the limit is ours"
         if is_price
         else "Srivastava et al. 2014: half of the hidden units, a fifth of the inputs",
         Bars(
-            "l1 or l2 of each layer" if is_price else "Share that each dropout layer switches off",
+            "l1 or l2 of each layer" if is_price else "Fraction that each dropout layer switches off",
             tuple(shown),
             tuple(shown.values()),
             STRONG_PENALTY if is_price else STRONG_DROPOUT,
@@ -63,14 +63,14 @@ def strong_regularization(evidence: Evidence) -> Suspicion | None:
         ),
         "a training loss that falls",
     )
-    # One of them first: often it is enough.
+    # Each on its own first: that is often enough.
     single = tuple(remedy for remedy in (by_price, by_rate) if remedy)
     both = ((*by_price, *by_rate),) if len(single) == 2 else ()
     return Suspicion(finding, (*single, *both), confirm=True)
 
 
 def strong_augmentation(evidence: Evidence) -> Suspicion | None:
-    """Images changed so much that what is on them can hardly be told."""
+    """Images changed so much that what they show can hardly be recognized."""
     section = evidence.scenario.augmentation
     if not evidence.poor or section == AugmentationSection():
         return None
@@ -85,12 +85,12 @@ def strong_augmentation(evidence: Evidence) -> Suspicion | None:
         "Augmentation is too strong",
         "The training images are distorted so much, anew in every epoch, that what they show is lost: "
         f"{worst} is {number(sizes[worst])} times the usual amount.",
-        f"{worst}, beside the usual amount",
+        f"{worst}, relative to the usual amount",
         sizes[worst],
         1,
         "Shorten and Khoshgoftaar 2019, A survey on image data augmentation: changes must keep the label; the limit is "
         "ours",
-        Bars("Changes of the images, beside what is usual", tuple(sizes), tuple(sizes.values()), 1.0),
+        Bars("Changes of the images, relative to what is usual", tuple(sizes), tuple(sizes.values()), 1.0),
         "a training loss that falls",
     )
     mild = remedies.milder_augmentation(evidence.scenario)
@@ -98,13 +98,13 @@ def strong_augmentation(evidence: Evidence) -> Suspicion | None:
 
 
 def few_steps(evidence: Evidence) -> Suspicion | None:
-    """So few updates that the weights cannot get anywhere."""
+    """Too few updates for the weights to get anywhere."""
     each, total = evidence.steps
     training = evidence.scenario.training
     if not evidence.poor or evidence.failure or total >= STEPS:
         return None
     large = training.batch_size > remedies.BATCH and each < 10
-    words = f"The weights were changed only {count(total, 'time')} in the whole training"
+    words = f"The weights were updated only {count(total, 'time')} in the whole training"
     if large:
         words += f": batch_size is {training.batch_size:,}, so an epoch is {count(each, 'step')}"
     finding = Finding(
@@ -116,7 +116,7 @@ def few_steps(evidence: Evidence) -> Suspicion | None:
         STEPS,
         "Masters and Luschi 2018 (arXiv:1804.07612): batches of 2 to 32 rows; the limit is ours",
         losses(evidence),
-        "a loss that falls further, since there are more steps",
+        "a loss that falls further, because there are more steps",
     )
     epochs = max(training.epochs, 1)
     longer = tuple((f"training.epochs={factor * epochs}",) for factor in (10, 100))
@@ -125,27 +125,27 @@ def few_steps(evidence: Evidence) -> Suspicion | None:
 
 
 def unlucky_start(evidence: Evidence) -> Suspicion | None:
-    """A start that happens to lead into a dead end, where others do not."""
+    """A start that happens to lead into a dead end, unlike others."""
     if not evidence.poor or evidence.failure:
         return None
     finding = Finding(
         "unlucky_start",
         "An unlucky start",
-        "From these initial weights training gets stuck where no small step makes the loss smaller. The network can do "
-        "better: from other initial weights the same scenario learns.",
-        "share learned of what there is to learn",
+        "From these initial weights, training gets stuck where no small step reduces the loss. The network can do "
+        "better: from other initial weights, the same scenario learns.",
+        "share of what there is to learn that was learned",
         max(evidence.skill or 0.0, 0.0),
         0.5,
-        "Goodfellow, Bengio and Courville 2016, section 8.2; small networks are stuck more often than wide ones",
+        "Goodfellow, Bengio and Courville 2016, section 8.2; small networks get stuck more often than wide ones",
         losses(evidence),
-        f"a loss that falls further; {command('run', 'SCENARIO', seeds=20)} shows how many starts do that",
+        f"a loss that falls further; {command('run', 'SCENARIO', seeds=20)} shows how many starts manage that",
     )
     others = tuple((f"scenario.seed={evidence.seed + k}",) for k in range(1, OTHER_SEEDS + 1))
     return Suspicion(finding, others, confirm=True)
 
 
 def too_small(evidence: Evidence) -> Suspicion | None:
-    """Fewer units than the task takes."""
+    """Fewer units than the task needs."""
     if not evidence.poor or evidence.failure:
         return None
     layers = remedies.hidden(evidence.scenario)
@@ -155,7 +155,7 @@ def too_small(evidence: Evidence) -> Suspicion | None:
     if width >= WIDTH:
         return None
     if not widths:
-        words = "There is no hidden layer: one layer alone draws straight boundaries, whatever it is trained on."
+        words = "There is no hidden layer: a single layer draws straight boundaries only, whatever it is trained on."
     else:
         units = count(int(width), "unit")
         words = f"{narrowest} has {units}: everything the network knows about a row has to pass through it."
@@ -172,6 +172,6 @@ def too_small(evidence: Evidence) -> Suspicion | None:
         "a training loss that falls further",
     )  # fmt: skip
     wider = remedies.wider(evidence.scenario)
-    # A larger network may need longer.
+    # A larger network may need longer training.
     longer = (*wider, f"training.epochs={10 * evidence.scenario.training.epochs}")
     return Suspicion(finding, (wider, longer) if wider else (), confirm=True)

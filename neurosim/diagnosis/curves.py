@@ -7,14 +7,14 @@ from neurosim.diagnosis.finding import Lines
 
 
 def kept_losses(evidence: Evidence) -> list[float | None]:
-    """The loss on the validation rows, else on the test rows, after each epoch."""
+    """The loss after each epoch on the validation rows, or else on the test rows."""
     history = evidence.history
     validation: list[float | None] = history.validation_loss
     return validation if any(value is not None for value in validation) else history.test_loss
 
 
 def losses(evidence: Evidence, mark: int | None = None) -> Lines:
-    """Both losses over the epochs, one of which may be pointed at."""
+    """Both losses over the epochs; one epoch may be marked."""
     history = evidence.history
     lines = {"training loss": tuple(history.train_loss)}
     kept = kept_losses(evidence)

@@ -1,4 +1,4 @@
-"""Diseases of the data: of inputs, targets and classes, and of the order in which rows come."""
+"""Diseases of the data: of inputs, targets and classes, and of the order of the rows."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from neurosim.diagnosis.suspicion import Suspicion
 from neurosim.diagnosis.words import number
 
 LARGE, UNEVEN, MANY, TINY = 10.0, 100.0, 100, 0.01
-# Standard deviations above chance that make it likely, and certain, that there is more to it.
+# Standard deviations above chance at which something else is likely, and certain, to be at work.
 LIKELY, CERTAIN = 2.0, 3.0
 SORTED, RARE = 0.8, 4.0
 
 
 def unscaled_inputs(evidence: Evidence) -> Suspicion | None:
-    """Inputs that are large, or that differ much in size."""
+    """Inputs that are large, or that differ greatly in size."""
     sizes = evidence.inputs
     there = sizes[sizes > 0]
     if not there.size:
@@ -32,7 +32,7 @@ def unscaled_inputs(evidence: Evidence) -> Suspicion | None:
     is_large = sizes[largest] > LARGE
     words = (
         f"{name} is {number(sizes[largest], 3)} in size (root mean square); weighted sums are then far outside the "
-        "range that activations and initial weights are made for."
+        "range for which activations and initial weights are made."
         if is_large
         else f"The largest input, {name}, is {number(uneven, 3)} times the size of the smallest: one learning rate "
         "cannot suit the weights of both."
@@ -42,7 +42,7 @@ def unscaled_inputs(evidence: Evidence) -> Suspicion | None:
         "unscaled_inputs",
         "Inputs are not scaled",
         words,
-        f"size of {name}" if is_large else "largest input, beside the smallest",
+        f"size of {name}" if is_large else "largest input, relative to the smallest",
         float(sizes[largest]) if is_large else uneven,
         LARGE if is_large else UNEVEN,
         "LeCun, Bottou, Orr and Müller 1998, Efficient BackProp, section 4.3: inputs with mean 0 and variance 1; the "
@@ -60,7 +60,7 @@ def unscaled_inputs(evidence: Evidence) -> Suspicion | None:
 
 
 def _scaling(evidence: Evidence) -> Remedy:
-    """Each input scaled by itself, or other numbers where the scenario scales all of them alike."""
+    """Each input scaled on its own, or other numbers if the scenario scales all of them alike."""
     now = evidence.scenario.data.normalize
     if now is None:
         return ("data.standardize=true",)
@@ -69,18 +69,18 @@ def _scaling(evidence: Evidence) -> Remedy:
 
 
 def unscaled_targets(evidence: Evidence) -> Suspicion | None:
-    """Targets that are so large, or so small, that outputs and steps do not reach them."""
+    """Targets so large, or so small, that outputs and steps do not reach them."""
     found = evidence.targets
     if found is None or not evidence.poor or (found.spread >= TINY and found.size <= LARGE):
         return None
     large = found.size > LARGE
     words = (
-        f"The targets go from {number(found.low, 3)} to {number(found.high, 3)}, and a new network answers with "
-        "numbers around 0. The loss begins huge, and so do its gradients: either they throw the weights far away, "
-        "or small steps take very long to get there."
+        f"The targets range from {number(found.low, 3)} to {number(found.high, 3)}, and a new network answers "
+        "with numbers around 0. The loss and its gradients start out huge: either they throw the weights far off, or "
+        "small steps take very long to get there."
         if large
-        else f"The targets differ by no more than about {number(found.spread, 1)}: to a new network they all look the "
-        "same, and the gradients are too small to learn from."
+        else f"The targets differ by only about {number(found.spread, 1)}: to a new network they all look the same, "
+        "and the gradients are too small to learn from."
     )
     finding = Finding(
         "unscaled_targets",
@@ -96,7 +96,7 @@ def unscaled_targets(evidence: Evidence) -> Suspicion | None:
             ("smallest", "largest", "size", "spread"),
             (found.low, found.high, found.size, found.spread),
         ),
-        "a loss around 1 in the first epoch, which falls",
+        "a loss that starts around 1 and falls",
     )
     return Suspicion(
         finding,
@@ -118,47 +118,47 @@ def shuffled_labels(evidence: Evidence) -> Suspicion | None:
     finding = Finding(
         "shuffled_labels",
         "Labels look shuffled",
-        f"Of the rows that lie nearest to a training row {found.agreement:.1%} have its class; with classes dealt out "
-        f"at random it would be {found.chance:.1%}. The inputs say nothing about the labels: a "
-        "network can learn the rows by heart, and nothing else.",
+        f"Of the rows nearest to a training row, {found.agreement:.1%} have its class; if classes were assigned at "
+        f"random, it would be {found.chance:.1%}. The inputs say nothing about the labels: a network can memorize "
+        "the rows, and nothing else.",
         "agreement of neighbors above chance, in standard deviations",
         found.deviations,
         LIKELY,
         "Cover and Hart 1967 on nearest neighbors; Zhang et al. 2017 (arXiv:1611.03530) on networks that learn "
         "shuffled labels",
         Bars("Neighbors of the same class", ("here", "by chance"), (found.agreement, found.chance)),
-        "however well the training rows are learned, the held-out rows stay at chance",
+        "however well the training rows are learned, accuracy on held-out rows stays at chance",
     )
     return Suspicion(
         finding,
         advice="No setting cures this. Look at some rows and their labels: was one column sorted without the others, "
-        "or is what decides on the label not among the inputs?",
+        "or is what determines the label missing from the inputs?",
     )
 
 
 def sorted_rows(evidence: Evidence) -> Suspicion | None:
-    """Rows that come one class after the other, in every epoch."""
+    """Rows that come class by class, in every epoch."""
     found = evidence.order
     if found is None or found < SORTED:
         return None
     kind = "class" if evidence.classes else "target"
     finding = Finding(
         "sorted_rows",
-        "Rows come sorted, and are not shuffled",
-        f"Rows of the same {kind} follow one another, in every epoch. For many steps on end the network sees only one "
+        "Rows are sorted and not shuffled",
+        f"Rows of the same {kind} follow one another in every epoch. For many steps in a row the network sees only one "
         f"{kind}, learns to give that answer, and forgets the others.",
-        f"how far the {kind} of a row tells that of the next one (0: as by chance, 1: entirely)",
+        f"how well the {kind} of a row predicts that of the next (0: no better than chance, 1: perfectly)",
         found,
         SORTED,
         "Bengio 2012 (arXiv:1206.5533), section 2.1: rows in random order; the limit is ours",
-        Bars(f"How far the {kind} of a row tells that of the next one", ("here", "shuffled"), (found, 0.0), SORTED),
+        Bars(f"How well the {kind} of a row predicts that of the next", ("here", "shuffled"), (found, 0.0), SORTED),
         "a loss that falls from epoch to epoch",
     )
     return Suspicion(finding, (("training.shuffle=true",),), confirm=True, note=not evidence.poor)
 
 
 def class_imbalance(evidence: Evidence) -> Suspicion | None:
-    """A class so rare that it does not pay to learn it."""
+    """A class so rare that learning it does not pay off."""
     counts = evidence.counts
     if counts is None:
         return None
@@ -171,12 +171,12 @@ def class_imbalance(evidence: Evidence) -> Suspicion | None:
     largest = int(sizes.argmax())
     finding = Finding(
         "class_imbalance",
-        "One class is rare, and is not learned",
+        "One class is rare and is not learned",
         f"There are {sizes[largest]:,} training rows of {names[largest]} and only {sizes[rarest]:,} of "
-        f"{names[rarest]}; of these {rare_share(counts):.0%} are recognized. A network that always answers "
-        f"{names[largest]} is right for {sizes[largest] / sizes.sum():.0%} of the rows: the accuracy looks good "
-        "and says little.",
-        "largest class, beside the rarest",
+        f"{names[rarest]}; of these, {rare_share(counts):.0%} are recognized. A network that always answers "
+        f"{names[largest]} is right for {sizes[largest] / sizes.sum():.0%} of the rows: its accuracy looks good "
+        "and means little.",
+        "largest class, relative to the rarest",
         float(there.max() / there.min()),
         RARE,
         "He and Garcia 2009, Learning from Imbalanced Data; the limit is ours",
@@ -190,6 +190,6 @@ def class_imbalance(evidence: Evidence) -> Suspicion | None:
         rates=True,
         goal="rare_class",
         advice=f"There is no setting that gives a class more weight. What helps is in the table: more rows of "
-        f"{names[rarest]}, or the ones that are there several times, so that both classes are about equally large. "
+        f"{names[rarest]}, or several copies of those that are there, so that the classes are about equally large. "
         "Judge the network by the confusion matrix, not by its accuracy.",
     )

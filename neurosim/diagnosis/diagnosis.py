@@ -1,4 +1,4 @@
-"""All diseases, looked for in one run; those that others may come from stand first."""
+"""All diseases, looked for in one run; causes come before what they may lead to."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from neurosim.training.history import History
 from neurosim.training.simulator import Simulator
 
 Check = Callable[[Evidence], Suspicion | None]
-# Causes before what may come of them.
+# Causes before what they may lead to.
 CHECKS: dict[str, Check] = {
     "shuffled_labels": data.shuffled_labels,
     "unscaled_targets": data.unscaled_targets,
@@ -41,7 +41,7 @@ CHECKS: dict[str, Check] = {
     "overfitting": outcome.overfitting,
     "rising_loss": outcome.rising_loss,
 }
-# Looked for where nothing else explains why little was learned, or nothing helps against it.
+# Looked for if nothing else explains why little was learned, or nothing helps against it.
 UNEXPLAINED: dict[str, Check] = {
     "few_steps": capacity.few_steps,
     "unlucky_start": capacity.unlucky_start,
@@ -69,7 +69,7 @@ CAUSES = {
     "overfitting": ("shuffled_labels",),
     "rising_loss": ("shuffled_labels", "overfitting"),
 }  # fmt: skip
-# Nothing in the scenario takes these away, so nothing else explains them.
+# Nothing in the scenario cures these, and still they explain what follows from them.
 NO_CURE = ("shuffled_labels", "class_imbalance")
 RATES = ("rate_too_high", "rate_too_low", "unsuited_rate")
 
@@ -81,11 +81,11 @@ class Diagnosis:
     Attributes
     ----------
     evidence : Evidence
-        What it was found from.
+        What the findings are based on.
     findings : tuple of Finding
-        The diseases, causes before what may come of them; none where nothing is wrong.
+        The diseases, causes before what they may lead to; none if nothing is wrong.
     notes : tuple of Finding
-        What is worth knowing of a run that has nothing wrong with it otherwise, or besides.
+        What else is worth knowing about the run.
     """
 
     evidence: Evidence
@@ -105,7 +105,7 @@ class Diagnosis:
         return ", ".join(names) or "nothing wrong found"
 
     def _repr_html_(self) -> str:
-        """What was found, for notebooks."""
+        """The findings, for notebooks."""
         head = f"<p><b>{escape(self.evidence.scenario.scenario.headline)}</b></p>"
         found = (*self.findings, *self.notes)
         if not found:
@@ -116,7 +116,7 @@ class Diagnosis:
 
 
 def _remedy(finding: Finding) -> str:
-    """What to change, and what came of it when it was tried."""
+    """What to change, and the outcome when it was tried."""
     settings = ", ".join(finding.settings)
     if finding.tried is not None:
         return f"{settings} (tried: {finding.tried.words})"
@@ -129,12 +129,12 @@ def diagnose(run: Any, *, trials: bool = True, shared: int = 1) -> Diagnosis:
     Parameters
     ----------
     run : Simulator, or a result of `neurosim.run`
-        The network. Its start is made again from its scenario and seed; it is left as it is.
+        The network. Its start is recreated from its scenario and seed; it is left unchanged.
     trials : bool
-        Whether to try remedies, which takes some seconds, and up to a minute for large networks. Without trials
-        they are guesses, and what only a trial can prove is not found.
+        Whether to try remedies, which takes a few seconds, or up to a minute for large networks. Without trials,
+        remedies are guesses, and what only a trial can prove is not found.
     shared : int
-        How many diagnoses share the time of one for trials, such as those of a study.
+        How many diagnoses share the time that one may spend on trials, such as those of a study.
     """
     trained: Simulator = getattr(run, "simulator", run)
     evidence = collect(trained.fresh(), trained)
@@ -144,16 +144,16 @@ def diagnose(run: Any, *, trials: bool = True, shared: int = 1) -> Diagnosis:
 def diagnose_failed(
     fresh: Simulator, failure: str, history: History, *, trials: bool = True, shared: int = 1
 ) -> Diagnosis:
-    """The same of a run that has left nothing.
+    """The same for a run that failed and left no network.
 
     Parameters
     ----------
     fresh : Simulator
-        Of its scenario, not trained yet; it is left as it is.
+        A simulator of its scenario, not trained yet; it is left unchanged.
     failure : str
         Why training failed.
     history : History
-        The epochs before.
+        The epochs before that.
     trials, shared : bool, int
         As in `diagnose`.
     """
@@ -170,7 +170,7 @@ def judge(evidence: Evidence, trials: Trials | None) -> Diagnosis:
         suspicion = check(evidence)
         if suspicion is None:
             return
-        # What was tried against without success explains nothing else.
+        # What no remedy helped against explains nothing else.
         there = [cause for cause in causes if cause in found]
         origins = [found[cause] for cause in there if found[cause].settings or cause in NO_CURE]
         if origins and suspicion.confirm:
@@ -179,7 +179,7 @@ def judge(evidence: Evidence, trials: Trials | None) -> Diagnosis:
         if finding is not None:
             if trials is not None and name in RATES and not origins:
                 finding = with_rates(finding, trials)
-            # A run that has learned is still sick where it could have learned clearly more.
+            # A run that has learned is still sick if it could have learned clearly more.
             (notes if suspicion.note and not learns_more(finding.tried) else found)[name] = finding
 
     for name, check in CHECKS.items():
@@ -196,7 +196,7 @@ def judge(evidence: Evidence, trials: Trials | None) -> Diagnosis:
 
 
 def _best_explanation(evidence: Evidence, trials: Trials | None) -> Finding | None:
-    """What is proved by a trial to have held learning back: the first that cures, else what helps most."""
+    """What a trial proves to have held learning back: the first that is cured, otherwise what is helped most."""
     proved: list[Finding] = []
     for name, check in UNEXPLAINED.items():
         suspicion = check(evidence)
@@ -213,7 +213,7 @@ def _skill(finding: Finding) -> float:
 
 
 def _following(finding: Finding, origins: list[Finding]) -> Finding:
-    # What takes the first cause away takes away what comes of it.
+    # What cures the first cause also cures what it leads to.
     first = origins[0]
     return replace(
         finding,

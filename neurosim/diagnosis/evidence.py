@@ -1,7 +1,7 @@
-"""What a diagnosis is made from: measured at the start of a run, at its end, and on its data.
+"""What a diagnosis is based on: measured at the start of a run, at its end, and on its data.
 
-The start is made again from the scenario and its seed, which gives the same weights; the end is the model that the
-run has left. So there is evidence for every run, whatever it has recorded.
+The start is recreated from the scenario and its seed, which give the same weights; the end is the model that the run
+has left. So there is evidence for every run, whatever it has recorded.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ Shares = dict[str, float]
 
 @dataclass(frozen=True)
 class LayerState:
-    """The layers of a network at one time, by name; a layer is missing where it has no such thing.
+    """The layers of a network at one time, by name; a layer that lacks a quantity is missing from it.
 
     Attributes
     ----------
@@ -49,7 +49,7 @@ class LayerState:
     dead : dict of str to float
         Share of dead units of each hidden layer.
     saturated : dict of str to float
-        Share of saturated answers of each hidden layer whose activation is flat at both ends, such as tanh.
+        Share of saturated activations of each hidden layer whose function is flat at both ends, such as tanh.
     """
 
     gradients: Shares
@@ -60,55 +60,55 @@ class LayerState:
 
 @dataclass(frozen=True)
 class Evidence:
-    """Everything that is known of a run.
+    """Everything that is known about a run.
 
     Attributes
     ----------
     scenario : Scenario
-        What was run.
+        The scenario that was run.
     seed : int
-        The seed it was run from.
+        The seed it was run with.
     history : History
         The epochs.
     failure : str
-        Why training ended; empty where it went to its end.
+        Why training failed; empty if it finished.
     start, end : LayerState
-        The layers before and after training; of a run that failed the end is None.
+        The layers before and after training; the end is None for a run that failed.
     update_ratio : dict of str to float
-        How far each layer's weights moved in a step, beside their length: mean of the first steps.
+        How far each layer's weights moved in a step, relative to their length: mean over the first steps.
     distance : dict of str to float
-        How far they moved in all, beside their length at the start; empty where training failed.
+        How far they moved in total, relative to their initial length; empty if training failed.
     alike : dict of str to (int, int)
-        For each hidden layer how many of its units differ from each other at the start, and how many there are.
+        For each hidden layer, how many of its units differ from one another at the start, and how many there are.
     inputs : float64 (features,)
-        Root mean square of each input as the network gets it.
+        Root mean square of each input, as the network gets it.
     all_inputs : (float, float)
         Mean and standard deviation of all inputs together.
     input_names : tuple of str
         Names of the inputs.
     targets : Targets or None
-        How large the targets are; None where they are classes.
+        How large the targets are; None if they are classes.
     order : float or None
-        How far the target of a row tells that of the next one in training: 0 as by chance, 1 entirely; None where it
-        does not matter.
+        How well the target of a row predicts that of the next one in training: 0 no better than chance, 1 perfectly;
+        None if it does not matter.
     output : OutputRange
-        What the output activation can answer.
+        The range of the output activation.
     steps : (int, int)
-        Steps of an epoch, and of the whole training.
+        Steps in an epoch, and in the whole training.
     class_names : tuple of str
         Names of the classes.
     counts : uint32 (classes, classes), or None
-        Training rows of a class (down) that the trained network takes for a class (across).
+        Training rows of each class (down), by the class that the trained network takes them for (across).
     neighbors : Neighbors or None
-        Whether classes have to do with the inputs at all; None where too few rows tell.
+        Whether the classes have anything to do with the inputs; None if there are too few rows to tell.
     kept_apart : tuple of (float, float, int), or None
-        Accuracy on the training rows and on the held-out rows, and how many of these there are; for values the
-        losses. None where no rows were set aside, or training failed.
+        Accuracy on the training rows and on the held-out rows, and how many of the latter there are; for regression,
+        the losses. None if no rows were held out, or training failed.
     losses : tuple of (float, float), or None
-        Mean loss on the training rows before and after training; None where training failed.
+        Mean loss on the training rows before and after training; None if training failed.
     skill : float or None
-        How much of what there is to learn was learned from the training rows: 0 for what a constant answer gives, 1 for
-        no error; None where training failed.
+        How much of what there is to learn was learned from the training rows: 0 is what a constant answer gives, 1 is
+        no error; None if training failed.
     """
 
     scenario: Scenario
@@ -136,7 +136,7 @@ class Evidence:
 
     @property
     def poor(self) -> bool:
-        """Whether less than half was learned of what there is to learn, the loss has not fallen, or training failed."""
+        """Whether less than half of what there is to learn was learned, the loss has not fallen, or training failed."""
         if self.skill is None or self.losses is None:
             return True
         before, after = self.losses
@@ -145,12 +145,12 @@ class Evidence:
 
     @property
     def largest_update(self) -> float:
-        """The update ratio of the layer whose weights move fastest; 0 where nothing was trained."""
+        """The update ratio of the layer whose weights move fastest; 0 if nothing was trained."""
         return max(self.update_ratio.values(), default=0.0)
 
     @property
     def classes(self) -> int:
-        """How many classes there are; 0 for values."""
+        """How many classes there are; 0 for regression."""
         return 0 if self.counts is None else len(self.counts)
 
 
@@ -160,9 +160,9 @@ def collect(fresh: Simulator, trained: Simulator | None, failure: str = "", hist
     Parameters
     ----------
     fresh : Simulator
-        Of the scenario, not trained yet; it is trained for some steps.
+        A simulator of the scenario, not trained yet; it gets trained for some steps.
     trained : Simulator or None
-        With what training has left; None where it failed.
+        The trained network; None if training failed.
     failure : str
         Why it failed.
     history : History, optional
@@ -216,7 +216,7 @@ def _state(simulator: Simulator) -> LayerState:
 
 
 def _flat_at_both_ends(simulator: Simulator) -> set[str]:
-    """Hidden layers that can saturate: a ReLU that is off is no more than that."""
+    """Hidden layers that can saturate; a ReLU that is off does not count."""
     found = set()
     for layer in simulator.network.activated:
         if isinstance(layer.activation.record, Activation):
@@ -227,7 +227,7 @@ def _flat_at_both_ends(simulator: Simulator) -> set[str]:
 
 
 def _update_ratio(simulator: Simulator, before: dict[str, NDArray[Any]]) -> Shares:
-    """Over the first steps, or all where there are fewer."""
+    """Over the first steps, or all of them if there are fewer."""
     steps = min(STEPS, simulator.steps_per_epoch * simulator.training.epochs)
     if not steps:
         return {}
@@ -239,7 +239,7 @@ def _update_ratio(simulator: Simulator, before: dict[str, NDArray[Any]]) -> Shar
 
 
 def _moved(before: dict[str, NDArray[Any]], after: dict[str, NDArray[Any]]) -> Shares:
-    """Length of the change of each weight, beside its length; weights that were all 0 are left out."""
+    """Length of the change of each weight, relative to its length; weights that were all 0 are left out."""
     found = {}
     for name, weight in before.items():
         length = float(np.linalg.norm(weight.astype(np.float64)))
@@ -250,7 +250,7 @@ def _moved(before: dict[str, NDArray[Any]], after: dict[str, NDArray[Any]]) -> S
 
 
 def _alike(simulator: Simulator) -> dict[str, tuple[int, int]]:
-    """Two units are the same where their weights are, and the gradients of these: then they stay the same."""
+    """Two units with the same weights and the same gradients are the same, and stay the same."""
     network, rows = simulator.network, simulator.split_rows("train").some(slice(0, PROBED))
     targets = rows.classes if network.loss.record.targets == "classes" else rows.values
     _, gradients = simulator.gradients(rows.inputs(np.float32), targets)
@@ -261,7 +261,7 @@ def _alike(simulator: Simulator) -> dict[str, tuple[int, int]]:
             continue
         name = f"{layer.name}.weight"
         weight, gradient = (array[name].reshape(-1, array[name].shape[-1]) for array in (parameters, gradients))
-        # What a batch norm behind takes out of a gradient comes back as rounding.
+        # Where a following batch norm makes a gradient 0, rounding is left of it.
         scale = float(np.abs(gradient).max()) or 1.0
         both = np.vstack([weight, np.round(gradient / scale, 5)])
         if both.shape[1] > 1:
@@ -279,7 +279,7 @@ def _kept_apart(simulator: Simulator, train: Measures) -> tuple[float, float, in
 
 
 def _class_names(simulator: Simulator) -> tuple[str, ...]:
-    """With the word class before names that are numbers, as those of digits are."""
+    """With the word "class" before names that are numbers, such as those of digits."""
     return tuple(f"class {name}" if name[:1].isdigit() else name for name in simulator.data.class_labels)
 
 

@@ -1,4 +1,4 @@
-"""What a diagnosis says: one disease, its number beside the limit, where that is from, and what takes it away."""
+"""What a diagnosis reports: a disease, its number and the limit, where the limit comes from, and what cures it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Remedy = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Bars:
-    """A number for each of several things, such as layers, to be drawn with the threshold.
+    """A number for each of several things, such as layers, to be drawn together with the threshold.
 
     Attributes
     ----------
@@ -47,11 +47,11 @@ class Lines:
     across : tuple of float
         The epochs.
     lines : dict of str to tuple of float or None
-        The numbers by what they are of; a line may end before the others.
+        The numbers of each line, by its name; a line may end before the others.
     mark : float or None
-        An epoch to point at.
+        An epoch to mark.
     label : str
-        What is across.
+        What the horizontal axis shows.
     logarithmic : bool
         Whether that spans many powers of ten.
     """
@@ -66,7 +66,7 @@ class Lines:
 
 @dataclass(frozen=True)
 class Trial:
-    """A remedy that was tried: the same seed and rows, with something changed.
+    """A remedy that was tried: the same seed and rows, with one thing changed.
 
     Attributes
     ----------
@@ -77,13 +77,13 @@ class Trial:
     whole : bool
         Whether that is the whole training of the scenario.
     before, after : Measured
-        What the unchanged scenario came to in as long, and the changed one.
+        What the unchanged and the changed scenario reached in the same time.
     helped, cured : bool
-        Whether it was clearly better, and whether all is well then.
+        Whether it was clearly better, and whether all was well then.
     words : str
-        What came of it.
+        The outcome.
     losses : Lines or None
-        The losses epoch by epoch; None where not even two epochs were trained.
+        The losses epoch by epoch; None if fewer than two epochs were trained.
     """
 
     settings: Remedy
@@ -114,36 +114,36 @@ class Trial:
 
 @dataclass(frozen=True)
 class Finding:
-    """One disease that was found.
+    """A disease that was found.
 
     Attributes
     ----------
     name, title : str
-        What it is called, as a word and in words.
+        Its name, as an identifier and in words.
     words : str
-        What was seen and what it does, in plain words.
+        What was observed and what it does, in plain words.
     measure : str
-        What the number is of.
+        What the number measures.
     number, threshold : float
-        What was measured, and from where on it is a disease.
+        What was measured, and from which value on it is a disease.
     source : str
-        Where the threshold is from.
+        Where the threshold comes from.
     picture : Bars or Lines
         The evidence.
     expect : str
         What a cured run shows.
     settings : tuple of str
-        The one thing to change, as ``--set`` takes it; empty where no setting is known to cure it.
+        The one thing to change, as ``--set`` takes it; empty if no setting is known to cure it.
     tried : Trial or None
-        How these settings did when they were tried; None where they were not.
+        How these settings did when they were tried; None if they were not.
     guess : str
-        Why the settings are no more than a guess; empty where they were tried, and helped.
+        Why the settings are only a guess; empty if they were tried and helped.
     advice : str
-        What to do where no setting helps, or besides.
+        What to do if no setting helps, or in addition.
     attempts : tuple of Trial
-        All that were tried, one after the other.
+        All remedies that were tried, in order.
     follows : tuple of str
-        Titles of other findings that it may come from; the settings are then those of the first.
+        Titles of other findings that may have caused it; the settings are then those of the first one.
     """
 
     name: str

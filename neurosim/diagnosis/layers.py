@@ -1,4 +1,4 @@
-"""Diseases of layers: what the signals forward and the gradients backward look like in each of them."""
+"""Diseases of layers: what the forward signals and the backward gradients look like in each of them."""
 
 from __future__ import annotations
 
@@ -24,21 +24,23 @@ def symmetric_start(evidence: Evidence) -> Suspicion | None:
     units = evidence.alike[worst][1]
     finding = Finding(
         "symmetric_start",
-        "A dead start: all units of a layer begin alike",
+        "A symmetric start: all units of a layer begin alike",
         f"The {units} units of {worst} have the same initial weights and the same gradients, so every step moves them "
-        f"alike: however many units there are, they do the work of one.",
+        "alike: however many units there are, they do the work of one.",
         f"different units in {worst}",
         1,
         2,
         "Goodfellow, Bengio and Courville 2016, section 8.4: the start must break the symmetry between units",
-        _bars("Different units among all of a layer, at the start", {n: d / u for n, (d, u) in evidence.alike.items()}),
-        "the units become different, and the loss falls",
+        _bars(
+            "Share of distinct units in each layer, at the start", {n: d / u for n, (d, u) in evidence.alike.items()}
+        ),
+        "units that become different, and a loss that falls",
     )
     return Suspicion(finding, _some(remedies.usual_init(evidence.scenario)))
 
 
 def dead_units(evidence: Evidence) -> Suspicion | None:
-    """Units through which nothing flows back for any row."""
+    """Units through which no gradient flows back for any row."""
     shares = (evidence.end or evidence.start).dead
     worst = max(shares, key=lambda name: shares[name], default="")
     if not worst or shares[worst] < DEAD:
@@ -49,14 +51,14 @@ def dead_units(evidence: Evidence) -> Suspicion | None:
         "dead_units",
         "Dead units",
         f"{shares[worst]:.0%} of the units of {worst} are dead{when}: for every row their activation is flat, so no "
-        "gradient flows through them and they do not learn any more.",
+        "gradient flows through them and they no longer learn.",
         f"share of dead units in {worst}",
         shares[worst],
         DEAD,
-        "Stanford CS231n, notes on neural networks 1: with too high a learning rate as much as 40% of a network can "
-        "be dead. Half of a layer is our limit; Lu et al. 2019 (arXiv:1903.06733) on how it comes about",
+        "Stanford CS231n, notes on neural networks 1: with too high a learning rate, as much as 40% of a network can "
+        "be dead. Half of a layer is our limit; Lu et al. 2019 (arXiv:1903.06733) on how it happens",
         _bars("Share of dead units in each layer", shares, DEAD),
-        "units that answer to some rows, so that gradients come through and the loss falls",
+        "units that respond to some rows, so that gradients pass through them and the loss falls",
     )
     cures = _some(
         remedies.free_bias(evidence.scenario) if at_start else (),
@@ -67,7 +69,7 @@ def dead_units(evidence: Evidence) -> Suspicion | None:
 
 
 def saturation(evidence: Evidence) -> Suspicion | None:
-    """Answers at the flat ends of sigmoid, tanh and the like."""
+    """Activations at the flat ends of sigmoid, tanh and similar functions."""
     start, end = evidence.start.saturated, evidence.end.saturated if evidence.end is not None else {}
     late = evidence.poor and max(end.values(), default=0.0) >= STUCK
     early = max(start.values(), default=0.0) >= SATURATED
@@ -79,15 +81,15 @@ def saturation(evidence: Evidence) -> Suspicion | None:
     finding = Finding(
         "saturation",
         "Saturated units",
-        f"{shares[worst]:.0%} of the answers of {worst} lie where its activation is flat ({when}): hardly any "
-        "gradient comes through there.",
-        f"share of saturated answers in {worst}",
+        f"{shares[worst]:.0%} of the activations of {worst} lie where the function is flat ({when}): hardly any "
+        "gradient passes through there.",
+        f"share of saturated activations in {worst}",
         shares[worst],
         limit,
-        "Glorot and Bengio 2010, section 3, describe saturated layers; that half of the answers (three quarters at the "
-        "end) are too many is our limit",
-        _bars("Share of saturated answers in each layer", shares, limit),
-        "fewer saturated answers, and the loss falls",
+        "Glorot and Bengio 2010, section 3, describe saturated layers; our limit is half of the activations, or three "
+        "quarters at the end",
+        _bars("Share of saturated activations in each layer", shares, limit),
+        "fewer saturated activations, and a loss that falls",
     )
     cures = _some(
         remedies.usual_init(evidence.scenario) if early else (), remedies.activation(evidence.scenario, "relu")
@@ -96,7 +98,7 @@ def saturation(evidence: Evidence) -> Suspicion | None:
 
 
 def vanishing_gradient(evidence: Evidence) -> Suspicion | None:
-    """Gradients that become small on their way back."""
+    """Gradients that shrink on their way back."""
     gradients = evidence.start.gradients
     if not evidence.poor or len(gradients) < 2:
         return None
@@ -110,19 +112,21 @@ def vanishing_gradient(evidence: Evidence) -> Suspicion | None:
         return None
     shrinks = ratio < VANISHED
     words = (
-        f"At the start the gradient of {worst} is {number(ratio, 1)} times the largest one of a layer: it shrinks on "
-        "its way back, and the layers at the input hardly learn."
+        f"At the start, the gradient of {worst} is {number(ratio, 1)} times the largest one of a layer: gradients "
+        "shrink on their way back, and the layers near the input hardly learn."
         if shrinks
-        else f"At the start no layer's gradient is longer than {number(beside, 1)} times its weights: signals die out "
-        "on their way through the network, and so does what comes back."
+        else f"At the start, no layer's gradient is longer than {number(beside, 1)} times its weights: signals die out "
+        "on their way through the network, and so do the gradients that come back."
     )
-    # What a shrinking chain of sigmoids needs is another activation, a start that is too small another start.
+    # A shrinking chain of sigmoids needs another activation; a start that is too small, another initializer.
     start, other = remedies.usual_init(evidence.scenario), remedies.activation(evidence.scenario, "relu")
     finding = Finding(
         "vanishing_gradient",
         "Vanishing gradients",
         words,
-        "smallest gradient of a layer, beside the largest" if shrinks else "largest gradient, beside its weights",
+        "smallest gradient of a layer, relative to the largest"
+        if shrinks
+        else "largest gradient, relative to its weights",
         ratio if shrinks else beside,
         VANISHED if shrinks else NOTHING,
         "Hochreiter 1991; Glorot and Bengio 2010 (figure 7); the limit is ours: no shipped scenario that learns is "
@@ -134,7 +138,7 @@ def vanishing_gradient(evidence: Evidence) -> Suspicion | None:
 
 
 def exploding_gradient(evidence: Evidence) -> Suspicion | None:
-    """Gradients that are long beside the weights."""
+    """Gradients that are long compared with the weights."""
     beside = _beside(evidence)
     worst = max(beside, key=lambda name: beside[name], default="")
     if not evidence.poor or not worst or beside[worst] <= EXPLODED:
@@ -142,14 +146,14 @@ def exploding_gradient(evidence: Evidence) -> Suspicion | None:
     finding = Finding(
         "exploding_gradient",
         "Exploding gradients",
-        f"At the start the gradient of {worst} is {number(beside[worst])} times as long as its weights: one step "
-        "throws them far away.",
-        f"gradient of {worst}, beside its weights",
+        f"At the start, the gradient of {worst} is {number(beside[worst])} times as long as its weights: a single step "
+        "throws them far off.",
+        f"gradient of {worst}, relative to its weights",
         beside[worst],
         EXPLODED,
-        "Pascanu, Mikolov and Bengio 2013 (arXiv:1211.5063); the limit is ours: of the shipped networks that learn "
-        "none but one with a bad start on purpose is beyond it",
-        _bars("Gradient of each layer beside its weights, at the start", beside, EXPLODED, logarithmic=True),
+        "Pascanu, Mikolov and Bengio 2013 (arXiv:1211.5063); the limit is ours: no shipped network that learns "
+        "exceeds it, except one with a start that is bad on purpose",
+        _bars("Gradient of each layer relative to its weights, at the start", beside, EXPLODED, logarithmic=True),
         "gradients shorter than the weights, and a loss that falls",
     )
     return Suspicion(finding, _some(remedies.usual_init(evidence.scenario), ("training.clip_norm=1",)))
@@ -161,7 +165,7 @@ def _some(*found: Remedy) -> tuple[Remedy, ...]:
 
 
 def _beside(evidence: Evidence) -> dict[str, float]:
-    """Each layer's gradient beside its weights."""
+    """The length of each layer's gradient, relative to its weights."""
     state = evidence.start
     found = {}
     for name, gradient in state.gradients.items():

@@ -1,4 +1,4 @@
-"""What a training has come to, in the few numbers that two trainings are compared by."""
+"""The outcome of a training, in the few numbers by which two of them are compared."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from numpy.typing import NDArray
 from neurosim.errors import DivergedError
 from neurosim.training.simulator import Simulator
 
-# From this share on of what there is to learn, a network has learned.
+# A network that has learned this share of what there is to learn counts as having learned.
 LEARNED = 0.5
-# Rows of a split that a network is measured on, at most.
+# How many rows of a split a network is measured on, at most.
 MOST = 2000
 
 
 @dataclass(frozen=True)
 class Measured:
-    """A network after some training; what it does not have is None.
+    """A network after some training; what does not apply is None.
 
     Attributes
     ----------
     skill : float or None
-        How much of what there is to learn was learned from the training rows: 0 for what a constant answer gives, 1 for
+        How much of what there is to learn was learned from the training rows: 0 is what a constant answer gives, 1 is
         no error.
     loss : float or None
         Mean loss on the training rows, without penalties.
@@ -33,9 +33,9 @@ class Measured:
     rare : float or None
         Share of the training rows of the rarest class that are recognized.
     dead : float
-        Share of dead units of the hidden layer that has most of them.
+        Share of dead units in the hidden layer that has most of them.
     failure : str
-        Why training ended early; empty where it did not.
+        Why training failed; empty if it did not.
     """
 
     skill: float | None = None
@@ -47,7 +47,7 @@ class Measured:
 
     @property
     def learned(self) -> bool:
-        """Whether at least half was learned of what there is to learn."""
+        """Whether at least half of what there is to learn was learned."""
         return self.skill is not None and self.skill >= LEARNED
 
     def as_json(self) -> dict[str, Any]:
@@ -56,7 +56,7 @@ class Measured:
 
 
 def measure(simulator: Simulator) -> Measured:
-    """Measure a network as it is now, on a part of the rows where there are many."""
+    """Measure a network as it is now, on some of the rows if there are many."""
     counts = simulator.confusion("train", MOST)
     split = kept_split(simulator)
     dead = simulator.measure_layers(("dead",)).values["dead"][0]
@@ -70,7 +70,7 @@ def measure(simulator: Simulator) -> Measured:
 
 
 def train(simulator: Simulator, steps: int) -> Measured:
-    """Train a new simulator for so many steps, or to its end where these are all, and measure it."""
+    """Train a new simulator for this many steps, or to its end if that is all of them, and measure it."""
     try:
         if steps < total_steps(simulator):
             simulator.train_to(steps)
@@ -82,12 +82,12 @@ def train(simulator: Simulator, steps: int) -> Measured:
 
 
 def total_steps(simulator: Simulator) -> int:
-    """Steps of the whole training of its scenario."""
+    """Steps in the whole training of its scenario."""
     return simulator.steps_per_epoch * simulator.training.epochs
 
 
 def kept_split(simulator: Simulator) -> str | None:
-    """The held-out rows that training is judged by: validation, else test; None where there are none."""
+    """The held-out rows by which training is judged: validation, else test; None if there are none."""
     return next((name for name in ("validation", "test") if name in simulator.splits), None)
 
 

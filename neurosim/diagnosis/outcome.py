@@ -1,4 +1,4 @@
-"""Diseases that show in what came out: learned by heart, or the same answer to everything."""
+"""Diseases that show in the outcome: rows learned by heart, or the same answer to everything."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def overfitting(evidence: Evidence) -> Suspicion | None:
         found = gap >= max(GAP, CERTAIN * spread)
         words = f"The network gets {learned:.1%} of the training rows right, but only {other:.1%} of the held-out rows."
     else:
-        gap, limit, measure = other / max(learned, 1e-30), TIMES, "loss on held-out rows, beside the training loss"
+        gap, limit, measure = other / max(learned, 1e-30), TIMES, "loss on held-out rows, relative to the training loss"
         found = gap >= TIMES
         words = f"The loss is {number(learned)} on the training rows and {number(other)} on the held-out rows."
     if not found:
@@ -40,12 +40,12 @@ def overfitting(evidence: Evidence) -> Suspicion | None:
     finding = Finding(
         "overfitting",
         "Overfitting",
-        f"{words} The network has learned what is particular to its training rows."
+        f"{words} The network has learned the peculiarities of its training rows."
         + (f" On the held-out rows it was best after epoch {best}." if best else ""),
         measure,
         gap,
         limit,
-        f"{STOPPING}. That 10 points of accuracy, or three times the loss, are too much is our limit",
+        f"{STOPPING}. Our limit is 10 points of accuracy, or three times the loss",
         losses(evidence, best),
         "a smaller gap, and a loss on held-out rows that is no larger",
     )
@@ -53,12 +53,12 @@ def overfitting(evidence: Evidence) -> Suspicion | None:
         finding,
         _against_overfitting(evidence, best),
         goal="kept_apart",
-        advice="What helps most is more training rows; else fewer units, dropout, or for images augmentation.",
+        advice="What helps most is more training rows; otherwise fewer units, dropout or, for images, augmentation.",
     )
 
 
 def rising_loss(evidence: Evidence) -> Suspicion | None:
-    """A loss on held-out rows that has turned, while the training loss still falls."""
+    """A loss on held-out rows that rises again while the training loss still falls."""
     best = _best_epoch(evidence)
     if best is None or evidence.poor:
         return None
@@ -76,11 +76,11 @@ def rising_loss(evidence: Evidence) -> Suspicion | None:
         "rising_loss",
         "The loss on held-out rows rises again",
         f"On the held-out rows the loss was smallest after epoch {best} ({number(kept[best - 1])}); at the end it is "
-        f"{number(kept[-1])}, while the training loss has gone on falling.{sure} This is how overfitting begins.",
-        "loss on held-out rows at the end, beside its smallest",
+        f"{number(kept[-1])}, while the training loss has kept falling.{sure} This is how overfitting begins.",
+        "loss on held-out rows at the end, relative to its smallest value",
         times,
         RISEN,
-        f"{STOPPING}. That half as much again is worth a word is our limit",
+        f"{STOPPING}. Our limit is half as much again",
         losses(evidence, best),
         "a loss on held-out rows that is smaller at the end",
     )
@@ -88,7 +88,7 @@ def rising_loss(evidence: Evidence) -> Suspicion | None:
 
 
 def class_collapse(evidence: Evidence) -> Suspicion | None:
-    """A network that gives the same few answers whatever it is asked."""
+    """A network that gives the same few answers to everything."""
     counts = evidence.counts
     if counts is None or not evidence.poor:
         return None
@@ -102,7 +102,7 @@ def class_collapse(evidence: Evidence) -> Suspicion | None:
         "The answers have collapsed",
         f"{answers.max():.0%} of the training rows get the same answer, {names[int(answers.argmax())]}: in effect "
         f"the network uses {number(answered)} of {number(there)} classes.",
-        "classes answered, beside the classes of the data (exponential of the entropy)",
+        "classes answered, relative to the classes in the data (exponential of the entropy)",
         answered / there,
         COLLAPSED,
         "Hill 1973 on the effective number of classes; the limit is ours",
@@ -118,7 +118,7 @@ def _effective(counts: np.ndarray) -> float:
 
 
 def _best_epoch(evidence: Evidence) -> int | None:
-    """The epoch with the smallest loss on held-out rows; None where that is the last one."""
+    """The epoch with the smallest loss on held-out rows; None if that is the last one."""
     found = [math.inf if value is None else value for value in kept_losses(evidence)]
     best = int(np.argmin(found)) + 1 if found else 0
     return best if 0 < best < len(found) and math.isfinite(found[best - 1]) else None

@@ -1,4 +1,4 @@
-"""Diseases of the output: what the last layer can answer beside what the loss and the targets want."""
+"""Diseases of the output: what the last layer can answer, and what the loss and the targets require."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _TRANSPARENT = ("dropout", "flatten")
 
 
 def unreachable_targets(evidence: Evidence) -> Suspicion | None:
-    """Targets outside of what the output activation can answer."""
+    """Targets outside the range of the output activation."""
     found = evidence.output
     if found.beyond < BEYOND:
         return None
@@ -27,15 +27,15 @@ def unreachable_targets(evidence: Evidence) -> Suspicion | None:
     finding = Finding(
         "unreachable_targets",
         "The output cannot reach the targets",
-        f"{name.capitalize()} as the activation of the output gives {_range(found.low, found.high)}, and the targets "
-        f"go from {number(low, 3)} to {number(high, 3)}. What lies outside can never be answered, "
-        "however long the network is trained.",
+        f"{name.capitalize()} as the activation of the output gives {_range(found.low, found.high)}, but the targets "
+        f"range from {number(low, 3)} to {number(high, 3)}. What lies outside can never be reached, however long the "
+        "network is trained.",
         "share of the targets' variance that lies out of reach",
         found.beyond,
         BEYOND,
         "Goodfellow, Bengio and Courville 2016, section 6.2.2.1: outputs for values are linear; the limit is ours",
         Bars(
-            "Out of reach, beside what can be learned",
+            "Share of the targets' variance",
             ("out of reach", "within reach"),
             (found.beyond, max(0.0, 1 - found.beyond)),
         ),
@@ -45,7 +45,7 @@ def unreachable_targets(evidence: Evidence) -> Suspicion | None:
 
 
 def no_probabilities(evidence: Evidence) -> Suspicion | None:
-    """A loss that takes the logarithm of probabilities, behind an output that gives other numbers."""
+    """A loss that takes the logarithm of probabilities, after an output that gives other numbers."""
     loss = evidence.scenario.network.loss.record
     partner = next((pair.activation for pair in loss.from_logits if pair.activation in ("sigmoid", "softmax")), None)
     low, high = evidence.output.low, evidence.output.high
@@ -54,7 +54,7 @@ def no_probabilities(evidence: Evidence) -> Suspicion | None:
     name = remedies.activation_of(evidence.scenario.network.layers[-1])
     finding = Finding(
         "no_probabilities",
-        "The outputs are no probabilities",
+        "The outputs are not probabilities",
         f"{evidence.scenario.network.loss.name} takes the logarithm of the outputs and so needs numbers from 0 to 1. "
         f"{name.capitalize()} as the activation of the output gives {_range(low, high)}.",
         "how far the outputs can go beyond 0 and 1",
@@ -69,7 +69,7 @@ def no_probabilities(evidence: Evidence) -> Suspicion | None:
 
 
 def squashed_twice(evidence: Evidence) -> Suspicion | None:
-    """Two activations one after the other at the output, with no weights in between."""
+    """Two activations in a row at the output, with no weights in between."""
     places = _doubled(evidence.scenario)
     if places is None:
         return None
@@ -79,15 +79,15 @@ def squashed_twice(evidence: Evidence) -> Suspicion | None:
     if first == last == "softmax" and evidence.classes > 1:
         most = math.e / (math.e + evidence.classes - 1)
         sure = (
-            f" The second softmax gets numbers from 0 to 1 instead of any, so no answer can be surer than {most:.0%}, "
-            f"and the loss cannot fall below {-math.log(most):.2f}."
+            f" The second softmax only gets numbers from 0 to 1, so no answer can be surer than {most:.0%}, and "
+            f"the loss cannot fall below {-math.log(most):.2f}."
         )
     finding = Finding(
         "squashed_twice",
         f"{last.capitalize()} comes after {first}" if first != last else f"{last.capitalize()} twice",
         f"The outputs go through {first} and then through {last}, with no weights in between.{sure} The gradient "
-        "has to come back through both, and becomes small.",
-        "activations at the output, one right after the other",
+        "has to pass back through both, and becomes small.",
+        "activations in a row at the output",
         2,
         1,
         "Bridle 1990: softmax takes the weighted sums themselves",
@@ -98,7 +98,7 @@ def squashed_twice(evidence: Evidence) -> Suspicion | None:
 
 
 def _doubled(scenario: Scenario) -> tuple[int, int] | None:
-    """Places of two activations at the output with nothing in between that learns; None where there is one."""
+    """Places of two activations at the output with nothing that learns in between; None if there is only one."""
     layers = scenario.network.layers
     last = len(layers) - 1
     if layers[last].kind != "activation" or remedies.activation_of(layers[last]) not in SQUASHING:

@@ -1,7 +1,7 @@
-"""Which learning rate suits a network: each of many is given the same few steps from the same start.
+"""Which learning rate suits a network: each of many gets the same few steps from the same start.
 
-After Smith 2015 (arXiv:1506.01186), who raises the rate within one short training. Trainings of their own cost more,
-and what one rate has done to the weights does not weigh on the next.
+After Smith 2015 (arXiv:1506.01186), who raises the rate within one short training. Separate trainings cost more, but
+what one rate does to the weights does not affect the next.
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ from neurosim.diagnosis.measured import train
 from neurosim.errors import NeurosimError
 from neurosim.training.simulator import Simulator
 
-# Powers of ten that are tried, then these around the best.
+# Powers of ten that are tried, then these multiples of the best one.
 POWERS = range(-6, 3)
-# So many steps tell a good rate from a bad one.
+# This many steps tell a good rate from a bad one.
 ENOUGH = 500
 BETWEEN = (0.3, 3.0)
-# A smaller rate is safer: of those that come so near to the best one, the smallest is taken.
+# A smaller rate is safer: of those that come this close to the best one, the smallest is taken.
 NEARLY = 0.95
 
 
 @dataclass(frozen=True)
 class RangeTest:
-    """What came of each learning rate.
+    """The outcome with each learning rate.
 
     Attributes
     ----------
     steps : int
-        How many steps each was given.
+        How many steps each of them got.
     begin : float
         The loss before.
     rates : tuple of float
@@ -46,7 +46,7 @@ class RangeTest:
 
     @property
     def best(self) -> float | None:
-        """The smallest rate with which the loss falls nearly as far as with any; None where it falls with none."""
+        """The smallest rate with which the loss falls nearly as far as with any; None if it falls with none."""
         fallen = self.begin - min(self.losses)
         if not fallen > 0:
             return None
@@ -56,7 +56,7 @@ class RangeTest:
 
 
 def range_test(fresh: Simulator, budget: Budget) -> RangeTest | None:
-    """Try learning rates; None where the optimizer has none, or that would take too long."""
+    """Try learning rates; None if the optimizer has none, or that would take too long."""
     if rate_of(fresh) is None:
         return None
     steps = min(ENOUGH, longest(fresh, trainings=len(POWERS) + len(BETWEEN)))
@@ -86,6 +86,6 @@ def range_test(fresh: Simulator, budget: Budget) -> RangeTest | None:
 
 
 def rate_of(simulator: Simulator) -> float | None:
-    """The learning rate of a scenario; None where its optimizer has none."""
+    """The learning rate of a scenario; None if its optimizer has none."""
     rate = simulator.scenario.optimizer.params.get("lr")
     return float(rate) if isinstance(rate, int | float) and rate > 0 else None

@@ -1,4 +1,4 @@
-"""What may take a disease away, as settings of the scenario; whether it does is for trials to say."""
+"""What may cure a disease, as settings of the scenario; whether it does is for trials to show."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from neurosim.diagnosis.finding import Remedy
 from neurosim.scenario import Scenario
 
-# What is usual: strong enough to matter, and weak enough to learn with.
+# Usual values: strong enough to matter, and weak enough to learn with.
 PENALTY, DROPOUT = 0.0001, 0.2
 MILD = {"shift": 1.0, "rotation": 10.0, "scale": 0.1, "shear": 10.0}
 BATCH = 32
@@ -22,7 +22,7 @@ def rate(value: float) -> Remedy:
 
 
 def layers(scenario: Scenario) -> Iterator[tuple[str, Any]]:
-    """All layers with their key paths, those inside others after these."""
+    """All layers with their key paths; those inside a layer come after it."""
 
     def walk(path: str, found: list[Any]) -> Iterator[tuple[str, Any]]:
         for place, layer in enumerate(found):
@@ -39,7 +39,7 @@ def hidden(scenario: Scenario) -> list[tuple[str, Any]]:
 
 
 def activation(scenario: Scenario, name: str) -> Remedy:
-    """Another activation of all hidden layers that have one, with the initial values that are usual for it."""
+    """Another activation for all hidden layers that have one, with its usual initializer."""
     found: list[str] = []
     *inner, _ = ((p, layer) for p, layer in layers(scenario) if _has(layer, "activation") and not layer.inside)
     for path, layer in inner:
@@ -51,24 +51,24 @@ def activation(scenario: Scenario, name: str) -> Remedy:
 
 
 def activation_of(layer: Any) -> str:
-    """Name of a layer's activation; identity where it has none."""
+    """Name of a layer's activation; identity if it has none."""
     found = getattr(layer, "activation", None)
     return "identity" if found is None else str(found.name)
 
 
 def output_activation(scenario: Scenario, name: str) -> Remedy:
-    """Another activation of the output layer."""
+    """Another activation for the output layer."""
     place = len(scenario.network.layers) - 1
     return (f"network.layers.{place}.activation={name}",) if _has(scenario.network.layers[-1], "activation") else ()
 
 
 def free_bias(scenario: Scenario) -> Remedy:
-    """Biases that start at 0 instead of at values that the scenario gives."""
+    """Biases that start at 0 instead of at the values in the scenario."""
     return tuple(f"{path}.bias=true" for path, layer in hidden(scenario) if isinstance(layer.bias, list))
 
 
 def usual_init(scenario: Scenario) -> Remedy:
-    """The initial values that are usual for the activation of each layer."""
+    """The usual initializer for the activation of each layer."""
     found = []
     for path, layer in layers(scenario):
         if layer.width_key:
@@ -79,13 +79,13 @@ def usual_init(scenario: Scenario) -> Remedy:
 
 
 def penalty(scenario: Scenario, value: float) -> Remedy:
-    """A price on the weights of the hidden layers; of the output where there are none."""
+    """A penalty on the weights of the hidden layers, or of the output layer if there are none."""
     found = hidden(scenario) or [(path, layer) for path, layer in layers(scenario) if _has(layer, "l2")]
     return tuple(f"{path}.l2={value:g}" for path, _ in found)
 
 
 def weaker_penalty(scenario: Scenario, limit: float) -> Remedy:
-    """A usual price on large weights in each layer whose price is beyond the limit."""
+    """The usual penalty in each layer whose penalty is beyond the limit."""
     found = []
     for path, layer in layers(scenario):
         if _has(layer, "l2") and layer.l2 > limit:
@@ -96,12 +96,12 @@ def weaker_penalty(scenario: Scenario, limit: float) -> Remedy:
 
 
 def weaker_dropout(scenario: Scenario, limit: float) -> Remedy:
-    """A usual share in each dropout layer beyond the limit."""
+    """The usual rate in each dropout layer beyond the limit."""
     return tuple(f"{path}.rate={DROPOUT:g}" for path, layer in layers(scenario) if getattr(layer, "rate", 0.0) > limit)
 
 
 def milder_augmentation(scenario: Scenario) -> Remedy:
-    """Changes of the images that leave a person no doubt what they show."""
+    """Changes of the images that leave no doubt about what they show."""
     section = scenario.augmentation
     found = [f"augmentation.{key}={mild:g}" for key, mild in MILD.items() if getattr(section, key) > mild]
     if section.elastic is not None:
@@ -110,7 +110,7 @@ def milder_augmentation(scenario: Scenario) -> Remedy:
 
 
 def wider(scenario: Scenario) -> Remedy:
-    """Hidden layers with four times as many units or channels, and no fewer than 32; one, where there is none."""
+    """Hidden layers with four times as many units or channels, and at least 32; a hidden layer if there is none."""
     found = []
     for path, layer in hidden(scenario):
         key = layer.width_key

@@ -15,9 +15,9 @@ from neurosim.plugin import Activation, RowActivation
 from neurosim.training.simulator import Simulator
 
 PROBED = 1000
-# Neighbors looked at, in tables of at least so many rows, and how often classes are dealt out anew.
+# Neighbors per row, the fewest rows that show anything, and how often classes are dealt out at random.
 NEAREST, FEWEST, DEALS = 3, 40, 100
-# Inputs of images are of one kind; those of tables are made the same size before distances are taken.
+# Pixels are all of one kind; the columns of tables are scaled alike before distances are measured.
 MANY_INPUTS = 100
 REACH, POINTS = 30.0, 601
 
@@ -29,9 +29,9 @@ class Neighbors:
     Attributes
     ----------
     rows : int
-        How many were looked at.
+        How many rows were looked at.
     agreement : float
-        The share of neighbors of the same class.
+        The share of neighbors with the same class.
     chance, spread : float
         Mean and standard deviation of that share when the classes are dealt out at random.
     """
@@ -49,7 +49,7 @@ class Neighbors:
 
 @dataclass(frozen=True)
 class Targets:
-    """The values that a network is to answer, as it is trained on them.
+    """The target values, as the network is trained on them.
 
     Attributes
     ----------
@@ -69,14 +69,14 @@ class Targets:
 
 @dataclass(frozen=True)
 class OutputRange:
-    """What the output activation can answer.
+    """The range of the output activation.
 
     Attributes
     ----------
     low, high : float
-        The smallest and the largest answer; infinite where there is no end.
+        The smallest and the largest output; infinite if there is no bound.
     beyond : float
-        Share of the targets' variance that no answer can explain; 0 for classes.
+        Share of the targets' variance that no output can explain; 0 for classes.
     """
 
     low: float
@@ -85,7 +85,7 @@ class OutputRange:
 
 
 def input_sizes(simulator: Simulator) -> tuple[NDArray[np.float64], tuple[float, float]]:
-    """Root mean square of each input as the network gets it; mean and standard deviation of all."""
+    """Root mean square of each input, as the network gets it; mean and standard deviation of all inputs."""
     rows = simulator.split_rows("train", 10 * PROBED)
     inputs = rows.inputs(np.float64)
     sizes: NDArray[np.float64] = np.sqrt(np.mean(inputs**2, axis=0))
@@ -93,7 +93,7 @@ def input_sizes(simulator: Simulator) -> tuple[NDArray[np.float64], tuple[float,
 
 
 def target_sizes(simulator: Simulator) -> Targets | None:
-    """How large the targets are; None where they are classes."""
+    """How large the targets are; None if they are classes."""
     rows = simulator.split_rows("train", 10 * PROBED)
     if rows.accuracy != "none":
         return None
@@ -103,7 +103,7 @@ def target_sizes(simulator: Simulator) -> Targets | None:
 
 
 def output_range(simulator: Simulator) -> OutputRange:
-    """What the output can be, as the output activation's formula tells for sums from -30 to 30."""
+    """The range of the output, from the output activation's formula for sums from -30 to 30."""
     low, high = -np.inf, np.inf
     found = _output_activation(simulator.network)
     if found is not None:
@@ -111,7 +111,7 @@ def output_range(simulator: Simulator) -> OutputRange:
         if isinstance(record, Activation):
             z = np.linspace(-REACH, REACH, POINTS)
             answers = apply(record.f, z, params=values)
-            # Where it still moves at the end it goes on.
+            # If it still changes at the end, it has no bound.
             low = float(answers.min()) if _flat(answers, answers.min()) else low
             high = float(answers.max()) if _flat(answers, answers.max()) else high
         elif record.name == "softmax":
@@ -126,7 +126,7 @@ def output_range(simulator: Simulator) -> OutputRange:
 
 
 def _flat(answers: NDArray[np.float64], extreme: float) -> bool:
-    """Whether the extreme is held over a stretch, or is inside."""
+    """Whether the function stays at its extreme over a stretch."""
     return bool((np.abs(answers - extreme) <= 1e-3 * max(float(np.ptp(answers)), 1e-12)).sum() > POINTS // 10)
 
 
@@ -138,9 +138,9 @@ def _output_activation(network: Network) -> tuple[Activation | RowActivation, tu
 
 
 def order(simulator: Simulator) -> float | None:
-    """How far the target of a row tells that of the next one: 0 as by chance, 1 entirely.
+    """How well the target of a row predicts that of the next one: 0 no better than chance, 1 perfectly.
 
-    None where the rows are shuffled in each epoch, where a batch has all of them, and where they are few.
+    None if the rows are shuffled in each epoch, if a batch has all of them, or if they are few.
     """
     rows = simulator.split_rows("train")
     training = simulator.training
@@ -157,7 +157,7 @@ def order(simulator: Simulator) -> float | None:
 
 
 def neighbors(simulator: Simulator) -> Neighbors | None:
-    """The nearest other rows of some training rows, among all of these; chance is dealing the classes out anew."""
+    """The nearest neighbors of some training rows, among these rows; chance is dealing the classes out at random."""
     rows: Rows = simulator.split_rows("train")
     if not rows.classes.size or rows.count < FEWEST:
         return None

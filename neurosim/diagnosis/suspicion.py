@@ -1,4 +1,4 @@
-"""What a look at the evidence gives: a finding without a cure yet, and what may be one."""
+"""What the evidence suggests: a finding whose cure is not known yet, and remedies that may cure it."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ class Suspicion:
     Attributes
     ----------
     finding : Finding
-        What is said of it.
+        What is reported of it.
     remedies : tuple of Remedy
-        What may help, the likeliest first.
+        What may help, most likely first.
     rates : bool
-        Whether the learning rate that suits the network best is to be tried before these.
+        Whether to try the learning rate that suits the network best before these.
     goal : Goal
-        What must become better.
+        What must improve.
     confirm : bool
-        Whether the evidence alone proves nothing: it is a finding only if one of the remedies helps.
+        Whether the evidence alone proves nothing: it becomes a finding only if one of the remedies helps.
     note : bool
-        Whether it is worth knowing, of a run that has learned, rather than something wrong.
+        Whether it is merely worth knowing about a run that has learned.
     advice : str
-        What to do where nothing of this helps.
+        What to do if none of this helps.
     """
 
     finding: Finding

@@ -1,4 +1,4 @@
-"""From what seems to be wrong to a finding with a remedy that was tried."""
+"""From a suspicion to a finding with a remedy that was tried."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from neurosim.diagnosis.suspicion import Suspicion
 from neurosim.diagnosis.trials import Trials, learns_more, shown
 from neurosim.diagnosis.words import count
 
-# If the best rate of the range test is too high for a whole training, one so many times as high may do.
+# If the best rate of the range test is too high for a whole training, this fraction of it may do.
 CAREFUL = 0.3
-UNTRIED = "not tried, as you wished"
+UNTRIED = "not tried, as you asked"
 
 
 def treat(suspicion: Suspicion, trials: Trials | None) -> Finding | None:
-    """Try the remedies one after the other, until one cures; else keep the one that helps most.
+    """Try the remedies one after the other until one cures; otherwise keep the one that helps most.
 
-    Without trials the first remedy is a guess. None where only a remedy that helps could have proved the suspicion, and
-    none does.
+    Without trials, the first remedy is a guess. None if only a remedy that helps could prove the suspicion, and none
+    does.
     """
     finding = suspicion.finding
     if trials is None:
@@ -35,7 +35,7 @@ def treat(suspicion: Suspicion, trials: Trials | None) -> Finding | None:
             if found.cured:
                 break
             if not (found.helped or found.whole):
-                guesses.append((remedy, f"tried, {found.words}, which may be too short to tell"))
+                guesses.append((remedy, f"tried: {found.words}, which may be too short to tell"))
         elif found is not None:
             guesses.append((remedy, f"not tried, because {found}"))
     helped = [trial for trial in attempts if trial.helped]
@@ -44,7 +44,7 @@ def treat(suspicion: Suspicion, trials: Trials | None) -> Finding | None:
     finding = replace(finding, attempts=tuple(attempts))
     if helped:
         best = max(helped, key=lambda trial: (trial.cured, trial.after.skill or 0.0))
-        partly = f"No single setting cures this: {shown(best.settings)} helps, and is not enough on its own."
+        partly = f"No single setting cures this: {shown(best.settings)} helps, but is not enough on its own."
         advice = "" if best.cured else f"{partly} {suspicion.advice}".strip()
         return replace(finding, settings=best.settings, tried=best, advice=advice)
     if guesses:
@@ -68,7 +68,7 @@ def _remedies(suspicion: Suspicion, trials: Trials) -> list[Remedy]:
 
 
 def with_rates(finding: Finding, trials: Trials) -> Finding:
-    """The finding with the range test as its picture, where there is one."""
+    """The finding with the range test as its picture, if there is one."""
     found = trials.rates()
     if found is None:
         return finding

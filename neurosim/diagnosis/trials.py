@@ -1,4 +1,4 @@
-"""Trying remedies: the same scenario, seed and rows, with something changed, trained for a while and compared."""
+"""Trying remedies: the same scenario, seed and rows with one thing changed, trained for a while and compared."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from neurosim.errors import NeurosimError
 from neurosim.scenario.overrides import parse_overrides
 from neurosim.training.simulator import Simulator
 
-# What must become better: what is learned; the loss on held-out rows; the rarest class; dead units.
+# What must improve: what is learned; the loss on held-out rows; the rarest class; dead units.
 Goal = Literal["learn", "kept_apart", "rare_class", "alive"]
-# A loss so many times the one before is clearly smaller; so much more learned is clearly more.
+# A loss this many times the one before is clearly smaller; this much more learned is clearly more.
 SMALLER, MORE = 0.9, 0.1
-# To recognize less of the rarest class than this is no help.
+# Recognizing less of the rarest class than this is no help.
 WORTH_IT = 0.4
-# Losses on held-out rows differ by chance alone; so many times the one before, all is well.
+# Losses on held-out rows differ by chance alone; at this many times the one before, all is well.
 KEPT_WELL = 0.7
-TOO_LONG = "to train for long enough would take doctor too long"
-USED_UP = "what was tried before has used up the time that doctor takes"
+TOO_LONG = "training for long enough would take doctor too long"
+USED_UP = "earlier trials have used up the time that doctor allows itself"
 
 
 class Trials:
@@ -35,9 +35,9 @@ class Trials:
     Parameters
     ----------
     fresh : Simulator
-        Of the run's scenario and seed; others are made from it, and it is left alone.
+        A simulator with the run's scenario and seed; others are made from it, and it is left unchanged.
     trained : Simulator or None
-        With what training has left; None where it failed.
+        The trained network; None if training failed.
     failure : str
         Why it failed.
     budget : Budget
@@ -59,7 +59,7 @@ class Trials:
         return self._fresh.seed
 
     def rates(self) -> RangeTest | None:
-        """What comes of other learning rates; None where they cannot be tried."""
+        """The outcome of other learning rates; None if they cannot be tried."""
         if not self._rates:
             self._rates.append(range_test(self._fresh, self._budget))
         return self._rates[0]
@@ -67,7 +67,7 @@ class Trials:
     def attempt(self, remedy: Remedy, goal: Goal) -> Trial | str | None:
         """Train with a remedy.
 
-        Returns the trial; in words why there is none, where it takes too long; None where the remedy does not fit.
+        Returns the trial; the reason, in words, if it would take too long; None if the remedy does not fit.
         """
         if (remedy, goal) not in self._done:
             try:
@@ -87,10 +87,10 @@ class Trials:
             return TOO_LONG
         if not self._budget.spend(changed, steps):
             return USED_UP
-        # As many rows seen, whatever the size of a batch.
+        # Both see as many rows, whatever the batch size.
         before = self._unchanged(total_steps(self._fresh) if whole else round(steps / total * total_steps(self._fresh)))
         after = train(changed, steps)
-        # Losses in other units say nothing beside each other.
+        # Losses in different units cannot be compared.
         alike = np.array_equal(changed.split_rows("train").values, self._fresh.split_rows("train").values)
         before = before if alike else replace(before, loss=None, kept_loss=None)
         helped, cured = _judge(goal, before, after)
@@ -100,7 +100,7 @@ class Trials:
         return Trial(remedy, steps, epochs, whole, before, after, helped, cured, words, losses)
 
     def _unchanged(self, steps: int) -> Measured:
-        """What the unchanged scenario comes to in so many steps; those cost no more than the remedy's."""
+        """What the unchanged scenario reaches in this many steps; they cost no more than the remedy's."""
         if steps not in self._before:
             if steps < total_steps(self._fresh):
                 found = train(self._fresh.fresh(), steps)
@@ -113,7 +113,7 @@ class Trials:
 
 
 def _losses(remedy: Remedy, goal: Goal, changed: Simulator, unchanged: Simulator | None) -> Lines | None:
-    """The losses with a remedy, and without it where there are any; None for less than two epochs."""
+    """The losses with a remedy and, if there are any, without it; None for fewer than two epochs."""
     column, title = "train_loss", "training loss"
     if goal == "kept_apart":
         column = "validation_loss" if "validation" in changed.splits else "test_loss"
@@ -125,27 +125,27 @@ def _losses(remedy: Remedy, goal: Goal, changed: Simulator, unchanged: Simulator
 
 
 def shown(remedy: Remedy) -> str:
-    """A remedy in a few words."""
+    """A remedy, briefly."""
     first = remedy[0].replace("scenario.seed=", "seed ") if remedy else ""
     return first if len(remedy) <= 1 else f"{first} and {len(remedy) - 1} more"
 
 
 def learns_more(trial: Trial | None) -> bool:
-    """Whether clearly more was learned with what was tried."""
+    """Whether clearly more was learned in a trial."""
     return trial is not None and _more(trial.before, trial.after)
 
 
 def _more(before: Measured, after: Measured) -> bool:
-    # Less than nothing, as a network that has unlearned its start has learned, is nothing.
+    # A network that is worse than a constant answer has learned nothing.
     return max(after.skill or 0.0, 0.0) >= max(before.skill or 0.0, 0.0) + MORE
 
 
 def _judge(goal: Goal, before: Measured, after: Measured) -> tuple[bool, bool]:
-    """Whether a remedy has helped, and whether all is well with it."""
+    """Whether a remedy helped, and whether all is well with it."""
     if after.loss is None or not math.isfinite(after.loss) or after.skill is None:
         return False, False
     if before.loss is None or before.skill is None:
-        # The unchanged run came to no end, or its losses are in other units.
+        # The unchanged run failed, or its losses are in other units.
         return _more(before, after), after.learned
     if goal == "kept_apart":
         ratio = (after.kept_loss or 0.0) / max(before.kept_loss or 0.0, 1e-30)
@@ -191,7 +191,7 @@ def _comparison(goal: Goal, before: Measured, after: Measured) -> str:
 
 
 def _change(what: str, now: str, then: str, more: str = "") -> str:
-    # Nothing stands for what a run that failed does not have.
+    # A run that failed has nothing to compare with.
     instead = f" instead of {then}" if then else ""
     return " ".join(part for part in (what, now, more) if part) + instead
 

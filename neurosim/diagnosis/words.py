@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 
-# Beyond these powers of ten are easier to read.
+# Beyond these, powers of ten are easier to read.
 SMALLEST, LARGEST = 1e-4, 1e7
 
 
 def number(value: float, digits: int = 2) -> str:
-    """A number rounded to so many digits: 0.018, 690, 147,000, 3.2e-07."""
+    """A number rounded to `digits` significant digits: 0.018, 690, 147,000, 3.2e-07."""
     if not math.isfinite(value):
         return "infinite"
     if value == 0:
@@ -22,5 +22,5 @@ def number(value: float, digits: int = 2) -> str:
 
 
 def count(value: int, thing: str) -> str:
-    """So many things: 1 step, 1,200 steps."""
+    """A count with its noun: 1 step, 1,200 steps."""
     return f"{value:,} {thing}{'' if value == 1 else 's'}"

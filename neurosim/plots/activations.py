@@ -1,10 +1,9 @@
-"""Activations and their derivatives: one of them side by side, or all on one sheet."""
+"""Activations and their derivatives: a single one side by side with its derivative, or all on one sheet."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -13,11 +12,11 @@ from numpy.typing import NDArray
 
 from neurosim.analysis.activations import ActivationCurves
 from neurosim.plots.settings import own_settings
-from neurosim.plots.style import COLORS, INK, canvas, figure, save
+from neurosim.plots.style import COLORS, INK, canvas, figure, margins, write
 
 # Widths of lines.
 STRONG, FAINT = 2.2, 1.3
-# The other values of a parameter: dashed and dotted, so that they can be told apart in gray too.
+# Other values of a parameter are dashed or dotted, so that they can be told apart in gray too.
 STYLES = ("-", "--", ":")
 # A jump smaller than this share of the panel cannot be seen.
 VISIBLE = 0.01
@@ -37,21 +36,19 @@ def activation_figure(shown: ActivationCurves) -> Figure:
     right.set_ylabel("derivative  f\N{PRIME}(z)" + (", derived from f" if shown.derived else ""))
     if shown.curves[0].label:
         lines, labels = left.get_legend_handles_labels()
-        # Drawn last, so that it lies on top, but read first.
+        # Drawn last, to lie on top, but listed first.
         left.legend(lines[-1:] + lines[:-1], labels[-1:] + labels[:-1], frameon=False, fontsize=9)
     return made
 
 
 @own_settings()
 def activation_sheet(shown: Sequence[ActivationCurves], title: str) -> Figure:
-    """Several activations on one page: each with its derivative, with its default parameters."""
+    """Several activations on one page, each with its default parameters and with its derivative."""
     columns = min(max(math.ceil(math.sqrt(1.3 * len(shown))), 1), 5)
     rows = -(-len(shown) // columns)
     width, height = max(0.4 + 2.15 * columns, 5.5), 1.25 + 1.75 * rows
     made = canvas(width, height, title)
-    made.subplots_adjust(
-        left=0.45 / width, right=1 - 0.15 / width, bottom=0.75 / height, top=1 - 0.75 / height, hspace=0.5, wspace=0.28
-    )
+    margins(made, 0.45, 0.15, 0.75, 0.75, hspace=0.5, wspace=0.28)
     for place, entry in enumerate(shown):
         axes = made.add_subplot(rows, columns, place + 1)
         axes.axhline(0.0, color=INK, linewidth=0.6)
@@ -65,31 +62,18 @@ def activation_sheet(shown: Sequence[ActivationCurves], title: str) -> Figure:
         axes.tick_params(colors=INK, labelsize=7)
         axes.margins(x=0.0)
         low, high = axes.get_ylim()
-        # Near 0 is where they differ; what grows without bound is cut.
+        # They differ near 0; what grows without bound is cut off.
         axes.set_ylim(max(low, -3.0), min(high, 3.5))
     handles, labels = made.axes[0].get_legend_handles_labels()
     made.legend(handles[::-1], labels[::-1], loc="lower right", ncols=2, frameon=False, fontsize=9)
-    made.text(0.15 / width, 0.16 / height, "across: weighted sum  z", fontsize=9, color=INK, ha="left", va="bottom")
+    write(made, 0.15, 0.16, "across: weighted sum  z")
     return made
-
-
-@own_settings()
-def write_activation_sheet(shown: Sequence[ActivationCurves], path: Path) -> Path:
-    """Draw a sheet of activations into a file; raises DataError when it cannot be written."""
-    title = f"{len(shown)} activations and their derivatives"
-    return save(activation_sheet(shown, title), path, title)
-
-
-@own_settings()
-def write_activation(shown: ActivationCurves, path: Path) -> Path:
-    """Draw an activation into a file; raises DataError when it cannot be written."""
-    return save(activation_figure(shown), path, shown.name)
 
 
 def _panel(
     axes: Axes, shown: ActivationCurves, lines: Sequence[tuple[NDArray[np.float64], Sequence[float]]], color: str
 ) -> None:
-    """One curve for each choice of parameters; each line comes with its values at the kinks."""
+    """A curve for each choice of parameters; each line comes with its values at the kinks."""
     axes.axhline(0.0, color=INK, linewidth=0.7)
     axes.axvline(0.0, color=INK, linewidth=0.7)
     for k in (*range(1, len(lines)), 0):
@@ -107,7 +91,7 @@ def _panel(
         ends = (line[place - 1], line[place + 1])
         if abs(ends[1] - ends[0]) <= VISIBLE * (high - low):
             continue
-        # Where a line breaks: a full point where the function is, an open one where it is not.
+        # Where a line breaks: a filled circle where the function is, an open one where it is not.
         for end in ends:
             inside = color if abs(end - value) <= VISIBLE * (high - low) else "white"
             axes.plot([kink], [end], "o", markersize=5, color=color, markerfacecolor=inside, zorder=4)

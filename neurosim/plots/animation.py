@@ -1,4 +1,4 @@
-"""Films of a run as GIF, or as MP4 where ffmpeg is there."""
+"""Films of a run as GIF, or as MP4 if ffmpeg is installed."""
 
 from __future__ import annotations
 
@@ -20,18 +20,19 @@ from neurosim.analysis.frames import FilmFacts
 from neurosim.errors import DataError
 from neurosim.files.atomic import write_atomically
 from neurosim.plots.hidden import draw_hidden, spread_words
+from neurosim.plots.histograms import bars, some_layers, what_of
 from neurosim.plots.inputs import draw_boundary, draw_fit, draw_surface
+from neurosim.plots.lines import spans_decades
 from neurosim.plots.pictures import function
 from neurosim.plots.settings import own_settings
-from neurosim.plots.style import COLORS, FAINT, INK, canvas, whole_numbers
+from neurosim.plots.style import COLORS, INK, canvas, margins, subtitle, tidy, whole_numbers
 from neurosim.process.interruption import at_sudden_end
 from neurosim.scenario.pictures import FILMS
 from neurosim.training.recording.recording import HISTOGRAMS
 
-# Milliseconds of a frame, and of the last one.
+# Milliseconds that a frame lasts, and the last one.
 FRAME, LAST = 100, 2500
 DPI = 90
-MOST_LAYERS = 6
 
 
 def has_ffmpeg() -> bool:
@@ -70,12 +71,12 @@ def _pixels(made: Figure) -> NDArray[np.uint8]:
     drawn = FigureCanvasAgg(made)
     drawn.draw()  # type: ignore[no-untyped-call]
     pixels = np.asarray(drawn.buffer_rgba())[..., :3]  # type: ignore[no-untyped-call]
-    # Films have an even number of pixels in both directions.
+    # MP4 needs an even number of pixels in both directions.
     return np.ascontiguousarray(pixels[: pixels.shape[0] // 2 * 2, : pixels.shape[1] // 2 * 2])
 
 
 def _gif(pictures: list[NDArray[np.uint8]]) -> bytes:
-    # One palette for all, else colors would flicker: that of the start, the middle and the end together.
+    # One palette for all frames, or colors would flicker: from the start, the middle and the end together.
     several = np.concatenate([pictures[0], pictures[len(pictures) // 2], pictures[-1]])
     # Small marks keep their own colors, however much of the picture is pale.
     palette = Image.fromarray(several).quantize(200, Image.Quantize.MAXCOVERAGE, kmeans=1, dither=Image.Dither.NONE)
@@ -109,11 +110,11 @@ def _mp4(pictures: list[NDArray[np.uint8]]) -> bytes:
 
 
 def _page(film: FilmFacts, place: int, width: float, height: float) -> Figure:
-    """A figure with title and time."""
+    """A figure with the title and the time."""
     made = canvas(width, height, film.title)
     epoch = film.recording.epochs[place]
     when = "before training" if epoch == 0 else f"epoch {epoch:g}"
-    made.text(0.15 / width, 1 - 0.37 / height, when, fontsize=10, color=INK, ha="left", va="top", weight="bold")
+    subtitle(made, when, size=10, weight="bold")
     return made
 
 
@@ -122,7 +123,7 @@ def boundary(film: FilmFacts, number: int, place: int) -> Figure:
     shown = film.maps[number]
     made = _page(film, place, 8.6, 4.4)
     axes = made.add_axes((0.08, 0.14, 0.44, 0.70))
-    _tidy(axes)
+    tidy(axes)
     if len(shown.axes) == 2:
         (draw_boundary if shown.classes else draw_surface)(axes, shown)
         axes.set_ylabel(shown.labels[1])
@@ -138,7 +139,7 @@ def boundary(film: FilmFacts, number: int, place: int) -> Figure:
 
 
 def hidden_space(film: FilmFacts, number: int, place: int) -> Figure:
-    """The answer over the plane of two inputs, else the loss, and the hidden space at the right."""
+    """The answer over the plane of two inputs, or else the loss, and the hidden space to the right."""
     hidden = film.hidden
     assert hidden is not None
     made = _page(film, place, 8.6, 4.6)
@@ -151,7 +152,7 @@ def hidden_space(film: FilmFacts, number: int, place: int) -> Figure:
     if film.maps:
         shown = film.maps[number]
         axes = made.add_axes(left)
-        _tidy(axes)
+        tidy(axes)
         draw_boundary(axes, shown)
         axes.set_title("the plane of the inputs", fontsize=9, color=INK)
         axes.set_xlabel(shown.labels[0])
@@ -162,11 +163,11 @@ def hidden_space(film: FilmFacts, number: int, place: int) -> Figure:
 
 
 def gradients(film: FilmFacts, number: int, place: int) -> Figure:
-    """A bar for each layer on one axis for the whole film, and the loss with a marker."""
+    """A bar for each layer, on the same axis throughout the film, and the loss with a marker."""
     recording = film.recording
     made = _page(film, place, 8.6, 4.4)
     axes = made.add_axes((0.09, 0.14, 0.44, 0.70))
-    _tidy(axes)
+    tidy(axes)
     places = recording.layers_with("gradient_norm")
     series = recording.series("gradient_norm")[:, places]
     positive = series[np.isfinite(series) & (series > 0)]
@@ -185,59 +186,41 @@ def gradients(film: FilmFacts, number: int, place: int) -> Figure:
 
 
 def histograms(film: FilmFacts, number: int, place: int) -> Figure:
-    """How the activations, else the weights, of each layer are spread."""
+    """How the activations, or else the weights, of each layer are distributed."""
     recording = film.recording
     quantity = next(name for name in HISTOGRAMS if name in recording.quantities)
-    places = recording.layers_with(quantity)
-    count = min(len(places), MOST_LAYERS)
-    chosen = [places[k] for k in np.linspace(0, len(places) - 1, count).round().astype(int)]
+    places, chosen = recording.layers_with(quantity), some_layers(recording, quantity)
+    count = len(chosen)
     columns = min(count, 3)
     rows = -(-count // columns)
     width, height = max(2.7 * columns + 0.4, 6.0), 0.95 + 1.9 * rows
     made = _page(film, place, width, height)
-    made.subplots_adjust(
-        left=0.3 / width, right=1 - 0.2 / width, bottom=0.45 / height, top=1 - 0.95 / height, hspace=0.55, wspace=0.15
-    )
-    what = "activations" if quantity.startswith("activation") else "weights"
+    margins(made, 0.3, 0.2, 0.45, 0.95, hspace=0.55, wspace=0.15)
     for k, layer in enumerate(chosen):
         axes = made.add_subplot(rows, columns, k + 1)
-        _tidy(axes)
+        tidy(axes)
         axes.set_yticks([])
         axes.spines["left"].set_visible(False)
         ends = np.array([entry[layer] for entry in recording.values[f"{quantity}_range"]], np.float64)
         low, high = float(np.nanmin(ends)), float(np.nanmax(ends))
-        counts = np.asarray(recording.values[quantity][place][layer], np.float64)
-        first, last = (float(end) for end in ends[place])
-        if counts.any() and np.isfinite([first, last]).all():
-            if last <= first:
-                first, last = first - 0.5, last + 0.5
-            edges = np.linspace(first, last, len(counts) + 1)
-            axes.stairs(counts / counts.max(), edges, fill=True, color=COLORS[0], alpha=0.7)
+        bars(axes, recording, quantity, place, layer, fill=True, color=COLORS[0], alpha=0.7)
         margin = 0.03 * ((high - low) or 1.0)
         axes.set_xlim(low - margin, high + margin)
-        axes.set_ylim(0, 1.08)
         axes.xaxis.set_major_locator(MaxNLocator(4))
-        axes.set_title(f"{what} of layer {places.index(layer) + 1}", fontsize=8.5, color=INK)
+        axes.set_title(f"{what_of(quantity)} of layer {places.index(layer) + 1}", fontsize=8.5, color=INK)
     return made
 
 
-def _tidy(axes: Axes) -> None:
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(colors=INK, labelsize=8)
-    axes.grid(True, color=FAINT, linewidth=0.5)
-    axes.set_axisbelow(True)
-
-
 def _loss(axes: Axes, film: FilmFacts, place: int) -> None:
-    """The loss over the epochs, and where the film is."""
-    _tidy(axes)
+    """The loss over the epochs, and the place of the frame."""
+    tidy(axes)
     epochs, losses = np.array(film.history.epoch, np.float64), np.array(film.history.train_loss, np.float64)
     axes.plot(epochs, losses, color=COLORS[0], linewidth=1.4)
     now = film.recording.epochs[place]
     axes.axvline(now, color=COLORS[1], linewidth=1.0)
     if len(epochs):
         axes.plot([max(now, epochs[0])], [np.interp(now, epochs, losses)], "o", color=COLORS[1], markersize=6)
-    if len(losses) and losses.min() > 0 and losses.max() / losses.min() > 30:
+    if spans_decades(losses):
         axes.set_yscale("log")
     elif len(losses):
         axes.set_ylim(0, float(np.nanmax(losses)) * 1.05)

@@ -1,4 +1,4 @@
-"""Which classes are taken for which, and the surest wrong answers."""
+"""Which classes are taken for which, and the wrong answers that the network was surest of."""
 
 from __future__ import annotations
 
@@ -12,24 +12,25 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from neurosim.analysis.classification import Classification, Mistake
+from neurosim.analysis.spacing import evenly
 from neurosim.plots.images import draw_image
-from neurosim.plots.style import COLORS, INK, canvas, figure
+from neurosim.plots.style import COLORS, INK, canvas, figure, inset, subtitle, write
 from neurosim.printable import labels
 
-# Beyond so many classes the counts in the cells cannot be read, and beyond so many not even all names and shares.
+# With more classes, the counts in the cells cannot be read; with more still, not even all names and shares.
 READABLE, NAMED = 12, 60
-# Beyond so many classes the cells would be too small to see: several classes together are one cell.
+# With more classes, cells would be too small to see: several classes share a cell.
 CELLS = 400
 # Names longer than this are cut.
 LONGEST = 16
 
 
 def confusion_matrix(shown: Classification, title: str) -> Figure:
-    """True class down, answer across; right answers blue, wrong ones orange, as shares of the true class."""
+    """True class down, answer across; right answers are blue, wrong ones orange, as shares of the true class."""
     count = len(shown.classes)
     side = 0.56 * count if count <= READABLE else 6.0 if count <= 50 else 7.2
-    # Of many classes only some are named.
-    places = np.linspace(0, count - 1, min(count, NAMED)).round().astype(int)
+    # Of many classes, only some are named.
+    places = np.array(evenly(count, NAMED))
     every = _short(shown)
     names = [every[place] for place in places]
     room = 0.75 + 0.085 * max(map(len, names))
@@ -38,10 +39,10 @@ def confusion_matrix(shown: Classification, title: str) -> Figure:
     below = 0.75 if count <= READABLE and max(map(len, names)) <= 4 else 0.45 + 0.08 * max(map(len, names))
     height = 0.98 + side + below
     made = canvas(width, height, title)
-    axes = made.add_axes((room / width, below / height, side / width, side / height))
+    axes = inset(made, room, below, side, side)
     shares = shown.counts / np.maximum(shown.counts.sum(axis=1, keepdims=True), 1)
     right = np.eye(count, dtype=bool)
-    # Each with a scale of its own, so that the many right answers do not hide the wrong ones.
+    # Each has its own scale, so that the many right answers do not hide the wrong ones.
     blue = LinearSegmentedColormap.from_list("right", ["#ffffff", COLORS[0]])
     orange = LinearSegmentedColormap.from_list("wrong", ["#ffffff", COLORS[1]])
     worst = float(shares[~right].max(initial=0.0)) or 1.0
@@ -62,17 +63,13 @@ def confusion_matrix(shown: Classification, title: str) -> Figure:
     if not few:
         _recalls(axes, shown, small=count > READABLE)
     cells = f"; a cell is {together} x {together} classes" if together > 1 else ""
-    made.text(
-        0.15 / width, 1 - 0.37 / height,
-        f"{shown.accuracy:.2%} of {int(shown.counts.sum())} {_split(shown)} rows are right; "
-        f"right answers blue, wrong ones orange{cells}",
-        fontsize=9, color=INK, ha="left", va="top",
-    )  # fmt: skip
+    outcome = f"{shown.accuracy:.2%} of {int(shown.counts.sum())} {_split(shown)} rows are classified correctly"
+    subtitle(made, f"{outcome}; right answers blue, wrong ones orange{cells}")
     return made
 
 
 def _strongest(colors: NDArray[Any], strengths: NDArray[np.float64], together: int) -> NDArray[Any]:
-    """Blocks of `together` x `together` cells in one color each, that of their strongest cell: (rows, columns, 4)."""
+    """Blocks of `together` x `together` cells, each in the color of its strongest cell: (rows, columns, 4)."""
     count = len(strengths)
     blocks = -(-count // together)
     filled = np.full((blocks * together, blocks * together), -1.0)
@@ -105,7 +102,7 @@ def _counts(axes: Axes, shown: Classification) -> None:
 
 
 def _recalls(axes: Axes, shown: Classification, *, small: bool) -> None:
-    """Right of each row the share of it that is right."""
+    """The share of each row that is right, next to it."""
     totals = shown.counts.sum(axis=1)
     count = len(totals)
     for row, total in enumerate(totals):
@@ -122,7 +119,7 @@ def worst_mistakes(shown: Classification, title: str) -> Figure:
 def _sure(value: float, shown: Classification) -> str:
     if not shown.probabilities:
         return f"{value:.3g}"
-    # Nothing that is only nearly certain is called certain.
+    # What is only nearly certain is not called certain.
     return ">99.9%" if 0.9995 <= value < 1.0 else "<0.1%" if 0.0 < value < 0.0005 else f"{value:.1%}"
 
 
@@ -137,30 +134,26 @@ def _images(shown: Classification, title: str) -> Figure:
     rows = -(-len(shown.mistakes) // columns)
     side, caption, top = 1.0, 0.52, 0.72
     width, height = columns * (side + 0.12) + 0.3, top + rows * (side + caption) + 0.1
-    width = max(width, 5.5)
-    made = canvas(width, height, title)
-    made.text(0.15 / width, 1 - 0.37 / height, _heading(shown), fontsize=9, color=INK, ha="left", va="top")
+    made = canvas(max(width, 5.5), height, title, _heading(shown))
     names = _short(shown)
     for place, mistake in enumerate(shown.mistakes):
         row, column = divmod(place, columns)
         left, bottom = 0.2 + column * (side + 0.12), height - top - row * (side + caption) - side
-        axes = made.add_axes((left / width, bottom / height, side / width, side / height))
+        axes = inset(made, left, bottom, side, side)
         draw_image(axes, mistake.features.reshape(shown.image_shape))
         answer, right = (names[k] for k in (mistake.answer, mistake.right))
         words = f"{answer}: {_sure(mistake.sure, shown)}\nis {right}: {_sure(mistake.chance, shown)}"
-        made.text(
-            (left + side / 2) / width, (bottom - 0.05) / height, words, fontsize=8, color=INK, ha="center", va="top"
-        )
+        write(made, left + side / 2, bottom - 0.05, words, 8, ha="center", va="top")
     return made
 
 
 def _bars(shown: Classification, title: str) -> Figure:
-    """One line for each mistake: what it was taken for, what it is, and its features where they are few."""
+    """A line for each mistake: what it was taken for, what it is, and its features if they are few."""
     mistakes = shown.mistakes[:12]
     made, (axes,) = figure(8.4, 1.55 + 0.42 * len(mistakes), 1, title)
     height = made.get_size_inches()[1]
     made.subplots_adjust(left=0.42, top=1 - 0.75 / height, bottom=0.6 / height)
-    made.text(0.15 / 8.4, 1 - 0.37 / height, _heading(shown), fontsize=9, color=INK, ha="left", va="top")
+    subtitle(made, _heading(shown))
     places, names = np.arange(len(mistakes)), _short(shown)
     for offset, color, label, values in (
         (-0.19, COLORS[1], "the wrong answer", [mistake.sure for mistake in mistakes]),
@@ -179,7 +172,7 @@ def _bars(shown: Classification, title: str) -> Figure:
 
 
 def _row_words(mistake: Mistake, names: Sequence[str]) -> str:
-    """Which row it is, and what it holds."""
+    """Which row it is, and what it contains."""
     what = f"row {mistake.row}: {names[mistake.right]} taken for {names[mistake.answer]}"
     if len(mistake.features) > 4:
         return what

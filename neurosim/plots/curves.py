@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from neurosim.analysis.curves import Curves
+from neurosim.plots.lines import spans_decades
 from neurosim.plots.style import TEST, TRAIN, VALIDATION, figure, whole_numbers
 from neurosim.training.history import History
 
@@ -21,7 +22,7 @@ def learning_curves(shown: Curves, title: str) -> Figure:
     _panel(panels[0], history, "loss")
     panels[0].set_ylabel(loss)
     losses = [value for split, _, _ in LINES for value in getattr(history, f"{split}_loss") if value]
-    if losses and min(losses) > 0 and max(losses) / min(losses) > 30:
+    if spans_decades(losses):
         panels[0].set_yscale("log")
         panels[0].set_ylabel(f"{loss} (logarithmic)")
     else:

@@ -1,4 +1,4 @@
-"""The evidence of one finding, numbers beside their limit or over the epochs, and beside it what was tried."""
+"""The evidence for a finding, as numbers with their limit or over the epochs, and next to it what was tried."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from neurosim.diagnosis.finding import Bars, Finding, Lines
 from neurosim.diagnosis.words import number
+from neurosim.plots.lines import spans_decades
 from neurosim.plots.settings import own_settings
 from neurosim.plots.style import COLORS, INK, figure, whole_numbers
 
@@ -18,7 +19,7 @@ MOST_BARS = 30
 
 @own_settings()
 def evidence_picture(finding: Finding) -> Figure:
-    """The picture of a finding: its evidence, and how the losses went with the remedy that was tried."""
+    """The picture of a finding: its evidence, and the losses with the remedy that was tried."""
     shown, tried = finding.picture, None if finding.tried is None else finding.tried.losses
     wide = 10.4 if tried is not None else 6.4
     bars = len(shown.names[:MOST_BARS]) if isinstance(shown, Bars) else 0
@@ -38,10 +39,10 @@ def evidence_picture(finding: Finding) -> Figure:
 
 def _bars(axes: Axes, shown: Bars) -> None:
     names, values = shown.names[:MOST_BARS], shown.values[:MOST_BARS]
-    # Above the axes there is room for the limit.
+    # Leave room for the limit above the axes.
     axes.set_title(shown.title, fontsize=9, pad=6 if shown.threshold is None else 16)
     finite = [value for value in values if math.isfinite(value) and value > 0]
-    # What is infinite or 0 has no place on the axis: it reaches to its end, or has no bar.
+    # Infinity and 0 have no place on the axis: an infinite bar reaches its end, and 0 has no bar.
     most = 10 * max(finite, default=1.0)
     places = np.arange(len(names))[::-1]
     lengths = [value if math.isfinite(value) else math.copysign(most, value) for value in values]
@@ -63,7 +64,7 @@ def _bars(axes: Axes, shown: Bars) -> None:
 
 def _lines(axes: Axes, shown: Lines) -> None:
     axes.set_title(shown.title, fontsize=9)
-    # Where two are the same, the first is seen on top of the second, as it is in the legend.
+    # If two lines are the same, the first one is on top, as in the legend.
     for (name, values), color, on_top in zip(shown.lines.items(), COLORS, range(9, 0, -1), strict=False):
         found = np.array([math.nan if value is None else value for value in values], np.float64)
         marker = "o" if len(values) == 1 or shown.logarithmic else ""
@@ -73,7 +74,7 @@ def _lines(axes: Axes, shown: Lines) -> None:
     if shown.mark is not None:
         axes.axvline(shown.mark, color=INK, linewidth=1.2, linestyle="--", label=f"{shown.label} {shown.mark:g}")
     known = [value for values in shown.lines.values() for value in values if value is not None and math.isfinite(value)]
-    if known and min(known) > 0 and max(known) > 30 * min(known):
+    if spans_decades(known):
         axes.set_yscale("log")
     if shown.logarithmic:
         axes.set_xscale("log")

@@ -11,14 +11,14 @@ from matplotlib.patches import Circle
 from neurosim.analysis.diagram import Diagram
 from neurosim.plots.style import COLORS, INK, canvas
 
-# Weights are written on their lines where a layer has no more than these.
+# A layer with no more weights than this has them written on their lines.
 WRITTEN = 12
 WIDEST, RADIUS = 5.0, 0.2
 COLUMN, ROW = 2.3, 0.56
 
 
 def network_diagram(shown: Diagram, title: str) -> Figure:
-    """From the inputs at the left to the outputs at the right; wide lines are large weights, dashed ones negative."""
+    """From the inputs on the left to the outputs on the right; wide lines are large weights, dashed ones negative."""
     sizes = [len(shown.inputs), *(weight.shape[1] for weight in shown.weights)]
     tall = max(max(sizes) * ROW, 1.6)
     names = 0.25 + 0.085 * max(len(name) for name in shown.inputs)
@@ -36,7 +36,7 @@ def network_diagram(shown: Diagram, title: str) -> Figure:
         [(left + column * COLUMN, ROW * ((size - 1) / 2 - k) * min(1.0, tall / (size * ROW))) for k in range(size)]
         for column, size in enumerate(sizes)
     ]
-    # Layers with few weights are spread out, so that their numbers find room.
+    # Layers with few weights are spread out, to make room for their numbers.
     for column, size in enumerate(sizes):
         if size < max(sizes):
             step = min(tall / size, 1.15)
@@ -65,7 +65,7 @@ def _weights(
             linewidth=0.3 + WIDEST * abs(float(value)) / largest, alpha=0.75, solid_capstyle="butt", zorder=1,
         )  # fmt: skip
         if written:
-            # Lines of one end are labeled at one place along them, those of the next end at another.
+            # Lines from different ends are labeled at different places along them.
             ends, end = (len(sources), i) if len(sources) <= len(targets) else (len(targets), k)
             along = 0.24 * end / max(ends - 1, 1)
             share = 0.58 + along if len(sources) <= len(targets) else 0.42 - along

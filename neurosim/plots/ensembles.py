@@ -1,4 +1,4 @@
-"""What came of many seeds."""
+"""The outcomes of many seeds."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from neurosim.markup import measure_words
+from neurosim.plots.lines import spans_decades
 from neurosim.plots.settings import own_settings
 from neurosim.plots.style import COLORS, INK, figure, whole_numbers
 
@@ -18,16 +19,16 @@ if TYPE_CHECKING:  # the drawing process never sees one
     from neurosim.training.ensemble import Ensemble
 
 BINS = 40
-# What the colors mean: the members that met every expectation, and the others.
+# What the colors mean: members that met every expectation, and the others.
 SUCCESS = ("success", "failure")
 FAILURE = ("did not learn it, as expected", "not as expected")
 
 
 @own_settings()
 def ensemble_histogram(ensemble: Ensemble, title: str) -> Figure:
-    """Final loss of every network, and beside it what they were to show.
+    """The final loss of every network, and next to it what they were meant to show.
 
-    That is the epochs to success where there is a success to wait for; where failure is expected, how far they came.
+    That is the number of epochs to success or, if failure is expected, how far they got.
     """
     failing = ensemble.scenario.expects_failure
     epochs = [member.epochs_to_success for member in ensemble.members if member.epochs_to_success is not None]
@@ -45,14 +46,14 @@ def ensemble_histogram(ensemble: Ensemble, title: str) -> Figure:
 
 
 def _losses(axes: Axes, ensemble: Ensemble, names: tuple[str, str]) -> None:
-    """How the final losses are spread."""
+    """How the final losses are distributed."""
     axes.set_xlabel("final training loss")
     losses = [(member.measures["train_loss"], member.as_expected) for member in ensemble.members]
     finite = [(loss, met) for loss, met in losses if loss is not None and math.isfinite(loss)]
     if not finite:
         return
     values = np.array([max(loss, 1e-12) for loss, _ in finite])
-    logarithmic = values.max() / values.min() > 30
+    logarithmic = spans_decades(values)
     edges = np.geomspace if logarithmic else np.linspace
     high = values.max() * (1 + 1e-9)
     bins = edges(values.min(), high if high > values.min() else high + 1e-9, BINS + 1)
@@ -68,14 +69,14 @@ def _losses(axes: Axes, ensemble: Ensemble, names: tuple[str, str]) -> None:
     )
     axes.set_xscale("log" if logarithmic else "linear")
     if ensemble.scenario.expect:
-        # Room for the legend above the bars.
+        # Make room for the legend above the bars.
         axes.set_ylim(top=1.2 * axes.get_ylim()[1])
         axes.legend(frameon=False, fontsize=9, loc="upper right")
 
 
 def _epochs(axes: Axes, epochs: list[int]) -> None:
     """How many epochs success took."""
-    # Most are quick and a few slow: cut the longest tail off the picture, not off the numbers.
+    # Most are quick and a few are slow: the longest tail is cut off the picture, not off the numbers.
     reach = max(int(np.quantile(epochs, 0.99)), min(epochs) + 1)
     width = -(-(reach - min(epochs) + 1) // BINS)
     bins = np.arange(min(epochs), reach + width + 1, width) - 0.5
@@ -88,16 +89,16 @@ def _epochs(axes: Axes, epochs: list[int]) -> None:
 
 
 def _measure(axes: Axes, ensemble: Ensemble, name: str) -> None:
-    """How a measure of which little is expected is spread, and the bound that no network should pass."""
+    """How a measure that is expected to be poor is distributed, and the bound that no network should pass."""
     share, bound = name.endswith("accuracy"), ensemble.scenario.expect[name]
-    # Of these, where failure is expected, there is a most, of losses and errors a least.
+    # If failure is expected, these have an upper bound; losses and errors have a lower one.
     is_most = name.endswith(("accuracy", "r2"))
     found = [member.measures.get(name) for member in ensemble.members]
     values = np.array([value for value in found if value is not None and math.isfinite(value)])
     limit = bound.at_most if is_most else bound.at_least
     assert limit is not None
     if share:
-        # Each bar stands on the accuracy that it counts, whatever it is.
+        # Each bar is centered on the accuracy that it counts.
         centers, counts = np.unique(values, return_counts=True)
         gaps = np.diff(centers)
         axes.bar(centers, counts, width=min(0.05, float(gaps.min()) if len(gaps) else 0.05), color=COLORS[0])

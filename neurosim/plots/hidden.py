@@ -14,13 +14,13 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from neurosim.analysis.hidden import HiddenMoment, HiddenSpace
-from neurosim.plots.style import COLORS, INK, MARKERS, canvas, legend_below, signed
+from neurosim.plots.style import COLORS, INK, MARKERS, canvas, inset, legend_below, signed, write
 from neurosim.printable import labels
 
 GRID_LINE = "#8a8a8a"
-# Rows that are nearer to each other than these shares of an axis lie on the same spot, or have one label together.
+# Rows closer to each other than these shares of an axis count as one spot, or share a label.
 SAME, NEAR = 0.02, 0.05
-# So many rows are drawn one by one.
+# Up to this many rows are drawn one by one.
 FEW = 10
 # Shares of an axis, about: the width of a letter of a name, the height of a name, half a mark, and how far from it a
 # name stands.
@@ -28,19 +28,17 @@ LETTER, TALL, MARK, OFFSET = 0.016, 0.06, 0.02, 0.042
 
 
 def hidden_space(shown: HiddenSpace, title: str) -> Figure:
-    """Before training at the left, after it at the right."""
+    """Before training on the left, after it on the right."""
     width, height = 9.6, 5.3
-    made = canvas(width, height, title)
-    made.text(0.15 / width, 1 - 0.37 / height, in_words(shown), fontsize=9, color=INK, ha="left", va="top")
+    made = canvas(width, height, title, in_words(shown))
     last = len(shown.moments) - 1
     for column, number in enumerate((0, last)):
         left = 0.75 + 4.6 * column
-        axes = made.add_axes((left / width, 1.0 / height, 4.0 / width, (height - 2.05) / height))
+        axes = inset(made, left, 1.0, 4.0, height - 2.05)
         draw_hidden(axes, shown, number)
         when = "before training" if number == 0 else "after training"
         # A title of the panel itself would have matplotlib lay out everything twice.
-        made.text((left + 2.0) / width, 1 - 0.98 / height, when + spread_words(shown, number), fontsize=10, color=INK,
-                  ha="center", va="bottom")  # fmt: skip
+        write(made, left + 2.0, height - 0.98, when + spread_words(shown, number), 10, ha="center")
         axes.set_xlabel(shown.labels[0], fontsize=9)
         if column == 0:
             axes.set_ylabel(shown.labels[1], fontsize=9)
@@ -50,7 +48,7 @@ def hidden_space(shown: HiddenSpace, title: str) -> Figure:
 
 
 def in_words(shown: HiddenSpace) -> str:
-    """What is in the picture."""
+    """What the picture shows."""
     several = len(shown.moments[0].answers) > 1
     if shown.units == 1:
         words = "where the output of the hidden unit puts each row"
@@ -89,7 +87,7 @@ def draw_hidden(axes: Axes, shown: HiddenSpace, number: int) -> None:
 
 
 def _one_output(axes: Axes, shown: HiddenSpace, moment: HiddenMoment) -> bool:
-    """The answer as a color and the line at which it changes sides; whether the line can be seen."""
+    """The answer as a color, and the line at which it changes; returns whether the line can be seen."""
     answers = [entry.answers for entry in shown.moments]
     low, high = min(float(entry.min()) for entry in answers), max(float(entry.max()) for entry in answers)
     # A probability, or a step: the colors always span 0 to 1.
@@ -100,7 +98,7 @@ def _one_output(axes: Axes, shown: HiddenSpace, moment: HiddenMoment) -> bool:
         moment.answers[0], origin="lower", extent=(*shown.xs, *shown.ys), aspect="auto", cmap=signed(),
         vmin=middle - reach, vmax=middle + reach, alpha=0.5, interpolation="bilinear", zorder=0,
     )  # fmt: skip
-    # A linear function: from its values at three corners to where it is at a level.
+    # A linear function: its values at three corners tell where it reaches a level.
     here, right, up = (float(moment.sums[0][corner]) for corner in ((0, 0), (0, 1), (1, 0)))
     levels = [level for level in shown.levels if moment.sums[0].min() < level < moment.sums[0].max()]
     for level in levels:
@@ -115,7 +113,7 @@ def _one_output(axes: Axes, shown: HiddenSpace, moment: HiddenMoment) -> bool:
 
 
 def _several_outputs(axes: Axes, shown: HiddenSpace, moment: HiddenMoment) -> bool:
-    """The region of each class; whether there is more than one."""
+    """The region of each class; returns whether there is more than one."""
     answers = moment.answers
     count, up, across = answers.shape
     largest: NDArray[np.int64] = answers.argmax(axis=0)
@@ -130,7 +128,7 @@ def _several_outputs(axes: Axes, shown: HiddenSpace, moment: HiddenMoment) -> bo
 
 
 def _rows(axes: Axes, shown: HiddenSpace, moment: HiddenMoment) -> None:
-    """The rows; of those that lie on the same spot, a later one is drawn smaller on top."""
+    """The rows; of those on the same spot, later ones are drawn smaller, on top."""
     places = moment.places
     reach = np.array([np.ptp(shown.xs), np.ptp(shown.ys)])
     if len(places) > FEW:
@@ -159,7 +157,7 @@ def _mark(axes: Axes, k: int, places: NDArray[np.float64], size: float, order: i
 
 
 def _together(places: NDArray[np.float64], near: float) -> list[list[int]]:
-    """The rows in groups that lie near to the first of each."""
+    """The rows in groups whose members lie near the first one."""
     spots: list[list[int]] = []
     for row, place in enumerate(places):
         for spot in spots:

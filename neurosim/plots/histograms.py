@@ -1,6 +1,8 @@
-"""How activations or weights of each layer are spread, over the training of a single run."""
+"""How the activations or weights of each layer are distributed, over the training of a single run."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -8,7 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from neurosim.plots.style import COLORS, FAINT, INK, canvas
+from neurosim.analysis.spacing import evenly
+from neurosim.plots.style import COLORS, INK, canvas, margins, tidy
 from neurosim.training.recording import Recording
 
 MOST_LAYERS = 6
@@ -18,21 +21,17 @@ PANEL, TALL = 2.5, 2.15
 
 
 def histograms_over_time(record: Recording, quantity: str, title: str) -> Figure:
-    """A panel for each layer: time across, values up; bands hold all, 90% and half of them, a line halves them."""
+    """A panel for each layer: time across, values up; a line for the median, bands for all, 90% and half of them."""
     places = record.layers_with(quantity)
-    count = min(len(places), MOST_LAYERS)
-    chosen = [places[k] for k in np.linspace(0, len(places) - 1, count).round().astype(int)]
+    chosen = some_layers(record, quantity)
+    count = len(chosen)
     columns = min(count, 3)
     rows = -(-count // columns)
     width, height = max(0.75 + columns * PANEL + 0.1, 6.0), 0.85 + rows * TALL + 0.25
-    made = canvas(width, height, title)
-    what = "activations" if quantity.startswith("activation") else "weights"
     few = f"; {count} of {len(places)} layers" if count < len(places) else ""
-    words = f"{what}: the line halves them, the bands hold half, 90% and all of them{few}"
-    made.text(0.15 / width, 1 - 0.37 / height, words, fontsize=9, color=INK, ha="left", va="top")
-    made.subplots_adjust(
-        left=0.62 / width, right=1 - 0.15 / width, bottom=0.5 / height, top=1 - 0.95 / height, hspace=0.42, wspace=0.3
-    )
+    words = f"{what_of(quantity)}: the line is the median; the bands hold half, 90% and all of them{few}"
+    made = canvas(width, height, title, words)
+    margins(made, 0.62, 0.15, 0.5, 0.95, hspace=0.42, wspace=0.3)
     for place, layer in enumerate(chosen):
         axes = made.add_subplot(rows, columns, place + 1)
         _panel(axes, record, quantity, layer)
@@ -50,22 +49,41 @@ def _panel(axes: Axes, record: Recording, quantity: str, layer: int) -> None:
     for low, high, strength in BANDS:
         axes.fill_between(epochs, by_share[low], by_share[high], color=COLORS[0], alpha=strength, linewidth=0)
     axes.plot(epochs, by_share[0.5], color=COLORS[1], linewidth=1.5)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(colors=INK, labelsize=7.5)
-    axes.grid(True, color=FAINT, linewidth=0.5)
-    axes.set_axisbelow(True)
+    tidy(axes, 7.5)
     axes.margins(x=0.0)
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:.3g}")
 
 
+def what_of(quantity: str) -> str:
+    """What a histogram is of."""
+    return "activations" if quantity.startswith("activation") else "weights"
+
+
+def some_layers(record: Recording, quantity: str) -> list[int]:
+    """The layers that have a quantity; of many, some from the first to the last."""
+    places = record.layers_with(quantity)
+    return [places[k] for k in evenly(len(places), MOST_LAYERS)]
+
+
+def bars(axes: Axes, record: Recording, quantity: str, time: int, layer: int, **look: Any) -> None:
+    """The histogram of a layer at one time, as tall as any other, however narrow; nothing where none was recorded."""
+    counts = np.asarray(record.values[quantity][time][layer], np.float64)
+    low, high = (float(end) for end in record.values[f"{quantity}_range"][time][layer])
+    if counts.any() and np.isfinite([low, high]).all():
+        if high <= low:
+            low, high = low - 0.5, high + 0.5
+        axes.stairs(counts / counts.max(), np.linspace(low, high, len(counts) + 1), **look)
+    axes.set_ylim(0, 1.08)
+
+
 def quantiles(record: Recording, quantity: str, time: int, layer: int, shares: list[float]) -> NDArray[np.float64]:
-    """Values below which these shares lie at one time; NaN where nothing was recorded."""
+    """Values below which these shares lie at one time; NaN if nothing was recorded."""
     counts = np.asarray(record.values[quantity][time][layer], np.float64)
     low, high = (float(end) for end in record.values[f"{quantity}_range"][time][layer])
     if not counts.any() or not np.isfinite([low, high]).all():
         return np.full(len(shares), np.nan)
-    # Below the left edge of a bin lies all that the bins before it hold.
+    # Everything in the bins before it lies below the left edge of a bin.
     below = np.concatenate([[0.0], counts.cumsum()]) / counts.sum()
     edges = np.linspace(low, high, len(below))
     # Empty bins at the ends would make the smallest value any of their edges.

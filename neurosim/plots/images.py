@@ -1,4 +1,4 @@
-"""Rows that are images, as the eye knows them."""
+"""Rows that are images, drawn as images."""
 
 from __future__ import annotations
 

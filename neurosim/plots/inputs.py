@@ -1,4 +1,4 @@
-"""What a network makes of its whole input space, where that has one or two dimensions."""
+"""What a network answers over its whole input space, if that has one or two dimensions."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
 from neurosim.analysis.inputs import InputMap, Points
-from neurosim.plots.style import COLORS, INK, MARKERS, figure, legend_below, signed
+from neurosim.plots.style import COLORS, INK, MARKERS, figure, legend_below, signed, subtitle
 from neurosim.printable import labels as shortened
 
-# From here on thousands are counted along the axis of the values: 500k.
+# From here on, the axis of values is numbered in thousands: 500k.
 MANY_DIGITS = 1e4
-# A legend below a picture has room for so many classes; of more it names so many.
+# A legend below a picture has room for this many classes; of more, it names this many.
 MOST_NAMED, OF_MORE = 10, 7
-# How strong the colors behind the data are.
+# The strength of the colors behind the data.
 PALE = 0.55
-# Colors of values, dark to bright, which keep their order in gray.
+# Colors of values, from dark to bright, which keep their order in gray.
 VALUES = "viridis"
 
 
@@ -35,21 +35,19 @@ def decision_boundary(shown: InputMap, title: str) -> Figure:
     if len(shown.classes) > MOST_NAMED:
         handles.append(Line2D([], [], linestyle=""))
         labels.append(f"{len(shown.classes) - OF_MORE:,} more")
-    # Below the picture: inside it would lie on the data.
+    # Below the picture: inside, it would cover data.
     legend_below(made, handles, labels)
     return made
 
 
 def fitted_surface(shown: InputMap, title: str) -> Figure:
-    """The value that a network has learned over the plane of its two inputs; each row is filled with its own value."""
+    """The learned value over the plane of two inputs; each row is filled with the color of its own value."""
     made, axes = _plane(shown, title, beside=0.75)
     made.subplots_adjust(top=1 - 0.65 / made.get_figheight())
     image = draw_surface(axes, shown)
     _bar(made, axes, image, shown.answer)
     legend_below(made, *axes.get_legend_handles_labels())
-    note = "a row that stands out from its surroundings is not fitted"
-    width, height = made.get_size_inches()
-    made.text(0.15 / width, 1 - 0.37 / height, note, fontsize=9, color=INK, ha="left", va="top")
+    subtitle(made, "a row that stands out from its surroundings is not fitted")
     return made
 
 
@@ -69,7 +67,7 @@ def _bar(made: Figure, axes: Axes, image: ScalarMappable, words: str, alpha: flo
 
 
 def draw_boundary(axes: Axes, shown: InputMap, *, small: bool = False) -> ScalarMappable | None:
-    """The answer over the plane and the data; returns what a color bar is made for, if there is such a thing."""
+    """The answer over the plane, and the data; returns the mappable for a color bar, if there is one."""
     axes.grid(False)
     xs, ys = shown.axes
     image = None
@@ -87,13 +85,13 @@ def draw_boundary(axes: Axes, shown: InputMap, *, small: bool = False) -> Scalar
 
 
 def draw_surface(axes: Axes, shown: InputMap, *, small: bool = False) -> ScalarMappable:
-    """The learned value over the plane and the data, both in the same colors; returns what a color bar is made for."""
+    """The learned value over the plane, and the data in the same colors; returns the mappable for a color bar."""
     axes.grid(False)
     xs, ys = shown.axes
     splits = ["train", "test"] if "test" in shown.points and not small else ["train"]
     targets = np.concatenate([shown.points[split].targets[:, 0] for split in splits])
     low, high = min(float(shown.outputs.min()), targets.min()), max(float(shown.outputs.max()), targets.max())
-    # Beyond the data a network may answer anything: the colors are for the values that there are.
+    # Beyond the data, a network may answer anything: the colors cover the values in the data.
     room = 0.25 * float(np.ptp(targets)) or 1.0
     low, high = max(low, float(targets.min()) - room), min(high, float(targets.max()) + room)
     scale = Normalize(low, high if high > low else low + 1.0)
@@ -117,7 +115,7 @@ def draw_surface(axes: Axes, shown: InputMap, *, small: bool = False) -> ScalarM
 
 
 def _extent(xs: NDArray[np.float64], ys: NDArray[np.float64]) -> tuple[float, float, float, float]:
-    """Where the edges of an image lie whose pixels have their middles on a grid."""
+    """The edges of an image whose pixels are centered on a grid."""
     across, up = (xs[1] - xs[0]) / 2, (ys[1] - ys[0]) / 2
     return xs[0] - across, xs[-1] + across, ys[0] - up, ys[-1] + up
 
@@ -133,7 +131,7 @@ def _two_classes(axes: Axes, shown: InputMap) -> ScalarMappable:
     scale = Normalize(middle - reach, middle + reach)
     two_sided = away.min() < 0.0 < away.max()
     if two_sided and len(np.unique(answer)) == 2:
-        # A step has one color on each side, and a sharp edge between them.
+        # A step has one color on each side, and a sharp edge in between.
         colors = [signed()(scale(float(value))) for value in (answer[away < 0].min(), answer[away > 0].max())]
         axes.contourf(xs, ys, away, levels=[away.min() - 1.0, 0.0, away.max() + 1.0], colors=colors, alpha=PALE)
     else:
@@ -151,9 +149,9 @@ def _many_classes(axes: Axes, shown: InputMap) -> None:
     away = _sides(shown)
     answer: NDArray[np.int64] = away.argmax(axis=0)
     pale = np.array([[0.65 + 0.35 * part for part in to_rgb(COLORS[k % len(COLORS)])] for k in range(len(away))])
-    # Below the areas, which leave a gap where three of them meet.
+    # Drawn below the areas, which leave a gap where three of them meet.
     axes.imshow(pale[answer], origin="lower", extent=_extent(xs, ys), aspect="auto", interpolation="nearest")
-    # A class that is only ever level with another one has no edge.
+    # A class that is at best level with another one has no edge.
     edged = [k for k in np.unique(answer) if away[k].min() < 0.0 < away[k].max()]
     for k in edged:
         axes.contourf(xs, ys, away[k], levels=[0.0, away[k].max()], colors=[pale[k]])
@@ -179,7 +177,7 @@ def _size(points: Points, *, small: bool) -> int:
 
 
 def _scatter(axes: Axes, points: Points, classes: tuple[str, ...], size: int, *, test: bool = False) -> None:
-    """The rows of a split: each class has a color and a shape; test rows are hollow. Of many, some are named."""
+    """The rows of a split: each class has a color and a shape, and test rows are hollow. Of many, some are named."""
     looks, named = len(COLORS) * len(MARKERS), len(classes) if len(classes) <= MOST_NAMED else OF_MORE
     # Letters of a name in the legend.
     names = shortened(classes[:named], 24 if named <= 6 else 9)
@@ -201,7 +199,7 @@ def _scatter(axes: Axes, points: Points, classes: tuple[str, ...], size: int, *,
 
 
 def fitted_curve(shown: InputMap, title: str) -> Figure:
-    """The function a network of one input and one output has learned, with the data."""
+    """The learned function of one input, with the data."""
     made, (axes,) = figure(6.4, 4.2, 1, title)
     draw_fit(axes, shown)
     axes.set_xlabel(shown.labels[0])
@@ -222,5 +220,5 @@ def draw_fit(axes: Axes, shown: InputMap) -> None:
     axes.plot(shown.axes[0], shown.outputs[0], color=COLORS[1], linewidth=2.0, label="network")
     if float(np.abs(train.targets).max()) >= MANY_DIGITS:
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, place: f"{value / 1000:,g}k" if value else "0"))
-    # What the network has seen; outside it only guesses.
+    # The range that the network has seen; outside, it only guesses.
     axes.axvspan(float(train.inputs.min()), float(train.inputs.max()), color=COLORS[0], alpha=0.05, linewidth=0)

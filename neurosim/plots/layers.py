@@ -10,8 +10,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from neurosim.analysis.failures import RAISED, Failures
+from neurosim.plots.histograms import MOST_LAYERS, bars, some_layers, what_of
 from neurosim.plots.lines import PLAIN, Look, band, fit_scale, legend_beside, room_for
-from neurosim.plots.style import FAINT, INK, canvas, figure, whole_numbers
+from neurosim.plots.style import COLORS, INK, canvas, figure, margins, tidy, whole_numbers, write
 from neurosim.training.recording import Recording
 from neurosim.training.recording.recording import HISTOGRAMS
 
@@ -26,18 +27,18 @@ WORDS = {
     "selectivity": "class selectivity",
 }
 SHARES = ("dead", "saturated", "selectivity")
-# Of these the two ends of the network tell more than a mean.
+# For these, the two ends of the network tell more than a mean.
 BY_ENDS = ("gradient_norm", "update_ratio")
-MOST_VARIANTS, MOST_LAYERS = 8, 6
+MOST_VARIANTS = 8
 Recorded = Sequence[tuple[str, Sequence[Recording]]]
 
 
 def layer_pictures(
     title: str, recorded: Recorded, variant_looks: Sequence[Look], failures: Failures = RAISED
 ) -> dict[str, Figure]:
-    """A picture for each recorded quantity, by its name; of several recordings of a variant the mean and a band.
+    """A picture for each recorded quantity, by its name; several recordings of a variant are a mean and a band.
 
-    What is raised while one is drawn is put into `failures`, or raised where these are left out.
+    An exception while one is drawn goes into `failures`.
     """
     found: dict[str, Figure] = {}
     for quantity in WORDS:
@@ -66,7 +67,7 @@ def layer_picture(title: str, quantity: str, entries: Recorded, looks: Sequence[
     """By layer at the start (thin) and at the end, and over the epochs."""
     names = [name for name, _ in entries]
     room = room_for([*names, "at the end"])
-    # Of a single layer there is nothing to draw by layer.
+    # A single layer leaves nothing to draw by layer.
     several = any(len(records[0].layers_with(quantity)) > 1 for _, records in entries)
     made, panels = figure(
         9.0 + room if several else 5.5 + room, 4.0, 2 if several else 1, title, below=0.2, beside=room
@@ -99,7 +100,7 @@ def layer_picture(title: str, quantity: str, entries: Recorded, looks: Sequence[
 
 
 def _by_layer(axes: Axes, quantity: str, records: Sequence[Recording], look: Look, label: str) -> list[float]:
-    """Lines over the layers, before training and at the end; returns the numbers drawn."""
+    """Lines over the layers, before training and at the end; returns the numbers that were drawn."""
     places = records[0].layers_with(quantity)
     numbers = list(range(1, len(places) + 1))
     last = [_last_known(record, quantity, places) for record in records]
@@ -111,14 +112,14 @@ def _by_layer(axes: Axes, quantity: str, records: Sequence[Recording], look: Loo
 
 
 def _last_known(record: Recording, quantity: str, places: Sequence[int]) -> list[float]:
-    """The latest number of each layer that is one: the end of a run that stopped early has no update."""
+    """The latest known number of each layer: at the end of a run that stopped early there is no update."""
     series = record.series(quantity)[:, places]
     known = np.flatnonzero(~np.isnan(series).all(axis=1))
     return [float(value) for value in series[known[-1]]]
 
 
 def _histograms(title: str, quantity: str, shown: Sequence[tuple[str, Recording]]) -> Figure:
-    """Rows of variants, columns of layers: filled at the end, an outline before training."""
+    """Variants in rows, layers in columns: filled at the end, outlined before training."""
     rows = shown[:MOST_VARIANTS]
     columns = max(min(len(record.layers_with(quantity)), MOST_LAYERS) for _, record in rows)
     left = 0.35 + 0.085 * max(len(name) for name, _ in rows)
@@ -126,16 +127,12 @@ def _histograms(title: str, quantity: str, shown: Sequence[tuple[str, Recording]
     top = 1.1 if few else 0.9
     width, height = max(left + 1.45 * columns + 0.2, 5.5), top - 0.05 + 1.05 * len(rows) + 0.3
     made = canvas(width, height, title)
-    what = "activations" if quantity.startswith("activation") else "weights"
-    words = f"{what} by layer: filled at the end, outlined before training\n{few}".rstrip()
-    made.text(0.15 / width, 1 - 0.33 / height, words, fontsize=10, color=INK, ha="left", va="top")
-    made.subplots_adjust(
-        left=left / width, right=1 - 0.15 / width, bottom=0.3 / height, top=1 - top / height, hspace=0.45, wspace=0.18
-    )
+    words = f"{what_of(quantity)} by layer: filled at the end, outlined before training\n{few}".rstrip()
+    write(made, 0.15, height - 0.33, words, 10, va="top")
+    margins(made, left, 0.15, 0.3, top, hspace=0.45, wspace=0.18)
     for row, (name, record) in enumerate(rows):
         places = record.layers_with(quantity)
-        chosen = [places[k] for k in np.linspace(0, len(places) - 1, min(len(places), MOST_LAYERS)).round().astype(int)]
-        for column, place in enumerate(chosen):
+        for column, place in enumerate(some_layers(record, quantity)):
             axes = made.add_subplot(len(rows), columns, row * columns + column + 1)
             _histogram(axes, record, quantity, place)
             if row == 0:
@@ -146,22 +143,11 @@ def _histograms(title: str, quantity: str, shown: Sequence[tuple[str, Recording]
 
 
 def _histogram(axes: Axes, record: Recording, quantity: str, place: int) -> None:
-    axes.spines[["top", "right", "left"]].set_visible(False)
+    tidy(axes, 7)
+    axes.spines["left"].set_visible(False)
     axes.set_yticks([])
-    axes.tick_params(colors=INK, labelsize=7)
     axes.xaxis.set_major_locator(MaxNLocator(3))
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:.3g}")
-    axes.grid(True, axis="x", color=FAINT, linewidth=0.5)
-    axes.set_axisbelow(True)
     for time, filled in ((len(record) - 1, True), (0, False)):
-        counts = np.asarray(record.values[quantity][time][place], np.float64)
-        low, high = (float(end) for end in record.values[f"{quantity}_range"][time][place])
-        if not counts.any() or not np.isfinite([low, high]).all():
-            continue
-        if high <= low:
-            low, high = low - 0.5, high + 0.5
-        edges = np.linspace(low, high, len(counts) + 1)
-        # As tall as each other, however narrow.
-        axes.stairs(counts / counts.max(), edges, fill=filled, color="#0072B2" if filled else INK,
-                    alpha=0.6 if filled else 1.0, linewidth=0.9)  # fmt: skip
-    axes.set_ylim(0, 1.08)
+        color, strength = (COLORS[0], 0.6) if filled else (INK, 1.0)
+        bars(axes, record, quantity, time, place, fill=filled, color=color, alpha=strength, linewidth=0.9)

@@ -1,8 +1,8 @@
-"""Lines of many runs: a look for each variant, means with bands, and axes that fit what is drawn."""
+"""Lines of many runs: a look for each variant, means with bands, and axes that fit the numbers."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from neurosim.analysis.studies import VariantFacts
 from neurosim.plots.style import COLORS
 
-# Yellow cannot be read on white.
+# Yellow is illegible on white.
 LINES = tuple(color for color in COLORS if color != "#F0E442")
 STYLES = ("-", "--", "-.", ":")
 MANY_VALUES = 6
-# Lines over more than this factor are drawn on a logarithmic axis.
+# Lines that span more than this factor are drawn on a logarithmic axis.
 WIDE = 30.0
 Array = NDArray[np.float64]
 
@@ -36,7 +36,7 @@ PLAIN = Look(LINES[0], "-")
 
 
 def looks(variants: Sequence[VariantFacts]) -> list[Look]:
-    """A look for each variant; where they are many numbers on a scale, colors from dark to bright by group."""
+    """A look for each variant; many numbers on a scale get colors from dark to bright within each group."""
     if len(variants) > MANY_VALUES and all(variant.value is not None for variant in variants):
         groups = list(dict.fromkeys(variant.group for variant in variants))
         sizes = {group: [v for v in variants if v.group == group] for group in groups}
@@ -53,7 +53,7 @@ def looks(variants: Sequence[VariantFacts]) -> list[Look]:
 def band(
     axes: Axes, x: Sequence[float] | Array, runs: Sequence[Sequence[float | None]], look: Look, label: str
 ) -> None:
-    """Mean of some runs over `x`, and the room between the smallest and the largest; runs may end early."""
+    """Mean of some runs over `x`, and a band from the smallest to the largest; runs may end early."""
     length = max((len(run) for run in runs), default=0)
     values = np.full((len(runs), length), np.nan)
     for row, run in zip(values, runs, strict=True):
@@ -74,12 +74,18 @@ def band(
 
 
 def legend_name(name: str) -> str:
-    """The name of a line for a legend; matplotlib leaves out those that begin with an underscore."""
+    """The name of a line for a legend; matplotlib would leave out one that begins with an underscore."""
     return f"\u200b{name}" if name.startswith("_") else name
 
 
+def spans_decades(values: Iterable[float | None]) -> bool:
+    """Whether all values are positive and differ so much that a logarithmic axis shows them better."""
+    known = [value for value in values if value is not None and np.isfinite(value)]
+    return bool(known) and min(known) > 0 and max(known) > WIDE * min(known)
+
+
 def fit_scale(axes: Axes, values: Sequence[float], words: str, *, share: bool = False) -> None:
-    """A logarithmic y axis where positive values span much, and its label."""
+    """A logarithmic y axis if positive values span much, and its label."""
     numbers = np.array([value for value in values if value is not None and np.isfinite(value)], np.float64)
     positive = numbers[numbers > 0]
     if not share and positive.size and numbers.min() >= 0 and positive.max() / positive.min() > WIDE:
@@ -93,7 +99,7 @@ def fit_scale(axes: Axes, values: Sequence[float], words: str, *, share: bool = 
 
 
 def legend_beside(made: Figure, axes: Axes, room: float, *, title: str = "") -> None:
-    """The lines' names right of everything, in the `room` (inches) that is kept free there."""
+    """The lines' names to the right of everything, in the `room` (inches) kept free there."""
     handles, labels = axes.get_legend_handles_labels()
     if not labels:
         return
@@ -106,5 +112,5 @@ def legend_beside(made: Figure, axes: Axes, room: float, *, title: str = "") -> 
 
 
 def room_for(names: Sequence[str]) -> float:
-    """Inches that a legend of these names takes."""
+    """The width of a legend of these names, in inches."""
     return 0.85 + 0.075 * max((len(name) for name in names), default=0)

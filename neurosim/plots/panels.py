@@ -1,4 +1,4 @@
-"""Small pictures side by side, one for each variant, of what networks make of their whole input space."""
+"""Small pictures side by side, one for each variant, of what networks answer over their whole input space."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from neurosim.analysis.inputs import InputMap
 from neurosim.plots.inputs import draw_boundary, draw_fit, draw_surface
-from neurosim.plots.style import FAINT, INK, canvas
+from neurosim.plots.style import INK, canvas, margins, tidy
 
 MOST, COLUMNS = 12, 4
 SIDE, TOP = 2.3, 0.55
@@ -25,7 +25,7 @@ def boundaries(title: str, shown: Shown) -> Figure:
 
 
 def surfaces(title: str, shown: Shown) -> Figure:
-    """The functions of two inputs, each in colors of its own scale."""
+    """The learned functions of two inputs, each in colors of its own scale."""
     made, panels = _grid(title, shown)
     for axes, (_, inputs) in zip(panels, shown, strict=False):
         draw_surface(axes, inputs, small=True)
@@ -33,7 +33,7 @@ def surfaces(title: str, shown: Shown) -> Figure:
 
 
 def fits(title: str, shown: Shown) -> Figure:
-    """The functions of one input."""
+    """The learned functions of one input."""
     made, panels = _grid(title, shown)
     for axes, (_, inputs) in zip(panels, shown, strict=False):
         draw_fit(axes, inputs)
@@ -54,15 +54,9 @@ def _grid(title: str, shown: Shown) -> tuple[Figure, list[Axes]]:
     width, height = max(columns * SIDE + 0.3, 5.5), rows * (SIDE + 0.1) + TOP
     left_out = f" (the first {MOST} of {len(shown)} variants)" if len(shown) > MOST else ""
     made = canvas(width, height, title + left_out)
-    made.subplots_adjust(
-        left=0.4 / width, right=1 - 0.12 / width, bottom=0.32 / height, top=1 - (TOP + 0.28) / height,
-        wspace=0.2, hspace=0.32,
-    )  # fmt: skip
+    margins(made, 0.4, 0.12, 0.32, TOP + 0.28, wspace=0.2, hspace=0.32)
     panels = [made.add_subplot(rows, columns, k + 1) for k in range(count)]
     for axes, (name, _) in zip(panels, shown, strict=False):
         axes.set_title(name, fontsize=9, color=INK)
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.tick_params(colors=INK, labelsize=7)
-        axes.grid(True, color=FAINT, linewidth=0.5)
-        axes.set_axisbelow(True)
+        tidy(axes, 7)
     return made, panels

@@ -1,4 +1,4 @@
-"""The weights and biases of a small network over time: how they settle, or go round in circles."""
+"""The weights and biases of a small network over time: how they settle, or go around in circles."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from neurosim.analysis.parameters import ParameterPaths
-from neurosim.plots.style import COLORS, INK, canvas, whole_numbers
+from neurosim.plots.style import COLORS, INK, canvas, inset, tidy, whole_numbers
 
 STYLES = ("-", "--", ":", "-.")
 
 
 def parameters(shown: ParameterPaths, title: str) -> Figure:
-    """A line for each parameter; of one unit with two inputs the path of its two weights beside them."""
+    """A line for each parameter; for a unit with two inputs, the path of its two weights next to them."""
     plane = bool(shown.weights)
     width, height = 9.6 if plane else 6.4, 4.4
-    made = canvas(width, height, title)
-    made.text(0.15 / width, 1 - 0.37 / height, in_words(shown), fontsize=9, color=INK, ha="left", va="top")
-    axes = _panel(made, (0.75 / width, 0.6 / height, (4.9 if plane else 5.4) / width, (height - 1.4) / height))
-    # Each stays as it is until the next step changes it.
+    made = canvas(width, height, title, in_words(shown))
+    axes = inset(made, 0.75, 0.6, 4.9 if plane else 5.4, height - 1.4)
+    tidy(axes, 9, 0.6)
+    # Each stays the same until the next step changes it.
     for k, name in enumerate(shown.names):
         axes.plot(
             shown.epochs, shown.values[:, k], STYLES[k // len(COLORS) if len(shown.names) > 3 else k],
@@ -30,7 +30,7 @@ def parameters(shown: ParameterPaths, title: str) -> Figure:
     axes.set_ylabel("weights and biases" if len(shown.names) > 3 else "weights and bias")
     axes.legend(frameon=False, fontsize=9, ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1.0))
     if plane:
-        _path(_panel(made, (6.45 / width, 0.6 / height, 2.95 / width, (height - 1.4) / height)), shown)
+        _path(inset(made, 6.45, 0.6, 2.95, height - 1.4), shown)
     return made
 
 
@@ -45,17 +45,9 @@ def in_words(shown: ParameterPaths) -> str:
     return "still moving at the end"
 
 
-def _panel(made: Figure, place: tuple[float, float, float, float]) -> Axes:
-    axes = made.add_axes(place)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(colors=INK, labelsize=9)
-    axes.grid(True, color="#d9d9d9", linewidth=0.6)
-    axes.set_axisbelow(True)
-    return axes
-
-
 def _path(axes: Axes, shown: ParameterPaths) -> None:
     """The two weights as a point that moves."""
+    tidy(axes, 9, 0.6)
     across, up = shown.weights
     xs, ys = shown.values[:, across], shown.values[:, up]
     axes.plot(xs, ys, color=COLORS[7], linewidth=1.2, zorder=2)

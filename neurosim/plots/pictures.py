@@ -25,7 +25,7 @@ if TYPE_CHECKING:  # the drawing process never sees one
 
 @own_settings()
 def rehearse() -> None:
-    """Draw a picture for nobody: matplotlib finds fonts and fills its caches at the first one."""
+    """Draw a picture for nobody: with the first one, matplotlib finds fonts and fills its caches."""
     epochs = [{"epoch": k, "train_loss": 10.0**-k, "train_accuracy": 0.5} for k in (1, 2, 3)]
     learning_curves(Curves(History(epochs)), "0123456789").savefig(io.BytesIO())
 
@@ -34,9 +34,9 @@ def rehearse() -> None:
 def write_pictures(
     facts: RunFacts, folder: Path, failures: Failures = RAISED, pictures: Sequence[str] | None = None
 ) -> list[Path]:
-    """Draw the pictures that the facts are about, or some of them, under their names; returns the files written.
+    """Draw the pictures that the facts are about, or some of them, under their names; returns the files.
 
-    What is raised while one is drawn is put into `failures`, or raised where these are left out.
+    An exception while one is drawn goes into `failures`.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Two futures of one run: as it was, and with one thing changed."""
+"""Two futures of a run: as it was, and with one thing changed."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from neurosim.plots.lines import spans_decades
 from neurosim.plots.settings import own_settings
 from neurosim.plots.style import COLORS, INK, figure, legend_below, whole_numbers
 from neurosim.printable import label as shortened
@@ -25,9 +26,9 @@ def futures(title: str, change: str, fork: float, was: History, changed: History
     title, change : str
         Title of the scenario, and what was changed.
     fork : float
-        Where they part, in epochs.
+        Where they diverge, in epochs.
     was, changed : History
-        The epochs of both; up to the fork they are the same.
+        The epochs of both, which are the same up to the fork.
     """
     split = "test" if any(value is not None for value in was.test_loss) else "train"
     measures = [f"{split}_loss"]
@@ -49,8 +50,7 @@ def _panel(axes: Axes, measure: str, change: str, fork: float, was: History, cha
     _line(axes, was.epoch[first:], old[first:], WAS, "as it was", offset=common - first)
     _line(axes, changed.epoch[first:], new[first:], CHANGED, shortened(change, 60), offset=common - first)
     axes.axvline(fork, color=INK, linewidth=1.2, linestyle="--", label="fork")
-    known = [value for value in [*old, *new] if value is not None and np.isfinite(value)]
-    if measure.endswith("_loss") and known and min(known) > 0 and max(known) > 30 * min(known):
+    if measure.endswith("_loss") and spans_decades([*old, *new]):
         axes.set_yscale("log")
     axes.set_xlabel("epoch")
     axes.set_ylabel(measure.replace("_", " "))
@@ -60,6 +60,6 @@ def _panel(axes: Axes, measure: str, change: str, fork: float, was: History, cha
 def _line(
     axes: Axes, epochs: Sequence[int], values: Sequence[float | None], color: str, label: str, offset: int = 0
 ) -> None:
-    """A line; where it is one epoch long, a dot. `offset` epochs in front only join it to what was before."""
+    """A line, or a dot if it is one epoch long. The first `offset` epochs only join it to what came before."""
     found = [np.nan if value is None else value for value in values]
     axes.plot(epochs, found, color=color, label=label, marker="o" if len(found) - offset == 1 else "", markersize=4)

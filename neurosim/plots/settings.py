@@ -1,4 +1,4 @@
-"""Matplotlib's own defaults for our pictures, whatever the user's settings, which hold again afterwards."""
+"""Matplotlib's defaults for our pictures, whatever the user's settings, which are restored afterward."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ def plot(run: Any, picture: str | None = None) -> Figure:
     run : Simulator, or a result of `neurosim.run`
         The network.
     picture : str, optional
-        Its name, as in ``neurosim plot RUN --only NAME``; left out, the one that shows most of this kind of problem.
+        Its name, as in ``neurosim plot RUN --only NAME``; left out, the one that shows most for this kind of problem.
 
     Raises
     ------

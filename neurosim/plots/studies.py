@@ -23,27 +23,13 @@ NOTE = "band: smallest to largest of {} seeds"
 
 
 @own_settings()
-def write_study_pictures(
-    facts: StudyFacts, folder: Path, formats: Sequence[str] = ("png",), failures: Failures = RAISED
-) -> list[Path]:
-    """Draw what can be drawn of a study; returns the files written.
-
-    ``comparison.png`` always; ``against.png`` where every variant has a value; a picture for each recorded
-    quantity; ``loss_surface.png`` where parameters were recorded; ``decision_boundaries.png``, ``fitted_surfaces.png``
-    or ``fitted_curves.png`` where inputs can be drawn. What is raised while one is drawn is put into `failures`, or
-    raised where these are left out.
-
-    Raises
-    ------
-    DataError
-        When a file cannot be written.
-    """
-    return _save(study_figures(facts, failures), facts.title, folder, formats, failures)
-
-
-@own_settings()
 def study_figures(facts: StudyFacts, failures: Failures = RAISED) -> dict[str, Figure]:
-    """The pictures of a study by their names; see `write_study_pictures`."""
+    """All pictures of a study that there are numbers for, by their names.
+
+    "comparison" always; "against" if every variant has a value; a picture for each recorded quantity; "loss_surface" if
+    parameters were recorded; "decision_boundaries", "fitted_surfaces" or "fitted_curves" if inputs can be drawn. An
+    exception while one is drawn goes into `failures`.
+    """
     made: dict[str, Figure] = {}
     if any(len(run.history) for variant in facts.variants for run in variant.runs):
         with failures.kept("comparison"):
@@ -71,20 +57,8 @@ def study_figures(facts: StudyFacts, failures: Failures = RAISED) -> dict[str, F
 
 
 @own_settings()
-def write_comparison(facts: StudyFacts, folder: Path, failures: Failures = RAISED) -> list[Path]:
-    """Draw runs that were not trained together: their curves, and what all of them have recorded.
-
-    Raises
-    ------
-    DataError
-        When a file cannot be written.
-    """
-    return _save(comparison_figures(facts, failures), facts.title, folder, ("png",), failures)
-
-
-@own_settings()
 def comparison_figures(facts: StudyFacts, failures: Failures = RAISED) -> dict[str, Figure]:
-    """The pictures of runs that were not trained together, by their names; see `write_comparison`."""
+    """The curves of runs that were not trained together, and what all of them have recorded, by the pictures' names."""
     made: dict[str, Figure] = {}
     with failures.kept("comparison"):
         made["comparison"] = comparison(facts)
@@ -95,23 +69,33 @@ def comparison_figures(facts: StudyFacts, failures: Failures = RAISED) -> dict[s
 
 
 def _recorded(facts: StudyFacts) -> list[tuple[str, list[Recording]]]:
-    """What was recorded of the runs of each variant."""
+    """The recordings of the runs of each variant."""
     return [(variant.name, [run.recording for run in variant.runs if run.recording]) for variant in facts.variants]
 
 
-def _save(
-    made: Mapping[str, Figure], title: str, folder: Path, formats: Sequence[str], failures: Failures
+def write_figures(
+    figures: Mapping[str, Figure],
+    title: str,
+    folder: Path,
+    formats: Sequence[str] = ("png",),
+    failures: Failures = RAISED,
 ) -> list[Path]:
-    """Write each picture that can be rendered; returns the files."""
+    """Write each figure that can be rendered under its name; returns the files.
+
+    Raises
+    ------
+    DataError
+        When a file cannot be written.
+    """
     written: list[Path] = []
-    for name, picture in made.items():
+    for name, picture in figures.items():
         with failures.kept(name):
             written += [save(picture, folder / f"{name}.{kind}", title) for kind in formats]
     return written
 
 
 def comparison(facts: StudyFacts) -> Figure:
-    """Loss, and accuracy where there is one, over the epochs."""
+    """Loss, and accuracy if there is one, over the epochs."""
     runs = [run for variant in facts.variants for run in variant.runs]
     split = "test" if any(_has(run, "test_accuracy") for run in runs) else "train"
     has_accuracy = any(_has(run, f"{split}_accuracy") for run in runs)
@@ -159,7 +143,7 @@ def _curve(axes: object, variant: VariantFacts, measure: str, look: Look, label:
 
 
 def against(facts: StudyFacts) -> Figure:
-    """A measure at the end against the variants' values, one line for each group."""
+    """A final measure against the variants' values, with a line for each group."""
     groups = list(dict.fromkeys(variant.group for variant in facts.variants))
     room = room_for(groups) if len(groups) > 1 else 0.2
     made, (axes,) = figure(6.0 + room, 4.0, 1, facts.title, below=0.2, beside=room)
@@ -191,7 +175,7 @@ def against(facts: StudyFacts) -> Figure:
 
 
 def _crowded(ticks: Sequence[float], *, logarithmic: bool) -> bool:
-    """Whether labels at the ticks would run into each other."""
+    """Whether labels at the ticks would overlap."""
     places = np.log(ticks) if logarithmic and min(ticks) > 0 else np.array(ticks)
     reach = float(places[-1] - places[0]) or 1.0
     return bool(len(ticks) > 1 and np.diff(places).min() / reach < 0.045)

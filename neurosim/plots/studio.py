@@ -1,8 +1,8 @@
-"""Drawing in a process of its own, so that loading matplotlib and training happen side by side.
+"""Drawing in a process of its own, so that matplotlib is loaded while the network trains.
 
 For a network that trains in milliseconds, drawing is most of the wait. `Studio` starts
 ``python -m neurosim.plots.studio``, which loads matplotlib at once and then reads the facts of the
-run from its standard input. Where that fails for whatever reason, the pictures are drawn here.
+run from its standard input. If that fails for any reason, the pictures are drawn in this process.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Studio:
     Parameters
     ----------
     own_process : bool
-        Whether to start a process for it, at once; else everything happens in `draw`.
+        Whether to start a process at once; otherwise everything happens in `draw`.
     """
 
     def __init__(self, *, own_process: bool) -> None:
@@ -68,7 +68,7 @@ class Studio:
         self._end.close()
 
     def _stop(self) -> None:
-        """End the process, whatever it is doing, and remove what it has left half written."""
+        """End the process, whatever it is doing, and remove files that it has left half written."""
         if self._process is None:
             return
         self._process.kill()
@@ -81,13 +81,13 @@ class Studio:
         self._process = None
 
     def draw(self, facts: RunFacts, folder: Path, failures: Failures = RAISED) -> list[Path]:
-        """Draw the pictures of a run into its folder; as `write_pictures`."""
+        """Draw the pictures of a run into its folder, as `write_pictures` does."""
         return self.begin(facts, folder, failures)()
 
     def begin(self, facts: RunFacts, folder: Path, failures: Failures = RAISED) -> Callable[[], list[Path]]:
         """Begin to draw the pictures of a run into its folder.
 
-        Returns a function that waits for them and gives what `write_pictures` does.
+        Returns a function that waits for them and returns what `write_pictures` does.
         """
         process = self._process
         answers: list[bytes] = []
@@ -117,7 +117,7 @@ class Studio:
 
 
 def _order(facts: RunFacts, folder: Path) -> bytes:
-    """What the other process is told; nothing where the facts cannot be put into bytes."""
+    """The order for the other process; empty if the facts cannot be packed."""
     try:
         # A folder may have a line break in its name, but no zero byte.
         return os.fsencode(folder.resolve()) + b"\0" + facts.to_bytes()
@@ -134,7 +134,7 @@ def main() -> None:
 
     rehearse()
     folder, _, facts = sys.stdin.buffer.read().partition(b"\0")
-    # What fails here is drawn once more where the run is, which can say why.
+    # What fails here is drawn once more in the process of the run, which can say why.
     written = write_pictures(RunFacts.from_bytes(facts), Path(os.fsdecode(folder)), Failures())
     sys.stdout.buffer.write(b"".join(path.name.encode() + b"\n" for path in written) + DONE)
     sys.stdout.flush()

@@ -1,9 +1,9 @@
 """One look for all pictures, and how figures are made and saved.
 
-Figures are made without pyplot: nothing global changes, no window opens, and loading is quicker.
-Colors are those of Okabe and Ito (2008), which people with color blindness can tell apart.
+Figures are made without pyplot: nothing global changes, no window opens, and loading is faster.
+The colors are those of Okabe and Ito (2008), which people with color blindness can tell apart.
 
-Text is text: a price of $5 in a title is no formula, whatever matplotlib would make of it.
+Text is text: a price of $5 in a title is not a formula, whatever matplotlib would make of it.
 """
 
 from __future__ import annotations
@@ -38,18 +38,18 @@ say_what_is_ignored(drawing=True)
 
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#444444")
 TRAIN, TEST, VALIDATION = COLORS[0], COLORS[1], COLORS[2]
-# Of classes, which are told apart without colors too.
+# For classes, which can be told apart without colors too.
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "p", "h")
 INK, FAINT = "#222222", "#d9d9d9"
-# Points: the smallest letters of a title.
+# The smallest letters of a title, in points.
 SMALLEST = 6.5
 _SUPERSCRIPTS = str.maketrans("0123456789-.", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻·")
 
 
 class Picture(Figure):
-    """A figure that notebooks show; `savefig` writes it, as any figure of matplotlib.
+    """A figure that notebooks show; `savefig` writes it, like any figure of matplotlib.
 
-    None of its texts is read as a formula, and none holds a control character.
+    None of its texts is read as a formula, and none contains a control character.
     """
 
     @own_settings()
@@ -79,7 +79,7 @@ class Picture(Figure):
 
 @contextmanager
 def _without_warnings() -> Iterator[None]:
-    """Within this, nothing warns of a letter that the font lacks: the box drawn in its place says enough."""
+    """Within this, no warning about a letter missing from the font: the box drawn in its place says enough."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
         yield
@@ -88,10 +88,10 @@ def _without_warnings() -> Iterator[None]:
 def figure(
     width: float, height: float, columns: int = 1, title: str = "", below: float = 0.0, beside: float = 0.0
 ) -> tuple[Figure, list[Axes]]:
-    """A figure of `columns` panels side by side; sizes in inches, `below` and `beside` are kept free."""
+    """A figure of `columns` panels side by side; sizes in inches; `below` and `beside` are kept free."""
     made = Picture(figsize=(width, height), dpi=120, facecolor="white")
     FigureCanvasAgg(made)
-    # Fixed margins: letting matplotlib work them out would draw everything twice.
+    # Fixed margins: to compute them, matplotlib would draw everything twice.
     made.subplots_adjust(
         left=0.75 / width,
         right=1 - (0.2 + beside) / width,
@@ -101,26 +101,58 @@ def figure(
     )
     panels = [made.add_subplot(1, columns, k + 1) for k in range(columns)]
     for panel in panels:
-        panel.spines[["top", "right"]].set_visible(False)
+        tidy(panel, 9, 0.6)
         panel.spines[["left", "bottom"]].set_color(INK)
-        panel.tick_params(colors=INK, labelsize=9)
-        panel.grid(True, color=FAINT, linewidth=0.6)
-        panel.set_axisbelow(True)
     if title:
         _entitle(made, title)
     return made, panels
 
 
-def canvas(width: float, height: float, title: str) -> Figure:
-    """A figure without panels; sizes in inches."""
+def canvas(width: float, height: float, title: str, words: str = "") -> Figure:
+    """A figure without panels, with `words` below its title; sizes in inches."""
     made = Picture(figsize=(width, height), dpi=120, facecolor="white")
     FigureCanvasAgg(made)
     _entitle(made, title)
+    if words:
+        subtitle(made, words)
     return made
 
 
+def subtitle(made: Figure, words: str, **look: Any) -> None:
+    """A line below the title."""
+    write(made, 0.15, made.get_figheight() - 0.37, words, va="top", **look)
+
+
+def write(made: Figure, x: float, y: float, words: str, size: float = 9, **look: Any) -> Text:
+    """Words at a place in inches from the lower left corner."""
+    width, height = made.get_size_inches()
+    return made.text(x / width, y / height, words, fontsize=size, color=INK, **{"ha": "left", "va": "bottom"} | look)
+
+
+def inset(made: Figure, left: float, bottom: float, wide: float, tall: float) -> Axes:
+    """A panel at a place in inches from the lower left corner."""
+    width, height = made.get_size_inches()
+    return made.add_axes((left / width, bottom / height, wide / width, tall / height))
+
+
+def margins(made: Figure, left: float, right: float, bottom: float, top: float, **gaps: float) -> None:
+    """Room around all panels, in inches, and the gaps between them, as shares of a panel."""
+    width, height = made.get_size_inches()
+    made.subplots_adjust(
+        left=left / width, right=1 - right / width, bottom=bottom / height, top=1 - top / height, **gaps
+    )
+
+
+def tidy(axes: Axes, size: float = 8, line: float = 0.5) -> None:
+    """A panel without a frame, with small numbers and a faint grid."""
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(colors=INK, labelsize=size)
+    axes.grid(True, color=FAINT, linewidth=line)
+    axes.set_axisbelow(True)
+
+
 def _entitle(made: Figure, title: str) -> None:
-    """The title at the top left, smaller where it is too long for the picture, and cut where that is not enough."""
+    """The title at the top left: smaller if it is too long for the picture, and cut if that is not enough."""
     width, height = made.get_size_inches()
     words = headline(title)
     # A letter of 12 points is about 0.09 inches wide.
@@ -146,7 +178,7 @@ def fit(made: Figure, drawn: Text, room: float) -> None:
 
 
 def legend_below(made: Figure, handles: Sequence[Artist], labels: Sequence[str], most: int = 4) -> None:
-    """What marks and lines mean, below everything, in up to `most` columns; names that do not fit are cut."""
+    """A legend below everything, in up to `most` columns; names that do not fit are cut."""
     if not labels:
         return
     columns, width = min(len(labels), most), made.get_size_inches()[0]
@@ -191,7 +223,7 @@ class _PlainLogFormatter(LogFormatterSciNotation):
 
 
 def _without_formulas(axis: Axis) -> None:
-    """Have the numbers of a logarithmic axis written in plain letters."""
+    """Write the numbers of a logarithmic axis in plain letters."""
     major, minor = axis.get_major_formatter(), axis.get_minor_formatter()
     if isinstance(major, LogFormatterMathtext) and not isinstance(major, _PlainLogFormatter):
         axis.set_major_formatter(_plain(major))
@@ -215,16 +247,16 @@ def plain(axes: Axes) -> None:
 
 @cache
 def signed() -> LinearSegmentedColormap:
-    """Colors of numbers with a sign: blue below the middle, orange above."""
+    """Colors of signed numbers: blue below the middle, orange above."""
     return LinearSegmentedColormap.from_list("signed", [COLORS[0], "#f7f7f7", COLORS[1]])
 
 
 @own_settings()
 def save(made: Figure, path: Path, title: str) -> Path:
-    """Write a figure as PNG, or as SVG where the path ends so; the same figure gives the same bytes."""
+    """Write a figure as PNG, or as SVG if the path says so; the same figure gives the same bytes."""
     buffer, title = io.BytesIO(), headline(title)
     if path.suffix == ".svg":
-        # Text stays text; names of parts would be random, and the date another one each time.
+        # Text stays text; without a salt and a date, ids would be random and the file different each time.
         with rc_context({"svg.fonttype": "none", "svg.hashsalt": "neurosim"}):
             made.savefig(buffer, format="svg", metadata={"Title": title, "Creator": "neurosim", "Date": None})
     else:

@@ -1,4 +1,4 @@
-"""The loss on the plane of an optimizer's path, or of the paths of several."""
+"""The loss on the plane of one optimizer's path, or of several paths."""
 
 from __future__ import annotations
 
@@ -9,14 +9,12 @@ from matplotlib.colors import LinearSegmentedColormap, LogNorm, Normalize
 from matplotlib.figure import Figure
 
 from neurosim.analysis.surfaces import Path, Surface
-from neurosim.plots.lines import LINES, Look, legend_beside, room_for
+from neurosim.plots.lines import LINES, Look, legend_beside, room_for, spans_decades
 from neurosim.plots.style import COLORS, INK, figure
 
 LEVELS = 22
-# The deepest places dark, but not so dark that the end of a path is lost in them.
+# The deepest places are dark, but not so dark that the end of a path is lost in them.
 _GRAYS = LinearSegmentedColormap.from_list("grays", ["#6a6a6a", "#fbfbfb"])
-# Losses over more than this factor are drawn on a logarithmic scale.
-WIDE = 30.0
 
 
 def loss_surface(shown: Surface, title: str, looks: Sequence[Look] = ()) -> Figure:
@@ -26,10 +24,10 @@ def loss_surface(shown: Surface, title: str, looks: Sequence[Look] = ()) -> Figu
     made, (axes,) = figure(7.6 + room, 5.6, 1, title, below=0.45, beside=room + 0.5)
     losses = np.ma.masked_invalid(shown.losses)
     low, high = float(losses.min()), float(losses.max())
-    # What lies far above everything on the way is one color.
+    # Everything far above the paths is one color.
     ways = [loss for path in shown.paths for loss in path.losses if np.isfinite(loss)]
     high = min(high, max(5 * max(ways, default=high), low * 1.01))
-    wide = low > 0 and high / low > WIDE
+    wide = spans_decades((low, high))
     levels = np.geomspace(low, high, LEVELS) if wide else np.linspace(low, high if high > low else low + 1, LEVELS)
     norm = LogNorm(levels[0], levels[-1]) if wide else Normalize(levels[0], levels[-1])
     image = axes.contourf(shown.xs, shown.ys, losses, levels=levels, cmap=_GRAYS, norm=norm, extend="max")
@@ -48,7 +46,7 @@ def loss_surface(shown: Surface, title: str, looks: Sequence[Look] = ()) -> Figu
         if len(xs) <= 40:
             axes.plot(xs, ys, ".", color=look.color, markersize=4, zorder=3)
         for end, shape, size in ((0, "o", 8), (-1, "*", 15)):
-            # Hollow where the shade around it is not the loss that there really was.
+            # Hollow if the shade around it is not the actual loss.
             inside, edge = ("white", look.color) if path.misleads(end) else (look.color, "white")
             axes.plot(
                 xs[end], ys[end], shape, color=inside, markeredgecolor=edge, markersize=size, zorder=5 if end else 4
@@ -66,7 +64,7 @@ def loss_surface(shown: Surface, title: str, looks: Sequence[Look] = ()) -> Figu
 
 
 def _label(path: Path) -> str:
-    """A path's name, the loss where it really ends, and how much of the way there the plane does not show."""
+    """A path's name, the actual loss at its end, and how much of the distance there the plane does not show."""
     return f"{path.name}: {path.losses[-1]:.2g}, {path.beside:.0%}" if path.name else ""
 
 

@@ -8,20 +8,19 @@ from matplotlib.figure import Figure
 
 from neurosim.analysis.inputs import Points
 from neurosim.analysis.units import LayerMaps, UnitMaps
-from neurosim.plots.style import COLORS, INK, canvas, fit, signed
+from neurosim.plots.style import COLORS, INK, canvas, fit, inset, signed, write
 
 CELL, GAP, LEFT, TOP = 0.98, 0.14, 1.15, 0.78
 COLUMNS = 8
 
 
 def unit_maps(shown: UnitMaps, title: str) -> Figure:
-    """One row or two for each layer, the input side at the top."""
+    """One or two rows for each layer, from the inputs at the top."""
     lines = [(layer, first) for layer in shown.layers for first in range(0, len(layer.units), COLUMNS)]
     columns = max(min(len(layer.units), COLUMNS) for layer in shown.layers)
     width = max(LEFT + columns * (CELL + GAP) + 0.1, 6.2)
     heads = sum(first == 0 for _, first in lines)
     height = TOP + len(lines) * (CELL + GAP) + 0.26 * heads + 0.35
-    made = canvas(width, height, title)
     flat = len(shown.axes) == 2
     what = (
         "answers below 0 (of a sigmoid 0.5) blue, above it orange; line: weighted sum 0"
@@ -29,16 +28,17 @@ def unit_maps(shown: UnitMaps, title: str) -> Figure:
         else "answer of each unit"
     )
     left_out = f"; {shown.left_out} layers between are left out" if shown.left_out else ""
-    made.text(0.15 / width, 1 - 0.37 / height, what + left_out, fontsize=9, color=INK, ha="left", va="top")
+    made = canvas(width, height, title, what + left_out)
     y = height - TOP
     for layer, first in lines:
         if first == 0:
             y -= 0.26
-        _label(made, layer, first, y, width, height, last=layer is shown.layers[-1], number=shown.layers.index(layer))
+            few = f"\n{len(layer.units)} of {layer.of}" if len(layer.units) < layer.of else ""
+            name = "output" if layer is shown.layers[-1] else f"layer {shown.layers.index(layer) + 1}"
+            write(made, 0.15, y - CELL / 2, f"{name}\n{layer.activation}{few}", 8.5, va="center")
         y -= CELL
         for column, place in enumerate(range(first, min(first + COLUMNS, len(layer.units)))):
-            left = LEFT + column * (CELL + GAP)
-            axes = made.add_axes((left / width, y / height, CELL / width, CELL / height))
+            axes = inset(made, LEFT + column * (CELL + GAP), y, CELL, CELL)
             (_plane if flat else _curve)(axes, shown, layer, place)
             axes.set_xticks([])
             axes.set_yticks([])
@@ -47,28 +47,16 @@ def unit_maps(shown: UnitMaps, title: str) -> Figure:
                 axes.set_title(f"unit {layer.units[place] + 1}", fontsize=7, color=INK, pad=2)
         y -= GAP
     note = f"across: {shown.labels[0]}" + (f", up: {shown.labels[1]}" if flat else ", up: answer")
-    written = made.text(LEFT / width, 0.1 / height, note, fontsize=8, color=INK, ha="left", va="bottom")
-    fit(made, written, width - LEFT - 0.05)
+    fit(made, write(made, LEFT, 0.1, note, 8), width - LEFT - 0.05)
     return made
 
 
-def _label(
-    made: Figure, layer: LayerMaps, first: int, y: float, width: float, height: float, *, last: bool, number: int
-) -> None:
-    if first:
-        return
-    few = f"\n{len(layer.units)} of {layer.of}" if len(layer.units) < layer.of else ""
-    name = "output" if last else f"layer {number + 1}"
-    made.text(0.15 / width, (y - CELL / 2) / height, f"{name}\n{layer.activation}{few}", fontsize=8.5, color=INK,
-              ha="left", va="center")  # fmt: skip
-
-
 def _plane(axes: Axes, shown: UnitMaps, layer: LayerMaps, place: int) -> None:
-    """The answer over the plane, around the middle of what the activation can be."""
+    """The answer over the plane, in colors around the middle of the activation's range."""
     xs, ys = shown.axes
     answer = layer.answers[place]
     low, high = float(layer.answers.min()), float(layer.answers.max())
-    # Answers of a sigmoid or a step are above or below a half.
+    # The middle of a sigmoid or a step is one half.
     middle = 0.5 if layer.activation in ("sigmoid", "step", "hard_sigmoid", "softmax") else 0.0
     reach = max(high - middle, middle - low) or 1.0
     axes.imshow(
@@ -84,7 +72,7 @@ def _plane(axes: Axes, shown: UnitMaps, layer: LayerMaps, place: int) -> None:
 
 
 def _data(axes: Axes, points: Points) -> None:
-    """Some of the rows: by class, or small and plain where they have values."""
+    """Some of the rows: by class, or small and plain if they have values."""
     inputs, targets = points.inputs, points.targets
     chosen = np.linspace(0, len(inputs) - 1, min(len(inputs), 80)).astype(int)
     if targets.ndim > 1:

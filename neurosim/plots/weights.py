@@ -11,7 +11,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from neurosim.analysis.weights import Kernels
-from neurosim.plots.style import INK, canvas, plain, signed
+from neurosim.plots.style import INK, canvas, inset, plain, signed, write
 
 TOP, LEFT = 0.75, 0.2
 
@@ -19,21 +19,20 @@ TOP, LEFT = 0.75, 0.2
 def first_layer_weights(shown: Kernels, title: str) -> Figure:
     """The weights of each unit over the image, all on one scale."""
     units, inputs = shown.weights.shape[:2]
-    # Channels of one unit stand beside each other.
+    # The channels of a unit are side by side.
     columns = max(8 // inputs, 1) * inputs
     rows = -(-units * inputs // columns)
     side, gap = 0.92, 0.26
     width, height = max(LEFT + columns * (side + 0.08) + 1.0, 6.0), TOP + rows * (side + gap) + 0.15
-    made = canvas(width, height, title)
     few = f"{units} of " if units < shown.of_units else ""
     words = f"weights of {few}{shown.of_units} units of the first layer, from each pixel"
-    made.text(0.15 / width, 1 - 0.37 / height, words, fontsize=9, color=INK, ha="left", va="top")
-    # A few extreme weights do not make all others pale.
+    made = canvas(width, height, title, words)
+    # A few extreme weights should not make all others pale.
     reach = float(np.quantile(np.abs(shown.weights), 0.995)) or 1.0
     for place, picture in enumerate(shown.weights.reshape(-1, *shown.weights.shape[2:])):
         row, column = divmod(place, columns)
         left, bottom = LEFT + column * (side + 0.08), height - TOP - row * (side + gap) - side
-        axes = made.add_axes((left / width, bottom / height, side / width, side / height))
+        axes = inset(made, left, bottom, side, side)
         _picture(axes, picture, reach)
         unit, channel = divmod(place, inputs)
         name = f"{shown.units[unit] + 1}" + (f", channel {shown.inputs[channel] + 1}" if inputs > 1 else "")
@@ -43,23 +42,22 @@ def first_layer_weights(shown: Kernels, title: str) -> Figure:
 
 
 def filters(shown: Sequence[Kernels], title: str) -> Figure:
-    """For each convolution its kernels: a column for each output channel, a row for each input channel."""
+    """The kernels of each convolution: a column for each output channel, a row for each input channel."""
     cell = 0.34
     columns = max(len(layer.units) for layer in shown)
     heights = [len(layer.inputs) * cell + 0.5 for layer in shown]
     width, height = max(0.75 + columns * cell + 1.0, 6.0), TOP + sum(heights) + 0.1
-    made = canvas(width, height, title)
     words = "kernels: output channels across, input channels down; each layer on its own scale"
-    made.text(0.15 / width, 1 - 0.37 / height, words, fontsize=9, color=INK, ha="left", va="top")
+    made = canvas(width, height, title, words)
     y = height - TOP
     for layer, tall in zip(shown, heights, strict=True):
         reach = float(np.abs(layer.weights).max()) or 1.0
         high, wide = layer.weights.shape[2:]
         words = f"{layer.layer}: {high} x {wide}, {_few(layer)}, from {-reach:.2g} to {reach:.2g}"
-        made.text(LEFT / width, y / height, words, fontsize=8.5, color=INK, ha="left", va="top")
+        write(made, LEFT, y, words, 8.5, va="top")
         for (unit, channel), _ in np.ndenumerate(layer.weights[:, :, 0, 0]):
             left, bottom = LEFT + unit * cell, y - 0.24 - (channel + 1) * cell
-            axes = made.add_axes((left / width, bottom / height, 0.9 * cell / width, 0.9 * cell / height))
+            axes = inset(made, left, bottom, 0.9 * cell, 0.9 * cell)
             _picture(axes, layer.weights[unit, channel], reach)
         y -= tall
     return made
@@ -78,9 +76,9 @@ def _picture(axes: Axes, picture: np.ndarray, reach: float) -> None:
 
 
 def _scale(made: Figure, reach: float, width: float, height: float) -> None:
-    """The color bar at the right."""
+    """The color bar on the right."""
     tall = min(height - TOP - 0.3, 2.6)
-    axes = made.add_axes(((width - 0.8) / width, (height - TOP - tall) / height, 0.13 / width, tall / height))
+    axes = inset(made, width - 0.8, height - TOP - tall, 0.13, tall)
     bar = made.colorbar(ScalarMappable(Normalize(-reach, reach), signed()), cax=axes)
     bar.set_label("weight", fontsize=8, color=INK)
     bar.ax.tick_params(labelsize=7, colors=INK)

@@ -1,4 +1,4 @@
-"""Finished runs beside each other: which of their settings differ, and whether they can be compared at all."""
+"""Finished runs side by side: which of their settings differ, and whether they can be compared at all."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ if TYPE_CHECKING:  # what compares need not load a simulator
 # Sections whose keys are settings, and keys of the data section that only scale.
 SECTIONS = ("data", "augmentation", "network", "optimizer", "training")
 SCALING = ("standardize", "normalize", "standardize_targets")
-# What a network is judged by, if it is there: the first of these.
+# A network is judged by the first of these splits that there is.
 JUDGED = ("test", "validation", "train")
 LONGEST_LABEL = 26
-# Letters of a folder's name, which may be all that tells two runs apart.
+# Letters of a folder's name, which may be the only difference between two runs.
 LONGEST_NAME = 60
 
 
@@ -37,11 +37,11 @@ class Compared:
     Attributes
     ----------
     label : str
-        What it is called: what differs, where that is short, else its folder.
+        Its name: what differs if that is short, otherwise its folder.
     folder : Path or None
         Where it is.
     settings : dict of str to str
-        Its settings by key path, those with a default among them.
+        Its settings by key path, including defaults.
     result : Result
         The run.
     """
@@ -61,9 +61,9 @@ class Comparison:
     runs : tuple of Compared
         In the order given.
     differing : tuple of str
-        Key paths of the settings that are not the same for all.
+        Key paths of the settings that are not the same in all.
     remarks : tuple of str
-        What to mind when comparing.
+        What to keep in mind when comparing.
     """
 
     runs: tuple[Compared, ...]
@@ -75,12 +75,12 @@ class Comparison:
         return f"<Comparison of {', '.join(by_label(self))}; differs: {differs}>"
 
     def _repr_html_(self) -> str:
-        """Which settings differ and what came of each run, for notebooks."""
+        """Which settings differ, and how each run ended, for notebooks."""
         groups = by_label(self)
         results = [outcome(runs) for runs in groups.values()]
         firsts = [runs[0] for runs in groups.values()]
         rows = [[key, *(run.settings.get(key, "-") for run in firsts)] for key in self.differing]
-        # How long an epoch took says more of the machine than of the runs.
+        # How long an epoch took says more about the machine than about the runs.
         names = dict.fromkeys(name for cells in results for name in cells if name != "s/epoch")
         rows += [[name, *(cells.get(name, "-") for cells in results)] for name in names]
         remarks = "".join(f"<p>{escape(remark)}</p>" for remark in self.remarks)
@@ -88,12 +88,12 @@ class Comparison:
 
 
 def compare(results: Sequence[Result], *, of_one_study: bool = False) -> Comparison:
-    """Put runs beside each other.
+    """Put runs side by side.
 
     Raises
     ------
     UsageError
-        When they were measured on different rows, unless they are of one study, whose author meant it.
+        When they were measured on different rows, unless they are one study, whose author intends it.
     """
     found = [settings(result.scenario) for result in results]
     if not of_one_study:
@@ -122,7 +122,7 @@ def settings(scenario: Scenario) -> dict[str, str]:
 
 def _leaves(value: Any, path: str) -> list[tuple[str, str]]:
     if isinstance(value, Mapping):
-        # A name with its own settings is told by the name.
+        # A choice with settings of its own is shown by its name.
         entries = dict(value)
         own = [(path, str(entries.pop("name")))] if "name" in entries and "kind" not in entries else []
         params = entries.pop("params", None)
@@ -137,12 +137,12 @@ def _leaves(value: Any, path: str) -> list[tuple[str, str]]:
 
 
 def _same_rows(first: Result, other: Result) -> None:
-    """Raise UsageError where two runs were measured on different rows."""
+    """Raise UsageError if two runs were measured on different rows."""
     if _judged_rows(first) == _judged_rows(other):
         return
     own, others = (result.scenario.data.model_dump(exclude_none=True) for result in (first, other))
     keys = [key for key in {**own, **others} if key not in SCALING and own.get(key) != others.get(key)]
-    # The options of another data set are others too.
+    # Another data set has other options too.
     keys = ["source"] if "source" in keys else keys
     settings = [f"data.{key} is {_shown(own, key)} and {_shown(others, key)}" for key in keys]
     why = ", ".join(settings) or "with the same [data], so the data themselves have changed in between"
@@ -153,7 +153,7 @@ def _same_rows(first: Result, other: Result) -> None:
 
 
 def _judged_rows(result: Result) -> tuple[str, str]:
-    """The split that says most about a network, and what identifies its rows."""
+    """The split that says most about a network, and the hash of its rows."""
     split = next(name for name in JUDGED if name in result.rows_sha256)
     return split, result.rows_sha256[split]
 
@@ -173,13 +173,13 @@ def _labels(
     *,
     of_one_study: bool,
 ) -> list[str]:
-    """The variant's name; else what differs, where that is short; else the folder."""
+    """The variant's name; or what differs, if that is short; or the folder."""
     if of_one_study:
         return [result.scenario.variant or f"seed {result.simulator.seed}" for result in results]
     short = [", ".join(f"{_last(key)} {own.get(key, '-')}" for key in differing) for own in found]
     if differing and len(differing) <= 2 and len(set(short)) == len(short) and max(map(len, short)) <= LONGEST_LABEL:
         return short
-    # Without folders, what differs first has to do.
+    # Without folders, the first difference has to do.
     first = [label(f"{_last(key)} {own.get(key, '-')}", LONGEST_NAME) for own in found for key in differing[:1]]
     if first and len(set(first)) == len(first) and all(result.folder is None for result in results):
         return first
@@ -201,12 +201,12 @@ def _remarks(results: Sequence[Result], differing: Sequence[str]) -> list[str]:
     found += _row_remarks(results)
     found += _training_remarks(results)
     if "seed" in differing and len(results) > 1 and len(differing) > 1:
-        found.append("The seeds differ as well: part of each difference is chance.")
+        found.append("The seeds differ too, so part of each difference is chance.")
     return found
 
 
 def _row_remarks(results: Sequence[Result]) -> list[str]:
-    """Where not all have learned from the same rows, or were measured on the same."""
+    """If not all have learned from the same rows, or were not measured on the same."""
     found = []
     if len({_judged_rows(result) for result in results}) > 1:
         found.append("Not all were measured on the same rows: their losses and accuracies cannot be compared directly.")
@@ -218,9 +218,9 @@ def _row_remarks(results: Sequence[Result]) -> list[str]:
 
 
 def _training_remarks(results: Sequence[Result]) -> list[str]:
-    """Where plugins or versions differ between runs, and where something has changed since one was trained."""
+    """If plugins or versions differ between runs, or something has changed since one was trained."""
     found = [f"Mixed: {mixed}." for mixed in dict.fromkeys(result.mixed for result in results) if mixed]
-    # What was trained here and now, and runs of older versions, say nothing about it.
+    # Networks trained just now, and runs of older versions, say nothing about it.
     trained = [result.identity for result in results if result.identity is not None]
     plugins: dict[str, set[str]] = {}
     for identity in trained:
@@ -244,13 +244,13 @@ def _training_remarks(results: Sequence[Result]) -> list[str]:
 
 
 def common_title(shown: Comparison) -> str:
-    """The title of the scenario that all are of, else how many there are."""
+    """The title of their scenario if it is the same for all, otherwise how many there are."""
     titles = dict.fromkeys(run.result.scenario.scenario.headline for run in shown.runs)
     return next(iter(titles)) if len(titles) == 1 else f"{len(shown.runs)} runs compared"
 
 
 def outcome(runs: Sequence[Compared]) -> dict[str, str]:
-    """What came of a run, in words; of several from different seeds mean and standard deviation."""
+    """The outcome of a run, in words; for several seeds, mean and standard deviation."""
     results = [run.result for run in runs]
     cells = {}
     judged = judged_split(results[0].metrics)
@@ -285,7 +285,7 @@ def _measure(name: str, values: Sequence[float]) -> str:
 
 
 def by_label(shown: Comparison) -> dict[str, list[Compared]]:
-    """The runs of each label: of a study's variant those from its seeds."""
+    """The runs by label: each variant of a study has one run for each seed."""
     groups: dict[str, list[Compared]] = {}
     for run in shown.runs:
         groups.setdefault(run.label, []).append(run)
@@ -293,7 +293,7 @@ def by_label(shown: Comparison) -> dict[str, list[Compared]]:
 
 
 def comparison_facts(shown: Comparison, title: str) -> StudyFacts:
-    """What there is to draw of runs side by side: one line each; runs of one variant are one line with a band."""
+    """What there is to draw of several runs: a line for each, or a line with a band for those of one variant."""
     variants = tuple(
         VariantFacts(
             label,

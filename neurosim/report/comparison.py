@@ -1,4 +1,4 @@
-"""The page about several runs: what differs between them, and what came of it."""
+"""The page about several runs: how they differ, and how they ended."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from neurosim.runs.folder import PAGE, portable, provenance
 from neurosim.runs.results import study_expectations
 from neurosim.scenario import Scenario
 
-# Of more runs the drawings would be too small to see.
+# With more runs, the drawings would be too small to see.
 MOST_DRAWN = 24
-# Letters of a setting.
+# Letters of a setting that are shown.
 LONGEST = 100
-# The hidden spaces stand below, once more as many drawings.
+# Each run has a drawing of its hidden space too.
 MOST_HIDDEN = 6
 
 
@@ -53,7 +53,7 @@ def write_study_page(scenario: Scenario, results: Sequence[Result], pictures: Se
 
 
 def _made(scenario: Scenario, results: Sequence[Result]) -> dict[str, Any]:
-    """Versions and machine of the first run of a study, with the plugins of all."""
+    """Versions and machine of the first run of a study, and the plugins of all."""
     return {**made_in(results[0].folder, scenario), "plugins": provenance(scenario)["plugins"]}
 
 
@@ -76,7 +76,7 @@ def write_comparison_page(found: Comparison, title: str, pictures: Sequence[Path
 
 
 def _lesson(found: Comparison, words: Words) -> str:
-    """The lesson that all runs have in common, and whether some were of something else."""
+    """The lesson that all runs share, and whether some are not what it is about."""
     results = [run.result for run in found.runs]
     if len({result.scenario.scenario.lesson for result in results}) != 1:
         return ""
@@ -84,21 +84,20 @@ def _lesson(found: Comparison, words: Words) -> str:
     lesson = words.paragraphs(results[0].scenario.scenario.lesson)
     if not lesson or not any(noted):
         return lesson
-    return f'<p class="note">Some of these runs are not what the lesson speaks of: see what differs.</p>\n{lesson}'
+    return f'<p class="note">Some of these runs are not what the lesson is about: see what differs.</p>\n{lesson}'
 
 
 def _write(title: str, above: str, found: Comparison, still: Sequence[tuple[str, str, str]], folder: Path) -> Path:
     script = Script()
     firsts = [(label, runs[0].result.simulator) for label, runs in by_label(found).items()]
-    # All of them or none: a gap would look like a fault.
+    # All of them or none: a gap would look like a bug.
     hidden = len(firsts) <= MOST_HIDDEN and all(small_hidden_space(simulator) for _, simulator in firsts)
     live = [
         live_data(simulator, script, label, inside=False, hidden=hidden) for label, simulator in firsts[:MOST_DRAWN]
     ]
     still = [(name, heading, _live(live, found) if name == "watch" else body) for name, heading, body in still]
-    header = f'<header>\n<p class="soft">neurosim: {escape(above)}</p>\n<h1>{escape(title)}</h1>\n</header>'
     path = folder / PAGE
-    write_atomically(path, page(title, f"{header}\n{sections.contents(still)}", {"runs": live}, script))
+    write_atomically(path, page(title, above, still, live, script))
     return path
 
 
@@ -126,7 +125,7 @@ def _differing(found: Comparison) -> str:
 
 
 def _headings(keys: Sequence[str]) -> list[str]:
-    """Settings by the last part of their key, where no other one ends alike."""
+    """Settings by the last part of their key, unless another one ends in the same way."""
     lasts = [key.rpartition(".")[2] for key in keys]
     short = [lasts.count(last) == 1 and not last.isdecimal() for last in lasts]
     return [last if enough else key for key, last, enough in zip(keys, lasts, short, strict=True)]
@@ -136,9 +135,9 @@ def _live(live: Sequence[Mapping[str, Any]], found: Comparison) -> str:
     groups = by_label(found)
     words = "The curves of all runs" if len(groups) <= len(live) else f"The curves of the first {len(live)} runs"
     if any(len(runs) > 1 for runs in groups.values()):
-        words += ", of several seeds that of the first"
-    words += ". Press Play, or move the slider: all drawings go to that epoch together" * any(
+        words += " (the first seed of each)"
+    words += ". Press Play or move the slider: all drawings move to that epoch together" * any(
         len(run["epochs"]) > 1 for run in live
     )
-    words += ". Point at a drawing for its numbers."
-    return f'<p>{words}</p>\n<div id="live"></div>\n<noscript><p>The moving part needs JavaScript.</p></noscript>'
+    words += ". Point at a drawing to see its numbers."
+    return sections.live(words)

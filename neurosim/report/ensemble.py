@@ -1,4 +1,4 @@
-"""The page about a run of many seeds."""
+"""The page about a run with many seeds."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SPREADS = {"epochs_to_success": "epochs to success", "final_train_loss": "final 
 
 
 def write_ensemble_page(scenario: Scenario, summary: Mapping[str, Any], pictures: Sequence[Path], folder: Path) -> Path:
-    """Write ``report.html`` for a run of many seeds; raises DataError when it cannot be written.
+    """Write ``report.html`` for a run with many seeds; raises DataError when it cannot be written.
 
     `summary` is the object that ``neurosim run --seeds N --json`` prints.
     """
@@ -49,30 +49,16 @@ def write_ensemble_page(scenario: Scenario, summary: Mapping[str, Any], pictures
         outcome += f"\n<p>{escape(what.capitalize())}: {escape(remark)}.</p>"
     if rows:
         outcome += "\n" + table(["", *header], rows, range(1, len(header) + 1))
-    body = "\n".join(
-        [
-            f'<header>\n<p class="soft">neurosim: {escape(about.name)}, {summary["networks"]:,} networks</p>',
-            f"<h1>{escape(about.headline)}</h1>\n{sections.figures(numbers, words)}\n</header>",
-            sections.contents(
-                [
-                    ("lesson", "What to look for", sections.lesson(scenario, words, missed=False)),
-                    (
-                        "results",
-                        "Over the seeds",
-                        outcome,
-                    ),
-                    ("pictures", "Pictures", sections.pictures(pictures)),
-                    ("words", "The words", words.section()),
-                    ("scenario", "The scenario", sections.scenario_text(portable(scenario).to_toml())),
-                    (
-                        "made",
-                        "How it was made",
-                        sections.provenance(made_in(folder, scenario), {"scenario": about.name}),
-                    ),
-                ]
-            ),
-        ]
-    )
+    figures = sections.figures(numbers, words)
+    entries = [
+        ("lesson", "What to look for", sections.lesson(scenario, words, missed=False)),
+        ("results", "Over the seeds", outcome),
+        ("pictures", "Pictures", sections.pictures(pictures)),
+        ("words", "The words", words.section()),
+        ("scenario", "The scenario", sections.scenario_text(portable(scenario).to_toml())),
+        ("made", "How it was made", sections.provenance(made_in(folder, scenario), {"scenario": about.name})),
+    ]
+    above = f"{about.name}, {summary['networks']:,} networks"
     path = folder / PAGE
-    write_atomically(path, page(about.headline, body, {"runs": []}, Script()))
+    write_atomically(path, page(about.headline, above, entries, [], Script(), figures))
     return path

@@ -1,4 +1,4 @@
-"""A network as data and formulas that the page evaluates: see ``assets/network.js``."""
+"""A network as data and formulas that the page evaluates; see ``assets/network.js``."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from neurosim.plugin import RowActivation
 
 
 def can_evaluate(network: Network) -> bool:
-    """Whether the page knows all kinds of layers that the network has."""
+    """Whether the page knows all kinds of layers in the network."""
     return all(type(layer) in _ENTRIES for layer in network.parts)
 
 
 def network_data(network: Network, script: Script) -> list[dict[str, Any]]:
-    """The layers, with the places of their numbers in one vector: parameters, behind them running statistics.
+    """The layers, with the places of their numbers in one vector: parameters first, then running statistics.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What the live part of a page draws, as plain JSON: the recorded epochs of one run."""
+"""The data that the live part of a page draws, as plain JSON: the recorded epochs of a run."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from neurosim.training.simulator import Simulator
 
 MOST_FRAMES, MOST_EPOCHS, MOST_POINTS = 60, 600, 1500
-# Of each of several runs.
+# For each of several runs.
 FEWER_FRAMES = 30
-# Of more layers or classes the numbers would fill the page.
+# With more layers or classes, the numbers would fill the page.
 MOST_LAYERS, MOST_CLASSES = 40, 50
-# A plane of more hidden units says little, and its directions would fill the page.
+# A plane of more hidden units shows little, and its directions would fill the page.
 MOST_UNITS = 64
-# Weighted sums beyond these are not looked at for a change of sides.
+# How far from 0 weighted sums are searched for a change of the answer.
 FARTHEST = 50.0
 
 
@@ -44,13 +44,13 @@ def live_data(
     simulator : Simulator
         The trained network.
     script : Script
-        Where the formulas go.
+        Collects the formulas.
     label : str
-        What it is called among several runs.
+        Its name among several runs.
     inside : bool
-        Whether what happens in the layers is told, too; one of several runs does with fewer frames and without.
+        Whether to include what happens in the layers; each of several runs has fewer frames, and none of this.
     hidden : bool
-        Whether the hidden space is told.
+        Whether to include the hidden space.
     """
     recording = simulator.recording or Recording(())
     places = evenly(len(recording), MOST_FRAMES if inside else FEWER_FRAMES)
@@ -108,7 +108,7 @@ def _confusion(simulator: Simulator, recording: Recording, places: list[int]) ->
 
 
 def _plane(simulator: Simulator, net: dict[str, Any] | None) -> dict[str, Any] | None:
-    """The network and its parameters at each time, where its inputs can be drawn."""
+    """The network and its parameters at each time, if its inputs can be drawn."""
     network, data = simulator.network, simulator.data
     if net is None or not shows_inputs(simulator):
         return None
@@ -132,7 +132,7 @@ def _plane(simulator: Simulator, net: dict[str, Any] | None) -> dict[str, Any] |
 
 
 def _levels(simulator: Simulator) -> list[float]:
-    """The weighted sums of a single output unit at which its answer means another class."""
+    """The weighted sums of a single output unit at which its answer changes class."""
     network = simulator.network
     if network.outputs != 1 or not simulator.data.classes or output_place(network) is None:
         return []
@@ -140,13 +140,13 @@ def _levels(simulator: Simulator) -> list[float]:
 
 
 def _net(simulator: Simulator, recording: Recording, places: list[int], script: Script) -> dict[str, Any] | None:
-    """What the page needs to evaluate the network at each time; None where it cannot."""
+    """What the page needs to evaluate the network at each time; None if it cannot."""
     network, data = simulator.network, simulator.data
     if not (recording.parameters and can_evaluate(network)):
         return None
     try:
         layers = network_data(network, script)
-    except PluginError:  # a formula without a translation: the pictures show what there is
+    except PluginError:  # a formula without a translation; the still pictures remain
         return None
     names = [*(entry.name for entry in network.parameters), *(entry.name for entry in network.statistics)]
     frames = np.array(
@@ -164,7 +164,7 @@ def _net(simulator: Simulator, recording: Recording, places: list[int], script: 
 def _hidden(
     simulator: Simulator, recording: Recording, places: list[int], net: dict[str, Any] | None
 ) -> dict[str, Any] | None:
-    """Where the last hidden layer puts the rows; the page works it out with the network at each time."""
+    """Where the last hidden layer puts the rows; the page computes it with the network at each time."""
     network = simulator.network
     if net is None or no_hidden_space(simulator) or hidden_units(network) > MOST_UNITS:
         return None
@@ -199,7 +199,7 @@ def _ends(axis: NDArray[np.float64]) -> list[float]:
 
 
 def _rounded(value: Any) -> Any:
-    """Seven digits, as much as a float32 has; None for what is not finite, which JSON does not know."""
+    """Seven digits, as many as a float32 has; None for what is not finite, which JSON cannot express."""
     if not isinstance(value, float):
         return value
     return float(f"{value:.7g}") if np.isfinite(value) else None

@@ -1,7 +1,7 @@
-"""The page as one file: nothing is loaded from elsewhere, and its policy forbids it to.
+"""The page as a single file: it loads nothing from elsewhere, and its policy forbids it to.
 
-The policy names the very style and script that are in the file by their SHA-256, so nothing else runs, whatever
-a text of a scenario may hold.
+The policy names the style and the script in the file by their SHA-256, so nothing else runs, whatever the texts of a
+scenario contain.
 """
 
 from __future__ import annotations
@@ -9,15 +9,16 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
 from neurosim.formulas.javascript import Script
 from neurosim.markup import escape
+from neurosim.report.sections import contents
 
-# In the order in which they need each other.
+# In the order of their dependencies.
 SCRIPTS = (
     "basics",
     "network",
@@ -33,16 +34,37 @@ SCRIPTS = (
 )
 
 
-def page(title: str, body: str, recorded: Mapping[str, Any], script: Script) -> str:
-    """A whole page: the sections of `body`, and what its live part draws."""
+def page(
+    title: str,
+    above: str,
+    entries: Sequence[tuple[str, str, str]],
+    runs: Sequence[Mapping[str, Any]],
+    script: Script,
+    figures: str = "",
+) -> str:
+    """A whole page.
+
+    Parameters
+    ----------
+    title, above : str
+        Its title, and what stands above it.
+    entries : sequence of (str, str, str)
+        The sections: name, heading and HTML.
+    runs : sequence of mappings
+        What the live part draws.
+    script : Script
+        The formulas that the live part evaluates.
+    figures : str
+        HTML below the title.
+    """
     style = _asset("page.css")
     code = _code(script)
     policy = (
         f"default-src 'none'; script-src '{_hash(code)}'; style-src '{_hash(style)}'; img-src data:; "
         "base-uri 'none'; form-action 'none'"
     )
-    # Nothing in the data can end the element that holds them.
-    data = json.dumps(recorded, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
+    # Nothing in the data can close the element that holds them.
+    data = json.dumps({"runs": runs}, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -55,7 +77,12 @@ def page(title: str, body: str, recorded: Mapping[str, Any], script: Script) -> 
 </head>
 <body>
 <main>
-{body}
+<header>
+<p class="soft">neurosim: {escape(above)}</p>
+<h1>{escape(title)}</h1>
+{figures}
+</header>
+{contents(entries)}
 </main>
 <div id="tip" role="status" hidden></div>
 <script type="application/json" id="recorded">{data}</script>

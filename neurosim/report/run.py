@@ -10,7 +10,6 @@ from typing import Any
 from neurosim.errors import NeurosimError
 from neurosim.files.atomic import write_atomically
 from neurosim.formulas.javascript import Script
-from neurosim.markup import escape
 from neurosim.report import sections
 from neurosim.report.live import live_data
 from neurosim.report.page import page
@@ -21,13 +20,13 @@ from neurosim.runs.folder import PAGE, portable
 from neurosim.training.simulator import Simulator
 from neurosim.worksheet import Sheet, explain
 
-# What the moving drawings are of.
+# Terms in the moving drawings.
 DRAWN = ("loss", "gradient", "epoch")
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """All of a page but its pictures, which may still be drawn meanwhile."""
+    """Everything on a page but its pictures, which may still be being drawn."""
 
     result: Result
     sheet: Sheet | None
@@ -37,7 +36,7 @@ class Prepared:
 
 
 def prepare_run_page(result: Result) -> Prepared:
-    """Collect what the page about a run says."""
+    """Collect the contents of the page about a run."""
     script = Script()
     simulator = result.simulator
     return Prepared(
@@ -57,26 +56,20 @@ def run_page(prepared: Prepared, pictures: Sequence[Path]) -> str:
         "backend": result.backend,
         "compiling": f"{result.seconds['compile']:.3g} s",
     }
-    body = "\n".join(
-        [
-            f'<header>\n<p class="soft">neurosim: {escape(scenario.name)}, seed {simulator.seed}</p>',
-            f"<h1>{escape(scenario.headline)}</h1>\n{sections.figures(sections.key_figures(result), words)}\n</header>",
-            sections.contents(
-                [
-                    ("lesson", "What to look for", sections.lesson(result.scenario, words, missed=not result.met)),
-                    ("results", "Results", _results(result)),
-                    ("watch", "Watch it learn", _live(prepared)),
-                    ("pictures", "Pictures", sections.pictures(pictures)),
-                    ("step", "One step by hand", sections.worksheet(prepared.sheet) if prepared.sheet else ""),
-                    ("network", "The network", sections.network(simulator, words)),
-                    ("words", "The words", words.section()),
-                    ("scenario", "The scenario", sections.scenario_text(portable(simulator.scenario).to_toml())),
-                    ("made", "How it was made", sections.provenance(prepared.about, about)),
-                ]
-            ),
-        ]
-    )
-    return page(scenario.headline, body, {"runs": [prepared.live]}, prepared.script)
+    figures = sections.figures(sections.key_figures(result), words)
+    entries = [
+        ("lesson", "What to look for", sections.lesson(result.scenario, words, missed=not result.met)),
+        ("results", "Results", _results(result)),
+        ("watch", "Watch it learn", _live(prepared)),
+        ("pictures", "Pictures", sections.pictures(pictures)),
+        ("step", "One step by hand", sections.worksheet(prepared.sheet) if prepared.sheet else ""),
+        ("network", "The network", sections.network(simulator, words)),
+        ("words", "The words", words.section()),
+        ("scenario", "The scenario", sections.scenario_text(portable(simulator.scenario).to_toml())),
+        ("made", "How it was made", sections.provenance(prepared.about, about)),
+    ]
+    above = f"{scenario.name}, seed {simulator.seed}"
+    return page(scenario.headline, above, entries, [prepared.live], prepared.script, figures)
 
 
 def write_run_page(prepared: Prepared, pictures: Sequence[Path], folder: Path) -> Path:
@@ -94,18 +87,18 @@ def _live(prepared: Prepared) -> str:
     if not prepared.live["history"].get("epoch"):
         return ""
     words = (
-        "Press Play, or move the slider: all drawings below go to that epoch together. "
-        "Point at a drawing for its numbers."
+        "Press Play or move the slider: all drawings below move to that epoch together. "
+        "Point at a drawing to see its numbers."
         if len(prepared.live["epochs"]) > 1
         else "Nothing was recorded during this run, so only the curves can be shown: it was made without "
         "a page, or without the command neurosim run."
     )
-    return f'<p>{words}</p>\n<div id="live"></div>\n<noscript><p>The moving part needs JavaScript.</p></noscript>'
+    return sections.live(words)
 
 
 def _worksheet(simulator: Simulator) -> Sheet | None:
     """The first step of the run, on a network of its own."""
     try:
         return explain(simulator.fresh())
-    except NeurosimError:  # what explain refuses to explain
+    except NeurosimError:  # explain refuses some networks
         return None

@@ -1,4 +1,4 @@
-"""The still sections of a page: results, pictures, worksheet, network, scenario, provenance."""
+"""The sections of a page that do not move: results, pictures, worksheet, network, scenario, provenance."""
 
 from __future__ import annotations
 
@@ -20,32 +20,37 @@ KINDS = {".png": "image/png", ".svg": "image/svg+xml"}
 
 
 def section(name: str, title: str, body: str) -> str:
-    """A section with its heading; empty where there is nothing in it."""
+    """A section with its heading; empty if there is nothing in it."""
     return f'<section id="{name}">\n<h2>{escape(title)}</h2>\n{body}\n</section>' if body else ""
 
 
 def contents(sections: Sequence[tuple[str, str, str]]) -> str:
-    """Links to the sections that there are, then the sections."""
+    """Links to the sections that are not empty, then the sections."""
     there = [entry for entry in sections if entry[2]]
     links = "\n".join(f'<a href="#{name}">{escape(title)}</a>' for name, title, _ in there)
     return f'<nav aria-label="On this page">\n{links}\n</nav>\n' + "\n".join(section(*entry) for entry in there)
 
 
 def lesson(scenario: Scenario, words: Words, *, missed: bool) -> str:
-    """What to look for; before it, where something else was run than it speaks of, that this is so."""
+    """What to look for, after a note if what was run is not what the lesson is about."""
     text = scenario.scenario.lesson
     note = scenario.lesson_note(missed=missed) if text else ""
     return (f'<p class="note">{escape(note)}</p>\n' if note else "") + words.paragraphs(text)
 
 
+def live(words: str) -> str:
+    """The place of the drawings that move, after `words`."""
+    return f'<p>{words}</p>\n<div id="live"></div>\n<noscript><p>The moving part needs JavaScript.</p></noscript>'
+
+
 def figures(numbers: Mapping[str, str], words: Words) -> str:
-    """A row of numbers with what they are."""
+    """A row of numbers with their names."""
     items = "\n".join(f"<li>{words.text(name)} <b>{escape(value)}</b></li>" for name, value in numbers.items())
     return f'<ul class="figures">\n{items}\n</ul>'
 
 
 def key_figures(result: Result) -> dict[str, str]:
-    """What came of a run, in a few numbers."""
+    """The outcome of a run, in a few numbers."""
     metrics = result.metrics
     found = {}
     for split in ("test", "validation", "train"):
@@ -61,7 +66,7 @@ def key_figures(result: Result) -> dict[str, str]:
 
 
 def expectations(found: Sequence[Expectation]) -> str:
-    """The promises of the scenario and what became of them."""
+    """The promises of the scenario, and whether they were kept."""
     lines = []
     for promise in found:
         value = "there is no such measure" if promise.value is None else f"it is {promise.value:.6g}"
@@ -71,7 +76,7 @@ def expectations(found: Sequence[Expectation]) -> str:
 
 
 def messages(result: Result) -> str:
-    """What to know about the measures, why training stopped, and which weights were kept."""
+    """Remarks about the measures, why training stopped, and which weights were kept."""
     lines = [f"{what.capitalize()}: {words}." for what, words in result.remarks.items()]
     lines += [f"{what.capitalize()} {words}." for what, words in result.simulator.watch.messages.items()]
     return "\n".join(f"<p>{escape(line)}</p>" for line in lines)
@@ -124,8 +129,8 @@ def network(simulator: Simulator, words: Words) -> str:
         ]
         for layer in found.layers
     ]
-    header = ["layer", "kind", "settings", "output", "parameters", "multiply-adds for a row"]
-    total = ["together", "", "", "", f"{found.parameters:,}", f"{found.multiply_adds:,}"]
+    header = ["layer", "kind", "settings", "output", "parameters", "multiply-adds per row"]
+    total = ["total", "", "", "", f"{found.parameters:,}", f"{found.multiply_adds:,}"]
     shape = " x ".join(map(str, found.input_shape))
     shown = table(header, [*rows, total], (4, 5), f"Input: {shape}")
     optimizer = simulator.scenario.optimizer
@@ -139,12 +144,12 @@ def network(simulator: Simulator, words: Words) -> str:
 
 def scenario_text(text: str) -> str:
     """The scenario as it was run."""
-    about = "As it was run, with every default written out; neurosim run trains it again, to the same result."
+    about = "As it was run, with all defaults written out; neurosim run trains it again, with the same result."
     return f"<p>{about}</p>\n<details>\n<summary>Show the file</summary>\n<pre>{escape(text)}</pre>\n</details>"
 
 
 def provenance(about: Mapping[str, Any], rows: Mapping[str, str]) -> str:
-    """Versions, machine and plugins; `rows` are put in front."""
+    """Versions, machine and plugins, after `rows`."""
     found = dict(rows)
     found |= {name: str(version) for name, version in about.get("versions", {}).items()}
     found |= {name: str(value) for name, value in about.get("machine", {}).items()}

@@ -1,4 +1,4 @@
-"""The words of the glossary on a page: each links to its entry, which is on the same page."""
+"""The glossary's words on a page: each links to its entry, which is on the same page."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Words:
         self._used: set[str] = set()
 
     def text(self, text: str) -> str:
-        """A text as HTML, its words linked where they first come up."""
+        """A text as HTML, with each word linked where it first occurs."""
         found, end, linked = [], 0, set[str]()
         for start, stop, entry in mentions(text):
             if entry.word in linked:
@@ -25,9 +25,9 @@ class Words:
         return "".join([*found, escape(text[end:])])
 
     def paragraphs(self, text: str) -> str:
-        """Text with empty lines between its paragraphs; a word is linked where it first comes up in the whole."""
+        """Text with empty lines between its paragraphs; a word is linked where it first occurs in all of it."""
         plain = "\n\n".join(" ".join(part.split()) for part in text.strip().split("\n\n"))
-        # No word reaches over the end of a paragraph: what ends one is no part of a word.
+        # No word spans two paragraphs.
         return "\n".join(f"<p>{part}</p>" for part in self.text(plain).split("\n\n") if part)
 
     def add(self, *words: str) -> None:
@@ -35,13 +35,13 @@ class Words:
         self._used.update(words)
 
     def section(self) -> str:
-        """The entries of all words that were used, in the order of the glossary; empty where there are none."""
+        """The entries of all words that were used, in the order of the glossary; empty if there are none."""
         used = [entry for entry in entries() if entry.word in self._used]
         anchors = {entry.word: entry.anchor for entry in used}
         lines = [_entry(entry, anchors) for entry in used]
         if not lines:
             return ""
-        about = "What the words on this page mean. The command neurosim glossary explains these and others."
+        about = "What the terms on this page mean. The command neurosim glossary explains these and others."
         return f'<p>{about}</p>\n<dl class="glossary">\n' + "\n".join(lines) + "\n</dl>"
 
 

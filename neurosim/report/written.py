@@ -14,12 +14,12 @@ from neurosim.runs import Result
 
 
 def write_report(result: Result, path: Path | str) -> Path:
-    """Write all that is known of a run as one HTML file, as ``neurosim run`` does; returns its path.
+    """Write everything that is known about a run into one HTML file, as ``neurosim run`` does; returns its path.
 
     Parameters
     ----------
     result : Result
-        What `neurosim.run` returned; with ``for_report=True`` the page can show every epoch.
+        What `neurosim.run` returned; with ``for_report=True``, the page can show every epoch.
     path : path
         The file.
 

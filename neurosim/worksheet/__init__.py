@@ -1,4 +1,4 @@
-"""A training step as a worksheet: every number of the four phases, for one sample of the user's own network.
+"""A training step as a worksheet: every number of its four phases, for one sample.
 
 Reading order: `blocks` (what a worksheet is made of), `step` (the numbers), `names` (what they are called, and which
 are shown), the phases `forward`, `losses`, `backward` and `update`, the `check` at the end, `separation` for

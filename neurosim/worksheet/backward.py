@@ -30,10 +30,10 @@ from neurosim.worksheet.numbers import joined, written
 from neurosim.worksheet.step import Index, largest
 from neurosim.worksheet.tracing import Argument, trace
 
-# What stands before the first slope of a sheet.
+# Explains the first slope of a sheet.
 DEFINITION = (
     '∂L/∂w (say "dee L by dee w") is a slope: how fast the loss L changes when w alone moves a little. Where it is '
-    "positive, a larger w makes the loss larger. The slopes are worked out from the output backwards, hence the name "
+    "positive, a larger w makes the loss larger. The slopes are worked out from the output backward, hence the name "
     "backpropagation."
 )
 
@@ -58,7 +58,7 @@ def backward_phase(section: Section, names: Names) -> None:
 
 
 def _tell_chain_rule(section: Section, names: Names, inner: str, through: str, words: str = ":") -> bool:
-    """Say the rule where it is first used, from `inner` by way of `through` to the loss; returns whether it was now."""
+    """State the rule where it is first used, from `inner` by way of `through` to the loss; returns whether it did."""
     first = not names.told_chain_rule
     if first:
         names.told_chain_rule = True
@@ -73,10 +73,10 @@ def _sum_up(section: Section, names: Names, layers: list[Layer]) -> None:
         return
     first, last = names.numbers[layers[-1].name], names.numbers[layers[0].name]
     if names.brief:
-        section.say(f"In the same way through layers {last} to {first}, which are left out here.")
+        section.say(f"The gradient passes through layers {last} to {first} in the same way; they are left out here.")
         return
     inner = section.section(f"Layers {last} to {first}")
-    inner.say("In the same way. How long the gradient is that arrives at each of them for this sample:")
+    inner.say("These work in the same way. The length of the gradient that reaches each of them for this sample:")
     rows: list[list[Piece]] = []
     for layer in layers:
         slope = float(np.sqrt((names.step.received(layer) ** 2).sum()))
@@ -93,7 +93,7 @@ def _through_activation(section: Section, names: Names, layer: Activated) -> Non
     """From the gradient of the outputs to that of the weighted sums."""
     step = names.step
     if layer is step.network.layers[-1] and step.network.pair is not None:
-        return  # the loss has given it already
+        return  # it came with the loss
     record = layer.activation.record
     for index in names.shown[layer.name]:
         arrives, slope = float(step.received(layer)[index]), float(step.errors(layer)[index])
@@ -152,7 +152,7 @@ def _weight_slope(
     error: float,
     index: Index,
 ) -> None:
-    """The gradient of one weight: its input times the error of its unit, and what a penalty adds."""
+    """The gradient of one weight: its input times the error of its unit, plus what a penalty adds."""
     step = names.step
     total = float(step.network.named(step.gradient)[layer.weight.name][place])
     own = names.slope(names.weighted(layer, index))
@@ -182,15 +182,15 @@ def _without_penalty(names: Names, layer: Dense, place: Index, total: float) -> 
 
 
 def _wide(section: Section, names: Names, layer: Dense | Conv2d) -> None:
-    """What is not shown of the gradient of the weights."""
+    """The gradients of the weights that are not shown, summed up."""
     gradient = names.step.network.named(names.step.gradient)[layer.weight.name]
     if names.brief or (names.is_whole(layer) and gradient.shape[0] <= ALL):
         return
     zeros = int((gradient == 0).sum())
     length = float(np.sqrt((gradient**2).sum()))
     section.say(
-        f"In the same way for all {gradient.size} weights of the layer: the gradient is {written(length)} long, its "
-        f"largest number {written(float(np.abs(gradient).max()))}; {zeros} of the numbers are 0."
+        f"The other weights of the layer work in the same way. The gradient of all {gradient.size} has length "
+        f"{written(length)}; its largest component is {written(float(np.abs(gradient).max()))}, and {zeros} are 0."
     )
 
 
@@ -253,9 +253,9 @@ def _conv2d(section: Section, names: Names, layer: Conv2d) -> None:
     kernel = largest(slopes, 1)[0]
     i, j, c = kernel
     section.say(
-        f"A weight of the kernel takes part at all {errors.shape[0]} x {errors.shape[1]} places of the map, so its "
-        f"gradient is a sum over them{'' if step.alone else ' and over the rows of the batch'}. For the weight of "
-        f"output channel {channel + 1} with the largest one:"
+        f"A kernel weight is used at all {errors.shape[0]} x {errors.shape[1]} places of the map, so its gradient is "
+        f"a sum over them{'' if step.alone else ' and over the rows of the batch'}. For the weight of output channel "
+        f"{channel + 1} with the largest gradient:"
     )
     place = next(((y, x) for a, b, (y, x) in cells if (a, b) == (i, j)), None)
     parameter = names.parameter(layer.weight, layer, (*kernel, channel))
@@ -278,16 +278,16 @@ def _conv2d(section: Section, names: Names, layer: Conv2d) -> None:
 
 
 def _max_pool2d(section: Section, names: Names, layer: MaxPool2d) -> None:
-    _passed(section, names, layer, "The gradient goes to the cell that was the largest, and to no other:")
+    _passed(section, names, layer, "The gradient goes to the cell with the largest value, and to no other:")
 
 
 def _avg_pool2d(section: Section, names: Names, layer: AvgPool2d) -> None:
-    _passed(section, names, layer, "The gradient is shared out evenly among the cells:")
+    _passed(section, names, layer, "The gradient is split evenly among the cells:")
 
 
 def _global_avg_pool2d(section: Section, names: Names, layer: GlobalAvgPool2d) -> None:
     height, width, _ = layer.shape
-    _passed(section, names, layer, f"Each cell gets the {height * width}-th part of the gradient of its channel:")
+    _passed(section, names, layer, f"Each cell gets 1/{height * width} of the gradient of its channel:")
 
 
 def _batch_norm(section: Section, names: Names, layer: BatchNorm) -> None:
@@ -305,7 +305,12 @@ def _normalization(section: Section, names: Names, layer: Normalization, over: s
         for entry, words in ((layer.gamma, "∂L/∂a·(normalized input)"), (layer.beta, "∂L/∂a")):
             name = names.slope(names.parameter(entry, layer, channel))
             section.tell(name, f"sum of {words} over {over}", float(gradient[entry.name][channel]))
-    _passed(section, names, layer, "Through mean and deviation too, which depend on every input:")
+    _passed(
+        section,
+        names,
+        layer,
+        "The gradient also flows through the mean and the deviation, which depend on every input:",
+    )
 
 
 def _activate(section: Section, names: Names, layer: Activate) -> None:
@@ -314,12 +319,15 @@ def _activate(section: Section, names: Names, layer: Activate) -> None:
 
 def _residual(section: Section, names: Names, layer: Residual) -> None:
     _passed(
-        section, names, layer, "The sum hands its gradient to both ways as it is; where they began, both come together:"
+        section,
+        names,
+        layer,
+        "The sum passes its gradient on to both branches unchanged; where they began, the two add up:",
     )
 
 
 def _passed(section: Section, names: Names, layer: Layer, words: str) -> None:
-    """A layer whose way back is told in words and results."""
+    """A layer whose backward pass is described in words, with its results."""
     section.say(words)
     _hand_on(section, names, layer, None)
 

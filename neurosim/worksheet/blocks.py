@@ -35,15 +35,15 @@ class Line:
     name : str
         What is worked out, such as ``z1[2]``.
     formula : str
-        How, in symbols; empty where there is nothing more to say than the name does.
+        How, in symbols; empty if the name says it all.
     filled : tuple of str and Number
-        The formula with the numbers put in; empty where the value follows at once.
+        The formula with the numbers put in; empty if the value follows at once.
     value : float or None
         The simulator's own number; None for a line that states something without one.
     note : str
-        A remark behind it, such as the case of a condition that holds.
+        A remark after it, such as which case of a condition holds.
     told : bool
-        Whether the sheet does not have what it takes to work it out: it is no gap on a blank sheet.
+        Whether the sheet lacks what it takes to work it out: on a blank sheet the value is printed.
     """
 
     name: str
@@ -56,7 +56,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Text:
-    """A paragraph; `strong` ones are what a reader should not miss."""
+    """A paragraph; `strong` ones should not be missed."""
 
     text: str
     strong: bool = False
@@ -64,7 +64,7 @@ class Text:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows under a header; numbers stand right, text left.
+    """Rows under a header; numbers are aligned right, text left.
 
     Attributes
     ----------
@@ -73,7 +73,7 @@ class Table:
     rows : tuple of rows
         Each has as many cells as the header.
     caption : str
-        What it shows; empty where the text before says it.
+        What it shows; empty if the text before says so.
     """
 
     header: tuple[str, ...]
@@ -86,7 +86,7 @@ Block = Line | Text | Table
 
 @dataclass
 class Section:
-    """A heading, blocks, and sections inside it; `answers` is left out of a blank sheet as a whole."""
+    """A heading, blocks, and sections inside it; a section of `answers` is left out of a blank sheet."""
 
     title: str
     answers: bool = False
@@ -102,7 +102,7 @@ class Section:
         self.blocks.append(Line(name, formula, tuple(filled), value, note))
 
     def tell(self, name: str, words: str, value: float) -> None:
-        """Add a line whose value the reader is told."""
+        """Add a line whose value is printed on a blank sheet too."""
         self.blocks.append(Line(name, words, (), value, told=True))
 
     def table(self, header: Sequence[str], rows: Sequence[Sequence[Piece]], caption: str = "") -> None:
@@ -134,7 +134,7 @@ def computed(value: float) -> Number:
 
 
 def in_columns(rows: list[list[Piece]], columns: int) -> list[list[Piece]]:
-    """Rows of two cells side by side, read downwards."""
+    """Rows of two cells side by side, to be read downward."""
     high = -(-len(rows) // columns)
     padded = rows + [["", ""]] * (high * columns - len(rows))
     return [[cell for k in range(columns) for cell in padded[k * high + row]] for row in range(high)]

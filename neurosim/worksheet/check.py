@@ -10,24 +10,24 @@ from neurosim.worksheet.blocks import Number, Piece, Section
 from neurosim.worksheet.names import Names
 from neurosim.worksheet.update import flat_place, shown_parameters
 
-# Steps for the difference, from the largest; a smaller one is tried where a kink lies between both points.
+# Step sizes for the difference, largest first; a smaller one is tried where a kink lies between the two points.
 STEPS = (1e-5, 1e-6, 1e-7)
 AGREED = 1e-6
-# The slope of one side is less exact.
+# The slope on one side is less accurate.
 SIDED = 1e-4
-# Two passes for each, so large networks are checked at fewer places.
+# Each takes two passes, so large networks are checked at fewer places.
 MOST, MOST_OF_LARGE, LARGE = 40, 6, 20_000
 
 
 def check_phase(section: Section, names: Names) -> bool:
-    """Compare what is shown of the gradient with differences; returns whether all agree."""
+    """Compare the gradients that are shown with difference quotients; returns whether all agree."""
     step = names.step
     places = shown_parameters(names)
     most = MOST if step.network.size <= LARGE else MOST_OF_LARGE
     chosen = [places[place] for place in np.unique(np.linspace(0, len(places) - 1, min(len(places), most)).astype(int))]
     section.say(
-        "Nothing of the chain rule is needed to check a gradient: move one weight w by a small h to both sides, and "
-        "see how the loss changes. ∂L/∂w is about (L(w + h) - L(w - h)) / (2h)."
+        "Checking a gradient takes no chain rule: move one weight w by a small h in both directions, and see how the "
+        "loss changes. ∂L/∂w is about (L(w + h) - L(w - h)) / (2h)."
     )
     rows: list[list[Piece]] = []
     worst = 0.0
@@ -42,22 +42,22 @@ def check_phase(section: Section, names: Names) -> bool:
         else:
             (kinks if found.one_sided else wrong).append(name)
         rows.append([name, Number(slope), Number(found.quotient), f"{abs(slope - found.quotient):.1e}"])
-    section.table(("parameter", "gradient", "difference quotient", "apart"), rows)
+    section.table(("parameter", "gradient", "difference quotient", "difference"), rows)
     few = f" {len(chosen)} of the {len(places)} gradients above" if len(chosen) < len(places) else " gradients"
     if kinks:
         section.say(
-            f"For {', '.join(kinks)} the loss has a kink just here: it goes up or down more steeply on one side than "
-            "on the other, and the gradient is that of one side. A difference quotient looks at both."
+            f"For {', '.join(kinks)} the loss has a kink right here: it is steeper on one side than on the other. The "
+            "gradient is the slope on one side; a difference quotient looks at both."
         )
     if wrong:
         section.say(
             f"They do not agree for {', '.join(wrong)}. Either the loss jumps there, or the derivative of a plugin is "
-            "wrong: neurosim plugins check finds out.",
+            "wrong: neurosim plugins check will tell.",
             strong=True,
         )
     elif len(kinks) < len(chosen):
         section.say(
-            f"All{few if not kinks else ' others'} agree: they differ by less than {_above(worst)} of their size.",
+            f"All{few if not kinks else ' others'} agree: their relative difference is below {_above(worst)}.",
             strong=True,
         )
     return not wrong
@@ -70,7 +70,7 @@ def _above(error: float) -> str:
 
 @dataclass(frozen=True)
 class _Found:
-    """A difference quotient, how far it is from the gradient, and whether that is the slope of one side."""
+    """A difference quotient, how far it is from the gradient, and whether the gradient is the slope on one side."""
 
     quotient: float
     error: float

@@ -1,4 +1,4 @@
-"""Which sample is explained when none is asked for: one at which there is something to see."""
+"""Which sample is explained when none is asked for: one that shows something."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ import numpy as np
 from neurosim.network.layers import Conv2d, Dense, Weighted
 from neurosim.worksheet.step import Step, sample_loss
 
-# A row that moves nearly as many weights as another is as good.
+# A row that changes nearly as many weights as another is just as good.
 NEARLY = 0.9
 
 
 def choose(step: Step, rows: int) -> tuple[int, str]:
-    """Of the rows of a step the one to explain, and why.
+    """Which of the rows of a step to explain, and why.
 
-    Of those at which the most weights have a gradient the one with the largest loss: at a row whose inputs are 0, or
-    at which units are dead, the backward pass would be lines of zeros.
+    Among the rows at which the most weights have a gradient, it is the one with the largest loss: where inputs are 0 or
+    units are dead, the backward pass would be lines of zeros.
 
     Parameters
     ----------
@@ -33,19 +33,19 @@ def choose(step: Step, rows: int) -> tuple[int, str]:
     losses = np.nan_to_num([sample_loss(one) for one in tried])
     of = f"all {rows} training rows" if len(tried) == rows else f"the first {len(tried)} training rows"
     if not moving.any():
-        # Zeros of the inputs would hide even the weighted sums.
+        # With inputs of 0, even the weighted sums would show nothing.
         first = int(np.array([one.inputs.any() for one in tried]).argmax())
-        return first, f"The weights' gradients are all 0 here, at {of}, so any of them shows as much{OTHERS}"
+        return first, f"The gradients of the weights are 0 at {of}, so any of these shows as much{OTHERS}"
     candidates = np.flatnonzero(moving >= NEARLY * moving.max())
     best = int(candidates[losses[candidates].argmax()])
-    return best, f"Picked from {of}: of those that move the most weights, it has the largest error{OTHERS}"
+    return best, f"Picked from {of}: among those that change the most weights, it has the largest error{OTHERS}"
 
 
 OTHERS = "; any other can be asked for."
 
 
 def _moving(step: Step) -> float:
-    """How many weights have a gradient from the sample; of convolutions in proportion to the places with an error."""
+    """How many weights get a gradient from the sample; in convolutions, in proportion to the places with an error."""
     return sum(_MOVING[type(layer)](step, layer) for layer in step.network.weighted)
 
 

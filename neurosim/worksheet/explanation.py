@@ -39,16 +39,16 @@ def explain(
     Parameters
     ----------
     simulator : Simulator
-        A new one; it is trained.
+        A new one; it gets trained.
     sample : int, optional
-        Number of the training row, from 0; else one with a large error and few gradients of 0, and the sheet says so.
+        Number of the training row, from 0; left out, one with a large error and few gradients of 0 is picked.
     steps : int
-        How many steps of the scenario are trained before.
+        How many steps of the scenario are trained first.
     path : bool
-        Follow a single path through the network and back: a sheet of some twenty lines.
+        Follow a single path through the network and back, on a sheet of about twenty lines.
     units : sequence of int
-        With `path`: the unit to go through in each hidden layer, from 1, from the first hidden layer on; for layers
-        without one that with the largest gradient.
+        With `path`: the unit to go through in each hidden layer, counted from 1, starting with the first hidden layer;
+        in the layers that are left, it is the unit with the largest gradient.
 
     Raises
     ------
@@ -56,7 +56,7 @@ def explain(
         When there is no such row, step or unit, no single path through the network, or the simulator has been
         trained already.
     DivergedError
-        When training diverges before.
+        When training diverges before that step.
     """
     start = simulator.state()
     step = take_step(simulator, sample, steps, choose)
@@ -71,7 +71,7 @@ def explain(
     loss_phase(sheet.section("2. Loss: how wrong the output is"), names)
     backward_phase(sheet.section("3. Backward: how the loss depends on every number"), names)
     update_phase(sheet.section("4. Update: the step against the gradient"), names)
-    check_phase(sheet.section("5. Check: the gradients, found in another way", answers=True), names)
+    check_phase(sheet.section("5. Check: the gradients, computed another way", answers=True), names)
     if is_perceptron(simulator):
         simulator.restore(start, History())
         separation(sheet, simulator)
@@ -96,13 +96,13 @@ def _given(sheet: Sheet, names: Names, simulator: Simulator) -> None:
         usual = step.training.batch(rows)
         if usual > 1:
             section.say(
-                f"The step below learns from this sample alone. In training a batch has {usual} rows; each gradient is "
-                "then the mean of those of its rows."
+                f"The step below learns from this sample alone. During training a batch has {usual} rows, and each "
+                "gradient is the mean over them."
             )
     else:
         section.say(
-            f"Batch normalization looks at the whole batch, so the step is on {step.rows.count} rows, of which the "
-            f"sample is number {step.place + 1}. L is the mean loss of them, and each ∂L is of this mean."
+            f"Batch normalization looks at the whole batch, so the step learns from {step.rows.count} rows, of which "
+            f"the sample is number {step.place + 1}. L is their mean loss, and every ∂L/∂ is a slope of this mean."
         )
     section.say(LETTERS)
     x = step.inputs.ravel()
@@ -119,11 +119,11 @@ def _given(sheet: Sheet, names: Names, simulator: Simulator) -> None:
     else:
         blank = int((x == x.min()).sum())
         section.say(
-            f"Its {x.size} inputs are from {written(x.min())} to {written(x.max())}, mean {written(x.mean())}; "
+            f"Its {x.size} inputs range from {written(x.min())} to {written(x.max())}, with mean {written(x.mean())}; "
             f"{blank} of them have the smallest value."
         )
     shown = shown_parameters(names)
-    few = "" if len(shown) == step.network.size else f" ({len(shown)} of {step.network.size}, those worked with below)"
+    few = "" if len(shown) == step.network.size else f" ({len(shown)} of {step.network.size}: those used below)"
     rows_of: list[list[Piece]] = [
         [names.parameter(parameter, layer, index), Number(float(step.before[flat_place(parameter, index)]))]
         for layer, parameter, index in shown

@@ -35,7 +35,7 @@ from neurosim.worksheet.tracing import Argument, trace
 
 
 def forward_phase(section: Section, names: Names) -> None:
-    """Every layer in the order in which data flow."""
+    """Every layer, in the order in which the data flow."""
     skipped: list[Layer] = []
     for layer in names.layers:
         if layer.name not in names.detailed:
@@ -45,7 +45,7 @@ def forward_phase(section: Section, names: Names) -> None:
         skipped = []
         inner = section
         if names.brief and layer.passes_through:
-            continue  # the numbers go through as they are
+            continue  # the numbers pass through unchanged
         if not names.brief:
             inner = section.section(f"{names.title(layer).capitalize()}: {describe(layer)}")
             _select(inner, names, layer)
@@ -53,7 +53,7 @@ def forward_phase(section: Section, names: Names) -> None:
 
 
 def describe(layer: Layer) -> str:
-    """A layer in a few words."""
+    """What a layer is, briefly."""
     return ", ".join([layer.words, *layer.details])
 
 
@@ -63,10 +63,10 @@ def _sum_up(section: Section, names: Names, layers: Sequence[Layer]) -> None:
         return
     first, last = names.numbers[layers[0].name], names.numbers[layers[-1].name]
     if names.brief:
-        section.say(f"Layers {first} to {last} work in the same way, and are left out here.")
+        section.say(f"Layers {first} to {last} work in the same way and are left out here.")
         return
     inner = section.section(f"Layers {first} to {last}")
-    inner.say("These work as the layers before and behind them. Their outputs for this sample:")
+    inner.say("These work like the layers around them. Their outputs for this sample:")
     rows: list[list[Piece]] = []
     for layer in layers:
         a = names.step.outputs(layer)
@@ -76,14 +76,14 @@ def _sum_up(section: Section, names: Names, layers: Sequence[Layer]) -> None:
 
 
 def _select(section: Section, names: Names, layer: Layer) -> None:
-    """Say which outputs are shown, and what the others are like."""
+    """Say which outputs are shown, and sum up all of them."""
     if names.is_whole(layer) or layer.passes_through:
         return
     a, shown = names.step.outputs(layer), names.shown[layer.name]
     what = "units" if a.ndim == 1 else "places of the maps"
     which = ", ".join(numbered(index) for index in shown)
     zeros = int((a == 0).sum())
-    words = f"Shown: {which} of {a.size} {what}, where the loss depends on the layer most. "
+    words = f"Shown: {which} of {a.size} {what}, those on which the loss depends most. "
     words += f"All {a.size}: mean a = {written(a.mean())}, from {written(a.min())} to {written(a.max())}"
     section.say(words + (f"; {zeros} of them are 0." if zeros else "."))
 
@@ -92,14 +92,14 @@ Term = tuple[str, str, Number, Number]
 
 
 def weighted_sum(terms: Sequence[Term], chosen: Sequence[int] | None = None) -> tuple[list[str], list[list[Piece]]]:
-    """Symbols and numbers of a sum of products: all terms, or some and what the others come to.
+    """Symbols and numbers of a sum of products: all terms, or some of them and the sum of the others.
 
-    Left out, `chosen` are the terms that come to most.
+    Left out, `chosen` are the largest terms.
     """
     products = np.array([weight.value * value.value for _, _, weight, value in terms])
     if chosen is None:
         chosen = [index[0] for index in largest(products, FEW)] if len(terms) > ALL else range(len(terms))
-    # A single other term takes no more room than the words for it.
+    # A single other term takes no more room than the words that would replace it.
     places = chosen if len(chosen) < len(terms) - 1 else range(len(terms))
     shown = [terms[place] for place in places]
     symbols = [f"{weight}·{value}" for weight, value, _, _ in shown]
@@ -141,7 +141,7 @@ def _weighted(section: Section, names: Names, layer: Dense, index: Index, terms:
 
 
 def _activation(section: Section, names: Names, layer: Activated, index: Index) -> None:
-    """The activation of one number, from its own formula."""
+    """The activation of one number, by its own formula."""
     record = layer.activation.record
     if isinstance(record, RowActivation):
         return
@@ -158,7 +158,7 @@ def _activation(section: Section, names: Names, layer: Activated, index: Index) 
     for line in lines[:-1]:
         section.blocks.append(line)
     last = lines[-1]
-    # Its name as the book has it, then what it means, unless that is a bare number.
+    # Its name as in textbooks, then its formula, unless that is a bare number.
     meaning = f" = {last.formula}" if last.filled else ""
     section.line(name, f"{record.name}({symbol}){meaning}", last.filled, last.value, last.note)
 
@@ -197,7 +197,7 @@ def _row_activation(section: Section, names: Names, layer: Dense | Activate) -> 
 
 
 def _conv2d(section: Section, names: Names, layer: Conv2d) -> None:
-    """One receptive field, and the sum over it."""
+    """A receptive field, and the sum over it."""
     index = names.shown[layer.name][0]
     *_, channel = index
     weight = names.step.trace.weights[layer.weight.name]
@@ -211,8 +211,8 @@ def _conv2d(section: Section, names: Names, layer: Conv2d) -> None:
     strongest = int(np.abs(by_channel).argmax())
     section.say(
         f"The receptive field of {names.weighted(layer, index)}: {weight.shape[0]} x {weight.shape[1]} cells of "
-        f"{weight.shape[2]} input channel{'s' * (weight.shape[2] != 1)}, multiplied with the kernel of output channel "
-        f"{channel + 1} cell by cell, and added up. Input channel {strongest + 1}, which counts most:"
+        f"{weight.shape[2]} input channel{'s' * (weight.shape[2] != 1)}, multiplied cell by cell by the kernel of "
+        f"output channel {channel + 1}, and summed. Input channel {strongest + 1}, which contributes most:"
     )
     for caption, grid in (
         ("what it sees", patch[..., strongest]),
@@ -235,7 +235,7 @@ def _conv2d(section: Section, names: Names, layer: Conv2d) -> None:
 
 
 def receptive_field(window: Window, index: Index) -> list[tuple[int, int, tuple[int, int]]]:
-    """The cells under the kernel for an output, those of the padding left out: (i, j, (y, x)) each."""
+    """The cells under the kernel for an output, without those of the padding: (i, j, (y, x)) each."""
     y, x = index[0], index[1]
     top, _, left, _ = window.padding
     height, width, _ = window.input_shape
@@ -290,7 +290,7 @@ def _layer_norm(section: Section, names: Names, layer: LayerNorm) -> None:
 
 
 def _normalization(section: Section, names: Names, layer: Normalization, over: str) -> None:
-    """Mean and deviation over the batch or over the channels, and what one number becomes."""
+    """Mean and deviation over the batch or over the channels, and how one number is normalized."""
     step = names.step
     normal, spread = step.trace.saved[layer.name]
     weights = step.trace.weights
@@ -321,18 +321,18 @@ def _activate(section: Section, names: Names, layer: Activate) -> None:
 
 def _dropout(section: Section, names: Names, layer: Dropout) -> None:
     section.say(
-        f"Dropout is off on this sheet: outputs are inputs. In training it sets a share of {layer.rate:g} of them to "
-        "0, chosen at random for each sample, and scales the others up."
+        f"Dropout is off on this sheet, so its outputs are its inputs. During training it sets a fraction of "
+        f"{layer.rate:g} of them to 0, chosen at random for each sample, and scales the others up."
     )
 
 
 def _flatten(section: Section, names: Names, layer: Flatten) -> None:
     shape = " x ".join(map(str, layer.shape))
-    section.say(f"The map of {shape} is read as one vector of {layer.units}: row by row, the channels last.")
+    section.say(f"The {shape} maps are read as one vector of {layer.units} numbers: row by row, channels last.")
 
 
 def _residual(section: Section, names: Names, layer: Residual) -> None:
-    section.say("What comes in is added to what the layers inside make of it:")
+    section.say("Its input is added to the output of the layers inside:")
     last = layer.layers[-1]
     for index in names.shown[layer.name]:
         skip = layer.projection

@@ -1,4 +1,4 @@
-"""A worksheet as one HTML page that prints well; nothing in it is loaded from elsewhere."""
+"""A worksheet as a single HTML page that prints well and loads nothing from elsewhere."""
 
 from __future__ import annotations
 

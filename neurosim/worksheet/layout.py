@@ -1,4 +1,4 @@
-"""What all ways of printing a sheet have in common: numbers in their place, gaps, and broken lines."""
+"""What all ways of printing a sheet share: numbers in their places, gaps, and broken lines."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from neurosim.worksheet.numbers import written
 GAP = "_______"
 # Room for the number of a line.
 MARGIN = 5
-# After one of these a negative number stands in brackets.
+# After one of these, a negative number is put in brackets.
 _OPERATORS = "+-·/^"
 
 
 @dataclass
 class Gaps:
-    """What stands for the numbers that the sheet has worked out, and the count of its lines.
+    """How the numbers that the sheet has worked out are written, and the count of its lines.
 
     Attributes
     ----------
     blank : bool
-        Whether they are left out.
+        Whether they are left out, for the reader to fill in.
     count : int
-        How many lines of arithmetic were written so far.
+        How many lines of arithmetic have been written so far.
     """
 
     blank: bool = False
@@ -41,13 +41,13 @@ class Gaps:
         return GAP if self.blank and not line.told else written(line.value)
 
     def number(self) -> str:
-        """The number of one more line; the answer is found under it."""
+        """The number of the next line; its answer has the same number."""
         self.count += 1
         return f"({self.count})".rjust(MARGIN)
 
 
 def fill(pieces: Sequence[Piece], gaps: Gaps) -> str:
-    """A formula with its numbers; negative ones behind an operator in brackets."""
+    """A formula with its numbers; negative ones after an operator are in brackets."""
     text = ""
     for piece in pieces:
         if isinstance(piece, str):
@@ -60,7 +60,7 @@ def fill(pieces: Sequence[Piece], gaps: Gaps) -> str:
 
 
 def steps_of(line: Line, gaps: Gaps) -> list[str]:
-    """What follows the name of a line, each behind an equals sign: symbols, numbers, value."""
+    """What follows the name of a line, each after an equals sign: symbols, numbers, value."""
     bare = line.value is not None and line.formula == written(line.value)
     found = [line.formula] if line.formula and not bare else []
     filled = fill(line.filled, gaps)
@@ -68,14 +68,14 @@ def steps_of(line: Line, gaps: Gaps) -> list[str]:
         found.append(filled)
     if line.value is not None:
         value = gaps.result(line)
-        # A formula that is a single number has been told.
+        # A formula that is a single number says it already.
         if value != filled:
             found.append(value)
     return found
 
 
 def equation(line: Line, gaps: Gaps, width: int) -> list[str]:
-    """A numbered line of arithmetic in lines of at most `width` characters, equals signs below each other."""
+    """A numbered line of arithmetic in lines of at most `width` characters, with aligned equals signs."""
     first, *others = _equation(line, gaps, width - MARGIN - 1)
     return [f"{gaps.number()} {first}", *(" " * (MARGIN + 1) + other for other in others)]
 
@@ -106,7 +106,7 @@ def _wrapped(text: str, first: str, other: str, width: int) -> list[str]:
 
 
 def columns(table: Table, gaps: Gaps) -> tuple[list[list[str]], list[int], list[bool]]:
-    """The cells of a table as text with the header first, the width of each column, and whether it is of numbers."""
+    """The cells of a table as text, header first; the width of each column, and whether it holds numbers."""
     cells = [[gaps.inside(cell) if isinstance(cell, Number) else cell for cell in row] for row in table.rows]
     rows = ([list(table.header)] if table.header else []) + cells
     count = len(rows[0]) if rows else 0

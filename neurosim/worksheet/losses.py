@@ -1,7 +1,7 @@
 """Phase 2: the loss, and where the backward pass starts: its gradient with respect to the outputs or the sums.
 
-The losses that every textbook has are written as the textbook has them; others, and those of plugins, are
-followed in their own source.
+The losses of every textbook are written as they stand there; others, and those of plugins, are followed in their own
+source.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def loss_phase(section: Section, names: Names) -> float:
         words = f"mean loss of the {step.rows.count} rows of the batch"
         section.tell("L", words, step.objective - step.backend.penalty())
     if step.network.penalized:
-        section.say("Large weights cost something as well (l1·sum|w| + l2/2·sum w^2); what is minimized is the sum:")
+        section.say("Large weights have a cost too (l1·sum|w| + l2/2·sum w^2); training minimizes the sum of both:")
         section.line("L + penalty", "", [computed(own), " + ", given(step.backend.penalty())], step.objective)
     return own
 
@@ -40,13 +40,13 @@ def target_symbol(names: Names, unit: int) -> str:
 
 
 def target_number(names: Names, unit: int) -> Number:
-    """What output `unit` should be; of classes 1 for the right one."""
+    """What output `unit` should be; for classes, 1 for the right one and 0 for the others."""
     y = names.step.target()
     return given(float(y == unit) if isinstance(y, int) else float(y[unit]))
 
 
 def _plain(names: Names) -> bool:
-    """Whether the loss is what the textbook has: no label smoothing or another setting that changes it."""
+    """Whether the loss is as in textbooks: without label smoothing or another setting that changes it."""
     loss = names.step.network.loss
     return not any(loss.values)
 
@@ -95,9 +95,9 @@ def _divided(section: Section, name: str, symbols: str, filled: list[Piece], ove
 
 
 def loss_slopes(section: Section, names: Names, indices: Sequence[Index]) -> None:
-    """Where the way back starts, for some outputs of the last layer.
+    """Where the backward pass starts, for some outputs of the last layer.
 
-    With respect to the weighted sums where loss and activation are one formula, else to the outputs.
+    With respect to the weighted sums where loss and activation share one formula, else to the outputs.
     """
     step = names.step
     last, loss, pair = step.network.layers[-1], step.network.loss, step.network.pair
@@ -105,11 +105,11 @@ def loss_slopes(section: Section, names: Names, indices: Sequence[Index]) -> Non
     if pair is not None:
         simple = loss.name in _DIFFERENCES and _plain(names)
         section.say(
-            f"The slopes of {loss.name} and of {pair.activation} are taken together"
-            + (", since their product is simple: the output minus the target." if simple else ", as one formula.")
+            f"The slopes of {loss.name} and {pair.activation} are combined"
+            + (", because their product is simple: the output minus the target." if simple else ", as one formula.")
         )
     else:
-        section.say("The slope of the loss when the output changes:")
+        section.say("The slope of the loss with respect to the output:")
     received = step.received(last)
     for index in indices:
         unit = int(np.ravel_multi_index(index, last.output_shape))
@@ -135,4 +135,4 @@ def loss_slopes(section: Section, names: Names, indices: Sequence[Index]) -> Non
             symbols, filled = f"({symbols}){share}", ["(", *filled, f"){share}"]
         section.line(slope, symbols, filled, value)
     if as_kind(last, Dense) and len(indices) < step.network.outputs and not names.brief:
-        section.say(f"The other {step.network.outputs - len(indices)} outputs follow in the same way.")
+        section.say(f"The other {step.network.outputs - len(indices)} outputs work in the same way.")

@@ -1,4 +1,4 @@
-"""A worksheet as Markdown: headings, tables, and the arithmetic in code blocks, where it stays in columns."""
+"""A worksheet as Markdown: headings, tables, and the arithmetic in code blocks, where its columns stay aligned."""
 
 from __future__ import annotations
 

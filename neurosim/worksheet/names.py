@@ -1,7 +1,7 @@
-"""What the numbers of a network are called on a worksheet, and which of them are shown.
+"""The names of a network's numbers on a worksheet, and which of them are shown.
 
-Layers are numbered from 1 in the order in which they compute, a residual layer, which adds up, behind those
-inside it. ``z3[2]`` is the weighted sum of unit 2 of layer 3, ``a3[2]`` its output; in feature maps the indices are
+Layers are numbered from 1 in the order in which they compute; a residual layer, which adds, comes after those inside
+it. ``z3[2]`` is the weighted sum of unit 2 of layer 3, ``a3[2]`` its output; in feature maps the indices are
 row, column and channel. Everything counts from 1, as in textbooks.
 """
 
@@ -19,13 +19,13 @@ from neurosim.worksheet.blocks import Number, computed, given
 from neurosim.worksheet.numbers import numbered
 from neurosim.worksheet.step import Index, Step, largest, sources
 
-# A layer of up to ALL units is shown whole, of a wider one FEW.
+# A layer of up to ALL units is shown whole; of a wider one, FEW units are.
 ALL, FEW = 6, 3
-# Of a network with more layers than this the ones in the middle are summed up.
+# Of a network with more layers than this, those in the middle are summed up.
 MANY_LAYERS, FIRST, LAST = 10, 3, 4
 LETTERS = (
-    "z are weighted sums, a outputs, w weights, b biases, x inputs and y the target. The number behind a letter is "
-    "the layer; in brackets is the unit, or for a weight: from input, to unit."
+    "z are weighted sums, a outputs, w weights, b biases, x inputs, and y is the target. The number after a letter is "
+    "the layer; in brackets is the unit or, for a weight, the input it comes from and the unit it goes to."
 )
 
 
@@ -36,7 +36,7 @@ class Names:
     Attributes
     ----------
     step : Step
-        What is told.
+        The step that is shown.
     layers : tuple of Layer
         In the order of their numbers.
     numbers : dict of str to int
@@ -44,14 +44,14 @@ class Names:
     sources : dict of str to Layer or None
         Whose outputs each layer gets.
     shown : dict of str to list of index
-        Of each layer the outputs that are worked out.
+        The outputs of each layer that are worked out.
     detailed : set of str
         The layers that are shown in detail.
     told_chain_rule : bool
-        Whether the sheet has said what the chain rule is: it does where it first uses it.
+        Whether the sheet has stated the chain rule, as it does where it first uses it.
     """
 
-    # Whether the sheet is a short one: no headings for single layers, and no words on what is left out.
+    # Whether the sheet is a short one: no headings for single layers, and nothing about what is left out.
     brief: ClassVar[bool] = False
 
     step: Step
@@ -72,7 +72,7 @@ class Names:
         self.shown = {layer.name: self._choose(layer) for layer in parts if layer.name in self.detailed}
 
     def _choose(self, layer: Layer) -> list[Index]:
-        """Those that the loss depends on most."""
+        """The outputs on which the loss depends most."""
         outputs = self.step.outputs(layer)
         if outputs.ndim == 1 and outputs.size <= ALL:
             return [(unit,) for unit in range(outputs.size)]
@@ -80,7 +80,7 @@ class Names:
         return largest(slopes, FEW if outputs.ndim == 1 else 1)
 
     def inputs_shown(self, layer: Dense, unit: int) -> list[int]:
-        """The inputs of a unit whose weights are worked with: all of a few, else those with the largest products."""
+        """The inputs of a unit whose weights are shown: all if they are few, else those with the largest products."""
         if layer.inputs <= ALL:
             return list(range(layer.inputs))
         weight = self.step.trace.weights[layer.weight.name][:, unit]
@@ -88,7 +88,7 @@ class Names:
         return [index[0] for index in largest(np.array(products), FEW)]
 
     def units_shown(self, layer: Dense) -> list[int] | None:
-        """The units through which a gradient is followed back; None: all of a few, else the largest shares."""
+        """The units through which a gradient is followed back; None: all if they are few, else the largest shares."""
         return None
 
     def title(self, layer: Layer) -> str:
@@ -104,7 +104,7 @@ class Names:
         return (f"a{self.numbers[layer.name]}" if layer is not None else "x") + numbered(index)
 
     def weighted(self, layer: Layer, index: Index) -> str:
-        """``z3[2]``; for an activation on its own its input."""
+        """``z3[2]``; for an activation layer, its input."""
         if not isinstance(layer, Weighted):
             return self.input(layer, index)
         return f"z{self.numbers[layer.name]}" + numbered(index)
@@ -115,7 +115,7 @@ class Names:
         return {"weight": "w", "bias": "b"}.get(word, word) + str(self.numbers[layer.name]) + numbered(index)
 
     def input(self, layer: Layer, index: Index) -> str:
-        """An input of a layer by the name that it has as an output or as an input of the network."""
+        """An input of a layer, under its name as an output of another layer or as an input of the network."""
         source, index = self.origin(layer, index)
         return self.output(source, index)
 
@@ -132,20 +132,20 @@ class Names:
         return source, index
 
     def input_number(self, layer: Layer, index: Index) -> Number:
-        """The value of an input of a layer; computed where the sheet has worked it out."""
+        """The value of an input of a layer; computed if the sheet has worked it out."""
         source, index = self.origin(layer, index)
         if source is None:
             return given(self.step.inputs[index])
         return self.output_number(source, index)
 
     def output_number(self, layer: Layer, index: Index) -> Number:
-        """The value of an output; computed where the sheet works it out."""
+        """The value of an output; computed if the sheet works it out."""
         value = self.step.outputs(layer)[index]
         return computed(value) if index in self.shown.get(layer.name, ()) else given(value)
 
     @cached_property
     def branches(self) -> set[str]:
-        """The layers that get the input of a residual layer, as its skip does."""
+        """The layers that share the input of a residual layer with its skip connection."""
         return {branch[0].name for layer in self.layers for branch in layer.branches}
 
     def slope(self, name: str) -> str:

@@ -1,4 +1,4 @@
-"""Numbers, indices and names as they stand on a worksheet."""
+"""Numbers and indices as they are written on a worksheet."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def numbered(index: Sequence[int]) -> str:
 
 
 def product(left: Piece, right: Piece) -> list[Piece]:
-    """Two factors; a negative second one is bracketed when it is written."""
+    """A product; a negative second factor is put in brackets when it is written."""
     return [left, "·", right]
 
 

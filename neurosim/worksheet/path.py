@@ -1,4 +1,4 @@
-"""A short sheet: one path through the network, from an input by way of one unit a layer to the loss, and back."""
+"""A short sheet: a single path through the network, from an input to the loss, one unit in each layer, and back."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from neurosim.worksheet.sheet import Sheet
 from neurosim.worksheet.step import Index, Step
 from neurosim.worksheet.update import flat_place, rule_lines, shown_parameters
 
-# Through these a path goes from one number to one number.
+# Layers in which a path leads from one number to one number.
 KINDS = (Activate, BatchNorm, Dense, Dropout, Flatten, LayerNorm)
 
 
 @dataclass
 class PathNames(Names):
-    """The names, and of each layer the one output that is on the path.
+    """The names, with the one output of each layer that is on the path.
 
     Attributes
     ----------
     units : sequence of int
         The units to go through in the hidden layers, from 1.
     entry : int
-        The input of the first dense layer with which the path begins: that which moves the sum most.
+        The input of the first dense layer at which the path begins: the one that contributes most to the sum.
     """
 
     brief: ClassVar[bool] = True
@@ -48,7 +48,7 @@ class PathNames(Names):
         units[: len(self.units)] = [unit - 1 for unit in self.units]
         y = self.step.target()
         if isinstance(y, int):
-            units[-1] = y  # the loss is about this one
+            units[-1] = y  # the loss depends on this one
         chosen = dict(zip((layer.name for layer in dense), units, strict=True))
         values = [self.input_number(dense[0], (place,)).value for place in range(dense[0].inputs)]
         weights = self.step.trace.weights[dense[0].weight.name][:, units[0]]
@@ -84,7 +84,7 @@ def path_sheet(simulator: Simulator, step: Step, units: Sequence[int]) -> Sheet:
     Raises
     ------
     UsageError
-        When the network has layers through which no single path leads, or not the units asked for.
+        When no single path leads through a layer of the network, or a unit asked for does not exist.
     """
     about = simulator.scenario.scenario
     _check(about.name, step, units)
@@ -94,7 +94,7 @@ def path_sheet(simulator: Simulator, step: Step, units: Sequence[int]) -> Sheet:
     _given(sheet.section("Given"), names, simulator)
     forward_phase(sheet.section("1. Forward: from the input to the output"), names)
     loss_phase(sheet.section("2. Loss: how wrong the output is"), names)
-    backward_phase(sheet.section("3. Backward: the same way, from the loss to the first weight"), names)
+    backward_phase(sheet.section("3. Backward: the same path, from the loss to the first weight"), names)
     _update(sheet.section("4. Update: the step against the gradient"), names)
     return sheet
 
@@ -105,7 +105,7 @@ def _check(name: str, step: Step, units: Sequence[int]) -> None:
     dense = of_kind(parts, Dense)
     if others or not dense:
         raise UsageError(
-            f"no single path leads through {name}: it has layers of the kind {', '.join(others) or parts[0].kind}",
+            f"no single path leads through {name}: it has layers of kind {', '.join(others) or parts[0].kind}",
             "A path goes through dense layers; a sheet without a path shows the whole step.",
         )
     if len(units) > len(dense) - 1:
@@ -120,14 +120,14 @@ def _check(name: str, step: Step, units: Sequence[int]) -> None:
 
 
 def _given(section: Section, names: PathNames, simulator: Simulator) -> None:
-    """The sample, the way, and the numbers that stand on it."""
+    """The sample, the path, and the numbers on it."""
     step = names.step
     variant = f", variant {simulator.scenario.variant}" if simulator.scenario.variant else ""
     trained = f"after {step.done} steps of training" if step.done else "before training"
     section.say(f"Scenario {simulator.scenario.scenario.name}{variant}, seed {simulator.seed}, {trained}.")
     section.say(step.describe(simulator.split_rows("train").count, simulator.data))
     section.say(f"The path: {' -> '.join(_stations(names))}. {_choice(names)}".rstrip())
-    section.say(LETTERS + " What reaches a sum by other ways is added up: (5 more) are five terms.")
+    section.say(LETTERS + " What reaches a sum along other paths is summed up: (5 more) stands for five terms.")
     first = names.dense[0]
     value = names.input_number(first, (names.entry,)).value
     rows: list[list[Piece]] = [[names.input(first, (names.entry,)), Number(value)]]
@@ -139,7 +139,7 @@ def _given(section: Section, names: PathNames, simulator: Simulator) -> None:
 
 
 def _stations(names: PathNames) -> list[str]:
-    """The numbers on the way, with dots for the layers that are not told."""
+    """The numbers along the path, with dots for the layers that are left out."""
     found = [names.input(names.dense[0], (names.entry,))]
     for layer in names.layers:
         index: Index = names.shown[layer.name][0]
@@ -153,21 +153,21 @@ def _stations(names: PathNames) -> list[str]:
 
 
 def _choice(names: PathNames) -> str:
-    """Why it goes through these units."""
+    """Why the path goes through these units."""
     hidden = names.dense[:-1]
     if not hidden:
         return ""
     if len(names.units) == len(hidden):
         return "You chose the units."
     if len(hidden) > 1:
-        return "It goes through the unit of each layer with the largest gradient ∂L/∂z; others can be asked for."
+        return "In each layer it goes through the unit with the largest gradient ∂L/∂z; others can be asked for."
     unit = names.shown[hidden[0].name][0][0] + 1
     largest = f"number {unit}, whose gradient ∂L/∂z is largest"
     return f"Of the {hidden[0].units} units it takes {largest}; another can be asked for."
 
 
 def _update(section: Section, names: PathNames) -> None:
-    """New weights: by the optimizer's formula where that is one line, else by what it comes to."""
+    """New weights: by the optimizer's formula if that is one line, else only its result."""
     step = names.step
     optimizer = step.training.optimizer
     for place in shown_parameters(names):

@@ -1,8 +1,8 @@
-"""Whether one line separates the classes of a perceptron's data: the line, or the proof that there is none.
+"""Whether a line separates the classes of a perceptron's data: the line, or a proof that there is none.
 
 Rows with target 1 need w·x + b >= 0, the others w·x + b < 0. By Gordan's theorem (Gordan 1873) there is such a line
-exactly when no weights m >= 0, not all 0, make the sum of m (x, 1) over the one class equal to that over the other.
-Both are linear programs; where the second one has a solution it is the contradiction.
+exactly when no weights m >= 0, not all 0, make the sum of m (x, 1) over one class equal to that over the other.
+Both are linear programs; a solution of the second one is the contradiction.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from neurosim.worksheet.blocks import Number, Piece, Section
 from neurosim.worksheet.numbers import written
 from neurosim.worksheet.sheet import Sheet
 
-# Only few rows can be written out.
+# More rows and inputs are too many to be written out.
 MOST_ROWS, MOST_INPUTS = 16, 4
 Array = NDArray[np.float64]
 
 
 def is_perceptron(simulator: Simulator) -> bool:
-    """Whether the network is one unit with a step, and its data are few enough to be written out."""
+    """Whether the network is one unit with a step activation, and its data are few enough to be written out."""
     layers, rows = simulator.network.layers, simulator.split_rows("train")
     layer = as_kind(layers[0], Dense)
     return (
@@ -38,7 +38,7 @@ def is_perceptron(simulator: Simulator) -> bool:
 
 
 def separation(sheet: Sheet, simulator: Simulator) -> None:
-    """The line that training has found; else why it has not, and whether it could. Trains the simulator to its end."""
+    """The line that training finds, or why it finds none, and whether it could. Trains the simulator to its end."""
     rows = simulator.split_rows("train")
     inputs = rows.inputs(np.float64)
     classes = rows.classes.astype(int)
@@ -54,14 +54,14 @@ def separation(sheet: Sheet, simulator: Simulator) -> None:
         section = sheet.section("No line yet", answers=True)
         section.say(
             f"After {len(simulator.history)} epochs {int(((sums >= 0) != (classes == 1)).sum())} of {len(classes)} "
-            "rows are still answered wrongly. There are lines that separate the classes: more epochs would find one."
+            "rows are still classified wrongly. There are lines that separate the classes: more epochs would find one."
         )
         return
     _impossible(sheet.section("Why there is no line", answers=True), inputs, classes, shares)
 
 
 def contradiction(inputs: Array, classes: NDArray[np.int_]) -> Array | None:
-    """Shares of the rows, (rows,), whose inequalities add up to a contradiction; None where a line exists."""
+    """Shares of the rows, (rows,), whose inequalities add up to a contradiction; None if a line exists."""
     from scipy.optimize import linprog
 
     signs = np.where(classes == 1, 1.0, -1.0)
@@ -100,7 +100,7 @@ def _impossible(section: Section, inputs: Array, classes: NDArray[np.int_], shar
     terms = " + ".join(f"w{k + 1}·x[{k + 1}]" for k in range(inputs.shape[1]))
     section.say(
         f"The unit answers 1 where {terms} + b >= 0, and 0 elsewhere. To be right on every row, its weights would have "
-        "to fulfil all of these inequalities at once:"
+        "to satisfy all of these inequalities at once:"
     )
     section.table(("", "x", "y", "so it needs"), _inequalities(inputs, classes))
     used = shares > 1e-9
@@ -117,7 +117,7 @@ def _impossible(section: Section, inputs: Array, classes: NDArray[np.int_], shar
         section.say(f"Add up {which}:   {both} {sign}", strong=True)
     section.say(
         "The same sum would have to be below 0 and not below 0. No weights can do that: there is no such line, however "
-        "long the perceptron learns. One layer more can bend the boundary: see neurosim explain xor.",
+        "long the perceptron trains. One more layer can bend the boundary: see neurosim explain xor.",
         strong=True,
     )
 
@@ -138,7 +138,7 @@ def _found(
     terms = " + ".join(f"{written(value)}·x[{k + 1}]" for k, value in enumerate(weight))
     line = f"{terms} + {written(bias)} = 0".replace("+ -", "- ")
     right = next((k + 1 for k, record in enumerate(simulator.history) if record["train_accuracy"] == 1.0), None)
-    learned = f", and from epoch {right} on it made no mistake" if right is not None else ""
+    learned = f", and from epoch {right} on it makes no mistakes" if right is not None else ""
     section.say(f"Training to the end ({len(simulator.history)} epochs) gives this line{learned}:")
     section.say(line, strong=True)
     rows: list[list[Piece]] = []
@@ -149,5 +149,5 @@ def _found(
         )
     section.table(("x", "y", "left side", "answer"), rows)
     section.say(
-        "Where the left side is 0 or more the unit answers 1, elsewhere 0: every row is on its side of the line."
+        "Where the left side is 0 or more, the unit answers 1, elsewhere 0: every row is on the right side of the line."
     )

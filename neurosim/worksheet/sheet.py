@@ -1,4 +1,4 @@
-"""A worksheet: what is on it, and three ways to print it."""
+"""A worksheet, and three ways to print it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Sheet:
         return self.sections[-1]
 
     def asked(self, *, blank: bool) -> list[Section]:
-        """The sections of a sheet, or of one with gaps."""
+        """The sections of the sheet; a blank one has none with answers."""
         return [section for section in self.sections if not (blank and section.answers)]
 
     def lines(self) -> Iterator[Line]:

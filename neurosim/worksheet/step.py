@@ -1,4 +1,4 @@
-"""One training step on one sample, with every number of it: what the worksheet tells."""
+"""One training step on one sample, with all its numbers: what a worksheet shows."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ class Step:
     Attributes
     ----------
     backend : ReferenceBackend
-        With the parameters as they were before the update.
+        With the parameters from before the update.
     rows : Rows
-        The batch: the sample alone or, with batch normalization, the batch that it stands in.
+        The batch: the sample alone or, with batch normalization, the batch that it is in.
     place : int
         The sample's place in the batch.
     sample : int
         Its number among the training rows, from 0.
     done : int
-        How many steps of training were done before.
+        How many training steps were done before.
     rate : float
         The learning rate of this step.
     objective : float
@@ -48,15 +48,15 @@ class Step:
     gradient : float64 (parameters,)
         Of the objective.
     trace : Trace
-        What the passes there and back have left behind.
+        What the forward and backward passes have left behind.
     clipped : float64 (parameters,)
-        The gradient as the optimizer gets it.
+        The gradient that the optimizer gets.
     before : float64 (parameters,)
         The parameters.
     state : float64 (slots, parameters)
         The optimizer's state before the update.
     reason : str
-        Why this sample was picked; empty where it was asked for.
+        Why this sample was picked; empty if it was asked for.
     """
 
     backend: ReferenceBackend
@@ -103,7 +103,7 @@ class Step:
         return np.asarray(self.trace.saved[layer.name][1][self.place])
 
     def errors(self, layer: Layer) -> Array:
-        """Gradient of the objective with respect to its weighted sums; for an activation on its own, its inputs."""
+        """Gradient of the objective with respect to its weighted sums; for an activation layer, its inputs."""
         found = self.trace.errors.get(layer.name, self.trace.sent[layer.name])
         return np.asarray(found[self.place])
 
@@ -143,7 +143,7 @@ class Step:
 
 
 def _unscaled(y: Array, data: Prepared) -> str:
-    """Where targets are standardized, how that was done and what this one is in the units of the data."""
+    """If targets are standardized, how that is done, and what this one is in the units of the data."""
     if not data.scales_targets:
         return ""
     values = data.to_target_units(y[None])[0]
@@ -155,9 +155,9 @@ def _unscaled(y: Array, data: Prepared) -> str:
     return f" Targets are standardized: (value - mean) / deviation over the training rows; here {', '.join(parts)}."
 
 
-# Of a step on several rows: the one to explain, and why.
+# Picks one row of a step on several, and says why.
 Choose = Callable[["Step", int], tuple[int, str]]
-# So many rows are looked at, the first of the file.
+# How many rows it can choose from: the first ones.
 CANDIDATES = 32
 
 
@@ -169,7 +169,7 @@ def take_step(simulator: Simulator, sample: int | None, steps: int, choose: Choo
     Raises
     ------
     UsageError
-        When there is no such row, or training ends before.
+        When there is no such row, or training ends before that step.
     DivergedError
         When training has diverged by then.
     """
@@ -210,14 +210,14 @@ def _step(simulator: Simulator, backend: ReferenceBackend, chosen: slice, place:
 
 
 def _batch_size(simulator: Simulator) -> int:
-    """The sample alone; where a layer looks at the whole batch, as many rows as in training."""
+    """The sample alone; if a layer looks at the whole batch, as many rows as in training."""
     if not simulator.network.batch_norms:
         return 1
     return min(simulator.training.batch_size, simulator.split_rows("train").count)
 
 
 def last_row(step: Step) -> tuple[Array, Array, int | Array]:
-    """What the last activation is given for the sample, what it makes of it, and the target."""
+    """The last activation's input and output for the sample, and the target."""
     last = step.network.layers[-1]
     a = step.outputs(last).ravel()
     z = step.sums(last).ravel() if step.network.pair is not None else a
@@ -234,7 +234,7 @@ def sample_loss(step: Step) -> float:
 
 
 def sources(network: Network) -> dict[str, Layer | None]:
-    """For each layer by name the one whose outputs it gets; None for the input of the network."""
+    """For each layer, by name, the layer whose outputs it gets; None for the input of the network."""
     found: dict[str, Layer | None] = {}
 
     def enter(layers: tuple[Layer, ...], source: Layer | None) -> Layer | None:
@@ -250,7 +250,7 @@ def sources(network: Network) -> dict[str, Layer | None]:
 
 
 def largest(values: NDArray[Any], count: int) -> list[Index]:
-    """Indices of the `count` numbers that are farthest from 0, in ascending order; all where there are as few."""
+    """Indices of the `count` numbers farthest from 0, in ascending order; all of them if there are no more."""
     flat = np.abs(np.nan_to_num(values.ravel()))
     chosen = np.sort(np.argsort(-flat, kind="stable")[:count])
     return [tuple(int(part) for part in np.unravel_index(place, values.shape)) for place in chosen]

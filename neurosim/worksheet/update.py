@@ -1,4 +1,4 @@
-"""Phase 4: the update: the optimizer's rule on one weight of each layer, and old and new of all that are shown."""
+"""Phase 4: the update: the optimizer's rule on one weight of each layer; old and new values of all that are shown."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def update_phase(section: Section, names: Names) -> None:
     _clipping(section, names)
     places = shown_parameters(names)
     for name in dict.fromkeys(place[0].name for place in places):
-        # A gradient of 0 would show nothing of the rule.
+        # With a gradient of 0, the rule would show nothing.
         own = [place for place in places if place[0].name == name]
         _work_out(section, names, max(own, key=lambda place: abs(step.gradient[flat_place(place[1], place[2])])))
     _perceptron(section, names, places)
@@ -77,24 +77,24 @@ _SHOWN: dict[type[Layer], Callable[[Names, Any], Iterator[tuple[Parameter, Index
 
 
 def flat_place(parameter: Parameter, index: Index) -> int:
-    """Where a number lies in the flat vector."""
+    """The place of a number in the flat vector."""
     return parameter.offset + int(np.ravel_multi_index(index, parameter.shape))
 
 
 def _clipping(section: Section, names: Names) -> None:
-    """Say what is done to the gradient before the optimizer gets it."""
+    """Say how the gradient is clipped before the optimizer gets it."""
     step = names.step
     training, gradient = step.training, step.gradient
     if training.clip_value is not None:
         section.say(
-            f"Each number of the gradient is held between -{training.clip_value:g} and {training.clip_value:g}."
+            f"Each component of the gradient is kept between -{training.clip_value:g} and {training.clip_value:g}."
         )
     if training.clip_norm is not None:
         length = float(np.sqrt((gradient**2).sum()))
-        section.tell("length of the gradient", "sqrt(sum of squares of all its numbers)", length)
+        section.tell("length of the gradient", "sqrt(sum of the squares of its components)", length)
         if length > training.clip_norm:
             section.say(
-                f"It is longer than {training.clip_norm:g}, so every number is scaled down by the ratio of both."
+                f"That is more than {training.clip_norm:g}, so every component is scaled down by the ratio of the two."
             )
 
 
@@ -127,7 +127,7 @@ def rule_lines(names: Names, place: Place) -> list[Line]:
 
 
 def _perceptron(section: Section, names: Names, places: list[Place]) -> None:
-    """Rosenblatt's rule, where this is what the step comes to."""
+    """Rosenblatt's rule, if the step amounts to it."""
     step = names.step
     loss, pair, optimizer = step.network.loss, step.network.pair, step.training.optimizer
     extras = any(value for name, value in optimizer.params.items() if name != "lr")
@@ -136,7 +136,7 @@ def _perceptron(section: Section, names: Names, places: list[Place]) -> None:
         return
     inner = section.section("This is Rosenblatt's perceptron rule")
     inner.say(
-        "As the gradient is (output - target) times the input, the step is: w = w + lr·(target - output)·input. "
+        "Since the gradient is (output - target) times the input, the step is: w = w + lr·(target - output)·input. "
         "A right answer changes nothing; a wrong one moves each weight by lr times its input, toward the target."
     )
     for layer, parameter, index in places:
@@ -157,7 +157,7 @@ def _perceptron(section: Section, names: Names, places: list[Place]) -> None:
 
 
 def remembers(names: Names) -> bool:
-    """Whether the state makes a difference: it makes none to gradient descent without momentum."""
+    """Whether the optimizer's state makes a difference: without momentum, gradient descent has no use for it."""
     optimizer = names.step.training.optimizer
     update, slots = uncompiled(optimizer.record.update), len(optimizer.record.slots)
     if not slots:
@@ -170,7 +170,7 @@ def remembers(names: Names) -> bool:
 
 def _table(section: Section, names: Names, places: list[Place]) -> None:
     step, slots = names.step, names.step.training.optimizer.record.slots
-    inner = section.section("All that are shown")
+    inner = section.section("All parameters that are shown")
     rows: list[list[Piece]] = []
     states: list[list[Piece]] = []
     used = range(len(slots)) if remembers(names) else range(0)

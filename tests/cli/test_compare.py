@@ -52,7 +52,7 @@ def test_many_settings_are_told_by_folder(runs):
     assert "network.layers.0.units" in done.out
     header = next(line for line in done.out.splitlines() if line.startswith("differs"))
     assert header.split()[1:] == ["a", "b", "c", "d"]
-    assert "The seeds differ as well" in done.out
+    assert "The seeds differ too" in done.out
     assert "runs/comparison-" in done.out
     # More runs than there are columns for: a row for each, and the layer in the heading of the column.
     rows = runs("compare", *"abcd", *"abcd", *"abcd").out

@@ -84,7 +84,7 @@ def test_runs_side_by_side_say_it_too(neurosim, tmp_path):
     neurosim("run", *XOR, "--set", "optimizer.lr=0.5", "--out", "b", "--no-report", "--quiet")
     assert neurosim("report", "a", "b", "--out", "both").code == 0
     text = (tmp_path / "both" / "report.html").read_text(encoding="utf-8")
-    assert "Some of these runs are not what the lesson speaks of" in text
+    assert "Some of these runs are not what the lesson is about" in text
 
 
 def test_the_lesson_names_a_word_to_look_up(neurosim):

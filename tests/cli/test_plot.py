@@ -108,7 +108,7 @@ def test_mp4_needs_ffmpeg(neurosim, run, monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     done = neurosim("plot", run, "--animate", "boundary", "--format", "mp4")
     assert done.code == 2
-    assert "ffmpeg is not there" in done.err
+    assert "ffmpeg, which writes MP4, is not installed" in done.err
     assert "for a GIF" in done.err
 
 

@@ -7,7 +7,8 @@ import pytest
 import support
 
 from neurosim.analysis.activations import activation_curves
-from neurosim.plots.activations import activation_figure, write_activation
+from neurosim.plots.activations import activation_figure
+from neurosim.plots.style import save
 from neurosim.plugin import Activation
 
 
@@ -76,5 +77,5 @@ def test_numbers_that_are_not_finite_leave_a_gap():
 @pytest.mark.parametrize("name", ["identity", "hard_sigmoid", "leaky_relu", "elu"])
 def test_the_same_curves_give_the_same_bytes(tmp_path, name):
     record = support.BUILTINS.activations.get(name)
-    files = [write_activation(activation_curves(record), tmp_path / f"{k}.png") for k in range(2)]
+    files = [save(activation_figure(activation_curves(record)), tmp_path / f"{k}.png", name) for k in range(2)]
     assert files[0].read_bytes() == files[1].read_bytes()

@@ -9,10 +9,15 @@ from neurosim.analysis.inputs import InputMap, Points
 from neurosim.analysis.studies import RunOfStudy, StudyFacts, VariantFacts
 from neurosim.plots.layers import layer_pictures
 from neurosim.plots.lines import looks
-from neurosim.plots.studies import against, comparison, write_study_pictures
+from neurosim.plots.studies import against, comparison, study_figures, write_figures
 from neurosim.training.history import History
 from neurosim.training.recording import Recording
 from neurosim.training.recording.recording import histogram
+
+
+def write(shown, folder):
+    return write_figures(study_figures(shown), shown.title, folder)
+
 
 FINAL = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
 
@@ -148,13 +153,13 @@ def test_all_pictures_are_written_and_the_same_again(tmp_path):
         variant("one", run(0, recording=recording(), inputs=plane()), run(1, recording=recording(3.0)), value=1.0),
         variant("two", run(0, recording=recording(), inputs=plane()), value=20.0),
     )
-    names = [path.name for path in write_study_pictures(shown, tmp_path)]
+    names = [path.name for path in write(shown, tmp_path)]
     assert names == [
         "comparison.png", "against.png", "gradient_norm.png", "update_ratio.png", "dead.png", "weight_histogram.png",
         "decision_boundaries.png",
     ]  # fmt: skip
     first = {name: (tmp_path / name).read_bytes() for name in names}
-    write_study_pictures(shown, tmp_path)
+    write(shown, tmp_path)
     assert first == {name: (tmp_path / name).read_bytes() for name in names}
 
 
@@ -173,7 +178,7 @@ ODD = {
 def test_odd_numbers_do_no_harm(tmp_path, name):
     for beside in ([], [variant("usual")]):
         shown = facts(*beside, variant("odd", ODD[name], value=None))
-        written = write_study_pictures(shown, tmp_path)
+        written = write(shown, tmp_path)
         assert all(path.stat().st_size > 1000 for path in written)
     valued = facts(variant("a", ODD[name], value=1.0), variant("b", value=2.0))
-    assert "against.png" in [path.name for path in write_study_pictures(valued, tmp_path)]
+    assert "against.png" in [path.name for path in write(valued, tmp_path)]

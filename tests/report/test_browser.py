@@ -11,7 +11,7 @@ from report.runs import trained, written
 import neurosim
 from neurosim.analysis.hidden import hidden_directions
 from neurosim.formulas.javascript import Script
-from neurosim.plots.studies import write_comparison
+from neurosim.plots.studies import comparison_figures, write_figures
 from neurosim.plugin import RowActivation
 from neurosim.report.compared import compare, comparison_facts
 from neurosim.report.comparison import write_comparison_page
@@ -393,7 +393,7 @@ def ten(tmp_path_factory):
     """The page of ten runs that recorded nothing, and one of its pictures."""
     runs = [neurosim.run("iris", overrides={"training.epochs": 3, "optimizer.lr": 0.001 * (k + 1)}) for k in range(10)]
     folder = tmp_path_factory.mktemp("ten")
-    pictures = write_comparison(comparison_facts(compare(runs), "Ten runs"), folder)
+    pictures = write_figures(comparison_figures(comparison_facts(compare(runs), "Ten runs")), "Ten runs", folder)
     return write_comparison_page(compare(runs), "Ten runs", pictures, folder)
 
 

@@ -95,7 +95,7 @@ def test_the_policy_names_what_is_in_the_file(tmp_path):
 
 
 def test_data_cannot_end_their_element():
-    text = page("t", "", {"runs": [], "x": "</script><!--"}, Script())
+    text = page("t", "", [], [{"x": "</script><!--"}], Script())
     assert "</script><!--" not in text
 
 

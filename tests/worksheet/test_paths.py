@@ -67,7 +67,7 @@ def test_a_sample_that_was_asked_for_has_no_reason():
 
 def test_where_all_gradients_are_zero_the_sheet_says_so():
     sheet = explain(simulator_of("initialization", "zeros"))
-    assert "The weights' gradients are all 0 here" in given(sheet)
+    assert "The gradients of the weights are 0 at" in given(sheet)
 
 
 def test_the_optimizer_is_worked_out_for_a_weight_that_moves():
@@ -132,14 +132,14 @@ def test_a_path_is_short_and_goes_through_the_unit_with_the_largest_gradient():
 def test_a_path_through_a_deep_network_leaves_out_its_middle():
     sheet = explain(simulator_of("depth", "plain-20"), path=True)
     text = sheet.printed()
-    assert "Layers 4 to 17 work in the same way, and are left out here." in text
+    assert "Layers 4 to 17 work in the same way and are left out here." in text
     assert " -> ... -> " in given(sheet)
 
 
 @pytest.mark.parametrize(
     ("name", "units", "message"),
     [
-        ("digits-cnn", (), "no single path leads through digits-cnn: it has layers of the kind conv2d, max_pool2d"),
+        ("digits-cnn", (), "no single path leads through digits-cnn: it has layers of kind conv2d, max_pool2d"),
         ("xor", (7,), "hidden layer 1 of xor has no unit 7"),
         ("xor", (1, 1), "xor has 1 hidden layer, but 2 units were chosen"),
     ],

@@ -165,7 +165,7 @@ def test_a_wrong_derivative_is_found(tmp_path):
 
 def test_a_kink_is_told_from_a_mistake():
     text = sheet_of("and", sample=0).printed()
-    assert "For b1[1] the loss has a kink just here" in text
+    assert "For b1[1] the loss has a kink right here" in text
     assert "do not agree" not in text
 
 
