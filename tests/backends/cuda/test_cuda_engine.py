@@ -11,7 +11,7 @@ import pytest
 import support
 from support import Dense, Dropout, Flatten
 
-from neurosim.backends.cuda import device, strategy
+from neurosim.backends.cuda import device, strategy, target
 from neurosim.backends.cuda.backend import CudaBackend
 from neurosim.backends.cuda.generation import activations_of
 from neurosim.backends.cuda.layout import build_table
@@ -139,6 +139,23 @@ def test_the_simulator_refuses_more_blocks_at_a_barrier():
     """It runs one after the other: they would wait for ever, or not at all."""
     with pytest.raises(BackendError, match="2 of them cannot meet at a barrier"):
         device.call_cooperative(None, 2, IN_SIMULATOR.persistent.threads)
+
+
+@pytest.mark.skipif(support.BACKENDS[-1].needs_gpu, reason="a GPU does not raise")
+def test_a_thread_that_fails_in_the_simulator_ends_those_that_wait():
+    @target.cuda.jit
+    def kernel(met):
+        thread = target.cuda.threadIdx.x
+        target.cuda.syncthreads()
+        if thread == 1:
+            raise ValueError("of its own")
+        target.cuda.syncthreads()
+        met[thread] = True
+
+    met = np.zeros(3, bool)
+    with pytest.raises(ValueError, match="of its own"):
+        kernel[1, 3](met)
+    assert not met.any()
 
 
 def test_a_layer_that_is_not_there_is_refused_by_name():
