@@ -101,11 +101,11 @@ def on_compilation(notify: Callable[[], None]) -> Iterator[None]:
 
     class Listener(event.Listener):
         def __init__(self) -> None:
-            self.told = False
+            self.notified = False
 
         def on_start(self, event: object) -> None:
-            if not self.told:
-                self.told = True
+            if not self.notified:
+                self.notified = True
                 notify()
 
         def on_end(self, event: object) -> None:

@@ -97,7 +97,7 @@ def sine(request, samples, noise):
 
 
 def take_turns(samples, classes):
-    """Labels 0, 1, ..., classes - 1, 0, 1, ... for so many samples."""
+    """Labels 0, 1, ..., classes - 1, 0, 1, ... for this many samples."""
     return np.arange(samples) % classes
 
 

@@ -22,7 +22,7 @@ from neurosim.training.simulator import Simulator
 
 PLAIN_LINES = 10
 LONGEST_SILENCE = 5.0
-# Beyond so many networks, not each gets a line.
+# Beyond this many networks, not every one gets a line.
 FEW = 100
 _TIMES = (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
 COMPILING = "compiling kernels: only the first time, the result is kept"

@@ -24,7 +24,7 @@ from neurosim.scenario import Scenario
 from neurosim.training.history import METRICS
 from neurosim.training.success import verdict
 
-# At most so many networks that diverged are listed.
+# Greatest number of diverged networks that are listed.
 SHOWN = 10
 
 

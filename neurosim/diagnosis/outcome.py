@@ -20,7 +20,7 @@ STOPPING = "Goodfellow, Bengio and Courville 2016, section 5.2; Prechelt 1998 on
 
 
 def overfitting(evidence: Evidence) -> Suspicion | None:
-    """Rows that were learned by heart."""
+    """Rows that were memorized."""
     kept = evidence.kept_apart
     if kept is None or evidence.skill is None or evidence.skill < LEARNED:
         return None

@@ -152,7 +152,7 @@ def _judge(goal: Goal, before: Measured, after: Measured) -> tuple[bool, bool]:
         return ratio <= SMALLER and after.learned, ratio <= KEPT_WELL and after.learned
     if goal == "rare_class":
         now, then = after.rare or 0.0, before.rare or 0.0
-        # Rare rows learned by heart are no help.
+        # Memorizing the rare rows is no help.
         fair = (after.kept_loss or 0.0) <= (before.kept_loss or math.inf) / SMALLER
         helped = fair and now >= max(then + MORE, WORTH_IT)
         return helped, helped and now >= LEARNED

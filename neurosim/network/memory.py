@@ -48,7 +48,7 @@ class Memory:
 
 
 def training_memory(network: Network, training: Training, rows: int) -> Memory:
-    """What training the network like this on so many rows takes."""
+    """The memory for training the network like this on this many rows."""
     learned, batch = network.size * FLOAT_BYTES, training.batch(rows)
     return Memory(
         learned + sum(entry.size for entry in network.statistics) * FLOAT_BYTES,
@@ -59,7 +59,7 @@ def training_memory(network: Network, training: Training, rows: int) -> Memory:
 
 
 def output_memory(layer: Layer, rows: int) -> int:
-    """Bytes of a layer's outputs for so many rows; 0 where they are its inputs in another shape."""
+    """Bytes of a layer's outputs for this many rows; 0 if they are its inputs in another shape."""
     return rows * math.prod(layer.output_shape) * FLOAT_BYTES if layer.moves_data else 0
 
 

@@ -231,11 +231,11 @@ class Training:
         return self.schedule is not None and isinstance(self.schedule.record, FeedbackSchedule)
 
     def batch(self, rows: int) -> int:
-        """Rows in a step, of so many in all; the last step of an epoch may have fewer."""
+        """Rows in a step, out of this many in all; the last step of an epoch may have fewer."""
         return min(self.batch_size, rows)
 
     def steps(self, rows: int) -> int:
-        """Steps in an epoch of so many rows."""
+        """Steps in an epoch of this many rows."""
         return -(-rows // self.batch(rows))
 
     def rates(self, epoch: int, steps: int, epochs: int = 1, losses: Sequence[float] = ()) -> NDArray[np.float64]:
