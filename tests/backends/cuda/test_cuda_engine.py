@@ -11,11 +11,12 @@ import pytest
 import support
 from support import Dense, Dropout, Flatten
 
-from neurosim.backends.cuda import device, strategy, target
+from neurosim.backends.cuda import device, strategy
 from neurosim.backends.cuda.backend import CudaBackend
 from neurosim.backends.cuda.generation import activations_of
 from neurosim.backends.cuda.layout import build_table
 from neurosim.backends.cuda.strategy import IN_SIMULATOR, Strategy, choose_strategy
+from neurosim.backends.cuda.target import cuda
 from neurosim.backends.select import make_small_ensemble
 from neurosim.errors import BackendError, DataError
 
@@ -143,13 +144,13 @@ def test_the_simulator_refuses_more_blocks_at_a_barrier():
 
 @pytest.mark.skipif(support.BACKENDS[-1].needs_gpu, reason="a GPU does not raise")
 def test_a_thread_that_fails_in_the_simulator_ends_those_that_wait():
-    @target.cuda.jit
+    @cuda.jit
     def kernel(met):
-        thread = target.cuda.threadIdx.x
-        target.cuda.syncthreads()
+        thread = cuda.threadIdx.x
+        cuda.syncthreads()
         if thread == 1:
             raise ValueError("of its own")
-        target.cuda.syncthreads()
+        cuda.syncthreads()
         met[thread] = True
 
     met = np.zeros(3, bool)
