@@ -68,12 +68,12 @@ def test_measures_that_fail_do_not_cost_the_model(error, monkeypatch, tmp_path, 
         assert (tmp_path / "model.safetensors").read_bytes() == whole[0][0]
         raise error
 
-    monkeypatch.setattr("neurosim.training.simulator.final_measures", fail)
+    monkeypatch.setattr("neurosim.training.workbench.final_measures", fail)
     with pytest.raises(type(error)) as caught:
         train(tmp_path)
     assert f"neurosim run --resume {tmp_path}  does what is left, without training again." in caught.value.__notes__[-1]
     assert not (tmp_path / "summary.json").exists()
-    monkeypatch.setattr("neurosim.training.simulator.final_measures", final_measures)
+    monkeypatch.setattr("neurosim.training.workbench.final_measures", final_measures)
     check_completed(tmp_path, whole)
 
 
@@ -207,7 +207,7 @@ def test_what_fails_in_a_study_points_to_the_study(tmp_path, monkeypatch):
     def fail(*_):
         raise MemoryError
 
-    monkeypatch.setattr("neurosim.training.simulator.final_measures", fail)
+    monkeypatch.setattr("neurosim.training.workbench.final_measures", fail)
     with pytest.raises(MemoryError) as caught:
         neurosim.study("moons", backend="reference", overrides=overrides, out=tmp_path)
     assert any(f"neurosim run --resume {tmp_path}  " in note for note in caught.value.__notes__)
@@ -250,7 +250,7 @@ def test_a_replay_knows_its_fork_before_it_is_trained(tmp_path, monkeypatch):
     def fail(*_):
         raise MemoryError
 
-    monkeypatch.setattr("neurosim.training.simulator.final_measures", fail)
+    monkeypatch.setattr("neurosim.training.workbench.final_measures", fail)
     options = RunOptions(out=tmp_path / "replay")
     with pytest.raises(MemoryError), warnings.catch_warnings():
         run_replay(read_origin(tmp_path / "run"), ("epoch", 2), {"optimizer.lr": 0.1}, options)
