@@ -61,7 +61,7 @@ def test_a_rate_of_nothing_moves_nothing():
     ("name", "changes", "words"),
     [
         ("xor", {"training.epochs": 1}, "25 parameters"),
-        ("and", {"record": None}, 'record.quantities=["parameters"]'),
+        ("and", {"record": None}, 'overrides={"record.quantities": ["parameters"]}'),
     ],
 )
 def test_where_there_is_none_it_is_said_why(name, changes, words):

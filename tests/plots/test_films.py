@@ -79,4 +79,4 @@ def test_what_is_missing_is_said(name, kind, words):
 
 def test_the_boundary_needs_recorded_parameters():
     simulator = trained("moons", 1, ["dead"])
-    assert 'record.quantities=["parameters"]' in no_film("boundary", simulator)
+    assert 'overrides={"record.quantities": ["parameters"]}' in no_film("boundary", simulator)
