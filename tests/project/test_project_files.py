@@ -110,3 +110,9 @@ def test_faults_of_security_are_reported_in_private():
     page = text("SECURITY.md")
     assert "Report a vulnerability" in page
     assert not re.search(r"\S@\S", page)
+
+
+def test_no_two_files_of_tests_have_one_name():
+    """They are imported by it."""
+    names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]
+    assert sorted(names) == sorted(set(names))
