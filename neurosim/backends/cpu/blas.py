@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import functools
 import sys
+import threading
 import types
 from collections.abc import Iterator
 from typing import Any
@@ -95,11 +96,55 @@ def sgemm_address() -> int:
     return chosen_sgemm()[0]
 
 
+class _Limiter:
+    """Keeps BLAS to one thread as long as anybody needs that: the limit is the process's, not that of a thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._users = 0
+        self._before: list[int] = []
+
+    def enter(self) -> None:
+        with self._lock:
+            if not self._users:
+                self._before = [library.num_threads for library in libraries().lib_controllers]
+                _set_threads([1] * len(self._before))
+            self._users += 1
+
+    def leave(self) -> None:
+        with self._lock:
+            self._users -= 1
+            if not self._users:
+                _set_threads(self._before)
+
+
+def _set_threads(counts: list[int]) -> None:
+    for library, count in zip(libraries().lib_controllers, counts, strict=True):
+        # Newer versions of threadpoolctl ignore every thread but the first that has set a limit: whoever enters or
+        # leaves is that one, for as long as it takes.
+        clear = getattr(library, "clear_controlling_thread", None)
+        if clear is not None:
+            clear(force=True)
+        library.set_num_threads(count)
+        if clear is not None:
+            clear(force=True)
+
+
+_limiter = _Limiter()
+
+
 @contextlib.contextmanager
 def single_threaded(needed: bool) -> Iterator[None]:
-    """Limit BLAS to one thread: our own threads each call it on their blocks, and must not compete with its threads."""
+    """Limit BLAS to one thread: our own threads each call it on their blocks, and must not compete with its threads.
+
+    With more threads it would also add up in another order. Networks that are trained side by side enter and leave in
+    any order: the last one to leave gives BLAS its threads back.
+    """
     if not needed:
         yield
         return
-    with libraries().limit(limits=1):
+    _limiter.enter()
+    try:
         yield
+    finally:
+        _limiter.leave()
