@@ -23,7 +23,7 @@ def command_of(module: str) -> list[str]:
 
 def environment_of(environment: Mapping[str, str]) -> dict[str, str]:
     """An environment in which Python finds this package."""
-    paths = [str(Path(__file__).parents[1]), environment.get("PYTHONPATH", "")]
+    paths = [str(Path(__file__).parents[2]), environment.get("PYTHONPATH", "")]
     return {**environment, "PYTHONPATH": os.pathsep.join(path for path in paths if path)}
 
 
