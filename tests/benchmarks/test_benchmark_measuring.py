@@ -23,6 +23,8 @@ def modules(monkeypatch):
     """The benchmark's modules, which are scripts beside each other and no package."""
     monkeypatch.syspath_prepend(str(FOLDER))
     names = ("measure", "outcome", "report", "pieces", "deep_pieces", "deep_problems")
+    for name in names:  # a folder of tests may have the same name
+        monkeypatch.delitem(sys.modules, name, raising=False)
     before = set(sys.modules)
     yield SimpleNamespace(**{name: __import__(name) for name in names})
     for name in set(sys.modules) - before:

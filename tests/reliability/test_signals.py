@@ -326,7 +326,7 @@ def test_ctrl_c_in_a_callback_of_the_compiler_is_raised_after_it(capfd, monkeypa
 @pytest.mark.usefixtures("as_in_a_notebook")
 def test_ctrl_c_ends_many_seeds_between_their_groups(capfd):
     ensemble = neurosim.Ensemble("xor", 200, threads=2)
-    with pytest.raises(KeyboardInterrupt), at_call_of("heed_between", press):
+    with pytest.raises(KeyboardInterrupt), at_call_of("let_in_between", press):
         ensemble.train()
     assert not ensemble.members
     assert capfd.readouterr().err == ""
