@@ -16,7 +16,7 @@ from neurosim.cli.options import DATA_DIR, FORCE, JSON, FilePath, print_json
 from neurosim.cli.sources import Sources, with_sources
 
 if TYPE_CHECKING:
-    from neurosim.report.compared import Comparison
+    from neurosim.report.comparison import Comparison
 
 NARROW = 80
 LONGEST = 28
@@ -45,7 +45,7 @@ def command(
     from neurosim.cli.pictures import say_failures
     from neurosim.files.atomic import make_folder
     from neurosim.plots.studies import comparison_figures, write_figures
-    from neurosim.report.compared import common_title, compare, comparison_facts
+    from neurosim.report.comparison import common_title, compare, comparison_facts
     from neurosim.runs.folder import folder_for
 
     read = sources.runs(runs)
@@ -72,7 +72,7 @@ def command(
 
 def _tables(found: Comparison) -> list[str]:
     """Settings that differ, then results: a column for each run if they fit, otherwise a row for each."""
-    from neurosim.report.compared import by_label, outcome
+    from neurosim.report.comparison import by_label, outcome
 
     groups = by_label(found)
     results = [outcome(runs) for runs in groups.values()]

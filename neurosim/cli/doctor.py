@@ -18,7 +18,7 @@ from neurosim.printable import quoted
 
 if TYPE_CHECKING:
     from neurosim.diagnosis import Diagnosis, Finding
-    from neurosim.runs.failed import FailedRun
+    from neurosim.runs.diverged import FailedRun
     from neurosim.scenario import Scenario
 
 
@@ -64,7 +64,7 @@ def _diagnoses(
 ) -> tuple[list[tuple[Path, Diagnosis]], bool, tuple[str, ...]]:
     """The diagnosis of a run, or of each variant of a study; whether anything has changed since, and what is mixed."""
     from neurosim.diagnosis import diagnose, diagnose_failed
-    from neurosim.runs.failed import read_failed
+    from neurosim.runs.diverged import read_failed
 
     def of_failed(failed: FailedRun, variant: str = "", shared: int = 1) -> tuple[Diagnosis, str]:
         fresh, mixed = failed.start(sources.data_dir, variant=variant, force=sources.force)

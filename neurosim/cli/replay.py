@@ -84,7 +84,7 @@ def command(
     from neurosim.cli.what_is_kept import what_is_kept
     from neurosim.runs import RunOptions
     from neurosim.runs.folder import folder_for
-    from neurosim.runs.keeping import trained
+    from neurosim.runs.keeper import trained
     from neurosim.runs.replay import read_origin, run_replay
     from neurosim.scenario.overrides import parse_overrides
 

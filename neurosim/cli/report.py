@@ -55,7 +55,7 @@ def _of_one(run: ReadRun, out: Path | None) -> Path:
     folder = make_folder(out or run.drawn_to)
     sweep(folder)
     if run.scenario.is_study and len(run.results) > 1:
-        from neurosim.report.comparison import write_study_page
+        from neurosim.report.comparison_page import write_study_page
 
         pictures = draw_study(run.scenario, run.results, folder, failures)
         say_failures(failures)
@@ -88,8 +88,8 @@ def _of_several(read: list[ReadRun], out: Path | None) -> Path:
     from neurosim.cli.pictures import say_failures
     from neurosim.files.atomic import make_folder
     from neurosim.plots.studies import comparison_figures, write_figures
-    from neurosim.report.compared import common_title, compare, comparison_facts
-    from neurosim.report.comparison import write_comparison_page
+    from neurosim.report.comparison import common_title, compare, comparison_facts
+    from neurosim.report.comparison_page import write_comparison_page
     from neurosim.runs.folder import folder_for
 
     found = compare([result for run in read for result in run.results])

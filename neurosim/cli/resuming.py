@@ -12,8 +12,8 @@ from neurosim.printable import quoted
 from neurosim.runs.checkpoint import has_checkpoint
 from neurosim.runs.folder import FAILURE, MEMBERS, PAGE, SUMMARY
 from neurosim.runs.resuming import as_it_was, is_finished, run_folder_of, scenario_file
+from neurosim.runs.run_files import is_there
 from neurosim.runs.seeds import ManySeeds, many_seeds
-from neurosim.runs.texts import is_there
 from neurosim.scenario.run_folders import no_run
 
 

@@ -17,7 +17,7 @@ from neurosim.errors import UsageError
 from neurosim.plots.pictures import write_ensemble_pictures
 from neurosim.runs import RunOptions, run_ensemble
 from neurosim.runs.checkpoint import tidy
-from neurosim.runs.keeping import trained
+from neurosim.runs.keeper import trained
 from neurosim.runs.seeds import ManySeeds, many_seeds, read_ensemble
 from neurosim.scenario import Scenario
 from neurosim.training.ensemble import Ensemble

@@ -15,7 +15,7 @@ from neurosim.cli.progress import progress_display
 from neurosim.cli.summary import print_next, print_summary, report_missed
 from neurosim.plots.studio import Studio
 from neurosim.runs import Result, RunOptions, run
-from neurosim.runs.keeping import trained
+from neurosim.runs.keeper import trained
 from neurosim.scenario import Scenario
 
 

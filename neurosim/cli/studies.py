@@ -16,10 +16,10 @@ from neurosim.cli.pictures import draw_study, say_failures
 from neurosim.cli.progress import progress_display
 from neurosim.cli.summary import print_files, print_lesson, print_met, print_next, report_missed
 from neurosim.markup import measure_words
-from neurosim.report.compared import compare
+from neurosim.report.comparison import compare
 from neurosim.runs import RunOptions, Study, study
 from neurosim.runs.folder import SUMMARY
-from neurosim.runs.keeping import trained
+from neurosim.runs.keeper import trained
 from neurosim.scenario import Scenario
 from neurosim.training.history import METRICS
 from neurosim.training.success import verdict
@@ -40,7 +40,7 @@ def run_study(scenario: Scenario, options: RunOptions, shown: Presentation) -> S
     with trained(folder):
         pictures = draw_study(scenario, outcome.results, folder, failures)
         if shown.report and len(outcome.results) > 1:
-            from neurosim.report.comparison import write_study_page
+            from neurosim.report.comparison_page import write_study_page
 
             page = write_study_page(scenario, outcome.results, pictures, folder)
     if shown.output is Output.JSON:

@@ -7,7 +7,7 @@ from pathlib import Path
 from neurosim.printable import quoted
 from neurosim.runs.checkpoint import has_checkpoint
 from neurosim.runs.folder import MEMBERS, PAGE, SCENARIO, SEEDS, SUMMARY
-from neurosim.runs.texts import is_there
+from neurosim.runs.run_files import is_there
 
 
 def what_is_kept(folder: Path) -> str:

@@ -10,8 +10,8 @@ from typing import Any
 
 from neurosim.errors import UsageError
 from neurosim.interactive.given import is_path, read_folder, result_of_run, run_folder, warn_mixed
-from neurosim.report.compared import Comparison
-from neurosim.report.compared import compare as compare_results
+from neurosim.report.comparison import Comparison
+from neurosim.report.comparison import compare as compare_results
 from neurosim.runs import Observer, Result, RunOptions, Study
 from neurosim.runs.belonging import Trained
 from neurosim.runs.folder import SCENARIO, portable

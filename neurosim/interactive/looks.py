@@ -10,7 +10,7 @@ from neurosim.diagnosis import diagnose as diagnose_network
 from neurosim.interactive.given import fresh_simulator, is_path, result_of_run, run_folder, simulator_of, warn_mixed
 from neurosim.report.written import write_report as write_page
 from neurosim.runs import Result
-from neurosim.runs.failed import read_failed
+from neurosim.runs.diverged import read_failed
 from neurosim.runs.replay import Replay
 from neurosim.scenario import Scenario
 from neurosim.training.simulator import Simulator

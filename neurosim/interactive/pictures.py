@@ -20,7 +20,7 @@ from neurosim.plots.ensembles import ensemble_histogram
 from neurosim.plots.replay import futures
 from neurosim.plots.shown import plot as plot_network
 from neurosim.plots.studies import comparison_figures, study_figures
-from neurosim.report.compared import Comparison, common_title, comparison_facts
+from neurosim.report.comparison import Comparison, common_title, comparison_facts
 from neurosim.runs import Study
 from neurosim.runs.reading import ReadRun
 from neurosim.runs.replay import Replay

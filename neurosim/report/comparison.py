@@ -1,143 +1,313 @@
-"""The page about several runs: how they differ, and how they ended."""
+"""Finished runs side by side: which of their settings differ, and whether they can be compared at all."""
 
 from __future__ import annotations
 
+import math
+import statistics
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from neurosim.analysis.conditions import small_hidden_space
-from neurosim.files.atomic import write_atomically
-from neurosim.formulas.javascript import Script
-from neurosim.markup import escape, table
-from neurosim.printable import label as shown
-from neurosim.report import sections
-from neurosim.report.compared import Comparison, by_label, compare, outcome
-from neurosim.report.live import live_data
-from neurosim.report.page import page
-from neurosim.report.run import DRAWN
-from neurosim.report.words import Words
-from neurosim.runs import Result
-from neurosim.runs.belonging import made_in
-from neurosim.runs.folder import PAGE, portable, provenance
-from neurosim.runs.results import study_expectations
-from neurosim.scenario import Scenario
+from neurosim.analysis.studies import RunOfStudy, StudyFacts, VariantFacts
+from neurosim.errors import UsageError
+from neurosim.markup import amount, escape, measure_words, table
+from neurosim.printable import label
+from neurosim.scenario.faults import show
+from neurosim.training.measures import judged_split
 
-# With more runs, the drawings would be too small to see.
-MOST_DRAWN = 24
-# Letters of a setting that are shown.
-LONGEST = 100
-# Each run has a drawing of its hidden space too.
-MOST_HIDDEN = 6
+if TYPE_CHECKING:  # what compares need not load a simulator
+    from neurosim.runs import Result
+    from neurosim.scenario import Scenario
+
+# Sections whose keys are settings, and keys of the data section that only scale.
+SECTIONS = ("data", "augmentation", "network", "optimizer", "training")
+SCALING = ("standardize", "normalize", "standardize_targets")
+# A network is judged by the first of these splits that there is.
+JUDGED = ("test", "validation", "train")
+LONGEST_LABEL = 26
+# Letters of a folder's name, which may be the only difference between two runs.
+LONGEST_NAME = 60
 
 
-def write_study_page(scenario: Scenario, results: Sequence[Result], pictures: Sequence[Path], folder: Path) -> Path:
-    """Write ``report.html`` for a study of several runs; raises DataError when it cannot be written."""
-    found = compare(results, of_one_study=True)
-    about = scenario.scenario
-    words = Words()
-    words.add(*DRAWN)
-    promises = study_expectations(scenario, results)
-    missed = not all(promise.met for promise in promises)
-    still = [
-        ("lesson", "What to look for", sections.lesson(scenario, words, missed=missed)),
-        ("results", "Results", _outcome(found) + _remarks(found) + sections.expectations(promises)),
-        ("differs", "What differs", _differing(found)),
-        ("watch", "Watch them learn", ""),
-        ("pictures", "Pictures", sections.pictures(pictures)),
-        ("words", "The words", words.section()),
-        ("scenario", "The scenario", sections.scenario_text(portable(scenario).to_toml())),
-        ("made", "How it was made", sections.provenance(_made(scenario, results), {"scenario": about.name})),
-    ]
-    return _write(about.headline, about.name, found, still, folder)
+@dataclass(frozen=True)
+class Compared:
+    """One run.
+
+    Attributes
+    ----------
+    label : str
+        Its name: what differs if that is short, otherwise its folder.
+    folder : Path or None
+        Where it is.
+    settings : dict of str to str
+        Its settings by key path, including defaults.
+    result : Result
+        The run.
+    """
+
+    label: str
+    folder: Path | None
+    settings: dict[str, str]
+    result: Result
 
 
-def _made(scenario: Scenario, results: Sequence[Result]) -> dict[str, Any]:
-    """Versions and machine of the first run of a study, and the plugins of all."""
-    return {**made_in(results[0].folder, scenario), "plugins": provenance(scenario)["plugins"]}
+@dataclass(frozen=True)
+class Comparison:
+    """Runs side by side.
+
+    Attributes
+    ----------
+    runs : tuple of Compared
+        In the order given.
+    differing : tuple of str
+        Key paths of the settings that are not the same in all.
+    remarks : tuple of str
+        What to keep in mind when comparing.
+    """
+
+    runs: tuple[Compared, ...]
+    differing: tuple[str, ...]
+    remarks: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        differs = ", ".join(self.differing) or "nothing"
+        return f"<Comparison of {', '.join(by_label(self))}; differs: {differs}>"
+
+    def _repr_html_(self) -> str:
+        """Which settings differ, and how each run ended, for notebooks."""
+        groups = by_label(self)
+        results = [outcome(runs) for runs in groups.values()]
+        firsts = [runs[0] for runs in groups.values()]
+        rows = [[key, *(run.settings.get(key, "-") for run in firsts)] for key in self.differing]
+        # How long an epoch took says more about the machine than about the runs.
+        names = dict.fromkeys(name for cells in results for name in cells if name != "s/epoch")
+        rows += [[name, *(cells.get(name, "-") for cells in results)] for name in names]
+        remarks = "".join(f"<p>{escape(remark)}</p>" for remark in self.remarks)
+        return table(["", *groups], rows, range(1, len(groups) + 1)) + remarks
 
 
-def write_comparison_page(found: Comparison, title: str, pictures: Sequence[Path], folder: Path) -> Path:
-    """Write ``report.html`` for runs that were trained one by one; raises DataError when it cannot be written."""
-    words = Words()
-    words.add(*DRAWN)
-    about = {run.label: str(run.folder) for run in found.runs if run.folder is not None}
-    first = found.runs[0].result
-    still = [
-        ("lesson", "What to look for", _lesson(found, words)),
-        ("results", "Results", _outcome(found) + _remarks(found)),
-        ("differs", "What differs", _differing(found)),
-        ("watch", "Watch them learn", ""),
-        ("pictures", "Pictures", sections.pictures(pictures)),
-        ("words", "The words", words.section()),
-        ("made", "How it was made", sections.provenance(made_in(first.folder, first.scenario), about)),
-    ]
-    return _write(title, f"{len(found.runs)} runs", found, still, folder)
+def compare(results: Sequence[Result], *, of_one_study: bool = False) -> Comparison:
+    """Put runs side by side.
 
-
-def _lesson(found: Comparison, words: Words) -> str:
-    """The lesson that all runs share, and whether some are not what it is about."""
-    results = [run.result for run in found.runs]
-    if len({result.scenario.scenario.lesson for result in results}) != 1:
-        return ""
-    noted = [result.scenario.lesson_note(missed=not result.met) for result in results]
-    lesson = words.paragraphs(results[0].scenario.scenario.lesson)
-    if not lesson or not any(noted):
-        return lesson
-    return f'<p class="note">Some of these runs are not what the lesson is about: see what differs.</p>\n{lesson}'
-
-
-def _write(title: str, above: str, found: Comparison, still: Sequence[tuple[str, str, str]], folder: Path) -> Path:
-    script = Script()
-    firsts = [(label, runs[0].result.simulator) for label, runs in by_label(found).items()]
-    # All of them or none: a gap would look like a bug.
-    hidden = len(firsts) <= MOST_HIDDEN and all(small_hidden_space(simulator) for _, simulator in firsts)
-    live = [
-        live_data(simulator, script, label, inside=False, hidden=hidden) for label, simulator in firsts[:MOST_DRAWN]
-    ]
-    still = [(name, heading, _live(live, found) if name == "watch" else body) for name, heading, body in still]
-    path = folder / PAGE
-    write_atomically(path, page(title, above, still, live, script))
-    return path
-
-
-def _outcome(found: Comparison) -> str:
-    groups = by_label(found)
-    cells = {label: outcome(runs) for label, runs in groups.items()}
-    names = list(dict.fromkeys(name for own in cells.values() for name in own))
-    rows = [[label, *(own.get(name, "-") for name in names)] for label, own in cells.items()]
-    return f'<div class="scroll">{table(["run", *names], rows, range(1, len(names) + 1))}</div>'
-
-
-def _remarks(found: Comparison) -> str:
-    return "\n".join(f"<p>{escape(remark)}</p>" for remark in found.remarks)
-
-
-def _differing(found: Comparison) -> str:
-    if not found.differing:
-        return "<p>All settings are the same.</p>"
-    groups = by_label(found)
-    rows = [
-        [label, *(shown(runs[0].settings.get(key, "-"), LONGEST) for key in found.differing)]
-        for label, runs in groups.items()
-    ]
-    return f'<div class="scroll">{table(["run", *_headings(found.differing)], rows)}</div>'
-
-
-def _headings(keys: Sequence[str]) -> list[str]:
-    """Settings by the last part of their key, unless another one ends in the same way."""
-    lasts = [key.rpartition(".")[2] for key in keys]
-    short = [lasts.count(last) == 1 and not last.isdecimal() for last in lasts]
-    return [last if enough else key for key, last, enough in zip(keys, lasts, short, strict=True)]
-
-
-def _live(live: Sequence[Mapping[str, Any]], found: Comparison) -> str:
-    groups = by_label(found)
-    words = "The curves of all runs" if len(groups) <= len(live) else f"The curves of the first {len(live)} runs"
-    if any(len(runs) > 1 for runs in groups.values()):
-        words += " (the first seed of each)"
-    words += ". Press Play or move the slider: all drawings move to that epoch together" * any(
-        len(run["epochs"]) > 1 for run in live
+    Raises
+    ------
+    UsageError
+        When they were measured on different rows, unless they are one study, whose author intends it.
+    """
+    found = [settings(result.scenario) for result in results]
+    if not of_one_study:
+        for result in results:
+            _same_rows(results[0], result)
+    keys = dict.fromkeys(key for own in found for key in own)
+    differing = tuple(key for key in keys if len({own.get(key, "-") for own in found}) > 1)
+    if of_one_study and any(result.scenario.variant for result in results):
+        # Every variant was trained from the same seeds.
+        differing = tuple(key for key in differing if key != "seed")
+    labels = _labels(results, found, differing, of_one_study=of_one_study)
+    runs = tuple(
+        Compared(label, result.folder, own, result) for label, result, own in zip(labels, results, found, strict=True)
     )
-    words += ". Point at a drawing to see its numbers."
-    return sections.live(words)
+    return Comparison(runs, differing, tuple(_remarks(results, differing)))
+
+
+def settings(scenario: Scenario) -> dict[str, str]:
+    """Every setting of a scenario by its key path, as it would stand in the file."""
+    found = {"seed": str(scenario.scenario.seed)}
+    for section in SECTIONS:
+        value = getattr(scenario, section)
+        found |= dict(_leaves(value.model_dump(exclude_none=True), section))
+    return found
+
+
+def _leaves(value: Any, path: str) -> list[tuple[str, str]]:
+    if isinstance(value, Mapping):
+        # A choice with settings of its own is shown by its name.
+        entries = dict(value)
+        own = [(path, str(entries.pop("name")))] if "name" in entries and "kind" not in entries else []
+        params = entries.pop("params", None)
+        if isinstance(params, Mapping):
+            entries |= params
+        return own + [leaf for key, entry in entries.items() for leaf in _leaves(entry, f"{path}.{key}")]
+    if isinstance(value, list) and any(isinstance(entry, Mapping) for entry in value):
+        return [leaf for place, entry in enumerate(value) for leaf in _leaves(entry, f"{path}.{place}")]
+    if isinstance(value, bool):
+        return [(path, str(value).lower())]
+    return [(path, f"{value:g}" if isinstance(value, float) else str(value))]
+
+
+def _same_rows(first: Result, other: Result) -> None:
+    """Raise UsageError if two runs were measured on different rows."""
+    if _judged_rows(first) == _judged_rows(other):
+        return
+    own, others = (result.scenario.data.model_dump(exclude_none=True) for result in (first, other))
+    keys = [key for key in {**own, **others} if key not in SCALING and own.get(key) != others.get(key)]
+    # Another data set has other options too.
+    keys = ["source"] if "source" in keys else keys
+    settings = [f"data.{key} is {_shown(own, key)} and {_shown(others, key)}" for key in keys]
+    why = ", ".join(settings) or "with the same [data], so the data themselves have changed in between"
+    raise UsageError(
+        f"{_where(first)} and {_where(other)} were measured on different rows: {why}",
+        "Losses and accuracies on different rows say nothing about each other.",
+    )
+
+
+def _judged_rows(result: Result) -> tuple[str, str]:
+    """The split that says most about a network, and the hash of its rows."""
+    split = next(name for name in JUDGED if name in result.rows_sha256)
+    return split, result.rows_sha256[split]
+
+
+def _shown(settings: Mapping[str, Any], key: str) -> str:
+    return show(settings[key]) if key in settings else "not set"
+
+
+def _where(result: Result) -> str:
+    return str(result.folder) if result.folder is not None else result.scenario.scenario.name
+
+
+def _labels(
+    results: Sequence[Result],
+    found: Sequence[Mapping[str, str]],
+    differing: Sequence[str],
+    *,
+    of_one_study: bool,
+) -> list[str]:
+    """The variant's name; or what differs, if that is short; or the folder."""
+    if of_one_study:
+        return [result.scenario.variant or f"seed {result.simulator.seed}" for result in results]
+    short = [", ".join(f"{_last(key)} {own.get(key, '-')}" for key in differing) for own in found]
+    if differing and len(differing) <= 2 and len(set(short)) == len(short) and max(map(len, short)) <= LONGEST_LABEL:
+        return short
+    # Without folders, the first difference has to do.
+    first = [label(f"{_last(key)} {own.get(key, '-')}", LONGEST_NAME) for own in found for key in differing[:1]]
+    if first and len(set(first)) == len(first) and all(result.folder is None for result in results):
+        return first
+    names = [label(Path(_where(result)).name, LONGEST_NAME) for result in results]
+    return [f"{name} ({place})" if names.count(name) > 1 else name for place, name in enumerate(names, 1)]
+
+
+def _last(key: str) -> str:
+    return key.rpartition(".")[2]
+
+
+def _remarks(results: Sequence[Result], differing: Sequence[str]) -> list[str]:
+    found = []
+    losses = dict.fromkeys(result.scenario.network.loss.name for result in results)
+    if len(losses) > 1:
+        found.append(f"The losses are different functions ({', '.join(losses)}): compare accuracies, not losses.")
+    if len({tuple(result.simulator.data.target_scale) for result in results}) > 1:
+        found.append("The losses are of targets scaled differently: compare RMSE and R², not losses.")
+    found += _row_remarks(results)
+    found += _training_remarks(results)
+    if "seed" in differing and len(results) > 1 and len(differing) > 1:
+        found.append("The seeds differ too, so part of each difference is chance.")
+    return found
+
+
+def _row_remarks(results: Sequence[Result]) -> list[str]:
+    """If not all have learned from the same rows, or were not measured on the same."""
+    found = []
+    if len({_judged_rows(result) for result in results}) > 1:
+        found.append("Not all were measured on the same rows: their losses and accuracies cannot be compared directly.")
+    if len({result.rows_sha256.get("train") for result in results}) > 1:
+        counts = sorted({len(result.simulator.data.train) for result in results})
+        rows = f" ({counts[0]:,} to {counts[-1]:,} of them)" if len(counts) > 1 else ""
+        found.append(f"Not all have learned from the same training rows{rows}.")
+    return found
+
+
+def _training_remarks(results: Sequence[Result]) -> list[str]:
+    """If plugins or versions differ between runs, or something has changed since one was trained."""
+    found = [f"Mixed: {mixed}." for mixed in dict.fromkeys(result.mixed for result in results) if mixed]
+    # Networks trained just now, and runs of older versions, say nothing about it.
+    trained = [result.identity for result in results if result.identity is not None]
+    plugins: dict[str, set[str]] = {}
+    for identity in trained:
+        for plugin in identity.plugins:
+            plugins.setdefault(plugin.name, set()).add(plugin.sha256)
+    differing = [name for name, contents in plugins.items() if len(contents) > 1]
+    if differing:
+        found.append(
+            f"Not all were trained with the same plugin {' and '.join(differing)}: what it does may have changed."
+        )
+    for words, parts in (
+        ("with the same versions", [identity.versions for identity in trained]),
+        ("on the same kind of processor", [identity.arithmetic for identity in trained]),
+    ):
+        names = dict.fromkeys(name for part in parts for name in part)
+        values = {name: sorted({part[name] for part in parts if name in part}) for name in names}
+        told = [f"{name} {' and '.join(some)}" for name, some in values.items() if len(some) > 1]
+        if told:
+            found.append(f"Not all were trained {words}: {', '.join(told)}.")
+    return found
+
+
+def common_title(shown: Comparison) -> str:
+    """The title of their scenario if it is the same for all, otherwise how many there are."""
+    titles = dict.fromkeys(run.result.scenario.scenario.headline for run in shown.runs)
+    return next(iter(titles)) if len(titles) == 1 else f"{len(shown.runs)} runs compared"
+
+
+def outcome(runs: Sequence[Compared]) -> dict[str, str]:
+    """The outcome of a run, in words; for several seeds, mean and standard deviation."""
+    results = [run.result for run in runs]
+    cells = {}
+    judged = judged_split(results[0].metrics)
+    for name in results[0].metrics:
+        known = [value for result in results if (value := result.metrics.get(name)) is not None]
+        if known and ("baseline" not in name or name.startswith(judged)):
+            cells[measure_words(name)] = _measure(name, known)
+    seconds = [value for result in results for value in result.history.seconds if value]
+    epochs = sorted({len(result.history) for result in results})
+    cells["epochs"] = str(epochs[0]) if len(epochs) == 1 else f"{epochs[0]} to {epochs[-1]}"
+    cells["s/epoch"] = f"{sum(seconds) / len(seconds):.2g}" if seconds else "-"
+    cells["parameters"] = str(results[0].simulator.network.size)
+    promises = [expectation for result in results for expectation in result.expectations]
+    if promises:
+        cells["promises met"] = f"{sum(promise.met for promise in promises)} of {len(promises)}"
+    if len(runs) > 1:
+        cells["seeds"] = str(len(runs))
+    return cells
+
+
+def _measure(name: str, values: Sequence[float]) -> str:
+    diverged = sum(not math.isfinite(value) for value in values)
+    if diverged:
+        return "diverged" if diverged == len(values) else f"{diverged} of {len(values)} diverged"
+    mean = sum(values) / len(values)
+    percent, in_units = name.endswith("_accuracy"), name.endswith("rmse")
+    words = f"{mean:.2%}" if percent else amount(mean) if in_units else f"{mean:.4g}"
+    if len(values) == 1:
+        return words
+    deviation = statistics.stdev(values)
+    return f"{words} ± {f'{100 * deviation:.2f}' if percent else amount(deviation) if in_units else f'{deviation:.2g}'}"
+
+
+def by_label(shown: Comparison) -> dict[str, list[Compared]]:
+    """The runs by label: each variant of a study has one run for each seed."""
+    groups: dict[str, list[Compared]] = {}
+    for run in shown.runs:
+        groups.setdefault(run.label, []).append(run)
+    return groups
+
+
+def comparison_facts(shown: Comparison, title: str) -> StudyFacts:
+    """What there is to draw of several runs: a line for each, or a line with a band for those of one variant."""
+    variants = tuple(
+        VariantFacts(
+            label,
+            "",
+            None,
+            tuple(
+                RunOfStudy(
+                    run.result.simulator.seed, run.result.history, run.result.metrics, run.result.recording, None
+                )
+                for run in runs
+            ),
+        )
+        for label, runs in by_label(shown).items()
+    )
+    finals = [run.result.metrics for run in shown.runs]
+    has_test = all(final.get("test_loss") is not None for final in finals)
+    return StudyFacts(title, variants, "test_loss" if has_test else "train_loss", "mean", "", "linear")

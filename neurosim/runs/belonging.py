@@ -25,7 +25,7 @@ from neurosim.runs.identity import (
     shown_changes,
 )
 from neurosim.runs.model import MODEL
-from neurosim.runs.texts import Written, is_there, read_object
+from neurosim.runs.run_files import Written, is_there, read_object
 from neurosim.scenario import Scenario
 from neurosim.training.recording.recording import FILE as RECORD
 

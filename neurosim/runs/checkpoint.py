@@ -24,10 +24,10 @@ from neurosim.files.lock import FolderLock
 from neurosim.files.sealed import seal, unseal
 from neurosim.printable import arguments
 from neurosim.runs.belonging import changes
-from neurosim.runs.fitting import check_fit
+from neurosim.runs.checkpoint_check import check_fit
 from neurosim.runs.folder import BEGUN, CHECKPOINT_NAME, CHECKPOINTS, SEEDS, train_again
 from neurosim.runs.identity import Identity, another_run, identity_of
-from neurosim.runs.texts import BACKENDS
+from neurosim.runs.run_files import BACKENDS
 from neurosim.training.history import History, Record
 from neurosim.training.simulator import Simulator
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from neurosim.errors import DataError
 from neurosim.runs.folder import FORK, METRICS, digest
-from neurosim.runs.texts import is_there, read_history, read_object
+from neurosim.runs.run_files import is_there, read_history, read_object
 from neurosim.training.history import History
 
 _FILES = "files_sha256"

@@ -36,9 +36,9 @@ from neurosim.runs.folder import ENSEMBLE, FAILURE, PAGE, SCENARIO, SUMMARY, tra
 from neurosim.runs.identity import determining, identity_of, scenario_changes
 from neurosim.runs.model import MODEL, read_model
 from neurosim.runs.results import Result
+from neurosim.runs.run_files import Summary, damaged, is_there, read_measures
 from neurosim.runs.scenarios import networks_of
 from neurosim.runs.seeds import many_seeds
-from neurosim.runs.texts import Summary, damaged, is_there, read_measures
 from neurosim.scenario import Scenario, load_scenario
 from neurosim.scenario.run_folders import no_run
 from neurosim.training.history import History

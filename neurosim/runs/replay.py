@@ -24,7 +24,7 @@ from neurosim.markup import escape, measure, measure_words, table
 from neurosim.plugin.host import Registry
 from neurosim.runs.belonging import Changes, both, changes, check_data_file, file_changes, trained_in
 from neurosim.runs.checkpoint import save_checkpoint
-from neurosim.runs.failed import PastRun, read_failed
+from neurosim.runs.diverged import PastRun, read_failed
 from neurosim.runs.folder import FORK, SCENARIO, SUMMARY, RunFolder, opened
 from neurosim.runs.fork import change_in_words, files_of
 from neurosim.runs.identity import identity_of
@@ -33,8 +33,8 @@ from neurosim.runs.observers import Observer
 from neurosim.runs.options import RunOptions
 from neurosim.runs.reading import fits, read_run, swapped_files
 from neurosim.runs.results import Result
+from neurosim.runs.run_files import damaged, is_there, read_measures
 from neurosim.runs.running import train_to_end
-from neurosim.runs.texts import damaged, is_there, read_measures
 from neurosim.scenario import RecordSection, Scenario, load_scenario
 from neurosim.training.history import METRICS, History
 from neurosim.training.recording import Recording, load_recording

@@ -11,7 +11,7 @@ from neurosim.printable import command, quoted
 from neurosim.runs.checkpoint import backend_of, has_checkpoint
 from neurosim.runs.folder import BEGUN, FAILURE, MEMBERS, PAGE, SCENARIO, SEEDS, SUMMARY
 from neurosim.runs.model import MODEL
-from neurosim.runs.texts import is_there, read_failure, read_measures, read_object
+from neurosim.runs.run_files import is_there, read_failure, read_measures, read_object
 from neurosim.scenario import Scenario, load_scenario
 from neurosim.scenario.run_folders import no_run
 

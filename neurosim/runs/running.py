@@ -12,16 +12,16 @@ from neurosim.process.interruption import keeping
 from neurosim.runs.checkpoint import has_checkpoint, load_checkpoint, tidy
 from neurosim.runs.folder import RunFolder, opened
 from neurosim.runs.identity import identity_of, without_report
-from neurosim.runs.keeping import Keeper
+from neurosim.runs.keeper import Keeper
 from neurosim.runs.observers import Observer
 from neurosim.runs.options import RunOptions, Source, takes
 from neurosim.runs.promises import known_of, warn_of_promises
 from neurosim.runs.reading import read_finished
 from neurosim.runs.results import Result, result_of
+from neurosim.runs.resume_checks import refuse_another_finished, refuse_another_scenario
 from neurosim.runs.resuming import as_it_was, is_finished, is_of_run, own_scenario, refuse_diverged, run_folder_of
 from neurosim.runs.scenarios import chosen_scenario
 from neurosim.runs.seeds import many_seeds
-from neurosim.runs.unchanged import refuse_another_finished, refuse_another_scenario
 from neurosim.scenario import Scenario
 from neurosim.suggestions import listed
 from neurosim.training.history import Record

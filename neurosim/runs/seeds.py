@@ -18,10 +18,10 @@ from neurosim.runs.identity import identity_from
 from neurosim.runs.model import MODEL
 from neurosim.runs.observers import StudyObserver
 from neurosim.runs.promises import Known, warn_of_promises
+from neurosim.runs.resume_checks import refuse_another_ensemble
 from neurosim.runs.resuming import as_it_was
+from neurosim.runs.run_files import damaged, is_there, read_object
 from neurosim.runs.tables import csv_text
-from neurosim.runs.texts import damaged, is_there, read_object
-from neurosim.runs.unchanged import refuse_another_ensemble
 from neurosim.scenario import Scenario
 from neurosim.training.ensemble import Ensemble
 from neurosim.training.success import Member

@@ -13,19 +13,19 @@ from neurosim.files.atomic import write_atomically
 from neurosim.runs.checkpoint import has_checkpoint, load_checkpoint, tidy
 from neurosim.runs.folder import FAILURE, SUMMARY, RunFolder, opened
 from neurosim.runs.identity import identity_of
-from neurosim.runs.keeping import trained
-from neurosim.runs.making import Member, Workshop
+from neurosim.runs.keeper import trained
 from neurosim.runs.observers import Observer, StudyObserver
 from neurosim.runs.options import RunOptions, Source, takes
 from neurosim.runs.promises import known_of, warn_of_promises
 from neurosim.runs.reading import read_finished
 from neurosim.runs.results import Study, diverged_result, study_expectations
+from neurosim.runs.resume_checks import refuse_another_study, refuse_other_members
 from neurosim.runs.resuming import is_finished
+from neurosim.runs.run_files import is_there, read_failure
 from neurosim.runs.running import train_to_end
 from neurosim.runs.scenarios import chosen_scenario, study_members
+from neurosim.runs.study_networks import Member, Workshop
 from neurosim.runs.tables import csv_text
-from neurosim.runs.texts import is_there, read_failure
-from neurosim.runs.unchanged import refuse_another_study, refuse_other_members
 from neurosim.scenario import Scenario
 from neurosim.training.history import Record
 from neurosim.training.side_by_side import SideBySide

@@ -10,9 +10,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from neurosim.scenario.catalog import shipped as shipped
     from neurosim.scenario.load import load_scenario as load_scenario
     from neurosim.scenario.scenario import Scenario as Scenario
+    from neurosim.scenario.shipped_scenarios import shipped as shipped
     from neurosim.scenario.study import Claim as Claim
     from neurosim.scenario.study import RecordSection as RecordSection
 
@@ -21,7 +21,7 @@ _HOME = {
     "RecordSection": "neurosim.scenario.study",
     "Scenario": "neurosim.scenario.scenario",
     "load_scenario": "neurosim.scenario.load",
-    "shipped": "neurosim.scenario.catalog",
+    "shipped": "neurosim.scenario.shipped_scenarios",
 }
 
 __all__ = list(_HOME)

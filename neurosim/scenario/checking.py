@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from neurosim.plugin.host import Registry
-from neurosim.scenario.consistency import consistency_faults
 from neurosim.scenario.faults import Fault
 from neurosim.scenario.locate import KeyPath
-from neurosim.scenario.names import name_faults
+from neurosim.scenario.name_checks import name_faults
 from neurosim.scenario.schema import ScenarioFile
-from neurosim.scenario.shape import validate
+from neurosim.scenario.validation import validate
+from neurosim.scenario.value_checks import consistency_faults
 
 
 def check(tree: Mapping[str, Any], registry: Registry) -> tuple[ScenarioFile | None, list[Fault]]:

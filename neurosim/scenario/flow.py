@@ -1,6 +1,6 @@
 """How wide the rows are on their way through the layers, as far as the file alone says.
 
-Reads the values as they stand in the file and passes over wrong types, like `names.py`.
+Reads the values as they stand in the file and passes over wrong types, like `name_checks.py`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 from neurosim.network.layers.kinds import section_of
 from neurosim.network.layers.section import MAX_REPEAT
 from neurosim.scenario.locate import KeyPath
-from neurosim.scenario.names import layers_in, table
+from neurosim.scenario.name_checks import layers_in, table
 
 
 @dataclass(frozen=True)

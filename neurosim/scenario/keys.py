@@ -13,8 +13,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from neurosim.scenario.catalog import shipped
 from neurosim.scenario.locate import KeyPath, value_at
+from neurosim.scenario.shipped_scenarios import shipped
 
 if TYPE_CHECKING:
     from neurosim.plugin.host import Registry

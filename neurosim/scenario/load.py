@@ -13,7 +13,6 @@ from neurosim.plugin.host import NEEDED_AGAIN, Registry, build_registry, suspect
 from neurosim.scenario import overrides as changes
 from neurosim.scenario.changes import VARIANT, added, changed_keys
 from neurosim.scenario.checking import check, one_each
-from neurosim.scenario.claims import study_faults
 from neurosim.scenario.faults import Fault, Report, shorten
 from neurosim.scenario.keys import misplaced
 from neurosim.scenario.locate import KeyPath, locate
@@ -21,6 +20,7 @@ from neurosim.scenario.reading import find, parse, read, unusable
 from neurosim.scenario.renaming import renamed
 from neurosim.scenario.scenario import Scenario, completed
 from neurosim.scenario.schema import ScenarioFile
+from neurosim.scenario.study_checks import study_faults
 from neurosim.scenario.variants import expand, override_variants
 from neurosim.scenario.vouching import vouched_for
 

@@ -7,11 +7,11 @@ from typing import Any
 from neurosim.errors import PluginError
 from neurosim.network.building import NetworkSection
 from neurosim.plugin.host import Registry
-from neurosim.scenario.consistency import network_consistency_faults
 from neurosim.scenario.faults import Fault, show_path
-from neurosim.scenario.names import network_name_faults
+from neurosim.scenario.name_checks import network_name_faults
 from neurosim.scenario.reading import unusable
-from neurosim.scenario.shape import validate_network
+from neurosim.scenario.validation import validate_network
+from neurosim.scenario.value_checks import network_consistency_faults
 
 
 def read_network(words: Any, registry: Registry) -> NetworkSection:

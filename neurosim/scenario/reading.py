@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from neurosim.errors import DataError, ScenarioError
-from neurosim.scenario.catalog import shipped
 from neurosim.scenario.faults import Fault, shorten, show
 from neurosim.scenario.locate import KeyPath
+from neurosim.scenario.shipped_scenarios import shipped
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 16

@@ -14,12 +14,11 @@ from neurosim.network.building import NetworkSection
 from neurosim.plugin.host import BUILTIN, Plugin, Registry
 from neurosim.scenario import overrides as changes
 from neurosim.scenario.augmentation import AugmentationSection
-from neurosim.scenario.catalog import shipped
 from neurosim.scenario.changes import lesson_note
 from neurosim.scenario.checking import check, one_each
-from neurosim.scenario.completion import complete
+from neurosim.scenario.defaults import complete
 from neurosim.scenario.faults import Report
-from neurosim.scenario.names import required
+from neurosim.scenario.name_checks import required
 from neurosim.scenario.reading import parse
 from neurosim.scenario.renaming import renamed
 from neurosim.scenario.schema import (
@@ -31,6 +30,7 @@ from neurosim.scenario.schema import (
     ScenarioSection,
     TrainingSection,
 )
+from neurosim.scenario.shipped_scenarios import shipped
 from neurosim.scenario.study import Claim, PlotsSection, RecordSection, Variant
 from neurosim.scenario.writing import to_toml
 from neurosim.suggestions import unknown

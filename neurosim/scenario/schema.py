@@ -1,7 +1,7 @@
 """The shape of a scenario file: its sections, keys and types, as pydantic models.
 
 The models know nothing of the registry: whether a name exists and which parameters it takes is
-checked in `names.py`. The descriptions are what editors show, by way of the JSON Schema.
+checked in `name_checks.py`. The descriptions are what editors show, by way of the JSON Schema.
 """
 
 from __future__ import annotations

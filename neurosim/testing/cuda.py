@@ -21,7 +21,7 @@ from neurosim.testing.plain import Array, numbers
 from neurosim.testing.verdicts import Verdict, attempt, failed, number, passed, sentence, size, skipped, some
 
 if TYPE_CHECKING:
-    from neurosim.backends.cuda.formulas import Evaluation
+    from neurosim.backends.cuda.formula_runs import Evaluation
 
 Cases = Mapping[str, Sequence[NDArray[Any]]]
 ITEM = "cuda"
@@ -40,7 +40,7 @@ class Pending:
     record : Activation, RowActivation, Loss or Optimizer
         What to check.
     cases : mapping of str to sequence of arrays
-        For each role, arrays of arguments, as `neurosim.backends.cuda.formulas.evaluate` takes them.
+        For each role, arrays of arguments, as `neurosim.backends.cuda.formula_runs.evaluate` takes them.
     sets : sequence of dict
         Parameters to try.
     """
@@ -59,7 +59,7 @@ def resolve(checks: Sequence[Sequence[Verdict | Pending]]) -> list[list[Verdict]
 
 def _verdicts(pending: Sequence[Pending]) -> list[Verdict]:
     try:
-        from neurosim.backends.cuda.formulas import Request, evaluate_many
+        from neurosim.backends.cuda.formula_runs import Request, evaluate_many
 
         requests = [Request(entry.record, entry.cases, params) for entry in pending for params in entry.sets]
         answers = iter(evaluate_many(requests))
@@ -141,7 +141,7 @@ def _slack(formula: Formula, arrays: Sequence[NDArray[Any]], params: tuple[float
 
 def _compiled(record: Any) -> Verdict:
     """Whether the formulas compile for GPUs, to float32 code."""
-    from neurosim.backends.cuda.formulas import compile_formulas
+    from neurosim.backends.cuda.formula_runs import compile_formulas
 
     try:
         wide = compile_formulas(record, [OLDEST])

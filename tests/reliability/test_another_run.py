@@ -18,7 +18,7 @@ from small_runs import PLUGIN, ROWS, SCENARIO
 import neurosim
 from neurosim.errors import DataError, UsageError
 from neurosim.files.sealed import seal, unseal
-from neurosim.report.compared import compare
+from neurosim.report.comparison import compare
 from neurosim.runs import RunOptions, StudyObserver, identity, run_ensemble
 from neurosim.runs.checkpoint import newest
 from neurosim.runs.identity import Identity

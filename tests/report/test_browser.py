@@ -13,8 +13,8 @@ from neurosim.analysis.hidden import hidden_directions
 from neurosim.formulas.javascript import Script
 from neurosim.plots.studies import comparison_figures, write_figures
 from neurosim.plugin import RowActivation
-from neurosim.report.compared import compare, comparison_facts
-from neurosim.report.comparison import write_comparison_page
+from neurosim.report.comparison import compare, comparison_facts
+from neurosim.report.comparison_page import write_comparison_page
 
 ASSETS = Path(neurosim.__file__).parent / "report" / "assets"
 ACTIVATIONS = sorted(neurosim.build_registry([]).activations, key=lambda entry: entry.record.name)

@@ -11,7 +11,7 @@ import pytest
 from neurosim import Ensemble, Simulator, load_scenario, run, study
 from neurosim.errors import BackendError, ScenarioError, UsageError
 from neurosim.network import memory
-from neurosim.report.compared import compare
+from neurosim.report.comparison import compare
 from neurosim.runs import StudyObserver
 from neurosim.runs.expectations import Outcome, check_claims
 from neurosim.scenario import Claim

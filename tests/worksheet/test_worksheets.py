@@ -10,7 +10,7 @@ import pytest
 
 from neurosim import Simulator, build_registry, load_scenario
 from neurosim.errors import DataError, UsageError
-from neurosim.scenario.catalog import shipped
+from neurosim.scenario.shipped_scenarios import shipped
 from neurosim.worksheet import explain
 from neurosim.worksheet.blocks import Line, Number, Table
 from neurosim.worksheet.layout import GAP

@@ -14,7 +14,6 @@ import numpy as np
 from neurosim.backends.cpu.jit import compiled
 from neurosim.backends.cpu.masks import drop_row
 from neurosim.backends.cpu.memory import call_activation, call_update, floats
-from neurosim.backends.cpu.norms import batch_norm_columns, batch_norm_columns_backward, layer_norm_rows
 from neurosim.backends.cpu.products import column_sums, multiply, multiply_transposed_left, multiply_transposed_right
 from neurosim.backends.cpu.table import (
     ACTIVATION,
@@ -54,6 +53,7 @@ from neurosim.backends.cpu.table import (
     Z,
 )
 from neurosim.backends.cpu.updates import penalize
+from neurosim.backends.cpu.vector_norms import batch_norm_columns, batch_norm_columns_backward, layer_norm_rows
 
 # Passed as np.int64(START): a literal 0 would make Numba compile the callee a second time.
 START = 0

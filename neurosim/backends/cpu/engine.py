@@ -26,7 +26,6 @@ from neurosim.backends.cpu.gathering import gather_batch, gather_features, gathe
 from neurosim.backends.cpu.jit import compiled, entry
 from neurosim.backends.cpu.losses import loss_block
 from neurosim.backends.cpu.memory import address_of, call_constants, call_maps, exchange_float_mode, floats
-from neurosim.backends.cpu.norms import layer_norm_columns_backward, layer_norm_rows_backward
 from neurosim.backends.cpu.table import (
     ACTIVATION,
     ACTIVE,
@@ -55,6 +54,7 @@ from neurosim.backends.cpu.table import (
 )
 from neurosim.backends.cpu.team import wait
 from neurosim.backends.cpu.updates import BY_NORM, NO_CLIPPING, clipped_update, finish_maps, sum_squares
+from neurosim.backends.cpu.vector_norms import layer_norm_columns_backward, layer_norm_rows_backward
 from neurosim.backends.cpu.vectors import LANES as GROUP
 
 FLUSH = -1

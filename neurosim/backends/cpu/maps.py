@@ -24,7 +24,8 @@ from neurosim.backends.cpu.conv2d import (
     pack_transposed,
     pack_weights,
 )
-from neurosim.backends.cpu.group_norms import (
+from neurosim.backends.cpu.jit import compiled, kernel
+from neurosim.backends.cpu.map_norms import (
     batch_moments,
     batch_norm,
     batch_norm_backward,
@@ -32,7 +33,6 @@ from neurosim.backends.cpu.group_norms import (
     layer_norm,
     layer_norm_backward,
 )
-from neurosim.backends.cpu.jit import compiled, kernel
 from neurosim.backends.cpu.masks import GOLDEN, mix64, uniform
 from neurosim.backends.cpu.memory import MAPS, call_activation, floats, integers, words
 from neurosim.backends.cpu.pools import average_pool, average_pool_backward, max_pool, max_pool_backward

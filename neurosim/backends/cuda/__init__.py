@@ -14,7 +14,7 @@ The engine, in reading order:
   or one launch per phase. `networks` is the first of them, for one network or thousands.
 * `backend`: all of it behind the interface of every backend; `ensemble`: many networks at once.
 
-Beside it: `formulas` runs every formula of a record over many cases (`templates` its kernels,
+Beside it: `formula_runs` runs every formula of a record over many cases (`formula_kernels`,
 `execution` and `helper` the launches, here or in a process where the simulator can be switched on);
 `ladder` and `vector_loads` make the products of `kernels.products`, and `probes` measures what the
 GPU and a launch can do: all for the benchmark. `resources` compiles for GPUs that are not present; `simulator` and

@@ -11,9 +11,9 @@ import support
 
 from neurosim.backends.cuda import simulated_math, target
 from neurosim.backends.cuda.execution import wide_instructions
-from neurosim.backends.cuda.formulas import Request, compile_formulas, evaluate, evaluate_many
+from neurosim.backends.cuda.formula_kernels import inputs_of
+from neurosim.backends.cuda.formula_runs import Request, compile_formulas, evaluate, evaluate_many
 from neurosim.backends.cuda.helper import run_in_simulator
-from neurosim.backends.cuda.templates import inputs_of
 from neurosim.backends.uncompiled import machine_math, uncompiled
 from neurosim.errors import BackendError, PluginError, ShapeError, UsageError
 from neurosim.formulas.source import MATH_FUNCTIONS, OF_TWO

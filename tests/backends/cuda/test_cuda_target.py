@@ -57,7 +57,7 @@ import numba
 sys.modules["numba.cuda"] = None
 from neurosim.errors import BackendError
 try:
-    import neurosim.backends.cuda.formulas
+    import neurosim.backends.cuda.formula_runs
 except BackendError as error:
     print(error.message)
     print(error.hint)
@@ -185,7 +185,7 @@ print(*x)
 def test_formulas_run_and_compile_with_and_without_the_simulator(simulator):
     """A process that has the simulator on compiles in another one, and the other way round."""
     script = """
-from neurosim.backends.cuda.formulas import compile_formulas, evaluate
+from neurosim.backends.cuda.formula_runs import compile_formulas, evaluate
 from neurosim.errors import BackendError
 from neurosim.plugin.host import build_registry
 

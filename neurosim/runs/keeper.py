@@ -16,7 +16,7 @@ from neurosim.runs.checkpoint import Checkpoints, drop_beyond, has_checkpoint, r
 from neurosim.runs.folder import PAGE, SCENARIO, RunFolder
 from neurosim.runs.model import MODEL
 from neurosim.runs.results import Result, counted, result_of
-from neurosim.runs.texts import is_there
+from neurosim.runs.run_files import is_there
 from neurosim.training.history import Record
 from neurosim.training.simulator import Simulator
 

@@ -1,4 +1,4 @@
-"""Rules between variants, claims and what is recorded; like `names.py`, on the values as they stand."""
+"""Rules between variants, claims and what is recorded; like `name_checks.py`, on the values as they stand."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 from neurosim.scenario.faults import Fault, show
 from neurosim.scenario.locate import KeyPath
-from neurosim.scenario.names import table
+from neurosim.scenario.name_checks import table
 from neurosim.scenario.study import METRICS, PROMISES, Measure
 from neurosim.suggestions import unknown
 

@@ -1,7 +1,7 @@
 """What a scenario names must exist: records, their parameters and options, required plugins.
 
 The checks read the values as they stand in the file, so that they find their faults also beside
-faults of shape. What has the wrong type is passed over: `shape.py` reports it.
+faults of shape. What has the wrong type is passed over: `validation.py` reports it.
 """
 
 from __future__ import annotations

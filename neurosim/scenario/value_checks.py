@@ -1,6 +1,6 @@
 """Rules between the values of a scenario that can be checked before any data are read.
 
-Like `names.py`, these read the values as they stand in the file and pass over wrong types.
+Like `name_checks.py`, these read the values as they stand in the file and pass over wrong types.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from neurosim.plugin.host import BUILTIN, Catalog, Registry
 from neurosim.scenario.faults import Fault, show
 from neurosim.scenario.flow import flow, written_out
 from neurosim.scenario.locate import KeyPath
-from neurosim.scenario.names import layers_of, table
+from neurosim.scenario.name_checks import layers_of, table
 from neurosim.scenario.schema import EarlyStopping
 from neurosim.scenario.seeds import LARGEST_SEED, beyond_seeds
 

@@ -9,7 +9,7 @@ from neurosim.plugin.host import Registry
 from neurosim.runs.belonging import Trained, changes, check_data_file, file_changes, trained_in
 from neurosim.runs.folder import FAILURE, METRICS, SCENARIO
 from neurosim.runs.identity import identity_of
-from neurosim.runs.texts import damaged, is_there, read_failure, read_history
+from neurosim.runs.run_files import damaged, is_there, read_failure, read_history
 from neurosim.scenario import Scenario, load_scenario
 from neurosim.training.history import History
 from neurosim.training.simulator import Simulator

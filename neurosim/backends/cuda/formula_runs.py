@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurosim.backends.cuda.execution import Failure, Job, Launch, Outcome, compile_all, run
+from neurosim.backends.cuda.formula_kernels import KernelText, Record, inputs_of, kernel_text
 from neurosim.backends.cuda.helper import compile_without_simulator, run_in_simulator
 from neurosim.backends.cuda.step_constants import step_constants
 from neurosim.backends.cuda.target import Capability, find_device, simulated
-from neurosim.backends.cuda.templates import KernelText, Record, inputs_of, kernel_text
 from neurosim.backends.refusals import INSTEAD, blamed
 from neurosim.errors import BackendError, NeurosimError, PluginError, ShapeError, UsageError
 from neurosim.plugin import Optimizer

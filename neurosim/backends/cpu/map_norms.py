@@ -6,7 +6,6 @@ import numpy as np
 
 from neurosim.backends.cpu.jit import compiled
 from neurosim.backends.cpu.memory import floats
-from neurosim.backends.cpu.norms import ONE, ZERO, move_running
 from neurosim.backends.cpu.pools import clear
 from neurosim.backends.cpu.table import (
     A_GROUP,
@@ -28,6 +27,7 @@ from neurosim.backends.cpu.table import (
     WEIGHT,
     Z,
 )
+from neurosim.backends.cpu.vector_norms import ONE, ZERO, move_running
 from neurosim.backends.cpu.vectors import LANES, LINE, sum_of_line
 
 

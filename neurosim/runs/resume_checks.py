@@ -16,8 +16,8 @@ from neurosim.runs.belonging import changes, together, trained_in, trained_with
 from neurosim.runs.folder import FAILURE, SCENARIO, SEEDS, SUMMARY
 from neurosim.runs.identity import FINISHED, Identity, another_run, changes_of, determining, scenario_changes
 from neurosim.runs.resuming import as_it_was, is_finished, is_of_run, own_scenario
+from neurosim.runs.run_files import is_there, read_object
 from neurosim.runs.scenarios import networks_of, study_members
-from neurosim.runs.texts import is_there, read_object
 from neurosim.scenario import Scenario, load_scenario
 from neurosim.suggestions import listed
 from neurosim.training.simulator import Simulator
