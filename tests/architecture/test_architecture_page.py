@@ -1,4 +1,4 @@
-"""ARCHITECTURE.md leads to what is there: its links, and its table of rooms."""
+"""ARCHITECTURE.md leads to what is there: its links, and its table of packages."""
 
 import re
 from pathlib import Path
@@ -20,11 +20,11 @@ def test_the_text_of_a_link_is_its_place():
         assert link.rstrip("/").endswith(text.rstrip("/")), (text, link)
 
 
-def test_every_room_is_listed():
+def test_every_package_is_listed():
     package = Path(neurosim.__file__).parent
-    rooms = {path.parent.name for path in package.glob("*/__init__.py")} | {
+    packages = {path.parent.name for path in package.glob("*/__init__.py")} | {
         path.stem for path in package.glob("[a-z]*.py")
     }
-    table = TEXT.partition("## The rooms")[2].partition("## To add")[0]
+    table = TEXT.partition("## The packages")[2].partition("## To add")[0]
     listed = {name for row in re.findall(r"^\| (`.+?) \|", table, re.MULTILINE) for name in re.findall(r"`(\w+)`", row)}
-    assert listed == rooms
+    assert listed == packages
