@@ -247,10 +247,13 @@ class Dataset(Record):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        self._check("load", self.load, "request")
+
+    def _checked_defaults(self) -> dict[str, Any]:
         taken = next((key for key in SCENARIO_KEYS if key in self.options), None)
         if taken is not None:
             raise self._fault(
                 f"its option {taken!r} is a key that every [data] section has",
                 "Call the option something else; request.random already follows [data] seed.",
             )
-        self._check("load", self.load, "request")
+        return super()._checked_defaults()

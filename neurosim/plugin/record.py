@@ -13,6 +13,8 @@ from neurosim.errors import PluginError
 Scalar = Callable[..., float]
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
+# Keys of a scenario that say which record it means; the record's own settings stand beside them.
+NAMING = ("name", "source")
 
 
 class Record:
@@ -49,13 +51,20 @@ class Record:
     def _checked_defaults(self) -> dict[str, Any]:
         """A copy of the settings' defaults; raises PluginError for those that no scenario could give."""
         declared = dict(self.defaults)
+        numbers = self.settings == "params"
+        setting = "parameter" if numbers else "option"
         for key, value in declared.items():
-            if self.settings == "params":
+            if not isinstance(key, str) or not key.isidentifier():
+                raise self._fault(f"{setting} {key!r} must be an identifier")
+            if key in NAMING:
+                raise self._fault(
+                    f"its {setting} {key!r} is a key that names records in scenarios",
+                    f"Call the {setting} something else.",
+                )
+            if numbers:
                 if not isinstance(value, int | float):
                     raise self._fault(f"parameter {key!r} needs a number as default, not {value!r}")
                 declared[key] = float(value)
-            if not isinstance(key, str) or not key.isidentifier() or key in {"name", "source"}:
-                raise self._fault(f"parameter {key!r} must be an identifier")
         return declared
 
     def _fault(self, text: str, hint: str = "") -> PluginError:

@@ -10,6 +10,7 @@ from typing import Any
 
 from neurosim.errors import UsageError
 from neurosim.plugin.host import Registry
+from neurosim.plugin.record import NAMING
 from neurosim.scenario.faults import Fault, show, show_path
 from neurosim.scenario.locate import KeyPath, nearest
 from neurosim.scenario.overrides import key_path, put
@@ -17,8 +18,6 @@ from neurosim.scenario.renaming import make_room
 from neurosim.scenario.study import CHANGEABLE, MAX_VARIANTS, Variant
 from neurosim.suggestions import unknown
 
-# With one of these keys a section is about another record, whose parameters differ: nothing of the old one stays.
-_NAMING = ("name", "source")
 # Parts of a study that a single network has no use for.
 _ABOUT_ALL = ("variants", "claims")
 
@@ -113,7 +112,8 @@ def _merge(
 ) -> str:
     """Put the keys of a table into a section; one that names a record starts anew, of which a line is returned."""
     note = ""
-    naming = next((key for key in _NAMING if key in values), None)
+    # The parameters of another record differ: nothing of the old one stays.
+    naming = next((key for key in NAMING if key in values), None)
     if naming is not None:
         gone = [key for key in section if key not in values]
         if gone:

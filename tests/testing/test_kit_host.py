@@ -159,6 +159,22 @@ def test_keys_of_every_data_section_are_no_options(key):
         Dataset("cloud", lambda request, option: None, options={key: 6})
 
 
+@pytest.mark.parametrize("key", ["name", "source"])
+def test_keys_that_name_records_are_no_parameters(key):
+    with pytest.raises(PluginError, match=f"schedule 'flat': its parameter '{key}' is a key that names records"):
+        Schedule("flat", lambda step, steps, parameter: 1.0, params={key: 1.0})
+    with pytest.raises(PluginError, match="dataset 'cloud': its option 'name' is a key that names records"):
+        Dataset("cloud", lambda request, option: None, options={"name": 6})
+
+
+@pytest.mark.parametrize("key", ["two words", "2nd", "", 3])
+def test_settings_are_identifiers(key):
+    with pytest.raises(PluginError, match=f"schedule 'flat': parameter {key!r} must be an identifier"):
+        Schedule("flat", lambda step, steps, parameter: 1.0, params={key: 1.0})
+    with pytest.raises(PluginError, match=f"dataset 'cloud': option {key!r} must be an identifier"):
+        Dataset("cloud", lambda request, option: None, options={key: 6})
+
+
 def test_rows_that_do_not_depend_on_the_seed_alone():
     generator = np.random.default_rng(1)
 
