@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from neurosim.cli.application import execute
 
 SCREEN = 25
+# Letters of a line, without the word "Error: " before a message, which is shortened to as many.
 LONGEST = 1000
 
 
@@ -42,6 +43,5 @@ def fault_of(outcome, codes):
         return f"no line says what the error is: {err[:600]}"
     if outcome.code in (2, 3) and not outcome.err.startswith(("Error: ", "Usage: ", "Warning: ")):
         return f"something stands before the error: {err[:600]}"
-    if max(map(len, lines), default=0) > LONGEST:
-        return f"a line of {max(map(len, lines))} letters"
-    return ""
+    longest = max((len(line.removeprefix("Error: ")) for line in lines), default=0)
+    return f"a line of {longest} letters" if longest > LONGEST else ""
