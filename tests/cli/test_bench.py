@@ -59,7 +59,7 @@ def test_text_explains_every_line(neurosim):
         "extrapolated",
         "compiling",
         "not part of any time below",
-        "allowed 1e-04",
+        "; 1e-04 allowed)",
         "Adam, each parameter",
     ):
         assert words in done.out
