@@ -108,10 +108,10 @@ def made_in(folder: Path | None, scenario: Scenario) -> dict[str, Any]:
     return {"versions": trained.versions, "machine": machine, "plugins": plugins}
 
 
-def trained_by_model(words: Mapping[str, Any], path: Path) -> Trained:
-    """What the description in a model file says; raises DataError for what no run writes."""
+def identity_in_model(words: Mapping[str, Any], path: Path) -> Identity:
+    """What the description in a model file says of what it belongs to; raises DataError for what no run writes."""
     try:
-        return _described(words)
+        return Identity.from_json(words.get("identity"))
     except ValueError as error:
         raise DataError(
             f"{path} does not describe a run: {error}", "It was not written by neurosim: train the network again."
@@ -211,19 +211,15 @@ def changes(folder: Path, was: Identity, now: Identity, *, bits: bool = False) -
     return Changes(folder, lines)
 
 
-def model_changes(folder: Path, summary: Trained, model: Trained) -> Changes:
+def model_changes(folder: Path, summary: Trained, model: Identity) -> Changes:
     """What shows that the model in a run folder is not that of the run whose summary is beside it.
 
     Both are written at the end of a run, so they must say the same.
     """
-    if model.identity is None or summary.identity is None:
-        same = (model.identity is None) == (summary.identity is None) and model.plugins == summary.plugins
-        lines = [] if same else [f"  {MODEL}: written by a different version of neurosim from {SUMMARY} beside it"]
+    if summary.identity is None:
+        lines = [f"  {MODEL}: written by a different version of neurosim from {SUMMARY} beside it"]
     else:
-        lines = [
-            f"  {MODEL}: {line.strip()}"
-            for line in changes(folder, summary.identity, model.identity, bits=True).all_lines
-        ]
+        lines = [f"  {MODEL}: {line.strip()}" for line in changes(folder, summary.identity, model, bits=True).all_lines]
     return Changes(folder, {MODEL_FILE: lines})
 
 

@@ -22,7 +22,6 @@ def model_bytes(simulator: Simulator, identity: Identity | None = None) -> bytes
 
     The same parameters of the same identity give the same bytes. `identity` is the simulator's, if it is known already.
     """
-    belongs = (identity or identity_of(simulator)).as_json()
     arrays = {**simulator.parameters, **simulator.statistics}
     data = simulator.data
     description = {
@@ -40,8 +39,7 @@ def model_bytes(simulator: Simulator, identity: Identity | None = None) -> bytes
             "names": list(data.target_names),
         },
         "classes": list(data.classes),
-        "plugins": belongs["plugins"],
-        "identity": belongs,
+        "identity": (identity or identity_of(simulator)).as_json(),
     }
     return seal({name: array.astype(np.float32) for name, array in arrays.items()}, description)
 

@@ -20,7 +20,7 @@ from neurosim.network.layers import Stack, choose
 from neurosim.network.network import Network, Training
 from neurosim.plugin.host import BUILTIN, NEEDED_AGAIN, Plugin, Registry, build_registry
 from neurosim.printable import quoted
-from neurosim.runs.belonging import PLUGINS, Changes, file_changes, model_changes, trained_by_model, trained_with
+from neurosim.runs.belonging import PLUGINS, Changes, file_changes, identity_in_model, model_changes, trained_with
 from neurosim.runs.folder import MEMBERS, SCENARIO, SUMMARY, train_again
 from neurosim.runs.identity import PluginRecord, plugin_changes
 from neurosim.runs.model import MODEL, read_model
@@ -255,7 +255,7 @@ def _network(words: Mapping[str, Any], registry: Registry) -> tuple[Network, lis
 def _lacking(words: Mapping[str, Any], known: Registry) -> str:
     """A hint at plugins that the network was trained with and that are not loaded; nothing where there are none."""
     try:
-        names = {entry["name"] for entry in words["plugins"]}
+        names = {entry["name"] for entry in words["identity"]["plugins"]}
     except (KeyError, TypeError):  # of a damaged description
         return ""
     return "" if names <= {plugin.name for plugin in known.plugins} else NEEDED_AGAIN
@@ -327,13 +327,13 @@ def _changes(file: Path, words: Mapping[str, Any], plugins: list[Plugin]) -> Cha
 
     A run whose summary could not be written has kept its model all the same.
     """
-    trained = trained_by_model(words, file)
-    was = {record.name: record for record in trained.known_plugins}
+    identity = identity_in_model(words, file)
+    was = {record.name: record for record in identity.plugins}
     now = [PluginRecord(plugin.name, plugin.version, plugin.sha256) for plugin in plugins]
     changed = plugin_changes([was[record.name] for record in now if record.name in was], now)
     in_run = file.name == MODEL and (file.parent / SUMMARY).is_file()
     found = Changes(file.parent if in_run else file, {PLUGINS: changed})
     if in_run:
         summary = trained_with(read_object(file.parent / SUMMARY))
-        found |= model_changes(file.parent, summary, trained) or file_changes(file.parent, summary, MODEL)
+        found |= model_changes(file.parent, summary, identity) or file_changes(file.parent, summary, MODEL)
     return found

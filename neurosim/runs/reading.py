@@ -25,9 +25,9 @@ from neurosim.runs.belonging import (
     changes,
     check_data_file,
     file_changes,
+    identity_in_model,
     model_changes,
     together,
-    trained_by_model,
     trained_in,
 )
 from neurosim.runs.belonging import SCENARIO as ITS_SCENARIO
@@ -119,7 +119,7 @@ class _Finished:
 
 def swapped_files(folder: Path, trained: Trained, model: Mapping[str, Any]) -> Changes:
     """Signs that a file of a finished run is not the one that it left; `model` describes the present one."""
-    swapped = model_changes(folder, trained, trained_by_model(model, folder / MODEL))
+    swapped = model_changes(folder, trained, identity_in_model(model, folder / MODEL))
     return swapped or file_changes(folder, trained)
 
 

@@ -14,6 +14,7 @@ import neurosim as library
 from neurosim.cli.application import execute
 from neurosim.errors import UsageError
 from neurosim.files.sealed import seal, unseal
+from neurosim.runs.model import FORMAT
 
 SCENARIO = """
 [scenario]
@@ -334,14 +335,11 @@ def test_a_run_that_was_gone_on_with_by_force(here, place):
 
 
 def told(folder, what, **changed):
-    """Let the summary and the model of a run tell something else of what it was trained with, or nothing."""
+    """Let the summary and the model of a run tell something else of what it was trained with."""
     summary = json.loads(Path(folder, "summary.json").read_text())
     tensors, words = unseal(Path(folder, "model.safetensors"), "model")
     for file in (summary, words):
-        if what is None:
-            del file["identity"]
-        else:
-            file["identity"][what] |= changed
+        file["identity"][what] |= changed
     if what == "versions":
         summary["versions"] |= changed
     del summary["files_sha256"]
@@ -365,24 +363,70 @@ def test_another_version_is_no_matter_for_what_is_read(here):
     assert "  neurosim: 0.0.1, now " in err
 
 
-@pytest.mark.ci
-def test_runs_of_older_versions_are_read(here):
-    told("run", None)
-    for words in (DOCTOR, REPLAY, EXPLAIN, PREDICT):
-        assert here(*words)[::2] == (0, ""), words
+def older(folder):
+    """Make a run one of an older version: its summary says less, and its model has another format."""
+    summary = json.loads(Path(folder, "summary.json").read_text())
+    del summary["identity"], summary["files_sha256"]
+    Path(folder, "summary.json").write_text(json.dumps(summary))
+    tensors, words = unseal(Path(folder, "model.safetensors"), "model")
+    del words["identity"]
+    Path(folder, "model.safetensors").write_bytes(seal(tensors, words | {"format": "neurosim-model-4"}))
 
 
-@pytest.mark.parametrize(
-    ("change", "difference"),
-    [ROWS_CHANGED, PLUGIN_EDITED, activation("run"), units("run"), model_swapped("run", "other")],
-)
-def test_runs_of_older_versions_are_compared_as_far_as_they_tell(change, difference, here):
-    told("run", None)
+UNCHANGED = (lambda: None, "")
+RESUME = ["run", "--resume", "run", "--quiet", *WITH]
+
+
+@pytest.mark.parametrize("change", [UNCHANGED, ROWS_CHANGED, PLUGIN_EDITED, activation("run"), units("run")])
+def test_models_of_older_versions_are_refused_whatever_has_changed(change, here, place):
+    older("run")
+    change[0]()
+    before = files(place)
+    for words in (PLOT, REPORT, DOCTOR, ["compare", "run", "other", *WITH], REPLAY, PREDICT):
+        assert here(*words) == (
+            3,
+            "",
+            "Error: run/model.safetensors is not a model of this version: "
+            f"its format is 'neurosim-model-4', not '{FORMAT}'\n"
+            "Hint: Train the network again, or use the version of neurosim that wrote the file.\n",
+        ), words
+    assert files(place) == before
+
+
+@pytest.mark.parametrize(("change", "difference"), [ROWS_CHANGED, PLUGIN_EDITED])
+def test_runs_of_older_versions_are_compared_as_far_as_their_summaries_tell(change, difference, here, place):
+    older("run")
     change()
-    code, _, err = here(*DOCTOR)
-    assert code == 2
-    assert "run has changed since it was trained" in err
-    assert difference.removeprefix("units = ") in err
+    before = files(place)
+    for words, message in (
+        (EXPLAIN, "Error: run has changed since it was trained, so its results no longer match what is there now:"),
+        (RESUME, "Error: run belongs to a different run from the one to resume:"),
+    ):
+        code, out, err = here(*words)
+        assert (code, out, err.splitlines()[0]) == (2, "", message)
+        assert difference in err
+    assert files(place) == before
+
+
+@pytest.mark.parametrize("change", [UNCHANGED, activation("run"), units("run"), lr("run")])
+def test_summaries_of_older_versions_do_not_tell_the_scenario(change, here):
+    older("run")
+    change[0]()
+    assert here(*EXPLAIN)[::2] == (0, "")
+
+
+def test_a_model_beside_the_summary_of_an_older_version(here, place):
+    older("run")
+    model_swapped("run", "other")[0]()
+    before = files(place)
+    for words in (PLOT, REPORT, DOCTOR, REPLAY, PREDICT):
+        code, out, err = here(*words)
+        assert (code, out) == (2, "")
+        assert err.splitlines()[:2] == [
+            "Error: run has changed since it was trained, so its results no longer match what is there now:",
+            "  model.safetensors: written by a different version of neurosim from summary.json beside it",
+        ]
+    assert files(place) == before
 
 
 def test_weights_of_a_run_of_the_same_identity(here):
@@ -403,6 +447,17 @@ def test_what_no_run_tells(damage, here):
         code, _, err = here(*words)
         assert code == 3
         assert err.startswith("Error: run/summary.json is damaged: ")
+
+
+@pytest.mark.parametrize("damage", ["null", "[]", '{"scenario": 1}', "3"])
+def test_what_no_model_tells(damage, here):
+    tensors, description = unseal(Path("run/model.safetensors"), "model")
+    identity = {"identity": json.loads(damage)}
+    Path("run/model.safetensors").write_bytes(seal(tensors, description | identity))
+    for words in (DOCTOR, COMPARE, REPLAY, PREDICT):
+        code, out, err = here(*words)
+        assert (code, out) == (3, "")
+        assert err.startswith("Error: run/model.safetensors does not describe a run: the identity lacks some of its ")
 
 
 def test_what_two_runs_were_trained_with(here):

@@ -274,7 +274,7 @@ for _ in range(5):
         (["target", "names"], ["species", "color"]),
         (["classes"], ["a", 2, "c"]),
         (["classes"], ["a"]),
-        (["plugins"], 3),
+        (["identity", "plugins"], 3),
     ],
 )
 def test_a_lying_description_is_refused(parts, path, value, tmp_path):
