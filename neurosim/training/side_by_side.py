@@ -50,17 +50,25 @@ class SideBySide:
 
     def train(self, train_one: Callable[[T], None], networks: Sequence[T]) -> None:
         """Call `train_one` for each network until all are trained or one call raises, which is raised here too."""
+        faults: list[BaseException] = []
 
         def work(network: T) -> None:
-            self.heed()
-            train_one(network)
+            try:
+                self.heed()
+                train_one(network)
+            except BaseException as error:
+                # Stopped here: this thread could begin the next network before the one that waits wakes up.
+                faults.append(error)
+                self.stop = True
+                raise
 
         with ThreadPoolExecutor(max_workers=self.at_once) as pool:
             futures = [pool.submit(work, network) for network in networks]
             try:
-                done, _ = wait(futures, return_when=FIRST_EXCEPTION)
-                for future in done:
-                    future.result()
+                wait(futures, return_when=FIRST_EXCEPTION)
+                if faults:
+                    # The first: those after it may only have been stopped by it.
+                    raise faults[0]
             except BaseException:
                 self.stop = True
                 for future in futures:

@@ -1,5 +1,6 @@
 """Networks trained side by side: how many at once, and how all of them end."""
 
+import sys
 import threading
 
 import pytest
@@ -42,6 +43,34 @@ def test_all_are_trained_and_no_more_at_once_than_asked_for():
     crew.train(train, range(8))
     assert sorted(trained) == list(range(8))
     assert most == 2
+
+
+@pytest.fixture
+def unhurried_switches():
+    """Python lets a thread go on for long before another has its turn."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(10.0)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.mark.usefixtures("unhurried_switches")
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_no_network_begins_after_one_that_raised(error):
+    begun, all_wait = [], threading.Event()
+
+    def networks():
+        yield from range(8)
+        all_wait.set()
+
+    def train(number):
+        all_wait.wait()
+        begun.append(number)
+        raise error(f"network {number}")
+
+    with pytest.raises(error, match="network 0"):
+        SideBySide(1, 1).train(train, networks())
+    assert begun == [0]
 
 
 def test_the_first_error_ends_all():
