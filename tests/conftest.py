@@ -6,6 +6,7 @@ what is in it.
 
 import gc
 import os
+from pathlib import Path
 
 # Before anything builds a registry: a plugin of the machine's owner must not change what is tested.
 os.environ["NEUROSIM_DISABLE_PLUGINS"] = "1"
@@ -33,6 +34,39 @@ hypothesis.settings.load_profile("neurosim")
 
 # From how many tests on it is worth the while to compile what nearly all of them need before the first.
 MANY = 2000
+
+
+# Left to ``-m ci``, whole: whatever starts a browser or many processes, and what tries every case there is.
+LONG = (
+    "backends/cpu/test_cache.py",
+    "backends/cpu/test_conv2d.py",
+    "cli/test_plugins_command.py",
+    "cli/test_streams.py",
+    "cli/test_texts.py",
+    "plots/test_catalog.py",
+    "plots/test_matrix.py",
+    "plots/test_settings.py",
+    "plugin/test_docs.py",
+    "reliability",
+    "report/test_browser.py",
+    "runs/test_checkpoints.py",
+    "testing/test_kit_builtins.py",
+    "testing/test_kit_losses.py",
+)
+OTHERWISE_MARKED = ("gpu", "lessons", "slow")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config, items):
+    places = [Path(__file__).parent / name for name in LONG]
+    assert all(place.exists() for place in places)
+    # A file that is asked for by its name is run without further ado.
+    asked = {Path(argument.partition("::")[0]).resolve() for argument in config.args}
+    for item in items:
+        long = any(item.path.is_relative_to(place) for place in places)
+        named = any(item.path.is_relative_to(path) for path in asked if path != Path(__file__).parent)
+        if long and not named and not any(item.get_closest_marker(mark) for mark in OTHERWISE_MARKED):
+            item.add_marker("ci")
 
 
 def pytest_collection_finish(session):

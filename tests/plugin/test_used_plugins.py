@@ -73,7 +73,7 @@ def test_a_run_records_them(folder):
     ]
     assert json.loads((folder / "run/summary.json").read_text())["plugins"] == expected
     with safetensors.safe_open(folder / "run/model.safetensors", "numpy") as model:
-        assert json.loads(model.metadata()["neurosim"])["plugins"] == expected
+        assert json.loads(model.metadata()["neurosim"])["identity"]["plugins"] == expected
 
 
 def test_a_run_without_plugins_records_none(folder):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from report.runs import trained, written
+from report_runs import trained, written
 
 import neurosim
 from neurosim.analysis.hidden import hidden_directions

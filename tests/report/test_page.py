@@ -5,7 +5,7 @@ import re
 from html.parser import HTMLParser
 
 import pytest
-from report.runs import trained, written
+from report_runs import trained, written
 
 from neurosim.formulas.javascript import Script
 from neurosim.report.page import page

@@ -2,7 +2,7 @@
 
 import re
 
-from report.runs import trained, written
+from report_runs import trained, written
 
 from neurosim.report.glossary import find
 from neurosim.report.words import Words
