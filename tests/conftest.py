@@ -38,14 +38,17 @@ MANY = 2000
 
 # Left to ``-m ci``, whole: whatever starts a browser or many processes, and what tries every case there is.
 LONG = (
+    "analysis/test_analyses.py",
     "backends/cpu/test_cache.py",
     "backends/cpu/test_conv2d.py",
     "cli/test_plugins_command.py",
     "cli/test_streams.py",
     "cli/test_texts.py",
     "plots/test_catalog.py",
+    "interactive/test_notebook.py",
     "plots/test_matrix.py",
     "plots/test_settings.py",
+    "plots/test_study_pictures.py",
     "plugin/test_docs.py",
     "reliability",
     "report/test_browser.py",
