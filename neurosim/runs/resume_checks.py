@@ -13,7 +13,7 @@ from pathlib import Path
 from neurosim.errors import UsageError
 from neurosim.printable import arguments, command
 from neurosim.runs.belonging import changes, together, trained_in, trained_with
-from neurosim.runs.folder import FAILURE, SCENARIO, SEEDS, SUMMARY
+from neurosim.runs.folder import FAILURE, MEMBERS, SCENARIO, SEEDS, SUMMARY
 from neurosim.runs.identity import FINISHED, Identity, another_run, changes_of, determining, scenario_changes
 from neurosim.runs.resuming import as_it_was, is_finished, is_of_run, own_scenario
 from neurosim.runs.run_files import is_there, read_object
@@ -100,7 +100,8 @@ def _changed_networks(own: Scenario, chosen: Scenario, folder: Path, *, finished
     changed: list[str] = []
     if not finished:
         changed += [f"  {label or 'the network'}: not in that folder" for label in now if label not in was]
-        changed += [f"  {label or 'the network'}: only in that folder" for label in was if label not in now]
+        there = dict.fromkeys([*was, *_ended_in(folder)])
+        changed += [f"  {label or 'the network'}: only in that folder" for label in there if label not in now]
     for label, member, place in networks_of(chosen, folder):
         if finished and not is_there(place / SUMMARY):
             continue
@@ -110,6 +111,12 @@ def _changed_networks(own: Scenario, chosen: Scenario, folder: Path, *, finished
         lines = scenario_changes(determining(before, record=True), determining(member, record=True))
         changed += [f"  {label}:{line.removeprefix('  scenario:')}" for line in lines]
     return changed
+
+
+def _ended_in(folder: Path) -> list[str]:
+    """Labels of the networks in the folder of a study that are trained to their end, whatever its scenario says now."""
+    members = folder / MEMBERS
+    return [" ".join(file.parent.relative_to(members).parts) for file in sorted(members.rglob(SUMMARY))]
 
 
 def refuse_other_members(folder: Path, members: Iterable[tuple[str, Path, Identity]], *, force: bool) -> None:
