@@ -192,7 +192,7 @@ def legend_below(made: Figure, handles: Sequence[Artist], labels: Sequence[str],
 
 def whole_numbers(axis: Axis) -> None:
     """Have an axis of epochs, layers or counts numbered in ones, twos, fives or tens."""
-    axis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+    axis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10], min_n_ticks=1))
 
 
 # Inches of a letter of 9 points, about, and of the mark before a name in a legend.

@@ -130,3 +130,14 @@ def test_no_two_labels_are_the_same(names, longest):
     shown = labels(names, longest)
     assert len(set(shown)) == len(shown) == len(names)
     assert all(printable(one) == one for one in shown)
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 3, 7, 200])
+def test_epochs_are_whole_numbers(epochs):
+    made = learning_curves(curves([1.0 / epoch for epoch in range(1, epochs + 1)]), "t")
+    made.canvas.draw()
+    for axes in made.axes:
+        low, high = axes.get_xlim()
+        numbers = [number for number in axes.get_xticks() if low <= number <= high]
+        assert numbers
+        assert all(number == round(number) for number in numbers)
