@@ -13,7 +13,6 @@ from neurosim.scenario import Scenario
 
 BEYOND = 0.05
 SQUASHING = ("softmax", "sigmoid", "tanh", "hard_sigmoid")
-_TRANSPARENT = ("dropout", "flatten")
 
 
 def unreachable_targets(evidence: Evidence) -> Suspicion | None:
@@ -101,14 +100,14 @@ def _doubled(scenario: Scenario) -> tuple[int, int] | None:
     """Places of two activations at the output with nothing that learns in between; None if there is only one."""
     layers = scenario.network.layers
     last = len(layers) - 1
-    if layers[last].kind != "activation" or remedies.activation_of(layers[last]) not in SQUASHING:
+    if layers[last].inside or layers[last].learns or remedies.activation_of(layers[last]) not in SQUASHING:
         return None
     first = last - 1
-    while first >= 0 and layers[first].kind in _TRANSPARENT:
+    while first >= 0 and layers[first].passes_through:
         first -= 1
-    if first < 0 or layers[first].kind not in ("dense", "conv2d", "activation"):
+    if first < 0 or layers[first].inside or remedies.activation_of(layers[first]) == "identity":
         return None
-    return None if remedies.activation_of(layers[first]) == "identity" else (first, last)
+    return first, last
 
 
 def _range(low: float, high: float) -> str:

@@ -116,9 +116,9 @@ def wider(scenario: Scenario) -> Remedy:
         key = layer.width_key
         if not isinstance(layer.bias, list) and getattr(layer, "weight", None) is None:
             found.append(f"{path}.{key}={max(WIDE, 4 * getattr(layer, key))}")
-    if found or len(scenario.network.layers) != 1 or scenario.network.layers[0].kind != "dense":
+    (_, output), *others = layers(scenario)
+    if found or others or output.width_key != "units":
         return tuple(found)
-    output = scenario.network.layers[0]
     inner = f'{{ kind = "dense", units = {WIDE // 4}, activation = "tanh" }}'
     outer = f'{{ kind = "dense", units = {output.units}, activation = "{output.activation.name}" }}'
     return (f"network.layers=[{inner}, {outer}]",)

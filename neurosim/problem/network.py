@@ -7,7 +7,7 @@ import numpy as np
 from neurosim.data import Prepared
 from neurosim.errors import ScenarioError, ShapeError
 from neurosim.network.building import NetworkSection
-from neurosim.network.layers import Shape, Stack
+from neurosim.network.layers import Shape, Stack, Weighted
 from neurosim.network.network import Network
 from neurosim.scenario import Scenario
 from neurosim.suggestions import named
@@ -52,7 +52,8 @@ def _check_outputs(network: Network, data: Prepared) -> None:
     """Raise unless the last layer and the loss fit the targets."""
     outputs, loss = network.outputs, network.loss.record
     last = network.layers[-1]
-    has = f"network.{last.name} has {outputs} {'unit' if last.kind == 'dense' else 'output'}{'s' * (outputs != 1)}"
+    unit = "unit" if isinstance(last, Weighted) and last.width == outputs else "output"
+    has = f"network.{last.name} has {outputs} {unit}{'s' * (outputs != 1)}"
     if not data.classes:
         if loss.targets == "classes":
             raise ScenarioError(

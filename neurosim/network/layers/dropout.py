@@ -16,6 +16,7 @@ from neurosim.network.sections import Number
 class DropoutSection(SameWidthSection, title="Dropout"):
     """Sets a random share of its inputs to zero while training, and scales up the others."""
 
+    passes_through: ClassVar[bool] = True
     may_be_output: ClassVar[bool] = False
 
     kind: Literal["dropout"] = Field(description=KIND)

@@ -18,6 +18,7 @@ class FlattenSection(SameWidthSection, title="Flatten"):
 
     rows: ClassVar[Literal["map"]] = "map"
     any_axes: ClassVar[bool] = True
+    passes_through: ClassVar[bool] = True
 
     kind: Literal["flatten"] = Field(description=KIND)
 

@@ -32,6 +32,8 @@ class LayerSection(Section):
         Whether it takes maps without channels too.
     learns : bool
         Whether it has parameters of its own.
+    passes_through : bool
+        Whether, but for training, the numbers that go out are those that come in.
     may_be_output : bool
         Whether it can be the last layer.
     in_network : bool
@@ -43,6 +45,7 @@ class LayerSection(Section):
     rows: ClassVar[Literal["map", "vector", "either"]] = "either"
     any_axes: ClassVar[bool] = False
     learns: ClassVar[bool] = False
+    passes_through: ClassVar[bool] = False
     may_be_output: ClassVar[bool] = True
     in_network: ClassVar[bool] = True
     width_key: ClassVar[str] = ""
