@@ -20,7 +20,8 @@ from neurosim.backends.base import Backend, shuffle_key
 from neurosim.backends.select import make_backend, make_small_ensemble
 from neurosim.data.rows import Rows
 from neurosim.network.layers import Dense, of_kind
-from neurosim.network.network import Network, Training
+from neurosim.network.network import Network
+from neurosim.network.training import Training
 from neurosim.problem.assembly import assemble
 from neurosim.randomness import permutation
 

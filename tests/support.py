@@ -17,7 +17,8 @@ from neurosim.formulas.float32 import Translator
 from neurosim.network import layers as kinds
 from neurosim.network.layers import Penalty, Stack, choose
 from neurosim.network.layers.kinds import SECTIONS
-from neurosim.network.network import Network, Training
+from neurosim.network.network import Network
+from neurosim.network.training import Training
 from neurosim.plugin.host import build_registry
 
 BUILTINS = build_registry(entry_points=False)

@@ -8,7 +8,8 @@ from typing import Any
 
 from neurosim.network.layers import Layer
 from neurosim.network.memory import output_memory, training_memory
-from neurosim.network.network import Network, Training
+from neurosim.network.network import Network
+from neurosim.network.training import Training
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurosim.data.rows import Accuracy, Rows
-from neurosim.network.network import Network, Training
+from neurosim.network.network import Network
+from neurosim.network.training import Training
 from neurosim.randomness import key
 
 # The same as numbers, for compiled code.

@@ -13,7 +13,8 @@ from neurosim.backends.base import Backend
 from neurosim.backends.surroundings import check_core_type
 from neurosim.data.rows import Rows
 from neurosim.errors import BackendError, UsageError
-from neurosim.network.network import Network, Training
+from neurosim.network.network import Network
+from neurosim.network.training import Training
 from neurosim.suggestions import unknown
 
 NAMES = ("reference", "cpu", "cuda")

@@ -17,7 +17,8 @@ from neurosim.bench.problem import SEED, Problem, Size, make_problem
 from neurosim.data.rows import Rows
 from neurosim.errors import BackendError
 from neurosim.network.layers import Dense, Stack, choose
-from neurosim.network.network import Network, Training
+from neurosim.network.network import Network
+from neurosim.network.training import Training
 from neurosim.plugin.host import Registry
 
 # Tolerance for the losses of two trainings in float32, which drift apart step by step.

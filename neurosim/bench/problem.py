@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from neurosim.data.rows import Rows
 from neurosim.network.layers import Dense, Stack, choose
-from neurosim.network.network import Network, Training
+from neurosim.network.network import Network
+from neurosim.network.training import Training
 from neurosim.plugin.host import Registry
 from neurosim.randomness import Stream
 

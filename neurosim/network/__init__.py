@@ -1,1 +1,1 @@
-"""A network as data: `layers` (a module a kind), `network` (the whole), `memory` (its size)."""
+"""A network as data: `layers` (a module a kind), `network` (the whole), `training` (how), `memory` (its size)."""

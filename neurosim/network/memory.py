@@ -11,7 +11,8 @@ from pathlib import Path
 
 from neurosim.errors import BackendError
 from neurosim.network.layers import Layer
-from neurosim.network.network import Network, Training
+from neurosim.network.network import Network
+from neurosim.network.training import Training
 
 FLOAT_BYTES = 4  # of the compiled backends
 _CONTAINER_LIMIT = Path("/sys/fs/cgroup/memory.max")

@@ -19,7 +19,8 @@ from neurosim.data import Prepared, dataset_folder, prepare
 from neurosim.data.rows import Accuracy, Rows
 from neurosim.errors import DataError, ShapeError, UsageError
 from neurosim.network.layers import choose
-from neurosim.network.network import Network, Training
+from neurosim.network.network import Network
+from neurosim.network.training import Training
 from neurosim.plugin import DataRequest, Dataset, Table
 from neurosim.problem.network import build_network
 from neurosim.randomness import Stream

@@ -17,7 +17,8 @@ from neurosim.data import read_csv, read_idx
 from neurosim.errors import DataError, NeurosimError, ShapeError, UsageError
 from neurosim.files.inputs import open_ordinary, unreadable
 from neurosim.network.layers import Stack, choose
-from neurosim.network.network import Network, Training
+from neurosim.network.network import Network
+from neurosim.network.training import Training
 from neurosim.plugin.host import BUILTIN, NEEDED_AGAIN, Plugin, Registry, build_registry
 from neurosim.printable import quoted
 from neurosim.runs.belonging import PLUGINS, Changes, file_changes, identity_in_model, model_changes, trained_with

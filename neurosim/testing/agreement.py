@@ -13,7 +13,8 @@ from neurosim.backends.base import Backend
 from neurosim.backends.select import make_backend
 from neurosim.data.rows import Rows
 from neurosim.network.layers import Dense, Stack, choose
-from neurosim.network.network import Network, Training
+from neurosim.network.network import Network
+from neurosim.network.training import Training
 from neurosim.plugin import Activation, Loss, Optimizer, RowActivation
 from neurosim.testing.plain import Array, Curve, numbers
 from neurosim.testing.probe import PROBE, ZEROS

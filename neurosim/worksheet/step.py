@@ -17,7 +17,8 @@ from neurosim.data.rows import Rows
 from neurosim.errors import DivergedError, UsageError
 from neurosim.markup import amount
 from neurosim.network.layers import Layer
-from neurosim.network.network import Network, Training
+from neurosim.network.network import Network
+from neurosim.network.training import Training
 from neurosim.training.simulator import Simulator
 from neurosim.worksheet.numbers import written
 

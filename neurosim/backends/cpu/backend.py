@@ -19,7 +19,8 @@ from neurosim.backends.cpu.stages.kinds import starts_on_maps
 from neurosim.backends.cpu.table import SCRATCH
 from neurosim.backends.cpu.updates import BY_NORM, BY_VALUE, CHUNK, NO_CLIPPING
 from neurosim.data.rows import Rows
-from neurosim.network.network import Network, Training
+from neurosim.network.network import Network
+from neurosim.network.training import Training
 
 EVALUATION_ROWS = 128
 # Multiply-adds evaluated in one call: a few tenths of a second.

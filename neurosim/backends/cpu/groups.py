@@ -16,7 +16,8 @@ from neurosim.backends.cpu.plan import build_plan
 from neurosim.backends.cpu.stages.base import Vectors
 from neurosim.backends.cpu.stages.kinds import IN_LANES
 from neurosim.data.rows import Rows
-from neurosim.network.network import Network, Training
+from neurosim.network.network import Network
+from neurosim.network.training import Training
 from neurosim.randomness import key
 
 # Networks with up to this many parameters are trained side by side.

@@ -26,7 +26,8 @@ from neurosim.backends.cuda.table import Table
 from neurosim.backends.cuda.target import find_device, simulated
 from neurosim.data.rows import Rows
 from neurosim.errors import BackendError
-from neurosim.network.network import Network, Training
+from neurosim.network.network import Network
+from neurosim.network.training import Training
 
 
 class CudaBackend(Backend):

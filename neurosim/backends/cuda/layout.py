@@ -13,7 +13,8 @@ from neurosim.backends.cuda.stages.base import Flow, Layout
 from neurosim.backends.cuda.stages.kinds import KINDS
 from neurosim.backends.cuda.table import Table
 from neurosim.errors import BackendError, DataError
-from neurosim.network.network import Network, Training
+from neurosim.network.network import Network
+from neurosim.network.training import Training
 
 # Offsets are 32-bit numbers.
 _MOST_WORK = 2**31 - 1

@@ -16,7 +16,8 @@ from neurosim.backends.cuda.generation import Tiles, activations_of
 from neurosim.backends.cuda.layout import build_table
 from neurosim.backends.cuda.step_constants import step_constants
 from neurosim.data.rows import Rows
-from neurosim.network.network import Network, Training
+from neurosim.network.network import Network
+from neurosim.network.training import Training
 from neurosim.randomness import key
 
 

@@ -18,7 +18,8 @@ from neurosim.backends.reference.trace import Array, Trace
 from neurosim.backends.uncompiled import uncompiled
 from neurosim.data.rows import Rows
 from neurosim.network.layers import Activated
-from neurosim.network.network import Network, Training
+from neurosim.network.network import Network
+from neurosim.network.training import Training
 from neurosim.randomness import permutation
 
 

@@ -1,0 +1,76 @@
+"""How a network is trained, as data: the optimizer, its schedule and the batches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import repeat
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurosim.network.layers import Chosen
+from neurosim.plugin import FeedbackSchedule, Optimizer, Schedule
+
+
+@dataclass(frozen=True)
+class Training:
+    """How parameters are updated: the optimizer, its schedule, the batches, and how gradients are clipped.
+
+    Attributes
+    ----------
+    optimizer : Chosen[Optimizer]
+        The rule.
+    batch_size, epochs : int
+        Rows per step, and passes over the rows.
+    shuffle : bool
+        Whether each epoch has an order of its own.
+    schedule : Chosen or None
+        How the learning rate changes over the run; None where it stays as it is.
+    clip_value : float or None
+        Bound on every number of the mean gradient, up and down.
+    clip_norm : float or None
+        Bound on the length of the whole mean gradient; at most one of the two is given.
+    """
+
+    optimizer: Chosen[Optimizer]
+    batch_size: int
+    shuffle: bool
+    epochs: int
+    schedule: Chosen[Schedule | FeedbackSchedule] | None = None
+    clip_value: float | None = None
+    clip_norm: float | None = None
+
+    @property
+    def rate(self) -> float:
+        """The optimizer's own learning rate, before any schedule."""
+        return self.optimizer.values[list(self.optimizer.record.params).index("lr")]
+
+    @property
+    def needs_feedback(self) -> bool:
+        """Whether the schedule looks at the losses so far."""
+        return self.schedule is not None and isinstance(self.schedule.record, FeedbackSchedule)
+
+    def batch(self, rows: int) -> int:
+        """Rows in a step, out of this many in all; the last step of an epoch may have fewer."""
+        return min(self.batch_size, rows)
+
+    def steps(self, rows: int) -> int:
+        """Steps in an epoch of this many rows."""
+        return -(-rows // self.batch(rows))
+
+    def rates(self, epoch: int, steps: int, epochs: int = 1, losses: Sequence[float] = ()) -> NDArray[np.float64]:
+        """Learning rate of each step of `epochs` epochs from number `epoch` (from 0) on, flat, float64.
+
+        `losses` are those after each epoch so far: a schedule with feedback is given the ones from before each epoch.
+        """
+        if self.schedule is None:
+            return np.full(epochs * steps, self.rate)
+        record, values = self.schedule.record, self.schedule.values
+        if isinstance(record, FeedbackSchedule):
+            factors = [record.factor(list(losses[:number]), *values) for number in range(epoch, epoch + epochs)]
+            return self.rate * np.repeat(np.array(factors, np.float64), steps)
+        first, last = epoch * steps, (epoch + epochs) * steps
+        total = max(self.epochs * steps, last)
+        steps_and_settings = (range(first, last), repeat(total), *(repeat(value) for value in values))
+        return self.rate * np.fromiter(map(record.factor, *steps_and_settings), np.float64, last - first)
