@@ -55,7 +55,7 @@ def _show_network(
     from neurosim.analysis.architecture import architecture
     from neurosim.cli.architecture import print_architecture
     from neurosim.problem.assembly import build_training, load_data
-    from neurosim.problem.network import build_network
+    from neurosim.problem.building import build_network
 
     loaded = sources.scenario(scenario, settings)
     say_notes(loaded)

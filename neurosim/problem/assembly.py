@@ -1,6 +1,6 @@
 """From a scenario to what a backend needs: the rows, the network and the training settings.
 
-The layers are put together in `network.py`.
+The layers are put together in `building.py`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from neurosim.network.layers import choose
 from neurosim.network.network import Network
 from neurosim.network.training import Training
 from neurosim.plugin import DataRequest, Dataset, Table
-from neurosim.problem.network import build_network
+from neurosim.problem.building import build_network
 from neurosim.randomness import Stream
 from neurosim.scenario import Scenario
 from neurosim.scenario.schema import DataSection

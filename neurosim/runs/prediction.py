@@ -26,8 +26,8 @@ from neurosim.runs.folder import MEMBERS, SCENARIO, SUMMARY, train_again
 from neurosim.runs.identity import PluginRecord, plugin_changes
 from neurosim.runs.model import MODEL, read_model
 from neurosim.runs.run_files import read_object
-from neurosim.scenario.network import read_network
 from neurosim.scenario.run_folders import likely_run, named_run, no_run
+from neurosim.scenario.stored_network import read_network
 from neurosim.suggestions import did_you_mean, listed
 
 # How IDX files begin, compressed or not; text never does.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from neurosim.network.building import NetworkSection
 from neurosim.network.layers.section import LayerSection, completed_choice
+from neurosim.network.network_section import NetworkSection
 from neurosim.plugin.host import Entry, Registry
 from neurosim.scenario.schema import DataSection, OptimizerSection, ScenarioFile
 

@@ -10,7 +10,7 @@ from typing import Any
 from packaging.requirements import Requirement
 
 from neurosim.errors import UsageError
-from neurosim.network.building import NetworkSection
+from neurosim.network.network_section import NetworkSection
 from neurosim.plugin.host import BUILTIN, Plugin, Registry
 from neurosim.scenario import overrides as changes
 from neurosim.scenario.augmentation import AugmentationSection

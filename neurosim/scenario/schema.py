@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from neurosim.network.building import NetworkSection
+from neurosim.network.network_section import NetworkSection
 from neurosim.network.sections import Choice, Naming, Number, Parameter, Section, choice
 from neurosim.printable import headline
 from neurosim.scenario.augmentation import AugmentationSection

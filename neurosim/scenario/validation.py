@@ -8,8 +8,8 @@ from typing import Any, get_args
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from neurosim.network.building import NetworkSection
 from neurosim.network.layers.kinds import SECTIONS
+from neurosim.network.network_section import NetworkSection
 from neurosim.scenario.faults import Fault, show
 from neurosim.scenario.keys import keys_at, meaning_of
 from neurosim.scenario.locate import KeyPath, value_at

@@ -13,7 +13,7 @@ import pytest
 from neurosim.backends.select import make_backend
 from neurosim.data.prepare import Prepared, Split
 from neurosim.problem.assembly import build_training
-from neurosim.problem.network import build_network
+from neurosim.problem.building import build_network
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 

@@ -9,8 +9,8 @@ from safetensors import safe_open
 
 from neurosim import Simulator, load_scenario
 from neurosim.errors import ShapeError, UsageError
-from neurosim.network.building import NetworkSection
 from neurosim.network.layers import Stack
+from neurosim.network.network_section import NetworkSection
 from neurosim.plugin.host import build_registry
 from neurosim.runs.checkpoint import load_checkpoint, save_checkpoint
 from neurosim.runs.model import model_bytes

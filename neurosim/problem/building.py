@@ -6,9 +6,9 @@ import numpy as np
 
 from neurosim.data import Prepared
 from neurosim.errors import ScenarioError, ShapeError
-from neurosim.network.building import NetworkSection
 from neurosim.network.layers import Shape, Stack, Weighted
 from neurosim.network.network import Network
+from neurosim.network.network_section import NetworkSection
 from neurosim.scenario import Scenario
 from neurosim.suggestions import named
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from neurosim.errors import PluginError
-from neurosim.network.building import NetworkSection
+from neurosim.network.network_section import NetworkSection
 from neurosim.plugin.host import Registry
 from neurosim.scenario.faults import Fault, show_path
 from neurosim.scenario.name_checks import network_name_faults

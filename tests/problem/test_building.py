@@ -6,7 +6,7 @@ import pytest
 from neurosim import Simulator, load_scenario
 from neurosim.errors import DataError, ShapeError
 from neurosim.problem.assembly import load_data
-from neurosim.problem.network import build_network
+from neurosim.problem.building import build_network
 
 COLOR = """\
 import numpy as np
