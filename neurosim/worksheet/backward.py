@@ -290,15 +290,8 @@ def _global_avg_pool2d(section: Section, names: Names, layer: GlobalAvgPool2d) -
     _passed(section, names, layer, f"Each cell gets 1/{height * width} of the gradient of its channel:")
 
 
-def _batch_norm(section: Section, names: Names, layer: BatchNorm) -> None:
-    _normalization(section, names, layer, "the batch")
-
-
-def _layer_norm(section: Section, names: Names, layer: LayerNorm) -> None:
-    _normalization(section, names, layer, "all places")
-
-
-def _normalization(section: Section, names: Names, layer: Normalization, over: str) -> None:
+def _normalization(section: Section, names: Names, layer: Normalization) -> None:
+    over = "the batch" if isinstance(layer, BatchNorm) else "all places"
     gradient = names.step.network.named(names.step.gradient)
     for index in names.shown[layer.name]:
         channel = index[-1:]
@@ -311,10 +304,6 @@ def _normalization(section: Section, names: Names, layer: Normalization, over: s
         layer,
         "The gradient also flows through the mean and the deviation, which depend on every input:",
     )
-
-
-def _activate(section: Section, names: Names, layer: Activate) -> None:
-    _through_activation(section, names, layer)
 
 
 def _residual(section: Section, names: Names, layer: Residual) -> None:
@@ -338,8 +327,8 @@ _BACKWARD: dict[type[Layer], Callable[[Section, Names, Any], None]] = {
     MaxPool2d: _max_pool2d,
     AvgPool2d: _avg_pool2d,
     GlobalAvgPool2d: _global_avg_pool2d,
-    BatchNorm: _batch_norm,
-    LayerNorm: _layer_norm,
-    Activate: _activate,
+    BatchNorm: _normalization,
+    LayerNorm: _normalization,
+    Activate: _through_activation,
     Residual: _residual,
 }

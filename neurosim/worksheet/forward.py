@@ -281,16 +281,9 @@ def _global_avg_pool2d(section: Section, names: Names, layer: GlobalAvgPool2d) -
         section.tell(names.output(layer, index), words, float(names.step.outputs(layer)[index]))
 
 
-def _batch_norm(section: Section, names: Names, layer: BatchNorm) -> None:
-    _normalization(section, names, layer, "the batch")
-
-
-def _layer_norm(section: Section, names: Names, layer: LayerNorm) -> None:
-    _normalization(section, names, layer, "its channels")
-
-
-def _normalization(section: Section, names: Names, layer: Normalization, over: str) -> None:
+def _normalization(section: Section, names: Names, layer: Normalization) -> None:
     """Mean and deviation over the batch or over the channels, and how one number is normalized."""
+    over = "the batch" if isinstance(layer, BatchNorm) else "its channels"
     step = names.step
     normal, spread = step.trace.saved[layer.name]
     weights = step.trace.weights
@@ -352,8 +345,8 @@ _FORWARD: dict[type[Layer], Callable[[Section, Names, Any], None]] = {
     MaxPool2d: _max_pool2d,
     AvgPool2d: _avg_pool2d,
     GlobalAvgPool2d: _global_avg_pool2d,
-    BatchNorm: _batch_norm,
-    LayerNorm: _layer_norm,
+    BatchNorm: _normalization,
+    LayerNorm: _normalization,
     Activate: _activate,
     Dropout: _dropout,
     Flatten: _flatten,

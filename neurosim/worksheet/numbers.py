@@ -25,11 +25,6 @@ def numbered(index: Sequence[int]) -> str:
     return "[" + ",".join(str(part + 1) for part in index) + "]"
 
 
-def product(left: Piece, right: Piece) -> list[Piece]:
-    """A product; a negative second factor is put in brackets when it is written."""
-    return [left, "·", right]
-
-
 def joined(terms: Sequence[Sequence[Piece]]) -> list[Piece]:
     """A sum of terms."""
     found: list[Piece] = []

@@ -22,10 +22,12 @@ from neurosim.formulas.reader import read
 from neurosim.worksheet.blocks import Line, Number, Piece, Pieces
 
 _NAMES = {"log": "ln", "fabs": "abs"}
+# How tightly expressions bind.
+_SUM, _PRODUCT, _SIGN, _POWER, _ATOM = 1, 2, 3, 4, 5
 # How an operation is written, how tightly it binds, and what it does.
 _OPERATORS: dict[str, tuple[str, int, Callable[[Any, Any], Any]]] = {
-    "+": (" + ", 1, operator.add), "-": (" - ", 1, operator.sub), "*": ("·", 2, operator.mul),
-    "/": (" / ", 2, lambda a, b: np.float64(a) / b), "**": ("^", 4, lambda a, b: np.float64(a) ** b),
+    "+": (" + ", _SUM, operator.add), "-": (" - ", _SUM, operator.sub), "*": ("·", _PRODUCT, operator.mul),
+    "/": (" / ", _PRODUCT, lambda a, b: np.float64(a) / b), "**": ("^", _POWER, lambda a, b: np.float64(a) ** b),
 }  # fmt: skip
 # How a comparison is written, how its opposite, and what it does.
 _COMPARISONS: dict[str, tuple[str, str, Callable[[Any, Any], Any]]] = {
@@ -33,7 +35,6 @@ _COMPARISONS: dict[str, tuple[str, str, Callable[[Any, Any], Any]]] = {
     "<": (" < ", " >= ", operator.lt), "<=": (" <= ", " > ", operator.le),
     "==": (" = ", " != ", operator.eq), "!=": (" != ", " = ", operator.ne),
 }  # fmt: skip
-_SUM, _PRODUCT, _SIGN, _POWER, _ATOM = 1, 2, 3, 4, 5
 
 
 @dataclass(frozen=True)
