@@ -37,7 +37,7 @@ def confusion_matrix(shown: Classification, title: str) -> Figure:
     beside = 0.95
     width = max(room + side + beside, 5.2)
     below = 0.75 if count <= READABLE and max(map(len, names)) <= 4 else 0.45 + 0.08 * max(map(len, names))
-    height = 0.98 + side + below
+    height = 1.15 + side + below
     made = canvas(width, height, title)
     axes = inset(made, room, below, side, side)
     shares = shown.counts / np.maximum(shown.counts.sum(axis=1, keepdims=True), 1)
@@ -64,7 +64,7 @@ def confusion_matrix(shown: Classification, title: str) -> Figure:
         _recalls(axes, shown, small=count > READABLE)
     cells = f"; a cell is {together} x {together} classes" if together > 1 else ""
     outcome = f"{shown.accuracy:.2%} of {int(shown.counts.sum())} {_split(shown)} rows are classified correctly"
-    subtitle(made, f"{outcome}; right answers blue, wrong ones orange{cells}")
+    subtitle(made, f"{outcome}\nright answers blue, wrong ones orange{cells}")
     return made
 
 

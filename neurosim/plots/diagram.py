@@ -89,7 +89,7 @@ def _units(axes: Axes, shown: Diagram, places: list[list[tuple[float, float]]]) 
             color = COLORS[1] if bias >= 0 else COLORS[0]
             share = 0.75 * abs(bias) / (strongest or 1.0)
             axes.add_patch(Circle((x, y), RADIUS, facecolor=color, alpha=share, linewidth=0, zorder=5))
-            axes.text(x, y, f"{bias:.1f}", fontsize=7, color=INK, ha="center", va="center", zorder=6)
+            axes.text(x, y, f"{bias:z.2g}", fontsize=6.5, color=INK, ha="center", va="center", zorder=6)
         top = axes.get_ylim()[1]
         words = "inputs" if column == 0 else shown.activations[column - 1]
         axes.text(layer[0][0], top, words, fontsize=9, color=INK, ha="center", va="top")

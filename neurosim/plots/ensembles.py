@@ -69,19 +69,24 @@ def _losses(axes: Axes, ensemble: Ensemble, names: tuple[str, str]) -> None:
     )
     axes.set_xscale("log" if logarithmic else "linear")
     if ensemble.scenario.expect:
-        # Make room for the legend above the bars.
-        axes.set_ylim(top=1.2 * axes.get_ylim()[1])
+        _make_room(axes)
         axes.legend(frameon=False, fontsize=9, loc="upper right")
+
+
+def _make_room(axes: Axes) -> None:
+    """For words above the bars."""
+    axes.set_ylim(top=1.2 * axes.get_ylim()[1])
 
 
 def _epochs(axes: Axes, epochs: list[int]) -> None:
     """How many epochs success took."""
     # Most are quick and a few are slow: the longest tail is cut off the picture, not off the numbers.
-    reach = max(int(np.quantile(epochs, 0.99)), min(epochs) + 1)
+    reach = max(int(np.quantile(epochs, 0.99, method="higher")), min(epochs) + 1)
     width = -(-(reach - min(epochs) + 1) // BINS)
     bins = np.arange(min(epochs), reach + width + 1, width) - 0.5
     axes.hist(np.minimum(epochs, reach), bins=bins.tolist(), color=COLORS[0])
     median = float(np.median(epochs))
+    _make_room(axes)
     axes.axvline(median, color=INK, linewidth=1.2)
     axes.text(median, axes.get_ylim()[1], f" median {median:g}", va="top", fontsize=9, color=INK)
     late = sum(value > reach for value in epochs)

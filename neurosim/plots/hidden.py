@@ -20,6 +20,8 @@ from neurosim.printable import labels
 GRID_LINE = "#8a8a8a"
 # Rows closer to each other than these shares of an axis count as one spot, or share a label.
 SAME, NEAR = 0.02, 0.05
+# Entries on one line of the key.
+KEYS = 5
 # Up to this many rows are drawn one by one.
 FEW = 10
 # Shares of an axis, about: the width of a letter of a name, the height of a name, half a mark, and how far from it a
@@ -29,12 +31,14 @@ LETTER, TALL, MARK, OFFSET = 0.016, 0.06, 0.02, 0.042
 
 def hidden_space(shown: HiddenSpace, title: str) -> Figure:
     """Before training on the left, after it on the right."""
-    width, height = 9.6, 5.3
+    handles = _key(shown)
+    below = 1.0 if len(handles) <= KEYS else 1.25
+    width, height = 9.6, below + 4.3
     made = canvas(width, height, title, in_words(shown))
     last = len(shown.moments) - 1
     for column, number in enumerate((0, last)):
         left = 0.75 + 4.6 * column
-        axes = inset(made, left, 1.0, 4.0, height - 2.05)
+        axes = inset(made, left, below, 4.0, height - below - 1.05)
         draw_hidden(axes, shown, number)
         when = "before training" if number == 0 else "after training"
         # A title of the panel itself would have matplotlib lay out everything twice.
@@ -42,8 +46,7 @@ def hidden_space(shown: HiddenSpace, title: str) -> Figure:
         axes.set_xlabel(shown.labels[0], fontsize=9)
         if column == 0:
             axes.set_ylabel(shown.labels[1], fontsize=9)
-    handles = _key(shown)
-    legend_below(made, handles, [str(handle.get_label()) for handle in handles], 5)
+    legend_below(made, handles, [str(handle.get_label()) for handle in handles], KEYS)
     return made
 
 

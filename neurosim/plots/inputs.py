@@ -200,11 +200,11 @@ def _scatter(axes: Axes, points: Points, classes: tuple[str, ...], size: int, *,
 
 def fitted_curve(shown: InputMap, title: str) -> Figure:
     """The learned function of one input, with the data."""
-    made, (axes,) = figure(6.4, 4.2, 1, title)
+    made, (axes,) = figure(6.4, 4.5, 1, title, below=0.3)
     draw_fit(axes, shown)
     axes.set_xlabel(shown.labels[0])
     axes.set_ylabel(shown.answer)
-    axes.legend(frameon=False, fontsize=9)
+    legend_below(made, *axes.get_legend_handles_labels())
     return made
 
 
