@@ -10,6 +10,7 @@ from pydantic import Field
 from neurosim.network.layers.base import Layer, Shape
 from neurosim.network.layers.section import KIND, LayerSection
 from neurosim.network.layers.stack import Stack
+from neurosim.network.layers.window import Window
 
 
 class GlobalAvgPool2dSection(LayerSection, title="GlobalAvgPool2d"):
@@ -31,6 +32,12 @@ class GlobalAvgPool2d(Layer):
     kind: ClassVar[str] = "global_avg_pool2d"
     name: str
     shape: Shape
+
+    @property
+    def window(self) -> Window:
+        """A window as large as the map."""
+        height, width, _ = self.shape
+        return Window(self.shape, (height, width), (1, 1), (0, 0, 0, 0))
 
     @property
     def output_shape(self) -> Shape:
