@@ -16,7 +16,7 @@ def add(layout: Layout, layer: Dropout, flow: Flow) -> Flow:
     target = layout.stages[flow.fusible] if fused else layout.stage(Kind.DROPOUT, layer.units, layer.units, flow)
     target[Field.DROP] = layer.index
     target[Field.DROP_BELOW] = int(np.uint32(drop_below(layer.rate)).astype(np.int32))
-    target[Field.DROP_SCALE] = layout.keep(1.0 / (1.0 - layer.rate) if layer.rate < 1.0 else 0.0)
+    target[Field.DROP_SCALE] = layout.keep(1.0 / (1.0 - layer.rate))
     out = layout.rows(layer.units)
     if not fused:
         return layout.leave(target, out)
