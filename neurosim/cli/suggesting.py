@@ -119,7 +119,7 @@ def unknown_option(error: click.NoSuchOption, arguments: Sequence[str]) -> click
             return click.UsageError(
                 f"no option {name}; settings of a scenario are changed with --set: {meant}", context
             )
-    hint = f"did you mean {near[0]}?" if near else f"{context.command_path} --help  lists those that there are"
+    hint = f"did you mean {near[0]}?" if near else f"{context.command_path} --help  lists its options"
     return click.UsageError(f"no option {name}; {hint}", context)
 
 
@@ -185,13 +185,13 @@ def _with_settings(command: click.Command, words: list[str]) -> list[str]:
     changed, end = [], 0
     # An unknown flag's value may look like a scenario, and vice versa: the first word counts.
     tree = _tree(given)
-    if not given and "SCENARIO" in command.collect_usage_pieces(click.Context(command))[-1]:
-        changed = ["SCENARIO"]
     for begin, after, name, value in strange:
         setting = _setting(name, value, tree)
         if setting:
             changed += [*words[end:begin], "--set", setting]
             end = after
+    if changed and not given and "SCENARIO" in command.collect_usage_pieces(click.Context(command))[-1]:
+        changed.insert(0, "SCENARIO")
     return [*changed, *words[end:]]
 
 

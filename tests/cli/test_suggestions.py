@@ -51,6 +51,7 @@ SET = "settings of a scenario are changed with --set: neurosim "
         ("run xor --sed 3", "no option --sed; did you mean --seed?\n"),
         ("run xor -seed 3", "did you mean --seed, with two hyphens?\n"),
         ("run xor --nonsense", "neurosim run --help"),
+        ("info --nonsense", "no option --nonsense; neurosim info --help  lists its options\n"),
         ("run xor --no-lesson", "no option --no-lesson; neurosim run --help"),
         ("plot last --lr 3", "no option --lr; neurosim plot --help"),
         ("run xor training.epochs=3",
