@@ -36,7 +36,8 @@ def command(name: str | None, target: Path | None, force: bool) -> None:
         if Path(name).is_file():
             raise UsageError(f"{name} is a file already", "neurosim copy takes the name of a shipped scenario.")
         near = did_you_mean(name.removesuffix(".toml"), scenarios)
-        raise UsageError(f'no shipped scenario is called "{name}"', near or "there are " + ", ".join(scenarios))
+        every = "The shipped scenarios are " + ", ".join(scenarios)
+        raise UsageError(f'no shipped scenario is called "{name}"', near or every)
     path = _file(name, target)
     if os.path.lexists(path) and not force:
         raise UsageError(f"{path} is there already", "Name another FILE, or overwrite it with --force.")

@@ -36,7 +36,7 @@ def command(words: tuple[str, ...], as_json: bool) -> None:
     entry = find(asked)
     if entry is None:
         near = did_you_mean(asked.lower(), spellings())
-        raise click.UsageError(f'the glossary has no "{asked}"; {near or "all its words: neurosim glossary"}')
+        raise click.UsageError(f'the glossary has no entry "{asked}"; {near or "to list them all: neurosim glossary"}')
     if as_json:
         print_json(_json(entry))
     else:

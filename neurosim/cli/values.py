@@ -33,9 +33,9 @@ class Whole(Value):
         except ValueError:
             self.fail(f"{value!r} is not a whole number", param, ctx)
         if number < self.least:
-            self.fail(f"{number} is too small: the least is {self.least}", param, ctx)
+            self.fail(f"must be at least {self.least}, not {number}", param, ctx)
         if self.most is not None and number > self.most:
-            self.fail(f"{number} is too large: the most is {self.most}", param, ctx)
+            self.fail(f"must be at most {self.most}, not {number}", param, ctx)
         return number
 
 

@@ -233,7 +233,7 @@ def read_csv(path: Path | str) -> CsvFile:
         lines = [f"{path}: {wrong:,} of {count:,} rows do not have {len(names)} fields:", *(text for text, _ in faults)]
         raise DataError("\n  ".join([*lines, *more]), hint)
     if count == 0:
-        raise DataError(f"{path}: there are no rows below the column names", "A row for each example.")
+        raise DataError(f"{path}: there are no rows below the column names", "Give a row for each example.")
     return CsvFile(path, names, count, separator, content)
 
 
@@ -262,12 +262,12 @@ def _read(path: Path, file: BinaryIO) -> bytes:
         last = max(part.rfind(b"\n"), part.rfind(b"\r"))
         line = len(part) - last - 1 + (line if last < 0 else 0)
         if size > LARGEST:
-            raise DataError(f"{path}: has more than the {LARGEST} bytes that are read", SHORTEN)
+            raise DataError(f"{path} has more than the {LARGEST} bytes that are read", SHORTEN)
         if max(separators.values()) + ends > MOST_FIELDS:
-            raise DataError(f"{path}: has more than the {MOST_FIELDS} separators and line ends that are read", SHORTEN)
+            raise DataError(f"{path} has more than the {MOST_FIELDS} separators and line ends that are read", SHORTEN)
         if line > LONGEST_LINE:
             raise DataError(
-                f"{path}: has a line of more than the {LONGEST_LINE} bytes that are read",
+                f"{path} has a line of more than the {LONGEST_LINE} bytes that are read",
                 "Each row is a line of its own: is this a CSV file?",
             )
     file.seek(0)

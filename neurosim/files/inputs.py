@@ -32,7 +32,7 @@ def check_ordinary(path: Path) -> None:
         raise unreadable(path, error) from error
     if not stat.S_ISREG(mode):
         what = next((words for is_kind, words in _KINDS if is_kind(mode)), "something else")
-        raise DataError(f"{path}: is {what}, not a file", "Give the path of an ordinary file.")
+        raise DataError(f"{path} is {what}, not a file", "Give the path of an ordinary file.")
 
 
 def open_ordinary(path: Path) -> BinaryIO:
@@ -47,4 +47,4 @@ def open_ordinary(path: Path) -> BinaryIO:
 def unreadable(path: Path, error: Exception) -> DataError:
     """The error for a file that cannot be read."""
     reason = getattr(error, "strerror", None) or error
-    return DataError(f"{path}: cannot be read: {reason}", "Check the path, the file's permissions and the disk.")
+    return DataError(f"{path} cannot be read: {reason}", "Check the path, the file's permissions and the disk.")

@@ -149,13 +149,13 @@ class Model:
         names = self.features or table.names
         if len(names) != inputs:
             raise DataError(
-                f"{file}: has {len(names)} columns, and this network needs {inputs}",
+                f"{file} has {len(names)} columns, and this network needs {inputs}",
                 "The columns that it learned from had no names, so there must be exactly as many, in their order.",
             )
         missing = [name for name in names if name not in table.names]
         if missing:
             raise DataError(
-                f'{file}: has no column "{missing[0]}", which the network learned from',
+                f'{file} has no column "{missing[0]}", which the network learned from',
                 table.without_names()
                 or did_you_mean(missing[0], table.names)
                 or f"It needs {listed(names)}; other columns are left out.",

@@ -120,7 +120,7 @@ def _data(section: Mapping[str, Any], catalog: Catalog) -> Iterator[Fault]:
             yield Fault(("data", key), f"expected {expected}, not {show(value)}")
     for key, default in record.options.items():
         if default is None and key not in section:
-            yield Fault(("data", key), f"missing; data set {record.name} needs it (a text in quotes)")
+            yield Fault(("data", key), f"missing; data set {record.name} needs it (text in quotes)")
 
 
 def _expected_option(default: object, value: object) -> str:
@@ -129,7 +129,7 @@ def _expected_option(default: object, value: object) -> str:
         (bool, isinstance(value, bool), "true or false"),
         (int, isinstance(value, int) and not isinstance(value, bool), "a whole number"),
         (float, isinstance(value, int | float) and not isinstance(value, bool), "a number"),
-        ((str, type(None)), isinstance(value, str), "a text in quotes"),
+        ((str, type(None)), isinstance(value, str), "text in quotes"),
         ((list, tuple), _is_list(value), "a list of texts or numbers"),
     )
     for kind, fits, words in kinds:

@@ -103,7 +103,7 @@ def put(tree: dict[str, Any], path: KeyPath, value: Any) -> str:
             if not container:
                 return f"{here} is empty"
             if not isinstance(part, int) or part >= len(container):
-                return f"{here} is a list with the places 0 to {len(container) - 1}, not {show(part)}"
+                return f"{here} has no entry {show(part)}; its entries are numbered 0 to {len(container) - 1}"
         elif isinstance(container, dict):
             key = str(part)
         else:

@@ -53,9 +53,9 @@ def find(source: str | Path) -> Path:
         return path
     near = difflib.get_close_matches(path.stem, names, n=3, cutoff=0.5)
     if near:
-        hint = "shipped scenarios with a similar name: " + ", ".join(near)
+        hint = "Shipped scenarios with similar names: " + ", ".join(near)
     else:
-        hint = "give a path, or the name of a shipped scenario: " + ", ".join(names)
+        hint = "Give a path, or the name of a shipped scenario: " + ", ".join(names)
     raise DataError(f"scenario not found: {shorten(text)}", hint)
 
 

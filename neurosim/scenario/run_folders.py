@@ -166,8 +166,8 @@ def no_run(path: Path) -> DataError:
     """The error for what is not a run folder where one is wanted: says which may be meant, or what to do."""
     if path.is_dir():
         return DataError(f"{path} is not the folder of a run: it has no {SCENARIO}", _instead_of(path))
-    what = "is a file, not a run folder" if path.exists() else "there is no such run folder"
-    return DataError(f"{path}: {what}", likely_run(path))
+    what = " is a file, not a run folder" if path.exists() else ": there is no such run folder"
+    return DataError(f"{path}{what}", likely_run(path))
 
 
 def _instead_of(folder: Path) -> str:
@@ -180,8 +180,8 @@ def _instead_of(folder: Path) -> str:
         return "It has a checkpoint, but not the scenario that it belongs to: begin that run again, in another folder."
     if is_left_behind(folder):
         return (
-            "There is nothing of a run in it; if one was stopped here before it had kept anything, "
-            f"{command('run', 'SCENARIO', out=folder)}  begins it again."
+            "It holds nothing yet. If a run was stopped here before it could save anything, start it again:  "
+            f"{command('run', 'SCENARIO', out=folder)}"
         )
     return likely_run(folder)
 

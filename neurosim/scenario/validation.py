@@ -55,7 +55,7 @@ _EXPECTED = {
     "model_type": "a table",
     "string_pattern_mismatch": "lower-case letters, digits and hyphens only",
     "string_too_long": "at most {max_length} characters",
-    "string_type": "a text in quotes",
+    "string_type": "text in quotes",
     "too_long": "at most {max_length} of them",
     "too_short": "at least {min_length} of them",
 }

@@ -60,7 +60,7 @@ def test_the_schema_beside_it_is_named(neurosim):
         ([], "which scenario? Try: neurosim copy xor"),
         (["spiral"], 'did you mean "spirals"?'),
         (["xor.toml"], 'did you mean "xor"?'),
-        (["nonsense"], "there are and, or, nand, xor-perceptron, xor"),
+        (["nonsense"], "The shipped scenarios are and, or, nand, xor-perceptron, xor"),
         (["mine.toml"], "mine.toml is a file already"),
     ],
 )

@@ -52,7 +52,7 @@ def test_of_variants_the_first_unless_another_is_named(neurosim):
     ("code", "words", "message"),
     [
         (2, (), "which scenario? Try: neurosim explain xor"),
-        (3, ("xorr",), "shipped scenarios with a similar name: xor"),
+        (3, ("xorr",), "Shipped scenarios with similar names: xor"),
         (2, ("xor", "--sample", 9), "a sample is a number from 0 to 3"),
         (2, ("xor", "--step", 1000), "training has 400 steps"),
         (2, ("depth", "--variant", "nothing"), "nothing"),

@@ -160,7 +160,7 @@ def test_an_empty_path_is_a_variable_that_was_not_set(neurosim, words):
     ("folder", "words"),
     [
         ("nothing", "nothing: there is no such run folder\nHint: Runs are in"),
-        ("empty", "empty is not the folder of a run: it has no scenario.toml\nHint: There is nothing of a run in it"),
+        ("empty", "empty is not the folder of a run: it has no scenario.toml\nHint: It holds nothing yet."),
     ],
 )
 def test_resuming_what_is_no_run(neurosim, folder, words):

@@ -252,7 +252,7 @@ def test_explicit_files_must_be_files(command, tmp_path):
     assert "--plugins-dir folder" in err
     code, _, err = command("run", "xor", "--plugin", "mine.txt")
     assert code == 2
-    assert "ends with .py" in err
+    assert "must end in .py" in err
     with pytest.raises(DataError):
         build_registry(["none.py"])
     with pytest.raises(UsageError):

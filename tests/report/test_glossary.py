@@ -111,5 +111,5 @@ def test_the_command_as_json(capsys):
 def test_an_unknown_word_suggests_the_nearest(capsys):
     code, out, err = asked(capsys, "gradeint")
     assert (code, out) == (2, "")
-    assert 'the glossary has no "gradeint"; did you mean "gradient"?' in err
-    assert "all its words: neurosim glossary" in asked(capsys, "qqqq")[2]
+    assert 'the glossary has no entry "gradeint"; did you mean "gradient"?' in err
+    assert "to list them all: neurosim glossary" in asked(capsys, "qqqq")[2]

@@ -67,7 +67,7 @@ def test_five_mistakes_are_five_lines(faults):
         ("noise = 0.2", "validation_fraction = 0.5\ntest_fraction = 0.5",
          "s.toml:9:1: data.test_fraction: with validation_fraction no row is left to train on"),
         ('source = "moons"\nnoise = 0.2', 'source = "csv"\nfile = "a.csv"',
-         "s.toml:6:1: data.target: missing; data set csv needs it (a text in quotes)"),
+         "s.toml:6:1: data.target: missing; data set csv needs it (text in quotes)"),
         ("lr = 0.05", "lr = -0.05", "s.toml:25:1: optimizer.lr: expected a learning rate of at least 0, not -0.05"),
         ("lr = 0.05", 'schedule = "cosin"',
          's.toml:25:1: optimizer.schedule: unknown schedule "cosin"; did you mean "cosine"?'),
@@ -156,7 +156,7 @@ def test_faults_of_overrides_name_the_override(faults):
     )
     assert sorted(found) == [
         "override network.layers.5.units=1: network.layers.5.units: "
-        "network.layers is a list with the places 0 to 1, not 5",
+        "network.layers has no entry 5; its entries are numbered 0 to 1",
         "override optimizer.lr.x=1: optimizer.lr.x: optimizer.lr is 0.05 and has no keys; set optimizer.lr as a whole",
         'override training.epochs=abc: training.epochs: expected a whole number, not "abc"',
         'override trainng.epochs=3: trainng: unknown key; did you mean "training"?',

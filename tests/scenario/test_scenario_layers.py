@@ -169,7 +169,7 @@ def test_overrides_reach_nested_layers(load, faults):
     assert scenario.network.layers[0].layers[0].layers[0].channels == 6
     assert scenario.network.layers[0].repeat == 1
     (line,) = faults(NESTED, overrides={"network.layers.0.layers.7.units": 1})
-    assert line.endswith("network.layers.0.layers is a list with the places 0 to 1, not 7")
+    assert line.endswith("network.layers.0.layers has no entry 7; its entries are numbered 0 to 1")
     (line,) = faults(NESTED, overrides={"network.layers.0.layers.0.layers.0.channels": "x"})
     assert line.startswith("override network.layers.0.layers.0.layers.0.channels=x: network.layers.0.layers.0.layers.0")
 

@@ -112,7 +112,7 @@ def test_an_unknown_variant_is_told_with_the_nearest(load):
         ("training.epochs = 9", "trainin.epochs = 9", 'variants.1.trainin: unknown key; did you mean "training"?'),
         ("training.epochs = 9", "training = 9", "variants.1.training: expected a table, not 9"),
         ("training.epochs = 9", '"network.layers.7.units" = 9',
-         'variants.1."network.layers.7.units": network.layers is a list with the places 0 to 1, not 7'),
+         'variants.1."network.layers.7.units": network.layers has no entry 7; its entries are numbered 0 to 1'),
         ("training.epochs = 9", '"a b" = 9', "variants.1.\"a b\": 'a b' is not a key path"),
         ("training.epochs = 9", "expect.train_los = { at_most = 1 }",
          'variants.1.expect.train_los: unknown measure "train_los"; did you mean "train_loss"?'),

@@ -85,7 +85,8 @@ def _no_device(error: Exception) -> BackendError:
         )
     if "library cannot be found" in cause:
         return BackendError(
-            "there is no NVIDIA driver on this machine", "Install the driver of the GPU: https://www.nvidia.com/drivers"
+            "there is no NVIDIA driver on this machine",
+            'Without an NVIDIA GPU, choose backend="cpu"; with one, install its driver: https://www.nvidia.com/drivers',
         )
     return BackendError(f"the GPU cannot be used: {cause}", "See nvidia-smi.")
 

@@ -59,7 +59,7 @@ def plugin_files(folder: Path) -> list[Path]:
 
 def _execute(path: Path, content: bytes) -> ModuleType:
     if path.suffix != ".py":
-        raise PluginError("the name of a plugin file ends with .py")
+        raise PluginError("the name of a plugin file must end in .py")
     # Compiled here rather than by the import system, which could take a stale .pyc for it.
     text = _text(path, content)
     code = compile(text, str(path), "exec", dont_inherit=True)
