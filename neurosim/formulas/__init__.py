@@ -7,7 +7,7 @@ In reading order:
 * `reader`: from the function to the form (`kinds`: what is checked of arguments and indices);
 * `printer`: what printers have in common, and the printers: `python`, plain and the ground of `float32` (the source
   text that compilers get), and `javascript`;
-* `derivatives`: a formula's derivative as another formula (`tangents`, `activity`, and the table in `rules`).
+* `derivatives`: a formula's derivative as another formula (`tangents`, `terms`, `activity`, and the table in `rules`).
 
 Nothing here knows a compiler, a backend or a page. A printer for another target is a subclass of `printer.Printer`.
 """

@@ -17,7 +17,6 @@ A factor of exactly 0 makes a product 0 even where the tangent has overflowed: t
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -30,17 +29,15 @@ from neurosim.formulas.activity import Activity, assigned_names, whole_power
 from neurosim.formulas.form import Binary, Call, Choice, Const, Expression, Name, Statement, Unary
 from neurosim.formulas.printer import Printer
 from neurosim.formulas.python import plain_text
-from neurosim.formulas.reader import read, read_expression
+from neurosim.formulas.reader import read
 from neurosim.formulas.rules import RULES, RULES_OF_TWO, Rule
+from neurosim.formulas.terms import ONE, ZERO, added, is_float, live_terms, negative, number_of, read_ours
 
 # What is varied in an argument: nothing, the number itself, or one entry of the row.
 Varied = Literal["", "number", "row"]
 # Finds the tangent of a function that another one calls: a function of the arguments, the tangents of the varied
 # numbers, and the index in varied rows.
 TangentOf = Callable[[Callable[..., Any], tuple[Varied, ...]], Callable[..., Any]]
-
-_ZERO, _ONE = Const(0.0), Const(1.0)
-_MINUS_ONE = Unary("-", _ONE)
 
 
 @dataclass(frozen=True)
@@ -57,7 +54,7 @@ class Dual:
     @property
     def slope(self) -> Expression:
         """The tangent, written out."""
-        return self.tangent or _ZERO
+        return self.tangent or ZERO
 
 
 class TangentPrinter(Printer, Activity):
@@ -101,9 +98,9 @@ class TangentPrinter(Printer, Activity):
         passed = [] if unit else [plain_text(self.tangents[name]) for name in numbers]
         for name in numbers if unit else []:
             if name in stored:
-                self.assign(self.tangents[name], _ONE)
+                self.assign(self.tangents[name], ONE)
             else:
-                self.tangents[name] = _ONE
+                self.tangents[name] = ONE
         self.index = self.fresh("index") if self.rows else ""
         self.arguments = [*names, *passed, *([self.index] if self.rows else [])]
 
@@ -277,7 +274,7 @@ class TangentPrinter(Printer, Activity):
     def _by_rule(self, node: Binary | Call, rule: Rule, *operands: Dual) -> Dual:
         """What an operation becomes by a rule of the table."""
         duals = dict(zip("xy", operands, strict=False))
-        terms = _live(read_ours(rule.tangent), {f"d{name}" for name, dual in duals.items() if dual.tangent})
+        terms = live_terms(read_ours(rule.tangent), {f"d{name}" for name, dual in duals.items() if dual.tangent})
         needed = {part.id for part in form.walk([terms] if terms else []) if isinstance(part, Name)}
         # What appears again in the tangent gets a name, and so do arguments.
         named = isinstance(node, Call) or node.operator == "%"
@@ -301,7 +298,7 @@ class TangentPrinter(Printer, Activity):
                 case Binary(operator="*", left=factor, right=Name(id=name)):
                     return self.times(self._put_in(factor, values), duals[name[1:]], varies=factor not in steady)
                 case Binary(operator="/", left=left, right=divisor):
-                    return Binary("/", filled_in(left) or _ZERO, self._put_in(divisor, values))
+                    return Binary("/", filled_in(left) or ZERO, self._put_in(divisor, values))
             return None
 
         return self._dual(node, value, filled_in(terms))
@@ -425,65 +422,3 @@ def unused(wish: str, taken: set[str]) -> str:
         wish += "_"
     taken.add(wish)
     return wish
-
-
-# Expressions put together -----------------------------------------------------------------------------------
-
-
-@functools.cache
-def read_ours(text: str) -> Expression:
-    """An expression of ours, in any names and functions of ``math``."""
-    return read_expression(text)
-
-
-def _live(terms: Expression, live: set[str]) -> Expression | None:
-    """The terms of a rule whose tangents are among `live`."""
-    match terms:
-        case Binary(operator="+" | "-" as sign, left=left, right=right):
-            first, second = _live(left, live), _live(right, live)
-            if first and second:
-                return replace(terms, left=first, right=second)
-            return Unary("-", second) if second and sign == "-" else first or second
-        case Binary(operator="/", left=left):
-            numerator = _live(left, live)
-            return numerator and replace(terms, left=numerator)
-        case Binary(right=tangent):
-            return terms if _live(tangent, live) else None
-        case Name(id=name) if name in live:
-            return terms
-    return None
-
-
-def number_of(node: Expression) -> float | None:
-    """The value of a literal number; None for anything else."""
-    match node:
-        case Const(value=value) if not isinstance(value, bool):
-            return float(value)
-        case Unary(operator="-" | "+" as sign, operand=Const(value=value)) if not isinstance(value, bool):
-            return -float(value) if sign == "-" else float(value)
-    return None
-
-
-def is_float(node: Expression, value: float) -> bool:
-    """Whether an expression is this literal, with a decimal point."""
-    whole = any(isinstance(part, Const) and isinstance(part.value, int) for part in form.walk([node]))
-    return number_of(node) == value and not whole
-
-
-def added(left: Expression | None, right: Expression | None) -> Expression | None:
-    """The sum of tangents, either of which may be nothing."""
-    if left is None or right is None:
-        return left or right
-    match right:
-        case Unary(operator="-", operand=operand) if not isinstance(operand, Const):
-            return Binary("-", left, operand)
-    return Binary("+", left, right)
-
-
-def negative(tangent: Expression | None) -> Expression | None:
-    """A tangent with the other sign."""
-    if tangent is None:
-        return None
-    if is_float(tangent, 1.0):
-        return _MINUS_ONE
-    return _ONE if is_float(tangent, -1.0) else Unary("-", tangent)

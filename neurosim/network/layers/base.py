@@ -7,6 +7,7 @@ channels). The last axis is that of the channels in either case: a vector is a m
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
@@ -67,7 +68,7 @@ class Parameter:
         return slice(self.offset, self.offset + self.size)
 
 
-class Layer:
+class Layer(ABC):
     """Base of all kinds of layers.
 
     Attributes
@@ -95,9 +96,9 @@ class Layer:
         return self.kind.replace("_", " ")
 
     @property
+    @abstractmethod
     def output_shape(self) -> Shape:
         """Shape of one row that leaves the layer."""
-        raise NotImplementedError
 
     @property
     def settings(self) -> tuple[str, ...]:
@@ -143,10 +144,10 @@ class Layer:
         """Which of the numbers that come in goes out at `index`, of a layer that passes them through."""
         return index
 
-    def start(self, seed: int, values: NDArray[np.float32]) -> None:
+    def start(self, seed: int, values: NDArray[np.float32]) -> None:  # noqa: B027 (most kinds have no parameters)
         """Enter the initial values of its own parameters, but not those of its parts, into a flat vector of zeros."""
 
-    def start_statistics(self, values: NDArray[np.float32]) -> None:
+    def start_statistics(self, values: NDArray[np.float32]) -> None:  # noqa: B027 (nor statistics)
         """Enter the initial values of its statistics into a flat vector of zeros."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
@@ -21,7 +22,7 @@ KIND = "Kind of layer."
 IDENTITY = f"{BUILTIN}:identity"
 
 
-class LayerSection(Section):
+class LayerSection(Section, ABC):
     """Base of the tables of layers, one for each kind; its docstring, which users see, says what the layer does.
 
     Attributes
@@ -53,9 +54,9 @@ class LayerSection(Section):
     kind: str
     _usual_init: Choice | None = PrivateAttr(default=None)
 
+    @abstractmethod
     def build(self, stack: Stack) -> None:
         """Put the layer on a stack; raises ShapeError where it does not fit."""
-        raise NotImplementedError
 
     @property
     def inside(self) -> Sequence[LayerSection]:

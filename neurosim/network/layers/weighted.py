@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -55,14 +56,14 @@ class Weighted(Activated):
     penalty: Penalty
 
     @property
+    @abstractmethod
     def width(self) -> int:
         """Outputs that have weights of their own: the units, or the channels of a map."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def fans(self) -> tuple[int, int]:
         """Inputs of one output, and outputs that one input takes part in; for the initializer."""
-        raise NotImplementedError
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
