@@ -6,7 +6,8 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-SPLITS = ("test", "validation", "train")
+from neurosim.training.measures import JUDGED_BY
+
 # Larger is better; then the loss, whose values depend on its function and on how targets are scaled.
 LARGER = ("accuracy", "r2")
 KINDS = (*LARGER, "loss")
@@ -81,7 +82,7 @@ def rank(contenders: Sequence[Contender]) -> Ranking:
 def _measure(contenders: Sequence[Contender], kinds: Sequence[str]) -> str | None:
     if not contenders:
         return None
-    names = [f"{split}_{kind}" for split in SPLITS for kind in kinds]
+    names = [f"{split}_{kind}" for split in JUDGED_BY for kind in kinds]
     return next((name for name in names if all(_is_number(one.metrics.get(name)) for one in contenders)), None)
 
 

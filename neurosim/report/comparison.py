@@ -14,7 +14,7 @@ from neurosim.errors import UsageError
 from neurosim.markup import amount, escape, measure_words, table
 from neurosim.printable import label
 from neurosim.scenario.faults import show
-from neurosim.training.measures import judged_split
+from neurosim.training.measures import JUDGED_BY, judged_split
 
 if TYPE_CHECKING:  # what compares need not load a simulator
     from neurosim.runs import Result
@@ -23,8 +23,6 @@ if TYPE_CHECKING:  # what compares need not load a simulator
 # Sections whose keys are settings, and keys of the data section that only scale.
 SECTIONS = ("data", "augmentation", "network", "optimizer", "training")
 SCALING = ("standardize", "normalize", "standardize_targets")
-# A network is judged by the first of these splits that there is.
-JUDGED = ("test", "validation", "train")
 LONGEST_LABEL = 26
 # Letters of a folder's name, which may be the only difference between two runs.
 LONGEST_NAME = 60
@@ -154,7 +152,7 @@ def _same_rows(first: Result, other: Result) -> None:
 
 def _judged_rows(result: Result) -> tuple[str, str]:
     """The split that says most about a network, and the hash of its rows."""
-    split = next(name for name in JUDGED if name in result.rows_sha256)
+    split = next(name for name in JUDGED_BY if name in result.rows_sha256)
     return split, result.rows_sha256[split]
 
 

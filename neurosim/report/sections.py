@@ -13,6 +13,7 @@ from neurosim.report.words import Words
 from neurosim.runs import Expectation, Result
 from neurosim.scenario import Scenario
 from neurosim.scenario.pictures import PICTURES, SEVERAL, Picture
+from neurosim.training.measures import JUDGED_BY
 from neurosim.training.simulator import Simulator
 from neurosim.worksheet import Sheet
 
@@ -53,7 +54,7 @@ def key_figures(result: Result) -> dict[str, str]:
     """The outcome of a run, in a few numbers."""
     metrics = result.metrics
     found = {}
-    for split in ("test", "validation", "train"):
+    for split in JUDGED_BY:
         for name in ("accuracy", "r2", "rmse", "loss"):
             value = metrics.get(f"{split}_{name}")
             if value is not None:

@@ -20,6 +20,8 @@ from neurosim.data.rows import Rows
 from neurosim.markup import amount
 
 SPLITS = ("train", "validation", "test")
+# The one that says most about a network first: the first that there is judges it.
+JUDGED_BY = SPLITS[::-1]
 # What there is at the end of a run besides the measures of each epoch, of each split: for values, and for classes.
 OF_VALUES = ("rmse", "r2", "baseline_rmse")
 OF_CLASSES = ("baseline_accuracy",)
@@ -79,7 +81,7 @@ def measured(final: Mapping[str, float | None]) -> list[str]:
 
 def judged_split(final: Mapping[str, float | None]) -> str:
     """The split that says most about a network, of those that were measured: test, else validation, else train."""
-    return next((split for split in reversed(SPLITS) if final.get(f"{split}_loss") is not None), "train")
+    return next((split for split in JUDGED_BY if final.get(f"{split}_loss") is not None), "train")
 
 
 def measure_remarks(final: Mapping[str, float | None], data: Prepared) -> dict[str, str]:

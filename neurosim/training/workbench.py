@@ -13,7 +13,7 @@ from neurosim.data.rows import Rows
 from neurosim.errors import UsageError
 from neurosim.problem.assembly import Problem, given_features, given_rows
 from neurosim.suggestions import unknown
-from neurosim.training.measures import confusion, final_measures
+from neurosim.training.measures import JUDGED_BY, confusion, final_measures
 
 Measures = dict[str, float | None]
 
@@ -62,7 +62,7 @@ class Workbench:
     @property
     def judged_split(self) -> str:
         """The split that says most about the network: test, else validation, else train."""
-        return next(name for name in ("test", "validation", "train") if name in self._splits)
+        return next(name for name in JUDGED_BY if name in self._splits)
 
     @property
     def parameters(self) -> dict[str, NDArray[Any]]:
