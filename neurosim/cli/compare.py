@@ -72,24 +72,19 @@ def command(
 
 def _tables(found: Comparison) -> list[str]:
     """Settings that differ, then results: a column for each run if they fit, otherwise a row for each."""
-    from neurosim.report.comparison import by_label, outcome
+    from neurosim.report.comparison import by_label, outcome_rows, setting_rows
 
-    groups = by_label(found)
-    results = [outcome(runs) for runs in groups.values()]
-    names = list(dict.fromkeys(name for cells in results for name in cells))
-    labels = [_short(label) for label in groups]
-    firsts = [runs[0] for runs in groups.values()]
-    settings = [[key, *(_short(run.settings.get(key, "-")) for run in firsts)] for key in found.differing]
-    found_rows = [[name, *(cells.get(name, "-") for cells in results)] for name in names]
+    labels = [_short(label) for label in by_label(found)]
+    settings = [[key, *map(_short, values)] for key, *values in setting_rows(found)]
+    results = outcome_rows(found)
     width = max(shutil.get_terminal_size((NARROW, 24)).columns, NARROW)
     lines = [*columns([["differs", *labels], *settings])] if settings else ["All settings are the same."]
-    lines += ["", *columns([["result", *labels], *found_rows]), ""]
+    lines += ["", *columns([["result", *labels], *results]), ""]
     if max(map(len, lines)) <= width:
         return lines
-    across = [["run", *(_last(key) for key in found.differing)]]
-    across += [[label, *(row[place + 1] for row in settings)] for place, label in enumerate(labels)]
-    down = [["run", *names], *([label, *(row[place + 1] for row in found_rows)] for place, label in enumerate(labels))]
-    return [*(columns(across) if settings else lines[:1]), "", *columns(down), ""]
+    runs = ["run", *labels]
+    across = list(zip(runs, *([_last(key), *values] for key, *values in settings), strict=True))
+    return [*(columns(across) if settings else lines[:1]), "", *columns(list(zip(runs, *results, strict=True))), ""]
 
 
 def _last(key: str) -> str:

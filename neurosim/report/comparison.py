@@ -74,15 +74,11 @@ class Comparison:
 
     def _repr_html_(self) -> str:
         """Which settings differ, and how each run ended, for notebooks."""
-        groups = by_label(self)
-        results = [outcome(runs) for runs in groups.values()]
-        firsts = [runs[0] for runs in groups.values()]
-        rows = [[key, *(run.settings.get(key, "-") for run in firsts)] for key in self.differing]
         # How long an epoch took says more about the machine than about the runs.
-        names = dict.fromkeys(name for cells in results for name in cells if name != "s/epoch")
-        rows += [[name, *(cells.get(name, "-") for cells in results)] for name in names]
+        rows = [*setting_rows(self), *(row for row in outcome_rows(self) if row[0] != "s/epoch")]
         remarks = "".join(f"<p>{escape(remark)}</p>" for remark in self.remarks)
-        return table(["", *groups], rows, range(1, len(groups) + 1)) + remarks
+        header = ["", *by_label(self)]
+        return table(header, rows, range(1, len(header))) + remarks
 
 
 def compare(results: Sequence[Result], *, of_one_study: bool = False) -> Comparison:
@@ -247,7 +243,20 @@ def common_title(shown: Comparison) -> str:
     return next(iter(titles)) if len(titles) == 1 else f"{len(shown.runs)} runs compared"
 
 
-def outcome(runs: Sequence[Compared]) -> dict[str, str]:
+def setting_rows(shown: Comparison) -> list[list[str]]:
+    """A row for each setting that differs: its key path, and its value under each label."""
+    firsts = [runs[0] for runs in by_label(shown).values()]
+    return [[key, *(run.settings.get(key, "-") for run in firsts)] for key in shown.differing]
+
+
+def outcome_rows(shown: Comparison) -> list[list[str]]:
+    """A row for each part of the outcome: its name, and what it is under each label."""
+    results = [_outcome(runs) for runs in by_label(shown).values()]
+    names = dict.fromkeys(name for cells in results for name in cells)
+    return [[name, *(cells.get(name, "-") for cells in results)] for name in names]
+
+
+def _outcome(runs: Sequence[Compared]) -> dict[str, str]:
     """The outcome of a run, in words; for several seeds, mean and standard deviation."""
     results = [run.result for run in runs]
     cells = {}

@@ -12,7 +12,7 @@ from neurosim.formulas.javascript import Script
 from neurosim.markup import escape, table
 from neurosim.printable import label as shown
 from neurosim.report import sections
-from neurosim.report.comparison import Comparison, by_label, compare, outcome
+from neurosim.report.comparison import Comparison, by_label, compare, outcome_rows, setting_rows
 from neurosim.report.live import live_data
 from neurosim.report.page import page
 from neurosim.report.run import DRAWN
@@ -102,11 +102,8 @@ def _write(title: str, above: str, found: Comparison, still: Sequence[tuple[str,
 
 
 def _outcome(found: Comparison) -> str:
-    groups = by_label(found)
-    cells = {label: outcome(runs) for label, runs in groups.items()}
-    names = list(dict.fromkeys(name for own in cells.values() for name in own))
-    rows = [[label, *(own.get(name, "-") for name in names)] for label, own in cells.items()]
-    return f'<div class="scroll">{table(["run", *names], rows, range(1, len(names) + 1))}</div>'
+    header, *rows = zip(("run", *by_label(found)), *outcome_rows(found), strict=True)
+    return f'<div class="scroll">{table(header, rows, range(1, len(header)))}</div>'
 
 
 def _remarks(found: Comparison) -> str:
@@ -116,11 +113,8 @@ def _remarks(found: Comparison) -> str:
 def _differing(found: Comparison) -> str:
     if not found.differing:
         return "<p>All settings are the same.</p>"
-    groups = by_label(found)
-    rows = [
-        [label, *(shown(runs[0].settings.get(key, "-"), LONGEST) for key in found.differing)]
-        for label, runs in groups.items()
-    ]
+    cells = [[shown(value, LONGEST) for value in values] for _, *values in setting_rows(found)]
+    rows = list(zip(by_label(found), *cells, strict=True))
     return f'<div class="scroll">{table(["run", *_headings(found.differing)], rows)}</div>'
 
 
