@@ -25,7 +25,7 @@ from neurosim.files.sealed import seal, unseal
 from neurosim.printable import arguments
 from neurosim.runs.belonging import changes
 from neurosim.runs.checkpoint_check import check_fit
-from neurosim.runs.folder import BEGUN, CHECKPOINT_NAME, CHECKPOINTS, SEEDS, train_again
+from neurosim.runs.folder import BEGUN, CHECKPOINTS, SEEDS, checkpoints_in, train_again
 from neurosim.runs.identity import Identity, another_run, identity_of
 from neurosim.runs.run_files import BACKENDS
 from neurosim.training.history import History, Record
@@ -113,14 +113,14 @@ def save_checkpoint(folder: Path, simulator: Simulator, identity: Identity | Non
     }
     path = make_folder(folder / CHECKPOINTS) / f"step-{step:012d}.safetensors"
     write_atomically(path, seal(tensors, metadata))
-    for old in [other for other in _files(folder) if other != path][: 1 - KEPT]:
+    for old in [other for other in checkpoints_in(folder) if other != path][: 1 - KEPT]:
         remove(old)
     return path
 
 
 def drop_beyond(folder: Path, step: int) -> None:
     """Remove a run folder's checkpoints of later steps: an earlier run left them."""
-    for path in _files(folder):
+    for path in checkpoints_in(folder):
         if int(path.stem.split("-")[1]) > step:
             must_remove(path)
 
@@ -236,7 +236,7 @@ def _other_format(written: str) -> str:
 
 def newest(folder: Path) -> Path | None:
     """The newest checkpoint of a run folder; None where it has none."""
-    files = _files(folder)
+    files = checkpoints_in(folder)
     return files[-1] if files else None
 
 
@@ -247,7 +247,7 @@ def has_checkpoint(folder: Path) -> bool:
 
 def remove_checkpoint(folder: Path) -> None:
     """Remove the checkpoints of a finished run, and the note that it was begun."""
-    for path in (*_files(folder), folder / BEGUN):
+    for path in (*checkpoints_in(folder), folder / BEGUN):
         remove(path)
     with contextlib.suppress(OSError):  # not there, or something of the user's is in it
         (folder / CHECKPOINTS).rmdir()
@@ -276,15 +276,10 @@ def tidy(folder: Path) -> None:
         lock.release()
 
 
-def _files(folder: Path) -> list[Path]:
-    """The checkpoints of a run folder, the newest last."""
-    return sorted(path for path in (folder / CHECKPOINTS).glob("*") if CHECKPOINT_NAME.fullmatch(path.name))
-
-
 def _older(path: Path) -> str:
     """What to use instead of a damaged checkpoint."""
     folder = path.parent.parent
-    others = [other for other in _files(folder) if other.name < path.name]
+    others = [other for other in checkpoints_in(folder) if other.name < path.name]
     if others:
         return f"The one before it may be intact: {arguments(resume=others[-1])}"
     return f"There is no other one: train the run again with  {train_again(folder)}"

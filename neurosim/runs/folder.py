@@ -58,7 +58,7 @@ PAGE = "report.html"
 MEMBERS = "members"
 # More runs than this never share a name and a second.
 _MOST = 1_000_000
-CHECKPOINT_NAME = re.compile(r"step-\d{12,}\.safetensors")
+_CHECKPOINT = re.compile(r"step-\d{12,}\.safetensors")
 
 
 def portable(scenario: Scenario) -> Scenario:
@@ -345,7 +345,7 @@ def _refuse_other_run(path: Path) -> None:
             f"{path} holds a run that diverged",
             f"neurosim doctor {quoted(path)}  says why; choose another folder (out=...), or remove that one.",
         )
-    elif any(CHECKPOINT_NAME.fullmatch(file.name) for file in (path / CHECKPOINTS).glob("*")):
+    elif checkpoints_in(path):
         if not (path / SCENARIO).exists():
             raise DataError(
                 f"{path} holds a checkpoint without the scenario that it belongs to",
@@ -359,6 +359,11 @@ def _refuse_other_run(path: Path) -> None:
             f"{path} holds {what}",
             f"{command('run', resume=path)}  {how}; or choose another folder (out=...), or remove that one.",
         )
+
+
+def checkpoints_in(folder: Path) -> list[Path]:
+    """The checkpoints of a run folder, the newest last."""
+    return sorted(path for path in (folder / CHECKPOINTS).glob("*") if _CHECKPOINT.fullmatch(path.name))
 
 
 def train_again(folder: Path) -> str:
