@@ -19,6 +19,13 @@ P = ParamSpec("P")
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
 
+_FIRST = """\
+scenario : Scenario, path, name of a shipped scenario, or folder of a run
+    What to run; of a run its scenario, "last" being the newest one.
+options : RunOptions, optional
+    How to run it; what is given by name comes first.
+"""
+
 
 @dataclass(frozen=True, kw_only=True)
 class RunOptions:
@@ -95,7 +102,7 @@ def takes(
 ) -> Callable[[Callable[[Source, RunOptions], R]], TakesOptions[P, R]]:
     """Decorate a function so that it can be called with the fields of `RunOptions`, which `made_by` makes, by name.
 
-    They stand in its signature, and in its docstring in place of ``{options}``.
+    They stand in its signature, and in its docstring with `scenario` and `options` in place of ``{parameters}``.
     """
 
     def decorate(function: Callable[[Source, RunOptions], R]) -> TakesOptions[P, R]:
@@ -110,8 +117,8 @@ def takes(
         both = [scenario, options.replace(default=None, annotation="RunOptions | None"), *fields.parameters.values()]
         called.__signature__ = own.replace(parameters=both)  # type: ignore[attr-defined]
         if function.__doc__ and made_by.__doc__:
-            described = inspect.cleandoc(made_by.__doc__).partition("----------\n")[2]
-            called.__doc__ = inspect.cleandoc(function.__doc__).replace("{options}", described)
+            described = _FIRST + inspect.cleandoc(made_by.__doc__).partition("----------\n")[2]
+            called.__doc__ = inspect.cleandoc(function.__doc__).replace("{parameters}", described)
         return called  # type: ignore[return-value]
 
     return decorate

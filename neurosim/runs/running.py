@@ -37,11 +37,7 @@ def run(scenario: Source, options: RunOptions) -> Result:
 
     Parameters
     ----------
-    scenario : Scenario, path, name of a shipped scenario, or folder of a run
-        What to run; of a run its scenario, "last" being the newest one.
-    options : RunOptions, optional
-        How to run it; what is given by name comes first.
-    {options}
+    {parameters}
 
     Raises
     ------

@@ -43,11 +43,7 @@ def study(scenario: Source, options: RunOptions) -> Study:
 
     Parameters
     ----------
-    scenario : Scenario, path, name of a shipped scenario, or folder of a run
-        What to run; of a run its scenario, "last" being the newest one.
-    options : RunOptions, optional
-        How to run it; what is given by name comes first.
-    {options}
+    {parameters}
 
     Raises
     ------
