@@ -21,7 +21,7 @@ from neurosim.training.history import METRICS, History
 from neurosim.training.measures import FINAL_ONLY, SPLITS, diverged_measures, measure_remarks, measured
 from neurosim.training.recording import Recording
 from neurosim.training.simulator import Simulator
-from neurosim.training.success import Member, first_success, judge, summarize
+from neurosim.training.success import Judged, first_success, judge, summarize
 
 # Keys that ``final`` always has, null where there is no such measure.
 ALWAYS = tuple(name for name in METRICS if not name.startswith("validation"))
@@ -123,7 +123,7 @@ class Result:
         """The facts that promises are held against."""
         return Outcome(self.metrics, self.history, self.recording)
 
-    def judged(self) -> Member:
+    def judged(self) -> Judged:
         """The network, judged by what its scenario expects, as one of several that differ in their seed."""
         return judge(self.scenario, self.simulator.seed, self.metrics, first_success(self.scenario, self.history))
 
@@ -232,7 +232,7 @@ class Study:
             return None
         return float(np.mean(known)), float(np.std(known, ddof=1)) if len(known) > 1 else 0.0
 
-    def members(self, variant: str) -> list[Member]:
+    def members(self, variant: str) -> list[Judged]:
         """The outcomes of a variant's networks, each judged by what the variant expects."""
         return [result.judged() for result in self[variant]]
 

@@ -24,7 +24,7 @@ from neurosim.runs.run_files import damaged, is_there, read_object
 from neurosim.runs.tables import csv_text
 from neurosim.scenario import Scenario
 from neurosim.training.ensemble import Ensemble
-from neurosim.training.success import Member
+from neurosim.training.success import Judged
 
 # What the summary has besides the object that the command prints.
 _PROVENANCE = ("identity", "versions", "machine", "plugins")
@@ -171,7 +171,7 @@ def read_ensemble(
     return ensemble, {**result, **ensemble.summary(), "run_dir": str(folder)}
 
 
-def _members(path: Path) -> list[Member]:
+def _members(path: Path) -> list[Judged]:
     try:
         with path.open(encoding="utf-8", newline="") as file:
             rows = csv.DictReader(file)
@@ -184,7 +184,7 @@ def _members(path: Path) -> list[Member]:
         raise damaged(path, str(error)) from error
 
 
-def _member(row: Mapping[str, str], measures: list[str]) -> Member:
+def _member(row: Mapping[str, str], measures: list[str]) -> Judged:
     """One row; raises ValueError or TypeError where it is none that was written."""
     for name in ("success", "as_expected"):
         if row[name] not in ("", "0", "1"):
@@ -192,4 +192,4 @@ def _member(row: Mapping[str, str], measures: list[str]) -> Member:
     success, expected = (bool(int(row[name])) if row[name] else None for name in ("success", "as_expected"))
     measured = {name: float(row[name]) if row[name] else None for name in measures}
     reached = row["epochs_to_success"]
-    return Member(int(row["seed"]), measured, success, expected, int(reached) if reached else None)
+    return Judged(int(row["seed"]), measured, success, expected, int(reached) if reached else None)

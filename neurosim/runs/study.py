@@ -6,6 +6,7 @@ import contextlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from neurosim.backends.select import on_compilation
 from neurosim.errors import DivergedError
@@ -67,7 +68,7 @@ def _run(
 ) -> Study:
     """Train what is left of a study, and write its files."""
     backend, resume, path = options.backend, options.resume is not None, None if folder is None else folder.path
-    members = [Member(*planned, path) for planned in study_members(chosen, path)]
+    members = [Member(*planned) for planned in study_members(chosen, path)]
     crew = SideBySide.of(len(members), backend, options.threads)
     workshop = Workshop(backend, crew.threads, options.data_dir)
     with on_compilation(watcher.compiling):
@@ -94,7 +95,7 @@ def _run(
     progress = _Progress(watcher, crew, sum(member.scenario.training.epochs for member in untrained))
     watcher.planned([member.label for member in untrained], progress.epochs)
     try:
-        crew.train(lambda member: _train_one(member, workshop, progress, resume=resume), untrained)
+        crew.train(lambda member: _train_one(member, workshop, progress, path, resume=resume), untrained)
     except KeyboardInterrupt:
         watcher.interrupted(path)
         raise
@@ -174,11 +175,11 @@ class _Progress(Observer):
         self.observer.share(min(self.done / max(self.epochs, 1), 1.0))
 
 
-def _train_one(member: Member, workshop: Workshop, progress: _Progress, *, resume: bool) -> None:
+def _train_one(member: Member, workshop: Workshop, progress: _Progress, study: Path | None, *, resume: bool) -> None:
     begin = time.perf_counter()
     simulator = workshop.simulator_of(member)
     simulator.prepare()
-    with opened(member.folder, resume=resume, study=member.study) as folder:
+    with opened(member.folder, resume=resume, study=study) as folder:
         try:
             member.result = train_to_end(simulator, folder, progress, begin, member.mixed)
         except DivergedError as error:

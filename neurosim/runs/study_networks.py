@@ -25,8 +25,6 @@ class Member:
         What it trains.
     folder : Path or None
         Where its files go.
-    study : Path or None
-        The folder of the study.
     simulator : Simulator or None
         Its network, once it has been made.
     result : Result or None
@@ -40,7 +38,6 @@ class Member:
     label: str
     scenario: Scenario
     folder: Path | None
-    study: Path | None
     simulator: Simulator | None = None
     result: Result | None = None
     fault: str = ""

@@ -30,7 +30,7 @@ from neurosim.training.augmentation import augments
 from neurosim.training.measures import diverged_measures, final_measures, measure_remarks
 from neurosim.training.side_by_side import SideBySide
 from neurosim.training.simulator import Simulator
-from neurosim.training.success import Member, first_success, judge, spread_words, summarize, within
+from neurosim.training.success import Judged, first_success, judge, spread_words, summarize, within
 from neurosim.training.watch import watches
 
 # Progress is reported this often.
@@ -60,7 +60,7 @@ class Ensemble:
     backend: str = "cpu"
     threads: int | None = None
     data_dir: Path | str | None = None
-    members: list[Member] = field(default_factory=list)
+    members: list[Judged] = field(default_factory=list)
     rows_sha256: dict[str, str] = field(default_factory=dict)
     remarks: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
@@ -122,7 +122,7 @@ class Ensemble:
             self._prepared = problem, first
         return self._prepared
 
-    def train(self, on_progress: Callable[[float], None] | None = None) -> list[Member]:
+    def train(self, on_progress: Callable[[float], None] | None = None) -> list[Judged]:
         """Train every member; returns them in the order of the seeds.
 
         Parameters
@@ -164,12 +164,12 @@ class Ensemble:
         self.seconds = time.perf_counter() - start - (self.compile_seconds - first.compile_seconds)
         return self.members
 
-    def _apart(self, tell: Callable[[float], None]) -> list[Member]:
+    def _apart(self, tell: Callable[[float], None]) -> list[Judged]:
         """Train networks that are too large for lanes, or that stop or augment their rows individually."""
         crew, first = self._crew()
         # With it, all that the others need is compiled.
         self.compile_seconds += first.prepare()
-        members: dict[int, Member] = {}
+        members: dict[int, Judged] = {}
 
         def train_one(numbered: tuple[int, int]) -> None:
             number, seed = numbered

@@ -22,8 +22,8 @@ DURING = ("train_loss", "train_accuracy")
 
 
 @dataclass(frozen=True)
-class Member:
-    """The outcome of one of several networks that differ in their seed.
+class Judged:
+    """A network, judged by what its scenario expects: the outcome of one of several that differ in their seed.
 
     Attributes
     ----------
@@ -83,21 +83,21 @@ def first_success(scenario: Scenario, history: History) -> int:
     return next((record["epoch"] for record in history if meets(scenario, record, DURING)), 0)
 
 
-def judge(scenario: Scenario, seed: int, measures: Mapping[str, float | None], reached: int) -> Member:
+def judge(scenario: Scenario, seed: int, measures: Mapping[str, float | None], reached: int) -> Judged:
     """Hold one network against what its scenario expects; `reached` is what `first_success` gives."""
     # Of the splits that there are.
     own = {name: value for name, value in measures.items() if measures.get(f"{name.split('_')[0]}_loss") is not None}
     if not scenario.expect:
-        return Member(seed, own, None, None, None)
+        return Judged(seed, own, None, None, None)
     met = meets(scenario, own)
     if scenario.expects_failure:
         # A network that diverged has not met what is expected, but has learned nothing either.
         finite = all(_is_finite(own.get(name)) for name in scenario.expect)
-        return Member(seed, own, finite and not met, met, None)
-    return Member(seed, own, met, met, reached if met and reached > 0 else None)
+        return Judged(seed, own, finite and not met, met, None)
+    return Judged(seed, own, met, met, reached if met and reached > 0 else None)
 
 
-def summarize(scenario: Scenario, members: Sequence[Member]) -> dict[str, Any]:
+def summarize(scenario: Scenario, members: Sequence[Judged]) -> dict[str, Any]:
     """Success rate with its 95% interval, quantiles of epochs to success, spread of the final loss.
 
     ``expects`` is "success" or "failure", or None without ``[expect]``; ``as_expected`` counts the
@@ -122,7 +122,7 @@ def summarize(scenario: Scenario, members: Sequence[Member]) -> dict[str, Any]:
     }
 
 
-def _best(scenario: Scenario, members: Sequence[Member]) -> dict[str, float] | None:
+def _best(scenario: Scenario, members: Sequence[Judged]) -> dict[str, float] | None:
     """Where failure is expected, the best value that any network has reached of each measure that is bounded."""
     if not scenario.expects_failure:
         return None
