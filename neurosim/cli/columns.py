@@ -1,7 +1,8 @@
-"""Tables on a terminal."""
+"""Tables and running text on a terminal."""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Collection, Sequence
 
 
@@ -15,3 +16,8 @@ def columns(rows: Sequence[Sequence[str]], left: Collection[int] = (0,)) -> list
         ).rstrip()
         for row in rows
     ]
+
+
+def text_width() -> int:
+    """The width of running text: longer lines are hard to read."""
+    return min(shutil.get_terminal_size().columns, 88)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 import textwrap
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from neurosim.cli.columns import text_width
 from neurosim.cli.door import echo
 from neurosim.cli.given import RunPath
 from neurosim.cli.options import DATA_DIR, FORCE, JSON, FilePath, print_json, say_mixed
@@ -191,11 +191,10 @@ def _changes(settings: tuple[str, ...]) -> str:
 
 
 def _say(words: str, label: str = "") -> None:
-    width = min(shutil.get_terminal_size().columns, 88)
     first = f"  {label:<11} " if label else "  "
     other = " " * len(first)
     # Names of folders and options in a command stay whole.
-    whole = textwrap.TextWrapper(width, first, other, break_long_words=False, break_on_hyphens=False)
+    whole = textwrap.TextWrapper(text_width(), first, other, break_long_words=False, break_on_hyphens=False)
     click.echo(whole.fill(words))
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 import textwrap
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from neurosim.cli.columns import text_width
 from neurosim.cli.door import echo
 from neurosim.cli.options import JSON, offered, print_json
 
@@ -59,12 +59,10 @@ def _explain(entry: Entry) -> None:
 
 
 def _filled(text: str) -> str:
-    width = min(shutil.get_terminal_size().columns, 88)
-    return textwrap.fill(text, width, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False)
+    return textwrap.fill(text, text_width(), initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False)
 
 
 def _list(found: tuple[Entry, ...]) -> None:
-    width = min(shutil.get_terminal_size().columns, 88)
     groups: dict[str, list[str]] = {}
     for entry in found:
         groups.setdefault(entry.group, []).append(entry.word)
@@ -72,7 +70,7 @@ def _list(found: tuple[Entry, ...]) -> None:
         echo(group, bold=True)
         # A word of several parts stays on one line.
         joined = ", ".join(word.replace(" ", "\0") for word in words)
-        for line in textwrap.wrap(joined, width - 2, break_on_hyphens=False):
+        for line in textwrap.wrap(joined, text_width() - 2, break_on_hyphens=False):
             click.echo("  " + line.replace("\0", " "))
     click.echo()
     click.echo("neurosim glossary WORD explains one of them, such as: neurosim glossary epoch")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 import textwrap
 from collections import Counter
@@ -14,6 +13,7 @@ from typing import Any
 
 import click
 
+from neurosim.cli.columns import text_width
 from neurosim.cli.door import style
 from neurosim.cli.plugin_lists import entries_of, load_plugins
 from neurosim.errors import DataError, NeurosimError, PluginError, UsageError
@@ -25,7 +25,6 @@ from neurosim.testing import Verdict, check_many
 from neurosim.testing.derived import derived_source
 
 COLORS = {"passed": "green", "failed": "red", "skipped": "yellow", "noted": "cyan", "drawn": "cyan"}
-WIDEST = 88
 
 
 @dataclass(frozen=True)
@@ -189,10 +188,10 @@ def _print_record(entry: Checked) -> None:
     if entry.picture is not None:
         rows.append(("picture", "drawn", str(entry.picture)))
     item_width = max(len(item) for item, _, _ in rows)
-    width = min(shutil.get_terminal_size((80, 24)).columns, WIDEST)
     column = 2 + item_width + 2 + 7 + 2
+    width = max(text_width() - column, 30)
     for item, outcome, detail in rows:
-        wrapped = textwrap.wrap(detail, max(width - column, 30), break_long_words=False, break_on_hyphens=False) or [""]
+        wrapped = textwrap.wrap(detail, width, break_long_words=False, break_on_hyphens=False) or [""]
         click.echo(f"  {item:<{item_width}}  " + style(f"{outcome:<7}", fg=COLORS[outcome]) + f"  {wrapped[0]}")
         for line in wrapped[1:]:
             click.echo(" " * column + line)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
+from neurosim.cli.columns import text_width
 from neurosim.cli.door import echo, style
 from neurosim.cli.options import Presentation
 from neurosim.markup import measure, measure_words
@@ -73,7 +73,7 @@ def print_lesson(scenario: Scenario, *, missed: bool) -> None:
     lesson = scenario.scenario.lesson.strip()
     if not lesson:
         return
-    width = min(shutil.get_terminal_size().columns, 88)
+    width = text_width()
     note = scenario.lesson_note(missed=missed)
     if note:
         echo(textwrap.fill(note, width, break_on_hyphens=False), fg="yellow")
