@@ -41,11 +41,8 @@ def command(
     """
     if not runs:
         raise click.UsageError("which runs? Try: neurosim compare last runs/xor-...  (the folders of two runs)")
-    from neurosim.analysis.failures import Failures
-    from neurosim.cli.pictures import say_failures
-    from neurosim.files.atomic import make_folder
-    from neurosim.plots.studies import comparison_figures, write_figures
-    from neurosim.report.comparison import common_title, compare, comparison_facts
+    from neurosim.cli.pictures import draw_comparison
+    from neurosim.report.comparison import common_title, compare
     from neurosim.runs.folder import folder_for
 
     read = sources.runs(runs)
@@ -53,12 +50,8 @@ def command(
     if len(results) < 2:
         raise click.UsageError(f"{runs[0]} is a single run; name another one to compare it with")
     found = compare(results, of_one_study=len(read) == 1)
-    title = common_title(found)
-    failures = Failures()
     with folder_for(out, "comparison") as folder:
-        figures = comparison_figures(comparison_facts(found, title), failures)
-        pictures = write_figures(figures, title, make_folder(folder), failures=failures)
-    say_failures(failures)
+        pictures = draw_comparison(found, common_title(found), folder)
     if as_json:
         print_json(_as_json(found, folder, pictures))
         return

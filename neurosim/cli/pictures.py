@@ -14,6 +14,7 @@ from neurosim.cli.failures import failure_of
 
 if TYPE_CHECKING:
     from neurosim.analysis.failures import Failures
+    from neurosim.report.comparison import Comparison
     from neurosim.runs import Result
     from neurosim.scenario import Scenario
 
@@ -28,6 +29,20 @@ def draw_study(
     facts = study_facts(scenario, [(result.simulator, result.metrics) for result in results], failures)
     formats = [kind] if kind else scenario.plots.formats
     return write_figures(study_figures(facts, failures), facts.title, folder, formats, failures)
+
+
+def draw_comparison(found: Comparison, title: str, folder: Path) -> list[Path]:
+    """Draw the pictures of several runs, and say which could not be drawn."""
+    from neurosim.analysis.failures import Failures
+    from neurosim.files.atomic import make_folder
+    from neurosim.plots.studies import comparison_figures, write_figures
+    from neurosim.report.comparison import comparison_facts
+
+    failures = Failures()
+    figures = comparison_figures(comparison_facts(found, title), failures)
+    pictures = write_figures(figures, title, make_folder(folder), failures=failures)
+    say_failures(failures)
+    return pictures
 
 
 def say_failures(failures: Mapping[str, Exception]) -> None:

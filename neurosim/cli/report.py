@@ -84,19 +84,13 @@ def _of_one(run: ReadRun, out: Path | None) -> Path:
 
 
 def _of_several(read: list[ReadRun], out: Path | None) -> Path:
-    from neurosim.analysis.failures import Failures
-    from neurosim.cli.pictures import say_failures
-    from neurosim.files.atomic import make_folder
-    from neurosim.plots.studies import comparison_figures, write_figures
-    from neurosim.report.comparison import common_title, compare, comparison_facts
+    from neurosim.cli.pictures import draw_comparison
+    from neurosim.report.comparison import common_title, compare
     from neurosim.report.comparison_page import write_comparison_page
     from neurosim.runs.folder import folder_for
 
     found = compare([result for run in read for result in run.results])
     title = common_title(found)
-    failures = Failures()
     with folder_for(out, "comparison") as folder:
-        figures = comparison_figures(comparison_facts(found, title), failures)
-        pictures = write_figures(figures, title, make_folder(folder), failures=failures)
-        say_failures(failures)
+        pictures = draw_comparison(found, title, folder)
         return write_comparison_page(found, title, pictures, folder)
