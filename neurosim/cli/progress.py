@@ -17,6 +17,7 @@ from neurosim.cli.streams import end_line, line_ended
 from neurosim.printable import printable
 from neurosim.process.interruption import at_sudden_end
 from neurosim.runs import Result, StudyObserver
+from neurosim.runs.observers import COMPILING
 from neurosim.training.history import Record
 from neurosim.training.simulator import Simulator
 
@@ -25,7 +26,6 @@ LONGEST_SILENCE = 5.0
 # Beyond this many networks, not every one gets a line.
 FEW = 100
 _TIMES = (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
-COMPILING = "compiling kernels: only the first time, the result is kept"
 
 
 class SilentProgress(StudyObserver):

@@ -7,8 +7,8 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from neurosim.markup import escape, measure
-from neurosim.runs.observers import StudyObserver
+from neurosim.markup import escape, measure, measure_words
+from neurosim.runs.observers import COMPILING, StudyObserver
 from neurosim.runs.results import Result
 from neurosim.training.history import METRICS, Record
 from neurosim.training.simulator import Simulator
@@ -34,7 +34,7 @@ class NotebookProgress(StudyObserver):
 
     def compiling(self) -> None:
         """Say that this takes a while, and why."""
-        self._show(0.0, "compiling kernels: only the first time, the result is kept")
+        self._show(0.0, COMPILING)
 
     def started(self, simulator: Simulator) -> None:
         """Begin the bar."""
@@ -47,9 +47,7 @@ class NotebookProgress(StudyObserver):
         if number < self._epochs and time.monotonic() - self._shown < PAUSE:
             return
         words = [
-            f"{name.replace('_', ' ')} {measure(name, record[name])}"
-            for name in METRICS
-            if record.get(name) is not None
+            f"{measure_words(name)} {measure(name, record[name])}" for name in METRICS if record.get(name) is not None
         ]
         self._show(number / max(self._epochs, 1), f"epoch {number} of {self._epochs}: {', '.join(words)}")
 

@@ -13,6 +13,9 @@ from neurosim.training.simulator import Simulator
 if TYPE_CHECKING:
     from neurosim.runs.results import Result
 
+# What is said when compiling begins.
+COMPILING = "compiling kernels: only the first time, the result is kept"
+
 
 class Observer:
     """Receives a run's progress; every method does nothing until it is overridden."""

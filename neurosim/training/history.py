@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, overload
 
-from neurosim.markup import measure, table
+from neurosim.markup import measure, measure_words, table
 
 Record = dict[str, Any]
 METRICS = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "test_loss", "test_accuracy")
@@ -54,7 +54,7 @@ class History(Sequence[Record]):
         rows = [[str(record["epoch"]), *(measure(name, record.get(name)) for name in there)] for record in self]
         if len(rows) > SHOWN:
             rows = [*rows[: SHOWN // 2], ["…"] * (len(there) + 1), *rows[-SHOWN // 2 :]]
-        header = ["epoch", *(name.replace("_", " ") for name in there)]
+        header = ["epoch", *map(measure_words, there)]
         return table(header, rows, range(len(header)), f"{len(self)} epochs")
 
     def __repr__(self) -> str:
