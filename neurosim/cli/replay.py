@@ -22,9 +22,7 @@ from neurosim.cli.options import (
 )
 from neurosim.cli.sources import Sources, with_sources
 from neurosim.cli.values import Value
-from neurosim.markup import measure
 from neurosim.process.interruption import kept
-from neurosim.training.history import METRICS
 
 if TYPE_CHECKING:
     from neurosim.runs.replay import Origin, Replay
@@ -150,10 +148,6 @@ def _print(found: Replay, origin: Origin, settings: tuple[str, ...]) -> None:
     click.echo(f"  forked after step {found.step} (epoch {found.epoch:g}){again}")
     click.echo(f"  changed: {', '.join(settings) or 'nothing'}")
     click.echo()
-    was, changed = (history[-1] if len(history) else {} for history in (origin.history, found.branch.history))
-    click.echo(f"  {'last epoch':<20} {'as it was':>12} {'changed':>12}")
-    for name in METRICS:
-        if was.get(name) is not None or changed.get(name) is not None:
-            cells = [measure(name, record.get(name)) for record in (was, changed)]
-            click.echo(f"  {name.replace('_', ' '):<20} {cells[0]:>12} {cells[1]:>12}")
+    for name, was, changed in [["last epoch", "as it was", "changed"], *found.last_epochs]:
+        click.echo(f"  {name:<20} {was:>12} {changed:>12}")
     click.echo()

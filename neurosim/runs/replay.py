@@ -102,20 +102,24 @@ class Replay:
         name = self.origin.scenario.scenario.name
         return f"<Replay of {name} from epoch {self.epoch:g}: {self.change}; {self.branch!r}>"
 
+    @property
+    def last_epochs(self) -> list[list[str]]:
+        """The last epoch of both futures in words: a row for each measure, with what it was and is now."""
+        ends = [history[-1] if len(history) else {} for history in (self.origin.history, self.branch.history)]
+        return [
+            [measure_words(name), *(measure(name, end.get(name)) for end in ends)]
+            for name in METRICS
+            if any(end.get(name) is not None for end in ends)
+        ]
+
     def _repr_html_(self) -> str:
         """The last epoch of both futures, for notebooks."""
-        was, now = (history[-1] if len(history) else {} for history in (self.origin.history, self.branch.history))
-        rows = [
-            [measure_words(name), measure(name, was.get(name)), measure(name, now.get(name))]
-            for name in METRICS
-            if was.get(name) is not None or now.get(name) is not None
-        ]
         title = self.origin.scenario.scenario.headline
         mixed = f"<p>Mixed: {escape(self.mixed)}.</p>" if self.mixed else ""
         words = f"Forked after epoch {self.epoch:g}, with {self.change if self.settings else 'nothing changed'}"
         return (
             f"<p><b>{escape(title)}</b><br>{escape(words)}</p>{mixed}"
-            f"{table(['last epoch', 'as it was', 'changed'], rows, (1, 2))}"
+            f"{table(['last epoch', 'as it was', 'changed'], self.last_epochs, (1, 2))}"
         )
 
     def as_json(self) -> dict[str, Any]:
