@@ -142,14 +142,19 @@ def _builtins() -> Any:
 
 
 def _tree(ctx: click.Context) -> dict[str, Any]:
-    """The given scenario; a typical one if there is none yet."""
-    from neurosim.errors import NeurosimError
-    from neurosim.scenario.keys import tree_of
-
+    """The given scenario."""
     params = [ctx.params.get(name) for name in _GIVEN]
     given = [word for value in params for word in (value if isinstance(value, tuple) else [value])]
     # After an option that still lacks its value, click leaves the other words unparsed.
-    for word in [*given, *ctx.args]:
+    return first_scenario([*given, *ctx.args])
+
+
+def first_scenario(words: Iterable[Any]) -> dict[str, Any]:
+    """The scenario that the first of these words to name one means; a typical one if none does."""
+    from neurosim.errors import NeurosimError
+    from neurosim.scenario.keys import tree_of
+
+    for word in words:
         try:
             tree = tree_of(named_scenario(word).path) if isinstance(word, str | Path) else {}
         except NeurosimError:

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import click
 
+from neurosim.cli.completion import first_scenario
 from neurosim.printable import quoted
 from neurosim.scenario import shipped
-from neurosim.scenario.keys import Key, find_key, tree_of
-from neurosim.scenario.run_folders import LAST, SCENARIO, named_scenario
+from neurosim.scenario.keys import Key, find_key
+from neurosim.scenario.run_folders import LAST, SCENARIO
 
 # Names that other programs use for such commands.
 _OTHER_COMMANDS = {
@@ -184,7 +185,7 @@ def _with_settings(command: click.Command, words: list[str]) -> list[str]:
             strange.append((begin, place, name.strip("-"), value))
     changed, end = [], 0
     # An unknown flag's value may look like a scenario, and vice versa: the first word counts.
-    tree = _tree(given)
+    tree = first_scenario(given)
     for begin, after, name, value in strange:
         setting = _setting(name, value, tree)
         if setting:
@@ -197,20 +198,6 @@ def _with_settings(command: click.Command, words: list[str]) -> list[str]:
 
 def _is_value(word: str) -> bool:
     return not word.startswith("-") or word[1:2].isdigit() or word[1:2] == "."
-
-
-def _tree(given: list[str]) -> dict[str, object]:
-    """The scenario that is meant by the words that are not options; without any, by default, that of xor."""
-    from neurosim.errors import NeurosimError
-
-    for word in given:
-        try:
-            tree = tree_of(named_scenario(word).path)
-        except NeurosimError:
-            continue
-        if tree:
-            return tree
-    return tree_of("xor")
 
 
 def _setting(name: str, value: str, tree: dict[str, object]) -> str:
