@@ -10,7 +10,7 @@ from neurosim.cli.options import Presentation
 from neurosim.errors import DataError, UsageError
 from neurosim.printable import quoted
 from neurosim.runs.checkpoint import has_checkpoint
-from neurosim.runs.folder import FAILURE, MEMBERS, PAGE, SUMMARY
+from neurosim.runs.folder import FAILURE, MEMBERS, PAGE
 from neurosim.runs.resuming import as_it_was, is_finished, run_folder_of, scenario_file
 from neurosim.runs.run_files import is_there
 from neurosim.runs.seeds import ManySeeds, many_seeds
@@ -68,7 +68,7 @@ def about_to_resume(resume: Path, shown: Presentation, many: ManySeeds | None, *
     if not resume.is_dir():
         return
     diverged = is_study and any((resume / MEMBERS).rglob(FAILURE))
-    finished = _is_finished(resume, many, is_study=is_study) and not (force and diverged)
+    finished = (is_finished(resume) if many is None else many.finished) and not (force and diverged)
     if finished and shown.report and is_there(resume / PAGE):
         more = f"\nneurosim plot {quoted(resume)}  draws more pictures." if many is None else ""
         if diverged:
@@ -88,9 +88,3 @@ def about_to_resume(resume: Path, shown: Presentation, many: ManySeeds | None, *
         click.echo("many seeds are trained in one go and nothing was kept: all of them are trained again")
     elif not is_study and not has_checkpoint(resume):
         click.echo("this run ended before its first checkpoint: it is trained from the start")
-
-
-def _is_finished(folder: Path, many: ManySeeds | None, *, is_study: bool) -> bool:
-    if many is not None:
-        return many.finished
-    return is_there(folder / SUMMARY) if is_study else is_finished(folder)
