@@ -31,7 +31,9 @@ Measured = dict[str, float]
 _KEPT = "record_"
 # More than this is not kept.
 MOST_BYTES = 2**30
-_OF_ROWS = ("gradient_norm", "activation_mean", "activation_std", "dead", "saturated", "selectivity")
+_OF_ROWS = {
+    "gradient_norm", "activation_mean", "activation_std", "activation_histogram", "dead", "saturated", "selectivity",
+}  # fmt: skip
 
 
 class Recorder:
@@ -186,7 +188,7 @@ class Recorder:
 
     @property
     def _looks_at_rows(self) -> bool:
-        return any(name in _OF_ROWS or name == "activation_histogram" for name in self._asked.quantities)
+        return not _OF_ROWS.isdisjoint(self._asked.quantities)
 
     def _add(self, epoch: float, before: NDArray[Any] | None = None) -> None:
         """Record one time; `before` are the parameters before the step just done."""
@@ -286,8 +288,8 @@ def _norm(values: NDArray[Any]) -> float:
     largest = float(np.abs(values).max(initial=0.0))
     if largest == 0.0 or not np.isfinite(largest):
         return largest
-    scaled = values.ravel() * np.float64(1.0 / largest) if largest < 1e-12 or largest > 1e12 else values.ravel()
     factor = largest if largest < 1e-12 or largest > 1e12 else 1.0
+    scaled = values.ravel() if factor == 1.0 else values.ravel() * np.float64(1.0 / factor)
     return factor * float(np.sqrt(np.dot(scaled, scaled)))
 
 
