@@ -170,18 +170,19 @@ def _labels(
     """The variant's name; or what differs, if that is short; or the folder."""
     if of_one_study:
         return [result.scenario.variant or f"seed {result.simulator.seed}" for result in results]
-    short = [", ".join(f"{_last(key)} {own.get(key, '-')}" for key in differing) for own in found]
+    short = [", ".join(f"{last_part(key)} {own.get(key, '-')}" for key in differing) for own in found]
     if differing and len(differing) <= 2 and len(set(short)) == len(short) and max(map(len, short)) <= LONGEST_LABEL:
         return short
     # Without folders, the first difference has to do.
-    first = [label(f"{_last(key)} {own.get(key, '-')}", LONGEST_NAME) for own in found for key in differing[:1]]
+    first = [label(f"{last_part(key)} {own.get(key, '-')}", LONGEST_NAME) for own in found for key in differing[:1]]
     if first and len(set(first)) == len(first) and all(result.folder is None for result in results):
         return first
     names = [label(Path(_where(result)).name, LONGEST_NAME) for result in results]
     return [f"{name} ({place})" if names.count(name) > 1 else name for place, name in enumerate(names, 1)]
 
 
-def _last(key: str) -> str:
+def last_part(key: str) -> str:
+    """What a setting is called within its section."""
     return key.rpartition(".")[2]
 
 
@@ -231,9 +232,9 @@ def _training_remarks(results: Sequence[Result]) -> list[str]:
     ):
         names = dict.fromkeys(name for part in parts for name in part)
         values = {name: sorted({part[name] for part in parts if name in part}) for name in names}
-        told = [f"{name} {' and '.join(some)}" for name, some in values.items() if len(some) > 1]
-        if told:
-            found.append(f"Not all were trained {words}: {', '.join(told)}.")
+        differ = [f"{name} {' and '.join(some)}" for name, some in values.items() if len(some) > 1]
+        if differ:
+            found.append(f"Not all were trained {words}: {', '.join(differ)}.")
     return found
 
 

@@ -33,7 +33,7 @@ MOST_HIDDEN = 6
 
 def write_study_page(scenario: Scenario, results: Sequence[Result], pictures: Sequence[Path], folder: Path) -> Path:
     """Write ``report.html`` for a study of several runs; raises DataError when it cannot be written."""
-    found = compare(results, of_one_study=True)
+    comparison = compare(results, of_one_study=True)
     about = scenario.scenario
     words = Words()
     words.add(*DRAWN)
@@ -41,15 +41,15 @@ def write_study_page(scenario: Scenario, results: Sequence[Result], pictures: Se
     missed = not all(promise.met for promise in promises)
     still = [
         ("lesson", "What to look for", sections.lesson(scenario, words, missed=missed)),
-        ("results", "Results", _outcome(found) + _remarks(found) + sections.expectations(promises)),
-        ("differs", "What differs", _differing(found)),
+        ("results", "Results", _outcome(comparison) + _remarks(comparison) + sections.expectations(promises)),
+        ("differs", "What differs", _differing(comparison)),
         ("watch", "Watch them learn", ""),
         ("pictures", "Pictures", sections.pictures(pictures)),
-        ("words", "The words", words.section()),
+        ("words", "Glossary", words.section()),
         ("scenario", "The scenario", sections.scenario_text(portable(scenario).to_toml())),
         ("made", "How it was made", sections.provenance(_made(scenario, results), {"scenario": about.name})),
     ]
-    return _write(about.headline, about.name, found, still, folder)
+    return _write(about.headline, about.name, comparison, still, folder)
 
 
 def _made(scenario: Scenario, results: Sequence[Result]) -> dict[str, Any]:
@@ -57,27 +57,27 @@ def _made(scenario: Scenario, results: Sequence[Result]) -> dict[str, Any]:
     return {**made_in(results[0].folder, scenario), "plugins": provenance(scenario)["plugins"]}
 
 
-def write_comparison_page(found: Comparison, title: str, pictures: Sequence[Path], folder: Path) -> Path:
+def write_comparison_page(comparison: Comparison, title: str, pictures: Sequence[Path], folder: Path) -> Path:
     """Write ``report.html`` for runs that were trained one by one; raises DataError when it cannot be written."""
     words = Words()
     words.add(*DRAWN)
-    about = {run.label: str(run.folder) for run in found.runs if run.folder is not None}
-    first = found.runs[0].result
+    about = {run.label: str(run.folder) for run in comparison.runs if run.folder is not None}
+    first = comparison.runs[0].result
     still = [
-        ("lesson", "What to look for", _lesson(found, words)),
-        ("results", "Results", _outcome(found) + _remarks(found)),
-        ("differs", "What differs", _differing(found)),
+        ("lesson", "What to look for", _lesson(comparison, words)),
+        ("results", "Results", _outcome(comparison) + _remarks(comparison)),
+        ("differs", "What differs", _differing(comparison)),
         ("watch", "Watch them learn", ""),
         ("pictures", "Pictures", sections.pictures(pictures)),
-        ("words", "The words", words.section()),
+        ("words", "Glossary", words.section()),
         ("made", "How it was made", sections.provenance(made_in(first.folder, first.scenario), about)),
     ]
-    return _write(title, f"{len(found.runs)} runs", found, still, folder)
+    return _write(title, f"{len(comparison.runs)} runs", comparison, still, folder)
 
 
-def _lesson(found: Comparison, words: Words) -> str:
+def _lesson(comparison: Comparison, words: Words) -> str:
     """The lesson that all runs share, and whether some are not what it is about."""
-    results = [run.result for run in found.runs]
+    results = [run.result for run in comparison.runs]
     if len({result.scenario.scenario.lesson for result in results}) != 1:
         return ""
     noted = [result.scenario.lesson_note(missed=not result.met) for result in results]
@@ -87,46 +87,46 @@ def _lesson(found: Comparison, words: Words) -> str:
     return f'<p class="note">Some of these runs are not what the lesson is about: see what differs.</p>\n{lesson}'
 
 
-def _write(title: str, above: str, found: Comparison, still: Sequence[tuple[str, str, str]], folder: Path) -> Path:
+def _write(title: str, above: str, comparison: Comparison, still: Sequence[tuple[str, str, str]], folder: Path) -> Path:
     script = Script()
-    firsts = [(label, runs[0].result.simulator) for label, runs in by_label(found).items()]
+    firsts = [(label, runs[0].result.simulator) for label, runs in by_label(comparison).items()]
     # All of them or none: a gap would look like a bug.
     hidden = len(firsts) <= MOST_HIDDEN and all(small_hidden_space(simulator) for _, simulator in firsts)
     live = [
         live_data(simulator, script, label, inside=False, hidden=hidden) for label, simulator in firsts[:MOST_DRAWN]
     ]
-    still = [(name, heading, _live(live, found) if name == "watch" else body) for name, heading, body in still]
+    still = [(name, heading, _live(live, comparison) if name == "watch" else body) for name, heading, body in still]
     path = folder / PAGE
     write_atomically(path, page(title, above, still, live, script))
     return path
 
 
-def _outcome(found: Comparison) -> str:
-    header, *rows = zip(("run", *by_label(found)), *outcome_rows(found), strict=True)
+def _outcome(comparison: Comparison) -> str:
+    header, *rows = zip(("run", *by_label(comparison)), *outcome_rows(comparison), strict=True)
     return f'<div class="scroll">{table(header, rows, range(1, len(header)))}</div>'
 
 
-def _remarks(found: Comparison) -> str:
-    return "\n".join(f"<p>{escape(remark)}</p>" for remark in found.remarks)
+def _remarks(comparison: Comparison) -> str:
+    return "\n".join(f"<p>{escape(remark)}</p>" for remark in comparison.remarks)
 
 
-def _differing(found: Comparison) -> str:
-    if not found.differing:
+def _differing(comparison: Comparison) -> str:
+    if not comparison.differing:
         return "<p>All settings are the same.</p>"
-    cells = [[shown(value, LONGEST) for value in values] for _, *values in setting_rows(found)]
-    rows = list(zip(by_label(found), *cells, strict=True))
-    return f'<div class="scroll">{table(["run", *_headings(found.differing)], rows)}</div>'
+    cells = [[shown(value, LONGEST) for value in values] for _, *values in setting_rows(comparison)]
+    rows = list(zip(by_label(comparison), *cells, strict=True))
+    return f'<div class="scroll">{table(["run", *_headings(comparison.differing)], rows)}</div>'
 
 
 def _headings(keys: Sequence[str]) -> list[str]:
     """Settings by the last part of their key, unless another one ends in the same way."""
-    lasts = [key.rpartition(".")[2] for key in keys]
+    lasts = [last_part(key) for key in keys]
     short = [lasts.count(last) == 1 and not last.isdecimal() for last in lasts]
     return [last if enough else key for key, last, enough in zip(keys, lasts, short, strict=True)]
 
 
-def _live(live: Sequence[Mapping[str, Any]], found: Comparison) -> str:
-    groups = by_label(found)
+def _live(live: Sequence[Mapping[str, Any]], comparison: Comparison) -> str:
+    groups = by_label(comparison)
     words = "The curves of all runs" if len(groups) <= len(live) else f"The curves of the first {len(live)} runs"
     if any(len(runs) > 1 for runs in groups.values()):
         words += " (the first seed of each)"

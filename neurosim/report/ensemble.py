@@ -40,11 +40,11 @@ def write_ensemble_page(scenario: Scenario, summary: Mapping[str, Any], pictures
         }
     if summary["diverged"]:
         numbers["diverged"] = f"{summary['diverged']:,}"
-    told = verdict(summary)
+    sentence = verdict(summary)
     spreads = {words: summary[name] for name, words in SPREADS.items() if summary[name] is not None}
     header = list(next(iter(spreads.values()))) if spreads else []
     rows = [[words, *(f"{spread[name]:.4g}" for name in header)] for words, spread in spreads.items()]
-    outcome = f"<p>{escape(told[0].upper() + told[1:])}.</p>"
+    outcome = f"<p>{escape(sentence[0].upper() + sentence[1:])}.</p>"
     for what, remark in summary.get("remarks", {}).items():
         outcome += f"\n<p>{escape(what.capitalize())}: {escape(remark)}.</p>"
     if rows:
@@ -54,7 +54,7 @@ def write_ensemble_page(scenario: Scenario, summary: Mapping[str, Any], pictures
         ("lesson", "What to look for", sections.lesson(scenario, words, missed=False)),
         ("results", "Over the seeds", outcome),
         ("pictures", "Pictures", sections.pictures(pictures)),
-        ("words", "The words", words.section()),
+        ("words", "Glossary", words.section()),
         ("scenario", "The scenario", sections.scenario_text(portable(scenario).to_toml())),
         ("made", "How it was made", sections.provenance(made_in(folder, scenario), {"scenario": about.name})),
     ]

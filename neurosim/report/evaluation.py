@@ -79,7 +79,7 @@ def _residual(layer: Residual, statistics: int, script: Script) -> dict[str, Any
     }
 
 
-# What the page is told of each kind of layer that it knows.
+# What the page needs to know of each kind of layer.
 _ENTRIES: dict[type[Layer], Callable[[Any, int, Script], dict[str, Any]]] = {
     Dense: _dense,
     Activate: _activate,

@@ -64,7 +64,7 @@ def run_page(prepared: Prepared, pictures: Sequence[Path]) -> str:
         ("pictures", "Pictures", sections.pictures(pictures)),
         ("step", "One step by hand", sections.worksheet(prepared.sheet) if prepared.sheet else ""),
         ("network", "The network", sections.network(simulator, words)),
-        ("words", "The words", words.section()),
+        ("words", "Glossary", words.section()),
         ("scenario", "The scenario", sections.scenario_text(portable(simulator.scenario).to_toml())),
         ("made", "How it was made", sections.provenance(prepared.about, about)),
     ]

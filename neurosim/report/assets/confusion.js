@@ -19,7 +19,7 @@ function confusionView(root, run) {
       return state;
     });
   });
-  const told = element("p", view, { class: "soft" }, "");
+  const summary = element("p", view, { class: "soft" }, "");
   return (frame) => {
     let correct = 0, total = 0;
     counts[frame].forEach((row, i) => {
@@ -35,7 +35,7 @@ function confusionView(root, run) {
         cells[i][j].words = `${n} of ${rows} rows of class ${classes[i]} were taken for ${classes[j]}`;
       });
     });
-    told.textContent = `${correct} of ${total} right: ${percent(correct / total)}. Down: the right class; across: the answer.`;
-    picture.setAttribute("aria-label", `Confusion matrix: ${told.textContent}`);
+    summary.textContent = `${correct} of ${total} right: ${percent(correct / total)}. Down: the right class; across: the answer.`;
+    picture.setAttribute("aria-label", `Confusion matrix: ${summary.textContent}`);
   };
 }

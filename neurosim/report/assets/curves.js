@@ -9,7 +9,7 @@ function dashes({ dash }) {
   return dash ? { "stroke-dasharray": dash } : {};
 }
 
-// `lines`: {name, color, dashed, epochs, values}. `choose` is told the epoch that is clicked on.
+// `lines`: {name, color, dashed, epochs, values}. `choose` gets the epoch that is clicked on.
 function curves(root, title, lines, choose) {
   const view = element("div", root, { class: "view" });
   element("h3", view, {}, title);
@@ -18,12 +18,13 @@ function curves(root, title, lines, choose) {
   const low = Math.min(...values), high = Math.max(...values);
   const logarithmic = low > 0 && high > 30 * low;
   const last = Math.max(...lines.map((line) => line.epochs.at(-1)));
-  const ends = logarithmic ? [low, high] : [Math.min(low, title === "Loss" ? 0 : low), high === low ? low + 1 : high];
+  const from = title === "Loss" || low === high ? Math.min(low, 0) : low;
+  const ends = logarithmic ? [low, high] : [from, high > from ? high : from + 1];
   const x = scale([0, last], [left, width - right]);
   const y = scale(ends, [height - bottom, top], logarithmic);
   const label = `${title} over ${last} epochs: ` + lines.map((line) => `${line.name} ends at ${short(line.values.at(-1))}`).join(", ");
   const picture = shape("svg", view, { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label });
-  const up = ticks(ends[0], ends[1], logarithmic), across = ticks(0, last, false);
+  const up = ticks(ends[0], ends[1], logarithmic), across = ticks(0, last, false).filter(Number.isInteger);
   tickWords(up).forEach((word, k) => {
     shape("line", picture, { class: "grid", x1: left, x2: width - right, y1: y(up[k]), y2: y(up[k]) });
     shape("text", picture, { x: left - 6, y: y(up[k]) + 4, "text-anchor": "end" }, word);

@@ -133,7 +133,7 @@ function hiddenView(root, run) {
     for (const place of probed) cross(context, ...place);
   });
   if (!run.plane) classKey(view, classes);
-  const told = element("p", view, { class: "soft" });
+  const caption = element("p", view, { class: "soft" });
   canvas.addEventListener("pointermove", (event) => {
     const box = canvas.getBoundingClientRect();
     const at = [event.clientX - box.left, event.clientY - box.top];
@@ -151,7 +151,7 @@ function hiddenView(root, run) {
     const { spread, folded } = space.at(frame);
     const held = units > 2 ? ` The plane holds ${percent(Number(spread.toFixed(2)))} of the rows' spread.` : "";
     const fold = folded.length ? " The thin lines are a grid on the plane of the inputs." : "";
-    told.textContent = across + up + held + fold;
+    caption.textContent = across + up + held + fold;
     redraw();
   };
   return { show, point: (raw) => { probe = raw; redraw(); } };

@@ -7,11 +7,11 @@ const HISTOGRAMS = {
   weight_histogram: ["How weights are spread", "The weights of each layer; the ends of the axis are the same for all epochs."],
 };
 
-// Every drawing is told the epoch that the slider stands at.
+// Every drawing follows the slider.
 function live(root, runs) {
   const single = runs.length === 1;
-  const told = [];
-  const follow = (run, show) => told.push((epoch) => show(nearest(run.epochs, epoch)));
+  const drawings = [];
+  const follow = (run, show) => drawings.push((epoch) => show(nearest(run.epochs, epoch)));
   // The run that goes on for longest sets the pace; of several the one with most frames.
   const pace = runs.reduce((best, run) => (reach(run) > reach(best) ? run : best));
   const controls = element("div", root);
@@ -26,10 +26,10 @@ function live(root, runs) {
   for (const run of spaces) follow(run, hiddenView(below, run).show);
   for (const [title, measure] of [["Loss", "loss"], ["Accuracy", "accuracy"]]) {
     const lines = linesOf(runs, measure);
-    if (lines.length) told.push(curves(charts, title, lines, (epoch) => bar && bar.go(nearest(pace.epochs, epoch))));
+    if (lines.length) drawings.push(curves(charts, title, lines, (epoch) => bar && bar.go(nearest(pace.epochs, epoch))));
   }
   if (single) inside(views, runs[0], follow);
-  const show = (frame) => told.forEach((tell) => tell(pace.epochs[frame]));
+  const show = (frame) => drawings.forEach((draw) => draw(pace.epochs[frame]));
   if (pace.epochs.length > 1) bar = timeline(controls, pace.epochs, show);
   else if (pace.epochs.length) show(0);
 }

@@ -17,7 +17,7 @@ function unitsView(root, run) {
     fill(inputs, plane.labels.map((name, k) => [raw[k], `${name} = ${written(raw[k])}`]), false);
     const seen = net.run(raw, frame);
     seen.forEach((row, k) => fill(lists[k], Array.from(row, (value) => [value, written(value)]), true));
-    answer.textContent = told(plane, net.outputs(raw, frame));
+    answer.textContent = answerWords(plane, net.outputs(raw, frame));
   };
 }
 
@@ -34,7 +34,7 @@ function fill(list, entries, tinted) {
   if (entries.length > shown.length) list.setAttribute("title", `the first ${MOST_UNITS} of ${entries.length} units`);
 }
 
-function told({ classes, threshold, answer }, outputs) {
+function answerWords({ classes, threshold, answer }, outputs) {
   if (!classes.length) return `${answer || "Output"}: ${written(outputs[0])}`;
   const k = outputs.length === 1 ? Number(outputs[0] > threshold) : outputs.indexOf(Math.max(...outputs));
   return `Answer: class ${classes[k]}`;

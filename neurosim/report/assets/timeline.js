@@ -7,13 +7,13 @@ function timeline(root, epochs, show) {
   const button = element("button", bar, { type: "button" }, "Play");
   const last = epochs.length - 1;
   const slider = element("input", bar, { type: "range", min: 0, max: last, value: last, "aria-label": "Epoch" });
-  const told = element("output", bar);
+  const shown = element("output", bar);
   let timer = 0;
 
   function go(frame) {
     slider.value = frame;
     const words = epochs[frame] === 0 ? "before training" : `after epoch ${written(epochs[frame])}`;
-    told.textContent = words;
+    shown.textContent = words;
     slider.setAttribute("aria-valuetext", words);
     show(frame);
   }
