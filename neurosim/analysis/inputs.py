@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neurosim.analysis.conditions import shows_inputs
 from neurosim.analysis.sides import outputs_and_sides
 
 if TYPE_CHECKING:  # what draws these numbers need not load a simulator
@@ -80,14 +81,12 @@ def input_map(simulator: Simulator, size: int | None = None) -> InputMap | None:
     points along each of two inputs; with many classes, there are fewer.
     """
     network, data = simulator.network, simulator.data
-    plane = network.inputs == 2
-    value = network.outputs == 1 and not data.classes
-    if not (plane and data.classes) and not (network.inputs <= 2 and value):
+    if not shows_inputs(simulator):
         return None
     points = {split: input_points(simulator, split) for split in simulator.splits}
     inputs = points["train"].inputs
     size = min(size or GRID, max(int(math.sqrt(ANSWERS / max(network.outputs, 1))), FEWEST))
-    axes = tuple(input_axis(inputs[:, k], size if plane else CURVE) for k in range(network.inputs))
+    axes = tuple(input_axis(inputs[:, k], size if network.inputs == 2 else CURVE) for k in range(network.inputs))
     grid = np.stack(np.meshgrid(*axes), axis=-1)
     rows = data.to_input(grid.reshape(-1, network.inputs))
     if data.classes:
@@ -102,7 +101,7 @@ def input_map(simulator: Simulator, size: int | None = None) -> InputMap | None:
         input_names(simulator),
         data.class_labels,
         network.loss.record.threshold,
-        data.target_labels[0] if value and data.target_labels else "output",
+        data.target_labels[0] if data.target_labels and not data.classes else "output",
         away,
     )
 

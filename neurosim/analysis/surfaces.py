@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from neurosim.analysis.restoring import restored
 from neurosim.analysis.spacing import evenly
 
 if TYPE_CHECKING:  # what draws these numbers need not load a simulator
@@ -119,8 +120,7 @@ def loss_surface(runs: Sequence[tuple[str, Simulator]]) -> Surface | None:
     size = _grid_size(first, len(x))
     reach = np.concatenate(places)
     xs, ys = (_axis(reach[:, k], reach, size) for k in range(2))
-    kept, statistics = first.parameters, first.statistics
-    try:
+    with restored(first):
         losses = np.array([[_loss(first, middle + plane.T @ (u, v), x, y) for u in xs] for v in ys])
         paths = []
         for (name, _), (way, epochs), place in zip(runs, ways, places, strict=True):
@@ -131,10 +131,6 @@ def loss_surface(runs: Sequence[tuple[str, Simulator]]) -> Surface | None:
             beside = float(np.linalg.norm(way[-1] - middle - place[-1] @ plane))
             far = float(np.linalg.norm(way[-1] - way[0])) or 1.0
             paths.append(Path(name, place, epochs, real, shown, beside / far))
-    finally:
-        first.set_parameters(kept)
-        if statistics:
-            first.set_statistics(statistics)
     losses[~np.isfinite(losses)] = np.nan
     return Surface(xs, ys, losses, shares, tuple(paths), len(x))
 

@@ -22,7 +22,7 @@ from neurosim.files.atomic import write_atomically
 from neurosim.plots.hidden import draw_hidden, spread_words
 from neurosim.plots.histograms import bars, some_layers, what_of
 from neurosim.plots.inputs import draw_boundary, draw_fit, draw_surface
-from neurosim.plots.lines import spans_decades
+from neurosim.plots.lines import fit_scale
 from neurosim.plots.pictures import function
 from neurosim.plots.settings import own_settings
 from neurosim.plots.style import COLORS, INK, canvas, margins, subtitle, tidy, whole_numbers
@@ -90,7 +90,6 @@ def _gif(pictures: list[NDArray[np.uint8]]) -> bytes:
 
 
 def _mp4(pictures: list[NDArray[np.uint8]]) -> bytes:
-    import shutil
     import tempfile
 
     high, wide = pictures[0].shape[:2]
@@ -220,10 +219,6 @@ def _loss(axes: Axes, film: FilmFacts, place: int) -> None:
     axes.axvline(now, color=COLORS[1], linewidth=1.0)
     if len(epochs):
         axes.plot([max(now, epochs[0])], [np.interp(now, epochs, losses)], "o", color=COLORS[1], markersize=6)
-    if spans_decades(losses):
-        axes.set_yscale("log")
-    elif len(losses):
-        axes.set_ylim(0, float(np.nanmax(losses)) * 1.05)
+    fit_scale(axes, film.history.train_loss, "training loss")
     axes.set_xlim(0, max(film.recording.epochs[-1], 1))
     axes.set_xlabel("epoch")
-    axes.set_ylabel("training loss")

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
 
 from neurosim.analysis.curves import Curves
-from neurosim.plots.lines import spans_decades
+from neurosim.plots.lines import fit_accuracy, fit_scale
 from neurosim.plots.style import TEST, TRAIN, VALIDATION, figure, whole_numbers
 from neurosim.training.history import History
 
@@ -20,22 +19,17 @@ def learning_curves(shown: Curves, title: str) -> Figure:
     has_accuracy = any(value is not None for value in history.train_accuracy)
     made, panels = figure(9.0 if has_accuracy else 5.5, 3.8, 2 if has_accuracy else 1, title)
     _panel(panels[0], history, "loss")
-    panels[0].set_ylabel(loss)
-    losses = [value for split, _, _ in LINES for value in getattr(history, f"{split}_loss") if value]
-    if spans_decades(losses):
-        panels[0].set_yscale("log")
-        panels[0].set_ylabel(f"{loss} (logarithmic)")
-    else:
-        panels[0].set_ylim(bottom=0)
+    fit_scale(panels[0], _values(history, "loss"), loss)
     if has_accuracy:
         _panel(panels[1], history, "accuracy")
         panels[1].set_ylabel("accuracy")
-        panels[1].yaxis.set_major_formatter(PercentFormatter(1.0))
-        low = min(
-            value for split, _, _ in LINES for value in getattr(history, f"{split}_accuracy") if value is not None
-        )
-        panels[1].set_ylim(max(0.0, low - 0.05) if low > 0.5 else 0.0, 1.01)
+        fit_accuracy(panels[1], _values(history, "accuracy"))
     return made
+
+
+def _values(history: History, measure: str) -> list[float]:
+    """The values of a measure on all splits."""
+    return [value for split, _, _ in LINES for value in getattr(history, f"{split}_{measure}") if value is not None]
 
 
 def _panel(axes: Axes, history: History, measure: str) -> None:

@@ -7,14 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
-from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from neurosim.analysis.hidden import HiddenMoment, HiddenSpace
-from neurosim.plots.style import COLORS, INK, MARKERS, canvas, inset, legend_below, signed, write
+from neurosim.plots.style import COLORS, INK, MARKERS, canvas, inset, legend_below, pale, signed, write
 from neurosim.printable import labels
 
 GRID_LINE = "#8a8a8a"
@@ -120,8 +119,7 @@ def _several_outputs(axes: Axes, shown: HiddenSpace, moment: HiddenMoment) -> bo
     answers = moment.answers
     count, up, across = answers.shape
     largest: NDArray[np.int64] = answers.argmax(axis=0)
-    pale = np.array([[0.65 + 0.35 * part for part in to_rgb(COLORS[k % len(COLORS)])] for k in range(count)])
-    axes.imshow(pale[largest], origin="lower", extent=(*shown.xs, *shown.ys), aspect="auto", zorder=0)
+    axes.imshow(pale(count)[largest], origin="lower", extent=(*shown.xs, *shown.ys), aspect="auto", zorder=0)
     xs, ys = np.linspace(*shown.xs, across), np.linspace(*shown.ys, up)
     regions = np.unique(largest)
     for k in regions if len(regions) > 1 else ():

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize, to_rgb
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
 from neurosim.analysis.inputs import InputMap, Points
-from neurosim.plots.style import COLORS, INK, MARKERS, figure, legend_below, signed, subtitle
+from neurosim.plots.style import COLORS, INK, MARKERS, figure, legend_below, pale, signed, subtitle
 from neurosim.printable import labels as shortened
 
 # From here on, the axis of values is numbered in thousands: 500k.
@@ -148,13 +148,13 @@ def _many_classes(axes: Axes, shown: InputMap) -> None:
     xs, ys = shown.axes
     away = _sides(shown)
     answer: NDArray[np.int64] = away.argmax(axis=0)
-    pale = np.array([[0.65 + 0.35 * part for part in to_rgb(COLORS[k % len(COLORS)])] for k in range(len(away))])
+    colors = pale(len(away))
     # Drawn below the areas, which leave a gap where three of them meet.
-    axes.imshow(pale[answer], origin="lower", extent=_extent(xs, ys), aspect="auto", interpolation="nearest")
+    axes.imshow(colors[answer], origin="lower", extent=_extent(xs, ys), aspect="auto", interpolation="nearest")
     # A class that is at best level with another one has no edge.
     edged = [k for k in np.unique(answer) if away[k].min() < 0.0 < away[k].max()]
     for k in edged:
-        axes.contourf(xs, ys, away[k], levels=[0.0, away[k].max()], colors=[pale[k]])
+        axes.contourf(xs, ys, away[k], levels=[0.0, away[k].max()], colors=[colors[k]])
     for k in edged:
         axes.contour(xs, ys, away[k], levels=[0.0], colors=[INK], linewidths=1.0)
 

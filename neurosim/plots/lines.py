@@ -10,6 +10,7 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 
 from neurosim.analysis.studies import VariantFacts
@@ -84,7 +85,14 @@ def spans_decades(values: Iterable[float | None]) -> bool:
     return bool(known) and min(known) > 0 and max(known) > WIDE * min(known)
 
 
-def fit_scale(axes: Axes, values: Sequence[float], words: str, *, share: bool = False) -> None:
+def fit_accuracy(axes: Axes, values: Iterable[float]) -> None:
+    """A y axis in percent, from 0 on or, where all values are large, from a little below the smallest."""
+    low = min(values)
+    axes.set_ylim(max(0.0, low - 0.05) if low > 0.5 else 0.0, 1.02)
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+
+
+def fit_scale(axes: Axes, values: Sequence[float | None], words: str, *, share: bool = False) -> None:
     """A logarithmic y axis if positive values span much, and its label."""
     numbers = np.array([value for value in values if value is not None and np.isfinite(value)], np.float64)
     positive = numbers[numbers > 0]

@@ -11,8 +11,9 @@ from matplotlib.ticker import FixedLocator, NullLocator, PercentFormatter
 
 from neurosim.analysis.failures import RAISED, Failures
 from neurosim.analysis.studies import RunOfStudy, StudyFacts, VariantFacts
+from neurosim.markup import measure_words
 from neurosim.plots.layers import SHARES, WORDS, layer_pictures
-from neurosim.plots.lines import LINES, Look, band, fit_scale, legend_beside, looks, room_for
+from neurosim.plots.lines import LINES, Look, band, fit_accuracy, fit_scale, legend_beside, looks, room_for
 from neurosim.plots.panels import boundaries, fits, surfaces
 from neurosim.plots.settings import own_settings
 from neurosim.plots.style import INK, figure, save, whole_numbers
@@ -116,14 +117,14 @@ def comparison(facts: StudyFacts) -> Figure:
             for place, part in enumerate(("train", "test")):
                 _curve(axes, facts.variants[0], f"{part}_{kind}", Look(LINES[place], "-"), part)
     for axes, measure in zip(panels, losses, strict=False):
-        words = measure.replace("train_", "training_").replace("_", " ") if any(names) else "loss"
+        words = _in_words(measure) if any(names) else "loss"
         fit_scale(axes, [value for run in runs for value in getattr(run.history, measure)], words)
     if has_accuracy:
-        words = f"{split.replace('train', 'training')} accuracy" if any(names) else "accuracy"
-        panels[-1].set_ylabel(words)
-        panels[-1].yaxis.set_major_formatter(PercentFormatter(1.0))
-        values = [value for run in runs for value in getattr(run.history, f"{split}_accuracy") if value is not None]
-        panels[-1].set_ylim(max(0.0, min(values) - 0.05) if min(values) > 0.5 else 0.0, 1.02)
+        measure = f"{split}_accuracy"
+        panels[-1].set_ylabel(_in_words(measure) if any(names) else "accuracy")
+        fit_accuracy(
+            panels[-1], (value for run in runs for value in getattr(run.history, measure) if value is not None)
+        )
     for axes in panels:
         axes.set_xlabel("epoch")
         whole_numbers(axes.xaxis)
@@ -188,9 +189,12 @@ def _at_end(run: RunOfStudy, facts: StudyFacts) -> float | None:
 
 
 def _words(facts: StudyFacts) -> str:
-    known = WORDS.get(facts.measure)
-    words = known if known is not None else facts.measure.replace("train_", "training_").replace("_", " ")
-    return words if known is None else f"{words} ({facts.layer} of the layers)"
+    recorded = WORDS.get(facts.measure)
+    return _in_words(facts.measure) if recorded is None else f"{recorded} ({facts.layer} of the layers)"
+
+
+def _in_words(measure: str) -> str:
+    return measure_words(measure).replace("train ", "training ")
 
 
 def _note(made: Figure, facts: StudyFacts) -> None:

@@ -17,16 +17,18 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from matplotlib import rc_context
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.backend_bases import RendererBase
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.ticker import Formatter, LogFormatterMathtext, LogFormatterSciNotation, MaxNLocator
+from numpy.typing import NDArray
 
 from neurosim.files.atomic import write_atomically
 from neurosim.plots.settings import own_settings
@@ -89,22 +91,13 @@ def figure(
     width: float, height: float, columns: int = 1, title: str = "", below: float = 0.0, beside: float = 0.0
 ) -> tuple[Figure, list[Axes]]:
     """A figure of `columns` panels side by side; sizes in inches; `below` and `beside` are kept free."""
-    made = Picture(figsize=(width, height), dpi=120, facecolor="white")
-    FigureCanvasAgg(made)
+    made = canvas(width, height, title)
     # Fixed margins: to compute them, matplotlib would draw everything twice.
-    made.subplots_adjust(
-        left=0.75 / width,
-        right=1 - (0.2 + beside) / width,
-        bottom=(0.6 + below) / height,
-        top=1 - 0.45 / height,
-        wspace=0.28,
-    )
+    margins(made, 0.75, 0.2 + beside, 0.6 + below, 0.45, wspace=0.28)
     panels = [made.add_subplot(1, columns, k + 1) for k in range(columns)]
     for panel in panels:
         tidy(panel, 9, 0.6)
         panel.spines[["left", "bottom"]].set_color(INK)
-    if title:
-        _entitle(made, title)
     return made, panels
 
 
@@ -243,6 +236,11 @@ def plain(axes: Axes) -> None:
     axes.set_yticks([])
     axes.spines[:].set_color("#b0b0b0")
     axes.spines[:].set_linewidth(0.5)
+
+
+def pale(count: int) -> NDArray[np.float64]:
+    """The colors of the areas of `count` classes, behind the data: (classes, 3)."""
+    return np.array([[0.65 + 0.35 * part for part in to_rgb(COLORS[k % len(COLORS)])] for k in range(count)])
 
 
 @cache
