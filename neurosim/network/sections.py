@@ -80,7 +80,7 @@ class Choice(Naming):
         if isinstance(value, str):
             return {"name": value}
         if not isinstance(value, Mapping | Choice):
-            raise PydanticCustomError("choice", "a name or a table {{ name = ..., parameter = number }}")
+            raise PydanticCustomError("choice", "expected a name or a table { name = ..., parameter = number }")
         return value
 
 

@@ -172,7 +172,7 @@ class Bound(Section):
     @model_validator(mode="after")
     def _says_something(self) -> Bound:
         if self.at_least is None and self.at_most is None:
-            raise PydanticCustomError("bound", "at_least or at_most, or both")
+            raise PydanticCustomError("bound", "expected at_least or at_most, or both")
         return self
 
 

@@ -113,11 +113,13 @@ class Claim(Section):
     def _says_one_thing(self) -> Claim:
         bounds = self.at_least is not None or self.at_most is not None
         if sum((bounds, self.exceeds is not None, self.exceeds_layer is not None)) != 1:
-            raise PydanticCustomError("claim", "either bounds (at_least, at_most), or exceeds, or exceeds_layer")
-        if bounds and (self.by is not None or self.times is not None):
-            raise PydanticCustomError("claim_distance", "by and times go with exceeds")
-        if self.by is not None and self.times is not None:
-            raise PydanticCustomError("claim_distance", "by or times, not both")
+            raise PydanticCustomError(
+                "claim", "expected either bounds (at_least, at_most), or exceeds, or exceeds_layer"
+            )
+        distances = sum(distance is not None for distance in (self.by, self.times))
+        if distances > (0 if bounds else 1):
+            words = "expected by or times beside exceeds or exceeds_layer, not both"
+            raise PydanticCustomError("claim_distance", words)
         return self
 
     @property

@@ -32,14 +32,9 @@ _MEASURES: dict[str | int, tuple[str, ...]] = {
     "claims": get_args(Measure),
 }
 
-# What was expected, by the type of pydantic's error; braces are filled from its context.
+# What was expected, by the type of pydantic's error; braces are filled from its context. Our own errors say it.
 _EXPECTED = {
     "bool_type": "true or false",
-    "bias": "true, false or a list of initial values, one per unit",
-    "bound": "at_least or at_most, or both",
-    "claim": "either bounds (at_least, at_most), or exceeds, or exceeds_layer",
-    "claim_distance": "by or times beside exceeds or exceeds_layer, not both",
-    "choice": "a name or a table {{ name = ..., parameter = number }}",
     "dict_type": "a table",
     "finite_number": "a finite number",
     "float_type": "a number",
@@ -50,7 +45,6 @@ _EXPECTED = {
     "less_than_equal": "a number of at most {le}",
     "list_type": "a list",
     "literal_error": "{expected}",
-    "pair": "a whole number, or two: [vertical, horizontal]",
     "model_attributes_type": "a table",
     "model_type": "a table",
     "string_pattern_mismatch": "lower-case letters, digits and hyphens only",

@@ -26,7 +26,7 @@ Bias = Annotated[
     Discriminator(
         _bias_form,
         custom_error_type="bias",
-        custom_error_message="true, false or a list of initial values, one per unit",
+        custom_error_message="expected true, false or a list of initial values, one per unit",
     ),
 ]
 

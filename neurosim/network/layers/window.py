@@ -26,7 +26,9 @@ def _extent_form(value: object) -> str | None:
 Extent = Annotated[
     Annotated[Cells, Tag("one")] | Annotated[list[Cells], Field(min_length=2, max_length=2), Tag("two")],
     Discriminator(
-        _extent_form, custom_error_type="pair", custom_error_message="a whole number, or two: [vertical, horizontal]"
+        _extent_form,
+        custom_error_type="pair",
+        custom_error_message="expected a whole number, or two: [vertical, horizontal]",
     ),
 ]
 Padding = Literal["valid", "same"]
