@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from neurosim.diagnosis.finding import Remedy
@@ -24,10 +24,10 @@ def rate(value: float) -> Remedy:
 def layers(scenario: Scenario) -> Iterator[tuple[str, Any]]:
     """All layers with their key paths; those inside a layer come after it."""
 
-    def walk(path: str, found: list[Any]) -> Iterator[tuple[str, Any]]:
+    def walk(path: str, found: Sequence[Any]) -> Iterator[tuple[str, Any]]:
         for place, layer in enumerate(found):
             yield f"{path}.{place}", layer
-            yield from walk(f"{path}.{place}.layers", getattr(layer, "layers", []))
+            yield from walk(f"{path}.{place}.layers", layer.inside)
 
     return walk("network.layers", scenario.network.layers)
 

@@ -5,6 +5,7 @@ The layers are put together in `building.py`.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -161,7 +162,7 @@ def given_rows(network: Network, features: ArrayLike, targets: ArrayLike) -> Row
     ShapeError
         When a shape does not fit.
     UsageError
-        For a class index out of range, and for no rows.
+        For inputs that are no numbers, for a class index out of range, and for no rows.
     """
     x = given_features(network, features)
     outputs = network.outputs
@@ -184,10 +185,12 @@ def given_rows(network: Network, features: ArrayLike, targets: ArrayLike) -> Row
 
 
 def given_features(network: Network, features: ArrayLike) -> NDArray[Any]:
-    """Inputs that a caller gives as a float array (rows, inputs), checked; raises ShapeError."""
+    """Inputs that a caller gives as a float array (rows, inputs); raises ShapeError, and UsageError if not numbers."""
     x = np.asarray(features)
-    if x.dtype != np.float32:
-        x = x.astype(np.float64)
-    if x.ndim < 2 or int(np.prod(x.shape[1:])) != network.inputs:
+    if x.ndim < 2 or math.prod(x.shape[1:]) != network.inputs:
         raise ShapeError(f"X has shape {x.shape}, this network needs (rows, {network.inputs})")
-    return x.reshape(x.shape[0], network.inputs)
+    rows = x.reshape(x.shape[0], network.inputs)
+    try:
+        return rows if rows.dtype == np.float32 else rows.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"X must hold numbers: {error}") from error

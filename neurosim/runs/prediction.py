@@ -14,13 +14,14 @@ from numpy.typing import ArrayLike, NDArray
 from neurosim.backends.base import Backend
 from neurosim.backends.select import make_backend
 from neurosim.data import read_csv, read_idx
-from neurosim.errors import DataError, NeurosimError, ShapeError, UsageError
+from neurosim.errors import DataError, NeurosimError, UsageError
 from neurosim.files.inputs import open_ordinary, unreadable
 from neurosim.network.layers import Stack, choose
 from neurosim.network.network import Network
 from neurosim.network.training import Training
 from neurosim.plugin.host import BUILTIN, NEEDED_AGAIN, Plugin, Registry, build_registry
 from neurosim.printable import quoted
+from neurosim.problem.assembly import given_features
 from neurosim.runs.belonging import PLUGINS, Changes, file_changes, identity_in_model, model_changes, trained_with
 from neurosim.runs.folder import MEMBERS, SCENARIO, SUMMARY, train_again
 from neurosim.runs.identity import PluginRecord, plugin_changes
@@ -87,19 +88,13 @@ class Model:
         UsageError
             When X is not of finite numbers, or too large for float32 when scaled.
         """
-        x = np.asarray(X)
-        if x.ndim < 2 or math.prod(x.shape[1:]) != self.network.inputs:
-            raise ShapeError(f"X has shape {x.shape}, this network needs (rows, {self.network.inputs})")
-        try:
-            raw = x.reshape(len(x), self.network.inputs).astype(np.float64)
-        except (TypeError, ValueError) as error:
-            raise UsageError(f"X must hold numbers: {error}") from error
+        raw = given_features(self.network, X).astype(np.float64, copy=False)
         with np.errstate(all="ignore"):
             scaled = (raw * self.scale + self.shift).astype(np.float32)
         if not np.isfinite(scaled).all():
             row, column = np.argwhere(~np.isfinite(scaled))[0]
             raise UsageError(f"row {row}, column {column} has {raw[row, column]}: not a number the network can take")
-        if not len(x):
+        if not len(raw):
             return np.zeros((0, self.network.outputs), np.float32)
         outputs = self._backend.forward(scaled)
         if not ((self.target_scale != 1.0).any() or self.target_shift.any()):
@@ -231,9 +226,8 @@ def load_model(
     training = Training(sgd, batch_size=1, shuffle=False, epochs=1)
     ready = make_backend(backend, network, training, 0, threads)
     ready.parameters[:] = network.flat({entry.name: tensors[entry.name] for entry in network.parameters}, ready.dtype)
-    if network.batch_norms:
-        statistics = {entry.name: tensors[entry.name] for entry in network.statistics}
-        ready.statistics[:] = network.flat_statistics(statistics, ready.dtype)
+    statistics = {entry.name: tensors[entry.name] for entry in network.statistics}
+    ready.statistics[:] = network.flat_statistics(statistics, ready.dtype)
     return Model(
         file, network, classes, features, scale, shift, targets, target_scale, target_shift, ready, since.remark
     )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import tomli_w
 
 from neurosim.errors import ScenarioError
+from neurosim.network.layers.section import LayerSection
 from neurosim.network.sections import Choice, Section
 from neurosim.scenario.augmentation import AugmentationSection
 from neurosim.scenario.schema import ScenarioFile
@@ -58,12 +59,11 @@ def to_toml(sections: ScenarioFile) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _layers(layers: list[Any], place: str) -> Iterator[str]:
+def _layers(layers: Sequence[LayerSection], place: str) -> Iterator[str]:
     """The tables of some layers, each with those of the layers inside it behind it."""
     for layer in layers:
-        inner = getattr(layer, "layers", [])
-        yield from ("", f"[[{place}]]", *_entries(layer.model_copy(update={"layers": None}) if inner else layer))
-        yield from _layers(inner, f"{place}.layers")
+        yield from ("", f"[[{place}]]", *_entries(layer.model_copy(update={"layers": None}) if layer.inside else layer))
+        yield from _layers(layer.inside, f"{place}.layers")
 
 
 def _items(section: Section) -> dict[str, Any]:

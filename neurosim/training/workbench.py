@@ -106,6 +106,8 @@ class Workbench:
         ------
         ShapeError
             When X has the wrong number of features.
+        UsageError
+            When X does not hold numbers.
         """
         return self._backend.forward(given_features(self.network, X))
 
@@ -131,8 +133,7 @@ class Workbench:
     def signals(self, X: ArrayLike) -> dict[str, Signals]:
         """What every layer computes for inputs (rows, features), by layer name: outputs and weighted sums.
 
-        Dropout is off; batch normalization uses the statistics of these rows. Raises ShapeError when X has the wrong
-        number of features.
+        Dropout is off; batch normalization uses the statistics of these rows. Raises as `forward` does.
         """
         return self._backend.signals(given_features(self.network, X))
 
