@@ -52,6 +52,7 @@ LONG = (
     "plugin/test_docs.py",
     "reliability",
     "report/test_browser.py",
+    "report/test_browser_several.py",
     "runs/test_checkpoints.py",
     "testing/test_kit_builtins.py",
     "testing/test_kit_losses.py",

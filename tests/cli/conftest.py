@@ -4,6 +4,7 @@ import shutil
 from dataclasses import dataclass
 
 import pytest
+from changed_runs import here, place  # noqa: F401 (fixtures)
 
 from neurosim.cli.application import execute
 

@@ -3,180 +3,42 @@
 A number of a run is shown only beside what it belongs to; ``--force`` shows it all the same, and says that it mixes.
 """
 
-import contextlib
 import json
-import shutil
 from pathlib import Path
 
 import pytest
+from changed_runs import (
+    COMPARE,
+    DOCTOR,
+    EXPLAIN,
+    FEWER_ROWS,
+    MEMBER,
+    OF_FAILED,
+    OF_MEMBER,
+    OF_RUN,
+    OF_STUDY,
+    PLOT,
+    PLUGIN_EDITED,
+    PREDICT,
+    QUICK,
+    REPLAY,
+    REPORT,
+    ROWS_CHANGED,
+    WITH,
+    activation,
+    edit,
+    files,
+    history_of_another,
+    lr,
+    model_swapped,
+    scenario_edited,
+    seed,
+    swap,
+    units,
+)
 
 import neurosim as library
-from neurosim.cli.application import execute
 from neurosim.errors import UsageError
-from neurosim.files.sealed import seal, unseal
-from neurosim.runs.model import FORMAT
-
-SCENARIO = """
-[scenario]
-name = "own"
-title = "Own rows, own activation"
-seed = 1
-[data]
-source = "csv"
-file = "rows.csv"
-target = "y"
-test_fraction = 0.25
-[network]
-loss = "binary_cross_entropy"
-layers = [
-  { kind = "dense", units = 3, activation = "wavy" },
-  { kind = "dense", units = 2, activation = "tanh" },
-  { kind = "dense", units = 1, activation = "sigmoid" },
-]
-[optimizer]
-name = "sgd"
-lr = 0.1
-[training]
-epochs = 3
-batch_size = 8
-"""
-PLUGIN = """
-import math
-from neurosim import Activation, hookimpl
-
-def wavy(z):
-    return math.sin(z)
-
-def slope(z, a):
-    return math.cos(z)
-
-@hookimpl
-def neurosim_activations():
-    return [Activation("wavy", wavy, slope)]
-"""
-ROWS = "x1,x2,y\n" + "".join(f"{k % 7},{k % 5},{'no' if k < 20 else 'yes'}\n" for k in range(40))
-WITH = ["--plugin", "wavy.py"]
-QUICK = ["--backend", "reference", "--no-report", "--quiet", *WITH]
-DIVERGES = ["--set", "optimizer.lr=1e30", "--set", "network.layers.2.activation=identity", "--set", "network.loss=mse"]
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory):
-    """A folder with a run of each kind, of one small scenario."""
-    folder = tmp_path_factory.mktemp("changed")
-    with contextlib.chdir(folder):
-        Path("own.toml").write_text(SCENARIO)
-        Path("rows.csv").write_text(ROWS)
-        Path("wavy.py").write_text(PLUGIN)
-        Path("new.csv").write_text("x1,x2\n1,2\n3,4\n")
-        no_pictures = ["--set", "plots.pictures=[]"]
-        for out, code, words in (
-            ("run", 0, []),
-            ("other", 0, ["--seed", "2"]),
-            ("study", 0, ["--set", "scenario.repeats=2"]),
-            ("seeds", 0, ["--seeds", "2"]),
-            ("failed", 4, DIVERGES),
-        ):
-            assert execute(["run", "own.toml", "--out", out, *QUICK, *no_pictures, *words]) == code
-    return folder
-
-
-def files(place):
-    return {path: path.read_bytes() for path in sorted(place.rglob("*")) if path.is_file()}
-
-
-@pytest.fixture
-def here(place, monkeypatch, capsys):
-    """The command line in that folder, which is put back to what it was."""
-    before = files(place)
-    monkeypatch.chdir(place)
-
-    def call(*words):
-        capsys.readouterr()
-        code = execute([str(word) for word in words])
-        return code, *capsys.readouterr()
-
-    yield call
-    for path, content in files(place).items():
-        if path not in before:
-            path.unlink()
-        elif content != before[path]:
-            path.write_bytes(before.get(path, content))
-    for path, content in before.items():
-        if not path.exists():
-            path.write_bytes(content)
-    for folder in sorted((path for path in place.rglob("*") if path.is_dir()), reverse=True):
-        if not any(folder.iterdir()):
-            folder.rmdir()
-
-
-def edit(file, old, new):
-    text = Path(file).read_text()
-    assert old in text
-    Path(file).write_text(text.replace(old, new))
-
-
-def swap(first, second):
-    shutil.move(first, "kept")
-    shutil.move(second, first)
-    shutil.move("kept", second)
-
-
-# What is changed, and words of the difference that is shown.
-ROWS_CHANGED = (lambda: edit("rows.csv", ",yes", ",maybe"), "rows have changed")
-FEWER_ROWS = (lambda: edit("rows.csv", "4,4,yes\n", ""), "rows have changed")
-PLUGIN_EDITED = (lambda: edit("wavy.py", "math.sin(z)", "math.sin(z) + 0.0"), "plugin wavy")
-
-
-def scenario_edited(folder, old, new):
-    return lambda: edit(f"{folder}/scenario.toml", old, new), new
-
-
-def lr(folder):
-    return scenario_edited(folder, "lr = 0.1", "lr = 0.25")
-
-
-def seed(folder):
-    return scenario_edited(folder, "seed = 1", "seed = 6")
-
-
-def activation(folder):
-    return scenario_edited(folder, '"tanh"', '"sigmoid"')
-
-
-def units(folder):
-    return scenario_edited(folder, "units = 2", "units = 4")
-
-
-def model_swapped(first, second):
-    return lambda: swap(f"{first}/model.safetensors", f"{second}/model.safetensors"), "model.safetensors"
-
-
-def history_of_another(folder, other):
-    return lambda: swap(f"{folder}/metrics.jsonl", f"{other}/metrics.jsonl"), "metrics.jsonl: not the file"
-
-
-PLOT = ["plot", "run", *WITH]
-REPORT = ["report", "run", *WITH]
-DOCTOR = ["doctor", "run", "--no-trials", *WITH]
-COMPARE = ["compare", "other", "run", *WITH]
-REPLAY = ["replay", "run", "--from", "epoch:1", *WITH]
-EXPLAIN = ["explain", "run", *WITH]
-PREDICT = ["predict", "run", "--data", "new.csv", *WITH]
-OF_RUN = [PLOT, REPORT, DOCTOR, COMPARE, REPLAY]
-OF_STUDY = [
-    ["plot", "study", *WITH],
-    ["report", "study", *WITH],
-    ["doctor", "study", "--no-trials", *WITH],
-    ["compare", "study", *WITH],
-]
-OF_MEMBER = [["plot", "study/members/seed-2", *WITH], ["predict", "study/members/seed-2", "--data", "new.csv", *WITH]]
-OF_FAILED = [
-    ["doctor", "failed", "--no-trials", *WITH],
-    ["replay", "failed", "--from", "0", *WITH],
-    ["explain", "failed", *WITH],
-]
-MEMBER = "study/members/seed-2"
 
 
 def cases():
@@ -332,132 +194,6 @@ def test_a_run_that_was_gone_on_with_by_force(here, place):
     assert (code, out) == (0, "forced/report.html\n")
     assert err.startswith("mixed: epoch 1 was trained differently (scenario: -lr = 0.1; scenario: +lr = 0.3)")
     assert "Mixed: epoch 1 was trained differently (scenario: -lr = 0.1" in (place / "forced/report.html").read_text()
-
-
-def told(folder, what, **changed):
-    """Let the summary and the model of a run tell something else of what it was trained with."""
-    summary = json.loads(Path(folder, "summary.json").read_text())
-    tensors, words = unseal(Path(folder, "model.safetensors"), "model")
-    for file in (summary, words):
-        file["identity"][what] |= changed
-    if what == "versions":
-        summary["versions"] |= changed
-    del summary["files_sha256"]
-    Path(folder, "summary.json").write_text(json.dumps(summary))
-    Path(folder, "model.safetensors").write_bytes(seal(tensors, words))
-
-
-def test_another_version_is_no_matter_for_what_is_read(here):
-    told("run", "versions", neurosim="0.0.1")
-    for words in (DOCTOR, EXPLAIN, PREDICT):
-        assert here(*words)[::2] == (0, "")
-    code, out, err = here(*COMPARE)
-    assert (code, err) == (0, "")
-    assert "Not all were trained with the same versions: neurosim 0.0.1 and " in out
-    # The page tells of the training, not of here and now.
-    assert here(*REPORT)[::2] == (0, "")
-    assert "<td>neurosim</td><td>0.0.1</td>" in Path("run/report.html").read_text()
-    # What is trained again has to be the same to the bit.
-    code, _, err = here(*REPLAY)
-    assert code == 2
-    assert "  neurosim: 0.0.1, now " in err
-
-
-def older(folder):
-    """Make a run one of an older version: its summary says less, and its model has another format."""
-    summary = json.loads(Path(folder, "summary.json").read_text())
-    del summary["identity"], summary["files_sha256"]
-    Path(folder, "summary.json").write_text(json.dumps(summary))
-    tensors, words = unseal(Path(folder, "model.safetensors"), "model")
-    del words["identity"]
-    Path(folder, "model.safetensors").write_bytes(seal(tensors, words | {"format": "neurosim-model-4"}))
-
-
-UNCHANGED = (lambda: None, "")
-RESUME = ["run", "--resume", "run", "--quiet", *WITH]
-
-
-@pytest.mark.parametrize("change", [UNCHANGED, ROWS_CHANGED, PLUGIN_EDITED, activation("run"), units("run")])
-def test_models_of_older_versions_are_refused_whatever_has_changed(change, here, place):
-    older("run")
-    change[0]()
-    before = files(place)
-    for words in (PLOT, REPORT, DOCTOR, ["compare", "run", "other", *WITH], REPLAY, PREDICT):
-        assert here(*words) == (
-            3,
-            "",
-            "Error: run/model.safetensors is not a model of this version: "
-            f"its format is 'neurosim-model-4', not '{FORMAT}'\n"
-            "Hint: Train the network again, or use the version of neurosim that wrote the file.\n",
-        ), words
-    assert files(place) == before
-
-
-@pytest.mark.parametrize(("change", "difference"), [ROWS_CHANGED, PLUGIN_EDITED])
-def test_runs_of_older_versions_are_compared_as_far_as_their_summaries_tell(change, difference, here, place):
-    older("run")
-    change()
-    before = files(place)
-    for words, message in (
-        (EXPLAIN, "Error: run has changed since it was trained, so its results no longer match what is there now:"),
-        (RESUME, "Error: run belongs to a different run from the one to resume:"),
-    ):
-        code, out, err = here(*words)
-        assert (code, out, err.splitlines()[0]) == (2, "", message)
-        assert difference in err
-    assert files(place) == before
-
-
-@pytest.mark.parametrize("change", [UNCHANGED, activation("run"), units("run"), lr("run")])
-def test_summaries_of_older_versions_do_not_tell_the_scenario(change, here):
-    older("run")
-    change[0]()
-    assert here(*EXPLAIN)[::2] == (0, "")
-
-
-def test_a_model_beside_the_summary_of_an_older_version(here, place):
-    older("run")
-    model_swapped("run", "other")[0]()
-    before = files(place)
-    for words in (PLOT, REPORT, DOCTOR, REPLAY, PREDICT):
-        code, out, err = here(*words)
-        assert (code, out) == (2, "")
-        assert err.splitlines()[:2] == [
-            "Error: run has changed since it was trained, so its results no longer match what is there now:",
-            "  model.safetensors: written by a different version of neurosim from summary.json beside it",
-        ]
-    assert files(place) == before
-
-
-def test_weights_of_a_run_of_the_same_identity(here):
-    """Such as one that was gone on with by force."""
-    tensors, words = unseal(Path("run/model.safetensors"), "model")
-    Path("run/model.safetensors").write_bytes(seal({name: array + 1 for name, array in tensors.items()}, words))
-    for command in (DOCTOR, PREDICT):
-        code, _, err = here(*command)
-        assert code == 2
-        assert "\n  model.safetensors: not the file that the run wrote\n" in err
-
-
-@pytest.mark.parametrize("damage", ["[]", '{"scenario": 1}', "3"])
-def test_what_no_run_tells(damage, here):
-    summary = json.loads(Path("run/summary.json").read_text()) | {"identity": json.loads(damage)}
-    Path("run/summary.json").write_text(json.dumps(summary))
-    for words in (DOCTOR, COMPARE, REPLAY, EXPLAIN, PREDICT):
-        code, _, err = here(*words)
-        assert code == 3
-        assert err.startswith("Error: run/summary.json is damaged: ")
-
-
-@pytest.mark.parametrize("damage", ["null", "[]", '{"scenario": 1}', "3"])
-def test_what_no_model_tells(damage, here):
-    tensors, description = unseal(Path("run/model.safetensors"), "model")
-    identity = {"identity": json.loads(damage)}
-    Path("run/model.safetensors").write_bytes(seal(tensors, description | identity))
-    for words in (DOCTOR, COMPARE, REPLAY, PREDICT):
-        code, out, err = here(*words)
-        assert (code, out) == (3, "")
-        assert err.startswith("Error: run/model.safetensors does not describe a run: the identity lacks some of its ")
 
 
 def test_what_two_runs_were_trained_with(here):

@@ -4,6 +4,7 @@ import os
 import shutil
 
 import pytest
+from report_runs import trained, written
 
 CHROMIUM = os.environ.get("NEUROSIM_TEST_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 
@@ -52,3 +53,9 @@ def opened(browser):
         assert found.complaints == []
         # Pictures in the page are data: URLs.
         assert [url for url in found.requests if not url.startswith("data:")] == [path.as_uri()]
+
+
+@pytest.fixture(scope="module")
+def xor(tmp_path_factory):
+    result = trained("xor", record__every=10)
+    return result, written(result, tmp_path_factory.mktemp("xor"))

@@ -15,3 +15,7 @@ def written(result, folder):
     path = folder / "report.html"
     path.write_text(run_page(prepare_run_page(result), []), encoding="utf-8")
     return path
+
+
+def move(page, k):
+    page.place(".timeline input").fill(str(k))
