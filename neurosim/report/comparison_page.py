@@ -12,7 +12,7 @@ from neurosim.formulas.javascript import Script
 from neurosim.markup import escape, table
 from neurosim.printable import label as shown
 from neurosim.report import sections
-from neurosim.report.comparison import Comparison, by_label, compare, outcome_rows, setting_rows
+from neurosim.report.comparison import Comparison, by_label, compare, last_part, outcome_rows, setting_rows
 from neurosim.report.live import live_data
 from neurosim.report.page import page
 from neurosim.report.run import DRAWN
