@@ -30,6 +30,11 @@ def amount(value: float) -> str:
     return f"{value:,.0f}" if 1e4 <= abs(value) < 1e15 else f"{value:,.4g}"
 
 
+def rounded(value: float) -> str:
+    """A figure such as a speed or a ratio: three significant digits, and all before the point."""
+    return f"{value:,.0f}" if value >= 99.5 else f"{value:.3g}"
+
+
 def measure_words(name: str) -> str:
     """The name of a measure, or a phrase that contains one, in its usual spelling: ``test_r2`` becomes test R²."""
     return re.sub(r"\br2\b", "R²", name.replace("_", " ")).replace("rmse", "RMSE")

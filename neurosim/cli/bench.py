@@ -10,6 +10,7 @@ import click
 
 from neurosim.cli.door import RETURN, echo
 from neurosim.cli.options import BACKEND, JSON, THREADS, print_json
+from neurosim.markup import rounded
 
 if TYPE_CHECKING:
     from neurosim.bench.report import Report, Way
@@ -91,13 +92,8 @@ def _title(way: Way) -> str:
     return f"{names.get(way.name, 'neurosim')}, {_threads(way.threads)}"
 
 
-def number(value: float) -> str:
-    """Three significant digits, with thousands separators where needed."""
-    return f"{value:,.0f}" if value >= 99.5 else f"{value:.3g}"
-
-
 def _times(ratio: float | None) -> str:
-    return "-" if ratio is None else f"{number(ratio)}x"
+    return "-" if ratio is None else f"{rounded(ratio)}x"
 
 
 def _paragraph(text: str, label: str = "") -> None:
@@ -143,7 +139,7 @@ def _print_facts(report: Report) -> None:
         f"(relative; {agreement.tolerance:.0e} allowed)",
         "checked  ",
     )
-    peaks = ", ".join(f"{number(entry.gflops)} GFLOP/s on {_threads(entry.threads)}" for entry in report.peak)
+    peaks = ", ".join(f"{rounded(entry.gflops)} GFLOP/s on {_threads(entry.threads)}" for entry in report.peak)
     _paragraph(f"{peaks}: the best this machine reached in a large matrix product", "peak     ")
 
 
@@ -157,7 +153,7 @@ def _print_ladder(report: Report) -> None:
         star = "*" if way.name == "naive" else " "
         click.echo(
             f"  {_title(way):<22}{_times(way.over_previous):>11}{_times(way.over_naive):>10}"
-            f"{number(way.samples_per_second):>11}{star}{number(way.gflops):>10}"
+            f"{rounded(way.samples_per_second):>11}{star}{rounded(way.gflops):>10}"
             f"{way.peak_share:>10.{3 if way.peak_share < 0.001 else 0}%}{way.spread:>9.0%}"
         )
     click.echo()
@@ -166,7 +162,7 @@ def _print_ladder(report: Report) -> None:
     for way in report.beside:
         last = report.training[-1]
         _paragraph(
-            f"{number(way.samples_per_second)} samples/s when BLAS uses all threads; neurosim on as many achieves "
+            f"{rounded(way.samples_per_second)} samples/s when BLAS uses all threads; neurosim on as many achieves "
             f"{_times(last.samples_per_second / way.samples_per_second)} that. Only the products run in parallel.",
             f"{_title(way) + ':':<23}",
         )
@@ -198,7 +194,7 @@ def _print_products(report: Report) -> None:
     echo(f"  {'matrix products of a batch':<33}{'GFLOP per s':>21}{'of peak':>12}{'spread':>9}", bold=True)
     for product in report.products:
         click.echo(
-            f"  {PRODUCTS[product.name]:<33}{number(product.gflops):>21}"
+            f"  {PRODUCTS[product.name]:<33}{rounded(product.gflops):>21}"
             f"{product.peak_share:>12.0%}{product.spread:>9.0%}"
         )
     _paragraph(
@@ -215,7 +211,7 @@ def _print_kernels(report: Report) -> None:
         else:
             title, unit, share = f"{kernel.name}, {kernel.numbers:,} numbers", "us", 1.0
         times = [
-            f"{number(value * share)} {unit}" for value in (kernel.numpy_microseconds, kernel.compiled_microseconds)
+            f"{rounded(value * share)} {unit}" for value in (kernel.numpy_microseconds, kernel.compiled_microseconds)
         ]
         spread = f"{kernel.numpy_spread:.0%}, {kernel.compiled_spread:.0%}"
         click.echo(f"  {title:<33}{_times(kernel.speedup):>11}{times[0]:>12}{times[1]:>12}{spread:>14}")

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from neurosim.cli.bench import number
 from neurosim.cli.door import echo
+from neurosim.markup import rounded
 
 if TYPE_CHECKING:
     from neurosim.bench.gpu_report import Crossover, Duel, GpuReport
@@ -50,8 +50,8 @@ def _paragraph(text: str, label: str = "") -> None:
 def _time(seconds: float) -> str:
     for unit, size in (("s", 1.0), ("ms", 1e-3), ("us", 1e-6)):
         if seconds >= size:
-            return f"{number(seconds / size)} {unit}"
-    return f"{number(seconds / 1e-9)} ns"
+            return f"{rounded(seconds / size)} {unit}"
+    return f"{rounded(seconds / 1e-9)} ns"
 
 
 def _show_facts(report: GpuReport) -> None:
@@ -62,7 +62,7 @@ def _show_facts(report: GpuReport) -> None:
         "device",
     )
     _paragraph(
-        f"{number(gpu.peak_gflops)} GFLOP/s in float32, if every core did a multiplication and an addition in every "
+        f"{rounded(gpu.peak_gflops)} GFLOP/s in float32, if every core did a multiplication and an addition in every "
         "clock cycle",
         "peak",
     )
@@ -78,10 +78,10 @@ def _show_facts(report: GpuReport) -> None:
         f"{checked.tolerance:.0e} allowed). Each training run: its loss against that on the CPU",
         "checked",
     )
-    costs = ", ".join(f"{number(cost.microseconds)} us with {cost.count}" for cost in report.launches)
+    costs = ", ".join(f"{rounded(cost.microseconds)} us with {cost.count}" for cost in report.launches)
     _paragraph(f"of a kernel that does nothing, by number of arguments: {costs} arrays", "launch")
     _paragraph(
-        f"{number(report.barrier.microseconds)} us for {report.barrier.count} blocks to wait for one another within "
+        f"{rounded(report.barrier.microseconds)} us for {report.barrier.count} blocks to wait for one another within "
         "a launch (grid barrier)",
         "barrier",
     )
@@ -91,7 +91,7 @@ def _show_products(report: GpuReport) -> None:
     echo(f"  {'matrix products':<40}{'size':>8}{'GFLOP/s':>12}{'peak':>8}{'spread':>8}", bold=True)
     for rate in report.products:
         title = f"{rate.name}: {IDEAS[rate.name]}"
-        click.echo(f"  {title:<40}{rate.size:>8}{number(rate.gflops):>12}{rate.peak_share:>8.1%}{rate.spread:>8.0%}")
+        click.echo(f"  {title:<40}{rate.size:>8}{rounded(rate.gflops):>12}{rate.peak_share:>8.1%}{rate.spread:>8.0%}")
     if not any(rate.name == "cublas" for rate in report.products):
         _paragraph("NVIDIA's own product, cuBLAS, is measured where CuPy is installed.")
 
@@ -104,7 +104,7 @@ def _show_duel(title: str, duel: Duel) -> None:
     spread = f"{duel.cpu_spread:.0%}, {duel.gpu_spread:.0%}"
     click.echo(
         f"  {title:<30}{_time(duel.cpu_seconds):>12}{_time(duel.gpu_seconds):>12}"
-        f"{number(duel.speedup) + 'x':>12}{spread:>12}"
+        f"{rounded(duel.speedup) + 'x':>12}{spread:>12}"
     )
 
 
@@ -115,7 +115,7 @@ def _show_training(report: GpuReport) -> None:
     gpu = report.epoch
     _paragraph(
         f"An epoch of {widths} with Adam, data resident, {report.threads} threads on the CPU; "
-        f"{number(gpu.gpu_gflops)} GFLOP/s on the GPU, {gpu.gpu_gflops / report.gpu.peak_gflops:.1%} of its peak."
+        f"{rounded(gpu.gpu_gflops)} GFLOP/s on the GPU, {gpu.gpu_gflops / report.gpu.peak_gflops:.1%} of its peak."
     )
 
 

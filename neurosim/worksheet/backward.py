@@ -291,7 +291,7 @@ def _global_avg_pool2d(section: Section, names: Names, layer: GlobalAvgPool2d) -
 
 
 def _normalization(section: Section, names: Names, layer: Normalization) -> None:
-    over = "the batch" if isinstance(layer, BatchNorm) else "all places"
+    over = layer.shared_by
     gradient = names.step.network.named(names.step.gradient)
     for index in names.shown[layer.name]:
         channel = index[-1:]

@@ -283,7 +283,7 @@ def _global_avg_pool2d(section: Section, names: Names, layer: GlobalAvgPool2d) -
 
 def _normalization(section: Section, names: Names, layer: Normalization) -> None:
     """Mean and deviation over the batch or over the channels, and how one number is normalized."""
-    over = "the batch" if isinstance(layer, BatchNorm) else "its channels"
+    over = layer.over
     step = names.step
     normal, spread = step.trace.saved[layer.name]
     weights = step.trace.weights

@@ -70,7 +70,7 @@ def test_many_seeds_that_were_killed_are_never_taken_for_one_network(neurosim):
         assert not Path("killed/scenario.toml").exists()
         done = neurosim("run", "--resume", "killed")
         assert done.code == 3
-        assert "neurosim run SCENARIO --out killed  begins it again" in done.err
+        assert "start it again:  neurosim run SCENARIO --out killed" in done.err
 
 
 @pytest.mark.parametrize("command", ["plot", "run --resume", "run", "explain", "predict --data a.csv"])
@@ -79,7 +79,7 @@ def test_a_run_that_was_killed_before_it_began_is_begun_again(neurosim, command)
     assert is_left_behind(Path("my run"))
     done = neurosim(*command.split(), "my run")
     assert done.code == 3
-    assert "neurosim run SCENARIO --out 'my run'  begins it again" in done.err
+    assert "start it again:  neurosim run SCENARIO --out 'my run'" in done.err
 
 
 def test_both_futures_of_a_killed_replay_are_drawn_when_it_goes_on(neurosim):
@@ -108,7 +108,7 @@ def test_nothing_is_said_of_a_run_in_an_empty_folder(neurosim, more):
     done = neurosim("run", "xor", *SETTINGS, *more, "--resume", "empty")
     assert (done.code, done.out) == (3, "")
     assert done.err.startswith("Error: empty is not the folder of a run")
-    assert "neurosim run SCENARIO --out empty  begins it again" in done.err
+    assert "start it again:  neurosim run SCENARIO --out empty" in done.err
 
 
 @pytest.mark.ci

@@ -46,6 +46,8 @@ class BatchNorm(Normalization):
     """
 
     kind: ClassVar[str] = "batch_norm"
+    over: ClassVar[str] = "the batch"
+    shared_by: ClassVar[str] = "the batch"
     mean: Parameter
     variance: Parameter
     momentum: float

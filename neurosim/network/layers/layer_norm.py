@@ -36,3 +36,5 @@ class LayerNorm(Normalization):
     """
 
     kind: ClassVar[str] = "layer_norm"
+    over: ClassVar[str] = "its channels"
+    shared_by: ClassVar[str] = "all places"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +15,13 @@ EPSILON = "Added to the variance, so that nothing is divided by zero."
 
 @dataclass(frozen=True)
 class Normalization(SameShape):
-    """Base of the layers that put out ``gamma * (x - mean) / sqrt(variance + epsilon) + beta``."""
+    """Base of the layers that put out ``gamma * (x - mean) / sqrt(variance + epsilon) + beta``.
 
+    `over` says what mean and variance are taken over, `shared_by` what shares one gamma and one beta.
+    """
+
+    over: ClassVar[str]
+    shared_by: ClassVar[str]
     gamma: Parameter
     beta: Parameter
     epsilon: float

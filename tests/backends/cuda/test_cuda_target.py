@@ -84,6 +84,7 @@ except BackendError as error:
     message, hint = found
     assert message.startswith(("there is no NVIDIA driver", "the NVIDIA driver finds no GPU", "the GPU"))
     assert hint
+    hint = hint.replace('backend="cpu"', "--backend cpu")  # on the command line
     for arguments in ("['run', 'xor', '--backend', 'cuda']", "['bench', '--backend', 'cuda']"):
         script = f"""
 import sys
