@@ -1,4 +1,4 @@
-"""docs/plugins.md is right: its code runs, its commands work, its reference is that of the contract."""
+"""docs/plugins.md and docs/plugin-reference.md are right: code runs, commands work, the reference is the contract."""
 
 import dataclasses
 import importlib
@@ -22,8 +22,8 @@ from neurosim.plugin import formula_records, function_records, hookspecs
 from neurosim.plugin.host import HOOKS, build_registry
 
 PAGE = Path(__file__).parents[2] / "docs" / "plugins.md"
-TEXT = PAGE.read_text(encoding="utf-8")
-TUTORIAL, REFERENCE = TEXT.split("\n# Reference\n")
+TUTORIAL = PAGE.read_text(encoding="utf-8")
+REFERENCE = PAGE.with_name("plugin-reference.md").read_text(encoding="utf-8")
 RECORDS = [
     value
     for module in (formula_records, function_records)
@@ -156,7 +156,7 @@ def test_what_is_refused_and_what_is_not(tmp_path, monkeypatch, refused, instead
 def part(heading):
     """What stands under a heading of the reference."""
     after = REFERENCE.partition(f"\n### `{heading}`\n")[2]
-    assert after, f"docs/plugins.md has no heading  ### `{heading}`"
+    assert after, f"docs/plugin-reference.md has no heading  ### `{heading}`"
     return after.partition("\n### ")[0].partition("\n## ")[0]
 
 
@@ -230,15 +230,21 @@ def test_every_public_name_of_the_contract_is_a_record_or_the_marker():
 # Links ---------------------------------------------------------------------------------------------------------
 
 
-def test_links_lead_somewhere():
-    anchors = {
-        re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
-        for heading in re.findall(r"^#+ (.*)$", TEXT, re.MULTILINE)
-    }
-    links = re.findall(r"\]\(([^)]*)\)", TEXT)
+def anchors(text):
+    """The anchors of all headings of a page."""
+    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", [PAGE, PAGE.with_name("plugin-reference.md")], ids=lambda page: page.stem)
+def test_links_lead_somewhere(page):
+    links = re.findall(r"\]\(([^)]*)\)", page.read_text(encoding="utf-8"))
     assert links
     for link in links:
-        assert link.removeprefix("#") in anchors if link.startswith("#") else (PAGE.parent / link).exists(), link
+        name, _, anchor = link.partition("#")
+        target = page.parent / name if name else page
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target.read_text(encoding="utf-8")), link
 
 
 def test_named_packages_exist():
