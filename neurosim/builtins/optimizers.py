@@ -42,6 +42,36 @@ def adamw(w, g, m, v, t, lr, beta1, beta2, eps, weight_decay):
     return w - lr * m_hat / (math.sqrt(v_hat) + eps), m, v
 
 
+def nadam(w, g, m, v, d, t, lr, beta1, beta2, eps, weight_decay, momentum_decay):
+    """`d` is 1 minus the product of all momenta so far, which starts at 1."""
+    momentum = beta1 * (1.0 - 0.5 * 0.96 ** (t * momentum_decay))
+    upcoming = beta1 * (1.0 - 0.5 * 0.96 ** ((t + 1) * momentum_decay))
+    g = g + weight_decay * w
+    m = beta1 * m + (1.0 - beta1) * g
+    v = beta2 * v + (1.0 - beta2) * g * g
+    d = momentum * d + (1.0 - momentum)
+    d_next = upcoming * d + (1.0 - upcoming)
+    m_hat = upcoming * m / d_next + (1.0 - momentum) * g / d
+    v_hat = v / (1.0 - beta2**t)
+    return w - lr * m_hat / (math.sqrt(v_hat) + eps), m, v, d
+
+
+def radam(w, g, m, v, t, lr, beta1, beta2, eps, weight_decay):
+    longest = 2.0 / (1.0 - beta2) - 1.0
+    length = longest - 2.0 * t * beta2**t / (1.0 - beta2**t)
+    # In the first steps the variance of 1 / sqrt(v) is not finite, and the step is that of plain momentum.
+    adapts = length > 5.0
+    share = (length - 4.0) * (length - 2.0) * longest / ((longest - 4.0) * (longest - 2.0) * length)
+    rectifier = math.sqrt(share * (1.0 - beta2**t)) if adapts else 0.0
+    g = g + weight_decay * w
+    m = beta1 * m + (1.0 - beta1) * g
+    v = beta2 * v + (1.0 - beta2) * g * g
+    m_hat = m / (1.0 - beta1**t)
+    if adapts:
+        return w - lr * m_hat * rectifier / (math.sqrt(v) + eps), m, v
+    return w - lr * m_hat, m, v
+
+
 @hookimpl
 def neurosim_optimizers():
     return [
@@ -79,5 +109,26 @@ def neurosim_optimizers():
             slots=("m", "v"),
             params={"lr": 0.001, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.01},
             source="arXiv:1711.05101, algorithm 2",
+        ),
+        Optimizer(
+            "nadam",
+            nadam,
+            slots=("m", "v", "d"),
+            params={
+                "lr": 0.002,
+                "beta1": 0.9,
+                "beta2": 0.999,
+                "eps": 1e-8,
+                "weight_decay": 0.0,
+                "momentum_decay": 0.004,
+            },
+            source="Dozat 2016",
+        ),
+        Optimizer(
+            "radam",
+            radam,
+            slots=("m", "v"),
+            params={"lr": 0.001, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.0},
+            source="arXiv:1908.03265, algorithm 2",
         ),
     ]

@@ -200,6 +200,8 @@ RULES = {
     "adagrad": {"lr": 0.05, "weight_decay": 0.01},
     "adam": {"lr": 0.01, "weight_decay": 0.01},
     "adamw": {"lr": 0.01},
+    "nadam": {"lr": 0.01, "weight_decay": 0.01},
+    "radam": {"lr": 0.01, "weight_decay": 0.01},
 }
 
 

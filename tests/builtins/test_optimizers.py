@@ -23,7 +23,7 @@ def steps(backend, rule, start, gradients):
 
 
 def test_the_built_in_optimizers_are_all_there(registry):
-    assert set(registry.optimizers.names()) == {"sgd", "rmsprop", "adagrad", "adam", "adamw"}
+    assert set(registry.optimizers.names()) == {"sgd", "rmsprop", "adagrad", "adam", "adamw", "nadam", "radam"}
 
 
 def test_steps_by_hand(backend):

@@ -100,6 +100,22 @@ TRAJECTORIES = {
     ),
     "adamw_defaults": ("adamw", {}, "AdamW", {}, 6),
     "adamw": ("adamw", {"lr": 0.02, "weight_decay": 0.5}, "AdamW", {"lr": 0.02, "weight_decay": 0.5}, 4),
+    "nadam_defaults": ("nadam", {}, "NAdam", {}, 6),
+    "nadam_all": (
+        "nadam",
+        {"lr": 0.02, "beta1": 0.8, "beta2": 0.95, "eps": 1e-3, "weight_decay": 0.05, "momentum_decay": 0.02},
+        "NAdam",
+        {"lr": 0.02, "betas": (0.8, 0.95), "eps": 1e-3, "weight_decay": 0.05, "momentum_decay": 0.02},
+        4,
+    ),
+    "radam_defaults": ("radam", {}, "RAdam", {}, 6),
+    "radam_all": (
+        "radam",
+        {"lr": 0.02, "beta1": 0.8, "beta2": 0.95, "eps": 1e-3, "weight_decay": 0.05},
+        "RAdam",
+        {"lr": 0.02, "betas": (0.8, 0.95), "eps": 1e-3, "weight_decay": 0.05},
+        4,
+    ),
 }
 
 
