@@ -134,7 +134,7 @@ class Presentation:
 
 
 def say_notes(scenario: Scenario, *, quiet: bool = False) -> None:
-    """Say on standard error which settings another name in a scenario has made void."""
+    """Say on standard error what to know of how a scenario was loaded, such as settings that another name made void."""
     for note in () if quiet else scenario.notes:
         click.echo(note, err=True)
 

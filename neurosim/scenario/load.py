@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from neurosim.scenario.checking import check, one_each
 from neurosim.scenario.faults import Fault, Report, shorten
 from neurosim.scenario.keys import misplaced
 from neurosim.scenario.locate import KeyPath, locate
+from neurosim.scenario.namesakes import namesake_notes
 from neurosim.scenario.reading import find, parse, read, unusable
 from neurosim.scenario.renaming import renamed
 from neurosim.scenario.scenario import Scenario, completed
@@ -127,8 +129,13 @@ def load_scenario(
     def made_of(sections: ScenarioFile) -> Scenario:
         return replace(completed(sections, path, base, registry, report), vouched=vouched)
 
+    scenario = made_of(sections)
+    if not own:  # a run has been trained with what its names mean
+        trees = [changed, *(variant.tree for variant in expanded)]
+        found = (namesake_notes(tree, registry, values, shipped=scenario.is_shipped) for tree in trees)
+        notes += dict.fromkeys(chain.from_iterable(found))
     return replace(
-        made_of(sections),
+        scenario,
         notes=(*notes, *(note for variant in expanded for note in variant.notes)),
         variants={
             about.name: replace(

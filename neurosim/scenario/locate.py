@@ -39,6 +39,12 @@ def nearest(found: Mapping[KeyPath, Found], path: KeyPath) -> tuple[int, Found] 
     return next(((end, found[path[:end]]) for end in range(len(path), 0, -1) if path[:end] in found), None)
 
 
+def overlap(one: KeyPath, other: KeyPath) -> bool:
+    """Whether one of two key paths leads to the other, or both are the same."""
+    shorter = min(len(one), len(other))
+    return one[:shorter] == other[:shorter]
+
+
 def locate(text: str) -> dict[KeyPath, Position]:
     """Positions of all keys, tables and array elements.
 

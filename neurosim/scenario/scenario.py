@@ -73,7 +73,8 @@ class Scenario:
     report : Report
         Knows where in the file everything stands.
     notes : tuple of str
-        What another name has taken with it when the scenario was loaded, such as parameters of the optimizer before.
+        What to know of how it was loaded: what another name has taken with it, such as parameters of the optimizer
+        before, and names of built-in records that a plugin has given too.
     """
 
     scenario: ScenarioSection

@@ -111,7 +111,7 @@ def _share(tree: Mapping[str, Any], catalog: Catalog, path: KeyPath, key: str) -
     section, chosen = map(str, path)
     choice = table(tree, section).get(chosen)
     value = choice.get(key) if isinstance(choice, Mapping) else None
-    builtin = [entry.plugin.name == BUILTIN for entry in catalog.candidates(str(_name(choice)))]
+    builtin = [entry.built_in for entry in catalog.candidates(str(_name(choice)))]
     if isinstance(value, int | float) and not 0 <= value <= 1 and builtin == [True]:
         yield Fault((*path, key), f"expected a share from 0 to 1, not {show(value)}")
 

@@ -12,7 +12,7 @@ from neurosim.errors import UsageError
 from neurosim.plugin.host import Registry
 from neurosim.plugin.record import NAMING
 from neurosim.scenario.faults import Fault, show, show_path
-from neurosim.scenario.locate import KeyPath, nearest
+from neurosim.scenario.locate import KeyPath, nearest, overlap
 from neurosim.scenario.overrides import key_path, put
 from neurosim.scenario.renaming import make_room
 from neurosim.scenario.study import CHANGEABLE, MAX_VARIANTS, Variant
@@ -137,7 +137,7 @@ def override_variants(
     written: dict[KeyPath, KeyPath] = {}
     for expanded in list(expand(tree, registry)):
         for path, value in values.items():
-            if any(_overlap(path, source) for source in expanded.sources):
+            if any(overlap(path, source) for source in expanded.sources):
                 key = ".".join(str(part) for part in path)
                 variant = tree["variants"][expanded.index]
                 # At the end: later keys win.
@@ -145,8 +145,3 @@ def override_variants(
                 variant[key] = value
                 written["variants", expanded.index, key] = path
     return written
-
-
-def _overlap(one: KeyPath, other: KeyPath) -> bool:
-    shorter = min(len(one), len(other))
-    return one[:shorter] == other[:shorter]

@@ -1,5 +1,7 @@
 """What is wrong with a scenario is told all at once, with place, key and suggestion."""
 
+from dataclasses import replace
+
 import pytest
 from scenario_text import GOOD
 
@@ -144,9 +146,11 @@ def test_required_plugins(faults, required, words):
 
 def test_name_of_two_plugins(faults, registry):
     entry = registry.activations.entry("sigmoid")
-    registry.activations.add(type(entry)(entry.record, Plugin("other")))
-    (line,) = faults()
-    assert 'write "builtin:sigmoid" or "other:sigmoid"' in line
+    mine = replace(entry.record, name="mine")
+    for plugin in ("one", "other"):
+        registry.activations.add(type(entry)(mine, Plugin(plugin)))
+    (line,) = faults(GOOD.replace('"sigmoid"', '"mine"'))
+    assert 'write "one:mine" or "other:mine"' in line
 
 
 def test_faults_of_overrides_name_the_override(faults):

@@ -51,9 +51,14 @@ class Entry:
     record: Any
     plugin: Plugin
 
+    @property
+    def built_in(self) -> bool:
+        """Whether it comes with neurosim."""
+        return self.plugin.name == BUILTIN
+
     def is_builtin(self, name: str) -> bool:
         """Whether it is the built-in record of this name."""
-        return self.plugin.name == BUILTIN and self.record.name == name
+        return self.built_in and self.record.name == name
 
 
 # Of a name that nobody gives, in what a run has left.
@@ -75,6 +80,8 @@ def suspects(plugins: Iterable[Plugin]) -> str:
 
 class Catalog:
     """The records of one kind, by name; a name that two plugins give is asked for as ``plugin:name``.
+
+    A name that a built-in record has means that one, whatever plugins give: scenarios keep their meaning.
 
     Parameters
     ----------
@@ -98,18 +105,26 @@ class Catalog:
             yield from self._entries[name]
 
     def names(self) -> list[str]:
-        """All names that `entry` takes, without the ``plugin:`` spellings of unique ones."""
+        """All names that `entry` takes, each record once, without its plugin where it need not be named."""
         return [self.spelling(entry) for entry in self]
 
     def spelling(self, entry: Entry) -> str:
         """How a scenario has to write the name of an entry."""
         name: str = entry.record.name
-        return name if len(self._entries[name]) == 1 else f"{entry.plugin.name}:{name}"
+        return name if self.candidates(name) == [entry] else f"{entry.plugin.name}:{name}"
 
     def candidates(self, name: str) -> list[Entry]:
         """The entries that `name` may mean: one where it is clear, none where it is unknown."""
         plugin, _, bare = name.rpartition(":")
-        return [entry for entry in self._entries.get(bare, []) if not plugin or entry.plugin.name == plugin]
+        entries = self._entries.get(bare, [])
+        if plugin:
+            return [entry for entry in entries if entry.plugin.name == plugin]
+        return [entry for entry in entries if entry.built_in] or entries
+
+    def namesakes(self, name: str) -> list[Entry]:
+        """The records of plugins that a name would mean if the built-in one did not have it."""
+        entries = self._entries.get(name, [])
+        return [entry for entry in entries if not entry.built_in] if any(entry.built_in for entry in entries) else []
 
     def entry(self, name: str) -> Entry:
         """The entry called `name`.
@@ -117,7 +132,7 @@ class Catalog:
         Raises
         ------
         PluginError
-            For an unknown name (with the nearest one) and for a name that several plugins give.
+            For an unknown name (with the nearest one) and for a name that several plugins give, and no built-in has.
         """
         entries = self.candidates(name)
         if not entries:
