@@ -23,7 +23,6 @@ from neurosim.formulas.tangents import TangentPrinter, Varied, unused
 DERIVATION = "__neurosim_derivation__"
 
 
-@functools.cache
 def derive_slope(function: Callable[..., float]) -> Callable[..., float]:
     """The derivative ``df(z, a, *params)`` of ``f(z, *params)``; `a` is there for form's sake.
 
@@ -32,12 +31,32 @@ def derive_slope(function: Callable[..., float]) -> Callable[..., float]:
     PluginError
         Naming file and line, for what cannot be derived.
     """
+    return derive_partial(function, 0)
+
+
+@functools.cache
+def derive_partial(function: Callable[..., float], place: int) -> Callable[..., float]:
+    """The derivative ``df(z, a, *params)`` of ``f(z, *params)`` with respect to one of its arguments.
+
+    Parameters
+    ----------
+    function : function
+        The formula of an activation.
+    place : int
+        Which argument is varied: 0 for z, 1 for the first parameter.
+
+    Raises
+    ------
+    PluginError
+        Naming file and line, for what cannot be derived.
+    """
     derivation = _Derivation()
-    varied: list[Varied] = ["number"]
-    varied += [""] * (function.__code__.co_argcount - 1)
+    names = read(function).params
+    varied: list[Varied] = ["number" if k == place else "" for k in range(len(names))]
     writer = TangentPrinter(function, varied, derivation.tangent_of, unit=True)
     z, *params = writer.arguments
-    return derivation.define(function, writer, f"{function.__name__}_derivative", [z, writer.fresh("a"), *params])
+    name = f"{function.__name__}_derivative" + (f"_{names[place]}" if place else "")
+    return derivation.define(function, writer, name, [z, writer.fresh("a"), *params])
 
 
 @functools.cache

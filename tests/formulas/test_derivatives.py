@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from neurosim.backends.uncompiled import apply, uncompiled
 from neurosim.errors import PluginError
-from neurosim.formulas.derivatives import derive_gradient, derive_slope, source_of
+from neurosim.formulas.derivatives import derive_gradient, derive_partial, derive_slope, source_of
 from neurosim.formulas.rules import FLAT, RULES
 from neurosim.formulas.source import MATH_FUNCTIONS
 from neurosim.plugin import Activation, Loss
@@ -199,6 +199,23 @@ def test_parameters_are_constants(z, beta):
     swish = support.BUILTINS.activations.get("swish").f
     expected = support.slope(lambda at: value(swish, at, beta), z)
     assert derived(swish, [z], beta)[0] == pytest.approx(expected, rel=1e-8, abs=1e-8)
+
+
+@pytest.mark.parametrize("record", [record for record in SCALAR if record.params], ids=lambda record: record.name)
+def test_with_respect_to_a_parameter(record):
+    """What learning it needs."""
+    names = list(record.params)
+    for place, name in enumerate(names, 1):
+        slope = derive_partial(record.f, place)
+        assert slope.__name__ == f"{record.f.__name__}_derivative_{name}"
+        for z in (-2.3, -0.4, 0.7, 3.1):
+            values = [value * 1.1 for value in record.params.values()]
+
+            def varied(at, z=z, values=values, place=place):
+                return value(record.f, z, *values[: place - 1], at, *values[place:])
+
+            found = float(uncompiled(slope)(z, np.nan, *values))
+            assert found == pytest.approx(support.slope(varied, values[place - 1]), rel=1e-8, abs=1e-8)
 
 
 # Kinks and overflow -----------------------------------------------------------------------------------------
