@@ -209,7 +209,7 @@ def test_with_respect_to_a_parameter(record):
         slope = derive_partial(record.f, place)
         assert slope.__name__ == f"{record.f.__name__}_derivative_{name}"
         for z in (-2.3, -0.4, 0.7, 3.1):
-            values = [value * 1.1 for value in record.params.values()]
+            values = [1.1 * default for default in record.params.values()]
 
             def varied(at, z=z, values=values, place=place):
                 return value(record.f, z, *values[: place - 1], at, *values[place:])
