@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 
 from neurosim.formulas import form
@@ -112,8 +113,10 @@ def assigned_names(body: Iterable[form.Statement]) -> Iterator[tuple[str, form.E
 
 
 def whole_power(node: form.Expression) -> int | None:
-    """The value of a literal whole exponent, such as 3 or -1; None for anything else."""
+    """The value of a constant whole exponent, such as 3 or -1; None for anything else."""
     match node:
+        case form.Named(value=power) if math.isfinite(power) and power == int(power):
+            return int(power)
         case form.Const(value=int() | float() as power) if not isinstance(power, bool) and power == int(power):
             return int(power)
         case form.Unary(operator="-", operand=form.Const(value=int() | float() as power)) if power == int(power):

@@ -7,9 +7,7 @@ and is translated for the compilers like what an author writes.
 
 Two choices are made where the chain rule alone would mislead.
 
-At a kink (``abs`` at 0, ``max`` of equals) the derivative is the one from the right. Formulas
-that are smooth but written with kinks, such as ``max(z, 0) + log1p(exp(-abs(z)))``, so get their
-true derivative there.
+At a kink (``abs`` at 0, ``max`` of equals) the derivative is what `neurosim.formulas.kinks` says.
 
 A factor of exactly 0 makes a product 0 even where the tangent has overflowed: the derivative of
 ``1 / (1 + exp(-z))`` is 0 far on the left, where ``exp(-z)`` and its tangent are infinite.
@@ -27,6 +25,7 @@ from neurosim.errors import PluginError
 from neurosim.formulas import form
 from neurosim.formulas.activity import Activity, assigned_names, whole_power
 from neurosim.formulas.form import Binary, Call, Choice, Const, Expression, Name, Statement, Unary
+from neurosim.formulas.kinks import Kinks
 from neurosim.formulas.printer import Printer
 from neurosim.formulas.python import plain_text
 from neurosim.formulas.reader import read
@@ -92,6 +91,7 @@ class TangentPrinter(Printer, Activity):
         self.math = self._math_module()
         self.active = self.find_active(set(numbers))
         self.tame = self.find_tame(set(names))
+        self.kinks = Kinks(self.formula.body, lambda node: self.depends(node, self.active))
         self.tangents: dict[str, Expression] = {name: Name(self.fresh(f"d_{name}")) for name in sorted(self.active)}
         stored = {name for name, _ in assigned_names(self.formula.body)}
         self._written: list[Statement] = []
@@ -323,11 +323,12 @@ class TangentPrinter(Printer, Activity):
             factor = self.fill(factors.get(whole, f"{float(whole)!r} * x ** {whole - 1}"), x=x)
             return self._dual(node, self.fill(f"x ** {whole}", x=x), self.times(factor, left))
         value = self.fill("x ** y", x=x, y=y)
-        along = self.fill("y * x ** (y - 1.0)", x=x, y=y)
+        # With the exponent 0 it is 1 everywhere, also at 0, where the formula would divide by it.
+        along = self.fill("0.0 if y == 0.0 else y * x ** (y - 1.0)", x=x, y=y)
         if right.tangent is None:
             return self._dual(node, value, self.times(along, left))
         value = self.bind(value)
-        tangent = self.times(self.fill("v * math.log(x)", v=value, x=x), right)
+        tangent = self.times(self.fill("0.0 if v == 0.0 else v * math.log(x)", v=value, x=x), right)
         return self._dual(node, value, added(self.times(along, left), tangent))
 
     def write_choice(self, node: Choice) -> Dual:
@@ -365,30 +366,30 @@ class TangentPrinter(Printer, Activity):
     def _absolute(self, node: Call) -> Dual:
         inner = self.write(node.arguments[0])
         x, d = self.bind(inner.value), self.bind(inner.slope)
-        if is_float(d, 1.0):
-            tangent = "1.0 if x >= 0.0 else -1.0"
-        elif number_of(d) is not None:
-            tangent = "d if x > 0.0 or (x == 0.0 and d > 0.0) else -d"
-        else:
-            tangent = "d if x > 0.0 else -d if x < 0.0 else abs(d)"
-        return self._dual(node, replace(node, arguments=(x,)), self.fill(tangent, x=x, d=d))
+        # Neither above 0 nor below, x is 0 or NaN, and so is the slope.
+        tangent = self.fill("d if x > 0.0 else e if x < 0.0 else x", x=x, d=d, e=negative(d) or ZERO)
+        return self._dual(node, replace(node, arguments=(x,)), tangent)
 
     def _extreme(self, node: Call) -> Dual:
         sign = ">" if node.name == "max" else "<"
-        chosen: Dual = self.write(node.arguments[0])
+        first = node.arguments[0]
+        chosen: Dual = self.write(first)
         for argument in node.arguments[1:]:
             other = self.write(argument)
             x, y = self.bind(chosen.value), self.bind(other.value)
             dx, dy = self.bind(chosen.slope), self.bind(other.slope)
-            one, two = number_of(dx), number_of(dy)
-            if one is not None and two is not None:
-                first = one >= two if node.name == "max" else one <= two
-                # As `max` and `min` choose: the second only where the comparison holds, which for NaN it does not.
-                text = f"dy if y {sign}{'' if first else '='} x else dx"
+            # As `max` and `min` choose: the second only where a comparison holds, which for NaN it does not.
+            if (chosen.tangent and other.tangent) or self.kinks.is_shared(node.name, first, argument):
+                text, both = (
+                    f"dx if x {sign} y else dy if y {sign} x else 0.5 * e",
+                    added(chosen.tangent, other.tangent),
+                )
+                tangent = self.fill(text, x=x, y=y, dx=dx, dy=dy, e=both or ZERO)
             else:
-                text = f"dx if x {sign} y else dy if y {sign} x else {node.name}(dx, dy)"
-            tangent = self.fill(text, x=x, y=y, dx=dx, dy=dy)
+                equal = "=" if chosen.tangent else ""
+                tangent = self.fill(f"dy if y {sign}{equal} x else dx", x=x, y=y, dx=dx, dy=dy)
             chosen = self._dual(node, Call(node.name, (x, y), node.name), tangent)
+            first = Call(node.name, (first, argument), node.name)
         return chosen
 
     def write_helper(self, node: form.Helper) -> Dual:

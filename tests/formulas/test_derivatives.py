@@ -221,19 +221,75 @@ def test_with_respect_to_a_parameter(record):
 # Kinks and overflow -----------------------------------------------------------------------------------------
 
 
-def test_at_a_kink_the_derivative_is_the_one_from_the_right(write):
-    for body, expected in {
-        "abs(z)": 1.0,
-        "-abs(z)": -1.0,
-        "max(z, 0.0)": 1.0,
-        "min(z, 0.0)": 0.0,
-        "max(0.0, -z)": 0.0,
-        "abs(2 * z) - abs(z)": 1.0,
-        "max(z, 0.0) + math.log1p(math.exp(-abs(z)))": 0.5,
-        "abs(z) * abs(z)": 0.0,
-    }.items():
-        function = write(f"import math\n\ndef f(z):\n    return {body}\n")
-        assert derived(function, [0.0])[0] == expected, body
+KINKS = {
+    # As PyTorch's relu, relu6, hardtanh, abs and softshrink, and the built-in activations.
+    "max(z, 0.0)": 0.0,
+    "max(0.0, z)": 0.0,
+    "max(-z, 0.0)": 0.0,
+    "min(z, 0.0)": 0.0,
+    "min(0.0, z)": 0.0,
+    "min(max(z, 0.0), 6.0)": 0.0,
+    "max(min(z + 6.0, 6.0), 0.0)": 0.0,
+    "max(z - 0.5, -0.5)": 0.0,
+    "max(z, LOW)": 0.0,
+    "max(z, 0.0) ** 2": 0.0,
+    "max(z, 0.0) * 3.0 + max(2.0 * z, 0.0)": 0.0,
+    "abs(z)": 0.0,
+    "-abs(z)": 0.0,
+    "math.fabs(3.0 * z)": 0.0,
+    "abs(2 * z) - abs(z)": 0.0,
+    "abs(z) * abs(z)": 0.0,
+    "z + abs(z)": 1.0,
+    "max(z - 0.5, 0.0) + min(z + 0.5, 0.0)": 0.0,
+    # Smooth, though written with kinks.
+    "max(z, 0.0) + math.log1p(math.exp(-abs(z)))": 0.5,
+    "math.log1p(math.exp(-math.fabs(z))) - min(0.0, -z)": 0.5,
+    "max(z, 0.0) + min(0.0, math.exp(z) - 1.0)": 1.0,
+    "max(z, 0.0) + min(2.0 * math.expm1(z / 2.0), 0.0)": 1.0,
+    "max(z, 0.0) + min(0.0, z)": 1.0,
+    "max(z, 0.0) - max(-z, 0.0)": 1.0,
+    "z / (1.0 + abs(z))": 1.0,
+    # Equals that both vary: half of each.
+    "max(z, 3.0 * z)": 2.0,
+    "min(z, 2.0 * z, 4.0 * z)": 2.75,
+}
+
+
+@pytest.mark.parametrize(("body", "expected"), KINKS.items())
+def test_at_a_kink_a_derivative_follows_pytorch_and_the_built_ins(write, body, expected):
+    function = write(f"import math\n\nLOW = 0.0\n\ndef f(z):\n    return {body}\n")
+    assert derived(function, [0.0])[0] == expected
+    if math.isnan(value(function, math.nan)):  # not hidden by a slope of 0
+        assert derived(function, [math.nan])[0] != 0.0
+
+
+@pytest.mark.parametrize("record", [record for record in SCALAR if record.kinks], ids=lambda record: record.name)
+def test_kinks_of_built_ins(record):
+    params = tuple(record.params.values())
+    z = np.array(record.kinks)
+    expected = apply(record.df, z, apply(record.f, z, params=params), params=params)
+    if record.name != "relu":  # a branch, which is derived as it is taken
+        assert derived(record.f, z, *params).tolist() == expected.tolist()
+
+
+POWERS = {
+    "total = 0.0\n    for j in range(4):\n        total += 0.3 * z ** j\n    return total": 0.3,
+    "total = 0.0\n    for j in range(1, 9, 2):\n        total += math.pow(z, j) / j\n    return total": 1.0,
+    "return z**0 + z**1 + z**2": 1.0,
+    "return z ** POWER + z": 1.0,
+    "return z ** p + 2.0 * z ** (p + 1.0)": 2.0,
+    "return power(z, 0) + power(z, 1)": 1.0,
+    "return abs(z) ** 2.5": 0.0,
+    "return (1.0 + z) ** (2.0 * z) + max(z, 0.0) ** (z + 2.0)": 0.0,
+}
+
+
+@pytest.mark.parametrize(("body", "expected"), POWERS.items())
+def test_a_whole_power_has_a_derivative_everywhere(write, body, expected):
+    prelude = "import math\n\nPOWER = 3\n\ndef power(x, n):\n    return x ** n\n\n"
+    function = write(f"{prelude}def f(z, p):\n    {body}\n")
+    for zero in (0.0, -0.0):
+        assert derived(function, [zero], 0.0)[0] == expected
 
 
 def test_a_branch_is_derived_as_it_is_taken(write):
