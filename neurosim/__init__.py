@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from neurosim.plugin import FromLogits as FromLogits
     from neurosim.plugin import Initializer as Initializer
     from neurosim.plugin import Loss as Loss
+    from neurosim.plugin import Metric as Metric
     from neurosim.plugin import Optimizer as Optimizer
     from neurosim.plugin import RowActivation as RowActivation
     from neurosim.plugin import Schedule as Schedule
@@ -51,6 +52,7 @@ _HOME = {
     "FromLogits": "neurosim.plugin",
     "Initializer": "neurosim.plugin",
     "Loss": "neurosim.plugin",
+    "Metric": "neurosim.plugin",
     "NeurosimError": "neurosim.errors",
     "Optimizer": "neurosim.plugin",
     "RowActivation": "neurosim.plugin",

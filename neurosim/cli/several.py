@@ -27,7 +27,7 @@ from neurosim.process.interruption import kept
 from neurosim.runs import Result, RunOptions, Study
 from neurosim.runs.folder import folder_for
 from neurosim.scenario import Scenario
-from neurosim.training.history import METRICS
+from neurosim.training.history import METRICS, metrics_in
 
 
 @dataclass
@@ -160,7 +160,7 @@ def _of_study(ran: Ran, study: Study) -> list[tuple[Contender, Path]]:
         results = study[variant]
         if not results:  # all of them diverged
             continue
-        spreads = {name: study.spread(variant, name) for name in (*METRICS, *study.final_only)}
+        spreads = {name: study.spread(variant, name) for name in (*METRICS, *study.final_only, *study.metrics)}
         means = {name: spread and spread[0] for name, spread in spreads.items()}
         label = f"{ran.label}: {variant}" if variant else ran.label
         first = results[0]
@@ -176,7 +176,8 @@ def _ranked(done: Sequence[Ran]) -> tuple[Ranking, list[tuple[Contender, Path, R
 
 def _print(done: Sequence[Ran]) -> None:
     ranking, networks = _ranked(done)
-    names = dict.fromkeys([*METRICS, *([ranking.measure] if ranking.measure else [])])
+    own = [name for contender, _, _ in networks for name in metrics_in(contender.metrics)]
+    names = dict.fromkeys([*METRICS, *own, *([ranking.measure] if ranking.measure else [])])
     shown = [name for name in names if any(_number(contender, name) is not None for contender, _, _ in networks)]
     header = ["", "scenario", *map(measure_words, shown), ""]
     rows = [header]

@@ -81,7 +81,7 @@ def _print(outcome: Study, pictures: Sequence[Path], page: Path | None) -> None:
 
 def _table(outcome: Study) -> list[str]:
     """One line for each variant: measures at the end, their spread where there are several seeds, and the time."""
-    names = [*METRICS, *(name for name in outcome.final_only if name.endswith("_r2"))]
+    names = [*METRICS, *(name for name in outcome.final_only if name.endswith("_r2")), *outcome.metrics]
     measures = [name for name in names if any(outcome.spread(variant, name) for variant in outcome.names)]
     repeats = outcome.scenario.scenario.repeats
     named = bool(outcome.scenario.variants)

@@ -6,24 +6,31 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from neurosim.analysis.curves import Curves
+from neurosim.markup import measure_words
 from neurosim.plots.lines import fit_accuracy, fit_scale
 from neurosim.plots.style import TEST, TRAIN, VALIDATION, figure, whole_numbers
-from neurosim.training.history import History
+from neurosim.training.history import History, metrics_in
 
+MOST_METRICS = 4
 LINES = (("train", TRAIN, "-"), ("validation", VALIDATION, "--"), ("test", TEST, "-"))
 
 
 def learning_curves(shown: Curves, title: str) -> Figure:
-    """Loss, and accuracy where there is one, side by side."""
+    """Loss, accuracy where there is one, and the metrics that were asked for, side by side."""
     history, loss = shown.history, shown.loss
     has_accuracy = any(value is not None for value in history.train_accuracy)
-    made, panels = figure(9.0 if has_accuracy else 5.5, 3.8, 2 if has_accuracy else 1, title)
+    metrics = list(dict.fromkeys(name.partition("_")[2] for name in metrics_in(history.measures)))[:MOST_METRICS]
+    count = 1 + has_accuracy + len(metrics)
+    made, panels = figure(4.5 * count if count > 1 else 5.5, 3.8, count, title)
     _panel(panels[0], history, "loss")
     fit_scale(panels[0], _values(history, "loss"), loss)
     if has_accuracy:
         _panel(panels[1], history, "accuracy")
         panels[1].set_ylabel("accuracy")
         fit_accuracy(panels[1], _values(history, "accuracy"))
+    for axes, name in zip(panels[1 + has_accuracy :], metrics, strict=True):
+        _panel(axes, history, name)
+        axes.set_ylabel(measure_words(name))
     return made
 
 

@@ -3,6 +3,7 @@
 from neurosim.plugin.formula_records import Activation, FromLogits, Loss, Optimizer, RowActivation
 from neurosim.plugin.function_records import DataRequest, Dataset, FeedbackSchedule, Initializer, Schedule, Table
 from neurosim.plugin.hookspecs import hookimpl
+from neurosim.plugin.run_records import Metric
 
 __all__ = [
     "Activation",
@@ -12,6 +13,7 @@ __all__ = [
     "FromLogits",
     "Initializer",
     "Loss",
+    "Metric",
     "Optimizer",
     "RowActivation",
     "Schedule",

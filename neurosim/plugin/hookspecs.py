@@ -1,4 +1,4 @@
-"""The hooks of neurosim: six functions that a plugin may define, each returning a list of records.
+"""The hooks of neurosim: seven functions that a plugin may define, each returning a list of records.
 
 A plugin is a Python module with one or more of these functions, marked with ``@hookimpl``::
 
@@ -26,6 +26,7 @@ import pluggy
 
 from neurosim.plugin.formula_records import Activation, Loss, Optimizer, RowActivation
 from neurosim.plugin.function_records import Dataset, FeedbackSchedule, Initializer, Schedule
+from neurosim.plugin.run_records import Metric
 
 hookspec = pluggy.HookspecMarker("neurosim")
 hookimpl = pluggy.HookimplMarker("neurosim")
@@ -54,6 +55,11 @@ def neurosim_initializers() -> list[Initializer]:  # type: ignore[empty-body]
 @hookspec
 def neurosim_schedules() -> list[Schedule | FeedbackSchedule]:  # type: ignore[empty-body]
     """Return schedules: the factor of the learning rate at each step of a run, or after the losses so far."""
+
+
+@hookspec
+def neurosim_metrics() -> list[Metric]:  # type: ignore[empty-body]
+    """Return metrics: how good the answers for a split, or for one of its rows, are."""
 
 
 @hookspec

@@ -18,15 +18,16 @@ from numpy.typing import ArrayLike, NDArray
 
 from neurosim.data import Prepared, dataset_folder, prepare
 from neurosim.data.rows import Accuracy, Rows
-from neurosim.errors import DataError, ShapeError, UsageError
-from neurosim.network.layers import choose
+from neurosim.errors import DataError, ScenarioError, ShapeError, UsageError
+from neurosim.network.layers import Chosen, choose
 from neurosim.network.network import Network
 from neurosim.network.training import Training
-from neurosim.plugin import DataRequest, Dataset, Table
+from neurosim.plugin import DataRequest, Dataset, Metric, Table
 from neurosim.problem.building import build_network
 from neurosim.randomness import Stream
 from neurosim.scenario import Scenario
 from neurosim.scenario.schema import DataSection
+from neurosim.suggestions import listed
 
 SPLITS = ("train", "validation", "test")
 
@@ -45,12 +46,15 @@ class Problem:
         The splits and how inputs were scaled.
     splits : dict of str to Rows
         ``train`` and, where they exist, ``validation`` and ``test``.
+    metrics : tuple of Chosen[Metric]
+        What is measured besides loss and accuracy.
     """
 
     network: Network
     training: Training
     data: Prepared
     splits: dict[str, Rows]
+    metrics: tuple[Chosen[Metric], ...] = ()
 
 
 def assemble(scenario: Scenario, data_dir: Path | str | None = None) -> Problem:
@@ -62,14 +66,34 @@ def assemble(scenario: Scenario, data_dir: Path | str | None = None) -> Problem:
         When data are missing or damaged.
     ShapeError
         When layers do not fit each other, the data, or the loss.
+    ScenarioError
+        When the loss or a metric does not fit the targets.
     """
     return assemble_on(scenario, load_data(scenario, data_dir))
 
 
 def assemble_on(scenario: Scenario, data: Prepared) -> Problem:
-    """Build the network of a scenario for data that are loaded; raises ShapeError as `assemble` does."""
+    """Build the network of a scenario for data that are loaded; raises as `assemble` does."""
     network, training = build_network(scenario, data), build_training(scenario)
-    return Problem(network, training, data, split_rows(network, data))
+    return Problem(network, training, data, split_rows(network, data), _metrics(scenario, data))
+
+
+def _metrics(scenario: Scenario, data: Prepared) -> tuple[Chosen[Metric], ...]:
+    """The metrics of a scenario; raises ScenarioError for one that does not fit the targets."""
+    asked = scenario.training.metrics or ()
+    there = "classes" if data.classes else "values"
+    for index, metric in enumerate(asked):
+        wanted = metric.record.targets
+        if wanted != there:
+            fitting = sorted(
+                {entry.record.name for entry in scenario.registry.metrics if entry.record.targets == there}
+            )
+            raise ScenarioError(
+                f"{scenario.place(f'training.metrics.{index}')}: training.metrics: {metric.record.name} is a metric of "
+                f"{wanted}, but the targets of this data set are {there}",
+                f"Metrics of {there}: {listed(fitting)}.",
+            )
+    return tuple(choose(metric.record, metric.params) for metric in asked)
 
 
 def split_rows(network: Network, data: Prepared) -> dict[str, Rows]:

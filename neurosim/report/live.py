@@ -16,7 +16,6 @@ from neurosim.analysis.spacing import evenly
 from neurosim.errors import PluginError
 from neurosim.formulas.javascript import Script
 from neurosim.report.evaluation import can_evaluate, network_data
-from neurosim.training.history import METRICS
 from neurosim.training.recording import Recording
 from neurosim.training.recording.recording import HISTOGRAMS
 
@@ -71,7 +70,7 @@ def live_data(
 def _history(simulator: Simulator) -> dict[str, list[Any]]:
     history = simulator.history
     places = evenly(len(history), MOST_EPOCHS)
-    columns = {name: getattr(history, name) for name in ("epoch", *METRICS)}
+    columns = {name: getattr(history, name) for name in ("epoch", *history.measures)}
     return {
         name: [_rounded(column[place]) for place in places]
         for name, column in columns.items()

@@ -13,6 +13,7 @@ from neurosim.report.words import Words
 from neurosim.runs import Expectation, Result
 from neurosim.scenario import Scenario
 from neurosim.scenario.pictures import PICTURES, SEVERAL, Picture
+from neurosim.training.history import metrics_in
 from neurosim.training.measures import JUDGED_BY
 from neurosim.training.simulator import Simulator
 from neurosim.worksheet import Sheet
@@ -54,11 +55,16 @@ def key_figures(result: Result) -> dict[str, str]:
     """The outcome of a run, in a few numbers."""
     metrics = result.metrics
     found = {}
+    own = [name.partition("_")[2] for name in metrics_in(metrics)]
     for split in JUDGED_BY:
-        for name in ("accuracy", "r2", "rmse", "loss"):
+        for name in dict.fromkeys(["accuracy", "r2", "rmse", *own, "loss"]):
             value = metrics.get(f"{split}_{name}")
             if value is not None:
-                shown = f"{value:.4g}" if name in ("loss", "r2") else measure(name, value)
+                shown = (
+                    f"{value:.4g}"
+                    if name in ("loss", "r2", *own) and not name.endswith("accuracy")
+                    else measure(name, value)
+                )
                 found[measure_words(f"{split}_{name}")] = shown
     found["epochs"] = f"{len(result.history):,}"
     found["parameters"] = f"{result.simulator.network.size:,}"

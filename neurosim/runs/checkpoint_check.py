@@ -99,7 +99,11 @@ def _check_recorded(stored: Arrays, own: Arrays) -> None:
 def _check_records(records: Sequence[Any], simulator: Simulator) -> None:
     """Require one record for each epoch, with a number for every loss."""
     losses = {f"{split}_loss" for split in simulator.splits}
-    names = {"train_loss", "train_accuracy", "test_loss", "test_accuracy", "lr", "seconds"} | losses
+    names = (
+        {"train_loss", "train_accuracy", "test_loss", "test_accuracy", "lr", "seconds"}
+        | losses
+        | simulator.metric_names
+    )
     for number, record in enumerate(records, 1):
         if not isinstance(record, dict) or record.get("epoch") != number:
             raise ValueError(f"its history has no epoch {number} where that should be")

@@ -40,7 +40,7 @@ from neurosim.scenario.run_folders import RUNS
 from neurosim.scenario.run_folders import SCENARIO as SCENARIO
 from neurosim.scenario.run_folders import SEEDS as SEEDS
 from neurosim.scenario.study import Variant
-from neurosim.training.history import COLUMNS, Record
+from neurosim.training.history import COLUMNS, Record, metrics_in
 from neurosim.training.recording.recording import FILE as RECORD
 from neurosim.training.simulator import Simulator
 from neurosim.version import __version__
@@ -381,7 +381,7 @@ def finite(measures: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _line(record: Record) -> str:
-    ordered = finite({name: record[name] for name in (*COLUMNS, *record) if name in record})
+    ordered = finite({name: record[name] for name in (*COLUMNS[:-2], *metrics_in(record), *record) if name in record})
     return json.dumps(ordered, allow_nan=False) + "\n"
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from neurosim.markup import escape, measure, measure_words
 from neurosim.runs.observers import COMPILING, StudyObserver
 from neurosim.runs.results import Result
-from neurosim.training.history import METRICS, Record
+from neurosim.training.history import METRICS, Record, metrics_in
 from neurosim.training.simulator import Simulator
 
 # Seconds between two updates, to spare the browser.
@@ -46,9 +46,8 @@ class NotebookProgress(StudyObserver):
         number = record["epoch"]
         if number < self._epochs and time.monotonic() - self._shown < PAUSE:
             return
-        words = [
-            f"{measure_words(name)} {measure(name, record[name])}" for name in METRICS if record.get(name) is not None
-        ]
+        there = [name for name in (*METRICS, *metrics_in(record)) if record.get(name) is not None]
+        words = [f"{measure_words(name)} {measure(name, record[name])}" for name in there]
         self._show(number / max(self._epochs, 1), f"epoch {number} of {self._epochs}: {', '.join(words)}")
 
     def planned(self, members: Sequence[str], epochs: int) -> None:

@@ -36,7 +36,7 @@ from neurosim.runs.results import Result
 from neurosim.runs.run_files import damaged, is_there, read_measures
 from neurosim.runs.running import train_to_end
 from neurosim.scenario import RecordSection, Scenario, load_scenario
-from neurosim.training.history import METRICS, History
+from neurosim.training.history import History
 from neurosim.training.recording import Recording, load_recording
 from neurosim.training.recording.recording import FILE as RECORD
 from neurosim.training.simulator import Simulator
@@ -108,7 +108,7 @@ class Replay:
         ends = [history[-1] if len(history) else {} for history in (self.origin.history, self.branch.history)]
         return [
             [measure_words(name), *(measure(name, end.get(name)) for end in ends)]
-            for name in METRICS
+            for name in dict.fromkeys([*self.origin.history.measures, *self.branch.history.measures])
             if any(end.get(name) is not None for end in ends)
         ]
 

@@ -17,7 +17,7 @@ from neurosim.runs.folder import finite
 from neurosim.runs.identity import Identity
 from neurosim.scenario import Scenario
 from neurosim.training.divergence import SLOWER
-from neurosim.training.history import METRICS, History
+from neurosim.training.history import METRICS, History, metrics_in
 from neurosim.training.measures import FINAL_ONLY, SPLITS, diverged_measures, measure_remarks, measured
 from neurosim.training.recording import Recording
 from neurosim.training.simulator import Simulator
@@ -42,7 +42,8 @@ class Result:
     metrics : dict
         Final measures, dropout off: ``train_loss``, ``train_accuracy``, ``test_loss``, ``test_accuracy`` and, with a
         validation split, its two; then of each split ``..._rmse``, ``..._r2`` and ``..._baseline_rmse`` where the
-        targets are values, in their units, and ``..._baseline_accuracy`` where they are classes.
+        targets are values, in their units, and ``..._baseline_accuracy`` where they are classes; and the metrics that
+        ``training.metrics`` asks for.
     expectations : list of Expectation
         The scenario's promises, and whether they were kept.
     seconds : dict
@@ -191,7 +192,11 @@ class Study:
 
     def _repr_html_(self) -> str:
         """A row for each network, and the promises, for notebooks."""
-        there = [name for name in METRICS if any(result.metrics.get(name) is not None for result in self.results)]
+        there = [
+            name
+            for name in (*METRICS, *self.metrics)
+            if any(result.metrics.get(name) is not None for result in self.results)
+        ]
         rows = [
             [
                 result.scenario.variant or result.scenario.scenario.name,
@@ -213,6 +218,11 @@ class Study:
     def names(self) -> tuple[str, ...]:
         """The names of the variants; without variants, the single name that the repeats share, which may be empty."""
         return tuple(self.scenario.variants) or (self.scenario.variant,)
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Measures that its runs have because ``training.metrics`` asks for them."""
+        return tuple(dict.fromkeys(name for result in self.results for name in metrics_in(result.metrics)))
 
     @property
     def final_only(self) -> tuple[str, ...]:
@@ -243,7 +253,7 @@ class Study:
 
     def records(self) -> list[dict[str, Any]]:
         """A row for each network, with the columns of ``study.csv``: ``pandas.DataFrame(study.records())``."""
-        names = (*METRICS, *self.final_only)
+        names = (*METRICS, *self.final_only, *self.metrics)
         rows = []
         for result in self.results:
             judged = result.judged()
@@ -269,7 +279,7 @@ class Study:
         ``over_seeds`` has the summary of each variant's networks.
         """
         alone, repeats = not self.scenario.variants, self.scenario.scenario.repeats
-        known = (*METRICS, *self.final_only)
+        known = (*METRICS, *self.final_only, *self.metrics)
         spreads = {name: self.spread(self.names[0], name) if alone else None for name in known}
         final = {name: spread and spread[0] for name, spread in spreads.items()}
         first = self.results[0]

@@ -12,7 +12,7 @@ from neurosim.errors import DataError
 from neurosim.runs.folder import METRICS as FILE
 from neurosim.runs.folder import SUMMARY, train_again
 from neurosim.runs.identity import Identity
-from neurosim.training.history import METRICS, History
+from neurosim.training.history import METRICS, History, metrics_in
 from neurosim.training.measures import FINAL_ONLY
 
 BACKENDS = ("cpu", "cuda", "reference")
@@ -72,7 +72,8 @@ def read_history(path: Path) -> History:
         written = Written(_parsed(line, path, f"line {number}: "), path, f"line {number}: ")
         if written.whole("epoch") != number:
             written.refuse(f"epoch {written.entry('epoch')} comes where epoch {number} should be")
-        for name in (*_ALWAYS, "lr", "seconds", *written.values.keys() & set(METRICS)):
+        there = [name for name in METRICS if name in written.values]
+        for name in (*_ALWAYS, "lr", "seconds", *there, *metrics_in(written.values)):
             written.measure(name)
         records.append(written.values)
     return History(records)
@@ -83,6 +84,7 @@ def read_summary(path: Path) -> Summary:
     written = read_object(path)
     final, seconds = written.part("final"), written.part("seconds")
     measures = [name for name in (*METRICS, *FINAL_ONLY) if name in _ALWAYS or name in final.values]
+    measures += metrics_in(final.values)
     rows = written.texts("rows_sha256") if "rows_sha256" in written.values else {}
     if rows and "train" not in rows:
         written.refuse("rows_sha256 lacks the training rows")

@@ -12,6 +12,8 @@ VARIANT = "variant "
 # What is recorded, drawn and promised is not what the lesson is about; of [scenario] only these are.
 SILENT = ("record", "plots", "expect", "claims", "requires")
 SPEAKING = (SEED, "scenario.repeats")
+# What is only measured besides changes nothing that a lesson speaks of.
+MEASURED = "training.metrics"
 # More names than these are counted.
 MOST = 5
 
@@ -21,7 +23,7 @@ def changed_keys(tree: Mapping[str, Any], values: Mapping[KeyPath, Any]) -> list
     found = []
     for path, value in values.items():
         key = ".".join(map(str, path))
-        if path[0] in SILENT or (path[0] == "scenario" and key not in SPEAKING):
+        if path[0] in SILENT or key.startswith(MEASURED) or (path[0] == "scenario" and key not in SPEAKING):
             continue
         if value_at(tree, path) != value:
             found.append(key)

@@ -7,7 +7,7 @@ from typing import Any
 from neurosim.network.layers.section import LayerSection, completed_choice
 from neurosim.network.network_section import NetworkSection
 from neurosim.plugin.host import Entry, Registry
-from neurosim.scenario.schema import DataSection, OptimizerSection, ScenarioFile
+from neurosim.scenario.schema import DataSection, OptimizerSection, ScenarioFile, TrainingSection
 
 
 def complete(sections: ScenarioFile, registry: Registry) -> ScenarioFile:
@@ -21,6 +21,7 @@ def complete(sections: ScenarioFile, registry: Registry) -> ScenarioFile:
         "data": _data(sections.data, network, registry.datasets.entry(sections.data.source)),
         "network": network,
         "optimizer": _optimizer(sections.optimizer, registry),
+        "training": _training(sections.training, registry),
     }
     return sections.model_copy(update=update)
 
@@ -42,6 +43,13 @@ def _optimizer(optimizer: OptimizerSection, registry: Registry) -> OptimizerSect
     schedule = optimizer.schedule and completed_choice(optimizer.schedule, registry.schedules)
     params: dict[str, Any] = {**entry.record.params, **optimizer.params}
     return OptimizerSection(name=optimizer.name, schedule=schedule, **params).found(entry)
+
+
+def _training(training: TrainingSection, registry: Registry) -> TrainingSection:
+    if training.metrics is None:
+        return training
+    metrics = [completed_choice(metric, registry.metrics) for metric in training.metrics]
+    return training.model_copy(update={"metrics": metrics})
 
 
 def _standardizes_targets(data: DataSection, network: NetworkSection, source: Entry) -> bool:

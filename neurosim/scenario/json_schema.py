@@ -14,6 +14,7 @@ from pydantic.json_schema import GenerateJsonSchema
 from neurosim.network.layers.kinds import SECTIONS
 from neurosim.plugin.host import BUILTIN, Catalog, Registry, build_registry
 from neurosim.scenario.schema import ScenarioFile
+from neurosim.scenario.study import SPLITS
 
 COPY = Path(__file__).with_name("scenario.schema.json")
 
@@ -66,6 +67,9 @@ def _schema(registry: Registry, plugin: str | None) -> dict[str, Any]:
 def _offer_names(node: Any, registry: Registry, plugin: str | None) -> None:
     """Replace the marks that `schema.py` puts on names by what may stand there."""
     if isinstance(node, dict):
+        if node.pop("measures", False):
+            metrics = sorted({record.name for record in _records(registry.metrics, plugin)})
+            node["enum"] += [f"{split}_{name}" for name in metrics for split in SPLITS]
         catalog = node.pop("names", None) if isinstance(node.get("names"), str) else None
         if catalog is not None:
             name = _names(getattr(registry, catalog), plugin)

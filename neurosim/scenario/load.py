@@ -108,7 +108,7 @@ def load_scenario(
     sections, own_faults = check(changed, registry)
     # Before what the checks say of the same places.
     faults = [*(Fault(place, text) for place, text in misplaced(values, tree, registry)), *faults]
-    faults += [*unusable(changed), *own_faults, *study_faults(changed)]
+    faults += [*unusable(changed), *own_faults, *study_faults(changed, registry)]
     expanded = list(expand(changed, registry))
     variants = [check(variant.tree, registry) for variant in expanded]
     known = set(own_faults)

@@ -122,10 +122,16 @@ class Scenario:
         """Whether all that ``[expect]`` says is how little can be learned: an accuracy of at most 75%, for example."""
         return bool(self.expect) and all(
             bound.at_least is None and bound.at_most is not None and bound.at_most < 1.0
-            if measure.endswith(("accuracy", "r2"))
+            if self.rises(measure)
             else bound.at_most is None
             for measure, bound in self.expect.items()
         )
+
+    def rises(self, measure: str) -> bool:
+        """Whether larger values of a measure are better."""
+        name = measure.partition("_")[2]
+        metrics = {metric.record.name: metric.record for metric in self.training.metrics or ()}
+        return bool(metrics[name].better == "larger") if name in metrics else name in ("accuracy", "r2")
 
     @property
     def is_shipped(self) -> bool:
@@ -223,6 +229,7 @@ def _plugins(sections: ScenarioFile, registry: Registry) -> tuple[Plugin, ...]:
     optimizer = sections.optimizer
     entries = [sections.data.entry, *sections.network.entries, optimizer.entry]
     entries += [optimizer.schedule.entry] if optimizer.schedule is not None else []
+    entries += [metric.entry for metric in sections.training.metrics or ()]
     plugins = [entry.plugin for entry in entries]
     for text in sections.requires.plugins:
         plugins += required(Requirement(text), registry)

@@ -6,7 +6,7 @@ checked in `name_checks.py`. The descriptions are what editors show, by way of t
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -147,6 +147,10 @@ class TrainingSection(Section):
     )
     clip_norm: Number | None = Field(
         default=None, gt=0, description="A gradient longer than this, over all parameters, is scaled down to it."
+    )
+    metrics: list[Annotated[Choice, Field(json_schema_extra={"names": "metrics"})]] | None = Field(
+        default=None,
+        description="What else to measure after each epoch on each split, such as f1; see `neurosim list metrics`.",
     )
     early_stopping: EarlyStopping | None = Field(
         default=None, description="Stop before the last epoch when a measure stops improving; left out: never."

@@ -2,31 +2,43 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
 from neurosim.network.sections import Number, Section
 from neurosim.scenario.pictures import PICTURES
 
-Metric = Literal["train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "test_loss", "test_accuracy"]
+SPLITS = ("train", "validation", "test")
+# What every run measures in each epoch; `training.metrics` adds to it.
+METRICS = tuple(f"{split}_{name}" for split in SPLITS for name in ("loss", "accuracy"))
 # What a run can promise: these, and what is measured at its end only.
-Promise = Literal[Metric, "train_rmse", "train_r2", "validation_rmse", "validation_r2", "test_rmse", "test_r2"]
+PROMISES = (*METRICS, *(f"{split}_{name}" for split in SPLITS for name in ("rmse", "r2")))
 # What can be recorded of every layer: a number of each, and more.
 _OfLayers = Literal[
     "gradient_norm", "weight_norm", "update_ratio", "activation_mean", "activation_std", "dead", "saturated",
     "selectivity",
 ]  # fmt: skip
 Quantity = Literal[_OfLayers, "activation_histogram", "weight_histogram", "parameters", "confusion", "optimizer"]
-Measure = Literal[Promise, _OfLayers]
+LAYER_MEASURES: tuple[str, ...] = get_args(_OfLayers)
+MEASURES = (*PROMISES, *LAYER_MEASURES)
+
+
+def _one_of(names: tuple[str, ...]) -> WithJsonSchema:
+    """The schema of a measure, to which that of the whole scenario adds what the metrics measure."""
+    return WithJsonSchema({"type": "string", "enum": list(names), "measures": True})
+
+
+# Whether there is such a measure depends on `training.metrics`, so `measures.py` checks it.
+Metric = Annotated[str, _one_of(METRICS)]
+Promise = Annotated[str, _one_of(PROMISES)]
+Measure = Annotated[str, _one_of(MEASURES)]
 # Checked against the names of the records; a literal of names that stand elsewhere is nothing to a type checker.
 if TYPE_CHECKING:
     Picture = str
 else:
     Picture = Literal[tuple(PICTURES)]
-METRICS: tuple[str, ...] = get_args(Metric)
-PROMISES: tuple[str, ...] = get_args(Promise)
 QUANTITIES: tuple[str, ...] = get_args(Quantity)
 
 MAX_VARIANTS = 100
@@ -130,7 +142,7 @@ class Claim(Section):
     @property
     def recorded(self) -> bool:
         """Whether it is about something recorded."""
-        return self.measure not in PROMISES
+        return self.measure in LAYER_MEASURES
 
 
 def names_in(names: Names | None) -> tuple[str, ...]:

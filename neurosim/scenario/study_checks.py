@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, get_args
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
+from neurosim.plugin.host import Registry
 from neurosim.scenario.faults import Fault, show
 from neurosim.scenario.locate import KeyPath
+from neurosim.scenario.measures import measure_fault, of_metrics
 from neurosim.scenario.name_checks import table
-from neurosim.scenario.study import METRICS, PROMISES, Measure
+from neurosim.scenario.study import LAYER_MEASURES, MEASURES, METRICS
 from neurosim.suggestions import unknown
 
 
-def study_faults(tree: Mapping[str, Any]) -> Iterator[Fault]:
+def study_faults(tree: Mapping[str, Any], registry: Registry) -> Iterator[Fault]:
     """What does not fit together in ``[[variants]]``, ``[[claims]]`` and ``[plots]``."""
     variants = tables(tree, "variants")
     names: dict[str, int] = {}
@@ -23,13 +25,20 @@ def study_faults(tree: Mapping[str, Any]) -> Iterator[Fault]:
         elif isinstance(name, str):
             names[name] = index
     recorded = _recorded(tree, [variant for _, variant in variants])
+    metrics = of_metrics(tree, *(variant for _, variant in variants))
+    known = (*MEASURES, *metrics)
     for index, claim in tables(tree, "claims"):
         path: KeyPath = ("claims", index)
         for key in ("of", "exceeds"):
             yield from _variants_named((*path, key), claim.get(key), names)
+        unknown_measure = list(measure_fault((*path, "measure"), claim.get("measure"), known, registry))
+        yield from unknown_measure
         yield from _measured((*path, "measure"), claim.get("measure"), recorded, tree)
-        yield from _sense(path, claim)
-    yield from _measured(("plots", "measure"), table(tree, "plots").get("measure"), recorded, tree)
+        if not unknown_measure:
+            yield from _sense(path, claim, (*METRICS, *metrics))
+    plotted = table(tree, "plots").get("measure")
+    yield from measure_fault(("plots", "measure"), plotted, known, registry)
+    yield from _measured(("plots", "measure"), plotted, recorded, tree)
 
 
 def tables(tree: Mapping[str, Any], key: str) -> list[tuple[int, Mapping[str, Any]]]:
@@ -56,22 +65,23 @@ def _variants_named(path: KeyPath, value: object, names: Mapping[str, int]) -> I
 
 
 def _measured(path: KeyPath, measure: object, recorded: set[str], tree: Mapping[str, Any]) -> Iterator[Fault]:
-    if not isinstance(measure, str) or measure not in get_args(Measure):
+    if not isinstance(measure, str):
         return
-    if measure not in PROMISES and measure not in recorded:
+    if measure in LAYER_MEASURES and measure not in recorded:
         yield Fault(path, f"{measure} is not recorded; add it to record.quantities")
     kept_apart = [table(tree, "data"), *(table(variant, "data") for _, variant in tables(tree, "variants"))]
     if measure.startswith("validation_") and not any(section.get("validation_fraction") for section in kept_apart):
         yield Fault(path, f"no rows are set aside for {measure}; set data.validation_fraction")
 
 
-def _sense(path: KeyPath, claim: Mapping[str, Any]) -> Iterator[Fault]:
-    about_layers = str(claim.get("measure")) not in PROMISES
+def _sense(path: KeyPath, claim: Mapping[str, Any], each_epoch: Sequence[str]) -> Iterator[Fault]:
+    """What a claim says that means nothing; `each_epoch` are the measures that there are after each epoch."""
+    about_layers = claim.get("measure") in LAYER_MEASURES
     if not about_layers:
         for key in ("layer", "exceeds_layer"):
             if key in claim:
                 yield Fault((*path, key), f"{claim.get('measure')} is a measure of the whole network, not of a layer")
-        if claim.get("measure") not in METRICS and "epoch" in claim:
+        if claim.get("measure") not in each_epoch and "epoch" in claim:
             yield Fault((*path, "epoch"), f"{claim.get('measure')} is measured at the end only; leave epoch out")
         elif claim.get("epoch") == 0:
             yield Fault((*path, "epoch"), "measures are there from epoch 1 on; only recorded quantities start at 0")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, get_args
+from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -15,22 +15,13 @@ from neurosim.scenario.keys import keys_at, meaning_of
 from neurosim.scenario.locate import KeyPath, value_at
 from neurosim.scenario.pictures import PICTURES
 from neurosim.scenario.schema import ScenarioFile
-from neurosim.scenario.study import METRICS, PROMISES, QUANTITIES, Measure
+from neurosim.scenario.study import QUANTITIES
 from neurosim.suggestions import unknown
 
 # More errors than anybody reads; each costs a search for the nearest spelling.
 _MAX_ERRORS = 200
 
 _MISSING = "missing; expected"
-
-# The measures that each section knows.
-_MEASURES: dict[str | int, tuple[str, ...]] = {
-    "expect": PROMISES,
-    "training": METRICS,
-    "record": QUANTITIES,
-    "plots": get_args(Measure),
-    "claims": get_args(Measure),
-}
 
 # What was expected, by the type of pydantic's error; braces are filled from its context. Our own errors say it.
 _EXPECTED = {
@@ -95,8 +86,8 @@ def _fault(detail: ErrorDetails, tree: Mapping[str, Any]) -> Fault:
         return Fault(path, f"{_MISSING}: {meaning_of(path, tree) or 'a value'}")
     if kind == "literal_error" and path[:2] == ("plots", "pictures"):
         return Fault(path, _unknown("picture", str(value), PICTURES))
-    if kind == "literal_error" and path[0] in _MEASURES and not {"per", "scale", "formats"} & set(path):
-        return Fault(path, _unknown("measure", str(value), _MEASURES[path[0]]))
+    if kind == "literal_error" and path[:2] == ("record", "quantities"):
+        return Fault(path, _unknown("measure", str(value), QUANTITIES))
     if kind == "union_tag_not_found":
         return Fault((*path, "kind"), f"missing; expected one of: {', '.join(SECTIONS)}")
     if kind == "union_tag_invalid":

@@ -15,9 +15,11 @@ from neurosim.plugin.host import BUILTIN, Catalog, Registry
 from neurosim.scenario.faults import Fault, show
 from neurosim.scenario.flow import flow, written_out
 from neurosim.scenario.locate import KeyPath
+from neurosim.scenario.measures import measure_fault, of_metrics, repeated_metrics
 from neurosim.scenario.name_checks import layers_of, table
 from neurosim.scenario.schema import EarlyStopping
 from neurosim.scenario.seeds import LARGEST_SEED, beyond_seeds
+from neurosim.scenario.study import METRICS, PROMISES
 
 
 def consistency_faults(tree: Mapping[str, Any], registry: Registry) -> Iterator[Fault]:
@@ -26,8 +28,8 @@ def consistency_faults(tree: Mapping[str, Any], registry: Registry) -> Iterator[
     yield from _data(table(tree, "data"))
     yield from network_consistency_faults(tree, registry)
     yield from _share(tree, registry.schedules, ("optimizer", "schedule"), "warmup")
-    yield from _training(tree)
-    yield from _expectations(tree)
+    yield from _training(tree, registry)
+    yield from _expectations(tree, registry)
 
 
 def network_consistency_faults(tree: Mapping[str, Any], registry: Registry) -> Iterator[Fault]:
@@ -116,28 +118,32 @@ def _share(tree: Mapping[str, Any], catalog: Catalog, path: KeyPath, key: str) -
         yield Fault((*path, key), f"expected a share from 0 to 1, not {show(value)}")
 
 
-def _training(tree: Mapping[str, Any]) -> Iterator[Fault]:
+def _training(tree: Mapping[str, Any], registry: Registry) -> Iterator[Fault]:
     section = table(tree, "training")
     if section.get("clip_value") is not None and section.get("clip_norm") is not None:
         yield Fault(("training", "clip_norm"), "clip_value is given too; keep one of the two")
-    yield from _watched(tree, ("training", "keep_best"), section.get("keep_best"))
+    yield from repeated_metrics(tree)
+    yield from _watched(tree, ("training", "keep_best"), section.get("keep_best"), registry)
     stopping = section.get("early_stopping")
     if isinstance(stopping, Mapping):
         path: KeyPath = ("training", "early_stopping")
         if "metric" in stopping:
             path = (*path, "metric")
-        yield from _watched(tree, path, stopping.get("metric", EarlyStopping.model_fields["metric"].default))
+        yield from _watched(tree, path, stopping.get("metric", EarlyStopping.model_fields["metric"].default), registry)
 
 
-def _watched(tree: Mapping[str, Any], path: KeyPath, metric: object) -> Iterator[Fault]:
-    """A measure of rows that nothing keeps apart."""
+def _watched(tree: Mapping[str, Any], path: KeyPath, metric: object, registry: Registry) -> Iterator[Fault]:
+    """A measure that is unknown, or of rows that nothing keeps apart."""
+    yield from measure_fault(path, metric, (*METRICS, *of_metrics(tree)), registry)
     if str(metric).startswith("validation_") and not table(tree, "data").get("validation_fraction"):
         yield Fault(path, f"no rows are set aside for {metric}; set data.validation_fraction")
 
 
-def _expectations(tree: Mapping[str, Any]) -> Iterator[Fault]:
+def _expectations(tree: Mapping[str, Any], registry: Registry) -> Iterator[Fault]:
+    known = (*PROMISES, *of_metrics(tree))
     for metric, bound in table(tree, "expect").items():
         path = ("expect", metric)
+        yield from measure_fault(path, metric, known, registry)
         if metric.startswith("validation_") and not table(tree, "data").get("validation_fraction"):
             yield Fault(path, "no rows are set aside for it; set data.validation_fraction")
         if not isinstance(bound, Mapping):

@@ -12,6 +12,7 @@ from neurosim.plugin import (
     FeedbackSchedule,
     Initializer,
     Loss,
+    Metric,
     Optimizer,
     RowActivation,
     Schedule,
@@ -21,6 +22,7 @@ from neurosim.testing.activations import activation_items
 from neurosim.testing.cuda import Pending, resolve
 from neurosim.testing.host import check_dataset, check_initializer, check_schedule
 from neurosim.testing.losses import loss_items
+from neurosim.testing.metrics import check_metric
 from neurosim.testing.optimizers import optimizer_items
 from neurosim.testing.rows import row_activation_items
 from neurosim.testing.scope import Scope, scope
@@ -34,6 +36,7 @@ _ITEMS: dict[type, Callable[[Any, Scope], Sequence[Verdict | Pending]]] = {
     Initializer: lambda record, chosen: check_initializer(record),
     Schedule: lambda record, chosen: check_schedule(record),
     FeedbackSchedule: lambda record, chosen: check_schedule(record),
+    Metric: lambda record, chosen: check_metric(record),
     Dataset: lambda record, chosen: check_dataset(record),
 }
 
@@ -43,7 +46,8 @@ def check(record: Any, *, backends: Iterable[str] | None = None, registry: Regis
 
     Parameters
     ----------
-    record : Activation, RowActivation, Loss, Optimizer, Initializer, Schedule, FeedbackSchedule or Dataset
+    record : Activation, RowActivation, Loss, Optimizer, Initializer, Schedule, FeedbackSchedule, Metric or
+        Dataset
         What to check.
     backends : iterable of str, optional
         Backends to compare, of ``reference``, ``cpu`` and ``cuda``; all of them when left out.

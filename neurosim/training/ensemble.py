@@ -156,7 +156,7 @@ class Ensemble:
             self.members = []
             for k, (seed, parameters) in enumerate(zip(self.seeds, together.parameters, strict=True)):
                 first.parameters[:] = parameters
-                final = final_measures(first, splits, problem.data)
+                final = final_measures(first, problem)
                 self.members.append(judge(self.scenario, seed, final, int(reached[k])))
         # The baseline and the units are the same for all.
         self.remarks = measure_remarks(self.members[0].measures, problem.data)

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, overload
 
 from neurosim.markup import measure, measure_words, table
+from neurosim.plugin.run_records import OWN_MEASURES
 
 Record = dict[str, Any]
 METRICS = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "test_loss", "test_accuracy")
 # Epochs in the table of a notebook.
 SHOWN = 10
 COLUMNS = ("epoch", *METRICS, "lr", "seconds")
+_OF_SPLIT = re.compile("(train|validation|test)_([a-z][a-z0-9_]*)")
+
+
+def metrics_in(measures: Iterable[str]) -> list[str]:
+    """Those of some measures, by name, that ``training.metrics`` has asked for: what no run has by itself."""
+    matches = ((name, _OF_SPLIT.fullmatch(name)) for name in measures)
+    return [name for name, match in matches if match is not None and match[2] not in OWN_MEASURES]
 
 
 class History(Sequence[Record]):
@@ -19,8 +28,9 @@ class History(Sequence[Record]):
 
     ``train_loss`` and ``train_accuracy`` are measured on each batch just before its update, with
     dropout on; the other measures are taken at the end of the epoch, with dropout off. A measure
-    that a run does not have is None. ``epoch`` counts from 1, ``seconds`` is the training time of
-    the epoch, ``lr`` the learning rate of its last step.
+    that a run does not have is None. What ``training.metrics`` asks for is among them, such as
+    ``history.test_f1``, and taken at the end of the epoch. ``epoch`` counts from 1, ``seconds`` is the
+    training time of the epoch, ``lr`` the learning rate of its last step.
     """
 
     def __init__(self, records: Sequence[Record] = ()) -> None:
@@ -43,14 +53,24 @@ class History(Sequence[Record]):
     def __iter__(self) -> Iterator[Record]:
         return iter(self._records)
 
+    @property
+    def measures(self) -> list[str]:
+        """The names of all measures that it may have: those of every run, and those of the metrics."""
+        return [*METRICS, *metrics_in(self._records[0] if self._records else ())]
+
+    @property
+    def _columns(self) -> list[str]:
+        return ["epoch", *self.measures, "lr", "seconds"]
+
     def __getattr__(self, name: str) -> list[Any]:
-        if name not in COLUMNS:
-            raise AttributeError(f"a history has {', '.join(COLUMNS)}, not {name!r}")
+        # Where a copy is being made there are no records yet.
+        if name.startswith("_") or name not in self._columns:
+            raise AttributeError(f"this history has {', '.join(self._columns)}, not {name!r}")
         return [record.get(name) for record in self._records]
 
     def _repr_html_(self) -> str:
         """The first and the last epochs as a table, for notebooks."""
-        there = [name for name in METRICS if any(value is not None for value in getattr(self, name))]
+        there = [name for name in self.measures if any(value is not None for value in getattr(self, name))]
         rows = [[str(record["epoch"]), *(measure(name, record.get(name)) for name in there)] for record in self]
         if len(rows) > SHOWN:
             rows = [*rows[: SHOWN // 2], ["…"] * (len(there) + 1), *rows[-SHOWN // 2 :]]
@@ -58,4 +78,4 @@ class History(Sequence[Record]):
         return table(header, rows, range(len(header)), f"{len(self)} epochs")
 
     def __repr__(self) -> str:
-        return f"<History of {len(self)} epochs: {', '.join(COLUMNS)}>"
+        return f"<History of {len(self)} epochs: {', '.join(self._columns)}>"

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +17,9 @@ from neurosim.backends.base import Backend
 from neurosim.data import Prepared
 from neurosim.data.rows import Rows
 from neurosim.markup import amount
+from neurosim.problem.assembly import Problem
+from neurosim.training.history import metrics_in
+from neurosim.training.metrics import metric_values, outputs
 
 SPLITS = ("train", "validation", "test")
 # The one that says most about a network first: the first that there is judges it.
@@ -26,16 +28,15 @@ JUDGED_BY = SPLITS[::-1]
 OF_VALUES = ("rmse", "r2", "baseline_rmse")
 OF_CLASSES = ("baseline_accuracy",)
 FINAL_ONLY = tuple(f"{split}_{name}" for split in SPLITS for name in (*OF_VALUES, *OF_CLASSES))
-# Rows that are put through a network at once.
-BLOCK = 4096
 
 
-def final_measures(backend: Backend, splits: Mapping[str, Rows], data: Prepared) -> dict[str, float | None]:
+def final_measures(backend: Backend, problem: Problem) -> dict[str, float | None]:
     """Measures of a network on every split, dropout off.
 
     Loss and accuracy of the training and the test rows are always there, None where there is no such thing; then, for
-    each split, what `FINAL_ONLY` names and this kind of problem has.
+    each split, what `FINAL_ONLY` names and this kind of problem has, and the metrics that are asked for.
     """
+    splits, data = problem.splits, problem.data
     final: dict[str, float | None] = {}
     # A loss that is not finite says so itself.
     with np.errstate(all="ignore"):
@@ -48,13 +49,7 @@ def final_measures(backend: Backend, splits: Mapping[str, Rows], data: Prepared)
         for split in splits:
             found = _of_classes(splits, split) if data.classes else _of_values(backend, splits, split, data)
             final |= {f"{split}_{name}": value for name, value in found.items()}
-    return final
-
-
-def outputs(backend: Backend, rows: Rows) -> NDArray[Any]:
-    """What the network answers for rows, dropout off: (rows, outputs)."""
-    blocks = (rows.some(slice(start, start + BLOCK)) for start in range(0, rows.count, BLOCK))
-    return np.concatenate([backend.forward(block.inputs(backend.dtype)) for block in blocks])
+    return final | metric_values(problem.metrics, backend, splits, data)
 
 
 def confusion(backend: Backend, rows: Rows) -> NDArray[np.uint32] | None:
@@ -75,7 +70,7 @@ def diverged_measures(final: Mapping[str, float | None]) -> dict[str, float | No
 
 def measured(final: Mapping[str, float | None]) -> list[str]:
     """The measures to show of each split, without the baseline: the loss and those that some split has."""
-    names = ("accuracy", "rmse", "r2")
+    names = dict.fromkeys(["accuracy", "rmse", "r2", *(name.partition("_")[2] for name in metrics_in(final))])
     return ["loss", *(name for name in names if any(final.get(f"{split}_{name}") is not None for split in SPLITS))]
 
 

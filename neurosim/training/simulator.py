@@ -22,6 +22,7 @@ from neurosim.scenario.seeds import LARGEST_SEED
 from neurosim.training.augmentation import make_augmenter
 from neurosim.training.epochs import Epochs
 from neurosim.training.history import History, Record
+from neurosim.training.metrics import metric_values
 from neurosim.training.recording import Recording
 from neurosim.training.recording.for_report import recorded_for_report
 from neurosim.training.recording.recorder import Recorder
@@ -136,6 +137,11 @@ class Simulator(Workbench):
         return f"<p><b>{escape(about)}</b><br>{escape(trained)}</p>{self.network._repr_html_()}"
 
     @property
+    def metric_names(self) -> set[str]:
+        """What the scenario's metrics are called in the history: each on each split."""
+        return {f"{split}_{metric.name}" for split in self.splits for metric in self._problem.metrics}
+
+    @property
     def augments(self) -> bool:
         """Whether the training rows are changed at random in each epoch."""
         return self._augmenter is not None
@@ -215,6 +221,7 @@ class Simulator(Workbench):
                 measures = self.evaluate(split) if split in self._splits else {}
                 record[f"{split}_loss"] = measures.get("loss")
                 record[f"{split}_accuracy"] = measures.get("accuracy")
+        record |= metric_values(self._problem.metrics, self._backend, self._splits, self.data)
         record["lr"] = self.rate_of_step((epoch + 1) * self.steps_per_epoch - 1)
         record["seconds"] = seconds
         self.history.append(record)

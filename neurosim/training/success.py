@@ -131,7 +131,7 @@ def _best(scenario: Scenario, members: Sequence[Judged]) -> dict[str, float] | N
         values = [member.measures.get(name) for member in members]
         known = [value for value in values if value is not None and math.isfinite(value)]
         if known:
-            best[name] = max(known) if name.endswith(("accuracy", "r2")) else min(known)
+            best[name] = max(known) if scenario.rises(name) else min(known)
     return best
 
 

@@ -24,12 +24,14 @@ WEIGHTS = ("parameters", "statistics")
 
 
 class Best:
-    """The best value of a measure so far: the smallest of a loss, the largest of an accuracy.
+    """The best value of a measure so far: the smallest or the largest.
 
     Parameters
     ----------
     metric : str
         A measure of the history.
+    rises : bool
+        Whether larger values are better.
     min_delta : float
         By how much a value has to beat the best one before it to count as better.
 
@@ -43,10 +45,10 @@ class Best:
         How many values there were.
     """
 
-    def __init__(self, metric: str, min_delta: float = 0.0) -> None:
+    def __init__(self, metric: str, *, rises: bool, min_delta: float = 0.0) -> None:
         self.metric = metric
         self.min_delta = min_delta
-        self._sign = 1.0 if metric.endswith("_loss") else -1.0
+        self._sign = -1.0 if rises else 1.0
         self.clear()
 
     def clear(self) -> None:
@@ -54,10 +56,10 @@ class Best:
         self.epoch, self.epochs = 0, 0
         self.value = self._sign * math.inf
 
-    def add(self, value: float) -> bool:
+    def add(self, value: float | None) -> bool:
         """Whether the value of one more epoch is better than all before it; the first one always is."""
         self.epochs += 1
-        if math.isnan(value):
+        if value is None or math.isnan(value):
             value = self._sign * math.inf
         better = self._sign * value < self._sign * self.value - self.min_delta
         if better or self.epoch == 0:
@@ -102,10 +104,12 @@ class Watch:
         if section.early_stopping is not None:
             asked = section.early_stopping
             _check(asked.metric, "early_stopping", splits)
-            self.stopping, self._patience = Best(asked.metric, asked.min_delta), asked.patience
+            rises = scenario.rises(asked.metric)
+            self.stopping = Best(asked.metric, rises=rises, min_delta=asked.min_delta)
+            self._patience = asked.patience
         if section.keep_best is not None:
             _check(section.keep_best, "keep_best", splits)
-            self.best = Best(section.keep_best)
+            self.best = Best(section.keep_best, rises=scenario.rises(section.keep_best))
         self._weights: dict[str, NDArray[Any]] = {}
         self.kept_epoch: int | None = None
 

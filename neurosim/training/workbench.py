@@ -191,4 +191,4 @@ class Workbench:
 
     def final_measures(self) -> dict[str, float | None]:
         """What there is to say of the network as it is now on every split; see `neurosim.training.measures`."""
-        return final_measures(self._backend, self._splits, self.data)
+        return final_measures(self._backend, self._problem)

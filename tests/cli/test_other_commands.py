@@ -86,7 +86,8 @@ def test_list_names_everything(neurosim):
 
 
 @pytest.mark.parametrize(
-    "what", ["activations", "losses", "optimizers", "layers", "datasets", "initializers", "schedules", "scenarios"]
+    "what",
+    ["activations", "losses", "optimizers", "layers", "datasets", "initializers", "schedules", "metrics", "scenarios"],
 )
 def test_list_one_kind(neurosim, what):
     rows = json.loads(neurosim("list", what, "--json").out)[what]

@@ -73,7 +73,7 @@ def broken_with(path):
         (
             TOP + "@hookimpl\ndef wrong():\n    return []\n",
             "unknown hook 'wrong'; hooks: neurosim_activations, neurosim_losses, neurosim_optimizers, "
-            "neurosim_initializers, neurosim_schedules, neurosim_datasets (line 7)",
+            "neurosim_initializers, neurosim_schedules, neurosim_metrics, neurosim_datasets (line 7)",
         ),
         (TOP + "def neurosim_losses():\n    return []\n", "neurosim_losses is not marked with @hookimpl (line 6)"),
         (GOOD + "def neurosim_losses():\n    return []\n", "neurosim_losses is not marked with @hookimpl (line 9)"),

@@ -115,6 +115,7 @@ def test_every_hook_may_be_given(tmp_path):
         "@hookimpl\ndef neurosim_optimizers():\n    return [Optimizer('mine', update, params={'lr': 0.1})]\n"
         "@hookimpl\ndef neurosim_initializers():\n    return [Initializer('mine', weight)]\n"
         "@hookimpl(specname='neurosim_schedules')\ndef another_name():\n    return [Schedule('mine', factor)]\n"
+        "@hookimpl\ndef neurosim_metrics():\n    return [Metric('mine', value, 'larger')]\n"
         "@hookimpl\ndef neurosim_datasets():\n    return [Dataset('mine', load)]\n"
     )
     registry = build_registry([path])

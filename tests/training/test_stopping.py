@@ -52,7 +52,7 @@ def equal_bits(first, second):
     ],
 )
 def test_the_best_epoch_is_the_first_that_beats_all_before_it(metric, min_delta, values, epochs):
-    best, found = Best(metric, min_delta), []
+    best, found = Best(metric, rises=metric == "test_accuracy", min_delta=min_delta), []
     for value in values:
         is_new = best.add(value)
         found.append(best.epoch)

@@ -23,6 +23,7 @@ MODULES = (
     "neurosim.builtins.optimizers",
     "neurosim.builtins.initializers",
     "neurosim.builtins.schedules",
+    "neurosim.builtins.metrics",
     "neurosim.builtins.toy_datasets",
     "neurosim.builtins.function_datasets",
     "neurosim.data.file_datasets",

@@ -11,7 +11,7 @@ from typing import Any
 import pluggy
 
 from neurosim.formulas.source import LOADED_SOURCE
-from neurosim.plugin import formula_records, function_records, hookspecs
+from neurosim.plugin import formula_records, function_records, hookspecs, run_records
 from neurosim.suggestions import did_you_mean
 
 # What each hook returns, under the name that `neurosim list` and the registry use for it.
@@ -21,6 +21,7 @@ HOOKS: dict[str, tuple[str, tuple[type, ...]]] = {
     "optimizers": ("neurosim_optimizers", (formula_records.Optimizer,)),
     "initializers": ("neurosim_initializers", (function_records.Initializer,)),
     "schedules": ("neurosim_schedules", (function_records.Schedule, function_records.FeedbackSchedule)),
+    "metrics": ("neurosim_metrics", (run_records.Metric,)),
     "datasets": ("neurosim_datasets", (function_records.Dataset,)),
 }
 _NAMES = [hook for hook, _ in HOOKS.values()]
@@ -32,7 +33,7 @@ class HookError(Exception):
 
     def __init__(self, message: str, hook: object = None) -> None:
         super().__init__(message)
-        self.file, self.line = _definition(hook)
+        self.file, self.line = definition(hook)
 
 
 def records(plugin: object) -> list[tuple[str, Any]]:
@@ -140,7 +141,7 @@ def _instead(found: object) -> str:
     return f"not {_kind(found)}"
 
 
-def _definition(function: object) -> tuple[str, int]:
+def definition(function: object) -> tuple[str, int]:
     """File and line of the ``def`` of a function, below its decorators; line 0 where it has none."""
     code = getattr(inspect.unwrap(function) if callable(function) else None, "__code__", None)
     if code is None:

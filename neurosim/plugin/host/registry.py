@@ -22,7 +22,7 @@ class Registry:
 
     Attributes
     ----------
-    activations, losses, optimizers, initializers, schedules, datasets : Catalog
+    activations, losses, optimizers, initializers, schedules, metrics, datasets : Catalog
         The records of each kind.
     plugins : list of Plugin
         The plugins besides the built-ins, broken ones too.
@@ -35,6 +35,7 @@ class Registry:
         self.optimizers = Catalog("optimizer", self.plugins)
         self.initializers = Catalog("initializer", self.plugins)
         self.schedules = Catalog("schedule", self.plugins)
+        self.metrics = Catalog("metric", self.plugins)
         self.datasets = Catalog("data set", self.plugins)
 
     def broken(self) -> list[Plugin]:

@@ -66,6 +66,13 @@ function curves(root, title, lines, choose) {
   };
 }
 
+// Titles and names of what the runs measure besides loss and accuracy.
+function metricsOf(runs) {
+  const names = runs.flatMap((run) => Object.keys(run.history).map((name) => /^(?:train|validation|test)_(.*)$/.exec(name)?.[1]));
+  const own = [...new Set(names)].filter((name) => name && !["loss", "accuracy"].includes(name));
+  return own.map((name) => [name.replaceAll("_", " "), name]);
+}
+
 // The lines of one measure: of one run its splits, of several runs one each.
 function linesOf(runs, measure) {
   const found = [];

@@ -24,7 +24,7 @@ function live(root, runs) {
   const below = spaces.length ? element("div", root, { class: "views many" }) : null;
   if (below) root.insertBefore(below, views.nextSibling);
   for (const run of spaces) follow(run, hiddenView(below, run).show);
-  for (const [title, measure] of [["Loss", "loss"], ["Accuracy", "accuracy"]]) {
+  for (const [title, measure] of [["Loss", "loss"], ["Accuracy", "accuracy"], ...metricsOf(runs)]) {
     const lines = linesOf(runs, measure);
     if (lines.length) drawings.push(curves(charts, title, lines, (epoch) => bar && bar.go(nearest(pace.epochs, epoch))));
   }
