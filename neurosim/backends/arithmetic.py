@@ -1,9 +1,9 @@
 """What determines the last bits of a result, besides the scenario, the rows and the formulas.
 
-Measurements on the CPU show that it is whether multiplications and additions are fused, and which BLAS kernel
-multiplies matrices; vector width and other properties of the processor do not matter, since no sum is reordered.
-NumPy's own exp, log and tanh, which the reference backend uses, depend on the vector instructions they use. Sine,
-cosine and powers come from the C library.
+Measurements of the CPU backend show that it is whether multiplications and additions are fused; vector width and other
+properties of the processor do not matter, since no sum is reordered. The reference backend multiplies matrices with
+NumPy's BLAS, and NumPy's own exp, log and tanh depend on the vector instructions they use. Sine, cosine and powers come
+from the C library.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import contextlib
 import functools
 import importlib.metadata
 import platform
+from typing import Any
 
 # NumPy's names for the vector instructions of its functions, widest first; older versions use other names.
 _VECTORS = (("AVX-512", {"X86_V4", "AVX512_SKX"}), ("AVX2", {"X86_V3", "AVX2"}))
@@ -24,12 +25,10 @@ def arithmetic_of(backend: str) -> dict[str, str]:
         from neurosim.backends.cuda.target import device_words
 
         return {"device": device_words()}
-    from neurosim.backends.cpu.blas import chosen_sgemm, numpy_blas
-
     if backend == "cpu":
         from neurosim.backends.cpu.jit import fuses
 
-        own = {"fused multiply-add": "yes" if fuses() else "no", "BLAS": chosen_sgemm()[1]}
+        own = {"fused multiply-add": "yes" if fuses() else "no"}
     else:
         own = {"BLAS": numpy_blas(), "NumPy's functions": _numpy_functions()}
     return {**own, "C library": _c_library()}
@@ -47,6 +46,28 @@ def compiler_of(backend: str) -> dict[str, str]:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):  # the CUDA target may be a separate package
             found["numba-cuda"] = importlib.metadata.version("numba-cuda")
     return found
+
+
+@functools.cache
+def numpy_blas() -> str:
+    """The library with which NumPy multiplies matrices, and its kernel."""
+    import numpy as np
+    import threadpoolctl
+
+    found = threadpoolctl.ThreadpoolController().select(user_api="blas").lib_controllers
+    # Wheels come with their own; otherwise it is the only one, or it cannot be determined.
+    own = [library for library in found if "numpy" in library.filepath] or found
+    if own:
+        return ", ".join(sorted({_words(library) for library in own}))
+    built = np.show_config(mode="dicts").get("Build Dependencies", {}).get("blas", {})
+    return f"{built.get('name', 'unknown')} {built.get('version', '')}".strip()
+
+
+def _words(library: Any) -> str:
+    """A library as threadpoolctl describes it: name, version and kernel."""
+    name = "OpenBLAS" if library.internal_api == "openblas" else library.internal_api
+    kernel = getattr(library, "architecture", None)
+    return f"{name} {library.version}" + (f" ({kernel})" if kernel else "")
 
 
 def _numpy_functions() -> str:

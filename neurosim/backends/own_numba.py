@@ -6,6 +6,7 @@ Numba is loaded here, before any other module of neurosim imports it.
 from __future__ import annotations
 
 import sys
+import types
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -34,6 +35,26 @@ _OURS = {
 }
 
 say_what_is_ignored(drawing=False)
+
+
+def _load_array_functions() -> None:
+    """Import what Numba knows of arrays without ``scipy.linalg``, which takes a tenth of a second.
+
+    Numba looks whether it is there, for matrix products in compiled code, of which there are none here. While it looks,
+    empty modules stand in for it; afterwards it can be imported as usual.
+    """
+    if "numba.np.arraymath" in sys.modules or "scipy.linalg" in sys.modules:
+        return
+    stand_ins = {name: types.ModuleType(name) for name in ("scipy.linalg", "scipy.linalg.cython_blas")}
+    sys.modules.update(stand_ins)
+    try:
+        import numba.np.arraymath  # noqa: F401
+    finally:
+        for name in stand_ins:
+            del sys.modules[name]
+
+
+_load_array_functions()
 
 
 @contextmanager

@@ -72,8 +72,8 @@ def _facts() -> dict[str, dict[str, Any]]:
     import os
     import platform
 
+    from neurosim.backends.arithmetic import numpy_blas
     from neurosim.backends.cache import cache_folder
-    from neurosim.backends.cpu.blas import chosen_sgemm
     from neurosim.backends.cpu.team import available_threads
     from neurosim.backends.select import describe_gpu
     from neurosim.data import data_root
@@ -93,7 +93,7 @@ def _facts() -> dict[str, dict[str, Any]]:
             "system": f"{platform.system()} {platform.machine()}",
             "processors": os.cpu_count(),
             "threads": available_threads(),
-            "BLAS": chosen_sgemm()[1],
+            "BLAS": numpy_blas(),
             "GPU": describe_gpu(),
         },
         "folders": {

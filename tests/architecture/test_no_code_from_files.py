@@ -62,7 +62,6 @@ REASONS = {
     ("backends/cuda/target.py", "import_module"): LIBRARY,
     ("backends/cuda/vector_loads.py", "import_module"): LIBRARY,
     ("backends/cuda/helper.py", "subprocess"): "a second neurosim that compiles kernels without the CUDA simulator",
-    ("backends/cpu/blas.py", "ctypes"): "the address of a function of the BLAS that SciPy has loaded",
     ("backends/cpu/inspection.py", "ctypes"): "a view of the kernels' own memory",
     ("bench/parts.py", "ctypes"): "to time kernels by their addresses",
     ("testing/speed.py", "ctypes"): "to time kernels by their addresses",

@@ -43,7 +43,7 @@ def for_processor(name, features):
 
 
 def test_every_backend_here_says_what_it_computes_with():
-    assert set(arithmetic_of("cpu")) == {"fused multiply-add", "BLAS", "C library"}
+    assert set(arithmetic_of("cpu")) == {"fused multiply-add", "C library"}
     assert set(arithmetic_of("reference")) == {"BLAS", "NumPy's functions", "C library"}
     assert set(compiler_of("cpu")) == {"numba"}
     assert compiler_of("reference") == {}
@@ -56,11 +56,8 @@ def test_sums_are_taken_from_first_to_last_by_every_python():
 
 @pytest.mark.ci
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="names kernels for x86")
-def test_another_kernel_of_blas_is_told_and_changes_bits():
-    here, other = trained(), trained(OPENBLAS_CORETYPE="Sandybridge")
-    assert "(Sandybridge)" in other[0]
-    assert here[0] != other[0]
-    assert here[1] != other[1]
+def test_another_kernel_of_blas_changes_nothing():
+    assert trained() == trained(OPENBLAS_CORETYPE="Sandybridge")
 
 
 @pytest.mark.slow

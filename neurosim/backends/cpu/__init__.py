@@ -2,8 +2,9 @@
 
 Read in this order: `table`, `stages` and `plan` (a network as a table of stages, each kind of layer in a
 module of its own), `engine` (the loop over it), `blocks` (what is done to vectors, with `products`,
-`vector_norms` and `masks`), `maps` (what is done to feature maps, with `conv2d`, `pools` and `map_norms`), `gathering`,
-`losses` and `updates` (what comes before and after), `memory` and `vectors` (what all of it is made of),
+`large_products`, `product_tiles`, `vector_norms` and `masks`), `maps` (what is done to feature maps, with `conv2d`,
+`map_tiles`, `pools` and `map_norms`), `gathering`, `losses` and `updates` (what comes before and after), `memory` and
+`vectors` (what all of it is made of),
 `templates` and `kernels` (the compiled forms of activations, losses and optimizers), `backend` (the object
 that owns the buffers). `lanes` and `groups` train many small networks side by side.
 """

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurosim.backends.base import Backend, Inspection, Totals, dropout_keys, in_order, shuffle_key
-from neurosim.backends.cpu import blas, engine, masks, team
+from neurosim.backends.cpu import engine, masks, team
 from neurosim.backends.cpu.groups import CompiledKernels, LaneGroup, compile_lane_loss, is_small, judge_of, lane_data
 from neurosim.backends.cpu.inspection import layer_signals
 from neurosim.backends.cpu.kernels import activation_kernels, loss_kernel, optimizer_kernels
@@ -231,14 +231,13 @@ class CpuBackend(Backend):
             self.steps_done,
             self._clip(),
             judge_of(self.network, rows),
-            blas.sgemm_address(),
+            self._product(plan),
             self._maps,
             self._contexts(threads, plan),
             totals,
         )
         words = team.barrier_words()
-        with blas.single_threaded(plan.needs_blas):
-            team.run_together(threads, lambda thread, size: engine.train(*arguments, thread, size, words))
+        team.run_together(threads, lambda thread, size: engine.train(*arguments, thread, size, words))
         return totals
 
     def _evaluate(self, rows: Rows, outputs: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -267,9 +266,9 @@ class CpuBackend(Backend):
         outputs: NDArray[np.float32],
     ) -> None:
         threads = len(plans)
-        data, judge, sgemm = _data(rows), judge_of(self.network, rows), blas.sgemm_address()
+        data, judge, product = _data(rows), judge_of(self.network, rows), self._product(plans[0])
         no_keys = np.zeros(0, np.uint64)
-        how = (data, rows.count, capacity, judge, sgemm, no_keys, self._maps)
+        how = (data, rows.count, capacity, judge, product, no_keys, self._maps)
         contexts = self._contexts(threads, plans[0])
 
         def work(thread: int, size: int) -> None:
@@ -278,8 +277,16 @@ class CpuBackend(Backend):
                 plan.stages, plan.loss, plan.inputs[0:1], *how, contexts[thread], totals, outputs, thread, size
             )
 
-        with blas.single_threaded(plans[0].needs_blas):
-            team.run_together(threads, work)
+        team.run_together(threads, work)
+
+    def _product(self, plan: Plan) -> int:
+        """The address of the kernel for large products, which only networks that have some compile; else 0."""
+        if not plan.has_large_products:
+            return 0
+        with self.compiling():
+            from neurosim.backends.cpu import large_products
+
+        return int(large_products.product.address)
 
     def _contexts(self, threads: int, plan: Plan) -> NDArray[np.int64]:
         """For each thread, memory for the arguments of the map kernels, with the address of its scratch memory."""

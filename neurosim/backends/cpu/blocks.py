@@ -109,14 +109,14 @@ def copy_block(source, out, units, r0, r1, c0, c1):
 
 
 @compiled
-def forward_block(stage, batch, r0, r1, c0, c1, first_row, keys, sgemm, scratch):
+def forward_block(stage, batch, r0, r1, c0, c1, first_row, keys, product, scratch):
     """One block of one stage; `batch` is the address of the network's inputs."""
     x = batch if stage[X] == 0 else stage[X]
     kind, inputs, units = stage[KIND], stage[INPUTS], stage[UNITS]
     if kind == DENSE:
         left = x + 4 * r0 * inputs
         out = stage[Z] + 4 * (r0 * units + c0)
-        multiply(sgemm, r1 - r0, c1 - c0, inputs, left, inputs, stage[WEIGHT] + 4 * c0, units, out, units)
+        multiply(product, r1 - r0, c1 - c0, inputs, left, inputs, stage[WEIGHT] + 4 * c0, units, out, units)
         if stage[FORWARD] != 0:
             arguments = (stage[Z], stage[BIAS], stage[A], units, r0, r1, c0, c1, stage[PARAMS])
             call_activation(stage[FORWARD], arguments)
@@ -199,7 +199,7 @@ def pull_back(plan, s, x, r0, r1, c0, c1, first_row, keys, update, whole_rows):
 
 
 @compiled
-def backward_block(plan, s, x, rows, q, blocks, first_row, keys, update, sgemm):
+def backward_block(plan, s, x, rows, q, blocks, first_row, keys, update, product):
     """Block `q` of `blocks` of a dense stage's backward pass: a range of its inputs, and their update."""
     stage = plan[s]
     inputs = stage[INPUTS]
@@ -211,9 +211,9 @@ def backward_block(plan, s, x, rows, q, blocks, first_row, keys, update, sgemm):
     source = x if stage[X] == 0 else stage[X]
     if stage[DX] != 0:
         dx = stage[DX] + 4 * k0
-        multiply_transposed_right(sgemm, rows, k1 - k0, units, stage[D], units, weight, units, dx, inputs)
+        multiply_transposed_right(product, rows, k1 - k0, units, stage[D], units, weight, units, dx, inputs)
         pull_back(plan, s - 1, x, np.int64(START), rows, k0, k1, first_row, keys, update, np.bool_(False))
-    multiply_transposed_left(sgemm, k1 - k0, units, rows, source + 4 * k0, inputs, stage[D], units, gradient, units)
+    multiply_transposed_left(product, k1 - k0, units, rows, source + 4 * k0, inputs, stage[D], units, gradient, units)
     if stage[PENALTY] != 0:
         penalize(stage, weight, gradient, (k1 - k0) * units)
     function, state_stride, constants = update

@@ -19,19 +19,9 @@ from __future__ import annotations
 import numpy as np
 
 from neurosim.backends.cpu.jit import compiled
+from neurosim.backends.cpu.map_tiles import LINE_TILES, TILES, correlation_tile, gradient_tile, sum_of_line
 from neurosim.backends.cpu.memory import floats
-from neurosim.backends.cpu.vectors import (
-    LANES,
-    LINE,
-    LINE_TILES,
-    PART,
-    TILES,
-    correlation_tile,
-    gradient_tile,
-    linked,
-    stack_lines,
-    sum_of_line,
-)
+from neurosim.backends.cpu.vectors import LANES, LINE, PART, linked, stack_lines
 
 SIZES = tuple((height, width) for width, height in TILES.items())
 LINE_SIZES = tuple((height, width) for width, height in LINE_TILES.items())

@@ -61,7 +61,7 @@ FLUSH = -1
 
 
 @compiled
-def forward_pass(plan, x, rows, first_row, keys, sgemm, maps, context, thread, threads, barrier):
+def forward_pass(plan, x, rows, first_row, keys, product, maps, context, thread, threads, barrier):
     """Run all stages for a batch, each thread its own blocks; afterwards this thread's rows are ready for the loss."""
     scratch = context[SCRATCH]
     s = 0
@@ -80,19 +80,19 @@ def forward_pass(plan, x, rows, first_row, keys, sgemm, maps, context, thread, t
             blocks = row_blocks(rows)
             for q in range(thread, blocks, threads):
                 r0, r1 = edge(q, blocks, rows), edge(q + 1, blocks, rows)
-                forward_block(stage, x, r0, r1, np.int64(START), stage[UNITS], first_row, keys, sgemm, scratch)
+                forward_block(stage, x, r0, r1, np.int64(START), stage[UNITS], first_row, keys, product, scratch)
         else:
             blocks = stage[COLUMN_BLOCKS]
             for q in range(thread, blocks, threads):
                 c0, c1 = edge(q, blocks, stage[UNITS]), edge(q + 1, blocks, stage[UNITS])
-                forward_block(stage, x, np.int64(START), rows, c0, c1, first_row, keys, sgemm, scratch)
+                forward_block(stage, x, np.int64(START), rows, c0, c1, first_row, keys, product, scratch)
         if stage[WAIT]:
             wait(barrier, threads)
         s += 1
 
 
 @compiled
-def backward_pass(plan, x, s, ready, rows, first_row, keys, update, sgemm, maps, context, thread, threads, barrier):
+def backward_pass(plan, x, s, ready, rows, first_row, keys, update, product, maps, context, thread, threads, barrier):
     """Gradients of all stages from `s` down to the first, and the updates of those on vectors.
 
     The gradient of the outputs of stage `s` must be in place or, if `ready`, that of its weighted sums.
@@ -114,7 +114,7 @@ def backward_pass(plan, x, s, ready, rows, first_row, keys, update, sgemm, maps,
         elif stage[KIND] == DENSE and (ready or stage[PROJECTION]):
             blocks = stage[INPUT_BLOCKS]
             for q in range(thread, blocks, threads):
-                backward_block(plan, s, x, rows, q, blocks, first_row, keys, update, sgemm)
+                backward_block(plan, s, x, rows, q, blocks, first_row, keys, update, product)
             if stage[DX] != 0:
                 wait(barrier, threads)
                 s, ready = stop(plan, s - 1, np.bool_(False))
@@ -160,8 +160,8 @@ def after_loss(plan, from_logits):
 
 @entry
 def train(
-    plan, loss, inputs, data, order, span, batch, keys, optimizer, rates, t, clip, judge, sgemm, maps, contexts, totals,
-    thread, threads, words,
+    plan, loss, inputs, data, order, span, batch, keys, optimizer, rates, t, clip, judge, product, maps, contexts,
+    totals, thread, threads, words,
 ):  # fmt: skip
     """Train on a span of the rows in `order`, batch by batch; called by every thread of a team at once.
 
@@ -190,6 +190,8 @@ def train(
         sums for each chunk of them.
     judge : (int, float32)
         How right answers are recognized, and the threshold.
+    product : int
+        Address of the kernel for large products; 0 where there are none.
     maps : (forward, backward, pack)
         Addresses of the kernels for maps; 0 where the network has none.
     contexts : int64 (threads, words)
@@ -223,7 +225,7 @@ def train(
             for s in range(thread, plan.shape[0], threads):
                 call_maps(maps[2], (address_of(plan), s, s + 1, 1, 0))
             wait(barrier, threads)
-        forward_pass(plan, x, rows, start, keys, sgemm, maps, context, thread, threads, barrier)
+        forward_pass(plan, x, rows, start, keys, product, maps, context, thread, threads, barrier)
         blocks = row_blocks(rows)
         scale = np.float32(1.0 / rows)
         s, ready = after_loss(plan, loss[LOSS_FROM_LOGITS])
@@ -235,7 +237,7 @@ def train(
         wait(barrier, threads)
         if not ready:
             s, ready = stop(plan, s, np.bool_(True))
-        backward_pass(plan, x, s, ready, rows, start, keys, update, sgemm, maps, context, thread, threads, barrier)
+        backward_pass(plan, x, s, ready, rows, start, keys, update, product, maps, context, thread, threads, barrier)
         if maps[1] != 0:
             finish_maps(plan, (rows + GROUP - 1) // GROUP, update, thread, threads)
         if late:
@@ -254,7 +256,7 @@ def train(
 
 @entry
 def evaluate(
-    plan, loss, inputs, data, count, capacity, judge, sgemm, keys, maps, context, totals, outputs, thread, threads
+    plan, loss, inputs, data, count, capacity, judge, product, keys, maps, context, totals, outputs, thread, threads
 ):  # fmt: skip
     """Forward pass and loss of all `count` rows in chunks of `capacity`, distributed over the threads.
 
@@ -287,7 +289,7 @@ def evaluate(
         for s in range(first_vectors, plan.shape[0]):
             stage = plan[s]
             zero = np.int64(START)
-            forward_block(stage, x, zero, rows, zero, stage[UNITS], start, keys, sgemm, context[SCRATCH])
+            forward_block(stage, x, zero, rows, zero, stage[UNITS], start, keys, product, context[SCRATCH])
         if has_targets:
             loss_block(loss, np.int64(START), np.int64(START), rows, np.float32(0), judge, totals[q])
         if outputs.shape[0] > 0:

@@ -16,15 +16,12 @@ from numba.core.ccallback import CFunc
 from numba.core.registry import cpu_target
 from numba.core.sigutils import normalize_signature
 
-from neurosim.backends.cpu.blas import load_scipy_linalg
 from neurosim.backends.cpu.kernel_cache import kernel_cache
 from neurosim.backends.own_numba import our_settings
 from neurosim.backends.surroundings import check_jit
 from neurosim.process.interruption import deferred
 
 check_jit()
-# Numba would import it anyway, the slow way.
-load_scipy_linalg()
 # The code generator is set up the first time it is asked for.
 with our_settings():
     cpu_target.target_context.codegen()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from neurosim.backends.cpu.jit import compiled
+from neurosim.backends.cpu.map_tiles import sum_of_line
 from neurosim.backends.cpu.memory import floats
 from neurosim.backends.cpu.pools import clear
 from neurosim.backends.cpu.table import (
@@ -28,7 +29,7 @@ from neurosim.backends.cpu.table import (
     Z,
 )
 from neurosim.backends.cpu.vector_norms import ONE, ZERO, move_running
-from neurosim.backends.cpu.vectors import LANES, LINE, sum_of_line
+from neurosim.backends.cpu.vectors import LANES, LINE
 
 
 @compiled

@@ -46,6 +46,11 @@ def drop_row(source, out, first, units, key, row, below, scale):
     start = np.uint32(word >> np.uint64(32)) + np.uint32(first)
     second = np.uint32(word)
     values = floats(source, units)
+    if source == out:
+        # Two views of the same memory would fail the check for overlap, and the loop would not be vectorized.
+        for j in range(units):
+            values[j] *= scale if uniform(start, second, j) >= below else ZERO
+        return
     results = floats(out, units)
     for j in range(units):
         results[j] = values[j] * (scale if uniform(start, second, j) >= below else ZERO)

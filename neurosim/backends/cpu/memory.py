@@ -134,11 +134,13 @@ LANE_LOSS = types.void(*[types.intp] * 9, types.float32)
 UPDATE = types.void(*[types.intp] * 6)
 CONSTANTS = types.void(types.intp, types.intp, types.float64, types.float64)
 MAPS = types.void(*[types.intp] * 5)
+PRODUCT = types.void(*[types.intp] * 11)
 call_activation = _caller(ir.VoidType(), types.void, 9, [])
 call_loss = _caller(_DOUBLE, types.float64, 9, [(_FLOAT, types.float32)])
 call_lane_loss = _caller(ir.VoidType(), types.void, 9, [(_FLOAT, types.float32)])
 call_update = _caller(ir.VoidType(), types.void, 6, [])
 call_maps = _caller(ir.VoidType(), types.void, 5, [])
+call_product = _caller(ir.VoidType(), types.void, 11, [])
 call_constants = _caller(ir.VoidType(), types.void, 2, [(_DOUBLE, types.float64)] * 2)
 
 
@@ -179,53 +181,15 @@ def yield_processor(typingctx: Any) -> Any:
 
 
 @intrinsic
-def blas_sgemm(typingctx: Any, function: Any, transposed: Any, shape: Any, left: Any, right: Any, result: Any) -> Any:
-    """Call a Fortran ``sgemm`` at an address, with alpha 1 and beta 0.
-
-    `transposed` is two flags, `shape` is (m, n, k), and `left`, `right` and `result` are
-    (address, leading dimension), all in the column-major sense of BLAS.
-    """
-    pair = types.UniTuple(types.intp, 2)
+def fma(typingctx: Any, x: Any, y: Any, z: Any) -> Any:
+    """``x * y + z`` with one rounding, in float32. The compiler neither makes nor undoes it."""
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        def spill(value: Any, kind: ir.Type) -> Any:
-            slot = cgutils.alloca_once(builder, kind)
-            builder.store(value, slot)
-            return builder.bitcast(slot, ir.IntType(8).as_pointer())
+        function_type = ir.FunctionType(_FLOAT, [_FLOAT] * 3)
+        function = cgutils.get_or_insert_function(builder.module, function_type, "llvm.fma.f32")
+        return builder.call(function, arguments)
 
-        def integer(value: Any) -> Any:
-            # 64 bits, of which a BLAS with 32-bit integers reads the lower half.
-            return spill(value, _WORD)
-
-        def letter(flag: Any) -> Any:
-            is_set = builder.icmp_signed("!=", flag, ir.Constant(_WORD, 0))
-            byte = ir.IntType(8)
-            return spill(builder.select(is_set, ir.Constant(byte, ord("T")), ir.Constant(byte, ord("N"))), byte)
-
-        def unpack(value: Any, count: int) -> Any:
-            return cgutils.unpack_tuple(builder, value, count)
-
-        def data(value: Any) -> Any:
-            return builder.inttoptr(value, ir.IntType(8).as_pointer())
-
-        address, flags, sizes, a, b, c = arguments
-        pointer = ir.IntType(8).as_pointer()
-        target = builder.inttoptr(address, ir.FunctionType(ir.VoidType(), [pointer] * 13).as_pointer())
-        flag_a, flag_b = unpack(flags, 2)
-        m, n, k = unpack(sizes, 3)
-        (a_data, a_stride), (b_data, b_stride), (c_data, c_stride) = (unpack(part, 2) for part in (a, b, c))
-        one, zero = (spill(ir.Constant(_FLOAT, value), _FLOAT) for value in (1.0, 0.0))
-        # fmt: off
-        builder.call(target, [
-            letter(flag_a), letter(flag_b), integer(m), integer(n), integer(k), one,
-            data(a_data), integer(a_stride), data(b_data), integer(b_stride),
-            zero, data(c_data), integer(c_stride),
-        ])
-        # fmt: on
-        return context.get_dummy_value()
-
-    signature = types.void(types.intp, pair, types.UniTuple(types.intp, 3), pair, pair, pair)
-    return signature, codegen
+    return types.float32(types.float32, types.float32, types.float32), codegen
 
 
 @intrinsic

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurosim.backends.cpu.kernels import ActivationKernels, LossKernel
+from neurosim.backends.cpu.products import SMALL
 from neurosim.backends.cpu.stages.base import Stages, Vectors, address
 from neurosim.backends.cpu.stages.kinds import KINDS, starts_on_maps
 from neurosim.backends.cpu.table import DENSE, TO_ROWS, Field, LossField
@@ -36,7 +37,7 @@ class Plan:
     loss: NDArray[np.int64]
     capacity: int
     inputs: NDArray[np.float32]
-    needs_blas: bool
+    has_large_products: bool
     scratch: int
     keep: list[NDArray[Any]] = field(default_factory=list)
     places: dict[str, int] = field(default_factory=dict)
@@ -98,13 +99,13 @@ def _finish(stages: Stages, loss: LossKernel) -> Plan:
     table[LossField.CLASSES] = address(classes)
     table[LossField.FROM_LOGITS] = stages.network.pair is not None
     dense = (stage for stage in stages.table if stage[Field.KIND] == DENSE)
-    needs_blas = stages.capacity * max((int(s[Field.INPUTS] * s[Field.UNITS]) for s in dense), default=0) > 2048
+    largest = stages.capacity * max((int(s[Field.INPUTS] * s[Field.UNITS]) for s in dense), default=0)
     return Plan(
         np.array(stages.table),
         table,
         stages.capacity,
         stages.inputs,
-        needs_blas,
+        largest > SMALL,
         stages.scratch,
         stages.keep,
         stages.places,

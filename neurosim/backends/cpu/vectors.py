@@ -1,12 +1,8 @@
-"""The innermost loops of convolutions, with LLVM vectors: tiles of sums that stay in registers.
+"""Vectors in LLVM's intermediate language: what the innermost loops of products and convolutions are written with.
 
-A number of a feature map is a line of `LANES` float32, one for each sample of a group, so every
-multiply-add works on a whole line, whatever the number of channels. A tile is a few lines of one operand times a few
-numbers (or lines) of the other; all its sums stay in registers while the loops run. Numba cannot guarantee that for an
-array, so these loops are written in LLVM's intermediate language.
-
-A processor with shorter registers works on a line in parts, with different tiles. Neither changes the order in which
-the numbers of a sum are added, so the bits are the same on every processor with fused multiply-add.
+Numba cannot guarantee that an array stays in registers, so these loops are written in LLVM's language. A processor with
+shorter registers works on a line in parts. That does not change the order in which the numbers of a sum are added, so
+the bits are the same on every processor.
 """
 
 from __future__ import annotations
@@ -25,6 +21,8 @@ from neurosim.backends.cpu.memory import intrinsic
 
 LANES = 16
 LINE = 4 * LANES
+# More than the size of any tile.
+MOST = 64
 
 
 def _registers() -> tuple[int, int]:
@@ -40,178 +38,64 @@ def _registers() -> tuple[int, int]:
 
 WIDTH, REGISTERS = _registers()
 PART = 4 * WIDTH
-# Widths of tiles, in numbers of the operand that is read at adjacent places, and how many lines of the
-# other operand fit: a sum takes one register, a line another, and one is left for the first operand.
-TILES = {8: 3, 6: 4, 4: 5, 2: 8, 1: 8} if REGISTERS == 32 else {6: 2, 4: 3, 2: 5, 1: 7}
-# The same for products of two lines, which take all parts at once: if they have to wait for memory, the fewer lines
-# they read the better.
-_SUMS = REGISTERS * PART // LINE
-LINE_TILES = TILES if _SUMS == 32 else {3: 2, 2: 3, 1: 5} if _SUMS == 8 else {2: 1, 1: 2}
 
-_WORD = ir.IntType(64)
-_FLOAT = ir.FloatType()
-_VECTOR = ir.VectorType(_FLOAT, WIDTH)
-_LINE = ir.VectorType(_FLOAT, LANES)
-_INDEX = ir.IntType(32)
+WORD = ir.IntType(64)
+FLOAT = ir.FloatType()
+VECTOR = ir.VectorType(FLOAT, WIDTH)
+LINE_VECTOR = ir.VectorType(FLOAT, LANES)
+INDEX = ir.IntType(32)
 # Keeps the code of linked functions alive.
 _LINKED: list[Any] = []
 
 
-def _load(builder: Any, address: Any, kind: ir.Type) -> Any:
+def load(builder: Any, address: Any, kind: ir.Type) -> Any:
+    """The value of some type at an address."""
     return builder.load(builder.inttoptr(address, kind.as_pointer()), align=4)
 
 
-def _store(builder: Any, value: Any, address: Any) -> None:
+def store(builder: Any, value: Any, address: Any) -> None:
+    """Store a value at an address."""
     builder.store(value, builder.inttoptr(address, value.type.as_pointer()), align=4)
 
 
-def _offset(builder: Any, address: Any, stride: Any, count: Any, more: int = 0) -> Any:
+def offset(builder: Any, address: Any, stride: Any, count: Any, more: int = 0) -> Any:
     """``address + count * stride + more`` for integers or values of either factor."""
-    factors = [factor if isinstance(factor, ir.Value) else ir.Constant(_WORD, factor) for factor in (stride, count)]
+    factors = [factor if isinstance(factor, ir.Value) else ir.Constant(WORD, factor) for factor in (stride, count)]
     place = builder.add(address, builder.mul(*factors))
-    return builder.add(place, ir.Constant(_WORD, more)) if more else place
+    return builder.add(place, ir.Constant(WORD, more)) if more else place
 
 
-def _broadcast(builder: Any, number: Any) -> Any:
-    first = builder.insert_element(ir.Constant(_VECTOR, ir.Undefined), number, ir.Constant(_INDEX, 0))
-    return builder.shuffle_vector(first, first, ir.Constant(ir.VectorType(_INDEX, WIDTH), [0] * WIDTH))
+def broadcast(builder: Any, number: Any) -> Any:
+    """A vector of one number."""
+    first = builder.insert_element(ir.Constant(VECTOR, ir.Undefined), number, ir.Constant(INDEX, 0))
+    return builder.shuffle_vector(first, first, ir.Constant(ir.VectorType(INDEX, WIDTH), [0] * WIDTH))
 
 
-def _multiply_add(builder: Any, left: Any, right: Any, total: Any) -> Any:
-    """A fused multiply-add, if the processor has one."""
-    name = f"llvm.fmuladd.v{WIDTH}f32"
-    function_type = ir.FunctionType(_VECTOR, [_VECTOR] * 3)
+def multiply_add(builder: Any, left: Any, right: Any, total: Any) -> Any:
+    """A fused multiply-add: one rounding."""
+    name = f"llvm.fma.v{WIDTH}f32"
+    function_type = ir.FunctionType(VECTOR, [VECTOR] * 3)
     function = cgutils.get_or_insert_function(builder.module, function_type, name)
     return builder.call(function, [left, right, total])
 
 
-def _add_products(builder: Any, sums: dict[tuple[int, int], Any], lines: list[Any], numbers: Iterable[Any]) -> None:
-    """Add the product of each of `lines` and each of `numbers` to the sum of the two."""
-    for j, number in enumerate(numbers):
-        for i, line in enumerate(lines):
-            place = sums[i, j]
-            builder.store(_multiply_add(builder, line, number, builder.load(place)), place)
-
-
-def _chosen_tile(builder: Any, size: Any, tiles: dict[int, int]) -> Iterator[tuple[int, int]]:
-    """Every size of tile, each in its own branch, which runs if `size` is its (lines, numbers)."""
-    lines, numbers = cgutils.unpack_tuple(builder, size, 2)
+def branches(builder: Any, size: Any, sizes: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Every one of `sizes`, each in a branch of its own, which runs if `size`, two integers, is that one."""
+    first, second = cgutils.unpack_tuple(builder, size, 2)
     end = builder.append_basic_block("end")
-    # LINE is greater than the number of lines in any tile.
-    switch = builder.switch(_offset(builder, lines, LINE, numbers), end)
-    for width, most in tiles.items():
-        for height in {most, min(3, most), min(2, most), 1}:
-            block = builder.append_basic_block(f"tile{height}x{width}")
-            switch.add_case(ir.Constant(_WORD, height + LINE * width), block)
-            with builder.goto_block(block):
-                yield height, width
-                builder.branch(end)
+    switch = builder.switch(offset(builder, first, MOST, second), end)
+    for this, that in sizes:
+        block = builder.append_basic_block(f"tile{this}x{that}")
+        switch.add_case(ir.Constant(WORD, this + MOST * that), block)
+        with builder.goto_block(block):
+            yield this, that
+            builder.branch(end)
     builder.position_at_end(end)
 
 
-def _sums(builder: Any, height: int, width: int) -> dict[tuple[int, int], Any]:
+def sums_of(builder: Any, height: int, width: int) -> dict[tuple[int, int], Any]:
     """Variables for the sums of a tile, which LLVM turns into registers."""
-    return {key: cgutils.alloca_once(builder, _VECTOR) for key in product(range(height), range(width))}
-
-
-@intrinsic
-def correlation_tile(typingctx: Any, size: Any, source: Any, weight: Any, bias: Any, out: Any) -> Any:
-    """`size` (positions, channels) outputs of a convolution, in one part of the lanes.
-
-    The other arguments are ``(source, line, step)``, ``(weight, band, rows, count)``, `bias` and
-    ``(out, pitch)``. Output number p is the bias plus, for each of `rows` rows, `count` lines of the
-    source, at ``source + row * line + p * step``, times as many groups of adjacent weights, at
-    ``weight + row * band``; it goes to ``out + p * pitch``, channel by channel.
-    """
-
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        source, line, step = cgutils.unpack_tuple(builder, arguments[1], 3)
-        weight, band, rows, count = cgutils.unpack_tuple(builder, arguments[2], 4)
-        out, pitch = cgutils.unpack_tuple(builder, arguments[4], 2)
-        for positions, channels in _chosen_tile(builder, arguments[0], TILES):
-            sums = _sums(builder, positions, channels)
-            for (_, c), place in sums.items():
-                number = _load(builder, _offset(builder, arguments[3], 4, c), _FLOAT)
-                builder.store(_broadcast(builder, number), place)
-            with cgutils.for_range(builder, rows) as row:
-                first = _offset(builder, source, line, row.index)
-                starts = [_offset(builder, first, step, p) for p in range(positions)]
-                weights = _offset(builder, weight, band, row.index)
-                with cgutils.for_range(builder, count) as k:
-                    lines = [_load(builder, _offset(builder, start, LINE, k.index), _VECTOR) for start in starts]
-                    group = _offset(builder, weights, 4 * channels, k.index)
-                    numbers = (_load(builder, _offset(builder, group, 4, c), _FLOAT) for c in range(channels))
-                    _add_products(builder, sums, lines, (_broadcast(builder, number) for number in numbers))
-            for (p, c), place in sums.items():
-                at = _offset(builder, _offset(builder, out, pitch, p), LINE, c)
-                _store(builder, builder.load(place), at)
-        return context.get_dummy_value()
-
-    word = types.intp
-    pair, three, four = (types.UniTuple(word, number) for number in (2, 3, 4))
-    return types.void(pair, three, four, word, pair), codegen
-
-
-@intrinsic
-def gradient_tile(typingctx: Any, size: Any, left: Any, right: Any, counts: Any, out: Any) -> Any:
-    """Sums of `size` (adjacent lines on the left) x (adjacent lines on the right).
-
-    The other arguments are ``(left, left_row, left_step)``, ``(right, right_row, right_step)``,
-    ``(rows, count)`` and `out`. The lines on the left are at ``left + row * left_row + k * left_step``
-    for `rows` rows and `count` steps each, those on the right alike; the sums of lines i and j go to
-    line number ``i * channels + j`` of `out`.
-    """
-
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        left, left_row, left_step = cgutils.unpack_tuple(builder, arguments[1], 3)
-        right, right_row, right_step = cgutils.unpack_tuple(builder, arguments[2], 3)
-        rows, count = cgutils.unpack_tuple(builder, arguments[3], 2)
-        for inputs, channels in _chosen_tile(builder, arguments[0], LINE_TILES):
-            parts = {part: _sums(builder, inputs, channels) for part in range(0, LINE, PART)}
-            for sums in parts.values():
-                for place in sums.values():
-                    builder.store(ir.Constant(_VECTOR, None), place)
-            with cgutils.for_range(builder, rows) as row:
-                first = _offset(builder, left, left_row, row.index)
-                second = _offset(builder, right, right_row, row.index)
-                with cgutils.for_range(builder, count) as k:
-                    for part, sums in parts.items():
-                        start = _offset(builder, first, left_step, k.index)
-                        lines = [_load(builder, _offset(builder, start, LINE, i, part), _VECTOR) for i in range(inputs)]
-                        start = _offset(builder, second, right_step, k.index)
-                        others = (
-                            _load(builder, _offset(builder, start, LINE, j, part), _VECTOR) for j in range(channels)
-                        )
-                        _add_products(builder, sums, lines, others)
-            for part, sums in parts.items():
-                for (i, j), place in sums.items():
-                    at = _offset(builder, arguments[4], LINE, i * channels + j, part)
-                    _store(builder, builder.load(place), at)
-        return context.get_dummy_value()
-
-    word = types.intp
-    pair, three = (types.UniTuple(word, number) for number in (2, 3))
-    return types.void(pair, three, three, pair, word), codegen
-
-
-@intrinsic
-def sum_of_line(typingctx: Any, address: Any) -> Any:
-    """The sum of a line's numbers: halves are added until a single number is left."""
-
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        value = _load(builder, arguments[0], _LINE)
-        width = LANES
-        while width > 1:
-            width //= 2
-            kind = ir.VectorType(_INDEX, width)
-            halves = [
-                builder.shuffle_vector(value, value, ir.Constant(kind, [start + i for i in range(width)]))
-                for start in (0, width)
-            ]
-            value = builder.fadd(*halves)
-        return builder.extract_element(value, ir.Constant(_INDEX, 0))
-
-    return types.float32(types.intp), codegen
+    return {key: cgutils.alloca_once(builder, VECTOR) for key in product(range(height), range(width))}
 
 
 @intrinsic
@@ -221,8 +105,8 @@ def stack_lines(typingctx: Any, count: Any) -> Any:
         return None
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        place = cgutils.alloca_once(builder, ir.ArrayType(_LINE, count.literal_value))
-        return builder.ptrtoint(place, _WORD)
+        place = cgutils.alloca_once(builder, ir.ArrayType(LINE_VECTOR, count.literal_value))
+        return builder.ptrtoint(place, WORD)
 
     return types.intp(count), codegen
 
@@ -242,7 +126,7 @@ def linked(words: int) -> Callable[[Any], Any]:
         @intrinsic
         def call(typingctx: Any, arguments: Any) -> Any:
             def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-                function_type = ir.FunctionType(ir.VoidType(), [_WORD] * words)
+                function_type = ir.FunctionType(ir.VoidType(), [WORD] * words)
                 target = cgutils.get_or_insert_function(builder.module, function_type, name)
                 builder.call(target, cgutils.unpack_tuple(builder, values[0], words))
                 return context.get_dummy_value()
