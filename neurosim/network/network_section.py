@@ -82,6 +82,7 @@ def _output(layers: Sequence[LayerSection]) -> Choice | None:
 
 def _with_fitting_pairs(loss: Choice, output: Choice | None, registry: Registry) -> Choice:
     """The loss, without its pairs from logits where they mean another activation of the output's name."""
+    _check_pairs(loss.entry, registry)
     if output is None or loss.record.pair_for(output.record.name) is None:
         return loss
     try:
@@ -91,3 +92,12 @@ def _with_fitting_pairs(loss: Choice, output: Choice | None, registry: Registry)
     if meant is output.entry:
         return loss
     return loss.found(replace(loss.entry, record=replace(loss.record, from_logits=())))
+
+
+def _check_pairs(loss: Entry, registry: Registry) -> None:
+    """Raise PluginError if a pair is for an activation whose name is misspelled; it would never be used."""
+    for pair in loss.record.from_logits:
+        near = registry.activations.misspelled(pair.activation)
+        if near:
+            what = f"loss {loss.record.name!r} is paired with an activation {pair.activation!r}, which is not there"
+            raise PluginError(f"{pair.place}: {what}", near)

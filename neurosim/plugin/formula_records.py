@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from neurosim.plugin.record import Record, Scalar
+from neurosim.plugin.record import Declared, Record, Scalar
 
 if TYPE_CHECKING:
     from neurosim.formulas.kinds import ArgumentKind
@@ -81,9 +81,17 @@ class Activation(Record):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        object.__setattr__(self, "kinks", self._kinks())
         self._check("f", self.f, "z")
         if self.df is not None:
             self._check("df", self.df, "z", "a")
+
+    def _kinks(self) -> tuple[float, ...]:
+        kinks: Any = self.kinks
+        kinks = (kinks,) if isinstance(kinks, int | float) else kinks
+        if not isinstance(kinks, list | tuple) or not all(isinstance(kink, int | float) for kink in kinks):
+            raise self._fault(f"kinks must be a tuple of numbers, not {kinks!r}", "Write kinks=(0.0,).")
+        return tuple(map(float, kinks))
 
     @property
     def derivative(self) -> Scalar:
@@ -150,7 +158,7 @@ class RowActivation(Record):
 
 
 @dataclass(frozen=True)
-class FromLogits:
+class FromLogits(Declared):
     """A loss together with the output activation before it, computed from the weighted sums z.
 
     Used instead of the loss's own pair when the last layer has this activation: the two are then
@@ -221,10 +229,20 @@ class Loss(Record):
         self._check("value", self.value, "a", "y")
         if self.gradient is not None:
             self._check("gradient", self.gradient, "a", "y", "da")
+        if not isinstance(self.threshold, int | float):
+            raise self._fault(f"threshold must be a number, not {self.threshold!r}")
+        object.__setattr__(self, "from_logits", self._pairs())
         for pair in self.from_logits:
             role = f"from_logits[{pair.activation}]"
             self._check(f"{role}.value", pair.value, "z", "a", "y")
             self._check(f"{role}.gradient", pair.gradient, "z", "a", "y", "dz")
+
+    def _pairs(self) -> tuple[FromLogits, ...]:
+        pairs = (self.from_logits,) if isinstance(self.from_logits, FromLogits) else self.from_logits
+        if not isinstance(pairs, list | tuple) or not all(isinstance(pair, FromLogits) for pair in pairs):
+            such = 'from_logits=[FromLogits("sigmoid", value, gradient)]'
+            raise self._fault("from_logits must be a list of FromLogits records", f"Write {such}.")
+        return tuple(pairs)
 
     def pair_for(self, activation: str) -> FromLogits | None:
         """The pair for the output activation named, or None."""
@@ -291,10 +309,17 @@ class Optimizer(Record):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        object.__setattr__(self, "slots", tuple(self.slots))
+        object.__setattr__(self, "slots", self._slots())
         if "lr" not in self.params:
-            raise self._fault("params must have a learning rate called 'lr'")
+            raise self._fault("params must have a learning rate called 'lr'", 'Write params={"lr": 0.01}.')
         self._check("update", self.update, "w", "g", *self.slots, "t")
+
+    def _slots(self) -> tuple[str, ...]:
+        slots: Any = self.slots
+        if not isinstance(slots, list | tuple) or not all(isinstance(slot, str) for slot in slots):
+            such = repr((slots,) if isinstance(slots, str) else ("velocity",))
+            raise self._fault(f"slots must be a tuple of names, not {slots!r}", f"Write slots={such}.")
+        return tuple(slots)
 
     @property
     def formulas(self) -> tuple[Formula, ...]:

@@ -2,22 +2,93 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
+import math
 import re
+import sys
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar
 
 from neurosim.errors import PluginError
+from neurosim.plugin.functions import not_compiled
+from neurosim.suggestions import did_you_mean
 
 Scalar = Callable[..., float]
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 # Keys of a scenario that say which record it means; the record's own settings stand beside them.
 NAMING = ("name", "source")
+# The largest number that float32 holds, and the least that it tells from 0.
+LARGEST, SMALLEST = 3.4028235677973366e38, 1.4e-45
+# What authors call a field that has another name here.
+_OTHER_WORDS = {
+    "derivative": "df", "gradient": "df", "function": "f", "formula": "f", "parameters": "params", "init": "usual_init",
+    "initializer": "usual_init", "loss": "value", "rule": "update", "state": "slots", "defaults": "params",
+    "params": "options",
+}  # fmt: skip
 
 
-class Record:
+class _Made(type):
+    """Says which fields are wrong when a record is made, and remembers where that was."""
+
+    def __call__(cls, *values: Any, **named: Any) -> Any:
+        try:
+            made = super().__call__(*values, **named)
+        except TypeError as error:
+            fault = _misfit(cls, values, named)
+            if fault is None:
+                raise
+            raise fault from error
+        frame = sys._getframe(1)
+        while frame.f_back is not None and frame.f_code.co_filename in (__file__, dataclasses.__file__):
+            frame = frame.f_back
+        object.__setattr__(made, "place", f"{frame.f_code.co_filename}:{frame.f_lineno}")
+        return made
+
+
+def _misfit(cls: type, values: tuple[Any, ...], named: Mapping[str, Any]) -> PluginError | None:
+    """What is wrong with the fields that a record is made of; None where they fit."""
+    entries = [entry for entry in dataclasses.fields(cls) if entry.init]
+    fields = [entry.name for entry in entries]
+    given = [*fields[: len(values)], *named]
+    listed = f"{cls.__name__} has the fields {', '.join(fields)}"
+    for name in named:
+        if name not in fields:
+            other = _OTHER_WORDS.get(name, "")
+            near = f'did you mean "{other}"?' if other in fields else did_you_mean(name, fields)
+            return PluginError(f"{cls.__name__} has no field {name!r}", f"{near} {listed}".strip())
+        if given.count(name) > 1:
+            return PluginError(f"{cls.__name__} gets {name} twice", listed)
+    if len(values) > len(fields):
+        return PluginError(f"{cls.__name__} gets {len(values)} values, and has {len(fields)} fields", listed)
+    needed = [
+        entry.name
+        for entry in entries
+        if entry.default is dataclasses.MISSING and entry.default_factory is dataclasses.MISSING
+    ]
+    missing = [name for name in needed if name not in given]
+    if missing:
+        return PluginError(
+            f"{cls.__name__} lacks {' and '.join(missing)}", f"write {cls.__name__}({', '.join(needed)})"
+        )
+    return None
+
+
+class Declared(metaclass=_Made):
+    """Base of everything that a plugin declares.
+
+    Attributes
+    ----------
+    place : str
+        File and line that it was made in.
+    """
+
+    place: ClassVar[str]
+
+
+class Record(Declared):
     """Base of all records.
 
     Attributes
@@ -35,11 +106,23 @@ class Record:
     name: str
 
     def __post_init__(self) -> None:
-        if not isinstance(self.name, str) or not _NAME.fullmatch(self.name):
+        name: object = self.name
+        if not isinstance(name, str):
+            raise PluginError(
+                f"the name of {self._a_kind} is text in quotes, not {_kind_of(name)}",
+                f'write {type(self).__name__}("my_{self.kind}", ...)',
+            )
+        if not _NAME.fullmatch(self.name):
+            wish = re.sub(r"[^a-z0-9]+", "_", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", self.name).lower()).strip("_")
+            such = f', such as "{wish}"' if _NAME.fullmatch(wish) else ""
             raise PluginError(
                 f"{self.kind} name {self.name!r} is not usable",
-                "A name starts with a lower-case letter and has lower-case letters, digits and _ only.",
+                f"A name starts with a lower-case letter and has lower-case letters, digits and _ only{such}.",
             )
+        for text in ("usual_init", "source", "description"):
+            value = getattr(self, text, "")
+            if not isinstance(value, str):
+                raise self._fault(f"{text} is text in quotes, not {_kind_of(value)}")
         object.__setattr__(self, self.settings, MappingProxyType(self._checked_defaults()))
 
     @property
@@ -48,24 +131,48 @@ class Record:
         declared: Mapping[str, Any] = getattr(self, self.settings)
         return declared
 
+    @property
+    def _a_kind(self) -> str:
+        return f"{'an' if self.kind[0] in 'aeiou' else 'a'} {self.kind}"
+
+    @property
+    def _is_compiled(self) -> bool:
+        return hasattr(type(self), "formulas")
+
     def _checked_defaults(self) -> dict[str, Any]:
         """A copy of the settings' defaults; raises PluginError for those that no scenario could give."""
-        declared = dict(self.defaults)
         numbers = self.settings == "params"
         setting = "parameter" if numbers else "option"
+        given: object = self.defaults
+        if not isinstance(given, Mapping):
+            such = {"beta": 1.0} if numbers else {"samples": 100}
+            raise self._fault(
+                f"{self.settings} must be a dictionary of names and defaults, not {given!r}",
+                f"Write {self.settings}={_as_code(such)}.",
+            )
+        declared = dict(self.defaults)
         for key, value in declared.items():
             if not isinstance(key, str) or not key.isidentifier():
-                raise self._fault(f"{setting} {key!r} must be an identifier")
+                raise self._fault(f"{setting} {key!r} must be an identifier", "Write it like the argument, in quotes.")
             if key in NAMING:
                 raise self._fault(
                     f"its {setting} {key!r} is a key that names records in scenarios",
                     f"Call the {setting} something else.",
                 )
             if numbers:
-                if not isinstance(value, int | float):
-                    raise self._fault(f"parameter {key!r} needs a number as default, not {value!r}")
-                declared[key] = float(value)
+                declared[key] = self._number(f"parameter {key!r}", value)
         return declared
+
+    def _number(self, what: str, value: Any) -> float:
+        """A default as a number that scenarios can say and compiled code can hold."""
+        if not isinstance(value, int | float):
+            hint = "Write it without quotes." if isinstance(value, str) else ""
+            raise self._fault(f"{what} needs a number as default, not {value!r}", hint)
+        if not math.isfinite(value):
+            raise self._fault(f"{what} needs a finite number as default, not {value!r}")
+        if self._is_compiled and (fault := beyond_float32(value)):
+            raise self._fault(f"the default of {what}, {value:g}, {fault[0]}", fault[1])
+        return float(value)
 
     def _fault(self, text: str, hint: str = "") -> PluginError:
         return PluginError(f"{self.kind} {self.name!r}: {text}", hint)
@@ -73,11 +180,65 @@ class Record:
     def _check(self, role: str, function: object, *fixed: str) -> None:
         """Raise PluginError unless a function takes `fixed` arguments, whatever their names, and then the settings."""
         if not callable(function):
-            raise self._fault(f"{role} must be a function, not {function!r}")
+            hint = f"Give the function itself, without calling it: {role}=my_function."
+            raise self._fault(f"{role} must be a function, not {function!r}", hint)
         # Settings are handed over in the order in which they are declared.
-        names, declared = list(inspect.signature(function).parameters), list(self.defaults)
-        if len(names) != len(fixed) + len(declared) or names[len(fixed) :] != declared:
+        declared = list(self.defaults)
+        expected = ", ".join([*fixed, *declared])
+        if self._is_compiled and (fault := not_compiled(function, expected)):
+            raise self._fault(f"{role} must be a plain function, not {fault[0]}", f"{fault[1]}.")
+        try:
+            arguments = inspect.signature(function).parameters
+        except ValueError as error:  # some that are written in C
             raise self._fault(
-                f"{role} takes ({', '.join(names)}), expected ({', '.join([*fixed, *declared])})",
-                "The declared params come last, in the order they are declared in.",
-            )
+                f"the arguments of {role} are not known", f"Write a function around it: def {role}({expected})."
+            ) from error
+        names = list(arguments)
+        takes = f"{role} takes ({', '.join(names)}), expected ({expected})"
+        if len(names) != len(fixed) + len(declared) or names[len(fixed) :] != declared:
+            raise self._fault(takes, self._how_to_take(function, arguments, fixed))
+        if sorted(names[: len(fixed)]) == sorted(fixed) and names[: len(fixed)] != list(fixed):
+            raise self._fault(takes, f"They come in this order: {_definition(function, role, expected)}.")
+
+    def _how_to_take(
+        self, function: Callable[..., Any], arguments: Mapping[str, inspect.Parameter], fixed: tuple[str, ...]
+    ) -> str:
+        """What to write where a function does not take what it gets."""
+        declared, own = self.defaults, list(arguments)[len(fixed) :]
+        fits = len(arguments) >= len(fixed) and not set(own) & set(fixed)
+        if fits and sorted(own) == sorted(declared):
+            ordered = {name: declared[name] for name in own}
+            return f"Declare them in the order of the arguments: {self.settings}={_as_code(ordered)}."
+        if fits and set(declared) < set(own):
+            wanted = {
+                name: default if isinstance(default := arguments[name].default, int | float) else 1.0 for name in own
+            }
+            found = {name: declared.get(name, wanted[name]) for name in own}
+            return f"Declare what follows, with defaults: {self.settings}={_as_code(found)}."
+        return f"Write {_definition(function, 'function', ', '.join([*fixed, *declared]))}."
+
+
+def beyond_float32(value: float) -> tuple[str, str] | None:
+    """What becomes of a number in float32 if that is another one altogether, and what to do; None if it is held."""
+    if not math.isfinite(value):
+        return None
+    if abs(value) > LARGEST:
+        return "is too large for float32", "use at most 3.4e38"
+    if value and abs(value) < SMALLEST:
+        return "is 0 in float32", "use at least 1e-38"
+    return None
+
+
+def _definition(function: object, otherwise: str, expected: str) -> str:
+    name = getattr(function, "__name__", "")
+    return f"def {name if str(name).isidentifier() else otherwise}({expected})"
+
+
+def _as_code(values: Mapping[str, Any]) -> str:
+    return "{" + ", ".join(f'"{name}": {value!r}' for name, value in values.items()) + "}"
+
+
+def _kind_of(value: object) -> str:
+    if inspect.isroutine(value):
+        return f"the function {getattr(value, '__name__', '')}".strip()
+    return f"the class {value.__name__}" if isinstance(value, type) else repr(value)

@@ -13,6 +13,10 @@ from neurosim.plugin import Activation
 from neurosim.plugin.host import Registry
 
 TOP = "from neurosim import Activation, Loss, hookimpl\ndef f(z):\n    return z\ndef df(z, a):\n    return 1.0\n"
+NOTHING = (
+    "provides nothing: it needs a function such as neurosim_activations() that returns a list of records, "
+    "with @hookimpl in the line above it"
+)
 HOOK = "@hookimpl\ndef neurosim_activations():\n    "
 GOOD = TOP + HOOK + "return [Activation('good', f, df)]\n"
 
@@ -52,31 +56,40 @@ def broken_with(path):
     [
         (
             "import math\n\nimport nothing_of_this_name\n",
-            "ModuleNotFoundError: No module named 'nothing_of_this_name' (line 3)",
+            "ModuleNotFoundError: No module named 'nothing_of_this_name'; install it, or do without it (line 3)",
         ),
         ("from math import nothing\n", "ImportError: cannot import name 'nothing' from 'math'"),
         ("x = 1\nif x\n    pass\n", "SyntaxError: expected ':' (line 2)"),
         ("x = 1\n  y = 2\n", "IndentationError: unexpected indent (line 2)"),
         ("def inner():\n    return 1 / 0\n\ninner()\n", "ZeroDivisionError: division by zero (line 2)"),
         ("import json\n\njson.loads('x')\n", "JSONDecodeError: Expecting value: line 1 column 1 (char 0) (line 3)"),
-        ("raise SystemExit('stop')\n", "SystemExit: stop (line 1)"),
-        ("import sys\nsys.exit()\n", "SystemExit (line 2)"),
+        (
+            "raise SystemExit('stop')\n",
+            "SystemExit: stop; a plugin is imported, so nothing in it may end the program (line 1)",
+        ),
+        ("import sys\nsys.exit()\n", "SystemExit; a plugin is imported, so nothing in it may end the program (line 2)"),
         ("class Odd(BaseException):\n    pass\nraise Odd('x')\n", "Odd: x (line 3)"),
         ("class Odd(Exception):\n    def __str__(self):\n        return 1 / 0\nraise Odd\n", "Odd (line 4)"),
         ("raise ValueError('\\n\\n\\x1b[31mred\\nand more')\n", "ValueError: \\x1b[31mred (line 1)"),
-        ("", "provides nothing: no function is marked with @hookimpl"),
-        (TOP, "provides nothing: no function is marked with @hookimpl"),
+        ("", NOTHING),
+        (TOP, NOTHING),
         (
             TOP + "@hookimpl\n\n# a note\n@hookimpl\ndef neurosim_activation():\n    return []\n",
             "unknown hook 'neurosim_activation'; did you mean \"neurosim_activations\"? (line 10)",
         ),
         (
             TOP + "@hookimpl\ndef wrong():\n    return []\n",
-            "unknown hook 'wrong'; hooks: neurosim_activations, neurosim_losses, neurosim_optimizers, "
-            "neurosim_initializers, neurosim_schedules, neurosim_metrics, neurosim_datasets (line 7)",
+            "@hookimpl marks wrong, which is no hook: it belongs above a function such as neurosim_activations() "
+            "that returns a list of records (line 7)",
         ),
-        (TOP + "def neurosim_losses():\n    return []\n", "neurosim_losses is not marked with @hookimpl (line 6)"),
-        (GOOD + "def neurosim_losses():\n    return []\n", "neurosim_losses is not marked with @hookimpl (line 9)"),
+        (
+            TOP + "def neurosim_losses():\n    return []\n",
+            "neurosim_losses is not marked with @hookimpl: write that in the line above it (line 6)",
+        ),
+        (
+            GOOD + "def neurosim_losses():\n    return []\n",
+            "neurosim_losses is not marked with @hookimpl: write that in the line above it (line 9)",
+        ),
         (
             TOP + "def neurosim_loss():\n    return []\n",
             'neurosim_loss is no hook and not marked with @hookimpl; did you mean "neurosim_losses"? (line 6)',
@@ -91,14 +104,17 @@ def broken_with(path):
         ),
         (
             TOP + HOOK + "return [Activation]\n",
-            "neurosim_activations must return Activation or RowActivation records, not the class Activation (line 7)",
+            "not the class Activation: write Activation(...) (line 7)",
         ),
         (
             TOP + HOOK + "[]\n",
             "neurosim_activations must return a list of records, not None: a return is missing (line 7)",
         ),
         (TOP + HOOK + "return Activation('x', f, df)\n", "not one Activation: put it in [ ] (line 7)"),
-        (TOP + HOOK + "return 'x'\n", "neurosim_activations must return a list of records, not str (line 7)"),
+        (
+            TOP + HOOK + "return 'x'\n",
+            "neurosim_activations must return a list of records, not str: put records in [ ] (line 7)",
+        ),
         (
             TOP + HOOK + "yield Activation('x', f, df)\n",
             "not a generator: write return [...] in place of yield (line 7)",
@@ -115,15 +131,14 @@ def broken_with(path):
         (TOP + HOOK + "return 1 / 0\n", "ZeroDivisionError: division by zero (line 8)"),
         (
             TOP + HOOK + "return [Activation('x', f, df)] * 2\n",
-            "neurosim_activations gives activation 'x' twice (line 7)",
+            "neurosim_activations gives activation 'x' twice: call one of them something else (line 7)",
         ),
         (
             TOP
             + "def make():\n    return Activation(\n        'x', f, df,\n        params={'beta': 1.0},\n    )\n"
             + HOOK
             + "return [make()]\n",
-            "activation 'x': f takes (z), expected (z, beta); "
-            "The declared params come last, in the order they are declared in (line 7)",
+            "activation 'x': f takes (z), expected (z, beta); write def f(z, beta) (line 7)",
         ),
         ("# coding: nothing-like-this\n", "SyntaxError: unknown encoding: nothing-like-this (line 1)"),
     ],
@@ -216,7 +231,7 @@ def test_encodings_that_python_reads_are_read(tmp_path):
 
 def test_register_raises_and_keeps_nothing():
     registry = Registry()
-    with pytest.raises(PluginError, match="plugin empty is broken: provides nothing: no function is marked"):
+    with pytest.raises(PluginError, match="plugin empty is broken: provides nothing: it needs a function"):
         registry.register(types.ModuleType("empty"))
     assert registry.plugins == []
 

@@ -172,7 +172,7 @@ def usual_initializer(activation: str, registry: Registry) -> Entry:
         return registry.initializers.meant_by(entry.plugin, entry.record.usual_init)
     except PluginError as error:
         owner = f"activation {entry.record.name!r} of plugin {entry.plugin.label}"
-        raise PluginError(f"usual_init of {owner}: {error.message}", error.hint) from error
+        raise PluginError(f"{entry.record.place}: usual_init of {owner}: {error.message}", error.hint) from error
 
 
 def walk_sections(sections: Iterable[LayerSection]) -> Iterator[LayerSection]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from neurosim.errors import PluginError
-from neurosim.suggestions import unknown
+from neurosim.suggestions import did_you_mean, unknown
 
 BUILTIN = "builtin"
 # What still fits on a screen.
@@ -125,6 +125,10 @@ class Catalog:
         """The records of plugins that a name would mean if the built-in one did not have it."""
         entries = self._entries.get(name, [])
         return [entry for entry in entries if not entry.built_in] if any(entry.built_in for entry in entries) else []
+
+    def misspelled(self, name: str) -> str:
+        """``did you mean "..."?`` for a name that is unknown and nearly a known one; else empty."""
+        return "" if self.candidates(name) else did_you_mean(name, self.known(name))
 
     def entry(self, name: str) -> Entry:
         """The entry called `name`.

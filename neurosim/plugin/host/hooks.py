@@ -62,7 +62,8 @@ def records(plugin: object) -> list[tuple[str, Any]]:
         for implementation in getattr(manager.hook, name).get_hookimpls():
             for record in _call(name, implementation.function):
                 if record.name in given:
-                    raise HookError(f"{name} gives {record.kind} {record.name!r} twice", implementation.function)
+                    what_twice = f"{name} gives {record.kind} {record.name!r} twice: call one of them something else"
+                    raise HookError(what_twice, implementation.function)
                 given.add(record.name)
                 found.append((what, record))
     return found
@@ -75,11 +76,15 @@ def _check(plugin: object, manager: pluggy.PluginManager) -> None:
         options = manager.parse_hookimpl_opts(plugin, name)
         if options is None:
             if name in _NAMES and callable(getattr(plugin, name)):
-                raise HookError(f"{name} is not marked with @hookimpl", getattr(plugin, name))
+                what = f"{name} is not marked with @hookimpl: write that in the line above it"
+                raise HookError(what, getattr(plugin, name))
             continue
         any_marked = True
         function, hook = getattr(plugin, name), options.get("specname") or name
         if hook not in _NAMES:
+            if not hook.startswith("neurosim"):
+                what = f"@hookimpl marks {hook}, which is no hook: it belongs above {_such_a_hook()}"
+                raise HookError(what, function)
             raise HookError(f"unknown hook {hook!r}; {_near(hook)}", function)
         if options.get("wrapper") or options.get("hookwrapper"):
             raise HookError(f"{hook} must be a plain hook that returns a list, not a wrapper", function)
@@ -96,7 +101,11 @@ def _nothing_given(plugin: object) -> HookError:
             function = getattr(plugin, name)
             if inspect.isroutine(function):
                 return HookError(f"{name} is no hook and not marked with @hookimpl; {_near(name)}", function)
-    return HookError("provides nothing: no function is marked with @hookimpl")
+    return HookError(f"provides nothing: it needs {_such_a_hook()}, with @hookimpl in the line above it")
+
+
+def _such_a_hook() -> str:
+    return f"a function such as {_NAMES[0]}() that returns a list of records"
 
 
 def _near(name: str) -> str:
@@ -115,7 +124,7 @@ def _call(name: str, function: Callable[[], Any]) -> Iterator[Any]:
         if not isinstance(record, _types(name)):
             wanted = " or ".join(kind.__name__ for kind in _types(name))
             others = [hook for hook in _NAMES if isinstance(record, _types(hook))]
-            place = f"; return it from {others[0]}" if others else ""
+            place = f"; return it from {others[0]}" if others else _as_record(record, _types(name)[0].__name__)
             raise HookError(f"{name} must return {wanted} records, not {_kind(record)}{place}", function)
         yield record
 
@@ -124,7 +133,16 @@ def _types(hook: str) -> tuple[type, ...]:
     return next(types for name, types in HOOKS.values() if name == hook)
 
 
+def _as_record(value: object, kind: str) -> str:
+    """What to write in place of a function, or of what a record is made of."""
+    if inspect.isfunction(value):
+        return f': write {kind}("{value.__name__}", {value.__name__})'
+    return f": write {kind}(...)" if isinstance(value, tuple | type) else ""
+
+
 def _kind(value: object) -> str:
+    if inspect.isfunction(value):
+        return f"the function {value.__name__}"
     return f"the class {value.__name__}" if isinstance(value, type) else type(value).__name__
 
 
@@ -138,7 +156,7 @@ def _instead(found: object) -> str:
         return "not a coroutine: leave out async"
     if any(isinstance(found, types) for _, types in HOOKS.values()):
         return f"not one {_kind(found)}: put it in [ ]"
-    return f"not {_kind(found)}"
+    return f"not {_kind(found)}: put records in [ ]"
 
 
 def definition(function: object) -> tuple[str, int]:
