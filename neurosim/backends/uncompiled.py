@@ -3,8 +3,9 @@
 Python raises where floating point arithmetic would continue: ``math.exp(1000)``, ``1.0 / 0.0``. Compiled code returns
 infinity and continues, and textbook formulas rely on that: ``1 / (1 + exp(-z))`` is right for every z only if exp may
 overflow. So `uncompiled` rebinds a function's ``math`` (and that of the functions it calls) to one that returns
-infinity and NaN, and numbers are passed as NumPy doubles, whose division does the same. Apart from that, the code that
-runs is the author's own.
+infinity and NaN, and numbers are passed as NumPy doubles, whose division does the same. Of a row, ``max``, ``min`` and
+``sorted`` keep NaN as `neurosim.formulas.rows` says, and an entry that a tuple does not have is NaN. Apart from that,
+the code that runs is the author's own.
 """
 
 from __future__ import annotations
@@ -13,11 +14,13 @@ import functools
 import inspect
 import math
 import types
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, SupportsIndex
 
 import numpy as np
 from numpy.typing import NDArray
+
+from neurosim.formulas.source import inner_codes, is_table
 
 _UFUNCS = {
     "acos": np.arccos,
@@ -61,6 +64,40 @@ for _name, _ufunc in _UFUNCS.items():
     _REPLACED[getattr(math, _name)] = _ufunc
 
 
+def _extreme(choose: Callable[..., Any], nothing: float, *numbers: Any) -> Any:
+    """``max`` or ``min``; of a row, NaN where there is one."""
+    if len(numbers) > 1:
+        return choose(*numbers)
+    row = list(numbers[0])
+    return next((number for number in row if number != number), None) or choose(row, default=np.float64(nothing))
+
+
+def _sorted(row: Iterable[float], reverse: bool = False) -> NDArray[np.float64]:
+    """``sorted``, with NaN as the largest number."""
+    ordered = np.sort(np.array(list(row), np.float64))
+    return ordered[::-1] if reverse else ordered
+
+
+def _whole(number: Any) -> int:
+    """``int``; of NaN and infinity what processors give."""
+    return int(number) if math.isfinite(number) else -(2**63)
+
+
+class _Table(tuple[Any, ...]):
+    """A tuple of numbers whose entries outside are NaN."""
+
+    def __getitem__(self, index: SupportsIndex) -> Any:  # type: ignore[override]
+        return super().__getitem__(index) if -len(self) <= index.__index__() < len(self) else np.float64(math.nan)
+
+
+_BUILTIN = {
+    "int": _whole,
+    "max": functools.partial(_extreme, max, -math.inf),
+    "min": functools.partial(_extreme, min, math.inf),
+    "sorted": _sorted,
+}
+
+
 @functools.cache
 def uncompiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """`function` with machine arithmetic; its code is unchanged."""
@@ -69,6 +106,8 @@ def uncompiled(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _rebind(value: Any, done: dict[Any, Any]) -> Any:
     """`value` with its arithmetic replaced, if it is a function or a part of ``math``."""
+    if is_table(value):
+        return _Table(np.float64(entry) if isinstance(entry, float) else entry for entry in value)
     if not inspect.isfunction(value):
         try:
             return _REPLACED.get(value, value)
@@ -78,16 +117,28 @@ def _rebind(value: Any, done: dict[Any, Any]) -> Any:
         return done[value]
     names = dict(value.__globals__)
     code = value.__code__
-    numbers = tuple(np.float64(entry) if isinstance(entry, float) else entry for entry in code.co_consts)
     cells = tuple(types.CellType() for _ in value.__closure__ or ())
-    rebound = types.FunctionType(code.replace(co_consts=numbers), names, value.__name__, None, cells or None)
+    rebound = types.FunctionType(_with_numbers(code), names, value.__name__, None, cells or None)
     done[value] = rebound
-    for name in code.co_names:
+    for name in {*code.co_names, *(name for inner in inner_codes(code) for name in inner.co_names)}:
         if name in names:
             names[name] = _rebind(names[name], done)
+        elif name in _BUILTIN:
+            names[name] = _BUILTIN[name]
     for cell, original in zip(cells, value.__closure__ or (), strict=True):
         cell.cell_contents = _rebind(original.cell_contents, done)
     return rebound
+
+
+def _with_numbers(code: types.CodeType) -> types.CodeType:
+    """Code with NumPy's doubles as its constants, also in what is defined inside it."""
+
+    def changed(entry: Any) -> Any:
+        if isinstance(entry, types.CodeType):
+            return _with_numbers(entry)
+        return np.float64(entry) if isinstance(entry, float) else entry
+
+    return code.replace(co_consts=tuple(map(changed, code.co_consts)))
 
 
 def apply(function: Callable[..., Any], *arrays: NDArray[np.float64], params: tuple[float, ...]) -> NDArray[np.float64]:

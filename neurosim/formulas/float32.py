@@ -27,9 +27,11 @@ from neurosim.formulas.kinds import (
     indexing_arguments,
     integer_names,
     of_integers,
+    own_rows,
 )
 from neurosim.formulas.python import BINARY, PythonPrinter, called
 from neurosim.formulas.reader import BUILTINS, read
+from neurosim.formulas.rows import PLACES, put_in_order
 
 
 @dataclass(frozen=True)
@@ -49,13 +51,15 @@ class Translator:
 
     Names of the author's are told apart from those of the module by an underscore at their end,
     and functions of one name by a number. The text needs the names ``F`` (the float type) and
-    ``math``, and the decorator ``scalar``.
+    ``math``, the decorator ``scalar`` and, where rows are sorted, ``scratch``, which makes a row of
+    a length (in CUDA ``WIDEST``, the length of the longest).
     """
 
     printer: type[Float32Printer] = field(default_factory=lambda: Float32Printer)
     texts: list[str] = field(default_factory=list)
     origins: dict[str, Origin] = field(default_factory=dict)
     _names: dict[tuple[Callable[..., Any], tuple[ArgumentKind, ...]], str] = field(default_factory=dict)
+    _tables: dict[tuple[str, tuple[float | int, ...]], str] = field(default_factory=dict)
 
     @property
     def source(self) -> str:
@@ -93,6 +97,23 @@ class Translator:
             raise formula.refuse(formula.line, what, "use a loop")
         check_kinds(formula, kinds, results)
         return self.write(formula, kinds)
+
+    def add_table(self, entry: form.Entry) -> str:
+        """Write the function that gives an entry of a tuple, unless that is done; returns its name."""
+        known = self._tables.get((entry.written, entry.values))
+        if known is not None:
+            return known
+        table = f"{entry.written}_{len(self._tables)}_table"
+        count = len(entry.values)
+        numbers = ", ".join(ast.unparse(float_literal(value)) for value in entry.values)
+        place = f"k + {count} if k < 0 else k"
+        self.texts += [
+            f"{table} = ({numbers},)",
+            f"@scalar\ndef {table}_entry(k):\n    k = {place}\n"
+            f"    return {table}[k] if k >= 0 and k < {count} else F(math.nan)",
+        ]
+        name = self._tables[entry.written, entry.values] = f"{table}_entry"
+        return name
 
     def write(self, formula: form.Formula, arguments: tuple[ArgumentKind, ...]) -> str:
         """Write a checked function; returns its name."""
@@ -150,7 +171,7 @@ class Float32Printer(PythonPrinter):
     def __init__(self, formula: form.Formula, translator: Translator, kinds: dict[str, ArgumentKind]) -> None:
         super().__init__(formula)
         self.translator = translator
-        self.rows = {name for name, kind in kinds.items() if kind == "row"}
+        self.rows = {name for name, kind in kinds.items() if kind == "row"} | own_rows(formula)
         self.integers = integer_names(formula, {name for name, kind in kinds.items() if kind == "class"})
 
     def name(self, name: str) -> ast.Name:
@@ -175,6 +196,24 @@ class Float32Printer(PythonPrinter):
             return ast.AugAssign(self.name(node.target.id), BINARY[node.operator](), self.integer(node.value))
         return super().write_augment(node)
 
+    def write_sorted(self, node: form.Sorted) -> Any:
+        made, row = self.name(node.name), self.name(node.row)
+        kinds: list[ArgumentKind] = ["row", "row", "number"]
+        fill = called(self.translator.add(put_in_order, kinds, 0), row, made, float_literal(node.descending))
+        return [ast.Assign([made], self.scratch(row)), ast.Expr(fill)]
+
+    def scratch(self, row: ast.expr) -> ast.expr:
+        """A new row, as long as another one."""
+        return called("scratch", called("len", row))
+
+    def write_do(self, node: form.Do) -> ast.stmt:
+        return ast.Expr(self.helper(node.call, results=0))
+
+    def write_return(self, node: form.Return) -> ast.stmt:
+        if self.formula.function in PLACES and node.value is not None:
+            return ast.Return(self.integer(node.value))
+        return super().write_return(node)
+
     def write_const(self, node: form.Const) -> ast.expr:
         return ast.Constant(node.value) if isinstance(node.value, bool) else float_literal(node.value)
 
@@ -197,12 +236,27 @@ class Float32Printer(PythonPrinter):
         first, *others = (self.number(argument) for argument in node.arguments)
         if node.name == "float":
             return first  # type: ignore[no-any-return]
-        if node.name in self.of_two:
-            return functools.reduce(functools.partial(called, self.of_two[node.name]), others, first)  # type: ignore[no-any-return]
-        prefix = "" if node.name in BUILTINS else "math."
-        return called(prefix + node.name, first, *others)
+        return self.of_several(("" if node.name in BUILTINS else "math.") + node.name, first, others)
+
+    def of_several(self, name: str, first: ast.expr, others: list[ast.expr]) -> ast.expr:
+        """A call of a function that may be one of two numbers in this language."""
+        if name in self.of_two:
+            return functools.reduce(functools.partial(called, self.of_two[name]), others, first)
+        return called(name, first, *others)
+
+    def write_entry(self, node: form.Entry) -> ast.expr:
+        return called(self.translator.add_table(node), self.integer(node.index))
 
     def write_helper(self, node: form.Helper) -> ast.expr:
+        """The number that another function of the author's gives."""
+        formula = read(node.function)
+        if not any(isinstance(part, form.Return) and part.value is not None for part in form.walk(formula.body)):
+            what = f"{formula.name} returns nothing"
+            raise self.formula.refuse(node.line, what, "end it with return, or call it in a line of its own")
+        call = self.helper(node)
+        return called("F", call) if node.function in PLACES else call
+
+    def helper(self, node: form.Helper, results: int | None = None) -> ast.expr:
         """A call of another function of the author's, which is translated too."""
         indexing = indexing_arguments(read(node.function))
         kinds: list[ArgumentKind] = []
@@ -218,7 +272,7 @@ class Float32Printer(PythonPrinter):
             else:
                 kinds.append("number")
                 written.append(self.number(argument))
-        return called(self.translator.add(node.function, kinds), *written)
+        return called(self.translator.add(node.function, kinds, results), *written)
 
 
 class CudaPrinter(Float32Printer):
@@ -229,6 +283,10 @@ class CudaPrinter(Float32Printer):
     """
 
     of_two: ClassVar[dict[str, str]] = {"max": "larger", "min": "smaller"}
+
+    def scratch(self, row: ast.expr) -> ast.expr:
+        # Memory of a thread's own has a size that is known when it is compiled.
+        return ast.parse(f"cuda.local.array(WIDEST, float32)[:len({ast.unparse(row)})]", mode="eval").body
 
 
 class _IntegerPrinter(PythonPrinter):
@@ -244,10 +302,21 @@ class _IntegerPrinter(PythonPrinter):
     def write_named(self, node: form.Named) -> ast.expr:
         return ast.Name(f"({int(node.value)})" if node.value < 0 else str(int(node.value)))
 
+    def write_name(self, node: form.Name) -> ast.expr:
+        if node.id not in self._floats.integers and node.id not in self._floats.rows:
+            what = f"{node.id} may hold a number that is not whole"
+            raise self.formula.refuse(node.line, what, f"int({node.id}), or a name that only ever holds integers")
+        return self.name(node.id)
+
     def write_call(self, node: form.Call) -> ast.expr:
-        """The length of a row, or the whole part of any number."""
-        (argument,) = node.arguments
-        return called(node.name, (self if node.name == "len" else self._floats).write(argument))
+        """The length of a row, the whole part of any number, or the larger of two integers."""
+        if node.name == "int":
+            return called("int", self._floats.write(*node.arguments))
+        first, *others = self.write_all(node.arguments)
+        return self._floats.of_several(node.name, first, others)
+
+    def write_helper(self, node: form.Helper) -> ast.expr:
+        return self._floats.helper(node)
 
 
 def own_name(name: str) -> str:

@@ -60,6 +60,15 @@ class Index(Expression):
 
 
 @dataclass(frozen=True)
+class Entry(Expression):
+    """An entry of a tuple of the module's, ``TABLE[index]``; NaN where the index is outside."""
+
+    written: str
+    values: tuple[float | int, ...]
+    index: Expression
+
+
+@dataclass(frozen=True)
 class Unary(Expression):
     """``-x``, ``+x`` or ``not x``."""
 
@@ -157,6 +166,22 @@ class Augment(Statement):
     def plain(self) -> Assign:
         """The same as ``x = x + value``."""
         return Assign((self.target,), Binary(self.operator, self.target, self.value, line=self.line), line=self.line)
+
+
+@dataclass(frozen=True)
+class Sorted(Statement):
+    """``name = sorted(row)``: a row of the function's own, with the numbers of another one in order."""
+
+    name: str
+    row: str
+    descending: bool
+
+
+@dataclass(frozen=True)
+class Do(Statement):
+    """A call of another function of the author's, which fills rows that it is given."""
+
+    call: Helper
 
 
 @dataclass(frozen=True)

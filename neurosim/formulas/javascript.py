@@ -14,6 +14,7 @@ from typing import Any
 from neurosim.formulas import form
 from neurosim.formulas.printer import Printer
 from neurosim.formulas.reader import read
+from neurosim.formulas.rows import put_in_order
 from neurosim.formulas.source import MATH_FUNCTIONS
 
 _FUNCTIONS = {
@@ -22,6 +23,7 @@ _FUNCTIONS = {
     "fabs": "Math.abs({0})",
     "float": "Number({0})",
     "fmod": "({0} % {1})",
+    "int": "Math.trunc({0})",
     "isfinite": "Number.isFinite({0})",
     "isinf": "(Math.abs({0}) === Infinity)",
     "isnan": "Number.isNaN({0})",
@@ -82,6 +84,15 @@ class JavaScriptPrinter(Printer):
     def write_assign(self, node: form.Assign) -> str:
         return " = ".join(self.write_all([*node.targets, node.value])) + ";"
 
+    def write_sorted(self, node: form.Sorted) -> str:
+        fill = (
+            f"FORMULAS.{self._script.add(put_in_order)}({_name(node.row)}, {_name(node.name)}, {int(node.descending)})"
+        )
+        return f"{_name(node.name)} = new Array({_name(node.row)}.length).fill(0);\n{fill};"
+
+    def write_do(self, node: form.Do) -> str:
+        return f"{self.write(node.call)};"
+
     def write_return(self, node: form.Return) -> str:
         return "return;" if node.value is None else f"return {self.write(node.value)};"
 
@@ -121,6 +132,9 @@ class JavaScriptPrinter(Printer):
             case form.Unary(operator="-", operand=form.Const()):  # counted from the end
                 return f"{row}[{row}.length + {index}]"
         return f"{row}[{index}]"
+
+    def write_entry(self, node: form.Entry) -> str:
+        return f"lacking.entry([{', '.join(map(_number, node.values))}], {self.write(node.index)})"
 
     def write_unary(self, node: form.Unary) -> str:
         return f"({_OPERATORS.get(node.operator, node.operator)}{self.write(node.operand)})"

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from neurosim.formulas import form
 from neurosim.formulas.form import Formula, walk
 from neurosim.formulas.python import plain_text
+from neurosim.formulas.rows import OF_A_ROW, PLACES
 from neurosim.formulas.source import counted, refuse
 
 ArgumentKind = Literal["number", "row", "class"]
@@ -34,10 +35,21 @@ def check_kinds(formula: Formula, arguments: Sequence[ArgumentKind], results: in
         Naming file and line.
     """
     refuse = formula.refuse
-    rows = {name for name, kind in zip(formula.params, arguments, strict=False) if kind == "row"}
+    rows = {name for name, kind in zip(formula.params, arguments, strict=False) if kind == "row"} | own_rows(formula)
     whole: set[int] = set()  # names of rows where a whole row may stand
     for node in walk(formula.body):
         match node:
+            case form.Sorted(name=name, row=row):
+                if row not in rows:
+                    raise refuse(node.line, f"{row} is a number, not a row", "sort a row")
+                if name in formula.params:
+                    raise refuse(node.line, f"the argument {name} is assigned to", f"ordered = sorted({row})")
+            case form.Helper(function=function, arguments=(form.Name(id=name),)) if (
+                function in OF_A_ROW.values() and name not in rows
+            ):
+                called = next(word for word, value in OF_A_ROW.items() if value is function)
+                instead = name if called == "sum" else f"{called}({name}, 0.0)"
+                raise refuse(node.line, f"{called}({name}) needs a row, and {name} is a number", instead)
             case form.Call(name="len", arguments=given) | form.Helper(arguments=given):
                 whole |= {id(argument) for argument in given if isinstance(argument, form.Name)}
                 if isinstance(node, form.Helper) and node.function is formula.function:
@@ -48,7 +60,8 @@ def check_kinds(formula: Formula, arguments: Sequence[ArgumentKind], results: in
             case form.For(name=name):
                 _check_names(formula, rows, [form.Name(name, line=node.line)])
             case form.Name(id=name) if name in rows and id(node) not in whole:
-                raise refuse(node.line, f"the row {name} is used as a number", f"take one entry, {name}[k]")
+                what = f"the row {name} is used as a number"
+                raise refuse(node.line, what, f"take one entry, {name}[k], or sum({name}) or max({name})")
             case form.Index(row=name) if name not in rows:
                 raise refuse(node.line, f"{name} is a number, not a row", "use it without an index")
             case form.Return() if results is not None:
@@ -57,6 +70,11 @@ def check_kinds(formula: Formula, arguments: Sequence[ArgumentKind], results: in
     if (results or gives) and not _returns(formula.body):
         what = f"{formula.name} can end without a result"
         raise refuse(formula.body[-1].line, what, "end every path with return")
+
+
+def own_rows(formula: Formula) -> set[str]:
+    """Names of rows that the function makes itself."""
+    return {part.name for part in walk(formula.body) if isinstance(part, form.Sorted)}
 
 
 def _check_names(formula: Formula, rows: set[str], targets: Iterable[form.Expression]) -> None:
@@ -96,6 +114,11 @@ def check_integer(function: Callable[..., Any], node: form.Expression) -> None:
     match node:
         case form.Const() | form.Name() | form.Call(name="int" | "len"):
             return
+        case form.Helper(function=called) if called in PLACES:
+            return
+        case form.Call(name="min" | "max", arguments=arguments):
+            for argument in arguments:
+                check_integer(function, argument)
         case form.Named(written=name, value=value):
             if not float(value).is_integer():
                 raise refuse(function, node.line, f"{name} is not an integer", "index with integers")
@@ -143,6 +166,10 @@ def _stays_integer(value: form.Expression | None, known: set[str]) -> bool:
             return True
         case form.Name(id=name):
             return name in known
+        case form.Helper(function=function):
+            return function in PLACES
+        case form.Call(name="min" | "max", arguments=arguments):
+            return all(_stays_integer(argument, known) for argument in arguments)
         case form.Binary(operator="+" | "-" | "*" | "//" | "%", left=left, right=right):
             return _stays_integer(left, known) and _stays_integer(right, known)
         case form.Unary(operator="-", operand=operand):
@@ -152,8 +179,8 @@ def _stays_integer(value: form.Expression | None, known: set[str]) -> bool:
 
 def of_integers(node: form.Expression, integers: set[str]) -> bool:
     """Whether an expression is made of literals and of names in `integers` only."""
-    foreign = form.Named | form.Index | form.Call | form.Helper
-    return not any(
+    foreign = form.Named | form.Index | form.Entry | form.Call | form.Helper
+    return _stays_integer(node, integers) or not any(
         isinstance(part, foreign) or (isinstance(part, form.Name) and part.id not in integers) for part in walk([node])
     )
 
@@ -169,7 +196,7 @@ def _indexing_names(formula: Formula) -> set[str]:
     places: list[form.Expression] = []
     for part in walk(formula.body):
         match part:
-            case form.Index(index=index):
+            case form.Index(index=index) | form.Entry(index=index):
                 places.append(index)
             case form.For(bounds=bounds):
                 places += bounds

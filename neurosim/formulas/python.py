@@ -25,8 +25,14 @@ class PythonPrinter(Printer):
 
     def write(self, node: form.Node) -> Any:
         written = super().write(node)
-        written.lineno = node.line
+        for part in written if isinstance(written, list) else [written]:
+            part.lineno = node.line
         return written
+
+    def write_all(self, nodes: Iterable[form.Node]) -> list[Any]:
+        """What each becomes, one after the other: a statement may become several."""
+        written = super().write_all(nodes)
+        return [part for entry in written for part in (entry if isinstance(entry, list) else [entry])]
 
     def name(self, name: str) -> ast.Name:
         """A name of the author's."""
@@ -62,6 +68,13 @@ class PythonPrinter(Printer):
     def write_augment(self, node: form.Augment) -> ast.stmt:
         return ast.AugAssign(self.target(node.target), BINARY[node.operator](), self.write(node.value))
 
+    def write_sorted(self, node: form.Sorted) -> ast.stmt:
+        order = [ast.keyword("reverse", ast.Constant(True))] if node.descending else []
+        return ast.Assign([self.name(node.name)], ast.Call(ast.Name("sorted"), [self.name(node.row)], order))
+
+    def write_do(self, node: form.Do) -> ast.stmt:
+        return ast.Expr(self.write(node.call))
+
     def write_return(self, node: form.Return) -> ast.stmt:
         return ast.Return(None if node.value is None else self.number(node.value))
 
@@ -91,6 +104,9 @@ class PythonPrinter(Printer):
 
     def write_index(self, node: form.Index) -> ast.expr:
         return ast.Subscript(self.name(node.row), self.integer(node.index))
+
+    def write_entry(self, node: form.Entry) -> ast.expr:
+        return ast.Subscript(ast.Name(node.written), self.integer(node.index))
 
     def write_unary(self, node: form.Unary) -> ast.expr:
         operand = self.write(node.operand) if node.operator == "not" else self.number(node.operand)

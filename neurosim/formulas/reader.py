@@ -1,8 +1,8 @@
 """The one reader of formulas: from an author's function to its checked form.
 
-A formula is a plain Python function of scalars (or of rows that it indexes) that uses arithmetic, ``if``, loops over
-``range``, functions of `math` and other functions of the same kind. Anything else is refused with the line it stands
-in and what to write instead.
+A formula is a plain Python function of scalars (or of rows) that uses arithmetic, ``if``, loops over ``range`` and over
+rows, functions of `math` and other functions of the same kind. Anything else is refused with the line it stands in and
+what to write instead.
 """
 
 from __future__ import annotations
@@ -18,7 +18,18 @@ from neurosim.errors import PluginError
 from neurosim.formulas import form
 from neurosim.formulas.kinds import check_integer
 from neurosim.formulas.python import BINARY, BOOL, COMPARE, UNARY
-from neurosim.formulas.source import MATH_CONSTANTS, MATH_FUNCTIONS, OF_TWO, counted, namespace, parse, refuse
+from neurosim.formulas.rows import OF_A_ROW
+from neurosim.formulas.sequences import as_range, folded, unused
+from neurosim.formulas.source import (
+    MATH_CONSTANTS,
+    MATH_FUNCTIONS,
+    OF_TWO,
+    counted,
+    is_table,
+    namespace,
+    parse,
+    refuse,
+)
 
 BUILTINS = frozenset({"abs", "min", "max", "float", "int", "len"})
 _OPERATORS = {kind: sign for signs in (BINARY, UNARY, BOOL, COMPARE) for sign, kind in signs.items()}
@@ -57,10 +68,12 @@ def read(function: Callable[..., Any]) -> form.Formula:
     """
     node = parse(function)
     params = tuple(argument.arg for argument in node.args.args)
-    local = tuple(dict.fromkeys(function.__code__.co_varnames))
-    outside = namespace(function)
-    body = _Reader(function, outside, local, params).block(node.body)
-    return form.Formula(function, node.name, params, body, local, outside, node.lineno)
+    # Names that a generator expression sees are kept apart by Python.
+    local = tuple(dict.fromkeys([*function.__code__.co_varnames, *function.__code__.co_cellvars]))
+    reader = _Reader(function, namespace(function), local, params)
+    body = reader.block(node.body)
+    own = (*local, *sorted(reader.local.difference(local)))
+    return form.Formula(function, node.name, params, body, own, reader.outside, node.lineno)
 
 
 def read_expression(text: str) -> form.Expression:
@@ -77,7 +90,7 @@ class _Reader:
         self, function: Callable[..., Any], outside: Mapping[str, Any], local: Iterable[str], params: Iterable[str]
     ) -> None:
         self.function = function
-        self.outside = outside
+        self.outside = dict(outside)
         self.local = set(local)
         self.known = set(params)  # names that have a value by now
 
@@ -92,6 +105,8 @@ class _Reader:
     def statement(self, node: ast.stmt) -> form.Statement:
         line = node.lineno
         match node:
+            case ast.Assign(value=ast.Call(func=ast.Name(id="sorted")) as call) if self.is_builtin(call.func):
+                return self.in_order(node, call)
             case ast.Assign(targets=targets, value=value):
                 read = self.value(value)
                 return form.Assign(tuple(self.target(target) for target in targets), read, line=line)
@@ -114,8 +129,12 @@ class _Reader:
             case ast.For(target=ast.Name(id=name), iter=ast.Call(func=ast.Name(id="range"), args=bounds), orelse=[]):
                 read_bounds = tuple(self.integer(bound) for bound in bounds)
                 return form.For(name, read_bounds, self.loop(node), line=line)
+            case ast.For(orelse=[]):
+                # Python's own, which the author may have had no use for.
+                self.outside = {"len": len, "min": min, **self.outside}
+                return self.statement(as_range(node, self.local, self.outside, self.refuse))
             case ast.For():
-                raise self.refuse(node, "only loops over range(...) are compiled", "for k in range(len(z))")
+                raise self.refuse(node.orelse[0], "for ... else is not compiled", "put it after the loop")
             case ast.While(orelse=[]):
                 body_read = self.loop(node)
                 return form.While(self.value(node.test), body_read, line=line)
@@ -123,7 +142,12 @@ class _Reader:
                 raise self.refuse(node.orelse[0], "while ... else is not compiled", "put it after the loop")
             case ast.Break() | ast.Continue() | ast.Pass():
                 return form.Jump(ast.unparse(node), line=line)
-            case ast.Expr(value=ast.Constant() | ast.Call()):
+            case ast.Expr(value=ast.Call() as call):
+                done = self.value(call)
+                if isinstance(done, form.Helper) and done.function not in OF_A_ROW.values():
+                    return form.Do(done, line=line)
+                raise self.refuse(node, f"{ast.unparse(node)!r} does nothing here", "leave it out")
+            case ast.Expr(value=ast.Constant()):
                 raise self.refuse(node, f"{ast.unparse(node)!r} does nothing here", "leave it out")
             case ast.Expr(value=value):
                 self.value(value)
@@ -163,8 +187,13 @@ class _Reader:
                 raise self.refuse(node, what, "use numbers, arguments and the math module")
             case ast.Subscript(value=ast.Name(id=row), slice=index) if row in self.local:
                 return form.Index(row, self.integer(index), line=line)
+            case ast.Subscript(value=ast.Name(id=name), slice=index) if isinstance(
+                self.outside.get(name), tuple | list
+            ):
+                return self.entry(node, name, self.integer(index))
             case ast.Subscript():
-                raise self.refuse(node, f"{ast.unparse(node)} is not compiled", "index only the row arguments")
+                instead = "index the row arguments, or a tuple of numbers in the module"
+                raise self.refuse(node, f"{ast.unparse(node)} is not compiled", instead)
             case ast.BinOp(op=op, left=left, right=right):
                 operator = self.operator(node, op)
                 return form.Binary(operator, self.value(left), self.value(right), line=line)
@@ -200,10 +229,45 @@ class _Reader:
                 raise self.refuse(node, f"{node.id} has no value yet", "assign to it first, on every path")
             return form.Name(node.id, line=node.lineno)
         value = self.outside.get(node.id)
-        if isinstance(value, bool) or not isinstance(value, int | float):
+        if is_table(value):
+            raise self.refuse(node, f"the tuple {node.id} is used as a number", f"take one entry, {node.id}[k]")
+        if not isinstance(value, int | float) or isinstance(value, bool):
             what = f"{node.id} is not known" if value is None else f"{node.id} is not a number"
             raise self.refuse(node, what, "use arguments and numbers; pass settings as params")
         return form.Named(node.id, value, line=node.lineno)
+
+    def entry(self, node: ast.Subscript, name: str, index: form.Expression) -> form.Expression:
+        """An entry of a tuple of the module's; a known one is a constant like any other."""
+        values = self.outside[name]
+        if not is_table(values):
+            what = f"{name} is a list" if isinstance(values, list) else f"{name} is not a tuple of numbers"
+            raise self.refuse(node, what, f"define it as a tuple of numbers, {name} = (0.5, 1.0, 2.0)")
+        place = _known_integer(index)
+        if place is None:
+            return form.Entry(name, values, index, line=node.lineno)
+        if not -len(values) <= place < len(values):
+            what = f"{name} has {counted(len(values), 'entry', 'entries')}, there is no {ast.unparse(node)}"
+            raise self.refuse(node, what, f"index from 0 to {len(values) - 1}")
+        return form.Named(ast.unparse(node), values[place], line=node.lineno)
+
+    def in_order(self, node: ast.Assign, call: ast.Call) -> form.Sorted:
+        """``s = sorted(z)``, also with ``reverse=True``."""
+        descending = False
+        for keyword in call.keywords:
+            match keyword:
+                case ast.keyword(arg="reverse", value=ast.Constant(value=bool() as descending)):
+                    pass
+                case _:
+                    what = f"sorted with {ast.unparse(keyword)} is not compiled"
+                    raise self.refuse(call, what, "sorted(z) or sorted(z, reverse=True)")
+        match node.targets, call.args:
+            case [ast.Name(id=name)], [ast.Name(id=row)] if row in self.local and name != row:
+                self.name(call.args[0])  # type: ignore[arg-type]
+                self.known.add(name)
+                return form.Sorted(name, row, descending, line=node.lineno)
+            case [ast.Name(id=name)], [ast.Name(id=row)] if name == row:
+                raise self.refuse(node, f"the row {row} is assigned to", f"use another name: ordered = sorted({row})")
+        raise self.refuse(node, f"{ast.unparse(node)!r} is not compiled", "sort one row, into one name: s = sorted(z)")
 
     def integer(self, node: ast.expr) -> form.Expression:
         """An index, or a bound of a loop."""
@@ -214,12 +278,20 @@ class _Reader:
         check_integer(self.function, read)
         return read
 
+    def is_builtin(self, node: ast.expr) -> bool:
+        """Whether a name is that of a function of Python's."""
+        if not isinstance(node, ast.Name) or node.id in self.local:
+            return False
+        return self.outside.get(node.id) is getattr(builtins, node.id, self)
+
     def is_math(self, node: ast.expr) -> bool:
         return isinstance(node, ast.Name) and node.id not in self.local and self.outside.get(node.id) is math
 
     # Calls --------------------------------------------------------------------------------------------------
 
     def call(self, node: ast.Call) -> form.Expression:
+        if self.is_builtin(node.func) and ast.unparse(node.func) == "sorted":
+            raise self.refuse(node, "a sorted row needs a name", "s = sorted(z) in a line of its own")
         if node.keywords or any(isinstance(argument, ast.Starred) for argument in node.args):
             raise self.refuse(node, "keyword and * arguments are not compiled", "pass arguments by position")
         match node.func:
@@ -232,6 +304,10 @@ class _Reader:
                 raise self.refuse(node, f"{ast.unparse(node.func)} is not compiled", instead)
             case ast.Name(id=name) if name not in self.local:
                 found = self.outside.get(name)
+                if name in OF_A_ROW and self.is_builtin(node.func) and (len(node.args) == 1 or name == "sum"):
+                    return self.call_of_a_row(node, name)
+                if name == "len" and len(node.args) == 1 and self.is_table_name(node.args[0]):
+                    return form.Const(len(self.outside[ast.unparse(node.args[0])]), line=node.lineno)
                 if name in BUILTINS and found is getattr(builtins, name):
                     return self.call_known(node, name)
                 if inspect.isbuiltin(found) and found.__module__ == "math" and found.__name__ in MATH_FUNCTIONS:
@@ -241,12 +317,43 @@ class _Reader:
                 raise self.refuse(node.func, f"{name} cannot be called here", "call math functions or your own")
         raise self.refuse(node, f"{ast.unparse(node)!r} is not compiled", "call functions by name")
 
+    def is_table_name(self, node: ast.expr) -> bool:
+        return isinstance(node, ast.Name) and node.id not in self.local and is_table(self.outside.get(node.id))
+
+    def call_of_a_row(self, node: ast.Call, name: str) -> form.Expression:
+        """The sum, the largest or the smallest of a row, of a tuple of the module's or of what a loop gives."""
+        match node.args:
+            case [ast.Name() as row] if self.is_table_name(row):
+                return form.Named(ast.unparse(node), getattr(builtins, name)(self.outside[row.id]), line=node.lineno)
+            case [ast.Name() as row]:
+                function, given = OF_A_ROW[name], [row]
+                written = self.outside_name(function.__name__, function)
+            case [ast.GeneratorExp() | ast.ListComp() as loop]:
+                written = self.outside_name(name, None)
+                function, given = folded(name, loop, self.function, self.local, self.outside, written, self.refuse)
+                self.outside[written] = function
+            case _:
+                instead = f"{name}(z) for a row z, {name}(v * v for v in z), or " + (
+                    "x + y" if name == "sum" else f"{name}(x, y)"
+                )
+                raise self.refuse(node, f"{ast.unparse(node)} is not compiled", instead)
+        return form.Helper(function, self.values(given), written, line=node.lineno)
+
+    def outside_name(self, wish: str, value: object) -> str:
+        """A name for something that the formula calls, other than all that it has."""
+        for name, known in self.outside.items():
+            if known is value and value is not None and name not in self.local:
+                return name
+        name = unused(f"{wish}_", {*self.outside, *self.local})
+        self.outside[name] = value
+        return name
+
     def call_known(self, node: ast.Call, name: str) -> form.Call:
         """A call of a function of `math`, or of a built-in one."""
         count = len(node.args)
         if name in ("min", "max"):
             if count < 2:
-                raise self.refuse(node, f"{name} takes two numbers or more", f"{name}(x, y), or a loop for a row")
+                raise self.refuse(node, f"{name} takes two numbers or more", f"{name}(x, y)")
         elif count != (needed := 2 if name in OF_TWO else 1):
             shown = name if name in BUILTINS else f"math.{name}"
             instead = "math.log(x) / math.log(base)" if name == "log" else f"give it {needed}"
@@ -267,3 +374,14 @@ class _Reader:
             what = f"{function.__name__} takes {counted(needed, 'argument')}, not {count}"
             raise self.refuse(node, what, f"give it {needed}")
         return form.Helper(function, self.values(node.args), written, line=node.lineno)
+
+
+def _known_integer(node: form.Expression) -> int | None:
+    """The value of an index that is known; None for any other."""
+    match node:
+        case form.Const(value=int() as value) | form.Named(value=int() as value):
+            return value
+        case form.Unary(operator="-", operand=operand):
+            inner = _known_integer(operand)
+            return None if inner is None else -inner
+    return None

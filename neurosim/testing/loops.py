@@ -41,6 +41,7 @@ def check_loops(record: Any) -> None:
         if "while " not in translator.source:
             continue
         names: dict[str, Any] = {"F": np.float32, "math": machine_math, "scalar": lambda function: function}
+        names["scratch"] = lambda count: np.empty(count, np.float32)
         exec(compile(translator.source, _TRANSLATED, "exec"), names)
         for precision, function in ((np.float64, uncompiled(formula.function)), (np.float32, names[name])):
             for value in _EVERYWHERE if isinstance(record, Activation) else _MODERATE:

@@ -54,6 +54,8 @@ REASONS = {
     ("backends/cuda/step_constants.py", "exec"): FORMULAS,
     ("formulas/derivatives.py", "compile"): FORMULAS,
     ("formulas/derivatives.py", "exec"): FORMULAS,
+    ("formulas/sequences.py", "compile"): FORMULAS,
+    ("formulas/sequences.py", "exec"): FORMULAS,
     ("testing/loops.py", "compile"): FORMULAS,
     ("testing/loops.py", "exec"): FORMULAS,
     ("backends/cuda/graphs.py", "import_module"): LIBRARY,

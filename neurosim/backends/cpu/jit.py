@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import numba
+import numpy as np
 from numba.core.ccallback import CFunc
 from numba.core.registry import cpu_target
 from numba.core.sigutils import normalize_signature
@@ -87,3 +88,9 @@ def between_signals(compile_now: Callable[..., Any]) -> Callable[..., Any]:
             return made
 
     return call
+
+
+@scalar
+def scratch(count):  # type: ignore[no-untyped-def]
+    """A row for a formula that sorts."""
+    return np.empty(count, np.float32)

@@ -19,7 +19,7 @@ from numba.core.ir import Expr
 from numba.core.registry import cpu_target
 
 from neurosim.backends.cpu import vector_math
-from neurosim.backends.cpu.jit import FLAGS, INNER, between_signals
+from neurosim.backends.cpu.jit import FLAGS, INNER, between_signals, scratch
 from neurosim.backends.invariants import split_update
 from neurosim.formulas.float32 import Translator
 from neurosim.formulas.kinds import ArgumentKind
@@ -51,7 +51,8 @@ def wide_parts(record: Any) -> list[str]:
 def wide_in(translator: Translator, name: str, kinds: Sequence[ArgumentKind]) -> list[str]:
     """The float64 parts of the translated function `name`, whose arguments are of these kinds."""
     arguments = tuple(_TYPES[kind] for kind in kinds)
-    functions: dict[str, Any] = {"F": np.float32, "math": vector_math, "scalar": numba.njit(**INNER, **FLAGS)}
+    inner = numba.njit(**INNER, **FLAGS)
+    functions: dict[str, Any] = {"F": np.float32, "math": vector_math, "scalar": inner, "scratch": scratch}
     exec(translator.source, functions)
     operations = wide_operations(functions[name].py_func, arguments)
     if not operations:

@@ -22,7 +22,7 @@ import math as exact_math
 import numpy as np
 
 from neurosim.backends.cpu import vector_math as math
-from neurosim.backends.cpu.jit import kernel, scalar
+from neurosim.backends.cpu.jit import kernel, scalar, scratch
 from neurosim.backends.cpu.memory import ACTIVATION, CONSTANTS, LANE_LOSS, LOSS, UPDATE, doubles, floats, integers
 
 F = np.float32

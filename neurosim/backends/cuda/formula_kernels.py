@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from neurosim.backends.cuda.generation import widest_line
 from neurosim.backends.invariants import split_update
 from neurosim.formulas.float32 import CudaPrinter, Generated, Translator
 from neurosim.plugin import Activation, Loss, Optimizer, RowActivation
@@ -21,9 +22,9 @@ _HEADER = '''\
 
 import numpy as np
 
-from neurosim.backends.cuda.target import cuda, jit, larger, math, scalar, smaller
+from neurosim.backends.cuda.target import cuda, float32, jit, larger, math, scalar, smaller
 
-F = np.float32
+F = np.float32{widest}
 
 {functions}
 '''
@@ -49,8 +50,8 @@ class KernelText(Generated):
     kernels: dict[str, str]
 
 
-def kernel_text(record: Record) -> KernelText:
-    """The module for a record.
+def kernel_text(record: Record, widest: int) -> KernelText:
+    """The module for a record, for rows of `widest` numbers at most.
 
     Raises
     ------
@@ -76,7 +77,9 @@ def kernel_text(record: Record) -> KernelText:
             values += [f"params[{k}]" for k in range(len(record.params))]
             call = _call(function, values, formula.results)
         texts.append(_KERNEL.format(kernel=name, arrays=", ".join(arrays), call=call))
-    header = _HEADER.format(kind=record.kind, name=record.name, functions=translator.source)
+    header = _HEADER.format(
+        kind=record.kind, name=record.name, widest=widest_line(translator, widest), functions=translator.source
+    )
     return KernelText(header + "".join(texts), translator, kernels)
 
 

@@ -151,7 +151,8 @@ def _prepared(request: Request) -> _Prepared | NeurosimError:
 
 def _prepare(request: Request) -> _Prepared:
     record = request.record
-    generated = kernel_text(record)
+    widest = max((np.shape(array)[-1] for arrays in request.cases.values() for array in arrays), default=1)
+    generated = kernel_text(record, widest)
     params = {**record.params, **(request.params or {})}
     for name in params:
         if name not in record.params:

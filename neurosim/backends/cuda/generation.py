@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +27,7 @@ import numpy as np
 
 from neurosim.backends.cuda.target import cuda, float32, inner, jit, larger, math, scalar, smaller
 
-F = np.float32
+F = np.float32{widest}
 ROWS, COLUMNS, DEPTH = {rows}, {columns}, {depth}
 DOWN, ACROSS = {down}, {across}
 THREADS = (ROWS // DOWN) * (COLUMNS // ACROSS)
@@ -113,6 +114,7 @@ def generate(network: Network, optimizer: Optimizer, tiles: Tiles, kernels: str)
     choices.append(_update_function(optimizer, split))
     header = _HEADER.format(
         what=f"{', '.join(record.name for record in activations_of(network))}; {network.loss.name}; {optimizer.name}",
+        widest=widest_line(translator, _widest(network)),
         rows=tiles.rows,
         columns=tiles.columns,
         depth=tiles.depth,
@@ -127,6 +129,17 @@ def generate(network: Network, optimizer: Optimizer, tiles: Tiles, kernels: str)
     parts = "".join(_part(part, name in needed) for name, part in _PARTS.items())
     text = header + _text_of("common") + _text_of("phases") + parts
     return Generated(text + _text_of(kernels), translator)
+
+
+def widest_line(translator: Translator, widest: int) -> str:
+    """The line that says how much memory formulas get that make rows of their own; nothing for others."""
+    return f"\nWIDEST = {widest}" if "WIDEST" in translator.source else ""
+
+
+def _widest(network: Network) -> int:
+    """The length of the longest row that a formula gets."""
+    layers = [layer for layer in network.activated if isinstance(layer.activation.record, RowActivation)]
+    return max(network.outputs, *(math.prod(layer.output_shape) for layer in layers), 1)
 
 
 def _part(part: tuple[tuple[str, ...], dict[str, str]], needed: bool) -> str:

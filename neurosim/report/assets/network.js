@@ -3,6 +3,7 @@
 // What JavaScript's Math lacks.
 const lacking = {
   copysign: (x, y) => (y < 0 || Object.is(y, -0) ? -Math.abs(x) : Math.abs(x)),
+  entry: (values, k) => values[k < 0 ? k + values.length : k] ?? NaN,
   floormod: (x, y) => x - y * Math.floor(x / y),
   // Abramowitz and Stegun 7.1.6: all terms are positive, so none cancel.
   erf(x) {
