@@ -13,6 +13,8 @@ from neurosim.version import __version__
 
 if TYPE_CHECKING:
     from neurosim.errors import NeurosimError as NeurosimError
+    from neurosim.formulas.rows import argmax as argmax
+    from neurosim.formulas.rows import argmin as argmin
     from neurosim.interactive import animate as animate
     from neurosim.interactive import compare as compare
     from neurosim.interactive import diagnose as diagnose
@@ -62,6 +64,8 @@ _HOME = {
     "Simulator": "neurosim.training.simulator",
     "Table": "neurosim.plugin",
     "animate": "neurosim.interactive",
+    "argmax": "neurosim.formulas.rows",
+    "argmin": "neurosim.formulas.rows",
     "compare": "neurosim.interactive",
     "diagnose": "neurosim.interactive",
     "explain": "neurosim.interactive",

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from neurosim.formulas import form
 from neurosim.formulas.form import Formula
+from neurosim.formulas.rows import PLACES
 from neurosim.formulas.rules import FLAT, RULES
 
 _FINITE = frozenset({"fabs", "abs", "min", "max", "float", *(name for name, rule in RULES.items() if rule.tame)})
@@ -53,6 +54,11 @@ class Activity:
             case form.Choice(body=body, orelse=orelse):
                 return self.depends(body, active) or self.depends(orelse, active)
             case form.Call(name=name) if name in FLAT or name in ("len", "int"):
+                return False
+            # An index is constant between its jumps.
+            case form.Entry():
+                return False
+            case form.Helper(function=function) if function in PLACES:
                 return False
             case form.Helper(arguments=arguments) if any(self.is_row(part) for part in arguments):
                 return True

@@ -39,6 +39,7 @@ _NO_EFFECT = (
     "it gets numbers and returns numbers: pass settings as params, and let an optimizer keep its slots; " + _PLAIN
 )
 _ARITHMETIC = "write scalar arithmetic with math functions"
+_UNNAMED = ("a sorted row needs a name", "write s = sorted(z) in a line of its own, then use s")
 # Statements that authors try, in their words.
 _OUTSIDE: dict[type[ast.stmt], tuple[str, str]] = {
     ast.Global: ("a formula cannot change a name outside it (global)", _NO_EFFECT),
@@ -191,6 +192,8 @@ class _Reader:
                 self.outside.get(name), tuple | list
             ):
                 return self.entry(node, name, self.integer(index))
+            case ast.Subscript(value=ast.Call(func=ast.Name(id="sorted"))):
+                raise self.refuse(node, *_UNNAMED)
             case ast.Subscript():
                 instead = "index the row arguments, or a tuple of numbers in the module"
                 raise self.refuse(node, f"{ast.unparse(node)} is not compiled", instead)
@@ -291,7 +294,7 @@ class _Reader:
 
     def call(self, node: ast.Call) -> form.Expression:
         if self.is_builtin(node.func) and ast.unparse(node.func) == "sorted":
-            raise self.refuse(node, "a sorted row needs a name", "s = sorted(z) in a line of its own")
+            raise self.refuse(node, *_UNNAMED)
         if node.keywords or any(isinstance(argument, ast.Starred) for argument in node.args):
             raise self.refuse(node, "keyword and * arguments are not compiled", "pass arguments by position")
         match node.func:
@@ -329,7 +332,9 @@ class _Reader:
                 function, given = OF_A_ROW[name], [row]
                 written = self.outside_name(function.__name__, function)
             case [ast.GeneratorExp() | ast.ListComp() as loop]:
-                written = self.outside_name(name, None)
+                # Named after the function that it is a part of, so that no two have one name; a lambda has none.
+                own = self.function.__name__
+                written = self.outside_name(f"{own}_{name}" if own.isidentifier() else name, None)
                 function, given = folded(name, loop, self.function, self.local, self.outside, written, self.refuse)
                 self.outside[written] = function
             case _:

@@ -65,7 +65,7 @@ ALLOWED = {
         "printable", "problem", "process", "report", "runs", "scenario", "suggestions", "testing", "training",
         "version", "worksheet",
     },
-    "__init__": {"errors", "interactive", "plugin", "runs", "scenario", "training", "version"},
+    "__init__": {"errors", "formulas", "interactive", "plugin", "runs", "scenario", "training", "version"},
     "__main__": {"cli"},
 }  # fmt: skip
 
