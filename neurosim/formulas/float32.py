@@ -59,6 +59,7 @@ class Translator:
     texts: list[str] = field(default_factory=list)
     origins: dict[str, Origin] = field(default_factory=dict)
     _names: dict[tuple[Callable[..., Any], tuple[ArgumentKind, ...]], str] = field(default_factory=dict)
+    _indexing: dict[Callable[..., Any], set[int]] = field(default_factory=dict)
     _tables: dict[tuple[str, tuple[float | int, ...]], str] = field(default_factory=dict)
 
     @property
@@ -97,6 +98,13 @@ class Translator:
             raise formula.refuse(formula.line, what, "use a loop")
         check_kinds(formula, kinds, results)
         return self.write(formula, kinds)
+
+    def indexing(self, function: Callable[..., Any]) -> set[int]:
+        """Positions of the arguments that a function, or one that it calls, uses as an index."""
+        if function not in self._indexing:
+            self._indexing[function] = set()  # for one that calls itself, which is refused later
+            self._indexing[function] = indexing_arguments(read(function), self.indexing)
+        return self._indexing[function]
 
     def add_table(self, entry: form.Entry) -> str:
         """Write the function that gives an entry of a tuple, unless that is done; returns its name."""
@@ -258,7 +266,7 @@ class Float32Printer(PythonPrinter):
 
     def helper(self, node: form.Helper, results: int | None = None) -> ast.expr:
         """A call of another function of the author's, which is translated too."""
-        indexing = indexing_arguments(read(node.function))
+        indexing = self.translator.indexing(node.function)
         kinds: list[ArgumentKind] = []
         written: list[ast.expr] = []
         for place, argument in enumerate(node.arguments):

@@ -185,9 +185,17 @@ def of_integers(node: form.Expression, integers: set[str]) -> bool:
     )
 
 
-def indexing_arguments(formula: Formula) -> set[int]:
-    """Positions of the arguments that a function uses as an index or in ``range``."""
+def indexing_arguments(formula: Formula, of_helper: Callable[[Callable[..., Any]], set[int]]) -> set[int]:
+    """Positions of the arguments that a function uses as an index or in ``range``, or passes on for that.
+
+    `of_helper` answers the same for the functions that it calls.
+    """
     indexing = _indexing_names(formula)
+    for part in walk(formula.body):
+        match part:
+            case form.Helper(function=function, arguments=arguments):
+                passed = [arguments[place] for place in of_helper(function)]
+                indexing |= {argument.id for argument in passed if isinstance(argument, form.Name)}
     return {place for place, name in enumerate(formula.params) if name in indexing}
 
 

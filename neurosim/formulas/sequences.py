@@ -45,7 +45,9 @@ def sequence_of(node: ast.expr, local: set[str], outside: Mapping[str, Any], ref
             turned = sequence_of(inner, local, outside, refuse)
             last = ast.BinOp(turned.length, ast.Sub(), ast.Constant(1))
             return Sequence(turned.length, lambda place: turned.at(ast.BinOp(last, ast.Sub(), place)))
-        case ast.Call(func=ast.Name(id="zip"), args=[_, _, *_] as inners, keywords=[]) if "zip" not in local:
+        case ast.Call(
+            func=ast.Name(id="zip"), args=[_, _, *_] as inners, keywords=[] | [ast.keyword(arg="strict")]
+        ) if "zip" not in local:
             parts = [sequence_of(inner, local, outside, refuse) for inner in inners]
             return Sequence(
                 _call("min", *(part.length for part in parts)),

@@ -34,6 +34,12 @@ SEVERAL = [1.0, 2.0]
 def shifted(row, by):
     return sum(v - by for v in row)
 
+def entry(row, k):
+    return row[k]
+
+def next_to(row, k):
+    return entry(row, k) * entry(row, k - 1)
+
 def filled(row, out):
     for k, v in enumerate(row):
         out[k] = v * v
@@ -51,7 +57,7 @@ VALUES = {
         np.arange(a.size) @ np.sort(a) / a.size
     ),
     "top = max(a)\n    return math.log(sum(math.exp(v - top) for v in a)) + top": lambda a, y: np.logaddexp.reduce(a),
-    "return sum(v * w for v, w in zip(a, y))": lambda a, y: a @ y,
+    "return sum(v * w for v, w in zip(a, y, strict=True))": lambda a, y: a @ y,
     "return sum([abs(v - w) for v, w in zip(a, y) if v > w])": lambda a, y: np.maximum(a - y, 0).sum(),
     "return max(v * w for v, w in zip(a, y)) + min(-v for v in a)": lambda a, y: (a * y).max() - a.max(),
     "return sum(u * w for u in a for w in y)": lambda a, y: np.outer(a, y).sum(),
@@ -68,6 +74,7 @@ VALUES = {
         np.maximum(a, 0).sum()
     ),
     "return shifted(a, 0.25) - shifted(y, a[0])": lambda a, y: (a - 0.25).sum() - (y - a[0]).sum(),
+    "return sum(next_to(a, k) for k in range(1, len(a)))": lambda a, y: a[1:] @ a[:-1],
     "return TABLE[1] * a[0] + TABLE[-1] * y[0]": lambda a, y: -a[0] + 2 * y[0],
     "return sum(c * a[0]**k for k, c in enumerate(TABLE))": lambda a, y: np.polyval([2.0, 4.0, -1.0, 0.5], a[0]),
     "return sum(c * v for c, v in zip(TABLE, a))": lambda a, y: np.array([0.5, -1, 4, 2])[: a.size] @ a[:4],

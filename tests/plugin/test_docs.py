@@ -248,7 +248,7 @@ def test_links_lead_somewhere(page):
 
 
 def test_named_packages_exist():
-    for name in ("mish", "snake", "focal", "lion"):
+    for name in ("mish", "snake", "focal", "sparsemax", "lion"):
         assert f"`neurosim-{name}`" in TUTORIAL
         assert (PAGE.parent.parent / "plugins" / f"neurosim-{name}").is_dir()
 

@@ -24,6 +24,7 @@ RECORDS = {
     "neurosim-lion": {"optimizers": ["lion"]},
     "neurosim-mish": {"activations": ["mish"]},
     "neurosim-snake": {"activations": ["snake"]},
+    "neurosim-sparsemax": {"activations": ["entmax15", "sparsemax"], "losses": ["entmax15_loss", "sparsemax_loss"]},
 }
 
 
