@@ -109,14 +109,21 @@ class Stream:
         start, self._position = self._position, self._position + count
         return words(self._key, start, count)
 
+    def __getattr__(self, name: str) -> Any:
+        # Authors of plugins know other generators.
+        has = "uniform(low, high, shape), normal(mean, deviation, shape) and permutation(count)"
+        raise AttributeError(f"random has no {name!r}; it has {has}")
+
     def uniform(self, low: float = 0.0, high: float = 1.0, shape: Shape = ()) -> NDArray[np.float64]:
         """Uniform float64 numbers in [low, high)."""
+        _check_numbers("uniform(low, high, shape)", low, high)
         count = math.prod(shape) if isinstance(shape, Sequence) else shape
         unit = (self._words(count) >> np.uint64(11)).astype(np.float64) * 2.0**-53
         return (low + (high - low) * unit).reshape(shape)
 
     def normal(self, mean: float = 0.0, deviation: float = 1.0, shape: Shape = ()) -> NDArray[np.float64]:
         """Normal float64 numbers (Box and Muller 1958)."""
+        _check_numbers("normal(mean, deviation, shape)", mean, deviation)
         count = math.prod(shape) if isinstance(shape, Sequence) else shape
         radius = np.sqrt(-2.0 * np.log1p(-self.uniform(shape=count)))
         angle = 2.0 * np.pi * self.uniform(shape=count)
@@ -125,3 +132,8 @@ class Stream:
     def permutation(self, count: int) -> NDArray[np.int64]:
         """A permutation of ``range(count)``."""
         return permutation(int(self._words(1)[0]), count)
+
+
+def _check_numbers(call: str, *numbers: object) -> None:
+    if any(isinstance(number, tuple | list) for number in numbers):
+        raise TypeError(f"it is called as random.{call}, and a shape stands where a number should")

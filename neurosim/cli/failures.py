@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from typing import NamedTuple
 
 from neurosim.cli.arguments import as_options
@@ -66,8 +67,14 @@ def _no_memory(error: BaseException) -> Failure:
 
 def _of_file(error: OSError) -> Failure:
     names = [os.fsdecode(name) for name in (error.filename, error.filename2) if isinstance(name, str | bytes)]
-    reason = error.strerror or _line(error) or type(error).__name__
+    reason = (error.strerror or _line(error) or type(error).__name__).rstrip(".")
     message = f"{' and '.join(names)}: {reason}" if names else reason
+    from neurosim.plugin.host import raised_by
+
+    fault = raised_by(error)
+    if fault is not None:
+        line = re.search(r"line \d+(?=\)$)", fault[1])
+        message += f" (plugin {fault[0]}{f', {line[0]}' if line else ''})"
     return Failure(message, advice(error), DataError.exit_code)
 
 

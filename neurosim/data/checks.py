@@ -52,7 +52,8 @@ def check_table(table: Table) -> None:
 def _check_rows(part: str, features: Any, targets: Any, classes: tuple[str, ...]) -> None:
     _check_features(f"the {part} features", features)
     if not isinstance(targets, np.ndarray):
-        raise DataError(f"the {part} targets must be a NumPy array, not {type(targets).__name__}")
+        hint = "Use  np.array(targets)."
+        raise DataError(f"the {part} targets must be a NumPy array, not {type(targets).__name__}", hint)
     if targets.ndim and len(targets) != len(features):
         raise DataError(f"there are {len(features)} {part} rows but {len(targets)} {part} targets")
     if classes:
@@ -64,13 +65,17 @@ def _check_rows(part: str, features: Any, targets: Any, classes: tuple[str, ...]
 def _check_features(what: str, features: Any) -> None:
     if not isinstance(features, np.ndarray) or features.ndim != 2:
         found = f"shape {features.shape}" if isinstance(features, np.ndarray) else type(features).__name__
-        raise DataError(f"{what} must be an array (rows, features), not {found}")
+        hint = "" if isinstance(features, np.ndarray) else "Use  np.array(features, np.float32)."
+        if isinstance(features, np.ndarray) and features.ndim == 1:
+            hint = "One feature:  .reshape(-1, 1)."
+        raise DataError(f"{what} must be an array (rows, features), not {found}", hint)
     if features.size == 0:
         raise DataError(f"{what} are empty: {features.shape[0]} rows of {features.shape[1]} features")
     if features.dtype == np.uint8:
         return
     if not np.issubdtype(features.dtype, np.floating):
-        raise DataError(f"{what} must be float or uint8, not {features.dtype}", "Use  .astype(np.float32).")
+        found = "text" if features.dtype.kind in "US" else str(features.dtype)
+        raise DataError(f"{what} must be float or uint8, not {found}", "Use  .astype(np.float32).")
     _check_finite(what, features)
 
 
@@ -79,7 +84,8 @@ def _check_labels(what: str, labels: NDArray[Any], classes: int) -> None:
         raise DataError(f"{what} must be class indices, integers of shape (rows,), not {labels.dtype} {labels.shape}")
     wrong = np.flatnonzero((labels < 0) | (labels >= classes))
     if len(wrong):
-        raise DataError(f"{what} must be 0 to {classes - 1}; row {wrong[0]} has {labels[wrong[0]]}")
+        hint = "Classes are numbered from 0." if labels.min() > 0 else ""
+        raise DataError(f"{what} must be 0 to {classes - 1}; row {wrong[0]} has {labels[wrong[0]]}", hint)
 
 
 def _check_values(what: str, values: NDArray[Any]) -> None:

@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 
 from neurosim.network.layers import Chosen
 from neurosim.plugin import FeedbackSchedule, Optimizer, Schedule
+from neurosim.plugin.answers import is_factor, wrong_factor
+
+_NUMBERS = (float, int, np.float64)
 
 
 @dataclass(frozen=True)
@@ -68,9 +71,37 @@ class Training:
             return np.full(epochs * steps, self.rate)
         record, values = self.schedule.record, self.schedule.values
         if isinstance(record, FeedbackSchedule):
-            factors = [record.factor(list(losses[:number]), *values) for number in range(epoch, epoch + epochs)]
+            factors = [_factor_after(record, list(losses[:number]), values) for number in range(epoch, epoch + epochs)]
             return self.rate * np.repeat(np.array(factors, np.float64), steps)
         first, last = epoch * steps, (epoch + epochs) * steps
         total = max(self.epochs * steps, last)
-        steps_and_settings = (range(first, last), repeat(total), *(repeat(value) for value in values))
-        return self.rate * np.fromiter(map(record.factor, *steps_and_settings), np.float64, last - first)
+        return self.rate * _factors(record, first, last, total, values)
+
+
+def _factors(record: Schedule, first: int, last: int, total: int, values: tuple[float, ...]) -> NDArray[np.float64]:
+    """The factors of a schedule at steps `first` to before `last` of `total`."""
+    try:
+        found = list(map(record.factor, range(first, last), repeat(total), *(repeat(value) for value in values)))
+    except Exception as error:
+        error.add_note(f"The schedule is asked for steps 0 to {total - 1} of {total}.")
+        raise
+    if all(kind in _NUMBERS for kind in set(map(type, found))):
+        factors = np.array(found, np.float64)
+        if ((factors >= 0.0) & (factors < np.inf)).all():
+            return factors
+    wrong = next((place for place, factor in enumerate(found) if not is_factor(factor)), None)
+    if wrong is not None:
+        raise wrong_factor(record, found[wrong], f" at step {first + wrong} of {total}")
+    return np.array(found, np.float64)
+
+
+def _factor_after(record: FeedbackSchedule, losses: list[float], values: tuple[float, ...]) -> float:
+    where = f"after {len(losses)} epochs" if losses else "before the first epoch, when the list of losses is empty"
+    try:
+        found = record.factor(losses, *values)
+    except Exception as error:
+        error.add_note(f"That was {where}.")
+        raise
+    if not is_factor(found):
+        raise wrong_factor(record, found, f" {where}")
+    return float(found)

@@ -23,6 +23,7 @@ from neurosim.network.layers import Chosen, choose
 from neurosim.network.network import Network
 from neurosim.network.training import Training
 from neurosim.plugin import DataRequest, Dataset, Metric, Table
+from neurosim.plugin.answers import described, place_of
 from neurosim.problem.building import build_network
 from neurosim.randomness import Stream
 from neurosim.scenario import Scenario
@@ -115,17 +116,30 @@ def load_data(scenario: Scenario, data_dir: Path | str | None = None) -> Prepare
         request = DataRequest(Stream(section.seed, "data"), folder, scenario.base, scenario.vouched)
         table = dataset.load(request, **section.options)
         if not isinstance(table, Table):
-            raise DataError(f"data set {dataset.name!r} returned {type(table).__name__}, not a Table")
-        normalize = section.normalize
-        return prepare(
-            table,
-            seed=section.seed,
-            test_fraction=section.test_fraction,
-            validation_fraction=section.validation_fraction,
-            normalize=(normalize.mean, normalize.std) if normalize is not None else None,
-            standardize=section.standardize,
-            standardize_targets=bool(section.standardize_targets),
-        )
+            raise DataError(
+                f"{place_of(dataset.load)}data set {dataset.name!r} returns {described(table)}",
+                "It must return a Table: return Table(features, targets, classes=...).",
+            )
+        try:
+            return _prepared(section, table)
+        except DataError as error:
+            if section.entry.built_in:
+                raise
+            message = f"{place_of(dataset.load)}data set {dataset.name!r}: {error.message}"
+            raise DataError(message, error.hint) from error
+
+
+def _prepared(section: DataSection, table: Table) -> Prepared:
+    normalize = section.normalize
+    return prepare(
+        table,
+        seed=section.seed,
+        test_fraction=section.test_fraction,
+        validation_fraction=section.validation_fraction,
+        normalize=(normalize.mean, normalize.std) if normalize is not None else None,
+        standardize=section.standardize,
+        standardize_targets=bool(section.standardize_targets),
+    )
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import support
 
-from neurosim.errors import ShapeError
+from neurosim.errors import PluginError
 from neurosim.network.layers import choose
 from neurosim.plugin import Initializer
 
@@ -104,5 +104,5 @@ def test_an_initializer_of_the_wrong_shape_is_named():
     record = Initializer("crooked", lambda random, shape, fan_in, fan_out: random.uniform(shape=3))
     net = support.network(4, [support.Dense(3, init=(record, {}))])
     assert choose(record).name == "crooked"
-    with pytest.raises(ShapeError, match=r"crooked gave shape \(3,\) for layers.0.weight"):
+    with pytest.raises(PluginError, match=r"initializer 'crooked' gave shape \(3,\) for layers.0.weight"):
         net.start_values(0)

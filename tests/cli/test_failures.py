@@ -48,7 +48,12 @@ SETTINGS = ["--set", 'data={ source = "odd" }', "--out", "out"]
             "plugins check",
         ),
         ("raise EOFError", 2, "plugin odd.py has failed: EOFError (line 6)", "plugins check odd.py"),
-        ("raise SystemExit(7)", 2, "plugin odd.py has failed: SystemExit: 7 (line 6)", "plugins check odd.py"),
+        (
+            "raise SystemExit(7)",
+            2,
+            "plugin odd.py has failed: SystemExit: 7; nothing in a plugin may end the program (line 6)",
+            "plugins check odd.py",
+        ),
         ("raise KeyError('a\\nb' * 900)", 2, "plugin odd.py has failed: KeyError: 'a", "plugins check odd.py"),
     ],
 )

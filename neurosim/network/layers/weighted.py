@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.errors import ShapeError
 from neurosim.network.layers.base import Chosen, ChosenActivation, Layer, Parameter
 from neurosim.plugin import Initializer
+from neurosim.plugin.answers import initial_values
 from neurosim.randomness import Stream
 
 # Of the keys that their tables have in common.
@@ -85,10 +85,6 @@ class Weighted(Activated):
                 values[parameter.span] = np.asarray(given, np.float64).ravel()
             elif rule is not None:
                 random = Stream(seed, "init", parameter.name)
-                drawn = np.asarray(rule(random, parameter.shape, *self.fans, *self.init.values))
-                if drawn.shape != parameter.shape:
-                    raise ShapeError(
-                        f"initializer {self.init.name} gave shape {drawn.shape} for {parameter.name}, "
-                        f"which needs {parameter.shape}"
-                    )
+                found = rule(random, parameter.shape, *self.fans, *self.init.values)
+                drawn = initial_values(self.init.record, rule, found, parameter.name, parameter.shape)
                 values[parameter.span] = drawn.ravel()

@@ -36,7 +36,7 @@ def explained(error: BaseException, seen: Iterable[str], line: str) -> str:
                 return f"ImportError: neurosim has no {wrong[1]!r}; {near}".rstrip("; ")
         case SystemExit():
             code = "" if error.code is None else f": {error.code}"
-            return f"SystemExit{code}; a plugin is imported, so nothing in it may end the program"
+            return f"SystemExit{code}; nothing in a plugin may end the program"
         case FileNotFoundError(filename=str(name)):
             return (
                 f"FileNotFoundError: there is no file {name!r}; relative paths start from the current folder, "
