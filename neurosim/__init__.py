@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from neurosim.plugin import Activation as Activation
     from neurosim.plugin import DataRequest as DataRequest
     from neurosim.plugin import Dataset as Dataset
+    from neurosim.plugin import Every as Every
     from neurosim.plugin import FeedbackSchedule as FeedbackSchedule
     from neurosim.plugin import FromLogits as FromLogits
     from neurosim.plugin import Initializer as Initializer
@@ -50,6 +51,7 @@ _HOME = {
     "DataRequest": "neurosim.plugin",
     "Dataset": "neurosim.plugin",
     "Ensemble": "neurosim.training.ensemble",
+    "Every": "neurosim.plugin",
     "FeedbackSchedule": "neurosim.plugin",
     "FromLogits": "neurosim.plugin",
     "Initializer": "neurosim.plugin",

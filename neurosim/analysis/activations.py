@@ -73,7 +73,7 @@ def activation_curves(record: Activation) -> ActivationCurves:
     PluginError
         When the derivative was left out and cannot be derived.
     """
-    kinks = tuple(sorted(kink for kink in record.kinks if abs(kink) <= REACH))
+    kinks = record.kinks_within(-REACH, REACH)
     around = [kink + side for kink in kinks for side in (-GAP, 0.0, GAP)]
     z = np.unique(np.concatenate([np.linspace(-REACH, REACH, POINTS), around]))
     varied = next(iter(record.params), None)

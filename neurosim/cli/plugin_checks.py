@@ -6,7 +6,7 @@ import os
 import sys
 import textwrap
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,10 @@ from neurosim.cli.columns import text_width
 from neurosim.cli.door import style
 from neurosim.cli.plugin_lists import entries_of, load_plugins
 from neurosim.errors import DataError, NeurosimError, PluginError, UsageError
-from neurosim.plugin import Activation
+from neurosim.plugin import Activation, Dataset
 from neurosim.plugin.host import BUILTIN, Entry, Plugin, Registry, suspects
 from neurosim.printable import quoted
+from neurosim.scenario.overrides import parse_overrides
 from neurosim.suggestions import unknown
 from neurosim.testing import Verdict, check_many
 from neurosim.testing.derived import derived_source
@@ -136,11 +137,31 @@ def _of_plugin(plugin: Plugin, entries: Sequence[Entry]) -> list[Entry]:
     return [entry for entry in entries if entry.plugin is plugin]
 
 
-def check_chosen(chosen: Chosen, folder: Path | None) -> Report:
-    """Check all records, and draw the activations among them into `folder`, if given."""
+def data_options(settings: Sequence[str]) -> dict[str, Any]:
+    """Options of data sets, from texts such as ``data.file=my.csv``.
+
+    Raises
+    ------
+    UsageError
+        For a text that is something else.
+    """
+    options = {}
+    for path, value in parse_overrides(settings).items():
+        section, _, option = path.partition(".")
+        if section != "data" or not option or "." in option:
+            raise UsageError(
+                f"--set {path}: there is no scenario here, only options of data sets can be set",
+                "For example:  --set data.file=my.csv",
+            )
+        options[option] = value
+    return options
+
+
+def check_chosen(chosen: Chosen, folder: Path | None, options: Mapping[str, Any]) -> Report:
+    """Check all records, data sets with these options, and draw the activations into `folder`, if given."""
     if sys.stderr.isatty():
         click.echo(f"checking {', '.join(dict.fromkeys(entry.record.name for entry in chosen.entries))} ...", err=True)
-    results = check_many([entry.record for entry in chosen.entries], registry=chosen.registry)
+    results = check_many([entry.record for entry in chosen.entries], registry=chosen.registry, options=options)
     names = Counter(entry.record.name for entry in chosen.entries if isinstance(entry.record, Activation))
     checked = []
     for entry, verdicts in zip(chosen.entries, results, strict=True):
@@ -169,8 +190,8 @@ def _draw(record: Activation, path: Path) -> Path | None:
     return save(activation_figure(curves), path, curves.name)
 
 
-def print_checks(report: Report) -> None:
-    """Print a heading and one or more lines for each verdict of each record, and the counts."""
+def print_checks(report: Report, what: str) -> None:
+    """Print a heading and one or more lines for each verdict of each record, and the counts; `what` was checked."""
     for entry in report.checked:
         _print_record(entry)
         click.echo()
@@ -178,6 +199,18 @@ def print_checks(report: Report) -> None:
     order = ("passed", "noted", "skipped", "failed")
     parts = [style(f"{counts[name]} {name}", fg=COLORS[name]) for name in order if counts[name]]
     click.echo(", ".join(parts) or "nothing to check")
+    missing = [name for entry in report.checked for name in _required(entry)]
+    if missing:
+        given = " ".join(f"--set data.{name}=VALUE" for name in dict.fromkeys(missing))
+        click.echo(f"To check it too, give what is required:  neurosim plugins check {quoted(what)} {given}")
+
+
+def _required(entry: Checked) -> list[str]:
+    """The options without which a data set was not loaded."""
+    record = entry.entry.record
+    if not isinstance(record, Dataset) or entry.verdicts[0].outcome != "skipped":
+        return []
+    return [name for name, default in record.options.items() if default is None]
 
 
 def _print_record(entry: Checked) -> None:

@@ -79,6 +79,13 @@ def command(ctx: click.Context, plugins: tuple[Path, ...], plugin_folders: tuple
     metavar="DIR",
     help="Folder for pictures of activations.",
 )
+@click.option(
+    "--set",
+    "data_settings",
+    multiple=True,
+    metavar="data.OPTION=VALUE",
+    help="An option of a data set, such as data.file=my.csv; can be given several times.",
+)
 @click.option("--no-picture", is_flag=True, help="Draw no pictures.")
 @JSON
 @click.pass_context
@@ -88,6 +95,7 @@ def check_command(
     plugins: tuple[Path, ...],
     plugin_folders: tuple[Path, ...],
     out: Path,
+    data_settings: tuple[str, ...],
     no_picture: bool,
     as_json: bool,
 ) -> int:
@@ -100,14 +108,14 @@ def check_command(
         raise click.UsageError(
             "which plugin? Try: neurosim plugins check my.py  (or a name; all of them: neurosim plugins)"
         )
-    from neurosim.cli.plugin_checks import check_chosen, choose_records, print_checks
+    from neurosim.cli.plugin_checks import check_chosen, choose_records, data_options, print_checks
 
     more_files, more_folders, json_before = ctx.meta.get(_GIVEN, ((), (), False))
     as_json = as_json or json_before
     chosen = choose_records(what, (*more_files, *plugins), (*more_folders, *plugin_folders))
-    checked = check_chosen(chosen, None if no_picture else out)
+    checked = check_chosen(chosen, None if no_picture else out, data_options(data_settings))
     if as_json:
         print_json(checked.as_json())
     else:
-        print_checks(checked)
+        print_checks(checked, what)
     return 0 if checked.passed else FAILED

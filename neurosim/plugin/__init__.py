@@ -1,5 +1,6 @@
 """The public contract of plugins: the marker, the hooks and the records they return."""
 
+from neurosim.plugin.checked_at import Every
 from neurosim.plugin.formula_records import Activation, FromLogits, Loss, Optimizer, RowActivation
 from neurosim.plugin.function_records import DataRequest, Dataset, FeedbackSchedule, Initializer, Schedule, Table
 from neurosim.plugin.hookspecs import hookimpl
@@ -9,6 +10,7 @@ __all__ = [
     "Activation",
     "DataRequest",
     "Dataset",
+    "Every",
     "FeedbackSchedule",
     "FromLogits",
     "Initializer",

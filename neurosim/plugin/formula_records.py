@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from neurosim.plugin.checked_at import Every, checked_domain, checked_kinks, checked_widths
 from neurosim.plugin.record import Declared, Record, Scalar
 
 if TYPE_CHECKING:
@@ -62,12 +63,16 @@ class Activation(Record):
         Its derivative, given the input and the output. Left out, it is derived from `f`.
     params : mapping of str to float
         Parameters and their defaults, in the order in which the functions take them.
-    kinks : tuple of float
-        Inputs at which the derivative jumps (0 for ReLU); checks step around them.
+    kinks : tuple of float, or Every
+        Inputs at which the derivative jumps (0 for ReLU); checks step around them. ``Every(1.0)``
+        stands for all whole numbers, and may be in a tuple with others.
     usual_init : str
         The initializer a layer with this activation gets when the scenario names none.
     source : str
         Where the formula comes from (paper, equation).
+    domain : (float, float), optional
+        The lowest and the highest input that `f` is meant for, such as ``(0.0, math.inf)``; checks
+        look between them. Left out, all numbers.
     """
 
     kind: ClassVar[str] = "activation"
@@ -75,23 +80,33 @@ class Activation(Record):
     f: Scalar
     df: Scalar | None = None
     params: Mapping[str, float] = field(default_factory=dict)
-    kinks: tuple[float, ...] = ()
+    kinks: tuple[float | Every, ...] | Every = ()
     usual_init: str = "glorot_uniform"
     source: str = ""
+    domain: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        object.__setattr__(self, "kinks", self._kinks())
+        object.__setattr__(self, "kinks", checked_kinks(self.kinks, self._fault))
+        object.__setattr__(self, "domain", checked_domain(self.domain, self._fault))
         self._check("f", self.f, "z")
         if self.df is not None:
             self._check("df", self.df, "z", "a")
 
-    def _kinks(self) -> tuple[float, ...]:
-        kinks: Any = self.kinks
-        kinks = (kinks,) if isinstance(kinks, int | float) else kinks
-        if not isinstance(kinks, list | tuple) or not all(isinstance(kink, int | float) for kink in kinks):
-            raise self._fault(f"kinks must be a tuple of numbers, not {kinks!r}", "Write kinks=(0.0,).")
-        return tuple(map(float, kinks))
+    @property
+    def declared_kinks(self) -> tuple[float | Every, ...]:
+        """`kinks`, in a tuple whatever was given."""
+        return self.kinks if isinstance(self.kinks, tuple) else (self.kinks,)
+
+    def kinks_within(self, low: float, high: float) -> tuple[float, ...]:
+        """The kinks from `low` to `high`, in order."""
+        found: set[float] = set()
+        for kink in self.declared_kinks:
+            if isinstance(kink, Every):
+                found.update(kink.within(low, high))
+            elif low <= kink <= high:
+                found.add(float(kink))
+        return tuple(sorted(found))
 
     @property
     def derivative(self) -> Scalar:
@@ -131,8 +146,10 @@ class RowActivation(Record):
     backward : function ``backward(z, a, da, dz, *params)``
         Fills the row `dz` with the gradient with respect to `z`, given the gradient `da` with
         respect to `a` (the product of `da` with the Jacobian).
-    params, usual_init, source
+    params, usual_init, source, domain
         As for `Activation`.
+    widths : tuple of int
+        The numbers of units to check it with, such as ``(2, 4)`` where they must be even.
     """
 
     kind: ClassVar[str] = "activation"
@@ -142,9 +159,13 @@ class RowActivation(Record):
     params: Mapping[str, float] = field(default_factory=dict)
     usual_init: str = "glorot_uniform"
     source: str = ""
+    domain: tuple[float, float] | None = None
+    widths: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        object.__setattr__(self, "domain", checked_domain(self.domain, self._fault))
+        object.__setattr__(self, "widths", checked_widths(self.widths, self._fault))
         self._check("f", self.f, "z", "a")
         self._check("backward", self.backward, "z", "a", "da", "dz")
 
@@ -210,6 +231,11 @@ class Loss(Record):
         An output above it counts as class 1 when one unit tells two classes apart.
     source : str
         Where the formula comes from.
+    domain : (float, float), optional
+        The lowest and the highest output that the loss is meant for, such as ``(0.0, 1.0)`` for
+        probabilities; checks look there, the ends included. Left out, checks find out by trial.
+    widths : tuple of int
+        The numbers of outputs to check it with.
     """
 
     kind: ClassVar[str] = "loss"
@@ -221,9 +247,13 @@ class Loss(Record):
     from_logits: tuple[FromLogits, ...] = ()
     threshold: float = 0.5
     source: str = ""
+    domain: tuple[float, float] | None = None
+    widths: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        object.__setattr__(self, "domain", checked_domain(self.domain, self._fault))
+        object.__setattr__(self, "widths", checked_widths(self.widths, self._fault))
         if self.targets not in ("values", "classes"):
             raise self._fault(f"targets must be 'values' or 'classes', not {self.targets!r}")
         self._check("value", self.value, "a", "y")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from neurosim.errors import UsageError
@@ -20,7 +21,7 @@ from neurosim.plugin import (
 from neurosim.plugin.host import Registry
 from neurosim.testing.activations import activation_items
 from neurosim.testing.cuda import Pending, resolve
-from neurosim.testing.host import check_dataset, check_initializer, check_schedule
+from neurosim.testing.host import check_dataset, check_initializer, check_schedule, options_for
 from neurosim.testing.losses import loss_items
 from neurosim.testing.metrics import check_metric
 from neurosim.testing.optimizers import optimizer_items
@@ -37,11 +38,17 @@ _ITEMS: dict[type, Callable[[Any, Scope], Sequence[Verdict | Pending]]] = {
     Schedule: lambda record, chosen: check_schedule(record),
     FeedbackSchedule: lambda record, chosen: check_schedule(record),
     Metric: lambda record, chosen: check_metric(record),
-    Dataset: lambda record, chosen: check_dataset(record),
+    Dataset: lambda record, chosen: check_dataset(record, options=chosen.options),
 }
 
 
-def check(record: Any, *, backends: Iterable[str] | None = None, registry: Registry | None = None) -> list[Verdict]:
+def check(
+    record: Any,
+    *,
+    backends: Iterable[str] | None = None,
+    registry: Registry | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> list[Verdict]:
     """Check a record of any kind.
 
     Parameters
@@ -54,27 +61,37 @@ def check(record: Any, *, backends: Iterable[str] | None = None, registry: Regis
     registry : Registry, optional
         Where other records, such as the activation of a loss's pair, are looked up by name; the built-ins when left
         out.
+    options : mapping, optional
+        Options of a data set, in place of their defaults; files may lie anywhere.
 
     Returns
     -------
     list of Verdict
         One for each item, always in the same order for one kind of record. If a formula does not terminate, that is
-        the only one.
+        the only one. What may only follow from a failure is skipped.
 
     Raises
     ------
     UsageError
-        For something that is not a record, and for an unknown backend.
+        For something that is not a record, for an unknown backend, and for an option that the data set does not have.
     """
-    return check_many([record], backends=backends, registry=registry)[0]
+    return check_many([record], backends=backends, registry=registry, options=options)[0]
 
 
 def check_many(
-    records: Iterable[Any], *, backends: Iterable[str] | None = None, registry: Registry | None = None
+    records: Iterable[Any],
+    *,
+    backends: Iterable[str] | None = None,
+    registry: Registry | None = None,
+    options: Mapping[str, Any] | None = None,
 ) -> list[list[Verdict]]:
-    """Check several records; like `check` for each, but the CUDA simulator is started only once."""
-    chosen = scope(backends, registry)
-    return resolve([_items(record, chosen) for record in records])
+    """Check several records; like `check` for each, but the CUDA simulator is started only once.
+
+    Each data set is given those of the options that it has; one of them has to have it.
+    """
+    chosen, records = scope(backends, registry), list(records)
+    own = options_for(records, options or {})
+    return resolve([_items(record, replace(chosen, options=o)) for record, o in zip(records, own, strict=True)])
 
 
 def _items(record: Any, chosen: Scope) -> Sequence[Verdict | Pending]:
@@ -86,13 +103,17 @@ def _items(record: Any, chosen: Scope) -> Sequence[Verdict | Pending]:
 
 
 def assert_passes(
-    record: Any, *, backends: Iterable[str] | None = None, registry: Registry | None = None
+    record: Any,
+    *,
+    backends: Iterable[str] | None = None,
+    registry: Registry | None = None,
+    options: Mapping[str, Any] | None = None,
 ) -> list[Verdict]:
     """Check a record and raise AssertionError, saying what failed, unless all is well; for tests.
 
     Parameters are those of `check`; returns the verdicts.
     """
-    verdicts = check(record, backends=backends, registry=registry)
+    verdicts = check(record, backends=backends, registry=registry, options=options)
     failed = failures(verdicts)
     if failed:
         lines = [f"{record.kind} {record.name} fails {len(failed)} of {len(verdicts)} checks:"]

@@ -12,7 +12,7 @@ from neurosim.testing.cuda import ITEM as CUDA
 from neurosim.testing.cuda import Pending
 from neurosim.testing.loops import check_loops
 from neurosim.testing.scope import Scope
-from neurosim.testing.verdicts import Verdict, attempt, failed, passed, sentence, skipped, some
+from neurosim.testing.verdicts import Verdict, attempt, failed, follows, passed, sentence, skipped, some
 
 NO_DERIVATIVE = "there is no derivative, and it cannot be worked out"
 
@@ -70,21 +70,26 @@ def float32_verdict(record: Any) -> Verdict:
     return passed("float32", "float32 in and out, no float64 in types or machine code")
 
 
-def if_compiled(formula: Verdict, item: str, chosen: Scope, look: Callable[[], Verdict]) -> Verdict:
-    """The verdict of `look`; skipped if there is nothing to run, or no CPU backend to run it on."""
-    refusal = _not_run(formula, item, chosen, "cpu")
+def if_compiled(
+    formula: Verdict, item: str, chosen: Scope, look: Callable[[], Verdict], first: Verdict | None = None
+) -> Verdict:
+    """The verdict of `look`; skipped if there is nothing to run, no CPU backend to run it on, or `first` failed."""
+    refusal = _not_run(formula, item, chosen, "cpu", first)
     return attempt(item, look) if refusal is None else refusal
 
 
-def on_cuda(formula: Verdict, chosen: Scope, prepare: Callable[[], Pending]) -> Verdict | Pending:
+def on_cuda(
+    formula: Verdict, chosen: Scope, prepare: Callable[[], Pending], first: Verdict | None = None
+) -> Verdict | Pending:
     """The pending check on CUDA; skipped as above."""
-    refusal = _not_run(formula, CUDA, chosen, "cuda")
+    refusal = _not_run(formula, CUDA, chosen, "cuda", first)
     return attempt(CUDA, prepare) if refusal is None else refusal
 
 
-def _not_run(formula: Verdict, item: str, chosen: Scope, backend: str) -> Verdict | None:
+def _not_run(formula: Verdict, item: str, chosen: Scope, backend: str, first: Verdict | None) -> Verdict | None:
     if formula.outcome != "passed":
         return skipped(item, "the formula cannot be compiled")
     if backend not in chosen.backends:
         return skipped(item, f"the backend {backend} was not requested")
-    return None
+    # A formula that is wrong in plain Python may do anything once it is compiled.
+    return follows(item, first) if first is not None and first.outcome == "failed" else None

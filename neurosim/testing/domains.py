@@ -1,6 +1,6 @@
-"""The outputs and targets that a loss is meant for, determined by trial.
+"""The outputs and targets that a loss is meant for: those that its record declares, else determined by trial.
 
-A loss of probabilities is meant only for outputs between 0 and 1, but nothing in its record says so. Elsewhere its
+A loss of probabilities is meant only for outputs between 0 and 1, but its record need not say so. Elsewhere its
 value is not finite; or it is, because the author keeps the logarithm away from 0 with ``max(a, 1e-30)``, and there the
 gradient is not meant to be the slope.
 """
@@ -17,7 +17,7 @@ from neurosim.formulas import form
 from neurosim.formulas.reader import read
 from neurosim.plugin import Loss
 from neurosim.testing.gradients import GradientCheck, row_text
-from neurosim.testing.plain import Array, Measure, Target
+from neurosim.testing.plain import Array, Measure, Target, window
 
 Rows = list[tuple[Array, Target]]
 UNITS = (1, 4)
@@ -87,6 +87,8 @@ class Fit:
 def fitting_domain(measure: Measure) -> Fit:
     """The widest domain in which the gradient is the slope of the value; if there is none, the best guess."""
     record = measure.record
+    if record.domain is not None:
+        return try_domain(measure, declared(record.domain))
     fits: list[Fit] = []
     for domain in DOMAINS:
         fit = try_domain(measure, domain)
@@ -97,6 +99,19 @@ def fitting_domain(measure: Measure) -> Fit:
             return fit
     finite = [fit for fit in fits if fit.rows]
     return finite[-1] if finite else fits[-1]
+
+
+def declared(domain: tuple[float, float]) -> Domain:
+    """The domain that a record declares."""
+    low, high = domain
+    if np.isinf(low) and np.isinf(high):
+        return DOMAINS[0]
+    (start, end), edge = window(domain), 0.05 * min(high - low, 1.0)
+    text = "outputs " + (
+        f"below {high:g}" if np.isinf(low) else f"above {low:g}" if np.isinf(high) else f"between {low:g} and {high:g}"
+    )
+    extremes = (max(low, -1e4), *(start + share * (end - start) for share in (1e-10, 0.5)), min(high, 1e4))
+    return Domain(text, lambda random, units: random.uniform(start + edge, end - edge, units), extremes)
 
 
 def try_domain(measure: Measure, domain: Domain) -> Fit:
@@ -115,15 +130,18 @@ def try_domain(measure: Measure, domain: Domain) -> Fit:
 
 
 def draw_rows(
-    record: Loss, draw: Callable[[np.random.Generator, int], Array], units: tuple[int, ...] = UNITS
+    record: Loss, draw: Callable[[np.random.Generator, int], Array], usual: tuple[int, ...] = UNITS
 ) -> dict[str, Rows]:
-    """Random rows with targets of every kind, with all numbers rounded to float32."""
+    """Random rows with targets of every kind, with all numbers rounded to float32.
+
+    Their widths are those that the record declares, else the `usual` ones.
+    """
     random = np.random.default_rng(5)
     rows: dict[str, Rows] = {}
     kinds = {"classes": None} if record.targets == "classes" else TARGETS
     for kind, target in kinds.items():
         rows[kind] = []
-        for width in units:
+        for width in record.widths or usual:
             for _ in range(ROWS):
                 a = _rounded(draw(random, width))
                 y = int(random.integers(width)) if target is None else _rounded(target(random, width))

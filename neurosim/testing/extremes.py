@@ -30,9 +30,9 @@ def extreme_rows(values: tuple[float, ...], rows: Rows) -> Rows:
     return extreme
 
 
-def infinite(measure: Any, rows: Rows, name: str) -> str:
-    """A description of the first row whose loss or gradient is not finite; empty if all are finite."""
-    results = ((row, y, measure.value(row, y), measure.gradient(row, y)) for row, y in rows)
+def infinite(measure: Any, rows: Rows, name: str, *, slope: bool = True) -> str:
+    """A description of the first row whose loss, or with `slope` gradient, is not finite; empty if all are finite."""
+    results = ((row, y, measure.value(row, y), measure.gradient(row, y) if slope else row) for row, y in rows)
     return _first_fault(results, name, "float64")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +10,14 @@ import numpy as np
 
 from neurosim.data import dataset_folder
 from neurosim.data.checks import check_table
-from neurosim.errors import DataError
+from neurosim.errors import DataError, UsageError
 from neurosim.plugin import DataRequest, Dataset, FeedbackSchedule, Initializer, Schedule, Table
 from neurosim.plugin.host import Registry
 from neurosim.randomness import Stream
+from neurosim.suggestions import unknown
 from neurosim.testing.plain import Array
 from neurosim.testing.scope import scope
-from neurosim.testing.verdicts import Verdict, attempt, failed, noted, number, passed, sentence, skipped
+from neurosim.testing.verdicts import Verdict, attempt, failed, in_turn, noted, number, passed, sentence, skipped
 
 FAN_IN, FAN_OUT = 200, 100
 LENGTHS = (1, 2, 10, 1000)
@@ -41,13 +42,15 @@ def check_initializer(
         ``shape``, ``values``, ``determinism``, ``seeds``, ``spread``.
     """
     scope(backends, registry)
-    return [
-        attempt("shape", lambda: _shape(record)),
-        attempt("values", lambda: _values(record)),
-        attempt("determinism", lambda: _start_determinism(record)),
-        attempt("seeds", lambda: _seeds(record)),
-        attempt("spread", lambda: _spread(record)),
-    ]
+    return in_turn(
+        {
+            "shape": lambda: _shape(record),
+            "values": lambda: _values(record),
+            "determinism": lambda: _start_determinism(record),
+            "seeds": lambda: _seeds(record),
+            "spread": lambda: _spread(record),
+        }
+    )
 
 
 def _draw(record: Initializer, part: str, shape: tuple[int, ...], seed: int = 1) -> Any:
@@ -65,9 +68,11 @@ def _parts(record: Initializer) -> dict[str, tuple[int, ...]]:
 def _shape(record: Initializer) -> Verdict:
     for part, usual in _parts(record).items():
         for shape in (usual, (1,) * len(usual), (3,) * len(usual)):
-            actual = np.asarray(_draw(record, part, shape)).shape
+            drawn = _draw(record, part, shape)
+            actual = np.asarray(drawn).shape
             if actual != shape:
-                return failed("shape", f"{part} returns an array of shape {actual} where {shape} is requested")
+                what = f"an array of shape {actual}" if isinstance(drawn, np.ndarray) else _said(drawn)
+                return failed("shape", f"{part} returns {what} where an array of shape {shape} is requested")
     return passed("shape", f"{' and '.join(_parts(record))}: as requested")
 
 
@@ -113,22 +118,37 @@ def check_schedule(
     """
     scope(backends, registry)
     if isinstance(record, FeedbackSchedule):
-        return [
-            attempt("factors", lambda: _feedback_factors(record)),
-            attempt("determinism", lambda: _feedback_determinism(record)),
-            attempt("course", lambda: _feedback_course(record)),
-        ]
-    return [attempt("factors", lambda: _factors(record)), attempt("course", lambda: _course(record))]
+        return in_turn(
+            {
+                "factors": lambda: _feedback_factors(record),
+                "determinism": lambda: _feedback_determinism(record),
+                "course": lambda: _feedback_course(record),
+            }
+        )
+    return in_turn({"factors": lambda: _factors(record), "course": lambda: _course(record)})
 
 
 def _factors(record: Schedule) -> Verdict:
     for steps in LENGTHS:
         for step in range(steps):
-            factor = record.factor(step, steps, *record.params.values())
-            if not (np.isfinite(factor) and factor >= 0.0):
-                where = f"at step {step} of {steps}"
-                return failed("factors", f"the factor {where} is {factor}; it must be a number from 0 on")
+            fault = _no_factor(record.factor(step, steps, *record.params.values()))
+            if fault:
+                return failed("factors", f"the factor at step {step} of {steps} is {fault}")
     return passed("factors", f"finite and not negative in runs of {', '.join(map(str, LENGTHS))} steps")
+
+
+def _no_factor(value: Any) -> str:
+    """What is wrong with a factor of the learning rate; empty if nothing is."""
+    if not isinstance(value, int | float | np.number):
+        return f"{_said(value)}; it must be a number from 0 on"
+    return "" if np.isfinite(value) and value >= 0.0 else f"{value}; it must be a number from 0 on"
+
+
+def _said(value: Any) -> str:
+    """A value that should have been another, for people."""
+    if value is None:
+        return "None (is a return missing?)"
+    return repr(value) if isinstance(value, str | int | float) else f"a {type(value).__name__}"
 
 
 def _course(record: Schedule) -> Verdict:
@@ -158,12 +178,12 @@ def _feedback_factor(record: FeedbackSchedule, losses: list[float]) -> float:
 def _feedback_factors(record: FeedbackSchedule) -> Verdict:
     for name, course in _loss_courses().items():
         for epoch in range(len(course) + 1):
-            factor = _feedback_factor(record, course[:epoch])
-            if not (np.isfinite(factor) and factor >= 0.0):
+            fault = _no_factor(record.factor(course[:epoch], *record.params.values()))
+            if fault:
                 where = (
                     f"after {epoch} losses {name}" if epoch else "before the first epoch, where there are no losses,"
                 )
-                return failed("factors", f"the factor {where} is {factor}; it must be a number from 0 on")
+                return failed("factors", f"the factor {where} is {fault}")
     return passed("factors", f"finite and not negative after losses {', '.join(_loss_courses())}")
 
 
@@ -189,40 +209,72 @@ def _feedback_course(record: FeedbackSchedule) -> Verdict:
 
 
 def check_dataset(
-    record: Dataset, *, backends: Iterable[str] | None = None, registry: Registry | None = None
+    record: Dataset,
+    *,
+    backends: Iterable[str] | None = None,
+    registry: Registry | None = None,
+    options: Mapping[str, Any] | None = None,
 ) -> list[Verdict]:
-    """Check a data set with its default options: ``load``, ``table`` and ``determinism``.
+    """Check a data set: ``load``, ``table`` and ``determinism``.
 
-    It is skipped if options are required, or if its files are missing. Arguments as for `check_initializer`.
+    Its options have their defaults, but for those given. It is skipped if required options are not given, or if its
+    files are missing. Other arguments as for `check_initializer`.
+
+    Raises
+    ------
+    UsageError
+        For an option that it does not have, or of another type than its default.
     """
     scope(backends, registry)
-    required = [name for name, default in record.options.items() if default is None]
+    chosen = _chosen_options(record, options or {})
+    required = [name for name, value in chosen.items() if value is None]
     if required:
         return [_not_loaded(f"required options: {', '.join(required)}")]
     folder = dataset_folder(record.name)
+    vouched = frozenset(value for value in (options or {}).values() if isinstance(value, str))
+
+    def load(seed: int) -> Any:
+        return record.load(DataRequest(Stream(seed, "data"), folder, Path.cwd(), vouched), **chosen)
+
     try:
-        table = _load(record, folder, seed=1)
+        table = load(1)
     except DataError as error:
-        if not folder.exists():
+        if not folder.exists() and not options:
             return [_not_loaded(sentence(error))]
         return [failed("load", sentence(error))]
     except Exception:  # the verdict below reports it, with the place
-        return [attempt("load", lambda: _loaded(_load(record, folder, seed=1)))]
+        return [attempt("load", lambda: _loaded(load(1)))]
     if not isinstance(table, Table):
-        return [failed("load", f"returns {type(table).__name__}; it must return a Table")]
-    return [
-        _loaded(table),
-        attempt("table", lambda: _table(table)),
-        attempt("determinism", lambda: _same_rows(record, table, folder)),
-    ]
+        return [failed("load", f"returns {_said(table)}; it must return a Table")]
+    checks = {"table": lambda: _table(table), "determinism": lambda: _same_rows(table, load)}
+    return [_loaded(table), *in_turn(checks)]
+
+
+def options_for(records: Sequence[Any], given: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Of the given options, those that each record has; raises UsageError for one that no data set among them has."""
+    known = [record.options if isinstance(record, Dataset) else {} for record in records]
+    for name in given:
+        if not any(name in options for options in known):
+            raise UsageError(*unknown("option of a data set", name, {name for options in known for name in options}))
+    return [{name: value for name, value in given.items() if name in options} for options in known]
+
+
+def _chosen_options(record: Dataset, given: Mapping[str, Any]) -> dict[str, Any]:
+    """All options of a data set; raises UsageError for those given that it cannot take."""
+    chosen = dict(record.options)
+    for name, value in given.items():
+        if name not in record.options:
+            raise UsageError(*unknown(f"option of the data set {record.name}", name, record.options))
+        wanted = type(record.options[name])
+        # A float may be written without a point.
+        chosen[name] = float(value) if wanted is float and type(value) is int else value
+        if record.options[name] is not None and type(chosen[name]) is not wanted:
+            raise UsageError(f"{name} = {value!r}: this option of the data set {record.name} is a {wanted.__name__}")
+    return chosen
 
 
 def _not_loaded(reason: str) -> Verdict:
     return skipped("load", reason)
-
-
-def _load(record: Dataset, folder: Path, seed: int) -> Any:
-    return record.load(DataRequest(Stream(seed, "data"), folder, Path.cwd()), **record.options)
 
 
 def _loaded(table: Table) -> Verdict:
@@ -235,8 +287,8 @@ def _table(table: Table) -> Verdict:
     return passed("table", "shapes, types and numbers are as required of a Table")
 
 
-def _same_rows(record: Dataset, table: Table, folder: Path) -> Verdict:
-    again, other = (_load(record, folder, seed) for seed in (1, 2))
+def _same_rows(table: Table, load: Callable[[int], Any]) -> Verdict:
+    again, other = (load(seed) for seed in (1, 2))
     if not _equal(table, again):
         return failed("determinism", f"rows differ from call to call with the same seed: {OWN_NUMBERS}, request.random")
     varies = "the same rows for every seed" if _equal(table, other) else "different rows for different seeds"

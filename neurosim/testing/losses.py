@@ -25,11 +25,12 @@ from neurosim.testing.compiled import (
 from neurosim.testing.cuda import Cases, Pending, resolve
 from neurosim.testing.domains import DOMAINS, Fit, Rows, compare, fitting_domain
 from neurosim.testing.extremes import extreme_rows, infinite, infinite_on_cpu
+from neurosim.testing.gradients import row_text
 from neurosim.testing.nans import hidden_by_loss
 from neurosim.testing.pairs import pair_item, pair_rows, pair_verdict
 from neurosim.testing.plain import Array, Measure, PairMeasure, assigned, numbers, parameter_sets, with_params
 from neurosim.testing.scope import Scope, built_in, scope
-from neurosim.testing.verdicts import Verdict, attempt, failed, noted, passed, size, skipped, some
+from neurosim.testing.verdicts import Verdict, attempt, excused, failed, follows, noted, passed, size, skipped, some
 
 # float32 can hold the square of the exponential of such outputs.
 MODERATE = 40.0
@@ -74,8 +75,19 @@ def loss_items(record: Loss, chosen: Scope) -> list[Verdict | Pending]:
     def if_derivable(item: str, look: Callable[[], Verdict]) -> Verdict:
         return attempt(item, look) if has_derivative(record) else skipped(item, NO_DERIVATIVE)
 
+    gradient = if_derivable("gradient", lambda: gradient_verdict(record, fit()))
+    right = gradient.outcome != "failed"
+
+    def in_range() -> Verdict:
+        if not right and not _has_values(fit):
+            return follows("range", gradient)
+        return range_verdict(record, fit(), compiled=compiled and right, slope=right)
+
     def pair_check(pair: FromLogits) -> Verdict:
-        return if_derivable(pair_item(pair), lambda: pair_verdict(record, pair, chosen, compiled=compiled))
+        def look() -> Verdict:
+            return pair_verdict(record, pair, chosen, compiled=compiled and right, chained=right)
+
+        return if_derivable(pair_item(pair), look)
 
     def agreement() -> Verdict:
         cases = agreement_cases(record, fit(), chosen)
@@ -84,22 +96,37 @@ def loss_items(record: Loss, chosen: Scope) -> list[Verdict | Pending]:
     def pending() -> Pending:
         return Pending(record, cuda_cases(record, fit(), chosen), usable_sets(record, fit()))
 
+    pairs = [pair_check(pair) for pair in record.from_logits]
+    first = next((verdict for verdict in (gradient, *pairs) if verdict.outcome == "failed"), None)
     return [
         formula,
-        if_derivable("gradient", lambda: gradient_verdict(record, fit())),
-        if_derivable("range", lambda: range_verdict(record, fit(), compiled=compiled)),
-        *map(pair_check, record.from_logits),
+        excused(gradient, formula),
+        excused(if_derivable("range", in_range), formula),
+        *(excused(verdict, formula) for verdict in pairs),
         if_compiled(formula, "float32", chosen, lambda: float32_verdict(record)),
-        if_compiled(formula, "reference = cpu", chosen, agreement),
-        on_cuda(formula, chosen, pending),
+        if_compiled(formula, "reference = cpu", chosen, agreement, first),
+        on_cuda(formula, chosen, pending, first),
     ]
+
+
+def _has_values(fit: Callable[[], Fit]) -> bool:
+    """Whether the value of the loss is a number for some outputs and targets."""
+    try:
+        return bool(fit().rows)
+    except Exception:  # a finding of another item
+        return False
 
 
 def gradient_verdict(record: Loss, fit: Fit) -> Verdict:
     """Whether the gradient is the slope of the value."""
     whose = "derived from value" if record.gradient is None else "gradient as given"
     if not fit.rows:
-        return failed("gradient", NOWHERE)
+        return failed(
+            "gradient", NOWHERE if record.domain is None else f"the value is not finite for {fit.domain.text}"
+        )
+    unset = _unset(Measure(record, numbers(record.params)), fit.all_rows)
+    if unset:
+        return failed("gradient", unset)
     sets, check, where = usable_sets(record, fit), copy.deepcopy(fit.check), f"for {fit.domain.text}"
     for params in sets[1:]:
         compare(check, Measure(record, numbers(params)), fit.all_rows, "a")
@@ -119,17 +146,33 @@ def gradient_verdict(record: Loss, fit: Fit) -> Verdict:
     )
 
 
-def range_verdict(record: Loss, fit: Fit, *, compiled: bool) -> Verdict:
-    """Whether value and gradient are finite for the most extreme outputs, and where output and target are equal."""
-    if not fit.rows:
-        return failed("range", NOWHERE)
+def _unset(measure: Measure, rows: Rows) -> str:
+    """A description of the first number that the gradient does not set; empty if it sets all."""
+    for a, y in rows:
+        # What is set does not depend on what was there before.
+        first, second = (measure.gradient(a, y, before) for before in (1.0, 2.0))
+        left = np.flatnonzero((first == 1.0) & (second == 2.0))
+        if left.size:
+            return f"gradient does not set da[{left[0]}] for a = {row_text(a)}; it must fill the whole row"
+    return ""
+
+
+def range_verdict(record: Loss, fit: Fit, *, compiled: bool, slope: bool = True) -> Verdict:
+    """Whether the value is finite for the most extreme outputs, and where output and target are equal.
+
+    With `slope`, the gradient has to be finite too.
+    """
     measure = Measure(record, numbers(record.params))
 
     def fault(extremes: tuple[float, ...]) -> str:
         rows = extreme_rows(extremes, fit.all_rows)
         rows += [(y, y) for _, y in fit.all_rows if not isinstance(y, int) and _inside(y, extremes)]
         identity = built_in().activations.get("identity")
-        return infinite(measure, rows, "a") or (compiled and infinite_on_cpu(record, identity, rows, "a")) or ""
+        return (
+            infinite(measure, rows, "a", slope=slope)
+            or (compiled and infinite_on_cpu(record, identity, rows, "a"))
+            or ""
+        )
 
     precisions = "float64 and float32" if compiled else "float64"
     problem = fault(fit.domain.extremes)
@@ -155,8 +198,8 @@ def _narrower(fit: Fit) -> list[tuple[float, ...]]:
     poles elsewhere.
     """
     moderate = tuple(float(np.clip(value, -MODERATE, MODERATE)) for value in fit.domain.extremes)
-    own = DOMAINS.index(fit.domain)
-    return [moderate, *(domain.extremes for domain in DOMAINS[own + 1 :])]
+    narrower = DOMAINS[DOMAINS.index(fit.domain) + 1 :] if fit.domain in DOMAINS else ()
+    return [moderate, *(domain.extremes for domain in narrower)]
 
 
 def _inside(y: Array, extremes: tuple[float, ...]) -> bool:

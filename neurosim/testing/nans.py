@@ -17,13 +17,14 @@ ADVICE = (
 )
 
 
-def hidden_by_activation(curve: Curve | RowCurve) -> str:
-    """A description of what an activation turns NaN into; empty if it stays NaN."""
+def hidden_by_activation(curve: Curve | RowCurve, row: Array | None = None) -> str:
+    """A description of what an activation turns NaN into, if need be in a row like `row`; empty if it stays NaN."""
     if isinstance(curve, Curve):
         (answer,) = _tried(curve.f, np.array([np.nan]))
         return "" if np.isnan(answer) else f"f(nan) = {number(answer)}: {ADVICE}"
-    for place in range(3):
-        z = _with_nan(np.array([0.5, -1.0, 2.0]), place)
+    assert row is not None
+    for place in range(row.size):
+        z = _with_nan(row, place)
         a = _tried(curve.f, z)
         if not np.isnan(a[place]):
             return f"f gives {row_text(a)} for z = {row_text(z)}: {ADVICE}"

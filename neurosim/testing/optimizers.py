@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,7 @@ from neurosim.testing.cuda import Cases, Pending, resolve
 from neurosim.testing.plain import Array, numbers, parameter_sets
 from neurosim.testing.probe import PROBE
 from neurosim.testing.scope import Scope, built_in, scope
-from neurosim.testing.verdicts import Verdict, attempt, failed, number, passed
+from neurosim.testing.verdicts import Verdict, attempt, excused, failed, follows, number, passed
 
 # Tried in turn; a rule is right if one of them leads to the minimum.
 RATES = (0.001, 0.01, 0.1, 1.0)
@@ -62,14 +62,19 @@ def optimizer_items(record: Optimizer, chosen: Scope) -> list[Verdict | Pending]
         return endless
     formula = formula_verdict(record, chosen)
     compiled = formula.outcome == "passed" and "cpu" in chosen.backends
+    state = attempt("state", lambda: state_verdict(record))
+
+    def after_state(item: str, look: Callable[[], Verdict]) -> Verdict:
+        return attempt(item, look) if state.outcome != "failed" else follows(item, state)
+
     return [
         formula,
-        attempt("state", lambda: state_verdict(record)),
-        attempt("quadratic", lambda: quadratic_verdict(record)),
-        attempt("determinism", lambda: determinism_verdict(record, compiled=compiled)),
+        excused(state, formula),
+        after_state("quadratic", lambda: quadratic_verdict(record)),
+        after_state("determinism", lambda: determinism_verdict(record, compiled=compiled)),
         if_compiled(formula, "float32", chosen, lambda: float32_verdict(record)),
-        if_compiled(formula, "reference = cpu", chosen, lambda: update_agreement(record, usable_sets(record))),
-        on_cuda(formula, chosen, lambda: Pending(record, cuda_cases(record), usable_sets(record))),
+        if_compiled(formula, "reference = cpu", chosen, lambda: update_agreement(record, usable_sets(record)), state),
+        on_cuda(formula, chosen, lambda: Pending(record, cuda_cases(record), usable_sets(record)), state),
     ]
 
 
@@ -92,10 +97,14 @@ class _Rule:
         given = result if isinstance(result, tuple) else (result,)
         expected = ["w", *self.record.slots]
         if len(given) != len(expected):
-            what = f"update returns {len(given)} numbers; it must return {len(expected)}"
+            what = f"update returns {_count(len(given))}; it must return {_count(len(expected))}"
             raise PluginError(what, f"Return {', '.join(expected)}, in this order.")
         self.slots = [np.float64(value) for value in given[1:]]
         return np.float64(given[0])
+
+
+def _count(numbers: int) -> str:
+    return "one number" if numbers == 1 else f"{numbers} numbers"
 
 
 def state_verdict(record: Optimizer) -> Verdict:
@@ -113,11 +122,8 @@ def state_verdict(record: Optimizer) -> Verdict:
                 return failed("state", f"{name} is {value} after step {rule.step}, with a gradient of {number(g)}")
     if not record.slots:
         return passed("state", f"keeps nothing; w is finite for {len(gradients)} gradients")
-    count = "one number" if len(record.slots) == 1 else f"{len(record.slots)} numbers"
-    return passed(
-        "state",
-        f"keeps {', '.join(record.slots)} ({count} per parameter), from 0, finite for {len(gradients)} gradients",
-    )
+    kept = f"keeps {', '.join(record.slots)} ({_count(len(record.slots))} per parameter), from 0"
+    return passed("state", f"{kept}, finite for {len(gradients)} gradients")
 
 
 def quadratic_verdict(record: Optimizer) -> Verdict:

@@ -24,8 +24,11 @@ def pair_item(pair: FromLogits) -> str:
     return f"from logits of {pair.activation}"
 
 
-def pair_verdict(record: Loss, pair: FromLogits, chosen: Scope, *, compiled: bool) -> Verdict:
-    """Compare the gradient with the slope, both with the activation followed by the loss, and try extreme logits."""
+def pair_verdict(record: Loss, pair: FromLogits, chosen: Scope, *, compiled: bool, chained: bool = True) -> Verdict:
+    """Compare the gradient with the slope, both with the activation followed by the loss, and try extreme logits.
+
+    Without `chained`, nothing is compared with the activation followed by the loss, whose own gradient is wrong.
+    """
     item = pair_item(pair)
     try:
         activation = chosen.activation(record, pair.activation)
@@ -39,8 +42,10 @@ def pair_verdict(record: Loss, pair: FromLogits, chosen: Scope, *, compiled: boo
         return failed(item, f"wrong in {len(check.wrong)} of {check.compared} numbers: {some(check.wrong, 2)}")
     if not check.right:
         return failed(item, "the value is not finite, or its slope jumps at most places")
-    chain = _chain(measure, rows)
-    if chain is None:
+    chain = _chain(measure, rows) if chained else None
+    if not chained:
+        unfused = f"not compared with {pair.activation} followed by {record.name}, which is wrong"
+    elif chain is None:
         unfused = f"{pair.activation} has no slope of its own to compare with"
     elif isinstance(chain, str):
         return failed(item, chain)

@@ -14,6 +14,7 @@ from neurosim.plugin import Activation, FromLogits, Loss, Optimizer, RowActivati
 
 Array = NDArray[np.float64]
 Target = Any
+WINDOW = 20.0
 
 
 @dataclass(frozen=True)
@@ -39,16 +40,16 @@ class RowCurve:
     record: RowActivation
     params: tuple[float, ...]
 
-    def f(self, z: Array) -> Array:
-        """The activation of one row."""
-        a = np.full_like(z, np.nan)
+    def f(self, z: Array, before: float = np.nan) -> Array:
+        """The activation of one row, in an array full of `before`."""
+        a = np.full_like(z, before)
         with np.errstate(all="ignore"):
             uncompiled(self.record.f)(z.copy(), a, *self.params)
         return a
 
-    def backward(self, z: Array, da: Array) -> Array:
-        """The product of `da` with the Jacobian."""
-        dz = np.full_like(z, np.nan)
+    def backward(self, z: Array, da: Array, before: float = np.nan) -> Array:
+        """The product of `da` with the Jacobian, in an array full of `before`."""
+        dz = np.full_like(z, before)
         with np.errstate(all="ignore"):
             uncompiled(self.record.backward)(z.copy(), self.f(z), da.copy(), dz, *self.params)
         return dz
@@ -66,9 +67,9 @@ class Measure:
         with np.errstate(all="ignore"):
             return float(uncompiled(self.record.value)(a, y, *self.params))
 
-    def gradient(self, a: Array, y: Target) -> Array:
-        """Its gradient, as given or as derived."""
-        da = np.full_like(a, np.nan)
+    def gradient(self, a: Array, y: Target, before: float = np.nan) -> Array:
+        """Its gradient, as given or as derived, in an array full of `before`."""
+        da = np.full_like(a, before)
         with np.errstate(all="ignore"):
             uncompiled(self.record.derivative)(a.copy(), y, da, *self.params)
         return da
@@ -87,9 +88,9 @@ class PairMeasure:
         with np.errstate(all="ignore"):
             return float(uncompiled(self.pair.value)(z, self.activation.f(z), y, *self.loss.params))
 
-    def gradient(self, z: Array, y: Target) -> Array:
-        """Its gradient with respect to `z`, by the pair's own formula."""
-        dz = np.full_like(z, np.nan)
+    def gradient(self, z: Array, y: Target, before: float = np.nan) -> Array:
+        """Its gradient with respect to `z`, by the pair's own formula, in an array full of `before`."""
+        dz = np.full_like(z, before)
         with np.errstate(all="ignore"):
             uncompiled(self.pair.gradient)(z.copy(), self.activation.f(z), y, dz, *self.loss.params)
         return dz
@@ -129,6 +130,22 @@ def parameter_sets(record: Any, is_usable: Callable[[tuple[float, ...]], bool]) 
         except Exception:  # such as int(nan); with the defaults the same would be a finding
             return sets
     return sets
+
+
+def window(domain: tuple[float, float] | None) -> tuple[float, float]:
+    """The part of a domain in which most inputs of formulas are: that in [-20, 20], or its end that is closest to 0."""
+    low, high = domain or (-np.inf, np.inf)
+    if low >= WINDOW:
+        return low, min(high, low + 2.0 * WINDOW)
+    if high <= -WINDOW:
+        return max(low, high - 2.0 * WINDOW), high
+    return max(low, -WINDOW), min(high, WINDOW)
+
+
+def inside(z: Array, domain: tuple[float, float] | None) -> Array:
+    """Those of `z` that are in a domain, and not at one of its ends."""
+    low, high = domain or (-np.inf, np.inf)
+    return z[(z > low) & (z < high)]
 
 
 def assigned(params: Mapping[str, float]) -> str:

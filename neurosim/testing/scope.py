@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from neurosim.backends.select import NAMES
@@ -15,10 +15,11 @@ from neurosim.suggestions import unknown
 
 @dataclass(frozen=True)
 class Scope:
-    """Backends to compare, and the registry in which names are looked up."""
+    """Backends to compare, the registry in which names are looked up, and options of a data set."""
 
     backends: tuple[str, ...]
     registry: Registry
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     def activation(self, loss: Any, name: str) -> Any:
         """The activation that a pair of `loss` means by `name`; raises PluginError."""

@@ -45,9 +45,16 @@ class Jump:
     right: float
 
 
-def slopes(function: Function, z: Array) -> Array:
-    """The slope of `function` at each of `z`, from both sides; NaN where the function is not finite."""
-    return _best([_central(function, z, width) for width in WIDTHS])
+def slopes(function: Function, z: Array, reach: Array | None = None) -> Array:
+    """The slope of `function` at each of `z`, from both sides; NaN where the function is not finite.
+
+    With `reach`, only values that are closer to a point than its reach count, but for the narrowest differences.
+    """
+    estimates = [_central(function, z, width) for width in WIDTHS]
+    if reach is not None:
+        for width, estimate in zip(WIDTHS[:-2], estimates, strict=False):
+            estimate[len(_CENTRAL) * width >= reach] = np.nan
+    return _best(estimates)
 
 
 def side_slopes(function: Function, z: Array) -> tuple[Array, Array]:

@@ -24,8 +24,8 @@ def activation_speed(record: Any) -> Verdict:
     own.seconds()
     relu.seconds()
     times = np.array([[own.seconds(), relu.seconds()] for _ in range(ROUNDS)])
-    ours, theirs = np.median(times, axis=0)
-    nanoseconds = 1e9 * ours / (ROWS * COLUMNS)
+    ours, theirs = np.median(times, axis=0) / (own.columns, relu.columns)
+    nanoseconds = 1e9 * ours / ROWS
     return noted("speed", f"{ours / theirs:.1f} times relu on one thread ({nanoseconds:.2g} ns per unit, both passes)")
 
 
@@ -39,9 +39,12 @@ class _Passes:
         self.kernels = activation_kernels(record)
         signature = ctypes.CFUNCTYPE(None, *[ctypes.c_ssize_t] * 9)
         self.forward, self.backward = signature(self.kernels.forward), signature(self.kernels.backward)
-        self.sums = np.random.default_rng(1).normal(0.0, 2.0, (ROWS, COLUMNS)).astype(np.float32)
+        # A formula of rows may index beyond the end of a row of another width.
+        unit = max(getattr(record, "widths", ()), default=1)
+        self.columns = max(COLUMNS // unit, 1) * unit
+        self.sums = np.random.default_rng(1).normal(0.0, 2.0, (ROWS, self.columns)).astype(np.float32)
         self.z, self.a, self.d = (np.zeros_like(self.sums) for _ in range(3))
-        self.bias = np.zeros(COLUMNS, np.float32)
+        self.bias = np.zeros(self.columns, np.float32)
         self.params = np.array(choose(record).values, np.float32)
 
     def seconds(self) -> float:
@@ -50,7 +53,7 @@ class _Passes:
         self.z[:] = self.sums
         self.d[:] = 1.0
         z, a, d, bias, params = (array.ctypes.data for array in (self.z, self.a, self.d, self.bias, self.params))
-        block = (COLUMNS, 0, ROWS, 0, COLUMNS, params)
+        block = (self.columns, 0, ROWS, 0, self.columns, params)
         start = time.perf_counter()
         self.forward(z, bias, a, *block)
         self.backward(z, a, d, *block)

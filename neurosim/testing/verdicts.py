@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -62,6 +62,16 @@ def failures(verdicts: Iterable[Verdict]) -> list[Verdict]:
     return [verdict for verdict in verdicts if verdict.outcome == "failed"]
 
 
+def follows(item: str, first: Verdict) -> Verdict:
+    """What stands in place of a finding that may only follow from another one."""
+    return skipped(item, f"comes after {first.item}, which has to be right first")
+
+
+def excused(verdict: Verdict, first: Verdict) -> Verdict:
+    """A verdict; if it failed and `first` did too, from which that may follow, only `first` counts."""
+    return follows(verdict.item, first) if {verdict.outcome, first.outcome} == {"failed"} else verdict
+
+
 def attempt(item: str, look: Callable[[], Finding]) -> Finding | Verdict:
     """The result of `look`; an exception in an author's function counts as a finding too."""
     try:
@@ -86,6 +96,18 @@ def _place(error: Exception) -> str:
         if _BUILTINS in parents or not (_OURS in parents or _NUMPY in parents):
             return f"{frame.filename}:{frame.lineno}: in {frame.name}: "
     return ""
+
+
+def in_turn(looks: Mapping[str, Callable[[], Verdict]]) -> list[Verdict]:
+    """The verdicts of `looks`, by item; after one that failed, the others are not looked at: they may only follow."""
+    verdicts: list[Verdict] = []
+    first = None
+    for item, look in looks.items():
+        verdict = follows(item, first) if first is not None else attempt(item, look)
+        verdicts.append(verdict)
+        if first is None and verdict.outcome == "failed":
+            first = verdict
+    return verdicts
 
 
 def size(error: float) -> str:

@@ -18,7 +18,7 @@ import support
 
 from neurosim.cli.application import execute
 from neurosim.errors import PluginError
-from neurosim.plugin import formula_records, function_records, hookspecs, run_records
+from neurosim.plugin import checked_at, formula_records, function_records, hookspecs, run_records
 from neurosim.plugin.host import HOOKS, build_registry
 
 PAGE = Path(__file__).parents[2] / "docs" / "plugins.md"
@@ -26,7 +26,7 @@ TUTORIAL = PAGE.read_text(encoding="utf-8")
 REFERENCE = PAGE.with_name("plugin-reference.md").read_text(encoding="utf-8")
 RECORDS = [
     value
-    for module in (formula_records, function_records, run_records)
+    for module in (formula_records, checked_at, function_records, run_records)
     for value in vars(module).values()
     if dataclasses.is_dataclass(value) and value.__module__ == module.__name__ and value is not formula_records.Formula
 ]
@@ -191,7 +191,7 @@ def tutorial_plugins(tmp_path_factory):
 def test_every_hook_and_record_is_used_in_the_tutorial(tutorial_plugins):
     used = {type(entry.record).__name__ for what in HOOKS for entry in getattr(tutorial_plugins, what)}
     text = "".join(block.text for block in plugin_blocks())
-    used |= {name for name in ("FromLogits", "Table") if f"{name}(" in text}
+    used |= {name for name in ("Every", "FromLogits", "Table") if f"{name}(" in text}
     if "request.random" in text:
         used.add("DataRequest")
     assert used == {record.__name__ for record in RECORDS}

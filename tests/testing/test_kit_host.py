@@ -26,7 +26,7 @@ def test_a_wrong_shape():
     def turned(random, shape, fan_in, fan_out):
         return random.uniform(-1.0, 1.0, shape[::-1])
 
-    assert "where (200, 100) is requested" in only_failure(Initializer("turned", turned), "shape")
+    assert "where an array of shape (200, 100) is requested" in only_failure(Initializer("turned", turned), "shape")
 
 
 def test_start_values_that_float32_does_not_hold():
@@ -195,7 +195,7 @@ def test_something_else_than_a_table():
     def pair(request):
         return np.zeros((2, 2)), np.zeros(2)
 
-    assert only_failure(Dataset("pair", pair), "load") == "returns tuple; it must return a Table"
+    assert only_failure(Dataset("pair", pair), "load") == "returns a tuple; it must return a Table"
 
 
 def test_required_options_are_skipped():
