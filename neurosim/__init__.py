@@ -32,7 +32,9 @@ if TYPE_CHECKING:
     from neurosim.plugin import Loss as Loss
     from neurosim.plugin import Metric as Metric
     from neurosim.plugin import Optimizer as Optimizer
+    from neurosim.plugin import Progress as Progress
     from neurosim.plugin import RowActivation as RowActivation
+    from neurosim.plugin import RunObserver as RunObserver
     from neurosim.plugin import Schedule as Schedule
     from neurosim.plugin import Table as Table
     from neurosim.plugin import hookimpl as hookimpl
@@ -59,7 +61,9 @@ _HOME = {
     "Metric": "neurosim.plugin",
     "NeurosimError": "neurosim.errors",
     "Optimizer": "neurosim.plugin",
+    "Progress": "neurosim.plugin",
     "RowActivation": "neurosim.plugin",
+    "RunObserver": "neurosim.plugin",
     "RunOptions": "neurosim.runs",
     "Scenario": "neurosim.scenario",
     "Schedule": "neurosim.plugin",

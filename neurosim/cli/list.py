@@ -12,7 +12,7 @@ from neurosim.cli.sources import Sources, with_sources
 from neurosim.cli.values import OneOf
 from neurosim.printable import headline
 
-RECORDS = ("activations", "losses", "optimizers", "datasets", "initializers", "schedules", "metrics")
+RECORDS = ("activations", "losses", "optimizers", "datasets", "initializers", "schedules", "metrics", "observers")
 KINDS = (*RECORDS[:3], "layers", *RECORDS[3:], "scenarios")
 
 
@@ -25,7 +25,7 @@ def command(what: str | None, sources: Sources, as_json: bool) -> None:
 
     \b
     activations  losses        optimizers  layers   datasets
-    initializers schedules     metrics     scenarios
+    initializers schedules     metrics     observers scenarios
     """
     registry = sources.registry
     listed: dict[str, list[dict[str, Any]]] = {}

@@ -4,7 +4,7 @@ from neurosim.plugin.checked_at import Every
 from neurosim.plugin.formula_records import Activation, FromLogits, Loss, Optimizer, RowActivation
 from neurosim.plugin.function_records import DataRequest, Dataset, FeedbackSchedule, Initializer, Schedule, Table
 from neurosim.plugin.hookspecs import hookimpl
-from neurosim.plugin.run_records import Metric
+from neurosim.plugin.run_records import Metric, Progress, RunObserver
 
 __all__ = [
     "Activation",
@@ -17,7 +17,9 @@ __all__ = [
     "Loss",
     "Metric",
     "Optimizer",
+    "Progress",
     "RowActivation",
+    "RunObserver",
     "Schedule",
     "Table",
     "hookimpl",

@@ -1,4 +1,4 @@
-"""The hooks of neurosim: seven functions that a plugin may define, each returning a list of records.
+"""The hooks of neurosim: eight functions that a plugin may define, each returning a list of records.
 
 A plugin is a Python module with one or more of these functions, marked with ``@hookimpl``::
 
@@ -26,7 +26,7 @@ import pluggy
 
 from neurosim.plugin.formula_records import Activation, Loss, Optimizer, RowActivation
 from neurosim.plugin.function_records import Dataset, FeedbackSchedule, Initializer, Schedule
-from neurosim.plugin.run_records import Metric
+from neurosim.plugin.run_records import Metric, RunObserver
 
 hookspec = pluggy.HookspecMarker("neurosim")
 hookimpl = pluggy.HookimplMarker("neurosim")
@@ -60,6 +60,11 @@ def neurosim_schedules() -> list[Schedule | FeedbackSchedule]:  # type: ignore[e
 @hookspec
 def neurosim_metrics() -> list[Metric]:  # type: ignore[empty-body]
     """Return metrics: how good the answers for a split, or for one of its rows, are."""
+
+
+@hookspec
+def neurosim_observers() -> list[RunObserver]:  # type: ignore[empty-body]
+    """Return observers: functions that hear how a run proceeds, and may stop it."""
 
 
 @hookspec

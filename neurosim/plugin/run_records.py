@@ -1,4 +1,4 @@
-"""The records whose functions look at a run while it trains: metrics.
+"""The records whose functions look at a run while it trains: metrics and observers.
 
 Their functions are ordinary Python on the host and may use NumPy freely. They are given copies that cannot be
 written to, so nothing that they do changes the numbers of a run.
@@ -6,9 +6,10 @@ written to, so nothing that they do changes the numbers of a run.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from pathlib import Path
+from typing import Any, ClassVar, Literal
 
 from neurosim.plugin.record import Record, Scalar
 
@@ -69,3 +70,97 @@ class Metric(Record):
         if word not in words:
             known = f"{', '.join(map(repr, words[:-1]))} or {words[-1]!r}"
             raise self._fault(f"{role} must be {known}, not {word!r}")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What an observer gets: how far a run is. Nothing in it can be changed.
+
+    Parameters
+    ----------
+    records : sequence of mappings
+        What ``metrics.jsonl`` has of each epoch so far, such as ``records[-1]["train_loss"]``.
+    epochs : int
+        How many epochs the scenario asks for.
+    step : int
+        Steps done, those of an epoch that is not complete among them.
+    name : str
+        Name of the scenario, with its variant where it is one.
+    seed : int
+        The seed of the run.
+    folder : pathlib.Path or None
+        The run folder, where there is one.
+    look : function, optional
+        Returns the parameters, for `parameters`.
+    """
+
+    records: Sequence[Mapping[str, Any]]
+    epochs: int
+    step: int
+    name: str = ""
+    seed: int = 0
+    folder: Path | None = None
+    look: Callable[[], Mapping[str, Any]] | None = None
+
+    @property
+    def epoch(self) -> int:
+        """How many epochs are complete."""
+        return len(self.records)
+
+    @property
+    def record(self) -> Mapping[str, Any]:
+        """The record of the last epoch; empty before the first has ended."""
+        return self.records[-1] if self.records else {}
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """Copies of the parameters as they are now, by name, closed to writing: ``parameters["layers.0.weight"]``."""
+        return {} if self.look is None else self.look()
+
+
+@dataclass(frozen=True)
+class RunObserver(Record):
+    """Hears how a run proceeds, and may stop it; a scenario asks for it in ``training.observers``.
+
+    Each function gets a `Progress` and the parameters. At least one is given.
+
+    Parameters
+    ----------
+    name : str
+        How scenarios call it.
+    epoch : function ``epoch(progress, *params) -> None or str``, optional
+        Called after each epoch. A text that it returns is the reason to stop training there; None goes on. It depends
+        on its arguments only: then a run that was interrupted stops where it would have.
+    started : function ``started(progress, *params)``, optional
+        Called before training, also where a run resumes.
+    part : function ``part(progress, *params)``, optional
+        Called now and then within an epoch that takes more than about a second.
+    ended : function ``ended(progress, *params)``, optional
+        Called when all is trained, with the weights that are kept.
+    params : mapping of str to float
+        Parameters and their defaults.
+    source : str
+        What it is for, or where it comes from.
+    """
+
+    kind: ClassVar[str] = "observer"
+    name: str
+    epoch: Callable[..., str | None] | None = None
+    started: Callable[..., None] | None = None
+    part: Callable[..., None] | None = None
+    ended: Callable[..., None] | None = None
+    params: Mapping[str, float] = field(default_factory=dict)
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.functions:
+            raise self._fault("it has no function to call", "Give epoch, started, part or ended.")
+        for role, function in self.functions.items():
+            self._check(role, function, "progress")
+
+    @property
+    def functions(self) -> dict[str, Callable[..., Any]]:
+        """The functions that it has, by what they are called for."""
+        roles = {role: getattr(self, role) for role in ("started", "part", "epoch", "ended")}
+        return {role: function for role, function in roles.items() if function is not None}

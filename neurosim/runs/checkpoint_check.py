@@ -11,12 +11,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neurosim.runs.run_files import LONGEST_LINE
 from neurosim.training.simulator import Simulator
+from neurosim.training.watch import REASON
 
 Arrays = Mapping[str, NDArray[Any]]
 
 # Prefixes of arrays that a simulator does not always have, or not always in the same shape.
 _BEST, _BEGUN, _RECORD = "best_", "begun_", "record_"
+_SOMETIMES = (_BEST, _BEGUN, _RECORD, REASON)
 _BEGUN_ARRAYS = {"begun_steps": (1,), "begun_totals": (-1, 3), "begun_seconds": (1,)}
 
 
@@ -30,14 +33,15 @@ def check_fit(stored: Arrays, records: Sequence[Any], simulator: Simulator) -> N
     """
     _check_records(records, simulator)
     own = simulator.state()
-    usual = {name for name in own if not name.startswith((_BEST, _BEGUN, _RECORD))}
+    usual = {name for name in own if not name.startswith(_SOMETIMES)}
     for name in usual:
         _check_array(stored, name, own[name].shape, own[name].dtype)
     _check_best(stored, own, simulator)
     _check_steps(stored, simulator.steps_per_epoch)
     _check_recorded(stored, own)
+    _check_reason(stored, simulator)
     for name in stored:
-        if name not in usual and not name.startswith((_BEST, _BEGUN, _RECORD)):
+        if name not in usual and not name.startswith(_SOMETIMES):
             raise ValueError(f"it has {name}, which no run has")
 
 
@@ -94,6 +98,18 @@ def _check_recorded(stored: Arrays, own: Arrays) -> None:
     for name, array in kept.items():
         if not array.ndim or len(array) != times or array.dtype.kind not in "fiu":
             raise ValueError(f"its {name} has shape {array.shape} of {array.dtype} for {times} times")
+
+
+def _check_reason(stored: Arrays, simulator: Simulator) -> None:
+    """The reason of an observer is a line of text."""
+    if REASON not in stored:
+        return
+    if not simulator.scenario.training.observers:
+        raise ValueError(f"it has a {REASON}, and this run has no observers")
+    _check_array(stored, REASON, (-1,), np.uint8)
+    text = stored[REASON].tobytes().decode()
+    if not text or len(text) > LONGEST_LINE or not text.isprintable():
+        raise ValueError(f"its {REASON} is not a line of text")
 
 
 def _check_records(records: Sequence[Any], simulator: Simulator) -> None:

@@ -98,7 +98,7 @@ class _Finished:
             raise damaged(folder / SUMMARY, f"its seed is {summary.seed}, and that of {SCENARIO} {simulator.seed}")
         begun, recording = simulator.recording, self.recording
         try:
-            simulator.adopt(self.arrays, self.history, recording)
+            simulator.adopt(self.arrays, self.history, recording, summary.stopped)
         except (ShapeError, UsageError) as error:
             raise DataError(
                 f"{folder / MODEL} does not fit {folder / SCENARIO}: {error.message}",

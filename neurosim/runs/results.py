@@ -131,11 +131,13 @@ class Result:
     def as_json(self) -> dict[str, Any]:
         """The object that ``neurosim run --json`` prints.
 
-        ``stopped_early`` and ``best_epoch`` are there where the scenario asks for early stopping or for
-        the best weights.
+        ``stopped_early`` and ``best_epoch`` are there where the scenario asks for early stopping, or observers that
+        may stop it, or for the best weights; ``stopped`` is the reason of an observer that did.
         """
         training, watch = self.scenario.training, self.simulator.watch
-        stopped = {} if training.early_stopping is None else {"stopped_early": watch.stopped_early}
+        may_stop = training.early_stopping is not None or training.observers
+        stopped: dict[str, Any] = {"stopped_early": watch.stopped_early} if may_stop else {}
+        stopped |= {"stopped": watch.reason} if watch.reason and watch.stopped_early else {}
         kept = {} if training.keep_best is None else {"best_epoch": watch.kept_epoch}
         return {
             "scenario": self.scenario.scenario.name,

@@ -15,6 +15,7 @@ from neurosim.runs.identity import Identity
 from neurosim.training.history import METRICS, History, metrics_in
 from neurosim.training.measures import FINAL_ONLY
 
+LONGEST_LINE = 1000
 BACKENDS = ("cpu", "cuda", "reference")
 # Every run has these, null without such rows; the ones of validation appear only where there are validation rows.
 _ALWAYS = tuple(name for name in METRICS if not name.startswith("validation"))
@@ -40,6 +41,8 @@ class Summary:
         What its numbers belong to; None in runs of older versions.
     mixed : str
         A line saying which epochs were trained differently; empty if none were.
+    stopped : str
+        Why an observer stopped it; empty if none did.
     """
 
     backend: str
@@ -50,6 +53,7 @@ class Summary:
     rows_sha256: dict[str, str]
     identity: Identity | None
     mixed: str = ""
+    stopped: str = ""
 
 
 @dataclass(frozen=True)
@@ -97,6 +101,7 @@ def read_summary(path: Path) -> Summary:
         rows,
         written.identity(),
         written.text("mixed") if "mixed" in written.values else "",
+        written.line("stopped") if "stopped" in written.values else "",
     )
 
 
@@ -187,6 +192,13 @@ class Written:
         if not isinstance(self.entry(key), str):
             self.refuse(f"{key} is not text")
         return str(self.entry(key))
+
+    def line(self, key: str) -> str:
+        """A string that is one line, safe to print."""
+        text = self.text(key)
+        if not text.isprintable() or len(text) > LONGEST_LINE:
+            self.refuse(f"{key} is not a line of text")
+        return text
 
     def texts(self, key: str) -> dict[str, str]:
         """The object under a key, whose values must all be strings."""

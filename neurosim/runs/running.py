@@ -145,7 +145,7 @@ def train_to_end(
         try:
             with interruptions(watcher.stopping) as stop:
                 try:
-                    simulator.train(on_epoch, on_part)
+                    simulator.train(on_epoch, on_part, None if folder is None else folder.path)
                     whole = True
                     with keeping():
                         if keeper is None:

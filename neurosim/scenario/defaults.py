@@ -46,10 +46,14 @@ def _optimizer(optimizer: OptimizerSection, registry: Registry) -> OptimizerSect
 
 
 def _training(training: TrainingSection, registry: Registry) -> TrainingSection:
-    if training.metrics is None:
-        return training
-    metrics = [completed_choice(metric, registry.metrics) for metric in training.metrics]
-    return training.model_copy(update={"metrics": metrics})
+    catalogs = {"metrics": registry.metrics, "observers": registry.observers}
+    lists = {key: getattr(training, key) for key in catalogs}
+    completed = {
+        key: [completed_choice(choice, catalogs[key]) for choice in choices]
+        for key, choices in lists.items()
+        if choices is not None
+    }
+    return training.model_copy(update=completed)
 
 
 def _standardizes_targets(data: DataSection, network: NetworkSection, source: Entry) -> bool:

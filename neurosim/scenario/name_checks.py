@@ -29,9 +29,10 @@ def name_faults(tree: Mapping[str, Any], registry: Registry) -> Iterator[Fault]:
     yield from network_name_faults(tree, registry)
     yield from _optimizer(optimizer, registry.optimizers)
     yield from _choice(("optimizer", "schedule"), optimizer.get("schedule"), registry.schedules)
-    metrics = table(tree, "training").get("metrics")
-    for index, value in enumerate(metrics if isinstance(metrics, list) else []):
-        yield from _choice(("training", "metrics", index), value, registry.metrics)
+    for key, catalog in (("metrics", registry.metrics), ("observers", registry.observers)):
+        named = table(tree, "training").get(key)
+        for index, value in enumerate(named if isinstance(named, list) else []):
+            yield from _choice(("training", key, index), value, catalog)
     required = table(tree, "requires").get("plugins")
     for index, text in enumerate(required if isinstance(required, list) else []):
         problem = _requirement(text, registry) if isinstance(text, str) else ""

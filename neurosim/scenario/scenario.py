@@ -229,7 +229,8 @@ def _plugins(sections: ScenarioFile, registry: Registry) -> tuple[Plugin, ...]:
     optimizer = sections.optimizer
     entries = [sections.data.entry, *sections.network.entries, optimizer.entry]
     entries += [optimizer.schedule.entry] if optimizer.schedule is not None else []
-    entries += [metric.entry for metric in sections.training.metrics or ()]
+    training = sections.training
+    entries += [choice.entry for choice in (*(training.metrics or ()), *(training.observers or ()))]
     plugins = [entry.plugin for entry in entries]
     for text in sections.requires.plugins:
         plugins += required(Requirement(text), registry)

@@ -152,6 +152,10 @@ class TrainingSection(Section):
         default=None,
         description="What else to measure after each epoch on each split, such as f1; see `neurosim list metrics`.",
     )
+    observers: list[Annotated[Choice, Field(json_schema_extra={"names": "observers"})]] | None = Field(
+        default=None,
+        description="Who hears of each epoch, and may stop the run; see `neurosim list observers`.",
+    )
     early_stopping: EarlyStopping | None = Field(
         default=None, description="Stop before the last epoch when a measure stops improving; left out: never."
     )

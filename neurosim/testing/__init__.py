@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from neurosim.testing.host import check_schedule as check_schedule
     from neurosim.testing.losses import check_loss as check_loss
     from neurosim.testing.metrics import check_metric as check_metric
+    from neurosim.testing.observers import check_observer as check_observer
     from neurosim.testing.optimizers import check_optimizer as check_optimizer
     from neurosim.testing.rows import check_row_activation as check_row_activation
     from neurosim.testing.verdicts import Verdict as Verdict
@@ -42,6 +43,7 @@ _HOME = {
     "check_loss": "losses",
     "check_many": "checks",
     "check_metric": "metrics",
+    "check_observer": "observers",
     "check_optimizer": "optimizers",
     "check_row_activation": "rows",
     "check_schedule": "host",

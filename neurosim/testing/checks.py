@@ -16,6 +16,7 @@ from neurosim.plugin import (
     Metric,
     Optimizer,
     RowActivation,
+    RunObserver,
     Schedule,
 )
 from neurosim.plugin.host import Registry
@@ -24,6 +25,7 @@ from neurosim.testing.cuda import Pending, resolve
 from neurosim.testing.host import check_dataset, check_initializer, check_schedule, options_for
 from neurosim.testing.losses import loss_items
 from neurosim.testing.metrics import check_metric
+from neurosim.testing.observers import check_observer
 from neurosim.testing.optimizers import optimizer_items
 from neurosim.testing.rows import row_activation_items
 from neurosim.testing.scope import Scope, scope
@@ -38,6 +40,7 @@ _ITEMS: dict[type, Callable[[Any, Scope], Sequence[Verdict | Pending]]] = {
     Schedule: lambda record, chosen: check_schedule(record),
     FeedbackSchedule: lambda record, chosen: check_schedule(record),
     Metric: lambda record, chosen: check_metric(record),
+    RunObserver: lambda record, chosen: check_observer(record),
     Dataset: lambda record, chosen: check_dataset(record, options=chosen.options),
 }
 
@@ -53,8 +56,8 @@ def check(
 
     Parameters
     ----------
-    record : Activation, RowActivation, Loss, Optimizer, Initializer, Schedule, FeedbackSchedule, Metric or
-        Dataset
+    record : Activation, RowActivation, Loss, Optimizer, Initializer, Schedule, FeedbackSchedule, Metric,
+        RunObserver or Dataset
         What to check.
     backends : iterable of str, optional
         Backends to compare, of ``reference``, ``cpu`` and ``cuda``; all of them when left out.

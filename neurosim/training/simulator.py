@@ -15,12 +15,14 @@ from neurosim.data.rows import Rows
 from neurosim.errors import DivergedError, UsageError
 from neurosim.markup import escape
 from neurosim.network.memory import check_memory
+from neurosim.plugin import Progress
 from neurosim.problem.assembly import assemble, assemble_on
 from neurosim.scenario import RecordSection, Scenario
 from neurosim.scenario.run_folders import as_scenario
 from neurosim.scenario.seeds import LARGEST_SEED
 from neurosim.training.augmentation import make_augmenter
 from neurosim.training.epochs import Epochs
+from neurosim.training.hearing import ClosedRecords, Hearing, closed
 from neurosim.training.history import History, Record
 from neurosim.training.metrics import metric_values
 from neurosim.training.recording import Recording
@@ -103,9 +105,12 @@ class Simulator(Workbench):
     def fresh(self, *, bare: bool = False) -> Simulator:
         """Another simulator of the same scenario, seed and backend, not trained yet; the data are shared.
 
-        A `bare` one records nothing, and its scenario promises nothing.
+        Observers do not hear of it. A `bare` one records nothing, and its scenario promises nothing.
         """
-        scenario = replace(self.scenario, record=None, expect={}, claims=()) if bare else self.scenario
+        scenario = self.scenario
+        if scenario.training.observers:
+            scenario = replace(scenario, training=scenario.training.model_copy(update={"observers": None}))
+        scenario = replace(scenario, record=None, expect={}, claims=()) if bare else scenario
         return Simulator(scenario, self.backend, self.seed, self._threads, self._data_dir, like=self)
 
     def changed(self, overrides: Mapping[str, Any]) -> Simulator:
@@ -171,11 +176,15 @@ class Simulator(Workbench):
         return recorder.measure(len(self.history))
 
     def train(
-        self, on_epoch: Callable[[Record], None] | None = None, on_part: Callable[[], None] | None = None
+        self,
+        on_epoch: Callable[[Record], None] | None = None,
+        on_part: Callable[[], None] | None = None,
+        folder: Path | None = None,
     ) -> History:
         """Train the epochs of the scenario that are not done yet, or fewer with early stopping.
 
-        Where the scenario keeps the best weights, the network has them afterwards.
+        The scenario's observers are told, and may stop it too. Where the scenario keeps the best weights, the network
+        has them afterwards.
 
         Parameters
         ----------
@@ -184,15 +193,31 @@ class Simulator(Workbench):
         on_part : function, optional
             Called now and then within epochs that take more than about a second. There, as in `on_epoch`, the state is
             complete: it can be saved, and training may be left by an exception and resumed later.
+        folder : Path, optional
+            The run folder, for observers.
 
         Raises
         ------
+        PluginError
+            When an observer, or a metric, raises an error.
         DivergedError
             When loss, gradients or parameters stop being finite. The network is then as it was before that epoch,
             or at a later step of it, and `history` has the epochs until there.
         """
+        hearing = Hearing(self.scenario.training, lambda: self._progress(folder))
+        between = on_part
+        if hearing:
+
+            def between() -> None:
+                hearing.tell("part")
+                if on_part is not None:
+                    on_part()
+
+        hearing.tell("started")
         while not self.is_trained:
-            record = self.train_epoch(on_part)
+            record = self.train_epoch(between)
+            # Before the epoch is kept, and the reason to stop with it.
+            self.watch.stop(hearing.tell("epoch"))
             if on_epoch is not None:
                 on_epoch(record)
         self._settle()
@@ -200,7 +225,21 @@ class Simulator(Workbench):
             self._recorder.finish(len(self.history))
         self.watch.put_back(self._backend)
         self._epochs.changed()
+        hearing.tell("ended")
         return self.history
+
+    def _progress(self, folder: Path | None) -> Progress:
+        """What observers get."""
+        name, variant = self.scenario.scenario.name, self.scenario.variant
+        return Progress(
+            ClosedRecords(self.history),
+            self.training.epochs,
+            self.steps_done,
+            name + (f" ({variant})" if variant else ""),
+            self.seed,
+            folder,
+            lambda: closed(self.parameters),
+        )
 
     def train_epoch(self, on_part: Callable[[], None] | None = None) -> Record:
         """Train one more epoch and measure; the record is also added to `history`. `on_part` is as in `train`."""
@@ -316,8 +355,16 @@ class Simulator(Workbench):
         if self._recorder is not None:
             self._recorder.restore(state)
 
-    def adopt(self, arrays: Mapping[str, NDArray[Any]], history: History, recording: Recording | None = None) -> None:
+    def adopt(
+        self,
+        arrays: Mapping[str, NDArray[Any]],
+        history: History,
+        recording: Recording | None = None,
+        stopped: str = "",
+    ) -> None:
         """Be the network that a finished run of this scenario has left: its weights, its records.
+
+        `stopped` is why an observer stopped it.
 
         The optimizer's state is not among them, so training cannot be resumed from here.
         """
@@ -326,6 +373,7 @@ class Simulator(Workbench):
             self.set_statistics({name: array for name, array in arrays.items() if name in self.statistics})
         self.history = history
         self.watch.follow(history)
+        self.watch.stop(stopped)
         if self._recorder is not None and recording is not None:
             self._recorder.recording = recording
 

@@ -21,6 +21,8 @@ from neurosim.training.history import Record
 
 # What a network has learned, by its name in a backend.
 WEIGHTS = ("parameters", "statistics")
+# The array with the reason of an observer, in UTF-8, in a checkpoint.
+REASON = "stop_reason"
 
 
 class Best:
@@ -86,6 +88,8 @@ class Watch:
     ----------
     losses : list of float
         Loss after each epoch so far, for a schedule with feedback.
+    reason : str
+        Why an observer has stopped training; empty if none has.
 
     Raises
     ------
@@ -96,6 +100,7 @@ class Watch:
     def __init__(self, scenario: Scenario, splits: Mapping[str, Rows]) -> None:
         section = scenario.training
         self.losses: list[float] = []
+        self.reason = ""
         self._epochs = section.epochs
         self._loss = "validation_loss" if "validation" in splits else "train_loss"
         self._patience = 0
@@ -115,13 +120,18 @@ class Watch:
 
     @property
     def stops(self) -> bool:
-        """Whether the measure of early stopping has gone too long without improving."""
-        return self.stopping is not None and self.stopping.waited >= self._patience
+        """Whether the measure of early stopping has gone too long without improving, or an observer has stopped it."""
+        return bool(self.reason) or (self.stopping is not None and self.stopping.waited >= self._patience)
 
     @property
     def stopped_early(self) -> bool:
         """Whether it ended training before all epochs were done."""
-        return self.stops and self.stopping is not None and self.stopping.epochs < self._epochs
+        return self.stops and len(self.losses) < self._epochs
+
+    def stop(self, reason: str) -> None:
+        """Stop training after the epoch that has just ended, if there is a reason to."""
+        if reason:
+            self.reason = reason
 
     def add(self, record: Record, backend: Backend) -> None:
         """Note the record of one more epoch, and the weights where they are the best so far."""
@@ -145,8 +155,9 @@ class Watch:
         self.kept_epoch = self.best.epoch
 
     def state(self) -> dict[str, NDArray[Any]]:
-        """The best weights so far as arrays, for a checkpoint."""
-        return {f"best_{name}": array.copy() for name, array in self._weights.items()}
+        """The best weights so far, and why an observer has stopped training, as arrays, for a checkpoint."""
+        best = {f"best_{name}": array.copy() for name, array in self._weights.items()}
+        return {**best, REASON: np.frombuffer(self.reason.encode(), np.uint8)} if self.reason else best
 
     def restore(self, state: Mapping[str, NDArray[Any]], records: Sequence[Record], backend: Backend) -> None:
         """Watch on from a `state` and the records of the epochs before it; raises UsageError if it does not fit."""
@@ -162,10 +173,12 @@ class Watch:
                 weights[name] = np.array(found)
         self._weights = weights
         self.go_back(records)
+        self.reason = state[REASON].tobytes().decode() if REASON in state else ""
 
     def go_back(self, records: Sequence[Record]) -> None:
         """Watch on from these records alone; the best weights must be those of one of them."""
         self.kept_epoch = None
+        self.reason = ""
         self.losses.clear()
         for measure in (self.stopping, self.best):
             if measure is not None:
@@ -184,8 +197,11 @@ class Watch:
     def messages(self) -> dict[str, str]:
         """In words, why training stopped early and which weights were kept, by ``stopped`` and ``kept``."""
         found = {}
-        if self.stopping is not None and self.stopped_early:
-            stopping, epochs = self.stopping, self._epochs
+        epochs = self._epochs
+        if self.reason and self.stopped_early:
+            found["stopped"] = f"after {len(self.losses)} of {epochs} epochs: {self.reason}"
+        elif self.stopping is not None and self.stopped_early:
+            stopping = self.stopping
             found["stopped"] = (
                 f"after {stopping.epochs} of {epochs} epochs: {_words(stopping.metric)} has not improved "
                 f"since epoch {stopping.epoch} ({stopping.value:.4g})"
@@ -206,7 +222,8 @@ def _weights_of(backend: Backend) -> dict[str, NDArray[Any]]:
 
 def watches(scenario: Scenario) -> bool:
     """Whether training may end otherwise than with the weights of the last epoch."""
-    return scenario.training.early_stopping is not None or scenario.training.keep_best is not None
+    training = scenario.training
+    return training.early_stopping is not None or training.keep_best is not None or bool(training.observers)
 
 
 def _words(metric: str) -> str:

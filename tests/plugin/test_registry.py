@@ -116,6 +116,8 @@ def test_every_hook_may_be_given(tmp_path):
         "@hookimpl\ndef neurosim_initializers():\n    return [Initializer('mine', weight)]\n"
         "@hookimpl(specname='neurosim_schedules')\ndef another_name():\n    return [Schedule('mine', factor)]\n"
         "@hookimpl\ndef neurosim_metrics():\n    return [Metric('mine', value, 'larger')]\n"
+        "def hear(progress):\n    pass\n"
+        "@hookimpl\ndef neurosim_observers():\n    return [RunObserver('mine', epoch=hear)]\n"
         "@hookimpl\ndef neurosim_datasets():\n    return [Dataset('mine', load)]\n"
     )
     registry = build_registry([path])

@@ -25,6 +25,8 @@ PLUGINS = {
     "@hookimpl\ndef neurosim_schedules():\n    return [Schedule('plan', factor)]\n",
     "score": "def value(outputs, targets):\n    return 1.0\n"
     "@hookimpl\ndef neurosim_metrics():\n    return [Metric('score', value, 'larger')]\n",
+    "ear": "def hear(progress):\n    pass\n"
+    "@hookimpl\ndef neurosim_observers():\n    return [RunObserver('ear', epoch=hear)]\n",
     "rows": "def load(request):\n    return Table(np.eye(2), np.array([0, 1]), classes=('a', 'b'))\n"
     "@hookimpl\ndef neurosim_datasets():\n    return [Dataset('rows', load)]\n",
 }
@@ -53,6 +55,7 @@ def folder(tmp_path, monkeypatch):
         ({"optimizer": {"name": "rule", "lr": 0.1}}, ["rule"]),
         ({"optimizer.schedule": "plan"}, ["plan"]),
         ({"training.metrics": ["score"]}, ["score"]),
+        ({"training.observers": ["ear"]}, ["ear"]),
         ({"data.source": "rows"}, ["rows"]),
         ({"requires.plugins": ["plan"]}, ["plan"]),
         ({"requires.plugins": ["plan", "act"], "network.layers.0.activation": "act"}, ["act", "plan"]),

@@ -24,6 +24,7 @@ MODULES = (
     "neurosim.builtins.initializers",
     "neurosim.builtins.schedules",
     "neurosim.builtins.metrics",
+    "neurosim.builtins.observers",
     "neurosim.builtins.toy_datasets",
     "neurosim.builtins.function_datasets",
     "neurosim.data.file_datasets",

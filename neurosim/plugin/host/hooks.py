@@ -22,6 +22,7 @@ HOOKS: dict[str, tuple[str, tuple[type, ...]]] = {
     "initializers": ("neurosim_initializers", (function_records.Initializer,)),
     "schedules": ("neurosim_schedules", (function_records.Schedule, function_records.FeedbackSchedule)),
     "metrics": ("neurosim_metrics", (run_records.Metric,)),
+    "observers": ("neurosim_observers", (run_records.RunObserver,)),
     "datasets": ("neurosim_datasets", (function_records.Dataset,)),
 }
 _NAMES = [hook for hook, _ in HOOKS.values()]

@@ -22,7 +22,7 @@ class Registry:
 
     Attributes
     ----------
-    activations, losses, optimizers, initializers, schedules, metrics, datasets : Catalog
+    activations, losses, optimizers, initializers, schedules, metrics, observers, datasets : Catalog
         The records of each kind.
     plugins : list of Plugin
         The plugins besides the built-ins, broken ones too.
@@ -36,6 +36,7 @@ class Registry:
         self.initializers = Catalog("initializer", self.plugins)
         self.schedules = Catalog("schedule", self.plugins)
         self.metrics = Catalog("metric", self.plugins)
+        self.observers = Catalog("observer", self.plugins)
         self.datasets = Catalog("data set", self.plugins)
 
     def broken(self) -> list[Plugin]:
