@@ -1,4 +1,4 @@
-"""Schedules: the factor of the learning rate at `step` (from 0) of `steps` in the whole run.
+"""Schedules: the factor of the learning rate at `step` (from 0) of `steps` in the whole run, or in an epoch of all.
 
 The last one follows the progress of the run instead: it is given the losses after the epochs so far.
 """
@@ -39,6 +39,10 @@ def one_cycle(step, steps, warmup, start, final):
     return final + (1.0 - final) * 0.5 * (1.0 + math.cos(math.pi * down))
 
 
+def epoch_decay(epoch, epochs, every, factor):
+    return factor ** (epoch // every)
+
+
 # An epoch is better when its loss is below the best one by more than the share `threshold`; after more
 # than `patience` epochs in a row that are not, the rate falls, and waiting begins anew.
 def reduce_on_plateau(losses, factor, patience, threshold, min_factor):
@@ -62,6 +66,13 @@ def neurosim_schedules():
         Schedule("cosine", cosine, params={"final": 0.0, "warmup": 0.0}, source="arXiv:1608.03983, equation 5"),
         Schedule(
             "one_cycle", one_cycle, params={"warmup": 0.3, "start": 0.04, "final": 4e-6}, source="arXiv:1708.07120"
+        ),
+        Schedule(
+            "epoch_decay",
+            epoch_decay,
+            params={"every": 10.0, "factor": 0.1},
+            source="StepLR of PyTorch",
+            unit="epochs",
         ),
         FeedbackSchedule(
             "reduce_on_plateau",

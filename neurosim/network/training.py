@@ -71,19 +71,23 @@ class Training:
             return np.full(epochs * steps, self.rate)
         record, values = self.schedule.record, self.schedule.values
         if isinstance(record, FeedbackSchedule):
-            factors = [_factor_after(record, list(losses[:number]), values) for number in range(epoch, epoch + epochs)]
-            return self.rate * np.repeat(np.array(factors, np.float64), steps)
+            after = [_factor_after(record, list(losses[:number]), values) for number in range(epoch, epoch + epochs)]
+            return self.rate * np.repeat(np.array(after, np.float64), steps)
+        if record.unit == "epochs":
+            factors = _factors(record, epoch, epoch + epochs, max(self.epochs, epoch + epochs), values)
+            return self.rate * np.repeat(factors, steps)
         first, last = epoch * steps, (epoch + epochs) * steps
         total = max(self.epochs * steps, last)
         return self.rate * _factors(record, first, last, total, values)
 
 
 def _factors(record: Schedule, first: int, last: int, total: int, values: tuple[float, ...]) -> NDArray[np.float64]:
-    """The factors of a schedule at steps `first` to before `last` of `total`."""
+    """The factors of a schedule at steps, or epochs, `first` to before `last` of `total`."""
+    unit = record.unit.removesuffix("s")
     try:
         found = list(map(record.factor, range(first, last), repeat(total), *(repeat(value) for value in values)))
     except Exception as error:
-        error.add_note(f"The schedule is asked for steps 0 to {total - 1} of {total}.")
+        error.add_note(f"The schedule is asked for {record.unit} 0 to {total - 1} of {total}.")
         raise
     if all(kind in _NUMBERS for kind in set(map(type, found))):
         factors = np.array(found, np.float64)
@@ -91,7 +95,7 @@ def _factors(record: Schedule, first: int, last: int, total: int, values: tuple[
             return factors
     wrong = next((place for place, factor in enumerate(found) if not is_factor(factor)), None)
     if wrong is not None:
-        raise wrong_factor(record, found[wrong], f" at step {first + wrong} of {total}")
+        raise wrong_factor(record, found[wrong], f" at {unit} {first + wrong} of {total}")
     return np.array(found, np.float64)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from neurosim.errors import UsageError
 from neurosim.files.inputs import check_ordinary, unreadable
@@ -63,11 +63,14 @@ class Schedule(Record):
     name : str
         How scenarios call it.
     factor : function ``factor(step, steps, *params) -> float``
-        What the learning rate is multiplied by at `step` (from 0) of `steps` in the whole run.
+        What the learning rate is multiplied by at `step` (from 0) of `steps` in the whole run; with another `unit`, in
+        the epoch `step` of `steps` epochs.
     params : mapping of str to float
         Parameters and their defaults.
     source : str
         Where the rule comes from.
+    unit : "steps" or "epochs"
+        What it counts. A factor by epochs stays the same for all steps of an epoch.
     """
 
     kind: ClassVar[str] = "schedule"
@@ -75,10 +78,13 @@ class Schedule(Record):
     factor: Scalar
     params: Mapping[str, float] = field(default_factory=dict)
     source: str = ""
+    unit: Literal["steps", "epochs"] = "steps"
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._check("factor", self.factor, "step", "steps")
+        if self.unit not in ("steps", "epochs"):
+            raise self._fault(f"unit must be 'steps' or 'epochs', not {self.unit!r}")
+        self._check("factor", self.factor, self.unit.removesuffix("s"), self.unit)
 
 
 @dataclass(frozen=True)

@@ -133,8 +133,13 @@ def _factors(record: Schedule) -> Verdict:
         for step in range(steps):
             fault = _no_factor(record.factor(step, steps, *record.params.values()))
             if fault:
-                return failed("factors", f"the factor at step {step} of {steps} is {fault}")
-    return passed("factors", f"finite and not negative in runs of {', '.join(map(str, LENGTHS))} steps")
+                return failed("factors", f"the factor at {_unit(record)} {step} of {steps} is {fault}")
+    return passed("factors", f"finite and not negative in runs of {', '.join(map(str, LENGTHS))} {record.unit}")
+
+
+def _unit(record: Schedule) -> str:
+    """One of what a schedule counts."""
+    return record.unit.removesuffix("s")
 
 
 def _no_factor(value: Any) -> str:
@@ -155,7 +160,7 @@ def _course(record: Schedule) -> Verdict:
     steps = LENGTHS[-1]
     shown = [float(record.factor(step, steps, *record.params.values())) for step in (0, steps // 2, steps - 1)]
     start, middle, end = map(number, shown)
-    return noted("course", f"{start} at the start, {middle} in the middle, {end} at the end of {steps} steps")
+    return noted("course", f"{start} at the start, {middle} in the middle, {end} at the end of {steps} {record.unit}")
 
 
 def _loss_courses(epochs: int = 100) -> dict[str, list[float]]:

@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 import support
 
+from neurosim import Schedule, Simulator, load_scenario
+from neurosim.errors import PluginError
+
 
 def factor(name, step, steps, **params):
     chosen = support.chosen(support.BUILTINS.schedules, name, params)
@@ -20,7 +23,7 @@ def feedback(losses, **params):
 
 def test_the_built_in_schedules_are_all_there(registry):
     assert set(registry.schedules.names()) == {
-        "constant", "step_decay", "exponential", "cosine", "one_cycle", "reduce_on_plateau",
+        "constant", "step_decay", "exponential", "cosine", "one_cycle", "epoch_decay", "reduce_on_plateau",
     }  # fmt: skip
 
 
@@ -113,6 +116,9 @@ PEERS = {
     "step_decay": (
         {"drops": 2, "factor": 0.3}, lambda torch, optimizer: torch.StepLR(optimizer, step_size=10, gamma=0.3),
     ),
+    "epoch_decay": (
+        {"every": 7, "factor": 0.3}, lambda torch, optimizer: torch.StepLR(optimizer, step_size=7, gamma=0.3),
+    ),
     "exponential": (
         {"final": 0.02}, lambda torch, optimizer: torch.ExponentialLR(optimizer, gamma=0.02 ** (1 / 30)),
     ),
@@ -158,6 +164,26 @@ def test_reduce_on_plateau_is_that_of_torch(patience, threshold):
     assert len(set(expected)) > 3
     found = feedback(losses, factor=0.5, patience=patience, threshold=threshold, min_factor=0.01)
     assert found == pytest.approx(expected, rel=1e-12)
+
+
+def test_a_schedule_of_epochs_keeps_its_factor_for_all_steps_of_one():
+    settings = support.training(("sgd", {"lr": 0.5}), epochs=4, schedule=("epoch_decay", {"every": 2, "factor": 0.1}))
+    assert settings.rates(0, 3, 4) == pytest.approx([0.5] * 6 + [0.05] * 6)
+    assert settings.rates(3, 5) == pytest.approx([0.05] * 5)
+
+
+def test_a_schedule_of_epochs_is_told_how_many_there_are(backend, tmp_path):
+    (tmp_path / "counted.py").write_text(
+        "from neurosim import Schedule, hookimpl\n"
+        "def factor(epoch, epochs, most):\n    return most * (epoch + 1) / epochs\n"
+        "@hookimpl\ndef neurosim_schedules():\n"
+        "    return [Schedule('counted', factor, params={'most': 2.0}, unit='epochs')]\n"
+    )
+    changes = {"optimizer.schedule": "counted", "optimizer.lr": 0.1, "training.epochs": 4, "expect": {}}
+    simulator = Simulator(load_scenario("xor", overrides=changes, plugins=[tmp_path / "counted.py"]), backend.name)
+    assert simulator.train().lr == pytest.approx([0.05, 0.1, 0.15, 0.2])
+    with pytest.raises(PluginError, match="unit must be 'steps' or 'epochs', not 'epoch'"):
+        Schedule("mine", lambda epoch, epochs: 1.0, unit="epoch")
 
 
 def test_rates_of_all_epochs_are_one_smooth_course():
