@@ -17,7 +17,7 @@ from neurosim.formulas.activity import assigned_names
 from neurosim.formulas.form import Statement
 from neurosim.formulas.python import PythonPrinter
 from neurosim.formulas.reader import read
-from neurosim.formulas.source import LOADED_SOURCE
+from neurosim.formulas.source import LOADED_SOURCE, identifier
 from neurosim.formulas.tangents import TangentPrinter, Varied, unused
 
 DERIVATION = "__neurosim_derivation__"
@@ -55,7 +55,7 @@ def derive_partial(function: Callable[..., float], place: int) -> Callable[..., 
     varied: list[Varied] = ["number" if k == place else "" for k in range(len(names))]
     writer = TangentPrinter(function, varied, derivation.tangent_of, unit=True)
     z, *params = writer.arguments
-    name = f"{function.__name__}_derivative" + (f"_{names[place]}" if place else "")
+    name = f"{identifier(function)}_derivative" + (f"_{names[place]}" if place else "")
     return derivation.define(function, writer, name, [z, writer.fresh("a"), *params])
 
 
@@ -75,7 +75,7 @@ def derive_gradient(function: Callable[..., float]) -> Callable[..., None]:
     slope = derivation.tangent_of(function, tuple(varied))
     taken = {*names, slope.__name__}
     row, entry = (unused(wish, taken) for wish in (f"d{a}", "k"))
-    name = f"{function.__name__}_gradient"
+    name = f"{identifier(function)}_gradient"
     passed = ", ".join([a, y, *params, entry])
     text = (
         f"def {name}({', '.join([a, y, row, *params])}):\n"
@@ -104,7 +104,7 @@ class _Derivation:
             self._done[key] = None
             writer = TangentPrinter(function, varied, self.tangent_of)
             number = sum(name == function for name, _ in self._done)
-            name = f"{function.__name__}_tangent" + (str(number) if number > 1 else "")
+            name = f"{identifier(function)}_tangent" + (str(number) if number > 1 else "")
             self._done[key] = self.define(function, writer, name, writer.arguments)
         tangent = self._done[key]
         if tangent is None:

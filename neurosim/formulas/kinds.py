@@ -14,6 +14,8 @@ from neurosim.formulas.python import plain_text
 from neurosim.formulas.rows import OF_A_ROW, PLACES
 from neurosim.formulas.source import counted, refuse
 
+_WHOLE_ROW = "a RowActivation gets the whole row"
+
 ArgumentKind = Literal["number", "row", "class"]
 
 
@@ -50,6 +52,8 @@ def check_kinds(formula: Formula, arguments: Sequence[ArgumentKind], results: in
                 called = next(word for word, value in OF_A_ROW.items() if value is function)
                 instead = name if called == "sum" else f"{called}({name}, 0.0)"
                 raise refuse(node.line, f"{called}({name}) needs a row, and {name} is a number", instead)
+            case form.Call(name="len", arguments=(form.Name(id=name),)) if name not in rows:
+                raise refuse(node.line, f"{name} is a number, and has no length", _WHOLE_ROW)
             case form.Call(name="len", arguments=given) | form.Helper(arguments=given):
                 whole |= {id(argument) for argument in given if isinstance(argument, form.Name)}
                 if isinstance(node, form.Helper) and node.function is formula.function:
@@ -63,9 +67,12 @@ def check_kinds(formula: Formula, arguments: Sequence[ArgumentKind], results: in
                 what = f"the row {name} is used as a number"
                 raise refuse(node.line, what, f"take one entry, {name}[k], or sum({name}) or max({name})")
             case form.Index(row=name) if name not in rows:
-                raise refuse(node.line, f"{name} is a number, not a row", "use it without an index")
+                raise refuse(node.line, f"{name} is a number, not a row", f"use it without an index; {_WHOLE_ROW}")
+            case form.Index(row=name, index=form.Name(id=place)) if place in rows:
+                instead = f'{place}[k]; if {place} is the number of the right class, Loss(..., targets="classes")'
+                raise refuse(node.line, f"the row {place} is used as a number", instead)
             case form.Return() if results is not None:
-                _check_results(formula, node, results)
+                _check_results(formula, node, results, [name for name in formula.params if name in rows])
     gives = any(isinstance(node, form.Return) and node.value is not None for node in walk(formula.body))
     if (results or gives) and not _returns(formula.body):
         what = f"{formula.name} can end without a result"
@@ -85,13 +92,18 @@ def _check_names(formula: Formula, rows: set[str], targets: Iterable[form.Expres
             raise formula.refuse(target.line, what, f"set its entries, {target.id}[k]")
 
 
-def _check_results(formula: Formula, node: form.Return, results: int) -> None:
+def _check_results(formula: Formula, node: form.Return, results: int, rows: Sequence[str]) -> None:
     count = 0 if node.value is None else len(node.value.items) if isinstance(node.value, form.Tuple) else 1
     if results == 0 and count:
-        raise formula.refuse(node.line, "a value is returned", "fill the row that is given; return nothing")
+        instead = f"fill the row that is given, {rows[-1] if rows else 'a'}[k] = ...; return nothing"
+        raise formula.refuse(node.line, "a value is returned", instead)
     if count != results:
         what = f"{counted(count, 'value')} returned, {results} expected"
-        instead = "return one number" if results == 1 else "return the new w, then each slot in its order"
+        instead = (
+            "return one number; a derivative has a function of its own"
+            if results == 1
+            else "return the new w, then each slot in its order"
+        )
         raise formula.refuse(node.line, what, instead)
 
 

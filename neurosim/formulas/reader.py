@@ -16,7 +16,18 @@ from typing import Any
 
 from neurosim.errors import PluginError
 from neurosim.formulas import form
+from neurosim.formulas.instead import (
+    NO_TEXT,
+    by_position,
+    of_attribute,
+    of_call,
+    of_expression,
+    of_math,
+    of_name,
+    of_operator,
+)
 from neurosim.formulas.kinds import check_integer
+from neurosim.formulas.limits import beyond_float32
 from neurosim.formulas.python import BINARY, BOOL, COMPARE, UNARY
 from neurosim.formulas.rows import OF_A_ROW
 from neurosim.formulas.sequences import as_range, folded, unused
@@ -35,9 +46,8 @@ BUILTINS = frozenset({"abs", "min", "max", "float", "int", "len"})
 _OPERATORS = {kind: sign for signs in (BINARY, UNARY, BOOL, COMPARE) for sign, kind in signs.items()}
 
 _PLAIN = "use assignments, if, for, while and return"
-_NO_EFFECT = (
-    "it gets numbers and returns numbers: pass settings as params, and let an optimizer keep its slots; " + _PLAIN
-)
+_NO_EFFECT = "leave it out: a formula gets and returns numbers; settings are params, and an optimizer has slots"
+_ALONE = "leave it out: a formula has no effect but its result, and remembers nothing from call to call"
 _ARITHMETIC = "write scalar arithmetic with math functions"
 _UNNAMED = ("a sorted row needs a name", "write s = sorted(z) in a line of its own, then use s")
 # Statements that authors try, in their words.
@@ -46,7 +56,10 @@ _OUTSIDE: dict[type[ast.stmt], tuple[str, str]] = {
     ast.Nonlocal: ("a formula cannot change a name outside it (nonlocal)", _NO_EFFECT),
     ast.FunctionDef: ("a function inside the function is not compiled", f"define it in the module; {_PLAIN}"),
     ast.ClassDef: ("a class inside the function is not compiled", _PLAIN),
-    ast.Try: ("try is not compiled", f"nothing raises an error here: results are infinity or NaN; {_PLAIN}"),
+    ast.Try: (
+        "try is not compiled",
+        f"leave it out: nothing raises an error here, results are infinity or NaN; {_PLAIN}",
+    ),
     ast.Raise: ("raise is not compiled", f"return math.nan; {_PLAIN}"),
     ast.Assert: ("assert is not compiled", f"test it with if; {_PLAIN}"),
     ast.Import: ("import is not compiled", f"import at the top of the file; {_PLAIN}"),
@@ -94,6 +107,7 @@ class _Reader:
         self.outside = dict(outside)
         self.local = set(local)
         self.known = set(params)  # names that have a value by now
+        self.met = set(params)  # names that have one on some path
 
     def refuse(self, node: ast.expr | ast.stmt, what: str, instead: str) -> PluginError:
         return refuse(self.function, node.lineno, what, instead)
@@ -109,6 +123,8 @@ class _Reader:
             case ast.Assign(value=ast.Call(func=ast.Name(id="sorted")) as call) if self.is_builtin(call.func):
                 return self.in_order(node, call)
             case ast.Assign(targets=targets, value=value):
+                for target in targets:
+                    self.check_count(node, target, value)
                 read = self.value(value)
                 return form.Assign(tuple(self.target(target) for target in targets), read, line=line)
             case ast.AnnAssign(value=None):
@@ -126,7 +142,7 @@ class _Reader:
             case ast.Return(value=value):
                 return form.Return(None if value is None else self.value(value), line=line)
             case ast.If(test=test, body=body, orelse=orelse):
-                return form.If(self.value(test), self.block(body), self.block(orelse), line=line)
+                return form.If(self.value(test), *self.branches(body, orelse), line=line)
             case ast.For(target=ast.Name(id=name), iter=ast.Call(func=ast.Name(id="range"), args=bounds), orelse=[]):
                 read_bounds = tuple(self.integer(bound) for bound in bounds)
                 return form.For(name, read_bounds, self.loop(node), line=line)
@@ -144,6 +160,8 @@ class _Reader:
             case ast.Break() | ast.Continue() | ast.Pass():
                 return form.Jump(ast.unparse(node), line=line)
             case ast.Expr(value=ast.Call() as call):
+                if isinstance(call.func, ast.Attribute) and not self.is_math(call.func.value):
+                    raise self.refuse(node, f"{ast.unparse(node)} is not compiled", _ALONE)
                 done = self.value(call)
                 if isinstance(done, form.Helper) and done.function not in OF_A_ROW.values():
                     return form.Do(done, line=line)
@@ -155,16 +173,41 @@ class _Reader:
                 return form.Jump("pass", line=line)
         raise self.refuse(node, *_OUTSIDE.get(type(node), ("this statement is not compiled", _PLAIN)))
 
+    def branches(
+        self, body: Iterable[ast.stmt], orelse: Iterable[ast.stmt]
+    ) -> tuple[tuple[form.Statement, ...], tuple[form.Statement, ...]]:
+        """Both branches of an ``if``; after it, names have a value that have one at the end of each."""
+        before, ends = self.known, []
+        read = []
+        for statements in (body, orelse):
+            self.known = set(before)
+            read.append(self.block(statements))
+            if not _leaves(read[-1]):
+                ends.append(self.known)
+        self.known = set.intersection(*ends) if ends else before
+        return read[0], read[1]
+
+    def check_count(self, node: ast.Assign, target: ast.expr, value: ast.expr) -> None:
+        """Refuse several names that get another number of values."""
+        if not isinstance(target, ast.Tuple) or (isinstance(value, ast.Call) and not self.is_builtin(value.func)):
+            return
+        names, count = len(target.elts), len(value.elts) if isinstance(value, ast.Tuple) else 1
+        if names != count and not isinstance(value, ast.Call):
+            what = f"{names} names get {counted(count, 'value')}"
+            raise self.refuse(node, what, "give each name one value: a, b = x, y")
+
     def loop(self, node: ast.For | ast.While) -> tuple[form.Statement, ...]:
         """The body of a loop, in which a name may have got its value in an earlier round."""
         stored = (part for part in ast.walk(node) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store))
         self.known |= {part.id for part in stored}
+        self.met |= self.known
         return self.block(node.body)
 
     def target(self, node: ast.expr) -> form.Expression:
         match node:
             case ast.Name(id=name):
                 self.known.add(name)
+                self.met.add(name)
                 return form.Name(name, line=node.lineno)
             case ast.Tuple(elts=targets):
                 return form.Tuple(tuple(self.target(target) for target in targets), line=node.lineno)
@@ -176,7 +219,11 @@ class _Reader:
         line = node.lineno
         match node:
             case ast.Constant(value=int() | float() as number):
-                return form.Const(number, line=line)
+                return form.Const(self.held(node, number), line=line)
+            case ast.Constant(value=None):
+                raise self.refuse(node, "None is not a number", "use numbers only; an argument is always one")
+            case ast.Constant(value=str() as value):
+                raise self.refuse(node, f"{value!r} is not a number", f"write it without quotes: {NO_TEXT}")
             case ast.Constant(value=value):
                 raise self.refuse(node, f"{value!r} is not a number", "use numbers only")
             case ast.Name():
@@ -185,7 +232,7 @@ class _Reader:
                 return form.Named(ast.unparse(node), MATH_CONSTANTS[name], line=line)
             case ast.Attribute():
                 what = f"{ast.unparse(node)} is not compiled"
-                raise self.refuse(node, what, "use numbers, arguments and the math module")
+                raise self.refuse(node, what, of_attribute(node) or "use numbers, arguments and the math module")
             case ast.Subscript(value=ast.Name(id=row), slice=index) if row in self.local:
                 return form.Index(row, self.integer(index), line=line)
             case ast.Subscript(value=ast.Name(id=name), slice=index) if isinstance(
@@ -194,9 +241,14 @@ class _Reader:
                 return self.entry(node, name, self.integer(index))
             case ast.Subscript(value=ast.Call(func=ast.Name(id="sorted"))):
                 raise self.refuse(node, *_UNNAMED)
+            case ast.Subscript(value=ast.Name(id=name)) if isinstance(self.outside.get(name), dict):
+                what = f"{ast.unparse(node)} is not compiled"
+                raise self.refuse(node, what, "define each number in the module, under a name of its own")
             case ast.Subscript():
                 instead = "index the row arguments, or a tuple of numbers in the module"
                 raise self.refuse(node, f"{ast.unparse(node)} is not compiled", instead)
+            case ast.BinOp() if instead := of_operator(node):
+                raise self.refuse(node, f"{ast.unparse(node)!r} is not compiled", instead)
             case ast.BinOp(op=op, left=left, right=right):
                 operator = self.operator(node, op)
                 return form.Binary(operator, self.value(left), self.value(right), line=line)
@@ -216,7 +268,14 @@ class _Reader:
                 return form.Tuple(self.values(items), line=line)
             case ast.Call():
                 return self.call(node)
-        raise self.refuse(node, f"{ast.unparse(node)!r} is not compiled", _ARITHMETIC)
+        raise self.refuse(node, f"{ast.unparse(node)!r} is not compiled", of_expression(node) or _ARITHMETIC)
+
+    def held(self, node: ast.expr, number: float) -> float:
+        """A number that float32 holds."""
+        if fault := beyond_float32(number):
+            shown = f"{ast.unparse(node)} = {number:g}" if isinstance(node, ast.Name) else f"{number:g}"
+            raise self.refuse(node, f"{shown} {fault[0]}", fault[1])
+        return number
 
     def values(self, nodes: Iterable[ast.expr]) -> tuple[form.Expression, ...]:
         return tuple(self.value(node) for node in nodes)
@@ -228,6 +287,9 @@ class _Reader:
 
     def name(self, node: ast.Name) -> form.Expression:
         if node.id in self.local:
+            if node.id not in self.known and node.id in self.met:
+                what = f"{node.id} has no value on some path to here"
+                raise self.refuse(node, what, f"assign to {node.id} before the if, or in each of its branches")
             if node.id not in self.known:
                 raise self.refuse(node, f"{node.id} has no value yet", "assign to it first, on every path")
             return form.Name(node.id, line=node.lineno)
@@ -236,8 +298,9 @@ class _Reader:
             raise self.refuse(node, f"the tuple {node.id} is used as a number", f"take one entry, {node.id}[k]")
         if not isinstance(value, int | float) or isinstance(value, bool):
             what = f"{node.id} is not known" if value is None else f"{node.id} is not a number"
-            raise self.refuse(node, what, "use arguments and numbers; pass settings as params")
-        return form.Named(node.id, value, line=node.lineno)
+            near = of_name(node.id, self.known, self.function) if value is None else ""
+            raise self.refuse(node, what, near or "use arguments and numbers; pass settings as params")
+        return form.Named(node.id, self.held(node, value), line=node.lineno)
 
     def entry(self, node: ast.Subscript, name: str, index: form.Expression) -> form.Expression:
         """An entry of a tuple of the module's; a known one is a constant like any other."""
@@ -296,14 +359,22 @@ class _Reader:
         if self.is_builtin(node.func) and ast.unparse(node.func) == "sorted":
             raise self.refuse(node, *_UNNAMED)
         if node.keywords or any(isinstance(argument, ast.Starred) for argument in node.args):
-            raise self.refuse(node, "keyword and * arguments are not compiled", "pass arguments by position")
+            found = self.outside.get(getattr(node.func, "id", ""))
+            raise self.refuse(
+                node,
+                "keyword and * arguments are not compiled",
+                by_position(node, found) or "pass arguments by position",
+            )
         match node.func:
             case ast.Attribute(value=module, attr=name) if self.is_math(module):
                 if name not in MATH_FUNCTIONS:
-                    raise self.refuse(node, f"math.{name} is not compiled", "use another function of math")
+                    what = f"math.{name} is not compiled" if hasattr(math, name) else f"math has no {name}"
+                    raise self.refuse(node, what, of_math(name, node))
                 return self.call_known(node, name)
-            case ast.Attribute(attr=name):
-                instead = f"write math.{name}" if name in MATH_FUNCTIONS else "use the math module"
+            case ast.Attribute(value=ast.Name(id="math")) if "math" not in {*self.local, *self.function.__globals__}:
+                raise self.refuse(node, "math is not imported", "write import math at the top of the file")
+            case ast.Attribute():
+                instead = of_call(node) or "use the functions of math, and your own"
                 raise self.refuse(node, f"{ast.unparse(node.func)} is not compiled", instead)
             case ast.Name(id=name) if name not in self.local:
                 found = self.outside.get(name)
@@ -317,7 +388,11 @@ class _Reader:
                     return self.call_known(node, found.__name__)
                 if inspect.isfunction(found):
                     return self.call_helper(node, found, name)
-                raise self.refuse(node.func, f"{name} cannot be called here", "call math functions or your own")
+                near = of_name(name, self.known, self.function) if found is None else ""
+                instead = of_call(node, found) or near or "call math functions or your own"
+                raise self.refuse(
+                    node.func, f"{name} {'is not known' if found is None else 'is not compiled'}", instead
+                )
         raise self.refuse(node, f"{ast.unparse(node)!r} is not compiled", "call functions by name")
 
     def is_table_name(self, node: ast.expr) -> bool:
@@ -338,9 +413,8 @@ class _Reader:
                 function, given = folded(name, loop, self.function, self.local, self.outside, written, self.refuse)
                 self.outside[written] = function
             case _:
-                instead = f"{name}(z) for a row z, {name}(v * v for v in z), or " + (
-                    "x + y" if name == "sum" else f"{name}(x, y)"
-                )
+                usual = "x + y" if name == "sum" else f"{name}(x, y)"
+                instead = of_call(node) or f"{name}(z) for a row z, {name}(v * v for v in z), or {usual}"
                 raise self.refuse(node, f"{ast.unparse(node)} is not compiled", instead)
         return form.Helper(function, self.values(given), written, line=node.lineno)
 
@@ -379,6 +453,17 @@ class _Reader:
             what = f"{function.__name__} takes {counted(needed, 'argument')}, not {count}"
             raise self.refuse(node, what, f"give it {needed}")
         return form.Helper(function, self.values(node.args), written, line=node.lineno)
+
+
+def _leaves(statements: Iterable[form.Statement]) -> bool:
+    """Whether nothing after a block is reached through it."""
+    for statement in statements:
+        match statement:
+            case form.Return() | form.Jump(word="break" | "continue"):
+                return True
+            case form.If(body=body, orelse=orelse) if _leaves(body) and _leaves(orelse):
+                return True
+    return False
 
 
 def _known_integer(node: form.Expression) -> int | None:

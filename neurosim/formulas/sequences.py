@@ -53,6 +53,9 @@ def sequence_of(node: ast.expr, local: set[str], outside: Mapping[str, Any], ref
                 _call("min", *(part.length for part in parts)),
                 lambda place: ast.Tuple([part.at(place) for part in parts], ast.Load()),
             )
+        case ast.Tuple() | ast.List():
+            what = f"{ast.unparse(node)} cannot be gone through here"
+            raise refuse(node, what, f"define it in the module, VALUES = {ast.unparse(node)}, and loop over VALUES")
     raise refuse(node, f"{ast.unparse(node)} cannot be gone through", f"loop {_LOOP}")
 
 

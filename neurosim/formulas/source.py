@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ast
 import builtins
+import functools
 import inspect
 import math
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import CodeType
 from typing import Any
 
@@ -24,6 +25,8 @@ OF_TWO = frozenset({"atan2", "copysign", "fmod", "hypot", "pow"})
 MATH_CONSTANTS = {name: getattr(math, name) for name in ("pi", "e", "tau", "inf", "nan")}
 # Where a function that was made of a part of another one keeps its syntax tree.
 TREE = "__neurosim_tree__"
+# What Python calls a function without a name.
+LAMBDA = "<lambda>"
 # Where the loader of plugin files keeps the text it has loaded; the file may have changed since.
 LOADED_SOURCE = "__neurosim_source__"
 
@@ -39,6 +42,8 @@ def parse(function: Callable[..., Any]) -> ast.FunctionDef:
     tree = getattr(function, "__dict__", {}).get(TREE)
     if isinstance(tree, ast.FunctionDef):
         return tree
+    if getattr(function, "__name__", "") == LAMBDA:
+        return _parse_lambda(function)
     label = getattr(function, "__name__", repr(function))
     try:
         lines, first = _source_lines(function)
@@ -54,12 +59,72 @@ def parse(function: Callable[..., Any]) -> ast.FunctionDef:
     if node.decorator_list:
         raise refuse(function, node.lineno, "decorators are not compiled", "leave the decorator out")
     arguments = node.args
-    if arguments.vararg or arguments.kwarg or arguments.kwonlyargs or arguments.defaults:
-        instead = "leave out *, ** and defaults; declare params instead"
-        raise refuse(function, node.lineno, "only plain arguments are compiled", instead)
+    _check_arguments(function, node.name, arguments, node.lineno)
     if ast.get_docstring(node) is not None:
         node.body = node.body[1:] or [ast.copy_location(ast.Pass(), node)]
     return node
+
+
+def _check_arguments(function: Callable[..., Any], name: str, arguments: ast.arguments, line: int) -> None:
+    if arguments.vararg or arguments.kwarg or arguments.kwonlyargs:
+        instead = "leave out *, ** and defaults; declare params instead"
+        raise refuse(function, line, "only plain arguments are compiled", instead)
+    if arguments.defaults:
+        names = [argument.arg for argument in arguments.args]
+        defaults = dict(zip(names[-len(arguments.defaults) :], map(ast.unparse, arguments.defaults), strict=True))
+        params = ", ".join(f'"{key}": {value}' for key, value in defaults.items())
+        instead = f"def {name}({', '.join(names)}), and in the record params={{{params}}}"
+        raise refuse(function, line, f"the default of {' and '.join(defaults)} is not compiled", instead)
+
+
+def _parse_lambda(function: Callable[..., Any]) -> ast.FunctionDef:
+    """A lambda as a function that returns its expression."""
+    code = function.__code__
+    names = code.co_varnames[: code.co_argcount]
+    found = [
+        node
+        for node in ast.walk(_tree(_whole_source(function)))
+        if isinstance(node, ast.Lambda)
+        and node.lineno == code.co_firstlineno
+        and tuple(argument.arg for argument in node.args.args) == names
+    ]
+    if len(found) > 1:
+        places = [(line, start) for line, _, start, end in code.co_positions() if line and end]
+        found = [node for node in found if places and _covers(node, places)]
+        found.sort(key=lambda node: (node.end_lineno, node.end_col_offset))
+    if not found:
+        raise PluginError("the source of a lambda cannot be read", "Write the function with def in a Python file.")
+    node = found[0]
+    _check_arguments(function, "name", node.args, node.lineno)
+    body = ast.copy_location(ast.Return(node.body), node.body)
+    return ast.copy_location(ast.FunctionDef(identifier(function), node.args, [body], []), node)
+
+
+def _covers(node: ast.Lambda, places: Iterable[tuple[int, int | None]]) -> bool:
+    """Whether all code at these places is that of a lambda."""
+    body = node.body
+    start, end = (body.lineno, body.col_offset), (body.end_lineno or 0, body.end_col_offset or 0)
+    return all(start <= (line, column or 0) < end for line, column in places)
+
+
+@functools.lru_cache(maxsize=8)
+def _tree(text: str) -> ast.Module:
+    return ast.parse(text)
+
+
+def _whole_source(function: Callable[..., Any]) -> str:
+    loaded = getattr(function, "__globals__", {}).get(LOADED_SOURCE)
+    if loaded is not None:
+        return str(loaded)
+    try:
+        return "".join(inspect.findsource(function)[0])
+    except OSError:
+        return ""
+
+
+def identifier(function: Callable[..., Any]) -> str:
+    """A function's name, or one for a lambda."""
+    return "formula" if function.__name__ == LAMBDA else function.__name__
 
 
 def _source_lines(function: Callable[..., Any]) -> tuple[list[str], int]:
@@ -74,7 +139,7 @@ def _source_lines(function: Callable[..., Any]) -> tuple[list[str], int]:
 def refuse(function: Callable[..., Any], line: int, what: str, instead: str) -> PluginError:
     """The error for something in a line of `function`, and what to write instead."""
     file = getattr(getattr(function, "__code__", None), "co_filename", "?")
-    name = getattr(inspect.unwrap(function), "__name__", "?")
+    name = getattr(inspect.unwrap(function), "__name__", "?").replace(LAMBDA, "the lambda")
     return PluginError(f"{file}:{line}: in {name}: {what}", f"Instead: {instead}.")
 
 

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar
 
 from neurosim.errors import PluginError
+from neurosim.formulas.limits import beyond_float32
 from neurosim.plugin.functions import not_compiled
 from neurosim.suggestions import did_you_mean
 
@@ -20,8 +21,6 @@ Scalar = Callable[..., float]
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 # Keys of a scenario that say which record it means; the record's own settings stand beside them.
 NAMING = ("name", "source")
-# The largest number that float32 holds, and the least that it tells from 0.
-LARGEST, SMALLEST = 3.4028235677973366e38, 1.4e-45
 # What authors call a field that has another name here.
 _OTHER_WORDS = {
     "derivative": "df", "gradient": "df", "function": "f", "formula": "f", "parameters": "params", "init": "usual_init",
@@ -216,17 +215,6 @@ class Record(Declared):
             found = {name: declared.get(name, wanted[name]) for name in own}
             return f"Declare what follows, with defaults: {self.settings}={_as_code(found)}."
         return f"Write {_definition(function, 'function', ', '.join([*fixed, *declared]))}."
-
-
-def beyond_float32(value: float) -> tuple[str, str] | None:
-    """What becomes of a number in float32 if that is another one altogether, and what to do; None if it is held."""
-    if not math.isfinite(value):
-        return None
-    if abs(value) > LARGEST:
-        return "is too large for float32", "use at most 3.4e38"
-    if value and abs(value) < SMALLEST:
-        return "is 0 in float32", "use at least 1e-38"
-    return None
 
 
 def _definition(function: object, otherwise: str, expected: str) -> str:

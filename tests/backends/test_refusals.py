@@ -12,16 +12,16 @@ from neurosim.plugin import Activation, Optimizer, RowActivation
 
 REFUSED = {
     "numpy": ("return np.exp(z)  # here", "math.exp"),
-    "numpy constant": ("return z * np.pi  # here", "math module"),
-    "unknown math": ("return math.gamma(z)  # here", "another function of math"),
-    "a lambda": ("f = lambda x: x  # here\n    return f(z)", "math functions"),
-    "a comprehension": ("return sum([z for k in range(3)])  # here", "math functions or your own"),
-    "a list": ("return [z][0]  # here", "index only the row arguments"),
+    "numpy constant": ("return z * np.pi  # here", "math.pi"),
+    "unknown math": ("return math.gamma(z)  # here", "these functions of math"),
+    "a lambda": ("f = lambda x: x  # here\n    return f(z)", "in the module"),
+    "a comprehension": ("return [z for k in range(3)]  # here", "a name of its own"),
+    "a list": ("return [z][0]  # here", "a tuple of numbers in the module"),
     "a string": ('return z if z > 0 else "no"  # here', "numbers only"),
-    "an f-string": ('return f"{z}"  # here', "scalar arithmetic"),
+    "an f-string": ('return f"{z}"  # here', "no text"),
     "None": ("return z if z is None else 0.0  # here", "numbers only"),
     "printing": ("print(z)  # here\n    return z", "leave it out"),
-    "global": ("global COUNT  # here\n    return z", "pass settings as params"),
+    "global": ("global COUNT  # here\n    return z", "settings are params"),
     "nested def": (
         "def g(x):  # here\n        return x\n    return g(z)",
         "use assignments, if, for, while and return",
@@ -31,24 +31,27 @@ REFUSED = {
     "assert": ("assert z > 0  # here\n    return z", "use assignments"),
     "raise": ("raise ValueError  # here", "use assignments"),
     "import": ("import os  # here\n    return z", "use assignments"),
-    "keyword arguments": ("return helper(x=z)  # here", "by position"),
+    "keyword arguments": ("return helper(x=z)  # here", "helper(z)"),
     "star arguments": ("return helper(*STATE)  # here", "by position"),
-    "global state": ("return z * STATE[0]  # here", "index only the row arguments"),
+    "global state": ("return z * STATE[0]  # here", "a tuple of numbers"),
     "a list as number": ("return z * STATE  # here", "pass settings as params"),
     "unknown name": ("return z * missing  # here", "pass settings as params"),
     "unknown function": ("return missing(z)  # here", "math functions or your own"),
     "a class": ("return Thing(z)  # here", "math functions or your own"),
-    "a method": ("return z.real()  # here", "math module"),
+    "a method": ("return z.real()  # here", "functions of math"),
     "an attribute": ("return z.real  # here", "math module"),
-    "a loop over a list": ("for k in (1, 2):  # here\n        z += k\n    return z", "for k in range(len(z))"),
-    "for-else": ("for k in range(3):  # here\n        z += 1\n    else:\n        z = 0\n    return z", "range"),
+    "a loop over a list": ("for k in (1, 2):  # here\n        z += k\n    return z", "VALUES = (1, 2)"),
+    "for-else": (
+        "for k in range(3):\n        z += 1\n    else:\n        z = 0  # here\n    return z",
+        "after the loop",
+    ),
     "bits": ("return z & 1  # here", "+ - * /"),
-    "matrices": ("return z @ z  # here", "+ - * /"),
-    "walrus": ("return (y := z) * y  # here", "scalar arithmetic"),
+    "matrices": ("return z @ z  # here", "z * z"),
+    "walrus": ("return (y := z) * y  # here", "in a line of its own"),
     "a bare literal": ("z + 1\n    3  # here\n    return z", "leave it out"),
     "yield": ("yield z  # here", ""),
     "complex": ("return z * 1j  # here", "numbers only"),
-    "round": ("return round(z)  # here", "math functions or your own"),
+    "round": ("return round(z)  # here", "math.floor(z + 0.5)"),
     "a fraction as index": (
         "total = 0.0\n    for k in range(HALF):  # here\n        total += z\n    return z",
         "integers",
@@ -97,7 +100,7 @@ def test_refused_signatures_name_the_line(write, text):
     module = write(f"def decorate(function):\n    return function\n\n{text}\n")
     source = (f"def decorate(function):\n    return function\n\n{text}\n").splitlines()
     line = next(number for number, part in enumerate(source, 1) if "# here" in part)
-    with pytest.raises(PluginError, match="Instead: leave") as caught:
+    with pytest.raises(PluginError, match=r"Instead: (leave|def f)") as caught:
         translate(module.f)
     assert caught.value.message.startswith(f"{module.__file__}:{line}: in f: ")
 
@@ -113,8 +116,6 @@ def test_functions_without_source_are_refused(write):
     exec("def f(z):\n    return z\n", namespace)
     with pytest.raises(PluginError, match="the source of f cannot be read"):
         translate(namespace["f"])
-    with pytest.raises(PluginError, match="not a plain function"):
-        translate(write("f = lambda z: z\n").f)
     with pytest.raises(PluginError):
         translate(math.exp)
 
@@ -155,7 +156,7 @@ NUMBERS = {
     "too many arguments": ("def g(x):\n    return x\n\ndef f(z):\n    return g(z, z)  # here\n", "give it 1"),
     "too few arguments": ("import math\n\ndef f(z):\n    return math.pow(z)  # here\n", "give it 2"),
     "a base of the logarithm": ("import math\n\ndef f(z):\n    return math.log(z, 2)  # here\n", "math.log(base)"),
-    "max of one number": ("def f(z):\n    return max(z)  # here\n", "max(x, y)"),
+    "max of one number": ("def f(z):\n    return max(z)  # here\n", "max(z, 0.0)"),
     "a name before its value": ("def f(z):\n    y = x * z  # here\n    x = y\n    return x\n", "assign to it first"),
     "functions that call each other": (
         "def g(x):\n    return f(x) if x > 1 else x\n\ndef f(z):  # here\n    return g(z - 1)\n",

@@ -252,7 +252,7 @@ def test_one_more_printer_needs_no_other_change(write):
 LEAVES = st.one_of(
     st.sampled_from([form.Name("x"), form.Name("y"), form.Named("math.pi", math.pi)]),
     st.integers(0, 3).map(form.Const),
-    st.floats(0.0, 9.0).map(form.Const),
+    st.floats(0.0, 9.0, width=32).map(form.Const),
 )
 
 

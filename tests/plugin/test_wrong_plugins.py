@@ -61,7 +61,7 @@ def test_the_user_is_told_the_same_where_it_is_compiled(plugin, tmp_path):
 
 def test_there_are_many_and_each_is_another():
     texts = [plugin["text"] for plugin in plugins()]
-    assert len(set(texts)) == len(texts) >= 60
+    assert len(set(texts)) == len(texts) >= 90
 
 
 if __name__ == "__main__":
