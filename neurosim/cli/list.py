@@ -65,16 +65,13 @@ def _rows(kind: str, registry: Any) -> list[dict[str, Any]]:
         return _layers()
     rows = []
     catalog = getattr(registry, kind)
-    for entry in catalog:
-        record = entry.record
-        settings = record.defaults
-        about = record.description if kind == "datasets" else record.source
+    for spelling, outline, plugin in catalog.outlines():
         rows.append(
             {
-                "name": catalog.spelling(entry),
-                "params": ", ".join(f"{name} = {_value(value)}" for name, value in settings.items()),
-                "about": about,
-                "plugin": entry.plugin.name,
+                "name": spelling,
+                "params": ", ".join(f"{name} = {_value(value)}" for name, value in outline.settings.items()),
+                "about": outline.about,
+                "plugin": plugin.name,
             }
         )
     return rows

@@ -23,7 +23,7 @@ COLORS = {"ok": "green", "fault": "red", "broken": "red"}
 
 def load_plugins(files: Sequence[Path], folders: Sequence[Path]) -> Registry:
     """All plugins; broken ones, the given files included, are listed as broken rather than refused."""
-    registry = build_registry(plugin_folders=folders)
+    registry = build_registry(plugin_folders=folders, lazy=False)
     known = {os.path.realpath(plugin.origin) for plugin in registry.plugins}
     for file in files:
         if os.path.realpath(file) not in known:

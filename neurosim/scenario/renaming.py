@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from neurosim.network.layers.kinds import CHOICES
-from neurosim.plugin.host import Catalog, Registry
+from neurosim.plugin.host import Catalog, Entry, Registry
 from neurosim.scenario.faults import show
 from neurosim.scenario.locate import KeyPath, value_at
 from neurosim.scenario.schema import DataSection, OptimizerSection
@@ -92,4 +92,4 @@ def _naming(path: KeyPath, registry: Registry) -> tuple[KeyPath, str, Catalog | 
 
 def _record(catalog: Catalog, name: object) -> Any:
     found = catalog.candidates(name) if isinstance(name, str) else []
-    return found[0].record if len(found) == 1 else None
+    return found[0].record if len(found) == 1 and isinstance(found[0], Entry) else None

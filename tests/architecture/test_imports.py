@@ -22,7 +22,7 @@ ALLOWED = {
     "markup": {"printable"},
     "formulas": {"errors"},
     "files": {"errors", "process"},
-    "plugin": {"errors", "files", "formulas", "printable", "suggestions"},
+    "plugin": {"errors", "files", "formulas", "printable", "suggestions", "version"},
     "builtins": {"errors", "plugin", "suggestions"},
     "data": {"errors", "files", "plugin", "printable", "randomness", "suggestions"},
     "network": {"errors", "markup", "plugin", "randomness"},

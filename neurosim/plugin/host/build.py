@@ -38,6 +38,7 @@ def build_registry(
     entry_points: bool = True,
     environment: bool = True,
     builtins: bool = True,
+    lazy: bool = True,
 ) -> Registry:
     """Load the built-ins and the plugins, and collect what they give.
 
@@ -57,6 +58,9 @@ def build_registry(
         Whether to load the files and folders that ``NEUROSIM_PLUGINS`` names.
     builtins : bool
         Whether to load what neurosim brings along.
+    lazy : bool
+        Whether to load an installed plugin only when something that it gives is asked for, if that is known from an
+        earlier time.
 
     Raises
     ------
@@ -79,7 +83,7 @@ def build_registry(
         for name in MODULES:
             registry.add_builtins(importlib.import_module(name))
     if enabled and entry_points:
-        add_installed(registry)
+        add_installed(registry, lazy=lazy)
     if enabled and environment:
         listed = _environment_files(registry) + listed
     for file in _unique(listed, besides=asked):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,11 +45,35 @@ class Plugin:
 
 
 @dataclass(frozen=True)
+class Outline:
+    """What lists show of a record.
+
+    Attributes
+    ----------
+    name : str
+        Its name.
+    settings : mapping
+        Parameters or options, with their defaults.
+    about : str
+        Where it is from; of a data set, what it is.
+    """
+
+    name: str
+    settings: Mapping[str, Any]
+    about: str
+
+
+@dataclass(frozen=True)
 class Entry:
     """One record and the plugin it comes from."""
 
     record: Any
     plugin: Plugin
+
+    @property
+    def name(self) -> str:
+        """The name of the record."""
+        return str(self.record.name)
 
     @property
     def built_in(self) -> bool:
@@ -58,7 +82,41 @@ class Entry:
 
     def is_builtin(self, name: str) -> bool:
         """Whether it is the built-in record of this name."""
-        return self.built_in and self.record.name == name
+        return self.built_in and self.name == name
+
+    @property
+    def outline(self) -> Outline:
+        """What lists show of the record."""
+        record = self.record
+        return Outline(record.name, dict(record.defaults), getattr(record, "description", record.source))
+
+
+@dataclass(frozen=True, eq=False)
+class Promise:
+    """A record that is known by name only: its plugin is loaded when somebody asks for the record.
+
+    Attributes
+    ----------
+    outline : Outline
+        What lists show of it.
+    plugin : Plugin
+        The plugin that gives it.
+    load : function
+        Loads the plugin, and puts its records in the place of all its promises.
+    """
+
+    outline: Outline
+    plugin: Plugin
+    load: Callable[[], None]
+    built_in = False
+
+    @property
+    def name(self) -> str:
+        """The name of the record."""
+        return self.outline.name
+
+
+Listed = Entry | Promise
 
 
 # Of a name that nobody gives, in what a run has left.
@@ -94,41 +152,70 @@ class Catalog:
     def __init__(self, what: str, plugins: Sequence[Plugin] = ()) -> None:
         self.what = what
         self._plugins = plugins
-        self._entries: dict[str, list[Entry]] = {}
+        self._entries: dict[str, list[Listed]] = {}
 
-    def add(self, entry: Entry) -> None:
+    def add(self, entry: Listed) -> None:
         """Put in one more entry."""
-        self._entries.setdefault(entry.record.name, []).append(entry)
+        self._entries.setdefault(entry.name, []).append(entry)
+
+    def withdraw(self, plugin: Plugin) -> None:
+        """Take out what is promised by a plugin."""
+        for name, entries in list(self._entries.items()):
+            left = [entry for entry in entries if isinstance(entry, Entry) or entry.plugin is not plugin]
+            if left:
+                self._entries[name] = left
+            else:
+                del self._entries[name]
 
     def __iter__(self) -> Iterator[Entry]:
-        for name in sorted(self._entries):
-            yield from self._entries[name]
+        """All entries by name, once all plugins are loaded."""
+        for promise in [entry for entry in self._listed() if isinstance(entry, Promise)]:
+            promise.load()
+        yield from (entry for entry in self._listed() if isinstance(entry, Entry))
+
+    def given_by(self, plugin: Plugin) -> list[Entry]:
+        """The entries of a plugin that is loaded."""
+        return [entry for entry in self._listed() if isinstance(entry, Entry) and entry.plugin is plugin]
+
+    def _listed(self) -> list[Listed]:
+        return [entry for name in sorted(self._entries) for entry in self._entries[name]]
 
     def names(self) -> list[str]:
         """All names that `entry` takes, each record once, without its plugin where it need not be named."""
-        return [self.spelling(entry) for entry in self]
+        return [self.spelling(entry) for entry in self._listed()]
 
-    def spelling(self, entry: Entry) -> str:
+    def outlines(self) -> list[tuple[str, Outline, Plugin]]:
+        """Of each record the spelling of its name, what lists show of it, and its plugin; nothing is loaded for it."""
+        return [(self.spelling(entry), entry.outline, entry.plugin) for entry in self._listed()]
+
+    def spelling(self, entry: Listed) -> str:
         """How a scenario has to write the name of an entry."""
-        name: str = entry.record.name
-        return name if self.candidates(name) == [entry] else f"{entry.plugin.name}:{name}"
+        return entry.name if self._meant(entry.name) == [entry] else f"{entry.plugin.name}:{entry.name}"
 
-    def candidates(self, name: str) -> list[Entry]:
-        """The entries that `name` may mean: one where it is clear, none where it is unknown."""
+    def candidates(self, name: str) -> list[Listed]:
+        """The entries that `name` may mean: one, with its plugin loaded, where it is clear, none if it is unknown."""
+        entries = self._meant(name)
+        if len(entries) == 1 and isinstance(entries[0], Promise):
+            entries[0].load()
+            # It may have come to give something else.
+            return self._meant(name)
+        return entries
+
+    def _meant(self, name: str) -> list[Listed]:
         plugin, _, bare = name.rpartition(":")
         entries = self._entries.get(bare, [])
         if plugin:
             return [entry for entry in entries if entry.plugin.name == plugin]
         return [entry for entry in entries if entry.built_in] or entries
 
-    def namesakes(self, name: str) -> list[Entry]:
+    def namesakes(self, name: str) -> list[Listed]:
         """The records of plugins that a name would mean if the built-in one did not have it."""
         entries = self._entries.get(name, [])
         return [entry for entry in entries if not entry.built_in] if any(entry.built_in for entry in entries) else []
 
     def misspelled(self, name: str) -> str:
         """``did you mean "..."?`` for a name that is unknown and nearly a known one; else empty."""
-        return "" if self.candidates(name) else did_you_mean(name, self.known(name))
+        return "" if self._meant(name) else did_you_mean(name, self.known(name))
 
     def entry(self, name: str) -> Entry:
         """The entry called `name`.
@@ -144,7 +231,9 @@ class Catalog:
             raise PluginError(message, "\n".join(part for part in (near, suspects(self._plugins)) if part))
         if len(entries) > 1:
             raise self._clash(entries)
-        return entries[0]
+        (entry,) = entries
+        assert isinstance(entry, Entry)  # the only candidate is loaded
+        return entry
 
     def get(self, name: str) -> Any:
         """The record called `name`; raises as `entry` does."""
@@ -159,17 +248,17 @@ class Catalog:
         for owner in (plugin.name, BUILTIN):
             entries = self.candidates(f"{owner}:{name}")
             if len(entries) == 1:
-                return entries[0]
+                return self.entry(f"{owner}:{name}")
         return self.entry(name)
 
     def known(self, name: str) -> list[str]:
         """Names to suggest in place of an unknown one, with the plugin where that is given too."""
         if ":" in name:
-            return sorted({f"{entry.plugin.name}:{entry.record.name}" for entry in self})
+            return sorted({f"{entry.plugin.name}:{entry.name}" for entry in self._listed()})
         return self.names()
 
-    def _clash(self, entries: Sequence[Entry]) -> PluginError:
-        name = entries[0].record.name
+    def _clash(self, entries: Sequence[Listed]) -> PluginError:
+        name = entries[0].name
         owners = [entry.plugin.name for entry in entries]
         message = f'{self.what} "{name}" is given by {len(entries)} plugins: ' + ", ".join(
             entry.plugin.label for entry in entries

@@ -2,23 +2,53 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.metadata
+import sys
 
 from neurosim.plugin.host.catalogs import Plugin
 from neurosim.plugin.host.registry import Registry
+from neurosim.plugin.host.remembered import forget, keep, recall
 from neurosim.plugin.host.sources import Source, source_of_module
 
 GROUP = "neurosim"
 
 
-def add_installed(registry: Registry) -> None:
-    """Add the plugin of each entry point, or list it as broken."""
+def add_installed(registry: Registry, *, lazy: bool = True) -> None:
+    """Add the plugin of each entry point, or list it as broken.
+
+    With `lazy`, one whose records are known from an earlier time is loaded only when it is needed: some take seconds.
+    """
     points = importlib.metadata.entry_points(group=GROUP)
     for point in sorted(points, key=lambda point: (_distribution(point)[0], point.name)):
-        name, version = _distribution(point)
-        source = _source(point)
-        plugin = Plugin(name, version, point.value, source.sha256)
-        registry.add(plugin, point.load, source)
+        load = functools.partial(_load, registry, point)
+        plugin, source = _look(point)
+        # What cannot be found is broken, and what is imported already costs nothing.
+        wait = lazy and plugin.sha256 and point.module not in sys.modules
+        outlines = recall(point, plugin, source) if wait else None
+        if outlines is None:
+            load()
+        else:
+            registry.promise(plugin, outlines, load)
+
+
+def _load(registry: Registry, point: importlib.metadata.EntryPoint) -> Plugin:
+    """Add a plugin to the registry, and remember what it gives."""
+    # Looked at again: it may have been edited since it was promised.
+    plugin, source = _look(point)
+    added = registry.add(plugin, point.load, source)
+    if added.error:
+        forget(point, source)
+    else:
+        keep(point, added, source, registry.outlines_of(added))
+    return added
+
+
+def _look(point: importlib.metadata.EntryPoint) -> tuple[Plugin, Source]:
+    """What is known of a plugin before it is loaded, and its source."""
+    name, version = _distribution(point)
+    source = _source(point)
+    return Plugin(name, version, point.value, source.sha256), source
 
 
 def _distribution(point: importlib.metadata.EntryPoint) -> tuple[str, str]:

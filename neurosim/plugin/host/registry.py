@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TypeVar
 
 from neurosim.errors import PluginError
-from neurosim.plugin.host.catalogs import BUILTIN, Catalog, Entry, Plugin
+from neurosim.plugin.host.catalogs import BUILTIN, Catalog, Entry, Outline, Plugin, Promise
 from neurosim.plugin.host.causes import cause
-from neurosim.plugin.host.hooks import records
+from neurosim.plugin.host.hooks import HOOKS, records
 from neurosim.plugin.host.sources import Source, source_of_object
 
 Loaded = TypeVar("Loaded")
@@ -95,6 +95,35 @@ class Registry:
                 getattr(self, what).add(Entry(record, plugin))
         self.plugins.append(plugin)
         return plugin
+
+    def promise(self, plugin: Plugin, outlines: Iterable[tuple[str, Outline]], load: Callable[[], Plugin]) -> None:
+        """List a plugin and its records, and load it once one of them is asked for.
+
+        Parameters
+        ----------
+        plugin : Plugin
+            What is known of it.
+        outlines : iterable of (str, Outline)
+            The catalog of each of its records, and what lists show of it.
+        load : function
+            Adds the plugin to this registry, and returns it as it is listed then.
+        """
+
+        def fulfill() -> None:
+            if any(other is plugin for other in self.plugins):
+                loaded = load()
+                self.plugins.remove(loaded)
+                self.plugins[:] = [loaded if other is plugin else other for other in self.plugins]
+                for catalog in HOOKS:
+                    getattr(self, catalog).withdraw(plugin)
+
+        self.plugins.append(plugin)
+        for what, outline in outlines:
+            getattr(self, what).add(Promise(outline, plugin, fulfill))
+
+    def outlines_of(self, plugin: Plugin) -> list[tuple[str, Outline]]:
+        """The catalog of each record that a loaded plugin gives, and what lists show of it."""
+        return [(what, entry.outline) for what in HOOKS for entry in getattr(self, what).given_by(plugin)]
 
     def add_builtins(self, module: object) -> None:
         """Add a module of built-ins; these are not listed among the plugins."""
