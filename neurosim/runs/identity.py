@@ -174,10 +174,23 @@ def plugin_changes(was: Sequence[PluginRecord], now: Sequence[PluginRecord]) -> 
     lines = []
     for name in {**before, **after}:
         old, new = before.get(name), after.get(name)
-        if old != new:
-            words = [f"{one.version} (SHA-256 {_short(one.sha256)})".strip() if one else "none" for one in (old, new)]
-            lines.append(f"  plugin {name}: {words[0]}, now {words[1]}")
+        if old is None:
+            lines.append(f"  plugin {name}: has a part in it now, and had none then")
+        elif new is None:
+            lines.append(f"  plugin {name}: has no part in it now, so a name means something else than it did")
+        elif old.version != new.version:
+            lines.append(f"  plugin {name}: {_version(old)}, now {_version(new)}")
+        elif old != new:
+            lines.append(f"  plugin {name}: its code has changed ({_hash(old)}, now {_short(new.sha256)})")
     return lines
+
+
+def _version(plugin: PluginRecord) -> str:
+    return f"version {plugin.version} ({_hash(plugin)})" if plugin.version else f"a file ({_hash(plugin)})"
+
+
+def _hash(plugin: PluginRecord) -> str:
+    return f"SHA-256 {_short(plugin.sha256)}"
 
 
 def _short(digest: str | None) -> str:

@@ -19,7 +19,7 @@ from neurosim.files.inputs import open_ordinary, unreadable
 from neurosim.network.layers import Stack, choose
 from neurosim.network.network import Network
 from neurosim.network.training import Training
-from neurosim.plugin.host import BUILTIN, NEEDED_AGAIN, Plugin, Registry, build_registry
+from neurosim.plugin.host import BUILTIN, Plugin, Registry, build_registry, needed_again
 from neurosim.printable import quoted
 from neurosim.problem.assembly import given_features
 from neurosim.runs.belonging import PLUGINS, Changes, file_changes, identity_in_model, model_changes, trained_with
@@ -250,10 +250,10 @@ def _network(words: Mapping[str, Any], registry: Registry) -> tuple[Network, lis
 def _lacking(words: Mapping[str, Any], known: Registry) -> str:
     """A hint at plugins that the network was trained with and that are not loaded; nothing where there are none."""
     try:
-        names = {entry["name"] for entry in words["identity"]["plugins"]}
+        trained = [(str(entry["name"]), str(entry["version"])) for entry in words["identity"]["plugins"]]
     except (KeyError, TypeError):  # of a damaged description
         return ""
-    return "" if names <= {plugin.name for plugin in known.plugins} else NEEDED_AGAIN
+    return needed_again(trained, known.plugins)
 
 
 def _in_folder(folder: Path) -> Path:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from neurosim.errors import UsageError
-from neurosim.plugin.host import NEEDED_AGAIN, Registry, build_registry, suspects
+from neurosim.plugin.host import Registry, build_registry, needed_again, suspects
 from neurosim.scenario import overrides as changes
 from neurosim.scenario.changes import VARIANT, added, changed_keys
 from neurosim.scenario.checking import check, one_each
@@ -20,6 +20,7 @@ from neurosim.scenario.locate import KeyPath, locate
 from neurosim.scenario.namesakes import namesake_notes
 from neurosim.scenario.reading import find, parse, read, unusable
 from neurosim.scenario.renaming import renamed
+from neurosim.scenario.run_plugins import trained_plugins
 from neurosim.scenario.scenario import Scenario, completed
 from neurosim.scenario.schema import ScenarioFile
 from neurosim.scenario.study_checks import study_faults
@@ -120,7 +121,7 @@ def load_scenario(
         hint = suspects(registry.plugins) if strange else ""
         # A run has been trained with every name in its scenario, so it is no misspelling.
         if own and not hint and not all(any(path[: len(key)] == key for key in values) for path in strange):
-            hint = NEEDED_AGAIN
+            hint = needed_again(trained_plugins(path.parent), registry.plugins)
         raise report.error(one_each(faults), hint)
 
     base = path.resolve().parent

@@ -109,7 +109,7 @@ def test_a_plugin_that_is_not_there(words, here, place):
     code, out, err = here(*words[: words.index("--plugin")])
     assert (code, out) == (2, "")
     assert 'unknown activation "wavy"' in err
-    assert "A run that was trained with a plugin needs it again: --plugin FILE.py" in err
+    assert "It was trained with the plugin wavy, a file:  --plugin wavy.py" in err
     assert files(place) == before
 
 

@@ -12,7 +12,7 @@ from neurosim.errors import DivergedError
 from neurosim.files.sealed import unseal
 from neurosim.runs import run_ensemble
 from neurosim.runs.belonging import changes
-from neurosim.runs.identity import Identity, PluginRecord, identity_of
+from neurosim.runs.identity import Identity, PluginRecord, identity_of, plugin_changes
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +99,7 @@ def test_differences_are_told_line_by_line(place, finished):
     lines = changes(Path(), elsewhere, was, bits=True).all_lines
     assert any(line.startswith("  numpy: 1.0, now ") for line in lines)
     assert any(line.startswith("  BLAS: another, now ") for line in lines)
-    assert any(line.startswith("  plugin twice: (SHA-256 000000000000…), now (SHA-256 ") for line in lines)
+    assert any(line.startswith("  plugin twice: its code has changed (SHA-256 000000000000…, now ") for line in lines)
     # What is only read is the same wherever it is read.
     assert len(changes(Path(), elsewhere, was).all_lines) == 1
     assert not changes(Path(), was, was, bits=True)
@@ -124,3 +124,19 @@ def test_what_is_no_identity_is_refused(finished, broken):
     with pytest.raises(ValueError, match="identity"):
         Identity.from_json(found)
     assert Identity.from_json(finished.identity.as_json()) == finished.identity
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "words"),
+    [
+        ((), ("0.1", "a"), "has a part in it now, and had none then"),
+        (("0.1", "a"), (), "has no part in it now, so a name means something else than it did"),
+        (("0.1", "a"), ("0.2", "b"), "version 0.1 (SHA-256 a…), now version 0.2 (SHA-256 b…)"),
+        (("0.1", "a"), ("", "b"), "version 0.1 (SHA-256 a…), now a file (SHA-256 b…)"),
+        (("0.1", "a"), ("0.1", "b"), "its code has changed (SHA-256 a…, now b…)"),
+        (("0.1", "a"), ("0.1", "a"), ""),
+    ],
+)
+def test_a_changed_plugin_is_told_in_words(was, now, words):
+    before, after = ([PluginRecord("bend", *one)] if one else [] for one in (was, now))
+    assert plugin_changes(before, after) == ([f"  plugin bend: {words}"] if words else [])

@@ -175,14 +175,14 @@ def test_plugins_must_be_there_and_the_same(tmp_path):
     trained(tmp_path / "run", "xor", [plugin], network__layers__0__activation="bend")
     with pytest.raises(PluginError, match="bend") as caught:
         neurosim.load_model(tmp_path / "run")
-    assert 'needs it again: plugins=["FILE.py"]' in caught.value.hint
+    assert 'It was trained with the plugin bend, a file:  plugins=["bend.py"]' in caught.value.hint
     with pytest.raises(ScenarioError, match="bend") as refused:
         neurosim.diagnose(tmp_path / "run")
-    assert 'needs it again: plugins=["FILE.py"]' in refused.value.hint
+    assert 'It was trained with the plugin bend, a file:  plugins=["bend.py"]' in refused.value.hint
     misspelled = {"network.layers.0.activation": "bent"}
     with pytest.raises(ScenarioError, match="bent") as refused:
         neurosim.run(tmp_path / "run", overrides=misspelled)
-    assert "needs it again" not in refused.value.hint
+    assert "trained with" not in refused.value.hint
     assert neurosim.load_model(tmp_path / "run", registry=neurosim.build_registry([plugin])).classes
     plugin.write_text(PLUGIN.format(factor="0.5"))
     changed = neurosim.build_registry([plugin])

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from neurosim.errors import PluginError
+from neurosim.printable import arguments
 from neurosim.suggestions import did_you_mean, unknown
 
 BUILTIN = "builtin"
@@ -119,8 +120,22 @@ class Promise:
 Listed = Entry | Promise
 
 
-# Of a name that nobody gives, in what a run has left.
-NEEDED_AGAIN = 'A run that was trained with a plugin needs it again: plugins=["FILE.py"]'
+def needed_again(trained: Iterable[tuple[str, str]] | None, loaded: Iterable[Plugin]) -> str:
+    """What to do where a run needs plugins again that are not loaded; empty where it needs none.
+
+    `trained` has name and version of those that it was trained with, None where that is not known; files have no
+    version.
+    """
+    if trained is None:
+        return f"A run that was trained with a plugin needs it again:  {arguments(plugins=['FILE.py'])}"
+    there = {plugin.name for plugin in loaded}
+    lines = []
+    for name, version in dict.fromkeys(trained):
+        if name not in there and version:
+            lines.append(f'It was trained with the package {name} {version}:  pip install "{name}=={version}"')
+        elif name not in there:
+            lines.append(f"It was trained with the plugin {name}, a file:  {arguments(plugins=[f'{name}.py'])}")
+    return "\n".join(lines)
 
 
 def suspects(plugins: Iterable[Plugin]) -> str:
