@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from neurosim.backends.trials import check_first_use
 from neurosim.data.rows import Accuracy, Rows
 from neurosim.network.network import Network
 from neurosim.network.training import Training
@@ -141,6 +142,7 @@ class Backend(ABC):
     dtype: ClassVar[Any]
 
     def __init__(self, network: Network, training: Training, seed: int, threads: int | None = None) -> None:
+        check_first_use(network, training)
         self.network = network
         self.training = training
         self.seed = seed

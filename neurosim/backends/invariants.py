@@ -16,6 +16,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from neurosim.formulas import form
+from neurosim.formulas.assignment import check_values
+from neurosim.formulas.cost import check_cost
 from neurosim.formulas.float32 import Translator, own_name
 from neurosim.formulas.form import Formula
 from neurosim.formulas.kinds import check_kinds
@@ -67,12 +69,14 @@ def split_update(optimizer: Optimizer, translator: Translator | None = None) -> 
     (update,) = optimizer.formulas
     formula = read(update.function)
     check_kinds(formula, update.arguments, update.results)
+    check_values(formula)
     per_parameter = formula.params[: 2 + len(optimizer.slots)]
     lifter = _Lifter(formula, formula.params[len(per_parameter) :])
     body = tuple(kept for statement in formula.body if (kept := lifter.statement(statement)) is not None)
     rest = replace(formula, params=(*per_parameter, *lifter.names), body=body)
     translator = Translator() if translator is None else translator
     name = translator.write(rest, ())
+    check_cost(formula)
     lines = [*lifter.statements, *(f"out[{k}] = F({text})" for k, text in enumerate(lifter.expressions))]
     return SplitUpdate(lines, own_name(formula.params[len(per_parameter)]), translator, name, len(lifter.names))
 

@@ -6,6 +6,9 @@ overflow. So `uncompiled` rebinds a function's ``math`` (and that of the functio
 infinity and NaN, and numbers are passed as NumPy doubles, whose division does the same. Of a row, ``max``, ``min`` and
 ``sorted`` keep NaN as `neurosim.formulas.rows` says, and an entry that a tuple does not have is NaN. Apart from that,
 the code that runs is the author's own.
+
+A formula whose indices or loops have to be checked while it runs (see `neurosim.formulas.guards`) is run as it is
+written for compilers, with float64 in place of float32: so it gives NaN where compiled code does.
 """
 
 from __future__ import annotations
@@ -14,13 +17,21 @@ import functools
 import inspect
 import math
 import types
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, SupportsIndex
 
 import numpy as np
 from numpy.typing import NDArray
 
+from neurosim.errors import PluginError
+from neurosim.formulas import form
+from neurosim.formulas.float32 import Translator
+from neurosim.formulas.kinds import ArgumentKind
+from neurosim.formulas.reader import read
 from neurosim.formulas.source import inner_codes, is_table
+
+# The file that translated functions come from, in a traceback.
+TRANSLATED = "<translated>"
 
 _UFUNCS = {
     "acos": np.arccos,
@@ -100,8 +111,56 @@ _BUILTIN = {
 
 @functools.cache
 def uncompiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`function` with machine arithmetic; its code is unchanged."""
-    return _rebind(function, {})  # type: ignore[no-any-return]
+    """`function` with machine arithmetic; its code is unchanged unless it needs checks."""
+    try:
+        formula = read(function)
+        translator = Translator()
+        results = None if any(isinstance(part, form.Return) and part.value for part in form.walk(formula.body)) else 0
+        name = translator.add(function, _likely_kinds(formula, translator), results)
+    except PluginError:  # it is no formula
+        return _rebind(function, {})  # type: ignore[no-any-return]
+    return executed(translator, name, np.float64) if translator.guards else _rebind(function, {})
+
+
+def _likely_kinds(formula: form.Formula, translator: Translator) -> tuple[ArgumentKind, ...]:
+    """What the arguments of a formula are, from their use: rows are indexed, classes are indices."""
+    rows: set[str] = set()
+    for part in form.walk(formula.body):
+        match part:
+            case form.Index(row=row) | form.Sorted(row=row) | form.Call(name="len", arguments=[form.Name(id=row)]):
+                rows.add(row)
+            case form.Helper(function=called, arguments=arguments) if called is not formula.function:
+                kinds = _likely_kinds(read(called), translator)
+                passed = (given for given, kind in zip(arguments, kinds, strict=False) if kind == "row")
+                rows |= {given.id for given in passed if isinstance(given, form.Name)}
+    indices = {formula.params[place] for place in translator.indexing(formula.function)}
+    return tuple("row" if name in rows else "class" if name in indices else "number" for name in formula.params)
+
+
+def executed(
+    translator: Translator, name: str, precision: Any, guards: Mapping[str, Any] | None = None
+) -> Callable[..., Any]:
+    """A translated function as plain Python, with numbers of this precision, and with `guards` in place of its own."""
+
+    def number(value: Any) -> Any:
+        try:
+            return precision(value)
+        except OverflowError:  # of an integer
+            return precision(math.inf if value > 0 else -math.inf)
+
+    names: dict[str, Any] = {"F": number, "math": machine_math, "scalar": lambda written: written}
+    names["scratch"] = lambda count: np.full(count, np.nan, precision)
+    # What is raised there counts as raised by the plugin.
+    names["__name__"] = translator.origins[name].function.__module__
+    exec(compile(translator.source, TRANSLATED, "exec"), names)
+    names |= {"times": _times, **(guards or {})}
+    function: Callable[..., Any] = names[name]
+    return function
+
+
+def _times(x: int, y: int) -> int:
+    """The product of two integers of 64 bits, which it is too."""
+    return (x * y + 2**63) % 2**64 - 2**63
 
 
 def _rebind(value: Any, done: dict[Any, Any]) -> Any:

@@ -20,6 +20,9 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from neurosim.formulas import form
+from neurosim.formulas.assignment import check_rows, check_values
+from neurosim.formulas.cost import check_cost
+from neurosim.formulas.guards import GUARDS, GuardedPrinter
 from neurosim.formulas.kinds import (
     ArgumentKind,
     check_integer,
@@ -58,6 +61,7 @@ class Translator:
     printer: type[Float32Printer] = field(default_factory=lambda: Float32Printer)
     texts: list[str] = field(default_factory=list)
     origins: dict[str, Origin] = field(default_factory=dict)
+    guards: set[str] = field(default_factory=set)
     _names: dict[tuple[Callable[..., Any], tuple[ArgumentKind, ...]], str] = field(default_factory=dict)
     _indexing: dict[Callable[..., Any], set[int]] = field(default_factory=dict)
     _tables: dict[tuple[str, tuple[float | int, ...]], str] = field(default_factory=dict)
@@ -68,7 +72,12 @@ class Translator:
         return "\n\n".join(self.texts)
 
     def add(
-        self, function: Callable[..., Any], arguments: Sequence[ArgumentKind] = (), results: int | None = None
+        self,
+        function: Callable[..., Any],
+        arguments: Sequence[ArgumentKind] = (),
+        results: int | None = None,
+        *,
+        part: bool = False,
     ) -> str:
         """Write `function` again with float32 numbers, unless that is done; returns its name.
 
@@ -80,6 +89,8 @@ class Translator:
             What each argument is; numbers where left out.
         results : int, optional
             How many numbers it must return; 0 where it fills a row.
+        part : bool
+            Whether it is only called by another function, whose rows it may fill in part.
 
         Raises
         ------
@@ -97,7 +108,14 @@ class Translator:
             what = f"{formula.name} calls itself by way of another function"
             raise formula.refuse(formula.line, what, "use a loop")
         check_kinds(formula, kinds, results)
-        return self.write(formula, kinds)
+        check_values(formula)
+        rows = [param for param, kind in zip(formula.params, kinds, strict=False) if kind == "row"]
+        output = rows[-1] if results == 0 and rows and not part else ""
+        written = self.write(formula, kinds, output)
+        if results is not None and not part:
+            check_rows(formula, rows, output)
+            check_cost(formula)
+        return written
 
     def indexing(self, function: Callable[..., Any]) -> set[int]:
         """Positions of the arguments that a function, or one that it calls, uses as an index."""
@@ -123,12 +141,15 @@ class Translator:
         name = self._tables[entry.written, entry.values] = f"{table}_entry"
         return name
 
-    def write(self, formula: form.Formula, arguments: tuple[ArgumentKind, ...]) -> str:
-        """Write a checked function; returns its name."""
+    def write(self, formula: form.Formula, arguments: tuple[ArgumentKind, ...], output: str = "") -> str:
+        """Write a checked function, which fills the row `output` if there is one; returns its name."""
         name = f"{formula.name}_{len(self._names)}_"
         self._names[formula.function, arguments] = name
-        printer = self.printer(formula, self, dict(zip(formula.params, arguments, strict=False)))
+        printer = self.printer(formula, self, dict(zip(formula.params, arguments, strict=False)), output)
         written = printer.function(name, formula.params, formula.body)
+        for guard in sorted(printer.needed - self.guards):
+            self.guards.add(guard)
+            self.texts.append(f"@scalar\n{GUARDS[guard]}")
         self.texts.append("@scalar\n" + ast.unparse(written))
         self.origins[name] = Origin(formula.function, _lines(written))
         return name
@@ -160,7 +181,7 @@ def _lines(function: ast.FunctionDef) -> tuple[int, ...]:
     return tuple(part.lineno for part in ast.walk(function) if isinstance(part, ast.stmt))
 
 
-class Float32Printer(PythonPrinter):
+class Float32Printer(GuardedPrinter):
     """Writes one function so that every number outside an index is of the float type.
 
     Parameters
@@ -169,18 +190,23 @@ class Float32Printer(PythonPrinter):
         Checked.
     translator : Translator
         Gets the functions that it calls.
-    kinds : mapping of str to {"number", "row", "class"}
+    kinds : mapping of str to {"number", "row", "class", "integer"}
         What its arguments are; numbers where left out.
+    output : str
+        The row that it fills, if any.
     """
 
     # Functions of two numbers that stand in for built-in ones of any number of arguments.
     of_two: ClassVar[dict[str, str]] = {}
 
-    def __init__(self, formula: form.Formula, translator: Translator, kinds: dict[str, ArgumentKind]) -> None:
-        super().__init__(formula)
-        self.translator = translator
+    def __init__(
+        self, formula: form.Formula, translator: Translator, kinds: dict[str, ArgumentKind], output: str
+    ) -> None:
         self.rows = {name for name, kind in kinds.items() if kind == "row"} | own_rows(formula)
-        self.integers = integer_names(formula, {name for name, kind in kinds.items() if kind == "class"})
+        classes = {name for name, kind in kinds.items() if kind == "class"}
+        super().__init__(formula, classes, self.rows, output)
+        self.translator = translator
+        self.integers = integer_names(formula, classes | {name for name, kind in kinds.items() if kind == "integer"})
 
     def name(self, name: str) -> ast.Name:
         return ast.Name(own_name(name))
@@ -193,21 +219,23 @@ class Float32Printer(PythonPrinter):
     def integer(self, node: form.Expression) -> Any:
         return _IntegerPrinter(self).write(node)
 
-    def write_assign(self, node: form.Assign) -> ast.stmt:
+    def write_assign(self, node: form.Assign) -> Any:
         match node.targets:
             case [form.Name(id=name)] if name in self.integers:
                 return ast.Assign([self.name(name)], self.integer(node.value))
         return super().write_assign(node)
 
-    def write_augment(self, node: form.Augment) -> ast.stmt:
+    def write_augment(self, node: form.Augment) -> Any:
         if isinstance(node.target, form.Name) and node.target.id in self.integers:
+            if node.operator not in "+-":
+                return self.write(node.plain)
             return ast.AugAssign(self.name(node.target.id), BINARY[node.operator](), self.integer(node.value))
         return super().write_augment(node)
 
     def write_sorted(self, node: form.Sorted) -> Any:
         made, row = self.name(node.name), self.name(node.row)
         kinds: list[ArgumentKind] = ["row", "row", "number"]
-        fill = called(self.translator.add(put_in_order, kinds, 0), row, made, float_literal(node.descending))
+        fill = called(self.translator.add(put_in_order, kinds, 0, part=True), row, made, float_literal(node.descending))
         return [ast.Assign([made], self.scratch(row)), ast.Expr(fill)]
 
     def scratch(self, row: ast.expr) -> ast.expr:
@@ -274,13 +302,14 @@ class Float32Printer(PythonPrinter):
                 kinds.append("row")
                 written.append(self.name(argument.id))
             elif place in indexing and of_integers(argument, self.integers):
-                kinds.append("class")
+                span = self.bounds.of(argument)
+                kinds.append("class" if span is not None and span.is_index else "integer")
                 check_integer(self.formula.function, argument)
                 written.append(self.integer(argument))
             else:
                 kinds.append("number")
                 written.append(self.number(argument))
-        return called(self.translator.add(node.function, kinds, results), *written)
+        return called(self.translator.add(node.function, kinds, results, part=True), *written)
 
 
 class CudaPrinter(Float32Printer):
@@ -316,10 +345,19 @@ class _IntegerPrinter(PythonPrinter):
             raise self.formula.refuse(node.line, what, f"int({node.id}), or a name that only ever holds integers")
         return self.name(node.id)
 
+    def write_binary(self, node: form.Binary) -> ast.expr:
+        """Arithmetic that cannot be shown to stay within the integers, or not to divide by 0, is that of a guard."""
+        guard = {"*": "times", "//": "quotient", "%": "remainder"}.get(node.operator)
+        divisor = self._floats.bounds.of(node.right)
+        is_known = self._floats.bounds.of(node) is not None or (node.operator != "*" and divisor and divisor.low > 0)
+        if guard is None or is_known or self._floats.trusted:
+            return super().write_binary(node)
+        return self._floats.guard(guard, self.write(node.left), self.write(node.right))
+
     def write_call(self, node: form.Call) -> ast.expr:
         """The length of a row, the whole part of any number, or the larger of two integers."""
         if node.name == "int":
-            return called("int", self._floats.write(*node.arguments))
+            return self._floats.guard("whole", self._floats.number(*node.arguments))
         first, *others = self.write_all(node.arguments)
         return self._floats.of_several(node.name, first, others)
 

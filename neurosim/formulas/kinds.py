@@ -16,7 +16,8 @@ from neurosim.formulas.source import counted, refuse
 
 _WHOLE_ROW = "a RowActivation gets the whole row"
 
-ArgumentKind = Literal["number", "row", "class"]
+# A class is the index of an entry of a row, an integer any other integer.
+ArgumentKind = Literal["number", "row", "class", "integer"]
 
 
 def check_kinds(formula: Formula, arguments: Sequence[ArgumentKind], results: int | None) -> None:

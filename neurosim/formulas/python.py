@@ -24,6 +24,7 @@ class PythonPrinter(Printer):
     """Writes the syntax tree, in which each statement has its author's line."""
 
     def write(self, node: form.Node) -> Any:
+        """The node of `ast` or, where a statement becomes several, a list of them, which have their lines."""
         written = super().write(node)
         for part in written if isinstance(written, list) else [written]:
             part.lineno = node.line
@@ -62,10 +63,10 @@ class PythonPrinter(Printer):
 
     # Statements ---------------------------------------------------------------------------------------------
 
-    def write_assign(self, node: form.Assign) -> ast.stmt:
+    def write_assign(self, node: form.Assign) -> Any:
         return ast.Assign([self.target(target) for target in node.targets], self.number(node.value))
 
-    def write_augment(self, node: form.Augment) -> ast.stmt:
+    def write_augment(self, node: form.Augment) -> Any:
         return ast.AugAssign(self.target(node.target), BINARY[node.operator](), self.write(node.value))
 
     def write_sorted(self, node: form.Sorted) -> ast.stmt:

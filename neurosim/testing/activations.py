@@ -12,12 +12,12 @@ from neurosim.plugin.host import Registry
 from neurosim.testing.agreement import activation_agreement, activation_on
 from neurosim.testing.compiled import (
     NO_DERIVATIVE,
-    endless_verdicts,
     float32_verdict,
     formula_verdict,
     has_derivative,
     if_compiled,
     on_cuda,
+    trial_verdicts,
 )
 from neurosim.testing.cuda import Cases, Pending, resolve
 from neurosim.testing.nans import hidden_by_activation
@@ -76,9 +76,9 @@ def check_activation(
 
 def activation_items(record: Activation, chosen: Scope) -> list[Verdict | Pending]:
     """The items of `check_activation`; the one on CUDA is still pending."""
-    endless = endless_verdicts(record)
-    if endless:
-        return endless
+    faults = trial_verdicts(record)
+    if faults:
+        return faults
     formula = formula_verdict(record, chosen)
 
     def if_derivable(item: str, look: Callable[[], Verdict]) -> Verdict:

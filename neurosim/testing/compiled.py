@@ -6,25 +6,30 @@ from collections.abc import Callable
 from typing import Any
 
 from neurosim.backends.health import formula_fault
+from neurosim.backends.trials import try_record
 from neurosim.errors import PluginError
 from neurosim.plugin import Loss, Optimizer
 from neurosim.testing.cuda import ITEM as CUDA
 from neurosim.testing.cuda import Pending
-from neurosim.testing.loops import check_loops
 from neurosim.testing.scope import Scope
 from neurosim.testing.verdicts import Verdict, attempt, failed, follows, passed, sentence, skipped, some
 
+# Lengths of the rows that are tried.
+WIDTHS = (1, 2, 5)
 NO_DERIVATIVE = "there is no derivative, and it cannot be worked out"
 
 
-def endless_verdicts(record: Any) -> list[Verdict | Pending]:
-    """The verdicts on a record with an endless loop, for which nothing else can be run; otherwise none."""
+def trial_verdicts(record: Any) -> list[Verdict | Pending]:
+    """The verdicts on a record with an index beyond its row, or a loop that does not end; otherwise none.
+
+    Nothing else can be run for it.
+    """
     if formula_fault(record) is not None:
         return []
     try:
-        check_loops(record)
+        try_record(record, tuple(record.params.values()), getattr(record, "widths", ()) or WIDTHS, diverged=True)
     except PluginError as error:
-        return [failed("formula", sentence(error)), skipped("all others", "they would not end either")]
+        return [failed("formula", sentence(error)), skipped("all others", "the formula must be repaired first")]
     return []
 
 

@@ -15,17 +15,16 @@ from neurosim.plugin.host import Registry
 from neurosim.testing.agreement import loss_agreement
 from neurosim.testing.compiled import (
     NO_DERIVATIVE,
-    endless_verdicts,
     float32_verdict,
     formula_verdict,
     has_derivative,
     if_compiled,
     on_cuda,
+    trial_verdicts,
 )
 from neurosim.testing.cuda import Cases, Pending, resolve
 from neurosim.testing.domains import DOMAINS, Fit, Rows, compare, fitting_domain
 from neurosim.testing.extremes import extreme_rows, infinite, infinite_on_cpu
-from neurosim.testing.gradients import row_text
 from neurosim.testing.nans import hidden_by_loss
 from neurosim.testing.pairs import pair_item, pair_rows, pair_verdict
 from neurosim.testing.plain import Array, Measure, PairMeasure, assigned, numbers, parameter_sets, with_params
@@ -62,9 +61,9 @@ def check_loss(
 
 def loss_items(record: Loss, chosen: Scope) -> list[Verdict | Pending]:
     """The items of `check_loss`; the one on CUDA is still pending."""
-    endless = endless_verdicts(record)
-    if endless:
-        return endless
+    faults = trial_verdicts(record)
+    if faults:
+        return faults
     formula = formula_verdict(record, chosen)
     compiled = formula.outcome == "passed" and "cpu" in chosen.backends
 
@@ -124,9 +123,6 @@ def gradient_verdict(record: Loss, fit: Fit) -> Verdict:
         return failed(
             "gradient", NOWHERE if record.domain is None else f"the value is not finite for {fit.domain.text}"
         )
-    unset = _unset(Measure(record, numbers(record.params)), fit.all_rows)
-    if unset:
-        return failed("gradient", unset)
     sets, check, where = usable_sets(record, fit), copy.deepcopy(fit.check), f"for {fit.domain.text}"
     for params in sets[1:]:
         compare(check, Measure(record, numbers(params)), fit.all_rows, "a")
@@ -144,17 +140,6 @@ def gradient_verdict(record: Loss, fit: Fit) -> Verdict:
         f"{whose}: the slope of value in {check.compared} numbers {where}{others}; worst error {size(check.worst)}"
         f"{left_out}{unusable}",
     )
-
-
-def _unset(measure: Measure, rows: Rows) -> str:
-    """A description of the first number that the gradient does not set; empty if it sets all."""
-    for a, y in rows:
-        # What is set does not depend on what was there before.
-        first, second = (measure.gradient(a, y, before) for before in (1.0, 2.0))
-        left = np.flatnonzero((first == 1.0) & (second == 2.0))
-        if left.size:
-            return f"gradient does not set da[{left[0]}] for a = {row_text(a)}; it must fill the whole row"
-    return ""
 
 
 def range_verdict(record: Loss, fit: Fit, *, compiled: bool, slope: bool = True) -> Verdict:

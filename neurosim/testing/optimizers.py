@@ -15,7 +15,7 @@ from neurosim.network.layers import choose
 from neurosim.plugin import Optimizer
 from neurosim.plugin.host import Registry
 from neurosim.testing.agreement import make_layer, step_row, update_agreement
-from neurosim.testing.compiled import endless_verdicts, float32_verdict, formula_verdict, if_compiled, on_cuda
+from neurosim.testing.compiled import float32_verdict, formula_verdict, if_compiled, on_cuda, trial_verdicts
 from neurosim.testing.cuda import Cases, Pending, resolve
 from neurosim.testing.plain import Array, numbers, parameter_sets
 from neurosim.testing.probe import PROBE
@@ -57,9 +57,9 @@ def check_optimizer(
 
 def optimizer_items(record: Optimizer, chosen: Scope) -> list[Verdict | Pending]:
     """The items of `check_optimizer`; the one on CUDA is still pending."""
-    endless = endless_verdicts(record)
-    if endless:
-        return endless
+    faults = trial_verdicts(record)
+    if faults:
+        return faults
     formula = formula_verdict(record, chosen)
     compiled = formula.outcome == "passed" and "cpu" in chosen.backends
     state = attempt("state", lambda: state_verdict(record))

@@ -40,16 +40,16 @@ class RowCurve:
     record: RowActivation
     params: tuple[float, ...]
 
-    def f(self, z: Array, before: float = np.nan) -> Array:
-        """The activation of one row, in an array full of `before`."""
-        a = np.full_like(z, before)
+    def f(self, z: Array) -> Array:
+        """The activation of one row."""
+        a = np.full_like(z, np.nan)
         with np.errstate(all="ignore"):
             uncompiled(self.record.f)(z.copy(), a, *self.params)
         return a
 
-    def backward(self, z: Array, da: Array, before: float = np.nan) -> Array:
-        """The product of `da` with the Jacobian, in an array full of `before`."""
-        dz = np.full_like(z, before)
+    def backward(self, z: Array, da: Array) -> Array:
+        """The product of `da` with the Jacobian."""
+        dz = np.full_like(z, np.nan)
         with np.errstate(all="ignore"):
             uncompiled(self.record.backward)(z.copy(), self.f(z), da.copy(), dz, *self.params)
         return dz
@@ -67,9 +67,9 @@ class Measure:
         with np.errstate(all="ignore"):
             return float(uncompiled(self.record.value)(a, y, *self.params))
 
-    def gradient(self, a: Array, y: Target, before: float = np.nan) -> Array:
-        """Its gradient, as given or as derived, in an array full of `before`."""
-        da = np.full_like(a, before)
+    def gradient(self, a: Array, y: Target) -> Array:
+        """Its gradient, as given or as derived."""
+        da = np.full_like(a, np.nan)
         with np.errstate(all="ignore"):
             uncompiled(self.record.derivative)(a.copy(), y, da, *self.params)
         return da
@@ -88,9 +88,9 @@ class PairMeasure:
         with np.errstate(all="ignore"):
             return float(uncompiled(self.pair.value)(z, self.activation.f(z), y, *self.loss.params))
 
-    def gradient(self, z: Array, y: Target, before: float = np.nan) -> Array:
-        """Its gradient with respect to `z`, by the pair's own formula, in an array full of `before`."""
-        dz = np.full_like(z, before)
+    def gradient(self, z: Array, y: Target) -> Array:
+        """Its gradient with respect to `z`, by the pair's own formula."""
+        dz = np.full_like(z, np.nan)
         with np.errstate(all="ignore"):
             uncompiled(self.pair.gradient)(z.copy(), self.activation.f(z), y, dz, *self.loss.params)
         return dz

@@ -283,7 +283,7 @@ def test_a_loop_that_ends():
     assert not failed(Activation("newton", newton, kinks=(0.0,)), UNCOMPILED)
 
 
-def test_a_function_that_raises():
+def test_an_index_outside_the_row():
     def outside(z, a):
         for k in range(len(z)):
             a[k] = z[k + 1]
@@ -292,9 +292,9 @@ def test_a_function_that_raises():
         for k in range(len(z)):
             dz[k] = da[k]
 
-    found = only_failure(RowActivation("outside", outside, backward), "derivative", UNCOMPILED)
+    found = only_failure(RowActivation("outside", outside, backward), "formula", UNCOMPILED)
     assert found.startswith(f"{__file__}:")
-    assert "in outside: IndexError" in found
+    assert "in outside: z[1] is outside the row" in found
 
 
 def test_a_function_that_loses_its_digits_in_float32():

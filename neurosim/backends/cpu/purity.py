@@ -22,6 +22,7 @@ from neurosim.backends.cpu import vector_math
 from neurosim.backends.cpu.jit import FLAGS, INNER, between_signals, scratch
 from neurosim.backends.invariants import split_update
 from neurosim.formulas.float32 import Translator
+from neurosim.formulas.guards import GUARDS
 from neurosim.formulas.kinds import ArgumentKind
 from neurosim.plugin import Optimizer
 
@@ -90,7 +91,7 @@ def _operations(
             yield from _operations(called.dispatcher.py_func, signature.args, seen)
         elif any(_is_wide(kind) for kind in (*signature.args, signature.return_type)):
             yield expression.loc.line, f"{_operation(expression, called)} is {signature}"
-    if not all(kind in (types.float32, types.none) for kind in _parts(result)):
+    if function.__name__ not in GUARDS and not all(kind in (types.float32, types.none) for kind in _parts(result)):
         yield function.__code__.co_firstlineno + 1, f"the result is {result}"
 
 

@@ -299,18 +299,21 @@ def changing(z):
         t = z
     return t
 
-def outside(a, y):
+def pair(x):
+    return x, x
+
+def mixing(a, y):
     return (
         a[0]
-        + a[len(a)]
+        + -pair(a[0])
     )
 
 def value(a, y):
     return a[0] / len(a)
 
-def dividing(a, y, da):
+def mixing_gradient(a, y, da):
     for k in range(len(a)):
-        da[k] = a[k // (k - 1)]
+        da[k] = -pair(a[k])
 
 def untranslatable(z):
     return z.real
@@ -320,30 +323,29 @@ def untranslatable(z):
 @SIMULATED
 def test_failures_are_told_with_the_authors_line_and_hurt_no_other_record(write):
     module = write(BROKEN)
-    outside = Loss("outside", module.outside, module.dividing)
-    dividing = Loss("dividing", module.value, module.dividing)
+    mixing = Loss("mixing", module.mixing, module.mixing_gradient)
+    late = Loss("late", module.value, module.mixing_gradient)
     untranslatable = Activation("untranslatable", module.untranslatable, module.derivative)
     rows = np.ones((3, 4))
     requests = [
-        Request(outside, {"value": [rows, rows]}),
-        Request(dividing, {"value": [rows, rows], "gradient": [rows, rows]}),
+        Request(mixing, {"value": [rows, rows]}),
+        Request(late, {"value": [rows, rows], "gradient": [rows, rows]}),
         Request(untranslatable, {"f": [[1.0]]}),
         Request(support.BUILTINS.activations.get("identity"), {"f": [[2.0]]}),
     ]
     first, second, third, sound = evaluate_many(requests)
     assert isinstance(first, BackendError)
     assert first.message == (
-        f"{module.__file__}:13: in outside: 'return (' fails on the CUDA simulator: "
-        "IndexError: index 4 is out of bounds for axis 0 with size 4"
+        f"{module.__file__}:16: in mixing: 'return (' fails on the CUDA simulator: "
+        "TypeError: bad operand type for unary -: 'tuple'"
     )
     assert isinstance(second, BackendError)
-    assert second.message.startswith(f"{module.__file__}:23: in dividing: 'da[k] = a[k // (k - 1)]' fails on")
-    assert "ZeroDivisionError" in second.message
+    assert second.message.startswith(f"{module.__file__}:26: in mixing_gradient: 'da[k] = -pair(a[k])' fails on")
     assert isinstance(third, PluginError)
-    assert ":26: in untranslatable" in third.message
+    assert ":29: in untranslatable" in third.message
     assert sound.results["f"].tolist() == [[2.0]]
-    with pytest.raises(BackendError, match="index 4 is out of bounds"):
-        evaluate(outside, {"value": [rows, rows]})
+    with pytest.raises(BackendError, match="bad operand type"):
+        evaluate(mixing, {"value": [rows, rows]})
 
 
 def test_cases_that_do_not_fit_are_refused(registry):
