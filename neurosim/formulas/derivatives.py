@@ -14,11 +14,14 @@ from typing import Any
 
 from neurosim.formulas import form
 from neurosim.formulas.activity import assigned_names
+from neurosim.formulas.adjoints import AdjointWriter
 from neurosim.formulas.form import Statement
+from neurosim.formulas.lowering import Lowering, Names, NotReversibleError
 from neurosim.formulas.python import PythonPrinter
 from neurosim.formulas.reader import read
 from neurosim.formulas.source import LOADED_SOURCE, identifier
 from neurosim.formulas.tangents import TangentPrinter, Varied, unused
+from neurosim.formulas.versions import Versions
 
 DERIVATION = "__neurosim_derivation__"
 
@@ -68,21 +71,10 @@ def derive_gradient(function: Callable[..., float]) -> Callable[..., None]:
     PluginError
         Naming file and line, for what cannot be derived.
     """
-    derivation = _Derivation()
-    names = read(function).params
-    a, y, *params = names
-    varied: list[Varied] = ["row", *([""] * (len(names) - 1))]  # type: ignore[list-item]
-    slope = derivation.tangent_of(function, tuple(varied))
-    taken = {*names, slope.__name__}
-    row, entry = (unused(wish, taken) for wish in (f"d{a}", "k"))
-    name = f"{identifier(function)}_gradient"
-    passed = ", ".join([a, y, *params, entry])
-    text = (
-        f"def {name}({', '.join([a, y, row, *params])}):\n"
-        f"    for {entry} in range(len({a})):\n"
-        f"        {row}[{entry}] = {slope.__name__}({passed})\n"
-    )
-    return derivation.make(function, name, text, {slope.__name__: slope})
+    try:
+        return _Derivation().reverse(function)
+    except NotReversibleError:
+        return _Derivation().entry_by_entry(function)
 
 
 def source_of(function: Callable[..., Any]) -> str:
@@ -111,6 +103,38 @@ class _Derivation:
             formula = read(function)
             raise formula.refuse(formula.line, "a function that calls itself is not derived", "use a loop")
         return tangent
+
+    def reverse(self, function: Callable[..., float]) -> Callable[..., None]:
+        """The gradient of a loss in one pass over the row."""
+        formula = read(function)
+        names = Names(formula)
+        a, y, *params = formula.params
+        result = names.fresh("loss")
+        body = Lowering(formula, names, {a}, set()).result(result)
+        versions = Versions(replace(formula, body=tuple(body)), names, {a})
+        steps = versions.steps()
+        row = names.fresh(f"d{a}")
+        writer = AdjointWriter(versions, steps, versions.now(result), {a: row}, self.tangent_of, {})
+        name = f"{identifier(function)}_gradient"
+        written = PythonPrinter(formula).function(name, [a, y, row, *params], writer.body())
+        return self.make(function, name, ast.unparse(written) + "\n", names.outside)
+
+    def entry_by_entry(self, function: Callable[..., float]) -> Callable[..., None]:
+        """The gradient of a loss in a pass over the row for each of its entries."""
+        names = read(function).params
+        a, y, *params = names
+        varied: list[Varied] = ["row", *([""] * (len(names) - 1))]  # type: ignore[list-item]
+        slope = self.tangent_of(function, tuple(varied))
+        taken = {*names, slope.__name__}
+        row, entry = (unused(wish, taken) for wish in (f"d{a}", "k"))
+        name = f"{identifier(function)}_gradient"
+        passed = ", ".join([a, y, *params, entry])
+        text = (
+            f"def {name}({', '.join([a, y, row, *params])}):\n"
+            f"    for {entry} in range(len({a})):\n"
+            f"        {row}[{entry}] = {slope.__name__}({passed})\n"
+        )
+        return self.make(function, name, text, {slope.__name__: slope})
 
     def define(
         self, function: Callable[..., Any], writer: TangentPrinter, name: str, arguments: Sequence[str]

@@ -30,7 +30,7 @@ from neurosim.formulas.printer import Printer
 from neurosim.formulas.python import plain_text
 from neurosim.formulas.reader import read
 from neurosim.formulas.rules import RULES, RULES_OF_TWO, Rule
-from neurosim.formulas.terms import ONE, ZERO, added, is_float, live_terms, negative, number_of, read_ours
+from neurosim.formulas.terms import ONE, ZERO, added, filled, is_float, live_terms, negative, number_of, read_ours
 
 # What is varied in an argument: nothing, the number itself, or one entry of the row.
 Varied = Literal["", "number", "row"]
@@ -257,7 +257,11 @@ class TangentPrinter(Printer, Activity):
         return self._dual(node, node, self.tangents[node.id])
 
     def write_index(self, node: form.Index) -> Dual:
-        return self._dual(node, node, self.fill("1.0 if k == index else 0.0", k=node.index, index=Name(self.index)))
+        place = node.index
+        match place:
+            case Unary(operator="-", operand=operand):  # counted from the end
+                place = Binary("-", Call("len", (Name(node.row),), "len"), operand)
+        return self._dual(node, node, self.fill("1.0 if k == index else 0.0", k=place, index=Name(self.index)))
 
     def write_unary(self, node: Unary) -> Dual:
         inner: Dual = self.write(node.operand)
@@ -296,24 +300,16 @@ class TangentPrinter(Printer, Activity):
                     second = filled_in(right)
                     return added(filled_in(left), negative(second) if sign == "-" else second)
                 case Binary(operator="*", left=factor, right=Name(id=name)):
-                    return self.times(self._put_in(factor, values), duals[name[1:]], varies=factor not in steady)
+                    return self.times(filled(factor, values, self.math), duals[name[1:]], varies=factor not in steady)
                 case Binary(operator="/", left=left, right=divisor):
-                    return Binary("/", filled_in(left) or ZERO, self._put_in(divisor, values))
+                    return Binary("/", filled_in(left) or ZERO, filled(divisor, values, self.math))
             return None
 
         return self._dual(node, value, filled_in(terms))
 
     def fill(self, text: str, **values: Expression) -> Expression:
         """Python of ours in some names, with values for them."""
-        return self._put_in(read_ours(text), values)  # type: ignore[no-any-return]
-
-    def _put_in(self, node: form.Node, values: dict[str, Expression]) -> Any:
-        match node:
-            case Name(id=name):
-                return values[name]
-            case Call() | form.Named():
-                node = replace(node, written=node.written.replace("math.", f"{self.math}.", 1))
-        return form.rebuilt(node, lambda part: self._put_in(part, values))
+        return filled(read_ours(text), values, self.math)  # type: ignore[no-any-return]
 
     def _power(self, node: Expression, exponent: Expression, left: Dual, right: Dual) -> Dual:
         x, y = self.bind(left.value), self.bind(right.value)
@@ -365,9 +361,10 @@ class TangentPrinter(Printer, Activity):
 
     def _absolute(self, node: Call) -> Dual:
         inner = self.write(node.arguments[0])
-        x, d = self.bind(inner.value), self.bind(inner.slope)
-        # Neither above 0 nor below, x is 0 or NaN, and so is the slope.
-        tangent = self.fill("d if x > 0.0 else e if x < 0.0 else x", x=x, d=d, e=negative(d) or ZERO)
+        x = self.bind(inner.value)
+        # A choice of two, which compilers make no jump of.
+        slope = self.times(self.fill("math.copysign(1.0, x)", x=x), replace(inner, tame=True)) or ZERO
+        tangent = self.fill("d if x != 0.0 else x", x=x, d=slope)
         return self._dual(node, replace(node, arguments=(x,)), tangent)
 
     def _extreme(self, node: Call) -> Dual:

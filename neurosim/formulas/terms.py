@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from neurosim.formulas import form
 from neurosim.formulas.form import Binary, Const, Expression, Name, Unary
@@ -17,6 +19,16 @@ MINUS_ONE = Unary("-", ONE)
 def read_ours(text: str) -> Expression:
     """An expression of ours, in any names and functions of ``math``."""
     return read_expression(text)
+
+
+def filled(node: form.Node, values: Mapping[str, Expression], math: str) -> Any:
+    """Python of ours with values for its names, and the name that the module ``math`` has where it is put."""
+    match node:
+        case Name(id=name):
+            return values[name]
+        case form.Call() | form.Named():
+            node = replace(node, written=node.written.replace("math.", f"{math}.", 1))
+    return form.rebuilt(node, lambda part: filled(part, values, math))
 
 
 def live_terms(terms: Expression, live: set[str]) -> Expression | None:

@@ -220,7 +220,7 @@ class Loss(Record):
         ``targets="classes"``, the index of the right class.
     gradient : function ``gradient(a, y, da, *params)``, optional
         Fills the row `da` with the gradient with respect to `a`. Left out, it is derived from
-        `value`, at a cost that grows with the square of the number of outputs.
+        `value`, usually in one pass over the row.
     targets : "values" or "classes"
         What `y` is.
     params : mapping of str to float

@@ -1,0 +1,410 @@
+"""A formula as a plain list of statements, for the derivation in reverse: one result at the end, no calls of helpers.
+
+Early returns become branches, ``continue`` too; several assignments at once become one after the other; the author's
+functions that are called with what is varied are written out where they are called.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from neurosim.formulas import form
+from neurosim.formulas.activity import Activity, assigned_names
+from neurosim.formulas.form import Assign, Binary, Choice, Const, Expression, For, If, Index, Name, Statement
+from neurosim.formulas.reader import BUILTINS, read
+from neurosim.formulas.source import identifier
+
+# More rounds of a loop with constant bounds than these are not written out.
+MOST_ROUNDS = 16
+
+
+class NotReversibleError(Exception):
+    """A formula, or a part of one, that cannot be derived in reverse."""
+
+
+class Names:
+    """The names of the function that is written: the author's, and new ones.
+
+    Attributes
+    ----------
+    outside : dict
+        What it needs besides its own.
+    wishes : dict
+        What new names would best be called, if that is free in the end.
+    """
+
+    def __init__(self, formula: form.Formula) -> None:
+        self.wishes: dict[str, str] = {}
+        self.outside: dict[str, Any] = dict(formula.outside)
+        module = formula.function.__globals__
+        self._taken = {*formula.local, *self.outside, *module}
+        found = (
+            name for name, value in {**self.outside, **module}.items() if value is math and name not in formula.local
+        )
+        self.math = next(found, "") or self.fresh("math")
+        self.outside[self.math] = math
+
+    def fresh(self, wish: str) -> str:
+        """A name that is not in use: `wish`, or `wish` with a number."""
+        wish = self.wishes.get(wish, wish)
+        name, number = wish, 1
+        while name in self._taken:
+            number += 1
+            name = f"{wish}{number}" if not wish[-1].isdigit() else f"{wish}_{number}"
+        self._taken.add(name)
+        self.wishes[name] = wish
+        return name
+
+    def reserve(self, names: Iterable[str]) -> None:
+        """Names that new ones must not have."""
+        self._taken |= set(names)
+
+    def temporary(self) -> str:
+        """A name for something that the author has given none."""
+        return self.fresh("t1")
+
+    def of_value(self, wish: str, value: Any) -> str:
+        """The name of something from outside the function, which gets one if it has none."""
+        for name, known in self.outside.items():
+            if known is value and name.rstrip("0123456789_") == wish.rstrip("0123456789_"):
+                return name
+        name = self.fresh(wish)
+        self.outside[name] = value
+        return name
+
+
+class Lowering(Activity):
+    """Lowers one formula.
+
+    Parameters
+    ----------
+    formula : Formula
+        The author's.
+    names : Names
+        Of the function that is written.
+    rows : set of str
+        Arguments that are rows of which entries are varied.
+    """
+
+    def __init__(
+        self, formula: form.Formula, names: Names, rows: set[str], active: set[str], callers: Sequence[Any] = ()
+    ) -> None:
+        self.formula = formula
+        self.callers = (*callers, formula.function)
+        self.names = names
+        self.rows = rows
+        self.active = self.find_active(active)
+
+    def result(self, name: str) -> list[Statement]:
+        """Its statements, the last of which give `name` the value that it returns."""
+        return self._block(_one_end(self.formula.body, name))
+
+    def _block(self, statements: Iterable[Statement]) -> list[Statement]:
+        written: list[Statement] = []
+        for node in statements:
+            self._statement(node, written)
+        return written
+
+    def _statement(self, node: Statement, written: list[Statement]) -> None:
+        match node:
+            case form.Augment():
+                self._statement(node.plain, written)
+            case Assign(targets=[form.Tuple(items=targets)], value=form.Tuple(items=values)):
+                kept = []
+                for target, value in zip(targets, values, strict=True):
+                    wish = target.id if isinstance(target, Name) else "entry"
+                    kept.append(Name(self.names.fresh(wish)))
+                    self.active |= {kept[-1].id} if self.depends(value, self.active) else set()
+                    self._statement(Assign((kept[-1],), value), written)
+                written += [Assign((target,), name) for target, name in zip(targets, kept, strict=True)]
+            case Assign(targets=[target], value=value) if not isinstance(target, form.Tuple):
+                written.append(replace(node, value=self._expression(value, written)))
+            case Assign():
+                raise NotReversibleError
+            case If(body=body, orelse=orelse):
+                written.append(replace(node, body=tuple(self._block(body)), orelse=tuple(self._block(orelse))))
+            case For(body=body):
+                written += self._loop(replace(node, body=tuple(_one_round(body))))
+            case form.Jump(word="pass"):
+                pass
+            case _:
+                written.append(node)
+
+    def _loop(self, node: For) -> list[Statement]:
+        """A loop; one with few rounds that hands numbers from round to round is written out."""
+        loop = replace(node, body=tuple(_extremes(self._block(node.body))))
+        bounds = [_whole(bound) for bound in node.bounds]
+        known = [bound for bound in bounds if bound is not None]
+        if len(known) < len(bounds) or not self._hands_on(loop) or known[2:] == [0]:
+            return [loop]
+        rounds = range(*known)
+        if len(rounds) > MOST_ROUNDS or any(isinstance(part, form.Jump) for part in form.walk(loop.body)):
+            return [loop]
+        written: list[Statement] = []
+        for k in rounds:
+            written += (renamed(part, {node.name: Const(k)}) for part in loop.body)
+        return written
+
+    def _hands_on(self, loop: For) -> bool:
+        """Whether a loop changes, other than by adding to it, what it has from its round before."""
+        names = {name for name, _ in assigned_names(loop.body)}
+        return any(name in self.active and not is_sum(loop.body, name) for name in names)
+
+    # Calls of helpers ---------------------------------------------------------------------------------------
+
+    def _expression(self, node: Expression, written: list[Statement]) -> Expression:
+        """An expression without calls of helpers that depend on what is varied."""
+        if not self.depends(node, self.active) or not any(isinstance(part, form.Helper) for part in form.walk([node])):
+            return node
+        match node:
+            case Choice(test=test, body=body, orelse=orelse):
+                name = Name(self.names.fresh("choice"))
+                self.active.add(name.id)
+                sides = [tuple(self._block([Assign((name,), side)])) for side in (body, orelse)]
+                written.append(If(test, *sides))
+                return name
+            case form.Helper():
+                arguments = [self._expression(argument, written) for argument in node.arguments]
+                return self._call(replace(node, arguments=tuple(arguments)), written)
+
+        def lowered(part: form.Node) -> form.Node:
+            return self._expression(part, written) if isinstance(part, Expression) else part
+
+        return form.rebuilt(node, lowered)  # type: ignore[no-any-return]
+
+    def _call(self, node: form.Helper, written: list[Statement]) -> Expression:
+        formula = read(node.function)
+        if node.function in self.callers:
+            raise NotReversibleError
+        # What is written out in it must not have the names that it has until it is written out itself.
+        self.names.reserve(formula.local)
+        loops = any(isinstance(part, For | form.While) for part in form.walk(formula.body))
+        rows = {
+            param: argument.id
+            for param, argument in zip(formula.params, node.arguments, strict=True)
+            if isinstance(argument, Name) and _is_row(formula, param)
+        }
+        if loops and not rows:
+            return node
+        given = {
+            param: self.depends(argument, self.active)
+            for param, argument in zip(formula.params, node.arguments, strict=True)
+        }
+        varied = {param for param, row in rows.items() if row in self.rows}
+        numbers = {param for param, depends in given.items() if depends and param not in rows}
+        inner = Lowering(formula, self.names, varied, numbers, self.callers)
+        result = self.names.fresh(formula.name)
+        body = inner.result(result)
+        own = {name for part in form.walk(body) for name in _names(part)} | set(formula.params)
+        own.discard(result)
+        new = {name: Name(rows[name] if name in rows else self.names.fresh(name)) for name in sorted(own)}
+        for param, argument in zip(formula.params, node.arguments, strict=True):
+            if param not in rows:
+                written.append(Assign((new[param],), argument))
+        abroad = Abroad(formula, self.names)
+        written += (renamed(abroad.moved(part), new) for part in body)
+        self.active |= {new[name].id for name in inner.active if name in new}
+        self.active.add(result)
+        return Name(result)
+
+
+class Abroad:
+    """Parts of one function moved to another: the names that they have from outside come along."""
+
+    def __init__(self, formula: form.Formula, names: Names) -> None:
+        self.formula = formula
+        self.names = names
+
+    def moved(self, node: form.Node) -> Any:
+        """The part, for its new place."""
+        match node:
+            case form.Named(written=written, value=value):
+                module, _, constant = written.rpartition(".")
+                name = f"{self.names.math}.{constant}" if module else self.names.of_value(written, value)
+                return replace(node, written=name)
+            case form.Call(name=name):
+                node = replace(node, written=name if name in BUILTINS else f"{self.names.math}.{name}")
+            case form.Helper(function=function):
+                node = replace(node, written=self.names.of_value(identifier(function), function))
+            case form.Entry(written=written, values=values):
+                node = replace(node, written=self.names.of_value(written, values))
+        return form.rebuilt(node, self.moved)
+
+
+def renamed(node: form.Node, new: Mapping[str, Expression]) -> Any:
+    """A part with other names, or with expressions for names; those of rows and of loops can only be names."""
+
+    def other(name: str) -> str:
+        expression = new.get(name)
+        return expression.id if isinstance(expression, Name) else name
+
+    match node:
+        case Name(id=name):
+            return replace(new[name], line=node.line) if name in new else node
+        case Index(row=row, index=index):
+            return replace(node, row=other(row), index=renamed(index, new))
+        case form.Sorted(name=name, row=row):
+            return replace(node, name=other(name), row=other(row))
+        case For(name=name):
+            node = replace(node, name=other(name))
+    return form.rebuilt(node, lambda part: renamed(part, new))
+
+
+def is_sum(body: Sequence[Statement], name: str) -> bool:
+    """Whether all that some statements do with a name is to add to it."""
+    return _only(body, name, _added_to)
+
+
+def is_extreme(body: Sequence[Statement], name: str) -> bool:
+    """Whether all that some statements do with a name is to take the larger of it and something, or the smaller."""
+    return any(_only(body, name, partial(larger_of, kind=kind)) for kind in ("max", "min"))
+
+
+def _only(body: Iterable[form.Node], name: str, change: Callable[[Assign, str], Expression | None]) -> bool:
+    for node in body:
+        if isinstance(node, Assign) and (other := change(node, name)) is not None:
+            if mentions(other, name):
+                return False
+        elif name in _names(node) or not _only(form.parts(node), name, change):
+            return False
+    return True
+
+
+def _added_to(node: Assign, name: str) -> Expression | None:
+    found = added_to(node, name)
+    return found[1] if found else None
+
+
+def added_to(node: Assign, name: str) -> tuple[str, Expression] | None:
+    """The sign and what is added, if an assignment adds something to a name."""
+    match node:
+        case Assign(
+            targets=[Name(id=target)], value=Binary(operator="+" | "-" as sign, left=Name(id=left), right=other)
+        ):
+            if target == left == name:
+                return sign, other
+        case Assign(targets=[Name(id=target)], value=Binary(operator="+", left=other, right=Name(id=right))):
+            if target == right == name:
+                return "+", other
+    return None
+
+
+def larger_of(node: Assign, name: str, kind: str) -> Expression | None:
+    """The other number, if an assignment gives a name the larger (``max``) or smaller of it and that."""
+    own = Name(name)
+    match node:
+        case Assign(targets=[target], value=form.Call(name=called, arguments=[left, right])):
+            if target == own and called == kind and own in (left, right):
+                return right if left == own else left
+        case Assign(targets=[target], value=Choice(test=test, body=other, orelse=orelse)) if target == orelse == own:
+            match test:
+                case form.Bool(operator="or", operands=[compared, unequal]):
+                    # NaN counts as the larger, and as the smaller.
+                    if unequal != form.Compare(("!=",), (other, other)):
+                        return None
+                    test = compared
+            match test:
+                case form.Compare(operators=[">" | ">=" | "<" | "<=" as sign], operands=[left, right]):
+                    larger, smaller = (left, right) if sign[0] == ">" else (right, left)
+                    if (larger, smaller) == ((other, own) if kind == "max" else (own, other)):
+                        return other
+    return None
+
+
+def mentions(node: form.Node, name: str) -> bool:
+    """Whether a name stands anywhere in an expression."""
+    return any(name in _names(part) for part in form.walk([node]))
+
+
+def _names(node: form.Node) -> tuple[str, ...]:
+    """The names of a node itself, without its parts."""
+    match node:
+        case Name(id=name) | Index(row=name) | For(name=name):
+            return (name,)
+        case form.Sorted(name=name, row=row):
+            return name, row
+    return ()
+
+
+def _is_row(formula: form.Formula, param: str, callers: Sequence[Any] = ()) -> bool:
+    """Whether an argument of a helper is used as a row, by it or by one that it calls."""
+    callers = (*callers, formula.function)
+    for part in form.walk(formula.body):
+        match part:
+            case Index(row=name) | form.Call(name="len", arguments=[Name(id=name)]) if name == param:
+                return True
+            case form.Sorted(row=name) if name == param:
+                return True
+            case form.Helper(function=function, arguments=arguments) if function not in callers:
+                inner = read(function)
+                places = [k for k, argument in enumerate(arguments) if argument == Name(param)]
+                if any(_is_row(inner, inner.params[place], callers) for place in places):
+                    return True
+    return False
+
+
+def _whole(node: Expression) -> int | None:
+    """The value of a constant bound of a loop."""
+    match node:
+        case Const(value=value) | form.Named(value=value) if float(value).is_integer():
+            return int(value)
+        case form.Unary(operator="-", operand=operand) if (number := _whole(operand)) is not None:
+            return -number
+    return None
+
+
+def _extremes(body: Sequence[Statement]) -> list[Statement]:
+    """Statements of a loop with ``best = x if x > best else best`` for ``if x > best: best = x``."""
+    written = list(body)
+    for place, node in enumerate(body):
+        match node:
+            case If(test=test, body=[Assign(targets=[Name() as best], value=value)], orelse=()):
+                changed = Assign((best,), Choice(test, value, best), line=node.line)
+                if is_extreme([*written[:place], changed, *written[place + 1 :]], best.id):
+                    written[place] = changed
+    return written
+
+
+def _holds(node: form.Node, wanted: Callable[[form.Node], bool]) -> bool:
+    """Whether a statement holds one of a kind, loops inside it left out."""
+    if wanted(node):
+        return True
+    return not isinstance(node, For | form.While) and any(_holds(part, wanted) for part in form.parts(node))
+
+
+def _one_end(statements: Sequence[Statement], name: str) -> list[Statement]:
+    """Statements with branches in place of early returns, and a name for the result."""
+    written: list[Statement] = []
+    for place, node in enumerate(statements):
+        if isinstance(node, form.Return):
+            return [*written, *([Assign((Name(name),), node.value, line=node.line)] if node.value else [])]
+        if isinstance(node, If) and any(isinstance(part, form.Return) for part in form.walk([node])):
+            rest = statements[place + 1 :]
+            sides = [tuple(_one_end([*side, *rest], name)) for side in (node.body, node.orelse)]
+            return [*written, replace(node, body=sides[0], orelse=sides[1])]
+        if any(isinstance(part, form.Return) for part in form.walk([node])):
+            raise NotReversibleError
+        written.append(node)
+    return written
+
+
+def _one_round(statements: Sequence[Statement]) -> list[Statement]:
+    """Statements of a loop with branches in place of ``continue``."""
+
+    def ends(node: form.Node) -> bool:
+        return isinstance(node, form.Jump) and node.word == "continue"
+
+    written: list[Statement] = []
+    for place, node in enumerate(statements):
+        if ends(node):
+            return written
+        if isinstance(node, If) and _holds(node, ends):
+            rest = statements[place + 1 :]
+            sides = [tuple(_one_round([*side, *rest])) for side in (node.body, node.orelse)]
+            return [*written, replace(node, body=sides[0], orelse=sides[1])]
+        written.append(node)
+    return written
