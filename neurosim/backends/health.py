@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from neurosim.backends.invariants import split_update
+from neurosim.backends.invariants import split_part
 from neurosim.backends.memo import once_each
 from neurosim.errors import PluginError
 from neurosim.formulas.float32 import Translator
@@ -35,7 +35,8 @@ def formula_fault(record: Any) -> PluginError | None:
             given += ["number"] * len(record.params)
             translator.add(record.value, given, 1)
         elif isinstance(record, Optimizer):
-            split_update(record)
+            for part in record.parts:
+                split_part(record, part)
         for formula in getattr(record, "formulas", ()):
             translator.add(formula.function, formula.arguments, formula.results)
     except PluginError as fault:

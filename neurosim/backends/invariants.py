@@ -20,10 +20,11 @@ from neurosim.formulas.assignment import check_values
 from neurosim.formulas.cost import check_cost
 from neurosim.formulas.float32 import Translator, own_name
 from neurosim.formulas.form import Formula
-from neurosim.formulas.kinds import check_kinds
+from neurosim.formulas.kinds import ArgumentKind, check_kinds
 from neurosim.formulas.python import PythonPrinter, called
 from neurosim.formulas.reader import read
 from neurosim.plugin import Optimizer
+from neurosim.plugin.reductions import IS_BIAS, UpdatePart
 
 
 @dataclass
@@ -33,17 +34,20 @@ class SplitUpdate:
     Attributes
     ----------
     constants : list of str
-        Lines of the step's part, float64: statements on the step and the params (under their
-        generated names, see `own_name`) that fill ``out[0]``, ``out[1]``, ...; they need
-        ``exact_math``, Python's own ``math``.
+        Lines of the step's part, float64: statements on `inputs` (under their generated names, see
+        `own_name`) that fill ``out[0]``, ``out[1]``, ...; they need ``exact_math``, Python's own ``math``.
     step : str
         Generated name of the step.
     translator : Translator
-        Has the float32 function of ``(w, g, *slots, *constants)``, and its helpers.
+        Has the float32 function of ``(w, g, *slots, *reductions, *constants)``, and its helpers.
     name : str
         Name of that function.
     count : int
         How many constants there are.
+    reductions : tuple of str
+        Those that the function takes.
+    inputs : tuple of str
+        The params and, if the function takes it, `IS_BIAS`: what the constants depend on besides the step.
     """
 
     constants: list[str]
@@ -51,6 +55,8 @@ class SplitUpdate:
     translator: Translator
     name: str
     count: int
+    reductions: tuple[str, ...]
+    inputs: tuple[str, ...]
 
     @property
     def update(self) -> str:
@@ -59,26 +65,36 @@ class SplitUpdate:
 
 
 def split_update(optimizer: Optimizer, translator: Translator | None = None) -> SplitUpdate:
-    """Split the update of `optimizer`; its part for each parameter goes to `translator`, by default a new one.
+    """Split the update of an `optimizer` that looks at single numbers; raises as `split_part`."""
+    (part,) = optimizer.parts
+    return split_part(optimizer, part, translator)
+
+
+def split_part(optimizer: Optimizer, part: UpdatePart, translator: Translator | None = None) -> SplitUpdate:
+    """Split a function of `optimizer`; its part for each parameter goes to `translator`, by default a new one.
 
     Raises
     ------
     PluginError
         Naming file and line, for anything that cannot be compiled.
     """
-    (update,) = optimizer.formulas
-    formula = read(update.function)
-    check_kinds(formula, update.arguments, update.results)
+    formula = read(part.function)
+    kinds: list[ArgumentKind] = ["number"] * len(formula.params)
+    check_kinds(formula, kinds, len(part.results))
     check_values(formula)
-    per_parameter = formula.params[: 2 + len(optimizer.slots)]
-    lifter = _Lifter(formula, formula.params[len(per_parameter) :])
+    flags = [name for name in part.helpers if name == IS_BIAS]
+    varying = len(part.numbers) + len(part.helpers)
+    per_parameter = [name for name in formula.params[:varying] if name not in flags]
+    lifter = _Lifter(formula, [*formula.params[varying:], *flags])
     body = tuple(kept for statement in formula.body if (kept := lifter.statement(statement)) is not None)
     rest = replace(formula, params=(*per_parameter, *lifter.names), body=body)
     translator = Translator() if translator is None else translator
     name = translator.write(rest, ())
     check_cost(formula)
     lines = [*lifter.statements, *(f"out[{k}] = F({text})" for k, text in enumerate(lifter.expressions))]
-    return SplitUpdate(lines, own_name(formula.params[len(per_parameter)]), translator, name, len(lifter.names))
+    reductions = tuple(name for name in part.helpers if name not in flags)
+    step, count = own_name(formula.params[varying]), len(lifter.names)
+    return SplitUpdate(lines, step, translator, name, count, reductions, (*optimizer.params, *flags))
 
 
 class _Lifter:

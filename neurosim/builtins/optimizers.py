@@ -60,16 +60,40 @@ def radam(w, g, m, v, t, lr, beta1, beta2, eps, weight_decay):
     longest = 2.0 / (1.0 - beta2) - 1.0
     length = longest - 2.0 * t * beta2**t / (1.0 - beta2**t)
     # In the first steps the variance of 1 / sqrt(v) is not finite, and the step is that of plain momentum.
-    adapts = length > 5.0
     share = (length - 4.0) * (length - 2.0) * longest / ((longest - 4.0) * (longest - 2.0) * length)
-    rectifier = math.sqrt(share * (1.0 - beta2**t)) if adapts else 0.0
+    rectifier = math.sqrt(share * (1.0 - beta2**t)) if length > 5.0 else 0.0
     g = g + weight_decay * w
     m = beta1 * m + (1.0 - beta1) * g
     v = beta2 * v + (1.0 - beta2) * g * g
     m_hat = m / (1.0 - beta1**t)
-    if adapts:
+    if length > 5.0:
         return w - lr * m_hat * rectifier / (math.sqrt(v) + eps), m, v
     return w - lr * m_hat, m, v
+
+
+def lars(w, g, v, w_norm, g_norm, is_bias, t, lr, momentum, weight_decay, trust):
+    """Biases, gamma and beta take the plain step, without decay, as in the implementations of the paper's authors."""
+    decay = weight_decay * (1.0 - is_bias)
+    scale = 1.0
+    if (1.0 - is_bias) * min(w_norm, g_norm) > 0.0:
+        scale = trust * w_norm / (g_norm + decay * w_norm)
+    v = momentum * v + lr * scale * (g + decay * w)
+    return w - v, v
+
+
+def lamb_direction(w, g, m, v, is_bias, t, lr, beta1, beta2, eps, weight_decay):
+    m = beta1 * m + (1.0 - beta1) * g
+    v = beta2 * v + (1.0 - beta2) * g * g
+    m_hat = m / (1.0 - beta1**t)
+    v_hat = v / (1.0 - beta2**t)
+    return m_hat / (math.sqrt(v_hat) + eps) + weight_decay * (1.0 - is_bias) * w, m, v
+
+
+def lamb(w, u, w_norm, u_norm, is_bias, t, lr, beta1, beta2, eps, weight_decay):
+    """Biases, gamma and beta take the plain step, as in the implementations of the paper's authors."""
+    if (1.0 - is_bias) * min(w_norm, u_norm) > 0.0:
+        return w - lr * (w_norm / u_norm) * u
+    return w - lr * u
 
 
 @hookimpl
@@ -130,5 +154,22 @@ def neurosim_optimizers():
             slots=("m", "v"),
             params={"lr": 0.001, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.0},
             source="arXiv:1908.03265, algorithm 2",
+        ),
+        Optimizer(
+            "lars",
+            lars,
+            slots=("v",),
+            params={"lr": 0.1, "momentum": 0.9, "weight_decay": 0.0, "trust": 0.001},
+            source="arXiv:1708.03888, algorithm 1",
+            reductions={"w_norm": "l2(w)", "g_norm": "l2(g)"},
+        ),
+        Optimizer(
+            "lamb",
+            lamb,
+            slots=("m", "v"),
+            params={"lr": 0.001, "beta1": 0.9, "beta2": 0.999, "eps": 1e-6, "weight_decay": 0.01},
+            source="arXiv:1904.00962, algorithm 2",
+            direction=lamb_direction,
+            reductions={"w_norm": "l2(w)", "u_norm": "l2(u)"},
         ),
     ]

@@ -100,11 +100,8 @@ def _check_results(formula: Formula, node: form.Return, results: int, rows: Sequ
         raise formula.refuse(node.line, "a value is returned", instead)
     if count != results:
         what = f"{counted(count, 'value')} returned, {results} expected"
-        instead = (
-            "return one number; a derivative has a function of its own"
-            if results == 1
-            else "return the new w, then each slot in its order"
-        )
+        several = "return the new w, then each slot in its order; of a direction, u in the place of w"
+        instead = "return one number; a derivative has a function of its own" if results == 1 else several
         raise formula.refuse(node.line, what, instead)
 
 

@@ -34,6 +34,8 @@ class Training:
         Bound on every number of the mean gradient, up and down.
     clip_norm : float or None
         Bound on the length of the whole mean gradient; at most one of the two is given.
+    biases : tuple of float or None
+        The optimizer's parameters for biases, gamma and beta; None where they are those of the weights.
     """
 
     optimizer: Chosen[Optimizer]
@@ -43,11 +45,23 @@ class Training:
     schedule: Chosen[Schedule | FeedbackSchedule] | None = None
     clip_value: float | None = None
     clip_norm: float | None = None
+    biases: tuple[float, ...] | None = None
 
     @property
     def rate(self) -> float:
         """The optimizer's own learning rate, before any schedule."""
         return self.optimizer.values[list(self.optimizer.record.params).index("lr")]
+
+    @property
+    def looks_at_arrays(self) -> bool:
+        """Whether an update has to know more of a number than itself, its gradient and its slots."""
+        return self.biases is not None or self.optimizer.record.looks_at_arrays
+
+    def settings(self, rate: float, *, is_bias: bool = False) -> tuple[float, ...]:
+        """The optimizer's parameters in a step with this learning rate, for a weight or for anything else."""
+        values = self.biases if is_bias and self.biases is not None else self.optimizer.values
+        params = self.optimizer.record.params
+        return tuple(rate if name == "lr" else value for name, value in zip(params, values, strict=True))
 
     @property
     def needs_feedback(self) -> bool:

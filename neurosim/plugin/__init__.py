@@ -1,9 +1,10 @@
 """The public contract of plugins: the marker, the hooks and the records they return."""
 
 from neurosim.plugin.checked_at import Every
-from neurosim.plugin.formula_records import Activation, FromLogits, Loss, Optimizer, RowActivation
+from neurosim.plugin.formula_records import Activation, FromLogits, Loss, RowActivation
 from neurosim.plugin.function_records import DataRequest, Dataset, FeedbackSchedule, Initializer, Schedule, Table
 from neurosim.plugin.hookspecs import hookimpl
+from neurosim.plugin.optimizer_records import Optimizer
 from neurosim.plugin.run_records import Metric, Progress, RunObserver
 
 __all__ = [

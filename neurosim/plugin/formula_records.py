@@ -1,4 +1,4 @@
-"""The records whose functions are compiled: activations, losses and optimizers.
+"""The records whose functions are compiled: activations and losses; optimizers are in `optimizer_records`.
 
 Their functions are plain Python on scalars (or on one row of scalars), with the ``math`` module and
 ordinary literals, and are compiled for every backend. The records whose functions run as they are
@@ -42,9 +42,10 @@ class Formula:
     results: int = 1
 
 
-def _formula(
+def formula(
     role: str, function: Callable[..., Any], arguments: Sequence[ArgumentKind], params: Mapping[str, Any], results: int
 ) -> Formula:
+    """A function of a record with parameters, which come after its other arguments."""
     numbers: list[ArgumentKind] = ["number"] * len(params)
     return Formula(role, function, (*arguments, *numbers), results)
 
@@ -128,8 +129,8 @@ class Activation(Record):
     def formulas(self) -> tuple[Formula, ...]:
         """The functions that compilers see; raises as `derivative` does."""
         return (
-            _formula("f", self.f, ["number"], self.params, 1),
-            _formula("df", self.derivative, ["number", "number"], self.params, 1),
+            formula("f", self.f, ["number"], self.params, 1),
+            formula("df", self.derivative, ["number", "number"], self.params, 1),
         )
 
 
@@ -173,8 +174,8 @@ class RowActivation(Record):
     def formulas(self) -> tuple[Formula, ...]:
         """The functions that compilers see."""
         return (
-            _formula("f", self.f, ["row"] * 2, self.params, 0),
-            _formula("backward", self.backward, ["row"] * 4, self.params, 0),
+            formula("f", self.f, ["row"] * 2, self.params, 0),
+            formula("backward", self.backward, ["row"] * 4, self.params, 0),
         )
 
 
@@ -298,61 +299,13 @@ class Loss(Record):
         """The functions that compilers see; raises as `derivative` does."""
         y: ArgumentKind = "class" if self.targets == "classes" else "row"
         found = [
-            _formula("value", self.value, ["row", y], self.params, 1),
-            _formula("gradient", self.derivative, ["row", y, "row"], self.params, 0),
+            formula("value", self.value, ["row", y], self.params, 1),
+            formula("gradient", self.derivative, ["row", y, "row"], self.params, 0),
         ]
         for pair in self.from_logits:
             role = f"from_logits[{pair.activation}]"
             found += [
-                _formula(f"{role}.value", pair.value, ["row", "row", y], self.params, 1),
-                _formula(f"{role}.gradient", pair.gradient, ["row", "row", y, "row"], self.params, 0),
+                formula(f"{role}.value", pair.value, ["row", "row", y], self.params, 1),
+                formula(f"{role}.gradient", pair.gradient, ["row", "row", y, "row"], self.params, 0),
             ]
         return tuple(found)
-
-
-@dataclass(frozen=True)
-class Optimizer(Record):
-    """A rule that updates one parameter from its gradient.
-
-    Parameters
-    ----------
-    name : str
-        How scenarios call it.
-    update : function ``update(w, g, *slots, t, *params) -> (w, *slots)``
-        New value of the parameter `w` with gradient `g`, and of its slots. `t` counts the steps
-        from 1. Without slots it returns `w` alone. Expressions of `t` and `params` only are worked
-        out once a step, not once a parameter.
-    slots : tuple of str
-        Names of the numbers kept for each parameter between steps; all start at 0.
-    params : mapping of str to float
-        Parameters and their defaults; the learning rate is the one called ``lr``, which must exist.
-    source : str
-        Where the rule comes from.
-    """
-
-    kind: ClassVar[str] = "optimizer"
-    name: str
-    update: Callable[..., Any]
-    slots: tuple[str, ...] = ()
-    params: Mapping[str, float] = field(default_factory=dict)
-    source: str = ""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        object.__setattr__(self, "slots", self._slots())
-        if "lr" not in self.params:
-            raise self._fault("params must have a learning rate called 'lr'", 'Write params={"lr": 0.01}.')
-        self._check("update", self.update, "w", "g", *self.slots, "t")
-
-    def _slots(self) -> tuple[str, ...]:
-        slots: Any = self.slots
-        if not isinstance(slots, list | tuple) or not all(isinstance(slot, str) for slot in slots):
-            such = repr((slots,) if isinstance(slots, str) else ("velocity",))
-            raise self._fault(f"slots must be a tuple of names, not {slots!r}", f"Write slots={such}.")
-        return tuple(slots)
-
-    @property
-    def formulas(self) -> tuple[Formula, ...]:
-        """The function that compilers see."""
-        numbers: list[ArgumentKind] = ["number"] * (3 + len(self.slots))
-        return (_formula("update", self.update, numbers, self.params, 1 + len(self.slots)),)

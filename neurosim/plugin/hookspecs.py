@@ -24,8 +24,9 @@ from __future__ import annotations
 
 import pluggy
 
-from neurosim.plugin.formula_records import Activation, Loss, Optimizer, RowActivation
+from neurosim.plugin.formula_records import Activation, Loss, RowActivation
 from neurosim.plugin.function_records import Dataset, FeedbackSchedule, Initializer, Schedule
+from neurosim.plugin.optimizer_records import Optimizer
 from neurosim.plugin.run_records import Metric, RunObserver
 
 hookspec = pluggy.HookspecMarker("neurosim")

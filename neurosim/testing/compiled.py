@@ -53,13 +53,13 @@ def has_derivative(record: Any) -> bool:
 
 
 def _compile(record: Any, roles: str) -> Verdict:
-    from neurosim.backends.cpu.kernels import activation_kernels, loss_kernel, optimizer_kernels
+    from neurosim.backends.cpu.kernels import activation_kernels, loss_kernel, optimizer_kernels, rule_kernels
 
     if isinstance(record, Loss):
         for pair in (None, *record.from_logits):
             loss_kernel(record, pair)
     elif isinstance(record, Optimizer):
-        optimizer_kernels(record)
+        (rule_kernels if record.looks_at_arrays else optimizer_kernels)(record)
     else:
         activation_kernels(record)
     return passed("formula", f"{roles}: compiled for the CPU")

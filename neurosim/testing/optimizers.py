@@ -15,6 +15,7 @@ from neurosim.network.layers import choose
 from neurosim.plugin import Optimizer
 from neurosim.plugin.host import Registry
 from neurosim.testing.agreement import make_layer, step_row, update_agreement
+from neurosim.testing.array_rules import LoneRule, cases, share_left
 from neurosim.testing.compiled import float32_verdict, formula_verdict, if_compiled, on_cuda, trial_verdicts
 from neurosim.testing.cuda import Cases, Pending, resolve
 from neurosim.testing.plain import Array, numbers, parameter_sets
@@ -107,9 +108,14 @@ def _count(numbers: int) -> str:
     return "one number" if numbers == 1 else f"{numbers} numbers"
 
 
+def _rule(record: Optimizer, values: tuple[float, ...]) -> _Rule | LoneRule:
+    """One parameter and its slots."""
+    return LoneRule(record, values) if record.looks_at_arrays else _Rule(record, values)
+
+
 def state_verdict(record: Optimizer) -> Verdict:
     """Whether an update returns a new parameter and each slot, all finite, from slots that start at 0."""
-    rule = _Rule(record, numbers(record.params))
+    rule = _rule(record, numbers(record.params))
     w = np.float64(0.5)
     # Many parameters have a gradient of 0 in their first step.
     gradients = [0.0, *np.random.default_rng(3).normal(size=100), 1e4, -1e4, 1e-8, 0.0]
@@ -131,7 +137,7 @@ def quadratic_verdict(record: Optimizer) -> Verdict:
     default = record.params["lr"]
     best, best_rate = math.inf, default
     for rate in dict.fromkeys((default, *RATES)):
-        left = max(_left(record, rate, *problem) for problem in PROBLEMS)
+        left = _most_left(record, rate)
         if left < ENOUGH:
             which = "the default" if rate == default else f"the default, {default:g}, takes longer or goes too far"
             share = "less than 0.1%" if left < 0.001 else f"{left:.1%}"
@@ -150,9 +156,17 @@ def quadratic_verdict(record: Optimizer) -> Verdict:
     )
 
 
+def _most_left(record: Optimizer, rate: float) -> float:
+    """The largest share of a loss that is left at the end."""
+    if record.looks_at_arrays:
+        shares = share_left(record, numbers({**record.params, "lr": rate}), PROBLEMS, STEPS)
+        return float(shares[-LAST:].mean(axis=0).max())
+    return max(_left(record, rate, *problem) for problem in PROBLEMS)
+
+
 def _left(record: Optimizer, rate: float, start: float, minimum: float, curvature: float) -> float:
     """The share of the loss that is left at the end."""
-    rule = _Rule(record, numbers({**record.params, "lr": rate}))
+    rule = _rule(record, numbers({**record.params, "lr": rate}))
     w = np.float64(start)
     first = 0.5 * curvature * (start - minimum) ** 2
     last = []
@@ -171,7 +185,7 @@ def determinism_verdict(record: Optimizer, *, compiled: bool) -> Verdict:
     """Whether equal gradients give the same bits twice."""
 
     def plain() -> bytes:
-        rule, w, random = _Rule(record, numbers(record.params)), np.float64(1.0), np.random.default_rng(4)
+        rule, w, random = _rule(record, numbers(record.params)), np.float64(1.0), np.random.default_rng(4)
         with np.errstate(all="ignore"):
             trail = [w := rule(w, g) for g in random.normal(size=50)]
         return np.array([*trail, *rule.slots], np.float64).tobytes()
@@ -193,7 +207,7 @@ def usable_sets(record: Optimizer) -> list[dict[str, float]]:
     """The defaults and, if the parameter stays finite with them, other values of the settings."""
 
     def is_usable(params: tuple[float, ...]) -> bool:
-        rule, w = _Rule(record, params), np.float64(0.5)
+        rule, w = _rule(record, params), np.float64(0.5)
         with np.errstate(all="ignore"):
             for g in np.random.default_rng(3).normal(size=20):
                 w = rule(w, g)
@@ -204,10 +218,13 @@ def usable_sets(record: Optimizer) -> list[dict[str, float]]:
 
 def cuda_cases(record: Optimizer) -> Cases:
     """Parameters, gradients and slots as they are after some steps."""
+    if record.looks_at_arrays:
+        found = cases(record, numbers(record.params))
+        return {role: [column.astype(np.float32) for column in columns] for role, columns in found.items()}
     random = np.random.default_rng(6)
     rows: list[Array] = []
     for _ in range(8):
-        rule, w = _Rule(record, numbers(record.params)), np.float64(random.normal())
+        rule, w = _rule(record, numbers(record.params)), np.float64(random.normal())
         for g in random.normal(size=5):
             rows.append(np.array([w, g, *rule.slots, rule.step + 1]))
             with np.errstate(all="ignore"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from neurosim.backends.reference.backend import ReferenceBackend, clipped
 from neurosim.backends.reference.trace import Trace
+from neurosim.backends.reference.updating import update_parameters
 from neurosim.backends.uncompiled import uncompiled
 from neurosim.data import Prepared
 from neurosim.data.rows import Rows
@@ -118,12 +120,24 @@ class Step:
 
     def updated(self, at: int) -> tuple[float, ...]:
         """A parameter, by its place in the flat vector, and its state after the update."""
-        optimizer = self.training.optimizer
-        values = [self.rate if name == "lr" else value for name, value in optimizer.params.items()]
+        rule = self.training.optimizer.record
+        if rule.looks_at_arrays:
+            return (float(self.after["w"][at]), *(float(self.after[slot][at]) for slot in rule.slots))
+        array = next(array for array in self.network.parameters if at < array.span.stop)
+        values = self.training.settings(self.rate, is_bias=array.is_bias)
         numbers = (self.before[at], self.clipped[at], *self.state[:, at])
         with np.errstate(all="ignore"):
-            found = uncompiled(optimizer.record.update)(*numbers, self.done + 1, *map(np.float64, values))
+            found = uncompiled(rule.update)(*numbers, self.done + 1, *map(np.float64, values))
         return tuple(map(float, found)) if self.state.shape[0] else (float(found),)
+
+    @functools.cached_property
+    def after(self) -> dict[str, Array]:
+        """All parameters (`w`) and slots after the update, its direction (`u`) and its reductions, by name."""
+        parameters, gradient, state = self.before.copy(), self.clipped.copy(), self.state.copy()
+        known = update_parameters(
+            self.training, self.network.parameters, parameters, gradient, state, self.done + 1, self.rate
+        )
+        return {**known, "w": parameters, **dict(zip(self.training.optimizer.record.slots, state, strict=True))}
 
     def target(self) -> int | Array:
         """Class index, or values."""

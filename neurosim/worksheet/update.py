@@ -9,6 +9,7 @@ import numpy as np
 
 from neurosim.backends.uncompiled import uncompiled
 from neurosim.network.layers import BatchNorm, Conv2d, Dense, Layer, LayerNorm, Normalization, Parameter, as_kind
+from neurosim.plugin.reductions import IS_BIAS
 from neurosim.worksheet.blocks import Line, Piece, Section, computed, given
 from neurosim.worksheet.losses import target_symbol
 from neurosim.worksheet.names import Names
@@ -107,23 +108,34 @@ def _work_out(section: Section, names: Names, place: Place) -> None:
 
 
 def rule_lines(names: Names, place: Place) -> list[Line]:
-    """The optimizer's own formula on one parameter."""
+    """The optimizer's own formulas on one parameter."""
     step, optimizer = names.step, names.step.training.optimizer
     layer, parameter, index = place
     at, name = flat_place(parameter, index), names.parameter(parameter, layer, index)
-    slots = optimizer.record.slots
-    settings = [
-        Argument(key, step.rate if key == "lr" else value, setting=True) for key, value in optimizer.params.items()
-    ]
-    arguments = [
-        Argument(name, step.before[at]),
-        Argument(names.slope(name), step.clipped[at], computed=True),
-        *(Argument(slot, step.state[row, at]) for row, slot in enumerate(slots)),
-        Argument("t", step.done + 1),
-        *settings,
-    ]
-    found = trace(optimizer.record.update, arguments, [f"new {name}", *(f"new {slot}" for slot in slots)])
-    return list(found.lines)
+    rule, values = optimizer.record, step.training.settings(step.rate, is_bias=parameter.is_bias)
+    slots = {slot: Argument(slot, step.state[row, at]) for row, slot in enumerate(rule.slots)}
+    known = {
+        "w": Argument(name, step.before[at]),
+        "g": Argument(names.slope(name), step.clipped[at], computed=True),
+        **slots,
+        IS_BIAS: Argument(IS_BIAS, float(parameter.is_bias), setting=True),
+    }
+    lines: list[Line] = []
+    for part in rule.parts:
+        for reduction in part.before:
+            value = float(step.after[reduction.name][at])
+            lines.append(Line(reduction.name, reduction.words(parameter.name), (), value, told=True))
+            known[reduction.name] = Argument(reduction.name, value)
+        arguments = [known[key] for key in (*part.numbers, *part.helpers)]
+        arguments.append(Argument("t", step.done + 1))
+        arguments += [Argument(key, value, setting=True) for key, value in zip(rule.params, values, strict=True)]
+        directs = part.role == "direction"
+        results = ["u" if directs else f"new {name}", *(f"new {slot}" for slot in part.results[1:])]
+        found = trace(part.function, arguments, results)
+        lines += found.lines
+        if directs:
+            known["u"] = Argument("u", found.results[0], computed=True)
+    return lines
 
 
 def _perceptron(section: Section, names: Names, places: list[Place]) -> None:
@@ -160,8 +172,8 @@ def remembers(names: Names) -> bool:
     """Whether the optimizer's state makes a difference: without momentum, gradient descent has no use for it."""
     optimizer = names.step.training.optimizer
     update, slots = uncompiled(optimizer.record.update), len(optimizer.record.slots)
-    if not slots:
-        return False
+    if not slots or optimizer.record.looks_at_arrays:
+        return bool(slots)
     weights = [
         update(np.float64(1.0), np.float64(0.5), *[value] * slots, 2, *optimizer.values)[0] for value in (0.0, 1.0)
     ]

@@ -23,7 +23,8 @@ def steps(backend, rule, start, gradients):
 
 
 def test_the_built_in_optimizers_are_all_there(registry):
-    assert set(registry.optimizers.names()) == {"sgd", "rmsprop", "adagrad", "adam", "adamw", "nadam", "radam"}
+    names = {"sgd", "rmsprop", "adagrad", "adam", "adamw", "nadam", "radam", "lars", "lamb"}
+    assert set(registry.optimizers.names()) == names
 
 
 def test_steps_by_hand(backend):

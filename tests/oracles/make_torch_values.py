@@ -8,6 +8,7 @@ gradients are flat, in neurosim's order and layout: weight (inputs, units), then
 layer. Only the functions of the second half need torch.
 """
 
+import contextlib
 import json
 from itertools import pairwise
 from pathlib import Path
@@ -252,19 +253,33 @@ def _trajectory(kind, arguments, size):
     return {"losses": _digits(losses[::9]), "parameters": after}
 
 
+@contextlib.contextmanager
+def in_float64():
+    """What PyTorch's optimizers keep besides the slots, such as the product of NAdam's momenta, in float64 too."""
+    import torch
+
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
+
+
 def compute():
     """All values, as the file holds them."""
     import torch
 
     # On such small arrays PyTorch's threads only wait for each other.
     torch.set_num_threads(1)
-    return {
-        "torch": VERSION,
-        "networks": {" ".join(case): _network(*case) for case in NETWORKS},
-        "trajectories": {
-            name: _trajectory(kind, arguments, size) for name, (_, _, kind, arguments, size) in TRAJECTORIES.items()
-        },
-    }
+    with in_float64():
+        return {
+            "torch": VERSION,
+            "networks": {" ".join(case): _network(*case) for case in NETWORKS},
+            "trajectories": {
+                name: _trajectory(kind, arguments, size) for name, (_, _, kind, arguments, size) in TRAJECTORIES.items()
+            },
+        }
 
 
 if __name__ == "__main__":

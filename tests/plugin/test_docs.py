@@ -18,7 +18,7 @@ import support
 
 from neurosim.cli.application import execute
 from neurosim.errors import PluginError
-from neurosim.plugin import checked_at, formula_records, function_records, hookspecs, run_records
+from neurosim.plugin import checked_at, formula_records, function_records, hookspecs, optimizer_records, run_records
 from neurosim.plugin.host import HOOKS, build_registry
 
 PAGE = Path(__file__).parents[2] / "docs" / "plugins.md"
@@ -26,7 +26,7 @@ TUTORIAL = PAGE.read_text(encoding="utf-8")
 REFERENCE = PAGE.with_name("plugin-reference.md").read_text(encoding="utf-8")
 RECORDS = [
     value
-    for module in (formula_records, checked_at, function_records, run_records)
+    for module in (formula_records, checked_at, optimizer_records, function_records, run_records)
     for value in vars(module).values()
     if dataclasses.is_dataclass(value) and value.__module__ == module.__name__ and value is not formula_records.Formula
 ]

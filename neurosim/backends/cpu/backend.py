@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,13 @@ from neurosim.backends.base import Backend, Inspection, Totals, dropout_keys, in
 from neurosim.backends.cpu import engine, masks, team
 from neurosim.backends.cpu.groups import CompiledKernels, LaneGroup, compile_lane_loss, is_small, judge_of, lane_data
 from neurosim.backends.cpu.inspection import layer_signals
-from neurosim.backends.cpu.kernels import activation_kernels, loss_kernel, optimizer_kernels
+from neurosim.backends.cpu.kernels import (
+    OptimizerKernels,
+    activation_kernels,
+    loss_kernel,
+    optimizer_kernels,
+    rule_kernels,
+)
 from neurosim.backends.cpu.plan import Plan, build_plan
 from neurosim.backends.cpu.stages.base import Vectors
 from neurosim.backends.cpu.stages.kinds import starts_on_maps
@@ -21,6 +27,9 @@ from neurosim.backends.cpu.updates import BY_NORM, BY_VALUE, CHUNK, NO_CLIPPING
 from neurosim.data.rows import Rows
 from neurosim.network.network import Network
 from neurosim.network.training import Training
+
+if TYPE_CHECKING:
+    from neurosim.backends.cpu.array_tables import ArrayTable
 
 EVALUATION_ROWS = 128
 # Multiply-adds evaluated in one call: a few tenths of a second.
@@ -51,6 +60,7 @@ class CpuBackend(Backend):
         self._ready = False
         self._blocks_ready = False
         self._small_rows: Rows | None = None
+        self._arrays: ArrayTable | None = None
 
     def prepare(self) -> None:
         """Compile whatever is not compiled yet."""
@@ -72,7 +82,7 @@ class CpuBackend(Backend):
             {layer.name: activation_kernels(layer.activation.record) for layer in activated},
             loss_kernel(self.network.loss.record, self.network.pair),
             compile_lane_loss(self.network) if small else None,
-            optimizer_kernels(optimizer.record),
+            self._whole_arrays() if self.training.looks_at_arrays else optimizer_kernels(optimizer.record),
         )
         self._optimizer_params = np.array(optimizer.values, np.float64)
         # A small network is trained as an ensemble of one.
@@ -90,6 +100,17 @@ class CpuBackend(Backend):
         else:
             self._prepare_blocks()
         self.evaluate(nothing)
+
+    def _whole_arrays(self) -> OptimizerKernels:
+        """Prepare updates of whole arrays; returns what calls them."""
+        # Imported, and so compiled, only for optimizers that need it.
+        from neurosim.backends.cpu import array_updates
+        from neurosim.backends.cpu.array_tables import ArrayTable
+
+        kernels = rule_kernels(self.training.optimizer.record)
+        vectors = (self.parameters, self.gradient, self.state)
+        self._arrays = ArrayTable(self.network, self.training, kernels, *vectors, self.threads)
+        return OptimizerKernels(array_updates.finish.address, 0, 0, kernels.module)
 
     def _prepare_blocks(self) -> None:
         """Compile the engine for larger networks, by a call without rows, before any thread runs it.
@@ -230,6 +251,7 @@ class CpuBackend(Backend):
             rates,
             self.steps_done,
             self._clip(),
+            (self.kernels.optimizer.update, self._arrays.address) if self._arrays is not None else (0, 0),
             judge_of(self.network, rows),
             self._product(plan),
             self._maps,

@@ -25,7 +25,7 @@ from neurosim.backends.cpu.blocks import (
 from neurosim.backends.cpu.gathering import gather_batch, gather_features, gather_line, gather_targets
 from neurosim.backends.cpu.jit import compiled, entry
 from neurosim.backends.cpu.losses import loss_block
-from neurosim.backends.cpu.memory import address_of, call_constants, call_maps, exchange_float_mode, floats
+from neurosim.backends.cpu.memory import address_of, call_constants, call_finish, call_maps, exchange_float_mode, floats
 from neurosim.backends.cpu.table import (
     ACTIVATION,
     ACTIVE,
@@ -160,8 +160,8 @@ def after_loss(plan, from_logits):
 
 @entry
 def train(
-    plan, loss, inputs, data, order, span, batch, keys, optimizer, rates, t, clip, judge, product, maps, contexts,
-    totals, thread, threads, words,
+    plan, loss, inputs, data, order, span, batch, keys, optimizer, rates, t, clip, arrays, judge, product, maps,
+    contexts, totals, thread, threads, words,
 ):  # fmt: skip
     """Train on a span of the rows in `order`, batch by batch; called by every thread of a team at once.
 
@@ -188,6 +188,9 @@ def train(
     clip : (kind, bound, parameters, gradient, state, count, sums)
         How gradients are clipped; addresses of the flat vectors, of `count` numbers, and of float64
         sums for each chunk of them.
+    arrays : (function, table)
+        Of an optimizer that looks at whole arrays: what updates all parameters after the backward pass, and its table
+        (see `array_updates`); 0 for the others.
     judge : (int, float32)
         How right answers are recognized, and the threshold.
     product : int
@@ -209,8 +212,8 @@ def train(
     context = contexts[thread]
     context[KEYS] = address_of(keys)
     first, last = span
-    # Clipping needs the whole gradient before anything is updated.
-    late = function != 0 and clip[0] != NO_CLIPPING
+    # Clipping needs the whole gradient before anything is updated, and so do some optimizers.
+    late = function != 0 and (clip[0] != NO_CLIPPING or arrays[0] != 0)
     update = (np.int64(START) if late else function, state_stride, mine)
     gather_batch(data, order, first, min(batch, last - first), first_slab, on_maps, loss, thread, threads)
     wait(barrier, threads)
@@ -219,7 +222,7 @@ def train(
         rows = min(batch, last - start)
         x = first_slab + (step & 1) * slab
         context[INPUT], context[ROWS], context[FIRST_ROW] = x, rows, start
-        if function != 0:
+        if function != 0 and step_constants != 0:
             call_constants(step_constants, (params, mine, np.float64(t + step + 1), rates[step]))
         if maps[2] != 0:
             for s in range(thread, plan.shape[0], threads):
@@ -245,7 +248,14 @@ def train(
             if clip[0] == BY_NORM:
                 sum_squares(clip[3], clip[5], clip[6], thread, threads)
                 wait(barrier, threads)
-            clipped_update(clip, (function, state_stride, mine), thread, threads)
+            if arrays[0] == 0:
+                clipped_update(clip, (function, state_stride, mine), thread, threads)
+            else:
+                if clip[0] != NO_CLIPPING:
+                    clipped_update(clip, (np.int64(START), state_stride, mine), thread, threads)
+                    wait(barrier, threads)
+                place = (arrays[1], thread, threads, barrier)
+                call_finish(arrays[0], (*place, np.float64(t + step + 1), rates[step]))
         following = start + batch
         if following < last:
             other = first_slab + ((step + 1) & 1) * slab

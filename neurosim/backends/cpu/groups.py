@@ -38,7 +38,8 @@ def is_small(network: Network, training: Training) -> bool:
     """Whether a network is trained by `lanes`; depends only on the network and its training, not on the machine."""
     simple = all(type(layer) in IN_LANES for layer in network.layers)
     clipped = training.clip_value is not None or training.clip_norm is not None
-    return simple and not clipped and not network.penalized and network.size <= SMALL_NETWORK
+    alone = clipped or training.looks_at_arrays
+    return simple and not alone and not network.penalized and network.size <= SMALL_NETWORK
 
 
 def lanes_for(network: Network) -> int:

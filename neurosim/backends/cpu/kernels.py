@@ -9,6 +9,7 @@ from typing import Any
 from numba.core.errors import NumbaError
 
 from neurosim.backends.cache import load_generated
+from neurosim.backends.cpu.rule_templates import rule_source
 from neurosim.backends.cpu.templates import (
     activation_source,
     lane_loss_source,
@@ -53,6 +54,23 @@ class OptimizerKernels:
     module: ModuleType
 
 
+@dataclass(frozen=True)
+class PartKernels:
+    """Addresses of a function of a rule and of that for its `count` constants."""
+
+    function: int
+    constants: int
+    count: int
+
+
+@dataclass(frozen=True)
+class RuleKernels:
+    """The functions of an optimizer that looks at whole arrays; `module` keeps their code alive."""
+
+    parts: tuple[PartKernels, ...]
+    module: ModuleType
+
+
 @once_each
 def activation_kernels(activation: Activation | RowActivation) -> ActivationKernels:
     """The kernels of an activation, compiled or from the cache.
@@ -93,6 +111,17 @@ def optimizer_kernels(optimizer: Optimizer) -> OptimizerKernels:
     """The kernels of an optimizer, compiled or from the cache; raises like `activation_kernels`."""
     module = _load(optimizer, optimizer_source(optimizer))
     return OptimizerKernels(module.update.address, module.step_constants.address, module.CONSTANT_COUNT, module)
+
+
+@once_each
+def rule_kernels(optimizer: Optimizer) -> RuleKernels:
+    """The kernels of an optimizer on whole arrays, compiled or from the cache; raises like `activation_kernels`."""
+    module = _load(optimizer, rule_source(optimizer))
+    parts = (
+        PartKernels(getattr(module, role).address, getattr(module, f"{role}_constants").address, count)
+        for role, count in module.COUNTS.items()
+    )
+    return RuleKernels(tuple(parts), module)
 
 
 def _load(record: Any, generated: Generated) -> ModuleType:

@@ -20,7 +20,7 @@ from numba.core.registry import cpu_target
 
 from neurosim.backends.cpu import vector_math
 from neurosim.backends.cpu.jit import FLAGS, INNER, between_signals, scratch
-from neurosim.backends.invariants import split_update
+from neurosim.backends.invariants import split_part
 from neurosim.formulas.float32 import Translator
 from neurosim.formulas.guards import GUARDS
 from neurosim.formulas.kinds import ArgumentKind
@@ -38,9 +38,12 @@ def wide_parts(record: Any) -> list[str]:
         If a formula cannot be translated.
     """
     if isinstance(record, Optimizer):
-        split = split_update(record)
-        kinds: list[ArgumentKind] = ["number"] * (2 + len(record.slots) + split.count)
-        return [f"update: {part}" for part in wide_in(split.translator, split.name, kinds)]
+        wide = []
+        for part in record.parts:
+            split = split_part(record, part)
+            kinds: list[ArgumentKind] = ["number"] * (len(part.numbers) + len(split.reductions) + split.count)
+            wide += [f"{part.role}: {found}" for found in wide_in(split.translator, split.name, kinds)]
+        return wide
     wide = []
     for formula in record.formulas:
         translator = Translator()

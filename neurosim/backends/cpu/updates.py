@@ -91,7 +91,7 @@ def sum_squares(gradient, count, sums, thread, threads):
 
 @compiled
 def clipped_update(clip, update, thread, threads):
-    """Clip this thread's chunks of the whole gradient, and update their parameters."""
+    """Clip this thread's chunks of the whole gradient, and update their parameters if `update` has a function."""
     kind, bound, parameters, gradient, state, count, sums = clip
     function, state_stride, constants = update
     factor = np.float32(1)
@@ -113,4 +113,5 @@ def clipped_update(clip, update, thread, threads):
         elif factor != np.float32(1):
             for j in range(size):
                 g[j] *= factor
-        call_update(function, (parameters + at, gradient + at, state + at, state_stride, size, constants))
+        if function != 0:
+            call_update(function, (parameters + at, gradient + at, state + at, state_stride, size, constants))

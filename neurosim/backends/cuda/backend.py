@@ -20,7 +20,7 @@ from neurosim.backends.cuda.layout import build_table
 from neurosim.backends.cuda.modules import load_kernels
 from neurosim.backends.cuda.networks import SmallNetworks
 from neurosim.backends.cuda.stages.kinds import works_on_maps
-from neurosim.backends.cuda.step_constants import step_constants
+from neurosim.backends.cuda.step_constants import training_constants
 from neurosim.backends.cuda.strategy import Sizes, Strategy, choose_strategy, sizes
 from neurosim.backends.cuda.table import Table
 from neurosim.backends.cuda.target import find_device, simulated
@@ -149,9 +149,8 @@ class CudaBackend(Backend):
         if self._modules:
             return
         with self.compiling():
-            optimizer = self.training.optimizer.record
             for kind, tiles in self._sizes.tiles_for(self.strategy).items():
-                self._modules[kind] = load_kernels(self.network, optimizer, tiles, kind)
+                self._modules[kind] = load_kernels(self.network, self.training, tiles, kind)
             if self.training.shuffle and self.strategy is not Strategy.SINGLE_BLOCK:
                 masks.shuffle(np.uint64(0), np.zeros(0, np.int64))
 
@@ -327,9 +326,8 @@ class CudaBackend(Backend):
 
     def _constants(self, rates: NDArray[np.float64]) -> Any:
         """The constants of the optimizer's update for each of the coming steps, on the GPU."""
-        optimizer = self.training.optimizer
         numbers = np.arange(self.steps_done + 1, self.steps_done + 1 + rates.size)
-        return self._memory.upload(step_constants(optimizer.record, optimizer.params, numbers, rates))
+        return self._memory.upload(training_constants(self.training, numbers, rates))
 
     def _totals(self, rows: Rows, measures: NDArray[np.float32]) -> Totals:
         # Running sums add from first to last, as in every backend.

@@ -71,3 +71,19 @@ def run_norm_phase(kind, net, data, s, rows, first, learning, team):
 
 def learn_norm(net, s, rows, learner, step, learning, team):
     """The learning of the normalization `s`; likewise."""
+
+
+def run_array_phase(kind, net, loss, learner, step, team):
+    """A phase of an update that looks at whole arrays: from `kernels.arrays` if there is one, else empty."""
+
+
+def call_direction(weights, state, gradient, work, k, values, spread, size, constants, step, first):
+    """The direction of parameter `k`, in the place of its gradient, and its slots; of such an update.
+
+    The reductions of its array are in the work space at `values`; those of its own at `spread`, each `size` after the
+    one before. Its constants are ``constants[step, first]``, ``constants[step, first + 1]``, ...
+    """
+
+
+def call_update(weights, state, gradient, work, k, values, spread, size, constants, step, first):
+    """The update of parameter `k`; likewise."""

@@ -87,6 +87,16 @@ class LossField(IntEnum):
     THRESHOLD = auto()  # offset among the numbers
     SQUARES = auto()  # offset of the parts of the gradient's norm in the work space
     SQUARES_PARTS = auto()  # how many parts that are
+    # Of an optimizer that looks at whole arrays; see `neurosim.backends.cuda.kernels.arrays`.
+    ARRAYS = auto()  # where in this table the arrays are
+    ARRAY_COUNT = auto()
+    DUES = auto()  # where in this table the reductions are
+    DUE_COUNT = auto()
+    REDUCTIONS = auto()  # how many values an array has
+    VALUES = auto()  # offset of these in the work space
+    SUMS = auto()  # offset of the parts of sums
+    SUMS_PARTS = auto()  # how many parts a sum has
+    SPREAD = auto()  # offset of the values that differ within an array
 
 
 class Number(IntEnum):
@@ -130,6 +140,14 @@ class Phase(IntEnum):
     CHANNEL_GRADIENTS = auto()
     GROUP_GRADIENTS = auto()
     NORMALIZE_BACKWARD = auto()
+    # From here on: only with optimizers that look at whole arrays.
+    CLIP = auto()  # all parameters: the gradient within its bounds
+    DIRECTION_SUMS = auto()  # parts of the reductions that are due before the direction
+    DIRECTION_VALUES = auto()
+    DIRECT = auto()  # the direction, in the place of the gradient
+    UPDATE_SUMS = auto()
+    UPDATE_VALUES = auto()
+    FINISH = auto()  # the update
 
 
 @dataclass(frozen=True)
@@ -143,7 +161,7 @@ class Terms:
     channel : int
         Positions in one part of a sum over a channel.
     norm : int
-        Number of parts of the sum of squares of the gradient.
+        Number of parts of the sum of squares of the gradient, and of each other sum over an array's parameters.
     """
 
     convolution: int = 1024

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from neurosim.backends.cuda.generation import widest_line
-from neurosim.backends.invariants import split_update
+from neurosim.backends.invariants import split_part
 from neurosim.formulas.float32 import CudaPrinter, Generated, Translator
 from neurosim.plugin import Activation, Loss, Optimizer, RowActivation
 from neurosim.plugin.formula_records import Formula
@@ -43,8 +43,8 @@ class KernelText(Generated):
     """The text of a module, and the kernel in it for each role.
 
     A kernel takes one array for each argument of its formula (numbers (cases,), rows (cases, units),
-    class indices (cases,)), `params`, and ``results`` (cases, results or units). An optimizer's takes (w, g, *slots,
-    constants): the constants of each case's step replace t and the params.
+    class indices (cases,)), `params`, and ``results`` (cases, results or units). That of a function of an optimizer
+    takes its numbers, its reductions and constants: those of each case's step replace t, `IS_BIAS` and the params.
     """
 
     kernels: dict[str, str]
@@ -64,8 +64,9 @@ def kernel_text(record: Record, widest: int) -> KernelText:
     for number, formula in enumerate(record.formulas):
         kernels[formula.role] = name = f"formula_{number}"
         if isinstance(record, Optimizer):
-            split = split_update(record, translator)
-            arrays = ["w", "g", *(f"slot_{k}" for k in range(len(record.slots))), "constants"]
+            part = record.parts[number]
+            split = split_part(record, part, translator)
+            arrays = [f"array_{k}" for k in range(len(part.numbers) + len(split.reductions))] + ["constants"]
             values = [f"{array}[case]" for array in arrays[:-1]]
             values += [f"constants[case, {k}]" for k in range(split.count)]
             call = _call(split.name, values, formula.results)

@@ -18,6 +18,7 @@ from neurosim.backends.refusals import INSTEAD, blamed
 from neurosim.errors import BackendError, NeurosimError, PluginError, ShapeError, UsageError
 from neurosim.plugin import Optimizer
 from neurosim.plugin.formula_records import Formula
+from neurosim.plugin.reductions import IS_BIAS
 from neurosim.suggestions import unknown
 
 Cases = Mapping[str, Sequence[NDArray[Any]]]
@@ -166,12 +167,23 @@ def _prepare(request: Request) -> _Prepared:
         results = formulas[role].results
         shape = (len(inputs[0]), results) if results else inputs[0].shape
         if isinstance(record, Optimizer):
-            *inputs, steps = inputs
-            inputs.append(_some(step_constants(record, params, steps)))
+            inputs = _with_constants(record, role, params, inputs)
         values = _some(np.array(list(params.values()), np.float32))
         # Entries that a formula does not fill stay NaN.
         launches.append(Launch(role, generated.kernels[role], [*inputs, values], np.full(shape, np.nan, np.float32)))
     return _Prepared(request, generated, Job(f"cuda_{record.kind}_{record.name}", generated.text, launches))
+
+
+def _with_constants(
+    record: Optimizer, role: str, params: Mapping[str, float], inputs: Sequence[NDArray[Any]]
+) -> list[NDArray[Any]]:
+    """The arguments of a function of the rule, with the constants of each case in place of `IS_BIAS` and the step."""
+    part = next(part for part in record.parts if part.role == role)
+    named = dict(zip([*part.numbers, *part.helpers], inputs, strict=False))
+    flags = named.pop(IS_BIAS, np.zeros(len(inputs[-1]), np.float32))
+    values = {**params, IS_BIAS: 0.0}
+    constants = [step_constants(record, part, values, inputs[-1]) for values[IS_BIAS] in (0.0, 1.0)]
+    return [*named.values(), _some(np.where(flags[:, None] > 0, constants[1], constants[0]))]
 
 
 def _some(array: NDArray[np.float32]) -> NDArray[np.float32]:

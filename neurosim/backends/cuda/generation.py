@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from neurosim.backends.cuda.stages.kinds import LAYERS, MAPS, NORMS, needs
-from neurosim.backends.invariants import SplitUpdate, split_update
+from neurosim.backends.invariants import SplitUpdate, split_part
 from neurosim.formulas.float32 import CudaPrinter, Generated, Translator
 from neurosim.formulas.kinds import ArgumentKind
 from neurosim.network.network import Network
@@ -39,6 +39,8 @@ SLOTS, CONSTANTS = {slots}, {constants}
 {choices}
 '''
 
+# What an optimizer that looks at whole arrays needs.
+ARRAYS = "arrays"
 # Kernel files that a network may not need, and their replacements.
 _PARTS: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
     LAYERS: (
@@ -55,6 +57,7 @@ _PARTS: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
             "learn_norm": "net, s, rows, learner, step, learning, team",
         },
     ),
+    ARRAYS: (("arrays",), {"run_array_phase": "kind, net, loss, learner, step, team"}),
     MAPS: (
         ("conv2d", "pools"),
         {
@@ -97,8 +100,12 @@ def activations_of(network: Network) -> list[Activation | RowActivation]:
     return records
 
 
-def generate(network: Network, optimizer: Optimizer, tiles: Tiles, kernels: str) -> Generated:
+def generate(
+    network: Network, optimizer: Optimizer, tiles: Tiles, kernels: str, *, looks_at_arrays: bool = False
+) -> Generated:
     """The module for a network, an optimizer and a kind of kernels: the file of that name.
+
+    `looks_at_arrays`: whether updates need to know more of a number than its gradient and slots.
 
     Raises
     ------
@@ -110,8 +117,11 @@ def generate(network: Network, optimizer: Optimizer, tiles: Tiles, kernels: str)
         *_activation_choices(activations_of(network), translator),
         *_loss_functions(network, translator),
     ]
-    split = split_update(optimizer, translator)
-    choices.append(_update_function(optimizer, split))
+    splits = [split_part(optimizer, part, translator) for part in optimizer.parts]
+    if looks_at_arrays:
+        choices += _rule_functions(optimizer, splits)
+    else:
+        choices.append(_update_function(optimizer, splits[0]))
     header = _HEADER.format(
         what=f"{', '.join(record.name for record in activations_of(network))}; {network.loss.name}; {optimizer.name}",
         widest=widest_line(translator, _widest(network)),
@@ -121,11 +131,11 @@ def generate(network: Network, optimizer: Optimizer, tiles: Tiles, kernels: str)
         down=tiles.down,
         across=tiles.across,
         slots=len(optimizer.slots),
-        constants=split.count,
+        constants=sum(split.count for split in splits),
         functions=translator.source,
         choices="\n\n\n".join(choices),
     )
-    needed = needs(network)
+    needed = {*needs(network), *([ARRAYS] if looks_at_arrays else [])}
     parts = "".join(_part(part, name in needed) for name, part in _PARTS.items())
     text = header + _text_of("common") + _text_of("phases") + parts
     return Generated(text + _text_of(kernels), translator)
@@ -212,3 +222,27 @@ def _update_function(optimizer: Optimizer, split: SplitUpdate) -> str:
     call = f"{split.name}({', '.join(['weights[k]', 'g', *slots, *constants])})"
     results = ", ".join(["weights[k]", *slots])
     return f"@inner\ndef update(weights, state, k, g, constants, step):\n    {results} = {call}"
+
+
+def _rule_functions(optimizer: Optimizer, splits: Sequence[SplitUpdate]) -> list[str]:
+    """`call_direction` and `call_update` of an optimizer that looks at whole arrays."""
+    names = list(optimizer.reductions)
+    spread = [name for name, reduction in optimizer.parsed.items() if reduction.is_spread]
+    slots = {name: f"state[{k}, k]" for k, name in enumerate(optimizer.slots)}
+    places = {"w": "weights[k]", "g": "gradient[k]", "u": "gradient[k]", **slots}
+    arguments = "weights, state, gradient, work, k, values, spread, size, constants, step, first"
+    texts = {"direction": f"@inner\ndef call_direction({arguments}):\n    pass"}
+    before = 0
+    for part, split in zip(optimizer.parts, splits, strict=True):
+        given = [places[name] for name in part.numbers]
+        given += [
+            f"work[spread + {spread.index(name)} * size]" if name in spread else f"work[values + {names.index(name)}]"
+            for name in split.reductions
+        ]
+        given += [f"constants[step, first + {before + k}]" for k in range(split.count)]
+        before += split.count
+        results = ", ".join(places[name] for name in part.results)
+        call = f"{results} = {split.name}({', '.join(given)})"
+        texts[part.role] = f"@inner\ndef call_{part.role}({arguments}):\n    {call}"
+    nothing = "@inner\ndef update(weights, state, k, g, constants, step):\n    pass"
+    return [nothing, *texts.values()]

@@ -117,7 +117,7 @@ class PhaseLaunches:
             return rows
         if kind == Phase.ADD_SQUARES:
             return self.table.squares_parts
-        if kind == Phase.UPDATE:
+        if kind == Phase.UPDATE or kind >= Phase.CLIP:
             return int(self.memory.gradient.shape[0])
         if kind in (Phase.CHANNEL_PARTS, Phase.GRADIENT_PARTS):
             return -(-rows * (units // out) // int(stage[Field.TERMS])) * out

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from neurosim.backends.cuda.arrays import enter_arrays
 from neurosim.backends.cuda.fields import NONE, LossField, Terms
 from neurosim.backends.cuda.stages.base import Flow, Layout
 from neurosim.backends.cuda.stages.kinds import KINDS
@@ -66,6 +67,7 @@ def build_table(
     if clip_norm is not None:
         loss[LossField.SQUARES_PARTS] = layout.terms.norm
         loss[LossField.SQUARES] = layout.space(2 * layout.terms.norm)
+    updates = enter_arrays(layout, loss, training) if training is not None and training.looks_at_arrays else []
     if layout.work > _MOST_WORK:
         raise DataError(
             f"a batch of {capacity:,} rows leaves {layout.work:,} numbers behind in this network, more than the "
@@ -81,4 +83,5 @@ def build_table(
         network.pair is not None,
         clip_norm is not None,
         layout.places,
+        updates,
     )

@@ -8,10 +8,10 @@ from neurosim.backends.cache import load_generated
 from neurosim.backends.cuda.device import GENERATED
 from neurosim.backends.cuda.generation import Tiles, generate
 from neurosim.network.network import Network
-from neurosim.plugin import Optimizer
+from neurosim.network.training import Training
 
 
-def load_kernels(network: Network, optimizer: Optimizer, tiles: Tiles, kernels: str) -> ModuleType:
+def load_kernels(network: Network, training: Training, tiles: Tiles, kernels: str) -> ModuleType:
     """The module of one kind of kernels for a network.
 
     Raises
@@ -19,7 +19,7 @@ def load_kernels(network: Network, optimizer: Optimizer, tiles: Tiles, kernels: 
     PluginError
         Naming file and line, for a formula that cannot be compiled.
     """
-    generated = generate(network, optimizer, tiles, kernels)
+    generated = generate(network, training.optimizer.record, tiles, kernels, looks_at_arrays=training.looks_at_arrays)
     module = load_generated(f"cuda_{kernels}", generated.text)
     # A kernel is compiled when it is first launched; this serves to report errors at that time.
     setattr(module, GENERATED, generated)

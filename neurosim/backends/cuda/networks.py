@@ -14,7 +14,7 @@ from neurosim.backends.cuda.device import Memory, call
 from neurosim.backends.cuda.fields import Terms
 from neurosim.backends.cuda.generation import Tiles, activations_of
 from neurosim.backends.cuda.layout import build_table
-from neurosim.backends.cuda.step_constants import step_constants
+from neurosim.backends.cuda.step_constants import training_constants
 from neurosim.data.rows import Rows
 from neurosim.network.network import Network
 from neurosim.network.training import Training
@@ -114,11 +114,10 @@ class SmallNetworks:
         steps = -(-self.rows // self.batch)
         last = steps if last is None else last
         span = (first * self.batch, min(last * self.batch, self.rows))
-        optimizer = self.training.optimizer
         rates = self.training.rates(first_epoch, steps, epochs, losses)
         rates = rates if epochs != 1 else rates[first:last]
         numbers = np.arange(steps_done + 1, steps_done + 1 + rates.size)
-        constants = step_constants(optimizer.record, optimizer.params, numbers, rates)
+        constants = training_constants(self.training, numbers, rates)
         memory = self._memory
         totals = memory.empty((self.count, max(epochs, 1), 2), np.float32)
         call(

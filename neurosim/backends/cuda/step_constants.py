@@ -8,53 +8,65 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.backends.invariants import split_update
+from neurosim.backends.invariants import split_part
 from neurosim.backends.uncompiled import machine_math
 from neurosim.formulas.float32 import own_name
+from neurosim.network.training import Training
 from neurosim.plugin import Optimizer
+from neurosim.plugin.reductions import IS_BIAS, UpdatePart
+
+
+def training_constants(training: Training, steps: Iterable[float], rates: NDArray[np.float64]) -> NDArray[np.float32]:
+    """The float32 constants (steps, constants) of the updates in each of `steps`, at these learning rates.
+
+    Where the optimizer looks at whole arrays, those of its functions for weights are followed by those for biases.
+    """
+    optimizer, numbers = training.optimizer.record, list(steps)
+    columns = []
+    for is_bias in (False, True) if training.looks_at_arrays else (False,):
+        settings = training.settings(training.rate, is_bias=is_bias)
+        values = {**dict(zip(optimizer.params, settings, strict=True)), IS_BIAS: float(is_bias)}
+        columns += [step_constants(optimizer, part, values, numbers, rates) for part in optimizer.parts]
+    return np.concatenate(columns, axis=1)
 
 
 def step_constants(
     optimizer: Optimizer,
-    params: Mapping[str, float],
+    part: UpdatePart,
+    values: Mapping[str, float],
     steps: Iterable[float],
     rates: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float32]:
-    """The float32 constants (steps, constants) of the update in each of `steps`.
+    """The float32 constants (steps, constants) of a function of the rule in each of `steps`.
 
-    `rates` are the learning rates of the steps, if a schedule changes them. Everything is computed in float64 before
-    it is rounded, as in the CPU engine.
+    `values` are those of the params and of `IS_BIAS`, `rates` the learning rates of the steps if a schedule changes
+    them. Everything is computed in float64 before it is rounded, as in the CPU engine.
     """
-    split = split_update(optimizer)
-    arguments = ", ".join([split.step, *(own_name(name) for name in optimizer.params)])
+    split = split_part(optimizer, part)
+    arguments = ", ".join([split.step, *(own_name(name) for name in split.inputs)])
     lines = "\n".join(f"    {line}" for line in split.constants) or "    pass"
     names: dict[str, Any] = {"F": np.float32, "exact_math": machine_math}
     exec(f"def fill(out, {arguments}):\n{lines}", names)
     fill: Callable[..., None] = names["fill"]
     numbers = np.array(list(steps), np.float64)
-    learning_rates = np.full(numbers.size, params["lr"]) if rates is None else rates
+    given = [np.full(numbers.size, values[name]) if name != "lr" or rates is None else rates for name in split.inputs]
     with np.errstate(all="ignore"):
         try:
-            return _at_once(fill, split.count, numbers, optimizer, params, learning_rates)
+            return _at_once(fill, split.count, numbers, given)
         except ValueError:  # a choice between values, which needs one step at a time
             rows = [
-                _at_once(fill, split.count, numbers[k : k + 1], optimizer, params, learning_rates[k : k + 1])
+                _at_once(fill, split.count, numbers[k : k + 1], [column[k : k + 1] for column in given])
                 for k in range(numbers.size)
             ]
             return np.concatenate(rows) if rows else np.zeros((0, split.count), np.float32)
 
 
 def _at_once(
-    fill: Callable[..., None],
-    count: int,
-    steps: NDArray[np.float64],
-    optimizer: Optimizer,
-    params: Mapping[str, float],
-    rates: NDArray[np.float64],
+    fill: Callable[..., None], count: int, steps: NDArray[np.float64], given: list[NDArray[np.float64]]
 ) -> NDArray[np.float32]:
     """All steps as arrays; raises ValueError if a formula uses an array as a condition."""
     columns: list[Any] = [np.float32(0)] * count
-    fill(columns, steps, *(rates if name == "lr" else np.float64(params[name]) for name in optimizer.params))
+    fill(columns, steps, *given)
     constants = np.empty((steps.size, count), np.float32)
     for k, column in enumerate(columns):
         constants[:, k] = column

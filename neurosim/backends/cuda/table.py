@@ -63,6 +63,8 @@ class Table:
     places : dict of str to (int, int)
         For each layer, by name, the stage that computes it (`NONE` if there is none: a layer that moves nothing) and
         the offset of its outputs in the work space (`NONE` for the inputs).
+    updates : list of (Phase, int)
+        The phases of an optimizer that looks at whole arrays, once the gradient is known; empty for the others.
     """
 
     stages: NDArray[np.int32]
@@ -73,6 +75,7 @@ class Table:
     from_logits: bool
     clips_norm: bool
     places: dict[str, tuple[int, int]]
+    updates: Program
 
     def forward(self, *, training: bool = False) -> Program:
         """The phases of a forward pass, each with its stage; in `training`, with the statistics of the batch."""
@@ -127,8 +130,11 @@ class Table:
 
     def step(self) -> Program:
         """All phases of a training step."""
+        squares = [(Phase.ADD_SQUARES, 0)] if self.clips_norm else []
+        if self.updates:
+            return [*self.gradients(), *squares, *self.updates]
         if self.clips_norm:
-            return [*self.gradients(), (Phase.ADD_SQUARES, 0), (Phase.UPDATE, 0)]
+            return [*self.gradients(), *squares, (Phase.UPDATE, 0)]
         return [*self.forward(training=True), *self.judge(), *self.backward(), (Phase.LEARN, 0)]
 
     def program(self) -> NDArray[np.int32]:

@@ -15,6 +15,7 @@ from neurosim.backends.base import Backend, Inspection, Signals, Totals, dropout
 from neurosim.backends.health import check_formulas
 from neurosim.backends.reference.kinds import PASSES
 from neurosim.backends.reference.trace import Array, Trace
+from neurosim.backends.reference.updating import update_parameters
 from neurosim.backends.uncompiled import uncompiled
 from neurosim.data.rows import Rows
 from neurosim.network.layers import Activated
@@ -175,19 +176,9 @@ class ReferenceBackend(Backend):
         """Clip the gradient, and one step of the optimizer on every parameter."""
         self.steps_done += 1
         gradient = clipped(gradient, self.training)
-        optimizer = self.training.optimizer
-        update = uncompiled(optimizer.record.update)
-        names = list(optimizer.record.params)
-        values = [
-            np.float64(rate if name == "lr" else value) for name, value in zip(names, optimizer.values, strict=True)
-        ]
-        with np.errstate(all="ignore"):
-            for i in range(self.network.size):
-                new = update(self.parameters[i], gradient[i], *self.state[:, i], self.steps_done, *values)
-                if self.state.shape[0] == 0:
-                    self.parameters[i] = new
-                else:
-                    self.parameters[i], self.state[:, i] = new[0], new[1:]
+        update_parameters(
+            self.training, self.network.parameters, self.parameters, gradient, self.state, self.steps_done, rate
+        )
 
 
 def _inputs(rows: Rows, chosen: NDArray[np.int64]) -> Array:

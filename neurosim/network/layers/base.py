@@ -67,6 +67,20 @@ class Parameter:
         """Its place in the flat vector."""
         return slice(self.offset, self.offset + self.size)
 
+    @property
+    def is_bias(self) -> bool:
+        """Whether it is anything but a weight: a bias, or gamma and beta of a normalization."""
+        return not self.name.endswith(".weight")
+
+    @property
+    def matrix(self) -> tuple[int, int]:
+        """Rows and columns of it as a matrix: a row for each input of a unit or channel, a column for each of these.
+
+        Anything but a weight is a single column.
+        """
+        columns = 1 if self.is_bias else self.shape[-1]
+        return self.size // columns, columns
+
 
 class Layer(ABC):
     """Base of all kinds of layers.

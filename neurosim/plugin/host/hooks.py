@@ -11,14 +11,14 @@ from typing import Any
 import pluggy
 
 from neurosim.formulas.source import LOADED_SOURCE
-from neurosim.plugin import formula_records, function_records, hookspecs, run_records
+from neurosim.plugin import formula_records, function_records, hookspecs, optimizer_records, run_records
 from neurosim.suggestions import did_you_mean
 
 # What each hook returns, under the name that `neurosim list` and the registry use for it.
 HOOKS: dict[str, tuple[str, tuple[type, ...]]] = {
     "activations": ("neurosim_activations", (formula_records.Activation, formula_records.RowActivation)),
     "losses": ("neurosim_losses", (formula_records.Loss,)),
-    "optimizers": ("neurosim_optimizers", (formula_records.Optimizer,)),
+    "optimizers": ("neurosim_optimizers", (optimizer_records.Optimizer,)),
     "initializers": ("neurosim_initializers", (function_records.Initializer,)),
     "schedules": ("neurosim_schedules", (function_records.Schedule, function_records.FeedbackSchedule)),
     "metrics": ("neurosim_metrics", (run_records.Metric,)),

@@ -54,18 +54,18 @@ maps = [
 vectors = [Residual((Dense(32), BatchNorm(), Activation("gelu"))), LayerNorm(), Dense(10, "softmax")]
 # Maps are not for one block of threads, and have everything else in them.
 NETWORKS = (
-    ("dense", dense, 784, tuple(SIGNATURES)),
-    ("vectors", vectors, 64, ("single_block",)),
-    ("maps", maps, (28, 28, 1), ("separate", "persistent")),
+    ("dense", dense, 784, tuple(SIGNATURES), "adam"),
+    ("vectors", vectors, 64, ("single_block",), "adam"),
+    ("maps", maps, (28, 28, 1), ("separate", "persistent"), "adam"),
+    ("arrays", dense, 784, tuple(SIGNATURES), "lamb"),
 )
-optimizer = support.BUILTINS.optimizers.get("adam")
 found = {}
 wanted = json.loads(sys.argv[2])
-for what, layers, shape, kinds in NETWORKS:
+for what, layers, shape, kinds, optimizer in NETWORKS:
     kinds = [kind for kind in kinds if f"{what} {kind}" in wanted]
     network = support.network(shape, layers, "categorical_cross_entropy")
     for kind in kinds:
-        module = load_kernels(network, optimizer, getattr(ON_GPU, kind), kind)
+        module = load_kernels(network, support.training(optimizer), getattr(ON_GPU, kind), kind)
         for name, signature in SIGNATURES[kind].items():
             used = resources_of(getattr(module, name), signature, capability, cooperative=kind == "persistent")
             found[f"{what} {kind}.{name}"] = [used.registers, used.spilled, used.shared, used.wide]
@@ -79,11 +79,11 @@ print(json.dumps(found))
 DENSE = ["dense separate", "dense persistent", "dense single_block"]
 DEEP = ["vectors single_block", "maps persistent"]
 # A convolutional network takes a minute and more to compile: one capability in the ordinary run.
-REST = ["maps separate", *DEEP]
+REST = ["maps separate", *DEEP, "arrays separate", "arrays single_block"]
 CASES = [
     pytest.param((7, 5), DENSE, id="sm_75"),
     pytest.param((9, 0), DEEP, id="sm_90-deep"),
-    pytest.param((10, 0), DENSE, id="sm_100"),
+    pytest.param((10, 0), [*DENSE, "arrays persistent"], id="sm_100"),
     *(
         pytest.param(pair, [*DENSE, *REST], id=f"sm_{pair[0]}{pair[1]}-all", marks=pytest.mark.slow)
         for pair in [(7, 5), (8, 0), (9, 0), (10, 0)]

@@ -18,6 +18,7 @@ from neurosim.backends.uncompiled import machine_math, uncompiled
 from neurosim.errors import BackendError, PluginError, ShapeError, UsageError
 from neurosim.formulas.source import MATH_FUNCTIONS, OF_TWO
 from neurosim.plugin import Activation, Loss, Optimizer, RowActivation
+from neurosim.plugin.reductions import IS_BIAS
 
 TOLERANCE = 1e-5
 
@@ -99,9 +100,16 @@ def row_cases(record, units, spread=2.0):
 
 
 def update_cases(record):
+    """For each function of the rule: slots and reductions from 0 up, `is_bias` 0 or 1, and steps."""
     count = 40
-    arrays = [RANDOM.normal(size=count) for _ in "wg"] + [RANDOM.uniform(0.0, 2.0, count) for _ in record.slots]
-    return {"update": [*arrays, RANDOM.choice([1.0, 2.0, 3.0, 10.0, 1000.0, 60000.0], count)]}
+    cases = {}
+    for part in record.parts:
+        arrays = [RANDOM.uniform(0.0, 2.0, count) for _ in (*part.numbers, *part.helpers)]
+        arrays[:2] = [RANDOM.normal(size=count) for _ in range(2)]
+        if IS_BIAS in part.helpers:
+            arrays[len(part.numbers) + part.helpers.index(IS_BIAS)] = RANDOM.integers(0, 2, count)
+        cases[part.role] = [*arrays, RANDOM.choice([1.0, 2.0, 3.0, 10.0, 1000.0, 60000.0], count)]
+    return cases
 
 
 def built_in_requests():

@@ -204,7 +204,7 @@ def test_networks_with_statistics_or_maps_are_trained_one_by_one():
 def test_kernels_and_tables_number_things_alike():
     """The kernel files have the names of fields.py, all of them, with the same numbers."""
     net, training, bench = make(MAPS["normalized"], Strategy.SEPARATE)
-    module = load_kernels(net, training.optimizer.record, bench._sizes.separate, "separate")
+    module = load_kernels(net, training, bench._sizes.separate, "separate")
     for numbers in (fields.Kind, fields.Field, fields.Statistic, fields.LossField, fields.Number, fields.Phase):
         for entry in numbers:
             name = "LOSS_PARAMS" if entry is fields.LossField.PARAMS else entry.name

@@ -37,6 +37,7 @@ from neurosim.backends.cuda.blanks import (
     loss_gradient,
     loss_of_row,
     pull_back_row,
+    run_array_phase,
     run_layer_phase,
     target_of,
     update,
@@ -47,6 +48,7 @@ from neurosim.backends.cuda.kernels.common import (
     BACKWARD,
     BEHIND,
     BIAS,
+    CLIP,
     CLIP_NORM,
     DENSE,
     DROP,
@@ -129,6 +131,8 @@ def run_phase(kind, s, net, data, loss, rows, first, learner, step, learning, me
         add_squares(net, loss, learner, team)
     elif kind == UPDATE:
         update_all(net, loss, learner, step, team)
+    elif kind >= CLIP:
+        run_array_phase(kind, net, loss, learner, step, team)
     else:
         run_layer_phase(kind, net, data, s, rows, first, learning, team, shared)
 

@@ -1,0 +1,116 @@
+"""From an optimizer that looks at whole arrays to the table that `array_updates` works from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurosim.backends.cpu import array_updates
+from neurosim.backends.cpu.array_updates import MEAN, ROOT, Field
+from neurosim.backends.cpu.kernels import RuleKernels
+from neurosim.backends.cpu.updates import CHUNK
+from neurosim.network.network import Network
+from neurosim.network.training import Training
+from neurosim.plugin.reductions import IS_BIAS, SCOPES, Reduction
+
+# What is summed up for an operation, and what becomes of it.
+_MEASURES = {
+    "sum": (array_updates.SUM, 0),
+    "mean": (array_updates.SUM, MEAN),
+    "l1": (array_updates.ABSOLUTE, 0),
+    "l2": (array_updates.SQUARES, ROOT),
+    "rms": (array_updates.SQUARES, MEAN | ROOT),
+    "largest": (array_updates.LARGEST, 0),
+}
+# float32 numbers in a cache line.
+_LINE = 16
+
+
+class ArrayTable:
+    """The table for one network, with all that it refers to.
+
+    Parameters
+    ----------
+    network, training : Network, Training
+        What is trained, and how.
+    kernels : RuleKernels
+        Of the optimizer.
+    parameters, gradient, state : float32 arrays
+        The flat vectors.
+    threads : int
+        The most that will work on it.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        training: Training,
+        kernels: RuleKernels,
+        parameters: NDArray[np.float32],
+        gradient: NDArray[np.float32],
+        state: NDArray[np.float32],
+        threads: int,
+    ) -> None:
+        self._keep: list[NDArray[Any]] = []
+        rule = training.optimizer.record
+        names = list(rule.reductions)
+        spread = [name for name, reduction in rule.parsed.items() if reduction.is_spread]
+        vectors = {"w": parameters, "g": gradient, "u": gradient, **dict(zip(rule.slots, state, strict=True))}
+        arrays, chunks = _divided(network)
+        widest = max(array.matrix[1] for array in network.parameters)
+        places: list[list[int]] = []
+        count = 0
+        for kernel in kernels.parts:
+            room = -(-kernel.count // _LINE) * _LINE + _LINE
+            places.append([count, count + room])
+            count += 2 * room
+
+        def due(reduction: Reduction) -> list[int]:
+            row = spread.index(reduction.name) if reduction.is_spread else 0
+            source = vectors[reduction.of].ctypes.data
+            scope = SCOPES.index(reduction.scope)
+            return [names.index(reduction.name), source, *_MEASURES[reduction.operation], scope, row]
+
+        rows = []
+        for part, kernel, place in zip(rule.parts, kernels.parts, places, strict=True):
+            flags = [[flag] if IS_BIAS in part.helpers else [] for flag in (0.0, 1.0)]
+            params = [
+                self._address(np.array([*training.settings(training.rate, is_bias=bool(k)), *flags[k]], np.float64))
+                for k in range(2)
+            ]
+            dues = np.array([due(reduction) for reduction in part.before], np.int64)
+            rows.append([kernel.function, kernel.constants, *params, *place, self._address(dues), len(dues)])
+        table = np.zeros(len(Field), np.int64)
+        table[Field.PARAMETERS], table[Field.GRADIENT] = parameters.ctypes.data, gradient.ctypes.data
+        table[Field.STATE], table[Field.SIZE] = state.ctypes.data, network.size
+        table[Field.CHUNKS], table[Field.CHUNK_COUNT] = self._address(chunks), len(chunks)
+        table[Field.ARRAYS], table[Field.ARRAY_COUNT] = self._address(arrays), len(arrays)
+        table[Field.REDUCTION_COUNT] = len(names)
+        table[Field.PARTIALS] = self._address(np.zeros((len(chunks), max(len(names), 1))))
+        table[Field.VALUES] = self._address(np.zeros((len(arrays), max(len(names), 1)), np.float32))
+        table[Field.SPREAD] = self._address(np.zeros((len(spread), network.size), np.float32))
+        table[Field.COLUMN_SUMS] = self._address(np.zeros((threads if spread else 0, widest)))
+        table[Field.WIDEST] = widest
+        table[Field.PARTS], table[Field.PART_COUNT] = self._address(np.array(rows, np.int64)), len(rows)
+        table[Field.CONSTANTS] = self._address(np.zeros((threads, count), np.float32))
+        table[Field.CONSTANT_COUNT] = count
+        self.address = self._address(table)
+
+    def _address(self, array: NDArray[Any]) -> int:
+        array = np.ascontiguousarray(array)
+        self._keep.append(array)
+        return int(array.ctypes.data)
+
+
+def _divided(network: Network) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The arrays of a network and their chunks, as the table has them."""
+    arrays: list[list[int]] = []
+    chunks: list[list[int]] = []
+    for number, array in enumerate(network.parameters):
+        first = len(chunks)
+        for start in range(array.span.start, array.span.stop, CHUNK):
+            chunks.append([number, start, min(CHUNK, array.span.stop - start)])
+        arrays.append([first, len(chunks) - first, array.offset, *array.matrix, array.is_bias])
+    return np.array(arrays, np.int64), np.array(chunks, np.int64)

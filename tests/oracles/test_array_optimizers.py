@@ -1,0 +1,117 @@
+"""Optimizers that look at whole arrays against a plain loop over arrays, written from their papers."""
+
+import numpy as np
+import pytest
+import support
+from oracles import make_torch_values as torch_values
+from support import BatchNorm, Conv2d, Dense, Flatten, LayerNorm
+
+CCE = "categorical_cross_entropy"
+STEPS = 50
+
+
+def is_weight(name):
+    return name.endswith(".weight")
+
+
+class Lars:
+    """You, Gitman and Ginsburg 2017, arXiv:1708.03888, algorithm 1; others than weights take the plain step."""
+
+    def __init__(self, lr, momentum, weight_decay, trust):
+        self.lr, self.momentum, self.weight_decay, self.trust = lr, momentum, weight_decay, trust
+        self.v = {}
+
+    def step(self, name, w, g, t):
+        decay, local = 0.0, 1.0
+        if is_weight(name):
+            decay = self.weight_decay
+            local = self.trust * np.linalg.norm(w) / (np.linalg.norm(g) + decay * np.linalg.norm(w))
+        self.v[name] = self.momentum * self.v.get(name, 0.0) + self.lr * local * (g + decay * w)
+        return w - self.v[name]
+
+
+class Lamb:
+    """You et al. 2019, arXiv:1904.00962, algorithm 2, with the identity for phi."""
+
+    def __init__(self, lr, beta1, beta2, eps, weight_decay):
+        self.lr, self.beta1, self.beta2, self.eps, self.weight_decay = lr, beta1, beta2, eps, weight_decay
+        self.m, self.v = {}, {}
+
+    def step(self, name, w, g, t):
+        self.m[name] = self.beta1 * self.m.get(name, 0.0) + (1 - self.beta1) * g
+        self.v[name] = self.beta2 * self.v.get(name, 0.0) + (1 - self.beta2) * g**2
+        r = self.m[name] / (1 - self.beta1**t) / (np.sqrt(self.v[name] / (1 - self.beta2**t)) + self.eps)
+        if not is_weight(name):
+            return w - self.lr * r
+        r = r + self.weight_decay * w
+        return w - self.lr * np.linalg.norm(w) / np.linalg.norm(r) * r
+
+
+RULES = {
+    "lars": (Lars, {"lr": 0.2, "momentum": 0.8, "weight_decay": 0.02, "trust": 0.1}),
+    "lamb": (Lamb, {"lr": 0.02, "beta1": 0.8, "beta2": 0.95, "eps": 1e-4, "weight_decay": 0.05}),
+}
+NETWORKS = {
+    "dense": (3, [Dense(5, "tanh"), LayerNorm(), Dense(2, "softmax")]),
+    "maps": ((4, 4, 1), [Conv2d(2, (2, 2), "tanh"), BatchNorm(), Flatten(), Dense(2, "softmax")]),
+}
+
+
+@pytest.mark.parametrize("place", NETWORKS)
+@pytest.mark.parametrize("name", RULES)
+def test_fifty_steps_as_in_the_paper(backend, name, place):
+    inputs, layers = NETWORKS[place]
+    net = support.network(inputs, layers, CCE)
+    make, params = RULES[name]
+    bench = backend.make(net, support.training((name, params)))
+    rows = support.rows(6, net.inputs, 2)
+    plain = support.REFERENCE.make(net, support.training())
+    rule = make(**params)
+    for t in range(1, STEPS + 1):
+        _, gradient = plain.gradients(rows)
+        weights, slopes = net.named(plain.parameters), net.named(gradient)
+        for array in weights:
+            weights[array][...] = rule.step(array, weights[array].copy(), slopes[array], t)
+        bench.train_step(rows)
+    moved = support.error(bench.parameters, net.start_values(0))
+    assert moved > 0.05
+    errors = support.array_errors(net, bench.parameters, plain.parameters)
+    assert max(errors.values()) < (1e-12 if backend.name == "reference" else 1e-5), errors
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_an_array_of_zeros_takes_the_plain_step(backend, name):
+    """As biases do: their norm is 0 at first, and by a ratio of 0 they would stay there."""
+    bench = backend.make(support.network(1, [Dense(1)], "mse"), support.training((name, {"lr": 0.5})))
+    bench.parameters[:] = 0.0
+    bench.train_step(support.Rows(np.ones((1, 1), np.float32), np.array([[1.0]]), np.zeros(0, np.int32), "none"))
+    step = {"lars": 0.5 * 2.0, "lamb": 0.5}[name]
+    assert bench.parameters == pytest.approx([step, step], rel=1e-5)
+
+
+LIVE = {
+    "nadam": ("NAdam", {"lr": 0.005, "eps": 1e-3, "weight_decay": 0.05}),
+    "radam": ("RAdam", {"lr": 0.02, "eps": 1e-3, "weight_decay": 0.05}),
+}
+
+
+@pytest.mark.parametrize("name", LIVE)
+def test_fifty_steps_as_pytorch_takes_them(backend, name):
+    torch = pytest.importorskip("torch", reason="PyTorch is an optional peer: pip install neurosim-edu[peers]")
+    kind, params = LIVE[name]
+    net = support.network(3, [Dense(5, "tanh"), Dense(2, "softmax")], CCE)
+    rows = support.rows(6, 3, 2)
+    bench = backend.make(net, support.training((name, params)))
+    plain = support.REFERENCE.make(net, support.training())
+    arrays = {key: torch.tensor(array.T.copy()) for key, array in net.named(plain.parameters).items()}
+    rule = getattr(torch.optim, kind)(list(arrays.values()), **params)
+    for _ in range(STEPS):
+        _, gradient = plain.gradients(rows)
+        for key, slope in net.named(gradient).items():
+            arrays[key].grad = torch.tensor(slope.T.copy())
+        with torch_values.in_float64():
+            rule.step()
+        plain.parameters[:] = net.flat({key: array.numpy().T for key, array in arrays.items()}, np.float64)
+        bench.train_step(rows)
+    errors = support.array_errors(net, bench.parameters, plain.parameters)
+    assert max(errors.values()) < (1e-12 if backend.name == "reference" else 1e-5), errors
