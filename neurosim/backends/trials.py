@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neurosim.backends.health import check_formulas
 from neurosim.backends.uncompiled import TRANSLATED, executed
 from neurosim.errors import PluginError
 from neurosim.formulas.cost import check_cost
@@ -75,6 +76,8 @@ def try_record(record: Any, values: Sequence[float], widths: Sequence[int], *, d
     key = (id(record), tuple(values), tuple(widths), diverged)
     if key in _TRIED:
         return
+    # What the author wrote comes before what is derived from it.
+    check_formulas(record)
     for formula in written_formulas(record):
         translator = Translator()
         name = translator.add(formula.function, formula.arguments, formula.results)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurosim.errors import PluginError
+from neurosim.formulas.source import LAMBDA
 from neurosim.printable import shortened
 
 
@@ -18,6 +19,11 @@ def place_of(function: Callable[..., Any]) -> str:
     """File and line of a function, for the beginning of a message; empty where they are not known."""
     code = getattr(inspect.unwrap(function), "__code__", None)
     return f"{code.co_filename}:{code.co_firstlineno}: " if code is not None else ""
+
+
+def name_of(function: Callable[..., Any]) -> str:
+    """The name of a function in messages."""
+    return function.__name__.replace(LAMBDA, "the lambda")
 
 
 def described(value: object, where: str = "") -> str:

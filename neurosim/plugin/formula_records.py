@@ -74,6 +74,9 @@ class Activation(Record):
     domain : (float, float), optional
         The lowest and the highest input that `f` is meant for, such as ``(0.0, math.inf)``; checks
         look between them. Left out, all numbers.
+    surrogate : bool
+        Whether the derivative is another function on purpose, as in a straight-through estimator; it
+        is then not compared with the slope.
     """
 
     kind: ClassVar[str] = "activation"
@@ -85,6 +88,7 @@ class Activation(Record):
     usual_init: str = "glorot_uniform"
     source: str = ""
     domain: tuple[float, float] | None = None
+    surrogate: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -151,6 +155,9 @@ class RowActivation(Record):
         As for `Activation`.
     widths : tuple of int
         The numbers of units to check it with, such as ``(2, 4)`` where they must be even.
+    surrogate : bool
+        Whether the derivative is another function on purpose, as in a straight-through estimator; it
+        is then not compared with the slope.
     """
 
     kind: ClassVar[str] = "activation"
@@ -162,6 +169,7 @@ class RowActivation(Record):
     source: str = ""
     domain: tuple[float, float] | None = None
     widths: tuple[int, ...] = ()
+    surrogate: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -237,6 +245,9 @@ class Loss(Record):
         probabilities; checks look there, the ends included. Left out, checks find out by trial.
     widths : tuple of int
         The numbers of outputs to check it with.
+    surrogate : bool
+        Whether the derivative is another function on purpose, as in a straight-through estimator; it
+        is then not compared with the slope.
     """
 
     kind: ClassVar[str] = "loss"
@@ -250,6 +261,7 @@ class Loss(Record):
     source: str = ""
     domain: tuple[float, float] | None = None
     widths: tuple[int, ...] = ()
+    surrogate: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()

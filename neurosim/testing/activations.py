@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from neurosim.backends.slopes import Jump, find_jump, side_slopes, slopes
 from neurosim.plugin import Activation, Every
 from neurosim.plugin.host import Registry
 from neurosim.testing.agreement import activation_agreement, activation_on
 from neurosim.testing.compiled import (
     NO_DERIVATIVE,
+    SURROGATE,
     float32_verdict,
     formula_verdict,
     has_derivative,
@@ -23,7 +25,6 @@ from neurosim.testing.cuda import Cases, Pending, resolve
 from neurosim.testing.nans import hidden_by_activation
 from neurosim.testing.plain import Array, Curve, assigned, inside, numbers, parameter_sets, window
 from neurosim.testing.scope import Scope, scope
-from neurosim.testing.slopes import Jump, find_jump, side_slopes, slopes
 from neurosim.testing.speed import activation_speed
 from neurosim.testing.verdicts import (
     Verdict,
@@ -193,6 +194,8 @@ class _Comparison:
 
 def derivative_verdict(record: Activation) -> Verdict:
     """Whether `df` is the slope of `f`, by central differences in float64."""
+    if record.surrogate:
+        return noted("derivative", SURROGATE)
     whose = "derived from f" if record.df is None else "df as given"
     overall = _Comparison()
     sets = usable_sets(record)

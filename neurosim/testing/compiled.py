@@ -16,6 +16,7 @@ from neurosim.testing.verdicts import Verdict, attempt, failed, follows, passed,
 
 # Lengths of the rows that are tried.
 WIDTHS = (1, 2, 5)
+SURROGATE = "a surrogate, as the record says: not compared with the slope"
 NO_DERIVATIVE = "there is no derivative, and it cannot be worked out"
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from neurosim.backends.slopes import axis, find_jump, side_slopes, slopes
 from neurosim.testing.plain import Array
-from neurosim.testing.slopes import axis, find_jump, side_slopes, slopes
 from neurosim.testing.verdicts import number
 
 TOLERANCE = 1e-8

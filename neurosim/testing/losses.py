@@ -15,6 +15,7 @@ from neurosim.plugin.host import Registry
 from neurosim.testing.agreement import loss_agreement
 from neurosim.testing.compiled import (
     NO_DERIVATIVE,
+    SURROGATE,
     float32_verdict,
     formula_verdict,
     has_derivative,
@@ -123,6 +124,8 @@ def gradient_verdict(record: Loss, fit: Fit) -> Verdict:
         return failed(
             "gradient", NOWHERE if record.domain is None else f"the value is not finite for {fit.domain.text}"
         )
+    if record.surrogate:
+        return noted("gradient", SURROGATE)
     sets, check, where = usable_sets(record, fit), copy.deepcopy(fit.check), f"for {fit.domain.text}"
     for params in sets[1:]:
         compare(check, Measure(record, numbers(params)), fit.all_rows, "a")

@@ -6,6 +6,7 @@ import numpy as np
 
 from neurosim.errors import PluginError
 from neurosim.plugin import FromLogits, Loss
+from neurosim.testing.compiled import SURROGATE
 from neurosim.testing.domains import Rows, compare, draw_rows, target_text
 from neurosim.testing.extremes import extreme_rows, infinite, infinite_on_cpu
 from neurosim.testing.gradients import GradientCheck, row_text
@@ -30,6 +31,8 @@ def pair_verdict(record: Loss, pair: FromLogits, chosen: Scope, *, compiled: boo
     Without `chained`, nothing is compared with the activation followed by the loss, whose own gradient is wrong.
     """
     item = pair_item(pair)
+    if record.surrogate:
+        return noted(item, SURROGATE)
     try:
         activation = chosen.activation(record, pair.activation)
     except PluginError as error:

@@ -10,7 +10,14 @@ from neurosim.network.layers import choose
 from neurosim.plugin import RowActivation
 from neurosim.plugin.host import Registry
 from neurosim.testing.agreement import make_layer, row_activation_agreement, run_layer
-from neurosim.testing.compiled import float32_verdict, formula_verdict, if_compiled, on_cuda, trial_verdicts
+from neurosim.testing.compiled import (
+    SURROGATE,
+    float32_verdict,
+    formula_verdict,
+    if_compiled,
+    on_cuda,
+    trial_verdicts,
+)
 from neurosim.testing.cuda import Cases, Pending, resolve
 from neurosim.testing.gradients import GradientCheck, row_text
 from neurosim.testing.nans import hidden_by_activation
@@ -115,6 +122,8 @@ def cuda_cases(record: RowActivation) -> Cases:
 
 def derivative_verdict(record: RowActivation) -> Verdict:
     """Whether `backward` is the product with the Jacobian of `f`."""
+    if record.surrogate:
+        return noted("derivative", SURROGATE)
     check = GradientCheck()
     sets = usable_sets(record)
     for params in sets:

@@ -27,6 +27,7 @@ from neurosim.scenario import Scenario
 from neurosim.scenario.run_folders import as_scenario
 from neurosim.scenario.seeds import LARGEST_SEED, beyond_seeds
 from neurosim.training.augmentation import augments
+from neurosim.training.derivative_trial import check_derivatives
 from neurosim.training.measures import diverged_measures, final_measures, measure_remarks
 from neurosim.training.side_by_side import SideBySide
 from neurosim.training.simulator import Simulator
@@ -118,6 +119,7 @@ class Ensemble:
                 check_memory(problem.network, problem.training, problem.splits["train"].count)
             first = make_backend(self.backend, problem.network, problem.training, self.seeds[0], self.threads)
             first.prepare()
+            check_derivatives(problem.network, problem.splits["train"])
             self.compile_seconds = first.compile_seconds
             self._prepared = problem, first
         return self._prepared

@@ -21,6 +21,7 @@ from neurosim.scenario import RecordSection, Scenario
 from neurosim.scenario.run_folders import as_scenario
 from neurosim.scenario.seeds import LARGEST_SEED
 from neurosim.training.augmentation import make_augmenter
+from neurosim.training.derivative_trial import check_derivatives
 from neurosim.training.epochs import Epochs
 from neurosim.training.hearing import ClosedRecords, Hearing, closed
 from neurosim.training.history import History, Record
@@ -87,6 +88,7 @@ class Simulator(Workbench):
             check_memory(problem.network, problem.training, problem.splits["train"].count)
         self._threads = threads
         self._data_dir = data_dir
+        self._tried = False
         self.history = History()
         self._augmenter = make_augmenter(scenario, problem.data, problem.splits["train"], self.seed, threads)
         self.watch = Watch(scenario, problem.splits)
@@ -159,6 +161,9 @@ class Simulator(Workbench):
     def prepare(self) -> float:
         """Compile what training, recording and evaluation need; returns the seconds that compiling has taken so far."""
         self._backend.prepare()
+        if not self._tried:
+            check_derivatives(self.network, self._splits["train"])
+            self._tried = True
         if self._recorder is not None:
             self._recorder.prepare()
         if self._augmenter is None:

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from kit import UNCOMPILED, failed, only_failure, verdict
 
+from neurosim.backends.slopes import find_jump, side_slopes, slopes
 from neurosim.plugin import Activation, RowActivation
 from neurosim.testing import check_activation, check_row_activation
-from neurosim.testing.slopes import find_jump, side_slopes, slopes
 
 
 def relu(z):
