@@ -96,6 +96,24 @@ def lamb(w, u, w_norm, u_norm, is_bias, t, lr, beta1, beta2, eps, weight_decay):
     return w - lr * u
 
 
+def adafactor_direction(
+    w, g, rows, columns, all_mean, g_row, g_column, g_all, is_bias, t,
+    lr, beta2_decay, eps1, eps2, d, weight_decay,
+):  # fmt: skip
+    """The second moment of a weight from those of its row and its column; of a bias, its own."""
+    share = t**beta2_decay
+    rows = rows + share * (g_row * g_row - rows)
+    columns = columns + share * (g_column * g_column - columns)
+    all_mean = all_mean + share * (g_all * g_all - all_mean)
+    v = rows if is_bias > 0.5 else rows * columns / max(all_mean, eps1)
+    return g / math.sqrt(max(v, eps1 * eps1)), rows, columns, all_mean
+
+
+def adafactor(w, u, w_size, u_size, t, lr, beta2_decay, eps1, eps2, d, weight_decay):
+    rate = max(eps2, w_size) * min(lr, 1.0 / math.sqrt(t))
+    return w - lr * weight_decay * w - rate / max(1.0, u_size / d) * u
+
+
 @hookimpl
 def neurosim_optimizers():
     return [
@@ -171,5 +189,20 @@ def neurosim_optimizers():
             source="arXiv:1904.00962, algorithm 2",
             direction=lamb_direction,
             reductions={"w_norm": "l2(w)", "u_norm": "l2(u)"},
+        ),
+        Optimizer(
+            "adafactor",
+            adafactor,
+            slots=("rows", "columns", "all_mean"),
+            params={"lr": 0.01, "beta2_decay": -0.8, "eps1": 1.2e-7, "eps2": 0.001, "d": 1.0, "weight_decay": 0.0},
+            source="arXiv:1804.04235, algorithms 4 and 5",
+            direction=adafactor_direction,
+            reductions={
+                "g_row": "rms(g) per row",
+                "g_column": "rms(g) per column",
+                "g_all": "rms(g)",
+                "w_size": "rms(w)",
+                "u_size": "rms(u)",
+            },
         ),
     ]

@@ -164,6 +164,7 @@ def build_training(scenario: Scenario) -> Training:
         None if schedule is None else choose(schedule.record, schedule.params),
         section.clip_value,
         section.clip_norm,
+        choose(optimizer.record, {**optimizer.params, **optimizer.biases}).values if optimizer.biases else None,
     )
 
 

@@ -42,7 +42,8 @@ def _optimizer(optimizer: OptimizerSection, registry: Registry) -> OptimizerSect
     entry = registry.optimizers.entry(optimizer.name)
     schedule = optimizer.schedule and completed_choice(optimizer.schedule, registry.schedules)
     params: dict[str, Any] = {**entry.record.params, **optimizer.params}
-    return OptimizerSection(name=optimizer.name, schedule=schedule, **params).found(entry)
+    biases = optimizer.biases or None
+    return OptimizerSection(name=optimizer.name, schedule=schedule, biases=biases, **params).found(entry)
 
 
 def _training(training: TrainingSection, registry: Registry) -> TrainingSection:

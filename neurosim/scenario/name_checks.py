@@ -105,6 +105,14 @@ def _optimizer(section: Mapping[str, Any], catalog: Catalog) -> Iterator[Fault]:
         if record is not None and key not in own and key not in record.params:
             what = f"optimizer {record.name}"
             yield Fault(("optimizer", key), _no_such("parameter", key, what, record.params, own))
+    biases = section.get("biases")
+    for key in biases if isinstance(biases, Mapping) else ():
+        if key == "lr":
+            text = "biases have the learning rate of the weights; leave lr out"
+            yield Fault(("optimizer", "biases", key), text)
+        elif record is not None and key not in record.params:
+            what = f"optimizer {record.name}"
+            yield Fault(("optimizer", "biases", key), _no_such("parameter", key, what, record.params))
 
 
 def _data(section: Mapping[str, Any], catalog: Catalog) -> Iterator[Fault]:

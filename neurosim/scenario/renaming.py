@@ -65,6 +65,13 @@ def make_room(
     ]
     for key in gone:
         del table[key]
+    biases = table.get("biases")
+    if table_path == ("optimizer",) and isinstance(biases, dict):
+        there = [key for key in biases if (*table_path, "biases", key) not in explicit]
+        others = [key for key in there if key in old.defaults and key not in new.defaults]
+        for key in others:
+            del biases[key]
+        gone += [f"biases.{key}" for key in others]
     return _line(path, value, gone, str(table[name_key]))
 
 

@@ -114,6 +114,11 @@ class OptimizerSection(Naming):
     schedule: Choice | None = choice(
         "schedules", "How the learning rate changes over the run; left out: not at all.", default=None
     )
+    biases: dict[str, Parameter] | None = Field(
+        default=None,
+        description="Parameters of the optimizer that are others for biases, gamma and beta than for weights, such as "
+        "{ weight_decay = 0.0 }; left out: none.",
+    )
 
     @property
     def params(self) -> dict[str, float]:

@@ -32,6 +32,11 @@ def update_phase(section: Section, names: Names) -> None:
     used = {name: value for name, value in optimizer.params.items() if name != "lr" and value != 0.0}
     if used:
         section.say("Its other settings: " + ", ".join(f"{name} = {written(value)}" for name, value in used.items()))
+    for_biases = dict(zip(optimizer.params, step.training.settings(step.rate, is_bias=True), strict=True))
+    others = {name: value for name, value in for_biases.items() if name != "lr" and value != optimizer.params[name]}
+    if others:
+        settings = ", ".join(f"{name} = {written(value)}" for name, value in others.items())
+        section.say(f"For biases, gamma and beta: {settings}")
     _clipping(section, names)
     places = shown_parameters(names)
     for name in dict.fromkeys(place[0].name for place in places):

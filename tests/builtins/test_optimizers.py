@@ -23,7 +23,7 @@ def steps(backend, rule, start, gradients):
 
 
 def test_the_built_in_optimizers_are_all_there(registry):
-    names = {"sgd", "rmsprop", "adagrad", "adam", "adamw", "nadam", "radam", "lars", "lamb"}
+    names = {"sgd", "rmsprop", "adagrad", "adam", "adamw", "nadam", "radam", "lars", "lamb", "adafactor"}
     assert set(registry.optimizers.names()) == names
 
 

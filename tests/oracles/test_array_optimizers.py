@@ -1,5 +1,7 @@
 """Optimizers that look at whole arrays against a plain loop over arrays, written from their papers."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import support
@@ -89,8 +91,32 @@ def test_an_array_of_zeros_takes_the_plain_step(backend, name):
     assert bench.parameters == pytest.approx([step, step], rel=1e-5)
 
 
+def test_biases_may_be_left_out_of_the_decay(backend):
+    """With gradients of 0 there is nothing but decay: weights are halved, biases, gamma and beta stay."""
+    net = support.network(2, [Dense(3), LayerNorm(), Dense(1)], "mse")
+    decay = {"lr": 0.5, "weight_decay": 1.0}
+    for rule in ("adamw", ("sgd", {"momentum": 0.9})):
+        name, more = rule if isinstance(rule, tuple) else (rule, {})
+        plain = support.training((name, {**decay, **more}))
+        without = tuple(0.0 if key == "weight_decay" else value for key, value in plain.optimizer.params.items())
+        bench = backend.make(net, replace(plain, biases=without))
+        bench.parameters[:] = 1.0
+        bench.parameters[net.parameters[-2].span] = 0.0
+        bench.train_step(support.Rows(np.zeros((1, 2), np.float32), np.array([[1.0]]), np.zeros(0, np.int32), "none"))
+        found = {key: set(array.ravel().tolist()) for key, array in net.named(bench.parameters).items()}
+        assert found == {
+            "layers.0.weight": {0.5},
+            "layers.0.bias": {1.0},
+            "layers.1.gamma": {1.0},
+            "layers.1.beta": {1.0},
+            "layers.2.weight": {0.0},
+            "layers.2.bias": {1.0},
+        }, name
+
+
 LIVE = {
     "nadam": ("NAdam", {"lr": 0.005, "eps": 1e-3, "weight_decay": 0.05}),
+    "adafactor": ("Adafactor", {"lr": 0.005, "beta2_decay": -0.7, "eps": (1e-4, 1e-3), "d": 1.0, "weight_decay": 0.05}),
     "radam": ("RAdam", {"lr": 0.02, "eps": 1e-3, "weight_decay": 0.05}),
 }
 
@@ -101,7 +127,9 @@ def test_fifty_steps_as_pytorch_takes_them(backend, name):
     kind, params = LIVE[name]
     net = support.network(3, [Dense(5, "tanh"), Dense(2, "softmax")], CCE)
     rows = support.rows(6, 3, 2)
-    bench = backend.make(net, support.training((name, params)))
+    ours = {key: value for key, value in params.items() if key != "eps" or isinstance(value, float)}
+    ours |= dict(zip(("eps1", "eps2"), params["eps"], strict=True)) if name == "adafactor" else {}
+    bench = backend.make(net, support.training((name, ours)))
     plain = support.REFERENCE.make(net, support.training())
     arrays = {key: torch.tensor(array.T.copy()) for key, array in net.named(plain.parameters).items()}
     rule = getattr(torch.optim, kind)(list(arrays.values()), **params)

@@ -25,6 +25,14 @@ def test_what_is_set_with_it_stays_and_is_checked(load):
     assert "beta2" not in caught.value.message
 
 
+def test_those_of_biases_go_too(load):
+    text = FULL.replace("beta1 = 0.8", "beta1 = 0.8\nbiases = { weight_decay = 0.0, beta2 = 0.9 }")
+    assert load(text).optimizer.biases == {"weight_decay": 0.0, "beta2": 0.9}
+    scenario = load(text, overrides={"optimizer.name": "sgd"})
+    assert scenario.optimizer.biases == {"weight_decay": 0.0}
+    assert "eps, biases.beta2 belonged to adam" in scenario.notes[0]
+
+
 def test_keys_that_belonged_to_nothing_are_errors_still(load):
     with pytest.raises(ScenarioError, match=r"optimizer\.momentun: unknown parameter"):
         load(FULL.replace("beta1", "momentun"), overrides={"optimizer.name": "sgd"})

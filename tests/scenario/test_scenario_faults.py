@@ -73,6 +73,10 @@ def test_five_mistakes_are_five_lines(faults):
         ("lr = 0.05", "lr = -0.05", "s.toml:25:1: optimizer.lr: expected a learning rate of at least 0, not -0.05"),
         ("lr = 0.05", 'schedule = "cosin"',
          's.toml:25:1: optimizer.schedule: unknown schedule "cosin"; did you mean "cosine"?'),
+        ("lr = 0.05", "biases.lr = 0.1", "s.toml:25:8: optimizer.biases.lr: biases have the learning rate of the "
+         "weights; leave lr out"),
+        ("lr = 0.05", "biases = { decay = 0 }", "s.toml:25:12: optimizer.biases.decay: unknown parameter of optimizer "
+         "adam; it has lr, beta1, beta2, eps, weight_decay"),
         ("lr = 0.05", "momentum = 0.9", "s.toml:25:1: optimizer.momentum: unknown parameter of optimizer adam; "
          "it has lr, beta1, beta2, eps, weight_decay"),
         ("[training]\nepochs = 4", "",
