@@ -74,10 +74,11 @@ COMPILED = BACKENDS[1:]
 
 
 def chosen(catalog: Any, name: Any, params: Mapping[str, float] | None = None) -> Any:
-    """A built-in by name, a ``(name, params)`` pair, or a record of the test's own."""
+    """A built-in by name or a record of the test's own; ``(one of these, params)``; or that and "layer" or "unit"."""
+    per: tuple[str, ...] = ()
     if isinstance(name, tuple):
-        name, params = name
-    return choose(catalog.get(name) if isinstance(name, str) else name, params)
+        name, params, *per = name
+    return choose(catalog.get(name) if isinstance(name, str) else name, params, *per)
 
 
 @dataclass(frozen=True)

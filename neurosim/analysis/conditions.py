@@ -126,7 +126,7 @@ def no_hidden_space(simulator: Simulator) -> str:
     if network.batch_norms:
         return _BATCH_NORMALIZATION
     if output_place(network) is None:
-        return "the network does not end with a dense layer, whose units divide the hidden space"
+        return "the network does not end with a dense layer whose units divide the hidden space by a fixed function"
     return "" if hidden_units(network) else _NO_HIDDEN_LAYER
 
 

@@ -21,11 +21,15 @@ Parameters = Mapping[str, NDArray[Any]]
 
 
 def output_place(network: Network) -> int | None:
-    """Place of the output layer among the layers: the last dense one, if only functions follow it; otherwise None."""
+    """Place of the output layer among the layers: the last dense one, if only functions follow it; otherwise None.
+
+    Functions that learn change in training and do not count as such.
+    """
     for place in range(len(network.layers) - 1, -1, -1):
         layer = network.layers[place]
-        if as_kind(layer, Dense):
-            return place
+        dense = as_kind(layer, Dense)
+        if dense is not None:
+            return None if dense.learned else place
         if not (layer.passes_through or isinstance(layer, Activated)) or layer.parameters:
             return None
     return None

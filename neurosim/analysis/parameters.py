@@ -69,12 +69,16 @@ def _one_unit(network: Network) -> Dense | None:
 def _names(network: Network) -> tuple[str, ...]:
     one = _one_unit(network)
     if one is not None:
-        return (*(f"w{k + 1}" for k in range(one.inputs)), *(["b"] if one.bias is not None else []))
+        learned = (parameter.name.rpartition(".")[2] for parameter in one.learned)
+        return (*(f"w{k + 1}" for k in range(one.inputs)), *(["b"] if one.bias is not None else []), *learned)
     found = []
     for number, layer in enumerate(of_kind(network.layers, Dense), 1):
         places = itertools.product(range(layer.inputs), range(layer.units))
         found += [f"w{number}[{i + 1},{j + 1}]" for i, j in places]
         found += [f"b{number}[{j + 1}]" for j in range(layer.units) if layer.bias is not None]
+        for parameter in layer.learned:
+            name = parameter.name.rpartition(".")[2] + str(number)
+            found += [name] if parameter.size == 1 else [f"{name}[{j + 1}]" for j in range(parameter.size)]
     return tuple(found)
 
 

@@ -200,9 +200,16 @@ def _with_numbers(code: types.CodeType) -> types.CodeType:
     return code.replace(co_consts=tuple(map(changed, code.co_consts)))
 
 
-def apply(function: Callable[..., Any], *arrays: NDArray[np.float64], params: tuple[float, ...]) -> NDArray[np.float64]:
-    """``function(*numbers, *params)`` elementwise for arrays of the same shape."""
+def apply(function: Callable[..., Any], *arrays: NDArray[np.float64], params: tuple[Any, ...]) -> NDArray[np.float64]:
+    """``function(*numbers, *params)`` elementwise for arrays of the same shape.
+
+    A parameter may be an array (units,): a number for each place of the last axis.
+    """
     plain = uncompiled(function)
+    if any(np.ndim(value) for value in params):
+        shape = arrays[0].shape
+        arrays += tuple(np.broadcast_to(np.asarray(value, np.float64), shape) for value in params)
+        params = ()
     constants = [np.float64(value) for value in params]
     with np.errstate(all="ignore"):
         numbers = (plain(*places, *constants) for places in zip(*(array.flat for array in arrays), strict=True))

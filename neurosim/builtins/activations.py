@@ -58,6 +58,18 @@ def leaky_relu_derivative(z, a, alpha):
     return 1.0 if z > 0.0 else alpha
 
 
+def prelu(z, alpha):
+    return z if z > 0.0 else alpha * z
+
+
+def prelu_derivative(z, a, alpha):
+    return 1.0 if z > 0.0 else alpha
+
+
+def prelu_by_alpha(z, a, alpha):
+    return 0.0 if z > 0.0 else z
+
+
 def elu(z, alpha):
     return z if z > 0.0 else alpha * math.expm1(z)
 
@@ -95,6 +107,12 @@ def swish(z, beta):
 def swish_derivative(z, a, beta):
     s = 1.0 / (1.0 + math.exp(-beta * z))
     return s + beta * a * (1.0 - s)
+
+
+def swish_by_beta(z, a, beta):
+    # z^2 s (1 - s), where s is the sigmoid of beta z; s (1 - s) is the same for -z.
+    e = math.exp(-abs(beta * z))
+    return z * z * e / ((1.0 + e) * (1.0 + e))
 
 
 def softplus(z):
@@ -151,6 +169,16 @@ def neurosim_activations():
             source="Maas, Hannun and Ng 2013",
         ),
         Activation(
+            "prelu",
+            prelu,
+            prelu_derivative,
+            params={"alpha": 0.25},
+            kinks=(0.0,),
+            usual_init="he_uniform",
+            source="arXiv:1502.01852, equation 1",
+            learn={"alpha": prelu_by_alpha},
+        ),
+        Activation(
             "elu",
             elu,
             elu_derivative,
@@ -175,6 +203,15 @@ def neurosim_activations():
             params={"beta": 1.0},
             usual_init="he_uniform",
             source="arXiv:1710.05941",
+        ),
+        Activation(
+            "learnable_swish",
+            swish,
+            swish_derivative,
+            params={"beta": 1.0},
+            usual_init="he_uniform",
+            source="arXiv:1710.05941, with beta learned",
+            learn={"beta": swish_by_beta},
         ),
         Activation("softplus", softplus, softplus_derivative, usual_init="he_uniform", source="Dugas et al. 2001"),
         Activation(

@@ -69,7 +69,10 @@ def _rows(kind: str, registry: Any) -> list[dict[str, Any]]:
         rows.append(
             {
                 "name": spelling,
-                "params": ", ".join(f"{name} = {_value(value)}" for name, value in outline.settings.items()),
+                "params": ", ".join(
+                    f"{name} = {_value(value)}{' (learned)' if name in outline.learned else ''}"
+                    for name, value in outline.settings.items()
+                ),
                 "about": outline.about,
                 "plugin": plugin.name,
             }

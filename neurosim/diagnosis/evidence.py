@@ -24,10 +24,9 @@ from neurosim.diagnosis.rows import (
     target_sizes,
 )
 from neurosim.errors import DivergedError
-from neurosim.plugin import Activation
 from neurosim.scenario import Scenario
 from neurosim.training.history import History
-from neurosim.training.recording.slopes import flat_regions
+from neurosim.training.recording.slopes import layer_regions
 from neurosim.training.simulator import Simulator
 from neurosim.training.workbench import Measures
 
@@ -219,10 +218,9 @@ def _flat_at_both_ends(simulator: Simulator) -> set[str]:
     """Hidden layers that can saturate; a ReLU that is off does not count."""
     found = set()
     for layer in simulator.network.activated:
-        if isinstance(layer.activation.record, Activation):
-            _, saturated = flat_regions(layer.activation.record, layer.activation.values)
-            if saturated(np.array([-REACH, REACH])).all():
-                found.add(layer.name)
+        regions = layer_regions(layer, simulator.parameters)
+        if regions is not None and regions[1](np.array([-REACH, REACH])).all():
+            found.add(layer.name)
     return found
 
 

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from neurosim.backends.uncompiled import apply
 from neurosim.data.rows import Rows
 from neurosim.network.layers import Activated
-from neurosim.network.network import Network
 from neurosim.plugin import Activation, RowActivation
 from neurosim.training.simulator import Simulator
 
@@ -105,7 +104,7 @@ def target_sizes(simulator: Simulator) -> Targets | None:
 def output_range(simulator: Simulator) -> OutputRange:
     """The range of the output, from the output activation's formula for sums from -30 to 30."""
     low, high = -np.inf, np.inf
-    found = _output_activation(simulator.network)
+    found = _output_activation(simulator)
     if found is not None:
         record, values = found
         if isinstance(record, Activation):
@@ -130,11 +129,13 @@ def _flat(answers: NDArray[np.float64], extreme: float) -> bool:
     return bool((np.abs(answers - extreme) <= 1e-3 * max(float(np.ptp(answers)), 1e-12)).sum() > POINTS // 10)
 
 
-def _output_activation(network: Network) -> tuple[Activation | RowActivation, tuple[float, ...]] | None:
-    layer = network.layers[-1]
-    if isinstance(layer, Activated):
-        return layer.activation.record, layer.activation.values
-    return None
+def _output_activation(simulator: Simulator) -> tuple[Activation | RowActivation, tuple[float, ...]] | None:
+    """The output activation and its parameters; None without one, and where units have learned ones of their own."""
+    layer = simulator.network.layers[-1]
+    if not isinstance(layer, Activated):
+        return None
+    values = layer.activation_values(simulator.parameters)
+    return None if any(np.ndim(value) for value in values) else (layer.activation.record, values)
 
 
 def order(simulator: Simulator) -> float | None:

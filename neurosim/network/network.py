@@ -113,7 +113,10 @@ class Network:
     def pair(self) -> FromLogits | None:
         """The pair of loss and output activation that is computed from logits, if there is one."""
         last = self.layers[-1]
-        return self.loss.record.pair_for(last.activation.name) if isinstance(last, Activated) else None
+        # A pair passes over the activation, and so over what it learns.
+        if not isinstance(last, Activated) or last.learned:
+            return None
+        return self.loss.record.pair_for(last.activation.name)
 
     def start_values(self, seed: int) -> NDArray[np.float32]:
         """Flat vector of initial values for a seed, float32 on every backend, shape (size,)."""

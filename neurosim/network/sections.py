@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, model_validator
 from pydantic_core import PydanticCustomError
@@ -82,6 +82,15 @@ class Choice(Naming):
         if not isinstance(value, Mapping | Choice):
             raise PydanticCustomError("choice", "expected a name or a table { name = ..., parameter = number }")
         return value
+
+
+class ActivationChoice(Choice):
+    """The name of an activation, the values of its parameters, and how many of those that it learns there are."""
+
+    per: Literal["layer", "unit"] | None = Field(
+        default=None,
+        description="Whether a layer or each of its units has learned parameters; left out: as the activation says.",
+    )
 
 
 def choice(catalog: str, description: str, **others: Any) -> Any:

@@ -11,13 +11,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from neurosim.plugin.checked_at import Every, checked_domain, checked_kinks, checked_widths
-from neurosim.plugin.record import Declared, Record, Scalar
+from neurosim.plugin.record import NAMES_RECORDS, NAMING, Declared, Record, Scalar
+from neurosim.suggestions import did_you_mean
 
 if TYPE_CHECKING:
     from neurosim.formulas.kinds import ArgumentKind
+
+# How many numbers a layer has for each learned parameter of its activation.
+PER = ("layer", "unit")
+ACTIVATION_KEYS = {
+    **dict.fromkeys(NAMING, NAMES_RECORDS),
+    "per": "says in scenarios whether units share what is learned",
+}
+# Names of a layer's own parameters.
+LAYERS_OWN = ("weight", "bias")
 
 
 @dataclass(frozen=True)
@@ -50,6 +61,11 @@ def formula(
     return Formula(role, function, (*arguments, *numbers), results)
 
 
+def learned_role(name: str) -> str:
+    """The role of the derivative of an activation with respect to a learned parameter."""
+    return f"df/d{name}"
+
+
 @dataclass(frozen=True)
 class Activation(Record):
     """An activation applied to each unit by itself.
@@ -77,9 +93,16 @@ class Activation(Record):
     surrogate : bool
         Whether the derivative is another function on purpose, as in a straight-through estimator; it
         is then not compared with the slope.
+    learn : sequence of str, or mapping of str to function ``(z, a, *params) -> da/dparam`` or None
+        Names of the parameters that are learned in training, starting from their defaults or from what a scenario
+        gives. A mapping may give the derivative of `f` with respect to each; where it does not, it is derived.
+    per : "layer" or "unit"
+        Whether all units of a layer share a learned parameter, or each unit (in a map, each channel) has its own.
+        A scenario may choose the other.
     """
 
     kind: ClassVar[str] = "activation"
+    keys: ClassVar[Mapping[str, str]] = ACTIVATION_KEYS
     name: str
     f: Scalar
     df: Scalar | None = None
@@ -89,6 +112,8 @@ class Activation(Record):
     source: str = ""
     domain: tuple[float, float] | None = None
     surrogate: bool = False
+    learn: Sequence[str] | Mapping[str, Scalar | None] = ()
+    per: Literal["layer", "unit"] = "layer"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -97,6 +122,29 @@ class Activation(Record):
         self._check("f", self.f, "z")
         if self.df is not None:
             self._check("df", self.df, "z", "a")
+        object.__setattr__(self, "learn", MappingProxyType(self._checked_learn()))
+        if self.per not in PER:
+            raise self._fault(f"per must be 'layer' or 'unit', not {self.per!r}")
+
+    def _checked_learn(self) -> dict[str, Scalar | None]:
+        """What is learned, in the order of the parameters; raises PluginError for what cannot be."""
+        learn = self.learn
+        if isinstance(learn, str):
+            raise self._fault(f"learn = {learn!r} is text, not names in a tuple", f"Write learn=({learn!r},).")
+        given: dict[Any, Any] = dict(learn) if isinstance(learn, Mapping) else dict.fromkeys(learn)
+        for name, function in given.items():
+            if name not in self.params:
+                declared = f"It has {', '.join(self.params)}." if self.params else "It has no params."
+                near = did_you_mean(str(name), self.params)
+                raise self._fault(f"learn names {name!r}, which is not one of its params", near or declared)
+            if name in LAYERS_OWN:
+                raise self._fault(
+                    f"learn names {name!r}, which is what layers call numbers of their own",
+                    "Call the parameter something else.",
+                )
+            if function is not None:
+                self._check(f"learn[{name!r}]", function, "z", "a")
+        return {name: given[name] for name in self.params if name in given}
 
     @property
     def declared_kinks(self) -> tuple[float | Every, ...]:
@@ -130,11 +178,29 @@ class Activation(Record):
         return derive_slope(self.f)
 
     @property
+    def learned(self) -> Mapping[str, Scalar | None]:
+        """What is learned, in the order of the parameters, and the derivatives that are given."""
+        return self.learn if isinstance(self.learn, Mapping) else dict.fromkeys(self.learn)
+
+    @property
+    def learned_slopes(self) -> dict[str, Scalar]:
+        """For each learned parameter, by name, the derivative of `f` with respect to it, of (z, a, *params).
+
+        Raises as `derivative` does.
+        """
+        from neurosim.formulas.derivatives import derive_partial
+
+        places = {name: place for place, name in enumerate(self.params, 1)}
+        return {name: function or derive_partial(self.f, places[name]) for name, function in self.learned.items()}
+
+    @property
     def formulas(self) -> tuple[Formula, ...]:
         """The functions that compilers see; raises as `derivative` does."""
+        slopes = self.learned_slopes if self.learn else {}
         return (
             formula("f", self.f, ["number"], self.params, 1),
             formula("df", self.derivative, ["number", "number"], self.params, 1),
+            *(formula(learned_role(n), df, ["number", "number"], self.params, 1) for n, df in slopes.items()),
         )
 
 
@@ -161,6 +227,7 @@ class RowActivation(Record):
     """
 
     kind: ClassVar[str] = "activation"
+    keys: ClassVar[Mapping[str, str]] = ACTIVATION_KEYS
     name: str
     f: Callable[..., None]
     backward: Callable[..., None]

@@ -21,6 +21,7 @@ Scalar = Callable[..., float]
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 # Keys of a scenario that say which record it means; the record's own settings stand beside them.
 NAMING = ("name", "source")
+NAMES_RECORDS = "names records in scenarios"
 # What authors call a field that has another name here.
 _OTHER_WORDS = {
     "derivative": "df", "gradient": "df", "function": "f", "formula": "f", "parameters": "params", "init": "usual_init",
@@ -96,12 +97,15 @@ class Record(Declared):
         What a record is, in messages.
     settings : str
         The attribute with the settings that scenarios may give; those in `params` are numbers.
+    keys : mapping of str to str
+        What else may stand beside the settings in a scenario, which cannot be called so, and what it does there.
     name : str
         How scenarios call it.
     """
 
     kind: ClassVar[str]
     settings: ClassVar[str] = "params"
+    keys: ClassVar[Mapping[str, str]] = dict.fromkeys(NAMING, NAMES_RECORDS)
     name: str
 
     def __post_init__(self) -> None:
@@ -153,9 +157,9 @@ class Record(Declared):
         for key, value in declared.items():
             if not isinstance(key, str) or not key.isidentifier():
                 raise self._fault(f"{setting} {key!r} must be an identifier", "Write it like the argument, in quotes.")
-            if key in NAMING:
+            if key in self.keys:
                 raise self._fault(
-                    f"its {setting} {key!r} is a key that names records in scenarios",
+                    f"its {setting} {key!r} is a key that {self.keys[key]}",
                     f"Call the {setting} something else.",
                 )
             if numbers:

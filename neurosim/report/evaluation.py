@@ -8,8 +8,8 @@ from typing import Any
 from neurosim.formulas.javascript import Script
 from neurosim.network.layers import (
     Activate,
+    Activated,
     BatchNorm,
-    ChosenActivation,
     Dense,
     Dropout,
     Flatten,
@@ -18,6 +18,7 @@ from neurosim.network.layers import (
     Normalization,
     Parameter,
     Residual,
+    learned_names,
 )
 from neurosim.network.network import Network
 from neurosim.plugin import RowActivation
@@ -51,12 +52,12 @@ def _dense(layer: Dense, statistics: int, script: Script) -> dict[str, Any]:
         "units": layer.units,
         "weight": layer.weight.offset,
         "bias": _place(layer.bias),
-        "activation": _activation(layer.activation, script),
+        "activation": _activation(layer, script),
     }
 
 
 def _activate(layer: Activate, statistics: int, script: Script) -> dict[str, Any]:
-    return {"words": layer.activation.name, "activation": _activation(layer.activation, script)}
+    return {"words": layer.activation.name, "activation": _activation(layer, script)}
 
 
 def _layer_norm(layer: Normalization, statistics: int, script: Script) -> dict[str, Any]:
@@ -95,7 +96,12 @@ def _place(parameter: Parameter | None) -> int | None:
     return None if parameter is None else parameter.offset
 
 
-def _activation(chosen: ChosenActivation, script: Script) -> dict[str, Any]:
-    record = chosen.record
+def _activation(layer: Activated, script: Script) -> dict[str, Any]:
+    record, chosen = layer.activation.record, layer.activation
     row = isinstance(record, RowActivation)
-    return {"formula": script.add(record.f), "params": list(chosen.values), "row": row}
+    entry = {"formula": script.add(record.f), "params": list(chosen.values), "row": row}
+    if not layer.learned:
+        return entry
+    # Which of the parameters they are, where their numbers begin, and how many that are.
+    places = map(list(record.params).index, learned_names(record))
+    return entry | {"learned": [[k, own.offset, own.size] for k, own in zip(places, layer.learned, strict=True)]}

@@ -12,6 +12,7 @@ from typing import Any
 from pydantic.json_schema import GenerateJsonSchema
 
 from neurosim.network.layers.kinds import SECTIONS
+from neurosim.plugin.formula_records import PER
 from neurosim.plugin.host import BUILTIN, Catalog, Registry, build_registry
 from neurosim.scenario.schema import ScenarioFile
 from neurosim.scenario.study import SPLITS
@@ -60,7 +61,7 @@ def _schema(registry: Registry, plugin: str | None) -> dict[str, Any]:
     definitions["DataSection"]["properties"] |= _options(registry, plugin)
     definitions["DataSection"]["properties"]["source"] |= _names(registry.datasets, plugin)
     definitions["DataSection"]["additionalProperties"] = {"type": ["string", "number", "boolean", "array"]}
-    del definitions["Choice"]
+    del definitions["Choice"], definitions["ActivationChoice"]
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
@@ -74,7 +75,8 @@ def _offer_names(node: Any, registry: Registry, plugin: str | None) -> None:
         if catalog is not None:
             name = _names(getattr(registry, catalog), plugin)
             if "type" not in node:  # a name with parameters
-                table = {"type": "object", "properties": {"name": name}, "required": ["name"]}
+                per = {"per": {"enum": list(PER)}} if catalog == "activations" else {}
+                table = {"type": "object", "properties": {"name": name, **per}, "required": ["name"]}
                 name = {"anyOf": [*name["anyOf"], {**table, "additionalProperties": _PARAMETER}]}
             for key in ("$ref", "anyOf", "type", "default"):
                 node.pop(key, None)

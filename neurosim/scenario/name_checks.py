@@ -15,6 +15,7 @@ from packaging.version import InvalidVersion
 
 from neurosim.errors import PluginError
 from neurosim.network.layers.kinds import CHOICES
+from neurosim.network.layers.weighted import learned_names
 from neurosim.plugin.host import Catalog, Plugin, Registry
 from neurosim.scenario.faults import Fault, show
 from neurosim.scenario.locate import KeyPath
@@ -90,7 +91,11 @@ def _choice(path: KeyPath, value: object, catalog: Catalog) -> Iterator[Fault]:
     yield from faults
     if record is not None and isinstance(value, Mapping):
         for key in value:
-            if key != "name" and key not in record.params:
+            if key == "per" and catalog.what == "activation":
+                if not learned_names(record):
+                    text = f"activation {name} learns none of its parameters, so there is nothing to have per unit"
+                    yield Fault((*path, key), text)
+            elif key != "name" and key not in record.params:
                 yield Fault((*path, key), _no_such("parameter", key, f"{catalog.what} {name}", record.params))
 
 

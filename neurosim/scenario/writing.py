@@ -82,7 +82,7 @@ def _key(key: str) -> str:
 
 
 def _value(value: Any) -> str:
-    if isinstance(value, Choice) and not value.params:
+    if isinstance(value, Choice) and list(_items(value)) == ["name"]:
         return _scalar(value.name)
     if isinstance(value, Section):
         value = _items(value)

@@ -9,6 +9,7 @@ import numpy as np
 
 from neurosim.backends.slopes import Jump, find_jump, side_slopes, slopes
 from neurosim.plugin import Activation, Every
+from neurosim.plugin.formula_records import learned_role
 from neurosim.plugin.host import Registry
 from neurosim.testing.agreement import activation_agreement, activation_on
 from neurosim.testing.compiled import (
@@ -44,6 +45,7 @@ TOLERANCE = 1e-8
 # Differences of numbers far from 1 are less exact.
 TAIL_TOLERANCE = 1e-6
 TAILS = np.array([-1000.0, -100.0, -30.0, 30.0, 100.0, 1000.0])
+LEARNED_TOLERANCE = 1e-6
 # Closer to a declared kink than this, every difference would reach across it.
 KINK_MARGIN = 1e-3
 REACH = 1e4
@@ -70,7 +72,8 @@ def check_activation(
     Returns
     -------
     list of Verdict
-        ``formula``, ``derivative``, ``range``, ``float32``, ``reference = cpu``, ``cuda``, ``speed``.
+        ``formula``, ``derivative``, ``learned`` if it learns, ``range``, ``float32``, ``reference = cpu``, ``cuda``,
+        ``speed``.
     """
     return resolve([activation_items(record, scope(backends, registry))])[0]
 
@@ -90,6 +93,7 @@ def activation_items(record: Activation, chosen: Scope) -> list[Verdict | Pendin
 
     derivative = if_derivable("derivative", lambda: derivative_verdict(record))
     right = derivative.outcome != "failed"
+    learned = [if_derivable("learned", lambda: learned_verdict(record))] if record.learn else []
 
     def in_range() -> Verdict:
         if not right and not _has_values(record):
@@ -99,6 +103,7 @@ def activation_items(record: Activation, chosen: Scope) -> list[Verdict | Pendin
     return [
         formula,
         excused(derivative, formula),
+        *(excused(entry, formula) for entry in learned),
         excused(if_derivable("range", in_range), formula),
         if_compiled(formula, "float32", chosen, lambda: float32_verdict(record)),
         if_compiled(formula, "reference = cpu", chosen, agreement, derivative),
@@ -152,7 +157,7 @@ def cuda_cases(record: Activation) -> Cases:
     """Inputs, and outputs for the derivative."""
     z = points(record).astype(np.float32)
     a = Curve(record, numbers(record.params)).f(z.astype(np.float64)).astype(np.float32)
-    return {"f": [z], "df": [z, a]}
+    return {"f": [z], "df": [z, a], **{learned_role(name): [z, a] for name in record.learn}}
 
 
 def _away_from_kinks(record: Activation, z: Array) -> Array:
@@ -303,20 +308,55 @@ def _look_closer(curve: Curve, z: float, actual: float, expected: float, toleran
         result.wrong.append(f"df({number(z)}) = {number(actual)} where the slope of f is {number(expected)}")
 
 
+def learned_verdict(record: Activation) -> Verdict:
+    """Whether the derivatives with respect to learned parameters are slopes of `f`, by central differences."""
+    z = points(record)
+    worst = 0.0
+    sets = usable_sets(record)
+    for name, given in record.learned.items():
+        whose = "as given" if given is not None else "derived from f"
+        for params in sets:
+            curve = Curve(record, numbers(params))
+            expected = slopes(curve.f_of(name, z), np.full_like(z, params[name]))
+            actual = curve.by(name, z)
+            with np.errstate(all="ignore"):
+                errors = np.abs(actual - expected) / np.maximum(1.0, np.abs(expected))
+            errors = np.where(np.isfinite(expected), np.where(np.isnan(errors), np.inf, errors), 0.0)
+            for bad in np.flatnonzero(errors > LEARNED_TOLERANCE):
+                # Where f has a kink in the parameter, there is no slope to compare with.
+                if find_jump(curve.f_of(name, z[bad : bad + 1]), params[name]) is not None:
+                    errors[bad] = 0.0
+            place = int(np.argmax(errors))
+            if errors[place] > LEARNED_TOLERANCE:
+                where = f"{learned_role(name)}({number(z[place])}) = {number(actual[place])}"
+                found = f"{where}{_with(params)} where the slope of f is {number(expected[place])}"
+                return failed("learned", f"{whose}: wrong at {int((errors > LEARNED_TOLERANCE).sum())} places: {found}")
+            worst = max(worst, float(errors[place]))
+    names = {
+        whose: ", ".join(name for name, given in record.learned.items() if (given is not None) == is_given)
+        for whose, is_given in (("as given", True), ("derived from f", False))
+    }
+    texts = [f"{listed} {whose}" for whose, listed in names.items() if listed]
+    others = "".join(f", also with {assigned(params)}" for params in sets[1:])
+    return passed("learned", f"{', '.join(texts)}: the slope of f in each{others}; worst error {size(worst)}")
+
+
 def range_verdict(record: Activation, chosen: Scope, *, compiled: bool, slope: bool = True) -> Verdict:
     """Whether `f` is finite from -1e4 to 1e4, in both precisions, and its values at infinity and NaN.
 
-    With `slope`, `df` has to be finite too.
+    With `slope`, its derivatives have to be finite too.
     """
     z = extremes(record)
     curve = Curve(record, numbers(record.params))
-    results = [("float64", z, curve.f(z), curve.df(z) if slope else z)]
+    names = ("f", "df", *map(learned_role, record.learn)) if slope else ("f",)
+    exact = (curve.f(z), *((curve.df(z), *(curve.by(name, z) for name in record.learn)) if slope else ()))
+    results = [("float64", z, exact)]
     if compiled and "cpu" in chosen.backends:
-        outputs, gradients = activation_on("cpu", record, record.params, z)
-        results.append(("float32", z.astype(np.float32).astype(np.float64), outputs, gradients))
+        at = z.astype(np.float32).astype(np.float64)
+        results.append(("float32", at, activation_on("cpu", record, record.params, z)[: len(names)]))
     low, high = (number(end) for end in (z.min(), z.max())) if record.domain else ("-1e4", "1e4")
-    for precision, at, a, da in results:
-        for name, values in (("f", a), ("df", da)) if slope else (("f", a),):
+    for precision, at, found in results:
+        for name, values in zip(names, found, strict=True):
             bad = np.flatnonzero(~np.isfinite(values))
             if bad.size:
                 place = bad[np.argmin(np.abs(at[bad]))]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from neurosim.network.layers import Dense, Stack, choose
 from neurosim.network.network import Network
 from neurosim.network.training import Training
 from neurosim.plugin import Activation, Loss, Optimizer, RowActivation
+from neurosim.plugin.formula_records import learned_role
 from neurosim.testing.plain import Array, Curve, numbers
 from neurosim.testing.probe import PROBE, ZEROS
 from neurosim.testing.scope import Scope, built_in
@@ -44,32 +46,45 @@ def make_layer(backend: str, units: int, activation: Any, loss: Any, optimizer: 
 
 def run_layer(bench: Backend, z: NDArray[Any], values: NDArray[Any], label: int = 0) -> tuple[float, Array, Array]:
     """Loss, outputs and gradient with respect to the weighted sums of a layer whose weighted sums are `z`."""
-    bias = bench.network.parameters[-1].span
+    loss, outputs, gradient, _ = _run(bench, z, values, label)
+    return loss, outputs, gradient
+
+
+def _run(
+    bench: Backend, z: NDArray[Any], values: NDArray[Any], label: int = 0
+) -> tuple[float, Array, Array, list[Array]]:
+    """As `run_layer`, with the gradients with respect to what each unit's activation learns."""
+    (layer,) = bench.network.weighted
+    assert layer.bias is not None
+    bias = layer.bias.span
     bench.parameters[bias] = z
     features = np.zeros((1, bench.network.inputs), np.float32)
     row = Rows(features, values[None].astype(np.float32), np.array([label], np.int32), "none")
     with np.errstate(all="ignore"):
         loss, gradient = bench.gradients(row)
         outputs = bench.forward(features)[0].astype(np.float64)
-    return float(loss), outputs, gradient[bias].astype(np.float64)
+    learned = [gradient[parameter.span].astype(np.float64) for parameter in layer.learned]
+    return float(loss), outputs, gradient[bias].astype(np.float64), learned
 
 
-def activation_on(backend: str, record: Any, params: Mapping[str, float], z: Array) -> tuple[Array, Array]:
-    """`f` and `df` at `z`, computed by a backend."""
-    bench = make_layer(backend, z.size, choose(record, params), choose(PROBE))
-    _, outputs, gradient = run_layer(bench, z.astype(np.float32), np.ones(z.size))
-    return outputs, gradient
+def activation_on(backend: str, record: Any, params: Mapping[str, float], z: Array) -> tuple[Array, ...]:
+    """`f`, `df` and the derivatives with respect to learned parameters at `z`, computed by a backend."""
+    bench = make_layer(backend, z.size, choose(record, params, "unit"), choose(PROBE))
+    _, outputs, gradient, learned = _run(bench, z.astype(np.float32), np.ones(z.size))
+    return outputs, gradient, *learned
 
 
 def activation_agreement(record: Activation, z: Array, sets: Sets) -> Verdict:
-    """Whether `f` and `df` are the same in the reference and compiled for the CPU."""
+    """Whether `f` and its derivatives are the same in the reference and compiled for the CPU."""
     z = z.astype(np.float32).astype(np.float64)
     worst = _Worst()
     for params in sets:
         curve = Curve(record, numbers(params))
         expected = activation_on("reference", record, params, z)
         actual = activation_on("cpu", record, params, z)
-        for name, function, ours, theirs in zip(("f", "df"), (curve.f, curve.df), actual, expected, strict=True):
+        functions: dict[str, Callable[[Array], Array]] = {"f": curve.f, "df": curve.df}
+        functions |= {learned_role(name): partial(curve.by, name) for name in record.learn}
+        for (name, function), ours, theirs in zip(functions.items(), actual, expected, strict=True):
             # The effect on the result of rounding the input alone.
             with np.errstate(all="ignore"):
                 near = [np.abs(function(z * (1.0 + sign * 4.0 * _EPSILON)) - theirs) for sign in (-1.0, 1.0)]

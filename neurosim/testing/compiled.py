@@ -8,7 +8,7 @@ from typing import Any
 from neurosim.backends.health import formula_fault
 from neurosim.backends.trials import try_record
 from neurosim.errors import PluginError
-from neurosim.plugin import Loss, Optimizer
+from neurosim.plugin import Activation, Loss, Optimizer
 from neurosim.testing.cuda import ITEM as CUDA
 from neurosim.testing.cuda import Pending
 from neurosim.testing.scope import Scope
@@ -54,13 +54,21 @@ def has_derivative(record: Any) -> bool:
 
 
 def _compile(record: Any, roles: str) -> Verdict:
-    from neurosim.backends.cpu.kernels import activation_kernels, loss_kernel, optimizer_kernels, rule_kernels
+    from neurosim.backends.cpu.kernels import (
+        activation_kernels,
+        learned_kernels,
+        loss_kernel,
+        optimizer_kernels,
+        rule_kernels,
+    )
 
     if isinstance(record, Loss):
         for pair in (None, *record.from_logits):
             loss_kernel(record, pair)
     elif isinstance(record, Optimizer):
         (rule_kernels if record.looks_at_arrays else optimizer_kernels)(record)
+    elif isinstance(record, Activation) and record.learn:
+        learned_kernels(record, False, False)
     else:
         activation_kernels(record)
     return passed("formula", f"{roles}: compiled for the CPU")

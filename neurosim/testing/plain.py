@@ -32,6 +32,15 @@ class Curve:
         """Its derivative, as given or as derived."""
         return apply(self.record.derivative, z, self.f(z), params=self.params)
 
+    def by(self, name: str, z: Array) -> Array:
+        """Its derivative with respect to a learned parameter, as given or as derived."""
+        return apply(self.record.learned_slopes[name], z, self.f(z), params=self.params)
+
+    def f_of(self, name: str, z: Array) -> Callable[[Array], Array]:
+        """The activation at `z` as a function of one of its parameters, an array of the shape of `z`."""
+        place = list(self.record.params).index(name)
+        return lambda value: apply(self.record.f, z, params=(*self.params[:place], value, *self.params[place + 1 :]))
+
 
 @dataclass(frozen=True)
 class RowCurve:

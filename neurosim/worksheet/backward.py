@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -19,11 +20,12 @@ from neurosim.network.layers import (
     LayerNorm,
     MaxPool2d,
     Normalization,
+    Parameter,
     Residual,
 )
-from neurosim.plugin import RowActivation
+from neurosim.plugin import Activation, RowActivation
 from neurosim.worksheet.blocks import Number, Piece, Section, computed, given
-from neurosim.worksheet.forward import receptive_field, settings, weighted_sum
+from neurosim.worksheet.forward import learned_index, receptive_field, settings, weighted_sum
 from neurosim.worksheet.losses import loss_slopes
 from neurosim.worksheet.names import ALL, Names
 from neurosim.worksheet.numbers import joined, written
@@ -107,7 +109,11 @@ def _through_activation(section: Section, names: Names, layer: Activated) -> Non
         z, a = float(step.sums(layer)[index]), float(step.outputs(layer)[index])
         derivative = f"∂{output}/∂{symbol}"
         _tell_chain_rule(section, names, symbol, output)
-        arguments = [Argument(symbol, z, computed=True), Argument(output, a, computed=True), *settings(layer)]
+        arguments = [
+            Argument(symbol, z, computed=True),
+            Argument(output, a, computed=True),
+            *settings(names, layer, index),
+        ]
         found = trace(record.derivative, arguments, [derivative])
         section.blocks += found.lines
         section.line(
@@ -116,6 +122,44 @@ def _through_activation(section: Section, names: Names, layer: Activated) -> Non
             [computed(arrives), "·", computed(found.results[0])],
             slope,
         )
+    _learned(section, names, layer)
+
+
+def _learned(section: Section, names: Names, layer: Activated) -> None:
+    """The gradients of what an activation learns: each output's share, and the rest of the sum."""
+    step, record = names.step, layer.activation.record
+    if not layer.learned or not isinstance(record, Activation):
+        return
+    gradient = step.network.named(step.gradient)
+    for parameter, slope in zip(layer.learned, record.learned_slopes.values(), strict=True):
+        shown = names.shown[layer.name]
+        for place in dict.fromkeys(learned_index(parameter, index) for index in shown):
+            name, total = names.parameter(parameter, layer, place), float(gradient[parameter.name][place])
+            symbols: list[str] = []
+            numbers: list[list[Piece]] = []
+            left = total
+            for index in shown:
+                if learned_index(parameter, index) != place:
+                    continue
+                symbol, output = names.weighted(layer, index), names.output(layer, index)
+                z, a = float(step.sums(layer)[index]), float(step.outputs(layer)[index])
+                arguments = [Argument(symbol, z, computed=True), Argument(output, a, computed=True)]
+                derivative = f"∂{output}/∂{name}"
+                found = trace(slope, [*arguments, *settings(names, layer, index)], [derivative])
+                section.blocks += found.lines
+                arrives = float(step.received(layer)[index])
+                symbols.append(f"{names.slope(output)}·{derivative}")
+                numbers.append([computed(arrives), "·", computed(found.results[0])])
+                left -= arrives * found.results[0]
+            if not step.alone or len(symbols) < _sharing(layer, parameter):
+                symbols.append("(the same of all others)")
+                numbers.append([given(left)])
+            section.line(names.slope(name), " + ".join(symbols), joined(numbers), total)
+
+
+def _sharing(layer: Activated, parameter: Parameter) -> int:
+    """How many outputs of a sample have the same number of a learned parameter."""
+    return math.prod(layer.output_shape) // parameter.size
 
 
 def _dense(section: Section, names: Names, layer: Dense) -> None:

@@ -22,9 +22,11 @@ from neurosim.network.layers import (
     LayerNorm,
     MaxPool2d,
     Normalization,
+    Parameter,
     Pool2d,
     Residual,
     Window,
+    learned_names,
 )
 from neurosim.plugin import RowActivation
 from neurosim.worksheet.blocks import Number, Piece, Section, computed, given
@@ -150,7 +152,7 @@ def _activation(section: Section, names: Names, layer: Activated, index: Index) 
     if record.name == "identity":
         section.line(name, symbol, (), z)
         return
-    found = trace(record.f, [Argument(symbol, z, computed=True), *settings(layer)], [name])
+    found = trace(record.f, [Argument(symbol, z, computed=True), *settings(names, layer, index)], [name])
     lines = list(found.lines)
     if len(lines) == 1 and lines[0].formula == f"{record.name}({symbol})":
         section.blocks += lines
@@ -163,9 +165,19 @@ def _activation(section: Section, names: Names, layer: Activated, index: Index) 
     section.line(name, f"{record.name}({symbol}){meaning}", last.filled, last.value, last.note)
 
 
-def settings(layer: Activated) -> list[Argument]:
-    """The parameters of a layer's activation."""
-    return [Argument(name, value, setting=True) for name, value in layer.activation.params.items()]
+def settings(names: Names, layer: Activated, index: Index) -> list[Argument]:
+    """The parameters of a layer's activation, for one of its outputs."""
+    found = {name: Argument(name, value, setting=True) for name, value in layer.activation.params.items()}
+    for name, parameter in zip(learned_names(layer.activation.record), layer.learned, strict=True):
+        place = learned_index(parameter, index)
+        value = float(names.step.trace.weights[parameter.name][place])
+        found[name] = Argument(names.parameter(parameter, layer, place), value)
+    return list(found.values())
+
+
+def learned_index(parameter: Parameter, index: Index) -> Index:
+    """Which number of a learned parameter of an activation is that of an output."""
+    return index[-1:] if parameter.size > 1 else (0,)
 
 
 def _row_activation(section: Section, names: Names, layer: Dense | Activate) -> None:

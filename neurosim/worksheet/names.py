@@ -14,7 +14,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from neurosim.network.layers import Dense, Layer, Parameter, Weighted, in_order
+from neurosim.network.layers import Activated, Dense, Layer, Parameter, Weighted, in_order
 from neurosim.worksheet.blocks import Number, computed, given
 from neurosim.worksheet.numbers import numbered
 from neurosim.worksheet.step import Index, Step, largest, sources
@@ -112,6 +112,8 @@ class Names:
     def parameter(self, parameter: Parameter, layer: Layer, index: Index) -> str:
         """``w3[1,2]``, ``b3[2]``, ``gamma3[1]``."""
         word = parameter.name.rpartition(".")[2]
+        if isinstance(layer, Activated) and parameter in layer.learned and parameter.size == 1:
+            return word + str(self.numbers[layer.name])  # the units share it
         return {"weight": "w", "bias": "b"}.get(word, word) + str(self.numbers[layer.name]) + numbered(index)
 
     def input(self, layer: Layer, index: Index) -> str:

@@ -8,9 +8,21 @@ from typing import Any
 import numpy as np
 
 from neurosim.backends.uncompiled import uncompiled
-from neurosim.network.layers import BatchNorm, Conv2d, Dense, Layer, LayerNorm, Normalization, Parameter, as_kind
+from neurosim.network.layers import (
+    Activate,
+    Activated,
+    BatchNorm,
+    Conv2d,
+    Dense,
+    Layer,
+    LayerNorm,
+    Normalization,
+    Parameter,
+    as_kind,
+)
 from neurosim.plugin.reductions import IS_BIAS
 from neurosim.worksheet.blocks import Line, Piece, Section, computed, given
+from neurosim.worksheet.forward import learned_index
 from neurosim.worksheet.losses import target_symbol
 from neurosim.worksheet.names import Names
 from neurosim.worksheet.numbers import written
@@ -58,6 +70,14 @@ def _dense(names: Names, layer: Dense) -> Iterator[tuple[Parameter, Index]]:
         yield from ((layer.weight, (place, unit)) for place in names.inputs_shown(layer, unit))
         if layer.bias is not None:
             yield layer.bias, (unit,)
+    yield from _activation(names, layer)
+
+
+def _activation(names: Names, layer: Activated) -> Iterator[tuple[Parameter, Index]]:
+    """What the activation of a layer learns."""
+    for parameter in layer.learned:
+        places = dict.fromkeys(learned_index(parameter, index) for index in names.shown[layer.name])
+        yield from ((parameter, place) for place in places)
 
 
 def _conv2d(names: Names, layer: Conv2d) -> Iterator[tuple[Parameter, Index]]:
@@ -66,6 +86,7 @@ def _conv2d(names: Names, layer: Conv2d) -> Iterator[tuple[Parameter, Index]]:
     yield layer.weight, (*largest(slopes, 1)[0], channel)
     if layer.bias is not None:
         yield layer.bias, (channel,)
+    yield from _activation(names, layer)
 
 
 def _normalization(names: Names, layer: Normalization) -> Iterator[tuple[Parameter, Index]]:
@@ -75,6 +96,7 @@ def _normalization(names: Names, layer: Normalization) -> Iterator[tuple[Paramet
 
 
 _SHOWN: dict[type[Layer], Callable[[Names, Any], Iterator[tuple[Parameter, Index]]]] = {
+    Activate: _activation,
     Dense: _dense,
     Conv2d: _conv2d,
     BatchNorm: _normalization,

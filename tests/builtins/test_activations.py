@@ -15,7 +15,13 @@ RECORDS = [entry.record for entry in support.BUILTINS.activations]
 SCALAR = [record for record in RECORDS if isinstance(record, Activation)]
 ROWWISE = [record for record in RECORDS if isinstance(record, RowActivation)]
 # Parameters besides the defaults, so that a parameter that is ignored is noticed.
-OTHER_PARAMS = {"leaky_relu": {"alpha": 0.3}, "elu": {"alpha": 0.7}, "swish": {"beta": 1.7}}
+OTHER_PARAMS = {
+    "leaky_relu": {"alpha": 0.3},
+    "prelu": {"alpha": -0.375},
+    "learnable_swish": {"beta": 0.625},
+    "elu": {"alpha": 0.7},
+    "swish": {"beta": 1.7},
+}
 CASES = [pytest.param(record, record.params, id=record.name) for record in SCALAR] + [
     pytest.param(record, OTHER_PARAMS[record.name], id=f"{record.name}-params")
     for record in SCALAR
@@ -43,7 +49,10 @@ def check_derivative(record, params, z):
 
 
 def test_the_built_in_activations_are_all_there():
-    names = "identity step sigmoid tanh relu leaky_relu elu selu gelu swish softplus hard_sigmoid softmax"
+    names = (
+        "identity step sigmoid tanh relu leaky_relu prelu elu selu gelu swish learnable_swish softplus hard_sigmoid "
+        "softmax"
+    )
     assert {record.name for record in RECORDS} == set(names.split())
 
 
@@ -85,6 +94,7 @@ PUBLISHED = [
     ("tanh", {}, {0.0: 0.0, 1.0: 0.7615941559557649, 0.5 * math.log(3.0): 0.5}),
     ("relu", {}, {-3.0: 0.0, 0.0: 0.0, 2.5: 2.5}),
     ("leaky_relu", {"alpha": 0.01}, {-3.0: -0.03, 2.5: 2.5}),
+    ("prelu", {"alpha": 0.25}, {-3.0: -0.75, 0.0: 0.0, 2.5: 2.5}),
     ("elu", {"alpha": 1.0}, {-math.log(2.0): -0.5, 2.5: 2.5}),
     ("elu", {"alpha": 2.0}, {-math.log(2.0): -1.0}),
     # The negative saturation -alpha * scale is printed in the paper as -1.7581.
@@ -93,6 +103,7 @@ PUBLISHED = [
     ("gelu", {}, {1.0: 0.8413447460685429, -1.0: -0.15865525393145707, 0.0: 0.0, 2.0: 1.9544997361036416}),
     ("swish", {"beta": 1.0}, {0.0: 0.0, 1.0: S1, -1.0: S1 - 1.0}),
     ("swish", {"beta": 2.0}, {0.5: 0.5 * S1}),
+    ("learnable_swish", {"beta": 2.0}, {0.5: 0.5 * S1}),
     ("softplus", {}, {0.0: math.log(2.0), 1.0: 1.3132616875182228}),
     ("hard_sigmoid", {}, {-3.0: 0.0, 0.0: 0.5, 1.5: 0.75, 3.0: 1.0, 9.0: 1.0}),
 ]
@@ -107,7 +118,13 @@ def test_values_are_the_published_ones(registry, name, params, pairs):
 
 
 def test_defaults_are_the_usual_ones(registry):
-    defaults = {"leaky_relu": {"alpha": 0.01}, "elu": {"alpha": 1.0}, "swish": {"beta": 1.0}}
+    defaults = {
+        "leaky_relu": {"alpha": 0.01},
+        "prelu": {"alpha": 0.25},
+        "elu": {"alpha": 1.0},
+        "swish": {"beta": 1.0},
+        "learnable_swish": {"beta": 1.0},
+    }
     for record in SCALAR:
         assert dict(record.params) == defaults.get(record.name, {})
 
@@ -135,14 +152,15 @@ def test_backends_compute_the_function_and_its_derivative(backend, record, param
     z = np.concatenate([GRID, EXTREME])
     net = support.network(1, [support.Dense(z.size, (record, params))], "mae")
     bench = backend.make(net, support.training())
-    bench.parameters[:] = 0.0
-    bench.parameters[z.size :] = z
-    z = bench.parameters[z.size :].astype(np.float64)
+    (layer,) = net.weighted
+    bench.parameters[layer.weight.span] = 0.0
+    bench.parameters[layer.bias.span] = z
+    z = bench.parameters[layer.bias.span].astype(np.float64)
     outputs = bench.forward(np.zeros((1, 1), np.float32))[0]
     # The targets are above every output, so each gradient of the mean absolute error is -1 / units.
     targets = np.full((1, z.size), 1e6, np.float32)
     far = support.Rows(np.zeros((1, 1), np.float32), targets, np.zeros(0, np.int32), "none")
-    slopes = -z.size * bench.gradients(far)[1][z.size :]
+    slopes = -z.size * bench.gradients(far)[1][layer.bias.span]
     a = apply(record.f, z, params=tuple(params.values()))
     da = apply(record.df, z, a, params=tuple(params.values()))
     single = 4e-7 if backend.name != "reference" else 1e-13

@@ -54,6 +54,10 @@ FIRST = Conv2d(2, (1, 1), "tanh")
 LAST = (Flatten(), Dense(3, "softmax"))
 
 
+# An activation with learned parameters of each unit's own.
+OWN_PRELU, OWN_SWISH = ("prelu", {}, "unit"), ("learnable_swish", {}, "unit")
+
+
 def _layer(*layers, inputs=(5, 6, 2), last=LAST, **how):
     """Layers on a map, between others: that before has gradients of its own only through them."""
     return Case(inputs, (FIRST, *layers, *last), CCE, **how)
@@ -124,6 +128,15 @@ CASES = {
     "activation": _layer(Conv2d(3), BatchNorm(), Activation("swish")),
     "activation of vectors": _vector(Activation("softmax")),
     "activation last, from logits": Case(4, (Dense(3), Activation("softmax")), CCE),
+    "prelu": _vector(Dense(6, OWN_PRELU), Activation("prelu"), Dense(5, "prelu")),
+    "prelu on a map": _layer(
+        Conv2d(3, (3, 3), OWN_PRELU), BatchNorm(), Activation("prelu"), Conv2d(2, (1, 1), "prelu")
+    ),
+    "learnable swish": _vector(Dense(5, "learnable_swish"), LayerNorm(), Activation(OWN_SWISH), Dense(4, OWN_SWISH)),
+    "learnable swish on a map": _layer(Conv2d(3, (2, 2), "learnable_swish"), Pool("avg"), Activation(OWN_SWISH)),
+    "learned activations first and last": Case(4, (Activation(OWN_PRELU), Dense(3), Activation("learnable_swish"))),
+    "learned activation of images": Case((3, 4, 2), (Activation(OWN_PRELU), Flatten(), Dense(3, "learnable_swish"))),
+    "residual with learned activations": _vector(Residual((Dense(6, OWN_SWISH),)), Activation(OWN_PRELU)),
     "residual": _vector(Residual((Dense(6, "tanh"),))),
     "residual, two layers and norms": _vector(Residual((BatchNorm(), Dense(4, "relu"), LayerNorm(), Dense(6)))),
     "residual, projection": _vector(Residual((Dense(5, "tanh"), Dense(7, "relu")))),
@@ -137,6 +150,7 @@ CASES = {
         Residual((Conv2d(3, (3, 3), "tanh", padding="same"), Pool("avg", padding="same")))
     ),
     "l1": Case(4, (Dense(5, "tanh", l1=0.02), Dense(3, "softmax", l1=0.01)), CCE),
+    "l2 with a learned activation": Case(4, (Dense(5, OWN_PRELU, l2=0.3), Dense(3, "softmax")), CCE),
     "l2": Case(4, (Dense(5, "tanh", l2=0.3), Dense(3, "softmax")), CCE),
     "l1 and l2 in a conv net": Case(
         (5, 5, 1),
@@ -145,6 +159,7 @@ CASES = {
     ),
     "clip value": _vector(clip_value=0.02, lr=0.5),
     "clip norm": _vector(clip_norm=0.1, lr=0.5),
+    "clip norm of learned activations": _vector(Dense(6, OWN_PRELU), clip_norm=0.1, lr=0.5),
     "clip norm above the gradient": _vector(clip_norm=100.0, lr=0.5),
     "clip value of a penalized conv net": Case(
         (5, 5, 1), (Conv2d(3, l2=0.5), BatchNorm(), *LAST), CCE, clip_value=0.05, lr=0.5
@@ -193,6 +208,8 @@ STORED = (
     "layer norm on a map",
     "residual on a map, stride",
     "residual, projection",
+    "prelu on a map",
+    "learnable swish",
     "l1 and l2 in a conv net",
     "clip value of a penalized conv net",
     "clip norm of a penalized conv net",

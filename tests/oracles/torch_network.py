@@ -33,6 +33,26 @@ ACTIVATIONS = {
 }
 
 
+class LearnableSwish(nn.Module):
+    """x sigmoid(beta x) with one beta, or one for each channel."""
+
+    def __init__(self, count):
+        super().__init__()
+        self.beta = nn.Parameter(torch.ones(count))
+
+    def forward(self, x):
+        return x * torch.sigmoid(self.beta.reshape(-1, *[1] * (x.ndim - 2)) * x)
+
+
+LEARNING = {"prelu": nn.PReLU, "learnable_swish": LearnableSwish}
+
+
+def activation(given, width):
+    """The module of an activation as a test's layer has it, for this many units or channels."""
+    name, _, per = given if isinstance(given, tuple) else (given, None, "layer")
+    return LEARNING[name](width if per == "unit" else 1) if name in LEARNING else ACTIVATIONS[name]()
+
+
 def same_padding(size, kernel, stride):
     """Cells before and after, so that there are size / stride outputs, rounded up; one more cell after."""
     outputs = (size + stride - 1) // stride
@@ -135,9 +155,9 @@ def _residual(spec, shape):
 def _module(spec, shape):
     """The module of one layer for inputs of this shape (channels first)."""
     if isinstance(spec, Dense):
-        return nn.Sequential(nn.Linear(*shape, spec.units, bias=spec.bias), ACTIVATIONS[spec.activation]())
+        return nn.Sequential(nn.Linear(*shape, spec.units, bias=spec.bias), activation(spec.activation, spec.units))
     if isinstance(spec, Conv2d):
-        return nn.Sequential(_conv(spec, shape[0]), ACTIVATIONS[spec.activation]())
+        return nn.Sequential(_conv(spec, shape[0]), activation(spec.activation, spec.channels))
     if isinstance(spec, Pool):
         return _pool(spec)
     if isinstance(spec, GlobalAvgPool):
@@ -147,7 +167,7 @@ def _module(spec, shape):
     if isinstance(spec, LayerNorm):
         return ChannelNorm(shape[0])
     if isinstance(spec, Activation):
-        return ACTIVATIONS[spec.activation]()
+        return activation(spec.activation, shape[0])
     if isinstance(spec, Dropout):
         return nn.Identity()
     return ChannelsLast()
@@ -181,6 +201,10 @@ def _entries(stack, prefix="layers"):
                 yield f"{name}.weight", part.weight
                 if part.bias is not None:
                     yield f"{name}.bias", part.bias
+            elif isinstance(part, nn.PReLU):
+                yield f"{name}.alpha", part.weight
+            elif isinstance(part, LearnableSwish):
+                yield f"{name}.beta", part.beta
             elif isinstance(part, nn.LayerNorm | nn.BatchNorm1d | nn.BatchNorm2d):
                 yield f"{name}.gamma", part.weight
                 yield f"{name}.beta", part.bias

@@ -107,15 +107,23 @@ def test_a_package_gives_what_it_says_and_passes_the_kit(load, package):
 @pytest.mark.parametrize("path", SINGLE_FILES, ids=lambda path: path.stem)
 def test_a_single_file_passes_the_kit(path):
     registry = build_registry([path], builtins=False, entry_points=False, environment=False)
-    assert registry.activations.names() == ["gaussian"]
+    assert registry.activations.names() == [path.stem]
     for record in records(registry):
         assert_passes(record)
 
 
 def test_the_single_file_is_the_smallest_plugin():
-    (path,) = SINGLE_FILES
+    path = min(SINGLE_FILES, key=lambda path: path.stat().st_size)
     record = build_registry([path], entry_points=False, environment=False).activations.get("gaussian")
     assert record.df is None
+
+
+def test_the_pade_activation_begins_as_a_leaky_relu():
+    (path,) = (path for path in SINGLE_FILES if path.stem == "pade")
+    record = build_registry([path], entry_points=False, environment=False).activations.get("pade")
+    assert list(record.learn) == list(record.params)
+    for z in (-3.0, -2.0, -1.0, -0.3, 0.0, 0.3, 1.0, 2.0, 3.0):
+        assert record.f(z, *record.params.values()) == pytest.approx(z if z > 0.0 else 0.01 * z, abs=0.04)
 
 
 @pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.name)

@@ -14,7 +14,7 @@ from neurosim.backends.cpu.groups import CompiledKernels, LaneGroup, compile_lan
 from neurosim.backends.cpu.inspection import layer_signals
 from neurosim.backends.cpu.kernels import (
     OptimizerKernels,
-    activation_kernels,
+    kernels_of,
     loss_kernel,
     optimizer_kernels,
     rule_kernels,
@@ -57,6 +57,7 @@ class CpuBackend(Backend):
         self._squares = np.zeros(-(-network.size // CHUNK))
         self._scratch = np.zeros((0, 0), np.float32)
         self._maps = (0, 0, 0)
+        self._learned = 0
         self._ready = False
         self._blocks_ready = False
         self._small_rows: Rows | None = None
@@ -79,7 +80,7 @@ class CpuBackend(Backend):
         small = self._small
         optimizer = self.training.optimizer
         self.kernels = CompiledKernels(
-            {layer.name: activation_kernels(layer.activation.record) for layer in activated},
+            {layer.name: kernels_of(layer) for layer in activated},
             loss_kernel(self.network.loss.record, self.network.pair),
             compile_lane_loss(self.network) if small else None,
             self._whole_arrays() if self.training.looks_at_arrays else optimizer_kernels(optimizer.record),
@@ -93,6 +94,10 @@ class CpuBackend(Backend):
             from neurosim.backends.cpu import maps
 
             self._maps = (maps.forward.address, maps.backward.address, maps.pack.address)
+        if any(layer.learned for layer in activated):
+            from neurosim.backends.cpu import learned
+
+            self._learned = learned.finish.address
         self._ready = True
         nothing = self._no_rows()
         if small:
@@ -255,6 +260,7 @@ class CpuBackend(Backend):
             judge_of(self.network, rows),
             self._product(plan),
             self._maps,
+            self._learned,
             self._contexts(threads, plan),
             totals,
         )

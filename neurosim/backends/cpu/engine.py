@@ -25,7 +25,15 @@ from neurosim.backends.cpu.blocks import (
 from neurosim.backends.cpu.gathering import gather_batch, gather_features, gather_line, gather_targets
 from neurosim.backends.cpu.jit import compiled, entry
 from neurosim.backends.cpu.losses import loss_block
-from neurosim.backends.cpu.memory import address_of, call_constants, call_finish, call_maps, exchange_float_mode, floats
+from neurosim.backends.cpu.memory import (
+    address_of,
+    call_constants,
+    call_finish,
+    call_learned,
+    call_maps,
+    exchange_float_mode,
+    floats,
+)
 from neurosim.backends.cpu.table import (
     ACTIVATION,
     ACTIVE,
@@ -161,7 +169,7 @@ def after_loss(plan, from_logits):
 @entry
 def train(
     plan, loss, inputs, data, order, span, batch, keys, optimizer, rates, t, clip, arrays, judge, product, maps,
-    contexts, totals, thread, threads, words,
+    learned, contexts, totals, thread, threads, words,
 ):  # fmt: skip
     """Train on a span of the rows in `order`, batch by batch; called by every thread of a team at once.
 
@@ -197,6 +205,8 @@ def train(
         Address of the kernel for large products; 0 where there are none.
     maps : (forward, backward, pack)
         Addresses of the kernels for maps; 0 where the network has none.
+    learned : int
+        Address of `neurosim.backends.cpu.learned.finish`; 0 where no activation learns.
     contexts : int64 (threads, words)
         For each thread, the arguments of a call of these; the address of its scratch memory is already there.
     totals : float64 (row blocks, 2)
@@ -243,6 +253,8 @@ def train(
         backward_pass(plan, x, s, ready, rows, start, keys, update, product, maps, context, thread, threads, barrier)
         if maps[1] != 0:
             finish_maps(plan, (rows + GROUP - 1) // GROUP, update, thread, threads)
+        if learned != 0:
+            call_learned(learned, (address_of(plan), plan.shape[0], rows, *update, thread, threads))
         if late:
             wait(barrier, threads)
             if clip[0] == BY_NORM:

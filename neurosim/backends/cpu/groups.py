@@ -38,7 +38,7 @@ def is_small(network: Network, training: Training) -> bool:
     """Whether a network is trained by `lanes`; depends only on the network and its training, not on the machine."""
     simple = all(type(layer) in IN_LANES for layer in network.layers)
     clipped = training.clip_value is not None or training.clip_norm is not None
-    alone = clipped or training.looks_at_arrays
+    alone = clipped or training.looks_at_arrays or any(layer.learned for layer in network.activated)
     return simple and not alone and not network.penalized and network.size <= SMALL_NETWORK
 
 

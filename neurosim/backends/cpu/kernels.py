@@ -13,6 +13,7 @@ from neurosim.backends.cpu.rule_templates import rule_source
 from neurosim.backends.cpu.templates import (
     activation_source,
     lane_loss_source,
+    learned_activation_source,
     loss_source,
     optimizer_source,
 )
@@ -21,6 +22,7 @@ from neurosim.backends.refusals import refusal
 from neurosim.formulas import form
 from neurosim.formulas.float32 import Generated
 from neurosim.formulas.reader import read
+from neurosim.network.layers import Activated
 from neurosim.plugin import Activation, FromLogits, Loss, Optimizer, RowActivation
 
 
@@ -82,6 +84,22 @@ def activation_kernels(activation: Activation | RowActivation) -> ActivationKern
     """
     module = _load(activation, activation_source(activation))
     return ActivationKernels(module.forward.address, module.backward.address, module)
+
+
+@once_each
+def learned_kernels(activation: Activation, each: bool, maps: bool) -> ActivationKernels:
+    """The kernels of an activation that learns some of its parameters; raises like `activation_kernels`."""
+    module = _load(activation, learned_activation_source(activation, each=each, maps=maps))
+    return ActivationKernels(module.forward.address, module.backward.address, module)
+
+
+def kernels_of(layer: Activated) -> ActivationKernels:
+    """The kernels of a layer's activation; raises like `activation_kernels`."""
+    record = layer.activation.record
+    if not layer.learned or isinstance(record, RowActivation):
+        return activation_kernels(record)
+    each = any(parameter.size > 1 for parameter in layer.learned)
+    return learned_kernels(record, each, len(layer.output_shape) > 1)
 
 
 def is_identity(activation: Activation | RowActivation) -> bool:

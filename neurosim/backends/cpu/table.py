@@ -42,7 +42,8 @@ class Field(IntEnum):
     FORWARD = auto()  # address of the activation's kernel; 0 for the identity
     BACKWARD = auto()
     WHOLE_ROWS = auto()  # the activation works on rows
-    PARAMS = auto()  # address of the activation's parameters
+    PARAMS = auto()  # address of the activation's parameters; if it learns some of them, that of `LearnedField`s
+    LEARNS = auto()  # the activation learns some of its parameters
     FROM_LOGITS = auto()  # the incoming gradient is with respect to z
     DROPOUT_INDEX = auto()
     DROP_BELOW = auto()
@@ -63,6 +64,21 @@ class Field(IntEnum):
     PARTIAL = auto()  # numbers in one of them
 
 
+class LearnedField(IntEnum):
+    """Entries of the table of an activation that learns some of its parameters. Addresses are 0 without a gradient."""
+
+    FIXED = 0  # address of the parameters that are not learned
+    LEARNED = auto()  # address of those that are, one after the other
+    LEARNED_GRADIENT = auto()
+    LEARNED_STATE = auto()
+    NAMES = auto()  # how many parameters are learned
+    NUMBERS = auto()  # numbers of each of them: 1, or one for each channel
+    WIDTH = auto()  # channels, or units of a vector
+    SUMS = auto()  # address of parts of the gradient: by block of rows, or by group of maps in lines
+    OUTPUTS = auto()  # address of the outputs of the first group
+    GROUP_BYTES = auto()  # and from one group to the next
+
+
 class LossField(IntEnum):
     """Entries of the loss table."""
 
@@ -81,12 +97,16 @@ class LossField(IntEnum):
 (
     KIND, INPUTS, UNITS, CHANNELS, MAPS, BY_ROWS, COLUMN_BLOCKS, INPUT_BLOCKS, WAIT, ACTIVE, X, Z, A, D, DX, OTHER,
     INNER, PROJECTION, WEIGHT, BIAS, WEIGHT_GRADIENT, BIAS_GRADIENT, WEIGHT_STATE, BIAS_STATE, WEIGHTS, HAS_BIAS,
-    PENALTY, FORWARD, BACKWARD, WHOLE_ROWS, PARAMS, FROM_LOGITS, DROPOUT_INDEX, DROP_BELOW, DROP_SCALE, BATCH, MOVE,
-    SETTINGS, RUNNING_MEAN, RUNNING_VARIANCE, MEAN, INVERSE, X_GROUP, A_GROUP, GEOMETRY, PACKED, PACKED_TRANSPOSED,
-    PARTIALS, PARTIAL,
+    PENALTY, FORWARD, BACKWARD, WHOLE_ROWS, PARAMS, LEARNS, FROM_LOGITS, DROPOUT_INDEX, DROP_BELOW, DROP_SCALE, BATCH,
+    MOVE, SETTINGS, RUNNING_MEAN, RUNNING_VARIANCE, MEAN, INVERSE, X_GROUP, A_GROUP, GEOMETRY, PACKED,
+    PACKED_TRANSPOSED, PARTIALS, PARTIAL,
 ) = (int(field) for field in Field)  # fmt: skip
 (LOSS, LOSS_PARAMS, LOSS_Z, LOSS_A, LOSS_D, OUTPUTS, VALUES, CLASSES, LOSS_FROM_LOGITS) = (int(f) for f in LossField)
+(
+    FIXED, LEARNED, LEARNED_GRADIENT, LEARNED_STATE, NAMES, NUMBERS, WIDTH, SUMS, LEARNED_OUTPUTS, GROUP_BYTES,
+) = (int(field) for field in LearnedField)  # fmt: skip
 FIELDS = len(Field)
+LEARNED_FIELDS = len(LearnedField)
 # The arguments of a call of the map kernels besides the stages: entries of a table of integers.
 INPUT, ROWS, FIRST_ROW, KEYS, SCRATCH = range(5)
 CONTEXT = 5

@@ -57,6 +57,87 @@ def backward(z_address, a_address, d_address, stride, r0, r1, c0, c1, params):
             d[j] = d[j] * {df}(z[j], a[j]{arguments})
 """
 
+_LEARNED_IMPORTS = """\
+from neurosim.backends.cpu.memory import words
+from neurosim.backends.cpu.table import FIXED, GROUP_BYTES, LEARNED, LEARNED_FIELDS, LEARNED_OUTPUTS, SUMS, WIDTH
+from neurosim.backends.cpu.vectors import LANES, LINE
+
+"""
+
+# Of an activation that learns some of its parameters; `neurosim.backends.cpu.learned` adds up what `backward` sums.
+_LEARNED_ACTIVATION = """\
+{functions}
+
+
+@kernel(ACTIVATION)
+def forward(z_address, bias_address, a_address, stride, r0, r1, c0, c1, params):
+    table = words(params, LEARNED_FIELDS)
+{params}
+    bias = floats(bias_address + 4 * c0, c1 - c0)
+    for i in range(r0, r1):
+        z = floats(z_address + 4 * (i * stride + c0), c1 - c0)
+        a = floats(a_address + 4 * (i * stride + c0), c1 - c0)
+        for j in range(c1 - c0):
+            total = z[j] + bias[j]
+            z[j] = total
+            a[j] = {f}(total{arguments})
+
+
+@kernel(ACTIVATION)
+def backward(z_address, a_address, d_address, stride, r0, r1, c0, c1, params):
+    table = words(params, LEARNED_FIELDS)
+{params}
+    # The sums of a block of rows lie where its first row would.
+    first = table[SUMS] + 4 * (r0 * {count} * stride + c0)
+{sums}
+    for i in range(r0, r1):
+        z = floats(z_address + 4 * (i * stride + c0), c1 - c0)
+        a = floats(a_address + 4 * (i * stride + c0), c1 - c0)
+        d = floats(d_address + 4 * (i * stride + c0), c1 - c0)
+{slopes}
+        for j in range(c1 - c0):
+            d[j] = d[j] * {df}(z[j], a[j]{arguments})
+"""
+
+# The same on maps, whose bias is already added: lines of samples, which belong to the channels in turn.
+_LEARNED_MAP_ACTIVATION = """\
+{functions}
+
+
+@kernel(ACTIVATION)
+def forward(z_address, bias_address, a_address, stride, r0, r1, c0, c1, params):
+    table = words(params, LEARNED_FIELDS)
+    channels = table[WIDTH]
+    for position in range((r1 - r0) * (c1 - c0) // (channels * LANES)):
+        for c in range(channels):
+{params}
+            z = floats(z_address + (position * channels + c) * LINE, LANES)
+            a = floats(a_address + (position * channels + c) * LINE, LANES)
+            for j in range(LANES):
+                a[j] = {f}(z[j]{arguments})
+
+
+@kernel(ACTIVATION)
+def backward(z_address, a_address, d_address, stride, r0, r1, c0, c1, params):
+    table = words(params, LEARNED_FIELDS)
+    channels = table[WIDTH]
+    group = (a_address - table[LEARNED_OUTPUTS]) // table[GROUP_BYTES]
+    sums = table[SUMS] + group * {count} * channels * LINE
+    everything = floats(sums, {count} * channels * LANES)
+    for j in range({count} * channels * LANES):
+        everything[j] = F(0.0)
+    for position in range((r1 - r0) * (c1 - c0) // (channels * LANES)):
+        for c in range(channels):
+{params}
+            first = sums + c * LINE
+            z = floats(z_address + (position * channels + c) * LINE, LANES)
+            a = floats(a_address + (position * channels + c) * LINE, LANES)
+            d = floats(d_address + (position * channels + c) * LINE, LANES)
+{slopes}
+            for j in range(LANES):
+                d[j] = d[j] * {df}(z[j], a[j]{arguments})
+"""
+
 _ROW_ACTIVATION = """\
 {functions}
 
@@ -163,9 +244,9 @@ def step_constants(params, constants, t, learning_rate):
 """
 
 
-def indented(lines: Iterable[str]) -> str:
+def indented(lines: Iterable[str], depth: int = 1) -> str:
     """Lines of a function's body."""
-    return "\n".join(f"    {line}" for line in lines) or "    pass"
+    return "\n".join(f"{'    ' * depth}{line}" for line in lines) or f"{'    ' * depth}pass"
 
 
 def _parameters(names: Iterable[str]) -> tuple[str, str]:
@@ -192,6 +273,53 @@ def activation_source(activation: Activation | RowActivation) -> Generated:
     df = translator.add(activation.derivative, (), 1)
     text = header + _ACTIVATION.format(functions=translator.source, f=f, df=df, params=params, arguments=arguments)
     return Generated(text, translator)
+
+
+def learned_activation_source(activation: Activation, *, each: bool, maps: bool) -> Generated:
+    """Module with the kernels ``forward`` and ``backward`` of an activation that learns some of its parameters.
+
+    `each` says whether every unit (on `maps`, every channel) has learned parameters of its own.
+    """
+    slopes = activation.learned_slopes
+    translator = Translator()
+    f = translator.add(activation.f, (), 1)
+    df = translator.add(activation.derivative, (), 1)
+    by = [translator.add(slope, (), 1) for slope in slopes.values()]
+    lines, arguments = _learned_parameters(activation, each=each, maps=maps)
+    length, step, depth = ("LANES", "channels * LINE", 2) if maps else ("c1 - c0", "4 * stride", 1)
+    views = [f"g_{k} = floats(first + {k} * {step}, {length})" for k in range(len(by))]
+    sums, products = [], []
+    for k, (view, slope) in enumerate(zip(views, by, strict=True)):
+        sums += [view, f"for j in range({length}):", f"    g_{k}[j] = F(0.0)"]
+        products += [view] if maps else []
+        products += [f"for j in range({length}):", f"    g_{k}[j] += d[j] * {slope}(z[j], a[j]{arguments})"]
+    text = HEADER.format(what=f"kernels of the activation {activation.name}, which learns {', '.join(slopes)}")
+    text += _LEARNED_IMPORTS + (_LEARNED_MAP_ACTIVATION if maps else _LEARNED_ACTIVATION).format(
+        functions=translator.source,
+        f=f,
+        df=df,
+        count=len(by),
+        params=indented(lines, 3 if maps else 1),
+        arguments=arguments,
+        sums=indented(sums),
+        slopes=indented(products, depth + 1),
+    )
+    return Generated(text, translator)
+
+
+def _learned_parameters(activation: Activation, *, each: bool, maps: bool) -> tuple[list[str], str]:
+    """Statements that read parameters from the table of an activation that learns, and the arguments to pass on."""
+    learned, fixed = list(activation.learn), [name for name in activation.params if name not in activation.learn]
+    lines = [f"p = floats(table[FIXED], {len(fixed)})"] if fixed else []
+    lines += [f"{own_name(name)} = p[{k}]" for k, name in enumerate(fixed)]
+    for k, name in enumerate(learned):
+        if each and not maps:
+            lines.append(f"{own_name(name)} = floats(table[LEARNED] + 4 * ({k} * stride + c0), c1 - c0)")
+        else:
+            place = f"4 * ({k} * channels + c)" if each else f"{4 * k}"
+            lines.append(f"{own_name(name)} = floats(table[LEARNED] + {place}, 1)[0]")
+    by_unit = learned if each and not maps else []
+    return lines, "".join(f", {own_name(name)}{'[j]' if name in by_unit else ''}" for name in activation.params)
 
 
 def loss_source(loss: Loss, pair: FromLogits | None) -> Generated:

@@ -17,12 +17,19 @@ THREADS = (ROWS // DOWN) * (COLUMNS // ACROSS)
 SLOTS = CONSTANTS = 0
 
 
-def activate(which, z, numbers, at):
-    """Activation number `which` of one weighted sum; its parameters are ``numbers[at]``, ``numbers[at + 1]``, ..."""
+def activate(which, z, numbers, at, net, s, unit):
+    """Activation number `which` of one weighted sum.
+
+    Its parameters are ``numbers[at]``, ``numbers[at + 1]``, ...; those that it learns are of the unit of stage `s`.
+    """
 
 
-def slope(which, z, a, numbers, at):
+def slope(which, z, a, numbers, at, net, s, unit):
     """Its derivative."""
+
+
+def keep_slopes(which, z, a, numbers, at, net, s, unit, place, d):
+    """Stores the derivatives with respect to the parameters that it learns, times `d`; nothing if there are none."""
 
 
 def activate_row(which, z, a, numbers, at):
@@ -59,6 +66,14 @@ def learn_layers(net, rows, learner, step, learning, team):
 
 def run_map_phase(kind, net, data, s, rows, first, team, shared):
     """A phase of a convolution or a pool: from `kernels.pools` if there are any, else empty."""
+
+
+def learned_parts(net, s, rows, team):
+    """The phase of an activation that learns: from `kernels.learned` if there is one, else empty."""
+
+
+def learn_activation(net, s, rows, learner, step, learning, team):
+    """What the activation of stage `s` learns; likewise."""
 
 
 def learn_convolution(net, s, rows, learner, step, learning, team):

@@ -68,6 +68,13 @@ class Field(IntEnum):
     RUNNING_VARIANCE = auto()
     SKIP = auto()  # of a join: offset of what it adds, NONE for the batch itself; of a fork: the gradient it adds
     SKIP_BEHIND = auto()  # the projection, which also receives a join's gradient
+    LEARNED = auto()  # offset in the parameters of what the activation learns; from here on, NONE if it learns nothing
+    LEARNED_NAMES = auto()  # how many parameters that are
+    LEARNED_NUMBERS = auto()  # numbers of each of them: 1, or one for each channel
+    LEARNED_WIDTH = auto()  # channels, or units of a vector
+    LEARNED_SLOPES = auto()  # offset of the gradient of the outputs times the derivatives with respect to each
+    LEARNED_SUMS = auto()  # offset of the parts of their sums
+    LEARNED_TERMS = auto()  # positions in each part
 
 
 class Statistic(IntEnum):
@@ -140,6 +147,7 @@ class Phase(IntEnum):
     CHANNEL_GRADIENTS = auto()
     GROUP_GRADIENTS = auto()
     NORMALIZE_BACKWARD = auto()
+    LEARNED_PARTS = auto()
     # From here on: only with optimizers that look at whole arrays.
     CLIP = auto()  # all parameters: the gradient within its bounds
     DIRECTION_SUMS = auto()  # parts of the reductions that are due before the direction

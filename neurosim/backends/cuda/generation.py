@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from neurosim.backends.cuda.stages.kinds import LAYERS, MAPS, NORMS, needs
+from neurosim.backends.cuda.stages.kinds import LAYERS, LEARNED, MAPS, NORMS, needs
 from neurosim.backends.invariants import SplitUpdate, split_part
 from neurosim.formulas.float32 import CudaPrinter, Generated, Translator
 from neurosim.formulas.kinds import ArgumentKind
+from neurosim.network.layers import learned_names
 from neurosim.network.network import Network
 from neurosim.plugin import Activation, Optimizer, RowActivation
 
@@ -58,6 +59,13 @@ _PARTS: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
         },
     ),
     ARRAYS: (("arrays",), {"run_array_phase": "kind, net, loss, learner, step, team"}),
+    LEARNED: (
+        ("learned",),
+        {
+            "learned_parts": "net, s, rows, team",
+            "learn_activation": "net, s, rows, learner, step, learning, team",
+        },
+    ),
     MAPS: (
         ("conv2d", "pools"),
         {
@@ -171,9 +179,9 @@ def _text_of(kernels: str) -> str:
     return "".join(lines)
 
 
-def _choose(name: str, arguments: str, cases: Sequence[tuple[int, str]], *, result: str) -> str:
+def _choose(name: str, arguments: str, cases: Sequence[tuple[int, str]], *, result: str, where: str = "") -> str:
     """A function that calls one of several by number; the number is always valid."""
-    lines = ["@inner", f"def {name}(which, {arguments}, numbers, at):"]
+    lines = ["@inner", f"def {name}(which, {arguments}, numbers, at{where}):"]
     for number, call in cases[:-1]:
         lines += [f"    if which == {number}:", f"        {result}{call}"]
         lines += [] if result else ["        return"]
@@ -182,21 +190,38 @@ def _choose(name: str, arguments: str, cases: Sequence[tuple[int, str]], *, resu
 
 
 def _activation_choices(records: Sequence[Any], translator: Translator) -> list[str]:
-    f, df, rows, back = [], [], [], []
+    f, df, rows, back, learned = [], [], [], [], []
     for number, record in enumerate(records):
-        params = "".join(f", numbers[at + {k}]" for k in range(len(record.params)))
+        names = learned_names(record)
+        params = "".join(
+            f", learned_number(net, s, unit, {names.index(name)})" if name in names else f", numbers[at + {k}]"
+            for k, name in enumerate(record.params)
+        )
         if isinstance(record, RowActivation):
             rows.append((number, f"{translator.add(record.f, ['row', 'row'], 0)}(z, a{params})"))
             back.append((number, f"{translator.add(record.backward, ['row'] * 4, 0)}(z, a, da, dz{params})"))
         else:
             f.append((number, f"{translator.add(record.f, (), 1)}(z{params})"))
             df.append((number, f"{translator.add(record.derivative, (), 1)}(z, a{params})"))
+            if names:
+                slopes = [translator.add(by, (), 1) for by in record.learned_slopes.values()]
+                learned.append((number, [f"d * {by}(z, a{params})" for by in slopes]))
     return [
-        _choose("activate", "z", f, result="return "),
-        _choose("slope", "z, a", df, result="return "),
+        _choose("activate", "z", f, result="return ", where=", net, s, unit"),
+        _choose("slope", "z, a", df, result="return ", where=", net, s, unit"),
+        _keep_slopes(learned),
         _choose("activate_row", "z, a", rows, result=""),
         _choose("pull_back_row", "z, a, da, dz", back, result=""),
     ]
+
+
+def _keep_slopes(cases: Sequence[tuple[int, list[str]]]) -> str:
+    """A function that stores the products with the derivatives of those activations that learn."""
+    lines = ["@inner", "def keep_slopes(which, z, a, numbers, at, net, s, unit, place, d):"]
+    for number, products in cases:
+        lines.append(f"    if which == {number}:")
+        lines += [f"        keep_slope(net, s, place, {k}, {product})" for k, product in enumerate(products)]
+    return "\n".join(lines if cases else [*lines, "    pass"])
 
 
 def _loss_functions(network: Network, translator: Translator) -> list[str]:

@@ -121,6 +121,9 @@ class PhaseLaunches:
             return int(self.memory.gradient.shape[0])
         if kind in (Phase.CHANNEL_PARTS, Phase.GRADIENT_PARTS):
             return -(-rows * (units // out) // int(stage[Field.TERMS])) * out
+        if kind == Phase.LEARNED_PARTS:
+            width, names = int(stage[Field.LEARNED_WIDTH]), int(stage[Field.LEARNED_NAMES])
+            return -(-rows * (units // width) // int(stage[Field.LEARNED_TERMS])) * width * names
         if kind in (Phase.CHANNEL_STATISTICS, Phase.RUNNING_STATISTICS, Phase.CHANNEL_GRADIENTS):
             return out
         if kind in (Phase.GROUP_STATISTICS, Phase.GROUP_GRADIENTS):

@@ -8,6 +8,7 @@ work space for the intermediate results of a batch. `layout` creates the table.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,7 +42,12 @@ _BACKWARD = {
     Kind.FORK: Phase.FORK_BACKWARD,
     Kind.JOIN: Phase.JOIN_BACKWARD,
 }
-LEARNERS = frozenset({Kind.DENSE, Kind.CONVOLUTION, Kind.BATCH_NORM, Kind.LAYER_NORM})
+_LEARNERS = frozenset({Kind.DENSE, Kind.CONVOLUTION, Kind.BATCH_NORM, Kind.LAYER_NORM})
+
+
+def learns(stage: Sequence[int] | NDArray[np.int32]) -> bool:
+    """Whether a stage has parameters."""
+    return stage[Field.KIND] in _LEARNERS or stage[Field.LEARNED] != NONE
 
 
 @dataclass(frozen=True)
@@ -106,7 +112,7 @@ class Table:
             stage = self.stages[s]
             kind = Kind(int(stage[Field.KIND]))
             goes_on = stage[Field.BEHIND] != NONE or stage[Field.SKIP_BEHIND] != NONE
-            if not goes_on and kind not in LEARNERS:
+            if not goes_on and not learns(stage):
                 continue
             # The gradient from the next stage is already that of the weighted sums, except for row-wise activations.
             by_unit = stage[Field.ACTIVATION] != NONE and stage[Field.WHOLE_ROWS] == 0
@@ -114,6 +120,8 @@ class Table:
                 stage[Field.WHOLE_ROWS] == 1 and not (s == last and self.from_logits)
             ):
                 program.append((Phase.PULL_BACK, s))
+            if stage[Field.LEARNED] != NONE:
+                program.append((Phase.LEARNED_PARTS, s))
             if kind == Kind.CONVOLUTION:
                 program.append((Phase.CONVOLVE_PARTS, s))
             if kind in (Kind.BATCH_NORM, Kind.LAYER_NORM):
@@ -144,7 +152,7 @@ class Table:
     @property
     def has_parts(self) -> bool:
         """Whether there are layers whose gradients are sums of parts."""
-        return bool((self.stages[:, Field.PARTS] != NONE).any())
+        return bool((self.stages[:, [Field.PARTS, Field.LEARNED]] != NONE).any())
 
     @property
     def squares_parts(self) -> int:

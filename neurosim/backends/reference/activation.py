@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from neurosim.backends.reference.trace import Array, Trace
 from neurosim.backends.uncompiled import apply, uncompiled
-from neurosim.network.layers import Activate, Activated, ChosenActivation
-from neurosim.plugin import RowActivation
+from neurosim.network.layers import Activate, Activated
+from neurosim.plugin import Activation, RowActivation
 
 
-def activate(chosen: ChosenActivation, z: Array) -> Array:
-    """What an activation makes of `z`."""
-    record, values = chosen.record, chosen.values
+def activate(layer: Activated, z: Array, trace: Trace) -> Array:
+    """What the activation of a layer makes of `z`."""
+    record, values = layer.activation.record, layer.activation_values(trace.weights)
     if not isinstance(record, RowActivation):
         return apply(record.f, z, params=values)
     a = np.empty_like(z)
@@ -27,8 +29,12 @@ def backward(layer: Activated, d: Array, trace: Trace) -> Array:
     if f"{layer.name} from logits" in trace.saved:
         return d
     _, z, a = trace.saved[layer.name]
-    record, values = layer.activation.record, layer.activation.values
+    record, values = layer.activation.record, layer.activation_values(trace.weights)
     if not isinstance(record, RowActivation):
+        for parameter, slope in zip(layer.learned, learned_slopes(layer), strict=True):
+            products = d * apply(slope, z, a, params=values)
+            own = tuple(range(d.ndim - 1)) if parameter.size > 1 else None
+            trace.gradients[parameter.name][:] = products.sum(axis=own)
         return d * apply(record.derivative, z, a, params=values)
     dz = np.empty_like(z)
     with np.errstate(all="ignore"):
@@ -37,8 +43,14 @@ def backward(layer: Activated, d: Array, trace: Trace) -> Array:
     return dz
 
 
+def learned_slopes(layer: Activated) -> tuple[Callable[..., float], ...]:
+    """The derivatives with respect to what the layer's activation learns."""
+    record = layer.activation.record
+    return tuple(record.learned_slopes.values()) if isinstance(record, Activation) and layer.learned else ()
+
+
 def forward(layer: Activate, x: Array, trace: Trace) -> Array:
     """Outputs for inputs (rows, *input shape)."""
-    a = activate(layer.activation, x)
+    a = activate(layer, x, trace)
     trace.saved[layer.name] = (x, x, a)
     return a

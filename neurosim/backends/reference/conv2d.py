@@ -15,7 +15,7 @@ def forward(layer: Conv2d, x: Array, trace: Trace) -> Array:
     z = np.einsum("nyxcij,ijco->nyxo", windows(x, layer.window), trace.weights[layer.weight.name], optimize=True)
     if layer.bias is not None:
         z = z + trace.weights[layer.bias.name]
-    a = activation.activate(layer.activation, z)
+    a = activation.activate(layer, z, trace)
     trace.saved[layer.name] = (x, z, a)
     return a
 

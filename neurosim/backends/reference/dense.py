@@ -12,7 +12,7 @@ def forward(layer: Dense, x: Array, trace: Trace) -> Array:
     z = x @ trace.weights[layer.weight.name]
     if layer.bias is not None:
         z = z + trace.weights[layer.bias.name]
-    a = activation.activate(layer.activation, z)
+    a = activation.activate(layer, z, trace)
     trace.saved[layer.name] = (x, z, a)
     return a
 

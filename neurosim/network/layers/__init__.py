@@ -27,7 +27,7 @@ from neurosim.network.layers.max_pool2d import MaxPool2d
 from neurosim.network.layers.normalization import Normalization
 from neurosim.network.layers.residual import Residual
 from neurosim.network.layers.stack import Stack
-from neurosim.network.layers.weighted import Activated, Penalty, Weighted
+from neurosim.network.layers.weighted import Activated, Penalty, Weighted, learned_names
 from neurosim.network.layers.window import Pool2d, Window, Windowed
 
 __all__ = [
@@ -60,6 +60,7 @@ __all__ = [
     "as_kind",
     "choose",
     "in_order",
+    "learned_names",
     "of_kind",
     "walk",
 ]

@@ -8,11 +8,11 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from neurosim.errors import ShapeError
-from neurosim.network.layers.base import Chosen, ChosenActivation, SameShape
+from neurosim.network.layers.base import Chosen, ChosenActivation, Parameter, SameShape
 from neurosim.network.layers.section import KIND, SameWidthSection, chosen_of
 from neurosim.network.layers.stack import Stack, show_shape
-from neurosim.network.layers.weighted import Activated
-from neurosim.network.sections import Choice, choice
+from neurosim.network.layers.weighted import Activated, learned_parameters
+from neurosim.network.sections import ActivationChoice, choice
 from neurosim.plugin import RowActivation
 
 
@@ -20,7 +20,7 @@ class ActivateSection(SameWidthSection, title="Activate"):
     """An activation on its own."""
 
     kind: Literal["activation"] = Field(description=KIND)
-    activation: Choice = choice("activations", "Function applied to each number, or to the row.")
+    activation: ActivationChoice = choice("activations", "Function applied to each number, or to the row.")
 
     def build(self, stack: Stack) -> None:
         """Put the layer on a stack; raises ShapeError where it does not fit."""
@@ -33,6 +33,7 @@ class Activate(SameShape, Activated):
 
     kind: ClassVar[str] = "activation"
     activation: ChosenActivation
+    learned: tuple[Parameter, ...] = ()
 
     @classmethod
     def put_on(cls, stack: Stack, activation: Chosen[Any]) -> None:
@@ -43,7 +44,7 @@ class Activate(SameShape, Activated):
                 f"but {show_shape(stack.shape)} comes in",
                 'put a "flatten" or "global_avg_pool2d" layer before it',
             )
-        stack.add(cls(stack.name, stack.shape, activation))
+        stack.add(cls(stack.name, stack.shape, activation, learned_parameters(stack, activation, stack.shape[-1])))
 
     @property
     def details(self) -> tuple[str, ...]:

@@ -24,10 +24,14 @@ Pair = tuple[int, int]
 
 @dataclass(frozen=True)
 class Chosen(Generic[Record]):
-    """A record and the values of its parameters, in the record's own order."""
+    """A record and the values of its parameters, in the record's own order.
+
+    Of an activation, `per` says whether a layer or each of its units has what is learned; empty as the record says.
+    """
 
     record: Record
     values: tuple[float, ...]
+    per: str = ""
 
     @property
     def name(self) -> str:
@@ -40,10 +44,10 @@ class Chosen(Generic[Record]):
         return dict(zip(getattr(self.record, "params"), self.values, strict=True))  # noqa: B009
 
 
-def choose(record: Any, params: Mapping[str, float] | None = None) -> Chosen[Any]:
+def choose(record: Any, params: Mapping[str, float] | None = None, per: str = "") -> Chosen[Any]:
     """`record` with its defaults, some of them replaced by `params`."""
     given = params or {}
-    return Chosen(record, tuple(float(given.get(name, default)) for name, default in record.params.items()))
+    return Chosen(record, tuple(float(given.get(name, default)) for name, default in record.params.items()), per)
 
 
 ChosenActivation = Chosen[Activation | RowActivation]

@@ -12,9 +12,18 @@ from neurosim.errors import ShapeError
 from neurosim.network.layers.base import Chosen, ChosenActivation, Pair, Parameter, Shape
 from neurosim.network.layers.section import KIND, LayerSection, chosen_of
 from neurosim.network.layers.stack import Stack
-from neurosim.network.layers.weighted import INIT, L1, L2, NO_PENALTY, SUMS, Penalty, Weighted
+from neurosim.network.layers.weighted import (
+    INIT,
+    L1,
+    L2,
+    NO_PENALTY,
+    SUMS,
+    Penalty,
+    Weighted,
+    learned_parameters,
+)
 from neurosim.network.layers.window import PADDING, Extent, Padding, Window, Windowed, pair
-from neurosim.network.sections import Choice, Number, choice
+from neurosim.network.sections import ActivationChoice, Choice, Number, choice
 from neurosim.plugin import Initializer, RowActivation
 
 
@@ -30,7 +39,7 @@ class Conv2dSection(LayerSection, title="Conv2d"):
     kernel: Extent = Field(default=3, description="Cells that one output sees, such as 3 for 3 x 3, or [3, 5].")
     stride: Extent = Field(default=1, description="Steps of the kernel, such as 2 for every other cell.")
     padding: Padding = Field(default="valid", description=PADDING)
-    activation: Choice = choice("activations", SUMS, default=Choice(name="identity"))
+    activation: ActivationChoice = choice("activations", SUMS, default=ActivationChoice(name="identity"))
     init: Choice | None = choice("initializers", INIT, default=None)
     bias: bool = Field(default=True, description="Whether each channel has a bias.")
     l1: Number = Field(default=0.0, ge=0, description=L1)
@@ -74,6 +83,7 @@ class Conv2d(Weighted, Windowed):
     bias: Parameter | None
     init: Chosen[Initializer]
     penalty: Penalty = NO_PENALTY
+    learned: tuple[Parameter, ...] = ()
 
     @classmethod
     def put_on(
@@ -99,7 +109,8 @@ class Conv2d(Weighted, Windowed):
         window = Window.over(stack, cls.kind, kernel, stride, padding)
         weight = stack.parameter("weight", (*kernel, window.channels, channels))
         own_bias = stack.parameter("bias", (channels,)) if bias else None
-        stack.add(cls(name, window, channels, activation, weight, own_bias, init, penalty))
+        learned = learned_parameters(stack, activation, channels)
+        stack.add(cls(name, window, channels, activation, weight, own_bias, init, penalty, learned))
 
     @property
     def output_shape(self) -> Shape:

@@ -12,8 +12,17 @@ from neurosim.errors import ShapeError
 from neurosim.network.layers.base import Chosen, ChosenActivation, Parameter, Shape
 from neurosim.network.layers.section import KIND, LayerSection, chosen_of
 from neurosim.network.layers.stack import Stack
-from neurosim.network.layers.weighted import INIT, L1, L2, NO_PENALTY, SUMS, Penalty, Weighted
-from neurosim.network.sections import Choice, Number, Weight, choice
+from neurosim.network.layers.weighted import (
+    INIT,
+    L1,
+    L2,
+    NO_PENALTY,
+    SUMS,
+    Penalty,
+    Weighted,
+    learned_parameters,
+)
+from neurosim.network.sections import ActivationChoice, Choice, Number, Weight, choice
 from neurosim.plugin import Initializer
 
 
@@ -40,7 +49,7 @@ class DenseSection(LayerSection, title="Dense"):
 
     kind: Literal["dense"] = Field(description=KIND)
     units: int = Field(ge=1, le=1_000_000, description="Number of units, which is the number of outputs.")
-    activation: Choice = choice("activations", SUMS, default=Choice(name="identity"))
+    activation: ActivationChoice = choice("activations", SUMS, default=ActivationChoice(name="identity"))
     init: Choice | None = choice("initializers", INIT, default=None)
     weight: list[list[Weight]] | None = Field(
         default=None, description="Initial values instead of random ones: one row per input, one number per unit."
@@ -112,6 +121,7 @@ class Dense(Weighted):
     start_weight: tuple[tuple[float, ...], ...] | None = None
     start_bias: tuple[float, ...] | None = None
     penalty: Penalty = NO_PENALTY
+    learned: tuple[Parameter, ...] = ()
 
     @classmethod
     def put_on(
@@ -148,6 +158,7 @@ class Dense(Weighted):
                 weight,
                 None if start_bias is None else tuple(float(value) for value in start_bias),
                 penalty,
+                learned_parameters(stack, activation, units),
             )
         )
 

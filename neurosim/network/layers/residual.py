@@ -18,7 +18,7 @@ from neurosim.network.layers.dense import Dense
 from neurosim.network.layers.section import IDENTITY, KIND, MAX_REPEAT, LayerSection, build_layers, chosen_of
 from neurosim.network.layers.stack import Stack, show_shape
 from neurosim.network.layers.window import Window
-from neurosim.network.sections import Choice, choice
+from neurosim.network.sections import ActivationChoice, Choice, choice
 from neurosim.plugin import Activation, Initializer
 from neurosim.plugin.host import Registry
 
@@ -34,7 +34,9 @@ class ResidualSection(LayerSection, title="Residual"):
 
     kind: Literal["residual"] = Field(description=KIND)
     repeat: int = Field(default=1, ge=1, le=MAX_REPEAT, description="How many of these follow each other.")
-    activation: Choice | None = choice("activations", "Function applied to the sum; left out: none.", default=None)
+    activation: ActivationChoice | None = choice(
+        "activations", "Function applied to the sum; left out: none.", default=None
+    )
     init: Choice | None = choice(
         "initializers",
         "Initial values of the projection on the skip, which is there where the shapes differ; "

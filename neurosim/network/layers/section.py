@@ -11,7 +11,8 @@ from pydantic import PrivateAttr
 from neurosim.errors import PluginError
 from neurosim.network.layers.base import Chosen, choose
 from neurosim.network.layers.stack import Place, Stack
-from neurosim.network.sections import Choice, Section
+from neurosim.network.layers.weighted import learned_names
+from neurosim.network.sections import ActivationChoice, Choice, Section
 from neurosim.plugin.host import BUILTIN, Catalog, Entry, Registry
 
 # More than anyone intends; each layer costs memory and time before training begins.
@@ -156,7 +157,10 @@ def choices_of(section: type[Section]) -> list[tuple[str, str]]:
 def completed_choice(chosen: Choice, catalog: Catalog) -> Choice:
     """A choice with its record, and all parameters of it in the record's order."""
     entry = catalog.entry(chosen.name)
-    return Choice(name=chosen.name, **{**entry.record.params, **chosen.params}).found(entry)
+    completed: dict[str, Any] = {**entry.record.params, **chosen.params}
+    if isinstance(chosen, ActivationChoice) and learned_names(entry.record):
+        completed["per"] = chosen.per or entry.record.per
+    return type(chosen)(name=chosen.name, **completed).found(entry)
 
 
 def usual_initializer(activation: str, registry: Registry) -> Entry:
@@ -195,4 +199,5 @@ def build_layers(sections: Sequence[LayerSection], stack: Stack) -> None:
 def chosen_of(choice: Choice | None) -> Chosen[Any]:
     """The record of a choice in a completed table, with its parameters."""
     assert choice is not None
-    return choose(choice.record, choice.params)
+    per = choice.per if isinstance(choice, ActivationChoice) else None
+    return choose(choice.record, choice.params, per or "")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurosim.network.layers.base import Chosen, ChosenActivation, Layer, Parameter
-from neurosim.plugin import Initializer
+from neurosim.network.layers.stack import Stack
+from neurosim.plugin import Activation, Initializer, RowActivation
 from neurosim.plugin.answers import initial_values
 from neurosim.randomness import Stream
 
@@ -36,15 +37,62 @@ class Penalty:
 NO_PENALTY = Penalty()
 
 
+def learned_names(record: Activation | RowActivation) -> tuple[str, ...]:
+    """Names of the parameters of an activation that are learned, in its order."""
+    return tuple(record.learn) if isinstance(record, Activation) else ()
+
+
+def learned_parameters(stack: Stack, activation: Chosen[Any], width: int) -> tuple[Parameter, ...]:
+    """What the next layer, with `width` units or channels, learns of its activation, behind its other parameters."""
+    names = learned_names(activation.record)
+    if not names:
+        return ()
+    count = width if (activation.per or activation.record.per) == "unit" else 1
+    return tuple(stack.parameter(name, (count,)) for name in names)
+
+
 class Activated(Layer):
-    """Base of the layers that put out what an activation makes of their numbers."""
+    """Base of the layers that put out what an activation makes of their numbers.
+
+    Attributes
+    ----------
+    activation : Chosen
+        The activation; of parameters that are learned it has the initial values.
+    learned : tuple of Parameter
+        The parameters of the activation that are learned, in its order: one number each, or one for each unit.
+    """
 
     activation: ChosenActivation
+    learned: tuple[Parameter, ...]
 
     @property
     def settings(self) -> tuple[str, ...]:
         """The activation."""
         return () if self.activation.name == "identity" else (self.activation.name,)
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """What the layer learns."""
+        return self.learned
+
+    def start(self, seed: int, values: NDArray[np.float32]) -> None:
+        """Enter the initial values."""
+        params = self.activation.params
+        for name, parameter in zip(learned_names(self.activation.record), self.learned, strict=True):
+            values[parameter.span] = params[name]
+
+    def activation_values(self, named: Mapping[str, NDArray[Any]]) -> tuple[Any, ...]:
+        """The values of the activation's parameters in the record's order, those that are learned from `named`.
+
+        They are numbers; where each unit has its own, arrays (units,).
+        """
+        if not self.learned:
+            return self.activation.values
+        found: dict[str, Any] = dict(self.activation.params)
+        for name, parameter in zip(learned_names(self.activation.record), self.learned, strict=True):
+            array = named[parameter.name]
+            found[name] = array if parameter.size > 1 else array[0]
+        return tuple(found.values())
 
 
 class Weighted(Activated):
@@ -68,7 +116,7 @@ class Weighted(Activated):
     @property
     def parameters(self) -> tuple[Parameter, ...]:
         """What the layer learns."""
-        return (self.weight,) if self.bias is None else (self.weight, self.bias)
+        return (self.weight, *(() if self.bias is None else (self.bias,)), *self.learned)
 
     @property
     def given(self) -> tuple[Sequence[Any] | None, Sequence[Any] | None]:
@@ -77,6 +125,7 @@ class Weighted(Activated):
 
     def start(self, seed: int, values: NDArray[np.float32]) -> None:
         """Enter the initial values; each array has random numbers of its own."""
+        super().start(seed, values)
         rules = self.init.record.weight, self.init.record.bias
         for parameter, given, rule in zip((self.weight, self.bias), self.given, rules, strict=True):
             if parameter is None:

@@ -57,11 +57,14 @@ class Outline:
         Parameters or options, with their defaults.
     about : str
         Where it is from; of a data set, what it is.
+    learned : tuple of str
+        The parameters of an activation that are learned.
     """
 
     name: str
     settings: Mapping[str, Any]
     about: str
+    learned: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,8 @@ class Entry:
     def outline(self) -> Outline:
         """What lists show of the record."""
         record = self.record
-        return Outline(record.name, dict(record.defaults), getattr(record, "description", record.source))
+        about = getattr(record, "description", record.source)
+        return Outline(record.name, dict(record.defaults), about, tuple(getattr(record, "learn", ())))
 
 
 @dataclass(frozen=True, eq=False)

@@ -50,10 +50,11 @@ def recall(point: EntryPoint, plugin: Plugin, source: Source) -> Outlines | None
         return None
 
 
-def _outline(what: str, name: str, settings: dict[str, Any], about: str) -> tuple[str, Outline]:
-    if what not in HOOKS or not (isinstance(name, str) and isinstance(settings, dict) and isinstance(about, str)):
+def _outline(what: str, name: str, settings: dict[str, Any], about: str, learned: Sequence[str]) -> tuple[str, Outline]:
+    texts = isinstance(learned, list) and all(isinstance(text, str) for text in (name, about, *learned))
+    if what not in HOOKS or not (texts and isinstance(settings, dict)):
         raise ValueError(what)
-    return what, Outline(name, settings, about)
+    return what, Outline(name, settings, about, tuple(learned))
 
 
 def keep(point: EntryPoint, plugin: Plugin, source: Source, outlines: Outlines) -> None:
@@ -66,7 +67,7 @@ def keep(point: EntryPoint, plugin: Plugin, source: Source, outlines: Outlines) 
     content = {
         "key": _key(point, plugin),
         "beside": {path: _stamp(path) for path in _beside(source)},
-        "records": [(what, outline.name, outline.settings, outline.about) for what, outline in outlines],
+        "records": [(what, one.name, one.settings, one.about, list(one.learned)) for what, one in outlines],
     }
     text = json.dumps(content).encode()
     with contextlib.suppress(OSError):

@@ -72,8 +72,8 @@ function chain(layers, row, values, seen) {
 }
 
 const KINDS = {
-  dense: (layer, row, values) => activate(layer.activation, weighted(layer, row, values)),
-  activation: (layer, row) => activate(layer.activation, row),
+  dense: (layer, row, values) => activate(layer.activation, weighted(layer, row, values), values),
+  activation: (layer, row, values) => activate(layer.activation, row, values),
   dropout: (layer, row) => row,
   flatten: (layer, row) => row,
   batch_norm: (layer, row, values) =>
@@ -105,11 +105,16 @@ function weighted(layer, row, values) {
   return sums;
 }
 
-function activate({ formula, params, row }, sums) {
+function activate({ formula, params, row, learned }, sums, values) {
   if (row) {
     const answers = new Float64Array(sums.length);
     FORMULAS[formula](sums, answers, ...params);
     return answers;
   }
-  return sums.map((z) => FORMULAS[formula](z, ...params));
+  if (!learned) return sums.map((z) => FORMULAS[formula](z, ...params));
+  return sums.map((z, k) => {
+    const own = [...params];
+    for (const [place, from, count] of learned) own[place] = values[from + (k % count)];
+    return FORMULAS[formula](z, ...own);
+  });
 }

@@ -20,11 +20,10 @@ from numpy.typing import NDArray
 from neurosim.backends.base import Backend, Inspection, Totals, in_all
 from neurosim.data.rows import Rows
 from neurosim.errors import UsageError
-from neurosim.plugin import Activation
 from neurosim.scenario import RecordSection
 from neurosim.training.measures import confusion
 from neurosim.training.recording.recording import BINS, Recording, histogram, per_layer
-from neurosim.training.recording.slopes import Flat, flat_regions
+from neurosim.training.recording.slopes import Flat, layer_regions
 
 Measured = dict[str, float]
 # Names of what is recorded, in a checkpoint.
@@ -255,10 +254,11 @@ class Recorder:
             return {layer.name: of_outputs[name](seen.layers[layer.name].outputs) for layer in layers}
         share = _dead_share if name == "dead" else _saturated_share
         found = {}
+        named = self._network.named(self._backend.parameters)
         for layer in self._hidden:
-            record, sums = layer.activation.record, seen.layers[layer.name].sums
-            if isinstance(record, Activation) and sums is not None:
-                found[layer.name] = share(sums, *flat_regions(record, layer.activation.values))
+            regions, sums = layer_regions(layer, named), seen.layers[layer.name].sums
+            if regions is not None and sums is not None:
+                found[layer.name] = share(sums, *regions)
         return found
 
     def _histograms(self, name: str, seen: Inspection | None) -> dict[str, NDArray[Any]]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neurosim.backends.uncompiled import apply
+from neurosim.network.layers import Activated
 from neurosim.plugin import Activation
 
 # A slope below this passes nothing back.
@@ -41,6 +43,17 @@ class Flat:
             return above if self.flags[1] else ~above
         found: NDArray[np.bool_] = self.flags[np.searchsorted(self.bounds, z, side="right")]
         return found
+
+
+def layer_regions(layer: Activated, named: Mapping[str, NDArray[Any]]) -> tuple[Flat, Flat] | None:
+    """`flat_regions` of a layer's activation with its learned parameters from `named`.
+
+    None for an activation of whole rows, and where each unit has learned parameters, and so regions, of its own.
+    """
+    record, values = layer.activation.record, layer.activation_values(named)
+    if not isinstance(record, Activation) or any(np.ndim(value) for value in values):
+        return None
+    return flat_regions(record, tuple(float(value) for value in values))
 
 
 def flat_regions(activation: Activation, params: tuple[float, ...]) -> tuple[Flat, Flat]:

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurosim.backends.cpu.kernels import ActivationKernels
-from neurosim.backends.cpu.table import ACTIVATION, BATCH_NORM, DROPOUT, TO_ROWS, Field
+from neurosim.backends.cpu.table import ACTIVATION, BATCH_NORM, DROPOUT, TO_ROWS, Field, LearnedField
 from neurosim.backends.cpu.vectors import LANES as GROUP
 from neurosim.backends.cpu.vectors import LINE
-from neurosim.network.layers import Layer, Parameter
+from neurosim.network.layers import Activated, Layer, Parameter, learned_names
 from neurosim.network.network import Network
 
 IN_PLACE = (DROPOUT, ACTIVATION, BATCH_NORM)
@@ -186,6 +186,35 @@ class Stages:
                 stage[weight_field] = address(array, weight.offset * self.lanes)
                 if bias is not None:
                     stage[bias_field] = address(array, bias.offset * self.lanes)
+
+    def activates(self, stage: Stage, layer: Activated) -> None:
+        """Enter the kernels of a stage's activation and its parameters; the place of its outputs must be known."""
+        kernels, activation = self.kernels[layer.name], layer.activation
+        stage[Field.FORWARD], stage[Field.BACKWARD] = kernels.forward, kernels.backward
+        if not layer.learned:
+            stage[Field.PARAMS] = self.numbers(activation.values)
+            return
+        stage[Field.LEARNS], stage[Field.ACTIVE] = 1, 1
+        names = learned_names(activation.record)
+        table = [0] * len(LearnedField)
+        table[LearnedField.FIXED] = self.numbers(tuple(v for name, v in activation.params.items() if name not in names))
+        table[LearnedField.NAMES], table[LearnedField.NUMBERS] = len(names), layer.learned[0].size
+        table[LearnedField.WIDTH] = width = layer.output_shape[-1]
+        places = (
+            (self.vectors.parameters, LearnedField.LEARNED),
+            (self.vectors.gradient, LearnedField.LEARNED_GRADIENT),
+            (self.vectors.state, LearnedField.LEARNED_STATE),
+        )
+        for array, place in places:
+            table[place] = 0 if array is None else address(array, layer.learned[0].offset)
+        if self.backward:
+            table[LearnedField.SUMS] = (
+                self.buffer(self.groups, len(names), width, GROUP)
+                if self.on_maps
+                else self.buffer(self.capacity, len(names), width)
+            )
+            table[LearnedField.OUTPUTS], table[LearnedField.GROUP_BYTES] = stage[Field.A], stage[Field.A_GROUP]
+        stage[Field.PARAMS] = self.integers(*table)
 
     def partials(self, stage: Stage, count: int) -> None:
         """Reserve memory for this many partial sums of each group."""

@@ -44,5 +44,6 @@ _EITHER_WAY = {layers.Dropout, layers.Activate}
 
 def starts_on_maps(network: Network) -> bool:
     """Whether the first stages of a network work on maps; later ones never do so again."""
-    kinds = (type(layer) for layer in network.layers)
-    return len(network.input_shape) == 3 and next((k for k in kinds if k not in _EITHER_WAY), None) != layers.Flatten
+    # One that learns has numbers for each channel, which rows would mix.
+    kinds = (type(layer) for layer in network.layers if type(layer) not in _EITHER_WAY or layer.parameters)
+    return len(network.input_shape) == 3 and next(kinds, None) != layers.Flatten

@@ -14,15 +14,11 @@ def add_product(stages: Stages, stage: Stage, layer: Weighted, before: Stage | N
     stages.learns(stage, layer.weight, layer.bias, (layer.penalty.l1, layer.penalty.l2))
     if layer.bias is None:
         stage[Field.BIAS] = stages.buffer(int(stage[Field.CHANNELS]))
-    kernels = stages.kernels[layer.name]
-    stage[Field.FORWARD], stage[Field.BACKWARD] = kernels.forward, kernels.backward
-    stage[Field.PARAMS] = stages.numbers(layer.activation.values)
     stage[Field.Z] = stage[Field.A] = stages.rows_or_groups(units)
     # If there is no bias left to add, an identity activation has nothing to do.
-    if is_identity(layer.activation.record) and (layer.bias is None or adds_bias):
-        stage[Field.FORWARD] = stage[Field.BACKWARD] = 0
-    else:
+    if not is_identity(layer.activation.record) or (layer.bias is not None and not adds_bias):
         stage[Field.A] = stages.rows_or_groups(units)
+        stages.activates(stage, layer)
     if stages.backward:
         stage[Field.D] = stages.rows_or_groups(units)
         stage[Field.DX] = gradient_of(before)

@@ -4,6 +4,7 @@
 * `phases`: the pieces of a training step, each for all blocks of threads together: weighted sums, loss, gradients,
   updates. Together with the next files, these do all the computing.
 * `conv2d`, `pools`, `norms`, `layers`: the phases of layers other than dense ones and dropout.
+* `learned`: what activations learn.
 * `arrays`: updates by optimizers that look at whole arrays.
 * `single_block`: the whole training in one launch, one block of threads per network.
 * `persistent`: an epoch per launch, the whole GPU on one network, barriers across the grid.

@@ -21,6 +21,7 @@ from neurosim.backends.cuda.blanks import (
     ROWS,
     THREADS,
     activate,
+    keep_slopes,
     slope,
     update,
 )
@@ -32,8 +33,9 @@ DENSE, DROPOUT, CONVOLUTION, MAX_POOL, AVG_POOL, BATCH_NORM, LAYER_NORM, ALONE, 
     KIND, INPUTS, UNITS, X, Z, A, OUT, D, DZ, BEHIND, WEIGHT, BIAS, ACTIVATION, WHOLE_ROWS, PARAMS, DROP, DROP_BELOW,
     DROP_SCALE, PENALTY, CHANNELS, MAP_HEIGHT, MAP_WIDTH, MAP_CHANNELS, KERNEL_HEIGHT, KERNEL_WIDTH, STRIDE_DOWN,
     STRIDE_ACROSS, PAD_TOP, PAD_LEFT, OUT_HEIGHT, OUT_WIDTH, PARTS, TERMS, PLACES, STATISTICS, RUNNING_MEAN,
-    RUNNING_VARIANCE, SKIP, SKIP_BEHIND,
-) = range(39)  # fmt: skip
+    RUNNING_VARIANCE, SKIP, SKIP_BEHIND, LEARNED, LEARNED_NAMES, LEARNED_NUMBERS, LEARNED_WIDTH, LEARNED_SLOPES,
+    LEARNED_SUMS, LEARNED_TERMS,
+) = range(46)  # fmt: skip
 (
     LOSS_PARAMS, JUDGE, THRESHOLD, SQUARES, SQUARES_PARTS, ARRAYS, ARRAY_COUNT, DUES, DUE_COUNT, REDUCTIONS, VALUES,
     SUMS, SUMS_PARTS, SPREAD,
@@ -43,9 +45,9 @@ CLIP_VALUE, CLIP_NORM = range(2)
     FORWARD, FINISH_ROWS, JUDGE_ROWS, PULL_BACK, BACKWARD, DROP_FORWARD, DROP_BACKWARD, LEARN, GATHER, ADD_SQUARES,
     UPDATE, ACTIVATE, ACTIVATE_BACKWARD, JOIN_FORWARD, JOIN_BACKWARD, FORK_BACKWARD, CONVOLVE, CONVOLVE_BACKWARD,
     CONVOLVE_PARTS, POOL_FORWARD, POOL_BACKWARD, CHANNEL_PARTS, CHANNEL_STATISTICS, RUNNING_STATISTICS,
-    GROUP_STATISTICS, NORMALIZE, GRADIENT_PARTS, CHANNEL_GRADIENTS, GROUP_GRADIENTS, NORMALIZE_BACKWARD, CLIP,
-    DIRECTION_SUMS, DIRECTION_VALUES, DIRECT, UPDATE_SUMS, UPDATE_VALUES, FINISH,
-) = range(37)  # fmt: skip
+    GROUP_STATISTICS, NORMALIZE, GRADIENT_PARTS, CHANNEL_GRADIENTS, GROUP_GRADIENTS, NORMALIZE_BACKWARD,
+    LEARNED_PARTS, CLIP, DIRECTION_SUMS, DIRECTION_VALUES, DIRECT, UPDATE_SUMS, UPDATE_VALUES, FINISH,
+) = range(38)  # fmt: skip
 ZERO, ONE = np.float32(0), np.float32(1)
 # One more than needed, so that threads storing a column hit different banks of shared memory.
 LEFT = ROWS + 1
@@ -168,6 +170,21 @@ def tiles_of(rows, columns):
 
 
 @inner
+def learned_number(net, s, unit, k):
+    """The learned parameter number `k` of the activation of a unit of stage `s`."""
+    stages, _, weights, _, _ = net
+    numbers = stages[s, LEARNED_NUMBERS]
+    return weights[stages[s, LEARNED] + k * numbers + (unit % numbers if numbers > 1 else 0)]
+
+
+@inner
+def keep_slope(net, s, place, k, slope):
+    """Store what an output contributes to the gradient of the learned parameter number `k`."""
+    stages, _, _, work, _ = net
+    work[stages[s, LEARNED_SLOPES] + place * stages[s, LEARNED_NAMES] + k] = slope
+
+
+@inner
 def finish_unit(net, s, row, first, unit, channel, total):
     """Bias, activation and dropout of one unit, from its weighted sum without bias."""
     stages, numbers, weights, work, _ = net
@@ -176,7 +193,7 @@ def finish_unit(net, s, row, first, unit, channel, total):
         total += weights[stages[s, BIAS] + channel]
     work[stages[s, Z] + place] = total
     if stages[s, WHOLE_ROWS] == 0:
-        a = activate(stages[s, ACTIVATION], total, numbers, stages[s, PARAMS])
+        a = activate(stages[s, ACTIVATION], total, numbers, stages[s, PARAMS], net, s, unit)
         work[stages[s, A] + place] = a
         if stages[s, DROP] >= 0:
             work[stages[s, OUT] + place] = a * mask(net, s, first + row, unit)
@@ -189,7 +206,8 @@ def through_unit(net, s, row, first, unit, d):
     place = row * stages[s, UNITS] + unit
     z, a = work[stages[s, Z] + place], work[stages[s, A] + place]
     kept = d * mask(net, s, first + row, unit)
-    return kept * slope(stages[s, ACTIVATION], z, a, numbers, stages[s, PARAMS])
+    keep_slopes(stages[s, ACTIVATION], z, a, numbers, stages[s, PARAMS], net, s, unit, place, kept)
+    return kept * slope(stages[s, ACTIVATION], z, a, numbers, stages[s, PARAMS], net, s, unit)
 
 
 @inner

@@ -8,7 +8,14 @@ A network is compiled with only what it needs: without this file if it has only 
 of maps or normalizations if it has none.
 """
 
-from neurosim.backends.cuda.blanks import learn_convolution, learn_norm, run_map_phase, run_norm_phase
+from neurosim.backends.cuda.blanks import (
+    learn_activation,
+    learn_convolution,
+    learn_norm,
+    learned_parts,
+    run_map_phase,
+    run_norm_phase,
+)
 from neurosim.backends.cuda.kernels.common import (
     ACTIVATE,
     ACTIVATE_BACKWARD,
@@ -22,6 +29,8 @@ from neurosim.backends.cuda.kernels.common import (
     JOIN_FORWARD,
     KIND,
     LAYER_NORM,
+    LEARNED,
+    LEARNED_PARTS,
     OUT,
     SKIP,
     SKIP_BEHIND,
@@ -41,7 +50,9 @@ from neurosim.backends.cuda.target import inner
 @inner
 def run_layer_phase(kind, net, data, s, rows, first, learning, team, shared):
     """A phase that `phases.run_phase` does not handle."""
-    if kind == ACTIVATE:
+    if kind == LEARNED_PARTS:
+        learned_parts(net, s, rows, team)
+    elif kind == ACTIVATE:
         activate_alone(net, data, s, rows, first, team)
     elif kind == ACTIVATE_BACKWARD:
         pass_back(net, s, rows, first, team)
@@ -59,7 +70,7 @@ def run_layer_phase(kind, net, data, s, rows, first, learning, team, shared):
 
 @inner
 def learn_layers(net, rows, learner, step, learning, team):
-    """The learning of convolutions and normalizations, from sums whose parts are ready."""
+    """The learning of convolutions, normalizations and activations, from sums whose parts are ready."""
     stages, _, _, _, _ = net
     for s in range(stages.shape[0]):
         kind = stages[s, KIND]
@@ -67,6 +78,8 @@ def learn_layers(net, rows, learner, step, learning, team):
             learn_convolution(net, s, rows, learner, step, learning, team)
         elif kind in (BATCH_NORM, LAYER_NORM):
             learn_norm(net, s, rows, learner, step, learning, team)
+        if stages[s, LEARNED] >= 0:
+            learn_activation(net, s, rows, learner, step, learning, team)
 
 
 @inner

@@ -9,4 +9,4 @@ from neurosim.network.layers import Activate
 
 def add(layout: Layout, layer: Activate, flow: Flow) -> Flow:
     """Lay out an activation."""
-    return layout.activated(layout.stage(Kind.ALONE, layer.units, layer.units, flow), layer.activation)
+    return layout.activated(layout.stage(Kind.ALONE, layer.units, layer.units, flow), layer)

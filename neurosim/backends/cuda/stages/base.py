@@ -9,9 +9,9 @@ from typing import Any
 
 from neurosim.backends.cuda.fields import NONE, Field, Terms
 from neurosim.backends.cuda.fields import Kind as StageKind
-from neurosim.backends.cuda.table import LEARNERS
+from neurosim.backends.cuda.table import learns
 from neurosim.errors import BackendError
-from neurosim.network.layers import ChosenActivation, Layer, Weighted, Window
+from neurosim.network.layers import Activated, Layer, Weighted, Window
 from neurosim.network.network import Network
 from neurosim.plugin import RowActivation
 
@@ -105,18 +105,30 @@ class Layout:
         stage[Field.D] = self.rows(stage[Field.UNITS])
         number = len(self.stages) - 1
         goes_on = stage[Field.BEHIND] != NONE or stage[Field.SKIP_BEHIND] != NONE
-        wanted = stage[Field.KIND] in LEARNERS or goes_on
+        wanted = learns(stage) or goes_on
         return Flow(out, number if wanted else NONE, number if fusible else NONE)
 
-    def activated(self, stage: list[int], activation: ChosenActivation) -> Flow:
-        """A stage that ends with an activation."""
-        units = stage[Field.UNITS]
+    def activated(self, stage: list[int], layer: Activated) -> Flow:
+        """A stage that ends with the activation of its layer."""
+        units, activation = stage[Field.UNITS], layer.activation
         stage[Field.Z], stage[Field.A] = self.rows(units), self.rows(units)
         stage[Field.ACTIVATION] = self.activations.index(activation.record)
         stage[Field.WHOLE_ROWS] = int(isinstance(activation.record, RowActivation))
         stage[Field.DZ] = self.rows(units) if stage[Field.WHOLE_ROWS] else NONE
         stage[Field.PARAMS] = self.keep(*activation.values)
+        if layer.learned:
+            self._learns(stage, layer)
         return self.leave(stage, stage[Field.A], fusible=True)
+
+    def _learns(self, stage: list[int], layer: Activated) -> None:
+        """Enter what the activation of a stage learns, and reserve space for its gradient."""
+        names, width, units = len(layer.learned), layer.output_shape[-1], stage[Field.UNITS]
+        stage[Field.LEARNED], stage[Field.LEARNED_NAMES] = layer.learned[0].offset, names
+        stage[Field.LEARNED_NUMBERS], stage[Field.LEARNED_WIDTH] = layer.learned[0].size, width
+        stage[Field.LEARNED_SLOPES] = self.rows(units * names)
+        stage[Field.LEARNED_TERMS] = self.terms.channel
+        parts = -(-self.capacity * (units // width) // self.terms.channel)
+        stage[Field.LEARNED_SUMS] = self.space(parts * width * names)
 
     def weights(self, stage: list[int], layer: Weighted) -> None:
         """Enter the offsets of a stage's parameters."""

@@ -16,4 +16,4 @@ def add(layout: Layout, layer: Conv2d, flow: Flow) -> Flow:
     stage[Field.TERMS] = layout.terms.convolution
     parts = -(-layout.capacity * math.prod(layer.window.output_size) // layout.terms.convolution)
     stage[Field.PARTS] = layout.space(parts * (layer.weight.size + layer.channels))
-    return layout.activated(stage, layer.activation)
+    return layout.activated(stage, layer)

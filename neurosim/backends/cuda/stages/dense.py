@@ -11,4 +11,4 @@ def add(layout: Layout, layer: Dense, flow: Flow) -> Flow:
     """Lay out a dense layer."""
     stage = layout.stage(Kind.DENSE, layer.inputs, layer.units, flow)
     layout.weights(stage, layer)
-    return layout.activated(stage, layer.activation)
+    return layout.activated(stage, layer)

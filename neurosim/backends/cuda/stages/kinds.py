@@ -25,7 +25,7 @@ WIDE_DENSE = 1025
 # This many channels fill the columns of the larger tiles.
 WIDE_CONVOLUTION = 64
 # Parts of the kernels that a network may not need; see `neurosim.backends.cuda.generation`.
-LAYERS, NORMS, MAPS = "layers", "norms", "maps"
+LAYERS, NORMS, MAPS, LEARNED = "layers", "norms", "maps", "learned"
 _OTHERS, _NORMS, _OF_MAPS = frozenset({LAYERS}), frozenset({LAYERS, NORMS}), frozenset({LAYERS, MAPS})
 
 KINDS: dict[type[Layer], LayerKind] = {
@@ -45,7 +45,8 @@ KINDS: dict[type[Layer], LayerKind] = {
 
 def needs(network: Network) -> frozenset[str]:
     """The parts of the kernels that a network needs."""
-    return frozenset().union(*(KINDS[type(layer)].needs for layer in network.parts if type(layer) in KINDS))
+    learning = {LAYERS, LEARNED} if any(layer.learned for layer in network.activated) else frozenset()
+    return frozenset(learning).union(*(KINDS[type(layer)].needs for layer in network.parts if type(layer) in KINDS))
 
 
 def works_on_maps(network: Network) -> bool:
