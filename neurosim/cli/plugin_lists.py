@@ -57,7 +57,7 @@ def _described(
     records = []
     for entry in entries:
         fault = formula_fault(entry.record)
-        text = f"{fault.message}; {fault.hint.removeprefix('Instead: ').rstrip('.')}" if fault else None
+        text = f"{fault.message}; {fault.hint[:1].lower()}{fault.hint[1:].rstrip('.')}" if fault else None
         records.append({"kind": entry.record.kind, "name": entry.record.name, "fault": text})
     faulty = any(record["fault"] for record in records)
     return {

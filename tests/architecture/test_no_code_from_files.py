@@ -67,6 +67,7 @@ REASONS = {
     ("backends/cpu/inspection.py", "ctypes"): "a view of the kernels' own memory",
     ("bench/parts.py", "ctypes"): "to time kernels by their addresses",
     ("testing/speed.py", "ctypes"): "to time kernels by their addresses",
+    ("cli/scaffold/author.py", "subprocess"): "git, which knows the name of the user who starts a plugin",
     ("plots/animation.py", "subprocess"): "ffmpeg, which is given pixels, for films that the user asks for",
     ("plots/studio.py", "subprocess"): "a second neurosim that draws pictures; allowed from the command line only",
     ("plots/studio.py", "Popen"): "a second neurosim that draws pictures; allowed from the command line only",

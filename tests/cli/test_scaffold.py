@@ -1,20 +1,39 @@
 """``neurosim plugins new``: what it writes installs, passes its own tests, and runs."""
 
 import ast
+import importlib.metadata
+import json
 import os
 import shlex
 import subprocess
 import sys
+import sysconfig
 import tomllib
+import venv
+from pathlib import Path
 
 import pytest
 
+from neurosim.cli import plugins_new
 from neurosim.cli.application import execute
 from neurosim.cli.scaffold import KINDS, plugin_names
 from neurosim.errors import UsageError
 
-NAMES = {"activation": "bend", "loss": "soft-gap", "optimizer": "neurosim-belief", "dataset": "board"}
-RECORDS = {"activation": "bend", "loss": "soft_gap", "optimizer": "belief", "dataset": "board"}
+NAMES = {
+    "activation": "bend",
+    "row-activation": "shares",
+    "loss": "soft-gap",
+    "optimizer": "neurosim-belief",
+    "initializer": "right-angles",
+    "schedule": "hill",
+    "metric": "f-measure",
+    "observer": "plateau-of-training",
+    "dataset": "board",
+}
+RECORDS = {kind: name.removeprefix("neurosim-").replace("-", "_") for kind, name in NAMES.items()}
+CHECKOUT = Path(__file__).parents[2]
+AUTHOR = "Ada O'Lovelace <ada@example.org>"
+URL = "https://example.org/ada/plugin"
 
 
 @pytest.fixture
@@ -42,12 +61,12 @@ def packages(tmp_path_factory):
     """A package of each kind, in a folder of its own."""
     root = tmp_path_factory.mktemp("packages")
     for kind, name in NAMES.items():
-        assert new(name, "--kind", kind, "--out", str(root)) == 0
+        assert new(name, "--kind", kind, "--author", AUTHOR, "--url", URL, "--out", str(root)) == 0
     return root
 
 
 def test_every_kind_is_generated_here():
-    assert set(NAMES) == set(KINDS)
+    assert list(NAMES) == list(KINDS) == list(plugins_new.KINDS)
 
 
 @pytest.mark.ci
@@ -72,14 +91,115 @@ def test_a_package_is_complete(packages, kind):
     record = RECORDS[kind]
     module = f"neurosim_{record}"
     files = contents(packages / f"neurosim-{record.replace('_', '-')}")
-    assert set(files) == {"pyproject.toml", f"{module}.py", f"tests/test_{record}.py", "README.md", ".gitignore"}
+    hosted = files.pop(".github/workflows/tests.yml")
+    code = {f"{module}.py", f"tests/test_{record}.py"}
+    assert set(files) == {"pyproject.toml", *code, "README.md", "LICENSE", ".gitignore"}
     assert not any("$" in text for text in files.values())
+    assert "python-version: ${{ matrix.python }}" in hosted
     project = tomllib.loads(files["pyproject.toml"])
+    assert project["project"]["authors"] == [{"name": "Ada O'Lovelace", "email": "ada@example.org"}]
+    assert project["project"]["urls"] == {"Source": URL}
+    assert "(c) 20" in files["LICENSE"]
+    assert "Ada O'Lovelace" in files["LICENSE"]
     assert project["project"]["name"] == f"neurosim-{record.replace('_', '-')}"
     assert project["project"]["entry-points"]["neurosim"] == {record: module}
     assert project["tool"]["hatch"]["build"]["targets"]["wheel"]["only-include"] == [f"{module}.py"]
     hooks = [node.name for node in ast.parse(files[f"{module}.py"]).body if isinstance(node, ast.FunctionDef)]
     assert f"neurosim_{KINDS[kind].catalog}" in hooks
+
+
+@pytest.mark.ci
+def test_a_package_is_free_of_lint(packages):
+    for words in (["ruff", "check"], ["ruff", "format", "--check"], ["mypy"]):
+        pytest.importorskip(words[0])
+        files = map(str, packages.rglob("*.py"))
+        options = ["--no-cache"] if words[0] == "ruff" else ["--cache-dir", os.devnull, "--no-incremental"]
+        done = subprocess.run(
+            [sys.executable, "-m", *words, *options, *files], capture_output=True, text=True, cwd=packages
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_classifiers_are_ones_that_indexes_know(packages):
+    known = pytest.importorskip("trove_classifiers").classifiers
+    for file in packages.glob("*/pyproject.toml"):
+        project = tomllib.loads(file.read_text())["project"]
+        assert project["classifiers"]
+        assert set(project["classifiers"]) <= known
+        assert "neurosim" in project["keywords"]
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory):
+    """A fresh virtual environment that sees the packages of this one, but for neurosim; gives its Python."""
+    folder = tmp_path_factory.mktemp("environment")
+    venv.create(folder, with_pip=False)
+    scripts = folder / ("Scripts" if os.name == "nt" else "bin")
+    (site,) = folder.rglob("site-packages")
+    (site / "parent.pth").write_text(sysconfig.get_path("purelib"))
+    return scripts / "python"
+
+
+@pytest.mark.ci
+def test_a_package_installs_beside_a_checkout_that_is_not_published(packages, environment, tmp_path):
+    """As the README says, without an index and so without a network."""
+    for needed in ("pip", "hatchling", "editables"):
+        pytest.importorskip(needed)
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "NEUROSIM", "PIP_"))}
+    env["NEUROSIM_CACHE"] = str(tmp_path / "cache")
+
+    def call(*words, cwd=tmp_path):
+        done = subprocess.run([environment, "-m", *words], capture_output=True, text=True, env=env, cwd=cwd)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    offline = ["pip", "install", "--no-index", "--no-build-isolation", "--disable-pip-version-check"]
+    # Its own distribution, even where this environment has one too.
+    call(*offline, "--no-deps", "--ignore-installed", "-e", str(CHECKOUT))
+    folders = sorted(packages.iterdir())
+    for folder in folders:
+        call(*offline, "-e", ".[test]", cwd=folder)
+    plugins = json.loads(call("neurosim", "plugins", "--json"))["plugins"]
+    assert {plugin["name"]: plugin["health"] for plugin in plugins[1:]} == {folder.name: "ok" for folder in folders}
+    assert "bend" in call("neurosim", "list", "activations")
+    folder = packages / "neurosim-bend"
+    assert "4 passed" in call("pytest", "-q", "-p", "no:cacheprovider", cwd=folder)
+
+
+def test_where_pip_would_not_find_neurosim_it_is_installed_first(here, capsys, monkeypatch):
+    def missing(name):
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(importlib.metadata, "distribution", missing)
+    assert new("bend") == 0
+    steps = next_steps(capsys.readouterr().out)
+    assert shlex.split(steps[0]) == ["pip", "install", "-e", str(CHECKOUT)]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "  ", "<ada@example.org>", "Ada <ada>", "Ada\nLovelace", "Ada <a@b.org> and others"]
+)
+def test_what_names_no_author(here, capsys, text):
+    assert new("bend", "--author", text) == 2
+    assert "names no author" in capsys.readouterr().err
+    assert contents(here) == {}
+
+
+def test_the_author_is_the_one_that_git_knows(here, monkeypatch):
+    (here / "config").write_text("[user]\n\tname = Grace Hopper\n")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(here / "config"))
+    assert new("bend") == 0
+    assert "Grace Hopper" in (here / "neurosim-bend" / "LICENSE").read_text()
+    monkeypatch.setenv("PATH", str(here))
+    assert new("curve") == 0
+    project = tomllib.loads((here / "neurosim-curve" / "pyproject.toml").read_text())["project"]
+    assert project["authors"] == [{"name": "Your Name"}]
+    assert "urls" not in project
+
+
+def test_an_address_that_is_none(here, capsys):
+    assert new("bend", "--url", "example") == 2
+    assert "is no address" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from neurosim.printable import quoted
+
 
 @dataclass(frozen=True)
 class Kind:
@@ -34,15 +36,20 @@ class Kind:
         parts = ["neurosim run", self.scenario]
         if plugin_file:
             parts.append(f"--plugin {plugin_file}")
-        return " ".join([*parts, *(f"--set {setting.format(name=record)}" for setting in self.settings)])
+        return " ".join([*parts, *(f"--set {quoted(setting.format(name=record))}" for setting in self.settings)])
 
 
 KINDS = {
     kind.name: kind
     for kind in (
         Kind("activation", "activation", "activations", "spirals", ("network.layers.0.activation={name}",)),
+        Kind("row-activation", "activation", "activations", "iris", ("network.layers.1.activation={name}",)),
         Kind("loss", "loss", "losses", "sine", ("network.loss={name}",)),
         Kind("optimizer", "optimizer", "optimizers", "moons", ("optimizer.name={name}",)),
+        Kind("initializer", "initializer", "initializers", "moons", ("network.layers.0.init={name}",)),
+        Kind("schedule", "schedule", "schedules", "moons", ("optimizer.schedule={name}",)),
+        Kind("metric", "metric", "metrics", "iris", ('training.metrics=["{name}"]',)),
+        Kind("observer", "observer", "observers", "moons", ('training.observers=["{name}"]',)),
         Kind("dataset", "data set", "datasets", "spirals", ("data.source={name}", "data.noise=0.0")),
     )
 }

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import importlib.resources
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from string import Template
 
+from neurosim.cli.scaffold.author import Author
 from neurosim.cli.scaffold.kinds import Kind
 from neurosim.cli.scaffold.names import Names
 from neurosim.errors import DataError
@@ -14,15 +17,18 @@ from neurosim.files.atomic import make_folder, write_atomically
 from neurosim.version import __version__
 
 
-def package_files(names: Names, kind: Kind) -> dict[str, str]:
-    """The files of an installable package, by their path in its folder."""
+def package_files(names: Names, kind: Kind, by: Author, url: str = "") -> dict[str, str]:
+    """The files of an installable package, by their path in its folder; its source is at `url`, if that is known."""
     values = _values(names, kind)
+    values |= {"author": by.toml, "holder": by.name, "year": str(dt.date.today().year), "urls": _urls(names, url)}
     values["use"] = _filled(f"{kind.name}/use.md", values)
     return {
         "pyproject.toml": _filled("package/pyproject.toml", values),
         f"{names.module}.py": _filled(f"{kind.name}/module.py", values),
         f"tests/test_{names.record}.py": _filled(f"{kind.name}/tests.py", values),
         "README.md": _filled("package/README.md", values),
+        "LICENSE": _filled("package/LICENSE", values),
+        ".github/workflows/tests.yml": _filled("package/tests.yml", values),
         ".gitignore": _filled("package/gitignore", values),
     }
 
@@ -48,6 +54,12 @@ def write_files(folder: Path, files: Mapping[str, str]) -> list[Path]:
         make_folder(path.parent)
         write_atomically(path, text)
     return paths
+
+
+def _urls(names: Names, url: str) -> str:
+    """The table of addresses; without one, how it is written."""
+    mark, address = ("", url) if url else ("# ", f"https://HOST/OWNER/{names.distribution}")
+    return f"{mark}[project.urls]\n{mark}Source = {json.dumps(address, ensure_ascii=False)}"
 
 
 def _values(names: Names, kind: Kind) -> dict[str, str]:
