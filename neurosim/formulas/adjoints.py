@@ -40,7 +40,7 @@ from neurosim.formulas.rules import RULES, RULES_OF_TWO
 from neurosim.formulas.tangents import TangentOf, Varied
 from neurosim.formulas.terms import ONE, ZERO, added, filled, is_float, negative, number_of, read_ours
 from neurosim.formulas.tidying import tidied
-from neurosim.formulas.versions import Add, Branch, Fixed, Loop, Pick, Set, Step, Versions
+from neurosim.formulas.versions import Add, Branch, Fixed, Loop, Pick, Set, Step, Versions, all_steps
 
 # Marks a value from the round before, which is not there when a loop is taken in reverse.
 _LOST = "?"
@@ -104,8 +104,8 @@ class AdjointWriter:
         self._entries: dict[str, Index] = {}
         # Names that the loops around add to, or take extremes of.
         self._running: frozenset[str] = frozenset()
-        self._sets = {step.name: step.value for step in _all(steps) if isinstance(step, Set)}
-        self._used = {name for step in _all(steps) for name in _read(step)}
+        self._sets = {step.name: step.value for step in all_steps(steps) if isinstance(step, Set)}
+        self._used = {name for step in all_steps(steps) for name in _read(step)}
 
     def body(self) -> list[Statement]:
         """The statements."""
@@ -116,8 +116,12 @@ class AdjointWriter:
             backward = self._written
         forward = self._forward(self.steps, frozenset())
         statements, live = without_dead([*forward, *backward], set())
-        if any(name.endswith(_LOST) for name in live | {name for node in statements for name in _names(node)}):
-            raise NotReversibleError
+        for name in sorted(live | {name for node in statements for name in _names(node)}):
+            if name.endswith(_LOST):
+                wish = self.names.wishes.get(name[:-1], name[:-1])
+                raise NotReversibleError(
+                    0, f"a loop hands on {wish}, and its derivative needs all values of that again"
+                )
         reserved = {*self.versions.formula.params, *self.filled_rows.values(), *self.names.outside}
         return tidied(self._filling(statements), self.names.wishes, reserved)
 
@@ -534,7 +538,7 @@ def _descending(bounds: tuple[Expression, ...]) -> tuple[Expression, ...]:
         case [first, last]:
             pass
         case _:
-            raise NotReversibleError
+            raise NotReversibleError(0, "a loop that hands on something has a step of its own")
     before = Const(int(first.value) - 1) if isinstance(first, Const) else Binary("-", first, Const(1))
     if isinstance(before, Const) and before.value == -1:
         return Binary("-", last, Const(1)), Unary("-", Const(1)), Unary("-", Const(1))
@@ -547,17 +551,6 @@ def _losing(node: Any, names: set[str]) -> Any:
         case Name(id=name) if name in names:
             return Name(name + _LOST)
     return form.rebuilt(node, lambda part: _losing(part, names))
-
-
-def _all(steps: Sequence[Step]) -> Iterator[Step]:
-    for step in steps:
-        yield step
-        match step:
-            case Branch(body=body, orelse=orelse):
-                yield from _all(body)
-                yield from _all(orelse)
-            case Loop(body=body):
-                yield from _all(body)
 
 
 def _read(step: Step) -> set[str]:

@@ -19,6 +19,7 @@ from neurosim.formulas.form import Statement
 from neurosim.formulas.lowering import Lowering, Names, NotReversibleError
 from neurosim.formulas.python import PythonPrinter
 from neurosim.formulas.reader import read
+from neurosim.formulas.row_outputs import RowOutputs, known_outputs
 from neurosim.formulas.source import LOADED_SOURCE, identifier
 from neurosim.formulas.tangents import TangentPrinter, Varied, unused
 from neurosim.formulas.versions import Versions
@@ -77,6 +78,25 @@ def derive_gradient(function: Callable[..., float]) -> Callable[..., None]:
         return _Derivation().entry_by_entry(function)
 
 
+@functools.cache
+def derive_backward(function: Callable[..., None]) -> Callable[..., None]:
+    """The product ``backward(z, a, da, dz, *params)`` of `da` with the Jacobian of ``f(z, a, *params)``.
+
+    Raises
+    ------
+    PluginError
+        Naming file and line, for what cannot be derived.
+    """
+    try:
+        return _Derivation().backward(function)
+    except NotReversibleError as error:
+        formula = read(function)
+        lines = {part.line for part in form.walk(formula.body)}
+        line = error.line if error.line in lines else formula.line
+        what = f"backward cannot be worked out, because {error.why}"
+        raise formula.refuse(line, what, "give backward(z, a, da, dz), which fills dz from da") from None
+
+
 def source_of(function: Callable[..., Any]) -> str:
     """The text of a derived function and of those it was derived along with; empty for any other function."""
     return str(getattr(function, "__globals__", {}).get(DERIVATION, ""))
@@ -117,6 +137,24 @@ class _Derivation:
         writer = AdjointWriter(versions, steps, versions.now(result), {a: row}, self.tangent_of, {})
         name = f"{identifier(function)}_gradient"
         written = PythonPrinter(formula).function(name, [a, y, row, *params], writer.body())
+        return self.make(function, name, ast.unparse(written) + "\n", names.outside)
+
+    def backward(self, function: Callable[..., None]) -> Callable[..., None]:
+        """The product of a row with the Jacobian of a row activation."""
+        formula = read(function)
+        names = Names(formula)
+        z, a, *params = formula.params
+        given, filled_row = names.fresh(f"d{a}"), names.fresh(f"d{z}")
+        total = names.fresh("total")
+        body = Lowering(formula, names, {z, a}, set()).result(total)
+        body = RowOutputs(names, z, a).weighted(body, given, total)
+        whole = replace(formula, params=(z, a, given, filled_row, *params), body=tuple(body))
+        versions = Versions(whole, names, {z})
+        steps = versions.steps()
+        known = known_outputs(steps, given, a)
+        writer = AdjointWriter(versions, steps, versions.now(total), {z: filled_row}, self.tangent_of, known)
+        name = f"{identifier(function)}_backward"
+        written = PythonPrinter(formula).function(name, whole.params, writer.body())
         return self.make(function, name, ast.unparse(written) + "\n", names.outside)
 
     def entry_by_entry(self, function: Callable[..., float]) -> Callable[..., None]:

@@ -7,6 +7,7 @@ functions that are called with what is varied are written out where they are cal
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -23,7 +24,12 @@ MOST_ROUNDS = 16
 
 
 class NotReversibleError(Exception):
-    """A formula, or a part of one, that cannot be derived in reverse."""
+    """A formula, or a part of one, that cannot be derived in reverse: the author's line, if it is known, and why."""
+
+    def __init__(self, line: int, why: str) -> None:
+        super().__init__(line, why)
+        self.line = line
+        self.why = why
 
 
 class Names:
@@ -124,7 +130,9 @@ class Lowering(Activity):
             case Assign(targets=[target], value=value) if not isinstance(target, form.Tuple):
                 written.append(replace(node, value=self._expression(value, written)))
             case Assign():
-                raise NotReversibleError
+                raise NotReversibleError(node.line, "several names get the results of one function")
+            case form.Do(call=call):
+                self._call(call, written)
             case If(body=body, orelse=orelse):
                 written.append(replace(node, body=tuple(self._block(body)), orelse=tuple(self._block(orelse))))
             case For(body=body):
@@ -136,7 +144,7 @@ class Lowering(Activity):
 
     def _loop(self, node: For) -> list[Statement]:
         """A loop; one with few rounds that hands numbers from round to round is written out."""
-        loop = replace(node, body=tuple(_extremes(self._block(node.body))))
+        loop = replace(node, body=tuple(_extremes(_by_one_name(node.name, self._block(node.body)))))
         bounds = [_whole(bound) for bound in node.bounds]
         known = [bound for bound in bounds if bound is not None]
         if len(known) < len(bounds) or not self._hands_on(loop) or known[2:] == [0]:
@@ -179,7 +187,7 @@ class Lowering(Activity):
     def _call(self, node: form.Helper, written: list[Statement]) -> Expression:
         formula = read(node.function)
         if node.function in self.callers:
-            raise NotReversibleError
+            raise NotReversibleError(node.line, f"{formula.name} calls itself")
         # What is written out in it must not have the names that it has until it is written out itself.
         self.names.reserve(formula.local)
         loops = any(isinstance(part, For | form.While) for part in form.walk(formula.body))
@@ -357,6 +365,20 @@ def _whole(node: Expression) -> int | None:
     return None
 
 
+def _by_one_name(variable: str, body: Sequence[Statement]) -> list[Statement]:
+    """Statements of a loop that call its variable by one name only: ``for k, v in enumerate(z)`` gives it another."""
+    stored = Counter(name for name, _ in assigned_names(body))
+    new: dict[str, Expression] = {}
+    written: list[Statement] = []
+    for node in body:
+        written.append(renamed(node, new))
+        match node:
+            case Assign(targets=[Name(id=name)], value=Name(id=value)) if value == variable and stored[name] == 1:
+                if variable not in stored:
+                    new[name] = Name(variable)
+    return written
+
+
 def _extremes(body: Sequence[Statement]) -> list[Statement]:
     """Statements of a loop with ``best = x if x > best else best`` for ``if x > best: best = x``."""
     written = list(body)
@@ -387,7 +409,7 @@ def _one_end(statements: Sequence[Statement], name: str) -> list[Statement]:
             sides = [tuple(_one_end([*side, *rest], name)) for side in (node.body, node.orelse)]
             return [*written, replace(node, body=sides[0], orelse=sides[1])]
         if any(isinstance(part, form.Return) for part in form.walk([node])):
-            raise NotReversibleError
+            raise NotReversibleError(node.line, "a loop ends with return")
         written.append(node)
     return written
 

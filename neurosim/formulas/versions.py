@@ -6,7 +6,7 @@ still ask for the first. What a loop hands from round to round has a name of its
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -28,6 +28,7 @@ from neurosim.formulas.form import (
 )
 from neurosim.formulas.kinks import Kinks
 from neurosim.formulas.lowering import Names, NotReversibleError, added_to, is_extreme, is_sum, larger_of, renamed
+from neurosim.formulas.python import plain_text
 from neurosim.formulas.terms import number_of
 
 
@@ -192,7 +193,7 @@ class Versions(Activity):
                     self._now[name] = new = self._version(name)
                     self._steps.append(Set(new, given))
             case Assign():
-                raise NotReversibleError
+                raise NotReversibleError(node.line, "an entry of a row is set")
             case form.Sorted(row=row) if row not in self.rows:
                 self._steps.append(Fixed(node))
             case If() | For() | form.While() if not any(name in self.active for name in assigned):
@@ -201,8 +202,10 @@ class Versions(Activity):
                 self._branch(node)
             case For():
                 self._loop(node, assigned)
+            case form.Sorted(row=row):
+                raise NotReversibleError(node.line, f"{row} is sorted")
             case _:
-                raise NotReversibleError
+                raise NotReversibleError(node.line, "a while loop changes what depends on the inputs")
 
     def _set(self, name: str, new: str, value: Expression) -> None:
         operation = self._operation(value, new)
@@ -226,14 +229,14 @@ class Versions(Activity):
     def _fixed(self, node: Statement, assigned: Iterable[str]) -> None:
         """A statement that stays as it is, but for its names."""
         if any(isinstance(part, form.Sorted | form.Do) for part in form.walk([node])):
-            raise NotReversibleError
+            raise NotReversibleError(node.line, "a row is sorted, or filled by another function")
         if any(
             isinstance(target, Index)
             for part in form.walk([node])
             if isinstance(part, Assign)
             for target in part.targets
         ):
-            raise NotReversibleError
+            raise NotReversibleError(node.line, "an entry of a row is set")
         new: dict[str, str] = {}
         for name in assigned:
             new[name] = self._version(name)
@@ -266,7 +269,7 @@ class Versions(Activity):
 
     def _loop(self, node: For, assigned: Iterable[str]) -> None:
         if any(isinstance(part, form.Jump) for part in form.walk(node.body)):
-            raise NotReversibleError
+            raise NotReversibleError(node.line, "a loop ends with break")
         bounds = tuple(self._renamed(bound) for bound in node.bounds)
         own: set[str] = set()
         carried: dict[str, Carried] = {}
@@ -335,7 +338,7 @@ class Versions(Activity):
             case Name() | Index() | Call(name="float"):
                 return self._atom(node)
         if not isinstance(node, Call | form.Helper):
-            raise NotReversibleError
+            raise NotReversibleError(node.line, f"{plain_text(node)!r} has no derivative here")
         return replace(node, arguments=tuple(self._atom(argument) for argument in node.arguments))
 
     def _choice(self, test: Expression, body: Expression, orelse: Expression) -> Name:
@@ -346,6 +349,18 @@ class Versions(Activity):
         self._unused.add(name)
         self._branch(If(test, *((Assign((Name(name),), side),) for side in (body, orelse))))
         return Name(self._now[name])
+
+
+def all_steps(steps: Sequence[Step]) -> Iterator[Step]:
+    """All steps, also those in branches and loops."""
+    for step in steps:
+        yield step
+        match step:
+            case Branch(body=body, orelse=orelse):
+                yield from all_steps(body)
+                yield from all_steps(orelse)
+            case Loop(body=body):
+                yield from all_steps(body)
 
 
 def _replaced(node: Any, old: Expression, new: Expression) -> Any:

@@ -214,9 +214,9 @@ class RowActivation(Record):
         How scenarios call it.
     f : function ``f(z, a, *params)``
         Fills the row `a` with the activation of the row `z`.
-    backward : function ``backward(z, a, da, dz, *params)``
+    backward : function ``backward(z, a, da, dz, *params)``, optional
         Fills the row `dz` with the gradient with respect to `z`, given the gradient `da` with
-        respect to `a` (the product of `da` with the Jacobian).
+        respect to `a` (the product of `da` with the Jacobian). Left out, it is derived from `f`.
     params, usual_init, source, domain
         As for `Activation`.
     widths : tuple of int
@@ -230,7 +230,7 @@ class RowActivation(Record):
     keys: ClassVar[Mapping[str, str]] = ACTIVATION_KEYS
     name: str
     f: Callable[..., None]
-    backward: Callable[..., None]
+    backward: Callable[..., None] | None = None
     params: Mapping[str, float] = field(default_factory=dict)
     usual_init: str = "glorot_uniform"
     source: str = ""
@@ -243,14 +243,30 @@ class RowActivation(Record):
         object.__setattr__(self, "domain", checked_domain(self.domain, self._fault))
         object.__setattr__(self, "widths", checked_widths(self.widths, self._fault))
         self._check("f", self.f, "z", "a")
-        self._check("backward", self.backward, "z", "a", "da", "dz")
+        if self.backward is not None:
+            self._check("backward", self.backward, "z", "a", "da", "dz")
+
+    @property
+    def derivative(self) -> Callable[..., None]:
+        """`backward`, or the one derived from `f` where `backward` was left out.
+
+        Raises
+        ------
+        PluginError
+            Naming file and line, where `f` cannot be derived.
+        """
+        if self.backward is not None:
+            return self.backward
+        from neurosim.formulas.derivatives import derive_backward
+
+        return derive_backward(self.f)
 
     @property
     def formulas(self) -> tuple[Formula, ...]:
-        """The functions that compilers see."""
+        """The functions that compilers see; raises as `derivative` does."""
         return (
             formula("f", self.f, ["row"] * 2, self.params, 0),
-            formula("backward", self.backward, ["row"] * 4, self.params, 0),
+            formula("backward", self.derivative, ["row"] * 4, self.params, 0),
         )
 
 

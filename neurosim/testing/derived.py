@@ -6,13 +6,15 @@ from typing import Any
 
 from neurosim.errors import PluginError
 from neurosim.formulas.derivatives import source_of
-from neurosim.plugin import Activation, Loss
+from neurosim.plugin import Activation, Loss, RowActivation
 
 
 def derived_source(record: Any) -> str:
-    """The derivative or gradient derived for `record`; empty if the author provided it, or if there is none."""
-    left_out = (isinstance(record, Activation) and record.df is None) or (
-        isinstance(record, Loss) and record.gradient is None
+    """What is derived for `record`, as text; empty if the author provided it, or if there is no derivative."""
+    left_out = (
+        (isinstance(record, Activation) and record.df is None)
+        or (isinstance(record, RowActivation) and record.backward is None)
+        or (isinstance(record, Loss) and record.gradient is None)
     )
     if not left_out:
         return ""

@@ -60,7 +60,7 @@ class RowCurve:
         """The product of `da` with the Jacobian."""
         dz = np.full_like(z, np.nan)
         with np.errstate(all="ignore"):
-            uncompiled(self.record.backward)(z.copy(), self.f(z), da.copy(), dz, *self.params)
+            uncompiled(self.record.derivative)(z.copy(), self.f(z), da.copy(), dz, *self.params)
         return dz
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
@@ -11,9 +11,11 @@ from neurosim.plugin import RowActivation
 from neurosim.plugin.host import Registry
 from neurosim.testing.agreement import make_layer, row_activation_agreement, run_layer
 from neurosim.testing.compiled import (
+    NO_DERIVATIVE,
     SURROGATE,
     float32_verdict,
     formula_verdict,
+    has_derivative,
     if_compiled,
     on_cuda,
     trial_verdicts,
@@ -25,7 +27,7 @@ from neurosim.testing.plain import Array, RowCurve, assigned, numbers, parameter
 from neurosim.testing.probe import PROBE
 from neurosim.testing.scope import Scope, scope
 from neurosim.testing.speed import activation_speed
-from neurosim.testing.verdicts import Verdict, attempt, excused, failed, follows, noted, passed, size, some
+from neurosim.testing.verdicts import Verdict, attempt, excused, failed, follows, noted, passed, size, skipped, some
 
 UNITS = (1, 2, 5)
 REACH = 1e4
@@ -49,7 +51,10 @@ def row_activation_items(record: RowActivation, chosen: Scope) -> list[Verdict |
     def agreement() -> Verdict:
         return row_activation_agreement(record, rows(record), usable_sets(record))
 
-    derivative = attempt("derivative", lambda: derivative_verdict(record))
+    def if_derivable(item: str, look: Callable[[], Verdict]) -> Verdict:
+        return attempt(item, look) if has_derivative(record) else skipped(item, NO_DERIVATIVE)
+
+    derivative = if_derivable("derivative", lambda: derivative_verdict(record))
     right = derivative.outcome != "failed"
 
     def in_range() -> Verdict:
@@ -60,7 +65,7 @@ def row_activation_items(record: RowActivation, chosen: Scope) -> list[Verdict |
     return [
         formula,
         excused(derivative, formula),
-        excused(attempt("range", in_range), formula),
+        excused(if_derivable("range", in_range), formula),
         if_compiled(formula, "float32", chosen, lambda: float32_verdict(record)),
         if_compiled(formula, "reference = cpu", chosen, agreement, derivative),
         on_cuda(formula, chosen, lambda: Pending(record, cuda_cases(record), usable_sets(record)), derivative),
@@ -141,15 +146,16 @@ def derivative_verdict(record: RowActivation) -> Verdict:
                 return f"dz[{k}] for z = {row_text(z)}, da = {row_text(da)}"
 
             check.add(weighted, curve.backward(z, da), z, describe)
+    whose = "backward derived from f" if record.backward is None else "backward as given"
     if check.wrong:
         count = f"{len(check.wrong)} of {check.compared} numbers"
-        return failed("derivative", f"backward as given: wrong in {count}: {some(check.wrong, 2)}")
+        return failed("derivative", f"{whose}: wrong in {count}: {some(check.wrong, 2)}")
     if check.too_many_kinks:
         return failed("derivative", f"the slope of f jumps at {check.left_out} of {check.compared} random places")
     others = "".join(f", also with {assigned(params)}" for params in sets[1:])
     return passed(
         "derivative",
-        f"backward as given: the product with the Jacobian of f in {check.compared} numbers, rows of "
+        f"{whose}: the product with the Jacobian of f in {check.compared} numbers, rows of "
         f"{', '.join(map(str, widths_of(record)))}{others}; worst error {size(check.worst)}",
     )
 

@@ -264,7 +264,7 @@ def activation_source(activation: Activation | RowActivation) -> Generated:
     translator = Translator()
     if isinstance(activation, RowActivation):
         f = translator.add(activation.f, ["row", "row"], 0)
-        backward = translator.add(activation.backward, ["row"] * 4, 0)
+        backward = translator.add(activation.derivative, ["row"] * 4, 0)
         text = header + _ROW_ACTIVATION.format(
             functions=translator.source, f=f, backward=backward, params=params, arguments=arguments
         )

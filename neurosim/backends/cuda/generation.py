@@ -199,7 +199,7 @@ def _activation_choices(records: Sequence[Any], translator: Translator) -> list[
         )
         if isinstance(record, RowActivation):
             rows.append((number, f"{translator.add(record.f, ['row', 'row'], 0)}(z, a{params})"))
-            back.append((number, f"{translator.add(record.backward, ['row'] * 4, 0)}(z, a, da, dz{params})"))
+            back.append((number, f"{translator.add(record.derivative, ['row'] * 4, 0)}(z, a, da, dz{params})"))
         else:
             f.append((number, f"{translator.add(record.f, (), 1)}(z{params})"))
             df.append((number, f"{translator.add(record.derivative, (), 1)}(z, a{params})"))

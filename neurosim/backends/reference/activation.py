@@ -39,7 +39,7 @@ def backward(layer: Activated, d: Array, trace: Trace) -> Array:
     dz = np.empty_like(z)
     with np.errstate(all="ignore"):
         for i in range(z.shape[0]):
-            uncompiled(record.backward)(z[i], a[i], d[i], dz[i], *values)
+            uncompiled(record.derivative)(z[i], a[i], d[i], dz[i], *values)
     return dz
 
 

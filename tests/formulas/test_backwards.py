@@ -1,0 +1,135 @@
+"""Gradients of row activations that are worked out: against differences, PyTorch and those written by hand."""
+
+import functools
+import inspect
+import math
+import textwrap
+
+import numpy as np
+import pytest
+import support
+from oracles import row_activations
+
+from neurosim.backends.uncompiled import uncompiled
+from neurosim.builtins.activations import softmax, softmax_backward
+from neurosim.errors import PluginError
+from neurosim.formulas.derivatives import derive_backward, source_of
+from neurosim.plugin import RowActivation
+from neurosim.testing import check
+
+each = functools.partial(pytest.mark.parametrize, "function", ids=lambda function: function.__name__)
+
+
+def filled(function, z, *params):
+    a = np.full(z.size, np.nan)
+    with np.errstate(all="ignore"):
+        uncompiled(function)(z, a, *params)
+    return a
+
+
+def backward(function, z, da, *params):
+    dz = np.full(z.size, np.nan)
+    with np.errstate(all="ignore"):
+        uncompiled(derive_backward(function))(z, filled(function, z, *params), da, dz, *params)
+    return dz
+
+
+@each(row_activations.DERIVED)
+def test_they_agree_with_differences(function):
+    random = np.random.default_rng(1)
+    for units in (1, 2, 5):
+        z, da = random.normal(size=(2, units))
+
+        def weighted(at, k, z=z, da=da):
+            return float(da @ filled(function, np.where(np.arange(z.size) == k, at, z)))
+
+        expected = [support.slope(functools.partial(weighted, k=k), z[k]) for k in range(units)]
+        np.testing.assert_allclose(backward(function, z, da), expected, rtol=1e-8, atol=1e-8)
+
+
+def test_softmax_is_that_of_pytorch():
+    torch = pytest.importorskip("torch")
+    random = np.random.default_rng(2)
+    for units in (1, 3, 10):
+        z, da = 3.0 * random.normal(size=(2, units))
+        leaf = torch.tensor(z, requires_grad=True)
+        torch.softmax(leaf, 0).backward(torch.tensor(da))
+        np.testing.assert_allclose(backward(softmax, z, da), leaf.grad.numpy(), rtol=1e-12, atol=1e-12)
+
+
+def test_softmax_far_out_is_finite():
+    found = backward(softmax, np.array([1e4, -1e4, 0.0]), np.array([1.0, -2.0, 0.5]))
+    np.testing.assert_allclose(found, 0.0, atol=1e-30)
+
+
+@each(row_activations.DERIVED)
+def test_what_is_derived_is_written_plainly(function):
+    assert support.translate(derive_backward(function), ["row"] * 4).source
+
+
+def test_the_text_can_be_read():
+    assert source_of(derive_backward(row_activations.spherical)) == textwrap.dedent(TEXT)
+
+
+TEXT = """\
+    def spherical_backward(z, a, da, dz):
+        total = 0.0
+        for k in range(len(z)):
+            total = total + (z[k] * z[k] + 0.01)
+        d_total = 0.0
+        for k2 in range(len(z)):
+            t1 = da[k2] / total
+            d_total = d_total - (0.0 if t1 == 0.0 else a[k2] * t1)
+            dz[k2] = 2.0 * z[k2] * t1
+        for k in range(len(z)):
+            dz[k] = dz[k] + 2.0 * z[k] * d_total
+    """
+
+
+@pytest.mark.parametrize(
+    ("function", "why"), row_activations.REFUSED.items(), ids=lambda value: getattr(value, "__name__", "")
+)
+def test_refusals_name_the_line_and_the_reason(function, why):
+    lines, first = inspect.getsourcelines(function)
+    line = first + next(number for number, text in enumerate(lines) if "# here" in text)
+    with pytest.raises(PluginError) as caught:
+        derive_backward(function)
+    assert caught.value.message.startswith(f"{function.__code__.co_filename}:{line}: in {function.__name__}: backward")
+    assert why in caught.value.message
+    assert caught.value.hint == "Instead: give backward(z, a, da, dz), which fills dz from da."
+
+
+def test_a_record_without_backward_trains_as_one_with_it():
+    """Softmax under another loss than its own, on every backend, for fifty steps where that is quick."""
+    given = RowActivation("given", softmax, softmax_backward)
+    derived = RowActivation("derived", softmax)
+    for backend, steps, tolerance in zip(support.BACKENDS, (50, 50, 3), (1e-12, 1e-5, 1e-5), strict=True):
+        data = backend.rows(8, 3, 4)
+        ends = []
+        for record in (given, derived):
+            net = support.network(3, [support.Dense(5, record), support.Dense(4)], "mse")
+            bench = backend.make(net, support.training(batch=8), seed=1)
+            for epoch in range(steps):
+                bench.train_epoch(data, epoch)
+            ends.append(bench.parameters)
+        assert support.error(*ends) < tolerance
+
+
+def sharpened(z, a, power):
+    total = sum(math.exp(power * v) for v in z)
+    for k in range(len(z)):
+        a[k] = math.exp(power * z[k]) / total
+
+
+def test_the_kit_checks_what_is_derived(empty_registry):
+    record = RowActivation("sharpened", sharpened, params={"power": 1.5}, domain=(-20.0, 20.0))
+    verdicts = {verdict.item: verdict for verdict in check(record, backends=["reference", "cpu"])}
+    assert "derived from f" in verdicts["derivative"].detail
+    assert {verdict.outcome for verdict in verdicts.values()} <= {"passed", "skipped", "noted"}
+
+
+def test_the_kit_tells_that_nothing_can_be_derived(empty_registry):
+    verdicts = check(RowActivation("product", row_activations.running_product), backends=["reference"])
+    failed = [verdict for verdict in verdicts if verdict.outcome == "failed"]
+    assert [verdict.item for verdict in failed] == ["formula"]
+    assert "backward cannot be worked out" in failed[0].detail
