@@ -124,13 +124,19 @@ class Activation(Record):
             self._check("df", self.df, "z", "a")
         object.__setattr__(self, "learn", MappingProxyType(self._checked_learn()))
         if self.per not in PER:
-            raise self._fault(f"per must be 'layer' or 'unit', not {self.per!r}")
+            raise self._fault(
+                f"per must be 'layer' or 'unit', not {self.per!r}",
+                "Write per='unit' for each unit, or each channel of a map.",
+            )
 
     def _checked_learn(self) -> dict[str, Scalar | None]:
         """What is learned, in the order of the parameters; raises PluginError for what cannot be."""
         learn = self.learn
         if isinstance(learn, str):
-            raise self._fault(f"learn = {learn!r} is text, not names in a tuple", f"Write learn=({learn!r},).")
+            raise self._fault(f"learn must be a tuple of names, not the text {learn!r}", f"Write learn=({learn!r},).")
+        if not isinstance(learn, Mapping | tuple | list | set | frozenset):
+            example = next(iter(self.params), "alpha")
+            raise self._fault(f"learn must be a tuple of names, not {learn!r}", f"Write learn=({example!r},).")
         given: dict[Any, Any] = dict(learn) if isinstance(learn, Mapping) else dict.fromkeys(learn)
         for name, function in given.items():
             if name not in self.params:
@@ -139,7 +145,7 @@ class Activation(Record):
                 raise self._fault(f"learn names {name!r}, which is not one of its params", near or declared)
             if name in LAYERS_OWN:
                 raise self._fault(
-                    f"learn names {name!r}, which is what layers call numbers of their own",
+                    f"learn names {name!r}, and a layer has numbers of that name already",
                     "Call the parameter something else.",
                 )
             if function is not None:

@@ -64,7 +64,8 @@ def _by_hand(function: Callable[..., Any] | None) -> TypeGuard[Callable[..., Any
 
 def _try_activation(chosen: Chosen[Any]) -> None:
     record = chosen.record
-    if not _by_hand(record.df):
+    given = {name: function for name, function in record.learned.items() if _by_hand(function)}
+    if not (_by_hand(record.df) or given):
         return
     z = _points(*(record.domain or (-SPAN / 2, SPAN / 2)))
     kinks = np.array(record.kinks_within(z[0] - MARGIN, z[-1] + MARGIN))
@@ -73,12 +74,32 @@ def _try_activation(chosen: Chosen[Any]) -> None:
     def f(points: Array) -> Array:
         return apply(record.f, points, params=chosen.values)
 
-    expected = slopes(f, z)
-    actual = apply(record.df, z, f(z), params=chosen.values)
-    for point, slope, given in zip(z, expected, actual, strict=True):
-        if _differs(given, slope) and not _at_a_kink(f, point, given):
-            where = f"for z = {point:.4g}, where the slope of {name_of(record.f)} is {slope:.4g}"
-            raise _wrong(record, record.df, f"gives {given:.4g} {where}")
+    if _by_hand(record.df):
+        actual = apply(record.df, z, f(z), params=chosen.values)
+        for point, slope, found in zip(z, slopes(f, z), actual, strict=True):
+            if _differs(found, slope) and not _at_a_kink(f, point, found):
+                where = f"for z = {point:.4g}, where the slope of {name_of(record.f)} is {slope:.4g}"
+                raise _wrong(record, record.df, f"gives {found:.4g} {where}")
+    for name, function in given.items():
+        place = list(record.params).index(name)
+        for point in z:
+            _try_learned(chosen, function, place, point)
+
+
+def _try_learned(chosen: Chosen[Any], function: Callable[..., Any], place: int, point: float) -> None:
+    """The derivative with respect to the parameter at `place` among the others, at one point."""
+    record, values, z = chosen.record, chosen.values, np.array([point])
+
+    def along(moved: Array) -> Array:
+        settings = (*values[:place], moved, *values[place + 1 :])
+        return apply(record.f, np.full_like(moved, point), params=settings)
+
+    slope = float(slopes(along, np.array([values[place]]))[0])
+    found = float(apply(function, z, apply(record.f, z, params=values), params=values)[0])
+    if _differs(found, slope) and not _at_a_kink(along, values[place], found):
+        name = list(record.params)[place]
+        what = f"the slope of {name_of(record.f)} in {name} = {values[place]:.4g} is {slope:.4g}"
+        raise _wrong(record, function, f"gives {found:.4g} for z = {point:.4g}, where {what}")
 
 
 def _points(low: float, high: float) -> Array:

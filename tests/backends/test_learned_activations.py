@@ -182,10 +182,10 @@ def test_what_learns_nothing_compiles_nothing_for_it():
 
 WRONG = {
     "a name that is no parameter": ({"learn": ("alhpa",)}, "names 'alhpa', which is not one of its params"),
-    "text": ({"learn": "alpha"}, "is text, not names in a tuple"),
+    "text": ({"learn": "alpha"}, "must be a tuple of names, not the text"),
     "a name of the layer's": (
         {"params": {"weight": 1.0}, "learn": ("weight",), "f": lambda z, weight: z},
-        "of their own",
+        "a layer has numbers of that name already",
     ),
     "another word for per": ({"per": "channel"}, "per must be 'layer' or 'unit', not 'channel'"),
     "a parameter called per": ({"params": {"per": 1.0}, "f": lambda z, per: z}, "is a key that says in scenarios"),

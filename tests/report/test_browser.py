@@ -60,6 +60,8 @@ LAYERS = {
     "layer_norm": '[[network.layers]]\nkind = "layer_norm"\n',
     "residual": '[[network.layers]]\nkind = "residual"\n[[network.layers.layers]]\nkind = "dense"\nunits = 9\n'
     'activation = "gelu"\n[[network.layers.layers]]\nkind = "dense"\nunits = 5\n',
+    "learned": '[[network.layers]]\nkind = "dense"\nunits = 6\nactivation = { name = "prelu", per = "unit" }\n'
+    '[[network.layers]]\nkind = "activation"\nactivation = "learnable_swish"\n',
     "dropout": '[[network.layers]]\nkind = "dropout"\nrate = 0.4\n[[network.layers]]\nkind = "activation"\n'
     'activation = "softplus"\n',
 }

@@ -125,6 +125,26 @@ def test_a_derivative_that_ignores_a_parameter():
     assert "with beta = 1.4" in detail
 
 
+def sloped(z, alpha):
+    return z if z > 0.0 else alpha * z
+
+
+def test_what_is_learned_is_compared_with_the_slope_in_the_parameter():
+    record = Activation("sloped", sloped, params={"alpha": 0.25}, kinks=(0.0,), learn=("alpha",))
+    assert verdict(record, "learned").outcome == "passed"
+    assert "alpha derived from f" in verdict(record, "learned").detail
+
+
+def test_a_wrong_derivative_with_respect_to_what_is_learned():
+    def by_alpha(z, a, alpha):
+        return z
+
+    record = Activation("sloped", sloped, params={"alpha": 0.25}, kinks=(0.0,), learn={"alpha": by_alpha})
+    text = only_failure(record, "learned", UNCOMPILED)
+    assert "as given: wrong at" in text
+    assert "where the slope of f is 0" in text
+
+
 def test_one_that_hides_nan_is_warned_of():
     found = verdict(Activation("relu", relu, relu_derivative, kinks=(0.0,)), "range", UNCOMPILED)
     assert found.outcome == "noted"

@@ -65,6 +65,21 @@ def test_activations(train, text, more, says):
     assert "surrogate=True" in caught.value.hint
 
 
+@pytest.mark.parametrize(
+    ("slope", "says"), [("z if z < 0.0 else 0.0", ""), ("z", "by_alpha gives 0.1728 for z = 0.1728")]
+)
+def test_derivatives_with_respect_to_what_is_learned(train, slope, says):
+    text = f"def f(z, alpha):\n    return z if z > 0.0 else alpha * z\ndef by_alpha(z, a, alpha):\n    return {slope}\n"
+    record = "Activation('mine', f, params={'alpha': 0.25}, learn={'alpha': by_alpha})"
+    if not says:
+        train(text, "activations", record, {FIRST: "mine"})
+        return
+    with pytest.raises(PluginError) as caught:
+        train(text, "activations", record, {FIRST: "mine"})
+    assert f"mine.py:5: activation 'mine': {says}" in caught.value.message
+    assert "where the slope of f in alpha = 0.25 is 0" in caught.value.message
+
+
 ROW = (
     "def f(z, a):\n    total = 0.0\n    for k in range(len(z)):\n        total += z[k] * z[k] + 1.0\n"
     "    for k in range(len(z)):\n        a[k] = (z[k] * z[k] + 1.0) / total\n"
