@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from neurosim.plugin import Every as Every
     from neurosim.plugin import FeedbackSchedule as FeedbackSchedule
     from neurosim.plugin import FromLogits as FromLogits
+    from neurosim.plugin import Gate as Gate
     from neurosim.plugin import Initializer as Initializer
     from neurosim.plugin import Loss as Loss
     from neurosim.plugin import Metric as Metric
@@ -56,6 +57,7 @@ _HOME = {
     "Every": "neurosim.plugin",
     "FeedbackSchedule": "neurosim.plugin",
     "FromLogits": "neurosim.plugin",
+    "Gate": "neurosim.plugin",
     "Initializer": "neurosim.plugin",
     "Loss": "neurosim.plugin",
     "Metric": "neurosim.plugin",

@@ -145,6 +145,16 @@ class Activation:
 
 
 @dataclass(frozen=True)
+class Gated:
+    gate: Any = "glu"
+
+
+@dataclass(frozen=True)
+class Maxout:
+    pieces: int = 2
+
+
+@dataclass(frozen=True)
 class Residual:
     layers: tuple[Any, ...]
 
@@ -177,6 +187,10 @@ def _stack(stack: Stack, layers: Sequence[Any]) -> None:
             _build(stack, "layer_norm")
         elif isinstance(layer, Activation):
             kinds.Activate.put_on(stack, chosen(BUILTINS.activations, layer.activation))
+        elif isinstance(layer, Gated):
+            kinds.Gated.put_on(stack, chosen(BUILTINS.gates, layer.gate), 2)
+        elif isinstance(layer, Maxout):
+            _build(stack, "maxout", pieces=layer.pieces)
         elif isinstance(layer, Dropout):
             _build(stack, "dropout", rate=layer.rate)
         elif isinstance(layer, Residual):

@@ -24,7 +24,7 @@ from neurosim.formulas.float32 import Translator
 from neurosim.formulas.reader import read
 from neurosim.network.network import Network
 from neurosim.network.training import Training
-from neurosim.plugin import Activation, RowActivation
+from neurosim.plugin import Activation, Gate, RowActivation
 from neurosim.plugin.formula_records import Formula
 
 # Training that diverges reaches infinity and NaN.
@@ -56,6 +56,8 @@ def check_first_use(network: Network, training: Training) -> None:
     for layer in network.activated:
         chosen = layer.activation
         try_record(chosen.record, chosen.values, [math.prod(layer.output_shape)])
+    for entry in network.combining:
+        try_record(entry.gate.record, entry.gate.values, [1])
     try_record(network.loss.record, network.loss.values, [network.outputs])
     try_record(training.optimizer.record, training.optimizer.values, [1])
 
@@ -90,11 +92,7 @@ def try_record(record: Any, values: Sequence[float], widths: Sequence[int], *, d
 
 def written_formulas(record: Any) -> Iterator[Formula]:
     """The formulas of a record that are not derived."""
-    given = {
-        "df": getattr(record, "df", True),
-        "gradient": getattr(record, "gradient", True),
-        "backward": getattr(record, "backward", True),
-    }
+    given = {role: getattr(record, role, True) for role in ("df", "du", "dv", "gradient", "backward")}
     yield from (formula for formula in record.formulas if given.get(formula.role, True) is not None)
 
 
@@ -108,7 +106,7 @@ class _Trial:
     width: int
 
     def run(self, diverged: bool) -> None:
-        everywhere = isinstance(self.record, Activation | RowActivation)
+        everywhere = isinstance(self.record, Activation | RowActivation | Gate)
         low, high = getattr(self.record, "domain", None) or (-math.inf, math.inf)
         for value in (value for value in (EVERYWHERE if everywhere else MODERATE) if low < value < high):
             for target in self._targets():

@@ -12,7 +12,17 @@ from neurosim.cli.sources import Sources, with_sources
 from neurosim.cli.values import OneOf
 from neurosim.printable import headline
 
-RECORDS = ("activations", "losses", "optimizers", "datasets", "initializers", "schedules", "metrics", "observers")
+RECORDS = (
+    "activations",
+    "losses",
+    "optimizers",
+    "gates",
+    "datasets",
+    "initializers",
+    "schedules",
+    "metrics",
+    "observers",
+)
 KINDS = (*RECORDS[:3], "layers", *RECORDS[3:], "scenarios")
 
 
@@ -24,8 +34,8 @@ def command(what: str | None, sources: Sources, as_json: bool) -> None:
     """List everything that scenarios can name, or only one KIND.
 
     \b
-    activations  losses        optimizers  layers   datasets
-    initializers schedules     metrics     observers scenarios
+    activations  losses     optimizers  layers     datasets  gates
+    initializers schedules  metrics     observers  scenarios
     """
     registry = sources.registry
     listed: dict[str, list[dict[str, Any]]] = {}

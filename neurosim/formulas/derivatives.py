@@ -64,6 +64,22 @@ def derive_partial(function: Callable[..., float], place: int) -> Callable[..., 
 
 
 @functools.cache
+def derive_argument(function: Callable[..., float], place: int) -> Callable[..., float]:
+    """The derivative ``df(u, v, *params)`` of ``f(u, v, *params)`` with respect to the argument at `place`.
+
+    Raises
+    ------
+    PluginError
+        Naming file and line, for what cannot be derived.
+    """
+    derivation = _Derivation()
+    names = read(function).params
+    varied: list[Varied] = ["number" if k == place else "" for k in range(len(names))]
+    writer = TangentPrinter(function, varied, derivation.tangent_of, unit=True)
+    return derivation.define(function, writer, f"{function.__name__}_d{names[place]}", writer.arguments)
+
+
+@functools.cache
 def derive_gradient(function: Callable[..., float]) -> Callable[..., None]:
     """The gradient ``gradient(a, y, da, *params)`` of ``value(a, y, *params)``, entry by entry.
 

@@ -19,6 +19,7 @@ from neurosim.network.layers import (
     Activated,
     BatchNorm,
     Chosen,
+    Combination,
     Dropout,
     Layer,
     Parameter,
@@ -98,6 +99,11 @@ class Network:
     def activated(self) -> tuple[Activated, ...]:
         """The layers that have an activation, in order."""
         return of_kind(self.parts, Activated)
+
+    @property
+    def combining(self) -> tuple[Combination, ...]:
+        """The layers whose units each make one number of several, in order."""
+        return of_kind(self.parts, Combination)
 
     @property
     def weighted(self) -> tuple[Weighted, ...]:

@@ -1,7 +1,7 @@
 """The public contract of plugins: the marker, the hooks and the records they return."""
 
 from neurosim.plugin.checked_at import Every
-from neurosim.plugin.formula_records import Activation, FromLogits, Loss, RowActivation
+from neurosim.plugin.formula_records import Activation, FromLogits, Gate, Loss, RowActivation
 from neurosim.plugin.function_records import DataRequest, Dataset, FeedbackSchedule, Initializer, Schedule, Table
 from neurosim.plugin.hookspecs import hookimpl
 from neurosim.plugin.optimizer_records import Optimizer
@@ -14,6 +14,7 @@ __all__ = [
     "Every",
     "FeedbackSchedule",
     "FromLogits",
+    "Gate",
     "Initializer",
     "Loss",
     "Metric",

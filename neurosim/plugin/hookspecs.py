@@ -1,4 +1,4 @@
-"""The hooks of neurosim: eight functions that a plugin may define, each returning a list of records.
+"""The hooks of neurosim: nine functions that a plugin may define, each returning a list of records.
 
 A plugin is a Python module with one or more of these functions, marked with ``@hookimpl``::
 
@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import pluggy
 
-from neurosim.plugin.formula_records import Activation, Loss, RowActivation
+from neurosim.plugin.formula_records import Activation, Gate, Loss, RowActivation
 from neurosim.plugin.function_records import Dataset, FeedbackSchedule, Initializer, Schedule
 from neurosim.plugin.optimizer_records import Optimizer
 from neurosim.plugin.run_records import Metric, RunObserver
@@ -36,6 +36,11 @@ hookimpl = pluggy.HookimplMarker("neurosim")
 @hookspec
 def neurosim_activations() -> list[Activation | RowActivation]:  # type: ignore[empty-body]
     """Return activations: a function of one weighted sum and its derivative, or of a row of them."""
+
+
+@hookspec
+def neurosim_gates() -> list[Gate]:  # type: ignore[empty-body]
+    """Return gates: what a gated unit makes of two numbers, and its derivatives with respect to each."""
 
 
 @hookspec

@@ -10,11 +10,14 @@ from neurosim.network.layers import (
     Activate,
     Activated,
     BatchNorm,
+    Combination,
     Dense,
     Dropout,
     Flatten,
+    Gated,
     Layer,
     LayerNorm,
+    Maxout,
     Normalization,
     Parameter,
     Residual,
@@ -60,6 +63,15 @@ def _activate(layer: Activate, statistics: int, script: Script) -> dict[str, Any
     return {"words": layer.activation.name, "activation": _activation(layer, script)}
 
 
+def _combination(layer: Combination, statistics: int, script: Script) -> dict[str, Any]:
+    return {
+        "words": " ".join([layer.words, *layer.settings]),
+        "pieces": layer.pieces,
+        "formula": script.add(layer.gate.record.f),
+        "params": list(layer.gate.values),
+    }
+
+
 def _layer_norm(layer: Normalization, statistics: int, script: Script) -> dict[str, Any]:
     return {"gamma": layer.gamma.offset, "beta": layer.beta.offset, "epsilon": layer.epsilon}
 
@@ -84,6 +96,8 @@ def _residual(layer: Residual, statistics: int, script: Script) -> dict[str, Any
 _ENTRIES: dict[type[Layer], Callable[[Any, int, Script], dict[str, Any]]] = {
     Dense: _dense,
     Activate: _activate,
+    Gated: _combination,
+    Maxout: _combination,
     BatchNorm: _batch_norm,
     LayerNorm: _layer_norm,
     Dropout: _nothing_more,

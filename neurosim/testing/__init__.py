@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from neurosim.testing.checks import assert_passes as assert_passes
     from neurosim.testing.checks import check as check
     from neurosim.testing.checks import check_many as check_many
+    from neurosim.testing.gates import check_gate as check_gate
     from neurosim.testing.host import check_dataset as check_dataset
     from neurosim.testing.host import check_initializer as check_initializer
     from neurosim.testing.host import check_schedule as check_schedule
@@ -39,6 +40,7 @@ _HOME = {
     "check": "checks",
     "check_activation": "activations",
     "check_dataset": "host",
+    "check_gate": "gates",
     "check_initializer": "host",
     "check_loss": "losses",
     "check_many": "checks",

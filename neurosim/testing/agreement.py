@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from neurosim.backends.base import Backend
 from neurosim.backends.select import make_backend
 from neurosim.data.rows import Rows
-from neurosim.network.layers import Dense, Stack, choose
+from neurosim.network.layers import Dense, Gated, Stack, choose
 from neurosim.network.network import Network
 from neurosim.network.training import Training
-from neurosim.plugin import Activation, Loss, Optimizer, RowActivation
+from neurosim.plugin import Activation, Gate, Loss, Optimizer, RowActivation
 from neurosim.plugin.formula_records import learned_role
 from neurosim.testing.plain import Array, Curve, numbers
 from neurosim.testing.probe import PROBE, ZEROS
@@ -42,6 +42,30 @@ def make_layer(backend: str, units: int, activation: Any, loss: Any, optimizer: 
     rule = optimizer or choose(registry.optimizers.get("sgd"))
     training = Training(rule, batch_size=1, shuffle=False, epochs=1)
     return make_backend(backend, Network.of(stack, loss), training, seed=0, threads=1)
+
+
+def gate_agreement(record: Gate, u: Array, v: Array, sets: Sets) -> Verdict:
+    """Whether a gate and its derivatives are the same in the reference and compiled for the CPU."""
+    worst = _Worst()
+    for params in sets:
+        (_, *expected), (_, *actual) = (
+            run_layer(_gated(name, u.size, record, params), np.concatenate([u, v]), np.ones(u.size))
+            for name in ("reference", "cpu")
+        )
+        pairs = [f"({number(float(a))}, {number(float(b))})" for a, b in zip(u, v, strict=True)]
+        worst.add(actual[0], expected[0], 0.0, [f"f{pair}" for pair in pairs])
+        worst.add(actual[1], expected[1], 0.0, [f"{role}{pair}" for role in ("du", "dv") for pair in pairs])
+    return worst.verdict("values and derivatives")
+
+
+def _gated(backend: str, units: int, record: Gate, params: Mapping[str, float]) -> Backend:
+    """Gated units behind a dense layer with zero weights."""
+    registry = built_in()
+    stack = Stack((LARGE // units + 1,))
+    Dense.put_on(stack, 2 * units, choose(registry.activations.get("identity")), choose(ZEROS))
+    Gated.put_on(stack, choose(record, params), 2)
+    training = Training(choose(registry.optimizers.get("sgd")), batch_size=1, shuffle=False, epochs=1)
+    return make_backend(backend, Network.of(stack, choose(PROBE)), training, seed=0, threads=1)
 
 
 def run_layer(bench: Backend, z: NDArray[Any], values: NDArray[Any], label: int = 0) -> tuple[float, Array, Array]:

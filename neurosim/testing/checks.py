@@ -11,6 +11,7 @@ from neurosim.plugin import (
     Activation,
     Dataset,
     FeedbackSchedule,
+    Gate,
     Initializer,
     Loss,
     Metric,
@@ -22,6 +23,7 @@ from neurosim.plugin import (
 from neurosim.plugin.host import Registry
 from neurosim.testing.activations import activation_items
 from neurosim.testing.cuda import Pending, resolve
+from neurosim.testing.gates import gate_items
 from neurosim.testing.host import check_dataset, check_initializer, check_schedule, options_for
 from neurosim.testing.losses import loss_items
 from neurosim.testing.metrics import check_metric
@@ -34,6 +36,7 @@ from neurosim.testing.verdicts import Verdict, failures
 _ITEMS: dict[type, Callable[[Any, Scope], Sequence[Verdict | Pending]]] = {
     Activation: activation_items,
     RowActivation: row_activation_items,
+    Gate: gate_items,
     Loss: loss_items,
     Optimizer: optimizer_items,
     Initializer: lambda record, chosen: check_initializer(record),
@@ -56,7 +59,7 @@ def check(
 
     Parameters
     ----------
-    record : Activation, RowActivation, Loss, Optimizer, Initializer, Schedule, FeedbackSchedule, Metric,
+    record : Activation, RowActivation, Gate, Loss, Optimizer, Initializer, Schedule, FeedbackSchedule, Metric,
         RunObserver or Dataset
         What to check.
     backends : iterable of str, optional

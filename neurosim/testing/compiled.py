@@ -8,7 +8,7 @@ from typing import Any
 from neurosim.backends.health import formula_fault
 from neurosim.backends.trials import try_record
 from neurosim.errors import PluginError
-from neurosim.plugin import Activation, Loss, Optimizer
+from neurosim.plugin import Activation, Gate, Loss, Optimizer
 from neurosim.testing.cuda import ITEM as CUDA
 from neurosim.testing.cuda import Pending
 from neurosim.testing.scope import Scope
@@ -56,6 +56,7 @@ def has_derivative(record: Any) -> bool:
 def _compile(record: Any, roles: str) -> Verdict:
     from neurosim.backends.cpu.kernels import (
         activation_kernels,
+        gate_kernels,
         learned_kernels,
         loss_kernel,
         optimizer_kernels,
@@ -69,6 +70,8 @@ def _compile(record: Any, roles: str) -> Verdict:
         (rule_kernels if record.looks_at_arrays else optimizer_kernels)(record)
     elif isinstance(record, Activation) and record.learn:
         learned_kernels(record, False, False)
+    elif isinstance(record, Gate):
+        gate_kernels(record, 2)
     else:
         activation_kernels(record)
     return passed("formula", f"{roles}: compiled for the CPU")

@@ -15,9 +15,11 @@ from neurosim.network.layers import (
     BatchNorm,
     Conv2d,
     Dense,
+    Gated,
     GlobalAvgPool2d,
     Layer,
     LayerNorm,
+    Maxout,
     MaxPool2d,
     Normalization,
     Parameter,
@@ -25,7 +27,7 @@ from neurosim.network.layers import (
 )
 from neurosim.plugin import Activation, RowActivation
 from neurosim.worksheet.blocks import Number, Piece, Section, computed, given
-from neurosim.worksheet.forward import learned_index, receptive_field, settings, weighted_sum
+from neurosim.worksheet.forward import gate_arguments, learned_index, receptive_field, settings, weighted_sum
 from neurosim.worksheet.losses import loss_slopes
 from neurosim.worksheet.names import ALL, Names
 from neurosim.worksheet.numbers import joined, written
@@ -325,6 +327,31 @@ def _max_pool2d(section: Section, names: Names, layer: MaxPool2d) -> None:
     _passed(section, names, layer, "The gradient goes to the cell with the largest value, and to no other:")
 
 
+def _gated(section: Section, names: Names, layer: Gated) -> None:
+    """Each of the two numbers of a unit gets the gradient times the gate's derivative."""
+    step = names.step
+    share = f" through {names.title(layer)}" if layer.name in names.branches else ""
+    for index in names.shown[layer.name]:
+        if names.origin(layer, index)[0] is None:
+            return  # the inputs of the network
+        arguments, symbols = gate_arguments(names, layer, index[0])
+        output, arrives = names.output(layer, index), float(step.received(layer)[index])
+        for half, (symbol, derivative) in enumerate(zip(symbols, layer.gate.record.derivative, strict=True)):
+            _tell_chain_rule(section, names, symbol, output)
+            found = trace(derivative, arguments, [f"∂{output}/∂{symbol}"])
+            section.blocks += found.lines
+            section.line(
+                names.slope(symbol) + share,
+                f"{names.slope(output)}·∂{output}/∂{symbol}",
+                [computed(arrives), "·", computed(found.results[0])],
+                float(step.sent(layer)[index[0] + half * layer.units]),
+            )
+
+
+def _maxout(section: Section, names: Names, layer: Maxout) -> None:
+    _passed(section, names, layer, "The gradient goes to the largest of a unit's numbers, and to no other:")
+
+
 def _avg_pool2d(section: Section, names: Names, layer: AvgPool2d) -> None:
     _passed(section, names, layer, "The gradient is split evenly among the cells:")
 
@@ -374,5 +401,7 @@ _BACKWARD: dict[type[Layer], Callable[[Section, Names, Any], None]] = {
     BatchNorm: _normalization,
     LayerNorm: _normalization,
     Activate: _through_activation,
+    Gated: _gated,
+    Maxout: _maxout,
     Residual: _residual,
 }

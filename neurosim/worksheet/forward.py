@@ -17,9 +17,11 @@ from neurosim.network.layers import (
     Dense,
     Dropout,
     Flatten,
+    Gated,
     GlobalAvgPool2d,
     Layer,
     LayerNorm,
+    Maxout,
     MaxPool2d,
     Normalization,
     Parameter,
@@ -324,6 +326,42 @@ def _activate(section: Section, names: Names, layer: Activate) -> None:
     _row_activation(section, names, layer)
 
 
+def _gated(section: Section, names: Names, layer: Gated) -> None:
+    """The gate of each unit, by its own formula."""
+    for index in names.shown[layer.name]:
+        arguments, symbols = gate_arguments(names, layer, index[0])
+        name, record = names.output(layer, index), layer.gate.record
+        *before, last = trace(record.f, arguments, [name]).lines
+        section.blocks += before
+        meaning = f" = {last.formula}" if last.filled else ""
+        section.line(name, f"{record.name}({', '.join(symbols)}){meaning}", last.filled, last.value, last.note)
+
+
+def gate_arguments(names: Names, layer: Gated, unit: int) -> tuple[list[Argument], list[str]]:
+    """What the gate of a unit is called with, and what its two numbers are called."""
+    places = [(unit,), (layer.units + unit,)]
+    symbols = [names.input(layer, place) for place in places]
+    numbers = [names.input_number(layer, place) for place in places]
+    given_numbers = [
+        Argument(symbol, number.value, computed=number.computed)
+        for symbol, number in zip(symbols, numbers, strict=True)
+    ]
+    parameters = [Argument(name, value, setting=True) for name, value in layer.gate.params.items()]
+    return [*given_numbers, *parameters], symbols
+
+
+def _maxout(section: Section, names: Names, layer: Maxout) -> None:
+    """The largest of the numbers of each unit."""
+    for index in names.shown[layer.name]:
+        places = [(piece * layer.units + index[0],) for piece in range(layer.pieces)]
+        filled: list[Piece] = ["max("]
+        for number, place in enumerate(places):
+            filled += [", " if number else "", names.input_number(layer, place)]
+        symbols = ", ".join(names.input(layer, place) for place in places)
+        value = float(names.step.outputs(layer)[index])
+        section.line(names.output(layer, index), f"max({symbols})", [*filled, ")"], value)
+
+
 def _dropout(section: Section, names: Names, layer: Dropout) -> None:
     section.say(
         f"Dropout is off on this sheet, so its outputs are its inputs. During training it sets a fraction of "
@@ -360,6 +398,8 @@ _FORWARD: dict[type[Layer], Callable[[Section, Names, Any], None]] = {
     BatchNorm: _normalization,
     LayerNorm: _normalization,
     Activate: _activate,
+    Gated: _gated,
+    Maxout: _maxout,
     Dropout: _dropout,
     Flatten: _flatten,
     Residual: _residual,

@@ -97,6 +97,7 @@ def test_list_names_everything(neurosim):
         "schedules",
         "metrics",
         "observers",
+        "gates",
         "scenarios",
     ],
 )

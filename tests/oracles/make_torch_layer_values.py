@@ -15,7 +15,19 @@ from typing import Any
 
 import numpy as np
 import support
-from support import Activation, BatchNorm, Conv2d, Dense, Flatten, GlobalAvgPool, LayerNorm, Pool, Residual
+from support import (
+    Activation,
+    BatchNorm,
+    Conv2d,
+    Dense,
+    Flatten,
+    Gated,
+    GlobalAvgPool,
+    LayerNorm,
+    Maxout,
+    Pool,
+    Residual,
+)
 
 FILE = Path(__file__).with_name("torch_layer_values.json")
 VERSION = "2.13.0"
@@ -125,6 +137,14 @@ CASES = {
     "layer norm on a map": _layer(Conv2d(4, (2, 2)), LayerNorm(), Activation("relu")),
     "layer norm, one row": _vector(LayerNorm(), batch=1, rows=4),
     "layer norm last": Case(4, (Dense(3, "tanh"), LayerNorm())),
+    **{
+        f"gated, {gate}": _vector(Gated(gate)) for gate in ("glu", "bilinear", "reglu", "geglu", "swiglu", "gated_tanh")
+    },
+    "gated, wide": Case(4, (Dense(140, "tanh"), Gated("glu"), Dense(3, "softmax")), CCE),
+    "gated first, maxout last": Case(4, (Gated("glu"), Dense(6), Maxout(2))),
+    "gated in a residual, projection": _vector(Residual((Dense(8), Gated("swiglu")))),
+    "maxout": _vector(Maxout(3)),
+    "maxout of two": _vector(Maxout(), Dense(4), Maxout()),
     "activation": _layer(Conv2d(3), BatchNorm(), Activation("swish")),
     "activation of vectors": _vector(Activation("softmax")),
     "activation last, from logits": Case(4, (Dense(3), Activation("softmax")), CCE),
@@ -206,6 +226,8 @@ STORED = (
     "batch norm",
     "batch norm on a map",
     "layer norm on a map",
+    "gated, glu",
+    "gated first, maxout last",
     "residual on a map, stride",
     "residual, projection",
     "prelu on a map",

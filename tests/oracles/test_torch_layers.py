@@ -127,6 +127,7 @@ def test_the_stored_values_are_what_pytorch_computes_now(name):
 def test_every_kind_of_layer_is_stored():
     kinds = {part.kind for name in torch_values.STORED for part in torch_values.CASES[name].network.parts}
     # Dropout is left to chance by its own means; its masks are held to `randomness`.
-    wanted = "dense conv2d max_pool2d avg_pool2d global_avg_pool2d batch_norm layer_norm activation flatten residual"
+    wanted = "dense conv2d max_pool2d avg_pool2d global_avg_pool2d batch_norm layer_norm activation flatten residual "
+    wanted += "gated maxout"
     assert kinds == set(wanted.split())
     assert stored().keys() == set(torch_values.STORED)

@@ -13,8 +13,10 @@ from support import (
     Conv2d,
     Dense,
     Dropout,
+    Gated,
     GlobalAvgPool,
     LayerNorm,
+    Maxout,
     Pool,
     Residual,
 )
@@ -115,6 +117,36 @@ class Skip(nn.Module):
         return self.layers(x) + self.projection(x)
 
 
+class Halves(nn.Module):
+    """A gate of the two halves of a row."""
+
+    GATES = {  # noqa: RUF012
+        "bilinear": lambda u, v: u * v,
+        "reglu": lambda u, v: u * functional.relu(v),
+        "geglu": lambda u, v: u * functional.gelu(v),
+        "swiglu": lambda u, v: u * functional.silu(v),
+        "gated_tanh": lambda u, v: torch.tanh(u) * torch.sigmoid(v),
+    }
+
+    def __init__(self, gate):
+        super().__init__()
+        self.gate = gate
+
+    def forward(self, x):
+        return self.GATES[self.gate](*x.chunk(2, dim=1))
+
+
+class LargestOfParts(nn.Module):
+    """Maxout: number by number the largest of the parts of a row."""
+
+    def __init__(self, pieces):
+        super().__init__()
+        self.pieces = pieces
+
+    def forward(self, x):
+        return x.unflatten(1, (self.pieces, -1)).max(dim=1).values
+
+
 def _conv(spec, channels):
     if spec.padding == "same" and spec.stride == (1, 1):
         return nn.Conv2d(channels, spec.channels, spec.kernel, padding="same", bias=spec.bias)
@@ -166,6 +198,10 @@ def _module(spec, shape):
         return (nn.BatchNorm1d if len(shape) == 1 else nn.BatchNorm2d)(shape[0], momentum=spec.momentum)
     if isinstance(spec, LayerNorm):
         return ChannelNorm(shape[0])
+    if isinstance(spec, Gated):
+        return nn.GLU(dim=1) if spec.gate == "glu" else Halves(spec.gate)
+    if isinstance(spec, Maxout):
+        return LargestOfParts(spec.pieces)
     if isinstance(spec, Activation):
         return activation(spec.activation, shape[0])
     if isinstance(spec, Dropout):

@@ -110,6 +110,8 @@ def test_every_hook_may_be_given(tmp_path):
         "def factor(step, steps):\n    return 1.0\n"
         "def load(request):\n    return Table(np.zeros((2, 1)), np.zeros((2, 1)))\n"
         "@hookimpl\ndef neurosim_activations():\n    return [Activation('mine', f, df)]\n"
+        "def both(u, v):\n    return u * v\n"
+        "@hookimpl\ndef neurosim_gates():\n    return [Gate('mine', both)]\n"
         "@hookimpl\ndef neurosim_losses():\n    return (Loss('mine', value, gradient),)\n"
         "@hookimpl\ndef neurosim_optimizers():\n    return [Optimizer('mine', update, params={'lr': 0.1})]\n"
         "@hookimpl\ndef neurosim_initializers():\n    return [Initializer('mine', weight)]\n"

@@ -15,6 +15,7 @@ PLUGINS = {
     "@hookimpl\ndef neurosim_activations():\n    return [Activation('act', f, df, usual_init='own_init')]\n"
     "def weight(random, shape, fan_in, fan_out):\n    return np.full(shape, 0.1)\n"
     "@hookimpl\ndef neurosim_initializers():\n    return [Initializer('own_init', weight)]\n",
+    "gate": "def both(u, v):\n    return u * v\n@hookimpl\ndef neurosim_gates():\n    return [Gate('both', both)]\n",
     "loss": "def value(a, y):\n    return (a[0] - y[0]) ** 2\ndef gradient(a, y, da):\n    da[0] = 2 * (a[0] - y[0])\n"
     "@hookimpl\ndef neurosim_losses():\n    return [Loss('loss', value, gradient)]\n",
     "rule": "def update(w, g, t, lr):\n    return w - lr * g\n"
@@ -51,6 +52,7 @@ def folder(tmp_path, monkeypatch):
         ({"network.layers.0.activation": "act"}, ["act"]),
         ({"network.layers.0.init": "own_init"}, ["act"]),
         ({"network.layers.1.init": "init"}, ["init"]),
+        ({"network.layers.1": {"kind": "gated", "gate": "both"}}, ["gate"]),
         ({"network.loss": "loss"}, ["loss"]),
         ({"optimizer": {"name": "rule", "lr": 0.1}}, ["rule"]),
         ({"optimizer.schedule": "plan"}, ["plan"]),

@@ -58,6 +58,8 @@ LAYERS = {
     "dense": "",
     "batch_norm": '[[network.layers]]\nkind = "batch_norm"\n',
     "layer_norm": '[[network.layers]]\nkind = "layer_norm"\n',
+    "gated": '[[network.layers]]\nkind = "dense"\nunits = 12\n[[network.layers]]\nkind = "gated"\ngate = "swiglu"\n'
+    '[[network.layers]]\nkind = "maxout"\npieces = 3\n',
     "residual": '[[network.layers]]\nkind = "residual"\n[[network.layers.layers]]\nkind = "dense"\nunits = 9\n'
     'activation = "gelu"\n[[network.layers.layers]]\nkind = "dense"\nunits = 5\n',
     "learned": '[[network.layers]]\nkind = "dense"\nunits = 6\nactivation = { name = "prelu", per = "unit" }\n'

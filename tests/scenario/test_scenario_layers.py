@@ -6,6 +6,7 @@ import jsonschema
 import pytest
 from layers_text import HEAD, INLINE, LAYERS, NESTED, TAIL, stacked
 
+from neurosim.errors import ScenarioError
 from neurosim.network.layers.kinds import layer_kinds
 from neurosim.plugin import Activation
 from neurosim.plugin.host import Plugin
@@ -53,6 +54,8 @@ def test_every_kind_comes_back(load):
         "batch_norm": "momentum = 1\nepsilon = 0.5",
         "layer_norm": "epsilon = 0.25",
         "activation": 'activation = { name = "leaky_relu", alpha = 0.5 }',
+        "gated": 'gate = { name = "swiglu", beta = 0.5 }',
+        "maxout": "pieces = 3",
         "dropout": "rate = 0.25",
         "residual": 'init = "he_normal"\nlayers = [{ kind = "dropout", rate = 0 }]',
         "global_avg_pool2d": "",
@@ -94,7 +97,8 @@ def test_every_kind_comes_back(load):
          'did you mean "batch_norm"?'),
         ('kind = "batch_norm"', "epsilon = 1",
          "s.toml:27:1: network.layers.0.layers.0.layers.1.kind: missing; expected one of: dense, conv2d, max_pool2d, "
-         "avg_pool2d, global_avg_pool2d, batch_norm, layer_norm, activation, dropout, flatten, residual, group"),
+         "avg_pool2d, global_avg_pool2d, batch_norm, layer_norm, activation, gated, maxout, dropout, "
+         "flatten, residual, group"),
         ('activation = "relu"', 'activation = "rellu"',
          's.toml:18:1: network.layers.0.layers.0.activation: unknown activation "rellu"; did you mean "relu"?'),
         ("l2 = 0.5", 'init = { name = "he_normal", gain = 1 }',
@@ -208,3 +212,12 @@ def test_editors_accept_nested_layers(validator):
 )
 def test_editors_refuse_broken_nested_layers(validator, old, new):
     assert not validator.is_valid(tomllib.loads(HEAD + changed(old, new, LAYERS) + TAIL))
+
+
+@pytest.mark.parametrize(("kind", "by"), [('"gated"\ngate = "glu"', 2), ('"maxout"\npieces = 5', 5)])
+def test_inputs_that_cannot_be_divided_are_refused_before_anything_is_built(load, kind, by):
+    layers = ('kind = "flatten"', 'kind = "dense"\nunits = 7', f"kind = {kind}", 'kind = "dense"\nunits = 10')
+    with pytest.raises(ScenarioError) as caught:
+        load(stacked(*layers))
+    message = str(caught.value)
+    assert f"layers.2.kind: it divides what comes in by {by}, and 7 numbers come in; give the layer before" in message

@@ -10,10 +10,13 @@ from neurosim.testing import check_many
 RECORDS = [entry.record for kind in HOOKS for entry in getattr(support.BUILTINS, kind)]
 ITEMS = {
     "activation": "formula derivative range float32 reference=cpu cuda speed",
+    "gate": "formula derivative range float32 reference=cpu cuda",
     "loss": "formula gradient range float32 reference=cpu cuda",
     "optimizer": "formula state quadratic determinism float32 reference=cpu cuda",
     "initializer": "shape values determinism seeds spread",
     "schedule": "factors course",
+    "metric": "values determinism direction course",
+    "observer": "calls determinism course",
     "dataset": "load table determinism",
 }
 NEED_FILES = {"mnist", "fashion_mnist"}
@@ -21,9 +24,11 @@ NEED_FILES = {"mnist", "fashion_mnist"}
 
 # Compiling each for a GPU takes a second. Of those that are, these stand for the others in the default run; that all
 # formulas compile and agree is held by the tests of the backends as well.
-EXAMPLES = ("softmax", "swish", "binary_cross_entropy", "adam")
+EXAMPLES = ("softmax", "swish", "swiglu", "binary_cross_entropy", "adam")
 QUICK = [
-    record for record in RECORDS if record.kind not in ("activation", "loss", "optimizer") or record.name in EXAMPLES
+    record
+    for record in RECORDS
+    if record.kind not in ("activation", "gate", "loss", "optimizer") or record.name in EXAMPLES
 ]
 REST = [record for record in RECORDS if record not in QUICK]
 

@@ -163,6 +163,24 @@ def test_a_wrong_derivative_is_found(tmp_path):
     assert "a1[1] = half(z1[1]) = 0.5·z1[1]·z1[1]" in text, "the author's own formula"
 
 
+def test_gated_units_and_maxout():
+    """By the gate's own formula, and both agree with finite differences."""
+    layers = [
+        {"kind": "dense", "units": 6},
+        {"kind": "gated", "gate": "swiglu"},
+        {"kind": "dense", "units": 4, "activation": "tanh"},
+        {"kind": "maxout"},
+        {"kind": "dense", "units": 1, "activation": "sigmoid"},
+    ]
+    sheet = explain(Simulator(load_scenario("moons", overrides={"network.layers": layers})))
+    text = sheet.printed()
+    assert "do not agree" not in text
+    assert "a2[1] = swiglu(a1[1], a1[4]) = a1[1]·a1[4]·sigmoid(beta·a1[4])" in " ".join(text.split())
+    assert "a4[2] = max(a3[2], a3[4])" in text
+    assert "∂L/∂a1[4] = ∂L/∂a2[1]·∂a2[1]/∂a1[4]" in text
+    assert GAP in sheet.printed(blank=True)
+
+
 def test_a_kink_is_told_from_a_mistake():
     text = sheet_of("and", sample=0).printed()
     assert "For b1[1] the loss has a kink right here" in text

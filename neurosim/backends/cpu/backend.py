@@ -14,6 +14,7 @@ from neurosim.backends.cpu.groups import CompiledKernels, LaneGroup, compile_lan
 from neurosim.backends.cpu.inspection import layer_signals
 from neurosim.backends.cpu.kernels import (
     OptimizerKernels,
+    gate_kernels,
     kernels_of,
     loss_kernel,
     optimizer_kernels,
@@ -80,7 +81,8 @@ class CpuBackend(Backend):
         small = self._small
         optimizer = self.training.optimizer
         self.kernels = CompiledKernels(
-            {layer.name: kernels_of(layer) for layer in activated},
+            {layer.name: kernels_of(layer) for layer in activated}
+            | {layer.name: gate_kernels(layer.gate.record, layer.pieces) for layer in self.network.combining},
             loss_kernel(self.network.loss.record, self.network.pair),
             compile_lane_loss(self.network) if small else None,
             self._whole_arrays() if self.training.looks_at_arrays else optimizer_kernels(optimizer.record),

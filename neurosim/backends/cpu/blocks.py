@@ -24,6 +24,7 @@ from neurosim.backends.cpu.table import (
     BIAS,
     BIAS_GRADIENT,
     BIAS_STATE,
+    COMBINE,
     DENSE,
     DROP_BELOW,
     DROP_SCALE,
@@ -128,6 +129,8 @@ def forward_block(stage, batch, r0, r1, c0, c1, first_row, keys, product, scratc
         batch_norm_columns(stage, x, r1, c0, c1)
     elif kind == LAYER_NORM:
         layer_norm_rows(stage, x, r0, r1, scratch)
+    elif kind == COMBINE:
+        call_activation(stage[FORWARD], (x, stage[A], np.int64(START), units, r0, r1, c0, c1, stage[PARAMS]))
     elif kind == ADD:
         add_block(x, batch if stage[OTHER] == 0 else stage[OTHER], stage[A], units, r0, r1, c0, c1)
 
@@ -149,7 +152,7 @@ def update_columns(stage, with_weight, c0, c1, update):
 def is_passable(stage, whole_rows):
     """Whether a gradient can be propagated back through a stage on a block alone, of whole rows or whole columns."""
     kind = stage[KIND]
-    if stage[MAPS] or kind == LAYER_NORM or (kind == DENSE and stage[PROJECTION]):
+    if stage[MAPS] or kind in (LAYER_NORM, COMBINE) or (kind == DENSE and stage[PROJECTION]):
         return False
     if kind == BATCH_NORM:
         return not whole_rows
@@ -196,6 +199,14 @@ def pull_back(plan, s, x, r0, r1, c0, c1, first_row, keys, update, whole_rows):
         elif kind == FORK and stage[DX] != 0:
             add_block(stage[D], stage[OTHER], stage[DX], units, r0, r1, c0, c1)
         s -= 1
+
+
+@compiled
+def combine_rows_backward(stage, x, r0, r1):
+    """Gradient of the inputs of rows `r0` to `r1` of a stage that combines them, into DX."""
+    source = x if stage[X] == 0 else stage[X]
+    arguments = (source, stage[D], stage[DX], stage[UNITS], r0, r1, np.int64(START), stage[UNITS], stage[PARAMS])
+    call_activation(stage[BACKWARD], arguments)
 
 
 @compiled

@@ -15,6 +15,7 @@ import numpy as np
 from neurosim.backends.cpu.blocks import (
     START,
     backward_block,
+    combine_rows_backward,
     edge,
     forward_block,
     pull_back,
@@ -39,6 +40,7 @@ from neurosim.backends.cpu.table import (
     ACTIVE,
     BY_ROWS,
     COLUMN_BLOCKS,
+    COMBINE,
     DENSE,
     DX,
     FIRST_ROW,
@@ -140,6 +142,13 @@ def backward_pass(plan, x, s, ready, rows, first_row, keys, update, product, map
                 c0, c1 = edge(q, blocks, stage[UNITS]), edge(q + 1, blocks, stage[UNITS])
                 layer_norm_columns_backward(stage, rows, c0, c1)
                 update_columns(stage, np.bool_(True), c0, c1, update)
+            s, ready = s - 1, False
+        elif stage[KIND] == COMBINE:
+            if stage[DX] != 0:
+                blocks = row_blocks(rows)
+                for q in range(thread, blocks, threads):
+                    combine_rows_backward(stage, x, edge(q, blocks, rows), edge(q + 1, blocks, rows))
+                wait(barrier, threads)
             s, ready = s - 1, False
         else:
             by_rows = np.bool_(stage[WHOLE_ROWS] != 0)

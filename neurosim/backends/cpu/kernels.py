@@ -12,6 +12,7 @@ from neurosim.backends.cache import load_generated
 from neurosim.backends.cpu.rule_templates import rule_source
 from neurosim.backends.cpu.templates import (
     activation_source,
+    gate_source,
     lane_loss_source,
     learned_activation_source,
     loss_source,
@@ -23,7 +24,7 @@ from neurosim.formulas import form
 from neurosim.formulas.float32 import Generated
 from neurosim.formulas.reader import read
 from neurosim.network.layers import Activated
-from neurosim.plugin import Activation, FromLogits, Loss, Optimizer, RowActivation
+from neurosim.plugin import Activation, FromLogits, Gate, Loss, Optimizer, RowActivation
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,13 @@ def kernels_of(layer: Activated) -> ActivationKernels:
         return activation_kernels(record)
     each = any(parameter.size > 1 for parameter in layer.learned)
     return learned_kernels(record, each, len(layer.output_shape) > 1)
+
+
+@once_each
+def gate_kernels(gate: Gate, pieces: int) -> ActivationKernels:
+    """The kernels of units that fold so many numbers with a gate; raises like `activation_kernels`."""
+    module = _load(gate, gate_source(gate, pieces))
+    return ActivationKernels(module.forward.address, module.backward.address, module)
 
 
 def is_identity(activation: Activation | RowActivation) -> bool:

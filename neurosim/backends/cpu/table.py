@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from enum import IntEnum, auto
 
-# Kinds of stages. Maps have all but the dense one, vectors only the first seven.
+# Kinds of stages. Maps have all but the dense one and the last, vectors only the first seven and the last.
 DENSE, DROPOUT, ACTIVATION, BATCH_NORM, LAYER_NORM, FORK, ADD = range(7)
 CONV, MAX_POOL, AVG_POOL, MOMENTS, TO_ROWS = range(7, 12)
+COMBINE = 12
 
 
 class Field(IntEnum):

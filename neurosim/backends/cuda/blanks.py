@@ -64,6 +64,22 @@ def learn_layers(net, rows, learner, step, learning, team):
     """The learning of such layers; likewise."""
 
 
+def gate(which, u, v, numbers, at):
+    """Gate number `which` of two numbers; its parameters are ``numbers[at]``, ``numbers[at + 1]``, ..."""
+
+
+def gate_du(which, u, v, numbers, at):
+    """Its derivative with respect to `u`."""
+
+
+def gate_dv(which, u, v, numbers, at):
+    """Its derivative with respect to `v`."""
+
+
+def run_gate_phase(kind, net, data, s, rows, first, team):
+    """A phase of units that make one number of several: from `kernels.gates` if there are any, else empty."""
+
+
 def run_map_phase(kind, net, data, s, rows, first, team, shared):
     """A phase of a convolution or a pool: from `kernels.pools` if there are any, else empty."""
 

@@ -24,6 +24,7 @@ class Kind(IntEnum):
     ALONE = auto()  # an activation on its own
     FORK = auto()  # where a skip begins: moves no data, adds two gradients
     JOIN = auto()  # where a skip ends
+    COMBINE = auto()  # units that each make one number of several
 
 
 class Field(IntEnum):
@@ -43,7 +44,7 @@ class Field(IntEnum):
     BIAS = auto()  # likewise
     ACTIVATION = auto()  # its number among the network's activations
     WHOLE_ROWS = auto()  # the activation works on rows
-    PARAMS = auto()  # offset among the numbers: the activation's parameters; epsilon and momentum of a normalization
+    PARAMS = auto()  # offset among the numbers: parameters of the activation or gate; epsilon and momentum of a norm
     DROP = auto()  # number of the dropout layer
     DROP_BELOW = auto()  # the lower 32 bits, as a signed number
     DROP_SCALE = auto()  # offset of 1 / (1 - rate) among the numbers
@@ -68,6 +69,7 @@ class Field(IntEnum):
     RUNNING_VARIANCE = auto()
     SKIP = auto()  # of a join: offset of what it adds, NONE for the batch itself; of a fork: the gradient it adds
     SKIP_BEHIND = auto()  # the projection, which also receives a join's gradient
+    GATE = auto()  # number among the network's gates
     LEARNED = auto()  # offset in the parameters of what the activation learns; from here on, NONE if it learns nothing
     LEARNED_NAMES = auto()  # how many parameters that are
     LEARNED_NUMBERS = auto()  # numbers of each of them: 1, or one for each channel
@@ -128,6 +130,8 @@ class Phase(IntEnum):
     ADD_SQUARES = auto()  # all parameters: the parts of the gradient's norm
     UPDATE = auto()  # all parameters, by gradients that were gathered
     # From here on: only in networks with layers other than dense ones.
+    COMBINE_FORWARD = auto()
+    COMBINE_BACKWARD = auto()
     ACTIVATE = auto()
     ACTIVATE_BACKWARD = auto()
     JOIN_FORWARD = auto()

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from neurosim.backends.cuda.stages.kinds import LAYERS, LEARNED, MAPS, NORMS, needs
+from neurosim.backends.cuda.stages.kinds import GATES, LAYERS, LEARNED, MAPS, NORMS, needs
 from neurosim.backends.invariants import SplitUpdate, split_part
 from neurosim.formulas.float32 import CudaPrinter, Generated, Translator
 from neurosim.formulas.kinds import ArgumentKind
 from neurosim.network.layers import learned_names
 from neurosim.network.network import Network
-from neurosim.plugin import Activation, Optimizer, RowActivation
+from neurosim.plugin import Activation, Gate, Optimizer, RowActivation
 
 KERNELS = Path(__file__).parent / "kernels"
 # The names that the header of a generated module provides; the kernel files import them for their readers.
@@ -66,6 +66,7 @@ _PARTS: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
             "learn_activation": "net, s, rows, learner, step, learning, team",
         },
     ),
+    GATES: (("gates",), {"run_gate_phase": "kind, net, data, s, rows, first, team"}),
     MAPS: (
         ("conv2d", "pools"),
         {
@@ -123,6 +124,7 @@ def generate(
     translator = Translator(CudaPrinter)
     choices = [
         *_activation_choices(activations_of(network), translator),
+        *_gate_choices([layer.gate.record for layer in network.combining], translator),
         *_loss_functions(network, translator),
     ]
     splits = [split_part(optimizer, part, translator) for part in optimizer.parts]
@@ -222,6 +224,18 @@ def _keep_slopes(cases: Sequence[tuple[int, list[str]]]) -> str:
         lines.append(f"    if which == {number}:")
         lines += [f"        keep_slope(net, s, place, {k}, {product})" for k, product in enumerate(products)]
     return "\n".join(lines if cases else [*lines, "    pass"])
+
+
+def _gate_choices(records: Sequence[Gate], translator: Translator) -> list[str]:
+    """Functions for the gates, numbered by where each stands first; none where there are no gates."""
+    cases: dict[str, list[tuple[int, str]]] = {"f": [], "du": [], "dv": []}
+    for number, record in enumerate(records):
+        params = "".join(f", numbers[at + {k}]" for k in range(len(record.params)))
+        for formula in record.formulas if records.index(record) == number else ():
+            call = f"{translator.add(formula.function, formula.arguments, 1)}(u, v{params})"
+            cases[formula.role].append((number, call))
+    names = {"f": "gate", "du": "gate_du", "dv": "gate_dv"}
+    return [_choose(names[role], "u, v", found, result="return ") for role, found in cases.items() if found]
 
 
 def _loss_functions(network: Network, translator: Translator) -> list[str]:

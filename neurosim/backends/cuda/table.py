@@ -29,6 +29,7 @@ _FORWARD = {
     Kind.LAYER_NORM: Phase.NORMALIZE,
     Kind.ALONE: Phase.ACTIVATE,
     Kind.JOIN: Phase.JOIN_FORWARD,
+    Kind.COMBINE: Phase.COMBINE_FORWARD,
 }
 _BACKWARD = {
     Kind.DENSE: Phase.BACKWARD,
@@ -41,6 +42,7 @@ _BACKWARD = {
     Kind.ALONE: Phase.ACTIVATE_BACKWARD,
     Kind.FORK: Phase.FORK_BACKWARD,
     Kind.JOIN: Phase.JOIN_BACKWARD,
+    Kind.COMBINE: Phase.COMBINE_BACKWARD,
 }
 _LEARNERS = frozenset({Kind.DENSE, Kind.CONVOLUTION, Kind.BATCH_NORM, Kind.LAYER_NORM})
 

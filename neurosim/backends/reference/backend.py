@@ -34,7 +34,8 @@ class ReferenceBackend(Backend):
         super().__init__(network, training, seed, threads)
         # What would run here only is refused as the compiled backends refuse it.
         activations = [layer.activation.record for layer in network.activated]
-        for record in (*activations, network.loss.record, training.optimizer.record):
+        gates = [layer.gate.record for layer in network.combining]
+        for record in (*activations, *gates, network.loss.record, training.optimizer.record):
             check_formulas(record)
 
     def forward(self, features: NDArray[Any]) -> Array:

@@ -10,9 +10,11 @@ from neurosim.backends.reference import (
     dense,
     dropout,
     flatten,
+    gated,
     global_avg_pool2d,
     layer_norm,
     max_pool2d,
+    maxout,
     residual,
 )
 from neurosim.backends.reference.trace import Passes
@@ -27,8 +29,10 @@ PASSES: dict[type[Layer], Passes] = {
     layers.Dense: Passes(dense.forward, dense.backward),
     layers.Dropout: Passes(dropout.forward, dropout.backward),
     layers.Flatten: Passes(flatten.forward, flatten.backward),
+    layers.Gated: Passes(gated.forward, gated.backward),
     layers.GlobalAvgPool2d: Passes(global_avg_pool2d.forward, global_avg_pool2d.backward),
     layers.LayerNorm: Passes(layer_norm.forward, layer_norm.backward),
     layers.MaxPool2d: Passes(max_pool2d.forward, max_pool2d.backward),
+    layers.Maxout: Passes(maxout.forward, maxout.backward),
     layers.Residual: Passes(residual.forward, residual.backward),
 }

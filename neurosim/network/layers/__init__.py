@@ -17,13 +17,16 @@ from neurosim.network.layers.base import (
     walk,
 )
 from neurosim.network.layers.batch_norm import BatchNorm
+from neurosim.network.layers.combination import Combination
 from neurosim.network.layers.conv2d import Conv2d
 from neurosim.network.layers.dense import Dense
 from neurosim.network.layers.dropout import Dropout
 from neurosim.network.layers.flatten import Flatten
+from neurosim.network.layers.gated import Gated
 from neurosim.network.layers.global_avg_pool2d import GlobalAvgPool2d
 from neurosim.network.layers.layer_norm import LayerNorm
 from neurosim.network.layers.max_pool2d import MaxPool2d
+from neurosim.network.layers.maxout import Maxout
 from neurosim.network.layers.normalization import Normalization
 from neurosim.network.layers.residual import Residual
 from neurosim.network.layers.stack import Stack
@@ -37,14 +40,17 @@ __all__ = [
     "BatchNorm",
     "Chosen",
     "ChosenActivation",
+    "Combination",
     "Conv2d",
     "Dense",
     "Dropout",
     "Flatten",
+    "Gated",
     "GlobalAvgPool2d",
     "Layer",
     "LayerNorm",
     "MaxPool2d",
+    "Maxout",
     "Normalization",
     "Pair",
     "Parameter",

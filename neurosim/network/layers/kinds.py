@@ -13,10 +13,12 @@ from neurosim.network.layers.conv2d import Conv2dSection
 from neurosim.network.layers.dense import DenseSection
 from neurosim.network.layers.dropout import DropoutSection
 from neurosim.network.layers.flatten import FlattenSection
+from neurosim.network.layers.gated import GatedSection
 from neurosim.network.layers.global_avg_pool2d import GlobalAvgPool2dSection
 from neurosim.network.layers.group import GroupSection
 from neurosim.network.layers.layer_norm import LayerNormSection
 from neurosim.network.layers.max_pool2d import MaxPool2dSection
+from neurosim.network.layers.maxout import MaxoutSection
 from neurosim.network.layers.residual import ResidualSection
 from neurosim.network.layers.section import LayerSection, choices_of
 
@@ -30,6 +32,8 @@ AnyLayer = Annotated[
     | BatchNormSection
     | LayerNormSection
     | ActivateSection
+    | GatedSection
+    | MaxoutSection
     | DropoutSection
     | FlattenSection
     | ResidualSection

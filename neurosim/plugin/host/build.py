@@ -19,6 +19,7 @@ from neurosim.printable import arguments
 # What neurosim brings along: plugins like any other. By name, since they import the contract that is beside this.
 MODULES = (
     "neurosim.builtins.activations",
+    "neurosim.builtins.gates",
     "neurosim.builtins.losses",
     "neurosim.builtins.optimizers",
     "neurosim.builtins.initializers",

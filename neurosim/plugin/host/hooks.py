@@ -17,6 +17,7 @@ from neurosim.suggestions import did_you_mean
 # What each hook returns, under the name that `neurosim list` and the registry use for it.
 HOOKS: dict[str, tuple[str, tuple[type, ...]]] = {
     "activations": ("neurosim_activations", (formula_records.Activation, formula_records.RowActivation)),
+    "gates": ("neurosim_gates", (formula_records.Gate,)),
     "losses": ("neurosim_losses", (formula_records.Loss,)),
     "optimizers": ("neurosim_optimizers", (optimizer_records.Optimizer,)),
     "initializers": ("neurosim_initializers", (function_records.Initializer,)),

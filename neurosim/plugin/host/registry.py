@@ -22,7 +22,7 @@ class Registry:
 
     Attributes
     ----------
-    activations, losses, optimizers, initializers, schedules, metrics, observers, datasets : Catalog
+    activations, gates, losses, optimizers, initializers, schedules, metrics, observers, datasets : Catalog
         The records of each kind.
     plugins : list of Plugin
         The plugins besides the built-ins, broken ones too.
@@ -31,6 +31,7 @@ class Registry:
     def __init__(self) -> None:
         self.plugins: list[Plugin] = []
         self.activations = Catalog("activation", self.plugins)
+        self.gates = Catalog("gate", self.plugins)
         self.losses = Catalog("loss", self.plugins)
         self.optimizers = Catalog("optimizer", self.plugins)
         self.initializers = Catalog("initializer", self.plugins)

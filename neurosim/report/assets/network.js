@@ -74,6 +74,8 @@ function chain(layers, row, values, seen) {
 const KINDS = {
   dense: (layer, row, values) => activate(layer.activation, weighted(layer, row, values), values),
   activation: (layer, row, values) => activate(layer.activation, row, values),
+  gated: combined,
+  maxout: combined,
   dropout: (layer, row) => row,
   flatten: (layer, row) => row,
   batch_norm: (layer, row, values) =>
@@ -93,6 +95,16 @@ const KINDS = {
     return inner.map((x, k) => x + skipped[k]);
   },
 };
+
+// Of each part of a row one number, which the formula makes one of, from left to right.
+function combined({ formula, params, pieces }, row) {
+  const units = row.length / pieces;
+  return row.slice(0, units).map((first, k) => {
+    let value = first;
+    for (let piece = 1; piece < pieces; piece += 1) value = FORMULAS[formula](value, row[piece * units + k], ...params);
+    return value;
+  });
+}
 
 // The weighted sums of a dense layer.
 function weighted(layer, row, values) {

@@ -13,9 +13,11 @@ from neurosim.backends.cpu.stages import (
     dense,
     dropout,
     flatten,
+    gated,
     global_avg_pool2d,
     layer_norm,
     max_pool2d,
+    maxout,
     residual,
 )
 from neurosim.backends.cpu.stages.base import Stages
@@ -31,9 +33,11 @@ KINDS: dict[type[Layer], Callable[[Stages, Any], None]] = {
     layers.Dense: dense.add,
     layers.Dropout: dropout.add,
     layers.Flatten: flatten.add,
+    layers.Gated: gated.add,
     layers.GlobalAvgPool2d: global_avg_pool2d.add,
     layers.LayerNorm: layer_norm.add,
     layers.MaxPool2d: max_pool2d.add,
+    layers.Maxout: maxout.add,
     layers.Residual: residual.add,
 }
 # The kinds that `lanes` trains side by side.

@@ -13,6 +13,7 @@ from neurosim.backends.cuda.blanks import (
     learn_convolution,
     learn_norm,
     learned_parts,
+    run_gate_phase,
     run_map_phase,
     run_norm_phase,
 )
@@ -22,6 +23,8 @@ from neurosim.backends.cuda.kernels.common import (
     BATCH_NORM,
     BEHIND,
     CHANNEL_PARTS,
+    COMBINE_BACKWARD,
+    COMBINE_FORWARD,
     CONVOLUTION,
     CONVOLVE,
     FORK_BACKWARD,
@@ -62,6 +65,8 @@ def run_layer_phase(kind, net, data, s, rows, first, learning, team, shared):
         join_backward(net, s, rows, first, team)
     elif kind == FORK_BACKWARD:
         fork_backward(net, s, rows, first, team)
+    elif kind in (COMBINE_FORWARD, COMBINE_BACKWARD):
+        run_gate_phase(kind, net, data, s, rows, first, team)
     elif kind >= CHANNEL_PARTS:
         run_norm_phase(kind, net, data, s, rows, first, learning, team)
     elif kind >= CONVOLVE:

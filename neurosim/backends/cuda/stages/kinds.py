@@ -10,9 +10,11 @@ from neurosim.backends.cuda.stages import (
     dense,
     dropout,
     flatten,
+    gated,
     global_avg_pool2d,
     layer_norm,
     max_pool2d,
+    maxout,
     residual,
 )
 from neurosim.backends.cuda.stages.base import LayerKind
@@ -25,8 +27,9 @@ WIDE_DENSE = 1025
 # This many channels fill the columns of the larger tiles.
 WIDE_CONVOLUTION = 64
 # Parts of the kernels that a network may not need; see `neurosim.backends.cuda.generation`.
-LAYERS, NORMS, MAPS, LEARNED = "layers", "norms", "maps", "learned"
+LAYERS, NORMS, MAPS, LEARNED, GATES = "layers", "norms", "maps", "learned", "gates"
 _OTHERS, _NORMS, _OF_MAPS = frozenset({LAYERS}), frozenset({LAYERS, NORMS}), frozenset({LAYERS, MAPS})
+_GATES = frozenset({LAYERS, GATES})
 
 KINDS: dict[type[Layer], LayerKind] = {
     layers.Activate: LayerKind(activation.add, _OTHERS),
@@ -36,9 +39,11 @@ KINDS: dict[type[Layer], LayerKind] = {
     layers.Dense: LayerKind(dense.add, wide=WIDE_DENSE),
     layers.Dropout: LayerKind(dropout.add),
     layers.Flatten: LayerKind(flatten.add),
+    layers.Gated: LayerKind(gated.add, _GATES),
     layers.GlobalAvgPool2d: LayerKind(global_avg_pool2d.add, _OF_MAPS),
     layers.LayerNorm: LayerKind(layer_norm.add, _NORMS),
     layers.MaxPool2d: LayerKind(max_pool2d.add, _OF_MAPS),
+    layers.Maxout: LayerKind(maxout.add, _GATES),
     layers.Residual: LayerKind(residual.add, _OTHERS),
 }
 
