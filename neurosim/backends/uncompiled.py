@@ -75,6 +75,17 @@ for _name, _ufunc in _UFUNCS.items():
     _REPLACED[getattr(math, _name)] = _ufunc
 
 
+def _as_double(function: Callable[..., float]) -> Callable[..., np.float64]:
+    """A function of ``math`` whose result divides as the hardware does."""
+    return lambda *numbers: np.float64(function(*numbers))
+
+
+for _name in ("copysign", "erf", "erfc", "fabs", "hypot", "tanh"):
+    _function = _as_double(getattr(math, _name))
+    setattr(machine_math, _name, _function)
+    _REPLACED[getattr(math, _name)] = _function
+
+
 def _extreme(choose: Callable[..., Any], nothing: float, *numbers: Any) -> Any:
     """``max`` or ``min``; of a row, NaN where there is one."""
     if len(numbers) > 1:

@@ -13,10 +13,8 @@ from functools import reduce
 
 from neurosim.formulas import form
 from neurosim.formulas.form import Formula
+from neurosim.formulas.kinds import GREATEST
 from neurosim.formulas.rows import PLACES
-
-# Whatever may be greater counts as unknown, so that no sum of what is known overflows.
-GREATEST = 2**31
 
 
 @dataclass(frozen=True)
@@ -50,6 +48,7 @@ def _span(
         return None
     found = Span(max(known), high, low_n, high_n)
     bounds = [bound for bound in (found.low, high, low_n, high_n) if bound is not None]
+    # Whatever may be greater counts as unknown, so that no sum of what is known overflows.
     return found if all(abs(bound) <= GREATEST for bound in bounds) else None
 
 

@@ -14,8 +14,10 @@ from neurosim.formulas.form import Formula
 from neurosim.formulas.guards import MOST_ROUNDS, is_ours
 from neurosim.formulas.reader import read
 
-# Operations of one call, a second or so, and parts of a formula once all that it calls is put in.
-MOST_OPERATIONS = 10**9
+# Operations of one call, some milliseconds; of a call for a whole row, a second or so.
+MOST_OPERATIONS = 10**7
+MOST_OF_A_ROW = 10**9
+# Parts of a formula, once all that it calls is put in.
 MOST_PARTS = 20_000
 # Operations by the power of n that they grow with.
 Work = dict[int, int]
@@ -35,7 +37,8 @@ def check_cost(formula: Formula, *, units: int = 1) -> None:
         what = f"{formula.name} with all that it calls has {size:,} parts, and would take very long to compile"
         raise formula.refuse(formula.line, what, f"write it with loops; {MOST_PARTS:,} parts are possible")
     operations = sum(count * units**power for power, count in work.items())
-    if operations > MOST_OPERATIONS:
+    most = MOST_OPERATIONS if units == 1 else MOST_OF_A_ROW
+    if operations > most:
         length = f" for a row of {units}" if units > 1 else ""
         what = f"one call of {formula.name} can take {operations:.1g} operations{length}"
         instead = (

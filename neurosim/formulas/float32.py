@@ -302,9 +302,9 @@ class Float32Printer(GuardedPrinter):
                 kinds.append("row")
                 written.append(self.name(argument.id))
             elif place in indexing and of_integers(argument, self.integers):
+                check_integer(self.formula.function, argument)
                 span = self.bounds.of(argument)
                 kinds.append("class" if span is not None and span.is_index else "integer")
-                check_integer(self.formula.function, argument)
                 written.append(self.integer(argument))
             else:
                 kinds.append("number")

@@ -20,6 +20,10 @@ _WHOLE_ROW = "a RowActivation gets the whole row"
 ArgumentKind = Literal["number", "row", "class", "integer"]
 
 
+# No integer of a formula has to be greater.
+GREATEST = 2**31
+
+
 def check_kinds(formula: Formula, arguments: Sequence[ArgumentKind], results: int | None) -> None:
     """Check the use of rows and numbers, and what is returned.
 
@@ -122,16 +126,26 @@ def _returns(statements: Sequence[form.Statement]) -> bool:
 def check_integer(function: Callable[..., Any], node: form.Expression) -> None:
     """Refuse an index, or a bound of a loop, that is clearly not an integer."""
     match node:
-        case form.Const() | form.Name() | form.Call(name="int" | "len"):
+        case form.Name() | form.Call(name="int" | "len"):
             return
+        case form.Const(value=value) if isinstance(value, float):
+            instead = f"write {int(value)}" if value.is_integer() else "index with integers"
+            raise refuse(function, node.line, f"{plain_text(node)} is not an integer", instead)
+        case form.Const(value=value):
+            if abs(value) > GREATEST:
+                raise refuse(function, node.line, f"no row is as long as {value}", "index with smaller integers")
         case form.Helper(function=called) if called in PLACES:
             return
         case form.Call(name="min" | "max", arguments=arguments):
             for argument in arguments:
                 check_integer(function, argument)
         case form.Named(written=name, value=value):
-            if not float(value).is_integer():
+            if not isinstance(value, int):
                 raise refuse(function, node.line, f"{name} is not an integer", "index with integers")
+        case form.Binary(operator="/" | "**" as operator, left=left, right=right):
+            x, y = plain_text(left), plain_text(right)
+            instead = f"write {x} // {y}" if operator == "/" else f"write int({x} ** {y}), or a product"
+            raise refuse(function, node.line, f"{plain_text(node)} may not be an integer", instead)
         case form.Binary(left=left, right=right):
             check_integer(function, left)
             check_integer(function, right)

@@ -11,7 +11,7 @@ import ast
 import builtins
 import inspect
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from neurosim.errors import PluginError
@@ -144,7 +144,7 @@ class _Reader:
             case ast.If(test=test, body=body, orelse=orelse):
                 return form.If(self.value(test), *self.branches(body, orelse), line=line)
             case ast.For(target=ast.Name(id=name), iter=ast.Call(func=ast.Name(id="range"), args=bounds), orelse=[]):
-                read_bounds = tuple(self.integer(bound) for bound in bounds)
+                read_bounds = self.bounds_of(node, bounds)
                 return form.For(name, read_bounds, self.loop(node), line=line)
             case ast.For(orelse=[]):
                 # Python's own, which the author may have had no use for.
@@ -196,6 +196,23 @@ class _Reader:
             what = f"{names} names get {counted(count, 'value')}"
             raise self.refuse(node, what, "give each name one value: a, b = x, y")
 
+    def bounds_of(self, node: ast.For, bounds: Sequence[ast.expr]) -> tuple[form.Expression, ...]:
+        """The arguments of ``range``, whose step is a number."""
+        if "range" in self.local or self.outside.get("range", range) is not range:
+            raise self.refuse(node, "range is a name of the function's own here", "give it another name")
+        if not 1 <= len(bounds) <= 3:
+            raise self.refuse(node, f"range takes 1 to 3 integers, not {len(bounds)}", "for k in range(len(z))")
+        read = tuple(self.integer(bound) for bound in bounds)
+        match read[2:]:
+            case ():
+                return read
+            case (form.Const(value=step) | form.Named(value=step) | form.Unary(operand=form.Const(value=step)),) if (
+                step
+            ):
+                return read
+        what = f"range steps by {ast.unparse(bounds[2])}, which is not a number other than 0"
+        raise self.refuse(node, what, "write the step as a number, as in range(0, len(z), 2)")
+
     def loop(self, node: ast.For | ast.While) -> tuple[form.Statement, ...]:
         """The body of a loop, in which a name may have got its value in an earlier round."""
         stored = (part for part in ast.walk(node) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store))
@@ -211,7 +228,11 @@ class _Reader:
                 return form.Name(name, line=node.lineno)
             case ast.Tuple(elts=targets):
                 return form.Tuple(tuple(self.target(target) for target in targets), line=node.lineno)
-        return self.value(node)
+        place = self.value(node)
+        if isinstance(place, form.Index):
+            return place
+        what = f"{ast.unparse(node)} cannot be set"
+        raise self.refuse(node, what, "assign to a name, or to an entry of the row that is to be filled")
 
     # Expressions --------------------------------------------------------------------------------------------
 

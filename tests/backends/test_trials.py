@@ -5,6 +5,7 @@ import pytest
 import support
 
 from neurosim.errors import PluginError
+from neurosim.formulas.float32 import Translator
 from neurosim.plugin import Activation, FromLogits, Loss, Optimizer, RowActivation
 
 BACK = "\n\ndef b(z, a, da, dz):\n    for k in range(len(z)):\n        dz[k] = da[k]\n"
@@ -21,6 +22,16 @@ ROWS = {
         "the loop does not end",
     ),
 }
+
+
+@pytest.mark.parametrize("kind", ["activations", "losses", "optimizers"])
+def test_what_is_shipped_needs_no_check(kind):
+    """Nor a trial: a run without plugins costs nothing more."""
+    for entry in getattr(support.BUILTINS, kind):
+        for formula in entry.record.formulas:
+            translator = Translator()
+            translator.add(formula.function, formula.arguments, formula.results)
+            assert not translator.guards, entry.record.name
 
 
 def refusal(record, **settings):

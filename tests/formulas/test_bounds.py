@@ -42,7 +42,7 @@ CHECKED = {
     "a variable that is changed": "for k in range(len(z)):\n        k = k + 1\n        a[k] = 0.0",
     "rows of other lengths": "for k in range(5):\n        a[k] = z[k]",
     "far away": "for k in range(len(z)):\n        a[k + 100000000] = 1.0",
-    "a sum that overflows": "a[4611686018427387904 + 4611686018427387904] = 0.0",
+    "a product that overflows": "for k in range(len(z)):\n        a[k * 2147483647 * 2147483647 * 8] = 0.0",
     "a while": "x = 1.0\n    while x > z[0]:\n        x = x / 2.0\n    a[0] = x",
     "rounds by the numbers": "for k in range(int(z[0])):\n        a[0] = 1.0",
     "several at once": "k = int(z[0])\n    a[0], a[k] = z[k], z[0]",
