@@ -27,7 +27,8 @@ class Failure(NamedTuple):
 def failure_of(error: BaseException) -> Failure:
     """What to say about an error, and the status to exit with."""
     if isinstance(error, NeurosimError):
-        more = [_HOW_TO_SET] if isinstance(error, DivergedError) else []
+        # Where a formula is to blame, no setting helps.
+        more = [_HOW_TO_SET] if isinstance(error, DivergedError) and " = " in error.hint else []
         return Failure(as_options(error.message), "\n".join([as_options(error.hint), *more]), error.exit_code)
     failure = _of_other(error)
     # For example, what is kept of a run.

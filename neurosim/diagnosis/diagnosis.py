@@ -10,6 +10,7 @@ from neurosim.diagnosis import capacity, data, layers, outcome, output, rates
 from neurosim.diagnosis.budget import Budget
 from neurosim.diagnosis.evidence import Evidence, collect
 from neurosim.diagnosis.finding import Finding
+from neurosim.diagnosis.formulas import broken_formula
 from neurosim.diagnosis.suspicion import Suspicion
 from neurosim.diagnosis.treatment import treat, with_rates
 from neurosim.diagnosis.trials import Trials, learns_more
@@ -163,6 +164,10 @@ def diagnose_failed(
 
 def judge(evidence: Evidence, trials: Trials | None) -> Diagnosis:
     """Look for every disease in the evidence, and try remedies for those that no other explains."""
+    broken = broken_formula(evidence)
+    if broken is not None:
+        # It explains all else, and no setting cures it.
+        return Diagnosis(evidence, (broken,))
     found: dict[str, Finding] = {}
     notes: dict[str, Finding] = {}
 

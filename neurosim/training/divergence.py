@@ -18,9 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurosim.backends.base import Backend, Begun, Totals, shuffle_key
+from neurosim.backends.formula_blame import Blame, blame_loss, blame_outputs, blame_slopes, blame_update
 from neurosim.data.rows import Rows
 from neurosim.errors import DivergedError
-from neurosim.network.layers import in_order
+from neurosim.network.layers import Activated, in_order
 from neurosim.randomness import permutation
 
 SLOWER = (
@@ -122,15 +123,16 @@ class Guard:
                 if not self._finite(backend.train_epoch(rows, number, first, end)):
                     break
             step = self._first_bad(rows, number, first, end)
-            what = self._first_bad_tensor(rows, number, step)
+            what, blame = self._first_bad_tensor(rows, number, step)
         self._start.put_back()
         self._kept = False
         batches = backend.span(rows, 0, None)[2]
         at_once = number == step == 0 and what.startswith(("the weighted sums", "the outputs", "the loss"))
-        raise DivergedError(
-            f"training diverged in epoch {number + 1}, batch {step + 1} of {batches}: {what}",
-            _beyond_targets(rows) or (SMALLER if at_once else SLOWER),
-        )
+        remedy = _beyond_targets(rows) or (SMALLER if at_once else SLOWER)
+        if blame is not None:
+            what = f"{what}: {blame.what}"
+            remedy = blame.advice if blame.ordinary else f"{blame.advice}\nOr keep its input small. {remedy}"
+        raise DivergedError(f"training diverged in epoch {number + 1}, batch {step + 1} of {batches}: {what}", remedy)
 
     def _finite(self, totals: Totals | None = None) -> bool:
         backend = self._backend
@@ -152,34 +154,47 @@ class Guard:
                 before.put_back()
         return first
 
-    def _first_bad_tensor(self, rows: Rows, epoch: int, step: int) -> str:
-        """In words, what is not finite first when this step is made."""
-        backend, training = self._backend, self._backend.training
+    def _first_bad_tensor(self, rows: Rows, epoch: int, step: int) -> tuple[str, Blame | None]:
+        """In words, what is not finite first when this step is made, and the formula to blame if it is a plugin's."""
+        backend, training, network = self._backend, self._backend.training, self._backend.network
+        precision = np.float64 if backend.parameters.dtype == np.float64 else np.float32
         order = permutation(shuffle_key(backend.seed, epoch), rows.count) if training.shuffle else np.arange(rows.count)
         start, stop, _ = backend.span(rows, step, step + 1)
-        seen = backend.inspect(rows.some(order[start : stop if stop > start else None]))
+        batch = rows.some(order[start : stop if stop > start else None])
+        seen = backend.inspect(batch)
         for layer in in_order(backend.network.layers):
             signals = seen.layers.get(layer.name)
             for name, values in (
                 () if signals is None else (("weighted sums", signals.sums), ("outputs", signals.outputs))
             ):
                 if values is not None and not all_finite(values):
-                    return f"the {name} of {layer.name} are no longer finite"
+                    blame = None
+                    if name == "outputs" and isinstance(layer, Activated) and signals and signals.sums is not None:
+                        blame = blame_outputs(layer, signals.sums, precision)
+                    return f"the {name} of {layer.name} are no longer finite", blame
         if not math.isfinite(seen.loss):
-            return f"the loss is {seen.loss}"
+            return f"the loss is {seen.loss}", blame_loss(network, seen, batch, precision, gradient=False)
         gradient = self._first_of(seen.gradient)
         if gradient:
-            return f"the gradient of {gradient} is no longer finite"
+            found = blame_loss(network, seen, batch, precision, gradient=True)
+            return f"the gradient of {gradient} is no longer finite", found or blame_slopes(network, seen, precision)
+        before = [array.copy() for array in (backend.parameters, *backend.state)]
+        number = backend.steps_done + 1
         totals = backend.train_epoch(rows, epoch, step, step + 1)
         parameter = self._first_of(backend.parameters)
         if parameter:
-            return f"the update leaves {parameter} no longer finite"
+            place = int(np.flatnonzero(~(np.abs(backend.parameters) <= LARGEST))[-1])
+            weight, *slots = (float(array[place]) for array in before)
+            rate = float(training.rates(epoch, training.steps(rows.count), losses=backend.losses)[step])
+            numbers = (weight, float(seen.gradient[place]), *slots)
+            found = blame_update(training, numbers, number, rate, precision)
+            return f"the update leaves {parameter} no longer finite", found
         for slot, values in zip(training.optimizer.record.slots, backend.state, strict=True):
             if not all_finite(values):
-                return f"{slot} of the optimizer for {self._first_of(values)} is no longer finite"
+                return f"{slot} of the optimizer for {self._first_of(values)} is no longer finite", None
         if not all_finite(backend.statistics):
-            return "the running statistics of batch normalization are no longer finite"
-        return f"the loss is {totals.mean_loss}"
+            return "the running statistics of batch normalization are no longer finite", None
+        return f"the loss is {totals.mean_loss}", None
 
     def _first_of(self, flat: NDArray[Any]) -> str:
         """Name of the parameter nearest to the output with a number that is not finite; empty where there is none."""

@@ -6,6 +6,7 @@ what is said now:  ``python tests/plugin/test_wrong_plugins.py``.
 
 import contextlib
 import io
+import json
 import os
 import sys
 import tempfile
@@ -57,6 +58,22 @@ def test_the_user_is_told(plugin, tmp_path):
 @pytest.mark.parametrize("plugin", plugins(), ids=lambda plugin: plugin["what"])
 def test_the_user_is_told_the_same_where_it_is_compiled(plugin, tmp_path):
     assert told(plugin, tmp_path, "cpu")[1] == plugin["says"]
+
+
+def test_doctor_blames_the_formula_and_tries_no_settings(tmp_path, monkeypatch, capsys):
+    plugin = next(plugin for plugin in plugins() if plugin["what"] == "NaN for half of all inputs")
+    told(plugin, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    assert execute(["doctor", "out", "--plugin", "mine.py", "--json"]) == 0
+    (run,) = json.loads(capsys.readouterr().out)
+    (finding,) = run["findings"]
+    assert finding["name"] == "broken_formula"
+    assert "mine gives nan for z = -0.3964 (mine.py:5)" in finding["words"]
+    assert finding["settings"] == []
+    assert finding["advice"] == (
+        "Correct the formula, so that it gives a finite number for z = -0.3964. "
+        "neurosim plugins check mine.py  tries many inputs."
+    )
 
 
 def test_there_are_many_and_each_is_another():
