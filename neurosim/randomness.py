@@ -21,6 +21,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neurosim.elementary import cos, log
+
 MASK64 = (1 << 64) - 1
 GOLDEN = 0x9E3779B97F4A7C15
 Shape = int | Sequence[int]
@@ -125,9 +127,10 @@ class Stream:
         """Normal float64 numbers (Box and Muller 1958)."""
         _check_numbers("normal(mean, deviation, shape)", mean, deviation)
         count = math.prod(shape) if isinstance(shape, Sequence) else shape
-        radius = np.sqrt(-2.0 * np.log1p(-self.uniform(shape=count)))
+        # Not the uniform numbers themselves, of which one may be 0.
+        radius = np.sqrt(-2.0 * log(1.0 - self.uniform(shape=count)))
         angle = 2.0 * np.pi * self.uniform(shape=count)
-        return (mean + deviation * radius * np.cos(angle)).reshape(shape)
+        return (mean + deviation * radius * cos(angle)).reshape(shape)
 
     def permutation(self, count: int) -> NDArray[np.int64]:
         """A permutation of ``range(count)``."""

@@ -1,9 +1,9 @@
 """What determines the last bits of a result, besides the scenario, the rows and the formulas.
 
-Measurements of the CPU backend show that it is whether multiplications and additions are fused; vector width and other
-properties of the processor do not matter, since no sum is reordered. The reference backend multiplies matrices with
-NumPy's BLAS, and NumPy's own exp, log and tanh depend on the vector instructions they use. Sine, cosine and powers come
-from the C library.
+The CPU backend has the same bits on every processor: no sum is reordered, what is fused is written as fused, and its
+functions are its own. Only what is worked out once a step, in float64, comes from the C library: powers of an
+optimizer's decay rates, and schedules. The reference backend multiplies matrices with NumPy's BLAS, NumPy's exp, log
+and tanh depend on the vector instructions they use, and sine, cosine and powers are the C library's.
 """
 
 from __future__ import annotations
@@ -25,12 +25,7 @@ def arithmetic_of(backend: str) -> dict[str, str]:
         from neurosim.backends.cuda.target import device_words
 
         return {"device": device_words()}
-    if backend == "cpu":
-        from neurosim.backends.cpu.jit import fuses
-
-        own = {"fused multiply-add": "yes" if fuses() else "no"}
-    else:
-        own = {"BLAS": numpy_blas(), "NumPy's functions": _numpy_functions()}
+    own = {} if backend == "cpu" else {"BLAS": numpy_blas(), "NumPy's functions": _numpy_functions()}
     return {**own, "C library": _c_library()}
 
 

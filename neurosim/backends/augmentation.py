@@ -26,6 +26,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
+from neurosim.elementary import exp
 from neurosim.randomness import key
 
 # The number of the first random number of a row for the displacement field.
@@ -103,6 +104,6 @@ def augmentation_key(seed: int, epoch: int) -> int:
 def gaussian(sigma: float) -> NDArray[np.float64]:
     """The middle and the right half of a Gaussian of sum 1, shape (radius + 1,)."""
     radius = int(TRUNCATE * sigma + 0.5)
-    half = np.exp(-0.5 * (np.arange(radius + 1) / sigma) ** 2)
+    half = exp(-0.5 * (np.arange(radius + 1) / sigma) ** 2)
     total: np.float64 = 2 * half.sum() - half[0]
     return half / total

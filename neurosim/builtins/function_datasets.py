@@ -10,6 +10,7 @@ import math
 import numpy as np
 
 from neurosim.builtins.toy_datasets import MOST_SAMPLES, curve
+from neurosim.elementary import exp, sin
 from neurosim.errors import UsageError
 from neurosim.plugin import Dataset, hookimpl
 from neurosim.suggestions import unknown
@@ -22,7 +23,7 @@ POINTS = "points"
 
 def sine(x):
     """One period from -1 to 1."""
-    return np.sin(math.pi * x)
+    return sin(math.pi * x)
 
 
 def square(x):
@@ -52,7 +53,7 @@ def absolute(x):
 
 def bump(x):
     """A bell around 0, flat beyond."""
-    return np.exp(-((x / 0.2) ** 2))
+    return exp(-((x / 0.2) ** 2))
 
 
 def runge(x):

@@ -9,6 +9,7 @@ import math
 
 import numpy as np
 
+from neurosim.elementary import cos, sin
 from neurosim.errors import UsageError
 from neurosim.plugin import Dataset, Table, hookimpl
 
@@ -47,8 +48,8 @@ def blobs(request, samples, noise, classes):
     check(samples, classes, noise)
     label = take_turns(samples, classes)
     angle = 2 * math.pi * label / classes
-    x = 4 * np.cos(angle) + request.random.normal(0, noise, samples)
-    y = 4 * np.sin(angle) + request.random.normal(0, noise, samples)
+    x = 4 * cos(angle) + request.random.normal(0, noise, samples)
+    y = 4 * sin(angle) + request.random.normal(0, noise, samples)
     return labeled(np.column_stack([x, y]), label, classes)
 
 
@@ -58,8 +59,8 @@ def circles(request, samples, noise):
     label = take_turns(samples, 2)
     radius = np.where(label == 0, 1.0, 0.5)
     angle = request.random.uniform(0, 2 * math.pi, samples)
-    x = radius * np.cos(angle) + request.random.normal(0, noise, samples)
-    y = radius * np.sin(angle) + request.random.normal(0, noise, samples)
+    x = radius * cos(angle) + request.random.normal(0, noise, samples)
+    y = radius * sin(angle) + request.random.normal(0, noise, samples)
     return labeled(np.column_stack([x, y]), label, classes=2)
 
 
@@ -69,8 +70,8 @@ def moons(request, samples, noise):
     label = take_turns(samples, 2)
     angle = request.random.uniform(0, math.pi, samples)
     side = np.where(label == 0, 1.0, -1.0)
-    x = side * (np.cos(angle) - 0.5) + request.random.normal(0, noise, samples)
-    y = side * (np.sin(angle) - 0.25) + request.random.normal(0, noise, samples)
+    x = side * (cos(angle) - 0.5) + request.random.normal(0, noise, samples)
+    y = side * (sin(angle) - 0.25) + request.random.normal(0, noise, samples)
     return labeled(np.column_stack([x, y]), label, classes=2)
 
 
@@ -83,8 +84,8 @@ def spirals(request, samples, noise, turns):
     # The root spreads the points evenly along the arm, which grows with the square of the way out.
     way_out = np.sqrt(request.random.uniform(0, 1, samples))
     angle = 2 * math.pi * turns * way_out + math.pi * label
-    x = 5 * way_out * np.sin(angle) + request.random.normal(0, noise, samples)
-    y = 5 * way_out * np.cos(angle) + request.random.normal(0, noise, samples)
+    x = 5 * way_out * sin(angle) + request.random.normal(0, noise, samples)
+    y = 5 * way_out * cos(angle) + request.random.normal(0, noise, samples)
     return labeled(np.column_stack([x, y]), label, classes=2)
 
 
@@ -92,7 +93,7 @@ def sine(request, samples, noise):
     """One period of the sine: x from -pi to pi, the target is sin(x) plus noise."""
     check(samples, 1, noise)
     x = request.random.uniform(-math.pi, math.pi, samples)
-    y = np.sin(x) + request.random.normal(0, noise, samples)
+    y = sin(x) + request.random.normal(0, noise, samples)
     return curve(x, y)
 
 

@@ -74,6 +74,7 @@ def _facts() -> dict[str, dict[str, Any]]:
 
     from neurosim.backends.arithmetic import numpy_blas
     from neurosim.backends.cache import cache_folder
+    from neurosim.backends.cpu.jit import fuses
     from neurosim.backends.cpu.team import available_threads
     from neurosim.backends.select import describe_gpu
     from neurosim.data import data_root
@@ -93,7 +94,8 @@ def _facts() -> dict[str, dict[str, Any]]:
             "system": f"{platform.system()} {platform.machine()}",
             "processors": os.cpu_count(),
             "threads": available_threads(),
-            "BLAS": numpy_blas(),
+            "fused multiply-add": "yes" if fuses() else "no: computed in software, exactly and slowly",
+            "BLAS": f"{numpy_blas()}, for the reference backend",
             "GPU": describe_gpu(),
         },
         "folders": {

@@ -16,20 +16,22 @@ ALLOWED = {
     "printable": set(),
     "version": set(),
     "errors": set(),
-    "randomness": set(),
+    "elementary": set(),
+    "randomness": {"elementary"},
     "suggestions": {"printable"},
     "process": set(),
     "markup": {"printable"},
     "formulas": {"errors"},
     "files": {"errors", "process"},
     "plugin": {"errors", "files", "formulas", "printable", "suggestions", "version"},
-    "builtins": {"errors", "plugin", "suggestions"},
+    "builtins": {"elementary", "errors", "plugin", "suggestions"},
     "data": {"errors", "files", "plugin", "printable", "randomness", "suggestions"},
     "network": {"errors", "markup", "plugin", "randomness"},
     "scenario": {"errors", "files", "network", "plugin", "printable", "suggestions"},
     "problem": {"data", "errors", "network", "plugin", "randomness", "scenario", "suggestions"},
     "backends": {
-        "data", "errors", "files", "formulas", "network", "plugin", "process", "randomness", "suggestions", "version",
+        "data", "elementary", "errors", "files", "formulas", "network", "plugin", "process", "randomness",
+        "suggestions", "version",
     },
     "training": {
         "backends", "data", "errors", "files", "markup", "network", "plugin", "problem", "process", "randomness",
@@ -137,7 +139,7 @@ def test_builtins_see_only_the_public_contract():
     for name in formulas:
         module = tree(PACKAGE / "builtins" / f"{name}.py")
         ours = {entry.rpartition(".")[0] for entry in imported(module) if entry.startswith("neurosim")}
-        assert ours <= {"neurosim.plugin", "neurosim.errors"}, name
+        assert ours <= {"neurosim.elementary", "neurosim.errors", "neurosim.plugin"}, name
 
 
 def test_formulas_have_one_reader():

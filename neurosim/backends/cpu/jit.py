@@ -1,9 +1,8 @@
 """How every CPU kernel is compiled: flags and cache, in one place.
 
-Flags. Contraction (fused multiply-add) and ignoring the sign of zero do not change results between runs on one
-machine, and vector loops and their scalar remainders round alike. Reassociation, reciprocals and approximate functions
-would break that, and flags that assume no NaN would break the detection of divergence. The NumPy error model removes
-the check for division by zero, which prevents loops from being vectorized.
+Flags. No flag lets the compiler fuse, reorder or approximate anything: what is fused is written as `memory.fma`, so the
+bits are the same on every processor and in vector loops and their scalar remainders. The NumPy error model removes the
+check for division by zero, which prevents loops from being vectorized.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ check_jit()
 with our_settings():
     cpu_target.target_context.codegen()
 
-FLAGS: dict[str, Any] = {"fastmath": {"contract", "nsz"}, "error_model": "numpy"}
+FLAGS: dict[str, Any] = {"error_model": "numpy"}
 # Functions that only compiled code calls need no entry points for Python and C, which take time to compile.
 INNER = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 Function = TypeVar("Function", bound=Callable[..., Any])

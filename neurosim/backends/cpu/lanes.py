@@ -22,6 +22,7 @@ from neurosim.backends.cpu.memory import (
     call_loss,
     call_update,
     floats,
+    fma,
     integers,
 )
 from neurosim.backends.cpu.table import (
@@ -67,14 +68,14 @@ def add_scaled(out, factors, source, blocks, lanes):
         total = floats(out, blocks)
         row = floats(source, blocks)
         for j in range(blocks):
-            total[j] += factor * row[j]
+            total[j] = fma(factor, row[j], total[j])
         return
     factor = floats(factors, lanes)
     for j in range(blocks):
         total = floats(out + 4 * j * lanes, lanes)
         row = floats(source + 4 * j * lanes, lanes)
         for k in range(lanes):
-            total[k] += factor[k] * row[k]
+            total[k] = fma(factor[k], row[k], total[k])
 
 
 @compiled
@@ -87,7 +88,7 @@ def add_two_scaled(out, factors, source, other_factors, other_source, blocks, la
         row = floats(source, blocks)
         other_row = floats(other_source, blocks)
         for j in range(blocks):
-            total[j] = (total[j] + factor * row[j]) + other * other_row[j]
+            total[j] = fma(other, other_row[j], fma(factor, row[j], total[j]))
         return
     first = floats(factors, lanes)
     second = floats(other_factors, lanes)
@@ -96,7 +97,7 @@ def add_two_scaled(out, factors, source, other_factors, other_source, blocks, la
         row = floats(source + 4 * j * lanes, lanes)
         other_row = floats(other_source + 4 * j * lanes, lanes)
         for k in range(lanes):
-            total[k] = (total[k] + first[k] * row[k]) + second[k] * other_row[k]
+            total[k] = fma(second[k], other_row[k], fma(first[k], row[k], total[k]))
 
 
 @compiled
@@ -161,7 +162,7 @@ def input_gradients(stage, rows, lanes):
         if lanes == 1:
             for j in range(units):
                 for k in range(inputs):
-                    dx[k] += d[j] * weight[k * units + j]
+                    dx[k] = fma(d[j], weight[k * units + j], dx[k])
         else:
             for j in range(units):
                 factor = floats(stage[D] + 4 * (i * units + j) * lanes, lanes)
@@ -169,7 +170,7 @@ def input_gradients(stage, rows, lanes):
                     total = floats(stage[DX] + 4 * (i * inputs + k) * lanes, lanes)
                     row = floats(stage[WEIGHT] + 4 * (k * units + j) * lanes, lanes)
                     for l in range(lanes):  # noqa: E741
-                        total[l] += factor[l] * row[l]
+                        total[l] = fma(factor[l], row[l], total[l])
 
 
 @compiled

@@ -88,24 +88,24 @@ def words(address: int, count: int) -> Any:
     return carray(_word_pointer(address), (count,))
 
 
-@intrinsic
-def bits_of(typingctx: Any, number: Any) -> Any:
-    """The 32 bits of a float32, as an int32."""
+def _bitcast(source: Any, target: Any, meaning: str) -> Any:
+    """An intrinsic that reads the bits of one type as another."""
 
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.bitcast(arguments[0], ir.IntType(32))
+    @intrinsic
+    def cast(typingctx: Any, value: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            return builder.bitcast(arguments[0], context.get_value_type(target))
 
-    return types.int32(types.float32), codegen
+        return target(source), codegen
+
+    cast.__doc__ = meaning
+    return cast
 
 
-@intrinsic
-def float_of(typingctx: Any, bits: Any) -> Any:
-    """The float32 with these 32 bits."""
-
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.bitcast(arguments[0], _FLOAT)
-
-    return types.float32(types.int32), codegen
+bits_of = _bitcast(types.float32, types.int32, "The 32 bits of a float32, as an int32.")
+float_of = _bitcast(types.int32, types.float32, "The float32 with these 32 bits.")
+bits_of_double = _bitcast(types.float64, types.int64, "The 64 bits of a float64, as an int64.")
+double_of = _bitcast(types.int64, types.float64, "The float64 with these 64 bits.")
 
 
 def _caller(returns: ir.Type, numba_returns: Any, words: int, trailing: list[tuple[ir.Type, Any]]) -> Any:
@@ -188,14 +188,16 @@ def yield_processor(typingctx: Any) -> Any:
 
 @intrinsic
 def fma(typingctx: Any, x: Any, y: Any, z: Any) -> Any:
-    """``x * y + z`` with one rounding, in float32. The compiler neither makes nor undoes it."""
+    """``x * y + z`` with one rounding, all of float32 or all of float64. The compiler neither makes nor undoes it."""
+    if not x == y == z or z not in (types.float32, types.float64):
+        return None
+    kind, name = (_FLOAT, "llvm.fma.f32") if z == types.float32 else (_DOUBLE, "llvm.fma.f64")
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        function_type = ir.FunctionType(_FLOAT, [_FLOAT] * 3)
-        function = cgutils.get_or_insert_function(builder.module, function_type, "llvm.fma.f32")
+        function = cgutils.get_or_insert_function(builder.module, ir.FunctionType(kind, [kind] * 3), name)
         return builder.call(function, arguments)
 
-    return types.float32(types.float32, types.float32, types.float32), codegen
+    return z(z, z, z), codegen
 
 
 @intrinsic

@@ -46,11 +46,12 @@ def multiply_transposed_right(kernel, rows, columns, inner, left, left_stride, r
         result = floats(out + 4 * i * out_stride, columns)
         factors = floats(left + 4 * i * left_stride, inner)
         for j in range(columns):
-            row = floats(right + 4 * j * right_stride, inner)
-            total = ZERO
-            for k in range(inner):
-                total = fma(factors[k], row[k], total)
-            result[j] = total
+            result[j] = ZERO
+        matrix = floats(right, (columns - 1) * right_stride + inner)
+        for k in range(inner):
+            factor = factors[k]
+            for j in range(columns):
+                result[j] = fma(factor, matrix[j * right_stride + k], result[j])
 
 
 @compiled

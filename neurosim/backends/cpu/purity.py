@@ -6,8 +6,10 @@ more. It slips in unnoticed: a literal, an integer in a division, a function tha
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterator, Sequence
+from types import ModuleType
 from typing import Any
 
 import numba
@@ -18,7 +20,7 @@ from numba.core.compiler import run_frontend
 from numba.core.ir import Expr
 from numba.core.registry import cpu_target
 
-from neurosim.backends.cpu import vector_math
+from neurosim.backends.cpu import vector_math, vector_math_double
 from neurosim.backends.cpu.jit import FLAGS, INNER, between_signals, scratch
 from neurosim.backends.invariants import split_part
 from neurosim.formulas.float32 import Translator
@@ -56,7 +58,7 @@ def wide_in(translator: Translator, name: str, kinds: Sequence[ArgumentKind]) ->
     """The float64 parts of the translated function `name`, whose arguments are of these kinds."""
     arguments = tuple(_TYPES[kind] for kind in kinds)
     inner = numba.njit(**INNER, **FLAGS)
-    functions: dict[str, Any] = {"F": np.float32, "math": vector_math, "scalar": inner, "scratch": scratch}
+    functions: dict[str, Any] = {"F": np.float32, "math": _single_math(), "scalar": inner, "scratch": scratch}
     exec(translator.source, functions)
     operations = wide_operations(functions[name].py_func, arguments)
     if not operations:
@@ -67,6 +69,15 @@ def wide_in(translator: Translator, name: str, kinds: Sequence[ArgumentKind]) ->
         where = f"{origin[0].__code__.co_filename}:{origin[1]}: " if origin else ""
         wide.append(where + what)
     return wide
+
+
+def _single_math() -> ModuleType:
+    """`vector_math`, with C's functions of float32 in place of those that are computed in float64 on purpose."""
+    module = ModuleType("math")
+    vars(module).update(vars(vector_math))
+    names = [name for name in vars(vector_math_double) if getattr(vector_math, name, None) is not None]
+    vars(module).update({name: getattr(math, name) for name in names if hasattr(math, name)})
+    return module
 
 
 def wide_operations(function: Callable[..., Any], arguments: tuple[Any, ...]) -> list[tuple[int, str]]:

@@ -1,19 +1,34 @@
 """exp, log, tanh, erf and related functions in float32, written so that loops over them are vectorized.
 
-The C library's versions are function calls, which prevent a loop from being vectorized. These have no branches and no
-tables: range reduction, a polynomial, and selections for the special cases. Each is within 2 units in the last place
-of the true value over all of float32, including infinities and NaN, on processors with fused multiply-add;
-`tests/backends/cpu/test_vector_math.py` verifies that.
+The C library's versions are function calls, which prevent a loop from being vectorized, and their last bits differ
+from system to system. These have no branches and no tables: range reduction, a polynomial, and selections for the
+special cases; what is fused is written as `fma`. Each is within 2 units in the last place of the true value over all
+of float32, including infinities and NaN; `tests/backends/cpu/test_vector_math.py` verifies that.
 
-Generated kernels see this module under the name ``math``, so that plugin authors write
-``math.exp``. Functions that are not here (``sin``, ``pow``, ...) are the C library's.
+Generated kernels see this module under the name ``math``, so that plugin authors write ``math.exp``. The functions that
+are computed in float64 are in `vector_math_double`.
 
 Polynomials: Moshier's Cephes (expf, logf, tanhf); erf after Juffa.
 """
 
 from __future__ import annotations
 
-from math import (  # noqa: F401 (what generated kernels may call besides the functions below)
+from math import (  # noqa: F401 (exact everywhere)
+    copysign,
+    fabs,
+    inf,
+    isfinite,
+    isinf,
+    isnan,
+    nan,
+    sqrt,
+)
+
+import numpy as np
+
+from neurosim.backends.cpu.jit import scalar
+from neurosim.backends.cpu.memory import bits_of, float_of, fma
+from neurosim.backends.cpu.vector_math_double import (  # noqa: F401
     acos,
     acosh,
     asin,
@@ -21,30 +36,17 @@ from math import (  # noqa: F401 (what generated kernels may call besides the fu
     atan,
     atan2,
     atanh,
-    copysign,
     cos,
     cosh,
     erfc,
-    fabs,
     hypot,
-    inf,
-    isfinite,
-    isinf,
-    isnan,
     log2,
     log10,
-    nan,
     pow,
     sin,
     sinh,
-    sqrt,
     tan,
 )
-
-import numpy as np
-
-from neurosim.backends.cpu.jit import scalar
-from neurosim.backends.cpu.memory import bits_of, float_of
 
 F = np.float32
 I = np.int32  # noqa: E741
@@ -91,20 +93,20 @@ def power_of_two(n):
 @scalar
 def reduced(x):
     """(n, r) with x = n ln 2 + r and r at most half of ln 2."""
-    n = x * LOG2_E + ROUND - ROUND
-    r = (x - n * LN2_HIGH) - n * LN2_LOW
+    n = fma(x, LOG2_E, ROUND) - ROUND
+    r = fma(n, -LN2_LOW, fma(n, -LN2_HIGH, x))
     return I(n), r
 
 
 @scalar
 def expm1_near_zero(r):
     """exp(r) - 1 for r up to half of ln 2."""
-    p = F(1.9875691500e-4) * r + F(1.3981999507e-3)
-    p = p * r + F(8.3334519073e-3)
-    p = p * r + F(4.1665795894e-2)
-    p = p * r + F(1.6666665459e-1)
-    p = p * r + F(5.0000001201e-1)
-    return p * (r * r) + r
+    p = fma(F(1.9875691500e-4), r, F(1.3981999507e-3))
+    p = fma(p, r, F(8.3334519073e-3))
+    p = fma(p, r, F(4.1665795894e-2))
+    p = fma(p, r, F(1.6666665459e-1))
+    p = fma(p, r, F(5.0000001201e-1))
+    return fma(p, r * r, r)
 
 
 @scalar
@@ -126,7 +128,8 @@ def expm1(x):
     x = F(-18.0) if x < F(-18.0) else x
     n, r = reduced(x)
     scale = power_of_two(n - I(1))
-    return F(2.0) * (scale * expm1_near_zero(r) + (scale - F(0.5)))
+    result = F(2.0) * fma(scale, expm1_near_zero(r), scale - F(0.5))
+    return x if x == F(0.0) else result
 
 
 @scalar
@@ -147,22 +150,22 @@ def log_parts(x):
 def log_near_one(m):
     """log(1 + m) - m for 1 + m from 0.7 to 1.4."""
     square = m * m
-    p = F(7.0376836292e-2) * m + F(-1.1514610310e-1)
-    p = p * m + F(1.1676998740e-1)
-    p = p * m + F(-1.2420140846e-1)
-    p = p * m + F(1.4249322787e-1)
-    p = p * m + F(-1.6668057665e-1)
-    p = p * m + F(2.0000714765e-1)
-    p = p * m + F(-2.4999993993e-1)
-    p = p * m + F(3.3333331174e-1)
-    return p * (m * square) - F(0.5) * square
+    p = fma(F(7.0376836292e-2), m, F(-1.1514610310e-1))
+    p = fma(p, m, F(1.1676998740e-1))
+    p = fma(p, m, F(-1.2420140846e-1))
+    p = fma(p, m, F(1.4249322787e-1))
+    p = fma(p, m, F(-1.6668057665e-1))
+    p = fma(p, m, F(2.0000714765e-1))
+    p = fma(p, m, F(-2.4999993993e-1))
+    p = fma(p, m, F(3.3333331174e-1))
+    return fma(p, m * square, F(-0.5) * square)
 
 
 @scalar
 def log(x):
     """Natural logarithm; -infinity at 0, NaN below."""
     m, e = log_parts(x)
-    result = (m + (log_near_one(m) + e * LN2_LOW)) + e * LN2_HIGH
+    result = fma(e, LN2_HIGH, m + fma(e, LN2_LOW, log_near_one(m)))
     result = -INFINITY if x == F(0.0) else result
     result = NAN if x < F(0.0) else result
     return x if not x < INFINITY else result
@@ -176,7 +179,7 @@ def log1p(x):
     # The part of x that the sum u has lost.
     lost = (x - (u - F(1.0))) / u
     lost = F(0.0) if not u < INFINITY else lost
-    result = (m + (log_near_one(m) + (e * LN2_LOW + lost))) + e * LN2_HIGH
+    result = fma(e, LN2_HIGH, m + (log_near_one(m) + fma(e, LN2_LOW, lost)))
     small = x if u == F(1.0) else result
     small = -INFINITY if u == F(0.0) else small
     small = NAN if u < F(0.0) else small
@@ -188,11 +191,11 @@ def tanh(x):
     """Hyperbolic tangent."""
     size = abs(x)
     s = x * x
-    p = F(-5.70498872745e-3) * s + F(2.06390887954e-2)
-    p = p * s + F(-5.37397155531e-2)
-    p = p * s + F(1.33314422036e-1)
-    p = p * s + F(-3.33332819422e-1)
-    near_zero = p * (s * x) + x
+    p = fma(F(-5.70498872745e-3), s, F(2.06390887954e-2))
+    p = fma(p, s, F(-5.37397155531e-2))
+    p = fma(p, s, F(1.33314422036e-1))
+    p = fma(p, s, F(-3.33332819422e-1))
+    near_zero = fma(p, s * x, x) if x != F(0.0) else x
     far = F(1.0) - F(2.0) / (exp(size + size) + F(1.0))
     far = -far if x < F(0.0) else far
     return near_zero if size < F(0.625) else far
@@ -203,17 +206,18 @@ def erf(x):
     """Error function."""
     size = abs(x)
     s = x * x
-    p = F(-5.96761703e-4) * s + F(4.99119423e-3)
-    p = p * s + F(-2.67681349e-2)
-    p = p * s + F(1.12819925e-1)
-    p = p * s + F(-3.76125336e-1)
-    p = p * s + F(1.28379166e-1)
-    near_zero = p * x + x
+    p = fma(F(-5.96761703e-4), s, F(4.99119423e-3))
+    p = fma(p, s, F(-2.67681349e-2))
+    p = fma(p, s, F(1.12819925e-1))
+    p = fma(p, s, F(-3.76125336e-1))
+    p = fma(p, s, F(1.28379166e-1))
+    near_zero = fma(p, x, x) if x != F(0.0) else x
     t = F(4.0) if size > F(4.0) else size
-    q = (F(-1.72853470e-5) * t + F(3.83197126e-4)) * (t * t) + (F(-3.88396438e-3) * t + F(2.42546219e-2))
-    q = q * t + F(-1.06777877e-1)
-    q = q * t + F(-6.34846687e-1)
-    q = q * t + F(-1.28717512e-1)
-    far = F(1.0) - exp(q * t - t)
+    q = fma(F(-1.72853470e-5), t, F(3.83197126e-4))
+    q = fma(q, t * t, fma(F(-3.88396438e-3), t, F(2.42546219e-2)))
+    q = fma(q, t, F(-1.06777877e-1))
+    q = fma(q, t, F(-6.34846687e-1))
+    q = fma(q, t, F(-1.28717512e-1))
+    far = F(1.0) - exp(fma(q, t, -t))
     far = -far if x < F(0.0) else far
     return near_zero if size <= F(0.927734375) else far
