@@ -7,6 +7,7 @@ NaN says little about why. So a formula with an index or a loop of which too lit
 
 from __future__ import annotations
 
+import inspect
 import math
 import struct
 from collections.abc import Iterable, Iterator, Sequence
@@ -91,9 +92,10 @@ def try_record(record: Any, values: Sequence[float], widths: Sequence[int], *, d
 
 
 def is_shipped(record: Any) -> bool:
-    """Whether a record is one of neurosim's own, whose formulas need no check while they run."""
-    functions = (getattr(record, name, None) for name in ("f", "value", "update"))
-    return any(getattr(function, "__module__", "").startswith("neurosim.builtins.") for function in functions)
+    """Whether all functions of a record are neurosim's own, which need no check while they run."""
+    parts = [record, *getattr(record, "from_logits", ())]
+    functions = [value for part in parts for value in vars(part).values() if inspect.isfunction(value)]
+    return all(function.__module__.startswith("neurosim.builtins.") for function in functions)
 
 
 def written_formulas(record: Any) -> Iterator[Formula]:

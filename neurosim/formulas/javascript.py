@@ -12,6 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from neurosim.formulas import form
+from neurosim.formulas.assignment import stored_rows
+from neurosim.formulas.bounds import Bounds
+from neurosim.formulas.guards import MOST_ROUNDS, is_ours
 from neurosim.formulas.printer import Printer
 from neurosim.formulas.reader import read
 from neurosim.formulas.rows import put_in_order
@@ -68,12 +71,14 @@ class JavaScriptPrinter(Printer):
     def __init__(self, formula: form.Formula, script: Script) -> None:
         super().__init__(formula)
         self._script = script
+        self._unlimited = set() if is_ours(formula) else Bounds(formula, set()).unlimited
 
     def function(self) -> str:
         """The function as an expression, without a name."""
         params = self.formula.params
         others = [_name(name) for name in self.formula.local if name not in params]
         declared = f"let {', '.join(others)};\n" if others else ""
+        declared += "let rounds = 0;\n" if self._unlimited else ""
         return f"function ({', '.join(map(_name, params))}) {{\n{declared}{self._block(self.formula.body)}}}"
 
     def _block(self, statements: Iterable[form.Statement]) -> str:
@@ -101,7 +106,7 @@ class JavaScriptPrinter(Printer):
         return f"if ({self.write(node.test)}) {{\n{self._block(node.body)}}}{rest}"
 
     def write_while(self, node: form.While) -> str:
-        return f"while ({self.write(node.test)}) {{\n{self._block(node.body)}}}"
+        return f"while ({self.write(node.test)}) {{\n{self._limit(node)}{self._block(node.body)}}}"
 
     def write_for(self, node: form.For) -> str:
         bounds = self.write_all(node.bounds)
@@ -110,7 +115,14 @@ class JavaScriptPrinter(Printer):
         name = _name(node.name)
         test = f"({step}) > 0 ? k{name} < {last} : k{name} > {last}"
         head = f"for (let k{name} = {first}; {test}; k{name} += {step})"
-        return f"{head} {{\n{name} = k{name};\n{self._block(node.body)}}}"
+        return f"{head} {{\n{name} = k{name};\n{self._limit(node)}{self._block(node.body)}}}"
+
+    def _limit(self, node: form.Statement) -> str:
+        """The end of a function whose loops take too long, which gives NaN as on the backends."""
+        if id(node) not in self._unlimited:
+            return ""
+        filled = "".join(f"{_name(row)}.fill(NaN); " for row in stored_rows(self.formula))
+        return f"rounds += 1;\nif (rounds > {MOST_ROUNDS}) {{ {filled}return NaN; }}\n"
 
     def write_jump(self, node: form.Jump) -> str:
         return "" if node.word == "pass" else f"{node.word};"
