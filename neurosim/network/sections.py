@@ -20,7 +20,7 @@ def _switch_to_number(value: object) -> object:
 
 
 # Parameters of formulas are numbers; true and false are a readable way to write 1 and 0.
-Parameter = Annotated[Number, BeforeValidator(_switch_to_number, json_schema_input_type=float | bool)]
+Parameter = Annotated[Weight, BeforeValidator(_switch_to_number, json_schema_input_type=float | bool)]
 
 
 class Section(BaseModel):

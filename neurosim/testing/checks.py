@@ -31,7 +31,7 @@ from neurosim.testing.observers import check_observer
 from neurosim.testing.optimizers import optimizer_items
 from neurosim.testing.rows import row_activation_items
 from neurosim.testing.scope import Scope, scope
-from neurosim.testing.verdicts import Verdict, failures
+from neurosim.testing.verdicts import Verdict, failed, failures
 
 _ITEMS: dict[type, Callable[[Any, Scope], Sequence[Verdict | Pending]]] = {
     Activation: activation_items,
@@ -105,7 +105,17 @@ def _items(record: Any, chosen: Scope) -> Sequence[Verdict | Pending]:
     if items is None:
         kinds = ", ".join(kind.__name__ for kind in _ITEMS)
         raise UsageError(f"{record!r} is not a record of a plugin", f"Check one of these: {kinds}.")
-    return items(record, chosen)
+    return [*_misspelled(record, chosen.registry), *items(record, chosen)]
+
+
+def _misspelled(record: Any, registry: Registry) -> Sequence[Verdict]:
+    """A verdict on names of other records that a record has, if one of them is nearly that of a known one."""
+    named = [("usual_init", getattr(record, "usual_init", ""), registry.initializers)]
+    named += [("from_logits", pair.activation, registry.activations) for pair in getattr(record, "from_logits", ())]
+    for field, name, catalog in named:
+        if name and (near := catalog.misspelled(name)):
+            return [failed("names", f'{field}: there is no {catalog.what} "{name}"; {near}')]
+    return []
 
 
 def assert_passes(

@@ -53,6 +53,8 @@ def check_derivatives(network: Network, rows: Rows) -> None:
                 _try_row(chosen)
             elif isinstance(chosen.record, Activation):
                 _try_activation(chosen)
+    for part in network.combining:
+        _try_gate(part.gate)
     if not getattr(network.loss.record, "surrogate", False):
         _try_loss(network, rows)
 
@@ -122,6 +124,26 @@ def _try_row(chosen: Chosen[Any]) -> None:
     _compare(record, record.backward, lambda row: float(da @ _outputs(chosen, row)), z, dz)
 
 
+def _try_gate(chosen: Chosen[Any]) -> None:
+    record = chosen.record
+    numbers = _row(SHARES.size), _row(2 * SHARES.size)[SHARES.size :]
+    for place, function in enumerate((record.du, record.dv)):
+        if not _by_hand(function):
+            continue
+        found = apply(function, *numbers, params=chosen.values)
+        for u, v, given in zip(*numbers, found, strict=True):
+
+            def along(moved: Array, u: float = u, v: float = v, place: int = place) -> Array:
+                other = np.full_like(moved, v if place == 0 else u)
+                return apply(record.f, *((moved, other) if place == 0 else (other, moved)), params=chosen.values)
+
+            point = (u, v)[place]
+            slope = float(slopes(along, np.array([point]))[0])
+            if _differs(given, slope) and not _at_a_kink(along, point, given):
+                where = f"for u = {u:.4g}, v = {v:.4g}, where the slope of {name_of(record.f)} is {slope:.4g}"
+                raise _wrong(record, function, f"gives {given:.4g} {where}")
+
+
 def _try_loss(network: Network, rows: Rows) -> None:
     record, params, pair = network.loss.record, network.loss.values, network.pair
     last = network.layers[-1]
@@ -165,7 +187,8 @@ def _compare(
 
 
 def _wrong(record: Any, function: Callable[..., Any], what: str) -> PluginError:
-    return PluginError(f"{place_of(function)}{record.kind} {record.name!r}: {name_of(function)} {what}", REMEDY)
+    remedy = REMEDY if hasattr(record, "surrogate") else f"{REMEDY.partition(';')[0]}."
+    return PluginError(f"{place_of(function)}{record.kind} {record.name!r}: {name_of(function)} {what}", remedy)
 
 
 def _outputs(chosen: Chosen[Any], z: Array) -> Array:

@@ -7,8 +7,9 @@ import pytest
 from kit import failed, only_failure, verdict
 
 from neurosim.errors import DataError, PluginError
-from neurosim.plugin import Dataset, FeedbackSchedule, Initializer, Schedule, Table
+from neurosim.plugin import Activation, Dataset, FeedbackSchedule, Initializer, Schedule, Table
 from neurosim.scenario.schema import DataSection
+from neurosim.testing import check
 
 # Initializers -----------------------------------------------------------------------------------------------
 
@@ -221,3 +222,12 @@ def test_a_data_set_that_raises():
         return request.rows
 
     assert "in broken: AttributeError" in only_failure(Dataset("broken", broken), "load")
+
+
+def test_misspelled_names_of_other_records_are_found():
+    activation = Activation("mine", lambda z: 2.0 * z, usual_init="he_unifrom")
+    verdict = check(activation, backends=["reference"])[0]
+    assert (verdict.item, verdict.outcome) == ("names", "failed")
+    assert verdict.detail == 'usual_init: there is no initializer "he_unifrom"; did you mean "he_uniform"?'
+    own = Activation("mine", lambda z: 2.0 * z, usual_init="of_my_own_plugin")
+    assert check(own, backends=["reference"])[0].item == "formula"

@@ -7,7 +7,8 @@ import neurosim
 from neurosim import build_registry
 from neurosim.errors import PluginError
 
-HEADER = "import math\nfrom neurosim import Activation, Every, FromLogits, Loss, RowActivation, hookimpl\n"
+HEADER = "import math\nfrom neurosim import Activation, Every, FromLogits, Gate, Loss, RowActivation, hookimpl\n"
+LAST = {"kind": "dense", "units": 1, "activation": "sigmoid"}
 QUICK = {"training.epochs": 1, "expect": {}}
 FIRST = "network.layers.0.activation"
 
@@ -127,6 +128,17 @@ CLASSES = (
     "def value(a, y):\n    return -math.log(a[y])\n"
     "def gradient(a, y, da):\n    for k in range(len(a)):\n        da[k] = 0.0\n    da[y] = SIGN1.0 / a[y]\n"
 )
+
+
+GATE = "def f(u, v):\n    return u * v * v\ndef du(u, v):\n    return v * v\ndef dv(u, v):\n    return FACTOR * u * v\n"
+
+
+def test_gates(train):
+    layers = {"network.layers": [{"kind": "dense", "units": 4}, {"kind": "gated", "gate": "mine"}, LAST]}
+    train(GATE.replace("FACTOR", "2.0"), "gates", "Gate('mine', f, du, dv)", layers)
+    with pytest.raises(PluginError, match=r"mine.py:7: gate 'mine': dv gives .* for u = .*, v = ") as caught:
+        train(GATE.replace("FACTOR", "1.0"), "gates", "Gate('mine', f, du, dv)", layers)
+    assert caught.value.hint == "Leave it out, and neurosim works it out."
 
 
 def test_losses_of_classes_are_tried_on_targets_of_the_data(train):
