@@ -180,7 +180,7 @@ def no_convolution(simulator: Simulator) -> str:
 
 
 def _one_value(simulator: Simulator) -> bool:
-    return simulator.network.outputs == 1 and not simulator.data.classes
+    return simulator.network.answers == 1 and not simulator.data.classes
 
 
 def _times(simulator: Simulator) -> int:

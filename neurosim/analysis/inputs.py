@@ -93,10 +93,10 @@ def input_map(simulator: Simulator, size: int | None = None) -> InputMap | None:
         outputs, away = outputs_and_sides(simulator, rows)
         away = away.reshape(-1, *grid.shape[:-1])
     else:
-        outputs, away = data.to_target_units(simulator.forward(rows)), None
+        outputs, away = data.to_target_units(simulator.forward(rows)[:, : network.answers]), None
     return InputMap(
         axes,
-        np.moveaxis(outputs.reshape(*grid.shape[:-1], network.outputs), -1, 0),
+        np.moveaxis(outputs.reshape(*grid.shape[:-1], outputs.shape[1]), -1, 0),
         points,
         input_names(simulator),
         data.class_labels,

@@ -192,7 +192,7 @@ class Backend(ABC):
         """The layers of `inspect` for inputs (rows, features) without targets, and therefore without errors."""
         # What the layers compute does not depend on the targets.
         count, by_class = len(features), self.network.loss.record.targets == "classes"
-        values = np.zeros((0 if by_class else count, self.network.outputs), np.float32)
+        values = np.zeros((0 if by_class else count, self.network.answers), np.float32)
         classes = np.zeros(count if by_class else 0, np.int32)
         seen = self.inspect(Rows(features, values, classes, "none")).layers
         return {name: replace(signals, errors=None) for name, signals in seen.items()}

@@ -180,6 +180,27 @@ def step_perceptron_gradient(z, a, y, dz):
         dz[k] = a[k] - y[k]
 
 
+# The first half of the outputs are means, the second half logarithms of variances; a variance below `eps` counts as
+# `eps`. Without the constant ln(2 pi) / 2.
+def gaussian_nll(a, y, eps):
+    total = 0.0
+    for k in range(len(y)):
+        error = y[k] - a[k]
+        log_variance = max(a[len(y) + k], math.log(eps))
+        total += 0.5 * (log_variance + error * error * math.exp(-log_variance))
+    return total / len(y)
+
+
+def gaussian_nll_gradient(a, y, da, eps):
+    for k in range(len(y)):
+        error = y[k] - a[k]
+        log_variance = max(a[len(y) + k], math.log(eps))
+        weight = math.exp(-log_variance)
+        da[k] = -error * weight / len(y)
+        slope = 0.5 * (1.0 - error * error * weight) / len(y)
+        da[len(y) + k] = 0.0 if a[len(y) + k] < math.log(eps) else slope
+
+
 @hookimpl
 def neurosim_losses():
     return [
@@ -202,6 +223,14 @@ def neurosim_losses():
             params={"label_smoothing": 0.0},
             from_logits=(FromLogits("softmax", softmax_cross_entropy, softmax_cross_entropy_gradient),),
             source="negative log-likelihood of a categorical variable",
+        ),
+        Loss(
+            "gaussian_nll",
+            gaussian_nll,
+            gaussian_nll_gradient,
+            params={"eps": 1e-6},
+            source="negative log-likelihood of a normal variable: means, then logarithms of variances",
+            outputs_per_target=2,
         ),
         Loss("hinge", hinge, hinge_gradient, threshold=0.0, source="Cortes and Vapnik 1995"),
         Loss(

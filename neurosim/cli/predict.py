@@ -75,7 +75,7 @@ def command(
 
 def _columns(model: Model) -> list[str]:
     """Headings of the outputs."""
-    count = model.network.outputs
+    count = model.network.answers
     if len(model.classes) == count:
         return list(model.classes)
     if model.classes:

@@ -100,7 +100,7 @@ def skill(simulator: Simulator, counts: NDArray[np.uint32] | None) -> float | No
     rows = simulator.split_rows("train", MOST)
     inputs = rows.inputs(np.float32)
     targets = rows.values.astype(np.float64)
-    error = float(np.mean((simulator.forward(inputs) - targets) ** 2))
+    error = float(np.mean((simulator.forward(inputs)[:, : simulator.network.answers] - targets) ** 2))
     spread = float(np.mean((targets - targets.mean(axis=0)) ** 2))
     return 1 - error / spread if spread > 0 and np.isfinite(error) else None
 

@@ -82,7 +82,7 @@ def check_memory(network: Network, training: Training, rows: int) -> None:
         When the machine has less memory than training takes at the least.
     """
     needed, there = training_memory(network, training, rows), machine_memory()
-    targets = rows * network.outputs * FLOAT_BYTES if network.loss.record.targets == "values" else 0
+    targets = rows * network.answers * FLOAT_BYTES if network.loss.record.targets == "values" else 0
     total = needed.total + targets
     if there is None or total <= there:
         return

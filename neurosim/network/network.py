@@ -66,6 +66,11 @@ class Network:
         return math.prod(self.layers[-1].output_shape)
 
     @property
+    def answers(self) -> int:
+        """How many of the outputs, the first ones, are what the network answers; the loss may take others beside."""
+        return self.outputs // self.loss.record.outputs_per_target
+
+    @property
     def parts(self) -> tuple[Layer, ...]:
         """Every layer, those inside of residual ones after the layer that holds them."""
         return tuple(walk(self.layers))

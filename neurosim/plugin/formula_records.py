@@ -390,6 +390,9 @@ class Loss(Record):
     surrogate : bool
         Whether the derivative is another function on purpose, as in a straight-through estimator; it
         is then not compared with the slope.
+    outputs_per_target : int
+        How many outputs it takes for each target, of a loss on values: 2 for a mean and a variance.
+        `y` is shorter than `a` by this factor, and the first ``len(y)`` outputs are the answers.
     """
 
     kind: ClassVar[str] = "loss"
@@ -404,11 +407,13 @@ class Loss(Record):
     domain: tuple[float, float] | None = None
     widths: tuple[int, ...] = ()
     surrogate: bool = False
+    outputs_per_target: int = 1
 
     def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "domain", checked_domain(self.domain, self._fault))
         object.__setattr__(self, "widths", checked_widths(self.widths, self._fault))
+        self._check_outputs_per_target()
         if self.targets not in ("values", "classes"):
             raise self._fault(f"targets must be 'values' or 'classes', not {self.targets!r}")
         self._check("value", self.value, "a", "y")
@@ -421,6 +426,19 @@ class Loss(Record):
             role = f"from_logits[{pair.activation}]"
             self._check(f"{role}.value", pair.value, "z", "a", "y")
             self._check(f"{role}.gradient", pair.gradient, "z", "a", "y", "dz")
+
+    def _check_outputs_per_target(self) -> None:
+        count = self.outputs_per_target
+        if type(count) is not int or count < 1:
+            raise self._fault(f"outputs_per_target must be a whole number from 1, not {count!r}")
+        if count > 1 and self.targets == "classes":
+            raise self._fault(
+                "outputs_per_target is for losses on values",
+                "The target of a loss on classes is a single index, however many outputs there are.",
+            )
+        odd = next((width for width in self.widths if width % count), None)
+        if odd is not None:
+            raise self._fault(f"widths has {odd}, and with {count} outputs for each target they must divide by {count}")
 
     def _pairs(self) -> tuple[FromLogits, ...]:
         pairs = (self.from_logits,) if isinstance(self.from_logits, FromLogits) else self.from_logits

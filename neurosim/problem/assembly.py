@@ -216,10 +216,11 @@ def given_rows(network: Network, features: ArrayLike, targets: ArrayLike) -> Row
         if not np.issubdtype(y.dtype, np.integer) or y.min() < 0 or y.max() >= outputs:
             raise UsageError(f"y must hold class indices from 0 to {outputs - 1}")
         return Rows(x, np.zeros((0, outputs), np.float32), y.astype(np.int32), "none")
-    if y.ndim == 1 and outputs == 1:
+    wanted = network.answers
+    if y.ndim == 1 and wanted == 1:
         y = y[:, None]
-    if y.shape != (x.shape[0], outputs):
-        raise ShapeError(f"y has shape {y.shape}, this network needs ({x.shape[0]}, {outputs})")
+    if y.shape != (x.shape[0], wanted):
+        raise ShapeError(f"y has shape {y.shape}, this network needs ({x.shape[0]}, {wanted})")
     return Rows(x, y.astype(np.float64), np.zeros(0, np.int32), "none")
 
 

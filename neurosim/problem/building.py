@@ -60,10 +60,18 @@ def _check_outputs(network: Network, data: Prepared) -> None:
                 f"network.loss: {loss.name} tells classes apart, but the targets of this data set are values",
                 "Use a loss on values, such as mse.",
             )
-        width = int(data.train.targets.shape[1])
-        if outputs != width:
-            raise ShapeError(f"{has}, but the targets have {width} values: it needs {width}")
+        width, each = int(data.train.targets.shape[1]), loss.outputs_per_target
+        if outputs != width * each:
+            needs = f"it needs {width * each}"
+            needs += f", as {loss.name} takes {each} outputs for each target" if each > 1 else ""
+            values = f"{width} value{'s' * (width != 1 or each == 1)}"
+            raise ShapeError(f"{has}, but the targets have {values}: {needs}")
         return
+    if loss.outputs_per_target > 1:
+        raise ScenarioError(
+            f"network.loss: {loss.name} is for targets that are values, but this data set has classes",
+            "Use a loss on classes, such as categorical_cross_entropy.",
+        )
     count = len(data.classes)
     if loss.targets == "classes" and outputs != count:
         raise ShapeError(

@@ -121,6 +121,7 @@ def _plane(simulator: Simulator, net: dict[str, Any] | None) -> dict[str, Any] |
         "range": [float(targets.min()) - margin, float(targets.max()) + margin],
         "classes": list(data.class_labels),
         "threshold": network.loss.record.threshold,
+        "answers": network.answers,
         "answer": data.target_labels[0] if data.target_labels and not data.classes else "",
         "target": [data.target_scale.tolist(), data.target_shift.tolist()] if data.scales_targets else None,
         "output": output_place(network),

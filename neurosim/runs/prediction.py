@@ -95,8 +95,9 @@ class Model:
             row, column = np.argwhere(~np.isfinite(scaled))[0]
             raise UsageError(f"row {row}, column {column} has {raw[row, column]}: not a number the network can take")
         if not len(raw):
-            return np.zeros((0, self.network.outputs), np.float32)
-        outputs = self._backend.forward(scaled)
+            return np.zeros((0, self.network.answers), np.float32)
+        # What the loss takes beside them, such as variances, is no answer.
+        outputs = self._backend.forward(scaled)[:, : self.network.answers]
         if not ((self.target_scale != 1.0).any() or self.target_shift.any()):
             return outputs
         values: NDArray[Any] = (outputs - self.target_shift) / self.target_scale
@@ -210,7 +211,7 @@ def load_model(
         scale, shift = (_numbers(words["input"][key], network.inputs) for key in ("scale", "shift"))
         target = words["target"]
         targets = _names(target["names"])
-        count = 0 if classes else network.outputs
+        count = 0 if classes else network.answers
         target_scale, target_shift = (_numbers(target[key], count) for key in ("scale", "shift"))
         _check_targets(network, classes, targets, target_scale)
     except NeurosimError as error:
@@ -313,8 +314,8 @@ def _check_targets(
 ) -> None:
     if (scale == 0.0).any():
         raise ValueError("it scales its targets by 0")
-    if targets and len(targets) != (1 if classes else network.outputs):
-        raise ValueError(f"it names {len(targets)} targets for {network.outputs} outputs")
+    if targets and len(targets) != (1 if classes else network.answers):
+        raise ValueError(f"it names {len(targets)} targets for {network.answers} outputs")
 
 
 def _changes(file: Path, words: Mapping[str, Any], plugins: list[Plugin]) -> Changes:

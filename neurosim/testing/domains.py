@@ -141,10 +141,11 @@ def draw_rows(
     kinds = {"classes": None} if record.targets == "classes" else TARGETS
     for kind, target in kinds.items():
         rows[kind] = []
-        for width in record.widths or usual:
+        each = record.outputs_per_target
+        for width in record.widths or tuple(each * targets for targets in usual):
             for _ in range(ROWS):
                 a = _rounded(draw(random, width))
-                y = int(random.integers(width)) if target is None else _rounded(target(random, width))
+                y = int(random.integers(width)) if target is None else _rounded(target(random, width // each))
                 rows[kind].append((a, y))
     return rows
 

@@ -154,7 +154,11 @@ def range_verdict(record: Loss, fit: Fit, *, compiled: bool, slope: bool = True)
 
     def fault(extremes: tuple[float, ...]) -> str:
         rows = extreme_rows(extremes, fit.all_rows)
-        rows += [(y, y) for _, y in fit.all_rows if not isinstance(y, int) and _inside(y, extremes)]
+        rows += [
+            (np.concatenate([y, a[len(y) :]]), y)
+            for a, y in fit.all_rows
+            if not isinstance(y, int) and _inside(y, extremes)
+        ]
         identity = built_in().activations.get("identity")
         return (
             infinite(measure, rows, "a", slope=slope)

@@ -14,7 +14,8 @@ METRICS = ("train_loss", "train_accuracy", "validation_loss", "validation_accura
 # Epochs in the table of a notebook.
 SHOWN = 10
 COLUMNS = ("epoch", *METRICS, "lr", "seconds")
-_OF_SPLIT = re.compile("(train|validation|test)_([a-z][a-z0-9_]*)")
+SPLITS = ("train", "validation", "test")
+_OF_SPLIT = re.compile(f"({'|'.join(SPLITS)})_([a-z][a-z0-9_]*)")
 
 
 def metrics_in(measures: Iterable[str]) -> list[str]:
@@ -62,9 +63,14 @@ class History(Sequence[Record]):
     def _columns(self) -> list[str]:
         return ["epoch", *self.measures, "lr", "seconds"]
 
+    @property
+    def _on_other_splits(self) -> set[str]:
+        """What the metrics are called on splits that this run does not have: there, as for the loss, all is None."""
+        return {f"{split}_{name.partition('_')[2]}" for name in metrics_in(self.measures) for split in SPLITS}
+
     def __getattr__(self, name: str) -> list[Any]:
         # Where a copy is being made there are no records yet.
-        if name.startswith("_") or name not in self._columns:
+        if name.startswith("_") or name not in (*self._columns, *self._on_other_splits):
             raise AttributeError(f"this history has {', '.join(self._columns)}, not {name!r}")
         return [record.get(name) for record in self._records]
 

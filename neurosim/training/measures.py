@@ -112,7 +112,8 @@ def _of_classes(splits: Mapping[str, Rows], split: str) -> dict[str, float | Non
 
 def _of_values(backend: Backend, splits: Mapping[str, Rows], split: str, data: Prepared) -> dict[str, float | None]:
     rows, mean = splits[split], splits["train"].values.astype(np.float64).mean(axis=0)
-    values, answers = rows.values.astype(np.float64), outputs(backend, rows).astype(np.float64)
+    values, found = rows.values.astype(np.float64), outputs(backend, rows).astype(np.float64)
+    answers = found[:, : backend.network.answers]
     # In the units of the table; what was subtracted there does not matter to differences.
     errors, from_mean, spread = (
         np.square(difference / data.target_scale).mean(axis=0)

@@ -57,7 +57,7 @@ def _answers(backend: Backend, rows: Rows, data: Prepared) -> NDArray[np.float64
     with np.errstate(all="ignore"):
         found = outputs(backend, rows).astype(np.float64)
     if rows.accuracy == "none":
-        return data.to_target_units(found)
+        return data.to_target_units(found[:, : backend.network.answers])
     if rows.accuracy == "threshold":
         # Larger than the other one exactly where it is above the threshold.
         return np.hstack([2.0 * backend.network.loss.record.threshold - found, found])

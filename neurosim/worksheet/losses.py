@@ -36,7 +36,7 @@ def loss_phase(section: Section, names: Names) -> float:
 
 def target_symbol(names: Names, unit: int) -> str:
     """``y``, or ``y[2]`` where there are several outputs."""
-    return "y" if names.step.network.outputs == 1 else f"y[{unit + 1}]"
+    return "y" if names.step.network.answers == 1 else f"y[{unit + 1}]"
 
 
 def target_number(names: Names, unit: int) -> Number:
@@ -59,8 +59,8 @@ def _own_loss(section: Section, names: Names, value: float) -> None:
     count = a.size
     places = [tuple(map(int, np.unravel_index(k, last.output_shape))) for k in range(count)]
     outputs = [names.output(last, place) for place in places]
-    targets = [target_symbol(names, k) for k in range(count)]
-    wanted = [target_number(names, k) for k in range(count)]
+    targets = [target_symbol(names, k) for k in range(step.network.answers)]
+    wanted = [target_number(names, k) for k in range(step.network.answers)]
     numbers = [names.output_number(last, place) for place in places]
     few = count <= 4
     name = loss.name
@@ -114,9 +114,12 @@ def loss_slopes(section: Section, names: Names, indices: Sequence[Index]) -> Non
     for index in indices:
         unit = int(np.ravel_multi_index(index, last.output_shape))
         value = float(received[index])
-        output, target = names.output(last, index), target_symbol(names, unit)
-        a, y = names.output_number(last, index), target_number(names, unit)
+        output, a = names.output(last, index), names.output_number(last, index)
         slope = names.slope(names.weighted(last, index) if pair is not None else output)
+        if unit >= step.network.answers:  # what the loss takes beside the answers has no target of its own
+            section.tell(slope, f"derivative of {loss.name}{share}", value)
+            continue
+        target, y = target_symbol(names, unit), target_number(names, unit)
         filled: list[Piece]
         if (
             pair is not None

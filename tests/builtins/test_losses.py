@@ -79,7 +79,7 @@ def numerical(function, at, width=1e-3):
 def targets(record, units, random):
     if record.targets == "classes":
         return [int(random.integers(units))]
-    if record.name in ("mse", "mae", "huber"):
+    if record.name in ("mse", "mae", "huber", "gaussian_nll"):
         return [random.normal(size=units)]
     soft = [random.uniform(0.0, 1.0, units)] if record.name == "binary_cross_entropy" else []
     return [random.integers(0, 2, units).astype(float), *soft]
@@ -89,13 +89,14 @@ def targets(record, units, random):
 @pytest.mark.parametrize("units", [1, 4])
 def test_gradient_is_the_slope(record, params, units):
     random = np.random.default_rng(7)
+    wide = units * record.outputs_per_target
     for _ in range(20):
         for y in targets(record, units, random):
-            a = random.uniform(0.05, 0.95, units) if record.name in PROBABILITIES else 2.0 * random.normal(size=units)
+            a = random.uniform(0.05, 0.95, units) if record.name in PROBABILITIES else 2.0 * random.normal(size=wide)
             expected = numerical(lambda row, y=y: loss_value(record, row, y, **params), a)
             # Away from the kinks, which lie at a = y, |a - y| = delta, side * a = 1 and a = 0.
             distances = [0.0, 1.0, -1.0]
-            safe = np.ones(units, bool)
+            safe = np.ones(wide, bool)
             if record.name in ("mae", "huber", "hinge", "perceptron"):
                 for point in distances:
                     safe &= np.abs(a - np.asarray(y) - point) > 0.01
@@ -119,6 +120,18 @@ def test_closed_values(registry):
     assert loss_value(bce, half, np.array([1.0, 0.0])) == pytest.approx((math.log(2.0) - math.log(0.75)) / 2.0)
     cce = registry.losses.get("categorical_cross_entropy")
     assert loss_value(cce, np.array([0.5, 0.25, 0.25]), 1) == pytest.approx(math.log(4.0))
+
+
+def test_a_variance_is_learned_beside_the_mean(registry):
+    nll = registry.losses.get("gaussian_nll")
+    # Means 1 and 2, variances 1 and e^2; errors 1 and e.
+    a, y = np.array([1.0, 2.0, 0.0, 2.0]), np.array([2.0, 2.0 - math.e])
+    assert loss_value(nll, a, y) == pytest.approx(0.5 * (1.0 + 2.0 + 1.0) / 2.0)
+    assert loss_gradient(nll, a, y) == pytest.approx([-0.5, 0.5 / math.e, 0.0, 0.0])
+    # A variance below eps counts as eps, and pulls at nothing.
+    a = np.array([1.0, -100.0])
+    assert loss_value(nll, a, np.array([1.001])) == pytest.approx(0.5 * (math.log(1e-6) + 1.0))
+    assert loss_gradient(nll, a, np.array([1.001]))[1] == 0.0
 
 
 def test_huber_takes_its_delta(registry):

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+import neurosim
 from neurosim import Ensemble, Simulator, load_scenario, run, study
 from neurosim.cli.application import execute
 from neurosim.errors import PluginError, ScenarioError
@@ -81,6 +82,15 @@ def test_values_come_in_the_units_of_the_table(tmp_path):
     truth = simulator.data.to_target_units(simulator.data.train.targets)
     assert simulator.history.train_mae[-1] == pytest.approx(np.abs(answers - truth).mean(), rel=1e-12)
     assert simulator.history.train_mape[-1] == pytest.approx((np.abs(answers - truth) / truth).mean(), rel=1e-12)
+
+
+def test_a_metric_on_rows_that_a_run_does_not_have_is_none(tmp_path):
+    result = run(load_scenario("xor", overrides={"training.metrics": ["f1"], "training.epochs": 2, "expect": {}}))
+    assert result.history.test_f1 == result.history.test_loss == [None, None]
+    with pytest.raises(AttributeError, match=r"this history has .*train_f1, lr, seconds, not 'train_f2'"):
+        getattr(result.history, "train_f2")  # noqa: B009
+    picture = neurosim.plot(result, "learning_curves")
+    assert [axes.get_ylabel() for axes in picture.axes] == ["loss", "accuracy", "f1"]
 
 
 def test_a_metric_of_rows_is_added_up_as_it_says(own):

@@ -381,9 +381,12 @@ def _learned_parameters(activation: Activation, *, each: bool, maps: bool) -> tu
 
 def loss_source(loss: Loss, pair: FromLogits | None) -> Generated:
     """Module with the kernel ``loss``: from the outputs or, with `pair`, from the logits."""
-    target = (
-        "integers(classes + 4 * i, 1)[0]" if loss.targets == "classes" else "floats(values + 4 * i * stride, stride)"
-    )
+    target = "floats(values + 4 * i * stride, stride)"
+    if loss.targets == "classes":
+        target = "integers(classes + 4 * i, 1)[0]"
+    elif loss.outputs_per_target > 1:
+        width = f"stride // {loss.outputs_per_target}"
+        target = f"floats(values + 4 * i * ({width}), {width})"
     return _loss_source(loss, pair, _LOSS, target)
 
 

@@ -16,7 +16,7 @@ from neurosim.backends.cuda.step_constants import step_constants
 from neurosim.backends.cuda.target import Capability, find_device, simulated
 from neurosim.backends.refusals import INSTEAD, blamed
 from neurosim.errors import BackendError, NeurosimError, PluginError, ShapeError, UsageError
-from neurosim.plugin import Optimizer
+from neurosim.plugin import Loss, Optimizer
 from neurosim.plugin.formula_records import Formula
 from neurosim.plugin.reductions import IS_BIAS
 from neurosim.suggestions import unknown
@@ -198,9 +198,11 @@ def _inputs(record: Record, formula: Formula, arrays: Sequence[NDArray[Any]]) ->
         np.ascontiguousarray(array, np.int32 if kind == "class" else np.float32)
         for array, kind in zip(arrays, kinds, strict=False)
     ]
+    rows = next((array.shape for array, kind in zip(inputs, kinds, strict=False) if kind == "row"), ())
+    # The target of a loss may be shorter than its outputs.
+    shorter = {(*rows[:1], rows[1] // record.outputs_per_target)} if isinstance(record, Loss) and rows else set()
     for array, kind in zip(inputs, kinds, strict=False):
-        rows = next((other.shape for other, theirs in zip(inputs, kinds, strict=False) if theirs == "row"), ())
-        fitting &= array.shape == rows if kind == "row" else array.shape == inputs[0].shape[:1]
+        fitting &= array.shape in {rows, *shorter} if kind == "row" else array.shape == inputs[0].shape[:1]
     if not fitting or not all(array.size for array in inputs):
         found = ", ".join(str(array.shape) for array in inputs)
         raise ShapeError(

@@ -54,10 +54,12 @@ class Net {
     return this.translated(this.run(raw, frame).at(-1));
   }
 
-  // Outputs in the units of the data set.
+  // What it answers, in the units of the data set: the first outputs, where a loss takes others beside them.
   translated(found) {
-    if (!this.plane.target) return found;
-    const [factors, shift] = this.plane.target;
+    const { answers, target } = this.plane;
+    if (answers && answers < found.length) return this.translated(found.slice(0, answers));
+    if (!target) return found;
+    const [factors, shift] = target;
     return found.map((y, k) => (y - shift[k]) / factors[k]);
   }
 }
