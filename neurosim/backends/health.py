@@ -31,7 +31,7 @@ def formula_fault(record: Any) -> PluginError | None:
         if isinstance(record, Activation):
             translator.add(record.f, ["number"] * (1 + len(record.params)), 1)
         elif isinstance(record, Loss):
-            given: list[ArgumentKind] = ["row", "class" if record.targets == "classes" else "row"]
+            given: list[ArgumentKind] = ["row", record.target_kind]
             given += ["number"] * len(record.params)
             translator.add(record.value, given, 1)
         elif isinstance(record, Optimizer):

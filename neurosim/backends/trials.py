@@ -22,6 +22,7 @@ from neurosim.backends.uncompiled import TRANSLATED, executed
 from neurosim.errors import PluginError
 from neurosim.formulas.cost import check_cost
 from neurosim.formulas.float32 import Translator
+from neurosim.formulas.kinds import ROWS
 from neurosim.formulas.reader import read
 from neurosim.network.network import Network
 from neurosim.network.training import Training
@@ -87,7 +88,7 @@ def try_record(record: Any, values: Sequence[float], widths: Sequence[int], *, d
         for width in widths:
             check_cost(read(formula.function), units=width)
             if translator.guards:
-                _Trial(record, formula, translator, name, tuple(values), min(width, WIDEST)).run(diverged)
+                _Trial(record, formula, translator, name, tuple(values), _tried_width(record, width)).run(diverged)
     _TRIED[key] = record  # kept, so that no other record gets its identity
 
 
@@ -96,6 +97,12 @@ def is_shipped(record: Any) -> bool:
     parts = [record, *getattr(record, "from_logits", ())]
     functions = [value for part in parts for value in vars(part).values() if inspect.isfunction(value)]
     return all(function.__module__.startswith("neurosim.builtins.") for function in functions)
+
+
+def _tried_width(record: Any, width: int) -> int:
+    """The width of the rows to try, of which a loss may take several numbers for each target."""
+    each: int = getattr(record, "outputs_per_target", 1)
+    return max(min(width, WIDEST) // each, 1) * each
 
 
 def written_formulas(record: Any) -> Iterator[Formula]:
@@ -153,7 +160,8 @@ class _Trial:
             if kind == "class":
                 own.append(target)
             else:
-                own.append((value * shape * 0.9**place).astype(precision) if kind == "row" else precision(value))
+                row = shape[: self.width // self.record.outputs_per_target] if kind == "short" else shape
+                own.append((value * row * 0.9**place).astype(precision) if kind in ROWS else precision(value))
         return [*own, *map(precision, self.values)]
 
     def _look_for_unset(self, row: NDArray[np.float64]) -> None:

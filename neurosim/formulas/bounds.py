@@ -1,13 +1,14 @@
 """What is known of a formula before it runs: the bounds of its integers, and so which indices and loops need a check.
 
-All rows of a formula have one length, n, which is at least 1. An index that can be shown to lie between 0 and n - 1,
-such as the variable of ``for k in range(len(z))`` or the index y of a class, is compiled as it is. Any other is checked
-where it is used: see `neurosim.formulas.guards`.
+All rows of a formula have one length, n, which is at least 1, but for short ones, which have fewer entries. An index
+that can be shown to lie between 0 and n - 1, such as the variable of ``for k in range(len(z))`` or the index y of a
+class, is compiled as it is. Any other is checked where it is used, and so is every index of a short row: see
+`neurosim.formulas.guards`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import reduce
 
@@ -133,6 +134,7 @@ def _remainder(y: Span) -> Span | None:
 _NOTHING = Span(0, -1)
 _INDEX = Span(0, high_n=-1)
 _LENGTH = Span(1, low_n=0, high_n=0)
+_SHORT = Span(1, high_n=0)
 # Negative numbers that are written out count from the end, as in Python.
 LAST = Span(-1, -1)
 
@@ -146,6 +148,8 @@ class Bounds:
         As it was read.
     indices : set of str
         Arguments that are the index of an entry of a row, such as the class y.
+    short : collection of str
+        Rows that may have fewer entries than the others.
 
     Attributes
     ----------
@@ -157,8 +161,9 @@ class Bounds:
         How often each of the other loops goes around, at most.
     """
 
-    def __init__(self, formula: Formula, indices: set[str]) -> None:
+    def __init__(self, formula: Formula, indices: set[str], short: Collection[str] = ()) -> None:
         self._formula = formula
+        self._short = short
         self._names: dict[str, Span | None] = dict.fromkeys(formula.params)
         self._names |= dict.fromkeys(indices, _INDEX)
         self._settle()
@@ -223,9 +228,9 @@ class Bounds:
                     continue
                 case form.While():
                     self.unlimited.add(id(node))
-                case form.Index(index=index):
+                case form.Index(row=row, index=index):
                     span = self._of(index, names)
-                    if span is None or not (span.is_index or span == LAST):
+                    if row in self._short or span is None or not (span.is_index or span == LAST):
                         self.unproven.add(id(node))
             self._look(form.parts(node), names)
 
@@ -264,6 +269,8 @@ class Bounds:
                 return Span(int(value), int(value)) if whole else None
             case form.Name(id=name):
                 return names.get(name)
+            case form.Call(name="len", arguments=[form.Name(id=row)]) if row in self._short:
+                return _SHORT
             case form.Call(name="len"):
                 return _LENGTH
             case form.Helper(function=function) if function in PLACES:

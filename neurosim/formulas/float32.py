@@ -24,6 +24,7 @@ from neurosim.formulas.assignment import check_rows, check_values
 from neurosim.formulas.cost import check_cost
 from neurosim.formulas.guards import GUARDS, GuardedPrinter
 from neurosim.formulas.kinds import (
+    ROWS,
     ArgumentKind,
     check_integer,
     check_kinds,
@@ -31,6 +32,7 @@ from neurosim.formulas.kinds import (
     integer_names,
     of_integers,
     own_rows,
+    short_rows,
 )
 from neurosim.formulas.python import BINARY, PythonPrinter, called
 from neurosim.formulas.reader import BUILTINS, read
@@ -85,7 +87,7 @@ class Translator:
         ----------
         function : function
             A formula, see `neurosim.formulas.reader`.
-        arguments : sequence of {"number", "row", "class"}
+        arguments : sequence of {"number", "row", "short", "class"}
             What each argument is; numbers where left out.
         results : int, optional
             How many numbers it must return; 0 where it fills a row.
@@ -109,7 +111,7 @@ class Translator:
             raise formula.refuse(formula.line, what, "use a loop")
         check_kinds(formula, kinds, results)
         check_values(formula)
-        rows = [param for param, kind in zip(formula.params, kinds, strict=False) if kind == "row"]
+        rows = [param for param, kind in zip(formula.params, kinds, strict=False) if kind in ROWS]
         output = rows[-1] if results == 0 and rows and not part else ""
         written = self.write(formula, kinds, output)
         if results is not None and not part:
@@ -190,7 +192,7 @@ class Float32Printer(GuardedPrinter):
         Checked.
     translator : Translator
         Gets the functions that it calls.
-    kinds : mapping of str to {"number", "row", "class", "integer"}
+    kinds : mapping of str to {"number", "row", "short", "class", "integer"}
         What its arguments are; numbers where left out.
     output : str
         The row that it fills, if any.
@@ -202,9 +204,10 @@ class Float32Printer(GuardedPrinter):
     def __init__(
         self, formula: form.Formula, translator: Translator, kinds: dict[str, ArgumentKind], output: str
     ) -> None:
-        self.rows = {name for name, kind in kinds.items() if kind == "row"} | own_rows(formula)
+        self.rows = {name for name, kind in kinds.items() if kind in ROWS} | own_rows(formula)
+        self.short = short_rows(formula, (name for name, kind in kinds.items() if kind == "short"))
         classes = {name for name, kind in kinds.items() if kind == "class"}
-        super().__init__(formula, classes, self.rows, output)
+        super().__init__(formula, classes, self.rows, output, self.short)
         self.translator = translator
         self.integers = integer_names(formula, classes | {name for name, kind in kinds.items() if kind == "integer"})
 
@@ -299,7 +302,7 @@ class Float32Printer(GuardedPrinter):
         written: list[ast.expr] = []
         for place, argument in enumerate(node.arguments):
             if isinstance(argument, form.Name) and argument.id in self.rows:
-                kinds.append("row")
+                kinds.append("short" if argument.id in self.short else "row")
                 written.append(self.name(argument.id))
             elif place in indexing and of_integers(argument, self.integers):
                 check_integer(self.formula.function, argument)

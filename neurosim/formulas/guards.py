@@ -13,7 +13,7 @@ Training notices NaN and says where it came from. A formula that needs none of t
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from neurosim.formulas import form, rows
@@ -54,6 +54,8 @@ class GuardedPrinter(PythonPrinter):
         Arguments that are rows.
     output : str
         The row that it fills; empty where it returns a result.
+    short : set of str
+        Rows that may have fewer entries than the others.
 
     Attributes
     ----------
@@ -61,9 +63,16 @@ class GuardedPrinter(PythonPrinter):
         The entries of `GUARDS` that have been used.
     """
 
-    def __init__(self, formula: form.Formula, indices: set[str], rows_given: set[str], output: str) -> None:
+    def __init__(
+        self,
+        formula: form.Formula,
+        indices: set[str],
+        rows_given: set[str],
+        output: str,
+        short: Collection[str] = (),
+    ) -> None:
         super().__init__(formula)
-        self.bounds = Bounds(formula, indices)
+        self.bounds = Bounds(formula, indices, short)
         self.trusted = is_ours(formula)
         if self.trusted:
             self.bounds.unproven.clear()

@@ -16,8 +16,10 @@ from neurosim.formulas.source import counted, refuse
 
 _WHOLE_ROW = "a RowActivation gets the whole row"
 
-# A class is the index of an entry of a row, an integer any other integer.
-ArgumentKind = Literal["number", "row", "class", "integer"]
+# All rows have one length, but a short one has fewer entries. A class is the index of an entry of a row, an integer any
+# other integer.
+ArgumentKind = Literal["number", "row", "short", "class", "integer"]
+ROWS = ("row", "short")
 
 
 # No integer of a formula has to be greater.
@@ -31,7 +33,7 @@ def check_kinds(formula: Formula, arguments: Sequence[ArgumentKind], results: in
     ----------
     formula : Formula
         As it was read.
-    arguments : sequence of {"number", "row", "class"}
+    arguments : sequence of {"number", "row", "short", "class"}
         What each argument is.
     results : int or None
         How many numbers it must return; 0 where it fills a row, None where any will do.
@@ -42,7 +44,7 @@ def check_kinds(formula: Formula, arguments: Sequence[ArgumentKind], results: in
         Naming file and line.
     """
     refuse = formula.refuse
-    rows = {name for name, kind in zip(formula.params, arguments, strict=False) if kind == "row"} | own_rows(formula)
+    rows = {name for name, kind in zip(formula.params, arguments, strict=False) if kind in ROWS} | own_rows(formula)
     whole: set[int] = set()  # names of rows where a whole row may stand
     for node in walk(formula.body):
         match node:
@@ -82,6 +84,15 @@ def check_kinds(formula: Formula, arguments: Sequence[ArgumentKind], results: in
     if (results or gives) and not _returns(formula.body):
         what = f"{formula.name} can end without a result"
         raise refuse(formula.body[-1].line, what, "end every path with return")
+
+
+def short_rows(formula: Formula, given: Iterable[str]) -> set[str]:
+    """Names of rows that may have fewer entries than others: arguments, and what is sorted of them."""
+    found = set(given)
+    ordered = [part for part in walk(formula.body) if isinstance(part, form.Sorted)]
+    for _ in ordered:  # one may be sorted again
+        found |= {part.name for part in ordered if part.row in found}
+    return found
 
 
 def own_rows(formula: Formula) -> set[str]:

@@ -41,8 +41,8 @@ class Formula:
         What it is in its record, such as ``df``.
     function : function
         As the author wrote it, or as it was derived.
-    arguments : tuple of {"number", "row", "class"}
-        What each argument is: a number, a row of numbers, or the index of a class.
+    arguments : tuple of {"number", "row", "short", "class"}
+        What each argument is: a number, a row of numbers, one with fewer of them, or the index of a class.
     results : int
         How many numbers it returns; 0 where it fills a row instead.
     """
@@ -467,9 +467,14 @@ class Loss(Record):
         return derive_gradient(self.value)
 
     @property
+    def target_kind(self) -> ArgumentKind:
+        """What `y` is to a compiler."""
+        return "class" if self.targets == "classes" else "row" if self.outputs_per_target == 1 else "short"
+
+    @property
     def formulas(self) -> tuple[Formula, ...]:
         """The functions that compilers see; raises as `derivative` does."""
-        y: ArgumentKind = "class" if self.targets == "classes" else "row"
+        y = self.target_kind
         found = [
             formula("value", self.value, ["row", y], self.params, 1),
             formula("gradient", self.derivative, ["row", y, "row"], self.params, 0),

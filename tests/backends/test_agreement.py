@@ -52,7 +52,8 @@ def test_every_hidden_activation(compiled, hidden, output, loss):
 def test_every_loss_with_every_output_activation(compiled, loss, output):
     if compiled.simulated and loss not in ("mse", "categorical_cross_entropy") and output not in PAIRED:
         pytest.skip("in the simulator two losses with every activation, and every loss with the usual ones")
-    net = support.network(5, [Dense(7, "tanh"), Dense(3, output, init="normal")], loss)
+    each = support.BUILTINS.losses.get(loss).outputs_per_target
+    net = support.network(5, [Dense(7, "tanh"), Dense(3 * each, output, init="normal")], loss)
     check_pass(compiled, net, compiled.rows(37, 5, 3, spread=0.8))
 
 

@@ -173,10 +173,11 @@ def test_losses(backend, record):
     """One output of three is NaN, in each place and with each target; its part of the gradient is not 0."""
     activations = ["identity", *(pair.activation for pair in record.from_logits)]
     settings = [{"label_smoothing": share} for share in (0.0, 0.1)] if "label_smoothing" in record.params else [{}]
+    units = 3 * record.outputs_per_target
     for activation, params in itertools.product(activations, settings):
-        net = support.network(3, [Dense(3, activation)], (record.name, params))
+        net = support.network(3, [Dense(units, activation)], (record.name, params))
         bench = backend.make(net, support.training())
-        for place in range(3):
+        for place in range(units):
             values = net.named(bench.parameters)
             values["layers.0.weight"][:] = 0.0
             values["layers.0.bias"][:] = 0.25

@@ -235,3 +235,27 @@ def test_a_name_without_a_value_is_refused(write, body):
 @pytest.mark.parametrize("body", WITH.values(), ids=WITH.keys())
 def test_a_name_with_a_value_on_every_path_is_not(write, body):
     assert Translator().add(write(f"def f(z):\n    {body}\n").f, ["number"], 1)
+
+
+SHORTER = {
+    "every entry of the longer one": "for k in range(len(a)):\n        total += y[k]",
+    "what is sorted of it": "s = sorted(y)\n    for k in range(len(a)):\n        total += s[k]",
+    "an entry that the longer one has": "total = y[-1] + y[len(a) - 1]",
+    "in another function": "total = inner(a, y)",
+    "beyond it in the longer one": "for k in range(len(y)):\n        total += a[len(y) + k]",
+}
+WITHIN = {
+    "as many of the longer one": "for k in range(len(y)):\n        total += a[k]",
+    "the longer one": "for k in range(len(a)):\n        total += a[k]",
+}
+INNER = "def inner(a, y):\n    found = 0.0\n    for k in range(len(a)):\n        found += y[k]\n    return found\n\n"
+
+
+@pytest.mark.parametrize(
+    ("body", "checked"), [*((body, True) for body in SHORTER.values()), *((body, False) for body in WITHIN.values())]
+)
+def test_a_row_may_be_shorter_than_the_others(write, body, checked):
+    function = write(f"{INNER}def f(a, y):\n    total = 0.0\n    {body}\n    return total\n").f
+    translator = Translator()
+    translator.add(function, ["row", "short"], 1)
+    assert ("checked_entry(" in translator.source) == checked

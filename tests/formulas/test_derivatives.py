@@ -77,10 +77,11 @@ def test_derived_equals_written_by_hand(record):
 @pytest.mark.parametrize("units", [1, 4])
 def test_derived_gradients_equal_written_by_hand(record, units):
     random = np.random.default_rng(units)
+    wide = units * record.outputs_per_target
     for _ in range(30):
-        a = random.uniform(0.05, 0.95, units)
+        a = random.uniform(0.05, 0.95, wide)
         y = int(random.integers(units)) if record.targets == "classes" else random.integers(0, 2, units).astype(float)
-        found, expected = np.full(units, np.nan), np.zeros(units)
+        found, expected = np.full(wide, np.nan), np.zeros(wide)
         uncompiled(derive_gradient(record.value))(a, y, found, *record.params.values())
         uncompiled(record.gradient)(a, y, expected, *record.params.values())
         np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)

@@ -300,6 +300,7 @@ def test_built_in_formulas(catalog):
         for formula in entry.record.formulas:
             count = len(formula.arguments) - len(entry.record.params)
             make = {"number": random.normal, "row": lambda: random.uniform(0.1, 0.9, 4), "class": lambda: 2}
+            make["short"] = lambda: random.uniform(0.1, 0.9, 2)
             given = [make[kind]() for kind in formula.arguments[:count]] + list(entry.record.params.values())
             copies = [value.copy() if isinstance(value, np.ndarray) else value for value in given]
             assert in_lisp(formula.function, *given) == uncompiled(formula.function)(*copies)

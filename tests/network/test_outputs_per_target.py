@@ -85,3 +85,42 @@ def test_what_does_not_fit_is_said():
 def test_losses_that_cannot_be(options, told):
     with pytest.raises(PluginError, match=told):
         Loss("mine", lambda a, y: 0.0, **options)
+
+
+def written(tmp_path, body, gradient="", each=2):
+    """A plugin of one loss, whose body begins in line 3."""
+    lines = "\n".join(f"    {line}" for line in body)
+    (tmp_path / "own.py").write_text(
+        f"from neurosim import Loss, hookimpl\ndef own(a, y):\n{lines}\n{gradient}"
+        f"@hookimpl\ndef neurosim_losses():\n    return [Loss('own', own, outputs_per_target={each})]\n"
+    )
+    return load_scenario("sine", overrides={**NLL, "network.loss": "own"}, plugins=[tmp_path / "own.py"])
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        ["total = 0.0", "for k in range(len(a)):", "    total += a[k] - y[k]", "return total"],
+        ["total = 0.0", "for k in range(len(y)):", "    total += a[k] + a[2 * len(y) + k]", "return total"],
+        ["total = 0.0", "for k, w in enumerate(a):", "    total += w - y[k]", "return total"],
+    ],
+)
+def test_an_index_beyond_the_shorter_row_is_named(backend, tmp_path, body):
+    small = {"network.layers.0.units": 2, "network.layers.1.units": 2}
+    with pytest.raises(PluginError, match=r"own\.py:[3-5]: in own: .*is outside the row"):
+        Simulator(written(tmp_path, body).changed(small), backend.name).train()
+
+
+def test_a_helper_is_told_which_row_is_shorter(backend, tmp_path):
+    body = ["return squares(a, y) + 0.5 * (a[-1] - 0.1) ** 2"]
+    helper = (
+        "def squares(a, y):\n    total = 0.0\n    for k in range(len(y)):\n"
+        "        total += (a[k] - y[k]) ** 2\n    return total\n"
+    )
+    small = {"network.layers.0.units": 2, "network.layers.1.units": 2, "training.epochs": 2}
+    scenario = written(tmp_path, body, helper).changed(small)
+    simulator = Simulator(scenario, backend.name)
+    losses = simulator.train().train_loss
+    expected = Simulator(scenario, "reference").train().train_loss
+    assert losses == pytest.approx(expected, rel=1e-4)
+    assert np.isfinite(losses).all()

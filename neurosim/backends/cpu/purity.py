@@ -29,6 +29,7 @@ from neurosim.formulas.kinds import ArgumentKind
 from neurosim.plugin import Optimizer
 
 _TYPES = {"number": types.float32, "row": types.Array(types.float32, 1, "C"), "class": types.int32}
+_TYPES["short"] = _TYPES["row"]
 
 
 def wide_parts(record: Any) -> list[str]:

@@ -397,8 +397,7 @@ def lane_loss_source(loss: Loss, pair: FromLogits | None) -> Generated:
 
 def _loss_source(loss: Loss, pair: FromLogits | None, template: str, target: str) -> Generated:
     params, arguments = _parameters(loss.params)
-    y: ArgumentKind = "class" if loss.targets == "classes" else "row"
-    given: list[ArgumentKind] = ["row", "row", y] if pair else ["row", y]
+    given: list[ArgumentKind] = ["row", "row", loss.target_kind] if pair else ["row", loss.target_kind]
     of = f"the loss {loss.name}" + (f" on logits of {pair.activation}" if pair else "")
     source = pair or loss
     translator = Translator()

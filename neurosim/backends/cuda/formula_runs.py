@@ -198,11 +198,12 @@ def _inputs(record: Record, formula: Formula, arrays: Sequence[NDArray[Any]]) ->
         np.ascontiguousarray(array, np.int32 if kind == "class" else np.float32)
         for array, kind in zip(arrays, kinds, strict=False)
     ]
-    rows = next((array.shape for array, kind in zip(inputs, kinds, strict=False) if kind == "row"), ())
-    # The target of a loss may be shorter than its outputs.
-    shorter = {(*rows[:1], rows[1] // record.outputs_per_target)} if isinstance(record, Loss) and rows else set()
     for array, kind in zip(inputs, kinds, strict=False):
-        fitting &= array.shape in {rows, *shorter} if kind == "row" else array.shape == inputs[0].shape[:1]
+        rows = next((other.shape for other, theirs in zip(inputs, kinds, strict=False) if theirs == "row"), ())
+        if kind == "short" and isinstance(record, Loss):
+            fitting &= array.shape == (*rows[:1], rows[-1] // record.outputs_per_target)
+        else:
+            fitting &= array.shape == rows if kind == "row" else array.shape == inputs[0].shape[:1]
     if not fitting or not all(array.size for array in inputs):
         found = ", ".join(str(array.shape) for array in inputs)
         raise ShapeError(
@@ -213,7 +214,9 @@ def _inputs(record: Record, formula: Formula, arrays: Sequence[NDArray[Any]]) ->
 
 
 def _one_case(record: Record, formula: Formula) -> list[NDArray[Any]]:
-    return [np.ones((1, 2) if kind == "row" else 1, np.float32) for kind in inputs_of(record, formula)]
+    each = getattr(record, "outputs_per_target", 1)
+    shapes: dict[str, tuple[int, ...]] = {"row": (1, 2 * each), "short": (1, 2)}
+    return [np.ones(shapes.get(kind, (1,)), np.float32) for kind in inputs_of(record, formula)]
 
 
 # From an outcome to an evaluation ---------------------------------------------------------------------------

@@ -240,8 +240,7 @@ def _gate_choices(records: Sequence[Gate], translator: Translator) -> list[str]:
 
 def _loss_functions(network: Network, translator: Translator) -> list[str]:
     loss, pair = network.loss.record, network.pair
-    y: ArgumentKind = "class" if loss.targets == "classes" else "row"
-    kinds: list[ArgumentKind] = ["row", "row", y] if pair else ["row", y]
+    kinds: list[ArgumentKind] = ["row", "row", loss.target_kind] if pair else ["row", loss.target_kind]
     formula = pair or loss
     value = translator.add(formula.value, kinds, 1)
     gradient = translator.add(formula.derivative, [*kinds, "row"], 0)

@@ -87,12 +87,15 @@ def activation_cases(record, params):
 
 def row_cases(record, units, spread=2.0):
     """Rows of all sizes, for every formula: z normal, everything else between 0 and 1."""
-    count = 24
+    count, targets = 24, units
+    units *= getattr(record, "outputs_per_target", 1)
     classes = RANDOM.integers(0, units, count).astype(np.int32)
     cases = {}
     for formula in record.formulas:
         kinds = inputs_of(record, formula)
-        arrays = [classes if kind == "class" else RANDOM.uniform(0.02, 0.98, (count, units)) for kind in kinds]
+        widths = [targets if kind == "short" else units for kind in kinds]
+        arrays = [RANDOM.uniform(0.02, 0.98, (count, width)) for width in widths]
+        arrays = [classes if kind == "class" else array for kind, array in zip(kinds, arrays, strict=True)]
         if isinstance(record, RowActivation) or formula.role.startswith("from_logits"):
             arrays[0] = RANDOM.normal(0.0, spread, (count, units))
         cases[formula.role] = arrays
