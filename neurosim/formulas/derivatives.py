@@ -16,7 +16,7 @@ from neurosim.formulas import form
 from neurosim.formulas.activity import assigned_names
 from neurosim.formulas.adjoints import AdjointWriter
 from neurosim.formulas.form import Statement
-from neurosim.formulas.lowering import Lowering, Names, NotReversibleError
+from neurosim.formulas.lowering import Lowering, Names, NotReversibleError, with_kinks_together
 from neurosim.formulas.python import PythonPrinter
 from neurosim.formulas.reader import read
 from neurosim.formulas.row_outputs import RowOutputs, known_outputs
@@ -55,9 +55,11 @@ def derive_partial(function: Callable[..., float], place: int) -> Callable[..., 
         Naming file and line, for what cannot be derived.
     """
     derivation = _Derivation()
-    names = read(function).params
+    formula = read(function)
+    names = formula.params
     varied: list[Varied] = ["number" if k == place else "" for k in range(len(names))]
-    writer = TangentPrinter(function, varied, derivation.tangent_of, unit=True)
+    written_out = with_kinks_together(formula, names[place])
+    writer = TangentPrinter(function, varied, derivation.tangent_of, unit=True, formula=written_out)
     z, *params = writer.arguments
     name = f"{identifier(function)}_derivative" + (f"_{names[place]}" if place else "")
     return derivation.define(function, writer, name, [z, writer.fresh("a"), *params])
@@ -81,7 +83,9 @@ def derive_argument(function: Callable[..., float], place: int) -> Callable[...,
 
 @functools.cache
 def derive_gradient(function: Callable[..., float]) -> Callable[..., None]:
-    """The gradient ``gradient(a, y, da, *params)`` of ``value(a, y, *params)``, entry by entry.
+    """The gradient ``gradient(a, y, da, *params)`` of ``value(a, y, *params)``.
+
+    In one pass over the row where that is possible, else entry by entry.
 
     Raises
     ------

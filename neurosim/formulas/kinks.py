@@ -52,11 +52,14 @@ class Kinks:
             values[name].append(value)
         self._values = {name: given[0] for name, given in values.items() if len(given) == 1}
         kinds: dict[str, set[Flat]] = defaultdict(set)
-        for node in form.walk(body):
-            if isinstance(node, Call):
-                for kink in self._kinks(node):
-                    kinds[kink.decided_by].add(kink.flat)
+        self._all = [kink for node in form.walk(body) if isinstance(node, Call) for kink in self._kinks(node)]
+        for kink in self._all:
+            kinds[kink.decided_by].add(kink.flat)
         self._mixed = {text for text, found in kinds.items() if len(found) > 1}
+
+    def count_shared(self) -> int:
+        """How many of them lie where one of another kind does."""
+        return sum(kink.decided_by in self._mixed for kink in self._all)
 
     def is_shared(self, name: str, left: Expression, right: Expression | None = None) -> bool:
         """Whether a kink lies where one of another kind does: that of ``abs(left)`` or of ``max(left, right)``."""

@@ -16,6 +16,7 @@ from typing import Any
 from neurosim.formulas import form
 from neurosim.formulas.activity import Activity, assigned_names
 from neurosim.formulas.form import Assign, Binary, Choice, Const, Expression, For, If, Index, Name, Statement
+from neurosim.formulas.kinks import Kinks
 from neurosim.formulas.reader import BUILTINS, read
 from neurosim.formulas.source import identifier
 
@@ -218,6 +219,33 @@ class Lowering(Activity):
         self.active |= {new[name].id for name in inner.active if name in new}
         self.active.add(result)
         return Name(result)
+
+
+def with_kinks_together(formula: form.Formula, varied: str) -> form.Formula:
+    """The formula; with the functions that it calls written out if kinks in different ones of them lie together."""
+    names = Names(formula)
+    lowering = Lowering(formula, names, set(), {varied})
+    value = names.fresh("value")
+    try:
+        body = (*lowering.result(value), form.Return(Name(value)))
+    except NotReversibleError:
+        return formula
+    together = Kinks(body, lambda node: lowering.depends(node, lowering.active)).count_shared()
+    if together == _shared_apart(formula, {varied}):
+        return formula
+    return replace(formula, body=body, local=(*formula.local, *names.wishes), outside=names.outside)
+
+
+def _shared_apart(formula: form.Formula, varied: set[str]) -> int:
+    """How many kinks lie where one of another kind in the same function does."""
+    activity = Lowering(formula, Names(formula), set(), varied)
+    count = Kinks(formula.body, lambda node: activity.depends(node, activity.active)).count_shared()
+    for part in form.walk(formula.body):
+        if isinstance(part, form.Helper) and activity.depends(part, activity.active):
+            inner = read(part.function)
+            given = zip(inner.params, part.arguments, strict=True)
+            count += _shared_apart(inner, {param for param, node in given if activity.depends(node, activity.active)})
+    return count
 
 
 class Abroad:

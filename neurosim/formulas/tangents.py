@@ -67,6 +67,10 @@ class TangentPrinter(Printer, Activity):
         For each argument, what of it is varied. A single varied number has the tangent 1.
     tangent_of : function (function, varied) -> function
         Gives the tangents of functions that it calls.
+    unit : bool
+        Whether the tangent of what is varied is 1, rather than an argument.
+    formula : Formula, optional
+        The function in other words, to be derived in its place.
 
     Attributes
     ----------
@@ -79,9 +83,15 @@ class TangentPrinter(Printer, Activity):
     """
 
     def __init__(
-        self, function: Callable[..., Any], varied: Sequence[Varied], tangent_of: TangentOf, *, unit: bool = False
+        self,
+        function: Callable[..., Any],
+        varied: Sequence[Varied],
+        tangent_of: TangentOf,
+        *,
+        unit: bool = False,
+        formula: form.Formula | None = None,
     ) -> None:
-        super().__init__(read(function))
+        super().__init__(formula or read(function))
         self.tangent_of = tangent_of
         self.outside = dict(self.formula.outside)
         names = self.formula.params

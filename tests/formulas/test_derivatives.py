@@ -249,6 +249,9 @@ KINKS = {
     "max(z, 0.0) + min(2.0 * math.expm1(z / 2.0), 0.0)": 1.0,
     "max(z, 0.0) + min(0.0, z)": 1.0,
     "max(z, 0.0) - max(-z, 0.0)": 1.0,
+    "positive(z) + math.log1p(math.exp(-size(z)))": 0.5,
+    "positive(z)": 0.0,
+    "size(z) * positive(3.0)": 0.0,
     "z / (1.0 + abs(z))": 1.0,
     # Equals that both vary: half of each.
     "max(z, 3.0 * z)": 2.0,
@@ -258,7 +261,8 @@ KINKS = {
 
 @pytest.mark.parametrize(("body", "expected"), KINKS.items())
 def test_at_a_kink_a_derivative_follows_pytorch_and_the_built_ins(write, body, expected):
-    function = write(f"import math\n\nLOW = 0.0\n\ndef f(z):\n    return {body}\n")
+    helpers = "def positive(x):\n    return max(x, 0.0)\n\ndef size(x):\n    return abs(x)\n\n"
+    function = write(f"import math\n\nLOW = 0.0\n\n{helpers}def f(z):\n    return {body}\n")
     assert derived(function, [0.0])[0] == expected
     if math.isnan(value(function, math.nan)):  # not hidden by a slope of 0
         assert derived(function, [math.nan])[0] != 0.0
