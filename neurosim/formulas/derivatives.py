@@ -19,7 +19,7 @@ from neurosim.formulas.form import Statement
 from neurosim.formulas.lowering import Lowering, Names, NotReversibleError, with_kinks_together
 from neurosim.formulas.python import PythonPrinter
 from neurosim.formulas.reader import read
-from neurosim.formulas.row_outputs import RowOutputs, known_outputs
+from neurosim.formulas.row_outputs import RowOutputs
 from neurosim.formulas.source import LOADED_SOURCE, identifier
 from neurosim.formulas.tangents import TangentPrinter, Varied, unused
 from neurosim.formulas.versions import Versions
@@ -167,11 +167,12 @@ class _Derivation:
         given, filled_row = names.fresh(f"d{a}"), names.fresh(f"d{z}")
         total = names.fresh("total")
         body = Lowering(formula, names, {z, a}, set()).result(total)
-        body = RowOutputs(names, z, a).weighted(body, given, total)
+        outputs = RowOutputs(names, z, a)
+        body = outputs.weighted(body, given, total)
         whole = replace(formula, params=(z, a, given, filled_row, *params), body=tuple(body))
         versions = Versions(whole, names, {z})
         steps = versions.steps()
-        known = known_outputs(steps, given, a)
+        known = outputs.known(versions, steps)
         writer = AdjointWriter(versions, steps, versions.now(total), {z: filled_row}, self.tangent_of, known)
         name = f"{identifier(function)}_backward"
         written = PythonPrinter(formula).function(name, whole.params, writer.body())

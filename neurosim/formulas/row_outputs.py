@@ -20,7 +20,7 @@ from neurosim.formulas.activity import assigned_names
 from neurosim.formulas.form import Assign, Binary, Call, Expression, For, If, Index, Name, Statement
 from neurosim.formulas.liveness import without_dead
 from neurosim.formulas.lowering import Names, NotReversibleError, renamed
-from neurosim.formulas.versions import Set, Step, all_steps
+from neurosim.formulas.versions import Loop, Set, Step, Versions, all_steps
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,8 @@ class RowOutputs:
         self._written: list[Statement] = []
         self._setting: _Setting | None = None
         self._lengths: set[str] = set()
+        # Names of entries that are worked out again, and of what they were first.
+        self._copies: list[tuple[str, str]] = []
 
     def weighted(self, statements: Sequence[Statement], weights: str, total: str) -> list[Statement]:
         """The statements, which leave in `total` the sum of the outputs times the numbers of the row `weights`."""
@@ -73,6 +75,39 @@ class RowOutputs:
         loop = replace(setting.loop, body=(*setting.loop.body, Assign((Name(total),), added)))
         self._written[setting.place] = loop
         return [Assign((Name(total),), form.Const(0.0)), *self._written]
+
+    def known(self, versions: Versions, steps: Sequence[Step]) -> dict[str, Expression]:
+        """Names whose values need not be worked out again: they follow from the outputs, which ``backward`` is given.
+
+        Where an output is an earlier entry divided by a number, that entry is their product.
+        """
+        found: dict[str, Expression] = {}
+        numbers = {step.name for step in steps if isinstance(step, Set)}
+        bodies = {step.name: list(all_steps(step.body)) for step in steps if isinstance(step, Loop)}
+
+        def follow(name: str, variable: str, value: Expression) -> None:
+            inside = {step.name: step.value for step in bodies[variable] if isinstance(step, Set)}
+            while name in inside:
+                found[name] = value
+                match inside[name]:
+                    case Name(id=before):
+                        name = before
+                    case Binary(operator="/", left=Name(id=before), right=Name(id=number)) if number in numbers:
+                        name, value = before, Binary("*", value, Name(number))
+                    case _:
+                        return
+
+        assert self._setting is not None
+        if self._setting.value not in versions.at_end:  # nothing varied comes into it
+            return {}
+        last, variable = versions.at_end[self._setting.value]
+        follow(last, variable, Index(self.output, Name(variable)))
+        for copy, original in reversed(self._copies):
+            name, variable = versions.at_end.get(copy, ("", ""))
+            if name in found:
+                first, other = versions.at_end[original]
+                follow(first, other, renamed(found[name], {variable: Name(other)}))
+        return found
 
     def _named_apart(self, statements: Sequence[Statement]) -> Iterable[Statement]:
         """The statements, in which a name that gets a new meaning is another name from there on."""
@@ -176,27 +211,18 @@ class RowOutputs:
         if lost := sorted(needed & (changed | later) - {setting.loop.name}):
             what = f"{self.output}[k] depends on {lost[0]}, which has another value where {self.output}[k] is read"
             raise NotReversibleError(line, what)
-        own = {name for name, _ in assigned_names(body)}
+        own = {name for name, _ in assigned_names(body)} - {setting.value}
         new: dict[str, Expression] = {name: Name(self.names.fresh(name)) for name in sorted(own)}
-        new[setting.loop.name] = Name(self.names.fresh(setting.loop.name))
-        first = Assign((new[setting.loop.name],), index)
+        start: list[Statement] = []
         if isinstance(index, Name):
             new[setting.loop.name] = index
-        start = [] if isinstance(index, Name) else [first]
-        return [*start, *(renamed(part, new) for part in body)], new[setting.value]
-
-
-def known_outputs(steps: Sequence[Step], weights: str, output: str) -> dict[str, Expression]:
-    """Names whose values stand in the row of outputs, which ``backward`` is given."""
-    found: dict[str, Expression] = {}
-    given: dict[str, Index] = {}
-    for step in all_steps(steps):
-        match step:
-            case Set(name=name, value=Index(row=row) as entry) if row == weights:
-                given[name] = entry
-            case Set(value=Binary(operator="*", left=Name(id=weight), right=Name(id=name))) if weight in given:
-                found[name] = Index(output, given[weight].index)
-    return found
+        else:
+            new[setting.loop.name] = place = Name(self.names.fresh(setting.loop.name))
+            start.append(Assign((place,), index))
+        value = Name(self.names.fresh(setting.value))
+        new[setting.value] = value
+        self._copies.append((value.id, setting.value))
+        return [*start, *(renamed(part, new) for part in body)], value
 
 
 def _mentions(node: form.Node, row: str) -> bool:

@@ -114,6 +114,9 @@ class Versions(Activity):
     ----------
     shared : set of str
         Names whose values have a kink where another kind of kink lies, see `neurosim.formulas.kinks`.
+    at_end : dict of str to (str, str)
+        For names of the formula's that a loop sets, what they are called at the end of a round, and the loop's
+        variable.
     """
 
     def __init__(self, formula: form.Formula, names: Names, rows: set[str]) -> None:
@@ -125,6 +128,7 @@ class Versions(Activity):
         active = set(self.active)
         self.kinks = Kinks(formula.body, lambda node: self.depends(node, active))
         self.shared: set[str] = set()
+        self.at_end: dict[str, tuple[str, str]] = {}
         self._unused = {name for name, _ in assigned_names(formula.body)} - set(formula.params)
         self._now: dict[str, str] = {name: name for name in formula.params}
         self._running: set[str] = set()
@@ -296,6 +300,7 @@ class Versions(Activity):
         for name, item in carried.items():
             if name in self._now:
                 body.append(Set(item.name, Name(self._now[name])))
+                self.at_end[name] = (self._now[name], variable)
                 self._now[name] = item.name
         running = frozenset(self._now[name] for name in own)
         self._steps.append(Loop(variable, bounds, tuple(body), tuple(carried.values()), running))

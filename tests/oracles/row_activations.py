@@ -135,7 +135,13 @@ def by_the_largest(z, a):
         a[k] = z[k] / (1.0 + largest * largest)
 
 
+def one_hot(z, a):
+    for k in range(len(z)):
+        a[k] = 1.0 if z[k] == max(z) else 0.0
+
+
 DERIVED = (
+    one_hot,
     elementwise,
     spherical,
     standardized,
