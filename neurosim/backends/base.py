@@ -150,10 +150,29 @@ class Backend(ABC):
         # The losses after each epoch so far, for a schedule with feedback; set by the training loop.
         self.losses: Sequence[float] = ()
         self.parameters = network.start_values(seed).astype(self.dtype)
-        self.state = np.zeros((len(training.optimizer.record.slots), network.size), self.dtype)
+        self.state = np.zeros((len(training.slots), network.size), self.dtype)
         self.statistics = network.start_statistics().astype(self.dtype)
         self.compile_seconds = 0.0
         self._counting = False
+
+    @property
+    def average(self) -> NDArray[Any] | None:
+        """The average of the parameters so far, flat; None where there is none to evaluate."""
+        return self.state[-1] if self.training.average is not None and self.steps_done else None
+
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """Have the average in the place of the parameters, if there is one."""
+        average = self.average
+        if average is None:
+            yield
+            return
+        current = self.parameters.copy()
+        self.parameters[:] = average
+        try:
+            yield
+        finally:
+            self.parameters[:] = current
 
     def prepare(self) -> None:  # noqa: B027
         """Compile whatever is not compiled yet; `compile_seconds` has the time that it took."""

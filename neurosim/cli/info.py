@@ -60,7 +60,7 @@ def _show_network(
     loaded = sources.scenario(scenario, settings)
     say_notes(loaded)
     data = load_data(loaded, sources.data_dir)
-    numbers = architecture(build_network(loaded, data), build_training(loaded), len(data.train))
+    numbers = architecture(build_network(loaded, data), build_training(loaded, len(data.train)), len(data.train))
     if as_json:
         print_json({"scenario": loaded.scenario.name, **numbers.as_json()})
     else:

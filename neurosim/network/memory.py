@@ -54,7 +54,7 @@ def training_memory(network: Network, training: Training, rows: int) -> Memory:
     return Memory(
         learned + sum(entry.size for entry in network.statistics) * FLOAT_BYTES,
         learned,
-        learned * len(training.optimizer.record.slots),
+        learned * len(training.slots),
         sum(output_memory(layer, batch) for layer in network.parts),
     )
 

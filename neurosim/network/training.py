@@ -17,6 +17,40 @@ _NUMBERS = (float, int, np.float64)
 
 
 @dataclass(frozen=True)
+class Average:
+    """An average of the weights over time, which is evaluated instead of them.
+
+    Until step `first` it follows the weights. Then it moves toward them after each step that is a multiple of `every`
+    steps later, by ``1 - decay`` of the way; without a decay, so that it is the mean of the weights after all of these.
+
+    Attributes
+    ----------
+    first, every : int
+        Steps, from 1.
+    decay : float or None
+        How much of it is left, from 0 to 1 (Polyak and Juditsky 1992; Izmailov et al. 2018, arXiv:1803.05407).
+    """
+
+    first: int
+    every: int
+    decay: float | None = None
+
+    def share(self, t: int) -> float:
+        """How far it moves toward the weights after step `t`: from 0, not at all, to 1, onto them."""
+        since = t - self.first
+        if since <= 0:
+            return 1.0
+        if since % self.every:
+            return 0.0
+        return 1.0 / (since // self.every + 1) if self.decay is None else 1.0 - self.decay
+
+    @property
+    def numbers(self) -> tuple[float, float, float]:
+        """The same as numbers, for compiled code: `first`, `every`, and ``1 - decay`` or 0 for a mean."""
+        return float(self.first), float(self.every), 0.0 if self.decay is None else 1.0 - self.decay
+
+
+@dataclass(frozen=True)
 class Training:
     """How parameters are updated: the optimizer, its schedule, the batches, and how gradients are clipped.
 
@@ -36,6 +70,8 @@ class Training:
         Bound on the length of the whole mean gradient; at most one of the two is given.
     biases : tuple of float or None
         The optimizer's parameters for biases, gamma and beta; None where they are those of the weights.
+    average : Average or None
+        What is evaluated instead of the weights; None where they are.
     """
 
     optimizer: Chosen[Optimizer]
@@ -46,6 +82,17 @@ class Training:
     clip_value: float | None = None
     clip_norm: float | None = None
     biases: tuple[float, ...] | None = None
+    average: Average | None = None
+
+    @property
+    def slots(self) -> tuple[str, ...]:
+        """What is kept of each parameter: the optimizer's slots, and the average if there is one."""
+        return (*self.optimizer.record.slots, *(["average"] if self.average is not None else []))
+
+    @property
+    def numbers(self) -> tuple[float, ...]:
+        """The optimizer's parameters and then the average, for compiled code."""
+        return (*self.optimizer.values, *(self.average.numbers if self.average is not None else ()))
 
     @property
     def rate(self) -> float:

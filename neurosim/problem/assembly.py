@@ -9,7 +9,7 @@ import math
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from neurosim.data.rows import Accuracy, Rows
 from neurosim.errors import DataError, ScenarioError, ShapeError, UsageError
 from neurosim.network.layers import Chosen, choose
 from neurosim.network.network import Network
-from neurosim.network.training import Training
+from neurosim.network.training import Average, Training
 from neurosim.plugin import DataRequest, Dataset, Metric, Table
 from neurosim.plugin.answers import described, place_of
 from neurosim.problem.building import build_network
@@ -75,7 +75,7 @@ def assemble(scenario: Scenario, data_dir: Path | str | None = None) -> Problem:
 
 def assemble_on(scenario: Scenario, data: Prepared) -> Problem:
     """Build the network of a scenario for data that are loaded; raises as `assemble` does."""
-    network, training = build_network(scenario, data), build_training(scenario)
+    network, training = build_network(scenario, data), build_training(scenario, len(data.train))
     return Problem(network, training, data, split_rows(network, data), _metrics(scenario, data))
 
 
@@ -153,10 +153,10 @@ def _blamed(scenario: Scenario) -> Iterator[None]:
         raise UsageError(f"{scenario.place(key)}: data: {error.message}", error.hint) from error
 
 
-def build_training(scenario: Scenario) -> Training:
-    """Optimizer, schedule and batches of a scenario."""
+def build_training(scenario: Scenario, rows: int) -> Training:
+    """Optimizer, schedule and batches of a scenario, with so many training rows."""
     optimizer, schedule, section = scenario.optimizer, scenario.optimizer.schedule, scenario.training
-    return Training(
+    training = Training(
         choose(optimizer.record, optimizer.params),
         section.batch_size,
         section.shuffle,
@@ -166,6 +166,13 @@ def build_training(scenario: Scenario) -> Training:
         section.clip_norm,
         choose(optimizer.record, {**optimizer.params, **optimizer.biases}).values if optimizer.biases else None,
     )
+    if section.average is None:
+        return training
+    kind, steps = section.average.kind, training.steps(rows) if rows else 1
+    # The mean of epochs begins with the weights at the end of the first of them, the others in the middle of it.
+    first = section.average.start * steps if kind == "swa" else (section.average.start - 1) * steps + 1
+    average = Average(first, steps if kind == "swa" else 1, section.average.decay if kind == "ema" else None)
+    return replace(training, average=average)
 
 
 def data_rows(network: Network, data: Prepared, features: NDArray[Any], targets: NDArray[Any]) -> Rows:

@@ -359,6 +359,11 @@ def _state(
     own = branch.state()
     state = {**trunk.state(), **{name: array for name, array in own.items() if name.startswith("record_")}}
     same = branch.scenario.optimizer.name == trunk.scenario.optimizer.name
+    kept, wanted = state["optimizer"], len(own["optimizer"])
+    if same and len(kept) > wanted:
+        state["optimizer"] = kept[:wanted]  # there is no average of the weights any more
+    elif same and len(kept) < wanted:
+        state["optimizer"] = np.concatenate([kept, state["parameters"][None]])  # an average, which starts from them
     remembers = same and state["optimizer"].shape == own["optimizer"].shape
     if not remembers:
         # Another optimizer starts with an empty state.

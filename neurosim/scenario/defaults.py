@@ -9,6 +9,9 @@ from neurosim.network.network_section import NetworkSection
 from neurosim.plugin.host import Entry, Registry
 from neurosim.scenario.schema import DataSection, OptimizerSection, ScenarioFile, TrainingSection
 
+# Of a moving average that says nothing else: about the last thousand steps count.
+EMA_DECAY = 0.999
+
 
 def complete(sections: ScenarioFile, registry: Registry) -> ScenarioFile:
     """The scenario with its records and all options and parameters, in the order in which the records have them.
@@ -49,11 +52,14 @@ def _optimizer(optimizer: OptimizerSection, registry: Registry) -> OptimizerSect
 def _training(training: TrainingSection, registry: Registry) -> TrainingSection:
     catalogs = {"metrics": registry.metrics, "observers": registry.observers}
     lists = {key: getattr(training, key) for key in catalogs}
-    completed = {
+    completed: dict[str, Any] = {
         key: [completed_choice(choice, catalogs[key]) for choice in choices]
         for key, choices in lists.items()
         if choices is not None
     }
+    average = training.average
+    if average is not None and average.kind == "ema" and average.decay is None:
+        completed["average"] = average.model_copy(update={"decay": EMA_DECAY})
     return training.model_copy(update=completed)
 
 

@@ -6,7 +6,7 @@ checked in `name_checks.py`. The descriptions are what editors show, by way of t
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -141,6 +141,24 @@ class EarlyStopping(Section):
     )
 
 
+class AverageSection(Section):
+    """An average of the weights over training, which is measured and kept in the place of the weights themselves."""
+
+    kind: Literal["ema", "swa", "polyak"] = Field(
+        description="ema: after each step a little of the weights is mixed in; polyak: the mean of the weights after "
+        "all steps; swa: the mean of the weights after all epochs."
+    )
+    decay: Number | None = Field(
+        default=None, gt=0, lt=1, description="Of ema: how much of the average each step leaves; left out: 0.999."
+    )
+    start: int = Field(
+        default=1,
+        ge=1,
+        le=2**31 - 1,
+        description="Epoch from which weights count; before it the weights are kept.",
+    )
+
+
 class TrainingSection(Section):
     """How long and in which portions to train."""
 
@@ -167,6 +185,11 @@ class TrainingSection(Section):
     keep_best: Metric | None = Field(
         default=None,
         description="End with the weights of the epoch in which this measure was best; left out: of the last epoch.",
+    )
+    average: AverageSection | None = Field(
+        default=None,
+        description='Measure and keep an average of the weights over training, such as { kind = "ema", decay = 0.99 }; '
+        "left out: the weights themselves.",
     )
     checkpoint_every: int | None = Field(
         default=None,

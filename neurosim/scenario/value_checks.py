@@ -122,6 +122,7 @@ def _training(tree: Mapping[str, Any], registry: Registry) -> Iterator[Fault]:
     section = table(tree, "training")
     if section.get("clip_value") is not None and section.get("clip_norm") is not None:
         yield Fault(("training", "clip_norm"), "clip_value is given too; keep one of the two")
+    yield from _average(tree, section)
     yield from repeated_metrics(tree)
     yield from _watched(tree, ("training", "keep_best"), section.get("keep_best"), registry)
     stopping = section.get("early_stopping")
@@ -130,6 +131,25 @@ def _training(tree: Mapping[str, Any], registry: Registry) -> Iterator[Fault]:
         if "metric" in stopping:
             path = (*path, "metric")
         yield from _watched(tree, path, stopping.get("metric", EarlyStopping.model_fields["metric"].default), registry)
+
+
+def _average(tree: Mapping[str, Any], section: Mapping[str, Any]) -> Iterator[Fault]:
+    average, epochs = section.get("average"), section.get("epochs")
+    if not isinstance(average, Mapping):
+        return
+    kind, start = average.get("kind"), average.get("start")
+    path: KeyPath = ("training", "average")
+    if average.get("decay") is not None and kind in ("swa", "polyak"):
+        yield Fault((*path, "decay"), f'{kind} is a mean and has no decay; kind = "ema" has one')
+    if isinstance(start, int) and isinstance(epochs, int) and start > epochs > 0:
+        yield Fault((*path, "start"), f"there are only {epochs} epochs")
+    normalized = any(layer.get("kind") == "batch_norm" for _, layer in layers_of(tree))
+    if kind in ("swa", "polyak") and normalized:
+        yield Fault(
+            (*path, "kind"),
+            "batch_norm has the running statistics of the last weights, which do not fit a mean of many; "
+            'use kind = "ema", or layer_norm',
+        )
 
 
 def _watched(tree: Mapping[str, Any], path: KeyPath, metric: object, registry: Registry) -> Iterator[Fault]:

@@ -178,7 +178,8 @@ class Guard:
         if gradient:
             found = blame_loss(network, seen, batch, precision, gradient=True)
             return f"the gradient of {gradient} is no longer finite", found or blame_slopes(network, seen, precision)
-        before = [array.copy() for array in (backend.parameters, *backend.state)]
+        kept = backend.state[: len(training.optimizer.record.slots)]
+        before = [array.copy() for array in (backend.parameters, *kept)]
         number = backend.steps_done + 1
         totals = backend.train_epoch(rows, epoch, step, step + 1)
         parameter = self._first_of(backend.parameters)
@@ -189,7 +190,7 @@ class Guard:
             numbers = (weight, float(seen.gradient[place]), *slots)
             found = blame_update(training, numbers, number, rate, precision)
             return f"the update leaves {parameter} no longer finite", found
-        for slot, values in zip(training.optimizer.record.slots, backend.state, strict=True):
+        for slot, values in zip(training.slots, backend.state, strict=True):
             if not all_finite(values):
                 return f"{slot} of the optimizer for {self._first_of(values)} is no longer finite", None
         if not all_finite(backend.statistics):

@@ -260,16 +260,17 @@ class Simulator(Workbench):
             "train_loss": totals.mean_loss,
             "train_accuracy": totals.accuracy_share,
         }
-        for split in ("validation", "test"):
-            if split in self._splits or split == "test":
-                measures = self.evaluate(split) if split in self._splits else {}
-                record[f"{split}_loss"] = measures.get("loss")
-                record[f"{split}_accuracy"] = measures.get("accuracy")
-        record |= metric_values(self._problem.metrics, self._backend, self._splits, self.data)
-        record["lr"] = self.rate_of_step((epoch + 1) * self.steps_per_epoch - 1)
-        record["seconds"] = seconds
-        self.history.append(record)
-        self.watch.add(record, self._backend)
+        with self._backend.averaged():
+            for split in ("validation", "test"):
+                if split in self._splits or split == "test":
+                    measures = self.evaluate(split) if split in self._splits else {}
+                    record[f"{split}_loss"] = measures.get("loss")
+                    record[f"{split}_accuracy"] = measures.get("accuracy")
+            record |= metric_values(self._problem.metrics, self._backend, self._splits, self.data)
+            record["lr"] = self.rate_of_step((epoch + 1) * self.steps_per_epoch - 1)
+            record["seconds"] = seconds
+            self.history.append(record)
+            self.watch.add(record, self._backend)
         return record
 
     def train_to(self, step: int) -> None:

@@ -17,6 +17,7 @@ from neurosim.backends.base import Backend
 from neurosim.data.rows import Rows
 from neurosim.errors import ScenarioError, UsageError
 from neurosim.scenario import Scenario
+from neurosim.scenario.schema import AverageSection
 from neurosim.training.history import Record
 
 # What a network has learned, by its name in a backend.
@@ -103,6 +104,7 @@ class Watch:
         self.reason = ""
         self._epochs = section.epochs
         self._loss = "validation_loss" if "validation" in splits else "train_loss"
+        self._average = section.average
         self._patience = 0
         self.stopping: Best | None = None
         self.best: Best | None = None
@@ -147,7 +149,9 @@ class Watch:
         return self.best is not None and self.best.add(record[self.best.metric])
 
     def put_back(self, backend: Backend) -> None:
-        """Give the network the best weights, once after each training; the optimizer's state stays."""
+        """Give the network the best weights, once after each training, or the average; the optimizer's state stays."""
+        if self.best is None and backend.average is not None:
+            backend.parameters[:] = backend.average
         if self.best is None or not self._weights or self.kept_epoch is not None:
             return
         for name, array in _weights_of(backend).items():
@@ -195,7 +199,7 @@ class Watch:
 
     @property
     def messages(self) -> dict[str, str]:
-        """In words, why training stopped early and which weights were kept, by ``stopped`` and ``kept``."""
+        """In words, why training stopped early, what was averaged and which weights were kept, by what was done."""
         found = {}
         epochs = self._epochs
         if self.reason and self.stopped_early:
@@ -206,6 +210,8 @@ class Watch:
                 f"after {stopping.epochs} of {epochs} epochs: {_words(stopping.metric)} has not improved "
                 f"since epoch {stopping.epoch} ({stopping.value:.4g})"
             )
+        if self._average is not None and self.losses:
+            found["averaged"] = _average_words(self._average)
         if self.best is not None and self.kept_epoch is not None:
             found["kept"] = (
                 f"the weights of epoch {self.kept_epoch}, where {_words(self.best.metric)} was best "
@@ -224,6 +230,12 @@ def watches(scenario: Scenario) -> bool:
     """Whether training may end otherwise than with the weights of the last epoch."""
     training = scenario.training
     return training.early_stopping is not None or training.keep_best is not None or bool(training.observers)
+
+
+def _average_words(average: AverageSection) -> str:
+    when = "epochs" if average.kind == "swa" else "steps"
+    how = f", each leaving {average.decay:g} of it" if average.decay is not None else ""
+    return f"the weights after all {when} from epoch {average.start} on{how}; this is what was measured"
 
 
 def _words(metric: str) -> str:

@@ -134,10 +134,11 @@ class Step:
     def after(self) -> dict[str, Array]:
         """All parameters (`w`) and slots after the update, its direction (`u`) and its reductions, by name."""
         parameters, gradient, state = self.before.copy(), self.clipped.copy(), self.state.copy()
+        training = replace(self.training, average=None)
         known = update_parameters(
-            self.training, self.network.parameters, parameters, gradient, state, self.done + 1, self.rate
+            training, self.network.parameters, parameters, gradient, state, self.done + 1, self.rate
         )
-        return {**known, "w": parameters, **dict(zip(self.training.optimizer.record.slots, state, strict=True))}
+        return {**known, "w": parameters, **dict(zip(self.training.optimizer.record.slots, state, strict=False))}
 
     def target(self) -> int | Array:
         """Class index, or values."""
@@ -218,9 +219,10 @@ def _step(simulator: Simulator, backend: ReferenceBackend, chosen: slice, place:
     """The numbers of a step on some training rows."""
     rows = simulator.split_rows("train").some(chosen)
     objective, gradient, trace = backend.trace(rows)
+    state = backend.state[: len(simulator.training.optimizer.record.slots)]
     return Step(
         backend, rows, place, chosen.start + place, backend.steps_done, simulator.rate_of_step(steps), objective,
-        gradient, trace, clipped(gradient, simulator.training), backend.parameters.copy(), backend.state.copy(),
+        gradient, trace, clipped(gradient, simulator.training), backend.parameters.copy(), state.copy(),
     )  # fmt: skip
 
 

@@ -49,6 +49,8 @@ def update_phase(section: Section, names: Names) -> None:
     if others:
         settings = ", ".join(f"{name} = {written(value)}" for name, value in others.items())
         section.say(f"For biases, gamma and beta: {settings}")
+    if step.training.average is not None:
+        section.say("What is measured is an average of the weights over the steps, which is not worked out here.")
     _clipping(section, names)
     places = shown_parameters(names)
     for name in dict.fromkeys(place[0].name for place in places):

@@ -57,7 +57,7 @@ class ArrayTable:
         rule = training.optimizer.record
         names = list(rule.reductions)
         spread = [name for name, reduction in rule.parsed.items() if reduction.is_spread]
-        vectors = {"w": parameters, "g": gradient, "u": gradient, **dict(zip(rule.slots, state, strict=True))}
+        vectors = {"w": parameters, "g": gradient, "u": gradient, **dict(zip(rule.slots, state, strict=False))}
         arrays, chunks = _divided(network)
         widest = max(array.matrix[1] for array in network.parameters)
         places: list[list[int]] = []
@@ -75,10 +75,19 @@ class ArrayTable:
 
         rows = []
         for part, kernel, place in zip(rule.parts, kernels.parts, places, strict=True):
-            flags = [[flag] if IS_BIAS in part.helpers else [] for flag in (0.0, 1.0)]
+            average = training.average.numbers if training.average is not None else ()
             params = [
-                self._address(np.array([*training.settings(training.rate, is_bias=bool(k)), *flags[k]], np.float64))
-                for k in range(2)
+                self._address(
+                    np.array(
+                        [
+                            *training.settings(training.rate, is_bias=is_bias),
+                            *([float(is_bias)] if IS_BIAS in part.helpers else []),
+                            *average,
+                        ],
+                        np.float64,
+                    )
+                )
+                for is_bias in (False, True)
             ]
             dues = np.array([due(reduction) for reduction in part.before], np.int64)
             rows.append([kernel.function, kernel.constants, *params, *place, self._address(dues), len(dues)])

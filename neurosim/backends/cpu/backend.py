@@ -79,15 +79,15 @@ class CpuBackend(Backend):
     def _compile(self) -> None:
         activated = self.network.activated
         small = self._small
-        optimizer = self.training.optimizer
+        optimizer, averages = self.training.optimizer, self.training.average is not None
         self.kernels = CompiledKernels(
             {layer.name: kernels_of(layer) for layer in activated}
             | {layer.name: gate_kernels(layer.gate.record, layer.pieces) for layer in self.network.combining},
             loss_kernel(self.network.loss.record, self.network.pair),
             compile_lane_loss(self.network) if small else None,
-            self._whole_arrays() if self.training.looks_at_arrays else optimizer_kernels(optimizer.record),
+            self._whole_arrays() if self.training.looks_at_arrays else optimizer_kernels(optimizer.record, averages),
         )
-        self._optimizer_params = np.array(optimizer.values, np.float64)
+        self._optimizer_params = np.array(self.training.numbers, np.float64)
         # A small network is trained as an ensemble of one.
         if small:
             self._group = LaneGroup(self.network, self.training, self.kernels, [self.seed], self.parameters, self.state)
@@ -114,7 +114,7 @@ class CpuBackend(Backend):
         from neurosim.backends.cpu import array_updates
         from neurosim.backends.cpu.array_tables import ArrayTable
 
-        kernels = rule_kernels(self.training.optimizer.record)
+        kernels = rule_kernels(self.training.optimizer.record, self.training.average is not None)
         vectors = (self.parameters, self.gradient, self.state)
         self._arrays = ArrayTable(self.network, self.training, kernels, *vectors, self.threads)
         return OptimizerKernels(array_updates.finish.address, 0, 0, kernels.module)

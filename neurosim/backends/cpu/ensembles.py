@@ -29,10 +29,11 @@ class SmallEnsemble:
 
     def __init__(self, backend: CpuBackend, seeds: Sequence[int], rows: Sequence[Rows]) -> None:
         network, training = backend.network, backend.training
-        slots = len(training.optimizer.record.slots)
+        slots = len(training.slots)
         width = lanes_for(network)
         self.threads = backend.threads
         self.epochs_done = 0
+        self._averages = training.average is not None
         self._steps = training.steps(rows[0].count)
         self._judge = judge_of(network, rows[0])
         self._groups: list[LaneGroup] = []
@@ -75,5 +76,6 @@ class SmallEnsemble:
 
     @property
     def parameters(self) -> NDArray[np.float32]:
-        """Parameters of all members, (members, size)."""
-        return np.concatenate([group.parameters.T for group in self._groups])
+        """Parameters of all members, or their averages if these are evaluated, (members, size)."""
+        averages = self._averages and self.epochs_done
+        return np.concatenate([(group.state[-1] if averages else group.parameters).T for group in self._groups])

@@ -88,7 +88,7 @@ class LaneGroup:
         self.parameters = parameters
         self.state = state
         self.gradient = np.zeros_like(parameters)
-        self.params = np.array(training.optimizer.values, np.float64)
+        self.params = np.array(training.numbers, np.float64)
         self.constants = np.zeros(16 + kernels.optimizer.count, np.float32)
         self._capacity = 0
 

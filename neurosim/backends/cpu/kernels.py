@@ -133,16 +133,16 @@ def lane_loss_kernel(loss: Loss, pair: FromLogits | None) -> LossKernel:
 
 
 @once_each
-def optimizer_kernels(optimizer: Optimizer) -> OptimizerKernels:
+def optimizer_kernels(optimizer: Optimizer, averages: bool = False) -> OptimizerKernels:
     """The kernels of an optimizer, compiled or from the cache; raises like `activation_kernels`."""
-    module = _load(optimizer, optimizer_source(optimizer))
+    module = _load(optimizer, optimizer_source(optimizer, averages))
     return OptimizerKernels(module.update.address, module.step_constants.address, module.CONSTANT_COUNT, module)
 
 
 @once_each
-def rule_kernels(optimizer: Optimizer) -> RuleKernels:
+def rule_kernels(optimizer: Optimizer, averages: bool = False) -> RuleKernels:
     """The kernels of an optimizer on whole arrays, compiled or from the cache; raises like `activation_kernels`."""
-    module = _load(optimizer, rule_source(optimizer))
+    module = _load(optimizer, rule_source(optimizer, averages))
     parts = (
         PartKernels(getattr(module, role).address, getattr(module, f"{role}_constants").address, count)
         for role, count in module.COUNTS.items()

@@ -6,7 +6,7 @@ those that differ within it.
 
 from __future__ import annotations
 
-from neurosim.backends.cpu.templates import HEADER, indented
+from neurosim.backends.cpu.templates import AVERAGE, AVERAGE_SHARE, HEADER, indented
 from neurosim.backends.invariants import SplitUpdate, split_part
 from neurosim.formulas.float32 import Generated, Translator, own_name
 from neurosim.plugin import Optimizer
@@ -24,7 +24,7 @@ def {role}(w_address, g_address, state_address, state_stride, count, constants, 
     g = floats(g_address, count)
 {slots}
     for i in range(count):
-        {results} = {function}({arguments})
+        {results} = {function}({arguments}){average}
 
 
 @kernel(CONSTANTS)
@@ -33,21 +33,29 @@ def {role}_constants(params, constants, t, learning_rate):
     out = floats(constants, {count})
     {step} = t
 {params}
-{lines}
+{lines}{average_share}
 """
 
 
-def rule_source(optimizer: Optimizer) -> Generated:
-    """Module with a kernel for each function of a rule and one for its constants; `COUNTS` has their numbers."""
+def rule_source(optimizer: Optimizer, averages: bool = False) -> Generated:
+    """Module with a kernel for each function of a rule and one for its constants; `COUNTS` has their numbers.
+
+    If it `averages`, one more slot is an average of the parameter.
+    """
     translator = Translator()
     splits = [split_part(optimizer, part, translator) for part in optimizer.parts]
-    texts = [_part(optimizer, part, split) for part, split in zip(optimizer.parts, splits, strict=True)]
-    counts = ", ".join(f"{part.role!r}: {split.count}" for part, split in zip(optimizer.parts, splits, strict=True))
+    parts = list(zip(optimizer.parts, splits, strict=True))
+    # The last function is that with which a parameter changes.
+    last = [averages and place == len(parts) - 1 for place in range(len(parts))]
+    texts = [_part(optimizer, *part, average) for part, average in zip(parts, last, strict=True)]
+    counts = ", ".join(
+        f"{part.role!r}: {split.count + average}" for (part, split), average in zip(parts, last, strict=True)
+    )
     header = HEADER.format(what=f"kernels of the optimizer {optimizer.name}").replace("LOSS, UPDATE", "LOSS, PART")
     return Generated(f"{header}COUNTS = {{{counts}}}\n\n\n{translator.source}{''.join(texts)}", translator)
 
 
-def _part(optimizer: Optimizer, part: UpdatePart, split: SplitUpdate) -> str:
+def _part(optimizer: Optimizer, part: UpdatePart, split: SplitUpdate, averages: bool) -> str:
     names = list(optimizer.reductions)
     spread = [name for name, reduction in optimizer.parsed.items() if reduction.is_spread]
     slots = {name: f"slot_{k}" for k, name in enumerate(optimizer.slots)}
@@ -58,6 +66,7 @@ def _part(optimizer: Optimizer, part: UpdatePart, split: SplitUpdate) -> str:
         else f"r_{k} = r[{names.index(name)}]"
         for k, name in enumerate(split.reductions)
     ]
+    kept = [*slots.values(), *(["average"] if averages else [])]
     given = [f"{rows[name]}[i]" for name in part.numbers]
     given += [f"r_{k}[i]" if name in spread else f"r_{k}" for k, name in enumerate(split.reductions)]
     given += [f"c_{k}" for k in range(split.count)]
@@ -66,18 +75,18 @@ def _part(optimizer: Optimizer, part: UpdatePart, split: SplitUpdate) -> str:
     ]
     return _PART.format(
         role=part.role,
-        count=split.count,
-        constants=indented(f"c_{k} = c[{k}]" for k in range(split.count)),
+        count=split.count + averages,
+        constants=indented(f"c_{k} = c[{k}]" for k in range(split.count + averages)),
         reduction_count=len(names),
         reductions=indented(reads),
-        slots=indented(
-            f"{row} = floats(state_address + 4 * {k} * state_stride, count)" for k, row in enumerate(slots.values())
-        ),
+        slots=indented(f"{row} = floats(state_address + 4 * {k} * state_stride, count)" for k, row in enumerate(kept)),
         results=", ".join(f"{rows[name]}[i]" for name in part.results),
         function=split.name,
         arguments=", ".join(given),
-        param_count=len(split.inputs),
+        param_count=len(split.inputs) + 3 * averages,
         step=split.step,
         params=indented(params),
         lines=indented(split.constants),
+        average=AVERAGE.format(last=split.count) if averages else "",
+        average_share=AVERAGE_SHARE.format(first=len(split.inputs), last=split.count) if averages else "",
     )

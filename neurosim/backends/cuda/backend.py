@@ -60,7 +60,7 @@ class CudaBackend(Backend):
         if not simulated():
             find_device()
         statistics = sum(entry.size for entry in network.statistics)
-        self._memory = Memory(network.size, len(training.optimizer.record.slots), statistics)
+        self._memory = Memory(network.size, len(training.slots), statistics)
         self._host: dict[str, NDArray[np.float32]] = {}
         self._on_device = False
         super().__init__(network, training, seed, threads)

@@ -26,12 +26,13 @@ class GpuEnsemble:
 
     def __init__(self, backend: CudaBackend, seeds: Sequence[int], rows: Sequence[Rows]) -> None:
         network, training = backend.network, backend.training
-        slots = len(training.optimizer.record.slots)
+        slots = len(training.slots)
         weights = np.stack([network.start_values(seed) for seed in seeds])
         state = np.zeros((len(seeds), slots, network.size), np.float32)
         self._networks = backend.small_networks(seeds, rows, weights, state)
         self._steps = training.steps(rows[0].count)
         self._epochs_done = 0
+        self._averages = training.average is not None
 
     def train(self, epochs: int) -> NDArray[np.float64]:
         """Train for more epochs; returns the sums of losses and right answers, (epochs, members, 2)."""
@@ -41,5 +42,5 @@ class GpuEnsemble:
 
     @property
     def parameters(self) -> NDArray[np.float32]:
-        """Parameters of all members, (members, size)."""
-        return self._networks.parameters()
+        """Parameters of all members, or their averages if these are evaluated, (members, size)."""
+        return self._networks.averages() if self._averages and self._epochs_done else self._networks.parameters()

@@ -110,11 +110,18 @@ def activations_of(network: Network) -> list[Activation | RowActivation]:
 
 
 def generate(
-    network: Network, optimizer: Optimizer, tiles: Tiles, kernels: str, *, looks_at_arrays: bool = False
+    network: Network,
+    optimizer: Optimizer,
+    tiles: Tiles,
+    kernels: str,
+    *,
+    looks_at_arrays: bool = False,
+    averages: bool = False,
 ) -> Generated:
     """The module for a network, an optimizer and a kind of kernels: the file of that name.
 
-    `looks_at_arrays`: whether updates need to know more of a number than its gradient and slots.
+    `looks_at_arrays`: whether updates need to know more of a number than its gradient and slots; `averages`: whether
+    one more slot is an average of the parameter.
 
     Raises
     ------
@@ -129,9 +136,9 @@ def generate(
     ]
     splits = [split_part(optimizer, part, translator) for part in optimizer.parts]
     if looks_at_arrays:
-        choices += _rule_functions(optimizer, splits)
+        choices += _rule_functions(optimizer, splits, averages)
     else:
-        choices.append(_update_function(optimizer, splits[0]))
+        choices.append(_update_function(optimizer, splits[0], averages))
     header = _HEADER.format(
         what=f"{', '.join(record.name for record in activations_of(network))}; {network.loss.name}; {optimizer.name}",
         widest=widest_line(translator, _widest(network)),
@@ -254,15 +261,27 @@ def _loss_functions(network: Network, translator: Translator) -> list[str]:
     ]
 
 
-def _update_function(optimizer: Optimizer, split: SplitUpdate) -> str:
+def _update_function(optimizer: Optimizer, split: SplitUpdate, averages: bool) -> str:
     slots = [f"state[{k}, k]" for k in range(len(optimizer.slots))]
     constants = [f"constants[step, {k}]" for k in range(split.count)]
     call = f"{split.name}({', '.join(['weights[k]', 'g', *slots, *constants])})"
     results = ", ".join(["weights[k]", *slots])
-    return f"@inner\ndef update(weights, state, k, g, constants, step):\n    {results} = {call}"
+    average = _average(optimizer, averages)
+    return f"@inner\ndef update(weights, state, k, g, constants, step):\n    {results} = {call}{average}"
 
 
-def _rule_functions(optimizer: Optimizer, splits: Sequence[SplitUpdate]) -> list[str]:
+def _average(optimizer: Optimizer, averages: bool) -> str:
+    """The lines that move the average, in the last slot, by the share that is the last of the constants."""
+    if not averages:
+        return ""
+    place = f"state[{len(optimizer.slots)}, k]"
+    return (
+        "\n    share = constants[step, constants.shape[1] - 1]"
+        f"\n    {place} = weights[k] if share == F(1.0) else {place} + (weights[k] - {place}) * share"
+    )
+
+
+def _rule_functions(optimizer: Optimizer, splits: Sequence[SplitUpdate], averages: bool) -> list[str]:
     """`call_direction` and `call_update` of an optimizer that looks at whole arrays."""
     names = list(optimizer.reductions)
     spread = [name for name, reduction in optimizer.parsed.items() if reduction.is_spread]
@@ -281,6 +300,7 @@ def _rule_functions(optimizer: Optimizer, splits: Sequence[SplitUpdate]) -> list
         before += split.count
         results = ", ".join(places[name] for name in part.results)
         call = f"{results} = {split.name}({', '.join(given)})"
-        texts[part.role] = f"@inner\ndef call_{part.role}({arguments}):\n    {call}"
+        average = _average(optimizer, averages and part.role == "update")
+        texts[part.role] = f"@inner\ndef call_{part.role}({arguments}):\n    {call}{average}"
     nothing = "@inner\ndef update(weights, state, k, g, constants, step):\n    pass"
     return [nothing, *texts.values()]

@@ -19,7 +19,14 @@ def load_kernels(network: Network, training: Training, tiles: Tiles, kernels: st
     PluginError
         Naming file and line, for a formula that cannot be compiled.
     """
-    generated = generate(network, training.optimizer.record, tiles, kernels, looks_at_arrays=training.looks_at_arrays)
+    generated = generate(
+        network,
+        training.optimizer.record,
+        tiles,
+        kernels,
+        looks_at_arrays=training.looks_at_arrays,
+        averages=training.average is not None,
+    )
     module = load_generated(f"cuda_{kernels}", generated.text)
     # A kernel is compiled when it is first launched; this serves to report errors at that time.
     setattr(module, GENERATED, generated)

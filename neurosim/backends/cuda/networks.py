@@ -131,6 +131,10 @@ class SmallNetworks:
         """Parameters and running statistics, (networks, numbers)."""
         return self._memory.download(self.weights)
 
+    def averages(self) -> NDArray[np.float32]:
+        """The average of the parameters of each, (networks, size)."""
+        return self._memory.download(self.state)[:, -1]
+
     def flat(self) -> tuple[Any, Any]:
         """Parameters and running statistics (numbers,) and state (slots, size) of a single network, on the GPU."""
         return self.weights[0], self.state[0]

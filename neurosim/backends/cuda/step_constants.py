@@ -20,6 +20,7 @@ def training_constants(training: Training, steps: Iterable[float], rates: NDArra
     """The float32 constants (steps, constants) of the updates in each of `steps`, at these learning rates.
 
     Where the optimizer looks at whole arrays, those of its functions for weights are followed by those for biases.
+    The last one is the share of the average, if there is one.
     """
     optimizer, numbers = training.optimizer.record, list(steps)
     columns = []
@@ -27,6 +28,8 @@ def training_constants(training: Training, steps: Iterable[float], rates: NDArra
         settings = training.settings(training.rate, is_bias=is_bias)
         values = {**dict(zip(optimizer.params, settings, strict=True)), IS_BIAS: float(is_bias)}
         columns += [step_constants(optimizer, part, values, numbers, rates) for part in optimizer.parts]
+    if training.average is not None:
+        columns.append(np.array([[training.average.share(int(t))] for t in numbers], np.float32).reshape(-1, 1))
     return np.concatenate(columns, axis=1)
 
 

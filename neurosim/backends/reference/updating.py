@@ -39,7 +39,7 @@ def update_parameters(
     Returns the direction, if the rule has one, and the values of its reductions, for each number: by name.
     """
     optimizer = training.optimizer.record
-    vectors = {"w": parameters, "g": gradient, **dict(zip(optimizer.slots, state, strict=True))}
+    vectors = {"w": parameters, "g": gradient, **dict(zip(optimizer.slots, state, strict=False))}
     known: dict[str, Array] = {}
     with np.errstate(all="ignore"):
         for part in optimizer.parts:
@@ -62,6 +62,9 @@ def update_parameters(
                         raise PluginError(what, f"Return {', '.join(part.results)}, in this order.")
                     for target, value in zip(targets, given, strict=True):
                         target[i] = value
+        if training.average is not None:
+            share = training.average.share(t)
+            state[-1] = parameters if share == 1.0 else state[-1] + (parameters - state[-1]) * share
     return known
 
 
