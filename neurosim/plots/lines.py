@@ -52,9 +52,19 @@ def looks(variants: Sequence[VariantFacts]) -> list[Look]:
 
 
 def band(
-    axes: Axes, x: Sequence[float] | Array, runs: Sequence[Sequence[float | None]], look: Look, label: str
+    axes: Axes,
+    x: Sequence[float] | Array,
+    runs: Sequence[Sequence[float | None]],
+    look: Look,
+    label: str,
+    *,
+    over_time: bool = True,
 ) -> None:
-    """Mean of some runs over `x`, and a band from the smallest to the largest; runs may end early."""
+    """Mean of some runs over `x`, and a band from the smallest to the largest.
+
+    Some runs may end before others `over_time`. From then on the mean is of those that are left: another number, which
+    is drawn thin, and not joined to what was before.
+    """
     length = max((len(run) for run in runs), default=0)
     values = np.full((len(runs), length), np.nan)
     for row, run in zip(values, runs, strict=True):
@@ -65,13 +75,28 @@ def band(
     xs = np.asarray(x, np.float64)[:length][there]
     shown = values[:, there]
     marker = "o" if len(xs) <= 12 else None
-    axes.plot(
-        xs, np.nanmean(shown, axis=0), look.line, color=look.color, label=legend_name(label),
-        linewidth=1.6, marker=marker, markersize=3.5,
-    )  # fmt: skip
-    if len(runs) > 1:
-        low, high = np.nanmin(shown, axis=0), np.nanmax(shown, axis=0)
-        axes.fill_between(xs, low, high, color=look.color, alpha=0.18, linewidth=0)
+    breaks = _ends(shown) if over_time else []
+    for number, part in enumerate(np.split(np.arange(len(xs)), breaks)):
+        mean = np.nanmean(shown[:, part], axis=0)
+        if number:
+            alone = "." if len(part) == 1 else None
+            axes.plot(xs[part], mean, look.line, color=look.color, linewidth=0.7, marker=alone, markersize=2)
+        else:
+            axes.plot(
+                xs[part], mean, look.line, color=look.color, label=legend_name(label),
+                linewidth=1.6, marker=marker or ("." if len(part) == 1 else None), markersize=3.5,
+            )  # fmt: skip
+        if len(runs) > 1:
+            low, high = np.nanmin(shown[:, part], axis=0), np.nanmax(shown[:, part], axis=0)
+            axes.fill_between(xs[part], low, high, color=look.color, alpha=0.09 if number else 0.18, linewidth=0)
+
+
+def _ends(values: Array) -> list[int]:
+    """The places from which on there are fewer runs, whose numbers are the rows."""
+    known = ~np.isnan(values)
+    # One past the last number of each run; a run without any changes nothing.
+    ends = values.shape[1] - np.argmax(known[:, ::-1], axis=1)
+    return sorted({int(end) for end, row in zip(ends, known, strict=True) if row.any() and end < values.shape[1]})
 
 
 def legend_name(name: str) -> str:

@@ -21,6 +21,7 @@ from neurosim.plots.surfaces import loss_surface
 from neurosim.training.recording import Recording
 
 NOTE = "band: smallest to largest of {} seeds"
+ENDED = "; thin lines: those that were still training after others had ended"
 
 
 @own_settings()
@@ -129,7 +130,7 @@ def comparison(facts: StudyFacts) -> Figure:
         axes.set_xlabel("epoch")
         whole_numbers(axes.xaxis)
     legend_beside(made, panels[0], room)
-    _note(made, facts)
+    _note(made, facts, ended=True)
     return made
 
 
@@ -153,7 +154,14 @@ def against(facts: StudyFacts) -> Figure:
         own = sorted((v for v in facts.variants if v.group == group), key=lambda v: v.value or 0.0)
         values = [[_at_end(run, facts) for run in variant.runs] for variant in own]
         seeds = [list(column) for column in zip(*values, strict=False)]
-        band(axes, [variant.value or 0.0 for variant in own], seeds, Look(LINES[place % len(LINES)], "-"), group)
+        band(
+            axes,
+            [variant.value or 0.0 for variant in own],
+            seeds,
+            Look(LINES[place % len(LINES)], "-"),
+            group,
+            over_time=False,
+        )
         drawn += [value for column in values for value in column if value is not None]
     if facts.scale == "logarithmic":
         axes.set_xscale("log")
@@ -197,7 +205,9 @@ def _in_words(measure: str) -> str:
     return measure_words(measure).replace("train ", "training ")
 
 
-def _note(made: Figure, facts: StudyFacts) -> None:
+def _note(made: Figure, facts: StudyFacts, *, ended: bool = False) -> None:
     seeds = max((len(variant.runs) for variant in facts.variants), default=1)
+    lengths = [{len(run.history) for run in variant.runs} for variant in facts.variants]
+    note = NOTE.format(seeds) + (ENDED if ended and any(len(own) > 1 for own in lengths) else "")
     if seeds > 1:
-        made.text(0.99, 0.01, NOTE.format(seeds), fontsize=8, color=INK, ha="right", va="bottom")
+        made.text(0.99, 0.01, note, fontsize=8, color=INK, ha="right", va="bottom")

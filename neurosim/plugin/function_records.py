@@ -5,12 +5,13 @@ Their functions are ordinary Python on the host and may use NumPy freely.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from neurosim.errors import UsageError
+from neurosim.errors import DataError, UsageError
 from neurosim.files.inputs import check_ordinary, unreadable
 from neurosim.plugin.record import Record, Scalar
 from neurosim.printable import arguments
@@ -198,6 +199,9 @@ class DataRequest:
         path = Path(self.base) / name
         if name not in self.vouched:
             self._confine(path, name, option)
+        elif not Path(name).is_absolute() and not os.path.lexists(path):
+            places = f"neither in the working folder ({Path.cwd()}) nor in the scenario's ({self.base})"
+            raise DataError(f"{name}: no such file, {places}", "Check how the path is written.")
         check_ordinary(path)
         return path
 

@@ -75,10 +75,16 @@ class Keeper:
         except DataError as failure:
             return f"Not all of its last finite state could be kept: {failure.message}"
         # What was finite last may be far from anything useful: the cause comes first.
+        epochs = len(self._simulator.history)
+        what = (
+            f"The weights as they were after {counted(epochs, 'epoch')} are kept, too: to continue from there, and not "
+            "from the start,"
+            if epochs
+            else "No epoch was completed: to start this run again,"
+        )
         return (
-            f"neurosim doctor {quoted(path)}  says what to change. The state after "
-            f"{counted(len(self._simulator.history), 'epoch')} is kept, too: to continue from it instead of from the "
-            f"start, change {path / SCENARIO}, then  {command('run', resume=path, force=True)}"
+            f"neurosim doctor {quoted(path)}  says what to change. {what} change {path / SCENARIO}, then  "
+            f"{command('run', resume=path, force=True)}"
         )
 
     def failed(self, error: Exception, *, whole: bool) -> None:

@@ -25,7 +25,7 @@ from neurosim.scenario.scenario import Scenario, completed
 from neurosim.scenario.schema import ScenarioFile
 from neurosim.scenario.study_checks import study_faults
 from neurosim.scenario.variants import expand, override_variants
-from neurosim.scenario.vouching import vouched_for
+from neurosim.scenario.vouching import as_named, vouched_for
 
 
 def load_scenario(
@@ -88,8 +88,9 @@ def load_scenario(
     values: dict[KeyPath, Any] = {}
     labels: dict[KeyPath, str] = {}
     for key, value in (overrides or {}).items():
-        values[changes.key_path(key)] = changes.as_toml(value)
-        labels[changes.key_path(key)] = changes.label(key, value)
+        place = changes.key_path(key)
+        values[place] = as_named(place, changes.as_toml(value))
+        labels[place] = changes.label(key, value)
     if seed is not None:
         values["scenario", "seed"] = seed
         labels["scenario", "seed"] = f"seed={seed}"

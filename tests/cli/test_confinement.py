@@ -1,6 +1,7 @@
 """A scenario reads no files of its own choice; what the user names himself, and the runs he has made, go on working."""
 
 import shlex
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -107,6 +108,23 @@ def test_overrides_vouch_for_what_they_name(files, overrides):
     if "data" in overrides:
         overrides = {"data": overrides["data"] | section}
     assert len(run(files / "theirs/good.toml", overrides=overrides).history) == 3
+
+
+def test_a_path_on_the_command_line_starts_from_the_working_folder(neurosim, files, monkeypatch):
+    monkeypatch.chdir(files / "mine")
+    # Beside the scenario there is one, too.
+    done = neurosim("run", "../theirs/good.toml", "--set", "data.file=rows.csv", "--out", "here")
+    assert done.code == 0, done.err
+    used = tomllib.loads(Path("here/scenario.toml").read_text())["data"]["file"]
+    assert Path(used).samefile("rows.csv")
+    # Without a file of that name it is the scenario's, as in the scenario itself.
+    (files / "else").mkdir()
+    monkeypatch.chdir(files / "else")
+    assert neurosim("run", "../theirs/good.toml", "--set", "data.file=rows.csv", "--out", "there").code == 0
+    gone = neurosim("run", "../theirs/good.toml", "--set", "data.file=gone.csv", "--out", "nowhere")
+    assert gone.code == 3
+    assert f"gone.csv: no such file, neither in the working folder ({files / 'else'})" in gone.err
+    assert f"nor in the scenario's ({files / 'theirs'})" in gone.err
 
 
 class Stop(Observer):

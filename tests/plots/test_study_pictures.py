@@ -85,12 +85,21 @@ def test_a_comparison_has_a_line_for_each_variant_and_a_band_for_seeds():
     assert len(loss.collections) == 1, "the band of the variant with two seeds"
     assert loss.lines[0].get_ydata()[0] == pytest.approx(1.5), "the mean"
     assert "2 seeds" in made.texts[-1].get_text()
+    assert "thin" not in made.texts[-1].get_text()
     assert [axes.get_xlabel() for axes in made.axes] == ["epoch", "epoch"]
 
 
 def test_runs_that_ended_early_are_drawn_as_far_as_they_go():
-    made = comparison(facts(variant("a", run(0, history=history(2)), run(1, history=history(6)))))
-    assert made.axes[0].lines[0].get_xdata().tolist() == [1, 2, 3, 4, 5, 6]
+    runs = [run(0, history=history(2)), run(1, history=history(6, loss=3.0)), run(2, history=history(5))]
+    made = comparison(facts(variant("a", *runs)))
+    lines = made.axes[0].lines
+    # Nothing is joined where the mean becomes that of fewer runs.
+    assert [line.get_xdata().tolist() for line in lines] == [[1, 2], [3, 4, 5], [6]]
+    assert lines[0].get_ydata()[0] == pytest.approx(5 / 3)
+    assert lines[1].get_ydata()[0] == pytest.approx(0.5)
+    assert lines[1].get_linewidth() < lines[0].get_linewidth()
+    assert labels(made) == ["a"]
+    assert "thin lines: those that were still training" in made.texts[-1].get_text()
 
 
 def test_repeats_alone_are_drawn_by_split():

@@ -240,6 +240,36 @@ def test_a_diverged_run_can_go_on_from_its_last_finite_state(tmp_path, capsys):
     assert not (run / "failure.json").exists()
 
 
+SUDDEN = """
+from neurosim import Schedule, hookimpl
+
+def sudden(epoch, epochs):
+    return 0.0 if epoch < 3 else 1.0
+
+@hookimpl
+def neurosim_schedules():
+    return [Schedule("sudden", sudden, unit="epochs")]
+"""
+
+
+def test_how_to_go_on_is_said_as_it_is(tmp_path, capsys):
+    for name, changes, said in (
+        ("first", (), f"No epoch was completed: to start this run again, change {tmp_path / 'first'}"),
+        (
+            "later",
+            ("--set", "optimizer.schedule={name='sudden'}"),
+            "The weights as they were after 3 epochs are kept, too",
+        ),
+    ):
+        sudden = tmp_path / "sudden.py"
+        sudden.write_text(SUDDEN)
+        words = ["run", "moons", "--plugin", str(sudden), "--set", "optimizer.name=sgd", "--set", "optimizer.lr=1e30"]
+        assert execute([*words, *changes, "--out", str(tmp_path / name), "--quiet", "--no-report"]) == 4
+        err = capsys.readouterr().err
+        assert said in err
+        assert f"neurosim run --resume {tmp_path / name} --force" in err
+
+
 def test_a_last_update_that_goes_wrong_is_no_success(tmp_path):
     # Finite weights, and with them a loss that is none.
     write(tmp_path, 1e15, 7, target=0.0, lr=1e-8)
