@@ -65,8 +65,12 @@ from neurosim.backends.cpu.table import (
     KEYS,
     KIND,
     LAYER_NORM,
+    LEARNED,
+    LEARNED_FIELDS,
+    LEARNS,
     MAX_POOL,
     MOMENTS,
+    NAMES,
     OTHER,
     PACKED,
     PACKED_TRANSPOSED,
@@ -75,10 +79,12 @@ from neurosim.backends.cpu.table import (
     PARTIALS,
     ROWS,
     SCRATCH,
+    SPREAD,
     TO_ROWS,
     UNITS,
     WEIGHT,
     WEIGHTS,
+    WIDTH,
     X_GROUP,
     A,
     D,
@@ -247,6 +253,18 @@ def backward_stage(stage, group, x, batch_rows, first_row, keys, scratch):
         from_rows(d, dx, units, rows)
 
 
+@compiled
+def spread(table):
+    """Lines of the learned parameters of the channels, if these have parameters of their own."""
+    if table[SPREAD] == 0:
+        return
+    count = table[NAMES] * table[WIDTH]
+    learned, lines = floats(table[LEARNED], count), floats(table[SPREAD], count * GROUP)
+    for k in range(count):
+        for n in range(GROUP):
+            lines[k * GROUP + n] = learned[k]
+
+
 @kernel(MAPS)
 def forward(plan, first, end, group, context_address):
     """Stages from `first` up to, but not including, `end` for one group."""
@@ -271,10 +289,15 @@ def backward(plan, last, end, group, context_address):
 
 @kernel(MAPS)
 def pack(plan, first, end, both, unused):
-    """Put the weights of the stages from `first` to before `end` into the order in which convolutions read them."""
+    """Put the weights of the stages from `first` to before `end` into the order in which convolutions read them.
+
+    Parameters that activations have learned for each channel are spread over the samples.
+    """
     for s in range(first, end):
         stage = words(plan + 8 * s * FIELDS, FIELDS)
         if stage[KIND] == CONV:
             pack_weights(geometry_of(stage), stage[WEIGHT], stage[PACKED])
             if both and stage[DX] != 0:
                 pack_transposed(geometry_of(stage), stage[WEIGHT], stage[PACKED_TRANSPOSED])
+        if stage[LEARNS]:
+            spread(words(stage[PARAMS], LEARNED_FIELDS))

@@ -78,6 +78,7 @@ class LearnedField(IntEnum):
     SUMS = auto()  # address of parts of the gradient: by block of rows, or by group of maps in lines
     OUTPUTS = auto()  # address of the outputs of the first group
     GROUP_BYTES = auto()  # and from one group to the next
+    SPREAD = auto()  # on maps, address of lines with the learned parameters of the channels
 
 
 class LossField(IntEnum):
@@ -104,7 +105,7 @@ class LossField(IntEnum):
 ) = (int(field) for field in Field)  # fmt: skip
 (LOSS, LOSS_PARAMS, LOSS_Z, LOSS_A, LOSS_D, OUTPUTS, VALUES, CLASSES, LOSS_FROM_LOGITS) = (int(f) for f in LossField)
 (
-    FIXED, LEARNED, LEARNED_GRADIENT, LEARNED_STATE, NAMES, NUMBERS, WIDTH, SUMS, LEARNED_OUTPUTS, GROUP_BYTES,
+    FIXED, LEARNED, LEARNED_GRADIENT, LEARNED_STATE, NAMES, NUMBERS, WIDTH, SUMS, LEARNED_OUTPUTS, GROUP_BYTES, SPREAD,
 ) = (int(field) for field in LearnedField)  # fmt: skip
 FIELDS = len(Field)
 LEARNED_FIELDS = len(LearnedField)

@@ -59,8 +59,10 @@ def backward(z_address, a_address, d_address, stride, r0, r1, c0, c1, params):
 
 _LEARNED_IMPORTS = """\
 from neurosim.backends.cpu.memory import words
-from neurosim.backends.cpu.table import FIXED, GROUP_BYTES, LEARNED, LEARNED_FIELDS, LEARNED_OUTPUTS, SUMS, WIDTH
-from neurosim.backends.cpu.vectors import LANES, LINE
+from neurosim.backends.cpu.table import (
+    FIXED, GROUP_BYTES, LEARNED, LEARNED_FIELDS, LEARNED_OUTPUTS, SPREAD, SUMS, WIDTH,
+)
+from neurosim.backends.cpu.vectors import LANES
 
 """
 
@@ -99,7 +101,7 @@ def backward(z_address, a_address, d_address, stride, r0, r1, c0, c1, params):
             d[j] = d[j] * {df}(z[j], a[j]{arguments})
 """
 
-# The same on maps, whose bias is already added: lines of samples, which belong to the channels in turn.
+# The same on maps, whose bias is already added: a row is a position, with a line of samples for each channel.
 _LEARNED_MAP_ACTIVATION = """\
 {functions}
 
@@ -107,35 +109,30 @@ _LEARNED_MAP_ACTIVATION = """\
 @kernel(ACTIVATION)
 def forward(z_address, bias_address, a_address, stride, r0, r1, c0, c1, params):
     table = words(params, LEARNED_FIELDS)
-    channels = table[WIDTH]
-    for position in range((r1 - r0) * (c1 - c0) // (channels * LANES)):
-        for c in range(channels):
+    columns = table[WIDTH] * LANES
 {params}
-            z = floats(z_address + (position * channels + c) * LINE, LANES)
-            a = floats(a_address + (position * channels + c) * LINE, LANES)
-            for j in range(LANES):
-                a[j] = {f}(z[j]{arguments})
+    for i in range((r1 - r0) * (c1 - c0) // columns):
+        z = floats(z_address + 4 * i * columns, columns)
+        a = floats(a_address + 4 * i * columns, columns)
+        for j in range(columns):
+            a[j] = {f}(z[j]{arguments})
 
 
 @kernel(ACTIVATION)
 def backward(z_address, a_address, d_address, stride, r0, r1, c0, c1, params):
     table = words(params, LEARNED_FIELDS)
-    channels = table[WIDTH]
-    group = (a_address - table[LEARNED_OUTPUTS]) // table[GROUP_BYTES]
-    sums = table[SUMS] + group * {count} * channels * LINE
-    everything = floats(sums, {count} * channels * LANES)
-    for j in range({count} * channels * LANES):
-        everything[j] = F(0.0)
-    for position in range((r1 - r0) * (c1 - c0) // (channels * LANES)):
-        for c in range(channels):
+    columns = table[WIDTH] * LANES
 {params}
-            first = sums + c * LINE
-            z = floats(z_address + (position * channels + c) * LINE, LANES)
-            a = floats(a_address + (position * channels + c) * LINE, LANES)
-            d = floats(d_address + (position * channels + c) * LINE, LANES)
+    group = (a_address - table[LEARNED_OUTPUTS]) // table[GROUP_BYTES]
+    first = table[SUMS] + 4 * group * {count} * columns
+{sums}
+    for i in range((r1 - r0) * (c1 - c0) // columns):
+        z = floats(z_address + 4 * i * columns, columns)
+        a = floats(a_address + 4 * i * columns, columns)
+        d = floats(d_address + 4 * i * columns, columns)
 {slopes}
-            for j in range(LANES):
-                d[j] = d[j] * {df}(z[j], a[j]{arguments})
+        for j in range(columns):
+            d[j] = d[j] * {df}(z[j], a[j]{arguments})
 """
 
 _ROW_ACTIVATION = """\
@@ -332,12 +329,11 @@ def learned_activation_source(activation: Activation, *, each: bool, maps: bool)
     df = translator.add(activation.derivative, (), 1)
     by = [translator.add(slope, (), 1) for slope in slopes.values()]
     lines, arguments = _learned_parameters(activation, each=each, maps=maps)
-    length, step, depth = ("LANES", "channels * LINE", 2) if maps else ("c1 - c0", "4 * stride", 1)
-    views = [f"g_{k} = floats(first + {k} * {step}, {length})" for k in range(len(by))]
+    length, step = ("columns", "4 * columns") if maps else ("c1 - c0", "4 * stride")
     sums, products = [], []
-    for k, (view, slope) in enumerate(zip(views, by, strict=True)):
+    for k, slope in enumerate(by):
+        view = f"g_{k} = floats(first + {k} * {step}, {length})"
         sums += [view, f"for j in range({length}):", f"    g_{k}[j] = F(0.0)"]
-        products += [view] if maps else []
         products += [f"for j in range({length}):", f"    g_{k}[j] += d[j] * {slope}(z[j], a[j]{arguments})"]
     text = HEADER.format(what=f"kernels of the activation {activation.name}, which learns {', '.join(slopes)}")
     text += _LEARNED_IMPORTS + (_LEARNED_MAP_ACTIVATION if maps else _LEARNED_ACTIVATION).format(
@@ -345,10 +341,10 @@ def learned_activation_source(activation: Activation, *, each: bool, maps: bool)
         f=f,
         df=df,
         count=len(by),
-        params=indented(lines, 3 if maps else 1),
+        params=indented(lines),
         arguments=arguments,
         sums=indented(sums),
-        slopes=indented(products, depth + 1),
+        slopes=indented(products, 2),
     )
     return Generated(text, translator)
 
@@ -377,12 +373,13 @@ def _learned_parameters(activation: Activation, *, each: bool, maps: bool) -> tu
     lines = [f"p = floats(table[FIXED], {len(fixed)})"] if fixed else []
     lines += [f"{own_name(name)} = p[{k}]" for k, name in enumerate(fixed)]
     for k, name in enumerate(learned):
-        if each and not maps:
-            lines.append(f"{own_name(name)} = floats(table[LEARNED] + 4 * ({k} * stride + c0), c1 - c0)")
+        if not each:
+            lines.append(f"{own_name(name)} = floats(table[LEARNED] + {4 * k}, 1)[0]")
+        elif maps:
+            lines.append(f"{own_name(name)} = floats(table[SPREAD] + {4 * k} * columns, columns)")
         else:
-            place = f"4 * ({k} * channels + c)" if each else f"{4 * k}"
-            lines.append(f"{own_name(name)} = floats(table[LEARNED] + {place}, 1)[0]")
-    by_unit = learned if each and not maps else []
+            lines.append(f"{own_name(name)} = floats(table[LEARNED] + 4 * ({k} * stride + c0), c1 - c0)")
+    by_unit = learned if each else []
     return lines, "".join(f", {own_name(name)}{'[j]' if name in by_unit else ''}" for name in activation.params)
 
 

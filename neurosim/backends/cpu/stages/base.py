@@ -214,6 +214,8 @@ class Stages:
                 else self.buffer(self.capacity, len(names), width)
             )
             table[LearnedField.OUTPUTS], table[LearnedField.GROUP_BYTES] = stage[Field.A], stage[Field.A_GROUP]
+        if self.on_maps and layer.learned[0].size > 1:
+            table[LearnedField.SPREAD] = self.buffer(len(names), width, GROUP)
         stage[Field.PARAMS] = self.integers(*table)
 
     def partials(self, stage: Stage, count: int) -> None:
