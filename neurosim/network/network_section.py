@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field
 
@@ -19,14 +19,21 @@ from neurosim.network.layers.section import (
     walk_sections,
 )
 from neurosim.network.network import Network
-from neurosim.network.sections import Choice, Section, choice
+from neurosim.network.sections import Choice, Section, Weight, choice
 from neurosim.plugin.host import Entry, Registry
+
+ClassWeight = Annotated[Weight, Field(ge=0)]
 
 
 class NetworkSection(Section):
     """The network and what it is to make small."""
 
     loss: Choice = choice("losses", "How far off the outputs are: what training makes small.")
+    class_weights: list[ClassWeight] | None = Field(
+        default=None,
+        min_length=2,
+        description="How much the loss of a row counts, by its class: a number for each class, in their order.",
+    )
     layers: list[AnyLayer] = Field(min_length=1, description="Layers, from the input to the output.")
 
     @property
@@ -38,6 +45,8 @@ class NetworkSection(Section):
         """The section with its records and all their parameters."""
         layers = [layer.completed(registry) for layer in self.layers]
         loss = _with_fitting_pairs(completed_choice(self.loss, registry.losses), _output(layers), registry)
+        if self.class_weights is not None:
+            loss = loss.found(replace(loss.entry, record=loss.record.weighted(self.class_weights)))
         return self.model_copy(update={"loss": loss, "layers": layers})
 
     def without_start_values(self) -> Self:

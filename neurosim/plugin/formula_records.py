@@ -10,7 +10,7 @@ Argument names must follow the order given in the docstring of the record.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -446,6 +446,32 @@ class Loss(Record):
             such = 'from_logits=[FromLogits("sigmoid", value, gradient)]'
             raise self._fault("from_logits must be a list of FromLogits records", f"Write {such}.")
         return tuple(pairs)
+
+    def weighted(self, weights: Sequence[float]) -> Loss:
+        """The same loss, with a weight for each class: that of a row counts so many times.
+
+        Raises as `derivative` does.
+        """
+        from neurosim.formulas.weighting import weighted
+
+        target: Literal["class", "row"] = "class" if self.targets == "classes" else "row"
+        own = tuple(map(float, weights))
+
+        def of(function: Callable[..., Any], rows: tuple[str, ...], filled: str = "") -> Callable[..., Any]:
+            arguments = (*rows, "y", *([filled] if filled else []), *self.params)
+            return weighted(function, arguments, filled, target, own)
+
+        pairs = (
+            FromLogits(pair.activation, of(pair.value, ("z", "a")), of(pair.derivative, ("z", "a"), "dz"))
+            for pair in self.from_logits
+        )
+        return replace(
+            self,
+            name=f"weighted_{self.name}",
+            value=of(self.value, ("a",)),
+            gradient=of(self.derivative, ("a",), "da"),
+            from_logits=tuple(pairs),
+        )
 
     def pair_for(self, activation: str) -> FromLogits | None:
         """The pair for the output activation named, or None."""

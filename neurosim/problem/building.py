@@ -36,6 +36,7 @@ def build_network(scenario: Scenario, data: Prepared) -> Network:
         raise ShapeError(f"{scenario.place(place.path)}: {error.message}{place.remark}", error.hint) from error
     except ScenarioError as error:
         raise ScenarioError(f"{scenario.place('network.loss')}: {error.message}", error.hint) from error
+    _check_weights(scenario, data)
     return network
 
 
@@ -80,6 +81,21 @@ def _check_outputs(network: Network, data: Prepared) -> None:
     if loss.targets == "values" and outputs != count and not (outputs == 1 and count == 2):
         wanted = "1 or 2" if count == 2 else str(count)
         raise ShapeError(f"{has}, but the data set has {count} classes: it needs {wanted}", _classes_there(data))
+
+
+def _check_weights(scenario: Scenario, data: Prepared) -> None:
+    """Raise unless there is a weight for each class, if there are any."""
+    weights = scenario.network.class_weights
+    if weights is None or len(weights) == len(data.classes):
+        return
+    place = scenario.place("network.class_weights")
+    if not data.classes:
+        raise ScenarioError(
+            f"{place}: network.class_weights: the targets of this data set are values, not classes", "Leave it out."
+        )
+    raise ScenarioError(
+        f"{place}: network.class_weights: {len(weights)} weights for {len(data.classes)} classes", _classes_there(data)
+    )
 
 
 def _classes_there(data: Prepared) -> str:

@@ -33,6 +33,8 @@ def to_toml(sections: ScenarioFile) -> str:
     if sections.augmentation != AugmentationSection():
         lines += ["", "[augmentation]", *_entries(sections.augmentation)]
     lines += ["", "[network]", f"loss = {_value(sections.network.loss)}"]
+    weights = sections.network.class_weights
+    lines += [] if weights is None else [f"class_weights = {_value(weights)}"]
     lines += _layers(sections.network.layers, "network.layers")
     lines += ["", "[optimizer]", *_entries(sections.optimizer)]
     lines += ["", "[training]", *_entries(sections.training)]

@@ -54,6 +54,8 @@ REASONS = {
     ("backends/cuda/step_constants.py", "exec"): FORMULAS,
     ("formulas/derivatives.py", "compile"): FORMULAS,
     ("formulas/derivatives.py", "exec"): FORMULAS,
+    ("formulas/weighting.py", "compile"): FORMULAS,
+    ("formulas/weighting.py", "exec"): FORMULAS,
     ("formulas/sequences.py", "compile"): FORMULAS,
     ("formulas/sequences.py", "exec"): FORMULAS,
     ("backends/uncompiled.py", "compile"): FORMULAS,
