@@ -15,7 +15,8 @@ from neurosim.printable import quoted
 DISTRIBUTION = "neurosim-edu"
 # Those of the scaffold, which is imported when it is used.
 KINDS = (
-    "activation", "row-activation", "loss", "optimizer", "initializer", "schedule", "metric", "observer", "dataset",
+    "activation", "row-activation", "gate", "loss", "optimizer", "initializer", "schedule", "metric", "observer",
+    "dataset",
 )  # fmt: skip
 
 

@@ -22,6 +22,7 @@ from neurosim.errors import UsageError
 NAMES = {
     "activation": "bend",
     "row-activation": "shares",
+    "gate": "sluice",
     "loss": "soft-gap",
     "optimizer": "neurosim-belief",
     "initializer": "right-angles",

@@ -44,6 +44,7 @@ KINDS = {
     for kind in (
         Kind("activation", "activation", "activations", "spirals", ("network.layers.0.activation={name}",)),
         Kind("row-activation", "activation", "activations", "iris", ("network.layers.1.activation={name}",)),
+        Kind("gate", "gate", "gates", "moons", ('network.layers.1={{kind="gated", gate="{name}"}}',)),
         Kind("loss", "loss", "losses", "sine", ("network.loss={name}",)),
         Kind("optimizer", "optimizer", "optimizers", "moons", ("optimizer.name={name}",)),
         Kind("initializer", "initializer", "initializers", "moons", ("network.layers.0.init={name}",)),
