@@ -4,10 +4,11 @@ For every name x that the result depends on, the function written here has a sec
 derivative of the result with respect to x. The steps of the formula are taken from the last to the first, each adding
 to the adjoints of what it reads (Griewank and Walther, Evaluating Derivatives, 2nd ed., chapter 3).
 
-There is nowhere to keep the values of all rounds of a loop. So each round is worked out again when the loop is taken in
-reverse, from the entries of the rows and from what is known before the loop. That is possible where a loop only adds
-to what it had before or takes the largest, which is what losses do, and where what it hands on from round to round
-enters linearly. Anything else is a `NotReversibleError`.
+Each round of a loop is worked out again when the loop is taken in reverse, from the entries of the rows and from what
+is known before the loop. That is possible where a loop only adds to what it had before or takes the largest, which is
+what losses do, and where what it hands on from round to round enters linearly. Otherwise the values of all rounds are
+needed again; the row to fill, of which each entry is free until its round has come, can keep those of one name.
+Anything else is a `NotReversibleError`.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from neurosim.formulas import form
 from neurosim.formulas.activity import whole_power
@@ -34,13 +34,13 @@ from neurosim.formulas.form import (
     Unary,
 )
 from neurosim.formulas.liveness import without_dead
-from neurosim.formulas.lowering import Names, NotReversibleError
+from neurosim.formulas.lowering import LostValueError, Names, NotReversibleError
 from neurosim.formulas.python import plain_text
 from neurosim.formulas.rules import RULES, RULES_OF_TWO
 from neurosim.formulas.tangents import TangentOf, Varied
 from neurosim.formulas.terms import ONE, ZERO, added, filled, is_float, negative, number_of, read_ours
 from neurosim.formulas.tidying import tidied
-from neurosim.formulas.versions import Add, Branch, Fixed, Loop, Pick, Set, Step, Versions, all_steps
+from neurosim.formulas.versions import Add, Branch, Carried, Fixed, Loop, Pick, Set, Step, Versions, all_steps
 
 # Marks a value from the round before, which is not there when a loop is taken in reverse.
 _LOST = "?"
@@ -79,6 +79,9 @@ class AdjointWriter:
         Gives the tangents of functions that it calls.
     known : mapping of str to Expression
         Names whose values can be read somewhere.
+    kept : str
+        A name whose values from round to round of a loop are kept in the row to fill, until the loop in reverse has
+        come to them.
     """
 
     def __init__(
@@ -89,6 +92,7 @@ class AdjointWriter:
         filled_rows: Mapping[str, str],
         tangent_of: TangentOf,
         known: Mapping[str, Expression],
+        kept: str = "",
     ) -> None:
         self.versions = versions
         self.names: Names = versions.names
@@ -97,6 +101,7 @@ class AdjointWriter:
         self.filled_rows = filled_rows
         self.tangent_of = tangent_of
         self.known = known
+        self.kept = kept
         self._written: list[Statement] = []
         self._adjoints: dict[str, Expression] = {}
         self._called: dict[str, str] = {}
@@ -118,10 +123,8 @@ class AdjointWriter:
         statements, live = without_dead([*forward, *backward], set())
         for name in sorted(live | {name for node in statements for name in _names(node)}):
             if name.endswith(_LOST):
-                wish = self.names.wishes.get(name[:-1], name[:-1])
-                raise NotReversibleError(
-                    0, f"a loop hands on {wish}, and its derivative needs all values of that again"
-                )
+                lost = name.removesuffix(_LOST)
+                raise LostValueError(lost, self.names.wishes.get(lost, lost))
         reserved = {*self.versions.formula.params, *self.filled_rows.values(), *self.names.outside}
         return tidied(self._filling(statements), self.names.wishes, reserved)
 
@@ -319,19 +322,45 @@ class AdjointWriter:
                 self._assign(self._called_adjoint(item.name), self._adjoints.get(item.start, ZERO))
             self._flush(scope)
             backward = self._written
-        again = self._forward(step.body, self._running)
+        again = self._forward(inner, self._running)
+        forward = self._forward(step.body, self._running)
         self._running = around
         self._settle(scope.touched)
         bounds = step.bounds
         if live:
             bounds = _descending(bounds)
-            lost = {item.name for item in step.carried}
-            again = [_losing(node, lost) for node in again]
+            if any(item.name == self.kept for item in step.carried):
+                self._keep(step, forward)
+            starts_again = [
+                Assign((Name(item.start),), self._start(item, step)) for item in step.carried if item.before
+            ]
+            again = [*starts_again, *again]
         else:
-            for item in step.carried:
-                if item.before is not None:
-                    self._assign(Name(item.name), item.before)
+            self._begin(step)
+            again = forward
         self._written.append(For(step.name, bounds, (*again, *backward)))
+
+    def _begin(self, step: Loop) -> None:
+        """What a loop hands on gets the values that it has before the first round."""
+        for item in step.carried:
+            if item.before is not None:
+                self._assign(Name(item.name), item.before)
+
+    def _keep(self, step: Loop, forward: Sequence[Statement]) -> None:
+        """Before a loop in reverse: the same forward, keeping what each round starts with in the row to fill."""
+        ((row, filled_row),) = self.filled_rows.items()
+        bounds = _ascending(step.bounds)
+        if len(self._scopes) > 1 or bounds is None or bounds[0] != Const(0) or not self._is_length(bounds[1], row):
+            raise NotReversibleError(0, "")
+        self._begin(step)
+        keep = Assign((Index(filled_row, Name(step.name)),), Name(self.kept))
+        self._written.append(For(step.name, step.bounds, (keep, *forward)))
+
+    def _start(self, item: Carried, step: Loop) -> Expression:
+        if item.name == self.kept:
+            (filled_row,) = self.filled_rows.values()
+            return Index(filled_row, Name(step.name))
+        return Name(item.name + _LOST)
 
     def _entry_of(self, step: Loop) -> list[Index]:
         """Entries that belong to one round each, and are there for all of them."""
@@ -477,6 +506,8 @@ class AdjointWriter:
     def _filling(self, statements: list[Statement]) -> list[Statement]:
         """Statements that fill rows rather than add to them: the first that does all entries, or zeros before."""
         for row, filled_row in self.filled_rows.items():
+            if self.kept:
+                return self._filling_after_keeping(statements, row, filled_row)
             place = next((k for k, node in enumerate(statements) if filled_row in _names(node)), len(statements))
             first = statements[place] if place < len(statements) else None
             if isinstance(first, For) and (changed := self._first_filling(first, row, filled_row)):
@@ -484,6 +515,27 @@ class AdjointWriter:
             else:
                 statements.insert(place, self._zeros(row, filled_row))
         return statements
+
+    def _filling_after_keeping(self, statements: list[Statement], row: str, filled_row: str) -> list[Statement]:
+        """The same where the row first keeps numbers, each of which is read once before its place is filled."""
+        places = [k for k, node in enumerate(statements) if filled_row in _names(node)]
+        if len(places) < 2:
+            raise NotReversibleError(0, "")
+        keeping, filling = (statements[place] for place in places[:2])
+        if isinstance(keeping, For) and isinstance(filling, For) and keeping.name == filling.name:
+            entry = Index(filled_row, Name(filling.name))
+            match [node for node in filling.body if filled_row in _names(node)]:
+                case [Assign(targets=[Name(id=start)], value=kept), *others] if kept == entry:
+                    rest = replace(
+                        filling,
+                        body=tuple(node for node in filling.body if node in others or filled_row not in _names(node)),
+                    )
+                    filled = self._first_filling(rest, row, filled_row)
+                    if len(filled) == 1 and isinstance(filled[0], For):
+                        first = Assign((Name(start),), entry)
+                        statements[places[1]] = replace(filled[0], body=(first, *filled[0].body))
+                        return statements
+        raise NotReversibleError(0, "")
 
     def _zeros(self, row: str, filled_row: str, *first: Expression) -> For:
         k = Name(self.names.fresh("k"))
@@ -543,14 +595,6 @@ def _descending(bounds: tuple[Expression, ...]) -> tuple[Expression, ...]:
     if isinstance(before, Const) and before.value == -1:
         return Binary("-", last, Const(1)), Unary("-", Const(1)), Unary("-", Const(1))
     return Binary("-", last, Const(1)), before, Unary("-", Const(1))
-
-
-def _losing(node: Any, names: set[str]) -> Any:
-    """A statement in which values from the round before are marked as lost."""
-    match node:
-        case Name(id=name) if name in names:
-            return Name(name + _LOST)
-    return form.rebuilt(node, lambda part: _losing(part, names))
 
 
 def _read(step: Step) -> set[str]:

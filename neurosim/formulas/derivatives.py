@@ -16,13 +16,13 @@ from neurosim.formulas import form
 from neurosim.formulas.activity import assigned_names
 from neurosim.formulas.adjoints import AdjointWriter
 from neurosim.formulas.form import Statement
-from neurosim.formulas.lowering import Lowering, Names, NotReversibleError, with_kinks_together
+from neurosim.formulas.lowering import LostValueError, Lowering, Names, NotReversibleError, with_kinks_together
 from neurosim.formulas.python import PythonPrinter
 from neurosim.formulas.reader import read
 from neurosim.formulas.row_outputs import RowOutputs
 from neurosim.formulas.source import LOADED_SOURCE, identifier
 from neurosim.formulas.tangents import TangentPrinter, Varied, unused
-from neurosim.formulas.versions import Versions
+from neurosim.formulas.versions import Step, Versions
 
 DERIVATION = "__neurosim_derivation__"
 
@@ -154,10 +154,27 @@ class _Derivation:
         versions = Versions(replace(formula, body=tuple(body)), names, {a})
         steps = versions.steps()
         row = names.fresh(f"d{a}")
-        writer = AdjointWriter(versions, steps, versions.now(result), {a: row}, self.tangent_of, {})
+        body = self._adjoints(versions, steps, versions.now(result), {a: row}, {})
         name = f"{identifier(function)}_gradient"
-        written = PythonPrinter(formula).function(name, [a, y, row, *params], writer.body())
+        written = PythonPrinter(formula).function(name, [a, y, row, *params], body)
         return self.make(function, name, ast.unparse(written) + "\n", names.outside)
+
+    def _adjoints(
+        self,
+        versions: Versions,
+        steps: Sequence[Step],
+        result: str,
+        rows: dict[str, str],
+        known: dict[str, form.Expression],
+    ) -> list[Statement]:
+        """What the writer of adjoints writes; where one value is lost from round to round, the row to fill keeps it."""
+        try:
+            return AdjointWriter(versions, steps, result, rows, self.tangent_of, known).body()
+        except LostValueError as lost:
+            try:
+                return AdjointWriter(versions, steps, result, rows, self.tangent_of, known, lost.name).body()
+            except NotReversibleError:
+                raise lost from None
 
     def backward(self, function: Callable[..., None]) -> Callable[..., None]:
         """The product of a row with the Jacobian of a row activation."""
@@ -173,9 +190,9 @@ class _Derivation:
         versions = Versions(whole, names, {z})
         steps = versions.steps()
         known = outputs.known(versions, steps)
-        writer = AdjointWriter(versions, steps, versions.now(total), {z: filled_row}, self.tangent_of, known)
+        written_body = self._adjoints(versions, steps, versions.now(total), {z: filled_row}, known)
         name = f"{identifier(function)}_backward"
-        written = PythonPrinter(formula).function(name, whole.params, writer.body())
+        written = PythonPrinter(formula).function(name, whole.params, written_body)
         return self.make(function, name, ast.unparse(written) + "\n", names.outside)
 
     def entry_by_entry(self, function: Callable[..., float]) -> Callable[..., None]:

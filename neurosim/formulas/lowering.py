@@ -33,6 +33,14 @@ class NotReversibleError(Exception):
         self.why = why
 
 
+class LostValueError(NotReversibleError):
+    """A loop that hands on the value of a name, which is needed again when it is taken in reverse."""
+
+    def __init__(self, name: str, called: str) -> None:
+        super().__init__(0, f"a loop hands on {called}, and its derivative needs all values of that again")
+        self.name = name
+
+
 class Names:
     """The names of the function that is written: the author's, and new ones.
 

@@ -134,7 +134,7 @@ def test_the_kit_checks_what_is_derived(empty_registry):
 
 
 def test_the_kit_tells_that_nothing_can_be_derived(empty_registry):
-    verdicts = check(RowActivation("product", row_activations.running_product), backends=["reference"])
+    verdicts = check(RowActivation("product", row_activations.two_products), backends=["reference"])
     failed = [verdict for verdict in verdicts if verdict.outcome == "failed"]
     assert [verdict.item for verdict in failed] == ["formula"]
     assert "backward cannot be worked out" in failed[0].detail
