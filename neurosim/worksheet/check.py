@@ -50,11 +50,13 @@ def check_phase(section: Section, names: Names) -> bool:
             "gradient is the slope on one side; a difference quotient looks at both."
         )
     if wrong:
-        section.say(
-            f"They do not agree for {', '.join(wrong)}. Either the loss jumps there, or the derivative of a plugin is "
-            "wrong: neurosim plugins check will tell.",
-            strong=True,
-        )
+        records = [*(layer.activation.record for layer in step.network.activated), step.network.loss.record]
+        surrogates = dict.fromkeys(record.name for record in records if record.surrogate)
+        why = "Either the loss jumps there, or the derivative of a plugin is wrong: neurosim plugins check will tell."
+        if surrogates:
+            named = " and ".join(surrogates)
+            why = f"They need not: {named} is trained with another function than its derivative, on purpose."
+        section.say(f"They do not agree for {', '.join(wrong)}. {why}", strong=True)
     elif len(kinks) < len(chosen):
         section.say(
             f"All{few if not kinks else ' others'} agree: their relative difference is below {_above(worst)}.",
