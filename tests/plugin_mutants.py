@@ -53,7 +53,7 @@ def f(z):
 def df(z, a):
     return 0.5 / a if z > 0.0 else -0.5 / a
 """,
-        'Activation("x", f, df)',
+        'Activation("x", f, df, surrogate=True)',
     ),
     "a table": _plugin(
         "activations",
@@ -88,7 +88,7 @@ def b(z, a, da, dz, eps):
     for k in range(len(z)):
         dz[k] = 2.0 * z[k] / total * (da[k] - weighted)
 """,
-        'RowActivation("x", f, b, params={"eps": 0.01})',
+        'RowActivation("x", f, b, params={"eps": 0.01}, surrogate=True)',
     ),
     "neighbors": _plugin(
         "activations",
@@ -108,7 +108,7 @@ def b(z, a, da, dz):
     for k in range(len(z)):
         dz[k] = da[k]
 """,
-        'RowActivation("x", f, b)',
+        'RowActivation("x", f, b, surrogate=True)',
     ),
     "a sorted row": _plugin(
         "activations",
@@ -131,7 +131,7 @@ def b(z, a, da, dz):
     for k in range(len(z)):
         dz[k] = da[k]
 """,
-        'RowActivation("x", f, b)',
+        'RowActivation("x", f, b, surrogate=True)',
     ),
     "swaps": _plugin(
         "activations",
@@ -148,7 +148,7 @@ def b(z, a, da, dz):
     for k in range(len(z)):
         dz[k] = da[k]
 """,
-        'RowActivation("x", f, b)',
+        'RowActivation("x", f, b, surrogate=True)',
     ),
     "a loss": _plugin(
         "losses",
@@ -178,7 +178,7 @@ def g(a, y, da):
         da[k] = 2.0 * a[k]
     da[y] = 2.0 * (a[y] - 1.0)
 """,
-        'Loss("x", v, g, targets="classes")',
+        'Loss("x", v, g, targets="classes", surrogate=True)',
     ),
     "an optimizer": _plugin(
         "optimizers",

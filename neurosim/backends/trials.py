@@ -22,6 +22,7 @@ from neurosim.backends.uncompiled import TRANSLATED, executed
 from neurosim.errors import PluginError
 from neurosim.formulas.cost import check_cost
 from neurosim.formulas.float32 import Translator
+from neurosim.formulas.guards import MOST_ROUNDS
 from neurosim.formulas.kinds import ROWS
 from neurosim.formulas.reader import read
 from neurosim.network.network import Network
@@ -29,9 +30,9 @@ from neurosim.network.training import Training
 from neurosim.plugin import Activation, Gate, RowActivation
 from neurosim.plugin.formula_records import Formula
 
-# Training that diverges reaches infinity and NaN.
-DIVERGED = (math.inf, -math.inf, math.nan)
-EVERYWHERE = (0.0, 0.3, -0.7, 1.0, -1.0, 2.7, -5.0, 20.0, -20.0, 1e4, -1e4)
+# Training that diverges reaches these.
+DIVERGED = (1e4, -1e4, math.inf, -math.inf, math.nan)
+EVERYWHERE = (0.0, 0.3, -0.7, 1.0, -1.0, 2.7, -5.0, 20.0, -20.0)
 MODERATE = (0.1, 0.3, 0.9, 1.0)
 # Wider rows are not tried one number at a time: what is wrong with them is wrong with these.
 WIDEST = 64
@@ -70,7 +71,8 @@ _TRIED: dict[tuple[Any, ...], Any] = {}
 def try_record(record: Any, values: Sequence[float], widths: Sequence[int], *, diverged: bool = False) -> None:
     """Try the formulas that an author wrote, on rows of each of `widths`, with these values of the parameters.
 
-    What is derived from them has the same indices and loops. With `diverged`, loops must end for infinity and NaN, too.
+    What is derived from them has the same indices and loops. With `diverged`, loops must also end for what is reached
+    only then.
 
     Raises
     ------
@@ -139,7 +141,7 @@ class _Trial:
 
     def _try(self, precision: Any, value: float, target: int) -> None:
         guards: dict[str, Any] = {"spent": _spent}
-        if math.isfinite(value):
+        if value not in DIVERGED:
             guards |= {"checked_entry": _checked_entry, "checked_set": _checked_set, "unset": _unset}
         function = executed(self.translator, self.name, precision, guards)
         arguments = self._arguments(precision, value, target)
@@ -148,7 +150,7 @@ class _Trial:
                 function(*arguments)
         except Exception as error:
             raise self._fault(error, f"{value:g} in {np.dtype(precision).name}") from error
-        if not self.formula.results and math.isfinite(value) and precision is np.float64:
+        if not self.formula.results and value not in DIVERGED and precision is np.float64:
             self._look_for_unset(arguments[len(arguments) - len(self.values) - 1])
 
     def _arguments(self, precision: Any, value: float, target: int) -> list[Any]:
@@ -190,7 +192,7 @@ class _Trial:
         formula = read(function)
         if isinstance(error, _EndlessError):
             instead = "limit the number of iterations, as in for k in range(20)"
-            return formula.refuse(line, f"the loop does not end for {where}", instead)
+            return formula.refuse(line, f"the loop does not end for {where} within {MOST_ROUNDS:,} rounds", instead)
         if not isinstance(error, _OutsideError):
             what = f"{type(error).__name__} for {where}: {error}"
             return formula.refuse(line, what, "use one kind of number for each name, and rows only with an index")

@@ -18,7 +18,7 @@ from neurosim.formulas.reader import read
 MOST_OPERATIONS = 10**7
 MOST_OF_A_ROW = 10**9
 # Parts of a formula, once all that it calls is put in.
-MOST_PARTS = 20_000
+MOST_PARTS = 10_000
 # Operations by the power of n that they grow with.
 Work = dict[int, int]
 # That of a sum, a maximum or an order of a row: the last takes longest.

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from neurosim.formulas import form
+from neurosim.formulas.activity import assigned_names
 from neurosim.formulas.assignment import check_rows, check_values
 from neurosim.formulas.cost import check_cost
 from neurosim.formulas.guards import GUARDS, GuardedPrinter
@@ -37,6 +38,9 @@ from neurosim.formulas.kinds import (
 from neurosim.formulas.python import BINARY, PythonPrinter, called
 from neurosim.formulas.reader import BUILTINS, read
 from neurosim.formulas.rows import PLACES, put_in_order
+
+# Powers of integers up to here are worked out as they are written.
+SMALL_POWER = 64
 
 
 @dataclass(frozen=True)
@@ -209,6 +213,7 @@ class Float32Printer(GuardedPrinter):
         classes = {name for name, kind in kinds.items() if kind == "class"}
         super().__init__(formula, classes, self.rows, output, self.short)
         self.translator = translator
+        self._counts = _counts(formula)
         self.integers = integer_names(formula, classes | {name for name, kind in kinds.items() if kind == "integer"})
 
     def name(self, name: str) -> ast.Name:
@@ -264,10 +269,29 @@ class Float32Printer(GuardedPrinter):
 
     def write_binary(self, node: form.Binary) -> ast.expr:
         match node:
+            case form.Binary(operator="**", left=left, right=right) if (
+                self.is_whole(left) and self.is_whole(right) and not _is_small(right)
+            ):
+                return self.guard("power", self.number(left), self.number(right))
             case form.Binary(operator="**", right=form.Const(value=power)) if float(power).is_integer():
                 # A whole power stays an integer literal: compilers make multiplications of it.
                 return ast.BinOp(self.write(node.left), ast.Pow(), ast.Constant(int(power)))
         return super().write_binary(node)
+
+    def is_whole(self, node: form.Expression) -> bool:
+        """Whether Python has an integer there, which may get ever more digits."""
+        match node:
+            case form.Const(value=value) | form.Named(value=value):
+                return isinstance(value, int)
+            case form.Name(id=name):
+                return name in self.integers or name in self._counts
+            case form.Call(name="len" | "int"):
+                return True
+            case form.Binary(operator="/"):
+                return False
+            case form.Binary() | form.Unary() | form.Call(name="abs" | "min" | "max"):
+                return all(self.is_whole(part) for part in form.parts(node) if isinstance(part, form.Expression))
+        return False
 
     def write_call(self, node: form.Call) -> ast.expr:
         if node.name in ("len", "int"):
@@ -366,6 +390,20 @@ class _IntegerPrinter(PythonPrinter):
 
     def write_helper(self, node: form.Helper) -> ast.expr:
         return self._floats.helper(node)
+
+
+def _counts(formula: form.Formula) -> set[str]:
+    """Names that only ever hold integers that are written out."""
+    others = set(formula.params)
+    for name, value in assigned_names(formula.body):
+        if not (isinstance(value, form.Const) and type(value.value) is int):
+            others.add(name)
+    return set(formula.local) - others
+
+
+def _is_small(exponent: form.Expression) -> bool:
+    """Whether a power with this exponent has few digits, for any base that an index may have."""
+    return isinstance(exponent, form.Const) and exponent.value <= SMALL_POWER
 
 
 def own_name(name: str) -> str:

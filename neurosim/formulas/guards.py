@@ -35,6 +35,8 @@ GUARDS = {
     "unset": "def unset(row):\n    for k in range(len(row)):\n        row[k] = F(math.nan)",
     # A float beyond the integers has no whole part in machine code, not even a wrong one.
     "whole": "def whole(x):\n    return int(x) if F(-9e18) < x < F(9e18) else -9223372036854775807 - 1",
+    # Of integers, Python would work out every digit.
+    "power": "def power(x, y):\n    return x**y",
     "times": "def times(x, y):\n    return x * y",
     "quotient": "def quotient(x, y):\n    return x // y if y != 0 else 0",
     "remainder": "def remainder(x, y):\n    return x % y if y != 0 else 0",
@@ -79,6 +81,7 @@ class GuardedPrinter(PythonPrinter):
             self.bounds.unlimited.clear()
         self.needed: set[str] = set()
         self._rows = [name for name in formula.params if name in rows_given]
+        self._full = {*rows_given} - {*short}
         self._output = output
 
     def guard(self, name: str, *arguments: ast.expr) -> ast.Call:
@@ -93,7 +96,7 @@ class GuardedPrinter(PythonPrinter):
         first: list[ast.stmt] = []
         if self.bounds.unlimited:
             first.append(ast.Assign([ast.Name("rounds")], ast.Constant(0)))
-        if self._output and not fills(body, self._output):
+        if self._output and not fills(body, self._output, self._full):
             first.append(ast.Expr(self.guard("unset", self.name(self._output))))
         written.body[:0] = [_at(statement, self.formula.line) for statement in first]
         return written
@@ -188,24 +191,27 @@ def _at(statement: ast.stmt, line: int) -> ast.stmt:
     return statement
 
 
-def fills(body: Iterable[form.Statement], row: str) -> bool:
+def fills(body: Iterable[form.Statement], row: str, full: Collection[str]) -> bool:
     """Whether it can be shown that a block sets every entry of a row before it reads one.
 
-    So it is where ``for k in range(len(row))`` sets ``row[k]`` in every round.
+    `full` are the rows of the same length. So it is where ``for k in range(len(row))`` sets ``row[k]`` in every round.
     """
     for statement in body:
         match statement:
-            case form.For(name=name, bounds=[count], body=inner) if _is_length(count) and not _leaves(inner, "break"):
+            case form.For(name=name, bounds=[count], body=inner) if _is_length(count, full) and not _leaves(
+                inner, "break"
+            ):
                 if _sets(inner, row, {name}):
                     return True
             case form.If(test=test, body=inner, orelse=orelse) if not _mentions([test], row):
-                if fills(inner, row) and fills(orelse, row):
+                if fills(inner, row, full) and fills(orelse, row, full):
                     return True
             case form.Do(call=form.Helper(function=function, arguments=arguments)):
                 callee = read(function)
-                given = zip(callee.params, arguments, strict=False)
-                params = [param for param, argument in given if argument == form.Name(row)]
-                if len(params) == 1 and fills(callee.body, params[0]):
+                given = dict(zip(callee.params, arguments, strict=False))
+                params = [param for param, argument in given.items() if argument == form.Name(row)]
+                long = {param for param, argument in given.items() if getattr(argument, "id", "") in full}
+                if len(params) == 1 and fills(callee.body, params[0], long):
                     return True
         if _mentions([statement], row) or _leaves([statement]):
             return False
@@ -220,13 +226,13 @@ def _leaves(statements: Iterable[form.Statement], *words: str) -> bool:
     )
 
 
-def _is_length(count: form.Expression) -> bool:
-    """Whether a number is the length of the rows."""
+def _is_length(count: form.Expression, full: Collection[str]) -> bool:
+    """Whether a number is the length of the rows, those in `full`."""
     match count:
-        case form.Call(name="len"):
-            return True
+        case form.Call(name="len", arguments=[form.Name(id=row)]):
+            return row in full
         case form.Call(name="min" | "max", arguments=arguments):
-            return all(map(_is_length, arguments))
+            return all(_is_length(argument, full) for argument in arguments)
     return False
 
 

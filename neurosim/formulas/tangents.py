@@ -111,6 +111,9 @@ class TangentPrinter(Printer, Activity):
                 self.assign(self.tangents[name], ONE)
             else:
                 self.tangents[name] = ONE
+        for name in names:
+            if name in self.active and name not in numbers:
+                self.assign(self.tangents[name], ZERO)
         self.index = self.fresh("index") if self.rows else ""
         self.arguments = [*names, *passed, *([self.index] if self.rows else [])]
 
@@ -216,10 +219,14 @@ class TangentPrinter(Printer, Activity):
     def write_if(self, node: form.If) -> None:
         self._written.append(replace(node, body=self._block(node.body), orelse=self._block(node.orelse)))
 
-    def _loop(self, node: form.For | form.While) -> None:
+    def write_while(self, node: form.While) -> None:
         self._written.append(replace(node, body=self._block(node.body)))
 
-    write_for = write_while = _loop
+    def write_for(self, node: form.For) -> None:
+        body = self._block(node.body)
+        if node.name in self.active:  # it gets another value somewhere
+            body = (form.Assign((self.tangents[node.name],), ZERO), *body)
+        self._written.append(replace(node, body=body))
 
     def write_jump(self, node: form.Jump) -> None:
         if node.word != "pass":

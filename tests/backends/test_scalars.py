@@ -11,7 +11,7 @@ from support import translate
 
 from neurosim.backends.cpu.jit import FLAGS, INNER
 from neurosim.backends.cpu.purity import wide_in, wide_instructions, wide_operations
-from neurosim.backends.uncompiled import uncompiled
+from neurosim.backends.uncompiled import machine_math, uncompiled
 from neurosim.formulas.float32 import Translator
 from neurosim.formulas.source import MATH_FUNCTIONS
 from neurosim.plugin import Activation, RowActivation
@@ -206,7 +206,7 @@ def test_built_in_formulas_are_translated_without_a_change(registry, catalog):
         for formula in record.formulas:
             function, plain = formula.function, uncompiled(formula.function)
             _, arguments, outputs = arguments_for(record, formula, random)
-            translated = run(translate(function, formula.arguments), np.float64)
+            translated = run(translate(function, formula.arguments), np.float64, mathematics=machine_math)
             copies = [value.copy() if isinstance(value, np.ndarray) else value for value in arguments]
             expected, found = plain(*arguments), translated(*copies)
             assert found == expected
@@ -221,6 +221,7 @@ def arguments_for(record, formula, random):
     make = {
         "number": lambda: np.float64(random.normal()),
         "row": lambda: random.uniform(0.1, 0.9, 4),
+        "short": lambda: random.uniform(0.1, 0.9, 2),
         "class": lambda: 2,
     }
     values = [make[kind]() for kind in formula.arguments[:count]]

@@ -31,7 +31,8 @@ def test_what_is_shipped_needs_no_check(kind):
         for formula in entry.record.formulas:
             translator = Translator()
             translator.add(formula.function, formula.arguments, formula.results)
-            assert not translator.guards, entry.record.name
+            # Indices of targets with a width of their own are always checked.
+            assert "short" in formula.arguments or not translator.guards, entry.record.name
 
 
 def refusal(record, **settings):
@@ -173,3 +174,9 @@ def test_whole_parts_and_divisions_of_anything(write):
         body = f"for k in range(len(z)):\n        a[k] = z[k]\n        if 7.0 < z[k] < 8.0:\n            a[k] = {f}"
         for found in outputs(write, body, [7.5, 2.0]):
             assert found[1] == 2.0
+
+
+def test_towers_of_powers_are_infinite(write):
+    """Python would work out every digit."""
+    for found in outputs(write, "n = 9\n    return z * n**9**9**9", [1.0, -1.0], Activation):
+        assert found.tolist() == [np.inf, -np.inf]

@@ -129,6 +129,14 @@ def test_a_row_that_may_not_be_filled_starts_as_nan(write, body, filled):
     assert ("unset" in translator.guards) != filled
 
 
+@pytest.mark.parametrize(("count", "filled"), [("len(a)", True), ("len(y)", False), ("min(len(a), len(y))", False)])
+def test_a_row_is_not_filled_as_far_as_a_shorter_one_goes(write, count, filled):
+    translator = Translator()
+    module = write(f"def f(a, y, da):\n    for k in range({count}):\n        da[k] = a[k]\n")
+    translator.add(module.f, ["row", "short", "row"], 0)
+    assert ("unset" in translator.guards) != filled
+
+
 # Whatever the expression: what is not checked never leaves the row.
 LEAVES = st.sampled_from(["k", "j", "0", "1", "2", "3", "len(z)"])
 INTEGERS = st.recursive(

@@ -122,6 +122,9 @@ FORMULAS = {
     "a step": "return (z > 0) * z * z",
     "two arguments": "return math.atan2(z, 2 + z * z) + math.hypot(z, 3.0) + math.copysign(z * z, z)",
     "a loop variable": "total = 0.0\n    for k in range(5):\n        total += k * z**k\n    return total",
+    "a loop variable that gets another value": (
+        "total = 0.0\n    for k in range(4):\n        k = k * z\n        total += math.sin(k)\n    return total"
+    ),
     "names of ours": "t1 = z * z\n    d_z = t1 * z\n    a = d_z + 1\n    return a * t1 * math.exp(z * 0.1)",
 }
 PRELUDE = """\

@@ -64,13 +64,13 @@ def forks(folder):
         yield made
 
 
-def check(folder, forks, plugin, text, backend):
+def check(folder, forks, plugin, text, backend, ends=ENDS):
     (folder / "mutant.py").write_text(text)
     words = ["run", "s.toml", "--plugin", "mutant.py", "--out", f"out {os.urandom(6).hex()}", "--no-report", "--quiet"]
     words += ["--backend", backend, *(word for change in settings_of(plugin) for word in ("--set", change))]
     done = forks.run(folder, words)
     said = f"{backend} ended with {done.code}:\n{done.out}{done.err}\n{text}"
-    assert done.code in ENDS, said
+    assert done.code in ends, said
     assert "Traceback" not in done.out + done.err, said
     assert "unexpected" not in done.err, said
     assert done.code == 0 or "Error: " in done.err, said
@@ -79,7 +79,7 @@ def check(folder, forks, plugin, text, backend):
 @pytest.mark.parametrize("name", PLUGINS)
 @pytest.mark.parametrize("backend", ["reference", "cpu"])
 def test_what_is_not_changed_is_trained_with(folder, forks, name, backend):
-    check(folder, forks, PLUGINS[name], "".join(PLUGINS[name]), backend)
+    check(folder, forks, PLUGINS[name], "".join(PLUGINS[name]), backend, ends=[0])
 
 
 @pytest.mark.parametrize("backend", ["reference", "cpu"])
