@@ -114,6 +114,25 @@ def adafactor(w, u, w_size, u_size, t, lr, beta2_decay, eps1, eps2, d, weight_de
     return w - lr * weight_decay * w - rate / max(1.0, u_size / d) * u
 
 
+def muon_direction(
+    w, g, m, v, is_bias, t, lr, momentum, nesterov, weight_decay, bias_lr, beta2, eps
+):  # fmt: skip
+    """Of a weight its momentum; of a bias Adam's step."""
+    m = momentum * m + (1.0 - momentum) * g
+    v = beta2 * v + (1.0 - beta2) * g * g
+    if is_bias > 0.5:
+        return m / (1.0 - momentum**t) / (math.sqrt(v / (1.0 - beta2**t)) + eps), m, v
+    return momentum * m + (1.0 - momentum) * g if nesterov > 0.0 else m, m, v
+
+
+def muon(
+    w, u, orthogonal, inputs, units, is_bias, t, lr, momentum, nesterov, weight_decay, bias_lr, beta2, eps
+):  # fmt: skip
+    if is_bias > 0.5:
+        return w - lr * bias_lr * u
+    return w - lr * weight_decay * w - lr * math.sqrt(max(1.0, units / inputs)) * orthogonal
+
+
 @hookimpl
 def neurosim_optimizers():
     return [
@@ -203,6 +222,27 @@ def neurosim_optimizers():
                 "g_all": "rms(g)",
                 "w_size": "rms(w)",
                 "u_size": "rms(u)",
+            },
+        ),
+        Optimizer(
+            "muon",
+            muon,
+            slots=("m", "v"),
+            params={
+                "lr": 0.02,
+                "momentum": 0.95,
+                "nesterov": 1.0,
+                "weight_decay": 0.0,
+                "bias_lr": 0.1,
+                "beta2": 0.95,
+                "eps": 1e-8,
+            },
+            source="Jordan et al. 2024; biases: arXiv:1412.6980, algorithm 1",
+            direction=muon_direction,
+            reductions={
+                "orthogonal": "orthogonal(u)",
+                "inputs": "count(w) per column",
+                "units": "count(w) per row",
             },
         ),
     ]

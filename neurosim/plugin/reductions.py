@@ -22,7 +22,15 @@ OPERATIONS = {
     "l2": "square root of the sum of x * x",
     "rms": "square root of the mean of x * x",
     "largest": "largest |x|",
+    "count": "how many there are",
+    "orthogonal": "its number in the nearest matrix with orthogonal rows or columns, about",
 }
+# No reduction, but like one: a matrix of the same shape, by `SCHULZ_STEPS` steps of Newton and Schulz with coefficients
+# that need few of them and leave singular values of about 0.7 to 1.2 (Jordan et al. 2024).
+ORTHOGONAL = "orthogonal"
+SCHULZ = (3.4445, -4.775, 2.0315)
+SCHULZ_STEPS = 5
+SCHULZ_EPSILON = 1e-7
 # What they are taken over: the first is meant where a reduction does not say.
 SCOPES = ("array", "network", "row", "column")
 # An argument that says what the number belongs to: 1 for a bias and for a normalization's gamma and beta, else 0.
@@ -64,7 +72,7 @@ class Reduction:
     @property
     def is_spread(self) -> bool:
         """Whether numbers of one array may get different values."""
-        return self.scope in ("row", "column")
+        return self.scope in ("row", "column") or self.operation == ORTHOGONAL
 
 
 def parse(name: str, text: object, known: Collection[str]) -> Reduction:
@@ -87,6 +95,8 @@ def parse(name: str, text: object, known: Collection[str]) -> Reduction:
         if given not in names:
             near = did_you_mean(given, names) or f"there are {', '.join(names)}"
             raise ValueError(f"{text!r} names an unknown {what}, {given!r}; {near}")
+    if operation == ORTHOGONAL and scope != SCOPES[0]:
+        raise ValueError(f"{text!r} is not known: orthogonal is an operation on whole arrays; write 'orthogonal({of})'")
     return Reduction(name, operation, of, scope)
 
 

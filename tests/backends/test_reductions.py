@@ -8,8 +8,9 @@ import support
 from support import BatchNorm, Conv2d, Dense, Flatten, LayerNorm, Pool, Residual
 
 from neurosim.backends.select import make_backend
+from neurosim.errors import BackendError
 from neurosim.plugin import Optimizer
-from neurosim.plugin.reductions import OPERATIONS, SCOPES
+from neurosim.plugin.reductions import OPERATIONS, ORTHOGONAL, SCOPES
 
 CCE = "categorical_cross_entropy"
 
@@ -28,6 +29,8 @@ def plain_value(operation, x, axis=None):
     """As the reference of plugins describes it."""
     if operation in ("sum", "mean"):
         return getattr(np, operation)(x, axis=axis, keepdims=True)
+    if operation == "count":
+        return plain_value("sum", np.ones_like(x), axis)
     sizes = np.abs(x)
     if operation == "l1":
         return sizes.sum(axis=axis, keepdims=True)
@@ -57,7 +60,7 @@ def plain_steps(net, rows, operation, of, scope, count):
 
 
 @pytest.mark.parametrize("scope", SCOPES)
-@pytest.mark.parametrize("operation", OPERATIONS)
+@pytest.mark.parametrize("operation", [name for name in OPERATIONS if name != ORTHOGONAL])
 def test_every_operation_and_scope(backend, operation, scope):
     net = support.network(3, [Dense(4, "tanh"), LayerNorm(), Dense(2, "softmax")], CCE)
     rows = support.rows(6, 3, 2)
@@ -130,8 +133,20 @@ def test_numbers_that_are_not_finite_go_through(backend):
     """So that divergence is noticed."""
     net = support.network(3, [Dense(4, "tanh"), Dense(2, "softmax")], CCE)
     for operation in OPERATIONS:
+        if operation == "count" or (operation == ORTHOGONAL and backend.name == "cuda"):
+            continue
         bench = backend.make(net, support.training(by_reduction(f"{operation}(w)")))
         bench.parameters[3] = np.nan
         with np.errstate(all="ignore"):
             bench.train_step(support.rows(6, 3, 2))
         assert np.isnan(bench.parameters[:12]).all(), operation
+
+
+def test_what_a_gpu_cannot_do_is_refused():
+    from neurosim.backends.cuda.backend import CudaBackend
+
+    net = support.network(3, [Dense(4, "tanh"), Dense(2, "softmax")], CCE)
+    with pytest.raises(BackendError) as caught:
+        CudaBackend(net, support.training("muon"), 0)
+    assert caught.value.message == "the CUDA backend cannot make matrices orthogonal, as the optimizer muon asks for"
+    assert 'backend="cpu"' in caught.value.hint

@@ -78,7 +78,7 @@ def test_every_built_in_is_compared_with_pytorch(registry):
     assert set(registry.losses.names()) - losses == {"hinge", "perceptron", "gaussian_nll"}
     trained = {entry[0] for entry in torch_values.TRAJECTORIES.values()}
     # Of these, what they need is in test_array_optimizers.py.
-    assert set(registry.optimizers.names()) - trained == {"lars", "lamb", "adafactor"}
+    assert set(registry.optimizers.names()) - trained == {"lars", "lamb", "adafactor", "muon"}
 
 
 def test_the_stored_file_is_small():

@@ -49,9 +49,10 @@ def is_bais(w, g, is_bais, t, lr):
 @pytest.mark.parametrize(
     ("update", "given", "words"),
     [
-        (normed, {"g_norm": "norm(g)"}, ["'g_norm'", "unknown operation, 'norm'", "sum, mean, l1, l2, rms, largest"]),
+        (normed, {"g_norm": "norm(g)"}, ["'g_norm'", "unknown operation, 'norm'", "largest, count, orthogonal"]),
         (normed, {"g_norm": "l2 (grad)"}, ["unknown array, 'grad'", "there are w, g"]),
         (normed, {"g_norm": "l2(g) per colum"}, ["unknown scope, 'colum'", 'did you mean "column"?']),
+        (normed, {"g_norm": "orthogonal(g) per row"}, ["an operation on whole arrays", "'orthogonal(g)'"]),
         (normed, {"g_norm": "l2"}, ["'l2' is no reduction; write it like 'l2(w)'"]),
         (normed, {"g_norm": 2.0}, ["2.0 is no reduction"]),
         (normed, {"g_norm": "l2(u)"}, ["unknown array, 'u'", "u is what the function direction returns"]),

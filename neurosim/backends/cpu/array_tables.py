@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurosim.backends.cpu import array_updates
-from neurosim.backends.cpu.array_updates import MEAN, ROOT, Field
+from neurosim.backends.cpu.array_updates import COUNTED, MATRIX, MEAN, ROOT, Field
 from neurosim.backends.cpu.kernels import RuleKernels
 from neurosim.backends.cpu.updates import CHUNK
 from neurosim.network.network import Network
 from neurosim.network.training import Training
-from neurosim.plugin.reductions import IS_BIAS, SCOPES, Reduction
+from neurosim.plugin.reductions import IS_BIAS, ORTHOGONAL, SCOPES, Reduction
 
 # What is summed up for an operation, and what becomes of it.
 _MEASURES = {
@@ -23,6 +23,8 @@ _MEASURES = {
     "l2": (array_updates.SQUARES, ROOT),
     "rms": (array_updates.SQUARES, MEAN | ROOT),
     "largest": (array_updates.LARGEST, 0),
+    "count": (array_updates.SUM, COUNTED),
+    ORTHOGONAL: (array_updates.SQUARES, 0),
 }
 # float32 numbers in a cache line.
 _LINE = 16
@@ -60,6 +62,8 @@ class ArrayTable:
         vectors = {"w": parameters, "g": gradient, "u": gradient, **dict(zip(rule.slots, state, strict=False))}
         arrays, chunks = _divided(network)
         widest = max(array.matrix[1] for array in network.parameters)
+        orthogonal = any(reduction.operation == ORTHOGONAL for reduction in rule.parsed.values())
+        room_for_matrices = max(2 * (a.size + min(a.matrix) ** 2) for a in network.parameters) if orthogonal else 0
         places: list[list[int]] = []
         count = 0
         for kernel in kernels.parts:
@@ -70,7 +74,7 @@ class ArrayTable:
         def due(reduction: Reduction) -> list[int]:
             row = spread.index(reduction.name) if reduction.is_spread else 0
             source = vectors[reduction.of].ctypes.data
-            scope = SCOPES.index(reduction.scope)
+            scope = MATRIX if reduction.operation == ORTHOGONAL else SCOPES.index(reduction.scope)
             return [names.index(reduction.name), source, *_MEASURES[reduction.operation], scope, row]
 
         rows = []
@@ -102,6 +106,8 @@ class ArrayTable:
         table[Field.SPREAD] = self._address(np.zeros((len(spread), network.size), np.float32))
         table[Field.COLUMN_SUMS] = self._address(np.zeros((threads if spread else 0, widest)))
         table[Field.WIDEST] = widest
+        table[Field.MATRICES] = self._address(np.zeros((threads, room_for_matrices), np.float32))
+        table[Field.MATRIX_COUNT] = room_for_matrices
         table[Field.PARTS], table[Field.PART_COUNT] = self._address(np.array(rows, np.int64)), len(rows)
         table[Field.CONSTANTS] = self._address(np.zeros((threads, count), np.float32))
         table[Field.CONSTANT_COUNT] = count

@@ -11,14 +11,20 @@ from enum import IntEnum, auto
 import numpy as np
 
 from neurosim.backends.cpu.jit import compiled, kernel
-from neurosim.backends.cpu.memory import FINISH, call_constants, call_part, doubles, floats, words
+from neurosim.backends.cpu.memory import FINISH, call_constants, call_part, doubles, floats, matrix, words
 from neurosim.backends.cpu.team import wait
+from neurosim.plugin.reductions import SCHULZ, SCHULZ_EPSILON, SCHULZ_STEPS
 
 # What is summed up.
 SUM, ABSOLUTE, SQUARES, LARGEST = range(4)
-# What becomes of the sum: divided by how many numbers there are, and its root taken; bits of a number.
-MEAN, ROOT = 1, 2
-ARRAY, NETWORK, ROW, COLUMN = range(4)
+# What becomes of the sum: divided by how many numbers there are, its root taken, or that number in its place; bits.
+MEAN, ROOT, COUNTED = 1, 2, 4
+# A matrix of its own for each array is no reduction, but is kept like those by rows.
+ARRAY, NETWORK, ROW, COLUMN, MATRIX = range(5)
+
+
+FIRST_TERM, THIRD, FIFTH = (np.float32(number) for number in SCHULZ)
+EPSILON, STEPS = SCHULZ_EPSILON, SCHULZ_STEPS
 
 
 class Field(IntEnum):
@@ -38,6 +44,8 @@ class Field(IntEnum):
     SPREAD = auto()  # for each reduction by rows or columns, a float32 for each parameter
     COLUMN_SUMS = auto()  # for each thread, a float64 for each column of the widest array
     WIDEST = auto()
+    MATRICES = auto()  # for each thread, room for those that an orthogonal matrix is made from
+    MATRIX_COUNT = auto()
     PARTS = auto()
     PART_COUNT = auto()
     CONSTANTS = auto()
@@ -46,7 +54,7 @@ class Field(IntEnum):
 
 (
     PARAMETERS, GRADIENT, STATE, SIZE, CHUNKS, CHUNK_COUNT, ARRAYS, ARRAY_COUNT, REDUCTION_COUNT, PARTIALS, VALUES,
-    SPREAD, COLUMN_SUMS, WIDEST, PARTS, PART_COUNT, CONSTANTS, CONSTANT_COUNT,
+    SPREAD, COLUMN_SUMS, WIDEST, MATRICES, MATRIX_COUNT, PARTS, PART_COUNT, CONSTANTS, CONSTANT_COUNT,
 ) = (int(field) for field in Field)  # fmt: skip
 FIELDS = len(Field)
 # Columns of the chunks: the array that it is of, its first number, and how many it has.
@@ -93,6 +101,8 @@ def combined(measure, total, more):
 @compiled
 def finished(after, total, count):
     """The value of a reduction of so many numbers, from their sum."""
+    if after & COUNTED:
+        return np.float32(count)
     if after & MEAN:
         total /= count
     return np.float32(np.sqrt(total) if after & ROOT else total)
@@ -114,8 +124,10 @@ def sum_chunks(plan, part, thread, threads):
                 array = words(arrays + 8 * a * ARRAY_FIELDS, ARRAY_FIELDS)
                 if due[SCOPE] == ROW:
                     reduce_rows(plan, due, array)
-                else:
+                elif due[SCOPE] == COLUMN:
                     reduce_columns(plan, due, array, thread)
+                else:
+                    orthogonalize(plan, due, array, thread)
 
 
 @compiled
@@ -145,6 +157,57 @@ def reduce_columns(plan, due, array, thread):
         out = floats(plan[SPREAD] + 4 * (due[SPREAD_ROW] * plan[SIZE] + start + i * columns), columns)
         for j in range(columns):
             out[j] = finished(due[AFTER], totals[j], rows)
+
+
+@compiled
+def orthogonalize(plan, due, array, thread):
+    """An array as a nearly orthogonal matrix, by Newton and Schulz; the shorter side counts as rows."""
+    rows, columns, size = array[ROWS], array[COLUMNS], array[ROWS] * array[COLUMNS]
+    place = plan[MATRICES] + 4 * thread * plan[MATRIX_COUNT]
+    low, long = min(rows, columns), max(rows, columns)
+    x, y = matrix(place, low, long), matrix(place + 4 * size, low, long)
+    square, polynomial = matrix(place + 8 * size, low, low), matrix(place + 8 * size + 4 * low * low, low, low)
+    source = matrix(due[SOURCE] + 4 * array[START], rows, columns)
+    out = matrix(plan[SPREAD] + 4 * (due[SPREAD_ROW] * plan[SIZE] + array[START]), rows, columns)
+    norm = np.sqrt(measured(SQUARES, due[SOURCE] + 4 * array[START], size))
+    # A NaN stays.
+    norm = EPSILON if norm < EPSILON else norm
+    for i in range(low):
+        for j in range(long):
+            number = source[j, i] if rows > columns else source[i, j]
+            x[i, j] = np.float32(np.float64(number) / norm)
+    for _ in range(STEPS):
+        for i in range(low):
+            for k in range(i + 1):
+                total = 0.0
+                for j in range(long):
+                    total += np.float64(x[i, j]) * np.float64(x[k, j])
+                square[i, k] = square[k, i] = np.float32(total)
+        add_products(square, square, polynomial, FIFTH, THIRD)
+        add_products(polynomial, x, y, np.float32(1.0), FIRST_TERM)
+        for i in range(low):
+            for j in range(long):
+                x[i, j] = y[i, j]
+    for i in range(low):
+        for j in range(long):
+            if rows > columns:
+                out[j, i] = x[i, j]
+            else:
+                out[i, j] = x[i, j]
+
+
+@compiled
+def add_products(left, right, out, factor, share):
+    """out = factor * left @ right + share * right."""
+    for i in range(left.shape[0]):
+        for j in range(right.shape[1]):
+            out[i, j] = np.float32(0.0)
+        for k in range(left.shape[1]):
+            scale = factor * left[i, k]
+            for j in range(right.shape[1]):
+                out[i, j] += scale * right[k, j]
+        for j in range(right.shape[1]):
+            out[i, j] += share * right[i, j]
 
 
 @compiled

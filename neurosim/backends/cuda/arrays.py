@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from neurosim.backends.cuda.fields import LossField, Phase
 from neurosim.backends.cuda.stages.base import Layout
+from neurosim.errors import BackendError
 from neurosim.network.training import Training
-from neurosim.plugin.reductions import SCOPES
+from neurosim.plugin import Optimizer
+from neurosim.plugin.reductions import ORTHOGONAL, SCOPES
 
 # What is summed up for an operation, and what becomes of it: see `neurosim.backends.cuda.kernels.arrays`.
 _SUM, _ABSOLUTE, _SQUARES, _LARGEST = range(4)
-_MEAN, _ROOT = 1, 2
+_MEAN, _ROOT, _COUNTED = 1, 2, 4
 _MEASURES = {
     "sum": (_SUM, 0),
     "mean": (_SUM, _MEAN),
@@ -17,11 +19,22 @@ _MEASURES = {
     "l2": (_SQUARES, _ROOT),
     "rms": (_SQUARES, _MEAN | _ROOT),
     "largest": (_LARGEST, 0),
+    "count": (_SUM, _COUNTED),
 }
 _PHASES = {
     "direction": (Phase.DIRECTION_SUMS, Phase.DIRECTION_VALUES, Phase.DIRECT),
     "update": (Phase.UPDATE_SUMS, Phase.UPDATE_VALUES, Phase.FINISH),
 }
+
+
+def check_reductions(optimizer: Optimizer) -> None:
+    """Raise BackendError if an optimizer needs more of whole arrays than the kernels can do."""
+    for reduction in optimizer.parsed.values():
+        if reduction.operation == ORTHOGONAL:
+            raise BackendError(
+                f"the CUDA backend cannot make matrices orthogonal, as the optimizer {optimizer.name} asks for",
+                'Use backend="cpu", or another optimizer.',
+            )
 
 
 def enter_arrays(layout: Layout, loss: list[int], training: Training) -> list[tuple[Phase, int]]:

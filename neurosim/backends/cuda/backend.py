@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from neurosim.backends.base import JUDGES, Backend, Inspection, Totals, dropout_keys, shuffle_key
 from neurosim.backends.cpu import masks
+from neurosim.backends.cuda.arrays import check_reductions
 from neurosim.backends.cuda.device import DeviceRows, Memory, call_cooperative, cooperative_blocks, upload_rows
 from neurosim.backends.cuda.generation import activations_of
 from neurosim.backends.cuda.graphs import Replay
@@ -57,6 +58,7 @@ class CudaBackend(Backend):
         strategy: Strategy | None = None,
         given_sizes: Sizes | None = None,
     ) -> None:
+        check_reductions(training.optimizer.record)
         if not simulated():
             find_device()
         statistics = sum(entry.size for entry in network.statistics)

@@ -12,7 +12,7 @@ from neurosim.backends.uncompiled import uncompiled
 from neurosim.errors import PluginError
 from neurosim.network.layers import Parameter
 from neurosim.network.training import Training
-from neurosim.plugin.reductions import IS_BIAS, Reduction
+from neurosim.plugin.reductions import IS_BIAS, ORTHOGONAL, SCHULZ, SCHULZ_EPSILON, SCHULZ_STEPS, Reduction
 
 _OPERATIONS: dict[str, Callable[..., Array]] = {
     "sum": lambda x, **over: x.sum(**over),
@@ -21,6 +21,7 @@ _OPERATIONS: dict[str, Callable[..., Array]] = {
     "l2": lambda x, **over: np.sqrt((x * x).sum(**over)),
     "rms": lambda x, **over: np.sqrt((x * x).mean(**over)),
     "largest": lambda x, **over: np.abs(x).max(**over),
+    "count": lambda x, **over: np.ones_like(x).sum(**over),
 }
 _AXES = {"array": None, "row": 1, "column": 0}
 
@@ -70,6 +71,8 @@ def update_parameters(
 
 def reduced(reduction: Reduction, vector: Array, arrays: Sequence[Parameter]) -> NDArray[np.float64]:
     """The value of a reduction for each number of a flat vector."""
+    if reduction.operation == ORTHOGONAL:
+        return np.concatenate([orthogonalized(vector[array.span].reshape(array.matrix)).ravel() for array in arrays])
     operation = _OPERATIONS[reduction.operation]
     if reduction.scope == "network":
         return np.full(vector.size, operation(vector))
@@ -79,3 +82,15 @@ def reduced(reduction: Reduction, vector: Array, arrays: Sequence[Parameter]) ->
         taken = operation(matrix, axis=_AXES[reduction.scope], keepdims=True)
         values[array.span] = np.broadcast_to(taken, matrix.shape).ravel()
     return values
+
+
+def orthogonalized(matrix: Array) -> Array:
+    """Nearly the nearest matrix with orthogonal rows, or columns if there are fewer, by Newton and Schulz."""
+    rows, columns = matrix.shape
+    x = matrix.T if rows > columns else matrix
+    x = x / np.maximum(np.sqrt((x * x).sum()), SCHULZ_EPSILON)
+    first, third, fifth = SCHULZ
+    for _ in range(SCHULZ_STEPS):
+        square = x @ x.T
+        x = first * x + (third * square + fifth * square @ square) @ x
+    return x.T if rows > columns else x

@@ -44,7 +44,7 @@ R_NUMBER, R_LATE, R_SOURCE, R_MEASURE, R_AFTER, R_SCOPE, R_PLACE, DUE_FIELDS = r
 # Slots have their own numbers.
 OF_WEIGHTS, OF_GRADIENT = -2, -1
 OF_NUMBERS, OF_SIZES, OF_SQUARES, OF_LARGEST = range(4)
-DIVIDED, ROOTED = 1, 2
+DIVIDED, ROOTED, COUNTED = 1, 2, 4
 PER_ARRAY, PER_NETWORK, PER_ROW, PER_COLUMN = range(4)
 
 
@@ -105,6 +105,8 @@ def measure_of(measure, net, learner, source, first, end, stride):
 @inner
 def value_of(measure, after, largest, total, count):
     """The value of a reduction of so many numbers."""
+    if after & COUNTED:
+        return np.float32(count)
     if measure == OF_LARGEST:
         return largest
     if after & DIVIDED:
