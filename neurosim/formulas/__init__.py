@@ -4,7 +4,8 @@ In reading order:
 
 * `source`: the text of a function, what a formula may call, and how a part of it is refused;
 * `form`: the checked form, a small tree;
-* `reader`: from the function to the form (`kinds`: what is checked of arguments and indices);
+* `reader`: from the function to the form (`sequences`: loops and sums over rows, `rows`: what is asked of a whole row,
+  `kinds`: what is checked of arguments and indices);
 * `assignment`, `bounds`, `cost`: what can be seen before a formula runs: which names have a value, which indices stay
   within their rows, how long a call can take (`guards`: what is checked while it runs where that is not enough);
 * `printer`: what printers have in common, and the printers: `python`, plain and the ground of `float32` (the source
