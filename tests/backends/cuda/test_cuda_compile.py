@@ -52,12 +52,15 @@ maps = [
     GlobalAvgPool(), Flatten(), Dense(10, "softmax"),
 ]
 vectors = [Residual((Dense(32), BatchNorm(), Activation("gelu"))), LayerNorm(), Dense(10, "softmax")]
+own = ("prelu", {}, "unit")
+learned = [Dense(64, own), Activation("learnable_swish"), Dense(32, own), Dense(10, "softmax")]
 # Maps are not for one block of threads, and have everything else in them.
 NETWORKS = (
     ("dense", dense, 784, tuple(SIGNATURES), "adam"),
     ("vectors", vectors, 64, ("single_block",), "adam"),
     ("maps", maps, (28, 28, 1), ("separate", "persistent"), "adam"),
     ("arrays", dense, 784, tuple(SIGNATURES), "lamb"),
+    ("learned", learned, 64, tuple(SIGNATURES), "adam"),
 )
 found = {}
 wanted = json.loads(sys.argv[2])
@@ -79,11 +82,11 @@ print(json.dumps(found))
 DENSE = ["dense separate", "dense persistent", "dense single_block"]
 DEEP = ["vectors single_block", "maps persistent"]
 # A convolutional network takes a minute and more to compile: one capability in the ordinary run.
-REST = ["maps separate", *DEEP, "arrays separate", "arrays single_block"]
+REST = ["maps separate", *DEEP, "arrays separate", "arrays single_block", "learned separate", "learned persistent"]
 CASES = [
     pytest.param((7, 5), DENSE, id="sm_75"),
     pytest.param((9, 0), DEEP, id="sm_90-deep"),
-    pytest.param((10, 0), [*DENSE, "arrays persistent"], id="sm_100"),
+    pytest.param((10, 0), [*DENSE, "arrays persistent", "learned single_block"], id="sm_100"),
     *(
         pytest.param(pair, [*DENSE, *REST], id=f"sm_{pair[0]}{pair[1]}-all", marks=pytest.mark.slow)
         for pair in [(7, 5), (8, 0), (9, 0), (10, 0)]
