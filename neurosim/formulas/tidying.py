@@ -54,6 +54,7 @@ def _read(nodes: Sequence[form.Node]) -> Iterator[str]:
 
 def _put_in(statements: Sequence[Statement], once: set[str]) -> list[Statement]:
     written: list[Statement] = []
+    here: set[str] = set()  # of those, the names that have got their value in this block
     for node in statements:
         match node:
             case If(body=body, orelse=orelse):
@@ -61,17 +62,20 @@ def _put_in(statements: Sequence[Statement], once: set[str]) -> list[Statement]:
             case For(body=body):
                 node = replace(node, body=tuple(_put_in(body, once)))
         place = len(written) - 1
+        wanted = here & _at_top(node)
         # Backward through what lies between a value and its use; nothing there may change what it is made of.
         changed: set[str] = set()
         rows: set[str] = set()
-        while place >= 0:
+        while place >= 0 and wanted:
             before = written[place]
             match before:
-                case Assign(targets=[Name(id=name)], value=value) if name in once and name in _at_top(node):
+                case Assign(targets=[Name(id=name)], value=value) if name in wanted:
+                    wanted.discard(name)
                     if not (changed & set(_read([value]))) and not rows & set(_read([value])):
                         put = _with(node, name, value)
                         if len(plain_text(_head(put))) <= LONGEST:
                             node = put
+                            wanted |= here & set(_read([value]))
                             del written[place]
             changed |= {name for name, _ in assigned_names([before])}
             rows |= {
@@ -82,6 +86,9 @@ def _put_in(statements: Sequence[Statement], once: set[str]) -> list[Statement]:
                 if isinstance(target, Index)
             }
             place -= 1
+        match node:
+            case Assign(targets=[Name(id=name)]) if name in once:
+                here.add(name)
         written.append(node)
     return written
 
