@@ -86,7 +86,7 @@ def test_keys_of_the_scenario_that_is_given(place):
 
 def test_names_that_a_key_can_be(place):
     assert list(offered("run xor --set optimizer.name=ada")) == [
-        "optimizer.name=adagrad", "optimizer.name=adam", "optimizer.name=adamw",
+        "optimizer.name=adafactor", "optimizer.name=adagrad", "optimizer.name=adam", "optimizer.name=adamw",
     ]  # fmt: skip
     assert list(offered("run xor --set network.layers.0.activation=rel")) == ["network.layers.0.activation=relu"]
     assert list(offered("run xor --set training.shuffle=")) == ["training.shuffle=true", "training.shuffle=false"]
@@ -149,7 +149,7 @@ def test_bash_gets_what_stands_behind_its_cut(place):
     done = subprocess.run(
         ["bash", "--norc", "-c", script], capture_output=True, text=True, check=True, env=neurosim_command(place)
     )
-    assert done.stdout.splitlines() == ["plot plugins", "adagrad adam adamw", "training.epochs="]
+    assert done.stdout.splitlines() == ["plot plugins", "adafactor adagrad adam adamw", "training.epochs="]
 
 
 @pytest.mark.parametrize(
