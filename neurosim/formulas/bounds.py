@@ -230,7 +230,11 @@ class Bounds:
                     self.unlimited.add(id(node))
                 case form.Index(row=row, index=index):
                     span = self._of(index, names)
-                    if row in self._short or span is None or not (span.is_index or span == LAST):
+                    if (
+                        row in self._short
+                        or span is None
+                        or not (span.is_index or (span == LAST and is_written(index)))
+                    ):
                         self.unproven.add(id(node))
             self._look(form.parts(node), names)
 
@@ -298,6 +302,14 @@ class Bounds:
                 work_out = {"+": _sum, "-": difference, "*": _product, "//": _quotient}.get(operator)
                 return work_out and work_out(x, y)
         return None
+
+
+def is_written(index: form.Expression) -> bool:
+    """Whether an index is a number that is written out, which may count from the end."""
+    match index:
+        case form.Const() | form.Named() | form.Unary(operator="-", operand=form.Const() | form.Named()):
+            return True
+    return False
 
 
 def stored_names(statements: Iterable[form.Node]) -> Iterator[str]:

@@ -18,7 +18,7 @@ from typing import Any
 
 from neurosim.formulas import form, rows
 from neurosim.formulas.assignment import stored_rows
-from neurosim.formulas.bounds import Bounds, stored_names
+from neurosim.formulas.bounds import Bounds, is_written, stored_names
 from neurosim.formulas.python import PythonPrinter, called
 from neurosim.formulas.reader import read
 
@@ -115,7 +115,7 @@ class GuardedPrinter(PythonPrinter):
         """An index; a negative number counts from the end, but what happens to be negative does not."""
         place: ast.expr = self.integer(node.index)
         span = self.bounds.of(node.index)
-        if span is not None and span.high is not None and span.low == span.high < 0:
+        if is_written(node.index) and span is not None and span.low < 0:
             place = ast.BinOp(called("len", self.name(node.row)), ast.Add(), place)
         return place
 
