@@ -49,15 +49,20 @@ class SilentProgress(StudyObserver):
 
 def measures(record: Record) -> str:
     """Loss and accuracy of an epoch, in a few words."""
-    text = f"loss {record['train_loss']:.4f}"
+    text = f"loss {_loss(record['train_loss'])}"
     if record["train_accuracy"] is not None:
         text += f"  accuracy {record['train_accuracy']:.1%}"
     for split in ("validation", "test"):
         if record.get(f"{split}_accuracy") is not None:
             text += f"  {split} {record[f'{split}_accuracy']:.1%}"
         elif record.get(f"{split}_loss") is not None:
-            text += f"  {split} loss {record[f'{split}_loss']:.4f}"
+            text += f"  {split} loss {_loss(record[f'{split}_loss'])}"
     return text
+
+
+def _loss(value: float) -> str:
+    """Four digits after the point; of a huge loss, which a run that diverges has, four in all."""
+    return f"{value:.4f}" if abs(value) < 1e6 else f"{value:.4g}"
 
 
 def final_measures(result: Result) -> str:

@@ -247,7 +247,8 @@ def test_paths_in_hints_are_one_word(place):
     words = suggested(call("run", "--resume", run).err)
     assert ["neurosim", "plot", str(run)] in [word[:3] for word in words]
     wild = place / "wild"
-    said = call("run", "xor", "--out", wild, *few, "--set", "optimizer.name=sgd", "--set", "optimizer.lr=1e200")
+    huge = ["--set", "optimizer.name=sgd", "--set", "optimizer.lr=1e38"]
+    said = call("run", "xor", "--out", wild, *few, "--set", "network.layers.0.activation=relu", *huge)
     assert said.code == 4
     words = suggested(said.err)
     assert ["neurosim", "doctor", str(wild)] in [word[:3] for word in words]
