@@ -81,6 +81,8 @@ def test_activations_as_pytorch_has_them(record):
         "swish": torch.nn.functional.silu,
         "softplus": torch.nn.functional.softplus,
         "hard_sigmoid": torch.nn.functional.hardsigmoid,
+        "prelu": lambda z: torch.nn.functional.prelu(z, torch.tensor(0.25)),
+        "learnable_swish": torch.nn.functional.silu,
         "softmax": lambda z: torch.softmax(z, dim=-1),
     }
     z = torch.tensor(one_nan_a_row(3), requires_grad=True)

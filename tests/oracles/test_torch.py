@@ -73,7 +73,8 @@ def test_whole_epochs_are_the_same_steps(backend, name):
 def test_every_built_in_is_compared_with_pytorch(registry):
     """But for those that PyTorch does not have; gaussian_nll is compared in test_torch_losses.py."""
     activations = {kind for kind, _ in torch_values.ACTIVATIONS.values()}
-    assert set(registry.activations.names()) - activations == {"step"}
+    # Those that learn are compared as layers.
+    assert set(registry.activations.names()) - activations == {"step", "prelu", "learnable_swish"}
     losses = {kind for kind, _ in torch_values.LOSSES.values()}
     assert set(registry.losses.names()) - losses == {"hinge", "perceptron", "gaussian_nll"}
     trained = {entry[0] for entry in torch_values.TRAJECTORIES.values()}

@@ -82,7 +82,8 @@ POINTS = np.array([*FAR, *np.linspace(-5.0, 5.0, 41), np.nan], np.float32)
 def activation_cases(record, params):
     f = record.formulas[0]
     outputs = expected_of(record, f, [POINTS], {**record.params, **params})[:, 0]
-    return {"f": [POINTS], "df": [POINTS, outputs]}
+    given = [POINTS, outputs]
+    return {formula.role: given[: len(formula.arguments) - len(record.params)] for formula in record.formulas}
 
 
 def row_cases(record, units, spread=2.0):
