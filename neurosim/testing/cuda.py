@@ -79,7 +79,8 @@ def _judge(entry: Pending, answers: Sequence[Evaluation | NeurosimError]) -> Ver
         if isinstance(answer, NeurosimError):
             return failed(ITEM, sentence(answer))
         where = answer.where
-        for formula in entry.record.formulas:
+        # A pair whose activation is not known has no cases; its own verdict says so.
+        for formula in (formula for formula in entry.record.formulas if formula.role in entry.cases):
             arrays = entry.cases[formula.role]
             expected = plain_results(formula, arrays, numbers(params))
             errors = _errors(answer.results[formula.role], expected)
