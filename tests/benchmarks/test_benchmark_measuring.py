@@ -108,7 +108,7 @@ def test_both_sides_have_the_same_network(modules, name, mode):
         split, None, None, 1.0, 0.0, ones, 0 * ones, ones[:0], ones[:0], classes=digits, image_shape=(28, 28)
     )
     net = build_network(scenario, data)
-    ours = make_backend("reference", net, build_training(scenario), 0)
+    ours = make_backend("reference", net, build_training(scenario, len(data.train)), 0)
     ours.parameters += np.random.default_rng(2).normal(0, 0.05, net.size)
     stack = __import__("deep_torch_peer").Stack(
         list(net.named(ours.parameters).values()), len(net.input_shape) == 3, mode.endswith("channels last")

@@ -266,7 +266,7 @@ def test_a_study_in_which_a_network_diverged_is_not_trained_again(neurosim, stud
 
 def test_force_goes_on_with_a_network_of_a_study_that_diverged(neurosim, study_file, tmp_path):
     # So far that the first step leaves the finite numbers: what is kept is the start.
-    wild = ["--set", "variants.1.optimizer.lr=1e60"]
+    wild = ["--set", "variants.1.optimizer.lr=3e38", "--set", "optimizer.weight_decay=3e38"]
     assert neurosim("run", study_file, "--out", "run", *wild).code == 4
     folder = tmp_path / "run"
     again = neurosim("run", "--resume", folder)
