@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +14,7 @@ from neurosim.process.interruption import keeping
 from neurosim.runs.checkpoint import has_checkpoint, load_checkpoint, tidy
 from neurosim.runs.folder import RunFolder, opened
 from neurosim.runs.identity import identity_of, without_report
-from neurosim.runs.keeper import Keeper
+from neurosim.runs.keeper import Keeper, trained
 from neurosim.runs.observers import Observer
 from neurosim.runs.options import RunOptions, Source, takes
 from neurosim.runs.promises import known_of, warn_of_promises
@@ -62,10 +64,24 @@ def run(scenario: Source, options: RunOptions) -> Result:
     simulator = Simulator(
         chosen, options.backend, None, options.threads, options.data_dir, for_report=options.for_report
     )
-    with opened(options.target) as folder, on_compilation(watcher.compiling):
+    with _results(options.target) as results, opened(options.target) as folder, on_compilation(watcher.compiling):
         simulator.prepare()
         warn_of_promises(chosen, {"": known_of(simulator)})
-        return train_to_end(simulator, folder, watcher, begin)
+        results.append(train_to_end(simulator, folder, watcher, begin))
+    return results[0]
+
+
+@contextmanager
+def _results(path: Path | None) -> Iterator[list[Result]]:
+    """A list for the result; what is raised once it is there, as the folder is closed, says that all is kept."""
+    results: list[Result] = []
+    try:
+        yield results
+    except Exception:
+        if path is None or not results:
+            raise
+        with trained(path):
+            raise
 
 
 def _resumed(chosen: Scenario, resume: Path, options: RunOptions, watcher: Observer, begin: float) -> Result:
@@ -95,7 +111,7 @@ def _resumed(chosen: Scenario, resume: Path, options: RunOptions, watcher: Obser
         result = read_finished(path, simulator)
         tidy(path)
         return result
-    with opened(path, resume=True) as folder:
+    with _results(path) as results, opened(path, resume=True) as folder:
         # What is there is looked at when nobody else can be writing any more.
         if not is_finished(resume):
             mixed = ""
@@ -106,7 +122,9 @@ def _resumed(chosen: Scenario, resume: Path, options: RunOptions, watcher: Obser
             with on_compilation(watcher.compiling):
                 simulator.prepare()
                 warn_of_promises(chosen, {"": known_of(simulator)})
-                return train_to_end(simulator, folder, watcher, begin, mixed)
+                results.append(train_to_end(simulator, folder, watcher, begin, mixed))
+    if results:
+        return results[0]
     # Another process has finished it meanwhile.
     return _resumed(chosen, resume, options, watcher, begin)
 

@@ -42,7 +42,7 @@ def runs(features):
     """Whether this processor has the features, as Linux tells them."""
     facts = Path("/proc/cpuinfo")
     has = set(facts.read_text().split()) if facts.exists() else set()
-    names = {"sse4.2": "sse4_2", "lzcnt": "abm"}
+    names = {"sse4.2": "sse4_2", "lzcnt": "abm", "bmi": "bmi1"}
     return all(names.get(feature, feature) in has for feature in features.replace("+", "").split(",") if feature)
 
 
