@@ -88,7 +88,9 @@ def fault_of(came, folder, expected, server, *, of_memory):
         return f"a traceback: {err[-1500:]}"
     if came.code not in ((0, 3) if of_memory else (0, 1, 3)):
         return f"exit status {came.code}: {err[-1500:]}"
-    if of_memory and ("unexpected" in err or (came.code and "not enough memory" not in err)):
+    # Too little even to start is said before anything is loaded.
+    is_told = "not enough memory" in err or "of memory (ulimit -v)" in err
+    if of_memory and ("unexpected" in err or (came.code and not is_told)):
         return f"memory that has ended is told otherwise: {err[-1500:]}"
     if came.code == 0:
         return "" if left_by(folder)[0] == expected[0] else "another model"
