@@ -87,6 +87,16 @@ def test_an_installed_plugin_is_named_by_its_distribution(monkeypatch, tmp_path)
     assert found.code == 2
 
 
+def test_an_entry_point_that_names_no_module_hides_no_error(monkeypatch, tmp_path):
+    information = tmp_path / "neurosim_bad-1.0.dist-info"
+    information.mkdir()
+    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: neurosim-bad\nVersion: 1.0\n")
+    (information / "entry_points.txt").write_text("[neurosim]\nbad = not-a module\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert failure_of(KeyError("key")).message == "unexpected KeyError: 'key'"
+    assert failure_of(OSError(18, "Invalid cross-device link", "a")).code == 3
+
+
 def test_what_is_no_fault_of_a_plugin_is_one_of_neurosim():
     assert failure_of(ZeroDivisionError("division by zero")).code == 1
     assert failure_of(RecursionError("deep")).code == 2

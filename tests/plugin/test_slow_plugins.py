@@ -105,6 +105,19 @@ def test_it_is_imported_when_it_is_used(slow):
     assert registry.plugins.count(promised) == 1
 
 
+def test_it_keeps_its_place_among_the_plugins(slow, install):
+    install(
+        "nsim-zero",
+        {"nsim_zero.py": PLUGIN.replace("from nsim_beside import NAME", 'NAME = "zero"')},
+        ["z = nsim_zero"],
+    )
+    registry = slow.next_process()
+    before = [plugin.name for plugin in registry.plugins]
+    assert before.index("nsim-slow") < before.index("nsim-zero")
+    assert registry.activations.get("slow")
+    assert [plugin.name for plugin in registry.plugins] == before
+
+
 def test_what_catalogs_say_does_not_depend_on_it(slow):
     known, loaded = slow.next_process(), build_registry(lazy=False)
     assert known.activations.names() == loaded.activations.names()

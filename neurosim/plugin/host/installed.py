@@ -20,11 +20,11 @@ def add_installed(registry: Registry, *, lazy: bool = True) -> None:
     With `lazy`, one whose records are known from an earlier time is loaded only when it is needed: some take seconds.
     """
     points = importlib.metadata.entry_points(group=GROUP)
-    for point in sorted(points, key=lambda point: (_distribution(point)[0], point.name)):
+    for point in sorted(points, key=lambda point: (distribution_of(point)[0], point.name)):
         load = functools.partial(_load, registry, point)
         plugin, source = _look(point)
         # What cannot be found is broken, and what is imported already costs nothing.
-        wait = lazy and plugin.sha256 and point.module not in sys.modules
+        wait = lazy and plugin.sha256 and module_of(point) not in sys.modules
         outlines = recall(point, plugin, source) if wait else None
         if outlines is None:
             load()
@@ -46,20 +46,29 @@ def _load(registry: Registry, point: importlib.metadata.EntryPoint) -> Plugin:
 
 def _look(point: importlib.metadata.EntryPoint) -> tuple[Plugin, Source]:
     """What is known of a plugin before it is loaded, and its source."""
-    name, version = _distribution(point)
-    source = _source(point)
+    name, version = distribution_of(point)
+    source = source_of(point)
     return Plugin(name, version, point.value, source.sha256), source
 
 
-def _distribution(point: importlib.metadata.EntryPoint) -> tuple[str, str]:
+def module_of(point: importlib.metadata.EntryPoint) -> str:
+    """The module that an entry point names; empty where it names none, as ``my-module`` does."""
+    try:
+        return point.module
+    except (AttributeError, AssertionError):  # which of them depends on Python's version
+        return ""
+
+
+def distribution_of(point: importlib.metadata.EntryPoint) -> tuple[str, str]:
     """Name and version; the name of the entry point where metadata lack one."""
     if point.dist is None:
         return point.name, ""
     return point.dist.name or point.name, point.dist.version or ""
 
 
-def _source(point: importlib.metadata.EntryPoint) -> Source:
+def source_of(point: importlib.metadata.EntryPoint) -> Source:
+    """The source of the module that an entry point names; nothing where there is none."""
     try:
-        return source_of_module(point.module)
+        return source_of_module(module_of(point))
     except Exception:  # the cause shows when the plugin is loaded
         return Source()

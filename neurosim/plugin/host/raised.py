@@ -7,8 +7,7 @@ import traceback
 
 from neurosim.plugin.host.causes import cause
 from neurosim.plugin.host.files import MODULE_PREFIX
-from neurosim.plugin.host.installed import GROUP
-from neurosim.plugin.host.sources import source_of_module
+from neurosim.plugin.host.installed import GROUP, distribution_of, module_of, source_of
 
 
 def raised_by(error: BaseException) -> tuple[str, str] | None:
@@ -16,9 +15,8 @@ def raised_by(error: BaseException) -> tuple[str, str] | None:
 
     Code that the plugin calls counts as its own; None where no plugin had a part in it.
     """
-    installed = {
-        point.module.partition(".")[0]: point for point in importlib.metadata.entry_points(group=GROUP) if point.module
-    }
+    points = importlib.metadata.entry_points(group=GROUP)
+    installed = {module_of(point).partition(".")[0]: point for point in points if module_of(point)}
     for frame, _ in reversed(list(traceback.walk_tb(error.__traceback__))):
         module = str(frame.f_globals.get("__name__", ""))
         if module.startswith(MODULE_PREFIX):
@@ -26,6 +24,5 @@ def raised_by(error: BaseException) -> tuple[str, str] | None:
             return file, cause(error, {file: ""})
         point = installed.get(module.partition(".")[0])
         if point is not None:
-            name = point.dist.name if point.dist is not None else point.name
-            return name, cause(error, source_of_module(point.module).files)
+            return distribution_of(point)[0], cause(error, source_of(point).files)
     return None

@@ -113,8 +113,9 @@ class Registry:
         def fulfill() -> None:
             if any(other is plugin for other in self.plugins):
                 loaded = load()
-                self.plugins.remove(loaded)
-                self.plugins[:] = [loaded if other is plugin else other for other in self.plugins]
+                # It equals what was promised, unless it was edited since.
+                others = [other for other in self.plugins if other is not loaded]
+                self.plugins[:] = [loaded if other is plugin else other for other in others]
                 for catalog in HOOKS:
                     getattr(self, catalog).withdraw(plugin)
 
