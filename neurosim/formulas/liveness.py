@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import replace
 
 from neurosim.formulas import form
@@ -10,10 +10,13 @@ from neurosim.formulas.activity import assigned_names
 from neurosim.formulas.form import Assign, For, If, Index, Name, Statement
 
 
-def without_dead(statements: Sequence[Statement], live: set[str]) -> tuple[list[Statement], set[str]]:
+def without_dead(
+    statements: Sequence[Statement], live: set[str], behind_jumps: Set[str] = frozenset()
+) -> tuple[list[Statement], set[str]]:
     """The statements that matter where the names in `live` are read afterwards, and what is read before them.
 
-    What is written into rows always matters.
+    What is written into rows always matters. In a loop, `behind_jumps` are the names that are read after ``break`` or
+    ``continue``.
     """
     kept: list[Statement] = []
     for node in reversed(statements):
@@ -23,8 +26,8 @@ def without_dead(statements: Sequence[Statement], live: set[str]) -> tuple[list[
                     continue
                 live = live - {name} | _read(value)
             case If(test=test, body=body, orelse=orelse):
-                first, one = without_dead(body, live)
-                second, two = without_dead(orelse, live)
+                first, one = without_dead(body, live, behind_jumps)
+                second, two = without_dead(orelse, live, behind_jumps)
                 if not first and not second:
                     continue
                 node = replace(node, body=tuple(first), orelse=tuple(second))
@@ -34,7 +37,7 @@ def without_dead(statements: Sequence[Statement], live: set[str]) -> tuple[list[
             case For(name=name, bounds=bounds, body=body):
                 around = set(live)
                 while True:
-                    rounds, before = without_dead(body, around)
+                    rounds, before = without_dead(body, around, around)
                     if before <= around:
                         break
                     around |= before
@@ -46,6 +49,8 @@ def without_dead(statements: Sequence[Statement], live: set[str]) -> tuple[list[
                 if not live & {name for name, _ in assigned_names([node])}:
                     continue
                 live = live | _read(node)
+            case form.Jump():
+                live = live | behind_jumps
             case Assign(targets=[Index(row=row, index=index)], value=value):
                 live = live | {row} | _read(index) | _read(value)
             case _:

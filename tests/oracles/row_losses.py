@@ -456,6 +456,19 @@ def product(a, y):
     return p
 
 
+def weighted_from_the_first(a, y):
+    w = 1.0
+    for k in range(len(y)):
+        if y[k] > 0.0:
+            w = 2.0
+            break
+        w = 0.5
+    s = 0.0
+    for k in range(len(a)):
+        s += w * (a[k] - y[k]) ** 2
+    return s
+
+
 # Gradients entry by entry: several numbers are handed on and needed again, or the rounds are not known -----
 
 
@@ -534,6 +547,7 @@ ONE_PASS = (
     earth_mover,
     ranked_probability,
     product,
+    weighted_from_the_first,
 )
 # These look at all pairs of entries.
 OVER_PAIRS = (all_pairs, ranked_pairs, sums_in_sums, weights_from_targets)
