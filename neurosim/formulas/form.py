@@ -6,6 +6,7 @@ not part of it (classes, exceptions, calls of anything but `math` and functions 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
@@ -268,9 +269,12 @@ NOTHING = Formula(len, "", (), (), (), {}, 0)
 
 def parts(node: Node) -> Iterator[Node]:
     """What a node is made of, in the order in which it is written down here."""
-    for entry in fields(node):
-        value = getattr(node, entry.name)
-        yield from (part for part in (value if isinstance(value, tuple) else [value]) if isinstance(part, Node))
+    for name in _attributes(type(node)):
+        value = getattr(node, name)
+        if isinstance(value, Node):
+            yield value
+        elif isinstance(value, tuple):
+            yield from (part for part in value if isinstance(part, Node))
 
 
 def walk(nodes: Iterable[Node]) -> Iterator[Node]:
@@ -288,4 +292,10 @@ def rebuilt(node: Node, change: Callable[[Node], Any]) -> Any:
             return tuple(map(changed, value))
         return change(value) if isinstance(value, Node) else value
 
-    return replace(node, **{entry.name: changed(getattr(node, entry.name)) for entry in fields(node)})
+    return replace(node, **{name: changed(getattr(node, name)) for name in _attributes(type(node))})
+
+
+@functools.cache
+def _attributes(kind: type[Node]) -> tuple[str, ...]:
+    """What a kind of node has besides its line."""
+    return tuple(entry.name for entry in fields(kind) if entry.name != "line")

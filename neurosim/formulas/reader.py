@@ -45,6 +45,9 @@ from neurosim.formulas.source import (
 BUILTINS = frozenset({"abs", "min", "max", "float", "int", "len"})
 _OPERATORS = {kind: sign for signs in (BINARY, UNARY, BOOL, COMPARE) for sign, kind in signs.items()}
 
+# Where a function keeps the names that it saw when it was read, and its checked form.
+_READ = "__neurosim_formula__"
+
 _PLAIN = "use assignments, if, for, while and return"
 _NO_EFFECT = "leave it out: a formula gets and returns numbers; settings are params, and an optimizer has slots"
 _ALONE = "leave it out: a formula has no effect but its result, and remembers nothing from call to call"
@@ -70,7 +73,7 @@ _OUTSIDE: dict[type[ast.stmt], tuple[str, str]] = {
 
 
 def read(function: Callable[..., Any]) -> form.Formula:
-    """The checked form of an author's function.
+    """The checked form of an author's function; it is read again only if a name that it sees has another value.
 
     The functions that it calls are read when a printer gets to them, and what its arguments are (numbers, rows,
     classes) is for `neurosim.formulas.kinds.check_kinds`.
@@ -80,14 +83,25 @@ def read(function: Callable[..., Any]) -> form.Formula:
     PluginError
         Naming file and line, for what a formula cannot contain.
     """
+    seen, known = getattr(function, "__dict__", {}).get(_READ, ({}, None))
+    if isinstance(known, form.Formula) and known.function is function and _are_same(seen, namespace(function)):
+        return known
     node = parse(function)
+    outside = namespace(function)
     params = tuple(argument.arg for argument in node.args.args)
     # Names that a generator expression sees are kept apart by Python.
     local = tuple(dict.fromkeys([*function.__code__.co_varnames, *function.__code__.co_cellvars]))
-    reader = _Reader(function, namespace(function), local, params)
+    reader = _Reader(function, outside, local, params)
     body = reader.block(node.body)
     own = (*local, *sorted(reader.local.difference(local)))
-    return form.Formula(function, node.name, params, body, own, reader.outside, node.lineno)
+    formula = form.Formula(function, node.name, params, body, own, reader.outside, node.lineno)
+    function.__dict__[_READ] = outside, formula
+    return formula
+
+
+def _are_same(names: Mapping[str, Any], others: Mapping[str, Any]) -> bool:
+    """Whether names stand for the same things; a constant or a helper may have been defined anew."""
+    return names.keys() == others.keys() and all(names[name] is value for name, value in others.items())
 
 
 def read_expression(text: str) -> form.Expression:

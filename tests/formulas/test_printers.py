@@ -355,3 +355,11 @@ def test_the_form_keeps_lines_and_order(write):
     assert [part.value for part in form.walk(formula.body) if isinstance(part, form.Const)] == [1]
     assert isinstance(assign.value.right, form.Call)
     assert math.isclose(formula.function(0.0), 1.0)
+
+
+def test_a_formula_is_read_again_only_if_what_it_sees_has_changed(write):
+    function = write("SCALE = 2.0\n\ndef f(z):\n    return SCALE * z\n")
+    formula = read(function)
+    assert read(function) is formula
+    function.__globals__["SCALE"] = 3.0
+    assert read(function).body[0].value.left.value == 3.0
