@@ -25,7 +25,7 @@ from neurosim.network.network import Network
 from neurosim.network.training import Training
 from neurosim.plugin import Activation
 from neurosim.plugin.answers import name_of
-from neurosim.plugin.formula_records import Formula
+from neurosim.plugin.formula import Formula
 
 # Numbers up to here are no fault of a scale.
 ORDINARY = 30.0

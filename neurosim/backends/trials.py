@@ -28,7 +28,7 @@ from neurosim.formulas.reader import read
 from neurosim.network.network import Network
 from neurosim.network.training import Training
 from neurosim.plugin import Activation, Gate, RowActivation
-from neurosim.plugin.formula_records import Formula
+from neurosim.plugin.formula import Formula
 
 # Training that diverges reaches these.
 DIVERGED = (1e4, -1e4, math.inf, -math.inf, math.nan)

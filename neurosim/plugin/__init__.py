@@ -1,9 +1,11 @@
 """The public contract of plugins: the marker, the hooks and the records they return."""
 
+from neurosim.plugin.activation_records import Activation, RowActivation
 from neurosim.plugin.checked_at import Every
-from neurosim.plugin.formula_records import Activation, FromLogits, Gate, Loss, RowActivation
 from neurosim.plugin.function_records import DataRequest, Dataset, FeedbackSchedule, Initializer, Schedule, Table
+from neurosim.plugin.gate_records import Gate
 from neurosim.plugin.hookspecs import hookimpl
+from neurosim.plugin.loss_records import FromLogits, Loss
 from neurosim.plugin.optimizer_records import Optimizer
 from neurosim.plugin.run_records import Metric, Progress, RunObserver
 

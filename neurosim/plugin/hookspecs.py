@@ -24,8 +24,10 @@ from __future__ import annotations
 
 import pluggy
 
-from neurosim.plugin.formula_records import Activation, Gate, Loss, RowActivation
+from neurosim.plugin.activation_records import Activation, RowActivation
 from neurosim.plugin.function_records import Dataset, FeedbackSchedule, Initializer, Schedule
+from neurosim.plugin.gate_records import Gate
+from neurosim.plugin.loss_records import Loss
 from neurosim.plugin.optimizer_records import Optimizer
 from neurosim.plugin.run_records import Metric, RunObserver
 

@@ -1,4 +1,4 @@
-"""The record of an optimizer, whose functions are compiled too (see `formula_records`)."""
+"""The record of an optimizer, whose functions are compiled too (see `formula`)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from neurosim.plugin.formula_records import Formula, formula
+from neurosim.plugin.formula import Formula, formula
 from neurosim.plugin.record import Record
 from neurosim.plugin.reductions import IS_BIAS, OPERATIONS, Reduction, UpdatePart, helpers_of, parse, parts_of
 from neurosim.suggestions import did_you_mean

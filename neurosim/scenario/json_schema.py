@@ -12,7 +12,7 @@ from typing import Any
 from pydantic.json_schema import GenerateJsonSchema
 
 from neurosim.network.layers.kinds import SECTIONS
-from neurosim.plugin.formula_records import PER
+from neurosim.plugin.activation_records import PER
 from neurosim.plugin.host import BUILTIN, Catalog, Registry, build_registry
 from neurosim.scenario.schema import ScenarioFile
 from neurosim.scenario.study import SPLITS

@@ -9,7 +9,7 @@ import numpy as np
 
 from neurosim.backends.slopes import Jump, find_jump, side_slopes, slopes
 from neurosim.plugin import Activation, Every
-from neurosim.plugin.formula_records import learned_role
+from neurosim.plugin.activation_records import learned_role
 from neurosim.plugin.host import Registry
 from neurosim.testing.agreement import activation_agreement, activation_on
 from neurosim.testing.compiled import (

@@ -17,7 +17,7 @@ from neurosim.network.layers import Dense, Gated, Stack, choose
 from neurosim.network.network import Network
 from neurosim.network.training import Training
 from neurosim.plugin import Activation, Gate, Loss, Optimizer, RowActivation
-from neurosim.plugin.formula_records import learned_role
+from neurosim.plugin.activation_records import learned_role
 from neurosim.testing.plain import Array, Curve, numbers
 from neurosim.testing.probe import PROBE, ZEROS
 from neurosim.testing.scope import Scope, built_in

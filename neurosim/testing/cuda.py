@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from neurosim.backends.uncompiled import uncompiled
 from neurosim.errors import BackendError, NeurosimError
 from neurosim.plugin import Activation
-from neurosim.plugin.formula_records import Formula
+from neurosim.plugin.formula import Formula
 from neurosim.testing.plain import Array, numbers
 from neurosim.testing.verdicts import Verdict, attempt, failed, number, passed, sentence, size, skipped, some
 

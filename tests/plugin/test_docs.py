@@ -16,20 +16,16 @@ from pathlib import Path
 import pytest
 import support
 
+from neurosim import plugin
 from neurosim.cli.application import execute
 from neurosim.errors import PluginError
-from neurosim.plugin import checked_at, formula_records, function_records, hookspecs, optimizer_records, run_records
+from neurosim.plugin import hookspecs
 from neurosim.plugin.host import HOOKS, build_registry
 
 PAGE = Path(__file__).parents[2] / "docs" / "plugins.md"
 TUTORIAL = PAGE.read_text(encoding="utf-8")
 REFERENCE = PAGE.with_name("plugin-reference.md").read_text(encoding="utf-8")
-RECORDS = [
-    value
-    for module in (formula_records, checked_at, optimizer_records, function_records, run_records)
-    for value in vars(module).values()
-    if dataclasses.is_dataclass(value) and value.__module__ == module.__name__ and value is not formula_records.Formula
-]
+RECORDS = [value for value in map(vars(plugin).get, plugin.__all__) if dataclasses.is_dataclass(value)]
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from neurosim.backends.cuda.generation import widest_line
 from neurosim.backends.invariants import split_part
 from neurosim.formulas.float32 import CudaPrinter, Generated, Translator
 from neurosim.plugin import Activation, Loss, Optimizer, RowActivation
-from neurosim.plugin.formula_records import Formula
+from neurosim.plugin.formula import Formula
 
 Record = Activation | RowActivation | Loss | Optimizer
 

@@ -17,7 +17,7 @@ from neurosim.backends.cuda.target import Capability, find_device, simulated
 from neurosim.backends.refusals import INSTEAD, blamed
 from neurosim.errors import BackendError, NeurosimError, PluginError, ShapeError, UsageError
 from neurosim.plugin import Loss, Optimizer
-from neurosim.plugin.formula_records import Formula
+from neurosim.plugin.formula import Formula
 from neurosim.plugin.reductions import IS_BIAS
 from neurosim.suggestions import unknown
 

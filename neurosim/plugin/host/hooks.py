@@ -11,20 +11,33 @@ from typing import Any
 import pluggy
 
 from neurosim.formulas.source import LOADED_SOURCE
-from neurosim.plugin import formula_records, function_records, hookspecs, optimizer_records, run_records
+from neurosim.plugin import (
+    Activation,
+    Dataset,
+    FeedbackSchedule,
+    Gate,
+    Initializer,
+    Loss,
+    Metric,
+    Optimizer,
+    RowActivation,
+    RunObserver,
+    Schedule,
+    hookspecs,
+)
 from neurosim.suggestions import did_you_mean
 
 # What each hook returns, under the name that `neurosim list` and the registry use for it.
 HOOKS: dict[str, tuple[str, tuple[type, ...]]] = {
-    "activations": ("neurosim_activations", (formula_records.Activation, formula_records.RowActivation)),
-    "gates": ("neurosim_gates", (formula_records.Gate,)),
-    "losses": ("neurosim_losses", (formula_records.Loss,)),
-    "optimizers": ("neurosim_optimizers", (optimizer_records.Optimizer,)),
-    "initializers": ("neurosim_initializers", (function_records.Initializer,)),
-    "schedules": ("neurosim_schedules", (function_records.Schedule, function_records.FeedbackSchedule)),
-    "metrics": ("neurosim_metrics", (run_records.Metric,)),
-    "observers": ("neurosim_observers", (run_records.RunObserver,)),
-    "datasets": ("neurosim_datasets", (function_records.Dataset,)),
+    "activations": ("neurosim_activations", (Activation, RowActivation)),
+    "gates": ("neurosim_gates", (Gate,)),
+    "losses": ("neurosim_losses", (Loss,)),
+    "optimizers": ("neurosim_optimizers", (Optimizer,)),
+    "initializers": ("neurosim_initializers", (Initializer,)),
+    "schedules": ("neurosim_schedules", (Schedule, FeedbackSchedule)),
+    "metrics": ("neurosim_metrics", (Metric,)),
+    "observers": ("neurosim_observers", (RunObserver,)),
+    "datasets": ("neurosim_datasets", (Dataset,)),
 }
 _NAMES = [hook for hook, _ in HOOKS.values()]
 _DEF = re.compile(r"\s*(async\s+)?def\b")
