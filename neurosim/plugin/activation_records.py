@@ -84,11 +84,7 @@ class Activation(Record):
         if self.df is not None:
             self._check("df", self.df, "z", "a")
         object.__setattr__(self, "learn", MappingProxyType(self._checked_learn()))
-        if self.per not in PER:
-            raise self._fault(
-                f"per must be 'layer' or 'unit', not {self.per!r}",
-                "Write per='unit' for each unit, or each channel of a map.",
-            )
+        self._check_word("per", self.per, PER, "Write per='unit' for each unit, or each channel of a map.")
 
     def _checked_learn(self) -> dict[str, Scalar | None]:
         """What is learned, in the order of the parameters; raises PluginError for what cannot be."""

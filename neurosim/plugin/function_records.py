@@ -83,8 +83,7 @@ class Schedule(Record):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.unit not in ("steps", "epochs"):
-            raise self._fault(f"unit must be 'steps' or 'epochs', not {self.unit!r}")
+        self._check_word("unit", self.unit, ("steps", "epochs"))
         self._check("factor", self.factor, self.unit.removesuffix("s"), self.unit)
 
 

@@ -99,8 +99,7 @@ class Loss(Record):
         object.__setattr__(self, "domain", checked_domain(self.domain, self._fault))
         object.__setattr__(self, "widths", checked_widths(self.widths, self._fault))
         self._check_outputs_per_target()
-        if self.targets not in ("values", "classes"):
-            raise self._fault(f"targets must be 'values' or 'classes', not {self.targets!r}")
+        self._check_word("targets", self.targets, ("values", "classes"))
         self._check("value", self.value, "a", "y")
         if self.gradient is not None:
             self._check("gradient", self.gradient, "a", "y", "da")

@@ -180,6 +180,12 @@ class Record(Declared):
     def _fault(self, text: str, hint: str = "") -> PluginError:
         return PluginError(f"{self.kind} {self.name!r}: {text}", hint)
 
+    def _check_word(self, role: str, word: object, words: tuple[str, ...], hint: str = "") -> None:
+        """Raise PluginError unless a field is one of the words that it may be."""
+        if word not in words:
+            known = f"{', '.join(map(repr, words[:-1]))} or {words[-1]!r}"
+            raise self._fault(f"{role} must be {known}, not {word!r}", hint)
+
     def _check(self, role: str, function: object, *fixed: str) -> None:
         """Raise PluginError unless a function takes `fixed` arguments, whatever their names, and then the settings."""
         if not callable(function):

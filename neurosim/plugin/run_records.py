@@ -66,11 +66,6 @@ class Metric(Record):
         self._check_word("aggregate", self.aggregate, AGGREGATES)
         self._check("value", self.value, "outputs", "targets")
 
-    def _check_word(self, role: str, word: object, words: tuple[str, ...]) -> None:
-        if word not in words:
-            known = f"{', '.join(map(repr, words[:-1]))} or {words[-1]!r}"
-            raise self._fault(f"{role} must be {known}, not {word!r}")
-
 
 @dataclass(frozen=True)
 class Progress:
