@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,26 +10,15 @@ import numpy as np
 from neurosim.backends.slopes import Jump, find_jump, side_slopes, slopes
 from neurosim.plugin import Activation, Every
 from neurosim.plugin.activation_records import learned_role
-from neurosim.plugin.host import Registry
 from neurosim.testing.agreement import activation_agreement, activation_on
-from neurosim.testing.compiled import (
-    NO_DERIVATIVE,
-    SURROGATE,
-    float32_verdict,
-    formula_verdict,
-    has_derivative,
-    if_compiled,
-    on_cuda,
-    trial_verdicts,
-)
-from neurosim.testing.cuda import Cases, Pending, resolve
+from neurosim.testing.compiled import SURROGATE, compiled_items, if_compiled, if_derivable
+from neurosim.testing.cuda import Cases, Pending
 from neurosim.testing.nans import hidden_by_activation
 from neurosim.testing.plain import Array, Curve, assigned, inside, numbers, parameter_sets, window
-from neurosim.testing.scope import Scope, scope
+from neurosim.testing.scope import Scope
 from neurosim.testing.speed import activation_speed
 from neurosim.testing.verdicts import (
     Verdict,
-    attempt,
     excused,
     failed,
     follows,
@@ -37,7 +26,6 @@ from neurosim.testing.verdicts import (
     number,
     passed,
     size,
-    skipped,
     some,
 )
 
@@ -55,45 +43,22 @@ MOST_KINKS = 40
 ENOUGH_TO_TELL = 4
 
 
-def check_activation(
-    record: Activation, *, backends: Iterable[str] | None = None, registry: Registry | None = None
-) -> list[Verdict]:
-    """Check an activation.
+def activation_items(record: Activation, chosen: Scope, formula: Verdict) -> list[Verdict | Pending]:
+    """The items of an activation.
 
-    Parameters
-    ----------
-    record : Activation
-        What to check.
-    backends : iterable of str, optional
-        Backends to compare; all of them when left out.
-    registry : Registry, optional
-        Unused here.
-
-    Returns
-    -------
-    list of Verdict
-        ``formula``, ``derivative``, ``learned`` if it learns, ``range``, ``float32``, ``reference = cpu``, ``cuda``,
-        ``speed``.
+    ``formula``, ``derivative``, ``learned`` if it learns, ``range``, ``float32``, ``reference = cpu``, ``cuda``,
+    ``speed``.
     """
-    return resolve([activation_items(record, scope(backends, registry))])[0]
-
-
-def activation_items(record: Activation, chosen: Scope) -> list[Verdict | Pending]:
-    """The items of `check_activation`; the one on CUDA is still pending."""
-    faults = trial_verdicts(record)
-    if faults:
-        return faults
-    formula = formula_verdict(record, chosen)
-
-    def if_derivable(item: str, look: Callable[[], Verdict]) -> Verdict:
-        return attempt(item, look) if has_derivative(record) else skipped(item, NO_DERIVATIVE)
 
     def agreement() -> Verdict:
         return activation_agreement(record, points(record), usable_sets(record))
 
-    derivative = if_derivable("derivative", lambda: derivative_verdict(record))
+    def pending() -> Pending:
+        return Pending(record, cuda_cases(record), usable_sets(record))
+
+    derivative = if_derivable(record, "derivative", lambda: derivative_verdict(record))
     right = derivative.outcome != "failed"
-    learned = [if_derivable("learned", lambda: learned_verdict(record))] if record.learn else []
+    learned = [if_derivable(record, "learned", lambda: learned_verdict(record))] if record.learn else []
 
     def in_range() -> Verdict:
         if not right and not _has_values(record):
@@ -104,10 +69,8 @@ def activation_items(record: Activation, chosen: Scope) -> list[Verdict | Pendin
         formula,
         excused(derivative, formula),
         *(excused(entry, formula) for entry in learned),
-        excused(if_derivable("range", in_range), formula),
-        if_compiled(formula, "float32", chosen, lambda: float32_verdict(record)),
-        if_compiled(formula, "reference = cpu", chosen, agreement, derivative),
-        on_cuda(formula, chosen, lambda: Pending(record, cuda_cases(record), usable_sets(record)), derivative),
+        excused(if_derivable(record, "range", in_range), formula),
+        *compiled_items(record, formula, chosen, agreement, pending, derivative),
         if_compiled(formula, "speed", chosen, lambda: activation_speed(record)),
     ]
 

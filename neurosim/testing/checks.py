@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from neurosim.errors import UsageError
 from neurosim.plugin import (
@@ -22,29 +22,31 @@ from neurosim.plugin import (
 )
 from neurosim.plugin.host import Registry
 from neurosim.testing.activations import activation_items
+from neurosim.testing.compiled import formula_verdict, trial_verdicts
 from neurosim.testing.cuda import Pending, resolve
 from neurosim.testing.gates import gate_items
-from neurosim.testing.host import check_dataset, check_initializer, check_schedule, options_for
+from neurosim.testing.host import dataset_items, initializer_items, options_for, schedule_items
 from neurosim.testing.losses import loss_items
-from neurosim.testing.metrics import check_metric
-from neurosim.testing.observers import check_observer
+from neurosim.testing.metrics import metric_items
+from neurosim.testing.observers import observer_items
 from neurosim.testing.optimizers import optimizer_items
 from neurosim.testing.rows import row_activation_items
 from neurosim.testing.scope import Scope, scope
 from neurosim.testing.verdicts import Verdict, failed, failures
 
-_ITEMS: dict[type, Callable[[Any, Scope], Sequence[Verdict | Pending]]] = {
+_COMPILED: dict[type, Callable[[Any, Scope, Verdict], Sequence[Verdict | Pending]]] = {
     Activation: activation_items,
     RowActivation: row_activation_items,
     Gate: gate_items,
     Loss: loss_items,
     Optimizer: optimizer_items,
-    Initializer: lambda record, chosen: check_initializer(record),
-    Schedule: lambda record, chosen: check_schedule(record),
-    FeedbackSchedule: lambda record, chosen: check_schedule(record),
-    Metric: lambda record, chosen: check_metric(record),
-    RunObserver: lambda record, chosen: check_observer(record),
-    Dataset: lambda record, chosen: check_dataset(record, options=chosen.options),
+}
+_ON_THE_HOST: dict[type, Callable[[Any], Sequence[Verdict]]] = {
+    Initializer: initializer_items,
+    Schedule: schedule_items,
+    FeedbackSchedule: schedule_items,
+    Metric: metric_items,
+    RunObserver: observer_items,
 }
 
 
@@ -55,7 +57,7 @@ def check(
     registry: Registry | None = None,
     options: Mapping[str, Any] | None = None,
 ) -> list[Verdict]:
-    """Check a record of any kind.
+    """Check a record of any kind; `check_gate` and the like are this function, typed for one kind.
 
     Parameters
     ----------
@@ -84,6 +86,35 @@ def check(
     return check_many([record], backends=backends, registry=registry, options=options)[0]
 
 
+Kind = TypeVar("Kind", contravariant=True)
+
+
+class Check(Protocol[Kind]):
+    """`check` of records of one kind."""
+
+    def __call__(
+        self,
+        record: Kind,
+        *,
+        backends: Iterable[str] | None = None,
+        registry: Registry | None = None,
+        options: Mapping[str, Any] | None = None,
+    ) -> list[Verdict]:
+        """The verdicts on a record."""
+
+
+check_activation: Check[Activation] = check
+check_row_activation: Check[RowActivation] = check
+check_gate: Check[Gate] = check
+check_loss: Check[Loss] = check
+check_optimizer: Check[Optimizer] = check
+check_initializer: Check[Initializer] = check
+check_schedule: Check[Schedule | FeedbackSchedule] = check
+check_metric: Check[Metric] = check
+check_observer: Check[RunObserver] = check
+check_dataset: Check[Dataset] = check
+
+
 def check_many(
     records: Iterable[Any],
     *,
@@ -101,11 +132,17 @@ def check_many(
 
 
 def _items(record: Any, chosen: Scope) -> Sequence[Verdict | Pending]:
-    items = _ITEMS.get(type(record))
-    if items is None:
-        kinds = ", ".join(kind.__name__ for kind in _ITEMS)
+    kind = type(record)
+    if kind in _COMPILED:
+        items = trial_verdicts(record) or _COMPILED[kind](record, chosen, formula_verdict(record, chosen))
+    elif kind in _ON_THE_HOST:
+        items = _ON_THE_HOST[kind](record)
+    elif kind is Dataset:
+        items = dataset_items(record, chosen.options)
+    else:
+        kinds = ", ".join(known.__name__ for known in (*_COMPILED, *_ON_THE_HOST, Dataset))
         raise UsageError(f"{record!r} is not a record of a plugin", f"Check one of these: {kinds}.")
-    return [*_misspelled(record, chosen.registry), *items(record, chosen)]
+    return [*_misspelled(record, chosen.registry), *items]
 
 
 def _misspelled(record: Any, registry: Registry) -> Sequence[Verdict]:

@@ -9,6 +9,7 @@ from neurosim.backends.health import formula_fault
 from neurosim.backends.trials import try_record
 from neurosim.errors import PluginError
 from neurosim.plugin import Activation, Gate, Loss, Optimizer
+from neurosim.testing.agreement import ITEM as AGREEMENT
 from neurosim.testing.cuda import ITEM as CUDA
 from neurosim.testing.cuda import Pending
 from neurosim.testing.scope import Scope
@@ -17,7 +18,6 @@ from neurosim.testing.verdicts import Verdict, attempt, failed, follows, passed,
 # Lengths of the rows that are tried.
 WIDTHS = (1, 2, 5)
 SURROGATE = "a surrogate, as the record says: not compared with the slope"
-NO_DERIVATIVE = "there is no derivative, and it cannot be worked out"
 
 
 def trial_verdicts(record: Any) -> list[Verdict | Pending]:
@@ -45,12 +45,13 @@ def formula_verdict(record: Any, chosen: Scope) -> Verdict:
     return attempt("formula", lambda: _compile(record, roles))
 
 
-def has_derivative(record: Any) -> bool:
-    """Whether the derivative, or the gradient, was given or can be derived."""
+def if_derivable(record: Any, item: str, look: Callable[[], Verdict]) -> Verdict:
+    """The verdict of `look`; skipped if the derivative, or the gradient, is neither given nor can be derived."""
     try:
-        return record.derivative is not None
+        record.derivative  # noqa: B018
     except PluginError:
-        return False
+        return skipped(item, "there is no derivative, and it cannot be worked out")
+    return attempt(item, look)
 
 
 def _compile(record: Any, roles: str) -> Verdict:
@@ -87,20 +88,29 @@ def float32_verdict(record: Any) -> Verdict:
     return passed("float32", "float32 in and out, no float64 in types or machine code")
 
 
+def compiled_items(
+    record: Any,
+    formula: Verdict,
+    chosen: Scope,
+    agreement: Callable[[], Verdict],
+    pending: Callable[[], Pending],
+    first: Verdict | None = None,
+) -> list[Verdict | Pending]:
+    """The items on compiled formulas: ``float32``, ``reference = cpu`` and ``cuda``; the last two after `first`."""
+    refusal = _not_run(formula, CUDA, chosen, "cuda", first)
+    return [
+        if_compiled(formula, "float32", chosen, lambda: float32_verdict(record)),
+        if_compiled(formula, AGREEMENT, chosen, agreement, first),
+        attempt(CUDA, pending) if refusal is None else refusal,
+    ]
+
+
 def if_compiled(
     formula: Verdict, item: str, chosen: Scope, look: Callable[[], Verdict], first: Verdict | None = None
 ) -> Verdict:
     """The verdict of `look`; skipped if there is nothing to run, no CPU backend to run it on, or `first` failed."""
     refusal = _not_run(formula, item, chosen, "cpu", first)
     return attempt(item, look) if refusal is None else refusal
-
-
-def on_cuda(
-    formula: Verdict, chosen: Scope, prepare: Callable[[], Pending], first: Verdict | None = None
-) -> Verdict | Pending:
-    """The pending check on CUDA; skipped as above."""
-    refusal = _not_run(formula, CUDA, chosen, "cuda", first)
-    return attempt(CUDA, prepare) if refusal is None else refusal
 
 
 def _not_run(formula: Verdict, item: str, chosen: Scope, backend: str, first: Verdict | None) -> Verdict | None:

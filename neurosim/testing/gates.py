@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import numpy as np
 
 from neurosim.backends.uncompiled import apply
 from neurosim.plugin import Gate
-from neurosim.plugin.host import Registry
 from neurosim.testing.agreement import gate_agreement
-from neurosim.testing.compiled import (
-    NO_DERIVATIVE,
-    float32_verdict,
-    formula_verdict,
-    has_derivative,
-    if_compiled,
-    on_cuda,
-    trial_verdicts,
-)
-from neurosim.testing.cuda import Pending, resolve
+from neurosim.testing.compiled import compiled_items, if_derivable
+from neurosim.testing.cuda import Pending
 from neurosim.testing.gradients import GradientCheck
 from neurosim.testing.nans import ADVICE
 from neurosim.testing.plain import Array, assigned, numbers, parameter_sets
-from neurosim.testing.scope import Scope, scope
+from neurosim.testing.scope import Scope
 from neurosim.testing.verdicts import (
     Verdict,
     attempt,
@@ -33,47 +22,21 @@ from neurosim.testing.verdicts import (
     number,
     passed,
     size,
-    skipped,
     some,
 )
 
 REACH = 1e4
 
 
-def check_gate(
-    record: Gate, *, backends: Iterable[str] | None = None, registry: Registry | None = None
-) -> list[Verdict]:
-    """Check a gate.
-
-    Parameters
-    ----------
-    record : Gate
-        What to check.
-    backends : iterable of str, optional
-        Backends to compare; all of them when left out.
-    registry : Registry, optional
-        Unused here.
-
-    Returns
-    -------
-    list of Verdict
-        ``formula``, ``derivative``, ``range``, ``float32``, ``reference = cpu``, ``cuda``.
-    """
-    return resolve([gate_items(record, scope(backends, registry))])[0]
-
-
-def gate_items(record: Gate, chosen: Scope) -> list[Verdict | Pending]:
-    """The items of `check_gate`; the one on CUDA is still pending."""
-    faults = trial_verdicts(record)
-    if faults:
-        return faults
-    formula = formula_verdict(record, chosen)
-    derivative = skipped("derivative", NO_DERIVATIVE)
-    if has_derivative(record):
-        derivative = attempt("derivative", lambda: derivative_verdict(record))
+def gate_items(record: Gate, chosen: Scope, formula: Verdict) -> list[Verdict | Pending]:
+    """The items of a gate: ``formula``, ``derivative``, ``range``, ``float32``, ``reference = cpu``, ``cuda``."""
+    derivative = if_derivable(record, "derivative", lambda: derivative_verdict(record))
     u, v = pairs()
 
-    def on_the_gpu() -> Pending:
+    def agreement() -> Verdict:
+        return gate_agreement(record, u, v, usable_sets(record))
+
+    def pending() -> Pending:
         halves = [half.astype(np.float32) for half in (u, v)]
         return Pending(record, {part.role: halves for part in record.formulas}, usable_sets(record))
 
@@ -81,11 +44,7 @@ def gate_items(record: Gate, chosen: Scope) -> list[Verdict | Pending]:
         formula,
         excused(derivative, formula),
         excused(attempt("range", lambda: range_verdict(record)), formula),
-        if_compiled(formula, "float32", chosen, lambda: float32_verdict(record)),
-        if_compiled(
-            formula, "reference = cpu", chosen, lambda: gate_agreement(record, u, v, usable_sets(record)), derivative
-        ),
-        on_cuda(formula, chosen, on_the_gpu, derivative),
+        *compiled_items(record, formula, chosen, agreement, pending, derivative),
     ]
 
 

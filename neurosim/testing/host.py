@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,10 @@ from neurosim.data import dataset_folder
 from neurosim.data.checks import check_table
 from neurosim.errors import DataError, UsageError
 from neurosim.plugin import DataRequest, Dataset, FeedbackSchedule, Initializer, Schedule, Table
-from neurosim.plugin.host import Registry
+from neurosim.plugin.answers import described, is_factor
 from neurosim.randomness import Stream
 from neurosim.suggestions import unknown
 from neurosim.testing.plain import Array
-from neurosim.testing.scope import scope
 from neurosim.testing.verdicts import Verdict, attempt, failed, in_turn, noted, number, passed, sentence, skipped
 
 FAN_IN, FAN_OUT = 200, 100
@@ -24,24 +23,8 @@ LENGTHS = (1, 2, 10, 1000)
 OWN_NUMBERS = "take random numbers only from the argument, which depends on the seed"
 
 
-def check_initializer(
-    record: Initializer, *, backends: Iterable[str] | None = None, registry: Registry | None = None
-) -> list[Verdict]:
-    """Check an initializer.
-
-    Parameters
-    ----------
-    record : Initializer
-        What to check.
-    backends, registry
-        Unused here.
-
-    Returns
-    -------
-    list of Verdict
-        ``shape``, ``values``, ``determinism``, ``seeds``, ``spread``.
-    """
-    scope(backends, registry)
+def initializer_items(record: Initializer) -> list[Verdict]:
+    """The items of an initializer: ``shape``, ``values``, ``determinism``, ``seeds``, ``spread``."""
     return in_turn(
         {
             "shape": lambda: _shape(record),
@@ -71,8 +54,8 @@ def _shape(record: Initializer) -> Verdict:
             drawn = _draw(record, part, shape)
             actual = np.asarray(drawn).shape
             if actual != shape:
-                what = f"an array of shape {actual}" if isinstance(drawn, np.ndarray) else _said(drawn)
-                return failed("shape", f"{part} returns {what} where an array of shape {shape} is requested")
+                where = f" where an array of shape {shape} is requested"
+                return failed("shape", f"{part} returns {described(drawn, where)}")
     return passed("shape", f"{' and '.join(_parts(record))}: as requested")
 
 
@@ -109,14 +92,11 @@ def _spread(record: Initializer) -> Verdict:
     )
 
 
-def check_schedule(
-    record: Schedule | FeedbackSchedule, *, backends: Iterable[str] | None = None, registry: Registry | None = None
-) -> list[Verdict]:
-    """Check a schedule: ``factors`` and ``course``; arguments as for `check_initializer`.
+def schedule_items(record: Schedule | FeedbackSchedule) -> list[Verdict]:
+    """The items of a schedule: ``factors`` and ``course``; with feedback also ``determinism``.
 
-    For a schedule with feedback also ``determinism``: that it depends on the losses alone.
+    A schedule with feedback has to depend on the losses alone.
     """
-    scope(backends, registry)
     if isinstance(record, FeedbackSchedule):
         return in_turn(
             {
@@ -144,16 +124,7 @@ def _unit(record: Schedule) -> str:
 
 def _no_factor(value: Any) -> str:
     """What is wrong with a factor of the learning rate; empty if nothing is."""
-    if not isinstance(value, int | float | np.number):
-        return f"{_said(value)}; it must be a number from 0 on"
-    return "" if np.isfinite(value) and value >= 0.0 else f"{value}; it must be a number from 0 on"
-
-
-def _said(value: Any) -> str:
-    """A value that should have been another, for people."""
-    if value is None:
-        return "None (is a return missing?)"
-    return repr(value) if isinstance(value, str | int | float) else f"a {type(value).__name__}"
+    return "" if is_factor(value) else f"{described(value)}; it must be a number from 0 on"
 
 
 def _course(record: Schedule) -> Verdict:
@@ -213,30 +184,18 @@ def _feedback_course(record: FeedbackSchedule) -> Verdict:
     return noted("course", f"{start} at the start; {', '.join(ends)}")
 
 
-def check_dataset(
-    record: Dataset,
-    *,
-    backends: Iterable[str] | None = None,
-    registry: Registry | None = None,
-    options: Mapping[str, Any] | None = None,
-) -> list[Verdict]:
-    """Check a data set: ``load``, ``table`` and ``determinism``.
+def dataset_items(record: Dataset, options: Mapping[str, Any]) -> list[Verdict]:
+    """The items of a data set: ``load``, ``table`` and ``determinism``.
 
     Its options have their defaults, but for those given. It is skipped if required options are not given, or if its
-    files are missing. Other arguments as for `check_initializer`.
-
-    Raises
-    ------
-    UsageError
-        For an option that it does not have, or of another type than its default.
+    files are missing. Raises UsageError for an option of another type than its default.
     """
-    scope(backends, registry)
-    chosen = _chosen_options(record, options or {})
+    chosen = _chosen_options(record, options)
     required = [name for name, value in chosen.items() if value is None]
     if required:
         return [_not_loaded(f"required options: {', '.join(required)}")]
     folder = dataset_folder(record.name)
-    vouched = frozenset(value for value in (options or {}).values() if isinstance(value, str))
+    vouched = frozenset(value for value in options.values() if isinstance(value, str))
 
     def load(seed: int) -> Any:
         return record.load(DataRequest(Stream(seed, "data"), folder, Path.cwd(), vouched), **chosen)
@@ -250,7 +209,7 @@ def check_dataset(
     except Exception:  # the verdict below reports it, with the place
         return [attempt("load", lambda: _loaded(load(1)))]
     if not isinstance(table, Table):
-        return [failed("load", f"returns {_said(table)}; it must return a Table")]
+        return [failed("load", f"returns {described(table)}; it must return a Table")]
     checks = {"table": lambda: _table(table), "determinism": lambda: _same_rows(table, load)}
     return [_loaded(table), *in_turn(checks)]
 
@@ -265,11 +224,9 @@ def options_for(records: Sequence[Any], given: Mapping[str, Any]) -> list[dict[s
 
 
 def _chosen_options(record: Dataset, given: Mapping[str, Any]) -> dict[str, Any]:
-    """All options of a data set; raises UsageError for those given that it cannot take."""
+    """All options of a data set, of which it has those given; raises UsageError for a value of another type."""
     chosen = dict(record.options)
     for name, value in given.items():
-        if name not in record.options:
-            raise UsageError(*unknown(f"option of the data set {record.name}", name, record.options))
         wanted = type(record.options[name])
         # A float may be written without a point.
         chosen[name] = float(value) if wanted is float and type(value) is int else value

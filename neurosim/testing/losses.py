@@ -4,78 +4,42 @@ from __future__ import annotations
 
 import copy
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from neurosim.errors import PluginError
 from neurosim.plugin import FromLogits, Loss
-from neurosim.plugin.host import Registry
 from neurosim.testing.agreement import loss_agreement
-from neurosim.testing.compiled import (
-    NO_DERIVATIVE,
-    SURROGATE,
-    float32_verdict,
-    formula_verdict,
-    has_derivative,
-    if_compiled,
-    on_cuda,
-    trial_verdicts,
-)
-from neurosim.testing.cuda import Cases, Pending, resolve
+from neurosim.testing.compiled import SURROGATE, compiled_items, if_derivable
+from neurosim.testing.cuda import Cases, Pending
 from neurosim.testing.domains import DOMAINS, Fit, Rows, compare, fitting_domain
 from neurosim.testing.extremes import extreme_rows, infinite, infinite_on_cpu
 from neurosim.testing.nans import hidden_by_loss
 from neurosim.testing.pairs import pair_item, pair_rows, pair_verdict
 from neurosim.testing.plain import Array, Measure, PairMeasure, assigned, numbers, parameter_sets, with_params
-from neurosim.testing.scope import Scope, built_in, scope
-from neurosim.testing.verdicts import Verdict, attempt, excused, failed, follows, noted, passed, size, skipped, some
+from neurosim.testing.scope import Scope, built_in
+from neurosim.testing.verdicts import Verdict, excused, failed, follows, noted, passed, size, some
 
 # float32 can hold the square of the exponential of such outputs.
 MODERATE = 40.0
 NOWHERE = "the value is not finite for any kind of outputs and targets that was tried"
 
 
-def check_loss(
-    record: Loss, *, backends: Iterable[str] | None = None, registry: Registry | None = None
-) -> list[Verdict]:
-    """Check a loss.
+def loss_items(record: Loss, chosen: Scope, formula: Verdict) -> list[Verdict | Pending]:
+    """The items of a loss.
 
-    Parameters
-    ----------
-    record : Loss
-        What to check.
-    backends : iterable of str, optional
-        Backends to compare; all of them when left out.
-    registry : Registry, optional
-        Where the output activations of pairs are looked up; the built-ins when left out.
-
-    Returns
-    -------
-    list of Verdict
-        ``formula``, ``gradient``, ``range``, one for each pair (``from logits of sigmoid``),
-        ``float32``, ``reference = cpu``, ``cuda``.
+    ``formula``, ``gradient``, ``range``, one for each pair (``from logits of sigmoid``), ``float32``,
+    ``reference = cpu``, ``cuda``.
     """
-    return resolve([loss_items(record, scope(backends, registry))])[0]
-
-
-def loss_items(record: Loss, chosen: Scope) -> list[Verdict | Pending]:
-    """The items of `check_loss`; the one on CUDA is still pending."""
-    faults = trial_verdicts(record)
-    if faults:
-        return faults
-    formula = formula_verdict(record, chosen)
     compiled = formula.outcome == "passed" and "cpu" in chosen.backends
 
     @functools.cache
     def fit() -> Fit:
         return fitting_domain(Measure(record, numbers(record.params)))
 
-    def if_derivable(item: str, look: Callable[[], Verdict]) -> Verdict:
-        return attempt(item, look) if has_derivative(record) else skipped(item, NO_DERIVATIVE)
-
-    gradient = if_derivable("gradient", lambda: gradient_verdict(record, fit()))
+    gradient = if_derivable(record, "gradient", lambda: gradient_verdict(record, fit()))
     right = gradient.outcome != "failed"
 
     def in_range() -> Verdict:
@@ -87,7 +51,7 @@ def loss_items(record: Loss, chosen: Scope) -> list[Verdict | Pending]:
         def look() -> Verdict:
             return pair_verdict(record, pair, chosen, compiled=compiled and right, chained=right)
 
-        return if_derivable(pair_item(pair), look)
+        return if_derivable(record, pair_item(pair), look)
 
     def agreement() -> Verdict:
         cases = agreement_cases(record, fit(), chosen)
@@ -101,11 +65,9 @@ def loss_items(record: Loss, chosen: Scope) -> list[Verdict | Pending]:
     return [
         formula,
         excused(gradient, formula),
-        excused(if_derivable("range", in_range), formula),
+        excused(if_derivable(record, "range", in_range), formula),
         *(excused(verdict, formula) for verdict in pairs),
-        if_compiled(formula, "float32", chosen, lambda: float32_verdict(record)),
-        if_compiled(formula, "reference = cpu", chosen, agreement, first),
-        on_cuda(formula, chosen, pending, first),
+        *compiled_items(record, formula, chosen, agreement, pending, first),
     ]
 
 

@@ -2,52 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.errors import PluginError
 from neurosim.plugin import Metric
-from neurosim.plugin.host import Registry
 from neurosim.plugin.host.measuring import metric_value
 from neurosim.randomness import Stream
-from neurosim.testing.scope import scope
-from neurosim.testing.verdicts import Verdict, attempt, failed, noted, number, passed
+from neurosim.testing.verdicts import Verdict, being_checked, failed, in_turn, noted, number, passed
 
 ROWS = 200
 WIDTHS = (1, 2, 3, 10)
 RIGHT, GUESSED = "right answers", "guessed answers"
 
 
-def check_metric(
-    record: Metric, *, backends: Iterable[str] | None = None, registry: Registry | None = None
-) -> list[Verdict]:
-    """Check a metric.
-
-    Parameters
-    ----------
-    record : Metric
-        What to check.
-    backends, registry
-        Unused here.
-
-    Returns
-    -------
-    list of Verdict
-        ``values``, ``determinism``, ``direction``, ``course``; if the first one fails, only that.
-    """
-    scope(backends, registry)
-    values = attempt("values", lambda: _values(record))
-    if values.outcome == "failed":  # the others would say it again
-        return [values]
-    return [
-        values,
-        attempt("determinism", lambda: _determinism(record)),
-        attempt("direction", lambda: _direction(record)),
-        attempt("course", lambda: _course(record)),
-    ]
+def metric_items(record: Metric) -> list[Verdict]:
+    """The items of a metric: ``values``, ``determinism``, ``direction``, ``course``."""
+    return in_turn(
+        {
+            "values": lambda: _values(record),
+            "determinism": lambda: _determinism(record),
+            "direction": lambda: _direction(record),
+            "course": lambda: _course(record),
+        }
+    )
 
 
 def _widths(record: Metric) -> tuple[int, ...]:
@@ -73,11 +52,8 @@ def _case(record: Metric, what: str, width: int, rows: int = ROWS) -> tuple[NDAr
 def _measure(record: Metric, what: str, width: int, rows: int = ROWS) -> float:
     answers, targets = _case(record, what, width, rows)
     doing = f"for {what}, {width} {'classes' if record.targets == 'classes' else 'targets'} and {rows} rows"
-    try:
+    with being_checked():
         return metric_value(record, list(record.params.values()), answers, targets, doing)
-    except PluginError as error:
-        # To check what it raises is what is being done.
-        raise PluginError(error.message, "" if error.__cause__ else error.hint) from error
 
 
 def _values(record: Metric) -> Verdict:

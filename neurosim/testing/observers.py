@@ -10,42 +10,22 @@ from typing import Any
 
 import numpy as np
 
-from neurosim.errors import PluginError
 from neurosim.plugin import Progress, RunObserver
-from neurosim.plugin.host import Registry
 from neurosim.plugin.host.observing import tell
-from neurosim.testing.scope import scope
-from neurosim.testing.verdicts import Verdict, attempt, failed, noted, passed
+from neurosim.testing.verdicts import Verdict, being_checked, failed, in_turn, noted, passed
 
 EPOCHS, STEPS = 20, 10
 
 
-def check_observer(
-    record: RunObserver, *, backends: Iterable[str] | None = None, registry: Registry | None = None
-) -> list[Verdict]:
-    """Check an observer.
-
-    Parameters
-    ----------
-    record : RunObserver
-        What to check.
-    backends, registry
-        Unused here.
-
-    Returns
-    -------
-    list of Verdict
-        ``calls``, ``determinism``, ``course``; if the first one fails, only that.
-    """
-    scope(backends, registry)
-    calls = attempt("calls", lambda: _calls(record))
-    if calls.outcome == "failed":  # the others would say it again
-        return [calls]
-    return [
-        calls,
-        attempt("determinism", lambda: _determinism(record)),
-        attempt("course", lambda: _course(record)),
-    ]
+def observer_items(record: RunObserver) -> list[Verdict]:
+    """The items of an observer: ``calls``, ``determinism``, ``course``."""
+    return in_turn(
+        {
+            "calls": lambda: _calls(record),
+            "determinism": lambda: _determinism(record),
+            "course": lambda: _course(record),
+        }
+    )
 
 
 class _Measures(dict[str, Any]):
@@ -74,13 +54,9 @@ def _parameters() -> Mapping[str, Any]:
 def _tell(record: RunObserver, role: str, epoch: int) -> str | None:
     """Its reason to stop after an epoch."""
     records = tuple(map(_record, range(1, epoch + 1)))
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            progress = Progress(records, EPOCHS, epoch * STEPS, "checked", 0, Path(folder), _parameters)
-            return tell(record, list(record.params.values()), role, progress)
-    except PluginError as error:
-        # To check what it raises is what is being done.
-        raise PluginError(error.message, "" if error.__cause__ else error.hint) from error
+    with being_checked(), tempfile.TemporaryDirectory() as folder:
+        progress = Progress(records, EPOCHS, epoch * STEPS, "checked", 0, Path(folder), _parameters)
+        return tell(record, list(record.params.values()), role, progress)
 
 
 def _reasons(record: RunObserver, epochs: Iterable[int]) -> dict[int, str]:

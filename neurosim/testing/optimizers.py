@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,14 +13,13 @@ from neurosim.backends.uncompiled import uncompiled
 from neurosim.errors import PluginError
 from neurosim.network.layers import choose
 from neurosim.plugin import Optimizer
-from neurosim.plugin.host import Registry
 from neurosim.testing.agreement import make_layer, step_row, update_agreement
 from neurosim.testing.array_rules import LoneRule, cases, share_left
-from neurosim.testing.compiled import float32_verdict, formula_verdict, if_compiled, on_cuda, trial_verdicts
-from neurosim.testing.cuda import Cases, Pending, resolve
+from neurosim.testing.compiled import compiled_items
+from neurosim.testing.cuda import Cases, Pending
 from neurosim.testing.plain import Array, numbers, parameter_sets
 from neurosim.testing.probe import PROBE
-from neurosim.testing.scope import Scope, built_in, scope
+from neurosim.testing.scope import Scope, built_in
 from neurosim.testing.verdicts import Verdict, attempt, excused, failed, follows, number, passed
 
 # Tried in turn; a rule is right if one of them leads to the minimum.
@@ -33,37 +32,19 @@ LAST = 50
 ENOUGH = 0.01
 
 
-def check_optimizer(
-    record: Optimizer, *, backends: Iterable[str] | None = None, registry: Registry | None = None
-) -> list[Verdict]:
-    """Check an optimizer.
+def optimizer_items(record: Optimizer, chosen: Scope, formula: Verdict) -> list[Verdict | Pending]:
+    """The items of an optimizer.
 
-    Parameters
-    ----------
-    record : Optimizer
-        What to check.
-    backends : iterable of str, optional
-        Backends to compare; all of them when left out.
-    registry : Registry, optional
-        Unused here.
-
-    Returns
-    -------
-    list of Verdict
-        ``formula``, ``state``, ``quadratic``, ``determinism``, ``float32``, ``reference = cpu``,
-        ``cuda``.
+    ``formula``, ``state``, ``quadratic``, ``determinism``, ``float32``, ``reference = cpu``, ``cuda``.
     """
-    return resolve([optimizer_items(record, scope(backends, registry))])[0]
-
-
-def optimizer_items(record: Optimizer, chosen: Scope) -> list[Verdict | Pending]:
-    """The items of `check_optimizer`; the one on CUDA is still pending."""
-    faults = trial_verdicts(record)
-    if faults:
-        return faults
-    formula = formula_verdict(record, chosen)
     compiled = formula.outcome == "passed" and "cpu" in chosen.backends
     state = attempt("state", lambda: state_verdict(record))
+
+    def agreement() -> Verdict:
+        return update_agreement(record, usable_sets(record))
+
+    def pending() -> Pending:
+        return Pending(record, cuda_cases(record), usable_sets(record))
 
     def after_state(item: str, look: Callable[[], Verdict]) -> Verdict:
         return attempt(item, look) if state.outcome != "failed" else follows(item, state)
@@ -73,9 +54,7 @@ def optimizer_items(record: Optimizer, chosen: Scope) -> list[Verdict | Pending]
         excused(state, formula),
         after_state("quadratic", lambda: quadratic_verdict(record)),
         after_state("determinism", lambda: determinism_verdict(record, compiled=compiled)),
-        if_compiled(formula, "float32", chosen, lambda: float32_verdict(record)),
-        if_compiled(formula, "reference = cpu", chosen, lambda: update_agreement(record, usable_sets(record)), state),
-        on_cuda(formula, chosen, lambda: Pending(record, cuda_cases(record), usable_sets(record)), state),
+        *compiled_items(record, formula, chosen, agreement, pending, state),
     ]
 
 

@@ -2,59 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-
 import numpy as np
 
 from neurosim.network.layers import choose
 from neurosim.plugin import RowActivation
-from neurosim.plugin.host import Registry
 from neurosim.testing.agreement import make_layer, row_activation_agreement, run_layer
-from neurosim.testing.compiled import (
-    NO_DERIVATIVE,
-    SURROGATE,
-    float32_verdict,
-    formula_verdict,
-    has_derivative,
-    if_compiled,
-    on_cuda,
-    trial_verdicts,
-)
-from neurosim.testing.cuda import Cases, Pending, resolve
+from neurosim.testing.compiled import SURROGATE, compiled_items, if_compiled, if_derivable
+from neurosim.testing.cuda import Cases, Pending
 from neurosim.testing.gradients import GradientCheck, row_text
 from neurosim.testing.nans import hidden_by_activation
 from neurosim.testing.plain import Array, RowCurve, assigned, numbers, parameter_sets, window
 from neurosim.testing.probe import PROBE
-from neurosim.testing.scope import Scope, scope
+from neurosim.testing.scope import Scope
 from neurosim.testing.speed import activation_speed
-from neurosim.testing.verdicts import Verdict, attempt, excused, failed, follows, noted, passed, size, skipped, some
+from neurosim.testing.verdicts import Verdict, excused, failed, follows, noted, passed, size, some
 
 UNITS = (1, 2, 5)
 REACH = 1e4
 
 
-def check_row_activation(
-    record: RowActivation, *, backends: Iterable[str] | None = None, registry: Registry | None = None
-) -> list[Verdict]:
-    """Check a row-wise activation; like `check_activation`, with rows instead of single numbers."""
-    return resolve([row_activation_items(record, scope(backends, registry))])[0]
+def row_activation_items(record: RowActivation, chosen: Scope, formula: Verdict) -> list[Verdict | Pending]:
+    """The items of a row-wise activation.
 
-
-def row_activation_items(record: RowActivation, chosen: Scope) -> list[Verdict | Pending]:
-    """The items of `check_row_activation`; the one on CUDA is still pending."""
-    faults = trial_verdicts(record)
-    if faults:
-        return faults
-    formula = formula_verdict(record, chosen)
+    ``formula``, ``derivative``, ``range``, ``float32``, ``reference = cpu``, ``cuda``, ``speed``.
+    """
     compiled = formula.outcome == "passed"
 
     def agreement() -> Verdict:
         return row_activation_agreement(record, rows(record), usable_sets(record))
 
-    def if_derivable(item: str, look: Callable[[], Verdict]) -> Verdict:
-        return attempt(item, look) if has_derivative(record) else skipped(item, NO_DERIVATIVE)
+    def pending() -> Pending:
+        return Pending(record, cuda_cases(record), usable_sets(record))
 
-    derivative = if_derivable("derivative", lambda: derivative_verdict(record))
+    derivative = if_derivable(record, "derivative", lambda: derivative_verdict(record))
     right = derivative.outcome != "failed"
 
     def in_range() -> Verdict:
@@ -65,10 +45,8 @@ def row_activation_items(record: RowActivation, chosen: Scope) -> list[Verdict |
     return [
         formula,
         excused(derivative, formula),
-        excused(if_derivable("range", in_range), formula),
-        if_compiled(formula, "float32", chosen, lambda: float32_verdict(record)),
-        if_compiled(formula, "reference = cpu", chosen, agreement, derivative),
-        on_cuda(formula, chosen, lambda: Pending(record, cuda_cases(record), usable_sets(record)), derivative),
+        excused(if_derivable(record, "range", in_range), formula),
+        *compiled_items(record, formula, chosen, agreement, pending, derivative),
         if_compiled(formula, "speed", chosen, lambda: activation_speed(record), derivative),
     ]
 

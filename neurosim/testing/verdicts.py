@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeVar
 
 import numpy as np
 
-from neurosim.errors import NeurosimError
+from neurosim.errors import NeurosimError, PluginError
 
 Outcome = Literal["passed", "failed", "skipped", "noted"]
 Finding = TypeVar("Finding")
@@ -80,6 +81,15 @@ def attempt(item: str, look: Callable[[], Finding]) -> Finding | Verdict:
         return failed(item, sentence(error))
     except Exception as error:
         return failed(item, f"{_place(error)}{type(error).__name__}: {error}")
+
+
+@contextmanager
+def being_checked() -> Iterator[None]:
+    """Within this a function of a record is called; what it raises is told without the advice to check the record."""
+    try:
+        yield
+    except PluginError as error:
+        raise PluginError(error.message, "" if error.__cause__ else error.hint) from error
 
 
 def sentence(error: NeurosimError) -> str:
