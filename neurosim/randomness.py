@@ -139,4 +139,4 @@ class Stream:
 
 def _check_numbers(call: str, *numbers: object) -> None:
     if any(isinstance(number, tuple | list) for number in numbers):
-        raise TypeError(f"it is called as random.{call}, and a shape stands where a number should")
+        raise TypeError(f"call it as random.{call}: there is a shape where a number should be")

@@ -36,7 +36,7 @@ _DERIVED = "<derived from "
 # Entries of a row that a message shows.
 SHOWN = 4
 ADVICE = (
-    "Look at the formula, for the square root or the logarithm of a negative number, a division of 0 by 0, or an "
+    "Look in the formula for the square root or the logarithm of a negative number, a division of 0 by 0, or an "
     "exponential that overflows.  neurosim plugins check {file}  tries many inputs."
 )
 

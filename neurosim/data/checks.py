@@ -67,7 +67,7 @@ def _check_features(what: str, features: Any) -> None:
         found = f"shape {features.shape}" if isinstance(features, np.ndarray) else type(features).__name__
         hint = "" if isinstance(features, np.ndarray) else "Use  np.array(features, np.float32)."
         if isinstance(features, np.ndarray) and features.ndim == 1:
-            hint = "One feature:  .reshape(-1, 1)."
+            hint = "For a single feature, use  .reshape(-1, 1)."
         raise DataError(f"{what} must be an array (rows, features), not {found}", hint)
     if features.size == 0:
         raise DataError(f"{what} are empty: {features.shape[0]} rows of {features.shape[1]} features")

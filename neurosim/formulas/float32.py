@@ -315,7 +315,7 @@ class Float32Printer(GuardedPrinter):
         formula = read(node.function)
         if not any(isinstance(part, form.Return) and part.value is not None for part in form.walk(formula.body)):
             what = f"{formula.name} returns nothing"
-            raise self.formula.refuse(node.line, what, "end it with return, or call it in a line of its own")
+            raise self.formula.refuse(node.line, what, "end it with return, or call it on a line of its own")
         call = self.helper(node)
         return called("F", call) if node.function in PLACES else call
 

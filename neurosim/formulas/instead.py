@@ -47,7 +47,7 @@ _CALLS: dict[str, dict[int, str]] = {
     "arcsinh": {1: "math.asinh({0})"},
     "arctan2": {2: "math.atan2({0}, {1})"},
     "round": {1: "math.floor({0} + 0.5)"},
-    "divmod": {2: "{0} // {1} for the quotient and {0} % {1} for the rest, in lines of their own"},
+    "divmod": {2: "{0} // {1} for the quotient and {0} % {1} for the remainder, on lines of their own"},
     "float32": {1: "{0}"},
     "float64": {1: "{0}"},
     "tensor": {1: "{0}"},
@@ -154,7 +154,7 @@ def of_expression(node: ast.expr) -> str:
         case ast.Lambda():
             return "define it in the module, with def"
         case ast.NamedExpr(target=target, value=value):
-            return f"{ast.unparse(target)} = {ast.unparse(value)} in a line of its own"
+            return f"{ast.unparse(target)} = {ast.unparse(value)} on a line of its own"
     return ""
 
 

@@ -76,7 +76,7 @@ def check_kinds(formula: Formula, arguments: Sequence[ArgumentKind], results: in
             case form.Index(row=name) if name not in rows:
                 raise refuse(node.line, f"{name} is a number, not a row", f"use it without an index; {_WHOLE_ROW}")
             case form.Index(row=name, index=form.Name(id=place)) if place in rows:
-                instead = f'{place}[k]; if {place} is the number of the right class, Loss(..., targets="classes")'
+                instead = f'{place}[k]; if {place} is the index of the right class, write Loss(..., targets="classes")'
                 raise refuse(node.line, f"the row {place} is used as a number", instead)
             case form.Return() if results is not None:
                 _check_results(formula, node, results, [name for name in formula.params if name in rows])
@@ -115,7 +115,7 @@ def _check_results(formula: Formula, node: form.Return, results: int, rows: Sequ
         raise formula.refuse(node.line, "a value is returned", instead)
     if count != results:
         what = f"{counted(count, 'value')} returned, {results} expected"
-        several = "return the new w, then each slot in its order; of a direction, u in the place of w"
+        several = "return the new w, then each slot in order; a direction returns u in place of w"
         instead = "return one number; a derivative has a function of its own" if results == 1 else several
         raise formula.refuse(node.line, what, instead)
 

@@ -52,23 +52,23 @@ _PLAIN = "use assignments, if, for, while and return"
 _NO_EFFECT = "leave it out: a formula gets and returns numbers; settings are params, and an optimizer has slots"
 _ALONE = "leave it out: a formula has no effect but its result, and remembers nothing from call to call"
 _ARITHMETIC = "write scalar arithmetic with math functions"
-_UNNAMED = ("a sorted row needs a name", "write s = sorted(z) in a line of its own, then use s")
+_UNNAMED = ("a sorted row needs a name", "write s = sorted(z) on a line of its own, then use s")
 # Statements that authors try, in their words.
 _OUTSIDE: dict[type[ast.stmt], tuple[str, str]] = {
     ast.Global: ("a formula cannot change a name outside it (global)", _NO_EFFECT),
     ast.Nonlocal: ("a formula cannot change a name outside it (nonlocal)", _NO_EFFECT),
-    ast.FunctionDef: ("a function inside the function is not compiled", f"define it in the module; {_PLAIN}"),
-    ast.ClassDef: ("a class inside the function is not compiled", _PLAIN),
+    ast.FunctionDef: ("a function inside the function cannot be compiled", f"define it in the module; {_PLAIN}"),
+    ast.ClassDef: ("a class inside the function cannot be compiled", _PLAIN),
     ast.Try: (
-        "try is not compiled",
+        "try cannot be compiled",
         f"leave it out: nothing raises an error here, results are infinity or NaN; {_PLAIN}",
     ),
-    ast.Raise: ("raise is not compiled", f"return math.nan; {_PLAIN}"),
-    ast.Assert: ("assert is not compiled", f"test it with if; {_PLAIN}"),
-    ast.Import: ("import is not compiled", f"import at the top of the file; {_PLAIN}"),
-    ast.ImportFrom: ("import is not compiled", f"import at the top of the file; {_PLAIN}"),
-    ast.With: ("with is not compiled", _PLAIN),
-    ast.Match: ("match is not compiled", _PLAIN),
+    ast.Raise: ("raise cannot be compiled", f"return math.nan; {_PLAIN}"),
+    ast.Assert: ("assert cannot be compiled", f"test it with if; {_PLAIN}"),
+    ast.Import: ("import cannot be compiled", f"import at the top of the file; {_PLAIN}"),
+    ast.ImportFrom: ("import cannot be compiled", f"import at the top of the file; {_PLAIN}"),
+    ast.With: ("with cannot be compiled", _PLAIN),
+    ast.Match: ("match cannot be compiled", _PLAIN),
 }
 
 
@@ -165,17 +165,17 @@ class _Reader:
                 self.outside = {"len": len, "min": min, **self.outside}
                 return self.statement(as_range(node, self.local, self.outside, self.refuse))
             case ast.For():
-                raise self.refuse(node.orelse[0], "for ... else is not compiled", "put it after the loop")
+                raise self.refuse(node.orelse[0], "for ... else cannot be compiled", "put it after the loop")
             case ast.While(orelse=[]):
                 body_read = self.loop(node)
                 return form.While(self.value(node.test), body_read, line=line)
             case ast.While():
-                raise self.refuse(node.orelse[0], "while ... else is not compiled", "put it after the loop")
+                raise self.refuse(node.orelse[0], "while ... else cannot be compiled", "put it after the loop")
             case ast.Break() | ast.Continue() | ast.Pass():
                 return form.Jump(ast.unparse(node), line=line)
             case ast.Expr(value=ast.Call() as call):
                 if isinstance(call.func, ast.Attribute) and not self.is_math(call.func.value):
-                    raise self.refuse(node, f"{ast.unparse(node)} is not compiled", _ALONE)
+                    raise self.refuse(node, f"{ast.unparse(node)} cannot be compiled", _ALONE)
                 done = self.value(call)
                 if isinstance(done, form.Helper) and done.function not in OF_A_ROW.values():
                     return form.Do(done, line=line)
@@ -185,7 +185,7 @@ class _Reader:
             case ast.Expr(value=value):
                 self.value(value)
                 return form.Jump("pass", line=line)
-        raise self.refuse(node, *_OUTSIDE.get(type(node), ("this statement is not compiled", _PLAIN)))
+        raise self.refuse(node, *_OUTSIDE.get(type(node), ("this statement cannot be compiled", _PLAIN)))
 
     def branches(
         self, body: Iterable[ast.stmt], orelse: Iterable[ast.stmt]
@@ -266,7 +266,7 @@ class _Reader:
             case ast.Attribute(value=module, attr=name) if self.is_math(module) and name in MATH_CONSTANTS:
                 return form.Named(ast.unparse(node), MATH_CONSTANTS[name], line=line)
             case ast.Attribute():
-                what = f"{ast.unparse(node)} is not compiled"
+                what = f"{ast.unparse(node)} cannot be compiled"
                 raise self.refuse(node, what, of_attribute(node) or "use numbers, arguments and the math module")
             case ast.Subscript(value=ast.Name(id=row), slice=index) if row in self.local:
                 return form.Index(row, self.integer(index), line=line)
@@ -277,13 +277,13 @@ class _Reader:
             case ast.Subscript(value=ast.Call(func=ast.Name(id="sorted"))):
                 raise self.refuse(node, *_UNNAMED)
             case ast.Subscript(value=ast.Name(id=name)) if isinstance(self.outside.get(name), dict):
-                what = f"{ast.unparse(node)} is not compiled"
+                what = f"{ast.unparse(node)} cannot be compiled"
                 raise self.refuse(node, what, "define each number in the module, under a name of its own")
             case ast.Subscript():
                 instead = "index the row arguments, or a tuple of numbers in the module"
-                raise self.refuse(node, f"{ast.unparse(node)} is not compiled", instead)
+                raise self.refuse(node, f"{ast.unparse(node)} cannot be compiled", instead)
             case ast.BinOp() if instead := of_operator(node):
-                raise self.refuse(node, f"{ast.unparse(node)!r} is not compiled", instead)
+                raise self.refuse(node, f"{ast.unparse(node)!r} cannot be compiled", instead)
             case ast.BinOp(op=op, left=left, right=right):
                 operator = self.operator(node, op)
                 return form.Binary(operator, self.value(left), self.value(right), line=line)
@@ -295,7 +295,7 @@ class _Reader:
             case ast.Compare(left=left, ops=ops, comparators=others):
                 operands = self.values([left, *others])
                 if not all(type(op) in _OPERATORS for op in ops):
-                    raise self.refuse(node, f"{ast.unparse(node)!r} is not compiled", _ARITHMETIC)
+                    raise self.refuse(node, f"{ast.unparse(node)!r} cannot be compiled", _ARITHMETIC)
                 return form.Compare(tuple(_OPERATORS[type(op)] for op in ops), operands, line=line)
             case ast.IfExp(test=test, body=body, orelse=orelse):
                 return form.Choice(self.value(test), self.value(body), self.value(orelse), line=line)
@@ -303,7 +303,7 @@ class _Reader:
                 return form.Tuple(self.values(items), line=line)
             case ast.Call():
                 return self.call(node)
-        raise self.refuse(node, f"{ast.unparse(node)!r} is not compiled", of_expression(node) or _ARITHMETIC)
+        raise self.refuse(node, f"{ast.unparse(node)!r} cannot be compiled", of_expression(node) or _ARITHMETIC)
 
     def held(self, node: ast.expr, number: float) -> float:
         """A number that float32 holds."""
@@ -317,7 +317,7 @@ class _Reader:
 
     def operator(self, node: ast.expr | ast.stmt, operator: ast.operator | ast.unaryop) -> str:
         if type(operator) not in _OPERATORS:
-            raise self.refuse(node, "bit and matrix operators are not compiled", "use + - * / ** // %")
+            raise self.refuse(node, "bit and matrix operators cannot be compiled", "use + - * / ** // %")
         return _OPERATORS[type(operator)]
 
     def name(self, node: ast.Name) -> form.Expression:
@@ -359,7 +359,7 @@ class _Reader:
                 case ast.keyword(arg="reverse", value=ast.Constant(value=bool() as descending)):
                     pass
                 case _:
-                    what = f"sorted with {ast.unparse(keyword)} is not compiled"
+                    what = f"sorted with {ast.unparse(keyword)} cannot be compiled"
                     raise self.refuse(call, what, "sorted(z) or sorted(z, reverse=True)")
         match node.targets, call.args:
             case [ast.Name(id=name)], [ast.Name(id=row)] if row in self.local and name != row:
@@ -368,7 +368,9 @@ class _Reader:
                 return form.Sorted(name, row, descending, line=node.lineno)
             case [ast.Name(id=name)], [ast.Name(id=row)] if name == row:
                 raise self.refuse(node, f"the row {row} is assigned to", f"use another name: ordered = sorted({row})")
-        raise self.refuse(node, f"{ast.unparse(node)!r} is not compiled", "sort one row, into one name: s = sorted(z)")
+        raise self.refuse(
+            node, f"{ast.unparse(node)!r} cannot be compiled", "sort one row, into one name: s = sorted(z)"
+        )
 
     def integer(self, node: ast.expr) -> form.Expression:
         """An index, or a bound of a loop."""
@@ -397,20 +399,20 @@ class _Reader:
             found = self.outside.get(getattr(node.func, "id", ""))
             raise self.refuse(
                 node,
-                "keyword and * arguments are not compiled",
+                "keyword and * arguments cannot be compiled",
                 by_position(node, found) or "pass arguments by position",
             )
         match node.func:
             case ast.Attribute(value=module, attr=name) if self.is_math(module):
                 if name not in MATH_FUNCTIONS:
-                    what = f"math.{name} is not compiled" if hasattr(math, name) else f"math has no {name}"
+                    what = f"math.{name} cannot be compiled" if hasattr(math, name) else f"math has no {name}"
                     raise self.refuse(node, what, of_math(name, node))
                 return self.call_known(node, name)
             case ast.Attribute(value=ast.Name(id="math")) if "math" not in {*self.local, *self.function.__globals__}:
                 raise self.refuse(node, "math is not imported", "write import math at the top of the file")
             case ast.Attribute():
                 instead = of_call(node) or "use the functions of math, and your own"
-                raise self.refuse(node, f"{ast.unparse(node.func)} is not compiled", instead)
+                raise self.refuse(node, f"{ast.unparse(node.func)} cannot be compiled", instead)
             case ast.Name(id=name) if name not in self.local:
                 found = self.outside.get(name)
                 if name in OF_A_ROW and self.is_builtin(node.func) and (len(node.args) == 1 or name == "sum"):
@@ -426,9 +428,9 @@ class _Reader:
                 near = of_name(name, self.known, self.function) if found is None else ""
                 instead = of_call(node, found) or near or "call math functions or your own"
                 raise self.refuse(
-                    node.func, f"{name} {'is not known' if found is None else 'is not compiled'}", instead
+                    node.func, f"{name} {'is not known' if found is None else 'cannot be compiled'}", instead
                 )
-        raise self.refuse(node, f"{ast.unparse(node)!r} is not compiled", "call functions by name")
+        raise self.refuse(node, f"{ast.unparse(node)!r} cannot be compiled", "call functions by name")
 
     def is_table_name(self, node: ast.expr) -> bool:
         return isinstance(node, ast.Name) and node.id not in self.local and is_table(self.outside.get(node.id))
@@ -450,7 +452,7 @@ class _Reader:
             case _:
                 usual = "x + y" if name == "sum" else f"{name}(x, y)"
                 instead = of_call(node) or f"{name}(z) for a row z, {name}(v * v for v in z), or {usual}"
-                raise self.refuse(node, f"{ast.unparse(node)} is not compiled", instead)
+                raise self.refuse(node, f"{ast.unparse(node)} cannot be compiled", instead)
         return form.Helper(function, self.values(given), written, line=node.lineno)
 
     def outside_name(self, wish: str, value: object) -> str:

@@ -54,9 +54,9 @@ def sequence_of(node: ast.expr, local: set[str], outside: Mapping[str, Any], ref
                 lambda place: ast.Tuple([part.at(place) for part in parts], ast.Load()),
             )
         case ast.Tuple() | ast.List():
-            what = f"{ast.unparse(node)} cannot be gone through here"
+            what = f"{ast.unparse(node)} cannot be looped over here"
             raise refuse(node, what, f"define it in the module, VALUES = {ast.unparse(node)}, and loop over VALUES")
-    raise refuse(node, f"{ast.unparse(node)} cannot be gone through", f"loop {_LOOP}")
+    raise refuse(node, f"{ast.unparse(node)} cannot be looped over", f"loop {_LOOP}")
 
 
 def as_range(node: ast.For, local: set[str], outside: Mapping[str, Any], refuse: Refuse) -> ast.For:

@@ -57,7 +57,7 @@ def parse(function: Callable[..., Any]) -> ast.FunctionDef:
         raise PluginError(f"{label} is not a plain function", "Write it with def, not as a lambda or a class.")
     ast.increment_lineno(node, first - 1)
     if node.decorator_list:
-        raise refuse(function, node.lineno, "decorators are not compiled", "leave the decorator out")
+        raise refuse(function, node.lineno, "decorators cannot be compiled", "leave the decorator out")
     arguments = node.args
     _check_arguments(function, node.name, arguments, node.lineno)
     if ast.get_docstring(node) is not None:
@@ -74,7 +74,7 @@ def _check_arguments(function: Callable[..., Any], name: str, arguments: ast.arg
         defaults = dict(zip(names[-len(arguments.defaults) :], map(ast.unparse, arguments.defaults), strict=True))
         params = ", ".join(f'"{key}": {value}' for key, value in defaults.items())
         instead = f"def {name}({', '.join(names)}), and in the record params={{{params}}}"
-        raise refuse(function, line, f"the default of {' and '.join(defaults)} is not compiled", instead)
+        raise refuse(function, line, f"the default of {' and '.join(defaults)} cannot be compiled", instead)
 
 
 def _parse_lambda(function: Callable[..., Any]) -> ast.FunctionDef:

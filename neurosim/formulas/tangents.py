@@ -144,7 +144,7 @@ class TangentPrinter(Printer, Activity):
 
     def refuse(self, node: form.Node, what: str = "") -> PluginError:
         """The error for a part that cannot be derived."""
-        what = what or f"{plain_text(node)!r} cannot be derived"
+        what = what or f"{plain_text(node)!r} cannot be differentiated"
         instead = "write it with arithmetic and math functions, or give the derivative"
         return self.formula.refuse(node.line, what, instead)
 

@@ -32,7 +32,7 @@ class NetworkSection(Section):
     class_weights: list[ClassWeight] | None = Field(
         default=None,
         min_length=2,
-        description="How much the loss of a row counts, by its class: a number for each class, in their order.",
+        description="How much the loss of a row counts, by its class: a number for each class, in order.",
     )
     layers: list[AnyLayer] = Field(min_length=1, description="Layers, from the input to the output.")
 
@@ -108,5 +108,5 @@ def _check_pairs(loss: Entry, registry: Registry) -> None:
     for pair in loss.record.from_logits:
         near = registry.activations.misspelled(pair.activation)
         if near:
-            what = f"loss {loss.record.name!r} is paired with an activation {pair.activation!r}, which is not there"
+            what = f"loss {loss.record.name!r} is paired with activation {pair.activation!r}, which does not exist"
             raise PluginError(f"{pair.place}: {what}", near)

@@ -52,7 +52,7 @@ class Activation(Record):
         The lowest and the highest input that `f` is meant for, such as ``(0.0, math.inf)``; checks
         look between them. Left out, all numbers.
     surrogate : bool
-        Whether the derivative is another function on purpose, as in a straight-through estimator; it
+        Whether the derivative is deliberately another function, as in a straight-through estimator; it
         is then not compared with the slope.
     learn : sequence of str, or mapping of str to function ``(z, a, *params) -> da/dparam`` or None
         Names of the parameters that are learned in training, starting from their defaults or from what a scenario
@@ -102,7 +102,7 @@ class Activation(Record):
                 raise self._fault(f"learn names {name!r}, which is not one of its params", near or declared)
             if name in LAYERS_OWN:
                 raise self._fault(
-                    f"learn names {name!r}, and a layer has numbers of that name already",
+                    f"learn names {name!r}, but a layer already has numbers of that name",
                     "Call the parameter something else.",
                 )
             if function is not None:
@@ -185,7 +185,7 @@ class RowActivation(Record):
     widths : tuple of int
         The numbers of units to check it with, such as ``(2, 4)`` where they must be even.
     surrogate : bool
-        Whether the derivative is another function on purpose, as in a straight-through estimator; it
+        Whether the derivative is deliberately another function, as in a straight-through estimator; it
         is then not compared with the slope.
     """
 

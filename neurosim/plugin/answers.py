@@ -52,7 +52,7 @@ def wrong_factor(record: Any, value: object, where: str) -> PluginError:
     """The error for what a schedule has returned that is no factor."""
     return PluginError(
         f"{place_of(record.factor)}schedule {record.name!r} returns {described(value, where)}",
-        "It must return a finite number from 0 on: what the learning rate is multiplied by.",
+        "It must return a finite number, 0 or larger: what the learning rate is multiplied by.",
     )
 
 

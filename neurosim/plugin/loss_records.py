@@ -73,7 +73,7 @@ class Loss(Record):
     widths : tuple of int
         The numbers of outputs to check it with.
     surrogate : bool
-        Whether the derivative is another function on purpose, as in a straight-through estimator; it
+        Whether the derivative is deliberately another function, as in a straight-through estimator; it
         is then not compared with the slope.
     outputs_per_target : int
         How many outputs it takes for each target, of a loss on values: 2 for a mean and a variance.
@@ -114,7 +114,7 @@ class Loss(Record):
     def _check_outputs_per_target(self) -> None:
         count = self.outputs_per_target
         if type(count) is not int or count < 1:
-            raise self._fault(f"outputs_per_target must be a whole number from 1, not {count!r}")
+            raise self._fault(f"outputs_per_target must be a whole number, 1 or larger, not {count!r}")
         if count > 1 and self.targets == "classes":
             raise self._fault(
                 "outputs_per_target is for losses on values",
@@ -122,7 +122,7 @@ class Loss(Record):
             )
         odd = next((width for width in self.widths if width % count), None)
         if odd is not None:
-            raise self._fault(f"widths has {odd}, and with {count} outputs for each target they must divide by {count}")
+            raise self._fault(f"widths has {odd}, which is not divisible by {count}, the outputs for each target")
 
     def _pairs(self) -> tuple[FromLogits, ...]:
         pairs = (self.from_logits,) if isinstance(self.from_logits, FromLogits) else self.from_logits

@@ -21,7 +21,7 @@ Scalar = Callable[..., float]
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 # Keys of a scenario that say which record it means; the record's own settings stand beside them.
 NAMING = ("name", "source")
-NAMES_RECORDS = "names records in scenarios"
+NAMES_RECORDS = "scenarios use to say which one they mean"
 # What authors call a field that has another name here.
 _OTHER_WORDS = {
     "derivative": "df", "gradient": "df", "function": "f", "formula": "f", "parameters": "params", "init": "usual_init",
@@ -112,7 +112,7 @@ class Record(Declared):
         name: object = self.name
         if not isinstance(name, str):
             raise PluginError(
-                f"the name of {self._a_kind} is text in quotes, not {_kind_of(name)}",
+                f"the name of {self._a_kind} must be text in quotes, not {_kind_of(name)}",
                 f'write {type(self).__name__}("my_{self.kind}", ...)',
             )
         if not _NAME.fullmatch(self.name):
@@ -125,7 +125,7 @@ class Record(Declared):
         for text in ("usual_init", "source", "description"):
             value = getattr(self, text, "")
             if not isinstance(value, str):
-                raise self._fault(f"{text} is text in quotes, not {_kind_of(value)}")
+                raise self._fault(f"{text} must be text in quotes, not {_kind_of(value)}")
         object.__setattr__(self, self.settings, MappingProxyType(self._checked_defaults()))
 
     @property
@@ -170,9 +170,9 @@ class Record(Declared):
         """A default as a number that scenarios can say and compiled code can hold."""
         if not isinstance(value, int | float):
             hint = "Write it without quotes." if isinstance(value, str) else ""
-            raise self._fault(f"{what} needs a number as default, not {value!r}", hint)
+            raise self._fault(f"{what} needs a number as its default, not {value!r}", hint)
         if not math.isfinite(value):
-            raise self._fault(f"{what} needs a finite number as default, not {value!r}")
+            raise self._fault(f"{what} needs a finite number as its default, not {value!r}")
         if self._is_compiled and (fault := beyond_float32(value)):
             raise self._fault(f"the default of {what}, {value:g}, {fault[0]}", fault[1])
         return float(value)
@@ -223,7 +223,7 @@ class Record(Declared):
                 name: default if isinstance(default := arguments[name].default, int | float) else 1.0 for name in own
             }
             found = {name: declared.get(name, wanted[name]) for name in own}
-            return f"Declare what follows, with defaults: {self.settings}={_as_code(found)}."
+            return f"Declare the other arguments, with defaults: {self.settings}={_as_code(found)}."
         return f"Write {_definition(function, 'function', ', '.join([*fixed, *declared]))}."
 
 

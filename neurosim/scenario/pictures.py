@@ -66,7 +66,7 @@ PICTURES = {
     for picture in (
         Picture(
             "learning_curves",
-            "loss over the epochs, and accuracy where there are classes",
+            "loss over the epochs, accuracy where there are classes, and the metrics of the scenario",
             "curves.curves",
             "curves.learning_curves",
             missing="no_epoch",

@@ -116,8 +116,8 @@ class OptimizerSection(Naming):
     )
     biases: dict[str, Parameter] | None = Field(
         default=None,
-        description="Parameters of the optimizer that are others for biases, gamma and beta than for weights, such as "
-        "{ weight_decay = 0.0 }; left out: none.",
+        description="Parameters of the optimizer with other values for biases, gamma and beta than for weights, "
+        "such as { weight_decay = 0.0 }; left out: none.",
     )
 
     @property
@@ -142,20 +142,20 @@ class EarlyStopping(Section):
 
 
 class AverageSection(Section):
-    """An average of the weights over training, which is measured and kept in the place of the weights themselves."""
+    """An average of the weights over training, which is measured and kept in place of the weights themselves."""
 
     kind: Literal["ema", "swa", "polyak"] = Field(
         description="ema: after each step a little of the weights is mixed in; polyak: the mean of the weights after "
         "all steps; swa: the mean of the weights after all epochs."
     )
     decay: Number | None = Field(
-        default=None, gt=0, lt=1, description="Of ema: how much of the average each step leaves; left out: 0.999."
+        default=None, gt=0, lt=1, description="For ema: the share of the average that each step keeps; left out: 0.999."
     )
     start: int = Field(
         default=1,
         ge=1,
         le=2**31 - 1,
-        description="Epoch from which weights count; before it the weights are kept.",
+        description="Epoch from which the weights are averaged; until then, the weights themselves are measured.",
     )
 
 
@@ -177,7 +177,7 @@ class TrainingSection(Section):
     )
     observers: list[Annotated[Choice, Field(json_schema_extra={"names": "observers"})]] | None = Field(
         default=None,
-        description="Who hears of each epoch, and may stop the run; see `neurosim list observers`.",
+        description="Observers, which hear of each epoch and may stop the run; see `neurosim list observers`.",
     )
     early_stopping: EarlyStopping | None = Field(
         default=None, description="Stop before the last epoch when a measure stops improving; left out: never."

@@ -124,7 +124,7 @@ def _unit(record: Schedule) -> str:
 
 def _no_factor(value: Any) -> str:
     """What is wrong with a factor of the learning rate; empty if nothing is."""
-    return "" if is_factor(value) else f"{described(value)}; it must be a number from 0 on"
+    return "" if is_factor(value) else f"{described(value)}; it must be a number, 0 or larger"
 
 
 def _course(record: Schedule) -> Verdict:

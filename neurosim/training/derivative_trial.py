@@ -33,7 +33,10 @@ TOLERANCE = 1e-3
 MARGIN = 2e-3
 # Entries of a row that are tried, and rows of targets.
 ENTRIES, ROWS = 4, 2
-REMEDY = "Leave it out, and neurosim works it out; if it is no derivative on purpose, say surrogate=True in the record."
+REMEDY = (
+    "Leave it out, and neurosim works it out; "
+    "if it is deliberately not the derivative, say surrogate=True in the record."
+)
 
 
 def check_derivatives(network: Network, rows: Rows) -> None:
@@ -100,7 +103,9 @@ def _try_learned(chosen: Chosen[Any], function: Callable[..., Any], place: int, 
     found = float(apply(function, z, apply(record.f, z, params=values), params=values)[0])
     if _differs(found, slope) and not _at_a_kink(along, values[place], found):
         name = list(record.params)[place]
-        what = f"the slope of {name_of(record.f)} in {name} = {values[place]:.4g} is {slope:.4g}"
+        what = (
+            f"the slope of {name_of(record.f)} with respect to {name}, at {name} = {values[place]:.4g}, is {slope:.4g}"
+        )
         raise _wrong(record, function, f"gives {found:.4g} for z = {point:.4g}, where {what}")
 
 
@@ -182,7 +187,7 @@ def _compare(
         if _differs(given[k], slope) and not _at_a_kink(along, row[k], given[k]):
             shown = ", ".join(f"{entry:.3g}" for entry in row[:ENTRIES]) + (", ..." if row.size > ENTRIES else "")
             raise _wrong(
-                record, function, f"fills in {given[k]:.4g} for entry {k} of [{shown}], and the slope is {slope:.4g}"
+                record, function, f"fills in {given[k]:.4g} for entry {k} of [{shown}], but the slope is {slope:.4g}"
             )
 
 

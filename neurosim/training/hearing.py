@@ -51,7 +51,7 @@ class Hearing:
             reasons = [
                 (observer.name, tell(observer.record, observer.values, role, progress)) for observer in self._observers
             ]
-        return next((f"{name} says that {reason}" for name, reason in reasons if reason), "")
+        return next((f"{reason} (observer {name})" for name, reason in reasons if reason), "")
 
 
 def closed(arrays: Mapping[str, NDArray[Any]]) -> Mapping[str, NDArray[Any]]:

@@ -234,8 +234,8 @@ def watches(scenario: Scenario) -> bool:
 
 def _average_words(average: AverageSection) -> str:
     when = "epochs" if average.kind == "swa" else "steps"
-    how = f", each leaving {average.decay:g} of it" if average.decay is not None else ""
-    return f"the weights after all {when} from epoch {average.start} on{how}; this is what was measured"
+    how = "mean" if average.decay is None else f"exponential moving average (decay {average.decay:g})"
+    return f"{how} of the weights after all {when} from epoch {average.start} on; this is what was measured"
 
 
 def _words(metric: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -151,9 +152,10 @@ def rule_lines(names: Names, place: Place) -> list[Line]:
     }
     lines: list[Line] = []
     for part in rule.parts:
+        reduced = []
         for reduction in part.before:
             value = float(step.after[reduction.name][at])
-            lines.append(Line(reduction.name, reduction.words(parameter.name), (), value, told=True))
+            reduced.append(Line(reduction.name, reduction.words(parameter.name), (), value, told=True))
             known[reduction.name] = Argument(reduction.name, value)
         arguments = [known[key] for key in (*part.numbers, *part.helpers)]
         arguments.append(Argument("t", step.done + 1))
@@ -161,6 +163,8 @@ def rule_lines(names: Names, place: Place) -> list[Line]:
         directs = part.role == "direction"
         results = ["u" if directs else f"new {name}", *(f"new {slot}" for slot in part.results[1:])]
         found = trace(part.function, arguments, results)
+        used = {word for line in found.lines for word in re.findall(r"\w+", f"{line.formula} {line.note}")}
+        lines += [line for line in reduced if line.name in used]
         lines += found.lines
         if directs:
             known["u"] = Argument("u", found.results[0], computed=True)

@@ -62,7 +62,7 @@ def test_lambdas_train_on_every_backend(write):
 
 
 @pytest.mark.parametrize(
-    ("name", "line", "what"), [("within", 11, "in a line of its own"), ("default", 12, "the default of k")]
+    ("name", "line", "what"), [("within", 11, "on a line of its own"), ("default", 12, "the default of k")]
 )
 def test_what_a_lambda_cannot_do_is_refused_with_its_line(write, name, line, what):
     module = write(TEXT)

@@ -206,7 +206,7 @@ WRONG = {
     "text": ({"learn": "alpha"}, "must be a tuple of names, not the text"),
     "a name of the layer's": (
         {"params": {"weight": 1.0}, "learn": ("weight",), "f": lambda z, weight: z},
-        "a layer has numbers of that name already",
+        "a layer already has numbers of that name",
     ),
     "another word for per": ({"per": "channel"}, "per must be 'layer' or 'unit', not 'channel'"),
     "a parameter called per": ({"params": {"per": 1.0}, "f": lambda z, per: z}, "is a key that says in scenarios"),

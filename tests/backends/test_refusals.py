@@ -47,7 +47,7 @@ REFUSED = {
     ),
     "bits": ("return z & 1  # here", "+ - * /"),
     "matrices": ("return z @ z  # here", "z * z"),
-    "walrus": ("return (y := z) * y  # here", "in a line of its own"),
+    "walrus": ("return (y := z) * y  # here", "on a line of its own"),
     "a bare literal": ("z + 1\n    3  # here\n    return z", "leave it out"),
     "yield": ("yield z  # here", ""),
     "complex": ("return z * 1j  # here", "numbers only"),
@@ -107,7 +107,7 @@ def test_refused_signatures_name_the_line(write, text):
 
 def test_a_refusal_in_a_helper_names_the_helper(write):
     module = write("import numpy as np\n\ndef g(x):\n    return np.exp(x)\n\ndef f(z):\n    return g(z)\n")
-    with pytest.raises(PluginError, match=r":4: in g: np.exp is not compiled"):
+    with pytest.raises(PluginError, match=r":4: in g: np.exp cannot be compiled"):
         translate(module.f)
 
 

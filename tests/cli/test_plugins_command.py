@@ -56,7 +56,7 @@ def test_health_of_each_plugin(neurosim):
     assert "ok good activation bend from mine/good.py" in words
     assert "broken broken provides nothing from mine/broken.py SyntaxError: expected ':' (line 1)" in words
     assert "fault refused activation wave from mine/refused.py" in words
-    assert "activation wave: mine/refused.py:6: in wave: np.sin is not compiled; instead: math.sin(z)" in words
+    assert "activation wave: mine/refused.py:6: in wave: np.sin cannot be compiled; instead: math.sin(z)" in words
     # A wrong derivative is a matter of checking.
     assert "ok wrong activation wrong" in words
     assert all(len(line) <= 80 for line in out.splitlines())
@@ -89,7 +89,7 @@ def test_listing_as_json(neurosim):
     assert plugins["good"]["records"] == [{"kind": "activation", "name": "bend", "fault": None}]
     assert len(plugins["good"]["sha256"]) == 64
     assert plugins["broken"]["error"] == "SyntaxError: expected ':' (line 1)"
-    assert plugins["refused"]["records"][0]["fault"].endswith("np.sin is not compiled; instead: math.sin(z)")
+    assert plugins["refused"]["records"][0]["fault"].endswith("np.sin cannot be compiled; instead: math.sin(z)")
     assert len(plugins["builtin"]["records"]) > 40
 
 
@@ -135,7 +135,7 @@ def test_a_formula_that_is_not_compiled(neurosim):
     code, out, _ = neurosim("check", "refused", "--plugins-dir", "mine")
     assert code == 2
     words = " ".join(out.split())
-    assert "formula failed mine/refused.py:6: in wave: np.sin is not compiled. Instead: math.sin(z)." in words
+    assert "formula failed mine/refused.py:6: in wave: np.sin cannot be compiled. Instead: math.sin(z)." in words
     assert "float32 skipped the formula cannot be compiled" in words
     assert "picture" not in words
 

@@ -76,10 +76,10 @@ def test_what_does_not_fit_is_said():
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"outputs_per_target": 0}, "outputs_per_target must be a whole number from 1, not 0"),
-        ({"outputs_per_target": 2.0}, "outputs_per_target must be a whole number from 1, not 2.0"),
+        ({"outputs_per_target": 0}, "outputs_per_target must be a whole number, 1 or larger, not 0"),
+        ({"outputs_per_target": 2.0}, "outputs_per_target must be a whole number, 1 or larger, not 2.0"),
         ({"outputs_per_target": 2, "targets": "classes"}, "outputs_per_target is for losses on values"),
-        ({"outputs_per_target": 2, "widths": (2, 3)}, "widths has 3, and with 2 outputs for each target they must div"),
+        ({"outputs_per_target": 2, "widths": (2, 3)}, "widths has 3, which is not divisible by 2"),
     ],
 )
 def test_losses_that_cannot_be(options, told):

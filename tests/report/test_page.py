@@ -130,7 +130,7 @@ def test_every_picture_has_words(tmp_path):
     images = read(path).named("img")
     assert len(images) == 3
     assert {image["alt"] for image in images} == {
-        "Loss over the epochs, and accuracy where there are classes",
+        "Loss over the epochs, accuracy where there are classes, and the metrics of the scenario",
         "Where the last hidden layer puts each row",
         "Which class is taken for which",
     }

@@ -110,7 +110,7 @@ def test_the_average_is_measured_and_kept_at_the_end(scenario, backend_name):
     assert averaged.evaluate("validation")["loss"] == weights.history[-1]["validation_loss"]
     assert averaged.history[-1]["train_loss"] == weights.history[-1]["train_loss"]
     assert averaged.watch.messages["averaged"].startswith(
-        "the weights after all steps from epoch 1 on, each leaving 0.8"
+        "exponential moving average (decay 0.8) of the weights after all steps from epoch 1 on"
     )
 
 

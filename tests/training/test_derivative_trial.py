@@ -78,7 +78,7 @@ def test_derivatives_with_respect_to_what_is_learned(train, slope, says):
     with pytest.raises(PluginError) as caught:
         train(text, "activations", record, {FIRST: "mine"})
     assert f"mine.py:5: activation 'mine': {says}" in caught.value.message
-    assert "where the slope of f in alpha = 0.25 is 0" in caught.value.message
+    assert "where the slope of f with respect to alpha, at alpha = 0.25, is 0" in caught.value.message
 
 
 ROW = (

@@ -87,10 +87,10 @@ def test_an_observer_changes_no_number(plugin, backend):
 def test_an_observer_stops_a_run_and_says_why(plugin, tmp_path):
     result = run(scenario(plugin, ["last"]), out=tmp_path / "run")
     assert len(result.history) == 3
-    told = "after 3 of 8 epochs: last says that epoch 3 is enough"
+    told = "after 3 of 8 epochs: epoch 3 is enough (observer last)"
     assert result.simulator.watch.messages == {"stopped": told}
     summary = json.loads((tmp_path / "run/summary.json").read_text())
-    assert (summary["stopped_early"], summary["stopped"]) == (True, "last says that epoch 3 is enough")
+    assert (summary["stopped_early"], summary["stopped"]) == (True, "epoch 3 is enough (observer last)")
     again = read_run(tmp_path / "run", build_registry([plugin])).results[0]
     assert again.simulator.watch.messages == {"stopped": told}
     # The same as the run that was to have three epochs.

@@ -233,3 +233,22 @@ def test_the_readme_shows_a_piece_of_a_real_sheet():
     printed = sheet_of("xor").printed()
     for part in piece.split("...\n"):
         assert part in printed
+
+
+def test_only_the_reductions_that_a_step_uses_are_on_the_sheet():
+    """LAMB scales the steps of weights by the length of their array, and takes the plain step for biases."""
+    changes = {"optimizer.name": "lamb"}
+    update = explain(Simulator(load_scenario("moons", overrides=changes))).sections[4]
+    of_bias = {section.title: section for section in update.sections if "worked out for b" in section.title}
+    of_weight = {section.title: section for section in update.sections if "worked out for w" in section.title}
+    assert of_bias
+    assert of_weight
+    for sections, norms in ((of_bias, 0), (of_weight, 2)):
+        for section in sections.values():
+            assert sum(block.name in ("w_norm", "u_norm") for block in section.blocks) == norms
+
+
+def test_class_weights_are_named():
+    """The loss on the sheet is that of the row, times the weight of its class."""
+    sheet = explain(Simulator(load_scenario("iris", overrides={"network.class_weights": [1.0, 2.5, 1.0]})))
+    assert "is multiplied by the weight of its class: class_weights = [1, 2.5, 1]." in " ".join(sheet.printed().split())

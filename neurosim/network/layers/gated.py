@@ -14,7 +14,7 @@ from neurosim.network.sections import Choice, choice
 
 
 class GatedSection(CombinationSection, title="Gated"):
-    """Gated units: of the first half u of its inputs and the second half v it makes gate(u, v)."""
+    """Gated units: gate(u, v), where u is the first half of the inputs and v the second."""
 
     kind: Literal["gated"] = Field(description=KIND)
     gate: Choice = choice("gates", "Formula of u and v, such as glu: u times the sigmoid of v.")

@@ -39,9 +39,7 @@ class MaxoutSection(CombinationSection, title="Maxout"):
     """Maxout: each unit puts out the largest of several weighted sums."""
 
     kind: Literal["maxout"] = Field(description=KIND)
-    pieces: int = Field(
-        default=2, ge=2, le=MOST_PIECES, description="Of how many numbers each unit takes the largest one."
-    )
+    pieces: int = Field(default=2, ge=2, le=MOST_PIECES, description="How many numbers each unit takes the largest of.")
 
     def build(self, stack: Stack) -> None:
         """Put the layer on a stack; raises ShapeError where it does not fit."""
