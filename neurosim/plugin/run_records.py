@@ -30,8 +30,8 @@ class Metric(Record):
         The metric of all rows of a split at once, as NumPy arrays; with another `aggregate` that of a single row.
 
         With ``targets="classes"`` `outputs` has a column for each class, the largest of which is the answer
-        (where one unit tells two classes apart, the column of class 0 is neurosim's), and `targets` the index of the
-        right class. With ``targets="values"`` both have a column for each target, in the units of the data set.
+        (where a single unit tells two classes apart, neurosim adds the column of class 0), and `targets` the index of
+        the right class. With ``targets="values"`` both have a column for each target, in the units of the data set.
     better : "larger" or "smaller"
         Which values are better.
     targets : "classes" or "values"
@@ -109,13 +109,13 @@ class Progress:
 
     @property
     def parameters(self) -> Mapping[str, Any]:
-        """Copies of the parameters as they are now, by name, closed to writing: ``parameters["layers.0.weight"]``."""
+        """Read-only copies of the parameters as they are now, by name: ``parameters["layers.0.weight"]``."""
         return {} if self.look is None else self.look()
 
 
 @dataclass(frozen=True)
 class RunObserver(Record):
-    """Hears how a run proceeds, and may stop it; a scenario asks for it in ``training.observers``.
+    """Follows a run, and may stop it; a scenario asks for it in ``training.observers``.
 
     Each function gets a `Progress` and the parameters. At least one is given.
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:  # what compares need not load a simulator
 # Sections whose keys are settings, and keys of the data section that only scale.
 SECTIONS = ("data", "augmentation", "network", "optimizer", "training")
 SCALING = ("standardize", "normalize", "standardize_targets")
+# What stands below the measures in a table of outcomes.
+_FACTS = ("epochs", "s/epoch", "parameters", "promises met", "seeds")
 LONGEST_LABEL = 26
 # Letters of a folder's name, which may be the only difference between two runs.
 LONGEST_NAME = 60
@@ -254,7 +256,9 @@ def outcome_rows(shown: Comparison) -> list[list[str]]:
     """A row for each part of the outcome: its name, and what it is under each label."""
     results = [_outcome(runs) for runs in by_label(shown).values()]
     names = dict.fromkeys(name for cells in results for name in cells)
-    return [[name, *(cells.get(name, "-") for cells in results)] for name in names]
+    # What only later runs have measured comes before the facts all the same.
+    ordered = sorted(names, key=lambda name: _FACTS.index(name) if name in _FACTS else -1)
+    return [[name, *(cells.get(name, "-") for cells in results)] for name in ordered]
 
 
 def _outcome(runs: Sequence[Compared]) -> dict[str, str]:

@@ -93,7 +93,7 @@ def _choice(path: KeyPath, value: object, catalog: Catalog) -> Iterator[Fault]:
         for key in value:
             if key == "per" and catalog.what == "activation":
                 if not learned_names(record):
-                    text = f"activation {name} learns none of its parameters, so there is nothing to have per unit"
+                    text = f"activation {name} learns none of its parameters, so no unit can have its own"
                     yield Fault((*path, key), text)
             elif key != "name" and key not in record.params:
                 yield Fault((*path, key), _no_such("parameter", key, f"{catalog.what} {name}", record.params))

@@ -148,5 +148,5 @@ def test_what_a_gpu_cannot_do_is_refused():
     net = support.network(3, [Dense(4, "tanh"), Dense(2, "softmax")], CCE)
     with pytest.raises(BackendError) as caught:
         CudaBackend(net, support.training("muon"), 0)
-    assert caught.value.message == "the CUDA backend cannot make matrices orthogonal, as the optimizer muon asks for"
+    assert caught.value.message == "the CUDA backend cannot make matrices orthogonal, which the optimizer muon needs"
     assert 'backend="cpu"' in caught.value.hint

@@ -94,7 +94,9 @@ def test_what_they_compute():
 
 @pytest.mark.parametrize(("layer", "by"), [(Gated(), 2), (Maxout(3), 3)])
 def test_inputs_that_cannot_be_divided_are_refused(layer, by):
-    with pytest.raises(ShapeError, match=f"divides what comes in by {by}, and 5 numbers come in") as caught:
+    with pytest.raises(
+        ShapeError, match=f"divides its inputs into {by} parts of the same size, and there are 5"
+    ) as caught:
         support.network(3, [Dense(5), layer])
     assert caught.value.hint == f"give the layer before it a multiple of {by} units"
 

@@ -220,4 +220,7 @@ def test_inputs_that_cannot_be_divided_are_refused_before_anything_is_built(load
     with pytest.raises(ScenarioError) as caught:
         load(stacked(*layers))
     message = str(caught.value)
-    assert f"layers.2.kind: it divides what comes in by {by}, and 7 numbers come in; give the layer before" in message
+    assert (
+        f"layers.2.kind: it divides its inputs into {by} parts of the same size, and there are 7; give the layer before"
+        in message
+    )

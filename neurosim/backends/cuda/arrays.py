@@ -32,7 +32,7 @@ def check_reductions(optimizer: Optimizer) -> None:
     for reduction in optimizer.parsed.values():
         if reduction.operation == ORTHOGONAL:
             raise BackendError(
-                f"the CUDA backend cannot make matrices orthogonal, as the optimizer {optimizer.name} asks for",
+                f"the CUDA backend cannot make matrices orthogonal, which the optimizer {optimizer.name} needs",
                 'Use backend="cpu", or another optimizer.',
             )
 

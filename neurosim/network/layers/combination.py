@@ -33,7 +33,7 @@ class CombinationSection(LayerSection):
         """Inputs that cannot be divided."""
         pieces = cls.pieces_of(table)
         if inputs is not None and inputs % pieces:
-            what = f"it divides what comes in by {pieces}, and {inputs} numbers come in"
+            what = f"it divides its inputs into {pieces} parts of the same size, and there are {inputs}"
             yield ("kind",), f"{what}; give the layer before it a multiple of {pieces} units"
 
 
@@ -56,7 +56,8 @@ class Combination(Layer):
         inputs = stack.vector(cls.kind)
         if inputs % pieces:
             raise ShapeError(
-                f"network.{stack.name} ({cls.kind}) divides what comes in by {pieces}, and {inputs} numbers come in",
+                f"network.{stack.name} ({cls.kind}) divides its inputs into {pieces} parts of the same size, "
+                f"and there are {inputs}",
                 f"give the layer before it a multiple of {pieces} units",
             )
         stack.add(cls(stack.name, inputs // pieces, gate, pieces))
