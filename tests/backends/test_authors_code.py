@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import support
 
-from neurosim.backends.cpu.templates import activation_source
+from neurosim.backends.cpu.activation_templates import activation_source
 from neurosim.backends.uncompiled import uncompiled
 from neurosim.plugin import Activation, Optimizer
 

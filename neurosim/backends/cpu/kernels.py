@@ -9,15 +9,10 @@ from typing import Any
 from numba.core.errors import NumbaError
 
 from neurosim.backends.cache import load_generated
+from neurosim.backends.cpu.activation_templates import activation_source, gate_source, learned_activation_source
+from neurosim.backends.cpu.loss_templates import lane_loss_source, loss_source
+from neurosim.backends.cpu.optimizer_templates import optimizer_source
 from neurosim.backends.cpu.rule_templates import rule_source
-from neurosim.backends.cpu.templates import (
-    activation_source,
-    gate_source,
-    lane_loss_source,
-    learned_activation_source,
-    loss_source,
-    optimizer_source,
-)
 from neurosim.backends.memo import once_each
 from neurosim.backends.refusals import refusal
 from neurosim.formulas import form

@@ -1,4 +1,4 @@
-"""Source text of the kernels of optimizers that look at whole arrays; see `templates` for the others.
+"""Source text of the kernels of optimizers that look at whole arrays; see `optimizer_templates` for the others.
 
 A kernel works on some numbers of one array: `values` are those of the reductions for that array, `spread` the rows of
 those that differ within it.
@@ -6,7 +6,8 @@ those that differ within it.
 
 from __future__ import annotations
 
-from neurosim.backends.cpu.templates import AVERAGE, AVERAGE_SHARE, HEADER, indented
+from neurosim.backends.cpu.optimizer_templates import AVERAGE, AVERAGE_SHARE
+from neurosim.backends.cpu.templates import HEADER, indented
 from neurosim.backends.invariants import SplitUpdate, split_part
 from neurosim.formulas.float32 import Generated, Translator, own_name
 from neurosim.plugin import Optimizer
