@@ -6,7 +6,6 @@ not part of it (classes, exceptions, calls of anything but `math` and functions 
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
@@ -269,7 +268,7 @@ NOTHING = Formula(len, "", (), (), (), {}, 0)
 
 def parts(node: Node) -> Iterator[Node]:
     """What a node is made of, in the order in which it is written down here."""
-    for name in _attributes(type(node)):
+    for name in _attributes(node):
         value = getattr(node, name)
         if isinstance(value, Node):
             yield value
@@ -292,10 +291,15 @@ def rebuilt(node: Node, change: Callable[[Node], Any]) -> Any:
             return tuple(map(changed, value))
         return change(value) if isinstance(value, Node) else value
 
-    return replace(node, **{name: changed(getattr(node, name)) for name in _attributes(type(node))})
+    return replace(node, **{name: changed(getattr(node, name)) for name in _attributes(node)})
 
 
-@functools.cache
-def _attributes(kind: type[Node]) -> tuple[str, ...]:
-    """What a kind of node has besides its line."""
-    return tuple(entry.name for entry in fields(kind) if entry.name != "line")
+def _attributes(node: Node) -> tuple[str, ...]:
+    """What a node has besides its line."""
+    kind = type(node)
+    if kind not in _ATTRIBUTES:
+        _ATTRIBUTES[kind] = tuple(entry.name for entry in fields(kind) if entry.name != "line")
+    return _ATTRIBUTES[kind]
+
+
+_ATTRIBUTES: dict[type[Node], tuple[str, ...]] = {}

@@ -47,6 +47,40 @@ from neurosim.backends.cpu.vectors import LANES
 
 """
 
+_LEARNED_ACTIVATION = """\
+{functions}
+
+
+@kernel(ACTIVATION)
+def forward(z_address, bias_address, a_address, stride, r0, r1, c0, c1, params):
+    table = words(params, LEARNED_FIELDS)
+{params}
+    bias = floats(bias_address + 4 * c0, c1 - c0)
+    for i in range(r0, r1):
+        z = floats(z_address + 4 * (i * stride + c0), c1 - c0)
+        a = floats(a_address + 4 * (i * stride + c0), c1 - c0)
+        for j in range(c1 - c0):
+            total = z[j] + bias[j]
+            z[j] = total
+            a[j] = {f}(total{arguments})
+
+
+@kernel(ACTIVATION)
+def backward(z_address, a_address, d_address, stride, r0, r1, c0, c1, params):
+    table = words(params, LEARNED_FIELDS)
+{params}
+    # The sums of a block of rows lie where its first row would.
+    first = table[SUMS] + 4 * (r0 * {count} * stride + c0)
+{sums}
+    for i in range(r0, r1):
+        z = floats(z_address + 4 * (i * stride + c0), c1 - c0)
+        a = floats(a_address + 4 * (i * stride + c0), c1 - c0)
+        d = floats(d_address + 4 * (i * stride + c0), c1 - c0)
+{slopes}
+        for j in range(c1 - c0):
+            d[j] = d[j] * {df}(z[j], a[j]{arguments})
+"""
+
 # The same on maps, whose bias is already added: a row is a position, with a line of samples for each channel.
 _LEARNED_MAP_ACTIVATION = """\
 {functions}

@@ -1,4 +1,4 @@
-"""Source text of the kernels of optimizers that update each parameter by itself; see `rule_templates` for the others."""
+"""Source text of the kernels of optimizers that update each number by itself; see `rule_templates` for the others."""
 
 from __future__ import annotations
 
