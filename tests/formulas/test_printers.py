@@ -169,7 +169,9 @@ def arithmetic(head, values):
         return -values[0] if head == "-" else values[0]
     known = {**OF_ALL, **BINARY}
     function = known[head] if head in known else getattr(machine_math, head)
-    return function(*values)
+    result = function(*values)
+    # NumPy's truth values are no numbers, as Python's are.
+    return bool(result) if isinstance(result, np.bool_) else result
 
 
 def number(word):

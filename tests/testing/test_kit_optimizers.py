@@ -58,7 +58,7 @@ def test_a_slot_that_is_not_returned():
     record = Optimizer("forgetful", forgetful, slots=("v",), params={"lr": 0.1})
     found = only_failure(record, "formula")
     assert "1 value returned, 2 expected" in found
-    assert "return the new w, then each slot in its order" in found
+    assert "return the new w, then each slot in order" in found
 
 
 def test_a_division_by_zero_in_the_first_step():
