@@ -162,9 +162,9 @@ def test_keys_of_every_data_section_are_no_options(key):
 
 @pytest.mark.parametrize("key", ["name", "source"])
 def test_keys_that_name_records_are_no_parameters(key):
-    with pytest.raises(PluginError, match=f"schedule 'flat': its parameter '{key}' is a key that scenarios use to say which one they mean"):
+    with pytest.raises(PluginError, match=f"schedule 'flat': its parameter '{key}' is a key that scenarios use"):
         Schedule("flat", lambda step, steps, parameter: 1.0, params={key: 1.0})
-    with pytest.raises(PluginError, match="dataset 'cloud': its option 'name' is a key that scenarios use to say which one they mean"):
+    with pytest.raises(PluginError, match="dataset 'cloud': its option 'name' is a key that scenarios use"):
         Dataset("cloud", lambda request, option: None, options={"name": 6})
 
 
