@@ -15,32 +15,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from neurosim.formulas import form
-from neurosim.formulas.activity import whole_power
-from neurosim.formulas.form import (
-    Assign,
-    Binary,
-    Call,
-    Choice,
-    Const,
-    Expression,
-    For,
-    If,
-    Index,
-    Name,
-    Statement,
-    Unary,
-)
+from neurosim.formulas.filling import Filling
+from neurosim.formulas.form import Assign, Binary, Const, Expression, For, If, Index, Name, Statement
 from neurosim.formulas.liveness import without_dead
-from neurosim.formulas.lowering import LostValueError, Names, NotReversibleError
+from neurosim.formulas.names import Names, names_in
+from neurosim.formulas.operations import Operations
 from neurosim.formulas.python import plain_text
-from neurosim.formulas.rules import RULES, RULES_OF_TWO
-from neurosim.formulas.tangents import TangentOf, Varied
-from neurosim.formulas.terms import ONE, ZERO, added, filled, is_float, negative, number_of, read_ours
+from neurosim.formulas.reversible import LostValueError, NotReversibleError
+from neurosim.formulas.rounds import Lengths, ascending, descending
+from neurosim.formulas.steps import Add, Branch, Carried, Fixed, Loop, Pick, Set, Step, all_steps
+from neurosim.formulas.tangents import TangentOf
+from neurosim.formulas.terms import ONE, ZERO, added, negative, number_of
 from neurosim.formulas.tidying import tidied
-from neurosim.formulas.versions import Add, Branch, Carried, Fixed, Loop, Pick, Set, Step, Versions, all_steps
+from neurosim.formulas.versions import Versions
 
 # Marks a value from the round before, which is not there when a loop is taken in reverse.
 _LOST = "?"
@@ -99,9 +89,8 @@ class AdjointWriter:
         self.steps = steps
         self.result = result
         self.filled_rows = filled_rows
-        self.tangent_of = tangent_of
-        self.known = known
         self.kept = kept
+        self.operations = Operations(versions, tangent_of, known, self._bind, self._add)
         self._written: list[Statement] = []
         self._adjoints: dict[str, Expression] = {}
         self._called: dict[str, str] = {}
@@ -109,7 +98,7 @@ class AdjointWriter:
         self._entries: dict[str, Index] = {}
         # Names that the loops around add to, or take extremes of.
         self._running: frozenset[str] = frozenset()
-        self._sets = {step.name: step.value for step in all_steps(steps) if isinstance(step, Set)}
+        self.lengths = Lengths({step.name: step.value for step in all_steps(steps) if isinstance(step, Set)})
         self._used = {name for step in all_steps(steps) for name in _read(step)}
 
     def body(self) -> list[Statement]:
@@ -121,12 +110,13 @@ class AdjointWriter:
             backward = self._written
         forward = self._forward(self.steps, frozenset())
         statements, live = without_dead([*forward, *backward], set())
-        for name in sorted(live | {name for node in statements for name in _names(node)}):
+        for name in sorted(live | {name for node in statements for name in names_in(node)}):
             if name.endswith(_LOST):
                 lost = name.removesuffix(_LOST)
                 raise LostValueError(lost, self.names.wishes.get(lost, lost))
         reserved = {*self.versions.formula.params, *self.filled_rows.values(), *self.names.outside}
-        return tidied(self._filling(statements), self.names.wishes, reserved)
+        filling = Filling(self.names, self.lengths, self.filled_rows, keeps=bool(self.kept))
+        return tidied(filling.filled(statements), self.names.wishes, reserved)
 
     # Forward ------------------------------------------------------------------------------------------------
 
@@ -258,7 +248,7 @@ class AdjointWriter:
                 case Set(name=name, value=value):
                     adjoint = self._adjoints.get(name)
                     if adjoint is not None and name in self.versions.active:
-                        self._pull(name, value, adjoint)
+                        self.operations.pull(name, value, adjoint)
                 case Add(name=name, sign=sign, value=value):
                     adjoint = self._adjoints.get(name)
                     if adjoint is not None:
@@ -328,7 +318,7 @@ class AdjointWriter:
         self._settle(scope.touched)
         bounds = step.bounds
         if live:
-            bounds = _descending(bounds)
+            bounds = descending(bounds)
             if any(item.name == self.kept for item in step.carried):
                 self._keep(step, forward)
             starts_again = [
@@ -349,8 +339,13 @@ class AdjointWriter:
     def _keep(self, step: Loop, forward: Sequence[Statement]) -> None:
         """Before a loop in reverse: the same forward, keeping what each round starts with in the row to fill."""
         ((row, filled_row),) = self.filled_rows.items()
-        bounds = _ascending(step.bounds)
-        if len(self._scopes) > 1 or bounds is None or bounds[0] != Const(0) or not self._is_length(bounds[1], row):
+        bounds = ascending(step.bounds)
+        if (
+            len(self._scopes) > 1
+            or bounds is None
+            or bounds[0] != Const(0)
+            or not self.lengths.is_length(bounds[1], row)
+        ):
             raise NotReversibleError(0, "")
         self._begin(step)
         keep = Assign((Index(filled_row, Name(step.name)),), Name(self.kept))
@@ -364,248 +359,15 @@ class AdjointWriter:
 
     def _entry_of(self, step: Loop) -> list[Index]:
         """Entries that belong to one round each, and are there for all of them."""
-        bounds = _ascending(step.bounds)
-        return [Index(row, Name(step.name)) for row in self.filled_rows if bounds and self._within(bounds[1], row)]
-
-    def _within(self, last: Expression, row: str) -> bool:
-        match last:
-            case Call(name="min", arguments=arguments):
-                return any(self._within(argument, row) for argument in arguments)
-            case Binary(operator="-", left=left, right=Const(value=value)) if value >= 0:
-                return self._within(left, row)
-        return self._is_length(last, row)
-
-    def _is_length(self, node: Expression, row: str) -> bool:
-        match node:
-            case Call(name="len", arguments=[Name(id=name)]):
-                return name == row
-            case Name(id=name) if name in self._sets:
-                return self._is_length(self._sets[name], row)
-        return False
-
-    # Operations ---------------------------------------------------------------------------------------------
-
-    def _fill(self, text: str, **values: Expression) -> Expression:
-        return filled(read_ours(text), values, self.names.math)  # type: ignore[no-any-return]
-
-    def _varies(self, node: Expression) -> bool:
-        return self.versions.depends(node, self.versions.active)
-
-    def _pull(self, name: str, node: Expression, adjoint: Expression) -> None:
-        """Add to the adjoints of what an operation reads, given that of its value."""
-        value = self.known.get(name, Name(name))
-        match node:
-            case Name() | Index():
-                self._add(node, adjoint)
-            case Unary(operator=sign, operand=operand):
-                self._add(operand, negative(adjoint) if sign == "-" else adjoint)
-            case Binary(operator="**", left=left, right=right) | Call(name="pow", arguments=[left, right]):
-                self._power(value, left, right, adjoint)
-            case Call(name="abs" | "fabs", arguments=[x]):
-                # A choice of two, which compilers make no jump of.
-                slope = self._times(self._fill("math.copysign(1.0, x)", x=x), adjoint, tame=True)
-                self._add(x, self._fill("b if x != 0.0 else x", x=x, b=slope))
-            case Call(name="max" | "min" as kind, arguments=[left, right]):
-                self._extreme(kind, left, right, adjoint, shared=name in self.versions.shared)
-            case Choice(test=test, body=body, orelse=orelse):
-                b = self._bind(adjoint)
-                self._add(body, Choice(test, b, ZERO))
-                self._add(orelse, Choice(test, ZERO, b))
-            case form.Helper():
-                self._helper(node, self._bind(adjoint))
-            case Binary(operator="*", left=x, right=y) if x == y:
-                tame = self.versions.is_tame(node, self.versions.tame)
-                self._add(x, self._times(Binary("*", Const(2.0), x), adjoint, tame=tame))
-            case Binary(operator=operator, left=left, right=right):
-                self._by_rule(node, RULES_OF_TWO[operator].tangent, {"x": left, "y": right, "v": value}, adjoint)
-            case Call(name=called, arguments=[x]):
-                self._by_rule(node, RULES[called].tangent, {"x": x, "v": value}, adjoint)
-            case Call(name=called, arguments=[x, y]):
-                self._by_rule(node, RULES_OF_TWO[called].tangent, {"x": x, "y": y, "v": value}, adjoint)
-
-    def _by_rule(self, node: Expression, rule: str, values: dict[str, Expression], adjoint: Expression) -> None:
-        tame = self.versions.is_tame(node, self.versions.tame)
-        varied = {name for name in ("x", "y") if name in values and self._varies(values[name])}
-
-        def parts(terms: Expression, b: Expression) -> Iterator[tuple[str, Expression]]:
-            match terms:
-                case Name(id=name) if name[1:] in varied:
-                    yield name[1:], b
-                case Unary(operand=operand):
-                    for name, part in parts(operand, b):
-                        yield name, negative(part) or ZERO
-                case Binary(operator="+" | "-" as sign, left=left, right=right):
-                    b = self._bind(b)
-                    yield from parts(left, b)
-                    for name, part in parts(right, b):
-                        yield name, (negative(part) or ZERO) if sign == "-" else part
-                case Binary(operator="*", left=factor, right=Name(id=name)) if name[1:] in varied:
-                    yield name[1:], self._times(filled(factor, values, self.names.math), b, tame=tame)
-                case Binary(operator="/", left=left, right=divisor):
-                    if any(
-                        isinstance(part, Name) and part.id[1:] in varied and part.id[0] == "d"
-                        for part in form.walk([left])
-                    ):
-                        yield from parts(left, Binary("/", b, filled(divisor, values, self.names.math)))
-
-        for name, part in parts(read_ours(rule), adjoint):
-            self._add(values[name], part)
-
-    def _times(self, factor: Expression, adjoint: Expression, *, tame: bool) -> Expression:
-        """`factor` times an adjoint; one of exactly 0 makes it 0 even where the factor has overflowed."""
-        if is_float(adjoint, 1.0):
-            return factor
-        if is_float(adjoint, -1.0):
-            return negative(factor) or ZERO
-        if is_float(factor, 1.0):
-            return adjoint
-        if tame or number_of(adjoint) is not None or number_of(factor) is not None:
-            return Binary("*", factor, adjoint)
-        return self._fill("0.0 if b == 0.0 else x * b", b=self._bind(adjoint), x=factor)
-
-    def _power(self, value: Expression, x: Expression, y: Expression, adjoint: Expression) -> None:
-        adjoint = self._bind(adjoint)
-        whole = whole_power(y)
-        if whole is not None:
-            factors = {0: "0.0", 1: "1.0", 2: "2.0 * x"}
-            factor = self._fill(factors.get(whole, f"{float(whole)!r} * x ** {whole - 1}"), x=x)
-            self._add(x, self._times(factor, adjoint, tame=whole >= 0))
-            return
-        if self._varies(x):
-            # With the exponent 0 it is 1 everywhere, also at 0, where the formula would divide by it.
-            factor = self._fill("0.0 if y == 0.0 else y * x ** (y - 1.0)", x=x, y=y)
-            self._add(x, self._times(factor, adjoint, tame=False))
-        if self._varies(y):
-            factor = self._fill("0.0 if v == 0.0 else v * math.log(x)", v=value, x=x)
-            self._add(y, self._times(factor, adjoint, tame=False))
-
-    def _extreme(self, kind: str, x: Expression, y: Expression, adjoint: Expression, *, shared: bool) -> None:
-        b = self._bind(adjoint)
-        sign = ">" if kind == "max" else "<"
-        varies = self._varies(x), self._varies(y)
-        # As `max` and `min` choose: the second only where a comparison holds, which for NaN it does not.
-        if shared or all(varies):
-            self._add(x, self._fill(f"b if x {sign} y else 0.0 if y {sign} x else 0.5 * b", x=x, y=y, b=b))
-            self._add(y, self._fill(f"0.0 if x {sign} y else b if y {sign} x else 0.5 * b", x=x, y=y, b=b))
-        elif varies[0]:
-            self._add(x, self._fill(f"0.0 if y {sign}= x else b", x=x, y=y, b=b))
-        else:
-            self._add(y, self._fill(f"b if y {sign} x else 0.0", x=x, y=y, b=b))
-
-    def _helper(self, node: form.Helper, adjoint: Expression) -> None:
-        """A function of numbers: its tangent in the direction of each argument that varies."""
-        for place, argument in enumerate(node.arguments):
-            if self._varies(argument):
-                varied: list[Varied] = ["number" if k == place else "" for k in range(len(node.arguments))]
-                tangent = self.tangent_of(node.function, tuple(varied))
-                name = self.names.of_value(tangent.__name__, tangent)
-                self._add(argument, form.Helper(tangent, (*node.arguments, adjoint), name))
-
-    # The rows to fill ---------------------------------------------------------------------------------------
-
-    def _filling(self, statements: list[Statement]) -> list[Statement]:
-        """Statements that fill rows rather than add to them: the first that does all entries, or zeros before."""
-        for row, filled_row in self.filled_rows.items():
-            if self.kept:
-                return self._filling_after_keeping(statements, row, filled_row)
-            place = next((k for k, node in enumerate(statements) if filled_row in _names(node)), len(statements))
-            first = statements[place] if place < len(statements) else None
-            if isinstance(first, For) and (changed := self._first_filling(first, row, filled_row)):
-                statements[place : place + 1] = changed
-            else:
-                statements.insert(place, self._zeros(row, filled_row))
-        return statements
-
-    def _filling_after_keeping(self, statements: list[Statement], row: str, filled_row: str) -> list[Statement]:
-        """The same where the row first keeps numbers, each of which is read once before its place is filled."""
-        places = [k for k, node in enumerate(statements) if filled_row in _names(node)]
-        if len(places) < 2:
-            raise NotReversibleError(0, "")
-        keeping, filling = (statements[place] for place in places[:2])
-        if isinstance(keeping, For) and isinstance(filling, For) and keeping.name == filling.name:
-            entry = Index(filled_row, Name(filling.name))
-            match [node for node in filling.body if filled_row in _names(node)]:
-                case [Assign(targets=[Name(id=start)], value=kept), *others] if kept == entry:
-                    rest = replace(
-                        filling,
-                        body=tuple(node for node in filling.body if node in others or filled_row not in _names(node)),
-                    )
-                    filled = self._first_filling(rest, row, filled_row)
-                    if len(filled) == 1 and isinstance(filled[0], For):
-                        first = Assign((Name(start),), entry)
-                        statements[places[1]] = replace(filled[0], body=(first, *filled[0].body))
-                        return statements
-        raise NotReversibleError(0, "")
-
-    def _zeros(self, row: str, filled_row: str, *first: Expression) -> For:
-        k = Name(self.names.fresh("k"))
-        return For(k.id, (*first, Call("len", (Name(row),), "len")), (Assign((Index(filled_row, k),), ZERO),))
-
-    def _first_filling(self, loop: For, row: str, filled_row: str) -> list[Statement]:
-        """A loop that adds to one entry in each round as one that sets them, and the others as zeros before."""
-        entry = Index(filled_row, Name(loop.name))
-        bounds = _ascending(loop.bounds)
-        if bounds is None or not self._within(bounds[1], row):
-            return []
-        uses = [node for node in loop.body if filled_row in _names(node)]
-        match uses:
-            case [Assign(targets=[target], value=Binary(operator="+" | "-" as sign, left=left, right=right))]:
-                if target == left == entry and filled_row not in _names(right):
-                    value = right if sign == "+" else negative(right) or ZERO
-                    done = Assign((entry,), value)
-                    body = tuple(done if node is uses[0] else node for node in loop.body)
-                    filling = replace(loop, body=body)
-                    if bounds[0] == Const(0) and self._is_length(bounds[1], row):
-                        return [filling]
-                    shortest = isinstance(bounds[1], Call) and bounds[0] == Const(0)
-                    return [self._zeros(row, filled_row, *([bounds[1]] if shortest else [])), filling]
-        return []
-
-
-def _ascending(bounds: tuple[Expression, ...]) -> tuple[Const, Expression] | None:
-    """The first entry that a loop gets to, counted from the start, and the one behind the last; None if not known."""
-    match bounds:
-        case [last]:
-            return Const(0), last
-        case [Const() as first, last] if float(first.value) >= 0:
-            return first, last
-        case [
-            Binary(operator="-", left=last, right=Const(value=1)),
-            before,
-            Unary(operator="-", operand=Const(value=1)),
-        ]:
-            match before:
-                case Unary(operator="-", operand=Const(value=1)):
-                    return Const(0), last
-                case Const(value=value) if value >= 0:
-                    return Const(int(value) + 1), last
-    return None
-
-
-def _descending(bounds: tuple[Expression, ...]) -> tuple[Expression, ...]:
-    """The bounds of a loop that goes the other way."""
-    match bounds:
-        case [last]:
-            first: Expression = Const(0)
-        case [first, last]:
-            pass
-        case _:
-            raise NotReversibleError(0, "a loop that hands on something has a step of its own")
-    before = Const(int(first.value) - 1) if isinstance(first, Const) else Binary("-", first, Const(1))
-    if isinstance(before, Const) and before.value == -1:
-        return Binary("-", last, Const(1)), Unary("-", Const(1)), Unary("-", Const(1))
-    return Binary("-", last, Const(1)), before, Unary("-", Const(1))
+        bounds = ascending(step.bounds)
+        return [
+            Index(row, Name(step.name)) for row in self.filled_rows if bounds and self.lengths.is_within(bounds[1], row)
+        ]
 
 
 def _read(step: Step) -> set[str]:
     match step:
         case Set(value=node) | Add(value=node) | Pick(value=node) | Branch(test=node) | Fixed(statement=node):
-            return _names(node)
+            return names_in(node)
         case Loop(bounds=bounds):
-            return {name for bound in bounds for name in _names(bound)}
-
-
-def _names(node: form.Node) -> set[str]:
-    return {
-        part.id if isinstance(part, Name) else part.row for part in form.walk([node]) if isinstance(part, Name | Index)
-    }
+            return {name for bound in bounds for name in names_in(bound)}

@@ -16,13 +16,16 @@ from neurosim.formulas import form
 from neurosim.formulas.activity import assigned_names
 from neurosim.formulas.adjoints import AdjointWriter
 from neurosim.formulas.form import Statement
-from neurosim.formulas.lowering import LostValueError, Lowering, Names, NotReversibleError, with_kinks_together
+from neurosim.formulas.lowering import Lowering, with_kinks_together
+from neurosim.formulas.names import Names
 from neurosim.formulas.python import PythonPrinter
 from neurosim.formulas.reader import read
+from neurosim.formulas.reversible import LostValueError, NotReversibleError
 from neurosim.formulas.row_outputs import RowOutputs
 from neurosim.formulas.source import LOADED_SOURCE, identifier
+from neurosim.formulas.steps import Step
 from neurosim.formulas.tangents import TangentPrinter, Varied, unused
-from neurosim.formulas.versions import Step, Versions
+from neurosim.formulas.versions import Versions
 
 DERIVATION = "__neurosim_derivation__"
 

@@ -23,6 +23,7 @@ from neurosim.formulas import form
 from neurosim.formulas.activity import assigned_names
 from neurosim.formulas.assignment import check_rows, check_values
 from neurosim.formulas.cost import check_cost
+from neurosim.formulas.expressions import BUILTINS
 from neurosim.formulas.guards import GUARDS, GuardedPrinter
 from neurosim.formulas.kinds import (
     ROWS,
@@ -36,7 +37,7 @@ from neurosim.formulas.kinds import (
     short_rows,
 )
 from neurosim.formulas.python import BINARY, PythonPrinter, called
-from neurosim.formulas.reader import BUILTINS, read
+from neurosim.formulas.reader import read
 from neurosim.formulas.rows import PLACES, put_in_order
 
 # Powers of integers up to here are worked out as they are written.

@@ -6,90 +6,22 @@ functions that are called with what is varied are written out where they are cal
 
 from __future__ import annotations
 
-import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 from neurosim.formulas import form
 from neurosim.formulas.activity import Activity, assigned_names
-from neurosim.formulas.form import Assign, Binary, Choice, Const, Expression, For, If, Index, Name, Statement
+from neurosim.formulas.form import Assign, Choice, Const, Expression, For, If, Index, Name, Statement
 from neurosim.formulas.kinks import Kinks
-from neurosim.formulas.reader import BUILTINS, read
-from neurosim.formulas.source import identifier
+from neurosim.formulas.names import Abroad, Names, own_names, renamed
+from neurosim.formulas.reader import read
+from neurosim.formulas.reversible import NotReversibleError
+from neurosim.formulas.running import is_sum, with_extremes
 
 # More rounds of a loop with constant bounds than these are not written out.
 MOST_ROUNDS = 16
-
-
-class NotReversibleError(Exception):
-    """A formula, or a part of one, that cannot be derived in reverse: the author's line, if it is known, and why."""
-
-    def __init__(self, line: int, why: str) -> None:
-        super().__init__(line, why)
-        self.line = line
-        self.why = why
-
-
-class LostValueError(NotReversibleError):
-    """A loop that hands on the value of a name, which is needed again when it is taken in reverse."""
-
-    def __init__(self, name: str, called: str) -> None:
-        super().__init__(0, f"a loop hands on {called}, and its derivative needs all values of that again")
-        self.name = name
-
-
-class Names:
-    """The names of the function that is written: the author's, and new ones.
-
-    Attributes
-    ----------
-    outside : dict
-        What it needs besides its own.
-    wishes : dict
-        What new names would best be called, if that is free in the end.
-    """
-
-    def __init__(self, formula: form.Formula) -> None:
-        self.wishes: dict[str, str] = {}
-        self.outside: dict[str, Any] = dict(formula.outside)
-        module = formula.function.__globals__
-        self._taken = {*formula.local, *self.outside, *module}
-        found = (
-            name for name, value in {**self.outside, **module}.items() if value is math and name not in formula.local
-        )
-        self.math = next(found, "") or self.fresh("math")
-        self.outside[self.math] = math
-
-    def fresh(self, wish: str) -> str:
-        """A name that is not in use: `wish`, or `wish` with a number."""
-        wish = self.wishes.get(wish, wish)
-        name, number = wish, 1
-        while name in self._taken:
-            number += 1
-            name = f"{wish}{number}" if not wish[-1].isdigit() else f"{wish}_{number}"
-        self._taken.add(name)
-        self.wishes[name] = wish
-        return name
-
-    def reserve(self, names: Iterable[str]) -> None:
-        """Names that new ones must not have."""
-        self._taken |= set(names)
-
-    def temporary(self) -> str:
-        """A name for something that the author has given none."""
-        return self.fresh("t1")
-
-    def of_value(self, wish: str, value: Any) -> str:
-        """The name of something from outside the function, which gets one if it has none."""
-        for name, known in self.outside.items():
-            if known is value and name.rstrip("0123456789_") == wish.rstrip("0123456789_"):
-                return name
-        name = self.fresh(wish)
-        self.outside[name] = value
-        return name
 
 
 class Lowering(Activity):
@@ -153,7 +85,7 @@ class Lowering(Activity):
 
     def _loop(self, node: For) -> list[Statement]:
         """A loop; one with few rounds that hands numbers from round to round is written out."""
-        loop = replace(node, body=tuple(_extremes(_by_one_name(node.name, self._block(node.body)))))
+        loop = replace(node, body=tuple(with_extremes(_by_one_name(node.name, self._block(node.body)))))
         bounds = [_whole(bound) for bound in node.bounds]
         known = [bound for bound in bounds if bound is not None]
         if len(known) < len(bounds) or not self._hands_on(loop) or known[2:] == [0]:
@@ -216,7 +148,7 @@ class Lowering(Activity):
         inner = Lowering(formula, self.names, varied, numbers, self.callers)
         result = self.names.fresh(formula.name)
         body = inner.result(result)
-        own = {name for part in form.walk(body) for name in _names(part)} | set(formula.params)
+        own = {name for part in form.walk(body) for name in own_names(part)} | set(formula.params)
         own.discard(result)
         new = {name: Name(rows[name] if name in rows else self.names.fresh(name)) for name in sorted(own)}
         for param, argument in zip(formula.params, node.arguments, strict=True):
@@ -254,124 +186,6 @@ def _shared_apart(formula: form.Formula, varied: set[str]) -> int:
             given = zip(inner.params, part.arguments, strict=True)
             count += _shared_apart(inner, {param for param, node in given if activity.depends(node, activity.active)})
     return count
-
-
-class Abroad:
-    """Parts of one function moved to another: the names that they have from outside come along."""
-
-    def __init__(self, formula: form.Formula, names: Names) -> None:
-        self.formula = formula
-        self.names = names
-
-    def moved(self, node: form.Node) -> Any:
-        """The part, for its new place."""
-        match node:
-            case form.Named(written=written, value=value):
-                module, _, constant = written.rpartition(".")
-                name = f"{self.names.math}.{constant}" if module else self.names.of_value(written, value)
-                return replace(node, written=name)
-            case form.Call(name=name):
-                node = replace(node, written=name if name in BUILTINS else f"{self.names.math}.{name}")
-            case form.Helper(function=function):
-                node = replace(node, written=self.names.of_value(identifier(function), function))
-            case form.Entry(written=written, values=values):
-                node = replace(node, written=self.names.of_value(written, values))
-        return form.rebuilt(node, self.moved)
-
-
-def renamed(node: form.Node, new: Mapping[str, Expression]) -> Any:
-    """A part with other names, or with expressions for names; those of rows and of loops can only be names."""
-
-    def other(name: str) -> str:
-        expression = new.get(name)
-        return expression.id if isinstance(expression, Name) else name
-
-    match node:
-        case Name(id=name):
-            return replace(new[name], line=node.line) if name in new else node
-        case Index(row=row, index=index):
-            return replace(node, row=other(row), index=renamed(index, new))
-        case form.Sorted(name=name, row=row):
-            return replace(node, name=other(name), row=other(row))
-        case For(name=name):
-            node = replace(node, name=other(name))
-    return form.rebuilt(node, lambda part: renamed(part, new))
-
-
-def is_sum(body: Sequence[Statement], name: str) -> bool:
-    """Whether all that some statements do with a name is to add to it."""
-    return _only(body, name, _added_to)
-
-
-def is_extreme(body: Sequence[Statement], name: str) -> bool:
-    """Whether all that some statements do with a name is to take the larger of it and something, or the smaller."""
-    return any(_only(body, name, partial(larger_of, kind=kind)) for kind in ("max", "min"))
-
-
-def _only(body: Iterable[form.Node], name: str, change: Callable[[Assign, str], Expression | None]) -> bool:
-    for node in body:
-        if isinstance(node, Assign) and (other := change(node, name)) is not None:
-            if mentions(other, name):
-                return False
-        elif name in _names(node) or not _only(form.parts(node), name, change):
-            return False
-    return True
-
-
-def _added_to(node: Assign, name: str) -> Expression | None:
-    found = added_to(node, name)
-    return found[1] if found else None
-
-
-def added_to(node: Assign, name: str) -> tuple[str, Expression] | None:
-    """The sign and what is added, if an assignment adds something to a name."""
-    match node:
-        case Assign(
-            targets=[Name(id=target)], value=Binary(operator="+" | "-" as sign, left=Name(id=left), right=other)
-        ):
-            if target == left == name:
-                return sign, other
-        case Assign(targets=[Name(id=target)], value=Binary(operator="+", left=other, right=Name(id=right))):
-            if target == right == name:
-                return "+", other
-    return None
-
-
-def larger_of(node: Assign, name: str, kind: str) -> Expression | None:
-    """The other number, if an assignment gives a name the larger (``max``) or smaller of it and that."""
-    own = Name(name)
-    match node:
-        case Assign(targets=[target], value=form.Call(name=called, arguments=[left, right])):
-            if target == own and called == kind and own in (left, right):
-                return right if left == own else left
-        case Assign(targets=[target], value=Choice(test=test, body=other, orelse=orelse)) if target == orelse == own:
-            match test:
-                case form.Bool(operator="or", operands=[compared, unequal]):
-                    # NaN counts as the larger, and as the smaller.
-                    if unequal != form.Compare(("!=",), (other, other)):
-                        return None
-                    test = compared
-            match test:
-                case form.Compare(operators=[">" | ">=" | "<" | "<=" as sign], operands=[left, right]):
-                    larger, smaller = (left, right) if sign[0] == ">" else (right, left)
-                    if (larger, smaller) == ((other, own) if kind == "max" else (own, other)):
-                        return other
-    return None
-
-
-def mentions(node: form.Node, name: str) -> bool:
-    """Whether a name stands anywhere in an expression."""
-    return any(name in _names(part) for part in form.walk([node]))
-
-
-def _names(node: form.Node) -> tuple[str, ...]:
-    """The names of a node itself, without its parts."""
-    match node:
-        case Name(id=name) | Index(row=name) | For(name=name):
-            return (name,)
-        case form.Sorted(name=name, row=row):
-            return name, row
-    return ()
 
 
 def _is_row(formula: form.Formula, param: str, callers: Sequence[Any] = ()) -> bool:
@@ -412,18 +226,6 @@ def _by_one_name(variable: str, body: Sequence[Statement]) -> list[Statement]:
             case Assign(targets=[Name(id=name)], value=Name(id=value)) if value == variable and stored[name] == 1:
                 if variable not in stored:
                     new[name] = Name(variable)
-    return written
-
-
-def _extremes(body: Sequence[Statement]) -> list[Statement]:
-    """Statements of a loop with ``best = x if x > best else best`` for ``if x > best: best = x``."""
-    written = list(body)
-    for place, node in enumerate(body):
-        match node:
-            case If(test=test, body=[Assign(targets=[Name() as best], value=value)], orelse=()):
-                changed = Assign((best,), Choice(test, value, best), line=node.line)
-                if is_extreme([*written[:place], changed, *written[place + 1 :]], best.id):
-                    written[place] = changed
     return written
 
 

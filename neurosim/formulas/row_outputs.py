@@ -19,8 +19,10 @@ from neurosim.formulas import form
 from neurosim.formulas.activity import assigned_names
 from neurosim.formulas.form import Assign, Binary, Call, Expression, For, If, Index, Name, Statement
 from neurosim.formulas.liveness import without_dead
-from neurosim.formulas.lowering import Names, NotReversibleError, renamed
-from neurosim.formulas.versions import Loop, Set, Step, Versions, all_steps
+from neurosim.formulas.names import Names, renamed
+from neurosim.formulas.reversible import NotReversibleError
+from neurosim.formulas.steps import Loop, Set, Step, all_steps
+from neurosim.formulas.versions import Versions
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 from neurosim.formulas import form
+from neurosim.formulas.expressions import read_expression
 from neurosim.formulas.form import Binary, Const, Expression, Name, Unary
-from neurosim.formulas.reader import read_expression
 
 ZERO, ONE = Const(0.0), Const(1.0)
 MINUS_ONE = Unary("-", ONE)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from neurosim.formulas import form
 from neurosim.formulas.activity import assigned_names
 from neurosim.formulas.form import Assign, Binary, Choice, For, If, Index, Name, Statement, Unary
-from neurosim.formulas.lowering import renamed
+from neurosim.formulas.names import renamed
 from neurosim.formulas.python import plain_text
 from neurosim.formulas.terms import ZERO
 

@@ -6,8 +6,8 @@ still ask for the first. What a loop hands from round to round has a name of its
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from neurosim.formulas import form
@@ -27,75 +27,12 @@ from neurosim.formulas.form import (
     Unary,
 )
 from neurosim.formulas.kinks import Kinks
-from neurosim.formulas.lowering import Names, NotReversibleError, added_to, is_extreme, is_sum, larger_of, renamed
+from neurosim.formulas.names import Names, renamed
 from neurosim.formulas.python import plain_text
+from neurosim.formulas.reversible import NotReversibleError
+from neurosim.formulas.running import added_to, is_extreme, is_sum, larger_of
+from neurosim.formulas.steps import Add, Branch, Carried, Fixed, Loop, Pick, Set, Step
 from neurosim.formulas.terms import number_of
-
-
-@dataclass(frozen=True)
-class Set:
-    """``name = value``: an operation on names, entries of rows and numbers."""
-
-    name: str
-    value: Expression
-
-
-@dataclass(frozen=True)
-class Add:
-    """``name += value`` or ``name -= value``, all that the loop around it does with the name."""
-
-    name: str
-    sign: str
-    value: Expression
-
-
-@dataclass(frozen=True)
-class Pick:
-    """``name = change``, the larger of it and `value`, or the smaller: all that the loop around it does with it."""
-
-    name: str
-    value: Expression
-    change: Expression
-
-
-@dataclass(frozen=True)
-class Branch:
-    """``if``; `results` have their values from either side."""
-
-    test: Expression
-    body: tuple[Step, ...]
-    orelse: tuple[Step, ...]
-    results: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Carried:
-    """What a loop hands from round to round: its name outside, at the start of a round, and its value before."""
-
-    name: str
-    start: str
-    before: Expression | None
-
-
-@dataclass(frozen=True)
-class Loop:
-    """``for name in range(*bounds)``; `running` are the names that it only adds to or takes extremes of."""
-
-    name: str
-    bounds: tuple[Expression, ...]
-    body: tuple[Step, ...]
-    carried: tuple[Carried, ...]
-    running: frozenset[str]
-
-
-@dataclass(frozen=True)
-class Fixed:
-    """Statements that nothing varied comes into."""
-
-    statement: Statement
-
-
-Step = Set | Add | Pick | Branch | Loop | Fixed
 
 
 class Versions(Activity):
@@ -354,18 +291,6 @@ class Versions(Activity):
         self._unused.add(name)
         self._branch(If(test, *((Assign((Name(name),), side),) for side in (body, orelse))))
         return Name(self._now[name])
-
-
-def all_steps(steps: Sequence[Step]) -> Iterator[Step]:
-    """All steps, also those in branches and loops."""
-    for step in steps:
-        yield step
-        match step:
-            case Branch(body=body, orelse=orelse):
-                yield from all_steps(body)
-                yield from all_steps(orelse)
-            case Loop(body=body):
-                yield from all_steps(body)
 
 
 def _replaced(node: Any, old: Expression, new: Expression) -> Any:
