@@ -17,6 +17,7 @@ from numba.core.registry import cpu_target
 from numba.core.sigutils import normalize_signature
 
 from neurosim.backends.cpu.kernel_cache import kernel_cache
+from neurosim.backends.cpu.linking import outermost
 from neurosim.backends.own_numba import our_settings
 from neurosim.backends.surroundings import check_jit
 from neurosim.process.interruption import deferred
@@ -61,7 +62,7 @@ def kernel(signature: Any) -> Callable[[Function], Any]:
     def compile_kernel(function: Function) -> Any:
         made: Any = CFunc(function, normalize_signature(signature), {}, dict(FLAGS))
         made._cache = kernel_cache(function)
-        between_signals(made.compile)()
+        between_signals(made.compile, announced=False)()
         return made
 
     return compile_kernel
@@ -73,14 +74,15 @@ def _heeding(dispatcher: Any) -> Any:
     return dispatcher
 
 
-def between_signals(compile_now: Callable[..., Any]) -> Callable[..., Any]:
+def between_signals(compile_now: Callable[..., Any], *, announced: bool = True) -> Callable[..., Any]:
     """`compile_now` with our settings, and with signals handled before and after it.
 
-    While it runs, LLVM calls back into Python, and an exception from a signal handler would be lost there.
+    While it runs, LLVM calls back into Python, and an exception from a signal handler would be lost there. `announced`
+    is as in `outermost`.
     """
 
     def call(*arguments: Any) -> Any:
-        with deferred() as let_in, our_settings():
+        with deferred() as let_in, our_settings(), outermost(announced=announced):
             let_in()
             made = compile_now(*arguments)
             let_in()
