@@ -15,7 +15,7 @@ disturbs another.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -39,15 +39,29 @@ def mix64(value: int) -> int:
 def key(seed: int, *purpose: int | str) -> int:
     """Fold a seed and a purpose (words and numbers) into a 64-bit key."""
     state = mix64(seed + GOLDEN)
-    for part in purpose:
-        for word in [part] if isinstance(part, int) else [len(part), *part.encode()]:
-            state = fold(state, word)
+    for word in _words_of(purpose):
+        state = fold(state, word)
     return state
+
+
+def _words_of(purpose: Sequence[int | str]) -> Iterator[int]:
+    """The numbers of a purpose; a word is its length and its bytes."""
+    for part in purpose:
+        yield from [part] if isinstance(part, int) else [len(part), *part.encode()]
 
 
 def fold(state: int, word: int) -> int:
     """The key of a purpose that has one more word than the purpose of the key `state`."""
     return mix64((state ^ (word & MASK64)) + GOLDEN)
+
+
+def keys(seeds: Sequence[int], *purpose: int | str) -> NDArray[np.uint64]:
+    """The `key` of each seed for one purpose, shape (seeds,)."""
+    golden = np.uint64(GOLDEN)
+    states = _mix64_array(np.array(seeds, np.uint64) + golden)
+    for word in _words_of(purpose):
+        states = _mix64_array((states ^ np.uint64(word & MASK64)) + golden)
+    return states
 
 
 def _mix64_array(value: NDArray[np.uint64]) -> NDArray[np.uint64]:
@@ -56,10 +70,14 @@ def _mix64_array(value: NDArray[np.uint64]) -> NDArray[np.uint64]:
     return value ^ (value >> np.uint64(31))
 
 
-def words(stream_key: int, start: int, count: int) -> NDArray[np.uint64]:
-    """The 64-bit words from number `start` to `start + count` of the stream with this key, shape (count,)."""
+def words(stream_key: int | NDArray[np.uint64], start: int, count: int) -> NDArray[np.uint64]:
+    """The 64-bit words from number `start` to `start + count` of the stream with this key, shape (count,).
+
+    For a column of keys, a row of words for each.
+    """
     counter = np.arange(start + 1, start + count + 1, dtype=np.uint64)
-    return _mix64_array(np.uint64(stream_key) + counter * np.uint64(GOLDEN))
+    first = stream_key if isinstance(stream_key, np.ndarray) else np.uint64(stream_key)
+    return _mix64_array(first + counter * np.uint64(GOLDEN))
 
 
 def permutation(stream_key: int, count: int) -> NDArray[np.int64]:
@@ -121,7 +139,7 @@ class Stream:
         _check_numbers("uniform(low, high, shape)", low, high)
         count = math.prod(shape) if isinstance(shape, Sequence) else shape
         unit = (self._words(count) >> np.uint64(11)).astype(np.float64) * 2.0**-53
-        return (low + (high - low) * unit).reshape(shape)
+        return self._shaped(low + (high - low) * unit, shape)
 
     def normal(self, mean: float = 0.0, deviation: float = 1.0, shape: Shape = ()) -> NDArray[np.float64]:
         """Normal float64 numbers (Box and Muller 1958)."""
@@ -130,11 +148,32 @@ class Stream:
         # Not the uniform numbers themselves, of which one may be 0.
         radius = np.sqrt(-2.0 * log(1.0 - self.uniform(shape=count)))
         angle = 2.0 * np.pi * self.uniform(shape=count)
-        return (mean + deviation * radius * cos(angle)).reshape(shape)
+        return self._shaped(mean + deviation * radius * cos(angle), shape)
+
+    def _shaped(self, numbers: NDArray[np.float64], shape: Shape) -> NDArray[np.float64]:
+        return numbers.reshape(shape)
 
     def permutation(self, count: int) -> NDArray[np.int64]:
         """A permutation of ``range(count)``."""
         return permutation(int(self._words(1)[0]), count)
+
+
+class Streams(Stream):
+    """The streams of many seeds for one purpose; what is drawn has a first axis of seeds.
+
+    Each seed's numbers are those of its own `Stream`.
+    """
+
+    def __init__(self, seeds: Sequence[int], *purpose: int | str) -> None:
+        self._keys = keys(seeds, *purpose)[:, np.newaxis]
+        self._position = 0
+
+    def _words(self, count: int) -> NDArray[np.uint64]:
+        start, self._position = self._position, self._position + count
+        return words(self._keys, start, count)
+
+    def _shaped(self, numbers: NDArray[np.float64], shape: Shape) -> NDArray[np.float64]:
+        return numbers.reshape((len(self._keys), *(shape if isinstance(shape, Sequence) else (shape,))))
 
 
 def _check_numbers(call: str, *numbers: object) -> None:

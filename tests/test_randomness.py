@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neurosim.backends.cpu import masks
-from neurosim.randomness import Stream, drop_below, key, mix64, permutation, uniform_bits, words
+from neurosim.randomness import Stream, Streams, drop_below, key, keys, mix64, permutation, uniform_bits, words
 
 SEEDS = st.integers(0, 2**63 - 1)
 
@@ -78,6 +78,20 @@ def test_a_stream_goes_on_where_it_was():
     assert np.ndim(Stream(8, "x").uniform()) == 0
     assert Stream(8, "x").uniform(shape=(2, 3)).shape == (2, 3)
     assert (Stream(8, "y").uniform(shape=20) != together.ravel()).all()
+
+
+def test_many_streams_are_those_of_the_seeds():
+    seeds = [0, 5, 2**63 - 1]
+    together = Streams(seeds, "init", "wörter", 3)
+    found = [together.uniform(-1.0, 2.0, (2, 3)), together.normal(1.0, 0.5, 7), together.uniform()]
+    for number, seed in enumerate(seeds):
+        stream = Stream(seed, "init", "wörter", 3)
+        for array, alone in zip(
+            found, (stream.uniform(-1.0, 2.0, (2, 3)), stream.normal(1.0, 0.5, 7), stream.uniform()), strict=True
+        ):
+            assert array[number].shape == np.shape(alone) or np.ndim(alone) == 0
+            assert array[number].tobytes() == np.asarray(alone).tobytes()
+    assert keys(seeds, "dropout", 2).tolist() == [key(seed, "dropout", 2) for seed in seeds]
 
 
 @given(SEEDS, st.integers(0, 200))

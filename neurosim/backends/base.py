@@ -20,10 +20,12 @@ from neurosim.backends.trials import check_first_use
 from neurosim.data.rows import Accuracy, Rows
 from neurosim.network.network import Network
 from neurosim.network.training import Training
-from neurosim.randomness import key
+from neurosim.randomness import key, keys
 
 # The same as numbers, for compiled code.
 JUDGES: dict[Accuracy, int] = {"none": 0, "threshold": 1, "argmax": 2}
+# Rows that are put through a network at once.
+BLOCK = 4096
 
 
 def shuffle_key(seed: int, epoch: int) -> int:
@@ -34,6 +36,12 @@ def shuffle_key(seed: int, epoch: int) -> int:
 def dropout_keys(network: Network, seed: int, *when: int | str) -> list[int]:
     """Key of each dropout layer's masks, for an epoch or a single step."""
     return [key(seed, "dropout", layer.index, *when) for layer in network.dropouts]
+
+
+def all_dropout_keys(network: Network, seeds: Sequence[int]) -> NDArray[np.uint64]:
+    """The `dropout_keys` of each seed, to be folded with the epoch; shape (seeds, dropout layers)."""
+    columns = [keys(seeds, "dropout", layer.index) for layer in network.dropouts]
+    return np.stack(columns, axis=1) if columns else np.zeros((len(seeds), 0), np.uint64)
 
 
 @dataclass(frozen=True)
@@ -246,6 +254,12 @@ class Backend(ABC):
             weight = self.parameters[layer.weight.span].astype(np.float64)
             total += layer.penalty.l1 * float(np.abs(weight).sum()) + layer.penalty.l2 / 2 * float((weight**2).sum())
         return total
+
+
+def outputs(backend: Backend, rows: Rows) -> NDArray[Any]:
+    """What the network answers for rows, dropout off: (rows, outputs)."""
+    blocks = (rows.some(slice(start, start + BLOCK)) for start in range(0, rows.count, BLOCK))
+    return np.concatenate([backend.forward(block.inputs(backend.dtype)) for block in blocks])
 
 
 def in_order(per_block: Sequence[Any] | NDArray[np.float64]) -> float:

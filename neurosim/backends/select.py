@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Protocol
-
-import numpy as np
-from numpy.typing import NDArray
 
 from neurosim.backends.base import Backend
 from neurosim.backends.surroundings import check_core_type
+from neurosim.backends.together import Together
 from neurosim.data.rows import Rows
 from neurosim.errors import BackendError, UsageError
 from neurosim.network.network import Network
@@ -59,18 +56,7 @@ def describe_gpu() -> str:
     return device_words()
 
 
-class Ensemble(Protocol):
-    """Networks that differ in their seed, trained together."""
-
-    @property
-    def parameters(self) -> NDArray[np.float32]:
-        """Parameters of all members, (members, size)."""
-
-    def train(self, epochs: int) -> NDArray[np.float64]:
-        """Train for more epochs; returns the sums of losses and right answers, (epochs, members, 2)."""
-
-
-def make_small_ensemble(backend: Backend, seeds: Sequence[int], rows: Sequence[Rows]) -> Ensemble | None:
+def make_small_ensemble(backend: Backend, seeds: Sequence[int], rows: Sequence[Rows]) -> Together | None:
     """An ensemble that trains many networks like that of `backend` side by side; None if that is not possible.
 
     They must be small, and the learning rate must not depend on the progress of each of them.

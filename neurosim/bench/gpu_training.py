@@ -10,7 +10,8 @@ import numpy as np
 
 from neurosim.backends.base import Backend
 from neurosim.backends.cuda import probes
-from neurosim.backends.select import Ensemble, make_backend, make_small_ensemble
+from neurosim.backends.select import make_backend, make_small_ensemble
+from neurosim.backends.together import Together
 from neurosim.bench.gpu_report import Crossover, Duel
 from neurosim.bench.measure import Clock, Work, interleaved
 from neurosim.bench.problem import SEED, Problem, Size, make_problem
@@ -154,7 +155,7 @@ class _Team:
     def __init__(self, backend: Backend, count: int, rows: Rows) -> None:
         self._backend, self._count, self._rows = backend, count, rows
 
-    def fresh(self) -> Ensemble:
+    def fresh(self) -> Together:
         """Networks with their initial values."""
         self._backend.prepare()
         made = make_small_ensemble(self._backend, range(self._count), [self._rows])

@@ -6,7 +6,7 @@ Nothing here computes. The backends read this description; the simulator names p
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -131,9 +131,14 @@ class Network:
 
     def start_values(self, seed: int) -> NDArray[np.float32]:
         """Flat vector of initial values for a seed, float32 on every backend, shape (size,)."""
-        values = np.zeros(self.size, np.float32)
+        values: NDArray[np.float32] = self.all_start_values([seed])[0]
+        return values
+
+    def all_start_values(self, seeds: Sequence[int]) -> NDArray[np.float32]:
+        """The `start_values` of each seed, shape (seeds, size)."""
+        values = np.zeros((len(seeds), self.size), np.float32)
         for layer in self.parts:
-            layer.start(seed, values)
+            layer.start(seeds, values)
         return values
 
     def start_statistics(self) -> NDArray[np.float32]:

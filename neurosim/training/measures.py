@@ -8,18 +8,20 @@ always the mean of the training rows, or always their largest class.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.backends.base import Backend
+from neurosim.backends.base import Backend, Totals, outputs
 from neurosim.data import Prepared
 from neurosim.data.rows import Rows
 from neurosim.markup import amount
 from neurosim.problem.assembly import Problem
 from neurosim.training.history import metrics_in
-from neurosim.training.metrics import metric_values, outputs
+from neurosim.training.metrics import metric_values
 
 SPLITS = ("train", "validation", "test")
 # The one that says most about a network first: the first that there is judges it.
@@ -36,20 +38,48 @@ def final_measures(backend: Backend, problem: Problem) -> dict[str, float | None
     Loss and accuracy of the training and the test rows are always there, None where there is no such thing; then, for
     each split, what `FINAL_ONLY` names and this kind of problem has, and the metrics that are asked for.
     """
-    splits, data = problem.splits, problem.data
-    final: dict[str, float | None] = {}
-    # A loss that is not finite says so itself.
-    with np.errstate(all="ignore"):
-        for split in SPLITS:
-            if split in splits:
-                totals = backend.evaluate(splits[split])
-                final |= {f"{split}_loss": totals.mean_loss, f"{split}_accuracy": totals.accuracy_share}
-            elif split != "validation":
-                final |= {f"{split}_loss": None, f"{split}_accuracy": None}
-        for split in splits:
-            found = _of_classes(splits, split) if data.classes else _of_values(backend, splits, split, data)
-            final |= {f"{split}_{name}": value for name, value in found.items()}
-    return final | metric_values(problem.metrics, backend, splits, data)
+    splits = problem.splits
+    return FinalMeasures(problem).of(
+        lambda split: backend.evaluate(splits[split]), lambda split: outputs(backend, splits[split])
+    )
+
+
+class FinalMeasures:
+    """What `final_measures` gives, of any number of networks for one problem."""
+
+    def __init__(self, problem: Problem) -> None:
+        self._problem = problem
+        splits, network = problem.splits, problem.network
+        self._values: dict[str, _Values] = {}
+        self._constant: dict[str, float | None] = {}
+        if problem.data.classes:
+            self._constant = {f"{split}_baseline_accuracy": _baseline_accuracy(splits, split) for split in splits}
+        else:
+            scale = problem.data.target_scale
+            self._values = {split: _Values(splits, split, scale, network.answers) for split in splits}
+
+    def of(
+        self, totals_on: Callable[[str], Totals], outputs_on: Callable[[str], NDArray[Any]]
+    ) -> dict[str, float | None]:
+        """Those of the network with these totals, and outputs, on the rows of a split."""
+        splits = self._problem.splits
+        final: dict[str, float | None] = {}
+        outputs_on = cache(outputs_on)
+        # A loss that is not finite says so itself.
+        with np.errstate(all="ignore"):
+            for split in SPLITS:
+                if split in splits:
+                    totals = totals_on(split)
+                    final[f"{split}_loss"], final[f"{split}_accuracy"] = totals.mean_loss, totals.accuracy_share
+                elif split != "validation":
+                    final[f"{split}_loss"] = final[f"{split}_accuracy"] = None
+            final |= self._constant
+            for split, values in self._values.items():
+                final |= {f"{split}_{name}": value for name, value in values.measures(outputs_on(split)).items()}
+        if self._problem.metrics:
+            metrics, network, data = self._problem.metrics, self._problem.network, self._problem.data
+            final |= metric_values(metrics, network, outputs_on, splits, data)
+        return final
 
 
 def confusion(backend: Backend, rows: Rows) -> NDArray[np.uint32] | None:
@@ -106,23 +136,32 @@ def _largest(classes: NDArray[np.integer]) -> int:
     return int(np.bincount(classes).argmax())
 
 
-def _of_classes(splits: Mapping[str, Rows], split: str) -> dict[str, float | None]:
-    return {"baseline_accuracy": float(np.mean(splits[split].classes == _largest(splits["train"].classes)))}
+def _baseline_accuracy(splits: Mapping[str, Rows], split: str) -> float:
+    return float(np.mean(splits[split].classes == _largest(splits["train"].classes)))
 
 
-def _of_values(backend: Backend, splits: Mapping[str, Rows], split: str, data: Prepared) -> dict[str, float | None]:
-    rows, mean = splits[split], splits["train"].values.astype(np.float64).mean(axis=0)
-    values, found = rows.values.astype(np.float64), outputs(backend, rows).astype(np.float64)
-    answers = found[:, : backend.network.answers]
-    # In the units of the table; what was subtracted there does not matter to differences.
-    errors, from_mean, spread = (
-        np.square(difference / data.target_scale).mean(axis=0)
-        for difference in (answers - values, mean - values, values - values.mean(axis=0))
-    )
-    varies = spread > 0
-    explained = 1.0 - errors[varies] / spread[varies]
-    return {
-        "rmse": math.sqrt(errors.mean()),
-        "r2": float(explained.mean()) if varies.any() else None,
-        "baseline_rmse": math.sqrt(from_mean.mean()),
-    }
+class _Values:
+    """Measures of values on the rows of a split, in the units of the table."""
+
+    def __init__(self, splits: Mapping[str, Rows], split: str, scale: Any, answers: int) -> None:
+        self._scale, self._answers = scale, answers
+        self._values = splits[split].values.astype(np.float64)
+        mean = splits["train"].values.astype(np.float64).mean(axis=0)
+        self._baseline = math.sqrt(self._squares(mean - self._values).mean())
+        self._spread = self._squares(self._values - self._values.mean(axis=0))
+
+    def _squares(self, differences: NDArray[np.float64]) -> NDArray[np.float64]:
+        # What was subtracted in the table does not matter to differences.
+        means: NDArray[np.float64] = np.square(differences / self._scale).mean(axis=0)
+        return means
+
+    def measures(self, outputs: NDArray[Any]) -> dict[str, float | None]:
+        """Those of a network with these outputs."""
+        errors = self._squares(outputs.astype(np.float64)[:, : self._answers] - self._values)
+        varies = self._spread > 0
+        explained = 1.0 - errors[varies] / self._spread[varies]
+        return {
+            "rmse": math.sqrt(errors.mean()),
+            "r2": float(explained.mean()) if varies.any() else None,
+            "baseline_rmse": self._baseline,
+        }

@@ -6,34 +6,32 @@ They are measured at the end of an epoch, dropout off, on all rows of a split; n
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.backends.base import Backend
 from neurosim.data import Prepared
 from neurosim.data.rows import Rows
 from neurosim.network.layers import Chosen
+from neurosim.network.network import Network
 from neurosim.plugin import Metric
 from neurosim.plugin.host.measuring import metric_value
 
-# Rows that are put through a network at once.
-BLOCK = 4096
 _WORDS = {"train": "training", "validation": "validation", "test": "test"}
 
 
-def outputs(backend: Backend, rows: Rows) -> NDArray[Any]:
-    """What the network answers for rows, dropout off: (rows, outputs)."""
-    blocks = (rows.some(slice(start, start + BLOCK)) for start in range(0, rows.count, BLOCK))
-    return np.concatenate([backend.forward(block.inputs(backend.dtype)) for block in blocks])
-
-
 def metric_values(
-    metrics: Sequence[Chosen[Metric]], backend: Backend, splits: Mapping[str, Rows], data: Prepared
+    metrics: Sequence[Chosen[Metric]],
+    network: Network,
+    outputs_on: Callable[[str], NDArray[Any]],
+    splits: Mapping[str, Rows],
+    data: Prepared,
 ) -> dict[str, float | None]:
     """Each metric on each split, under names such as ``test_f1``; None where it is not a finite number.
+
+    `outputs_on` gives what the network answers for the rows of a split.
 
     Raises
     ------
@@ -42,7 +40,9 @@ def metric_values(
     """
     found: dict[str, float | None] = {}
     for split, rows in splits.items() if metrics else ():
-        answers, targets = _answers(backend, rows, data), _targets(rows, data)
+        with np.errstate(all="ignore"):
+            answers = _answers(network, outputs_on(split), rows, data)
+        targets = _targets(rows, data)
         finite = bool(np.isfinite(answers).all())
         for metric in metrics:
             value = math.nan
@@ -52,15 +52,14 @@ def metric_values(
     return found
 
 
-def _answers(backend: Backend, rows: Rows, data: Prepared) -> NDArray[np.float64]:
+def _answers(network: Network, outputs: NDArray[Any], rows: Rows, data: Prepared) -> NDArray[np.float64]:
     """What metrics get as outputs: a column for each class, or values in the units of the table."""
-    with np.errstate(all="ignore"):
-        found = outputs(backend, rows).astype(np.float64)
+    found = outputs.astype(np.float64)
     if rows.accuracy == "none":
-        return data.to_target_units(found[:, : backend.network.answers])
+        return data.to_target_units(found[:, : network.answers])
     if rows.accuracy == "threshold":
         # Larger than the other one exactly where it is above the threshold.
-        return np.hstack([2.0 * backend.network.loss.record.threshold - found, found])
+        return np.hstack([2.0 * network.loss.record.threshold - found, found])
     return found
 
 

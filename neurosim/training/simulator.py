@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neurosim.backends.base import outputs
 from neurosim.backends.select import make_backend
 from neurosim.data.rows import Rows
 from neurosim.errors import DivergedError, UsageError
@@ -266,7 +267,10 @@ class Simulator(Workbench):
                     measures = self.evaluate(split) if split in self._splits else {}
                     record[f"{split}_loss"] = measures.get("loss")
                     record[f"{split}_accuracy"] = measures.get("accuracy")
-            record |= metric_values(self._problem.metrics, self._backend, self._splits, self.data)
+            metrics, splits = self._problem.metrics, self._splits
+            record |= metric_values(
+                metrics, self.network, lambda split: outputs(self._backend, splits[split]), splits, self.data
+            )
             record["lr"] = self.rate_of_step((epoch + 1) * self.steps_per_epoch - 1)
             record["seconds"] = seconds
             self.history.append(record)

@@ -93,6 +93,31 @@ def test_the_seed_decides():
     assert (net.start_values(5) != net.start_values(6)).mean() > 0.99
 
 
+def orthogonal(random, shape, fan_in, fan_out):
+    return np.linalg.qr(random.normal(0.0, 1.0, shape))[0]
+
+
+def twice(random, shape, fan_in, fan_out):
+    random.uniform(shape=shape)
+    return random.uniform(0.0, fan_in, shape)
+
+
+def looking(random, shape, fan_in, fan_out):
+    first = random.normal(0.0, 1.0, shape)
+    return first if isinstance(first, np.ndarray) and first.max() > 1.0 else random.normal(0.0, 2.0, shape)
+
+
+@pytest.mark.parametrize("name", [*BOUNDS, *DEVIATIONS, "zeros", "constant", orthogonal, twice, looking])
+def test_many_seeds_start_as_each_alone(name):
+    init = (Initializer("own", name), {}) if callable(name) else name
+    net = support.network(6, [support.Dense(5, init=init), support.Dense(3, init=init)])
+    seeds = [4, 0, 2**62]
+    found = net.all_start_values(seeds)
+    assert found.shape == (3, net.size)
+    for values, seed in zip(found, seeds, strict=True):
+        assert values.tobytes() == net.start_values(seed).tobytes()
+
+
 def test_start_values_are_the_same_float32_numbers_everywhere(backend):
     net = support.network(4, [support.Dense(3)])
     values = net.start_values(9)
@@ -104,5 +129,14 @@ def test_an_initializer_of_the_wrong_shape_is_named():
     record = Initializer("crooked", lambda random, shape, fan_in, fan_out: random.uniform(shape=3))
     net = support.network(4, [support.Dense(3, init=(record, {}))])
     assert choose(record).name == "crooked"
-    with pytest.raises(PluginError, match=r"initializer 'crooked' gave shape \(3,\) for layers.0.weight"):
-        net.start_values(0)
+    for start_all in (lambda: net.start_values(0), lambda: net.all_start_values([0, 1])):
+        with pytest.raises(PluginError, match=r"initializer 'crooked' gave shape \(3,\) for layers.0.weight"):
+            start_all()
+
+
+def test_an_initializer_without_finite_numbers_is_named():
+    record = Initializer("wild", lambda random, shape, fan_in, fan_out: random.uniform(0.0, math.inf, shape))
+    net = support.network(4, [support.Dense(3, init=(record, {}))])
+    for seeds in ([0], [0, 1]):
+        with pytest.raises(PluginError, match=r"initializer 'wild' gave inf for layers\.0\.weight"):
+            net.all_start_values(seeds)

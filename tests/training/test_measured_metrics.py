@@ -143,7 +143,11 @@ def test_a_run_that_was_stopped_resumes_with_its_metrics(tmp_path):
 
 def test_several_networks_have_them_too(tmp_path, capsys):
     ensemble = Ensemble(scenario(["f1"], training__epochs=2), 2)
-    assert set(ensemble.train()[0].measures) >= {"train_f1", "validation_f1", "test_f1"}
+    members = ensemble.train()
+    assert set(members[0].measures) >= {"train_f1", "validation_f1", "test_f1"}
+    alone = Simulator(scenario(["f1"], training__epochs=2), seed=1)
+    alone.train()
+    assert members[1].measures == alone.final_measures()
     repeated = study(scenario(["f1"], training__epochs=2, scenario__repeats=2), out=tmp_path / "study")
     assert repeated.spread("", "test_f1") is not None
     header = (tmp_path / "study/study.csv").read_text().splitlines()[0].split(",")

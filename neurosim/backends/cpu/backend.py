@@ -10,7 +10,15 @@ from numpy.typing import NDArray
 
 from neurosim.backends.base import Backend, Inspection, Totals, dropout_keys, in_order, shuffle_key
 from neurosim.backends.cpu import engine, masks, team
-from neurosim.backends.cpu.groups import CompiledKernels, LaneGroup, compile_lane_loss, is_small, judge_of, lane_data
+from neurosim.backends.cpu.groups import (
+    EVALUATION_ROWS,
+    CompiledKernels,
+    LaneGroup,
+    compile_lane_loss,
+    is_small,
+    judge_of,
+    lane_data,
+)
 from neurosim.backends.cpu.inspection import layer_signals
 from neurosim.backends.cpu.kernels import (
     OptimizerKernels,
@@ -32,7 +40,6 @@ from neurosim.network.training import Training
 if TYPE_CHECKING:
     from neurosim.backends.cpu.array_tables import ArrayTable
 
-EVALUATION_ROWS = 128
 # Multiply-adds evaluated in one call: a few tenths of a second.
 EVALUATION_WORK = 1 << 33
 # This few rows are one chunk in any case, and need no larger buffers.

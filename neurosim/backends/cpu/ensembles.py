@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,11 +10,19 @@ from numpy.typing import NDArray
 from neurosim.backends.cpu import team
 from neurosim.backends.cpu.backend import CpuBackend
 from neurosim.backends.cpu.groups import LaneGroup, judge_of, lane_data, lanes_for
+from neurosim.backends.together import Note, Together
 from neurosim.data.rows import Rows
 from neurosim.process.interruption import deferred
 
+# Multiply-adds of a call into compiled code, forward and backward: some hundredths of a second.
+PART = 1 << 27
+# And the most epochs, whose sums are then still in the processor's cache.
+PART_EPOCHS = 512
+# What a step costs a network beside its multiply-adds, counted in them.
+STEP = 64
 
-class SmallEnsemble:
+
+class SmallEnsemble(Together):
     """Networks that differ only in their seed, trained together.
 
     Parameters
@@ -32,50 +40,90 @@ class SmallEnsemble:
         slots = len(training.slots)
         width = lanes_for(network)
         self.threads = backend.threads
+        self.count = len(seeds)
         self.epochs_done = 0
         self._averages = training.average is not None
         self._steps = training.steps(rows[0].count)
         self._judge = judge_of(network, rows[0])
-        self._groups: list[LaneGroup] = []
+        self._network = network
+        self._members = [slice(first, min(first + width, len(seeds))) for first in range(0, len(seeds), width)]
         shared = lane_data(rows) if len(rows) == 1 else None
-        self._data = []
-        for first in range(0, len(seeds), width):
-            chosen = seeds[first : first + width]
-            parameters = np.stack([network.start_values(seed) for seed in chosen], axis=1)
-            state = np.zeros((slots, network.size, len(chosen)), np.float32)
-            self._groups.append(LaneGroup(network, training, backend.kernels, chosen, parameters, state))
-            self._data.append(shared if shared is not None else lane_data(rows[first : first + width]))
+        self._data = [shared if shared is not None else lane_data(rows[members]) for members in self._members]
+        start = network.all_start_values(seeds)
+        self._groups: list[LaneGroup] = []
+        for members in self._members:
+            parameters = np.ascontiguousarray(start[members].T)
+            state = np.zeros((slots, *parameters.shape), np.float32)
+            self._groups.append(LaneGroup(network, training, backend.kernels, seeds[members], parameters, state))
+        work = 3 * sum(layer.multiply_adds for layer in network.layers) * rows[0].count + STEP * self._steps
+        self._part = min(max(1, PART // (work * width)), PART_EPOCHS)
+        with backend.compiling():
+            nothing = rows[0].some(slice(0))
+            self._groups[0].evaluate(lane_data([nothing]), self._judge, self._groups[0].parameters)
 
-    def train(self, epochs: int) -> NDArray[np.float64]:
-        """Train for more epochs; returns the sums of losses and right answers, (epochs, members, 2)."""
-        outcomes: list[NDArray[np.float64] | None] = [None] * len(self._groups)
-        # Groups are handed out one by one, so that a slow processor gets fewer.
-        waiting = iter(range(len(self._groups)))
+    def train_noting(self, epochs: int, note: Note) -> None:
+        """Train for more epochs; `note` is told what was measured in them, in any thread and some members at a time."""
+        done, steps = self.epochs_done, self._steps
 
-        def work(thread: int, threads: int) -> None:
-            for number in waiting:
-                let_in_between(thread)
-                group, data = self._groups[number], self._data[number]
-                done = self.epochs_done
-                outcomes[number] = group.train(data, self._judge, done, epochs, done * self._steps)
+        def train_group(number: int) -> Iterator[None]:
+            group, data = self._groups[number], self._data[number]
+            for first in range(done, done + epochs, self._part):
+                part = min(self._part, done + epochs - first)
+                note(self._members[number], first, group.train(data, self._judge, first, part, first * steps))
+                yield
 
-        def let_in_between(thread: int) -> None:
-            """Handle signals, which arrive in the main thread; if one ends the training, no more groups are started."""
-            if thread == 0:
-                try:
-                    let_in()
-                except BaseException:
-                    for _ in waiting:
-                        pass
-                    raise
-
-        with deferred() as let_in:
-            team.run_together(min(self.threads, len(self._groups)), work)
+        self._on_all(train_group)
         self.epochs_done += epochs
-        return np.concatenate([outcome for outcome in outcomes if outcome is not None], axis=1)
+
+    def evaluate(self, rows: Rows) -> NDArray[np.float64]:
+        """Sums of losses and right answers of all members over `rows`, dropout off, (members, 2)."""
+        totals = np.zeros((self.count, 2))
+        data, judge = lane_data([rows]), judge_of(self._network, rows)
+
+        def evaluate_group(number: int) -> Iterator[None]:
+            group = self._groups[number]
+            totals[self._members[number]] = group.evaluate(data, judge, self._evaluated(group))[0]
+            yield
+
+        self._on_all(evaluate_group)
+        return totals
+
+    def outputs(self, rows: Rows) -> Iterator[NDArray[np.float32]]:
+        """What each member answers for `rows`, dropout off, (rows, outputs)."""
+        data, judge = lane_data([rows]), judge_of(self._network, rows)
+        for group in self._groups:
+            yield from group.evaluate(data, judge, self._evaluated(group), answers=True)[1]
 
     @property
     def parameters(self) -> NDArray[np.float32]:
         """Parameters of all members, or their averages if these are evaluated, (members, size)."""
-        averages = self._averages and self.epochs_done
-        return np.concatenate([(group.state[-1] if averages else group.parameters).T for group in self._groups])
+        return np.concatenate([self._evaluated(group).T for group in self._groups])
+
+    def _evaluated(self, group: LaneGroup) -> NDArray[np.float32]:
+        return group.state[-1] if self._averages and self.epochs_done else group.parameters
+
+    def _on_all(self, work_on: Callable[[int], Iterator[None]]) -> None:
+        """Run what `work_on` gives for the number of each group, step by step; signals are handled in between.
+
+        If anything is raised, by a signal or a step, nothing more is begun.
+        """
+        # Groups are handed out one by one, so that a slow processor gets fewer.
+        waiting = iter(range(len(self._groups)))
+        faults: list[BaseException] = []
+
+        def work(thread: int, threads: int) -> None:
+            try:
+                for number in waiting:
+                    for _ in work_on(number):
+                        if faults:
+                            return
+                        # They arrive in the main thread.
+                        if thread == 0:
+                            let_in()
+            except BaseException as error:
+                faults.append(error)
+
+        with deferred() as let_in:
+            team.run_together(min(self.threads, len(self._groups)), work)
+            if faults:
+                raise faults[0]

@@ -9,17 +9,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.backends.base import JUDGES, dropout_keys
+from neurosim.backends.base import JUDGES, all_dropout_keys
 from neurosim.backends.cpu import lanes
 from neurosim.backends.cpu.kernels import ActivationKernels, LossKernel, OptimizerKernels, lane_loss_kernel
 from neurosim.backends.cpu.plan import build_plan
 from neurosim.backends.cpu.stages.base import Vectors
 from neurosim.backends.cpu.stages.kinds import IN_LANES
+from neurosim.backends.cpu.table import Field, LossField
 from neurosim.data.rows import Rows
 from neurosim.network.network import Network
 from neurosim.network.training import Training
-from neurosim.randomness import key
+from neurosim.randomness import keys
 
+# Rows of a chunk of an evaluation; each chunk has a sum of its own.
+EVALUATION_ROWS = 128
 # Networks with up to this many parameters are trained side by side.
 SMALL_NETWORK = 4096
 
@@ -85,6 +88,9 @@ class LaneGroup:
         self.training = training
         self.kernels = kernels
         self.seeds = list(seeds)
+        # To be folded with the epoch.
+        self._shuffles = keys(self.seeds if training.shuffle else [], "shuffle")
+        self._keys = all_dropout_keys(network, self.seeds)
         self.parameters = parameters
         self.state = state
         self.gradient = np.zeros_like(parameters)
@@ -106,8 +112,7 @@ class LaneGroup:
             training=True,
             lanes=count,
         )
-        widest = max(int(np.prod(layer.output_shape)) for layer in self.network.layers)
-        self._scratch = np.zeros((4, capacity * widest * count), np.float32)
+        self._scratch = self._scratch_for(capacity)
 
     def train(
         self,
@@ -133,10 +138,6 @@ class LaneGroup:
         steps = -(-rows // batch)
         last = steps if last is None else last
         rates = self.training.rates(first_epoch, steps, epochs, losses)
-        shuffles = [key(seed, "shuffle") for seed in self.seeds] if self.training.shuffle else []
-        keys = np.zeros((count, len(self.network.dropouts)), np.uint64)
-        for k, seed in enumerate(self.seeds):
-            keys[k] = dropout_keys(self.network, seed)
         totals = np.zeros((epochs, count, 2))
         kernels = self.kernels
         optimizer = (
@@ -156,9 +157,9 @@ class LaneGroup:
             self._plan.inputs.ctypes.data,
             data,
             np.tile(np.arange(rows), (count, 1)),
-            np.array(shuffles, np.uint64),
+            self._shuffles,
             batch,
-            keys,
+            self._keys,
             optimizer,
             rates if epochs != 1 else rates[first:last].copy(),
             first_epoch,
@@ -170,6 +171,52 @@ class LaneGroup:
             totals,
         )
         return totals
+
+    def evaluate(
+        self, data: tuple[Any, ...], judge: Any, parameters: NDArray[np.float32], *, answers: bool = False
+    ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+        """Sums of losses and right answers, (lanes, 2), and outputs (lanes, rows, outputs), dropout off.
+
+        `parameters` (size, lanes) are those to evaluate, `data` is as in `train`. Without `answers`, outputs have no
+        rows. The bits are those of `CpuBackend.evaluate` and `CpuBackend.forward`.
+        """
+        count, rows = len(self.seeds), data[0].shape[1]
+        outputs = self.network.outputs
+        batch = max(1, min(EVALUATION_ROWS, rows))
+        plan = build_plan(
+            self.network,
+            batch,
+            self.kernels.activations,
+            self.kernels.loss,
+            Vectors(parameters, None, None, np.zeros(0, np.float32)),
+            training=False,
+            lanes=count,
+        )
+        plan.stages[:, Field.LATE_BIAS] = 1
+        scratch = self._scratch_for(batch)
+        if self.kernels.lane_loss is not None:
+            # Losses are kept where the gradient would be.
+            plan.loss[LossField.D] = scratch[3].ctypes.data
+        totals = np.zeros((count, 2))
+        found = np.zeros((count, rows if answers else 0, outputs), np.float32)
+        lanes.evaluate(
+            plan.stages,
+            plan.loss,
+            self.kernels.lane_loss.loss if self.kernels.lane_loss is not None else 0,
+            plan.inputs.ctypes.data,
+            data,
+            np.tile(np.arange(rows), (count, 1)),
+            batch,
+            judge,
+            tuple(int(row.ctypes.data) for row in scratch),
+            totals,
+            found,
+        )
+        return totals, found
+
+    def _scratch_for(self, capacity: int) -> NDArray[np.float32]:
+        widest = max(int(np.prod(layer.output_shape)) for layer in self.network.layers)
+        return np.zeros((4, capacity * widest * len(self.seeds)), np.float32)
 
 
 def lane_data(members: Sequence[Rows]) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int32]]:

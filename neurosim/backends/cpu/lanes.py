@@ -40,6 +40,7 @@ from neurosim.backends.cpu.table import (
     HAS_BIAS,
     INPUTS,
     KIND,
+    LATE_BIAS,
     LOSS,
     LOSS_A,
     LOSS_D,
@@ -102,15 +103,19 @@ def add_two_scaled(out, factors, source, other_factors, other_source, blocks, la
 
 @compiled
 def weighted_sums(stage, x, rows, lanes):
-    """z[i, j] = bias[j] + sum over k of x[i, k] weight[k, j]."""
+    """z[i, j] = bias[j] + sum over k of x[i, k] weight[k, j]; the bias is left to `activate` where it comes late."""
     inputs, units = stage[INPUTS], stage[UNITS]
     width = units * lanes
     bias = floats(stage[BIAS], width)
     for i in range(rows):
         out = stage[Z] + 4 * i * width
         z = floats(out, width)
-        for j in range(width):
-            z[j] = bias[j]
+        if stage[LATE_BIAS]:
+            for j in range(width):
+                z[j] = np.float32(0)
+        else:
+            for j in range(width):
+                z[j] = bias[j]
         for k in range(0, inputs - 1, 2):
             at = x + 4 * (i * inputs + k) * lanes
             weight = stage[WEIGHT] + 4 * k * width
@@ -201,13 +206,24 @@ def activate(stage, rows, lanes, scratch, backward):
     zeros, first, second, third = scratch
     if stage[FORWARD] == 0:
         return
+    late = stage[LATE_BIAS] != 0 and not backward
     if not stage[WHOLE_ROWS]:
-        # All numbers as one long row; z already includes the bias.
+        # All numbers as one long row, unless each row is still to get the bias.
         if backward:
             call_activation(stage[BACKWARD], (stage[Z], stage[A], stage[D], count, 0, 1, 0, count, stage[PARAMS]))
+        elif late:
+            width = units * lanes
+            arguments = (stage[Z], stage[BIAS], stage[A], width, 0, rows, 0, width, stage[PARAMS])
+            call_activation(stage[FORWARD], arguments)
         else:
             call_activation(stage[FORWARD], (stage[Z], zeros, stage[A], count, 0, 1, 0, count, stage[PARAMS]))
         return
+    if late:
+        bias = floats(stage[BIAS], units * lanes)
+        for i in range(rows):
+            z = floats(stage[Z] + 4 * i * units * lanes, units * lanes)
+            for j in range(units * lanes):
+                z[j] += bias[j]
     to_rows(stage[Z], first, rows, units, lanes)
     if backward:
         to_rows(stage[A], second, rows, units, lanes)
@@ -267,7 +283,7 @@ def gather(data, order, start, rows, lanes, x, loss, by_lane):
 
 @compiled
 def lose(loss, lane_loss, rows, lanes, scale, judge, sums, scratch):
-    """Loss, its gradient, and right answers of a batch; adds to `sums` (2, lanes)."""
+    """Loss, its gradient if there is a place for it, and right answers of a batch; adds to `sums` (2, lanes)."""
     accuracy, threshold = judge
     outputs = loss[OUTPUTS]
     _zeros, first, second, third = scratch
@@ -286,8 +302,9 @@ def lose(loss, lane_loss, rows, lanes, scale, judge, sums, scratch):
     to_rows(loss[LOSS_Z], first, rows, outputs, lanes)
     to_rows(loss[LOSS_A], second, rows, outputs, lanes)
     labels = integers(loss[CLASSES], rows * lanes)
+    gradient = third if loss[LOSS_D] != 0 else np.int64(0)
     for k in range(lanes):
-        batch = (first, second, loss[VALUES], loss[CLASSES], third, outputs, k * rows, (k + 1) * rows)
+        batch = (first, second, loss[VALUES], loss[CLASSES], gradient, outputs, k * rows, (k + 1) * rows)
         sums[0, k] += call_loss(loss[LOSS], (*batch, loss[LOSS_PARAMS], scale))
         if accuracy != NO_ACCURACY:
             for i in range(k * rows, (k + 1) * rows):
@@ -297,7 +314,48 @@ def lose(loss, lane_loss, rows, lanes, scale, judge, sums, scratch):
                     if a[j] > a[best]:
                         best = j
                 sums[1, k] += best == labels[i]
-    from_rows(third, loss[LOSS_D], rows, outputs, lanes)
+    if gradient != 0:
+        from_rows(third, loss[LOSS_D], rows, outputs, lanes)
+
+
+@entry
+def evaluate(plan, loss, lane_loss, x, data, order, batch, judge, scratch, totals, outputs):
+    """Loss, right answers and outputs of all rows, in chunks of `batch` rows, dropout off.
+
+    Parameters
+    ----------
+    plan, loss, lane_loss, x, data, order, judge, scratch
+        As in `train`, of a plan without dropout; rows without targets have no loss.
+    batch : int
+        Rows of a chunk, each of which has a sum of its own.
+    totals : float64 (lanes, 2)
+        Sums of loss and of right answers, added to.
+    outputs : float32 (lanes, rows, outputs)
+        What the networks answer; may have no rows, if nobody asks.
+    """
+    lanes, rows = order.shape
+    width = loss[OUTPUTS]
+    has_targets = data[1].shape[1] > 0 or data[2].shape[1] > 0
+    sums = np.zeros((2, lanes))
+    for start in range(0, rows, batch):
+        size = min(batch, rows - start)
+        gather(data, order, start, size, lanes, x, loss, lane_loss != 0)
+        for s in range(plan.shape[0]):
+            stage = plan[s]
+            weighted_sums(stage, x if stage[X] == 0 else stage[X], size, lanes)
+            activate(stage, size, lanes, scratch, np.bool_(False))
+        if has_targets:
+            sums[:] = 0.0
+            lose(loss, lane_loss, size, lanes, np.float32(0), judge, sums, scratch)
+            for k in range(lanes):
+                totals[k, 0] += sums[0, k]
+                totals[k, 1] += sums[1, k]
+        if outputs.shape[1] > 0:
+            a = floats(loss[LOSS_A], size * width * lanes)
+            for i in range(size):
+                for j in range(width):
+                    for k in range(lanes):
+                        outputs[k, start + i, j] = a[(i * width + j) * lanes + k]
 
 
 @entry

@@ -63,6 +63,7 @@ class Field(IntEnum):
     PACKED_TRANSPOSED = auto()
     PARTIALS = auto()  # address of sums over each group
     PARTIAL = auto()  # numbers in one of them
+    LATE_BIAS = auto()  # of networks side by side: the bias is added to the sum of products, which begins at 0
 
 
 class LearnedField(IntEnum):
@@ -101,7 +102,7 @@ class LossField(IntEnum):
     INNER, PROJECTION, WEIGHT, BIAS, WEIGHT_GRADIENT, BIAS_GRADIENT, WEIGHT_STATE, BIAS_STATE, WEIGHTS, HAS_BIAS,
     PENALTY, FORWARD, BACKWARD, WHOLE_ROWS, PARAMS, LEARNS, FROM_LOGITS, DROPOUT_INDEX, DROP_BELOW, DROP_SCALE, BATCH,
     MOVE, SETTINGS, RUNNING_MEAN, RUNNING_VARIANCE, MEAN, INVERSE, X_GROUP, A_GROUP, GEOMETRY, PACKED,
-    PACKED_TRANSPOSED, PARTIALS, PARTIAL,
+    PACKED_TRANSPOSED, PARTIALS, PARTIAL, LATE_BIAS,
 ) = (int(field) for field in Field)  # fmt: skip
 (LOSS, LOSS_PARAMS, LOSS_Z, LOSS_A, LOSS_D, OUTPUTS, VALUES, CLASSES, LOSS_FROM_LOGITS) = (int(f) for f in LossField)
 (

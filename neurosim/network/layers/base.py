@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -162,8 +162,8 @@ class Layer(ABC):
         """Which of the numbers that come in goes out at `index`, of a layer that passes them through."""
         return index
 
-    def start(self, seed: int, values: NDArray[np.float32]) -> None:  # noqa: B027 (most kinds have no parameters)
-        """Enter the initial values of its own parameters, but not those of its parts, into a flat vector of zeros."""
+    def start(self, seeds: Sequence[int], values: NDArray[np.float32]) -> None:  # noqa: B027 (most have no parameters)
+        """Enter the initial values of its own parameters, but not those of its parts, into zeros (seeds, size)."""
 
     def start_statistics(self, values: NDArray[np.float32]) -> None:  # noqa: B027 (nor statistics)
         """Enter the initial values of its statistics into a flat vector of zeros."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -31,6 +32,6 @@ class Normalization(SameShape):
         """What the layer learns."""
         return self.gamma, self.beta
 
-    def start(self, seed: int, values: NDArray[np.float32]) -> None:
+    def start(self, seeds: Sequence[int], values: NDArray[np.float32]) -> None:
         """Enter the initial values: gamma 1, beta 0."""
-        values[self.gamma.span] = 1.0
+        values[:, self.gamma.span] = 1.0

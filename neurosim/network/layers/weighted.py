@@ -11,10 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurosim.network.layers.base import Chosen, ChosenActivation, Layer, Parameter
+from neurosim.network.layers.drawing import drawn
 from neurosim.network.layers.stack import Stack
 from neurosim.plugin import Activation, Initializer, RowActivation
-from neurosim.plugin.answers import initial_values
-from neurosim.randomness import Stream
 
 # Of the keys that their tables have in common.
 SUMS = "Function applied to each weighted sum."
@@ -75,11 +74,11 @@ class Activated(Layer):
         """What the layer learns."""
         return self.learned
 
-    def start(self, seed: int, values: NDArray[np.float32]) -> None:
+    def start(self, seeds: Sequence[int], values: NDArray[np.float32]) -> None:
         """Enter the initial values."""
         params = self.activation.params
         for name, parameter in zip(learned_names(self.activation.record), self.learned, strict=True):
-            values[parameter.span] = params[name]
+            values[:, parameter.span] = params[name]
 
     def activation_values(self, named: Mapping[str, NDArray[Any]]) -> tuple[Any, ...]:
         """The values of the activation's parameters in the record's order, those that are learned from `named`.
@@ -123,17 +122,14 @@ class Weighted(Activated):
         """Initial values of the weight and of the bias that are given, not drawn."""
         return None, None
 
-    def start(self, seed: int, values: NDArray[np.float32]) -> None:
+    def start(self, seeds: Sequence[int], values: NDArray[np.float32]) -> None:
         """Enter the initial values; each array has random numbers of its own."""
-        super().start(seed, values)
+        super().start(seeds, values)
         rules = self.init.record.weight, self.init.record.bias
         for parameter, given, rule in zip((self.weight, self.bias), self.given, rules, strict=True):
             if parameter is None:
                 continue
             if given is not None:
-                values[parameter.span] = np.asarray(given, np.float64).ravel()
+                values[:, parameter.span] = np.asarray(given, np.float64).ravel()
             elif rule is not None:
-                random = Stream(seed, "init", parameter.name)
-                found = rule(random, parameter.shape, *self.fans, *self.init.values)
-                drawn = initial_values(self.init.record, rule, found, parameter.name, parameter.shape)
-                values[parameter.span] = drawn.ravel()
+                values[:, parameter.span] = drawn(self.init, rule, parameter, self.fans, seeds)

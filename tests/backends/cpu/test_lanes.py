@@ -1,11 +1,14 @@
 """Networks side by side: each has the bits of the run alone, and the meaning of the reference."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import support
 
 from neurosim.backends.cpu import backend as cpu_backend
 from neurosim.backends.cpu.backend import CpuBackend
+from neurosim.backends.cpu.ensembles import SmallEnsemble
 from neurosim.backends.cpu.groups import LaneGroup, judge_of, lane_data
 from neurosim.backends.reference.backend import ReferenceBackend
 
@@ -64,6 +67,40 @@ def test_both_ways_to_train_agree_with_the_reference(name, small, monkeypatch):
         assert one.mean_loss == pytest.approx(other.mean_loss, rel=1e-4)
         assert one.correct == other.correct
     assert support.error(fast.parameters, slow.parameters) < 1e-4
+
+
+def small_ensemble(net, training, seeds, rows, threads):
+    first = CpuBackend(net, training, 0, threads)
+    first.prepare()
+    return SmallEnsemble(first, seeds, [rows])
+
+
+@pytest.mark.parametrize("count", [11, 300])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_member_is_evaluated_as_the_single_network(name, count):
+    net, rows, training = problem(name)
+    ensemble = small_ensemble(net, training, range(3, 22), rows, 1)
+    ensemble.train(1)
+    many = replace(support.rows(count, 4, net.outputs, seed=8), scale=0.25, shift=0.5)
+    totals, outputs = ensemble.evaluate(many), list(ensemble.outputs(many))
+    single = CpuBackend(net, training, 0, 1)
+    for number in (0, 18):
+        single.parameters[:] = ensemble.parameters[number]
+        alone = single.evaluate(many)
+        assert (alone.loss, alone.correct) == tuple(totals[number])
+        assert single.forward(many.inputs(np.float32)).tobytes() == outputs[number].tobytes()
+
+
+def test_what_is_raised_while_members_train_ends_the_training():
+    net, rows, training = problem("one output")
+    ensemble = small_ensemble(net, training, range(200), rows, 3)
+
+    def note(members, first, totals):
+        raise KeyboardInterrupt(members.start)
+
+    with pytest.raises(KeyboardInterrupt):
+        ensemble.train_noting(2, note)
+    assert ensemble.epochs_done == 0
 
 
 def test_members_may_have_data_of_their_own():

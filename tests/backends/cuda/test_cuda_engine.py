@@ -110,12 +110,16 @@ def test_an_ensemble_is_many_single_runs():
     together = make_small_ensemble(first, [3, 8], [rows])
     totals = np.concatenate([together.train(2), together.train(1)])
     assert totals.shape == (3, 2, 2)
+    measured, outputs = together.evaluate(rows), list(together.outputs(rows))
     for number, seed in enumerate((3, 8)):
         single = CudaBackend(net, training, seed)
         for epoch in range(3):
             found = single.train_epoch(rows, epoch)
             assert (found.loss, found.correct) == tuple(totals[epoch, number])
         assert single.parameters.tobytes() == together.parameters[number].tobytes()
+        alone = single.evaluate(rows)
+        assert (alone.loss, alone.correct) == tuple(measured[number])
+        assert single.forward(rows.features).tobytes() == outputs[number].tobytes()
 
 
 def test_members_may_have_rows_of_their_own():
