@@ -13,7 +13,15 @@ import numpy as np
 
 from neurosim.backends.cpu.jit import compiled
 from neurosim.backends.cpu.masks import drop_row
-from neurosim.backends.cpu.memory import call_activation, call_update, floats
+from neurosim.backends.cpu.memory import (
+    address_of,
+    call_activation,
+    call_sparse_backward,
+    call_sparse_forward,
+    call_update,
+    floats,
+    words,
+)
 from neurosim.backends.cpu.products import column_sums, multiply, multiply_transposed_left, multiply_transposed_right
 from neurosim.backends.cpu.table import (
     ACTIVATION,
@@ -38,6 +46,10 @@ from neurosim.backends.cpu.table import (
     INPUTS,
     KIND,
     LAYER_NORM,
+    LISTS,
+    LISTS_BACKWARD,
+    LISTS_FIELDS,
+    LISTS_FORWARD,
     MAPS,
     OTHER,
     PARAMS,
@@ -115,9 +127,13 @@ def forward_block(stage, batch, r0, r1, c0, c1, first_row, keys, product, scratc
     x = batch if stage[X] == 0 else stage[X]
     kind, inputs, units = stage[KIND], stage[INPUTS], stage[UNITS]
     if kind == DENSE:
-        left = x + 4 * r0 * inputs
-        out = stage[Z] + 4 * (r0 * units + c0)
-        multiply(product, r1 - r0, c1 - c0, inputs, left, inputs, stage[WEIGHT] + 4 * c0, units, out, units)
+        if stage[LISTS] != 0:
+            function = words(stage[LISTS], LISTS_FIELDS)[LISTS_FORWARD]
+            call_sparse_forward(function, (stage[LISTS], address_of(stage), x, r0, r1, c0, c1, scratch))
+        else:
+            left = x + 4 * r0 * inputs
+            out = stage[Z] + 4 * (r0 * units + c0)
+            multiply(product, r1 - r0, c1 - c0, inputs, left, inputs, stage[WEIGHT] + 4 * c0, units, out, units)
         if stage[FORWARD] != 0:
             arguments = (stage[Z], stage[BIAS], stage[A], units, r0, r1, c0, c1, stage[PARAMS])
             call_activation(stage[FORWARD], arguments)
@@ -210,7 +226,7 @@ def combine_rows_backward(stage, x, r0, r1):
 
 
 @compiled
-def backward_block(plan, s, x, rows, q, blocks, first_row, keys, update, product):
+def backward_block(plan, s, x, rows, q, blocks, first_row, keys, update, product, scratch):
     """Block `q` of `blocks` of a dense stage's backward pass: a range of its inputs, and their update."""
     stage = plan[s]
     inputs = stage[INPUTS]
@@ -224,13 +240,20 @@ def backward_block(plan, s, x, rows, q, blocks, first_row, keys, update, product
         dx = stage[DX] + 4 * k0
         multiply_transposed_right(product, rows, k1 - k0, units, stage[D], units, weight, units, dx, inputs)
         pull_back(plan, s - 1, x, np.int64(START), rows, k0, k1, first_row, keys, update, np.bool_(False))
-    multiply_transposed_left(product, k1 - k0, units, rows, source + 4 * k0, inputs, stage[D], units, gradient, units)
-    if stage[PENALTY] != 0:
-        penalize(stage, weight, gradient, (k1 - k0) * units)
     function, state_stride, constants = update
-    if function != 0:
-        arguments = (weight, gradient, stage[WEIGHT_STATE] + 4 * k0 * units, state_stride, (k1 - k0) * units, constants)
-        call_update(function, arguments)
+    if stage[LISTS] != 0:
+        place = (stage[LISTS], address_of(stage), x, rows, k0, k1)
+        backward = words(stage[LISTS], LISTS_FIELDS)[LISTS_BACKWARD]
+        call_sparse_backward(backward, (*place, function, state_stride, constants, scratch))
+    else:
+        count = (k1 - k0) * units
+        left = source + 4 * k0
+        multiply_transposed_left(product, k1 - k0, units, rows, left, inputs, stage[D], units, gradient, units)
+        if stage[PENALTY] != 0:
+            penalize(stage, weight, gradient, count)
+        if function != 0:
+            state = stage[WEIGHT_STATE] + 4 * k0 * units
+            call_update(function, (weight, gradient, state, state_stride, count, constants))
     if stage[HAS_BIAS]:
         j0 = edge(q, blocks, units)
         j1 = edge(q + 1, blocks, units)

@@ -49,6 +49,7 @@ from neurosim.backends.cpu.table import (
     KEYS,
     KIND,
     LAYER_NORM,
+    LISTS,
     LOSS_A,
     LOSS_D,
     LOSS_FROM_LOGITS,
@@ -124,7 +125,7 @@ def backward_pass(plan, x, s, ready, rows, first_row, keys, update, product, map
         elif stage[KIND] == DENSE and (ready or stage[PROJECTION]):
             blocks = stage[INPUT_BLOCKS]
             for q in range(thread, blocks, threads):
-                backward_block(plan, s, x, rows, q, blocks, first_row, keys, update, product)
+                backward_block(plan, s, x, rows, q, blocks, first_row, keys, update, product, scratch)
             if stage[DX] != 0:
                 wait(barrier, threads)
                 s, ready = stop(plan, s - 1, np.bool_(False))
@@ -227,14 +228,14 @@ def train(
     mine = address_of(constants) + 4 * thread * constants.shape[1]
     slab = 4 * inputs.shape[1] * inputs.shape[2]
     first_slab = address_of(inputs)
-    on_maps = plan[0, MAPS] != 0
+    on_maps, lists = plan[0, MAPS] != 0, plan[0, LISTS]
     context = contexts[thread]
     context[KEYS] = address_of(keys)
     first, last = span
     # Clipping needs the whole gradient before anything is updated, and so do some optimizers.
     late = function != 0 and (clip[0] != NO_CLIPPING or arrays[0] != 0)
     update = (np.int64(START) if late else function, state_stride, mine)
-    gather_batch(data, order, first, min(batch, last - first), first_slab, on_maps, loss, thread, threads)
+    gather_batch(data, order, first, min(batch, last - first), first_slab, on_maps, lists, loss, thread, threads)
     wait(barrier, threads)
     for step in range((last - first + batch - 1) // batch):
         start = first + step * batch
@@ -280,7 +281,9 @@ def train(
         following = start + batch
         if following < last:
             other = first_slab + ((step + 1) & 1) * slab
-            gather_batch(data, order, following, min(batch, last - following), other, on_maps, loss, thread, threads)
+            gather_batch(
+                data, order, following, min(batch, last - following), other, on_maps, lists, loss, thread, threads
+            )
         wait(barrier, threads)
     exchange_float_mode(mode)
 
@@ -310,7 +313,7 @@ def evaluate(
         for place in range(rows):
             gather_targets(data, start + place, place, loss)
             if first_vectors == 0:
-                gather_features(data, start + place, x + 4 * place * features)
+                gather_features(data, start + place, x + 4 * place * features, plan[0, LISTS])
         if first_vectors > 0:
             context[ROWS] = rows
             for group in range((rows + GROUP - 1) // GROUP):

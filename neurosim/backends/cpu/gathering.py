@@ -5,20 +5,27 @@ from __future__ import annotations
 import numpy as np
 
 from neurosim.backends.cpu.jit import compiled
-from neurosim.backends.cpu.memory import floats, integers
-from neurosim.backends.cpu.table import CLASSES, VALUES
+from neurosim.backends.cpu.memory import address_of, call_sparse_gather, floats, integers, prefetch, words
+from neurosim.backends.cpu.table import CLASSES, LISTS_FIELDS, LISTS_GATHER, VALUES
 from neurosim.backends.cpu.vectors import LANES as GROUP
 from neurosim.backends.cpu.vectors import LINE
 
 # Number of rows that a thread gathers at a time: those of a group of maps.
 GATHER_ROWS = 16
+# Shuffled rows are not in a cache, so they are asked for this many rows ahead, or this many of their cache lines.
+AHEAD = 2
+LINES_AHEAD = 32
 
 
 @compiled
-def gather_features(data, source, out):
-    """Copy the inputs of one row of the data set, scaled, to `out`."""
+def gather_features(data, source, out, lists):
+    """Copy the inputs of one row of the data set, scaled, to `out`; or its list, if the table `lists` is not 0."""
     bytes_, numbers, _, _, scale, shift = data
-    if bytes_.shape[0] > 0:
+    if lists != 0:
+        width = bytes_.shape[1]
+        function = words(lists, LISTS_FIELDS)[LISTS_GATHER]
+        call_sparse_gather(function, (lists, address_of(bytes_) + source * width, width, out))
+    elif bytes_.shape[0] > 0:
         width = bytes_.shape[1]
         x = floats(out, width)
         for j in range(width):
@@ -56,16 +63,32 @@ def gather_targets(data, source, place, loss):
 
 
 @compiled
-def gather_batch(data, order, start, rows, x, on_maps, loss, thread, threads):
+def ask_for(data, source):
+    """Ask for the memory of one row of the data set."""
+    bytes_, numbers, _, _, _, _ = data
+    if bytes_.shape[0] > 0:
+        size = bytes_.shape[1]
+        start = address_of(bytes_) + source * size
+    else:
+        size = 4 * numbers.shape[1]
+        start = address_of(numbers) + source * size
+    for at in range(0, min(size, LINES_AHEAD * LINE), LINE):
+        prefetch(start + at)
+
+
+@compiled
+def gather_batch(data, order, start, rows, x, on_maps, lists, loss, thread, threads):
     """Copy this thread's share of rows `start` to `start + rows` of `order` into a batch."""
     width = data[0].shape[1]
     for first in range(thread * GATHER_ROWS, rows, threads * GATHER_ROWS):
         last = min(first + GATHER_ROWS, rows)
         for place in range(first, last):
             source = order[start + place]
+            if place + AHEAD < rows:
+                ask_for(data, order[start + place + AHEAD])
             gather_targets(data, source, place, loss)
             if not on_maps:
-                gather_features(data, source, x + 4 * place * width)
+                gather_features(data, source, x + 4 * place * width, lists)
         if on_maps:
             # Lines without a sample of their own repeat the last one, so that no garbage is computed.
             for n in range(GROUP):

@@ -40,6 +40,7 @@ def _pointer_intrinsic(target: Any) -> Any:
 _float_pointer = _pointer_intrinsic(types.float32)
 _double_pointer = _pointer_intrinsic(types.float64)
 _int_pointer = _pointer_intrinsic(types.int32)
+_byte_pointer = _pointer_intrinsic(types.uint8)
 _word_pointer = _pointer_intrinsic(types.int64)
 
 
@@ -80,6 +81,12 @@ def doubles(address: int, count: int) -> Any:
 def integers(address: int, count: int) -> Any:
     """int32 view of `count` numbers at `address`."""
     return carray(_int_pointer(address), (count,))
+
+
+@compiled
+def unsigned_bytes(address: int, count: int) -> Any:
+    """uint8 view of `count` numbers at `address`."""
+    return carray(_byte_pointer(address), (count,))
 
 
 @compiled
@@ -138,6 +145,9 @@ PRODUCT = types.void(*[types.intp] * 11)
 PART = types.void(*[types.intp] * 8)
 FINISH = types.void(*[types.intp] * 4, types.float64, types.float64)
 LEARNED = types.void(*[types.intp] * 8)
+SPARSE_GATHER = types.void(*[types.intp] * 4)
+SPARSE_FORWARD = types.void(*[types.intp] * 8)
+SPARSE_BACKWARD = types.void(*[types.intp] * 10)
 call_activation = _caller(ir.VoidType(), types.void, 9, [])
 call_loss = _caller(_DOUBLE, types.float64, 9, [(_FLOAT, types.float32)])
 call_lane_loss = _caller(ir.VoidType(), types.void, 9, [(_FLOAT, types.float32)])
@@ -147,6 +157,9 @@ call_product = _caller(ir.VoidType(), types.void, 11, [])
 call_part = _caller(ir.VoidType(), types.void, 8, [])
 call_finish = _caller(ir.VoidType(), types.void, 4, [(_DOUBLE, types.float64)] * 2)
 call_learned = _caller(ir.VoidType(), types.void, 8, [])
+call_sparse_gather = _caller(ir.VoidType(), types.void, 4, [])
+call_sparse_forward = _caller(ir.VoidType(), types.void, 8, [])
+call_sparse_backward = _caller(ir.VoidType(), types.void, 10, [])
 call_constants = _caller(ir.VoidType(), types.void, 2, [(_DOUBLE, types.float64)] * 2)
 
 
@@ -170,6 +183,21 @@ def atomic_load(typingctx: Any, address: Any) -> Any:
         return builder.load_atomic(word, "seq_cst", 8)
 
     return types.intp(types.intp), codegen
+
+
+@intrinsic
+def prefetch(typingctx: Any, address: Any) -> Any:
+    """Ask for the cache line at `address`, which is read soon."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        number, pointer = ir.IntType(32), ir.IntType(8).as_pointer()
+        function_type = ir.FunctionType(ir.VoidType(), [pointer, number, number, number])
+        function = cgutils.get_or_insert_function(builder.module, function_type, "llvm.prefetch.p0")
+        # To read it, more than once; it is data.
+        builder.call(function, [builder.inttoptr(arguments[0], pointer), number(0), number(2), number(1)])
+        return context.get_dummy_value()
+
+    return types.void(types.intp), codegen
 
 
 @intrinsic

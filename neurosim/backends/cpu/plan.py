@@ -26,11 +26,31 @@ from neurosim.backends.cpu.table import DENSE, TO_ROWS, Field, LossField
 from neurosim.network.network import Network
 
 
+@dataclass(frozen=True)
+class Lists:
+    """What a first stage needs to read rows as lists, see `neurosim.backends.cpu.sparse_rows`.
+
+    Attributes
+    ----------
+    table : int64
+        By `ListsField`.
+    counts : int64
+        The number of terms of each list.
+    scales : float32
+        What each byte stands for, and behind these what is added to it.
+    """
+
+    table: NDArray[np.int64]
+    counts: NDArray[np.int64]
+    scales: NDArray[np.float32]
+
+
 @dataclass
 class Plan:
     """The table of a network for batches of up to `capacity` rows, and the buffers that it points into.
 
     `places` has for each layer, by name, the stage whose outputs are its outputs; -1 if these are the inputs.
+    `lists` is made when it is needed first.
     """
 
     stages: NDArray[np.int64]
@@ -41,6 +61,7 @@ class Plan:
     scratch: int
     keep: list[NDArray[Any]] = field(default_factory=list)
     places: dict[str, int] = field(default_factory=dict)
+    lists: Lists | None = None
 
 
 def build_plan(

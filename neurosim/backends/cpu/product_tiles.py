@@ -48,7 +48,7 @@ _MASK = ir.VectorType(ir.IntType(1), WIDTH)
 _POINTER = VECTOR.as_pointer()
 
 
-def _mask(builder: Any, count: Any) -> Any:
+def places_below(builder: Any, count: Any) -> Any:
     """The first `count` places of a vector."""
     kind = ir.VectorType(INDEX, WIDTH)
     first = builder.insert_element(ir.Constant(kind, ir.Undefined), builder.trunc(count, INDEX), ir.Constant(INDEX, 0))
@@ -56,7 +56,7 @@ def _mask(builder: Any, count: Any) -> Any:
     return builder.icmp_signed("<", ir.Constant(kind, list(range(WIDTH))), limit)
 
 
-def _masked_load(builder: Any, address: Any, mask: Any) -> Any:
+def masked_load(builder: Any, address: Any, mask: Any) -> Any:
     """A vector of which only the places in `mask` are read; the others are 0."""
     name = f"llvm.masked.load.v{WIDTH}f32.p0"
     kind = ir.FunctionType(VECTOR, [_POINTER, INDEX, _MASK, VECTOR])
@@ -65,7 +65,7 @@ def _masked_load(builder: Any, address: Any, mask: Any) -> Any:
     return builder.call(function, [place, ir.Constant(INDEX, 4), mask, ir.Constant(VECTOR, None)])
 
 
-def _masked_store(builder: Any, value: Any, address: Any, mask: Any) -> None:
+def masked_store(builder: Any, value: Any, address: Any, mask: Any) -> None:
     """Store the places in `mask`."""
     name = f"llvm.masked.store.v{WIDTH}f32.p0"
     kind = ir.FunctionType(ir.VoidType(), [VECTOR, _POINTER, INDEX, _MASK])
@@ -89,7 +89,7 @@ def product_tile(typingctx: Any, size: Any, left: Any, panel: Any, count: Any, o
         out, pitch, last, new = cgutils.unpack_tuple(builder, arguments[4], 4)
         full = builder.icmp_signed("==", last, ir.Constant(WORD, WIDTH))
         is_new = builder.icmp_signed("!=", new, ir.Constant(WORD, 0))
-        mask = _mask(builder, last)
+        mask = places_below(builder, last)
         adjacent = builder.icmp_signed("==", row, ir.Constant(WORD, 4))
         for height, vectors in branches(builder, arguments[0], SIZES):
             sums = sums_of(builder, height, vectors)
@@ -105,7 +105,7 @@ def product_tile(typingctx: Any, size: Any, left: Any, panel: Any, count: Any, o
                         with whole:
                             builder.store(load(builder, places[i, v], VECTOR), place)
                         with partial:
-                            builder.store(_masked_load(builder, places[i, v], mask), place)
+                            builder.store(masked_load(builder, places[i, v], mask), place)
 
             def multiply(
                 numbers_at: Any, k: Any, sums: Any = sums, height: int = height, vectors: int = vectors
@@ -136,7 +136,7 @@ def product_tile(typingctx: Any, size: Any, left: Any, panel: Any, count: Any, o
                         with whole:
                             store(builder, value, places[i, v])
                         with partial:
-                            _masked_store(builder, value, places[i, v], mask)
+                            masked_store(builder, value, places[i, v], mask)
         return context.get_dummy_value()
 
     word = types.intp
@@ -155,7 +155,7 @@ def pack_lines(typingctx: Any, vectors: Any, source: Any, count: Any, panel: Any
         vectors, last = cgutils.unpack_tuple(builder, arguments[0], 2)
         source, stride = cgutils.unpack_tuple(builder, arguments[1], 2)
         size = context.make_tuple(builder, types.UniTuple(types.intp, 2), [vectors, ir.Constant(WORD, 0)])
-        mask = _mask(builder, last)
+        mask = places_below(builder, last)
         full = builder.icmp_signed("==", last, ir.Constant(WORD, WIDTH))
         for number, _ in branches(builder, size, [(number, 0) for number in range(1, VECTORS + 1)]):
 
@@ -172,7 +172,7 @@ def pack_lines(typingctx: Any, vectors: Any, source: Any, count: Any, panel: Any
                 with whole:
                     copy(lambda at: load(builder, at, VECTOR))
                 with partial:
-                    copy(lambda at: _masked_load(builder, at, mask))
+                    copy(lambda at: masked_load(builder, at, mask))
         return context.get_dummy_value()
 
     pair = types.UniTuple(types.intp, 2)

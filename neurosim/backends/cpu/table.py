@@ -64,6 +64,18 @@ class Field(IntEnum):
     PARTIALS = auto()  # address of sums over each group
     PARTIAL = auto()  # numbers in one of them
     LATE_BIAS = auto()  # of networks side by side: the bias is added to the sum of products, which begins at 0
+    LISTS = auto()  # address of `ListsField`s if the stage reads the rows of the batch as lists
+
+
+class ListsField(IntEnum):
+    """Entries of the table of a first stage that reads rows of mostly zero bytes, see `sparse_products`."""
+
+    GATHER = 0  # addresses of the kernels
+    FORWARD = auto()
+    BACKWARD = auto()
+    FIRST_LIST = auto()  # address of the first list of all batches
+    COUNTS = auto()  # address of the number of terms of each list
+    SCALES = auto()  # address of what each byte stands for, and of what is added to it
 
 
 class LearnedField(IntEnum):
@@ -102,14 +114,16 @@ class LossField(IntEnum):
     INNER, PROJECTION, WEIGHT, BIAS, WEIGHT_GRADIENT, BIAS_GRADIENT, WEIGHT_STATE, BIAS_STATE, WEIGHTS, HAS_BIAS,
     PENALTY, FORWARD, BACKWARD, WHOLE_ROWS, PARAMS, LEARNS, FROM_LOGITS, DROPOUT_INDEX, DROP_BELOW, DROP_SCALE, BATCH,
     MOVE, SETTINGS, RUNNING_MEAN, RUNNING_VARIANCE, MEAN, INVERSE, X_GROUP, A_GROUP, GEOMETRY, PACKED,
-    PACKED_TRANSPOSED, PARTIALS, PARTIAL, LATE_BIAS,
+    PACKED_TRANSPOSED, PARTIALS, PARTIAL, LATE_BIAS, LISTS,
 ) = (int(field) for field in Field)  # fmt: skip
 (LOSS, LOSS_PARAMS, LOSS_Z, LOSS_A, LOSS_D, OUTPUTS, VALUES, CLASSES, LOSS_FROM_LOGITS) = (int(f) for f in LossField)
 (
     FIXED, LEARNED, LEARNED_GRADIENT, LEARNED_STATE, NAMES, NUMBERS, WIDTH, SUMS, LEARNED_OUTPUTS, GROUP_BYTES, SPREAD,
 ) = (int(field) for field in LearnedField)  # fmt: skip
+(LISTS_GATHER, LISTS_FORWARD, LISTS_BACKWARD, FIRST_LIST, COUNTS, SCALES) = (int(field) for field in ListsField)
 FIELDS = len(Field)
 LEARNED_FIELDS = len(LearnedField)
+LISTS_FIELDS = len(ListsField)
 # The arguments of a call of the map kernels besides the stages: entries of a table of integers.
 INPUT, ROWS, FIRST_ROW, KEYS, SCRATCH = range(5)
 CONTEXT = 5

@@ -52,6 +52,13 @@ def address(array: NDArray[Any], offset: int = 0) -> int:
     return int(array.ctypes.data) + array.itemsize * offset
 
 
+def aligned_zeros(count: int) -> NDArray[np.float32]:
+    """Zeros at an address that is a multiple of a cache line."""
+    array = np.zeros(count + GROUP, np.float32)
+    first = -address(array) % LINE // 4
+    return array[first : first + count]
+
+
 class Stages:
     """The stages of a network under construction, and the buffers that they point into.
 
@@ -106,10 +113,9 @@ class Stages:
 
     def aligned(self, count: int) -> NDArray[np.float32]:
         """Zeros at an address that is a multiple of a cache line."""
-        array = np.zeros(count + GROUP, np.float32)
-        first = -address(array) % LINE // 4
+        array = aligned_zeros(count)
         self.keep.append(array)
-        return array[first : first + count]
+        return array
 
     def buffer(self, *shape: int) -> int:
         """The address of zeros of this shape."""
