@@ -215,6 +215,7 @@ def training(
     schedule: Any = "constant",
     clip_value: float | None = None,
     clip_norm: float | None = None,
+    schedules: Mapping[str, Any] | None = None,
 ) -> Training:
     """Training settings; the optimizer is a name or ``(name, params)``."""
     return Training(
@@ -225,6 +226,7 @@ def training(
         chosen(BUILTINS.schedules, schedule),
         clip_value=clip_value,
         clip_norm=clip_norm,
+        schedules={name: chosen(BUILTINS.schedules, how) for name, how in (schedules or {}).items()},
     )
 
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from neurosim.backends.trials import check_first_use
 from neurosim.data.rows import Accuracy, Rows
+from neurosim.network.course import Course
 from neurosim.network.network import Network
 from neurosim.network.training import Training
 from neurosim.randomness import key, keys
@@ -162,6 +163,14 @@ class Backend(ABC):
         self.statistics = network.start_statistics().astype(self.dtype)
         self.compile_seconds = 0.0
         self._counting = False
+        self._course: Course | None = None
+
+    def course(self, rows: int) -> Course:
+        """The course of training on so many rows, with the losses so far."""
+        known = self._course
+        if known is None or known.rows != rows or known.losses is not self.losses:
+            known = self._course = Course(self.training, rows, self.losses)
+        return known
 
     @property
     def average(self) -> NDArray[Any] | None:
@@ -240,10 +249,10 @@ class Backend(ABC):
     def evaluate(self, rows: Rows) -> Totals:
         """Loss and right answers over `rows`; dropout off, running statistics."""
 
-    def span(self, rows: Rows, first: int, last: int | None) -> tuple[int, int, int]:
+    def span(self, rows: Rows, epoch: int, first: int, last: int | None) -> tuple[int, int, int]:
         """For the steps of an epoch from `first` to before `last`: (rows before them, rows after them, last step)."""
-        batch = self.training.batch(rows.count)
-        steps = self.training.steps(rows.count)
+        course = self.course(rows.count)
+        batch, steps = course.batch(epoch), course.steps(epoch)
         end = steps if last is None else min(last, steps)
         return first * batch, min(end * batch, rows.count), end
 

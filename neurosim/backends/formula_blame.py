@@ -22,7 +22,7 @@ from neurosim.data.rows import Rows
 from neurosim.formulas.float32 import Translator
 from neurosim.network.layers import Activated, Chosen
 from neurosim.network.network import Network
-from neurosim.network.training import Training
+from neurosim.network.training import Settings, Training
 from neurosim.plugin import Activation
 from neurosim.plugin.answers import name_of
 from neurosim.plugin.formula import Formula
@@ -117,14 +117,15 @@ def blame_slopes(network: Network, seen: Inspection, precision: Any) -> Blame | 
     return None
 
 
-def blame_update(training: Training, numbers: Sequence[float], step: int, rate: float, precision: Any) -> Blame | None:
+def blame_update(
+    training: Training, numbers: Sequence[float], step: int, settings: Settings, precision: Any
+) -> Blame | None:
     """The update of a parameter from finite numbers: the parameter, its gradient and its slots."""
     record = training.optimizer.record
     if len(record.formulas) != 1 or len(record.formulas[0].arguments) != len(numbers) + 1 + len(record.params):
         return None  # looks at whole arrays
     names = ("w", "g", *record.slots)
-    values = [rate if name == "lr" else value for name, value in training.optimizer.params.items()]
-    chosen = Chosen(record, tuple(values))
+    chosen = Chosen(record, tuple(training.values(settings)[0].tolist()))
     return _first(
         record, "update", chosen, iter([(*zip(names, numbers, strict=True), ("t", step))]), precision, named=True
     )

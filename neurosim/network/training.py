@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import repeat
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neurosim.network.layers import Chosen
 from neurosim.plugin import FeedbackSchedule, Optimizer, Schedule
-from neurosim.plugin.answers import is_factor, wrong_factor
-
-_NUMBERS = (float, int, np.float64)
 
 
 @dataclass(frozen=True)
@@ -51,6 +48,31 @@ class Average:
 
 
 @dataclass(frozen=True)
+class Settings:
+    """What schedules make of the optimizer's parameters in some steps, one after the other.
+
+    Attributes
+    ----------
+    rates : float64 (steps,)
+        The learning rate.
+    factors : mapping of str to float64 (steps,)
+        What other parameters are multiplied by, by name; only those that have a schedule.
+    """
+
+    rates: NDArray[np.float64]
+    factors: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.rates)
+
+    def some(self, first: int, last: int) -> Settings:
+        """Those of the steps from number `first` up to, but not including, `last`."""
+        return Settings(
+            self.rates[first:last].copy(), {name: column[first:last] for name, column in self.factors.items()}
+        )
+
+
+@dataclass(frozen=True)
 class Training:
     """How parameters are updated: the optimizer, its schedule, the batches, and how gradients are clipped.
 
@@ -72,6 +94,8 @@ class Training:
         The optimizer's parameters for biases, gamma and beta; None where they are those of the weights.
     average : Average or None
         What is evaluated instead of the weights; None where they are.
+    schedules : mapping of str to Chosen
+        How other parameters of the optimizer change over the run, by name.
     """
 
     optimizer: Chosen[Optimizer]
@@ -83,16 +107,12 @@ class Training:
     clip_norm: float | None = None
     biases: tuple[float, ...] | None = None
     average: Average | None = None
+    schedules: Mapping[str, Chosen[Schedule | FeedbackSchedule]] = field(default_factory=dict)
 
     @property
     def slots(self) -> tuple[str, ...]:
         """What is kept of each parameter: the optimizer's slots, and the average if there is one."""
         return (*self.optimizer.record.slots, *(["average"] if self.average is not None else []))
-
-    @property
-    def numbers(self) -> tuple[float, ...]:
-        """The optimizer's parameters and then the average, for compiled code."""
-        return (*self.optimizer.values, *(self.average.numbers if self.average is not None else ()))
 
     @property
     def rate(self) -> float:
@@ -104,16 +124,36 @@ class Training:
         """Whether an update has to know more of a number than itself, its gradient and its slots."""
         return self.biases is not None or self.optimizer.record.looks_at_arrays
 
-    def settings(self, rate: float, *, is_bias: bool = False) -> tuple[float, ...]:
-        """The optimizer's parameters in a step with this learning rate, for a weight or for anything else."""
-        values = self.biases if is_bias and self.biases is not None else self.optimizer.values
-        params = self.optimizer.record.params
-        return tuple(rate if name == "lr" else value for name, value in zip(params, values, strict=True))
+    @property
+    def unscheduled(self) -> Settings:
+        """A step with the optimizer's own parameters, as no schedule has them."""
+        return Settings(np.array([self.rate]))
+
+    def values(self, settings: Settings, *, is_bias: bool = False) -> NDArray[np.float64]:
+        """The optimizer's parameters in each of some steps, for weights or for anything else: (steps, parameters)."""
+        own = self.biases if is_bias and self.biases is not None else self.optimizer.values
+        values = np.tile(np.array(own, np.float64), (len(settings), 1))
+        for place, name in enumerate(self.optimizer.record.params):
+            if name == "lr":
+                values[:, place] = settings.rates
+            elif name in settings.factors:
+                values[:, place] *= settings.factors[name]
+        return values
+
+    def numbers(self, settings: Settings, *, is_bias: bool = False, flags: tuple[float, ...] = ()) -> NDArray[Any]:
+        """Those parameters, some `flags` and then the average, for compiled code, which has the rates besides.
+
+        One row for all steps where only the learning rate changes.
+        """
+        values = self.values(settings if settings.factors else self.unscheduled, is_bias=is_bias)
+        more = (*flags, *(self.average.numbers if self.average is not None else ()))
+        return np.hstack([values, np.tile(np.array(more, np.float64), (len(values), 1))])
 
     @property
     def needs_feedback(self) -> bool:
-        """Whether the schedule looks at the losses so far."""
-        return self.schedule is not None and isinstance(self.schedule.record, FeedbackSchedule)
+        """Whether a schedule looks at the losses so far."""
+        chosen = [self.schedule, *self.schedules.values()]
+        return any(choice is not None and isinstance(choice.record, FeedbackSchedule) for choice in chosen)
 
     def batch(self, rows: int) -> int:
         """Rows in a step, out of this many in all; the last step of an epoch may have fewer."""
@@ -122,51 +162,3 @@ class Training:
     def steps(self, rows: int) -> int:
         """Steps in an epoch of this many rows."""
         return -(-rows // self.batch(rows))
-
-    def rates(self, epoch: int, steps: int, epochs: int = 1, losses: Sequence[float] = ()) -> NDArray[np.float64]:
-        """Learning rate of each step of `epochs` epochs from number `epoch` (from 0) on, flat, float64.
-
-        `losses` are those after each epoch so far: a schedule with feedback is given the ones from before each epoch.
-        """
-        if self.schedule is None:
-            return np.full(epochs * steps, self.rate)
-        record, values = self.schedule.record, self.schedule.values
-        if isinstance(record, FeedbackSchedule):
-            after = [_factor_after(record, list(losses[:number]), values) for number in range(epoch, epoch + epochs)]
-            return self.rate * np.repeat(np.array(after, np.float64), steps)
-        if record.unit == "epochs":
-            factors = _factors(record, epoch, epoch + epochs, max(self.epochs, epoch + epochs), values)
-            return self.rate * np.repeat(factors, steps)
-        first, last = epoch * steps, (epoch + epochs) * steps
-        total = max(self.epochs * steps, last)
-        return self.rate * _factors(record, first, last, total, values)
-
-
-def _factors(record: Schedule, first: int, last: int, total: int, values: tuple[float, ...]) -> NDArray[np.float64]:
-    """The factors of a schedule at steps, or epochs, `first` to before `last` of `total`."""
-    unit = record.unit.removesuffix("s")
-    try:
-        found = list(map(record.factor, range(first, last), repeat(total), *(repeat(value) for value in values)))
-    except Exception as error:
-        error.add_note(f"The schedule is asked for {record.unit} 0 to {total - 1} of {total}.")
-        raise
-    if all(kind in _NUMBERS for kind in set(map(type, found))):
-        factors = np.array(found, np.float64)
-        if ((factors >= 0.0) & (factors < np.inf)).all():
-            return factors
-    wrong = next((place for place, factor in enumerate(found) if not is_factor(factor)), None)
-    if wrong is not None:
-        raise wrong_factor(record, found[wrong], f" at {unit} {first + wrong} of {total}")
-    return np.array(found, np.float64)
-
-
-def _factor_after(record: FeedbackSchedule, losses: list[float], values: tuple[float, ...]) -> float:
-    where = f"after {len(losses)} epochs" if losses else "before the first epoch, when the list of losses is empty"
-    try:
-        found = record.factor(losses, *values)
-    except Exception as error:
-        error.add_note(f"That was {where}.")
-        raise
-    if not is_factor(found):
-        raise wrong_factor(record, found, f" {where}")
-    return float(found)

@@ -44,15 +44,24 @@ def _kind(value: object) -> str:
 
 
 def is_factor(value: object) -> bool:
-    """Whether a learning rate can be multiplied by it."""
+    """Whether a learning rate, or another parameter of an optimizer, can be multiplied by it."""
     return isinstance(value, int | float | np.number) and math.isfinite(value) and bool(value >= 0)
 
 
-def wrong_factor(record: Any, value: object, where: str) -> PluginError:
-    """The error for what a schedule has returned that is no factor."""
+def wrong_factor(record: Any, value: object, where: str, what: str) -> PluginError:
+    """The error for what a schedule has returned that is no factor of `what`."""
     return PluginError(
         f"{place_of(record.factor)}schedule {record.name!r} returns {described(value, where)}",
-        "It must return a finite number, 0 or larger: what the learning rate is multiplied by.",
+        f"It must return a finite number, 0 or larger: what {what} is multiplied by.",
+    )
+
+
+def too_large(record: Any, factor: float, name: str, own: float) -> PluginError:
+    """The error for a factor with which a parameter of an optimizer would not be a float32 number any more."""
+    return PluginError(
+        f"{place_of(record.factor)}schedule {record.name!r} returns {factor:g}, and {factor:g} times {name}, which is "
+        f"{own:g}, is too large a number",
+        f"It must return what {name} is multiplied by, not {name} itself.",
     )
 
 

@@ -156,6 +156,7 @@ def _blamed(scenario: Scenario) -> Iterator[None]:
 def build_training(scenario: Scenario, rows: int) -> Training:
     """Optimizer, schedule and batches of a scenario, with so many training rows."""
     optimizer, schedule, section = scenario.optimizer, scenario.optimizer.schedule, scenario.training
+    others = {name: choose(choice.record, choice.params) for name, choice in (optimizer.schedules or {}).items()}
     training = Training(
         choose(optimizer.record, optimizer.params),
         section.batch_size,
@@ -165,6 +166,7 @@ def build_training(scenario: Scenario, rows: int) -> Training:
         section.clip_value,
         section.clip_norm,
         choose(optimizer.record, {**optimizer.params, **optimizer.biases}).values if optimizer.biases else None,
+        schedules=others,
     )
     if section.average is None:
         return training

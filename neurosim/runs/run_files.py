@@ -12,7 +12,7 @@ from neurosim.errors import DataError
 from neurosim.runs.folder import METRICS as FILE
 from neurosim.runs.folder import SUMMARY, train_again
 from neurosim.runs.identity import Identity
-from neurosim.training.history import METRICS, History, metrics_in
+from neurosim.training.history import METRICS, History, metrics_in, scheduled_in
 from neurosim.training.measures import FINAL_ONLY
 
 LONGEST_LINE = 1000
@@ -77,7 +77,7 @@ def read_history(path: Path) -> History:
         if written.whole("epoch") != number:
             written.refuse(f"epoch {written.entry('epoch')} comes where epoch {number} should be")
         there = [name for name in METRICS if name in written.values]
-        for name in (*_ALWAYS, "lr", "seconds", *there, *metrics_in(written.values)):
+        for name in (*_ALWAYS, "lr", "seconds", *there, *metrics_in(written.values), *scheduled_in(written.values)):
             written.measure(name)
         records.append(written.values)
     return History(records)

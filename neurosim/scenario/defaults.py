@@ -44,9 +44,15 @@ def _data(data: DataSection, network: NetworkSection, source: Entry) -> DataSect
 def _optimizer(optimizer: OptimizerSection, registry: Registry) -> OptimizerSection:
     entry = registry.optimizers.entry(optimizer.name)
     schedule = optimizer.schedule and completed_choice(optimizer.schedule, registry.schedules)
-    params: dict[str, Any] = {**entry.record.params, **optimizer.params}
-    biases = optimizer.biases or None
-    return OptimizerSection(name=optimizer.name, schedule=schedule, biases=biases, **params).found(entry)
+    given = optimizer.schedules or {}
+    own: dict[str, Any] = {
+        "schedule": schedule,
+        "schedules": {name: completed_choice(choice, registry.schedules) for name, choice in given.items()} or None,
+        "biases": optimizer.biases or None,
+        **entry.record.params,
+        **optimizer.params,
+    }
+    return OptimizerSection(name=optimizer.name, **own).found(entry)
 
 
 def _training(training: TrainingSection, registry: Registry) -> TrainingSection:

@@ -29,7 +29,8 @@ def name_faults(tree: Mapping[str, Any], registry: Registry) -> Iterator[Fault]:
     yield from _data(table(tree, "data"), registry.datasets)
     yield from network_name_faults(tree, registry)
     yield from _optimizer(optimizer, registry.optimizers)
-    yield from _choice(("optimizer", "schedule"), optimizer.get("schedule"), registry.schedules)
+    for path, value in schedules_of(tree):
+        yield from _choice(path, value, registry.schedules)
     for key, catalog in (("metrics", registry.metrics), ("observers", registry.observers)):
         named = table(tree, "training").get(key)
         for index, value in enumerate(named if isinstance(named, list) else []):
@@ -47,6 +48,13 @@ def network_name_faults(tree: Mapping[str, Any], registry: Registry) -> Iterator
     for place, layer in layers_of(tree):
         for key, catalog in CHOICES.items():
             yield from _choice((*place, key), layer.get(key), getattr(registry, catalog))
+
+
+def schedules_of(tree: Mapping[str, Any]) -> Iterator[tuple[KeyPath, object]]:
+    """What stands at each place that names a schedule, with its key path."""
+    optimizer = table(tree, "optimizer")
+    yield ("optimizer", "schedule"), optimizer.get("schedule")
+    yield from ((("optimizer", "schedules", name), value) for name, value in table(optimizer, "schedules").items())
 
 
 def table(tree: Mapping[str, Any], key: str) -> Mapping[str, Any]:
@@ -110,6 +118,7 @@ def _optimizer(section: Mapping[str, Any], catalog: Catalog) -> Iterator[Fault]:
         if record is not None and key not in own and key not in record.params:
             what = f"optimizer {record.name}"
             yield Fault(("optimizer", key), _no_such("parameter", key, what, record.params, own))
+    yield from _scheduled(table(section, "schedules"), section, record)
     biases = section.get("biases")
     for key in biases if isinstance(biases, Mapping) else ():
         if key == "lr":
@@ -118,6 +127,22 @@ def _optimizer(section: Mapping[str, Any], catalog: Catalog) -> Iterator[Fault]:
         elif record is not None and key not in record.params:
             what = f"optimizer {record.name}"
             yield Fault(("optimizer", "biases", key), _no_such("parameter", key, what, record.params))
+
+
+def _scheduled(schedules: Mapping[str, Any], section: Mapping[str, Any], record: Any) -> Iterator[Fault]:
+    """Parameters whose schedules would change nothing, or that the optimizer does not have."""
+    for key in schedules:
+        path = ("optimizer", "schedules", key)
+        if key == "lr":
+            yield Fault(path, "the schedule of the learning rate stands at optimizer.schedule")
+        elif record is not None and key not in record.params:
+            yield Fault(path, _no_such("parameter", key, f"optimizer {record.name}", record.params))
+        elif record is not None:
+            own = section.get(key, record.params[key])
+            if own == 0 and not table(section, "biases").get(key):
+                yield Fault(
+                    path, f"a schedule multiplies {key}, and {key} is 0, so it would stay 0; set optimizer.{key} too"
+                )
 
 
 def _data(section: Mapping[str, Any], catalog: Catalog) -> Iterator[Fault]:

@@ -9,7 +9,7 @@ from neurosim.network.layers.kinds import CHOICES
 from neurosim.plugin.host import Catalog, Registry
 from neurosim.scenario.faults import show
 from neurosim.scenario.locate import KeyPath, overlap
-from neurosim.scenario.name_checks import layers_of, table
+from neurosim.scenario.name_checks import layers_of, schedules_of, table
 
 
 def namesake_notes(
@@ -44,4 +44,4 @@ def _named(tree: Mapping[str, Any], registry: Registry) -> Iterator[tuple[KeyPat
         for key, catalog in CHOICES.items():
             yield (*place, key), layer.get(key), getattr(registry, catalog)
     yield ("optimizer", "name"), optimizer.get("name"), registry.optimizers
-    yield ("optimizer", "schedule"), optimizer.get("schedule"), registry.schedules
+    yield from ((path, value, registry.schedules) for path, value in schedules_of(tree))

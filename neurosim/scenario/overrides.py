@@ -14,7 +14,8 @@ from neurosim.scenario.faults import Fault, shorten, show, show_path
 from neurosim.scenario.locate import KeyPath
 
 _EXAMPLE = "for example: " + arguments(overrides={"training.epochs": 200, "network.layers.0.activation": "relu"})
-# What stands at these keys may be a bare name, which is short for a table with that name alone.
+# What stands at these keys, and in a table of schedules, may be a bare name, which is short for a table with that name
+# alone.
 _NAMED = ("activation", "init", "loss", "schedule")
 _KEY = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 
@@ -112,7 +113,7 @@ def put(tree: dict[str, Any], path: KeyPath, value: Any) -> str:
             container[key] = value
         elif isinstance(container, dict):
             inner = container.setdefault(key, {})
-            if key in _NAMED and isinstance(inner, str):
+            if (key in _NAMED or path[depth - 1 : depth] == ("schedules",)) and isinstance(inner, str):
                 container[key] = {"name": inner}
             container = container[key]
         else:

@@ -1,7 +1,7 @@
 """Another name in the place of one: parameters of the record that was named before belong to it, and go with it.
 
-A name is set at ``optimizer.name``, ``data.source``, or at the activation, init, loss or schedule of something, as a
-whole or with ``.name`` behind it.
+A name is set at ``optimizer.name``, ``data.source``, at the activation, init, loss or schedule of something, or in a
+table of schedules, as a whole or with ``.name`` behind it.
 """
 
 from __future__ import annotations
@@ -65,13 +65,15 @@ def make_room(
     ]
     for key in gone:
         del table[key]
-    biases = table.get("biases")
-    if table_path == ("optimizer",) and isinstance(biases, dict):
-        there = [key for key in biases if (*table_path, "biases", key) not in explicit]
+    for inner in ("biases", "schedules") if table_path == ("optimizer",) else ():
+        by_parameter = table.get(inner)
+        if not isinstance(by_parameter, dict):
+            continue
+        there = [key for key in by_parameter if (*table_path, inner, key) not in explicit]
         others = [key for key in there if key in old.defaults and key not in new.defaults]
         for key in others:
-            del biases[key]
-        gone += [f"biases.{key}" for key in others]
+            del by_parameter[key]
+        gone += [f"{inner}.{key}" for key in others]
     return _line(path, value, gone, str(table[name_key]))
 
 
@@ -89,12 +91,20 @@ def _naming(path: KeyPath, registry: Registry) -> tuple[KeyPath, str, Catalog | 
     No catalog where the path has nothing to do with a record.
     """
     for length in (len(path), len(path) - 1):
-        if length and path[length - 1] in CATALOGS:
-            return path[:length], "name", getattr(registry, CATALOGS[str(path[length - 1])]), frozenset({"name"})
+        catalog = _catalog(path[:length])
+        if catalog:
+            return path[:length], "name", getattr(registry, catalog), frozenset({"name"})
     if len(path) == 2 and path[0] in SECTIONS:
         key, catalog, own = SECTIONS[str(path[0])]
         return path[:-1], key, getattr(registry, catalog), own
     return path, "", None, frozenset()
+
+
+def _catalog(path: KeyPath) -> str | None:
+    """The catalog of what stands at a key path; None where it is not the name of a record."""
+    if not path:
+        return None
+    return "schedules" if path[-2:-1] == ("schedules",) else CATALOGS.get(str(path[-1]))
 
 
 def _record(catalog: Catalog, name: object) -> Any:

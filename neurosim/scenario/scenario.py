@@ -228,7 +228,7 @@ def _plugins(sections: ScenarioFile, registry: Registry) -> tuple[Plugin, ...]:
     """The plugins that completed sections use or require; no built-ins."""
     optimizer = sections.optimizer
     entries = [sections.data.entry, *sections.network.entries, optimizer.entry]
-    entries += [optimizer.schedule.entry] if optimizer.schedule is not None else []
+    entries += [choice.entry for choice in optimizer.all_schedules.values()]
     training = sections.training
     entries += [choice.entry for choice in (*(training.metrics or ()), *(training.observers or ()))]
     plugins = [entry.plugin for entry in entries]

@@ -114,11 +114,21 @@ class OptimizerSection(Naming):
     schedule: Choice | None = choice(
         "schedules", "How the learning rate changes over the run; left out: not at all.", default=None
     )
+    schedules: dict[str, Annotated[Choice, Field(json_schema_extra={"names": "schedules"})]] | None = Field(
+        default=None,
+        description="How other parameters of the optimizer change over the run, each by a schedule of its own, such as "
+        '{ momentum = "cosine" }; left out: not at all.',
+    )
     biases: dict[str, Parameter] | None = Field(
         default=None,
         description="Parameters of the optimizer with other values for biases, gamma and beta than for weights, "
         "such as { weight_decay = 0.0 }; left out: none.",
     )
+
+    @property
+    def all_schedules(self) -> dict[str, Choice]:
+        """The schedules by the parameter that each of them changes, that of the learning rate first."""
+        return {**({"lr": self.schedule} if self.schedule is not None else {}), **(self.schedules or {})}
 
     @property
     def params(self) -> dict[str, float]:

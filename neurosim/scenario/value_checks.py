@@ -16,7 +16,7 @@ from neurosim.scenario.faults import Fault, show
 from neurosim.scenario.flow import flow, written_out
 from neurosim.scenario.locate import KeyPath
 from neurosim.scenario.measures import measure_fault, of_metrics, repeated_metrics
-from neurosim.scenario.name_checks import layers_of, table
+from neurosim.scenario.name_checks import layers_of, schedules_of, table
 from neurosim.scenario.schema import EarlyStopping
 from neurosim.scenario.seeds import LARGEST_SEED, beyond_seeds
 from neurosim.scenario.study import METRICS, PROMISES
@@ -27,7 +27,8 @@ def consistency_faults(tree: Mapping[str, Any], registry: Registry) -> Iterator[
     yield from _seeds(table(tree, "scenario"))
     yield from _data(table(tree, "data"))
     yield from network_consistency_faults(tree, registry)
-    yield from _share(tree, registry.schedules, ("optimizer", "schedule"), "warmup")
+    for path, choice in schedules_of(tree):
+        yield from _share(choice, registry.schedules, path, "warmup")
     yield from _training(tree, registry)
     yield from _expectations(tree, registry)
 
@@ -37,7 +38,7 @@ def network_consistency_faults(tree: Mapping[str, Any], registry: Registry) -> I
     yield from _size(tree)
     yield from _layers(tree)
     yield from _output(tree, registry)
-    yield from _share(tree, registry.losses, ("network", "loss"), "label_smoothing")
+    yield from _share(table(tree, "network").get("loss"), registry.losses, ("network", "loss"), "label_smoothing")
 
 
 def _seeds(section: Mapping[str, Any]) -> Iterator[Fault]:
@@ -108,10 +109,8 @@ def _name(value: object) -> object:
     return value.get("name") if isinstance(value, Mapping) else value
 
 
-def _share(tree: Mapping[str, Any], catalog: Catalog, path: KeyPath, key: str) -> Iterator[Fault]:
-    """A parameter of a built-in record that is a share of a whole."""
-    section, chosen = map(str, path)
-    choice = table(tree, section).get(chosen)
+def _share(choice: object, catalog: Catalog, path: KeyPath, key: str) -> Iterator[Fault]:
+    """A parameter of a built-in record, chosen at `path`, that is a share of a whole."""
     value = choice.get(key) if isinstance(choice, Mapping) else None
     builtin = [entry.built_in for entry in catalog.candidates(str(_name(choice)))]
     if isinstance(value, int | float) and not 0 <= value <= 1 and builtin == [True]:

@@ -45,7 +45,8 @@ class ArrayRule:
         """The parameters after one more update; raises PluginError for a wrong number of results."""
         self.step += 1
         new, gradient, training = w.copy(), g.copy(), self._training
-        self.known = update_parameters(training, self._arrays, new, gradient, self.slots, self.step, training.rate)
+        settings = training.unscheduled
+        self.known = update_parameters(training, self._arrays, new, gradient, self.slots, self.step, settings)
         return new
 
 

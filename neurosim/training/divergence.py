@@ -116,7 +116,7 @@ class Guard:
             for number in range(first_epoch, epoch + 1):
                 rows = self._rows_of(number)
                 first = begun.steps if number == first_epoch else 0
-                end = backend.span(rows, first, last if number == epoch else None)[2]
+                end = backend.span(rows, number, first, last if number == epoch else None)[2]
                 if number > first_epoch:
                     self._start.keep()
                     self._place = (number, Begun())
@@ -126,7 +126,7 @@ class Guard:
             what, blame = self._first_bad_tensor(rows, number, step)
         self._start.put_back()
         self._kept = False
-        batches = backend.span(rows, 0, None)[2]
+        batches = backend.course(rows.count).steps(number)
         at_once = number == step == 0 and what.startswith(("the weighted sums", "the outputs", "the loss"))
         remedy = _beyond_targets(rows) or (SMALLER if at_once else SLOWER)
         if blame is not None:
@@ -159,7 +159,7 @@ class Guard:
         backend, training, network = self._backend, self._backend.training, self._backend.network
         precision = np.float64 if backend.parameters.dtype == np.float64 else np.float32
         order = permutation(shuffle_key(backend.seed, epoch), rows.count) if training.shuffle else np.arange(rows.count)
-        start, stop, _ = backend.span(rows, step, step + 1)
+        start, stop, _ = backend.span(rows, epoch, step, step + 1)
         batch = rows.some(order[start : stop if stop > start else None])
         seen = backend.inspect(batch)
         for layer in in_order(backend.network.layers):
@@ -186,9 +186,9 @@ class Guard:
         if parameter:
             place = int(np.flatnonzero(~(np.abs(backend.parameters) <= LARGEST))[-1])
             weight, *slots = (float(array[place]) for array in before)
-            rate = float(training.rates(epoch, training.steps(rows.count), losses=backend.losses)[step])
+            settings = backend.course(rows.count).settings(epoch).some(step, step + 1)
             numbers = (weight, float(seen.gradient[place]), *slots)
-            found = blame_update(training, numbers, number, rate, precision)
+            found = blame_update(training, numbers, number, settings, precision)
             return f"the update leaves {parameter} no longer finite", found
         for slot, values in zip(training.slots, backend.state, strict=True):
             if not all_finite(values):

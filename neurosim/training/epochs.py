@@ -65,8 +65,8 @@ class Epochs:
             When something is no longer finite; the backend is at the place that `after_divergence` gives then.
         """
         rows = self._rows_of(epoch)
-        last = self._backend.span(rows, 0, None)[2]
-        part = self._steps_of_part(rows)
+        last = self._backend.course(rows.count).steps(epoch)
+        part = self._steps_of_part(rows, epoch)
         first = True
         while self._begun.steps < last:
             if not first and between is not None:
@@ -112,8 +112,8 @@ class Epochs:
         self._seconds = float(state["begun_seconds"][0]) if "begun_seconds" in state else 0.0
         self._guard.forget()
 
-    def _steps_of_part(self, rows: Rows) -> int:
-        return max(1, PART // max(1, self._work * self._backend.training.batch(rows.count)))
+    def _steps_of_part(self, rows: Rows, epoch: int) -> int:
+        return max(1, PART // max(1, self._work * self._backend.course(rows.count).batch(epoch)))
 
     def _train(self, rows: Rows, epoch: int, last: int, recorder: Recorder | None) -> None:
         apart = self._apart()

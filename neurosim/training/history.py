@@ -24,6 +24,11 @@ def metrics_in(measures: Iterable[str]) -> list[str]:
     return [name for name, match in matches if match is not None and match[2] not in OWN_MEASURES]
 
 
+def scheduled_in(record: Iterable[str]) -> list[str]:
+    """The keys of a record that say what schedules have made of other settings than the learning rate."""
+    return [name for name in record if "." in name]
+
+
 class History(Sequence[Record]):
     """Per-epoch records; each column is also an attribute, such as ``history.train_loss``.
 
@@ -31,7 +36,8 @@ class History(Sequence[Record]):
     dropout on; the other measures are taken at the end of the epoch, with dropout off. A measure
     that a run does not have is None. What ``training.metrics`` asks for is among them, such as
     ``history.test_f1``, and taken at the end of the epoch. ``epoch`` counts from 1, ``seconds`` is the
-    training time of the epoch, ``lr`` the learning rate of its last step.
+    training time of the epoch, ``lr`` the learning rate of its last step. What else a schedule changes is in the
+    records too, by its key: ``record["optimizer.momentum"]``.
     """
 
     def __init__(self, records: Sequence[Record] = ()) -> None:

@@ -15,7 +15,9 @@ from neurosim.backends.select import make_backend
 from neurosim.data.rows import Rows
 from neurosim.errors import DivergedError, UsageError
 from neurosim.markup import escape
+from neurosim.network.course import Course
 from neurosim.network.memory import check_memory
+from neurosim.network.training import Settings
 from neurosim.plugin import Progress
 from neurosim.problem.assembly import assemble, assemble_on
 from neurosim.scenario import RecordSection, Scenario
@@ -271,7 +273,7 @@ class Simulator(Workbench):
             record |= metric_values(
                 metrics, self.network, lambda split: outputs(self._backend, splits[split]), splits, self.data
             )
-            record["lr"] = self.rate_of_step((epoch + 1) * self.steps_per_epoch - 1)
+            record |= self._settings_of(epoch)
             record["seconds"] = seconds
             self.history.append(record)
             self.watch.add(record, self._backend)
@@ -327,10 +329,21 @@ class Simulator(Workbench):
         """Updates so far, those of an epoch that is not complete among them."""
         return self._backend.steps_done
 
-    def rate_of_step(self, step: int) -> float:
-        """Learning rate of a step, counted from 0 over all epochs; of those before the end of training so far."""
-        epoch, place = divmod(step, self.steps_per_epoch)
-        return float(self.training.rates(epoch, self.steps_per_epoch, losses=self.watch.losses)[place])
+    @property
+    def course(self) -> Course:
+        """The steps of the scenario, epoch by epoch, with the losses so far."""
+        return self._backend.course(self._splits["train"].count)
+
+    def settings_of_step(self, step: int) -> Settings:
+        """The optimizer's parameters in a step, counted from 0 over all epochs; of those before the end so far."""
+        epoch, place = self.course.place(step)
+        return self.course.settings(epoch).some(place, place + 1)
+
+    def _settings_of(self, epoch: int) -> Record:
+        """The learning rate in the last step of an epoch, and what else a schedule changes, by its key."""
+        settings = self.course.settings(epoch)
+        own = dict(zip(self.training.optimizer.record.params, self.training.values(settings)[-1].tolist(), strict=True))
+        return {"lr": own["lr"], **{f"optimizer.{name}": own[name] for name in settings.factors}}
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Everything that training changes, as arrays, for a checkpoint; raises DivergedError as `train` does."""

@@ -20,7 +20,7 @@ from neurosim.errors import DivergedError, UsageError
 from neurosim.markup import amount
 from neurosim.network.layers import Layer
 from neurosim.network.network import Network
-from neurosim.network.training import Training
+from neurosim.network.training import Settings, Training
 from neurosim.training.simulator import Simulator
 from neurosim.worksheet.numbers import written
 
@@ -44,8 +44,8 @@ class Step:
         Its number among the training rows, from 0.
     done : int
         How many training steps were done before.
-    rate : float
-        The learning rate of this step.
+    settings : Settings
+        What schedules make of the optimizer's parameters in this step.
     objective : float
         The mean loss of the batch, with the penalties.
     gradient : float64 (parameters,)
@@ -67,7 +67,7 @@ class Step:
     place: int
     sample: int
     done: int
-    rate: float
+    settings: Settings
     objective: float
     gradient: Array
     trace: Trace
@@ -85,6 +85,16 @@ class Step:
     def training(self) -> Training:
         """How it is trained."""
         return self.backend.training
+
+    @property
+    def rate(self) -> float:
+        """The learning rate of this step."""
+        return float(self.settings.rates[0])
+
+    def values(self, *, is_bias: bool = False) -> dict[str, float]:
+        """The optimizer's parameters in this step by name, for weights or for anything else."""
+        (values,) = self.training.values(self.settings, is_bias=is_bias).tolist()
+        return dict(zip(self.training.optimizer.params, values, strict=True))
 
     @property
     def inputs(self) -> Array:
@@ -124,10 +134,10 @@ class Step:
         if rule.looks_at_arrays:
             return (float(self.after["w"][at]), *(float(self.after[slot][at]) for slot in rule.slots))
         array = next(array for array in self.network.parameters if at < array.span.stop)
-        values = self.training.settings(self.rate, is_bias=array.is_bias)
+        values = map(np.float64, self.values(is_bias=array.is_bias).values())
         numbers = (self.before[at], self.clipped[at], *self.state[:, at])
         with np.errstate(all="ignore"):
-            found = uncompiled(rule.update)(*numbers, self.done + 1, *map(np.float64, values))
+            found = uncompiled(rule.update)(*numbers, self.done + 1, *values)
         return tuple(map(float, found)) if self.state.shape[0] else (float(found),)
 
     @functools.cached_property
@@ -136,7 +146,7 @@ class Step:
         parameters, gradient, state = self.before.copy(), self.clipped.copy(), self.state.copy()
         training = replace(self.training, average=None)
         known = update_parameters(
-            training, self.network.parameters, parameters, gradient, state, self.done + 1, self.rate
+            training, self.network.parameters, parameters, gradient, state, self.done + 1, self.settings
         )
         return {**known, "w": parameters, **dict(zip(self.training.optimizer.record.slots, state, strict=False))}
 
@@ -221,7 +231,7 @@ def _step(simulator: Simulator, backend: ReferenceBackend, chosen: slice, place:
     objective, gradient, trace = backend.trace(rows)
     state = backend.state[: len(simulator.training.optimizer.record.slots)]
     return Step(
-        backend, rows, place, chosen.start + place, backend.steps_done, simulator.rate_of_step(steps), objective,
+        backend, rows, place, chosen.start + place, backend.steps_done, simulator.settings_of_step(steps), objective,
         gradient, trace, clipped(gradient, simulator.training), backend.parameters.copy(), state.copy(),
     )  # fmt: skip
 

@@ -38,18 +38,22 @@ def update_phase(section: Section, names: Names) -> None:
     """The rule worked out once for each layer, then the table."""
     step, optimizer = names.step, names.step.training.optimizer
     count = step.done + 1
-    schedule = step.training.schedule
-    by_schedule = "" if schedule is None or schedule.name == "constant" else f" by the schedule {schedule.name}"
-    words = f"The optimizer is {optimizer.name}; this is its step t = {count}, with lr = {written(step.rate)}"
-    section.say(f"{words}{by_schedule}.")
-    used = {name: value for name, value in optimizer.params.items() if name != "lr" and value != 0.0}
+    schedules = {"lr": step.training.schedule, **step.training.schedules}
+    settings = step.values()
+
+    def said(name: str) -> str:
+        schedule = schedules.get(name)
+        by_schedule = "" if schedule is None or schedule.name == "constant" else f" by the schedule {schedule.name}"
+        return f"{name} = {written(settings[name])}{by_schedule}"
+
+    section.say(f"The optimizer is {optimizer.name}; this is its step t = {count}, with {said('lr')}.")
+    used = [name for name, value in settings.items() if name != "lr" and (value != 0.0 or name in schedules)]
     if used:
-        section.say("Its other settings: " + ", ".join(f"{name} = {written(value)}" for name, value in used.items()))
-    for_biases = dict(zip(optimizer.params, step.training.settings(step.rate, is_bias=True), strict=True))
-    others = {name: value for name, value in for_biases.items() if name != "lr" and value != optimizer.params[name]}
+        section.say("Its other settings: " + ", ".join(map(said, used)))
+    others = {name: value for name, value in step.values(is_bias=True).items() if value != settings[name]}
     if others:
-        settings = ", ".join(f"{name} = {written(value)}" for name, value in others.items())
-        section.say(f"For biases, gamma and beta: {settings}")
+        listed = ", ".join(f"{name} = {written(value)}" for name, value in others.items())
+        section.say(f"For biases, gamma and beta: {listed}")
     if step.training.average is not None:
         section.say("What is measured is an average of the weights over the steps, which is not worked out here.")
     _clipping(section, names)
@@ -142,7 +146,7 @@ def rule_lines(names: Names, place: Place) -> list[Line]:
     step, optimizer = names.step, names.step.training.optimizer
     layer, parameter, index = place
     at, name = flat_place(parameter, index), names.parameter(parameter, layer, index)
-    rule, values = optimizer.record, step.training.settings(step.rate, is_bias=parameter.is_bias)
+    rule, values = optimizer.record, step.values(is_bias=parameter.is_bias)
     slots = {slot: Argument(slot, step.state[row, at]) for row, slot in enumerate(rule.slots)}
     known = {
         "w": Argument(name, step.before[at]),
@@ -159,7 +163,7 @@ def rule_lines(names: Names, place: Place) -> list[Line]:
             known[reduction.name] = Argument(reduction.name, value)
         arguments = [known[key] for key in (*part.numbers, *part.helpers)]
         arguments.append(Argument("t", step.done + 1))
-        arguments += [Argument(key, value, setting=True) for key, value in zip(rule.params, values, strict=True)]
+        arguments += [Argument(key, value, setting=True) for key, value in values.items()]
         directs = part.role == "direction"
         results = ["u" if directs else f"new {name}", *(f"new {slot}" for slot in part.results[1:])]
         found = trace(part.function, arguments, results)

@@ -8,6 +8,7 @@ import support
 
 from neurosim import Schedule, Simulator, load_scenario
 from neurosim.errors import PluginError
+from neurosim.network.course import Course
 
 
 def factor(name, step, steps, **params):
@@ -168,8 +169,8 @@ def test_reduce_on_plateau_is_that_of_torch(patience, threshold):
 
 def test_a_schedule_of_epochs_keeps_its_factor_for_all_steps_of_one():
     settings = support.training(("sgd", {"lr": 0.5}), epochs=4, schedule=("epoch_decay", {"every": 2, "factor": 0.1}))
-    assert settings.rates(0, 3, 4) == pytest.approx([0.5] * 6 + [0.05] * 6)
-    assert settings.rates(3, 5) == pytest.approx([0.05] * 5)
+    assert Course(settings, 3 * 8).settings(0, 4).rates == pytest.approx([0.5] * 6 + [0.05] * 6)
+    assert Course(settings, 5 * 8).settings(3).rates == pytest.approx([0.05] * 5)
 
 
 def test_a_schedule_of_epochs_is_told_how_many_there_are(backend, tmp_path):
@@ -188,7 +189,7 @@ def test_a_schedule_of_epochs_is_told_how_many_there_are(backend, tmp_path):
 
 def test_rates_of_all_epochs_are_one_smooth_course():
     settings = support.training(("sgd", {"lr": 0.5}), epochs=4, schedule="cosine")
-    rates = np.concatenate([settings.rates(epoch, 5) for epoch in range(4)])
+    rates = np.concatenate([Course(settings, 5 * 8).settings(epoch).rates for epoch in range(4)])
     assert rates[0] == 0.5
     assert (np.diff(rates) < 0.0).all()
     assert rates == pytest.approx([0.5 * factor("cosine", step, 20) for step in range(20)])
@@ -203,7 +204,7 @@ def test_backends_follow_the_schedule(backend):
     rows = support.Rows(np.zeros((6, 1), np.float32), np.zeros((6, 1), np.float32), np.zeros(0, np.int32), "none")
     for epoch in range(3):
         bench.train_epoch(rows, epoch)
-    total = sum(settings.rates(epoch, 3).sum() for epoch in range(3))
+    total = Course(settings, 6).settings(0, 3).rates.sum()
     assert bench.parameters[0] == 10.0
     assert bench.parameters[1] == pytest.approx(10.0 - total, rel=1e-6)
 
@@ -222,4 +223,4 @@ def test_backends_follow_the_losses(backend):
         losses.append(loss)
         weights.append(float(bench.parameters[1]))
     assert -np.diff(weights) == pytest.approx([0.75, 0.75, 0.375, 0.375], rel=1e-5)
-    assert settings.rates(0, 1, 5, losses) == pytest.approx([0.25, 0.25, 0.125, 0.125, 0.0625])
+    assert Course(settings, 1, losses).settings(0, 5).rates == pytest.approx([0.25, 0.25, 0.125, 0.125, 0.0625])

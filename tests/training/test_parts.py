@@ -55,7 +55,7 @@ def scenario(tmp_path):
 @pytest.fixture(params=[1, 2, 3])
 def part(request, monkeypatch):
     """So many steps are a part."""
-    monkeypatch.setattr(epochs.Epochs, "_steps_of_part", lambda self, rows: request.param)
+    monkeypatch.setattr(epochs.Epochs, "_steps_of_part", lambda self, rows, epoch: request.param)
     return request.param
 
 
@@ -112,7 +112,7 @@ def test_a_run_stopped_within_an_epoch_goes_on_to_the_same_bits(backend, scenari
 def test_the_parts_change_no_weight(scenario, monkeypatch, tmp_path):
     weights = []
     for steps in (1, 3, 4):
-        monkeypatch.setattr(epochs.Epochs, "_steps_of_part", lambda self, rows, steps=steps: steps)
+        monkeypatch.setattr(epochs.Epochs, "_steps_of_part", lambda self, rows, epoch, steps=steps: steps)
         simulator = Simulator(neurosim.load_scenario(scenario))
         simulator.train()
         weights.append(save_checkpoint(tmp_path / str(steps), simulator).read_bytes() and simulator.parameters)
@@ -121,7 +121,7 @@ def test_the_parts_change_no_weight(scenario, monkeypatch, tmp_path):
 
 
 def test_the_time_of_an_epoch_that_was_stopped_is_all_of_it(scenario, monkeypatch, tmp_path):
-    monkeypatch.setattr(epochs.Epochs, "_steps_of_part", lambda self, rows: 2)
+    monkeypatch.setattr(epochs.Epochs, "_steps_of_part", lambda self, rows, epoch: 2)
     clock = iter(range(10_000))
     monkeypatch.setattr(epochs.time, "perf_counter", lambda: float(next(clock)))
     simulator = Simulator(neurosim.load_scenario(scenario))
@@ -141,7 +141,7 @@ def test_a_long_epoch_is_cut_by_its_work_alone():
     simulator = Simulator(neurosim.load_scenario("digits"))
     rows = simulator.split_rows("train")
     work = 3 * sum(layer.multiply_adds for layer in simulator.network.parts)
-    steps = simulator._epochs._steps_of_part(rows)
+    steps = simulator._epochs._steps_of_part(rows, 0)
     batch = simulator.training.batch_size
     assert steps == epochs.PART // (work * batch)
     assert steps > simulator.steps_per_epoch

@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 
 from neurosim.backends.cpu import array_updates
 from neurosim.backends.cpu.array_updates import COUNTED, MATRIX, MEAN, ROOT, Field
+from neurosim.backends.cpu.groups import params_stride
 from neurosim.backends.cpu.kernels import RuleKernels
 from neurosim.backends.cpu.updates import CHUNK
 from neurosim.network.network import Network
-from neurosim.network.training import Training
+from neurosim.network.training import Settings, Training
 from neurosim.plugin.reductions import IS_BIAS, ORTHOGONAL, SCOPES, Reduction
 
 # What is summed up for an operation, and what becomes of it.
@@ -79,22 +80,12 @@ class ArrayTable:
 
         rows = []
         for part, kernel, place in zip(rule.parts, kernels.parts, places, strict=True):
-            average = training.average.numbers if training.average is not None else ()
-            params = [
-                self._address(
-                    np.array(
-                        [
-                            *training.settings(training.rate, is_bias=is_bias),
-                            *([float(is_bias)] if IS_BIAS in part.helpers else []),
-                            *average,
-                        ],
-                        np.float64,
-                    )
-                )
-                for is_bias in (False, True)
-            ]
             dues = np.array([due(reduction) for reduction in part.before], np.int64)
-            rows.append([kernel.function, kernel.constants, *params, *place, self._address(dues), len(dues)])
+            rows.append([kernel.function, kernel.constants, 0, 0, 0, *place, self._address(dues), len(dues)])
+        self._training = training
+        self._parts = np.array(rows, np.int64)
+        self._params: list[NDArray[np.float64]] = []
+        self.set_params(training.unscheduled)
         table = np.zeros(len(Field), np.int64)
         table[Field.PARAMETERS], table[Field.GRADIENT] = parameters.ctypes.data, gradient.ctypes.data
         table[Field.STATE], table[Field.SIZE] = state.ctypes.data, network.size
@@ -108,10 +99,21 @@ class ArrayTable:
         table[Field.WIDEST] = widest
         table[Field.MATRICES] = self._address(np.zeros((threads, room_for_matrices), np.float32))
         table[Field.MATRIX_COUNT] = room_for_matrices
-        table[Field.PARTS], table[Field.PART_COUNT] = self._address(np.array(rows, np.int64)), len(rows)
+        table[Field.PARTS], table[Field.PART_COUNT] = self._address(self._parts), len(rows)
         table[Field.CONSTANTS] = self._address(np.zeros((threads, count), np.float32))
         table[Field.CONSTANT_COUNT] = count
         self.address = self._address(table)
+
+    def set_params(self, settings: Settings) -> None:
+        """Have the optimizer's parameters for the steps that come next."""
+        self._params = []
+        for part, row in zip(self._training.optimizer.record.parts, self._parts, strict=True):
+            for is_bias, place in ((False, array_updates.WEIGHT_PARAMS), (True, array_updates.BIAS_PARAMS)):
+                flags = (float(is_bias),) if IS_BIAS in part.helpers else ()
+                numbers = self._training.numbers(settings, is_bias=is_bias, flags=flags)
+                self._params.append(numbers)
+                row[place] = numbers.ctypes.data
+            row[array_updates.PARAMS_STRIDE] = params_stride(numbers)
 
     def _address(self, array: NDArray[Any]) -> int:
         array = np.ascontiguousarray(array)

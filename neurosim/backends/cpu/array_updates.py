@@ -63,8 +63,10 @@ CHUNK_ARRAY, FIRST, COUNT, CHUNK_FIELDS = range(4)
 # the biases.
 FIRST_CHUNK, OWN_CHUNKS, START, ROWS, COLUMNS, IS_BIAS, ARRAY_FIELDS = range(7)
 # Of the parts: the function, that for its constants, where these have their parameters for weights and for biases,
-# where they go for either, and the reductions that are due before it.
-FUNCTION, STEP, WEIGHT_PARAMS, BIAS_PARAMS, WEIGHT_PLACE, BIAS_PLACE, DUE, DUE_COUNT, PART_FIELDS = range(9)
+# and how many bytes further on in the next step; where they go for either, and the reductions that are due before it.
+(
+    FUNCTION, STEP, WEIGHT_PARAMS, BIAS_PARAMS, PARAMS_STRIDE, WEIGHT_PLACE, BIAS_PLACE, DUE, DUE_COUNT, PART_FIELDS,
+) = range(10)  # fmt: skip
 # Of these: the number of the reduction, what it is of, what is summed up, what becomes of it, the scope, and its row
 # in SPREAD.
 NUMBER, SOURCE, MEASURE, AFTER, SCOPE, SPREAD_ROW, DUE_FIELDS = range(7)
@@ -239,12 +241,13 @@ def sum_of_chunks(plan, due, first, chunks):
 
 
 @compiled
-def call_on_chunks(plan, part, thread, threads, t, rate):
+def call_on_chunks(plan, part, thread, threads, step, t, rate):
     """Call a function of the rule for every number of this thread's chunks."""
     mine = plan[CONSTANTS] + 4 * thread * plan[CONSTANT_COUNT]
     weight_place, bias_place = mine + 4 * part[WEIGHT_PLACE], mine + 4 * part[BIAS_PLACE]
-    call_constants(part[STEP], (part[WEIGHT_PARAMS], weight_place, t, rate))
-    call_constants(part[STEP], (part[BIAS_PARAMS], bias_place, t, rate))
+    further = step * part[PARAMS_STRIDE]
+    call_constants(part[STEP], (part[WEIGHT_PARAMS] + further, weight_place, t, rate))
+    call_constants(part[STEP], (part[BIAS_PARAMS] + further, bias_place, t, rate))
     for q in range(thread, plan[CHUNK_COUNT], threads):
         chunk = words(plan[CHUNKS] + 8 * q * CHUNK_FIELDS, CHUNK_FIELDS)
         array = words(plan[ARRAYS] + 8 * chunk[CHUNK_ARRAY] * ARRAY_FIELDS, ARRAY_FIELDS)
@@ -256,8 +259,11 @@ def call_on_chunks(plan, part, thread, threads, t, rate):
 
 
 @kernel(FINISH)
-def finish(table, thread, threads, barrier, t, rate):
-    """Update all parameters in step `t`, from the whole gradient; called by every thread of a team at once."""
+def finish(table, thread, threads, barrier, step, t, rate):
+    """Update all parameters in step `t`, from the whole gradient; called by every thread of a team at once.
+
+    `step` is its number, from 0, among those for which the table has the optimizer's parameters.
+    """
     plan = words(table, FIELDS)
     for p in range(plan[PART_COUNT]):
         part = words(plan[PARTS] + 8 * p * PART_FIELDS, PART_FIELDS)
@@ -268,4 +274,4 @@ def finish(table, thread, threads, barrier, t, rate):
             wait(barrier, threads)
             combine_chunks(plan, part, thread, threads)
             wait(barrier, threads)
-        call_on_chunks(plan, part, thread, threads, t, rate)
+        call_on_chunks(plan, part, thread, threads, step, t, rate)

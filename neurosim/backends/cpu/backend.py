@@ -18,6 +18,7 @@ from neurosim.backends.cpu.groups import (
     is_small,
     judge_of,
     lane_data,
+    params_stride,
 )
 from neurosim.backends.cpu.inspection import layer_signals
 from neurosim.backends.cpu.kernels import (
@@ -36,7 +37,7 @@ from neurosim.backends.cpu.table import SCRATCH
 from neurosim.backends.cpu.updates import BY_NORM, BY_VALUE, CHUNK, NO_CLIPPING
 from neurosim.data.rows import Rows
 from neurosim.network.network import Network
-from neurosim.network.training import Training
+from neurosim.network.training import Settings, Training
 
 if TYPE_CHECKING:
     from neurosim.backends.cpu.array_tables import ArrayTable
@@ -49,6 +50,7 @@ FEW_ROWS = 16
 ALIGNED = 16
 # Networks with fewer multiply-adds per step than this are faster on one thread.
 WORTH_THREADS = 200_000
+_NO_STEPS = Settings(np.zeros(0))
 
 
 class CpuBackend(Backend):
@@ -98,7 +100,6 @@ class CpuBackend(Backend):
             compile_lane_loss(self.network) if small else None,
             self._whole_arrays() if self.training.looks_at_arrays else optimizer_kernels(optimizer.record, averages),
         )
-        self._optimizer_params = np.array(self.training.numbers, np.float64)
         # A small network is trained as an ensemble of one.
         if small:
             self._group = LaneGroup(self.network, self.training, self.kernels, [self.seed], self.parameters, self.state)
@@ -114,7 +115,7 @@ class CpuBackend(Backend):
         self._ready = True
         nothing = self._no_rows()
         if small:
-            self._group.train(lane_data([nothing]), judge_of(self.network, nothing), 0, 0, 0)
+            self._group.train(lane_data([nothing]), judge_of(self.network, nothing), self.course(0), 0, 0, 0)
         else:
             self._prepare_blocks()
         self.evaluate(nothing)
@@ -141,7 +142,7 @@ class CpuBackend(Backend):
         with self.compiling():
             no_order = np.zeros(0, np.int64)
             masks.shuffle(np.uint64(0), no_order)
-            self._train(self._plan("training", 1), self._no_rows(), no_order, (), np.zeros(0), 1, update=False)
+            self._train(self._plan("training", 1), self._no_rows(), no_order, (), _NO_STEPS, 1, update=False)
 
     def _no_rows(self) -> Rows:
         features = np.zeros((0, self.network.inputs), np.float32)
@@ -164,7 +165,7 @@ class CpuBackend(Backend):
         self.prepare()
         plan = self._plan("gradients", rows.count)
         order = np.arange(rows.count)
-        totals = self._train(plan, rows, order, (), np.zeros(1), rows.count, update=False)
+        totals = self._train(plan, rows, order, (), self.training.unscheduled, rows.count, update=False)
         return in_order(totals[:, 0]) / rows.count + self.penalty(), self.gradient.copy()
 
     def train_step(self, rows: Rows) -> float:
@@ -173,7 +174,7 @@ class CpuBackend(Backend):
         penalty = self.penalty()
         plan = self._plan("training", max(rows.count, self.training.batch_size))
         keys = dropout_keys(self.network, self.seed, "step", self.steps_done)
-        totals = self._train(plan, rows, np.arange(rows.count), keys, np.array([self.training.rate]), rows.count)
+        totals = self._train(plan, rows, np.arange(rows.count), keys, self.training.unscheduled, rows.count)
         self.steps_done += 1
         return in_order(totals[:, 0]) / rows.count + penalty
 
@@ -185,25 +186,25 @@ class CpuBackend(Backend):
     def train_epoch(self, rows: Rows, epoch: int, first: int = 0, last: int | None = None) -> Totals:
         """Update on every batch of an epoch, or of some of its steps."""
         self.prepare()
-        batch = self.training.batch(rows.count)
-        steps = self.training.steps(rows.count)
-        begin, end, last = self.span(rows, first, last)
+        course = self.course(rows.count)
+        batch = course.batch(epoch)
+        begin, end, last = self.span(rows, epoch, first, last)
         if self._small:
             return self._train_small(rows, epoch, (first, last), end - begin)
         order = np.arange(rows.count)
         if self.training.shuffle:
             masks.shuffle(np.uint64(shuffle_key(self.seed, epoch)), order)
-        rates = self.training.rates(epoch, steps, losses=self.losses)[first:last].copy()
+        settings = course.settings(epoch).some(first, last)
         keys = dropout_keys(self.network, self.seed, epoch)
-        totals = self._train(self._plan("training", batch), rows, order, keys, rates, batch, span=(begin, end))
+        totals = self._train(self._plan("training", batch), rows, order, keys, settings, batch, span=(begin, end))
         self.steps_done += last - first
         return Totals(in_order(totals[:, 0]), in_order(totals[:, 1]), end - begin, rows.accuracy)
 
     def _train_small(self, rows: Rows, epoch: int, steps: tuple[int, int], count: int) -> Totals:
         if self._small_rows is not rows:
             self._small_rows, self._small_data = rows, lane_data([rows])
-        judge = judge_of(self.network, rows)
-        totals = self._group.train(self._small_data, judge, epoch, 1, self.steps_done, *steps, losses=self.losses)
+        judge, course = judge_of(self.network, rows), self.course(rows.count)
+        totals = self._group.train(self._small_data, judge, course, epoch, 1, self.steps_done, *steps)
         self.steps_done += steps[1] - steps[0]
         loss, correct = totals[0, 0].tolist()
         return Totals(loss, correct, count, rows.accuracy)
@@ -237,7 +238,7 @@ class CpuBackend(Backend):
         rows: Rows,
         order: NDArray[np.int64],
         keys: Any,
-        rates: NDArray[np.float64],
+        settings: Settings,
         batch: int,
         *,
         update: bool = True,
@@ -251,11 +252,14 @@ class CpuBackend(Backend):
         totals = np.zeros((max(2, batch // 64), 2))
         # At least one cache line for each thread.
         constants = np.zeros((threads, 16 + self.kernels.optimizer.count), np.float32)
-        params = self._optimizer_params
+        params = self.training.numbers(settings)
+        if self._arrays is not None:
+            self._arrays.set_params(settings)
         optimizer = (
             self.kernels.optimizer.update if update else 0,
             self.kernels.optimizer.constants,
             params.ctypes.data,
+            params_stride(params),
             self.network.size,
             constants,
         )
@@ -269,7 +273,7 @@ class CpuBackend(Backend):
             batch,
             np.asarray(keys, np.uint64),
             optimizer,
-            rates,
+            settings.rates,
             self.steps_done,
             self._clip(),
             (self.kernels.optimizer.update, self._arrays.address) if self._arrays is not None else (0, 0),

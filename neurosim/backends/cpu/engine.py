@@ -197,8 +197,9 @@ def train(
         The first position in it to train on, and the one after the last.
     keys : uint64 (dropout layers,)
         Keys of the dropout masks.
-    optimizer : (update, constants, params, state stride, float32 (threads, constants))
-        Kernels and parameters of the optimizer; update 0 leaves the parameters as they are.
+    optimizer : (update, constants, params, params stride, state stride, float32 (threads, constants))
+        Kernels and parameters of the optimizer: these are so many bytes further on in each step, where a schedule
+        changes them. Update 0 leaves the network's parameters as they are.
     rates : float64 (steps,)
         Learning rate of each step.
     t : int
@@ -223,7 +224,7 @@ def train(
         Sums of loss and of right answers, added to.
     """
     mode = exchange_float_mode(FLUSH)
-    function, step_constants, params, state_stride, constants = optimizer
+    function, step_constants, params, params_stride, state_stride, constants = optimizer
     barrier = address_of(words)
     mine = address_of(constants) + 4 * thread * constants.shape[1]
     slab = 4 * inputs.shape[1] * inputs.shape[2]
@@ -243,7 +244,8 @@ def train(
         x = first_slab + (step & 1) * slab
         context[INPUT], context[ROWS], context[FIRST_ROW] = x, rows, start
         if function != 0 and step_constants != 0:
-            call_constants(step_constants, (params, mine, np.float64(t + step + 1), rates[step]))
+            now = params + step * params_stride
+            call_constants(step_constants, (now, mine, np.float64(t + step + 1), rates[step]))
         if maps[2] != 0:
             for s in range(thread, plan.shape[0], threads):
                 call_maps(maps[2], (address_of(plan), s, s + 1, 1, 0))
@@ -276,7 +278,7 @@ def train(
                 if clip[0] != NO_CLIPPING:
                     clipped_update(clip, (np.int64(START), state_stride, mine), thread, threads)
                     wait(barrier, threads)
-                place = (arrays[1], thread, threads, barrier)
+                place = (arrays[1], thread, threads, barrier, step)
                 call_finish(arrays[0], (*place, np.float64(t + step + 1), rates[step]))
         following = start + batch
         if following < last:

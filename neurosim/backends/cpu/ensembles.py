@@ -12,6 +12,7 @@ from neurosim.backends.cpu.backend import CpuBackend
 from neurosim.backends.cpu.groups import LaneGroup, judge_of, lane_data, lanes_for
 from neurosim.backends.together import Note, Together
 from neurosim.data.rows import Rows
+from neurosim.network.course import Course
 from neurosim.process.interruption import deferred
 
 # Multiply-adds of a call into compiled code, forward and backward: some hundredths of a second.
@@ -43,7 +44,7 @@ class SmallEnsemble(Together):
         self.count = len(seeds)
         self.epochs_done = 0
         self._averages = training.average is not None
-        self._steps = training.steps(rows[0].count)
+        self._course = Course(training, rows[0].count)
         self._judge = judge_of(network, rows[0])
         self._network = network
         self._members = [slice(first, min(first + width, len(seeds))) for first in range(0, len(seeds), width)]
@@ -55,7 +56,7 @@ class SmallEnsemble(Together):
             parameters = np.ascontiguousarray(start[members].T)
             state = np.zeros((slots, *parameters.shape), np.float32)
             self._groups.append(LaneGroup(network, training, backend.kernels, seeds[members], parameters, state))
-        work = 3 * sum(layer.multiply_adds for layer in network.layers) * rows[0].count + STEP * self._steps
+        work = 3 * sum(layer.multiply_adds for layer in network.layers) * rows[0].count + STEP * self._course.steps(0)
         self._part = min(max(1, PART // (work * width)), PART_EPOCHS)
         with backend.compiling():
             nothing = rows[0].some(slice(0))
@@ -63,13 +64,14 @@ class SmallEnsemble(Together):
 
     def train_noting(self, epochs: int, note: Note) -> None:
         """Train for more epochs; `note` is told what was measured in them, in any thread and some members at a time."""
-        done, steps = self.epochs_done, self._steps
+        done, course = self.epochs_done, self._course
 
         def train_group(number: int) -> Iterator[None]:
             group, data = self._groups[number], self._data[number]
             for first in range(done, done + epochs, self._part):
                 part = min(self._part, done + epochs - first)
-                note(self._members[number], first, group.train(data, self._judge, first, part, first * steps))
+                totals = group.train(data, self._judge, course, first, part, course.before(first))
+                note(self._members[number], first, totals)
                 yield
 
         self._on_all(train_group)

@@ -17,6 +17,7 @@ from neurosim.backends.cpu.stages.base import Vectors
 from neurosim.backends.cpu.stages.kinds import IN_LANES
 from neurosim.backends.cpu.table import Field, LossField
 from neurosim.data.rows import Rows
+from neurosim.network.course import Course
 from neurosim.network.network import Network
 from neurosim.network.training import Training
 from neurosim.randomness import keys
@@ -94,7 +95,6 @@ class LaneGroup:
         self.parameters = parameters
         self.state = state
         self.gradient = np.zeros_like(parameters)
-        self.params = np.array(training.numbers, np.float64)
         self.constants = np.zeros(16 + kernels.optimizer.count, np.float32)
         self._capacity = 0
 
@@ -118,32 +118,33 @@ class LaneGroup:
         self,
         data: tuple[Any, ...],
         judge: Any,
+        course: Course,
         first_epoch: int,
         epochs: int,
         steps_done: int,
         first: int = 0,
         last: int | None = None,
-        losses: Sequence[float] = (),
     ) -> NDArray[Any]:
         """Train for `epochs` epochs; returns the sums of losses and right answers, float64 (epochs, lanes, 2).
 
         With `first` and `last`, only the steps from number `first` up to, but not including, `last` of a single epoch.
-        `losses` are as in `Training.rates`.
 
         `data` is (features, values, classes) with a leading axis: one member for each network, or one that they share.
         """
         count, rows = len(self.seeds), data[0].shape[1]
-        batch = max(1, min(self.training.batch_size, rows))
+        batch = course.batch(first_epoch)
         self._prepare(batch)
-        steps = -(-rows // batch)
-        last = steps if last is None else last
-        rates = self.training.rates(first_epoch, steps, epochs, losses)
+        last = course.steps(first_epoch) if last is None else last
+        settings = course.settings(first_epoch, epochs)
+        settings = settings if epochs != 1 else settings.some(first, last)
+        params = self.training.numbers(settings)
         totals = np.zeros((epochs, count, 2))
         kernels = self.kernels
         optimizer = (
             kernels.optimizer.update,
             kernels.optimizer.constants,
-            self.params.ctypes.data,
+            params.ctypes.data,
+            params_stride(params),
             self.constants.ctypes.data,
             self.parameters.ctypes.data,
             self.gradient.ctypes.data,
@@ -161,7 +162,7 @@ class LaneGroup:
             batch,
             self._keys,
             optimizer,
-            rates if epochs != 1 else rates[first:last].copy(),
+            settings.rates,
             first_epoch,
             first,
             last,
@@ -228,6 +229,11 @@ def lane_data(members: Sequence[Rows]) -> tuple[NDArray[np.float32], NDArray[np.
         np.stack([rows.values.astype(np.float32) for rows in members]),
         np.stack([rows.classes.astype(np.int32) for rows in members]),
     )
+
+
+def params_stride(params: NDArray[np.float64]) -> int:
+    """How many bytes further on a step has the optimizer's parameters: none, where a single row is for all steps."""
+    return params.strides[0] if len(params) > 1 else 0
 
 
 def judge_of(network: Network, rows: Rows) -> tuple[int, np.float32]:

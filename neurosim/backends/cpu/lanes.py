@@ -397,8 +397,9 @@ def train(
         Keys of the shuffles, to be folded with the epoch; if empty, rows keep their order.
     keys : uint64 (lanes, dropout layers)
         Keys of the dropout masks, to be folded with the epoch.
-    optimizer : (update, step_constants, params, constants, parameters, gradient, state, count)
-        Kernels and addresses; `count` numbers are updated.
+    optimizer : (update, step_constants, params, params_stride, constants, parameters, gradient, state, count)
+        Kernels and addresses; `count` numbers are updated. The optimizer's `params` are `params_stride` bytes further
+        on in each step, where a schedule changes them.
     rates : float64 (epochs * steps,)
         Learning rate of each step.
     first_epoch, t : int
@@ -409,7 +410,7 @@ def train(
         Sums of loss and of right answers, added to.
     """
     lanes, rows = order.shape
-    update, step_constants, params, constants, parameters, gradient, state, count = optimizer
+    update, step_constants, params, params_stride, constants, parameters, gradient, state, count = optimizer
     sums = np.zeros((2, lanes))
     # The whole data set in its own order is the same batch every time.
     same_batch = shuffles.shape[0] == 0 and batch >= rows
@@ -445,8 +446,9 @@ def train(
                     if stage[DX] != 0:
                         input_gradients(stage, size, lanes)
                         pull_back(plan, s - 1, size, lanes, start, epoch, keys, scratch)
+            now = params + done * params_stride
             done += 1
-            call_constants(step_constants, (params, constants, np.float64(t + done), rates[done - 1]))
+            call_constants(step_constants, (now, constants, np.float64(t + done), rates[done - 1]))
             call_update(update, (parameters, gradient, state, count, count, constants))
         for k in range(lanes):
             totals[number, k, 0] += sums[0, k]

@@ -28,7 +28,7 @@ from neurosim.backends.cuda.target import find_device, simulated
 from neurosim.data.rows import Rows
 from neurosim.errors import BackendError
 from neurosim.network.network import Network
-from neurosim.network.training import Training
+from neurosim.network.training import Settings, Training
 
 
 class CudaBackend(Backend):
@@ -240,7 +240,7 @@ class CudaBackend(Backend):
         keys = self._memory.upload(np.array(dropout_keys(self.network, self.seed, "step", self.steps_done), np.uint64))
         measures = self._memory.empty((rows.count, 2), np.float32)
         phases.place(0, rows.count)
-        constants = self._constants(np.array([self.training.rate]))
+        constants = self._constants(self.training.unscheduled)
         phases.run(phases.table.step(), data, rows.count, measures=measures, keys=keys, constants=constants)
         self.steps_done += 1
         return self._totals(rows, self._memory.download(measures)).mean_loss + penalty
@@ -254,9 +254,9 @@ class CudaBackend(Backend):
     def train_epoch(self, rows: Rows, epoch: int, first: int = 0, last: int | None = None) -> Totals:
         """Update on every batch of an epoch, or of some of its steps."""
         self.prepare()
-        batch = self.training.batch(rows.count)
-        steps = self.training.steps(rows.count)
-        begin, end, last = self.span(rows, first, last)
+        course = self.course(rows.count)
+        batch = course.batch(epoch)
+        begin, end, last = self.span(rows, epoch, first, last)
         if self.strategy is Strategy.SINGLE_BLOCK:
             loss, correct = self._train_small(rows, epoch, first, last)
             self.steps_done += last - first
@@ -268,7 +268,7 @@ class CudaBackend(Backend):
             masks.shuffle(np.uint64(shuffle_key(self.seed, epoch)), order)
             data = data.in_order(self._memory.upload(order.astype(np.int32)))
         keys = self._memory.upload(np.array(dropout_keys(self.network, self.seed, epoch), np.uint64))
-        constants = self._constants(self.training.rates(epoch, steps, losses=self.losses)[first:last])
+        constants = self._constants(course.settings(epoch).some(first, last))
         measures = self._memory.empty((rows.count, 2), np.float32)
         train = self._train_persistent if self.strategy is Strategy.PERSISTENT else self._train_separate
         train(rows, data, batch, (begin, end), keys, constants, measures)
@@ -284,7 +284,8 @@ class CudaBackend(Backend):
             # The other kernels see the same arrays.
             self._memory.weights, self._memory.state = self._single.flat()
             self._on_device = True
-        loss, correct = self._single.train(epoch, 1, self.steps_done, first, last, self.losses)[0, 0].tolist()
+        course = self.course(rows.count)
+        loss, correct = self._single.train(course, epoch, 1, self.steps_done, first, last)[0, 0].tolist()
         return loss, correct
 
     def small_networks(
@@ -326,10 +327,9 @@ class CudaBackend(Backend):
         if rest:
             phases.run(program, data, rest, measures=measures, keys=keys, constants=constants)
 
-    def _constants(self, rates: NDArray[np.float64]) -> Any:
+    def _constants(self, settings: Settings) -> Any:
         """The constants of the optimizer's update for each of the coming steps, on the GPU."""
-        numbers = np.arange(self.steps_done + 1, self.steps_done + 1 + rates.size)
-        return self._memory.upload(training_constants(self.training, numbers, rates))
+        return self._memory.upload(training_constants(self.training, settings, self.steps_done))
 
     def _totals(self, rows: Rows, measures: NDArray[np.float32]) -> Totals:
         # Running sums add from first to last, as in every backend.

@@ -11,6 +11,7 @@ from neurosim.backends.base import outputs
 from neurosim.backends.cuda.backend import CudaBackend
 from neurosim.backends.together import Note, Together
 from neurosim.data.rows import Rows
+from neurosim.network.course import Course
 
 # Calls in which all epochs are trained.
 PARTS = 20
@@ -36,7 +37,7 @@ class GpuEnsemble(Together):
         weights = network.all_start_values(seeds)
         state = np.zeros((len(seeds), slots, network.size), np.float32)
         self._networks = backend.small_networks(seeds, rows, weights, state)
-        self._steps = training.steps(rows[0].count)
+        self._course = Course(training, rows[0].count)
         self._backend = backend
         self._averages = training.average is not None
         self.count = len(seeds)
@@ -53,7 +54,7 @@ class GpuEnsemble(Together):
         """Train for more epochs at once; returns the sums of losses and right answers, (epochs, members, 2)."""
         done = self.epochs_done
         self.epochs_done += epochs
-        return self._networks.train(done, epochs, done * self._steps)
+        return self._networks.train(self._course, done, epochs, self._course.before(done))
 
     def evaluate(self, rows: Rows) -> NDArray[np.float64]:
         """Sums of losses and right answers of all members over `rows`, dropout off, (members, 2)."""

@@ -16,6 +16,7 @@ from neurosim.backends.cuda.generation import Tiles, activations_of
 from neurosim.backends.cuda.layout import build_table
 from neurosim.backends.cuda.step_constants import training_constants
 from neurosim.data.rows import Rows
+from neurosim.network.course import Course
 from neurosim.network.network import Network
 from neurosim.network.training import Training
 from neurosim.randomness import key
@@ -99,25 +100,22 @@ class SmallNetworks:
 
     def train(
         self,
+        course: Course,
         first_epoch: int,
         epochs: int,
         steps_done: int,
         first: int = 0,
         last: int | None = None,
-        losses: Sequence[float] = (),
     ) -> NDArray[np.float64]:
         """Train for `epochs` epochs; returns the sums of losses and right answers, (epochs, networks, 2).
 
         With `first` and `last`, only the steps from number `first` up to, but not including, `last` of a single epoch.
-        `losses` are as in `Training.rates`.
         """
-        steps = -(-self.rows // self.batch)
-        last = steps if last is None else last
+        last = course.steps(first_epoch) if last is None else last
         span = (first * self.batch, min(last * self.batch, self.rows))
-        rates = self.training.rates(first_epoch, steps, epochs, losses)
-        rates = rates if epochs != 1 else rates[first:last]
-        numbers = np.arange(steps_done + 1, steps_done + 1 + rates.size)
-        constants = training_constants(self.training, numbers, rates)
+        settings = course.settings(first_epoch, epochs)
+        settings = settings if epochs != 1 else settings.some(first, last)
+        constants = training_constants(self.training, settings, steps_done)
         memory = self._memory
         totals = memory.empty((self.count, max(epochs, 1), 2), np.float32)
         call(

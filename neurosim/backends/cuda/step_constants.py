@@ -11,39 +11,38 @@ from numpy.typing import NDArray
 from neurosim.backends.invariants import split_part
 from neurosim.backends.uncompiled import machine_math
 from neurosim.formulas.float32 import own_name
-from neurosim.network.training import Training
+from neurosim.network.training import Settings, Training
 from neurosim.plugin import Optimizer
 from neurosim.plugin.reductions import IS_BIAS, UpdatePart
 
 
-def training_constants(training: Training, steps: Iterable[float], rates: NDArray[np.float64]) -> NDArray[np.float32]:
-    """The float32 constants (steps, constants) of the updates in each of `steps`, at these learning rates.
+def training_constants(training: Training, settings: Settings, done: int) -> NDArray[np.float32]:
+    """The float32 constants (steps, constants) of the updates in each of the steps that follow `done` others.
 
     Where the optimizer looks at whole arrays, those of its functions for weights are followed by those for biases.
     The last one is the share of the average, if there is one.
     """
-    optimizer, numbers = training.optimizer.record, list(steps)
+    optimizer, numbers = training.optimizer.record, range(done + 1, done + 1 + len(settings))
     columns = []
     for is_bias in (False, True) if training.looks_at_arrays else (False,):
-        settings = training.settings(training.rate, is_bias=is_bias)
-        values = {**dict(zip(optimizer.params, settings, strict=True)), IS_BIAS: float(is_bias)}
-        columns += [step_constants(optimizer, part, values, numbers, rates) for part in optimizer.parts]
+        columns_of = training.values(settings, is_bias=is_bias).T.copy()
+        values = {**dict(zip(optimizer.params, columns_of, strict=True)), IS_BIAS: float(is_bias)}
+        columns += [step_constants(optimizer, part, values, numbers) for part in optimizer.parts]
     if training.average is not None:
-        columns.append(np.array([[training.average.share(int(t))] for t in numbers], np.float32).reshape(-1, 1))
+        columns.append(np.array([[training.average.share(t)] for t in numbers], np.float32).reshape(-1, 1))
     return np.concatenate(columns, axis=1)
 
 
 def step_constants(
     optimizer: Optimizer,
     part: UpdatePart,
-    values: Mapping[str, float],
+    values: Mapping[str, float | NDArray[np.float64]],
     steps: Iterable[float],
-    rates: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float32]:
     """The float32 constants (steps, constants) of a function of the rule in each of `steps`.
 
-    `values` are those of the params and of `IS_BIAS`, `rates` the learning rates of the steps if a schedule changes
-    them. Everything is computed in float64 before it is rounded, as in the CPU engine.
+    `values` are those of the params and of `IS_BIAS`: a number, or one for each step. Everything is computed in float64
+    before it is rounded, as in the CPU engine.
     """
     split = split_part(optimizer, part)
     arguments = ", ".join([split.step, *(own_name(name) for name in split.inputs)])
@@ -52,7 +51,7 @@ def step_constants(
     exec(f"def fill(out, {arguments}):\n{lines}", names)
     fill: Callable[..., None] = names["fill"]
     numbers = np.array(list(steps), np.float64)
-    given = [np.full(numbers.size, values[name]) if name != "lr" or rates is None else rates for name in split.inputs]
+    given = [np.full(numbers.size, values[name], np.float64) for name in split.inputs]
     with np.errstate(all="ignore"):
         try:
             return _at_once(fill, split.count, numbers, given)

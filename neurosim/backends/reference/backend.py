@@ -20,7 +20,7 @@ from neurosim.backends.uncompiled import uncompiled
 from neurosim.data.rows import Rows
 from neurosim.network.layers import Activated
 from neurosim.network.network import Network
-from neurosim.network.training import Training
+from neurosim.network.training import Settings, Training
 from neurosim.randomness import permutation
 
 
@@ -89,7 +89,7 @@ class ReferenceBackend(Backend):
         trace = self._trace(training=True, keys=keys, row_numbers=everything, move_statistics=True)
         loss, _, gradient = self._learn(rows, everything, trace)
         before = loss / rows.count + self.penalty()
-        self._update(gradient, self.training.rate)
+        self._update(gradient, self.training.unscheduled)
         return before
 
     def train_epoch(self, rows: Rows, epoch: int, first: int = 0, last: int | None = None) -> Totals:
@@ -97,18 +97,18 @@ class ReferenceBackend(Backend):
         order = (
             permutation(shuffle_key(self.seed, epoch), rows.count) if self.training.shuffle else np.arange(rows.count)
         )
-        batch = self.training.batch(rows.count)
-        starts = range(0, rows.count, batch)
-        begin, end, last = self.span(rows, first, last)
+        course = self.course(rows.count)
+        batch = course.batch(epoch)
+        begin, end, last = self.span(rows, epoch, first, last)
         keys = dropout_keys(self.network, self.seed, epoch)
         loss = correct = 0.0
-        rates = self.training.rates(epoch, len(starts), losses=self.losses)
-        for start, rate in zip(starts[first:last], rates[first:last], strict=True):
+        settings = course.settings(epoch)
+        for step, start in enumerate(range(begin, end, batch), first):
             chosen = order[start : start + batch]
             row_numbers = start + np.arange(chosen.size)
             trace = self._trace(training=True, keys=keys, row_numbers=row_numbers, move_statistics=True)
             batch_loss, batch_correct, gradient = self._learn(rows, chosen, trace)
-            self._update(gradient, rate)
+            self._update(gradient, settings.some(step, step + 1))
             loss, correct = loss + batch_loss, correct + batch_correct
         return Totals(loss, correct, end - begin, rows.accuracy)
 
@@ -173,12 +173,12 @@ class ReferenceBackend(Backend):
         answers = a[:, 0] > self.network.loss.record.threshold if by_threshold else a.argmax(axis=1)
         return float(np.sum(answers == rows.classes[chosen]))
 
-    def _update(self, gradient: Array, rate: float) -> None:
+    def _update(self, gradient: Array, settings: Settings) -> None:
         """Clip the gradient, and one step of the optimizer on every parameter."""
         self.steps_done += 1
         gradient = clipped(gradient, self.training)
         update_parameters(
-            self.training, self.network.parameters, self.parameters, gradient, self.state, self.steps_done, rate
+            self.training, self.network.parameters, self.parameters, gradient, self.state, self.steps_done, settings
         )
 
 

@@ -11,7 +11,7 @@ from neurosim.backends.reference.trace import Array
 from neurosim.backends.uncompiled import uncompiled
 from neurosim.errors import PluginError
 from neurosim.network.layers import Parameter
-from neurosim.network.training import Training
+from neurosim.network.training import Settings, Training
 from neurosim.plugin.reductions import IS_BIAS, ORTHOGONAL, SCHULZ, SCHULZ_EPSILON, SCHULZ_STEPS, Reduction
 
 _OPERATIONS: dict[str, Callable[..., Array]] = {
@@ -33,9 +33,9 @@ def update_parameters(
     gradient: Array,
     state: Array,
     t: int,
-    rate: float,
+    settings: Settings,
 ) -> dict[str, Array]:
-    """Change `parameters` and `state` (slots, numbers) in place, as step number `t` does.
+    """Change `parameters` and `state` (slots, numbers) in place, as step number `t` does, with the settings of a step.
 
     Returns the direction, if the rule has one, and the values of its reductions, for each number: by name.
     """
@@ -50,13 +50,13 @@ def update_parameters(
             if part.role == "direction":
                 vectors["u"] = known["u"] = np.zeros_like(gradient)
             for array in arrays:
-                settings = list(map(np.float64, training.settings(rate, is_bias=array.is_bias)))
+                (values,) = training.values(settings, is_bias=array.is_bias)
                 flags = np.full(array.size, float(array.is_bias))
                 columns = [vectors[name][array.span] for name in part.numbers]
                 columns += [flags if name == IS_BIAS else known[name][array.span] for name in part.helpers]
                 targets = [vectors[name][array.span] for name in part.results]
                 for i, numbers in enumerate(zip(*columns, strict=True)):
-                    new = function(*numbers, t, *settings)
+                    new = function(*numbers, t, *values)
                     given = new if isinstance(new, tuple) else (new,)
                     if len(given) != len(targets):
                         what = f"{part.role} returns {len(given)} numbers; it must return {len(targets)}"

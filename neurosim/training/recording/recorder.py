@@ -78,9 +78,9 @@ class Recorder:
         kept = [name for name in sizes if name in self._asked.quantities]
         if not kept:
             return
-        training = self._backend.training
-        steps = training.steps(rows.count)
-        times = training.epochs * (steps if self._asked.per == "step" else 1) // self._asked.every + 2
+        epochs = self._backend.training.epochs
+        steps = self._backend.course(rows.count).before(epochs)
+        times = (steps if self._asked.per == "step" else epochs) // self._asked.every + 2
         size = 4 * times * sum(sizes[name] for name in kept)
         if size > MOST_BYTES:
             raise UsageError(
@@ -95,7 +95,7 @@ class Recorder:
 
     def train_epoch(self, rows: Rows, epoch: int, first: int = 0, last: int | None = None) -> Totals:
         """As `Backend.train_epoch`, to the same bits."""
-        steps = self._backend.span(rows, 0, None)[2]
+        steps = self._backend.course(rows.count).steps(epoch)
         last = steps if last is None else last
         if not len(self.recording):
             self._add(epoch + first / steps)

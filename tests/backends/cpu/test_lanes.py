@@ -11,6 +11,7 @@ from neurosim.backends.cpu.backend import CpuBackend
 from neurosim.backends.cpu.ensembles import SmallEnsemble
 from neurosim.backends.cpu.groups import LaneGroup, judge_of, lane_data
 from neurosim.backends.reference.backend import ReferenceBackend
+from neurosim.network.course import Course
 
 EPOCHS = 3
 NETWORKS = {
@@ -38,7 +39,7 @@ def trained_group(net, rows, training, seeds):
     parameters = np.stack([net.start_values(seed) for seed in seeds], axis=1)
     state = np.zeros((2, net.size, len(seeds)), np.float32)
     group = LaneGroup(net, training, single.kernels, seeds, parameters, state)
-    totals = group.train(lane_data([rows]), judge_of(net, rows), 0, EPOCHS, 0)
+    totals = group.train(lane_data([rows]), judge_of(net, rows), Course(training, rows.count), 0, EPOCHS, 0)
     return group, totals
 
 
@@ -111,7 +112,7 @@ def test_members_may_have_data_of_their_own():
     single.prepare()
     parameters = np.stack([net.start_values(seed) for seed in seeds], axis=1)
     group = LaneGroup(net, training, single.kernels, seeds, parameters, np.zeros((2, net.size, 2), np.float32))
-    group.train(lane_data([rows, other]), judge_of(net, rows), 0, 1, 0)
+    group.train(lane_data([rows, other]), judge_of(net, rows), Course(training, rows.count), 0, 1, 0)
     for member, its_rows in enumerate((rows, other)):
         alone = CpuBackend(net, training, 3)
         alone.train_epoch(its_rows, 0)
