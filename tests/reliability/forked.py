@@ -132,7 +132,8 @@ def child(words, fault, folder):
     about = told()
     if "seen" in about:
         ctypes.CDLL(None).failing_malloc_arm(ctypes.c_long(0), ctypes.c_size_t(-1), 0)
-    (folder / "about").write_text(json.dumps(about))
+    if about:
+        (folder / "about").write_text(json.dumps(about))
     os._exit(code)
 
 
