@@ -40,20 +40,19 @@ def pull_back_row(which, z, a, da, dz, numbers, at):
     """Fills the row `dz` with the gradient with respect to `z`."""
 
 
-def loss_of_row(z, a, y, numbers, at):
-    """The loss of one row; `y` is the row of target values, or the index of the right class."""
+def loss_of_row(z, a, values, classes, row, numbers, at):
+    """The loss of one row of outputs.
+
+    Its target is ``values[row]`` or ``classes[row]``, of row `row` of the data set: whichever the loss needs.
+    """
 
 
-def loss_gradient(z, a, y, d, numbers, at):
+def loss_gradient(z, a, values, classes, row, d, numbers, at):
     """Fills the row `d` with the gradient with respect to `a`, or to `z` for a pair from logits."""
 
 
 def update(weights, state, k, g, constants, step):
     """Updates parameter `k` and its slots from its gradient `g`, with the constants of a step."""
-
-
-def target_of(values, classes, row):
-    """The target of a row of the data set: ``values[row]`` or ``classes[row]``, whichever the loss needs."""
 
 
 def run_layer_phase(kind, net, data, s, rows, first, learning, team, shared):

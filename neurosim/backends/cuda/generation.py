@@ -251,13 +251,13 @@ def _loss_functions(network: Network, translator: Translator) -> list[str]:
     formula = pair or loss
     value = translator.add(formula.value, kinds, 1)
     gradient = translator.add(formula.derivative, [*kinds, "row"], 0)
-    given = "z, a, y" if pair else "a, y"
-    params = "".join(f", numbers[at + {k}]" for k in range(len(loss.params)))
+    # Written into both: compiled functions can return no view of an array.
     target = "classes[row]" if loss.targets == "classes" else "values[row]"
+    given = f"z, a, {target}" if pair else f"a, {target}"
+    params = "".join(f", numbers[at + {k}]" for k in range(len(loss.params)))
     return [
-        f"@inner\ndef loss_of_row(z, a, y, numbers, at):\n    return {value}({given}{params})",
-        f"@inner\ndef loss_gradient(z, a, y, d, numbers, at):\n    {gradient}({given}, d{params})",
-        f"@inner\ndef target_of(values, classes, row):\n    return {target}",
+        f"@inner\ndef loss_of_row(z, a, values, classes, row, numbers, at):\n    return {value}({given}{params})",
+        f"@inner\ndef loss_gradient(z, a, values, classes, row, d, numbers, at):\n    {gradient}({given}, d{params})",
     ]
 
 

@@ -55,18 +55,19 @@ vectors = [Residual((Dense(32), BatchNorm(), Activation("gelu"))), LayerNorm(), 
 own = ("prelu", {}, "unit")
 learned = [Dense(64, own), Activation("learnable_swish"), Dense(32, own), Dense(10, "softmax")]
 # Maps are not for one block of threads, and have everything else in them.
+CCE = "categorical_cross_entropy"
 NETWORKS = (
-    ("dense", dense, 784, tuple(SIGNATURES), "adam"),
-    ("vectors", vectors, 64, ("single_block",), "adam"),
-    ("maps", maps, (28, 28, 1), ("separate", "persistent"), "adam"),
-    ("arrays", dense, 784, tuple(SIGNATURES), "lamb"),
-    ("learned", learned, 64, tuple(SIGNATURES), "adam"),
+    ("dense", dense, 784, tuple(SIGNATURES), "adam", CCE),
+    ("vectors", vectors, 64, ("single_block",), "adam", CCE),
+    ("maps", maps, (28, 28, 1), ("separate", "persistent"), "adam", CCE),
+    ("arrays", dense, 784, tuple(SIGNATURES), "lamb", "huber"),
+    ("learned", learned, 64, tuple(SIGNATURES), "adam", "mse"),
 )
 found = {}
 wanted = json.loads(sys.argv[2])
-for what, layers, shape, kinds, optimizer in NETWORKS:
+for what, layers, shape, kinds, optimizer, loss in NETWORKS:
     kinds = [kind for kind in kinds if f"{what} {kind}" in wanted]
-    network = support.network(shape, layers, "categorical_cross_entropy")
+    network = support.network(shape, layers, loss)
     for kind in kinds:
         module = load_kernels(network, support.training(optimizer), getattr(ON_GPU, kind), kind)
         for name, signature in SIGNATURES[kind].items():

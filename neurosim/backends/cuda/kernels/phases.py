@@ -39,7 +39,6 @@ from neurosim.backends.cuda.blanks import (
     pull_back_row,
     run_array_phase,
     run_layer_phase,
-    target_of,
     update,
 )
 from neurosim.backends.cuda.kernels.common import (
@@ -220,12 +219,11 @@ def judge_rows(net, data, loss, rows, first, measures, team):
         out = stages[last, OUT] + row * units
         z = stages[last, Z] + row * units if stages[last, Z] >= 0 else out
         d = stages[last, D] + row * units
-        y = target_of(values, classes, source)
         z_row, a_row = work[z : z + units], work[out : out + units]
-        measures[first + row, 0] = loss_of_row(z_row, a_row, y, numbers, loss[LOSS_PARAMS])
+        measures[first + row, 0] = loss_of_row(z_row, a_row, values, classes, source, numbers, loss[LOSS_PARAMS])
         measures[first + row, 1] = right_answer(loss, a_row, classes, source, numbers)
         d_row = work[d : d + units]
-        loss_gradient(z_row, a_row, y, d_row, numbers, loss[LOSS_PARAMS])
+        loss_gradient(z_row, a_row, values, classes, source, d_row, numbers, loss[LOSS_PARAMS])
         for unit in range(units):
             d_row[unit] *= scale
 
