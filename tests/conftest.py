@@ -17,6 +17,7 @@ os.environ.pop("MATPLOTLIBRC", None)
 # Before numba is imported: CUDA kernels run in its simulator, unless a GPU is to be tested.
 os.environ.setdefault("NUMBA_ENABLE_CUDASIM", "0" if os.environ.get("NEUROSIM_TEST_GPU") else "1")
 
+import cuda_emulator
 import hypothesis
 import pytest
 import shared_kernels
@@ -24,6 +25,10 @@ import support
 
 from neurosim.plugin import DataRequest
 from neurosim.randomness import Stream
+
+# Before anything asks for a GPU.
+EMULATED = os.environ.get("NEUROSIM_TEST_GPU") == "emulator"
+NO_EMULATOR = cuda_emulator.start() if EMULATED else None
 
 # No test takes the power away: what is written need not have reached the disk, which takes milliseconds a file.
 os.fsync = lambda file: None
@@ -69,6 +74,8 @@ def pytest_collection_modifyitems(config, items):
     for item in items:
         long = any(item.path.is_relative_to(place) for place in places)
         named = any(item.path.is_relative_to(path) for path in asked if path != Path(__file__).parent)
+        if NO_EMULATOR is not None:
+            item.add_marker(pytest.mark.skip(reason=NO_EMULATOR))
         if long and not named and not any(item.get_closest_marker(mark) for mark in OTHERWISE_MARKED):
             item.add_marker("ci")
 
@@ -82,6 +89,20 @@ def pytest_collection_finish(session):
         shared_kernels.share(session.config._tmp_path_factory.getbasetemp().parent)
         if len(session.items) > MANY:
             shared_kernels.compile_a_part(int(worker["workerid"].removeprefix("gw")))
+
+
+@pytest.fixture(autouse=EMULATED)
+def nothing_is_found():
+    """Whatever a test does on the emulated GPU, no kernel does anything wrong."""
+    if NO_EMULATOR is not None:
+        return
+    from cuda_emulator import emulator
+
+    emulator.set_device()
+    emulator.set_seed(1)
+    emulator.forget()
+    yield
+    assert emulator.findings() == []
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,54 @@
+// What Python calls: settings, kernels, and what was found.
+#include <cstring>
+
+#include "findings.hpp"
+#include "launch.hpp"
+#include "queue.hpp"
+
+#define CALLED extern "C" __attribute__((visibility("default")))
+
+using namespace emulator;
+
+CALLED void emulator_set_device(int processors, int blocks_per_processor, int capability) {
+    run_pending();
+    device.processors = processors;
+    device.blocks_per_processor = blocks_per_processor;
+    device.capability = capability;
+}
+
+CALLED void emulator_set_seed(uint64_t seed) {
+    run_pending();
+    device.random.seed(seed);
+}
+
+CALLED uint64_t emulator_window() { return shared_window.begin(); }
+CALLED uint64_t emulator_window_size() { return SharedWindow::SIZE; }
+CALLED uint64_t emulator_window_gap() { return SharedWindow::GAP; }
+
+// `ranges` are beginnings and sizes of the shared arrays, in the order of their addresses, then of constants.
+CALLED void emulator_add_kernel(const char* name, void (*code)(void**), const uint32_t* sizes, uint32_t count,
+                                int registers, const uint64_t* ranges, uint32_t shared, uint32_t constants) {
+    Kernel& kernel = kernels[name];
+    kernel = {name, code, {sizes, sizes + count}, registers, {}, {}};
+    for (uint32_t k = 0; k < shared + constants; ++k)
+        (k < shared ? kernel.shared : kernel.constants).push_back({ranges[2 * k], ranges[2 * k + 1]});
+}
+
+// Runs what was launched; the findings so far, whose length is returned.
+CALLED uint64_t emulator_findings(char* text, uint64_t size) {
+    run_pending();
+    const std::string all = Findings::text();
+    if (all.size() < size) std::memcpy(text, all.c_str(), all.size() + 1);
+    return all.size();
+}
+
+CALLED void emulator_forget() {
+    run_pending();
+    Findings::forget();
+    counts = {};
+}
+
+CALLED void emulator_counts(uint64_t* numbers) {
+    run_pending();
+    std::memcpy(numbers, &counts, sizeof counts);
+}

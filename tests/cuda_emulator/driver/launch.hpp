@@ -1,0 +1,98 @@
+// A launch: its blocks, their threads, and who runs when.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "clocks.hpp"
+#include "fibres.hpp"
+#include "memory.hpp"
+
+namespace emulator {
+
+// A range of addresses: a shared array in the window, or constants of a kernel.
+struct Range {
+    uintptr_t begin;
+    size_t size;
+    bool holds(uintptr_t address) const { return address - begin < size; }
+};
+
+struct Kernel {
+    std::string name;
+    void (*code)(void** parameters);
+    std::vector<uint32_t> parameter_sizes;
+    int registers;
+    std::vector<Range> shared;
+    std::vector<Range> constants;
+
+    int most_threads() const;
+    size_t shared_bytes() const;  // of the window, from its beginning
+};
+
+struct Launch {
+    const Kernel* kernel;
+    uint32_t blocks, threads;
+    bool cooperative;
+    std::vector<std::vector<uint8_t>> parameters;
+};
+
+// The device that is emulated, and the seed of schedules.
+struct Device {
+    int processors = 2;
+    int blocks_per_processor = 1;
+    int capability = 90;
+    std::mt19937_64 random{1};
+
+    uint32_t below(size_t bound) { return static_cast<uint32_t>(random() % bound); }
+};
+
+extern Device device;
+
+struct Thread {
+    enum State { READY, AT_BARRIER, AT_GRID_BARRIER, ENDED };
+    Fibre fibre;
+    std::unique_ptr<Stack> stack;
+    State state = READY;
+    uint16_t index = 0;
+    uint32_t site = 0;  // of the barrier where it waits
+    Clock observed;     // what atomics have shown, of use after a fence
+    Clock acquired;     // what a fence made of that
+    Clock released;     // what the last fence lets others know
+};
+
+struct Block {
+    uint32_t index = 0;
+    int processor = 0;
+    uint32_t epoch = 1;
+    std::vector<Thread> threads;
+    std::vector<uint8_t> shared;
+    std::vector<Cell> cells;
+    Clock known;
+};
+
+// What runs right now.
+struct Current {
+    const Kernel* kernel = nullptr;
+    const Launch* launch = nullptr;
+    Block* block = nullptr;
+    Thread* thread = nullptr;
+    uint32_t number = 0;  // of the launch
+    uint32_t synced = 0;  // what was before this epoch, of any block, came before all that is now
+    std::vector<void*> parameters;
+
+    std::string words() const;
+};
+
+extern Current current;
+
+void execute(const Launch& launch);
+
+// The running thread waits, or lets others go first.
+void wait_at_barrier(uint32_t site);
+void wait_at_grid_barrier(uint32_t site);
+void give_way();
+
+}  // namespace emulator

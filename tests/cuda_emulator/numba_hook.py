@@ -1,0 +1,52 @@
+"""Numba compiles kernels for the emulator: the one place where numba-cuda is changed.
+
+Everything else of it runs as on a GPU, on the functions of the emulated driver: type inference and lowering, contexts,
+memory, launches, graphs. Only the machine code differs: in its place stands the name of the kernel.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+from cuda_emulator import emulator
+from cuda_emulator.host_code import HostKernel, compile_for_host
+from cuda_emulator.library import load
+
+
+@functools.cache
+def install() -> None:
+    """Change numba-cuda in this process."""
+    from cuda.core import ObjectCode
+    from numba.cuda import codegen
+
+    library: Any = codegen.CUDACodeLibrary
+    assembly = library.get_asm_str
+
+    def get_asm_str(self: Any, cc: Any = None) -> str:
+        # For the device itself, of which only messages would make use.
+        return "" if cc is None else str(assembly(self, cc=cc))
+
+    def get_cubin(self: Any, cc: Any = None) -> Any:
+        if "emulator" not in self._cubin_cache:
+            name = self._entry_name
+            _add(name, compile_for_host(self.llvm_strs, name))
+            self._cubin_cache["emulator"] = ObjectCode.from_cubin(name.encode() + b"\0", name=name)
+        return self._cubin_cache["emulator"]
+
+    library.get_asm_str = get_asm_str
+    library.get_cubin = get_cubin
+
+
+def _add(name: str, kernel: HostKernel) -> None:
+    ranges = [number for pair in (*kernel.shared, *kernel.constants) for number in pair]
+    load().emulator_add_kernel(
+        name.encode(), ctypes.c_void_p(kernel.code), _array(ctypes.c_uint32, kernel.sizes), len(kernel.sizes),
+        emulator.REGISTERS, _array(ctypes.c_uint64, ranges), len(kernel.shared), len(kernel.constants),
+    )  # fmt: skip
+
+
+def _array(kind: Any, numbers: Sequence[int]) -> Any:
+    return (kind * max(len(numbers), 1))(*numbers)
