@@ -18,6 +18,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from neurosim.formulas import form
+from neurosim.formulas.activity import assigned_names
+from neurosim.formulas.deferral import Deferral
 from neurosim.formulas.filling import Filling
 from neurosim.formulas.form import Assign, Binary, Const, Expression, For, If, Index, Name, Statement
 from neurosim.formulas.liveness import without_dead
@@ -26,7 +28,7 @@ from neurosim.formulas.operations import Operations
 from neurosim.formulas.python import plain_text
 from neurosim.formulas.reversible import LostValueError, NotReversibleError
 from neurosim.formulas.rounds import Lengths, ascending, descending
-from neurosim.formulas.steps import Add, Branch, Carried, Fixed, Loop, Pick, Set, Step, all_steps
+from neurosim.formulas.steps import Add, Branch, Carried, Fixed, Loop, Pick, Set, Step, all_steps, defined
 from neurosim.formulas.tangents import TangentOf
 from neurosim.formulas.terms import ONE, ZERO, added, negative, number_of
 from neurosim.formulas.tidying import tidied
@@ -91,6 +93,8 @@ class AdjointWriter:
         self.filled_rows = filled_rows
         self.kept = kept
         self.operations = Operations(versions, tangent_of, known, self._bind, self._add)
+        needed, _ = without_dead(self._forward(steps, frozenset()), {result})
+        self._deferral = Deferral(steps, known, {name for name, _ in assigned_names(needed)})
         self._written: list[Statement] = []
         self._adjoints: dict[str, Expression] = {}
         self._called: dict[str, str] = {}
@@ -152,6 +156,11 @@ class AdjointWriter:
 
     def _assign(self, target: Expression, value: Expression) -> None:
         self._written.append(Assign((target,), value))
+        if isinstance(target, Name):
+            self.operations.quotients.pop(target.id, None)
+            match value:
+                case Binary(operator="/", left=Name() | Index() as numerator, right=Name(id=divisor)):
+                    self.operations.quotients[target.id] = numerator, divisor
 
     def _bind(self, value: Expression) -> Expression:
         """A name (or number) for a value that is needed more than once."""
@@ -215,9 +224,12 @@ class AdjointWriter:
         scope = _Scope(local)
         self._scopes.append(scope)
         around, self._written = self._written, []
+        quotients = dict(self.operations.quotients)
         yield scope
         self._scopes.pop()
         self._written = around
+        inner = self.operations.quotients
+        self.operations.quotients = {name: known for name, known in quotients.items() if inner.get(name) == known}
 
     def _settle(self, touched: set[str]) -> None:
         """Before a block that adds to adjoints of this one: they are numbers of their own."""
@@ -245,10 +257,8 @@ class AdjointWriter:
     def _reverse(self, steps: Sequence[Step]) -> None:
         for step in reversed(steps):
             match step:
-                case Set(name=name, value=value):
-                    adjoint = self._adjoints.get(name)
-                    if adjoint is not None and name in self.versions.active:
-                        self.operations.pull(name, value, adjoint)
+                case Set(name=name, value=value) if name in self.versions.active:
+                    self._take_back(name, value)
                 case Add(name=name, sign=sign, value=value):
                     adjoint = self._adjoints.get(name)
                     if adjoint is not None:
@@ -259,6 +269,25 @@ class AdjointWriter:
                     self._branch(step)
                 case Loop():
                     self._loop(step)
+
+    def _take_back(self, name: str, value: Expression) -> None:
+        adjoint = self._adjoints.get(name)
+        waiting = self._deferral.arrived(name)
+        if waiting is not None:
+            adjoint = self._bind(self._together(waiting, adjoint))
+        if adjoint is not None and not self._deferral.wait(name, adjoint, self._written):
+            self.operations.pull(name, value, adjoint)
+
+    def _together(self, waiting: Expression, adjoint: Expression | None) -> Expression:
+        """The sum of two adjoints; of quotients with one divisor a quotient."""
+        match waiting, adjoint:
+            case Binary(operator="/", left=left, right=Name(id=one)), Name(id=name) if (
+                name in self.operations.quotients
+            ):
+                right, other = self.operations.quotients[name]
+                if one == other:
+                    return Binary("/", self._bind(Binary("+", left, right)), Name(one))
+        return added(waiting, adjoint) or ZERO
 
     def _pick(self, step: Pick) -> None:
         adjoint = self._adjoints.get(step.name)
@@ -291,6 +320,12 @@ class AdjointWriter:
             if item.name in self.versions.active and (item.name in self._adjoints or item.start in self._used)
         ]
         entry = self._entry_of(step)
+        divisors = self._divisors(step)
+        for part in all_steps([step]):
+            # Their adjoints change from round to round.
+            names = [part.name] if isinstance(part, Pick) else [item.name for item in getattr(part, "carried", ())]
+            for name in names:
+                self.operations.quotients.pop(self._called.get(name, ""), None)
         around, self._running = self._running, self._running | step.running
         with self._scope(step.body, [plain_text(item) for item in entry]) as scope:
             self._entries |= {plain_text(item): item for item in entry}
@@ -329,6 +364,27 @@ class AdjointWriter:
             self._begin(step)
             again = forward
         self._written.append(For(step.name, bounds, (*again, *backward)))
+        for divisor in divisors:
+            total = self._adjoints.get(self.operations.logarithms.pop(divisor))
+            if total is not None:
+                self._add(Name(divisor), Binary("/", total, Name(divisor)))
+
+    def _divisors(self, step: Loop) -> list[str]:
+        """The numbers by which a loop divides that are the same in all rounds; their logarithms have adjoints now."""
+        changed = set(defined([step]))
+        found = []
+        for part in all_steps(step.body):
+            match part:
+                case Set(value=Binary(operator="/", right=Name(id=divisor))) if (
+                    divisor in self.versions.active - changed
+                ):
+                    if divisor not in self.operations.logarithms:
+                        logarithm = self.names.fresh(f"log_{self.names.wishes.get(divisor, divisor)}")
+                        self.operations.logarithms[divisor] = logarithm
+                        self.versions.active.add(logarithm)
+                        self._scopes[-1].local.add(logarithm)
+                        found.append(divisor)
+        return found
 
     def _begin(self, step: Loop) -> None:
         """What a loop hands on gets the values that it has before the first round."""

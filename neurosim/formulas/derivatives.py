@@ -16,12 +16,15 @@ from neurosim.formulas import form
 from neurosim.formulas.activity import assigned_names
 from neurosim.formulas.adjoints import AdjointWriter
 from neurosim.formulas.form import Statement
+from neurosim.formulas.hoisting import hoisted
+from neurosim.formulas.invariance import without_effect
 from neurosim.formulas.lowering import Lowering, with_kinks_together
 from neurosim.formulas.names import Names
 from neurosim.formulas.python import PythonPrinter
 from neurosim.formulas.reader import read
 from neurosim.formulas.reversible import LostValueError, NotReversibleError
 from neurosim.formulas.row_outputs import RowOutputs
+from neurosim.formulas.sharing import shared
 from neurosim.formulas.source import LOADED_SOURCE, identifier
 from neurosim.formulas.steps import Step
 from neurosim.formulas.tangents import TangentPrinter, Varied, unused
@@ -155,7 +158,7 @@ class _Derivation:
         result = names.fresh("loss")
         body = Lowering(formula, names, {a}, set()).result(result)
         versions = Versions(replace(formula, body=tuple(body)), names, {a})
-        steps = versions.steps()
+        steps = shared(hoisted(versions.steps(), versions.active))
         row = names.fresh(f"d{a}")
         body = self._adjoints(versions, steps, versions.now(result), {a: row}, {})
         name = f"{identifier(function)}_gradient"
@@ -171,6 +174,7 @@ class _Derivation:
         known: dict[str, form.Expression],
     ) -> list[Statement]:
         """What the writer of adjoints writes; where one value is lost from round to round, the row to fill keeps it."""
+        versions.active -= without_effect(steps, result, versions.active)
         try:
             return AdjointWriter(versions, steps, result, rows, self.tangent_of, known).body()
         except LostValueError as lost:
@@ -191,7 +195,7 @@ class _Derivation:
         body = outputs.weighted(body, given, total)
         whole = replace(formula, params=(z, a, given, filled_row, *params), body=tuple(body))
         versions = Versions(whole, names, {z})
-        steps = versions.steps()
+        steps = shared(hoisted(versions.steps(), versions.active))
         known = outputs.known(versions, steps)
         written_body = self._adjoints(versions, steps, versions.now(total), {z: filled_row}, known)
         name = f"{identifier(function)}_backward"

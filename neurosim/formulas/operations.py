@@ -43,6 +43,11 @@ class Operations:
         self.names: Names = versions.names
         self._tangent_of = tangent_of
         self._known = known
+        # Numbers by which entries are divided in a loop, each with the name of its logarithm: what they get from every
+        # entry is divided by them once, behind the loop.
+        self.logarithms: dict[str, str] = {}
+        # Names of quotients, each with its numerator and its divisor.
+        self.quotients: dict[str, tuple[Expression, str]] = {}
         self._bind = bind
         self._add = add
 
@@ -77,6 +82,11 @@ class Operations:
             case Binary(operator="*", left=x, right=y) if x == y:
                 tame = self.versions.is_tame(node, self.versions.tame)
                 self._add(x, self._times(Binary("*", Const(2.0), x), adjoint, tame=tame))
+            case Binary(operator="/", left=left, right=Name(id=divisor)) if divisor in self.logarithms:
+                b = self._bind(adjoint)
+                tame = self.versions.is_tame(node, self.versions.tame)
+                self._add(Name(self.logarithms[divisor]), negative(self._times(value, b, tame=tame)))
+                self._add(left, Binary("/", b, Name(divisor)))
             case Binary(operator=operator, left=left, right=right):
                 self._by_rule(node, RULES_OF_TWO[operator].tangent, {"x": left, "y": right, "v": value}, adjoint)
             case Call(name=called, arguments=[x]):
@@ -120,6 +130,11 @@ class Operations:
             return negative(factor) or ZERO
         if is_float(factor, 1.0):
             return adjoint
+        match factor, adjoint:
+            case Binary(operator="*", left=left, right=Name(id=known)), Name(id=name) if name in self.quotients:
+                numerator, divisor = self.quotients[name]
+                if known == divisor:
+                    return self._times(left, numerator, tame=tame)
         if tame or number_of(adjoint) is not None or number_of(factor) is not None:
             return Binary("*", factor, adjoint)
         return self._fill("0.0 if b == 0.0 else x * b", b=self._bind(adjoint), x=factor)

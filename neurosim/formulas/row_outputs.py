@@ -20,8 +20,9 @@ from neurosim.formulas.activity import assigned_names
 from neurosim.formulas.form import Assign, Binary, Call, Expression, For, If, Index, Name, Statement
 from neurosim.formulas.liveness import without_dead
 from neurosim.formulas.names import Names, renamed
+from neurosim.formulas.recovery import Recovery
 from neurosim.formulas.reversible import NotReversibleError
-from neurosim.formulas.steps import Loop, Set, Step, all_steps
+from neurosim.formulas.steps import Step
 from neurosim.formulas.versions import Versions
 
 
@@ -79,37 +80,16 @@ class RowOutputs:
         return [Assign((Name(total),), form.Const(0.0)), *self._written]
 
     def known(self, versions: Versions, steps: Sequence[Step]) -> dict[str, Expression]:
-        """Names whose values need not be worked out again: they follow from the outputs, which ``backward`` is given.
-
-        Where an output is an earlier entry divided by a number, that entry is their product.
-        """
-        found: dict[str, Expression] = {}
-        numbers = {step.name for step in steps if isinstance(step, Set)}
-        bodies = {step.name: list(all_steps(step.body)) for step in steps if isinstance(step, Loop)}
-
-        def follow(name: str, variable: str, value: Expression) -> None:
-            inside = {step.name: step.value for step in bodies[variable] if isinstance(step, Set)}
-            while name in inside:
-                found[name] = value
-                match inside[name]:
-                    case Name(id=before):
-                        name = before
-                    case Binary(operator="/", left=Name(id=before), right=Name(id=number)) if number in numbers:
-                        name, value = before, Binary("*", value, Name(number))
-                    case _:
-                        return
-
+        """Names whose values follow from the outputs, which ``backward`` is given."""
         assert self._setting is not None
         if self._setting.value not in versions.at_end:  # nothing varied comes into it
             return {}
-        last, variable = versions.at_end[self._setting.value]
-        follow(last, variable, Index(self.output, Name(variable)))
-        for copy, original in reversed(self._copies):
-            name, variable = versions.at_end.get(copy, ("", ""))
-            if name in found:
-                first, other = versions.at_end[original]
-                follow(first, other, renamed(found[name], {variable: Name(other)}))
-        return found
+        copies = [
+            (*versions.at_end[copy], *versions.at_end[first])
+            for copy, first in reversed(self._copies)
+            if copy in versions.at_end and first in versions.at_end
+        ]
+        return Recovery(steps, self.names.math).found(*versions.at_end[self._setting.value], self.output, copies)
 
     def _named_apart(self, statements: Sequence[Statement]) -> Iterable[Statement]:
         """The statements, in which a name that gets a new meaning is another name from there on."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from neurosim.formulas.activity import assigned_names
 from neurosim.formulas.form import Expression, Statement
 
 
@@ -84,3 +85,20 @@ def all_steps(steps: Sequence[Step]) -> Iterator[Step]:
                 yield from all_steps(orelse)
             case Loop(body=body):
                 yield from all_steps(body)
+
+
+def defined(steps: Sequence[Step]) -> Iterator[str]:
+    """The names that steps give values, once for each time."""
+    for step in steps:
+        match step:
+            case Set(name=name) | Add(name=name) | Pick(name=name):
+                yield name
+            case Branch(body=body, orelse=orelse):
+                yield from defined(body)
+                yield from defined(orelse)
+            case Loop(name=name, body=body, carried=carried):
+                yield name
+                yield from (item.name for item in carried)
+                yield from defined(body)
+            case Fixed(statement=statement):
+                yield from (name for name, _ in assigned_names([statement]))

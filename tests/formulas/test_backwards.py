@@ -57,9 +57,31 @@ def test_softmax_is_that_of_pytorch():
         np.testing.assert_allclose(backward(softmax, z, da), leaf.grad.numpy(), rtol=1e-12, atol=1e-12)
 
 
-def test_exponentials_are_not_taken_again():
-    """Those of softmax follow from its outputs; only their sum takes them once."""
-    assert source_of(derive_backward(softmax)).count("exp(") == 1
+def test_softmax_and_its_logarithm_are_derived_as_by_hand():
+    """What was subtracted does not matter, and exponentials follow from the outputs, as their sum does."""
+    assert source_of(derive_backward(softmax)) == textwrap.dedent(SOFTMAX)
+    assert source_of(derive_backward(row_activations.log_softmax)) == textwrap.dedent(LOG_SOFTMAX)
+
+
+SOFTMAX = """\
+    def softmax_backward(z, a, da, dz):
+        d_log_total = 0.0
+        for k in range(len(z)):
+            t1 = da[k]
+            d_log_total = d_log_total - (0.0 if t1 == 0.0 else a[k] * t1)
+        for k2 in range(len(z)):
+            t2 = da[k2] + d_log_total
+            dz[k2] = 0.0 if t2 == 0.0 else a[k2] * t2
+    """
+LOG_SOFTMAX = """\
+    def log_softmax_backward(z, a, da, dz):
+        d_t1 = 0.0
+        for k in range(len(z)):
+            d_t1 = d_t1 - da[k]
+        for place1 in range(len(z)):
+            d_t2 = 0.0 if d_t1 == 0.0 else math.exp(a[place1]) * d_t1
+            dz[place1] = da[place1] + d_t2
+    """
 
 
 def test_softmax_far_out_is_finite():
@@ -81,13 +103,12 @@ TEXT = """\
         total = 0.0
         for k in range(len(z)):
             total = total + (z[k] * z[k] + 0.01)
-        d_total = 0.0
+        d_log_total = 0.0
         for k2 in range(len(z)):
-            t1 = da[k2] / total
-            d_total = d_total - (0.0 if t1 == 0.0 else a[k2] * t1)
-            dz[k2] = 2.0 * z[k2] * t1
+            t1 = da[k2]
+            d_log_total = d_log_total - (0.0 if t1 == 0.0 else a[k2] * t1)
         for k in range(len(z)):
-            dz[k] = dz[k] + 2.0 * z[k] * d_total
+            dz[k] = 2.0 * z[k] * ((da[k] + d_log_total) / total)
     """
 
 
