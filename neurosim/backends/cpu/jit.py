@@ -18,6 +18,7 @@ from numba.core.sigutils import normalize_signature
 
 from neurosim.backends.cpu.kernel_cache import kernel_cache
 from neurosim.backends.cpu.linking import outermost
+from neurosim.backends.cpu.quick_flags import quick_flags
 from neurosim.backends.own_numba import our_settings
 from neurosim.backends.surroundings import check_jit
 from neurosim.process.interruption import deferred
@@ -82,7 +83,7 @@ def between_signals(compile_now: Callable[..., Any], *, announced: bool = True) 
     """
 
     def call(*arguments: Any) -> Any:
-        with deferred() as let_in, our_settings(), outermost(announced=announced):
+        with deferred() as let_in, our_settings(), quick_flags(), outermost(announced=announced):
             let_in()
             made = compile_now(*arguments)
             let_in()

@@ -8,9 +8,11 @@ import pytest
 from numba import types
 from numba.core.caching import NullCache
 from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler import Flags
 from numba.core.registry import cpu_target
 
 from neurosim.backends.cpu import jit
+from neurosim.backends.cpu.quick_flags import quick_flags
 
 
 @pytest.fixture
@@ -64,3 +66,13 @@ def test_the_user_s_own_functions_may_use_what_was_linked_before(uncached):
     assert inner(6) == 6
     with pytest.raises(ValueError, match="negative dimensions"):
         outer(-1)
+
+
+def test_flags_have_the_same_values_in_less_time():
+    plain = Flags()
+    plain.nrt, plain.error_model = True, "numpy"
+    for flags in (Flags(), plain, plain.copy()):
+        expected = flags.values()
+        with quick_flags():
+            assert list(flags.values().items()) == list(expected.items())
+            assert (flags == Flags()) == (expected == Flags().values())
