@@ -68,10 +68,11 @@ def make_small_ensemble(backend: Backend, seeds: Sequence[int], rows: Sequence[R
     if backend.name == "cpu":
         from neurosim.backends.cpu.backend import CpuBackend
         from neurosim.backends.cpu.ensembles import SmallEnsemble
-        from neurosim.backends.cpu.groups import is_small
+        from neurosim.backends.cpu.groups import go_side_by_side
 
         assert isinstance(backend, CpuBackend)
-        return SmallEnsemble(backend, seeds, rows) if is_small(backend.network, backend.training) else None
+        fits = go_side_by_side(backend.network, backend.training, len(seeds))
+        return SmallEnsemble(backend, seeds, rows) if fits else None
     if backend.name == "cuda":
         from neurosim.backends.cuda.backend import CudaBackend
         from neurosim.backends.cuda.ensemble import GpuEnsemble

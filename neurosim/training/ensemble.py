@@ -189,11 +189,13 @@ class Ensemble:
         # With it, all that the others need is compiled.
         self.compile_seconds += first.prepare()
         members: dict[int, Judged] = {}
+        needs_records = watches(self.scenario) or first.training.needs_feedback
 
         def train_one(numbered: tuple[int, int]) -> None:
             number, seed = numbered
             simulator = Simulator(self.scenario, self.backend, seed, crew.threads, self.data_dir, like=first)
             compile_seconds = simulator.prepare()
+            simulator.measures_each_epoch = needs_records
             try:
                 simulator.train(crew.heed, crew.heed)
                 final = simulator.final_measures()

@@ -66,6 +66,8 @@ class Simulator(Workbench):
         One record for each epoch trained so far.
     watch : neurosim.training.watch.Watch
         When training stops early, and which epoch was best.
+    measures_each_epoch : bool
+        Whether the records have more than what is measured on the way: the other splits, and the metrics.
     """
 
     def __init__(
@@ -92,6 +94,7 @@ class Simulator(Workbench):
         self._threads = threads
         self._data_dir = data_dir
         self._tried = False
+        self.measures_each_epoch = True
         self.history = History()
         self._augmenter = make_augmenter(scenario, problem.data, problem.splits["train"], self.seed, threads)
         self.watch = Watch(scenario, problem.splits)
@@ -266,10 +269,10 @@ class Simulator(Workbench):
         with self._backend.averaged():
             for split in ("validation", "test"):
                 if split in self._splits or split == "test":
-                    measures = self.evaluate(split) if split in self._splits else {}
+                    measures = self.evaluate(split) if split in self._splits and self.measures_each_epoch else {}
                     record[f"{split}_loss"] = measures.get("loss")
                     record[f"{split}_accuracy"] = measures.get("accuracy")
-            metrics, splits = self._problem.metrics, self._splits
+            metrics, splits = self._problem.metrics if self.measures_each_epoch else (), self._splits
             record |= metric_values(
                 metrics, self.network, lambda split: outputs(self._backend, splits[split]), splits, self.data
             )

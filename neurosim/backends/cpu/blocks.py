@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from neurosim.backends.cpu.cutting import edge
 from neurosim.backends.cpu.jit import compiled
 from neurosim.backends.cpu.masks import drop_row
 from neurosim.backends.cpu.memory import (
@@ -70,22 +71,6 @@ from neurosim.backends.cpu.vector_norms import batch_norm_columns, batch_norm_co
 
 # Passed as np.int64(START): a literal 0 would make Numba compile the callee a second time.
 START = 0
-
-
-@compiled
-def row_blocks(rows):
-    """The number of blocks into which the rows of a batch are divided."""
-    if rows < 16:
-        return 1
-    return max(2, rows // 64)
-
-
-@compiled
-def edge(q, blocks, count):
-    """The beginning of block `q` of `blocks` among `count` rows or columns, on a multiple of 8 where possible."""
-    if q == blocks:
-        return count
-    return q * count // blocks // 8 * 8
 
 
 @compiled

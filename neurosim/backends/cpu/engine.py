@@ -16,13 +16,12 @@ from neurosim.backends.cpu.blocks import (
     START,
     backward_block,
     combine_rows_backward,
-    edge,
     forward_block,
     pull_back,
-    row_blocks,
     stop,
     update_columns,
 )
+from neurosim.backends.cpu.cutting import edge, row_blocks
 from neurosim.backends.cpu.gathering import gather_batch, gather_features, gather_line, gather_targets
 from neurosim.backends.cpu.jit import compiled, entry
 from neurosim.backends.cpu.losses import loss_block

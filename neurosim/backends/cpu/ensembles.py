@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neurosim.backends.cpu import team
 from neurosim.backends.cpu.backend import CpuBackend
-from neurosim.backends.cpu.groups import LaneGroup, judge_of, lane_data, lanes_for
+from neurosim.backends.cpu.groups import LaneGroup, compile_lane_loss, divided, judge_of, lane_data
 from neurosim.backends.together import Note, Together
 from neurosim.data.rows import Rows
 from neurosim.network.course import Course
@@ -39,7 +40,6 @@ class SmallEnsemble(Together):
     def __init__(self, backend: CpuBackend, seeds: Sequence[int], rows: Sequence[Rows]) -> None:
         network, training = backend.network, backend.training
         slots = len(training.slots)
-        width = lanes_for(network)
         self.threads = backend.threads
         self.count = len(seeds)
         self.epochs_done = 0
@@ -47,20 +47,29 @@ class SmallEnsemble(Together):
         self._course = Course(training, rows[0].count)
         self._judge = judge_of(network, rows[0])
         self._network = network
-        self._members = [slice(first, min(first + width, len(seeds))) for first in range(0, len(seeds), width)]
         shared = lane_data(rows) if len(rows) == 1 else None
-        self._data = [shared if shared is not None else lane_data(rows[members]) for members in self._members]
         start = network.all_start_values(seeds)
+        self._members: list[slice] = []
         self._groups: list[LaneGroup] = []
-        for members in self._members:
-            parameters = np.ascontiguousarray(start[members].T)
-            state = np.zeros((slots, *parameters.shape), np.float32)
-            self._groups.append(LaneGroup(network, training, backend.kernels, seeds[members], parameters, state))
-        work = 3 * sum(layer.multiply_adds for layer in network.layers) * rows[0].count + STEP * self._course.steps(0)
-        self._part = min(max(1, PART // (work * width)), PART_EPOCHS)
+        self._data = []
         with backend.compiling():
-            nothing = rows[0].some(slice(0))
-            self._groups[0].evaluate(lane_data([nothing]), self._judge, self._groups[0].parameters)
+            kernels = replace(backend.kernels, lane_loss=compile_lane_loss(network))
+        for members, lanes in divided(len(seeds), network):
+            # Lanes that are left over repeat the last member.
+            chosen = np.minimum(np.arange(members.start, members.start + lanes), members.stop - 1)
+            parameters = np.ascontiguousarray(start[chosen].T)
+            state = np.zeros((slots, *parameters.shape), np.float32)
+            group = LaneGroup(network, training, kernels, [seeds[k] for k in chosen], parameters, state)
+            self._members.append(members)
+            self._groups.append(group)
+            self._data.append(lane_data([rows[k] for k in chosen]) if shared is None else shared)
+        with backend.compiling():
+            # By calls without rows, before any thread needs it.
+            nothing, first = lane_data([rows[0].some(slice(0))]), self._groups[0]
+            first.train(nothing, self._judge, Course(training, 0), 0, 0, 0)
+            first.evaluate(nothing, self._judge, first.parameters)
+        work = 3 * sum(layer.multiply_adds for layer in network.layers) * rows[0].count + STEP * self._course.steps(0)
+        self._part = min(max(1, PART // (work * len(self._groups[0].seeds))), PART_EPOCHS)
 
     def train_noting(self, epochs: int, note: Note) -> None:
         """Train for more epochs; `note` is told what was measured in them, in any thread and some members at a time."""
@@ -71,7 +80,8 @@ class SmallEnsemble(Together):
             for first in range(done, done + epochs, self._part):
                 part = min(self._part, done + epochs - first)
                 totals = group.train(data, self._judge, course, first, part, course.before(first))
-                note(self._members[number], first, totals)
+                members = self._members[number]
+                note(members, first, totals[:, : members.stop - members.start])
                 yield
 
         self._on_all(train_group)
@@ -83,8 +93,9 @@ class SmallEnsemble(Together):
         data, judge = lane_data([rows]), judge_of(self._network, rows)
 
         def evaluate_group(number: int) -> Iterator[None]:
-            group = self._groups[number]
-            totals[self._members[number]] = group.evaluate(data, judge, self._evaluated(group))[0]
+            group, members = self._groups[number], self._members[number]
+            found, _ = group.evaluate(data, judge, self._evaluated(group))
+            totals[members] = found[: members.stop - members.start]
             yield
 
         self._on_all(evaluate_group)
@@ -93,13 +104,17 @@ class SmallEnsemble(Together):
     def outputs(self, rows: Rows) -> Iterator[NDArray[np.float32]]:
         """What each member answers for `rows`, dropout off, (rows, outputs)."""
         data, judge = lane_data([rows]), judge_of(self._network, rows)
-        for group in self._groups:
-            yield from group.evaluate(data, judge, self._evaluated(group), answers=True)[1]
+        for members, group in zip(self._members, self._groups, strict=True):
+            _, found = group.evaluate(data, judge, self._evaluated(group), answers=True)
+            yield from found[: members.stop - members.start]
 
     @property
     def parameters(self) -> NDArray[np.float32]:
         """Parameters of all members, or their averages if these are evaluated, (members, size)."""
-        return np.concatenate([self._evaluated(group).T for group in self._groups])
+        found = np.empty((self.count, self._network.size), np.float32)
+        for members, group in zip(self._members, self._groups, strict=True):
+            found[members] = self._evaluated(group).T[: members.stop - members.start]
+        return found
 
     def _evaluated(self, group: LaneGroup) -> NDArray[np.float32]:
         return group.state[-1] if self._averages and self.epochs_done else group.parameters

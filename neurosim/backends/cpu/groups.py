@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from neurosim.backends.base import JUDGES, all_dropout_keys
 from neurosim.backends.cpu import lanes
 from neurosim.backends.cpu.kernels import ActivationKernels, LossKernel, OptimizerKernels, lane_loss_kernel
-from neurosim.backends.cpu.plan import build_plan
+from neurosim.backends.cpu.plan import Plan, build_plan
 from neurosim.backends.cpu.stages.base import Vectors
 from neurosim.backends.cpu.stages.kinds import IN_LANES
 from neurosim.backends.cpu.table import Field, LossField
@@ -24,8 +24,14 @@ from neurosim.randomness import keys
 
 # Rows of a chunk of an evaluation; each chunk has a sum of its own.
 EVALUATION_ROWS = 128
-# Networks with up to this many parameters are trained side by side.
+# A network with up to this many parameters is trained by `lanes`, alone or side by side with others.
 SMALL_NETWORK = 4096
+# Up to this many, several are trained side by side, which is then faster than the engine with one after the other.
+SIDE_BY_SIDE = 8192
+# From this many parameters on, products of groups are computed in tiles, which have lines of this many lanes.
+WORTH_TILES, LINE_OF_LANES = 64, 16
+# Fewer networks than this are trained faster one by one than in a line.
+WORTH_A_LINE = 5
 
 
 @dataclass(frozen=True)
@@ -40,15 +46,40 @@ class CompiledKernels:
 
 def is_small(network: Network, training: Training) -> bool:
     """Whether a network is trained by `lanes`; depends only on the network and its training, not on the machine."""
+    return network.size <= SMALL_NETWORK and _can_be_lanes(network, training)
+
+
+def go_side_by_side(network: Network, training: Training, count: int) -> bool:
+    """Whether so many networks that differ in their seed are trained side by side by `lanes`."""
+    larger = network.size <= SIDE_BY_SIDE and count >= LINE_OF_LANES
+    return (network.size <= SMALL_NETWORK or larger) and _can_be_lanes(network, training)
+
+
+def _can_be_lanes(network: Network, training: Training) -> bool:
     simple = all(type(layer) in IN_LANES for layer in network.layers)
     clipped = training.clip_value is not None or training.clip_norm is not None
     alone = clipped or training.looks_at_arrays or any(layer.learned for layer in network.activated)
-    return simple and not alone and not network.penalized and network.size <= SMALL_NETWORK
+    return simple and not alone and not network.penalized
 
 
-def lanes_for(network: Network) -> int:
-    """The number of networks side by side for which a group's numbers stay in the processor's cache."""
-    return 64 if network.size <= 256 else 16
+def divided(count: int, network: Network) -> list[tuple[slice, int]]:
+    """The members of each group of an ensemble, and its lanes, of which the last may be left over.
+
+    The numbers of a group stay in the processor's cache, and its lanes fill whole lines if products are computed in
+    tiles: the lanes that are left over cost less than another way to compute those products.
+    """
+    width = 64 if network.size <= 256 else LINE_OF_LANES
+    whole = count // width * width
+    groups = [(slice(first, first + width), width) for first in range(0, whole, width)]
+    if network.size < WORTH_TILES:
+        return groups + [(slice(whole, count), count - whole)] * (whole < count)
+    lines, more = divmod(count - whole, LINE_OF_LANES)
+    if more >= WORTH_A_LINE:
+        lines, more = lines + 1, 0
+    if lines:
+        end = min(whole + lines * LINE_OF_LANES, count)
+        groups.append((slice(whole, end), lines * LINE_OF_LANES))
+    return groups + [(slice(member, member + 1), 1) for member in range(count - more, count)]
 
 
 def compile_lane_loss(network: Network) -> LossKernel | None:
@@ -97,6 +128,8 @@ class LaneGroup:
         self.gradient = np.zeros_like(parameters)
         self.constants = np.zeros(16 + kernels.optimizer.count, np.float32)
         self._capacity = 0
+        # A single network of this size is trained by the engine, whose bits those of a group are.
+        self._larger = network.size > SMALL_NETWORK
 
     def _prepare(self, capacity: int) -> None:
         if capacity <= self._capacity:
@@ -112,6 +145,9 @@ class LaneGroup:
             training=True,
             lanes=count,
         )
+        self._complete(self._plan)
+        if self._larger:
+            self._plan.stages[:, Field.LATE_BIAS] = self._plan.loss[LossField.BY_BLOCKS] = 1
         self._scratch = self._scratch_for(capacity)
 
     def train(
@@ -193,6 +229,7 @@ class LaneGroup:
             training=False,
             lanes=count,
         )
+        self._complete(plan)
         plan.stages[:, Field.LATE_BIAS] = 1
         scratch = self._scratch_for(batch)
         if self.kernels.lane_loss is not None:
@@ -214,6 +251,15 @@ class LaneGroup:
             found,
         )
         return totals, found
+
+    def _complete(self, plan: Plan) -> None:
+        """Enter the kernel for products in tiles, where the lanes fill whole lines of them."""
+        if len(self.seeds) % LINE_OF_LANES or self.network.size < WORTH_TILES:
+            return
+        # Imported, and so compiled, only for groups that need it.
+        from neurosim.backends.cpu import lane_products
+
+        plan.stages[:, Field.LANE_PRODUCT] = lane_products.product.address
 
     def _scratch_for(self, capacity: int) -> NDArray[np.float32]:
         widest = max(int(np.prod(layer.output_shape)) for layer in self.network.layers)

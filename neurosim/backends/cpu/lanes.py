@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from neurosim.backends.cpu.cutting import edge, row_blocks
 from neurosim.backends.cpu.jit import compiled, entry
+from neurosim.backends.cpu.lane_sums import input_gradients, weight_gradients, weighted_sums
 from neurosim.backends.cpu.losses import BY_THRESHOLD, NO_ACCURACY
 from neurosim.backends.cpu.masks import drop_lane, fill_permutation, fold
 from neurosim.backends.cpu.memory import (
@@ -21,14 +23,13 @@ from neurosim.backends.cpu.memory import (
     call_lane_loss,
     call_loss,
     call_update,
+    exchange_float_mode,
     floats,
-    fma,
     integers,
 )
 from neurosim.backends.cpu.table import (
     BACKWARD,
     BIAS,
-    BIAS_GRADIENT,
     CLASSES,
     DENSE,
     DROP_BELOW,
@@ -37,12 +38,11 @@ from neurosim.backends.cpu.table import (
     DROPOUT_INDEX,
     DX,
     FORWARD,
-    HAS_BIAS,
-    INPUTS,
     KIND,
     LATE_BIAS,
     LOSS,
     LOSS_A,
+    LOSS_BY_BLOCKS,
     LOSS_D,
     LOSS_FROM_LOGITS,
     LOSS_PARAMS,
@@ -51,8 +51,6 @@ from neurosim.backends.cpu.table import (
     PARAMS,
     UNITS,
     VALUES,
-    WEIGHT,
-    WEIGHT_GRADIENT,
     WHOLE_ROWS,
     A,
     D,
@@ -60,122 +58,8 @@ from neurosim.backends.cpu.table import (
     Z,
 )
 
-
-@compiled
-def add_scaled(out, factors, source, blocks, lanes):
-    """out[j, l] += factors[l] * source[j, l] for `blocks` j: one input's share of a row of sums."""
-    if lanes == 1:
-        factor = floats(factors, 1)[0]
-        total = floats(out, blocks)
-        row = floats(source, blocks)
-        for j in range(blocks):
-            total[j] = fma(factor, row[j], total[j])
-        return
-    factor = floats(factors, lanes)
-    for j in range(blocks):
-        total = floats(out + 4 * j * lanes, lanes)
-        row = floats(source + 4 * j * lanes, lanes)
-        for k in range(lanes):
-            total[k] = fma(factor[k], row[k], total[k])
-
-
-@compiled
-def add_two_scaled(out, factors, source, other_factors, other_source, blocks, lanes):
-    """`add_scaled` twice in succession, with one pass over the sums."""
-    if lanes == 1:
-        factor = floats(factors, 1)[0]
-        other = floats(other_factors, 1)[0]
-        total = floats(out, blocks)
-        row = floats(source, blocks)
-        other_row = floats(other_source, blocks)
-        for j in range(blocks):
-            total[j] = fma(other, other_row[j], fma(factor, row[j], total[j]))
-        return
-    first = floats(factors, lanes)
-    second = floats(other_factors, lanes)
-    for j in range(blocks):
-        total = floats(out + 4 * j * lanes, lanes)
-        row = floats(source + 4 * j * lanes, lanes)
-        other_row = floats(other_source + 4 * j * lanes, lanes)
-        for k in range(lanes):
-            total[k] = fma(second[k], other_row[k], fma(first[k], row[k], total[k]))
-
-
-@compiled
-def weighted_sums(stage, x, rows, lanes):
-    """z[i, j] = bias[j] + sum over k of x[i, k] weight[k, j]; the bias is left to `activate` where it comes late."""
-    inputs, units = stage[INPUTS], stage[UNITS]
-    width = units * lanes
-    bias = floats(stage[BIAS], width)
-    for i in range(rows):
-        out = stage[Z] + 4 * i * width
-        z = floats(out, width)
-        if stage[LATE_BIAS]:
-            for j in range(width):
-                z[j] = np.float32(0)
-        else:
-            for j in range(width):
-                z[j] = bias[j]
-        for k in range(0, inputs - 1, 2):
-            at = x + 4 * (i * inputs + k) * lanes
-            weight = stage[WEIGHT] + 4 * k * width
-            add_two_scaled(out, at, weight, at + 4 * lanes, weight + 4 * width, units, lanes)
-        if inputs & 1:
-            k = inputs - 1
-            add_scaled(out, x + 4 * (i * inputs + k) * lanes, stage[WEIGHT] + 4 * k * width, units, lanes)
-
-
-@compiled
-def weight_gradients(stage, x, rows, lanes):
-    """Gradients of weight[k, j]: sum over i of x[i, k] d[i, j]; of bias[j]: sum over i of d[i, j]."""
-    inputs, units = stage[INPUTS], stage[UNITS]
-    width = units * lanes
-    gradient = floats(stage[WEIGHT_GRADIENT], inputs * width)
-    for j in range(inputs * width):
-        gradient[j] = np.float32(0)
-    for i in range(0, rows - 1, 2):
-        d = stage[D] + 4 * i * width
-        for k in range(inputs):
-            out = stage[WEIGHT_GRADIENT] + 4 * k * width
-            at = x + 4 * (i * inputs + k) * lanes
-            add_two_scaled(out, at, d, at + 4 * inputs * lanes, d + 4 * width, units, lanes)
-    if rows & 1:
-        i = rows - 1
-        for k in range(inputs):
-            out = stage[WEIGHT_GRADIENT] + 4 * k * width
-            add_scaled(out, x + 4 * (i * inputs + k) * lanes, stage[D] + 4 * i * width, units, lanes)
-    if stage[HAS_BIAS]:
-        sums = floats(stage[BIAS_GRADIENT], width)
-        for j in range(width):
-            sums[j] = np.float32(0)
-        for i in range(rows):
-            d = floats(stage[D] + 4 * i * width, width)
-            for j in range(width):
-                sums[j] += d[j]
-
-
-@compiled
-def input_gradients(stage, rows, lanes):
-    """dx[i, k] = sum over j of d[i, j] weight[k, j]."""
-    inputs, units = stage[INPUTS], stage[UNITS]
-    for i in range(rows):
-        dx = floats(stage[DX] + 4 * i * inputs * lanes, inputs * lanes)
-        d = floats(stage[D] + 4 * i * units * lanes, units * lanes)
-        weight = floats(stage[WEIGHT], inputs * units * lanes)
-        for k in range(inputs * lanes):
-            dx[k] = np.float32(0)
-        if lanes == 1:
-            for j in range(units):
-                for k in range(inputs):
-                    dx[k] = fma(d[j], weight[k * units + j], dx[k])
-        else:
-            for j in range(units):
-                factor = floats(stage[D] + 4 * (i * units + j) * lanes, lanes)
-                for k in range(inputs):
-                    total = floats(stage[DX] + 4 * (i * inputs + k) * lanes, lanes)
-                    row = floats(stage[WEIGHT] + 4 * (k * units + j) * lanes, lanes)
-                    for l in range(lanes):  # noqa: E741
-                        total[l] = fma(factor[l], row[l], total[l])
+# As the engine flushes what is too small for a normal float32.
+FLUSH = -1
 
 
 @compiled
@@ -283,39 +167,58 @@ def gather(data, order, start, rows, lanes, x, loss, by_lane):
 
 @compiled
 def lose(loss, lane_loss, rows, lanes, scale, judge, sums, scratch):
-    """Loss, its gradient if there is a place for it, and right answers of a batch; adds to `sums` (2, lanes)."""
+    """Loss, its gradient if there is a place for it, and right answers of a batch; adds to `sums`.
+
+    These are float64 (blocks of rows, 2, lanes): of the loss, and of right answers.
+    """
     accuracy, threshold = judge
     outputs = loss[OUTPUTS]
     _zeros, first, second, third = scratch
-    if lane_loss != 0:
-        place = address_of(sums)
-        arguments = (loss[LOSS_Z], loss[LOSS_A], loss[VALUES], loss[CLASSES], loss[LOSS_D], lanes, rows)
-        call_lane_loss(lane_loss, (*arguments, loss[LOSS_PARAMS], place, scale))
-        if accuracy == BY_THRESHOLD:
-            right = sums[1]
-            for i in range(rows):
-                a = floats(loss[LOSS_A] + 4 * i * lanes, lanes)
-                labels = integers(loss[CLASSES] + 4 * i * lanes, lanes)
-                for k in range(lanes):
-                    right[k] += 1.0 if (a[k] > threshold) == (labels[k] == 1) else 0.0
-        return
-    to_rows(loss[LOSS_Z], first, rows, outputs, lanes)
-    to_rows(loss[LOSS_A], second, rows, outputs, lanes)
-    labels = integers(loss[CLASSES], rows * lanes)
     gradient = third if loss[LOSS_D] != 0 else np.int64(0)
-    for k in range(lanes):
-        batch = (first, second, loss[VALUES], loss[CLASSES], gradient, outputs, k * rows, (k + 1) * rows)
-        sums[0, k] += call_loss(loss[LOSS], (*batch, loss[LOSS_PARAMS], scale))
-        if accuracy != NO_ACCURACY:
-            for i in range(k * rows, (k + 1) * rows):
-                a = floats(second + 4 * i * outputs, outputs)
-                best = 0
-                for j in range(1, outputs):
-                    if a[j] > a[best]:
-                        best = j
-                sums[1, k] += best == labels[i]
-    if gradient != 0:
+    if lane_loss == 0:
+        to_rows(loss[LOSS_Z], first, rows, outputs, lanes)
+        to_rows(loss[LOSS_A], second, rows, outputs, lanes)
+    labels = integers(loss[CLASSES], rows * lanes)
+    blocks = row_blocks(rows) if loss[LOSS_BY_BLOCKS] else 1
+    for q in range(blocks):
+        r0, r1 = edge(q, blocks, rows), edge(q + 1, blocks, rows)
+        losses, right = sums[q]
+        if lane_loss != 0:
+            at = 4 * r0 * lanes
+            numbers = (loss[LOSS_Z] + at, loss[LOSS_A] + at, loss[VALUES] + at, loss[CLASSES] + at, loss[LOSS_D] + at)
+            place = address_of(losses)
+            call_lane_loss(lane_loss, (*numbers, lanes, r1 - r0, loss[LOSS_PARAMS], place, scale))
+            if accuracy == BY_THRESHOLD:
+                for i in range(r0, r1):
+                    a = floats(loss[LOSS_A] + 4 * i * lanes, lanes)
+                    label = integers(loss[CLASSES] + 4 * i * lanes, lanes)
+                    for k in range(lanes):
+                        right[k] += 1.0 if (a[k] > threshold) == (label[k] == 1) else 0.0
+            continue
+        for k in range(lanes):
+            batch = (first, second, loss[VALUES], loss[CLASSES], gradient, outputs, k * rows + r0, k * rows + r1)
+            losses[k] += call_loss(loss[LOSS], (*batch, loss[LOSS_PARAMS], scale))
+            if accuracy != NO_ACCURACY:
+                for i in range(k * rows + r0, k * rows + r1):
+                    a = floats(second + 4 * i * outputs, outputs)
+                    best = 0
+                    for j in range(1, outputs):
+                        if a[j] > a[best]:
+                            best = j
+                    right[k] += best == labels[i]
+    if gradient != 0 and lane_loss == 0:
         from_rows(third, loss[LOSS_D], rows, outputs, lanes)
+
+
+@compiled
+def add_up(sums, totals):
+    """Add the sums of all blocks of rows, one after the other, to totals (lanes, 2)."""
+    for k in range(totals.shape[0]):
+        for n in range(2):
+            total = 0.0
+            for q in range(sums.shape[0]):
+                total += sums[q, n, k]
+            totals[k, n] += total
 
 
 @entry
@@ -336,7 +239,7 @@ def evaluate(plan, loss, lane_loss, x, data, order, batch, judge, scratch, total
     lanes, rows = order.shape
     width = loss[OUTPUTS]
     has_targets = data[1].shape[1] > 0 or data[2].shape[1] > 0
-    sums = np.zeros((2, lanes))
+    sums = np.zeros((1, 2, lanes))
     for start in range(0, rows, batch):
         size = min(batch, rows - start)
         gather(data, order, start, size, lanes, x, loss, lane_loss != 0)
@@ -347,9 +250,7 @@ def evaluate(plan, loss, lane_loss, x, data, order, batch, judge, scratch, total
         if has_targets:
             sums[:] = 0.0
             lose(loss, lane_loss, size, lanes, np.float32(0), judge, sums, scratch)
-            for k in range(lanes):
-                totals[k, 0] += sums[0, k]
-                totals[k, 1] += sums[1, k]
+            add_up(sums, totals)
         if outputs.shape[1] > 0:
             a = floats(loss[LOSS_A], size * width * lanes)
             for i in range(size):
@@ -411,15 +312,16 @@ def train(
     """
     lanes, rows = order.shape
     update, step_constants, params, params_stride, constants, parameters, gradient, state, count = optimizer
-    sums = np.zeros((2, lanes))
+    by_blocks = loss[LOSS_BY_BLOCKS] != 0
+    sums = np.zeros((row_blocks(batch) if by_blocks else 1, 2, lanes))
+    mode = exchange_float_mode(FLUSH) if by_blocks else np.int64(0)
     # The whole data set in its own order is the same batch every time.
     same_batch = shuffles.shape[0] == 0 and batch >= rows
     last = plan.shape[0] - 1
     done = 0
     for number in range(totals.shape[0]):
         epoch = first_epoch + number
-        for k in range(lanes):
-            sums[0, k] = sums[1, k] = 0.0
+        sums[:] = 0.0
         if shuffles.shape[0] > 0:
             for k in range(lanes):
                 fill_permutation(fold(shuffles[k], epoch), order[k])
@@ -450,6 +352,6 @@ def train(
             done += 1
             call_constants(step_constants, (now, constants, np.float64(t + done), rates[done - 1]))
             call_update(update, (parameters, gradient, state, count, count, constants))
-        for k in range(lanes):
-            totals[number, k, 0] += sums[0, k]
-            totals[number, k, 1] += sums[1, k]
+        add_up(sums, totals[number])
+    if by_blocks:
+        exchange_float_mode(mode)

@@ -8,7 +8,7 @@ number of threads.
 
 from __future__ import annotations
 
-from neurosim.backends.cpu.blocks import edge, row_blocks
+from neurosim.backends.cpu.cutting import edge, row_blocks
 from neurosim.backends.cpu.jit import compiled, kernel
 from neurosim.backends.cpu.map_tiles import sum_of_line
 from neurosim.backends.cpu.memory import LEARNED as SIGNATURE

@@ -64,6 +64,7 @@ class Field(IntEnum):
     PARTIALS = auto()  # address of sums over each group
     PARTIAL = auto()  # numbers in one of them
     LATE_BIAS = auto()  # of networks side by side: the bias is added to the sum of products, which begins at 0
+    LANE_PRODUCT = auto()  # and address of the kernel for its products; 0 for plain loops
     LISTS = auto()  # address of `ListsField`s if the stage reads the rows of the batch as lists
 
 
@@ -106,6 +107,7 @@ class LossField(IntEnum):
     VALUES = auto()  # address of the batch's target values
     CLASSES = auto()  # address of the batch's class indices
     FROM_LOGITS = auto()
+    BY_BLOCKS = auto()  # of networks side by side: each block of rows has sums of its own, as in the engine
 
 
 # Numba reads module constants, not members of an enumeration.
@@ -114,9 +116,11 @@ class LossField(IntEnum):
     INNER, PROJECTION, WEIGHT, BIAS, WEIGHT_GRADIENT, BIAS_GRADIENT, WEIGHT_STATE, BIAS_STATE, WEIGHTS, HAS_BIAS,
     PENALTY, FORWARD, BACKWARD, WHOLE_ROWS, PARAMS, LEARNS, FROM_LOGITS, DROPOUT_INDEX, DROP_BELOW, DROP_SCALE, BATCH,
     MOVE, SETTINGS, RUNNING_MEAN, RUNNING_VARIANCE, MEAN, INVERSE, X_GROUP, A_GROUP, GEOMETRY, PACKED,
-    PACKED_TRANSPOSED, PARTIALS, PARTIAL, LATE_BIAS, LISTS,
+    PACKED_TRANSPOSED, PARTIALS, PARTIAL, LATE_BIAS, LANE_PRODUCT, LISTS,
 ) = (int(field) for field in Field)  # fmt: skip
-(LOSS, LOSS_PARAMS, LOSS_Z, LOSS_A, LOSS_D, OUTPUTS, VALUES, CLASSES, LOSS_FROM_LOGITS) = (int(f) for f in LossField)
+(LOSS, LOSS_PARAMS, LOSS_Z, LOSS_A, LOSS_D, OUTPUTS, VALUES, CLASSES, LOSS_FROM_LOGITS, LOSS_BY_BLOCKS) = (
+    int(field) for field in LossField
+)
 (
     FIXED, LEARNED, LEARNED_GRADIENT, LEARNED_STATE, NAMES, NUMBERS, WIDTH, SUMS, LEARNED_OUTPUTS, GROUP_BYTES, SPREAD,
 ) = (int(field) for field in LearnedField)  # fmt: skip

@@ -9,7 +9,7 @@ import support
 from neurosim.backends.cpu import backend as cpu_backend
 from neurosim.backends.cpu.backend import CpuBackend
 from neurosim.backends.cpu.ensembles import SmallEnsemble
-from neurosim.backends.cpu.groups import LaneGroup, judge_of, lane_data
+from neurosim.backends.cpu.groups import LaneGroup, divided, go_side_by_side, is_small, judge_of, lane_data
 from neurosim.backends.reference.backend import ReferenceBackend
 from neurosim.network.course import Course
 
@@ -22,6 +22,10 @@ NETWORKS = {
     "dropout": (
         [support.Dropout(0.2), support.Dense(7, "swish"), support.Dropout(0.4), support.Dense(2, "sigmoid")],
         "binary_cross_entropy",
+    ),
+    "tiles": (
+        [support.Dense(9, "tanh"), support.Dropout(0.3), support.Dense(7, "relu"), support.Dense(3, "softmax")],
+        "categorical_cross_entropy",
     ),
     "no bias": ([support.Dense(5, "elu", bias=False), support.Dense(1, "identity")], "huber"),
 }
@@ -90,6 +94,56 @@ def test_a_member_is_evaluated_as_the_single_network(name, count):
         alone = single.evaluate(many)
         assert (alone.loss, alone.correct) == tuple(totals[number])
         assert single.forward(many.inputs(np.float32)).tobytes() == outputs[number].tobytes()
+
+
+LARGER = {
+    "classes": ([support.Dense(70, "relu"), support.Dense(3, "softmax")], "categorical_cross_entropy", "adam"),
+    "one output": (
+        [support.Dropout(0.1), support.Dense(67, "tanh"), support.Dropout(0.5), support.Dense(1, "sigmoid")],
+        "binary_cross_entropy",
+        "rmsprop",
+    ),
+    "softmax inside": ([support.Dense(65, "softmax", bias=False), support.Dense(2, "identity")], "mse", "sgd"),
+}
+
+
+@pytest.mark.parametrize("count", [19, 22])
+@pytest.mark.parametrize("name", LARGER)
+def test_a_larger_member_has_the_bits_of_the_engine(name, count):
+    layers, loss, optimizer = LARGER[name]
+    net = support.network(64, layers, loss)
+    rows = support.rows(150, 64, net.outputs)
+    # The last batch has fewer blocks of rows.
+    training = support.training(optimizer, batch=130, shuffle=True)
+    assert not is_small(net, training)
+    assert go_side_by_side(net, training, count)
+    ensemble = small_ensemble(net, training, range(50, 50 + count), rows, 1)
+    totals = ensemble.train(EPOCHS)
+    measured = ensemble.evaluate(rows)
+    for member in (0, 15, count - 1):
+        single = CpuBackend(net, training, 50 + member, 1)
+        for epoch in range(EPOCHS):
+            found = single.train_epoch(rows, epoch)
+            assert (found.loss, found.correct) == tuple(totals[epoch, member])
+        assert single.parameters.tobytes() == ensemble.parameters[member].tobytes()
+        assert single.evaluate(rows).loss == measured[member, 0]
+
+
+def test_few_larger_networks_are_trained_one_by_one():
+    net = support.network(64, [support.Dense(70)])
+    assert go_side_by_side(net, support.training(), 16)
+    assert not go_side_by_side(net, support.training(), 15)
+    assert not go_side_by_side(support.network(784, [support.Dense(16)]), support.training(), 100)
+
+
+@pytest.mark.parametrize(
+    ("units", "count", "groups"),
+    [(8, 70, [64, 6]), (30, 70, [64, 16]), (30, 67, [64, 1, 1, 1]), (30, 86, [64, 32]), (300, 37, [16, 16, 16])],
+)
+def test_members_are_divided_into_lines_of_lanes(units, count, groups):
+    found = divided(count, support.network(4, [support.Dense(units)]))
+    assert [lanes for _, lanes in found] == groups
+    assert [member for members, _ in found for member in range(count)[members]] == list(range(count))
 
 
 def test_what_is_raised_while_members_train_ends_the_training():
