@@ -130,15 +130,19 @@ class SmallEnsemble(Together):
 
         def work(thread: int, threads: int) -> None:
             try:
+                let_in_between(thread)
                 for number in waiting:
                     for _ in work_on(number):
                         if faults:
                             return
-                        # They arrive in the main thread.
-                        if thread == 0:
-                            let_in()
+                        let_in_between(thread)
             except BaseException as error:
                 faults.append(error)
+
+        def let_in_between(thread: int) -> None:
+            """Handle signals, which arrive in the main thread."""
+            if thread == 0:
+                let_in()
 
         with deferred() as let_in:
             team.run_together(min(self.threads, len(self._groups)), work)
