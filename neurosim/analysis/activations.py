@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from neurosim.backends.uncompiled import apply
 from neurosim.plugin import Activation
+from neurosim.plugin.vectors import with_vectors
 
 REACH = 6.0
 POINTS = 601
@@ -73,6 +74,7 @@ def activation_curves(record: Activation) -> ActivationCurves:
     PluginError
         When the derivative was left out and cannot be derived.
     """
+    record = with_vectors(record)
     kinks = record.kinks_within(-REACH, REACH)
     around = [kink + side for kink in kinks for side in (-GAP, 0.0, GAP)]
     z = np.unique(np.concatenate([np.linspace(-REACH, REACH, POINTS), around]))

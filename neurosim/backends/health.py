@@ -10,6 +10,7 @@ from neurosim.errors import PluginError
 from neurosim.formulas.float32 import Translator
 from neurosim.formulas.kinds import ArgumentKind
 from neurosim.plugin import Activation, Loss, Optimizer
+from neurosim.plugin.vectors import with_vectors
 
 
 @once_each
@@ -27,6 +28,7 @@ def formula_fault(record: Any) -> PluginError | None:
     """
     translator = Translator()
     try:
+        record = with_vectors(record)
         # What the author wrote comes first: only a valid formula can be derived.
         if isinstance(record, Activation):
             translator.add(record.f, ["number"] * (1 + len(record.params)), 1)

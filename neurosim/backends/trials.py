@@ -29,6 +29,7 @@ from neurosim.network.network import Network
 from neurosim.network.training import Training
 from neurosim.plugin import Activation, Gate, RowActivation
 from neurosim.plugin.formula import Formula
+from neurosim.plugin.vectors import constants_of
 
 # Training that diverges reaches these.
 DIVERGED = (1e4, -1e4, math.inf, -math.inf, math.nan)
@@ -89,7 +90,7 @@ def try_record(record: Any, values: Sequence[float], widths: Sequence[int], *, d
         name = translator.add(formula.function, formula.arguments, formula.results)
         for width in widths:
             check_cost(read(formula.function), units=width)
-            if translator.guards:
+            if translator.guards or constants_of(record):
                 _Trial(record, formula, translator, name, tuple(values), _tried_width(record, width)).run(diverged)
     _TRIED[key] = record  # kept, so that no other record gets its identity
 
@@ -142,6 +143,10 @@ class _Trial:
     def _try(self, precision: Any, value: float, target: int) -> None:
         guards: dict[str, Any] = {"spent": _spent}
         if value not in DIVERGED:
+            vectors = constants_of(self.record).values()
+            for (written, entries), entry in self.translator.tables.items():
+                if entries in vectors:
+                    guards[entry] = _Vector(written, tuple(map(precision, entries))).entry
             guards |= {"checked_entry": _checked_entry, "checked_set": _checked_set, "unset": _unset}
         function = executed(self.translator, self.name, precision, guards)
         arguments = self._arguments(precision, value, target)
@@ -197,9 +202,27 @@ class _Trial:
             what = f"{type(error).__name__} for {where}: {error}"
             return formula.refuse(line, what, "use one kind of number for each name, and rows only with an index")
         row, index = error.args
+        if isinstance(row, _Vector):
+            what = f"{row.name}[{index}] is outside the vector: {_extent(row.name, len(row.entries))}"
+            return formula.refuse(
+                line, what, f"give {row.name} more numbers, or declare in widths how wide its rows are"
+            )
         name = next((key.rstrip("_") for key, value in names.items() if value is row), "the row")
         what = f"{name}[{index}] is outside the row: {_extent(name, len(row))}"
         return formula.refuse(line, what, f"use indices from 0 to len({name}) - 1, as in for k in range(len({name}))")
+
+
+@dataclass(frozen=True)
+class _Vector:
+    """A parameter that is a vector, whose entries outside raise an error."""
+
+    name: str
+    entries: tuple[Any, ...]
+
+    def entry(self, index: int) -> Any:
+        if not -len(self.entries) <= index < len(self.entries):
+            raise _OutsideError(self, index)
+        return self.entries[index]
 
 
 def _extent(name: str, count: int) -> str:

@@ -150,7 +150,7 @@ def _train(ran: Ran, scenario: Scenario, options: RunOptions, shown: Presentatio
 
 
 def _contender(label: str, result: Result) -> Contender:
-    return Contender(label, result.metrics, result.scenario.network.loss.record.name, result.rows_sha256)
+    return Contender(label, result.metrics, result.scenario.network.loss_name, result.rows_sha256)
 
 
 def _of_study(ran: Ran, study: Study) -> list[tuple[Contender, Path]]:
@@ -165,7 +165,7 @@ def _of_study(ran: Ran, study: Study) -> list[tuple[Contender, Path]]:
         label = f"{ran.label}: {variant}" if variant else ran.label
         first = results[0]
         place = ran.folder if len(results) > 1 or first.folder is None else first.folder
-        contenders.append((Contender(label, means, first.scenario.network.loss.record.name, first.rows_sha256), place))
+        contenders.append((Contender(label, means, first.scenario.network.loss_name, first.rows_sha256), place))
     return contenders
 
 

@@ -31,6 +31,7 @@ from neurosim.formulas.python import BINARY, BOOL, COMPARE, UNARY
 from neurosim.formulas.rows import OF_A_ROW
 from neurosim.formulas.sequences import folded, unused
 from neurosim.formulas.source import MATH_CONSTANTS, MATH_FUNCTIONS, OF_TWO, counted, is_table, refuse
+from neurosim.formulas.vectors import with_constants
 
 BUILTINS = frozenset({"abs", "min", "max", "float", "int", "len"})
 # What to write in place of a sorted row without a name.
@@ -291,7 +292,17 @@ class ExpressionReader:
         if count != needed:
             what = f"{function.__name__} takes {counted(needed, 'argument')}, not {count}"
             raise self.refuse(node, what, f"give it {needed}")
-        return form.Helper(function, self.values(node.args), written, line=node.lineno)
+        tables = {
+            name: self.outside[argument.id]
+            for name, argument in zip(function.__code__.co_varnames, node.args, strict=False)
+            if isinstance(argument, ast.Name) and self.is_table_name(argument)
+        }
+        numbers = [argument for argument in node.args if not self.is_table_name(argument)]
+        if tables:
+            # A function of its own for these tuples, which are constants to it as they are here.
+            function = with_constants(function, tables)
+            written = self.outside_name(written, function)
+        return form.Helper(function, self.values(numbers), written, line=node.lineno)
 
 
 def _known_integer(node: form.Expression) -> int | None:

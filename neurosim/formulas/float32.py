@@ -69,9 +69,9 @@ class Translator:
     texts: list[str] = field(default_factory=list)
     origins: dict[str, Origin] = field(default_factory=dict)
     guards: set[str] = field(default_factory=set)
+    tables: dict[tuple[str, tuple[float | int, ...]], str] = field(default_factory=dict)
     _names: dict[tuple[Callable[..., Any], tuple[ArgumentKind, ...]], str] = field(default_factory=dict)
     _indexing: dict[Callable[..., Any], set[int]] = field(default_factory=dict)
-    _tables: dict[tuple[str, tuple[float | int, ...]], str] = field(default_factory=dict)
 
     @property
     def source(self) -> str:
@@ -133,10 +133,10 @@ class Translator:
 
     def add_table(self, entry: form.Entry) -> str:
         """Write the function that gives an entry of a tuple, unless that is done; returns its name."""
-        known = self._tables.get((entry.written, entry.values))
+        known = self.tables.get((entry.written, entry.values))
         if known is not None:
             return known
-        table = f"{entry.written}_{len(self._tables)}_table"
+        table = f"{entry.written}_{len(self.tables)}_table"
         count = len(entry.values)
         numbers = ", ".join(ast.unparse(float_literal(value)) for value in entry.values)
         place = f"k + {count} if k < 0 else k"
@@ -145,7 +145,7 @@ class Translator:
             f"@scalar\ndef {table}_entry(k):\n    k = {place}\n"
             f"    return {table}[k] if k >= 0 and k < {count} else F(math.nan)",
         ]
-        name = self._tables[entry.written, entry.values] = f"{table}_entry"
+        name = self.tables[entry.written, entry.values] = f"{table}_entry"
         return name
 
     def write(self, formula: form.Formula, arguments: tuple[ArgumentKind, ...], output: str = "") -> str:

@@ -121,7 +121,9 @@ def folded(
     found = unused("found", taken)
     made = ast.FunctionDef(name, _arguments(given), _body(kind, node, found, unused("value", taken)), [])
     _place(made, node)
-    return _define(made, author, outside), list(given.values())
+    function = define(made, author, outside)
+    function.__wrapped__ = author  # type: ignore[attr-defined]
+    return function, list(given.values())
 
 
 def _body(kind: str, node: ast.GeneratorExp | ast.ListComp, found: str, value: str) -> list[ast.stmt]:
@@ -146,13 +148,12 @@ def _arguments(names: Mapping[str, Any]) -> ast.arguments:
     return ast.arguments(posonlyargs=[], args=given, kwonlyargs=[], kw_defaults=[], defaults=[])
 
 
-def _define(tree: ast.FunctionDef, author: Callable[..., Any], outside: Mapping[str, Any]) -> Callable[..., Any]:
-    """The function of a tree; errors in it name the author's function, file and lines."""
+def define(tree: ast.FunctionDef, author: Callable[..., Any], outside: Mapping[str, Any]) -> Callable[..., Any]:
+    """The function of a tree that was made of a part of the author's; errors in it name the author's file and lines."""
     names = dict(outside)
     file = author.__code__.co_filename
     exec(compile(ast.Module([copy.deepcopy(tree)], []), file, "exec"), names)
     made: Callable[..., Any] = names.pop(tree.name)
-    made.__wrapped__ = author  # type: ignore[attr-defined]
     made.__dict__[TREE] = tree
     return made
 

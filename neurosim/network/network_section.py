@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Annotated, Literal, Self
 
 from pydantic import Field
 
-from neurosim.errors import PluginError
-from neurosim.network.layers import Stack
+from neurosim.errors import PluginError, ShapeError
+from neurosim.network.layers import Stack, choose
 from neurosim.network.layers.kinds import AnyLayer
 from neurosim.network.layers.section import (
     LayerSection,
     build_layers,
-    chosen_of,
     completed_choice,
     walk_sections,
 )
+from neurosim.network.layers.stack import Place
 from neurosim.network.network import Network
 from neurosim.network.sections import Choice, Section, Weight, choice
 from neurosim.plugin.host import Entry, Registry
@@ -45,8 +46,6 @@ class NetworkSection(Section):
         """The section with its records and all their parameters."""
         layers = [layer.completed(registry) for layer in self.layers]
         loss = _with_fitting_pairs(completed_choice(self.loss, registry.losses), _output(layers), registry)
-        if self.class_weights is not None:
-            loss = loss.found(replace(loss.entry, record=loss.record.weighted(self.class_weights)))
         return self.model_copy(update={"loss": loss, "layers": layers})
 
     def without_start_values(self) -> Self:
@@ -62,7 +61,20 @@ class NetworkSection(Section):
             When layers do not fit each other or the rows; the stack's place is that of the layer.
         """
         build_layers(self.layers, stack)
-        return Network.of(stack, chosen_of(self.loss))
+        outputs = math.prod(stack.shape)
+        try:
+            loss = choose(self.loss.record, self.loss.record.spread(self.loss.params, outputs))
+        except ShapeError as error:
+            stack.go_to(Place("network.loss", "network.loss"))
+            raise ShapeError(f"network.loss: {error.message}", error.hint) from error
+        if self.class_weights is not None:
+            loss = replace(loss, record=loss.record.weighted(self.class_weights))
+        return Network.of(stack, loss)
+
+    @property
+    def loss_name(self) -> str:
+        """What the loss is called where losses are compared; with weights of classes it is another function."""
+        return f"{'' if self.class_weights is None else 'weighted_'}{self.loss.record.name}"
 
     @property
     def entries(self) -> Iterator[Entry]:

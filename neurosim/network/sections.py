@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PrivateAttr,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from neurosim.plugin.host import Entry
@@ -19,8 +29,21 @@ def _switch_to_number(value: object) -> object:
     return float(value) if isinstance(value, bool) else value
 
 
-# Parameters of formulas are numbers; true and false are a readable way to write 1 and 0.
-Parameter = Annotated[Weight, BeforeValidator(_switch_to_number, json_schema_input_type=float | bool)]
+def _each_number(value: object, number: ValidatorFunctionWrapHandler) -> Any:
+    return [number(entry) for entry in value] if isinstance(value, list) and value else number(value)
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+# Parameters of formulas are numbers, or lists of numbers; true and false are a readable way to write 1 and 0.
+Parameter = Annotated[
+    Weight,
+    BeforeValidator(_switch_to_number, json_schema_input_type=float | bool),
+    WrapValidator(_each_number),
+    PlainSerializer(_as_it_is),
+]
 
 
 class Section(BaseModel):
@@ -70,7 +93,7 @@ class Choice(Naming):
     name: str = Field(description="Name of the record, see `neurosim list`.")
 
     @property
-    def params(self) -> dict[str, float]:
+    def params(self) -> dict[str, Any]:
         """Parameters by name: after loading, all that the record has, in its order."""
         return dict(self.__pydantic_extra__ or {})
 

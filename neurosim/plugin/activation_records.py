@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal
 from neurosim.plugin.checked_at import Every, checked_domain, checked_kinks, checked_widths
 from neurosim.plugin.formula import Formula, formula
 from neurosim.plugin.record import NAMES_RECORDS, NAMING, Record, Scalar
+from neurosim.plugin.vectors import with_vectors
 from neurosim.suggestions import did_you_mean
 
 # How many numbers a layer has for each learned parameter of its activation.
@@ -39,7 +40,7 @@ class Activation(Record):
         The activation of one weighted sum.
     df : function ``df(z, a, *params) -> da/dz``, optional
         Its derivative, given the input and the output. Left out, it is derived from `f`.
-    params : mapping of str to float
+    params : mapping of str to float or tuple of float
         Parameters and their defaults, in the order in which the functions take them.
     kinks : tuple of float, or Every
         Inputs at which the derivative jumps (0 for ReLU); checks step around them. ``Every(1.0)``
@@ -67,7 +68,7 @@ class Activation(Record):
     name: str
     f: Scalar
     df: Scalar | None = None
-    params: Mapping[str, float] = field(default_factory=dict)
+    params: Mapping[str, Any] = field(default_factory=dict)
     kinks: tuple[float | Every, ...] | Every = ()
     usual_init: str = "glorot_uniform"
     source: str = ""
@@ -100,6 +101,8 @@ class Activation(Record):
                 declared = f"It has {', '.join(self.params)}." if self.params else "It has no params."
                 near = did_you_mean(str(name), self.params)
                 raise self._fault(f"learn names {name!r}, which is not one of its params", near or declared)
+            if name in self.vectors:
+                raise self._fault(f"learn names {name!r}, which is a vector", "Learn numbers; vectors stay as given.")
             if name in LAYERS_OWN:
                 raise self._fault(
                     f"learn names {name!r}, but a layer already has numbers of that name",
@@ -159,6 +162,8 @@ class Activation(Record):
     @property
     def formulas(self) -> tuple[Formula, ...]:
         """The functions that compilers see; raises as `derivative` does."""
+        if self.vectors:
+            return with_vectors(self).formulas
         slopes = self.learned_slopes if self.learn else {}
         return (
             formula("f", self.f, ["number"], self.params, 1),
@@ -194,7 +199,7 @@ class RowActivation(Record):
     name: str
     f: Callable[..., None]
     backward: Callable[..., None] | None = None
-    params: Mapping[str, float] = field(default_factory=dict)
+    params: Mapping[str, Any] = field(default_factory=dict)
     usual_init: str = "glorot_uniform"
     source: str = ""
     domain: tuple[float, float] | None = None
@@ -227,6 +232,8 @@ class RowActivation(Record):
     @property
     def formulas(self) -> tuple[Formula, ...]:
         """The functions that compilers see; raises as `derivative` does."""
+        if self.vectors:
+            return with_vectors(self).formulas
         return (
             formula("f", self.f, ["row"] * 2, self.params, 0),
             formula("backward", self.derivative, ["row"] * 4, self.params, 0),

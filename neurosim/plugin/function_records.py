@@ -35,7 +35,7 @@ class Initializer(Record):
         to return, `fan_in` and `fan_out` the numbers of inputs and outputs of one unit.
     bias : the same, or None
         Initial values of the biases; zeros when left out.
-    params : mapping of str to float
+    params : mapping of str to float or tuple of float
         Parameters and their defaults.
     source : str
         Where the rule comes from.
@@ -45,7 +45,7 @@ class Initializer(Record):
     name: str
     weight: Callable[..., Any]
     bias: Callable[..., Any] | None = None
-    params: Mapping[str, float] = field(default_factory=dict)
+    params: Mapping[str, Any] = field(default_factory=dict)
     source: str = ""
 
     def __post_init__(self) -> None:
@@ -66,7 +66,7 @@ class Schedule(Record):
     factor : function ``factor(step, steps, *params) -> float``
         What the parameter is multiplied by at `step` (from 0) of `steps` in the whole run; with another `unit`, in the
         epoch `step` of `steps` epochs.
-    params : mapping of str to float
+    params : mapping of str to float or tuple of float
         Parameters and their defaults.
     source : str
         Where the rule comes from.
@@ -77,7 +77,7 @@ class Schedule(Record):
     kind: ClassVar[str] = "schedule"
     name: str
     factor: Scalar
-    params: Mapping[str, float] = field(default_factory=dict)
+    params: Mapping[str, Any] = field(default_factory=dict)
     source: str = ""
     unit: Literal["steps", "epochs"] = "steps"
 
@@ -100,7 +100,7 @@ class FeedbackSchedule(Record):
         losses after each epoch so far, empty before the first: of the validation rows where a
         scenario keeps some apart, else of the training rows. It depends on its arguments only, and
         changes none of them.
-    params : mapping of str to float
+    params : mapping of str to float or tuple of float
         Parameters and their defaults.
     source : str
         Where the rule comes from.
@@ -109,7 +109,7 @@ class FeedbackSchedule(Record):
     kind: ClassVar[str] = "schedule"
     name: str
     factor: Scalar
-    params: Mapping[str, float] = field(default_factory=dict)
+    params: Mapping[str, Any] = field(default_factory=dict)
     source: str = ""
 
     def __post_init__(self) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from neurosim.plugin.formula import Formula, formula
 from neurosim.plugin.record import Record, Scalar
+from neurosim.plugin.vectors import with_vectors
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Gate(Record):
     f: Scalar
     du: Scalar | None = None
     dv: Scalar | None = None
-    params: Mapping[str, float] = field(default_factory=dict)
+    params: Mapping[str, Any] = field(default_factory=dict)
     source: str = ""
 
     def __post_init__(self) -> None:
@@ -59,5 +60,7 @@ class Gate(Record):
     @property
     def formulas(self) -> tuple[Formula, ...]:
         """The functions that compilers see; raises as `derivative` does."""
+        if self.vectors:
+            return with_vectors(self).formulas
         functions = zip(("f", "du", "dv"), (self.f, *self.derivative), strict=True)
         return tuple(formula(role, function, ["number"] * 2, self.params, 1) for role, function in functions)

@@ -6,9 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from neurosim.errors import ShapeError
 from neurosim.plugin.checked_at import checked_domain, checked_widths
 from neurosim.plugin.formula import Formula, formula
 from neurosim.plugin.record import Declared, Record, Scalar
+from neurosim.plugin.vectors import with_vectors
 
 if TYPE_CHECKING:
     from neurosim.formulas.kinds import ArgumentKind
@@ -59,7 +61,7 @@ class Loss(Record):
         `value`, usually in one pass over the row.
     targets : "values" or "classes"
         What `y` is.
-    params : mapping of str to float
+    params : mapping of str to float or tuple of float
         Parameters and their defaults.
     from_logits : tuple of FromLogits
         Pairs with an output activation, used instead of `value` and `gradient` where they fit.
@@ -78,6 +80,9 @@ class Loss(Record):
     outputs_per_target : int
         How many outputs it takes for each target, of a loss on values: 2 for a mean and a variance.
         `y` is shorter than `a` by this factor, and the first ``len(y)`` outputs are the answers.
+    per_output : tuple of str
+        Names of parameters that are vectors with a number for each output, which of a loss on classes is each class.
+        One number in such a vector stands for all of them.
     """
 
     kind: ClassVar[str] = "loss"
@@ -85,7 +90,7 @@ class Loss(Record):
     value: Scalar
     gradient: Callable[..., None] | None = None
     targets: Literal["values", "classes"] = "values"
-    params: Mapping[str, float] = field(default_factory=dict)
+    params: Mapping[str, Any] = field(default_factory=dict)
     from_logits: tuple[FromLogits, ...] = ()
     threshold: float = 0.5
     source: str = ""
@@ -93,12 +98,14 @@ class Loss(Record):
     widths: tuple[int, ...] = ()
     surrogate: bool = False
     outputs_per_target: int = 1
+    per_output: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "domain", checked_domain(self.domain, self._fault))
         object.__setattr__(self, "widths", checked_widths(self.widths, self._fault))
         self._check_outputs_per_target()
+        object.__setattr__(self, "per_output", self._checked_per_output())
         self._check_word("targets", self.targets, ("values", "classes"))
         self._check("value", self.value, "a", "y")
         if self.gradient is not None:
@@ -124,6 +131,36 @@ class Loss(Record):
         if odd is not None:
             raise self._fault(f"widths has {odd}, which is not divisible by {count}, the outputs for each target")
 
+    def _checked_per_output(self) -> tuple[str, ...]:
+        names: Any = self.per_output
+        such = repr((names,) if isinstance(names, str) else (next(iter(self.vectors), "weight"),))
+        if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
+            raise self._fault(f"per_output must be a tuple of names, not {names!r}", f"Write per_output={such}.")
+        for name in names:
+            if name not in self.vectors:
+                listed = f"Its vectors are {', '.join(self.vectors)}." if self.vectors else "It has no vectors."
+                hint = f'Write params={{"{name}": (1.0,)}}.' if name in self.params else listed
+                raise self._fault(f"per_output names {name!r}, which is not one of its vectors", hint)
+        return tuple(names)
+
+    def spread(self, params: Mapping[str, Any], outputs: int) -> dict[str, Any]:
+        """Parameters for so many outputs: one number in a vector of `per_output` stands for all of them.
+
+        Raises
+        ------
+        ShapeError
+            When a vector has another number of entries.
+        """
+        spread = dict(params)
+        for name in self.per_output:
+            given = tuple(params.get(name, self.params.get(name, ())))
+            if len(given) not in (1, outputs):
+                each = "class" if self.targets == "classes" else "output"
+                what = f"{name} of {self.name} has {len(given)} numbers, but the network has {outputs} outputs"
+                raise ShapeError(what, f"Give one number for each {each}, or a single one for all: [{given[0]:g}].")
+            spread[name] = given * outputs if len(given) == 1 else given
+        return spread
+
     def _pairs(self) -> tuple[FromLogits, ...]:
         pairs = (self.from_logits,) if isinstance(self.from_logits, FromLogits) else self.from_logits
         if not isinstance(pairs, list | tuple) or not all(isinstance(pair, FromLogits) for pair in pairs):
@@ -138,8 +175,10 @@ class Loss(Record):
         """
         from neurosim.formulas.weighting import weighted
 
+        made = self.__dict__.setdefault("_weighted", {})
+        if (own := tuple(map(float, weights))) in made:
+            return made[own]  # type: ignore[no-any-return]
         target: Literal["class", "row"] = "class" if self.targets == "classes" else "row"
-        own = tuple(map(float, weights))
 
         def of(function: Callable[..., Any], rows: tuple[str, ...], filled: str = "") -> Callable[..., Any]:
             arguments = (*rows, "y", *([filled] if filled else []), *self.params)
@@ -149,13 +188,14 @@ class Loss(Record):
             FromLogits(pair.activation, of(pair.value, ("z", "a")), of(pair.derivative, ("z", "a"), "dz"))
             for pair in self.from_logits
         )
-        return replace(
+        made[own] = replace(
             self,
             name=f"weighted_{self.name}",
             value=of(self.value, ("a",)),
             gradient=of(self.derivative, ("a",), "da"),
             from_logits=tuple(pairs),
         )
+        return made[own]  # type: ignore[no-any-return]
 
     def pair_for(self, activation: str) -> FromLogits | None:
         """The pair for the output activation named, or None."""
@@ -184,6 +224,8 @@ class Loss(Record):
     @property
     def formulas(self) -> tuple[Formula, ...]:
         """The functions that compilers see; raises as `derivative` does."""
+        if self.vectors:
+            return with_vectors(self).formulas
         y = self.target_kind
         found = [
             formula("value", self.value, ["row", y], self.params, 1),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from neurosim.plugin.formula import Formula, formula
 from neurosim.plugin.record import Record
 from neurosim.plugin.reductions import IS_BIAS, OPERATIONS, Reduction, UpdatePart, helpers_of, parse, parts_of
+from neurosim.plugin.vectors import with_vectors
 from neurosim.suggestions import did_you_mean
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class Optimizer(Record):
         With a `direction` it is ``update(w, u, t, *params) -> w``.
     slots : tuple of str
         Names of the numbers kept for each parameter between steps; all start at 0.
-    params : mapping of str to float
+    params : mapping of str to float or tuple of float
         Parameters and their defaults; the learning rate is the one called ``lr``, which must exist.
     source : str
         Where the rule comes from.
@@ -47,7 +48,7 @@ class Optimizer(Record):
     name: str
     update: Callable[..., Any]
     slots: tuple[str, ...] = ()
-    params: Mapping[str, float] = field(default_factory=dict)
+    params: Mapping[str, Any] = field(default_factory=dict)
     source: str = ""
     direction: Callable[..., Any] | None = None
     reductions: Mapping[str, str] = field(default_factory=dict)
@@ -58,6 +59,8 @@ class Optimizer(Record):
         object.__setattr__(self, "reductions", MappingProxyType(self._checked_reductions()))
         if "lr" not in self.params:
             raise self._fault("params must have a learning rate called 'lr'", 'Write params={"lr": 0.01}.')
+        if "lr" in self.vectors:
+            raise self._fault("the learning rate 'lr' must be one number, not a vector", 'Write params={"lr": 0.01}.')
         if self.direction is not None and "u" in self.slots:
             raise self._fault("a slot is called 'u', as the direction is", "Call the slot something else.")
         if self.direction is None:
@@ -140,6 +143,8 @@ class Optimizer(Record):
     @property
     def formulas(self) -> tuple[Formula, ...]:
         """The functions that compilers see."""
+        if self.vectors:
+            return with_vectors(self).formulas
         found = []
         for part in self.parts:
             numbers: list[ArgumentKind] = ["number"] * (len(part.numbers) + len(part.helpers) + 1)

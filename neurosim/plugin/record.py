@@ -96,7 +96,7 @@ class Record(Declared):
     kind : str
         What a record is, in messages.
     settings : str
-        The attribute with the settings that scenarios may give; those in `params` are numbers.
+        The attribute with the settings that scenarios may give; those in `params` are numbers or vectors of numbers.
     keys : mapping of str to str
         What else may stand beside the settings in a scenario, which cannot be called so, and what it does there.
     name : str
@@ -135,11 +135,19 @@ class Record(Declared):
         return declared
 
     @property
+    def vectors(self) -> tuple[str, ...]:
+        """Names of the parameters that are vectors of numbers."""
+        return tuple(
+            name for name, default in self.defaults.items() if self.settings == "params" and is_vector(default)
+        )
+
+    @property
     def _a_kind(self) -> str:
         return f"{'an' if self.kind[0] in 'aeiou' else 'a'} {self.kind}"
 
     @property
-    def _is_compiled(self) -> bool:
+    def is_compiled(self) -> bool:
+        """Whether its functions are formulas."""
         return hasattr(type(self), "formulas")
 
     def _checked_defaults(self) -> dict[str, Any]:
@@ -163,8 +171,16 @@ class Record(Declared):
                     f"Call the {setting} something else.",
                 )
             if numbers:
-                declared[key] = self._number(f"parameter {key!r}", value)
+                declared[key] = self._parameter(f"parameter {key!r}", value)
         return declared
+
+    def _parameter(self, what: str, value: Any) -> float | tuple[float, ...]:
+        """A default of a parameter: a number, or a tuple of numbers for a vector."""
+        if not is_vector(value):
+            return self._number(what, value)
+        if not value:
+            raise self._fault(f"{what} has an empty vector as its default", "Give it at least one number: (1.0,).")
+        return tuple(self._number(f"{what}, entry {place},", entry) for place, entry in enumerate(value))
 
     def _number(self, what: str, value: Any) -> float:
         """A default as a number that scenarios can say and compiled code can hold."""
@@ -173,7 +189,7 @@ class Record(Declared):
             raise self._fault(f"{what} needs a number as its default, not {value!r}", hint)
         if not math.isfinite(value):
             raise self._fault(f"{what} needs a finite number as its default, not {value!r}")
-        if self._is_compiled and (fault := beyond_float32(value)):
+        if self.is_compiled and (fault := beyond_float32(value)):
             raise self._fault(f"the default of {what}, {value:g}, {fault[0]}", fault[1])
         return float(value)
 
@@ -194,7 +210,7 @@ class Record(Declared):
         # Settings are handed over in the order in which they are declared.
         declared = list(self.defaults)
         expected = ", ".join([*fixed, *declared])
-        if self._is_compiled and (fault := not_compiled(function, expected)):
+        if self.is_compiled and (fault := not_compiled(function, expected)):
             raise self._fault(f"{role} must be a plain function, not {fault[0]}", f"{fault[1]}.")
         try:
             arguments = inspect.signature(function).parameters
@@ -225,6 +241,11 @@ class Record(Declared):
             found = {name: declared.get(name, wanted[name]) for name in own}
             return f"Declare the other arguments, with defaults: {self.settings}={_as_code(found)}."
         return f"Write {_definition(function, 'function', ', '.join([*fixed, *declared]))}."
+
+
+def is_vector(value: object) -> bool:
+    """Whether the value of a parameter is a vector of numbers, not a single one."""
+    return isinstance(value, tuple | list)
 
 
 def _definition(function: object, otherwise: str, expected: str) -> str:

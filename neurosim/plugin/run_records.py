@@ -39,7 +39,7 @@ class Metric(Record):
     aggregate : "all", "mean", "sum" or "root_mean"
         "all": `value` gets all rows. Else it gets one row after the other, and the metric is the mean of its values,
         their sum, or the root of their mean.
-    params : mapping of str to float
+    params : mapping of str to float or tuple of float
         Parameters and their defaults.
     source : str
         Where the definition comes from.
@@ -51,7 +51,7 @@ class Metric(Record):
     better: Literal["larger", "smaller"]
     targets: Literal["classes", "values"] = "classes"
     aggregate: Literal["all", "mean", "sum", "root_mean"] = "all"
-    params: Mapping[str, float] = field(default_factory=dict)
+    params: Mapping[str, Any] = field(default_factory=dict)
     source: str = ""
 
     def __post_init__(self) -> None:
@@ -132,7 +132,7 @@ class RunObserver(Record):
         Called now and then within an epoch that takes more than about a second.
     ended : function ``ended(progress, *params)``, optional
         Called when all is trained, with the weights that are kept.
-    params : mapping of str to float
+    params : mapping of str to float or tuple of float
         Parameters and their defaults.
     source : str
         What it is for, or where it comes from.
@@ -144,7 +144,7 @@ class RunObserver(Record):
     started: Callable[..., None] | None = None
     part: Callable[..., None] | None = None
     ended: Callable[..., None] | None = None
-    params: Mapping[str, float] = field(default_factory=dict)
+    params: Mapping[str, Any] = field(default_factory=dict)
     source: str = ""
 
     def __post_init__(self) -> None:

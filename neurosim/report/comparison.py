@@ -190,7 +190,7 @@ def last_part(key: str) -> str:
 
 def _remarks(results: Sequence[Result], differing: Sequence[str]) -> list[str]:
     found = []
-    losses = dict.fromkeys(result.scenario.network.loss.record.name for result in results)
+    losses = dict.fromkeys(result.scenario.network.loss_name for result in results)
     if len(losses) > 1:
         found.append(f"The losses are different functions ({', '.join(losses)}): compare accuracies, not losses.")
     if len({tuple(result.simulator.data.target_scale) for result in results}) > 1:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from neurosim.network.layers.section import LayerSection, completed_choice
+from neurosim.network.layers.section import LayerSection, completed_choice, written_defaults
 from neurosim.network.network_section import NetworkSection
 from neurosim.plugin.host import Entry, Registry
 from neurosim.scenario.schema import DataSection, OptimizerSection, ScenarioFile, TrainingSection
@@ -49,7 +49,7 @@ def _optimizer(optimizer: OptimizerSection, registry: Registry) -> OptimizerSect
         "schedule": schedule,
         "schedules": {name: completed_choice(choice, registry.schedules) for name, choice in given.items()} or None,
         "biases": optimizer.biases or None,
-        **entry.record.params,
+        **written_defaults(entry.record),
         **optimizer.params,
     }
     return OptimizerSection(name=optimizer.name, **own).found(entry)

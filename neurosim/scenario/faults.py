@@ -58,7 +58,7 @@ def show(value: Any) -> str:
         entries = list(value.items())[:4]
         inside = ", ".join(f"{show_path((str(key),))} = {show(entry)}" for key, entry in entries)
         return shorten(f"{{ {inside}{', ...' if len(value) > 4 else ''} }}", MAX_VALUE)
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         inside = ", ".join(show(entry) for entry in value[:6])
         return shorten(f"[{inside}{', ...' if len(value) > 6 else ''}]", MAX_VALUE)
     return shorten(str(value), MAX_VALUE)

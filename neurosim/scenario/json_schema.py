@@ -21,7 +21,9 @@ COPY = Path(__file__).with_name("scenario.schema.json")
 
 _JSON_TYPES = {bool: "boolean", int: "integer", float: "number", str: "string", type(None): "string"}
 _LAYERS = {section.__name__: str(section.model_config["title"]) for section in SECTIONS.values()}
-_PARAMETER = {"type": ["number", "boolean"]}
+_NUMBER = {"type": ["number", "boolean"]}
+# A number, or a list of them for a parameter that is a vector.
+_PARAMETER = {"type": ["number", "boolean", "array"], "items": _NUMBER, "minItems": 1}
 
 
 def json_schema(registry: Registry | None = None) -> dict[str, Any]:

@@ -105,6 +105,18 @@ def _choice(path: KeyPath, value: object, catalog: Catalog) -> Iterator[Fault]:
                     yield Fault((*path, key), text)
             elif key != "name" and key not in record.params:
                 yield Fault((*path, key), _no_such("parameter", key, f"{catalog.what} {name}", record.params))
+            elif key != "name":
+                yield from _of_one_kind((*path, key), value[key], record)
+
+
+def _of_one_kind(path: KeyPath, value: object, record: Any) -> Iterator[Fault]:
+    """A fault where a vector stands for a number, or a number for a vector."""
+    name = path[-1]
+    if name in record.vectors and isinstance(value, int | float):
+        default = show([float(entry) for entry in record.params[name]])
+        yield Fault(path, f"expected a list of numbers, such as {default}, not {show(value)}; {name} is a vector")
+    elif name not in record.vectors and isinstance(value, list):
+        yield Fault(path, f"expected a number, not {show(value)}; {name} of {record.name} is no vector")
 
 
 def _optimizer(section: Mapping[str, Any], catalog: Catalog) -> Iterator[Fault]:
@@ -118,15 +130,20 @@ def _optimizer(section: Mapping[str, Any], catalog: Catalog) -> Iterator[Fault]:
         if record is not None and key not in own and key not in record.params:
             what = f"optimizer {record.name}"
             yield Fault(("optimizer", key), _no_such("parameter", key, what, record.params, own))
+        elif record is not None and key in record.params:
+            yield from _of_one_kind(("optimizer", key), section[key], record)
     yield from _scheduled(table(section, "schedules"), section, record)
-    biases = section.get("biases")
-    for key in biases if isinstance(biases, Mapping) else ():
+    for key, value in table(section, "biases").items():
         if key == "lr":
             text = "biases have the learning rate of the weights; leave lr out"
             yield Fault(("optimizer", "biases", key), text)
         elif record is not None and key not in record.params:
             what = f"optimizer {record.name}"
             yield Fault(("optimizer", "biases", key), _no_such("parameter", key, what, record.params))
+        elif record is not None and key in record.vectors:
+            yield Fault(("optimizer", "biases", key), "a vector is the same for weights and biases; leave it out")
+        elif record is not None:
+            yield from _of_one_kind(("optimizer", "biases", key), value, record)
 
 
 def _scheduled(schedules: Mapping[str, Any], section: Mapping[str, Any], record: Any) -> Iterator[Fault]:
@@ -137,6 +154,8 @@ def _scheduled(schedules: Mapping[str, Any], section: Mapping[str, Any], record:
             yield Fault(path, "the schedule of the learning rate stands at optimizer.schedule")
         elif record is not None and key not in record.params:
             yield Fault(path, _no_such("parameter", key, f"optimizer {record.name}", record.params))
+        elif record is not None and key in record.vectors:
+            yield Fault(path, f"a schedule changes a single number, and {key} is a vector")
         elif record is not None:
             own = section.get(key, record.params[key])
             if own == 0 and not table(section, "biases").get(key):

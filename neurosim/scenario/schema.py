@@ -131,7 +131,7 @@ class OptimizerSection(Naming):
         return {**({"lr": self.schedule} if self.schedule is not None else {}), **(self.schedules or {})}
 
     @property
-    def params(self) -> dict[str, float]:
+    def params(self) -> dict[str, Any]:
         """Parameters by name: after loading, all that the optimizer has, in its order."""
         return dict(self.__pydantic_extra__ or {})
 

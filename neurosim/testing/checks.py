@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol, TypeVar
 
-from neurosim.errors import UsageError
+from neurosim.errors import PluginError, UsageError
 from neurosim.plugin import (
     Activation,
     Dataset,
@@ -31,8 +31,8 @@ from neurosim.testing.metrics import metric_items
 from neurosim.testing.observers import observer_items
 from neurosim.testing.optimizers import optimizer_items
 from neurosim.testing.rows import row_activation_items
-from neurosim.testing.scope import Scope, scope
-from neurosim.testing.verdicts import Verdict, failed, failures
+from neurosim.testing.scope import Scope, scope, settled
+from neurosim.testing.verdicts import Verdict, failed, failures, sentence
 
 _COMPILED: dict[type, Callable[[Any, Scope, Verdict], Sequence[Verdict | Pending]]] = {
     Activation: activation_items,
@@ -134,6 +134,10 @@ def check_many(
 def _items(record: Any, chosen: Scope) -> Sequence[Verdict | Pending]:
     kind = type(record)
     if kind in _COMPILED:
+        try:
+            record = settled(record)
+        except PluginError as error:
+            return [failed("formula", sentence(error))]
         items = trial_verdicts(record) or _COMPILED[kind](record, chosen, formula_verdict(record, chosen))
     elif kind in _ON_THE_HOST:
         items = _ON_THE_HOST[kind](record)

@@ -21,6 +21,7 @@ from neurosim.markup import amount
 from neurosim.network.layers import Layer
 from neurosim.network.network import Network
 from neurosim.network.training import Settings, Training
+from neurosim.plugin.vectors import constants_of
 from neurosim.training.simulator import Simulator
 from neurosim.worksheet.numbers import written
 
@@ -106,6 +107,14 @@ class Step:
     def alone(self) -> bool:
         """Whether the sample is the whole batch."""
         return self.rows.count == 1
+
+    @property
+    def vectors(self) -> dict[str, dict[str, tuple[float, ...]]]:
+        """Of each activation, gate, loss or optimizer that has vectors as parameters, by its name: these by theirs."""
+        network = self.network
+        chosen = [layer.activation for layer in network.activated] + [layer.gate for layer in network.combining]
+        found = {one.name: constants_of(one.record) for one in (*chosen, network.loss, self.training.optimizer)}
+        return {name: vectors for name, vectors in found.items() if vectors}
 
     def outputs(self, layer: Layer) -> Array:
         """What a layer passes on for the sample."""

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurosim.plugin import Activation, RowActivation
+from neurosim.plugin.vectors import with_vectors
 
 Record = TypeVar("Record")
 Shape = tuple[int, ...]
@@ -44,10 +45,16 @@ class Chosen(Generic[Record]):
         return dict(zip(getattr(self.record, "params"), self.values, strict=True))  # noqa: B009
 
 
-def choose(record: Any, params: Mapping[str, float] | None = None, per: str = "") -> Chosen[Any]:
-    """`record` with its defaults, some of them replaced by `params`."""
+def choose(record: Any, params: Mapping[str, Any] | None = None, per: str = "") -> Chosen[Any]:
+    """`record` with its defaults, some of them replaced by `params`; its formulas have vectors as constants."""
     given = params or {}
-    return Chosen(record, tuple(float(given.get(name, default)) for name, default in record.params.items()), per)
+    made = with_vectors(record, given)
+    return Chosen(made, tuple(_value(given.get(name, default)) for name, default in made.params.items()), per)
+
+
+def _value(given: Any) -> Any:
+    """The value of a parameter: a number, or a tuple of them where a function of the host takes a vector."""
+    return tuple(map(float, given)) if isinstance(given, list | tuple) else float(given)
 
 
 ChosenActivation = Chosen[Activation | RowActivation]

@@ -157,10 +157,15 @@ def choices_of(section: type[Section]) -> list[tuple[str, str]]:
 def completed_choice(chosen: Choice, catalog: Catalog) -> Choice:
     """A choice with its record, and all parameters of it in the record's order."""
     entry = catalog.entry(chosen.name)
-    completed: dict[str, Any] = {**entry.record.params, **chosen.params}
+    completed: dict[str, Any] = {**written_defaults(entry.record), **chosen.params}
     if isinstance(chosen, ActivationChoice) and learned_names(entry.record):
         completed["per"] = chosen.per or entry.record.per
     return type(chosen)(name=chosen.name, **completed).found(entry)
+
+
+def written_defaults(record: Any) -> dict[str, Any]:
+    """The defaults of a record's parameters as scenarios write them: vectors are lists."""
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in record.params.items()}
 
 
 def usual_initializer(activation: str, registry: Registry) -> Entry:

@@ -28,6 +28,7 @@ from neurosim.files.private import PrivateFolder
 from neurosim.plugin.host.catalogs import Outline, Plugin
 from neurosim.plugin.host.hooks import HOOKS
 from neurosim.plugin.host.sources import Source
+from neurosim.plugin.record import is_vector
 from neurosim.version import __version__
 
 Outlines = Sequence[tuple[str, Outline]]
@@ -60,7 +61,8 @@ def _outline(what: str, name: str, settings: dict[str, Any], about: str, learned
 def keep(point: EntryPoint, plugin: Plugin, source: Source, outlines: Outlines) -> None:
     """Remember what a plugin gives, if that is possible."""
     folder = _folder()
-    plain = all(isinstance(value, _PLAIN) for _, outline in outlines for value in outline.settings.values())
+    values = (value for _, outline in outlines for value in outline.settings.values())
+    plain = all(isinstance(part, _PLAIN) for value in values for part in (value if is_vector(value) else [value]))
     if folder is None or not plugin.sha256 or not plain:
         forget(point, source)
         return
