@@ -194,10 +194,6 @@ class Backend(ABC):
     def prepare(self) -> None:  # noqa: B027
         """Compile whatever is not compiled yet; `compile_seconds` has the time that it took."""
 
-    def prepare_gradients(self) -> None:
-        """Like `prepare`, including what only `gradients` and `inspect` need."""
-        self.prepare()
-
     @contextmanager
     def compiling(self) -> Iterator[None]:
         """Add the time spent inside to `compile_seconds`; nested uses count once."""

@@ -170,8 +170,6 @@ class Simulator(Workbench):
         if not self._tried:
             check_derivatives(self.network, self._splits["train"])
             self._tried = True
-        if self._recorder is not None:
-            self._recorder.prepare()
         if self._augmenter is None:
             return self._backend.compile_seconds
         self._augmenter.prepare()

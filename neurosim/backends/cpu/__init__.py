@@ -6,8 +6,8 @@ its own), `engine` (the loop over it), `cutting` and `blocks` (what is done to v
 `map_tiles`, `pools` and `map_norms`), `gathering`, `losses` and `updates` (what comes before and after), `memory` and
 `vectors` (what all of it is made of), `templates`, the modules of templates for each kind of record, and `kernels` (the
 compiled forms of activations, losses and optimizers), `backend` (the object that owns the buffers). `lanes` (with
-`lane_sums` and `lane_products`), `groups` and `ensembles` train many small networks side by side. `jit`, `linking`,
-`quick_flags` and `kernel_cache` are how all of it is compiled.
+`lane_sums` and `lane_products`), `groups` and `ensembles` train many small networks side by side; `alone` is for one
+by itself. `jit`, `linking`, `quick_flags` and `kernel_cache` are how all of it is compiled.
 """
 
 # First, since it loads Numba.

@@ -10,14 +10,13 @@ from numpy.typing import NDArray
 
 from neurosim.backends.base import Backend, Inspection, Totals, dropout_keys, in_order, shuffle_key
 from neurosim.backends.cpu import engine, masks, team
+from neurosim.backends.cpu.alone import Alone
 from neurosim.backends.cpu.groups import (
     EVALUATION_ROWS,
     CompiledKernels,
-    LaneGroup,
     compile_lane_loss,
     is_small,
     judge_of,
-    lane_data,
     params_stride,
 )
 from neurosim.backends.cpu.inspection import layer_signals
@@ -66,15 +65,15 @@ class CpuBackend(Backend):
         start = self.parameters
         self.parameters, self.gradient = aligned_zeros(network.size), aligned_zeros(network.size)
         self.parameters[:] = start
+        # A small network is trained and looked into by `lanes`, and the engine is not compiled for it.
         self._small = is_small(network, training)
+        self._alone: Alone | None = None
         self._plans: dict[tuple[str, int], Plan] = {}
         self._squares = np.zeros(-(-network.size // CHUNK))
         self._scratch = np.zeros((0, 0), np.float32)
         self._maps = (0, 0, 0)
         self._learned = 0
         self._ready = False
-        self._blocks_ready = False
-        self._small_rows: Rows | None = None
         self._arrays: ArrayTable | None = None
 
     def prepare(self) -> None:
@@ -84,25 +83,21 @@ class CpuBackend(Backend):
         with self.compiling():
             self._compile()
 
-    def prepare_gradients(self) -> None:
-        """Like `prepare`, including what only `gradients` and `inspect` need."""
-        self.prepare()
-        self._prepare_blocks()
-
     def _compile(self) -> None:
         activated = self.network.activated
-        small = self._small
+        lane_loss = compile_lane_loss(self.network) if self._small else None
         optimizer, averages = self.training.optimizer, self.training.average is not None
         self.kernels = CompiledKernels(
             {layer.name: kernels_of(layer) for layer in activated}
             | {layer.name: gate_kernels(layer.gate.record, layer.pieces) for layer in self.network.combining},
-            loss_kernel(self.network.loss.record, self.network.pair),
-            compile_lane_loss(self.network) if small else None,
+            # A loss of lanes takes its place.
+            lane_loss or loss_kernel(self.network.loss.record, self.network.pair),
+            lane_loss,
             self._whole_arrays() if self.training.looks_at_arrays else optimizer_kernels(optimizer.record, averages),
         )
-        # A small network is trained as an ensemble of one.
-        if small:
-            self._group = LaneGroup(self.network, self.training, self.kernels, [self.seed], self.parameters, self.state)
+        if self._small:
+            vectors = (self.parameters, self.state)
+            self._alone = Alone(self.network, self.training, self.kernels, self.seed, *vectors)
         if starts_on_maps(self.network):
             # Imported, and so compiled, only for networks that need it.
             from neurosim.backends.cpu import maps
@@ -114,10 +109,13 @@ class CpuBackend(Backend):
             self._learned = learned.finish.address
         self._ready = True
         nothing = self._no_rows()
-        if small:
-            self._group.train(lane_data([nothing]), judge_of(self.network, nothing), self.course(0), 0, 0, 0)
+        if self._alone is not None:
+            self._alone.train(self._alone.data(nothing), judge_of(self.network, nothing), self.course(0), 0, 0, 0)
         else:
-            self._prepare_blocks()
+            # By a call without rows, before any thread runs it.
+            no_order = np.zeros(0, np.int64)
+            masks.shuffle(np.uint64(0), no_order)
+            self._train(self._plan("training", 1), nothing, no_order, (), _NO_STEPS, 1, update=False)
         self.evaluate(nothing)
 
     def _whole_arrays(self) -> OptimizerKernels:
@@ -130,19 +128,6 @@ class CpuBackend(Backend):
         vectors = (self.parameters, self.gradient, self.state)
         self._arrays = ArrayTable(self.network, self.training, kernels, *vectors, self.threads)
         return OptimizerKernels(array_updates.finish.address, 0, 0, kernels.module)
-
-    def _prepare_blocks(self) -> None:
-        """Compile the engine for larger networks, by a call without rows, before any thread runs it.
-
-        A small network needs it only for single steps and gradients.
-        """
-        if self._blocks_ready:
-            return
-        self._blocks_ready = True
-        with self.compiling():
-            no_order = np.zeros(0, np.int64)
-            masks.shuffle(np.uint64(0), no_order)
-            self._train(self._plan("training", 1), self._no_rows(), no_order, (), _NO_STEPS, 1, update=False)
 
     def _no_rows(self) -> Rows:
         features = np.zeros((0, self.network.inputs), np.float32)
@@ -164,6 +149,9 @@ class CpuBackend(Backend):
         """Mean objective and its gradient, flat; dropout off, statistics of these rows."""
         self.prepare()
         plan = self._plan("gradients", rows.count)
+        if self._alone is not None:
+            total = self._alone.step(plan, rows, self.gradient, self.steps_done, update=False)
+            return total / rows.count, self.gradient.copy()
         order = np.arange(rows.count)
         totals = self._train(plan, rows, order, (), self.training.unscheduled, rows.count, update=False)
         return in_order(totals[:, 0]) / rows.count + self.penalty(), self.gradient.copy()
@@ -173,6 +161,10 @@ class CpuBackend(Backend):
         self.prepare()
         penalty = self.penalty()
         plan = self._plan("training", max(rows.count, self.training.batch_size))
+        if self._alone is not None:
+            total = self._alone.step(plan, rows, self.gradient, self.steps_done, update=True)
+            self.steps_done += 1
+            return total / rows.count
         keys = dropout_keys(self.network, self.seed, "step", self.steps_done)
         totals = self._train(plan, rows, np.arange(rows.count), keys, self.training.unscheduled, rows.count)
         self.steps_done += 1
@@ -189,8 +181,11 @@ class CpuBackend(Backend):
         course = self.course(rows.count)
         batch = course.batch(epoch)
         begin, end, last = self.span(rows, epoch, first, last)
-        if self._small:
-            return self._train_small(rows, epoch, (first, last), end - begin)
+        if self._alone is not None:
+            data, judge, done = self._alone.data(rows), judge_of(self.network, rows), self.steps_done
+            sums = self._alone.train(data, judge, course, epoch, 1, done, first, last)[0, 0]
+            self.steps_done += last - first
+            return Totals(float(sums[0]), float(sums[1]), end - begin, rows.accuracy)
         order = np.arange(rows.count)
         if self.training.shuffle:
             masks.shuffle(np.uint64(shuffle_key(self.seed, epoch)), order)
@@ -199,15 +194,6 @@ class CpuBackend(Backend):
         totals = self._train(self._plan("training", batch), rows, order, keys, settings, batch, span=(begin, end))
         self.steps_done += last - first
         return Totals(in_order(totals[:, 0]), in_order(totals[:, 1]), end - begin, rows.accuracy)
-
-    def _train_small(self, rows: Rows, epoch: int, steps: tuple[int, int], count: int) -> Totals:
-        if self._small_rows is not rows:
-            self._small_rows, self._small_data = rows, lane_data([rows])
-        judge, course = judge_of(self.network, rows), self.course(rows.count)
-        totals = self._group.train(self._small_data, judge, course, epoch, 1, self.steps_done, *steps)
-        self.steps_done += steps[1] - steps[0]
-        loss, correct = totals[0, 0].tolist()
-        return Totals(loss, correct, count, rows.accuracy)
 
     def _totals(self, rows: Rows, per_block: NDArray[np.float64]) -> Totals:
         return Totals(in_order(per_block[:, 0]), in_order(per_block[:, 1]), rows.count, rows.accuracy)
@@ -230,6 +216,8 @@ class CpuBackend(Backend):
                 ),
                 training=purpose == "training",
             )
+            if self._alone is not None:
+                self._alone.complete(self._plans[key], evaluates=not backward)
         return self._plans[key]
 
     def _train(
@@ -244,7 +232,6 @@ class CpuBackend(Backend):
         update: bool = True,
         span: tuple[int, int] | None = None,
     ) -> NDArray[np.float64]:
-        self._prepare_blocks()
         with self.compiling():
             # Whoever looks into the network looks at its inputs, too.
             choose_lists(plan, wanted=update and mostly_zero(rows), rows=rows)
@@ -290,6 +277,8 @@ class CpuBackend(Backend):
 
     def _evaluate(self, rows: Rows, outputs: NDArray[np.float32]) -> NDArray[np.float64]:
         self.prepare()
+        if self._alone is not None:
+            return self._alone.evaluate_rows(self._plan("evaluation", EVALUATION_ROWS), rows, outputs)
         chunks = -(-rows.count // EVALUATION_ROWS)
         threads = min(self._threads_for(max(rows.count, 1)), max(chunks, 1))
         # The size of a chunk must depend only on the rows, not on the number of threads.

@@ -128,6 +128,7 @@ class LaneGroup:
         self.gradient = np.zeros_like(parameters)
         self.constants = np.zeros(16 + kernels.optimizer.count, np.float32)
         self._capacity = 0
+        self._widest = max(int(np.prod(layer.output_shape)) for layer in network.layers)
         # A single network of this size is trained by the engine, whose bits those of a group are.
         self._larger = network.size > SMALL_NETWORK
 
@@ -262,8 +263,7 @@ class LaneGroup:
         plan.stages[:, Field.LANE_PRODUCT] = lane_products.product.address
 
     def _scratch_for(self, capacity: int) -> NDArray[np.float32]:
-        widest = max(int(np.prod(layer.output_shape)) for layer in self.network.layers)
-        return np.zeros((4, capacity * widest * len(self.seeds)), np.float32)
+        return np.zeros((4, capacity * self._widest * len(self.seeds)), np.float32)
 
 
 def lane_data(members: Sequence[Rows]) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int32]]:

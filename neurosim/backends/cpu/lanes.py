@@ -299,8 +299,8 @@ def train(
     keys : uint64 (lanes, dropout layers)
         Keys of the dropout masks, to be folded with the epoch.
     optimizer : (update, step_constants, params, params_stride, constants, parameters, gradient, state, count)
-        Kernels and addresses; `count` numbers are updated. The optimizer's `params` are `params_stride` bytes further
-        on in each step, where a schedule changes them.
+        Kernels and addresses; `count` numbers are updated, unless `update` is 0. The optimizer's `params` are
+        `params_stride` bytes further on in each step, where a schedule changes them.
     rates : float64 (epochs * steps,)
         Learning rate of each step.
     first_epoch, t : int
@@ -350,8 +350,9 @@ def train(
                         pull_back(plan, s - 1, size, lanes, start, epoch, keys, scratch)
             now = params + done * params_stride
             done += 1
-            call_constants(step_constants, (now, constants, np.float64(t + done), rates[done - 1]))
-            call_update(update, (parameters, gradient, state, count, count, constants))
+            if update != 0:
+                call_constants(step_constants, (now, constants, np.float64(t + done), rates[done - 1]))
+                call_update(update, (parameters, gradient, state, count, count, constants))
         add_up(sums, totals[number])
     if by_blocks:
         exchange_float_mode(mode)

@@ -88,11 +88,6 @@ class Recorder:
                 f"Record them less often: [record] every = {self._asked.every * -(-size // MOST_BYTES)}.",
             )
 
-    def prepare(self) -> None:
-        """Have the backend compile what is measured with."""
-        if self._looks_at_rows:
-            self._backend.prepare_gradients()
-
     def train_epoch(self, rows: Rows, epoch: int, first: int = 0, last: int | None = None) -> Totals:
         """As `Backend.train_epoch`, to the same bits."""
         steps = self._backend.course(rows.count).steps(epoch)
