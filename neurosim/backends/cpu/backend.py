@@ -215,6 +215,7 @@ class CpuBackend(Backend):
                     self.statistics,
                 ),
                 training=purpose == "training",
+                threads=self.threads,
             )
             if self._alone is not None:
                 self._alone.complete(self._plans[key], evaluates=not backward)

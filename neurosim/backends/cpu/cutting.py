@@ -1,4 +1,4 @@
-"""How the rows and the columns of a batch are divided into blocks: by shape alone, never by the number of threads."""
+"""How the rows and the columns of a batch are divided into blocks: rows by shape alone, whatever the threads."""
 
 from __future__ import annotations
 

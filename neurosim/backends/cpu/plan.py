@@ -4,9 +4,10 @@ Each row of the table is a stage: usually a layer, sometimes a part of one (flat
 residual layer is a fork, its parts and a join). The entries are sizes, flags and addresses of buffers, so one compiled
 engine can run any network.
 
-Work is divided into blocks by shape alone, never by the number of threads. Vectors are stored row by row; their stages
-are divided into blocks of columns (units) or, if they are narrow or need whole rows, into blocks of rows. Maps are
-stored and divided in groups of samples, see `neurosim.backends.cpu.maps`.
+Vectors are stored row by row; their stages are divided into blocks of columns (units) or, if they are narrow or need
+whole rows, into blocks of rows. Maps are stored and divided in groups of samples, see `neurosim.backends.cpu.maps`.
+Blocks of rows and groups of samples have sums of their own, which are added up, so shape alone determines them. Nothing
+is summed over blocks of columns, and of these there are as many as threads.
 """
 
 from __future__ import annotations
@@ -73,6 +74,7 @@ def build_plan(
     *,
     training: bool,
     lanes: int = 1,
+    threads: int = 1,
 ) -> Plan:
     """Lay out a network for the engine.
 
@@ -92,8 +94,10 @@ def build_plan(
         Whether dropout is active (otherwise it is left out) and running statistics are updated.
     lanes : int
         Number of networks side by side, see `neurosim.backends.cpu.lanes`; every number then becomes this many.
+    threads : int
+        For how many threads there should be blocks.
     """
-    stages = Stages(network, capacity, kernels, vectors, KINDS, starts_on_maps(network), training, lanes)
+    stages = Stages(network, capacity, kernels, vectors, KINDS, starts_on_maps(network), training, lanes, threads)
     stages.build()
     return _finish(stages, loss)
 

@@ -61,7 +61,7 @@ ZERO = np.float32(0)
 
 def scratch_numbers(rows, units):
     """How many float32 numbers of scratch memory the kernels need: positions, lists and their lengths, and sums."""
-    return 4 * rows + COLUMNS * (2 + ROWS) + units
+    return 4 * rows + COLUMNS * (2 + ROWS) + units + COLUMNS * units
 
 
 @compiled
@@ -171,6 +171,7 @@ def backward(lists_address, stage_address, x, rows, k0, k1, function, state_stri
     positions, ends, counts = words(scratch, rows), words(scratch + 8 * rows, rows), words(scratch + 16 * rows, COLUMNS)
     terms = scratch + 16 * rows + 8 * COLUMNS
     starts = terms + 4 * COLUMNS * ROWS
+    tile = starts + 4 * units
     column_sums(stage[D], rows, units, 0, units, starts)
     begin_with(starts, units, floats(scales + 4 * BYTES, 1)[0])
     for i in range(rows):
@@ -179,7 +180,7 @@ def backward(lists_address, stage_address, x, rows, k0, k1, function, state_stri
         positions[i] = skip(row, ends[i], k0)
     for first in range(k0, k1, COLUMNS):
         last = min(first + COLUMNS, k1)
-        gradient = stage[WEIGHT_GRADIENT] + 4 * first * units
+        gradient = stage[WEIGHT_GRADIENT] + 4 * first * units if function == 0 else tile
         for r0 in range(0, rows, ROWS):
             list_columns(positions, ends, r0, min(r0 + ROWS, rows), first, last, terms, counts)
             c = 0

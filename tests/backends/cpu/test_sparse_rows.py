@@ -49,7 +49,7 @@ def trained(monkeypatch, rows, batch, layers, *, lists, threads=1, optimizer="ad
             plan.stages[0, Field.LISTS] = -1
         results.append(bench.train_step(rows))
         totals = bench.evaluate(rows)
-        results += [totals.loss, totals.correct, bench.parameters.tobytes(), bench.gradient.tobytes()]
+        results += [totals.loss, totals.correct, bench.parameters.tobytes()]
         for plan in bench._plans.values():
             assert (plan.stages[0, Field.LISTS] > 0) == lists
     return bench, results
@@ -117,7 +117,8 @@ def test_the_sums_of_shifted_rows_are_as_exact_as_with_all_terms(monkeypatch):
     errors = []
     for lists in (False, True):
         monkeypatch.setattr(cpu_backend, "mostly_zero", lambda rows, lists=lists: lists)
-        bench = support.COMPILED[0].make(net, support.training(("sgd", {"lr": 1.0}), batch=200), threads=1)
+        # Clipping keeps the gradient.
+        bench = support.COMPILED[0].make(net, support.training(batch=200, clip_norm=1e9), threads=1)
         bench.train_step(rows)
         errors.append(np.abs(bench.gradient - exact).max())
     assert errors[1] < 2 * errors[0]
@@ -179,4 +180,4 @@ def test_lists_take_no_more_memory_than_the_rows_of_a_batch():
     bench.train_epoch(images(600, 784), 0)
     plan = bench._plans["training", 0]
     assert plan.lists is not None
-    assert plan.lists.counts.nbytes + 4 * plan.scratch < plan.inputs.nbytes / 50
+    assert plan.lists.counts.nbytes + 4 * plan.scratch < plan.inputs.nbytes / 20

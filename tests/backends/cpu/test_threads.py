@@ -17,6 +17,7 @@ from support import (
 )
 
 from neurosim.backends.cpu import team
+from neurosim.backends.cpu.table import Field
 
 CCE = "categorical_cross_entropy"
 LAYERS = [
@@ -104,6 +105,15 @@ def test_any_number_of_threads_gives_the_same_bits(monkeypatch):
         found, sizes = everything(threads, monkeypatch)
         assert max(sizes) == threads, "the network is too small for threads"
         assert found == expected, threads
+
+
+def test_every_thread_has_a_block_of_columns():
+    net = support.network(64, LAYERS, CCE)
+    for threads, blocks in ((1, [1, 1]), (3, [3, 3]), (16, [4, 3])):
+        bench = support.COMPILED[0].make(net, support.training(batch=64), threads=threads)
+        bench.train_epoch(support.rows(64, 64, 10), 0)
+        wide = bench._plans["training", 0].stages[[1, 3]]
+        assert [wide[0, Field.COLUMN_BLOCKS], wide[1, Field.COLUMN_BLOCKS]] == blocks
 
 
 def check_threads(monkeypatch, *, several, **case):

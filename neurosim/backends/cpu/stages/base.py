@@ -18,6 +18,8 @@ from neurosim.network.network import Network
 
 IN_PLACE = (DROPOUT, ACTIVATION, BATCH_NORM)
 Stage = NDArray[np.int64]
+# Columns of a block; more blocks would take longer to wait for than to work on.
+NARROWEST = 32
 
 
 @dataclass(frozen=True)
@@ -40,11 +42,9 @@ class Vectors:
     statistics: NDArray[np.float32]
 
 
-def column_blocks(units: int) -> int:
-    """The number of blocks for `units` columns: enough to share, but not so many that packing becomes expensive."""
-    if units < 32:
-        return 1
-    return 2 * max(1, units // 512)
+def column_blocks(units: int, threads: int) -> int:
+    """The number of blocks for `units` columns: one for each thread, but none narrower than a tile is worth."""
+    return max(1, min(threads, units // NARROWEST))
 
 
 def address(array: NDArray[Any], offset: int = 0) -> int:
@@ -82,9 +82,10 @@ class Stages:
         on_maps: bool,
         training: bool,
         lanes: int,
+        threads: int,
     ) -> None:
         self.network, self.capacity, self.kernels, self.vectors = network, capacity, kernels, vectors
-        self.training, self.lanes, self.on_maps = training, lanes, on_maps
+        self.training, self.lanes, self.threads, self.on_maps = training, lanes, threads, on_maps
         self._kinds = kinds
         self.backward = vectors.gradient is not None
         self.table: list[Stage] = []
@@ -146,7 +147,8 @@ class Stages:
         stage[Field.KIND] = kind
         stage[Field.INPUTS], stage[Field.UNITS], stage[Field.CHANNELS] = inputs, units, channels
         stage[Field.MAPS] = self.on_maps
-        stage[Field.COLUMN_BLOCKS], stage[Field.INPUT_BLOCKS] = column_blocks(units), column_blocks(inputs)
+        stage[Field.COLUMN_BLOCKS] = column_blocks(units, self.threads)
+        stage[Field.INPUT_BLOCKS] = column_blocks(inputs, self.threads)
         stage[Field.X] = 0 if before is None else before[Field.A]
         if before is not None:
             stage[Field.BY_ROWS] = before[Field.BY_ROWS]
