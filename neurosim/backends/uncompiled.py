@@ -13,6 +13,7 @@ written for compilers, with float64 in place of float32: so it gives NaN where c
 
 from __future__ import annotations
 
+import builtins
 import functools
 import inspect
 import math
@@ -191,10 +192,10 @@ def _rebind(value: Any, done: dict[Any, Any]) -> Any:
     rebound = types.FunctionType(_with_numbers(code), names, value.__name__, None, cells or None)
     done[value] = rebound
     for name in {*code.co_names, *(name for inner in inner_codes(code) for name in inner.co_names)}:
-        if name in names:
-            names[name] = _rebind(names[name], done)
-        elif name in _BUILTIN:
+        if name in _BUILTIN and names.get(name, getattr(builtins, name)) is getattr(builtins, name):
             names[name] = _BUILTIN[name]
+        elif name in names:
+            names[name] = _rebind(names[name], done)
     for cell, original in zip(cells, value.__closure__ or (), strict=True):
         cell.cell_contents = _rebind(original.cell_contents, done)
     return rebound

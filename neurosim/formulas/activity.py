@@ -102,6 +102,15 @@ class Activity:
         return False
 
 
+def with_sorted(body: Iterable[form.Statement], rows: set[str]) -> set[str]:
+    """The rows, and those that are made of them by sorting."""
+    found = set(rows)
+    for part in form.walk(body):  # one that is sorted again comes later
+        if isinstance(part, form.Sorted) and part.row in found:
+            found.add(part.name)
+    return found
+
+
 def assigned_names(body: Iterable[form.Statement]) -> Iterator[tuple[str, form.Expression | None]]:
     """Each name that is assigned to with what it gets; None for a loop variable."""
     for part in form.walk(body):

@@ -7,8 +7,8 @@ to the adjoints of what it reads (Griewank and Walther, Evaluating Derivatives, 
 Each round of a loop is worked out again when the loop is taken in reverse, from the entries of the rows and from what
 is known before the loop. That is possible where a loop only adds to what it had before or takes the largest, which is
 what losses do, and where what it hands on from round to round enters linearly. Otherwise the values of all rounds are
-needed again; the row to fill, of which each entry is free until its round has come, can keep those of one name.
-Anything else is a `NotReversibleError`.
+needed again; the row to fill, of which each entry is free until its round has come, can keep those of one name, rows of
+the function's own those of several. Anything else is a `NotReversibleError`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,21 @@ from neurosim.formulas.operations import Operations
 from neurosim.formulas.python import plain_text
 from neurosim.formulas.reversible import LostValueError, NotReversibleError
 from neurosim.formulas.rounds import Lengths, ascending, descending
-from neurosim.formulas.steps import Add, Branch, Carried, Fixed, Loop, Pick, Set, Step, all_steps, defined
+from neurosim.formulas.rows import put_back
+from neurosim.formulas.steps import (
+    Add,
+    Branch,
+    Carried,
+    Loop,
+    Order,
+    Pick,
+    Set,
+    Step,
+    all_steps,
+    defined,
+    read_by,
+    statements,
+)
 from neurosim.formulas.tangents import TangentOf
 from neurosim.formulas.terms import ONE, ZERO, added, negative, number_of
 from neurosim.formulas.tidying import tidied
@@ -71,9 +85,10 @@ class AdjointWriter:
         Gives the tangents of functions that it calls.
     known : mapping of str to Expression
         Names whose values can be read somewhere.
-    kept : str
-        A name whose values from round to round of a loop are kept in the row to fill, until the loop in reverse has
-        come to them.
+    kept : sequence of str
+        Names whose values from round to round of a loop are kept, until the loop in reverse has come to them.
+    in_place : bool
+        Whether the row to fill keeps the only one of them, or rows of the function's own keep them.
     """
 
     def __init__(
@@ -84,16 +99,28 @@ class AdjointWriter:
         filled_rows: Mapping[str, str],
         tangent_of: TangentOf,
         known: Mapping[str, Expression],
-        kept: str = "",
+        kept: Sequence[str] = (),
+        *,
+        in_place: bool = False,
     ) -> None:
         self.versions = versions
         self.names: Names = versions.names
         self.steps = steps
         self.result = result
-        self.filled_rows = filled_rows
-        self.kept = kept
+        self.given_rows = filled_rows
+        self._made: list[str] = []
+        orders = [step for step in all_steps(steps) if isinstance(step, Order)]
+        self.filled_rows = {
+            **filled_rows,
+            **{step.name: self._made_row(f"d_{self.names.plain(step.name)}") for step in orders},
+        }
+        ((self._row, filled_row),) = filled_rows.items()
+        self.in_place = in_place
+        self.kept = {
+            name: filled_row if in_place else self._made_row(f"{self.names.plain(name)}_kept") for name in kept
+        }
         self.operations = Operations(versions, tangent_of, known, self._bind, self._add)
-        needed, _ = without_dead(self._forward(steps, frozenset()), {result})
+        needed, _ = without_dead(statements(steps), {result})
         self._deferral = Deferral(steps, known, {name for name, _ in assigned_names(needed)})
         self._written: list[Statement] = []
         self._adjoints: dict[str, Expression] = {}
@@ -102,47 +129,35 @@ class AdjointWriter:
         self._entries: dict[str, Index] = {}
         # Names that the loops around add to, or take extremes of.
         self._running: frozenset[str] = frozenset()
-        self.lengths = Lengths({step.name: step.value for step in all_steps(steps) if isinstance(step, Set)})
-        self._used = {name for step in all_steps(steps) for name in _read(step)}
+        values = {step.name: step.value for step in all_steps(steps) if isinstance(step, Set)}
+        self.lengths = Lengths(values, {step.name: step.row for step in orders})
+        self._used = {name for step in all_steps(steps) for name in read_by(step)}
 
     def body(self) -> list[Statement]:
         """The statements."""
         with self._scope(self.steps) as scope:
             self._add(Name(self.result), ONE)
             self._reverse(self.steps)
-            self._flush(scope)
+            self._flush(scope.local)
             backward = self._written
-        forward = self._forward(self.steps, frozenset())
-        statements, live = without_dead([*forward, *backward], set())
-        for name in sorted(live | {name for node in statements for name in names_in(node)}):
+        forward = statements(self.steps)
+        written, live = without_dead([*forward, *backward], set())
+        for name in sorted(live | {name for node in written for name in names_in(node)}):
             if name.endswith(_LOST):
                 lost = name.removesuffix(_LOST)
-                raise LostValueError(lost, self.names.wishes.get(lost, lost))
-        reserved = {*self.versions.formula.params, *self.filled_rows.values(), *self.names.outside}
-        filling = Filling(self.names, self.lengths, self.filled_rows, keeps=bool(self.kept))
-        return tidied(filling.filled(statements), self.names.wishes, reserved)
+                raise LostValueError(lost, self.names.plain(lost))
+        reserved = {*self.versions.formula.params, *self.names.outside}
+        written = Filling(self.names, self.lengths, self.given_rows, keeps=self.in_place).filled(written)
+        for row in self._made:
+            place = next((k for k, node in enumerate(written) if row in names_in(node)), None)
+            if place is not None:
+                written.insert(place, form.Zeros(row, self._row))
+        return tidied(written, self.names.wishes, reserved)
 
-    # Forward ------------------------------------------------------------------------------------------------
-
-    def _forward(self, steps: Sequence[Step], running: frozenset[str]) -> list[Statement]:
-        """The formula's own statements, but for what is added to names in `running`."""
-        written: list[Statement] = []
-        for step in steps:
-            match step:
-                case Set(name=name, value=value):
-                    written.append(Assign((Name(name),), value))
-                case Add(name=name, sign=sign, value=value) if name not in running:
-                    written.append(Assign((Name(name),), Binary(sign, Name(name), value)))
-                case Pick(name=name, change=change) if name not in running:
-                    written.append(Assign((Name(name),), change))
-                case Branch(test=test, body=body, orelse=orelse):
-                    sides = (tuple(self._forward(side, running)) for side in (body, orelse))
-                    written.append(If(test, *sides))
-                case Loop(name=name, bounds=bounds, body=body):
-                    written.append(For(name, bounds, tuple(self._forward(body, running))))
-                case Fixed(statement=statement):
-                    written.append(statement)
-        return written
+    def _made_row(self, wish: str) -> str:
+        """A row of the function's own."""
+        self._made.append(self.names.fresh(wish))
+        return self._made[-1]
 
     # Adjoints -----------------------------------------------------------------------------------------------
 
@@ -243,9 +258,9 @@ class AdjointWriter:
             else:
                 self._scopes[-1].touched.add(key)
 
-    def _flush(self, scope: _Scope) -> None:
-        """Write the adjoints of entries that belong to a block."""
-        for key in [key for key in self._entries if key in scope.local]:
+    def _flush(self, keys: set[str]) -> None:
+        """Write the adjoints of entries, such as those that belong to a block."""
+        for key in [key for key in self._entries if key in keys]:
             entry = self._entries.pop(key)
             place = Index(self.filled_rows[entry.row], entry.index)
             value = self._adjoints.get(key)
@@ -269,6 +284,8 @@ class AdjointWriter:
                     self._branch(step)
                 case Loop():
                     self._loop(step)
+                case Order():
+                    self._order(step)
 
     def _take_back(self, name: str, value: Expression) -> None:
         adjoint = self._adjoints.get(name)
@@ -308,10 +325,20 @@ class AdjointWriter:
         for side in (step.body, step.orelse):
             with self._scope(side) as scope:
                 self._reverse(side)
-                sides.append((*self._forward(side, self._running), *self._written))
+                sides.append((*statements(side, self._running), *self._written))
                 touched |= scope.touched
         self._settle(touched)
         self._written.append(If(step.test, *sides))
+
+    def _order(self, step: Order) -> None:
+        """Each number of a sorted row hands its adjoint on to the entry that it comes from."""
+        self._flush({key for key, entry in self._entries.items() if entry.row == step.name})
+        adjoints = self.filled_rows[step.name]
+        if any(adjoints in names_in(node) for node in self._written):
+            rows = (step.row, step.name, adjoints, self._made_row("taken"), self.filled_rows[step.row])
+            called = self.names.of_value(put_back.__name__, put_back)
+            given = (*map(Name, rows), ONE if step.descending else ZERO)
+            self._written.append(form.Do(form.Helper(put_back, given, called)))
 
     def _loop(self, step: Loop) -> None:
         live = [
@@ -345,17 +372,16 @@ class AdjointWriter:
             self._reverse(inner)
             for item in live:
                 self._assign(self._called_adjoint(item.name), self._adjoints.get(item.start, ZERO))
-            self._flush(scope)
+            self._flush(scope.local)
             backward = self._written
-        again = self._forward(inner, self._running)
-        forward = self._forward(step.body, self._running)
+        again = statements(inner, self._running)
+        forward = statements(step.body, self._running)
         self._running = around
         self._settle(scope.touched)
         bounds = step.bounds
         if live:
             bounds = descending(bounds)
-            if any(item.name == self.kept for item in step.carried):
-                self._keep(step, forward)
+            self._keep(step, forward)
             starts_again = [
                 Assign((Name(item.start),), self._start(item, step)) for item in step.carried if item.before
             ]
@@ -379,7 +405,7 @@ class AdjointWriter:
                     divisor in self.versions.active - changed
                 ):
                     if divisor not in self.operations.logarithms:
-                        logarithm = self.names.fresh(f"log_{self.names.wishes.get(divisor, divisor)}")
+                        logarithm = self.names.fresh(f"log_{self.names.plain(divisor)}")
                         self.operations.logarithms[divisor] = logarithm
                         self.versions.active.add(logarithm)
                         self._scopes[-1].local.add(logarithm)
@@ -393,24 +419,24 @@ class AdjointWriter:
                 self._assign(Name(item.name), item.before)
 
     def _keep(self, step: Loop, forward: Sequence[Statement]) -> None:
-        """Before a loop in reverse: the same forward, keeping what each round starts with in the row to fill."""
-        ((row, filled_row),) = self.filled_rows.items()
+        """Before a loop in reverse: the same forward, keeping what each round starts with."""
+        entries = [
+            (Index(self.kept[item.name], Name(step.name)), item.name) for item in step.carried if item.name in self.kept
+        ]
+        if not entries:
+            return
         bounds = ascending(step.bounds)
-        if (
-            len(self._scopes) > 1
-            or bounds is None
-            or bounds[0] != Const(0)
-            or not self.lengths.is_length(bounds[1], row)
-        ):
+        if len(self._scopes) > 1 or bounds is None or bounds[0] != Const(0):
+            raise NotReversibleError(0, "")
+        if not self.lengths.is_length(bounds[1], self._row):
             raise NotReversibleError(0, "")
         self._begin(step)
-        keep = Assign((Index(filled_row, Name(step.name)),), Name(self.kept))
-        self._written.append(For(step.name, step.bounds, (keep, *forward)))
+        keep = (Assign((entry,), Name(name)) for entry, name in entries)
+        self._written.append(For(step.name, step.bounds, (*keep, *forward)))
 
     def _start(self, item: Carried, step: Loop) -> Expression:
-        if item.name == self.kept:
-            (filled_row,) = self.filled_rows.values()
-            return Index(filled_row, Name(step.name))
+        if item.name in self.kept:
+            return Index(self.kept[item.name], Name(step.name))
         return Name(item.name + _LOST)
 
     def _entry_of(self, step: Loop) -> list[Index]:
@@ -419,11 +445,3 @@ class AdjointWriter:
         return [
             Index(row, Name(step.name)) for row in self.filled_rows if bounds and self.lengths.is_within(bounds[1], row)
         ]
-
-
-def _read(step: Step) -> set[str]:
-    match step:
-        case Set(value=node) | Add(value=node) | Pick(value=node) | Branch(test=node) | Fixed(statement=node):
-            return names_in(node)
-        case Loop(bounds=bounds):
-            return {name for bound in bounds for name in names_in(bound)}

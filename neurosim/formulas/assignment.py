@@ -41,7 +41,7 @@ class _Flow:
                 self._read([value], names)
                 self._read((target for target in form.walk(targets) if isinstance(target, form.Index)), names)
                 return names.union(target_names(targets))
-            case form.Sorted(name=name):
+            case form.Sorted(name=name) | form.Zeros(name=name):
                 return names | {name}
             case form.Return():
                 self._read([node], names)

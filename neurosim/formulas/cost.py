@@ -79,7 +79,7 @@ class _Meter:
                 _add(limited, inner)
             elif isinstance(node, form.For):
                 inner = _times(inner, _count(bounds.rounds[id(node)]))
-            elif isinstance(node, form.Sorted):
+            elif isinstance(node, form.Sorted | form.Zeros):
                 _add(inner, _SORTED)
             elif isinstance(node, form.Helper):
                 _add(inner, self.work_of(read(node.function)))

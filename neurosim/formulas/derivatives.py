@@ -25,12 +25,10 @@ from neurosim.formulas.reader import read
 from neurosim.formulas.reversible import LostValueError, NotReversibleError
 from neurosim.formulas.row_outputs import RowOutputs
 from neurosim.formulas.sharing import shared
-from neurosim.formulas.source import LOADED_SOURCE, identifier
+from neurosim.formulas.source import DERIVATION, LOADED_SOURCE, identifier
 from neurosim.formulas.steps import Step
 from neurosim.formulas.tangents import TangentPrinter, Varied, unused
 from neurosim.formulas.versions import Versions
-
-DERIVATION = "__neurosim_derivation__"
 
 
 def derive_slope(function: Callable[..., float]) -> Callable[..., float]:
@@ -159,7 +157,7 @@ class _Derivation:
         body = Lowering(formula, names, {a}, set()).result(result)
         versions = Versions(replace(formula, body=tuple(body)), names, {a})
         steps = shared(hoisted(versions.steps(), versions.active))
-        row = names.fresh(f"d{a}")
+        row = names.fixed(f"d{a}")
         body = self._adjoints(versions, steps, versions.now(result), {a: row}, {})
         name = f"{identifier(function)}_gradient"
         written = PythonPrinter(formula).function(name, [a, y, row, *params], body)
@@ -173,22 +171,38 @@ class _Derivation:
         rows: dict[str, str],
         known: dict[str, form.Expression],
     ) -> list[Statement]:
-        """What the writer of adjoints writes; where one value is lost from round to round, the row to fill keeps it."""
+        """What the writer of adjoints writes; values that are lost from round to round are kept in rows."""
         versions.active -= without_effect(steps, result, versions.active)
+
+        def written(*kept: str, in_place: bool = False) -> list[Statement]:
+            writer = AdjointWriter(versions, steps, result, rows, self.tangent_of, known, kept, in_place=in_place)
+            return writer.body()
+
         try:
-            return AdjointWriter(versions, steps, result, rows, self.tangent_of, known).body()
-        except LostValueError as lost:
+            return written()
+        except LostValueError as error:
+            first = error
+        kept = [first.name]
+        try:
+            return written(*kept, in_place=True)
+        except NotReversibleError:
+            pass
+        while True:
             try:
-                return AdjointWriter(versions, steps, result, rows, self.tangent_of, known, lost.name).body()
+                return written(*kept)
+            except LostValueError as lost:
+                if lost.name in kept:
+                    raise first from None
+                kept.append(lost.name)
             except NotReversibleError:
-                raise lost from None
+                raise first from None
 
     def backward(self, function: Callable[..., None]) -> Callable[..., None]:
         """The product of a row with the Jacobian of a row activation."""
         formula = read(function)
         names = Names(formula)
         z, a, *params = formula.params
-        given, filled_row = names.fresh(f"d{a}"), names.fresh(f"d{z}")
+        given, filled_row = names.fixed(f"d{a}"), names.fixed(f"d{z}")
         total = names.fresh("total")
         body = Lowering(formula, names, {z, a}, set()).result(total)
         outputs = RowOutputs(names, z, a)

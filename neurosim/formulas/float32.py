@@ -38,7 +38,7 @@ from neurosim.formulas.kinds import (
 )
 from neurosim.formulas.python import BINARY, PythonPrinter, called
 from neurosim.formulas.reader import read
-from neurosim.formulas.rows import PLACES, put_in_order
+from neurosim.formulas.rows import PLACES, clear, put_in_order
 
 # Powers of integers up to here are worked out as they are written.
 SMALL_POWER = 64
@@ -247,6 +247,11 @@ class Float32Printer(GuardedPrinter):
         fill = called(self.translator.add(put_in_order, kinds, 0, part=True), row, made, float_literal(node.descending))
         return [ast.Assign([made], self.scratch(row)), ast.Expr(fill)]
 
+    def write_zeros(self, node: form.Zeros) -> Any:
+        made = self.name(node.name)
+        fill = called(self.translator.add(clear, ["row"], 0, part=True), made)
+        return [ast.Assign([made], self.scratch(self.name(node.row))), ast.Expr(fill)]
+
     def scratch(self, row: ast.expr) -> ast.expr:
         """A new row, as long as another one."""
         return called("scratch", called("len", row))
@@ -384,6 +389,8 @@ class _IntegerPrinter(PythonPrinter):
 
     def write_call(self, node: form.Call) -> ast.expr:
         """The length of a row, the whole part of any number, or the larger of two integers."""
+        if node.name == "int" and self._floats.trusted:
+            return called("int", self._floats.number(*node.arguments))
         if node.name == "int":
             return self._floats.guard("whole", self._floats.number(*node.arguments))
         first, *others = self.write_all(node.arguments)

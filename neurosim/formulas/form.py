@@ -178,6 +178,14 @@ class Sorted(Statement):
 
 
 @dataclass(frozen=True)
+class Zeros(Statement):
+    """``name = [0.0] * len(row)``: a row of the function's own. Derived functions have some, those of authors none."""
+
+    name: str
+    row: str
+
+
+@dataclass(frozen=True)
 class Do(Statement):
     """A call of another function of the author's, which fills rows that it is given."""
 

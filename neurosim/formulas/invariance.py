@@ -48,12 +48,13 @@ def without_effect(steps: Sequence[Step], result: str, active: set[str]) -> set[
     found: set[str] = set()
     last = {name: place for place, step in enumerate(steps) for name in defined([step]) if name in active}
     inside = {name for step in steps if isinstance(step, Loop | Branch) for name in _within(step)}
+    varying = {name for step in steps if isinstance(step, Loop) for name in defined([step])}
     zeros = {step.name: _ZERO for step in steps if isinstance(step, Set) and step.value == ZERO}
     for name, place in last.items():
         if name in inside or name == result:
             continue
         for kind in ("shift", "scale"):
-            changes = _Changes({**zeros, name: _Change(kind, _ONE)})
+            changes = _Changes({**zeros, name: _Change(kind, _ONE)}, varying)
             changes.follow(steps[place + 1 :])
             if changes.of_name(result).kind in ("none", "zero"):
                 found.add(name)
@@ -68,10 +69,11 @@ def _within(step: Loop | Branch) -> set[str]:
 
 
 class _Changes:
-    """Follows the changes of names through steps."""
+    """Follows the changes of names through steps; those in `varying` have several values in turn."""
 
-    def __init__(self, names: Mapping[str, _Change]) -> None:
+    def __init__(self, names: Mapping[str, _Change], varying: set[str]) -> None:
         self._names = dict(names)
+        self._varying = varying
 
     def of_name(self, name: str) -> _Change:
         return self._names.get(name, _NONE)
@@ -176,14 +178,20 @@ class _Changes:
             return _OTHER
         if x.kind == "zero":
             return _ZERO
-        if x.kind == "shift" and y.kind == "none":
+        if x.kind == "shift" and y.kind == "none" and self._is_constant(right):
             return _Change("shift", tuple((f"{what}{operator}({plain_text(right)})", count) for what, count in x.rate))
-        if y.kind == "shift" and x.kind == "none" and operator == "*":
+        if y.kind == "shift" and x.kind == "none" and operator == "*" and self._is_constant(left):
             return _Change("shift", tuple((f"{what}{operator}({plain_text(left)})", count) for what, count in y.rate))
         if "shift" in (x.kind, y.kind):
             return _OTHER
         sign = 1.0 if operator == "*" else -1.0
         return _scaled(_plus(x.rate, _times(y.rate, sign)))
+
+    def _is_constant(self, node: Expression) -> bool:
+        """Whether an expression has one value throughout; an entry may be another one in each round of a loop."""
+        if any(isinstance(part, form.Index | form.Entry | form.Helper) for part in form.walk([node])):
+            return False
+        return not names_in(node) & self._varying
 
 
 def _shifted(rate: Rate) -> _Change:

@@ -89,7 +89,7 @@ def check_kinds(formula: Formula, arguments: Sequence[ArgumentKind], results: in
 def short_rows(formula: Formula, given: Iterable[str]) -> set[str]:
     """Names of rows that may have fewer entries than others: arguments, and what is sorted of them."""
     found = set(given)
-    ordered = [part for part in walk(formula.body) if isinstance(part, form.Sorted)]
+    ordered = [part for part in walk(formula.body) if isinstance(part, form.Sorted | form.Zeros)]
     for _ in ordered:  # one may be sorted again
         found |= {part.name for part in ordered if part.row in found}
     return found
@@ -97,7 +97,7 @@ def short_rows(formula: Formula, given: Iterable[str]) -> set[str]:
 
 def own_rows(formula: Formula) -> set[str]:
     """Names of rows that the function makes itself."""
-    return {part.name for part in walk(formula.body) if isinstance(part, form.Sorted)}
+    return {part.name for part in walk(formula.body) if isinstance(part, form.Sorted | form.Zeros)}
 
 
 def _check_names(formula: Formula, rows: set[str], targets: Iterable[form.Expression]) -> None:

@@ -45,6 +45,10 @@ def without_dead(
                     continue
                 node = replace(node, body=tuple(rounds))
                 live = (live | (before - {name})).union(*map(_read, bounds))
+            case form.Sorted(name=name, row=row):
+                if name not in live:
+                    continue
+                live = live - {name} | {row}
             case form.While():
                 if not live & {name for name, _ in assigned_names([node])}:
                     continue

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from neurosim.formulas import form
-from neurosim.formulas.activity import Activity, assigned_names
+from neurosim.formulas.activity import Activity, assigned_names, with_sorted
 from neurosim.formulas.form import Assign, Choice, Const, Expression, For, If, Index, Name, Statement
 from neurosim.formulas.kinks import Kinks
 from neurosim.formulas.names import Abroad, Names, own_names, renamed
@@ -43,7 +43,7 @@ class Lowering(Activity):
         self.formula = formula
         self.callers = (*callers, formula.function)
         self.names = names
-        self.rows = rows
+        self.rows = with_sorted(formula.body, rows)
         self.active = self.find_active(active)
 
     def result(self, name: str) -> list[Statement]:
@@ -157,6 +157,7 @@ class Lowering(Activity):
         abroad = Abroad(formula, self.names)
         written += (renamed(abroad.moved(part), new) for part in body)
         self.active |= {new[name].id for name in inner.active if name in new}
+        self.rows |= {new[name].id for name in inner.rows if name in new}
         self.active.add(result)
         return Name(result)
 

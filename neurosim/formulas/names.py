@@ -37,13 +37,23 @@ class Names:
 
     def fresh(self, wish: str) -> str:
         """A name that is not in use: `wish`, or `wish` with a number."""
-        wish = self.wishes.get(wish, wish)
+        wish = self.plain(wish)
         name, number = wish, 1
         while name in self._taken:
             number += 1
             name = f"{wish}{number}" if not wish[-1].isdigit() else f"{wish}_{number}"
         self._taken.add(name)
         self.wishes[name] = wish
+        return name
+
+    def plain(self, name: str) -> str:
+        """What a name would best be called."""
+        return self.wishes.get(name, name)
+
+    def fixed(self, wish: str) -> str:
+        """The same, for a name that stays as it is."""
+        name = self.fresh(wish)
+        del self.wishes[name]
         return name
 
     def reserve(self, names: Iterable[str]) -> None:
@@ -99,7 +109,7 @@ def renamed(node: form.Node, new: Mapping[str, Expression]) -> Any:
             return replace(new[name], line=node.line) if name in new else node
         case Index(row=row, index=index):
             return replace(node, row=other(row), index=renamed(index, new))
-        case form.Sorted(name=name, row=row):
+        case form.Sorted(name=name, row=row) | form.Zeros(name=name, row=row):
             return replace(node, name=other(name), row=other(row))
         case For(name=name):
             node = replace(node, name=other(name))
@@ -111,7 +121,7 @@ def own_names(node: form.Node) -> tuple[str, ...]:
     match node:
         case Name(id=name) | Index(row=name) | For(name=name):
             return (name,)
-        case form.Sorted(name=name, row=row):
+        case form.Sorted(name=name, row=row) | form.Zeros(name=name, row=row):
             return name, row
     return ()
 

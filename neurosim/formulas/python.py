@@ -73,6 +73,10 @@ class PythonPrinter(Printer):
         order = [ast.keyword("reverse", ast.Constant(True))] if node.descending else []
         return ast.Assign([self.name(node.name)], ast.Call(ast.Name("sorted"), [self.name(node.row)], order))
 
+    def write_zeros(self, node: form.Zeros) -> ast.stmt:
+        zeros = ast.BinOp(ast.List([ast.Constant(0.0)]), ast.Mult(), called("len", self.name(node.row)))
+        return ast.Assign([self.name(node.name)], zeros)
+
     def write_do(self, node: form.Do) -> ast.stmt:
         return ast.Expr(self.write(node.call))
 

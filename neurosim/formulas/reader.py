@@ -15,7 +15,7 @@ from neurosim.formulas import form
 from neurosim.formulas.expressions import ExpressionReader
 from neurosim.formulas.rows import OF_A_ROW
 from neurosim.formulas.sequences import as_range
-from neurosim.formulas.source import counted, namespace, parse
+from neurosim.formulas.source import DERIVATION, counted, namespace, parse
 
 # Where a function keeps the names that it saw when it was read, and its checked form.
 _READ = "__neurosim_formula__"
@@ -85,6 +85,14 @@ class _StatementReader(ExpressionReader):
         match node:
             case ast.Assign(value=ast.Call(func=ast.Name(id="sorted")) as call) if self.is_builtin(call.func):
                 return self.in_order(node, call)
+            case ast.Assign(
+                targets=[ast.Name(id=name)],
+                value=ast.BinOp(
+                    ast.List([ast.Constant(0.0)]), ast.Mult(), ast.Call(ast.Name("len"), [ast.Name(id=row)])
+                ),
+            ) if DERIVATION in self.function.__globals__:
+                self.known.add(name)
+                return form.Zeros(name, row, line=line)
             case ast.Assign(targets=targets, value=value):
                 for target in targets:
                     self.check_count(node, target, value)

@@ -15,10 +15,13 @@ class Lengths:
     ----------
     values : mapping of str to Expression
         What names stand for.
+    sorted_rows : mapping of str to str
+        Rows that are made by sorting, each with that of which it is made.
     """
 
-    def __init__(self, values: Mapping[str, Expression]) -> None:
+    def __init__(self, values: Mapping[str, Expression], sorted_rows: Mapping[str, str]) -> None:
         self._values = values
+        self._sorted_rows = sorted_rows
 
     def is_within(self, last: Expression, row: str) -> bool:
         """Whether the entries before `last` are all there."""
@@ -33,10 +36,16 @@ class Lengths:
         """Whether a number is the length of a row."""
         match node:
             case Call(name="len", arguments=[Name(id=name)]):
-                return name == row
+                return self._first(name) == self._first(row)
             case Name(id=name) if name in self._values:
                 return self.is_length(self._values[name], row)
         return False
+
+    def _first(self, row: str) -> str:
+        """The row of which one is made, and which has its length."""
+        while row in self._sorted_rows:
+            row = self._sorted_rows[row]
+        return row
 
 
 def ascending(bounds: tuple[Expression, ...]) -> tuple[Const, Expression] | None:

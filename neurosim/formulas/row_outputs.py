@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from neurosim.formulas import form
-from neurosim.formulas.activity import assigned_names
+from neurosim.formulas.activity import assigned_names, with_sorted
 from neurosim.formulas.form import Assign, Binary, Call, Expression, For, If, Index, Name, Statement
 from neurosim.formulas.liveness import without_dead
 from neurosim.formulas.names import Names, renamed
@@ -63,11 +63,14 @@ class RowOutputs:
         self._written: list[Statement] = []
         self._setting: _Setting | None = None
         self._lengths: set[str] = set()
+        # Rows that are as long as the given one.
+        self._as_long = {output}
         # Names of entries that are worked out again, and of what they were first.
         self._copies: list[tuple[str, str]] = []
 
     def weighted(self, statements: Sequence[Statement], weights: str, total: str) -> list[Statement]:
         """The statements, which leave in `total` the sum of the outputs times the numbers of the row `weights`."""
+        self._as_long |= with_sorted(statements, {self.given}) - {self.given}
         for node in self._named_apart(statements):
             self._statement(node)
         setting = self._setting
@@ -109,7 +112,7 @@ class RowOutputs:
 
     def _with_length(self, node: Any) -> Any:
         match node:
-            case Call(name="len", arguments=[Name(id=name)]) if name == self.output:
+            case Call(name="len", arguments=[Name(id=name)]) if name in self._as_long:
                 return replace(node, arguments=(Name(self.given),))
         return form.rebuilt(node, self._with_length)
 
@@ -168,6 +171,8 @@ class RowOutputs:
                     written.append(replace(node, body=tuple(self._reading(body))))
                 case Assign(value=value):
                     written.append(replace(node, value=self._replaced(value, written, node.line)))
+                case form.Sorted() if _mentions(node, self.output):
+                    raise NotReversibleError(node.line, f"{self.output} is sorted")
                 case _ if _mentions(node, self.output):
                     raise NotReversibleError(node.line, f"{self.output} is read in a while loop")
                 case _:

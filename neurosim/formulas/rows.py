@@ -82,6 +82,44 @@ def put_in_order(row: Sequence[float], ordered: list[float], descending: float) 
             ordered[count - 1 - k] = value
 
 
+def clear(row: list[float]) -> None:
+    """Make every entry 0."""
+    for k in range(len(row)):
+        row[k] = 0.0
+
+
+def put_back(
+    row: Sequence[float],
+    ordered: Sequence[float],
+    amounts: Sequence[float],
+    taken: list[float],
+    filled: list[float],
+    descending: float,
+) -> None:
+    """Add to each entry of `filled` what `amounts` has where the number of `row` stands in ``sorted(row)``.
+
+    Of equal numbers, the first stands first. `taken` is 0 everywhere; it counts them.
+    """
+    for k in range(len(row)):
+        value = row[k]
+        low = 0
+        high = len(row)
+        while low < high:
+            middle = (low + high) // 2
+            there = ordered[middle]
+            # In descending order, NaN comes first.
+            if (there > value or there != there) if descending > 0.0 else there < value:
+                low = middle + 1
+            else:
+                high = middle
+        if value == value:
+            place = low + int(taken[low])
+            taken[low] += 1.0
+            filled[k] += amounts[place]
+        else:
+            filled[k] = value
+
+
 # How formulas call those with a name of Python's own.
 OF_A_ROW = {"sum": total, "max": largest, "min": smallest}
 # Those that give an index.

@@ -60,3 +60,4 @@ def _read_as(step: Step, new: dict[str, Expression]) -> Step:
             )
         case Fixed(statement=statement):
             return Fixed(other(statement))  # type: ignore[arg-type]
+    return step

@@ -29,6 +29,8 @@ TREE = "__neurosim_tree__"
 LAMBDA = "<lambda>"
 # Where the loader of plugin files keeps the text it has loaded; the file may have changed since.
 LOADED_SOURCE = "__neurosim_source__"
+# Where a derived function keeps the text of all that was derived along with it.
+DERIVATION = "__neurosim_derivation__"
 
 
 def parse(function: Callable[..., Any]) -> ast.FunctionDef:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 
 from neurosim.formulas.activity import assigned_names
-from neurosim.formulas.form import Expression, Statement
+from neurosim.formulas.form import Assign, Binary, Expression, For, If, Name, Sorted, Statement
+from neurosim.formulas.names import names_in
 
 
 @dataclass(frozen=True)
@@ -66,13 +67,22 @@ class Loop:
 
 
 @dataclass(frozen=True)
+class Order:
+    """``name = sorted(row)``, a row of which entries are varied."""
+
+    name: str
+    row: str
+    descending: bool
+
+
+@dataclass(frozen=True)
 class Fixed:
     """Statements that nothing varied comes into."""
 
     statement: Statement
 
 
-Step = Set | Add | Pick | Branch | Loop | Fixed
+Step = Set | Add | Pick | Branch | Loop | Order | Fixed
 
 
 def all_steps(steps: Sequence[Step]) -> Iterator[Step]:
@@ -102,3 +112,36 @@ def defined(steps: Sequence[Step]) -> Iterator[str]:
                 yield from defined(body)
             case Fixed(statement=statement):
                 yield from (name for name, _ in assigned_names([statement]))
+
+
+def statements(steps: Sequence[Step], running: Container[str] = frozenset()) -> list[Statement]:
+    """What the steps stand for, but for what is added to names in `running`."""
+    written: list[Statement] = []
+    for step in steps:
+        match step:
+            case Set(name=name, value=value):
+                written.append(Assign((Name(name),), value))
+            case Add(name=name, sign=sign, value=value) if name not in running:
+                written.append(Assign((Name(name),), Binary(sign, Name(name), value)))
+            case Pick(name=name, change=change) if name not in running:
+                written.append(Assign((Name(name),), change))
+            case Branch(test=test, body=body, orelse=orelse):
+                written.append(If(test, *(tuple(statements(side, running)) for side in (body, orelse))))
+            case Loop(name=name, bounds=bounds, body=body):
+                written.append(For(name, bounds, tuple(statements(body, running))))
+            case Order(name=name, row=row, descending=descending):
+                written.append(Sorted(name, row, descending))
+            case Fixed(statement=statement):
+                written.append(statement)
+    return written
+
+
+def read_by(step: Step) -> set[str]:
+    """The names and rows that a step reads itself."""
+    match step:
+        case Set(value=node) | Add(value=node) | Pick(value=node) | Branch(test=node) | Fixed(statement=node):
+            return names_in(node)
+        case Loop(bounds=bounds):
+            return {name for bound in bounds for name in names_in(bound)}
+        case Order(row=row):
+            return {row}

@@ -198,7 +198,7 @@ def _with_short_names(
 def _in_order(statements: Sequence[Statement]) -> Iterator[tuple[str, None]]:
     for node in form.walk(statements):
         match node:
-            case Name(id=name) | For(name=name):
+            case Name(id=name) | For(name=name) | form.Sorted(name=name) | form.Zeros(name=name):
                 yield name, None
 
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from neurosim.formulas import form
-from neurosim.formulas.activity import Activity, assigned_names
+from neurosim.formulas.activity import Activity, assigned_names, with_sorted
 from neurosim.formulas.form import (
     Assign,
     Binary,
@@ -31,7 +31,7 @@ from neurosim.formulas.names import Names, renamed
 from neurosim.formulas.python import plain_text
 from neurosim.formulas.reversible import NotReversibleError
 from neurosim.formulas.running import added_to, is_extreme, is_sum, larger_of
-from neurosim.formulas.steps import Add, Branch, Carried, Fixed, Loop, Pick, Set, Step
+from neurosim.formulas.steps import Add, Branch, Carried, Fixed, Loop, Order, Pick, Set, Step
 from neurosim.formulas.terms import number_of
 
 
@@ -59,7 +59,7 @@ class Versions(Activity):
     def __init__(self, formula: form.Formula, names: Names, rows: set[str]) -> None:
         self.formula = formula
         self.names = names
-        self.rows = rows
+        self.rows = with_sorted(formula.body, rows)
         self.active = self.find_active(set())
         self.tame = self.find_tame(set(formula.params))
         active = set(self.active)
@@ -70,6 +70,8 @@ class Versions(Activity):
         self._now: dict[str, str] = {name: name for name in formula.params}
         self._running: set[str] = set()
         self._steps: list[Step] = []
+        self._depth = 0
+        self._made: set[str] = set()  # rows
         self._done: dict[Expression, str] = {}
 
     def steps(self) -> tuple[Step, ...]:
@@ -114,10 +116,12 @@ class Versions(Activity):
 
     def _block(self, statements: Iterable[Statement]) -> tuple[Step, ...]:
         around, self._steps = self._steps, []
+        self._depth += 1
         done, self._done = self._done, dict(self._done)
         for node in statements:
             self._statement(node)
         steps, self._steps, self._done = self._steps, around, done
+        self._depth -= 1
         return tuple(steps)
 
     def _statement(self, node: Statement) -> None:
@@ -143,8 +147,11 @@ class Versions(Activity):
                 self._branch(node)
             case For():
                 self._loop(node, assigned)
-            case form.Sorted(row=row):
-                raise NotReversibleError(node.line, f"{row} is sorted")
+            case form.Sorted(name=name, row=row, descending=descending):
+                if self._depth > 1 or name in self._made:
+                    raise NotReversibleError(node.line, f"{row} is sorted in a loop or under a name that has been used")
+                self._made.add(name)
+                self._steps.append(Order(name, row, descending))
             case _:
                 raise NotReversibleError(node.line, "a while loop changes what depends on the inputs")
 

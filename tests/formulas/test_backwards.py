@@ -8,6 +8,8 @@ import textwrap
 import numpy as np
 import pytest
 import support
+from hypothesis import given as given_values
+from hypothesis import strategies as st
 from oracles import row_activations
 
 from neurosim.backends.uncompiled import uncompiled
@@ -155,7 +157,59 @@ def test_the_kit_checks_what_is_derived(empty_registry):
 
 
 def test_the_kit_tells_that_nothing_can_be_derived(empty_registry):
-    verdicts = check(RowActivation("product", row_activations.two_products), backends=["reference"])
+    verdicts = check(RowActivation("halved", row_activations.halved), backends=["reference"])
     failed = [verdict for verdict in verdicts if verdict.outcome == "failed"]
     assert [verdict.item for verdict in failed] == ["formula"]
     assert "backward cannot be worked out" in failed[0].detail
+
+
+# Sorted rows -------------------------------------------------------------------------------------------------
+
+
+def ranked(z, a):
+    ordered = sorted(z)
+    for k in range(len(z)):
+        a[k] = ordered[k] * (k + 1)
+
+
+def ranked_down(z, a):
+    ordered = sorted(z, reverse=True)
+    for k in range(len(z)):
+        a[k] = ordered[k] * (k + 1)
+
+
+@pytest.mark.parametrize(("function", "descending"), [(ranked, False), (ranked_down, True)])
+@given_values(st.lists(st.sampled_from([-1.5, -0.0, 0.0, 0.25, 2.0, math.inf]), min_size=1, max_size=30))
+def test_the_derivative_goes_where_a_stable_sort_took_the_number_from(function, descending, z):
+    torch = pytest.importorskip("torch")
+    _, order = torch.sort(torch.tensor(z), stable=True, descending=descending)
+    expected = np.zeros(len(z))
+    expected[order.numpy()] = np.arange(len(z)) + 1.0
+    np.testing.assert_array_equal(backward(function, np.array(z), np.ones(len(z))), expected)
+
+
+def test_the_derivative_of_a_sorted_nan_is_nan():
+    for function, expected in ((ranked, [2.0, math.nan, 1.0]), (ranked_down, [2.0, math.nan, 3.0])):
+        found = backward(function, np.array([0.5, math.nan, -1.0]), np.ones(3))
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_a_record_that_sorts_trains_on_every_backend_as_one_with_backward():
+    given = RowActivation("given", row_activations.sparsemax, sparsemax_backward)
+    derived = RowActivation("derived", row_activations.sparsemax)
+    for backend, steps, tolerance in zip(support.BACKENDS, (20, 20, 2), (1e-12, 1e-5, 1e-5), strict=True):
+        data = backend.rows(8, 3, 4)
+        ends = []
+        for record in (given, derived):
+            net = support.network(3, [support.Dense(5, record), support.Dense(4)], "mse")
+            bench = backend.make(net, support.training(batch=8), seed=1)
+            for epoch in range(steps):
+                bench.train_epoch(data, epoch)
+            ends.append(bench.parameters)
+        assert support.error(*ends) < tolerance
+
+
+def sparsemax_backward(z, a, da, dz):
+    mean = sum(d for p, d in zip(a, da, strict=True) if p != 0.0) / sum(1.0 for p in a if p != 0.0)
+    for k, p in enumerate(a):
+        dz[k] = 0.0 if p == 0.0 else da[k] - mean

@@ -17,7 +17,7 @@ from neurosim.backends.uncompiled import uncompiled
 from neurosim.formulas.derivatives import derive_backward
 from neurosim.formulas.source import LOADED_SOURCE
 
-SUBTRACTED = ("0.0", "max(z)", "min(z)", "z[0]", "sum(z) / len(z)", "0.5 * max(z)", "max(z) * max(z)")
+SUBTRACTED = ("0.0", "max(z)", "min(z)", "z[0]", "sum(z) / len(z)", "0.5 * max(z)", "max(z) * max(z)", "o[len(z) // 2]")
 ARGUMENTS = ("(v - m)", "(v - m) / power", "power * (v - m)", "v / power - m / power", "-(v - m)", "v + m")
 VALUES = (
     "math.exp({u})",
@@ -41,6 +41,7 @@ RESULTS = (
     "e / s - 1.0 / s",
     "e / s * (1.0 - e / s)",
     "math.log(abs(e) + s * s)",
+    "e / s + o[k] * o[0]",
 )
 AGAIN = ("", "a[k] = a[k] ** 2", "a[k] = a[k] / (1.0 + q)", "a[k] = math.exp(a[k] - q)", "a[k] = a[k] - q / len(z)")
 
@@ -56,6 +57,8 @@ def written(subtracted, argument, value, added, result, again, stored, early):
     if again:
         lines += ["    q = 0.0", "    for k in range(len(z)):", "        q += 0.1 * a[k] * a[k]"]
         lines += ["    for k in range(len(z)):", f"        {again}"]
+    if "o[" in subtracted + result:
+        lines.insert(1, "    o = sorted(z)")
     if early:
         lines.insert(1, "    early = math.tanh(sum(z))")
         lines += ["    for k in range(len(z)):", "        a[k] = a[k] + early * z[k]"]

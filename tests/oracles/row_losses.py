@@ -469,9 +469,6 @@ def weighted_from_the_first(a, y):
     return s
 
 
-# Gradients entry by entry: several numbers are handed on and needed again, or the rounds are not known -----
-
-
 def two_products(a, y):
     u = 1.0
     v = 1.0
@@ -479,6 +476,38 @@ def two_products(a, y):
         u = u * math.sin(a[k]) + v
         v = v * u
     return u * v
+
+
+def ratio_of_weighted_sums(a, y):
+    m = max(a)
+    s = 0.0
+    t = 0.0
+    for k in range(len(a)):
+        e = math.exp(y[k] * (a[k] - m))
+        s += e
+        t += y[k] * e
+    return t / s
+
+
+def ordered_entries(a, y):
+    ordered = sorted(a)
+    s = 0.0
+    for k in range(len(ordered)):
+        s += (ordered[k] - y[k]) ** 2
+    return s + ordered[0] * ordered[-1]
+
+
+def lorenz(a, y):
+    ordered = sorted(a, reverse=True)
+    c = 0.0
+    s = 0.0
+    for v in ordered:
+        c += v
+        s += c * c
+    return s
+
+
+# Gradients entry by entry: the rounds are not known -----
 
 
 def halved(a, y):
@@ -548,7 +577,11 @@ ONE_PASS = (
     ranked_probability,
     product,
     weighted_from_the_first,
+    two_products,
+    ratio_of_weighted_sums,
+    ordered_entries,
+    lorenz,
 )
 # These look at all pairs of entries.
 OVER_PAIRS = (all_pairs, ranked_pairs, sums_in_sums, weights_from_targets)
-ENTRY_BY_ENTRY = (halved, two_products, ended_early)
+ENTRY_BY_ENTRY = (halved, ended_early)
