@@ -28,12 +28,12 @@ from neurosim.backends.cpu.kernels import (
     optimizer_kernels,
     rule_kernels,
 )
-from neurosim.backends.cpu.plan import Plan, build_plan
+from neurosim.backends.cpu.plan import Plan, build_plan, enter_kernels
 from neurosim.backends.cpu.sparse_rows import choose_lists, mostly_zero
 from neurosim.backends.cpu.stages.base import Vectors, aligned_zeros
 from neurosim.backends.cpu.stages.kinds import starts_on_maps
 from neurosim.backends.cpu.table import SCRATCH
-from neurosim.backends.cpu.updates import BY_NORM, BY_VALUE, CHUNK, NO_CLIPPING
+from neurosim.backends.cpu.updates import BY_NORM, BY_VALUE, CHUNK
 from neurosim.data.rows import Rows
 from neurosim.network.network import Network
 from neurosim.network.training import Settings, Training
@@ -71,7 +71,7 @@ class CpuBackend(Backend):
         self._plans: dict[tuple[str, int], Plan] = {}
         self._squares = np.zeros(-(-network.size // CHUNK))
         self._scratch = np.zeros((0, 0), np.float32)
-        self._maps = (0, 0, 0)
+        self._maps = (0, 0, 0, 0)
         self._learned = 0
         self._ready = False
         self._arrays: ArrayTable | None = None
@@ -100,9 +100,9 @@ class CpuBackend(Backend):
             self._alone = Alone(self.network, self.training, self.kernels, self.seed, *vectors)
         if starts_on_maps(self.network):
             # Imported, and so compiled, only for networks that need it.
-            from neurosim.backends.cpu import maps
+            from neurosim.backends.cpu import map_updates, maps
 
-            self._maps = (maps.forward.address, maps.backward.address, maps.pack.address)
+            self._maps = (maps.forward.address, maps.backward.address, maps.pack.address, map_updates.finish.address)
         if any(layer.learned for layer in activated):
             from neurosim.backends.cpu import learned
 
@@ -219,6 +219,8 @@ class CpuBackend(Backend):
             )
             if self._alone is not None:
                 self._alone.complete(self._plans[key], evaluates=not backward)
+            else:
+                enter_kernels(self._plans[key])
         return self._plans[key]
 
     def _train(
@@ -342,15 +344,16 @@ class CpuBackend(Backend):
 
     def _clip(self) -> tuple[Any, ...]:
         """How gradients are clipped, as the engine takes it."""
-        training = self.training
-        kind, bound = NO_CLIPPING, 0.0
-        if training.clip_value is not None:
-            kind, bound = BY_VALUE, training.clip_value
-        elif training.clip_norm is not None:
-            kind, bound = BY_NORM, training.clip_norm
-        vectors = (self.parameters, self.gradient, self.state)
-        addresses = (array.ctypes.data for array in vectors)
-        return (kind, bound, *addresses, self.network.size, self._squares.ctypes.data)
+        value, norm = self.training.clip_value, self.training.clip_norm
+        if value is None and norm is None:
+            return (0, 0, 0, 0, 0, 0.0)
+        # Imported, and so compiled, only for training that clips.
+        from neurosim.backends.cpu import clipping
+
+        kind, bound = (BY_VALUE, value) if value is not None else (BY_NORM, norm)
+        self._vectors = np.array([array.ctypes.data for array in (self.parameters, self.gradient, self.state)])
+        addresses = (self._vectors.ctypes.data, self.network.size, self._squares.ctypes.data)
+        return (clipping.clip.address, kind, *addresses, bound)
 
     def _threads_for(self, rows: int) -> int:
         work = rows * sum(layer.multiply_adds for layer in self.network.parts)

@@ -13,21 +13,19 @@ import numpy as np
 
 from neurosim.backends.cpu.cutting import edge
 from neurosim.backends.cpu.jit import compiled
-from neurosim.backends.cpu.masks import drop_row
 from neurosim.backends.cpu.memory import (
     address_of,
     call_activation,
     call_sparse_backward,
     call_sparse_forward,
     call_update,
-    floats,
+    call_vector_stage,
     words,
 )
 from neurosim.backends.cpu.products import column_sums, multiply, multiply_transposed_left, multiply_transposed_right
 from neurosim.backends.cpu.table import (
     ACTIVATION,
     ACTIVE,
-    ADD,
     BACKWARD,
     BATCH_NORM,
     BIAS,
@@ -35,16 +33,14 @@ from neurosim.backends.cpu.table import (
     BIAS_STATE,
     COMBINE,
     DENSE,
-    DROP_BELOW,
-    DROP_SCALE,
-    DROPOUT,
-    DROPOUT_INDEX,
     DX,
     FORK,
     FORWARD,
+    GO_BACK,
+    GO_FORWARD,
     HAS_BIAS,
-    INNER,
     INPUTS,
+    KERNEL,
     KIND,
     LAYER_NORM,
     LISTS,
@@ -52,7 +48,6 @@ from neurosim.backends.cpu.table import (
     LISTS_FIELDS,
     LISTS_FORWARD,
     MAPS,
-    OTHER,
     PARAMS,
     PENALTY,
     PROJECTION,
@@ -67,43 +62,9 @@ from neurosim.backends.cpu.table import (
     Z,
 )
 from neurosim.backends.cpu.updates import penalize
-from neurosim.backends.cpu.vector_norms import batch_norm_columns, batch_norm_columns_backward, layer_norm_rows
 
 # Passed as np.int64(START): a literal 0 would make Numba compile the callee a second time.
 START = 0
-
-
-@compiled
-def drop_block(stage, source, out, r0, r1, c0, c1, first_row, keys):
-    """Apply a dropout stage's mask to a block, from `source` to `out`."""
-    units = stage[UNITS]
-    key = keys[stage[DROPOUT_INDEX]]
-    below = np.uint32(stage[DROP_BELOW])
-    scale = floats(stage[DROP_SCALE], 1)[0]
-    for i in range(r0, r1):
-        place = 4 * (i * units + c0)
-        drop_row(source + place, out + place, c0, c1 - c0, key, first_row + i, below, scale)
-
-
-@compiled
-def add_block(first, second, out, units, r0, r1, c0, c1):
-    """out = first + second on a block."""
-    for i in range(r0, r1):
-        place = 4 * (i * units + c0)
-        a, b = floats(first + place, c1 - c0), floats(second + place, c1 - c0)
-        c = floats(out + place, c1 - c0)
-        for j in range(c1 - c0):
-            c[j] = a[j] + b[j]
-
-
-@compiled
-def copy_block(source, out, units, r0, r1, c0, c1):
-    """out = source on a block."""
-    for i in range(r0, r1):
-        place = 4 * (i * units + c0)
-        a, b = floats(source + place, c1 - c0), floats(out + place, c1 - c0)
-        for j in range(c1 - c0):
-            b[j] = a[j]
 
 
 @compiled
@@ -122,18 +83,13 @@ def forward_block(stage, batch, r0, r1, c0, c1, first_row, keys, product, scratc
         if stage[FORWARD] != 0:
             arguments = (stage[Z], stage[BIAS], stage[A], units, r0, r1, c0, c1, stage[PARAMS])
             call_activation(stage[FORWARD], arguments)
-    elif kind == DROPOUT:
-        drop_block(stage, x, stage[A], r0, r1, c0, c1, first_row, keys)
     elif kind == ACTIVATION:
         call_activation(stage[FORWARD], (x, stage[BIAS], stage[A], units, r0, r1, c0, c1, stage[PARAMS]))
-    elif kind == BATCH_NORM:
-        batch_norm_columns(stage, x, r1, c0, c1)
-    elif kind == LAYER_NORM:
-        layer_norm_rows(stage, x, r0, r1, scratch)
     elif kind == COMBINE:
         call_activation(stage[FORWARD], (x, stage[A], np.int64(START), units, r0, r1, c0, c1, stage[PARAMS]))
-    elif kind == ADD:
-        add_block(x, batch if stage[OTHER] == 0 else stage[OTHER], stage[A], units, r0, r1, c0, c1)
+    elif kind != FORK:
+        place = (address_of(stage), batch, r0, r1, c0, c1)
+        call_vector_stage(stage[KERNEL], (*place, first_row, address_of(keys), scratch, GO_FORWARD))
 
 
 @compiled
@@ -190,15 +146,11 @@ def pull_back(plan, s, x, r0, r1, c0, c1, first_row, keys, update, whole_rows):
                 call_activation(stage[BACKWARD], arguments)
             if kind == DENSE:
                 return
-        elif kind == DROPOUT:
-            drop_block(stage, stage[D], stage[D], r0, r1, c0, c1, first_row, keys)
-        elif kind == BATCH_NORM:
-            batch_norm_columns_backward(stage, source, r1, c0, c1)
-            update_columns(stage, np.bool_(True), c0, c1, update)
-        elif kind == ADD and stage[INNER] != 0:
-            copy_block(stage[D], stage[INNER], units, r0, r1, c0, c1)
-        elif kind == FORK and stage[DX] != 0:
-            add_block(stage[D], stage[OTHER], stage[DX], units, r0, r1, c0, c1)
+        else:
+            place = (address_of(stage), x, r0, r1, c0, c1)
+            call_vector_stage(stage[KERNEL], (*place, first_row, address_of(keys), 0, GO_BACK))
+            if kind == BATCH_NORM:
+                update_columns(stage, np.bool_(True), c0, c1, update)
         s -= 1
 
 

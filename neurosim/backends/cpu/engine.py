@@ -27,24 +27,29 @@ from neurosim.backends.cpu.jit import compiled, entry
 from neurosim.backends.cpu.losses import loss_block
 from neurosim.backends.cpu.memory import (
     address_of,
+    call_clip,
     call_constants,
     call_finish,
     call_learned,
     call_maps,
+    call_vector_stage,
     exchange_float_mode,
     floats,
 )
 from neurosim.backends.cpu.table import (
     ACTIVATION,
     ACTIVE,
+    BACK_BY_COLUMNS,
     BY_ROWS,
     COLUMN_BLOCKS,
     COMBINE,
     DENSE,
     DX,
     FIRST_ROW,
+    GO_BACK,
     INPUT,
     INPUT_BLOCKS,
+    KERNEL,
     KEYS,
     KIND,
     LAYER_NORM,
@@ -63,8 +68,6 @@ from neurosim.backends.cpu.table import (
     WHOLE_ROWS,
 )
 from neurosim.backends.cpu.team import wait
-from neurosim.backends.cpu.updates import BY_NORM, NO_CLIPPING, clipped_update, finish_maps, sum_squares
-from neurosim.backends.cpu.vector_norms import layer_norm_columns_backward, layer_norm_rows_backward
 from neurosim.backends.cpu.vectors import LANES as GROUP
 
 FLUSH = -1
@@ -135,12 +138,14 @@ def backward_pass(plan, x, s, ready, rows, first_row, keys, update, product, map
             for q in range(thread, blocks, threads):
                 r0, r1 = edge(q, blocks, rows), edge(q + 1, blocks, rows)
                 if stage[DX] != 0:
-                    layer_norm_rows_backward(stage, r0, r1, scratch)
+                    place = (address_of(stage), x, r0, r1, zero, stage[UNITS])
+                    call_vector_stage(stage[KERNEL], (*place, first_row, address_of(keys), scratch, GO_BACK))
             wait(barrier, threads)
             blocks = stage[COLUMN_BLOCKS]
             for q in range(thread, blocks, threads):
                 c0, c1 = edge(q, blocks, stage[UNITS]), edge(q + 1, blocks, stage[UNITS])
-                layer_norm_columns_backward(stage, rows, c0, c1)
+                place = (address_of(stage), x, zero, rows, c0, c1)
+                call_vector_stage(stage[KERNEL], (*place, first_row, address_of(keys), scratch, BACK_BY_COLUMNS))
                 update_columns(stage, np.bool_(True), c0, c1, update)
             s, ready = s - 1, False
         elif stage[KIND] == COMBINE:
@@ -203,9 +208,8 @@ def train(
         Learning rate of each step.
     t : int
         Number of steps done before.
-    clip : (kind, bound, parameters, gradient, state, count, sums)
-        How gradients are clipped; addresses of the flat vectors, of `count` numbers, and of float64
-        sums for each chunk of them.
+    clip : (function, kind, vectors, count, sums, bound)
+        How gradients are clipped (see `clipping`); 0 where they are not.
     arrays : (function, table)
         Of an optimizer that looks at whole arrays: what updates all parameters after the backward pass, and its table
         (see `array_updates`); 0 for the others.
@@ -213,7 +217,7 @@ def train(
         How right answers are recognized, and the threshold.
     product : int
         Address of the kernel for large products; 0 where there are none.
-    maps : (forward, backward, pack)
+    maps : (forward, backward, pack, finish)
         Addresses of the kernels for maps; 0 where the network has none.
     learned : int
         Address of `neurosim.backends.cpu.learned.finish`; 0 where no activation learns.
@@ -233,7 +237,7 @@ def train(
     context[KEYS] = address_of(keys)
     first, last = span
     # Clipping needs the whole gradient before anything is updated, and so do some optimizers.
-    late = function != 0 and (clip[0] != NO_CLIPPING or arrays[0] != 0)
+    late = function != 0 and (clip[0] != 0 or arrays[0] != 0)
     update = (np.int64(START) if late else function, state_stride, mine)
     gather_batch(data, order, first, min(batch, last - first), first_slab, on_maps, lists, loss, thread, threads)
     wait(barrier, threads)
@@ -263,19 +267,19 @@ def train(
             s, ready = stop(plan, s, np.bool_(True))
         backward_pass(plan, x, s, ready, rows, start, keys, update, product, maps, context, thread, threads, barrier)
         if maps[1] != 0:
-            finish_maps(plan, (rows + GROUP - 1) // GROUP, update, thread, threads)
+            groups = (rows + GROUP - 1) // GROUP
+            call_learned(maps[3], (address_of(plan), plan.shape[0], groups, *update, thread, threads))
         if learned != 0:
             call_learned(learned, (address_of(plan), plan.shape[0], rows, *update, thread, threads))
         if late:
             wait(barrier, threads)
-            if clip[0] == BY_NORM:
-                sum_squares(clip[3], clip[5], clip[6], thread, threads)
-                wait(barrier, threads)
-            if arrays[0] == 0:
-                clipped_update(clip, (function, state_stride, mine), thread, threads)
-            else:
-                if clip[0] != NO_CLIPPING:
-                    clipped_update(clip, (np.int64(START), state_stride, mine), thread, threads)
+            if clip[0] != 0:
+                # Optimizers that look at whole arrays update the parameters themselves.
+                then = function if arrays[0] == 0 else np.int64(START)
+                how = (clip[1], clip[2], clip[3], clip[4], then, state_stride, mine, thread, threads, barrier)
+                call_clip(clip[0], (*how, clip[5]))
+            if arrays[0] != 0:
+                if clip[0] != 0:
                     wait(barrier, threads)
                 place = (arrays[1], thread, threads, barrier, step)
                 call_finish(arrays[0], (*place, np.float64(t + step + 1), rates[step]))

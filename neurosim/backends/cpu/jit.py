@@ -8,6 +8,7 @@ check for division by zero, which prevents loops from being vectorized.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any, TypeVar
 
 import numba
@@ -67,6 +68,27 @@ def kernel(signature: Any) -> Callable[[Function], Any]:
         return made
 
     return compile_kernel
+
+
+class OnDemand:
+    """A kernel that is compiled when its address is first asked for."""
+
+    def __init__(self, signature: Any, function: Callable[..., Any]) -> None:
+        self._signature, self._function = signature, function
+
+    @cached_property
+    def _compiled(self) -> Any:
+        return kernel(self._signature)(self._function)
+
+    @property
+    def address(self) -> int:
+        """Address of the machine code."""
+        return int(self._compiled.address)
+
+
+def kernel_on_demand(signature: Any) -> Callable[[Callable[..., Any]], OnDemand]:
+    """As `kernel`, for a module with several kernels of which a network needs some."""
+    return lambda function: OnDemand(signature, function)
 
 
 def _heeding(dispatcher: Any) -> Any:

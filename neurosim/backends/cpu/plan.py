@@ -23,8 +23,11 @@ from neurosim.backends.cpu.kernels import ActivationKernels, LossKernel
 from neurosim.backends.cpu.products import SMALL
 from neurosim.backends.cpu.stages.base import Stages, Vectors, address
 from neurosim.backends.cpu.stages.kinds import KINDS, starts_on_maps
-from neurosim.backends.cpu.table import DENSE, TO_ROWS, Field, LossField
+from neurosim.backends.cpu.table import ACTIVATION, COMBINE, DENSE, TO_ROWS, Field, LossField
 from neurosim.network.network import Network
+
+# Stages on vectors that the engine does itself.
+BY_ENGINE = (DENSE, ACTIVATION, COMBINE)
 
 
 @dataclass(frozen=True)
@@ -100,6 +103,21 @@ def build_plan(
     stages = Stages(network, capacity, kernels, vectors, KINDS, starts_on_maps(network), training, lanes, threads)
     stages.build()
     return _finish(stages, loss)
+
+
+def enter_kernels(plan: Plan) -> None:
+    """Enter the kernels of all stages that the engine does not do itself; they are compiled where necessary."""
+    for stage in plan.stages:
+        kind = int(stage[Field.KIND])
+        # Imported only for networks that have such stages.
+        if stage[Field.MAPS]:
+            from neurosim.backends.cpu.map_stages import MAP_KERNELS
+
+            stage[Field.KERNEL] = MAP_KERNELS[kind].address
+        elif kind not in BY_ENGINE:
+            from neurosim.backends.cpu.vector_stages import VECTOR_KERNELS
+
+            stage[Field.KERNEL] = VECTOR_KERNELS[kind].address
 
 
 def _finish(stages: Stages, loss: LossKernel) -> Plan:

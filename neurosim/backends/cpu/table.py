@@ -65,6 +65,7 @@ class Field(IntEnum):
     PARTIAL = auto()  # numbers in one of them
     LATE_BIAS = auto()  # of networks side by side: the bias is added to the sum of products, which begins at 0
     LANE_PRODUCT = auto()  # and address of the kernel for its products; 0 for plain loops
+    KERNEL = auto()  # address of the kernel of this kind of stage; 0 for those that the engine does itself
     LISTS = auto()  # address of `ListsField`s if the stage reads the rows of the batch as lists
 
 
@@ -116,7 +117,7 @@ class LossField(IntEnum):
     INNER, PROJECTION, WEIGHT, BIAS, WEIGHT_GRADIENT, BIAS_GRADIENT, WEIGHT_STATE, BIAS_STATE, WEIGHTS, HAS_BIAS,
     PENALTY, FORWARD, BACKWARD, WHOLE_ROWS, PARAMS, LEARNS, FROM_LOGITS, DROPOUT_INDEX, DROP_BELOW, DROP_SCALE, BATCH,
     MOVE, SETTINGS, RUNNING_MEAN, RUNNING_VARIANCE, MEAN, INVERSE, X_GROUP, A_GROUP, GEOMETRY, PACKED,
-    PACKED_TRANSPOSED, PARTIALS, PARTIAL, LATE_BIAS, LANE_PRODUCT, LISTS,
+    PACKED_TRANSPOSED, PARTIALS, PARTIAL, LATE_BIAS, LANE_PRODUCT, KERNEL, LISTS,
 ) = (int(field) for field in Field)  # fmt: skip
 (LOSS, LOSS_PARAMS, LOSS_Z, LOSS_A, LOSS_D, OUTPUTS, VALUES, CLASSES, LOSS_FROM_LOGITS, LOSS_BY_BLOCKS) = (
     int(field) for field in LossField
@@ -131,3 +132,6 @@ LISTS_FIELDS = len(ListsField)
 # The arguments of a call of the map kernels besides the stages: entries of a table of integers.
 INPUT, ROWS, FIRST_ROW, KEYS, SCRATCH = range(5)
 CONTEXT = 5
+# What the kernel of a stage is to do: on vectors, layer normalization goes back in two steps, by rows and by columns;
+# on maps, there are weights to put into the order in which they are read, for the forward pass or for both.
+GO_FORWARD, GO_BACK, BACK_BY_COLUMNS, PACK, PACK_BOTH = range(5)
