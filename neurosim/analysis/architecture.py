@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from neurosim.network.course import Course
 from neurosim.network.layers import Layer
 from neurosim.network.memory import output_memory, training_memory
 from neurosim.network.network import Network
@@ -80,7 +81,7 @@ class Architecture:
 
 def architecture(network: Network, training: Training, rows: int) -> Architecture:
     """The numbers of a network that is trained in this way on this many rows."""
-    batch = training.batch(rows)
+    batch = Course(training, rows).largest_batch
     layers = [numbers for layer in network.layers for numbers in _numbers(layer, 0, batch)]
     memory = training_memory(network, training, rows)
     return Architecture(

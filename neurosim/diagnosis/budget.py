@@ -48,9 +48,13 @@ def longest(simulator: Simulator, trainings: int = 1) -> int:
 
 def _step(simulator: Simulator) -> int:
     """Multiply-adds of one step, forward and backward, with its share of what an epoch costs."""
-    rows = simulator.split_rows("train").count
-    batch = simulator.training.batch(rows)
+    course = simulator.course
+    batch, each = course.batch(0), course.steps(0)
+    if simulator.training.batch_schedule is not None:
+        # As many as there are on average.
+        each = -(-course.total // max(simulator.training.epochs, 1))
+        batch = -(-course.rows // each)
     layers = 3 * sum(layer.multiply_adds for layer in simulator.network.parts)
     moved = PIXEL * simulator.network.inputs if simulator.augments else 0
-    work = batch * (layers + moved) + STEP + EPOCH // simulator.steps_per_epoch
+    work = batch * (layers + moved) + STEP + EPOCH // each
     return work * SLOWER.get(simulator.backend, 1)

@@ -226,7 +226,7 @@ def _flat_at_both_ends(simulator: Simulator) -> set[str]:
 
 def _update_ratio(simulator: Simulator, before: dict[str, NDArray[Any]]) -> Shares:
     """Over the first steps, or all of them if there are fewer."""
-    steps = min(STEPS, simulator.steps_per_epoch * simulator.training.epochs)
+    steps = min(STEPS, total_steps(simulator))
     if not steps:
         return {}
     try:

@@ -83,7 +83,7 @@ def train(simulator: Simulator, steps: int) -> Measured:
 
 def total_steps(simulator: Simulator) -> int:
     """Steps in the whole training of its scenario."""
-    return simulator.steps_per_epoch * simulator.training.epochs
+    return simulator.course.total
 
 
 def kept_split(simulator: Simulator) -> str | None:

@@ -94,7 +94,7 @@ class Trials:
         alike = np.array_equal(changed.split_rows("train").values, self._fresh.split_rows("train").values)
         before = before if alike else replace(before, loss=None, kept_loss=None)
         helped, cured = _judge(goal, before, after)
-        epochs = steps / changed.steps_per_epoch
+        epochs = changed.course.epochs(steps)
         words = f"{_how_long(epochs, steps, whole)} {_comparison(goal, before, after)}"
         losses = _losses(remedy, goal, changed, self._trained if alike else None)
         return Trial(remedy, steps, epochs, whole, before, after, helped, cured, words, losses)

@@ -1,8 +1,10 @@
-"""The course of a run: the steps of its epochs, and what schedules make of the optimizer's parameters in them."""
+"""The course of a run: its batches, epoch by epoch, and what schedules make of the optimizer's parameters by step."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from itertools import repeat
 
 import numpy as np
@@ -35,22 +37,104 @@ class Course:
         self.training = training
         self.rows = rows
         self.losses = losses
+        self._varies = training.batch_schedule is not None
+        self._batch = self._limited(training.batch_size)
+        self._each = -(-rows // self._batch)
+        # Where a schedule changes the batch size, of the first epochs: that of each, and how many steps are before each
+        # and after the last. And the losses that they follow from.
+        self._batches: list[int] = []
+        self._starts = [0]
+        self._followed: list[float] = []
 
     def batch(self, epoch: int) -> int:
-        """Rows in a step of an epoch, counted from 0; the last step may have fewer."""
-        return max(1, min(self.training.batch_size, self.rows))
+        """Rows in a step of an epoch, counted from 0; the last step may have fewer.
+
+        A batch size that follows the losses stays as it is after the epochs so far.
+        """
+        return self._batches[self._work_out(epoch)] if self._varies else self._batch
 
     def steps(self, epoch: int) -> int:
         """Steps of an epoch."""
-        return -(-self.rows // self.batch(epoch))
+        return -(-self.rows // self.batch(epoch)) if self._varies else self._each
 
     def before(self, epoch: int) -> int:
         """Steps of all epochs before this one."""
-        return epoch * self.steps(0)
+        if not self._varies or not epoch:
+            return epoch * self._each
+        last = self._work_out(epoch - 1)
+        return self._starts[last + 1] + (epoch - 1 - last) * self.steps(last)
+
+    @property
+    def total(self) -> int:
+        """Steps of all epochs."""
+        return self.before(self.training.epochs)
+
+    @property
+    def largest_batch(self) -> int:
+        """The most rows in a step, as far as it is known."""
+        epochs = self.training.epochs if self._varies else 1
+        return max(self.batch(epoch) for epoch in range(max(epochs, 1)))
 
     def place(self, step: int) -> tuple[int, int]:
         """The epoch that a step is in, counted from 0 over all epochs, and its number there."""
-        return divmod(step, self.steps(0))
+        if not self._varies:
+            return divmod(step, self._each)
+        last = self._work_out(max(self.training.epochs - 1, 0))
+        if step < self._starts[last]:
+            epoch = bisect_right(self._starts, step) - 1
+            return epoch, step - self._starts[epoch]
+        more, place = divmod(step - self._starts[last], self.steps(last))
+        return last + more, place
+
+    def epochs(self, step: int) -> float:
+        """How many epochs so many steps are."""
+        if not self._varies:
+            return step / self._each
+        epoch, place = self.place(step)
+        return epoch + place / self.steps(epoch)
+
+    def stretches(self, epoch: int, epochs: int) -> Iterator[tuple[int, int, int]]:
+        """The epochs from number `epoch` on in stretches that have the same batch size.
+
+        For each: its first epoch, how many it has, and the steps from `epoch` to it.
+        """
+        if not self._varies:
+            yield epoch, epochs, 0
+            return
+        first, last = epoch, epoch + epochs
+        for number in range(epoch + 1, last + 1):
+            if number == last or self.batch(number) != self.batch(first):
+                yield first, number - first, self.before(first) - self.before(epoch)
+                first = number
+
+    def _limited(self, size: float) -> int:
+        """The nearest number of rows that a batch can have."""
+        return max(1, math.floor(min(size, self.rows) + 0.5))
+
+    def _work_out(self, epoch: int) -> int:
+        """Work out the batch sizes up to that of an epoch; returns its number, or that of the last that is known."""
+        training, chosen, epochs = self.training, self.training.batch_schedule, self.training.epochs
+        assert chosen is not None
+        record, values, what = chosen.record, chosen.values, "the batch size"
+        if isinstance(record, FeedbackSchedule):
+            past = list(self.losses)
+            if past[: len(self._followed)] != self._followed:
+                # Another past than before, such as after a divergence.
+                self._batches, self._starts = [], [0]
+            epoch = min(epoch, len(past))
+            numbers = range(len(self._batches), epoch + 1)
+            factors = [_factor_after(record, past[:number], values, what) for number in numbers]
+            self._followed = past[: max(epoch, len(self._batches) - 1)]
+        else:
+            known = len(self._batches)
+            factors = [] if known >= epochs else _factors(record, known, epochs, epochs, values, what).tolist()
+            # Beyond the last epoch of the run each epoch counts as the last one.
+            for number in range(max(known, epochs), epoch + 1):
+                factors += _factors(record, number, number + 1, number + 1, values, what).tolist()
+        for factor in factors:
+            self._batches.append(self._limited(factor * training.batch_size))
+            self._starts.append(self._starts[-1] + -(-self.rows // self._batches[-1]))
+        return epoch
 
     def settings(self, epoch: int, epochs: int = 1) -> Settings:
         """What schedules make of the optimizer's parameters in the steps of `epochs` epochs from number `epoch` on.
@@ -92,7 +176,7 @@ class Course:
         if record.unit == "epochs":
             return self._by_epoch(_factors(record, epoch, last, max(self.training.epochs, last), values, what), epoch)
         first, end = self.before(epoch), self.before(last)
-        return _factors(record, first, end, max(self.before(self.training.epochs), end), values, what)
+        return _factors(record, first, end, max(self.total, end), values, what)
 
     def _by_epoch(self, factors: NDArray[np.float64], first: int) -> NDArray[np.float64]:
         """Factors of epochs from number `first` on as those of their steps."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from neurosim.errors import BackendError
+from neurosim.network.course import Course
 from neurosim.network.layers import Layer
 from neurosim.network.network import Network
 from neurosim.network.training import Training
@@ -50,7 +51,7 @@ class Memory:
 
 def training_memory(network: Network, training: Training, rows: int) -> Memory:
     """The memory for training the network like this on this many rows."""
-    learned, batch = network.size * FLOAT_BYTES, training.batch(rows)
+    learned, batch = network.size * FLOAT_BYTES, Course(training, rows).largest_batch
     return Memory(
         learned + sum(entry.size for entry in network.statistics) * FLOAT_BYTES,
         learned,
@@ -90,7 +91,7 @@ def check_memory(network: Network, training: Training, rows: int) -> None:
         f"training takes at least {show_bytes(total)} of memory, and this machine has {show_bytes(there)}: "
         f"{show_bytes(needed.parameters)} for {network.size:,} parameters, {show_bytes(needed.gradient)} for their "
         f"gradient, {show_bytes(needed.optimizer)} for the optimizer, "
-        f"{show_bytes(needed.outputs)} for what all layers put out for {training.batch(rows):,} rows, "
+        f"{show_bytes(needed.outputs)} for what all layers put out for {Course(training, rows).largest_batch:,} rows, "
         f"{show_bytes(targets)} for the targets",
         "Make layers, training.batch_size or the data smaller; neurosim info SCENARIO shows what each layer takes.",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -67,6 +68,8 @@ class Settings:
 
     def some(self, first: int, last: int) -> Settings:
         """Those of the steps from number `first` up to, but not including, `last`."""
+        if first == 0 and last == len(self.rates):
+            return self
         return Settings(
             self.rates[first:last].copy(), {name: column[first:last] for name, column in self.factors.items()}
         )
@@ -96,6 +99,8 @@ class Training:
         What is evaluated instead of the weights; None where they are.
     schedules : mapping of str to Chosen
         How other parameters of the optimizer change over the run, by name.
+    batch_schedule : Chosen or None
+        How the batch size changes from epoch to epoch; None where it stays as it is.
     """
 
     optimizer: Chosen[Optimizer]
@@ -108,6 +113,7 @@ class Training:
     biases: tuple[float, ...] | None = None
     average: Average | None = None
     schedules: Mapping[str, Chosen[Schedule | FeedbackSchedule]] = field(default_factory=dict)
+    batch_schedule: Chosen[Schedule | FeedbackSchedule] | None = None
 
     @property
     def slots(self) -> tuple[str, ...]:
@@ -145,20 +151,21 @@ class Training:
 
         One row for all steps where only the learning rate changes.
         """
-        values = self.values(settings if settings.factors else self.unscheduled, is_bias=is_bias)
+        if not (settings.factors or is_bias or flags):
+            return self._constant_numbers
+        return self._numbers(settings if settings.factors else self.unscheduled, is_bias, flags)
+
+    @functools.cached_property
+    def _constant_numbers(self) -> NDArray[Any]:
+        return self._numbers(self.unscheduled, False, ())
+
+    def _numbers(self, settings: Settings, is_bias: bool, flags: tuple[float, ...]) -> NDArray[Any]:
+        values = self.values(settings, is_bias=is_bias)
         more = (*flags, *(self.average.numbers if self.average is not None else ()))
         return np.hstack([values, np.tile(np.array(more, np.float64), (len(values), 1))])
 
     @property
     def needs_feedback(self) -> bool:
         """Whether a schedule looks at the losses so far."""
-        chosen = [self.schedule, *self.schedules.values()]
+        chosen = [self.schedule, self.batch_schedule, *self.schedules.values()]
         return any(choice is not None and isinstance(choice.record, FeedbackSchedule) for choice in chosen)
-
-    def batch(self, rows: int) -> int:
-        """Rows in a step, out of this many in all; the last step of an epoch may have fewer."""
-        return min(self.batch_size, rows)
-
-    def steps(self, rows: int) -> int:
-        """Steps in an epoch of this many rows."""
-        return -(-rows // self.batch(rows))

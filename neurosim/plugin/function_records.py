@@ -57,14 +57,14 @@ class Initializer(Record):
 
 @dataclass(frozen=True)
 class Schedule(Record):
-    """How the learning rate, or another parameter of the optimizer, changes over a run.
+    """How the learning rate, another parameter of the optimizer or the batch size changes over a run.
 
     Parameters
     ----------
     name : str
         How scenarios call it.
     factor : function ``factor(step, steps, *params) -> float``
-        What the parameter is multiplied by at `step` (from 0) of `steps` in the whole run; with another `unit`, in the
+        What it is multiplied by at `step` (from 0) of `steps` in the whole run; with another `unit`, in the
         epoch `step` of `steps` epochs.
     params : mapping of str to float or tuple of float
         Parameters and their defaults.
@@ -89,14 +89,14 @@ class Schedule(Record):
 
 @dataclass(frozen=True)
 class FeedbackSchedule(Record):
-    """How the learning rate, or another parameter of the optimizer, follows the progress of a run.
+    """How the learning rate, another parameter of the optimizer or the batch size follows the progress of a run.
 
     Parameters
     ----------
     name : str
         How scenarios call it.
     factor : function ``factor(losses, *params) -> float``
-        What the parameter is multiplied by in the next epoch. `losses` is the list of the
+        What it is multiplied by in the next epoch. `losses` is the list of the
         losses after each epoch so far, empty before the first: of the validation rows where a
         scenario keeps some apart, else of the training rows. It depends on its arguments only, and
         changes none of them.

@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from neurosim.data import Prepared, dataset_folder, prepare
 from neurosim.data.rows import Accuracy, Rows
 from neurosim.errors import DataError, ScenarioError, ShapeError, UsageError
+from neurosim.network.course import Course
 from neurosim.network.layers import Chosen, choose
 from neurosim.network.network import Network
 from neurosim.network.training import Average, Training
@@ -156,6 +157,7 @@ def _blamed(scenario: Scenario) -> Iterator[None]:
 def build_training(scenario: Scenario, rows: int) -> Training:
     """Optimizer, schedule and batches of a scenario, with so many training rows."""
     optimizer, schedule, section = scenario.optimizer, scenario.optimizer.schedule, scenario.training
+    by_epoch = section.batch_schedule
     others = {name: choose(choice.record, choice.params) for name, choice in (optimizer.schedules or {}).items()}
     training = Training(
         choose(optimizer.record, optimizer.params),
@@ -167,13 +169,15 @@ def build_training(scenario: Scenario, rows: int) -> Training:
         section.clip_norm,
         choose(optimizer.record, {**optimizer.params, **optimizer.biases}).values if optimizer.biases else None,
         schedules=others,
+        batch_schedule=None if by_epoch is None else choose(by_epoch.record, by_epoch.params),
     )
     if section.average is None:
         return training
-    kind, steps = section.average.kind, training.steps(rows) if rows else 1
+    kind, start, course = section.average.kind, section.average.start, Course(training, max(rows, 1))
     # The mean of epochs begins with the weights at the end of the first of them, the others in the middle of it.
-    first = section.average.start * steps if kind == "swa" else (section.average.start - 1) * steps + 1
-    average = Average(first, steps if kind == "swa" else 1, section.average.decay if kind == "ema" else None)
+    first = course.before(start) if kind == "swa" else course.before(start - 1) + 1
+    decay = section.average.decay if kind == "ema" else None
+    average = Average(first, course.steps(0) if kind == "swa" else 1, decay)
     return replace(training, average=average)
 
 

@@ -145,7 +145,11 @@ def network(simulator: Simulator, words: Words) -> str:
     about = f"Loss {simulator.network.loss.name}; optimizer {optimizer.name}" + (
         f", learning rate {rate:g}" if rate else ""
     )
-    rows_words = f"; {len(simulator.data.train):,} training rows in batches of {simulator.training.batch_size:,}"
+    batches = f"{simulator.training.batch_size:,}"
+    if simulator.training.batch_schedule is not None:
+        sizes = [simulator.course.batch(epoch) for epoch in range(simulator.training.epochs)] or [0]
+        batches = f"{min(sizes):,} to {max(sizes):,}"
+    rows_words = f"; {len(simulator.data.train):,} training rows in batches of {batches}"
     return f'<p>{words.text(about + rows_words)}.</p>\n<div class="scroll">{shown}</div>'
 
 

@@ -37,7 +37,7 @@ def check_fit(stored: Arrays, records: Sequence[Any], simulator: Simulator) -> N
     for name in usual:
         _check_array(stored, name, own[name].shape, own[name].dtype)
     _check_best(stored, own, simulator)
-    _check_steps(stored, simulator.steps_per_epoch)
+    _check_steps(stored, simulator.course_after(records).steps(len(records)))
     _check_recorded(stored, own)
     _check_reason(stored, simulator)
     for name in stored:

@@ -194,12 +194,14 @@ def run_replay(
     since |= origin.swapped or Changes(origin.folder)
     since.refuse(force=options.force)
     branch = Simulator(changed, origin.backend, None, options.threads, options.data_dir)
-    steps = trunk.steps_per_epoch
+    course = trunk.course_after(origin.history)
     unit, number = place if isinstance(place, tuple) else ("step", place)
-    step = number * steps if unit == "epoch" else number
-    total = len(origin.history) * steps
+    total, steps = course.before(len(origin.history)), course.steps(0)
+    step = number if unit == "step" else course.before(number) if 0 <= number <= len(origin.history) else -1
     if not 0 <= step <= total:
         done = f"{len(origin.history)} epochs of {steps} step{'s' * (steps != 1)}"
+        if trunk.training.batch_schedule is not None:
+            done = f"{len(origin.history)} epochs, {total} steps in all"
         raise UsageError(f"there is no {unit} {number}: the run did {done}", _places(total))
     _check_fit(trunk, branch)
     with opened(options.target) as folder:
@@ -226,8 +228,9 @@ def _train(
     first = _begin(trunk, origin, recording, step)
     trunk.train_to(step)
     _check_same(trunk, origin)
+    _check_batches(trunk, branch, step)
     branch.restore(_state(trunk, branch, recording, origin.scenario.record, step), History(list(trunk.history)))
-    epoch = step / trunk.steps_per_epoch
+    epoch = trunk.course.epochs(step)
     if folder is not None:
         # Killed before its first checkpoint a run is trained from the start; this one begins at the fork.
         about = {**_fork(origin, step, epoch, settings, step - first, mixed), **files_of(origin.folder)}
@@ -287,6 +290,16 @@ def _without_recording(scenario: Scenario) -> Scenario:
     return replace(scenario, record=None)
 
 
+def _check_batches(trunk: Simulator, branch: Simulator, step: int) -> None:
+    """Within an epoch, the batches that are left must be those that the run had."""
+    epoch, place = trunk.course.place(step)
+    if place and branch.course_after(trunk.history).batch(epoch) != trunk.course.batch(epoch):
+        raise UsageError(
+            f"with another batch size a replay begins between two epochs, and step {step} is within one",
+            f"Epoch {epoch} is the last that ends before it.",
+        )
+
+
 def _check_fit(trunk: Simulator, branch: Simulator) -> None:
     """Require the same weights, by name and shape."""
     ours = {name: array.shape for name, array in trunk.parameters.items()}
@@ -317,14 +330,14 @@ def _recording(origin: Origin, trunk: Simulator) -> Recording | None:
 def _begin(trunk: Simulator, origin: Origin, recording: Recording | None, step: int) -> int:
     """Bring the trunk to the last checkpoint that was recorded before the step; returns its step."""
     state = trunk.state()
-    steps = trunk.steps_per_epoch
+    course = trunk.course_after(origin.history)
     # Recorded numbers are float32; best weights are not among them.
     exact = state["parameters"].dtype == np.float32 and trunk.watch.best is None
     if recording is None or not recording.parameters or not exact:
         return 0
     if state["optimizer"].size and not recording.optimizer:
         return 0
-    places = [place for place, done in enumerate(recording.steps) if done <= step and done % steps == 0]
+    places = [place for place, done in enumerate(recording.steps) if done <= step and course.place(done)[1] == 0]
     if not places:
         return 0
     place = places[-1]
@@ -336,7 +349,7 @@ def _begin(trunk: Simulator, origin: Origin, recording: Recording | None, step: 
     if recording.optimizer:
         start["optimizer"] = recording.optimizer[place]
     start["steps_done"] = np.array([recording.steps[place]], np.int64)
-    trunk.restore(start, History(list(origin.history)[: recording.steps[place] // steps]))
+    trunk.restore(start, History(list(origin.history)[: course.place(recording.steps[place])[0]]))
     return recording.steps[place]
 
 

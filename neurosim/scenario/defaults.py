@@ -63,6 +63,8 @@ def _training(training: TrainingSection, registry: Registry) -> TrainingSection:
         for key, choices in lists.items()
         if choices is not None
     }
+    if training.batch_schedule is not None:
+        completed["batch_schedule"] = completed_choice(training.batch_schedule, registry.schedules)
     average = training.average
     if average is not None and average.kind == "ema" and average.decay is None:
         completed["average"] = average.model_copy(update={"decay": EMA_DECAY})

@@ -54,6 +54,7 @@ def schedules_of(tree: Mapping[str, Any]) -> Iterator[tuple[KeyPath, object]]:
     """What stands at each place that names a schedule, with its key path."""
     optimizer = table(tree, "optimizer")
     yield ("optimizer", "schedule"), optimizer.get("schedule")
+    yield ("training", "batch_schedule"), table(tree, "training").get("batch_schedule")
     yield from ((("optimizer", "schedules", name), value) for name, value in table(optimizer, "schedules").items())
 
 

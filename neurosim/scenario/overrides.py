@@ -16,7 +16,7 @@ from neurosim.scenario.locate import KeyPath
 _EXAMPLE = "for example: " + arguments(overrides={"training.epochs": 200, "network.layers.0.activation": "relu"})
 # What stands at these keys, and in a table of schedules, may be a bare name, which is short for a table with that name
 # alone.
-_NAMED = ("activation", "init", "loss", "schedule")
+_NAMED = ("activation", "init", "loss", "schedule", "batch_schedule")
 _KEY = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 
 

@@ -17,7 +17,7 @@ from neurosim.scenario.locate import KeyPath, value_at
 from neurosim.scenario.schema import DataSection, OptimizerSection
 
 # Keys whose value names a record, by its name or as a table with its parameters, and the catalog of it.
-CATALOGS = {**CHOICES, "loss": "losses", "schedule": "schedules"}
+CATALOGS = {**CHOICES, "loss": "losses", "schedule": "schedules", "batch_schedule": "schedules"}
 # Sections that name a record: under which key, in which catalog, and the keys that every such section has.
 SECTIONS = {
     "optimizer": ("name", "optimizers", frozenset(OptimizerSection.model_fields)),

@@ -230,6 +230,7 @@ def _plugins(sections: ScenarioFile, registry: Registry) -> tuple[Plugin, ...]:
     entries = [sections.data.entry, *sections.network.entries, optimizer.entry]
     entries += [choice.entry for choice in optimizer.all_schedules.values()]
     training = sections.training
+    entries += [training.batch_schedule.entry] if training.batch_schedule is not None else []
     entries += [choice.entry for choice in (*(training.metrics or ()), *(training.observers or ()))]
     plugins = [entry.plugin for entry in entries]
     for text in sections.requires.plugins:

@@ -174,6 +174,12 @@ class TrainingSection(Section):
 
     epochs: int = Field(ge=0, le=2**31 - 1, description="Passes over the training rows; 0 just looks.")
     batch_size: int = Field(default=32, ge=1, le=2**31 - 1, description="Rows per step of the optimizer.")
+    batch_schedule: Choice | None = choice(
+        "schedules",
+        "How the batch size changes from epoch to epoch, by a schedule that counts epochs or follows the losses; left "
+        "out: not at all.",
+        default=None,
+    )
     shuffle: bool = Field(default=True, description="Whether each epoch has a new random order of the rows.")
     clip_value: Number | None = Field(
         default=None, gt=0, description="Gradients beyond this number, up or down, are set to it; or use clip_norm."

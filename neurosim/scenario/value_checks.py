@@ -11,6 +11,7 @@ from typing import Any
 from neurosim.errors import PluginError
 from neurosim.network.layers.kinds import section_of
 from neurosim.network.layers.section import MAX_LAYERS
+from neurosim.plugin import FeedbackSchedule, Schedule
 from neurosim.plugin.host import BUILTIN, Catalog, Registry
 from neurosim.scenario.faults import Fault, show
 from neurosim.scenario.flow import flow, written_out
@@ -122,6 +123,7 @@ def _training(tree: Mapping[str, Any], registry: Registry) -> Iterator[Fault]:
     if section.get("clip_value") is not None and section.get("clip_norm") is not None:
         yield Fault(("training", "clip_norm"), "clip_value is given too; keep one of the two")
     yield from _average(tree, section)
+    yield from _batch_schedule(tree, registry)
     yield from repeated_metrics(tree)
     yield from _watched(tree, ("training", "keep_best"), section.get("keep_best"), registry)
     stopping = section.get("early_stopping")
@@ -130,6 +132,41 @@ def _training(tree: Mapping[str, Any], registry: Registry) -> Iterator[Fault]:
         if "metric" in stopping:
             path = (*path, "metric")
         yield from _watched(tree, path, stopping.get("metric", EarlyStopping.model_fields["metric"].default), registry)
+
+
+def _batch_schedule(tree: Mapping[str, Any], registry: Registry) -> Iterator[Fault]:
+    """What does not go with a batch size that changes from epoch to epoch."""
+    section, path = table(tree, "training"), ("training", "batch_schedule")
+    kinds = {place: _record(choice, registry.schedules) for place, choice in schedules_of(tree)}
+    record = kinds.pop(path)
+    if record is None:
+        return
+    follows_losses = isinstance(record, FeedbackSchedule)
+    if not follows_losses and record.unit != "epochs":
+        text = f"{record.name} counts steps, of which an epoch has more or fewer with the batch size; "
+        yield Fault(path, f"{text}expected a schedule that counts epochs, such as epoch_decay, or follows the losses")
+    for place, other in kinds.items():
+        if follows_losses and isinstance(other, Schedule) and other.unit == "steps":
+            text = (
+                f"{other.name} needs to know how many steps there are in all, which nobody knows while the batch size "
+            )
+            yield Fault(place, f"{text}follows the losses; expected a schedule that counts epochs, or follows them too")
+    average = table(section, "average")
+    kind = average.get("kind")
+    if kind == "swa":
+        text = "swa needs epochs of equal length, and with batch_schedule they have more and fewer steps"
+        yield Fault(("training", "average", "kind"), f'{text}; use kind = "polyak" or kind = "ema"')
+    if kind in ("polyak", "ema") and follows_losses and average.get("start", 1) != 1:
+        text = "which step is the first of that epoch is not known while the batch size follows the losses"
+        yield Fault(("training", "average", "start"), f"{text}; leave start out")
+
+
+def _record(choice: object, catalog: Catalog) -> Any:
+    """The record that is chosen; None where there is none, or no such one."""
+    try:
+        return catalog.get(str(_name(choice))) if choice is not None else None
+    except PluginError:
+        return None
 
 
 def _average(tree: Mapping[str, Any], section: Mapping[str, Any]) -> Iterator[Fault]:

@@ -283,6 +283,8 @@ class Simulator(Workbench):
     def train_to(self, step: int) -> None:
         """Train on until `step` steps of the scenario are done in all, which may be in the middle of an epoch.
 
+        If a batch size that grows with the losses leaves fewer steps than there seemed to be, all epochs are trained.
+
         `history` has the complete epochs; `train_epoch` completes the one that was begun, with the same bits as
         without a stop.
 
@@ -293,17 +295,19 @@ class Simulator(Workbench):
         DivergedError
             When loss or parameters stop being finite.
         """
-        steps = self.steps_per_epoch
-        total = steps * self.training.epochs
-        if not 0 <= step <= total:
-            raise UsageError(f"there is no step {step}: training has {total} steps", f"{steps} for each epoch.")
-        if step < len(self.history) * steps + self._epochs.begun_steps:
+        course, epochs = self.course, self.training.epochs
+        if not 0 <= step <= course.total:
+            each = f"{self.steps_per_epoch} for each epoch" if self.training.batch_schedule is None else "In all epochs"
+            raise UsageError(f"there is no step {step}: training has {course.total} steps", f"{each}.")
+        if step < course.before(len(self.history)) + self._epochs.begun_steps:
             raise UsageError(f"this simulator has been trained beyond step {step}", "Make a new one.")
-        while len(self.history) < step // steps:
+        # A batch size that follows the losses changes what is ahead with each epoch.
+        while len(self.history) < min(course.place(step)[0], epochs):
             self.train_epoch()
         self.prepare()
         try:
-            self._epochs.advance(len(self.history), step % steps)
+            if len(self.history) < epochs:
+                self._epochs.advance(len(self.history), step - course.before(len(self.history)))
         except DivergedError:
             self._go_back()
             raise
@@ -322,8 +326,8 @@ class Simulator(Workbench):
 
     @property
     def steps_per_epoch(self) -> int:
-        """Updates in one epoch."""
-        return self.training.steps(self._splits["train"].count)
+        """Updates in one epoch; where a schedule changes the batch size, in the one that comes next."""
+        return self.course.steps(max(min(len(self.history), self.training.epochs - 1), 0))
 
     @property
     def steps_done(self) -> int:
@@ -335,6 +339,10 @@ class Simulator(Workbench):
         """The steps of the scenario, epoch by epoch, with the losses so far."""
         return self._backend.course(self._splits["train"].count)
 
+    def course_after(self, records: Sequence[Record]) -> Course:
+        """The same with the losses of these records, of a run of this scenario."""
+        return Course(self.training, self._splits["train"].count, [record[self.watch.loss] for record in records])
+
     def settings_of_step(self, step: int) -> Settings:
         """The optimizer's parameters in a step, counted from 0 over all epochs; of those before the end so far."""
         epoch, place = self.course.place(step)
@@ -342,9 +350,12 @@ class Simulator(Workbench):
 
     def _settings_of(self, epoch: int) -> Record:
         """The learning rate in the last step of an epoch, and what else a schedule changes, by its key."""
-        settings = self.course.settings(epoch)
-        own = dict(zip(self.training.optimizer.record.params, self.training.values(settings)[-1].tolist(), strict=True))
-        return {"lr": own["lr"], **{f"optimizer.{name}": own[name] for name in settings.factors}}
+        course, training = self.course, self.training
+        settings = course.settings(epoch)
+        found = {"lr": float(settings.rates[-1])}
+        for name, factors in settings.factors.items():
+            found[f"optimizer.{name}"] = training.optimizer.params[name] * float(factors[-1])
+        return found if training.batch_schedule is None else {**found, "training.batch_size": course.batch(epoch)}
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Everything that training changes, as arrays, for a checkpoint; raises DivergedError as `train` does."""

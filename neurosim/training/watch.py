@@ -87,8 +87,10 @@ class Watch:
 
     Attributes
     ----------
+    loss : str
+        The measure that schedules with feedback follow.
     losses : list of float
-        Loss after each epoch so far, for a schedule with feedback.
+        Its values after each epoch so far.
     reason : str
         Why an observer has stopped training; empty if none has.
 
@@ -103,7 +105,7 @@ class Watch:
         self.losses: list[float] = []
         self.reason = ""
         self._epochs = section.epochs
-        self._loss = "validation_loss" if "validation" in splits else "train_loss"
+        self.loss = "validation_loss" if "validation" in splits else "train_loss"
         self._average = section.average
         self._patience = 0
         self.stopping: Best | None = None
@@ -143,7 +145,7 @@ class Watch:
 
     def _note(self, record: Record) -> bool:
         """Note a record; whether its weights are the best so far."""
-        self.losses.append(record[self._loss])
+        self.losses.append(record[self.loss])
         if self.stopping is not None:
             self.stopping.add(record[self.stopping.metric])
         return self.best is not None and self.best.add(record[self.best.metric])

@@ -100,7 +100,7 @@ def _given(sheet: Sheet, names: Names, simulator: Simulator) -> None:
         own = (f"{key} = [{', '.join(map(written, vector))}]" for key, vector in vectors.items())
         section.say(f"In {name}, {' and '.join(own)}.")
     if step.alone:
-        usual = step.training.batch(rows)
+        usual = simulator.course.batch(simulator.course.place(step.done)[0])
         if usual > 1:
             section.say(
                 f"The step below learns from this sample alone. During training a batch has {usual} rows, and each "

@@ -215,6 +215,8 @@ def take_step(simulator: Simulator, sample: int | None, steps: int, choose: Choo
             f"there is no training row {sample}", f"There are {count}: a sample is a number from 0 to {count - 1}."
         )
     simulator.train_to(steps)
+    if simulator.steps_done < steps:
+        raise UsageError(f"training ends before step {steps}", f"It had {simulator.steps_done} steps.")
     backend = ReferenceBackend(simulator.network, simulator.training, simulator.seed)
     state = simulator.state()
     backend.parameters[:] = state["parameters"]
@@ -226,10 +228,10 @@ def take_step(simulator: Simulator, sample: int | None, steps: int, choose: Choo
         raise DivergedError(f"training has diverged within {steps} steps", "Try a smaller learning rate.")
     reason = ""
     if sample is None:
-        size = _batch_size(simulator) if simulator.network.batch_norms else min(CANDIDATES, count)
+        size = _batch_size(simulator, steps) if simulator.network.batch_norms else min(CANDIDATES, count)
         tried = _step(simulator, backend, slice(0, size), 0, steps)
         sample, reason = choose(tried, count)
-    size = _batch_size(simulator)
+    size = _batch_size(simulator, steps)
     first = min(sample // size * size, count - size)
     return replace(_step(simulator, backend, slice(first, first + size), sample - first, steps), reason=reason)
 
@@ -245,11 +247,11 @@ def _step(simulator: Simulator, backend: ReferenceBackend, chosen: slice, place:
     )  # fmt: skip
 
 
-def _batch_size(simulator: Simulator) -> int:
+def _batch_size(simulator: Simulator, steps: int) -> int:
     """The sample alone; if a layer looks at the whole batch, as many rows as in training."""
     if not simulator.network.batch_norms:
         return 1
-    return min(simulator.training.batch_size, simulator.split_rows("train").count)
+    return simulator.course.batch(simulator.course.place(steps)[0])
 
 
 def last_row(step: Step) -> tuple[Array, Array, int | Array]:

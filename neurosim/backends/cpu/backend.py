@@ -243,7 +243,7 @@ class CpuBackend(Backend):
         # At least one cache line for each thread.
         constants = np.zeros((threads, 16 + self.kernels.optimizer.count), np.float32)
         params = self.training.numbers(settings)
-        if self._arrays is not None:
+        if self._arrays is not None and self.training.schedules:
             self._arrays.set_params(settings)
         optimizer = (
             self.kernels.optimizer.update if update else 0,

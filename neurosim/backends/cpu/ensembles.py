@@ -45,6 +45,8 @@ class SmallEnsemble(Together):
         self.epochs_done = 0
         self._averages = training.average is not None
         self._course = Course(training, rows[0].count)
+        # All that is to be known of it, before several threads ask.
+        self._course.before(training.epochs)
         self._judge = judge_of(network, rows[0])
         self._network = network
         shared = lane_data(rows) if len(rows) == 1 else None

@@ -168,6 +168,27 @@ class LaneGroup:
 
         `data` is (features, values, classes) with a leading axis: one member for each network, or one that they share.
         """
+        if epochs <= 1:
+            return self._train(data, judge, course, first_epoch, epochs, steps_done, first, last)
+        return np.concatenate(
+            [
+                self._train(data, judge, course, begin, count, steps_done + steps)
+                for begin, count, steps in course.stretches(first_epoch, epochs)
+            ]
+        )
+
+    def _train(
+        self,
+        data: tuple[Any, ...],
+        judge: Any,
+        course: Course,
+        first_epoch: int,
+        epochs: int,
+        steps_done: int,
+        first: int = 0,
+        last: int | None = None,
+    ) -> NDArray[Any]:
+        """As `train`, for epochs of the same batch size."""
         count, rows = len(self.seeds), data[0].shape[1]
         batch = course.batch(first_epoch)
         self._prepare(batch)

@@ -75,6 +75,7 @@ class CudaBackend(Backend):
         self._sizes = given_sizes or sizes()
         self._modules: dict[str, ModuleType] = {}
         self._launches: dict[tuple[int, str], PhaseLaunches] = {}
+        self._batch = 0
         self._rows: list[tuple[Rows, DeviceRows]] = []
         self._single: SmallNetworks | None = None
         self._single_rows: Rows | None = None
@@ -261,6 +262,10 @@ class CudaBackend(Backend):
             loss, correct = self._train_small(rows, epoch, first, last)
             self.steps_done += last - first
             return Totals(loss, correct, end - begin, rows.accuracy)
+        if self._batch != batch:
+            # What was laid out for another batch size has room of its own for the work of a batch.
+            self._launches.pop((self._batch, rows.accuracy), None)
+            self._batch = batch
         data = self._data(rows)
         if self.training.shuffle:
             # Each swap depends on the one before: work for the CPU, in compiled code.

@@ -58,15 +58,10 @@ class SmallNetworks:
         self.tiles = tiles
         self.count = len(seeds)
         self.rows = rows[0].count
-        self.batch = max(1, min(training.batch_size, self.rows))
-        table = build_table(
-            network,
-            self.batch,
-            activations_of(network),
-            judge=JUDGES[rows[0].accuracy],
-            training=training,
-            terms=terms,
-        )
+        self._network = network
+        self._terms = terms
+        self._judge = JUDGES[rows[0].accuracy]
+        self._batch = 0
         memory = Memory(1, 0)
         upload = memory.upload
         # Scaled here: the members' data may be scaled differently.
@@ -81,7 +76,6 @@ class SmallNetworks:
             keys[number, :, 0] = dropout_keys(network, seed)
         shuffles = [key(seed, "shuffle") for seed in seeds] if training.shuffle else []
         self._memory = memory
-        self._table = (upload(table.program()), upload(table.stages), upload(table.loss))
         self._data = (
             upload(features),
             upload(np.stack([member.values.astype(np.float32) for member in rows])),
@@ -89,14 +83,29 @@ class SmallNetworks:
             upload(np.array([1.0, 0.0], np.float32)),
             upload(np.tile(np.arange(self.rows, dtype=np.int32), (self.count, 1))),
             upload(np.array(shuffles, np.uint64)),
-            upload(table.numbers),
         )
         self.weights = upload(weights)
         self.state = upload(state)
         self._gradient = memory.empty((self.count, network.size), np.float32)
-        self._work = memory.empty((self.count, max(table.work, 1)), np.float32)
         self._keys = upload(keys)
         self._measures = memory.empty((self.count, self.rows, 2), np.float32)
+
+    def _lay_out(self, batch: int) -> None:
+        """Have the network's table, and room for its work, for batches of so many rows."""
+        if batch == self._batch:
+            return
+        table = build_table(
+            self._network,
+            batch,
+            activations_of(self._network),
+            judge=self._judge,
+            training=self.training,
+            terms=self._terms,
+        )
+        memory, self._batch = self._memory, batch
+        self._table = tuple(memory.upload(part) for part in (table.program(), table.stages, table.loss))
+        self._numbers = memory.upload(table.numbers)
+        self._work = memory.empty((self.count, max(table.work, 1)), np.float32)
 
     def train(
         self,
@@ -111,16 +120,31 @@ class SmallNetworks:
 
         With `first` and `last`, only the steps from number `first` up to, but not including, `last` of a single epoch.
         """
+        if epochs <= 1:
+            return self._train(course, first_epoch, epochs, steps_done, first, last)
+        return np.concatenate(
+            [
+                self._train(course, begin, count, steps_done + steps)
+                for begin, count, steps in course.stretches(first_epoch, epochs)
+            ]
+        )
+
+    def _train(
+        self, course: Course, first_epoch: int, epochs: int, steps_done: int, first: int = 0, last: int | None = None
+    ) -> NDArray[np.float64]:
+        """As `train`, for epochs of the same batch size."""
+        batch = course.batch(first_epoch)
+        self._lay_out(batch)
         last = course.steps(first_epoch) if last is None else last
-        span = (first * self.batch, min(last * self.batch, self.rows))
+        span = (first * batch, min(last * batch, self.rows))
         settings = course.settings(first_epoch, epochs)
         settings = settings if epochs != 1 else settings.some(first, last)
         constants = training_constants(self.training, settings, steps_done)
         memory = self._memory
         totals = memory.empty((self.count, max(epochs, 1), 2), np.float32)
         call(
-            self.module.train_networks, self.count, self.tiles.threads, *self._table, self.batch, epochs, first_epoch,
-            *span, *self._data, self.weights, self.state, self._gradient, self._work, self._keys,
+            self.module.train_networks, self.count, self.tiles.threads, *self._table, batch, epochs, first_epoch,
+            *span, *self._data, self._numbers, self.weights, self.state, self._gradient, self._work, self._keys,
             memory.upload(constants), self._measures, totals,
         )  # fmt: skip
         return memory.download(totals)[:, :epochs].transpose(1, 0, 2).astype(np.float64)

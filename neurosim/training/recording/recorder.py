@@ -53,6 +53,7 @@ class Recorder:
     def __init__(self, asked: RecordSection, backend: Backend, rows: Rows, judged: Rows) -> None:
         self._asked = asked
         self._judged = judged
+        self._rows = rows.count
         self._backend = backend
         self._network = backend.network
         self._probe = _spread(rows, asked.rows)
@@ -158,7 +159,7 @@ class Recorder:
             return []
         every, last = self._asked.every, self._backend.training.epochs
         if self._asked.per == "step":
-            first = epoch * steps
+            first = self._backend.course(self._rows).before(epoch)
             stops = [number - first for number in range(first + 1, first + steps + 1) if number % every == 0]
             return stops if stops[-1:] == [steps] or epoch + 1 < last else [*stops, steps]
         return [steps] if (epoch + 1) % every == 0 or epoch + 1 == last else []
