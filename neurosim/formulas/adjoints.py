@@ -20,8 +20,10 @@ from dataclasses import dataclass, field
 from neurosim.formulas import form
 from neurosim.formulas.activity import assigned_names
 from neurosim.formulas.deferral import Deferral
+from neurosim.formulas.deviations import deviations, is_multiple
 from neurosim.formulas.filling import Filling
 from neurosim.formulas.form import Assign, Binary, Const, Expression, For, If, Index, Name, Statement
+from neurosim.formulas.hoisting import divisors
 from neurosim.formulas.liveness import without_dead
 from neurosim.formulas.names import Names, names_in
 from neurosim.formulas.operations import Operations
@@ -39,7 +41,6 @@ from neurosim.formulas.steps import (
     Set,
     Step,
     all_steps,
-    defined,
     read_by,
     statements,
 )
@@ -122,6 +123,9 @@ class AdjointWriter:
         self.operations = Operations(versions, tangent_of, known, self._bind, self._add)
         needed, _ = without_dead(statements(steps), {result})
         self._deferral = Deferral(steps, known, {name for name, _ in assigned_names(needed)})
+        shares = (known.get(name) for name in self._deferral.wholes.shares())
+        self.operations.bounded |= {share.row for share in shares if isinstance(share, Index)}
+        self._deviations = deviations(steps, self._deferral.wholes)
         self._written: list[Statement] = []
         self._adjoints: dict[str, Expression] = {}
         self._called: dict[str, str] = {}
@@ -288,23 +292,24 @@ class AdjointWriter:
                     self._order(step)
 
     def _take_back(self, name: str, value: Expression) -> None:
-        adjoint = self._adjoints.get(name)
+        """Add to the adjoints of what an operation reads, here or, if it is done alike before, there."""
+        adjoint = own = self._adjoints.get(name)
         waiting = self._deferral.arrived(name)
         if waiting is not None:
-            adjoint = self._bind(self._together(waiting, adjoint))
-        if adjoint is not None and not self._deferral.wait(name, adjoint, self._written):
+            adjoint = self._bind(self.operations.together(waiting, own))
+        if adjoint is None:
+            return
+        if twin := self._deferral.wait(name, adjoint, self._written):
+            if twin in self._deviations:
+                self._add(self._deviations[twin].mean, negative(adjoint))
+        elif name in self._deviations:
+            # What waited here has been added to the adjoint of the mean already.
+            deviation = self._deviations[name]
+            self._add(deviation.value, adjoint)
+            if own is not None and not is_multiple(own, name, deviation, self._written):
+                self._add(deviation.mean, negative(own))
+        else:
             self.operations.pull(name, value, adjoint)
-
-    def _together(self, waiting: Expression, adjoint: Expression | None) -> Expression:
-        """The sum of two adjoints; of quotients with one divisor a quotient."""
-        match waiting, adjoint:
-            case Binary(operator="/", left=left, right=Name(id=one)), Name(id=name) if (
-                name in self.operations.quotients
-            ):
-                right, other = self.operations.quotients[name]
-                if one == other:
-                    return Binary("/", self._bind(Binary("+", left, right)), Name(one))
-        return added(waiting, adjoint) or ZERO
 
     def _pick(self, step: Pick) -> None:
         adjoint = self._adjoints.get(step.name)
@@ -347,7 +352,7 @@ class AdjointWriter:
             if item.name in self.versions.active and (item.name in self._adjoints or item.start in self._used)
         ]
         entry = self._entry_of(step)
-        divisors = self._divisors(step)
+        divided_by = self._divisors(step)
         for part in all_steps([step]):
             # Their adjoints change from round to round.
             names = [part.name] if isinstance(part, Pick) else [item.name for item in getattr(part, "carried", ())]
@@ -390,26 +395,19 @@ class AdjointWriter:
             self._begin(step)
             again = forward
         self._written.append(For(step.name, bounds, (*again, *backward)))
-        for divisor in divisors:
+        for divisor in divided_by:
             total = self._adjoints.get(self.operations.logarithms.pop(divisor))
             if total is not None:
                 self._add(Name(divisor), Binary("/", total, Name(divisor)))
 
     def _divisors(self, step: Loop) -> list[str]:
         """The numbers by which a loop divides that are the same in all rounds; their logarithms have adjoints now."""
-        changed = set(defined([step]))
-        found = []
-        for part in all_steps(step.body):
-            match part:
-                case Set(value=Binary(operator="/", right=Name(id=divisor))) if (
-                    divisor in self.versions.active - changed
-                ):
-                    if divisor not in self.operations.logarithms:
-                        logarithm = self.names.fresh(f"log_{self.names.plain(divisor)}")
-                        self.operations.logarithms[divisor] = logarithm
-                        self.versions.active.add(logarithm)
-                        self._scopes[-1].local.add(logarithm)
-                        found.append(divisor)
+        found = divisors(step, self.versions.active - set(self.operations.logarithms))
+        for divisor in found:
+            logarithm = self.names.fresh(f"log_{self.names.plain(divisor)}")
+            self.operations.logarithms[divisor] = logarithm
+            self.versions.active.add(logarithm)
+            self._scopes[-1].local.add(logarithm)
         return found
 
     def _begin(self, step: Loop) -> None:

@@ -36,17 +36,17 @@ class Deferral:
     """
 
     def __init__(self, steps: Sequence[Step], known: Mapping[str, Expression], live: Container[str]) -> None:
-        self._wholes = Wholes(steps)
-        self._twins = self._wholes.twins(live)
+        self.wholes = Wholes(steps)
+        self._twins = self.wholes.twins(live)
         self._known = known
         # These have other values while their loop is taken in reverse.
         self._handed_on = {
-            name for loop in self._wholes.loops.values() for item in loop.carried for name in (item.name, item.start)
+            name for loop in self.wholes.loops.values() for item in loop.carried for name in (item.name, item.start)
         }
         self._waiting: dict[str, Expression] = {}
 
-    def wait(self, name: str, adjoint: Expression, written: Sequence[Statement]) -> bool:
-        """Keep the adjoint of a name for its twin, if that can be worked out there too.
+    def wait(self, name: str, adjoint: Expression, written: Sequence[Statement]) -> str:
+        """Keep the adjoint of a name for its twin, if that can be worked out there too; returns which that is.
 
         Parameters
         ----------
@@ -58,14 +58,14 @@ class Deferral:
             What the loop in reverse consists of so far.
         """
         if name not in self._twins:
-            return False
+            return ""
         variable, twin, place = self._twins[name]
         whole = self._whole(adjoint, variable, written)
         if whole is None:
-            return False
+            return ""
         whole = renamed(whole, {variable: Name(place)})
         self._waiting[twin] = Binary("+", whole, self._waiting[twin]) if twin in self._waiting else whole
-        return True
+        return twin
 
     def arrived(self, name: str) -> Expression | None:
         """The adjoint that was kept for a name."""
@@ -80,7 +80,7 @@ class Deferral:
             if isinstance(node, Assign) and isinstance(node.targets[0], Name) and count[node.targets[0].id] == 1
         }
         changed = {*count, *self._handed_on}
-        forward = self._wholes.inside(variable)
+        forward = self.wholes.inside(variable)
         left = MOST_OPERATIONS
 
         def expanded(part: form.Node) -> form.Node:

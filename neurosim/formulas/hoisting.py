@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from neurosim.formulas import form
-from neurosim.formulas.form import Call, Const, Expression
+from neurosim.formulas.form import Binary, Call, Const, Expression, Name
 from neurosim.formulas.names import names_in
-from neurosim.formulas.steps import Branch, Loop, Set, Step, defined
+from neurosim.formulas.steps import Branch, Loop, Set, Step, all_steps, defined
 
 
 def hoisted(steps: Sequence[Step], active: set[str]) -> tuple[Step, ...]:
@@ -68,3 +68,14 @@ def _goes_around(bounds: Sequence[Expression]) -> bool:
         case [Const(value=value)]:
             return value >= 1
     return False
+
+
+def divisors(loop: Loop, active: set[str]) -> list[str]:
+    """Names in `active` by which a loop divides, and which have the same values in all rounds."""
+    changed = set(defined([loop]))
+    found: dict[str, None] = {}
+    for step in all_steps(loop.body):
+        match step:
+            case Set(value=Binary(operator="/", right=Name(id=name))) if name in active - changed:
+                found[name] = None
+    return list(found)

@@ -10,7 +10,7 @@ from neurosim.formulas.form import Binary, Call, Choice, Const, Expression, Inde
 from neurosim.formulas.names import Names
 from neurosim.formulas.rules import RULES, RULES_OF_TWO
 from neurosim.formulas.tangents import TangentOf, Varied
-from neurosim.formulas.terms import ZERO, filled, is_float, negative, number_of, read_ours
+from neurosim.formulas.terms import ZERO, added, filled, is_float, negative, number_of, read_ours
 from neurosim.formulas.versions import Versions
 
 
@@ -46,6 +46,8 @@ class Operations:
         # Numbers by which entries are divided in a loop, each with the name of its logarithm: what they get from every
         # entry is divided by them once, behind the loop.
         self.logarithms: dict[str, str] = {}
+        # Rows of shares, which lie between 0 and 1: no product with them overflows.
+        self.bounded: set[str] = set()
         # Names of quotients, each with its numerator and its divisor.
         self.quotients: dict[str, tuple[Expression, str]] = {}
         self._bind = bind
@@ -122,6 +124,15 @@ class Operations:
         for name, part in parts(read_ours(rule), adjoint):
             self._add(values[name], part)
 
+    def together(self, waiting: Expression, adjoint: Expression | None) -> Expression:
+        """The sum of two adjoints; of quotients with one divisor a quotient."""
+        match waiting, adjoint:
+            case Binary(operator="/", left=left, right=Name(id=one)), Name(id=name) if name in self.quotients:
+                right, other = self.quotients[name]
+                if one == other:
+                    return Binary("/", self._bind(Binary("+", left, right)), Name(one))
+        return added(waiting, adjoint) or ZERO
+
     def _times(self, factor: Expression, adjoint: Expression, *, tame: bool) -> Expression:
         """`factor` times an adjoint; one of exactly 0 makes it 0 even where the factor has overflowed."""
         if is_float(adjoint, 1.0):
@@ -135,6 +146,7 @@ class Operations:
                 numerator, divisor = self.quotients[name]
                 if known == divisor:
                     return self._times(left, numerator, tame=tame)
+        tame = tame or (isinstance(factor, Index) and factor.row in self.bounded)
         if tame or number_of(adjoint) is not None or number_of(factor) is not None:
             return Binary("*", factor, adjoint)
         return self._fill("0.0 if b == 0.0 else x * b", b=self._bind(adjoint), x=factor)

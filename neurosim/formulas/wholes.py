@@ -9,9 +9,11 @@ from collections import Counter
 from collections.abc import Container, Mapping, Sequence
 
 from neurosim.formulas import form
-from neurosim.formulas.form import Expression, Name
+from neurosim.formulas.activity import whole_power
+from neurosim.formulas.form import Binary, Call, Expression, Name
 from neurosim.formulas.names import renamed
-from neurosim.formulas.steps import Loop, Set, Step, defined
+from neurosim.formulas.steps import Add, Loop, Set, Step, defined
+from neurosim.formulas.terms import ZERO
 
 # The variable of any loop.
 PLACE = Name("#")
@@ -37,6 +39,7 @@ class Wholes:
         count = Counter(defined(steps))
         self.loops = {step.name: step for step in steps if isinstance(step, Loop)}
         self._before = {step.name: step.value for step in steps if isinstance(step, Set) and count[step.name] == 1}
+        self._values = {step.name: step.value for step in steps if isinstance(step, Set)}
         self._changed = {variable: Counter(defined([loop])) for variable, loop in self.loops.items()}
 
     def inside(self, variable: str) -> dict[str, Expression]:
@@ -79,6 +82,37 @@ class Wholes:
         except _TooMuchError:
             return None
 
+    def sums(self) -> Mapping[str, tuple[tuple[Expression, ...], Expression | None]]:
+        """What loops add up from 0 on: the bounds of the loop and the whole expression of what is added."""
+        found = {}
+        for variable, loop in self.loops.items():
+            for step in loop.body:
+                match step:
+                    case Add(name=name, sign="+", value=value) if self._changed[variable][name] == 1:
+                        if self._first(name) == ZERO:
+                            found[name] = loop.bounds, self.of(value, variable)
+        return found
+
+    def shares(self) -> set[str]:
+        """Names of entries divided by the sum of all, of which none is negative: they are between 0 and 1."""
+        sums = self.sums()
+        found = set()
+        for variable, loop in self.loops.items():
+            for name, value in self.inside(variable).items():
+                match value:
+                    case Binary(operator="/", left=left, right=Name(id=total)) if total in sums:
+                        whole = self.of(left, variable)
+                        if sums[total] == (loop.bounds, whole) and _is_positive(whole):
+                            found.add(name)
+        return found
+
+    def _first(self, name: str) -> Expression | None:
+        """The value that a name has first."""
+        value = self._values.get(name)
+        while isinstance(value, Name):
+            value = self._values.get(value.id)
+        return value
+
     def twins(self, live: Container[str]) -> Mapping[str, tuple[str, str, str]]:
         """Names with the same value as one in `live` of an earlier loop over the same entries, and that.
 
@@ -111,3 +145,16 @@ class _TooMuchError(Exception):
 def at(whole: Expression, place: Expression) -> Expression:
     """A whole expression for one place."""
     return renamed(whole, {PLACE.id: place})  # type: ignore[no-any-return]
+
+
+def _is_positive(node: Expression | None) -> bool:
+    """Whether an expression is never negative."""
+    match node:
+        case Call(name="exp" | "abs" | "fabs"):
+            return True
+        case Binary(operator="*", left=left, right=right):
+            return left == right
+        case Binary(operator="**", right=right):
+            power = whole_power(right)
+            return power is not None and power % 2 == 0
+    return False

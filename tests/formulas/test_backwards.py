@@ -69,11 +69,9 @@ SOFTMAX = """\
     def softmax_backward(z, a, da, dz):
         d_log_total = 0.0
         for k in range(len(z)):
-            t1 = da[k]
-            d_log_total = d_log_total - (0.0 if t1 == 0.0 else a[k] * t1)
+            d_log_total = d_log_total - a[k] * da[k]
         for k2 in range(len(z)):
-            t2 = da[k2] + d_log_total
-            dz[k2] = 0.0 if t2 == 0.0 else a[k2] * t2
+            dz[k2] = a[k2] * (da[k2] + d_log_total)
     """
 LOG_SOFTMAX = """\
     def log_softmax_backward(z, a, da, dz):
@@ -84,6 +82,12 @@ LOG_SOFTMAX = """\
             d_t2 = 0.0 if d_t1 == 0.0 else math.exp(a[place1]) * d_t1
             dz[place1] = da[place1] + d_t2
     """
+
+
+def test_the_mean_of_a_variance_gets_nothing_from_it():
+    """The deviations from it add up to 0."""
+    text = source_of(derive_backward(row_activations.standardized))
+    assert [line.strip() for line in text.splitlines() if "d_mean = d_mean" in line] == ["d_mean = d_mean - t2 / t1"]
 
 
 def test_softmax_far_out_is_finite():
