@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -117,7 +118,7 @@ class Scenario:
         """Whether it is several runs: variants, or repeats from several seeds."""
         return bool(self.variants) or self.scenario.repeats > 1
 
-    @property
+    @cached_property
     def expects_failure(self) -> bool:
         """Whether all that ``[expect]`` says is how little can be learned: an accuracy of at most 75%, for example."""
         return bool(self.expect) and all(

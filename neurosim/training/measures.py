@@ -39,9 +39,10 @@ def final_measures(backend: Backend, problem: Problem) -> dict[str, float | None
     each split, what `FINAL_ONLY` names and this kind of problem has, and the metrics that are asked for.
     """
     splits = problem.splits
-    return FinalMeasures(problem).of(
-        lambda split: backend.evaluate(splits[split]), lambda split: outputs(backend, splits[split])
-    )
+    # A loss that is not finite says so itself.
+    with np.errstate(all="ignore"):
+        totals = {split: backend.evaluate(rows) for split, rows in splits.items()}
+    return FinalMeasures(problem).of(totals.__getitem__, lambda split: outputs(backend, splits[split]))
 
 
 class FinalMeasures:
@@ -64,18 +65,19 @@ class FinalMeasures:
         """Those of the network with these totals, and outputs, on the rows of a split."""
         splits = self._problem.splits
         final: dict[str, float | None] = {}
-        outputs_on = cache(outputs_on)
-        # A loss that is not finite says so itself.
-        with np.errstate(all="ignore"):
-            for split in SPLITS:
-                if split in splits:
-                    totals = totals_on(split)
-                    final[f"{split}_loss"], final[f"{split}_accuracy"] = totals.mean_loss, totals.accuracy_share
-                elif split != "validation":
-                    final[f"{split}_loss"] = final[f"{split}_accuracy"] = None
-            final |= self._constant
-            for split, values in self._values.items():
-                final |= {f"{split}_{name}": value for name, value in values.measures(outputs_on(split)).items()}
+        for split in SPLITS:
+            if split in splits:
+                totals = totals_on(split)
+                final[f"{split}_loss"], final[f"{split}_accuracy"] = totals.mean_loss, totals.accuracy_share
+            elif split != "validation":
+                final[f"{split}_loss"] = final[f"{split}_accuracy"] = None
+        final |= self._constant
+        if self._values:
+            outputs_on = cache(outputs_on)
+            # A loss that is not finite says so itself.
+            with np.errstate(all="ignore"):
+                for split, values in self._values.items():
+                    final |= {f"{split}_{name}": value for name, value in values.measures(outputs_on(split)).items()}
         if self._problem.metrics:
             metrics, network, data = self._problem.metrics, self._problem.network, self._problem.data
             final |= metric_values(metrics, network, outputs_on, splits, data)

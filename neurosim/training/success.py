@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -74,6 +75,12 @@ def meets(scenario: Scenario, measures: Mapping[str, Any], names: Collection[str
     )
 
 
+@cache
+def _loss_beside(name: str) -> str:
+    """The name of the loss on the split that a measure is of."""
+    return f"{name.split('_')[0]}_loss"
+
+
 def _is_finite(value: float | None) -> bool:
     return value is not None and math.isfinite(value)
 
@@ -86,7 +93,7 @@ def first_success(scenario: Scenario, history: History) -> int:
 def judge(scenario: Scenario, seed: int, measures: Mapping[str, float | None], reached: int) -> Judged:
     """Hold one network against what its scenario expects; `reached` is what `first_success` gives."""
     # Of the splits that there are.
-    own = {name: value for name, value in measures.items() if measures.get(f"{name.split('_')[0]}_loss") is not None}
+    own = {name: value for name, value in measures.items() if measures.get(_loss_beside(name)) is not None}
     if not scenario.expect:
         return Judged(seed, own, None, None, None)
     met = meets(scenario, own)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,21 @@ PART = 1 << 27
 PART_EPOCHS = 512
 # What a step costs a network beside its multiply-adds, counted in them.
 STEP = 64
+
+
+@dataclass(frozen=True)
+class _Members:
+    """Members that are trained in lanes beside each other: which, and their numbers; lanes may repeat the last one."""
+
+    members: slice
+    seeds: list[int]
+    parameters: NDArray[np.float32]
+    state: NDArray[np.float32]
+    data: tuple[Any, ...]
+
+    @property
+    def count(self) -> int:
+        return int(self.members.stop - self.members.start)
 
 
 class SmallEnsemble(Together):
@@ -43,31 +59,27 @@ class SmallEnsemble(Together):
         self.threads = backend.threads
         self.count = len(seeds)
         self.epochs_done = 0
-        self._averages = training.average is not None
         self._course = Course(training, rows[0].count)
         # All that is to be known of it, before several threads ask.
         self._course.before(training.epochs)
         self._judge = judge_of(network, rows[0])
-        self._network = network
+        self._network, self._training = network, training
         shared = lane_data(rows) if len(rows) == 1 else None
         start = network.all_start_values(seeds)
-        self._members: list[slice] = []
-        self._groups: list[LaneGroup] = []
-        self._data = []
-        with backend.compiling():
-            kernels = replace(backend.kernels, lane_loss=compile_lane_loss(network))
+        self._groups: list[_Members] = []
         for members, lanes in divided(len(seeds), network):
             # Lanes that are left over repeat the last member.
             chosen = np.minimum(np.arange(members.start, members.start + lanes), members.stop - 1)
             parameters = np.ascontiguousarray(start[chosen].T)
             state = np.zeros((slots, *parameters.shape), np.float32)
-            group = LaneGroup(network, training, kernels, [seeds[k] for k in chosen], parameters, state)
-            self._members.append(members)
-            self._groups.append(group)
-            self._data.append(lane_data([rows[k] for k in chosen]) if shared is None else shared)
+            data = lane_data([rows[k] for k in chosen]) if shared is None else shared
+            self._groups.append(_Members(members, [seeds[k] for k in chosen], parameters, state, data))
+        # Of each thread, for each number of lanes.
+        self._lanes: dict[tuple[int, int], LaneGroup] = {}
         with backend.compiling():
+            self._kernels = replace(backend.kernels, lane_loss=compile_lane_loss(network))
             # By calls without rows, before any thread needs it.
-            nothing, first = lane_data([rows[0].some(slice(0))]), self._groups[0]
+            nothing, first = lane_data([rows[0].some(slice(0))]), self._lanes_for(self._groups[0], 0)
             first.train(nothing, self._judge, Course(training, 0), 0, 0, 0)
             first.evaluate(nothing, self._judge, first.parameters)
         work = 3 * sum(layer.multiply_adds for layer in network.layers) * rows[0].count + STEP * self._course.steps(0)
@@ -77,14 +89,16 @@ class SmallEnsemble(Together):
         """Train for more epochs; `note` is told what was measured in them, in any thread and some members at a time."""
         done, course = self.epochs_done, self._course
 
-        def train_group(number: int) -> Iterator[None]:
-            group, data = self._groups[number], self._data[number]
+        def train_group(thread: int, group: _Members) -> Iterator[None]:
+            lanes = self._lanes_for(group, thread)
+            lanes.take(group.seeds, group.parameters, group.state)
             for first in range(done, done + epochs, self._part):
                 part = min(self._part, done + epochs - first)
-                totals = group.train(data, self._judge, course, first, part, course.before(first))
-                members = self._members[number]
-                note(members, first, totals[:, : members.stop - members.start])
+                totals = lanes.train(group.data, self._judge, course, first, part, course.before(first))
+                note(group.members, first, totals[:, : group.count])
                 yield
+            group.parameters[:] = lanes.parameters
+            group.state[:] = lanes.state
 
         self._on_all(train_group)
         self.epochs_done += epochs
@@ -94,10 +108,9 @@ class SmallEnsemble(Together):
         totals = np.zeros((self.count, 2))
         data, judge = lane_data([rows]), judge_of(self._network, rows)
 
-        def evaluate_group(number: int) -> Iterator[None]:
-            group, members = self._groups[number], self._members[number]
-            found, _ = group.evaluate(data, judge, self._evaluated(group))
-            totals[members] = found[: members.stop - members.start]
+        def evaluate_group(thread: int, group: _Members) -> Iterator[None]:
+            found, _ = self._lanes_for(group, thread).evaluate(data, judge, self._evaluated(group))
+            totals[group.members] = found[: group.count]
             yield
 
         self._on_all(evaluate_group)
@@ -106,35 +119,41 @@ class SmallEnsemble(Together):
     def outputs(self, rows: Rows) -> Iterator[NDArray[np.float32]]:
         """What each member answers for `rows`, dropout off, (rows, outputs)."""
         data, judge = lane_data([rows]), judge_of(self._network, rows)
-        for members, group in zip(self._members, self._groups, strict=True):
-            _, found = group.evaluate(data, judge, self._evaluated(group), answers=True)
-            yield from found[: members.stop - members.start]
+        for group in self._groups:
+            _, found = self._lanes_for(group, 0).evaluate(data, judge, self._evaluated(group), answers=True)
+            yield from found[: group.count]
 
     @property
     def parameters(self) -> NDArray[np.float32]:
         """Parameters of all members, or their averages if these are evaluated, (members, size)."""
-        found = np.empty((self.count, self._network.size), np.float32)
-        for members, group in zip(self._members, self._groups, strict=True):
-            found[members] = self._evaluated(group).T[: members.stop - members.start]
-        return found
+        return np.concatenate([self._evaluated(group)[:, : group.count].T for group in self._groups])
 
-    def _evaluated(self, group: LaneGroup) -> NDArray[np.float32]:
-        return group.state[-1] if self._averages and self.epochs_done else group.parameters
+    def _evaluated(self, group: _Members) -> NDArray[np.float32]:
+        return group.state[-1] if self._training.average is not None and self.epochs_done else group.parameters
 
-    def _on_all(self, work_on: Callable[[int], Iterator[None]]) -> None:
-        """Run what `work_on` gives for the number of each group, step by step; signals are handled in between.
+    def _lanes_for(self, group: _Members, thread: int) -> LaneGroup:
+        """The lanes in which a thread works on a group; they have the memory, the group has the numbers."""
+        key = thread, len(group.seeds)
+        if key not in self._lanes:
+            parameters, state = np.zeros_like(group.parameters), np.zeros_like(group.state)
+            made = LaneGroup(self._network, self._training, self._kernels, group.seeds, parameters, state)
+            self._lanes[key] = made
+        return self._lanes[key]
+
+    def _on_all(self, work_on: Callable[[int, _Members], Iterator[None]]) -> None:
+        """Run what `work_on` gives for a thread and a group, step by step; signals are handled in between.
 
         If anything is raised, by a signal or a step, nothing more is begun.
         """
         # Groups are handed out one by one, so that a slow processor gets fewer.
-        waiting = iter(range(len(self._groups)))
+        waiting = iter(self._groups)
         faults: list[BaseException] = []
 
         def work(thread: int, threads: int) -> None:
             try:
                 let_in_between(thread)
-                for number in waiting:
-                    for _ in work_on(number):
+                for group in waiting:
+                    for _ in work_on(thread, group):
                         if faults:
                             return
                         let_in_between(thread)

@@ -88,6 +88,15 @@ def compile_lane_loss(network: Network) -> LossKernel | None:
     return lane_loss_kernel(network.loss.record, network.pair) if network.outputs == 1 and has_values else None
 
 
+@dataclass(frozen=True)
+class _Evaluation:
+    """A plan for evaluating, the parameters that it points to, and memory for what is computed on the way."""
+
+    plan: Plan
+    parameters: NDArray[np.float32]
+    scratch: NDArray[np.float32]
+
+
 class LaneGroup:
     """A group of networks that differ in their seed, and what is needed to train them.
 
@@ -119,18 +128,28 @@ class LaneGroup:
         self.network = network
         self.training = training
         self.kernels = kernels
-        self.seeds = list(seeds)
-        # To be folded with the epoch.
-        self._shuffles = keys(self.seeds if training.shuffle else [], "shuffle")
-        self._keys = all_dropout_keys(network, self.seeds)
+        self._draw_for(seeds)
         self.parameters = parameters
         self.state = state
         self.gradient = np.zeros_like(parameters)
         self.constants = np.zeros(16 + kernels.optimizer.count, np.float32)
         self._capacity = 0
         self._widest = max(int(np.prod(layer.output_shape)) for layer in network.layers)
+        self._evaluation: _Evaluation | None = None
         # A single network of this size is trained by the engine, whose bits those of a group are.
         self._larger = network.size > SMALL_NETWORK
+
+    def take(self, seeds: Sequence[int], parameters: NDArray[np.float32], state: NDArray[np.float32]) -> None:
+        """Work on other networks, as many as before: their numbers are copied into those of the group."""
+        self._draw_for(seeds)
+        self.parameters[:] = parameters
+        self.state[:] = state
+
+    def _draw_for(self, seeds: Sequence[int]) -> None:
+        self.seeds = list(seeds)
+        # To be folded with the epoch.
+        self._shuffles = keys(self.seeds if self.training.shuffle else [], "shuffle")
+        self._keys = all_dropout_keys(self.network, self.seeds)
 
     def _prepare(self, capacity: int) -> None:
         if capacity <= self._capacity:
@@ -242,21 +261,10 @@ class LaneGroup:
         count, rows = len(self.seeds), data[0].shape[1]
         outputs = self.network.outputs
         batch = max(1, min(EVALUATION_ROWS, rows))
-        plan = build_plan(
-            self.network,
-            batch,
-            self.kernels.activations,
-            self.kernels.loss,
-            Vectors(parameters, None, None, np.zeros(0, np.float32)),
-            training=False,
-            lanes=count,
-        )
-        self._complete(plan)
-        plan.stages[:, Field.LATE_BIAS] = 1
-        scratch = self._scratch_for(batch)
-        if self.kernels.lane_loss is not None:
-            # Losses are kept where the gradient would be.
-            plan.loss[LossField.D] = scratch[3].ctypes.data
+        if self._evaluation is None or self._evaluation.plan.capacity < batch:
+            self._evaluation = self._evaluation_of(batch)
+        plan, scratch = self._evaluation.plan, self._evaluation.scratch
+        self._evaluation.parameters[:] = parameters
         totals = np.zeros((count, 2))
         found = np.zeros((count, rows if answers else 0, outputs), np.float32)
         lanes.evaluate(
@@ -273,6 +281,26 @@ class LaneGroup:
             found,
         )
         return totals, found
+
+    def _evaluation_of(self, batch: int) -> _Evaluation:
+        """What evaluating needs for this many rows at once."""
+        parameters = np.zeros_like(self.parameters)
+        plan = build_plan(
+            self.network,
+            batch,
+            self.kernels.activations,
+            self.kernels.loss,
+            Vectors(parameters, None, None, np.zeros(0, np.float32)),
+            training=False,
+            lanes=len(self.seeds),
+        )
+        self._complete(plan)
+        plan.stages[:, Field.LATE_BIAS] = 1
+        scratch = self._scratch_for(batch)
+        if self.kernels.lane_loss is not None:
+            # Losses are kept where the gradient would be.
+            plan.loss[LossField.D] = scratch[3].ctypes.data
+        return _Evaluation(plan, parameters, scratch)
 
     def _complete(self, plan: Plan) -> None:
         """Enter the kernel for products in tiles, where the lanes fill whole lines of them."""
