@@ -13,6 +13,7 @@ from pathlib import Path
 
 import deep_pieces
 import pieces
+import quick
 import report
 import whole_processes
 from crew import Settings
@@ -34,6 +35,7 @@ PIECES = {
     "augmentation": deep_pieces.augmentation,
     "memory": whole_processes.memory,
     "startup": whole_processes.startup,
+    "quick": quick.quick,
 }
 
 

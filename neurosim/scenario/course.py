@@ -34,9 +34,11 @@ COURSE: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "Images: convolutions": ("digits-cnn", "features"),
         "MNIST": (
             "mnist",
+            "mnist-quick",
             "mnist-mlp-best",
             "mnist-mlp-elastic",
             "mnist-cnn",
+            "mnist-cnn-quick",
             "mnist-vgg",
             "mnist-resnet",
         ),

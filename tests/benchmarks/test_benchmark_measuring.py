@@ -179,3 +179,29 @@ def test_help():
     done = subprocess.run([sys.executable, str(FOLDER / "run.py"), "--help"], capture_output=True, text=True)
     assert done.returncode == 0
     assert "--write-readme" in done.stdout
+
+
+PRINTS = """
+import sys
+for epoch in (1, 2):
+    print(f"epoch {epoch}/2  test accuracy {0.9 + 0.05 * epoch:.2f}", flush=True)
+print("and more")
+sys.exit(int(sys.argv[1]))
+"""
+
+
+def test_a_process_is_timed_until_its_last_epoch(modules):
+    quick = __import__("quick")
+    seeds = []
+
+    def command(seed, folder):
+        seeds.append(seed)
+        return ["-c", PRINTS, "5" if seed == 0 else "1"]
+
+    process = quick.Process(command, lambda printed, folder: printed)
+    reached = process.round()
+    assert process.accuracies == [1.0]
+    assert 0 < reached <= process.totals[0]
+    with pytest.raises(sys.modules["process"].ProcessError, match="exit status 1: and more"):
+        process.round()
+    assert seeds == [0, 1]

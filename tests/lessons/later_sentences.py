@@ -298,6 +298,48 @@ def _(result):
     assert 0.975 < result.metrics["test_accuracy"] < 0.985
 
 
+@fact("mnist-quick", "one hidden layer instead of two", "It rises to four times the rate of mnist")
+@fact("mnist-quick", "takes ten epochs to read 98 of 100 test digits", "This network gets there in four", "no dropout")
+def _():
+    quick, plain = load_scenario("mnist-quick"), load_scenario("mnist")
+    assert [quick.training.epochs, plain.training.epochs] == [4, 10]
+    assert [sum(layer.kind == "dense" for layer in it.network.layers) for it in (quick, plain)] == [2, 3]
+    assert all(layer.kind == "dense" for layer in quick.network.layers)
+    assert quick.optimizer.params["lr"] == 4 * plain.optimizer.params["lr"]
+
+
+@of_the_run("mnist-quick", "the last epoch, in which the rate falls to nothing", "more accurate on the training digits")
+def _(result):
+    errors = [1 - accuracy for accuracy in result.history.test_accuracy]
+    assert errors[-1] < 0.95 * errors[-2]
+    assert result.metrics["train_accuracy"] > result.metrics["test_accuracy"] + 0.01
+
+
+@apart("mnist-quick", "the same network ends at less than 97.5 percent")
+def _():
+    changed = run("mnist-quick", overrides={"optimizer.schedule": "constant"})
+    assert changed.metrics["test_accuracy"] < 0.975
+
+
+@fact("mnist-cnn-quick", "takes 30 epochs to read more than 99 of 100", "get to 99 in two", "a stride of 2")
+@fact("mnist-cnn-quick", "12 x 12 places instead of 24 x 24", "windows of 5 x 5 pixels", "ten times that of")
+@fact("mnist-cnn-quick", "mean 0 and variance 1")
+def _():
+    quick, plain = load_scenario("mnist-cnn-quick"), load_scenario("mnist-cnn")
+    assert [quick.training.epochs, plain.training.epochs] == [2, 30]
+    assert [it.expect["test_accuracy"].at_least for it in (quick, plain)] == [0.99, 0.992]
+    assert quick.optimizer.params["lr"] == 10 * load_scenario("mnist").optimizer.params["lr"]
+    layers = network("mnist-cnn-quick").network.layers
+    assert layers[0].output_shape == (12, 12, 6)
+    assert 28 - 5 + 1 == 24
+
+
+@of_the_run("mnist-cnn-quick", "the network is wrong about twice as many test digits as at the end")
+def _(result):
+    first, last = (1 - accuracy for accuracy in result.history.test_accuracy)
+    assert 1.5 < first / last < 3
+
+
 @of_the_run("mnist-mlp-best", "makes half as many errors", "About 1 in 100 digits stays wrong")
 def _(found):
     accuracy = np.mean([result.metrics["test_accuracy"] for result in found.results])

@@ -91,7 +91,9 @@ OTHERWISE = {
     "digits-cnn": ["8 x 8"],
     "features": ["3 x 3 pixels", "0 for a channel", "1 for one that", "2018"],
     "mnist-cnn": ["LeNet-5", "1998"],
+    "mnist-cnn-quick": ["2015"],
     "mnist-mlp-elastic": ["in 2003"],
+    "mnist-quick": ["2017"],
     "mnist-resnet": ["2016"],
     "mnist-vgg": ["2014", "3 x 3"],
 }

@@ -12,7 +12,7 @@ from neurosim.scenario import shipped
 
 HAS_MNIST = Path(os.environ.get("NEUROSIM_DATA", "nowhere"), "mnist").is_dir()
 # Seconds on two cores, where it is more than a few.
-LONG = {"mnist", "mnist-cnn", "mnist-vgg", "mnist-resnet", "mnist-mlp-best", "mnist-mlp-elastic"}
+LONG = {name for name in shipped() if name.startswith("mnist")}
 # What its lesson is about holds from some seeds only: how many, tests/lessons/test_xor.py counts.
 BY_LUCK = {"xor-two-units"}
 NAMES = sorted(set(shipped()) - BY_LUCK)

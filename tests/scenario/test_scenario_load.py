@@ -8,8 +8,9 @@ from neurosim.scenario import load_scenario, shipped
 
 NAMES = [
     "and", "batch-size", "depth", "digits", "digits-cnn", "dying-relu", "features", "initialization", "iris",
-    "learning-rate", "loss-functions", "mnist", "mnist-cnn", "mnist-mlp-best", "mnist-mlp-elastic", "mnist-resnet",
-    "mnist-vgg", "moons", "nand", "optimizers", "or", "overfitting", "sine", "spirals", "universal-approximation",
+    "learning-rate", "loss-functions", "mnist", "mnist-cnn", "mnist-cnn-quick", "mnist-mlp-best",
+    "mnist-mlp-elastic", "mnist-quick", "mnist-resnet", "mnist-vgg", "moons", "nand", "optimizers", "or",
+    "overfitting", "sine", "spirals", "universal-approximation",
     "vanishing-gradient", "xor", "xor-perceptron", "xor-two-units",
 ]  # fmt: skip
 
