@@ -66,6 +66,7 @@ class Alone(LaneGroup):
 
     def complete(self, plan: Plan, *, evaluates: bool) -> None:
         """Have `lanes` compute what a plan for this network says with the bits of the engine."""
+        self._complete(plan)
         plan.stages[:, Field.LATE_BIAS] = 1
         plan.loss[LossField.BY_BLOCKS] = not evaluates
 

@@ -15,7 +15,7 @@ from neurosim.backends.cpu.kernels import ActivationKernels, LossKernel, Optimiz
 from neurosim.backends.cpu.plan import Plan, build_plan
 from neurosim.backends.cpu.stages.base import Vectors
 from neurosim.backends.cpu.stages.kinds import IN_LANES
-from neurosim.backends.cpu.table import Field, LossField
+from neurosim.backends.cpu.table import DROPOUT, Field, LossField
 from neurosim.data.rows import Rows
 from neurosim.network.course import Course
 from neurosim.network.network import Network
@@ -303,10 +303,19 @@ class LaneGroup:
         return _Evaluation(plan, parameters, scratch)
 
     def _complete(self, plan: Plan) -> None:
-        """Enter the kernel for products in tiles, where the lanes fill whole lines of them."""
+        """Enter the kernels that this network needs; that for products in tiles if lanes fill whole lines of them."""
+        # Imported, and so compiled, only for groups that need it.
+        from neurosim.backends.cpu import lane_stages
+
+        for stage in plan.stages:
+            if stage[Field.KIND] == DROPOUT:
+                stage[Field.KERNEL] = lane_stages.dropout.address
+            elif stage[Field.WHOLE_ROWS]:
+                stage[Field.KERNEL] = lane_stages.activation_of_rows.address
+        if self.kernels.lane_loss is None:
+            plan.loss[LossField.OF_ROWS] = lane_stages.loss_of_rows.address
         if len(self.seeds) % LINE_OF_LANES or self.network.size < WORTH_TILES:
             return
-        # Imported, and so compiled, only for groups that need it.
         from neurosim.backends.cpu import lane_products
 
         plan.stages[:, Field.LANE_PRODUCT] = lane_products.product.address

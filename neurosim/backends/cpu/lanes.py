@@ -14,14 +14,14 @@ import numpy as np
 from neurosim.backends.cpu.cutting import edge, row_blocks
 from neurosim.backends.cpu.jit import compiled, entry
 from neurosim.backends.cpu.lane_sums import input_gradients, weight_gradients, weighted_sums
-from neurosim.backends.cpu.losses import BY_THRESHOLD, NO_ACCURACY
-from neurosim.backends.cpu.masks import drop_lane, fill_permutation, fold
+from neurosim.backends.cpu.losses import BY_THRESHOLD
+from neurosim.backends.cpu.masks import fill_permutation, fold
 from neurosim.backends.cpu.memory import (
     address_of,
     call_activation,
     call_constants,
     call_lane_loss,
-    call_loss,
+    call_lane_stage,
     call_update,
     exchange_float_mode,
     floats,
@@ -32,19 +32,17 @@ from neurosim.backends.cpu.table import (
     BIAS,
     CLASSES,
     DENSE,
-    DROP_BELOW,
-    DROP_SCALE,
     DROPOUT,
-    DROPOUT_INDEX,
     DX,
     FORWARD,
+    KERNEL,
     KIND,
     LATE_BIAS,
-    LOSS,
     LOSS_A,
     LOSS_BY_BLOCKS,
     LOSS_D,
     LOSS_FROM_LOGITS,
+    LOSS_OF_ROWS,
     LOSS_PARAMS,
     LOSS_Z,
     OUTPUTS,
@@ -60,26 +58,6 @@ from neurosim.backends.cpu.table import (
 
 # As the engine flushes what is too small for a normal float32.
 FLUSH = -1
-
-
-@compiled
-def to_rows(source, out, rows, units, lanes):
-    """From [row, unit, lane] to [lane, row, unit], for functions that need whole rows together."""
-    values = floats(source, rows * units * lanes)
-    results = floats(out, rows * units * lanes)
-    for i in range(rows * units):
-        for k in range(lanes):
-            results[k * rows * units + i] = values[i * lanes + k]
-
-
-@compiled
-def from_rows(source, out, rows, units, lanes):
-    """The inverse of `to_rows`."""
-    values = floats(source, rows * units * lanes)
-    results = floats(out, rows * units * lanes)
-    for i in range(rows * units):
-        for k in range(lanes):
-            results[i * lanes + k] = values[k * rows * units + i]
 
 
 @compiled
@@ -102,35 +80,15 @@ def activate(stage, rows, lanes, scratch, backward):
         else:
             call_activation(stage[FORWARD], (stage[Z], zeros, stage[A], count, 0, 1, 0, count, stage[PARAMS]))
         return
-    if late:
-        bias = floats(stage[BIAS], units * lanes)
-        for i in range(rows):
-            z = floats(stage[Z] + 4 * i * units * lanes, units * lanes)
-            for j in range(units * lanes):
-                z[j] += bias[j]
-    to_rows(stage[Z], first, rows, units, lanes)
-    if backward:
-        to_rows(stage[A], second, rows, units, lanes)
-        to_rows(stage[D], third, rows, units, lanes)
-        arguments = (first, second, third, units, 0, rows * lanes, 0, units, stage[PARAMS])
-        call_activation(stage[BACKWARD], arguments)
-        from_rows(third, stage[D], rows, units, lanes)
-    else:
-        call_activation(stage[FORWARD], (first, zeros, second, units, 0, rows * lanes, 0, units, stage[PARAMS]))
-        from_rows(second, stage[A], rows, units, lanes)
+    going_back = np.int64(1) if backward else np.int64(0)
+    call_lane_stage(stage[KERNEL], (address_of(stage), rows, lanes, zeros, first, second, third, going_back, 0))
 
 
 @compiled
 def drop(stage, source, out, rows, lanes, first_row, epoch, keys):
     """Apply the dropout of a stage; each network has its own masks."""
-    units = stage[UNITS]
-    scale = floats(stage[DROP_SCALE], 1)[0]
-    below = np.uint32(stage[DROP_BELOW])
-    for k in range(lanes):
-        key = fold(keys[k, stage[DROPOUT_INDEX]], epoch)
-        for i in range(rows):
-            at = 4 * i * units * lanes
-            drop_lane(source + at, out + at, k, lanes, units, key, first_row + i, below, scale)
+    place = (rows, lanes, first_row, epoch, address_of(keys), keys.shape[1])
+    call_lane_stage(stage[KERNEL], (address_of(stage), source, out, *place))
 
 
 @compiled
@@ -172,42 +130,24 @@ def lose(loss, lane_loss, rows, lanes, scale, judge, sums, scratch):
     These are float64 (blocks of rows, 2, lanes): of the loss, and of right answers.
     """
     accuracy, threshold = judge
-    outputs = loss[OUTPUTS]
     _zeros, first, second, third = scratch
-    gradient = third if loss[LOSS_D] != 0 else np.int64(0)
-    if lane_loss == 0:
-        to_rows(loss[LOSS_Z], first, rows, outputs, lanes)
-        to_rows(loss[LOSS_A], second, rows, outputs, lanes)
-    labels = integers(loss[CLASSES], rows * lanes)
     blocks = row_blocks(rows) if loss[LOSS_BY_BLOCKS] else 1
+    if lane_loss == 0:
+        place = (address_of(sums), first, second, third, accuracy, blocks)
+        call_lane_loss(loss[LOSS_OF_ROWS], (address_of(loss), rows, lanes, *place, scale))
+        return
     for q in range(blocks):
         r0, r1 = edge(q, blocks, rows), edge(q + 1, blocks, rows)
         losses, right = sums[q]
-        if lane_loss != 0:
-            at = 4 * r0 * lanes
-            numbers = (loss[LOSS_Z] + at, loss[LOSS_A] + at, loss[VALUES] + at, loss[CLASSES] + at, loss[LOSS_D] + at)
-            place = address_of(losses)
-            call_lane_loss(lane_loss, (*numbers, lanes, r1 - r0, loss[LOSS_PARAMS], place, scale))
-            if accuracy == BY_THRESHOLD:
-                for i in range(r0, r1):
-                    a = floats(loss[LOSS_A] + 4 * i * lanes, lanes)
-                    label = integers(loss[CLASSES] + 4 * i * lanes, lanes)
-                    for k in range(lanes):
-                        right[k] += 1.0 if (a[k] > threshold) == (label[k] == 1) else 0.0
-            continue
-        for k in range(lanes):
-            batch = (first, second, loss[VALUES], loss[CLASSES], gradient, outputs, k * rows + r0, k * rows + r1)
-            losses[k] += call_loss(loss[LOSS], (*batch, loss[LOSS_PARAMS], scale))
-            if accuracy != NO_ACCURACY:
-                for i in range(k * rows + r0, k * rows + r1):
-                    a = floats(second + 4 * i * outputs, outputs)
-                    best = 0
-                    for j in range(1, outputs):
-                        if a[j] > a[best]:
-                            best = j
-                    right[k] += best == labels[i]
-    if gradient != 0 and lane_loss == 0:
-        from_rows(third, loss[LOSS_D], rows, outputs, lanes)
+        at = 4 * r0 * lanes
+        numbers = (loss[LOSS_Z] + at, loss[LOSS_A] + at, loss[VALUES] + at, loss[CLASSES] + at, loss[LOSS_D] + at)
+        call_lane_loss(lane_loss, (*numbers, lanes, r1 - r0, loss[LOSS_PARAMS], address_of(losses), scale))
+        if accuracy == BY_THRESHOLD:
+            for i in range(r0, r1):
+                a = floats(loss[LOSS_A] + 4 * i * lanes, lanes)
+                label = integers(loss[CLASSES] + 4 * i * lanes, lanes)
+                for k in range(lanes):
+                    right[k] += 1.0 if (a[k] > threshold) == (label[k] == 1) else 0.0
 
 
 @compiled

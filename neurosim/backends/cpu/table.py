@@ -109,6 +109,7 @@ class LossField(IntEnum):
     CLASSES = auto()  # address of the batch's class indices
     FROM_LOGITS = auto()
     BY_BLOCKS = auto()  # of networks side by side: each block of rows has sums of its own, as in the engine
+    OF_ROWS = auto()  # of networks side by side: address of the kernel for losses that need whole rows
 
 
 # Numba reads module constants, not members of an enumeration.
@@ -119,14 +120,25 @@ class LossField(IntEnum):
     MOVE, SETTINGS, RUNNING_MEAN, RUNNING_VARIANCE, MEAN, INVERSE, X_GROUP, A_GROUP, GEOMETRY, PACKED,
     PACKED_TRANSPOSED, PARTIALS, PARTIAL, LATE_BIAS, LANE_PRODUCT, KERNEL, LISTS,
 ) = (int(field) for field in Field)  # fmt: skip
-(LOSS, LOSS_PARAMS, LOSS_Z, LOSS_A, LOSS_D, OUTPUTS, VALUES, CLASSES, LOSS_FROM_LOGITS, LOSS_BY_BLOCKS) = (
-    int(field) for field in LossField
-)
+(
+    LOSS,
+    LOSS_PARAMS,
+    LOSS_Z,
+    LOSS_A,
+    LOSS_D,
+    OUTPUTS,
+    VALUES,
+    CLASSES,
+    LOSS_FROM_LOGITS,
+    LOSS_BY_BLOCKS,
+    LOSS_OF_ROWS,
+) = (int(field) for field in LossField)
 (
     FIXED, LEARNED, LEARNED_GRADIENT, LEARNED_STATE, NAMES, NUMBERS, WIDTH, SUMS, LEARNED_OUTPUTS, GROUP_BYTES, SPREAD,
 ) = (int(field) for field in LearnedField)  # fmt: skip
 (LISTS_GATHER, LISTS_FORWARD, LISTS_BACKWARD, FIRST_LIST, COUNTS, SCALES) = (int(field) for field in ListsField)
 FIELDS = len(Field)
+LOSS_FIELDS = len(LossField)
 LEARNED_FIELDS = len(LearnedField)
 LISTS_FIELDS = len(ListsField)
 # The arguments of a call of the map kernels besides the stages: entries of a table of integers.

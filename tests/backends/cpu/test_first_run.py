@@ -24,6 +24,7 @@ MAPS = {"maps.forward", "maps.backward", "maps.pack", "map_updates.finish", "map
 CONVOLUTION = {"map_stages.convolution", "conv2d.correlation", "conv2d.gradient"}
 USED = {
     "xor": {"lanes.train", "lanes.evaluate"},
+    "iris": {"lanes.train", "lanes.evaluate", "lane_stages.activation_of_rows", "lane_stages.loss_of_rows"},
     "digits": ENGINE | PRODUCTS,
     "digits-cnn": ENGINE | PRODUCTS | MAPS | CONVOLUTION | {"map_stages.max_pooling"},
 }
