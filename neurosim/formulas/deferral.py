@@ -41,7 +41,9 @@ class Deferral:
         self._known = known
         # These have other values while their loop is taken in reverse.
         self._handed_on = {
-            name for loop in self.wholes.loops.values() for item in loop.carried for name in (item.name, item.start)
+            name
+            for variable, loop in self.wholes.loops.items()
+            for name in (variable, *(name for item in loop.carried for name in (item.name, item.start)))
         }
         self._waiting: dict[str, Expression] = {}
 
@@ -93,7 +95,7 @@ class Deferral:
                         return expanded(self._known[name])
                     if name in forward:
                         return expanded(forward[name])
-                    if name in changed:
+                    if name in changed and name != variable:
                         raise _TooLongError
                     return part
                 case Unary() | Binary() | Choice() | form.Compare():

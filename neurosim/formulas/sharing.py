@@ -9,20 +9,28 @@ from dataclasses import replace
 from neurosim.formulas import form
 from neurosim.formulas.form import Const, Expression, Name
 from neurosim.formulas.names import renamed
-from neurosim.formulas.steps import Add, Branch, Carried, Fixed, Loop, Pick, Set, Step, defined
+from neurosim.formulas.steps import Add, Branch, Carried, Fixed, Loop, Pick, Set, Step, all_steps, defined
 
 
 def shared(steps: Sequence[Step]) -> tuple[Step, ...]:
     """The steps, which read each value that is set outside loops and branches under one name."""
     count = Counter(defined(steps))
+    # These have other values while a loop is taken in reverse.
+    passing = {
+        name
+        for loop in all_steps(steps)
+        if isinstance(loop, Loop)
+        for name in (loop.name, *(item.name for item in loop.carried))
+    }
     first: dict[Expression, str] = {}
     new: dict[str, Expression] = {}
     written: list[Step] = []
     for step in steps:
         step = _read_as(step, new)
         match step:
-            case Set(name=name, value=Name() as value) if count[name] == 1:
-                new[name] = value
+            case Set(name=name, value=Name(id=other) as value) if count[name] == 1:
+                if other not in passing:
+                    new[name] = value
             case Set(name=name, value=value) if count[name] == 1 and not isinstance(value, Const):
                 if value in first:
                     new[name] = Name(first[value])

@@ -248,6 +248,9 @@ class Versions(Activity):
                 self._now[name] = item.name
         running = frozenset(self._now[name] for name in own)
         self._steps.append(Loop(variable, bounds, tuple(body), tuple(carried.values()), running))
+        # Taken in reverse, the loop leaves its variable at another value.
+        self._now[node.name] = last = self._version(node.name)
+        self._steps.append(Set(last, Name(variable)))
 
     # Expressions --------------------------------------------------------------------------------------------
 

@@ -489,6 +489,14 @@ def ratio_of_weighted_sums(a, y):
     return t / s
 
 
+def product_and_last(a, y):
+    p = 1.0
+    for k in range(len(a)):
+        p = p * a[k]
+    last = k
+    return p * a[last] + a[k] * y[last]
+
+
 def ordered_entries(a, y):
     ordered = sorted(a)
     s = 0.0
@@ -579,6 +587,7 @@ ONE_PASS = (
     weighted_from_the_first,
     two_products,
     ratio_of_weighted_sums,
+    product_and_last,
     ordered_entries,
     lorenz,
 )
