@@ -274,7 +274,7 @@ class CpuBackend(Backend):
             self._contexts(threads, plan),
             totals,
         )
-        words = team.barrier_words()
+        words = team.team_words()
         team.run_together(threads, lambda thread, size: engine.train(*arguments, thread, size, words))
         return totals
 

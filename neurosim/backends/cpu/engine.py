@@ -1,8 +1,8 @@
 """The compiled loop: batches through stages, forward, loss, backward and update.
 
-Every thread runs the same code on its own blocks and meets the others at barriers; the work on a block of vectors is
-in `blocks`. Stages on maps are left to `maps`, which is called by address, so networks without maps need not compile
-it.
+Every thread runs the same code, phase by phase (see `team`), each on the blocks that it gets; the work on a block of
+vectors is in `blocks`. Stages on maps are left to `maps`, which is called by address, so networks without maps need not
+compile it.
 
 Row numbers for dropout count from the start of the epoch, so masks depend on the row's place in the
 epoch and not on the batch.
@@ -67,15 +67,15 @@ from neurosim.backends.cpu.table import (
     WAIT,
     WHOLE_ROWS,
 )
-from neurosim.backends.cpu.team import wait
+from neurosim.backends.cpu.team import next_block, wait
 from neurosim.backends.cpu.vectors import LANES as GROUP
 
 FLUSH = -1
 
 
 @compiled
-def forward_pass(plan, x, rows, first_row, keys, product, maps, context, thread, threads, barrier):
-    """Run all stages for a batch, each thread its own blocks; afterwards this thread's rows are ready for the loss."""
+def forward_pass(plan, x, rows, first_row, keys, product, maps, context, team):
+    """Run all stages for a batch."""
     scratch = context[SCRATCH]
     s = 0
     while s < plan.shape[0]:
@@ -84,28 +84,32 @@ def forward_pass(plan, x, rows, first_row, keys, product, maps, context, thread,
             end = s + 1
             while end < plan.shape[0] and plan[end, MAPS] and plan[end - 1, KIND] != MOMENTS:
                 end += 1
-            for group in range(thread, (rows + GROUP - 1) // GROUP, threads):
+            groups = (rows + GROUP - 1) // GROUP
+            group = next_block(team, context, -1, groups)
+            while group >= 0:
                 call_maps(maps[0], (address_of(plan), s, end, group, address_of(context)))
-            wait(barrier, threads)
+                group = next_block(team, context, group, groups)
             s = end
             continue
-        if stage[BY_ROWS]:
-            blocks = row_blocks(rows)
-            for q in range(thread, blocks, threads):
-                r0, r1 = edge(q, blocks, rows), edge(q + 1, blocks, rows)
-                forward_block(stage, x, r0, r1, np.int64(START), stage[UNITS], first_row, keys, product, scratch)
-        else:
-            blocks = stage[COLUMN_BLOCKS]
-            for q in range(thread, blocks, threads):
-                c0, c1 = edge(q, blocks, stage[UNITS]), edge(q + 1, blocks, stage[UNITS])
-                forward_block(stage, x, np.int64(START), rows, c0, c1, first_row, keys, product, scratch)
-        if stage[WAIT]:
-            wait(barrier, threads)
-        s += 1
+        # Stages whose blocks need no other blocks of the stages before follow each other at once.
+        end = s + 1
+        while end < plan.shape[0] and not plan[end - 1, WAIT]:
+            end += 1
+        by_rows = stage[BY_ROWS] != 0
+        blocks = row_blocks(rows) if by_rows else stage[COLUMN_BLOCKS]
+        q = next_block(team, context, -1, blocks)
+        while q >= 0:
+            for k in range(s, end):
+                units, zero = plan[k, UNITS], np.int64(START)
+                r0, r1 = (edge(q, blocks, rows), edge(q + 1, blocks, rows)) if by_rows else (zero, rows)
+                c0, c1 = (zero, units) if by_rows else (edge(q, blocks, units), edge(q + 1, blocks, units))
+                forward_block(plan[k], x, r0, r1, c0, c1, first_row, keys, product, scratch)
+            q = next_block(team, context, q, blocks)
+        s = end
 
 
 @compiled
-def backward_pass(plan, x, s, ready, rows, first_row, keys, update, product, maps, context, thread, threads, barrier):
+def backward_pass(plan, x, s, ready, rows, first_row, keys, update, product, maps, context, team):
     """Gradients of all stages from `s` down to the first, and the updates of those on vectors.
 
     The gradient of the outputs of stage `s` must be in place or, if `ready`, that of its weighted sums.
@@ -120,52 +124,60 @@ def backward_pass(plan, x, s, ready, rows, first_row, keys, update, product, map
             end = s - 1
             while end >= 0 and plan[end, MAPS] and plan[end, KIND] != MOMENTS:
                 end -= 1
-            for group in range(thread, (rows + GROUP - 1) // GROUP, threads):
+            groups = (rows + GROUP - 1) // GROUP
+            group = next_block(team, context, -1, groups)
+            while group >= 0:
                 call_maps(maps[1], (address_of(plan), s, end, group, address_of(context)))
-            wait(barrier, threads)
+                group = next_block(team, context, group, groups)
             s = end
         elif stage[KIND] == DENSE and (ready or stage[PROJECTION]):
             blocks = stage[INPUT_BLOCKS]
-            for q in range(thread, blocks, threads):
+            q = next_block(team, context, -1, blocks)
+            while q >= 0:
                 backward_block(plan, s, x, rows, q, blocks, first_row, keys, update, product, scratch)
+                q = next_block(team, context, q, blocks)
             if stage[DX] != 0:
-                wait(barrier, threads)
                 s, ready = stop(plan, s - 1, np.bool_(False))
             else:
                 s, ready = s - 1, False
         elif stage[KIND] == LAYER_NORM:
             blocks = row_blocks(rows)
-            for q in range(thread, blocks, threads):
+            q = next_block(team, context, -1, blocks)
+            while q >= 0:
                 r0, r1 = edge(q, blocks, rows), edge(q + 1, blocks, rows)
                 if stage[DX] != 0:
                     place = (address_of(stage), x, r0, r1, zero, stage[UNITS])
                     call_vector_stage(stage[KERNEL], (*place, first_row, address_of(keys), scratch, GO_BACK))
-            wait(barrier, threads)
+                q = next_block(team, context, q, blocks)
             blocks = stage[COLUMN_BLOCKS]
-            for q in range(thread, blocks, threads):
+            q = next_block(team, context, -1, blocks)
+            while q >= 0:
                 c0, c1 = edge(q, blocks, stage[UNITS]), edge(q + 1, blocks, stage[UNITS])
                 place = (address_of(stage), x, zero, rows, c0, c1)
                 call_vector_stage(stage[KERNEL], (*place, first_row, address_of(keys), scratch, BACK_BY_COLUMNS))
                 update_columns(stage, np.bool_(True), c0, c1, update)
+                q = next_block(team, context, q, blocks)
             s, ready = s - 1, False
         elif stage[KIND] == COMBINE:
             if stage[DX] != 0:
                 blocks = row_blocks(rows)
-                for q in range(thread, blocks, threads):
+                q = next_block(team, context, -1, blocks)
+                while q >= 0:
                     combine_rows_backward(stage, x, edge(q, blocks, rows), edge(q + 1, blocks, rows))
-                wait(barrier, threads)
+                    q = next_block(team, context, q, blocks)
             s, ready = s - 1, False
         else:
             by_rows = np.bool_(stage[WHOLE_ROWS] != 0)
             blocks = row_blocks(rows) if by_rows else stage[COLUMN_BLOCKS]
-            for q in range(thread, blocks, threads):
+            q = next_block(team, context, -1, blocks)
+            while q >= 0:
                 if by_rows:
                     r0, r1 = edge(q, blocks, rows), edge(q + 1, blocks, rows)
                     pull_back(plan, s, x, r0, r1, zero, stage[UNITS], first_row, keys, update, by_rows)
                 else:
                     c0, c1 = edge(q, blocks, stage[UNITS]), edge(q + 1, blocks, stage[UNITS])
                     pull_back(plan, s, x, zero, rows, c0, c1, first_row, keys, update, by_rows)
-            wait(barrier, threads)
+                q = next_block(team, context, q, blocks)
             s, ready = stop(plan, s, by_rows)
 
 
@@ -228,7 +240,7 @@ def train(
     """
     mode = exchange_float_mode(FLUSH)
     function, step_constants, params, params_stride, state_stride, constants = optimizer
-    barrier = address_of(words)
+    team = address_of(words)
     mine = address_of(constants) + 4 * thread * constants.shape[1]
     slab = 4 * inputs.shape[1] * inputs.shape[2]
     first_slab = address_of(inputs)
@@ -239,8 +251,8 @@ def train(
     # Clipping needs the whole gradient before anything is updated, and so do some optimizers.
     late = function != 0 and (clip[0] != 0 or arrays[0] != 0)
     update = (np.int64(START) if late else function, state_stride, mine)
-    gather_batch(data, order, first, min(batch, last - first), first_slab, on_maps, lists, loss, thread, threads)
-    wait(barrier, threads)
+    if first < last:
+        gather_batch(data, order, first, min(batch, last - first), first_slab, on_maps, lists, loss, context, team)
     for step in range((last - first + batch - 1) // batch):
         start = first + step * batch
         rows = min(batch, last - start)
@@ -250,46 +262,48 @@ def train(
             now = params + step * params_stride
             call_constants(step_constants, (now, mine, np.float64(t + step + 1), rates[step]))
         if maps[2] != 0:
-            for s in range(thread, plan.shape[0], threads):
+            s = next_block(team, context, -1, plan.shape[0])
+            while s >= 0:
                 call_maps(maps[2], (address_of(plan), s, s + 1, 1, 0))
-            wait(barrier, threads)
-        forward_pass(plan, x, rows, start, keys, product, maps, context, thread, threads, barrier)
+                s = next_block(team, context, s, plan.shape[0])
+        forward_pass(plan, x, rows, start, keys, product, maps, context, team)
         blocks = row_blocks(rows)
         scale = np.float32(1.0 / rows)
         s, ready = after_loss(plan, loss[LOSS_FROM_LOGITS])
-        for q in range(thread, blocks, threads):
+        q = next_block(team, context, -1, blocks)
+        while q >= 0:
             r0, r1 = edge(q, blocks, rows), edge(q + 1, blocks, rows)
             loss_block(loss, loss[LOSS_D], r0, r1, scale, judge, totals[q])
             if not ready:
                 pull_back(plan, s, x, r0, r1, np.int64(START), loss[OUTPUTS], start, keys, update, np.bool_(True))
-        wait(barrier, threads)
+            q = next_block(team, context, q, blocks)
         if not ready:
             s, ready = stop(plan, s, np.bool_(True))
-        backward_pass(plan, x, s, ready, rows, start, keys, update, product, maps, context, thread, threads, barrier)
+        backward_pass(plan, x, s, ready, rows, start, keys, update, product, maps, context, team)
         if maps[1] != 0:
             groups = (rows + GROUP - 1) // GROUP
             call_learned(maps[3], (address_of(plan), plan.shape[0], groups, *update, thread, threads))
         if learned != 0:
             call_learned(learned, (address_of(plan), plan.shape[0], rows, *update, thread, threads))
         if late:
-            wait(barrier, threads)
+            wait(team, threads)
             if clip[0] != 0:
                 # Optimizers that look at whole arrays update the parameters themselves.
                 then = function if arrays[0] == 0 else np.int64(START)
-                how = (clip[1], clip[2], clip[3], clip[4], then, state_stride, mine, thread, threads, barrier)
+                how = (clip[1], clip[2], clip[3], clip[4], then, state_stride, mine, thread, threads, team)
                 call_clip(clip[0], (*how, clip[5]))
             if arrays[0] != 0:
                 if clip[0] != 0:
-                    wait(barrier, threads)
-                place = (arrays[1], thread, threads, barrier, step)
+                    wait(team, threads)
+                place = (arrays[1], thread, threads, team, step)
                 call_finish(arrays[0], (*place, np.float64(t + step + 1), rates[step]))
+        # Of these updates every thread has its part.
+        if late or maps[1] != 0 or learned != 0:
+            wait(team, threads)
         following = start + batch
         if following < last:
-            other = first_slab + ((step + 1) & 1) * slab
-            gather_batch(
-                data, order, following, min(batch, last - following), other, on_maps, lists, loss, thread, threads
-            )
-        wait(barrier, threads)
+            other, more = first_slab + ((step + 1) & 1) * slab, min(batch, last - following)
+            gather_batch(data, order, following, more, other, on_maps, lists, loss, context, team)
     exchange_float_mode(mode)
 
 

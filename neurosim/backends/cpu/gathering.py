@@ -7,10 +7,11 @@ import numpy as np
 from neurosim.backends.cpu.jit import compiled
 from neurosim.backends.cpu.memory import address_of, call_sparse_gather, floats, integers, prefetch, words
 from neurosim.backends.cpu.table import CLASSES, LISTS_FIELDS, LISTS_GATHER, VALUES
+from neurosim.backends.cpu.team import next_block
 from neurosim.backends.cpu.vectors import LANES as GROUP
 from neurosim.backends.cpu.vectors import LINE
 
-# Number of rows that a thread gathers at a time: those of a group of maps.
+# Number of rows in a block: those of a group of maps.
 GATHER_ROWS = 16
 # Shuffled rows are not in a cache, so they are asked for this many rows ahead, or this many of their cache lines.
 AHEAD = 2
@@ -77,10 +78,13 @@ def ask_for(data, source):
 
 
 @compiled
-def gather_batch(data, order, start, rows, x, on_maps, lists, loss, thread, threads):
-    """Copy this thread's share of rows `start` to `start + rows` of `order` into a batch."""
+def gather_batch(data, order, start, rows, x, on_maps, lists, loss, context, team):
+    """Copy rows `start` to `start + rows` of `order` into a batch, together with the other threads."""
     width = data[0].shape[1]
-    for first in range(thread * GATHER_ROWS, rows, threads * GATHER_ROWS):
+    blocks = (rows + GATHER_ROWS - 1) // GATHER_ROWS
+    q = next_block(team, context, -1, blocks)
+    while q >= 0:
+        first = q * GATHER_ROWS
         last = min(first + GATHER_ROWS, rows)
         for place in range(first, last):
             source = order[start + place]
@@ -93,3 +97,4 @@ def gather_batch(data, order, start, rows, x, on_maps, lists, loss, thread, thre
             # Lines without a sample of their own repeat the last one, so that no garbage is computed.
             for n in range(GROUP):
                 gather_line(data, order[start + min(first + n, rows - 1)], x + 4 * first * width, n)
+        q = next_block(team, context, q, blocks)

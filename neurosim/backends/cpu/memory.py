@@ -195,6 +195,17 @@ def atomic_load(typingctx: Any, address: Any) -> Any:
 
 
 @intrinsic
+def exchange_if_equal(typingctx: Any, address: Any, expected: Any, value: Any) -> Any:
+    """Set the 64-bit word at `address` if it is `expected`, atomically; returns whether it was."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        word = builder.inttoptr(arguments[0], _WORD.as_pointer())
+        return builder.extract_value(builder.cmpxchg(word, arguments[1], arguments[2], "seq_cst", "seq_cst"), 1)
+
+    return types.boolean(types.intp, types.intp, types.intp), codegen
+
+
+@intrinsic
 def prefetch(typingctx: Any, address: Any) -> Any:
     """Ask for the cache line at `address`, which is read soon."""
 

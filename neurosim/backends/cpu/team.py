@@ -1,6 +1,9 @@
-"""Threads that run one compiled function together, and the barrier at which they wait for each other.
+"""Threads that run one compiled function together, and how they share its work and wait for each other.
 
-A team lives as long as one call (an epoch); within it, threads meet at a barrier of two atomic words, which costs a
+A team lives as long as one call (an epoch). Within it, work is done in phases, each of so many blocks, which are handed
+out one by one; a phase is over when all of its blocks are done. So nobody waits for a thread that does nothing: one
+whose processor the system has given to somebody else comes back to find that its share is done, and passes through the
+phases that are over. Where every thread has its part, they meet at a barrier. Both are made of atomic words and cost a
 fraction of a microsecond, whereas a parallel region would cost several.
 """
 
@@ -9,23 +12,31 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neurosim.backends.cpu.jit import compiled
-from neurosim.backends.cpu.memory import atomic_add, atomic_load, yield_processor
+from neurosim.backends.cpu.memory import atomic_add, atomic_load, exchange_if_equal, yield_processor
+from neurosim.backends.cpu.table import PHASE
 from neurosim.process.interruption import deferred
 
-# Two words on separate cache lines: how many threads have arrived, and how often all have.
+# Words on separate cache lines: how many threads have arrived, and how often all have; the number of the phase with
+# that of blocks that are handed out, and how many are done.
 ARRIVED = 0
 GENERATION = 64
+TICKET = 128
+DONE = 192
+# The number of the phase is above that of blocks.
+PHASE_BIT = 32
+BLOCKS = (1 << PHASE_BIT) - 1
 SPINS = 2000
 
 
-def barrier_words() -> NDArray[np.int64]:
-    """New memory for one barrier."""
-    return np.zeros(16, np.int64)
+def team_words() -> NDArray[np.int64]:
+    """New memory for a team."""
+    return np.zeros(32, np.int64)
 
 
 @compiled
@@ -44,6 +55,32 @@ def wait(barrier: int, threads: int) -> None:
         # With more threads than processors, the thread being waited for may not be running.
         if spins > SPINS:
             yield_processor()
+
+
+@compiled
+def next_block(team: int, context: Any, block: int, blocks: int) -> int:
+    """The next of one or more `blocks` for this thread, which has done `block` of this phase, or none yet (-1).
+
+    When all have been done, and what was written for them is visible, it is -1. Every thread passes through the same
+    phases; ``context[PHASE]`` is the number of the one that it is in.
+    """
+    phase = context[PHASE]
+    if block >= 0 and atomic_add(team + DONE, 1) == blocks - 1:
+        # The last: nobody else changes these words before the next phase.
+        atomic_add(team + DONE, -blocks)
+        atomic_add(team + TICKET, (1 << PHASE_BIT) - blocks)
+    ticket = atomic_load(team + TICKET)
+    while ticket >> PHASE_BIT == phase and ticket & BLOCKS < blocks:
+        if exchange_if_equal(team + TICKET, ticket, ticket + 1):
+            return ticket & BLOCKS
+        ticket = atomic_load(team + TICKET)
+    spins = 0
+    while atomic_load(team + TICKET) >> PHASE_BIT == phase:
+        spins += 1
+        if spins > SPINS:
+            yield_processor()
+    context[PHASE] = phase + 1
+    return -1
 
 
 def available_threads() -> int:
