@@ -49,10 +49,21 @@ def slow(session):
 
 
 @nox.session
+def emulator(session):
+    """The CUDA kernels, compiled, on this machine's processor."""
+    session.install("-e", ".[test,cuda13]", "cuda-toolkit==13.0.*")
+    settings = {"NEUROSIM_TEST_GPU": "emulator"}
+    session.run("python", "-m", "pytest", "--dist", "load", "tests/cuda_emulator", *session.posargs, env=settings)
+
+
+@nox.session
 def gpu(session):
     """The tests that need an NVIDIA GPU, on one."""
     session.install("-e", ".[test,cuda13]")
-    session.run("python", "-m", "pytest", "-m", "gpu", *session.posargs, env={"NEUROSIM_TEST_GPU": "1"})
+    # Where they are; and each on any worker, since compiling takes nearly all of the time.
+    places = ["tests/backends", "tests/builtins", "tests/network", "tests/oracles", "tests/plugin", "tests/training"]
+    options = ["-m", "gpu", "--dist", "load", "tests/test_randomness.py"]
+    session.run("python", "-m", "pytest", *options, *places, *session.posargs, env={"NEUROSIM_TEST_GPU": "1"})
 
 
 @nox.session

@@ -55,8 +55,8 @@ class BackendUnderTest:
 
     @property
     def long_marks(self) -> Any:
-        """Marks for many tests on it: a real GPU is asked for, and in the simulator each of them takes long."""
-        return pytest.mark.gpu if self.needs_gpu else pytest.mark.ci if self.simulated else ()
+        """Marks for many tests on it: a GPU is asked for; in the simulator `cuda_emulator` has more to say, sooner."""
+        return pytest.mark.gpu if self.needs_gpu else pytest.mark.slow if self.simulated else ()
 
     def rows(self, count: int, inputs: int, outputs: int, **settings: Any) -> Rows:
         """`rows`, but few of them in the simulator."""

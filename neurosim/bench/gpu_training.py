@@ -22,8 +22,9 @@ from neurosim.network.network import Network
 from neurosim.network.training import Training
 from neurosim.plugin.host import Registry
 
-# Tolerance for the losses of two trainings in float32, which drift apart step by step.
-TOLERANCE = 1e-3
+# Tolerance for the losses of two trainings in float32, which drift apart step by step: 1e-7 in a number becomes about
+# 3e-4 within an epoch of MNIST.
+TOLERANCE = 3e-3
 # Some networks start on a watershed, where rounding decides which way they go.
 AGREEING = 0.99
 XOR_RATE = 0.05

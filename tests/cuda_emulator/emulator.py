@@ -10,6 +10,7 @@ from cuda_emulator import host_code, library
 
 # Registers of each thread that kernels are said to need.
 REGISTERS = 128
+MEMORY = 512 << 20
 COUNTS = ("launches", "blocks", "barriers", "grid_barriers", "reads", "writes", "recorded", "graph_launches")
 
 
@@ -46,9 +47,23 @@ def start() -> None:
     cuda_emulator.numba_hook.install()
 
 
-def set_device(processors: int = 2, blocks_per_processor: int = 1, capability: tuple[int, int] = (9, 0)) -> None:
-    """How many blocks are on the device at once, and how many of them share a cache."""
-    library.load().emulator_set_device(processors, blocks_per_processor, 10 * capability[0] + capability[1])
+def set_device(
+    processors: int = 2,
+    blocks_per_processor: int = 1,
+    *,
+    capability: tuple[int, int] = (9, 0),
+    memory: int = MEMORY,
+    draws_a_screen: bool = False,
+) -> None:
+    """What the device is: how many blocks are on it at once, how many of them share a cache, its bytes of memory."""
+    library.load().emulator_set_device(
+        processors,
+        blocks_per_processor,
+        10 * capability[0] + capability[1],
+        ctypes.c_uint64(memory),
+        int(draws_a_screen),
+    )
+    cuda_emulator.numba_hook.forget_device()
 
 
 def set_seed(seed: int) -> None:

@@ -40,6 +40,18 @@ def install() -> None:
     library.get_cubin = get_cubin
 
 
+def forget_device() -> None:
+    """Let Numba and cuda.core ask again what device this is: they remember what they have been told."""
+    from cuda.core import Device
+    from numba import cuda
+
+    Device()._properties = None
+
+    remembered = vars(cuda.get_current_device())
+    for name in ("MULTIPROCESSOR_COUNT", "KERNEL_EXEC_TIMEOUT"):
+        remembered.pop(name, None)
+
+
 def _add(name: str, kernel: HostKernel) -> None:
     ranges = [number for pair in (*kernel.shared, *kernel.constants) for number in pair]
     load().emulator_add_kernel(

@@ -12,7 +12,14 @@ from numpy.typing import NDArray
 from neurosim.backends.base import JUDGES, Backend, Inspection, Totals, dropout_keys, shuffle_key
 from neurosim.backends.cpu import masks
 from neurosim.backends.cuda.arrays import check_reductions
-from neurosim.backends.cuda.device import DeviceRows, Memory, call_cooperative, cooperative_blocks, upload_rows
+from neurosim.backends.cuda.device import (
+    DeviceRows,
+    Memory,
+    call_cooperative,
+    cooperative_blocks,
+    free_bytes,
+    upload_rows,
+)
 from neurosim.backends.cuda.generation import activations_of
 from neurosim.backends.cuda.graphs import Replay
 from neurosim.backends.cuda.inspection import layer_signals
@@ -20,6 +27,7 @@ from neurosim.backends.cuda.launches import PhaseLaunches
 from neurosim.backends.cuda.layout import build_table
 from neurosim.backends.cuda.modules import load_kernels
 from neurosim.backends.cuda.networks import SmallNetworks
+from neurosim.backends.cuda.pace import Pace, has_limit
 from neurosim.backends.cuda.stages.kinds import works_on_maps
 from neurosim.backends.cuda.step_constants import training_constants
 from neurosim.backends.cuda.strategy import Sizes, Strategy, choose_strategy, sizes
@@ -29,6 +37,11 @@ from neurosim.data.rows import Rows
 from neurosim.errors import BackendError
 from neurosim.network.network import Network
 from neurosim.network.training import Settings, Training
+
+# For how many sizes of batches the work space is kept: of training, evaluation, and what asks for others.
+MOST_WORK_SPACES = 4
+# The share of the free memory that the work space of an evaluation may take.
+EVALUATION_SHARE = 0.25
 
 
 class CudaBackend(Backend):
@@ -73,6 +86,8 @@ class CudaBackend(Backend):
                 f"Leave the strategy out, or use {Strategy.PERSISTENT} or {Strategy.SEPARATE}.",
             )
         self._sizes = given_sizes or sizes()
+        self._pace = Pace(has_limit())
+        self._evaluation_numbers: int | None = None
         self._modules: dict[str, ModuleType] = {}
         self._launches: dict[tuple[int, str], PhaseLaunches] = {}
         self._batch = 0
@@ -166,11 +181,16 @@ class CudaBackend(Backend):
         module = self._module("separate")
         self._to_device()
         place = (capacity, rows.accuracy)
-        if place not in self._launches:
+        launches = self._launches.pop(place, None)
+        if launches is None:
             table = self._table(capacity, rows)
             most = self._sizes.most_blocks
-            self._launches[place] = PhaseLaunches(module, table, self._sizes.separate, self._memory, most)
-        return self._launches[place]
+            launches = PhaseLaunches(module, table, self._sizes.separate, self._memory, most)
+        # Those used last are kept, at the end: each has a work space of its own.
+        self._launches[place] = launches
+        while len(self._launches) > MOST_WORK_SPACES:
+            del self._launches[next(iter(self._launches))]
+        return launches
 
     def _table(self, capacity: int, rows: Rows) -> Table:
         """The network, laid out for batches of up to `capacity` rows."""
@@ -216,7 +236,11 @@ class CudaBackend(Backend):
 
     def _chunks(self, rows: Rows) -> Iterator[tuple[PhaseLaunches, int, int]]:
         """Launches with their cursor on each chunk of some rows: (launches, first row, number of rows)."""
-        fitting = max(self._sizes.evaluation_numbers // max(self._table(1, rows).work, 1), 1)
+        if self._evaluation_numbers is None:
+            room = free_bytes()
+            most = self._sizes.evaluation_numbers
+            self._evaluation_numbers = most if room is None else min(most, int(EVALUATION_SHARE * room) // 4)
+        fitting = max(self._evaluation_numbers // max(self._table(1, rows).work, 1), 1)
         capacity = min(max(rows.count, 1), self._sizes.evaluation_rows, fitting)
         for first in range(0, rows.count, capacity):
             phases = self._phases(capacity, rows)
@@ -303,14 +327,18 @@ class CudaBackend(Backend):
     def _train_persistent(
         self, rows: Rows, data: DeviceRows, batch: int, span: tuple[int, int], keys: Any, constants: Any, measures: Any
     ) -> None:
-        """An epoch, or a range of its rows, in one launch."""
+        """An epoch, or a range of its rows, in one launch, or in as few as the GPU's driver allows."""
         module, tiles = self._module("persistent"), self._sizes.persistent
         phases = self._phases(batch, rows)
         memory = self._memory
-        arguments = (phases.program, phases.stages, phases.loss, batch, *span, *data.arrays, phases.numbers)
-        arguments += (memory.weights, memory.state, memory.gradient, phases.work, keys, constants, measures)
-        blocks = cooperative_blocks(module.train_epoch, tiles.threads, *arguments)
-        call_cooperative(module.train_epoch, blocks, tiles.threads, *arguments)
+        begin, end = span
+        for first, last in self._pace.parts(-(-(end - begin) // batch)):
+            rows_of_launch = (begin + first * batch, min(begin + last * batch, end))
+            arguments = (phases.program, phases.stages, phases.loss, batch, *rows_of_launch, *data.arrays)
+            arguments += (phases.numbers, memory.weights, memory.state, memory.gradient, phases.work, keys)
+            arguments += (constants[first:last], measures)
+            blocks = cooperative_blocks(module.train_epoch, tiles.threads, *arguments)
+            call_cooperative(module.train_epoch, blocks, tiles.threads, *arguments)
 
     def _train_separate(
         self, rows: Rows, data: DeviceRows, batch: int, span: tuple[int, int], keys: Any, constants: Any, measures: Any

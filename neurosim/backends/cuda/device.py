@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,13 +13,15 @@ import numpy as np
 from numba.core.errors import NumbaError
 from numpy.typing import NDArray
 
-from neurosim.backends.cuda.target import cuda, simulated
+from neurosim.backends.cuda.target import cuda, driver_errors_in_words, simulated
 from neurosim.backends.refusals import refusal
 from neurosim.data.rows import Rows
 from neurosim.errors import BackendError, DataError
 
 # The simulator's threads wait for one another by polling, so each should yield often.
 SWITCH_SECONDS = 5e-5
+# Bytes for which there is room on any GPU that works.
+LITTLE = 2**20
 
 
 def free_bytes() -> int | None:
@@ -27,11 +29,18 @@ def free_bytes() -> int | None:
     return None if simulated() else int(cuda.current_context().get_memory_info()[0])
 
 
-def check_room(asked: int, free: int | None) -> None:
-    """Raise DataError if `asked` bytes are more than are free."""
-    if free is not None and asked > free:
+def check_room(asked: int, free: Callable[[], int | None] = free_bytes) -> None:
+    """Raise DataError if `asked` bytes are more than are free; little is given without asking the driver."""
+    if asked < LITTLE:
+        return
+    room = free()
+    if room is not None and asked > room and not simulated():
+        # What nobody needs any more is given back at the driver's leisure.
+        cuda.current_context().deallocations.clear()
+        room = free()
+    if room is not None and asked > room:
         raise DataError(
-            f"the GPU has no room for this: {asked:,} bytes asked, {free:,} free",
+            f"the GPU has no room for this: {asked:,} bytes asked, {room:,} free",
             'Use a smaller batch_size or network, or backend="cpu"; nvidia-smi shows what else is on the GPU.',
         )
 
@@ -76,21 +85,30 @@ def call(kernel: Any, blocks: int, threads: int, *arguments: Any) -> None:
     with warnings.catch_warnings():
         # A small network does not fill a GPU, and need not.
         warnings.filterwarnings("ignore", message="Grid size")
-        try:
+        with _errors_in_words(kernel):
             kernel[blocks, threads, _streams[-1]](*arguments)
-        except NumbaError as error:
-            generated = kernel.py_func.__globals__.get(GENERATED)
-            if generated is None:
-                raise
-            raise refusal("a plugin", "the GPU", generated, error) from error
+
+
+@contextmanager
+def _errors_in_words(kernel: Any) -> Iterator[None]:
+    """What can happen when a kernel is compiled and launched: blame the author's line, or the GPU."""
+    try:
+        with driver_errors_in_words():
+            yield
+    except NumbaError as error:
+        generated = kernel.py_func.__globals__.get(GENERATED)
+        if generated is None:
+            raise
+        raise refusal("a plugin", "the GPU", generated, error) from error
 
 
 def cooperative_blocks(kernel: Any, threads: int, *arguments: Any) -> int:
     """The number of blocks of a kernel with barriers across the grid that fit on the GPU at once."""
     if simulated():
         return 1
-    compiled = kernel.compile(tuple(kernel.typeof_pyval(argument) for argument in arguments))
-    return int(compiled.max_cooperative_grid_blocks(threads))
+    with _errors_in_words(kernel):
+        compiled = kernel.compile(tuple(kernel.typeof_pyval(argument) for argument in arguments))
+        return int(compiled.max_cooperative_grid_blocks(threads))
 
 
 def call_cooperative(kernel: Any, blocks: int, threads: int, *arguments: Any) -> None:
@@ -124,18 +142,21 @@ class Memory:
             array = np.zeros(tuple(max(length, 1) for length in array.shape), array.dtype)
         if array.size == 0:
             return cuda.to_device(np.zeros(0, array.dtype)) if simulated() else cuda.device_array(0, array.dtype)
-        check_room(array.nbytes, free_bytes())
-        return cuda.to_device(np.ascontiguousarray(array))
+        check_room(array.nbytes)
+        with driver_errors_in_words():
+            return cuda.to_device(np.ascontiguousarray(array))
 
     def empty(self, shape: Any, dtype: Any) -> Any:
         """Uninitialized memory on the GPU."""
-        check_room(int(np.prod(shape)) * np.dtype(dtype).itemsize, free_bytes())
-        return cuda.device_array(shape, dtype)
+        check_room(int(np.prod(shape)) * np.dtype(dtype).itemsize)
+        with driver_errors_in_words():
+            return cuda.device_array(shape, dtype)
 
     @staticmethod
     def download(array: Any) -> NDArray[Any]:
         """A copy on the host; waits for the preceding kernels."""
-        copied: NDArray[Any] = array.copy_to_host()
+        with driver_errors_in_words():
+            copied: NDArray[Any] = array.copy_to_host()
         return copied
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.backends.invariants import split_part
+from neurosim.backends.invariants import SplitUpdate, split_part
 from neurosim.backends.uncompiled import machine_math
 from neurosim.formulas.float32 import own_name
 from neurosim.network.training import Settings, Training
@@ -44,12 +44,7 @@ def step_constants(
     `values` are those of the params and of `IS_BIAS`: a number, or one for each step. Everything is computed in float64
     before it is rounded, as in the CPU engine.
     """
-    split = split_part(optimizer, part)
-    arguments = ", ".join([split.step, *(own_name(name) for name in split.inputs)])
-    lines = "\n".join(f"    {line}" for line in split.constants) or "    pass"
-    names: dict[str, Any] = {"F": np.float32, "exact_math": machine_math}
-    exec(f"def fill(out, {arguments}):\n{lines}", names)
-    fill: Callable[..., None] = names["fill"]
+    split, fill = _filler(optimizer, part)
     numbers = np.array(list(steps), np.float64)
     given = [np.full(numbers.size, values[name], np.float64) for name in split.inputs]
     with np.errstate(all="ignore"):
@@ -61,6 +56,26 @@ def step_constants(
                 for k in range(numbers.size)
             ]
             return np.concatenate(rows) if rows else np.zeros((0, split.count), np.float32)
+
+
+# Functions of rules that have been read, which takes longer than a whole epoch of a small network.
+_FILLERS: dict[tuple[UpdatePart, tuple[str, ...]], tuple[SplitUpdate, Callable[..., None]]] = {}
+_MOST_FILLERS = 64
+
+
+def _filler(optimizer: Optimizer, part: UpdatePart) -> tuple[SplitUpdate, Callable[..., None]]:
+    """A function of the rule in its two pieces, and the first of them as ``fill(out, steps, *inputs)``."""
+    place = part, tuple(optimizer.params)
+    if place not in _FILLERS:
+        split = split_part(optimizer, part)
+        arguments = ", ".join([split.step, *(own_name(name) for name in split.inputs)])
+        lines = "\n".join(f"    {line}" for line in split.constants) or "    pass"
+        names: dict[str, Any] = {"F": np.float32, "exact_math": machine_math}
+        exec(f"def fill(out, {arguments}):\n{lines}", names)
+        if len(_FILLERS) == _MOST_FILLERS:
+            _FILLERS.clear()
+        _FILLERS[place] = split, names["fill"]
+    return _FILLERS[place]
 
 
 def _at_once(

@@ -44,6 +44,24 @@ class Device:
     capability: Capability
 
 
+# The classes of errors that come from the driver: those of numba-cuda and of cuda.core, which need not be there.
+_DRIVER_ERRORS = frozenset({"CudaAPIError", "CUDAError"})
+
+
+@contextmanager
+def driver_errors_in_words() -> Iterator[None]:
+    """Raise `BackendError` for what the driver reports."""
+    try:
+        yield
+    except Exception as error:
+        if _DRIVER_ERRORS.isdisjoint(entry.__name__ for entry in type(error).__mro__):
+            raise
+        raise BackendError(
+            f"the GPU has failed: {' '.join(str(error).split())}",
+            'nvidia-smi shows its state. Try again in a new process, with a smaller batch_size or backend="cpu".',
+        ) from error
+
+
 def simulated() -> bool:
     """Whether this process uses the simulator instead of a GPU."""
     # The variable itself may have been set or unset since Numba was imported.
@@ -66,6 +84,7 @@ def find_device() -> Device:
     except Exception as error:  # of several classes, which depend on the version
         raise _no_device(error) from error
     check_compiler()
+    check_capability((capability[0], capability[1]))
     return Device(name.decode() if isinstance(name, bytes) else str(name), (capability[0], capability[1]))
 
 
@@ -102,6 +121,19 @@ def check_compiler() -> None:
     except Exception as error:  # of a class that depends on what is missing
         cause = str(error).strip().partition("\n")[0]
         raise BackendError(f"libNVVM, the compiler of CUDA kernels, cannot be used: {cause}", INSTALL) from error
+
+
+@functools.cache
+def check_capability(capability: Capability) -> None:
+    """Raise `BackendError` unless kernels can be compiled for GPUs of this compute capability."""
+    try:
+        cuda.compile(_needs_libdevice, (numba.float32,), cc=capability)
+    except Exception as error:  # of a class that depends on the version
+        major, minor = capability
+        raise BackendError(
+            f"the compiler of CUDA kernels here knows no GPUs of compute capability {major}.{minor}",
+            'CUDA 13 is for GPUs from 7.5 on, CUDA 12 for those from 5.0 on too:  pip install "neurosim-edu[cuda12]"',
+        ) from error
 
 
 def _needs_libdevice(x):  # type: ignore[no-untyped-def]

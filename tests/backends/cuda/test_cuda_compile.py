@@ -85,7 +85,7 @@ DEEP = ["vectors single_block", "maps persistent"]
 # A convolutional network takes a minute and more to compile: one capability in the ordinary run.
 REST = ["maps separate", *DEEP, "arrays separate", "arrays single_block", "learned separate", "learned persistent"]
 CASES = [
-    pytest.param((7, 5), DENSE, id="sm_75"),
+    pytest.param((7, 5), ["dense persistent"], id="sm_75"),
     pytest.param((9, 0), DEEP, id="sm_90-deep"),
     pytest.param((10, 0), [*DENSE, "arrays persistent", "learned single_block"], id="sm_100"),
     *(

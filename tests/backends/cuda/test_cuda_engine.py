@@ -176,8 +176,9 @@ def test_a_layer_that_is_not_there_is_refused_by_name():
 
 
 def test_no_room_is_told_with_what_was_asked():
-    device.check_room(100, 100)
-    with pytest.raises(DataError, match="1,000 bytes asked, 999 free") as caught:
-        device.check_room(1000, 999)
+    device.check_room(2_000_000, lambda: 2_000_000)
+    device.check_room(1000, lambda: 999)  # so little is not asked for
+    with pytest.raises(DataError, match="2,000,000 bytes asked, 1,999,999 free") as caught:
+        device.check_room(2_000_000, lambda: 1_999_999)
     assert caught.value.exit_code == 3
     assert 'backend="cpu"' in caught.value.hint

@@ -1,4 +1,5 @@
 // The driver: devices, contexts and memory.
+#include <algorithm>
 #include <cstdio>
 #include <cstring>
 
@@ -22,6 +23,7 @@ int attribute(CUdevice_attribute which) {
         case CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT: return device.processors;
         case CU_DEVICE_ATTRIBUTE_CLOCK_RATE: return 1'000'000;
         case CU_DEVICE_ATTRIBUTE_COOPERATIVE_LAUNCH: return 1;
+        case CU_DEVICE_ATTRIBUTE_KERNEL_EXEC_TIMEOUT: return device.draws_a_screen;
         case CU_DEVICE_ATTRIBUTE_MAX_THREADS_PER_BLOCK: return 1024;
         case CU_DEVICE_ATTRIBUTE_WARP_SIZE: return 32;
         case CU_DEVICE_ATTRIBUTE_MAX_GRID_DIM_X: return 2147483647;
@@ -55,7 +57,7 @@ API cuDeviceGetName(char* name, int size, CUdevice) {
     return CUDA_SUCCESS;
 }
 API cuDeviceGetUuid(CUuuid* uuid, CUdevice) { return std::memset(uuid, 7, sizeof *uuid), CUDA_SUCCESS; }
-API cuDeviceTotalMem(size_t* bytes, CUdevice) { return *bytes = Memory::SIZE, CUDA_SUCCESS; }
+API cuDeviceTotalMem(size_t* bytes, CUdevice) { return *bytes = memory.room, CUDA_SUCCESS; }
 API cuDeviceGetAttribute(int* value, CUdevice_attribute which, CUdevice) {
     return *value = attribute(which), CUDA_SUCCESS;
 }
@@ -89,7 +91,9 @@ API cuCtxGetStreamPriorityRange(int* least, int* greatest) { return *least = *gr
 
 API cuMemGetInfo(size_t* free, size_t* total) {
     run_pending();
-    return *total = Memory::SIZE, *free = Memory::SIZE - memory.used(), CUDA_SUCCESS;
+    *total = memory.room;
+    *free = memory.room - std::min(memory.room, memory.used());
+    return CUDA_SUCCESS;
 }
 API cuMemAlloc(CUdeviceptr* address, size_t bytes) {
     if (bytes == 0) return CUDA_ERROR_INVALID_VALUE;

@@ -9,8 +9,11 @@
 
 using namespace emulator;
 
-CALLED void emulator_set_device(int processors, int blocks_per_processor, int capability) {
+CALLED void emulator_set_device(int processors, int blocks_per_processor, int capability, uint64_t bytes,
+                                int draws_a_screen) {
     run_pending();
+    memory.room = bytes;
+    device.draws_a_screen = draws_a_screen != 0;
     device.processors = processors;
     device.blocks_per_processor = blocks_per_processor;
     device.capability = capability;

@@ -44,6 +44,7 @@ struct Device {
     int processors = 2;
     int blocks_per_processor = 1;
     int capability = 90;
+    bool draws_a_screen = false;  // then the driver of a real one ends long launches
     std::mt19937_64 random{1};
 
     uint32_t below(size_t bound) { return static_cast<uint32_t>(random() % bound); }

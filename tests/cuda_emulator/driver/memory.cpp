@@ -49,18 +49,19 @@ void Memory::change(uintptr_t address, size_t bytes, Change change) {
 
 uintptr_t Memory::allocate(size_t bytes) {
     if (begin_ == 0) reserve();
-    const size_t room = with_gap(bytes);
+    const size_t needed = with_gap(bytes);
     uintptr_t address = 0;
-    if (auto fitting = returned.find(room); fitting != returned.end()) {
+    if (used_ + needed > room) return 0;
+    if (auto fitting = returned.find(needed); fitting != returned.end()) {
         address = fitting->second;
         returned.erase(fitting);
     } else {
-        if (top_ + room > begin_ + SIZE) return 0;
+        if (top_ + needed > begin_ + SIZE) return 0;
         address = top_;
-        top_ += room;
+        top_ += needed;
     }
     allocations[address] = bytes;
-    used_ += room;
+    used_ += needed;
     // NaN as floats, -1 as integers.
     std::memset(reinterpret_cast<void*>(address), 0xff, bytes);
     change(address, bytes, [](Cell& one, uint8_t bits) { one.live |= bits, one.written &= uint8_t(~bits); });
@@ -70,11 +71,11 @@ uintptr_t Memory::allocate(size_t bytes) {
 bool Memory::free(uintptr_t address) {
     const auto found = allocations.find(address);
     if (found == allocations.end()) return false;
-    const size_t bytes = found->second, room = with_gap(bytes);
+    const size_t bytes = found->second, given = with_gap(bytes);
     change(address, bytes, [](Cell& one, uint8_t) { one.live = one.written = 0; });
     std::memset(reinterpret_cast<void*>(address), 0xff, bytes);
-    used_ -= room;
-    returned.emplace(room, address);
+    used_ -= given;
+    returned.emplace(given, address);
     allocations.erase(found);
     return true;
 }

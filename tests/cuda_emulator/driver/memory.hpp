@@ -43,6 +43,8 @@ public:
     std::pair<uintptr_t, size_t> allocation(uintptr_t address) const;
     void mark_written(uintptr_t address, size_t bytes);
     size_t used() const { return used_; }
+    // How much the device is said to have.
+    size_t room = SIZE;
 
     Cell& cell(uintptr_t address) { return cells_[(address - begin_) / 4]; }
     uint32_t line(uintptr_t address) const { return static_cast<uint32_t>((address - begin_) >> 7); }

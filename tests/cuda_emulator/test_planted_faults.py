@@ -1,0 +1,132 @@
+"""Faults planted in the real kernels, one at a time: each is caught, by what is found or by the numbers."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from support import Dense, Dropout
+
+from cuda_emulator.emulated_networks import PERSISTENT, SEPARATE, SINGLE, Case
+from neurosim.backends.cuda import generation
+from neurosim.backends.cuda.strategy import Strategy
+
+LAYERS = [Dense(33, "relu"), Dropout(0.2), Dense(20, "tanh"), Dense(30, "sigmoid", bias=False)]
+OTHER_NUMBERS = "other numbers"
+RACE, CROSS, BOUNDS, UNWRITTEN = "race in a block", "race between blocks", "out of bounds", "never written"
+STALE = "stale cache line"
+# A barrier of the grid by counting, in an entry of the loss table that nothing else uses.
+COUNTED = """\
+cuda.syncthreads()
+            if cuda.threadIdx.x == 0:
+                {fence}
+                cuda.atomic.add(loss, SPREAD, 1)
+                while cuda.atomic.add(loss, SPREAD, 0) + 1 < (step * program.shape[0] + p + 1) * cuda.gridDim.x:
+                    pass
+                {fence}
+            cuda.syncthreads()
+"""
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """A kernel file, what is replaced in it (after `within`), and at least one of the kinds that must be found."""
+
+    file: str
+    within: str
+    before: str
+    after: str
+    expected: set[str]
+    strategy: Strategy = PERSISTENT
+
+
+AFTER_PRODUCT = "            accumulate(left, right, sums, thread)\n            cuda.syncthreads()\n"
+AFTER_SHARE = "        share(sums, result, thread)\n        cuda.syncthreads()\n"
+MUTATIONS = {
+    "barrier of the grid, after learning": Mutation(
+        "persistent",
+        "def train_epoch",
+        "            grid.sync()\n",
+        "            if kind != LEARN:\n                grid.sync()\n",
+        {CROSS},
+    ),
+    "barrier, before the next tiles": Mutation(
+        "phases", "def forward", AFTER_PRODUCT, AFTER_PRODUCT.partition("\n")[0] + "\n", {RACE}
+    ),
+    "barrier, before the sums are read": Mutation(
+        "phases", "def backward", AFTER_SHARE, AFTER_SHARE.partition("\n")[0] + "\n", {RACE}, SEPARATE
+    ),
+    "barrier, between the phases of one block": Mutation(
+        "single_block", "run_phase(kind", "                cuda.syncthreads()\n", "", {RACE}, SINGLE
+    ),
+    "fence, of a barrier by counting": Mutation(
+        "persistent", "def train_epoch", "grid.sync()\n", COUNTED.format(fence="pass"), {CROSS, STALE}
+    ),
+    "index, of a weight": Mutation(
+        "phases", "def forward", "(k0 + k) * units + c0 + j]", "(k0 + k + 1) * units + c0 + j]", {OTHER_NUMBERS, BOUNDS}
+    ),
+    "index, of a shared tile": Mutation(
+        "common",
+        "def share",
+        "result[i0 + i, j0 + j]",
+        "result[j0 + j, i0 + i + 1]",
+        {RACE, BOUNDS, UNWRITTEN, OTHER_NUMBERS},
+    ),
+    "mask, of what is loaded": Mutation(
+        "phases", "def forward", "k0 + k < inputs and c0 + j < units", "k0 + k < inputs", {BOUNDS}
+    ),
+    "mask, of what is stored": Mutation(
+        "phases", "def forward", "if i < rows and j < units:", "if i < rows:", {CROSS, RACE, OTHER_NUMBERS}
+    ),
+    "stride, of all threads": Mutation(
+        "common", "def stride_of", "return team[1] * THREADS", "return THREADS", {CROSS}
+    ),
+    "stride, of tiles": Mutation(
+        "phases", "def backward", "tiles_of(rows, inputs), team[1]", "tiles_of(rows, inputs), team[1] + 1", {UNWRITTEN}
+    ),
+}
+
+
+@pytest.fixture
+def found_with(device, monkeypatch):
+    """What is found in an epoch with a mutation."""
+
+    def found(mutation):
+        text_of = generation._text_of
+
+        def mutated(kernels):
+            text = text_of(kernels)
+            if kernels != mutation.file:
+                return text
+            before, within, after = text.partition(mutation.within)
+            assert mutation.before in after
+            return before + within + after.replace(mutation.before, mutation.after, 1)
+
+        monkeypatch.setattr(generation, "_text_of", mutated)
+        device.set_device(3)
+        case = Case(40, LAYERS, "mse", "sgd", mutation.strategy)
+        bench, reference = case.make()
+        rows = case.rows
+        bench.train_epoch(rows, 0)
+        reference.train_epoch(rows, 0)
+        kinds = {finding.kind for finding in device.findings()}
+        same = np.allclose(bench.parameters, reference.parameters, rtol=1e-4, atol=1e-5)
+        return kinds if same else {*kinds, OTHER_NUMBERS}
+
+    return found
+
+
+# Each is compiled anew: two of them, and the others with ``-m slow``.
+QUICK = ("barrier of the grid, after learning", "fence, of a barrier by counting")
+PARAMETERS = [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in MUTATIONS]
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_every_mutation_is_caught(found_with, name):
+    assert found_with(MUTATIONS[name]) & MUTATIONS[name].expected
+
+
+@pytest.mark.slow
+def test_a_barrier_by_counting_with_its_fences_is_as_good_as_that_of_the_grid(found_with):
+    """The other side of the mutation that leaves the fences out."""
+    fenced = COUNTED.format(fence="cuda.threadfence()")
+    assert found_with(Mutation("persistent", "def train_epoch", "grid.sync()\n", fenced, set())) == set()
