@@ -14,6 +14,7 @@ from typing import Any
 
 from numba.core.caching import NullCache
 from numba.core.compiler import CompileResult
+from numba.core.runtime import rtsys
 from numba.core.serialize import dumps
 
 from neurosim.backends.cache import kernel_folder, source_stamp, warn_not_kept
@@ -42,10 +43,11 @@ class KernelCache(NullCache):
         folder = kernel_folder()
         if folder is None:
             return None
-        target_context.refresh()
         name = self._name(sig, target_context.codegen())
         try:
             content = folder.read(name)
+            # All that machine code calls; what Numba needs to compile, it registers when it does.
+            rtsys.initialize(target_context)
             return None if content is None else CompileResult._rebuild(target_context, *_payload(name, content))
         except OSError as error:
             warn_not_kept(error.strerror or str(error))
