@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -116,23 +116,23 @@ def loss_surface(runs: Sequence[tuple[str, Simulator]]) -> Surface | None:
     total = float((strengths**2).sum())
     shares = (float(strengths[0] ** 2 / total), float(strengths[1] ** 2 / total))
     places = [(way - middle) @ plane.T for way, _ in ways]
-    x, y = _rows(first)
-    size = _grid_size(first, len(x))
+    rows = _rows(first)
+    size = _grid_size(first, len(rows[0]))
     reach = np.concatenate(places)
     xs, ys = (_axis(reach[:, k], reach, size) for k in range(2))
     with restored(first):
-        losses = np.array([[_loss(first, middle + plane.T @ (u, v), x, y) for u in xs] for v in ys])
+        losses = np.array([[_loss(first, middle + plane.T @ (u, v), rows) for u in xs] for v in ys])
         paths = []
         for (name, _), (way, epochs), place in zip(runs, ways, places, strict=True):
             real, shown = (
-                (_loss(first, points[0], x, y), _loss(first, points[-1], x, y))
+                (_loss(first, points[0], rows), _loss(first, points[-1], rows))
                 for points in (way, middle + place[[0, -1]] @ plane)
             )
             beside = float(np.linalg.norm(way[-1] - middle - place[-1] @ plane))
             far = float(np.linalg.norm(way[-1] - way[0])) or 1.0
             paths.append(Path(name, place, epochs, real, shown, beside / far))
     losses[~np.isfinite(losses)] = np.nan
-    return Surface(xs, ys, losses, shares, tuple(paths), len(x))
+    return Surface(xs, ys, losses, shares, tuple(paths), len(rows[0]))
 
 
 def _way(simulator: Simulator, names: Sequence[str]) -> tuple[Array, Array]:
@@ -152,13 +152,14 @@ def _across(direction: Array) -> Array:
     return np.asarray(other / np.linalg.norm(other))
 
 
-def _rows(simulator: Simulator) -> tuple[Array, NDArray[np.generic]]:
-    """Training rows, evenly spaced, as the network sees them, with their targets."""
+def _rows(simulator: Simulator) -> tuple[Array, NDArray[np.generic], Array | None]:
+    """Training rows, evenly spaced, as the network sees them, with their targets and, if they have any, weights."""
     rows = simulator.split_rows("train")
     chosen = rows.some(np.array(evenly(rows.count, ROWS)))
     x = chosen.inputs(np.float64)
     by_class = simulator.network.loss.record.targets == "classes"
-    return x, chosen.classes if by_class else chosen.values
+    y = chosen.classes if by_class else chosen.values
+    return x, y, chosen.weights if chosen.weights.size else None
 
 
 def _grid_size(simulator: Simulator, rows: int) -> int:
@@ -174,7 +175,7 @@ def _axis(values: Array, both: Array, size: int) -> Array:
     return np.linspace(middle - (1 + MARGIN) * half, middle + (1 + MARGIN) * half, size)
 
 
-def _loss(simulator: Simulator, vector: Array, x: Array, y: NDArray[np.generic]) -> float:
+def _loss(simulator: Simulator, vector: Array, rows: tuple[Any, ...]) -> float:
     simulator.set_parameters(simulator.network.named(vector))
     with np.errstate(all="ignore"):
-        return simulator.loss(x, y)
+        return simulator.loss(*rows)

@@ -31,11 +31,17 @@ def check_table(table: Table) -> None:
         raise DataError(f"image_shape is (height, width) or (height, width, channels), not {table.image_shape}")
     if table.image_shape and math.prod(table.image_shape) != width:
         raise DataError(f"there are {width} features, which is not an image of {table.image_shape}")
+    if table.weights is not None:
+        _check_weights("weights", table.weights, len(table.features))
+    if table.test_weights is not None and (table.weights is None or table.test_features is None):
+        raise DataError("test_weights are for test rows of their own, beside weights of the training rows")
     if (table.test_features is None) != (table.test_targets is None):
         raise DataError("test features and test targets must be given together")
     if table.test_features is None:
         return
     _check_rows("test", table.test_features, table.test_targets, table.classes)
+    if table.test_weights is not None:
+        _check_weights("test_weights", table.test_weights, len(table.test_features))
     for what, test, train in (
         ("features", table.test_features, table.features),
         ("targets", table.test_targets, table.targets),
@@ -102,6 +108,17 @@ def _check_values(what: str, values: NDArray[Any]) -> None:
             f"{what} are too large for float32; row {row}, column {column} has {values[row, column]}",
             "Give them in another unit, such as thousands.",
         )
+
+
+def _check_weights(what: str, weights: Any, rows: int) -> None:
+    if not isinstance(weights, np.ndarray) or weights.shape != (rows,) or weights.dtype.kind not in "fiu":
+        found = f"{weights.dtype} {weights.shape}" if isinstance(weights, np.ndarray) else type(weights).__name__
+        raise DataError(f"{what} must be an array of {rows} numbers, one for each row, not {found}")
+    wrong = np.flatnonzero(~(np.isfinite(weights) & (weights >= 0)))
+    if len(wrong):
+        raise DataError(f"{what} must be numbers from 0 on; row {wrong[0]} has {weights[wrong[0]]}")
+    if not weights.any():
+        raise DataError(f"{what} are 0 in all rows, so none of them counts", "Give at least one row another weight.")
 
 
 def _check_finite(what: str, values: NDArray[Any]) -> None:

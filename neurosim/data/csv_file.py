@@ -145,6 +145,30 @@ class CsvFile:
             self._refuse_two_kinds_of_points(columns)
         return values
 
+    def weights(self, column: str) -> NDArray[np.float64]:
+        """The numbers of a column of weights, (rows,).
+
+        Raises
+        ------
+        DataError
+            As `numbers` does, for numbers below 0, and where all are 0.
+        """
+        found = self.numbers([column])[:, 0]
+        negative = np.flatnonzero(found < 0)
+        if negative.size:
+            row = int(negative[0]) + 1
+            _, line = next(islice(_records(self.path, self._content, self.separator), row, None))
+            more = f" (and {negative.size - 1:,} more in this column)" if negative.size > 1 else ""
+            where = f'{self.path}: row {row} (line {line}), column "{column}"'
+            text = f"{where}: the weight {found[row - 1]:g} is below 0{more}"
+            raise DataError(text, "Weights are numbers from 0 on; a row with weight 0 is left out.")
+        if not found.any():
+            raise DataError(
+                f'{self.path}: column "{column}": all weights are 0, so no row counts',
+                "Give at least one row another weight.",
+            )
+        return found
+
     def _field(self, written: str) -> str:
         text = written.strip()
         if self.separator != "," and _DECIMAL_COMMA.fullmatch(text):

@@ -1,6 +1,7 @@
 """Data sets that come from files: iris and digits are shipped, MNIST is fetched, csv is your own."""
 
 import gzip
+from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
@@ -59,21 +60,29 @@ def digits(request):
     )
 
 
-def csv(request, file, target, features, task):
+def csv(request, file, target, features, task, weights):
     if task not in TASKS:
         raise UsageError(f'task = "{task}": expected one of {", ".join(TASKS)}', did_you_mean(task, TASKS))
-    return table_of(read_csv(request.file(file)), target, features, task)
+    table = read_csv(request.file(file))
+    if not weights:
+        return table_of(table, target, features, task)
+    table.require([weights])
+    if weights == target or weights in features:
+        role = "the target" if weights == target else "a feature"
+        raise UsageError(f'weights = "{named(weights)}": this column is {role}', "Weights have a column of their own.")
+    rows = table_of(table, target, features, task, weights)
+    return replace(rows, weights=table.weights(weights))
 
 
-def table_of(table, target, features=(), task="auto"):
-    """The columns `features` (all but the target when empty) as inputs, and one column as target."""
+def table_of(table, target, features=(), task="auto", weights=""):
+    """The columns `features` (when empty all but the target and the weights) as inputs, and one column as target."""
     table.require([target, *features])
     if target in features or len(set(features)) < len(features):
         raise UsageError(
             f"features = {list(features)}: each column once, and not the target",
             f'target is "{named(target)}".',
         )
-    names = tuple(features) or tuple(name for name in table.names if name != target)
+    names = tuple(features) or tuple(name for name in table.names if name not in (target, weights))
     if not names:
         raise DataError(f'{table.path}: there is no column besides the target "{target}"')
     labels = table.texts(target, skip_missing=True)
@@ -267,8 +276,9 @@ def neurosim_datasets():
         Dataset(
             "csv",
             csv,
-            options={"file": None, "target": None, "features": [], "task": "auto"},
-            description='your own CSV file, with named columns; task is "auto", "classification" or "regression"',
+            options={"file": None, "target": None, "features": [], "task": "auto", "weights": ""},
+            description='your own CSV file, with named columns; task is "auto", "classification" or "regression"; '
+            "weights names a column that says how much each row counts",
         ),
         Dataset(
             "mnist",

@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -43,12 +43,15 @@ class Split:
         Their numbers in the table, or in its own test rows, from 0.
     sha256 : str
         Of the rows as they are in the table, before any scaling: runs whose rows have the same were measured alike.
+    weights : float32 array (rows,), or (0,)
+        What the loss of each row is multiplied by, 1 on the average; empty where all count the same.
     """
 
     features: NDArray[Any]
     targets: NDArray[Any]
     rows: NDArray[np.int64]
     sha256: str
+    weights: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -183,28 +186,33 @@ def prepare(
         target_scale, target_shift = _standard("targets", table.targets[train].astype(np.float64))
     as_bytes = table.features.dtype == np.uint8 and not standardize
 
-    def split(features: NDArray[Any], targets: NDArray[Any], rows: NDArray[np.int64]) -> Split | None:
+    def split(
+        name: str, features: NDArray[Any], targets: NDArray[Any], rows: NDArray[np.int64], given: NDArray[Any] | None
+    ) -> Split | None:
         if len(rows) == 0:
             return None
         if len(rows) < len(features):
             features, targets = features[rows], targets[rows]
-        digest = _digest(features, targets, table.classes)
+            given = None if given is None else given[rows]
+        digest = _digest(features, targets, table.classes, given)
         if not as_bytes:
             features = _scaled(features, feature_scale, feature_shift)
         if scales_targets:
             targets = targets.astype(np.float64) * target_scale + target_shift
         kind = np.int64 if table.classes else np.float32
-        return Split(np.ascontiguousarray(features), np.ascontiguousarray(targets, dtype=kind), rows, digest)
+        weights = np.zeros(0, np.float32) if given is None else _mean_one(name, given)
+        return Split(np.ascontiguousarray(features), np.ascontiguousarray(targets, dtype=kind), rows, digest, weights)
 
     def of_table(name: str) -> Split | None:
-        return split(table.features, table.targets, chosen[name])
+        return split(name, table.features, table.targets, chosen[name], table.weights)
 
     training = of_table("train")
     assert training is not None  # _deal leaves at least one row
     if table.test_features is None:
         test = of_table("test")
     else:
-        test = split(table.test_features, table.test_targets, np.arange(len(table.test_features)))
+        rows = np.arange(len(table.test_features))
+        test = split("test", table.test_features, table.test_targets, rows, table.test_weights)
     return Prepared(
         train=training,
         validation=of_table("validation"),
@@ -222,10 +230,23 @@ def prepare(
     )
 
 
-def _digest(features: NDArray[Any], targets: NDArray[Any], classes: Sequence[str]) -> str:
+def _mean_one(split: str, weights: NDArray[Any]) -> NDArray[np.float32]:
+    """Weights of the rows of a split, scaled so that their mean is 1: only their proportions matter."""
+    # The largest first, so that no sum overflows.
+    weights = weights / max(float(weights.max()), 5e-324)
+    mean = float(weights.mean())
+    if mean == 0.0:
+        raise DataError(
+            f"all {len(weights)} {split} rows have the weight 0, so none of them counts",
+            "Choose another data.seed or other fractions, or leave out rows without weight.",
+        )
+    return (weights / mean).astype(np.float32)
+
+
+def _digest(features: NDArray[Any], targets: NDArray[Any], classes: Sequence[str], weights: NDArray[Any] | None) -> str:
     """SHA-256 of some rows of a table."""
     digest = hashlib.sha256(repr(tuple(classes)).encode())
-    for array in (features, targets):
+    for array in (features, targets, *([] if weights is None else [weights.astype(np.float64)])):
         digest.update(f"{array.dtype.str} {array.shape}".encode())
         digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 Accuracy = Literal["none", "threshold", "argmax"]
+
+
+def _no_weights() -> NDArray[Any]:
+    return np.zeros(0, np.float32)
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,8 @@ class Rows:
         Class indices; empty for regression.
     accuracy : "none", "threshold" or "argmax"
         How a right answer is recognized in an output row.
+    weights : float array (rows,), or (0,)
+        What the loss of each row is multiplied by; empty where all rows count the same.
     """
 
     features: NDArray[Any]
@@ -33,6 +39,7 @@ class Rows:
     accuracy: Accuracy
     scale: float = 1.0
     shift: float = 0.0
+    weights: NDArray[Any] = field(default_factory=_no_weights)
 
     @property
     def count(self) -> int:
@@ -48,4 +55,9 @@ class Rows:
         """The chosen ones of the rows."""
         values = self.values[chosen] if self.values.shape[0] else self.values
         classes = self.classes[chosen] if self.classes.size else self.classes
-        return Rows(self.features[chosen], values, classes, self.accuracy, self.scale, self.shift)
+        weights = self.weights[chosen] if self.weights.size else self.weights
+        return Rows(self.features[chosen], values, classes, self.accuracy, self.scale, self.shift, weights)
+
+    def weight(self, row: int) -> float:
+        """What the loss of a row is multiplied by."""
+        return float(self.weights[row]) if self.weights.size else 1.0

@@ -251,7 +251,8 @@ def _alike(simulator: Simulator) -> dict[str, tuple[int, int]]:
     """Two units with the same weights and the same gradients are the same, and stay the same."""
     network, rows = simulator.network, simulator.split_rows("train").some(slice(0, PROBED))
     targets = rows.classes if network.loss.record.targets == "classes" else rows.values
-    _, gradients = simulator.gradients(rows.inputs(np.float32), targets)
+    weights = rows.weights if rows.weights.size else None
+    _, gradients = simulator.gradients(rows.inputs(np.float32), targets, weights)
     parameters = simulator.parameters
     found = {}
     for layer in network.weighted:

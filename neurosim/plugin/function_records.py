@@ -137,6 +137,8 @@ class Table:
         Rows that the data set itself keeps apart for testing.
     target_names : tuple of str
         Names of the targets, one for each output, where they have names; of classes the name of their column.
+    weights, test_weights : array (rows,) or None
+        How much the loss of each row counts, in proportion to the others; None where all count the same.
     """
 
     features: Any
@@ -147,6 +149,8 @@ class Table:
     test_features: Any = None
     test_targets: Any = None
     target_names: tuple[str, ...] = ()
+    weights: Any = None
+    test_weights: Any = None
 
 
 @dataclass(frozen=True)

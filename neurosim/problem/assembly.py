@@ -102,7 +102,7 @@ def split_rows(network: Network, data: Prepared) -> dict[str, Rows]:
     """The splits there are, as the network's loss wants them."""
     splits = {name: getattr(data, name) for name in SPLITS}
     return {
-        name: data_rows(network, data, split.features, split.targets)
+        name: replace(data_rows(network, data, split.features, split.targets), weights=split.weights)
         for name, split in splits.items()
         if split is not None
     }
@@ -199,7 +199,7 @@ def data_rows(network: Network, data: Prepared, features: NDArray[Any], targets:
     return Rows(features, values, classes, accuracy, data.scale, data.shift)
 
 
-def given_rows(network: Network, features: ArrayLike, targets: ArrayLike) -> Rows:
+def given_rows(network: Network, features: ArrayLike, targets: ArrayLike, weights: ArrayLike | None = None) -> Rows:
     """Rows from arrays that a caller gives, checked against the network.
 
     Parameters
@@ -208,14 +208,32 @@ def given_rows(network: Network, features: ArrayLike, targets: ArrayLike) -> Row
         What the network sees, already scaled.
     targets : class indices (rows,) for losses on classes, else (rows, outputs)
         What it should answer.
+    weights : (rows,) float, optional
+        What the loss of each row is multiplied by, as it is: nothing is scaled.
 
     Raises
     ------
     ShapeError
         When a shape does not fit.
     UsageError
-        For inputs that are no numbers, for a class index out of range, and for no rows.
+        For inputs that are no numbers, for a class index out of range, for a weight below 0, and for no rows.
     """
+    rows = _given_rows(network, features, targets)
+    return rows if weights is None else replace(rows, weights=_given_weights(rows, weights))
+
+
+def _given_weights(rows: Rows, weights: ArrayLike) -> NDArray[np.float64]:
+    given = np.asarray(weights)
+    if given.shape != (rows.count,):
+        raise ShapeError(
+            f"weights have shape {given.shape}, this needs ({rows.count},)", "Give one weight for each row of X."
+        )
+    if given.dtype.kind not in "fiub" or not (np.isfinite(given) & (given >= 0)).all():
+        raise UsageError("weights must be finite numbers, none below 0")
+    return given.astype(np.float64)
+
+
+def _given_rows(network: Network, features: ArrayLike, targets: ArrayLike) -> Rows:
     x = given_features(network, features)
     outputs = network.outputs
     y = np.asarray(targets)

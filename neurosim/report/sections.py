@@ -150,6 +150,7 @@ def network(simulator: Simulator, words: Words) -> str:
         sizes = [simulator.course.batch(epoch) for epoch in range(simulator.training.epochs)] or [0]
         batches = f"{min(sizes):,} to {max(sizes):,}"
     rows_words = f"; {len(simulator.data.train):,} training rows in batches of {batches}"
+    rows_words += ", whose losses are weighted" if simulator.data.train.weights.size else ""
     return f'<p>{words.text(about + rows_words)}.</p>\n<div class="scroll">{shown}</div>'
 
 

@@ -111,24 +111,27 @@ class Workbench:
         """
         return self._backend.forward(given_features(self.network, X))
 
-    def gradients(self, X: ArrayLike, y: ArrayLike) -> tuple[float, dict[str, NDArray[Any]]]:
+    def gradients(
+        self, X: ArrayLike, y: ArrayLike, weights: ArrayLike | None = None
+    ) -> tuple[float, dict[str, NDArray[Any]]]:
         """Mean loss over the rows with the penalties, and its gradient by parameter name.
 
         Dropout is off. Batch normalization uses the statistics of these rows, as in training, and leaves
         the running ones as they are.
 
-        `y` holds class indices (rows,) for losses on classes, else values (rows, outputs).
+        `y` holds class indices (rows,) for losses on classes, else values (rows, outputs). `weights`, if there are any,
+        are what the loss of each row is multiplied by, as they are: the mean is that of weight times loss.
         Raises ShapeError and UsageError when X and y do not fit the network.
         """
-        loss, gradient = self._backend.gradients(given_rows(self.network, X, y))
+        loss, gradient = self._backend.gradients(given_rows(self.network, X, y, weights))
         return loss, self.network.named(gradient)
 
-    def inspect(self, X: ArrayLike, y: ArrayLike) -> Inspection:
+    def inspect(self, X: ArrayLike, y: ArrayLike, weights: ArrayLike | None = None) -> Inspection:
         """As `gradients`, with what every layer computed: outputs, weighted sums and their errors, by layer name.
 
         Raises ShapeError and UsageError when X and y do not fit the network.
         """
-        return self._backend.inspect(given_rows(self.network, X, y))
+        return self._backend.inspect(given_rows(self.network, X, y, weights))
 
     def signals(self, X: ArrayLike) -> dict[str, Signals]:
         """What every layer computes for inputs (rows, features), by layer name: outputs and weighted sums.
@@ -137,20 +140,20 @@ class Workbench:
         """
         return self._backend.signals(given_features(self.network, X))
 
-    def loss(self, X: ArrayLike, y: ArrayLike) -> float:
+    def loss(self, X: ArrayLike, y: ArrayLike, weights: ArrayLike | None = None) -> float:
         """Mean loss over the rows with the penalties, as `gradients` gives it; raises as it does."""
-        rows = given_rows(self.network, X, y)
+        rows = given_rows(self.network, X, y, weights)
         if self.network.batch_norms:
             return self._backend.gradients(rows)[0]
         return self._backend.evaluate(rows).mean_loss + self._backend.penalty()
 
-    def step(self, X: ArrayLike, y: ArrayLike) -> float:
+    def step(self, X: ArrayLike, y: ArrayLike, weights: ArrayLike | None = None) -> float:
         """One optimizer update on these rows as one batch, dropout on.
 
         Returns the mean loss with the penalties, before the update.
         """
         self._changed()
-        return self._backend.train_step(given_rows(self.network, X, y))
+        return self._backend.train_step(given_rows(self.network, X, y, weights))
 
     def evaluate(self, split: str = "test", most: int | None = None) -> Measures:
         """``{"loss": ..., "accuracy": ...}`` on a split, dropout off; accuracy is None for regression.

@@ -25,8 +25,12 @@ def loss_phase(section: Section, names: Names) -> float:
     step = names.step
     own = sample_loss(step)
     _own_loss(section, names, own)
+    if step.weight is not None:
+        own = step.weight * own if step.weight else 0.0
+    if step.weight is not None and step.alone:
+        section.line("L", "weight·loss of the sample", [given(step.weight), "·", computed(sample_loss(step))], own)
     if not step.alone:
-        words = f"mean loss of the {step.rows.count} rows of the batch"
+        words = f"mean {'loss' if step.weight is None else 'of weight·loss'} of the {step.rows.count} rows of the batch"
         section.tell("L", words, step.objective - step.backend.penalty())
     if step.network.penalized:
         section.say("Large weights have a cost too (l1·sum|w| + l2/2·sum w^2); training minimizes the sum of both:")
@@ -55,7 +59,7 @@ def _own_loss(section: Section, names: Names, value: float) -> None:
     step = names.step
     loss, last = step.network.loss, step.network.layers[-1]
     z, a, y = last_row(step)
-    symbol = "L" if step.alone else "loss of the sample"
+    symbol = "L" if step.alone and step.weight is None else "loss of the sample"
     count = a.size
     places = [tuple(map(int, np.unravel_index(k, last.output_shape))) for k in range(count)]
     outputs = [names.output(last, place) for place in places]
@@ -102,6 +106,8 @@ def loss_slopes(section: Section, names: Names, indices: Sequence[Index]) -> Non
     step = names.step
     last, loss, pair = step.network.layers[-1], step.network.loss, step.network.pair
     share = "" if step.alone else f" / {step.rows.count}"
+    factor: list[Piece] = [] if step.weight is None else [given(step.weight), "·"]
+    times = "weight·" if factor else ""
     if pair is not None:
         simple = loss.name in _DIFFERENCES and _plain(names)
         section.say(
@@ -117,7 +123,7 @@ def loss_slopes(section: Section, names: Names, indices: Sequence[Index]) -> Non
         output, a = names.output(last, index), names.output_number(last, index)
         slope = names.slope(names.weighted(last, index) if pair is not None else output)
         if unit >= step.network.answers:  # what the loss takes beside the answers has no target of its own
-            section.tell(slope, f"derivative of {loss.name}{share}", value)
+            section.tell(slope, f"{times}derivative of {loss.name}{share}", value)
             continue
         target, y = target_symbol(names, unit), target_number(names, unit)
         filled: list[Piece]
@@ -132,10 +138,10 @@ def loss_slopes(section: Section, names: Names, indices: Sequence[Index]) -> Non
             over = "" if step.network.outputs == 1 else f" / {step.network.outputs}"
             symbols, filled = f"2·({output} - {target}){over}", ["2·(", a, " - ", y, f"){over}"]
         else:
-            section.tell(slope, f"derivative of {loss.name}{share}", value)
+            section.tell(slope, f"{times}derivative of {loss.name}{share}", value)
             continue
-        if share:
-            symbols, filled = f"({symbols}){share}", ["(", *filled, f"){share}"]
+        if share or times:
+            symbols, filled = f"{times}({symbols}){share}", [*factor, "(", *filled, f"){share}"]
         section.line(slope, symbols, filled, value)
     if as_kind(last, Dense) and len(indices) < step.network.outputs and not names.brief:
         section.say(f"The other {step.network.outputs - len(indices)} outputs work in the same way.")

@@ -109,6 +109,11 @@ class Step:
         return self.rows.count == 1
 
     @property
+    def weight(self) -> float | None:
+        """What the loss of the sample is multiplied by; None where all rows count the same."""
+        return self.rows.weight(self.place) if self.rows.weights.size else None
+
+    @property
     def vectors(self) -> dict[str, dict[str, tuple[float, ...]]]:
         """Of each activation, gate, loss or optimizer that has vectors as parameters, by its name: these by theirs."""
         network = self.network
@@ -174,6 +179,8 @@ class Step:
         else:
             values = ", ".join(written(float(value)) for value in y)
             what = f"{number}; its target is y = {values if y.size == 1 else f'({values})'}.{_unscaled(y, data)}"
+        if self.weight is not None:
+            what += f" Its weight, by which its loss is multiplied, is {written(self.weight)}."
         return f"{what} {self.reason}".rstrip()
 
 

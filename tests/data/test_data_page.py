@@ -80,3 +80,15 @@ def test_the_page_has_every_setting():
     (csv,) = [record for record in neurosim_datasets() if record.name == "csv"]
     for key in (*DataSection.model_fields, *csv.options):
         assert f"\n| `{key}` |" in PAGE
+
+
+def test_the_survey_learns_with_the_weights_of_its_rows(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for name in ("make_survey.py", "survey.toml"):
+        Path(name).write_text(block(f"# {name}"), encoding="utf-8")
+    runpy.run_path("make_survey.py")
+    run_block("python make_survey.py", capsys)
+    simulator = neurosim.Simulator("survey.toml")
+    assert simulator.data.feature_names == ("age", "hours")
+    assert simulator.split_rows("train").weights.size == 160
+    assert json.loads(Path("runs/survey/summary.json").read_text())["final"]["train_accuracy"] > 0.75

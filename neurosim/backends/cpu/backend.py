@@ -370,6 +370,7 @@ def _data(rows: Rows) -> tuple[Any, ...]:
         np.zeros(empty, np.float32) if is_bytes else np.ascontiguousarray(rows.features, np.float32),
         np.ascontiguousarray(rows.values, np.float32),
         np.ascontiguousarray(rows.classes, np.int32),
+        np.ascontiguousarray(rows.weights, np.float32),
         np.float32(rows.scale),
         np.float32(rows.shift),
     )

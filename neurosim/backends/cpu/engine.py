@@ -205,8 +205,8 @@ def train(
         The stage table and the loss table.
     inputs : float32 (2, capacity, features)
         Two batches of inputs: one in use, one being gathered.
-    data : (uint8 rows, float32 rows, target values, class indices, scale, shift)
-        The data set; of the first two one is empty.
+    data : (uint8 rows, float32 rows, target values, class indices, weights of the rows, scale, shift)
+        The data set; of the first two one is empty, and so are the weights where all rows count the same.
     order : int64 (rows,)
         Row numbers, in the order of the epoch.
     span : (int, int)
@@ -245,6 +245,7 @@ def train(
     slab = 4 * inputs.shape[1] * inputs.shape[2]
     first_slab = address_of(inputs)
     on_maps, lists = plan[0, MAPS] != 0, plan[0, LISTS]
+    weighted = data[4].shape[0] > 0
     context = contexts[thread]
     context[KEYS] = address_of(keys)
     first, last = span
@@ -273,7 +274,7 @@ def train(
         q = next_block(team, context, -1, blocks)
         while q >= 0:
             r0, r1 = edge(q, blocks, rows), edge(q + 1, blocks, rows)
-            loss_block(loss, loss[LOSS_D], r0, r1, scale, judge, totals[q])
+            loss_block(loss, loss[LOSS_D], r0, r1, scale, judge, totals[q], weighted)
             if not ready:
                 pull_back(plan, s, x, r0, r1, np.int64(START), loss[OUTPUTS], start, keys, update, np.bool_(True))
             q = next_block(team, context, q, blocks)
@@ -344,7 +345,8 @@ def evaluate(
             zero = np.int64(START)
             forward_block(stage, x, zero, rows, zero, stage[UNITS], start, keys, product, context[SCRATCH])
         if has_targets:
-            loss_block(loss, np.int64(START), np.int64(START), rows, np.float32(0), judge, totals[q])
+            weighted = data[4].shape[0] > 0
+            loss_block(loss, np.int64(START), np.int64(START), rows, np.float32(0), judge, totals[q], weighted)
         if outputs.shape[0] > 0:
             a = floats(loss[LOSS_A], rows * width)
             for i in range(rows):

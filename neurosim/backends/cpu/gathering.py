@@ -6,7 +6,7 @@ import numpy as np
 
 from neurosim.backends.cpu.jit import compiled
 from neurosim.backends.cpu.memory import address_of, call_sparse_gather, floats, integers, prefetch, words
-from neurosim.backends.cpu.table import CLASSES, LISTS_FIELDS, LISTS_GATHER, VALUES
+from neurosim.backends.cpu.table import CLASSES, LISTS_FIELDS, LISTS_GATHER, ROW_WEIGHTS, VALUES
 from neurosim.backends.cpu.team import next_block
 from neurosim.backends.cpu.vectors import LANES as GROUP
 from neurosim.backends.cpu.vectors import LINE
@@ -21,7 +21,7 @@ LINES_AHEAD = 32
 @compiled
 def gather_features(data, source, out, lists):
     """Copy the inputs of one row of the data set, scaled, to `out`; or its list, if the table `lists` is not 0."""
-    bytes_, numbers, _, _, scale, shift = data
+    bytes_, numbers, _, _, _, scale, shift = data
     if lists != 0:
         width = bytes_.shape[1]
         function = words(lists, LISTS_FIELDS)[LISTS_GATHER]
@@ -41,7 +41,7 @@ def gather_features(data, source, out, lists):
 @compiled
 def gather_line(data, source, out, place):
     """Like `gather_features`, into line number `place` of a group of maps."""
-    bytes_, numbers, _, _, scale, shift = data
+    bytes_, numbers, _, _, _, scale, shift = data
     if bytes_.shape[0] > 0:
         for j in range(bytes_.shape[1]):
             floats(out + j * LINE, GROUP)[place] = np.float32(bytes_[source, j]) * scale + shift
@@ -52,8 +52,8 @@ def gather_line(data, source, out, place):
 
 @compiled
 def gather_targets(data, source, place, loss):
-    """Copy the targets of one row of the data set to position `place` of a batch."""
-    _, _, targets, labels, _, _ = data
+    """Copy the targets of one row of the data set, and its weight, to position `place` of a batch."""
+    _, _, targets, labels, weights, _, _ = data
     if targets.shape[0] > 0:
         outputs = targets.shape[1]
         target = floats(loss[VALUES] + 4 * place * outputs, outputs)
@@ -61,12 +61,14 @@ def gather_targets(data, source, place, loss):
             target[j] = targets[source, j]
     if labels.shape[0] > 0:
         integers(loss[CLASSES] + 4 * place, 1)[0] = labels[source]
+    if weights.shape[0] > 0:
+        floats(loss[ROW_WEIGHTS] + 4 * place, 1)[0] = weights[source]
 
 
 @compiled
 def ask_for(data, source):
     """Ask for the memory of one row of the data set."""
-    bytes_, numbers, _, _, _, _ = data
+    bytes_, numbers, _, _, _, _, _ = data
     if bytes_.shape[0] > 0:
         size = bytes_.shape[1]
         start = address_of(bytes_) + source * size

@@ -185,7 +185,8 @@ class LaneGroup:
 
         With `first` and `last`, only the steps from number `first` up to, but not including, `last` of a single epoch.
 
-        `data` is (features, values, classes) with a leading axis: one member for each network, or one that they share.
+        `data` is (features, values, classes, weights) with a leading axis: one member for each network, or one that
+        they share.
         """
         if epochs <= 1:
             return self._train(data, judge, course, first_epoch, epochs, steps_done, first, last)
@@ -324,7 +325,7 @@ class LaneGroup:
         return np.zeros((4, capacity * self._widest * len(self.seeds)), np.float32)
 
 
-def lane_data(members: Sequence[Rows]) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int32]]:
+def lane_data(members: Sequence[Rows]) -> tuple[NDArray[Any], ...]:
     """Data sets of equal shape, stacked as `LaneGroup.train` takes them, with scaled inputs."""
     scale = [(np.float32(rows.scale), np.float32(rows.shift)) for rows in members]
     features = [rows.features.astype(np.float32) * a + b for rows, (a, b) in zip(members, scale, strict=True)]
@@ -332,6 +333,7 @@ def lane_data(members: Sequence[Rows]) -> tuple[NDArray[np.float32], NDArray[np.
         np.stack(features),
         np.stack([rows.values.astype(np.float32) for rows in members]),
         np.stack([rows.classes.astype(np.int32) for rows in members]),
+        np.stack([rows.weights.astype(np.float32) for rows in members]),
     )
 
 

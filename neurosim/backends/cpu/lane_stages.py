@@ -9,7 +9,7 @@ import numpy as np
 
 from neurosim.backends.cpu.cutting import edge
 from neurosim.backends.cpu.jit import compiled, kernel_on_demand
-from neurosim.backends.cpu.losses import NO_ACCURACY
+from neurosim.backends.cpu.losses import NO_ACCURACY, weighted_loss
 from neurosim.backends.cpu.masks import drop_lane, fold
 from neurosim.backends.cpu.memory import (
     LANE_LOSS,
@@ -36,9 +36,11 @@ from neurosim.backends.cpu.table import (
     LOSS_D,
     LOSS_FIELDS,
     LOSS_PARAMS,
+    LOSS_WEIGHTED,
     LOSS_Z,
     OUTPUTS,
     PARAMS,
+    ROW_WEIGHTS,
     UNITS,
     VALUES,
     A,
@@ -117,10 +119,14 @@ def loss_of_rows(address, rows, lanes, sums, first, second, third, accuracy, blo
         r0, r1 = edge(q, blocks, rows), edge(q + 1, blocks, rows)
         losses, right = doubles(sums + 16 * q * lanes, lanes), doubles(sums + 8 * (2 * q + 1) * lanes, lanes)
         for k in range(lanes):
-            batch = (first, second, loss[VALUES], loss[CLASSES], gradient, outputs, k * rows + r0, k * rows + r1)
-            losses[k] += call_loss(loss[LOSS], (*batch, loss[LOSS_PARAMS], scale))
+            batch = (first, second, loss[VALUES], loss[CLASSES], gradient)
+            begin, end = k * rows + r0, k * rows + r1
+            if loss[LOSS_WEIGHTED]:
+                losses[k] += weighted_loss(loss, batch, outputs, begin, end, loss[ROW_WEIGHTS], scale)
+            else:
+                losses[k] += call_loss(loss[LOSS], (*batch, outputs, begin, end, loss[LOSS_PARAMS], scale))
             if accuracy != NO_ACCURACY:
-                for i in range(k * rows + r0, k * rows + r1):
+                for i in range(begin, end):
                     a = floats(second + 4 * i * outputs, outputs)
                     best = 0
                     for j in range(1, outputs):

@@ -44,9 +44,11 @@ from neurosim.backends.cpu.table import (
     LOSS_FROM_LOGITS,
     LOSS_OF_ROWS,
     LOSS_PARAMS,
+    LOSS_WEIGHTED,
     LOSS_Z,
     OUTPUTS,
     PARAMS,
+    ROW_WEIGHTS,
     UNITS,
     VALUES,
     WHOLE_ROWS,
@@ -103,7 +105,7 @@ def pull_back(plan, s, rows, lanes, first_row, epoch, keys, scratch):
 @compiled
 def gather(data, order, start, rows, lanes, x, loss, by_lane):
     """Copy each network's own rows of its own data set into a batch."""
-    features, values, classes = data
+    features, values, classes, weights = data
     width = features.shape[2]
     outputs = values.shape[2]
     inputs = floats(x, rows * width * lanes)
@@ -121,13 +123,37 @@ def gather(data, order, start, rows, lanes, x, loss, by_lane):
                     target[j] = values[member, source, j]
             if classes.shape[1] > 0:
                 integers(loss[CLASSES] + 4 * place, 1)[0] = classes[member, source]
+            if weights.shape[1] > 0:
+                floats(loss[ROW_WEIGHTS] + 4 * place, 1)[0] = weights[member, source]
 
 
 @compiled
-def lose(loss, lane_loss, rows, lanes, scale, judge, sums, scratch):
+def weighted_lane_loss(loss, lane_loss, r0, r1, lanes, scale, losses, row_sums):
+    """Losses of a block of rows of one output, and their gradient, times the weights of the rows.
+
+    They are added to `losses` (lanes,); `row_sums` (lanes,) is for those of one row.
+    """
+    for i in range(r0, r1):
+        at = 4 * i * lanes
+        weights = floats(loss[ROW_WEIGHTS] + at, lanes)
+        d = floats(loss[LOSS_D] + at, lanes)
+        for k in range(lanes):
+            row_sums[k] = 0.0
+        batch = (loss[LOSS_Z] + at, loss[LOSS_A] + at, loss[VALUES] + at, loss[CLASSES] + at, loss[LOSS_D] + at)
+        call_lane_loss(lane_loss, (*batch, lanes, 1, loss[LOSS_PARAMS], address_of(row_sums), scale))
+        for k in range(lanes):
+            # A row without weight is left out, whatever its loss is.
+            there = weights[k] != np.float32(0)
+            losses[k] += np.float64(weights[k]) * row_sums[k] if there else 0.0
+            d[k] = d[k] * weights[k] if there else np.float32(0)
+
+
+@compiled
+def lose(loss, lane_loss, rows, lanes, scale, judge, sums, scratch, row_sums):
     """Loss, its gradient if there is a place for it, and right answers of a batch; adds to `sums`.
 
-    These are float64 (blocks of rows, 2, lanes): of the loss, and of right answers.
+    These are float64 (blocks of rows, 2, lanes): of the loss, and of right answers. `row_sums` (lanes,) is there where
+    the rows have weights, else it is empty.
     """
     accuracy, threshold = judge
     _zeros, first, second, third = scratch
@@ -141,7 +167,10 @@ def lose(loss, lane_loss, rows, lanes, scale, judge, sums, scratch):
         losses, right = sums[q]
         at = 4 * r0 * lanes
         numbers = (loss[LOSS_Z] + at, loss[LOSS_A] + at, loss[VALUES] + at, loss[CLASSES] + at, loss[LOSS_D] + at)
-        call_lane_loss(lane_loss, (*numbers, lanes, r1 - r0, loss[LOSS_PARAMS], address_of(losses), scale))
+        if row_sums.shape[0] > 0:
+            weighted_lane_loss(loss, lane_loss, r0, r1, lanes, scale, losses, row_sums)
+        else:
+            call_lane_loss(lane_loss, (*numbers, lanes, r1 - r0, loss[LOSS_PARAMS], address_of(losses), scale))
         if accuracy == BY_THRESHOLD:
             for i in range(r0, r1):
                 a = floats(loss[LOSS_A] + 4 * i * lanes, lanes)
@@ -180,6 +209,8 @@ def evaluate(plan, loss, lane_loss, x, data, order, batch, judge, scratch, total
     width = loss[OUTPUTS]
     has_targets = data[1].shape[1] > 0 or data[2].shape[1] > 0
     sums = np.zeros((1, 2, lanes))
+    loss[LOSS_WEIGHTED] = data[3].shape[1] > 0
+    row_sums = np.zeros(lanes if loss[LOSS_WEIGHTED] else 0)
     for start in range(0, rows, batch):
         size = min(batch, rows - start)
         gather(data, order, start, size, lanes, x, loss, lane_loss != 0)
@@ -189,7 +220,7 @@ def evaluate(plan, loss, lane_loss, x, data, order, batch, judge, scratch, total
             activate(stage, size, lanes, scratch, np.bool_(False))
         if has_targets:
             sums[:] = 0.0
-            lose(loss, lane_loss, size, lanes, np.float32(0), judge, sums, scratch)
+            lose(loss, lane_loss, size, lanes, np.float32(0), judge, sums, scratch, row_sums)
             add_up(sums, totals)
         if outputs.shape[1] > 0:
             a = floats(loss[LOSS_A], size * width * lanes)
@@ -230,8 +261,9 @@ def train(
         Address of the loss for rows of one output.
     x : int
         Address of the batch of inputs.
-    data : (float32 (members, rows, features), float32 (members, rows, outputs), int32 (members, rows))
-        The data sets; a single member is shared by all networks.
+    data : (float32 (members, rows, features), float32 (members, rows, outputs), int32 (members, rows), weights)
+        The data sets; a single member is shared by all networks. The weights, float32 (members, rows), have no rows
+        where all rows count the same.
     order : int64 (lanes, rows)
         Row numbers in their order; modified.
     shuffles : uint64 (lanes,) or (0,)
@@ -254,6 +286,8 @@ def train(
     update, step_constants, params, params_stride, constants, parameters, gradient, state, count = optimizer
     by_blocks = loss[LOSS_BY_BLOCKS] != 0
     sums = np.zeros((row_blocks(batch) if by_blocks else 1, 2, lanes))
+    loss[LOSS_WEIGHTED] = data[3].shape[1] > 0
+    row_sums = np.zeros(lanes if loss[LOSS_WEIGHTED] else 0)
     mode = exchange_float_mode(FLUSH) if by_blocks else np.int64(0)
     # The whole data set in its own order is the same batch every time.
     same_batch = shuffles.shape[0] == 0 and batch >= rows
@@ -278,7 +312,7 @@ def train(
                     activate(stage, size, lanes, scratch, np.bool_(False))
                 else:
                     drop(stage, source, stage[A], size, lanes, start, epoch, keys)
-            lose(loss, lane_loss, size, lanes, np.float32(1.0 / size), judge, sums, scratch)
+            lose(loss, lane_loss, size, lanes, np.float32(1.0 / size), judge, sums, scratch, row_sums)
             if not loss[LOSS_FROM_LOGITS]:
                 pull_back(plan, last, size, lanes, start, epoch, keys, scratch)
             for s in range(last, -1, -1):

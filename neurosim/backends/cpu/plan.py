@@ -140,6 +140,7 @@ def _finish(stages: Stages, loss: LossKernel) -> Plan:
     table[LossField.OUTPUTS] = outputs
     table[LossField.VALUES] = stages.buffer(stages.capacity, outputs)
     table[LossField.CLASSES] = address(classes)
+    table[LossField.ROW_WEIGHTS] = stages.buffer(stages.capacity, 1)
     table[LossField.FROM_LOGITS] = stages.network.pair is not None
     dense = (stage for stage in stages.table if stage[Field.KIND] == DENSE)
     largest = stages.capacity * max((int(s[Field.INPUTS] * s[Field.UNITS]) for s in dense), default=0)

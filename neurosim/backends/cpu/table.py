@@ -107,9 +107,11 @@ class LossField(IntEnum):
     OUTPUTS = auto()
     VALUES = auto()  # address of the batch's target values
     CLASSES = auto()  # address of the batch's class indices
+    ROW_WEIGHTS = auto()  # address of the batch's weights, where its rows have some
     FROM_LOGITS = auto()
     BY_BLOCKS = auto()  # of networks side by side: each block of rows has sums of its own, as in the engine
     OF_ROWS = auto()  # of networks side by side: address of the kernel for losses that need whole rows
+    WEIGHTED = auto()  # of networks side by side: whether the rows have weights
 
 
 # Numba reads module constants, not members of an enumeration.
@@ -129,9 +131,11 @@ class LossField(IntEnum):
     OUTPUTS,
     VALUES,
     CLASSES,
+    ROW_WEIGHTS,
     LOSS_FROM_LOGITS,
     LOSS_BY_BLOCKS,
     LOSS_OF_ROWS,
+    LOSS_WEIGHTED,
 ) = (int(field) for field in LossField)
 (
     FIXED, LEARNED, LEARNED_GRADIENT, LEARNED_STATE, NAMES, NUMBERS, WIDTH, SUMS, LEARNED_OUTPUTS, GROUP_BYTES, SPREAD,

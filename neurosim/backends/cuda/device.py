@@ -181,6 +181,11 @@ class DeviceRows:
         return replace(self, order=order)
 
 
+def scaling(scale: float, shift: float, rows: Rows) -> NDArray[np.float32]:
+    """Scale and shift of the features and, where rows have weights, these behind them."""
+    return np.concatenate([np.array([scale, shift], np.float32), rows.weights.astype(np.float32)])
+
+
 def upload_rows(memory: Memory, rows: Rows) -> DeviceRows:
     """Copy rows to the GPU, in their own order."""
     features = rows.features if rows.features.dtype == np.uint8 else rows.features.astype(np.float32)
@@ -188,7 +193,7 @@ def upload_rows(memory: Memory, rows: Rows) -> DeviceRows:
         memory.upload(features),
         memory.upload(rows.values.astype(np.float32)),
         memory.upload(rows.classes.astype(np.int32)),
-        memory.upload(np.array([rows.scale, rows.shift], np.float32)),
+        memory.upload(scaling(rows.scale, rows.shift, rows)),
         memory.upload(np.arange(rows.count, dtype=np.int32)),
         rows.count,
     )

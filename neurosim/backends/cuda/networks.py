@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurosim.backends.base import JUDGES, dropout_keys
-from neurosim.backends.cuda.device import Memory, call
+from neurosim.backends.cuda.device import Memory, call, scaling
 from neurosim.backends.cuda.fields import Terms
 from neurosim.backends.cuda.generation import Tiles, activations_of
 from neurosim.backends.cuda.layout import build_table
@@ -80,7 +80,7 @@ class SmallNetworks:
             upload(features),
             upload(np.stack([member.values.astype(np.float32) for member in rows])),
             upload(np.stack([member.classes.astype(np.int32) for member in rows])),
-            upload(np.array([1.0, 0.0], np.float32)),
+            upload(np.stack([scaling(1.0, 0.0, member) for member in rows])),
             upload(np.tile(np.arange(self.rows, dtype=np.int32), (self.count, 1))),
             upload(np.array(shuffles, np.uint64)),
         )

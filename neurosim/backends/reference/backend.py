@@ -152,7 +152,7 @@ class ReferenceBackend(Backend):
         return in_order(losses), self._correct(a, rows, chosen), gradient
 
     def _loss(self, z: Array, a: Array, rows: Rows, chosen: NDArray[np.int64]) -> tuple[list[float], Array]:
-        """Loss of each row, and the gradient with respect to a, or to z for a pair from logits."""
+        """Loss of each row, and the gradient with respect to a, or to z for a pair from logits; times its weight."""
         loss, pair = self.network.loss, self.network.pair
         formula = pair or loss.record
         value, gradient = uncompiled(formula.value), uncompiled(formula.derivative)
@@ -160,10 +160,15 @@ class ReferenceBackend(Backend):
         losses = []
         with np.errstate(all="ignore"):
             for i, row in enumerate(chosen):
+                weight = rows.weight(row)
+                if weight == 0.0:  # left out, whatever its loss is
+                    losses.append(0.0)
+                    continue
                 y = rows.classes[row] if loss.record.targets == "classes" else rows.values[row].astype(np.float64)
                 given = (z[i], a[i], y) if pair else (a[i], y)
-                losses.append(float(value(*given, *loss.values)))
+                losses.append(weight * float(value(*given, *loss.values)))
                 gradient(*given, d[i], *loss.values)
+                d[i] *= weight
         return losses, d
 
     def _correct(self, a: Array, rows: Rows, chosen: NDArray[np.int64]) -> float:

@@ -1,5 +1,7 @@
 """A small network by itself has the bits of the engine, which is not compiled for it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import support
@@ -22,10 +24,12 @@ def both(name):
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-@pytest.mark.parametrize("count", [1, 16, 300])
-def test_a_small_network_is_evaluated_and_looked_into_with_the_bits_of_the_engine(name, count):
+@pytest.mark.parametrize(("count", "weighted"), [(1, False), (16, False), (300, False), (40, True)])
+def test_a_small_network_is_evaluated_and_looked_into_with_the_bits_of_the_engine(name, count, weighted):
     alone, large, net = both(name)
     rows = support.rows(count, 4, net.outputs)
+    if weighted:
+        rows = replace(rows, weights=np.arange(count) % 3 * np.float32(1.1))
     for _ in range(2):
         assert alone.evaluate(rows) == large.evaluate(rows)
         assert alone.forward(rows.features).tobytes() == large.forward(rows.features).tobytes()

@@ -42,7 +42,7 @@ SIGNATURES = {
     "separate": {"run": (i, i, i1, i2, i1, *data, *net, f2, f2, i), "advance": (i1, i, i)},
     "persistent": {"train_epoch": (i2, i2, i1, i, i, i, *data, *net, f2, f2)},
     "single_block": {
-        "train_networks": (i2, i2, i1, i, i, i, i, i, f3, f3, i2, f1, i2, u1, f1, f2, f3, f2, f2, u3, f2, f3, f3)
+        "train_networks": (i2, i2, i1, i, i, i, i, i, f3, f3, i2, f2, i2, u1, f1, f2, f3, f2, f2, u3, f2, f3, f3)
     },
 }
 dense = [Dense(256, "relu"), Dropout(0.2), Dense(128, "gelu"), Dense(10, "softmax")]

@@ -3,7 +3,7 @@
 A few bundles are passed to almost every function:
 
     net = (stages, numbers, weights, work, keys)           the network, and the results of a batch
-    data = (features, values, classes, order, scaling)     the data set and the order of its rows
+    data = (features, values, classes, order, scaling)     the data set, the order of its rows, and their weights
     learner = (state, gradient, constants)                 the optimizer
     team = (block, blocks)                                 the number of this block of threads, and of all
 
@@ -100,6 +100,12 @@ def value_at(net, data, x, units, row, first, k):
         features, _, _, order, scaling = data
         return np.float32(features[order[first + row], k]) * scaling[0] + scaling[1]
     return work[x + row * units + k]
+
+
+@inner
+def weight_of(scaling, row):
+    """What the loss of a row of the data set is multiplied by; weights, if there are any, follow scale and shift."""
+    return scaling[2 + row] if scaling.shape[0] > 2 else ONE
 
 
 @inner

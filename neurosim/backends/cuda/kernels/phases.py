@@ -94,6 +94,7 @@ from neurosim.backends.cuda.kernels.common import (
     stride_of,
     through_unit,
     tiles_of,
+    weight_of,
 )
 from neurosim.backends.cuda.target import cuda, float32, inner, larger, math
 
@@ -207,10 +208,10 @@ def finish_rows(net, s, rows, first, team):
 def judge_rows(net, data, loss, rows, first, measures, team):
     """Loss and right answer of each row into `measures` (rows of the epoch, 2), and the gradient of the loss.
 
-    One thread per row. The gradient is that of the mean over the batch.
+    One thread per row. The gradient is that of the mean over the batch. A row without weight is left out.
     """
     stages, numbers, _, work, _ = net
-    _, values, classes, order, _ = data
+    _, values, classes, order, scaling = data
     last = stages.shape[0] - 1
     units = stages[last, UNITS]
     scale = ONE / np.float32(rows)
@@ -220,12 +221,14 @@ def judge_rows(net, data, loss, rows, first, measures, team):
         z = stages[last, Z] + row * units if stages[last, Z] >= 0 else out
         d = stages[last, D] + row * units
         z_row, a_row = work[z : z + units], work[out : out + units]
-        measures[first + row, 0] = loss_of_row(z_row, a_row, values, classes, source, numbers, loss[LOSS_PARAMS])
+        weight = weight_of(scaling, source)
+        found = loss_of_row(z_row, a_row, values, classes, source, numbers, loss[LOSS_PARAMS])
+        measures[first + row, 0] = weight * found if weight != ZERO else ZERO
         measures[first + row, 1] = right_answer(loss, a_row, classes, source, numbers)
         d_row = work[d : d + units]
         loss_gradient(z_row, a_row, values, classes, source, d_row, numbers, loss[LOSS_PARAMS])
         for unit in range(units):
-            d_row[unit] *= scale
+            d_row[unit] = d_row[unit] * (scale * weight) if weight != ZERO else ZERO
 
 
 @inner

@@ -26,7 +26,7 @@ def train_networks(
     """Train `epochs` epochs of every network; sums of loss and right answers go to `totals` (networks, epochs, 2).
 
     Of each epoch only the rows at positions from `begin` to before `end` of its order.
-    `features` (members, rows, inputs) and `values`, `classes` likewise have one member for each network,
+    `features` (members, rows, inputs) and `values`, `classes`, `scaling` likewise have one member for each network,
     or one that all share; `shuffles` (networks,) is the key of the order of rows, empty for no shuffle;
     `keys` (networks, dropouts, 2) are those of the masks before and after the epoch is folded in;
     `constants` (steps, n) are the optimizer's for every step of all epochs.
@@ -34,7 +34,7 @@ def train_networks(
     network = cuda.blockIdx.x
     member = network if features.shape[0] > 1 else 0
     net = (stages, numbers, weights[network], work[network], keys[network, :, 1])
-    data = (features[member], values[member], classes[member], order[network], scaling)
+    data = (features[member], values[member], classes[member], order[network], scaling[member])
     learner = (state[network], gradient[network], constants)
     team = (0, 1)
     step = 0
