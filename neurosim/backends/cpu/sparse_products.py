@@ -1,7 +1,8 @@
 """Products with rows of mostly zero bytes, such as images: a dense first layer, by lists of the bytes that are not 0.
 
 Where a byte is 0, its term adds nothing to a weighted sum, nor to the gradient of a weight. What is left of each sum is
-in the same order as in a product with all terms, and has the same bits.
+in the same order as in a product with all terms, and has the same bits (but for the sign of a sum that is 0 because its
+numbers are too small). Each sum begins with what a shift of all inputs adds, which is worked out once for all rows.
 
 Lists of terms (see `sparse_tiles`) take the place of the rows of a batch, in the same memory. Compiled only for rows
 that are like this.
