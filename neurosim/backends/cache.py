@@ -17,7 +17,8 @@ import linecache
 import os
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -107,6 +108,25 @@ def _kept(name: str, text: str) -> Path | None:
         warn_not_kept(error.strerror or str(error))
         return None
     return folder.path / name
+
+
+_tellers: list[Callable[[str], None]] = []
+
+
+@contextmanager
+def telling(tell: Callable[[str], None]) -> Iterator[None]:
+    """Inside this, call `tell` with the name, in words, of each kernel that is about to be compiled."""
+    _tellers.append(tell)
+    try:
+        yield
+    finally:
+        _tellers.remove(tell)
+
+
+def tell_what_is_compiled(what: str) -> None:
+    """Tell who wants to know; `what` is the name of a kernel in words."""
+    for tell in _tellers:
+        tell(what)
 
 
 _GENERATED: set[str] = set()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 from neurosim.backends.base import Backend
 from neurosim.backends.surroundings import check_core_type
@@ -83,9 +83,14 @@ def make_small_ensemble(backend: Backend, seeds: Sequence[int], rows: Sequence[R
 
 
 @contextmanager
-def on_compilation(notify: Callable[[], None]) -> Iterator[None]:
-    """Call `notify` once if anything has to be compiled rather than loaded from the cache."""
+def on_compilation(notify: Callable[[], None], each: Callable[[str], None] | None = None) -> Iterator[None]:
+    """Call `notify` once if anything has to be compiled rather than loaded from the cache.
+
+    `each` is called with the name of each kernel of the CPU when it is about to be compiled, in words.
+    """
     from numba.core import event
+
+    from neurosim.backends.cache import telling
 
     class Listener(event.Listener):
         def __init__(self) -> None:
@@ -102,6 +107,7 @@ def on_compilation(notify: Callable[[], None]) -> Iterator[None]:
     listener = Listener()
     event.register("numba:compile", listener)
     try:
-        yield
+        with telling(each) if each is not None else nullcontext():
+            yield
     finally:
         event.unregister("numba:compile", listener)

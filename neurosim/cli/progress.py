@@ -163,6 +163,7 @@ class LiveProgress(SilentProgress):
     def __init__(self, progress: Any) -> None:
         self.progress = progress
         self.task: Any = None
+        self.compiled: Any = None
         self._end = contextlib.ExitStack()
 
     def __enter__(self) -> LiveProgress:
@@ -179,6 +180,7 @@ class LiveProgress(SilentProgress):
         return self
 
     def __exit__(self, kind: type[BaseException] | None, value: Any, trace: TracebackType | None) -> None:
+        self._begun()
         self.progress.stop()
         self._end.close()
         line_ended()
@@ -187,6 +189,18 @@ class LiveProgress(SilentProgress):
         """Say that it takes a while, and why."""
         self.progress.console.print(COMPILING, style="dim")
 
+    def compiles(self, what: str) -> None:
+        """Say beside a bar of unknown length what is being compiled."""
+        if self.compiled is None:
+            self.compiled = self.progress.add_task("kernel", total=None, measures="", rate="")
+        self.progress.update(self.compiled, advance=1, measures=f"compiling {what}")
+
+    def _begun(self) -> None:
+        """Whatever is shown from now on, it is no longer the bar of the compiler."""
+        if self.compiled is not None:
+            self.progress.remove_task(self.compiled)
+            self.compiled = None
+
     def say(self, text: str) -> None:
         """Say something after Ctrl-C above the line that moves, which is drawn anew and so covers ``^C``."""
         self.progress.console.print(printable(text), markup=False, highlight=False, soft_wrap=True)
@@ -194,6 +208,7 @@ class LiveProgress(SilentProgress):
 
     def started(self, simulator: Simulator) -> None:
         """Begin the bar."""
+        self._begun()
         self.rows = len(simulator.data.train)
         total = simulator.training.epochs
         done = len(simulator.history)
@@ -210,6 +225,7 @@ class LiveProgress(SilentProgress):
 
     def share(self, done: float) -> None:
         """Move the bar of an ensemble."""
+        self._begun()
         if self.task is None:
             self.task = self.progress.add_task("", total=1.0, measures="", rate="")
         self.progress.update(self.task, completed=done)
@@ -237,7 +253,9 @@ def _live_progress(counting: str) -> LiveProgress:
     """A live line on the terminal: epoch, loss, accuracy, samples per second, time left."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    count = [TextColumn("epoch"), MofNCompleteColumn()] if counting == "epoch" else [TextColumn(counting)]
+    # Kernels are counted before epochs.
+    one_by_one = [TextColumn("{task.description}"), MofNCompleteColumn()]
+    count = one_by_one if counting == "epoch" else [TextColumn(counting)]
     return LiveProgress(
         Progress(
             *count,

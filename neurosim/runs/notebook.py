@@ -36,6 +36,10 @@ class NotebookProgress(StudyObserver):
         """Say that this takes a while, and why."""
         self._show(0.0, COMPILING)
 
+    def compiles(self, what: str) -> None:
+        """Say what is being compiled."""
+        self._show(0.0, f"{COMPILING}; now {what}")
+
     def started(self, simulator: Simulator) -> None:
         """Begin the bar."""
         self._name, self._epochs = simulator.scenario.scenario.name, simulator.training.epochs

@@ -23,6 +23,9 @@ class Observer:
     def compiling(self) -> None:
         """Kernels are being compiled, which happens the first time only."""
 
+    def compiles(self, what: str) -> None:
+        """This kernel is about to be compiled; `what` is its name, in words."""
+
     def started(self, simulator: Simulator) -> None:
         """Everything is ready; training begins."""
 

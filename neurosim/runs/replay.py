@@ -220,7 +220,7 @@ def _train(
     mixed: str,
 ) -> Replay:
     """Train up to the fork, and then the other future."""
-    with on_compilation(watcher.compiling):
+    with on_compilation(watcher.compiling, watcher.compiles):
         # Its compile time is reported; the trunk needs nothing beyond what the branch needs.
         branch.prepare()
         trunk.prepare()

@@ -64,7 +64,8 @@ def run(scenario: Source, options: RunOptions) -> Result:
     simulator = Simulator(
         chosen, options.backend, None, options.threads, options.data_dir, for_report=options.for_report
     )
-    with _results(options.target) as results, opened(options.target) as folder, on_compilation(watcher.compiling):
+    compiling = on_compilation(watcher.compiling, watcher.compiles)
+    with _results(options.target) as results, opened(options.target) as folder, compiling:
         simulator.prepare()
         warn_of_promises(chosen, {"": known_of(simulator)})
         results.append(train_to_end(simulator, folder, watcher, begin))
@@ -119,7 +120,7 @@ def _resumed(chosen: Scenario, resume: Path, options: RunOptions, watcher: Obser
                 mixed = load_checkpoint(resume, simulator, force=options.force)
                 if not options.force:
                     refuse_diverged(path)
-            with on_compilation(watcher.compiling):
+            with on_compilation(watcher.compiling, watcher.compiles):
                 simulator.prepare()
                 warn_of_promises(chosen, {"": known_of(simulator)})
                 results.append(train_to_end(simulator, folder, watcher, begin, mixed))

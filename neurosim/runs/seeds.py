@@ -101,7 +101,7 @@ def _run(
     if resume:
         _check_unfinished(folder.path, ensemble)
     seeds, scenario = [ensemble.seeds[0], ensemble.seeds[-1]], ensemble.scenario
-    with on_compilation(watcher.compiling):
+    with on_compilation(watcher.compiling, watcher.compiles):
         problem, _ = ensemble.prepare()
         identity = identity_from(scenario, ensemble.rows_sha256, ensemble.backend)
         if resume and not force:

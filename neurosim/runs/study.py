@@ -71,7 +71,7 @@ def _run(
     members = [Member(*planned) for planned in study_members(chosen, path)]
     crew = SideBySide.of(len(members), backend, options.threads)
     workshop = Workshop(backend, crew.threads, options.data_dir)
-    with on_compilation(watcher.compiling):
+    with on_compilation(watcher.compiling, watcher.compiles):
         workshop.begin(members)
         if resume and path is not None:
             refuse_other_members(path, workshop.identities(members), force=options.force)

@@ -4,9 +4,13 @@ import io
 
 import numba
 import pytest
+from numba import types
 from rich.console import Console
 
-from neurosim import Simulator, load_scenario, study
+from neurosim import Simulator, build_registry, load_scenario, study
+from neurosim.backends.cpu import jit
+from neurosim.backends.cpu.kernel_cache import words_of
+from neurosim.backends.cpu.kernels import activation_kernels
 from neurosim.backends.select import on_compilation
 from neurosim.cli import application, progress, streams
 
@@ -32,6 +36,25 @@ def test_the_live_line_shows_epoch_loss_accuracy_speed_and_time_left(terminal):
     last = shown.split("\r")[-1]
     for word in ("epoch 3/3", "loss", "accuracy", "test", "samples/s", "0:00"):
         assert word in last, last
+
+
+def test_the_live_line_says_what_is_being_compiled(terminal, tmp_path, monkeypatch):
+    monkeypatch.setenv("NEUROSIM_CACHE", str(tmp_path))
+    with progress._live_progress("epoch") as observer, on_compilation(observer.compiling, observer.compiles):
+        jit.kernel(types.void(types.intp))(nothing)
+        observer.progress.refresh()
+        assert "kernel 1/?" in terminal.getvalue()
+        assert "compiling nothing" in terminal.getvalue()
+        observer.started(Simulator(load_scenario("moons", overrides={"training.epochs": 3})))
+        observer.progress.refresh()
+    assert "compiling" not in terminal.getvalue().split("\r")[-1]
+    assert words_of(nothing) == "nothing"
+    tanh = activation_kernels(build_registry().activations.get("tanh")).module.forward
+    assert words_of(tanh._pyfunc) == "activation tanh"
+
+
+def nothing(address):
+    """Has only to be compiled."""
 
 
 def test_the_live_line_of_an_ensemble_counts_networks(terminal):

@@ -17,10 +17,17 @@ from numba.core.compiler import CompileResult
 from numba.core.runtime import rtsys
 from numba.core.serialize import dumps
 
-from neurosim.backends.cache import kernel_folder, source_stamp, warn_not_kept
+from neurosim.backends.cache import kernel_folder, source_stamp, tell_what_is_compiled, warn_not_kept
 from neurosim.backends.own_numba import SET_UP_OTHERWISE
 
 _SIZE = hashlib.sha256().digest_size
+_WORDS = {
+    "engine.train": "the loop over an epoch",
+    "lanes.train": "the loop over an epoch",
+    "engine.evaluate": "evaluation",
+    "lanes.evaluate": "evaluation",
+    "large_products.product": "products of matrices",
+}
 
 
 class KernelCache(NullCache):
@@ -40,6 +47,12 @@ class KernelCache(NullCache):
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """The compiled function from the cache; None if there is none, or none that can be used."""
+        found = self._found(sig, target_context)
+        if found is None:
+            tell_what_is_compiled(words_of(self._function))
+        return found
+
+    def _found(self, sig: Any, target_context: Any) -> Any:
         folder = kernel_folder()
         if folder is None:
             return None
@@ -74,6 +87,14 @@ class KernelCache(NullCache):
         parts = (self._stamp, function.__module__, function.__qualname__, signature, codegen.magic_tuple())
         digest = hashlib.sha256(repr(parts).encode() + function.__code__.co_code + (dumps(cells) if cells else b""))
         return f"{function.__module__.rpartition('.')[2][:80]}.{function.__name__[:60]}-{digest.hexdigest()[:32]}.nbc"
+
+
+def words_of(function: Callable[..., Any]) -> str:
+    """What a kernel is, in a few words: ``activation tanh``."""
+    module = function.__module__.rpartition(".")[2]
+    if module.startswith("neurosim_"):  # generated: its kind, its name, a hash
+        return module.removeprefix("neurosim_").rpartition("_")[0].replace("_", " ")
+    return _WORDS.get(f"{module}.{function.__name__}", function.__name__.replace("_", " "))
 
 
 def _checksum(name: str, content: bytes) -> bytes:
