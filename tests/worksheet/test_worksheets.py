@@ -16,7 +16,7 @@ from neurosim.worksheet.blocks import Line, Number, Table
 from neurosim.worksheet.layout import GAP
 
 # A whole batch of large maps, or wide layers, take the plain NumPy of the reference long.
-LARGE = {"mnist-resnet", "mnist-mlp-best", "mnist-mlp-elastic"}
+LARGE = {"mnist-cnn-quick", "mnist-resnet", "mnist-mlp-best", "mnist-mlp-elastic"}
 NAMES = [pytest.param(name, marks=[pytest.mark.slow] * (name in LARGE)) for name in shipped()]
 SMALL = ["xor", "and", "iris", "sine", "digits-cnn", "depth"]
 
