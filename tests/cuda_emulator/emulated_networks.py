@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
 import support
 from support import (
     Activation,
@@ -52,10 +53,11 @@ class Case:
 
     @property
     def rows(self) -> Rows:
-        """More than two batches, the last one of a single row; sums have several parts where there are maps."""
+        """More than two batches, the last one of a single row; rows have weights, some of them none."""
         net = self.network
         each = net.loss.record.outputs_per_target
-        return support.rows(41, net.inputs, net.outputs // each, spread=0.8)
+        rows = support.rows(41, net.inputs, net.outputs // each, spread=0.8)
+        return replace(rows, weights=(np.arange(41) % 4 / 2.0).astype(np.float32))
 
 
 SINGLE, PERSISTENT, SEPARATE = Strategy.SINGLE_BLOCK, Strategy.PERSISTENT, Strategy.SEPARATE

@@ -9,11 +9,13 @@ from numba import cuda
 from support import Dense
 
 from cuda_emulator import emulator
-from cuda_emulator.emulated_networks import PERSISTENT, SIGMOID, Case
+from cuda_emulator.emulated_networks import PERSISTENT, SIGMOID, SINGLE, Case
 from neurosim.backends.cuda.backend import CudaBackend
 from neurosim.backends.cuda.device import GENERATED, call, cooperative_blocks
+from neurosim.backends.cuda.ensemble import GpuEnsemble
 from neurosim.backends.cuda.pace import has_limit
 from neurosim.backends.cuda.target import check_capability
+from neurosim.backends.select import on_compilation
 from neurosim.errors import BackendError, DataError, PluginError
 from neurosim.formulas.float32 import Generated, Translator
 
@@ -63,6 +65,36 @@ def test_a_launch_is_short_where_the_gpu_draws_a_screen():
     assert found[0] == found[1]
 
 
+@pytest.mark.slow
+def test_so_is_that_of_many_epochs_of_small_networks():
+    """The second launch has as many epochs as fit."""
+    net = support.network(9, SIGMOID, "binary_cross_entropy")
+    rows = support.rows(20, 9, 1)
+    found = []
+    for draws in (False, True):
+        emulator.set_device(2, draws_a_screen=draws)
+        members = GpuEnsemble(CudaBackend(net, support.training("adam", shuffle=True), 3), [3, 4], [rows])
+        emulator.forget()
+        totals = members.train(6)
+        assert (emulator.counts()["launches"] > 1) == draws
+        found.append((totals.tobytes(), members.parameters.tobytes()))
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("strategy", [PERSISTENT, pytest.param(SINGLE, marks=pytest.mark.slow)])
+def test_compiling_is_announced_and_counted_but_once(strategy):
+    layers = [Dense(3 if strategy is SINGLE else 4, "tanh"), Dense(1)]
+    bench = CudaBackend(support.network(2, layers), support.training(), 3, strategy=strategy)
+    told = []
+    with on_compilation(lambda: told.append("now")):
+        bench.train_epoch(support.rows(9, 2, 1), 0)
+    assert told == ["now"]
+    assert bench.compile_seconds > 0.1
+    with on_compilation(lambda: told.append("again")):
+        bench.train_epoch(support.rows(9, 2, 1), 1)
+    assert told == ["now"]
+
+
 def in_use():
     """Bytes that earlier tests have not given back."""
     gc.collect()
@@ -75,12 +107,13 @@ def test_an_evaluation_takes_a_part_of_what_is_free_and_few_work_spaces_are_kept
     net = support.network(9, SIGMOID, "binary_cross_entropy")
     rows = support.rows(700, 9, 1)
     found = []
-    for memory in (emulator.MEMORY, in_use() + 200_000):
-        emulator.set_device(memory=memory)
+    for room in (None, 250_000):
+        bench = None  # what it had is free again
+        emulator.set_device(memory=in_use() + room if room else emulator.MEMORY)
         bench = CudaBackend(net, support.training(), 3)
         found.append(bench.evaluate(rows).loss)
         ((capacity, _),) = bench._launches
-        assert (capacity < 700) == (memory < emulator.MEMORY)
+        assert (capacity < 700) == (room is not None)
     assert found[0] == found[1]
     for count in range(1, 9):
         bench.gradients(support.rows(count, 9, 1))

@@ -13,7 +13,7 @@ from neurosim.network import layers
 DEVICES = [(1, 1), (3, 1), (2, 3), (7, 1)]
 
 
-def check(found, expected, tolerance=1e-4):
+def check(found, expected, tolerance):
     errors = support.named_errors(found, expected)
     assert max(errors.values(), default=0.0) < tolerance, errors
 
@@ -34,8 +34,9 @@ def test_every_strategy_trains_as_the_reference_does(name):
         found, expected = bench.train_epoch(rows, epoch), reference.train_epoch(rows, epoch)
         assert found.loss == pytest.approx(expected.loss, rel=1e-4)
         assert found.correct == expected.correct
-    check(net.named(bench.parameters), net.named(reference.parameters))
-    check(net.named_statistics(bench.statistics), net.named_statistics(reference.statistics))
+    # Rules that divide by the length of a gradient make more of rounding.
+    check(net.named(bench.parameters), net.named(reference.parameters), 5e-4)
+    check(net.named_statistics(bench.statistics), net.named_statistics(reference.statistics), 5e-4)
     counts = emulator.counts()
     assert counts["barriers"] > 0
     assert (counts["grid_barriers"] > 0) == (case.strategy is Strategy.PERSISTENT)
@@ -51,9 +52,9 @@ def test_all_else_is_done_phase_by_phase(name):
     assert support.error(bench.forward(rows.features), reference.forward(rows.features)) < 1e-5
     found, expected = bench.gradients(rows), reference.gradients(rows)
     assert found[0] == pytest.approx(expected[0], rel=1e-5)
-    check(net.named(found[1]), net.named(expected[1]))
+    check(net.named(found[1]), net.named(expected[1]), 2e-5)
     assert bench.train_step(rows) == pytest.approx(reference.train_step(rows), rel=1e-5)
-    check(net.named(bench.parameters), net.named(reference.parameters))
+    check(net.named(bench.parameters), net.named(reference.parameters), 1e-4)
     found, expected = bench.evaluate(rows), reference.evaluate(rows)
     assert found.loss == pytest.approx(expected.loss, rel=1e-5)
     assert found.correct == expected.correct

@@ -194,7 +194,7 @@ def beyond_the_end(x, y):
 @cuda.jit
 def before_the_beginning(x, y):
     i = cuda.grid(1)
-    y[i] = x[int32(i) - 1 if i > 0 else -200]
+    y[i] = x[int32(i) - 1 if i > 0 else -100]
 
 
 @cuda.jit

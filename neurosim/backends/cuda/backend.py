@@ -185,7 +185,7 @@ class CudaBackend(Backend):
         if launches is None:
             table = self._table(capacity, rows)
             most = self._sizes.most_blocks
-            launches = PhaseLaunches(module, table, self._sizes.separate, self._memory, most)
+            launches = PhaseLaunches(module, table, self._sizes.separate, self._memory, most, self.compiling)
         # Those used last are kept, at the end: each has a work space of its own.
         self._launches[place] = launches
         while len(self._launches) > MOST_WORK_SPACES:
@@ -322,7 +322,9 @@ class CudaBackend(Backend):
     ) -> SmallNetworks:
         """Networks like this one, one block of threads each, from these initial values (see `SmallNetworks`)."""
         module, tiles, terms = self._module("single_block"), self._sizes.single_block, self._sizes.terms
-        return SmallNetworks(module, self.network, self.training, tiles, terms, seeds, rows, weights, state)
+        return SmallNetworks(
+            module, self.network, self.training, tiles, terms, seeds, rows, weights, state, self.compiling
+        )
 
     def _train_persistent(
         self, rows: Rows, data: DeviceRows, batch: int, span: tuple[int, int], keys: Any, constants: Any, measures: Any
@@ -337,7 +339,8 @@ class CudaBackend(Backend):
             arguments = (phases.program, phases.stages, phases.loss, batch, *rows_of_launch, *data.arrays)
             arguments += (phases.numbers, memory.weights, memory.state, memory.gradient, phases.work, keys)
             arguments += (constants[first:last], measures)
-            blocks = cooperative_blocks(module.train_epoch, tiles.threads, *arguments)
+            with self.compiling():
+                blocks = cooperative_blocks(module.train_epoch, tiles.threads, *arguments)
             call_cooperative(module.train_epoch, blocks, tiles.threads, *arguments)
 
     def _train_separate(

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numba.core import event
 from numba.core.errors import NumbaError
 from numpy.typing import NDArray
 
@@ -102,12 +103,23 @@ def _errors_in_words(kernel: Any) -> Iterator[None]:
         raise refusal("a plugin", "the GPU", generated, error) from error
 
 
+def prepare(kernel: Any, *arguments: Any) -> Any:
+    """The kernel compiled for arguments like these; those who listen to Numba are told, as numba-cuda does not."""
+    if simulated():
+        return None
+    types = tuple(kernel.typeof_pyval(argument) for argument in arguments)
+    if types not in kernel.overloads:
+        with _errors_in_words(kernel), event.trigger_event("numba:compile"):
+            kernel.compile(types)
+    return kernel.overloads[types]
+
+
 def cooperative_blocks(kernel: Any, threads: int, *arguments: Any) -> int:
     """The number of blocks of a kernel with barriers across the grid that fit on the GPU at once."""
-    if simulated():
+    compiled = prepare(kernel, *arguments)
+    if compiled is None:
         return 1
     with _errors_in_words(kernel):
-        compiled = kernel.compile(tuple(kernel.typeof_pyval(argument) for argument in arguments))
         return int(compiled.max_cooperative_grid_blocks(threads))
 
 

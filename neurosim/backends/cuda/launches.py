@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.backends.cuda.device import DeviceRows, Memory, call
+from neurosim.backends.cuda.device import DeviceRows, Memory, call, prepare
 from neurosim.backends.cuda.fields import Field, Kind, Phase
 from neurosim.backends.cuda.generation import Tiles
 from neurosim.backends.cuda.table import Table
@@ -30,10 +31,23 @@ class PhaseLaunches:
         The memory with parameters, state and gradient.
     most_blocks : int
         Greatest number of blocks in a launch.
+    compiling : function
+        A context in which the kernels are compiled.
     """
 
-    def __init__(self, module: ModuleType, table: Table, tiles: Tiles, memory: Memory, most_blocks: int) -> None:
+    def __init__(
+        self,
+        module: ModuleType,
+        table: Table,
+        tiles: Tiles,
+        memory: Memory,
+        most_blocks: int,
+        compiling: Callable[[], AbstractContextManager[None]],
+    ) -> None:
         self.module = module
+        self._compiling = compiling
+        # The types of features for which the kernels are compiled; those of everything else are always the same.
+        self._compiled: set[str] = set()
         self.table = table
         self.tiles = tiles
         self.memory = memory
@@ -80,6 +94,10 @@ class PhaseLaunches:
             self._no_measures if measures is None else measures,
             int(constants is not None),
         )  # fmt: skip
+        if str(data.features.dtype) not in self._compiled:
+            with self._compiling():
+                prepare(self.module.run, 0, 0, *arguments)
+            self._compiled.add(str(data.features.dtype))
         for kind, s in phases:
             blocks = max(1, min(self._blocks(kind, self.table.stages[s], rows), self.most_blocks))
             call(self.module.run, blocks, self.tiles.threads, int(kind), s, *arguments)

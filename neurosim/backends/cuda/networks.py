@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from types import ModuleType
 from typing import Any
 
@@ -10,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurosim.backends.base import JUDGES, dropout_keys
-from neurosim.backends.cuda.device import Memory, call, scaling
+from neurosim.backends.cuda.device import Memory, call, prepare, scaling
 from neurosim.backends.cuda.fields import Terms
 from neurosim.backends.cuda.generation import Tiles, activations_of
 from neurosim.backends.cuda.layout import build_table
+from neurosim.backends.cuda.pace import Pace, has_limit
 from neurosim.backends.cuda.step_constants import training_constants
 from neurosim.data.rows import Rows
 from neurosim.network.course import Course
@@ -39,6 +41,8 @@ class SmallNetworks:
         Training rows of each, all of the same shape, or a single one that all share.
     weights, state : float32 (networks, numbers), (networks, slots, size)
         Initial values: the parameters followed by the running statistics, and the optimizer's state.
+    compiling : function
+        A context in which the kernel is compiled.
     """
 
     def __init__(
@@ -52,8 +56,11 @@ class SmallNetworks:
         rows: Sequence[Rows],
         weights: NDArray[np.float32],
         state: NDArray[np.float32],
+        compiling: Callable[[], AbstractContextManager[None]],
     ) -> None:
         self.module = module
+        self._compiling = compiling
+        self._pace = Pace(has_limit(), first=1)
         self.training = training
         self.tiles = tiles
         self.count = len(seeds)
@@ -122,10 +129,12 @@ class SmallNetworks:
         """
         if epochs <= 1:
             return self._train(course, first_epoch, epochs, steps_done, first, last)
+        # In one launch, or in as few as the GPU's driver allows.
         return np.concatenate(
             [
-                self._train(course, begin, count, steps_done + steps)
+                self._train(course, begin + first, last - first, steps_done + steps + first * course.steps(begin))
                 for begin, count, steps in course.stretches(first_epoch, epochs)
+                for first, last in self._pace.parts(count)
             ]
         )
 
@@ -142,11 +151,13 @@ class SmallNetworks:
         constants = training_constants(self.training, settings, steps_done)
         memory = self._memory
         totals = memory.empty((self.count, max(epochs, 1), 2), np.float32)
-        call(
-            self.module.train_networks, self.count, self.tiles.threads, *self._table, batch, epochs, first_epoch,
-            *span, *self._data, self._numbers, self.weights, self.state, self._gradient, self._work, self._keys,
-            memory.upload(constants), self._measures, totals,
+        arguments = (
+            *self._table, batch, epochs, first_epoch, *span, *self._data, self._numbers, self.weights, self.state,
+            self._gradient, self._work, self._keys, memory.upload(constants), self._measures, totals,
         )  # fmt: skip
+        with self._compiling():
+            prepare(self.module.train_networks, *arguments)
+        call(self.module.train_networks, self.count, self.tiles.threads, *arguments)
         return memory.download(totals)[:, :epochs].transpose(1, 0, 2).astype(np.float64)
 
     def parameters(self) -> NDArray[np.float32]:

@@ -9,7 +9,7 @@ from neurosim.backends.cuda.target import cuda, simulated
 
 # Seconds of a launch that nobody sees, and far below what the driver allows (two on Windows, five on Linux).
 SECONDS = 0.25
-# Steps of the first launch, before it is known how long one takes; and how much more the next launch may have.
+# Steps of the first launch, before it is known how long one takes; and how many times as many the next one may have.
 FIRST_STEPS, GROWTH = 16, 8
 
 
@@ -27,12 +27,14 @@ class Pace:
         Whether there is one.
     clock : function, optional
         The time in seconds, once the GPU has done what was launched.
+    first : int
+        Steps of the first launch.
     """
 
-    def __init__(self, limited: bool, clock: Callable[[], float] | None = None) -> None:
+    def __init__(self, limited: bool, clock: Callable[[], float] | None = None, *, first: int = FIRST_STEPS) -> None:
         self._limited = limited
         self._clock = clock or _after_all_work
-        self._steps = FIRST_STEPS
+        self._steps = first
 
     def parts(self, steps: int) -> Iterator[tuple[int, int]]:
         """The first step of each launch, and the one before which it ends; what is launched meanwhile is timed."""
