@@ -1,6 +1,7 @@
 """The live line of a run on a terminal, and the word about compiling."""
 
 import io
+import re
 
 import numba
 import pytest
@@ -43,7 +44,8 @@ def test_the_live_line_says_what_is_being_compiled(terminal, tmp_path, monkeypat
     with progress._live_progress("epoch") as observer, on_compilation(observer.compiling, observer.compiles):
         jit.kernel(types.void(types.intp))(nothing)
         observer.progress.refresh()
-        assert "kernel 1/?" in terminal.getvalue()
+        # Numba compiles more than what was asked for where it is the first in its process.
+        assert re.search(r"kernel [1-9]/\?", terminal.getvalue())
         assert "compiling nothing" in terminal.getvalue()
         observer.started(Simulator(load_scenario("moons", overrides={"training.epochs": 3})))
         observer.progress.refresh()
