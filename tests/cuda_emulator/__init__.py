@@ -14,6 +14,11 @@ its library of functions (libdevice) is that of the host, nothing is fused, and 
   that were never written, and the caches of multiprocessors, which are not coherent.
 * `driver/queue`, `driver/api_*`: launches run late or at once; streams, graphs, and the rest of the driver.
 * `driver/kernel_calls`, `driver/libdevice`, `driver/control`: what kernels call, and what Python calls.
+* `emulated_networks` have every kind of layer, every loss and every strategy in them; the tests beside it train them in
+  many schedules, and plant faults in their kernels to see that they are caught.
+
+What it cannot see: an access beyond the part of an array that a kernel should use, but within the array, is only
+noticed by its consequences (a race, a value that was never written, other numbers); so is one that hits another array.
 
 ``NEUROSIM_TEST_GPU=emulator python -m pytest ...`` makes it the GPU of all tests that are run; each fails if its
 kernels do anything wrong.

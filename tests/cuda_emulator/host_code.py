@@ -67,6 +67,8 @@ _FOREIGN = re.compile(r'@"?llvm\.nvvm\.[\w.]+|\basm (?:sideeffect )?"[^"]*"')
 _UNKNOWN = re.compile(r"@llvm\.(?:memset|memcpy|memmove)[\w.]*|= (?:load|alloca|atomicrmw|cmpxchg) |^  store ")
 _SITE = re.compile(r", !site !(\d+)")
 
+# Nodes of metadata from this number on are ours.
+_FIRST_NODE = 1_000_000
 # What sites of accesses and barriers are in: the names of functions. 0 is none.
 sites: list[str] = ["?"]
 _engines: list[llvm.ExecutionEngine] = []
@@ -203,9 +205,6 @@ def _for_host(text: str) -> str:
     if any("@emulator_load_four(" in line for line in lines):
         lines.append(_LOAD_FOUR)
     return "\n".join([*lines, _DECLARATIONS, *(_REGISTER.format(name=name) for name in sorted(called))])
-
-
-_FIRST_NODE = 1_000_000
 
 
 def _new_site(function: str) -> int:
