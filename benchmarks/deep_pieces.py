@@ -22,22 +22,22 @@ HEAT_ROUNDS = 2
 
 def lenet(settings: Settings) -> Outcome:
     """Two convolutions of 5 x 5 with few channels, and three dense layers."""
-    return _training(settings, "lenet", "LeNet epoch vs PyTorch", 2, MAP_MODES)
+    return _training(settings, "lenet", "LeNet epoch vs PyTorch", 4, MAP_MODES)
 
 
 def keras(settings: Settings) -> Outcome:
     """Convolutions of 3 x 3 with 32 and 64 channels."""
-    return _training(settings, "keras", "Keras example epoch vs PyTorch", 1.5, MAP_MODES)
+    return _training(settings, "keras", "Keras example epoch vs PyTorch", 2.6, MAP_MODES)
 
 
 def batchnorm(settings: Settings) -> Outcome:
     """784-256-128-10 with batch norm."""
-    return _training(settings, "batchnorm", "MLP with batch norm, epoch vs PyTorch", 1.5, VECTOR_MODES)
+    return _training(settings, "batchnorm", "MLP with batch norm, epoch vs PyTorch", 3.5, VECTOR_MODES)
 
 
 def residual(settings: Settings) -> Outcome:
     """Nine hidden layers of 128 units, eight of them in four residual blocks."""
-    return _training(settings, "residual", "residual MLP, epoch vs PyTorch", 1.5, VECTOR_MODES)
+    return _training(settings, "residual", "residual MLP, epoch vs PyTorch", 3.5, VECTOR_MODES)
 
 
 def augmentation(settings: Settings) -> Outcome:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +14,15 @@ from neurosim.problem.assembly import assemble
 
 
 class MnistEpoch:
-    """One epoch of training."""
+    """One epoch of training; `dense` if the images are numbers that the network reads one by one, blank or not."""
 
     units = repeats = 1
 
-    def __init__(self, threads: int, folder: Path, activation: str = "relu") -> None:
+    def __init__(self, threads: int, folder: Path, activation: str = "relu", *, dense: bool = False) -> None:
         problem = assemble(problems.mnist_scenario(activation))
         self.rows, self.test = problem.splits["train"], problem.splits["test"]
+        if dense:
+            self.rows = replace(self.rows, features=self.rows.inputs(np.float32), scale=1.0, shift=0.0)
         self.make = lambda: make_backend("cpu", problem.network, problem.training, 0, threads)
         self.backend, self.epoch = self.make(), 0
 

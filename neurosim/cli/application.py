@@ -16,6 +16,7 @@ from neurosim.cli.door import doors, echo
 from neurosim.cli.ending import INTERRUPTED, Ending, farewell, kept_by
 from neurosim.cli.streams import end_line
 from neurosim.printable import shortened
+from neurosim.process.reserve import make_room, reserve
 from neurosim.version import __version__
 
 if TYPE_CHECKING:
@@ -43,8 +44,6 @@ COMMANDS = {
 }
 # Longest line of a message, in characters; it may name paths of 4096 characters.
 LONGEST = 1000
-# Bytes that are set free when a command fails, so that it can be said even where memory has run out.
-ROOM = 1 << 20
 
 
 class _EscapedError(Exception):
@@ -140,14 +139,14 @@ def execute(arguments: list[str], *, helper_processes: bool = False, ending: End
     arguments = [argument for argument in arguments if argument != "--debug"]
     with doors(), warnings.catch_warnings(), _quiet_about_memory(debug=debug):
         warnings.showwarning = _show_warning
-        room = bytearray(ROOM)
         try:
             options = {"helper processes": helper_processes, "debug": debug}
-            outcome: Any = application.main(arguments, prog_name="neurosim", standalone_mode=False, obj=options)
+            with reserve():
+                outcome: Any = application.main(arguments, prog_name="neurosim", standalone_mode=False, obj=options)
             sys.stdout.flush()
             return outcome if isinstance(outcome, int) else 0
         except (Exception, KeyboardInterrupt) as error:
-            room.clear()
+            make_room(error)
             if isinstance(error, click.NoSuchOption):
                 from neurosim.cli.suggesting import unknown_option
 

@@ -1,1 +1,1 @@
-"""The process that neurosim runs in: requests to end it, the processes it starts, and the settings it ignores."""
+"""The process neurosim runs in: requests to end it, child processes, ignored settings, memory set aside."""

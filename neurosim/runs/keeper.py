@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import time
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from neurosim.errors import DataError, DivergedError, add_hint, memory_ended
+from neurosim.errors import DataError, DivergedError, add_hint
 from neurosim.printable import command, quoted
+from neurosim.process.reserve import make_room
 from neurosim.runs.checkpoint import Checkpoints, drop_beyond, has_checkpoint, remove_checkpoint
 from neurosim.runs.folder import PAGE, SCENARIO, RunFolder
 from neurosim.runs.model import MODEL
@@ -89,11 +89,7 @@ class Keeper:
 
     def failed(self, error: Exception, *, whole: bool) -> None:
         """Keep the state of a run that raised an error, if it is `whole`, and add to the error how to resume."""
-        ended = memory_ended(error)
-        if ended is not None:
-            # What was being worked on holds memory that is needed now.
-            traceback.clear_frames(ended.__traceback__)
-            traceback.clear_frames(error.__traceback__)
+        make_room(error)
         saved = False
         if whole:
             with contextlib.suppress(Exception):
@@ -115,6 +111,7 @@ def trained(folder: Path) -> Iterator[None]:
     try:
         yield
     except Exception as error:
+        make_room(error)
         if (folder / PAGE).is_file():
             add_hint(error, f"All of the run is kept: {folder / PAGE} shows it.")
         else:

@@ -140,7 +140,7 @@ class Typed:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@sizes(short=2, full=MOST, ci=True)
+@sizes(short=1, full=MOST, ci=True)
 def test_what_a_killed_run_has_left_leads_on(kind, count, place, tmp_path, monkeypatch):
     monkeypatch.chdir(place)
     found = states(kind, place, tmp_path)

@@ -7,8 +7,6 @@ import sys
 
 import pytest
 
-pytestmark = pytest.mark.ci
-
 RUN = """
 import json, sys
 from numba.core import event
@@ -41,7 +39,10 @@ def compiled_in_a_run(name, folder, out):
     return int(json.loads(done.stderr.splitlines()[-1]))
 
 
-@pytest.mark.parametrize("name", USED)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.ci if name in ("xor", "digits-cnn") else pytest.mark.slow) for name in USED],
+)
 def test_a_run_compiles_only_what_it_uses_and_only_once(name, tmp_path):
     assert compiled_in_a_run(name, tmp_path, "first") > 0
     files = [file.name.rpartition("-")[0] for file in tmp_path.rglob("*.nbc")]

@@ -1,0 +1,32 @@
+"""Memory that is set aside while a command runs: where it runs out, enough is left to keep what there is and say so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from neurosim.errors import memory_ended
+
+SIZE = 2 << 20
+_reserve = bytearray()
+
+
+@contextmanager
+def reserve() -> Iterator[None]:
+    """Within this, `SIZE` bytes are set aside."""
+    _reserve.extend(bytes(SIZE))
+    try:
+        yield
+    finally:
+        _reserve.clear()
+
+
+def make_room(error: BaseException) -> None:
+    """If memory has run out, set free what was set aside, and what was being worked on when the error was raised."""
+    ended = memory_ended(error)
+    if ended is not None:
+        _reserve.clear()
+        import traceback
+
+        traceback.clear_frames(ended.__traceback__)
+        traceback.clear_frames(error.__traceback__)
