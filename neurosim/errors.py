@@ -45,16 +45,6 @@ def add_hint(error: BaseException, words: str) -> None:
         error.add_note(Hint(words))
 
 
-def memory_ended(error: BaseException | None) -> MemoryError | None:
-    """The error itself if it is a MemoryError, or the one that was being handled when it was raised; None for others.
-
-    Cleaning up once memory has run out, such as closing a half-written file, can fail in its own ways.
-    """
-    while error is not None and not isinstance(error, MemoryError):
-        error = error.__context__
-    return error
-
-
 class UsageError(NeurosimError):
     """A command or a function was called in a way that cannot work."""
 

@@ -8,9 +8,10 @@ import re
 from typing import NamedTuple
 
 from neurosim.cli.arguments import as_options
-from neurosim.errors import DataError, DivergedError, Hint, NeurosimError, UsageError, memory_ended
+from neurosim.errors import DataError, DivergedError, Hint, NeurosimError, UsageError
 from neurosim.files.atomic import advice
 from neurosim.printable import quoted
+from neurosim.process.reserve import memory_ended
 
 _HOW_TO_SET = "Settings are changed with --set, for example: --set training.clip_norm=1"
 _TOO_BIG = ("array is too big", "Maximum allowed dimension exceeded")

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from neurosim.errors import memory_ended
-
 SIZE = 2 << 20
-_reserve = bytearray()
+_reserve: list[bytearray] = []
 
 
 @contextmanager
 def reserve() -> Iterator[None]:
     """Within this, `SIZE` bytes are set aside."""
-    _reserve.extend(bytes(SIZE))
+    _reserve.append(bytearray(SIZE))
     try:
         yield
     finally:
@@ -30,3 +28,13 @@ def make_room(error: BaseException) -> None:
 
         traceback.clear_frames(ended.__traceback__)
         traceback.clear_frames(error.__traceback__)
+
+
+def memory_ended(error: BaseException | None) -> MemoryError | None:
+    """The error itself if it is a MemoryError, or the one that was being handled when it was raised; None for others.
+
+    Cleaning up once memory has run out, such as closing a half-written file, can fail in its own ways.
+    """
+    while error is not None and not isinstance(error, MemoryError):
+        error = error.__context__
+    return error
