@@ -144,7 +144,8 @@ def _batch_schedule(tree: Mapping[str, Any], registry: Registry) -> Iterator[Fau
     follows_losses = isinstance(record, FeedbackSchedule)
     if not follows_losses and record.unit != "epochs":
         text = f"{record.name} counts steps, of which an epoch has more or fewer with the batch size; "
-        yield Fault(path, f"{text}expected a schedule that counts epochs, such as epoch_decay, or follows the losses")
+        text += "expected a schedule that counts epochs, such as epoch_decay, or one that follows the losses"
+        yield Fault(path, text)
     for place, other in kinds.items():
         if follows_losses and isinstance(other, Schedule) and other.unit == "steps":
             text = (
