@@ -10,13 +10,14 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import support
-from oracles import row_losses
+from oracles import row_losses, running_losses
 
 from neurosim.backends.uncompiled import uncompiled
 from neurosim.formulas.derivatives import derive_gradient, source_of
 from neurosim.plugin import Loss
 
-ALL = [*row_losses.ONE_PASS, *row_losses.ENTRY_BY_ENTRY]
+ONE_PASS = [*row_losses.ONE_PASS, *running_losses.ONE_PASS]
+ALL = [*ONE_PASS, *running_losses.ENTRY_BY_ENTRY]
 each = functools.partial(pytest.mark.parametrize, "function", ids=lambda function: function.__name__)
 
 
@@ -75,7 +76,7 @@ class Plain(ast.NodeTransformer):
 
 def rebound(function, math_of_peer):
     """The same with another ``math``."""
-    file = row_losses.__file__
+    file = function.__code__.co_filename
     tree = ast.fix_missing_locations(Plain().visit(ast.parse(Path(file).read_text())))
     names = {}
     exec(compile(tree, file, "exec"), names)
@@ -105,7 +106,7 @@ def reads(function, outputs):
     return counted.count
 
 
-@each([function for function in row_losses.ONE_PASS if function not in row_losses.OVER_PAIRS])
+@each([function for function in ONE_PASS if function not in row_losses.OVER_PAIRS])
 def test_it_takes_one_pass(function):
     assert reads(function, 48) <= 2.2 * reads(function, 24)
 

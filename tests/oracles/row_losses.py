@@ -185,24 +185,6 @@ def cosine(a, y):
     return 1.0 - d / math.sqrt(u * w + 1e-08)
 
 
-def moving_average(a, y):
-    m = 0.0
-    s = 0.0
-    for k in range(len(a)):
-        m = 0.9 * m + 0.1 * a[k]
-        s += m * y[k]
-    return s
-
-
-def decaying_weights(a, y):
-    w = 1.0
-    s = 0.0
-    for k in range(len(a)):
-        s += w * (a[k] - y[k]) ** 2
-        w = w * 0.5
-    return s
-
-
 def branching_helper(a, y):
     s = 0.0
     for k in range(len(a)):
@@ -221,17 +203,6 @@ def helper_with_a_series(a, y):
     s = 0.0
     for k in range(len(a)):
         s += atanh_series(0.3 * math.sin(a[k])) * y[k]
-    return s / len(a)
-
-
-def series(a, y):
-    s = 0.0
-    for k in range(len(a)):
-        x = 0.3 * math.sin(a[k])
-        p = x
-        for j in range(4):
-            s += p / (2 * j + 1)
-            p = p * x * x
     return s / len(a)
 
 
@@ -296,16 +267,6 @@ def counted(a, y):
             n += 1.0
             s += a[k] * a[k]
     return s / (n + 1.0)
-
-
-def while_of_numbers(a, y):
-    n = 0
-    while n * n < 30:
-        n += 1
-    s = 0.0
-    for k in range(len(a)):
-        s += n * a[k] ** 2
-    return s
 
 
 def weights_from_targets(a, y):
@@ -407,75 +368,11 @@ def loops_around_loops(a, y):
     return s
 
 
-def fibonacci(a, y):
-    u = a[0]
-    v = a[1]
-    for k in range(len(a)):
-        u, v = (v, 0.5 * u + a[k])
-    return u * v
-
-
 def cross_entropy_of_logits(a, y):
     s = 0.0
     for k in range(len(a)):
         s += max(a[k], 0.0) - a[k] * y[k] + math.log1p(math.exp(-abs(a[k])))
     return s / len(a)
-
-
-def squared_moving_average(a, y):
-    m = 0.0
-    s = 0.0
-    for k in range(len(a)):
-        m = 0.9 * m + 0.1 * a[k]
-        s += m * m
-    return s
-
-
-def earth_mover(a, y):
-    c = 0.0
-    s = 0.0
-    for k in range(len(a)):
-        c += a[k] - y[k]
-        s += abs(c)
-    return s
-
-
-def ranked_probability(a, y):
-    c = 0.0
-    s = 0.0
-    for k in range(len(a)):
-        c += a[k] - y[k]
-        s += c * c
-    return s
-
-
-def product(a, y):
-    p = 1.0
-    for k in range(len(a)):
-        p *= a[k]
-    return p
-
-
-def weighted_from_the_first(a, y):
-    w = 1.0
-    for k in range(len(y)):
-        if y[k] > 0.0:
-            w = 2.0
-            break
-        w = 0.5
-    s = 0.0
-    for k in range(len(a)):
-        s += w * (a[k] - y[k]) ** 2
-    return s
-
-
-def two_products(a, y):
-    u = 1.0
-    v = 1.0
-    for k in range(len(a)):
-        u = u * math.sin(a[k]) + v
-        v = v * u
-    return u * v
 
 
 def ratio_of_weighted_sums(a, y):
@@ -489,52 +386,12 @@ def ratio_of_weighted_sums(a, y):
     return t / s
 
 
-def product_and_last(a, y):
-    p = 1.0
-    for k in range(len(a)):
-        p = p * a[k]
-    last = k
-    return p * a[last] + a[k] * y[last]
-
-
 def ordered_entries(a, y):
     ordered = sorted(a)
     s = 0.0
     for k in range(len(ordered)):
         s += (ordered[k] - y[k]) ** 2
     return s + ordered[0] * ordered[-1]
-
-
-def lorenz(a, y):
-    ordered = sorted(a, reverse=True)
-    c = 0.0
-    s = 0.0
-    for v in ordered:
-        c += v
-        s += c * c
-    return s
-
-
-# Gradients entry by entry: the rounds are not known -----
-
-
-def halved(a, y):
-    s = 0.0
-    for k in range(len(a)):
-        v = a[k]
-        while v > 0.5:
-            v = v * 0.5
-        s += v * v
-    return s
-
-
-def ended_early(a, y):
-    s = 0.0
-    for k in range(len(a)):
-        if k > 2:
-            break
-        s += a[k] ** 2
-    return s
 
 
 ONE_PASS = (
@@ -552,12 +409,9 @@ ONE_PASS = (
     early_return,
     variance,
     cosine,
-    moving_average,
-    decaying_weights,
     branching_helper,
     helper_with_a_loop,
     helper_with_a_series,
-    series,
     polynomial,
     branches,
     choice,
@@ -565,7 +419,6 @@ ONE_PASS = (
     reused_names,
     last_entry,
     counted,
-    while_of_numbers,
     weights_from_targets,
     powers,
     extremes,
@@ -578,19 +431,9 @@ ONE_PASS = (
     quantile,
     entropy,
     loops_around_loops,
-    fibonacci,
     cross_entropy_of_logits,
-    squared_moving_average,
-    earth_mover,
-    ranked_probability,
-    product,
-    weighted_from_the_first,
-    two_products,
     ratio_of_weighted_sums,
-    product_and_last,
     ordered_entries,
-    lorenz,
 )
 # These look at all pairs of entries.
 OVER_PAIRS = (all_pairs, ranked_pairs, sums_in_sums, weights_from_targets)
-ENTRY_BY_ENTRY = (halved, ended_early)

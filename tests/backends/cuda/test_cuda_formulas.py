@@ -1,18 +1,16 @@
-"""Formulas on CUDA: on the GPU where there is one, else in the simulator; and compiled for GPUs without one."""
+"""Formulas on CUDA: on the GPU where there is one, else in the simulator."""
 
-import math
 import sys
 from dataclasses import dataclass
 
-import numba
+import authors_formulas
 import numpy as np
 import pytest
 import support
 
 from neurosim.backends.cuda import simulated_math, target
-from neurosim.backends.cuda.execution import wide_instructions
 from neurosim.backends.cuda.formula_kernels import inputs_of
-from neurosim.backends.cuda.formula_runs import Request, compile_formulas, evaluate, evaluate_many
+from neurosim.backends.cuda.formula_runs import Request, evaluate, evaluate_many
 from neurosim.backends.cuda.helper import run_in_simulator
 from neurosim.backends.uncompiled import machine_math, uncompiled
 from neurosim.errors import BackendError, PluginError, ShapeError, UsageError
@@ -148,92 +146,9 @@ def test_built_ins_agree_with_the_definition():
     )
 
 
-PLUGIN = '''
-import math
-from math import exp, inf
-
-TERMS = 6
-
-def half(x):
-    return x / 2
-
-def helper(x, y):
-    return half(x) + max(y, 0, -x) - min(x, y)
-
-def language(z, beta):
-    """Helpers, loops, branches, whole powers, literals."""
-    total = 0
-    term = 1
-    for k in range(1, TERMS):
-        term = term * half(z) / k
-        total += term
-        if total > 100:
-            break
-    if -2 < z <= 1:
-        total = total + helper(z, 1) ** 2 - abs(z) ** 3
-    elif not z == 4:
-        total -= 2 ** half(z / 10)
-    else:
-        pass
-    n = 3
-    while n > 0:
-        total = total + n * beta
-        n -= 1
-    return total / (1 + z**2) + math.erf(z) * int(beta * 3) + z**-1 * 1e-3
-
-def language_derivative(z, a, beta):
-    return a if z > 0 else beta
-
-def overflowing(z):
-    return 1 / (1 + exp(z)) + 1 / (1 + exp(-z) ** 2) + 1 / (z * 1e30) ** 2 + max(z, 0) + min(0, z)
-
-def dividing(z, a):
-    return (1 / (z - z) + math.log(z - z)) * a
-
-def ratio(z):
-    return exp(z) / exp(z) if z < 0 else exp(z) / (1 + exp(z))
-
-def small_steps(z):
-    return (z + 1) - 1
-
-def small_steps_in_math(z, a):
-    return math.sqrt(1 + z) ** 2 - 1
-
-def ranks(z, a, shift):
-    n = len(z)
-    for i in range(n):
-        a[i] = shift
-        for j in range(i + 1, n):
-            a[i] += (z[i] - z[-1]) * (j - i) / n
-
-def ranks_back(z, a, da, dz, shift):
-    for k in range(len(z)):
-        dz[k] = da[k] * shift
-
-def focal(a, y, gamma):
-    p = max(a[y], 1e-30)
-    return -((1 - p) ** gamma) * math.log(p)
-
-def focal_gradient(a, y, da, gamma):
-    for k in range(len(a)):
-        da[k] = 0
-    p = max(a[y], 1e-30)
-    da[y] = gamma * (1 - p) ** (gamma - 1) * math.log(p) - (1 - p) ** gamma / p
-
-def plain(w, g, t, lr):
-    return w - lr * g
-
-def three(w, g, m, v, s, t, lr, beta):
-    b = 1 - beta**t
-    m = m + (g - m) * beta
-    v = max(v, g * g)
-    return w - lr / b * m / (math.sqrt(v) + 1e-8) / math.sqrt(t), m, v, s + 1
-'''
-
-
 @pytest.fixture
 def plugin(write):
-    return write(PLUGIN)
+    return write(authors_formulas.WRITTEN)
 
 
 def test_what_authors_may_write_agrees_with_the_definition(plugin):
@@ -300,41 +215,10 @@ def test_says_where_it_ran():
 
 # What goes wrong --------------------------------------------------------------------------------------------
 
-BROKEN = """
-def derivative(z, a):
-    return 1
-
-def changing(z):
-    if z > 1:
-        t = z, z
-    else:
-        t = z
-    return t
-
-def pair(x):
-    return x, x
-
-def mixing(a, y):
-    return (
-        a[0]
-        + -pair(a[0])
-    )
-
-def value(a, y):
-    return a[0] / len(a)
-
-def mixing_gradient(a, y, da):
-    for k in range(len(a)):
-        da[k] = -pair(a[k])
-
-def untranslatable(z):
-    return z.real
-"""
-
 
 @SIMULATED
 def test_failures_are_told_with_the_authors_line_and_hurt_no_other_record(write):
-    module = write(BROKEN)
+    module = write(authors_formulas.BROKEN)
     mixing = Loss("mixing", module.mixing, module.mixing_gradient)
     late = Loss("late", module.value, module.mixing_gradient)
     untranslatable = Activation("untranslatable", module.untranslatable, module.derivative)
@@ -383,69 +267,3 @@ def test_a_process_that_fails_is_told_in_one_line(monkeypatch, tmp_path):
     monkeypatch.setattr(sys, "executable", str(tmp_path / "nothing"))
     with pytest.raises(BackendError, match=r"^no process for CUDA can be started: No such file"):
         run_in_simulator([])
-
-
-# Compiled without a GPU -------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def compiler():
-    """Skips where libNVVM is missing."""
-    try:
-        target.check_compiler()
-    except BackendError as error:
-        pytest.skip(f"{error.message}; {error.hint}")
-
-
-@pytest.mark.usefixtures("compiler")
-def test_built_ins_have_no_float64(registry):
-    for entry in [*registry.activations, *registry.losses, *registry.optimizers]:
-        assert compile_formulas(entry.record, [(9, 0)]) == [], entry.record.name
-
-
-@pytest.mark.usefixtures("compiler")
-def test_plugins_have_no_float64_on_any_gpu(plugin):
-    """Reducing a large argument of sin takes float64 in CUDA's own library, which is not the author's doing."""
-    language = Activation("language", plugin.language, plugin.language_derivative, params={"beta": 0.75})
-    three = Optimizer("three", plugin.three, slots=("m", "v", "s"), params={"lr": 0.1, "beta": 0.9})
-    for record in (language, three):
-        assert compile_formulas(record) == []
-
-
-@pytest.mark.usefixtures("compiler")
-def test_math_functions_have_no_float64(write):
-    terms = " + ".join(
-        f"(z if math.{name}(z) else a)"
-        if name.startswith("is")
-        else f"math.{name}(z, a)"
-        if name in OF_TWO
-        else f"math.{name}(z)"
-        for name in sorted(MATH_FUNCTIONS)
-    )
-    module = write(f"import math\n\ndef f(z):\n    return z\n\ndef df(z, a):\n    return {terms} + z % 3 + z // a\n")
-    assert compile_formulas(Activation("everything", module.f, module.df), [(9, 0)]) == []
-
-
-@pytest.mark.usefixtures("compiler")
-def test_the_check_sees_float64():
-    @target.jit
-    def careless(x, results):
-        results[0] = 0.5 * x[0] + math.sin(x[0])
-
-    @target.jit
-    def careful(x, results):
-        results[0] = x[0] + math.sin(x[0])
-
-    array = numba.typeof(np.ones(1, np.float32))
-    assert not wide_instructions(target.compile_ptx(careful, [array, array], (8, 0)))
-    found = wide_instructions(target.compile_ptx(careless, [array, array], (8, 0)))
-    assert any(instruction.startswith("fma.rn.f64") for instruction in found)
-
-
-@pytest.mark.usefixtures("compiler")
-def test_what_cannot_be_compiled_is_told_with_the_authors_line(write):
-    module = write(BROKEN)
-    with pytest.raises(PluginError) as caught:
-        compile_formulas(Activation("changing", module.changing, module.derivative))
-    assert caught.value.message == f"{module.__file__}:10: in changing: 'return t' cannot be compiled for CUDA"
-    assert caught.value.hint.startswith("Instead: ")
