@@ -116,9 +116,9 @@ def _check_weights(what: str, weights: Any, rows: int) -> None:
         raise DataError(f"{what} must be an array of {rows} numbers, one for each row, not {found}")
     wrong = np.flatnonzero(~(np.isfinite(weights) & (weights >= 0)))
     if len(wrong):
-        raise DataError(f"{what} must be numbers from 0 on; row {wrong[0]} has {weights[wrong[0]]}")
+        raise DataError(f"{what} must be finite numbers, 0 or larger; row {wrong[0]} has {weights[wrong[0]]}")
     if not weights.any():
-        raise DataError(f"{what} are 0 in all rows, so none of them counts", "Give at least one row another weight.")
+        raise DataError(f"{what} are 0 in all rows, so none of them counts", "Give at least one row a weight above 0.")
 
 
 def _check_finite(what: str, values: NDArray[Any]) -> None:

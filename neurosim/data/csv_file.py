@@ -161,11 +161,11 @@ class CsvFile:
             more = f" (and {negative.size - 1:,} more in this column)" if negative.size > 1 else ""
             where = f'{self.path}: row {row} (line {line}), column "{column}"'
             text = f"{where}: the weight {found[row - 1]:g} is below 0{more}"
-            raise DataError(text, "Weights are numbers from 0 on; a row with weight 0 is left out.")
+            raise DataError(text, "Weights must be 0 or larger; a row with weight 0 does not count.")
         if not found.any():
             raise DataError(
                 f'{self.path}: column "{column}": all weights are 0, so no row counts',
-                "Give at least one row another weight.",
+                "Give at least one row a weight above 0.",
             )
         return found
 

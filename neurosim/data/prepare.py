@@ -232,15 +232,15 @@ def prepare(
 
 def _mean_one(split: str, weights: NDArray[Any]) -> NDArray[np.float32]:
     """Weights of the rows of a split, scaled so that their mean is 1: only their proportions matter."""
-    # The largest first, so that no sum overflows.
-    weights = weights / max(float(weights.max()), 5e-324)
-    mean = float(weights.mean())
-    if mean == 0.0:
+    if not weights.any():
         raise DataError(
             f"all {len(weights)} {split} rows have the weight 0, so none of them counts",
             "Choose another data.seed or other fractions, or leave out rows without weight.",
         )
-    return (weights / mean).astype(np.float32)
+    # The largest first, so that no sum overflows.
+    weights = weights.astype(np.float64) / float(weights.max())
+    scaled: NDArray[np.float32] = (weights / weights.mean()).astype(np.float32)
+    return scaled
 
 
 def _digest(features: NDArray[Any], targets: NDArray[Any], classes: Sequence[str], weights: NDArray[Any] | None) -> str:

@@ -45,6 +45,8 @@ class Course:
         self._batches: list[int] = []
         self._starts = [0]
         self._followed: list[float] = []
+        # What was asked for last: an epoch may be trained in parts, and a schedule is a Python function of each step.
+        self._settings: tuple[tuple[int, int], Settings] | None = None
 
     def batch(self, epoch: int) -> int:
         """Rows in a step of an epoch, counted from 0; the last step may have fewer.
@@ -144,13 +146,18 @@ class Course:
         PluginError
             When a schedule returns what is no factor, or one that makes a parameter too large.
         """
-        training, last = self.training, epoch + epochs
+        training, last, known = self.training, epoch + epochs, self._settings
+        if known is not None and known[0] == (epoch, epochs):
+            return known[1]
         if training.schedule is None:
             rates = np.full(self.before(last) - self.before(epoch), training.rate)
         else:
             rates = training.rate * self._factors("lr", training.schedule, epoch, last)
         factors = {name: self._factors(name, chosen, epoch, last) for name, chosen in training.schedules.items()}
-        return Settings(rates, factors)
+        settings = Settings(rates, factors)
+        if not training.needs_feedback:
+            self._settings = (epoch, epochs), settings
+        return settings
 
     def _factors(
         self, name: str, chosen: Chosen[Schedule | FeedbackSchedule], epoch: int, last: int

@@ -117,7 +117,9 @@ def _of_one_kind(path: KeyPath, value: object, record: Any) -> Iterator[Fault]:
         default = show([float(entry) for entry in record.params[name]])
         yield Fault(path, f"expected a list of numbers, such as {default}, not {show(value)}; {name} is a vector")
     elif name not in record.vectors and isinstance(value, list):
-        yield Fault(path, f"expected a number, not {show(value)}; {name} of {record.name} is no vector")
+        yield Fault(
+            path, f"expected a number, not {show(value)}; {name} of {record.name} is a single number, not a vector"
+        )
 
 
 def _optimizer(section: Mapping[str, Any], catalog: Catalog) -> Iterator[Fault]:

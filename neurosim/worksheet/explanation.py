@@ -96,7 +96,7 @@ def _given(sheet: Sheet, names: Names, simulator: Simulator) -> None:
     if weights is not None:
         listed = ", ".join(map(written, weights))
         section.say(f"The loss of a row is multiplied by the weight of its class: class_weights = [{listed}].")
-    for name, vectors in step.vectors.items():
+    for name, vectors in step.vectors:
         own = (f"{key} = [{', '.join(map(written, vector))}]" for key, vector in vectors.items())
         section.say(f"In {name}, {' and '.join(own)}.")
     if step.alone:

@@ -114,12 +114,16 @@ class Step:
         return self.rows.weight(self.place) if self.rows.weights.size else None
 
     @property
-    def vectors(self) -> dict[str, dict[str, tuple[float, ...]]]:
-        """Of each activation, gate, loss or optimizer that has vectors as parameters, by its name: these by theirs."""
+    def vectors(self) -> list[tuple[str, dict[str, tuple[float, ...]]]]:
+        """Each activation, gate, loss or optimizer that has vectors as parameters: its name, and these by theirs."""
         network = self.network
         chosen = [layer.activation for layer in network.activated] + [layer.gate for layer in network.combining]
-        found = {one.name: constants_of(one.record) for one in (*chosen, network.loss, self.training.optimizer)}
-        return {name: vectors for name, vectors in found.items() if vectors}
+        found: list[tuple[str, dict[str, tuple[float, ...]]]] = []
+        for one in (*chosen, network.loss, self.training.optimizer):
+            named = (one.name, constants_of(one.record))
+            if named[1] and named not in found:
+                found.append(named)
+        return found
 
     def outputs(self, layer: Layer) -> Array:
         """What a layer passes on for the sample."""

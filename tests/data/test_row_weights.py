@@ -185,6 +185,14 @@ def test_wrong_weights_are_named_with_row_line_and_column(files, tmp_path, copie
     assert words in caught.value.message
 
 
+def test_weights_of_any_kind_of_number_may_be_0_in_a_split():
+    weights = np.zeros(ROWS, np.float32)
+    weights[0] = 1.0
+    table = Table(np.arange(float(ROWS))[:, None], np.zeros((ROWS, 1)), weights=weights)
+    with pytest.raises(DataError, match="rows have the weight 0, so none of them counts"):
+        prepare(table, seed=0, test_fraction=0.25)
+
+
 @pytest.mark.parametrize(
     ("key", "value", "error", "words"),
     [
@@ -208,8 +216,8 @@ TABLE = Table(np.zeros((4, 1)), np.zeros((4, 1)), weights=np.array([1, 0, 2, 1])
     [
         ({"weights": [1, 2, 3, 4]}, "weights must be an array of 4 numbers, one for each row, not list"),
         ({"weights": np.ones(3)}, "weights must be an array of 4 numbers, one for each row, not float64 (3,)"),
-        ({"weights": np.array([1.0, -1.0, 1.0, 1.0])}, "weights must be numbers from 0 on; row 1 has -1.0"),
-        ({"weights": np.array([1.0, 1.0, np.nan, 1.0])}, "weights must be numbers from 0 on; row 2 has nan"),
+        ({"weights": np.array([1.0, -1.0, 1.0, 1.0])}, "weights must be finite numbers, 0 or larger; row 1 has -1.0"),
+        ({"weights": np.array([1.0, 1.0, np.nan, 1.0])}, "weights must be finite numbers, 0 or larger; row 2 has nan"),
         ({"weights": np.zeros(4)}, "weights are 0 in all rows, so none of them counts"),
         ({"test_weights": np.ones(2)}, "test_weights are for test rows of their own, beside weights of the training"),
     ],

@@ -221,6 +221,15 @@ def test_a_run_keeps_its_vectors_in_the_scenario_the_model_and_the_worksheet(fil
     assert "In momentum, betas = [0.5, 1]." in text
 
 
+def test_a_worksheet_has_the_vectors_of_each_layer(files):
+    scenario, plugins = files
+    hidden = [{"kind": "dense", "units": 2, "activation": {"name": "poly", "c": [0.0, c]}} for c in (1.0, 0.5, 1.0)]
+    layers = [*hidden, {"kind": "dense", "units": 2, "activation": "softmax"}]
+    text = str(explain(load_scenario(scenario, plugins=plugins, overrides={"network.layers": layers})))
+    assert text.count("In poly, c = [0, 1].") == 1
+    assert text.count("In poly, c = [0, 0.5].") == 1
+
+
 def test_other_vectors_are_another_scenario_and_other_numbers(files):
     scenario, plugins = files
     first, second = (
@@ -248,9 +257,9 @@ def test_one_number_stands_for_all_outputs(files):
         (
             "network.layers.0.activation",
             {"name": "leaky_relu", "alpha": [0.1]},
-            "expected a number, not [0.1]; alpha of leaky_relu is no vector",
+            "expected a number, not [0.1]; alpha of leaky_relu is a single number, not a vector",
         ),
-        ("optimizer.lr", [0.1], "expected a number, not [0.1]; lr of momentum is no vector"),
+        ("optimizer.lr", [0.1], "expected a number, not [0.1]; lr of momentum is a single number, not a vector"),
         ("optimizer.biases", {"betas": [0.1, 0.2]}, "a vector is the same for weights and biases; leave it out"),
         ("optimizer.schedules", {"betas": "cosine"}, "a schedule changes a single number, and betas is a vector"),
     ],

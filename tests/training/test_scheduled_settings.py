@@ -147,6 +147,17 @@ def test_parts_of_an_epoch_have_the_bits_of_the_whole(backend, of_arrays):
     assert whole.parameters.tobytes() == plain.parameters.tobytes()
 
 
+def test_a_schedule_is_asked_once_for_each_step(backend):
+    asked = []
+    schedule = Schedule("counted", lambda step, steps: asked.append(step) or 1.0)
+    settings = support.training(batch=3, epochs=2, schedule=schedule)
+    rows = support.rows(15, 3, 2)
+    bench = backend.make(NET, settings)
+    for step in range(STEPS):
+        bench.train_epoch(rows, 0, step, step + 1)
+    assert asked == list(range(STEPS))
+
+
 SMALL = """
 [scenario]
 name = "scheduled"

@@ -27,9 +27,9 @@ def mostly_zero(rows: Rows) -> bool:
 
 
 def choose_lists(plan: Plan, *, wanted: bool, rows: Rows) -> None:
-    """Let a plan read these rows as lists if that is wanted and its network can; else as numbers."""
+    """Let a plan read these rows as lists if that is wanted, which its network must be able to; else as numbers."""
     plan.stages[0, Field.LISTS] = 0
-    if wanted and can_read_lists(plan):
+    if wanted:
         plan.lists = plan.lists or _make_lists(plan)
         plan.lists.scales[:-1] = np.arange(plan.lists.scales.size - 1) * np.float32(rows.scale)
         plan.lists.scales[-1] = rows.shift
