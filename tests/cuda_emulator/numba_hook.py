@@ -1,19 +1,23 @@
 """Numba compiles kernels for the emulator: the one place where numba-cuda is changed.
 
 Everything else of it runs as on a GPU, on the functions of the emulated driver: type inference and lowering, contexts,
-memory, launches, graphs. Only the machine code differs: in its place stands the name of the kernel.
+memory, launches, graphs. Only the machine code differs: in its place stand the name of the kernel and its IR.
 """
 
 from __future__ import annotations
 
 import ctypes
 import functools
+import itertools
+import json
 from collections.abc import Sequence
 from typing import Any
 
 from cuda_emulator import emulator
 from cuda_emulator.host_code import HostKernel, compile_for_host
 from cuda_emulator.library import load
+
+_numbers = itertools.count()
 
 
 @functools.cache
@@ -30,10 +34,16 @@ def install() -> None:
         return "" if cc is None else str(assembly(self, cc=cc))
 
     def get_cubin(self: Any, cc: Any = None) -> Any:
+        name = self._entry_name
         if "emulator" not in self._cubin_cache:
-            name = self._entry_name
-            _add(name, compile_for_host(self.llvm_strs, name))
-            self._cubin_cache["emulator"] = ObjectCode.from_cubin(name.encode() + b"\0", name=name)
+            # A kernel that was compiled in another process brings what that one has made in place of machine code.
+            (kept,) = self._cubin_cache.values() or (None,)
+            texts = self.llvm_strs if kept is None else json.loads(kept.code.partition(b"\0")[2])
+            # Other processes have given other kernels the same name.
+            own_name = f"{name} {next(_numbers)}"
+            _add(own_name, compile_for_host(texts, name))
+            code = own_name.encode() + b"\0" + json.dumps(texts).encode()
+            self._cubin_cache["emulator"] = ObjectCode.from_cubin(code, name=name)
         return self._cubin_cache["emulator"]
 
     library.get_asm_str = get_asm_str

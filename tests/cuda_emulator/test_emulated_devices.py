@@ -82,13 +82,15 @@ def test_so_is_that_of_many_epochs_of_small_networks():
 
 
 @pytest.mark.parametrize("strategy", [PERSISTENT, pytest.param(SINGLE, marks=pytest.mark.slow)])
-def test_compiling_is_announced_and_counted_but_once(strategy):
+def test_compiling_is_announced_and_counted_but_once(strategy, monkeypatch, tmp_path):
+    monkeypatch.setenv("NEUROSIM_CACHE", str(tmp_path))
     layers = [Dense(3 if strategy is SINGLE else 4, "tanh"), Dense(1)]
     bench = CudaBackend(support.network(2, layers), support.training(), 3, strategy=strategy)
-    told = []
-    with on_compilation(lambda: told.append("now")):
+    told, named = [], []
+    with on_compilation(lambda: told.append("now"), named.append):
         bench.train_epoch(support.rows(9, 2, 1), 0)
     assert told == ["now"]
+    assert named == [f"GPU kernel: {'small networks' if strategy is SINGLE else 'an epoch'}"]
     assert bench.compile_seconds > 0.1
     with on_compilation(lambda: told.append("again")):
         bench.train_epoch(support.rows(9, 2, 1), 1)

@@ -141,7 +141,7 @@ import grp, os, pickle, pwd, sys, tempfile
 from dataclasses import replace
 from pathlib import Path
 from neurosim import build_registry
-from neurosim.backends.cpu import kernel_cache
+from neurosim.backends import kept_files
 from neurosim.backends.cpu.kernels import activation_kernels
 
 shared, evidence, mode = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3], 8)
@@ -162,7 +162,7 @@ def evil(name, text):
     pickled = pickle.dumps(Evil())
     if name.endswith(".py"):
         return (text.decode() + f"\nimport os; os.system('touch {evidence}/by-code')\n").encode()
-    return pickled + kernel_cache._checksum(name, pickled)
+    return pickled + kept_files.checksum(name, pickled)
 
 def plant(names):
     # From the innermost folder outwards; what can be renamed is replaced by the same, but evil.

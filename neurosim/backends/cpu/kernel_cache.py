@@ -1,12 +1,11 @@
 """A cache of compiled functions for other processes. It may fail; whatever is damaged is compiled again.
 
 Numba's own cache files are not used: they are opened by path, Numba raises if one is truncated or the disk is full,
-and it would run machine code with a flipped bit. Here each compiled function is one file that ends with its SHA-256.
+and it would run machine code with a flipped bit. Here each compiled function is one file, written by `kept_files`.
 """
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import pickle
 from collections.abc import Callable
@@ -17,10 +16,10 @@ from numba.core.compiler import CompileResult
 from numba.core.runtime import rtsys
 from numba.core.serialize import dumps
 
-from neurosim.backends.cache import kernel_folder, source_stamp, tell_what_is_compiled, warn_not_kept
+from neurosim.backends.cache import kernel_folder, source_stamp, tell_what_is_compiled
+from neurosim.backends.kept_files import keep, load_kept
 from neurosim.backends.own_numba import SET_UP_OTHERWISE
 
-_SIZE = hashlib.sha256().digest_size
 _WORDS = {
     "engine.train": "the loop over an epoch",
     "lanes.train": "the loop over an epoch",
@@ -53,32 +52,18 @@ class KernelCache(NullCache):
         return found
 
     def _found(self, sig: Any, target_context: Any) -> Any:
-        folder = kernel_folder()
-        if folder is None:
-            return None
-        name = self._name(sig, target_context.codegen())
-        try:
-            content = folder.read(name)
+        def rebuild(content: bytes) -> Any:
             # All that machine code calls; what Numba needs to compile, it registers when it does.
             rtsys.initialize(target_context)
-            return None if content is None else CompileResult._rebuild(target_context, *_payload(name, content))
-        except OSError as error:
-            warn_not_kept(error.strerror or str(error))
-        except Exception:  # of any kind: it holds a pickle
-            with contextlib.suppress(OSError):
-                folder.remove(name)
-        return None
+            return CompileResult._rebuild(target_context, *pickle.loads(content))
+
+        return load_kept(self._name(sig, target_context.codegen()), rebuild)
 
     def save_overload(self, sig: Any, data: Any) -> None:
         """Store the compiled function, if possible."""
-        folder = kernel_folder()
-        if folder is None or data.lifted or data.library.has_dynamic_globals:
+        if kernel_folder() is None or data.lifted or data.library.has_dynamic_globals:
             return
-        name, content = self._name(sig, data.codegen), dumps(data._reduce())
-        try:
-            folder.write(name, content + _checksum(name, content))
-        except OSError as error:
-            warn_not_kept(error.strerror or str(error))
+        keep(self._name(sig, data.codegen), dumps(data._reduce()))
 
     def _name(self, signature: Any, codegen: Any) -> str:
         """The name of the file: the function, then a hash of everything that determines its machine code."""
@@ -95,18 +80,6 @@ def words_of(function: Callable[..., Any]) -> str:
     if module.startswith("neurosim_"):  # generated: its kind, its name, a hash
         return module.removeprefix("neurosim_").rpartition("_")[0].replace("_", " ")
     return _WORDS.get(f"{module}.{function.__name__}", function.__name__.replace("_", " "))
-
-
-def _checksum(name: str, content: bytes) -> bytes:
-    """SHA-256 of the content and the name, so that no file can pass for another."""
-    return hashlib.sha256(name.encode() + b"\0" + content).digest()
-
-
-def _payload(name: str, content: bytes) -> Any:
-    """The content of a file; raises ValueError unless it ends with its own checksum."""
-    if _checksum(name, content[:-_SIZE]) != content[-_SIZE:]:
-        raise ValueError(f"{name} is damaged")
-    return pickle.loads(content[:-_SIZE])
 
 
 def kernel_cache(function: Any) -> Any:

@@ -9,6 +9,7 @@ The engine, in reading order:
 * `fields`, `table`, `stages` (a module for each kind of layer), `layout`: a network as numbers, and a training
   step as a list of phases.
 * `generation`, `modules`: the kernels' text with the formulas of one network filled in.
+* `target`, `toolkit`, `kernel_cache`: the GPU and its compiler, and what it has compiled, kept for other processes.
 * `device`, `launches`, `graphs`: memory, launches, and launches recorded once and replayed.
 * `strategy`: which of three ways to train: one block of threads per network, one launch per epoch,
   or one launch per phase. `networks` is the first of them, for one network or thousands.

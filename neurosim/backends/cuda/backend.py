@@ -32,7 +32,7 @@ from neurosim.backends.cuda.stages.kinds import works_on_maps
 from neurosim.backends.cuda.step_constants import training_constants
 from neurosim.backends.cuda.strategy import Sizes, Strategy, choose_strategy, sizes
 from neurosim.backends.cuda.table import Table
-from neurosim.backends.cuda.target import find_device, simulated
+from neurosim.backends.cuda.target import present_device, simulated
 from neurosim.data.rows import Rows
 from neurosim.errors import BackendError
 from neurosim.network.network import Network
@@ -73,7 +73,7 @@ class CudaBackend(Backend):
     ) -> None:
         check_reductions(training.optimizer.record)
         if not simulated():
-            find_device()
+            present_device()
         statistics = sum(entry.size for entry in network.statistics)
         self._memory = Memory(network.size, len(training.slots), statistics)
         self._host: dict[str, NDArray[np.float32]] = {}

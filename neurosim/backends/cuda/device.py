@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numba.core import event
 from numba.core.errors import NumbaError
 from numpy.typing import NDArray
 
@@ -104,14 +103,12 @@ def _errors_in_words(kernel: Any) -> Iterator[None]:
 
 
 def prepare(kernel: Any, *arguments: Any) -> Any:
-    """The kernel compiled for arguments like these; those who listen to Numba are told, as numba-cuda does not."""
+    """The kernel compiled for arguments like these, or loaded if it has been compiled before."""
     if simulated():
         return None
     types = tuple(kernel.typeof_pyval(argument) for argument in arguments)
-    if types not in kernel.overloads:
-        with _errors_in_words(kernel), event.trigger_event("numba:compile"):
-            kernel.compile(types)
-    return kernel.overloads[types]
+    with _errors_in_words(kernel):
+        return kernel.compile(types)
 
 
 def cooperative_blocks(kernel: Any, threads: int, *arguments: Any) -> int:

@@ -20,10 +20,13 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from neurosim.backends.cuda import toolkit
+from neurosim.backends.cuda.kernel_cache import kept_between_processes
 from neurosim.errors import BackendError
 from neurosim.process.interruption import deferred
 
 INSTALL = 'pip install "neurosim-edu[cuda13]", or [cuda12] for a driver of CUDA 12; nvidia-smi shows which it is'
+TOOLKIT = f"{INSTALL}. Or set CUDA_HOME to the folder of an installed toolkit."
 
 try:
     from numba import cuda, float32  # noqa: F401 (float32 is for generated modules)
@@ -69,12 +72,26 @@ def simulated() -> bool:
 
 
 def find_device() -> Device:
-    """The GPU that kernels will run on.
+    """The GPU that kernels will run on, for which they can be compiled here.
 
     Raises
     ------
     BackendError
         Saying what is missing (a driver, a device, a compiler) and what to do about it.
+    """
+    device = present_device()
+    check_compiler()
+    check_capability(device.capability)
+    return device
+
+
+def present_device() -> Device:
+    """The GPU that kernels will run on: all that kernels need that have been compiled before.
+
+    Raises
+    ------
+    BackendError
+        Saying what is missing (a driver, a device) and what to do about it.
     """
     if simulated():
         raise BackendError("this process runs the CUDA simulator", "Unset NUMBA_ENABLE_CUDASIM to use the GPU.")
@@ -83,8 +100,6 @@ def find_device() -> Device:
         name, capability = device.name, device.compute_capability
     except Exception as error:  # of several classes, which depend on the version
         raise _no_device(error) from error
-    check_compiler()
-    check_capability((capability[0], capability[1]))
     return Device(name.decode() if isinstance(name, bytes) else str(name), (capability[0], capability[1]))
 
 
@@ -115,12 +130,13 @@ def check_compiler() -> None:
     """Raise `BackendError` unless kernels can be compiled here, which needs no GPU."""
     if simulated():
         raise BackendError("the CUDA simulator compiles nothing", "Unset NUMBA_ENABLE_CUDASIM.")
+    toolkit.locate()
     try:
         # Numba may say yes although the library then cannot be loaded.
         cuda.compile(_needs_libdevice, (numba.float32,), cc=(8, 0))
     except Exception as error:  # of a class that depends on what is missing
         cause = str(error).strip().partition("\n")[0]
-        raise BackendError(f"libNVVM, the compiler of CUDA kernels, cannot be used: {cause}", INSTALL) from error
+        raise BackendError(f"libNVVM, the compiler of CUDA kernels, cannot be used: {cause}", TOOLKIT) from error
 
 
 @functools.cache
@@ -153,10 +169,12 @@ math: ModuleType = importlib.import_module("neurosim.backends.cuda.simulated_mat
 
 def jit(function: Callable[..., Any] | None = None, **options: Any) -> Any:
     """``cuda.jit``; keywords that only the GPU compiler understands are left out in the simulator."""
+    if function is None:
+        return functools.partial(jit, **options)
     if simulated():
         options = {key: value for key, value in options.items() if key not in GPU_KEYWORDS}
-    decorate = cuda.jit(**options)
-    return decorate if function is None else decorate(function)
+        return cuda.jit(**options)(function)
+    return kept_between_processes(cuda.jit(**options)(function), find_device)
 
 
 def scalar(function: Callable[..., Any]) -> Any:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import neurosim
+from neurosim.backends.cuda import toolkit
 
 PACKAGE = Path(neurosim.__file__).parent
 
@@ -95,6 +96,27 @@ print(execute({arguments}))
         assert run(script) == [f"Error: {message}", f"Hint: {hint}", "2"]
     lines = run("from neurosim.cli.application import execute; execute(['info'])")
     assert any(line.split() == ["GPU", *f"none: {message}".split()] for line in lines)
+
+
+@pytest.mark.parametrize("found", [True, False])
+def test_a_toolkit_that_numba_cuda_would_not_find_is_named_by_cuda_home(found, monkeypatch, tmp_path):
+    def load(library):
+        assert found
+        return f"lib{library}.so"
+
+    monkeypatch.setattr(toolkit, "_load", load)
+    for name in ("CUDA_HOME", "CUDA_PATH"):
+        monkeypatch.delenv(name, raising=False)
+    home = tmp_path / "cuda"
+    (home / "nvvm" / "lib64").mkdir(parents=True)
+    (home / "nvvm" / "lib64" / "libnvvm.so.4").touch()
+    toolkit.locate([str(tmp_path / "nothing"), str(tmp_path)])
+    assert "CUDA_HOME" not in os.environ
+    toolkit.locate([str(tmp_path / "nothing"), str(home)])
+    assert os.environ.get("CUDA_HOME") == (None if found else str(home))
+    monkeypatch.setenv("CUDA_HOME", "chosen")
+    toolkit.locate([str(home)])
+    assert os.environ["CUDA_HOME"] == "chosen"
 
 
 SIMULATOR = """

@@ -29,15 +29,15 @@ bool is_cooperative(const CUlaunchConfig& config) {
 
 }  // namespace
 
-// Kernels: a module is the name of its kernel, which Python has compiled and added.
+// Kernels: a module begins with the name under which Python has added its kernel.
 
 API cuLibraryLoadData(CUlibrary* library, const void* code, CUjit_option*, void**, unsigned, CUlibraryOption*, void**,
                       unsigned) {
     return *library = reinterpret_cast<CUlibrary>(const_cast<void*>(code)), CUDA_SUCCESS;
 }
 API cuLibraryUnload(CUlibrary) { return CUDA_SUCCESS; }
-API cuLibraryGetKernel(CUkernel* kernel, CUlibrary, const char* name) {
-    const auto found = kernels.find(name);
+API cuLibraryGetKernel(CUkernel* kernel, CUlibrary library, const char*) {
+    const auto found = kernels.find(reinterpret_cast<const char*>(library));
     if (found == kernels.end()) return CUDA_ERROR_NOT_FOUND;
     return *kernel = as<CUkern_st>(&found->second), CUDA_SUCCESS;
 }
