@@ -30,6 +30,11 @@ def keras(settings: Settings) -> Outcome:
     return _training(settings, "keras", "Keras example epoch vs PyTorch", 2.6, MAP_MODES)
 
 
+def resnet(settings: Settings) -> Outcome:
+    """The network of the shipped `mnist-resnet`: 13 convolutions with batch norm in six residual blocks."""
+    return _training(settings, "resnet", "mnist-resnet epoch vs PyTorch", 2, MAP_MODES)
+
+
 def batchnorm(settings: Settings) -> Outcome:
     """784-256-128-10 with batch norm."""
     return _training(settings, "batchnorm", "MLP with batch norm, epoch vs PyTorch", 3.5, VECTOR_MODES)

@@ -6,6 +6,7 @@ same list, so that there is only one description of each network.
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,6 +46,13 @@ def normalized(units: int) -> list[Layer]:
     return [dense(units, "identity", bias=False), {"kind": "batch_norm"}, relu]
 
 
+def shipped_layers(scenario: str) -> list[Layer]:
+    """The layers of a shipped scenario, from its file."""
+    path = Path(__file__).parents[1] / "scenarios" / f"{scenario}.toml"
+    layers: list[Layer] = tomllib.loads(path.read_text(encoding="utf-8"))["network"]["layers"]
+    return layers
+
+
 POOL: Layer = {"kind": "max_pool2d", "size": 2}
 FLATTEN: Layer = {"kind": "flatten"}
 OUTPUT = dense(10, "softmax")
@@ -54,6 +62,7 @@ NETWORKS: dict[str, list[Layer]] = {
     "lenet": [conv2d(6, 5, "same"), POOL, conv2d(16, 5), POOL, FLATTEN, dense(120), dense(84), OUTPUT],
     # "Simple MNIST convnet" of the Keras examples.
     "keras": [conv2d(32, 3), POOL, conv2d(64, 3), POOL, FLATTEN, {"kind": "dropout", "rate": 0.5}, OUTPUT],
+    "resnet": shipped_layers("mnist-resnet"),
     "batchnorm": [*normalized(256), *normalized(128), OUTPUT],
     "residual": [
         dense(128),

@@ -20,14 +20,21 @@ EVALUATED = 1000
 
 
 class Residual(nn.Module):
-    """Layers with a skip around them."""
+    """Layers with a skip around them, which leads through a projection where the shapes differ."""
 
-    def __init__(self, layers: nn.Module) -> None:
+    def __init__(self, layers: nn.Module, projection: nn.Module) -> None:
         super().__init__()
-        self.layers = layers
+        self.layers, self.projection = layers, projection
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.layers(x) + x
+        return self.layers(x) + self.projection(x)
+
+
+class GlobalAveragePool(nn.Module):
+    """The mean of each channel."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.mean((2, 3))
 
 
 class FlattenChannelsLast(nn.Module):
@@ -58,7 +65,9 @@ class Stack:
         made: list[nn.Module] = []
         for layer in layers:
             for _ in range(layer.get("repeat", 1)):
-                if layer["kind"] != "activation":
+                if layer["kind"] == "conv2d":
+                    made += self.conv2d(layer)
+                elif layer["kind"] != "activation":
                     made.append(self.module(layer))
                 activation = layer.get("activation", "identity")
                 if activation == "relu":
@@ -71,21 +80,23 @@ class Stack:
         """The layer without its activation, with its initial values."""
         kind = layer["kind"]
         if kind == "dense":
-            return self.dense(layer["units"], layer["bias"])
-        if kind == "conv2d":
-            return self.conv2d(layer["channels"], layer["kernel"], layer["padding"])
+            return self.dense(layer["units"], layer.get("bias", True))
         if kind == "max_pool2d":
             channels, *sides = self.shape
-            self.shape = (channels, *(side // layer["size"] for side in sides))
-            return nn.MaxPool2d(layer["size"])
+            self.shape = (channels, *(side // layer.get("size", 2) for side in sides))
+            return nn.MaxPool2d(layer.get("size", 2))
         if kind == "flatten":
             self.flattened = None if self.channels_last else self.shape
             self.shape = (math.prod(self.shape),)
             return FlattenChannelsLast() if self.channels_last else nn.Flatten()
         if kind == "batch_norm":
-            return self.started(nn.BatchNorm1d(self.shape[0]), next(self.starts), next(self.starts))
+            normalization = nn.BatchNorm1d if len(self.shape) == 1 else nn.BatchNorm2d
+            return self.started(normalization(self.shape[0]), next(self.starts), next(self.starts))
+        if kind == "global_avg_pool2d":
+            self.shape = self.shape[:1]
+            return GlobalAveragePool()
         if kind == "residual":
-            return Residual(nn.Sequential(*self.modules(layer["layers"])))
+            return self.residual(layer["layers"])
         if kind == "dropout":
             return nn.Dropout(layer["rate"])
         raise ValueError(kind)
@@ -100,12 +111,33 @@ class Stack:
         self.shape = (units,)
         return self.started(linear, weight.T, *([next(self.starts)] if bias else []))
 
-    def conv2d(self, channels: int, kernel: int, padding: str) -> nn.Module:
-        cells = kernel // 2 if padding == "same" else 0
+    def conv2d(self, layer: Layer) -> list[nn.Module]:
+        kernel, stride = layer["kernel"], layer.get("stride", 1)
         before, *sides = self.shape
-        convolution = nn.Conv2d(before, channels, kernel, padding=cells)
-        self.shape = (channels, *(side + 2 * cells - kernel + 1 for side in sides))
-        return self.started(convolution, next(self.starts).transpose(3, 2, 0, 1), next(self.starts))
+        made: list[nn.Module] = []
+        cells = 0
+        if layer.get("padding") == "same":
+            # An odd cell is on the right and at the bottom, where PyTorch's convolutions cannot have it alone.
+            cells, odd = divmod(max(0, (-(-sides[0] // stride) - 1) * stride + kernel - sides[0]), 2)
+            if odd:
+                made.append(nn.ZeroPad2d((cells, cells + 1, cells, cells + 1)))
+                sides, cells = [side + 2 * cells + 1 for side in sides], 0
+        convolution = self.convolution(before, layer["channels"], kernel, stride, cells, layer.get("bias", True))
+        self.shape = (layer["channels"], *((side + 2 * cells - kernel) // stride + 1 for side in sides))
+        return [*made, convolution]
+
+    def convolution(self, before: int, after: int, kernel: int, stride: int, cells: int, bias: bool) -> nn.Module:
+        module = nn.Conv2d(before, after, kernel, stride, cells, bias=bias)
+        values = next(self.starts).transpose(3, 2, 0, 1)
+        return self.started(module, values, *([next(self.starts)] if bias else []))
+
+    def residual(self, layers: Sequence[Layer]) -> nn.Module:
+        before = self.shape
+        inner = nn.Sequential(*self.modules(layers))
+        if self.shape == before:
+            return Residual(inner, nn.Identity())
+        stride = math.prod(layer.get("stride", 1) for layer in layers)
+        return Residual(inner, self.convolution(before[0], self.shape[0], 1, stride, 0, bias=False))
 
     def started(self, module: nn.Module, *values: np.ndarray) -> nn.Module:
         with torch.no_grad():

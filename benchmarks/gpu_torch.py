@@ -139,7 +139,7 @@ class Epochs:
 class XorSteps:
     """Full-batch steps of one XOR network, eager."""
 
-    def __init__(self, work: problems.Xor, steps: int, fused: bool, device: str = "cuda") -> None:
+    def __init__(self, work: problems.FullBatches, steps: int, fused: bool, device: str = "cuda") -> None:
         self.steps = steps
         self.x, self.y = torch.from_numpy(work.x).to(device), torch.from_numpy(work.y).to(device)
         first = [(weight[0], bias[0]) for weight, bias in work.starts]

@@ -90,12 +90,15 @@ class MnistEpoch:
 class XorSteps:
     """Full-batch steps of some networks in one call: jit, vmap if there are several, lax.scan."""
 
+    read = staticmethod(problems.read_xor)
+    loss_of = staticmethod(optax.sigmoid_binary_cross_entropy)
+
     def __init__(self, threads: int, folder: Path, networks: int, steps: int, repeats: int, unroll: int = 1) -> None:
         self.repeats, self.units = repeats, networks * steps
-        self.xor = problems.read_xor(folder)
+        self.problem = self.read(folder)
         chosen = slice(0, networks) if networks > 1 else 0
-        self.starts = [(jnp.asarray(weight[chosen]), jnp.asarray(bias[chosen])) for weight, bias in self.xor.starts]
-        self.optimizer = optax.adam(self.xor.rate)
+        self.starts = [(jnp.asarray(weight[chosen]), jnp.asarray(bias[chosen])) for weight, bias in self.problem.starts]
+        self.optimizer = optax.adam(self.problem.rate)
 
         def compiled(steps: int) -> Any:
             train = partial(self._train, steps, unroll)
@@ -104,15 +107,14 @@ class XorSteps:
         self.train, self.short = compiled(steps), compiled(problems.VALIDATION_STEPS)
 
     def _train(self, steps: int, unroll: int, parameters: Any) -> tuple[Any, jax.Array]:
-        x, y = jnp.asarray(self.xor.x), jnp.asarray(self.xor.y)
+        x, y = jnp.asarray(self.problem.x), jnp.asarray(self.problem.y)
 
         def loss_of(parameters: Any) -> jax.Array:
             a = x
             for weight, bias in parameters[:-1]:
                 a = jnp.tanh(a @ weight + bias)
             weight, bias = parameters[-1]
-            logits = a @ weight + bias
-            return optax.sigmoid_binary_cross_entropy(logits, y).mean()
+            return self.loss_of(a @ weight + bias, y).mean()
 
         def step(carry: Any, _: None) -> tuple[Any, jax.Array]:
             parameters, state = carry
@@ -132,3 +134,10 @@ class XorSteps:
 
     def validate(self) -> dict[str, list[float]]:
         return {"losses": np.atleast_1d(np.asarray(self.short(self.starts)[1])).tolist()}
+
+
+class MatrixSteps(XorSteps):
+    """The same for the network that learns the exponential of a matrix."""
+
+    read = staticmethod(problems.read_matrices)
+    loss_of = staticmethod(optax.squared_error)

@@ -107,3 +107,29 @@ class XorSteps:
         self.setup()
         totals = self.ensemble.train(problems.VALIDATION_STEPS)
         return {"losses": (totals[-1, :, 0] / np.float64(self.rows.count)).tolist()}
+
+
+class MatrixSteps:
+    """Full-batch steps, each an epoch that Python asks for, as in `neurosim run`."""
+
+    def __init__(self, threads: int, folder: Path, steps: int, repeats: int) -> None:
+        self.units, self.repeats, self.threads = steps, repeats, threads
+        self.problem = problems.matrix_problem()
+        self.rows = self.problem.splits["train"]
+
+    def setup(self) -> None:
+        problem = self.problem
+        self.backend = make_backend("cpu", problem.network, problem.training, 0, self.threads)
+        self.backend.prepare()
+
+    def run(self) -> None:
+        self.train(self.units)
+
+    def train(self, steps: int) -> None:
+        for step in range(steps):
+            self.totals = self.backend.train_epoch(self.rows, step)
+
+    def validate(self) -> dict[str, list[float]]:
+        self.setup()
+        self.train(problems.VALIDATION_STEPS)
+        return {"losses": [self.totals.mean_loss]}

@@ -23,6 +23,8 @@ XOR_LOSS = 1e-3
 XOR_SHARE = 0.99
 # Steps per call, for contenders that take microseconds per step and for one that takes a hundred, and calls per round.
 XOR_STEPS, XOR_PEER_STEPS, XOR_REPEATS = 20_000, 1000, 10
+# Steps of 10,000 rows take a millisecond.
+MATRIX_STEPS = 200
 # What should be reached of the peak of SGEMM, in percent, by the number of threads.
 DENSE_SHARES = {1: 80.0, 2: 72.0}
 OTHER_ACTIVATIONS = ("tanh", "sigmoid", "gelu", "swish")
@@ -179,8 +181,8 @@ def xor(settings: Settings) -> Outcome:
     many = {**options, "networks": 1, "steps": XOR_STEPS, "repeats": XOR_REPEATS}
     plans = {
         "neurosim": Plan("neurosim_side:XorSteps", 1, many),
-        "PyTorch eager": Plan("torch_peer:XorSteps", 1, {**few, "fused": False}),
-        "PyTorch fused": Plan("torch_peer:XorSteps", 1, {**few, "fused": True}),
+        "PyTorch eager": Plan("torch_peer:XorSteps", 1, {**few, "mode": "eager"}),
+        "PyTorch fused": Plan("torch_peer:XorSteps", 1, {**few, "mode": "fused"}),
     }
     for unroll in (1, 4):
         for n in thread_counts(settings):
@@ -213,4 +215,27 @@ def ensemble(settings: Settings) -> Outcome:
         samples = race(workers, settings, outcome)
     work = f"ensemble, {problems.XOR_NETWORKS:,} xor networks x {problems.ENSEMBLE_STEPS:,} steps vs JAX vmap"
     outcome.rows = [faster(work, "neurosim", ["JAX vmap", "JAX vmap, unroll=4"], samples, 4)]
+    return outcome
+
+
+def matrices(settings: Settings) -> Outcome:
+    """A step of a small network with all of 10,000 rows."""
+    problems.write_matrices(settings.folder)
+    options = {"folder": settings.folder, "steps": MATRIX_STEPS, "repeats": 1}
+    ours = f"neurosim, {counted(settings.threads)}"
+    plans = {ours: Plan("neurosim_side:MatrixSteps", settings.threads, options)}
+    for n in thread_counts(settings):
+        for mode in ("eager", "fused", "compile"):
+            plans[f"PyTorch {mode}, {counted(n)}"] = Plan("torch_peer:MatrixSteps", n, {**options, "mode": mode})
+        jax_options = {**options, "networks": 1}
+        plans[f"JAX, {counted(n)}"] = Plan("jax_peer:MatrixSteps", n, jax_options)
+    outcome = Outcome()
+    with crew(plans, settings, outcome) as workers:
+        validate(workers, plans, ours, compare_losses, settings, outcome)
+        samples = race(workers, settings, outcome)
+    work = f"step of a small network with {problems.MATRICES:,} rows vs"
+    outcome.rows = [
+        faster(f"{work} PyTorch", ours, [n for n in samples if n.startswith("PyTorch")], samples, 4),
+        faster(f"{work} JAX", ours, [n for n in samples if n.startswith("JAX")], samples, 1.5),
+    ]
     return outcome

@@ -18,6 +18,8 @@ XOR_NETWORKS = 1000
 VALIDATION_EPOCHS = 2
 VALIDATION_STEPS = 400
 ENSEMBLE_STEPS = 2000
+# The example of the Julia package SimpleChains: exponentials of 2 x 2 matrices, all of them in each step.
+MATRICES, MATRIX_SIDE, MATRIX_UNITS = 10_000, 2, (32, 16)
 
 Layers = list[tuple[np.ndarray, np.ndarray]]
 
@@ -44,13 +46,13 @@ class Mnist:
 
 
 @dataclass(frozen=True)
-class Xor:
-    """What a peer reads about the scenario `xor`: dense layers with tanh and, at the end, sigmoid; Adam.
+class FullBatches:
+    """What a peer reads about a network that takes all rows in each step: dense layers with tanh between them; Adam.
 
     Attributes
     ----------
-    x, y : float32 arrays (4, 2) and (4, 1)
-        The rows, all of them in each step.
+    x, y : float32 arrays (rows, inputs) and (rows, outputs)
+        The rows.
     starts : list of (weight, bias)
         Initial values of each layer, with a leading axis of networks.
     rate : float
@@ -133,19 +135,61 @@ def write_xor(folder: Path, networks: int) -> None:
     rows, network = problem.splits["train"], problem.network
     starts = [network.named(network.start_values(seed)) for seed in range(networks)]
     stacked = {name: np.stack([start[name] for start in starts]) for name in starts[0]}
-    np.savez(
-        folder / "xor.npz",
-        x=rows.features * np.float32(rows.scale) + np.float32(rows.shift),
-        y=rows.values,
-        rate=rate_of(scenario),
-        **_in_order(stacked),
-    )
+    x = rows.inputs(np.float32)
+    np.savez(folder / "xor.npz", x=x, y=rows.values, rate=rate_of(scenario), **_in_order(stacked))
 
 
-def read_xor(folder: Path) -> Xor:
+def read_xor(folder: Path) -> FullBatches:
     """Read what `write_xor` has written."""
-    with np.load(folder / "xor.npz") as file:
-        return Xor(file["x"].astype(np.float32), file["y"].astype(np.float32), _layers(file), float(file["rate"]))
+    return _read_full_batches(folder / "xor.npz")
+
+
+def matrix_scenario() -> Any:
+    """Learn the exponential of a matrix: all rows in each step, in their order."""
+    import neurosim
+
+    widths = [(units, "tanh") for units in MATRIX_UNITS] + [(MATRIX_SIDE**2, "identity")]
+    changes = {
+        "network.layers": [{"kind": "dense", "units": units, "activation": kind} for units, kind in widths],
+        "optimizer": {"name": "adam", "lr": 0.001},
+        "training.batch_size": MATRICES,
+        "training.shuffle": False,
+    }
+    # Of this scenario only the loss is left, the mean squared error.
+    return neurosim.load_scenario("sine", overrides=changes)
+
+
+def matrix_problem() -> Any:
+    """The scenario with random matrices for its rows."""
+    from scipy.linalg import expm
+
+    from neurosim.data import prepare
+    from neurosim.plugin import Table
+    from neurosim.problem.assembly import assemble_on
+
+    matrices = np.random.default_rng(0).standard_normal((MATRICES, MATRIX_SIDE, MATRIX_SIDE))
+    x, y = (values.reshape(MATRICES, -1).astype(np.float32) for values in (matrices, expm(matrices)))
+    return assemble_on(matrix_scenario(), prepare(Table(x, y), seed=0))
+
+
+def write_matrices(folder: Path) -> None:
+    """As `write_xor`, for the network that learns the exponential of a matrix."""
+    problem = matrix_problem()
+    rows, network = problem.splits["train"], problem.network
+    starts = {name: array[None] for name, array in network.named(network.start_values(0)).items()}
+    rate = rate_of(matrix_scenario())
+    np.savez(folder / "matrices.npz", x=rows.features, y=rows.values, rate=rate, **_in_order(starts))
+
+
+def read_matrices(folder: Path) -> FullBatches:
+    """Read what `write_matrices` has written."""
+    return _read_full_batches(folder / "matrices.npz")
+
+
+def _read_full_batches(path: Path) -> FullBatches:
+    with np.load(path) as file:
+        x, y = file["x"].astype(np.float32), file["y"].astype(np.float32)
+        return FullBatches(x, y, _layers(file), float(file["rate"]))
 
 
 def rate_of(scenario: Any) -> float:

@@ -114,30 +114,45 @@ class MnistForward:
 
 
 class XorSteps:
-    """Full-batch steps of the first network."""
+    """Full-batch steps of the first network; `mode` is as in `MnistEpoch`."""
 
-    def __init__(self, threads: int, folder: Path, steps: int, repeats: int, fused: bool) -> None:
+    read = staticmethod(problems.read_xor)
+    # Sigmoid and binary cross-entropy in one, as in neurosim and JAX.
+    loss_of = staticmethod(nn.functional.binary_cross_entropy_with_logits)
+
+    def __init__(self, threads: int, folder: Path, steps: int, repeats: int, mode: str) -> None:
         torch.set_num_threads(threads)
-        self.units, self.repeats, self.fused, self.xor = steps, repeats, fused, problems.read_xor(folder)
-        self.x, self.y = torch.from_numpy(self.xor.x), torch.from_numpy(self.xor.y)
+        self.units, self.repeats, self.mode, self.problem = steps, repeats, mode, self.read(folder)
+        self.x, self.y = torch.from_numpy(self.problem.x), torch.from_numpy(self.problem.y)
+        self.start()
+
+    def start(self) -> None:
+        first = [(weight[0], bias[0]) for weight, bias in self.problem.starts]
+        network = dense_stack(first, lambda: [nn.Tanh()])
+        self.optimizer = torch.optim.Adam(network.parameters(), self.problem.rate, fused=self.mode != "eager")
+        self.network = torch.compile(network, dynamic=False) if self.mode == "compile" else network
 
     def setup(self) -> None:
-        first = [(weight[0], bias[0]) for weight, bias in self.xor.starts]
-        self.network = dense_stack(first, lambda: [nn.Tanh()])
-        self.optimizer = torch.optim.Adam(self.network.parameters(), self.xor.rate, fused=self.fused)
+        pass
 
     def run(self) -> None:
         self.train(self.units)
 
     def train(self, steps: int) -> None:
         for _ in range(steps):
-            # Sigmoid and binary cross-entropy in one, as in neurosim and JAX.
-            self.loss = nn.functional.binary_cross_entropy_with_logits(self.network(self.x), self.y)
+            self.loss = self.loss_of(self.network(self.x), self.y)
             self.optimizer.zero_grad()
             self.loss.backward()
             self.optimizer.step()
 
     def validate(self) -> dict[str, list[float]]:
-        self.setup()
+        self.start()
         self.train(problems.VALIDATION_STEPS)
         return {"losses": [self.loss.item()]}
+
+
+class MatrixSteps(XorSteps):
+    """The same for the network that learns the exponential of a matrix."""
+
+    read = staticmethod(problems.read_matrices)
+    loss_of = staticmethod(nn.functional.mse_loss)

@@ -13,8 +13,8 @@ import pytest
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 NAMES = ("crew", "deep_pieces", "deep_problems", "measure", "outcome", "peak", "pieces", "problems", "whole_processes")
 TRAIN, TEST = 150, 20
-TRAINING_PIECES = ("mnist", "activations", "evaluation", "xor", "ensemble")
-DEEP_PIECES = ("lenet", "keras", "batchnorm", "residual", "augmentation")
+TRAINING_PIECES = ("mnist", "activations", "evaluation", "xor", "ensemble", "matrices")
+DEEP_PIECES = ("lenet", "keras", "resnet", "batchnorm", "residual", "augmentation")
 # By default; the others are left to continuous integration.
 SHORT = ("activations", "evaluation", "xor")
 # The same contender with other settings, or one that compiles the network for half a minute.
@@ -86,7 +86,8 @@ def bench(monkeypatch, digits):
         (made.peak, {"SIZE": 16, "FLOP": 2 * 16**3}),
         # Other shuffles and dropout masks make more of a difference to a few steps than to an epoch.
         (made.pieces, {name: {"test_accuracy": ("absolute", 0.3)} for name in ("TRAINED_ALIKE", "LEARNED")}),
-        (made.pieces, {"XOR_STEPS": 10, "XOR_PEER_STEPS": 10, "XOR_REPEATS": 1}),
+        (made.pieces, {"XOR_STEPS": 10, "XOR_PEER_STEPS": 10, "XOR_REPEATS": 1, "MATRIX_STEPS": 3}),
+        (made.problems, {"MATRICES": 600}),
     ):
         for name, value in settings.items():
             monkeypatch.setattr(module, name, value)
@@ -119,7 +120,9 @@ def test_every_contender_runs(bench, piece, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("piece", ["mnist", "xor", "ensemble", "lenet", "keras", "batchnorm", "residual"])
+@pytest.mark.parametrize(
+    "piece", ["mnist", "xor", "ensemble", "matrices", "lenet", "keras", "resnet", "batchnorm", "residual"]
+)
 def test_contenders_that_take_long_to_compile_run_too(bench, piece, tmp_path, monkeypatch):
     for library in ("torch", "jax", "optax"):
         pytest.importorskip(library, reason=f"{library} is not installed")
@@ -158,5 +161,5 @@ def test_the_peer_of_the_gpu_trains_the_same_network(bench, tmp_path):
     bench.problems.write_xor(tmp_path, 1)
     steps = bench.problems.VALIDATION_STEPS
     on_gpu = gpu_torch.XorSteps(bench.problems.read_xor(tmp_path), 1, False, device="cpu")
-    contender = torch_peer.XorSteps(1, tmp_path, steps, 1, False)
+    contender = torch_peer.XorSteps(1, tmp_path, steps, 1, "eager")
     assert on_gpu.train(steps) == pytest.approx(contender.validate()["losses"][0], rel=1e-4)
