@@ -1,12 +1,16 @@
-"""The one-way street of imports, and which libraries each part may use."""
+"""The one-way street of imports, without circles, and which libraries each part may use.
 
-import ast
+Every import counts: those for type checkers, and those inside functions, which hide a circle and do not undo it.
+"""
+
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from sources import PACKAGE, SOURCES, tree
+from scipy.sparse import lil_array
+from scipy.sparse.csgraph import connected_components
+from sources import PACKAGE, SOURCES, imported, place
 
 import neurosim
 
@@ -89,18 +93,6 @@ CONFINED = {
 }
 
 
-def imported(module: ast.AST) -> set[str]:
-    """Full names of everything imported anywhere in a module."""
-    found = set()
-    for node in ast.walk(module):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, "imports are absolute"
-            found |= {f"{node.module}.{alias.name}" for alias in node.names}
-    return found
-
-
 def part_of(path: Path) -> str:
     relative = path.relative_to(PACKAGE)
     return relative.parts[0].removesuffix(".py")
@@ -111,7 +103,7 @@ def test_imports_point_one_way(part):
     for path in SOURCES:
         if part_of(path) != part:
             continue
-        for name in imported(tree(path)):
+        for name in imported(path):
             words = name.split(".")
             if words[0] == "neurosim":
                 # `from neurosim import builtins` names a part as `from neurosim.builtins import x` does.
@@ -119,6 +111,36 @@ def test_imports_point_one_way(part):
                 assert target == part or target in ALLOWED[part], f"{path} must not import {target} ({name})"
             elif words[0] in CONFINED:
                 assert part in CONFINED[words[0]], f"{path} must not import {words[0]}"
+
+
+def test_one_place_imports_the_cuda_target():
+    importing = {place(path) for path in SOURCES if any(name.startswith("numba.cuda") for name in imported(path))}
+    assert importing == {"backends/cuda/target.py", "backends/cuda/simulator.py"}
+
+
+def modules():
+    """Module name -> file, for all of neurosim; templates of new plugins are texts."""
+    for path in SOURCES:
+        words = path.relative_to(PACKAGE.parent).with_suffix("").parts
+        yield ".".join(words[:-1] if words[-1] == "__init__" else words), path
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    files = dict(modules())
+    number = {module: index for index, module in enumerate(files)}
+    graph = lil_array((len(number), len(number)), dtype=bool)
+    for module, path in files.items():
+        for name in imported(path):
+            # What is imported may be a name within a module.
+            while name and name not in files:
+                name = name.rpartition(".")[0]
+            if name and name != module:
+                graph[number[module], number[name]] = True
+    _, circle_of = connected_components(graph, connection="strong")
+    circles = {}
+    for module, circle in zip(files, circle_of, strict=True):
+        circles.setdefault(circle, set()).add(module)
+    assert [circle for circle in circles.values() if len(circle) > 1] == []
 
 
 def test_the_table_is_read_from_the_ground_up_and_has_few_levels():
@@ -137,14 +159,14 @@ def test_the_table_names_every_part():
 def test_builtins_see_only_the_public_contract():
     formulas = ["activations", "losses", "optimizers", "initializers", "schedules", "toy_datasets"]
     for name in formulas:
-        module = tree(PACKAGE / "builtins" / f"{name}.py")
-        ours = {entry.rpartition(".")[0] for entry in imported(module) if entry.startswith("neurosim")}
+        names = imported(PACKAGE / "builtins" / f"{name}.py")
+        ours = {entry.rpartition(".")[0] for entry in names if entry.startswith("neurosim")}
         assert ours <= {"neurosim.elementary", "neurosim.errors", "neurosim.plugin"}, name
 
 
 def test_formulas_have_one_reader():
     parse = "neurosim.formulas.source.parse"
-    readers = [path.name for path in SOURCES if parse in imported(tree(path))]
+    readers = [path.name for path in SOURCES if parse in imported(path)]
     # The other takes arguments out of a function, which the reader is then given.
     assert readers == ["reader.py", "vectors.py"]
 
