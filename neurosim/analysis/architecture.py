@@ -89,7 +89,7 @@ def architecture(network: Network, training: Training, rows: int) -> Architectur
         batch,
         layers,
         network.size,
-        sum(layer.multiply_adds for layer in layers),
+        network.multiply_adds,
         memory.parameters,
         memory.gradient,
         memory.optimizer,

@@ -164,7 +164,7 @@ def _rows(simulator: Simulator) -> tuple[Array, NDArray[np.generic], Array | Non
 
 def _grid_size(simulator: Simulator, rows: int) -> int:
     """How fine the grid may be."""
-    work = rows * sum(layer.multiply_adds for layer in simulator.network.parts)
+    work = rows * simulator.network.multiply_adds
     return int(np.clip(np.sqrt(WORK / max(work, 1)), COARSEST, FINEST))
 
 

@@ -54,7 +54,7 @@ def _step(simulator: Simulator) -> int:
         # As many as there are on average.
         each = -(-course.total // max(simulator.training.epochs, 1))
         batch = -(-course.rows // each)
-    layers = 3 * sum(layer.multiply_adds for layer in simulator.network.parts)
+    layers = 3 * simulator.network.multiply_adds
     moved = PIXEL * simulator.network.inputs if simulator.augments else 0
     work = batch * (layers + moved) + STEP + EPOCH // each
     return work * SLOWER.get(simulator.backend, 1)

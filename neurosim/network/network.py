@@ -86,6 +86,11 @@ class Network:
         return sum(parameter.size for parameter in self.parameters)
 
     @property
+    def multiply_adds(self) -> int:
+        """How many multiplications, each with an addition, take one example through the network."""
+        return sum(layer.multiply_adds for layer in self.parts)
+
+    @property
     def statistics(self) -> tuple[Parameter, ...]:
         """Running means and variances of batch normalization, in the order of their own flat vector."""
         return tuple(entry for layer in self.parts for entry in layer.statistics)

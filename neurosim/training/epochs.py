@@ -47,7 +47,7 @@ class Epochs:
         self._begun = Begun()
         # Training time of the epoch that is begun.
         self._seconds = 0.0
-        self._work = 3 * sum(layer.multiply_adds for layer in backend.network.parts)
+        self._work = 3 * backend.network.multiply_adds
 
     @property
     def begun_steps(self) -> int:

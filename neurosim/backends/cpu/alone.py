@@ -29,7 +29,7 @@ from neurosim.randomness import keys
 # Of so many sets of rows the form that lanes take is kept: those that are trained on, and those that are judged.
 KEPT = 4
 # Multiply-adds evaluated at once, for which rows are copied: some hundredths of a second.
-EVALUATION_WORK = 1 << 25
+COPIED_WORK = 1 << 25
 
 
 class Alone(LaneGroup):
@@ -85,8 +85,8 @@ class Alone(LaneGroup):
         The plan is one for evaluations, of at least `EVALUATION_ROWS` rows.
         """
         totals = np.zeros((1, 2))
-        work = sum(layer.multiply_adds for layer in self.network.layers)
-        at_once = EVALUATION_ROWS * max(1, EVALUATION_WORK // (EVALUATION_ROWS * max(1, work)))
+        work = self.network.multiply_adds
+        at_once = EVALUATION_ROWS * max(1, COPIED_WORK // (EVALUATION_ROWS * max(1, work)))
         if rows.count <= at_once:
             self._evaluate_some(plan, rows, self.data(rows), totals, outputs)
             return totals

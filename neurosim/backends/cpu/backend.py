@@ -293,7 +293,7 @@ class CpuBackend(Backend):
                 choose_lists(plan, wanted=wanted, rows=rows)
         totals = np.zeros((max(chunks, 1), 2))
         # In pieces, so that it can be interrupted in between.
-        work = sum(layer.multiply_adds for layer in self.network.parts)
+        work = self.network.multiply_adds
         at_once = max(threads, EVALUATION_WORK // max(1, work * EVALUATION_ROWS))
         for first in range(0, max(chunks, 1), at_once):
             chosen = slice(first * EVALUATION_ROWS, (first + at_once) * EVALUATION_ROWS)
@@ -356,7 +356,7 @@ class CpuBackend(Backend):
         return (clipping.clip.address, kind, *addresses, bound)
 
     def _threads_for(self, rows: int) -> int:
-        work = rows * sum(layer.multiply_adds for layer in self.network.parts)
+        work = rows * self.network.multiply_adds
         return self.threads if work >= WORTH_THREADS else 1
 
 

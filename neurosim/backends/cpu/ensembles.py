@@ -82,7 +82,7 @@ class SmallEnsemble(Together):
             nothing, first = lane_data([rows[0].some(slice(0))]), self._lanes_for(self._groups[0], 0)
             first.train(nothing, self._judge, Course(training, 0), 0, 0, 0)
             first.evaluate(nothing, self._judge, first.parameters)
-        work = 3 * sum(layer.multiply_adds for layer in network.layers) * rows[0].count + STEP * self._course.steps(0)
+        work = 3 * network.multiply_adds * rows[0].count + STEP * self._course.steps(0)
         self._part = min(max(1, PART // (work * len(self._groups[0].seeds))), PART_EPOCHS)
 
     def train_noting(self, epochs: int, note: Note) -> None:

@@ -46,7 +46,7 @@ def test_a_small_network_is_evaluated_and_looked_into_with_the_bits_of_the_engin
 
 
 def test_bytes_are_scaled_and_many_rows_go_in_pieces(monkeypatch):
-    monkeypatch.setattr("neurosim.backends.cpu.alone.EVALUATION_WORK", 1)
+    monkeypatch.setattr("neurosim.backends.cpu.alone.COPIED_WORK", 1)
     alone, large, net = both("classes")
     pixels = np.random.default_rng(3).integers(0, 256, (300, 4), dtype=np.uint8)
     plain = support.rows(300, 4, net.outputs)
