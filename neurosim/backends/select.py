@@ -9,7 +9,7 @@ from neurosim.backends.base import Backend
 from neurosim.backends.surroundings import check_core_type
 from neurosim.backends.together import Together
 from neurosim.data.rows import Rows
-from neurosim.errors import BackendError, UsageError
+from neurosim.errors import NeurosimError, UsageError
 from neurosim.network.network import Network
 from neurosim.network.training import Training
 from neurosim.suggestions import unknown
@@ -51,7 +51,7 @@ def describe_gpu() -> str:
         from neurosim.backends.cuda.target import device_words, find_device
 
         find_device()
-    except BackendError as error:
+    except NeurosimError as error:
         return f"none: {error.message}"
     return device_words()
 

@@ -66,6 +66,19 @@ def set_device(
     cuda_emulator.numba_hook.forget_device()
 
 
+def set_driver(version: tuple[int, int] = (13, 0), error: int = 0) -> None:
+    """What the driver is; `error` is what it says when it is set up, before which it must be set."""
+    library.load().emulator_set_driver(1000 * version[0] + 10 * version[1], error)
+
+
+def fail(launches: int = 0, error: int = 0) -> None:
+    """Have the device fail in place of the launch after so many, with this error of the driver, which stays.
+
+    Without an error it is well again: as for a new process.
+    """
+    library.load().emulator_fail(ctypes.c_uint64(launches), error)
+
+
 def set_seed(seed: int) -> None:
     """Draw the schedules from here on from this seed."""
     library.load().emulator_set_seed(ctypes.c_uint64(seed))

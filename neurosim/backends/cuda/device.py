@@ -13,7 +13,7 @@ import numpy as np
 from numba.core.errors import NumbaError
 from numpy.typing import NDArray
 
-from neurosim.backends.cuda.target import cuda, driver_errors_in_words, simulated
+from neurosim.backends.cuda.target import ROOM, cuda, driver_errors_in_words, simulated
 from neurosim.backends.refusals import refusal
 from neurosim.data.rows import Rows
 from neurosim.errors import BackendError, DataError
@@ -41,7 +41,7 @@ def check_room(asked: int, free: Callable[[], int | None] = free_bytes) -> None:
     if room is not None and asked > room:
         raise DataError(
             f"the GPU has no room for this: {asked:,} bytes asked, {room:,} free",
-            'Use a smaller batch_size or network, or backend="cpu"; nvidia-smi shows what else is on the GPU.',
+            ROOM,
         )
 
 

@@ -10,7 +10,7 @@ import functools
 import importlib
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from neurosim.backends.cuda import toolkit
 from neurosim.backends.cuda.kernel_cache import kept_between_processes
-from neurosim.errors import BackendError
+from neurosim.errors import BackendError, DataError, NeurosimError
 from neurosim.process.interruption import deferred
 
 INSTALL = 'pip install "neurosim-edu[cuda13]", or [cuda12] for a driver of CUDA 12; nvidia-smi shows which it is'
@@ -47,22 +47,41 @@ class Device:
     capability: Capability
 
 
+ROOM = 'Use a smaller batch_size or network, or backend="cpu"; nvidia-smi shows what else is on the GPU.'
+_FULL = "the memory of the GPU is full"
 # The classes of errors that come from the driver: those of numba-cuda and of cuda.core, which need not be there.
 _DRIVER_ERRORS = frozenset({"CudaAPIError", "CUDAError"})
 
 
 @contextmanager
 def driver_errors_in_words() -> Iterator[None]:
-    """Raise `BackendError` for what the driver reports."""
+    """Raise `BackendError` for what the driver reports, `DataError` for memory that is full."""
     try:
         yield
     except Exception as error:
         if _DRIVER_ERRORS.isdisjoint(entry.__name__ for entry in type(error).__mro__):
             raise
+        # Numba says the number of the error in front of its name.
+        said = " ".join(str(getattr(error, "msg", error)).split())
+        if "OUT_OF_MEMORY" in said:
+            raise DataError(_FULL, ROOM) from error
+        _leave_what_is_lost()
         raise BackendError(
-            f"the GPU has failed: {' '.join(str(error).split())}",
+            f"the GPU has failed: {said}",
             'nvidia-smi shows its state. Try again in a new process, with a smaller batch_size or backend="cpu".',
         ) from error
+
+
+_for_good = ExitStack()
+
+
+def _leave_what_is_lost() -> None:
+    """If the GPU answers no more, give nothing back to it: Numba would say for each array that it cannot."""
+    try:
+        cuda.synchronize()
+    except Exception:  # of any kind, as before
+        with suppress(Exception):
+            _for_good.enter_context(cuda.defer_cleanup())
 
 
 def simulated() -> bool:
@@ -78,6 +97,8 @@ def find_device() -> Device:
     ------
     BackendError
         Saying what is missing (a driver, a device, a compiler) and what to do about it.
+    DataError
+        If its memory is full.
     """
     device = present_device()
     check_compiler()
@@ -92,6 +113,8 @@ def present_device() -> Device:
     ------
     BackendError
         Saying what is missing (a driver, a device) and what to do about it.
+    DataError
+        If its memory is full.
     """
     if simulated():
         raise BackendError("this process runs the CUDA simulator", "Unset NUMBA_ENABLE_CUDASIM to use the GPU.")
@@ -100,6 +123,9 @@ def present_device() -> Device:
         name, capability = device.name, device.compute_capability
     except Exception as error:  # of several classes, which depend on the version
         raise _no_device(error) from error
+    if getattr(cuda, "implementation", None) != "NVIDIA":
+        raise BackendError("kernels for a GPU need numba-cuda, which is not installed", INSTALL)
+    check_driver()
     return Device(name.decode() if isinstance(name, bytes) else str(name), (capability[0], capability[1]))
 
 
@@ -111,7 +137,7 @@ def device_words() -> str:
     return f"{device.name}, compute capability {device.capability[0]}.{device.capability[1]}"
 
 
-def _no_device(error: Exception) -> BackendError:
+def _no_device(error: Exception) -> NeurosimError:
     cause = " ".join(str(error).split())
     if "NO_DEVICE" in cause:
         return BackendError(
@@ -122,7 +148,21 @@ def _no_device(error: Exception) -> BackendError:
             "there is no NVIDIA driver on this machine",
             'Without an NVIDIA GPU, choose backend="cpu"; with one, install its driver: https://www.nvidia.com/drivers',
         )
+    if "OUT_OF_MEMORY" in cause:
+        return DataError(_FULL, ROOM)
     return BackendError(f"the GPU cannot be used: {cause}", "See nvidia-smi.")
+
+
+def check_driver() -> None:
+    """Raise `BackendError` if the driver is of a CUDA before that of the toolkit: it cannot run what that compiles."""
+    driver = importlib.import_module("numba.cuda.cudadrv.driver").get_version()
+    major = int(importlib.import_module("cuda.bindings").__version__.partition(".")[0])
+    if driver[0] < major:
+        older = f'or a toolkit for this one:  pip install "neurosim-edu[cuda{driver[0]}]"' if driver[0] >= 12 else ""
+        raise BackendError(
+            f"the NVIDIA driver is for CUDA {driver[0]}.{driver[1]}, and kernels are compiled here for CUDA {major}",
+            f"Install a newer driver (https://www.nvidia.com/drivers){', ' if older else '.'}{older}",
+        )
 
 
 @functools.cache

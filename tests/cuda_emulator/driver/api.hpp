@@ -19,6 +19,9 @@ struct Stream {
     Graph* recorded = nullptr;
 };
 
+// What a call returns that has done its part, after what was launched before: success, or what the device has failed of.
+inline CUresult outcome() { return CUresult(device.fault); }
+
 // The default stream, by any of its handles.
 inline bool is_default(CUstream stream) { return reinterpret_cast<uintptr_t>(stream) <= 2; }
 

@@ -14,8 +14,6 @@ namespace {
 const CUcontext CONTEXT = reinterpret_cast<CUcontext>(0xC0DE);
 std::vector<CUcontext> contexts;
 
-constexpr int DRIVER_VERSION = 13000;
-
 int attribute(CUdevice_attribute which) {
     switch (which) {
         case CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR: return device.capability / 10;
@@ -34,7 +32,7 @@ int attribute(CUdevice_attribute which) {
 // Device memory is that of the host, so the host's bytes are copied once the launches before are done.
 CUresult copy(uintptr_t to, uintptr_t from, size_t bytes, bool to_device, bool from_device) {
     run_pending();
-    if (bytes == 0) return CUDA_SUCCESS;
+    if (bytes == 0 || outcome() != CUDA_SUCCESS) return outcome();
     if ((to_device && !memory.inside(to, bytes)) || (from_device && !memory.inside(from, bytes))) {
         Findings::add("out of bounds", 0, "a copy of " + std::to_string(bytes) + " bytes");
         return CUDA_ERROR_INVALID_VALUE;
@@ -48,8 +46,8 @@ uintptr_t number(const void* pointer) { return reinterpret_cast<uintptr_t>(point
 
 }  // namespace
 
-API cuInit(unsigned) { return CUDA_SUCCESS; }
-API cuDriverGetVersion(int* version) { return *version = DRIVER_VERSION, CUDA_SUCCESS; }
+API cuInit(unsigned) { return outcome(); }
+API cuDriverGetVersion(int* version) { return *version = device.driver_version, CUDA_SUCCESS; }
 API cuDeviceGetCount(int* count) { return *count = 1, CUDA_SUCCESS; }
 API cuDeviceGet(CUdevice* found, int) { return *found = 0, CUDA_SUCCESS; }
 API cuDeviceGetName(char* name, int size, CUdevice) {
@@ -86,22 +84,24 @@ API cuCtxGetDevice(CUdevice* found) {
     return *found = 0, CUDA_SUCCESS;
 }
 #undef cuCtxSynchronize
-API cuCtxSynchronize() { return run_pending(), CUDA_SUCCESS; }
+API cuCtxSynchronize() { return run_pending(), outcome(); }
 API cuCtxGetStreamPriorityRange(int* least, int* greatest) { return *least = *greatest = 0, CUDA_SUCCESS; }
 
 API cuMemGetInfo(size_t* free, size_t* total) {
     run_pending();
     *total = memory.room;
     *free = memory.room - std::min(memory.room, memory.used());
-    return CUDA_SUCCESS;
+    return outcome();
 }
 API cuMemAlloc(CUdeviceptr* address, size_t bytes) {
+    if (outcome() != CUDA_SUCCESS) return outcome();
     if (bytes == 0) return CUDA_ERROR_INVALID_VALUE;
     *address = memory.allocate(bytes);
     return *address == 0 ? CUDA_ERROR_OUT_OF_MEMORY : CUDA_SUCCESS;
 }
 API cuMemFree(CUdeviceptr address) {
     run_pending();
+    if (outcome() != CUDA_SUCCESS) return outcome();
     return address == 0 || memory.free(address) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
 }
 API cuMemcpyHtoD(CUdeviceptr to, const void* from, size_t bytes) { return copy(to, number(from), bytes, true, false); }

@@ -63,6 +63,7 @@ API cuOccupancyMaxActiveBlocksPerMultiprocessorWithFlags(int* blocks, CUfunction
 }
 
 API cuLaunchKernelEx(const CUlaunchConfig* config, CUfunction function, void** parameters, void**) {
+    if (outcome() != CUDA_SUCCESS) return outcome();
     const Kernel& kernel = *as<Kernel>(function);
     Launch launch{&kernel, config->gridDimX, config->blockDimX, is_cooperative(*config), {}};
     if (config->gridDimY != 1 || config->gridDimZ != 1 || config->blockDimY != 1 || config->blockDimZ != 1 ||
@@ -99,14 +100,14 @@ API cuStreamDestroy(CUstream stream) {
     if (!is_default(stream)) delete as<Stream>(stream);
     return CUDA_SUCCESS;
 }
-API cuStreamSynchronize(CUstream) { return run_pending(), CUDA_SUCCESS; }
+API cuStreamSynchronize(CUstream) { return run_pending(), outcome(); }
 #undef cuStreamGetCtx
 API cuStreamGetCtx(CUstream, CUcontext* context) { return cuCtxGetCurrent(context); }
 API cuStreamGetFlags(CUstream, unsigned* flags) { return *flags = CU_STREAM_NON_BLOCKING, CUDA_SUCCESS; }
 API cuEventCreate(CUevent* event, unsigned) { return *event = reinterpret_cast<CUevent>(1), CUDA_SUCCESS; }
 API cuEventDestroy(CUevent) { return CUDA_SUCCESS; }
-API cuEventRecord(CUevent, CUstream) { return run_pending(), CUDA_SUCCESS; }
-API cuEventSynchronize(CUevent) { return run_pending(), CUDA_SUCCESS; }
+API cuEventRecord(CUevent, CUstream) { return run_pending(), outcome(); }
+API cuEventSynchronize(CUevent) { return run_pending(), outcome(); }
 API cuEventElapsedTime(float* milliseconds, CUevent, CUevent) { return *milliseconds = 1.0f, CUDA_SUCCESS; }
 
 // Graphs: lists of launches.
@@ -154,6 +155,7 @@ API cuGraphLaunch(CUgraphExec executable, CUstream stream) {
         return CUDA_ERROR_NOT_SUPPORTED;
     }
     ++counts.graph_launches;
+    if (outcome() != CUDA_SUCCESS) return outcome();
     for (const Launch& launch : *as<Graph>(executable)) enqueue(launch);
     return CUDA_SUCCESS;
 }
@@ -172,7 +174,8 @@ API cuGraphReleaseUserObject(CUgraph, CUuserObject, unsigned) { return CUDA_SUCC
 API cuGetErrorName(CUresult result, const char** name) {
     static char text[40];
     std::snprintf(text, sizeof text, "CUDA_ERROR_%d", int(result));
-    return *name = text, CUDA_SUCCESS;
+    *name = result == CUDA_ERROR_OUT_OF_MEMORY ? "CUDA_ERROR_OUT_OF_MEMORY" : text;
+    return CUDA_SUCCESS;
 }
 API cuGetErrorString(CUresult result, const char** text) { return cuGetErrorName(result, text); }
 API cuGetProcAddress(const char*, void**, int, cuuint64_t, CUdriverProcAddressQueryResult*);

@@ -19,6 +19,19 @@ CALLED void emulator_set_device(int processors, int blocks_per_processor, int ca
     device.capability = capability;
 }
 
+// The device fails in place of the launch after so many, with this error of the driver; with 0 it is well again.
+CALLED void emulator_fail(uint64_t launches, int error) {
+    run_pending();
+    device.fault = 0;
+    device.coming_fault = error;
+    device.launches_left = launches;
+}
+
+CALLED void emulator_set_driver(int version, int error) {
+    device.driver_version = version;
+    device.fault = error;
+}
+
 CALLED void emulator_set_seed(uint64_t seed) {
     run_pending();
     device.random.seed(seed);

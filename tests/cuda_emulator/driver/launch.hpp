@@ -45,8 +45,17 @@ struct Device {
     int blocks_per_processor = 1;
     int capability = 90;
     bool draws_a_screen = false;  // then the driver of a real one ends long launches
+    int driver_version = 13000;
+    int fault = 0;              // what every call returns once it has happened
+    int coming_fault = 0;       // happens in place of a launch
+    uint64_t launches_left = 0;  // before that one
     std::mt19937_64 random{1};
 
+    // Whether it fails now, in place of a launch, or has failed before.
+    bool fails() {
+        if (fault == 0 && coming_fault != 0 && launches_left-- == 0) fault = coming_fault;
+        return fault != 0;
+    }
     uint32_t below(size_t bound) { return static_cast<uint32_t>(random() % bound); }
 };
 

@@ -24,7 +24,7 @@ void run_pending() {
     while (!pending.empty()) {
         const Launch launch = std::move(pending.front());
         pending.pop_front();
-        execute(launch);
+        if (!device.fails()) execute(launch);
     }
 }
 
