@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from neurosim.backends.cpu import lanes
 from neurosim.backends.cpu.groups import (
     EVALUATION_ROWS,
-    CompiledKernels,
     LaneGroup,
     judge_of,
     lane_data,
     params_stride,
 )
+from neurosim.backends.cpu.kernels import CompiledKernels
 from neurosim.backends.cpu.plan import Plan
 from neurosim.backends.cpu.table import Field, LossField
 from neurosim.data.rows import Rows
@@ -45,6 +45,8 @@ class Alone(LaneGroup):
         Its parameters, changed in place.
     state : float32 (slots, size)
         The optimizer's state, changed in place.
+    threads : int
+        How many threads share a large batch.
     """
 
     def __init__(
@@ -55,8 +57,9 @@ class Alone(LaneGroup):
         seed: int,
         parameters: NDArray[np.float32],
         state: NDArray[np.float32],
+        threads: int,
     ) -> None:
-        super().__init__(network, training, kernels, [seed], parameters, state)
+        super().__init__(network, training, kernels, [seed], parameters, state, threads)
         self._lane_loss = kernels.lane_loss.loss if kernels.lane_loss is not None else 0
         # Of single steps, whose dropout masks are not those of an epoch.
         purposes = [keys([seed], "dropout", layer.index, "step") for layer in network.dropouts]

@@ -13,7 +13,6 @@ from neurosim.backends.cpu import engine, masks, team
 from neurosim.backends.cpu.alone import Alone
 from neurosim.backends.cpu.groups import (
     EVALUATION_ROWS,
-    CompiledKernels,
     compile_lane_loss,
     is_small,
     judge_of,
@@ -21,6 +20,7 @@ from neurosim.backends.cpu.groups import (
 )
 from neurosim.backends.cpu.inspection import layer_signals
 from neurosim.backends.cpu.kernels import (
+    CompiledKernels,
     OptimizerKernels,
     gate_kernels,
     kernels_of,
@@ -97,7 +97,7 @@ class CpuBackend(Backend):
         )
         if self._small:
             vectors = (self.parameters, self.state)
-            self._alone = Alone(self.network, self.training, self.kernels, self.seed, *vectors)
+            self._alone = Alone(self.network, self.training, self.kernels, self.seed, *vectors, self.threads)
         if starts_on_maps(self.network):
             # Imported, and so compiled, only for networks that need it.
             from neurosim.backends.cpu import map_updates, maps
@@ -182,6 +182,8 @@ class CpuBackend(Backend):
         batch = course.batch(epoch)
         begin, end, last = self.span(rows, epoch, first, last)
         if self._alone is not None:
+            with self.compiling():
+                self._alone.for_batches(batch)
             data, judge, done = self._alone.data(rows), judge_of(self.network, rows), self.steps_done
             sums = self._alone.train(data, judge, course, epoch, 1, done, first, last)[0, 0]
             self.steps_done += last - first

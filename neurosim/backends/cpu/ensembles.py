@@ -81,6 +81,7 @@ class SmallEnsemble(Together):
             # By calls without rows, before any thread needs it.
             nothing, first = lane_data([rows[0].some(slice(0))]), self._lanes_for(self._groups[0], 0)
             first.train(nothing, self._judge, Course(training, 0), 0, 0, 0)
+            first.for_batches(self._course.batch(0))
             first.evaluate(nothing, self._judge, first.parameters)
         work = 3 * network.multiply_adds * rows[0].count + STEP * self._course.steps(0)
         self._part = min(max(1, PART // (work * len(self._groups[0].seeds))), PART_EPOCHS)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neurosim.backends.base import JUDGES, all_dropout_keys
 from neurosim.backends.cpu import lanes
-from neurosim.backends.cpu.kernels import ActivationKernels, LossKernel, OptimizerKernels, lane_loss_kernel
+from neurosim.backends.cpu.kernels import CompiledKernels, LossKernel, lane_loss_kernel
 from neurosim.backends.cpu.plan import Plan, build_plan
 from neurosim.backends.cpu.stages.base import Vectors
 from neurosim.backends.cpu.stages.kinds import IN_LANES
@@ -19,8 +19,11 @@ from neurosim.backends.cpu.table import DROPOUT, Field, LossField
 from neurosim.data.rows import Rows
 from neurosim.network.course import Course
 from neurosim.network.network import Network
-from neurosim.network.training import Training
+from neurosim.network.training import Settings, Training
 from neurosim.randomness import keys
+
+if TYPE_CHECKING:
+    from neurosim.backends.cpu.samples import LargeBatches
 
 # Rows of a chunk of an evaluation; each chunk has a sum of its own.
 EVALUATION_ROWS = 128
@@ -30,18 +33,10 @@ SMALL_NETWORK = 4096
 SIDE_BY_SIDE = 8192
 # From this many parameters on, products of groups are computed in tiles, which have lines of this many lanes.
 WORTH_TILES, LINE_OF_LANES = 64, 16
+# Batches of so many rows fill lines by themselves: the networks of a group take them one after the other.
+LARGE_BATCH = 512
 # Fewer networks than this are trained faster one by one than in a line.
 WORTH_A_LINE = 5
-
-
-@dataclass(frozen=True)
-class CompiledKernels:
-    """The kernels of a network and its optimizer."""
-
-    activations: dict[str, ActivationKernels]
-    loss: LossKernel
-    lane_loss: LossKernel | None
-    optimizer: OptimizerKernels
 
 
 def is_small(network: Network, training: Training) -> bool:
@@ -114,6 +109,8 @@ class LaneGroup:
         Their parameters, changed in place.
     state : float32 (slots, size, lanes)
         The optimizer's state, changed in place.
+    threads : int
+        How many threads share a large batch.
     """
 
     def __init__(
@@ -124,6 +121,7 @@ class LaneGroup:
         seeds: Sequence[int],
         parameters: NDArray[np.float32],
         state: NDArray[np.float32],
+        threads: int = 1,
     ) -> None:
         self.network = network
         self.training = training
@@ -136,6 +134,8 @@ class LaneGroup:
         self._capacity = 0
         self._widest = max(int(np.prod(layer.output_shape)) for layer in network.layers)
         self._evaluation: _Evaluation | None = None
+        self._threads = threads
+        self._large: LargeBatches | None = None
         # A single network of this size is trained by the engine, whose bits those of a group are.
         self._larger = network.size > SMALL_NETWORK
 
@@ -150,6 +150,17 @@ class LaneGroup:
         # To be folded with the epoch.
         self._shuffles = keys(self.seeds if self.training.shuffle else [], "shuffle")
         self._keys = all_dropout_keys(self.network, self.seeds)
+
+    def for_batches(self, rows: int) -> LargeBatches | None:
+        """What trains the networks one by one on batches of so many rows; None where they go side by side."""
+        if rows < LARGE_BATCH or self._larger or not self.network.layers[-1].multiply_adds:
+            return None
+        if self._large is None:
+            # Imported, and so compiled, only for networks that need it.
+            from neurosim.backends.cpu.samples import LargeBatches
+
+            self._large = LargeBatches(self.network, self.training, self.kernels, self._threads)
+        return self._large
 
     def _prepare(self, capacity: int) -> None:
         if capacity <= self._capacity:
@@ -211,10 +222,15 @@ class LaneGroup:
         """As `train`, for epochs of the same batch size."""
         count, rows = len(self.seeds), data[0].shape[1]
         batch = course.batch(first_epoch)
-        self._prepare(batch)
         last = course.steps(first_epoch) if last is None else last
         settings = course.settings(first_epoch, epochs)
         settings = settings if epochs != 1 else settings.some(first, last)
+        large = self.for_batches(batch)
+        if large is not None:
+            return self._train_large(
+                large, data, judge, settings, batch, (first_epoch, epochs), (first, last), steps_done
+            )
+        self._prepare(batch)
         params = self.training.numbers(settings)
         totals = np.zeros((epochs, count, 2))
         kernels = self.kernels
@@ -250,6 +266,20 @@ class LaneGroup:
             totals,
         )
         return totals
+
+    def _train_large(
+        self, large: LargeBatches, data: tuple[Any, ...], judge: Any, settings: Settings, *course: Any
+    ) -> NDArray[Any]:
+        """As `train`, one network after the other."""
+        size = self.network.size
+        parameters, state = self.parameters.reshape(size, -1), self.state.reshape(-1, size, len(self.seeds))
+        totals = []
+        for k in range(len(self.seeds)):
+            member = tuple(part[k if len(part) > 1 else 0] for part in data)
+            large.parameters[:], large.state[:] = parameters[:, k], state[..., k]
+            totals.append(large.train(member, judge, settings, self._shuffles[k : k + 1], self._keys[k], *course))
+            parameters[:, k], state[..., k] = large.parameters, large.state
+        return np.stack(totals, axis=1)
 
     def evaluate(
         self, data: tuple[Any, ...], judge: Any, parameters: NDArray[np.float32], *, answers: bool = False

@@ -53,6 +53,16 @@ class OptimizerKernels:
 
 
 @dataclass(frozen=True)
+class CompiledKernels:
+    """The kernels of a network and its optimizer."""
+
+    activations: dict[str, ActivationKernels]
+    loss: LossKernel
+    lane_loss: LossKernel | None
+    optimizer: OptimizerKernels
+
+
+@dataclass(frozen=True)
 class PartKernels:
     """Addresses of a function of a rule and of that for its `count` constants."""
 

@@ -77,6 +77,7 @@ def build_plan(
     *,
     training: bool,
     lanes: int = 1,
+    of_samples: bool = False,
     threads: int = 1,
 ) -> Plan:
     """Lay out a network for the engine.
@@ -97,10 +98,14 @@ def build_plan(
         Whether dropout is active (otherwise it is left out) and running statistics are updated.
     lanes : int
         Number of networks side by side, see `neurosim.backends.cpu.lanes`; every number then becomes this many.
+    of_samples : bool
+        Whether the lanes are instead samples of one network, see `neurosim.backends.cpu.large_batches`.
     threads : int
         For how many threads there should be blocks.
     """
-    stages = Stages(network, capacity, kernels, vectors, KINDS, starts_on_maps(network), training, lanes, threads)
+    networks = 1 if of_samples else lanes
+    kinds, on_maps = KINDS, starts_on_maps(network)
+    stages = Stages(network, capacity, kernels, vectors, kinds, on_maps, training, lanes, networks, threads)
     stages.build()
     return _finish(stages, loss)
 

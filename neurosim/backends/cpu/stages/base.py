@@ -82,10 +82,13 @@ class Stages:
         on_maps: bool,
         training: bool,
         lanes: int,
+        networks: int,
         threads: int,
     ) -> None:
         self.network, self.capacity, self.kernels, self.vectors = network, capacity, kernels, vectors
         self.training, self.lanes, self.threads, self.on_maps = training, lanes, threads, on_maps
+        # Of these there are parameters.
+        self.networks = networks
         self._kinds = kinds
         self.backward = vectors.gradient is not None
         self.table: list[Stage] = []
@@ -191,9 +194,9 @@ class Stages:
         )
         for array, weight_field, bias_field in places:
             if array is not None:
-                stage[weight_field] = address(array, weight.offset * self.lanes)
+                stage[weight_field] = address(array, weight.offset * self.networks)
                 if bias is not None:
-                    stage[bias_field] = address(array, bias.offset * self.lanes)
+                    stage[bias_field] = address(array, bias.offset * self.networks)
 
     def activates(self, stage: Stage, layer: Activated) -> None:
         """Enter the kernels of a stage's activation and its parameters; the place of its outputs must be known."""
