@@ -6,7 +6,6 @@ import importlib
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
-from neurosim.analysis import conditions
 from neurosim.printable import arguments
 from neurosim.scenario.pictures import FILMS, PICTURES
 
@@ -15,7 +14,7 @@ if TYPE_CHECKING:  # what names a picture need not load a simulator
 
 
 def function(reference: str) -> Any:
-    """The function of `neurosim.analysis` that a record names, such as "inputs.input_map"."""
+    """The function of `neurosim.analysis` that a record names, such as "inputs.input_map"; its module is loaded now."""
     module, _, name = reference.rpartition(".")
     return getattr(importlib.import_module(f"neurosim.analysis.{module}"), name)
 
@@ -31,7 +30,7 @@ def is_usual(name: str, simulator: Simulator) -> bool:
     if picture.by_layer:
         asked = simulator.scenario.given.record
         return asked is not None and picture.records in asked.quantities
-    return bool(picture.usual) and getattr(conditions, picture.usual)(simulator)
+    return bool(picture.usual) and _condition(picture.usual)(simulator)
 
 
 def missing(name: str, simulator: Simulator) -> str:
@@ -61,8 +60,12 @@ def no_film(name: str, simulator: Simulator) -> str:
     return _lacks(FILMS[name].missing, FILMS[name].records, simulator)
 
 
+def _condition(name: str) -> Any:
+    return function(f"conditions.{name}")
+
+
 def _lacks(condition: str, records: Sequence[str], simulator: Simulator) -> str:
-    reason: str = getattr(conditions, condition)(simulator) if condition else ""
+    reason: str = _condition(condition)(simulator) if condition else ""
     if reason or not records or any(_was_recorded(quantity, simulator) for quantity in records):
         return reason
     asked = arguments(overrides={"record.quantities": [records[-1]]})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, is_dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -48,10 +48,16 @@ class RunFacts:
     @staticmethod
     def from_bytes(content: bytes) -> RunFacts:
         """Facts from what `to_bytes` gave."""
-        modules = {function(picture.facts).__module__ for picture in PICTURES.values()}
-        classes = [entry for module in modules for entry in vars(sys.modules[module]).values() if is_dataclass(entry)]
-        facts: RunFacts = unpack(content, [RunFacts, *(entry for entry in classes if isinstance(entry, type))])
+        facts: RunFacts = unpack(content, _classes())
         return facts
+
+
+def _classes() -> Iterator[type]:
+    """The classes that facts are made of, each loaded when it is its turn."""
+    yield RunFacts
+    for reference in dict.fromkeys(picture.facts for picture in PICTURES.values()):
+        module = sys.modules[function(reference).__module__]
+        yield from (entry for entry in vars(module).values() if isinstance(entry, type) and is_dataclass(entry))
 
 
 def run_facts(

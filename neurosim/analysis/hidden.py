@@ -14,22 +14,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.analysis.output_layer import (
-    Parameters,
-    answers_to,
-    levels,
-    output_layer,
-    output_layers,
-    output_place,
-    output_weights,
-)
-from neurosim.analysis.pieces import in_pieces
 from neurosim.analysis.planes import hidden_planes, on_plane
-from neurosim.analysis.restoring import restored
 from neurosim.analysis.spacing import evenly
-from neurosim.network.layers import Dense
 
-if TYPE_CHECKING:  # what draws these numbers need not load a simulator
+if TYPE_CHECKING:  # what draws these numbers need not load what computes them
+    from neurosim.analysis.output_layer import Parameters
+    from neurosim.network.layers import Dense
     from neurosim.training.simulator import Simulator
 
 MOST_ROWS, GRID = 400, 100
@@ -129,6 +119,8 @@ def hidden_space_at(simulator: Simulator, times: Sequence[tuple[float, Parameter
 
     The simulator is unchanged afterward.
     """
+    from neurosim.analysis.output_layer import answers_to, levels, output_layer, output_layers, output_weights
+
     functions, output = output_layers(simulator.network), output_layer(simulator.network)
     rows = _Rows(simulator)
     seen = rows.hidden(times)
@@ -168,6 +160,8 @@ def hidden_directions(simulator: Simulator, times: Sequence[Parameters]) -> list
 
     They are chosen as in `hidden_space_at`, by where the rows lie with the present parameters.
     """
+    from neurosim.analysis.output_layer import output_layer, output_weights
+
     output = output_layer(simulator.network)
     weights = [output_weights(output, parameters)[0] for parameters in times]
     if output.inputs <= 2:
@@ -197,6 +191,10 @@ class _Rows:
 
     def hidden(self, times: Sequence[tuple[float, Parameters]]) -> list[tuple[Array, Array]]:
         """The outputs of the last hidden layer for the rows and for the grid, with the parameters of several times."""
+        from neurosim.analysis.output_layer import output_place
+        from neurosim.analysis.pieces import in_pieces
+        from neurosim.analysis.restoring import restored
+
         simulator, network = self._simulator, self._simulator.network
         place = output_place(network)
         assert place is not None

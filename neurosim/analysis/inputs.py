@@ -9,9 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.analysis.conditions import shows_inputs
-from neurosim.analysis.sides import outputs_and_sides
-
 if TYPE_CHECKING:  # what draws these numbers need not load a simulator
     from neurosim.training.simulator import Simulator
 
@@ -80,6 +77,10 @@ def input_map(simulator: Simulator, size: int | None = None) -> InputMap | None:
     It can be with two inputs and classes, and with one or two inputs and one output value. `size` is the number of
     points along each of two inputs; with many classes, there are fewer.
     """
+    # What draws these numbers need not load what computes them.
+    from neurosim.analysis.conditions import shows_inputs
+    from neurosim.analysis.sides import outputs_and_sides
+
     network, data = simulator.network, simulator.data
     if not shows_inputs(simulator):
         return None

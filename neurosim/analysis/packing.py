@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
@@ -29,9 +29,27 @@ def pack(value: object) -> bytes:
     return buffer.getvalue()
 
 
-def unpack(content: bytes, classes: Sequence[type]) -> Any:
-    """The value again; `classes` are the dataclasses that may be in it."""
-    known = {cls.__name__: cls for cls in classes}
+class _Classes(dict[str, type]):
+    """Classes by their names, looked through no further than to the one that is asked for."""
+
+    def __init__(self, classes: Iterable[type]) -> None:
+        super().__init__()
+        self._more = iter(classes)
+
+    def __missing__(self, name: str) -> type:
+        for found in self._more:
+            self[found.__name__] = found
+            if found.__name__ == name:
+                return found
+        raise KeyError(name)
+
+
+def unpack(content: bytes, classes: Iterable[type]) -> Any:
+    """The value again; `classes` are the dataclasses that may be in it.
+
+    They are taken one by one, no more of them than it takes: each may have to be loaded first.
+    """
+    known = _Classes(classes)
     with np.load(io.BytesIO(content), allow_pickle=False) as archive:
         arrays = {name: archive[name] for name in archive.files}
     return _restore(json.loads(str(arrays.pop("skeleton"))), arrays, known)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib import colormaps
@@ -13,8 +14,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 
-from neurosim.analysis.studies import VariantFacts
 from neurosim.plots.style import COLORS
+
+if TYPE_CHECKING:
+    from neurosim.analysis.studies import VariantFacts
 
 # Yellow is illegible on white.
 LINES = tuple(color for color in COLORS if color != "#F0E442")

@@ -13,9 +13,10 @@ from matplotlib.figure import Figure
 from neurosim.analysis.curves import Curves
 from neurosim.analysis.facts import RunFacts
 from neurosim.analysis.failures import RAISED, Failures
+from neurosim.files.atomic import write_atomically
 from neurosim.plots.curves import learning_curves
 from neurosim.plots.settings import own_settings
-from neurosim.plots.style import save
+from neurosim.plots.style import rendered, save
 from neurosim.scenario.pictures import PICTURES
 from neurosim.training.history import History
 
@@ -46,9 +47,17 @@ def write_pictures(
     written: list[Path] = []
     for name in facts.pictures if pictures is None else pictures:
         with failures.kept(name):
-            made = draw(name, facts)
-            written += [save(made, folder / f"{name}.{kind}", facts.title) for kind in facts.formats]
+            for file, content in picture_files(name, facts):
+                written.append(folder / file)
+                write_atomically(written[-1], content)
     return written
+
+
+@own_settings()
+def picture_files(name: str, facts: RunFacts) -> list[tuple[str, bytes]]:
+    """The files of one picture of a run, in all formats asked for: their names and contents."""
+    made = draw(name, facts)
+    return [(f"{name}.{kind}", rendered(made, kind, facts.title)) for kind in facts.formats]
 
 
 @own_settings()

@@ -130,12 +130,13 @@ def main() -> None:
     end_with_parent()
     gc.set_threshold(100_000)
     from neurosim.analysis.facts import RunFacts
-    from neurosim.plots.pictures import rehearse, write_pictures
+    from neurosim.plots.pictures import rehearse
+    from neurosim.plots.sharing import write_shared
 
     rehearse()
     folder, _, facts = sys.stdin.buffer.read().partition(b"\0")
     # What fails here is drawn once more in the process of the run, which can say why.
-    written = write_pictures(RunFacts.from_bytes(facts), Path(os.fsdecode(folder)), Failures())
+    written = write_shared(RunFacts.from_bytes(facts), Path(os.fsdecode(folder)))
     sys.stdout.buffer.write(b"".join(path.name.encode() + b"\n" for path in written) + DONE)
     sys.stdout.flush()
     os._exit(0)

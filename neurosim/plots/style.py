@@ -249,16 +249,21 @@ def signed() -> LinearSegmentedColormap:
     return LinearSegmentedColormap.from_list("signed", [COLORS[0], "#f7f7f7", COLORS[1]])
 
 
-@own_settings()
 def save(made: Figure, path: Path, title: str) -> Path:
     """Write a figure as PNG, or as SVG if the path says so; the same figure gives the same bytes."""
+    write_atomically(path, rendered(made, path.suffix.removeprefix("."), title))
+    return path
+
+
+@own_settings()
+def rendered(made: Figure, kind: str, title: str) -> bytes:
+    """A figure as a file of the kind "png" or "svg"; the same figure gives the same bytes."""
     buffer, title = io.BytesIO(), headline(title)
-    if path.suffix == ".svg":
+    if kind == "svg":
         # Text stays text; without a salt and a date, ids would be random and the file different each time.
         with rc_context({"svg.fonttype": "none", "svg.hashsalt": "neurosim"}):
             made.savefig(buffer, format="svg", metadata={"Title": title, "Creator": "neurosim", "Date": None})
     else:
         metadata: dict[str, Any] = {"Title": title, "Software": "neurosim"}
         made.savefig(buffer, format="png", metadata=metadata)
-    write_atomically(path, buffer.getvalue())
-    return path
+    return buffer.getvalue()

@@ -27,11 +27,14 @@ def environment_of(environment: Mapping[str, str]) -> dict[str, str]:
     return {**environment, "PYTHONPATH": os.pathsep.join(path for path in paths if path)}
 
 
-def end_with_parent() -> None:
-    """Call this first in a process of `command_of`: it then ends when its parent ends, for whatever reason."""
-    if os.name != "posix" or len(sys.argv) < 2:  # Windows does not tell whether the parent has ended
+def end_with_parent(parent: int | None = None) -> None:
+    """Call this first in a helper process: it then ends when its parent ends, for whatever reason.
+
+    `parent` is the id of the parent; left out, what `command_of` has passed on.
+    """
+    if os.name != "posix" or (parent is None and len(sys.argv) < 2):  # Windows does not tell whether it has ended
         return
-    parent = int(sys.argv[1])
+    parent = int(sys.argv[1]) if parent is None else parent
 
     def watch() -> None:
         while os.getppid() == parent:

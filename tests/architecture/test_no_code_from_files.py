@@ -75,6 +75,7 @@ REASONS = {
     ("plots/animation.py", "subprocess"): "ffmpeg, which is given pixels, for films that the user asks for",
     ("plots/studio.py", "subprocess"): "a second neurosim that draws pictures; allowed from the command line only",
     ("plots/studio.py", "Popen"): "a second neurosim that draws pictures; allowed from the command line only",
+    ("plots/sharing.py", "os.fork"): "the process that draws, once more: nothing else is started",
     ("data/file_datasets.py", "loadtxt"): "the numbers of the data set digits, which is shipped",
 }
 
