@@ -35,7 +35,8 @@ class ProcessError(Exception):
 
 def run_process(arguments: list[str], cache: Path | None = None) -> subprocess.CompletedProcess[str]:
     """Run Python with some arguments until it ends."""
-    environment = dict(os.environ)
+    # Installed packages come with their bytecode; from a clone, the first run has to be able to keep it.
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     if cache is not None:
         environment["NEUROSIM_CACHE"] = str(cache)
     done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, env=environment)

@@ -37,11 +37,12 @@ _OURS = {
 say_what_is_ignored(drawing=False)
 
 
-def _load_array_functions() -> None:
+def load_array_functions() -> None:
     """Import what Numba knows of arrays without ``scipy.linalg``, which takes a tenth of a second.
 
-    Numba looks whether it is there, for matrix products in compiled code, of which there are none here. While it looks,
-    empty modules stand in for it; afterwards it can be imported as usual.
+    Call this before anything is compiled, which is when Numba would import them, and would look for it: it is for
+    matrix products in compiled code, of which there are none here. While Numba looks, empty modules stand in for it;
+    afterwards it can be imported as usual.
     """
     if "numba.np.arraymath" in sys.modules or "scipy.linalg" in sys.modules:
         return
@@ -52,9 +53,6 @@ def _load_array_functions() -> None:
     finally:
         for name in stand_ins:
             del sys.modules[name]
-
-
-_load_array_functions()
 
 
 @contextmanager

@@ -20,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     # Loading libraries makes hundreds of thousands of objects that all stay: looking for garbage
     # among them at the usual intervals takes a tenth of a second.
-    gc.set_threshold(100_000)
+    gc.set_threshold(300_000)
     ending = Ending()
     status = ending.run(lambda: _main(list(sys.argv[1:] if arguments is None else arguments), ending))
     # All files are closed by now; taking the interpreter and the compiler down properly would only take time.

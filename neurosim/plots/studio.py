@@ -128,7 +128,8 @@ def _order(facts: RunFacts, folder: Path) -> bytes:
 def main() -> None:
     """Load matplotlib, read an order, draw, and print the names of the pictures."""
     end_with_parent()
-    gc.set_threshold(100_000)
+    # It ends soon.
+    gc.disable()
     from neurosim.analysis.facts import RunFacts
     from neurosim.plots.pictures import rehearse
     from neurosim.plots.sharing import write_shared

@@ -9,10 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import canonicalize_name
-from packaging.version import InvalidVersion
-
 from neurosim.errors import PluginError
 from neurosim.network.layers.kinds import CHOICES
 from neurosim.network.layers.weighted import learned_names
@@ -220,21 +216,27 @@ def _no_such(what: str, key: str, owner: str, names: Mapping[str, Any], others: 
     return f"unknown {what} of {owner}; {f'{near} ' if near else ''}{listed}"
 
 
-def required(wanted: Requirement, registry: Registry) -> list[Plugin]:
+def required(text: str, registry: Registry) -> list[Plugin]:
     """The plugins of the name that is required, broken or not: a distribution may have several."""
-    name = canonicalize_name(wanted.name)
+    from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name
+
+    name = canonicalize_name(Requirement(text).name)
     return [plugin for plugin in registry.plugins if canonicalize_name(plugin.name) == name]
 
 
 def _requirement(text: str, registry: Registry) -> str:
     """What is wrong with a required plugin; empty when it is there."""
+    from packaging.requirements import InvalidRequirement, Requirement
+    from packaging.version import InvalidVersion
+
     try:
         wanted = Requirement(text)
     except InvalidRequirement:
         return f'expected a plugin\'s name and versions, such as "neurosim-swish>=1.0", not {show(text)}'
     if wanted.url or wanted.marker or wanted.extras:
         return f"expected a plugin's name and versions only, not {show(text)}"
-    found = required(wanted, registry)
+    found = required(text, registry)
     if not found:
         working = [plugin.name for plugin in registry.plugins if not plugin.error]
         near = did_you_mean(wanted.name, working) or f"loaded plugins: {', '.join(working) or 'none'}"

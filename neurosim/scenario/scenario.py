@@ -8,8 +8,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from packaging.requirements import Requirement
-
 from neurosim.errors import UsageError
 from neurosim.network.network_section import NetworkSection
 from neurosim.plugin.host import BUILTIN, Plugin, Registry
@@ -235,5 +233,5 @@ def _plugins(sections: ScenarioFile, registry: Registry) -> tuple[Plugin, ...]:
     entries += [choice.entry for choice in (*(training.metrics or ()), *(training.observers or ()))]
     plugins = [entry.plugin for entry in entries]
     for text in sections.requires.plugins:
-        plugins += required(Requirement(text), registry)
+        plugins += required(text, registry)
     return tuple(plugin for plugin in dict.fromkeys(plugins) if plugin.name != BUILTIN)

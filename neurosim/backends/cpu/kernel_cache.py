@@ -13,12 +13,12 @@ from typing import Any
 
 from numba.core.caching import NullCache
 from numba.core.compiler import CompileResult
-from numba.core.runtime import rtsys
 from numba.core.serialize import dumps
 
 from neurosim.backends.cache import kernel_folder, source_stamp, tell_what_is_compiled
+from neurosim.backends.cpu.linking import know_runtime, know_symbols, symbols_of
 from neurosim.backends.kept_files import keep, load_kept
-from neurosim.backends.own_numba import SET_UP_OTHERWISE
+from neurosim.backends.own_numba import SET_UP_OTHERWISE, load_array_functions
 
 _WORDS = {
     "engine.train": "the loop over an epoch",
@@ -48,14 +48,16 @@ class KernelCache(NullCache):
         """The compiled function from the cache; None if there is none, or none that can be used."""
         found = self._found(sig, target_context)
         if found is None:
+            load_array_functions()
             tell_what_is_compiled(words_of(self._function))
         return found
 
     def _found(self, sig: Any, target_context: Any) -> Any:
         def rebuild(content: bytes) -> Any:
-            # All that machine code calls; what Numba needs to compile, it registers when it does.
-            rtsys.initialize(target_context)
-            return CompileResult._rebuild(target_context, *pickle.loads(content))
+            symbols, parts = pickle.loads(content)
+            know_runtime()
+            know_symbols(target_context.codegen(), symbols)
+            return CompileResult._rebuild(target_context, *parts)
 
         return load_kept(self._name(sig, target_context.codegen()), rebuild)
 
@@ -63,7 +65,10 @@ class KernelCache(NullCache):
         """Store the compiled function, if possible."""
         if kernel_folder() is None or data.lifted or data.library.has_dynamic_globals:
             return
-        keep(self._name(sig, data.codegen), dumps(data._reduce()))
+        *parts, environments = data._reduce()
+        # Those without constants are never looked into; with them, modules would be loaded.
+        used = tuple(environment for environment in environments if environment.consts)
+        keep(self._name(sig, data.codegen), dumps((symbols_of(data.library), (*parts, used))))
 
     def _name(self, signature: Any, codegen: Any) -> str:
         """The name of the file: the function, then a hash of everything that determines its machine code."""
@@ -85,4 +90,7 @@ def words_of(function: Callable[..., Any]) -> str:
 def kernel_cache(function: Any) -> Any:
     """The cache of a function; one that stores nothing if the function's source is not in a file."""
     stamp = source_stamp(function)
-    return NullCache() if stamp is None or SET_UP_OTHERWISE else KernelCache(function, stamp)
+    if stamp is None or SET_UP_OTHERWISE:
+        load_array_functions()
+        return NullCache()
+    return KernelCache(function, stamp)

@@ -4,18 +4,23 @@ Numba optimizes each compiled function together with all that it calls, and emit
 only the outermost are ever called from outside, so for the others that is work for nothing: each is optimized again in
 every function that it is linked into. Here they are only linked. What is optimized in the end is the same function,
 with the same meaning.
+
+Code from the cache is loaded without what Numba needs to compile more: it registers that when it does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import llvmlite.binding as llvm
 from numba.core import event
 from numba.core.codegen import JITCodeLibrary
 from numba.core.environment import lookup_environment
 from numba.core.registry import cpu_target
+from numba.core.runtime import _nrt_python
 
 
 class _Depth(event.Listener):
@@ -37,6 +42,23 @@ class _Library(JITCodeLibrary):
     """The code of one function and of all that it calls; of an inner one only to be linked into others."""
 
     inner = False
+    # Of code from the cache: what is only needed if it is linked into other code.
+    bitcode = b""
+
+    @classmethod
+    def _unserialize(cls, codegen: Any, state: Any) -> Any:
+        name, _, (machine_code, bitcode) = state
+        library = codegen.create_library(name)
+        library.enable_object_caching()
+        library._set_compiled_object(machine_code)
+        library._finalize_final_module()
+        library.bitcode = bitcode
+        return library
+
+    def _get_module_for_linking(self) -> Any:
+        if self.bitcode and self._shared_module is None:
+            self._shared_module = llvm.parse_bitcode(self.bitcode)
+        return super()._get_module_for_linking()
 
     def finalize(self) -> None:
         self.inner = _depth.count > 1
@@ -56,6 +78,25 @@ class _Library(JITCodeLibrary):
             environment = lookup_environment(variable.name)
             if environment is not None:
                 self._codegen.set_env(variable.name, environment)
+
+
+def symbols_of(library: Any) -> list[str]:
+    """The names of the functions and variables that compiled code defines."""
+    module = library._get_module_for_linking()
+    entries = (*module.functions, *module.global_variables)
+    return [entry.name for entry in entries if not entry.is_declaration]
+
+
+def know_symbols(codegen: Any, names: Collection[str]) -> None:
+    """Have Numba find what code from the cache defines: it looks for nothing that it does not know."""
+    codegen._engine._defined_symbols.update(names)
+
+
+@functools.cache
+def know_runtime() -> None:
+    """Tell the linker where the functions of Numba's runtime are that machine code calls."""
+    for name, address in _nrt_python.c_helpers.items():
+        llvm.add_symbol(name if name.startswith("_") else f"NRT_{name}", address)
 
 
 @contextmanager

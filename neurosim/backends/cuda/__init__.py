@@ -23,4 +23,6 @@ GPU and a launch can do: all for the benchmark. `resources` compiles for GPUs th
 """
 
 # First, since it loads Numba.
-from neurosim.backends import own_numba  # noqa: F401
+from neurosim.backends.own_numba import load_array_functions
+
+load_array_functions()

@@ -1,6 +1,9 @@
 """Only what is called from outside becomes machine code of its own; the user's own functions are compiled as usual."""
 
 import ctypes
+import os
+import subprocess
+import sys
 
 import numba
 import numpy as np
@@ -66,6 +69,31 @@ def test_the_user_s_own_functions_may_use_what_was_linked_before(uncached):
     assert inner(6) == 6
     with pytest.raises(ValueError, match="negative dimensions"):
         outer(-1)
+
+
+FROM_THE_CACHE = """
+import linecache, sys, types
+text = "def twice(x): return 2 * x"
+linecache.cache["twice.py"] = (len(text), None, [text], "twice.py")
+module = sys.modules["neurosim.backends.twice"] = types.ModuleType("neurosim.backends.twice")
+exec(compile(text, "twice.py", "exec"), module.__dict__)
+
+from neurosim.backends.cpu import jit
+
+twice = jit.entry(module.twice)
+print(twice(3), sum(twice.stats.cache_hits.values()))
+four_times = jit.entry(lambda x: twice(twice(x)))
+print(four_times(3))
+"""
+
+
+@pytest.mark.ci
+def test_code_from_the_cache_can_be_called_and_linked(tmp_path):
+    environment = {**os.environ, "NEUROSIM_CACHE": str(tmp_path)}
+    for hits in (0, 1):
+        command = [sys.executable, "-c", FROM_THE_CACHE]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        assert done.stdout.split() == ["6", str(hits), "12"]
 
 
 def test_flags_have_the_same_values_in_less_time():
