@@ -56,8 +56,9 @@ class _Library(JITCodeLibrary):
         return library
 
     def _get_module_for_linking(self) -> Any:
-        if self.bitcode and self._shared_module is None:
-            self._shared_module = llvm.parse_bitcode(self.bitcode)
+        if self.bitcode:
+            self._shared_module: Any = llvm.parse_bitcode(self.bitcode)
+            self.bitcode = b""
         return super()._get_module_for_linking()
 
     def finalize(self) -> None:
