@@ -1,9 +1,9 @@
 """What determines the last bits of a result, besides the scenario, the rows and the formulas.
 
-The CPU backend has the same bits on every processor: no sum is reordered, what is fused is written as fused, and its
-functions are its own. Only what is worked out once a step, in float64, comes from the C library: powers of an
-optimizer's decay rates, and schedules. The reference backend multiplies matrices with NumPy's BLAS, NumPy's exp, log
-and tanh depend on the vector instructions they use, and sine, cosine and powers are the C library's.
+The CPU backend has the same bits on every processor of an architecture: no sum is reordered, what is fused is written
+as fused, and its functions are its own, as are those that schedules and optimizers use. Architectures differ in what
+they do with numbers too small for a normal float32. The reference backend multiplies matrices with NumPy's BLAS,
+NumPy's exp, log and tanh depend on the vector instructions they use, and sine, cosine and powers are the C library's.
 """
 
 from __future__ import annotations
@@ -17,6 +17,9 @@ from typing import Any
 # NumPy's names for the vector instructions of its functions, widest first; older versions use other names.
 _VECTORS = (("AVX-512", {"X86_V4", "AVX512_SKX"}), ("AVX2", {"X86_V3", "AVX2"}))
 
+# Of architectures that systems call differently.
+_OTHER_NAMES = {"amd64": "x86_64", "arm64": "aarch64"}
+
 
 @functools.cache
 def arithmetic_of(backend: str) -> dict[str, str]:
@@ -25,8 +28,10 @@ def arithmetic_of(backend: str) -> dict[str, str]:
         from neurosim.backends.cuda.target import device_words
 
         return {"device": device_words()}
-    own = {} if backend == "cpu" else {"BLAS": numpy_blas(), "NumPy's functions": _numpy_functions()}
-    return {**own, "C library": _c_library()}
+    if backend == "cpu":
+        machine = platform.machine().lower()
+        return {"architecture": _OTHER_NAMES.get(machine, machine)}
+    return {"BLAS": numpy_blas(), "NumPy's functions": _numpy_functions(), "C library": _c_library()}
 
 
 @functools.cache

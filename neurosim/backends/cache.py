@@ -29,7 +29,7 @@ from neurosim.backends.own_numba import VERSIONS
 from neurosim.files.private import PrivateFolder
 from neurosim.version import __version__
 
-KERNEL_SOURCES = ("*.py", "cpu/**/*.py", "../formulas/*.py")
+KERNEL_SOURCES = ("*.py", "cpu/**/*.py", "../elementary/*.py", "../formulas/*.py")
 
 
 @functools.cache

@@ -35,7 +35,8 @@ class SplitUpdate:
     ----------
     constants : list of str
         Lines of the step's part, float64: statements on `inputs` (under their generated names, see
-        `own_name`) that fill ``out[0]``, ``out[1]``, ...; they need ``exact_math``, Python's own ``math``.
+        `own_name`) that fill ``out[0]``, ``out[1]``, ...; they need ``exact_math``, which has the functions of Python's
+        ``math`` with the same bits on every machine (see `neurosim.elementary`).
     step : str
         Generated name of the step.
     translator : Translator
@@ -162,13 +163,21 @@ class _Lifter:
 
 
 class _StepPrinter(PythonPrinter):
-    """Writes invariant expressions, in float64 and with Python's own ``math``."""
+    """Writes invariant expressions, in float64, with the functions of ``exact_math``."""
 
     def name(self, name: str) -> ast.Name:
         return ast.Name(own_name(name))
 
     def write_named(self, node: form.Named) -> ast.expr:
         return ast.Name(f"exact_math.{node.written.rpartition('.')[2]}")
+
+    def write_const(self, node: form.Const) -> ast.expr:
+        return ast.Constant(node.value if isinstance(node.value, bool) else float(node.value))
+
+    def write_binary(self, node: form.Binary) -> ast.expr:
+        if node.operator == "**":
+            return called("exact_math.pow", self.write(node.left), self.write(node.right))
+        return super().write_binary(node)
 
     def write_call(self, node: form.Call) -> ast.expr:
         return called(f"exact_math.{node.name}", *self.write_all(node.arguments))

@@ -85,7 +85,7 @@ def _parse_lambda(function: Callable[..., Any]) -> ast.FunctionDef:
     names = code.co_varnames[: code.co_argcount]
     found = [
         node
-        for node in ast.walk(_tree(_whole_source(function)))
+        for node in ast.walk(_tree(whole_source(function)))
         if isinstance(node, ast.Lambda)
         and node.lineno == code.co_firstlineno
         and tuple(argument.arg for argument in node.args.args) == names
@@ -102,6 +102,26 @@ def _parse_lambda(function: Callable[..., Any]) -> ast.FunctionDef:
     return ast.copy_location(ast.FunctionDef(identifier(function), node.args, [body], []), node)
 
 
+def defining_node(text: str, code: CodeType) -> ast.FunctionDef | ast.Lambda | None:
+    """Where the text of a file defines a function, as a tree that may be changed; None where it does not."""
+    try:
+        tree = ast.parse(text)
+    except SyntaxError:
+        return None
+    found: list[ast.FunctionDef | ast.Lambda] = []
+    for node in ast.walk(tree):
+        match node:
+            case ast.FunctionDef(name=name) if name == code.co_name:
+                if min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)]) == code.co_firstlineno:
+                    found.append(node)
+            case ast.Lambda(lineno=line) if code.co_name == LAMBDA and line == code.co_firstlineno:
+                found.append(node)
+    if len(found) > 1:
+        places = [(line, start) for line, _, start, end in code.co_positions() if line and end]
+        found = [node for node in found if isinstance(node, ast.Lambda) and places and _covers(node, places)]
+    return found[0] if found else None
+
+
 def _covers(node: ast.Lambda, places: Iterable[tuple[int, int | None]]) -> bool:
     """Whether all code at these places is that of a lambda."""
     body = node.body
@@ -114,7 +134,8 @@ def _tree(text: str) -> ast.Module:
     return ast.parse(text)
 
 
-def _whole_source(function: Callable[..., Any]) -> str:
+def whole_source(function: Callable[..., Any]) -> str:
+    """The text of the file that a function is from, as it was when it was loaded; empty where there is none."""
     loaded = getattr(function, "__globals__", {}).get(LOADED_SOURCE)
     if loaded is not None:
         return str(loaded)

@@ -10,6 +10,7 @@ from itertools import repeat
 import numpy as np
 from numpy.typing import NDArray
 
+from neurosim.formulas.portable import portable
 from neurosim.network.layers import Chosen
 from neurosim.network.training import Settings, Training
 from neurosim.plugin import FeedbackSchedule, Schedule
@@ -196,7 +197,8 @@ def _factors(
     """The factors of a schedule at steps, or epochs, `first` to before `last` of `total`."""
     unit = record.unit.removesuffix("s")
     try:
-        found = list(map(record.factor, range(first, last), repeat(total), *(repeat(value) for value in values)))
+        factor = portable(record.factor)
+        found = list(map(factor, range(first, last), repeat(total), *(repeat(value) for value in values)))
     except Exception as error:
         error.add_note(f"The schedule is asked for {record.unit} 0 to {total - 1} of {total}.")
         raise
@@ -213,7 +215,7 @@ def _factors(
 def _factor_after(record: FeedbackSchedule, losses: list[float], values: tuple[float, ...], what: str) -> float:
     where = f"after {len(losses)} epochs" if losses else "before the first epoch, when the list of losses is empty"
     try:
-        found = record.factor(losses, *values)
+        found = portable(record.factor)(losses, *values)
     except Exception as error:
         error.add_note(f"That was {where}.")
         raise

@@ -43,6 +43,7 @@ REASONS = {
         "plugin/host/sources.py",
         "find_spec",
     ): "where the source of an installed plugin lies, for its hash; nothing is loaded",
+    ("formulas/portable.py", "compile"): "the text of a registered function, which is code already, with other powers",
     ("plugin/host/files.py", "compile"): NAMED,
     ("plugin/host/files.py", "exec"): NAMED,
     ("plugin/host/files.py", "spec_from_file_location"): NAMED,

@@ -18,6 +18,7 @@ from neurosim.backends.cpu import team
 from neurosim.backends.cpu.jit import compiled, entry, scalar
 from neurosim.backends.cpu.masks import GOLDEN, mix64, uniform
 from neurosim.backends.cpu.memory import address_of, atomic_add, floats, integers
+from neurosim.backends.cpu.step_math import exact_math
 from neurosim.data.rows import Rows
 
 FLOAT = 4  # bytes
@@ -129,8 +130,8 @@ def inverse_map(start, second, strengths, height, width):
     shift_x, shift_y = drawn(start, second, 0, shift), drawn(start, second, 1, shift)
     angle = drawn(start, second, 2, rotation)
     factor = 1.0 / (1.0 + drawn(start, second, 3, scale))
-    tilt = math.tan(drawn(start, second, 4, shear))
-    cosine, sine = math.cos(angle) * factor, math.sin(angle) * factor
+    tilt = exact_math.tan(drawn(start, second, 4, shear))
+    cosine, sine = exact_math.cos(angle) * factor, exact_math.sin(angle) * factor
     # (scale R H)^-1 = H^-1 R^-1 / scale, with y pointing down.
     a, b = cosine - tilt * sine, -sine - tilt * cosine
     d, e = sine, cosine

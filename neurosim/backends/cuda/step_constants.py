@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurosim.backends.invariants import SplitUpdate, split_part
-from neurosim.backends.uncompiled import machine_math
+from neurosim.elementary.arrays import mathematics
 from neurosim.formulas.float32 import own_name
 from neurosim.network.training import Settings, Training
 from neurosim.plugin import Optimizer
@@ -42,7 +42,7 @@ def step_constants(
     """The float32 constants (steps, constants) of a function of the rule in each of `steps`.
 
     `values` are those of the params and of `IS_BIAS`: a number, or one for each step. Everything is computed in float64
-    before it is rounded, as in the CPU engine.
+    before it is rounded, to the bits of the CPU engine.
     """
     split, fill = _filler(optimizer, part)
     numbers = np.array(list(steps), np.float64)
@@ -70,7 +70,7 @@ def _filler(optimizer: Optimizer, part: UpdatePart) -> tuple[SplitUpdate, Callab
         split = split_part(optimizer, part)
         arguments = ", ".join([split.step, *(own_name(name) for name in split.inputs)])
         lines = "\n".join(f"    {line}" for line in split.constants) or "    pass"
-        names: dict[str, Any] = {"F": np.float32, "exact_math": machine_math}
+        names: dict[str, Any] = {"F": np.float32, "exact_math": mathematics}
         exec(f"def fill(out, {arguments}):\n{lines}", names)
         if len(_FILLERS) == _MOST_FILLERS:
             _FILLERS.clear()

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neurosim.formulas.portable import portable
 from neurosim.network.layers.base import Chosen, Parameter
 from neurosim.plugin import Initializer
 from neurosim.plugin.answers import initial_values
@@ -35,9 +36,10 @@ def drawn(
         When the initializer returns no finite numbers of the right shape.
     """
     purpose, shape = ("init", parameter.name), parameter.shape
+    own = portable(rule)
 
     def called(random: Any) -> Any:
-        return rule(random, shape, *fans, *init.values)
+        return own(random, shape, *fans, *init.values)
 
     def checked(found: object) -> NDArray[Any]:
         return initial_values(init.record, rule, found, parameter.name, shape)
