@@ -29,7 +29,7 @@ from neurosim.backends.cpu.kernels import (
     rule_kernels,
 )
 from neurosim.backends.cpu.plan import Plan, build_plan, enter_kernels
-from neurosim.backends.cpu.sparse_rows import can_read_lists, choose_lists, mostly_zero
+from neurosim.backends.cpu.sparse_rows import can_read_bitmaps, choose_bitmaps, mostly_zero
 from neurosim.backends.cpu.stages.base import Vectors, aligned_zeros
 from neurosim.backends.cpu.stages.kinds import starts_on_maps
 from neurosim.backends.cpu.table import SCRATCH
@@ -239,7 +239,7 @@ class CpuBackend(Backend):
     ) -> NDArray[np.float64]:
         with self.compiling():
             # Whoever looks into the network looks at its inputs, too.
-            choose_lists(plan, wanted=update and can_read_lists(plan) and mostly_zero(rows), rows=rows)
+            choose_bitmaps(plan, wanted=update and can_read_bitmaps(plan) and mostly_zero(rows), rows=rows)
         threads = self._threads_for(min(batch, max(rows.count, 1)))
         totals = np.zeros((max(2, batch // 64), 2))
         # At least one cache line for each thread.
@@ -290,9 +290,9 @@ class CpuBackend(Backend):
         capacity = EVALUATION_ROWS if rows.count > FEW_ROWS else FEW_ROWS
         plans = [self._plan("evaluation", capacity, k) for k in range(threads)]
         with self.compiling():
-            wanted = can_read_lists(plans[0]) and mostly_zero(rows)
+            wanted = can_read_bitmaps(plans[0]) and mostly_zero(rows)
             for plan in plans:
-                choose_lists(plan, wanted=wanted, rows=rows)
+                choose_bitmaps(plan, wanted=wanted, rows=rows)
         totals = np.zeros((max(chunks, 1), 2))
         # In pieces, so that it can be interrupted in between.
         work = self.network.multiply_adds

@@ -31,6 +31,10 @@ from neurosim.backends.cpu.table import (
     BIAS,
     BIAS_GRADIENT,
     BIAS_STATE,
+    BITMAPS,
+    BITMAPS_BACKWARD,
+    BITMAPS_FIELDS,
+    BITMAPS_FORWARD,
     COMBINE,
     DENSE,
     DX,
@@ -43,10 +47,6 @@ from neurosim.backends.cpu.table import (
     KERNEL,
     KIND,
     LAYER_NORM,
-    LISTS,
-    LISTS_BACKWARD,
-    LISTS_FIELDS,
-    LISTS_FORWARD,
     MAPS,
     PARAMS,
     PENALTY,
@@ -73,9 +73,9 @@ def forward_block(stage, batch, r0, r1, c0, c1, first_row, keys, product, scratc
     x = batch if stage[X] == 0 else stage[X]
     kind, inputs, units = stage[KIND], stage[INPUTS], stage[UNITS]
     if kind == DENSE:
-        if stage[LISTS] != 0:
-            function = words(stage[LISTS], LISTS_FIELDS)[LISTS_FORWARD]
-            call_sparse_forward(function, (stage[LISTS], address_of(stage), x, r0, r1, c0, c1, scratch))
+        if stage[BITMAPS] != 0:
+            function = words(stage[BITMAPS], BITMAPS_FIELDS)[BITMAPS_FORWARD]
+            call_sparse_forward(function, (stage[BITMAPS], address_of(stage), x, r0, r1, c0, c1, scratch))
         else:
             left = x + 4 * r0 * inputs
             out = stage[Z] + 4 * (r0 * units + c0)
@@ -178,9 +178,9 @@ def backward_block(plan, s, x, rows, q, blocks, first_row, keys, update, product
         multiply_transposed_right(product, rows, k1 - k0, units, stage[D], units, weight, units, dx, inputs)
         pull_back(plan, s - 1, x, np.int64(START), rows, k0, k1, first_row, keys, update, np.bool_(False))
     function, state_stride, constants = update
-    if stage[LISTS] != 0:
-        place = (stage[LISTS], address_of(stage), x, rows, k0, k1)
-        backward = words(stage[LISTS], LISTS_FIELDS)[LISTS_BACKWARD]
+    if stage[BITMAPS] != 0:
+        place = (stage[BITMAPS], address_of(stage), x, rows, k0, k1, np.int64(START), units)
+        backward = words(stage[BITMAPS], BITMAPS_FIELDS)[BITMAPS_BACKWARD]
         call_sparse_backward(backward, (*place, function, state_stride, constants, scratch))
     else:
         count = (k1 - k0) * units

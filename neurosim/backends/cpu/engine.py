@@ -40,6 +40,7 @@ from neurosim.backends.cpu.table import (
     ACTIVATION,
     ACTIVE,
     BACK_BY_COLUMNS,
+    BITMAPS,
     BY_ROWS,
     COLUMN_BLOCKS,
     COMBINE,
@@ -53,7 +54,6 @@ from neurosim.backends.cpu.table import (
     KEYS,
     KIND,
     LAYER_NORM,
-    LISTS,
     LOSS_A,
     LOSS_D,
     LOSS_FROM_LOGITS,
@@ -244,7 +244,7 @@ def train(
     mine = address_of(constants) + 4 * thread * constants.shape[1]
     slab = 4 * inputs.shape[1] * inputs.shape[2]
     first_slab = address_of(inputs)
-    on_maps, lists = plan[0, MAPS] != 0, plan[0, LISTS]
+    on_maps, bitmaps = plan[0, MAPS] != 0, plan[0, BITMAPS]
     weighted = data[4].shape[0] > 0
     context = contexts[thread]
     context[KEYS] = address_of(keys)
@@ -253,7 +253,7 @@ def train(
     late = function != 0 and (clip[0] != 0 or arrays[0] != 0)
     update = (np.int64(START) if late else function, state_stride, mine)
     if first < last:
-        gather_batch(data, order, first, min(batch, last - first), first_slab, on_maps, lists, loss, context, team)
+        gather_batch(data, order, first, min(batch, last - first), first_slab, on_maps, bitmaps, loss, context, team)
     for step in range((last - first + batch - 1) // batch):
         start = first + step * batch
         rows = min(batch, last - start)
@@ -304,7 +304,7 @@ def train(
         following = start + batch
         if following < last:
             other, more = first_slab + ((step + 1) & 1) * slab, min(batch, last - following)
-            gather_batch(data, order, following, more, other, on_maps, lists, loss, context, team)
+            gather_batch(data, order, following, more, other, on_maps, bitmaps, loss, context, team)
     exchange_float_mode(mode)
 
 
@@ -333,7 +333,7 @@ def evaluate(
         for place in range(rows):
             gather_targets(data, start + place, place, loss)
             if first_vectors == 0:
-                gather_features(data, start + place, x + 4 * place * features, plan[0, LISTS])
+                gather_features(data, start + place, x + 4 * place * features, plan[0, BITMAPS])
         if first_vectors > 0:
             context[ROWS] = rows
             for group in range((rows + GROUP - 1) // GROUP):

@@ -6,7 +6,7 @@ import numpy as np
 
 from neurosim.backends.cpu.jit import compiled
 from neurosim.backends.cpu.memory import address_of, call_sparse_gather, floats, integers, prefetch, words
-from neurosim.backends.cpu.table import CLASSES, LISTS_FIELDS, LISTS_GATHER, ROW_WEIGHTS, VALUES
+from neurosim.backends.cpu.table import BITMAPS_FIELDS, BITMAPS_GATHER, CLASSES, ROW_WEIGHTS, VALUES
 from neurosim.backends.cpu.team import next_block
 from neurosim.backends.cpu.vectors import LANES as GROUP
 from neurosim.backends.cpu.vectors import LINE
@@ -19,13 +19,13 @@ LINES_AHEAD = 32
 
 
 @compiled
-def gather_features(data, source, out, lists):
-    """Copy the inputs of one row of the data set, scaled, to `out`; or its list, if the table `lists` is not 0."""
+def gather_features(data, source, out, bitmaps):
+    """Copy the inputs of one row of the data set, scaled, to `out`; or its bytes, if `bitmaps` is not 0 but a table."""
     bytes_, numbers, _, _, _, scale, shift = data
-    if lists != 0:
+    if bitmaps != 0:
         width = bytes_.shape[1]
-        function = words(lists, LISTS_FIELDS)[LISTS_GATHER]
-        call_sparse_gather(function, (lists, address_of(bytes_) + source * width, width, out))
+        function = words(bitmaps, BITMAPS_FIELDS)[BITMAPS_GATHER]
+        call_sparse_gather(function, (bitmaps, address_of(bytes_) + source * width, width, out))
     elif bytes_.shape[0] > 0:
         width = bytes_.shape[1]
         x = floats(out, width)
@@ -80,7 +80,7 @@ def ask_for(data, source):
 
 
 @compiled
-def gather_batch(data, order, start, rows, x, on_maps, lists, loss, context, team):
+def gather_batch(data, order, start, rows, x, on_maps, bitmaps, loss, context, team):
     """Copy rows `start` to `start + rows` of `order` into a batch, together with the other threads."""
     width = data[0].shape[1]
     blocks = (rows + GATHER_ROWS - 1) // GATHER_ROWS
@@ -94,7 +94,7 @@ def gather_batch(data, order, start, rows, x, on_maps, lists, loss, context, tea
                 ask_for(data, order[start + place + AHEAD])
             gather_targets(data, source, place, loss)
             if not on_maps:
-                gather_features(data, source, x + 4 * place * width, lists)
+                gather_features(data, source, x + 4 * place * width, bitmaps)
         if on_maps:
             # Lines without a sample of their own repeat the last one, so that no garbage is computed.
             for n in range(GROUP):

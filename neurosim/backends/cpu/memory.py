@@ -42,6 +42,7 @@ _double_pointer = _pointer_intrinsic(types.float64)
 _int_pointer = _pointer_intrinsic(types.int32)
 _byte_pointer = _pointer_intrinsic(types.uint8)
 _word_pointer = _pointer_intrinsic(types.int64)
+_bitmap_pointer = _pointer_intrinsic(types.uint64)
 
 
 @intrinsic
@@ -87,6 +88,12 @@ def integers(address: int, count: int) -> Any:
 def unsigned_bytes(address: int, count: int) -> Any:
     """uint8 view of `count` numbers at `address`."""
     return carray(_byte_pointer(address), (count,))
+
+
+@compiled
+def bitmaps(address: int, count: int) -> Any:
+    """uint64 view of `count` words at `address`."""
+    return carray(_bitmap_pointer(address), (count,))
 
 
 @compiled
@@ -152,7 +159,7 @@ FINISH = types.void(*[types.intp] * 5, types.float64, types.float64)
 LEARNED = types.void(*[types.intp] * 8)
 SPARSE_GATHER = types.void(*[types.intp] * 4)
 SPARSE_FORWARD = types.void(*[types.intp] * 8)
-SPARSE_BACKWARD = types.void(*[types.intp] * 10)
+SPARSE_BACKWARD = types.void(*[types.intp] * 12)
 call_activation = _caller(ir.VoidType(), types.void, 9, [])
 call_loss = _caller(_DOUBLE, types.float64, 9, [(_FLOAT, types.float32)])
 call_lane_loss = _caller(ir.VoidType(), types.void, 9, [(_FLOAT, types.float32)])
@@ -168,7 +175,7 @@ call_finish = _caller(ir.VoidType(), types.void, 5, [(_DOUBLE, types.float64)] *
 call_learned = _caller(ir.VoidType(), types.void, 8, [])
 call_sparse_gather = _caller(ir.VoidType(), types.void, 4, [])
 call_sparse_forward = _caller(ir.VoidType(), types.void, 8, [])
-call_sparse_backward = _caller(ir.VoidType(), types.void, 10, [])
+call_sparse_backward = _caller(ir.VoidType(), types.void, 12, [])
 call_constants = _caller(ir.VoidType(), types.void, 2, [(_DOUBLE, types.float64)] * 2)
 
 

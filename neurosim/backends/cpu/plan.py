@@ -31,21 +31,21 @@ BY_ENGINE = (DENSE, ACTIVATION, COMBINE)
 
 
 @dataclass(frozen=True)
-class Lists:
-    """What a first stage needs to read rows as lists, see `neurosim.backends.cpu.sparse_rows`.
+class Bitmaps:
+    """What a first stage needs to read rows by bitmaps, see `neurosim.backends.cpu.sparse_rows`.
 
     Attributes
     ----------
     table : int64
-        By `ListsField`.
-    counts : int64
-        The number of terms of each list.
+        By `BitmapsField`.
+    words : uint64
+        The bitmaps of two batches.
     scales : float32
         What each byte stands for, and behind these what is added to it.
     """
 
     table: NDArray[np.int64]
-    counts: NDArray[np.int64]
+    words: NDArray[np.uint64]
     scales: NDArray[np.float32]
 
 
@@ -54,7 +54,7 @@ class Plan:
     """The table of a network for batches of up to `capacity` rows, and the buffers that it points into.
 
     `places` has for each layer, by name, the stage whose outputs are its outputs; -1 if these are the inputs.
-    `lists` is made when it is needed first.
+    `bitmaps` is made when it is needed first.
     """
 
     stages: NDArray[np.int64]
@@ -65,7 +65,7 @@ class Plan:
     scratch: int
     keep: list[NDArray[Any]] = field(default_factory=list)
     places: dict[str, int] = field(default_factory=dict)
-    lists: Lists | None = None
+    bitmaps: Bitmaps | None = None
 
 
 def build_plan(

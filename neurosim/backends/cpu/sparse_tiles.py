@@ -1,11 +1,12 @@
 """The innermost loops of products with mostly zero bytes: a row of the result stays in registers.
 
-The bytes are kept as lists of terms, which are 32-bit integers: a byte that is not 0 in the low 8 bits, and its place
-above them. A term with a zero would leave a sum as it is, so leaving it out does not change a bit of the result.
+A bitmap says which bytes are not 0, with a bit for each, from the lowest on, in words of 64. A term with a zero would
+leave a sum as it is, so leaving it out does not change a bit of the result.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from llvmlite import ir
@@ -16,7 +17,6 @@ from neurosim.backends.cpu.memory import intrinsic
 from neurosim.backends.cpu.product_tiles import masked_load, masked_store, places_below
 from neurosim.backends.cpu.vectors import (
     FLOAT,
-    INDEX,
     PART,
     REGISTERS,
     VECTOR,
@@ -28,81 +28,112 @@ from neurosim.backends.cpu.vectors import (
     multiply_add,
     offset,
     store,
+    sums_of,
 )
 
 # Sums of how many vectors are made at once: a register for each, and the others are left for loading ahead.
 VECTORS = tuple(count for count in (16, 8, 4, 2, 1) if count <= REGISTERS // 2)
-# A place in a term is above this many bits.
-BYTE = 8
-BYTES = 2**BYTE
-MASK = BYTES - 1
-# How many bytes are looked at at once.
+BYTES = 256
+# How many bytes a word of a bitmap is about.
 WORD_BITS = 64
 _WHOLE, _PARTIAL = range(2)
 
 
+def _tiles(context: Any, builder: Any, vectors: Any, last: Any) -> Iterator[tuple[int, Any, Any]]:
+    """Every number of vectors that a tile may have, and how they are read and written; only one alone is partial."""
+    mask = places_below(builder, last)
+    partial = builder.zext(builder.icmp_signed("<", last, ir.Constant(WORD, WIDTH)), WORD)
+    kind = context.make_tuple(builder, types.UniTuple(types.intp, 2), [vectors, partial])
+    for count, part in branches(builder, kind, [(1, _PARTIAL), *((count, _WHOLE) for count in VECTORS)]):
+        if part:
+            yield (
+                count,
+                lambda place: masked_load(builder, place, mask),
+                lambda value, place: masked_store(builder, value, place, mask),
+            )
+        else:
+            yield count, lambda place: load(builder, place, VECTOR), lambda value, place: store(builder, value, place)
+
+
 @intrinsic
-def add_terms(typingctx: Any, size: Any, terms: Any, scales: Any, matrix: Any, sums: Any) -> Any:
-    """Add terms to a row of sums; returns the address of the first term that was not added.
+def add_terms(typingctx: Any, size: Any, bitmap: Any, numbers: Any, scales: Any, matrix: Any, sums: Any) -> Any:
+    """Add the terms of the bytes whose bits are set to a row of sums.
 
     The arguments are the number of vectors and that of numbers in the last, less than a vector only of a single one;
-    ``(first, end, limit)``, the addresses of the first term and of what follows the last, and the place before which
-    to stop; the address of a number for each byte; ``(matrix, pitch)``, whose row at a term's place is multiplied by
-    the term's number; and ``(start, out)``, where the sums begin and where they go.
+    ``(bits, next, count)``, where the first word of the bitmap is, how many bytes further on the next one is, and how
+    many there are; ``(numbers, step)``, where the bytes are; the address of a number for each byte;
+    ``(matrix, pitch)``, in which there is a row for each byte, that is multiplied by its number; and ``(start, out)``,
+    where the sums begin and where they go.
     """
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         vectors, last = cgutils.unpack_tuple(builder, arguments[0], 2)
-        first, end, limit = cgutils.unpack_tuple(builder, arguments[1], 3)
-        scales = arguments[2]
-        matrix, pitch = cgutils.unpack_tuple(builder, arguments[3], 2)
-        start, out = cgutils.unpack_tuple(builder, arguments[4], 2)
-        limit = builder.trunc(builder.shl(limit, ir.Constant(WORD, BYTE)), INDEX)
-        mask = places_below(builder, last)
-        partial = builder.zext(builder.icmp_signed("<", last, ir.Constant(WORD, WIDTH)), WORD)
-        kind = context.make_tuple(builder, types.UniTuple(types.intp, 2), [vectors, partial])
-        reached = cgutils.alloca_once(builder, WORD)
-        for count, part in branches(builder, kind, [(1, _PARTIAL), *((count, _WHOLE) for count in VECTORS)]):
-
-            def read(place: Any, part: int = part) -> Any:
-                return masked_load(builder, place, mask) if part else load(builder, place, VECTOR)
-
-            before = builder.basic_block
-            head, check, add, done = (builder.append_basic_block(name) for name in ("head", "check", "add", "done"))
-            starts = [read(offset(builder, start, PART, v)) for v in range(count)]
-            builder.branch(head)
-            builder.position_at_end(head)
-            at = builder.phi(WORD)
-            at.add_incoming(first, before)
-            totals = [builder.phi(VECTOR) for _ in range(count)]
-            for total, value in zip(totals, starts, strict=True):
-                total.add_incoming(value, before)
-            builder.cbranch(builder.icmp_unsigned("<", at, end), check, done)
-            builder.position_at_end(check)
-            term = load(builder, at, INDEX)
-            builder.cbranch(builder.icmp_unsigned("<", term, limit), add, done)
-            builder.position_at_end(add)
-            wide = builder.zext(term, WORD)
-            byte, place = builder.and_(wide, ir.Constant(WORD, MASK)), builder.lshr(wide, ir.Constant(WORD, BYTE))
-            number = broadcast(builder, load(builder, offset(builder, scales, 4, byte), FLOAT))
-            row = offset(builder, matrix, pitch, place)
-            for v, total in enumerate(totals):
-                line = read(offset(builder, row, PART, v))
-                total.add_incoming(multiply_add(builder, number, line, total), add)
-            at.add_incoming(builder.add(at, ir.Constant(WORD, 4)), add)
-            builder.branch(head)
-            builder.position_at_end(done)
-            for v, total in enumerate(totals):
-                if part:
-                    masked_store(builder, total, out, mask)
-                else:
-                    store(builder, total, offset(builder, out, PART, v))
-            builder.store(at, reached)
-        return builder.load(reached)
+        bits, following, words = cgutils.unpack_tuple(builder, arguments[1], 3)
+        numbers, step = cgutils.unpack_tuple(builder, arguments[2], 2)
+        scales = arguments[3]
+        matrix, pitch = cgutils.unpack_tuple(builder, arguments[4], 2)
+        start, out = cgutils.unpack_tuple(builder, arguments[5], 2)
+        for count, read, write in _tiles(context, builder, vectors, last):
+            sums = sums_of(builder, 1, count).values()
+            for v, total in enumerate(sums):
+                builder.store(read(offset(builder, start, PART, v)), total)
+            with cgutils.for_range(builder, words) as word:
+                first = builder.mul(word.index, ir.Constant(WORD, WORD_BITS))
+                left = cgutils.alloca_once(builder, WORD)
+                builder.store(load(builder, offset(builder, bits, following, word.index), WORD, 8), left)
+                bytes_at, rows_at = offset(builder, numbers, step, first), offset(builder, matrix, pitch, first)
+                head, add, done = (builder.append_basic_block(name) for name in ("head", "add", "done"))
+                builder.branch(head)
+                builder.position_at_end(head)
+                some = builder.icmp_unsigned("!=", builder.load(left), ir.Constant(WORD, 0))
+                builder.cbranch(some, add, done)
+                builder.position_at_end(add)
+                now = builder.load(left)
+                place = builder.cttz(now, ir.Constant(ir.IntType(1), 1))
+                byte = builder.zext(load(builder, offset(builder, bytes_at, step, place), ir.IntType(8), 1), WORD)
+                number = broadcast(builder, load(builder, offset(builder, scales, 4, byte), FLOAT))
+                row = offset(builder, rows_at, pitch, place)
+                for v, total in enumerate(sums):
+                    line = read(offset(builder, row, PART, v))
+                    builder.store(multiply_add(builder, number, line, builder.load(total)), total)
+                builder.store(builder.and_(now, builder.sub(now, ir.Constant(WORD, 1))), left)
+                builder.branch(head)
+                builder.position_at_end(done)
+            for v, total in enumerate(sums):
+                write(builder.load(total), offset(builder, out, PART, v))
+        return context.get_dummy_value()
 
     word = types.intp
     pair, three = types.UniTuple(word, 2), types.UniTuple(word, 3)
-    return word(pair, three, word, pair, pair), codegen
+    return types.void(pair, three, pair, word, pair, pair), codegen
+
+
+@intrinsic
+def sum_lines(typingctx: Any, size: Any, matrix: Any, out: Any) -> Any:
+    """Sums over the rows of some columns of a matrix.
+
+    The arguments are the number of vectors and that of numbers in the last, as in `add_terms`; ``(matrix, pitch,
+    count)``, and where the sums go.
+    """
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        vectors, last = cgutils.unpack_tuple(builder, arguments[0], 2)
+        matrix, pitch, rows = cgutils.unpack_tuple(builder, arguments[1], 3)
+        for count, read, write in _tiles(context, builder, vectors, last):
+            sums = sums_of(builder, 1, count).values()
+            for total in sums:
+                builder.store(ir.Constant(VECTOR, None), total)
+            with cgutils.for_range(builder, rows) as row:
+                line = offset(builder, matrix, pitch, row.index)
+                for v, total in enumerate(sums):
+                    more = read(offset(builder, line, PART, v))
+                    builder.store(builder.fadd(builder.load(total), more), total)
+            for v, total in enumerate(sums):
+                write(builder.load(total), offset(builder, arguments[2], PART, v))
+        return context.get_dummy_value()
+
+    pair, three = types.UniTuple(types.intp, 2), types.UniTuple(types.intp, 3)
+    return types.void(pair, three, types.intp), codegen
 
 
 @intrinsic
@@ -115,13 +146,3 @@ def nonzero_bytes(typingctx: Any, address: Any) -> Any:
         return builder.bitcast(builder.icmp_unsigned("!=", values, ir.Constant(kind, None)), WORD)
 
     return types.uint64(types.intp), codegen
-
-
-@intrinsic
-def lowest_bit(typingctx: Any, word: Any) -> Any:
-    """The number of the lowest bit that is set in a word that is not 0."""
-
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
-
-    return types.int64(types.uint64), codegen

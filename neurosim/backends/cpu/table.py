@@ -66,17 +66,17 @@ class Field(IntEnum):
     LATE_BIAS = auto()  # of networks side by side: the bias is added to the sum of products, which begins at 0
     LANE_PRODUCT = auto()  # and address of the kernel for its products; 0 for plain loops
     KERNEL = auto()  # address of the kernel of this kind of stage; 0 for those that the engine does itself
-    LISTS = auto()  # address of `ListsField`s if the stage reads the rows of the batch as lists
+    BITMAPS = auto()  # address of `BitmapsField`s if the stage reads the bytes of the batch by bitmaps
 
 
-class ListsField(IntEnum):
+class BitmapsField(IntEnum):
     """Entries of the table of a first stage that reads rows of mostly zero bytes, see `sparse_products`."""
 
     GATHER = 0  # addresses of the kernels
     FORWARD = auto()
     BACKWARD = auto()
-    FIRST_LIST = auto()  # address of the first list of all batches
-    COUNTS = auto()  # address of the number of terms of each list
+    BATCHES = auto()  # address of the first row of all batches
+    WORDS = auto()  # address of their bitmaps
     SCALES = auto()  # address of what each byte stands for, and of what is added to it
 
 
@@ -120,7 +120,7 @@ class LossField(IntEnum):
     INNER, PROJECTION, WEIGHT, BIAS, WEIGHT_GRADIENT, BIAS_GRADIENT, WEIGHT_STATE, BIAS_STATE, WEIGHTS, HAS_BIAS,
     PENALTY, FORWARD, BACKWARD, WHOLE_ROWS, PARAMS, LEARNS, FROM_LOGITS, DROPOUT_INDEX, DROP_BELOW, DROP_SCALE, BATCH,
     MOVE, SETTINGS, RUNNING_MEAN, RUNNING_VARIANCE, MEAN, INVERSE, X_GROUP, A_GROUP, GEOMETRY, PACKED,
-    PACKED_TRANSPOSED, PARTIALS, PARTIAL, LATE_BIAS, LANE_PRODUCT, KERNEL, LISTS,
+    PACKED_TRANSPOSED, PARTIALS, PARTIAL, LATE_BIAS, LANE_PRODUCT, KERNEL, BITMAPS,
 ) = (int(field) for field in Field)  # fmt: skip
 (
     LOSS,
@@ -140,11 +140,11 @@ class LossField(IntEnum):
 (
     FIXED, LEARNED, LEARNED_GRADIENT, LEARNED_STATE, NAMES, NUMBERS, WIDTH, SUMS, LEARNED_OUTPUTS, GROUP_BYTES, SPREAD,
 ) = (int(field) for field in LearnedField)  # fmt: skip
-(LISTS_GATHER, LISTS_FORWARD, LISTS_BACKWARD, FIRST_LIST, COUNTS, SCALES) = (int(field) for field in ListsField)
+(BITMAPS_GATHER, BITMAPS_FORWARD, BITMAPS_BACKWARD, BATCHES, WORDS, SCALES) = (int(field) for field in BitmapsField)
 FIELDS = len(Field)
 LOSS_FIELDS = len(LossField)
 LEARNED_FIELDS = len(LearnedField)
-LISTS_FIELDS = len(ListsField)
+BITMAPS_FIELDS = len(BitmapsField)
 # The arguments of a call of the map kernels besides the stages: entries of a table of integers.
 INPUT, ROWS, FIRST_ROW, KEYS, SCRATCH = range(5)
 CONTEXT = 5

@@ -48,9 +48,9 @@ INDEX = ir.IntType(32)
 _LINKED: list[Any] = []
 
 
-def load(builder: Any, address: Any, kind: ir.Type) -> Any:
+def load(builder: Any, address: Any, kind: ir.Type, align: int = 4) -> Any:
     """The value of some type at an address."""
-    return builder.load(builder.inttoptr(address, kind.as_pointer()), align=4)
+    return builder.load(builder.inttoptr(address, kind.as_pointer()), align=align)
 
 
 def store(builder: Any, value: Any, address: Any) -> None:
