@@ -53,7 +53,7 @@ def _cold(settings: Settings, outcome: Outcome) -> Row:
         printed = run_scenario("xor", cache=Path(folder))
         seconds = time.perf_counter() - start
     outcome.samples["run xor, empty cache"] = Samples((seconds,))
-    says_so = "it says that it is compiling" if "compiling kernels" in printed else "it does NOT say it is compiling"
+    says_so = "it says that it is compiling" if "compiling for" in printed else "it does NOT say it is compiling"
     with tempfile.TemporaryDirectory() as folder:
         compiled = count_compilations("xor", Path(folder))
     outcome.notes.append(f"first time: {compiled} functions compiled; {says_so}")

@@ -192,8 +192,9 @@ class LiveProgress(SilentProgress):
     def compiles(self, what: str) -> None:
         """Say beside a bar of unknown length what is being compiled."""
         if self.compiled is None:
-            self.compiled = self.progress.add_task("kernel", total=None, measures="", rate="")
-        self.progress.update(self.compiled, advance=1, measures=f"compiling {what}")
+            self.compiled = self.progress.add_task("compiling", total=None, completed=1, measures=what, rate="")
+        else:
+            self.progress.update(self.compiled, advance=1, measures=what)
 
     def _begun(self) -> None:
         """Whatever is shown from now on, it is no longer the bar of the compiler."""
@@ -251,10 +252,17 @@ def progress_display(*, silent: bool, counting: str = "epoch") -> SilentProgress
 
 def _live_progress(counting: str) -> LiveProgress:
     """A live line on the terminal: epoch, loss, accuracy, samples per second, time left."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, Task, TextColumn, TimeRemainingColumn
+    from rich.text import Text
 
-    # Kernels are counted before epochs.
-    one_by_one = [TextColumn("{task.description}"), MofNCompleteColumn()]
+    class Count(MofNCompleteColumn):
+        """Epochs of how many; of what is compiled before them, nobody knows how much it will be."""
+
+        def render(self, task: Task) -> Text:
+            whole = super().render(task)
+            return whole if task.total is not None else Text(f"{task.completed:.0f}", style="progress.download")
+
+    one_by_one = [TextColumn("{task.description}"), Count()]
     count = one_by_one if counting == "epoch" else [TextColumn(counting)]
     return LiveProgress(
         Progress(

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from neurosim.runs.results import Result
 
 # What is said when compiling begins.
-COMPILING = "compiling kernels: only the first time, the result is kept"
+COMPILING = "compiling for this processor, only the first time: the result is kept"
 
 
 class Observer:

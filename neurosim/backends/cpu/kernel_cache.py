@@ -21,8 +21,13 @@ from neurosim.backends.kept_files import keep, load_kept
 from neurosim.backends.own_numba import SET_UP_OTHERWISE, load_array_functions
 
 _WORDS = {
-    "engine.train": "the loop over an epoch",
-    "lanes.train": "the loop over an epoch",
+    # Of generated modules, beside what the module is for.
+    "forward": ", forward",
+    "backward": ", backward",
+    "update": ", update",
+    "step_constants": ", constants of a step",
+    "engine.train": "the loop over an epoch, which takes longest",
+    "lanes.train": "the loop over an epoch, which takes longest",
     "engine.evaluate": "evaluation",
     "lanes.evaluate": "evaluation",
     "large_products.product": "products of matrices",
@@ -80,10 +85,11 @@ class KernelCache(NullCache):
 
 
 def words_of(function: Callable[..., Any]) -> str:
-    """What a kernel is, in a few words: ``activation tanh``."""
+    """What a kernel is, in a few words: ``activation tanh, backward``."""
     module = function.__module__.rpartition(".")[2]
     if module.startswith("neurosim_"):  # generated: its kind, its name, a hash
-        return module.removeprefix("neurosim_").rpartition("_")[0].replace("_", " ")
+        words = module.removeprefix("neurosim_").rpartition("_")[0].replace("_", " ")
+        return words + _WORDS.get(function.__name__, "")
     return _WORDS.get(f"{module}.{function.__name__}", function.__name__.replace("_", " "))
 
 
