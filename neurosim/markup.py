@@ -8,7 +8,10 @@ from html import escape as _escape
 
 from neurosim.printable import printable
 
-__all__ = ["amount", "escape", "measure", "measure_words", "paragraphs", "table"]
+__all__ = ["OWN_MEASURES", "amount", "escape", "measure", "measure_words", "paragraphs", "table"]
+
+# What neurosim measures by itself on each split, with and without being asked.
+OWN_MEASURES = ("loss", "accuracy", "rmse", "r2", "baseline_rmse", "baseline_accuracy")
 
 
 def escape(text: str) -> str:

@@ -11,10 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
+from neurosim.markup import OWN_MEASURES
 from neurosim.plugin.record import Record, Scalar
 
-# What neurosim measures by itself on each split, with and without being asked.
-OWN_MEASURES = ("loss", "accuracy", "rmse", "r2", "baseline_rmse", "baseline_accuracy")
 AGGREGATES = ("all", "mean", "sum", "root_mean")
 
 

@@ -6,8 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, overload
 
-from neurosim.markup import measure, measure_words, table
-from neurosim.plugin.run_records import OWN_MEASURES
+from neurosim.markup import OWN_MEASURES, measure, measure_words, table
 
 Record = dict[str, Any]
 METRICS = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "test_loss", "test_accuracy")

@@ -27,7 +27,7 @@ ALLOWED = {
     "markup": {"printable"},
     "formulas": {"elementary", "errors"},
     "files": {"errors", "process"},
-    "plugin": {"errors", "files", "formulas", "printable", "suggestions", "version"},
+    "plugin": {"errors", "files", "formulas", "markup", "printable", "suggestions", "version"},
     "builtins": {"elementary", "errors", "plugin", "suggestions"},
     "data": {"errors", "files", "plugin", "printable", "randomness", "suggestions"},
     "network": {"errors", "formulas", "markup", "plugin", "randomness"},
