@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from neurosim.interactive import compare as compare
     from neurosim.interactive import diagnose as diagnose
     from neurosim.interactive import explain as explain
+    from neurosim.interactive import export as export
     from neurosim.interactive import plot as plot
     from neurosim.interactive import replay as replay
     from neurosim.interactive import write_report as write_report
@@ -77,6 +78,7 @@ _HOME = {
     "compare": "neurosim.interactive",
     "diagnose": "neurosim.interactive",
     "explain": "neurosim.interactive",
+    "export": "neurosim.interactive",
     "plot": "neurosim.interactive",
     "replay": "neurosim.interactive",
     "write_report": "neurosim.interactive",

@@ -1,11 +1,11 @@
 """What a person at a prompt or in a notebook calls: functions that take anything that represents a run.
 
-Reading order: `given` (what may stand for a run or a scenario), `looks` (diagnosis, worksheet, page), `pictures`
-(figures and films), `futures` (replays and comparisons).
+Reading order: `given` (what may stand for a run or a scenario), `looks` (diagnosis, worksheet, page, script),
+`pictures` (figures and films), `futures` (replays and comparisons).
 """
 
 from neurosim.interactive.futures import compare, replay
-from neurosim.interactive.looks import diagnose, explain, write_report
+from neurosim.interactive.looks import diagnose, explain, export, write_report
 from neurosim.interactive.pictures import Animation, animate, plot
 
-__all__ = ["Animation", "animate", "compare", "diagnose", "explain", "plot", "replay", "write_report"]
+__all__ = ["Animation", "animate", "compare", "diagnose", "explain", "export", "plot", "replay", "write_report"]

@@ -1,4 +1,4 @@
-"""A diagnosis, a worksheet and a page, of anything that represents a run."""
+"""A diagnosis, a worksheet, a page and a script, of anything that represents a run."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 from neurosim.diagnosis import Diagnosis, diagnose_failed
 from neurosim.diagnosis import diagnose as diagnose_network
+from neurosim.exchange import export as export_network
 from neurosim.interactive.given import fresh_simulator, is_path, result_of_run, run_folder, simulator_of, warn_mixed
 from neurosim.report.written import write_report as write_page
 from neurosim.runs import Result
@@ -116,3 +117,29 @@ def write_report(run: Result | Simulator | Replay | Path | str, path: Path | str
         When the file cannot be written, or there is no such run.
     """
     return write_page(result_of_run(run, "neurosim.write_report", force=force), path)
+
+
+def export(run: Result | Simulator | Replay | Path | str, to: str, out: Path | str, *, force: bool = False) -> Path:
+    """Write the network of a run as a script that trains it without neurosim; returns its path.
+
+    Parameters
+    ----------
+    run : Result, Simulator, run folder, or "last"
+        The run.
+    to : str
+        What the script is written in: ``"numpy"``.
+    out : path
+        The script; its name ends with ``.py``. What does not fit into it is written beside it.
+    force : bool
+        Read a run folder even where its scenario, its rows or a plugin have changed since it was trained; a warning
+        then says so.
+
+    Raises
+    ------
+    UsageError
+        When it is not a single network, something about it cannot be exported yet, or something has changed since it
+        was trained; the message says what.
+    DataError
+        When a file cannot be written, or there is no such run.
+    """
+    return export_network(simulator_of(run, "neurosim.export", force=force), to, Path(out))[0]

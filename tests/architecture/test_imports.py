@@ -56,6 +56,10 @@ ALLOWED = {
         "analysis", "diagnosis", "errors", "files", "markup", "printable", "process", "scenario", "suggestions",
         "training",
     },
+    "exchange": {
+        "builtins", "data", "errors", "files", "formulas", "network", "plugin", "printable", "scenario", "suggestions",
+        "training",
+    },
     "report": {
         "analysis", "errors", "files", "formulas", "markup", "network", "plots", "plugin", "printable", "runs",
         "scenario", "training", "worksheet",
@@ -63,13 +67,13 @@ ALLOWED = {
     "bench": {"backends", "data", "errors", "network", "plugin", "randomness"},
     "testing": {"backends", "data", "errors", "formulas", "network", "plugin", "randomness", "suggestions"},
     "interactive": {
-        "analysis", "diagnosis", "errors", "files", "plots", "report", "runs", "scenario", "suggestions", "training",
-        "worksheet",
+        "analysis", "diagnosis", "errors", "exchange", "files", "plots", "report", "runs", "scenario", "suggestions",
+        "training", "worksheet",
     },
     "cli": {
-        "analysis", "backends", "bench", "data", "diagnosis", "errors", "files", "markup", "network", "plots", "plugin",
-        "printable", "problem", "process", "report", "runs", "scenario", "suggestions", "testing", "training",
-        "version", "worksheet",
+        "analysis", "backends", "bench", "data", "diagnosis", "errors", "exchange", "files", "markup", "network",
+        "plots", "plugin", "printable", "problem", "process", "report", "runs", "scenario", "suggestions", "testing",
+        "training", "version", "worksheet",
     },
     "__init__": {"errors", "formulas", "interactive", "plugin", "runs", "scenario", "training", "version"},
     "__main__": {"cli"},

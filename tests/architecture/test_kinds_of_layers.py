@@ -22,6 +22,7 @@ KINDS = {
 HOMES = ("network/layers", "backends/reference", "backends/cpu/stages", "backends/cuda/stages")
 # Besides these, the modules that may name kinds: tables by kind ...
 TABLES = {
+    "exchange/numpy_layers.py",
     "report/evaluation.py",
     "worksheet/backward.py",
     "worksheet/choice.py",

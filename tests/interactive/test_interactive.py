@@ -190,6 +190,7 @@ TAKERS = {
     "plot": neurosim.plot,
     "diagnose": neurosim.diagnose,
     "animate": neurosim.animate,
+    "export": lambda run: neurosim.export(run, "numpy", "never.py"),
     "write_report": lambda run: neurosim.write_report(run, "never.html"),
     "replay": lambda run: neurosim.replay(run, epoch=1),
     "compare": lambda run: neurosim.compare(run, run),

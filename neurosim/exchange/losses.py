@@ -1,0 +1,137 @@
+"""The built-in losses as a textbook prints them: the mean over the rows of a batch, and its gradient.
+
+Targets are a row for each example: values, or 1 for the right class and 0 for the others. Losses on two sides have
+the targets -1 and 1, and label smoothing is part of the targets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from neurosim.builtins import losses
+from neurosim.exchange.wording import number
+from neurosim.network.network import Network
+
+Targets = Literal["as they are", "-1 and 1"]
+
+
+@dataclass(frozen=True)
+class LossText:
+    """A loss as code.
+
+    Attributes
+    ----------
+    about : str
+        What it is.
+    arguments : tuple of str
+        Some of z, a and y: the inputs of the last activation, its outputs, the targets.
+    lines : tuple of str
+        The body of the function, with ``{each}`` where the mean over a row's outputs leaves a sum to be divided.
+    gradient : str
+        Its gradient with respect to `a`, or to `z` where it is computed together with the activation.
+    targets : Targets
+        How the targets are written.
+    """
+
+    about: str
+    arguments: tuple[str, ...]
+    lines: tuple[str, ...]
+    gradient: str
+    targets: Targets = "as they are"
+
+
+_LOSSES: Mapping[Callable[..., Any], LossText] = {
+    losses.mse: LossText(
+        "Mean squared error.",
+        ("a", "y"),
+        ("return np.mean((a - y) ** 2)",),
+        "2 * ({a} - y) / {numbers}",
+    ),
+    losses.mae: LossText(
+        "Mean absolute error.",
+        ("a", "y"),
+        ("return np.mean(np.abs(a - y))",),
+        "np.sign({a} - y) / {numbers}",
+    ),
+    losses.huber: LossText(
+        "Huber's loss: squared where the distance is small, else absolute.",
+        ("a", "y"),
+        (
+            "distance = np.abs(a - y)",
+            "linear = {delta} * (distance - {delta} / 2)",
+            "return np.mean(np.where(distance <= {delta}, distance**2 / 2, linear))",
+        ),
+        "np.clip({a} - y, -{delta}, {delta}) / {numbers}",
+    ),
+    losses.binary_cross_entropy: LossText(
+        "Binary cross-entropy: -ln of the probability of the right answer.",
+        ("a", "y"),
+        (
+            "yes, no = np.maximum(a, 1e-30), np.maximum(1 - a, 1e-30)",
+            "return -np.mean(y * np.log(yes) + (1 - y) * np.log(no))",
+        ),
+        "({a} - y) / np.maximum({a} * (1 - {a}), 1e-12) / {numbers}",
+    ),
+    losses.sigmoid_cross_entropy: LossText(
+        "Binary cross-entropy, from the inputs of the sigmoid: no logarithm of 0.",
+        ("z", "y"),
+        ("return np.mean(np.maximum(z, 0) - z * y + np.log1p(np.exp(-np.abs(z))))",),
+        "({a} - y) / {numbers}",
+    ),
+    losses.categorical_cross_entropy: LossText(
+        "Cross-entropy: -ln of the probability of the right class.",
+        ("a", "y"),
+        ("return -np.sum(y * np.log(np.maximum(a, 1e-30))) / len(y)",),
+        "-y / np.maximum({a}, 1e-30) / len(y)",
+    ),
+    losses.softmax_cross_entropy: LossText(
+        "Cross-entropy, from the inputs of the softmax: no logarithm of 0.",
+        ("z", "y"),
+        (
+            "z = z - z.max(axis=1, keepdims=True)",
+            "log_a = z - np.log(np.exp(z).sum(axis=1, keepdims=True))",
+            "return -np.sum(y * log_a) / len(y)",
+        ),
+        "({a} - y) / len(y)",
+    ),
+    losses.hinge: LossText(
+        "Hinge loss: 0 beyond the margin on the right side.",
+        ("a", "y"),
+        ("return np.mean(np.maximum(1 - y * a, 0))",),
+        "np.where(y * {a} >= 1, 0, -y) / {numbers}",
+        "-1 and 1",
+    ),
+    losses.perceptron: LossText(
+        "Perceptron loss: how far an output is on the wrong side.",
+        ("a", "y"),
+        ("return np.sum(np.maximum(-y * a, 0)) / len(y)",),
+        "np.where(y * {a} >= 0, 0, -y) / len(y)",
+        "-1 and 1",
+    ),
+    losses.step_perceptron: LossText(
+        "Perceptron loss: how far the sum of a wrong answer is on the wrong side of 0.",
+        ("z", "a", "y"),
+        ("return np.sum((a - y) * z) / len(y)",),
+        "({a} - y) / len(y)",
+    ),
+}
+
+
+def loss_text(network: Network) -> LossText | None:
+    """The loss of a network as code; None where it is none of those here."""
+    formula = network.pair or network.loss.record
+    found = _LOSSES.get(formula.value)
+    if found is None:
+        return None
+    values = {name: number(value) for name, value in network.loss.params.items()}
+    values |= {"a": "{a}", "numbers": "len(y)" if network.outputs == 1 else "y.size"}
+    lines = tuple(line.format_map(values) for line in found.lines)
+    return LossText(found.about, found.arguments, lines, found.gradient.format_map(values), found.targets)
+
+
+def loss_lines(text: LossText) -> list[str]:
+    """The definition of the function."""
+    head = f"def loss({', '.join(text.arguments)}):"
+    return [head, f'    """{text.about}"""', *(f"    {line}" for line in text.lines)]

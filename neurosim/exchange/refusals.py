@@ -1,0 +1,57 @@
+"""What cannot be exported yet, in words: all of it in one sentence, so that nothing is exported by half."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from neurosim.errors import UsageError
+from neurosim.network.training import Training
+from neurosim.plugin import FeedbackSchedule
+from neurosim.scenario import Scenario
+from neurosim.training.simulator import Simulator
+
+
+def refusal(library: str, what: Iterable[str]) -> UsageError:
+    """The error for what cannot be exported."""
+    different = list(dict.fromkeys(what))
+    listed = ", ".join(different[:-1]) + (" and " if len(different) > 1 else "") + different[-1]
+    return UsageError(
+        f"this run cannot be exported to {library} yet: it has {listed}",
+        "docs/exchange.md says what can be.",
+    )
+
+
+def unexportable(simulator: Simulator) -> Iterator[str]:
+    """Everything about a run, besides its layers and its loss, that has no counterpart in a script yet."""
+    yield from _of_scenario(simulator.scenario)
+    yield from _of_training(simulator.training)
+    for layer in simulator.network.activated:
+        if layer.learned:
+            yield f"an activation that learns ({layer.activation.name})"
+    if simulator.augments:
+        yield "augmentation"
+    if simulator.split_rows("train").weights.size or simulator.scenario.network.class_weights:
+        yield "rows or classes that count more than others"
+
+
+def _of_scenario(scenario: Scenario) -> Iterator[str]:
+    section = scenario.training
+    for name in ("early_stopping", "keep_best", "observers"):
+        if getattr(section, name):
+            yield f"training.{name}"
+
+
+def _of_training(training: Training) -> Iterator[str]:
+    record = training.optimizer.record
+    if record.looks_at_arrays:
+        yield f"the optimizer {record.name}, which looks at whole arrays"
+    if training.biases is not None:
+        yield "optimizer.biases"
+    if training.schedules:
+        yield "optimizer.schedules"
+    if training.batch_schedule is not None:
+        yield "training.batch_schedule"
+    if training.average is not None:
+        yield "training.average"
+    if training.schedule is not None and isinstance(training.schedule.record, FeedbackSchedule):
+        yield f"the schedule {training.schedule.name}, which follows the losses"
