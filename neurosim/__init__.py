@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from neurosim.runs.prediction import load_model as load_model
     from neurosim.scenario import Scenario as Scenario
     from neurosim.scenario import load_scenario as load_scenario
+    from neurosim.scenario.load import scenario as scenario
     from neurosim.training.ensemble import Ensemble as Ensemble
     from neurosim.training.simulator import Simulator as Simulator
 
@@ -90,10 +91,15 @@ _HOME = {
     "study": "neurosim.runs",
 }
 
-__all__ = ["__version__", *sorted(_HOME)]
+# A package that can be called.
+_SCENARIO = "scenario"
+
+__all__ = ["__version__", *sorted([*_HOME, _SCENARIO])]
 
 
 def __getattr__(name: str) -> Any:
+    if name == _SCENARIO:
+        return importlib.import_module(f"neurosim.{name}")
     if name not in _HOME:
         raise AttributeError(f"module 'neurosim' has no attribute {name!r}")
     value = getattr(importlib.import_module(_HOME[name]), name)

@@ -33,24 +33,27 @@ def check_table(table: Table) -> None:
         raise DataError(f"there are {width} features, which is not an image of {table.image_shape}")
     if table.weights is not None:
         _check_weights("weights", table.weights, len(table.features))
-    if table.test_weights is not None and (table.weights is None or table.test_features is None):
-        raise DataError("test_weights are for test rows of their own, beside weights of the training rows")
-    if (table.test_features is None) != (table.test_targets is None):
-        raise DataError("test features and test targets must be given together")
-    if table.test_features is None:
+    _check_apart(table, "validation", table.validation_features, table.validation_targets, table.validation_weights)
+    _check_apart(table, "test", table.test_features, table.test_targets, table.test_weights)
+
+
+def _check_apart(table: Table, part: str, features: Any, targets: Any, weights: Any) -> None:
+    """The rows that a table itself keeps apart, if there are any."""
+    if weights is not None and (table.weights is None or features is None):
+        raise DataError(f"{part}_weights are for {part} rows of their own, beside weights of the training rows")
+    if (features is None) != (targets is None):
+        raise DataError(f"{part} features and {part} targets must be given together")
+    if features is None:
         return
-    _check_rows("test", table.test_features, table.test_targets, table.classes)
-    if table.test_weights is not None:
-        _check_weights("test_weights", table.test_weights, len(table.test_features))
-    for what, test, train in (
-        ("features", table.test_features, table.features),
-        ("targets", table.test_targets, table.targets),
-    ):
-        if test.shape[1:] != train.shape[1:]:
-            raise DataError(f"the test {what} have the shape {test.shape}, the training {what} {train.shape}")
-    if (table.test_features.dtype == np.uint8) != (table.features.dtype == np.uint8):
+    _check_rows(part, features, targets, table.classes)
+    if weights is not None:
+        _check_weights(f"{part}_weights", weights, len(features))
+    for what, apart, train in (("features", features, table.features), ("targets", targets, table.targets)):
+        if apart.shape[1:] != train.shape[1:]:
+            raise DataError(f"the {part} {what} have the shape {apart.shape}, the training {what} {train.shape}")
+    if (features.dtype == np.uint8) != (table.features.dtype == np.uint8):
         raise DataError(
-            f"the training features are {table.features.dtype}, the test features {table.test_features.dtype}",
+            f"the training features are {table.features.dtype}, the {part} features {features.dtype}",
             "Bytes are read as value / 255: both must be uint8, or neither.",
         )
 

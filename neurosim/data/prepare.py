@@ -156,7 +156,7 @@ def prepare(
         Decides which rows go where; the test rows do not depend on `validation_fraction`.
     test_fraction, validation_fraction : float
         Shares of the table's rows to keep apart, from 0 to below 1; of classes the same share of
-        each. A table with test rows of its own allows no `test_fraction`.
+        each. A table with rows of its own for a split allows no share of it.
     normalize : (mean, deviation), optional
         Subtract the mean and divide by the deviation, the same for all features; for bytes both
         are meant for value / 255.
@@ -208,15 +208,19 @@ def prepare(
 
     training = of_table("train")
     assert training is not None  # _deal leaves at least one row
-    if table.test_features is None:
-        test = of_table("test")
-    else:
-        rows = np.arange(len(table.test_features))
-        test = split("test", table.test_features, table.test_targets, rows, table.test_weights)
+
+    def apart(
+        name: str, features: NDArray[Any] | None, targets: NDArray[Any], given: NDArray[Any] | None
+    ) -> Split | None:
+        """Rows that the table itself keeps apart, else those dealt to this split."""
+        if features is None:
+            return of_table(name)
+        return split(name, features, targets, np.arange(len(features)), given)
+
     return Prepared(
         train=training,
-        validation=of_table("validation"),
-        test=test,
+        validation=apart("validation", table.validation_features, table.validation_targets, table.validation_weights),
+        test=apart("test", table.test_features, table.test_targets, table.test_weights),
         scale=float(feature_scale[0]) if as_bytes else 1.0,
         shift=float(feature_shift[0]) if as_bytes else 0.0,
         feature_scale=feature_scale,
@@ -265,6 +269,12 @@ def _check_fractions(table: Table, test: float, validation: float) -> None:
         raise UsageError(
             f"test_fraction = {test}: this data set has its own {len(table.test_features)} test rows",
             "Leave test_fraction out; validation_fraction takes rows from the training part.",
+        )
+    if validation > 0 and table.validation_features is not None:
+        raise UsageError(
+            f"validation_fraction = {validation}: this data set has its own {len(table.validation_features)} "
+            "validation rows",
+            "Leave validation_fraction out.",
         )
 
 

@@ -139,6 +139,8 @@ class Table:
         Names of the targets, one for each output, where they have names; of classes the name of their column.
     weights, test_weights : array (rows,) or None
         How much the loss of each row counts, in proportion to the others; None where all count the same.
+    validation_features, validation_targets, validation_weights : arrays or None
+        Rows that the data set itself keeps apart for monitoring the training.
     """
 
     features: Any
@@ -151,6 +153,9 @@ class Table:
     target_names: tuple[str, ...] = ()
     weights: Any = None
     test_weights: Any = None
+    validation_features: Any = None
+    validation_targets: Any = None
+    validation_weights: Any = None
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,15 @@
 
 The names below are loaded when they are first used: whoever only asks which scenarios there are
 need not wait for everything that checks them.
+
+The module can be called: ``neurosim.scenario({...})`` makes a scenario in Python, see `load.scenario`.
 """
 
 from __future__ import annotations
 
 import importlib
+import sys
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -25,6 +29,18 @@ _HOME = {
 }
 
 __all__ = list(_HOME)
+
+
+class _Callable(ModuleType):
+    """This module."""
+
+    def __call__(self, *args: Any, **sections: Any) -> Scenario:
+        from neurosim.scenario.load import scenario
+
+        return scenario(*args, **sections)
+
+
+sys.modules[__name__].__class__ = _Callable
 
 
 def __getattr__(name: str) -> Any:

@@ -77,8 +77,8 @@ class Report:
     ----------
     file : str
         The file as it is to be called in messages.
-    positions : mapping
-        What `locate` found in it.
+    positions : mapping, optional
+        What `locate` found in it; left out for a scenario that was made in Python.
     labels : mapping
         For each overridden key path, the option that did it (``--set training.epochs=abc``).
     """
@@ -91,6 +91,7 @@ class Report:
     ) -> None:
         self._file = file
         self._positions = positions or {}
+        self._is_file = positions is not None
         self._labels = labels or {}
 
     def error(self, faults: Iterable[Fault], hint: str = "") -> ScenarioError:
@@ -106,8 +107,11 @@ class Report:
         label = self._label(path)
         if label is not None:
             return label
+        file = shorten(self._file, MAX_FILE)
+        if not self._is_file:
+            return file
         line, column = self._position(path)
-        return f"{shorten(self._file, MAX_FILE)}:{line}:{column}"
+        return f"{file}:{line}:{column}"
 
     def _line(self, fault: Fault) -> str:
         parts = [self.place(fault.path), show_path(fault.path), shorten(fault.text)]

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from neurosim.errors import UsageError
 from neurosim.plugin.host import Registry, build_registry, needed_again, suspects
@@ -16,7 +16,7 @@ from neurosim.scenario.changes import VARIANT, added, changed_keys
 from neurosim.scenario.checking import check, one_each
 from neurosim.scenario.faults import Fault, Report, shorten
 from neurosim.scenario.keys import misplaced
-from neurosim.scenario.locate import KeyPath, locate
+from neurosim.scenario.locate import KeyPath, Position, locate
 from neurosim.scenario.namesakes import namesake_notes
 from neurosim.scenario.reading import find, parse, read, unusable
 from neurosim.scenario.renaming import renamed
@@ -27,9 +27,70 @@ from neurosim.scenario.study_checks import study_faults
 from neurosim.scenario.variants import expand, override_variants
 from neurosim.scenario.vouching import as_named, vouched_for
 
+# Of a scenario that is made in Python: what it is called, and that its rows will be given.
+UNNAMED = {"name": "unnamed", "title": "A scenario without a title"}
+GIVEN_ROWS = {"source": "arrays"}
+
+
+class _Document(NamedTuple):
+    """The values of a scenario, and where they are from.
+
+    Attributes
+    ----------
+    tree : dict
+        As tomllib reads them.
+    shown : str
+        What it is called in messages.
+    positions : mapping or None
+        Where everything stands; None where it was made in Python.
+    path : Path or None
+        The file.
+    base : Path
+        Where relative paths start from.
+    """
+
+    tree: dict[str, Any]
+    shown: str
+    positions: Mapping[KeyPath, Position] | None
+    path: Path | None
+    base: Path
+
+
+def scenario(
+    sections: Mapping[str, Any] | None = None,
+    /,
+    *,
+    overrides: Mapping[str, Any] | None = None,
+    plugins: Sequence[Path | str] = (),
+    registry: Registry | None = None,
+    **more: Any,
+) -> Scenario:
+    """Make a scenario in Python and check all of it, as `load_scenario` does with a file.
+
+    Parameters
+    ----------
+    sections : mapping, optional
+        What stands in the file: ``{"network": {"loss": "mse", "layers": [...]}, ...}``. A section may be given by its
+        name too: ``scenario(network={...}, optimizer={"name": "adam"})``. ``[scenario]`` may be left out, and
+        ``[data]`` where the rows are given to `run`. Relative paths start from the working folder.
+    overrides, plugins, registry
+        As for `load_scenario`.
+
+    Raises
+    ------
+    ScenarioError
+        If anything is wrong with it; the message has a line for each fault.
+    UsageError
+        If a section is given twice, or an override has no usable key path.
+    """
+    both = sorted((sections or {}).keys() & more.keys())
+    if both:
+        raise UsageError(f"[{both[0]}] is given twice, in the mapping and by its name")
+    return load_scenario({**(sections or {}), **more}, overrides=overrides, plugins=plugins, registry=registry)
+
 
 def load_scenario(
-    source: str | Path,
+    source: str | Path | Mapping[str, Any],
     *,
     overrides: Mapping[str, Any] | None = None,
     seed: int | None = None,
@@ -44,8 +105,8 @@ def load_scenario(
 
     Parameters
     ----------
-    source : str or path
-        A TOML file, or the name of a shipped scenario.
+    source : str, path or mapping
+        A TOML file, or the name of a shipped scenario; or its sections, as `scenario` takes them.
     overrides : mapping, optional
         Values that replace those of the file, by dotted key path:
         ``{"training.epochs": 200, "network.layers.0.activation": "relu"}``.
@@ -69,21 +130,13 @@ def load_scenario(
     UsageError
         If an override has no usable key path.
     """
-    if not isinstance(source, str | os.PathLike):
-        raise UsageError(
-            f"load_scenario takes the name of a scenario or its path, and this is of type {type(source).__name__}"
-        )
     if registry is not None and plugins:
         raise UsageError("load_scenario takes plugins or a registry, not both", "build_registry(plugins) makes one")
-    path = find(source)
-    # A shipped scenario was asked for by name; where it is installed says nothing to the reader.
-    shown = path.name if str(source) != str(path) else shorten(str(path))
-    text = read(path, shown)
-    tree = parse(text, shown)
-    positions = locate(text)
+    document = _document(source)
+    tree, path = document.tree, document.path
     faults = list(unusable(tree))
     if faults and any("nested" in fault.text for fault in faults):
-        raise Report(shown, positions).error(faults)
+        raise Report(document.shown, document.positions).error(faults)
 
     values: dict[KeyPath, Any] = {}
     labels: dict[KeyPath, str] = {}
@@ -106,7 +159,7 @@ def load_scenario(
     shared = {path: value for path, value in values.items() if path[0] not in apart}
     labels |= {place: labels[path] for place, path in override_variants(changed, shared, registry).items()}
 
-    report = Report(shown, positions, labels)
+    report = Report(document.shown, document.positions, labels)
     sections, own_faults = check(changed, registry)
     # Before what the checks say of the same places.
     faults = [*(Fault(place, text) for place, text in misplaced(values, tree, registry)), *faults]
@@ -121,15 +174,21 @@ def load_scenario(
         strange = [fault.path for fault in faults if fault.unknown_name]
         hint = suspects(registry.plugins) if strange else ""
         # A run has been trained with every name in its scenario, so it is no misspelling.
-        if own and not hint and not all(any(path[: len(key)] == key for key in values) for path in strange):
+        if (
+            path is not None
+            and own
+            and not hint
+            and not all(any(path[: len(key)] == key for key in values) for path in strange)
+        ):
             hint = needed_again(trained_plugins(path.parent), registry.plugins)
         raise report.error(one_each(faults), hint)
 
-    base = path.resolve().parent
-    vouched = vouched_for({(key,): value for key, value in changed.items()} if own else values)
+    # What is written in Python is the user's own.
+    everything = own or path is None
+    vouched = vouched_for({(key,): value for key, value in changed.items()} if everything else values)
 
     def made_of(sections: ScenarioFile) -> Scenario:
-        return replace(completed(sections, path, base, registry, report), vouched=vouched)
+        return replace(completed(sections, path, document.base, registry, report), vouched=vouched)
 
     scenario = made_of(sections)
     if not own:  # a run has been trained with what its names mean
@@ -149,6 +208,23 @@ def load_scenario(
             if given is not None
         },
     )
+
+
+def _document(source: str | Path | Mapping[str, Any]) -> _Document:
+    """Find and read a file, or take the sections as they are given."""
+    if isinstance(source, Mapping):
+        sections = {"scenario": UNNAMED, "data": GIVEN_ROWS, **source}
+        return _Document(changes.as_toml(sections), "the scenario", None, None, Path.cwd())
+    if not isinstance(source, str | os.PathLike):
+        raise UsageError(
+            "load_scenario takes the name of a scenario, its path or its sections, and this is of type "
+            f"{type(source).__name__}"
+        )
+    path = find(source)
+    # A shipped scenario was asked for by name; where it is installed says nothing to the reader.
+    shown = path.name if str(source) != str(path) else shorten(str(path))
+    text = read(path, shown)
+    return _Document(parse(text, shown), shown, locate(text), path, path.resolve().parent)
 
 
 def _of_variant(name: str, given: ScenarioFile, study: ScenarioFile) -> ScenarioFile:

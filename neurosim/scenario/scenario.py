@@ -199,7 +199,7 @@ class Scenario:
         return to_toml(self.given.model_copy(update=complete))
 
 
-def completed(given: ScenarioFile, path: Path, base: Path, registry: Registry, report: Report) -> Scenario:
+def completed(given: ScenarioFile, path: Path | None, base: Path, registry: Registry, report: Report) -> Scenario:
     """The scenario without variants that checked sections are, with all defaults."""
     sections = complete(given, registry)
     return Scenario(

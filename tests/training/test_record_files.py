@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from neurosim.errors import DataError
-from neurosim.training.recording import load_recording, recording
+from neurosim.files import archives
+from neurosim.training.recording import load_recording
 from neurosim.training.recording.recording import Recording
 
 
@@ -23,7 +24,7 @@ def recorded(rows):
 @pytest.fixture
 def small_limit(monkeypatch):
     """Nothing may be packed better than 20 to 1 beyond 100 kB, instead of 128 MiB."""
-    monkeypatch.setattr(recording, "EXPANDED", 100_000)
+    monkeypatch.setattr(archives, "EXPANDED", 100_000)
 
 
 def test_what_is_written_is_read_however_well_it_could_be_packed(tmp_path, small_limit):

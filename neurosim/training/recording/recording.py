@@ -16,23 +16,16 @@
 
 from __future__ import annotations
 
-import io
-import math
-import os
-import struct
-import tokenize
-import zipfile
-import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neurosim.errors import DataError
-from neurosim.files.inputs import open_ordinary
+from neurosim.files.archives import UNREADABLE, archived, read_archive
 
 FILE = "record.npz"
 HISTOGRAMS = ("activation_histogram", "weight_histogram")
@@ -40,15 +33,6 @@ BINS = 40
 # Ways to make one number of those of all layers.
 SUMMARIES: dict[str, Callable[..., Any]] = {"mean": np.nanmean, "max": np.nanmax, "min": np.nanmin}
 _TIMES = ("epochs", "steps", "layers")
-# What NumPy and zipfile raise where a file is damaged.
-_UNREADABLE = (
-    OSError, ValueError, LookupError, EOFError, TypeError, AttributeError, OverflowError, RuntimeError, MemoryError,
-    SyntaxError, tokenize.TokenError, zipfile.BadZipFile, zlib.error, struct.error,
-)  # fmt: skip
-# An archive may hold this much, or more where it is not packed better than this.
-EXPANDED = 1 << 27
-EXPANSION = 20
-_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 _PARAMETERS, _CONFUSION, _OPTIMIZER = "parameters/", "confusion", "optimizer"
 
 
@@ -200,14 +184,7 @@ class Recording:
 
     def to_bytes(self) -> bytes:
         """The content of ``record.npz``; the same recording gives the same bytes."""
-        arrays = self.arrays()
-        buffer = io.BytesIO()
-        np.savez_compressed(buffer, allow_pickle=False, **arrays)
-        if sum(array.nbytes for array in arrays.values()) > _largest(buffer.tell()) // 2:
-            # Nearly all zeros: so packed it could be taken for a file that is meant to fill the memory.
-            buffer = io.BytesIO()
-            np.savez(buffer, allow_pickle=False, **arrays)
-        return buffer.getvalue()
+        return archived(self.arrays())
 
 
 def load_recording(path: Path | str) -> Recording:
@@ -226,39 +203,12 @@ def load_recording(path: Path | str) -> Recording:
             f"nothing was recorded in {file.parent}", "Ask for it in the scenario: [record] quantities = [...]"
         )
     try:
-        with open_ordinary(file) as stream:
-            _check_unpacked(stream)
-            with np.load(stream, allow_pickle=False) as archive:
-                return Recording.from_arrays(_checked({name: archive[name] for name in archive.files}))
-    except _UNREADABLE as error:
+        return Recording.from_arrays(_checked(read_archive(file)))
+    except UNREADABLE as error:
         raise DataError(
             f"{file} is not a readable recording: {error}",
             "It is damaged, or no recording of neurosim; neurosim run makes another one.",
         ) from error
-
-
-def _largest(packed: int) -> int:
-    """How many bytes an archive of `packed` bytes may hold."""
-    return max(EXPANDED, packed * EXPANSION)
-
-
-def _check_unpacked(stream: BinaryIO) -> None:
-    """Raise ValueError where an archive, or an array in it, would take more memory than its file can stand for."""
-    with zipfile.ZipFile(stream) as archive:
-        entries = archive.infolist()
-        total, most = sum(entry.file_size for entry in entries), _largest(os.fstat(stream.fileno()).st_size)
-        if total > most:
-            raise ValueError(f"it would unpack to {total} bytes, more than the {most} that a file of its size may hold")
-        for entry in entries:
-            with archive.open(entry) as member:
-                header = _HEADERS.get(np.lib.format.read_magic(member))
-                if header is None:
-                    raise ValueError(f"{entry.filename} is of another version of NumPy's format")
-                shape, _, kind = header(member)
-                left = entry.file_size - member.tell()
-            if math.prod(shape) * max(kind.itemsize, 1) > left:
-                raise ValueError(f"{entry.filename} has the shape {shape} and only {left} bytes")
-    stream.seek(0)
 
 
 def _checked(arrays: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
