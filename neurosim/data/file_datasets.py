@@ -2,9 +2,7 @@
 
 import gzip
 from dataclasses import replace
-from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -13,20 +11,18 @@ from neurosim.data import (
     damaged_files,
     dataset_folder,
     is_own,
-    parse_number,
     read_csv,
     read_idx,
     stored_file,
 )
+from neurosim.data.arrays import FILE, read_rows
+from neurosim.data.targets import MOST_AUTO_CLASSES, TASKS, classes_of, looks_like_values
 from neurosim.errors import DataError, UsageError
 from neurosim.plugin import Dataset, Table, hookimpl
 from neurosim.printable import arguments, command
 from neurosim.suggestions import did_you_mean, named
 
 TABLES = Path(__file__).with_name("tables")
-TASKS = ("auto", "classification", "regression")
-# More different whole numbers than this are taken for values rather than classes.
-MOST_AUTO_CLASSES = 20
 # Letters of a setting that is suggested.
 LONGEST_SETTING = 400
 
@@ -60,9 +56,20 @@ def digits(request):
     )
 
 
+def arrays(request, file, task):
+    check_task(task)
+    path = Path(request.base) / file
+    if file == FILE and not path.exists():
+        raise DataError(
+            f"{path}: no such file, and no rows are given",
+            'From Python: neurosim.run(scenario, data=(X, y)); or  numpy.savez("data.npz", X=X, y=y)  beside the '
+            "scenario.",
+        )
+    return read_rows(request.file(file), task)
+
+
 def csv(request, file, target, features, task, weights):
-    if task not in TASKS:
-        raise UsageError(f'task = "{task}": expected one of {", ".join(TASKS)}', did_you_mean(task, TASKS))
+    check_task(task)
     table = read_csv(request.file(file))
     if not weights:
         return table_of(table, target, features, task)
@@ -72,6 +79,11 @@ def csv(request, file, target, features, task, weights):
         raise UsageError(f'weights = "{named(weights)}": this column is {role}', "Weights have a column of their own.")
     rows = table_of(table, target, features, task, weights)
     return replace(rows, weights=table.weights(weights))
+
+
+def check_task(task):
+    if task not in TASKS:
+        raise UsageError(f'task = "{task}": expected one of {", ".join(TASKS)}', did_you_mean(task, TASKS))
 
 
 def table_of(table, target, features=(), task="auto", weights=""):
@@ -129,53 +141,6 @@ def numbers_of(table, columns, target, texts=()):
         if hints and sum(faults.counts.values()) > sum(faults.counts[name] for name in faults.unusable):
             hints.append(faults.hint)
         raise FieldsError(faults.message, " ".join(hints) or faults.hint, faults.counts, faults.unusable) from None
-
-
-def looks_like_values(labels):
-    """Whether a target column is for regression: numbers, unless they are a few whole ones.
-
-    A few fields among numbers that are none are faults to be reported, not names of classes.
-    """
-    count, numbers, whole = 0, 0, True
-    different: set[float] = set()
-    for number in map(parse_number, labels):
-        count += 1
-        if number is None:
-            continue
-        numbers += 1
-        whole = whole and number.is_integer()
-        if len(different) <= MOST_AUTO_CLASSES:
-            different.add(number)
-    if numbers <= count / 2:
-        return False
-    few = len(different) <= min(MOST_AUTO_CLASSES, count / 2)
-    return not (numbers == count and few and whole)
-
-
-def classes_of(labels):
-    """Names of the classes, in order (of numbers where all are numbers), and the class index of each label."""
-    places: dict[str, int] = {}
-    found = np.fromiter((places.setdefault(label, len(places)) for label in labels), dtype=np.int64)
-    keys: list[Any] = list(map(exact_number, places))
-    if None in keys:
-        keys = list(places)
-    spelling: dict[Any, str] = {}
-    for key, label in zip(keys, places, strict=True):
-        spelling.setdefault(key, label)
-    ordered = sorted(spelling)
-    index = {key: position for position, key in enumerate(ordered)}
-    return tuple(spelling[key] for key in ordered), np.array([index[key] for key in keys], dtype=np.int64)[found]
-
-
-def exact_number(label):
-    """The finite number that a label writes, or None; long identifiers stay apart, and 1 and 1.0 are the same."""
-    number = parse_number(label)
-    if number is None or not np.isfinite(number):
-        return None
-    try:
-        return Decimal(label)
-    except InvalidOperation:  # an exponent of twenty digits
-        return None
 
 
 def mnist(request, samples, test_samples):
@@ -279,6 +244,12 @@ def neurosim_datasets():
             options={"file": None, "target": None, "features": [], "task": "auto", "weights": ""},
             description='your own CSV file, with named columns; task is "auto", "classification" or "regression"; '
             "weights names a column that says how much each row counts",
+        ),
+        Dataset(
+            "arrays",
+            arrays,
+            options={"file": FILE, "task": "auto"},
+            description="arrays X and y in an npz file of NumPy, or given in Python; task as for csv",
         ),
         Dataset(
             "mnist",

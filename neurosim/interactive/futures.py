@@ -14,7 +14,7 @@ from neurosim.report.comparison import Comparison
 from neurosim.report.comparison import compare as compare_results
 from neurosim.runs import Observer, Result, RunOptions, Study
 from neurosim.runs.belonging import Trained
-from neurosim.runs.folder import SCENARIO, portable
+from neurosim.runs.folder import SCENARIO, keep_rows, portable
 from neurosim.runs.identity import identity_of
 from neurosim.runs.replay import Origin, Replay, read_origin, run_replay
 from neurosim.scenario import load_scenario
@@ -89,7 +89,7 @@ def _origin(run: Any) -> Iterator[Origin]:
     # A replay starts from a run folder; of this one it needs the scenario alone.
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / SCENARIO).write_text(portable(result.scenario).to_toml(), encoding="utf-8")
+        (folder / SCENARIO).write_text(portable(keep_rows(result.scenario, folder), folder).to_toml(), encoding="utf-8")
         scenario = load_scenario(folder / SCENARIO, registry=result.scenario.registry, own=True)
         yield Origin(folder, scenario, result.backend, result.history, Trained(identity_of(result.simulator)))
 

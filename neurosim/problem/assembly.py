@@ -114,6 +114,8 @@ def load_data(scenario: Scenario, data_dir: Path | str | None = None) -> Prepare
     dataset: Dataset = section.record
     folder = dataset_folder(dataset.name, data_dir)
     with _blamed(scenario):
+        if scenario.table is not None:
+            return _prepared(section, scenario.table)
         request = DataRequest(Stream(section.seed, "data"), folder, scenario.base, scenario.vouched)
         table = dataset.load(request, **section.options)
         if not isinstance(table, Table):

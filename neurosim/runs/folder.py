@@ -13,11 +13,12 @@ import re
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
 
+from neurosim.data.arrays import FILE, write_rows
 from neurosim.errors import DataError, DivergedError
 from neurosim.files.atomic import (
     cannot_write,
@@ -61,19 +62,30 @@ _MOST = 1_000_000
 _CHECKPOINT = re.compile(r"step-\d{12,}\.safetensors")
 
 
-def portable(scenario: Scenario) -> Scenario:
-    """The scenario with absolute paths of data files, so that a copy elsewhere finds them."""
+def portable(scenario: Scenario, folder: Path | None = None) -> Scenario:
+    """The scenario with absolute paths of data files, so that a copy elsewhere finds them; not of files in `folder`."""
     given = scenario.given
     if given.variants:
         moved = [_portable_variant(variant, scenario.base) for variant in given.variants]
         scenario = replace(scenario, given=given.model_copy(update={"variants": moved}))
     file = scenario.data.options.get("file")
-    if not isinstance(file, str):
+    if not isinstance(file, str) or (scenario.table is not None and folder is None):
         return scenario
     data = scenario.data.model_copy()
     assert data.__pydantic_extra__ is not None
-    data.__pydantic_extra__["file"] = _absolute(file, scenario.base)
+    path = _absolute(file, scenario.base)
+    if folder is not None and path == _absolute(PurePath(file).name, folder):
+        path = PurePath(file).name
+    data.__pydantic_extra__["file"] = path
     return replace(scenario, data=data)
+
+
+def keep_rows(scenario: Scenario, folder: Path) -> Scenario:
+    """Write the rows of a scenario to a folder, if they were given in Python; the scenario that finds them there."""
+    if scenario.table is None:
+        return scenario
+    write_atomically(folder / FILE, write_rows(scenario.table))
+    return replace(scenario, base=folder)
 
 
 def _portable_variant(variant: Variant, base: Path) -> Variant:
@@ -226,7 +238,10 @@ class RunFolder:
         DataError
             When the scenario of another run is there, and the run does not resume that one.
         """
-        there, scenario_text = self.path / SCENARIO, portable(scenario).to_toml()
+        if scenario.table is not None:
+            # Those of a study are in its folder, for all its networks.
+            scenario = replace(scenario, base=self.whole)
+        there, scenario_text = self.path / SCENARIO, portable(scenario, self.path).to_toml()
         if not self._own and there.exists() and not _says(there, scenario_text):
             raise DataError(
                 f"{there} is a different scenario from the one to run",
@@ -245,6 +260,8 @@ class RunFolder:
             write_atomically(self.path / into, json.dumps(begun) + "\n")
         if first is not None:
             first()
+        if self.whole == self.path:
+            keep_rows(scenario, self.path)
         write_atomically(there, scenario_text)
         self._own = True
 

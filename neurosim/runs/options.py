@@ -35,6 +35,11 @@ class RunOptions:
     ----------
     backend : {"cpu", "cuda", "reference"}
         Where to run it.
+    data : pair (X, y), or Table, optional
+        Rows to use in place of the scenario's own data set: arrays, or a table of pandas, polars or pyarrow, where y
+        may be the name of a column. What ``[data]`` says of splits and scaling holds for them.
+    validation, test : pair (X, y), optional
+        Rows to monitor the training with, and for the final test; of `data` none are then set aside for them.
     seed : int, optional
         Instead of the scenario's.
     overrides : mapping, optional
@@ -63,6 +68,9 @@ class RunOptions:
     """
 
     backend: str = "cpu"
+    data: object = None
+    validation: object = None
+    test: object = None
     seed: int | None = None
     overrides: Mapping[str, Any] | None = None
     threads: int | None = None

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from neurosim.errors import UsageError
+from neurosim.problem.given import on_rows
 from neurosim.runs.folder import MEMBERS
 from neurosim.runs.options import RunOptions, Source
 from neurosim.runs.resuming import is_of_run
@@ -32,7 +33,13 @@ def chosen_scenario(given: Source, options: RunOptions) -> Scenario:
         names = added(scenario.scenario.changed, [SEED])
         section = scenario.scenario.model_copy(update={"changed": names})
         scenario = with_seed(replace(scenario, scenario=section), options.seed)
-    return scenario if options.variant is None else one_variant(scenario, options.variant)
+    if options.variant is not None:
+        scenario = one_variant(scenario, options.variant)
+    if options.data is not None:
+        return on_rows(scenario, options.data, options.validation, options.test)
+    if options.validation is not None or options.test is not None:
+        raise UsageError("validation and test rows go with data", "Give data=(X, y) too.")
+    return scenario
 
 
 def with_seed(scenario: Scenario, seed: int) -> Scenario:

@@ -11,6 +11,8 @@ from neurosim.scenario.schema import DataSection, OptimizerSection, ScenarioFile
 
 # Of a moving average that says nothing else: about the last thousand steps count.
 EMA_DECAY = 0.999
+# Data sets of a user's own rows, whose values may be in any unit.
+_IN_OWN_UNITS = ("csv", "arrays")
 
 
 def complete(sections: ScenarioFile, registry: Registry) -> ScenarioFile:
@@ -75,7 +77,7 @@ def _standardizes_targets(data: DataSection, network: NetworkSection, source: En
     """What is asked for; else whether targets may be in units of their own and the outputs can be any number."""
     if data.standardize_targets is not None:
         return data.standardize_targets
-    if not source.is_builtin("csv"):
+    if not any(source.is_builtin(name) for name in _IN_OWN_UNITS):
         return False
     if data.options.get("task") == "classification" or network.loss.record.targets == "classes":
         return False

@@ -10,6 +10,7 @@ from typing import Any
 
 from neurosim.errors import UsageError
 from neurosim.network.network_section import NetworkSection
+from neurosim.plugin import Table
 from neurosim.plugin.host import BUILTIN, Plugin, Registry
 from neurosim.scenario import overrides as changes
 from neurosim.scenario.augmentation import AugmentationSection
@@ -69,6 +70,8 @@ class Scenario:
         The plugins that it uses or requires, besides the built-ins.
     registry : Registry
         Where its names have been looked up, and those of a changed scenario will be.
+    table : Table or None
+        The rows, where they were given in Python and are not to be loaded.
     report : Report
         Knows where in the file everything stands.
     notes : tuple of str
@@ -95,6 +98,7 @@ class Scenario:
     variants: Mapping[str, Scenario] = field(default_factory=dict)
     variant: str = field(default="", compare=False)
     vouched: frozenset[str] = field(default=frozenset(), compare=False)
+    table: Table | None = field(default=None, compare=False, repr=False)
     report: Report = field(default_factory=lambda: Report(""), compare=False, repr=False)
     notes: tuple[str, ...] = field(default=(), compare=False)
 
@@ -179,7 +183,8 @@ class Scenario:
         if faults or more or sections is None:
             raise report.error(one_each([*faults, *more]))
         changed = completed(sections, path, self.base, self.registry, report)
-        return replace(changed, variant=self.variant, vouched=self.vouched, notes=tuple(notes))
+        table = self.table if changed.data.source == self.data.source else None
+        return replace(changed, variant=self.variant, vouched=self.vouched, table=table, notes=tuple(notes))
 
     def to_toml(self) -> str:
         """The scenario as a TOML document, with overrides and defaults written out; loads to an equal scenario.

@@ -92,7 +92,7 @@ class DataSection(Naming):
     standardize_targets: bool | None = Field(
         default=None,
         description="Regression: scale each target to mean 0 and standard deviation 1 on the training rows; "
-        "predictions stay in its own units. Left out: true for csv with a linear output layer, else false.",
+        "predictions stay in its own units. Left out: true for csv and arrays with a linear output layer, else false.",
     )
 
     @property
