@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from neurosim.plugin import hookimpl as hookimpl
     from neurosim.plugin.host import build_registry as build_registry
     from neurosim.runs import RunOptions as RunOptions
+    from neurosim.runs import fit as fit
     from neurosim.runs import run as run
     from neurosim.runs import study as study
     from neurosim.runs.prediction import load_model as load_model
@@ -86,6 +87,7 @@ _HOME = {
     "build_registry": "neurosim.plugin.host",
     "hookimpl": "neurosim.plugin",
     "load_model": "neurosim.runs.prediction",
+    "fit": "neurosim.runs",
     "load_scenario": "neurosim.scenario",
     "run": "neurosim.runs",
     "study": "neurosim.runs",

@@ -25,7 +25,7 @@ from neurosim.printable import labels, quoted
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from neurosim.runs.prediction import Model
+    from neurosim.runs.answering import Model
 
 # Rows, and outputs of a row.
 SHOWN, MOST_COLUMNS = 20, 12

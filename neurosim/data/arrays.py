@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.data.targets import classes_of, looks_like_values
+from neurosim.data.targets import check_task, classes_of, looks_like_values
 from neurosim.errors import DataError, UsageError
 from neurosim.files.archives import UNREADABLE, archived, read_archive
 from neurosim.plugin.function_records import Table
@@ -62,6 +61,7 @@ def table_of(data: object, validation: object = None, test: object = None, task:
     DataError
         For columns that hold no numbers, missing values, and classes that the training rows do not have.
     """
+    check_task(task)
     if isinstance(data, Table):
         if validation is not None or test is not None:
             raise UsageError("a Table has its own validation and test rows", "Give data=(X, y) with them.")
@@ -78,8 +78,8 @@ def table_of(data: object, validation: object = None, test: object = None, task:
         own = _features(f"X of {part}", more)
         if own.names != given.names:
             raise DataError(
-                f"the columns of {part} are {listed(own.names) or 'without names'}, "
-                f"those of the training rows {listed(given.names) or 'without names'}"
+                f"X of {part} has {_named_columns(own)}, X of the training rows {_named_columns(given)}",
+                "Give both with the same columns, in the same order.",
             )
         more_labels, _ = _targets(f"y of {part}", more_targets, len(own.values))
         # Only pixels are bytes.
@@ -150,6 +150,10 @@ def _words(path: Path, name: str, array: NDArray[Any]) -> tuple[Any, ...]:
     return tuple(array.tolist())
 
 
+def _named_columns(features: _Features) -> str:
+    return f"the columns {listed(features.names)}" if features.names else "columns without names"
+
+
 def _pair(part: str, given: object) -> tuple[Any, Any]:
     if not isinstance(given, tuple | list) or len(given) != 2:
         kind = f"{len(given)} things" if isinstance(given, tuple | list) else f"of type {type(given).__name__}"
@@ -161,7 +165,7 @@ def _pair(part: str, given: object) -> tuple[Any, Any]:
     names = [targets] if isinstance(targets, str) else targets
     if not isinstance(names, list | tuple) or not names or not all(isinstance(name, str) for name in names):
         return features, targets
-    columns = _columns(features) or {}
+    columns = columns_of(features) or {}
     unknown = [name for name in names if name not in columns]
     if not unknown:
         kept = {name: column for name, column in columns.items() if name not in names}
@@ -172,7 +176,7 @@ def _pair(part: str, given: object) -> tuple[Any, Any]:
     return features, targets
 
 
-def _columns(given: object) -> dict[str, Any] | None:
+def columns_of(given: object) -> dict[str, Any] | None:
     """The columns of a table by name; None for what has no named columns."""
     if isinstance(given, dict):
         return {str(name): column for name, column in given.items()}
@@ -191,16 +195,17 @@ def _columns(given: object) -> dict[str, Any] | None:
 
 def _by_arrow(given: object) -> Any:
     try:
-        return importlib.import_module("pyarrow").table(given)
+        import pyarrow as pa
     except ImportError as error:
         raise UsageError(
             f"a {type(given).__name__} is read by pyarrow, which is not installed",
             "pip install pyarrow, or give NumPy arrays.",
         ) from error
+    return pa.table(given)
 
 
 def _features(what: str, given: object) -> _Features:
-    columns = _columns(given)
+    columns = columns_of(given)
     if columns is None:
         return _array_features(what, _array(what, given))
     if not columns:
@@ -230,6 +235,8 @@ def _array_features(what: str, values: NDArray[Any]) -> _Features:
     if values.ndim < 2:
         hint = "One feature: X.reshape(-1, 1)." if values.ndim else ""
         raise DataError(f"{what} has shape {values.shape}; expected (rows, features)", hint)
+    if not len(values):
+        raise DataError(f"{what} has no rows")
     if values.ndim > 4:
         raise DataError(
             f"{what} has shape {values.shape}; expected (rows, features) or (rows, height, width, channels)"
@@ -280,7 +287,7 @@ def _content(values: NDArray[Any]) -> str:
 
 def _targets(what: str, given: object, rows: int) -> tuple[NDArray[Any], tuple[str, ...]]:
     """The targets, (rows,) or (rows, outputs), and their names."""
-    columns = _columns(given)
+    columns = columns_of(given)
     names: tuple[str, ...] = ()
     if columns is not None:
         names = tuple(columns)
@@ -295,8 +302,6 @@ def _targets(what: str, given: object, rows: int) -> tuple[NDArray[Any], tuple[s
         raise DataError(f"{what} has shape {values.shape}; expected (rows,) or (rows, outputs)")
     if len(values) != rows:
         raise DataError(f"there are {rows} rows in X and {len(values)} in {what}")
-    if rows == 0:
-        raise DataError("there are no rows")
     missing = [row for row, value in enumerate(values.tolist()) if value is None or value != value]
     if missing:
         count = "1 row has" if len(missing) == 1 else f"{len(missing):,} rows have"

@@ -16,11 +16,11 @@ from neurosim.data import (
     stored_file,
 )
 from neurosim.data.arrays import FILE, read_rows
-from neurosim.data.targets import MOST_AUTO_CLASSES, TASKS, classes_of, looks_like_values
+from neurosim.data.targets import MOST_AUTO_CLASSES, check_task, classes_of, looks_like_values
 from neurosim.errors import DataError, UsageError
 from neurosim.plugin import Dataset, Table, hookimpl
 from neurosim.printable import arguments, command
-from neurosim.suggestions import did_you_mean, named
+from neurosim.suggestions import named
 
 TABLES = Path(__file__).with_name("tables")
 # Letters of a setting that is suggested.
@@ -57,7 +57,6 @@ def digits(request):
 
 
 def arrays(request, file, task):
-    check_task(task)
     path = Path(request.base) / file
     if file == FILE and not path.exists():
         raise DataError(
@@ -79,11 +78,6 @@ def csv(request, file, target, features, task, weights):
         raise UsageError(f'weights = "{named(weights)}": this column is {role}', "Weights have a column of their own.")
     rows = table_of(table, target, features, task, weights)
     return replace(rows, weights=table.weights(weights))
-
-
-def check_task(task):
-    if task not in TASKS:
-        raise UsageError(f'task = "{task}": expected one of {", ".join(TASKS)}', did_you_mean(task, TASKS))
 
 
 def table_of(table, target, features=(), task="auto", weights=""):

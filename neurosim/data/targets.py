@@ -10,10 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurosim.data.csv_faults import parse_number
+from neurosim.errors import UsageError
+from neurosim.suggestions import did_you_mean
 
 TASKS = ("auto", "classification", "regression")
 # More different whole numbers than this are taken for values rather than classes.
 MOST_AUTO_CLASSES = 20
+
+
+def check_task(task: str) -> None:
+    """Raise UsageError for what is no task."""
+    if task not in TASKS:
+        raise UsageError(f'task = "{task}": expected one of {", ".join(TASKS)}', did_you_mean(task, TASKS))
 
 
 def looks_like_values(labels: Iterable[str]) -> bool:

@@ -34,8 +34,8 @@ def on_rows(scenario: Scenario, data: object, validation: object = None, test: o
     DataError, UsageError
         As `table_of`; UsageError for a study whose variants differ in their data.
     """
-    task = scenario.data.options.get("task", TASKS[0])
-    table = table_of(data, validation, test, task if task in TASKS else TASKS[0])
+    task = str(scenario.data.options.get("task", TASKS[0]))
+    table = table_of(data, validation, test, task)
     for name, variant in scenario.variants.items():
         if variant.given.data != scenario.given.data:
             raise UsageError(

@@ -1,6 +1,7 @@
 """One run from start to end: training, promises, the run folder and its checkpoints, and reading it again."""
 
 from neurosim.runs.expectations import Expectation
+from neurosim.runs.fitting import fit
 from neurosim.runs.observers import Observer, StudyObserver
 from neurosim.runs.options import RunOptions
 from neurosim.runs.results import Result, Study
@@ -16,6 +17,7 @@ __all__ = [
     "RunOptions",
     "Study",
     "StudyObserver",
+    "fit",
     "one_variant",
     "run",
     "run_ensemble",

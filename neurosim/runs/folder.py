@@ -13,7 +13,7 @@ import re
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -62,8 +62,12 @@ _MOST = 1_000_000
 _CHECKPOINT = re.compile(r"step-\d{12,}\.safetensors")
 
 
-def portable(scenario: Scenario, folder: Path | None = None) -> Scenario:
-    """The scenario with absolute paths of data files, so that a copy elsewhere finds them; not of files in `folder`."""
+def portable(scenario: Scenario, folder: Path | None = None, whole: Path | None = None) -> Scenario:
+    """The scenario with absolute paths of data files, so that a copy elsewhere finds them.
+
+    For a copy in `folder`, rows that are kept there, or in the folder of the `whole` study, go with it wherever it is
+    moved: they are named from there.
+    """
     given = scenario.given
     if given.variants:
         moved = [_portable_variant(variant, scenario.base) for variant in given.variants]
@@ -74,8 +78,8 @@ def portable(scenario: Scenario, folder: Path | None = None) -> Scenario:
     data = scenario.data.model_copy()
     assert data.__pydantic_extra__ is not None
     path = _absolute(file, scenario.base)
-    if folder is not None and path == _absolute(PurePath(file).name, folder):
-        path = PurePath(file).name
+    if folder is not None and path == _absolute(FILE, whole or folder):
+        path = Path(os.path.relpath(path, folder.resolve())).as_posix()
     data.__pydantic_extra__["file"] = path
     return replace(scenario, data=data)
 
@@ -241,7 +245,7 @@ class RunFolder:
         if scenario.table is not None:
             # Those of a study are in its folder, for all its networks.
             scenario = replace(scenario, base=self.whole)
-        there, scenario_text = self.path / SCENARIO, portable(scenario, self.path).to_toml()
+        there, scenario_text = self.path / SCENARIO, portable(scenario, self.path, self.whole).to_toml()
         if not self._own and there.exists() and not _says(there, scenario_text):
             raise DataError(
                 f"{there} is a different scenario from the one to run",

@@ -38,8 +38,10 @@ class RunOptions:
     data : pair (X, y), or Table, optional
         Rows to use in place of the scenario's own data set: arrays, or a table of pandas, polars or pyarrow, where y
         may be the name of a column. What ``[data]`` says of splits and scaling holds for them.
-    validation, test : pair (X, y), optional
-        Rows to monitor the training with, and for the final test; of `data` none are then set aside for them.
+    validation : pair (X, y), optional
+        Rows to monitor the training with, beside `data`.
+    test : pair (X, y), optional
+        Rows for the final test, beside `data`.
     seed : int, optional
         Instead of the scenario's.
     overrides : mapping, optional

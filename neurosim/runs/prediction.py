@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from neurosim.backends.base import Backend
 from neurosim.backends.select import make_backend
-from neurosim.data import read_csv, read_idx
-from neurosim.errors import DataError, NeurosimError, UsageError
-from neurosim.files.inputs import open_ordinary, unreadable
+from neurosim.errors import DataError, NeurosimError
 from neurosim.network.layers import Stack, choose
 from neurosim.network.network import Network
 from neurosim.network.training import Training
 from neurosim.plugin.host import BUILTIN, Plugin, Registry, build_registry, needed_again
 from neurosim.printable import quoted
-from neurosim.problem.assembly import given_features
+from neurosim.runs.answering import Model
 from neurosim.runs.belonging import PLUGINS, Changes, file_changes, identity_in_model, model_changes, trained_with
 from neurosim.runs.folder import MEMBERS, SCENARIO, SUMMARY, train_again
 from neurosim.runs.identity import PluginRecord, plugin_changes
@@ -29,10 +25,7 @@ from neurosim.runs.model import MODEL, read_model
 from neurosim.runs.run_files import read_object
 from neurosim.scenario.run_folders import likely_run, named_run, no_run
 from neurosim.scenario.stored_network import read_network
-from neurosim.suggestions import did_you_mean, listed
 
-# How IDX files begin, compressed or not; text never does.
-_IDX_STARTS = (b"\x1f\x8b", b"\0\0")
 # Largest model file that is read, in bytes: it may come from anyone.
 LARGEST = 1 << 32
 # Of the description in it. It has no more than about 60 bytes for each input and 300 for each layer.
@@ -40,123 +33,6 @@ MOST_WORDS = 1 << 24
 # Axes of a row, and numbers in it.
 INPUT_AXES = (1, 2, 3)
 MOST_INPUTS = 1 << 22
-
-
-@dataclass(frozen=True)
-class Model:
-    """A trained network, ready to answer; `load_model` reads it.
-
-    Attributes
-    ----------
-    path : Path
-        The file.
-    network : Network
-        Layers and shapes.
-    classes : tuple of str
-        Names of the classes; empty where the outputs are values.
-    features : tuple of str
-        Names of the columns that it learned from; empty where they had none.
-    scale, shift : array (inputs,), float64
-        The network is given ``raw * scale + shift``.
-    targets : tuple of str
-        Names of the columns that it answers; empty where they had none.
-    target_scale, target_shift : array (outputs,), float64
-        The network learned to answer ``value * target_scale + target_shift``; empty where there are classes.
-    mixed : str
-        A line saying what has changed since it was trained, if it was taken all the same; else empty.
-    """
-
-    path: Path
-    network: Network
-    classes: tuple[str, ...]
-    features: tuple[str, ...]
-    scale: NDArray[np.float64]
-    shift: NDArray[np.float64]
-    targets: tuple[str, ...]
-    target_scale: NDArray[np.float64]
-    target_shift: NDArray[np.float64]
-    _backend: Backend = field(repr=False)
-    mixed: str = ""
-
-    def outputs(self, X: ArrayLike) -> NDArray[Any]:
-        """Outputs (rows, outputs) for raw rows (rows, features), both in the units of the data set.
-
-        Raises
-        ------
-        ShapeError
-            When X has the wrong number of features.
-        UsageError
-            When X is not of finite numbers, or too large for float32 when scaled.
-        """
-        raw = given_features(self.network, X).astype(np.float64, copy=False)
-        with np.errstate(all="ignore"):
-            scaled = (raw * self.scale + self.shift).astype(np.float32)
-        if not np.isfinite(scaled).all():
-            row, column = np.argwhere(~np.isfinite(scaled))[0]
-            raise UsageError(f"row {row}, column {column} has {raw[row, column]}: not a number the network can take")
-        if not len(raw):
-            return np.zeros((0, self.network.answers), np.float32)
-        # What the loss takes beside them, such as variances, is no answer.
-        outputs = self._backend.forward(scaled)[:, : self.network.answers]
-        if not ((self.target_scale != 1.0).any() or self.target_shift.any()):
-            return outputs
-        values: NDArray[Any] = (outputs - self.target_shift) / self.target_scale
-        return values
-
-    def predict(self, X: ArrayLike) -> NDArray[Any]:
-        """Names of the classes (rows,), or values (rows, outputs) where there are no classes; raises as `outputs`."""
-        return self.answers(self.outputs(X))
-
-    def answers(self, outputs: NDArray[Any]) -> NDArray[Any]:
-        """What `predict` gives for these outputs of the network."""
-        if not self.classes:
-            return outputs
-        if outputs.shape[1] == 1:
-            chosen = (outputs[:, 0] > self.network.loss.record.threshold).astype(int)
-        else:
-            chosen = outputs.argmax(axis=1)
-        answers: NDArray[Any] = np.array(self.classes)[chosen]
-        return answers
-
-    def read(self, path: Path | str) -> NDArray[Any]:
-        """Raw rows (rows, features) for `predict` from a file: CSV with named columns, or IDX (bytes, as MNIST).
-
-        Columns are found by the names that the network learned from, and others are left out; where it knows none,
-        all columns are taken in their order.
-
-        Raises
-        ------
-        DataError
-            When the file is missing or damaged, or has not what the network needs.
-        """
-        file, inputs = Path(path), self.network.inputs
-        with open_ordinary(file) as stream:
-            try:
-                start = stream.read(2)
-            except OSError as error:
-                raise unreadable(file, error) from error
-        if start in _IDX_STARTS:
-            rows = read_idx(file, None)
-            if math.prod(rows.shape[1:]) != inputs:
-                found = " x ".join(map(str, rows.shape[1:])) or "one"
-                raise DataError(f"{file}: its rows have {found} numbers, and this network needs {inputs}")
-            return rows.reshape(len(rows), inputs)
-        table = read_csv(file)
-        names = self.features or table.names
-        if len(names) != inputs:
-            raise DataError(
-                f"{file} has {len(names)} columns, and this network needs {inputs}",
-                "The columns that it learned from had no names, so there must be exactly as many, in their order.",
-            )
-        missing = [name for name in names if name not in table.names]
-        if missing:
-            raise DataError(
-                f'{file} has no column "{missing[0]}", which the network learned from',
-                table.without_names()
-                or did_you_mean(missing[0], table.names)
-                or f"It needs {listed(names)}; other columns are left out.",
-            )
-        return table.numbers(names)
 
 
 def load_model(

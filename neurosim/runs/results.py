@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from neurosim.errors import DivergedError
 from neurosim.markup import escape, measure, measure_words, table
+from neurosim.runs.answering import model_of
 from neurosim.runs.expectations import Expectation, Outcome, check_bounds, check_claims, check_expectations
 from neurosim.runs.folder import finite
 from neurosim.runs.identity import Identity
@@ -97,6 +99,14 @@ class Result:
         shown = table(["", *map(measure_words, names)], rows, range(1, len(names) + 1))
         shown += "".join(f"<p>{escape(name)}: {escape(text)}</p>" for name, text in self.remarks.items())
         return f"<p><b>{escape(about.headline)}</b><br>{escape(words)}</p>{shown}{_promises_html(self.expectations)}"
+
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
+        """Names of the classes (rows,), or values (rows, outputs), for raw rows in the units of the data.
+
+        X is an array (rows, features), or a table whose columns are found by their names; see `Model.outputs` for what
+        is raised. ``load_model(folder)`` answers in the same way in another process.
+        """
+        return model_of(self.simulator).predict(X)
 
     @property
     def backend(self) -> str:

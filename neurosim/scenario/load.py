@@ -27,9 +27,11 @@ from neurosim.scenario.study_checks import study_faults
 from neurosim.scenario.variants import expand, override_variants
 from neurosim.scenario.vouching import as_named, vouched_for
 
-# Of a scenario that is made in Python: what it is called, and that its rows will be given.
-UNNAMED = {"name": "unnamed", "title": "A scenario without a title"}
-GIVEN_ROWS = {"source": "arrays"}
+# What a scenario that is made in Python may leave out: what it is called, and that its rows will be given.
+IN_PYTHON = {
+    "scenario": {"name": "unnamed", "title": "A scenario without a title"},
+    "data": {"source": "arrays"},
+}
 
 
 class _Document(NamedTuple):
@@ -213,7 +215,10 @@ def load_scenario(
 def _document(source: str | Path | Mapping[str, Any]) -> _Document:
     """Find and read a file, or take the sections as they are given."""
     if isinstance(source, Mapping):
-        sections = {"scenario": UNNAMED, "data": GIVEN_ROWS, **source}
+        sections = {**IN_PYTHON, **source}
+        for name, given in IN_PYTHON.items():
+            if isinstance(sections[name], Mapping):
+                sections[name] = {**given, **sections[name]}
         return _Document(changes.as_toml(sections), "the scenario", None, None, Path.cwd())
     if not isinstance(source, str | os.PathLike):
         raise UsageError(

@@ -77,9 +77,10 @@ def test_the_town_is_left_out_by_what_the_hint_says(houses, capsys):
 
 
 def test_the_page_has_every_setting():
-    (csv,) = [record for record in neurosim_datasets() if record.name == "csv"]
-    for key in (*DataSection.model_fields, *csv.options):
+    options = {record.name: record.options for record in neurosim_datasets()}
+    for key in (*DataSection.model_fields, *options["csv"]):
         assert f"\n| `{key}` |" in PAGE
+    assert f'those of `arrays`: `file` (`"{options["arrays"]["file"]}"`) and `task`' in PAGE
 
 
 def test_the_survey_learns_with_the_weights_of_its_rows(tmp_path, monkeypatch, capsys):
@@ -92,3 +93,15 @@ def test_the_survey_learns_with_the_weights_of_its_rows(tmp_path, monkeypatch, c
     assert simulator.data.feature_names == ("age", "hours")
     assert simulator.split_rows("train").weights.size == 160
     assert json.loads(Path("runs/survey/summary.json").read_text())["final"]["train_accuracy"] > 0.75
+
+
+def test_rows_in_python_are_learned_as_the_page_shows(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    exec(block("# from_python.py"), names)
+    answers = capsys.readouterr().out.splitlines()[-1]
+    assert answers == "['inside' 'outside']"
+    assert names["result"].metrics["test_accuracy"] > 0.9
+    assert (tmp_path / "runs/circle/data.npz").is_file()
+    exec(block("scenario = neurosim.scenario("), names)
+    assert names["result"].metrics["test_accuracy"] > 0.9

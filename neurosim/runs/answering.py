@@ -1,0 +1,174 @@
+"""A trained network that answers rows in the units of its data."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from neurosim.backends.base import Backend
+from neurosim.data import read_csv, read_idx
+from neurosim.data.arrays import columns_of
+from neurosim.errors import DataError, UsageError
+from neurosim.files.inputs import open_ordinary, unreadable
+from neurosim.network.network import Network
+from neurosim.problem.assembly import given_features
+from neurosim.suggestions import did_you_mean, listed, named
+from neurosim.training.simulator import Simulator
+
+# How IDX files begin, compressed or not; text never does.
+_IDX_STARTS = (b"\x1f\x8b", b"\0\0")
+
+
+@dataclass(frozen=True)
+class Model:
+    """A trained network, ready to answer; `load_model` reads it.
+
+    Attributes
+    ----------
+    path : Path or None
+        The file; None of a network that has just been trained.
+    network : Network
+        Layers and shapes.
+    classes : tuple of str
+        Names of the classes; empty where the outputs are values.
+    features : tuple of str
+        Names of the columns that it learned from; empty where they had none.
+    scale, shift : array (inputs,), float64
+        The network is given ``raw * scale + shift``.
+    targets : tuple of str
+        Names of the columns that it answers; empty where they had none.
+    target_scale, target_shift : array (outputs,), float64
+        The network learned to answer ``value * target_scale + target_shift``; empty where there are classes.
+    mixed : str
+        A line saying what has changed since it was trained, if it was taken all the same; else empty.
+    """
+
+    path: Path | None
+    network: Network
+    classes: tuple[str, ...]
+    features: tuple[str, ...]
+    scale: NDArray[np.float64]
+    shift: NDArray[np.float64]
+    targets: tuple[str, ...]
+    target_scale: NDArray[np.float64]
+    target_shift: NDArray[np.float64]
+    _backend: Backend | Simulator = field(repr=False)
+    mixed: str = ""
+
+    def outputs(self, X: ArrayLike) -> NDArray[Any]:
+        """Outputs (rows, outputs) for raw rows (rows, features), both in the units of the data set.
+
+        Of a table of pandas, polars or pyarrow the columns are taken by the names that the network learned from.
+
+        Raises
+        ------
+        ShapeError
+            When X has the wrong number of features.
+        DataError
+            When X is a table without a column that the network learned from.
+        UsageError
+            When X is not of finite numbers, or too large for float32 when scaled.
+        """
+        raw = given_features(self.network, self._by_name(X)).astype(np.float64, copy=False)
+        with np.errstate(all="ignore"):
+            scaled = (raw * self.scale + self.shift).astype(np.float32)
+        if not np.isfinite(scaled).all():
+            row, column = np.argwhere(~np.isfinite(scaled))[0]
+            raise UsageError(f"row {row}, column {column} has {raw[row, column]}: not a number the network can take")
+        if not len(raw):
+            return np.zeros((0, self.network.answers), np.float32)
+        # What the loss takes beside them, such as variances, is no answer.
+        outputs = self._backend.forward(scaled)[:, : self.network.answers]
+        if not ((self.target_scale != 1.0).any() or self.target_shift.any()):
+            return outputs
+        values: NDArray[Any] = (outputs - self.target_shift) / self.target_scale
+        return values
+
+    def _by_name(self, X: ArrayLike) -> ArrayLike:
+        columns = columns_of(X) if self.features else None
+        if columns is None:
+            return X
+        missing = [name for name in self.features if name not in columns]
+        if missing:
+            raise DataError(
+                f'X has no column "{named(missing[0])}", which the network learned from',
+                did_you_mean(missing[0], list(columns)) or f"It needs {listed(self.features)}.",
+            )
+        return np.column_stack([np.asarray(columns[name]) for name in self.features])
+
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
+        """Names of the classes (rows,), or values (rows, outputs) where there are no classes; raises as `outputs`."""
+        return self.answers(self.outputs(X))
+
+    def answers(self, outputs: NDArray[Any]) -> NDArray[Any]:
+        """What `predict` gives for these outputs of the network."""
+        if not self.classes:
+            return outputs
+        if outputs.shape[1] == 1:
+            chosen = (outputs[:, 0] > self.network.loss.record.threshold).astype(int)
+        else:
+            chosen = outputs.argmax(axis=1)
+        answers: NDArray[Any] = np.array(self.classes)[chosen]
+        return answers
+
+    def read(self, path: Path | str) -> NDArray[Any]:
+        """Raw rows (rows, features) for `predict` from a file: CSV with named columns, or IDX (bytes, as MNIST).
+
+        Columns are found by the names that the network learned from, and others are left out; where it knows none,
+        all columns are taken in their order.
+
+        Raises
+        ------
+        DataError
+            When the file is missing or damaged, or has not what the network needs.
+        """
+        file, inputs = Path(path), self.network.inputs
+        with open_ordinary(file) as stream:
+            try:
+                start = stream.read(2)
+            except OSError as error:
+                raise unreadable(file, error) from error
+        if start in _IDX_STARTS:
+            rows = read_idx(file, None)
+            if math.prod(rows.shape[1:]) != inputs:
+                found = " x ".join(map(str, rows.shape[1:])) or "one"
+                raise DataError(f"{file}: its rows have {found} numbers, and this network needs {inputs}")
+            return rows.reshape(len(rows), inputs)
+        table = read_csv(file)
+        names = self.features or table.names
+        if len(names) != inputs:
+            raise DataError(
+                f"{file} has {len(names)} columns, and this network needs {inputs}",
+                "The columns that it learned from had no names, so there must be exactly as many, in their order.",
+            )
+        missing = [name for name in names if name not in table.names]
+        if missing:
+            raise DataError(
+                f'{file} has no column "{missing[0]}", which the network learned from',
+                table.without_names()
+                or did_you_mean(missing[0], table.names)
+                or f"It needs {listed(names)}; other columns are left out.",
+            )
+        return table.numbers(names)
+
+
+def model_of(simulator: Simulator) -> Model:
+    """The network of a simulator as it is now, with the scaling of its data; its outputs follow further training."""
+    data = simulator.data
+    return Model(
+        None,
+        simulator.network,
+        data.classes,
+        data.feature_names,
+        data.feature_scale,
+        data.feature_shift,
+        data.target_names,
+        data.target_scale,
+        data.target_shift,
+        simulator,
+    )
