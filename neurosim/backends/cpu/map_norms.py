@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from neurosim.backends.cpu.jit import compiled
+from neurosim.backends.cpu.map_lines import add_slopes, add_square, normalize, normalize_slope
 from neurosim.backends.cpu.map_tiles import sum_of_line
 from neurosim.backends.cpu.memory import floats
 from neurosim.backends.cpu.pools import clear
@@ -63,11 +64,7 @@ def batch_moments(stage, group, x, rows, scratch):
     clear(scratch, channels * LANES)
     for p in range(positions):
         for c in range(channels):
-            line = floats(scratch + c * LINE, LANES)
-            row = floats(x + (p * channels + c) * LINE, LANES)
-            middle = mean[c]
-            for n in range(LANES):
-                line[n] += (row[n] - middle) * (row[n] - middle)
+            add_square(x + (p * channels + c) * LINE, mean[c], scratch + c * LINE)
     sum_lines(scratch, squares, channels, rows)
 
 
@@ -114,11 +111,8 @@ def batch_norm(stage, group, x, a, rows, scratch):
     gamma, beta = floats(stage[WEIGHT], channels), floats(stage[BIAS], channels)
     for p in range(stage[UNITS] // channels):
         for c in range(channels):
-            row = floats(x + (p * channels + c) * LINE, LANES)
-            out = floats(a + (p * channels + c) * LINE, LANES)
-            middle, scale, shift = mean[c], inverse[c] * gamma[c], beta[c]
-            for n in range(LANES):
-                out[n] = (row[n] - middle) * scale + shift
+            at = (p * channels + c) * LINE
+            normalize(x + at, mean[c], inverse[c] * gamma[c], beta[c], a + at)
 
 
 @compiled
@@ -129,14 +123,9 @@ def batch_norm_sums(stage, group, x, d, scratch):
     clear(scratch, 2 * channels * LANES)
     for p in range(stage[UNITS] // channels):
         for c in range(channels):
-            row = floats(x + (p * channels + c) * LINE, LANES)
-            slope = floats(d + (p * channels + c) * LINE, LANES)
-            products = floats(scratch + c * LINE, LANES)
-            sums = floats(scratch + (channels + c) * LINE, LANES)
-            middle, scale = mean[c], inverse[c]
-            for n in range(LANES):
-                products[n] += slope[n] * ((row[n] - middle) * scale)
-                sums[n] += slope[n]
+            at = (p * channels + c) * LINE
+            products, sums = scratch + c * LINE, scratch + (channels + c) * LINE
+            add_slopes(x + at, d + at, (mean[c], inverse[c]), products, sums)
     sum_lines(scratch, stage[PARTIALS] + 4 * group * stage[PARTIAL], 2 * channels, LANES)
 
 
@@ -157,14 +146,16 @@ def batch_norm_backward(stage, x, d, rows, group_rows, scratch):
         for c in range(2 * channels):
             sums[c] += partial[c]
     share = ONE / np.float32(rows * positions)
+    for c in range(2 * channels):
+        sums[c] *= share
     for p in range(positions):
         for c in range(channels):
-            row = floats(x + (p * channels + c) * LINE, LANES)
-            slope = floats(d + (p * channels + c) * LINE, LANES)
-            middle, scale, factor = mean[c], inverse[c], inverse[c] * gamma[c]
-            product, level = sums[c] * share, sums[channels + c] * share
-            for n in range(LANES):
-                slope[n] = factor * (slope[n] - level - ((row[n] - middle) * scale) * product)
+            at = (p * channels + c) * LINE
+            moments, means = (mean[c], inverse[c]), (sums[c], sums[channels + c])
+            normalize_slope(x + at, d + at, moments, means, inverse[c] * gamma[c])
+    if group_rows < LANES:
+        for p in range(positions * channels):
+            slope = floats(d + p * LINE, LANES)
             for n in range(group_rows, LANES):
                 slope[n] = ZERO
 
