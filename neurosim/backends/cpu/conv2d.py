@@ -31,8 +31,11 @@ BLOCK = 400_000
 POSITIONS = 96
 # Passed as np.int64(ONE): a literal 1 would make Numba compile the callee a second time.
 ONE = 1
+WIDEST = max(width for _, width in LINE_SIZES)
 LARGEST_TILE = max(width * height for height, width in LINE_SIZES)
-# Maps with fewer channels get a border of zeros before the gradient of weights, for longer runs of lines.
+# Maps with fewer channels get a border of zeros before the gradient of weights, for longer runs of lines. Those with
+# more have so many tiles for some output channels that these are first copied to lie together: in place they are a
+# power of two apart, as a rule, and drive each other out of the level-1 cache.
 FEW_CHANNELS = 4
 
 Geometry = tuple[int, int, int, int, int, int, int, int, int, int, int, int]
@@ -49,14 +52,22 @@ def transposed_floats(geometry: Geometry) -> int:
     return packed_floats(geometry) + geometry[2]
 
 
+def rows_of_block(geometry, width):
+    """The number of output rows whose sums are taken together; `width` is that of the map with its border, if any."""
+    _, _, channels, _, out_width, out_channels, _, _, sy, _, _, _ = geometry
+    return max(BLOCK // (LINE * (sy * width * channels + out_width * out_channels)), POSITIONS // out_width, 1)
+
+
+gradient_block = compiled(rows_of_block)
+
+
 def gradient_floats(geometry: Geometry) -> int:
     """How many numbers of scratch memory `conv_weight_gradient` needs."""
-    _, _, channels, out_height, out_width, _, kernel_height, kernel_width, stride_height, stride_width, _, _ = geometry
-    if channels >= FEW_CHANNELS:
-        return 0
-    rows = (out_height - 1) * stride_height + kernel_height
-    columns = (out_width - 1) * stride_width + kernel_width
-    return rows * columns * channels * LANES
+    height, width, channels, out_height, out_width, _, kernel_height, kernel_width, sy, sx, _, _ = geometry
+    if channels < FEW_CHANNELS:
+        height, width = (out_height - 1) * sy + kernel_height, (out_width - 1) * sx + kernel_width
+        return height * width * channels * LANES
+    return min(rows_of_block(geometry, width), out_height) * out_width * WIDEST * LANES
 
 
 @linked(12)
@@ -336,8 +347,20 @@ def taps_inside(tap, pad, stride, size, first, last):
 
 
 @compiled
-def add_weight_gradient(geometry, x, dz, dweight, rows, overwrite):
-    """Add the share of output rows ``rows[0]`` to ``rows[1]`` to the gradient of the weights, or write it."""
+def copy_channels(source, pitch, positions, numbers, out):
+    """Copy `numbers` adjacent lines of each position, `pitch` bytes apart, to lie behind each other."""
+    for p in range(positions):
+        lines, target = floats(source + p * pitch, numbers * LANES), floats(out + p * numbers * LINE, numbers * LANES)
+        for n in range(numbers * LANES):
+            target[n] = lines[n]
+
+
+@compiled
+def add_weight_gradient(geometry, x, dz, dweight, rows, overwrite, scratch):
+    """Add the share of output rows ``rows[0]`` to ``rows[1]`` to the gradient of the weights, or write it.
+
+    `scratch` is the address of memory for `WIDEST` channels of these rows, or 0 if they are read where they are.
+    """
     height, width, channels, _, out_width, out_channels, kernel_height, kernel_width, sy, sx, top, left = geometry
     line, pitch = width * channels * LINE, out_channels * LINE
     # Without a border on the left and right, the taps of a row have the same range, and their lines are adjacent.
@@ -347,18 +370,22 @@ def add_weight_gradient(geometry, x, dz, dweight, rows, overwrite):
     c = np.int64(0)
     while c < out_channels:
         most, numbers = line_tile_size(out_channels - c)
+        channel, step = dz + rows[0] * out_width * pitch + c * LINE, pitch
+        if scratch != 0:
+            copy_channels(channel, pitch, (rows[1] - rows[0]) * out_width, numbers, scratch)
+            channel, step = scratch, numbers * LINE
         for ky in range(kernel_height):
             r0, r1 = taps_inside(ky, top, sy, height, rows[0], rows[1])
             for kx in range(groups):
                 i0, i1 = taps_inside(kx, left, sx, width, np.int64(0), out_width)
                 source = x + (r0 * sy + ky - top) * line + (i0 * sx + kx - left) * channels * LINE
-                other = dz + (r0 * out_width + i0) * pitch + c * LINE
+                other = channel + ((r0 - rows[0]) * out_width + i0) * step
                 out = dweight + 4 * ((ky * kernel_width + kx) * channels * out_channels + c)
                 k = np.int64(0)
                 while k < count:
                     lines = run_height(count - k, most)
                     inputs = (source + k * LINE, sy * line, sx * channels * LINE)
-                    others = (other, out_width * pitch, pitch)
+                    others = (other, out_width * step, step)
                     sums = (r1 - r0, i1 - i0, out + 4 * k * out_channels, out_channels, overwrite)
                     gradient((lines, numbers, *inputs, *others, *sums))
                     k += lines
@@ -372,15 +399,16 @@ def conv_weight_gradient(geometry, x, dz, dweight, dbias, scratch):
     `scratch` is the address of `gradient_floats` numbers. The sums are over positions, row by row of a
     block of rows, then over the lanes, then over blocks.
     """
-    height, width, channels, out_height, out_width, out_channels, _, _, sy, _, top, left = geometry
+    height, width, channels, out_height, _, _, _, _, _, _, top, left = geometry
+    copies = scratch
     if channels < FEW_CHANNELS:
         height, width = pad_map(geometry, x, scratch)
         x = scratch
-        top, left = np.int64(0), np.int64(0)
+        copies, top, left = np.int64(0), np.int64(0), np.int64(0)
     inner = (height, width, *geometry[2:10], top, left)
-    block = max(BLOCK // (LINE * (sy * width * channels + out_width * out_channels)), POSITIONS // out_width, 1)
+    block = gradient_block(geometry, width)
     for first in range(0, out_height, block):
         rows = (first, min(first + block, out_height))
         if dbias != 0:
             add_bias_gradient(inner, dz, dbias, rows, np.int64(first == 0))
-        add_weight_gradient(inner, x, dz, dweight, rows, np.int64(first == 0))
+        add_weight_gradient(inner, x, dz, dweight, rows, np.int64(first == 0), copies)

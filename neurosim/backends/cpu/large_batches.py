@@ -194,7 +194,8 @@ def backward(plan, x, lines, first_row, epoch, keys, scratch, shares):
             if stage[HAS_BIAS]:
                 add_bias_gradient(geometry, stage[D], stage[BIAS_GRADIENT] + shares, whole, np.int64(1))
             source = x if stage[X] == 0 else stage[X]
-            add_weight_gradient(geometry, source, stage[D], stage[WEIGHT_GRADIENT] + shares, whole, np.int64(1))
+            gradient = stage[WEIGHT_GRADIENT] + shares
+            add_weight_gradient(geometry, source, stage[D], gradient, whole, np.int64(1), np.int64(NOWHERE))
             if stage[DX] == 0:
                 return
             conv_input_gradient(geometry, stage[D], stage[PACKED_TRANSPOSED], stage[DX], np.int64(0), np.int64(1))
