@@ -11,11 +11,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from neurosim.backends.cuda import ladder, probes
+from neurosim.backends.cuda.model import predict
+from neurosim.backends.cuda.probes import DeviceFacts
 from neurosim.backends.cuda.target import find_device, simulated
 from neurosim.bench import gpu_products, gpu_training
-from neurosim.bench.gpu_report import Cost, Crossover, Gpu, GpuReport
+from neurosim.bench.gpu_report import Cost, Crossover, Gpu, GpuReport, Predicted
 from neurosim.bench.measure import Clock, Work, interleaved
-from neurosim.bench.problem import Size, make_problem
+from neurosim.bench.problem import Problem, Size, make_problem
 from neurosim.errors import UsageError
 from neurosim.plugin.host import Registry, build_registry
 
@@ -183,8 +185,19 @@ def run_gpu_benchmark(
         epoch=epoch,
         xor_steps=size.xor_steps,
         crossovers=crossovers,
+        predicted=_predicted(size, problem, registry, facts, barrier),
         rounds=size.rounds,
         seconds=clock() - begun,
+    )
+
+
+def _predicted(size: GpuSize, problem: Problem, registry: Registry, facts: DeviceFacts, barrier: Cost) -> Predicted:
+    """What is expected of what has been measured, with the cost of a barrier that was measured."""
+    found = predict(problem.network, problem.training, problem.rows, facts, barrier=barrier.microseconds * 1e-6)
+    small = gpu_training.xor_problem(registry)
+    networks = [(count, size.xor_steps * predict(*small, facts, networks=count).epoch) for count in size.networks]
+    return Predicted(
+        found.epoch, [(part.name, part.instructions, part.trips, part.barriers) for part in found.parts], networks
     )
 
 

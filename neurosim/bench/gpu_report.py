@@ -123,6 +123,25 @@ class Crossover:
 
 
 @dataclass(frozen=True)
+class Predicted:
+    """What `neurosim.backends.cuda.model` expects of this GPU, in seconds.
+
+    Attributes
+    ----------
+    epoch : float
+        The epoch that is compared.
+    step : list of (str, float, float, float)
+        The phases of one of its steps: instructions, trips to memory, barriers.
+    networks : list of (int, float)
+        For numbers of XOR networks side by side, all steps that are measured.
+    """
+
+    epoch: float
+    step: list[tuple[str, float, float, float]]
+    networks: list[tuple[int, float]]
+
+
+@dataclass(frozen=True)
 class GpuReport:
     """Everything."""
 
@@ -140,6 +159,7 @@ class GpuReport:
     epoch: Duel
     xor_steps: int
     crossovers: list[Crossover]
+    predicted: Predicted
     rounds: int
     seconds: float
 

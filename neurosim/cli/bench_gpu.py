@@ -36,6 +36,8 @@ def show(report: GpuReport) -> None:
         click.echo()
         _show_crossover(crossover)
     click.echo()
+    _show_prediction(report)
+    click.echo()
     _paragraph(
         f"Medians of {report.rounds} interleaved rounds; {report.seconds:.0f} s in all. spread: the width of "
         "the middle half of the rounds, as a share of the median."
@@ -130,3 +132,20 @@ def _show_crossover(crossover: Crossover) -> None:
         _paragraph("The GPU is faster in all of these.")
     else:
         _paragraph(f"The GPU overtakes the CPU at {value:,}: below that it mostly waits.")
+
+
+def _show_prediction(report: GpuReport) -> None:
+    predicted = report.predicted
+    echo(f"  {'a step, as predicted':<22}{'instructions':>14}{'memory':>12}{'barriers':>12}{'all':>12}", bold=True)
+    for name, *seconds in predicted.step:
+        figures = "".join(f"{_time(part):>12}" for part in (*seconds[1:], sum(seconds)))
+        click.echo(f"  {name:<22}{_time(seconds[0]):>14}{figures}")
+    measured = {duel.value: duel.gpu_seconds for entry in report.crossovers[-1:] for duel in entry.duels}
+    beside = [f"the epoch {_time(predicted.epoch)} (measured {_time(report.epoch.gpu_seconds)})"]
+    for count, expected in predicted.networks:
+        found = f" (measured {_time(measured[count])})" if count in measured else ""
+        beside.append(f"{count:,} XOR networks {_time(expected)}{found}")
+    _paragraph(
+        "Predicted from the counts of the kernels' instructions, trips to memory and barriers: "
+        f"{', '.join(beside)}. The model has never been compared with a GPU."
+    )

@@ -63,6 +63,8 @@ REASONS = {
     ("backends/uncompiled.py", "exec"): FORMULAS,
     ("backends/cuda/graphs.py", "import_module"): LIBRARY,
     ("backends/cuda/kernel_cache.py", "import_module"): LIBRARY,
+    ("backends/cuda/machine_code.py", "import_module"): LIBRARY,
+    ("backends/cuda/machine_code.py", "subprocess"): "NVIDIA's disassembler, where a kernel's instructions are counted",
     ("backends/cuda/probes.py", "import_module"): LIBRARY,
     ("backends/cuda/resources.py", "import_module"): LIBRARY,
     ("backends/cuda/target.py", "import_module"): LIBRARY,

@@ -72,6 +72,14 @@ def test_every_part_is_measured(report):
     assert set(report.compilation) == {"products", "training"}
 
 
+def test_what_is_measured_was_predicted(report):
+    predicted = report.predicted
+    assert [name for name, *_ in predicted.step] == ["forward", "finish rows", "judge rows", "backward", "learn"]
+    steps = -(-NETWORK.rows // NETWORK.batch)
+    assert predicted.epoch == pytest.approx(steps * sum(sum(parts) for _, *parts in predicted.step))
+    assert [count for count, _ in predicted.networks] == [1, 2]
+
+
 def test_json_is_plain(report):
     facts = json.loads(json.dumps(report.as_json()))
     assert facts["backend"] == "cuda"

@@ -18,8 +18,9 @@ The engine, in reading order:
 Beside it: `formula_runs` runs every formula of a record over many cases (`formula_kernels`,
 `execution` and `helper` the launches, here or in a process where the simulator can be switched on);
 `ladder` and `vector_loads` make the products of `kernels.products`, and `probes` measures what the
-GPU and a launch can do: all for the benchmark. `resources` compiles for GPUs that are not present; `simulator` and
-`simulated_math` make the simulator behave like a GPU.
+GPU and a launch can do: all for the benchmark. `resources` compiles for GPUs that are not present,
+`machine_code` counts what came out, and `model` predicts from such counts how long a step takes;
+`simulator` and `simulated_math` make the simulator behave like a GPU.
 """
 
 # First, since it loads Numba.

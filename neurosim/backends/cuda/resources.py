@@ -1,32 +1,63 @@
-"""The resources that a kernel needs on a GPU: compiled and linked for one that need not be present."""
+"""The resources that a kernel needs on GPUs: compiled and linked for some that need not be present."""
 
 from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from neurosim.backends.cuda.execution import wide_instructions
-from neurosim.backends.cuda.target import INSTALL, Capability, compile_kernel, device_runtime
+from neurosim.backends.cuda.machine_code import shared_memory
+from neurosim.backends.cuda.target import INSTALL, Capability, device_runtime, lowered
 from neurosim.errors import BackendError
+
+# Bytes of shared memory that a block may have without being asked for as such, and registers of a multiprocessor.
+MOST_SHARED = 48 * 1024
+REGISTERS_OF_PROCESSOR = 64 * 1024
+# Registers are given to a warp of 32 threads in pieces of this size.
+_PIECE, _WARP = 256, 32
+# From here on, libNVVM is given another dialect of LLVM's IR; before it, the same text comes out for every GPU.
+_OTHER_DIALECT = (10, 0)
 
 
 @dataclass(frozen=True)
 class Resources:
-    """Registers per thread, bytes spilled to memory for lack of them, and bytes of shared memory per block.
+    """What a thread or a block of a kernel takes.
 
-    `wide` are the kernel's float64 instructions, of which there should be none.
+    Attributes
+    ----------
+    registers : int
+        Registers per thread.
+    spilled : int
+        Bytes spilled to memory for lack of them.
+    shared : int
+        Bytes of shared memory per block.
+    wide : list of str
+        The kernel's float64 instructions, of which there should be none.
+    name : str
+        Its name in the machine code.
+    code : bytes
+        The machine code.
     """
 
     registers: int
     spilled: int
     shared: int
     wide: list[str]
+    name: str
+    code: bytes
+
+    def blocks(self, threads: int) -> int:
+        """How many blocks of so many threads have enough registers on one multiprocessor."""
+        warps = -(-threads // _WARP)
+        return REGISTERS_OF_PROCESSOR // (warps * -(-self.registers * _WARP // _PIECE) * _PIECE)
 
 
-def resources_of(kernel: Any, types: Sequence[Any], capability: Capability, *, cooperative: bool = False) -> Resources:
+def resources_of(
+    kernel: Any, types: Sequence[Any], capabilities: Iterable[Capability], *, cooperative: bool = False
+) -> dict[Capability, Resources]:
     """Compile and link a kernel for arguments of these types.
 
     Parameters
@@ -35,8 +66,8 @@ def resources_of(kernel: Any, types: Sequence[Any], capability: Capability, *, c
         From a generated module; for Numba's CUDA target, not its simulator.
     types : sequence of Numba types
         Of its arguments.
-    capability : tuple of int
-        Compute capability of the GPU, such as (9, 0).
+    capabilities : iterable of tuples of int
+        Compute capabilities of the GPUs, such as (9, 0).
     cooperative : bool
         Whether it has barriers across the grid.
 
@@ -49,23 +80,31 @@ def resources_of(kernel: Any, types: Sequence[Any], capability: Capability, *, c
         core = importlib.import_module("cuda.core")
     except ImportError as error:
         raise BackendError("kernels cannot be linked without numba-cuda", INSTALL) from error
-    text = compile_kernel(kernel, types, capability, "ptx")
-    code = compile_kernel(kernel, types, capability, "ltoir")
-    parts = [core.ObjectCode.from_ltoir(code, name="kernel")]
-    if cooperative:
-        parts.append(core.ObjectCode.from_library(device_runtime(), name="cudadevrt"))
-    options = core.LinkerOptions(
-        arch=f"sm_{capability[0]}{capability[1]}", link_time_optimization=True, ptxas_options=["-v"]
-    )
-    linker = core.Linker(*parts, options=options)
-    linker.link("cubin")
-    log = str(linker.get_info_log())
-    return Resources(
-        registers=max(_numbers(r"Used (\d+) registers", log)),
-        spilled=sum(_numbers(r"(\d+) bytes spill", log)),
-        shared=max(_numbers(r"(\d+) bytes smem", log), default=0),
-        wide=wide_instructions(str(text)),
-    )
+    found: dict[Capability, Resources] = {}
+    wide: dict[bool, list[str]] = {}
+    # What is the same for all of them is done once: type inference and lowering, which take longest.
+    with lowered(kernel, types) as library:
+        for capability in sorted(capabilities):
+            dialect = capability >= _OTHER_DIALECT
+            if dialect not in wide:
+                wide[dialect] = wide_instructions(library.get_asm_str(cc=capability))
+            parts = [core.ObjectCode.from_ltoir(library.get_ltoir(cc=capability), name="kernel")]
+            if cooperative:
+                parts.append(core.ObjectCode.from_library(device_runtime(), name="cudadevrt"))
+            arch = f"sm_{capability[0]}{capability[1]}"
+            options = core.LinkerOptions(arch=arch, link_time_optimization=True, ptxas_options=["-v"])
+            linker = core.Linker(*parts, options=options)
+            code = bytes(linker.link("cubin").code)
+            log = str(linker.get_info_log())
+            found[capability] = Resources(
+                registers=max(_numbers(r"Used (\d+) registers", log)),
+                spilled=sum(_numbers(r"(\d+) bytes spill", log)),
+                shared=shared_memory(code, library._entry_name),
+                wide=wide[dialect],
+                name=library._entry_name,
+                code=code,
+            )
+    return found
 
 
 def _numbers(pattern: str, text: str) -> list[int]:

@@ -37,6 +37,8 @@ except ImportError as error:
 GPU_KEYWORDS = frozenset({"forceinline", "launch_bounds", "lineinfo", "lto", "max_registers", "shared_memory_carveout"})
 THREADS_PER_BLOCK = 128
 Capability = tuple[int, int]
+# Of GPUs that every toolkit in use can compile for.
+_LEAST: Capability = (7, 5)
 
 
 @dataclass(frozen=True)
@@ -173,7 +175,7 @@ def check_compiler() -> None:
     toolkit.locate()
     try:
         # Numba may say yes although the library then cannot be loaded.
-        cuda.compile(_needs_libdevice, (numba.float32,), cc=(8, 0))
+        cuda.compile(_needs_libdevice, (numba.float32,), cc=_LEAST)
     except Exception as error:  # of a class that depends on what is missing
         cause = str(error).strip().partition("\n")[0]
         raise BackendError(f"libNVVM, the compiler of CUDA kernels, cannot be used: {cause}", TOOLKIT) from error
@@ -264,17 +266,21 @@ def launch(kernel: Any, arguments: Sequence[NDArray[Any]], results: NDArray[np.f
 
 def compile_ptx(kernel: Any, types: Sequence[Any], capability: Capability) -> str:
     """The assembly text of a kernel for arguments of the types given; no GPU is needed."""
-    return str(compile_kernel(kernel, types, capability, "ptx"))
-
-
-def compile_kernel(kernel: Any, types: Sequence[Any], capability: Capability, output: str) -> Any:
-    """A kernel as ``"ptx"`` (text) or, with numba-cuda, as ``"ltoir"`` (bytes for its linker); no GPU is needed."""
-    # The built-in target knows only one kind, and has no name for it.
-    option = {} if output == "ptx" else {"output": output}
     with deferred() as let_in, _in_place_of_a_device(capability):
         let_in()
-        code, _ = cuda.compile(kernel.py_func, tuple(types), device=False, abi="numba", cc=capability, **option)
-    return code
+        code, _ = cuda.compile(kernel.py_func, tuple(types), device=False, abi="numba", cc=capability)
+    return str(code)
+
+
+@contextmanager
+def lowered(kernel: Any, types: Sequence[Any]) -> Iterator[Any]:
+    """numba-cuda's library of a kernel, whose code for any GPU can be asked for inside this; no GPU is needed."""
+    compiler: Any = importlib.import_module("numba.cuda.compiler")
+    with _in_place_of_a_device(_LEAST):
+        library, _ = compiler._compile_pyfunc_with_fixup(
+            kernel.py_func, tuple(types), device=False, abi="numba", cc=_LEAST
+        )
+        yield library
 
 
 def device_runtime() -> bytes:

@@ -1,0 +1,176 @@
+"""How long a step should take on a GPU, from what is counted: instructions, trips to memory, barriers.
+
+Nothing here is measured on a GPU. The instructions for each multiply-add follow from the machine code (see
+`machine_code`), the rest from how the kernels divide their work (`kernels.phases`) and from what NVIDIA says of its
+GPUs. For each phase the block with the most work counts: its instructions as fast as the multiprocessor can start them,
+and its trips to memory, which the kernels do not overlap with anything, one after the other; or, if that takes longer,
+all that is read, as fast as the cache gives it. A prediction that misses by far shows that something is not as
+it was thought to be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from neurosim.backends.base import JUDGES
+from neurosim.backends.cuda.fields import Field, Kind, Phase
+from neurosim.backends.cuda.generation import Tiles, activations_of
+from neurosim.backends.cuda.layout import build_table
+from neurosim.backends.cuda.probes import DeviceFacts
+from neurosim.backends.cuda.strategy import Sizes, Strategy, choose_strategy, sizes
+from neurosim.backends.cuda.table import Table
+from neurosim.data.rows import Rows
+from neurosim.network.network import Network
+from neurosim.network.training import Training
+
+# Instructions that a thread carries out for each multiply-add of a product: kernels with tiles of one result a thread,
+# and of many; before sm_100, whose kernels are given to another version of LLVM, and from there on.
+INSTRUCTIONS = {False: (16.0, 5.7), True: (6.0, 2.8)}
+# ... and around each tile, and for each other number, most of it for finding its place.
+AROUND_TILE, AROUND_NUMBER = 300, 60
+# Clock cycles until a number comes from the cache of all multiprocessors, and how many such trips follow one another:
+# for a pair of tiles, for any other number, and at the start of a phase, whose place in the table is read first.
+TRIP = 250
+TRIPS_OF_TILES, TRIPS_OF_NUMBER, TRIPS_OF_PHASE = 2, 2, 6
+# Warps of instructions that a multiprocessor starts, and bytes that the cache gives it, in each clock cycle.
+STARTS, CACHE_BYTES = 4, 32
+# Blocks of each kind of kernel that are on a multiprocessor at once: as many as have enough registers.
+RESIDENT = {Strategy.SINGLE_BLOCK: 4, Strategy.PERSISTENT: 1, Strategy.SEPARATE: 1}
+# Seconds of a barrier of the whole grid, and of a launch in a graph, where they are not measured; cycles of that of a
+# block.
+BARRIER, NODE, BLOCK_BARRIER = 1.5e-6, 1.5e-6, 30
+_WARP = 32
+
+
+@dataclass(frozen=True)
+class Part:
+    """The phases of one name in a step, and the seconds of which they consist."""
+
+    name: str
+    instructions: float
+    trips: float
+    barriers: float
+
+    @property
+    def seconds(self) -> float:
+        """All of it."""
+        return self.instructions + self.trips + self.barriers
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A step of training, and how many of them an epoch has, one after another."""
+
+    parts: list[Part]
+    steps: int
+
+    @property
+    def step(self) -> float:
+        """Seconds of a step."""
+        return sum(part.seconds for part in self.parts)
+
+    @property
+    def epoch(self) -> float:
+        """Seconds of an epoch."""
+        return self.step * self.steps
+
+
+def predict(
+    network: Network,
+    training: Training,
+    rows: Rows,
+    facts: DeviceFacts,
+    *,
+    networks: int = 1,
+    barrier: float = BARRIER,
+    given_sizes: Sizes | None = None,
+) -> Prediction:
+    """A step of this training on a GPU; of so many small networks side by side.
+
+    `barrier` is the time of a barrier of the whole grid.
+    """
+    strategy, given = choose_strategy(network), given_sizes or sizes()
+    tiles: Tiles = getattr(given, strategy.value)
+    batch = min(training.batch_size, max(rows.count, 1))
+    activations = activations_of(network)
+    judge = JUDGES[rows.accuracy]
+    table = build_table(network, batch, activations, judge=judge, training=training, terms=given.terms)
+    small = strategy is Strategy.SINGLE_BLOCK
+    resident = min(RESIDENT[strategy], -(-networks // facts.processors)) if small else RESIDENT[strategy]
+    waves = -(-networks // (resident * facts.processors)) if small else 1
+    wait = {Strategy.SINGLE_BLOCK: BLOCK_BARRIER / facts.clock, Strategy.PERSISTENT: barrier, Strategy.SEPARATE: NODE}
+    one = _Step(table, tiles, batch, facts, 1 if small else facts.processors * resident, resident, wait[strategy])
+    steps = -(-rows.count // batch) * waves
+    return Prediction(one.parts(), steps)
+
+
+@dataclass(frozen=True)
+class _Step:
+    table: Table
+    tiles: Tiles
+    rows: int
+    facts: DeviceFacts
+    blocks: int
+    resident: int
+    wait: float
+
+    def parts(self) -> list[Part]:
+        """The phases, added up by their names."""
+        found: dict[str, list[Part]] = {}
+        for kind, s in self.table.step():
+            part = self.phase(kind, self.table.stages[s])
+            found.setdefault(part.name, []).append(part)
+        return [
+            Part(
+                name, *(sum(getattr(part, field) for part in parts) for field in ("instructions", "trips", "barriers"))
+            )
+            for name, parts in found.items()
+        ]
+
+    def phase(self, kind: Phase, stage: Sequence[int]) -> Part:
+        """One phase."""
+        inputs, units = int(stage[Field.INPUTS]), int(stage[Field.UNITS])
+        products = {Phase.FORWARD: [(self.rows, inputs, units)], Phase.BACKWARD: [(self.rows, units, inputs)]}
+        products[Phase.LEARN] = products[Phase.GATHER] = [
+            (int(entry[Field.INPUTS]), self.rows, int(entry[Field.UNITS]))
+            for entry in self.table.stages
+            if entry[Field.KIND] == Kind.DENSE
+        ]
+        if kind in products:
+            instructions, trips = self.product(products[kind])
+        elif kind in (Phase.FINISH_ROWS, Phase.JUDGE_ROWS):
+            instructions, trips = self.numbers(self.rows, units)
+        else:
+            instructions, trips = self.numbers(self.rows * max(inputs, units), 1)
+        trips += TRIPS_OF_PHASE * TRIP
+        return Part(kind.name.lower().replace("_", " "), instructions / self.clock, trips / self.clock, self.wait)
+
+    @property
+    def clock(self) -> float:
+        return self.facts.clock
+
+    def product(self, shapes: Sequence[tuple[int, int, int]]) -> tuple[float, float]:
+        """Cycles of instructions and of trips for products of (rows, terms) and (terms, columns)."""
+        tiles = self.tiles
+        each = INSTRUCTIONS[self.facts.capability >= (10, 0)][tiles.down * tiles.across > 1]
+        count = sum(tiles.count(rows, columns) for rows, _, columns in shapes)
+        busiest = -(-count // self.blocks)
+        # Tiles of one phase have the same number of terms.
+        deep = -(-shapes[0][1] // tiles.depth)
+        terms = deep * tiles.depth * tiles.down * tiles.across
+        instructions = busiest * (terms * each + AROUND_TILE * tiles.down * tiles.across)
+        read = busiest * deep * tiles.depth * (tiles.rows + tiles.columns) * 4 * self.resident
+        trips = busiest * deep * TRIPS_OF_TILES * TRIP
+        started = self.started(instructions)
+        return started, max(trips, read / CACHE_BYTES - started)
+
+    def numbers(self, count: int, each: int) -> tuple[float, float]:
+        """Cycles of instructions and of trips for numbers of which a thread has `each` one after another."""
+        turns = -(-count // (self.blocks * self.tiles.threads)) * each
+        return self.started(turns * AROUND_NUMBER), turns * TRIPS_OF_NUMBER * TRIP
+
+    def started(self, instructions: float) -> float:
+        """Cycles until all warps of a multiprocessor have started so many instructions each."""
+        warps = self.resident * -(-self.tiles.threads // _WARP)
+        return instructions * max(warps / STARTS, 1.0)

@@ -1,0 +1,59 @@
+"""The model of a step on a GPU: what it says of an H200, and that it heeds what it is made of."""
+
+from dataclasses import replace
+
+import pytest
+import support
+
+from neurosim.backends.cuda.model import RESIDENT, predict
+from neurosim.backends.cuda.probes import DeviceFacts
+from neurosim.backends.cuda.strategy import ON_GPU, Strategy
+from neurosim.bench.gpu import FULL
+from neurosim.bench.gpu_training import xor_problem
+from neurosim.bench.problem import make_problem
+
+H200 = DeviceFacts("H200", (9, 0), 132, 128, 1.98e9, 141 << 30)
+
+
+@pytest.fixture(scope="module")
+def mnist():
+    problem = make_problem(replace(FULL.network, rows=64), support.BUILTINS)
+    return problem.network, problem.training, replace(problem.rows)
+
+
+def step(problem, facts=H200, **more):
+    return predict(*problem, facts, given_sizes=ON_GPU, **more)
+
+
+def test_a_step_of_mnist(mnist):
+    """Between the figures of an estimate by hand, from the machine code: 80 to 105 microseconds."""
+    found = step(mnist)
+    assert 80e-6 < found.step < 105e-6
+    assert found.epoch == found.step
+    assert [part.name for part in found.parts] == ["forward", "finish rows", "judge rows", "backward", "learn"]
+    # A barrier of the grid behind each phase: the first of the counts that must not grow.
+    assert sum(part.barriers for part in found.parts) == pytest.approx(8 * 1.5e-6)
+
+
+def test_small_networks():
+    """Of the same estimate: 8 to 13 microseconds a step, or nearly, and 0.3 to 0.45 seconds for 10,000 networks."""
+    problem = xor_problem(support.BUILTINS)
+    assert 6e-6 < step(problem).step < 13e-6
+    assert 0.3 < 2000 * step(problem, networks=10_000).epoch < 0.45
+    assert step(problem, networks=132).epoch == step(problem).epoch
+
+
+def test_a_wide_network_is_bound_by_its_products():
+    wide = make_problem(replace(FULL.network, widths=(784, 4096, 4096, 10), batch=1024, rows=1024), support.BUILTINS)
+    found = step((wide.network, wide.training, wide.rows))
+    assert sum(part.instructions for part in found.parts) > 0.7 * found.step
+    teraflops = wide.size.flops_per_sample * 1024 / found.step / 1e12
+    assert 5 < teraflops < H200.peak / 1e12
+
+
+def test_it_heeds_the_gpu(mnist):
+    assert step(mnist, replace(H200, clock=H200.clock / 2)).step > 1.5 * step(mnist).step
+    assert step(mnist, replace(H200, processors=33)).step > step(mnist).step
+    assert step(mnist, replace(H200, capability=(12, 0))).step < step(mnist).step
+    assert step(mnist, barrier=0.0).step == pytest.approx(step(mnist).step - 8 * 1.5e-6)
+    assert set(RESIDENT) == set(Strategy)
