@@ -105,8 +105,8 @@ def _packed(files: Files) -> bytes:
 
 def _received(packed: bytes) -> Files:
     """What was packed; nothing if the process ended before it had sent everything."""
-    head, _, content = packed.partition(b"\n")
-    sizes = json.loads(head) if head else {}
+    head, end, content = packed.partition(b"\n")
+    sizes = json.loads(head) if end else {}
     files, start = {}, 0
     for name, size in sizes.items():
         files[name], start = content[start : start + size], start + size
