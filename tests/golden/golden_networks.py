@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import neurosim
+from neurosim.data import data_root
 from neurosim.scenario import shipped
 
 STORED = Path(__file__).with_name("hashes.json")
@@ -33,6 +34,12 @@ def digest(name, threads):
     for key, array in simulator.parameters.items():
         content.update(key.encode() + b"\0" + array.tobytes())
     return content.hexdigest()
+
+
+def have_data(name):
+    """Whether a scenario's images are on this machine."""
+    source = neurosim.load_scenario(name).data.source
+    return source not in LARGE or (Path(data_root()) / source).is_dir()
 
 
 def main(arguments):

@@ -8,10 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from golden_networks import LARGE, STORED, digest
+from golden_networks import STORED, digest, have_data
 
-import neurosim
-from neurosim.data import data_root
 from neurosim.scenario import shipped
 
 HASHES = json.loads(STORED.read_text(encoding="utf-8"))
@@ -31,11 +29,6 @@ TARGETS = {
 OFTEN = ("x86-64", "haswell")
 # Dense and convolutional layers, small and large, normalizations, dropout, several optimizers.
 FEW = ("xor", "digits", "digits-cnn", "spirals", "depth")
-
-
-def have_data(name):
-    source = neurosim.load_scenario(name).data.source
-    return source not in LARGE or (Path(data_root()) / source).is_dir()
 
 
 def runs(features):
