@@ -36,6 +36,21 @@ TWO_SUMS = ("xor", "lane_sums.add_two_scaled", FUSED)
 MUTATIONS = {
     "nothing": (*TWO_SUMS, FUSED, "lanes.train"),
     "one fused term split": (*TWO_SUMS, "fma(other, other_row[j], factor * row[j] + total[j])", "lanes.train"),
+    "all terms of a dense layer split": (
+        "digits",
+        "product_tiles.multiply_add",
+        "builder.call(function, [left, right, total])",
+        "builder.fadd(total, builder.fmul(left, right))",
+        "large_products.product",
+    ),
+    "all terms of a convolution split": (
+        "digits-cnn",
+        "map_tiles._add_products",
+        "multiply_add(builder, line, number, builder.load(place))",
+        "builder.fadd(builder.load(place), builder.fmul(line, number))",
+        "conv2d.correlation",
+        "conv2d.gradient",
+    ),
     "another order": (*TWO_SUMS, "fma(factor, row[j], fma(other, other_row[j], total[j]))", "lanes.train"),
 }
 
