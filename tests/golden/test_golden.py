@@ -13,6 +13,8 @@ from golden_networks import STORED, digest, have_data
 from neurosim.scenario import shipped
 
 HASHES = json.loads(STORED.read_text(encoding="utf-8"))
+# The last are more than most machines have processors.
+THREADS = (1, 2, 5, 16)
 # The names and features of processors, as LLVM knows them. The first is any processor of 64 bits: each fused
 # multiply-add is a call of the C library there.
 NARROW = "+avx,+avx2,+fma,+bmi,+bmi2,+popcnt,+lzcnt,+movbe,+f16c,+sse4.2"
@@ -48,7 +50,7 @@ def test_every_shipped_scenario_has_a_hash():
 def test_the_first_steps_of_a_scenario(name):
     if not have_data(name):
         pytest.skip("needs its data set")
-    assert {threads: digest(name, threads) for threads in (1, 2, 5)} == dict.fromkeys((1, 2, 5), HASHES[name])
+    assert {threads: digest(name, threads) for threads in THREADS} == dict.fromkeys(THREADS, HASHES[name])
 
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="names processors of one architecture")
