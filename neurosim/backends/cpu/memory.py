@@ -257,31 +257,71 @@ def fma(typingctx: Any, x: Any, y: Any, z: Any) -> Any:
 
 @intrinsic
 def exchange_float_mode(typingctx: Any, mode: Any) -> Any:
-    """Set the mode of this thread's floating-point unit and return the previous one (x86; no effect elsewhere).
+    """Set the mode of this thread's floating-point unit and return the previous one (x86 and ARM; no effect elsewhere).
 
     A mode of -1 sets "denormals are zero": an operand or result too small for a normal float32 counts as 0. Adam's
     moments of weights without gradient decay through that range for thousands of steps, during which every operation
     on them would take a hundred cycles.
     """
-    has_register = platform.machine().lower() in ("x86_64", "amd64", "i686")
+    machine = platform.machine().lower()
+    access: Any = _ArmMode if machine in ("aarch64", "arm64") else _X86Mode if machine in _X86 else None
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        if not has_register:
+        if access is None:
             return arguments[0]
-        word, byte = ir.IntType(32), ir.IntType(8).as_pointer()
-        slot = cgutils.alloca_once(builder, word)
-        place = builder.bitcast(slot, byte)
-        access = ir.FunctionType(ir.VoidType(), [byte])
-        store = cgutils.get_or_insert_function(builder.module, access, "llvm.x86.sse.stmxcsr")
-        load = cgutils.get_or_insert_function(builder.module, access, "llvm.x86.sse.ldmxcsr")
-        builder.call(store, [place])
-        before = builder.load(slot)
-        # Bit 15 flushes results, bit 6 reads operands as zero.
-        flushing = builder.or_(before, ir.Constant(word, 0x8040))
-        wanted = builder.trunc(arguments[0], word)
-        is_default = builder.icmp_signed("==", wanted, ir.Constant(word, -1))
-        builder.store(builder.select(is_default, flushing, wanted), slot)
-        builder.call(load, [place])
-        return builder.zext(before, _WORD)
+        unit = access(builder)
+        before = unit.load()
+        flushing = builder.or_(before, ir.Constant(before.type, unit.flushing))
+        wanted = arguments[0] if before.type == _WORD else builder.trunc(arguments[0], before.type)
+        is_default = builder.icmp_signed("==", arguments[0], ir.Constant(_WORD, -1))
+        unit.store(builder.select(is_default, flushing, wanted))
+        return before if before.type == _WORD else builder.zext(before, _WORD)
 
     return types.intp(types.intp), codegen
+
+
+_X86 = ("x86_64", "amd64", "i686")
+
+
+class _X86Mode:
+    """The register of an x86 processor that has the mode."""
+
+    # Bit 15 flushes results, bit 6 reads operands as zero.
+    flushing = 0x8040
+
+    def __init__(self, builder: Any) -> None:
+        self._builder = builder
+        self._slot = cgutils.alloca_once(builder, ir.IntType(32))
+
+    def load(self) -> Any:
+        self._access("llvm.x86.sse.stmxcsr")
+        return self._builder.load(self._slot)
+
+    def store(self, mode: Any) -> None:
+        self._builder.store(mode, self._slot)
+        self._access("llvm.x86.sse.ldmxcsr")
+
+    def _access(self, name: str) -> None:
+        byte = ir.IntType(8).as_pointer()
+        function_type = ir.FunctionType(ir.VoidType(), [byte])
+        function = cgutils.get_or_insert_function(self._builder.module, function_type, name)
+        self._builder.call(function, [self._builder.bitcast(self._slot, byte)])
+
+
+class _ArmMode:
+    """The register of an ARM processor of 64 bits."""
+
+    # Both operands and results.
+    flushing = 1 << 24
+
+    def __init__(self, builder: Any) -> None:
+        self._builder = builder
+
+    def load(self) -> Any:
+        return self._call(ir.FunctionType(_WORD, []), "llvm.aarch64.get.fpcr")
+
+    def store(self, mode: Any) -> None:
+        self._call(ir.FunctionType(ir.VoidType(), [_WORD]), "llvm.aarch64.set.fpcr", mode)
+
+    def _call(self, kind: Any, name: str, *arguments: Any) -> Any:
+        return self._builder.call(cgutils.get_or_insert_function(self._builder.module, kind, name), arguments)
