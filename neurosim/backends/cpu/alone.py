@@ -107,9 +107,6 @@ class Alone(LaneGroup):
         outputs: NDArray[np.float32],
     ) -> None:
         scratch = self._scratch_of(plan)
-        if self._lane_loss:
-            # Losses are kept where the gradient would be.
-            plan.loss[LossField.D] = scratch[3]
         lanes.evaluate(
             plan.stages,
             plan.loss,

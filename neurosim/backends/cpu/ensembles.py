@@ -19,8 +19,8 @@ from neurosim.process.interruption import deferred
 
 # Multiply-adds of a call into compiled code, forward and backward: some hundredths of a second.
 PART = 1 << 27
-# And the most epochs, whose sums are then still in the processor's cache.
-PART_EPOCHS = 512
+# And the most sums of an epoch and a network, which are then still in the processor's cache.
+PART_SUMS = 1 << 15
 # What a step costs a network beside its multiply-adds, counted in them.
 STEP = 64
 
@@ -84,7 +84,7 @@ class SmallEnsemble(Together):
             first.for_batches(self._course.batch(0))
             first.evaluate(nothing, self._judge, first.parameters)
         work = 3 * network.multiply_adds * rows[0].count + STEP * self._course.steps(0)
-        self._part = min(max(1, PART // (work * len(self._groups[0].seeds))), PART_EPOCHS)
+        self._part = max(1, min(PART // work, PART_SUMS) // len(self._groups[0].seeds))
 
     def train_noting(self, epochs: int, note: Note) -> None:
         """Train for more epochs; `note` is told what was measured in them, in any thread and some members at a time."""

@@ -13,7 +13,7 @@ from neurosim.backends.base import JUDGES, all_dropout_keys
 from neurosim.backends.cpu import lanes
 from neurosim.backends.cpu.kernels import CompiledKernels, LossKernel, lane_loss_kernel
 from neurosim.backends.cpu.plan import Plan, build_plan
-from neurosim.backends.cpu.stages.base import Vectors
+from neurosim.backends.cpu.stages.base import Vectors, address
 from neurosim.backends.cpu.stages.kinds import IN_LANES
 from neurosim.backends.cpu.table import DROPOUT, Field, LossField
 from neurosim.data.rows import Rows
@@ -328,9 +328,6 @@ class LaneGroup:
         self._complete(plan)
         plan.stages[:, Field.LATE_BIAS] = 1
         scratch = self._scratch_for(batch)
-        if self.kernels.lane_loss is not None:
-            # Losses are kept where the gradient would be.
-            plan.loss[LossField.D] = scratch[3].ctypes.data
         return _Evaluation(plan, parameters, scratch)
 
     def _complete(self, plan: Plan) -> None:
@@ -345,14 +342,34 @@ class LaneGroup:
                 stage[Field.KERNEL] = lane_stages.activation_of_rows.address
         if self.kernels.lane_loss is None:
             plan.loss[LossField.OF_ROWS] = lane_stages.loss_of_rows.address
-        if len(self.seeds) % LINE_OF_LANES or self.network.size < WORTH_TILES:
-            return
-        from neurosim.backends.cpu import lane_products
+        for stage in plan.stages:
+            self._enter_sums(stage, plan)
+        if len(self.seeds) % LINE_OF_LANES == 0 and self.network.size >= WORTH_TILES:
+            from neurosim.backends.cpu import lane_products
 
-        plan.stages[:, Field.LANE_PRODUCT] = lane_products.product.address
+            plan.stages[:, Field.LANE_PRODUCT] = lane_products.product.address
+
+    def _enter_sums(self, stage: NDArray[np.int64], plan: Plan) -> None:
+        """Enter the kernels for the sums of a stage; those for its gradients if there are any."""
+        if len(self.seeds) == 1:
+            from neurosim.backends.cpu.row_products import backward, forward
+        else:
+            from neurosim.backends.cpu.lane_sums import backward, forward
+        stage[Field.SUMS_FORWARD] = forward.address
+        if stage[Field.D]:
+            stage[Field.SUMS_BACKWARD] = backward.address
+        if stage[Field.DX] and len(self.seeds) == 1:
+            plan.keep.append(np.zeros(stage[Field.WEIGHTS], np.float32))
+            stage[Field.PACKED_TRANSPOSED] = address(plan.keep[-1])
 
     def _scratch_for(self, capacity: int) -> NDArray[np.float32]:
-        return np.zeros((4, capacity * self._widest * len(self.seeds)), np.float32)
+        """Memory for `lanes`: zeros, and three times what functions of whole rows need."""
+        return np.zeros((4, whole_lines(max(1, capacity) * self._widest * len(self.seeds))), np.float32)
+
+
+def whole_lines(count: int) -> int:
+    """So many numbers, and those with which they fill whole lines: `lanes` computes these as well."""
+    return -(-count // LINE_OF_LANES) * LINE_OF_LANES
 
 
 def lane_data(members: Sequence[Rows]) -> tuple[NDArray[Any], ...]:

@@ -12,7 +12,6 @@ from neurosim.backends.cpu.jit import compiled, kernel_on_demand
 from neurosim.backends.cpu.losses import NO_ACCURACY, weighted_loss
 from neurosim.backends.cpu.masks import drop_lane, fold
 from neurosim.backends.cpu.memory import (
-    LANE_LOSS,
     LANE_STAGE,
     call_activation,
     call_loss,
@@ -20,6 +19,9 @@ from neurosim.backends.cpu.memory import (
     floats,
     integers,
     words,
+)
+from neurosim.backends.cpu.memory import (
+    LOSS_OF_ROWS as OF_ROWS,
 )
 from neurosim.backends.cpu.table import (
     BACKWARD,
@@ -106,7 +108,7 @@ def dropout(address, source, out, rows, lanes, first_row, epoch, keys, layers):
             drop_lane(source + at, out + at, k, lanes, units, key, first_row + i, below, scale)
 
 
-@kernel_on_demand(LANE_LOSS)
+@kernel_on_demand(OF_ROWS)
 def loss_of_rows(address, rows, lanes, sums, first, second, third, accuracy, blocks, scale):
     """A loss that needs whole rows, as `lanes.lose` has it; right is the class with the largest output."""
     loss = words(address, LOSS_FIELDS)

@@ -1,18 +1,20 @@
 """The sums of networks side by side: weighted sums, and the gradients of weights, biases and inputs.
 
-Each is taken from first to last, with one fused multiply-add a term, for any number of lanes.
+`lanes` calls the two kernels by address. Each sum is taken from first to last, with one fused multiply-add a term, for
+any number of lanes.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from neurosim.backends.cpu.jit import compiled
-from neurosim.backends.cpu.memory import call_product, floats, fma
+from neurosim.backends.cpu.jit import compiled, kernel_on_demand
+from neurosim.backends.cpu.memory import LANE_SUMS, call_product, floats, fma, words
 from neurosim.backends.cpu.table import (
     BIAS,
     BIAS_GRADIENT,
     DX,
+    FIELDS,
     HAS_BIAS,
     INPUTS,
     LANE_PRODUCT,
@@ -28,13 +30,6 @@ from neurosim.backends.cpu.table import (
 @compiled
 def add_scaled(out, factors, source, blocks, lanes):
     """out[j, l] += factors[l] * source[j, l] for `blocks` j: one input's share of a row of sums."""
-    if lanes == 1:
-        factor = floats(factors, 1)[0]
-        total = floats(out, blocks)
-        row = floats(source, blocks)
-        for j in range(blocks):
-            total[j] = fma(factor, row[j], total[j])
-        return
     factor = floats(factors, lanes)
     for j in range(blocks):
         total = floats(out + 4 * j * lanes, lanes)
@@ -46,15 +41,6 @@ def add_scaled(out, factors, source, blocks, lanes):
 @compiled
 def add_two_scaled(out, factors, source, other_factors, other_source, blocks, lanes):
     """`add_scaled` twice in succession, with one pass over the sums."""
-    if lanes == 1:
-        factor = floats(factors, 1)[0]
-        other = floats(other_factors, 1)[0]
-        total = floats(out, blocks)
-        row = floats(source, blocks)
-        other_row = floats(other_source, blocks)
-        for j in range(blocks):
-            total[j] = fma(other, other_row[j], fma(factor, row[j], total[j]))
-        return
     first = floats(factors, lanes)
     second = floats(other_factors, lanes)
     for j in range(blocks):
@@ -65,9 +51,10 @@ def add_two_scaled(out, factors, source, other_factors, other_source, blocks, la
             total[k] = fma(second[k], other_row[k], fma(first[k], row[k], total[k]))
 
 
-@compiled
-def weighted_sums(stage, x, rows, lanes):
+@kernel_on_demand(LANE_SUMS)
+def forward(address, x, rows, lanes, zeros, spare):
     """z[i, j] = bias[j] + sum over k of x[i, k] weight[k, j]; the bias is left to `activate` where it comes late."""
+    stage = words(address, FIELDS)
     inputs, units = stage[INPUTS], stage[UNITS]
     width = units * lanes
     bias = floats(stage[BIAS], width)
@@ -140,19 +127,21 @@ def input_gradients(stage, rows, lanes):
         return
     for i in range(rows):
         dx = floats(stage[DX] + 4 * i * inputs * lanes, inputs * lanes)
-        d = floats(stage[D] + 4 * i * units * lanes, units * lanes)
-        weight = floats(stage[WEIGHT], inputs * units * lanes)
         for k in range(inputs * lanes):
             dx[k] = np.float32(0)
-        if lanes == 1:
-            for j in range(units):
-                for k in range(inputs):
-                    dx[k] = fma(d[j], weight[k * units + j], dx[k])
-        else:
-            for j in range(units):
-                factor = floats(stage[D] + 4 * (i * units + j) * lanes, lanes)
-                for k in range(inputs):
-                    total = floats(stage[DX] + 4 * (i * inputs + k) * lanes, lanes)
-                    row = floats(stage[WEIGHT] + 4 * (k * units + j) * lanes, lanes)
-                    for l in range(lanes):  # noqa: E741
-                        total[l] = fma(factor[l], row[l], total[l])
+        for j in range(units):
+            factor = floats(stage[D] + 4 * (i * units + j) * lanes, lanes)
+            for k in range(inputs):
+                total = floats(stage[DX] + 4 * (i * inputs + k) * lanes, lanes)
+                row = floats(stage[WEIGHT] + 4 * (k * units + j) * lanes, lanes)
+                for l in range(lanes):  # noqa: E741
+                    total[l] = fma(factor[l], row[l], total[l])
+
+
+@kernel_on_demand(LANE_SUMS)
+def backward(address, x, rows, lanes, zeros, spare):
+    """The gradients of weights and biases and, where it is wanted, of the inputs."""
+    stage = words(address, FIELDS)
+    weight_gradients(stage, x, rows, lanes)
+    if stage[DX] != 0:
+        input_gradients(stage, rows, lanes)

@@ -13,7 +13,6 @@ import numpy as np
 
 from neurosim.backends.cpu.cutting import edge, row_blocks
 from neurosim.backends.cpu.jit import compiled, entry
-from neurosim.backends.cpu.lane_sums import input_gradients, weight_gradients, weighted_sums
 from neurosim.backends.cpu.losses import BY_THRESHOLD
 from neurosim.backends.cpu.masks import fill_permutation, fold
 from neurosim.backends.cpu.memory import (
@@ -22,10 +21,15 @@ from neurosim.backends.cpu.memory import (
     call_constants,
     call_lane_loss,
     call_lane_stage,
+    call_lane_sums,
+    call_loss_of_rows,
     call_update,
+    doubles,
     exchange_float_mode,
     floats,
     integers,
+    unowned,
+    words,
 )
 from neurosim.backends.cpu.table import (
     BACKWARD,
@@ -34,6 +38,7 @@ from neurosim.backends.cpu.table import (
     DENSE,
     DROPOUT,
     DX,
+    FIELDS,
     FORWARD,
     KERNEL,
     KIND,
@@ -41,6 +46,7 @@ from neurosim.backends.cpu.table import (
     LOSS_A,
     LOSS_BY_BLOCKS,
     LOSS_D,
+    LOSS_FIELDS,
     LOSS_FROM_LOGITS,
     LOSS_OF_ROWS,
     LOSS_PARAMS,
@@ -49,6 +55,8 @@ from neurosim.backends.cpu.table import (
     OUTPUTS,
     PARAMS,
     ROW_WEIGHTS,
+    SUMS_BACKWARD,
+    SUMS_FORWARD,
     UNITS,
     VALUES,
     WHOLE_ROWS,
@@ -57,49 +65,59 @@ from neurosim.backends.cpu.table import (
     X,
     Z,
 )
+from neurosim.backends.cpu.vectors import LANES as GROUP
 
 # As the engine flushes what is too small for a normal float32.
 FLUSH = -1
+# Bytes of a stage in the table.
+STAGE = 8 * FIELDS
+ZERO = np.float32(0)
 
 
 @compiled
-def activate(stage, rows, lanes, scratch, backward):
+def whole_lines(count):
+    """So many numbers, and those with which they fill whole lines."""
+    return (count + GROUP - 1) // GROUP * GROUP
+
+
+@compiled
+def activate(address, rows, lanes, scratch, backward):
     """Apply the activation of a stage: from z to a or, `backward`, to the gradient in d."""
-    units = stage[UNITS]
-    count = rows * units * lanes
-    zeros, first, second, third = scratch
+    stage = words(address, FIELDS)
     if stage[FORWARD] == 0:
         return
-    late = stage[LATE_BIAS] != 0 and not backward
-    if not stage[WHOLE_ROWS]:
-        # All numbers as one long row, unless each row is still to get the bias.
-        if backward:
-            call_activation(stage[BACKWARD], (stage[Z], stage[A], stage[D], count, 0, 1, 0, count, stage[PARAMS]))
-        elif late:
-            width = units * lanes
-            arguments = (stage[Z], stage[BIAS], stage[A], width, 0, rows, 0, width, stage[PARAMS])
-            call_activation(stage[FORWARD], arguments)
-        else:
-            call_activation(stage[FORWARD], (stage[Z], zeros, stage[A], count, 0, 1, 0, count, stage[PARAMS]))
+    zeros, first, second, third = scratch
+    if stage[WHOLE_ROWS]:
+        going_back = np.int64(1) if backward else np.int64(0)
+        call_lane_stage(stage[KERNEL], (address, rows, lanes, zeros, first, second, third, going_back, 0))
         return
-    going_back = np.int64(1) if backward else np.int64(0)
-    call_lane_stage(stage[KERNEL], (address_of(stage), rows, lanes, zeros, first, second, third, going_back, 0))
+    # All numbers as one long row, unless each row is still to get the bias; in whole lines, since what is left over
+    # would be computed number by number.
+    width = stage[UNITS] * lanes
+    count = whole_lines(rows * width)
+    if backward:
+        call_activation(stage[BACKWARD], (stage[Z], stage[A], stage[D], count, 0, 1, 0, count, stage[PARAMS]))
+    elif stage[LATE_BIAS]:
+        call_activation(stage[FORWARD], (stage[Z], stage[BIAS], stage[A], width, 0, rows, 0, width, stage[PARAMS]))
+    else:
+        call_activation(stage[FORWARD], (stage[Z], zeros, stage[A], count, 0, 1, 0, count, stage[PARAMS]))
 
 
 @compiled
-def drop(stage, source, out, rows, lanes, first_row, epoch, keys):
-    """Apply the dropout of a stage; each network has its own masks."""
-    place = (rows, lanes, first_row, epoch, address_of(keys), keys.shape[1])
-    call_lane_stage(stage[KERNEL], (address_of(stage), source, out, *place))
+def drop(address, source, out, rows, lanes, masks):
+    """Apply the dropout of a stage, with `masks`: (first row, epoch, address of keys, their number for a network)."""
+    call_lane_stage(words(address, FIELDS)[KERNEL], (address, source, out, rows, lanes, *masks))
 
 
 @compiled
-def pull_back(plan, s, rows, lanes, first_row, epoch, keys, scratch):
-    """Turn the gradient of stage `s`'s outputs, in place, into that of the weighted sums before it."""
-    while plan[s, KIND] == DROPOUT:
-        drop(plan[s], plan[s, D], plan[s, D], rows, lanes, first_row, epoch, keys)
-        s -= 1
-    activate(plan[s], rows, lanes, scratch, np.bool_(True))
+def pull_back(address, rows, lanes, masks, scratch):
+    """Turn the gradient of a stage's outputs, in place, into that of the weighted sums before it."""
+    stage = words(address, FIELDS)
+    while stage[KIND] == DROPOUT:
+        drop(address, stage[D], stage[D], rows, lanes, masks)
+        address -= STAGE
+        stage = words(address, FIELDS)
+    activate(address, rows, lanes, scratch, np.bool_(True))
 
 
 @compiled
@@ -128,55 +146,76 @@ def gather(data, order, start, rows, lanes, x, loss, by_lane):
 
 
 @compiled
-def weighted_lane_loss(loss, lane_loss, r0, r1, lanes, scale, losses, row_sums):
-    """Losses of a block of rows of one output, and their gradient, times the weights of the rows.
-
-    They are added to `losses` (lanes,); `row_sums` (lanes,) is for those of one row.
-    """
-    for i in range(r0, r1):
-        at = 4 * i * lanes
-        weights = floats(loss[ROW_WEIGHTS] + at, lanes)
-        d = floats(loss[LOSS_D] + at, lanes)
-        for k in range(lanes):
-            row_sums[k] = 0.0
-        batch = (loss[LOSS_Z] + at, loss[LOSS_A] + at, loss[VALUES] + at, loss[CLASSES] + at, loss[LOSS_D] + at)
-        call_lane_loss(lane_loss, (*batch, lanes, 1, loss[LOSS_PARAMS], address_of(row_sums), scale))
-        for k in range(lanes):
-            # A row without weight is left out, whatever its loss is.
-            there = weights[k] != np.float32(0)
-            losses[k] += np.float64(weights[k]) * row_sums[k] if there else 0.0
-            d[k] = d[k] * weights[k] if there else np.float32(0)
+def sum_up(address, losses_at, i0, i1, lanes, judge, sums):
+    """Add the losses of some rows of one output, from number `i0` to before `i1`, and right answers to `sums`."""
+    accuracy, threshold = judge
+    loss, losses = words(address, LOSS_FIELDS), floats(losses_at, i1)
+    total, right = doubles(sums, lanes), doubles(sums + 8 * lanes, lanes)
+    a, label, weights = floats(loss[LOSS_A], i1), integers(loss[CLASSES], i1), floats(loss[ROW_WEIGHTS], i1)
+    for i in range(i0, i1, lanes):
+        if loss[LOSS_WEIGHTED]:
+            for k in range(lanes):
+                # A row without weight is left out, whatever its loss is.
+                there = weights[i + k] != ZERO
+                total[k] += np.float64(weights[i + k]) * np.float64(losses[i + k]) if there else 0.0
+        else:
+            for k in range(lanes):
+                total[k] += np.float64(losses[i + k])
+    if accuracy == BY_THRESHOLD:
+        for i in range(i0, i1, lanes):
+            for k in range(lanes):
+                right[k] += 1.0 if (a[i + k] > threshold) == (label[i + k] == 1) else 0.0
 
 
 @compiled
-def lose(loss, lane_loss, rows, lanes, scale, judge, sums, scratch, row_sums):
+def sum_up_single(address, losses_at, i0, i1, judge, sums):
+    """`sum_up` for a single network without weights of rows."""
+    accuracy, threshold = judge
+    loss, count = words(address, LOSS_FIELDS), i1 - i0
+    losses, total = floats(losses_at + 4 * i0, count), doubles(sums, 2)
+    for i in range(count):
+        total[0] += np.float64(losses[i])
+    if accuracy == BY_THRESHOLD:
+        a, label = floats(loss[LOSS_A] + 4 * i0, count), integers(loss[CLASSES] + 4 * i0, count)
+        right = 0
+        for i in range(count):
+            right += (a[i] > threshold) == (label[i] == 1)
+        total[1] += right
+
+
+@compiled
+def weigh_gradient(loss, count):
+    """Multiply the gradients of rows by their weights."""
+    d, weights = floats(loss[LOSS_D], count), floats(loss[ROW_WEIGHTS], count)
+    for i in range(count):
+        d[i] = d[i] * weights[i] if weights[i] != ZERO else ZERO
+
+
+@compiled
+def lose(address, lane_loss, rows, lanes, scale, judge, sums, scratch):
     """Loss, its gradient if there is a place for it, and right answers of a batch; adds to `sums`.
 
-    These are float64 (blocks of rows, 2, lanes): of the loss, and of right answers. `row_sums` (lanes,) is there where
-    the rows have weights, else it is empty.
+    These are float64 (blocks of rows, 2, lanes): of the loss, and of right answers. They and the loss table are given
+    by their addresses.
     """
-    accuracy, threshold = judge
     _zeros, first, second, third = scratch
+    loss = words(address, LOSS_FIELDS)
     blocks = row_blocks(rows) if loss[LOSS_BY_BLOCKS] else 1
     if lane_loss == 0:
-        place = (address_of(sums), first, second, third, accuracy, blocks)
-        call_lane_loss(loss[LOSS_OF_ROWS], (address_of(loss), rows, lanes, *place, scale))
+        place = (sums, first, second, third, judge[0], blocks)
+        call_loss_of_rows(loss[LOSS_OF_ROWS], (address, rows, lanes, *place, scale))
         return
+    count = whole_lines(rows * lanes)
+    batch = (loss[LOSS_Z], loss[LOSS_A], loss[VALUES], loss[LOSS_D], count)
+    call_lane_loss(lane_loss, (*batch, loss[LOSS_PARAMS], first, scale))
+    if loss[LOSS_WEIGHTED] and loss[LOSS_D]:
+        weigh_gradient(loss, rows * lanes)
     for q in range(blocks):
-        r0, r1 = edge(q, blocks, rows), edge(q + 1, blocks, rows)
-        losses, right = sums[q]
-        at = 4 * r0 * lanes
-        numbers = (loss[LOSS_Z] + at, loss[LOSS_A] + at, loss[VALUES] + at, loss[CLASSES] + at, loss[LOSS_D] + at)
-        if row_sums.shape[0] > 0:
-            weighted_lane_loss(loss, lane_loss, r0, r1, lanes, scale, losses, row_sums)
+        i0, i1 = edge(q, blocks, rows) * lanes, edge(q + 1, blocks, rows) * lanes
+        if lanes == 1 and not loss[LOSS_WEIGHTED]:
+            sum_up_single(address, first, i0, i1, judge, sums + 16 * q)
         else:
-            call_lane_loss(lane_loss, (*numbers, lanes, r1 - r0, loss[LOSS_PARAMS], address_of(losses), scale))
-        if accuracy == BY_THRESHOLD:
-            for i in range(r0, r1):
-                a = floats(loss[LOSS_A] + 4 * i * lanes, lanes)
-                label = integers(loss[CLASSES] + 4 * i * lanes, lanes)
-                for k in range(lanes):
-                    right[k] += 1.0 if (a[k] > threshold) == (label[k] == 1) else 0.0
+            sum_up(address, first, i0, i1, lanes, judge, sums + 16 * q * lanes)
 
 
 @compiled
@@ -210,17 +249,17 @@ def evaluate(plan, loss, lane_loss, x, data, order, batch, judge, scratch, total
     has_targets = data[1].shape[1] > 0 or data[2].shape[1] > 0
     sums = np.zeros((1, 2, lanes))
     loss[LOSS_WEIGHTED] = data[3].shape[1] > 0
-    row_sums = np.zeros(lanes if loss[LOSS_WEIGHTED] else 0)
     for start in range(0, rows, batch):
         size = min(batch, rows - start)
         gather(data, order, start, size, lanes, x, loss, lane_loss != 0)
         for s in range(plan.shape[0]):
-            stage = plan[s]
-            weighted_sums(stage, x if stage[X] == 0 else stage[X], size, lanes)
-            activate(stage, size, lanes, scratch, np.bool_(False))
+            source = x if plan[s, X] == 0 else plan[s, X]
+            at = address_of(plan) + s * STAGE
+            call_lane_sums(plan[s, SUMS_FORWARD], (at, source, size, lanes, scratch[0], scratch[1]))
+            activate(at, size, lanes, scratch, np.bool_(False))
         if has_targets:
             sums[:] = 0.0
-            lose(loss, lane_loss, size, lanes, np.float32(0), judge, sums, scratch, row_sums)
+            lose(address_of(loss), lane_loss, size, lanes, np.float32(0), judge, address_of(sums), scratch)
             add_up(sums, totals)
         if outputs.shape[1] > 0:
             a = floats(loss[LOSS_A], size * width * lanes)
@@ -282,16 +321,18 @@ def train(
     totals : float64 (epochs, lanes, 2)
         Sums of loss and of right answers, added to.
     """
+    plan, loss, order, totals = unowned(plan), unowned(loss), unowned(order), unowned(totals)
+    data = (unowned(data[0]), unowned(data[1]), unowned(data[2]), unowned(data[3]))
     lanes, rows = order.shape
     update, step_constants, params, params_stride, constants, parameters, gradient, state, count = optimizer
     by_blocks = loss[LOSS_BY_BLOCKS] != 0
-    sums = np.zeros((row_blocks(batch) if by_blocks else 1, 2, lanes))
+    all_sums = np.zeros((row_blocks(batch) if by_blocks else 1, 2, lanes))
     loss[LOSS_WEIGHTED] = data[3].shape[1] > 0
-    row_sums = np.zeros(lanes if loss[LOSS_WEIGHTED] else 0)
+    sums = unowned(all_sums)
     mode = exchange_float_mode(FLUSH) if by_blocks else np.int64(0)
     # The whole data set in its own order is the same batch every time.
     same_batch = shuffles.shape[0] == 0 and batch >= rows
-    last = plan.shape[0] - 1
+    first_stage, last_stage = address_of(plan), address_of(plan) + (plan.shape[0] - 1) * STAGE
     done = 0
     for number in range(totals.shape[0]):
         epoch = first_epoch + number
@@ -302,26 +343,27 @@ def train(
         for step in range(first_step, last_step):
             start = step * batch
             size = min(batch, rows - start)
+            masks = (start, epoch, address_of(keys), keys.shape[1])
             if number == 0 or not same_batch:
                 gather(data, order, start, size, lanes, x, loss, lane_loss != 0)
-            for s in range(last + 1):
-                stage = plan[s]
+            for at in range(first_stage, last_stage + 1, STAGE):
+                stage = words(at, FIELDS)
                 source = x if stage[X] == 0 else stage[X]
                 if stage[KIND] == DENSE:
-                    weighted_sums(stage, source, size, lanes)
-                    activate(stage, size, lanes, scratch, np.bool_(False))
+                    call_lane_sums(stage[SUMS_FORWARD], (at, source, size, lanes, scratch[0], scratch[1]))
+                    activate(at, size, lanes, scratch, np.bool_(False))
                 else:
-                    drop(stage, source, stage[A], size, lanes, start, epoch, keys)
-            lose(loss, lane_loss, size, lanes, np.float32(1.0 / size), judge, sums, scratch, row_sums)
+                    drop(at, source, stage[A], size, lanes, masks)
+            lose(address_of(loss), lane_loss, size, lanes, np.float32(1.0 / size), judge, address_of(sums), scratch)
             if not loss[LOSS_FROM_LOGITS]:
-                pull_back(plan, last, size, lanes, start, epoch, keys, scratch)
-            for s in range(last, -1, -1):
-                stage = plan[s]
+                pull_back(last_stage, size, lanes, masks, scratch)
+            for at in range(last_stage, first_stage - 1, -STAGE):
+                stage = words(at, FIELDS)
                 if stage[KIND] == DENSE:
-                    weight_gradients(stage, x if stage[X] == 0 else stage[X], size, lanes)
+                    source = x if stage[X] == 0 else stage[X]
+                    call_lane_sums(stage[SUMS_BACKWARD], (at, source, size, lanes, scratch[0], scratch[1]))
                     if stage[DX] != 0:
-                        input_gradients(stage, size, lanes)
-                        pull_back(plan, s - 1, size, lanes, start, epoch, keys, scratch)
+                        pull_back(at - STAGE, size, lanes, masks, scratch)
             now = params + done * params_stride
             done += 1
             if update != 0:
@@ -330,3 +372,5 @@ def train(
         add_up(sums, totals[number])
     if by_blocks:
         exchange_float_mode(mode)
+    # Alive until here.
+    all_sums[:] = 0.0

@@ -157,7 +157,7 @@ def forward(plan, x, lines, first_row, epoch, keys, scratch):
             geometry = geometry_of(stage, lines)
             conv_forward(geometry, source, stage[PACKED], stage[BIAS], stage[Z], np.int64(0), np.int64(1))
             if s < plan.shape[0] - 1:
-                activate(stage, lines, np.int64(LANES), scratch, np.bool_(False))
+                activate(address_of(stage), lines, np.int64(LANES), scratch, np.bool_(False))
         else:
             drop(stage, source, stage[A], lines, first_row, epoch, keys)
 
@@ -190,7 +190,7 @@ def backward(plan, x, lines, first_row, epoch, keys, scratch, shares):
         if stage[KIND] == DENSE:
             geometry = geometry_of(stage, lines)
             if s < plan.shape[0] - 1:
-                activate(stage, lines, np.int64(LANES), scratch, np.bool_(True))
+                activate(address_of(stage), lines, np.int64(LANES), scratch, np.bool_(True))
             if stage[HAS_BIAS]:
                 add_bias_gradient(geometry, stage[D], stage[BIAS_GRADIENT] + shares, whole, np.int64(1))
             source = x if stage[X] == 0 else stage[X]

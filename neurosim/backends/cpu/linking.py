@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import llvmlite.binding as llvm
+from llvmlite import ir
 from numba.core import event
 from numba.core.codegen import JITCodeLibrary
 from numba.core.environment import lookup_environment
@@ -81,6 +82,33 @@ class _Library(JITCodeLibrary):
                 self._codegen.set_env(variable.name, environment)
 
 
+class _KernelLibrary(_Library):
+    """The code of a kernel, of which Numba makes a function and an entry point for C that calls it.
+
+    The function becomes a part of its entry point. Numba forbids that, and each call of a kernel would pass all its
+    arguments twice, through memory.
+    """
+
+    _behind_entry = ""
+
+    def add_ir_module(self, module: ir.Module) -> None:
+        if module.name == "cfunc_wrapper":
+            for function in module.functions:
+                if not function.is_declaration:
+                    self._behind_entry = function.name.removeprefix("cfunc.")
+                for block in function.blocks:
+                    for instruction in block.instructions:
+                        if isinstance(instruction, ir.CallInstr):
+                            instruction.attributes.discard("noinline")
+        super().add_ir_module(module)
+
+    def _optimize_final_module(self) -> None:
+        # Numba's runtime, which is compiled along with the first kernel, has none.
+        if self._behind_entry and not self.inner:
+            self._final_module.get_function(self._behind_entry).linkage = "internal"
+        super()._optimize_final_module()
+
+
 def symbols_of(library: Any) -> list[str]:
     """The names of the functions and variables that compiled code defines."""
     module = library._get_module_for_linking()
@@ -104,7 +132,7 @@ def know_runtime() -> None:
 def outermost(*, announced: bool) -> Iterator[None]:
     """Inside this, with Numba's lock held, functions are only linked if they are compiled for another one.
 
-    `announced` says whether Numba sends an event when it compiles the first.
+    `announced` says whether Numba sends an event when it compiles the first: it does not for kernels.
     """
     if _depth.count:
         yield
@@ -116,7 +144,8 @@ def outermost(*, announced: bool) -> Iterator[None]:
         if codegen._engine.is_symbol_defined(name):
             type(codegen).set_env(codegen, name, environment)
 
-    codegen._library_class, codegen.set_env = _Library, set_env
+    codegen._library_class = _Library if announced else _KernelLibrary
+    codegen.set_env = set_env
     _depth.count = 0 if announced else 1
     try:
         with event.install_listener("numba:compile", _depth):

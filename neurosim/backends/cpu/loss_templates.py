@@ -32,31 +32,29 @@ def loss(z_address, a_address, values, classes, d_address, stride, r0, r1, param
 """
 
 _LANE_LOSS = """\
+from neurosim.backends.cpu.vectors import stack_lines
+
 {functions}
 
 
 @kernel(LANE_LOSS)
-def loss(z_address, a_address, values, classes, d_address, lanes, rows, params, totals, scale):
+def loss(z_address, a_address, values, d_address, count, params, out, scale):
 {params}
-    total = doubles(totals, lanes)
-    for i in range(rows):
-        at = 4 * i * lanes
-        all_z = floats(z_address + at, lanes)
-        all_a = floats(a_address + at, lanes)
-        all_y = floats(values + at, lanes)
-        # Rows of one number as tuples: their length is known, and so the loop is vectorized.
-        # The losses lie where the gradient will.
-        losses = floats(d_address + at, lanes)
-        for k in range(lanes):
+    # Rows of one number as tuples: their length is known, and so the loop is vectorized.
+    all_z = floats(z_address, count)
+    all_a = floats(a_address, count)
+    all_y = floats(values, count)
+    losses = floats(out, count)
+    for k in range(count):
+        z, a, y = (all_z[k],), (all_a[k],), (all_y[k],)
+        losses[k] = {value}({row}, y{arguments})
+    if d_address != 0:
+        all_d = floats(d_address, count)
+        d = floats(stack_lines(1), 1)
+        for k in range(count):
             z, a, y = (all_z[k],), (all_a[k],), (all_y[k],)
-            losses[k] = {value}({row}, y{arguments})
-        for k in range(lanes):
-            total[k] += np.float64(losses[k])
-        for k in range(lanes):
-            z, a, y = (all_z[k],), (all_a[k],), (all_y[k],)
-            d = floats(d_address + at + 4 * k, 1)
             {gradient}({row}, y, d{arguments})
-            d[0] *= scale
+            all_d[k] = d[0] * scale
 """
 
 
@@ -72,7 +70,10 @@ def loss_source(loss: Loss, pair: FromLogits | None) -> Generated:
 
 
 def lane_loss_source(loss: Loss, pair: FromLogits | None) -> Generated:
-    """Module with the kernel ``loss`` of many networks of one output each, for a loss on values."""
+    """Module with the kernel ``loss`` of `count` rows of one output, of one network or of many, for a loss on values.
+
+    The losses go to `out`; there is no gradient if it has no address.
+    """
     return _loss_source(loss, pair, _LANE_LOSS, "")
 
 

@@ -60,6 +60,22 @@ def address_of(typingctx: Any, array: Any) -> Any:
     return types.intp(array), codegen
 
 
+@intrinsic
+def unowned(typingctx: Any, array: Any) -> Any:
+    """A view of an array that does not keep it alive, as `address_of`.
+
+    References to arrays are counted by atomic instructions, which take longer than a layer of a small network.
+    """
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        view = context.make_array(array)(context, builder, arguments[0])
+        for owner in ("meminfo", "parent"):
+            setattr(view, owner, cgutils.get_null_value(getattr(view, owner).type))
+        return view._getvalue()
+
+    return array(array), codegen
+
+
 @compiled
 def floats(address: int, count: int) -> Any:
     """float32 view of `count` numbers at `address`."""
@@ -144,11 +160,13 @@ def _caller(returns: ir.Type, numba_returns: Any, words: int, trailing: list[tup
 # The signatures of the kernels, and the functions through which the engine calls them (see `templates.py`).
 ACTIVATION = types.void(*[types.intp] * 9)
 LOSS = types.float64(*[types.intp] * 9, types.float32)
-LANE_LOSS = types.void(*[types.intp] * 9, types.float32)
+LANE_LOSS = types.void(*[types.intp] * 7, types.float32)
+LOSS_OF_ROWS = types.void(*[types.intp] * 9, types.float32)
 UPDATE = types.void(*[types.intp] * 6)
 CONSTANTS = types.void(types.intp, types.intp, types.float64, types.float64)
 MAPS = types.void(*[types.intp] * 5)
 LANE_STAGE = types.void(*[types.intp] * 9)
+LANE_SUMS = types.void(*[types.intp] * 6)
 MAP_STAGE = types.void(*[types.intp] * 8)
 VECTOR_STAGE = types.void(*[types.intp] * 10)
 CLIP = types.void(*[types.intp] * 10, types.float64)
@@ -162,10 +180,12 @@ SPARSE_FORWARD = types.void(*[types.intp] * 8)
 SPARSE_BACKWARD = types.void(*[types.intp] * 12)
 call_activation = _caller(ir.VoidType(), types.void, 9, [])
 call_loss = _caller(_DOUBLE, types.float64, 9, [(_FLOAT, types.float32)])
-call_lane_loss = _caller(ir.VoidType(), types.void, 9, [(_FLOAT, types.float32)])
+call_lane_loss = _caller(ir.VoidType(), types.void, 7, [(_FLOAT, types.float32)])
+call_loss_of_rows = _caller(ir.VoidType(), types.void, 9, [(_FLOAT, types.float32)])
 call_update = _caller(ir.VoidType(), types.void, 6, [])
 call_maps = _caller(ir.VoidType(), types.void, 5, [])
 call_lane_stage = _caller(ir.VoidType(), types.void, 9, [])
+call_lane_sums = _caller(ir.VoidType(), types.void, 6, [])
 call_map_stage = _caller(ir.VoidType(), types.void, 8, [])
 call_vector_stage = _caller(ir.VoidType(), types.void, 10, [])
 call_clip = _caller(ir.VoidType(), types.void, 10, [(_DOUBLE, types.float64)])

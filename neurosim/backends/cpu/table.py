@@ -65,6 +65,8 @@ class Field(IntEnum):
     PARTIAL = auto()  # numbers in one of them
     LATE_BIAS = auto()  # of networks side by side: the bias is added to the sum of products, which begins at 0
     LANE_PRODUCT = auto()  # and address of the kernel for its products; 0 for plain loops
+    SUMS_FORWARD = auto()  # and addresses of the kernels for the sums of a layer
+    SUMS_BACKWARD = auto()
     KERNEL = auto()  # address of the kernel of this kind of stage; 0 for those that the engine does itself
     BITMAPS = auto()  # address of `BitmapsField`s if the stage reads the bytes of the batch by bitmaps
 
@@ -120,7 +122,7 @@ class LossField(IntEnum):
     INNER, PROJECTION, WEIGHT, BIAS, WEIGHT_GRADIENT, BIAS_GRADIENT, WEIGHT_STATE, BIAS_STATE, WEIGHTS, HAS_BIAS,
     PENALTY, FORWARD, BACKWARD, WHOLE_ROWS, PARAMS, LEARNS, FROM_LOGITS, DROPOUT_INDEX, DROP_BELOW, DROP_SCALE, BATCH,
     MOVE, SETTINGS, RUNNING_MEAN, RUNNING_VARIANCE, MEAN, INVERSE, X_GROUP, A_GROUP, GEOMETRY, PACKED,
-    PACKED_TRANSPOSED, PARTIALS, PARTIAL, LATE_BIAS, LANE_PRODUCT, KERNEL, BITMAPS,
+    PACKED_TRANSPOSED, PARTIALS, PARTIAL, LATE_BIAS, LANE_PRODUCT, SUMS_FORWARD, SUMS_BACKWARD, KERNEL, BITMAPS,
 ) = (int(field) for field in Field)  # fmt: skip
 (
     LOSS,

@@ -138,11 +138,11 @@ def log_parts(x):
     tiny = x < SMALLEST_NORMAL
     x = x * F(8388608.0) if tiny else x
     bits = bits_of(x)
-    # Shift the exponent's boundary to sqrt(1/2).
-    shifted = bits - I(0x3F3504F3)
-    e = shifted >> I(23)
-    m = float_of(bits - (e << I(23))) - F(1.0)
-    e = e - I(23) if tiny else e
+    # Shift the exponent's boundary to sqrt(1/2). Sums of integers have 64 bits, which halves the numbers in a vector.
+    shifted = I(bits - I(0x3F3504F3))
+    e = I(shifted >> I(23))
+    m = float_of(I(bits - I(e << I(23)))) - F(1.0)
+    e = I(e - I(23)) if tiny else e
     return m, F(e)
 
 

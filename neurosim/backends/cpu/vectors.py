@@ -100,12 +100,14 @@ def sums_of(builder: Any, height: int, width: int) -> dict[tuple[int, int], Any]
 
 @intrinsic
 def stack_lines(typingctx: Any, count: Any) -> Any:
-    """The address of `count` lines (a constant) on the stack of the calling function."""
+    """The address of `count` lines (a constant) on the stack of the calling function, with any numbers in them."""
     if not isinstance(count, types.IntegerLiteral):
         return None
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        place = cgutils.alloca_once(builder, ir.ArrayType(LINE_VECTOR, count.literal_value))
+        # Numba's own way to do this would fill them with zeros first.
+        with builder.goto_entry_block():
+            place = builder.alloca(ir.ArrayType(LINE_VECTOR, count.literal_value))
         return builder.ptrtoint(place, WORD)
 
     return types.intp(count), codegen

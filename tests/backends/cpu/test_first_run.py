@@ -20,9 +20,10 @@ ENGINE = {"engine.train", "engine.evaluate", "masks.shuffle"}
 PRODUCTS = {"large_products.product"}
 MAPS = {"maps.forward", "maps.backward", "maps.pack", "map_updates.finish", "map_stages.rows_of_maps"}
 CONVOLUTION = {"map_stages.convolution", "conv2d.correlation", "conv2d.gradient"}
+SMALL = {"lanes.train", "lanes.evaluate", "row_products.forward", "row_products.backward"}
 USED = {
-    "xor": {"lanes.train", "lanes.evaluate"},
-    "iris": {"lanes.train", "lanes.evaluate", "lane_stages.activation_of_rows", "lane_stages.loss_of_rows"},
+    "xor": SMALL,
+    "iris": SMALL | {"lane_stages.activation_of_rows", "lane_stages.loss_of_rows"},
     "digits": ENGINE | PRODUCTS,
     "digits-cnn": ENGINE | PRODUCTS | MAPS | CONVOLUTION | {"map_stages.max_pooling"},
 }

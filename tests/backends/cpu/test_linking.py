@@ -47,6 +47,9 @@ def test_inner_functions_are_only_linked(uncached):
     made = jit.kernel(types.int64(types.int64))(lambda x: fourth(x) - square(x))
     assert ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)(made.address)(2) == 16 - 4
     assert not is_machine_code(*fourth.overloads.values())
+    # The function itself is part of its entry point for C.
+    defined = cpu_target.target_context.codegen()._engine.is_symbol_defined
+    assert [defined(name) for name in (made._wrapper_name, made._wrapper_name.removeprefix("cfunc."))] == [True, False]
 
 
 def test_the_user_s_own_functions_may_use_what_was_linked_before(uncached):

@@ -53,8 +53,8 @@ def address(array: NDArray[Any], offset: int = 0) -> int:
 
 
 def aligned_zeros(count: int) -> NDArray[np.float32]:
-    """Zeros at an address that is a multiple of a cache line."""
-    array = np.zeros(count + GROUP, np.float32)
+    """Zeros at an address that is a multiple of a cache line, and more of them up to the end of the last line."""
+    array = np.zeros(count + 2 * GROUP, np.float32)
     first = -address(array) % LINE // 4
     return array[first : first + count]
 
