@@ -31,6 +31,11 @@ _WORDS = {
     "engine.evaluate": "evaluation",
     "lanes.evaluate": "evaluation",
     "large_products.product": "products of matrices",
+    "lane_products.product": "products of matrices",
+    "row_products.forward": "weighted sums, forward",
+    "row_products.backward": "weighted sums, backward",
+    "lane_sums.forward": "weighted sums, forward",
+    "lane_sums.backward": "weighted sums, backward",
 }
 
 
