@@ -128,13 +128,16 @@ def _order(facts: RunFacts, folder: Path) -> bytes:
 def main() -> None:
     """Load matplotlib, read an order, draw, and print the names of the pictures."""
     end_with_parent()
-    # It ends soon.
     gc.disable()
     from neurosim.analysis.facts import RunFacts
     from neurosim.plots.pictures import rehearse
     from neurosim.plots.sharing import write_shared
 
     rehearse()
+    # What is loaded stays: to look for garbage in it would take time, and forks a copy of it.
+    gc.freeze()
+    gc.set_threshold(100_000)
+    gc.enable()
     folder, _, facts = sys.stdin.buffer.read().partition(b"\0")
     # What fails here is drawn once more in the process of the run, which can say why.
     written = write_shared(RunFacts.from_bytes(facts), Path(os.fsdecode(folder)))
