@@ -255,6 +255,7 @@ class CpuBackend(Backend):
             self.network.size,
             constants,
         )
+        contexts = self._contexts(threads, plan)
         arguments = (
             plan.stages,
             plan.loss,
@@ -273,11 +274,16 @@ class CpuBackend(Backend):
             self._product(plan),
             self._maps,
             self._learned,
-            self._contexts(threads, plan),
+            contexts,
             totals,
         )
-        words = team.team_words()
-        team.run_together(threads, lambda thread, size: engine.train(*arguments, thread, size, words))
+        words = team.team_words(threads)
+
+        def work(thread: int, size: int) -> None:
+            team.join(contexts[thread], thread, size)
+            engine.train(*arguments, thread, size, words)
+
+        team.run_together(threads, work)
         return totals
 
     def _evaluate(self, rows: Rows, outputs: NDArray[np.float32]) -> NDArray[np.float64]:

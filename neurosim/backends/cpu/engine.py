@@ -22,7 +22,7 @@ from neurosim.backends.cpu.blocks import (
     update_columns,
 )
 from neurosim.backends.cpu.cutting import edge, row_blocks
-from neurosim.backends.cpu.gathering import gather_batch, gather_features, gather_line, gather_targets
+from neurosim.backends.cpu.gathering import gather_block, gather_blocks, gather_features, gather_line, gather_targets
 from neurosim.backends.cpu.jit import compiled, entry
 from neurosim.backends.cpu.losses import loss_block
 from neurosim.backends.cpu.memory import (
@@ -74,8 +74,18 @@ FLUSH = -1
 
 
 @compiled
+def forward_blocks(plan, s, end, x, rows, q, blocks, by_rows, first_row, keys, product, scratch):
+    """Block `q` of `blocks` of stages `s` to `end`, which need no other block of each other."""
+    for k in range(s, end):
+        units, zero = plan[k, UNITS], np.int64(START)
+        r0, r1 = (edge(q, blocks, rows), edge(q + 1, blocks, rows)) if by_rows else (zero, rows)
+        c0, c1 = (zero, units) if by_rows else (edge(q, blocks, units), edge(q + 1, blocks, units))
+        forward_block(plan[k], x, r0, r1, c0, c1, first_row, keys, product, scratch)
+
+
+@compiled
 def forward_pass(plan, x, rows, first_row, keys, product, maps, context, team):
-    """Run all stages for a batch."""
+    """Run stages for a batch, all but the last ones if these work on blocks of rows; returns the first that is left."""
     scratch = context[SCRATCH]
     s = 0
     while s < plan.shape[0]:
@@ -96,16 +106,15 @@ def forward_pass(plan, x, rows, first_row, keys, product, maps, context, team):
         while end < plan.shape[0] and not plan[end - 1, WAIT]:
             end += 1
         by_rows = stage[BY_ROWS] != 0
+        if by_rows and end == plan.shape[0]:
+            return s
         blocks = row_blocks(rows) if by_rows else stage[COLUMN_BLOCKS]
         q = next_block(team, context, -1, blocks)
         while q >= 0:
-            for k in range(s, end):
-                units, zero = plan[k, UNITS], np.int64(START)
-                r0, r1 = (edge(q, blocks, rows), edge(q + 1, blocks, rows)) if by_rows else (zero, rows)
-                c0, c1 = (zero, units) if by_rows else (edge(q, blocks, units), edge(q + 1, blocks, units))
-                forward_block(plan[k], x, r0, r1, c0, c1, first_row, keys, product, scratch)
+            forward_blocks(plan, s, end, x, rows, q, blocks, by_rows, first_row, keys, product, scratch)
             q = next_block(team, context, q, blocks)
         s = end
+    return s
 
 
 @compiled
@@ -248,12 +257,17 @@ def train(
     weighted = data[4].shape[0] > 0
     context = contexts[thread]
     context[KEYS] = address_of(keys)
+    scratch = context[SCRATCH]
     first, last = span
     # Clipping needs the whole gradient before anything is updated, and so do some optimizers.
     late = function != 0 and (clip[0] != 0 or arrays[0] != 0)
     update = (np.int64(START) if late else function, state_stride, mine)
     if first < last:
-        gather_batch(data, order, first, min(batch, last - first), first_slab, on_maps, bitmaps, loss, context, team)
+        more = min(batch, last - first)
+        q = next_block(team, context, -1, gather_blocks(more))
+        while q >= 0:
+            gather_block(data, order, first, more, q, first_slab, on_maps, bitmaps)
+            q = next_block(team, context, q, gather_blocks(more))
     for step in range((last - first + batch - 1) // batch):
         start = first + step * batch
         rows = min(batch, last - start)
@@ -267,17 +281,27 @@ def train(
             while s >= 0:
                 call_maps(maps[2], (address_of(plan), s, s + 1, 1, 0))
                 s = next_block(team, context, s, plan.shape[0])
-        forward_pass(plan, x, rows, start, keys, product, maps, context, team)
+        left = forward_pass(plan, x, rows, start, keys, product, maps, context, team)
         blocks = row_blocks(rows)
         scale = np.float32(1.0 / rows)
         s, ready = after_loss(plan, loss[LOSS_FROM_LOGITS])
-        q = next_block(team, context, -1, blocks)
+        # The next batch is gathered meanwhile.
+        following = start + batch
+        other, more = first_slab + ((step + 1) & 1) * slab, max(0, min(batch, last - following))
+        pieces = blocks + gather_blocks(more)
+        q = next_block(team, context, -1, pieces)
         while q >= 0:
-            r0, r1 = edge(q, blocks, rows), edge(q + 1, blocks, rows)
-            loss_block(loss, loss[LOSS_D], r0, r1, scale, judge, totals[q], weighted)
-            if not ready:
-                pull_back(plan, s, x, r0, r1, np.int64(START), loss[OUTPUTS], start, keys, update, np.bool_(True))
-            q = next_block(team, context, q, blocks)
+            if q < blocks:
+                r0, r1 = edge(q, blocks, rows), edge(q + 1, blocks, rows)
+                forward_blocks(plan, left, plan.shape[0], x, rows, q, blocks, True, start, keys, product, scratch)
+                for i in range(r0, r1):
+                    gather_targets(data, order[start + i], i, loss)
+                loss_block(loss, loss[LOSS_D], r0, r1, scale, judge, totals[q], weighted)
+                if not ready:
+                    pull_back(plan, s, x, r0, r1, np.int64(START), loss[OUTPUTS], start, keys, update, np.bool_(True))
+            else:
+                gather_block(data, order, following, more, q - blocks, other, on_maps, bitmaps)
+            q = next_block(team, context, q, pieces)
         if not ready:
             s, ready = stop(plan, s, np.bool_(True))
         backward_pass(plan, x, s, ready, rows, start, keys, update, product, maps, context, team)
@@ -301,10 +325,6 @@ def train(
         # Of these updates every thread has its part.
         if late or maps[1] != 0 or learned != 0:
             wait(team, threads)
-        following = start + batch
-        if following < last:
-            other, more = first_slab + ((step + 1) & 1) * slab, min(batch, last - following)
-            gather_batch(data, order, following, more, other, on_maps, bitmaps, loss, context, team)
     exchange_float_mode(mode)
 
 

@@ -7,14 +7,13 @@ import numpy as np
 from neurosim.backends.cpu.jit import compiled
 from neurosim.backends.cpu.memory import address_of, call_sparse_gather, floats, integers, prefetch, words
 from neurosim.backends.cpu.table import BITMAPS_FIELDS, BITMAPS_GATHER, CLASSES, ROW_WEIGHTS, VALUES
-from neurosim.backends.cpu.team import next_block
 from neurosim.backends.cpu.vectors import LANES as GROUP
 from neurosim.backends.cpu.vectors import LINE
 
 # Number of rows in a block: those of a group of maps.
 GATHER_ROWS = 16
 # Shuffled rows are not in a cache, so they are asked for this many rows ahead, or this many of their cache lines.
-AHEAD = 2
+AHEAD = 4
 LINES_AHEAD = 32
 
 
@@ -67,8 +66,8 @@ def gather_targets(data, source, place, loss):
 
 @compiled
 def ask_for(data, source):
-    """Ask for the memory of one row of the data set."""
-    bytes_, numbers, _, _, _, _, _ = data
+    """Ask for the memory of one row of the data set and of its class."""
+    bytes_, numbers, _, labels, _, _, _ = data
     if bytes_.shape[0] > 0:
         size = bytes_.shape[1]
         start = address_of(bytes_) + source * size
@@ -77,26 +76,32 @@ def ask_for(data, source):
         start = address_of(numbers) + source * size
     for at in range(0, min(size, LINES_AHEAD * LINE), LINE):
         prefetch(start + at)
+    if labels.shape[0] > 0:
+        prefetch(address_of(labels) + 4 * source)
 
 
 @compiled
-def gather_batch(data, order, start, rows, x, on_maps, bitmaps, loss, context, team):
-    """Copy rows `start` to `start + rows` of `order` into a batch, together with the other threads."""
+def gather_blocks(rows):
+    """The number of blocks in which a batch is gathered."""
+    return (rows + GATHER_ROWS - 1) // GATHER_ROWS
+
+
+@compiled
+def gather_block(data, order, start, rows, q, x, on_maps, bitmaps):
+    """Copy the inputs of block `q` of a batch, which is rows `start` to `start + rows` of `order`."""
     width = data[0].shape[1]
-    blocks = (rows + GATHER_ROWS - 1) // GATHER_ROWS
-    q = next_block(team, context, -1, blocks)
-    while q >= 0:
-        first = q * GATHER_ROWS
-        last = min(first + GATHER_ROWS, rows)
-        for place in range(first, last):
-            source = order[start + place]
-            if place + AHEAD < rows:
-                ask_for(data, order[start + place + AHEAD])
-            gather_targets(data, source, place, loss)
-            if not on_maps:
-                gather_features(data, source, x + 4 * place * width, bitmaps)
-        if on_maps:
-            # Lines without a sample of their own repeat the last one, so that no garbage is computed.
-            for n in range(GROUP):
-                gather_line(data, order[start + min(first + n, rows - 1)], x + 4 * first * width, n)
-        q = next_block(team, context, q, blocks)
+    first = q * GATHER_ROWS
+    last = min(first + GATHER_ROWS, rows)
+    for place in range(first, min(first + AHEAD, last)):
+        ask_for(data, order[start + place])
+    if on_maps:
+        # Lines without a sample of their own repeat the last one, so that no garbage is computed.
+        for n in range(GROUP):
+            if first + n + AHEAD < last:
+                ask_for(data, order[start + first + n + AHEAD])
+            gather_line(data, order[start + min(first + n, rows - 1)], x + 4 * first * width, n)
+        return
+    for place in range(first, last):
+        if place + AHEAD < last:
+            ask_for(data, order[start + place + AHEAD])
+        gather_features(data, order[start + place], x + 4 * place * width, bitmaps)

@@ -133,12 +133,13 @@ class LargeBatches:
             function.update, function.constants, params.ctypes.data, stride, self.parameters.ctypes.data,
             self.state.ctypes.data, self.parameters.size,
         )  # fmt: skip
-        order, words = np.arange(rows), team.team_words()
+        order, words = np.arange(rows), team.team_words(self.threads)
         threads = self.threads if self._work * rows * count >= WORTH_THREADS else 1
         contexts = np.zeros((threads, 2 * LANES), np.int64)
 
         def work(thread: int, size: int) -> None:
             plan, scratch = self._plans[thread], self._scratches[thread]
+            team.join(contexts[thread], thread, size)
             large_batches.train(
                 plan.stages, plan.loss, self._inputs, self._targets, data, order, shuffle, batch, keys, optimizer,
                 self._constants, settings.rates, epochs[0], *steps, steps_done, judge, scratch, self._shares,

@@ -1,10 +1,11 @@
 """Threads that run one compiled function together, and how they share its work and wait for each other.
 
-A team lives as long as one call (an epoch). Within it, work is done in phases, each of so many blocks, which are handed
-out one by one; a phase is over when all of its blocks are done. So nobody waits for a thread that does nothing: one
-whose processor the system has given to somebody else comes back to find that its share is done, and passes through the
-phases that are over. Where every thread has its part, they meet at a barrier. Both are made of atomic words and cost a
-fraction of a microsecond, whereas a parallel region would cost several.
+A team lives as long as one call (an epoch). Within it, work is done in phases, each of so many blocks; a phase is over
+when all of its blocks are done. Every thread has blocks of its own, the same in each step, so that what it needs is
+still in the cache of its processor; when it has done them, it does those that others have not begun. So nobody waits
+for a thread that does nothing: one whose processor the system has given to somebody else comes back to find that its
+share is done, and passes through the phases that are over. Where every thread has its part, they meet at a barrier.
+Both are made of atomic words and cost a fraction of a microsecond, whereas a parallel region would cost several.
 """
 
 from __future__ import annotations
@@ -19,24 +20,31 @@ from numpy.typing import NDArray
 
 from neurosim.backends.cpu.jit import compiled
 from neurosim.backends.cpu.memory import atomic_add, atomic_load, exchange_if_equal, yield_processor
-from neurosim.backends.cpu.table import PHASE
+from neurosim.backends.cpu.table import PHASE, THREAD, THREADS
 from neurosim.process.interruption import deferred
 
-# Words on separate cache lines: how many threads have arrived, and how often all have; the number of the phase with
-# that of blocks that are handed out, and how many are done.
+# Words on separate cache lines: how many threads have arrived, and how often all have; the number of the phase, and how
+# many of its blocks are done; then, for each thread, the last phase in which one of its blocks was taken, and how many.
 ARRIVED = 0
 GENERATION = 64
-TICKET = 128
+CURRENT = 128
 DONE = 192
+TAKEN = 256
+LINE = 64
 # The number of the phase is above that of blocks.
 PHASE_BIT = 32
 BLOCKS = (1 << PHASE_BIT) - 1
 SPINS = 2000
 
 
-def team_words() -> NDArray[np.int64]:
+def team_words(threads: int) -> NDArray[np.int64]:
     """New memory for a team."""
-    return np.zeros(32, np.int64)
+    return np.zeros((TAKEN + LINE * threads) // 8, np.int64)
+
+
+def join(context: NDArray[np.int64], thread: int, threads: int) -> None:
+    """Enter the number of a thread and that of all into its context."""
+    context[THREAD], context[THREADS] = thread, threads
 
 
 @compiled
@@ -58,24 +66,41 @@ def wait(barrier: int, threads: int) -> None:
 
 
 @compiled
+def take_block(team: int, phase: int, owner: int, threads: int, blocks: int) -> int:
+    """The next block of a thread that nobody has begun, which then is the caller's; -1 if there is none."""
+    own = (blocks - owner + threads - 1) // threads
+    place = team + TAKEN + LINE * owner
+    word = atomic_load(place)
+    while word >> PHASE_BIT <= phase:
+        # A phase before: none of this one's blocks is taken.
+        taken = word & BLOCKS if word >> PHASE_BIT == phase else 0
+        if taken >= own:
+            return -1
+        if exchange_if_equal(place, word, (phase << PHASE_BIT) + taken + 1):
+            return owner + taken * threads
+        word = atomic_load(place)
+    return -1
+
+
+@compiled
 def next_block(team: int, context: Any, block: int, blocks: int) -> int:
     """The next of one or more `blocks` for this thread, which has done `block` of this phase, or none yet (-1).
 
     When all have been done, and what was written for them is visible, it is -1. Every thread passes through the same
     phases; ``context[PHASE]`` is the number of the one that it is in.
     """
-    phase = context[PHASE]
+    phase, thread, threads = context[PHASE], context[THREAD], context[THREADS]
     if block >= 0 and atomic_add(team + DONE, 1) == blocks - 1:
-        # The last: nobody else changes these words before the next phase.
+        # The last: nobody else changes this word before the next phase.
         atomic_add(team + DONE, -blocks)
-        atomic_add(team + TICKET, (1 << PHASE_BIT) - blocks)
-    ticket = atomic_load(team + TICKET)
-    while ticket >> PHASE_BIT == phase and ticket & BLOCKS < blocks:
-        if exchange_if_equal(team + TICKET, ticket, ticket + 1):
-            return ticket & BLOCKS
-        ticket = atomic_load(team + TICKET)
+        atomic_add(team + CURRENT, 1)
+    if atomic_load(team + CURRENT) == phase:
+        for k in range(threads):
+            taken = take_block(team, phase, (thread + k) % threads, threads, blocks)
+            if taken >= 0:
+                return taken
     spins = 0
-    while atomic_load(team + TICKET) >> PHASE_BIT == phase:
+    while atomic_load(team + CURRENT) == phase:
         spins += 1
         if spins > SPINS:
             yield_processor()

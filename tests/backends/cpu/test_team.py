@@ -6,7 +6,7 @@ import pytest
 from neurosim.backends.cpu import team
 from neurosim.backends.cpu.jit import entry
 from neurosim.backends.cpu.memory import address_of
-from neurosim.backends.cpu.table import CONTEXT
+from neurosim.backends.cpu.table import CONTEXT, PHASE
 
 PHASES = 200
 
@@ -32,9 +32,11 @@ def expected(most):
 
 
 def prepared(threads, most):
-    words, contexts = team.team_words(), np.zeros((threads, 16), np.int64)
+    words, contexts = team.team_words(threads), np.zeros((threads, 16), np.int64)
+    for thread, context in enumerate(contexts):
+        team.join(context, thread, threads)
     seen, failures = np.zeros((PHASES, most), np.int64), np.zeros(1, np.int64)
-    share(team.team_words(), np.zeros(16, np.int64), seen[:0], failures)
+    share(team.team_words(1), np.zeros(16, np.int64), seen[:0], failures)
     return words, contexts, seen, failures
 
 
@@ -52,5 +54,17 @@ def test_a_thread_that_comes_late_finds_everything_done():
         share(words, context, seen, failures)
     np.testing.assert_array_equal(seen, expected(3))
     # Both have passed through all phases, and left the arguments of kernels alone.
-    assert contexts.sum() == 2 * PHASES
+    assert contexts[:, PHASE].tolist() == [PHASES, PHASES]
     assert not contexts[:, :CONTEXT].any()
+
+
+@entry
+def begin(words, context, blocks):
+    """A block of the first phase."""
+    return team.next_block(address_of(words), context, -1, blocks)
+
+
+@pytest.mark.parametrize(("thread", "order"), [(0, [0, 2, 4, 1, 3]), (1, [1, 3, 0, 2, 4])])
+def test_a_thread_begins_with_its_own_blocks_and_goes_on_with_those_of_others(thread, order):
+    words, contexts, _, _ = prepared(2, 5)
+    assert [begin(words, contexts[thread], 5) for _ in range(5)] == order
