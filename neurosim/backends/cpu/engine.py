@@ -22,7 +22,14 @@ from neurosim.backends.cpu.blocks import (
     update_columns,
 )
 from neurosim.backends.cpu.cutting import edge, row_blocks
-from neurosim.backends.cpu.gathering import gather_block, gather_blocks, gather_features, gather_line, gather_targets
+from neurosim.backends.cpu.gathering import (
+    gather_block,
+    gather_blocks,
+    gather_features,
+    gather_line,
+    gather_targets,
+    places_of,
+)
 from neurosim.backends.cpu.jit import compiled, entry
 from neurosim.backends.cpu.losses import loss_block
 from neurosim.backends.cpu.memory import (
@@ -254,7 +261,7 @@ def train(
     slab = 4 * inputs.shape[1] * inputs.shape[2]
     first_slab = address_of(inputs)
     on_maps, bitmaps = plan[0, MAPS] != 0, plan[0, BITMAPS]
-    weighted = data[4].shape[0] > 0
+    places, weighted = places_of(data), data[4].shape[0] > 0
     context = contexts[thread]
     context[KEYS] = address_of(keys)
     scratch = context[SCRATCH]
@@ -266,7 +273,7 @@ def train(
         more = min(batch, last - first)
         q = next_block(team, context, -1, gather_blocks(more))
         while q >= 0:
-            gather_block(data, order, first, more, q, first_slab, on_maps, bitmaps)
+            gather_block(places, order, first, more, q, first_slab, on_maps, bitmaps)
             q = next_block(team, context, q, gather_blocks(more))
     for step in range((last - first + batch - 1) // batch):
         start = first + step * batch
@@ -295,12 +302,12 @@ def train(
                 r0, r1 = edge(q, blocks, rows), edge(q + 1, blocks, rows)
                 forward_blocks(plan, left, plan.shape[0], x, rows, q, blocks, True, start, keys, product, scratch)
                 for i in range(r0, r1):
-                    gather_targets(data, order[start + i], i, loss)
+                    gather_targets(places, order[start + i], i, loss)
                 loss_block(loss, loss[LOSS_D], r0, r1, scale, judge, totals[q], weighted)
                 if not ready:
                     pull_back(plan, s, x, r0, r1, np.int64(START), loss[OUTPUTS], start, keys, update, np.bool_(True))
             else:
-                gather_block(data, order, following, more, q - blocks, other, on_maps, bitmaps)
+                gather_block(places, order, following, more, q - blocks, other, on_maps, bitmaps)
             q = next_block(team, context, q, pieces)
         if not ready:
             s, ready = stop(plan, s, np.bool_(True))
@@ -339,6 +346,7 @@ def evaluate(
     has no targets. Buffers of maps hold one group, which passes through all of them.
     """
     x, features = address_of(inputs), data[0].shape[1]
+    places = places_of(data)
     width = loss[OUTPUTS]
     has_targets = data[2].shape[0] > 0 or data[3].shape[0] > 0
     first_vectors = 0
@@ -351,14 +359,14 @@ def evaluate(
         start = q * capacity
         rows = min(capacity, count - start)
         for place in range(rows):
-            gather_targets(data, start + place, place, loss)
+            gather_targets(places, start + place, place, loss)
             if first_vectors == 0:
-                gather_features(data, start + place, x + 4 * place * features, plan[0, BITMAPS])
+                gather_features(places, start + place, x + 4 * place * features, plan[0, BITMAPS])
         if first_vectors > 0:
             context[ROWS] = rows
             for group in range((rows + GROUP - 1) // GROUP):
                 for n in range(GROUP):
-                    gather_line(data, start + min(group * GROUP + n, rows - 1), x, n)
+                    gather_line(places, start + min(group * GROUP + n, rows - 1), x, n)
                 call_maps(maps[0], (address_of(plan), 0, first_vectors, group, address_of(context)))
         for s in range(first_vectors, plan.shape[0]):
             stage = plan[s]
