@@ -60,6 +60,7 @@ ALLOWED = {
         "builtins", "data", "errors", "files", "formulas", "network", "plugin", "printable", "scenario", "suggestions",
         "training",
     },
+    "sklearn": {"exchange"},
     "report": {
         "analysis", "errors", "files", "formulas", "markup", "network", "plots", "plugin", "printable", "runs",
         "scenario", "training", "worksheet",
@@ -94,6 +95,7 @@ CONFINED = {
     "pooch": {"data"},
     "safetensors": {"files", "runs"},
     "IPython": {"runs"},
+    "sklearn": {"exchange"},
 }
 
 
