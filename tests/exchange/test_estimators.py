@@ -130,11 +130,11 @@ def test_portions_are_learned_one_by_one():
     found = NeurosimClassifier(**QUICK)
     with pytest.raises(ValueError, match="classes must be passed on the first call"):
         found.partial_fit(X[:5], LABELS[:5])
-    for _ in range(30):
+    for _ in range(60):
         for start in range(0, 120, 40):
             found.partial_fit(X[start : start + 40], LABELS[start : start + 40], classes=["ash", "beech", "oak"])
     assert found.score(X, LABELS) > 0.8
-    assert found.n_iter_ == len(found.loss_curve_) == 90
+    assert found.n_iter_ == len(found.loss_curve_) == 180
     with pytest.raises(ValueError, match=r"labels that are not in classes: \['elm'\]"):
         found.partial_fit(X[:2], ["ash", "elm"])
 
