@@ -1,6 +1,8 @@
 """NeurosimClassifier and NeurosimRegressor keep scikit-learn's contract, and train what a scenario would."""
 
 import pickle
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -151,3 +153,10 @@ def test_values_one_or_several():
     again = pickle.loads(pickle.dumps(one))
     np.testing.assert_array_equal(again.predict(features), one.predict(features))
     assert again.partial_fit(features, targets[:, 0]).score(features, targets[:, 0]) > 0.9
+
+
+def test_the_example_of_the_page(capsys):
+    page = (Path(__file__).parents[2] / "docs/exchange.md").read_text(encoding="utf-8")
+    (block,) = [text for text in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "NeurosimClassifier" in text]
+    exec(block.replace("max_iter=40", "max_iter=5"), {})
+    assert float(capsys.readouterr().out) > 0.85
