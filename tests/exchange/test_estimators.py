@@ -158,5 +158,5 @@ def test_values_one_or_several():
 def test_the_example_of_the_page(capsys):
     page = (Path(__file__).parents[2] / "docs/exchange.md").read_text(encoding="utf-8")
     (block,) = [text for text in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "NeurosimClassifier" in text]
-    exec(block.replace("max_iter=40", "max_iter=5"), {})
-    assert float(capsys.readouterr().out) > 0.85
+    exec(block, {})
+    assert float(capsys.readouterr().out) > 0.9
