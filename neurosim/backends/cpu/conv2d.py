@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from neurosim.backends.cpu.cutting import share
 from neurosim.backends.cpu.jit import compiled
 from neurosim.backends.cpu.map_tiles import LINE_TILES, TILES, correlation_tile, gradient_tile, sum_of_line
 from neurosim.backends.cpu.memory import floats
@@ -356,10 +357,11 @@ def copy_channels(source, pitch, positions, numbers, out):
 
 
 @compiled
-def add_weight_gradient(geometry, x, dz, dweight, rows, overwrite, scratch):
+def add_weight_gradient(geometry, x, dz, dweight, rows, overwrite, scratch, part):
     """Add the share of output rows ``rows[0]`` to ``rows[1]`` to the gradient of the weights, or write it.
 
-    `scratch` is the address of memory for `WIDEST` channels of these rows, or 0 if they are read where they are.
+    `scratch` is the address of memory for `WIDEST` channels of these rows, or 0 if they are read where they are. Of the
+    weights, those are chosen that are `part`, (number, parts), of all.
     """
     height, width, channels, _, out_width, out_channels, kernel_height, kernel_width, sy, sx, top, left = geometry
     line, pitch = width * channels * LINE, out_channels * LINE
@@ -367,14 +369,18 @@ def add_weight_gradient(geometry, x, dz, dweight, rows, overwrite, scratch):
     whole = left == 0 and (out_width - 1) * sx + kernel_width <= width
     groups = 1 if whole else kernel_width
     count = kernel_width * channels if whole else channels
+    chosen = share(part[0], part[1], (out_channels + WIDEST - 1) // WIDEST * kernel_height)
     c = np.int64(0)
     while c < out_channels:
         most, numbers = line_tile_size(out_channels - c)
         channel, step = dz + rows[0] * out_width * pitch + c * LINE, pitch
-        if scratch != 0:
+        # The tiles of the rest, narrower than the others, are one of those that are counted.
+        before = c // WIDEST * kernel_height
+        taps = max(0, chosen[0] - before), min(kernel_height, chosen[1] - before)
+        if scratch != 0 and taps[0] < taps[1]:
             copy_channels(channel, pitch, (rows[1] - rows[0]) * out_width, numbers, scratch)
             channel, step = scratch, numbers * LINE
-        for ky in range(kernel_height):
+        for ky in range(*taps):
             r0, r1 = taps_inside(ky, top, sy, height, rows[0], rows[1])
             for kx in range(groups):
                 i0, i1 = taps_inside(kx, left, sx, width, np.int64(0), out_width)
@@ -393,10 +399,11 @@ def add_weight_gradient(geometry, x, dz, dweight, rows, overwrite, scratch):
 
 
 @compiled
-def conv_weight_gradient(geometry, x, dz, dweight, dbias, scratch):
+def conv_weight_gradient(geometry, x, dz, dweight, dbias, scratch, part):
     """A group's share of the gradients of weights and bias (none if `dbias` is 0), overwriting the old values.
 
-    `scratch` is the address of `gradient_floats` numbers. The sums are over positions, row by row of a
+    `scratch` is the address of `gradient_floats` numbers, `part` as in `add_weight_gradient`; the first part has the
+    biases. The sums are over positions, row by row of a
     block of rows, then over the lanes, then over blocks.
     """
     height, width, channels, out_height, _, _, _, _, _, _, top, left = geometry
@@ -409,6 +416,6 @@ def conv_weight_gradient(geometry, x, dz, dweight, dbias, scratch):
     block = gradient_block(geometry, width)
     for first in range(0, out_height, block):
         rows = (first, min(first + block, out_height))
-        if dbias != 0:
+        if dbias != 0 and part[0] == 0:
             add_bias_gradient(inner, dz, dbias, rows, np.int64(first == 0))
-        add_weight_gradient(inner, x, dz, dweight, rows, np.int64(first == 0), copies)
+        add_weight_gradient(inner, x, dz, dweight, rows, np.int64(first == 0), copies, part)

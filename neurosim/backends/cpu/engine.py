@@ -21,7 +21,7 @@ from neurosim.backends.cpu.blocks import (
     stop,
     update_columns,
 )
-from neurosim.backends.cpu.cutting import edge, row_blocks
+from neurosim.backends.cpu.cutting import edge, parts_of, row_blocks
 from neurosim.backends.cpu.gathering import (
     gather_block,
     gather_blocks,
@@ -47,10 +47,12 @@ from neurosim.backends.cpu.table import (
     ACTIVATION,
     ACTIVE,
     BACK_BY_COLUMNS,
+    BACKWARD,
     BITMAPS,
     BY_ROWS,
     COLUMN_BLOCKS,
     COMBINE,
+    CONV,
     DENSE,
     DX,
     FIRST_ROW,
@@ -67,6 +69,7 @@ from neurosim.backends.cpu.table import (
     MAPS,
     MOMENTS,
     OUTPUTS,
+    PARTS,
     PROJECTION,
     ROWS,
     SCRATCH,
@@ -98,14 +101,15 @@ def forward_pass(plan, x, rows, first_row, keys, product, maps, context, team):
     while s < plan.shape[0]:
         stage = plan[s]
         if stage[MAPS]:
+            whole = context[PARTS] == 1
             end = s + 1
-            while end < plan.shape[0] and plan[end, MAPS] and plan[end - 1, KIND] != MOMENTS:
+            while whole and end < plan.shape[0] and plan[end, MAPS] and plan[end - 1, KIND] != MOMENTS:
                 end += 1
-            groups = (rows + GROUP - 1) // GROUP
-            group = next_block(team, context, -1, groups)
-            while group >= 0:
-                call_maps(maps[0], (address_of(plan), s, end, group, address_of(context)))
-                group = next_block(team, context, group, groups)
+            blocks = (rows + GROUP - 1) // GROUP * context[PARTS]
+            q = next_block(team, context, -1, blocks)
+            while q >= 0:
+                call_maps(maps[0], (address_of(plan), s, end, q, address_of(context)))
+                q = next_block(team, context, q, blocks)
             s = end
             continue
         # Stages whose blocks need no other blocks of the stages before follow each other at once.
@@ -137,14 +141,20 @@ def backward_pass(plan, x, s, ready, rows, first_row, keys, update, product, map
         if not stage[ACTIVE]:
             s -= 1
         elif stage[MAPS]:
+            whole = context[PARTS] == 1
             end = s - 1
-            while end >= 0 and plan[end, MAPS] and plan[end, KIND] != MOMENTS:
+            while whole and end >= 0 and plan[end, MAPS] and plan[end, KIND] != MOMENTS:
                 end -= 1
-            groups = (rows + GROUP - 1) // GROUP
-            group = next_block(team, context, -1, groups)
-            while group >= 0:
-                call_maps(maps[1], (address_of(plan), s, end, group, address_of(context)))
-                group = next_block(team, context, group, groups)
+            blocks = (rows + GROUP - 1) // GROUP * context[PARTS]
+            if not whole and stage[KIND] == CONV and stage[BACKWARD] != 0:
+                q = next_block(team, context, -1, blocks)
+                while q >= 0:
+                    call_maps(maps[1], (address_of(plan), s, s, q, address_of(context)))
+                    q = next_block(team, context, q, blocks)
+            q = next_block(team, context, -1, blocks)
+            while q >= 0:
+                call_maps(maps[1], (address_of(plan), s, end, q, address_of(context)))
+                q = next_block(team, context, q, blocks)
             s = end
         elif stage[KIND] == DENSE and (ready or stage[PROJECTION]):
             blocks = stage[INPUT_BLOCKS]
@@ -280,6 +290,7 @@ def train(
         rows = min(batch, last - start)
         x = first_slab + (step & 1) * slab
         context[INPUT], context[ROWS], context[FIRST_ROW] = x, rows, start
+        context[PARTS] = parts_of((rows + GROUP - 1) // GROUP, threads)
         if function != 0 and step_constants != 0:
             now = params + step * params_stride
             call_constants(step_constants, (now, mine, np.float64(t + step + 1), rates[step]))
@@ -354,7 +365,7 @@ def evaluate(
         first_vectors += 1
     if maps[2] != 0:
         call_maps(maps[2], (address_of(plan), 0, plan.shape[0], 0, 0))
-    context[INPUT], context[FIRST_ROW], context[KEYS] = x, 0, address_of(keys)
+    context[INPUT], context[FIRST_ROW], context[KEYS], context[PARTS] = x, 0, address_of(keys), 1
     for q in range(thread, (count + capacity - 1) // capacity, threads):
         start = q * capacity
         rows = min(capacity, count - start)

@@ -169,7 +169,7 @@ def lose(stage, loss, rows, scale, judge, sums, weighted, zeros):
     z, a, d = loss[LOSS_Z], loss[LOSS_A], loss[LOSS_D]
     for first in range(0, rows, LANES):
         lines, place = first // LANES * outputs * LINE, 4 * first * outputs
-        to_rows(stage[Z] + lines, z + place, outputs, min(LANES, rows - first))
+        to_rows(stage[Z] + lines, z + place, outputs, min(LANES, rows - first), (np.int64(0), outputs))
     if stage[FORWARD] != 0:
         call_activation(stage[FORWARD], (z, zeros, a, outputs, 0, rows, 0, outputs, stage[PARAMS]))
     loss_block(loss, d, np.int64(0), rows, scale, judge, sums, weighted)
@@ -177,7 +177,7 @@ def lose(stage, loss, rows, scale, judge, sums, weighted, zeros):
         call_activation(stage[BACKWARD], (z, a, d, outputs, 0, rows, 0, outputs, stage[PARAMS]))
     for first in range(0, rows, LANES):
         lines, place = first // LANES * outputs * LINE, 4 * first * outputs
-        from_rows(d + place, stage[D] + lines, outputs, min(LANES, rows - first))
+        from_rows(d + place, stage[D] + lines, outputs, min(LANES, rows - first), (np.int64(0), outputs))
 
 
 @compiled
@@ -195,7 +195,7 @@ def backward(plan, x, lines, first_row, epoch, keys, scratch, shares):
                 add_bias_gradient(geometry, stage[D], stage[BIAS_GRADIENT] + shares, whole, np.int64(1))
             source = x if stage[X] == 0 else stage[X]
             gradient = stage[WEIGHT_GRADIENT] + shares
-            add_weight_gradient(geometry, source, stage[D], gradient, whole, np.int64(1), np.int64(NOWHERE))
+            add_weight_gradient(geometry, source, stage[D], gradient, whole, np.int64(1), np.int64(NOWHERE), whole)
             if stage[DX] == 0:
                 return
             conv_input_gradient(geometry, stage[D], stage[PACKED_TRANSPOSED], stage[DX], np.int64(0), np.int64(1))

@@ -34,10 +34,10 @@ from neurosim.backends.cpu.vectors import LANES, LINE
 
 
 @compiled
-def sum_lines(lines, out, channels, rows):
-    """out[c] = sum of the first `rows` numbers of line c."""
-    sums = floats(out, channels)
-    for c in range(channels):
+def sum_lines(lines, out, chosen, rows):
+    """out[c] = sum of the first `rows` numbers of line c, for a range of lines."""
+    sums = floats(out, chosen[1])
+    for c in range(*chosen):
         line = floats(lines + c * LINE, LANES)
         for n in range(rows, LANES):
             line[n] = ZERO
@@ -45,32 +45,36 @@ def sum_lines(lines, out, channels, rows):
 
 
 @compiled
-def batch_moments(stage, group, x, rows, scratch):
-    """Means of a group's channels, and sums of squares about them."""
+def batch_moments(stage, group, x, rows, scratch, chosen):
+    """Means of some of a group's channels, and sums of squares about them."""
     channels = stage[CHANNELS]
     positions = stage[UNITS] // channels
     mean = floats(stage[PARTIALS] + 4 * group * stage[PARTIAL], channels)
     squares = stage[PARTIALS] + 4 * (group * stage[PARTIAL] + channels)
-    lines = floats(scratch, channels * LANES)
-    clear(scratch, channels * LANES)
+    skip, count = chosen[0] * LINE, (chosen[1] - chosen[0]) * LANES
+    lines = floats(scratch + skip, count)
+    clear(scratch + skip, count)
     for p in range(positions):
-        row = floats(x + p * channels * LINE, channels * LANES)
-        for n in range(channels * LANES):
+        row = floats(x + p * channels * LINE + skip, count)
+        for n in range(count):
             lines[n] += row[n]
-    sum_lines(scratch, stage[PARTIALS] + 4 * group * stage[PARTIAL], channels, rows)
+    sum_lines(scratch, stage[PARTIALS] + 4 * group * stage[PARTIAL], chosen, rows)
     share = ONE / np.float32(positions * rows)
-    for c in range(channels):
+    for c in range(*chosen):
         mean[c] *= share
-    clear(scratch, channels * LANES)
+    clear(scratch + skip, count)
     for p in range(positions):
-        for c in range(channels):
+        for c in range(*chosen):
             add_square(x + (p * channels + c) * LINE, mean[c], scratch + c * LINE)
-    sum_lines(scratch, squares, channels, rows)
+    sum_lines(scratch, squares, chosen, rows)
 
 
 @compiled
-def combine_moments(stage, group, rows, mean, inverse):
-    """Mean and 1 / deviation of all groups' channels, in their order (Chan, Golub and LeVeque 1979)."""
+def combine_moments(stage, is_first, rows, mean, inverse):
+    """Mean and 1 / deviation of all groups' channels, in their order (Chan, Golub and LeVeque 1979).
+
+    Whoever is the first stores them for the way back, and moves the running ones.
+    """
     channels = stage[CHANNELS]
     positions = stage[UNITS] // channels
     epsilon = floats(stage[SETTINGS], 2)[0]
@@ -86,7 +90,7 @@ def combine_moments(stage, group, rows, mean, inverse):
             count += more
         variance = squares / count
         mean[c], inverse[c] = total, ONE / np.sqrt(variance + epsilon)
-        if group == 0:
+        if is_first:
             floats(stage[MEAN], channels)[c] = mean[c]
             floats(stage[INVERSE], channels)[c] = inverse[c]
             if stage[MOVE]:
@@ -94,12 +98,12 @@ def combine_moments(stage, group, rows, mean, inverse):
 
 
 @compiled
-def batch_norm(stage, group, x, a, rows, scratch):
-    """Normalize a group with the moments of all `rows` samples, or with the running ones."""
+def batch_norm(stage, is_first, x, a, rows, scratch, places):
+    """Normalize some places of a group with the moments of all `rows` samples, or with the running ones."""
     channels = stage[CHANNELS]
     mean, inverse = floats(scratch, channels), floats(scratch + 4 * channels, channels)
     if stage[BATCH]:
-        combine_moments(stage, group, rows, mean, inverse)
+        combine_moments(stage, is_first, rows, mean, inverse)
     else:
         running_mean, running_variance = (
             floats(stage[RUNNING_MEAN], channels),
@@ -109,29 +113,36 @@ def batch_norm(stage, group, x, a, rows, scratch):
             mean[c] = running_mean[c]
             inverse[c] = ONE / np.sqrt(running_variance[c] + floats(stage[SETTINGS], 2)[0])
     gamma, beta = floats(stage[WEIGHT], channels), floats(stage[BIAS], channels)
-    for p in range(stage[UNITS] // channels):
+    for p in range(*places):
         for c in range(channels):
             at = (p * channels + c) * LINE
             normalize(x + at, mean[c], inverse[c] * gamma[c], beta[c], a + at)
 
 
 @compiled
-def batch_norm_sums(stage, group, x, d, scratch):
-    """A group's share of the gradients of gamma and beta."""
+def batch_norm_sums(stage, group, x, d, scratch, chosen):
+    """A group's share of the gradients of gamma and beta of some channels."""
     channels = stage[CHANNELS]
     mean, inverse = floats(stage[MEAN], channels), floats(stage[INVERSE], channels)
-    clear(scratch, 2 * channels * LANES)
+    count = (chosen[1] - chosen[0]) * LANES
+    clear(scratch + chosen[0] * LINE, count)
+    clear(scratch + (channels + chosen[0]) * LINE, count)
     for p in range(stage[UNITS] // channels):
-        for c in range(channels):
+        for c in range(*chosen):
             at = (p * channels + c) * LINE
             products, sums = scratch + c * LINE, scratch + (channels + c) * LINE
             add_slopes(x + at, d + at, (mean[c], inverse[c]), products, sums)
-    sum_lines(scratch, stage[PARTIALS] + 4 * group * stage[PARTIAL], 2 * channels, LANES)
+    partial = stage[PARTIALS] + 4 * group * stage[PARTIAL]
+    sum_lines(scratch, partial, chosen, LANES)
+    sum_lines(scratch + channels * LINE, partial + 4 * channels, chosen, LANES)
 
 
 @compiled
-def batch_norm_backward(stage, x, d, rows, group_rows, scratch):
-    """From the gradient of a group's outputs to that of its inputs, in place; `stage` is the stage of the moments."""
+def batch_norm_backward(stage, x, d, rows, group_rows, scratch, places):
+    """From the gradient of outputs to that of inputs, in place, in some places of a group.
+
+    `stage` is the stage of the moments.
+    """
     channels = stage[CHANNELS]
     positions = stage[UNITS] // channels
     mean, inverse, gamma = (
@@ -148,21 +159,21 @@ def batch_norm_backward(stage, x, d, rows, group_rows, scratch):
     share = ONE / np.float32(rows * positions)
     for c in range(2 * channels):
         sums[c] *= share
-    for p in range(positions):
+    for p in range(*places):
         for c in range(channels):
             at = (p * channels + c) * LINE
             moments, means = (mean[c], inverse[c]), (sums[c], sums[channels + c])
             normalize_slope(x + at, d + at, moments, means, inverse[c] * gamma[c])
     if group_rows < LANES:
-        for p in range(positions * channels):
+        for p in range(places[0] * channels, places[1] * channels):
             slope = floats(d + p * LINE, LANES)
             for n in range(group_rows, LANES):
                 slope[n] = ZERO
 
 
 @compiled
-def layer_norm(stage, group, x, a, scratch):
-    """Normalize the channels of each position; stores the normalized inputs in Z."""
+def layer_norm(stage, group, x, a, scratch, places):
+    """Normalize the channels of each of some places; stores the normalized inputs in Z."""
     channels = stage[CHANNELS]
     positions = stage[UNITS] // channels
     # Where maps of all groups are kept, so are their deviations.
@@ -172,7 +183,7 @@ def layer_norm(stage, group, x, a, scratch):
     epsilon = floats(stage[SETTINGS], 2)[0]
     share = ONE / np.float32(channels)
     mean = floats(scratch, LANES)
-    for p in range(positions):
+    for p in range(*places):
         inverse = floats(stage[INVERSE] + (kept * positions + p) * LINE, LANES)
         clear(scratch, LANES)
         for c in range(channels):
@@ -226,4 +237,4 @@ def layer_norm_backward(stage, group, d, dx, scratch):
                 slope, normal, out = floats(d + at, LANES), floats(z + at, LANES), floats(dx + at, LANES)
                 for n in range(LANES):
                     out[n] = inverse[n] * (slope[n] * gamma[c] - level[n] * share - normal[n] * (product[n] * share))
-    sum_lines(scratch, stage[PARTIALS] + 4 * group * stage[PARTIAL], 2 * channels, LANES)
+    sum_lines(scratch, stage[PARTIALS] + 4 * group * stage[PARTIAL], (np.int64(0), 2 * channels), LANES)

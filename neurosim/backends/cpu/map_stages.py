@@ -1,7 +1,8 @@
 """What is done to one group of maps by each kind of stage: a kernel that the loops in `maps` call by address.
 
-So a network compiles those of its own stages and no others. A group is x, out and so on from the table plus the group's
-number times the distance from group to group.
+So a network compiles those of its own stages and no others. Where groups are in parts, each does a share of what can be
+computed apart: rows, places, channels or units. A group is x, out and so on from the table plus the group's number
+times the distance from group to group.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from neurosim.backends.cpu.conv2d import (
     pack_transposed,
     pack_weights,
 )
+from neurosim.backends.cpu.cutting import share
 from neurosim.backends.cpu.jit import compiled, kernel_on_demand
 from neurosim.backends.cpu.map_norms import (
     batch_moments,
@@ -66,6 +68,7 @@ from neurosim.backends.cpu.table import (
     PARTIAL,
     PARTIALS,
     SPREAD,
+    THROUGH_ACTIVATION,
     TO_ROWS,
     UNITS,
     WEIGHT,
@@ -91,9 +94,8 @@ def geometry_of(stage):
 
 
 @compiled
-def drop_group(stage, source, out, first_row, keys):
-    """Apply a dropout stage's mask to a group whose samples have row numbers from `first_row` on."""
-    units = stage[UNITS]
+def drop_group(stage, source, out, first_row, keys, units):
+    """Apply a dropout stage's mask to a range of units of a group, whose samples have rows from `first_row` on."""
     key = np.uint64(words(keys, stage[DROPOUT_INDEX] + 1)[stage[DROPOUT_INDEX]])
     below = np.uint32(stage[DROP_BELOW])
     scale = floats(stage[DROP_SCALE], 1)[0]
@@ -103,7 +105,7 @@ def drop_group(stage, source, out, first_row, keys):
         word = mix64(key + np.uint64(first_row + n + 1) * GOLDEN)
         starts[n] = np.uint32(word >> np.uint64(32))
         seconds[n] = np.uint32(word)
-    for unit in range(units):
+    for unit in range(*units):
         values = floats(source + unit * LINE, GROUP)
         results = floats(out + unit * LINE, GROUP)
         for n in range(GROUP):
@@ -113,47 +115,48 @@ def drop_group(stage, source, out, first_row, keys):
 
 @compiled
 def add_maps(first, second, out, units):
-    """out = first + second."""
-    a, b = floats(first, units * GROUP), floats(second, units * GROUP)
-    c = floats(out, units * GROUP)
-    for n in range(units * GROUP):
+    """out = first + second, for a range of units."""
+    skip, count = units[0] * LINE, (units[1] - units[0]) * GROUP
+    a, b, c = floats(first + skip, count), floats(second + skip, count), floats(out + skip, count)
+    for n in range(count):
         c[n] = a[n] + b[n]
 
 
 @compiled
 def copy_map(source, out, units):
-    """out = source."""
-    a, b = floats(source, units * GROUP), floats(out, units * GROUP)
-    for n in range(units * GROUP):
+    """out = source, for a range of units."""
+    skip, count = units[0] * LINE, (units[1] - units[0]) * GROUP
+    a, b = floats(source + skip, count), floats(out + skip, count)
+    for n in range(count):
         b[n] = a[n]
 
 
 @compiled
-def to_rows(source, out, units, rows):
-    """From lines to rows, for the samples that exist."""
-    for unit in range(units):
+def to_rows(source, out, units, rows, chosen):
+    """From lines to rows, for the samples that exist and a range of units."""
+    for unit in range(*chosen):
         values = floats(source + unit * LINE, GROUP)
         for n in range(rows):
             floats(out + 4 * (n * units + unit), 1)[0] = values[n]
 
 
 @compiled
-def from_rows(source, out, units, rows):
+def from_rows(source, out, units, rows, chosen):
     """The inverse of `to_rows`; zeros for the samples that do not exist."""
-    for unit in range(units):
+    for unit in range(*chosen):
         values = floats(out + unit * LINE, GROUP)
         for n in range(GROUP):
             values[n] = floats(source + 4 * (n * units + unit), 1)[0] if n < rows else ZERO
 
 
 @compiled
-def convolve(stage, x, z, a):
-    """A convolution with its activation, row by row of the output."""
+def convolve(stage, x, z, a, rows):
+    """A convolution with its activation, for a range of rows of the output, row by row."""
     geometry = geometry_of(stage)
-    height, width, channels = geometry[3], geometry[4], geometry[5]
+    width, channels = geometry[4], geometry[5]
     line = width * channels * LINE
     zeros = stage[PACKED] + 4 * stage[WEIGHTS]
-    for y in range(height):
+    for y in range(*rows):
         conv_forward(geometry, x, stage[PACKED], stage[BIAS], z, y, y + 1)
         if stage[FORWARD] != 0:
             place = (z + y * line, zeros, a + y * line)
@@ -178,25 +181,43 @@ def inputs_of(stage, group, batch):
     return (batch if stage[X] == 0 else stage[X]) + group * stage[X_GROUP]
 
 
+@compiled
+def through_activation(stage, group, x, d, part, parts):
+    """Back through the activation of a stage, or of a convolution, in place, for a part of a group."""
+    first, last = share(part, parts, stage[UNITS])
+    if stage[LEARNS]:
+        # Its sums are over all of the group.
+        first, last = np.int64(0), stage[UNITS] if part == 0 else np.int64(0)
+    skip, count = first * LINE, (last - first) * GROUP
+    if count == 0:
+        return
+    a = stage[A] + group * stage[A_GROUP] + skip
+    call_activation(stage[BACKWARD], (x + skip, a, d + skip, count, 0, 1, 0, count, stage[PARAMS]))
+
+
 @kernel_on_demand(MAP_STAGE)
-def convolution(address, group, batch, batch_rows, first_row, keys, scratch, what):
+def convolution(address, group, batch, batch_rows, first_row, keys, scratch, what, part, parts):
     """A convolution with its activation, and the order of the weights in which it reads them."""
     stage = words(address, FIELDS)
     geometry = geometry_of(stage)
     x = inputs_of(stage, group, batch)
     z, a, d = stage[Z] + group * stage[A_GROUP], stage[A] + group * stage[A_GROUP], stage[D] + group * stage[A_GROUP]
+    has_slope = stage[BACKWARD] != 0 and not stage[FROM_LOGITS]
     if what == GO_FORWARD:
-        convolve(stage, x, z, a)
+        convolve(stage, x, z, a, share(part, parts, geometry[3]))
+    elif what == THROUGH_ACTIVATION:
+        if has_slope:
+            through_activation(stage, group, z, d, part, parts)
     elif what == GO_BACK:
-        count = stage[UNITS] * GROUP
-        if stage[BACKWARD] != 0 and not stage[FROM_LOGITS]:
-            call_activation(stage[BACKWARD], (z, a, d, count, 0, 1, 0, count, stage[PARAMS]))
+        # All parts must have come through before the rest.
+        if has_slope and parts == 1:
+            through_activation(stage, group, z, d, part, parts)
         partial = stage[PARTIALS] + 4 * group * stage[PARTIAL]
         bias = partial + 4 * stage[WEIGHTS] if stage[HAS_BIAS] else 0
-        conv_weight_gradient(geometry, x, d, partial, bias, scratch)
+        conv_weight_gradient(geometry, x, d, partial, bias, scratch, (part, parts))
         if stage[DX] != 0:
             dx = stage[DX] + group * stage[X_GROUP]
-            conv_input_gradient(geometry, d, stage[PACKED_TRANSPOSED], dx, 0, geometry[0])
+            conv_input_gradient(geometry, d, stage[PACKED_TRANSPOSED], dx, *share(part, parts, geometry[0]))
     else:
         pack_weights(geometry, stage[WEIGHT], stage[PACKED])
         if what == PACK_BOTH and stage[DX] != 0:
@@ -206,119 +227,130 @@ def convolution(address, group, batch, batch_rows, first_row, keys, scratch, wha
 
 
 @kernel_on_demand(MAP_STAGE)
-def activation(address, group, batch, batch_rows, first_row, keys, scratch, what):
+def activation(address, group, batch, batch_rows, first_row, keys, scratch, what, part, parts):
     """An activation as a stage of its own."""
     stage = words(address, FIELDS)
-    count = stage[UNITS] * GROUP
+    width = stage[CHANNELS] * GROUP
+    first, last = share(part, parts, stage[UNITS] // stage[CHANNELS])
     x, a, d = inputs_of(stage, group, batch), stage[A] + group * stage[A_GROUP], stage[D] + group * stage[A_GROUP]
     if what == GO_FORWARD:
-        width = stage[CHANNELS] * GROUP
-        call_activation(stage[FORWARD], (x, stage[BIAS], a, width, 0, count // width, 0, width, stage[PARAMS]))
+        skip = 4 * first * width
+        place = (x + skip, stage[BIAS], a + skip)
+        call_activation(stage[FORWARD], (*place, width, 0, last - first, 0, width, stage[PARAMS]))
     elif what == GO_BACK:
         if not stage[FROM_LOGITS]:
-            call_activation(stage[BACKWARD], (x, a, d, count, 0, 1, 0, count, stage[PARAMS]))
+            through_activation(stage, group, x, d, part, parts)
     elif stage[LEARNS]:
         spread(words(stage[PARAMS], LEARNED_FIELDS))
 
 
 @kernel_on_demand(MAP_STAGE)
-def max_pooling(address, group, batch, batch_rows, first_row, keys, scratch, what):
+def max_pooling(address, group, batch, batch_rows, first_row, keys, scratch, what, part, parts):
     """A pool of largest numbers."""
     stage = words(address, FIELDS)
     x, a = inputs_of(stage, group, batch), stage[A] + group * stage[A_GROUP]
+    chosen = share(part, parts, stage[CHANNELS])
     if what == GO_FORWARD:
-        max_pool(geometry_of(stage), x, a)
+        max_pool(geometry_of(stage), x, a, chosen)
     elif what == GO_BACK and stage[DX] != 0:
         d, dx = stage[D] + group * stage[A_GROUP], stage[DX] + group * stage[X_GROUP]
-        max_pool_backward(geometry_of(stage), x, a, d, dx, scratch)
+        max_pool_backward(geometry_of(stage), x, a, d, dx, scratch, chosen)
 
 
 @kernel_on_demand(MAP_STAGE)
-def average_pooling(address, group, batch, batch_rows, first_row, keys, scratch, what):
+def average_pooling(address, group, batch, batch_rows, first_row, keys, scratch, what, part, parts):
     """A pool of averages."""
     stage = words(address, FIELDS)
+    chosen = share(part, parts, stage[CHANNELS])
     if what == GO_FORWARD:
-        average_pool(geometry_of(stage), inputs_of(stage, group, batch), stage[A] + group * stage[A_GROUP])
+        average_pool(geometry_of(stage), inputs_of(stage, group, batch), stage[A] + group * stage[A_GROUP], chosen)
     elif what == GO_BACK and stage[DX] != 0:
         d, dx = stage[D] + group * stage[A_GROUP], stage[DX] + group * stage[X_GROUP]
-        average_pool_backward(geometry_of(stage), d, dx)
+        average_pool_backward(geometry_of(stage), d, dx, chosen)
 
 
 @kernel_on_demand(MAP_STAGE)
-def dropout(address, group, batch, batch_rows, first_row, keys, scratch, what):
+def dropout(address, group, batch, batch_rows, first_row, keys, scratch, what, part, parts):
     """Dropout, of outputs or of their gradients."""
     stage = words(address, FIELDS)
+    a, d = stage[A] + group * stage[A_GROUP], stage[D] + group * stage[A_GROUP]
+    chosen = share(part, parts, stage[UNITS])
     if what == GO_FORWARD:
-        drop_group(stage, inputs_of(stage, group, batch), stage[A] + group * stage[A_GROUP], first_row, keys)
+        drop_group(stage, inputs_of(stage, group, batch), a, first_row, keys, chosen)
     elif what == GO_BACK:
-        d = stage[D] + group * stage[A_GROUP]
-        drop_group(stage, d, d, first_row, keys)
+        drop_group(stage, d, d, first_row, keys, chosen)
 
 
 @kernel_on_demand(MAP_STAGE)
-def moments(address, group, batch, batch_rows, first_row, keys, scratch, what):
+def moments(address, group, batch, batch_rows, first_row, keys, scratch, what, part, parts):
     """What batch normalization measures in each group, and the rest of its way back."""
     stage = words(address, FIELDS)
     x, rows = inputs_of(stage, group, batch), min(GROUP, batch_rows - group * GROUP)
     if what == GO_FORWARD:
-        batch_moments(stage, group, x, rows, scratch)
+        batch_moments(stage, group, x, rows, scratch, share(part, parts, stage[CHANNELS]))
     elif what == GO_BACK:
-        batch_norm_backward(stage, x, stage[D] + group * stage[A_GROUP], batch_rows, rows, scratch)
+        places = share(part, parts, stage[UNITS] // stage[CHANNELS])
+        batch_norm_backward(stage, x, stage[D] + group * stage[A_GROUP], batch_rows, rows, scratch, places)
 
 
 @kernel_on_demand(MAP_STAGE)
-def batch_normalization(address, group, batch, batch_rows, first_row, keys, scratch, what):
+def batch_normalization(address, group, batch, batch_rows, first_row, keys, scratch, what, part, parts):
     """Batch normalization, once the moments of all groups are known; on the way back, the sums of each."""
     stage = words(address, FIELDS)
-    x = inputs_of(stage, group, batch)
+    x, is_first = inputs_of(stage, group, batch), group == 0 and part == 0
     if what == GO_FORWARD:
-        batch_norm(stage, group, x, stage[A] + group * stage[A_GROUP], batch_rows, scratch)
+        places = share(part, parts, stage[UNITS] // stage[CHANNELS])
+        batch_norm(stage, is_first, x, stage[A] + group * stage[A_GROUP], batch_rows, scratch, places)
     elif what == GO_BACK:
-        batch_norm_sums(stage, group, x, stage[D] + group * stage[A_GROUP], scratch)
+        chosen = share(part, parts, stage[CHANNELS])
+        batch_norm_sums(stage, group, x, stage[D] + group * stage[A_GROUP], scratch, chosen)
 
 
 @kernel_on_demand(MAP_STAGE)
-def layer_normalization(address, group, batch, batch_rows, first_row, keys, scratch, what):
-    """Layer normalization."""
+def layer_normalization(address, group, batch, batch_rows, first_row, keys, scratch, what, part, parts):
+    """Layer normalization; only forward in parts."""
     stage = words(address, FIELDS)
     if what == GO_FORWARD:
-        layer_norm(stage, group, inputs_of(stage, group, batch), stage[A] + group * stage[A_GROUP], scratch)
-    elif what == GO_BACK:
+        places = share(part, parts, stage[UNITS] // stage[CHANNELS])
+        layer_norm(stage, group, inputs_of(stage, group, batch), stage[A] + group * stage[A_GROUP], scratch, places)
+    elif what == GO_BACK and part == 0:
         d, dx = stage[D] + group * stage[A_GROUP], stage[DX] + group * stage[X_GROUP]
         layer_norm_backward(stage, group, d, dx, scratch)
 
 
 @kernel_on_demand(MAP_STAGE)
-def join(address, group, batch, batch_rows, first_row, keys, scratch, what):
+def join(address, group, batch, batch_rows, first_row, keys, scratch, what, part, parts):
     """The end of a residual layer, where its branches are added."""
     stage = words(address, FIELDS)
+    chosen = share(part, parts, stage[UNITS])
     if what == GO_FORWARD:
         other = (batch if stage[OTHER] == 0 else stage[OTHER]) + group * stage[A_GROUP]
-        add_maps(inputs_of(stage, group, batch), other, stage[A] + group * stage[A_GROUP], stage[UNITS])
+        add_maps(inputs_of(stage, group, batch), other, stage[A] + group * stage[A_GROUP], chosen)
     elif what == GO_BACK and stage[INNER] != 0:
-        copy_map(stage[D] + group * stage[A_GROUP], stage[INNER] + group * stage[A_GROUP], stage[UNITS])
+        copy_map(stage[D] + group * stage[A_GROUP], stage[INNER] + group * stage[A_GROUP], chosen)
 
 
 @kernel_on_demand(MAP_STAGE)
-def fork(address, group, batch, batch_rows, first_row, keys, scratch, what):
+def fork(address, group, batch, batch_rows, first_row, keys, scratch, what, part, parts):
     """The beginning of a residual layer, where the gradients of its branches are added."""
     stage = words(address, FIELDS)
     if what == GO_BACK and stage[DX] != 0:
         d, other = stage[D] + group * stage[A_GROUP], stage[OTHER] + group * stage[A_GROUP]
-        add_maps(d, other, stage[DX] + group * stage[X_GROUP], stage[UNITS])
+        add_maps(d, other, stage[DX] + group * stage[X_GROUP], share(part, parts, stage[UNITS]))
 
 
 @kernel_on_demand(MAP_STAGE)
-def rows_of_maps(address, group, batch, batch_rows, first_row, keys, scratch, what):
+def rows_of_maps(address, group, batch, batch_rows, first_row, keys, scratch, what, part, parts):
     """From maps to vectors, which are stored row by row."""
     stage = words(address, FIELDS)
     units, rows = stage[UNITS], min(GROUP, batch_rows - group * GROUP)
+    chosen = share(part, parts, units)
     if what == GO_FORWARD:
-        to_rows(inputs_of(stage, group, batch), stage[A] + group * stage[A_GROUP], units, rows)
+        to_rows(inputs_of(stage, group, batch), stage[A] + group * stage[A_GROUP], units, rows, chosen)
         if stage[OTHER] != 0:
-            to_rows(stage[OTHER] + group * stage[X_GROUP], stage[Z] + group * stage[A_GROUP], units, rows)
+            to_rows(stage[OTHER] + group * stage[X_GROUP], stage[Z] + group * stage[A_GROUP], units, rows, chosen)
     elif what == GO_BACK and stage[DX] != 0:
-        from_rows(stage[D] + group * stage[A_GROUP], stage[DX] + group * stage[X_GROUP], units, rows)
+        from_rows(stage[D] + group * stage[A_GROUP], stage[DX] + group * stage[X_GROUP], units, rows, chosen)
 
 
 MAP_KERNELS = {

@@ -20,20 +20,20 @@ def window_at(geometry, oy, ox):
 
 
 @compiled
-def max_pool(geometry, x, a):
-    """The largest cell of each channel under the window."""
+def max_pool(geometry, x, a, chosen):
+    """The largest cell of each of the chosen channels, a range, under the window."""
     width, channels, out_height, out_width = geometry[1], geometry[2], geometry[3], geometry[4]
-    count = channels * LANES
+    skip, count = chosen[0] * LINE, (chosen[1] - chosen[0]) * LANES
     for oy in range(out_height):
         for ox in range(out_width):
             y0, y1, x0, x1 = window_at(geometry, oy, ox)
-            out = floats(a + (oy * out_width + ox) * channels * LINE, count)
-            first = floats(x + (y0 * width + x0) * channels * LINE, count)
+            out = floats(a + (oy * out_width + ox) * channels * LINE + skip, count)
+            first = floats(x + (y0 * width + x0) * channels * LINE + skip, count)
             for n in range(count):
                 out[n] = first[n]
             for i in range(y0, y1):
                 for j in range(x0, x1):
-                    cell = floats(x + (i * width + j) * channels * LINE, count)
+                    cell = floats(x + (i * width + j) * channels * LINE + skip, count)
                     for n in range(count):
                         # NaN is propagated, so that divergence is noticed.
                         out[n] = cell[n] if cell[n] > out[n] or cell[n] != cell[n] else out[n]
@@ -48,22 +48,33 @@ def clear(address, count):
 
 
 @compiled
-def max_pool_backward(geometry, x, a, d, dx, scratch):
-    """The gradient goes to the first cell under the window that is the largest."""
+def clear_channels(address, cells, channels, chosen):
+    """Zeros in the chosen channels of a map."""
+    count = (chosen[1] - chosen[0]) * LANES
+    if count == channels * LANES:
+        clear(address, cells * count)
+    else:
+        for cell in range(cells):
+            clear(address + (cell * channels + chosen[0]) * LINE, count)
+
+
+@compiled
+def max_pool_backward(geometry, x, a, d, dx, scratch, chosen):
+    """The gradient goes to the first cell under the window that is the largest, of the chosen channels."""
     height, width, channels, out_height, out_width = geometry[0], geometry[1], geometry[2], geometry[3], geometry[4]
-    count = channels * LANES
-    clear(dx, height * width * count)
+    skip, count = chosen[0] * LINE, (chosen[1] - chosen[0]) * LANES
+    clear_channels(dx, height * width, channels, chosen)
     left = floats(scratch, count)
     for oy in range(out_height):
         for ox in range(out_width):
             y0, y1, x0, x1 = window_at(geometry, oy, ox)
-            place = (oy * out_width + ox) * channels * LINE
+            place = (oy * out_width + ox) * channels * LINE + skip
             largest, gradient = floats(a + place, count), floats(d + place, count)
             for n in range(count):
                 left[n] = gradient[n]
             for i in range(y0, y1):
                 for j in range(x0, x1):
-                    at = (i * width + j) * channels * LINE
+                    at = (i * width + j) * channels * LINE + skip
                     cell, out = floats(x + at, count), floats(dx + at, count)
                     for n in range(count):
                         # Where a NaN was propagated, it is the first NaN.
@@ -73,19 +84,19 @@ def max_pool_backward(geometry, x, a, d, dx, scratch):
 
 
 @compiled
-def average_pool(geometry, x, a):
-    """The mean of the cells of each channel under the window."""
+def average_pool(geometry, x, a, chosen):
+    """The mean of the cells of each of the chosen channels under the window."""
     width, channels, out_height, out_width = geometry[1], geometry[2], geometry[3], geometry[4]
-    count = channels * LANES
+    skip, count = chosen[0] * LINE, (chosen[1] - chosen[0]) * LANES
     for oy in range(out_height):
         for ox in range(out_width):
             y0, y1, x0, x1 = window_at(geometry, oy, ox)
-            out = floats(a + (oy * out_width + ox) * channels * LINE, count)
+            out = floats(a + (oy * out_width + ox) * channels * LINE + skip, count)
             for n in range(count):
                 out[n] = ZERO
             for i in range(y0, y1):
                 for j in range(x0, x1):
-                    cell = floats(x + (i * width + j) * channels * LINE, count)
+                    cell = floats(x + (i * width + j) * channels * LINE + skip, count)
                     for n in range(count):
                         out[n] += cell[n]
             share = ONE / np.float32((y1 - y0) * (x1 - x0))
@@ -94,18 +105,18 @@ def average_pool(geometry, x, a):
 
 
 @compiled
-def average_pool_backward(geometry, d, dx):
-    """Each cell under the window gets the same share of the gradient."""
+def average_pool_backward(geometry, d, dx, chosen):
+    """Each cell under the window gets the same share of the gradient, of the chosen channels."""
     height, width, channels, out_height, out_width = geometry[0], geometry[1], geometry[2], geometry[3], geometry[4]
-    count = channels * LANES
-    clear(dx, height * width * count)
+    skip, count = chosen[0] * LINE, (chosen[1] - chosen[0]) * LANES
+    clear_channels(dx, height * width, channels, chosen)
     for oy in range(out_height):
         for ox in range(out_width):
             y0, y1, x0, x1 = window_at(geometry, oy, ox)
-            gradient = floats(d + (oy * out_width + ox) * channels * LINE, count)
+            gradient = floats(d + (oy * out_width + ox) * channels * LINE + skip, count)
             share = ONE / np.float32((y1 - y0) * (x1 - x0))
             for i in range(y0, y1):
                 for j in range(x0, x1):
-                    out = floats(dx + (i * width + j) * channels * LINE, count)
+                    out = floats(dx + (i * width + j) * channels * LINE + skip, count)
                     for n in range(count):
                         out[n] += gradient[n] * share

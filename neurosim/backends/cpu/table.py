@@ -148,10 +148,12 @@ LOSS_FIELDS = len(LossField)
 LEARNED_FIELDS = len(LearnedField)
 BITMAPS_FIELDS = len(BitmapsField)
 # The arguments of a call of the map kernels besides the stages: entries of a table of integers.
-INPUT, ROWS, FIRST_ROW, KEYS, SCRATCH = range(5)
-CONTEXT = 5
+# `PARTS` is the number of parts into which each group is divided.
+INPUT, ROWS, FIRST_ROW, KEYS, SCRATCH, PARTS = range(6)
+CONTEXT = 6
 # Behind them, the phase that the thread is in, its number and that of all, see `team`.
-PHASE, THREAD, THREADS = range(5, 8)
+PHASE, THREAD, THREADS = range(6, 9)
 # What the kernel of a stage is to do: on vectors, layer normalization goes back in two steps, by rows and by columns;
-# on maps, there are weights to put into the order in which they are read, for the forward pass or for both.
-GO_FORWARD, GO_BACK, BACK_BY_COLUMNS, PACK, PACK_BOTH = range(5)
+# on maps, there are weights to put into the order in which they are read, for the forward pass or for both, and a
+# convolution of a group in parts goes back through its activation first.
+GO_FORWARD, GO_BACK, BACK_BY_COLUMNS, PACK, PACK_BOTH, THROUGH_ACTIVATION = range(6)

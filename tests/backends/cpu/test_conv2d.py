@@ -35,7 +35,7 @@ def input_gradient(geometry, dz, weight, packed, dx, y0, y1):
 
 @entry
 def weight_gradient(geometry, x, dz, dweight, dbias, scratch):
-    conv2d.conv_weight_gradient(geometry, x, dz, dweight, dbias, scratch)
+    conv2d.conv_weight_gradient(geometry, x, dz, dweight, dbias, scratch, (0, 1))
 
 
 class Guarded:

@@ -17,6 +17,7 @@ from support import (
 )
 
 from neurosim.backends.cpu import team
+from neurosim.backends.cpu.cutting import parts_of
 from neurosim.backends.cpu.table import Field
 
 CCE = "categorical_cross_entropy"
@@ -163,18 +164,26 @@ def test_repeated_runs_with_threads_give_the_same_bits(monkeypatch):
         assert everything(3, monkeypatch)[0] == expected
 
 
+MIXED = [
+    CONV,
+    BatchNorm(),
+    Activation("relu"),
+    Dropout(0.2),
+    Residual((Conv2d(24, stride=(2, 2), padding="same"), BatchNorm())),
+    Pool("max"),
+    LayerNorm(),
+    *LAST,
+]
+
+
+@pytest.mark.parametrize("threads", [16, 64])
+def test_many_more_threads_than_processors_give_the_same_bits(monkeypatch, threads):
+    case = {"inputs": SHAPE, "layers": MIXED, "count": 71, "batch": 64, "epochs": 1}
+    assert everything(threads, monkeypatch, **case)[0] == everything(1, monkeypatch, **case)[0]
+
+
 def test_repeated_runs_of_layers_with_threads_give_the_same_bits(monkeypatch):
-    layers = [
-        CONV,
-        BatchNorm(),
-        Activation("relu"),
-        Dropout(0.2),
-        Residual((Conv2d(24, stride=(2, 2), padding="same"), BatchNorm())),
-        Pool("max"),
-        LayerNorm(),
-        *LAST,
-    ]
-    case = {"inputs": SHAPE, "layers": layers, "count": 71, "batch": 32, "epochs": 1}
+    case = {"inputs": SHAPE, "layers": MIXED, "count": 71, "batch": 32, "epochs": 1}
     expected, _ = everything(3, monkeypatch, **case)
     for _ in range(5):
         assert everything(3, monkeypatch, **case)[0] == expected
@@ -201,3 +210,11 @@ def test_a_thread_that_the_system_refuses_is_done_without(monkeypatch, threads):
 
     monkeypatch.setattr(team.threading, "Thread", Refused)
     assert everything(threads, monkeypatch)[0] == expected
+
+
+@pytest.mark.parametrize(
+    ("groups", "threads", "parts"),
+    [(4, 1, 1), (4, 2, 1), (4, 3, 3), (4, 4, 1), (4, 5, 1), (4, 6, 3), (4, 8, 2), (4, 64, 16), (1, 7, 7), (1, 13, 13)],
+)
+def test_groups_are_divided_where_threads_would_have_none(groups, threads, parts):
+    assert parts_of.py_func(groups, threads) == parts
