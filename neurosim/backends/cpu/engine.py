@@ -42,6 +42,7 @@ from neurosim.backends.cpu.memory import (
     call_vector_stage,
     exchange_float_mode,
     floats,
+    unowned,
 )
 from neurosim.backends.cpu.table import (
     ACTIVATION,
@@ -264,6 +265,8 @@ def train(
     totals : float64 (row blocks, 2)
         Sums of loss and of right answers, added to.
     """
+    # References to arrays are not counted: threads that share a counter take turns at it.
+    plan, loss, order, keys = unowned(plan), unowned(loss), unowned(order), unowned(keys)
     mode = exchange_float_mode(FLUSH)
     function, step_constants, params, params_stride, state_stride, constants = optimizer
     team = address_of(words)
@@ -272,7 +275,7 @@ def train(
     first_slab = address_of(inputs)
     on_maps, bitmaps = plan[0, MAPS] != 0, plan[0, BITMAPS]
     places, weighted = places_of(data), data[4].shape[0] > 0
-    context = contexts[thread]
+    context, totals = unowned(contexts)[thread], unowned(totals)
     context[KEYS] = address_of(keys)
     scratch = context[SCRATCH]
     first, last = span
@@ -356,6 +359,8 @@ def evaluate(
     ``totals[q]``. The outputs go to `outputs` (rows, outputs), unless it has no rows; losses are left out if ``data``
     has no targets. Buffers of maps hold one group, which passes through all of them.
     """
+    plan, loss, keys, context = unowned(plan), unowned(loss), unowned(keys), unowned(context)
+    totals = unowned(totals)
     x, features = address_of(inputs), data[0].shape[1]
     places = places_of(data)
     width = loss[OUTPUTS]
