@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, overload
@@ -19,8 +20,13 @@ _OF_SPLIT = re.compile(f"({'|'.join(SPLITS)})_([a-z][a-z0-9_]*)")
 
 def metrics_in(measures: Iterable[str]) -> list[str]:
     """Those of some measures, by name, that ``training.metrics`` has asked for: what no run has by itself."""
-    matches = ((name, _OF_SPLIT.fullmatch(name)) for name in measures)
-    return [name for name, match in matches if match is not None and match[2] not in OWN_MEASURES]
+    return [name for name in measures if _was_asked_for(name)]
+
+
+@functools.lru_cache
+def _was_asked_for(measure: str) -> bool:
+    match = _OF_SPLIT.fullmatch(measure)
+    return match is not None and match[2] not in OWN_MEASURES
 
 
 def scheduled_in(record: Iterable[str]) -> list[str]:

@@ -33,6 +33,8 @@ MOST_BYTES = 2**30
 _OF_ROWS = {
     "gradient_norm", "activation_mean", "activation_std", "activation_histogram", "dead", "saturated", "selectivity",
 }  # fmt: skip
+# Of a layer that has none: counts, and the ends of the bins.
+_NO_HISTOGRAM = np.zeros(BINS, np.uint32), np.full(2, np.nan, np.float32)
 
 
 class Recorder:
@@ -264,9 +266,7 @@ class Recorder:
             found = {layer.name: histogram(parameters[layer.weight.span]) for layer in self._weighted}
         elif seen is not None:
             found = {layer.name: histogram(seen.layers[layer.name].outputs) for layer in self._activated}
-        empty = histogram(np.zeros(1, np.float32))
-        nothing = (np.zeros_like(empty[0]), np.full_like(empty[1], np.nan))
-        entries = [found.get(layer, nothing) for layer in self.recording.layers]
+        entries = [found.get(layer, _NO_HISTOGRAM) for layer in self.recording.layers]
         return {
             name: np.stack([counts for counts, _ in entries]),
             f"{name}_range": np.stack([ends for _, ends in entries]),
