@@ -12,12 +12,16 @@ from neurosim.cli.sources import Sources, with_sources
 from neurosim.cli.values import OneOf
 from neurosim.printable import quoted
 
-FORMATS = ("numpy",)
+FORMATS = ("numpy", "torch")
 
 
 @click.command()
 @click.argument("run", required=False, type=RunPath(path_type=str), metavar="RUN")
-@click.option("--to", type=OneOf(FORMATS, {"np": "numpy"}), help="What the script is written in.")
+@click.option(
+    "--to",
+    type=OneOf(FORMATS, {"np": "numpy", "pytorch": "torch"}),
+    help="What the script is written in: NumPy, from scratch, or PyTorch.",
+)
 @click.option("--out", type=FilePath(), metavar="FILE.py", help="The script to write.")
 @with_sources(DATA_DIR, FORCE)
 def command(run: str | None, to: str | None, out: Path | None, sources: Sources) -> None:
@@ -28,7 +32,7 @@ def command(run: str | None, to: str | None, out: Path | None, sources: Sources)
     python xor.py
 
     RUN is the folder of a run, or "last" for the newest. The script trains the same network with the same batches from
-    the same start, and gives the same losses. What does not fit into it lies beside it, in a file of the same name.
+    the same start, and gives the same losses. What does not fit into it lies beside it, in files of the same name.
     """
     example = f"neurosim export {quoted(run or 'last')} --to {to or 'numpy'} --out network.py"
     if run is None:

@@ -1,8 +1,9 @@
 """A run in the words of other programs: scripts that train its network without neurosim.
 
-In reading order: `exports` (what is asked for, and the files), `refusals` (what cannot be exported yet), `numpy_script`
-with `numpy_layers`, and what they have in common: `wording` (comments and numbers as text), `functions` (formulas
-as code), `losses`, `randomness` (the orders of rows and the dropout masks).
+In reading order: `exports` (what is asked for, and the files), `refusals` (what cannot be exported yet); `numpy_script`
+with `numpy_layers`, `numpy_losses` and `stored`; `torch_script` with `torch_layers`, `torch_losses` and
+`torch_optimizers`; and what they have in common: `telling` (the scenario's words, settings, loops), `functions`
+(formulas as code), `randomness` (the orders of rows and the dropout masks), `wording` (comments and numbers as text).
 """
 
 from neurosim.exchange.exports import FORMATS, export

@@ -7,11 +7,12 @@ from pathlib import Path
 
 from neurosim.errors import UsageError
 from neurosim.exchange.numpy_script import numpy_files
+from neurosim.exchange.torch_script import torch_files
 from neurosim.files.atomic import write_atomically
 from neurosim.suggestions import unknown
 from neurosim.training.simulator import Simulator
 
-FORMATS: Mapping[str, Callable[[Simulator], dict[str, bytes]]] = {"numpy": numpy_files}
+FORMATS: Mapping[str, Callable[[Simulator], dict[str, bytes]]] = {"numpy": numpy_files, "torch": torch_files}
 
 
 def export(simulator: Simulator, to: str, out: Path) -> list[Path]:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import re
-from functools import cached_property
 from typing import Any
 
 from numpy.typing import NDArray
 
 from neurosim.builtins.activations import identity, relu, tanh
 from neurosim.exchange.functions import Functions, optimizer_rule, schedule_function
-from neurosim.exchange.losses import LossText, loss_lines, loss_text
 from neurosim.exchange.numpy_layers import Passes, numpy_passes
+from neurosim.exchange.numpy_losses import LossText, loss_lines, loss_text
 from neurosim.exchange.randomness import KEYS, NUMPY_MASK, SHUFFLED
 from neurosim.exchange.refusals import refusal, unexportable
 from neurosim.exchange.stored import Stored, npz_bytes
-from neurosim.exchange.wording import LONGEST, block, comment, number
+from neurosim.exchange.telling import about_rows, are_bytes, batches, progress, scaled_bytes, settings, story, verdicts
+from neurosim.exchange.wording import LONGEST, block, number
 from neurosim.formulas.arrays import NUMPY
 from neurosim.training.simulator import Simulator
 
@@ -60,6 +60,7 @@ class _Script:
         self.functions = functions
         self.passes = passes
         self.stored = Stored(simulator, loss)
+        self.scaled = are_bytes(simulator.split_rows("train"))
         self.back = self._backward_lines()
         self.made = [line.split(" = ")[0] for line in passes.forward]
         self.saved = self._saved()
@@ -74,14 +75,14 @@ class _Script:
     def text(self) -> str:
         """The whole script."""
         weights = self._weights()
-        data = self._data(self.stored.lines(weights))
+        lines = self.stored.lines(weights)
         own = list(self.functions.texts.values())[len(self.activations) :]
         randomness = [KEYS if self.training.shuffle or self.passes.masks else ""]
         randomness += [SHUFFLED if self.training.shuffle else "", NUMPY_MASK if self.passes.masks else ""]
         return block(
             self._head(),
-            data,
-            self._inputs(),
+            [*about_rows(self.simulator), *lines],
+            scaled_bytes(self.simulator),
             *self.functions.needed.values(),
             *self.activations,
             self._forward(),
@@ -90,7 +91,7 @@ class _Script:
             self._clipped(),
             *own,
             *randomness,
-            self._train,
+            self._train(),
             self._evaluate(),
             self._main(),
         )
@@ -100,8 +101,8 @@ class _Script:
     def _head(self) -> list[str]:
         scenario = self.simulator.scenario.scenario
         beside = "" if self._is_whole else " Rows and initial weights are in the .npz file beside it."
-        body = "\n".join([self._train, *self.functions.texts.values()])
-        math = "math." in body or bool(self.functions.needed)
+        text = "\n".join(self.functions.texts.values())
+        math = "math." in text or bool(self.functions.needed)
         imports = [*(["import math"] if math else []), *([] if self._is_whole else ["from pathlib import Path"])]
         return [
             f'"""The scenario {scenario.name} of neurosim from scratch: forward, loss, backward, update.',
@@ -113,49 +114,14 @@ class _Script:
             *([""] if imports else []),
             "import numpy as np",
             "",
-            *comment(scenario.headline),
-            *(["#", *comment(scenario.lesson)] if scenario.lesson.strip() else []),
+            *story(self.simulator),
             "",
-            *self._constants(),
+            *settings(self.simulator, self.rule.constants, text),
         ]
 
     @property
     def _is_whole(self) -> bool:
         return not self.stored.arrays
-
-    def _constants(self) -> list[str]:
-        training = self.training
-        steps = [f"STEPS = EPOCHS * {self.simulator.steps_per_epoch}  # of the whole run"]
-        text = "\n".join(self.functions.texts.values())
-        rate = {} if "LEARNING_RATE" in self.rule.constants else {"LEARNING_RATE": training.rate}
-        lines = [f"SEED = {self.simulator.seed}"] if training.shuffle or self.passes.masks else []
-        lines += [f"EPOCHS = {training.epochs}", f"BATCH_SIZE = {training.batch_size}"]
-        lines += steps if re.search(r"\bSTEPS\b", text) else []
-        lines += [f"{name} = {number(value)}" for name, value in {**rate, **self.rule.constants}.items()]
-        if training.clip_norm is not None:
-            lines.append(f"CLIP_NORM = {number(training.clip_norm)}")
-        return lines
-
-    def _data(self, lines: list[str]) -> list[str]:
-        data = self.simulator.scenario.data
-        words = f"The data set {data.source}: inputs x and targets y"
-        if self.stored.scaled:
-            words += ", the inputs as bytes"
-        elif data.normalize is not None:
-            words += f", the inputs as (value - {number(data.normalize.mean)}) / {number(data.normalize.std)}"
-        elif data.standardize:
-            words += ", each input with mean 0 and standard deviation 1 on the training rows"
-        if self.simulator.data.scales_targets:
-            words += ", and so each target" if data.standardize else ", each target with mean 0 and deviation 1"
-        return [*comment(f"{words}."), *lines]
-
-    def _inputs(self) -> list[str]:
-        """What the network sees of bytes."""
-        if not self.stored.scaled:
-            return []
-        normalize = self.simulator.scenario.data.normalize
-        scaled = "x / 255" if normalize is None else f"(x / 255 - {number(normalize.mean)}) / {number(normalize.std)}"
-        return ["def inputs(x):", '    """Bytes as the network sees them."""', f"    return {scaled}"]
 
     # The passes ---------------------------------------------------------------------------------------------
 
@@ -231,26 +197,18 @@ class _Script:
 
     # Training -----------------------------------------------------------------------------------------------
 
-    @cached_property
-    def _train(self) -> str:
+    def _train(self) -> list[str]:
         training, passes = self.training, self.passes
-        rows = "x_train[batch]"
+        x = "inputs(x_train[batch])" if self.scaled else "x_train[batch]"
         lines = [
             "def train(epochs=EPOCHS):",
             '    """Train from the initial weights; returns the new ones and the loss of every batch."""',
             "    p = {name: start.astype(float) for name, start in START.items()}",
             *(f"    {slot} = {{name: np.zeros_like(part) for name, part in p.items()}}" for slot in self._slots()),
             "    losses, t = [], 0" if self._counts_steps else "    losses = []",
-            "    for epoch in range(epochs):",
+            *batches(self.simulator),
         ]
-        if training.shuffle:
-            lines.append("        order = shuffled(len(x_train), epoch)")
-        begin = ["        for start in range(0, len(x_train), BATCH_SIZE):"]
-        if training.shuffle:
-            begin.append("            batch = order[start : start + BATCH_SIZE]")
-        else:
-            begin.append("            batch = slice(start, start + BATCH_SIZE)")
-        step = [f"x, y = {f'inputs({rows})' if self.stored.scaled else rows}, y_train[batch]"]
+        step = [f"x, y = {x}, y_train[batch]"]
         if passes.masks:
             step.append("places = range(start, start + len(x))")
             for mask, layer in passes.masks.items():
@@ -267,14 +225,8 @@ class _Script:
         if self._counts_steps:
             step.append("t += 1")
         step += self._update()
-        every = max(1, training.epochs // 10)
-        steps = self.simulator.steps_per_epoch
-        mean = f"np.mean(losses[-{steps}:])" if steps > 1 else "losses[-1]"
-        shown = f'print(f"epoch {{epoch + 1}}: loss {{{mean}:.6f}}")'
-        end = [f"        {shown}"]
-        if every > 1:
-            end = [f"        if (epoch + 1) % {every} == 0:", f"            {shown}"]
-        return "\n".join([*lines, *begin, *(f"            {line}" for line in step), *end, "    return p, losses"])
+        end = [*progress(self.simulator, "np.mean({})"), "    return p, losses"]
+        return [*lines, *(f"            {line}" for line in step), *end]
 
     @property
     def _counts_steps(self) -> bool:
@@ -302,7 +254,7 @@ class _Script:
 
     def _evaluate(self) -> list[str]:
         rows = self.stored.splits["train"]
-        x = "inputs(x)" if self.stored.scaled else "x"
+        x = "inputs(x)" if self.scaled else "x"
         loss, a = self._of_dict(self._loss_call), self._of_dict(self.passes.output)
         if rows.accuracy == "none":
             answers = [f"return {loss}"]
@@ -337,16 +289,7 @@ class _Script:
         return ", ".join([*(["*_"] if first > 1 else ["_"] * first), *asked])
 
     def _main(self) -> list[str]:
-        regression = self.stored.splits["train"].accuracy == "none"
-        lines = ['if __name__ == "__main__":', "    p, losses = train()"]
-        for name in self.stored.splits:
-            what = {"train": "training"}.get(name, name)
-            if regression:
-                lines.append(f'    print(f"{what} rows: loss {{evaluate(p, x_{name}, y_{name}):.4f}}")')
-            else:
-                lines.append(f"    final, accuracy = evaluate(p, x_{name}, y_{name})")
-                lines.append(f'    print(f"{what} rows: loss {{final:.4f}}, accuracy {{accuracy:.1%}}")')
-        return lines
+        return ['if __name__ == "__main__":', "    p, losses = train()", *verdicts(self.simulator, "p")]
 
     def _weights(self) -> dict[str, NDArray[Any]]:
         network = self.simulator.network

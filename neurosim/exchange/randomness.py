@@ -51,3 +51,27 @@ def dropout_mask(layer, epoch, places, units, rate):
     bits = bits ^ (bits >> 16)
     return (bits >= round(rate * 2**32)) / (1 - rate)
 '''
+
+TORCH_MASK = '''
+def dropout_mask(layer, epoch, places, units, rate):
+    """0 for the units that are switched off, 1 / (1 - rate) for the others.
+
+    There is a row for each of the places that the rows of the batch have in the epoch.
+    nn.Dropout does the same with random numbers of its own.
+    """
+    state, word = key("dropout", layer, epoch), 2**32 - 1
+    keys = [mix((state + (place + 1) * GOLDEN) & MASK) for place in places]
+    first = torch.tensor([bits >> 32 for bits in keys])[:, None]
+    second = torch.tensor([bits & word for bits in keys])[:, None]
+    bits = (torch.arange(units) + first) & word
+    bits = ((bits ^ (bits >> 16)) * 0x7FEB352D) & word
+    bits = ((bits ^ (bits >> 15) ^ second) * 0x846CA68B) & word
+    bits = bits ^ (bits >> 16)
+    return (bits >= round(rate * 2**32)) / (1 - rate)
+'''
+
+TORCH_MAP = '''
+def as_map(mask, height, width):
+    """A mask for maps, whose numbers neurosim has channel by channel at each place."""
+    return mask.view(len(mask), height, width, -1).permute(0, 3, 1, 2)
+'''

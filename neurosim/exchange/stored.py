@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurosim.data.rows import Rows
-from neurosim.exchange.losses import LossText
-from neurosim.exchange.wording import MOST_WRITTEN, array_lines, number
+from neurosim.exchange.numpy_losses import LossText
+from neurosim.exchange.telling import are_bytes
+from neurosim.exchange.wording import LONGEST, MOST_WRITTEN, array_lines, number
 from neurosim.training.simulator import Simulator
 
 
@@ -39,11 +40,6 @@ class Stored:
     def splits(self) -> dict[str, Rows]:
         """The splits by name."""
         return {name: self.simulator.split_rows(name) for name in self.simulator.splits}
-
-    @property
-    def scaled(self) -> bool:
-        """Whether the rows are bytes, which are scaled batch by batch."""
-        return self.splits["train"].features.dtype == np.uint8
 
     def lines(self, weights: Mapping[str, NDArray[Any]]) -> list[str]:
         """The rows of each split and the initial weights as code."""
@@ -71,7 +67,7 @@ class Stored:
         lines = ['stored = np.load(Path(__file__).with_suffix(".npz"))']
         for name, rows in self.splits.items():
             self.arrays |= {f"x_{name}": rows.features, f"y_{name}": self._answers(rows)}
-            kind = "" if self.scaled else ".astype(float)"
+            kind = "" if are_bytes(rows) else ".astype(float)"
             head, tail = self._targets(rows)
             lines += [f'x_{name} = stored["x_{name}"]{kind}', f'y_{name} = {head}stored["y_{name}"]{tail}']
         self.arrays |= weights
@@ -101,7 +97,7 @@ class Stored:
 
 def _wrapped(line: str, weights: Iterable[str]) -> list[str]:
     """The line, or where it is too long one with the names on lines of their own."""
-    if len(line) <= 88:
+    if len(line) <= LONGEST:
         return [line]
     names = [f'"{name}",' for name in weights]
     return ["NAMES = [", *(f"    {name}" for name in names), "]", "START = {name: stored[name] for name in NAMES}"]

@@ -37,6 +37,8 @@ class Library:
         Template of a choice between arrays.
     needed : mapping of str to str
         What has to be defined before it can be called, by function.
+    numbers : Library or None
+        What is called for numbers, where the functions are for arrays alone.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Library:
     constants: str
     choice: str
     needed: Mapping[str, str] = field(default_factory=dict)
+    numbers: Library | None = None
 
 
 _ARC = {f"a{name}": f"arc{name}" for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh")}
@@ -75,6 +78,21 @@ PYTHON = Library(
     },
     "math.",
     "{1} if {0} else {2}",
+)
+TORCH = Library(
+    "PyTorch",
+    {
+        **{name: f"torch.{name}({{all}})" for name in MATH_FUNCTIONS},
+        "abs": "torch.abs({0})",
+        "fabs": "torch.abs({0})",
+        "float": "{0}",
+        "int": "torch.trunc({0})",
+        "max": "torch.clamp({0}, min={1})",
+        "min": "torch.clamp({0}, max={1})",
+    },
+    "math.",
+    "torch.where({0}, {1}, {2})",
+    numbers=PYTHON,
 )
 
 
@@ -212,10 +230,18 @@ class ArrayPrinter(Printer):
             raise self.refuse(node)
         if node.name in self.library.needed:
             self.needed[node.name] = self.library.needed[node.name]
-        arguments = [self.text(part) for part in node.arguments]
+        if self.library.numbers is not None and not self._is_array(node):
+            template = self.library.numbers.functions[node.name]
+        arguments = [self.text(part) for part in self._ordered(node)]
         if template == "{0}":
             return self.write(node.arguments[0])  # type: ignore[no-any-return]
         return template.format(*arguments, all=", ".join(arguments)), _ATOM
+
+    def _ordered(self, node: form.Call) -> tuple[Expression, ...]:
+        """The arguments of a call, an array before a number where their order does not matter."""
+        if len(node.arguments) == 2 and node.name in ("max", "min") and not self._is_array(node.arguments[0]):
+            return node.arguments[::-1]
+        return node.arguments
 
     def _is_array(self, node: Expression) -> bool:
         return bool(names_in(node) & self._arrays)

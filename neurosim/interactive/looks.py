@@ -127,7 +127,7 @@ def export(run: Result | Simulator | Replay | Path | str, to: str, out: Path | s
     run : Result, Simulator, run folder, or "last"
         The run.
     to : str
-        What the script is written in: ``"numpy"``.
+        What the script is written in: ``"numpy"`` or ``"torch"``.
     out : path
         The script; its name ends with ``.py``. What does not fit into it is written beside it.
     force : bool

@@ -93,7 +93,7 @@ CONFINED = {
     "pydantic": {"network", "scenario"},
     "pydantic_core": {"network", "scenario"},
     "pooch": {"data"},
-    "safetensors": {"files", "runs"},
+    "safetensors": {"exchange", "files", "runs"},
     "IPython": {"runs"},
     "sklearn": {"exchange"},
 }

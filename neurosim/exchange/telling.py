@@ -1,0 +1,97 @@
+"""What scripts in any library have in common: the scenario's words, the settings, the rows, what is printed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from neurosim.data.rows import Rows
+from neurosim.exchange.wording import comment, number
+from neurosim.training.simulator import Simulator
+
+# Lines that a script prints while it trains, about.
+_SHOWN = 10
+
+
+def story(simulator: Simulator) -> list[str]:
+    """The title and the lesson of the scenario."""
+    scenario = simulator.scenario.scenario
+    lesson = comment(scenario.lesson)
+    return [*comment(scenario.headline), *(["#", *lesson] if lesson else [])]
+
+
+def settings(simulator: Simulator, constants: Mapping[str, float], code: str) -> list[str]:
+    """The constants of training, those of the optimizer after the others; only what the `code` reads."""
+    training = simulator.training
+    steps = f"STEPS = EPOCHS * {simulator.steps_per_epoch}  # of the whole run"
+    lines = [f"SEED = {simulator.seed}"] if training.shuffle or simulator.network.dropouts else []
+    lines += [f"EPOCHS = {training.epochs}", f"BATCH_SIZE = {training.batch_size}"]
+    lines += [steps] if re.search(r"\bSTEPS\b", code) else []
+    lines += [f"{name} = {number(value)}" for name, value in {"LEARNING_RATE": training.rate, **constants}.items()]
+    return [*lines, *([f"CLIP_NORM = {number(training.clip_norm)}"] if training.clip_norm is not None else [])]
+
+
+def about_rows(simulator: Simulator) -> list[str]:
+    """What the rows are, and how they were scaled."""
+    data, rows = simulator.scenario.data, simulator.split_rows("train")
+    words = f"The data set {data.source}: inputs x and targets y"
+    if are_bytes(rows):
+        words += ", the inputs as bytes"
+    elif data.normalize is not None:
+        words += f", the inputs as (value - {number(data.normalize.mean)}) / {number(data.normalize.std)}"
+    elif data.standardize:
+        words += ", each input with mean 0 and standard deviation 1 on the training rows"
+    if simulator.data.scales_targets:
+        words += ", and so each target" if data.standardize else ", each target with mean 0 and deviation 1"
+    return comment(f"{words}.")
+
+
+def are_bytes(rows: Rows) -> bool:
+    """Whether the inputs are bytes, which are scaled batch by batch."""
+    return rows.features.dtype.kind == "u"
+
+
+def scaled_bytes(simulator: Simulator) -> list[str]:
+    """The function that makes inputs of bytes; nothing where the rows are scaled already."""
+    if not are_bytes(simulator.split_rows("train")):
+        return []
+    normalize = simulator.scenario.data.normalize
+    scaled = "x / 255" if normalize is None else f"(x / 255 - {number(normalize.mean)}) / {number(normalize.std)}"
+    return ["def inputs(x):", '    """Bytes as the network sees them."""', f"    return {scaled}"]
+
+
+def batches(simulator: Simulator) -> list[str]:
+    """The beginning of the loop over epochs and batches, in the body of a function."""
+    shuffled = simulator.training.shuffle
+    batch = "order[start : start + BATCH_SIZE]" if shuffled else "slice(start, start + BATCH_SIZE)"
+    return [
+        "    for epoch in range(epochs):",
+        *(["        order = shuffled(len(x_train), epoch)"] if shuffled else []),
+        "        for start in range(0, len(x_train), BATCH_SIZE):",
+        f"            batch = {batch}",
+    ]
+
+
+def progress(simulator: Simulator, mean: str) -> list[str]:
+    """The end of an epoch: now and then it prints the loss, the `mean` of some numbers."""
+    every, steps = max(1, simulator.training.epochs // _SHOWN), simulator.steps_per_epoch
+    value = mean.format(f"losses[-{steps}:]") if steps > 1 else "losses[-1]"
+    shown = f'print(f"epoch {{epoch + 1}}: loss {{{value}:.6f}}")'
+    if every == 1:
+        return [f"        {shown}"]
+    return [f"        if (epoch + 1) % {every} == 0:", f"            {shown}"]
+
+
+def verdicts(simulator: Simulator, network: str) -> list[str]:
+    """Lines that print how well a network does on each split, in the body of a function."""
+    regression = simulator.split_rows("train").accuracy == "none"
+    lines: list[str] = []
+    for name in simulator.splits:
+        what = {"train": "training"}.get(name, name)
+        call = f"evaluate({network}, x_{name}, y_{name})"
+        if regression:
+            lines.append(f'    print(f"{what} rows: loss {{{call}:.4f}}")')
+        else:
+            lines.append(f"    final, accuracy = {call}")
+            lines.append(f'    print(f"{what} rows: loss {{final:.4f}}, accuracy {{accuracy:.1%}}")')
+    return lines

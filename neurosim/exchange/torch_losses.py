@@ -1,0 +1,61 @@
+"""The built-in losses in PyTorch's words, where PyTorch has the same loss.
+
+Targets are class indices for losses that tell classes apart, else a row of values for each example.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from neurosim.builtins import losses
+from neurosim.exchange.wording import number
+from neurosim.network.network import Network
+
+
+@dataclass(frozen=True)
+class TorchLoss:
+    """A loss as an expression of the network's output `z` and the targets `y`.
+
+    Attributes
+    ----------
+    text : str
+        The mean over the rows of a batch.
+    signed : bool
+        Whether the targets are -1 and 1.
+    above : str
+        When an output counts as class 1, if that is no matter of the loss's threshold.
+    """
+
+    text: str
+    signed: bool = False
+    above: str = ""
+
+
+_LOSSES: Mapping[Callable[..., Any], TorchLoss] = {
+    losses.mse: TorchLoss("F.mse_loss(z, y)"),
+    losses.mae: TorchLoss("F.l1_loss(z, y)"),
+    losses.huber: TorchLoss("F.huber_loss(z, y, delta={delta})"),
+    losses.binary_cross_entropy: TorchLoss("F.binary_cross_entropy(z, y)"),
+    losses.sigmoid_cross_entropy: TorchLoss("F.binary_cross_entropy_with_logits(z, y)", above="z > 0"),
+    losses.categorical_cross_entropy: TorchLoss("F.nll_loss(torch.log(z.clamp(min=1e-30)), y)"),
+    losses.softmax_cross_entropy: TorchLoss("F.cross_entropy(z, y{smoothing})"),
+    losses.hinge: TorchLoss("torch.relu(1 - y * z).mean()", signed=True),
+    losses.perceptron: TorchLoss("torch.relu(-y * z).sum() / len(y)", signed=True),
+    losses.step_perceptron: TorchLoss("torch.sum(((z >= 0).to(z) - y) * z) / len(y)", above="z >= 0"),
+}
+# Of these, PyTorch's function takes the smoothing; in the targets of the others it is no different.
+_SMOOTHED = (losses.softmax_cross_entropy, losses.binary_cross_entropy, losses.sigmoid_cross_entropy)
+
+
+def torch_loss(network: Network) -> TorchLoss | None:
+    """The loss of a network; None where it is none of those here."""
+    value = (network.pair or network.loss.record).value
+    found = _LOSSES.get(value)
+    smoothing = network.loss.params.get("label_smoothing", 0.0)
+    if found is None or (smoothing and value not in _SMOOTHED):
+        return None
+    values = {name: number(setting) for name, setting in network.loss.params.items()}
+    values["smoothing"] = f", label_smoothing={number(smoothing)}" if smoothing else ""
+    return TorchLoss(found.text.format_map(values), found.signed, found.above)

@@ -1,0 +1,333 @@
+"""The network of a run in PyTorch: the module, its weights, the rows, and the loop that trains it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import save
+
+from neurosim.data.rows import Rows
+from neurosim.exchange.functions import Functions, Rule, optimizer_rule, schedule_function
+from neurosim.exchange.randomness import KEYS, SHUFFLED, TORCH_MAP, TORCH_MASK
+from neurosim.exchange.refusals import refusal, unexportable
+from neurosim.exchange.telling import (
+    about_rows,
+    are_bytes,
+    batches,
+    progress,
+    scaled_bytes,
+    settings,
+    story,
+    verdicts,
+)
+from neurosim.exchange.torch_layers import SHORTER, torch_model
+from neurosim.exchange.torch_losses import TorchLoss, torch_loss
+from neurosim.exchange.torch_optimizers import torch_optimizer
+from neurosim.exchange.wording import LONGEST, block, number
+from neurosim.formulas.arrays import TORCH
+from neurosim.training.simulator import Simulator
+
+# What the script calls its own.
+_NAMES = {
+    "torch", "nn", "F", "math", "Path", "load_file", "Network", "network", "x", "y", "z", "w", "g", "t", "k", "new",
+    "rate", "epoch", "order", "batch", "start", "initial", "loss", "losses", "train", "trained", "evaluate", "report",
+    "shuffled", "mix", "key", "bits", "dropout_mask", "as_map", "stored", "inputs", "penalty", "optimizer", "schedule",
+    "state", "name", "print", "range", "len", "enumerate", "sum", "skip", "masks", "places", "right", "final",
+    "accuracy",
+}  # fmt: skip
+_MAIN = """
+if __name__ == "__main__":
+    print("As neurosim has trained it:")
+    report(trained())
+    print("Trained again from the start:")
+    network, losses = train()
+    report(network)
+"""
+
+
+def torch_files(simulator: Simulator) -> dict[str, bytes]:
+    """The files of a script in PyTorch, by what their names end with.
+
+    The trained weights are in ``.safetensors``, the rows and the initial weights in ``.data.safetensors``.
+
+    Raises
+    ------
+    UsageError
+        Naming what cannot be exported yet.
+    """
+    loss = torch_loss(simulator.network)
+    missing = [*unexportable(simulator), *([] if loss else [f"the loss {simulator.network.loss.name}"])]
+    if missing or loss is None:
+        raise refusal("PyTorch", missing)
+    script = _Script(simulator, loss)
+    network, model = simulator.network, script.model
+    start = network.named(network.start_values(simulator.seed))
+    start |= network.named_statistics(network.start_statistics())
+    data = {f"start.{name}": array for name, array in model.state(start, 0).items()}
+    for split in simulator.splits:
+        data |= {f"x_{split}": script.features(simulator.split_rows(split))}
+        data |= {f"y_{split}": script.targets(simulator.split_rows(split))}
+    present = {**simulator.parameters, **simulator.statistics}
+    now = model.state({name: array.astype(np.float32) for name, array in present.items()}, simulator.steps_done)
+    return {".py": script.text().encode(), ".safetensors": save(now), ".data.safetensors": save(data)}
+
+
+class _Script:
+    def __init__(self, simulator: Simulator, loss: TorchLoss) -> None:
+        self.simulator = simulator
+        self.network = simulator.network
+        self.training = simulator.training
+        self.loss = loss
+        self.functions = Functions(TORCH, SHORTER, set(_NAMES))
+        self.model = torch_model(simulator.network, self.functions)
+        self.activations = list(self.functions.texts.values())
+        self.schedule = schedule_function(self.training, self.functions)
+        self.optimizer = torch_optimizer(self.training)
+        self.rule: Rule | None = None
+        if self.optimizer is None:
+            self.rule = optimizer_rule(self.training, self.functions, scheduled=self.schedule is not None)
+        self.by_class = self.network.loss.record.targets == "classes"
+
+    # Rows ---------------------------------------------------------------------------------------------------
+
+    def features(self, rows: Rows) -> NDArray[Any]:
+        """The inputs, maps as PyTorch has them."""
+        shape = self.network.input_shape
+        if len(shape) < 3:
+            return np.ascontiguousarray(rows.features)
+        return np.ascontiguousarray(rows.features.reshape(-1, *shape).transpose(0, 3, 1, 2))
+
+    def targets(self, rows: Rows) -> NDArray[Any]:
+        """Class indices, or what the outputs should be."""
+        if self.by_class:
+            return rows.classes.astype(np.int64)
+        values = rows.values.astype(np.float32)
+        return 2 * values - 1 if self.loss.signed else values
+
+    # Text ---------------------------------------------------------------------------------------------------
+
+    def text(self) -> str:
+        """The whole script."""
+        own = list(self.functions.texts.values())[len(self.activations) :]
+        random = self.training.shuffle or self.model.masks
+        randomness = [KEYS if random else "", SHUFFLED if self.training.shuffle else ""]
+        randomness += [TORCH_MASK if self.model.masks else ""]
+        randomness += [TORCH_MAP if any(len(layer.shape) > 1 for layer in self.model.masks) else ""]
+        body = [
+            [*about_rows(self.simulator), *self._rows()],
+            scaled_bytes(self.simulator),
+            *self.activations,
+            self._module(),
+            self._penalty(),
+            *own,
+            *randomness,
+            self._train(),
+            self._trained(),
+            self._evaluate(),
+            self._report(),
+            _MAIN,
+        ]
+        return block(self._head(block(*body)), *body)
+
+    def _head(self, body: str) -> list[str]:
+        name = self.simulator.scenario.scenario.name
+        constants = self.rule.constants if self.rule is not None else {}
+        functional = ["from torch.nn import functional as F"] if re.search(r"\bF\.", body) else []
+        return [
+            f'"""The scenario {name} of neurosim in PyTorch: the model, the rows, and the loop that trains it.',
+            "",
+            "It needs PyTorch and safetensors. The trained weights are in the file beside it that ends",
+            "with .safetensors, the rows and the initial weights in that with .data.safetensors.",
+            '"""',
+            "",
+            *(["import math"] if re.search(r"\bmath\.", body) else []),
+            "from pathlib import Path",
+            "",
+            "import torch",
+            "from safetensors.torch import load_file",
+            *(["from torch import nn"] if self.model.modules or "nn." in body else []),
+            *functional,
+            "",
+            *story(self.simulator),
+            "",
+            *settings(self.simulator, constants, body),
+            "",
+            "# With 64 bits the losses are those of neurosim; without this line it trains faster.",
+            "torch.set_default_dtype(torch.float64)",
+        ]
+
+    def _rows(self) -> list[str]:
+        kind = "" if self.by_class else ".to(torch.get_default_dtype())"
+        smoothing = self.network.loss.params.get("label_smoothing", 0.0)
+        if smoothing and not self.by_class:
+            kind += f" * (1 - {number(smoothing)}) + {number(smoothing)} / 2"
+        lines = ['stored = load_file(Path(__file__).with_suffix(".data.safetensors"))']
+        for name, rows in ((name, self.simulator.split_rows(name)) for name in self.simulator.splits):
+            float_ = "" if are_bytes(rows) else ".to(torch.get_default_dtype())"
+            lines += [f'x_{name} = stored["x_{name}"]{float_}', f'y_{name} = stored["y_{name}"]{kind}']
+        return [*lines, 'initial = {name[6:]: part for name, part in stored.items() if name[:6] == "start."}']
+
+    def _module(self) -> list[str]:
+        model = self.model
+        masks = ", masks=None" if model.masks else ""
+        if model.masks:
+            ones = ", ".join(["1"] * len(model.masks))
+            masks = f", masks=({ones},)" if len(model.masks) == 1 else f", masks=({ones})"
+        what = "what goes into the last activation" if self.network.pair else "the outputs"
+        return [
+            "class Network(nn.Module):",
+            f'    """The network; it gives {what}."""',
+            "",
+            "    def __init__(self):",
+            "        super().__init__()",
+            *(f"        self.{name} = {call}" for name, call in model.modules.items()),
+            "",
+            f"    def forward(self, x{masks}):",
+            *(f"        {line}" for line in model.forward[:-1]),
+            f"        return {model.forward[-1].removeprefix('x = ')}",
+        ]
+
+    def _penalty(self) -> list[str]:
+        terms = self.model.penalties
+        if not terms:
+            return []
+        return [
+            "def penalty(network):",
+            '    """What large weights cost."""',
+            f"    cost = {terms[0]}",
+            *(f"    cost = cost + {term}" for term in terms[1:]),
+            "    return cost",
+        ]
+
+    # Training -----------------------------------------------------------------------------------------------
+
+    def _train(self) -> list[str]:
+        training, model = self.training, self.model
+        lines = [
+            "def train(epochs=EPOCHS):",
+            '    """Train from the initial weights; returns the network and the loss of every batch."""',
+            "    network = Network()",
+            "    network.load_state_dict(initial)",
+            *self._begin(),
+            *batches(self.simulator),
+        ]
+        step = [f"x, y = {'inputs(x_train[batch])' if self._bytes else 'x_train[batch]'}, y_train[batch]"]
+        if model.masks:
+            step += ["places = range(start, start + len(x))", "masks = ["]
+            for layer in model.masks:
+                mask = f"dropout_mask({layer.index}, epoch, places, {layer.units}, {number(layer.rate)})"
+                height_and_width = ", ".join(map(str, layer.shape[:-1]))
+                step.append(f"    as_map({mask}, {height_and_width})," if height_and_width else f"    {mask},")
+            step.append("]")
+        step.append(f"z = network(x{', masks' if model.masks else ''})")
+        step.append(f"loss = {self.loss.text}")
+        step.append("losses.append(loss.item())")
+        cost = "(loss + penalty(network))" if model.penalties else "loss"
+        step += ["optimizer.zero_grad()" if self.optimizer else "network.zero_grad()", f"{cost}.backward()"]
+        if training.clip_norm is not None:
+            step.append("nn.utils.clip_grad_norm_(network.parameters(), CLIP_NORM)")
+        if training.clip_value is not None:
+            step.append(f"nn.utils.clip_grad_value_(network.parameters(), {number(training.clip_value)})")
+        step += self._update()
+        end = progress(self.simulator, "sum({}) / " + str(self.simulator.steps_per_epoch))
+        if self.optimizer and self.schedule and self.schedule.place == "epoch":
+            end.insert(0, "        schedule.step()")
+        return [*lines, *(f"            {line}" for line in step), *end, "    return network, losses"]
+
+    @property
+    def _bytes(self) -> bool:
+        return are_bytes(self.simulator.split_rows("train"))
+
+    def _begin(self) -> list[str]:
+        """What there is before the first step."""
+        if self.optimizer is not None:
+            made = f"    optimizer = {self.optimizer}"
+            lines = [made] if len(made) <= LONGEST else _broken(made)
+            if self.schedule is not None:
+                lines.append(f"    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, {self.schedule.name})")
+            return [*lines, "    losses = []"]
+        assert self.rule is not None
+        slots = [f"    {slot} = [torch.zeros_like(w) for w in network.parameters()]" for slot in self._slots()]
+        return [*slots, "    losses, t = [], 0"]
+
+    def _slots(self) -> list[str]:
+        assert self.rule is not None
+        return [slot if slot not in _NAMES else f"{slot}_" for slot in self.rule.slots]
+
+    def _update(self) -> list[str]:
+        """One step of the optimizer."""
+        if self.optimizer is not None:
+            by_step = self.schedule is not None and self.schedule.place == "t"
+            return ["optimizer.step()", *(["schedule.step()"] if by_step else [])]
+        assert self.rule is not None
+        words = {"w": "w", "g": "w.grad", "t": "t", "lr": "rate"}
+        words |= {slot: f"{own}[k]" for slot, own in zip(self.rule.slots, self._slots(), strict=True)}
+        given = ", ".join(words[argument] for argument in self.rule.arguments)
+        new = ", ".join(["new", *(f"{own}[k]" for own in self._slots())])
+        place = self.schedule.place if self.schedule else ""
+        return [
+            *([f"rate = LEARNING_RATE * {self.schedule.name}({place})"] if self.schedule else []),
+            "t += 1",
+            "with torch.no_grad():",
+            "    for k, w in enumerate(network.parameters()):",
+            f"        {new} = {self.rule.name}({given})",
+            "        w.copy_(new)",
+        ]
+
+    def _trained(self) -> list[str]:
+        return [
+            "def trained():",
+            '    """The network as neurosim has trained it."""',
+            "    network = Network()",
+            '    network.load_state_dict(load_file(Path(__file__).with_suffix(".safetensors")))',
+            "    return network",
+        ]
+
+    def _evaluate(self) -> list[str]:
+        rows = self.simulator.split_rows("train")
+        x = "inputs(x)" if self._bytes else "x"
+        lines = [
+            "@torch.no_grad()",
+            "def evaluate(network, x, y):",
+        ]
+        before = ["    network.eval()"] if self.network.batch_norms else []
+        if rows.accuracy == "none":
+            return [
+                *lines,
+                '    """The loss on some rows."""',
+                *before,
+                f"    z = network({x})",
+                f"    loss = {self.loss.text}",
+                "    return loss.item()",
+            ]
+        if rows.accuracy == "argmax":
+            right = f"z.argmax(dim=1) == {'y' if self.by_class else 'y.argmax(dim=1)'}"
+        else:
+            above = self.loss.above or f"z > {number(self.network.loss.record.threshold)}"
+            right = f"({above}) == (y > {number(0 if self.loss.signed else 0.5)})"
+        return [
+            *lines,
+            '    """The loss on some rows, and the share of right answers."""',
+            *before,
+            f"    z = network({x})",
+            f"    loss = {self.loss.text}",
+            f"    right = {right}",
+            "    return loss.item(), right.double().mean().item()",
+        ]
+
+    def _report(self) -> list[str]:
+        return [
+            "def report(network):",
+            '    """Print how well the network does."""',
+            *verdicts(self.simulator, "network"),
+        ]
+
+
+def _broken(line: str) -> list[str]:
+    """A call that is too long for a line, its arguments on one of their own."""
+    head, _, rest = line.partition("(")
+    indent = " " * (len(line) - len(line.lstrip()))
+    return [f"{head}(", f"{indent}    {rest.removesuffix(')')}", f"{indent})"]
