@@ -87,7 +87,8 @@ def power(x: ArrayLike, y: ArrayLike) -> NDArray[np.float64]:
     one = _POWERS[whole & 63]
     result: NDArray[np.float64] = np.ldexp(one + (_POWER_RESTS[whole & 63] + one * near), whole >> 6)
     # Signs, 0, infinity, and what is too large or too small.
-    result[~ordinary] = [powers.pow(*pair) for pair in zip(base[~ordinary], exponent[~ordinary], strict=True)]
+    others = zip(base[~ordinary].tolist(), exponent[~ordinary].tolist(), strict=True)
+    result[~ordinary] = [powers.pow(*pair) for pair in others]
     return result
 
 

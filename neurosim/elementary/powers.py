@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from math import inf, nan
+from math import fmod, inf, nan
 
 from neurosim.elementary.pairs import (
     FIRST_LOG,
@@ -145,29 +145,27 @@ def expm1(x: float) -> float:
 
 def pow(x: float, y: float) -> float:
     """x to the power y."""
-    size = abs(x)
-    if not 0.0 < size < inf or not abs(y) < inf:
-        return _power_at_the_ends(x, y)
-    high, low = log_parts(size)
-    about = high * y
-    if -746.0 < about < 710.0:
-        power, rest = exact_product(high, y)
-        result = exp_of(power, rest + low * y)
-    else:
-        result = inf if about > 0.0 else 0.0
-    if x > 0.0:
-        return result
-    return nan if y % 1.0 != 0.0 else -result if y % 2.0 == 1.0 else result
-
-
-def _power_at_the_ends(x: float, y: float) -> float:
-    """x to the power y where x is 0, or one of them is infinite or NaN."""
     if y == 0.0 or x == 1.0:
         return 1.0
-    if x != x or y != y:
-        return x + y
-    if math.isinf(y):
-        # An infinite power of -1 is 1.
-        return 1.0 if x == -1.0 else inf if (abs(x) > 1.0) == (y > 0.0) else 0.0
-    result = inf if (x == 0.0) == (y < 0.0) else 0.0
-    return -result if y % 2.0 == 1.0 and math.copysign(1.0, x) < 0.0 else result
+    size = abs(x)
+    if 0.0 < size < inf and abs(y) < inf:
+        high, low = log_parts(size)
+        about = high * y
+    else:
+        high, low = 0.0, 0.0
+        about = (size - 1.0) * y
+    if abs(about) < 750.0 and high != 0.0:
+        power, rest = exact_product(high, y)
+        result = exp_of(power, rest + low * y)
+    elif about > 0.0:
+        result = inf
+    elif about < 0.0:
+        result = 0.0
+    else:
+        # Any power of -1, also an infinite one; or NaN.
+        result = 1.0 if size == 1.0 and y == y else nan
+    if math.copysign(1.0, x) > 0.0 or not abs(y) < inf:
+        return result
+    if abs(fmod(y, 2.0)) == 1.0:
+        return -result
+    return nan if -inf < x < 0.0 and abs(fmod(y, 1.0)) > 0.0 else result
