@@ -13,7 +13,7 @@ from neurosim.backends.base import JUDGES, all_dropout_keys
 from neurosim.backends.cpu import lanes
 from neurosim.backends.cpu.kernels import CompiledKernels, LossKernel, lane_loss_kernel
 from neurosim.backends.cpu.plan import Plan, build_plan
-from neurosim.backends.cpu.stages.base import Vectors, address
+from neurosim.backends.cpu.stages.base import Vectors, address, aligned_zeros
 from neurosim.backends.cpu.stages.kinds import IN_LANES
 from neurosim.backends.cpu.table import DROPOUT, Field, LossField
 from neurosim.data.rows import Rows
@@ -129,7 +129,10 @@ class LaneGroup:
         self._draw_for(seeds)
         self.parameters = parameters
         self.state = state
-        self.gradient = np.zeros_like(parameters)
+        # What is updated: parameters, gradient and state, a row each. Those of a single network fill whole lines, since
+        # what is left over would be updated number by number.
+        count = whole_lines(parameters.size) if len(seeds) == 1 else parameters.size
+        self._rows = aligned_zeros((2 + len(state)) * count).reshape(-1, count)
         self.constants = np.zeros(16 + kernels.optimizer.count, np.float32)
         self._capacity = 0
         self._widest = max(int(np.prod(layer.output_shape)) for layer in network.layers)
@@ -172,7 +175,7 @@ class LaneGroup:
             capacity,
             self.kernels.activations,
             self.kernels.loss,
-            Vectors(self.parameters, self.gradient, self.state if self.state.size else None, np.zeros(0, np.float32)),
+            Vectors(self._rows[0], self._rows[1], self._rows[2:] if len(self.state) else None, np.zeros(0, np.float32)),
             training=True,
             lanes=count,
         )
@@ -240,11 +243,13 @@ class LaneGroup:
             params.ctypes.data,
             params_stride(params),
             self.constants.ctypes.data,
-            self.parameters.ctypes.data,
-            self.gradient.ctypes.data,
-            self.state.ctypes.data,
-            self.parameters.size,
+            address(self._rows),
+            address(self._rows) + self._rows.strides[0],
+            address(self._rows) + 2 * self._rows.strides[0],
+            self._rows.shape[1],
         )
+        size = self.parameters.size
+        self._rows[0, :size], self._rows[2:, :size] = self.parameters.ravel(), self.state.reshape(-1, size)
         lanes.train(
             self._plan.stages,
             self._plan.loss,
@@ -265,6 +270,8 @@ class LaneGroup:
             tuple(int(row.ctypes.data) for row in self._scratch),
             totals,
         )
+        self.parameters[:] = self._rows[0, :size].reshape(self.parameters.shape)
+        self.state[:] = self._rows[2:, :size].reshape(self.state.shape)
         return totals
 
     def _train_large(
