@@ -280,13 +280,13 @@ class LaneGroup:
         """As `train`, one network after the other."""
         size = self.network.size
         parameters, state = self.parameters.reshape(size, -1), self.state.reshape(-1, size, len(self.seeds))
-        totals = []
+        totals = np.zeros((course[1][1], len(self.seeds), 2))
         for k in range(len(self.seeds)):
             member = tuple(part[k if len(part) > 1 else 0] for part in data)
             large.parameters[:], large.state[:] = parameters[:, k], state[..., k]
-            totals.append(large.train(member, judge, settings, self._shuffles[k : k + 1], self._keys[k], *course))
+            totals[:, k] = large.train(member, judge, settings, self._shuffles[k : k + 1], self._keys[k], *course)
             parameters[:, k], state[..., k] = large.parameters, large.state
-        return np.stack(totals, axis=1)
+        return totals
 
     def evaluate(
         self, data: tuple[Any, ...], judge: Any, parameters: NDArray[np.float32], *, answers: bool = False

@@ -10,8 +10,8 @@ Both are made of atomic words and cost a fraction of a microsecond, whereas a pa
 
 from __future__ import annotations
 
+import _thread
 import os
-import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -129,23 +129,29 @@ def run_together(threads: int, body: Callable[[int, int], None]) -> None:
 
 
 def _run_together(threads: int, body: Callable[[int, int], None]) -> None:
-    started: list[threading.Thread] = []
-    ready = threading.Event()
+    # Bare threads and locks: `threading` waits until each thread has begun, while this one could be at work.
+    gate = _thread.allocate_lock()
+    ended: list[_thread.LockType] = []
 
-    def work(thread: int) -> None:
-        ready.wait()
-        body(thread, len(started) + 1)
-
-    for thread in range(1, threads):
-        worker = threading.Thread(target=work, args=(thread,), daemon=True)
+    def work(thread: int, end: _thread.LockType) -> None:
         try:
-            worker.start()
-        except RuntimeError:
-            break
-        started.append(worker)
-    ready.set()
+            with gate:
+                count = len(ended) + 1
+            body(thread, count)
+        finally:
+            end.release()
+
+    with gate:
+        for thread in range(1, threads):
+            end = _thread.allocate_lock()
+            end.acquire()
+            try:
+                _thread.start_new_thread(work, (thread, end))
+            except RuntimeError:
+                break
+            ended.append(end)
     try:
-        body(0, len(started) + 1)
+        body(0, len(ended) + 1)
     finally:
-        for worker in started:
-            worker.join()
+        for end in ended:
+            end.acquire()

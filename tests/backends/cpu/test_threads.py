@@ -204,11 +204,10 @@ def test_networks_with_little_to_compute_run_on_one_thread(monkeypatch):
 def test_a_thread_that_the_system_refuses_is_done_without(monkeypatch, threads):
     expected, _ = everything(1, monkeypatch)
 
-    class Refused(team.threading.Thread):
-        def start(self):
-            raise RuntimeError("can't start new thread")
+    def refuse(function, arguments):
+        raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(team.threading, "Thread", Refused)
+    monkeypatch.setattr(team._thread, "start_new_thread", refuse)
     assert everything(threads, monkeypatch)[0] == expected
 
 
