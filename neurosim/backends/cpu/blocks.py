@@ -179,7 +179,7 @@ def backward_block(plan, s, x, rows, q, blocks, first_row, keys, update, product
         pull_back(plan, s - 1, x, np.int64(START), rows, k0, k1, first_row, keys, update, np.bool_(False))
     function, state_stride, constants = update
     if stage[BITMAPS] != 0:
-        place = (stage[BITMAPS], address_of(stage), x, rows, k0, k1, np.int64(START), units)
+        place = (stage[BITMAPS], address_of(stage), x, rows, k0, k1)
         backward = words(stage[BITMAPS], BITMAPS_FIELDS)[BITMAPS_BACKWARD]
         call_sparse_backward(backward, (*place, function, state_stride, constants, scratch))
     else:

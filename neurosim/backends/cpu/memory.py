@@ -177,7 +177,7 @@ FINISH = types.void(*[types.intp] * 5, types.float64, types.float64)
 LEARNED = types.void(*[types.intp] * 8)
 SPARSE_GATHER = types.void(*[types.intp] * 4)
 SPARSE_FORWARD = types.void(*[types.intp] * 8)
-SPARSE_BACKWARD = types.void(*[types.intp] * 12)
+SPARSE_BACKWARD = types.void(*[types.intp] * 10)
 call_activation = _caller(ir.VoidType(), types.void, 9, [])
 call_loss = _caller(_DOUBLE, types.float64, 9, [(_FLOAT, types.float32)])
 call_lane_loss = _caller(ir.VoidType(), types.void, 7, [(_FLOAT, types.float32)])
@@ -195,7 +195,7 @@ call_finish = _caller(ir.VoidType(), types.void, 5, [(_DOUBLE, types.float64)] *
 call_learned = _caller(ir.VoidType(), types.void, 8, [])
 call_sparse_gather = _caller(ir.VoidType(), types.void, 4, [])
 call_sparse_forward = _caller(ir.VoidType(), types.void, 8, [])
-call_sparse_backward = _caller(ir.VoidType(), types.void, 12, [])
+call_sparse_backward = _caller(ir.VoidType(), types.void, 10, [])
 call_constants = _caller(ir.VoidType(), types.void, 2, [(_DOUBLE, types.float64)] * 2)
 
 

@@ -44,15 +44,13 @@ from neurosim.backends.cpu.vectors import WIDTH
 
 WIDEST = VECTORS[0]
 WORD_BYTES = WORD_BITS // 8
-# Inputs whose gradients are worked out before their weights are updated.
-HEIGHT = 16
 ZERO = np.float32(0)
 NOTHING = np.uint64(0)
 
 
 def scratch_numbers(rows, units):
     """How many float32 numbers of scratch memory the kernels need: beginnings of sums, sums, and bitmaps."""
-    return units + HEIGHT * units + 2 * WORD_BITS * word_count(rows)
+    return units + WORD_BITS * units + 2 * WORD_BITS * word_count(rows)
 
 
 def word_count(bits):
@@ -154,44 +152,30 @@ def mark_columns(table, x, rows, inputs, k, out):
         transpose_bits(marks)
 
 
-@compiled
-def update_rows(stage, gradient, pitch, k0, k1, c0, c1, function, state_stride, constants):
-    """Update the weights of some inputs and units; the gradient's rows are `pitch` bytes apart."""
-    units = stage[UNITS]
-    whole = c1 - c0 == units
-    count = (k1 - k0) * units if whole else c1 - c0
-    for k in range(k0, k0 + 1 if whole else k1):
-        at, own = 4 * (k * units + c0), gradient + (k - k0) * pitch
-        if stage[PENALTY] != 0:
-            penalize(stage, stage[WEIGHT] + at, own, count)
-        if function != 0:
-            call_update(function, (stage[WEIGHT] + at, own, stage[WEIGHT_STATE] + at, state_stride, count, constants))
-
-
 @kernel(SPARSE_BACKWARD)
-def backward(table_address, stage_address, x, rows, k0, k1, c0, c1, function, state_stride, constants, scratch):
-    """Gradients of the weights of inputs `k0` to `k1` and units `c0` to `c1`, and their update."""
+def backward(table_address, stage_address, x, rows, k0, k1, function, state_stride, constants, scratch):
+    """Gradients of the weights of inputs `k0` to `k1`, and their update."""
     table, stage = words(table_address, BITMAPS_FIELDS), words(stage_address, FIELDS)
     inputs, units, scales = stage[INPUTS], stage[UNITS], table[SCALES]
     groups = (rows + WORD_BITS - 1) // WORD_BITS
     starts, marks = scratch, scratch + 4 * units
     tile = marks + WORD_BYTES * WORD_BITS * groups
-    begin(stage[D] + 4 * c0, rows, units, c1 - c0, floats(scales + 4 * BYTES, 1)[0], starts)
-    first = k0
-    while first < k1:
-        word = first // WORD_BITS * WORD_BITS
-        if first in (k0, word):
-            mark_columns(table, x, rows, inputs, first, marks)
-        last = min(first + HEIGHT, word + WORD_BITS, k1)
-        pitch = 4 * (c1 - c0) if function != 0 else 4 * units
-        gradient = tile if function != 0 else stage[WEIGHT_GRADIENT] + 4 * (first * units + c0)
-        c = c0
-        while c < c1:
-            vectors, numbers = tile_vectors(c1 - c)
+    begin(stage[D], rows, units, units, floats(scales + 4 * BYTES, 1)[0], starts)
+    for word in range(k0 // WORD_BITS * WORD_BITS, k1, WORD_BITS):
+        mark_columns(table, x, rows, inputs, word, marks)
+        first, last = max(k0, word), min(k1, word + WORD_BITS)
+        gradient = stage[WEIGHT_GRADIENT] + 4 * first * units if function == 0 else tile
+        c = 0
+        while c < units:
+            vectors, numbers = tile_vectors(units - c)
             for k in range(first, last):
-                sums = (starts + 4 * (c - c0), gradient + (k - first) * pitch + 4 * (c - c0))
+                sums = (starts + 4 * c, gradient + 4 * ((k - first) * units + c))
                 bits = (marks + WORD_BYTES * (k - word), WORD_BYTES * WORD_BITS, groups)
                 add_terms((vectors, numbers), bits, (x + k, 4 * inputs), scales, (stage[D] + 4 * c, 4 * units), sums)
             c += (vectors - 1) * WIDTH + numbers
-        update_rows(stage, gradient, pitch, first, last, c0, c1, function, state_stride, constants)
-        first = last
+        weight, count = stage[WEIGHT] + 4 * first * units, (last - first) * units
+        if stage[PENALTY] != 0:
+            penalize(stage, weight, gradient, count)
+        if function != 0:
+            state = stage[WEIGHT_STATE] + 4 * first * units
+            call_update(function, (weight, gradient, state, state_stride, count, constants))

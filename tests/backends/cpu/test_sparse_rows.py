@@ -6,7 +6,7 @@ import support
 from support import Dense, Dropout, Flatten
 
 from neurosim.backends.cpu import backend as cpu_backend
-from neurosim.backends.cpu.sparse_products import HEIGHT, WIDEST
+from neurosim.backends.cpu.sparse_products import WIDEST
 from neurosim.backends.cpu.sparse_rows import MOST, mostly_zero
 from neurosim.backends.cpu.sparse_tiles import WORD_BITS
 from neurosim.backends.cpu.table import Field
@@ -17,7 +17,7 @@ CCE = "categorical_cross_entropy"
 TILE = WIDEST * WIDTH
 # Inputs, units, rows and rows in a batch: whole and partial tiles, several words of bitmaps, batches of 1 row.
 SHAPES = [
-    (2 * WORD_BITS + HEIGHT + 14, 96, 71, 32),
+    (2 * WORD_BITS + 30, 96, 71, 32),
     (WORD_BITS + 6, TILE + 77, 33, 1),
     (3 * WORD_BITS + 5, 2 * TILE, 2 * WORD_BITS + 9, 2 * WORD_BITS + 9),
     (64, 65, 40, 7),
