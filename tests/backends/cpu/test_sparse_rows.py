@@ -181,4 +181,4 @@ def test_bitmaps_take_no_more_memory_than_the_rows_of_a_batch():
     bench.train_epoch(images(600, 784), 0)
     plan = bench._plans["training", 0]
     assert plan.bitmaps is not None
-    assert plan.bitmaps.words.nbytes + 4 * plan.scratch < plan.inputs.nbytes / 20
+    assert plan.bitmaps.words.nbytes + 4 * plan.scratch < plan.inputs.nbytes / 15
