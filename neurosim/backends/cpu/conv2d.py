@@ -403,8 +403,7 @@ def conv_weight_gradient(geometry, x, dz, dweight, dbias, scratch, part):
     """A group's share of the gradients of weights and bias (none if `dbias` is 0), overwriting the old values.
 
     `scratch` is the address of `gradient_floats` numbers, `part` as in `add_weight_gradient`; the first part has the
-    biases. The sums are over positions, row by row of a
-    block of rows, then over the lanes, then over blocks.
+    biases. The sums are over positions, row by row of a block of rows, then over the lanes, then over blocks.
     """
     height, width, channels, out_height, _, _, _, _, _, _, top, left = geometry
     copies = scratch
