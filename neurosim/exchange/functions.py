@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -50,7 +50,7 @@ class Functions:
         assert isinstance(record, Activation)
         if record.f in self.shorter:
             return self.shorter[record.f].format(z=z)
-        about = f"{record.name.replace('_', ' ')}{_with(chosen)}"
+        about = f"{record.name.replace('_', ' ')}{with_settings(chosen)}"
         return self._call(chosen, record.f, record.name, f"The activation {about}.", {"z": z}, inline=0)
 
     def derivative(self, chosen: ChosenActivation, z: str, a: str) -> str:
@@ -59,7 +59,7 @@ class Functions:
         assert isinstance(record, Activation)
         if record.f is relu:
             return f"({z} > 0)"
-        about = f"The derivative of {record.name.replace('_', ' ')}{_with(chosen)}."
+        about = f"The derivative of {record.name.replace('_', ' ')}{with_settings(chosen)}."
         name = f"{record.name}_derivative"
         text = self._call(chosen, record.derivative, name, about, {"z": z, "a": a}, inline=_INLINE)
         return "" if text == "1" else text
@@ -91,6 +91,17 @@ class Functions:
             name = self._names[reads] = identifier(wish, {*self.taken, *self.texts})
             self.define(name, formula, found, about, own)
         return f"{self._names[reads]}({', '.join(called[name] for name in found.arguments)})"
+
+    def entries(
+        self, name: str, formula: Formula, chosen: Chosen[Any], rows: Sequence[str], about: str
+    ) -> tuple[str, ...]:
+        """Define a formula for one entry of some rows; returns which of them it takes."""
+        own = dict(zip(formula.params, rows, strict=False))
+        settings = zip(formula.params[len(rows) :], chosen.values, strict=True)
+        known: dict[str, Expression] = {setting: constant(value) for setting, value in settings}
+        found = straight(formula, known, Folding(), own)
+        self.define(name, formula, found, about, own)
+        return tuple(own[argument] for argument in found.arguments)
 
     def define(
         self,
@@ -195,7 +206,7 @@ def constant(value: float) -> Expression:
     return Const(value) if value >= 0 else Unary("-", Const(-value))
 
 
-def _with(chosen: Chosen[Any]) -> str:
+def with_settings(chosen: Chosen[Any]) -> str:
     """The settings of a record, in words."""
     parts = [f"{name} = {number(value)}" for name, value in chosen.params.items()]
     return f" with {', '.join(parts)}" if parts else ""

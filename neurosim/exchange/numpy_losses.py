@@ -1,4 +1,4 @@
-"""The built-in losses as a textbook prints them: the mean over the rows of a batch, and its gradient.
+"""Losses as a textbook prints them: the mean over the rows of a batch, and its gradient.
 
 Targets are a row for each example: values, or 1 for the right class and 0 for the others. Losses on two sides have
 the targets -1 and 1, and label smoothing is part of the targets.
@@ -11,7 +11,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from neurosim.builtins import losses
-from neurosim.exchange.wording import number
+from neurosim.errors import PluginError
+from neurosim.exchange.functions import Functions, with_settings
+from neurosim.exchange.wording import identifier, number
+from neurosim.formulas.entrywise import entry_of_row, entry_of_sum
+from neurosim.formulas.reader import read
 from neurosim.network.network import Network
 
 Targets = Literal["as they are", "-1 and 1"]
@@ -28,9 +32,10 @@ class LossText:
     arguments : tuple of str
         Some of z, a and y: the inputs of the last activation, its outputs, the targets.
     lines : tuple of str
-        The body of the function, with ``{each}`` where the mean over a row's outputs leaves a sum to be divided.
+        The body of the function.
     gradient : str
-        Its gradient with respect to `a`, or to `z` where it is computed together with the activation.
+        Its gradient with respect to `a`, or to `z` where it is computed together with the activation; with ``{a}`` and
+        ``{z}`` for what these are called.
     targets : Targets
         How the targets are written.
     """
@@ -119,16 +124,41 @@ _LOSSES: Mapping[Callable[..., Any], LossText] = {
 }
 
 
-def loss_text(network: Network) -> LossText | None:
-    """The loss of a network as code; None where it is none of those here."""
+def loss_text(network: Network, functions: Functions) -> LossText | None:
+    """The loss of a network as code; None where it is none of those here, and no sum over the outputs of a row.
+
+    What it calls is defined in `functions`.
+    """
     formula = network.pair or network.loss.record
     found = _LOSSES.get(formula.value)
     if found is None:
-        return None
+        return _plugin_loss(network, functions)
     values = {name: number(value) for name, value in network.loss.params.items()}
-    values |= {"a": "{a}", "numbers": "len(y)" if network.outputs == 1 else "y.size"}
+    values |= {"a": "{a}", "z": "{z}", "numbers": "len(y)" if network.outputs == 1 else "y.size"}
     lines = tuple(line.format_map(values) for line in found.lines)
     return LossText(found.about, found.arguments, lines, found.gradient.format_map(values), found.targets)
+
+
+def _plugin_loss(network: Network, functions: Functions) -> LossText | None:
+    """A loss on values that adds up over the outputs of a row: its formulas for one output, on whole arrays."""
+    record, pair = network.loss.record, network.pair
+    if record.targets == "classes" or record.outputs_per_target > 1:
+        return None
+    rows = ("z", "a", "y") if pair else ("a", "y")
+    value, gradient = read((pair or record).value), read((pair or record).derivative)
+    name = identifier(record.name, functions.taken)
+    about = f"{record.name}{with_settings(network.loss)}"
+    try:
+        term = entry_of_sum(value, network.outputs)
+        slope = entry_of_row(gradient, gradient.params[len(rows)], network.outputs)
+    except PluginError:
+        return None
+    given = functions.entries(name, term, network.loss, rows, f"The loss {about}, of each output.")
+    back = functions.entries(f"{name}_gradient", slope, network.loss, rows, f"The derivative of {about}.")
+    terms = f"{name}({', '.join(given)})"
+    gradient_of = ", ".join(word if word == "y" else f"{{{word}}}" for word in back)
+    lines = (f"return np.sum({terms}) / len(y)",)
+    return LossText(f"The loss {record.name}.", given, lines, f"{name}_gradient({gradient_of}) / len(y)")
 
 
 def loss_lines(text: LossText) -> list[str]:

@@ -38,11 +38,11 @@ def numpy_files(simulator: Simulator) -> dict[str, bytes]:
     UsageError
         Naming what cannot be exported yet.
     """
-    loss = loss_text(simulator.network)
+    functions = Functions(NUMPY, _SHORTER, set(_NAMES))
+    loss = loss_text(simulator.network, functions)
     missing = [*unexportable(simulator), *([] if loss else [f"the loss {simulator.network.loss.name}"])]
     if missing or loss is None:
         raise refusal("NumPy", missing)
-    functions = Functions(NUMPY, _SHORTER, set(_NAMES))
     passes = numpy_passes(simulator.network, functions)
     script = _Script(simulator, loss, functions, passes)
     text = script.text()
@@ -147,7 +147,7 @@ class _Script:
     def _backward_lines(self) -> list[str]:
         passes = self.passes
         first = passes.sums if passes.network.pair else passes.output
-        lines = [f"d{first} = {self.loss.gradient.format(a=passes.output)}"]
+        lines = [f"d{first} = {self.loss.gradient.format(a=passes.output, z=passes.sums)}"]
         for layer in reversed(passes.backward):
             lines += layer
         return lines
@@ -215,7 +215,8 @@ class _Script:
                 args = f"{layer.index}, epoch, places, {layer.units}, {number(layer.rate)}"
                 step.append(f"{mask} = dropout_mask({args})")
         given = "".join(f", {mask}" for mask in passes.masks)
-        step.append(f"{'layer' if self.in_dict else ', '.join(self.saved)} = forward(p, x{given})")
+        read = [name if name in self.read_back or _reads(self._loss_call, name) else "_" for name in self.saved]
+        step.append(f"{'layer' if self.in_dict else ', '.join(read)} = forward(p, x{given})")
         step.append(f"losses.append({self._of_dict(self._loss_call)})")
         call = f"backward({', '.join(['p', 'x', 'y', *self._given_back])})"
         clip = training.clip_norm is not None or training.clip_value is not None

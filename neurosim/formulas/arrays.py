@@ -189,7 +189,9 @@ class ArrayPrinter(Printer):
             if self._is_array(node):
                 return f"~{self.text(node.operand, _SIGN)}", _SIGN
             return f"not {self.text(node.operand, _COMPARE)}", _CHOICE
-        return f"{node.operator}{self.text(node.operand, _SIGN)}", _SIGN
+        # Formatters put a power behind a sign in parentheses.
+        text, binds = self.write(node.operand)
+        return f"{node.operator}{text}" if binds in (_SIGN, _ATOM) else f"{node.operator}({text})", _SIGN
 
     def write_binary(self, node: form.Binary) -> tuple[str, int]:
         operator, left, right = node.operator, node.left, node.right
@@ -199,7 +201,7 @@ class ArrayPrinter(Printer):
         if operator == "**":
             # On the left of it a sign needs parentheses, on the right it does not.
             first, second = self.text(left, _ATOM), self.text(right, _SIGN)
-            space = "" if _is_simple(left) and _is_simple(right) else " "
+            space = "" if _is_simple(left) and _is_simple(right) and first[0] != "(" else " "
             return f"{first}{space}**{space}{second}", binds
         # Of three terms, a + b + c is (a + b) + c.
         return f"{self.text(left, binds)} {operator} {self.text(right, binds + 1)}", binds

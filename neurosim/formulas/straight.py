@@ -97,6 +97,9 @@ def straight(
     if wanted is not None:
         body = [_only(statement, wanted) for statement in body]
     body, read_first = _without_dead(body)
+    match body[-2:]:
+        case [Assign((Name(name),), value), Return(Name(result))] if name == result:
+            body[-2:] = [Return(value, line=body[-1].line)]
     arguments = tuple(name for name in formula.params if name in read_first)
     return Straight(tuple(body), arguments)
 

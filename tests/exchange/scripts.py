@@ -18,6 +18,8 @@ from neurosim.errors import UsageError
 from neurosim.exchange import export
 from neurosim.scenario import shipped
 
+PLUGINS = Path(__file__).parents[2] / "plugins"
+
 
 @functools.cache
 def small_mnist():
@@ -34,9 +36,16 @@ def small_mnist():
     return folder
 
 
-def simulator(name, overrides=None, variant=""):
+@functools.cache
+def with_plugins():
+    """The built-ins and the plugins of the repository that give what scripts can have."""
+    names = ("neurosim-focal/neurosim_focal", "neurosim-lion/neurosim_lion", "neurosim-mish/neurosim_mish")
+    return neurosim.build_registry([PLUGINS / f"{name}.py" for name in names], entry_points=False)
+
+
+def simulator(name, overrides=None, variant="", registry=None):
     """A network on the reference backend, before training."""
-    scenario = neurosim.load_scenario(name, overrides=overrides)
+    scenario = neurosim.load_scenario(name, overrides=overrides, registry=registry)
     own = scenario.variants[variant] if variant else scenario
     return neurosim.Simulator(own, backend="reference", data_dir=small_mnist() if "mnist" in name else None)
 

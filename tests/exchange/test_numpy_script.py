@@ -3,7 +3,7 @@
 import ast
 
 import pytest
-from scripts import agree, exported, our_losses, run, simulator, steps_of_shipped, tidy
+from scripts import agree, exported, our_losses, run, simulator, steps_of_shipped, tidy, with_plugins
 from support import BUILTINS
 
 import neurosim
@@ -63,6 +63,19 @@ def test_schedules_and_clipping(tmp_path):
         {"training.clip_value": 0.01},
     ]
     agree(several("iris", changes, {"training.epochs": 4}), "numpy", tmp_path, 32, EXACT)
+    tidy(tmp_path)
+
+
+@pytest.mark.ci
+def test_formulas_of_plugins(tmp_path):
+    """A loss goes through the outputs of a row one by one: its formula for one of them is that for whole arrays."""
+    changes = [
+        {"network.layers.0.activation": "mish", "network.loss": "focal", "optimizer": {"name": "lion"}},
+        {"network.layers.1.activation": "hard_sigmoid", "network.loss": {"name": "focal", "gamma": 1.0}},
+    ]
+    networks = [simulator("xor", change, registry=with_plugins()) for change in changes]
+    three = {"network.layers.1.activation": "sigmoid", "network.loss": "focal"}
+    agree([*networks, simulator("iris", three, registry=with_plugins())], "numpy", tmp_path, 20, EXACT)
     tidy(tmp_path)
 
 

@@ -6,7 +6,7 @@ import importlib.util
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
-from scripts import agree, exported, our_losses, run, simulator, steps_of_shipped, tidy
+from scripts import agree, exported, our_losses, run, simulator, steps_of_shipped, tidy, with_plugins
 from support import BUILTINS
 
 from neurosim.errors import UsageError
@@ -90,6 +90,8 @@ def test_optimizers_schedules_and_losses(tmp_path):
     smoothed = {"name": "categorical_cross_entropy", "label_smoothing": 0.1}
     networks.append(simulator("iris", {"network.loss": smoothed, "training.shuffle": False}))
     networks.append(simulator("iris", {"network.loss": "categorical_cross_entropy", "training.clip_value": 0.1}))
+    plugins = {"network.layers.0.activation": "mish", "optimizer": {"name": "lion"}}
+    networks.append(simulator("xor", plugins, registry=with_plugins()))
     errors = [EXACT] * len(networks)
     # PyTorch divides by a little more than the norm.
     networks.append(simulator("iris", {"training.clip_norm": 0.1}))

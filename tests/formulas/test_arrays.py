@@ -14,6 +14,7 @@ from neurosim.backends.uncompiled import uncompiled
 from neurosim.errors import PluginError
 from neurosim.formulas import form
 from neurosim.formulas.arrays import NUMPY, PYTHON, ArrayPrinter
+from neurosim.formulas.entrywise import entry_of_row, entry_of_sum
 from neurosim.formulas.folding import Folding
 from neurosim.formulas.reader import read
 from neurosim.formulas.straight import straight
@@ -156,6 +157,7 @@ def test_any_expression_is_worth_what_it_was_and_needs_no_more_parentheses(expre
         ("v - -g", {}, ["return v + g"]),
         ("v if m > 0.5 else g", {"m": 0.9}, ["return v"]),
         ("v * v - (g * g) ** 2", {}, ["return v**2 - (g**2) ** 2"]),
+        ("-(v ** 2) - (-g) ** 2", {}, ["return -(v**2) - (-g) ** 2"]),
         ("1e-8 + v", {}, ["return 1e-8 + v"]),
         ("v if not (v > 0 and g > 0) else g", {}, ["return np.where(~((v > 0) & (g > 0)), v, g)"]),
         ("v if t > 3 else g", {}, ["return v if t > 3 else g"]),
@@ -172,6 +174,42 @@ def test_a_setting_that_stays_decides_tests_by_its_value(write):
     lines, arguments, _ = printed(function, {"m": form.Name("M")}, "v", folding=Folding({"M": 0.9}))
     assert lines == ["    return M * v"]
     assert arguments == ("v",)
+
+
+def test_one_entry_of_a_sum_and_of_a_row(write):
+    function = write("""
+        def f(a, y, s):
+            total = 0.0
+            for k in range(len(a)):
+                if a[k] > y[k]:
+                    total += s * (a[k] - y[k]) ** 2
+                else:
+                    total -= (a[k] - y[k]) / len(a)
+            return total / len(a)
+    """)
+    formula = entry_of_sum(read(function), 4)
+    found = straight(formula, {"s": form.Const(3.0)}, Folding(), "ay")
+    lines = ArrayPrinter(formula, NUMPY, "ay").lines(found.body, 88)
+    a, y = np.random.default_rng(1).normal(size=(2, 4))
+    assert np.sum(called(lines, found.arguments, a=a, y=y)) == pytest.approx(function(a, y, 3.0))
+    fill = read(write("def f(a, y, da):\n    for k in range(len(a)):\n        da[k] = 2 * a[k] / len(a)\n"))
+    assert entry_of_row(fill, "da", 4).params == ("a", "y")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "total = 0.0\n    for k in range(len(a)):\n        total += a[k - 1]\n    return total",
+        "total = 0.0\n    for k in range(len(a)):\n        total += k * a[k]\n    return total",
+        "total = 0.0\n    for k in range(1, len(a)):\n        total += a[k]\n    return total",
+        "total = 0.0\n    for k in range(len(a)):\n        total += a[k]\n    return total ** 2",
+        "total = 1.0\n    for k in range(len(a)):\n        total *= a[k]\n    return total",
+        "return a[0]",
+    ],
+)
+def test_what_is_no_sum_over_entries_is_refused(write, body):
+    with pytest.raises(PluginError, match=r"formulas\.py:\d: in f: "):
+        entry_of_sum(read(write(f"def f(a, y):\n    {body}\n")), 3)
 
 
 def test_a_branch_on_a_number_stays_a_branch(write):
