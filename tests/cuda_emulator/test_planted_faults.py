@@ -62,7 +62,11 @@ MUTATIONS = {
         "persistent", "def train_epoch", "grid.sync()\n", COUNTED.format(fence="pass"), {CROSS, STALE}
     ),
     "index, of a weight": Mutation(
-        "phases", "def forward", "(k0 + k) * units + c0 + j]", "(k0 + k + 1) * units + c0 + j]", {OTHER_NUMBERS, BOUNDS}
+        "phases",
+        "def forward",
+        "(k0 + k) * units + c0 + j)]",
+        "(k0 + k + 1) * units + c0 + j)]",
+        {OTHER_NUMBERS, BOUNDS},
     ),
     "index, of a shared tile": Mutation(
         "common",

@@ -26,7 +26,7 @@ from neurosim.network.training import Training
 
 # Instructions that a thread carries out for each multiply-add of a product: kernels with tiles of one result a thread,
 # and of many; before sm_100, whose kernels are given to another version of LLVM, and from there on.
-INSTRUCTIONS = {False: (16.0, 5.7), True: (6.0, 2.8)}
+INSTRUCTIONS = {False: (8.0, 3.6), True: (6.5, 2.8)}
 # ... and around each tile, and for each other number, most of it for finding its place.
 AROUND_TILE, AROUND_NUMBER = 300, 60
 # Clock cycles until a number comes from the cache of all multiprocessors, and how many such trips follow one another:
@@ -36,7 +36,7 @@ TRIPS_OF_TILES, TRIPS_OF_NUMBER, TRIPS_OF_PHASE = 2, 2, 6
 # Warps of instructions that a multiprocessor starts, and bytes that the cache gives it, in each clock cycle.
 STARTS, CACHE_BYTES = 4, 32
 # Blocks of each kind of kernel that are on a multiprocessor at once: as many as have enough registers.
-RESIDENT = {Strategy.SINGLE_BLOCK: 4, Strategy.PERSISTENT: 1, Strategy.SEPARATE: 1}
+RESIDENT = {Strategy.SINGLE_BLOCK: 4, Strategy.PERSISTENT: 2, Strategy.SEPARATE: 2}
 # Seconds of a barrier of the whole grid, and of a launch in a graph, where they are not measured; cycles of that of a
 # block.
 BARRIER, NODE, BLOCK_BARRIER = 1.5e-6, 1.5e-6, 30
@@ -160,17 +160,21 @@ class _Step:
         deep = -(-shapes[0][1] // tiles.depth)
         terms = deep * tiles.depth * tiles.down * tiles.across
         instructions = busiest * (terms * each + AROUND_TILE * tiles.down * tiles.across)
-        read = busiest * deep * tiles.depth * (tiles.rows + tiles.columns) * 4 * self.resident
+        # Where there are few tiles, only some of the blocks on a multiprocessor have one.
+        busy = min(self.resident, -(-count // self.facts.processors)) if self.blocks > 1 else self.resident
+        read = busiest * deep * tiles.depth * (tiles.rows + tiles.columns) * 4 * busy
         trips = busiest * deep * TRIPS_OF_TILES * TRIP
-        started = self.started(instructions)
+        started = self.started(instructions, busy)
         return started, max(trips, read / CACHE_BYTES - started)
 
     def numbers(self, count: int, each: int) -> tuple[float, float]:
         """Cycles of instructions and of trips for numbers of which a thread has `each` one after another."""
         turns = -(-count // (self.blocks * self.tiles.threads)) * each
-        return self.started(turns * AROUND_NUMBER), turns * TRIPS_OF_NUMBER * TRIP
+        return self.started(
+            turns * AROUND_NUMBER, 1 if self.blocks > 1 else self.resident
+        ), turns * TRIPS_OF_NUMBER * TRIP
 
-    def started(self, instructions: float) -> float:
-        """Cycles until all warps of a multiprocessor have started so many instructions each."""
-        warps = self.resident * -(-self.tiles.threads // _WARP)
+    def started(self, instructions: float, busy: int) -> float:
+        """Cycles until all warps of so many blocks of a multiprocessor have started so many instructions each."""
+        warps = busy * -(-self.tiles.threads // _WARP)
         return instructions * max(warps / STARTS, 1.0)

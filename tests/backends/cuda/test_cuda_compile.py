@@ -113,12 +113,12 @@ ENTRIES = {"separate": ["run", "advance"], "persistent": ["train_epoch"], "singl
 # Instructions for each multiply-add in the slowest of the three products of dense layers: before sm_100, whose kernels
 # are given to another version of LLVM, and from there on.
 MOST_INSTRUCTIONS = {
-    "separate.run": (6.0, 3.2),
-    "persistent.train_epoch": (55.0, 10.0),
-    "single_block.train_networks": (57.0, 11.0),
+    "separate.run": (4.2, 3.2),
+    "persistent.train_epoch": (9.5, 8.0),
+    "single_block.train_networks": (12.0, 12.5),
 }
 # Blocks of a kernel that have enough registers on a multiprocessor.
-LEAST_BLOCKS = {"single_block.train_networks": 4}
+LEAST_BLOCKS = {"single_block.train_networks": 4, "dense persistent.train_epoch": 2}
 
 
 @pytest.mark.parametrize(("capabilities", "networks"), CASES)
@@ -143,7 +143,8 @@ def test_kernels_are_as_they_should_be(capabilities, networks):
         assert kernel["wide"] == [], kernel
         assert kernel["registers"] <= 255, kernel
         assert kernel["shared"] <= 48 * 1024, kernel
-        assert kernel["blocks"] >= LEAST_BLOCKS.get(kernel["entry"], 1), kernel
+        names = f"{kernel['what']} {kernel['entry']}", kernel["entry"]
+        assert kernel["blocks"] >= max(LEAST_BLOCKS.get(name, 1) for name in names), kernel
         if kernel["loops"] is not None:
             check_products(kernel)
 

@@ -26,9 +26,9 @@ def step(problem, facts=H200, **more):
 
 
 def test_a_step_of_mnist(mnist):
-    """Between the figures of an estimate by hand, from the machine code: 80 to 105 microseconds."""
+    """About what an estimate by hand gives, from the machine code: 63 ms an epoch of 938 steps."""
     found = step(mnist)
-    assert 80e-6 < found.step < 105e-6
+    assert 55e-6 < found.step < 75e-6
     assert found.epoch == found.step
     assert [part.name for part in found.parts] == ["forward", "finish rows", "judge rows", "backward", "learn"]
     # A barrier of the grid behind each phase: the first of the counts that must not grow.
@@ -36,10 +36,10 @@ def test_a_step_of_mnist(mnist):
 
 
 def test_small_networks():
-    """Of the same estimate: 8 to 13 microseconds a step, or nearly, and 0.3 to 0.45 seconds for 10,000 networks."""
+    """By the same estimate some microseconds a step, and 0.3 seconds for 10,000 networks of 2,000 steps."""
     problem = xor_problem(support.BUILTINS)
-    assert 6e-6 < step(problem).step < 13e-6
-    assert 0.3 < 2000 * step(problem, networks=10_000).epoch < 0.45
+    assert 5e-6 < step(problem).step < 13e-6
+    assert 0.25 < 2000 * step(problem, networks=10_000).epoch < 0.45
     assert step(problem, networks=132).epoch == step(problem).epoch
 
 

@@ -50,11 +50,15 @@ CLIP_VALUE, CLIP_NORM = range(2)
     FINISH,
 ) = range(40)  # fmt: skip
 ZERO, ONE = np.float32(0), np.float32(1)
+BY_THRESHOLD, BY_LARGEST = 1, 2
 # One more than needed, so that threads storing a column hit different banks of shared memory.
 LEFT = ROWS + 1
 RIGHT = COLUMNS + 1
 PER_THREAD = DOWN * ACROSS
 THREADS_ACROSS = COLUMNS // ACROSS
+# How many numbers of each tile a thread loads, and whether all threads load as many.
+LEFT_LOADS, RIGHT_LOADS = -(-DEPTH * ROWS // THREADS), -(-DEPTH * COLUMNS // THREADS)
+LEFT_WHOLE, RIGHT_WHOLE = DEPTH * ROWS % THREADS == 0, DEPTH * COLUMNS % THREADS == 0
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 MIX1, MIX2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 S27, S30, S31, S32 = np.uint64(27), np.uint64(30), np.uint64(31), np.uint64(32)
@@ -93,19 +97,43 @@ def mask(net, s, row, unit):
 
 
 @inner
+def this_thread():
+    """The number of this thread in its block, of which the compiler then knows that it is not negative."""
+    return np.int64(np.uint32(cuda.threadIdx.x))
+
+
+@inner
 def value_at(net, data, x, units, row, first, k):
     """Number `k` in row `row` at offset `x`, in rows of `units`; from the batch itself if `x` is NONE."""
     _, _, _, work, _ = net
     if x < 0:
         features, _, _, order, scaling = data
-        return np.float32(features[order[first + row], k]) * scaling[0] + scaling[1]
-    return work[x + row * units + k]
+        source = np.uint32(order[np.uint32(first + row)])
+        return np.float32(features[source, np.uint32(k)]) * scaling[0] + scaling[1]
+    # Places are computed in 32 bits, with half the instructions; a table has no greater ones.
+    return work[np.uint32(x + row * units + k)]
 
 
 @inner
 def weight_of(scaling, row):
     """What the loss of a row of the data set is multiplied by; weights, if there are any, follow scale and shift."""
     return scaling[2 + row] if scaling.shape[0] > 2 else ONE
+
+
+@inner
+def right_answer(loss, a, classes, source, numbers):
+    """1 if the answer of an output row is right, else 0."""
+    judge = loss[JUDGE]
+    if judge == BY_THRESHOLD:
+        answer = 1 if a[0] > numbers[loss[THRESHOLD]] else 0
+        return ONE if answer == classes[source] else ZERO
+    if judge == BY_LARGEST:
+        best = 0
+        for k in range(1, a.shape[0]):
+            if a[k] > a[best]:
+                best = k
+        return ONE if best == classes[source] else ZERO
+    return ZERO
 
 
 @inner

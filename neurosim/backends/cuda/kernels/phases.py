@@ -58,11 +58,12 @@ from neurosim.backends.cuda.kernels.common import (
     FORWARD,
     GATHER,
     INPUTS,
-    JUDGE,
     JUDGE_ROWS,
     KIND,
     LEARN,
     LEFT,
+    LEFT_LOADS,
+    LEFT_WHOLE,
     LOSS_PARAMS,
     ONE,
     OUT,
@@ -70,9 +71,10 @@ from neurosim.backends.cuda.kernels.common import (
     PER_THREAD,
     PULL_BACK,
     RIGHT,
+    RIGHT_LOADS,
+    RIGHT_WHOLE,
     SQUARES,
     SQUARES_PARTS,
-    THRESHOLD,
     UNITS,
     UPDATE,
     WEIGHT,
@@ -80,6 +82,7 @@ from neurosim.backends.cuda.kernels.common import (
     ZERO,
     A,
     D,
+    X,
     Z,
     accumulate,
     clear,
@@ -90,15 +93,16 @@ from neurosim.backends.cuda.kernels.common import (
     learn_one,
     learn_weight,
     mask,
+    right_answer,
     share,
     stride_of,
+    this_thread,
     through_unit,
     tiles_of,
+    value_at,
     weight_of,
 )
 from neurosim.backends.cuda.target import cuda, float32, inner, larger, math
-
-BY_THRESHOLD, BY_LARGEST = 1, 2
 
 # Programs -------------------------------------------------------------------------------------------------------
 
@@ -146,24 +150,28 @@ def forward(net, data, s, rows, first, team, shared):
     stages, _, weights, _, _ = net
     left, right, result = shared
     sums = cuda.local.array(PER_THREAD, float32)
-    thread = cuda.threadIdx.x
-    inputs, units, weight = stages[s, INPUTS], stages[s, UNITS], stages[s, WEIGHT]
+    thread = this_thread()
+    inputs, units, weight, source = stages[s, INPUTS], stages[s, UNITS], stages[s, WEIGHT], stages[s, X]
     across = (units + COLUMNS - 1) // COLUMNS
     for tile in range(team[0], tiles_of(rows, units), team[1]):
         r0 = tile // across * ROWS
         c0 = tile % across * COLUMNS
         clear(sums)
         for k0 in range(0, inputs, DEPTH):
-            for e in range(thread, DEPTH * ROWS, THREADS):
-                k = e % DEPTH
-                i = e // DEPTH
-                inside = r0 + i < rows and k0 + k < inputs
-                left[k, i] = input_of(net, data, s, r0 + i, first, k0 + k) if inside else ZERO
-            for e in range(thread, DEPTH * COLUMNS, THREADS):
-                j = e % COLUMNS
-                k = e // COLUMNS
-                inside = k0 + k < inputs and c0 + j < units
-                right[k, j] = weights[weight + (k0 + k) * units + c0 + j] if inside else ZERO
+            for load in range(LEFT_LOADS):
+                e = thread + load * THREADS
+                if LEFT_WHOLE or e < DEPTH * ROWS:
+                    k = e % DEPTH
+                    i = e // DEPTH
+                    inside = r0 + i < rows and k0 + k < inputs
+                    left[k, i] = value_at(net, data, source, inputs, r0 + i, first, k0 + k) if inside else ZERO
+            for load in range(RIGHT_LOADS):
+                e = thread + load * THREADS
+                if RIGHT_WHOLE or e < DEPTH * COLUMNS:
+                    j = e % COLUMNS
+                    k = e // COLUMNS
+                    inside = k0 + k < inputs and c0 + j < units
+                    right[k, j] = weights[np.uint32(weight + (k0 + k) * units + c0 + j)] if inside else ZERO
             cuda.syncthreads()
             accumulate(left, right, sums, thread)
             cuda.syncthreads()
@@ -231,22 +239,6 @@ def judge_rows(net, data, loss, rows, first, measures, team):
             d_row[unit] = d_row[unit] * (scale * weight) if weight != ZERO else ZERO
 
 
-@inner
-def right_answer(loss, a, classes, source, numbers):
-    """1 if the answer of an output row is right, else 0."""
-    judge = loss[JUDGE]
-    if judge == BY_THRESHOLD:
-        answer = 1 if a[0] > numbers[loss[THRESHOLD]] else 0
-        return ONE if answer == classes[source] else ZERO
-    if judge == BY_LARGEST:
-        best = 0
-        for k in range(1, a.shape[0]):
-            if a[k] > a[best]:
-                best = k
-        return ONE if best == classes[source] else ZERO
-    return ZERO
-
-
 # Backward -------------------------------------------------------------------------------------------------------
 
 
@@ -286,23 +278,27 @@ def backward(net, s, rows, first, team, shared):
     inputs, units, weight, gradient = stages[s, INPUTS], stages[s, UNITS], stages[s, WEIGHT], stages[s, D]
     left, right, result = shared
     sums = cuda.local.array(PER_THREAD, float32)
-    thread = cuda.threadIdx.x
+    thread = this_thread()
     across = (inputs + COLUMNS - 1) // COLUMNS
     for tile in range(team[0], tiles_of(rows, inputs), team[1]):
         r0 = tile // across * ROWS
         c0 = tile % across * COLUMNS
         clear(sums)
         for k0 in range(0, units, DEPTH):
-            for e in range(thread, DEPTH * ROWS, THREADS):
-                k = e % DEPTH
-                i = e // DEPTH
-                inside = r0 + i < rows and k0 + k < units
-                left[k, i] = work[gradient + (r0 + i) * units + k0 + k] if inside else ZERO
-            for e in range(thread, DEPTH * COLUMNS, THREADS):
-                k = e % DEPTH
-                j = e // DEPTH
-                inside = k0 + k < units and c0 + j < inputs
-                right[k, j] = weights[weight + (c0 + j) * units + k0 + k] if inside else ZERO
+            for load in range(LEFT_LOADS):
+                e = thread + load * THREADS
+                if LEFT_WHOLE or e < DEPTH * ROWS:
+                    k = e % DEPTH
+                    i = e // DEPTH
+                    inside = r0 + i < rows and k0 + k < units
+                    left[k, i] = work[np.uint32(gradient + (r0 + i) * units + k0 + k)] if inside else ZERO
+            for load in range(RIGHT_LOADS):
+                e = thread + load * THREADS
+                if RIGHT_WHOLE or e < DEPTH * COLUMNS:
+                    k = e % DEPTH
+                    j = e // DEPTH
+                    inside = k0 + k < units and c0 + j < inputs
+                    right[k, j] = weights[np.uint32(weight + (c0 + j) * units + k0 + k)] if inside else ZERO
             cuda.syncthreads()
             accumulate(left, right, sums, thread)
             cuda.syncthreads()
@@ -363,23 +359,28 @@ def weight_tile(net, data, s, tile, rows, first, learner, step, learning, shared
     stages, _, _, work, _ = net
     left, right, result = shared
     sums = cuda.local.array(PER_THREAD, float32)
-    thread = cuda.threadIdx.x
+    thread = this_thread()
     inputs, units, weight, gradient = stages[s, INPUTS], stages[s, UNITS], stages[s, WEIGHT], stages[s, D]
+    source = stages[s, X]
     across = (units + COLUMNS - 1) // COLUMNS
     r0 = tile // across * ROWS
     c0 = tile % across * COLUMNS
     clear(sums)
     for k0 in range(0, rows, DEPTH):
-        for e in range(thread, DEPTH * ROWS, THREADS):
-            i = e % ROWS
-            k = e // ROWS
-            inside = r0 + i < inputs and k0 + k < rows
-            left[k, i] = input_of(net, data, s, k0 + k, first, r0 + i) if inside else ZERO
-        for e in range(thread, DEPTH * COLUMNS, THREADS):
-            j = e % COLUMNS
-            k = e // COLUMNS
-            inside = k0 + k < rows and c0 + j < units
-            right[k, j] = work[gradient + (k0 + k) * units + c0 + j] if inside else ZERO
+        for load in range(LEFT_LOADS):
+            e = thread + load * THREADS
+            if LEFT_WHOLE or e < DEPTH * ROWS:
+                i = e % ROWS
+                k = e // ROWS
+                inside = r0 + i < inputs and k0 + k < rows
+                left[k, i] = value_at(net, data, source, inputs, k0 + k, first, r0 + i) if inside else ZERO
+        for load in range(RIGHT_LOADS):
+            e = thread + load * THREADS
+            if RIGHT_WHOLE or e < DEPTH * COLUMNS:
+                j = e % COLUMNS
+                k = e // COLUMNS
+                inside = k0 + k < rows and c0 + j < units
+                right[k, j] = work[np.uint32(gradient + (k0 + k) * units + c0 + j)] if inside else ZERO
         cuda.syncthreads()
         accumulate(left, right, sums, thread)
         cuda.syncthreads()
