@@ -155,14 +155,18 @@ def test_backends_agree(compiled, name):
     assert max(errors.values()) < compiled.values, errors
 
 
+DENSE = (40, (Dense(96, OWN_PADE), Activation(SWISH), Dense(70, OWN), Dense(3, SHARED)))
+MAPS = ((8, 8, 2), (Conv2d(9, (3, 3), OWN_PADE), Activation(SWISH), Conv2d(5, (3, 3), SHARED), Flatten(), Dense(3)))
+
+
 @pytest.mark.parametrize("clip", [None, 1e-3])
-def test_the_number_of_threads_changes_no_bit(clip):
-    """Of a network that is worth several threads."""
-    layers = (Dense(96, OWN_PADE), Activation(SWISH), Dense(70, OWN), Dense(3, SHARED))
-    net = support.network(40, layers)
-    given = support.rows(150, 40, 3)
+@pytest.mark.parametrize(("inputs", "layers"), [DENSE, MAPS], ids=["vectors", "maps"])
+def test_the_number_of_threads_changes_no_bit(inputs, layers, clip):
+    """Of a network that is worth several threads, with 7 of which groups of maps are divided."""
+    net = support.network(inputs, layers)
+    given = support.rows(150, net.inputs, 3)
     found = []
-    for threads in (1, 2, 3):
+    for threads in (1, 2, 7):
         bench = support.COMPILED[0].make(net, support.training(batch=64, clip_norm=clip), threads=threads)
         bench.train_epoch(given, 0)
         found.append(bench.parameters.tobytes())
