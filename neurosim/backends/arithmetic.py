@@ -2,8 +2,9 @@
 
 The CPU backend has the same bits on every processor of an architecture: no sum is reordered, what is fused is written
 as fused, and its functions are its own, as are those that schedules and optimizers use. Architectures differ in what
-they do with numbers too small for a normal float32. The reference backend multiplies matrices with NumPy's BLAS,
-NumPy's exp, log and tanh depend on the vector instructions they use, and sine, cosine and powers are the C library's.
+they do with numbers too small for a normal float32. The CUDA backend is meant to have the same bits, but for what
+`neurosim.backends.cuda` names. The reference backend multiplies matrices with NumPy's BLAS, NumPy's exp, log and tanh
+depend on the vector instructions they use, and sine, cosine and powers are the C library's.
 """
 
 from __future__ import annotations

@@ -67,6 +67,7 @@ REASONS = {
     ("backends/cuda/machine_code.py", "subprocess"): "NVIDIA's disassembler, where a kernel's instructions are counted",
     ("backends/cuda/probes.py", "import_module"): LIBRARY,
     ("backends/cuda/resources.py", "import_module"): LIBRARY,
+    ("backends/cuda/rounding.py", "import_module"): LIBRARY,
     ("backends/cuda/target.py", "import_module"): LIBRARY,
     ("backends/cuda/toolkit.py", "import_module"): LIBRARY,
     ("backends/cuda/vector_loads.py", "import_module"): LIBRARY,

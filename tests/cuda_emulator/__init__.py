@@ -3,7 +3,8 @@
 Numba's simulator runs kernels as Python. Here they are compiled as for a GPU, by numba-cuda's own type inference and
 lowering; only the last step differs, from LLVM's IR to machine code. And they are launched as on a GPU: through
 numba-cuda, cuda.core and the functions of the driver, whose place a library of our own takes. What differs from a GPU:
-its library of functions (libdevice) is that of the host, nothing is fused, and no time is measured.
+its library of functions (libdevice) is that of the host, and no time is measured. Products and sums are fused, and tiny
+numbers count as 0, where the compiler of a GPU would do that with the options that it is given.
 
 * `library` builds that library from the C++ in `driver`, and loads it; `emulator` is what tests call.
 * `host_code` makes host code of a kernel's IR, with a call before every access; `numba_hook` brings it to Numba.

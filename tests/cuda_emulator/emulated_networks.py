@@ -24,6 +24,7 @@ from support import (
 
 from neurosim.backends.cuda.backend import CudaBackend
 from neurosim.backends.cuda.strategy import Strategy
+from neurosim.backends.select import make_backend
 from neurosim.data.rows import Rows
 from neurosim.network.network import Network
 
@@ -51,6 +52,11 @@ class Case:
         bench = CudaBackend(net, training, 3, strategy=self.strategy, **settings)
         return support.scattered(bench), support.scattered(support.REFERENCE.make(net, training, 3))
 
+    def make_cpu(self) -> Any:
+        """The CPU backend with the same initial numbers."""
+        training = support.training(self.optimizer, batch=20, shuffle=True, **self.bounds)
+        return support.scattered(make_backend("cpu", self.network, training, 3))
+
     @property
     def rows(self) -> Rows:
         """More than two batches, the last one of a single row; rows have weights, some of them none."""
@@ -62,42 +68,56 @@ class Case:
 
 SINGLE, PERSISTENT, SEPARATE = Strategy.SINGLE_BLOCK, Strategy.PERSISTENT, Strategy.SEPARATE
 OWN, SHARED = ("prelu", {}, "unit"), ("learnable_swish", {}, "layer")
-# Of everything that vectors can have.
-VECTORS = [
-    Dropout(0.2),
-    Residual((Dense(12, "tanh", l2=0.1), BatchNorm(), Dropout(0.3))),
-    LayerNorm(),
-    Dense(20, OWN),
-    Gated("swiglu"),
-    Dense(18),
-    Maxout(3),
-    Activation(SHARED),
-]
-# Of everything that maps can have; sides, channels and steps are no multiples of anything.
-MAPS = [
-    Conv2d(5, (3, 2), OWN, padding="same", l1=0.01),
-    BatchNorm(0.3),
-    Pool("max", (3, 3), (2, 2), "same"),
-    Residual((Conv2d(5, (2, 2), "gelu", padding="same"), Dropout(0.2), BatchNorm())),
-    LayerNorm(),
-    Residual((Conv2d(3, (1, 1), stride=(2, 1), padding="same", bias=False),)),
-    Pool("avg", (2, 2), (1, 1)),
-    Conv2d(18, (1, 1)),
-]
+
+
+def vectors(first: Any, last: Any) -> list[Any]:
+    """Of everything that vectors can have, with these activations."""
+    return [
+        Dropout(0.2),
+        Residual((Dense(12, "tanh", l2=0.1), BatchNorm(), Dropout(0.3))),
+        LayerNorm(),
+        Dense(20, first),
+        Gated("swiglu"),
+        Dense(18),
+        Maxout(3),
+        Activation(last),
+    ]
+
+
+def maps(first: Any) -> list[Any]:
+    """Of everything that maps can have; sides, channels and steps are no multiples of anything."""
+    return [
+        Conv2d(5, (3, 2), first, padding="same", l1=0.01),
+        BatchNorm(0.3),
+        Pool("max", (3, 3), (2, 2), "same"),
+        Residual((Conv2d(5, (2, 2), "gelu", padding="same"), Dropout(0.2), BatchNorm())),
+        LayerNorm(),
+        Residual((Conv2d(3, (1, 1), stride=(2, 1), padding="same", bias=False),)),
+        Pool("avg", (2, 2), (1, 1)),
+        Conv2d(18, (1, 1)),
+    ]
+
+
+LEARNED = vectors(OWN, SHARED)
 CCE = "categorical_cross_entropy"
 SIGMOID = [Dense(7, "leaky_relu"), Dropout(0.3), Dense(1, "sigmoid")]
 SOFTMAX = [Dense(65, "elu"), Dropout(0.4), Dense(9, "selu"), Dense(17, "softmax"), Dense(3, "softmax")]
 WIDE = [Dense(130, "swish"), Dense(66, "hard_sigmoid"), Dense(2)]
-AVERAGED, FLAT = [*MAPS, GlobalAvgPool(), Dense(3)], [*MAPS, Flatten(), Dense(9, "relu"), Dense(3, "softplus")]
+AVERAGED = [*maps(OWN), GlobalAvgPool(), Dense(3)]
+FLAT = [*maps("tanh"), Flatten(), Dense(9, "relu"), Dense(3, "softplus")]
 IMAGE = (7, 6, 2)
 VALUE, NORM = {"clip_value": 0.1}, {"clip_norm": 0.5}
 CASES = {
     "one block: sigmoid": Case(9, SIGMOID, "binary_cross_entropy", "adam", SINGLE),
-    "one block: vectors": Case(12, [*VECTORS, Dense(3)], "hinge", "adafactor", SINGLE, NORM),
+    "one block: vectors": Case(12, [*vectors("swish", "gelu"), Dense(3)], "hinge", "nadam", SINGLE, VALUE),
+    "one block: learned": Case(12, [*LEARNED, Dense(3)], "hinge", "adafactor", SINGLE, NORM),
     "one block: step": Case(5, [Dense(1, "step", bias=False)], "perceptron", "sgd", SINGLE),
     "persistent: dense": Case(33, SOFTMAX, CCE, "adamw", PERSISTENT),
-    "persistent: vectors": Case(12, [*VECTORS, Dense(6)], "gaussian_nll", "lamb", PERSISTENT, VALUE),
+    "persistent: vectors": Case(12, [*LEARNED, Dense(6)], "gaussian_nll", "lamb", PERSISTENT, VALUE),
     "persistent: maps": Case(IMAGE, AVERAGED, "huber", "rmsprop", PERSISTENT, NORM),
     "separate: dense": Case(70, WIDE, "mse", "lars", SEPARATE),
     "separate: maps": Case(IMAGE, FLAT, "mae", "radam", SEPARATE),
 }
+# Those that have the bits of the CPU backend: not what looks at whole arrays, bounds the length of the gradient, or
+# learns activations.
+SAME_BITS = ("one block: sigmoid", "one block: vectors", "one block: step", "persistent: dense", "separate: maps")

@@ -38,16 +38,24 @@ def install() -> None:
         if "emulator" not in self._cubin_cache:
             # A kernel that was compiled in another process brings what that one has made in place of machine code.
             (kept,) = self._cubin_cache.values() or (None,)
-            texts = self.llvm_strs if kept is None else json.loads(kept.code.partition(b"\0")[2])
+            made = _made(self) if kept is None else json.loads(kept.code.partition(b"\0")[2])
             # Other processes have given other kernels the same name.
             own_name = f"{name} {next(_numbers)}"
-            _add(own_name, compile_for_host(texts, name))
-            code = own_name.encode() + b"\0" + json.dumps(texts).encode()
+            _add(own_name, compile_for_host(made["texts"], name, fusing=made["fusing"], flushing=made["flushing"]))
+            code = own_name.encode() + b"\0" + json.dumps(made).encode()
             self._cubin_cache["emulator"] = ObjectCode.from_cubin(code, name=name)
         return self._cubin_cache["emulator"]
 
     library.get_asm_str = get_asm_str
     library.get_cubin = get_cubin
+
+
+def _made(library: Any) -> dict[str, Any]:
+    """What the machine code of a kernel is made from, and how."""
+    options = library._nvvm_options
+    # The compiler fuses products and sums unless told not to, and the linker whatever it is told.
+    fusing = bool(options.get("fma", True) or library._lto)
+    return {"texts": library.llvm_strs, "fusing": fusing, "flushing": bool(options.get("ftz"))}
 
 
 def forget_device() -> None:

@@ -114,12 +114,12 @@ def test_an_evaluation_takes_a_part_of_what_is_free_and_few_work_spaces_are_kept
         emulator.set_device(memory=in_use() + room if room else emulator.MEMORY)
         bench = CudaBackend(net, support.training(), 3)
         found.append(bench.evaluate(rows).loss)
-        ((capacity, _),) = bench._launches
+        ((capacity, *_),) = bench._launches
         assert (capacity < 700) == (room is not None)
     assert found[0] == found[1]
     for count in range(1, 9):
         bench.gradients(support.rows(count, 9, 1))
-    assert [capacity for capacity, _ in bench._launches] == [5, 6, 7, 8]
+    assert [capacity for capacity, *_ in bench._launches] == [5, 6, 7, 8]
 
 
 def test_what_has_no_room_is_refused():

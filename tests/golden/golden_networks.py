@@ -21,12 +21,12 @@ LARGE = ("mnist", "fashion_mnist")
 FEW_ROWS = 640
 
 
-def digest(name, threads):
-    """The hash of a scenario's network after its first steps, on the CPU backend."""
+def digest(name, threads, backend="cpu"):
+    """The hash of a scenario's network after its first steps."""
     scenario = neurosim.load_scenario(name)
     if scenario.data.source in LARGE:
         scenario = neurosim.load_scenario(name, overrides={"data.samples": FEW_ROWS, "data.test_samples": FEW_ROWS})
-    simulator = neurosim.Simulator(scenario, backend="cpu", threads=threads)
+    simulator = neurosim.Simulator(scenario, backend=backend, threads=threads)
     simulator.train_epoch()
     while simulator.steps_done < STEPS and scenario.data.source not in LARGE:
         simulator.train_epoch()

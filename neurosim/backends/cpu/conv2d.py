@@ -19,6 +19,7 @@ from __future__ import annotations
 import numpy as np
 
 from neurosim.backends.cpu.cutting import share
+from neurosim.backends.cpu.gradient_blocks import BLOCK, FEW_CHANNELS, Geometry, rows_of_block, width_of_map
 from neurosim.backends.cpu.jit import compiled
 from neurosim.backends.cpu.map_tiles import LINE_TILES, TILES, correlation_tile, gradient_tile, sum_of_line
 from neurosim.backends.cpu.memory import floats
@@ -26,20 +27,10 @@ from neurosim.backends.cpu.vectors import LANES, LINE, PART, linked, stack_lines
 
 SIZES = tuple((height, width) for width, height in TILES.items())
 LINE_SIZES = tuple((height, width) for width, height in LINE_TILES.items())
-# Bytes of the operands' rows that are processed before the next tile: they stay in the level-2 cache.
-BLOCK = 400_000
-# Least number of positions in a block of the weights' gradient, if the map has as many.
-POSITIONS = 96
 # Passed as np.int64(ONE): a literal 1 would make Numba compile the callee a second time.
 ONE = 1
 WIDEST = max(width for _, width in LINE_SIZES)
 LARGEST_TILE = max(width * height for height, width in LINE_SIZES)
-# Maps with fewer channels get a border of zeros before the gradient of weights, for longer runs of lines. Those with
-# more have so many tiles for some output channels that these are first copied to lie together: in place they are a
-# power of two apart, as a rule, and drive each other out of the level-1 cache.
-FEW_CHANNELS = 4
-
-Geometry = tuple[int, int, int, int, int, int, int, int, int, int, int, int]
 
 
 def packed_floats(geometry: Geometry) -> int:
@@ -53,21 +44,15 @@ def transposed_floats(geometry: Geometry) -> int:
     return packed_floats(geometry) + geometry[2]
 
 
-def rows_of_block(geometry, width):
-    """The number of output rows whose sums are taken together; `width` is that of the map with its border, if any."""
-    _, _, channels, _, out_width, out_channels, _, _, sy, _, _, _ = geometry
-    return max(BLOCK // (LINE * (sy * width * channels + out_width * out_channels)), POSITIONS // out_width, 1)
-
-
 gradient_block = compiled(rows_of_block)
 
 
 def gradient_floats(geometry: Geometry) -> int:
     """How many numbers of scratch memory `conv_weight_gradient` needs."""
-    height, width, channels, out_height, out_width, _, kernel_height, kernel_width, sy, sx, _, _ = geometry
+    _, _, channels, out_height, out_width, _, kernel_height, _, sy, _, _, _ = geometry
+    width = width_of_map(geometry)
     if channels < FEW_CHANNELS:
-        height, width = (out_height - 1) * sy + kernel_height, (out_width - 1) * sx + kernel_width
-        return height * width * channels * LANES
+        return ((out_height - 1) * sy + kernel_height) * width * channels * LANES
     return min(rows_of_block(geometry, width), out_height) * out_width * WIDEST * LANES
 
 

@@ -10,10 +10,17 @@ The engine, in reading order:
   step as a list of phases.
 * `generation`, `modules`: the kernels' text with the formulas of one network filled in.
 * `target`, `toolkit`, `kernel_cache`: the GPU and its compiler, and what it has compiled, kept for other processes.
+* `rounding`, `functions`: how numbers are rounded, and exp, log and so on: as on the CPU.
 * `device`, `launches`, `graphs`: memory, launches, and launches recorded once and replayed.
 * `strategy`: which of three ways to train: one block of threads per network, one launch per epoch,
   or one launch per phase. `networks` is the first of them, for one network or thousands.
 * `backend`: all of it behind the interface of every backend; `ensemble`: many networks at once.
+
+Bits. What is trained is meant to have the bits of the CPU engine: each number of a product is one sum from first to
+last, with one fused multiply-add a term, and nothing else is fused; other sums are taken in the order of the engine,
+and exp, log, tanh and erf are the engine's own. Where that would cost a GPU too much, it is not so: functions that the
+CPU computes in float64 (sin, pow and others), the length of a gradient (``clip_norm``), optimizers that look at whole
+arrays, and what activations learn. The losses that are reported are added up in another order.
 
 Beside it: `formula_runs` runs every formula of a record over many cases (`formula_kernels`,
 `execution` and `helper` the launches, here or in a process where the simulator can be switched on);

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from neurosim.backends.base import JUDGES, Backend, Inspection, Totals, dropout_keys, shuffle_key
 from neurosim.backends.cpu import masks
+from neurosim.backends.cpu.groups import is_small
+from neurosim.backends.cpu.sparse_rows import mostly_zero
 from neurosim.backends.cuda.arrays import check_reductions
 from neurosim.backends.cuda.device import (
     DeviceRows,
@@ -28,7 +30,7 @@ from neurosim.backends.cuda.layout import build_table
 from neurosim.backends.cuda.modules import load_kernels
 from neurosim.backends.cuda.networks import SmallNetworks
 from neurosim.backends.cuda.pace import Pace, has_limit
-from neurosim.backends.cuda.stages.kinds import works_on_maps
+from neurosim.backends.cuda.stages.kinds import reads_lists, works_on_maps
 from neurosim.backends.cuda.step_constants import training_constants
 from neurosim.backends.cuda.strategy import Sizes, Strategy, choose_strategy, sizes
 from neurosim.backends.cuda.table import Table
@@ -89,7 +91,8 @@ class CudaBackend(Backend):
         self._pace = Pace(has_limit())
         self._evaluation_numbers: int | None = None
         self._modules: dict[str, ModuleType] = {}
-        self._launches: dict[tuple[int, str], PhaseLaunches] = {}
+        self._launches: dict[tuple[int, str, bool, bool], PhaseLaunches] = {}
+        self._reads_lists: bool | None = None
         self._batch = 0
         self._rows: list[tuple[Rows, DeviceRows]] = []
         self._single: SmallNetworks | None = None
@@ -176,14 +179,17 @@ class CudaBackend(Backend):
         self.prepare()
         return self._modules[kind]
 
-    def _phases(self, capacity: int, rows: Rows) -> PhaseLaunches:
-        """Launches for batches of up to `capacity` rows."""
+    def _phases(
+        self, capacity: int, rows: Rows, *, begin_with_shift: bool = False, training: bool = False
+    ) -> PhaseLaunches:
+        """Launches for batches of up to `capacity` rows, whose shift may be what sums begin with; or for `training`."""
         module = self._module("separate")
         self._to_device()
-        place = (capacity, rows.accuracy)
+        biases_first = training and is_small(self.network, self.training)
+        place = (capacity, rows.accuracy, begin_with_shift, biases_first)
         launches = self._launches.pop(place, None)
         if launches is None:
-            table = self._table(capacity, rows)
+            table = self._table(capacity, rows, begin_with_shift=begin_with_shift, biases_first=biases_first)
             most = self._sizes.most_blocks
             launches = PhaseLaunches(module, table, self._sizes.separate, self._memory, most, self.compiling)
         # Those used last are kept, at the end: each has a work space of its own.
@@ -192,7 +198,7 @@ class CudaBackend(Backend):
             del self._launches[next(iter(self._launches))]
         return launches
 
-    def _table(self, capacity: int, rows: Rows) -> Table:
+    def _table(self, capacity: int, rows: Rows, *, begin_with_shift: bool = False, biases_first: bool = False) -> Table:
         """The network, laid out for batches of up to `capacity` rows."""
         return build_table(
             self.network,
@@ -201,14 +207,24 @@ class CudaBackend(Backend):
             judge=JUDGES[rows.accuracy],
             training=self.training,
             terms=self._sizes.terms,
+            begins_with_shift=begin_with_shift,
+            biases_first=biases_first,
         )
+
+    def _begins_with_shift(self, rows: Rows) -> bool:
+        """Whether the CPU engine reads these rows as lists, and so begins its sums with what their shift adds."""
+        if self._reads_lists is None:
+            can_read = reads_lists(self.network, self._table(1, rows).stages)
+            self._reads_lists = can_read and not is_small(self.network, self.training)
+        return self._reads_lists and mostly_zero(rows)
 
     def _data(self, rows: Rows) -> DeviceRows:
         """The rows on the GPU; those requested last stay there."""
         for known, on_device in self._rows:
             if known is rows:
                 return on_device
-        self._rows = [*self._rows[-2:], (rows, upload_rows(self._memory, rows))]
+        data = upload_rows(self._memory, rows, begin_with_shift=self._begins_with_shift(rows))
+        self._rows = [*self._rows[-2:], (rows, data)]
         return self._rows[-1][1]
 
     # The interface of backends
@@ -220,7 +236,7 @@ class CudaBackend(Backend):
         classes = np.zeros(features.shape[0], np.int32)
         rows = Rows(features, nothing, classes, "none")
         outputs = np.zeros((rows.count, self.network.outputs), np.float32)
-        data = upload_rows(self._memory, rows)
+        data = upload_rows(self._memory, rows, begin_with_shift=self._begins_with_shift(rows))
         for phases, first, count in self._chunks(rows):
             phases.run(phases.table.forward(), data, count)
             outputs[first : first + count] = phases.outputs(count)
@@ -243,7 +259,7 @@ class CudaBackend(Backend):
         fitting = max(self._evaluation_numbers // max(self._table(1, rows).work, 1), 1)
         capacity = min(max(rows.count, 1), self._sizes.evaluation_rows, fitting)
         for first in range(0, rows.count, capacity):
-            phases = self._phases(capacity, rows)
+            phases = self._phases(capacity, rows, begin_with_shift=self._begins_with_shift(rows))
             count = min(capacity, rows.count - first)
             phases.place(first, count)
             yield phases, first, count
@@ -261,7 +277,9 @@ class CudaBackend(Backend):
     def train_step(self, rows: Rows) -> float:
         """One update on all `rows`; returns the mean objective before it."""
         penalty = self.penalty()
-        data, phases = upload_rows(self._memory, rows), self._phases(rows.count, rows)
+        begin = self._begins_with_shift(rows)
+        data = upload_rows(self._memory, rows, begin_with_shift=begin)
+        phases = self._phases(rows.count, rows, begin_with_shift=begin)
         keys = self._memory.upload(np.array(dropout_keys(self.network, self.seed, "step", self.steps_done), np.uint64))
         measures = self._memory.empty((rows.count, 2), np.float32)
         phases.place(0, rows.count)
@@ -288,7 +306,8 @@ class CudaBackend(Backend):
             return Totals(loss, correct, end - begin, rows.accuracy)
         if self._batch != batch:
             # What was laid out for another batch size has room of its own for the work of a batch.
-            self._launches.pop((self._batch, rows.accuracy), None)
+            for place in [place for place in self._launches if place[0] == self._batch]:
+                del self._launches[place]
             self._batch = batch
         data = self._data(rows)
         if self.training.shuffle:
@@ -331,7 +350,7 @@ class CudaBackend(Backend):
     ) -> None:
         """An epoch, or a range of its rows, in one launch, or in as few as the GPU's driver allows."""
         module, tiles = self._module("persistent"), self._sizes.persistent
-        phases = self._phases(batch, rows)
+        phases = self._phases(batch, rows, begin_with_shift=self._begins_with_shift(rows), training=True)
         memory = self._memory
         begin, end = span
         for first, last in self._pace.parts(-(-(end - begin) // batch)):
@@ -347,7 +366,7 @@ class CudaBackend(Backend):
         self, rows: Rows, data: DeviceRows, batch: int, span: tuple[int, int], keys: Any, constants: Any, measures: Any
     ) -> None:
         """Each phase in its own launch; the launches of a step are recorded once and replayed."""
-        phases = self._phases(batch, rows)
+        phases = self._phases(batch, rows, begin_with_shift=self._begins_with_shift(rows), training=True)
         begin, end = span
         phases.place(begin, min(batch, end - begin))
         program = phases.table.step()

@@ -15,6 +15,8 @@ DOWN = ACROSS = 1
 THREADS = (ROWS // DOWN) * (COLUMNS // ACROSS)
 # Number of the optimizer's slots, and of the step constants that it takes.
 SLOTS = CONSTANTS = 0
+# Whether a normalization of the network is one of maps.
+HAS_MAPS = False
 
 
 def activate(which, z, numbers, at, net, s, unit):

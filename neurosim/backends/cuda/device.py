@@ -190,19 +190,20 @@ class DeviceRows:
         return replace(self, order=order)
 
 
-def scaling(scale: float, shift: float, rows: Rows) -> NDArray[np.float32]:
-    """Scale and shift of the features and, where rows have weights, these behind them."""
-    return np.concatenate([np.array([scale, shift], np.float32), rows.weights.astype(np.float32)])
+def scaling(scale: float, shift: float, rows: Rows, first_shift: float = 0.0) -> NDArray[np.float32]:
+    """Scale and shift of the features, a shift that sums begin with and, where rows have weights, these behind them."""
+    return np.concatenate([np.array([scale, shift, first_shift], np.float32), rows.weights.astype(np.float32)])
 
 
-def upload_rows(memory: Memory, rows: Rows) -> DeviceRows:
-    """Copy rows to the GPU, in their own order."""
+def upload_rows(memory: Memory, rows: Rows, *, begin_with_shift: bool = False) -> DeviceRows:
+    """Copy rows to the GPU, in their own order; the shift of the features may be what sums begin with."""
+    shifts = (0.0, rows, rows.shift) if begin_with_shift else (rows.shift, rows)
     features = rows.features if rows.features.dtype == np.uint8 else rows.features.astype(np.float32)
     return DeviceRows(
         memory.upload(features),
         memory.upload(rows.values.astype(np.float32)),
         memory.upload(rows.classes.astype(np.int32)),
-        memory.upload(scaling(rows.scale, rows.shift, rows)),
+        memory.upload(scaling(rows.scale, *shifts)),
         memory.upload(np.arange(rows.count, dtype=np.int32)),
         rows.count,
     )

@@ -62,7 +62,7 @@ class Field(IntEnum):
     OUT_HEIGHT = auto()
     OUT_WIDTH = auto()
     PARTS = auto()  # offset of the parts of long sums
-    TERMS = auto()  # terms of each part
+    TERMS = auto()  # of a convolution: positions of one map in each part
     PLACES = auto()  # offset of the cells chosen by a max pool
     STATISTICS = auto()  # offset of the STATISTIC numbers of each group that is normalized
     RUNNING_MEAN = auto()  # offset behind the parameters
@@ -77,6 +77,10 @@ class Field(IntEnum):
     LEARNED_SLOPES = auto()  # offset of the gradient of the outputs times the derivatives with respect to each
     LEARNED_SUMS = auto()  # offset of the parts of their sums
     LEARNED_TERMS = auto()  # positions in each part
+    ON_MAPS = auto()  # of a normalization: whether rows are added up in groups, as those of maps are
+    BIAS_FIRST = auto()  # the bias again, where weighted sums begin with it; NONE where it is added at the end
+    STARTS = auto()  # offset of what else weighted sums begin with: what the shift of all inputs adds
+    GRADIENT_STARTS = auto()  # offset of the same for the gradients of weights
 
 
 class Statistic(IntEnum):
@@ -129,6 +133,8 @@ class Phase(IntEnum):
     GATHER = auto()  # all stages: the gradients alone
     ADD_SQUARES = auto()  # all parameters: the parts of the gradient's norm
     UPDATE = auto()  # all parameters, by gradients that were gathered
+    FIND_STARTS = auto()  # what weighted sums begin with
+    FIND_GRADIENT_STARTS = auto()
     # From here on: only in networks with layers other than dense ones.
     COMBINE_FORWARD = auto()
     COMBINE_BACKWARD = auto()
@@ -143,6 +149,7 @@ class Phase(IntEnum):
     POOL_FORWARD = auto()
     POOL_BACKWARD = auto()
     CHANNEL_PARTS = auto()
+    CHANNEL_SQUARES = auto()
     CHANNEL_STATISTICS = auto()
     RUNNING_STATISTICS = auto()
     GROUP_STATISTICS = auto()
@@ -166,16 +173,15 @@ class Phase(IntEnum):
 class Terms:
     """How long sums are divided into parts that are added up in parallel; the bits depend on it.
 
+    Other sums are divided as in the CPU engine, whose bits they have.
+
     Attributes
     ----------
-    convolution : int
-        Positions of the batch's maps in one part of a weight gradient.
     channel : int
-        Positions in one part of a sum over a channel.
+        Positions in one part of the sum for a parameter that an activation learns.
     norm : int
         Number of parts of the sum of squares of the gradient, and of each other sum over an array's parameters.
     """
 
-    convolution: int = 1024
     channel: int = 256
     norm: int = 256

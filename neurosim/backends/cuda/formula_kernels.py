@@ -22,7 +22,8 @@ _HEADER = '''\
 
 import numpy as np
 
-from neurosim.backends.cuda.target import cuda, float32, jit, larger, math, scalar, smaller
+from neurosim.backends.cuda.functions import math
+from neurosim.backends.cuda.target import cuda, float32, jit, larger, scalar, smaller
 
 F = np.float32{widest}
 

@@ -62,7 +62,8 @@ def _name(kernel: Any, types: Any) -> str | None:
         known = toolkit.facts(), _module("api").get_current_device().compute_capability
     except Exception:  # of any kind: a part of the toolkit is missing, or has changed; compiling will tell
         return None
-    parts = (stamp, function.__module__, function.__qualname__, types, sorted(kernel.targetoptions.items()), *known)
+    how = sorted(kernel.targetoptions.items()), kernel.flushing
+    parts = (stamp, function.__module__, function.__qualname__, types, *how, *known)
     digest = hashlib.sha256(repr(parts).encode() + function.__code__.co_code)
     return f"{function.__module__.rpartition('.')[2][:80]}.{function.__name__[:60]}-{digest.hexdigest()[:32]}.cuda"
 

@@ -120,7 +120,7 @@ class PhaseLaunches:
         if kind == Phase.CONVOLVE_BACKWARD:
             return count(rows * (inputs // into), into)
         if kind == Phase.CONVOLVE_PARTS:
-            parts = -(-rows * (units // out) // int(stage[Field.TERMS]))
+            parts = rows * -(-(units // out) // int(stage[Field.TERMS]))
             return parts * count(int(stage[Field.KERNEL_HEIGHT] * stage[Field.KERNEL_WIDTH]) * into, out)
         return self._threads(self._numbers(kind, stage, rows))
 
@@ -137,11 +137,13 @@ class PhaseLaunches:
             return self.table.squares_parts
         if kind == Phase.UPDATE or kind >= Phase.CLIP:
             return int(self.memory.gradient.shape[0])
-        if kind in (Phase.CHANNEL_PARTS, Phase.GRADIENT_PARTS):
-            return -(-rows * (units // out) // int(stage[Field.TERMS])) * out
+        if kind in (Phase.CHANNEL_PARTS, Phase.CHANNEL_SQUARES, Phase.GRADIENT_PARTS):
+            return (rows if stage[Field.ON_MAPS] == 1 else 1) * out
         if kind == Phase.LEARNED_PARTS:
             width, names = int(stage[Field.LEARNED_WIDTH]), int(stage[Field.LEARNED_NAMES])
             return -(-rows * (units // width) // int(stage[Field.LEARNED_TERMS])) * width * names
+        if kind in (Phase.FIND_STARTS, Phase.FIND_GRADIENT_STARTS):
+            return units
         if kind in (Phase.CHANNEL_STATISTICS, Phase.RUNNING_STATISTICS, Phase.CHANNEL_GRADIENTS):
             return out
         if kind in (Phase.GROUP_STATISTICS, Phase.GROUP_GRADIENTS):

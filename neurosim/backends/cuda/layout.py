@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from neurosim.backends.cuda.arrays import enter_arrays
-from neurosim.backends.cuda.fields import NONE, LossField, Terms
+from neurosim.backends.cuda.fields import NONE, Field, LossField, Terms
 from neurosim.backends.cuda.stages.base import Flow, Layout
 from neurosim.backends.cuda.stages.kinds import KINDS
 from neurosim.backends.cuda.table import Table
@@ -29,6 +29,8 @@ def build_table(
     judge: int,
     training: Training | None = None,
     terms: Terms | None = None,
+    biases_first: bool = False,
+    begins_with_shift: bool = False,
 ) -> Table:
     """Lay out a network.
 
@@ -46,6 +48,10 @@ def build_table(
         Bounds on the gradient; none when left out.
     terms : Terms, optional
         How long sums are divided.
+    biases_first : bool
+        Whether all weighted sums begin with the bias, as when the CPU engine trains small networks.
+    begins_with_shift : bool
+        Whether the sums of the first stage begin with what the shift of the inputs adds; the inputs are not shifted.
 
     Raises
     ------
@@ -55,11 +61,14 @@ def build_table(
         If a batch would store more than 32-bit numbers can address.
     """
     clip_value, clip_norm = (training.clip_value, training.clip_norm) if training is not None else (None, None)
-    layout = Layout(network, capacity, activations, terms or Terms(), KINDS)
+    layout = Layout(network, capacity, activations, terms or Terms(), KINDS, biases_first=biases_first)
     layout.keep(*(math.inf if bound is None else bound for bound in (clip_value, clip_norm)))
     layout.stack(network.layers, Flow())
     if not layout.stages:
         raise BackendError("the CUDA backend has nothing to compute in this network", 'Use backend="cpu".')
+    if begins_with_shift:
+        first = layout.stages[0]
+        first[Field.STARTS], first[Field.GRADIENT_STARTS] = (layout.space(first[Field.UNITS]) for _ in range(2))
     loss = [NONE] * len(LossField)
     loss[LossField.PARAMS] = layout.keep(*network.loss.values)
     loss[LossField.JUDGE] = judge

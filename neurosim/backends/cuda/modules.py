@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import ModuleType
 
 from neurosim.backends.cache import load_generated
+from neurosim.backends.cpu.groups import is_small
 from neurosim.backends.cuda.device import GENERATED
 from neurosim.backends.cuda.generation import Tiles, generate
 from neurosim.network.network import Network
@@ -26,6 +27,8 @@ def load_kernels(network: Network, training: Training, tiles: Tiles, kernels: st
         kernels,
         looks_at_arrays=training.looks_at_arrays,
         averages=training.average is not None,
+        # As the CPU engine does, but not where it trains small networks.
+        flushing=kernels == "separate" or not is_small(network, training),
     )
     module = load_generated(f"cuda_{kernels}", generated.text)
     # A kernel is compiled when it is first launched; this serves to report errors at that time.

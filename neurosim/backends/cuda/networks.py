@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurosim.backends.base import JUDGES, dropout_keys
+from neurosim.backends.cpu.groups import is_small
 from neurosim.backends.cuda.device import Memory, call, prepare, scaling
 from neurosim.backends.cuda.fields import Terms
 from neurosim.backends.cuda.generation import Tiles, activations_of
@@ -108,6 +109,7 @@ class SmallNetworks:
             judge=self._judge,
             training=self.training,
             terms=self._terms,
+            biases_first=is_small(self._network, self.training),
         )
         memory, self._batch = self._memory, batch
         self._table = tuple(memory.upload(part) for part in (table.program(), table.stages, table.loss))

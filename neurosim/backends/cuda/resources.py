@@ -18,8 +18,6 @@ MOST_SHARED = 48 * 1024
 REGISTERS_OF_PROCESSOR = 64 * 1024
 # Registers are given to a warp of 32 threads in pieces of this size.
 _PIECE, _WARP = 256, 32
-# From here on, libNVVM is given another dialect of LLVM's IR; before it, the same text comes out for every GPU.
-_OTHER_DIALECT = (10, 0)
 
 
 @dataclass(frozen=True)
@@ -36,6 +34,8 @@ class Resources:
         Bytes of shared memory per block.
     wide : list of str
         The kernel's float64 instructions, of which there should be none.
+    fusible : list of str
+        Its products and sums that the assembler may fuse, so that bits differ from the CPU's; there should be none.
     name : str
         Its name in the machine code.
     code : bytes
@@ -46,6 +46,7 @@ class Resources:
     spilled: int
     shared: int
     wide: list[str]
+    fusible: list[str]
     name: str
     code: bytes
 
@@ -81,18 +82,15 @@ def resources_of(
     except ImportError as error:
         raise BackendError("kernels cannot be linked without numba-cuda", INSTALL) from error
     found: dict[Capability, Resources] = {}
-    wide: dict[bool, list[str]] = {}
     # What is the same for all of them is done once: type inference and lowering, which take longest.
     with lowered(kernel, types) as library:
         for capability in sorted(capabilities):
-            dialect = capability >= _OTHER_DIALECT
-            if dialect not in wide:
-                wide[dialect] = wide_instructions(library.get_asm_str(cc=capability))
-            parts = [core.ObjectCode.from_ltoir(library.get_ltoir(cc=capability), name="kernel")]
+            text = library.get_asm_str(cc=capability)
+            parts = [core.ObjectCode.from_ptx(text.encode(), name="kernel")]
             if cooperative:
                 parts.append(core.ObjectCode.from_library(device_runtime(), name="cudadevrt"))
             arch = f"sm_{capability[0]}{capability[1]}"
-            options = core.LinkerOptions(arch=arch, link_time_optimization=True, ptxas_options=["-v"])
+            options = core.LinkerOptions(arch=arch, ptxas_options=["-v"])
             linker = core.Linker(*parts, options=options)
             code = bytes(linker.link("cubin").code)
             log = str(linker.get_info_log())
@@ -100,11 +98,17 @@ def resources_of(
                 registers=max(_numbers(r"Used (\d+) registers", log)),
                 spilled=sum(_numbers(r"(\d+) bytes spill", log)),
                 shared=shared_memory(code, library._entry_name),
-                wide=wide[dialect],
+                wide=wide_instructions(text),
+                fusible=fusible_instructions(text),
                 name=library._entry_name,
                 code=code,
             )
     return found
+
+
+def fusible_instructions(text: str) -> list[str]:
+    """The products and sums in the assembly text of a kernel that the assembler may fuse: they name no rounding."""
+    return re.findall(r"^\s+(?:@!?%p\d+\s+)?((?:mul|add|sub)(?:\.ftz)?(?:\.sat)?\.f32)\s", text, re.MULTILINE)
 
 
 def _numbers(pattern: str, text: str) -> list[int]:

@@ -85,7 +85,7 @@ IN_SIMULATOR = Sizes(
     evaluation_rows=64,
     evaluation_numbers=2**28,
     most_blocks=2,
-    terms=Terms(convolution=7, channel=5, norm=3),
+    terms=Terms(channel=5, norm=3),
 )
 
 

@@ -90,10 +90,15 @@ class Table:
         program = []
         for s, stage in enumerate(self.stages):
             kind = Kind(int(stage[Field.KIND]))
+            if stage[Field.STARTS] != NONE:
+                program.append((Phase.FIND_STARTS, s))
             if kind == Kind.LAYER_NORM:
                 program.append((Phase.GROUP_STATISTICS, s))
             elif kind == Kind.BATCH_NORM and training:
-                program += [(Phase.CHANNEL_PARTS, s), (Phase.CHANNEL_STATISTICS, s)]
+                program.append((Phase.CHANNEL_PARTS, s))
+                # Rows by themselves have squares about the mean of their group, which must be known first.
+                program += [(Phase.CHANNEL_SQUARES, s)] if stage[Field.ON_MAPS] == 1 else []
+                program.append((Phase.CHANNEL_STATISTICS, s))
             elif kind == Kind.BATCH_NORM:
                 program.append((Phase.RUNNING_STATISTICS, s))
             if kind in _FORWARD:
@@ -132,6 +137,8 @@ class Table:
                 program.append((Phase.CHANNEL_GRADIENTS if kind == Kind.BATCH_NORM else Phase.GROUP_GRADIENTS, s))
             if goes_on:
                 program.append((_BACKWARD[kind], s))
+        if self.stages[0][Field.GRADIENT_STARTS] != NONE:
+            program.append((Phase.FIND_GRADIENT_STARTS, 0))
         return program
 
     def gradients(self) -> Program:

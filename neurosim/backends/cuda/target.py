@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import functools
 import importlib
+import math
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 import numba
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 
 from neurosim.backends.cuda import toolkit
 from neurosim.backends.cuda.kernel_cache import kept_between_processes
+from neurosim.backends.cuda.rounding import compiled_as_written, link_options
 from neurosim.errors import BackendError, DataError, NeurosimError
 from neurosim.process.interruption import deferred
 
@@ -205,18 +207,35 @@ if simulated():
 
     simulator.repair()
 
-# The module that generated modules call `math`.
-math: ModuleType = importlib.import_module("neurosim.backends.cuda.simulated_math" if simulated() else "math")
+# CUDA's own functions, by their own names; not in the simulator.
+libdevice: Any = None if simulated() else importlib.import_module("numba.cuda.libdevice")
 
 
-def jit(function: Callable[..., Any] | None = None, **options: Any) -> Any:
-    """``cuda.jit``; keywords that only the GPU compiler understands are left out in the simulator."""
+def jit(function: Callable[..., Any] | None = None, *, flushing: bool = False, **options: Any) -> Any:
+    """``cuda.jit``; keywords that only the GPU compiler understands are left out in the simulator.
+
+    Numbers are rounded as the kernel says (see `neurosim.backends.cuda.rounding`); with `flushing`, those that are too
+    small for a normal float32 count as 0.
+    """
     if function is None:
-        return functools.partial(jit, **options)
+        return functools.partial(jit, flushing=flushing, **options)
     if simulated():
-        options = {key: value for key, value in options.items() if key not in GPU_KEYWORDS}
-        return cuda.jit(**options)(function)
-    return kept_between_processes(cuda.jit(**options)(function), find_device)
+        return cuda.jit(**{key: value for key, value in options.items() if key not in GPU_KEYWORDS})(function)
+    # In one call: of a call that only returns a decorator, numba-cuda forgets some options.
+    kernel = cuda.jit(function, **link_options(), **options)
+    kernel.flushing = flushing
+    compile_now = kernel.compile
+
+    def compile_as_written(signature: Any) -> Any:
+        with compiled_as_written(flushing=flushing):
+            return compile_now(signature)
+
+    kernel.compile = compile_as_written
+    return kept_between_processes(kernel, find_device)
+
+
+# For kernels whose numbers the CPU's engine would flush.
+flushing_jit = functools.partial(jit, flushing=True)
 
 
 def scalar(function: Callable[..., Any]) -> Any:
@@ -266,7 +285,8 @@ def launch(kernel: Any, arguments: Sequence[NDArray[Any]], results: NDArray[np.f
 
 def compile_ptx(kernel: Any, types: Sequence[Any], capability: Capability) -> str:
     """The assembly text of a kernel for arguments of the types given; no GPU is needed."""
-    with deferred() as let_in, _in_place_of_a_device(capability):
+    rounding = compiled_as_written(flushing=kernel.flushing)
+    with deferred() as let_in, _in_place_of_a_device(capability), rounding:
         let_in()
         code, _ = cuda.compile(kernel.py_func, tuple(types), device=False, abi="numba", cc=capability)
     return str(code)
@@ -276,7 +296,7 @@ def compile_ptx(kernel: Any, types: Sequence[Any], capability: Capability) -> st
 def lowered(kernel: Any, types: Sequence[Any]) -> Iterator[Any]:
     """numba-cuda's library of a kernel, whose code for any GPU can be asked for inside this; no GPU is needed."""
     compiler: Any = importlib.import_module("numba.cuda.compiler")
-    with _in_place_of_a_device(_LEAST):
+    with _in_place_of_a_device(_LEAST), compiled_as_written(flushing=kernel.flushing):
         library, _ = compiler._compile_pyfunc_with_fixup(
             kernel.py_func, tuple(types), device=False, abi="numba", cc=_LEAST
         )

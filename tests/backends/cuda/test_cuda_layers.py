@@ -137,7 +137,7 @@ def test_how_sums_are_cut_changes_no_more_than_rounding():
     net, training, _ = make(MAPS["residual"], Strategy.SEPARATE)
     rows = support.rows(3, net.inputs, net.outputs)
     expected = support.REFERENCE.make(net, training, 3).gradients(rows)[1]
-    for terms in (Terms(), Terms(convolution=1, channel=1, norm=1)):
+    for terms in (Terms(), Terms(channel=1, norm=1)):
         sizes = replace(strategy.sizes(), terms=terms)
         bench = CudaBackend(net, training, 3, strategy=Strategy.SEPARATE, given_sizes=sizes)
         errors = support.array_errors(net, bench.gradients(rows)[1], expected)

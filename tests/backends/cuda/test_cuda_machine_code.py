@@ -68,4 +68,4 @@ def test_shared_memory_is_that_of_the_kernel():
 @pytest.mark.parametrize(("registers", "threads", "blocks"), [(168, 256, 1), (243, 64, 4), (32, 256, 8), (33, 32, 51)])
 def test_blocks_on_a_multiprocessor_share_its_registers(registers, threads, blocks):
     """Registers are given to warps in pieces: 33 for each thread are as many as 40."""
-    assert Resources(registers, 0, 0, [], "", b"").blocks(threads) == blocks
+    assert Resources(registers, 0, 0, [], [], "", b"").blocks(threads) == blocks

@@ -1,6 +1,7 @@
 // CUDA's library of mathematical functions, by that of the host: close, but not the same bits.
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 
 #define CALLED extern "C" __attribute__((visibility("default")))
 
@@ -21,6 +22,16 @@ CALLED float __nv_powif(float x, int n) { return std::pow(x, float(n)); }
 CALLED double __nv_powi(double x, int n) { return std::pow(x, double(n)); }
 CALLED float __nv_fmaf(float x, float y, float z) { return std::fma(x, y, z); }
 CALLED double __nv_fma(double x, double y, double z) { return std::fma(x, y, z); }
+CALLED int __nv_float_as_int(float x) {
+    int bits;
+    std::memcpy(&bits, &x, sizeof bits);
+    return bits;
+}
+CALLED float __nv_int_as_float(int bits) {
+    float x;
+    std::memcpy(&x, &bits, sizeof x);
+    return x;
+}
 CALLED int __nv_isnanf(float x) { return std::isnan(x); }
 CALLED int __nv_isnand(double x) { return std::isnan(x); }
 CALLED int __nv_isinff(float x) { return std::isinf(x); }

@@ -3,6 +3,8 @@
 * `common`: tiles of a product, random numbers, computations for a single unit.
 * `phases`: the pieces of a training step, each for all blocks of threads together: weighted sums, loss, gradients,
   updates. Together with the next files, these do all the computing.
+* `starts`: what the sums of a first layer begin with.
+* `clipping`: bounds on the length of the gradient.
 * `conv2d`, `pools`, `norms`, `layers`: the phases of layers other than dense ones and dropout.
 * `learned`: what activations learn.
 * `arrays`: updates by optimizers that look at whole arrays.

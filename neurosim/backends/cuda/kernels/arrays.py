@@ -11,6 +11,8 @@ Parts are added up in their order, so the bits do not depend on the geometry.
 import numpy as np
 
 from neurosim.backends.cuda.blanks import CONSTANTS, call_direction, call_update
+from neurosim.backends.cuda.functions import math
+from neurosim.backends.cuda.kernels.clipping import scale_of_gradient
 from neurosim.backends.cuda.kernels.common import (
     ARRAY_COUNT,
     ARRAYS,
@@ -33,8 +35,7 @@ from neurosim.backends.cuda.kernels.common import (
     first_of,
     stride_of,
 )
-from neurosim.backends.cuda.kernels.phases import scale_of_gradient
-from neurosim.backends.cuda.target import inner, larger, math, smaller
+from neurosim.backends.cuda.target import inner, larger, smaller
 
 # Columns of the arrays: first number, rows, columns, and whether it is of the biases.
 A_START, A_ROWS, A_COLUMNS, A_BIAS, ARRAY_FIELDS = range(5)

@@ -34,8 +34,9 @@ DENSE, DROPOUT, CONVOLUTION, MAX_POOL, AVG_POOL, BATCH_NORM, LAYER_NORM, ALONE, 
     DROP_SCALE, PENALTY, CHANNELS, MAP_HEIGHT, MAP_WIDTH, MAP_CHANNELS, KERNEL_HEIGHT, KERNEL_WIDTH, STRIDE_DOWN,
     STRIDE_ACROSS, PAD_TOP, PAD_LEFT, OUT_HEIGHT, OUT_WIDTH, PARTS, TERMS, PLACES, STATISTICS, RUNNING_MEAN,
     RUNNING_VARIANCE, SKIP, SKIP_BEHIND, GATE, LEARNED, LEARNED_NAMES, LEARNED_NUMBERS, LEARNED_WIDTH, LEARNED_SLOPES,
-    LEARNED_SUMS, LEARNED_TERMS,
-) = range(47)  # fmt: skip
+    LEARNED_SUMS, LEARNED_TERMS, ON_MAPS,
+    BIAS_FIRST, STARTS, GRADIENT_STARTS,
+) = range(51)  # fmt: skip
 (
     LOSS_PARAMS, JUDGE, THRESHOLD, SQUARES, SQUARES_PARTS, ARRAYS, ARRAY_COUNT, DUES, DUE_COUNT, REDUCTIONS, VALUES,
     SUMS, SUMS_PARTS, SPREAD,
@@ -43,12 +44,12 @@ DENSE, DROPOUT, CONVOLUTION, MAX_POOL, AVG_POOL, BATCH_NORM, LAYER_NORM, ALONE, 
 CLIP_VALUE, CLIP_NORM = range(2)
 (
     FORWARD, FINISH_ROWS, JUDGE_ROWS, PULL_BACK, BACKWARD, DROP_FORWARD, DROP_BACKWARD, LEARN, GATHER, ADD_SQUARES,
-    UPDATE, COMBINE_FORWARD, COMBINE_BACKWARD, ACTIVATE, ACTIVATE_BACKWARD, JOIN_FORWARD, JOIN_BACKWARD, FORK_BACKWARD,
-    CONVOLVE, CONVOLVE_BACKWARD, CONVOLVE_PARTS, POOL_FORWARD, POOL_BACKWARD, CHANNEL_PARTS, CHANNEL_STATISTICS,
-    RUNNING_STATISTICS, GROUP_STATISTICS, NORMALIZE, GRADIENT_PARTS, CHANNEL_GRADIENTS, GROUP_GRADIENTS,
-    NORMALIZE_BACKWARD, LEARNED_PARTS, CLIP, DIRECTION_SUMS, DIRECTION_VALUES, DIRECT, UPDATE_SUMS, UPDATE_VALUES,
-    FINISH,
-) = range(40)  # fmt: skip
+    UPDATE, FIND_STARTS, FIND_GRADIENT_STARTS, COMBINE_FORWARD, COMBINE_BACKWARD, ACTIVATE, ACTIVATE_BACKWARD,
+    JOIN_FORWARD, JOIN_BACKWARD, FORK_BACKWARD, CONVOLVE, CONVOLVE_BACKWARD, CONVOLVE_PARTS, POOL_FORWARD,
+    POOL_BACKWARD, CHANNEL_PARTS, CHANNEL_SQUARES, CHANNEL_STATISTICS, RUNNING_STATISTICS, GROUP_STATISTICS, NORMALIZE,
+    GRADIENT_PARTS, CHANNEL_GRADIENTS, GROUP_GRADIENTS, NORMALIZE_BACKWARD, LEARNED_PARTS, CLIP, DIRECTION_SUMS,
+    DIRECTION_VALUES, DIRECT, UPDATE_SUMS, UPDATE_VALUES, FINISH,
+) = range(43)  # fmt: skip
 ZERO, ONE = np.float32(0), np.float32(1)
 BY_THRESHOLD, BY_LARGEST = 1, 2
 # One more than needed, so that threads storing a column hit different banks of shared memory.
@@ -116,8 +117,8 @@ def value_at(net, data, x, units, row, first, k):
 
 @inner
 def weight_of(scaling, row):
-    """What the loss of a row of the data set is multiplied by; weights, if there are any, follow scale and shift."""
-    return scaling[2 + row] if scaling.shape[0] > 2 else ONE
+    """What the loss of a row of the data set is multiplied by; weights, if there are any, follow scale and shifts."""
+    return scaling[3 + row] if scaling.shape[0] > 3 else ONE
 
 
 @inner
@@ -162,6 +163,30 @@ def stride_of(team):
     return team[1] * THREADS
 
 
+# Sums over rows, as the CPU engine takes those of maps -----------------------------------------------------------
+
+# Rows of a group, which are added up before the groups are.
+GROUP = 16
+
+
+@inner
+def pair_of_group(work, at, stride, count, n):
+    """Number `n` and the one half a group further on; 0 from number `count` on."""
+    number = work[at + n * stride] if n < count else ZERO
+    other = work[at + (n + 8) * stride] if n + 8 < count else ZERO
+    return number + other
+
+
+@inner
+def sum_of_group(work, at, stride, count):
+    """The sum of up to GROUP numbers, `stride` apart: halves are added until a single number is left."""
+    even = pair_of_group(work, at, stride, count, 0) + pair_of_group(work, at, stride, count, 4)
+    even += pair_of_group(work, at, stride, count, 2) + pair_of_group(work, at, stride, count, 6)
+    odd = pair_of_group(work, at, stride, count, 1) + pair_of_group(work, at, stride, count, 5)
+    odd += pair_of_group(work, at, stride, count, 3) + pair_of_group(work, at, stride, count, 7)
+    return even + odd
+
+
 # Tiles ----------------------------------------------------------------------------------------------------------
 
 
@@ -173,6 +198,19 @@ def clear(sums):
 
 
 @inner
+def begin(values, at, first, columns, sums, thread):
+    """Each sum of a thread starts at the number of its column, from `at` on, or at 0 if that is NONE.
+
+    The tile begins at column `first`.
+    """
+    j0 = first + thread % THREADS_ACROSS * ACROSS
+    for j in range(ACROSS):
+        start = values[at + j0 + j] if at >= 0 and j0 + j < columns else ZERO
+        for i in range(DOWN):
+            sums[i * ACROSS + j] = start
+
+
+@inner
 def accumulate(left, right, sums, thread):
     """Add DEPTH terms to each sum of a thread; `left` (DEPTH, ROWS) and `right` (DEPTH, COLUMNS) are shared."""
     i0 = thread // THREADS_ACROSS * DOWN
@@ -181,7 +219,8 @@ def accumulate(left, right, sums, thread):
         for i in range(DOWN):
             factor = left[k, i0 + i]
             for j in range(ACROSS):
-                sums[i * ACROSS + j] += factor * right[k, j0 + j]
+                place = i * ACROSS + j
+                sums[place] = cuda.fma(factor, right[k, j0 + j], sums[place])
 
 
 @inner
@@ -221,10 +260,10 @@ def keep_slope(net, s, place, k, slope):
 
 @inner
 def finish_unit(net, s, row, first, unit, channel, total):
-    """Bias, activation and dropout of one unit, from its weighted sum without bias."""
+    """Bias, activation and dropout of one unit, from its weighted sum."""
     stages, numbers, weights, work, _ = net
     place = row * stages[s, UNITS] + unit
-    if stages[s, BIAS] >= 0:
+    if stages[s, BIAS] >= 0 and stages[s, BIAS_FIRST] < 0:
         total += weights[stages[s, BIAS] + channel]
     work[stages[s, Z] + place] = total
     if stages[s, WHOLE_ROWS] == 0:

@@ -13,21 +13,24 @@ How. With the tiles of `phases`; only the source of a tile's numbers is differen
 it is loaded (implicit im2col), and in the backward pass each input gathers its terms, so that no two threads add to
 the same number.
 
-dW has few entries, each a sum over all positions of all rows. The sum is divided into parts of TERMS positions: parts
-are computed in parallel, each in its own matrix, and added up in order when the weights learn.
+dW has few entries, each a sum over all positions of all rows. The sum is divided into parts of at most TERMS positions
+of one row: parts are computed in parallel, each in its own matrix, and added up when the weights learn, in the order of
+the CPU engine: over the rows of a group, then over the parts of a map, then over groups.
 
 Where the bytes go. An input is loaded once for each cell and each column of tiles, mostly from cache; W once for each
 row of tiles. The parts of dW are written once and read once.
 
-Launch geometry. As in `phases`. Which terms form a part depends only on TERMS and the rows, so the bits do not depend
-on the number of blocks.
+Launch geometry. As in `phases`. Which terms form a part depends only on TERMS, so the bits do not depend on the number
+of blocks.
 """
 
 from neurosim.backends.cuda.blanks import COLUMNS, DEPTH, ROWS, THREADS
 from neurosim.backends.cuda.kernels.common import (
     BEHIND,
     BIAS,
+    BIAS_FIRST,
     CHANNELS,
+    GROUP,
     KERNEL_HEIGHT,
     KERNEL_WIDTH,
     MAP_CHANNELS,
@@ -46,6 +49,7 @@ from neurosim.backends.cuda.kernels.common import (
     ZERO,
     D,
     accumulate,
+    begin,
     clear,
     finish_unit,
     first_of,
@@ -56,6 +60,7 @@ from neurosim.backends.cuda.kernels.common import (
     share,
     split,
     stride_of,
+    sum_of_group,
     tiles_of,
 )
 from neurosim.backends.cuda.target import cuda, float32, inner
@@ -78,10 +83,19 @@ def cells_of(stages, s):
 
 
 @inner
-def parts_of(stages, s, rows):
-    """The number of parts of the sums over all output positions of a batch, and the number of positions."""
-    places = rows * stages[s, OUT_HEIGHT] * stages[s, OUT_WIDTH]
+def parts_of(stages, s):
+    """The number of parts of the sums over the output positions of a row, and the number of positions."""
+    places = stages[s, OUT_HEIGHT] * stages[s, OUT_WIDTH]
     return (places + stages[s, TERMS] - 1) // stages[s, TERMS], places
+
+
+@inner
+def range_of_part(stages, s, number):
+    """The positions, among those of all rows, that part `number` of all rows begins and ends with."""
+    parts, places = parts_of(stages, s)
+    row, part = split(number, parts)
+    begin = part * stages[s, TERMS]
+    return row * places + begin, row * places + min(begin + stages[s, TERMS], places)
 
 
 @inner
@@ -101,14 +115,17 @@ def under_kernel(net, data, s, window, channels, place, cell, first):
 
 @inner
 def above_input(net, s, window, channels, place, cell):
-    """The gradient that reaches an input through a cell; `cell` counts those under the kernel, by output channel."""
+    """The gradient that reaches an input through a cell; `cell` counts those under the kernel, by output channel.
+
+    From the last cell to the first, so that outputs come in their order.
+    """
     stages, _, _, work, _ = net
-    height, width, _, kernel_width, down, across, top, left, high, wide = window
+    height, width, kernel_height, kernel_width, down, across, top, left, high, wide = window
     row, at = split(place, height * width)
     y, x = split(at, width)
     ij, channel = split(cell, channels)
     i, j = split(ij, kernel_width)
-    below, right = y + top - i, x + left - j
+    below, right = y + top - (kernel_height - 1 - i), x + left - (kernel_width - 1 - j)
     if below < 0 or right < 0:
         return ZERO
     u, between_rows = split(below, down)
@@ -133,7 +150,7 @@ def convolve(net, data, s, rows, first, team, shared):
     for tile in range(team[0], tiles_of(places, outputs), team[1]):
         r0 = tile // across * ROWS
         c0 = tile % across * COLUMNS
-        clear(sums)
+        begin(weights, stages[s, BIAS_FIRST], c0, outputs, sums, thread)
         for k0 in range(0, cells, DEPTH):
             for e in range(thread, DEPTH * ROWS, THREADS):
                 k = e % DEPTH
@@ -167,7 +184,8 @@ def convolve_backward(net, s, rows, first, team, shared):
     thread = cuda.threadIdx.x
     window, inputs, outputs = window_of(stages, s), stages[s, MAP_CHANNELS], stages[s, CHANNELS]
     weight = stages[s, WEIGHT]
-    cells = stages[s, KERNEL_HEIGHT] * stages[s, KERNEL_WIDTH] * outputs
+    last = stages[s, KERNEL_HEIGHT] * stages[s, KERNEL_WIDTH] - 1
+    cells = (last + 1) * outputs
     positions = stages[s, MAP_HEIGHT] * stages[s, MAP_WIDTH]
     places = rows * positions
     across = (inputs + COLUMNS - 1) // COLUMNS
@@ -186,7 +204,7 @@ def convolve_backward(net, s, rows, first, team, shared):
                 j = e // DEPTH
                 if k0 + k < cells and c0 + j < inputs:
                     ij, output = split(k0 + k, outputs)
-                    right[k, j] = weights[weight + (ij * inputs + c0 + j) * outputs + output]
+                    right[k, j] = weights[weight + ((last - ij) * inputs + c0 + j) * outputs + output]
                 else:
                     right[k, j] = ZERO
             cuda.syncthreads()
@@ -207,17 +225,17 @@ def convolve_parts(net, data, s, rows, first, team, shared):
     """The parts of dW = P^T d and of the column sums of d: (parts, weights and biases)."""
     stages, _, _, work, _ = net
     cells, outputs = cells_of(stages, s), stages[s, CHANNELS]
-    parts, places = parts_of(stages, s, rows)
+    parts, _ = parts_of(stages, s)
     tiles = tiles_of(cells, outputs)
-    for item in range(team[0], parts * tiles, team[1]):
+    for item in range(team[0], rows * parts * tiles, team[1]):
         part, tile = split(item, tiles)
-        begin = part * stages[s, TERMS]
-        weight_part(net, data, s, part, tile, begin, min(begin + stages[s, TERMS], places), first, shared)
-    for e in range(first_of(team), parts * outputs, stride_of(team)):
+        begin, end = range_of_part(stages, s, part)
+        weight_part(net, data, s, part, tile, begin, end, first, shared)
+    for e in range(first_of(team), rows * parts * outputs, stride_of(team)):
         part, channel = split(e, outputs)
-        begin = part * stages[s, TERMS]
+        begin, end = range_of_part(stages, s, part)
         total = ZERO
-        for place in range(begin, min(begin + stages[s, TERMS], places)):
+        for place in range(begin, end):
             total += work[stages[s, D] + place * outputs + channel]
         work[stages[s, PARTS] + part * (cells + 1) * outputs + cells * outputs + channel] = total
 
@@ -261,15 +279,20 @@ def weight_part(net, data, s, part, tile, begin, end, first, shared):
 
 @inner
 def learn_convolution(net, s, rows, learner, step, learning, team):
-    """Add up the parts of each weight's and each bias's gradient, in order; then they learn."""
+    """Add up the parts of each weight's and each bias's gradient; then they learn."""
     stages, _, _, work, _ = net
     outputs = stages[s, CHANNELS]
     weights = cells_of(stages, s) * outputs
-    parts, _ = parts_of(stages, s, rows)
-    for k in range(first_of(team), weights + outputs, stride_of(team)):
+    parts, _ = parts_of(stages, s)
+    size = weights + outputs
+    for k in range(first_of(team), size, stride_of(team)):
         g = ZERO
-        for part in range(parts):
-            g += work[stages[s, PARTS] + part * (weights + outputs) + k]
+        for row in range(0, rows, GROUP):
+            of_group = ZERO
+            for part in range(parts):
+                at = stages[s, PARTS] + (row * parts + part) * size + k
+                of_group += sum_of_group(work, at, parts * size, rows - row)
+            g += of_group
         if k < weights:
             learn_weight(net, s, stages[s, WEIGHT] + k, g, learner, step, learning)
         elif stages[s, BIAS] >= 0:

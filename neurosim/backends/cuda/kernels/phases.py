@@ -39,24 +39,27 @@ from neurosim.backends.cuda.blanks import (
     pull_back_row,
     run_array_phase,
     run_layer_phase,
-    update,
 )
+from neurosim.backends.cuda.kernels.clipping import add_squares, update_all
 from neurosim.backends.cuda.kernels.common import (
     ACTIVATION,
     ADD_SQUARES,
     BACKWARD,
     BEHIND,
     BIAS,
+    BIAS_FIRST,
     CLIP,
-    CLIP_NORM,
     DENSE,
     DROP,
     DROP_BACKWARD,
     DROP_FORWARD,
     DZ,
+    FIND_GRADIENT_STARTS,
+    FIND_STARTS,
     FINISH_ROWS,
     FORWARD,
     GATHER,
+    GRADIENT_STARTS,
     INPUTS,
     JUDGE_ROWS,
     KIND,
@@ -73,8 +76,7 @@ from neurosim.backends.cuda.kernels.common import (
     RIGHT,
     RIGHT_LOADS,
     RIGHT_WHOLE,
-    SQUARES,
-    SQUARES_PARTS,
+    STARTS,
     UNITS,
     UPDATE,
     WEIGHT,
@@ -85,6 +87,7 @@ from neurosim.backends.cuda.kernels.common import (
     X,
     Z,
     accumulate,
+    begin,
     clear,
     finish_unit,
     first_of,
@@ -102,7 +105,8 @@ from neurosim.backends.cuda.kernels.common import (
     value_at,
     weight_of,
 )
-from neurosim.backends.cuda.target import cuda, float32, inner, larger, math
+from neurosim.backends.cuda.kernels.starts import begin_with_shift
+from neurosim.backends.cuda.target import cuda, float32, inner
 
 # Programs -------------------------------------------------------------------------------------------------------
 
@@ -135,6 +139,8 @@ def run_phase(kind, s, net, data, loss, rows, first, learner, step, learning, me
         add_squares(net, loss, learner, team)
     elif kind == UPDATE:
         update_all(net, loss, learner, step, team)
+    elif kind in (FIND_STARTS, FIND_GRADIENT_STARTS):
+        begin_with_shift(kind, net, data, s, rows, team)
     elif kind >= CLIP:
         run_array_phase(kind, net, loss, learner, step, team)
     else:
@@ -147,7 +153,7 @@ def run_phase(kind, s, net, data, loss, rows, first, learner, step, learning, me
 @inner
 def forward(net, data, s, rows, first, team, shared):
     """The dense stage `s` for a batch."""
-    stages, _, weights, _, _ = net
+    stages, _, weights, work, _ = net
     left, right, result = shared
     sums = cuda.local.array(PER_THREAD, float32)
     thread = this_thread()
@@ -156,7 +162,10 @@ def forward(net, data, s, rows, first, team, shared):
     for tile in range(team[0], tiles_of(rows, units), team[1]):
         r0 = tile // across * ROWS
         c0 = tile % across * COLUMNS
-        clear(sums)
+        if stages[s, STARTS] >= 0:
+            begin(work, stages[s, STARTS], c0, units, sums, thread)
+        else:
+            begin(weights, stages[s, BIAS_FIRST], c0, units, sums, thread)
         for k0 in range(0, inputs, DEPTH):
             for load in range(LEFT_LOADS):
                 e = thread + load * THREADS
@@ -236,7 +245,7 @@ def judge_rows(net, data, loss, rows, first, measures, team):
         d_row = work[d : d + units]
         loss_gradient(z_row, a_row, values, classes, source, d_row, numbers, loss[LOSS_PARAMS])
         for unit in range(units):
-            d_row[unit] = d_row[unit] * (scale * weight) if weight != ZERO else ZERO
+            d_row[unit] = d_row[unit] * scale * weight if weight != ZERO else ZERO
 
 
 # Backward -------------------------------------------------------------------------------------------------------
@@ -365,7 +374,7 @@ def weight_tile(net, data, s, tile, rows, first, learner, step, learning, shared
     across = (units + COLUMNS - 1) // COLUMNS
     r0 = tile // across * ROWS
     c0 = tile % across * COLUMNS
-    clear(sums)
+    begin(work, stages[s, GRADIENT_STARTS], c0, units, sums, thread)
     for k0 in range(0, rows, DEPTH):
         for load in range(LEFT_LOADS):
             e = thread + load * THREADS
@@ -391,53 +400,3 @@ def weight_tile(net, data, s, tile, rows, first, learner, step, learning, shared
         j = c0 + e % COLUMNS
         if i < inputs and j < units:
             learn_weight(net, s, weight + i * units + j, result[e // COLUMNS, e % COLUMNS], learner, step, learning)
-
-
-# Bounds on the length of the gradient ---------------------------------------------------------------------------
-
-
-@inner
-def add_squares(net, loss, learner, team):
-    """The largest number of each part of the gradient, and the sum of squares relative to it: one thread per part.
-
-    So no square overflows float32 (compare Blue 1978, doi:10.1145/355769.355771).
-    """
-    _, _, _, work, _ = net
-    _, gradient, _ = learner
-    parts = loss[SQUARES_PARTS]
-    for part in range(first_of(team), parts, stride_of(team)):
-        largest, total = ZERO, ZERO
-        for k in range(part, gradient.shape[0], parts):
-            largest = larger(largest, math.fabs(gradient[k]))
-        if largest > ZERO:
-            for k in range(part, gradient.shape[0], parts):
-                measured = gradient[k] / largest
-                total += measured * measured
-        work[loss[SQUARES] + 2 * part] = largest
-        work[loss[SQUARES] + 2 * part + 1] = total
-
-
-@inner
-def scale_of_gradient(net, loss):
-    """The factor that shortens the gradient to the bound on its length; 1 if it is not longer."""
-    _, numbers, _, work, _ = net
-    at, bound = loss[SQUARES], numbers[CLIP_NORM]
-    largest, total = ZERO, ZERO
-    for part in range(loss[SQUARES_PARTS]):
-        largest = larger(largest, work[at + 2 * part])
-    if largest > ZERO:
-        for part in range(loss[SQUARES_PARTS]):
-            measured = work[at + 2 * part] / largest
-            total += work[at + 2 * part + 1] * measured * measured
-    length = largest * math.sqrt(total)
-    return bound / length if length > bound else ONE
-
-
-@inner
-def update_all(net, loss, learner, step, team):
-    """Update every parameter by its gradient, which has been stored, within the bound on its length."""
-    _, _, weights, _, _ = net
-    state, gradient, constants = learner
-    scale = scale_of_gradient(net, loss)
-    for k in range(first_of(team), gradient.shape[0], stride_of(team)):
-        update(weights, state, k, gradient[k] * scale, constants, step)

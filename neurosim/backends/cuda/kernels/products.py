@@ -68,7 +68,7 @@ def naive(a, b, c):
     if i < c.shape[0] and j < c.shape[1]:
         total = ZERO
         for k in range(a.shape[1]):
-            total += a[i, k] * b[k, j]
+            total = cuda.fma(a[i, k], b[k, j], total)
         c[i, j] = total
 
 
@@ -105,7 +105,7 @@ def tiled(a, b, c):
         fetch(right, b, k0, column)
         cuda.syncthreads()
         for k in range(DEPTH):
-            total += left[i, k] * right[k, j]
+            total = cuda.fma(left[i, k], right[k, j], total)
         cuda.syncthreads()
     if row + i < c.shape[0] and column + j < c.shape[1]:
         c[row + i, column + j] = total
@@ -148,7 +148,7 @@ def register_tiled(a, b, c):
             for i in range(DOWN):
                 factor = left[i0 + U(i * THREADS_DOWN), U(k)]
                 for j in range(ACROSS):
-                    sums[i * ACROSS + j] += factor * factors[j]
+                    sums[i * ACROSS + j] = cuda.fma(factor, factors[j], sums[i * ACROSS + j])
         cuda.syncthreads()
     for i in range(DOWN):
         for j in range(ACROSS):
@@ -241,7 +241,7 @@ def vectorized(a, b, c):
                     acrosses[group * FOUR + n] = right[half, U(k), j0 + U(group * STEP_ACROSS + n)]
             for i in range(DOWN):
                 for j in range(ACROSS):
-                    sums[i * ACROSS + j] += downs[i] * acrosses[j]
+                    sums[i * ACROSS + j] = cuda.fma(downs[i], acrosses[j], sums[i * ACROSS + j])
         half ^= U(1)
         put(left, right, half, from_a, from_b, thread)
         cuda.syncthreads()

@@ -57,6 +57,8 @@ class Layout:
         activations: Sequence[Any],
         terms: Terms,
         kinds: Mapping[type[Layer], LayerKind],
+        *,
+        biases_first: bool = False,
     ) -> None:
         self.network = network
         self.capacity = capacity
@@ -67,6 +69,7 @@ class Layout:
         self.numbers: list[float] = []
         self.work = 0
         self._kinds = kinds
+        self._biases_first = biases_first
 
     def space(self, numbers: int) -> int:
         """The offset of newly reserved space for this many numbers."""
@@ -133,7 +136,10 @@ class Layout:
     def weights(self, stage: list[int], layer: Weighted) -> None:
         """Enter the offsets of a stage's parameters."""
         stage[Field.WEIGHT] = layer.weight.offset
-        stage[Field.BIAS] = layer.bias.offset if layer.bias is not None else NONE
+        if layer.bias is not None:
+            stage[Field.BIAS] = layer.bias.offset
+            if self._biases_first or stage[Field.KIND] == StageKind.CONVOLUTION:
+                stage[Field.BIAS_FIRST] = layer.bias.offset
         if layer.penalty:
             stage[Field.PENALTY] = self.keep(layer.penalty.l1, layer.penalty.l2)
 

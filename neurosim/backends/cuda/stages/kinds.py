@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
+from numpy.typing import NDArray
+
+from neurosim.backends.cpu.sparse_rows import FEWEST_UNITS
+from neurosim.backends.cpu.stages.kinds import starts_on_maps
+from neurosim.backends.cuda.fields import NONE, Field, Kind
 from neurosim.backends.cuda.stages import (
     activation,
     avg_pool2d,
@@ -57,6 +63,18 @@ def needs(network: Network) -> frozenset[str]:
 def works_on_maps(network: Network) -> bool:
     """Whether there are convolutions or pools."""
     return MAPS in needs(network)
+
+
+def reads_lists(network: Network, stages: NDArray[np.int32]) -> bool:
+    """Whether the CPU engine can read rows of mostly zero bytes as lists: see `cpu.sparse_rows.can_read_lists`."""
+    inputs = stages[1:, [Field.X, Field.SKIP]]
+    return bool(
+        stages[0, Field.KIND] == Kind.DENSE
+        and not starts_on_maps(network)
+        and stages[0, Field.UNITS] >= FEWEST_UNITS
+        and not (inputs[:, 0] == NONE).any()
+        and not ((stages[1:, Field.KIND] == Kind.JOIN) & (inputs[:, 1] == NONE)).any()
+    )
 
 
 def is_wide(network: Network) -> bool:
