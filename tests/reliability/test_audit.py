@@ -140,6 +140,16 @@ def only_parsed():
     caller = sys._getframe(2).f_code
     return (caller.co_filename, caller.co_name) == (ast.__file__, "parse")
 
+def of_built_ins(event, args):
+    # Built-in functions are made once more, with the powers and sines that are the same on every machine.
+    if event == "function.__new__":
+        file = args[0].co_filename
+    elif event in ("compile", "code.__new__"):
+        file = args[1]
+    else:
+        return False
+    return isinstance(file, str) and file.startswith(BUILT_INS)
+
 def hear(event, args):
     global armed
     if not armed:
@@ -150,7 +160,7 @@ def hear(event, args):
             count = FILES.get(event) or NAMES[event]
             if any(outside(path, event in FILES) for path in args[:count]):
                 events.append([event, repr(args)[:300]])
-        elif event.startswith(NEVER) and not (event == "compile" and only_parsed()):
+        elif event.startswith(NEVER) and not (event == "compile" and only_parsed()) and not of_built_ins(event, args):
             events.append([event, repr(args)[:300]])
     finally:
         armed = True
@@ -162,6 +172,8 @@ from pathlib import Path
 import neurosim
 from neurosim.cli.application import execute
 from neurosim.training.recording import load_recording
+
+BUILT_INS = os.path.join(os.path.dirname(neurosim.__file__), "builtins") + os.sep
 
 def attempt(words):
     out = io.StringIO()
