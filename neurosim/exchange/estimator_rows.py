@@ -11,6 +11,9 @@ from sklearn.utils.validation import _check_sample_weight
 
 from neurosim.plugin import Table
 
+# Rows whose digests are worked out at once: a few that stay in the processor's cache.
+AT_ONCE = 256
+
 
 def counting(
     X: NDArray[Any], y: NDArray[Any], sample_weight: ArrayLike | None
@@ -33,23 +36,31 @@ def merged(
     So a row of weight 2 is a row that is there twice, to the last bit, and the order of the rows does not matter.
     """
     _, labels = np.unique(y, return_inverse=True, axis=0 if y.ndim > 1 else None)
-    content = np.column_stack([X, labels]).astype(np.float64) + 0.0  # -0.0 is 0.0
-    order = np.argsort(_digest(content.view(np.uint64)), kind="stable")
-    content = content[order]
-    first = np.concatenate([[True], (content[1:] != content[:-1]).any(axis=1)])
-    counts = np.ones(len(order)) if weights is None else weights[order]
-    together = np.add.reduceat(counts, np.flatnonzero(first))
+    digests = _digests(X, labels.ravel())
+    order = np.argsort(digests, kind="stable")
+    # Only rows of one digest can be equal.
+    first = np.concatenate([[True], digests[order[1:]] != digests[order[:-1]]])
+    alike = np.flatnonzero(~first)
+    rows, others = order[alike], order[alike - 1]
+    first[alike] = (X[rows] != X[others]).any(axis=1) | (labels.ravel()[rows] != labels.ravel()[others])
     kept = order[first]
-    return X[kept], y[kept], None if weights is None and first.all() else together
+    if weights is None and first.all():
+        return X[kept], y[kept], None
+    counts = np.ones(len(order)) if weights is None else weights[order]
+    return X[kept], y[kept], np.add.reduceat(counts, np.flatnonzero(first))
 
 
-def _digest(content: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """A number for each row, the same for equal rows and nearly always another one for others."""
-    factors = np.random.default_rng(0).integers(1 << 63, size=content.shape[1], dtype=np.uint64) * np.uint64(
-        2
-    ) + np.uint64(1)
-    mixed = (content ^ (content >> np.uint64(29))) * factors
-    digests: NDArray[np.uint64] = (mixed ^ (mixed >> np.uint64(32))).sum(axis=1, dtype=np.uint64)
+def _digests(X: NDArray[Any], labels: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """A number for each row and its label, the same for equal ones and nearly always another one for others."""
+    factors = np.random.default_rng(0).integers(1 << 63, size=X.shape[1] + 1, dtype=np.uint64)
+    factors = factors * np.uint64(2) + np.uint64(1)
+    digests = np.empty(len(X), np.uint64)
+    for start in range(0, len(X), AT_ONCE):
+        some = slice(start, start + AT_ONCE)
+        content = np.column_stack([X[some], labels[some]]).astype(np.float64) + 0.0  # -0.0 is 0.0
+        bits = content.view(np.uint64)
+        mixed = (bits ^ (bits >> np.uint64(29))) * factors
+        digests[some] = (mixed ^ (mixed >> np.uint64(32))).sum(axis=1, dtype=np.uint64)
     return digests
 
 
