@@ -6,6 +6,7 @@ parameters and attributes and in what they do not do: nothing is scaled, so put 
 
 from __future__ import annotations
 
+import functools
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -20,6 +21,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from neurosim.exchange.estimator_rows import counting, form_of, merged
 from neurosim.plugin import Table
+from neurosim.plugin.host import Registry, build_registry
 from neurosim.scenario.load import load_scenario
 from neurosim.scenario.scenario import Scenario
 from neurosim.training.simulator import Simulator
@@ -125,7 +127,7 @@ class _Network(BaseEstimator):  # type: ignore[misc]
 
     def _made(self, table: Table) -> Simulator:
         """A network for such rows, not trained yet."""
-        scenario = load_scenario(self._sections(table))
+        scenario = load_scenario(self._sections(table), registry=_registry())
         return Simulator(replace(scenario, table=table), self.backend, None, self.threads)
 
     def _sections(self, table: Table) -> dict[str, Any]:
@@ -408,5 +410,11 @@ def _names(estimator: Any) -> tuple[str, ...]:
     return tuple(str(name) for name in names) if len(set(names)) == len(names) else ()
 
 
+@functools.cache
+def _registry() -> Registry:
+    """The built-ins and the installed plugins, for all networks of the process: so their kernels are the same too."""
+    return build_registry()
+
+
 def _read(text: str) -> Scenario:
-    return load_scenario(tomllib.loads(text))
+    return load_scenario(tomllib.loads(text), registry=_registry())
