@@ -18,6 +18,8 @@ from neurosim.suggestions import listed, named
 
 # File that the rows of a run are kept in.
 FILE = "data.npz"
+# Bytes; to pack more would take longer than many a training.
+MOST_PACKED = 1 << 24
 # Fields of a table that are not arrays of rows.
 _WORDS = ("classes", "feature_names", "target_names", "image_shape")
 # Name in the file -> field of a table.
@@ -101,7 +103,7 @@ def write_rows(table: Table) -> bytes:
     """A table as the content of an npz file, which `read_rows` reads."""
     found = {name: getattr(table, field) for name, field in _STORED.items()}
     arrays = {name: np.asarray(value) for name, value in found.items() if value is not None and len(value)}
-    return archived(arrays)
+    return archived(arrays, packed=sum(array.nbytes for array in arrays.values()) <= MOST_PACKED)
 
 
 def read_rows(path: Path, task: str = "auto") -> Table:
@@ -156,9 +158,9 @@ def _named_columns(features: _Features) -> str:
 
 def _pair(part: str, given: object) -> tuple[Any, Any]:
     if not isinstance(given, tuple | list) or len(given) != 2:
-        kind = f"{len(given)} things" if isinstance(given, tuple | list) else f"of type {type(given).__name__}"
+        length = f"a {type(given).__name__} of length {len(given)}" if isinstance(given, tuple | list) else ""
         raise UsageError(
-            f"{part} is {kind}; expected a pair (X, y)",
+            f"{part} is {length or f'of type {type(given).__name__}'}; expected a pair (X, y)",
             f"{part}=(X, y) with arrays, or {part}=(frame, 'column') with a table and the name of its target.",
         )
     features, targets = given

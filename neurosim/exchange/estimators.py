@@ -105,7 +105,9 @@ class _Network(BaseEstimator):  # type: ignore[misc]
         weights = np.ones(len(table.features)) if table.weights is None else table.weights
         order = np.arange(len(weights))
         if self.shuffle:
-            check_random_state(self.random_state).shuffle(order)
+            if not hasattr(self, "_orders"):
+                self._orders = check_random_state(self.random_state)
+            self._orders.shuffle(order)
         targets = table.targets
         if table.classes and self._simulator.network.loss.record.targets != "classes":
             targets = np.eye(len(table.classes))[targets]

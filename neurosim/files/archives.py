@@ -45,11 +45,11 @@ def read_archive(path: Path) -> dict[str, NDArray[Any]]:
             return {name: archive[name] for name in archive.files}
 
 
-def archived(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+def archived(arrays: Mapping[str, NDArray[Any]], *, packed: bool = True) -> bytes:
     """The content of an archive that `read_archive` reads; the same arrays give the same bytes."""
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, allow_pickle=False, **arrays)
-    if sum(array.nbytes for array in arrays.values()) > _largest(buffer.tell()) // 2:
+    (np.savez_compressed if packed else np.savez)(buffer, allow_pickle=False, **arrays)
+    if packed and sum(array.nbytes for array in arrays.values()) > _largest(buffer.tell()) // 2:
         # Nearly all zeros: so packed it could be taken for a file that is meant to fill the memory.
         buffer = io.BytesIO()
         np.savez(buffer, allow_pickle=False, **arrays)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from neurosim.data import arrays
 from neurosim.data.arrays import read_rows, table_of, write_rows
 from neurosim.errors import DataError, UsageError
 from neurosim.plugin import Table
@@ -84,7 +85,7 @@ def test_other_rows_are_encoded_as_the_training_rows():
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ((X,), "data is 1 things; expected a pair"),
+        ((X,), "data is a tuple of length 1; expected a pair"),
         (X, "data is of type ndarray; expected a pair"),
         ((X, "animal"), 'X has no column "animal"'),
         ((COLUMNS, "anmal"), 'X has no column "anmal"'),
@@ -131,6 +132,14 @@ def test_other_rows_that_do_not_fit():
 )
 def test_a_file_gives_the_same_table(tmp_path, table):
     (tmp_path / "data.npz").write_bytes(write_rows(table))
+    same(read_rows(tmp_path / "data.npz"), table)
+
+
+def test_many_rows_are_not_packed(tmp_path, monkeypatch):
+    monkeypatch.setattr(arrays, "MOST_PACKED", 1000)
+    table = table_of((np.zeros((200, 5)), [0, 1] * 100))
+    (tmp_path / "data.npz").write_bytes(write_rows(table))
+    assert (tmp_path / "data.npz").stat().st_size > 200 * 5 * 8
     same(read_rows(tmp_path / "data.npz"), table)
 
 

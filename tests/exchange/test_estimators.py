@@ -141,6 +141,17 @@ def test_portions_are_learned_one_by_one():
         found.partial_fit(X[:2], ["ash", "elm"])
 
 
+def test_portions_are_shuffled_anew_each_time():
+    """With one seed, too: the second epoch on the same rows has other batches than the first."""
+    settings = {**QUICK, "batch_size": 8}
+    twice = NeurosimClassifier(**settings)
+    orders = []
+    for _ in range(2):
+        twice.partial_fit(X, LABELS, classes=["ash", "beech", "oak"])
+        orders.append(twice._orders.get_state()[2])
+    assert orders[0] != orders[1]
+
+
 def test_values_one_or_several():
     features, targets = make_regression(80, 4, n_targets=2, noise=0.1, random_state=0)
     targets /= targets.std(axis=0)
