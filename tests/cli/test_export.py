@@ -2,6 +2,9 @@
 
 import pytest
 
+from neurosim import exchange
+from neurosim.cli import export
+
 
 @pytest.fixture
 def trained(neurosim):
@@ -39,3 +42,7 @@ def test_what_is_refused(neurosim, trained):
     assert "this run cannot be exported to NumPy yet: it has training.keep_best" in done.err
     assert "is not the name of a script" in neurosim("export", "run", "--to", "numpy", "--out", "xor.txt").err
     assert 'did you mean "numpy"' in neurosim("export", "run", "--to", "np", "--out", "xor.py").err
+
+
+def test_the_command_offers_all_that_there_is():
+    assert tuple(exchange.FORMATS) == export.FORMATS
