@@ -50,10 +50,10 @@ MUTATIONS = {
         {CROSS},
     ),
     "barrier, before the next tiles": Mutation(
-        "phases", "def forward", AFTER_PRODUCT, AFTER_PRODUCT.partition("\n")[0] + "\n", {RACE}
+        "tiles", "def forward", AFTER_PRODUCT, AFTER_PRODUCT.partition("\n")[0] + "\n", {RACE}
     ),
     "barrier, before the sums are read": Mutation(
-        "phases", "def backward", AFTER_SHARE, AFTER_SHARE.partition("\n")[0] + "\n", {RACE}, SEPARATE
+        "tiles", "def backward", AFTER_SHARE, AFTER_SHARE.partition("\n")[0] + "\n", {RACE}, SEPARATE
     ),
     "barrier, between the phases of one block": Mutation(
         "single_block", "run_phase(kind", "                cuda.syncthreads()\n", "", {RACE}, SINGLE
@@ -62,7 +62,7 @@ MUTATIONS = {
         "persistent", "def train_epoch", "grid.sync()\n", COUNTED.format(fence="pass"), {CROSS, STALE}
     ),
     "index, of a weight": Mutation(
-        "phases",
+        "tiles",
         "def forward",
         "(k0 + k) * units + c0 + j)]",
         "(k0 + k + 1) * units + c0 + j)]",
@@ -76,16 +76,16 @@ MUTATIONS = {
         {RACE, BOUNDS, UNWRITTEN, OTHER_NUMBERS},
     ),
     "mask, of what is loaded": Mutation(
-        "phases", "def forward", "k0 + k < inputs and c0 + j < units", "k0 + k < inputs", {BOUNDS}
+        "tiles", "def forward", "k0 + k < inputs and c0 + j < units", "k0 + k < inputs", {BOUNDS}
     ),
     "mask, of what is stored": Mutation(
-        "phases", "def forward", "if i < rows and j < units:", "if i < rows:", {CROSS, RACE, OTHER_NUMBERS}
+        "tiles", "def forward", "if i < rows and j < units:", "if i < rows:", {CROSS, RACE, OTHER_NUMBERS}
     ),
     "stride, of all threads": Mutation(
         "common", "def stride_of", "return team[1] * THREADS", "return THREADS", {CROSS}
     ),
     "stride, of tiles": Mutation(
-        "phases", "def backward", "tiles_of(rows, inputs), team[1]", "tiles_of(rows, inputs), team[1] + 1", {UNWRITTEN}
+        "tiles", "def backward", "tiles_of(rows, inputs), team[1]", "tiles_of(rows, inputs), team[1] + 1", {UNWRITTEN}
     ),
 }
 

@@ -159,7 +159,7 @@ def generate(
     )
     needed = {*needs(network), *([ARRAYS] if looks_at_arrays else [])}
     parts = "".join(_part(part, name in needed) for name, part in _PARTS.items())
-    text = header + "".join(_text_of(name) for name in ("common", "starts", "clipping", "phases")) + parts
+    text = header + "".join(_text_of(name) for name in ("common", "starts", "clipping", "tiles", "phases")) + parts
     return Generated(text + _text_of(kernels), translator)
 
 

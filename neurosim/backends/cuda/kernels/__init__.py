@@ -1,8 +1,9 @@
 """The CUDA kernels, as text to be read and filled in: see `neurosim.backends.cuda.blanks`.
 
 * `common`: tiles of a product, random numbers, computations for a single unit.
-* `phases`: the pieces of a training step, each for all blocks of threads together: weighted sums, loss, gradients,
-  updates. Together with the next files, these do all the computing.
+* `tiles`: the products of dense stages, for all blocks of threads together.
+* `phases`: the pieces of a training step: these products, loss, gradients, updates. Together with the next files,
+  these do all the computing.
 * `starts`: what the sums of a first layer begin with.
 * `clipping`: bounds on the length of the gradient.
 * `conv2d`, `pools`, `norms`, `layers`: the phases of layers other than dense ones and dropout.
