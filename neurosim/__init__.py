@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from neurosim.plugin import Loss as Loss
     from neurosim.plugin import Metric as Metric
     from neurosim.plugin import Optimizer as Optimizer
+    from neurosim.plugin import Outline as Outline
     from neurosim.plugin import Progress as Progress
     from neurosim.plugin import RowActivation as RowActivation
     from neurosim.plugin import RunObserver as RunObserver
@@ -66,6 +67,7 @@ _HOME = {
     "Metric": "neurosim.plugin",
     "NeurosimError": "neurosim.errors",
     "Optimizer": "neurosim.plugin",
+    "Outline": "neurosim.plugin",
     "Progress": "neurosim.plugin",
     "RowActivation": "neurosim.plugin",
     "RunObserver": "neurosim.plugin",

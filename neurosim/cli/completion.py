@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import click
 from click.shell_completion import CompletionItem
 
-from neurosim.scenario import shipped
+from neurosim.scenario import by_name
 from neurosim.scenario.run_folders import LAST, all_runs, named_scenario
 
 Items: TypeAlias = "list[CompletionItem[str]]"  # older versions of click cannot be subscripted
@@ -26,7 +26,7 @@ _GIVEN = ("scenarios", "scenario", "runs", "run", "model", "resume")
 
 def scenarios(incomplete: str) -> Items:
     """Shipped scenarios in the order of the course, TOML files, folders that may contain some, and ``last``."""
-    return items([*beginning(incomplete, shipped()), *paths(incomplete, ".toml"), *beginning(incomplete, [LAST])])
+    return items([*beginning(incomplete, by_name()), *paths(incomplete, ".toml"), *beginning(incomplete, [LAST])])
 
 
 def runs(incomplete: str) -> Items:

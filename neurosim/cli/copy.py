@@ -28,10 +28,10 @@ def command(name: str | None, target: Path | None, force: bool) -> None:
         raise click.UsageError("which scenario? Try: neurosim copy xor  (all of them: neurosim list scenarios)")
     from neurosim.errors import UsageError
     from neurosim.files.atomic import make_folder, write_atomically
-    from neurosim.scenario import shipped
+    from neurosim.scenario import by_name
     from neurosim.suggestions import did_you_mean
 
-    scenarios = shipped()
+    scenarios = by_name()
     if name not in scenarios:
         if Path(name).is_file():
             raise UsageError(f"{name} is a file already", "neurosim copy takes the name of a shipped scenario.")

@@ -62,20 +62,20 @@ class ShippedName(click.types.StringParamType):
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
         """Names of shipped scenarios."""
         from neurosim.cli.completion import beginning, items
-        from neurosim.scenario import shipped
+        from neurosim.scenario import by_name
 
-        return items(beginning(incomplete, shipped()))
+        return items(beginning(incomplete, by_name()))
 
 
 def scenario_source(given: str, *, quiet: bool = False) -> ScenarioSource:
     """Resolve the scenario that is meant; says what may be surprising about it, unless `quiet`."""
-    from neurosim.scenario import shipped
+    from neurosim.scenario import by_name
     from neurosim.scenario.run_folders import is_last, named_scenario
 
     source = named_scenario(given)
     if is_last(given) and not quiet:
         _announce(Path(source.path).parent)
-    if given in shipped() and Path(f"{given}.toml").is_file() and not quiet:
+    if given in by_name() and Path(f"{given}.toml").is_file() and not quiet:
         click.echo(f"{given} is the scenario that came with neurosim; the file here is {given}.toml", err=True)
     return source
 

@@ -54,12 +54,13 @@ def _show_network(
 ) -> None:
     from neurosim.analysis.architecture import architecture
     from neurosim.cli.architecture import print_architecture
-    from neurosim.problem.assembly import build_training, load_data
+    from neurosim.problem.assembly import build_training
     from neurosim.problem.building import build_network
+    from neurosim.problem.outlines import data_or_outline
 
     loaded = sources.scenario(scenario, settings)
     say_notes(loaded)
-    data = load_data(loaded, sources.data_dir)
+    data = data_or_outline(loaded, sources.data_dir)
     numbers = architecture(build_network(loaded, data), build_training(loaded, len(data.train)), len(data.train))
     if as_json:
         print_json({"scenario": loaded.scenario.name, **numbers.as_json()})

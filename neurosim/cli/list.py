@@ -106,11 +106,11 @@ def _layers() -> list[dict[str, Any]]:
 
 
 def _scenarios() -> list[dict[str, Any]]:
-    """The shipped scenarios, in the order of the course."""
+    """The shipped scenarios, in the order of the course, and behind them those for ``neurosim info``."""
     import tomllib
 
-    from neurosim.scenario import shipped
-    from neurosim.scenario.course import chapter_of
+    from neurosim.scenario import by_name
+    from neurosim.scenario.course import PUBLISHED, chapter_of
 
     return [
         {
@@ -118,7 +118,7 @@ def _scenarios() -> list[dict[str, Any]]:
             "params": "",
             "about": tomllib.loads(path.read_text(encoding="utf-8"))["scenario"]["title"],
             "plugin": "",
-            "chapter": chapter_of(name),
+            "chapter": chapter_of(name) or PUBLISHED,
         }
-        for name, path in shipped().items()
+        for name, path in by_name().items()
     ]

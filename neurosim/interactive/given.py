@@ -13,7 +13,7 @@ from neurosim.runs import Result, Study
 from neurosim.runs.reading import ReadRun, changes_of_scenario, read_run
 from neurosim.runs.replay import Replay
 from neurosim.runs.results import result_of
-from neurosim.scenario import Scenario, shipped
+from neurosim.scenario import Scenario, by_name
 from neurosim.scenario.run_folders import SCENARIO, named_run, named_scenario
 from neurosim.training.simulator import Simulator
 
@@ -81,7 +81,7 @@ def warn_mixed(remark: str) -> None:
 def run_folder(given: Path | str, taker: str) -> Path:
     """The folder of a run that is meant; raises UsageError for what is a scenario."""
     folder = named_run(given)
-    is_scenario = str(given) in shipped() or folder.suffix == ".toml"
+    is_scenario = str(given) in by_name() or folder.suffix == ".toml"
     if is_scenario and not (folder / SCENARIO).is_file():
         raise untrained(str(given), taker)
     return folder

@@ -2,7 +2,15 @@
 
 from neurosim.plugin.activation_records import Activation, RowActivation
 from neurosim.plugin.checked_at import Every
-from neurosim.plugin.function_records import DataRequest, Dataset, FeedbackSchedule, Initializer, Schedule, Table
+from neurosim.plugin.function_records import (
+    DataRequest,
+    Dataset,
+    FeedbackSchedule,
+    Initializer,
+    Outline,
+    Schedule,
+    Table,
+)
 from neurosim.plugin.gate_records import Gate
 from neurosim.plugin.hookspecs import hookimpl
 from neurosim.plugin.loss_records import FromLogits, Loss
@@ -21,6 +29,7 @@ __all__ = [
     "Loss",
     "Metric",
     "Optimizer",
+    "Outline",
     "Progress",
     "RowActivation",
     "RunObserver",

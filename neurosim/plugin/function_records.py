@@ -159,6 +159,28 @@ class Table:
 
 
 @dataclass(frozen=True)
+class Outline:
+    """What the rows of a data set are like, without the rows: the shapes of a network follow from it, and its costs.
+
+    Parameters
+    ----------
+    rows : int
+        Rows to learn from.
+    shape : tuple of int
+        Shape of one row: (features,), or (height, width) or (height, width, channels) of an image.
+    classes : tuple of str
+        Names of the classes; empty for regression.
+    values : int
+        In regression, how many values each row has as its target.
+    """
+
+    rows: int
+    shape: tuple[int, ...]
+    classes: tuple[str, ...] = ()
+    values: int = 1
+
+
+@dataclass(frozen=True)
 class DataRequest:
     """What a data set is given to load itself with.
 
@@ -253,6 +275,8 @@ class Dataset(Record):
         One line for ``neurosim list datasets``.
     source : str
         Where the data come from.
+    outline : function ``outline(*options) -> Outline``, optional
+        What the rows are like, where that can be said without them: then ``neurosim info`` loads none.
     """
 
     kind: ClassVar[str] = "dataset"
@@ -262,10 +286,13 @@ class Dataset(Record):
     options: Mapping[str, Any] = field(default_factory=dict)
     description: str = ""
     source: str = ""
+    outline: Callable[..., Outline] | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self._check("load", self.load, "request")
+        if self.outline is not None:
+            self._check("outline", self.outline)
 
     def _checked_defaults(self) -> dict[str, Any]:
         taken = next((key for key in SCENARIO_KEYS if key in self.options), None)

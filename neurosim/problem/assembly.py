@@ -113,7 +113,7 @@ def load_data(scenario: Scenario, data_dir: Path | str | None = None) -> Prepare
     section = scenario.data
     dataset: Dataset = section.record
     folder = dataset_folder(dataset.name, data_dir)
-    with _blamed(scenario):
+    with blamed(scenario):
         if scenario.table is not None:
             return _prepared(section, scenario.table)
         request = DataRequest(Stream(section.seed, "data"), folder, scenario.base, scenario.vouched)
@@ -146,7 +146,7 @@ def _prepared(section: DataSection, table: Table) -> Prepared:
 
 
 @contextmanager
-def _blamed(scenario: Scenario) -> Iterator[None]:
+def blamed(scenario: Scenario) -> Iterator[None]:
     """Say where the options of the data are set that are wrong: the one that a message begins with, or all."""
     try:
         yield

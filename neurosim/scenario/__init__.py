@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from neurosim.scenario.load import load_scenario as load_scenario
     from neurosim.scenario.scenario import Scenario as Scenario
+    from neurosim.scenario.shipped_scenarios import architectures as architectures
+    from neurosim.scenario.shipped_scenarios import by_name as by_name
     from neurosim.scenario.shipped_scenarios import shipped as shipped
     from neurosim.scenario.study import Claim as Claim
     from neurosim.scenario.study import RecordSection as RecordSection
@@ -24,6 +26,8 @@ _HOME = {
     "Claim": "neurosim.scenario.study",
     "RecordSection": "neurosim.scenario.study",
     "Scenario": "neurosim.scenario.scenario",
+    "architectures": "neurosim.scenario.shipped_scenarios",
+    "by_name": "neurosim.scenario.shipped_scenarios",
     "load_scenario": "neurosim.scenario.load",
     "shipped": "neurosim.scenario.shipped_scenarios",
 }

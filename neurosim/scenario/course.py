@@ -44,6 +44,8 @@ COURSE: Mapping[str, tuple[str, ...]] = MappingProxyType(
         ),
     }
 )
+# Where the networks are listed that are no lessons.
+PUBLISHED = "Published networks, for neurosim info"
 
 
 def lessons() -> tuple[str, ...]:

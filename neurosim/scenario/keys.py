@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from neurosim.scenario.locate import KeyPath, value_at
-from neurosim.scenario.shipped_scenarios import shipped
+from neurosim.scenario.shipped_scenarios import by_name
 
 if TYPE_CHECKING:
     from neurosim.plugin.host import Registry
@@ -75,7 +75,7 @@ class Key(NamedTuple):
 
 def tree_of(source: str) -> dict[str, Any]:
     """The TOML of a scenario by name or path, unchecked; empty where it cannot be read."""
-    path = shipped().get(source, Path(source))
+    path = by_name().get(source, Path(source))
     try:
         if not path.is_file():
             return {}

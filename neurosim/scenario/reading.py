@@ -13,7 +13,7 @@ from typing import Any
 from neurosim.errors import DataError, ScenarioError
 from neurosim.scenario.faults import Fault, shorten, show
 from neurosim.scenario.locate import KeyPath
-from neurosim.scenario.shipped_scenarios import shipped
+from neurosim.scenario.shipped_scenarios import by_name
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 16
@@ -39,7 +39,7 @@ def find(source: str | Path) -> Path:
     DataError
         If there is no such file.
     """
-    names = shipped()
+    names = by_name()
     text = str(source)
     if isinstance(source, str) and text in names:
         return names[text]

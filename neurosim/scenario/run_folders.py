@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from neurosim.errors import DataError, UsageError
 from neurosim.files.atomic import TEMPORARY
 from neurosim.printable import command, quoted
-from neurosim.scenario import shipped
+from neurosim.scenario import by_name
 
 if TYPE_CHECKING:
     from neurosim.scenario import Scenario
@@ -108,7 +108,7 @@ def named_scenario(given: Path | str) -> ScenarioSource:
         When it is ``last``, and there is no run yet; when it is a folder with nothing in it.
     """
     text = str(given)
-    if text not in shipped():
+    if text not in by_name():
         folder = named_run(given)
         if _age(folder) is not None:
             return ScenarioSource(str(folder / SCENARIO), own=True)
@@ -200,7 +200,7 @@ def likely_run(path: Path) -> str:
     """A hint at the run that is meant by the path of something else, or of nothing."""
     if path.is_file() and _age(path.parent) is not None:
         return f"It is a file of the run in {path.parent}: name that folder."
-    name = str(path) if str(path) in shipped() else _name_in(path) if path.suffix == ".toml" else ""
+    name = str(path) if str(path) in by_name() else _name_in(path) if path.suffix == ".toml" else ""
     if name:
         found = runs_of(name)
         if found:

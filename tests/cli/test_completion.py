@@ -10,7 +10,7 @@ import pytest
 from click.shell_completion import ShellComplete
 
 from neurosim.cli.application import COMMANDS, application
-from neurosim.scenario import shipped
+from neurosim.scenario import architectures, shipped
 from neurosim.scenario.course import lessons
 
 VARIABLE = "_NEUROSIM_COMPLETE"
@@ -50,7 +50,7 @@ def test_commands_and_options():
 def test_scenarios_and_their_files(place, command):
     words = list(offered(f"{command} "))
     assert words[: len(lessons())] == list(lessons())
-    assert set(words) - set(lessons()) == {"mine.toml", "runs/", "last"}
+    assert set(words) - set(lessons()) == {*architectures(), "mine.toml", "runs/", "last"}
     assert list(offered(f"{command} xo")) == ["xor-perceptron", "xor", "xor-two-units"]
     assert list(offered(f"{command} mi")) == ["mine.toml"]
     assert list(offered("run xor mi")) == ["mine.toml"]

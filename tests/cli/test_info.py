@@ -6,6 +6,7 @@ import math
 import pytest
 
 from neurosim.network.memory import show_bytes
+from neurosim.scenario import architectures
 
 # 28 x 28 pixels without a download.
 TINY = """\
@@ -67,6 +68,56 @@ def test_residual_layers_hold_theirs(numbers):
     assert outer["activation_bytes"] == 4 * math.prod([7, 7, 32])
     statistics = sum(2 * layer["output_shape"][-1] for layer in found["layers"] if layer["kind"] == "batch_norm")
     assert found["parameter_bytes"] == 4 * (found["parameters"] + statistics)
+
+
+# Counted by PyTorch, of the networks of torchvision.
+PUBLISHED = {"vgg16": 138_357_544}
+
+
+@pytest.mark.parametrize("name", [*architectures()])
+def test_published_networks_have_the_published_number_of_parameters(neurosim, name):
+    done = neurosim("info", name, "--json")
+    assert (done.code, done.err) == (0, "")
+    found = json.loads(done.out)
+    assert found["parameters"] == PUBLISHED[name]
+    assert (found["input_shape"], found["layers"][-1]["output_shape"]) == ([224, 224, 3], [1000])
+    assert f"{PUBLISHED[name]:,}" in (architectures()[name].parents[1] / "README.md").read_text(encoding="utf-8")
+
+
+def test_what_has_no_rows_is_not_trained(neurosim):
+    done = neurosim("run", "vgg16")
+    assert done.code == 3
+    assert "the training images of ImageNet (ILSVRC 2012) did not come with neurosim" in done.err
+    assert 'source = "arrays" in [data]' in done.err
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ("shape=[1, 2, 3, 4]", "shape = [1, 2, 3, 4]: expected the shape of one row"),
+        ("shape=[0]", "shape = [0]: expected the shape of one row"),
+        ("rows=0", "rows = 0: expected a whole number from 1 to 1,000,000,000"),
+        ("classes=1", "classes = 1: classification needs two classes or more"),
+        ("classes=10", "but the data set has 10 classes"),
+        ("classes=0", "tells classes apart, but the targets of this data set are values"),
+    ],
+)
+def test_a_placeholder_says_what_is_wrong_with_it(neurosim, setting, words):
+    done = neurosim("info", "vgg16", "--set", f"data.{setting}")
+    assert done.code in (2, 3)
+    assert words in done.err
+
+
+def test_a_plugin_can_outline_its_rows(neurosim, tmp_path):
+    (tmp_path / "tiny.py").write_text(
+        TINY.replace("Table(np", "wrong(np")
+        .replace('Dataset("tiny", load)', "Dataset(\"tiny\", load, outline=lambda: Outline(64, (28, 28), ('a', 'b')))")
+        .replace("import Dataset,", "import Dataset, Outline,")
+    )
+    given = ("info", "mnist-cnn", "--plugin", "tiny.py", "--set", 'data={source="tiny"}')
+    assert neurosim(*given, "--set", "network.layers.7.units=2").code == 0
+    (tmp_path / "tiny.py").write_text(TINY.replace('Dataset("tiny", load)', "Dataset('tiny', load, outline=lambda: 7)"))
+    assert "the outline of data set 'tiny' returns 7" in neurosim(*given).err
 
 
 def test_the_table(neurosim):

@@ -187,7 +187,7 @@ def tutorial_plugins(tmp_path_factory):
 def test_every_hook_and_record_is_used_in_the_tutorial(tutorial_plugins):
     used = {type(entry.record).__name__ for what in HOOKS for entry in getattr(tutorial_plugins, what)}
     text = "".join(block.text for block in plugin_blocks())
-    used |= {name for name in ("Every", "FromLogits", "Table") if f"{name}(" in text}
+    used |= {name for name in ("Every", "FromLogits", "Outline", "Table") if f"{name}(" in text}
     given = {"DataRequest": "request.random", "Progress": "progress.record"}
     used |= {record for record, use in given.items() if use in text}
     assert used == {record.__name__ for record in RECORDS}

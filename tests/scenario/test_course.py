@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from neurosim.cli.application import execute
-from neurosim.scenario import shipped
-from neurosim.scenario.course import COURSE, chapter_of, lessons, next_lesson
+from neurosim.scenario import architectures, shipped
+from neurosim.scenario.course import COURSE, PUBLISHED, chapter_of, lessons, next_lesson
 
 ROOT = Path(__file__).parents[2]
 
@@ -27,6 +27,11 @@ def test_the_course_page_has_its_chapters_and_lessons_in_that_order():
     assert list(chapters) == list(COURSE)
 
 
+def test_the_course_page_names_the_architectures():
+    page = (ROOT / "scenarios/README.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\| `neurosim info ([a-z0-9-]+)`", page, re.MULTILINE) == list(architectures())
+
+
 def test_the_readme_names_them_in_that_order():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| ((?:`[a-z0-9-]+` ?)+) \|", readme.partition("| shipped scenario |")[2], re.MULTILINE)
@@ -37,12 +42,13 @@ def test_the_readme_names_them_in_that_order():
 def test_the_list_has_them_in_that_order_under_their_chapters(capsys):
     assert execute(["list", "scenarios", "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)["scenarios"]
-    assert [row["name"] for row in rows] == list(lessons())
-    assert all(row["chapter"] == chapter_of(row["name"]) for row in rows)
+    assert [row["name"] for row in rows] == [*lessons(), *architectures()]
+    assert all(row["chapter"] == (chapter_of(row["name"]) or PUBLISHED) for row in rows)
     execute(["list", "scenarios"])
     lines = [line.strip() for line in capsys.readouterr().out.partition("\n\n")[0].splitlines()]
-    expected = [word for chapter, names in COURSE.items() for word in (chapter, *names)]
-    assert [line if line in COURSE else line.split()[0] for line in lines] == expected
+    chapters = {**COURSE, PUBLISHED: tuple(architectures())}
+    expected = [word for chapter, names in chapters.items() for word in (chapter, *names)]
+    assert [line if line in chapters else line.split()[0] for line in lines] == expected
 
 
 def test_each_lesson_leads_to_the_next_one():

@@ -28,6 +28,7 @@ MODULES = (
     "neurosim.builtins.observers",
     "neurosim.builtins.toy_datasets",
     "neurosim.builtins.function_datasets",
+    "neurosim.builtins.placeholder",
     "neurosim.data.file_datasets",
 )
 
