@@ -72,6 +72,21 @@ def mape(outputs, targets):
     return np.mean(np.abs(outputs - targets) / np.maximum(np.abs(targets), np.finfo(np.float64).eps))
 
 
+# Of several labels, yes or no each, in columns of 1 and 0: an output above the threshold says yes.
+def label_accuracy(outputs, targets, threshold):
+    return np.mean((outputs > threshold) == (targets > 0.5))
+
+
+def subset_accuracy(outputs, targets, threshold):
+    return np.mean(((outputs > threshold) == (targets > 0.5)).all(axis=1))
+
+
+def label_f1(outputs, targets, threshold):
+    answers, right = outputs > threshold, targets > 0.5
+    taken, rows = answers.sum(axis=0), right.sum(axis=0)
+    return _macro_average(2 * (answers & right).sum(axis=0), taken + rows, (taken > 0) | (rows > 0))
+
+
 @hookimpl
 def neurosim_metrics():
     return [
@@ -82,4 +97,28 @@ def neurosim_metrics():
         Metric("roc_auc", roc_auc, "larger", source="one class against the rest, macro average"),
         Metric("mae", mae, "smaller", targets="values", source="mean absolute error"),
         Metric("mape", mape, "smaller", targets="values", source="mean absolute percentage error, 1 is 100%"),
+        Metric(
+            "label_accuracy",
+            label_accuracy,
+            "larger",
+            targets="values",
+            params={"threshold": 0.5},
+            source="share of right labels: 1 - Hamming loss",
+        ),
+        Metric(
+            "subset_accuracy",
+            subset_accuracy,
+            "larger",
+            targets="values",
+            params={"threshold": 0.5},
+            source="share of rows with all labels right",
+        ),
+        Metric(
+            "label_f1",
+            label_f1,
+            "larger",
+            targets="values",
+            params={"threshold": 0.5},
+            source="macro average over the labels",
+        ),
     ]

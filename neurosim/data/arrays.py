@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurosim.data.targets import check_task, classes_of, looks_like_values
+from neurosim.data.targets import check_one_column, check_task, classes_of, looks_like_values
 from neurosim.errors import DataError, UsageError
 from neurosim.files.archives import UNREADABLE, archived, read_archive
 from neurosim.plugin.function_records import Table
@@ -318,6 +318,7 @@ def _labels(values: NDArray[Any]) -> list[str]:
 
 def _encoded(values: NDArray[Any], task: str) -> tuple[tuple[str, ...], NDArray[Any]]:
     """Names of the classes and their indices; no names and values where the targets are values."""
+    check_one_column(task, values.shape[1] if values.ndim == 2 else 1)
     numbers = _is_numbers(values) and values.dtype.kind != "b"
     if task == "regression" or values.ndim == 2 or (task == "auto" and numbers and _are_values(values)):
         if not _is_numbers(values):

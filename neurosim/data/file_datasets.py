@@ -16,11 +16,11 @@ from neurosim.data import (
     stored_file,
 )
 from neurosim.data.arrays import FILE, read_rows
-from neurosim.data.targets import MOST_AUTO_CLASSES, check_task, classes_of, looks_like_values
+from neurosim.data.targets import MOST_AUTO_CLASSES, check_one_column, check_task, classes_of, looks_like_values
 from neurosim.errors import DataError, UsageError
 from neurosim.plugin import Dataset, Table, hookimpl
 from neurosim.printable import arguments, command
-from neurosim.suggestions import named
+from neurosim.suggestions import listed, named
 
 TABLES = Path(__file__).with_name("tables")
 # Letters of a setting that is suggested.
@@ -42,7 +42,7 @@ CLOTHES = (
 
 
 def iris(request):
-    return table_of(read_csv(TABLES / "iris.csv"), "species", task="classification")
+    return table_of(read_csv(TABLES / "iris.csv"), ["species"], task="classification")
 
 
 def digits(request):
@@ -70,32 +70,52 @@ def arrays(request, file, task):
 def csv(request, file, target, features, task, weights):
     check_task(task)
     table = read_csv(request.file(file))
+    targets = [target] if isinstance(target, str) else list(target)
     if not weights:
-        return table_of(table, target, features, task)
+        return table_of(table, targets, features, task)
     table.require([weights])
-    if weights == target or weights in features:
-        role = "the target" if weights == target else "a feature"
+    if weights in (*targets, *features):
+        role = "a feature" if weights in features else "the target" if len(targets) == 1 else "a target"
         raise UsageError(f'weights = "{named(weights)}": this column is {role}', "Weights have a column of their own.")
-    rows = table_of(table, target, features, task, weights)
+    rows = table_of(table, targets, features, task, weights)
     return replace(rows, weights=table.weights(weights))
 
 
-def table_of(table, target, features=(), task="auto", weights=""):
-    """The columns `features` (when empty all but the target and the weights) as inputs, and one column as target."""
-    table.require([target, *features])
-    if target in features or len(set(features)) < len(features):
+def table_of(table, targets, features=(), task="auto", weights=""):
+    """The columns `features` (when empty all but targets and weights) as inputs, and one column or several to learn."""
+    table.require([*targets, *features])
+    if len(set(targets)) < len(targets):
+        raise UsageError(f"target = {targets}: each column once")
+    if not {*targets}.isdisjoint(features) or len(set(features)) < len(features):
+        one = len(targets) == 1
         raise UsageError(
-            f"features = {list(features)}: each column once, and not the target",
-            f'target is "{named(target)}".',
+            f"features = {list(features)}: each column once, and {'not the target' if one else 'no target'}",
+            f'target is "{named(targets[0])}".' if one else f"The targets are {listed(targets)}.",
         )
-    names = tuple(features) or tuple(name for name in table.names if name not in (target, weights))
+    names = tuple(features) or tuple(name for name in table.names if name not in (*targets, weights))
     if not names:
-        raise DataError(f'{table.path}: there is no column besides the target "{target}"')
+        besides = f'the target "{targets[0]}"' if len(targets) == 1 else "the targets"
+        raise DataError(f"{table.path}: there is no column besides {besides}")
+    if len(targets) > 1:
+        return several_targets(table, names, targets, task)
+    return one_target(table, names, targets[0], task)
+
+
+def several_targets(table, names, targets, task):
+    """Values to learn, a column for each; a question of yes or no is one of 0 and 1."""
+    check_one_column(task, len(targets))
+    values = numbers_of(table, (*names, *targets), targets)
+    inputs = len(names)
+    return Table(values[:, :inputs], values[:, inputs:], feature_names=names, target_names=tuple(targets))
+
+
+def one_target(table, names, target, task):
+    """Values, or classes, of one column."""
     labels = table.texts(target, skip_missing=True)
     if task == "regression" or (task == "auto" and looks_like_values(labels)):
-        values = numbers_of(table, (*names, target), target)
+        values = numbers_of(table, (*names, target), [target])
         return Table(values[:, :-1], values[:, -1:], feature_names=names, target_names=(target,))
-    inputs = numbers_of(table, names, target, texts=(target,))
+    inputs = numbers_of(table, names, [target], texts=(target,))
     classes, indices = classes_of(table.texts(target))
     if len(classes) < 2:
         raise DataError(
@@ -112,17 +132,21 @@ def table_of(table, target, features=(), task="auto", weights=""):
     return Table(inputs, indices, classes, feature_names=names, target_names=(target,))
 
 
-def numbers_of(table, columns, target, texts=()):
+def numbers_of(table, columns, targets, texts=()):
     """The numbers in some columns; of a column that holds something else the hint says how to do without it."""
     try:
         return table.numbers(columns, texts)
     except FieldsError as faults:
-        useless = [name for name in faults.unusable if name != target]
-        left = [name for name in columns if name not in faults.unusable and name != target]
+        useless = [name for name in faults.unusable if name not in targets]
+        left = [name for name in columns if name not in faults.unusable and name not in targets]
         hints = []
-        if target in faults.unusable and target in columns:
-            holds = f'The target "{named(target)}" holds no numbers'
-            hints.append(f'{holds}: task = "classification" takes its values for classes.')
+        wordy = [name for name in targets if name in faults.unusable and name in columns]
+        if wordy:
+            holds = f'The target "{named(wordy[0])}" holds no numbers'
+            instead = 'task = "classification" takes its values for classes.'
+            if len(targets) > 1:
+                instead = "each of several targets has to; write 1 for yes and 0 for no."
+            hints.append(f"{holds}: {instead}")
         if useless and left:
             setting = arguments(overrides={"data.features": left})
             # Nobody reads, or types, the names of hundreds of columns.
@@ -238,6 +262,7 @@ def neurosim_datasets():
             options={"file": None, "target": None, "features": [], "task": "auto", "weights": ""},
             description='your own CSV file, with named columns; task is "auto", "classification" or "regression"; '
             "weights names a column that says how much each row counts",
+            several=("target",),
         ),
         Dataset(
             "arrays",

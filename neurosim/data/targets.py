@@ -24,6 +24,16 @@ def check_task(task: str) -> None:
         raise UsageError(f'task = "{task}": expected one of {", ".join(TASKS)}', did_you_mean(task, TASKS))
 
 
+def check_one_column(task: str, columns: int) -> None:
+    """Raise UsageError where several columns of targets are to be classes."""
+    if task == "classification" and columns > 1:
+        raise UsageError(
+            f'task = "classification": the targets have {columns} columns, and the classes of rows stand in one',
+            "Several questions of yes or no, answered by 1 and 0, are learned as values: leave task out, and take the "
+            "loss binary_cross_entropy with one sigmoid unit for each.",
+        )
+
+
 def looks_like_values(labels: Iterable[str]) -> bool:
     """Whether a target column is for regression: numbers, unless they are a few whole ones.
 

@@ -6,7 +6,7 @@ Their functions are ordinary Python on the host and may use NumPy freely.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -277,6 +277,8 @@ class Dataset(Record):
         Where the data come from.
     outline : function ``outline(*options) -> Outline``, optional
         What the rows are like, where that can be said without them: then ``neurosim info`` loads none.
+    several : tuple of str
+        Names of options that are texts, of which a scenario may also give a list.
     """
 
     kind: ClassVar[str] = "dataset"
@@ -287,12 +289,23 @@ class Dataset(Record):
     description: str = ""
     source: str = ""
     outline: Callable[..., Outline] | None = None
+    several: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self._check("load", self.load, "request")
         if self.outline is not None:
             self._check("outline", self.outline)
+        object.__setattr__(self, "several", self._checked_several())
+
+    def _checked_several(self) -> tuple[str, ...]:
+        names: Any = self.several
+        if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
+            raise self._fault(f"several must be a tuple of names, not {names!r}")
+        for name in names:
+            if not isinstance(self.options.get(name, 0), str | None):
+                raise self._fault(f"several names {name!r}, which is not one of its options that are texts")
+        return tuple(names)
 
     def _checked_defaults(self) -> dict[str, Any]:
         taken = next((key for key in SCENARIO_KEYS if key in self.options), None)

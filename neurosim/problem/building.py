@@ -14,6 +14,8 @@ from neurosim.suggestions import named
 
 # Classes that a hint names.
 MOST_CLASSES = 12
+# Losses whose targets are 0 and 1, or between them.
+_OF_TWO_SIDES = ("binary_cross_entropy", "hinge", "perceptron")
 
 
 def build_network(scenario: Scenario, data: Prepared) -> Network:
@@ -31,6 +33,7 @@ def build_network(scenario: Scenario, data: Prepared) -> Network:
     try:
         network = scenario.network.build(stack)
         _check_outputs(network, data)
+        _check_sides(scenario, data)
     except ShapeError as error:
         place = stack.place
         raise ShapeError(f"{scenario.place(place.path)}: {error.message}{place.remark}", error.hint) from error
@@ -81,6 +84,21 @@ def _check_outputs(network: Network, data: Prepared) -> None:
     if loss.targets == "values" and outputs != count and not (outputs == 1 and count == 2):
         wanted = "1 or 2" if count == 2 else str(count)
         raise ShapeError(f"{has}, but the data set has {count} classes: it needs {wanted}", _classes_there(data))
+
+
+def _check_sides(scenario: Scenario, data: Prepared) -> None:
+    """Raise where values are to be told apart by a loss for 0 and 1, and are beyond these."""
+    entry = scenario.network.loss.entry
+    if data.classes or not any(entry.is_builtin(name) for name in _OF_TWO_SIDES):
+        return
+    low, high = float(data.train.targets.min()), float(data.train.targets.max())
+    if low < 0.0 or high > 1.0:
+        standardized = data.scales_targets
+        what = "standardized targets go" if standardized else "the targets of this data set go"
+        raise ScenarioError(
+            f"network.loss: {entry.name} is for targets from 0 to 1, and {what} from {low:g} to {high:g}",
+            "Set data.standardize_targets = false." if standardized else "Use a loss on values, such as mse.",
+        )
 
 
 def _check_weights(scenario: Scenario, data: Prepared) -> None:

@@ -20,7 +20,15 @@ from neurosim.runs.identity import Identity
 from neurosim.scenario import Scenario
 from neurosim.training.divergence import SLOWER
 from neurosim.training.history import METRICS, History, metrics_in
-from neurosim.training.measures import FINAL_ONLY, SPLITS, diverged_measures, measure_remarks, measured
+from neurosim.training.measures import (
+    FINAL_ONLY,
+    SPLITS,
+    by_target,
+    diverged_measures,
+    measure_remarks,
+    measured,
+    target_remark,
+)
 from neurosim.training.recording import Recording
 from neurosim.training.simulator import Simulator
 from neurosim.training.success import Judged, first_success, judge, summarize
@@ -117,7 +125,17 @@ class Result:
     def remarks(self) -> dict[str, str]:
         """What to know about the measures: the baseline, the units, and whether they belong to what is there now."""
         mixed = {"mixed": self.mixed} if self.mixed else {}
-        return {**mixed, **measure_remarks(self.metrics, self.simulator.data)}
+        each = target_remark(self.simulator.judged_split, self.by_target, self.simulator.data)
+        return {**mixed, **each, **measure_remarks(self.metrics, self.simulator.data)}
+
+    @property
+    def by_target(self) -> dict[str, dict[str, float | None]]:
+        """Of several targets the ``rmse`` and ``r2`` of each, on the rows that the network is judged by."""
+        simulator = self.simulator
+        if len(simulator.data.target_scale) < 2:
+            return {}
+        rows = simulator.split_rows(simulator.judged_split)
+        return by_target(simulator.forward(rows.inputs(np.float32)), rows, simulator.data)
 
     @property
     def met(self) -> bool:
@@ -158,6 +176,7 @@ class Result:
             **kept,
             "parameters": self.simulator.network.size,
             "final": finite(self.metrics),
+            **({"targets": each} if (each := self.by_target) else {}),
             "expectations": [expectation.as_json() for expectation in self.expectations],
             "seconds": self.seconds,
             "rows_sha256": dict(self.rows_sha256),

@@ -104,5 +104,6 @@ def _options(registry: Registry, plugin: str | None) -> dict[str, Any]:
     types: dict[str, set[str]] = {}
     for record in _records(registry.datasets, plugin):
         for name, default in record.options.items():
-            types.setdefault(name, set()).add(_JSON_TYPES.get(type(default), "array"))
+            more = ["array"] if name in record.several else []
+            types.setdefault(name, set()).update([_JSON_TYPES.get(type(default), "array"), *more])
     return {name: {"type": sorted(found)} for name, found in sorted(types.items())}

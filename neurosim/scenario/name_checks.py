@@ -175,7 +175,7 @@ def _data(section: Mapping[str, Any], catalog: Catalog) -> Iterator[Fault]:
         if key not in record.options:
             yield Fault(("data", key), _no_such("option", key, f"data set {record.name}", record.options, own))
             continue
-        expected = _expected_option(record.options[key], value)
+        expected = _expected_option(record.options[key], value, several=key in record.several)
         if expected:
             yield Fault(("data", key), f"expected {expected}, not {show(value)}")
     for key, default in record.options.items():
@@ -183,8 +183,11 @@ def _data(section: Mapping[str, Any], catalog: Catalog) -> Iterator[Fault]:
             yield Fault(("data", key), f"missing; data set {record.name} needs it (text in quotes)")
 
 
-def _expected_option(default: object, value: object) -> str:
-    """What an option with this default must be, if `value` is not that."""
+def _expected_option(default: object, value: object, *, several: bool) -> str:
+    """What an option with this default must be, if `value` is not that; `several`: it may also be a list of texts."""
+    if several:
+        texts = value if isinstance(value, list | tuple) and value else [value]
+        return "" if all(isinstance(text, str) for text in texts) else "text in quotes, or a list of texts"
     kinds: tuple[tuple[type | tuple[type, ...], bool, str], ...] = (
         (bool, isinstance(value, bool), "true or false"),
         (int, isinstance(value, int) and not isinstance(value, bool), "a whole number"),

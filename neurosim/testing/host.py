@@ -225,8 +225,10 @@ def options_for(records: Sequence[Any], given: Mapping[str, Any]) -> list[dict[s
 
 def _chosen_options(record: Dataset, given: Mapping[str, Any]) -> dict[str, Any]:
     """All options of a data set, of which it has those given; raises UsageError for a value of another type."""
-    chosen = dict(record.options)
+    chosen = {**record.options, **given}
     for name, value in given.items():
+        if name in record.several and isinstance(value, list | tuple):
+            continue
         wanted = type(record.options[name])
         # A float may be written without a point.
         chosen[name] = float(value) if wanted is float and type(value) is int else value

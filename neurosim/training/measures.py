@@ -24,6 +24,8 @@ from neurosim.training.history import metrics_in
 from neurosim.training.metrics import metric_values
 
 SPLITS = ("train", "validation", "test")
+# Targets that are measured one by one in words.
+MOST_TARGETS = 6
 # The one that says most about a network first: the first that there is judges it.
 JUDGED_BY = SPLITS[::-1]
 # What there is at the end of a run besides the measures of each epoch, of each split: for values, and for classes.
@@ -120,10 +122,43 @@ def measure_remarks(final: Mapping[str, float | None], data: Prepared) -> dict[s
         found["baseline"] = f"{split} accuracy {accuracy:.2%}, from {_constant(data)}"
     if rmse is not None:
         found["baseline"] = f"{split} RMSE {amount(rmse)}, from always answering the mean of the training rows"
+    several = len(data.target_scale) > 1
     if data.scales_targets:
-        of = " and ".join(data.target_labels[:3]) or "the targets"
-        found["units"] = f"RMSE is in the units of {of}; the loss is that of standardized targets"
+        of = data.target_labels[0] if data.target_labels and not several else "the targets"
+        rmse_is = "RMSE is over all targets together" if several else f"RMSE is in the units of {of}"
+        found["units"] = f"{rmse_is}; the loss is that of standardized targets"
     return found
+
+
+def by_target(answers: NDArray[Any], rows: Rows, data: Prepared) -> dict[str, dict[str, float | None]]:
+    """RMSE and R² of each target, by its name, where the network answers these rows so."""
+    count = len(data.target_scale)
+    with np.errstate(all="ignore"):
+        answers = answers.astype(np.float64)[:, :count]
+        values = rows.values.astype(np.float64)
+        errors = np.square((answers - values) / data.target_scale).mean(axis=0)
+        spread = np.square((values - values.mean(axis=0)) / data.target_scale).mean(axis=0)
+        explained = 1.0 - errors / spread
+    names = data.target_names or tuple(f"value {number}" for number in range(1, count + 1))
+    return {
+        name: {"rmse": math.sqrt(error), "r2": float(share) if math.isfinite(share) else None}
+        for name, error, share in zip(names, errors.tolist(), explained.tolist(), strict=True)
+        if math.isfinite(error)
+    }
+
+
+def target_remark(split: str, found: Mapping[str, Mapping[str, float | None]], data: Prepared) -> dict[str, str]:
+    """What `by_target` has found on a split, in words."""
+    shown_as = dict(zip(data.target_names, data.target_labels, strict=True))
+    if not found:
+        return {}
+    shown = [
+        f"{shown_as.get(name, name)} {amount(of['rmse'] or 0.0)}"
+        + ("" if of["r2"] is None else f" (R² {amount(of['r2'])})")
+        for name, of in found.items()
+    ]
+    more = f" and {len(shown) - MOST_TARGETS} more" if len(shown) > MOST_TARGETS else ""
+    return {"targets": f"{split} RMSE of {', '.join(shown[:MOST_TARGETS])}{more}"}
 
 
 def _constant(data: Prepared) -> str:

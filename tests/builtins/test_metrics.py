@@ -43,7 +43,10 @@ def value(name, outputs, targets, **params):
 
 
 def test_the_built_in_metrics_are_all_there(registry):
-    assert registry.metrics.names() == ["f1", "mae", "mape", "precision", "recall", "roc_auc", "top_k_accuracy"]
+    assert registry.metrics.names() == [
+        "f1", "label_accuracy", "label_f1", "mae", "mape", "precision", "recall", "roc_auc", "subset_accuracy",
+        "top_k_accuracy",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("count", SCIKIT_LEARN)
@@ -78,3 +81,12 @@ def test_the_area_counts_pairs_of_rows():
     assert value("roc_auc", [[0.9, 0.1], [0.6, 0.4], [0.65, 0.35], [0.2, 0.8]], [0, 0, 1, 1]) == 0.75
     assert value("roc_auc", [[0.5, 0.5], [0.5, 0.5]], [0, 1]) == 0.5
     assert math.isnan(value("roc_auc", [[0.5, 0.5]], [0]))
+
+
+def test_metrics_of_labels_agree_with_scikit_learn():
+    # accuracy_score, hamming_loss and f1_score(average="macro", zero_division=0) of the labels.
+    outputs, targets = np.abs(np.sin(VALUES[0] * 5)), (VALUES[1] > 0.2).astype(float)
+    expected = {"label_accuracy": 0.55, "subset_accuracy": 0.25, "label_f1": 0.5727272727272728}
+    found = {name: value(name, outputs, targets) for name in expected}
+    assert found == pytest.approx(expected, rel=1e-12)
+    assert value("label_accuracy", -outputs, targets, threshold=0.0) == np.mean(targets == 0)
