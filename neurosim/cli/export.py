@@ -1,4 +1,4 @@
-"""``neurosim export``: the network of a run as a script that needs no neurosim."""
+"""``neurosim export``: the network of a run as a script that needs no neurosim, or as an ONNX file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from neurosim.cli.sources import Sources, with_sources
 from neurosim.cli.values import OneOf
 from neurosim.printable import quoted
 
-FORMATS = ("numpy", "torch")
+FORMATS = ("numpy", "torch", "onnx")
 
 
 @click.command()
@@ -20,21 +20,24 @@ FORMATS = ("numpy", "torch")
 @click.option(
     "--to",
     type=OneOf(FORMATS, {"np": "numpy", "pytorch": "torch"}),
-    help="What the script is written in: NumPy, from scratch, or PyTorch.",
+    help="A script in NumPy, from scratch, or in PyTorch; or an ONNX file.",
 )
-@click.option("--out", type=FilePath(), metavar="FILE.py", help="The script to write.")
+@click.option("--out", type=FilePath(), metavar="FILE", help="The script (.py) or ONNX file (.onnx) to write.")
 @with_sources(DATA_DIR, FORCE)
 def command(run: str | None, to: str | None, out: Path | None, sources: Sources) -> None:
-    """Write the network of RUN as a script of its own: data, initial weights, training and evaluation.
+    """Write the network of RUN for others: as a script of its own, or as an ONNX file.
 
     \b
     neurosim export last --to numpy --out xor.py
     python xor.py
+    neurosim export last --to onnx --out xor.onnx
 
-    RUN is the folder of a run, or "last" for the newest. The script trains the same network with the same batches from
-    the same start, and gives the same losses. What does not fit into it lies beside it, in files of the same name.
+    RUN is the folder of a run, or "last" for the newest. A script trains the same network with the same batches from
+    the same start, and gives the same losses. What does not fit into it lies beside it, in files of the same name. An
+    ONNX file has the trained network alone, for whatever runs such files; raw rows go in, and the file scales them.
     """
-    example = f"neurosim export {quoted(run or 'last')} --to {to or 'numpy'} --out network.py"
+    file = f"network.{'onnx' if to == 'onnx' else 'py'}"
+    example = f"neurosim export {quoted(run or 'last')} --to {to or 'numpy'} --out {file}"
     if run is None:
         raise click.UsageError(f"which run? Try: {example}")
     if to is None:

@@ -1,4 +1,4 @@
-"""A run as a script of another library, and the files beside it."""
+"""A run as a script of another library, or as a file for other programs, and what lies beside it."""
 
 from __future__ import annotations
 
@@ -7,25 +7,34 @@ from pathlib import Path
 
 from neurosim.errors import UsageError
 from neurosim.exchange.numpy_script import numpy_files
+from neurosim.exchange.onnx_file import onnx_files
 from neurosim.exchange.torch_script import torch_files
 from neurosim.files.atomic import write_atomically
 from neurosim.suggestions import unknown
 from neurosim.training.simulator import Simulator
 
-FORMATS: Mapping[str, Callable[[Simulator], dict[str, bytes]]] = {"numpy": numpy_files, "torch": torch_files}
+FORMATS: Mapping[str, Callable[[Simulator], dict[str, bytes]]] = {
+    "numpy": numpy_files,
+    "torch": torch_files,
+    "onnx": onnx_files,
+}
+# How the file that is asked for ends, and what it is; others lie beside it.
+_ENDINGS = {"onnx": (".onnx", "an ONNX file")}
+_SCRIPT = (".py", "a script")
 
 
 def export(simulator: Simulator, to: str, out: Path) -> list[Path]:
-    """Write the script that trains a network without neurosim; returns the files, the script first.
+    """Write a network for other programs; returns the files, the one that is called `out` first.
 
     Parameters
     ----------
     simulator : Simulator
         The network; it is left as it is.
     to : str
-        What the script is for: one of `FORMATS`.
+        What to write: one of `FORMATS`.
     out : Path
-        The script; its name ends with ``.py``. What it needs besides is written beside it.
+        The script, whose name ends with ``.py``, or the file, with ``.onnx``. What it needs besides is written beside
+        it.
 
     Raises
     ------
@@ -36,11 +45,12 @@ def export(simulator: Simulator, to: str, out: Path) -> list[Path]:
     """
     if to not in FORMATS:
         raise UsageError(*unknown("export format", to, FORMATS))
-    if out.suffix != ".py":
-        raise UsageError(f"{out} is not the name of a script", f"Call it {out.with_suffix('.py')}.")
+    ending, what = _ENDINGS.get(to, _SCRIPT)
+    if out.suffix != ending:
+        raise UsageError(f"{out} is not the name of {what}", f"Call it {out.with_suffix(ending)}.")
     files = FORMATS[to](simulator)
-    # The script last: where it is, what it needs is there too.
-    paths = {ending: out.with_suffix(ending) for ending in files}
-    for ending in sorted(files, key=lambda ending: ending == ".py"):
-        write_atomically(paths[ending], files[ending])
-    return sorted(paths.values(), key=lambda path: path.suffix != ".py")
+    paths = {part: out.with_suffix(part) for part in files}
+    # The file that is asked for comes last: where it is, what it needs is there too.
+    for part in sorted(files, key=lambda part: part == ending):
+        write_atomically(paths[part], files[part])
+    return sorted(paths.values(), key=lambda path: path.suffix != ending)

@@ -120,16 +120,17 @@ def write_report(run: Result | Simulator | Replay | Path | str, path: Path | str
 
 
 def export(run: Result | Simulator | Replay | Path | str, to: str, out: Path | str, *, force: bool = False) -> Path:
-    """Write the network of a run as a script that trains it without neurosim; returns its path.
+    """Write the network of a run as a script that trains it without neurosim, or as an ONNX file; returns its path.
 
     Parameters
     ----------
     run : Result, Simulator, run folder, or "last"
         The run.
     to : str
-        What the script is written in: ``"numpy"`` or ``"torch"``.
+        ``"numpy"`` or ``"torch"`` for a script, ``"onnx"`` for an ONNX file with the trained network.
     out : path
-        The script; its name ends with ``.py``. What does not fit into it is written beside it.
+        The script, whose name ends with ``.py``, or the file, with ``.onnx``. What does not fit into a script is
+        written beside it.
     force : bool
         Read a run folder even where its scenario, its rows or a plugin have changed since it was trained; a warning
         then says so.

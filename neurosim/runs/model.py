@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,16 +24,18 @@ def model_bytes(simulator: Simulator, identity: Identity | None = None) -> bytes
     The same parameters of the same identity give the same bytes. `identity` is the simulator's, if it is known already.
     """
     arrays = {**simulator.parameters, **simulator.statistics}
+    return sealed_model(arrays, described(simulator, identity))
+
+
+def described(simulator: Simulator, identity: Identity | None = None) -> dict[str, Any]:
+    """What a model file says of its network, as a JSON object."""
     data = simulator.data
-    description = {
+    scale, shift = data.feature_scale.tolist(), data.feature_shift.tolist()
+    return {
         "format": FORMAT,
         "input_shape": list(simulator.network.input_shape),
         "network": simulator.scenario.network.without_start_values().model_dump(mode="json", exclude_none=True),
-        "input": {
-            "scale": _shortest(data.feature_scale.tolist()),
-            "shift": _shortest(data.feature_shift.tolist()),
-            "features": list(data.feature_names),
-        },
+        "input": {"scale": _shortest(scale), "shift": _shortest(shift), "features": list(data.feature_names)},
         "target": {
             "scale": data.target_scale.tolist(),
             "shift": data.target_shift.tolist(),
@@ -41,6 +44,10 @@ def model_bytes(simulator: Simulator, identity: Identity | None = None) -> bytes
         "classes": list(data.classes),
         "identity": (identity or identity_of(simulator)).as_json(),
     }
+
+
+def sealed_model(arrays: Mapping[str, NDArray[Any]], description: Mapping[str, Any]) -> bytes:
+    """The content of a model file with these arrays and what `described` says of them."""
     return seal({name: array.astype(np.float32) for name, array in arrays.items()}, description)
 
 

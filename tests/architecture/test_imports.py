@@ -57,8 +57,8 @@ ALLOWED = {
         "training",
     },
     "exchange": {
-        "builtins", "data", "errors", "files", "formulas", "network", "plugin", "printable", "scenario", "suggestions",
-        "training",
+        "builtins", "data", "errors", "files", "formulas", "network", "plugin", "printable", "runs", "scenario",
+        "suggestions", "training", "version",
     },
     "sklearn": {"exchange"},
     "report": {
@@ -95,6 +95,7 @@ CONFINED = {
     "pooch": {"data"},
     "safetensors": {"exchange", "files", "runs"},
     "IPython": {"runs"},
+    "onnx": {"exchange"},
     "sklearn": {"exchange"},
 }
 

@@ -23,6 +23,7 @@ HOMES = ("network/layers", "backends/reference", "backends/cpu/stages", "backend
 # Besides these, the modules that may name kinds: tables by kind ...
 TABLES = {
     "exchange/numpy_layers.py",
+    "exchange/onnx_layers.py",
     "exchange/torch_layers.py",
     "report/evaluation.py",
     "worksheet/backward.py",

@@ -23,6 +23,8 @@ def test_a_run_becomes_a_script(neurosim, trained, tmp_path):
     assert done.code == 0, done.err
     assert done.out.splitlines() == ["iris.py", "iris.npz"]
     assert all((tmp_path / name).is_file() for name in done.out.split())
+    done = neurosim("export", "run", "--to", "onnx", "--out", "iris.onnx")
+    assert (done.code, done.out) == (0, "iris.onnx\n"), done.err
 
 
 def test_a_study_is_several_networks(neurosim, trained, tmp_path):

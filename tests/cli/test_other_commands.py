@@ -37,6 +37,7 @@ def test_every_command_has_help(neurosim, command):
         ("replay", "which run? Try: neurosim replay last --from epoch:20"),
         ("export", "which run? Try: neurosim export last --to numpy --out network.py"),
         ("export xor", "to what? Try: neurosim export xor --to numpy --out network.py"),
+        ("export xor --to onnx", "into which file? Try: neurosim export xor --to onnx --out network.onnx"),
         ("export xor --to numpy", "into which file? Try: neurosim export xor --to numpy --out network.py"),
         ("doctor", "which run? Try: neurosim doctor last"),
         ("report", "which run? Try: neurosim report last"),

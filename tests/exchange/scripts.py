@@ -43,17 +43,18 @@ def with_plugins():
     return neurosim.build_registry([PLUGINS / f"{name}.py" for name in names], entry_points=False)
 
 
-def simulator(name, overrides=None, variant="", registry=None):
-    """A network on the reference backend, before training."""
+def simulator(name, overrides=None, variant="", registry=None, backend="reference"):
+    """A network before training."""
     scenario = neurosim.load_scenario(name, overrides=overrides, registry=registry)
     own = scenario.variants[variant] if variant else scenario
-    return neurosim.Simulator(own, backend="reference", data_dir=small_mnist() if "mnist" in name else None)
+    return neurosim.Simulator(own, backend=backend, data_dir=small_mnist() if "mnist" in name else None)
 
 
 def exported(network, to, folder, name="network"):
     """The script of a network in an empty folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    return export(network, to, folder / f"{name}.py")[0]
+    ending = "onnx" if to == "onnx" else "py"
+    return export(network, to, folder / f"{name}.{ending}")[0]
 
 
 def run(script, code):
