@@ -11,7 +11,9 @@ from cuda_emulator import host_code, library
 # Registers of each thread that kernels are said to need.
 REGISTERS = 128
 MEMORY = 512 << 20
-COUNTS = ("launches", "blocks", "barriers", "grid_barriers", "reads", "writes", "recorded", "graph_launches")
+COUNTS = (
+    "launches", "blocks", "barriers", "grid_barriers", "fences", "reads", "writes", "recorded", "graph_launches",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -49,9 +49,30 @@ define linkonce_odr {float, float, float, float} @emulator_load_four(i64 %addres
   ret {float, float, float, float} %r4
 }
 """
-_LOAD_FOUR_ASM = re.compile(
-    r'call \{float, float, float, float\} asm sideeffect "ld\.global\.v4\.f32 [^"]*", "[^"]*"\s*\(\s*i64 ([^)]*)\)'
-)
+# How blocks count themselves and look at the count, as `neurosim.backends.cuda.grid_barrier` writes it.
+_ARRIVE = """
+define linkonce_odr void @emulator_arrive(i64 %address) {
+  %counter = inttoptr i64 %address to i32*
+  call void @emulator_fence()
+  %before = atomicrmw add i32* %counter, i32 1 monotonic
+  ret void
+}
+"""
+_ARRIVED = """
+define linkonce_odr i32 @emulator_arrived(i64 %address) {
+  %counter = inttoptr i64 %address to i32*
+  %seen = atomicrmw add i32* %counter, i32 0 monotonic
+  call void @emulator_fence()
+  ret i32 %seen
+}
+"""
+# Functions in place of one instruction each, by the beginning of that: with their types.
+_INSTRUCTIONS = {
+    "ld.global.v4.f32": ("emulator_load_four", _LOAD_FOUR),
+    "red.release.gpu.global.add.u32": ("emulator_arrive", _ARRIVE),
+    "ld.acquire.gpu.global.u32": ("emulator_arrived", _ARRIVED),
+}
+_ASSEMBLY = re.compile(r'asm sideeffect "(\S+) [^"]*", "[^"]*"\s*(\(.*)')
 _SIZES = {"i8": 1, "i16": 2, "i32": 4, "float": 4, "i64": 8, "double": 8, "ptr": 8}
 _NAME = r'%(?:"[^"]*"|[\w.$-]+)'
 _LOAD = re.compile(
@@ -175,12 +196,20 @@ def _for_host(text: str) -> str:
     lines = []
     function, at = "", 0
     called = set()
+    instructions: dict[str, None] = {}
 
     def register(match: re.Match[str]) -> str:
         own = match[1].startswith(("ntid", "nctaid"))
         name = _REGISTERS.get(match[1], "one" if own else "zero")
         called.add(name)
         return f"@emulator_{name}()"
+
+    def instruction(match: re.Match[str]) -> str:
+        if match[1] not in _INSTRUCTIONS:
+            return match[0]
+        name, text = _INSTRUCTIONS[match[1]]
+        instructions[text] = None
+        return f"@{name}{match[2]}"
 
     for given in text.splitlines():
         line = given
@@ -202,7 +231,7 @@ def _for_host(text: str) -> str:
             at_grid = rf"@emulator_grid_barrier(\1, i32 {_new_site(function)})"
             line = re.sub(r'@"cudaCGSynchronize"\(([^)]*)\)', at_grid, line)
         elif " asm " in line:
-            line = _LOAD_FOUR_ASM.sub(r"call {float, float, float, float} @emulator_load_four(i64 \1)", line)
+            line = _ASSEMBLY.sub(instruction, line)
         elif "addrspace" in line:
             line = line.replace("addrspacecast", "bitcast")
             line = re.sub(r'^(@"?_cudapy_smem\w*"? = )(?:external )?addrspace\(3\)', r"\1internal addrspace(3)", line)
@@ -215,9 +244,7 @@ def _for_host(text: str) -> str:
         if line == "}":
             lines.append(f'!{at + _FIRST_NODE} = !{{!"{function}"}}')
             function = ""
-    if any("@emulator_load_four(" in line for line in lines):
-        lines.append(_LOAD_FOUR)
-    return "\n".join([*lines, _DECLARATIONS, *(_REGISTER.format(name=name) for name in sorted(called))])
+    return "\n".join([*lines, *instructions, _DECLARATIONS, *(_REGISTER.format(name=name) for name in sorted(called))])
 
 
 def _new_site(function: str) -> int:

@@ -53,7 +53,7 @@ def test_every_strategy_trains_as_the_reference_does(name):
         assert different(net.named_statistics(bench.statistics), net.named_statistics(cpu.statistics)) == []
     counts = emulator.counts()
     assert counts["barriers"] > 0
-    assert (counts["grid_barriers"] > 0) == (case.strategy is Strategy.PERSISTENT)
+    assert (counts["fences"] > 0) == (case.strategy is Strategy.PERSISTENT)
     assert (counts["graph_launches"] > 0) == (case.strategy is Strategy.SEPARATE)
     check_schedules(case, 3)
 

@@ -11,6 +11,7 @@ The engine, in reading order:
 * `generation`, `modules`: the kernels' text with the formulas of one network filled in.
 * `target`, `toolkit`, `kernel_cache`: the GPU and its compiler, and what it has compiled, kept for other processes.
 * `rounding`, `functions`: how numbers are rounded, and exp, log and so on: as on the CPU.
+* `grid_barrier`: how the blocks of a launch wait for one another.
 * `device`, `launches`, `graphs`: memory, launches, and launches recorded once and replayed.
 * `strategy`: which of three ways to train: one block of threads per network, one launch per epoch,
   or one launch per phase. `networks` is the first of them, for one network or thousands.

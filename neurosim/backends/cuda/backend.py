@@ -357,7 +357,7 @@ class CudaBackend(Backend):
             rows_of_launch = (begin + first * batch, min(begin + last * batch, end))
             arguments = (phases.program, phases.stages, phases.loss, batch, *rows_of_launch, *data.arrays)
             arguments += (phases.numbers, memory.weights, memory.state, memory.gradient, phases.work, keys)
-            arguments += (constants[first:last], measures)
+            arguments += (constants[first:last], measures, memory.upload(np.zeros(1, np.uint32)))
             with self.compiling():
                 blocks = cooperative_blocks(module.train_epoch, tiles.threads, *arguments)
             call_cooperative(module.train_epoch, blocks, tiles.threads, *arguments)

@@ -10,7 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from neurosim.backends.cuda.device import call, call_cooperative, cooperative_blocks
+from neurosim.backends.cuda.grid_barrier import wait_for_blocks
 from neurosim.backends.cuda.target import Capability, cuda, find_device, jit, simulated
 
 # float32 multiply-adds that a multiprocessor starts in each clock cycle, by compute capability (CUDA C++ Programming
@@ -110,18 +113,27 @@ def empty_launch(arrays: int) -> Callable[[], None]:
 
 
 @jit
-def _meet(times):  # type: ignore[no-untyped-def]
+def _meet(times, counter):  # type: ignore[no-untyped-def]
     """All blocks wait for one another repeatedly."""
-    grid = cuda.cg.this_grid()
-    for _ in range(times):
-        grid.sync()
+    for k in range(times):
+        cuda.syncthreads()
+        if cuda.threadIdx.x == 0:
+            wait_for_blocks(counter, k + 1, cuda.gridDim.x)
+        cuda.syncthreads()
 
 
 def barriers(times: int) -> tuple[int, Callable[[], None]]:
     """The number of blocks that fit on the GPU at once, and a launch in which they meet this many times."""
     threads = 2 if simulated() else BARRIER_THREADS
-    blocks = cooperative_blocks(_meet, threads, times)
-    return blocks, lambda: call_cooperative(_meet, blocks, threads, times)
+    none = np.zeros(1, np.uint32)
+    counter = cuda.to_device(none)
+    blocks = cooperative_blocks(_meet, threads, times, counter)
+
+    def launch() -> None:
+        counter.copy_to_device(none)
+        call_cooperative(_meet, blocks, threads, times, counter)
+
+    return blocks, launch
 
 
 # cuBLAS ---------------------------------------------------------------------------------------------------------
@@ -149,4 +161,4 @@ def compilations() -> list[tuple[Any, tuple[Any, ...], bool]]:
     numba_types = importlib.import_module("numba").types
     array = numba_types.float32[::1]
     empty = [(kernel, (array,) * arrays, False) for arrays, kernel in _EMPTY.items()]
-    return [*empty, (_meet, (numba_types.int64,), True)]
+    return [*empty, (_meet, (numba_types.int64, numba_types.uint32[::1]), True)]

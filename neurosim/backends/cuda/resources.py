@@ -10,7 +10,7 @@ from typing import Any
 
 from neurosim.backends.cuda.execution import wide_instructions
 from neurosim.backends.cuda.machine_code import shared_memory
-from neurosim.backends.cuda.target import INSTALL, Capability, device_runtime, lowered
+from neurosim.backends.cuda.target import INSTALL, Capability, lowered
 from neurosim.errors import BackendError
 
 # Bytes of shared memory that a block may have without being asked for as such, and registers of a multiprocessor.
@@ -56,9 +56,7 @@ class Resources:
         return REGISTERS_OF_PROCESSOR // (warps * -(-self.registers * _WARP // _PIECE) * _PIECE)
 
 
-def resources_of(
-    kernel: Any, types: Sequence[Any], capabilities: Iterable[Capability], *, cooperative: bool = False
-) -> dict[Capability, Resources]:
+def resources_of(kernel: Any, types: Sequence[Any], capabilities: Iterable[Capability]) -> dict[Capability, Resources]:
     """Compile and link a kernel for arguments of these types.
 
     Parameters
@@ -69,8 +67,6 @@ def resources_of(
         Of its arguments.
     capabilities : iterable of tuples of int
         Compute capabilities of the GPUs, such as (9, 0).
-    cooperative : bool
-        Whether it has barriers across the grid.
 
     Raises
     ------
@@ -86,12 +82,10 @@ def resources_of(
     with lowered(kernel, types) as library:
         for capability in sorted(capabilities):
             text = library.get_asm_str(cc=capability)
-            parts = [core.ObjectCode.from_ptx(text.encode(), name="kernel")]
-            if cooperative:
-                parts.append(core.ObjectCode.from_library(device_runtime(), name="cudadevrt"))
+            part = core.ObjectCode.from_ptx(text.encode(), name="kernel")
             arch = f"sm_{capability[0]}{capability[1]}"
             options = core.LinkerOptions(arch=arch, ptxas_options=["-v"])
-            linker = core.Linker(*parts, options=options)
+            linker = core.Linker(part, options=options)
             code = bytes(linker.link("cubin").code)
             log = str(linker.get_info_log())
             found[capability] = Resources(

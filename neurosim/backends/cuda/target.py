@@ -13,7 +13,6 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -301,12 +300,6 @@ def lowered(kernel: Any, types: Sequence[Any]) -> Iterator[Any]:
             kernel.py_func, tuple(types), device=False, abi="numba", cc=_LEAST
         )
         yield library
-
-
-def device_runtime() -> bytes:
-    """CUDA's library for barriers across the grid, for the linker of numba-cuda."""
-    libraries: Any = importlib.import_module("numba.cuda.cudadrv.libs")
-    return Path(libraries.get_cudalib("cudadevrt", static=True)).read_bytes()
 
 
 @contextmanager

@@ -36,12 +36,13 @@ from neurosim.backends.cuda.strategy import ON_GPU
 capabilities = [tuple(pair) for pair in json.loads(sys.argv[1])]
 f1, f2, f3 = (types.Array(types.float32, n, "C") for n in (1, 2, 3))
 i1, i2 = (types.Array(types.int32, n, "C") for n in (1, 2))
+c1 = types.Array(types.uint32, 1, "C")
 u1, u3, b2 = types.Array(types.uint64, 1, "C"), types.Array(types.uint64, 3, "C"), types.Array(types.uint8, 2, "C")
 i = types.int64
 data, net = (b2, f2, i1, f1, i1), (f1, f1, f2, f1, f1, u1)
 SIGNATURES = {
     "separate": {"run": (i, i, i1, i2, i1, *data, *net, f2, f2, i), "advance": (i1, i, i)},
-    "persistent": {"train_epoch": (i2, i2, i1, i, i, i, *data, *net, f2, f2)},
+    "persistent": {"train_epoch": (i2, i2, i1, i, i, i, *data, *net, f2, f2, c1)},
     "single_block": {
         "train_networks": (i2, i2, i1, i, i, i, i, i, f3, f3, i2, f2, i2, u1, f1, f2, f3, f2, f2, u3, f2, f3, f3)
     },
@@ -69,8 +70,7 @@ wanted = json.loads(sys.argv[2])
 
 
 def note(what, entry, kernel, signature, tiles=None):
-    cooperative = entry in ("persistent.train_epoch", "_meet")
-    for capability, used in resources_of(kernel, signature, capabilities, cooperative=cooperative).items():
+    for capability, used in resources_of(kernel, signature, capabilities).items():
         loops = None
         if tiles is not None and disassembler() is not None:
             together = tiles.down * tiles.across

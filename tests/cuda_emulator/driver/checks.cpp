@@ -204,6 +204,7 @@ uintptr_t check_atomic(uintptr_t address, uint32_t bytes, uint32_t site) {
 }
 
 void fence() {
+    ++counts.fences;
     Thread& thread = *current.thread;
     const Block& block = *current.block;
     thread.acquired.merge(thread.observed);

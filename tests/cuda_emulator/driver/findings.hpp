@@ -15,7 +15,7 @@ struct Findings {
 
 // The order is that of `emulator.COUNTS` in Python.
 struct Counts {
-    uint64_t launches, blocks, barriers, grid_barriers, reads, writes, recorded, graph_launches;
+    uint64_t launches, blocks, barriers, grid_barriers, fences, reads, writes, recorded, graph_launches;
 };
 
 extern Counts counts;

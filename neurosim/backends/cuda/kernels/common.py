@@ -25,6 +25,7 @@ from neurosim.backends.cuda.blanks import (
     slope,
     update,
 )
+from neurosim.backends.cuda.grid_barrier import wait_for_blocks
 from neurosim.backends.cuda.target import cuda, inner, larger, smaller
 
 # Kinds of stages, columns of the stage table, entries of the loss table, phases: see `neurosim.backends.cuda.fields`.
@@ -161,6 +162,15 @@ def first_of(team):
 def stride_of(team):
     """The number of threads in a team, which is the step of such a loop."""
     return team[1] * THREADS
+
+
+@inner
+def meet(counter, meetings):
+    """A barrier of all blocks of a launch: the one number `meetings`, from 1 on; `counter` begins with 0."""
+    cuda.syncthreads()
+    if cuda.threadIdx.x == 0:
+        wait_for_blocks(counter, meetings, cuda.gridDim.x)
+    cuda.syncthreads()
 
 
 # Sums over rows, as the CPU engine takes those of maps -----------------------------------------------------------
