@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from neurosim.supplied import SUPPLIED as _SUPPLIED
 from neurosim.version import __version__
 
 if TYPE_CHECKING:
@@ -42,7 +43,9 @@ if TYPE_CHECKING:
     from neurosim.plugin import Table as Table
     from neurosim.plugin import hookimpl as hookimpl
     from neurosim.plugin.host import build_registry as build_registry
+    from neurosim.runs import Observer as Observer
     from neurosim.runs import RunOptions as RunOptions
+    from neurosim.runs import StudyObserver as StudyObserver
     from neurosim.runs import fit as fit
     from neurosim.runs import run as run
     from neurosim.runs import study as study
@@ -66,6 +69,7 @@ _HOME = {
     "Loss": "neurosim.plugin",
     "Metric": "neurosim.plugin",
     "NeurosimError": "neurosim.errors",
+    "Observer": "neurosim.runs",
     "Optimizer": "neurosim.plugin",
     "Outline": "neurosim.plugin",
     "Progress": "neurosim.plugin",
@@ -75,6 +79,7 @@ _HOME = {
     "Scenario": "neurosim.scenario",
     "Schedule": "neurosim.plugin",
     "Simulator": "neurosim.training.simulator",
+    "StudyObserver": "neurosim.runs",
     "Table": "neurosim.plugin",
     "animate": "neurosim.interactive",
     "argmax": "neurosim.formulas.rows",
@@ -109,6 +114,10 @@ def __getattr__(name: str) -> Any:
     value = getattr(importlib.import_module(_HOME[name]), name)
     globals()[name] = value
     return value
+
+
+# Loaded when it is called.
+_SUPPLIED["export"] = lambda *given: __getattr__("export")(*given)
 
 
 def __dir__() -> list[str]:

@@ -81,6 +81,14 @@ if TYPE_CHECKING:
     help="With --resume: resume even if scenario, data, plugins, versions or the kind of processor have changed. What "
     "is trained to its end stays what it is.",
 )
+@click.option(
+    "--log",
+    "logs",
+    multiple=True,
+    metavar="NAME",
+    help="Write each epoch into the run's folder for other programs too: csv (log.csv), tensorboard, or the log of a "
+    "plugin; may be given more than once.",
+)
 @NO_REPORT
 @JSON
 @click.option("--quiet", is_flag=True, help="Print only errors and missed expectations.")
@@ -95,6 +103,7 @@ def command(
     out: Path | None,
     sources: Sources,
     resume: Path | None,
+    logs: tuple[str, ...],
     no_report: bool,
     as_json: bool,
     quiet: bool,
@@ -118,7 +127,7 @@ def command(
     shown = Presentation(output, report=not no_report, changed=bool(settings))
     several = len(scenarios) > 1
     with drawing(silent=seeds is not None or several) as studio, ExitStack() as claims:
-        from neurosim.runs import RunOptions, one_variant
+        from neurosim.runs import RunOptions, logged, one_variant
 
         options = RunOptions(
             backend=backend or "cpu",
@@ -129,6 +138,7 @@ def command(
             resume=resume,
             force=sources.force,
             for_report=not no_report,
+            log=logs,
         )
         if several:
             from neurosim.cli.several import run_several
@@ -149,6 +159,7 @@ def command(
         loaded = sources.scenario(source, settings, own=own, quiet=quiet)
         if variant is not None:
             loaded = one_variant(loaded, variant)
+        loaded = logged(loaded, logs)
         say_notes(loaded, quiet=quiet)
         folder = run_folder_of(resume) if resume else claims.enter_context(folder_for(out, _name(loaded)))
         claims.enter_context(kept(lambda: what_is_kept(folder)))

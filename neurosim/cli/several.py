@@ -24,7 +24,7 @@ from neurosim.errors import NeurosimError
 from neurosim.markup import measure, measure_words
 from neurosim.printable import quoted
 from neurosim.process.interruption import kept
-from neurosim.runs import Result, RunOptions, Study
+from neurosim.runs import Result, RunOptions, Study, logged
 from neurosim.runs.folder import folder_for
 from neurosim.scenario import Scenario
 from neurosim.training.history import METRICS, metrics_in
@@ -70,7 +70,8 @@ def run_several(
     Scenarios that cannot be read are reported before anything is trained; a run that fails leaves the others alone.
     """
     output = shown.output
-    scenarios = _loaded(given, settings, sources, quiet=output is Output.NOTHING)
+    loaded = _loaded(given, settings, sources, quiet=output is Output.NOTHING)
+    scenarios = [logged(scenario, options.log) for scenario in loaded]
     labels = [f"{name} ({given[:place].count(name) + 1})" if given.count(name) > 1 else name
               for place, name in enumerate(given)]  # fmt: skip
     folders = _folders(scenarios, options.target)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -24,8 +24,11 @@ from neurosim.plugin import Table
 from neurosim.plugin.host import Registry, build_registry
 from neurosim.scenario.load import load_scenario
 from neurosim.scenario.scenario import Scenario
+from neurosim.training.history import Record
+from neurosim.training.observer import EpochObserver, Observer, observer_of
 from neurosim.training.simulator import Simulator
 
+Hearer = Callable[[Record], Any]
 # The largest batch that "auto" takes, as in scikit-learn.
 AUTO_BATCH = 200
 
@@ -80,14 +83,16 @@ class _Network(BaseEstimator):  # type: ignore[misc]
         self.backend = backend
         self.threads = threads
 
-    def _fit(self, table: Table) -> None:
+    def _fit(self, table: Table, observer: Observer | Hearer | None) -> None:
         """Train on a table, from the weights that are there where the start is to be warm."""
+        watcher = observer_of(observer, Observer, EpochObserver) or Observer()
         start = self._simulator if self.warm_start and hasattr(self, "_simulator") else None
         simulator = self._made(table)
         if start is not None:
             simulator.set_parameters(start.parameters)
             simulator.set_statistics(start.statistics)
-        history = simulator.train()
+        watcher.started(simulator)
+        history = simulator.train(watcher.epoch, watcher.part)
         self._simulator = simulator
         self.n_iter_ = len(history)
         self.loss_curve_ = list(history.train_loss)
@@ -316,8 +321,13 @@ class NeurosimClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
         )
         self.class_weight = class_weight
 
-    def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> NeurosimClassifier:
-        """Train on X (rows, features) with the labels y (rows,); rows count as much as `sample_weight` says."""
+    def fit(
+        self, X: Any, y: Any, sample_weight: ArrayLike | None = None, *, observer: Observer | Hearer | None = None
+    ) -> NeurosimClassifier:
+        """Train on X (rows, features) with the labels y (rows,); rows count as much as `sample_weight` says.
+
+        An observer, or a function of the record of an epoch, hears how it goes, as in `neurosim.run`.
+        """
         X, y = validate_data(self, X, y, dtype=(np.float64, np.float32))
         check_classification_targets(y)
         self.classes_ = np.unique(y)
@@ -325,7 +335,7 @@ class NeurosimClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
         if len(self.classes_) < 2:
             self.n_iter_, self.loss_curve_, self.loss_, self.best_loss_ = 1, [0.0], 0.0, 0.0
             return self
-        self._fit(self._table(X, y, weights))
+        self._fit(self._table(X, y, weights), observer)
         return self
 
     def partial_fit(
@@ -380,12 +390,14 @@ class NeurosimRegressor(MultiOutputMixin, RegressorMixin, _Network):  # type: ig
     Parameters and attributes are those of `NeurosimClassifier`, but for `class_weight` and `classes_`.
     """
 
-    def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> NeurosimRegressor:
-        """Train on X (rows, features) with the values y, (rows,) or (rows, outputs)."""
+    def fit(
+        self, X: Any, y: Any, sample_weight: ArrayLike | None = None, *, observer: Observer | Hearer | None = None
+    ) -> NeurosimRegressor:
+        """Train on X (rows, features) with the values y, (rows,) or (rows, outputs); see `NeurosimClassifier.fit`."""
         X, y = validate_data(self, X, y, dtype=(np.float64, np.float32), multi_output=True, y_numeric=True)
         self._flat = y.ndim == 1
         X, y, weights = merged(*counting(X, y, sample_weight))
-        self._fit(self._table(X, y, weights))
+        self._fit(self._table(X, y, weights), observer)
         return self
 
     def partial_fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> NeurosimRegressor:

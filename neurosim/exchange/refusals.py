@@ -36,9 +36,11 @@ def unexportable(simulator: Simulator) -> Iterator[str]:
 
 def _of_scenario(scenario: Scenario) -> Iterator[str]:
     section = scenario.training
-    for name in ("early_stopping", "keep_best", "observers"):
+    for name in ("early_stopping", "keep_best"):
         if getattr(section, name):
             yield f"training.{name}"
+    if scenario.may_stop_it:
+        yield "training.observers"
 
 
 def _of_training(training: Training) -> Iterator[str]:

@@ -15,6 +15,8 @@ from neurosim.markup import OWN_MEASURES
 from neurosim.plugin.record import Record, Scalar
 
 AGGREGATES = ("all", "mean", "sum", "root_mean")
+# What the functions of an observer are called for.
+ROLES = ("started", "part", "epoch", "ended", "left")
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,8 @@ class Progress:
         The run folder, where there is one.
     look : function, optional
         Returns the parameters, for `parameters`.
+    settings : mapping
+        What the scenario says, by dotted key: ``settings["optimizer.lr"]``, ``settings["network.layers.0.units"]``.
     """
 
     records: Sequence[Mapping[str, Any]]
@@ -95,6 +99,7 @@ class Progress:
     seed: int = 0
     folder: Path | None = None
     look: Callable[[], Mapping[str, Any]] | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def epoch(self) -> int:
@@ -131,6 +136,11 @@ class RunObserver(Record):
         Called now and then within an epoch that takes more than about a second.
     ended : function ``ended(progress, *params)``, optional
         Called when all is trained, with the weights that are kept.
+    left : function ``left(progress, *params)``, optional
+        Called in place of `ended` where training is left before its end: by Ctrl-C, a divergence or an error.
+    log : bool
+        Whether it only writes down what it hears, and never stops a run: then ``neurosim run --log NAME`` asks for it
+        too, and whether a run has it makes no difference to what is trained.
     params : mapping of str to float or tuple of float
         Parameters and their defaults.
     source : str
@@ -143,18 +153,22 @@ class RunObserver(Record):
     started: Callable[..., None] | None = None
     part: Callable[..., None] | None = None
     ended: Callable[..., None] | None = None
+    left: Callable[..., None] | None = None
+    log: bool = False
     params: Mapping[str, Any] = field(default_factory=dict)
     source: str = ""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if not self.functions:
-            raise self._fault("it has no function to call", "Give epoch, started, part or ended.")
+            raise self._fault("it has no function to call", "Give epoch, started, part, ended or left.")
+        if not isinstance(self.log, bool):
+            raise self._fault(f"log is {self.log!r}, and it says yes or no", "Give log=True or log=False.")
         for role, function in self.functions.items():
             self._check(role, function, "progress")
 
     @property
     def functions(self) -> dict[str, Callable[..., Any]]:
         """The functions that it has, by what they are called for."""
-        roles = {role: getattr(self, role) for role in ("started", "part", "epoch", "ended")}
+        roles = {role: getattr(self, role) for role in ROLES}
         return {role: function for role, function in roles.items() if function is not None}

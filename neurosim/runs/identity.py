@@ -7,7 +7,7 @@ where its data file is) is not part of it; nor is what it records, which changes
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path, PurePath
 from typing import Any, NamedTuple
@@ -17,6 +17,7 @@ import numpy as np
 from neurosim.backends.arithmetic import arithmetic_of, compiler_of
 from neurosim.errors import UsageError
 from neurosim.network.network import Network
+from neurosim.plugin.host import Plugin
 from neurosim.scenario import Scenario
 from neurosim.scenario.schema import RequiresSection
 from neurosim.scenario.study import PlotsSection
@@ -105,7 +106,7 @@ def identity_from(scenario: Scenario, rows: Mapping[str, str], backend: str) -> 
     return Identity(
         determining(scenario),
         dict(rows),
-        plugin_records(scenario),
+        _records_of(scenario.taking_part),
         {"neurosim": __version__, "numpy": np.__version__, **compiler_of(backend)},
         {"backend": backend, **arithmetic_of(backend)},
     )
@@ -113,7 +114,11 @@ def identity_from(scenario: Scenario, rows: Mapping[str, str], backend: str) -> 
 
 def plugin_records(scenario: Scenario) -> tuple[PluginRecord, ...]:
     """Name, version and source hash of each plugin that the scenario uses or requires."""
-    return tuple(PluginRecord(plugin.name, plugin.version, plugin.sha256) for plugin in scenario.plugins)
+    return _records_of(scenario.plugins)
+
+
+def _records_of(plugins: Iterable[Plugin]) -> tuple[PluginRecord, ...]:
+    return tuple(PluginRecord(plugin.name, plugin.version, plugin.sha256) for plugin in plugins)
 
 
 def determining(scenario: Scenario, *, record: bool = False) -> str:
@@ -131,7 +136,7 @@ def determining(scenario: Scenario, *, record: bool = False) -> str:
         scenario,
         scenario=scenario.scenario.model_copy(update={"title": "", "lesson": "", "changed": None}),
         data=data,
-        training=scenario.training.model_copy(update={"checkpoint_every": None}),
+        training=scenario.without_logs.model_copy(update={"checkpoint_every": None}),
         record=scenario.record if record else None,
         expect={},
         claims=(),

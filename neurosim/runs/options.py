@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any, ParamSpec, Protocol, TypeVar
 
 from neurosim.runs.notebook import in_notebook
-from neurosim.runs.observers import EpochObserver, Observer, ResultObserver, StudyObserver, observer_of
+from neurosim.runs.observers import ResultObserver, StudyObserver
 from neurosim.scenario import Scenario
+from neurosim.training.observer import EpochObserver, Observer, observer_of
 
 Source = Scenario | Path | str
 P = ParamSpec("P")
@@ -63,6 +64,8 @@ class RunOptions:
         Receives progress. A plain function is called with the record of each epoch, such as
         ``lambda record: print(record["train_loss"])``; in a study, with the result of each network when it is done.
         Left out, a notebook shows progress.
+    log : sequence of str
+        Logs to write into the run's folder besides: ``["csv"]``, ``["tensorboard"]``, or those of plugins.
     variant : str, optional
         Name of the variant to run, for a scenario that has some.
     for_report : bool
@@ -82,6 +85,7 @@ class RunOptions:
     resume: Path | str | None = None
     force: bool = False
     observer: Observer | Callable[..., Any] | None = None
+    log: Sequence[str] = ()
     variant: str | None = None
     for_report: bool = False
 

@@ -29,7 +29,6 @@ from neurosim.runs.folder import FORK, SCENARIO, SUMMARY, RunFolder, opened
 from neurosim.runs.fork import change_in_words, files_of
 from neurosim.runs.identity import identity_of
 from neurosim.runs.model import MODEL, read_model
-from neurosim.runs.observers import Observer
 from neurosim.runs.options import RunOptions
 from neurosim.runs.reading import fits, read_run, swapped_files
 from neurosim.runs.results import Result
@@ -37,6 +36,7 @@ from neurosim.runs.run_files import damaged, is_there, read_measures
 from neurosim.runs.running import train_to_end
 from neurosim.scenario import RecordSection, Scenario, load_scenario
 from neurosim.training.history import History
+from neurosim.training.observer import Observer
 from neurosim.training.recording import Recording, load_recording
 from neurosim.training.recording.recording import FILE as RECORD
 from neurosim.training.simulator import Simulator

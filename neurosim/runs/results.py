@@ -18,6 +18,7 @@ from neurosim.runs.expectations import Expectation, Outcome, check_bounds, check
 from neurosim.runs.folder import finite
 from neurosim.runs.identity import Identity
 from neurosim.scenario import Scenario
+from neurosim.supplied import SUPPLIED
 from neurosim.training.divergence import SLOWER
 from neurosim.training.history import METRICS, History, metrics_in
 from neurosim.training.measures import (
@@ -107,6 +108,11 @@ class Result:
         shown = table(["", *map(measure_words, names)], rows, range(1, len(names) + 1))
         shown += "".join(f"<p>{escape(name)}: {escape(text)}</p>" for name, text in self.remarks.items())
         return f"<p><b>{escape(about.headline)}</b><br>{escape(words)}</p>{shown}{_promises_html(self.expectations)}"
+
+    def export(self, to: str, out: Path | str) -> Path:
+        """Write the network in a form that needs no neurosim, and return the file: see `neurosim.export`."""
+        path: Path = SUPPLIED["export"](self, to, out)
+        return path
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Names of the classes (rows,), or values (rows, outputs), for raw rows in the units of the data.

@@ -9,13 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from neurosim.backends.select import on_compilation
-from neurosim.errors import DivergedError, UsageError
+from neurosim.errors import DivergedError, UsageError, add_hint
 from neurosim.process.interruption import keeping
 from neurosim.runs.checkpoint import has_checkpoint, load_checkpoint, tidy
 from neurosim.runs.folder import RunFolder, opened
 from neurosim.runs.identity import identity_of, without_report
 from neurosim.runs.keeper import Keeper, trained
-from neurosim.runs.observers import Observer
 from neurosim.runs.options import RunOptions, Source, takes
 from neurosim.runs.promises import known_of, warn_of_promises
 from neurosim.runs.reading import read_finished
@@ -28,6 +27,7 @@ from neurosim.scenario import Scenario
 from neurosim.suggestions import listed
 from neurosim.training.history import Record
 from neurosim.training.interruption import interruptions
+from neurosim.training.observer import Observer
 from neurosim.training.simulator import Simulator
 
 
@@ -147,7 +147,8 @@ def train_to_end(
         whole = True
         if keeper is not None:
             keeper.epoch(record)
-        watcher.epoch(record)
+        with _by_the_observer(f"after epoch {record['epoch']}"):
+            watcher.epoch(record)
         stop.heed()
         whole = False
 
@@ -156,7 +157,8 @@ def train_to_end(
         whole = True
         if keeper is not None:
             keeper.part()
-        watcher.part()
+        with _by_the_observer(f"in epoch {len(simulator.history) + 1}"):
+            watcher.part()
         stop.heed()
         whole = False
 
@@ -189,4 +191,14 @@ def train_to_end(
     except Exception as error:
         if keeper is not None:
             keeper.failed(error, whole=whole)
+        raise
+
+
+@contextmanager
+def _by_the_observer(when: str) -> Iterator[None]:
+    """Within this an observer is called: what it raises is its author's, and goes on with a note of where it was."""
+    try:
+        yield
+    except Exception as error:
+        add_hint(error, f"The observer of the run raised this {when}.")
         raise

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from neurosim.errors import UsageError
 from neurosim.problem.given import on_rows
 from neurosim.runs.folder import MEMBERS
+from neurosim.runs.logs import logged
 from neurosim.runs.options import RunOptions, Source
 from neurosim.runs.resuming import is_of_run
 from neurosim.scenario import Scenario, load_scenario
@@ -35,6 +36,10 @@ def chosen_scenario(given: Source, options: RunOptions) -> Scenario:
         scenario = with_seed(replace(scenario, scenario=section), options.seed)
     if options.variant is not None:
         scenario = one_variant(scenario, options.variant)
+    if options.log:
+        if options.target is None:
+            raise UsageError("a log is written into the run's folder, and this run has none", "Give out=... too.")
+        scenario = logged(scenario, options.log)
     if options.data is not None:
         return on_rows(scenario, options.data, options.validation, options.test)
     if options.validation is not None or options.test is not None:

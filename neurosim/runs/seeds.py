@@ -28,6 +28,8 @@ from neurosim.training.success import Judged
 
 # What the summary has besides the object that the command prints.
 _PROVENANCE = ("identity", "versions", "machine", "plugins")
+# A folder in it for each seed, where a scenario has observers.
+LOGS = "logs"
 # Those of the table, before the measures.
 COLUMNS = ("seed", "success", "as_expected", "epochs_to_success")
 
@@ -110,7 +112,7 @@ def _run(
         begun = {"backend": ensemble.backend, "seeds": seeds, "identity": identity.as_json()}
         folder.begin(scenario, begun)
         warn_of_promises(scenario, {"": Known(scenario, problem.splits, bool(problem.data.classes))})
-        ensemble.train(watcher.share)
+        ensemble.train(watcher.share, folder.path / LOGS)
     total = time.perf_counter() - begin
     columns = [*COLUMNS, *ensemble.members[0].measures]
     write_atomically(folder.path / ENSEMBLE, csv_text(columns, ensemble.records()))

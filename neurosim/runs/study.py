@@ -15,7 +15,7 @@ from neurosim.runs.checkpoint import has_checkpoint, load_checkpoint, tidy
 from neurosim.runs.folder import FAILURE, SUMMARY, RunFolder, opened
 from neurosim.runs.identity import identity_of
 from neurosim.runs.keeper import trained
-from neurosim.runs.observers import Observer, StudyObserver
+from neurosim.runs.observers import StudyObserver
 from neurosim.runs.options import RunOptions, Source, takes
 from neurosim.runs.promises import known_of, warn_of_promises
 from neurosim.runs.reading import read_finished
@@ -29,6 +29,7 @@ from neurosim.runs.study_networks import Member, Workshop
 from neurosim.runs.tables import csv_text
 from neurosim.scenario import Scenario
 from neurosim.training.history import Record
+from neurosim.training.observer import Observer
 from neurosim.training.side_by_side import SideBySide
 
 TABLE = "study.csv"
@@ -151,28 +152,39 @@ def _read(member: Member, workshop: Workshop, *, force: bool) -> None:
 
 
 @dataclass
-class _Progress(Observer):
-    """Counts the epochs of all networks, and stops each where the user has stopped the study."""
+class _Progress:
+    """Counts the epochs of all networks."""
 
     observer: StudyObserver
     crew: SideBySide
     epochs: int
     done: int = 0
 
-    def epoch(self, record: Record) -> None:
-        """Count, or stop this network too."""
-        with self.crew.lock:
-            self.count(1)
-        self.crew.heed()
-
-    def part(self) -> None:
-        """Stop this network too, within an epoch."""
-        self.crew.heed()
-
     def count(self, epochs: int) -> None:
         """So many more are done, or no longer to be done."""
         self.done += epochs
         self.observer.share(min(self.done / max(self.epochs, 1), 1.0))
+
+
+@dataclass
+class _MemberProgress(Observer):
+    """Hears one of the networks, and stops it where the user has stopped the study."""
+
+    label: str
+    study: _Progress
+
+    def epoch(self, record: Record) -> None:
+        """Count and tell, or stop this network too."""
+        with self.study.crew.lock:
+            self.study.count(1)
+            self.study.observer.epoch_of(self.label, record)
+        self.study.crew.heed()
+
+    def part(self) -> None:
+        """Tell, or stop this network too, within an epoch."""
+        with self.study.crew.lock:
+            self.study.observer.part_of(self.label)
+        self.study.crew.heed()
 
 
 def _train_one(member: Member, workshop: Workshop, progress: _Progress, study: Path | None, *, resume: bool) -> None:
@@ -181,7 +193,9 @@ def _train_one(member: Member, workshop: Workshop, progress: _Progress, study: P
     simulator.prepare()
     with opened(member.folder, resume=resume, study=study) as folder:
         try:
-            member.result = train_to_end(simulator, folder, progress, begin, member.mixed)
+            member.result = train_to_end(
+                simulator, folder, _MemberProgress(member.label, progress), begin, member.mixed
+            )
         except DivergedError as error:
             member.fault = error.message
             result = diverged_result(simulator, member.folder, time.perf_counter() - begin)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any
 
 from neurosim.errors import UsageError
 from neurosim.network.network_section import NetworkSection
+from neurosim.network.sections import Choice
 from neurosim.plugin import Table
 from neurosim.plugin.host import BUILTIN, Plugin, Registry
 from neurosim.scenario import overrides as changes
@@ -203,6 +204,36 @@ class Scenario:
         complete = {name: getattr(self, name) for name in ScenarioFile.model_fields} | {"variants": []}
         return to_toml(self.given.model_copy(update=complete))
 
+    def settings(self) -> Iterator[tuple[str, Any]]:
+        """What it says, by dotted key, such as ``optimizer.lr`` and ``network.layers.0.units``."""
+        return _settings(parse(self.to_toml(), self.scenario.name), "")
+
+    @property
+    def may_stop_it(self) -> list[Choice]:
+        """Its observers without logs, which stop no run and change no number."""
+        return [choice for choice in self.training.observers or () if not choice.record.log]
+
+    @property
+    def taking_part(self) -> tuple[Plugin, ...]:
+        """Those of its plugins that have a part in what is trained, and not only in logs."""
+        return _plugins(replace(self, training=self.without_logs), self.registry)
+
+    @property
+    def without_logs(self) -> TrainingSection:
+        """``[training]`` without logs."""
+        return self.training.model_copy(update={"observers": self.may_stop_it or None})
+
+
+def _settings(value: Any, key: str) -> Iterator[tuple[str, Any]]:
+    """The values in a tree of tables with their keys; a list of numbers or texts is one."""
+    if isinstance(value, list) and any(isinstance(entry, dict) for entry in value):
+        value = {str(place): entry for place, entry in enumerate(value)}
+    if not isinstance(value, dict):
+        yield key, value
+        return
+    for name, entry in value.items():
+        yield from _settings(entry, f"{key}.{name}" if key else name)
+
 
 def completed(given: ScenarioFile, path: Path | None, base: Path, registry: Registry, report: Report) -> Scenario:
     """The scenario without variants that checked sections are, with all defaults."""
@@ -228,7 +259,7 @@ def completed(given: ScenarioFile, path: Path | None, base: Path, registry: Regi
     )
 
 
-def _plugins(sections: ScenarioFile, registry: Registry) -> tuple[Plugin, ...]:
+def _plugins(sections: ScenarioFile | Scenario, registry: Registry) -> tuple[Plugin, ...]:
     """The plugins that completed sections use or require; no built-ins."""
     optimizer = sections.optimizer
     entries = [sections.data.entry, *sections.network.entries, optimizer.entry]

@@ -70,6 +70,7 @@ def _calls(record: RunObserver) -> Verdict:
         _tell(record, "part", epoch - 1)
         _tell(record, "epoch", epoch)
     _tell(record, "ended", EPOCHS)
+    _tell(record, "left", EPOCHS)
     return passed("calls", f"{', '.join(record.functions)}: called through {EPOCHS} epochs")
 
 

@@ -22,6 +22,7 @@ from neurosim.backends.select import make_backend, make_small_ensemble
 from neurosim.backends.together import Together
 from neurosim.data.rows import Rows
 from neurosim.errors import BackendError, DivergedError, UsageError
+from neurosim.files.atomic import make_folder
 from neurosim.markup import escape, table
 from neurosim.network.memory import check_memory, check_memory_together
 from neurosim.problem.assembly import Problem, assemble
@@ -123,13 +124,15 @@ class Ensemble:
             self._prepared = problem, first
         return self._prepared
 
-    def train(self, on_progress: Callable[[float], None] | None = None) -> list[Judged]:
+    def train(self, on_progress: Callable[[float], None] | None = None, folder: Path | None = None) -> list[Judged]:
         """Train every member; returns them in the order of the seeds.
 
         Parameters
         ----------
         on_progress : function, optional
             Called with the share that is done, from 0 to 1.
+        folder : Path, optional
+            Where the observers of each network find a folder of its own, ``seed-N``.
 
         Raises
         ------
@@ -145,7 +148,7 @@ class Ensemble:
         alone = watches(self.scenario) or augments(self.scenario)
         together = None if alone else make_small_ensemble(first, self.seeds, [splits["train"]])
         if together is None:
-            self.members = self._apart(tell)
+            self.members = self._apart(tell, folder if self.scenario.training.observers else None)
         else:
             self.members = self._together(together, problem, tell)
         # The baseline and the units are the same for all.
@@ -183,7 +186,7 @@ class Ensemble:
 
         return [judged(number, seed) for number, seed in enumerate(self.seeds)]
 
-    def _apart(self, tell: Callable[[float], None]) -> list[Judged]:
+    def _apart(self, tell: Callable[[float], None], folder: Path | None) -> list[Judged]:
         """Train networks that are too large for lanes, or that stop or augment their rows individually."""
         crew, first = self._crew()
         # With it, all that the others need is compiled.
@@ -197,7 +200,8 @@ class Ensemble:
             compile_seconds = simulator.prepare()
             simulator.measures_each_epoch = needs_records
             try:
-                simulator.train(crew.heed, crew.heed)
+                own = None if folder is None else make_folder(folder / f"seed-{seed}")
+                simulator.train(lambda record: crew.heed(), crew.heed, own)
                 final = simulator.final_measures()
             except DivergedError:
                 final = diverged_measures(simulator.final_measures())

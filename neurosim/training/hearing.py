@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from types import MappingProxyType
 from typing import Any, overload
 
 from numpy.typing import NDArray
 
+from neurosim.errors import NeurosimError
 from neurosim.network.layers import Chosen, choose
 from neurosim.plugin import Progress, RunObserver
 from neurosim.plugin.host.observing import tell
-from neurosim.scenario.schema import TrainingSection
+from neurosim.scenario import Scenario
 from neurosim.training.history import Record
 
 # Networks that are trained side by side are heard one at a time.
@@ -24,15 +26,16 @@ class Hearing:
 
     Parameters
     ----------
-    training : TrainingSection
+    scenario : Scenario
         Says who they are.
-    progress : function
-        Returns what they get.
+    progress : function ``progress(settings) -> Progress``
+        Returns what they get, for what the scenario says.
     """
 
-    def __init__(self, training: TrainingSection, progress: Callable[[], Progress]) -> None:
-        asked = training.observers or ()
+    def __init__(self, scenario: Scenario, progress: Callable[[Mapping[str, Any]], Progress]) -> None:
+        asked = scenario.training.observers or ()
         self._observers: list[Chosen[RunObserver]] = [choose(choice.record, choice.params) for choice in asked]
+        self._settings: Mapping[str, Any] = MappingProxyType(dict(scenario.settings()) if asked else {})
         self._progress = progress
 
     def __bool__(self) -> bool:
@@ -46,12 +49,22 @@ class Hearing:
         """
         if not self._observers:
             return ""
-        progress = self._progress()
+        progress = self._progress(self._settings)
         with _ONE_AT_A_TIME:
             reasons = [
                 (observer.name, tell(observer.record, observer.values, role, progress)) for observer in self._observers
             ]
         return next((f"{reason} (observer {name})" for name, reason in reasons if reason), "")
+
+    @contextmanager
+    def to_the_end(self) -> Iterator[None]:
+        """Within this a run is trained; where it is left before its end, all are told, whatever they raise then."""
+        try:
+            yield
+        except BaseException:
+            with suppress(NeurosimError):
+                self.tell("left")
+            raise
 
 
 def closed(arrays: Mapping[str, NDArray[Any]]) -> Mapping[str, NDArray[Any]]:

@@ -209,11 +209,13 @@ class Simulator(Workbench):
         ------
         PluginError
             When an observer, or a metric, raises an error.
+        DataError
+            When an observer cannot write.
         DivergedError
             When loss, gradients or parameters stop being finite. The network is then as it was before that epoch,
             or at a later step of it, and `history` has the epochs until there.
         """
-        hearing = Hearing(self.scenario.training, lambda: self._progress(folder))
+        hearing = Hearing(self.scenario, lambda settings: self._progress(folder, settings))
         between = on_part
         if hearing:
 
@@ -222,22 +224,23 @@ class Simulator(Workbench):
                 if on_part is not None:
                     on_part()
 
-        hearing.tell("started")
-        while not self.is_trained:
-            record = self.train_epoch(between)
-            # Before the epoch is kept, and the reason to stop with it.
-            self.watch.stop(hearing.tell("epoch"))
-            if on_epoch is not None:
-                on_epoch(record)
-        self._settle()
-        if self._recorder is not None:
-            self._recorder.finish(len(self.history))
-        self.watch.put_back(self._backend)
-        self._epochs.changed()
+        with hearing.to_the_end():
+            hearing.tell("started")
+            while not self.is_trained:
+                record = self.train_epoch(between)
+                # Before the epoch is kept, and the reason to stop with it.
+                self.watch.stop(hearing.tell("epoch"))
+                if on_epoch is not None:
+                    on_epoch(record)
+            self._settle()
+            if self._recorder is not None:
+                self._recorder.finish(len(self.history))
+            self.watch.put_back(self._backend)
+            self._epochs.changed()
         hearing.tell("ended")
         return self.history
 
-    def _progress(self, folder: Path | None) -> Progress:
+    def _progress(self, folder: Path | None, settings: Mapping[str, Any]) -> Progress:
         """What observers get."""
         name, variant = self.scenario.scenario.name, self.scenario.variant
         return Progress(
@@ -248,6 +251,7 @@ class Simulator(Workbench):
             self.seed,
             folder,
             lambda: closed(self.parameters),
+            settings,
         )
 
     def train_epoch(self, on_part: Callable[[], None] | None = None) -> Record:

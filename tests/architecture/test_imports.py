@@ -24,6 +24,7 @@ ALLOWED = {
     "randomness": {"elementary"},
     "suggestions": {"printable"},
     "process": set(),
+    "supplied": set(),
     "markup": {"printable"},
     "formulas": {"elementary", "errors"},
     "files": {"errors", "process"},
@@ -49,7 +50,7 @@ ALLOWED = {
     },
     "runs": {
         "backends", "data", "errors", "files", "markup", "network", "plugin", "printable", "problem", "process",
-        "scenario", "suggestions", "training", "version",
+        "scenario", "suggestions", "supplied", "training", "version",
     },
     "analysis": {"backends", "data", "errors", "markup", "network", "plugin", "printable", "scenario", "training"},
     "plots": {
@@ -76,7 +77,7 @@ ALLOWED = {
         "plots", "plugin", "printable", "problem", "process", "report", "runs", "scenario", "suggestions", "testing",
         "training", "version", "worksheet",
     },
-    "__init__": {"errors", "formulas", "interactive", "plugin", "runs", "scenario", "training", "version"},
+    "__init__": {"errors", "formulas", "interactive", "plugin", "runs", "scenario", "supplied", "training", "version"},
     "__main__": {"cli"},
 }  # fmt: skip
 

@@ -8,7 +8,7 @@ import pytest
 
 from neurosim import load_scenario, run, study
 from neurosim.errors import UsageError
-from neurosim.runs.observers import Observer
+from neurosim.runs import Observer
 
 SCENARIO = """
 [scenario]

@@ -9,8 +9,7 @@ from resumed import FEW, SETTINGS
 
 import neurosim as library
 from neurosim.errors import DivergedError
-from neurosim.runs import StudyObserver
-from neurosim.runs.observers import Observer
+from neurosim.runs import Observer, StudyObserver
 from neurosim.training.ensemble import Ensemble
 
 STUDY = """

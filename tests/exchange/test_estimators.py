@@ -19,7 +19,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
 
 import neurosim
-from neurosim.errors import ScenarioError
+from neurosim.errors import ScenarioError, UsageError
 from neurosim.sklearn import NeurosimClassifier, NeurosimRegressor
 
 X, y = make_classification(120, 6, n_informative=4, n_classes=3, random_state=1)
@@ -171,3 +171,13 @@ def test_the_example_of_the_page(capsys):
     (block,) = [text for text in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "NeurosimClassifier" in text]
     exec(block, {})
     assert float(capsys.readouterr().out) > 0.9
+
+
+def test_an_observer_hears_the_epochs():
+    losses = []
+    found = NeurosimClassifier(**{**QUICK, "max_iter": 3}).fit(
+        X, LABELS, observer=lambda r: losses.append(r["train_loss"])
+    )
+    assert losses == found.loss_curve_
+    with pytest.raises(UsageError, match="the observer cannot be called with the record of an epoch: 3"):
+        NeurosimRegressor().fit(X, y, observer=3)

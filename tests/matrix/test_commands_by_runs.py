@@ -14,8 +14,7 @@ import pytest
 import neurosim as library
 from neurosim.cli.application import execute
 from neurosim.errors import DivergedError
-from neurosim.runs import StudyObserver, run_ensemble
-from neurosim.runs.observers import Observer
+from neurosim.runs import Observer, StudyObserver, run_ensemble
 from neurosim.training.ensemble import Ensemble
 
 FEW = {"training.epochs": 3, "expect": {}, "plots.pictures": ["learning_curves"]}

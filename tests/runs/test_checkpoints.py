@@ -10,9 +10,8 @@ import pytest
 
 import neurosim
 from neurosim.errors import DataError, DivergedError, UsageError
-from neurosim.runs import StudyObserver, checkpoint, identity
+from neurosim.runs import Observer, StudyObserver, checkpoint, identity
 from neurosim.runs.folder import RunFolder
-from neurosim.runs.observers import Observer
 from neurosim.training.simulator import Simulator
 
 # Long enough to be killed in the middle, with a state of every kind.

@@ -10,8 +10,8 @@ import pytest
 import neurosim
 from neurosim.cli.application import execute
 from neurosim.errors import DataError
+from neurosim.runs import Observer
 from neurosim.runs.checkpoint import has_checkpoint
-from neurosim.runs.observers import Observer
 from neurosim.training.measures import final_measures
 from neurosim.training.recording import load_recording
 from neurosim.training.recording import recorder as recorder_module

@@ -7,8 +7,7 @@ import pytest
 
 import neurosim
 from neurosim.errors import DataError, UsageError
-from neurosim.runs import RunOptions
-from neurosim.runs.observers import Observer
+from neurosim.runs import Observer, RunOptions
 from neurosim.runs.replay import read_origin, run_replay
 from neurosim.training.simulator import Simulator
 

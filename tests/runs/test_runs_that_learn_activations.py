@@ -8,7 +8,7 @@ import pytest
 import neurosim
 from neurosim.cli.application import execute
 from neurosim.errors import ScenarioError
-from neurosim.runs.observers import Observer
+from neurosim.runs import Observer
 from neurosim.worksheet import explain
 
 TOML = """

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from neurosim import Ensemble, Progress, Simulator, build_registry, load_scenario, run, study
+from neurosim import Ensemble, Progress, Simulator, StudyObserver, build_registry, load_scenario, run, study
 from neurosim.errors import PluginError, UsageError
 from neurosim.runs.checkpoint import load_checkpoint, save_checkpoint
 from neurosim.runs.reading import read_run
@@ -31,7 +31,7 @@ def last(progress, epoch):
 
 @hookimpl
 def neurosim_observers():
-    roles = {role: note(role) for role in ("started", "part", "epoch", "ended")}
+    roles = {role: note(role) for role in ("started", "part", "epoch", "ended", "left")}
     return [RunObserver("notes", **roles), RunObserver("last", epoch=last, params={"epoch": 3})]
 """
 
@@ -125,6 +125,7 @@ def test_a_run_resumes_with_its_observers(plugin, tmp_path):
     chosen = scenario(plugin, ["notes", {"name": "last", "epoch": 5}])
     with pytest.raises(KeyboardInterrupt):
         run(chosen, out=tmp_path / "run", observer=interrupt)
+    assert heard_by(chosen)[-1][:2] == ("left", 2)
     heard_by(chosen).clear()
     assert len(run(chosen, resume=tmp_path / "run").history) == 5
     assert [entry[:2] for entry in heard_by(chosen)] == [
@@ -187,6 +188,44 @@ def test_an_observer_that_fails_is_named_with_its_line(tmp_path, role, body, tol
         Simulator(scenario(written(tmp_path, body, role), ["bad"])).train()
 
 
+def test_a_run_that_fails_is_left(plugin, tmp_path):
+    """What an observer raises then does not hide why."""
+    path = written(tmp_path, "1 / 0", "left")
+    chosen = load_scenario("moons", overrides={**SMALL, "training.observers": ["notes", "bad"]}, plugins=[plugin, path])
+
+    def spoil(record):
+        raise OSError("no paper left")
+
+    with pytest.raises(OSError, match="no paper left") as found:
+        run(chosen, observer=spoil)
+    assert found.value.__notes__ == ["The observer of the run raised this after epoch 1."]
+    assert [entry[0] for entry in heard_by(chosen)] == ["started", "epoch", "left"]
+
+
+def test_a_log_stops_no_run(tmp_path):
+    path = written(tmp_path, "return 'enough'")
+    path.write_text(path.read_text().replace("epoch=bad", "epoch=bad, log=True"))
+    with pytest.raises(PluginError, match=r"observer bad returns 'enough' \(bad.py, line 2\)\nIt has log=True"):
+        Simulator(scenario(path, ["bad"])).train()
+
+
+def test_an_observer_in_python_hears_each_network_of_a_study(monkeypatch):
+    monkeypatch.setattr(epochs, "PART", 1)
+    heard = []
+
+    class Listener(StudyObserver):
+        def epoch_of(self, member, record):
+            heard.append((member, record["epoch"]))
+
+        def part_of(self, member):
+            heard.append((member, 0))
+
+    changes = {**SMALL, "training.epochs": 2, "scenario.repeats": 2}
+    study(load_scenario("moons", overrides=changes), observer=Listener())
+    for member in ("seed-0", "seed-1"):
+        assert [epoch for label, epoch in heard if label == member] == [0, 0, 0, 0, 1, 0, 0, 0, 0, 2]
+
+
 def test_what_an_author_can_make_by_hand():
     progress = Progress([{"train_loss": 2.0}, {"train_loss": 1.0}], epochs=5, step=20)
     assert (progress.epoch, progress.record["train_loss"], progress.parameters) == (2, 1.0, {})
@@ -194,7 +233,7 @@ def test_what_an_author_can_make_by_hand():
 
 
 def test_the_built_in_observers(registry):
-    assert registry.observers.names() == ["stop_at_accuracy", "stop_at_loss"]
+    assert registry.observers.names() == ["csv", "stop_at_accuracy", "stop_at_loss", "tensorboard"]
     loss, accuracy = registry.observers.get("stop_at_loss").epoch, registry.observers.get("stop_at_accuracy").epoch
     record = {"train_loss": 0.001, "train_accuracy": 1.0, "validation_loss": 0.2, "validation_accuracy": 0.9}
     kept_apart = Progress([record], 5, 1)

@@ -6,8 +6,8 @@ import pytest
 from support import BACKENDS
 
 import neurosim
+from neurosim.runs import Observer
 from neurosim.runs.checkpoint import load_checkpoint, newest, save_checkpoint
-from neurosim.runs.observers import Observer
 from neurosim.training import epochs
 from neurosim.training.simulator import Simulator
 

@@ -18,7 +18,7 @@ QUICK = {"training.epochs": 2, "expect": {}}
 LATE = """
 import gc, neurosim
 from neurosim.training.ensemble import Ensemble
-from neurosim.runs.observers import Observer
+from neurosim.runs import Observer
 from numba.core.dispatcher import Dispatcher
 
 def compiled():

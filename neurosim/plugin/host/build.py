@@ -26,6 +26,7 @@ MODULES = (
     "neurosim.builtins.schedules",
     "neurosim.builtins.metrics",
     "neurosim.builtins.observers",
+    "neurosim.builtins.logs",
     "neurosim.builtins.toy_datasets",
     "neurosim.builtins.function_datasets",
     "neurosim.builtins.placeholder",

@@ -19,14 +19,22 @@ _READ_ONLY = "assignment destination is read-only"
 
 
 @contextmanager
-def blaming(record: Record, function: Callable[..., Any], doing: str = "") -> Iterator[None]:
+def blaming(
+    record: Record,
+    function: Callable[..., Any],
+    doing: str = "",
+    *,
+    besides: tuple[type[Exception], ...] = (),
+) -> Iterator[None]:
     """Within this a function of a record is called: whatever it raises becomes a PluginError that says where.
 
-    `doing` says what it was called for: ``on the training rows``.
+    `doing` says what it was called for: ``on the training rows``. Errors `besides` are no fault of the plugin's.
     """
     try:
         yield
     except MemoryError:
+        raise
+    except besides:
         raise
     except Exception as error:
         file, _ = definition(function)
